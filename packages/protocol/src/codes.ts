@@ -1,0 +1,115 @@
+/**
+ * What a client does about a failure:
+ * `retry` the same call after a back-off, `reauth` get a new token first, `renew` ask for a new code, `stop` give up and say so.
+ */
+export type Reaction = 'retry' | 'reauth' | 'renew' | 'stop'
+
+export interface CodeEntry {
+  /** HTTP status of the answer. */
+  status: number
+  react: Reaction
+  /** A sentence for people, per language. */
+  say: { en: string; zh: string }
+}
+
+/** Every failure the wire knows. The key is the `code` of a problem+json body and of a refused ack. */
+export const codes = {
+  INVALID: {
+    status: 422,
+    react: 'stop',
+    say: { en: 'The request is not well formed.', zh: '请求格式不正确。' },
+  },
+  TOO_LARGE: {
+    status: 413,
+    react: 'stop',
+    say: { en: 'The request is too large.', zh: '请求内容过大。' },
+  },
+  NOT_FOUND: {
+    status: 404,
+    react: 'stop',
+    say: { en: 'There is nothing at this address.', zh: '地址不存在。' },
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    react: 'stop',
+    say: { en: 'This address does not take that method.', zh: '不支持该请求方法。' },
+  },
+  UNAUTHORIZED: {
+    status: 401,
+    react: 'reauth',
+    say: { en: 'Please sign in first.', zh: '请先登录。' },
+  },
+  TOKEN_EXPIRED: {
+    status: 401,
+    react: 'reauth',
+    say: { en: 'Your session needs to be refreshed.', zh: '登录状态已过期，请刷新。' },
+  },
+  REVOKED: {
+    status: 401,
+    react: 'reauth',
+    say: { en: 'This session was ended.', zh: '该登录已被注销。' },
+  },
+  FORBIDDEN: {
+    status: 403,
+    react: 'stop',
+    say: { en: 'You may not do this.', zh: '没有权限。' },
+  },
+  TICKET_NOT_FOUND: {
+    status: 404,
+    react: 'renew',
+    say: { en: 'This code does not exist.', zh: '二维码不存在。' },
+  },
+  TICKET_TAKEN: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'Somebody else has already scanned this code.', zh: '该二维码已被其他人扫描。' },
+  },
+  TICKET_EXPIRED: {
+    status: 410,
+    react: 'renew',
+    say: { en: 'This code has expired.', zh: '二维码已过期。' },
+  },
+  TICKET_SETTLED: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'This login has already been decided.', zh: '该登录请求已处理。' },
+  },
+  NOT_SCANNED: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'Scan the code before you confirm.', zh: '请先扫描二维码。' },
+  },
+  RATE_LIMITED: {
+    status: 429,
+    react: 'retry',
+    say: { en: 'Too many requests. Please wait a moment.', zh: '操作过于频繁，请稍后再试。' },
+  },
+  WECHAT_UNAVAILABLE: {
+    status: 502,
+    react: 'retry',
+    say: { en: 'WeChat does not answer right now.', zh: '微信服务暂时不可用。' },
+  },
+  REDIS_UNAVAILABLE: {
+    status: 503,
+    react: 'retry',
+    say: { en: 'The service is recovering. Nothing was changed.', zh: '服务正在恢复，未做任何更改。' },
+  },
+  DRAINING: {
+    status: 503,
+    react: 'retry',
+    say: { en: 'This node is being replaced. Please reconnect.', zh: '节点正在更新，请重新连接。' },
+  },
+  INTERNAL: {
+    status: 500,
+    react: 'retry',
+    say: { en: 'Something went wrong on our side.', zh: '服务器内部错误。' },
+  },
+} as const satisfies Record<string, CodeEntry>
+
+export type Code = keyof typeof codes
+
+/** A value, or the code that says why there is none. Expected outcomes travel as values; exceptions are for surprise. */
+export type Result<T> = { ok: true; value: T } | { ok: false; code: Code }
+
+export const ok = <T>(value: T): Result<T> => ({ ok: true, value })
+export const fail = (code: Code): { ok: false; code: Code } => ({ ok: false, code })

@@ -1,0 +1,143 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+
+/** A connection to standalone Redis, to the master that Sentinels name, or to a Redis Cluster. */
+export type Connection = Redis | Cluster
+
+export interface ConnectionOptions {
+  /**
+   * Where Redis is, in one string:
+   * `redis://[user:password@]host:port[/db]` (`rediss://` for TLS),
+   * `redis+sentinel://[user:password@]host:port,host:port/master-name[/db]`,
+   * `redis+cluster://[user:password@]host:port,host:port` (`rediss+cluster://` for TLS).
+   */
+  url: string
+  /** Name shown by `CLIENT LIST`. */
+  name: string
+  onError: (error: Error) => void
+}
+
+interface Address {
+  kind: 'standalone' | 'sentinel' | 'cluster'
+  tls: boolean
+  hosts: { host: string; port: number }[]
+  path: string[]
+  username?: string
+  password?: string
+}
+
+/** Parses the forms of `ConnectionOptions.url`. Throws TypeError with a sentence for the operator. */
+export const parseRedisUrl = (url: string): Address => {
+  const match = /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/@]+)(?:\/(.*))?$/.exec(
+    url,
+  )
+  const [, scheme, kind, username, password, hostList = '', path = ''] = match ?? []
+  if (!scheme)
+    throw new TypeError(
+      'REDIS_URL is not of the form redis[s][+sentinel|+cluster]://[user:password@]host:port[,host:port][/path]',
+    )
+  const hosts = hostList.split(',').map((entry) => {
+    const [, host, port = '6379'] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(entry) ?? []
+    if (!host) throw new TypeError(`REDIS_URL names a host that cannot be read: ${entry}`)
+    return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+  })
+  if (!kind && hosts.length > 1)
+    throw new TypeError('REDIS_URL lists several hosts: write redis+sentinel:// or redis+cluster://')
+  return {
+    kind: (kind as Address['kind'] | undefined) ?? 'standalone',
+    tls: scheme === 'rediss',
+    hosts,
+    path: path.split('/').filter(Boolean),
+    ...(username ? { username: decodeURIComponent(username) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
+  }
+}
+
+/** Grows to two seconds, with jitter so that a cluster of nodes does not return to Redis in one instant. */
+const reconnectDelayMs = (attempt: number): number =>
+  Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2)
+
+/**
+ * Opens one connection. It fails fast instead of queueing while Redis is away: a caller hears "unavailable" within
+ * `commandTimeout` and can answer 503, and nothing is done later behind its back.
+ */
+export const connect = ({ url, name, onError }: ConnectionOptions): Connection => {
+  const address = parseRedisUrl(url)
+  const common = {
+    connectionName: name,
+    connectTimeout: 5_000,
+    commandTimeout: 3_000,
+    maxRetriesPerRequest: 1,
+    enableReadyCheck: true,
+    autoResubscribe: false,
+    ...(address.username ? { username: address.username } : {}),
+    ...(address.password ? { password: address.password } : {}),
+    ...(address.tls ? { tls: {} } : {}),
+  } satisfies RedisOptions
+
+  const connection =
+    address.kind === 'cluster'
+      ? new Cluster(address.hosts, {
+          redisOptions: common,
+          enableOfflineQueue: false,
+          shardedSubscribers: true,
+          slotsRefreshTimeout: 2_000,
+          clusterRetryStrategy: reconnectDelayMs,
+        })
+      : new Redis({
+          ...common,
+          enableOfflineQueue: false,
+          retryStrategy: reconnectDelayMs,
+          ...(address.kind === 'sentinel'
+            ? {
+                sentinels: address.hosts,
+                name: address.path[0] ?? 'mymaster',
+                db: Number(address.path[1] ?? 0),
+                sentinelRetryStrategy: reconnectDelayMs,
+              }
+            : { ...address.hosts[0], db: Number(address.path[0] ?? 0) }),
+        })
+  connection.on('error', onError)
+  return connection
+}
+
+/** Resolves at the first `ready`; rejects after `timeoutMs` with the last error Redis gave. */
+export const whenReady = (connection: Connection, timeoutMs: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    if (connection.status === 'ready') return resolve()
+    let last: Error | undefined
+    const settle = (act: () => void) => {
+      clearTimeout(timer)
+      connection.off('ready', onReady)
+      connection.off('error', onError)
+      act()
+    }
+    const onReady = () => settle(resolve)
+    const onError = (error: Error) => {
+      last = error
+    }
+    const timer = setTimeout(
+      () => settle(() => reject(new RedisUnavailable('Redis did not become ready in time', { cause: last }))),
+      timeoutMs,
+    )
+    connection.on('ready', onReady)
+    connection.on('error', onError)
+  })
+
+/** Redis cannot be asked right now. Whoever sees it answers `REDIS_UNAVAILABLE`. */
+export class RedisUnavailable extends Error {
+  override readonly name = 'RedisUnavailable'
+}
+
+/** States of a server that will pass: loading, failing over, out of memory, not enough replicas. */
+const passing = /^(LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|OOM|NOREPLICAS|BUSY|MISCONF|UNBLOCKED)/
+
+/** Passes a reply on; turns "cannot be asked" into RedisUnavailable and lets a reply that is our own mistake through as it is. */
+export const reply = async <T>(pending: Promise<T>): Promise<T> => {
+  try {
+    return await pending
+  } catch (error) {
+    const ours = error instanceof Error && error.name === 'ReplyError' && !passing.test(error.message)
+    if (ours) throw error
+    throw new RedisUnavailable('Redis cannot be reached', { cause: error })
+  }
+}

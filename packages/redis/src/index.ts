@@ -1,0 +1,6 @@
+export { adapterClient } from './adapter-client.ts'
+export { type Connection, connect, parseRedisUrl, RedisUnavailable, reply, whenReady } from './connection.ts'
+export { createKeys, type Keys } from './keys.ts'
+export { createRedis, type RedisClients, type RedisOptions, type Role } from './redis.ts'
+export { defineScript, type Script } from './script.ts'
+export { Subscriber } from './subscriber.ts'

@@ -1,0 +1,41 @@
+/**
+ * Every key and channel of the cluster is named here and nowhere else. Braces are Redis Cluster hash tags: all that one script
+ * touches carries the same tag, so it lives in one slot.
+ *
+ * Each key has a TTL, set by whoever writes it, except `signingKeys`: losing those would end every session at once.
+ */
+export const createKeys = (prefix: string) => ({
+  prefix,
+
+  /** Hash: the login ticket. */
+  ticket: (ticket: string) => `${prefix}:ticket:{${ticket}}`,
+  /** String: the ticket behind a typed user code. */
+  userCode: (userCode: string) => `${prefix}:user-code:{${userCode}}`,
+  /** Socket.IO room of a ticket. Not 20 characters long, which the adapter would take for a socket id. */
+  ticketRoom: (ticket: string) => `{${ticket}}`,
+  /** Channel on which the sharded adapter carries that room; it shares the ticket's slot. */
+  ticketChannel: (namespace: string, ticket: string) => `${prefix}#${namespace}#{${ticket}}#`,
+
+  /** String (JSON): one record of the OAuth provider, for example a refresh token. */
+  oidc: (model: string, id: string) => `${prefix}:oidc:{${id}}:${model}`,
+  /** Set: keys of the records that die with a grant. */
+  grantMembers: (grantId: string) => `${prefix}:oidc:{${grantId}}:members`,
+  /** Hash: a person's account. */
+  account: (sub: string) => `${prefix}:account:{${sub}}`,
+  /** String: the account that belongs to an outside identity. `identity` is a hash, never an openid. */
+  accountOf: (identity: string) => `${prefix}:account-of:{${identity}}`,
+  /** String: the encrypted signing keys. */
+  signingKeys: () => `${prefix}:signing-keys`,
+
+  /** Hash: WeChat's access token, shared by all nodes. */
+  wechatToken: (appid: string) => `${prefix}:wechat:{${appid}}:token`,
+  /** String: held by the one node that is fetching that token. */
+  wechatTokenLock: (appid: string) => `${prefix}:wechat:{${appid}}:lock`,
+  /** String: counts forced refreshes of one day. */
+  wechatForced: (appid: string, day: string) => `${prefix}:wechat:{${appid}}:forced:${day}`,
+
+  /** Prefix of the rate limiter's counters. */
+  rateLimit: (name: string) => `${prefix}:rate:${name}`,
+})
+
+export type Keys = ReturnType<typeof createKeys>

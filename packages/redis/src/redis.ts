@@ -1,0 +1,62 @@
+import { type Connection, connect, whenReady } from './connection.ts'
+import { createKeys, type Keys } from './keys.ts'
+import { Subscriber } from './subscriber.ts'
+
+export interface RedisOptions {
+  /** See `ConnectionOptions.url`. */
+  url: string
+  /** First part of every key and channel. @default 'saoma' */
+  prefix?: string
+  /** Shown by `CLIENT LIST`, with the role behind it. @default 'saoma' */
+  name?: string
+  /** Milliseconds to wait for the first connection. @default 15000 */
+  readyTimeoutMs?: number
+  /** Told of every connection error; ioredis goes on reconnecting by itself. */
+  onError?: (error: Error, role: Role) => void
+}
+
+export type Role = 'data' | 'pub' | 'sub'
+
+/** The three connections of a node: commands, the adapter's publishes, and subscriptions. */
+export interface RedisClients {
+  data: Connection
+  pub: Connection
+  subscriber: Subscriber
+  keys: Keys
+  /** Roles that cannot be used at this moment; empty when all is well. */
+  unavailable(): Role[]
+  close(): Promise<void>
+}
+
+/** Connects all three, or rejects with RedisUnavailable. */
+export const createRedis = async (options: RedisOptions): Promise<RedisClients> => {
+  const { url, prefix = 'saoma', name = 'saoma', readyTimeoutMs = 15_000, onError = () => {} } = options
+  const open = (role: Role) => connect({ url, name: `${name}:${role}`, onError: (error) => onError(error, role) })
+  const connections = { data: open('data'), pub: open('pub'), sub: open('sub') }
+  const all = Object.entries(connections) as [Role, Connection][]
+  try {
+    await Promise.all(all.map(([, connection]) => whenReady(connection, readyTimeoutMs)))
+  } catch (error) {
+    for (const [, connection] of all) connection.disconnect()
+    throw error
+  }
+  const subscriber = new Subscriber(connections.sub)
+
+  return {
+    data: connections.data,
+    pub: connections.pub,
+    subscriber,
+    keys: createKeys(prefix),
+    unavailable: () => all.filter(([, connection]) => connection.status !== 'ready').map(([role]) => role),
+    close: async () => {
+      subscriber.close()
+      connections.pub.disconnect()
+      // The data connection may still carry answers; give them a moment, then cut.
+      await Promise.race([
+        connections.data.quit().catch(() => {}),
+        new Promise((done) => setTimeout(done, 1_000).unref()),
+      ])
+      connections.data.disconnect()
+    },
+  }
+}

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { type Connection, reply } from './connection.ts'
+
+/** Runs a Lua script: keys, then arguments, as its header lists them. Rejects with RedisUnavailable when Redis cannot be asked. */
+export type Script<K extends readonly string[], A extends readonly (string | number)[], R> = (
+  connection: Connection,
+  keys: K,
+  args: A,
+) => Promise<R>
+
+type Command = (...args: (string | number)[]) => Promise<unknown>
+
+/**
+ * Binds Lua files to a typed function. Several files are one script: earlier ones hold local functions for the last,
+ * which names the command. ioredis sends the hash and falls back to the text when Redis does not know it yet.
+ *
+ * @param files  URLs of the Lua files
+ * @param numberOfKeys  how many of the parameters are KEYS
+ * @param parse  turns the raw reply into R, or throws
+ */
+export const defineScript = <K extends readonly string[], A extends readonly (string | number)[], R>(
+  files: readonly URL[],
+  numberOfKeys: K['length'],
+  parse: (raw: unknown) => R,
+): Script<K, A, R> => {
+  const name = `saoma:${basename(files.at(-1)?.pathname ?? '', '.lua')}`
+  const lua = files.map((file) => readFileSync(file, 'utf8')).join('\n')
+  const bound = new WeakMap<Connection, Command>()
+
+  const bind = (connection: Connection): Command => {
+    connection.defineCommand(name, { numberOfKeys, lua })
+    const command = (connection as unknown as Record<string, Command>)[name]
+    if (!command) throw new TypeError(`${name} is not a command`)
+    bound.set(connection, command)
+    return command
+  }
+
+  return async (connection, keys, args) => {
+    const command = bound.get(connection) ?? bind(connection)
+    return parse(await reply(command.call(connection, ...keys, ...args)))
+  }
+}

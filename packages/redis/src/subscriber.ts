@@ -1,0 +1,130 @@
+import { EventEmitter } from 'node:events'
+import { Cluster } from 'ioredis'
+import { type Connection, RedisUnavailable } from './connection.ts'
+
+interface Subscription {
+  holders: number
+  /** Whether Redis has confirmed it on the present connection. */
+  live: boolean
+  /** Those who wait for the confirmation. */
+  waiting: (() => void)[]
+}
+
+interface SubscriberEvents {
+  /** One message of a sharded channel. */
+  message: [channel: string, payload: Buffer]
+  /** The connection came back and every channel is confirmed again: what was published in between is lost, so read the truth. */
+  resubscribed: []
+}
+
+/** How long a subscription may stay unconfirmed before whoever waits for it is told that Redis is away. */
+const CONFIRM_TIMEOUT_MS = 5_000
+/** Channels per SSUBSCRIBE after a reconnect. */
+const BATCH = 500
+
+/**
+ * Sharded subscriptions of one node, over one connection, counted by holder: the Socket.IO adapter and the long polls may hold
+ * the same channel. Nothing in here rejects unobserved; a lost connection is made good by subscribing again.
+ */
+export class Subscriber extends EventEmitter<SubscriberEvents> {
+  readonly #connection: Connection
+  readonly #subscriptions = new Map<string, Subscription>()
+  #everReady: boolean
+
+  constructor(connection: Connection) {
+    super()
+    this.setMaxListeners(0)
+    this.#connection = connection
+    this.#everReady = connection.status === 'ready'
+    connection.on('smessageBuffer', (channel: Buffer, payload: Buffer) =>
+      this.emit('message', channel.toString(), payload),
+    )
+    connection.on('close', () => {
+      for (const subscription of this.#subscriptions.values()) subscription.live = false
+    })
+    connection.on('ready', () => void this.#resubscribe())
+    // A shard's own subscriber connection is replaced inside ioredis, which tells of it with this event only.
+    connection.on('subscribersReady', () => void this.#resubscribe())
+  }
+
+  get connected(): boolean {
+    return this.#connection.status === 'ready'
+  }
+
+  get size(): number {
+    return this.#subscriptions.size
+  }
+
+  /**
+   * Takes hold of a channel. Resolves once Redis has confirmed the subscription: from then on no message is missed.
+   * Rejects with RedisUnavailable after 5 s without confirmation; the hold remains until `release`.
+   */
+  async hold(channel: string): Promise<void> {
+    let subscription = this.#subscriptions.get(channel)
+    if (subscription) {
+      subscription.holders++
+    } else {
+      subscription = { holders: 1, live: false, waiting: [] }
+      this.#subscriptions.set(channel, subscription)
+      void this.#subscribe([channel])
+    }
+    await this.confirmed(channel)
+  }
+
+  /** Resolves when a channel that somebody holds is confirmed. */
+  confirmed(channel: string): Promise<void> {
+    const subscription = this.#subscriptions.get(channel)
+    if (subscription?.live) return Promise.resolve()
+    if (!subscription) return Promise.reject(new TypeError(`nobody holds the channel ${channel}`))
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new RedisUnavailable(`no confirmation of ${channel}`)), CONFIRM_TIMEOUT_MS)
+      subscription.waiting.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  /** Lets go of a channel; the last holder ends the subscription. */
+  release(channel: string): void {
+    const subscription = this.#subscriptions.get(channel)
+    if (!subscription || --subscription.holders > 0) return
+    this.#subscriptions.delete(channel)
+    // Failing to unsubscribe is harmless: a new connection subscribes only to what is still held.
+    this.#connection.sunsubscribe(channel).catch(() => {})
+  }
+
+  close(): void {
+    this.#connection.disconnect()
+  }
+
+  async #resubscribe(): Promise<void> {
+    const channels = [...this.#subscriptions.keys()]
+    for (let i = 0; i < channels.length; i += BATCH) await this.#subscribe(channels.slice(i, i + BATCH))
+    if (this.#everReady && channels.every((channel) => this.#subscriptions.get(channel)?.live ?? true))
+      this.emit('resubscribed')
+    this.#everReady = true
+  }
+
+  async #subscribe(channels: string[]): Promise<void> {
+    // In a Redis Cluster one command may name channels of one slot only.
+    const commands = this.#connection instanceof Cluster ? channels.map((channel) => [channel]) : [channels]
+    await Promise.all(
+      commands.map(async (group) => {
+        try {
+          await this.#connection.ssubscribe(...group)
+        } catch {
+          return // The connection is gone: `ready` will bring us back here.
+        }
+        for (const channel of group) this.#confirm(channel)
+      }),
+    )
+  }
+
+  #confirm(channel: string): void {
+    const subscription = this.#subscriptions.get(channel)
+    if (!subscription) return
+    subscription.live = true
+    for (const wake of subscription.waiting.splice(0)) wake()
+  }
+}
