@@ -53,7 +53,7 @@ export const parseRedisUrl = (url: string): Address => {
 }
 
 /** Grows to two seconds, with jitter so that a cluster of nodes does not return to Redis in one instant. */
-const reconnectDelayMs = (attempt: number): number =>
+export const reconnectDelayMs = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2)
 
 /**
@@ -66,7 +66,9 @@ export const connect = ({ url, name, onError }: ConnectionOptions): Connection =
     connectionName: name,
     connectTimeout: 5_000,
     commandTimeout: 3_000,
-    maxRetriesPerRequest: 1,
+    // A command whose connection is lost fails at that moment. ioredis would send it again after the reconnect, when its caller may
+    // long have been told that nothing was done.
+    maxRetriesPerRequest: 0,
     enableReadyCheck: true,
     autoResubscribe: false,
     ...(address.username ? { username: address.username } : {}),
@@ -80,6 +82,9 @@ export const connect = ({ url, name, onError }: ConnectionOptions): Connection =
           redisOptions: common,
           enableOfflineQueue: false,
           shardedSubscribers: true,
+          // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN are still followed:
+          // a command that got one of those was not run.
+          retryDelayOnFailover: 0,
           slotsRefreshTimeout: 2_000,
           clusterRetryStrategy: reconnectDelayMs,
         })

@@ -2,7 +2,8 @@
  * Every key and channel of the cluster is named here and nowhere else. Braces are Redis Cluster hash tags: all that one script
  * touches carries the same tag, so it lives in one slot.
  *
- * Each key has a TTL, set by whoever writes it, except `signingKeys`: losing those would end every session at once.
+ * Each key has a TTL, set by whoever writes it, with two exceptions: `signingKeys`, because losing them would end every session at
+ * once, and `account`/`accountOf`, because a business stores its own data under those names.
  */
 export const createKeys = (prefix: string) => ({
   prefix,
@@ -16,10 +17,8 @@ export const createKeys = (prefix: string) => ({
   /** Channel on which the sharded adapter carries that room; it shares the ticket's slot. */
   ticketChannel: (namespace: string, ticket: string) => `${prefix}#${namespace}#{${ticket}}#`,
 
-  /** String (JSON): one record of the OAuth provider, for example a refresh token. */
-  oidc: (model: string, id: string) => `${prefix}:oidc:{${id}}:${model}`,
-  /** Set: keys of the records that die with a grant. */
-  grantMembers: (grantId: string) => `${prefix}:oidc:{${grantId}}:members`,
+  /** Hash: one record of the OAuth provider, for example a refresh token. `id` is a hash, never a token. */
+  oidc: (model: string, id: string) => `${prefix}:oidc:${model}:{${id}}`,
   /** Hash: a person's account. */
   account: (sub: string) => `${prefix}:account:{${sub}}`,
   /** String: the account that belongs to an outside identity. `identity` is a hash, never an openid. */

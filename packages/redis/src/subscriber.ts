@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Cluster } from 'ioredis'
-import { type Connection, RedisUnavailable } from './connection.ts'
+import { type Connection, RedisUnavailable, reconnectDelayMs } from './connection.ts'
 
 interface Subscription {
   holders: number
@@ -13,7 +13,7 @@ interface Subscription {
 interface SubscriberEvents {
   /** One message of a sharded channel. */
   message: [channel: string, payload: Buffer]
-  /** The connection came back and every channel is confirmed again: what was published in between is lost, so read the truth. */
+  /** Channels are confirmed again after the connection was away: what was published in between is lost, so read the truth. */
   resubscribed: []
 }
 
@@ -39,9 +39,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     connection.on('smessageBuffer', (channel: Buffer, payload: Buffer) =>
       this.emit('message', channel.toString(), payload),
     )
-    connection.on('close', () => {
-      for (const subscription of this.#subscriptions.values()) subscription.live = false
-    })
+    connection.on('close', () => this.#forgetConfirmations())
     connection.on('ready', () => void this.#resubscribe())
     // A shard's own subscriber connection is replaced inside ioredis, which tells of it with this event only.
     connection.on('subscribersReady', () => void this.#resubscribe())
@@ -60,12 +58,11 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
    * Rejects with RedisUnavailable after 5 s without confirmation; the hold remains until `release`.
    */
   async hold(channel: string): Promise<void> {
-    let subscription = this.#subscriptions.get(channel)
+    const subscription = this.#subscriptions.get(channel)
     if (subscription) {
       subscription.holders++
     } else {
-      subscription = { holders: 1, live: false, waiting: [] }
-      this.#subscriptions.set(channel, subscription)
+      this.#subscriptions.set(channel, { holders: 1, live: false, waiting: [] })
       void this.#subscribe([channel])
     }
     await this.confirmed(channel)
@@ -90,40 +87,66 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     const subscription = this.#subscriptions.get(channel)
     if (!subscription || --subscription.holders > 0) return
     this.#subscriptions.delete(channel)
-    // Failing to unsubscribe is harmless: a new connection subscribes only to what is still held.
-    this.#connection.sunsubscribe(channel).catch(() => {})
+    void this.#unsubscribe(channel)
   }
 
   close(): void {
     this.#connection.disconnect()
   }
 
+  #forgetConfirmations(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.live = false
+  }
+
   async #resubscribe(): Promise<void> {
+    this.#forgetConfirmations()
     const channels = [...this.#subscriptions.keys()]
-    for (let i = 0; i < channels.length; i += BATCH) await this.#subscribe(channels.slice(i, i + BATCH))
-    if (this.#everReady && channels.every((channel) => this.#subscriptions.get(channel)?.live ?? true))
-      this.emit('resubscribed')
+    let confirmed = 0
+    for (let i = 0; i < channels.length; i += BATCH) confirmed += await this.#subscribe(channels.slice(i, i + BATCH))
+    if (this.#everReady && (confirmed > 0 || channels.length === 0)) this.emit('resubscribed')
     this.#everReady = true
   }
 
-  async #subscribe(channels: string[]): Promise<void> {
+  /** Resolves with the number of channels that Redis has confirmed. */
+  async #subscribe(channels: string[], attempt = 0): Promise<number> {
     // In a Redis Cluster one command may name channels of one slot only.
     const commands = this.#connection instanceof Cluster ? channels.map((channel) => [channel]) : [channels]
-    await Promise.all(
+    const counts = await Promise.all(
       commands.map(async (group) => {
+        // A channel let go and held again meanwhile is another subscription, with a confirmation of its own to come.
+        const asked = group.map((channel) => this.#subscriptions.get(channel))
         try {
           await this.#connection.ssubscribe(...group)
         } catch {
-          return // The connection is gone: `ready` will bring us back here.
+          this.#retry(group, attempt + 1)
+          return 0
         }
-        for (const channel of group) this.#confirm(channel)
+        for (const subscription of asked) if (subscription) this.#confirm(subscription)
+        return group.length
       }),
     )
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
-  #confirm(channel: string): void {
-    const subscription = this.#subscriptions.get(channel)
-    if (!subscription) return
+  /** For a refusal on a connection that lives on; a lost connection comes back with `ready`, which asks again for all. */
+  #retry(channels: string[], attempt: number): void {
+    const again = async () => {
+      if (!this.connected) return
+      const open = channels.filter((channel) => this.#subscriptions.get(channel)?.live === false)
+      if (open.length > 0 && (await this.#subscribe(open, attempt)) > 0) this.emit('resubscribed')
+    }
+    setTimeout(() => void again(), reconnectDelayMs(attempt)).unref()
+  }
+
+  async #unsubscribe(channel: string): Promise<void> {
+    try {
+      await this.#connection.sunsubscribe(channel)
+    } catch {
+      // Harmless: a new connection subscribes only to what is still held.
+    }
+  }
+
+  #confirm(subscription: Subscription): void {
     subscription.live = true
     for (const wake of subscription.waiting.splice(0)) wake()
   }

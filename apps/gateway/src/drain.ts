@@ -1,0 +1,42 @@
+import type { Server as HttpServer } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import { LOGIN_NAMESPACE } from '@saoma/protocol'
+import type { Server } from 'socket.io'
+import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** Time between two batches of closed sockets. */
+const STEP_MS = 250
+/** A node with few sockets need not take the whole window: about this many reconnects a second are no storm. */
+const CLOSES_PER_SECOND = 500
+
+/**
+ * Ends every connection of a node without a storm: each browser is told its own moment to come back, and sockets are closed in
+ * batches over a window. They are closed as connections, not as "disconnected by the server", which a client would take for good.
+ */
+export const drain = async (
+  { http, io, metrics, log }: { http: HttpServer; io: Server; metrics: Metrics; log: Logger },
+  windowMs: number,
+): Promise<void> => {
+  const sockets = [...io.of(LOGIN_NAMESPACE).sockets.values()]
+  const window = Math.min(windowMs, (sockets.length / CLOSES_PER_SECOND) * 1000)
+  const steps = Math.max(1, Math.ceil(window / STEP_MS))
+  log.info({ event: 'draining', sockets: sockets.length, windowMs: Math.round(window) })
+
+  // From here on no new connection is accepted; kept-alive ones end with their next answer.
+  const closed = new Promise<void>((resolve) => http.close(() => resolve()))
+  http.closeIdleConnections()
+  for (const socket of sockets) socket.emit('drain', { resumeAfterMs: Math.round(Math.random() * window) })
+
+  const batch = Math.ceil(sockets.length / steps)
+  for (let step = 0; step < steps && sockets.length > 0; step++) {
+    if (step > 0) await delay(STEP_MS)
+    for (const socket of sockets.splice(0, batch)) {
+      socket.conn.close()
+      metrics.drained.inc()
+    }
+  }
+  await io.close()
+  await Promise.race([closed, delay(2_000, undefined, { ref: false })])
+  http.closeAllConnections()
+}

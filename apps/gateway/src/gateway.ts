@@ -1,0 +1,83 @@
+import { createServer, type Server as HttpServer } from 'node:http'
+import type { Identity } from '@saoma/identity'
+import type { RedisClients } from '@saoma/redis'
+import type { Tickets } from '@saoma/tickets'
+import type { Server } from 'socket.io'
+import type { Config } from './config.ts'
+import { drain } from './drain.ts'
+import { createApp } from './http/app.ts'
+import { createHolds } from './http/holds.ts'
+import type { Picture } from './http/picture.ts'
+import { createInternalServer } from './internal.ts'
+import { createIo } from './io/server.ts'
+import { createLimits } from './limits.ts'
+import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import { createOriginCheck } from './origins.ts'
+import { createAddressReader } from './visitor.ts'
+
+export interface GatewayDeps {
+  redis: RedisClients
+  tickets: Tickets
+  identity: Identity
+  picture: Picture
+  metrics: Metrics
+  log: Logger
+}
+
+export type GatewayOptions = Pick<
+  Config,
+  'nodeId' | 'origin' | 'webRoot' | 'demo' | 'allowedOrigins' | 'trustedProxies' | 'limits' | 'drainWindowMs'
+>
+
+export interface Gateway {
+  /** The public door: HTTP and Socket.IO. Not listening yet. */
+  http: HttpServer
+  /** Health, readiness and metrics, for operators only. Not listening yet. */
+  internal: HttpServer
+  io: Server
+  /** Takes the node out: no new sockets, held requests answered, open sockets sent elsewhere at their own moments. */
+  close(): Promise<void>
+}
+
+/** One node of the cluster, put together and not yet listening. */
+export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gateway => {
+  const { redis, tickets, metrics, log } = deps
+  let draining = false
+  const isDraining = () => draining
+  const limits = createLimits(redis, options.limits, metrics)
+  const holds = createHolds(metrics)
+  const allowsOrigin = createOriginCheck(options.origin, options.allowedOrigins, options.demo)
+  const addressOf = createAddressReader(options.trustedProxies)
+  redis.subscriber.on('message', () => metrics.pubsubReceived.inc())
+
+  const app = createApp({ ...deps, limits, holds }, { ...options, allowsOrigin, addressOf })
+  const http = createServer(
+    { requestTimeout: 60_000, headersTimeout: 15_000, keepAliveTimeout: 75_000, maxHeaderSize: 16_384 },
+    app.callback(),
+  )
+  const io = createIo(
+    http,
+    redis,
+    { tickets, subscriber: redis.subscriber, limits, metrics, log },
+    { nodeId: options.nodeId, allowsOrigin, addressOf, isDraining },
+  )
+  const internal = createInternalServer(redis, metrics, isDraining)
+
+  let closing: Promise<void> | undefined
+  return {
+    http,
+    internal,
+    io,
+    close: () => {
+      closing ??= (async () => {
+        draining = true
+        holds.release()
+        await drain({ http, io, metrics, log }, options.drainWindowMs)
+        internal.close()
+        internal.closeAllConnections()
+      })()
+      return closing
+    },
+  }
+}

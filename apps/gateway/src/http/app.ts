@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import cors from '@koa/cors'
+import type { Identity } from '@saoma/identity'
+import type { Tickets } from '@saoma/tickets'
+import Koa from 'koa'
+import type { Limits } from '../limits.ts'
+import type { Logger } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Holds } from './holds.ts'
+import { oauth } from './oauth.ts'
+import { pages } from './pages.ts'
+import type { Picture } from './picture.ts'
+import { problem, problems, tooMany } from './problem.ts'
+import { ticketRoutes } from './tickets.ts'
+import { wechatPolls } from './wechat-polls.ts'
+
+export interface AppDeps {
+  tickets: Tickets
+  identity: Identity
+  limits: Limits
+  holds: Holds
+  metrics: Metrics
+  picture: Picture
+  log: Logger
+}
+
+export interface AppOptions {
+  nodeId: string
+  origin: string
+  webRoot?: string
+  allowsOrigin: (origin: string) => boolean
+  addressOf: (req: IncomingMessage) => string
+}
+
+/** No route of ours takes a body this large; the OAuth routes have a smaller limit of their own. */
+const LARGEST_BODY = 64 * 1024
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
+
+/** Every HTTP door but Engine.IO's. */
+export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
+  const { tickets, identity, limits, holds, metrics, log } = deps
+  const { nodeId, origin, webRoot, allowsOrigin, addressOf } = options
+  const app = new Koa()
+
+  app.use(async (ctx, next) => {
+    const started = process.hrtime.bigint()
+    const given = ctx.get('X-Request-Id')
+    ctx.state.requestId = REQUEST_ID.test(given) ? given : randomUUID()
+    ctx.state.origin = origin
+    ctx.request.ip = addressOf(ctx.req)
+    ctx.set('X-Saoma-Node', nodeId)
+    ctx.set('X-Request-Id', ctx.state.requestId)
+    ctx.set('X-Content-Type-Options', 'nosniff')
+    ctx.set('Referrer-Policy', 'no-referrer')
+    if (origin.startsWith('https:')) ctx.set('Strict-Transport-Security', 'max-age=31536000')
+    await next()
+
+    const seconds = Number(process.hrtime.bigint() - started) / 1e9
+    const route = String(ctx.state.route ?? ctx._matchedRoute ?? 'page')
+    metrics.requests.observe({ route, status: String(ctx.status) }, seconds)
+    // A page's files and quiet polls would drown what an operator looks for.
+    const level = ctx.status >= 500 ? 'error' : ctx.status >= 400 ? 'warn' : ctx.method === 'GET' ? 'debug' : 'info'
+    log[level]({
+      event: 'request',
+      request: ctx.state.requestId,
+      method: ctx.method,
+      path: ctx.path.slice(0, 256),
+      status: ctx.status,
+      ...(ctx.state.code ? { code: ctx.state.code } : {}),
+      ip: ctx.ip,
+      ms: Math.round(seconds * 1000),
+    })
+  })
+
+  app.use(problems(log))
+
+  app.use(async (ctx, next) => {
+    if (Number(ctx.get('Content-Length') || 0) > LARGEST_BODY) {
+      ctx.set('Connection', 'close')
+      return problem(ctx, 'TOO_LARGE')
+    }
+    const slow = await limits.requests(ctx.ip)
+    return slow ? tooMany(ctx, slow.retryAfterSeconds) : next()
+  })
+
+  app.use(oauth(identity, limits, origin.startsWith('https:')))
+
+  const allowed = cors({
+    origin: (ctx) => (allowsOrigin(ctx.get('Origin')) ? ctx.get('Origin') : ''),
+    allowMethods: 'GET,POST',
+    allowHeaders: ['Authorization', 'Last-Event-ID', 'X-Request-Id'],
+    exposeHeaders: ['Retry-After', 'X-Request-Id', 'X-Saoma-Node'],
+    maxAge: 3600,
+  })
+  app.use(async (ctx, next) => {
+    if (!ctx.path.startsWith('/v1/')) return next()
+    // A foreign page gets no answer at all: not even its side effect.
+    const from = ctx.get('Origin')
+    return from && !allowsOrigin(from) ? problem(ctx, 'FORBIDDEN', 'this origin is not allowed') : allowed(ctx, next)
+  })
+
+  for (const router of [ticketRoutes(deps), wechatPolls(tickets, holds)]) {
+    app.use(router.routes())
+    app.use(router.allowedMethods())
+  }
+  if (webRoot) app.use(pages(webRoot, origin))
+
+  // Everything the middleware did not answer is a broken connection: a client that left is no error of ours.
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    if (!['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code ?? ''))
+      log.error({ err: error }, 'answer failed')
+  })
+  return app
+}

@@ -1,0 +1,37 @@
+import type { Middleware } from 'koa'
+import compose from 'koa-compose'
+import serve from 'koa-static'
+
+const POLICY = [
+  "default-src 'self'",
+  "img-src 'self' data: blob:",
+  "connect-src 'self' ws: wss:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** The built web pages. Files with a hash in their name are kept for ever, all others are asked for anew. */
+export const pages = (root: string, origin: string): Middleware => {
+  const { host } = new URL(origin)
+  return compose([
+    async (ctx, next) => {
+      if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
+      // A page under another name of this machine would be a foreign origin to its own server.
+      if (ctx.host !== host && (ctx.path === '/' || ctx.path === '/phone')) return ctx.redirect(`${origin}${ctx.url}`)
+      await next()
+      if (ctx.response.is('html')) {
+        ctx.set('Content-Security-Policy', POLICY)
+        ctx.set('X-Frame-Options', 'DENY')
+      }
+    },
+    serve(root, {
+      extensions: ['html'],
+      setHeaders: (res, path) => {
+        res.setHeader('Cache-Control', /\/assets\//.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache')
+        if (path.endsWith('/saoma-login.js')) res.setHeader('Access-Control-Allow-Origin', '*')
+      },
+    }),
+  ])
+}

@@ -1,0 +1,140 @@
+import Router from '@koa/router'
+import type { Identity } from '@saoma/identity'
+import {
+  type DecisionAnswer,
+  fail,
+  ok,
+  parseDeviceCode,
+  parseTicket,
+  type Result,
+  type ScanAnswer,
+  ticketOf,
+  type UserCodeAnswer,
+} from '@saoma/protocol'
+import type { Tickets } from '@saoma/tickets'
+import type { Context } from 'koa'
+import type { Limits } from '../limits.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Holds } from './holds.ts'
+import type { Picture } from './picture.ts'
+import { answer, problem, tooMany } from './problem.ts'
+import { streamTicket } from './stream.ts'
+import { ticketCookie } from './ticket-cookie.ts'
+
+export interface TicketRoutesDeps {
+  tickets: Tickets
+  identity: Identity
+  limits: Limits
+  holds: Holds
+  metrics: Metrics
+  picture: Picture
+}
+
+/** Longest a poll is held, in seconds: below every proxy's default patience. */
+const LONGEST_WAIT = 25
+
+const bearer = (ctx: Context): string | undefined =>
+  /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(ctx.get('Authorization'))?.[1]
+
+const count = (text: string | string[] | undefined, fallback: number, most: number): Result<number> => {
+  if (text === undefined) return ok(fallback)
+  return typeof text === 'string' && /^\d{1,9}$/.test(text) ? ok(Math.min(Number(text), most)) : fail('INVALID')
+}
+
+/** The device code a request may act with, if it belongs to the ticket in the address. A wrong one learns no more than "no such ticket". */
+const deviceCodeFor = (code: string | undefined, ticket: string | undefined): Result<string> => {
+  if (!code) return fail('UNAUTHORIZED')
+  const parsed = parseDeviceCode(code)
+  return parsed.ok && ticketOf(parsed.value) === ticket ? parsed : fail('TICKET_NOT_FOUND')
+}
+
+export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, picture }: TicketRoutesDeps): Router => {
+  const router = new Router({ prefix: '/v1' })
+
+  /** The account behind a phone's access token. Tokens of browsers may not confirm logins. */
+  const phone = async (ctx: Context): Promise<Result<string>> => {
+    const token = bearer(ctx)
+    if (!token) return fail('UNAUTHORIZED')
+    const verified = await identity.verify(token)
+    if (!verified.ok) return verified
+    return verified.value.clientId === 'phone' ? ok(verified.value.sub) : fail('FORBIDDEN')
+  }
+
+  /** A transition asked for by a phone. */
+  const decide =
+    <T extends object>(name: string, act: (ticket: string, sub: string) => Promise<Result<T>>) =>
+    async (ctx: Context): Promise<void> => {
+      const sub = await phone(ctx)
+      if (!sub.ok) return problem(ctx, sub.code)
+      const ticket = parseTicket(ctx.params.ticket)
+      if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
+      const slow = (await limits.decisions(sub.value)) ?? (await limits.ticket(ticket.value))
+      if (slow) return tooMany(ctx, slow.retryAfterSeconds)
+      const result = await act(ticket.value, sub.value)
+      if (result.ok) metrics.transitions.inc({ state: name })
+      answer(ctx, result)
+    }
+
+  const decision = (result: Awaited<ReturnType<Tickets['confirm']>>): Result<DecisionAnswer> =>
+    result.ok ? ok({ state: result.value }) : result
+
+  router.post('/tickets/:ticket/scan', decide<ScanAnswer>('scanned', tickets.scan))
+  router.post(
+    '/tickets/:ticket/confirm',
+    decide('confirmed', async (ticket, sub) => decision(await tickets.confirm(ticket, sub))),
+  )
+  router.post(
+    '/tickets/:ticket/reject',
+    decide('rejected', async (ticket, sub) => decision(await tickets.reject(ticket, sub))),
+  )
+
+  router.get('/tickets/:ticket', async (ctx) => {
+    const code = deviceCodeFor(bearer(ctx), ctx.params.ticket)
+    if (!code.ok) return problem(ctx, code.code)
+    const after = count(ctx.query.after ?? (ctx.get('Last-Event-ID') || undefined), 0, Number.MAX_SAFE_INTEGER)
+    const wait = count(ctx.query.wait, LONGEST_WAIT, LONGEST_WAIT)
+    if (!after.ok || !wait.ok) return problem(ctx, 'INVALID', 'after and wait are whole numbers')
+    if (ctx.accepts('json', 'text/event-stream') === 'text/event-stream')
+      return streamTicket(ctx, tickets, holds, code.value, after.value)
+
+    const result = await holds.hold(ctx.req.socket, (signal) =>
+      tickets.wait(code.value, after.value, { timeoutMs: wait.value * 1000, signal }),
+    )
+    metrics.longPollsDone.inc({ result: result.ok ? result.value.status : result.code })
+    answer(ctx, result)
+  })
+
+  // A browser that came through WeChat's own formats holds its device code in a cookie its scripts cannot read. Here it gets the code back.
+  router.post('/tickets/:ticket/resume', async (ctx) => {
+    const code = deviceCodeFor(ticketCookie.read(ctx, ctx.params.ticket ?? ''), ctx.params.ticket)
+    const state = code.ok ? await tickets.read(code.value) : code
+    if (!code.ok || !state.ok) return problem(ctx, state.ok ? 'UNAUTHORIZED' : state.code)
+    answer(ctx, ok({ deviceCode: code.value, state: state.value }))
+  })
+
+  router.get('/tickets/:ticket/qr', async (ctx) => {
+    const ticket = parseTicket(ctx.params.ticket)
+    if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
+    const slow = await limits.ticket(ticket.value)
+    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
+    // Only a ticket that is waiting has a picture: nobody may mint codes at WeChat through us.
+    if (!(await tickets.exists(ticket.value))) return problem(ctx, 'TICKET_NOT_FOUND')
+    const image = await picture(ticket.value)
+    if (!image.ok) return problem(ctx, image.code)
+    ctx.type = image.value.type
+    ctx.set('Cache-Control', 'no-store')
+    ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
+    ctx.body = image.value.bytes
+  })
+
+  router.get('/user-codes/:userCode', async (ctx) => {
+    const sub = await phone(ctx)
+    if (!sub.ok) return problem(ctx, sub.code)
+    const slow = await limits.userCodes(sub.value)
+    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
+    const found = await tickets.findByUserCode((ctx.params.userCode ?? '').slice(0, 32))
+    answer<UserCodeAnswer>(ctx, found.ok ? ok({ ticket: found.value }) : found)
+  })
+
+  return router
+}

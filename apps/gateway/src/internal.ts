@@ -1,0 +1,40 @@
+import { createServer, type Server } from 'node:http'
+import type { RedisClients } from '@saoma/redis'
+import type { Metrics } from './metrics.ts'
+
+/**
+ * The port for operators. `/healthz` never asks Redis: a blip of Redis must not restart every node at once, which would turn it
+ * into a storm of reconnects. `/readyz` says whether new traffic should come here.
+ */
+export const createInternalServer = (
+  redis: Pick<RedisClients, 'unavailable' | 'subscriber'>,
+  metrics: Metrics,
+  isDraining: () => boolean,
+): Server =>
+  createServer(async (req, res) => {
+    const say = (status: number, body: unknown) => {
+      res.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+      res.end(JSON.stringify(body))
+    }
+    const missing = redis.unavailable()
+    switch (req.url?.split('?')[0]) {
+      case '/healthz':
+        return say(200, { ok: true })
+      case '/startupz':
+        return say(200, { ok: true })
+      case '/readyz': {
+        const reasons = [...missing.map((role) => `redis:${role}`), ...(isDraining() ? ['draining'] : [])]
+        return say(reasons.length === 0 ? 200 : 503, { ok: reasons.length === 0, reasons })
+      }
+      case '/metrics': {
+        for (const client of ['data', 'pub', 'sub'] as const)
+          metrics.redisUp.set({ client }, missing.includes(client) ? 0 : 1)
+        metrics.subscriptions.set(redis.subscriber.size)
+        metrics.draining.set(isDraining() ? 1 : 0)
+        res.writeHead(200, { 'Content-Type': metrics.registry.contentType })
+        return res.end(await metrics.registry.metrics())
+      }
+      default:
+        return say(404, { ok: false })
+    }
+  })

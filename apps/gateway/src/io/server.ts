@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import { LOGIN_NAMESPACE } from '@saoma/protocol'
+import { adapterClient, type RedisClients } from '@saoma/redis'
+import { createShardedAdapter } from '@socket.io/redis-adapter'
+import { Server } from 'socket.io'
+import type { Limits } from '../limits.ts'
+import type { Metrics } from '../metrics.ts'
+import { type LoginDeps, serveLogin } from './login.ts'
+
+export interface IoOptions {
+  nodeId: string
+  allowsOrigin: (origin: string) => boolean
+  addressOf: (req: IncomingMessage) => string
+  isDraining: () => boolean
+}
+
+/** Messages of a browser that waits are tiny. */
+const LARGEST_MESSAGE = 16 * 1024
+
+/** Why a handshake is refused, and with which status. */
+const judge = async (
+  req: IncomingMessage,
+  limits: Limits,
+  options: IoOptions,
+): Promise<{ reason: string; say: string } | undefined> => {
+  if (options.isDraining()) return { reason: 'draining', say: 'DRAINING' }
+  const { origin } = req.headers
+  if (origin !== undefined && !options.allowsOrigin(origin)) return { reason: 'origin', say: 'FORBIDDEN' }
+  // A request that carries a session id goes on with a session that was admitted before.
+  if (new URL(req.url ?? '/', 'http://node').searchParams.has('sid')) return undefined
+  return (await limits.handshakes(options.addressOf(req))) ? { reason: 'rate', say: 'RATE_LIMITED' } : undefined
+}
+
+/** Socket.IO over the sharded Redis adapter. A message to a room wakes only the nodes that hold somebody in it. */
+export const createIo = (
+  http: HttpServer,
+  redis: RedisClients,
+  deps: LoginDeps & { metrics: Metrics; limits: Limits },
+  options: IoOptions,
+): Server => {
+  const { metrics, limits } = deps
+  const io = new Server(http, {
+    adapter: createShardedAdapter(redis.pub, adapterClient(redis.subscriber), {
+      channelPrefix: redis.keys.prefix,
+      subscriptionMode: 'dynamic',
+    }),
+    serveClient: false,
+    maxHttpBufferSize: LARGEST_MESSAGE,
+    perMessageDeflate: false,
+    httpCompression: false,
+    connectTimeout: 10_000,
+    cors: { origin: (origin, done) => done(null, origin === undefined || options.allowsOrigin(origin)) },
+    allowRequest: (req, done) => {
+      judge(req, limits, options).then(
+        (refused) => {
+          if (refused) metrics.handshakesRejected.inc({ reason: refused.reason })
+          done(refused?.say ?? null, !refused)
+        },
+        () => done('INTERNAL', false),
+      )
+    },
+  })
+
+  // nginx finds the node of a polling session by the first part of its id.
+  io.engine.generateId = () => `${options.nodeId}-${randomBytes(15).toString('base64url')}`
+
+  io.engine.on('headers', (headers: Record<string, string>) => {
+    headers['X-Saoma-Node'] = options.nodeId
+  })
+  io.engine.on('connection', (connection) => {
+    // Kept by Engine.IO for as long as the socket lives and read by nobody: the largest part of a waiting browser's memory.
+    connection.request = null
+    let transport: string = connection.transport.name
+    metrics.opened.inc({ transport })
+    metrics.connections.inc({ transport })
+    connection.on('upgrade', (upgraded: { name: string }) => {
+      metrics.connections.dec({ transport })
+      transport = upgraded.name
+      metrics.connections.inc({ transport })
+    })
+    connection.on('close', (reason: string) => {
+      metrics.connections.dec({ transport })
+      metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
+    })
+  })
+
+  // Rooms of people and tables live here later; until then nobody is let in.
+  io.use((_socket, next) => next(new Error('NOT_FOUND')))
+  serveLogin(io.of(LOGIN_NAMESPACE), deps)
+  return io
+}

@@ -1,0 +1,92 @@
+import type { AddressInfo } from 'node:net'
+import { createIdentity } from '@saoma/identity'
+import { createRedis } from '@saoma/redis'
+import { createTickets } from '@saoma/tickets'
+import { createWechat } from '@saoma/wechat'
+import { ConfigError, readConfig } from './config.ts'
+import { createGateway } from './gateway.ts'
+import { plainPicture, wechatPicture } from './http/picture.ts'
+import { createLog } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import { createOriginCheck } from './origins.ts'
+import { createRecognise } from './recognise.ts'
+import { describeUserAgent } from './visitor.ts'
+
+const start = async (): Promise<void> => {
+  const config = readConfig(process.env)
+  const log = createLog({ level: config.logLevel, node: config.nodeId })
+  const metrics = createMetrics()
+  process.on('unhandledRejection', (error) =>
+    log.error({ err: error, event: 'unhandledRejection' }, 'a rejection nobody waited for'),
+  )
+
+  const redis = await createRedis({
+    url: config.redisUrl,
+    prefix: config.redisPrefix,
+    name: `saoma-${config.nodeId}`,
+    onError: (error, role) => {
+      metrics.redisErrors.inc({ client: role })
+      log.warn({ event: 'redis', client: role, message: error.message })
+    },
+  })
+  const tickets = createTickets(redis)
+  const wechat =
+    config.wechat &&
+    createWechat(redis, { ...config.wechat, onEvent: (event) => metrics.wechat.inc({ event: event.kind }) })
+  const identity = await createIdentity(
+    { redis, tickets },
+    {
+      origin: config.origin,
+      appName: config.appName,
+      codeSeconds: tickets.times.scanMs / 1000,
+      secrets: config.secrets,
+      allowsOrigin: createOriginCheck(config.origin, config.allowedOrigins, config.demo),
+      describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
+      recognise: createRecognise({
+        demo: config.demo,
+        ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
+      }),
+      onError: (ctx, error) =>
+        log.warn({ event: 'oauth', request: ctx.state.requestId, error: error.message, status: ctx.status }),
+    },
+  )
+  const picture = config.demo || !wechat ? plainPicture(config.origin) : wechatPicture(wechat, log)
+  const gateway = createGateway({ redis, tickets, identity, picture, metrics, log }, config)
+
+  const listen = (server: typeof gateway.http, port: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, config.host, () => resolve((server.address() as AddressInfo).port))
+    })
+  const internalPort = await listen(gateway.internal, config.internalPort)
+  const port = await listen(gateway.http, config.port)
+  log.info({ event: 'listening', port, internalPort, origin: config.origin, demo: config.demo })
+
+  const stop = async (signal: string): Promise<void> => {
+    log.info({ event: 'stopping', signal })
+    await gateway.close()
+    identity.close()
+    wechat?.close()
+    await redis.close()
+    log.info({ event: 'stopped' })
+    process.exit(0)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // The second signal does not wait.
+    process.once(signal, () => {
+      process.once(signal, () => process.exit(1))
+      void stop(signal)
+    })
+  }
+}
+
+start().catch((error: unknown) => {
+  // A person reads this: settings and addresses get their sentence, anything else its stack.
+  const plain =
+    error instanceof ConfigError || (error instanceof Error && ('code' in error || error.name === 'RedisUnavailable'))
+  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  process.stderr.write(
+    `${plain ? `${(error as Error).message}${cause}` : error instanceof Error ? error.stack : error}\n`,
+  )
+  process.exit(1)
+})

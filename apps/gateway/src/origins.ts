@@ -1,0 +1,13 @@
+const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])$/
+
+/** Whether a page of this origin may call us. In demo mode the machine's other names for itself count as its own. */
+export const createOriginCheck = (own: string, allowed: readonly string[], demo: boolean) => {
+  const known = new Set([own, ...allowed])
+  const { port, hostname } = new URL(own)
+  return (origin: string): boolean => {
+    if (known.has(origin)) return true
+    if (!demo || !LOOPBACK.test(hostname) || !URL.canParse(origin)) return false
+    const asking = new URL(origin)
+    return LOOPBACK.test(asking.hostname) && asking.port === port
+  }
+}

@@ -1,0 +1,208 @@
+import { type DeviceAuthorization, type TicketState, type TokenSet, parseDeviceAuthorization } from '@saoma/protocol'
+import { backoffMs, pause } from './backoff.ts'
+import { createEmitter, type Listenable } from './emitter.ts'
+import { createFollow } from './follow.ts'
+import { createLoginApi, type Proof } from './login-api.ts'
+import { type LoginConnection, type LoginState, stateOf } from './login-state.ts'
+import { browserPage, type Page } from './page.ts'
+import { redeem } from './redeem.ts'
+import type { Failure } from './request.ts'
+import { browserStorage, createStored, type KeyValue } from './storage.ts'
+
+export interface LoginOptions {
+  /** Where Saoma is, without a path: `https://login.example.com`. */
+  origin: string
+  /** @default 'web' */
+  clientId?: string
+  /** @default 'openid profile offline_access' */
+  scope?: string
+  /**
+   * A ticket that is already confirmed and belongs to this browser by cookie: pages of WeChat's own long poll come back to
+   * `${origin}/?ticket=…`. It is redeemed instead of asking for a code; the next `renew` asks for one.
+   */
+  ticket?: string
+  /** Socket.IO transports. Empty: long poll only. @default ['websocket'] */
+  transports?: string[]
+  /** Codes renewed without a click, so that a forgotten tab does not ask for ever. @default 5 */
+  maxRenewals?: number
+  fetch?: typeof fetch
+  /** Where the device code outlives a reload. @default sessionStorage */
+  storage?: KeyValue
+  /** @default the browser's page */
+  page?: Page
+  /** Gives `[0, 1)`; for the jitter of retries. */
+  random?: () => number
+}
+
+export interface LoginEvents {
+  state: LoginState
+  connection: LoginConnection
+  tokens: TokenSet
+  /** Each request that failed, also those that are tried again. For logs. */
+  error: Failure
+}
+
+/** A login by code, from the picture to the tokens. Nothing happens before `start`. */
+export interface Login extends Listenable<LoginEvents> {
+  readonly state: LoginState
+  readonly connection: LoginConnection
+  /** Shows a code: the one from before a reload if it still lives, else a new one. Does nothing while one is on its way. */
+  start(): void
+  /** Drops the present code and asks for a new one. */
+  renew(): void
+  /** Stops everything. A code that was shown stays valid, and `start` continues it. */
+  close(): void
+}
+
+const CREATE_ATTEMPTS = 8
+const CREATE_RETRY = { baseMs: 500, capMs: 15_000 }
+/** A stored code is worth asking for this long after its time to be scanned: it may be scanned or confirmed by now. */
+const AFTER_SCAN_MS = 120_000
+/** How long a ticket handed to us in the address is tried. */
+const RESUME_WINDOW_MS = 30_000
+
+export const createLogin = (options: LoginOptions): Login => {
+  const { clientId = 'web', scope = 'openid profile offline_access', maxRenewals = 5, random = Math.random } = options
+  const origin = options.origin.replace(/\/+$/, '')
+  const page = options.page ?? browserPage()
+  const api = createLoginApi({ origin, clientId, fetch: options.fetch ?? globalThis.fetch.bind(globalThis) })
+  const saved = createStored(options.storage ?? browserStorage('sessionStorage'), `saoma:login:${origin}:${clientId}`)
+  const events = createEmitter<LoginEvents>()
+  let state: LoginState = { status: 'idle' }
+  let connection: LoginConnection = 'connecting'
+  let round: AbortController | undefined
+  let renewals = 0
+  let handedTicket = options.ticket
+  let unlisten = () => {}
+
+  const enter = (next: LoginState) => {
+    state = next
+    events.emit('state', next)
+    if (next.status === 'done') events.emit('tokens', next.tokens)
+  }
+
+  const connected = (next: LoginConnection) => {
+    if (next === connection) return
+    connection = next
+    events.emit('connection', next)
+  }
+
+  const fault = (failure: Failure) => events.emit('error', failure)
+
+  const failed = ({ code, react, message }: Failure) => enter({ status: 'failed', code, react, message })
+
+  /** The code is over. Nobody needs a new one on a page nobody sees, or has looked at for long. */
+  const expired = () => {
+    saved.clear()
+    if (page.hidden || renewals >= maxRenewals) return enter({ status: 'expired' })
+    renewals++
+    begin()
+  }
+
+  const collect = async (proof: Proof, windowMs: number, signal: AbortSignal) => {
+    enter({ status: 'confirmed' })
+    const answer = await redeem({ api, proof, windowMs, random, signal, onFailure: fault })
+    if (signal.aborted) return
+    saved.clear()
+    if (answer.ok) return enter({ status: 'done', tokens: answer.value })
+    if (answer.code === 'expired_token') return expired()
+    if (answer.code === 'access_denied') return enter({ status: 'rejected' })
+    failed(answer)
+  }
+
+  const follow = (authorization: DeviceAuthorization, signal: AbortSignal) => {
+    const { device_code: deviceCode } = authorization
+    const onState = (ticket: TicketState) => {
+      if (ticket.status === 'confirmed') {
+        following.close()
+        void collect({ deviceCode }, ticket.expiresIn * 1_000, signal)
+        return
+      }
+      const next = stateOf(authorization, ticket, Date.now())
+      if (next.status === 'expired') return expired()
+      if (next.status === 'rejected') saved.clear()
+      enter(next)
+    }
+    const onRefused = (failure: Failure) => {
+      fault(failure)
+      if (failure.react !== 'stop') return expired()
+      saved.clear()
+      failed(failure)
+    }
+    const { transports = ['websocket'] } = options
+    const following = createFollow({
+      origin, deviceCode, api, page, transports, random, onState, onConnection: connected, onRefused,
+    })
+    signal.addEventListener('abort', following.close)
+  }
+
+  const create = async (signal: AbortSignal): Promise<DeviceAuthorization | undefined> => {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await api.authorize(scope, signal)
+      if (signal.aborted) return
+      if (answer.ok) return answer.value
+      fault(answer)
+      if (answer.react !== 'retry' || attempt === CREATE_ATTEMPTS) return failed(answer) as undefined
+      await pause(Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, CREATE_RETRY, random)), signal)
+    }
+  }
+
+  /** The code from before a reload. */
+  const recall = (): DeviceAuthorization | undefined => {
+    const { authorization, expiresAt } = (saved.read() ?? {}) as { authorization?: unknown; expiresAt?: unknown }
+    const parsed = parseDeviceAuthorization(authorization)
+    return parsed.ok && Date.now() < Number(expiresAt) + AFTER_SCAN_MS ? parsed.value : undefined
+  }
+
+  const begin = async () => {
+    round?.abort()
+    round = new AbortController()
+    const { signal } = round
+    connected('connecting')
+    if (handedTicket) {
+      const ticket = handedTicket
+      handedTicket = undefined
+      return collect({ ticket }, RESUME_WINDOW_MS, signal)
+    }
+    enter({ status: 'creating' })
+    const recalled = recall()
+    const authorization = recalled ?? (await create(signal))
+    if (!authorization) return
+    if (!recalled) saved.write({ authorization, expiresAt: Date.now() + authorization.expires_in * 1_000 })
+    follow(authorization, signal)
+  }
+
+  const start = () => {
+    if (round && !round.signal.aborted && !over(state)) return
+    unlisten()
+    unlisten = page.onChange(() => {
+      if (state.status === 'expired' && !page.hidden && renewals < maxRenewals) expired()
+    })
+    void begin()
+  }
+
+  return {
+    get state() {
+      return state
+    },
+    get connection() {
+      return connection
+    },
+    on: events.on,
+    start,
+    renew: () => {
+      renewals = 0
+      saved.clear()
+      round?.abort()
+      start()
+    },
+    close: () => {
+      round?.abort()
+      unlisten()
+      enter({ status: 'idle' })
+    },
+  }
+}
+
+/** Whether nothing more will happen without a call. */
+const over = (state: LoginState): boolean => ['idle', 'rejected', 'expired', 'done', 'failed'].includes(state.status)

@@ -1,0 +1,31 @@
+/** What the surroundings tell a login: whether anybody can see it, and whether there is a network. */
+export interface Page {
+  readonly hidden: boolean
+  readonly online: boolean
+  /** Calls back when either may have changed; returns the function that ends it. */
+  onChange(listener: () => void): () => void
+}
+
+/** The browser's page; outside a browser, one that is always seen and always online. */
+export const browserPage = (): Page => {
+  const { document, navigator } = globalThis as { document?: Document; navigator?: Navigator }
+  return {
+    get hidden() {
+      return document?.hidden ?? false
+    },
+    get online() {
+      return navigator?.onLine ?? true
+    },
+    onChange: (listener) => {
+      if (!document || typeof addEventListener !== 'function') return () => {}
+      document.addEventListener('visibilitychange', listener)
+      addEventListener('online', listener)
+      addEventListener('offline', listener)
+      return () => {
+        document.removeEventListener('visibilitychange', listener)
+        removeEventListener('online', listener)
+        removeEventListener('offline', listener)
+      }
+    },
+  }
+}

@@ -1,0 +1,35 @@
+import type { TokenSet } from '@saoma/protocol'
+import { backoffMs, pause } from './backoff.ts'
+import type { LoginApi, Proof } from './login-api.ts'
+import type { Answer, Failure } from './request.ts'
+
+export interface RedeemOptions {
+  api: LoginApi
+  proof: Proof
+  /** How long the confirmed ticket can be redeemed. */
+  windowMs: number
+  random: () => number
+  signal: AbortSignal
+  onFailure: (failure: Failure) => void
+}
+
+const RETRY = { baseMs: 300, capMs: 5_000 }
+/** RFC 8628 section 3.5: the pause between polls, and what `slow_down` adds to it. */
+const POLL_INTERVAL_MS = 5_000
+
+/** Asks for the tokens until there is an answer that will not change, or the window ends. */
+export const redeem = async ({ api, proof, windowMs, random, signal, onFailure }: RedeemOptions): Promise<Answer<TokenSet>> => {
+  const until = Date.now() + windowMs
+  let intervalMs = POLL_INTERVAL_MS
+  for (let attempt = 0; ; attempt++) {
+    const answer = await api.redeem(proof, signal)
+    if (answer.ok || signal.aborted) return answer
+    onFailure(answer)
+    if (answer.react !== 'retry') return answer
+    if (answer.code === 'slow_down') intervalMs += POLL_INTERVAL_MS
+    const polling = answer.code === 'slow_down' || answer.code === 'authorization_pending'
+    const waitMs = polling ? intervalMs : Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, random))
+    if (Date.now() + waitMs >= until) return { ...answer, react: 'renew' }
+    await pause(waitMs, signal)
+  }
+}

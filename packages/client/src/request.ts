@@ -1,0 +1,86 @@
+import { codes, parseOAuthError, parseProblem, type Reaction, type Result } from '@saoma/protocol'
+
+/** Why a request has no value. `code` is one of the protocol, one of OAuth, `NETWORK` (no answer) or `MALFORMED` (not our server). */
+export interface Failure {
+  ok: false
+  code: string
+  react: Reaction
+  /** An English sentence for logs; pages translate by `code`. */
+  message: string
+  /** What the server asked for with `Retry-After`. */
+  retryAfterMs?: number
+}
+
+export type Answer<T> = { ok: true; value: T } | Failure
+
+export interface RequestOptions<T> {
+  fetch: typeof fetch
+  url: string
+  init: RequestInit
+  parse: (body: unknown) => Result<T>
+  timeoutMs: number
+  signal?: AbortSignal | undefined
+}
+
+const oauthReactions: Record<string, Reaction> = {
+  authorization_pending: 'retry',
+  slow_down: 'retry',
+  temporarily_unavailable: 'retry',
+  server_error: 'retry',
+  expired_token: 'renew',
+  invalid_grant: 'renew',
+}
+
+const retryAfterMs = (headers: Headers): { retryAfterMs?: number } => {
+  const value = headers.get('retry-after')
+  if (!value) return {}
+  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now()
+  return Number.isFinite(ms) ? { retryAfterMs: Math.max(0, ms) } : {}
+}
+
+/** Reads the two error forms of the server, and whatever a proxy between us and it may say. */
+const failureOf = (response: Response, body: unknown): Failure => {
+  const wait = retryAfterMs(response.headers)
+  const problem = parseProblem(body)
+  if (problem.ok) {
+    const { code, react } = problem.value
+    return { ok: false, code, react, message: problem.value.detail ?? codes[code].say.en, ...wait }
+  }
+  const passing = response.status >= 500 || response.status === 429
+  const oauth = parseOAuthError(body)
+  if (oauth.ok) {
+    const code = oauth.value.error
+    const react = passing ? 'retry' : (oauthReactions[code] ?? 'stop')
+    return { ok: false, code, react, message: oauth.value.error_description ?? code, ...wait }
+  }
+  return passing
+    ? { ok: false, code: 'NETWORK', react: 'retry', message: `The server answered ${response.status}.`, ...wait }
+    : { ok: false, code: 'MALFORMED', react: 'stop', message: `Unexpected answer ${response.status}.` }
+}
+
+/** One request with a bound on its time. Resolves with a value or a failure; it rejects for no reason of the network's. */
+export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>> => {
+  const timeout = AbortSignal.timeout(options.timeoutMs)
+  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
+  try {
+    const response = await options.fetch(options.url, { cache: 'no-store', ...options.init, signal })
+    const body: unknown = await response.json().catch((error: unknown) => {
+      if (signal.aborted) throw error
+      return undefined // A body that is not JSON is a finding, not a fault of the network.
+    })
+    if (!response.ok) return failureOf(response, body)
+    const parsed = options.parse(body)
+    if (parsed.ok) return parsed
+    return { ok: false, code: 'MALFORMED', react: 'stop', message: 'The answer is not of the form we know.' }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return { ok: false, code: 'NETWORK', react: 'retry', message }
+  }
+}
+
+/** A form body, as the OAuth endpoints take it. */
+export const form = (fields: Record<string, string>): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+  body: new URLSearchParams(fields).toString(),
+})

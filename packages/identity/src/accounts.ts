@@ -1,0 +1,41 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type RedisClients, reply } from '@saoma/redis'
+
+/** How a person was recognised. The openid stays behind this type: only its hash is stored and no client ever sees it. */
+export type OutsideIdentity = { via: 'wechat'; appid: string; openid: string } | { via: 'demo'; name: string }
+
+export interface Account {
+  /** Random and stable: the only name that tokens carry. */
+  sub: string
+  /** Shown to the person; known for demo accounts only, since WeChat gives no names. */
+  name?: string
+}
+
+export interface Accounts {
+  /** The account of this identity, made at its first appearance; two nodes that meet it at once agree on one. */
+  of(identity: OutsideIdentity): Promise<Account>
+  find(sub: string): Promise<Account | undefined>
+}
+
+/** Accounts have no TTL: they are what a business stores its own data under. */
+export const createAccounts = ({ data, keys }: RedisClients): Accounts => ({
+  of: async (identity) => {
+    const source = identity.via === 'wechat' ? `wechat:${identity.appid}:${identity.openid}` : `demo:${identity.name}`
+    const link = keys.accountOf(createHash('sha256').update(source).digest('base64url'))
+    const name = identity.via === 'demo' ? { name: identity.name } : {}
+
+    const known = await reply(data.get(link))
+    if (known) return { sub: known, ...name }
+    const sub = randomBytes(16).toString('base64url')
+    // The record first: a link never points at an account that is not there.
+    await reply(data.hset(keys.account(sub), { via: identity.via, ...name }))
+    const winner = (await reply(data.set(link, sub, 'NX', 'GET'))) ?? sub
+    if (winner !== sub) await reply(data.unlink(keys.account(sub)))
+    return { sub: winner, ...name }
+  },
+  find: async (sub) => {
+    const record = await reply(data.hgetall(keys.account(sub)))
+    if (!record.via) return undefined
+    return record.name ? { sub, name: record.name } : { sub }
+  },
+})

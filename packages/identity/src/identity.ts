@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import type { Result } from '@saoma/protocol'
+import type Provider from 'oidc-provider'
+import { createAccounts } from './accounts.ts'
+import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
+import { createSeal } from './sealed.ts'
+import { loadSigningKeys, type SigningKeyTimes } from './signing-keys.ts'
+import { type Bearer, createVerifier } from './verify.ts'
+
+export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
+  /** Protects the signing keys at rest. The first encrypts, all may decrypt. Each at least 32 characters. */
+  secrets: readonly [string, ...string[]]
+  keyTimes?: Partial<SigningKeyTimes>
+  /** How often the cluster's keys are looked at again. @default 5 minutes */
+  keyCheckMs?: number
+}
+
+export interface Identity {
+  /** The OAuth provider to mount at `/oidc`. Ask anew for each request: a change of signing keys makes a new one. */
+  provider(): Provider
+  /** Checks an access token of this cluster without asking anybody. */
+  verify(token: string): Promise<Result<Bearer>>
+  close(): void
+}
+
+/** The OAuth 2.0 / OpenID Connect side of the cluster. Rejects when Redis cannot be reached or the secret does not fit. */
+export const createIdentity = async (
+  deps: Omit<ProviderDeps, 'accounts'>,
+  options: IdentityOptions,
+): Promise<Identity> => {
+  const accounts = createAccounts(deps.redis)
+  const seal = createSeal(options.secrets)
+  const cookieSecret = createHash('sha256').update(`saoma cookies ${options.secrets[0]}`).digest('base64url')
+  const load = () => loadSigningKeys(deps.redis, seal, options.keyTimes)
+  const assemble = (ring: Awaited<ReturnType<typeof load>>) => ({
+    ring,
+    provider: createProvider({ ...deps, accounts }, ring, { ...options, cookieSecret }),
+    verify: createVerifier(ring, `${options.origin}/oidc`, options.origin),
+  })
+
+  let current = assemble(await load())
+  const kids = (ring: readonly { kid?: string }[]) => ring.map(({ kid }) => kid).join()
+  const timer = setInterval(
+    async () => {
+      try {
+        const ring = await load()
+        if (kids(ring) !== kids(current.ring)) current = assemble(ring)
+      } catch {
+        // Redis is away: the present keys stay good, and the next round looks again.
+      }
+    },
+    options.keyCheckMs ?? 5 * 60_000,
+  ).unref()
+
+  return {
+    provider: () => current.provider,
+    verify: (token) => current.verify(token),
+    close: () => clearInterval(timer),
+  }
+}

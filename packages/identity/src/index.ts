@@ -1,0 +1,6 @@
+export type { OutsideIdentity } from './accounts.ts'
+export type { TicketRecord, TicketStore } from './device-codes.ts'
+export { createIdentity, type Identity, type IdentityOptions } from './identity.ts'
+export type { SigningKeyTimes } from './signing-keys.ts'
+export type { Bearer } from './verify.ts'
+export type { Recognise, Recognition } from './wx-code.ts'

@@ -1,0 +1,224 @@
+import { randomBytes } from 'node:crypto'
+import { DEVICE_CODE_GRANT, deviceCodeBits, type LoginRequest, ticketOf, WX_CODE_GRANT } from '@saoma/protocol'
+import { type RedisClients, RedisUnavailable } from '@saoma/redis'
+import Provider, {
+  type Adapter,
+  type Configuration,
+  errors,
+  type KoaContextWithOIDC,
+  type ResourceServer,
+} from 'oidc-provider'
+import type { Accounts } from './accounts.ts'
+import { createDeviceCodes, type TicketStore } from './device-codes.ts'
+import { createRecords } from './records.ts'
+import type { KeyRing } from './signing-keys.ts'
+import { type Recognise, wxCodeGrant } from './wx-code.ts'
+
+export interface ProviderOptions {
+  /** Public origin of the cluster; the issuer is `${origin}/oidc` and the audience of access tokens is the origin itself. */
+  origin: string
+  /** Shown on the phone as what the person logs in to. */
+  appName: string
+  /** Seconds a code may wait for its scan (RFC 8628 `expires_in`). */
+  codeSeconds: number
+  /** Signs the provider's own cookies. */
+  cookieSecret: string
+  /** Origins whose pages may call the token endpoint. */
+  allowsOrigin: (origin: string) => boolean
+  /** What the server saw of the browser that asks. */
+  describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
+  /** Turns the phone's code into a person. */
+  recognise: Recognise
+  /** Every refusal and every failure of the OAuth routes, for the log. */
+  onError: (ctx: KoaContextWithOIDC, error: Error) => void
+}
+
+export interface ProviderDeps {
+  redis: RedisClients
+  tickets: TicketStore
+  accounts: Accounts
+}
+
+const MINUTE = 60
+const DAY = 24 * 60 * MINUTE
+export const ACCESS_TOKEN_SECONDS = 10 * MINUTE
+/** Seconds between polls of the token endpoint (RFC 8628 section 3.2). */
+export const POLL_INTERVAL_SECONDS = 5
+const SCOPE = 'openid profile offline_access'
+
+const refusals = [
+  'grant.error',
+  'device_authorization.error',
+  'revocation.error',
+  'discovery.error',
+  'jwks.error',
+  'server_error',
+] as const
+
+/** Redis being away must read as "try again", which the provider would turn into a server error. */
+const outage = (cause: unknown): unknown => {
+  if (!(cause instanceof RedisUnavailable)) return cause
+  return Object.assign(new errors.TemporarilyUnavailable('the service is recovering; nothing was changed', { cause }), {
+    status: 503,
+    statusCode: 503,
+  })
+}
+
+const withOutage = (adapter: Adapter): Adapter =>
+  Object.fromEntries(
+    Object.entries(adapter).map(([name, method]) => [
+      name,
+      async (...args: unknown[]) => {
+        try {
+          return await (method as (...args: unknown[]) => Promise<unknown>)(...args)
+        } catch (error) {
+          throw outage(error)
+        }
+      },
+    ]),
+  ) as unknown as Adapter
+
+/** One oidc-provider over one key ring. It holds no state of its own, so a change of keys is a new provider. */
+export const createProvider = (
+  { redis, tickets, accounts }: ProviderDeps,
+  ring: KeyRing,
+  options: ProviderOptions,
+): Provider => {
+  const { origin, appName } = options
+  const resourceServer: ResourceServer = {
+    scope: SCOPE,
+    audience: origin,
+    accessTokenTTL: ACCESS_TOKEN_SECONDS,
+    accessTokenFormat: 'jwt',
+    jwt: { sign: { alg: 'ES256' } },
+  }
+
+  const deviceCodes = createDeviceCodes(
+    tickets,
+    origin,
+    () => randomBytes(16).toString('base64url'),
+    ({ deviceInfo, userCode = '' }) => ({
+      app: appName,
+      ip: String(deviceInfo?.ip ?? ''),
+      browser: String(deviceInfo?.browser ?? ''),
+      os: String(deviceInfo?.os ?? ''),
+      userCode: userCode.replace(/^(.{4})(.{4})$/, '$1-$2'),
+    }),
+    async ({ sid, sub, clientId, scope }) => {
+      const grant = new provider.Grant({ accountId: sub, clientId })
+      grant.jti = sid
+      grant.addOIDCScope(scope)
+      grant.addResourceScope(origin, scope)
+      await grant.save()
+    },
+  )
+
+  const configuration: Configuration = {
+    adapter: (model) => withOutage(model === 'DeviceCode' ? deviceCodes : createRecords(redis, model)),
+    jwks: { keys: [...ring] as never },
+    cookies: { keys: [options.cookieSecret] },
+    clients: [
+      {
+        client_id: 'web',
+        client_name: appName,
+        token_endpoint_auth_method: 'none',
+        grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
+        response_types: [],
+        redirect_uris: [],
+        id_token_signed_response_alg: 'ES256',
+        scope: SCOPE,
+      },
+      {
+        client_id: 'phone',
+        client_name: `${appName} on the phone`,
+        token_endpoint_auth_method: 'none',
+        grant_types: [WX_CODE_GRANT],
+        response_types: [],
+        redirect_uris: [],
+        id_token_signed_response_alg: 'ES256',
+        scope: 'openid',
+      },
+    ],
+    extraClientMetadata: { properties: [] },
+    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    scopes: SCOPE.split(' '),
+    claims: { openid: ['sub', 'sid', 'acr', 'amr', 'auth_time'], profile: ['name'] },
+    conformIdTokenClaims: false,
+    acrValues: ['scan'],
+    features: {
+      devInteractions: { enabled: false },
+      userinfo: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      revocation: { enabled: true },
+      deviceFlow: {
+        enabled: true,
+        charset: 'base-20',
+        mask: '****-****',
+        deviceInfo: (ctx) => ({ ...options.describe(ctx) }),
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => origin,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_ctx, resource) => {
+          if (resource !== origin) throw new errors.InvalidTarget()
+          return resourceServer
+        },
+      },
+    },
+    // A device code is the ticket's public id and the browser's secret in one (see the protocol package).
+    formats: { bitsOfOpaqueRandomness: (_ctx, token) => (token.kind === 'DeviceCode' ? deviceCodeBits : 258) },
+    ttl: {
+      AccessToken: ACCESS_TOKEN_SECONDS,
+      IdToken: ACCESS_TOKEN_SECONDS,
+      DeviceCode: options.codeSeconds,
+      RefreshToken: 14 * DAY,
+      Grant: 90 * DAY,
+      Interaction: 10 * MINUTE,
+      Session: 14 * DAY,
+    },
+    rotateRefreshToken: true,
+    expiresWithSession: () => false,
+    issueRefreshToken: (_ctx, client, source) =>
+      client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
+    extraTokenClaims: (_ctx, token) => ('grantId' in token && token.grantId ? { sid: token.grantId } : undefined),
+    findAccount: async (_ctx, sub) => {
+      const account = await accounts.find(sub).catch((error) => {
+        throw outage(error)
+      })
+      return account && { accountId: sub, claims: () => ({ ...account }) }
+    },
+    clientBasedCORS: (_ctx, from) => options.allowsOrigin(from),
+    interactions: { url: () => '/' },
+    renderError: (ctx, out) => {
+      ctx.type = 'json'
+      ctx.body = out
+    },
+  }
+
+  const provider = new Provider(`${origin}/oidc`, configuration)
+  provider.registerGrantType(WX_CODE_GRANT, wxCodeGrant(accounts, options.recognise, origin, resourceServer, outage), [
+    'code',
+  ])
+
+  provider.use(async (ctx, next) => {
+    // A typed user code is entered on our own page; the provider's form is not for people.
+    if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/phone`)
+    await next()
+    if (ctx.status === 503) ctx.set('Retry-After', '2')
+    const body = ctx.body as { device_code?: string } | undefined
+    if (ctx.path !== '/device/auth' || !body?.device_code) return
+    const ticket = ticketOf(body.device_code)
+    ctx.body = {
+      ...body,
+      verification_uri: `${origin}/phone`,
+      verification_uri_complete: `${origin}/phone?ticket=${ticket}`,
+      interval: POLL_INTERVAL_SECONDS,
+      ticket,
+      qr: `${origin}/v1/tickets/${ticket}/qr`,
+    }
+  })
+
+  for (const event of refusals) provider.on(event as 'grant.error', options.onError)
+  return provider
+}

@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto'
+import { type RedisClients, reply } from '@saoma/redis'
+import { type Adapter, errors } from 'oidc-provider'
+import { consume } from './scripts.ts'
+
+/**
+ * oidc-provider's storage for everything but device codes: refresh tokens, grants and the like. One Redis hash a record, under the
+ * hash of its id, so that reading Redis gives nobody a token. A record is used up at most once, whoever asks at the same time.
+ */
+export const createRecords = ({ data, keys }: RedisClients, model: string): Adapter => {
+  const at = (id: string) => keys.oidc(model, createHash('sha256').update(id).digest('base64url'))
+
+  return {
+    upsert: async (id, { jti: _, ...payload }, expiresIn) => {
+      if (!expiresIn) throw new TypeError(`${model} has no lifetime; every record needs one`)
+      // One transaction: a record never stands without its TTL.
+      await reply(data.multi().hset(at(id), 'payload', JSON.stringify(payload)).expire(at(id), expiresIn).exec())
+    },
+    find: async (id) => {
+      const [payload, consumed] = await reply(data.hmget(at(id), 'payload', 'consumed'))
+      if (!payload) return undefined
+      return { ...JSON.parse(payload), jti: id, ...(consumed ? { consumed: Number(consumed) } : {}) }
+    },
+    consume: async (id) => {
+      if (!(await consume(data, [at(id)], [Math.floor(Date.now() / 1000)])))
+        throw new errors.InvalidGrant('already used')
+    },
+    destroy: async (id) => {
+      await reply(data.unlink(at(id)))
+    },
+    // Tokens are worth nothing without their grant, which the provider destroys beside this call; what is left goes with its TTL.
+    revokeByGrantId: async () => {},
+    findByUserCode: async () => undefined,
+    findByUid: async () => undefined,
+  }
+}

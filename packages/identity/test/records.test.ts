@@ -1,0 +1,61 @@
+import { createRedis, type RedisClients } from '@saoma/redis'
+import { onCleanup, startRedis } from '@saoma/testing'
+import { createAccounts } from '../src/accounts.ts'
+import { createRecords } from '../src/records.ts'
+
+let redis: RedisClients
+
+beforeAll(async () => {
+  const server = await startRedis()
+  redis = await createRedis({ url: server.url })
+  onCleanup(() => redis.close())
+})
+
+const names = async () => (await redis.data.keys('*')).join('\n')
+
+test('a record is used up once, whoever asks at the same time', async () => {
+  const records = createRecords(redis, 'RefreshToken')
+  await records.upsert('a-refresh-token', { jti: 'a-refresh-token', kind: 'RefreshToken' }, 60)
+  const tries = await Promise.allSettled(Array.from({ length: 50 }, () => records.consume('a-refresh-token')))
+  expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  expect(await records.find('a-refresh-token')).toMatchObject({ jti: 'a-refresh-token', consumed: expect.any(Number) })
+})
+
+test('using up a record that is gone makes none', async () => {
+  const records = createRecords(redis, 'RefreshToken')
+  await expect(records.consume('never-issued')).rejects.toThrow('invalid_grant')
+  expect(await records.find('never-issued')).toBeUndefined()
+})
+
+test('a token is found neither among the keys nor in the values', async () => {
+  const records = createRecords(redis, 'RefreshToken')
+  await records.upsert('secret-token', { jti: 'secret-token', kind: 'RefreshToken', accountId: 'somebody' }, 60)
+  const keys = await redis.data.keys('*RefreshToken*')
+  const values = await Promise.all(keys.map((key) => redis.data.hgetall(key)))
+  expect(JSON.stringify([keys, values])).not.toContain('secret-token')
+})
+
+test('every record has a lifetime', async () => {
+  const records = createRecords(redis, 'Grant')
+  await expect(records.upsert('grant', { jti: 'grant' })).rejects.toThrow('no lifetime')
+  await records.upsert('grant', { jti: 'grant' }, 60)
+  const [key = ''] = await redis.data.keys('*Grant*')
+  expect(await redis.data.ttl(key)).toBeGreaterThan(0)
+})
+
+test('one WeChat identity is one account, however many nodes meet it first', async () => {
+  const accounts = createAccounts(redis)
+  const identity = { via: 'wechat', appid: 'wx1', openid: 'oABC' } as const
+  const met = await Promise.all(Array.from({ length: 50 }, () => accounts.of(identity)))
+  const subs = new Set(met.map(({ sub }) => sub))
+  expect(subs.size).toBe(1)
+  const [sub = ''] = subs
+  expect(sub).toMatch(/^[A-Za-z0-9_-]{22}$/)
+  expect(await accounts.find(sub)).toEqual({ sub })
+  expect(await redis.data.keys('*account:*')).toHaveLength(1)
+})
+
+test('the openid is nowhere in Redis', async () => {
+  await createAccounts(redis).of({ via: 'wechat', appid: 'wx1', openid: 'oSecretOpenid' })
+  expect(await names()).not.toContain('oSecretOpenid')
+})

@@ -1,0 +1,7 @@
+export { cleanUp, onCleanup } from './cleanup.ts'
+export type { Line } from './lines.ts'
+export { freePort } from './ports.ts'
+export { type Exit, type Process, type ProcessOptions, plainEnv, startProcess } from './process.ts'
+export { findProgram, type Program, type ProgramName, programs, requireProgram } from './programs.ts'
+export { type RedisServer, type RedisServerOptions, startRedis } from './redis.ts'
+export { type RedisClusterServer, startRedisCluster } from './redis-cluster.ts'

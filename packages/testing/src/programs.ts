@@ -1,0 +1,58 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** A program that the project needs and npm does not bring. */
+export interface Program {
+  /** Names it may have, best first. */
+  commands: readonly string[]
+  /** Package that brings it, per package manager. */
+  packages: { apt: string; brew: string }
+  /** Absolute places outside the PATH. */
+  places?: readonly string[]
+}
+
+export const programs = {
+  redis: { commands: ['redis-server', 'valkey-server'], packages: { apt: 'redis-server', brew: 'redis' } },
+  nginx: { commands: ['nginx'], packages: { apt: 'nginx-light', brew: 'nginx' } },
+  chromium: {
+    commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    packages: { apt: 'chromium', brew: '--cask chromium' },
+    places: [
+      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+      '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    ],
+  },
+} as const satisfies Record<string, Program>
+
+export type ProgramName = keyof typeof programs
+
+/** Where Debian and Homebrew put servers; not always on a person's PATH. */
+const EXTRA_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/opt/homebrew/sbin']
+
+const isExecutable = (file: string): boolean => {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Absolute path of an installed program, or undefined. `CHROMIUM` names another browser. */
+export const findProgram = (name: ProgramName): string | undefined => {
+  const program: Program = programs[name]
+  const chosen = name === 'chromium' ? process.env.CHROMIUM : undefined
+  const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), ...EXTRA_FOLDERS]
+  const found = program.commands.flatMap((command) => folders.map((folder) => join(folder, command)))
+  return [...(chosen ? [chosen] : []), ...found, ...(program.places ?? [])].find(isExecutable)
+}
+
+/** As `findProgram`; throws with the package to install when there is none. */
+export const requireProgram = (name: ProgramName): string => {
+  const found = findProgram(name)
+  if (found) return found
+  const { commands, packages } = programs[name]
+  throw new Error(
+    `${commands[0]} is not installed. Debian, Ubuntu: apt-get install ${packages.apt}. macOS: brew install ${packages.brew}.`,
+  )
+}
