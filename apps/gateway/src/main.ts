@@ -46,8 +46,11 @@ const start = async (): Promise<void> => {
         demo: config.demo,
         ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
       }),
-      onError: (ctx, error) =>
-        log.warn({ event: 'oauth', request: ctx.state.requestId, error: error.message, status: ctx.status }),
+      // A refusal is part of the request's own log line; a failure needs its stack.
+      onError: (ctx, error) => {
+        ctx.state.code = error.message
+        if (ctx.status >= 500) log.error({ err: error, request: ctx.state.requestId }, 'OAuth request failed')
+      },
     },
   )
   const picture = config.demo || !wechat ? plainPicture(config.origin) : wechatPicture(wechat, log)

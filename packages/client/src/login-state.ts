@@ -1,10 +1,4 @@
-import {
-  type DeviceAuthorization,
-  isTerminal,
-  type Reaction,
-  type TicketState,
-  type TokenSet,
-} from '@saoma/protocol'
+import { type DeviceAuthorization, isTerminal, type Reaction, type TicketState, type TokenSet } from '@saoma/protocol'
 
 /** What a page shows of the code while it can be used. */
 export interface ShownCode {

@@ -1,4 +1,4 @@
-import { type DeviceAuthorization, type TicketState, type TokenSet, parseDeviceAuthorization } from '@saoma/protocol'
+import { type DeviceAuthorization, parseDeviceAuthorization, type TicketState, type TokenSet } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
 import { createFollow } from './follow.ts'
@@ -131,7 +131,15 @@ export const createLogin = (options: LoginOptions): Login => {
     }
     const { transports = ['websocket'] } = options
     const following = createFollow({
-      origin, deviceCode, api, page, transports, random, onState, onConnection: connected, onRefused,
+      origin,
+      deviceCode,
+      api,
+      page,
+      transports,
+      random,
+      onState,
+      onConnection: connected,
+      onRefused,
     })
     signal.addEventListener('abort', following.close)
   }
@@ -142,7 +150,10 @@ export const createLogin = (options: LoginOptions): Login => {
       if (signal.aborted) return
       if (answer.ok) return answer.value
       fault(answer)
-      if (answer.react !== 'retry' || attempt === CREATE_ATTEMPTS) return failed(answer) as undefined
+      if (answer.react !== 'retry' || attempt === CREATE_ATTEMPTS) {
+        failed(answer)
+        return
+      }
       await pause(Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, CREATE_RETRY, random)), signal)
     }
   }

@@ -18,7 +18,14 @@ const RETRY = { baseMs: 300, capMs: 5_000 }
 const POLL_INTERVAL_MS = 5_000
 
 /** Asks for the tokens until there is an answer that will not change, or the window ends. */
-export const redeem = async ({ api, proof, windowMs, random, signal, onFailure }: RedeemOptions): Promise<Answer<TokenSet>> => {
+export const redeem = async ({
+  api,
+  proof,
+  windowMs,
+  random,
+  signal,
+  onFailure,
+}: RedeemOptions): Promise<Answer<TokenSet>> => {
   const until = Date.now() + windowMs
   let intervalMs = POLL_INTERVAL_MS
   for (let attempt = 0; ; attempt++) {

@@ -87,7 +87,6 @@ export const createDeviceCodes = (
             resource,
             authTime: Math.floor((decidedAt ?? Date.now()) / 1000),
             acr: 'scan',
-            amr: ['pop'],
           }
         case 'rejected':
           return {

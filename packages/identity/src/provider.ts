@@ -142,7 +142,7 @@ export const createProvider = (
     extraClientMetadata: { properties: [] },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     scopes: SCOPE.split(' '),
-    claims: { openid: ['sub', 'sid', 'acr', 'amr', 'auth_time'], profile: ['name'] },
+    claims: { openid: ['sub', 'sid', 'acr', 'auth_time'], profile: ['name'] },
     conformIdTokenClaims: false,
     acrValues: ['scan'],
     features: {

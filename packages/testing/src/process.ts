@@ -74,7 +74,7 @@ export const startProcess = async (options: ProcessOptions): Promise<Process> =>
   let forced = false
   let orphaned = false
   const exited = new Promise<Exit>((resolve) => {
-    child.once('exit', (code, signal) => {
+    child.once('exit', (_, signal) => {
       // Whatever the leader left behind dies with it. After our own SIGKILL it had no chance to see to that itself.
       orphaned = signalGroup(pid, 'SIGKILL') && !forced && signal !== 'SIGKILL'
       releaseGroup(pid)
@@ -95,11 +95,11 @@ export const startProcess = async (options: ProcessOptions): Promise<Process> =>
   const stop = async () => {
     forget()
     if (!gone.signal.aborted) {
-      const late = AbortSignal.timeout(stopTimeoutMs)
-      late.addEventListener('abort', () => void send('SIGKILL'))
+      const timer = setTimeout(() => void send('SIGKILL'), stopTimeoutMs)
       child.kill('SIGTERM')
       child.kill('SIGCONT') // A process that a test has stopped sees SIGTERM only after this.
       await exited
+      clearTimeout(timer)
       if (forced) throw new Error(`${name} did not end within ${stopTimeoutMs} ms of SIGTERM:\n${lines.tail()}`)
     }
     if (orphaned) throw new Error(`${name} ended and left processes of its own running`)
@@ -112,12 +112,20 @@ export const startProcess = async (options: ProcessOptions): Promise<Process> =>
     lines: lines.all,
     exited,
     nextLine: async (matches, timeoutMs = LINE_TIMEOUT_MS) => {
-      const timeout = AbortSignal.timeout(timeoutMs)
+      const given = new AbortController()
+      const giveUp = (error: Error) => given.abort(error)
+      const onGone = () => giveUp(gone.signal.reason)
+      const timer = setTimeout(
+        () => giveUp(new Error(`${name} did not print the line within ${timeoutMs} ms:\n${lines.tail()}`)),
+        timeoutMs,
+      )
+      if (gone.signal.aborted) onGone()
+      gone.signal.addEventListener('abort', onGone)
       try {
-        return await lines.next(matches, AbortSignal.any([gone.signal, timeout]))
-      } catch (error) {
-        if (!timeout.aborted) throw error
-        throw new Error(`${name} did not print the line within ${timeoutMs} ms:\n${lines.tail()}`, { cause: error })
+        return await lines.next(matches, given.signal)
+      } finally {
+        clearTimeout(timer)
+        gone.signal.removeEventListener('abort', onGone)
       }
     },
     kill: (signal = 'SIGKILL') => send(signal),

@@ -37,6 +37,14 @@ export interface AppOptions {
 const LARGEST_BODY = 64 * 1024
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
+/** What happens all day long (pages, polls, a code that nobody confirmed yet) would drown what an operator looks for. */
+const ROUTINE = new Set(['authorization_pending', 'slow_down'])
+const levelOf = ({ status, method, state }: Koa.Context): 'error' | 'warn' | 'info' | 'debug' => {
+  if (status >= 500) return 'error'
+  if (status >= 400 && !ROUTINE.has(state.code)) return 'warn'
+  return method === 'GET' || ROUTINE.has(state.code) ? 'debug' : 'info'
+}
+
 /** Every HTTP door but Engine.IO's. */
 export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
   const { tickets, identity, limits, holds, metrics, log } = deps
@@ -57,10 +65,10 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     await next()
 
     const seconds = Number(process.hrtime.bigint() - started) / 1e9
-    const route = String(ctx.state.route ?? ctx._matchedRoute ?? 'page')
+    const mounted = ctx.path.startsWith('/oidc/') ? '/oidc' : ''
+    const route = ctx._matchedRoute ? `${mounted}${ctx._matchedRoute}` : 'page'
     metrics.requests.observe({ route, status: String(ctx.status) }, seconds)
-    // A page's files and quiet polls would drown what an operator looks for.
-    const level = ctx.status >= 500 ? 'error' : ctx.status >= 400 ? 'warn' : ctx.method === 'GET' ? 'debug' : 'info'
+    const level = levelOf(ctx)
     log[level]({
       event: 'request',
       request: ctx.state.requestId,

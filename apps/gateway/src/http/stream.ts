@@ -19,6 +19,7 @@ export const streamTicket = async (
   if (!present.ok) return answer(ctx, present)
 
   ctx.respond = false
+  ctx.status = 200
   ctx.state.raw = true
   const { res } = ctx
   res.writeHead(200, {

@@ -97,7 +97,7 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pictur
     if (ctx.accepts('json', 'text/event-stream') === 'text/event-stream')
       return streamTicket(ctx, tickets, holds, code.value, after.value)
 
-    const result = await holds.hold(ctx.req.socket, (signal) =>
+    const result = await holds.hold(ctx.res, (signal) =>
       tickets.wait(code.value, after.value, { timeoutMs: wait.value * 1000, signal }),
     )
     metrics.longPollsDone.inc({ result: result.ok ? result.value.status : result.code })
@@ -118,7 +118,7 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pictur
     const slow = await limits.ticket(ticket.value)
     if (slow) return tooMany(ctx, slow.retryAfterSeconds)
     // Only a ticket that is waiting has a picture: nobody may mint codes at WeChat through us.
-    if (!(await tickets.exists(ticket.value))) return problem(ctx, 'TICKET_NOT_FOUND')
+    if (!(await tickets.isPending(ticket.value))) return problem(ctx, 'TICKET_NOT_FOUND')
     const image = await picture(ticket.value)
     if (!image.ok) return problem(ctx, image.code)
     ctx.type = image.value.type

@@ -26,7 +26,7 @@ export const wechatPolls = (tickets: Tickets, holds: Holds): Router => {
     if (!present.ok) return 'gone'
     // A page that knows of the scan waits for what follows; any other is told of the scan at once.
     const seen = knowsScan && present.value.status === 'scanned' ? present.value.version : 1
-    const state = await holds.hold(ctx.req.socket, (signal) =>
+    const state = await holds.hold(ctx.res, (signal) =>
       tickets.wait(cookie.value, seen, { timeoutMs: HOLD_MS, signal }),
     )
     if (!state.ok) return 'gone'

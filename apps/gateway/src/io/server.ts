@@ -1,36 +1,20 @@
 import { randomBytes } from 'node:crypto'
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { adapterClient, type RedisClients } from '@saoma/redis'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
 import { Server } from 'socket.io'
 import type { Limits } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
-import { type LoginDeps, serveLogin } from './login.ts'
+import { type AdmissionOptions, createAdmission } from './admission.ts'
+import { type LoginDeps, type LoginNamespace, serveLogin } from './login.ts'
 
-export interface IoOptions {
+export interface IoOptions extends AdmissionOptions {
   nodeId: string
-  allowsOrigin: (origin: string) => boolean
-  addressOf: (req: IncomingMessage) => string
-  isDraining: () => boolean
 }
 
 /** Messages of a browser that waits are tiny. */
 const LARGEST_MESSAGE = 16 * 1024
-
-/** Why a handshake is refused, and with which status. */
-const judge = async (
-  req: IncomingMessage,
-  limits: Limits,
-  options: IoOptions,
-): Promise<{ reason: string; say: string } | undefined> => {
-  if (options.isDraining()) return { reason: 'draining', say: 'DRAINING' }
-  const { origin } = req.headers
-  if (origin !== undefined && !options.allowsOrigin(origin)) return { reason: 'origin', say: 'FORBIDDEN' }
-  // A request that carries a session id goes on with a session that was admitted before.
-  if (new URL(req.url ?? '/', 'http://node').searchParams.has('sid')) return undefined
-  return (await limits.handshakes(options.addressOf(req))) ? { reason: 'rate', say: 'RATE_LIMITED' } : undefined
-}
 
 /** Socket.IO over the sharded Redis adapter. A message to a room wakes only the nodes that hold somebody in it. */
 export const createIo = (
@@ -51,16 +35,9 @@ export const createIo = (
     httpCompression: false,
     connectTimeout: 10_000,
     cors: { origin: (origin, done) => done(null, origin === undefined || options.allowsOrigin(origin)) },
-    allowRequest: (req, done) => {
-      judge(req, limits, options).then(
-        (refused) => {
-          if (refused) metrics.handshakesRejected.inc({ reason: refused.reason })
-          done(refused?.say ?? null, !refused)
-        },
-        () => done('INTERNAL', false),
-      )
-    },
   })
+
+  io.engine.use(createAdmission(limits, metrics, options))
 
   // nginx finds the node of a polling session by the first part of its id.
   io.engine.generateId = () => `${options.nodeId}-${randomBytes(15).toString('base64url')}`
@@ -87,6 +64,7 @@ export const createIo = (
 
   // Rooms of people and tables live here later; until then nobody is let in.
   io.use((_socket, next) => next(new Error('NOT_FOUND')))
-  serveLogin(io.of(LOGIN_NAMESPACE), deps)
+  // Each namespace has events of its own, which the server's type cannot say.
+  serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, deps)
   return io
 }

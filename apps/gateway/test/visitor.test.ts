@@ -1,0 +1,56 @@
+import type { IncomingMessage } from 'node:http'
+import { createOriginCheck } from '../src/origins.ts'
+import { createAddressReader, describeUserAgent } from '../src/visitor.ts'
+
+const from = (remoteAddress: string, forwarded?: string) =>
+  ({
+    socket: { remoteAddress },
+    connection: { remoteAddress },
+    headers: forwarded ? { 'x-forwarded-for': forwarded } : {},
+  }) as unknown as IncomingMessage
+
+describe('the address of a visitor', () => {
+  const addressOf = createAddressReader(['127.0.0.0/8'])
+
+  test('is what the trusted proxy saw', () => {
+    expect(addressOf(from('127.0.0.1', '203.0.113.9'))).toBe('203.0.113.9')
+  })
+  test('is the peer itself when the peer is no trusted proxy, whatever it claims', () => {
+    expect(addressOf(from('198.51.100.7', '203.0.113.9'))).toBe('198.51.100.7')
+  })
+  test('is the last one no trusted proxy stands behind: a forged list does not reach further back', () => {
+    expect(addressOf(from('127.0.0.1', '10.1.1.1, 203.0.113.9'))).toBe('203.0.113.9')
+  })
+  test('is IPv4 even when it came over an IPv6 socket', () => {
+    expect(addressOf(from('::ffff:198.51.100.7'))).toBe('198.51.100.7')
+  })
+})
+
+describe('an origin', () => {
+  const production = createOriginCheck('https://login.example.com', ['https://shop.example.com'], false)
+  const local = createOriginCheck('http://127.0.0.1:8080', [], true)
+
+  test.each([
+    ['https://login.example.com', true],
+    ['https://shop.example.com', true],
+    ['https://login.example.com.evil.example', false],
+    ['http://login.example.com', false],
+    ['null', false],
+    ['', false],
+  ])('%s is allowed: %s', (origin, allowed) => expect(production(origin)).toBe(allowed))
+
+  test('in demo mode this machine may call itself by another name, on the same port only', () => {
+    expect(local('http://localhost:8080')).toBe(true)
+    expect(local('http://localhost:8081')).toBe(false)
+    expect(createOriginCheck('http://127.0.0.1:8080', [], false)('http://localhost:8080')).toBe(false)
+  })
+})
+
+test('a user agent becomes two short words, and a hostile one does not hurt', () => {
+  const chrome =
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36'
+  expect(describeUserAgent(chrome)).toEqual({ browser: 'Chrome 126', os: 'Windows 10' })
+  expect(describeUserAgent(undefined)).toEqual({ browser: '', os: '' })
+  const hostile = describeUserAgent(`<script>alert(1)</script>${'('.repeat(100_000)}`)
+  expect(`${hostile.browser}${hostile.os}`.length).toBeLessThan(100)
+})

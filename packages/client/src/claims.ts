@@ -1,0 +1,31 @@
+/** Claims of an id_token or access token that pages show. Others are there too, by name. */
+export interface Claims {
+  /** Random per account. */
+  sub: string
+  /** Id of this session. */
+  sid?: string
+  name?: string
+  iss?: string
+  /** Seconds since 1970. */
+  exp?: number
+  iat?: number
+  [claim: string]: unknown
+}
+
+/**
+ * Reads the payload of a JWT WITHOUT checking its signature. Good for showing a name; a backend that decides by it must verify
+ * the token against `/oidc/jwks`.
+ */
+export const decodeClaims = (token: string | undefined): Claims | undefined => {
+  try {
+    const base64 = (token?.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/')
+    const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    return isClaims(claims) ? claims : undefined
+  } catch {
+    return undefined // Not a JWT.
+  }
+}
+
+const isClaims = (value: unknown): value is Claims =>
+  typeof value === 'object' && value !== null && 'sub' in value && typeof value.sub === 'string'

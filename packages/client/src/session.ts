@@ -1,0 +1,205 @@
+import { codes, parseTokenSet, type TokenSet } from '@saoma/protocol'
+import { backoffMs, pause } from './backoff.ts'
+import { type Claims, decodeClaims } from './claims.ts'
+import { createEmitter, type Listenable } from './emitter.ts'
+import { type Answer, type Failure, form, request } from './request.ts'
+import { browserStorage, createStored, type KeyValue } from './storage.ts'
+
+export interface SessionOptions {
+  /** Where Saoma is, without a path. */
+  origin: string
+  /** @default 'web' */
+  clientId?: string
+  fetch?: typeof fetch
+  /**
+   * Where the tokens are kept. In `localStorage` a login outlives the browser's restart and is shared by its tabs, and any
+   * script that gets to run on your page can read it; refresh tokens rotate, which bounds the harm and does not prevent it.
+   * Pass `sessionStorage` for one tab only, or `createMemoryStorage()` to keep nothing. @default localStorage
+   */
+  storage?: KeyValue
+  /** Makes refreshing one at a time over all tabs. @default navigator.locks, where there is one */
+  locks?: Pick<LockManager, 'request'>
+  random?: () => number
+}
+
+export interface SessionEvents {
+  /** New tokens, from here or from another tab. */
+  changed: TokenSet
+  /** No tokens any more: logged out (here or in another tab), or the server refused to refresh them. */
+  ended: { reason: 'logout' | 'elsewhere' | 'refused' }
+}
+
+/** The tokens of a logged-in browser, kept fresh. */
+export interface Session extends Listenable<SessionEvents> {
+  readonly tokens: TokenSet | undefined
+  /** Payload of the id_token, NOT verified: to show, not to decide. */
+  readonly claims: Claims | undefined
+  /** When the access token ends: milliseconds since 1970, by this machine's clock. */
+  readonly expiresAt: number | undefined
+  /** Takes the tokens of a finished login. */
+  adopt(tokens: TokenSet): void
+  /** An access token that is good for a while yet; refreshes first when it is not. */
+  accessToken(): Promise<Answer<string>>
+  /** Refreshes now. */
+  refresh(): Promise<Answer<string>>
+  /** Ends the session on the server and here; here also when the server cannot be reached. */
+  logout(): Promise<void>
+  /** Stops listening to other tabs. The tokens stay. */
+  close(): void
+}
+
+interface Kept {
+  tokens: TokenSet
+  expiresAt: number
+}
+
+const REQUEST_TIMEOUT_MS = 10_000
+/** Refresh this long before the end, so that a token does not end on its way. */
+const AHEAD_MS = 30_000
+const REFRESH_ATTEMPTS = 4
+const RETRY = { baseMs: 400, capMs: 4_000 }
+
+export const createSession = (options: SessionOptions): Session => {
+  const { clientId = 'web', random = Math.random } = options
+  const origin = options.origin.replace(/\/+$/, '')
+  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
+  const locks = options.locks ?? (globalThis.navigator as Partial<Navigator> | undefined)?.locks
+  const stored = createStored(options.storage ?? browserStorage('localStorage'), `saoma:session:${origin}:${clientId}`)
+  const events = createEmitter<SessionEvents>()
+  const closing = new AbortController()
+  let inFlight: Promise<Answer<string>> | undefined
+
+  const readKept = (): Kept | undefined => {
+    const { tokens, expiresAt } = (stored.read() ?? {}) as { tokens?: unknown; expiresAt?: unknown }
+    const parsed = parseTokenSet(tokens)
+    return parsed.ok && typeof expiresAt === 'number' ? { tokens: parsed.value, expiresAt } : undefined
+  }
+
+  let kept = readKept()
+
+  const adopt = (tokens: TokenSet) => {
+    kept = { tokens, expiresAt: Date.now() + tokens.expires_in * 1_000 }
+    stored.write(kept)
+    events.emit('changed', tokens)
+  }
+
+  const end = (reason: SessionEvents['ended']['reason']) => {
+    if (!kept) return
+    kept = undefined
+    if (reason !== 'elsewhere') stored.clear()
+    events.emit('ended', { reason })
+  }
+
+  /** Another tab may have refreshed or logged out while we waited; its word is newer than ours. */
+  const syncWithTabs = () => {
+    const theirs = readKept()
+    if (!theirs) return end('elsewhere')
+    if (theirs.tokens.access_token === kept?.tokens.access_token) return
+    kept = theirs
+    events.emit('changed', theirs.tokens)
+  }
+
+  const isFresh = (): boolean => kept !== undefined && Date.now() < kept.expiresAt - AHEAD_MS
+
+  const exchange = async (): Promise<Answer<string>> => {
+    for (let attempt = 1; ; attempt++) {
+      const refreshToken = kept?.tokens.refresh_token
+      if (!refreshToken) return signedOut()
+      const answer = await request({
+        fetch,
+        url: `${origin}/oidc/token`,
+        init: form({ grant_type: 'refresh_token', refresh_token: refreshToken, client_id: clientId }),
+        parse: parseTokenSet,
+        timeoutMs: REQUEST_TIMEOUT_MS,
+        signal: closing.signal,
+      })
+      if (answer.ok) {
+        // RFC 6749 section 6: a server that does not rotate sends no new refresh token; an id_token is optional as well.
+        adopt({ ...kept?.tokens, ...answer.value })
+        return { ok: true, value: answer.value.access_token }
+      }
+      if (answer.react !== 'retry') {
+        // Where there are no locks, another tab may have used our refresh token just before us.
+        const theirs = readKept()
+        if (theirs && theirs.tokens.refresh_token !== refreshToken) {
+          syncWithTabs()
+          if (kept && isFresh()) return { ok: true, value: kept.tokens.access_token }
+        }
+        if (answer.code === 'invalid_grant') end('refused')
+        return answer
+      }
+      if (attempt === REFRESH_ATTEMPTS || closing.signal.aborted) return answer
+      await pause(Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, random)), closing.signal)
+    }
+  }
+
+  const exclusively = (): Promise<Answer<string>> => {
+    const before = kept?.tokens.access_token
+    const run = async (): Promise<Answer<string>> => {
+      syncWithTabs()
+      if (kept && kept.tokens.access_token !== before && isFresh()) return { ok: true, value: kept.tokens.access_token }
+      return exchange()
+    }
+    return locks ? Promise.resolve(locks.request(stored.key, run)) : run()
+  }
+
+  const refresh = (): Promise<Answer<string>> => {
+    inFlight ??= exclusively().finally(() => {
+      inFlight = undefined
+    })
+    return inFlight
+  }
+
+  const onStorage = (event: StorageEvent) => {
+    if (event.key === stored.key || event.key === null) syncWithTabs()
+  }
+  const inBrowser = typeof document !== 'undefined'
+  if (inBrowser) addEventListener('storage', onStorage)
+
+  return {
+    get tokens() {
+      return kept?.tokens
+    },
+    get claims() {
+      return decodeClaims(kept?.tokens.id_token)
+    },
+    get expiresAt() {
+      return kept?.expiresAt
+    },
+    on: events.on,
+    adopt,
+    accessToken: async () => {
+      if (!kept) return signedOut()
+      if (isFresh()) return { ok: true, value: kept.tokens.access_token }
+      const answer = await refresh()
+      // Refreshing ahead has failed for now, and what we have still holds.
+      if (!answer.ok && answer.react === 'retry' && kept && Date.now() < kept.expiresAt)
+        return { ok: true, value: kept.tokens.access_token }
+      return answer
+    },
+    refresh,
+    logout: async () => {
+      const token = kept?.tokens.refresh_token ?? kept?.tokens.access_token
+      end('logout')
+      if (!token) return
+      await request({
+        fetch,
+        url: `${origin}/oidc/token/revocation`,
+        init: { ...form({ token, client_id: clientId }), keepalive: true },
+        parse: () => ({ ok: true, value: undefined }),
+        timeoutMs: REQUEST_TIMEOUT_MS,
+      })
+    },
+    close: () => {
+      closing.abort()
+      if (inBrowser) removeEventListener('storage', onStorage)
+    },
+  }
+}
+
+const signedOut = (): Failure => ({
+  ok: false,
+  code: 'UNAUTHORIZED',
+  react: codes.UNAUTHORIZED.react,
+  message: codes.UNAUTHORIZED.say.en,
+})

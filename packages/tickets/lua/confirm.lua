@@ -1,0 +1,22 @@
+-- confirm: the owner agrees. May be repeated, which changes nothing.
+-- KEYS  ticket, channel
+-- ARGV  sub, redeem_ms, keep_ms, event_head, event_tail
+-- reply {"OK", status, version, left_ms}
+--       | {"TICKET_NOT_FOUND"} | {"TICKET_TAKEN"} | {"TICKET_EXPIRED"} | {"NOT_SCANNED"} | {"TICKET_SETTLED"}
+
+local key, channel = KEYS[1], KEYS[2]
+local sub, redeem_ms, keep_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local event_head, event_tail = ARGV[4], ARGV[5]
+
+local ticket = find(key)
+if not ticket then return { 'TICKET_NOT_FOUND' } end
+if ticket.owner and ticket.owner ~= sub then return { 'TICKET_TAKEN' } end
+if ticket.status == 'expired' then return { 'TICKET_EXPIRED' } end
+if ticket.status == 'pending' then return { 'NOT_SCANNED' } end
+if ticket.status ~= 'scanned' and ticket.status ~= 'confirmed' then return { 'TICKET_SETTLED' } end
+
+if ticket.status == 'scanned' then
+  redis.call('HSET', key, 'decidedAt', ticket.now)
+  move(ticket, 'confirmed', ticket.now + redeem_ms, keep_ms, channel, event_head, event_tail)
+end
+return answer(ticket)

@@ -1,0 +1,17 @@
+-- create: a browser asks to be logged in.
+-- KEYS  ticket
+-- ARGV  secret, request, authorization, scan_ms, keep_ms
+-- reply {"OK", status, version, left_ms} | {"TICKET_TAKEN"} the id is in use
+
+local key = KEYS[1]
+local secret, request, authorization = ARGV[1], ARGV[2], ARGV[3]
+local scan_ms, keep_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+if redis.call('EXISTS', key) == 1 then return { 'TICKET_TAKEN' } end
+
+local now = now_ms()
+local deadline = now + scan_ms
+redis.call('HSET', key, 'status', 'pending', 'version', 1, 'deadline', deadline, 'created', now,
+  'secret', secret, 'request', request, 'authorization', authorization)
+redis.call('PEXPIREAT', key, deadline + keep_ms)
+return answer(find(key))

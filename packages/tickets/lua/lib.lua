@@ -1,0 +1,45 @@
+-- Shared by the scripts of this folder, each of which is this text followed by its own.
+--
+-- The hash of a ticket: status, version, deadline (ms epoch), created (ms epoch), secret (hash of the device code), request (JSON),
+-- authorization (text of the OAuth layer), owner (sub, once there is one), decidedAt (ms epoch, once confirmed).
+
+local SETTLED = { rejected = true, redeemed = true }
+
+-- Milliseconds of Redis's clock, the only one that tickets know.
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The ticket as it is at this moment, or nil. A deadline that has passed shows as `expired`, one version on; nothing is written for it.
+local function find(key)
+  local status, version, deadline, owner = unpack(redis.call('HMGET', key, 'status', 'version', 'deadline', 'owner'))
+  if not status then return nil end
+  local ticket = { key = key, status = status, version = tonumber(version), deadline = tonumber(deadline), owner = owner }
+  ticket.now = now_ms()
+  ticket.left = 0
+  if not SETTLED[status] then
+    ticket.left = ticket.deadline - ticket.now
+    if ticket.left <= 0 then
+      ticket.status, ticket.version, ticket.left = 'expired', ticket.version + 1, 0
+    end
+  end
+  return ticket
+end
+
+-- Takes the ticket to its next status, keeps it for keep_ms past its deadline, and tells the room. `event_head` and `event_tail` are
+-- the adapter's message around the changing part of the state.
+local function move(ticket, status, deadline, keep_ms, channel, event_head, event_tail)
+  ticket.status, ticket.version, ticket.deadline = status, ticket.version + 1, deadline
+  ticket.left = SETTLED[status] and 0 or deadline - ticket.now
+  redis.call('HSET', ticket.key, 'status', status, 'version', ticket.version, 'deadline', deadline)
+  redis.call('PEXPIREAT', ticket.key, deadline + keep_ms)
+  local changing = '"status":"%s","version":%d,"expiresIn":%d'
+  redis.call('SPUBLISH', channel,
+    event_head .. string.format(changing, status, ticket.version, math.ceil(ticket.left / 1000)) .. event_tail)
+end
+
+-- The reply for a ticket: its state, then whatever the script adds.
+local function answer(ticket, ...)
+  return { 'OK', ticket.status, ticket.version, ticket.left, ... }
+end

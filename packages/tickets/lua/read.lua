@@ -1,0 +1,10 @@
+-- read: all that the holder of the device code may learn; the caller compares the secret before it tells anybody.
+-- KEYS  ticket
+-- ARGV  none
+-- reply {"OK", status, version, left_ms, secret, authorization, owner | nil, decided_at | nil} | {"TICKET_NOT_FOUND"}
+
+local ticket = find(KEYS[1])
+if not ticket then return { 'TICKET_NOT_FOUND' } end
+
+local secret, authorization, decided_at = unpack(redis.call('HMGET', ticket.key, 'secret', 'authorization', 'decidedAt'))
+return answer(ticket, secret, authorization, ticket.owner, decided_at)

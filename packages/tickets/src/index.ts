@@ -1,0 +1,1 @@
+export { createTickets, type NewTicket, type TicketRecord, type Tickets, type TicketTimes } from './tickets.ts'

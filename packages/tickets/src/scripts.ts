@@ -1,0 +1,100 @@
+import { type Code, codes, fail, ok, type Result, type TicketStatus, transitions } from '@saoma/protocol'
+import { defineScript } from '@saoma/redis'
+import * as v from 'valibot'
+
+/** A ticket's state as scripts tell it: milliseconds instead of seconds, and no id, which the caller knows. */
+export interface Snapshot {
+  status: TicketStatus
+  version: number
+  /** Milliseconds until the present status expires; 0 when it is terminal. */
+  leftMs: number
+}
+
+const Status = v.picklist(Object.keys(transitions) as TicketStatus[])
+const Refusal = v.tuple([v.picklist(Object.keys(codes) as Code[])])
+const Milliseconds = v.pipe(v.string(), v.transform(Number), v.integer())
+const state = [v.literal('OK'), Status, v.number(), v.number()] as const
+
+const Moved = v.pipe(
+  v.tuple([...state]),
+  v.transform(([, status, version, leftMs]): Snapshot => ({ status, version, leftMs })),
+)
+const Request = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ app: v.string(), ip: v.string(), browser: v.string(), os: v.string(), userCode: v.string() }),
+)
+const Scanned = v.pipe(
+  v.tuple([...state, Request, Milliseconds]),
+  v.transform(([, status, version, leftMs, request, createdAt]) => ({ status, version, leftMs, request, createdAt })),
+)
+const Read = v.pipe(
+  v.tuple([...state, v.string(), v.string(), v.nullable(v.string()), v.nullable(Milliseconds)]),
+  v.transform(([, status, version, leftMs, secret, authorization, sub, decidedAt]) => ({
+    status,
+    version,
+    leftMs,
+    secret,
+    authorization,
+    ...(sub === null ? {} : { sub }),
+    ...(decidedAt === null ? {} : { decidedAt }),
+  })),
+)
+const Redeemed = v.pipe(
+  v.tuple([...state, v.string(), v.string(), Milliseconds]),
+  v.transform(([, status, version, leftMs, authorization, sub, decidedAt]) => ({
+    status,
+    version,
+    leftMs,
+    authorization,
+    sub,
+    decidedAt,
+  })),
+)
+
+/** `{ 'OK', … }` as a value, one word as the code it is; throws on anything that the scripts do not say. */
+const reply =
+  <T>(schema: v.GenericSchema<unknown, T>) =>
+  (raw: unknown): Result<T> => {
+    const refusal = v.safeParse(Refusal, raw)
+    return refusal.success ? fail(refusal.output[0]) : ok(v.parse(schema, raw))
+  }
+
+const files = (verb: string) => [
+  new URL('../lua/lib.lua', import.meta.url),
+  new URL(`../lua/${verb}.lua`, import.meta.url),
+]
+
+const define = <K extends readonly string[], A extends readonly (string | number)[], T>(
+  verb: string,
+  numberOfKeys: K['length'],
+  schema: v.GenericSchema<unknown, T>,
+) => defineScript<K, A, Result<T>>(files(verb), numberOfKeys, reply(schema))
+
+type Ticket = [ticket: string]
+type TicketAndChannel = [ticket: string, channel: string]
+type Event = [head: string, tail: string]
+type Decision = [sub: string, nextMs: number, keepMs: number, ...Event]
+
+/** The Lua files, one function each. Their headers say what they do and reply. */
+export const scripts = {
+  create: define<
+    Ticket,
+    [secret: string, request: string, authorization: string, scanMs: number, keepMs: number],
+    Snapshot
+  >('create', 1, Moved),
+  read: define<Ticket, [], v.InferOutput<typeof Read>>('read', 1, Read),
+  scan: define<TicketAndChannel, Decision, v.InferOutput<typeof Scanned>>('scan', 2, Scanned),
+  confirm: define<TicketAndChannel, Decision, Snapshot>('confirm', 2, Moved),
+  reject: define<TicketAndChannel, [sub: string, keepMs: number, ...Event], Snapshot>('reject', 2, Moved),
+  redeem: define<TicketAndChannel, [secret: string, keepMs: number, ...Event], v.InferOutput<typeof Redeemed>>(
+    'redeem',
+    2,
+    Redeemed,
+  ),
+  poll: defineScript<Ticket, [intervalMs: number, stepMs: number, mostMs: number, graceMs: number], boolean>(
+    files('poll'),
+    1,
+    (raw) => raw === 1,
+  ),
+}

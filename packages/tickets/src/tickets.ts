@@ -1,0 +1,275 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import {
+  fail,
+  isTerminal,
+  LOGIN_NAMESPACE,
+  type LoginRequest,
+  ok,
+  parseDeviceCode,
+  parseTicket,
+  type Result,
+  type TicketState,
+  ticketOf,
+} from '@saoma/protocol'
+import { type RedisClients, reply } from '@saoma/redis'
+import { createListening, type Ear } from './listen.ts'
+import { type Snapshot, scripts } from './scripts.ts'
+import { encodeEvent } from './wire.ts'
+
+/** Milliseconds. */
+export interface TicketTimes {
+  /** From the creation until the scan. @default 120000 */
+  scanMs: number
+  /** From the scan until the confirmation. @default 60000 */
+  confirmMs: number
+  /** From the confirmation until the browser has redeemed it. @default 60000 */
+  redeemMs: number
+  /** How long past its deadline a ticket can still be told from one that never was. @default 300000 */
+  keepMs: number
+}
+
+export interface NewTicket {
+  deviceCode: string
+  /** Who asks. `requestedAt` is Redis's time of creation. */
+  request: Omit<LoginRequest, 'requestedAt'>
+  /** Text of the OAuth layer, kept with the ticket and not looked at. */
+  authorization: string
+}
+
+/** A ticket as the OAuth layer sees it. */
+export interface TicketRecord {
+  state: TicketState
+  /** The account that scanned it. */
+  sub?: string
+  /** When it was confirmed: milliseconds since 1970. */
+  decidedAt?: number
+  authorization: string
+}
+
+/**
+ * Login tickets in Redis; SPEC.md holds the rules. Outcomes that a person can cause are results. Every call rejects with
+ * RedisUnavailable when Redis cannot be asked. What was asked may still have been done: scan, confirm and reject can be repeated, `create`
+ * wants a new device code, and a `redeem` whose answer was lost is answered TICKET_EXPIRED.
+ */
+export interface Tickets {
+  /** TICKET_TAKEN when the user code or the ticket's id is already in use: draw others. */
+  create(ticket: NewTicket): Promise<Result<TicketState>>
+  /** TICKET_NOT_FOUND for an unknown ticket and for a wrong secret, TICKET_EXPIRED for a redeemed one. */
+  read(deviceCode: string): Promise<Result<TicketState>>
+  /** As `read`. */
+  record(deviceCode: string): Promise<Result<TicketRecord>>
+  scan(ticket: string, sub: string): Promise<Result<{ state: TicketState; request: LoginRequest }>>
+  confirm(ticket: string, sub: string): Promise<Result<TicketState>>
+  reject(ticket: string, sub: string): Promise<Result<TicketState>>
+  /** Succeeds once. NOT_SCANNED while nobody has decided, TICKET_SETTLED when rejected, TICKET_EXPIRED when too late or repeated. */
+  redeem(deviceCode: string): Promise<Result<TicketRecord>>
+  /** Counts a poll of the token endpoint; false when it came too soon (RFC 8628 `slow_down`). */
+  poll(deviceCode: string): Promise<boolean>
+  /** Whether the ticket still waits for its scan: only then is its picture of use to anybody. */
+  isPending(ticket: string): Promise<boolean>
+  /** The ticket behind a user code as a person typed it. */
+  findByUserCode(userCode: string): Promise<Result<string>>
+  /**
+   * Resolves with a state above version `after` as soon as there is one, or with the present one when none can follow, `timeoutMs` have
+   * passed or the signal fires. A passed deadline is a state above it (`expired`); a redemption is TICKET_EXPIRED, as in `read`.
+   */
+  wait(
+    deviceCode: string,
+    after: number,
+    options: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<Result<TicketState>>
+  /** States above version `after`, up to and including a terminal one; none at all when `read` would refuse. Ends when the signal fires. */
+  follow(deviceCode: string, after: number, signal: AbortSignal): AsyncGenerator<TicketState>
+  /** As configured. */
+  readonly times: Readonly<TicketTimes>
+  /** The Socket.IO room that is told of the ticket's transitions. */
+  room(ticket: string): string
+  /** The Redis channel that carries them. */
+  channel(ticket: string): string
+}
+
+const defaults: TicketTimes = { scanMs: 120_000, confirmMs: 60_000, redeemMs: 60_000, keepMs: 300_000 }
+/** RFC 8628 section 3.5: five seconds between polls, five more after each that came too soon. Networks are forgiven a little. */
+const POLL = { intervalMs: 5_000, stepMs: 5_000, mostMs: 60_000, graceMs: 500 }
+/** A day: far below what a timer can hold, far above what a login takes. */
+const LONGEST_MS = 86_400_000
+
+const hash = (deviceCode: string): string => createHash('sha256').update(deviceCode).digest('base64url')
+
+const same = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+
+/** People type user codes in any case, with or without the dash. */
+const normalise = (userCode: string): string => userCode.toUpperCase().replace(/[^A-Z0-9]/g, '')
+
+const stateOf = (ticket: string, { status, version, leftMs }: Snapshot): TicketState => ({
+  ticket,
+  status,
+  version,
+  expiresIn: Math.ceil(leftMs / 1_000),
+})
+
+const mapped = <T, U>(result: Result<T>, map: (value: T) => U): Result<U> =>
+  result.ok ? ok(map(result.value)) : result
+
+export const createTickets = (redis: RedisClients, options: Partial<TicketTimes> = {}): Tickets => {
+  const times = { ...defaults, ...options }
+  for (const [name, ms] of Object.entries(times))
+    if (!Number.isInteger(ms) || ms < 1 || ms > LONGEST_MS)
+      throw new RangeError(`${name} must be a whole number of milliseconds between 1 and ${LONGEST_MS}`)
+  const { scanMs, confirmMs, redeemMs, keepMs } = times
+  const { data, keys, subscriber } = redis
+  const listen = createListening(subscriber)
+
+  const room = (ticket: string) => keys.ticketRoom(ticket)
+  const channel = (ticket: string) => keys.ticketChannel(LOGIN_NAMESPACE, ticket)
+  const keysOf = (ticket: string): [string, string] => [keys.ticket(ticket), channel(ticket)]
+  const eventOf = (ticket: string) => encodeEvent(room(ticket), ticket)
+
+  /** The record behind a device code whose secret is right; any status but `redeemed`. */
+  const look = async (deviceCode: string) => {
+    if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
+    const found = await scripts.read(data, [keys.ticket(ticketOf(deviceCode))], [])
+    if (!found.ok) return found
+    if (!same(found.value.secret, hash(deviceCode))) return fail('TICKET_NOT_FOUND')
+    return found.value.status === 'redeemed' ? fail('TICKET_EXPIRED') : found
+  }
+
+  const read = async (deviceCode: string) =>
+    mapped(await look(deviceCode), (found) => stateOf(ticketOf(deviceCode), found))
+
+  /** The next state above `after`, or the present one if it is terminal; undefined when `endAt` has passed or the signal has fired. */
+  const next = async (ear: Ear, deviceCode: string, after: number, endAt: number, signal?: AbortSignal) => {
+    let deadline = Number.POSITIVE_INFINITY
+    for (;;) {
+      const heard = ear.take(after)
+      if (heard) return heard.status === 'redeemed' ? fail('TICKET_EXPIRED') : ok(heard)
+      if (signal?.aborted || performance.now() >= endAt) return undefined
+      if (ear.stale || performance.now() >= deadline) {
+        ear.stale = false
+        const found = await look(deviceCode)
+        if (!found.ok) return found
+        const state = stateOf(ticketOf(deviceCode), found.value)
+        if (state.version > after || isTerminal(state.status)) return ok(state)
+        deadline = performance.now() + found.value.leftMs
+      } else {
+        await ear.changed(Math.max(1, Math.min(deadline, endAt) - performance.now()), signal)
+      }
+    }
+  }
+
+  return {
+    create: async ({ deviceCode, request, authorization }) => {
+      const userCode = normalise(request.userCode)
+      if (!parseDeviceCode(deviceCode).ok || userCode === '')
+        throw new TypeError('a ticket needs a device code and a user code')
+      const ticket = ticketOf(deviceCode)
+      const index = keys.userCode(userCode)
+      // The code first: a ticket never stands without one, and a code without its ticket leads to a plain TICKET_NOT_FOUND.
+      if (!(await reply(data.set(index, ticket, 'PX', scanMs, 'NX')))) return fail('TICKET_TAKEN')
+      const created = await scripts.create(
+        data,
+        [keys.ticket(ticket)],
+        [hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs],
+      )
+      if (!created.ok) await reply(data.del(index))
+      return mapped(created, (snapshot) => stateOf(ticket, snapshot))
+    },
+
+    read,
+
+    record: async (deviceCode) =>
+      mapped(await look(deviceCode), ({ sub, decidedAt, authorization, ...snapshot }) => ({
+        state: stateOf(ticketOf(deviceCode), snapshot),
+        ...(sub === undefined ? {} : { sub }),
+        ...(decidedAt === undefined ? {} : { decidedAt }),
+        authorization,
+      })),
+
+    scan: async (ticket, sub) => {
+      if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
+      const scanned = await scripts.scan(data, keysOf(ticket), [sub, confirmMs, keepMs, ...eventOf(ticket)])
+      return mapped(scanned, ({ request, createdAt, ...snapshot }) => ({
+        state: stateOf(ticket, snapshot),
+        request: { ...request, requestedAt: new Date(createdAt).toISOString() },
+      }))
+    },
+
+    confirm: async (ticket, sub) => {
+      if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
+      const confirmed = await scripts.confirm(data, keysOf(ticket), [sub, redeemMs, keepMs, ...eventOf(ticket)])
+      return mapped(confirmed, (snapshot) => stateOf(ticket, snapshot))
+    },
+
+    reject: async (ticket, sub) => {
+      if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
+      const rejected = await scripts.reject(data, keysOf(ticket), [sub, keepMs, ...eventOf(ticket)])
+      return mapped(rejected, (snapshot) => stateOf(ticket, snapshot))
+    },
+
+    redeem: async (deviceCode) => {
+      if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
+      const ticket = ticketOf(deviceCode)
+      const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
+      return mapped(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
+        state: stateOf(ticket, snapshot),
+        sub,
+        decidedAt,
+        authorization,
+      }))
+    },
+
+    poll: (deviceCode) =>
+      scripts.poll(
+        data,
+        [keys.ticket(ticketOf(deviceCode))],
+        [POLL.intervalMs, POLL.stepMs, POLL.mostMs, POLL.graceMs],
+      ),
+
+    isPending: async (ticket) => {
+      const found = await scripts.read(data, [keys.ticket(ticket)], [])
+      return found.ok && found.value.status === 'pending'
+    },
+
+    findByUserCode: async (userCode) => {
+      const ticket = await reply(data.get(keys.userCode(normalise(userCode))))
+      return ticket === null ? fail('TICKET_NOT_FOUND') : ok(ticket)
+    },
+
+    wait: async (deviceCode, after, { timeoutMs, signal }) => {
+      const endAt = performance.now() + timeoutMs
+      // A first read, so that nobody without the secret makes us subscribe; the one that counts comes after the subscription.
+      const present = await read(deviceCode)
+      if (!present.ok || present.value.version > after || isTerminal(present.value.status)) return present
+      if (timeoutMs <= 0 || signal?.aborted) return present
+      const ear = await listen(channel(ticketOf(deviceCode)))
+      try {
+        const found = await next(ear, deviceCode, after, endAt, signal)
+        if (found) return found
+      } finally {
+        ear.close()
+      }
+      // Reading once more at the end also covers a subscription that has gone deaf. An aborted caller is in a hurry.
+      return signal?.aborted ? present : read(deviceCode)
+    },
+
+    follow: async function* (deviceCode, after, signal) {
+      if (signal.aborted || !(await look(deviceCode)).ok) return
+      const ear = await listen(channel(ticketOf(deviceCode)))
+      try {
+        for (let seen = after; ; ) {
+          const found = await next(ear, deviceCode, seen, Number.POSITIVE_INFINITY, signal)
+          if (!found?.ok) return
+          if (found.value.version > seen) yield found.value
+          if (isTerminal(found.value.status)) return
+          seen = found.value.version
+        }
+      } finally {
+        ear.close()
+      }
+    },
+
+    times,
+    room,
+    channel,
+  }
+}
