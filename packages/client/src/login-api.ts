@@ -1,9 +1,13 @@
 import {
   DEVICE_CODE_GRANT,
   type DeviceAuthorization,
+  fail,
+  ok,
   parseDeviceAuthorization,
+  parseDeviceCode,
   parseTicketState,
   parseTokenSet,
+  type Result,
   type TicketState,
   type TokenSet,
   ticketOf,
@@ -18,8 +22,10 @@ export interface LoginApiOptions {
   fetch: typeof fetch
 }
 
-/** What proves that the tokens are ours: the device code, or the cookie that goes with a ticket of WeChat's own long poll. */
-export type Proof = { deviceCode: string } | { ticket: string }
+export interface Resumed {
+  deviceCode: string
+  state: TicketState
+}
 
 export interface LoginApi {
   /** Asks for a new code. */
@@ -27,7 +33,9 @@ export interface LoginApi {
   /** Reads a ticket; the server holds the answer up to `waitSeconds` until there is a version above `after`. */
   read(deviceCode: string, after: number, waitSeconds: number, signal: AbortSignal): Promise<Answer<TicketState>>
   /** Turns a confirmed ticket into tokens, once. */
-  redeem(proof: Proof, signal: AbortSignal): Promise<Answer<TokenSet>>
+  redeem(deviceCode: string, signal: AbortSignal): Promise<Answer<TokenSet>>
+  /** Gets the device code back that this browser holds in a cookie its scripts cannot read. Same origin only. */
+  resume(ticket: string, signal: AbortSignal): Promise<Answer<Resumed>>
 }
 
 export const createLoginApi = ({ origin, clientId, fetch }: LoginApiOptions): LoginApi => ({
@@ -49,17 +57,29 @@ export const createLoginApi = ({ origin, clientId, fetch }: LoginApiOptions): Lo
       timeoutMs: waitSeconds * 1_000 + REQUEST_TIMEOUT_MS,
       signal,
     }),
-  redeem: (proof, signal) =>
+  redeem: (deviceCode, signal) =>
     request({
       fetch,
       url: `${origin}/oidc/token`,
-      init: form({
-        grant_type: DEVICE_CODE_GRANT,
-        client_id: clientId,
-        ...('deviceCode' in proof ? { device_code: proof.deviceCode } : { ticket: proof.ticket }),
-      }),
+      init: form({ grant_type: DEVICE_CODE_GRANT, client_id: clientId, device_code: deviceCode }),
       parse: parseTokenSet,
       timeoutMs: REQUEST_TIMEOUT_MS,
       signal,
     }),
+  resume: (ticket, signal) =>
+    request({
+      fetch,
+      url: `${origin}/v1/tickets/${encodeURIComponent(ticket)}/resume`,
+      init: { method: 'POST', headers: { accept: 'application/json' } },
+      parse: parseResumed,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      signal,
+    }),
 })
+
+const parseResumed = (body: unknown): Result<Resumed> => {
+  const { deviceCode, state } = (body ?? {}) as { deviceCode?: unknown; state?: unknown }
+  const code = parseDeviceCode(deviceCode)
+  const read = parseTicketState(state)
+  return code.ok && read.ok ? ok({ deviceCode: code.value, state: read.value }) : fail('INVALID')
+}

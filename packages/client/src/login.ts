@@ -2,7 +2,7 @@ import { type DeviceAuthorization, parseDeviceAuthorization, type TicketState, t
 import { backoffMs, pause } from './backoff.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
 import { createFollow } from './follow.ts'
-import { createLoginApi, type Proof } from './login-api.ts'
+import { createLoginApi } from './login-api.ts'
 import { type LoginConnection, type LoginState, stateOf } from './login-state.ts'
 import { browserPage, type Page } from './page.ts'
 import { redeem } from './redeem.ts'
@@ -18,7 +18,7 @@ export interface LoginOptions {
   scope?: string
   /**
    * A ticket that is already confirmed and belongs to this browser by cookie: pages of WeChat's own long poll come back to
-   * `${origin}/?ticket=…`. It is redeemed instead of asking for a code; the next `renew` asks for one.
+   * `${origin}/?ticket=…`. It is redeemed instead of asking for a code. If that is too late, a code is shown as always.
    */
   ticket?: string
   /** Socket.IO transports. Empty: long poll only. @default ['websocket'] */
@@ -58,8 +58,6 @@ const CREATE_ATTEMPTS = 8
 const CREATE_RETRY = { baseMs: 500, capMs: 15_000 }
 /** A stored code is worth asking for this long after its time to be scanned: it may be scanned or confirmed by now. */
 const AFTER_SCAN_MS = 120_000
-/** How long a ticket handed to us in the address is tried. */
-const RESUME_WINDOW_MS = 30_000
 
 export const createLogin = (options: LoginOptions): Login => {
   const { clientId = 'web', scope = 'openid profile offline_access', maxRenewals = 5, random = Math.random } = options
@@ -99,9 +97,9 @@ export const createLogin = (options: LoginOptions): Login => {
     begin()
   }
 
-  const collect = async (proof: Proof, windowMs: number, signal: AbortSignal) => {
+  const collect = async (deviceCode: string, windowMs: number, signal: AbortSignal) => {
     enter({ status: 'confirmed' })
-    const answer = await redeem({ api, proof, windowMs, random, signal, onFailure: fault })
+    const answer = await redeem({ api, deviceCode, windowMs, random, signal, onFailure: fault })
     if (signal.aborted) return
     saved.clear()
     if (answer.ok) return enter({ status: 'done', tokens: answer.value })
@@ -115,7 +113,7 @@ export const createLogin = (options: LoginOptions): Login => {
     const onState = (ticket: TicketState) => {
       if (ticket.status === 'confirmed') {
         following.close()
-        void collect({ deviceCode }, ticket.expiresIn * 1_000, signal)
+        void collect(deviceCode, ticket.expiresIn * 1_000, signal)
         return
       }
       const next = stateOf(authorization, ticket, Date.now())
@@ -170,12 +168,15 @@ export const createLogin = (options: LoginOptions): Login => {
     round = new AbortController()
     const { signal } = round
     connected('connecting')
-    if (handedTicket) {
-      const ticket = handedTicket
-      handedTicket = undefined
-      return collect({ ticket }, RESUME_WINDOW_MS, signal)
-    }
     enter({ status: 'creating' })
+    if (handedTicket) {
+      const resumed = await api.resume(handedTicket, signal)
+      if (signal.aborted) return
+      handedTicket = undefined
+      if (!resumed.ok) fault(resumed)
+      else if (resumed.value.state.status === 'confirmed')
+        return collect(resumed.value.deviceCode, resumed.value.state.expiresIn * 1_000, signal)
+    }
     const recalled = recall()
     const authorization = recalled ?? (await create(signal))
     if (!authorization) return

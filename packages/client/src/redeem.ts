@@ -1,11 +1,11 @@
 import type { TokenSet } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
-import type { LoginApi, Proof } from './login-api.ts'
+import type { LoginApi } from './login-api.ts'
 import type { Answer, Failure } from './request.ts'
 
 export interface RedeemOptions {
   api: LoginApi
-  proof: Proof
+  deviceCode: string
   /** How long the confirmed ticket can be redeemed. */
   windowMs: number
   random: () => number
@@ -20,7 +20,7 @@ const POLL_INTERVAL_MS = 5_000
 /** Asks for the tokens until there is an answer that will not change, or the window ends. */
 export const redeem = async ({
   api,
-  proof,
+  deviceCode,
   windowMs,
   random,
   signal,
@@ -29,7 +29,7 @@ export const redeem = async ({
   const until = Date.now() + windowMs
   let intervalMs = POLL_INTERVAL_MS
   for (let attempt = 0; ; attempt++) {
-    const answer = await api.redeem(proof, signal)
+    const answer = await api.redeem(deviceCode, signal)
     if (answer.ok || signal.aborted) return answer
     onFailure(answer)
     if (answer.react !== 'retry') return answer
