@@ -94,7 +94,7 @@ export const createLogin = (options: LoginOptions): Login => {
     saved.clear()
     if (page.hidden || renewals >= maxRenewals) return enter({ status: 'expired' })
     renewals++
-    begin()
+    void begin()
   }
 
   const collect = async (deviceCode: string, windowMs: number, signal: AbortSignal) => {

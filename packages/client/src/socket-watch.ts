@@ -1,9 +1,9 @@
 import {
-  codes,
   LOGIN_NAMESPACE,
   type LoginClientEvents,
   type LoginServerEvents,
   parseTicketState,
+  type Refusal,
   type TicketState,
 } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
@@ -74,14 +74,14 @@ export const createSocketWatch = (options: SocketWatchOptions): SocketWatch => {
 
   const watch = async (current: LoginSocket) => {
     const { id } = current
-    const answer = await current
+    const answer: { ok: true; state: TicketState } | Refusal | undefined = await current
       .timeout(ACK_TIMEOUT_MS)
       .emitWithAck('watch', { deviceCode: options.deviceCode })
       .catch(() => undefined)
     if (closed || current.id !== id) return // Another connection has begun, and its own watch with it.
     if (answer && !answer.ok && answer.react !== 'retry') {
-      const { code, react } = answer
-      return options.onRefused({ ok: false, code, react, message: codes[code]?.say.en ?? code })
+      const { code, react, message } = answer
+      return options.onRefused({ ok: false, code, react, message })
     }
     const state = answer?.ok ? parseTicketState(answer.state) : undefined
     if (!state?.ok) {

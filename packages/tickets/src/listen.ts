@@ -4,8 +4,8 @@ import { decodeEvent } from './wire.ts'
 
 /** One follower of a ticket's channel. */
 export interface Ear {
-  /** Whether something may have been missed, so that only a read tells the truth. True at first. */
-  stale: boolean
+  /** Whether the subscription was away, so that only a read tells the truth. For the follower to clear. */
+  missed: boolean
   /** Takes the first state above `after` that was heard and not taken yet. */
   take(after: number): TicketState | undefined
   /** Resolves when something was heard or missed, at the latest after `ms` or when the signal fires. */
@@ -49,14 +49,14 @@ export const createListening = (subscriber: Subscriber) => {
     const heard: TicketState[] = []
     let wake = () => {}
     const ear: Ear = {
-      stale: true,
+      missed: false,
       take: (after) => {
         for (let state = heard.shift(); state; state = heard.shift()) if (state.version > after) return state
         return undefined
       },
       changed: (ms, signal) =>
         new Promise((resolve) => {
-          if (heard.length > 0 || ear.stale || signal?.aborted) return resolve()
+          if (heard.length > 0 || ear.missed || signal?.aborted) return resolve()
           const done = () => {
             clearTimeout(timer)
             signal?.removeEventListener('abort', done)
@@ -78,7 +78,7 @@ export const createListening = (subscriber: Subscriber) => {
         wake()
       },
       miss: () => {
-        ear.stale = true
+        ear.missed = true
         wake()
       },
     }

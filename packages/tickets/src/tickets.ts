@@ -139,13 +139,13 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
 
   /** The next state above `after`, or the present one if it is terminal; undefined when `endAt` has passed or the signal has fired. */
   const next = async (ear: Ear, deviceCode: string, after: number, endAt: number, signal?: AbortSignal) => {
-    let deadline = Number.POSITIVE_INFINITY
+    let deadline = 0 // Not known before the first read.
     for (;;) {
       const heard = ear.take(after)
       if (heard) return heard.status === 'redeemed' ? fail('TICKET_EXPIRED') : ok(heard)
       if (signal?.aborted || performance.now() >= endAt) return undefined
-      if (ear.stale || performance.now() >= deadline) {
-        ear.stale = false
+      if (ear.missed || performance.now() >= deadline) {
+        ear.missed = false
         const found = await look(deviceCode)
         if (!found.ok) return found
         const state = stateOf(ticketOf(deviceCode), found.value)

@@ -1,0 +1,48 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { ticketOf } from '@saoma/protocol'
+import type { Tickets } from '@saoma/tickets'
+import { batches } from './numbers.ts'
+import { owner } from './owner.ts'
+
+/** Calls to Redis at once. */
+const AT_ONCE = 200
+const DEVICE_CODE_LENGTH = 65
+
+const random = (length: number) => randomBytes(length).toString('base64url').slice(0, length)
+
+const request = () => ({ app: 'Bench', ip: '127.0.0.1', browser: 'Bench 1', os: 'Linux', userCode: randomUUID() })
+
+/** Creates tickets as the device authorization endpoint does, and gives their device codes. */
+export const createCodes = async (tickets: Tickets, count: number): Promise<string[]> => {
+  const codes = Array.from({ length: count }, () => random(DEVICE_CODE_LENGTH))
+  for (const batch of batches(codes, AT_ONCE))
+    await Promise.all(
+      batch.map(async (deviceCode) => {
+        const created = await tickets.create({ deviceCode, request: request(), authorization })
+        if (!created.ok) throw new Error(`a ticket could not be created: ${created.code}`)
+      }),
+    )
+  return codes
+}
+
+/** Tickets that a phone has scanned: the next step is the confirmation. */
+export const createScanned = async (tickets: Tickets, count: number): Promise<string[]> => {
+  const ids = (await createCodes(tickets, count)).map(ticketOf)
+  for (const batch of batches(ids, AT_ONCE))
+    await Promise.all(
+      batch.map(async (ticket) => {
+        const scanned = await tickets.scan(ticket, owner)
+        if (!scanned.ok) throw new Error(`a ticket could not be scanned: ${scanned.code}`)
+      }),
+    )
+  return ids
+}
+
+/** Names for rooms where there are no tickets. */
+export const createNames = (count: number): string[] => Array.from({ length: count }, () => random(22))
+
+/** About as long as what the OAuth layer keeps with a ticket. */
+const authorization = JSON.stringify({
+  payload: { kind: 'DeviceCode', clientId: 'web', params: { client_id: 'web', scope: 'openid profile offline_access' } },
+  sid: random(22),
+})

@@ -1,0 +1,42 @@
+/** Counts what the browsers received: every push must come, and come once. */
+export const createReceipts = () => {
+  const counts = new Map<string, number>()
+  let missing = 0
+  let complete = () => {}
+
+  return {
+    /** Begins a new count. */
+    expect: (tickets: readonly string[]): void => {
+      counts.clear()
+      for (const ticket of tickets) counts.set(ticket, 0)
+      missing = tickets.length
+    },
+
+    take: (ticket: string): void => {
+      const count = counts.get(ticket)
+      if (count === undefined) return
+      counts.set(ticket, count + 1)
+      if (count === 0 && --missing === 0) complete()
+    },
+
+    /** Resolves when all have come; rejects with how many have not within `timeoutMs`. */
+    all: (timeoutMs: number): Promise<void> =>
+      new Promise((resolve, reject) => {
+        if (missing === 0) return resolve()
+        const lost = () => reject(new Error(`${missing} of ${counts.size} pushes were lost`))
+        const timer = setTimeout(lost, timeoutMs)
+        complete = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      }),
+
+    /** Throws when one came more than once. */
+    assertOnce: (): void => {
+      const repeated = [...counts.values()].filter((count) => count > 1).length
+      if (repeated > 0) throw new Error(`${repeated} of ${counts.size} pushes came more than once`)
+    },
+  }
+}
+
+export type Receipts = ReturnType<typeof createReceipts>

@@ -1,0 +1,121 @@
+import { css } from 'lit'
+
+/**
+ * Colours are custom properties, so that a page can make the card its own: set `--saoma-accent`, `--saoma-surface` and the others
+ * on the element. The picture's own ground stays white in dark mode; cameras need the contrast.
+ */
+export const elementStyle = css`
+  :host {
+    --accent: var(--saoma-accent, #0a7a50);
+    --on-accent: var(--saoma-on-accent, #ffffff);
+    --surface: var(--saoma-surface, #ffffff);
+    --text: var(--saoma-text, #16211c);
+    --muted: var(--saoma-muted, #55635c);
+    --line: var(--saoma-line, #d9e1dc);
+    --good: var(--saoma-good, #0a7a50);
+    --bad: var(--saoma-bad, #b3261e);
+    --warn: var(--saoma-warn, #8a5300);
+    --size: var(--saoma-size, 15rem);
+    --radius: var(--saoma-radius, 1.25rem);
+    display: block;
+    box-sizing: border-box;
+    width: fit-content;
+    max-width: 100%;
+    color: var(--text);
+    font: 400 1rem/1.5 var(--saoma-font, system-ui, -apple-system, 'Segoe UI', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif);
+  }
+  /* Follows the page's own color-scheme, so that a page that is only light keeps a light card. */
+  @supports (color: light-dark(#000, #fff)) {
+    :host {
+      --accent: var(--saoma-accent, light-dark(#0a7a50, #4cc993));
+      --on-accent: var(--saoma-on-accent, light-dark(#ffffff, #06231a));
+      --surface: var(--saoma-surface, light-dark(#ffffff, #18211d));
+      --text: var(--saoma-text, light-dark(#16211c, #eef4f0));
+      --muted: var(--saoma-muted, light-dark(#55635c, #a6b5ad));
+      --line: var(--saoma-line, light-dark(#d9e1dc, #35433c));
+      --good: var(--saoma-good, light-dark(#0a7a50, #4cc993));
+      --bad: var(--saoma-bad, light-dark(#b3261e, #ff8a80));
+      --warn: var(--saoma-warn, light-dark(#8a5300, #f0b35a));
+    }
+  }
+  :host([hidden]) { display: none; }
+  *, *::before { box-sizing: border-box; }
+  p { margin: 0; }
+
+  .card {
+    display: grid;
+    justify-items: center;
+    gap: 0.35rem;
+    width: calc(var(--size) + 4rem);
+    max-width: 100%;
+    padding: 2rem 1.5rem 1.25rem;
+    text-align: center;
+    background: var(--surface);
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+  }
+  .frame {
+    position: relative;
+    display: grid;
+    width: var(--size);
+    max-width: 100%;
+    aspect-ratio: 1;
+    margin-bottom: 0.9rem;
+    overflow: hidden;
+    background: #ffffff;
+    border: 1px solid var(--line);
+    border-radius: calc(var(--radius) * 0.8);
+  }
+  .frame > * { grid-area: 1 / 1; }
+  img { width: 100%; height: 100%; object-fit: contain; transition: filter 0.2s, opacity 0.2s; }
+  .dim { opacity: 0.16; filter: blur(3px); }
+
+  .over {
+    display: grid;
+    place-content: center;
+    justify-items: center;
+    gap: 0.75rem;
+    padding: 1rem;
+    color: #16211c;
+  }
+  .over.plate { background: var(--surface); color: var(--text); }
+  .badge { display: grid; place-content: center; width: 5rem; height: 5rem; border-radius: 50%; color: var(--tone); background: color-mix(in srgb, var(--tone) 13%, var(--surface)); }
+  .badge svg { width: 2.75rem; height: 2.75rem; }
+  .scanned .badge { box-shadow: 0 6px 24px rgb(0 0 0 / 16%); }
+  .good { --tone: var(--good); }
+  .bad { --tone: var(--bad); }
+  .warn { --tone: var(--warn); }
+  .calm { --tone: var(--muted); }
+
+  .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-weight: 650; line-height: 1.35; text-wrap: balance; }
+  .hint { min-height: 1.5rem; color: var(--muted); font-size: 0.95rem; text-wrap: balance; }
+  .code { margin-top: 0.6rem; padding: 0.3rem 0.9rem; font: 600 1.25rem/1.4 ui-monospace, 'SF Mono', Menlo, Consolas, monospace; letter-spacing: 0.08em; border: 1px solid var(--line); border-radius: 0.6rem; }
+  .foot { display: flex; align-items: center; justify-content: center; gap: 0.4rem; min-height: 2.9rem; color: var(--muted); font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+  .foot svg { flex: none; width: 1.1rem; height: 1.1rem; }
+  .foot.alert { color: var(--warn); font-weight: 600; }
+
+  button, a.link {
+    min-height: 2.75rem;
+    padding: 0.55rem 1.25rem;
+    font: inherit;
+    font-weight: 600;
+    border-radius: 0.75rem;
+    cursor: pointer;
+  }
+  button { color: var(--on-accent); background: var(--accent); border: 0; }
+  button:hover { filter: brightness(1.08); }
+  button.inside { font-size: 0.9rem; }
+  a.link { display: inline-block; color: var(--accent); text-decoration: underline; text-underline-offset: 0.2em; }
+  :is(button, a):focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
+  .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+  .spins svg { animation: turn 1s linear infinite; }
+  @keyframes turn { to { rotate: 1turn; } }
+  @media (prefers-reduced-motion: reduce) {
+    .spins svg { animation-duration: 4s; }
+    img { transition: none; }
+  }
+  @media (forced-colors: active) {
+    .badge, button { border: 1px solid; }
+  }
+`

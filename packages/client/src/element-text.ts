@@ -1,0 +1,72 @@
+import { codes } from '@saoma/protocol'
+
+export type Language = 'en' | 'zh'
+
+/** `zh-Hans-CN` and the like to a language we have; English is everybody's second best. */
+export const languageOf = (tag: string | null | undefined): Language => (/^zh\b/i.test(tag ?? '') ? 'zh' : 'en')
+
+const text = {
+  en: {
+    creating: 'Getting a code…',
+    waiting: 'Scan to log in',
+    withCamera: 'Point your phone’s camera at the code',
+    withWechat: 'Open WeChat, tap Scan, point it at the code',
+    scanned: 'Scanned. Confirm on your phone',
+    compare: 'Your phone must show this code',
+    confirmed: 'Confirmed. Logging you in…',
+    done: 'You are logged in',
+    rejected: 'Declined on the phone',
+    nobody: 'Nobody was logged in.',
+    expired: 'This code has expired',
+    renew: 'Show a new code',
+    again: 'Try again',
+    left: 'Valid for',
+    picture: 'Code to scan with your phone',
+    pictureFailed: 'The picture could not be loaded.',
+    pictureAgain: 'Load the picture again',
+    openLink: 'Open the phone page',
+    newTab: '(new tab)',
+    reconnecting: 'Reconnecting…',
+    offline: 'You are offline',
+    unreachable: 'The server cannot be reached',
+    unfinished: 'This login could not be finished',
+    wrong: 'Something went wrong',
+  },
+  zh: {
+    creating: '正在获取二维码…',
+    waiting: '扫码登录',
+    withCamera: '用手机相机对准二维码',
+    withWechat: '打开微信「扫一扫」，对准小程序码',
+    scanned: '已扫描，请在手机上确认',
+    compare: '手机上应显示相同的验证码',
+    confirmed: '已确认，正在登录…',
+    done: '登录成功',
+    rejected: '已在手机上拒绝',
+    nobody: '没有任何人登录。',
+    expired: '二维码已过期',
+    renew: '获取新二维码',
+    again: '重试',
+    left: '有效时间',
+    picture: '供手机扫描的二维码',
+    pictureFailed: '二维码图片加载失败。',
+    pictureAgain: '重新加载图片',
+    openLink: '打开手机页面',
+    newTab: '（新标签页）',
+    reconnecting: '正在重新连接…',
+    offline: '网络已断开',
+    unreachable: '无法连接服务器',
+    unfinished: '登录未能完成',
+    wrong: '出错了',
+  },
+} as const satisfies Record<Language, Record<string, string>>
+
+export type ElementText = (typeof text)[Language]
+
+export const textIn = (language: Language): ElementText => text[language]
+
+/** A sentence for people about a failure's code. */
+export const sayFailure = (code: string, language: Language): string => {
+  if (code in codes) return codes[code as keyof typeof codes].say[language]
+  if (code === 'NETWORK' || code === 'temporarily_unavailable') return text[language].unreachable
+  return code === 'invalid_grant' ? text[language].unfinished : text[language].wrong
+}

@@ -1,0 +1,191 @@
+import type { TokenSet } from '@saoma/protocol'
+import { html, LitElement, nothing, type TemplateResult } from 'lit'
+import { icons } from './element-icons.ts'
+import { elementStyle } from './element-style.ts'
+import { type ElementText, type Language, languageOf, sayFailure, textIn } from './element-text.ts'
+import { createLogin, type Login } from './login.ts'
+import type { LoginConnection, LoginState } from './login-state.ts'
+import { createPicture, type Picture } from './picture.ts'
+
+export interface SaomaLoginEvents {
+  /** The person is logged in. */
+  'saoma-login': CustomEvent<{ tokens: TokenSet }>
+  /** Every change of the login's state. */
+  'saoma-state': CustomEvent<{ state: LoginState }>
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'saoma-login': SaomaLogin
+  }
+  interface HTMLElementEventMap extends SaomaLoginEvents {}
+}
+
+/**
+ * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
+ * Its events bubble. Without `lang` it speaks the language of the page around it.
+ */
+export class SaomaLogin extends LitElement {
+  static override readonly styles = elementStyle
+  static override readonly properties = {
+    origin: {},
+    clientId: { attribute: 'client-id' },
+    scope: {},
+    ticket: {},
+    lang: {},
+  }
+
+  // Declared only: a class field would hide the accessors that Lit defines for the properties.
+  /** Where Saoma is. @default the page's own origin */
+  declare origin: string | undefined
+  declare clientId: string | undefined
+  declare scope: string | undefined
+  /** A confirmed ticket to redeem first; see LoginOptions. */
+  declare ticket: string | undefined
+
+  #login: Login | undefined
+  #picture: Picture = createPicture(() => this.requestUpdate())
+  #clock: ReturnType<typeof setInterval> | undefined
+
+  get state(): LoginState {
+    return this.#login?.state ?? { status: 'idle' }
+  }
+
+  /** Drops the code that is shown and shows a new one. */
+  renew(): void {
+    this.#login?.renew()
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.#login = createLogin({
+      origin: this.origin ?? location.origin,
+      ...(this.clientId ? { clientId: this.clientId } : {}),
+      ...(this.scope ? { scope: this.scope } : {}),
+      ...(this.ticket ? { ticket: this.ticket } : {}),
+    })
+    this.#login.on('state', (state) => this.#enter(state))
+    this.#login.on('connection', () => this.requestUpdate())
+    this.#clock = setInterval(() => this.requestUpdate(), 1_000)
+    this.#login.start()
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    clearInterval(this.#clock)
+    this.#login?.close()
+    this.#login = undefined
+    this.#picture.clear()
+  }
+
+  #enter(state: LoginState): void {
+    if ('qr' in state) this.#picture.show(state.qr)
+    this.requestUpdate()
+    this.#tell('saoma-state', { state })
+    if (state.status === 'done') this.#tell('saoma-login', { tokens: state.tokens })
+  }
+
+  #tell(name: keyof SaomaLoginEvents, detail: object): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }))
+  }
+
+  get #language(): Language {
+    return languageOf(this.lang || this.closest('[lang]')?.getAttribute('lang') || navigator.language)
+  }
+
+  override render(): TemplateResult {
+    const say = textIn(this.#language)
+    const { state } = this
+    const connection = this.#login?.connection ?? 'connecting'
+    return html`
+      <section class="card ${state.status}" part="card" lang=${this.#language === 'zh' ? 'zh-CN' : 'en'}>
+        <div class="frame" part="frame">${this.#frame(state, say)}</div>
+        <p class="headline" part="headline" role="status" aria-live="polite">${this.#headline(state, say)}</p>
+        <p class="hint">${this.#hint(state, say)}</p>
+        ${'userCode' in state ? html`<p class="code" part="code" aria-label="${say.compare}: ${spelled(state.userCode)}">${state.userCode}</p>` : nothing}
+        ${this.#foot(state, connection, say)} ${this.#action(state, say)}
+      </section>
+    `
+  }
+
+  #frame(state: LoginState, say: ElementText): TemplateResult {
+    switch (state.status) {
+      case 'waiting':
+        return this.#code(say, false)
+      case 'scanned':
+        return html`${this.#code(say, true)}${over('good', icons.phone)}`
+      case 'confirmed':
+        return over('good plate spins', icons.spinner)
+      case 'done':
+        return over('good plate', icons.check)
+      case 'rejected':
+        return over('bad plate', icons.cross)
+      case 'expired':
+        return over('warn plate', icons.clock)
+      case 'failed':
+        return over('warn plate', icons.warning)
+      case 'idle':
+      case 'creating':
+        return over('calm plate spins', icons.spinner)
+    }
+  }
+
+  #code(say: ElementText, dim: boolean): TemplateResult {
+    const picture = this.#picture.state
+    if (picture.status === 'shown')
+      return html`<img class=${dim ? 'dim' : ''} src=${picture.url} alt=${say.picture} part="picture" />`
+    if (dim) return html`<span></span>`
+    if (picture.status === 'loading') return over('calm plate spins', icons.spinner)
+    return html`<div class="over plate warn">
+      <span role="alert">${say.pictureFailed}<br />${sayFailure(picture.code, this.#language)}</span>
+      <button class="inside" type="button" @click=${() => this.#picture.retry()}>${say.pictureAgain}</button>
+    </div>`
+  }
+
+  #headline(state: LoginState, say: ElementText): string {
+    if (state.status === 'failed') return sayFailure(state.code, this.#language)
+    return state.status === 'idle' ? say.creating : say[state.status]
+  }
+
+  #hint(state: LoginState, say: ElementText): string | typeof nothing {
+    if (state.status === 'scanned') return say.compare
+    if (state.status === 'rejected') return say.nobody
+    if (state.status !== 'waiting' || this.#picture.state.status !== 'shown') return nothing
+    return this.#picture.state.plain ? say.withCamera : say.withWechat
+  }
+
+  /** How long the code is good for, or what is wrong with the connection. */
+  #foot(state: LoginState, connection: LoginConnection, say: ElementText): TemplateResult | typeof nothing {
+    if (!('expiresAt' in state)) return nothing
+    if (connection === 'offline') return html`<p class="foot alert">${icons.unplugged} ${say.offline}</p>`
+    if (connection === 'reconnecting') return html`<p class="foot alert">${icons.turning} ${say.reconnecting}</p>`
+    return html`<p class="foot" role="timer" aria-live="off">${icons.clock} ${say.left} ${minutes(state.expiresAt)}</p>`
+  }
+
+  #action(state: LoginState, say: ElementText): TemplateResult | typeof nothing {
+    const { status } = state
+    if (status === 'rejected' || status === 'expired')
+      return html`<button type="button" @click=${this.renew}>${say.renew}</button>`
+    if (status === 'failed' && state.react !== 'stop')
+      return html`<button type="button" @click=${this.renew}>${say.again}</button>`
+    const picture = this.#picture.state
+    // Only a plain code leads to a web page; a mini-program opens inside WeChat.
+    if (status !== 'waiting' || picture.status !== 'shown' || !picture.plain) return nothing
+    return html`<a class="link" href=${state.verificationUriComplete} target="_blank" rel="noopener"
+      >${say.openLink} <span class="unseen">${say.newTab}</span></a
+    >`
+  }
+}
+
+const over = (kind: string, icon: TemplateResult): TemplateResult =>
+  html`<div class="over ${kind}"><span class="badge">${icon}</span></div>`
+
+/** A screen reader spells the code instead of trying to say it as a word. */
+const spelled = (userCode: string): string => [...userCode.replace('-', '')].join(' ')
+
+const minutes = (until: number): string => {
+  const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000))
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+}
+
+if (!customElements.get('saoma-login')) customElements.define('saoma-login', SaomaLogin)
