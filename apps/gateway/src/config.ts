@@ -85,7 +85,8 @@ const Environment = v.object({
     v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,32}$/, 'must be 1 to 32 of A-Z, a-z, 0-9, _ . -')),
     'saoma',
   ),
-  SAOMA_SECRET: v.pipe(list, v.array(secret), v.minLength(1, 'must not be empty')),
+  SAOMA_SECRET: secret,
+  SAOMA_PREVIOUS_SECRET: v.optional(secret),
   SAOMA_APP_NAME: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), 'Saoma'),
   SAOMA_DEMO: v.optional(v.picklist(['true', 'false'], 'must be true or false'), 'false'),
   WECHAT_APPID: v.optional(v.string()),
@@ -159,7 +160,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     internalPort: settings.INTERNAL_PORT,
     redisUrl: settings.REDIS_URL,
     redisPrefix: settings.SAOMA_REDIS_PREFIX,
-    secrets: settings.SAOMA_SECRET as [string, ...string[]],
+    secrets: [settings.SAOMA_SECRET, ...(settings.SAOMA_PREVIOUS_SECRET ? [settings.SAOMA_PREVIOUS_SECRET] : [])],
     appName: settings.SAOMA_APP_NAME,
     demo: settings.SAOMA_DEMO === 'true',
     ...(settings.WECHAT_APPID && settings.WECHAT_SECRET

@@ -1,8 +1,9 @@
-import { svg, type TemplateResult } from 'lit'
+import { html, svg, type TemplateResult } from 'lit'
 
 /** Line icons on a grid of 24, drawn in the text's colour. They carry no meaning that the sentence beside them does not. */
-const icon = (paths: TemplateResult) => svg`
-  <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"
+const icon = (
+  paths: TemplateResult,
+) => html`<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"
     stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">${paths}</svg>`
 
 export const icons = {

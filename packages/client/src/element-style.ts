@@ -89,7 +89,9 @@ export const elementStyle = css`
 
   .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-weight: 650; line-height: 1.35; text-wrap: balance; }
   .hint { min-height: 1.5rem; color: var(--muted); font-size: 0.95rem; text-wrap: balance; }
-  .code { margin-top: 0.6rem; padding: 0.3rem 0.9rem; font: 600 1.25rem/1.4 ui-monospace, 'SF Mono', Menlo, Consolas, monospace; letter-spacing: 0.08em; border: 1px solid var(--line); border-radius: 0.6rem; }
+  .code { display: grid; gap: 0.15rem; width: 100%; margin-top: 0.7rem; padding: 0.55rem 0.9rem 0.6rem; border: 1px solid var(--line); border-radius: 0.8rem; }
+  .code span { color: var(--muted); font-size: 0.85rem; }
+  .code strong { font: 650 1.45rem/1.25 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; letter-spacing: 0.08em; }
   .foot { display: flex; align-items: center; justify-content: center; gap: 0.4rem; min-height: 2.9rem; color: var(--muted); font-size: 0.9rem; font-variant-numeric: tabular-nums; }
   .foot svg { flex: none; width: 1.1rem; height: 1.1rem; }
   .foot.alert { color: var(--warn); font-weight: 600; }

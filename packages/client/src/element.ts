@@ -102,7 +102,7 @@ export class SaomaLogin extends LitElement {
         <div class="frame" part="frame">${this.#frame(state, say)}</div>
         <p class="headline" part="headline" role="status" aria-live="polite">${this.#headline(state, say)}</p>
         <p class="hint">${this.#hint(state, say)}</p>
-        ${'userCode' in state ? html`<p class="code" part="code" aria-label="${say.compare}: ${spelled(state.userCode)}">${state.userCode}</p>` : nothing}
+        ${'userCode' in state ? this.#userCode(state.userCode, say) : nothing}
         ${this.#foot(state, connection, say)} ${this.#action(state, say)}
       </section>
     `
@@ -148,10 +148,18 @@ export class SaomaLogin extends LitElement {
   }
 
   #hint(state: LoginState, say: ElementText): string | typeof nothing {
-    if (state.status === 'scanned') return say.compare
+    if (state.status === 'scanned') return say.onlyIfSame
     if (state.status === 'rejected') return say.nobody
     if (state.status !== 'waiting' || this.#picture.state.status !== 'shown') return nothing
     return this.#picture.state.plain ? say.withCamera : say.withWechat
+  }
+
+  #userCode(userCode: string, say: ElementText): TemplateResult {
+    return html`<p class="code" part="code">
+      <span>${say.compare}</span>
+      <strong aria-hidden="true">${userCode}</strong>
+      <span class="unseen">${spelled(userCode)}</span>
+    </p>`
   }
 
   /** How long the code is good for, or what is wrong with the connection. */

@@ -25,7 +25,7 @@ export const createSeal = (secrets: readonly [string, ...string[]]): Seal => {
         }
       }
       throw new TypeError(
-        'SAOMA_SECRET does not open the signing keys in Redis; add the secret they were made with behind a comma',
+        'SAOMA_SECRET does not open the signing keys in Redis; name the secret they were made with in SAOMA_PREVIOUS_SECRET',
       )
     },
   }

@@ -79,7 +79,8 @@ export const connect = ({ url, name, onError }: ConnectionOptions): Connection =
   const connection =
     address.kind === 'cluster'
       ? new Cluster(address.hosts, {
-          redisOptions: common,
+          // A shard is connected when it is found, not at its first command: the second would be refused while the first connects.
+          redisOptions: { ...common, lazyConnect: false },
           enableOfflineQueue: false,
           shardedSubscribers: true,
           // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN are still followed:
@@ -105,18 +106,29 @@ export const connect = ({ url, name, onError }: ConnectionOptions): Connection =
   return connection
 }
 
-/** Resolves at the first `ready`; rejects after `timeoutMs` with the last error Redis gave. */
-export const whenReady = (connection: Connection, timeoutMs: number): Promise<void> =>
+/**
+ * Resolves when commands can be sent: at the first `ready`, and in a Redis Cluster when no shard is being connected any more.
+ * Rejects after `timeoutMs` with the last error Redis gave.
+ */
+export const whenReady = async (connection: Connection, timeoutMs: number): Promise<void> => {
+  const start = performance.now()
+  if (connection.status !== 'ready') await oneOf(connection, ['ready'], timeoutMs)
+  if (connection instanceof Redis) return
+  const unsettled = connection.nodes('master').filter(({ status }) => status !== 'ready' && status !== 'end')
+  const leftMs = timeoutMs - (performance.now() - start)
+  await Promise.all(unsettled.map((node) => oneOf(node, ['ready', 'end'], leftMs)))
+}
+
+const oneOf = (connection: Connection, events: ('ready' | 'end')[], timeoutMs: number): Promise<void> =>
   new Promise((resolve, reject) => {
-    if (connection.status === 'ready') return resolve()
     let last: Error | undefined
     const settle = (act: () => void) => {
       clearTimeout(timer)
-      connection.off('ready', onReady)
+      for (const event of events) connection.off(event, onEvent)
       connection.off('error', onError)
       act()
     }
-    const onReady = () => settle(resolve)
+    const onEvent = () => settle(resolve)
     const onError = (error: Error) => {
       last = error
     }
@@ -124,7 +136,7 @@ export const whenReady = (connection: Connection, timeoutMs: number): Promise<vo
       () => settle(() => reject(new RedisUnavailable('Redis did not become ready in time', { cause: last }))),
       timeoutMs,
     )
-    connection.on('ready', onReady)
+    for (const event of events) connection.on(event, onEvent)
     connection.on('error', onError)
   })
 

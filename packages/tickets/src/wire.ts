@@ -14,7 +14,7 @@ const SENDER = 'tickets'
 const message = (room: string, state: TicketState) => ({
   type: BROADCAST,
   data: {
-    packet: { type: EVENT, data: ['ticket', state], nsp: LOGIN_NAMESPACE },
+    packet: { type: EVENT, data: ['ticket', state] },
     opts: { rooms: [room], except: [], flags: {} },
   },
   uid: SENDER,

@@ -70,7 +70,7 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
     // The state is changed behind the channel's back, as if its event had been sent while nobody was subscribed.
     await redis.data.hset(redis.keys.ticket(ticket), 'status', 'confirmed', 'version', 3)
     const nodes = 'nodes' in redis.data ? redis.data.nodes('master') : [redis.data]
-    await Promise.all(nodes.map((node) => node.client('KILL', 'TYPE', 'pubsub')))
+    await Promise.all(nodes.map((node) => node.call('CLIENT', 'KILL', 'TYPE', 'pubsub')))
     const start = performance.now()
     expect(value(await waiting)).toMatchObject({ status: 'confirmed', version: 3 })
     expect(performance.now() - start).toBeLessThan(LONG_MS / 2)

@@ -40,7 +40,12 @@ test('[T20] our event is, byte for byte, what the adapter publishes for the same
 
 test('[T20] a browser in the room, on a node that knows nothing of tickets, gets every transition', async () => {
   const { ticket, deviceCode } = await make.pending(tickets)
-  login.once('connection', (socket) => socket.join(tickets.room(ticket)))
+  const joined = new Promise<void>((resolve) => {
+    login.once('connection', (socket) => {
+      socket.join(tickets.room(ticket))
+      resolve()
+    })
+  })
   const socket = connectSocket(address, { transports: ['websocket'], forceNew: true })
   onCleanup(() => socket.disconnect())
   const received: TicketState[] = []
@@ -49,8 +54,7 @@ test('[T20] a browser in the room, on a node that knows nothing of tickets, gets
       if (received.push(state) === 3) resolve()
     })
   })
-  await once(login.adapter, 'join-room')
-  await once(login.adapter, 'join-room')
+  await joined
   await node.subscriber.confirmed(tickets.channel(ticket))
 
   const states = [

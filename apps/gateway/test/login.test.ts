@@ -1,0 +1,171 @@
+import type { TicketState } from '@saoma/protocol'
+import {
+  type Cluster,
+  confirm,
+  connectLogin,
+  createTicket,
+  phoneToken,
+  poll,
+  redeem,
+  reject,
+  scan,
+  startCluster,
+} from '@saoma/testing'
+
+let cluster: Cluster
+let alice: string
+const [a, b] = [0, 1]
+
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 2 })
+  alice = await phoneToken(cluster.origin, 'alice')
+})
+
+/** The public door of one node, past nginx: so that a test knows which node it speaks to. */
+const door = (node: number): string => cluster.nodes[node]?.origin ?? ''
+const nodeOf = ({ headers }: { headers: Headers }) => headers.get('x-saoma-node')
+
+const watching = async (origin: string, deviceCode: string) => {
+  const browser = connectLogin(origin)
+  const ack = await browser.watch(deviceCode)
+  if (!ack.ok) throw new Error(`watch was refused: ${ack.code}`)
+  return { browser, state: ack.state }
+}
+
+test('scan and confirm on one node reach the browser on the other, in order and with nothing personal', async () => {
+  const { device_code, ticket } = await createTicket(door(a))
+  const { browser, state } = await watching(door(a), device_code)
+  expect(state).toEqual({ ticket, status: 'pending', version: 1, expiresIn: 120 })
+
+  const scanned = await scan(door(b), ticket, alice)
+  expect([scanned.status, nodeOf(scanned)]).toEqual([200, 'b'])
+  expect(await browser.next('ticket')).toEqual({ ticket, status: 'scanned', version: 2, expiresIn: 60 })
+
+  const confirmed = await confirm(door(b), ticket, alice)
+  expect([confirmed.status, nodeOf(confirmed)]).toEqual([200, 'b'])
+  expect(await browser.next('ticket')).toEqual({ ticket, status: 'confirmed', version: 3, expiresIn: 60 })
+
+  const tokens = await redeem(door(b), device_code)
+  expect(tokens.status).toBe(200)
+  expect(tokens.headers.get('cache-control')).toBe('no-store')
+  expect(await browser.next('ticket')).toEqual({ ticket, status: 'redeemed', version: 4, expiresIn: 0 })
+  browser.close()
+})
+
+test('1,000 logins in a row across the nodes give 1,000 different tokens', async () => {
+  const tokens = new Set<string>()
+  const login = async (i: number): Promise<void> => {
+    const { device_code, ticket } = await createTicket(door(i % 2))
+    const { browser } = await watching(door((i + 1) % 2), device_code)
+    await scan(door(i % 2), ticket, alice)
+    await confirm(door(i % 2), ticket, alice)
+    let state: TicketState
+    do state = await browser.next('ticket')
+    while (state.status !== 'confirmed')
+    const { status, body } = await redeem(cluster.origin, device_code)
+    expect(status).toBe(200)
+    tokens.add(body.access_token)
+    browser.close()
+  }
+  // Ten browsers at a time, each logging in a hundred times in a row.
+  const runs = Array.from({ length: 10 }, async (_, run) => {
+    for (let i = 0; i < 100; i++) await login(run * 100 + i)
+  })
+  await Promise.all(runs)
+  expect(tokens.size).toBe(1_000)
+}, 120_000)
+
+test('1,000 confirms fired at the very moment of the watch ack: none is lost', async () => {
+  const race = async (i: number): Promise<void> => {
+    const { device_code, ticket } = await createTicket(door(i % 2))
+    await scan(door(i % 2), ticket, alice)
+    const browser = connectLogin(door(i % 2))
+    const ack = await browser.watch(device_code)
+    const [confirmed, pushed] = await Promise.all([confirm(door((i + 1) % 2), ticket, alice), browser.next('ticket')])
+    expect(ack).toMatchObject({ ok: true, state: { status: 'scanned' } })
+    expect(confirmed.body.state).toEqual(pushed)
+    browser.close()
+  }
+  for (let done = 0; done < 1_000; done += 20) await Promise.all(Array.from({ length: 20 }, (_, i) => race(done + i)))
+}, 120_000)
+
+test('1,000 confirms between the creation and the watch, some of them during it: none is lost', async () => {
+  const race = async (i: number): Promise<void> => {
+    const { device_code, ticket } = await createTicket(door(i % 2))
+    await scan(door(i % 2), ticket, alice)
+    const browser = connectLogin(door(i % 2))
+    const [, ack] = await Promise.all([confirm(door((i + 1) % 2), ticket, alice), browser.watch(device_code)])
+    const state = ack.ok && ack.state.status === 'confirmed' ? ack.state : await browser.next('ticket')
+    expect(state.status).toBe('confirmed')
+    browser.close()
+  }
+  for (let done = 0; done < 1_000; done += 20) await Promise.all(Array.from({ length: 20 }, (_, i) => race(done + i)))
+}, 120_000)
+
+test('50 parallel redemptions of one device code: one 200', async () => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  await scan(cluster.origin, ticket, alice)
+  await confirm(cluster.origin, ticket, alice)
+  const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => redeem(door(i % 2), device_code)))
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+  for (const { status, body } of answers) if (status !== 200) expect(body).toMatchObject({ error: 'invalid_grant' })
+  expect(await poll(cluster.origin, device_code)).toMatchObject({
+    status: 410,
+    body: { code: 'TICKET_EXPIRED', react: 'renew' },
+  })
+})
+
+test('50 phones scan one ticket: one owner, and 49 are told that it is taken', async () => {
+  const { ticket } = await createTicket(cluster.origin)
+  const phones = await Promise.all(Array.from({ length: 50 }, (_, i) => phoneToken(cluster.origin, `phone ${i}`)))
+  const answers = await Promise.all(phones.map((token, i) => scan(door(i % 2), ticket, token)))
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+  expect(answers.filter(({ body }) => 'code' in body && body.code === 'TICKET_TAKEN')).toHaveLength(49)
+})
+
+test('two confirms get the same answer and make one event', async () => {
+  const { device_code, ticket } = await createTicket(door(a))
+  const { browser } = await watching(door(a), device_code)
+  await scan(door(b), ticket, alice)
+  const [first, second] = await Promise.all([confirm(door(a), ticket, alice), confirm(door(b), ticket, alice)])
+  expect(first.body).toEqual(second.body)
+  await redeem(door(a), device_code)
+  const seen: string[] = []
+  do seen.push((await browser.next('ticket')).status)
+  while (seen.at(-1) !== 'redeemed')
+  expect(seen).toEqual(['scanned', 'confirmed', 'redeemed'])
+  browser.close()
+})
+
+test('a decline reaches the browser and ends the ticket', async () => {
+  const { device_code, ticket } = await createTicket(door(a))
+  const { browser } = await watching(door(a), device_code)
+  await scan(door(b), ticket, alice)
+  await reject(door(b), ticket, alice)
+  await browser.next('ticket')
+  expect(await browser.next('ticket')).toEqual({ ticket, status: 'rejected', version: 3, expiresIn: 0 })
+  expect(await confirm(door(a), ticket, alice)).toMatchObject({ status: 409, body: { code: 'TICKET_SETTLED' } })
+  expect(await redeem(door(a), device_code)).toMatchObject({ status: 400, body: { error: 'access_denied' } })
+  browser.close()
+})
+
+test('a browser that may only poll is served through nginx by the node that has its session: 1,000 requests, none astray', async () => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  const browsers = Array.from({ length: 20 }, () => connectLogin(cluster.origin, { transports: ['polling'] }))
+  const failures: unknown[] = []
+  for (const { socket } of browsers) socket.on('connect_error', (error) => failures.push(error))
+  // Each watch is at least one POST and one GET of the polling transport.
+  for (let round = 0; round < 25; round++) {
+    const acks = await Promise.all(browsers.map((browser) => browser.watch(device_code)))
+    for (const ack of acks) expect(ack.ok).toBe(true)
+    // The limit of events per socket is twenty in ten seconds, so sockets take turns.
+    if (round % 8 === 7)
+      for (const browser of browsers) {
+        browser.socket.disconnect().connect()
+      }
+  }
+  await scan(cluster.origin, ticket, alice)
+  for (const browser of browsers) expect(await browser.next('ticket')).toMatchObject({ status: 'scanned' })
+  expect(failures).toEqual([])
+  for (const browser of browsers) browser.close()
+}, 60_000)

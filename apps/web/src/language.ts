@@ -1,0 +1,31 @@
+export type Language = 'en' | 'zh'
+
+const KEY = 'saoma:language'
+const htmlLang: Record<Language, string> = { en: 'en', zh: 'zh-CN' }
+
+const isLanguage = (value: unknown): value is Language => value === 'en' || value === 'zh'
+
+const remembered = (): Language | undefined => {
+  try {
+    const value = localStorage.getItem(KEY)
+    return isLanguage(value) ? value : undefined
+  } catch {
+    return undefined // Storage is turned off.
+  }
+}
+
+let current: Language = remembered() ?? (/^zh\b/i.test(navigator.language) ? 'zh' : 'en')
+document.documentElement.lang = htmlLang[current]
+
+export const language = (): Language => current
+
+/** Changes the language of the page and remembers it. */
+export const speak = (next: Language): void => {
+  current = next
+  document.documentElement.lang = htmlLang[next]
+  try {
+    localStorage.setItem(KEY, next)
+  } catch {
+    // Storage is turned off: the choice lasts as long as the page.
+  }
+}

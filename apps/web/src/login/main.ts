@@ -1,0 +1,64 @@
+import { createSession } from '@saoma/client'
+import '@saoma/client/element'
+import { html, nothing, render, type TemplateResult } from 'lit'
+import { header } from '../frame.ts'
+import { createSignedIn, type SignedIn } from './signed-in.ts'
+import { say } from './text.ts'
+
+const { origin } = location
+const root = document.querySelector<HTMLElement>('#app')
+const session = createSession({ origin })
+// WeChat's own long poll sends the browser here with a confirmed ticket. It is good once, so it does not stay in the address.
+const ticket = new URLSearchParams(location.search).get('ticket') ?? undefined
+if (ticket) history.replaceState(null, '', location.pathname)
+
+let signedIn: SignedIn | undefined
+
+const welcome = (): TemplateResult => html`
+  <main class="welcome">
+    <div class="intro">
+      <h1>${say().heading}</h1>
+      <p class="lead">${say().lead}</p>
+      <ol class="steps">
+        ${say().steps.map(([verb, how]) => html`<li><strong>${verb}</strong><span>${how}</span></li>`)}
+      </ol>
+    </div>
+    <saoma-login
+      lang=${document.documentElement.lang}
+      .ticket=${ticket}
+      @saoma-login=${(event: HTMLElementEventMap['saoma-login']) => session.adopt(event.detail.tokens)}
+    ></saoma-login>
+  </main>
+`
+
+const update = (): void => {
+  if (!root) return
+  document.title = say().title
+  render(
+    html`
+      ${header(update)} ${signedIn ? signedIn.view() : welcome()}
+      <footer class="bottom">
+        <span>${say().footer}</span>
+        <nav>${signedIn ? nothing : html`<a href="/phone">${say().phone}</a>`}<a href="/embed.html">${say().embedded}</a></nav>
+      </footer>
+    `,
+    root,
+  )
+}
+
+const follow = (): void => {
+  const entering = session.tokens !== undefined && !signedIn
+  if (!session.tokens) {
+    signedIn?.close()
+    signedIn = undefined
+  } else {
+    signedIn ??= createSignedIn(session, origin, update)
+  }
+  update()
+  // The page has changed under a person who cannot see it: take them to its new heading.
+  if (entering) document.querySelector<HTMLElement>('h1')?.focus()
+}
+
+session.on('changed', follow)
+session.on('ended', follow)
+follow()

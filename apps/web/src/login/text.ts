@@ -1,0 +1,98 @@
+import { type Language, language } from '../language.ts'
+
+const text = {
+  en: {
+    title: 'Saoma · Log in',
+    heading: 'Log in with the phone in your hand',
+    lead: 'No password to type, none to lose. Your phone already knows who you are.',
+    steps: [
+      ['Scan', 'Point your phone at the code.'],
+      ['Compare', 'Both screens must show the same eight letters.'],
+      ['Confirm', 'This page continues by itself.'],
+    ],
+    footer: 'Only confirm what you started yourself.',
+    embedded: 'On another site',
+    phone: 'Type a code on the phone',
+    hello: 'Hello, {name}',
+    inside: 'You are logged in on this browser.',
+    logout: 'Log out',
+    account: 'Account',
+    name: 'Name',
+    sub: 'Account id',
+    sid: 'Session id',
+    token: 'Access token',
+    scope: 'Scope',
+    ends: 'Ends in',
+    node: 'Last answer from node',
+    refresh: 'Refresh now',
+    refreshed: 'Refreshed at {time}',
+    verify: 'Verify again',
+    verification: 'Verification',
+    checking: 'Checking…',
+    valid: 'The signature is valid',
+    checkedAt: 'checked at {time} against the published keys',
+    invalid: {
+      signature: 'The signature does not match',
+      key: 'The key that signed it is not published',
+      expired: 'The token has ended',
+      issuer: 'It was issued by somebody else',
+      audience: 'It was issued for somebody else',
+      unreachable: 'The keys could not be loaded',
+      insecure: 'This browser verifies signatures on https or localhost only',
+    },
+    claims: 'What the token says',
+    seconds: '{minutes} min {seconds} s',
+    noAnswer: 'No answer. Please try again in a moment.',
+  },
+  zh: {
+    title: 'Saoma 扫码 · 登录',
+    heading: '拿起手机，扫码即可登录',
+    lead: '无需输入密码，也就不会泄露密码。你的手机已经知道你是谁。',
+    steps: [
+      ['扫码', '用手机对准二维码。'],
+      ['核对', '两个屏幕应显示相同的八个字母。'],
+      ['确认', '本页面会自动继续。'],
+    ],
+    footer: '只确认由你本人发起的登录。',
+    embedded: '嵌入其他网站',
+    phone: '在手机上输入验证码',
+    hello: '你好，{name}',
+    inside: '你已在此浏览器登录。',
+    logout: '退出登录',
+    account: '账号',
+    name: '姓名',
+    sub: '账号 ID',
+    sid: '会话 ID',
+    token: '访问令牌',
+    scope: '权限范围',
+    ends: '剩余时间',
+    node: '最近应答节点',
+    refresh: '立即刷新',
+    refreshed: '已于 {time} 刷新',
+    verify: '重新验证',
+    verification: '验证',
+    checking: '正在验证…',
+    valid: '签名有效',
+    checkedAt: '{time} 用已公开的密钥验证',
+    invalid: {
+      signature: '签名不匹配',
+      key: '签名密钥未公开',
+      expired: '令牌已过期',
+      issuer: '签发者不符',
+      audience: '受众不符',
+      unreachable: '无法加载密钥',
+      insecure: '浏览器只能在 https 或 localhost 下验证签名',
+    },
+    claims: '令牌内容',
+    seconds: '{minutes} 分 {seconds} 秒',
+    noAnswer: '暂无应答，请稍后重试。',
+  },
+} as const satisfies Record<Language, unknown>
+
+export const say = (): (typeof text)[Language] => text[language()]
+
+export const fill = (sentence: string, values: Record<string, string | number>): string =>
+  sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))
+
+/** A time of day as people of the page's language write it. */
+export const clock = (time: number): string => new Date(time).toLocaleTimeString(document.documentElement.lang)

@@ -1,0 +1,58 @@
+import { type Answer, form, request } from '@saoma/client'
+import {
+  type DecisionAnswer,
+  fail,
+  ok,
+  parseScanAnswer,
+  parseTicket,
+  parseTicketState,
+  parseTokenSet,
+  type Result,
+  type ScanAnswer,
+  type TokenSet,
+  WX_CODE_GRANT,
+} from '@saoma/protocol'
+
+const TIMEOUT_MS = 10_000
+
+const member = (body: unknown, name: string): unknown =>
+  typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined
+
+const parseDecision = (body: unknown): Result<DecisionAnswer> => {
+  const state = parseTicketState(member(body, 'state'))
+  return state.ok ? ok({ state: state.value }) : fail('INVALID')
+}
+
+export interface PhoneApi {
+  /** Becomes a demo person; a server that is not in demo mode answers `invalid_grant`. */
+  signIn(name: string): Promise<Answer<TokenSet>>
+  find(token: string, userCode: string): Promise<Answer<string>>
+  scan(token: string, ticket: string): Promise<Answer<ScanAnswer>>
+  decide(token: string, ticket: string, decision: 'confirm' | 'reject'): Promise<Answer<DecisionAnswer>>
+}
+
+export const createPhoneApi = (origin: string): PhoneApi => {
+  const call = <T>(token: string, method: 'GET' | 'POST', path: string, parse: (body: unknown) => Result<T>) =>
+    request({
+      fetch,
+      url: `${origin}/v1/${path}`,
+      init: { method, headers: { authorization: `Bearer ${token}`, accept: 'application/json' } },
+      parse,
+      timeoutMs: TIMEOUT_MS,
+    })
+  return {
+    signIn: (name) =>
+      request({
+        fetch,
+        url: `${origin}/oidc/token`,
+        init: form({ grant_type: WX_CODE_GRANT, client_id: 'phone', code: `demo:${name}` }),
+        parse: parseTokenSet,
+        timeoutMs: TIMEOUT_MS,
+      }),
+    find: (token, userCode) =>
+      call(token, 'GET', `user-codes/${encodeURIComponent(userCode)}`, (body) => parseTicket(member(body, 'ticket'))),
+    scan: (token, ticket) => call(token, 'POST', `tickets/${encodeURIComponent(ticket)}/scan`, parseScanAnswer),
+    decide: (token, ticket, decision) =>
+      call(token, 'POST', `tickets/${encodeURIComponent(ticket)}/${decision}`, parseDecision),
+  }
+}

@@ -1,0 +1,109 @@
+import type { Answer, Failure } from '@saoma/client'
+import type { LoginRequest } from '@saoma/protocol'
+import type { PhoneApi } from './api.ts'
+
+/** What the phone shows. */
+export type Screen =
+  | { status: 'choosing'; error?: string }
+  | { status: 'typing'; error?: string }
+  | { status: 'working' }
+  /** `until`: milliseconds since 1970 by this phone's clock. */
+  | { status: 'asking'; ticket: string; request: LoginRequest; until: number; error?: string }
+  | { status: 'confirmed' | 'rejected' | 'expired' | 'not-demo' }
+  | { status: 'failed'; code: string; again?: () => void }
+
+export interface Phone {
+  readonly screen: Screen
+  readonly name: string
+  choose(name: string): Promise<void>
+  /** Back to the choice of a person. */
+  change(): void
+  /** Looks up a code that was typed. */
+  find(userCode: string): Promise<void>
+  decide(decision: 'confirm' | 'reject'): Promise<void>
+  close(): void
+}
+
+/** What the server takes for a demo person's name. */
+export const namePattern = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u
+
+/** The demo phone: who it belongs to, what is asked of it, what was decided. */
+export const createPhone = (api: PhoneApi, ticket: string | undefined, update: () => void): Phone => {
+  let screen: Screen = { status: 'choosing' }
+  let name = ''
+  let token = ''
+  let deadline: ReturnType<typeof setTimeout> | undefined
+
+  const show = (next: Screen) => {
+    clearTimeout(deadline)
+    screen = next
+    if (next.status === 'asking') deadline = setTimeout(() => show({ status: 'expired' }), next.until - Date.now())
+    update()
+  }
+
+  const failed = ({ code, react }: Failure, again: () => void) => {
+    if (code === 'TICKET_EXPIRED') return show({ status: 'expired' })
+    show({ status: 'failed', code, ...(react === 'retry' ? { again } : {}) })
+  }
+
+  /** A phone's token lives for minutes; one that has ended is replaced once, without a word. */
+  const withToken = async <T>(act: (token: string) => Promise<Answer<T>>): Promise<Answer<T>> => {
+    const answer = await act(token)
+    if (answer.ok || answer.react !== 'reauth') return answer
+    const renewed = await api.signIn(name)
+    if (!renewed.ok) return renewed
+    token = renewed.value.access_token
+    return act(token)
+  }
+
+  const scan = async (scanned: string) => {
+    show({ status: 'working' })
+    const answer = await withToken((token) => api.scan(token, scanned))
+    if (!answer.ok) return failed(answer, () => void scan(scanned))
+    const { request, state } = answer.value
+    show({ status: 'asking', ticket: scanned, request, until: Date.now() + state.expiresIn * 1_000 })
+  }
+
+  const choose = async (chosen: string) => {
+    name = chosen.trim()
+    if (!namePattern.test(name)) return show({ status: 'choosing', error: 'badName' })
+    show({ status: 'working' })
+    const answer = await api.signIn(name)
+    if (!answer.ok) {
+      if (answer.code === 'invalid_grant') return show({ status: 'not-demo' })
+      return failed(answer, () => void choose(chosen))
+    }
+    token = answer.value.access_token
+    if (ticket) await scan(ticket)
+    else show({ status: 'typing' })
+  }
+
+  return {
+    get screen() {
+      return screen
+    },
+    get name() {
+      return name
+    },
+    choose,
+    change: () => show({ status: 'choosing' }),
+    find: async (userCode) => {
+      show({ status: 'working' })
+      const answer = await withToken((token) => api.find(token, userCode.trim().toUpperCase()))
+      if (answer.ok) return scan(answer.value)
+      if (answer.code === 'NETWORK') return failed(answer, () => show({ status: 'typing' }))
+      show({ status: 'typing', error: answer.code })
+    },
+    decide: async (decision) => {
+      if (screen.status !== 'asking') return
+      const asking = screen
+      show({ status: 'working' })
+      const answer = await withToken((token) => api.decide(token, asking.ticket, decision))
+      if (answer.ok) return show({ status: decision === 'confirm' ? 'confirmed' : 'rejected' })
+      // Nothing was decided, and there may be time yet: the person stays in front of the same question.
+      if (answer.react === 'retry' && asking.until > Date.now()) return show({ ...asking, error: answer.code })
+      failed(answer, () => show(asking))
+    },
+    close: () => clearTimeout(deadline),
+  }
+}

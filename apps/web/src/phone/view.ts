@@ -1,0 +1,128 @@
+import { html, nothing, type TemplateResult } from 'lit'
+import { namePattern, type Phone, type Screen } from './phone.ts'
+import { fill, say, sayAge, sayCode } from './text.ts'
+
+const people = ['Li Lei', 'Han Meimei', '王小明', 'Ada Lovelace']
+
+const field = (event: SubmitEvent, name: string): string =>
+  String(new FormData(event.currentTarget as HTMLFormElement).get(name) ?? '')
+
+export const screenView = (phone: Phone): TemplateResult => {
+  const { screen } = phone
+  switch (screen.status) {
+    case 'choosing':
+      return choosing(phone, screen.error)
+    case 'typing':
+      return typing(phone, screen.error)
+    case 'asking':
+      return asking(phone, screen)
+    case 'working':
+      return html`<p class="card result" role="status" tabindex="-1" data-start>${say().working}</p>`
+    case 'confirmed':
+      return result('good', '✓', say().confirmed, say().confirmedHint)
+    case 'rejected':
+      return result('bad', '✕', say().rejected, say().rejectedHint)
+    case 'expired':
+      return result('warn', '…', say().expired, say().expiredHint, another)
+    case 'not-demo':
+      return result('warn', '!', say().notDemo, say().notDemoHint)
+    case 'failed':
+      return result('warn', '!', say().wrong, sayCode(screen.code), screen.again ? again(screen.again) : another())
+  }
+}
+
+const choosing = (phone: Phone, error: string | undefined): TemplateResult => html`
+  <p class="demo">${say().demo}</p>
+  <h1 tabindex="-1" data-start>${say().who}</h1>
+  <p class="sub">${say().whoHint}</p>
+  <div class="people">
+    ${people.map(
+      (name) => html`<button class="person" type="button" @click=${() => phone.choose(name)}>
+        <span class="face" aria-hidden="true">${[...name][0]}</span>${name}
+      </button>`,
+    )}
+  </div>
+  <form
+    @submit=${(event: SubmitEvent) => {
+      event.preventDefault()
+      void phone.choose(field(event, 'name'))
+    }}
+  >
+    <label for="name">${say().own}</label>
+    <div class="field">
+      <input id="name" name="name" required maxlength="32" autocomplete="given-name" placeholder=${say().name}
+        pattern=${namePattern.source} title=${say().badName} aria-describedby="name-error" />
+      <button class="button" type="submit">${say().use}</button>
+    </div>
+    <p class="error" id="name-error" role="alert">${error ? say().badName : nothing}</p>
+  </form>
+`
+
+const identity = (phone: Phone): TemplateResult => html`
+  <p class="as">
+    <span>${fill(say().as, { name: phone.name })}</span>
+    <button class="plain" type="button" @click=${phone.change}>${say().change}</button>
+  </p>
+`
+
+const typing = (phone: Phone, error: string | undefined): TemplateResult => html`
+  ${identity(phone)}
+  <h1 tabindex="-1">${say().typeHeading}</h1>
+  <p class="sub" id="code-hint">${say().typeHint}</p>
+  <form
+    @submit=${(event: SubmitEvent) => {
+      event.preventDefault()
+      void phone.find(field(event, 'code'))
+    }}
+  >
+    <label for="code">${say().userCode}</label>
+    <div class="field">
+      <input class="user-code" id="code" name="code" data-start required maxlength="16" autocomplete="off"
+        autocapitalize="characters" spellcheck="false" placeholder="XXXX-XXXX" aria-describedby="code-hint code-error" />
+      <button class="button" type="submit">${say().find}</button>
+    </div>
+    <p class="error" id="code-error" role="alert">${error ? sayCode(error) : nothing}</p>
+  </form>
+`
+
+const asking = (phone: Phone, { request, until, error }: Extract<Screen, { status: 'asking' }>): TemplateResult => html`
+  ${identity(phone)}
+  <section class="card">
+    <h1 tabindex="-1" data-start>${fill(say().asks, { app: request.app })}</h1>
+    <p class="sub">${say().asksHint}</p>
+    <dl class="facts">
+      <dt>${say().address}</dt><dd class="mono">${request.ip || say().unknown}</dd>
+      <dt>${say().browser}</dt><dd>${request.browser || say().unknown}</dd>
+      <dt>${say().system}</dt><dd>${request.os || say().unknown}</dd>
+      <dt>${say().asked}</dt><dd>${sayAge(request.requestedAt)}</dd>
+    </dl>
+    <p class="usercode"><span>${say().compare}</span><strong>${request.userCode}</strong></p>
+    <p class="caution">${say().caution}</p>
+    <div class="decide">
+      <button class="button refuse" type="button" @click=${() => phone.decide('reject')}>${say().decline}</button>
+      <button class="button" type="button" @click=${() => phone.decide('confirm')}>${say().confirm}</button>
+    </div>
+    ${error ? html`<p class="error" role="alert">${sayCode(error)}</p>` : nothing}
+    <p class="left">${fill(say().left, { n: Math.max(0, Math.ceil((until - Date.now()) / 1_000)) })}</p>
+  </section>
+`
+
+const another = (): TemplateResult => html`<a class="button quiet" href="/phone">${say().another}</a>`
+
+const again = (act: () => void): TemplateResult =>
+  html`<button class="button" type="button" @click=${act}>${say().again}</button>`
+
+const result = (
+  kind: 'good' | 'bad' | 'warn',
+  sign: string,
+  heading: string,
+  hint: string,
+  action?: TemplateResult | (() => TemplateResult),
+): TemplateResult => html`
+  <section class="card result ${kind}" role="status">
+    <span class="sign" aria-hidden="true">${sign}</span>
+    <h1 tabindex="-1" data-start>${heading}</h1>
+    <p class="sub">${hint}</p>
+    ${typeof action === 'function' ? action() : (action ?? nothing)}
+  </section>
+`

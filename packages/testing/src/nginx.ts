@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { onCleanup } from './cleanup.ts'
+import type { Line } from './lines.ts'
+import { freePort } from './ports.ts'
+import { type Exit, type Process, startProcess } from './process.ts'
+import { requireProgram } from './programs.ts'
+
+export interface NginxOptions {
+  /** The nodes behind it, by id and public port. */
+  nodes: readonly { id: string; port: number }[]
+  /** Address to listen on. @default '127.0.0.1' */
+  host?: string
+  /** @default a free one */
+  port?: number
+  /** File of its access log, one JSON object a line. @default `access.log` in its temporary folder, removed by `stop` */
+  accessLog?: string
+  /** More settings of nginx/render.sh, such as NGINX_TRUST. */
+  env?: Record<string, string>
+  /** Told of every line of its error log. */
+  onLine?: (line: Line) => void
+}
+
+/** A real nginx with the project's own configuration, as an ordinary user on an unprivileged port. */
+export interface Nginx {
+  readonly origin: string
+  readonly port: number
+  readonly pid: number
+  readonly accessLog: string
+  readonly exited: Promise<Exit>
+  kill(signal?: NodeJS.Signals): Promise<void>
+  stop(): Promise<void>
+}
+
+const RENDER_TIMEOUT_MS = 5_000
+const renderScript = fileURLToPath(new URL('../../../nginx/render.sh', import.meta.url))
+
+/** Prints the configuration as `npm start`, compose and Kubernetes use it. */
+const render = async (env: Record<string, string>): Promise<string> => {
+  const PATH = process.env.PATH ?? ''
+  const { stdout } = await promisify(execFile)('/bin/sh', [renderScript], {
+    env: { PATH, ...env },
+    timeout: RENDER_TIMEOUT_MS,
+  })
+  return stdout
+}
+
+/** Resolves once it listens. A node need not run yet. */
+export const startNginx = async (options: NginxOptions): Promise<Nginx> => {
+  const { nodes, host = '127.0.0.1', env = {}, onLine } = options
+  const command = requireProgram('nginx')
+  const port = options.port ?? (await freePort())
+  const temp = await mkdtemp(join(tmpdir(), 'saoma-nginx-'))
+  const removeTemp = () => rm(temp, { recursive: true, force: true })
+  const forget = onCleanup(removeTemp)
+  // Started by root, its workers are somebody else and have to find their temporary files.
+  await chmod(temp, 0o711)
+
+  const accessLog = options.accessLog ?? join(temp, 'access.log')
+  const config = join(temp, 'nginx.conf')
+  const settings = {
+    SAOMA_NODES: nodes.map((node) => `${node.id}=127.0.0.1:${node.port}`).join(' '),
+    NGINX_LISTEN: `${host}:${port}`,
+    NGINX_TEMP: temp,
+    NGINX_ACCESS_LOG: accessLog,
+    NGINX_WORKERS: '1',
+    ...env,
+  }
+  await writeFile(config, await render(settings))
+
+  const server: Process = await startProcess({
+    name: 'nginx',
+    command,
+    args: ['-e', 'stderr', '-p', dirname(config), '-c', config],
+    ...(onLine ? { onLine } : {}),
+  })
+  // Its sockets listen before the first worker starts; what comes in between waits in the kernel's queue.
+  await server.nextLine(({ text }) => text.includes('start worker process '))
+
+  return {
+    origin: `http://${host}:${port}`,
+    port,
+    pid: server.pid,
+    accessLog,
+    exited: server.exited,
+    kill: (signal) => server.kill(signal),
+    stop: async () => {
+      await server.stop()
+      forget()
+      await removeTemp()
+    },
+  }
+}

@@ -1,0 +1,38 @@
+/** An HTTP answer, whatever its status. */
+export interface Answer<T = unknown> {
+  status: number
+  headers: Headers
+  /** Parsed JSON, or the text when the answer is not JSON. `T` is the caller's expectation, not a promise of this function. */
+  body: T
+}
+
+export interface RequestOptions {
+  method?: string
+  headers?: Record<string, string>
+  /** Sent as `application/x-www-form-urlencoded`. */
+  form?: Record<string, string>
+  /** Sent as `Authorization: Bearer`. */
+  bearer?: string
+  /** @default 35000, which is longer than a long poll is held */
+  timeoutMs?: number
+  signal?: AbortSignal
+}
+
+const TIMEOUT_MS = 35_000
+
+/** One HTTP request. Resolves with any status; rejects when there is no answer in time. */
+export const request = async <T = unknown>(url: string, options: RequestOptions = {}): Promise<Answer<T>> => {
+  const { form, bearer, timeoutMs = TIMEOUT_MS, signal } = options
+  const { method = form ? 'POST' : 'GET', headers = {} } = options
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const response = await fetch(url, {
+    method,
+    headers: { ...(bearer ? { authorization: `Bearer ${bearer}` } : {}), ...headers },
+    ...(form ? { body: new URLSearchParams(form) } : {}),
+    redirect: 'manual',
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+  })
+  const text = await response.text()
+  const isJson = /^application\/([a-z.-]+\+)?json\b/.test(response.headers.get('content-type') ?? '')
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
+}
