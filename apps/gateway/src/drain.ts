@@ -9,6 +9,8 @@ import type { Metrics } from './metrics.ts'
 const STEP_MS = 250
 /** A node with few sockets need not take the whole window: about this many reconnects a second are no storm. */
 const CLOSES_PER_SECOND = 500
+/** How long requests that are being answered may hold up the end. */
+const LAST_ANSWERS_MS = 2_000
 
 /**
  * Ends every connection of a node without a storm: each browser is told its own moment to come back, and sockets are closed in
@@ -36,7 +38,9 @@ export const drain = async (
       metrics.drained.inc()
     }
   }
-  await io.close()
-  await Promise.race([closed, delay(2_000, undefined, { ref: false })])
+  // Ends when the last connection has: answers on their way get a moment, then everything is cut.
+  const ended = Promise.all([io.close(), closed])
+  await Promise.race([ended, delay(LAST_ANSWERS_MS, undefined, { ref: false })])
   http.closeAllConnections()
+  await ended
 }

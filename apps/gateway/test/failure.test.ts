@@ -1,0 +1,146 @@
+import {
+  type Cluster,
+  confirm,
+  connectLogin,
+  createTicket,
+  type LoginClient,
+  phoneToken,
+  poll,
+  redeem,
+  request,
+  scan,
+  startCluster,
+} from '@saoma/testing'
+
+let cluster: Cluster
+let alice: string
+
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 2, appendonly: true })
+  alice = await phoneToken(cluster.origin, 'alice')
+})
+
+const gateway = (id: string) => {
+  const node = cluster.nodes.find((candidate) => candidate.id === id)
+  if (!node) throw new Error(`there is no node ${id}`)
+  return node
+}
+
+/** The node that holds the browser: engine ids begin with it. */
+const holderOf = (browser: LoginClient): string => browser.socket.io.engine.id.split('-')[0] ?? ''
+
+/** Reads again until it is so; the bound is in reads, each of which takes as long as the node takes to answer. */
+const until = async <T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<void> => {
+  for (let reads = 0; reads < 2_000; reads++) if (holds(await read())) return
+  throw new Error('it never came to be so')
+}
+
+const readiness = (id: string) => request(`${gateway(id).internalOrigin}/readyz`)
+const metrics = (id: string) => request<string>(`${gateway(id).internalOrigin}/metrics`)
+
+test('kill -9 of the node that holds the browser, between scan and confirm: logged in within 5 s of the confirm', async () => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  const browser = connectLogin(cluster.origin)
+  await browser.next('connect')
+  await browser.watch(device_code)
+  const holder = holderOf(browser)
+  const other = gateway(holder === 'a' ? 'b' : 'a')
+
+  await scan(other.origin, ticket, alice)
+  expect(await browser.next('ticket')).toMatchObject({ status: 'scanned' })
+  await gateway(holder).kill('SIGKILL')
+  await browser.next('disconnect')
+
+  expect((await confirm(cluster.origin, ticket, alice)).status).toBe(200)
+  const confirmedAt = performance.now()
+  await browser.next('connect')
+  expect(holderOf(browser)).toBe(other.id)
+  expect(await browser.watch(device_code)).toMatchObject({ ok: true, state: { status: 'confirmed', version: 3 } })
+  expect((await redeem(cluster.origin, device_code)).status).toBe(200)
+  expect(performance.now() - confirmedAt).toBeLessThan(5_000)
+
+  browser.close()
+  await gateway(holder).restart()
+})
+
+test('Redis is killed and comes back with its log: nodes stay up, say so, and browsers learn what they missed', async () => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  const browser = connectLogin(gateway('a').origin)
+  await browser.watch(device_code)
+  const exits: unknown[] = []
+  for (const node of cluster.nodes) void node.exited.then((exit) => exits.push(exit))
+
+  await cluster.redis.kill('SIGKILL')
+  const refused = await scan(gateway('b').origin, ticket, alice)
+  expect(refused).toMatchObject({ status: 503, body: { code: 'REDIS_UNAVAILABLE', react: 'retry' } })
+  expect(refused.headers.get('retry-after')).toBe('2')
+  expect(await request(`${gateway('b').internalOrigin}/readyz`)).toMatchObject({ status: 503, body: { ok: false } })
+  expect((await request(`${gateway('b').internalOrigin}/healthz`)).status).toBe(200)
+  expect(await redeem(gateway('b').origin, device_code)).toMatchObject({
+    status: 503,
+    body: { error: 'temporarily_unavailable' },
+  })
+  expect(await connectLogin(gateway('b').origin).watch(device_code)).toMatchObject({
+    ok: false,
+    code: 'REDIS_UNAVAILABLE',
+  })
+
+  const resynced = Promise.all(cluster.nodes.map((node) => node.nextLine(({ json }) => json?.event === 'resync')))
+  await cluster.redis.restart()
+  await resynced
+  for (const id of ['a', 'b'])
+    await until(
+      () => readiness(id),
+      ({ status }) => status === 200,
+    )
+
+  expect((await scan(gateway('b').origin, ticket, alice)).status).toBe(200)
+  expect(await browser.next('ticket')).toMatchObject({ status: 'scanned', version: 2 })
+  expect(exits).toEqual([])
+  browser.close()
+}, 60_000)
+
+test('the subscriptions alone are cut: what was published meanwhile is read from the ticket', async () => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  const browser = connectLogin(gateway('a').origin)
+  await browser.watch(device_code)
+  const held = poll(gateway('a').origin, device_code, { after: 1, wait: 25 })
+
+  // SIGSTOP stands for a partition: the node cannot hear while its subscription is cut and the ticket moves on.
+  await gateway('a').kill('SIGSTOP')
+  await request(`${gateway('b').origin}/healthz`)
+  const { Redis } = await import('ioredis')
+  const admin = new Redis(cluster.redis.url)
+  await admin.client('KILL', 'TYPE', 'pubsub')
+  await scan(gateway('b').origin, ticket, alice)
+  await confirm(gateway('b').origin, ticket, alice)
+  admin.disconnect()
+  await gateway('a').kill('SIGCONT')
+
+  expect(await browser.next('ticket')).toMatchObject({ status: 'confirmed', version: 3 })
+  expect(await held).toMatchObject({ status: 200, body: { status: 'confirmed' } })
+  browser.close()
+})
+
+test('SIGTERM: held polls are answered, browsers are told when to return, and the node ends by itself', async () => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  const browser = connectLogin(gateway('a').origin, { reconnection: false })
+  await browser.watch(device_code)
+  const held = poll(gateway('a').origin, device_code, { after: 1, wait: 25 })
+  await until(
+    () => metrics('a'),
+    ({ body }) => body.includes('rt_longpoll_waiting 1'),
+  )
+
+  const stopped = gateway('a').stop()
+  expect(await browser.next('drain')).toEqual({ resumeAfterMs: expect.any(Number) })
+  // Not "io server disconnect", after which a client would not come back by itself.
+  expect(await browser.next('disconnect')).toBe('transport close')
+  expect(await held).toMatchObject({ status: 200, body: { status: 'pending' } })
+  await stopped
+  expect(await gateway('a').exited).toEqual({ code: 0, signal: null })
+
+  // The cluster goes on through nginx with the node that is left.
+  expect((await scan(cluster.origin, ticket, alice)).status).toBe(200)
+  await gateway('a').restart()
+})
