@@ -20,6 +20,7 @@ export interface Config {
   trustedProxies: string[]
   allowedOrigins: string[]
   limits: { codesPerMinute: number; requestsPerMinute: number; decisionsPerMinute: number; handshakesPerMinute: number }
+  times: { scanMs: number; confirmMs: number; redeemMs: number }
   drainWindowMs: number
   logLevel: string
 }
@@ -110,6 +111,9 @@ const Environment = v.object({
   SAOMA_LIMIT_REQUESTS: v.optional(number(1, 1e6), '1200'),
   SAOMA_LIMIT_DECISIONS: v.optional(number(1, 1e6), '60'),
   SAOMA_LIMIT_HANDSHAKES: v.optional(number(1, 1e6), '600'),
+  SAOMA_SCAN_SECONDS: v.optional(number(1, 3_600), '120'),
+  SAOMA_CONFIRM_SECONDS: v.optional(number(1, 3_600), '60'),
+  SAOMA_REDEEM_SECONDS: v.optional(number(1, 3_600), '60'),
   SAOMA_DRAIN_WINDOW_MS: v.optional(number(0, 600_000), '10000'),
   NODE_ENV: v.optional(v.string()),
   LOG_LEVEL: v.optional(
@@ -182,6 +186,11 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       requestsPerMinute: settings.SAOMA_LIMIT_REQUESTS,
       decisionsPerMinute: settings.SAOMA_LIMIT_DECISIONS,
       handshakesPerMinute: settings.SAOMA_LIMIT_HANDSHAKES,
+    },
+    times: {
+      scanMs: settings.SAOMA_SCAN_SECONDS * 1000,
+      confirmMs: settings.SAOMA_CONFIRM_SECONDS * 1000,
+      redeemMs: settings.SAOMA_REDEEM_SECONDS * 1000,
     },
     drainWindowMs: settings.SAOMA_DRAIN_WINDOW_MS,
     logLevel: settings.LOG_LEVEL,

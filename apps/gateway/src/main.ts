@@ -29,7 +29,7 @@ const start = async (): Promise<void> => {
       log.warn({ event: 'redis', client: role, message: error.message })
     },
   })
-  const tickets = createTickets(redis)
+  const tickets = createTickets(redis, config.times)
   const wechat =
     config.wechat &&
     createWechat(redis, { ...config.wechat, onEvent: (event) => metrics.wechat.inc({ event: event.kind }) })

@@ -1,3 +1,4 @@
+import { connect, whenReady } from '@saoma/redis'
 import {
   type Cluster,
   confirm,
@@ -109,9 +110,9 @@ test('the subscriptions alone are cut: what was published meanwhile is read from
   // SIGSTOP stands for a partition: the node cannot hear while its subscription is cut and the ticket moves on.
   await gateway('a').kill('SIGSTOP')
   await request(`${gateway('b').origin}/healthz`)
-  const { Redis } = await import('ioredis')
-  const admin = new Redis(cluster.redis.url)
-  await admin.client('KILL', 'TYPE', 'pubsub')
+  const admin = connect({ url: cluster.redis.url, name: 'admin', onError: () => {} })
+  await whenReady(admin, 5_000)
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await scan(gateway('b').origin, ticket, alice)
   await confirm(gateway('b').origin, ticket, alice)
   admin.disconnect()

@@ -92,7 +92,9 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     return slow ? tooMany(ctx, slow.retryAfterSeconds) : next()
   })
 
-  app.use(oauth(identity, limits, origin.startsWith('https:')))
+  const { scanMs, confirmMs, redeemMs } = tickets.times
+  const ticketSeconds = Math.ceil((scanMs + confirmMs + redeemMs) / 1000)
+  app.use(oauth(identity, limits, ticketSeconds, origin.startsWith('https:')))
 
   const allowed = cors({
     origin: (ctx) => (allowsOrigin(ctx.get('Origin')) ? ctx.get('Origin') : ''),

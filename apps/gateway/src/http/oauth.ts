@@ -4,9 +4,6 @@ import mount from 'koa-mount'
 import type { Limits } from '../limits.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
-/** How long a ticket can live at most, in seconds: to scan, to confirm, to redeem. */
-const TICKET_SECONDS = 240
-
 /** OAuth's own form of "too many requests" (RFC 6749 has none, so the registered `temporarily_unavailable` with status 429). */
 const refuse = (ctx: Context, retryAfterSeconds: number): void => {
   ctx.status = 429
@@ -16,7 +13,7 @@ const refuse = (ctx: Context, retryAfterSeconds: number): void => {
 }
 
 /** The OAuth provider at `/oidc`: limited, and with the cookie that binds a new ticket to its browser. */
-export const oauth = (identity: Identity, limits: Limits, secure: boolean): Middleware => {
+export const oauth = (identity: Identity, limits: Limits, ticketSeconds: number, secure: boolean): Middleware => {
   let mounted: { provider: unknown; door: Middleware } | undefined
   const door: Middleware = (ctx, next) => {
     const provider = identity.provider()
@@ -31,6 +28,6 @@ export const oauth = (identity: Identity, limits: Limits, secure: boolean): Midd
     if (slow) return refuse(ctx, slow.retryAfterSeconds)
     await door(ctx, next)
     const body = ctx.body as { device_code?: string } | undefined
-    if (creates && body?.device_code) ticketCookie.set(ctx, body.device_code, TICKET_SECONDS, secure)
+    if (creates && body?.device_code) ticketCookie.set(ctx, body.device_code, ticketSeconds, secure)
   }
 }

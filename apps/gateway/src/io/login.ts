@@ -95,8 +95,11 @@ export const serveLogin = (
     socket.use((_, next) => {
       limits.events(socket.id).then((slow) => (slow ? socket.disconnect(true) : next()), next)
     })
-    socket.on('watch', async (request: unknown, ack: unknown) => {
+    socket.on('watch', async (...args: unknown[]) => {
+      // The ack comes last, also behind a request that was left out or had company.
+      const ack = args.at(-1)
       const answer = typeof ack === 'function' ? ack : () => {}
+      const request = typeof args[0] === 'function' ? undefined : args[0]
       try {
         const state = await watch(socket, request)
         if (!state.ok) log.warn({ event: 'refused', on: 'watch', code: state.code, socket: socket.id })

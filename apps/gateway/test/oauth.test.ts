@@ -1,0 +1,172 @@
+import {
+  type Cluster,
+  confirm,
+  createTicket,
+  phoneToken,
+  redeem,
+  reject,
+  request,
+  scan,
+  startCluster,
+} from '@saoma/testing'
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
+import * as client from 'openid-client'
+
+let cluster: Cluster
+let config: client.Configuration
+let alice: string
+
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 2 })
+  config = await client.discovery(new URL(`${cluster.origin}/oidc`), 'web', undefined, client.None(), {
+    execute: [client.allowInsecureRequests],
+  })
+  alice = await phoneToken(cluster.origin, 'alice')
+})
+
+const scope = 'openid profile offline_access'
+const ticketOf = ({ device_code }: { device_code: string }) => device_code.slice(0, 22)
+const refused = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'granted',
+    (error: unknown) => (error instanceof client.ResponseBodyError ? error.error : error),
+  )
+
+/** A whole login by an independent client library. */
+const login = async (sub = alice) => {
+  const authorization = await client.initiateDeviceAuthorization(config, { scope })
+  await scan(cluster.origin, ticketOf(authorization), sub)
+  await confirm(cluster.origin, ticketOf(authorization), sub)
+  return client.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:device_code', {
+    device_code: authorization.device_code,
+  })
+}
+
+test('discovery names the endpoints and nothing that is not there', () => {
+  const metadata = config.serverMetadata()
+  const { origin } = cluster
+  expect(metadata).toMatchObject({
+    issuer: `${origin}/oidc`,
+    device_authorization_endpoint: `${origin}/oidc/device/auth`,
+    token_endpoint: `${origin}/oidc/token`,
+    revocation_endpoint: `${origin}/oidc/token/revocation`,
+    jwks_uri: `${origin}/oidc/jwks`,
+    id_token_signing_alg_values_supported: ['ES256'],
+    grant_types_supported: expect.arrayContaining([
+      'urn:ietf:params:oauth:grant-type:device_code',
+      'urn:saoma:grant-type:wx-code',
+      'refresh_token',
+    ]),
+  })
+  expect(metadata.userinfo_endpoint).toBeUndefined()
+})
+
+test('an independent client polls until the person has confirmed', async () => {
+  const authorization = await client.initiateDeviceAuthorization(config, { scope })
+  expect(authorization).toMatchObject({
+    expires_in: 120,
+    interval: 5,
+    user_code: expect.stringMatching(/^[B-Z]{4}-[B-Z]{4}$/),
+  })
+  await scan(cluster.origin, ticketOf(authorization), alice)
+  const polling = client.pollDeviceAuthorizationGrant(config, authorization)
+  await confirm(cluster.origin, ticketOf(authorization), alice)
+  const tokens = await polling
+  expect(tokens.claims()).toMatchObject({ iss: `${cluster.origin}/oidc`, aud: 'web', name: 'alice', acr: 'scan' })
+}, 20_000)
+
+test('pending, slow_down, denied: the words of RFC 8628', async () => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  const words = [await redeem(cluster.origin, device_code), await redeem(cluster.origin, device_code)]
+  expect(words.map(({ status, body }) => [status, 'error' in body && body.error])).toEqual([
+    [400, 'authorization_pending'],
+    [400, 'slow_down'],
+  ])
+  await reject(cluster.origin, ticket, alice)
+  expect(await redeem(cluster.origin, device_code)).toMatchObject({ status: 400, body: { error: 'access_denied' } })
+})
+
+test('a person who confirms at once is not made to wait by slow_down', async () => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  await redeem(cluster.origin, device_code)
+  await scan(cluster.origin, ticket, alice)
+  await confirm(cluster.origin, ticket, alice)
+  expect((await redeem(cluster.origin, device_code)).status).toBe(200)
+})
+
+test('the access token verifies with the keys of the other node, and says who and which session', async () => {
+  const tokens = await login()
+  const jwks = await request<JSONWebKeySet>(`${cluster.nodes[1]?.origin}/oidc/jwks`)
+  for (const key of jwks.body.keys) expect(key).not.toHaveProperty('d')
+  const { payload, protectedHeader } = await jwtVerify(tokens.access_token, createLocalJWKSet(jwks.body), {
+    issuer: `${cluster.origin}/oidc`,
+    audience: cluster.origin,
+    typ: 'at+jwt',
+    algorithms: ['ES256'],
+  })
+  expect(protectedHeader.alg).toBe('ES256')
+  expect(payload).toMatchObject({ sub: tokens.claims()?.sub, sid: tokens.claims()?.sid, client_id: 'web' })
+  expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(600)
+  expect(payload.sub).toMatch(/^[A-Za-z0-9_-]{22}$/)
+})
+
+test('refresh tokens rotate; the same session goes on; a replay ends it everywhere', async () => {
+  const first = await login()
+  const second = await client.refreshTokenGrant(config, first.refresh_token ?? '')
+  expect(second.refresh_token).not.toBe(first.refresh_token)
+  expect(second.claims()?.sid).toBe(first.claims()?.sid)
+
+  expect(await refused(client.refreshTokenGrant(config, first.refresh_token ?? ''))).toBe('invalid_grant')
+  expect(await refused(client.refreshTokenGrant(config, second.refresh_token ?? ''))).toBe('invalid_grant')
+})
+
+test('two refreshes that race do not end the session: one wins and goes on', async () => {
+  const { refresh_token = '' } = await login()
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 10 }, () => client.refreshTokenGrant(config, refresh_token)),
+  )
+  const won = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  expect(won).toHaveLength(1)
+})
+
+test('revocation ends the session on every node, and other sessions of the person go on', async () => {
+  const [ended, other] = [await login(), await login()]
+  await client.tokenRevocation(config, ended.refresh_token ?? '')
+  expect(await refused(client.refreshTokenGrant(config, ended.refresh_token ?? ''))).toBe('invalid_grant')
+  expect((await client.refreshTokenGrant(config, other.refresh_token ?? '')).access_token).toEqual(expect.any(String))
+})
+
+test('one person is one account, on every login; two people are two', async () => {
+  const bob = await phoneToken(cluster.origin, 'bob')
+  const subs = [await login(), await login(), await login(bob)].map((tokens) => tokens.claims()?.sub)
+  expect(subs[0]).toBe(subs[1])
+  expect(subs[2]).not.toBe(subs[0])
+})
+
+test('a code that nobody scans expires: expired_token, and the ticket says so', async () => {
+  const hasty = await startCluster({ nodes: 1, env: { SAOMA_SCAN_SECONDS: '1' } })
+  const { device_code, expires_in, ticket } = await createTicket(hasty.origin)
+  expect(expires_in).toBe(1)
+  // Held until the deadline makes it expired: an event, not a guess.
+  const held = await request(`${hasty.origin}/v1/tickets/${ticket}?after=1`, { bearer: device_code })
+  expect(held.body).toEqual({ ticket, status: 'expired', version: 2, expiresIn: 0 })
+  expect(await redeem(hasty.origin, device_code)).toMatchObject({ status: 400, body: { error: 'expired_token' } })
+  const bob = await phoneToken(hasty.origin, 'bob')
+  expect(await scan(hasty.origin, ticket, bob)).toMatchObject({
+    status: 410,
+    body: { code: 'TICKET_EXPIRED', react: 'renew' },
+  })
+  await hasty.stop()
+})
+
+test('a user code typed by hand finds its ticket, and guessing is slow', async () => {
+  const { user_code, ticket } = await createTicket(cluster.origin)
+  const mallory = await phoneToken(cluster.origin, 'mallory')
+  const ask = (code: string) => request(`${cluster.origin}/v1/user-codes/${code}`, { bearer: mallory })
+  expect(await ask(user_code)).toMatchObject({ status: 200, body: { ticket } })
+  expect(await ask(user_code.toLowerCase().replace('-', ''))).toMatchObject({ body: { ticket } })
+  for (let guess = 0; guess < 3; guess++) expect(await ask(`BBBB-BBB${guess}`)).toMatchObject({ status: 404 })
+  const slow = await ask(user_code)
+  expect(slow).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED', react: 'retry' } })
+  expect(Number(slow.headers.get('retry-after'))).toBeGreaterThan(0)
+})
