@@ -37,18 +37,32 @@ export const parseRedisUrl = (url: string): Address => {
     )
   const hosts = hostList.split(',').map((entry) => {
     const [, host, port = '6379'] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(entry) ?? []
-    if (!host) throw new TypeError(`REDIS_URL names a host that cannot be read: ${entry}`)
+    if (!host || Number(port) > 65_535) throw new TypeError(`REDIS_URL names a host that cannot be read: ${entry}`)
     return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
   })
   if (!kind && hosts.length > 1)
     throw new TypeError('REDIS_URL lists several hosts: write redis+sentinel:// or redis+cluster://')
+  const names = path.split('/').filter(Boolean)
+  const db = kind === 'sentinel' ? names[1] : names[0]
+  if (kind === 'cluster' && db !== undefined)
+    throw new TypeError('REDIS_URL names a database, but a Redis Cluster has one only: end it after the hosts')
+  if (db !== undefined && !/^\d+$/.test(db))
+    throw new TypeError(`REDIS_URL names a database that is not a number: ${db}`)
   return {
     kind: (kind as Address['kind'] | undefined) ?? 'standalone',
     tls: scheme === 'rediss',
     hosts,
-    path: path.split('/').filter(Boolean),
-    ...(username ? { username: decodeURIComponent(username) } : {}),
-    ...(password ? { password: decodeURIComponent(password) } : {}),
+    path: names,
+    ...(username ? { username: decode(username) } : {}),
+    ...(password ? { password: decode(password) } : {}),
+  }
+}
+
+const decode = (credential: string): string => {
+  try {
+    return decodeURIComponent(credential)
+  } catch (cause) {
+    throw new TypeError('REDIS_URL holds a user or a password with a bare %: write it as %25', { cause })
   }
 }
 
@@ -69,6 +83,8 @@ export const connect = ({ url, name, onError }: ConnectionOptions): Connection =
     // A command whose connection is lost fails at that moment. ioredis would send it again after the reconnect, when its caller may
     // long have been told that nothing was done.
     maxRetriesPerRequest: 0,
+    // ioredis keeps the process alive this long when it is told to disconnect from a server that has gone already.
+    disconnectTimeout: 200,
     enableReadyCheck: true,
     autoResubscribe: false,
     ...(address.username ? { username: address.username } : {}),

@@ -26,12 +26,12 @@ export const createKeys = (prefix: string) => ({
   /** String: the encrypted signing keys. */
   signingKeys: () => `${prefix}:signing-keys`,
 
-  /** Hash: WeChat's access token, shared by all nodes. */
+  /** String: WeChat's access token, encrypted, shared by all nodes; it lives as long as the token. */
   wechatToken: (appid: string) => `${prefix}:wechat:{${appid}}:token`,
   /** String: held by the one node that is fetching that token. */
   wechatTokenLock: (appid: string) => `${prefix}:wechat:{${appid}}:lock`,
-  /** String: counts forced refreshes of one day. */
-  wechatForced: (appid: string, day: string) => `${prefix}:wechat:{${appid}}:forced:${day}`,
+  /** Sorted set: when the forced refreshes of the last 24 hours were made. */
+  wechatForced: (appid: string) => `${prefix}:wechat:{${appid}}:forced`,
 
   /** Prefix of the rate limiter's counters. */
   rateLimit: (name: string) => `${prefix}:rate:${name}`,

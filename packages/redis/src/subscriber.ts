@@ -74,7 +74,10 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     if (subscription?.live) return Promise.resolve()
     if (!subscription) return Promise.reject(new TypeError(`nobody holds the channel ${channel}`))
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new RedisUnavailable(`no confirmation of ${channel}`)), CONFIRM_TIMEOUT_MS)
+      const timer = setTimeout(
+        () => reject(new RedisUnavailable(`no confirmation of ${channel}`)),
+        CONFIRM_TIMEOUT_MS,
+      ).unref()
       subscription.waiting.push(() => {
         clearTimeout(timer)
         resolve()

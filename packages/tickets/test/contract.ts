@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Code, ticketOf } from '@saoma/protocol'
 import { createTickets } from '../src/index.ts'
 import { drawDeviceCode, drawTicket, hear, make, OWNER, openRedis, uniquePrefix, value } from './fixtures.ts'
+import { pollContract } from './poll-contract.ts'
 import { waitContract } from './wait-contract.ts'
 import { walkContract } from './walk-contract.ts'
 
@@ -309,6 +310,7 @@ export const ticketContract = async (url: string) => {
       expect(() => createTickets(redis, { scanMs })).toThrow(RangeError)
   })
 
+  pollContract(redis, otherRedis)
   walkContract(redis, otherRedis)
   await waitContract(url, redis, otherRedis)
 }

@@ -1,0 +1,90 @@
+import { once } from 'node:events'
+import { onCleanup, type RedisServer, startRedis } from '@saoma/testing'
+import { createRedis, defineScript, type RedisClients, RedisUnavailable, reply, whenReady } from '../src/index.ts'
+
+const READY_MS = 10_000
+/** A caller that is told "unavailable" later than this has been kept waiting. */
+const FAST_MS = 1_000
+
+const open = async (server: RedisServer): Promise<RedisClients> => {
+  const redis = await createRedis({ url: server.url })
+  onCleanup(() => redis.close())
+  return redis
+}
+
+test('while Redis is down a command fails fast with RedisUnavailable, and works again when Redis is back', async () => {
+  const server = await startRedis()
+  const { data, unavailable } = await open(server)
+  expect(unavailable()).toEqual([])
+  const closed = once(data, 'close')
+  await server.kill('SIGKILL')
+  await closed
+
+  const start = performance.now()
+  for (let i = 0; i < 20; i++) await expect(reply(data.get('key'))).rejects.toThrow(RedisUnavailable)
+  expect(performance.now() - start).toBeLessThan(FAST_MS)
+  expect(unavailable()).toContain('data')
+
+  await server.restart()
+  await whenReady(data, READY_MS)
+  expect(await reply(data.set('key', 'value'))).toBe('OK')
+})
+
+test('a command in flight when the connection is lost fails at once and is not sent again', async () => {
+  const server = await startRedis()
+  const { data } = await open(server)
+  const { data: operator } = await open(server)
+  const id = await data.client('ID')
+  // Redis holds the write back, so that it is certainly in flight when its connection is cut.
+  await operator.call('CLIENT', 'PAUSE', '20000', 'WRITE')
+  const start = performance.now()
+  const write = reply(data.incr('counter'))
+  await operator.call('CLIENT', 'KILL', 'ID', `${id}`)
+  await expect(write).rejects.toThrow(RedisUnavailable)
+  expect(performance.now() - start).toBeLessThan(FAST_MS)
+
+  await whenReady(data, READY_MS)
+  await operator.call('CLIENT', 'UNPAUSE')
+  // Everything that this connection had to send again would be in front of this.
+  expect(await data.get('counter')).toBeNull()
+})
+
+test('a Redis that does not answer is RedisUnavailable within the command timeout', async () => {
+  const server = await startRedis()
+  const { data } = await open(server)
+  await server.kill('SIGSTOP')
+  await expect(reply(data.ping())).rejects.toThrow(RedisUnavailable)
+  await server.kill('SIGCONT')
+  expect(await reply(data.ping())).toBe('PONG')
+})
+
+test('states of the server that pass are RedisUnavailable, our own mistakes are not', async () => {
+  const server = await startRedis({ args: ['--maxmemory', '1', '--maxmemory-policy', 'noeviction'] })
+  const { data } = await open(server)
+  await expect(reply(data.set('key', 'value'))).rejects.toThrow(RedisUnavailable)
+  const mistake = reply(data.call('NO-SUCH-COMMAND'))
+  await expect(mistake).rejects.not.toBeInstanceOf(RedisUnavailable)
+  await expect(mistake).rejects.toThrow('unknown command')
+})
+
+test('createRedis rejects with RedisUnavailable and its cause when there is no Redis', async () => {
+  const server = await startRedis()
+  await server.kill()
+  const errors: string[] = []
+  const opening = createRedis({ url: server.url, readyTimeoutMs: 200, onError: (_, role) => errors.push(role) })
+  await expect(opening).rejects.toMatchObject({
+    name: 'RedisUnavailable',
+    cause: expect.objectContaining({ code: 'ECONNREFUSED' }),
+  })
+  expect(new Set(errors)).toEqual(new Set(['data', 'pub', 'sub']))
+})
+
+test('a script is found again after Redis has forgotten it', async () => {
+  const server = await startRedis()
+  const { data } = await open(server)
+  const file = new URL('./fixtures/add.lua', import.meta.url)
+  const add = defineScript<[key: string], [number], number>([file], 1, Number)
+  expect(await add(data, ['sum'], [2])).toBe(2)
+  await data.script('FLUSH')
+  expect(await add(data, ['sum'], [3])).toBe(5)
+})

@@ -1,0 +1,5 @@
+import { startRedisCluster } from '@saoma/testing'
+import { subscriberContract } from './subscriber-contract.ts'
+
+const redis = await startRedisCluster()
+await subscriberContract(redis.url)

@@ -1,0 +1,41 @@
+import { startRedis } from '@saoma/testing'
+import { connect, RedisUnavailable, whenReady } from '../src/index.ts'
+import { next, openSubscriber } from './fixtures/subscriber.ts'
+import { subscriberContract } from './subscriber-contract.ts'
+
+const server = await startRedis()
+await subscriberContract(server.url)
+
+/** Stops this process for a moment, so that what Redis has answered lies in the socket, unread. */
+const holdBreath = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+
+test('a channel let go and held again is not confirmed by the answer to the first hold', async () => {
+  const subscriber = await openSubscriber(server.url)
+  const first = subscriber.hold('again')
+  holdBreath()
+  const stopped = server.kill('SIGSTOP')
+  subscriber.release('again')
+  let confirmed = false
+  const second = subscriber.hold('again').then(() => {
+    confirmed = true
+  })
+  await Promise.all([first, stopped])
+  expect(confirmed).toBe(false)
+  await server.kill('SIGCONT')
+  await second
+  subscriber.close()
+})
+
+test('a hold is refused when Redis does not confirm it in time, and is made good later', async () => {
+  const subscriber = await openSubscriber(server.url)
+  const operator = connect({ url: server.url, name: 'operator', onError: () => {} })
+  await whenReady(operator, 5_000)
+  await operator.call('CLIENT', 'PAUSE', '5500', 'ALL')
+  await expect(subscriber.hold('late')).rejects.toThrow(RedisUnavailable)
+  await subscriber.confirmed('late')
+  const heard = next(subscriber, 'late')
+  await operator.spublish('late', 'hello')
+  expect(await heard).toBe('hello')
+  operator.disconnect()
+  subscriber.close()
+})

@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url'
+import { plainEnv, startProcess, startRedis } from '@saoma/testing'
+import { connect, whenReady } from '../src/index.ts'
+
+test('kill -9 and restart of Redis, again and again, is no unhandled rejection, and every channel comes back', async () => {
+  const server = await startRedis()
+  const survivor = await startProcess({
+    name: 'survivor',
+    command: process.execPath,
+    args: [fileURLToPath(new URL('./fixtures/survivor.ts', import.meta.url)), server.url],
+    env: plainEnv(),
+  })
+  await survivor.nextLine(({ text }) => text === 'ready')
+
+  for (let outage = 0; outage < 2; outage++) {
+    await server.kill('SIGKILL')
+    await server.restart()
+    await survivor.nextLine(({ text }) => text.startsWith('resubscribed'))
+    const operator = connect({ url: server.url, name: 'operator', onError: () => {} })
+    await whenReady(operator, 5_000)
+    for (const channel of ['channel-0', 'channel-599']) {
+      await operator.spublish(channel, 'are you there?')
+      await survivor.nextLine(({ text }) => text === `heard on ${channel}`)
+    }
+    operator.disconnect()
+  }
+
+  await survivor.kill('SIGTERM')
+  expect(await survivor.exited).toEqual({ code: 0, signal: null })
+  expect(survivor.lines.map(({ text }) => text).join('\n')).not.toMatch(/Error|Warning|rejection/i)
+})

@@ -1,0 +1,49 @@
+import type { RedisClients } from '@saoma/redis'
+import { createTickets } from '../src/index.ts'
+import { drawDeviceCode, make, value } from './fixtures.ts'
+
+/** Rules about what stands around a login: the token endpoint's polls and the picture. */
+export const pollContract = (redis: RedisClients, otherRedis: RedisClients) => {
+  const tickets = createTickets(redis)
+  const elsewhere = createTickets(otherRedis)
+
+  test('[T26] a poll that comes too soon lengthens the interval for all later ones, on every node', async () => {
+    const { ticket, deviceCode } = await make.pending(tickets)
+    const stored = () => redis.data.hmget(redis.keys.ticket(ticket), 'polledAt', 'interval')
+    expect(await tickets.poll(deviceCode)).toBe(true)
+    const [polledAt] = await stored()
+    expect(await elsewhere.poll(deviceCode)).toBe(false)
+    expect(await stored()).toEqual([polledAt, '10000'])
+    expect(await tickets.poll(deviceCode)).toBe(false)
+    expect(await stored()).toEqual([polledAt, '15000'])
+
+    await redis.data.hincrby(redis.keys.ticket(ticket), 'polledAt', -15_000)
+    expect(await elsewhere.poll(deviceCode)).toBe(true)
+    expect(value(await tickets.read(deviceCode))).toMatchObject({ status: 'pending', version: 1 })
+  })
+
+  test('[T26] of 50 first polls at once, one is in time', async () => {
+    const { deviceCode } = await make.scanned(tickets)
+    const polls = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => (i % 2 ? tickets : elsewhere).poll(deviceCode)),
+    )
+    expect(polls.filter(Boolean)).toHaveLength(1)
+  })
+
+  test('[T26] a poll of an unknown ticket leaves nothing behind', async () => {
+    const deviceCode = drawDeviceCode()
+    expect(await tickets.poll(deviceCode)).toBe(true)
+    expect(await redis.data.exists(redis.keys.ticket(deviceCode.slice(0, 22)))).toBe(0)
+  })
+
+  test('[T27] a ticket is pending only while it can be scanned', async () => {
+    const { ticket } = await make.pending(tickets)
+    expect(await elsewhere.isPending(ticket)).toBe(true)
+    for (const status of ['scanned', 'confirmed', 'rejected', 'redeemed'] as const)
+      expect(await tickets.isPending((await make[status](tickets)).ticket)).toBe(false)
+    const expired = await make.pending(createTickets(redis, { scanMs: 20 }))
+    await tickets.wait(expired.deviceCode, 1, { timeoutMs: 5_000 })
+    expect(await tickets.isPending(expired.ticket)).toBe(false)
+    expect(await tickets.isPending('unknown')).toBe(false)
+  })
+}
