@@ -1,27 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import cors from '@koa/cors'
-import type { Identity } from '@saoma/identity'
-import type { Tickets } from '@saoma/tickets'
 import Koa from 'koa'
-import type { Limits } from '../limits.ts'
 import type { Logger } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Holds } from './holds.ts'
 import { oauth } from './oauth.ts'
 import { pages } from './pages.ts'
-import type { Picture } from './picture.ts'
 import { problem, problems, tooMany } from './problem.ts'
-import { ticketRoutes } from './tickets.ts'
+import { type TicketRoutesDeps, ticketRoutes } from './tickets.ts'
 import { wechatPolls } from './wechat-polls.ts'
 
-export interface AppDeps {
-  tickets: Tickets
-  identity: Identity
-  limits: Limits
-  holds: Holds
-  metrics: Metrics
-  picture: Picture
+export interface AppDeps extends TicketRoutesDeps {
   log: Logger
 }
 
