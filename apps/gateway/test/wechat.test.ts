@@ -72,11 +72,11 @@ test('a wx.login code works once, a made-up one never, and a demo name not outsi
 
 test('the access token died at WeChat: one forced refresh, and the person sees nothing of it', async () => {
   await simulator('/tokens/refuse', {})
-  const before = (await counters()).calls['/cgi-bin/stable_token'] ?? 0
+  const before = (await counters()).tokens.forced ?? 0
   const tickets = await Promise.all(Array.from({ length: 10 }, () => createTicket(cluster.origin)))
   const answers = await Promise.all(tickets.map(({ ticket }, i) => picture(i % 2, ticket)))
   expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200))
-  expect((await counters()).calls['/cgi-bin/stable_token']).toBe(before + 1)
+  expect((await counters()).tokens.forced).toBe(before + 1)
 })
 
 test.each([

@@ -1,0 +1,76 @@
+import { bodyParser } from '@koa/bodyparser'
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import * as v from 'valibot'
+import type { Fault } from './faults.ts'
+import type { State } from './state.ts'
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+const Login = v.object({
+  person: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+  blocked: v.optional(v.boolean()),
+})
+const fields = { path: v.optional(v.string()), times: v.optional(v.pipe(Count, v.minValue(1))) }
+const FaultOrder: v.GenericSchema<unknown, Fault> = v.variant('kind', [
+  v.object({ ...fields, kind: v.literal('slow'), ms: Count }),
+  v.object({ ...fields, kind: v.picklist(['down', 'cut']) }),
+  v.object({ ...fields, kind: v.literal('errcode'), errcode: v.pipe(v.number(), v.integer()) }),
+  v.object({
+    ...fields,
+    kind: v.literal('garbage'),
+    status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599))),
+  }),
+])
+const Advance = v.object({ ms: Count })
+
+/** The body, or a 400 that says what is wrong with it. */
+const read = <T>(ctx: Context, schema: v.GenericSchema<unknown, T>): T => {
+  const body = v.safeParse(schema, ctx.request.body)
+  if (!body.success)
+    ctx.throw(400, body.issues.map((issue) => `${v.getDotPath(issue) ?? 'body'}: ${issue.message}`).join('; '))
+  return body.output
+}
+
+/** What WeChat does not have: the phone's side, orders to behave badly, and a look inside. For tests and people on this machine. */
+export const controlRoutes = (state: State): Router => {
+  const { clock, tokens, logins, codes, faults, calls } = state
+  const router = new Router({ prefix: '/simulator' })
+  router.use(bodyParser())
+
+  router.post('/login', (ctx) => {
+    const { person, blocked } = read(ctx, Login)
+    ctx.body = { js_code: logins.login(person, blocked) }
+  })
+
+  router.post('/faults', (ctx) => {
+    faults.order(read(ctx, FaultOrder))
+    ctx.body = {}
+  })
+  router.delete('/faults', (ctx) => {
+    faults.clear()
+    ctx.body = {}
+  })
+
+  router.post('/tokens/expire', (ctx) => {
+    tokens.expire()
+    ctx.body = {}
+  })
+  router.post('/tokens/refuse', (ctx) => {
+    tokens.refuse()
+    ctx.body = {}
+  })
+  router.post('/clock/advance', (ctx) => {
+    clock.advance(read(ctx, Advance).ms)
+    ctx.body = { now: clock.now() }
+  })
+
+  router.get('/counters', (ctx) => {
+    ctx.body = { calls: Object.fromEntries(calls), tokens: tokens.minted, codes: codes.count() }
+  })
+  /** The codes drawn last, oldest first. */
+  router.get('/codes', (ctx) => {
+    ctx.body = { codes: codes.last() }
+  })
+  return router
+}

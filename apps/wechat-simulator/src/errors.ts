@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+
+/** WeChat says `encoding` where others say `charset`. */
+export const JSON_TYPE = 'application/json; encoding=utf-8'
+
+/** WeChat's error texts by errcode, as far as they are known. The simulator can be told to answer with any of them. */
+export const errors: Readonly<Record<number, string>> = {
+  [-1]: 'system error',
+  40001:
+    'invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r',
+  40002: 'invalid grant_type',
+  40013: 'invalid appid',
+  40014: 'invalid access_token',
+  40029: 'invalid code',
+  40066: 'invalid url',
+  40097: 'invalid args',
+  40125: 'invalid appsecret',
+  40129: 'invalid scene',
+  40163: 'code been used',
+  40164: 'invalid ip 203.0.113.7, not in whitelist',
+  40169: 'invalid length for scene, or the data is not json string',
+  40226: 'code blocked',
+  40243: 'AppSecret is frozen',
+  41001: 'access_token missing',
+  41002: 'appid missing',
+  41004: 'appsecret missing',
+  41008: 'missing code',
+  41030: 'invalid page',
+  42001: 'access_token expired',
+  43001: 'require GET method',
+  43002: 'require POST method',
+  43003: 'require https',
+  44002: 'empty post data',
+  45009: 'reach max api daily quota limit',
+  45011: 'api minute-quota reach limit, must slower, retry next minute',
+  45035: 'clientip not registered',
+  45063: 'api limit',
+  47001: 'data format error',
+  48001: 'api unauthorized',
+  48004: 'api forbidden for irregularities',
+  48006: 'clear_quota exhausted',
+  50002: 'user limited',
+  50004: 'token api forbidden',
+  50007: 'account is frozen',
+  61004: 'clientip not registered',
+  85096: 'not allow include scancode_time field',
+  89503: 'ip needs to be confirmed by admin',
+  89506: 'ip refused by admin',
+  89507: 'ip refused by admin for one hour',
+}
+
+/** An error body: the text and an id for WeChat's support, whose first group is the time in hexadecimal seconds. */
+export const errorBody = (errcode: number, nowMs: number): { errcode: number; errmsg: string } => {
+  const seconds = Math.floor(nowMs / 1000).toString(16)
+  const [first, second] = [randomBytes(4), randomBytes(4)].map((bytes) => bytes.toString('hex'))
+  return { errcode, errmsg: `${errors[errcode] ?? 'unknown error'} rid: ${seconds}-${first}-${second}` }
+}

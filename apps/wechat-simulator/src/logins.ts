@@ -1,0 +1,52 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Clock } from './clock.ts'
+import type { Limits } from './limits.ts'
+import { createQuota, MINUTE_MS } from './quota.ts'
+
+const CODE_LIFETIME_MS = 5 * MINUTE_MS
+/** Codes remembered, so that a used one can be told from one that never was. */
+const REMEMBERED = 10_000
+
+export interface Session {
+  openid: string
+  session_key: string
+  unionid?: string
+}
+
+/** 28 characters that begin with `o`, as WeChat's are; the same for the same person. */
+const idOf = (scope: string, person: string): string =>
+  `o${createHash('sha256').update(`${scope}\n${person}`).digest('base64url').slice(0, 27)}`
+
+/** People with the app on their phone, and the codes that `wx.login` gave them. */
+export const createLogins = (clock: Clock, limits: Limits, appid: string, openPlatform?: string) => {
+  const codes = new Map<string, { person: string; blocked: boolean; until: number; used: boolean }>()
+  const mayAsk = createQuota(clock, limits.sessionsPerMinute, MINUTE_MS)
+
+  return {
+    /** What `wx.login` gives on a person's phone. @param blocked  WeChat takes the person for a danger */
+    login: (person: string, blocked = false): string => {
+      const code = `0${randomBytes(24).toString('base64url').slice(0, 31)}`
+      codes.set(code, { person, blocked, until: clock.now() + CODE_LIFETIME_MS, used: false })
+      const oldest = codes.keys().next().value
+      if (codes.size > REMEMBERED && oldest) codes.delete(oldest)
+      return code
+    },
+
+    /** Uses up a code: a session, or an errcode. */
+    session: (jsCode: string): Session | number => {
+      const login = codes.get(jsCode)
+      if (!login || login.until <= clock.now()) return 40029
+      if (login.used) return 40163
+      if (login.blocked) return 40226
+      if (!mayAsk(login.person)) return 45011
+      login.used = true
+      return {
+        openid: idOf(appid, login.person),
+        session_key: randomBytes(16).toString('base64'),
+        ...(openPlatform ? { unionid: idOf(openPlatform, login.person) } : {}),
+      }
+    },
+  }
+}
+
+export type Logins = ReturnType<typeof createLogins>

@@ -1,0 +1,23 @@
+import type { Clock } from './clock.ts'
+
+export const MINUTE_MS = 60_000
+export const DAY_MS = 24 * 60 * MINUTE_MS
+/** WeChat's day begins at midnight in China. */
+const CHINA_MS = 8 * 60 * MINUTE_MS
+
+/** Counts by key in windows that begin at a full minute or at midnight. */
+export const createQuota = (clock: Clock, limit: number, windowMs: number) => {
+  let window = 0
+  const used = new Map<string, number>()
+
+  /** Takes one; false when the window's are used up. */
+  return (key = ''): boolean => {
+    const current = Math.floor((clock.now() + CHINA_MS) / windowMs)
+    if (current !== window) used.clear()
+    window = current
+    const count = used.get(key) ?? 0
+    if (count >= limit) return false
+    used.set(key, count + 1)
+    return true
+  }
+}

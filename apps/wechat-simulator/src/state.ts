@@ -1,0 +1,56 @@
+import { type Clock, createClock } from './clock.ts'
+import { type Codes, createCodes } from './codes.ts'
+import { createFaults, type Faults } from './faults.ts'
+import { type Limits, wechatLimits } from './limits.ts'
+import { createLogins, type Logins } from './logins.ts'
+import { createQuota, DAY_MS, MINUTE_MS } from './quota.ts'
+import { createTokens, type Tokens } from './tokens.ts'
+
+export interface SimulatorOptions {
+  appid: string
+  secret: string
+  /** Pages of the published release, the home page first. @default ['pages/login/index'] */
+  pages?: readonly string[]
+  /** Name of the Open Platform account it is bound to; then people have a unionid, the same in every app of that account. */
+  openPlatform?: string
+  /** @default what WeChat documents */
+  limits?: Partial<Limits>
+  /** Milliseconds since 1970. @default Date.now */
+  now?: () => number
+}
+
+/** All that the simulator remembers. */
+export interface State {
+  appid: string
+  secret: string
+  clock: Clock
+  tokens: Tokens
+  logins: Logins
+  codes: Codes
+  faults: Faults
+  /** Calls by path, spoilt ones too. */
+  calls: Map<string, number>
+  /** Each takes one of the account's calls; false when there is none left. */
+  quotas: { codes(): boolean; tokensOfMinute(): boolean; tokensOfDay(): boolean }
+}
+
+export const createState = (options: SimulatorOptions): State => {
+  const { appid, secret, pages = ['pages/login/index'], openPlatform, now } = options
+  const limits = { ...wechatLimits, ...options.limits }
+  const clock = createClock(now)
+  return {
+    appid,
+    secret,
+    clock,
+    tokens: createTokens(clock, limits),
+    logins: createLogins(clock, limits, appid, openPlatform),
+    codes: createCodes(pages, limits.unpublishedPages),
+    faults: createFaults(clock),
+    calls: new Map(),
+    quotas: {
+      codes: createQuota(clock, limits.codesPerMinute, MINUTE_MS),
+      tokensOfMinute: createQuota(clock, limits.tokensPerMinute, MINUTE_MS),
+      tokensOfDay: createQuota(clock, limits.tokensPerDay, DAY_MS),
+    },
+  }
+}

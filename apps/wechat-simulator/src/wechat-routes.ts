@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http'
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { code } from './api/code.ts'
+import type { Answer, Endpoint } from './api/endpoint.ts'
+import { session } from './api/session.ts'
+import { stableToken } from './api/stable-token.ts'
+import { token } from './api/token.ts'
+import { errorBody, JSON_TYPE } from './errors.ts'
+import type { State } from './state.ts'
+
+/** This endpoint has always called its JSON plain text. */
+const SESSION_TYPE = 'text/plain'
+const LARGEST_BODY = 1024 * 1024
+
+/** The body as text whatever its type is called: WeChat does not look at the type either. Undefined when it is too large. */
+const readBody = async (req: IncomingMessage): Promise<string | undefined> => {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of req) {
+    size += chunk.length
+    if (size > LARGEST_BODY) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+/** Every business answer has status 200. A picture's type is image/jpeg even when it is a PNG. */
+const render = (ctx: Context, state: State, answer: Answer, jsonType: string): void => {
+  ctx.status = 200
+  if (Buffer.isBuffer(answer)) {
+    ctx.set('Content-Type', 'image/jpeg')
+    ctx.body = answer
+    return
+  }
+  ctx.set('Content-Type', jsonType)
+  ctx.body = JSON.stringify(typeof answer === 'number' ? errorBody(answer, state.clock.now()) : answer)
+}
+
+/** The server API of WeChat, as far as a login needs it. */
+export const wechatRoutes = (state: State): Router => {
+  const router = new Router()
+
+  const serve = (path: string, endpoint: Endpoint, jsonType = JSON_TYPE): void => {
+    router.all(path, async (ctx) => {
+      const body = await readBody(ctx.req)
+      if (body === undefined) return render(ctx, state, 47001, jsonType)
+      const query = new URLSearchParams(ctx.querystring)
+      render(ctx, state, await endpoint(state, { method: ctx.method, query, body }), jsonType)
+    })
+  }
+
+  serve('/cgi-bin/token', token)
+  serve('/cgi-bin/stable_token', stableToken)
+  serve('/wxa/getwxacodeunlimit', code)
+  serve('/sns/jscode2session', session, SESSION_TYPE)
+  router.all('/{*path}', (ctx) => render(ctx, state, 40066, JSON_TYPE))
+  return router
+}

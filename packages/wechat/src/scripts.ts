@@ -1,0 +1,31 @@
+import { defineScript } from '@saoma/redis'
+import * as v from 'valibot'
+
+const file = (verb: string) => [new URL(`../lua/${verb}.lua`, import.meta.url)]
+
+const Claim = v.pipe(
+  v.tuple([v.picklist(['TOKEN', 'FETCH', 'WAIT']), v.string(), v.number()]),
+  v.transform(([verdict, value, leftMs]) => ({ verdict, value, leftMs })),
+)
+type Claim = v.InferOutput<typeof Claim>
+
+const yes = (raw: unknown): boolean => raw === 1
+
+/** The Lua files, one function each. Their headers say what they do and reply. */
+export const scripts = {
+  claim: defineScript<
+    [token: string, lock: string],
+    [holder: string, lockMs: number, aheadMs: number, refused: string],
+    Claim
+  >(file('claim'), 2, (raw) => v.parse(Claim, raw)),
+  settle: defineScript<[token: string, lock: string], [holder: string, value: string, lifeMs: number], boolean>(
+    file('settle'),
+    2,
+    yes,
+  ),
+  force: defineScript<
+    [forced: string, lock: string],
+    [holder: string, lockMs: number, gapMs: number, perDay: number, dayMs: number],
+    boolean
+  >(file('force'), 2, yes),
+}

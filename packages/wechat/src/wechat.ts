@@ -1,0 +1,166 @@
+import type { RedisClients } from '@saoma/redis'
+import * as v from 'valibot'
+import { createAccessToken } from './access-token.ts'
+import { type CodeImage, isScene, readImage } from './code-image.ts'
+import type { WechatEvent } from './events.ts'
+import { failureOf, misconfigured, rejected, remedyOf, unavailable, type WechatFailure } from './failure.ts'
+import { pause, within } from './patience.ts'
+import { jsonOf, type Outcome, type Request, send } from './request.ts'
+
+export interface WechatOptions {
+  appid: string
+  secret: string
+  /** Where the API is: https://api.weixin.qq.com, or a simulator. */
+  api: string
+  /** The page that a code opens, without a leading slash and without a query. */
+  page: string
+  /** @default 'release' */
+  envVersion?: 'release' | 'trial' | 'develop'
+  /** Whether the page must be in the published release. @default true */
+  checkPath?: boolean
+  /** Milliseconds for one HTTP try. @default 3000 */
+  timeoutMs?: number
+  /** Told of every try and every new token. Nothing it gets is secret. */
+  onEvent?: (event: WechatEvent) => void
+}
+
+/** WeChat's server API. Each call settles within eight seconds, whatever WeChat and Redis do. */
+export interface Wechat {
+  /** A mini-program code (getUnlimitedQRCode). @param scene  1 to 32 characters; the page gets it as `query.scene` */
+  codeImage(scene: string): Promise<{ ok: true; image: CodeImage } | WechatFailure>
+  /** Who is behind a code of `wx.login` (code2Session). Each code works once, so a failure means: get another. */
+  session(jsCode: string): Promise<{ ok: true; openid: string; unionid?: string } | WechatFailure>
+  /** Ends what is under way; later calls fail as unavailable. Redis stays open. */
+  close(): void
+}
+
+/** For one call, with everything it takes. */
+const DEADLINE_MS = 8_000
+const TRIES = 3
+
+const PAGE = /^[^/?][^?]*$/
+const JS_CODE = /^[\x21-\x7e]{1,256}$/
+const CODE_USED = 40163
+
+const readGrant = jsonOf(
+  v.object({
+    access_token: v.pipe(v.string(), v.minLength(1)),
+    expires_in: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  }),
+)
+// The session_key is dropped here: nothing of ours needs it, so nothing can leak it.
+const readSession = jsonOf(v.object({ openid: v.pipe(v.string(), v.minLength(1)), unionid: v.optional(v.string()) }))
+
+/** @throws TypeError for an address or a page that can not be right */
+export const createWechat = (redis: RedisClients, options: WechatOptions): Wechat => {
+  const {
+    appid,
+    secret,
+    page,
+    envVersion = 'release',
+    checkPath = true,
+    timeoutMs = 3_000,
+    onEvent = () => {},
+  } = options
+  if (!URL.canParse(options.api)) throw new TypeError('the address of the WeChat API is not a URL')
+  if (!PAGE.test(page)) throw new TypeError('the page of the code must have no leading slash and no query')
+  const base = options.api.replace(/\/+$/, '')
+  const closing = new AbortController()
+  const tryMs = Math.min(timeoutMs, DEADLINE_MS)
+  const late = unavailable('WeChat did not answer in time')
+  const closed = unavailable('the WeChat client is closed')
+
+  const report = (api: Request['api'], ms: number, outcome: Outcome<unknown>): void => {
+    if (outcome.kind === 'answer') return onEvent({ kind: 'answered', api, ms })
+    if (outcome.kind === 'body') return onEvent({ kind: 'unexpected', api, ms })
+    if (outcome.kind === 'status') return onEvent({ kind: 'unexpected', api, ms, status: outcome.status })
+    const { kind, ...detail } = outcome
+    if ('errcode' in detail) onEvent({ kind: 'refused', api, ms, ...detail })
+    else onEvent({ kind: 'unreachable', api, ms, reason: detail.reason })
+  }
+
+  const tryOnce = async <T>(
+    request: Request,
+    read: (bytes: Buffer, json: unknown) => T | undefined,
+  ): Promise<Outcome<T>> => {
+    const started = performance.now()
+    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(tryMs)])
+    const outcome = await send(base, { ...request, signal }, read)
+    report(request.api, Math.round(performance.now() - started), outcome)
+    return outcome
+  }
+
+  /** Tries again what may pass by itself, if that is safe; the outcome of the last try, and how many there were. */
+  const insist = async <T>(
+    signal: AbortSignal,
+    once: () => Promise<Outcome<T>>,
+    isSafe: (outcome: Outcome<T>) => boolean = () => true,
+  ): Promise<{ outcome: Outcome<T>; tries: number }> => {
+    for (let tries = 1; ; tries++) {
+      const outcome = await once()
+      const again = outcome.kind !== 'answer' && remedyOf(outcome) === 'retry' && isSafe(outcome) && tries < TRIES
+      if (!again || !(await pause(tries, signal))) return { outcome, tries }
+    }
+  }
+
+  const tokens = createAccessToken({
+    redis,
+    appid,
+    secret,
+    ask: (force_refresh, signal) =>
+      tryOnce(
+        { api: 'token', json: { grant_type: 'client_credential', appid, secret, force_refresh }, signal },
+        readGrant,
+      ),
+    askMs: tryMs,
+    onEvent,
+    closing: closing.signal,
+  })
+
+  const draw = async (scene: string, signal: AbortSignal): ReturnType<Wechat['codeImage']> => {
+    const json = { scene, page, check_path: checkPath, env_version: envVersion }
+    let token = await tokens.get()
+    for (let renewed = false; ; renewed = true) {
+      if (!token.ok) return token
+      const query = { access_token: token.token }
+      const { outcome } = await insist(signal, () => tryOnce({ api: 'code', query, json, signal }, readImage))
+      if (outcome.kind === 'answer') return { ok: true, image: outcome.value }
+      if (remedyOf(outcome) !== 'refresh' || renewed) return failureOf(outcome, 'unavailable')
+      token = await tokens.renew(token.token)
+    }
+  }
+
+  const recognise = async (js_code: string, signal: AbortSignal): ReturnType<Wechat['session']> => {
+    const query = { appid, secret, js_code, grant_type: 'authorization_code' }
+    const { outcome, tries } = await insist(
+      signal,
+      () => tryOnce({ api: 'session', query, signal }, readSession),
+      // A code works once. After a silence WeChat may have used it up, and the second answer would be "used": a lie about the
+      // person, who in a moment gets a fresh code for nothing. So only what surely did nothing is tried again.
+      (failed) => failed.kind === 'refused' || (failed.kind === 'unreachable' && !failed.sent),
+    )
+    if (outcome.kind === 'answer') return { ok: true, ...outcome.value }
+    // "Busy" did something after all: nobody but us can have used the code since.
+    if (outcome.kind === 'refused' && outcome.errcode === CODE_USED && tries > 1)
+      return { ...unavailable('WeChat used up the login code while it was busy'), errcode: CODE_USED }
+    return failureOf(outcome, 'misconfigured')
+  }
+
+  const inTime = async <T>(work: (signal: AbortSignal) => Promise<T | WechatFailure>): Promise<T | WechatFailure> => {
+    if (closing.signal.aborted) return closed
+    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(DEADLINE_MS)])
+    return within<T | WechatFailure>(signal, work(signal), late)
+  }
+
+  return {
+    codeImage: async (scene) =>
+      isScene(scene)
+        ? inTime((signal) => draw(scene, signal))
+        : misconfigured('the scene must be 1 to 32 of the characters that WeChat accepts'),
+    session: async (jsCode) =>
+      JS_CODE.test(jsCode)
+        ? inTime((signal) => recognise(jsCode, signal))
+        : rejected('this is no login code of WeChat'),
+    close: () => closing.abort(),
+  }
+}
