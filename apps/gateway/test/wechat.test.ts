@@ -33,6 +33,7 @@ test('two cold nodes that are asked for 40 pictures at once fetch one access tok
   expect(answers.map(({ status }) => status)).toEqual(Array(40).fill(200))
   for (const { headers } of answers) {
     expect(headers.get('content-type')).toBe('image/jpeg')
+    expect(headers.get('x-saoma-code')).toBe('mini-program')
     expect(headers.get('cache-control')).toBe('no-store')
   }
   const { codes } = await simulator<{ codes: { scene: string; page: string }[] }>('/codes')
@@ -71,6 +72,7 @@ test('a wx.login code works once, a made-up one never, and a demo name not outsi
 })
 
 test('the access token died at WeChat: one forced refresh, and the person sees nothing of it', async () => {
+  expect((await picture(0, (await createTicket(cluster.origin)).ticket)).status).toBe(200)
   await simulator('/tokens/refuse', {})
   const before = (await counters()).tokens.forced ?? 0
   const tickets = await Promise.all(Array.from({ length: 10 }, () => createTicket(cluster.origin)))

@@ -29,3 +29,7 @@ export const speak = (next: Language): void => {
     // Storage is turned off: the choice lasts as long as the page.
   }
 }
+
+/** Puts values into a sentence: `{name}`. */
+export const fill = (sentence: string, values: Record<string, string | number>): string =>
+  sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))

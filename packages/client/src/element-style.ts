@@ -46,7 +46,9 @@ export const elementStyle = css`
     display: grid;
     justify-items: center;
     gap: 0.35rem;
-    width: calc(var(--size) + 4rem);
+    width: calc(var(--size) + 6rem);
+    min-height: calc(var(--size) + 20.5rem);
+    align-content: start;
     max-width: 100%;
     padding: 2rem 1.5rem 1.25rem;
     text-align: center;
@@ -54,6 +56,7 @@ export const elementStyle = css`
     border: 1px solid var(--line);
     border-radius: var(--radius);
   }
+  .card:not(.waiting, .scanned) { align-content: center; }
   .frame {
     position: relative;
     display: grid;
@@ -71,6 +74,7 @@ export const elementStyle = css`
   .dim { opacity: 0.16; filter: blur(3px); }
 
   .over {
+    position: relative; /* Above the dimmed picture, whose opacity lifts it over what is not positioned. */
     display: grid;
     place-content: center;
     justify-items: center;
@@ -105,6 +109,7 @@ export const elementStyle = css`
     cursor: pointer;
   }
   button { color: var(--on-accent); background: var(--accent); border: 0; }
+  .card > button { margin-top: 0.9rem; }
   button:hover { filter: brightness(1.08); }
   button.inside { font-size: 0.9rem; }
   a.link { display: inline-block; color: var(--accent); text-decoration: underline; text-underline-offset: 0.2em; }

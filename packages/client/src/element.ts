@@ -137,21 +137,26 @@ export class SaomaLogin extends LitElement {
     if (dim) return html`<span></span>`
     if (picture.status === 'loading') return over('calm plate spins', icons.spinner)
     return html`<div class="over plate warn">
-      <span role="alert">${say.pictureFailed}<br />${sayFailure(picture.code, this.#language)}</span>
+      <span class="badge">${icons.warning}</span>
       <button class="inside" type="button" @click=${() => this.#picture.retry()}>${say.pictureAgain}</button>
     </div>`
   }
 
   #headline(state: LoginState, say: ElementText): string {
     if (state.status === 'failed') return sayFailure(state.code, this.#language)
+    if (state.status === 'waiting' && this.#picture.state.status === 'failed') return say.pictureFailed
     return state.status === 'idle' ? say.creating : say[state.status]
   }
 
   #hint(state: LoginState, say: ElementText): string | typeof nothing {
     if (state.status === 'scanned') return say.onlyIfSame
     if (state.status === 'rejected') return say.nobody
-    if (state.status !== 'waiting' || this.#picture.state.status !== 'shown') return nothing
-    return this.#picture.state.plain ? say.withCamera : say.withWechat
+    if (state.status === 'failed') return `${say.reason}: ${state.code}`
+    if (state.status !== 'waiting') return nothing
+    const picture = this.#picture.state
+    if (picture.status === 'failed') return sayFailure(picture.code, this.#language)
+    if (picture.status === 'loading') return nothing
+    return picture.plain ? say.withCamera : say.withWechat
   }
 
   #userCode(userCode: string, say: ElementText): TemplateResult {

@@ -63,7 +63,7 @@ export const createLogin = (options: LoginOptions): Login => {
   const { clientId = 'web', scope = 'openid profile offline_access', maxRenewals = 5, random = Math.random } = options
   const origin = options.origin.replace(/\/+$/, '')
   const page = options.page ?? browserPage()
-  const api = createLoginApi({ origin, clientId, fetch: options.fetch ?? globalThis.fetch.bind(globalThis) })
+  const api = createLoginApi({ origin, clientId, fetch: options.fetch ?? globalThis.fetch })
   const saved = createStored(options.storage ?? browserStorage('sessionStorage'), `saoma:login:${origin}:${clientId}`)
   const events = createEmitter<LoginEvents>()
   let state: LoginState = { status: 'idle' }

@@ -49,8 +49,8 @@ export const createPicture = (onChange: () => void): Picture => {
       }
       const image = await response.blob()
       if (signal.aborted) return
-      // The server draws plain codes itself, as PNG; WeChat draws its own as JPEG.
-      enter({ status: 'shown', url: URL.createObjectURL(image), plain: image.type === 'image/png' })
+      const plain = response.headers.get('x-saoma-code') === 'plain'
+      enter({ status: 'shown', url: URL.createObjectURL(image), plain })
     } catch {
       if (!signal.aborted) enter({ status: 'failed', code: 'NETWORK' })
     }

@@ -60,10 +60,11 @@ const failureOf = (response: Response, body: unknown): Failure => {
 
 /** One request with a bound on its time. Resolves with a value or a failure; it rejects for no reason of the network's. */
 export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>> => {
+  const { fetch } = options // As a method of `options`, the browser's own would refuse to run.
   const timeout = AbortSignal.timeout(options.timeoutMs)
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
   try {
-    const response = await options.fetch(options.url, { cache: 'no-store', ...options.init, signal })
+    const response = await fetch(options.url, { cache: 'no-store', ...options.init, signal })
     const body: unknown = await response.json().catch((error: unknown) => {
       if (signal.aborted) throw error
       return undefined // A body that is not JSON is a finding, not a fault of the network.

@@ -62,7 +62,7 @@ const RETRY = { baseMs: 400, capMs: 4_000 }
 export const createSession = (options: SessionOptions): Session => {
   const { clientId = 'web', random = Math.random } = options
   const origin = options.origin.replace(/\/+$/, '')
-  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
+  const fetch = options.fetch ?? globalThis.fetch
   const locks = options.locks ?? (globalThis.navigator as Partial<Navigator> | undefined)?.locks
   const stored = createStored(options.storage ?? browserStorage('localStorage'), `saoma:session:${origin}:${clientId}`)
   const events = createEmitter<SessionEvents>()

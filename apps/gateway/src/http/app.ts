@@ -88,7 +88,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     origin: (ctx) => (allowsOrigin(ctx.get('Origin')) ? ctx.get('Origin') : ''),
     allowMethods: 'GET,POST',
     allowHeaders: ['Authorization', 'Last-Event-ID', 'X-Request-Id'],
-    exposeHeaders: ['Retry-After', 'X-Request-Id', 'X-Saoma-Node'],
+    exposeHeaders: ['Retry-After', 'X-Request-Id', 'X-Saoma-Code', 'X-Saoma-Node'],
     maxAge: 3600,
   })
   app.use(async (ctx, next) => {

@@ -123,6 +123,7 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pictur
     if (!image.ok) return problem(ctx, image.code)
     ctx.type = image.value.type
     ctx.set('Cache-Control', 'no-store')
+    ctx.set('X-Saoma-Code', image.value.code)
     ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
     ctx.body = image.value.bytes
   })

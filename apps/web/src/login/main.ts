@@ -9,7 +9,7 @@ const { origin } = location
 const root = document.querySelector<HTMLElement>('#app')
 const session = createSession({ origin })
 // WeChat's own long poll sends the browser here with a confirmed ticket. It is good once, so it does not stay in the address.
-const ticket = new URLSearchParams(location.search).get('ticket') ?? undefined
+let ticket = new URLSearchParams(location.search).get('ticket') ?? undefined
 if (ticket) history.replaceState(null, '', location.pathname)
 
 let signedIn: SignedIn | undefined
@@ -52,6 +52,7 @@ const follow = (): void => {
     signedIn?.close()
     signedIn = undefined
   } else {
+    ticket = undefined
     signedIn ??= createSignedIn(session, origin, update)
   }
   update()

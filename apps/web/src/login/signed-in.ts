@@ -1,6 +1,7 @@
 import type { Session } from '@saoma/client'
 import { html, nothing, type TemplateResult } from 'lit'
-import { clock, fill, say } from './text.ts'
+import { fill } from '../language.ts'
+import { clock, say } from './text.ts'
 import { type Verification, verifyToken } from './verify.ts'
 
 export interface SignedIn {

@@ -91,8 +91,5 @@ const text = {
 
 export const say = (): (typeof text)[Language] => text[language()]
 
-export const fill = (sentence: string, values: Record<string, string | number>): string =>
-  sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))
-
 /** A time of day as people of the page's language write it. */
 export const clock = (time: number): string => new Date(time).toLocaleTimeString(document.documentElement.lang)

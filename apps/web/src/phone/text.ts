@@ -1,5 +1,5 @@
 import { codes } from '@saoma/protocol'
-import { type Language, language } from '../language.ts'
+import { fill, type Language, language } from '../language.ts'
 
 const text = {
   en: {
@@ -95,9 +95,6 @@ const text = {
 } as const satisfies Record<Language, Record<string, string>>
 
 export const say = (): (typeof text)[Language] => text[language()]
-
-export const fill = (sentence: string, values: Record<string, string | number>): string =>
-  sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))
 
 export const sayCode = (code: string): string =>
   code in codes ? codes[code as keyof typeof codes].say[language()] : say().unreachable

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit'
+import { fill } from '../language.ts'
 import { namePattern, type Phone, type Screen } from './phone.ts'
-import { fill, say, sayAge, sayCode } from './text.ts'
+import { say, sayAge, sayCode } from './text.ts'
 
 const people = ['Li Lei', 'Han Meimei', '王小明', 'Ada Lovelace']
 

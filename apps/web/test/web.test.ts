@@ -1,0 +1,195 @@
+import { type Cluster, confirm, launchBrowser, phoneToken, request, scan, startCluster } from '@saoma/testing'
+import { buildPages } from './built.ts'
+import {
+  type Browser,
+  card,
+  type Device,
+  desktop,
+  mobile,
+  scanned,
+  tabTo,
+  userCode,
+  type Visit,
+  visit,
+} from './people.ts'
+
+let cluster: Cluster
+let browser: Browser
+const visits: Visit[] = []
+
+beforeAll(async () => {
+  const webRoot = await buildPages()
+  cluster = await startCluster({ nodes: 2, env: { SAOMA_WEB_ROOT: webRoot } })
+  browser = await launchBrowser()
+}, 90_000)
+
+afterEach(async () => {
+  const complaints = visits.flatMap((visit) => visit.complaints)
+  await Promise.all(visits.splice(0).map(({ page }) => page.context().close()))
+  expect(complaints).toEqual([])
+})
+
+const open = async (path: string, options: Device) => {
+  const visited = await visit(browser, new URL(path, cluster.origin).href, options)
+  visits.push(visited)
+  return visited.page
+}
+
+const approve = async (ticket: string, name: string) => {
+  const token = await phoneToken(cluster.origin, name)
+  await scan(cluster.origin, ticket, token)
+  await confirm(cluster.origin, ticket, token)
+}
+
+test('a person scans, compares, confirms and is logged in; the login lasts until they log out', async () => {
+  const page = await open('/', desktop)
+  const phone = await open(await scanned(page), mobile)
+  await phone.getByRole('button', { name: 'Han Meimei' }).click()
+  await card(page, 'scanned').waitFor()
+  expect(await phone.locator('.usercode strong').textContent()).toBe(await userCode(page))
+  for (const fact of ['Address', 'Browser', 'System', 'Asked']) await phone.getByText(fact, { exact: true }).waitFor()
+  await phone.getByText('If you did not start this yourself, decline.').waitFor()
+  await phone.getByRole('button', { name: 'Confirm' }).click()
+  await phone.getByRole('heading', { name: 'Logged in' }).waitFor()
+
+  await page.getByRole('heading', { name: 'Hello, Han Meimei' }).waitFor()
+  await page.getByText('The signature is valid').waitFor()
+
+  await page.reload()
+  await page.getByRole('heading', { name: 'Hello, Han Meimei' }).waitFor()
+  await page.getByText('The signature is valid').waitFor()
+  await page.getByRole('button', { name: 'Refresh now' }).click()
+  await page.getByText('Refreshed at').waitFor()
+  await page.getByText('The signature is valid').waitFor()
+
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await scanned(page)
+})
+
+test('a person declines: the page says so, and shows a new code when asked', async () => {
+  const page = await open('/', desktop)
+  const link = await scanned(page)
+  const phone = await open(link, mobile)
+  await phone.getByRole('button', { name: 'Li Lei' }).click()
+  await phone.getByRole('button', { name: 'Decline' }).click()
+  await phone.getByRole('heading', { name: 'Declined' }).waitFor()
+  await card(page, 'rejected').getByText('Nobody was logged in.').waitFor()
+  await page.getByRole('button', { name: 'Show a new code' }).click()
+  expect(await scanned(page)).not.toBe(link)
+})
+
+test('with the keyboard alone: a code is typed on the phone, compared and confirmed', async () => {
+  const page = await open('/', desktop)
+  await scanned(page)
+  const phone = await open('/phone', mobile)
+  await tabTo(phone, 'Somebody else')
+  await phone.keyboard.type('Grace')
+  await phone.keyboard.press('Enter')
+  // The field for the code has the focus already.
+  await phone.getByLabel('Code').waitFor()
+  await phone.keyboard.type((await userCode(page)).toLowerCase().replace('-', ''))
+  await phone.keyboard.press('Enter')
+  await phone.getByRole('heading', { name: 'Log in to Saoma?' }).waitFor()
+  // Declining comes first, and nothing is decided by pressing Enter once too often.
+  await phone.keyboard.press('Enter')
+  await tabTo(phone, 'Decline')
+  await tabTo(phone, 'Confirm')
+  await phone.keyboard.press('Enter')
+  await phone.getByRole('heading', { name: 'Logged in' }).waitFor()
+
+  await page.getByRole('heading', { name: 'Hello, Grace' }).waitFor()
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
+  await tabTo(page, 'Log out')
+  await page.keyboard.press('Enter')
+  await scanned(page)
+  await tabTo(page, 'Open the phone page')
+})
+
+test('in Chinese for a Chinese browser, on both screens; another choice is remembered', async () => {
+  const page = await open('/', { ...desktop, locale: 'zh-CN' })
+  const link = await scanned(page)
+  await page.getByRole('heading', { name: '拿起手机，扫码即可登录' }).waitFor()
+  await card(page, 'waiting').getByText('用手机相机对准二维码').waitFor()
+  const phone = await open(link, { ...mobile, locale: 'zh-CN' })
+  await phone.getByRole('button', { name: '王小明' }).click()
+  await card(page, 'scanned').getByText('已扫描，请在手机上确认').waitFor()
+  await phone.getByText('如果不是你本人发起，请拒绝。').waitFor()
+  await phone.getByRole('button', { name: '确认登录' }).click()
+  await phone.getByRole('heading', { name: '登录成功' }).waitFor()
+  await page.getByRole('heading', { name: '你好，王小明' }).waitFor()
+
+  await page.getByRole('button', { name: 'English' }).click()
+  await page.getByRole('heading', { name: 'Hello, 王小明' }).waitFor()
+  await page.reload()
+  await page.getByRole('heading', { name: 'Hello, 王小明' }).waitFor()
+  expect(await page.evaluate(() => document.documentElement.lang)).toBe('en')
+})
+
+test('a second phone is told that the code is taken; a wrong code that there is none', async () => {
+  const page = await open('/', desktop)
+  const link = await scanned(page)
+  const first = await open(link, mobile)
+  await first.getByRole('button', { name: 'Li Lei' }).click()
+  await first.getByRole('button', { name: 'Confirm' }).waitFor()
+  const second = await open(link, mobile)
+  await second.getByRole('button', { name: 'Ada Lovelace' }).click()
+  await second.getByText('Somebody else has already scanned this code.').waitFor()
+  await second.getByRole('link', { name: 'Enter another code' }).click()
+  await second.getByRole('button', { name: 'Ada Lovelace' }).click()
+  await second.getByLabel('Code').fill('BBBB-BBBB')
+  await second.getByRole('button', { name: 'Find' }).click()
+  await second.getByRole('alert').getByText('This code does not exist.').waitFor()
+})
+
+test('a page reload goes on with the same code', async () => {
+  const page = await open('/', desktop)
+  const link = await scanned(page)
+  await page.reload()
+  expect(await scanned(page)).toBe(link)
+})
+
+test('a browser that comes back with a confirmed ticket in its address is logged in, once', async () => {
+  const page = await open('/', desktop)
+  const ticket = new URL(await scanned(page)).searchParams.get('ticket') ?? ''
+  // As a page of WeChat's format would: the ticket was made here, and something else waited for it.
+  await page.goto('about:blank')
+  await approve(ticket, 'Marie')
+  await page.goto(`${cluster.origin}/?ticket=${ticket}`)
+  await page.getByRole('heading', { name: 'Hello, Marie' }).waitFor()
+  expect(page.url()).toBe(`${cluster.origin}/`)
+})
+
+test('a picture that cannot be had says why, and comes when it is asked for again', async () => {
+  const page = await open('/phone', desktop)
+  let fails = true
+  await page.route('**/qr', (route) => {
+    const problem = { type: 'about:blank', title: 't', status: 502, code: 'WECHAT_UNAVAILABLE', react: 'retry' }
+    return fails ? route.fulfill({ status: 502, json: problem }) : route.continue()
+  })
+  await page.goto(`${cluster.origin}/`)
+  await page.getByText('WeChat does not answer right now.').waitFor()
+  fails = false
+  await page.getByRole('button', { name: 'Load again' }).click()
+  await scanned(page)
+})
+
+test('the element alone logs a person in on a page of somebody else', async () => {
+  const page = await open('/embed.html', desktop)
+  await approve(new URL(await scanned(page)).searchParams.get('ticket') ?? '', 'Ada Lovelace')
+  await page.getByText('Welcome back, Ada Lovelace.').waitFor()
+  const { headers } = await request(`${cluster.origin}/saoma-login.js`)
+  expect(headers.get('access-control-allow-origin')).toBe('*')
+})
+
+test('nothing is cut off, from the narrowest phone to a wide screen', async () => {
+  const page = await open('/', desktop)
+  const phone = await open(await scanned(page), mobile)
+  await phone.getByRole('button', { name: 'Li Lei' }).click()
+  await phone.getByRole('button', { name: 'Confirm' }).waitFor()
+  for (const width of [320, 390, 768, 1280, 1920]) {
+    for (const screen of [page, phone]) {
+      await screen.setViewportSize({ width, height: 800 })
+      expect(await screen.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
+    }
+  }
+})

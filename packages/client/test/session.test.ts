@@ -1,0 +1,144 @@
+import type { TokenSet } from '@saoma/protocol'
+import {
+  type Cluster,
+  confirm,
+  createTicket,
+  onCleanup,
+  phoneToken,
+  redeem,
+  request,
+  scan,
+  startCluster,
+} from '@saoma/testing'
+import { createSession, type SessionEvents, type SessionOptions } from '../src/session.ts'
+import { createMemoryStorage } from '../src/storage.ts'
+import { heard } from './heard.ts'
+
+let cluster: Cluster
+let phone: string
+
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 2 })
+  phone = await phoneToken(cluster.origin, '韩梅梅')
+})
+
+const logIn = async (): Promise<TokenSet> => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  await scan(cluster.origin, ticket, phone)
+  await confirm(cluster.origin, ticket, phone)
+  return (await redeem(cluster.origin, device_code)).body
+}
+
+/** Locks as the browser has them, for pages of this process. */
+const createLocks = (): NonNullable<SessionOptions['locks']> => {
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    request: (_name: string, ...rest: unknown[]) => {
+      const run = rest.at(-1) as () => unknown
+      const mine = last.then(run)
+      last = mine.catch(() => {})
+      return mine
+    },
+  } as NonNullable<SessionOptions['locks']>
+}
+
+const open = (options: Partial<SessionOptions> = {}) => {
+  const session = createSession({
+    origin: cluster.origin,
+    storage: createMemoryStorage(),
+    locks: createLocks(),
+    ...options,
+  })
+  onCleanup(() => session.close())
+  return session
+}
+
+/** Counts refreshes, and lets the tokens look as if they were about to end. */
+const counting = () => {
+  const counter = { refreshes: 0 }
+  const countingFetch: typeof fetch = (input, init) => {
+    if (String(init?.body).includes('grant_type=refresh_token')) counter.refreshes++
+    return fetch(input, init)
+  }
+  return { counter, fetch: countingFetch }
+}
+
+const ending = (tokens: TokenSet): TokenSet => ({ ...tokens, expires_in: 5 })
+
+test('it knows who is logged in, and gives the token while it is good', async () => {
+  const session = open()
+  const tokens = await logIn()
+  session.adopt(tokens)
+  expect(session.claims).toMatchObject({ name: '韩梅梅', sub: expect.any(String), sid: expect.any(String) })
+  expect(await session.accessToken()).toEqual({ ok: true, value: tokens.access_token })
+})
+
+test('a token about to end is refreshed first, and the new one is good for the server', async () => {
+  const session = open()
+  const tokens = await logIn()
+  session.adopt(ending(tokens))
+  const changed = heard<SessionEvents>(session)('changed')
+  const fresh = await session.accessToken()
+  expect(fresh).toMatchObject({ ok: true })
+  expect(await changed).toMatchObject({ access_token: fresh.ok && fresh.value })
+  expect(fresh.ok && fresh.value).not.toBe(tokens.access_token)
+  expect(session.tokens?.refresh_token).not.toBe(tokens.refresh_token)
+})
+
+test('twenty callers in two tabs cause one refresh', async () => {
+  const { counter, fetch } = counting()
+  const shared = { storage: createMemoryStorage(), locks: createLocks(), fetch }
+  open(shared).adopt(ending(await logIn()))
+  const tabs = [open(shared), open(shared)]
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => tabs[i % 2]?.accessToken()))
+  expect(new Set(answers.map((answer) => answer?.ok && answer.value)).size).toBe(1)
+  expect(answers[0]).toMatchObject({ ok: true })
+  expect(counter.refreshes).toBe(1)
+})
+
+test('a session outlives the page that began it', async () => {
+  const storage = createMemoryStorage()
+  const tokens = await logIn()
+  open({ storage }).adopt(tokens)
+  const reopened = open({ storage })
+  expect(reopened.claims?.name).toBe('韩梅梅')
+  expect(await reopened.accessToken()).toEqual({ ok: true, value: tokens.access_token })
+})
+
+test('after logout there is nothing here, and the refresh token is worth nothing there', async () => {
+  const storage = createMemoryStorage()
+  const session = open({ storage })
+  const tokens = await logIn()
+  session.adopt(tokens)
+  const ended = heard<SessionEvents>(session)('ended')
+  await session.logout()
+  expect(await ended).toEqual({ reason: 'logout' })
+  expect(session.tokens).toBeUndefined()
+  expect(open({ storage }).tokens).toBeUndefined()
+  expect(await session.accessToken()).toMatchObject({ ok: false, react: 'reauth' })
+  const form = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token ?? '', client_id: 'web' }
+  expect(await request(`${cluster.origin}/oidc/token`, { form })).toMatchObject({
+    status: 400,
+    body: { error: 'invalid_grant' },
+  })
+})
+
+test('a session that the server has ended ends here at the next refresh', async () => {
+  const session = open()
+  const tokens = await logIn()
+  session.adopt(ending(tokens))
+  const form = { token: tokens.refresh_token ?? '', client_id: 'web' }
+  await request(`${cluster.origin}/oidc/token/revocation`, { form })
+  const ended = heard<SessionEvents>(session)('ended')
+  expect(await session.accessToken()).toMatchObject({ ok: false, code: 'invalid_grant' })
+  expect(await ended).toEqual({ reason: 'refused' })
+})
+
+test('refreshing ahead may fail: the token is given as long as it holds', async () => {
+  const session = open({ fetch: () => Promise.reject(new TypeError('no route')), random: () => 0 })
+  const tokens = await logIn()
+  session.adopt({ ...tokens, expires_in: 20 })
+  expect(await session.accessToken()).toEqual({ ok: true, value: tokens.access_token })
+  session.adopt({ ...tokens, expires_in: 0 })
+  expect(await session.accessToken()).toMatchObject({ ok: false, code: 'NETWORK', react: 'retry' })
+})
