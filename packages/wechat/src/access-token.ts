@@ -47,6 +47,8 @@ interface Known extends SharedToken {
   trustedUntil: number
 }
 
+const NONE = { token: '', value: '' }
+
 type Fetched = { ok: true; known: Known } | { ok: false; failure: WechatFailure; passing: boolean }
 
 /**
@@ -62,7 +64,7 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
 
   let known: Known | undefined
   /** The last token that WeChat refused: not to be taken from Redis again. */
-  let refused: { token: string; value: string } = { token: '', value: '' }
+  let refused = NONE
   let search: Promise<TokenResult> | undefined
   let barred: { failure: WechatFailure; until: number } | undefined
 
@@ -90,11 +92,11 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
         started = now()
         outcome = await ask(true, signal)
       }
-      // If it may not be forced, or that changed nothing, the token gets another chance: WeChat says it is the right one.
-      refused = { token: '', value: '' }
     }
     if (outcome.kind !== 'answer') return fail(outcome)
     const { access_token: token, expires_in } = outcome.value
+    // If it may not be forced, or that changed nothing, the token gets another chance: WeChat says it is the right one.
+    if (token === refused.token) refused = NONE
     const leftMs = Math.floor(Math.max(expires_in * 1000 - (now() - started), 1))
     onEvent({ kind: 'token-fetched', lifeMs: leftMs, forced })
     return { ok: true, known: keep({ token, value: '', leftMs }) }

@@ -73,8 +73,9 @@ const readBody = async (response: Response): Promise<Buffer> => {
 }
 
 const unreachable = (error: unknown): Outcome<never> => {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-  const { code, name } = (cause ?? {}) as { code?: unknown; name?: unknown }
+  // `fetch failed` says nothing; what failed is its cause.
+  const { cause = error } = Object(error) as { cause?: unknown }
+  const { code, name } = Object(cause) as { code?: unknown; name?: unknown }
   // An error's message may quote the address, which holds a secret; its code and its name never do.
   const reason = typeof code === 'string' ? code : typeof name === 'string' ? name : 'Error'
   return { kind: 'unreachable', sent: !neverSent.test(reason), reason }

@@ -87,6 +87,16 @@ test('a dead token that WeChat still gives out is renewed by force, once', async
   expect(await forced()).toBe(before + 1)
 })
 
+test('a forced refresh that fails on the way is no reason to use the dead token again', async () => {
+  const [node] = await cluster(1)
+  await draw(node)
+  await simulator.refuseTokens()
+  // The first call is the normal one, which tells nothing new; the second is the forced one.
+  await simulator.fault({ path: tokenPath, kind: 'slow', ms: 0, times: 1 })
+  await simulator.fault({ path: tokenPath, kind: 'cut', times: 1 })
+  expect(await draw(node)).toEqual([drawn])
+})
+
 test('a second force within thirty seconds is not tried: the call fails as unavailable', async () => {
   const [one, two] = await cluster(2)
   await draw(one, two)

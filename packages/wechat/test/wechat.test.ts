@@ -199,10 +199,11 @@ describe('a session', () => {
   })
 })
 
-test('a WeChat that does not listen is unavailable', async () => {
+test('a WeChat that does not listen is tried three times, even with a login code: it never got it', async () => {
   const nobody = await startNode(server, simulator, { api: `http://127.0.0.1:${await freePort()}` })
   expect(await nobody.wechat.session('a-code')).toMatchObject({ kind: 'unavailable' })
-  expect(nobody.events.map(({ kind }) => kind)).toEqual(['unreachable', 'unreachable', 'unreachable'])
+  const refused = { kind: 'unreachable', api: 'session', reason: 'ECONNREFUSED', ms: expect.any(Number) }
+  expect(nobody.events).toEqual([refused, refused, refused])
 })
 
 test('events and failures hold no secret', async () => {
