@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { type Cluster, connectLogin, createTicket, request, startCluster } from '@saoma/testing'
+
+let cluster: Cluster
+let origin: string
+
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 2 })
+  origin = cluster.origin
+})
+
+test('every malformed watch gets a refused ack, and the socket goes on', async () => {
+  const { device_code, ticket } = await createTicket(origin)
+  const browser = connectLogin(origin)
+  const watch = (...args: unknown[]) =>
+    browser.socket.timeout(5_000).emitWithAck('watch', ...(args as [{ deviceCode: string }]))
+  const wrong = [
+    [],
+    [null],
+    [7],
+    ['x'],
+    [[]],
+    [{}],
+    [{ deviceCode: 7 }],
+    [{ deviceCode: ticket }],
+    [{ deviceCode: `${device_code}x` }],
+    [Buffer.from('x')],
+  ]
+  for (const args of wrong) expect(await watch(...args)).toMatchObject({ ok: false, code: 'INVALID', react: 'stop' })
+  expect(await watch({ deviceCode: 'A'.repeat(65) })).toMatchObject({
+    ok: false,
+    code: 'TICKET_NOT_FOUND',
+    react: 'renew',
+  })
+  expect(await watch({ deviceCode: device_code })).toMatchObject({ ok: true })
+  browser.close()
+})
+
+test('a socket that floods is closed; others do not notice', async () => {
+  const { device_code } = await createTicket(origin)
+  const [flood, other] = [connectLogin(origin, { reconnection: false }), connectLogin(origin)]
+  await Promise.all([flood.next('connect'), other.next('connect')])
+  for (let i = 0; i < 200; i++) flood.socket.emit('watch', { deviceCode: 'x' }, () => {})
+  expect(await flood.next('disconnect')).toBe('io server disconnect')
+  expect(await other.watch(device_code)).toMatchObject({ ok: true })
+  other.close()
+})
+
+test('a foreign origin, an unknown namespace and the empty one are refused', async () => {
+  const foreign = connectLogin(origin, { extraHeaders: { origin: 'https://evil.example' }, reconnection: false })
+  expect(await foreign.next('connect_error')).toBeInstanceOf(Error)
+  const polling = await request(`${origin}/socket.io/?EIO=4&transport=polling`, {
+    headers: { origin: 'https://evil.example' },
+  })
+  expect(polling).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } })
+  expect(await request(`${origin}/socket.io/?EIO=3&transport=polling`)).toMatchObject({ status: 400 })
+  expect(await request(`${origin}/socket.io/?EIO=4&transport=polling&sid=a-nosuchsession`)).toMatchObject({
+    status: 400,
+  })
+})
+
+test('raw bytes in place of HTTP and of frames hurt nobody', async () => {
+  const node = cluster.nodes[0]
+  const speak = async (bytes: string | Buffer): Promise<void> => {
+    const tcp = connect(node?.port ?? 0, '127.0.0.1')
+    tcp.on('error', () => {})
+    await once(tcp, 'connect')
+    tcp.write(bytes)
+    tcp.resume()
+    await once(tcp, 'close')
+  }
+  await speak('GARBAGE\r\n\r\n')
+  await speak('GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n')
+  await speak(Buffer.from([0x16, 0x03, 0x01, 0xff, 0xff, 0x00]))
+  const handshake =
+    'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+  // A frame that claims to be larger than anything, and one that is not masked.
+  await speak(
+    Buffer.concat([
+      Buffer.from(handshake),
+      Buffer.from([0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4]),
+    ]),
+  )
+  await speak(Buffer.concat([Buffer.from(handshake), Buffer.from([0x81, 0x02, 0x34, 0x30])]))
+  expect((await request(`${node?.internalOrigin}/healthz`)).status).toBe(200)
+})
+
+test('after all this no node has failed at anything', () => {
+  for (const node of cluster.nodes) {
+    const failures = node.lines.filter(
+      ({ json }) => !json || json.level === 'error' || json.event === 'unhandledRejection',
+    )
+    expect(failures).toEqual([])
+  }
+})
