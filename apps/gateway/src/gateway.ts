@@ -9,7 +9,7 @@ import { createApp } from './http/app.ts'
 import { createHolds } from './http/holds.ts'
 import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
-import { createIo } from './io/server.ts'
+import { countTransports, createIo } from './io/server.ts'
 import { createLimits } from './limits.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -62,7 +62,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     { tickets, subscriber: redis.subscriber, limits, metrics, log },
     { nodeId: options.nodeId, allowsOrigin, addressOf, isDraining },
   )
-  const internal = createInternalServer(redis, metrics, isDraining)
+  const internal = createInternalServer(redis, metrics, isDraining, () => countTransports(io))
 
   let closing: Promise<void> | undefined
   return {

@@ -10,6 +10,7 @@ export const createInternalServer = (
   redis: Pick<RedisClients, 'unavailable' | 'subscriber'>,
   metrics: Metrics,
   isDraining: () => boolean,
+  transports: () => Record<string, number>,
 ): Server =>
   createServer(async (req, res) => {
     const say = (status: number, body: unknown) => {
@@ -29,6 +30,7 @@ export const createInternalServer = (
       case '/metrics': {
         for (const client of ['data', 'pub', 'sub'] as const)
           metrics.redisUp.set({ client }, missing.includes(client) ? 0 : 1)
+        for (const [transport, count] of Object.entries(transports())) metrics.connections.set({ transport }, count)
         metrics.subscriptions.set(redis.subscriber.size)
         metrics.draining.set(isDraining() ? 1 : 0)
         res.writeHead(200, { 'Content-Type': metrics.registry.contentType })

@@ -1,6 +1,7 @@
 import {
   type Cluster,
   confirm,
+  connectLogin,
   createTicket,
   phoneToken,
   redeem,
@@ -147,9 +148,13 @@ test('a code that nobody scans expires: expired_token, and the ticket says so', 
   const hasty = await startCluster({ nodes: 1, env: { SAOMA_SCAN_SECONDS: '1' } })
   const { device_code, expires_in, ticket } = await createTicket(hasty.origin)
   expect(expires_in).toBe(1)
+  const browser = connectLogin(hasty.origin)
+  expect(await browser.watch(device_code)).toMatchObject({ ok: true })
   // Held until the deadline makes it expired: an event, not a guess.
   const held = await request(`${hasty.origin}/v1/tickets/${ticket}?after=1`, { bearer: device_code })
   expect(held.body).toEqual({ ticket, status: 'expired', version: 2, expiresIn: 0 })
+  expect(await browser.next('ticket')).toEqual(held.body)
+  browser.close()
   expect(await redeem(hasty.origin, device_code)).toMatchObject({ status: 400, body: { error: 'expired_token' } })
   const bob = await phoneToken(hasty.origin, 'bob')
   expect(await scan(hasty.origin, ticket, bob)).toMatchObject({

@@ -32,11 +32,7 @@ const connect = async (url: string, receipts: Receipts): Promise<Socket> => {
 }
 
 /** WebSocket-only browsers, `perNode` of them on each node. */
-export const openBrowsers = async (
-  urls: readonly string[],
-  perNode: number,
-  receipts: Receipts,
-): Promise<Browsers> => {
+export const openBrowsers = async (urls: readonly string[], perNode: number, receipts: Receipts): Promise<Browsers> => {
   const byNode: Socket[][] = urls.map(() => [])
   const close = () => {
     forget()

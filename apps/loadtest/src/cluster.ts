@@ -3,11 +3,13 @@ import { createRedis } from '@saoma/redis'
 import { onCleanup, startRedis } from '@saoma/testing'
 import { createTickets } from '@saoma/tickets'
 import { openBrowsers } from './browsers.ts'
+import { type Child, startChild } from './child.ts'
 import { createNames, createScanned } from './codes.ts'
-import { startNode } from './node.ts'
+import { gatewayFlags } from './flags.ts'
 import { sum } from './numbers.ts'
-import type { Kind } from './orders.ts'
+import type { Kind, NodeAnswer, NodeOrder, Pace } from './orders.ts'
 import { createReceipts } from './receipts.ts'
+import { redisInfo } from './redis-info.ts'
 
 /** CPU microseconds per push. */
 export interface Cost {
@@ -22,46 +24,48 @@ export interface Cost {
 
 export interface Cluster {
   readonly kind: Kind
-  /** Pushes `count` times, each from one node to a browser on another. Rejects when one is lost or comes twice. */
+  /** Pushes `count` times, each from the first node to a browser of the second. Rejects when one is lost or comes twice. */
   run(count: number): Promise<Cost>
-  /** CPU microseconds of all nodes and Redis in `ms` of doing nothing. */
+  /** CPU microseconds that all nodes and Redis use in `ms` of doing nothing. */
   idle(ms: number): Promise<number>
   stop(): Promise<void>
 }
 
-/** Far below what two cores can do, with room for what a busy machine delays. */
-export const PACE = { perSecond: 2_000, inFlight: 32 }
-/** Each browser waits in this many rooms at a time, so that a run needs fewer browsers than pushes. */
-export const ROOMS_PER_BROWSER = 5
+/**
+ * Pushes are spread over time. As many as possible at once would be bundled into fewer reads and writes, which no cluster under its
+ * normal load sees: that would make them look half as expensive.
+ */
+export const PACE: Pace = { perSecond: 2_000, inFlight: 32 }
+/** Those of the receiving node share the rooms of a run among them; the others wait. */
+const BROWSERS_PER_NODE = 100
 const RECEIVE_TIMEOUT_MS = 15_000
-/** What nodes still have to do after the last browser has its push. */
+/** What nodes may still have to do after the last browser has its push. */
 const SETTLE_MS = 50
+const [SENDER, RECEIVER] = [0, 1]
 
-/** A Redis, so many nodes and so many browsers that each waits in `ROOMS_PER_BROWSER` rooms when `pushes` are made in one run. */
-export const startCluster = async (kind: Kind, size: number, pushes: number): Promise<Cluster> => {
+/** A Redis, its nodes and their browsers, all on the loopback interface. */
+export const startCluster = async (kind: Kind, size: number): Promise<Cluster> => {
   const server = await startRedis()
   const redis = await createRedis({ url: server.url, name: 'bench' })
   const forget = onCleanup(() => redis.close())
   const tickets = createTickets(redis)
-  const nodes = await Promise.all(Array.from({ length: size }, () => startNode(kind, server.url)))
-  const receipts = createReceipts()
-  const browsers = await openBrowsers(
-    nodes.map(({ url }) => url),
-    Math.ceil(pushes / size / ROOMS_PER_BROWSER),
-    receipts,
+  const flags = kind === 'ours' ? gatewayFlags : []
+  const nodes: Child<NodeOrder, NodeAnswer>[] = await Promise.all(
+    Array.from({ length: size }, () => startChild<NodeOrder, NodeAnswer>('./worker.ts', [kind, server.url], flags)),
   )
+  const sender = nodes[SENDER]
+  if (!sender || size <= RECEIVER) throw new RangeError('a push to another node needs two nodes')
+  const receipts = createReceipts()
+  const urls = nodes.map(({ started }) => `http://127.0.0.1:${started.port}`)
+  const browsers = await openBrowsers(urls, BROWSERS_PER_NODE, receipts)
 
-  const redisUsage = async (): Promise<number> => {
-    const info = String(await redis.data.call('INFO', 'cpu'))
-    const seconds = (name: string) => Number(new RegExp(`^${name}:(.+)$`, 'm').exec(info)?.[1])
-    return Math.round((seconds('used_cpu_user') + seconds('used_cpu_sys')) * 1e6)
+  const usage = async () => {
+    const answers = await Promise.all(nodes.map((node) => node.ask({ do: 'usage' })))
+    const info = await redisInfo(redis.data, 'cpu')
+    const seconds = (info.used_cpu_user ?? 0) + (info.used_cpu_sys ?? 0)
+    return { nodes: answers.map(({ microseconds }) => microseconds), redis: seconds * 1e6 }
   }
-  const usage = async () => ({
-    nodes: await Promise.all(nodes.map((node) => node.usage())),
-    redis: await redisUsage(),
-  })
-
-  /** What `act` costs each process, in microseconds. */
+  /** What happens during `act` costs each process, in microseconds. */
   const costOf = async (act: () => Promise<unknown>) => {
     const before = await usage()
     await act()
@@ -76,40 +80,25 @@ export const startCluster = async (kind: Kind, size: number, pushes: number): Pr
     kind,
 
     run: async (count) => {
-      const share = Math.ceil(count / size)
-      const names = kind === 'ours' ? await createScanned(tickets, share * size) : createNames(share * size)
-      const waves = nodes.map((sender, i) => ({
-        sender,
-        from: i,
-        to: (i + 1) % size,
-        names: names.slice(i * share, (i + 1) * share),
-      }))
-      for (const { sender, to, names } of waves) {
-        await sender.load(names)
-        await browsers.wait(to, names)
-      }
-
-      const total = { sender: 0, receiver: 0, nodes: 0, redis: 0 }
-      for (const { sender, from, to, names } of waves) {
-        receipts.expect(names)
-        const cost = await costOf(async () => {
-          await Promise.all([sender.push(PACE), receipts.all(RECEIVE_TIMEOUT_MS)])
-          await delay(SETTLE_MS)
-        })
-        receipts.assertOnce()
-        total.sender += cost.nodes[from] ?? 0
-        total.receiver += cost.nodes[to] ?? 0
-        total.nodes += sum(cost.nodes)
-        total.redis += cost.redis
-      }
-      const others = size > 2 ? (total.nodes - total.sender - total.receiver) / (size - 2) : 0
-      const made = share * size
+      const names = kind === 'ours' ? await createScanned(tickets, count) : createNames(count)
+      await sender.ask({ do: 'load', tickets: names })
+      await browsers.wait(RECEIVER, names)
+      receipts.expect(names)
+      const cost = await costOf(async () => {
+        await Promise.all([
+          sender.ask({ do: 'push', pace: PACE }),
+          receipts.all(RECEIVE_TIMEOUT_MS + 2 * paceMs(count)),
+        ])
+        await delay(SETTLE_MS)
+      })
+      receipts.assertOnce()
+      const [sent = 0, received = 0, ...others] = cost.nodes
       return {
-        sender: total.sender / made,
-        receiver: total.receiver / made,
-        other: others / made,
-        nodes: total.nodes / made,
-        redis: total.redis / made,
+        sender: sent / count,
+        receiver: received / count,
+        other: others.length > 0 ? sum(others) / others.length / count : 0,
+        nodes: sum(cost.nodes) / count,
+        redis: cost.redis / count,
       }
     },
 
@@ -127,3 +116,6 @@ export const startCluster = async (kind: Kind, size: number, pushes: number): Pr
     },
   }
 }
+
+/** How long so many pushes take on a machine that has nothing else to do. */
+export const paceMs = (count: number): number => (count / PACE.perSecond) * 1000

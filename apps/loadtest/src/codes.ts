@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { ticketOf } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
 import { batches } from './numbers.ts'
-import { owner } from './owner.ts'
+import { OWNER } from './orders.ts'
 
 /** Calls to Redis at once. */
 const AT_ONCE = 200
@@ -31,7 +31,7 @@ export const createScanned = async (tickets: Tickets, count: number): Promise<st
   for (const batch of batches(ids, AT_ONCE))
     await Promise.all(
       batch.map(async (ticket) => {
-        const scanned = await tickets.scan(ticket, owner)
+        const scanned = await tickets.scan(ticket, OWNER)
         if (!scanned.ok) throw new Error(`a ticket could not be scanned: ${scanned.code}`)
       }),
     )
@@ -43,6 +43,10 @@ export const createNames = (count: number): string[] => Array.from({ length: cou
 
 /** About as long as what the OAuth layer keeps with a ticket. */
 const authorization = JSON.stringify({
-  payload: { kind: 'DeviceCode', clientId: 'web', params: { client_id: 'web', scope: 'openid profile offline_access' } },
+  payload: {
+    kind: 'DeviceCode',
+    clientId: 'web',
+    params: { client_id: 'web', scope: 'openid profile offline_access' },
+  },
   sid: random(22),
 })

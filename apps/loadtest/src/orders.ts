@@ -1,27 +1,29 @@
-/** What is compared: the cluster as the gateway builds it, and Socket.IO with its classic Redis adapter as the documentation shows it. */
+/** What is compared: the cluster as the gateway builds it, and Socket.IO with its classic Redis adapter as its documentation shows it. */
 export type Kind = 'ours' | 'stock'
 
 /** How fast a node pushes. */
 export interface Pace {
-  /** Pushes begun per second. */
+  /** Most pushes begun in a second; a busy machine makes it fewer. */
   perSecond: number
-  /** Pushes begun and not yet taken by Redis. */
+  /** Most pushes begun and not yet taken by Redis. */
   inFlight: number
 }
 
-/** From the benchmark to a node, one at a time; the node gives one answer to each. */
-export type Order =
+/** Orders to worker.ts. */
+export type NodeOrder =
   /** Remember these tickets as the next ones to push. */
   | { do: 'load'; tickets: readonly string[] }
+  /** Push what was loaded. Answered when Redis has taken the last one. */
+  | { do: 'push'; pace: Pace }
   /** Say how much CPU time this process has used. */
   | { do: 'usage' }
-  /** Push what was loaded. Answered when Redis has taken the last one. */
-  | ({ do: 'push' } & Pace)
 
-export type Answer =
+export type NodeAnswer =
   | { did: 'start'; port: number }
   | { did: 'load' }
   | { did: 'push' }
-  /** Microseconds of this process, user and system together. */
+  /** User and system time together. */
   | { did: 'usage'; microseconds: number }
-  | { did: 'fail'; message: string }
+
+/** The account that scans and confirms every ticket. */
+export const OWNER = 'bench'

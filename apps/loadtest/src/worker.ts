@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { LOGIN_NAMESPACE, type TicketState } from '@saoma/protocol'
@@ -6,10 +7,10 @@ import { createTickets } from '@saoma/tickets'
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter'
 import { Redis } from 'ioredis'
 import { Server, type Socket } from 'socket.io'
-import type { Answer, Kind, Order, Pace } from './orders.ts'
-import { owner } from './owner.ts'
+import { obey } from './child.ts'
+import { type Kind, type NodeAnswer, type NodeOrder, OWNER, type Pace } from './orders.ts'
 
-/** One node of a cluster under test. Started as `worker.ts ours|stock <redis url>`, ordered about over IPC. */
+/** One node of a cluster under test. Started as `worker.ts ours|stock <redis url>`; takes NodeOrders over IPC. */
 interface Node {
   io: Server
   /** Puts a browser into the ticket's room; resolves when pushes from other nodes reach it. */
@@ -40,7 +41,7 @@ const createOurs = async (redisUrl: string): Promise<Node> => {
       await redis.subscriber.confirmed(tickets.channel(ticket))
     },
     push: async (ticket) => {
-      const confirmed = await tickets.confirm(ticket, owner)
+      const confirmed = await tickets.confirm(ticket, OWNER)
       if (!confirmed.ok) throw new Error(`the ticket could not be confirmed: ${confirmed.code}`)
     },
   }
@@ -72,66 +73,61 @@ const createStock = async (redisUrl: string): Promise<Node> => {
   }
 }
 
-/** Begins pushes evenly over time, so that they are not bundled into fewer and cheaper writes than a cluster under normal load makes. */
+/**
+ * Begins a few pushes with every tick. A tick that comes late begins no more than the others: catching up would bundle pushes into fewer and
+ * cheaper reads and writes, most of all on a busy machine.
+ */
 const pushAll = (tickets: readonly string[], push: Node['push'], { perSecond, inFlight }: Pace): Promise<void> =>
   new Promise((resolve, reject) => {
-    const startedAt = performance.now()
+    const perTick = Math.ceil((perSecond * TICK_MS) / 1000)
     let begun = 0
     let taken = 0
-    const onTaken = () => {
-      taken++
-      if (taken === tickets.length) settle(resolve)
-    }
-    const step = () => {
-      const due = Math.floor(((performance.now() - startedAt) / 1000) * perSecond) + 1
-      for (let ticket = tickets[begun]; ticket && begun < due && begun - taken < inFlight; ticket = tickets[begun]) {
-        begun++
-        push(ticket).then(onTaken, (error) => settle(() => reject(error)))
-      }
-    }
-    const timer = setInterval(step, TICK_MS)
     const settle = (act: () => void) => {
       clearInterval(timer)
       act()
     }
-    if (tickets.length === 0) settle(resolve)
+    const onTaken = () => {
+      taken++
+      if (taken === tickets.length) settle(resolve)
+    }
+    const begin = () => {
+      const room = Math.min(perTick, inFlight - (begun - taken))
+      for (const ticket of tickets.slice(begun, begun + room))
+        push(ticket).then(onTaken, (error: unknown) => settle(() => reject(error)))
+      begun = Math.min(begun + room, tickets.length)
+    }
+    const timer = setInterval(begin, TICK_MS)
   })
 
-const say = (answer: Answer) => process.send?.(answer)
+const serve = async ({ io, join, push }: Node): Promise<void> => {
+  io.of(LOGIN_NAMESPACE).on('connection', (socket) => {
+    socket.on('join', async (tickets: string[], ack: () => void) => {
+      for (const room of socket.rooms) if (room !== socket.id) socket.leave(room)
+      await Promise.all(tickets.map((ticket) => join(socket, ticket)))
+      ack()
+    })
+  })
+  const http = createServer()
+  io.attach(http)
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
 
-const serve = (node: Node): void => {
   let loaded: readonly string[] = []
-  const obey = async (order: Order): Promise<Answer> => {
+  obey<NodeOrder, NodeAnswer>({ did: 'start', port: (http.address() as AddressInfo).port }, async (order) => {
     switch (order.do) {
       case 'load':
         loaded = order.tickets
         return { did: 'load' }
+      case 'push':
+        await pushAll(loaded, push, order.pace)
+        return { did: 'push' }
       case 'usage': {
         const { user, system } = process.cpuUsage()
         return { did: 'usage', microseconds: user + system }
       }
-      case 'push':
-        await pushAll(loaded, node.push, order)
-        return { did: 'push' }
     }
-  }
-  node.io.of(LOGIN_NAMESPACE).on('connection', (socket) => {
-    socket.on('join', async (tickets: string[], ack: () => void) => {
-      await Promise.all(tickets.map((ticket) => node.join(socket, ticket)))
-      ack()
-    })
   })
-  process.on('message', (order: Order) => {
-    obey(order).then(say, (error: unknown) => say({ did: 'fail', message: String(error) }))
-  })
-  const http = createServer()
-  node.io.attach(http)
-  http.listen(0, '127.0.0.1', () => say({ did: 'start', port: (http.address() as AddressInfo).port }))
 }
 
-// Whoever started us is gone, or done with us. Ctrl-C reaches the whole group: the one who started us decides.
-process.on('disconnect', () => process.exit(0))
-process.on('SIGINT', () => {})
-
 const [kind, redisUrl = ''] = process.argv.slice(2) as [Kind, string]
-serve(await (kind === 'ours' ? createOurs(redisUrl) : createStock(redisUrl)))
+await serve(await (kind === 'ours' ? createOurs(redisUrl) : createStock(redisUrl)))

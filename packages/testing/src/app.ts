@@ -1,22 +1,26 @@
 import { fileURLToPath } from 'node:url'
 import type { Line } from './lines.ts'
-import { type Process, plainEnv, startProcess } from './process.ts'
+import { freePort } from './ports.ts'
+import { plainEnv, startProcess } from './process.ts'
+import { type Restartable, startRestartable } from './restartable.ts'
 
 export interface AppOptions {
   /** Folder below apps/. */
   app: 'gateway' | 'wechat-simulator'
   name: string
+  /** Its settings, on top of `plainEnv`. Ports that are 0 or absent are chosen once and kept over restarts. */
   env: Record<string, string>
   /** Start it again whenever its sources change. @default false */
   watch?: boolean
+  /** Told of every line of its log. */
   onLine?: (line: Line) => void
 }
 
-/** A program of this project, listening. The ports are undefined when its log line does not name them. */
-export interface App {
-  process: Process
-  port: number
-  internalPort: number
+/** A program of this project, listening. */
+export interface App extends Restartable {
+  readonly port: number
+  /** NaN for a program that has none. */
+  readonly internalPort: number
 }
 
 const LISTEN_TIMEOUT_MS = 20_000
@@ -25,17 +29,29 @@ const STOP_TIMEOUT_MS = 20_000
 /** Node's default doubles the memory of a waiting browser (21 KB against 12.5 KB) and gives nothing for it here. */
 const NODE_FLAGS = ['--max-semi-space-size=2']
 
+const isListening = (line: Line): boolean => line.json?.event === 'listening'
+
 /** Starts a program of this project from its sources. Resolves when it says that it listens. */
 export const startApp = async ({ app, name, env, watch = false, onLine }: AppOptions): Promise<App> => {
   const main = fileURLToPath(new URL(`../../../apps/${app}/src/main.ts`, import.meta.url))
-  const program = await startProcess({
-    name,
-    command: process.execPath,
-    args: [...NODE_FLAGS, ...(watch ? ['--watch', '--watch-preserve-output'] : []), main],
-    env: { ...plainEnv(), ...env },
-    stopTimeoutMs: STOP_TIMEOUT_MS,
-    ...(onLine ? { onLine } : {}),
-  })
-  const { json } = await program.nextLine((line) => line.json?.event === 'listening', LISTEN_TIMEOUT_MS)
-  return { process: program, port: Number(json?.port), internalPort: Number(json?.internalPort) }
+  const ports: Record<string, string> = {}
+  // Under --watch a restart happens without us, so 0 would be another port each time.
+  if (watch) for (const name of ['PORT', 'INTERNAL_PORT']) ports[name] = env[name] ?? `${await freePort()}`
+  const launch = () =>
+    startProcess({
+      name,
+      command: process.execPath,
+      args: [...NODE_FLAGS, ...(watch ? ['--watch', '--watch-preserve-output'] : []), main],
+      env: { ...plainEnv(), PORT: '0', INTERNAL_PORT: '0', ...env, ...ports },
+      ready: isListening,
+      readyTimeoutMs: LISTEN_TIMEOUT_MS,
+      stopTimeoutMs: STOP_TIMEOUT_MS,
+      ...(onLine ? { onLine } : {}),
+    })
+  const program = await startRestartable(launch)
+  const said = program.lines.find(isListening)?.json
+  const [port, internalPort] = [Number(said?.port), Number(said?.internalPort)]
+  ports.PORT = `${port}`
+  if (internalPort > 0) ports.INTERNAL_PORT = `${internalPort}`
+  return Object.assign(program, { port, internalPort })
 }

@@ -1,6 +1,6 @@
-import { type Browser, chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { onCleanup } from './cleanup.ts'
-import { requireProgram } from './programs.ts'
+import { findProgram, isExecutable, requireProgram } from './programs.ts'
 
 /** A headless browser should talk to the page under test and to nobody else. */
 const FLAGS = [
@@ -15,10 +15,18 @@ const FLAGS = [
 ]
 const LAUNCH_TIMEOUT_MS = 30_000
 
-/** The Chromium of this machine; `CHROMIUM` names another one. */
+/** Loaded when a browser is wanted: it would double the start of every other test. */
+const loadChromium = async () => (await import('playwright-core')).chromium
+
+/** The machine's Chromium, or the one that `playwright-core install` put into the person's cache; `CHROMIUM` names another one. */
+export const findBrowser = async (): Promise<string | undefined> =>
+  findProgram('chromium') ?? [(await loadChromium()).executablePath()].find(isExecutable)
+
+/** A headless browser, closed at the end. */
 export const launchBrowser = async (): Promise<Browser> => {
-  const browser = await chromium.launch({
-    executablePath: requireProgram('chromium'),
+  const executablePath = (await findBrowser()) ?? requireProgram('chromium')
+  const browser = await (await loadChromium()).launch({
+    executablePath,
     args: FLAGS,
     timeout: LAUNCH_TIMEOUT_MS,
     // Signals are ours to handle: Playwright's handlers would end this process before the rest is stopped.

@@ -1,8 +1,10 @@
+export { type App, type AppOptions, startApp } from './app.ts'
 export { launchBrowser } from './browser.ts'
 export { cleanUp, onCleanup } from './cleanup.ts'
 export { type Cluster, type ClusterOptions, nodeIds, startCluster } from './cluster.ts'
 export { type ConnectOptions, connectLogin, type LoginClient } from './connect.ts'
 export { type Gateway, type GatewayOptions, startGateway } from './gateway.ts'
+export { ensurePrograms } from './install.ts'
 export type { Line } from './lines.ts'
 export {
   attemptPhoneToken,
@@ -16,10 +18,12 @@ export {
   scan,
 } from './login.ts'
 export { type Nginx, type NginxOptions, startNginx } from './nginx.ts'
+export { buildPage, ensurePage, pageFolder, pageSources } from './page.ts'
 export { freePort } from './ports.ts'
 export { type Exit, type Process, type ProcessOptions, plainEnv, startProcess } from './process.ts'
 export { findProgram, type Program, type ProgramName, programs, requireProgram } from './programs.ts'
 export { type RedisServer, type RedisServerOptions, startRedis } from './redis.ts'
 export { type RedisClusterServer, startRedisCluster } from './redis-cluster.ts'
 export { type Answer, type RequestOptions, request } from './request.ts'
+export { type Restartable, startRestartable } from './restartable.ts'
 export { type Simulator, type SimulatorOptions, startSimulator } from './simulator.ts'

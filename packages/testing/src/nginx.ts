@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { onCleanup } from './cleanup.ts'
 import type { Line } from './lines.ts'
 import { freePort } from './ports.ts'
-import { type Exit, type Process, startProcess } from './process.ts'
+import { startProcess } from './process.ts'
 import { requireProgram } from './programs.ts'
+import { type Restartable, startRestartable } from './restartable.ts'
 
 export interface NginxOptions {
   /** The nodes behind it, by id and public port. */
@@ -26,14 +27,10 @@ export interface NginxOptions {
 }
 
 /** A real nginx with the project's own configuration, as an ordinary user on an unprivileged port. */
-export interface Nginx {
+export interface Nginx extends Restartable {
   readonly origin: string
   readonly port: number
-  readonly pid: number
   readonly accessLog: string
-  readonly exited: Promise<Exit>
-  kill(signal?: NodeJS.Signals): Promise<void>
-  stop(): Promise<void>
 }
 
 const RENDER_TIMEOUT_MS = 5_000
@@ -55,7 +52,10 @@ export const startNginx = async (options: NginxOptions): Promise<Nginx> => {
   const command = requireProgram('nginx')
   const port = options.port ?? (await freePort())
   const temp = await mkdtemp(join(tmpdir(), 'saoma-nginx-'))
-  const removeTemp = () => rm(temp, { recursive: true, force: true })
+  const removeTemp = () => {
+    forget()
+    return rm(temp, { recursive: true, force: true })
+  }
   const forget = onCleanup(removeTemp)
   // Started by root, its workers are somebody else and have to find their temporary files.
   await chmod(temp, 0o711)
@@ -72,26 +72,15 @@ export const startNginx = async (options: NginxOptions): Promise<Nginx> => {
   }
   await writeFile(config, await render(settings))
 
-  const server: Process = await startProcess({
-    name: 'nginx',
-    command,
-    args: ['-e', 'stderr', '-p', dirname(config), '-c', config],
-    ...(onLine ? { onLine } : {}),
-  })
-  // Its sockets listen before the first worker starts; what comes in between waits in the kernel's queue.
-  await server.nextLine(({ text }) => text.includes('start worker process '))
-
-  return {
-    origin: `http://${host}:${port}`,
-    port,
-    pid: server.pid,
-    accessLog,
-    exited: server.exited,
-    kill: (signal) => server.kill(signal),
-    stop: async () => {
-      await server.stop()
-      forget()
-      await removeTemp()
-    },
-  }
+  const launch = () =>
+    startProcess({
+      name: 'nginx',
+      command,
+      args: ['-e', 'stderr', '-p', temp, '-c', config],
+      // Its sockets listen before the first worker starts; what comes in between waits in the kernel's queue.
+      ready: ({ text }) => text.includes('start worker process '),
+      ...(onLine ? { onLine } : {}),
+    })
+  const server = await startRestartable(launch, removeTemp)
+  return Object.assign(server, { origin: `http://${host}:${port}`, port, accessLog })
 }

@@ -14,6 +14,10 @@ export interface ProcessOptions {
   name: string
   /** Told of every line of output. */
   onLine?: (line: Line) => void
+  /** The line that says it is up: `startProcess` resolves then, and kills it and rejects when the line does not come. @default none */
+  ready?: (line: Line) => boolean
+  /** Milliseconds to wait for that line. @default 10000 */
+  readyTimeoutMs?: number
   /** Milliseconds between SIGTERM and SIGKILL in `stop`. @default 10000 */
   stopTimeoutMs?: number
 }
@@ -53,9 +57,10 @@ export const plainEnv = (): Record<string, string | undefined> => {
   return { PATH, HOME, LANG, TZ, TMPDIR }
 }
 
-/** Starts a program and registers its end. Rejects when it cannot be started. */
+/** Starts a program and registers its end. Rejects when it cannot be started or does not get ready. */
 export const startProcess = async (options: ProcessOptions): Promise<Process> => {
-  const { command, args = [], env = plainEnv(), cwd, name, onLine, stopTimeoutMs = STOP_TIMEOUT_MS } = options
+  const { command, args = [], env = plainEnv(), cwd, name, onLine, ready, readyTimeoutMs } = options
+  const { stopTimeoutMs = STOP_TIMEOUT_MS } = options
   const child = spawn(command, args, { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   await once(child, 'spawn')
   const { pid } = child
@@ -102,11 +107,13 @@ export const startProcess = async (options: ProcessOptions): Promise<Process> =>
       clearTimeout(timer)
       if (forced) throw new Error(`${name} did not end within ${stopTimeoutMs} ms of SIGTERM:\n${lines.tail()}`)
     }
-    if (orphaned) throw new Error(`${name} ended and left processes of its own running`)
+    if (!orphaned) return
+    orphaned = false
+    throw new Error(`${name} ended and left processes of its own running`)
   }
   const forget = onCleanup(stop)
 
-  return {
+  const started: Process = {
     name,
     pid,
     lines: lines.all,
@@ -131,4 +138,13 @@ export const startProcess = async (options: ProcessOptions): Promise<Process> =>
     kill: (signal = 'SIGKILL') => send(signal),
     stop,
   }
+  if (!ready) return started
+  try {
+    await started.nextLine(ready, readyTimeoutMs)
+  } catch (error) {
+    await started.kill()
+    forget()
+    throw error
+  }
+  return started
 }

@@ -6,7 +6,7 @@ export interface Program {
   /** Names it may have, best first. */
   commands: readonly string[]
   /** Package that brings it, per package manager. */
-  packages: { apt: string; brew: string }
+  packages: { apt: string; brew?: string }
   /** Absolute places outside the PATH. */
   places?: readonly string[]
 }
@@ -16,7 +16,7 @@ export const programs = {
   nginx: { commands: ['nginx'], packages: { apt: 'nginx-light', brew: 'nginx' } },
   chromium: {
     commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
-    packages: { apt: 'chromium', brew: '--cask chromium' },
+    packages: { apt: 'chromium' },
     places: [
       '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
       '/Applications/Chromium.app/Contents/MacOS/Chromium',
@@ -29,7 +29,7 @@ export type ProgramName = keyof typeof programs
 /** Where Debian and Homebrew put servers; not always on a person's PATH. */
 const EXTRA_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/opt/homebrew/sbin']
 
-const isExecutable = (file: string): boolean => {
+export const isExecutable = (file: string): boolean => {
   try {
     accessSync(file, constants.X_OK)
     return true
@@ -51,8 +51,15 @@ export const findProgram = (name: ProgramName): string | undefined => {
 export const requireProgram = (name: ProgramName): string => {
   const found = findProgram(name)
   if (found) return found
-  const { commands, packages } = programs[name]
-  throw new Error(
-    `${commands[0]} is not installed. Debian, Ubuntu: apt-get install ${packages.apt}. macOS: brew install ${packages.brew}.`,
-  )
+  throw new Error(`${programs[name].commands[0]} is not installed. ${howToInstall([name])}`)
+}
+
+/** A sentence that names the commands, for whoever has to install by hand. */
+export const howToInstall = (names: readonly ProgramName[]): string => {
+  const all: Program[] = names.map((name) => programs[name])
+  const apt = all.map(({ packages }) => packages.apt).join(' ')
+  const brew = all.flatMap(({ packages }) => packages.brew ?? []).join(' ')
+  const ways = [`Debian, Ubuntu: apt-get install ${apt}`, ...(brew ? [`macOS: brew install ${brew}`] : [])]
+  const browser = names.includes('chromium') ? ['Chromium anywhere: npx playwright-core install chromium'] : []
+  return `${[...ways, ...browser].join('. ')}.`
 }

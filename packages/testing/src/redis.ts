@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { onCleanup } from './cleanup.ts'
 import type { Line } from './lines.ts'
 import { freePort } from './ports.ts'
-import { type Exit, type Process, startProcess } from './process.ts'
+import { startProcess } from './process.ts'
 import { requireProgram } from './programs.ts'
+import { type Restartable, startRestartable } from './restartable.ts'
 
 export interface RedisServerOptions {
   /** More settings, as on the command line: `['--maxmemory', '2mb']`. */
@@ -20,21 +21,10 @@ export interface RedisServerOptions {
   onLine?: (line: Line) => void
 }
 
-/** A real redis-server on the loopback interface. */
-export interface RedisServer {
+/** A real redis-server on the loopback interface. SIGSTOP makes it deaf, SIGCONT brings it back. */
+export interface RedisServer extends Restartable {
   readonly url: string
   readonly port: number
-  /** Of the present process; `restart` changes it. */
-  readonly pid: number
-  /** Resolves when the present process has ended. */
-  readonly exited: Promise<Exit>
-  /** See `Process.nextLine`. */
-  nextLine(matches: (line: Line) => boolean, timeoutMs?: number): Promise<Line>
-  /** SIGKILL unless told otherwise. SIGSTOP makes it deaf, SIGCONT brings it back. */
-  kill(signal?: NodeJS.Signals): Promise<void>
-  /** Ends it if it runs, and starts it again on the same port and data; resolves when it accepts connections. */
-  restart(): Promise<void>
-  stop(): Promise<void>
 }
 
 /** Draws of a port before giving up: somebody else may take a free one before Redis does. */
@@ -47,56 +37,33 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
   const command = requireProgram('redis')
   const dir = givenDir ?? (await mkdtemp(join(tmpdir(), 'saoma-redis-')))
   const removeDir = async () => {
+    forget()
     if (!givenDir) await rm(dir, { recursive: true, force: true })
   }
   const forget = onCleanup(removeDir)
 
-  const launch = async (port: number): Promise<Process> => {
+  const launch = (port: number) => {
     const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--logfile', '', '--daemonize', 'no']
     const persistence = ['--save', '', '--appendonly', appendonly ? 'yes' : 'no']
-    const server = await startProcess({
-      name: `redis:${port}`,
+    return startProcess({
+      name: 'redis',
       command,
       args: [...settings, ...persistence, ...args],
+      ready: ({ text }) => text.includes(READY),
       ...(onLine ? { onLine } : {}),
     })
-    await server.nextLine(({ text }) => text.includes(READY))
-    return server
   }
 
-  const launchSomewhere = async (attempt = 1): Promise<[Process, number]> => {
+  const launchSomewhere = async (attempt = 1): Promise<RedisServer> => {
     const port = options.port ?? (await freePort())
     try {
-      return [await launch(port), port]
+      const server = await startRestartable(() => launch(port), removeDir)
+      return Object.assign(server, { url: `redis://127.0.0.1:${port}`, port })
     } catch (error) {
       const taken = error instanceof Error && PORT_TAKEN.test(error.message)
       if (!taken || options.port !== undefined || attempt === PORT_ATTEMPTS) throw error
       return launchSomewhere(attempt + 1)
     }
   }
-
-  const [first, port] = await launchSomewhere()
-  let server = first
-
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    port,
-    get pid() {
-      return server.pid
-    },
-    get exited() {
-      return server.exited
-    },
-    nextLine: (matches, timeoutMs) => server.nextLine(matches, timeoutMs),
-    kill: (signal) => server.kill(signal),
-    restart: async () => {
-      await server.stop()
-      server = await launch(port)
-    },
-    stop: async () => {
-      await server.stop()
-      forget()
-      await removeDir()
-    },
-  }
+  return launchSomewhere()
 }

@@ -1,33 +1,26 @@
-import { startApp } from './app.ts'
-import type { Line } from './lines.ts'
-import type { Process } from './process.ts'
+import { type App, type AppOptions, startApp } from './app.ts'
 
-export interface SimulatorOptions {
+export interface SimulatorOptions extends Partial<Pick<AppOptions, 'env' | 'watch' | 'onLine'>> {
   appid?: string
   secret?: string
-  env?: Record<string, string>
-  watch?: boolean
-  onLine?: (line: Line) => void
 }
 
 /** A WeChat server on the loopback interface, as a process of its own. */
-export interface Simulator extends Process {
+export interface Simulator extends App {
   readonly origin: string
-  readonly port: number
   /** Settings that let a gateway use it. */
   readonly env: { WECHAT_API: string; WECHAT_APPID: string; WECHAT_SECRET: string }
 }
 
 export const startSimulator = async (options: SimulatorOptions = {}): Promise<Simulator> => {
-  const { appid = 'wx0000000000000001', secret = '0123456789abcdef0123456789abcdef', env = {}, watch, onLine } = options
+  const { appid = 'wx0000000000000001', secret = '0123456789abcdef0123456789abcdef', env = {}, ...rest } = options
   const credentials = { WECHAT_APPID: appid, WECHAT_SECRET: secret }
   const app = await startApp({
     app: 'wechat-simulator',
     name: 'wechat simulator',
-    env: { HOST: '127.0.0.1', PORT: '0', ...credentials, ...env },
-    ...(watch ? { watch } : {}),
-    ...(onLine ? { onLine } : {}),
+    env: { HOST: '127.0.0.1', ...credentials, ...env },
+    ...rest,
   })
   const origin = `http://127.0.0.1:${app.port}`
-  return { ...app.process, origin, port: app.port, env: { WECHAT_API: origin, ...credentials } }
+  return Object.assign(app, { origin, env: { WECHAT_API: origin, ...credentials } })
 }

@@ -10,9 +10,11 @@ import type { Metrics } from '../metrics.ts'
 /** What a node keeps of a waiting browser. */
 interface Waiting {
   deviceCode?: string
+  /** Whether a `watch` of it is being answered. */
+  watching: boolean
   version: number
-  /** First the time to say `watch`, then the deadline of the ticket's present status. */
-  timer?: NodeJS.Timeout
+  /** Milliseconds since the epoch: when the status it was told of expires, or when a socket that follows nothing is closed. */
+  dueAt: number
 }
 
 type LoginSocket = Socket<LoginClientEvents, LoginServerEvents, Record<string, never>, Waiting>
@@ -26,8 +28,12 @@ export interface LoginDeps {
   log: Logger
 }
 
-/** A socket that has said nothing for this long is not a waiting browser. */
-const SILENT_MS = 30_000
+/** How long a socket may follow nothing before it is closed. */
+const IDLE_MS = 30_000
+/** Stands in for the headers and addresses of the handshake, which Socket.IO would keep for as long as the socket lives. */
+const FORGOTTEN = Object.freeze({})
+/** How often deadlines are looked at: one timer for all browsers instead of one for each. */
+const SWEEP_MS = 1_000
 /** Reads at once after Redis came back, so that it is not met by every waiting browser in one instant. */
 const RESYNC_BATCH = 100
 
@@ -36,11 +42,13 @@ const refusal = (code: Code): Refusal => ({ ok: false, code, message: codes[code
 /**
  * Namespace `/login`: a browser follows its ticket. The order is the promise: join the room, wait until Redis has confirmed the
  * subscription, and only then read the state that the ack carries. So no transition falls between the two.
+ *
+ * @returns ends the watch over deadlines
  */
 export const serveLogin = (
   namespace: LoginNamespace,
   { tickets, subscriber, limits, metrics, log }: LoginDeps,
-): void => {
+): (() => void) => {
   const watch = async (socket: LoginSocket, request: unknown): Promise<Result<TicketState>> => {
     const parsed = parseWatch(request)
     if (!parsed.ok) return parsed
@@ -50,27 +58,33 @@ export const serveLogin = (
     if (!known.ok) return known
     const ticket = ticketOf(deviceCode)
     await leave(socket)
-    await socket.join(tickets.room(ticket))
-    await subscriber.confirmed(tickets.channel(ticket))
-    const state = await tickets.read(deviceCode)
-    if (state.ok) follow(socket, deviceCode, state.value)
-    else await leave(socket)
-    return state
+    // Joining a room after the connection has ended would hold the room for ever.
+    if (!socket.connected) return known
+    socket.data.deviceCode = deviceCode
+    try {
+      await socket.join(tickets.room(ticket))
+      await subscriber.confirmed(tickets.channel(ticket))
+      const state = await tickets.read(deviceCode)
+      await follow(socket, state)
+      return state
+    } catch (error) {
+      await leave(socket)
+      throw error
+    }
   }
 
   const leave = async (socket: LoginSocket): Promise<void> => {
     const { deviceCode } = socket.data
     delete socket.data.deviceCode
+    socket.data.dueAt = Date.now() + IDLE_MS
     if (deviceCode) await socket.leave(tickets.room(ticketOf(deviceCode)))
   }
 
-  const follow = (socket: LoginSocket, deviceCode: string, state: TicketState): void => {
-    clearTimeout(socket.data.timer)
-    if (!socket.connected) return
-    socket.data.deviceCode = deviceCode
-    socket.data.version = state.version
-    if (!isTerminal(state.status))
-      socket.data.timer = setTimeout(() => refresh(socket), state.expiresIn * 1000 + 250).unref()
+  /** Notes what the browser knows and when to look again; a ticket that is over is not followed any longer. */
+  const follow = async (socket: LoginSocket, state: Result<TicketState>): Promise<void> => {
+    if (!state.ok || isTerminal(state.value.status)) return leave(socket)
+    socket.data.version = state.value.version
+    socket.data.dueAt = Date.now() + state.value.expiresIn * 1000
   }
 
   /** Reads the ticket again and tells the browser what it may have missed: at a deadline, and after Redis was away. */
@@ -79,38 +93,58 @@ export const serveLogin = (
     if (!deviceCode || !socket.connected) return
     try {
       const state = await tickets.read(deviceCode)
-      if (!state.ok || socket.data.deviceCode !== deviceCode) return
-      if (state.value.version > version) socket.emit('ticket', state.value)
-      follow(socket, deviceCode, state.value)
+      if (socket.data.deviceCode !== deviceCode) return
+      if (state.ok && state.value.version > version) socket.emit('ticket', state.value)
+      await follow(socket, state)
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error
       // Redis is away: its return brings us back here through `resubscribed`.
     }
   }
 
+  async function onWatch(this: LoginSocket, ...args: unknown[]): Promise<void> {
+    // The ack comes last, also behind a request that was left out or had company.
+    const ack = args.at(-1)
+    const answer = typeof ack === 'function' ? ack : () => {}
+    const request = typeof args[0] === 'function' ? undefined : args[0]
+    // One at a time: two that cross would each undo half of the other.
+    if (this.data.watching) return answer(refusal('RATE_LIMITED'))
+    this.data.watching = true
+    try {
+      const state = await watch(this, request)
+      if (!state.ok) log.warn({ event: 'refused', on: 'watch', code: state.code, socket: this.id })
+      answer(state.ok ? { ok: true, state: state.value } : refusal(state.code))
+    } catch (error) {
+      const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'
+      log.error({ err: error, event: 'refused', on: 'watch', code, socket: this.id })
+      answer(refusal(code))
+    } finally {
+      this.data.watching = false
+    }
+  }
+
   namespace.on('connection', (socket) => {
+    socket.data.watching = false
     socket.data.version = 0
-    socket.data.timer = setTimeout(() => socket.disconnect(true), SILENT_MS).unref()
-    socket.on('disconnect', () => clearTimeout(socket.data.timer))
+    socket.data.dueAt = Date.now() + IDLE_MS
+    Object.assign(socket, { handshake: FORGOTTEN })
     socket.use((_, next) => {
       limits.events(socket.id).then((slow) => (slow ? socket.disconnect(true) : next()), next)
     })
-    socket.on('watch', async (...args: unknown[]) => {
-      // The ack comes last, also behind a request that was left out or had company.
-      const ack = args.at(-1)
-      const answer = typeof ack === 'function' ? ack : () => {}
-      const request = typeof args[0] === 'function' ? undefined : args[0]
-      try {
-        const state = await watch(socket, request)
-        if (!state.ok) log.warn({ event: 'refused', on: 'watch', code: state.code, socket: socket.id })
-        answer(state.ok ? { ok: true, state: state.value } : refusal(state.code))
-      } catch (error) {
-        const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'
-        log.error({ err: error, event: 'refused', on: 'watch', code, socket: socket.id })
-        answer(refusal(code))
-      }
-    })
+    // A shared function, because a closure for each of ten thousand waiting browsers is memory.
+    socket.on('watch', onWatch)
   })
+
+  const sweep = setInterval(() => {
+    const now = Date.now()
+    for (const socket of namespace.sockets.values()) {
+      if (now < socket.data.dueAt) continue
+      // The answer sets the next deadline; should Redis be away, it is looked at again later.
+      socket.data.dueAt = now + IDLE_MS
+      if (socket.data.deviceCode) void refresh(socket)
+      else socket.disconnect(true)
+    }
+  }, SWEEP_MS).unref()
 
   subscriber.on('resubscribed', async () => {
     metrics.resyncs.inc()
@@ -119,4 +153,6 @@ export const serveLogin = (
       await Promise.all(sockets.slice(i, i + RESYNC_BATCH).map(refresh))
     log.info({ event: 'resync', sockets: sockets.length })
   })
+
+  return () => clearInterval(sweep)
 }

@@ -45,26 +45,28 @@ export const createIo = (
   io.engine.on('headers', (headers: Record<string, string>) => {
     headers['X-Saoma-Node'] = options.nodeId
   })
+  // Shared functions, because a closure for each of ten thousand waiting browsers is memory.
+  const onClose = (reason: string) => metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
   io.engine.on('connection', (connection) => {
     // Kept by Engine.IO for as long as the socket lives and read by nobody: the largest part of a waiting browser's memory.
     connection.request = null
-    let transport: string = connection.transport.name
-    metrics.opened.inc({ transport })
-    metrics.connections.inc({ transport })
-    connection.on('upgrade', (upgraded: { name: string }) => {
-      metrics.connections.dec({ transport })
-      transport = upgraded.name
-      metrics.connections.inc({ transport })
-    })
-    connection.on('close', (reason: string) => {
-      metrics.connections.dec({ transport })
-      metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
-    })
+    metrics.opened.inc({ transport: connection.transport.name })
+    connection.on('close', onClose)
   })
 
   // Rooms of people and tables live here later; until then nobody is let in.
   io.use((_socket, next) => next(new Error('NOT_FOUND')))
   // Each namespace has events of its own, which the server's type cannot say.
-  serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, deps)
+  const stop = serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, deps)
+  http.once('close', stop)
   return io
+}
+
+/** Open sockets by transport, counted when somebody asks. */
+export const countTransports = (io: Server): Record<string, number> => {
+  const counts: Record<string, number> = { polling: 0, websocket: 0 }
+  for (const { conn } of io.of(LOGIN_NAMESPACE).sockets.values()) {
+    counts[conn.transport.name] = (counts[conn.transport.name] ?? 0) + 1
+  }
+  return counts
 }

@@ -1,0 +1,44 @@
+# One image for the gateway (what it runs by default) and the WeChat simulator:
+#   docker build -t saoma .
+#   docker run saoma node apps/wechat-simulator/src/main.ts
+# Node runs the TypeScript sources as they are; only the web page is built.
+
+FROM node:24-bookworm-slim AS base
+WORKDIR /app
+
+# Only what decides which npm packages there are: a change of a source does not install them again.
+FROM base AS manifests
+COPY . .
+RUN find . -type f ! -name package.json ! -name package-lock.json -delete
+
+# Install scripts stay off: the only one that matters fetches a Node, and this image is one. `install --no-save` takes the versions of
+# the lock file as `ci` does, and also puts up with a lock that was written on another platform.
+FROM base AS page
+COPY --from=manifests /app ./
+RUN npm install --no-save --ignore-scripts --no-audit --no-fund
+COPY . .
+RUN cd apps/web && node ../../node_modules/vite/bin/vite.js build
+
+FROM base AS packages
+COPY --from=manifests /app ./
+RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --workspace @saoma/gateway --workspace @saoma/wechat-simulator
+
+FROM base
+# Demo mode refuses to start with this.
+ENV NODE_ENV=production
+ENV SAOMA_WEB_ROOT=/app/apps/web/dist
+# npm links the workspaces into node_modules, so their folders come along at the same place.
+COPY --from=packages /app/node_modules ./node_modules
+COPY package.json ./
+COPY packages ./packages
+COPY apps/gateway ./apps/gateway
+COPY apps/wechat-simulator ./apps/wechat-simulator
+COPY --from=page /app/apps/web/dist ./apps/web/dist
+
+USER node
+EXPOSE 3000 9090
+# Node's default semi-space doubles the memory of a waiting browser.
+CMD ["node", "--max-semi-space-size=2", "apps/gateway/src/main.ts"]
+# Whether the process lives; not whether Redis does, or a restart of Redis would restart every node.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.INTERNAL_PORT || 9090}/healthz`, { signal: AbortSignal.timeout(2000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

@@ -1,0 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { startChild } from './child.ts'
+import type { CrowdAnswer, CrowdOrder, Opening } from './crowd.ts'
+
+/** Memory of one server process, in KB. */
+export interface Memory {
+  /** Resident, as the operating system counts it. */
+  rss: number
+  /** Used part of V8's heap. */
+  heap: number
+}
+
+export interface Footprint {
+  /** Without a socket. */
+  empty: Memory
+  /** With all of them. */
+  full: Memory
+  perSocket: Memory
+}
+
+export interface Subject extends Omit<Opening, 'origin'> {
+  /** Memory once nothing happens any more. */
+  measure(): Promise<Memory>
+  /** Called while all clients are connected. */
+  whileFull?(): Promise<void>
+}
+
+/** Origin of the clients' pages. */
+export const ORIGIN = 'http://bench.localhost'
+/** For the last handshakes to be wholly done with. */
+const QUIET_MS = 2_000
+
+/** What the clients of a crowd cost the server they connect to. */
+export const takeFootprint = async ({ url, dialogue, names, measure, whileFull }: Subject): Promise<Footprint> => {
+  const crowd = await startChild<CrowdOrder, CrowdAnswer>('./crowd.ts', [dialogue])
+  const empty = await measure()
+  await crowd.ask({ do: 'open', url, origin: ORIGIN, dialogue, names })
+  await delay(QUIET_MS)
+  const full = await measure()
+  await whileFull?.()
+  const { open } = await crowd.ask({ do: 'count' })
+  if (open < names.length) throw new Error(`${names.length - open} of ${names.length} clients were lost meanwhile`)
+  await crowd.stop()
+  const per = (name: keyof Memory) => (full[name] - empty[name]) / names.length
+  return { empty, full, perSocket: { rss: per('rss'), heap: per('heap') } }
+}

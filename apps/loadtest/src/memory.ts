@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createRedis } from '@saoma/redis'
+import { onCleanup, plainEnv, startGateway, startProcess, startRedis } from '@saoma/testing'
+import { createTickets } from '@saoma/tickets'
+import { createCodes, createNames } from './codes.ts'
+import { type Footprint, ORIGIN, takeFootprint } from './footprint.ts'
+import { redisInfo } from './redis-info.ts'
+import { rssOf, settledRss } from './rss.ts'
+import { table } from './table.ts'
+
+export interface MemoryOptions {
+  sockets: number
+  /** Told what is going on. */
+  onProgress: (sentence: string) => void
+}
+
+export interface MemoryResult {
+  sockets: number
+  gateway: Footprint
+  bare: Footprint
+  stock: Footprint
+  /** KB of Redis's memory: what a new ticket takes, and what a node's subscription to its channel takes on top. */
+  redis: { perTicket: number; perSubscription: number }
+}
+
+/** Long enough that no ticket expires while memory is being read: telling the browser takes some for a moment. */
+const SCAN_MS = 1_800_000
+/** After a collection, for what it gave back to reach the operating system. */
+const RETURN_MS = 1_000
+
+/** A real gateway as it runs in production. Its garbage cannot be collected from outside, so it is given time. */
+const measureGateway = async (redisUrl: string, count: number): Promise<Pick<MemoryResult, 'gateway' | 'redis'>> => {
+  const redis = await createRedis({ url: redisUrl, name: 'bench' })
+  const forget = onCleanup(() => redis.close())
+  const usedMemory = async () => ((await redisInfo(redis.data, 'memory')).used_memory ?? 0) / 1024
+  const gateway = await startGateway({
+    redisUrl,
+    nodeId: 'bench',
+    origin: ORIGIN,
+    env: { SAOMA_LIMIT_HANDSHAKES: '1000000' },
+  })
+  const heap = async () => {
+    const metrics = await (await fetch(`${gateway.internalOrigin}/metrics`)).text()
+    return Number(/^nodejs_heap_size_used_bytes (\S+)$/m.exec(metrics)?.[1]) / 1024
+  }
+
+  const empty = await usedMemory()
+  const names = await createCodes(createTickets(redis, { scanMs: SCAN_MS }), count)
+  const stored = await usedMemory()
+  let subscribed = stored
+  const footprint = await takeFootprint({
+    url: gateway.origin,
+    dialogue: 'watch',
+    names,
+    measure: async () => ({ rss: await settledRss(gateway.pid), heap: await heap() }),
+    whileFull: async () => {
+      subscribed = await usedMemory()
+    },
+  })
+  await gateway.stop()
+  forget()
+  await redis.close()
+  return {
+    gateway: footprint,
+    redis: { perTicket: (stored - empty) / count, perSubscription: (subscribed - stored) / count },
+  }
+}
+
+/** A process of idle-server.ts with Node's default flags. Its garbage is collected before each reading. */
+const measureOther = async (kind: 'bare' | 'stock', redisUrl: string, count: number): Promise<Footprint> => {
+  const server = await startProcess({
+    name: `${kind} server`,
+    command: process.execPath,
+    args: ['--expose-gc', fileURLToPath(new URL('./idle-server.ts', import.meta.url)), kind, redisUrl],
+    env: plainEnv(),
+  })
+  const { json } = await server.nextLine((line) => line.json?.event === 'listening')
+  const footprint = await takeFootprint({
+    url: `http://127.0.0.1:${json?.port}`,
+    dialogue: kind === 'bare' ? 'silent' : 'join',
+    names: createNames(count),
+    measure: async () => {
+      await server.kill('SIGUSR2')
+      const collected = await server.nextLine((line) => line.json?.event === 'collected')
+      await delay(RETURN_MS)
+      return { rss: await rssOf(server.pid), heap: Number(collected.json?.heapUsed) / 1024 }
+    },
+  })
+  await server.stop()
+  return footprint
+}
+
+/** Memory of a waiting browser: on the gateway, on a server that only holds its WebSocket, and on Socket.IO as it comes. */
+export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promise<MemoryResult> => {
+  const server = await startRedis()
+  onProgress(`gateway: ${sockets} browsers`)
+  const ours = await measureGateway(server.url, sockets)
+  onProgress(`bare ws server: ${sockets} sockets`)
+  const bare = await measureOther('bare', server.url, sockets)
+  onProgress(`stock Socket.IO: ${sockets} sockets`)
+  const stock = await measureOther('stock', server.url, sockets)
+  await server.stop()
+  return { sockets, ...ours, bare, stock }
+}
+
+export const memoryReport = ({ sockets, gateway, bare, stock, redis }: MemoryResult): string => {
+  const mb = (kb: number) => (kb / 1024).toFixed(1)
+  const row = (name: string, { empty, full, perSocket }: Footprint) => [
+    name,
+    mb(empty.rss),
+    mb(full.rss),
+    perSocket.rss.toFixed(1),
+    perSocket.heap.toFixed(1),
+    `${(perSocket.rss / gateway.perSocket.rss).toFixed(2)}x`,
+  ]
+  return [
+    `Memory of one process that holds ${sockets} waiting sockets`,
+    '',
+    table(
+      ['', 'MB empty', 'MB full', 'KB per socket', 'of it V8 heap', 'to gateway'],
+      [row('gateway, watching', gateway), row('ws, nothing else', bare), row('Socket.IO, in a room', stock)],
+    ),
+    '',
+    'MB and KB are resident memory; what the kernel keeps for a connection is not in it.',
+    'The gateway runs with its production flags and is read when it has stopped shrinking; the others run with default flags and are read after a full collection.',
+    `Redis: ${redis.perTicket.toFixed(2)} KB per ticket, ${redis.perSubscription.toFixed(2)} KB per subscription to one.`,
+  ].join('\n')
+}

@@ -1,2 +1,0 @@
-/** The account that scans and confirms every ticket of the benchmark. */
-export const owner = 'bench'

@@ -1,0 +1,76 @@
+import { join } from 'node:path'
+import { cleanUp, ensurePage, ensurePrograms } from '@saoma/testing'
+import { startLocalCluster } from './cluster.ts'
+import { takeFolder } from './folder.ts'
+import { assertFree, lanAddress } from './network.ts'
+import { type Options, readOptions, usage } from './options.ts'
+import { watchPage } from './page-watch.ts'
+import { welcome } from './welcome.ts'
+
+/** One Ctrl-C may reach us several times, from the terminal and from npm; after this it is a second one. */
+const SAME_SIGNAL_MS = 1_000
+
+const say = (sentence: string): void => console.log(sentence)
+
+const tell = (error: unknown): void => {
+  console.error(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}
+
+/** Resolves at the first SIGINT, SIGTERM or SIGHUP; from then on another one ends this process, and with it all others, at once. */
+const whenToldToStop = (): Promise<void> =>
+  new Promise((resolve) => {
+    let first = 0
+    const onSignal = () => {
+      if (first === 0) {
+        first = Date.now()
+        resolve()
+      } else if (Date.now() - first > SAME_SIGNAL_MS) process.exit(1)
+    }
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  })
+
+const originOf = ({ lan, port }: Options): string => {
+  const address = lan ? lanAddress() : '127.0.0.1'
+  if (!address) throw new Error('This machine has no address in a local network. Start without --lan.')
+  return `http://${address}:${port}`
+}
+
+const run = async (options: Options): Promise<void> => {
+  const origin = originOf(options)
+  const host = options.lan ? '0.0.0.0' : '127.0.0.1'
+  const folder = await takeFolder(join(process.cwd(), '.saoma'))
+  const told = whenToldToStop()
+  try {
+    await assertFree(host, options.port)
+    await ensurePrograms(['redis', 'nginx'], say)
+    await ensurePage(say)
+    const { nodes, port, watch } = options
+    const starting = startLocalCluster(folder, { nodes, port, watch, host, origin }, say)
+    // Told to stop before it was up: what it still starts ends with this process.
+    starting.catch(() => {})
+    const cluster = await Promise.race([starting, told])
+    if (!cluster) return
+    const endWatch = watch ? watchPage(say) : () => {}
+    say(await welcome({ origin, lan: options.lan, nodes: cluster.nodes, logs: folder.logs }))
+
+    await told
+    say('\nStopping. Once more forces it.')
+    endWatch()
+    await cluster.stop()
+  } finally {
+    await cleanUp()
+    await folder.release()
+  }
+}
+
+const main = async (): Promise<void> => {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) say(usage)
+  else await run(options)
+}
+
+main()
+  .catch(tell)
+  // The log files and the keeper of the process groups are open; nothing else is.
+  .finally(() => process.exit())

@@ -1,0 +1,49 @@
+import { parseArgs } from 'node:util'
+
+export interface Options {
+  nodes: number
+  port: number
+  /** Open to the network, so that a phone can scan. */
+  lan: boolean
+  watch: boolean
+  help: boolean
+}
+
+export const usage = `npm start -- [options]     the whole cluster on this machine
+
+  --nodes N   gateways behind nginx, 1 to 16        (default 2)
+  --port N    where nginx listens                   (default 8080)
+  --lan       let phones on the same network in     (default: this machine only)
+  --watch     restart what changes (npm run dev)
+  --help      this text
+
+Its Redis, its secret and its logs are in .saoma/; delete that folder to begin anew.`
+
+const MAX_NODES = 16
+const MAX_PORT = 65_535
+
+const wholeNumber = (name: string, text: string, min: number, max: number): number => {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < min || value > max)
+    throw new TypeError(`--${name} must be a whole number from ${min} to ${max}, not ${text}`)
+  return value
+}
+
+/** Throws TypeError with a sentence for the person. */
+export const readOptions = (args: readonly string[]): Options => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      nodes: { type: 'string', default: '2' },
+      port: { type: 'string', default: '8080' },
+      lan: { type: 'boolean', default: false },
+      watch: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  return {
+    ...values,
+    nodes: wholeNumber('nodes', values.nodes, 1, MAX_NODES),
+    port: wholeNumber('port', values.port, 1, MAX_PORT),
+  }
+}

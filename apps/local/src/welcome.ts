@@ -1,0 +1,32 @@
+import type { App } from '@saoma/testing'
+import QRCode from 'qrcode'
+
+export interface Welcome {
+  origin: string
+  lan: boolean
+  nodes: readonly { id: string; app: App }[]
+  logs: string
+}
+
+/** What a person reads when all is up. */
+export const welcome = async ({ origin, lan, nodes, logs }: Welcome): Promise<string> => {
+  const picture = await QRCode.toString(origin, { type: 'terminal', small: true, errorCorrectionLevel: 'L' })
+  const rows = nodes.map(
+    ({ id, app }) =>
+      `  node ${id}   process ${app.pid}   http://127.0.0.1:${app.port}   metrics http://127.0.0.1:${app.internalPort}/metrics`,
+  )
+  const phone = lan
+    ? 'Scan the code on the page with a phone on the same network, or press "open the phone page".'
+    : 'Press "open the phone page" there to be the phone (npm start -- --lan lets a real one in).'
+  return `
+${picture}
+  Saoma is up:  ${origin}
+
+${rows.join('\n')}
+  logs     ${logs}
+
+  1. Open ${origin} in a browser.
+  2. ${phone}
+  3. Kill a node while a code is open (kill -9 ${nodes[0]?.app.pid}) and finish the login. Ctrl-C ends everything.
+`
+}

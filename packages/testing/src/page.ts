@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const web = join(root, 'apps/web')
+const BUILD_TIMEOUT_MS = 120_000
+
+/** Folder with the built pages, for SAOMA_WEB_ROOT. */
+export const pageFolder: string = join(web, 'dist')
+
+/** What the pages are made of. */
+export const pageSources: readonly string[] = [
+  join(web, 'src'),
+  join(web, 'public'),
+  join(root, 'packages/client/src'),
+  join(root, 'packages/protocol/src'),
+]
+
+/** Milliseconds since 1970 of the latest change below a folder; 0 when there is no such folder. */
+const changedAt = async (folder: string): Promise<number> => {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const times = await Promise.all(files.map(async (file) => (await stat(file)).mtimeMs))
+  return Math.max(0, ...times)
+}
+
+const isStale = async (): Promise<boolean> => {
+  const built = await changedAt(pageFolder)
+  if (built === 0) return true
+  const own = (await readdir(web, { withFileTypes: true })).filter((entry) => entry.isFile()).map(({ name }) => name)
+  const ownTimes = await Promise.all(own.map(async (name) => (await stat(join(web, name))).mtimeMs))
+  const times = await Promise.all(pageSources.map(changedAt))
+  return Math.max(...ownTimes, ...times) > built
+}
+
+/** Builds the pages. Rejects with what Vite said. */
+export const buildPage = async (): Promise<void> => {
+  const vite = join(root, 'node_modules/vite/bin/vite.js')
+  await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
+    cwd: web,
+    timeout: BUILD_TIMEOUT_MS,
+  })
+}
+
+/** Builds the pages unless they are newer than what they are made of. */
+export const ensurePage = async (say: (sentence: string) => void): Promise<void> => {
+  if (!(await isStale())) return
+  say('Building the web page.')
+  await buildPage()
+}

@@ -1,0 +1,84 @@
+// Every npm script starts here: on any Node from 20, before the npm packages are there. It installs those when they are missing or
+// not the ones that package-lock.json names, and goes on in Node 24, which is one of them:
+//
+//   node scripts/bootstrap.mjs <script> [arguments]
+
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const OLDEST_NODE = 20
+const WANTED_NODE = 24
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const pinnedNode = join(root, 'node_modules/node/bin/node')
+
+const fail = (sentence) => {
+  console.error(sentence)
+  process.exit(1)
+}
+
+const majorOf = (version) => Number(version.replace(/^v/, '').split('.')[0])
+
+/** Whether node_modules holds what package-lock.json names. Optional packages depend on the machine and do not count. */
+const isInstalled = () => {
+  try {
+    const read = (file) => JSON.parse(readFileSync(join(root, file), 'utf8')).packages
+    const installed = read('node_modules/.package-lock.json')
+    return Object.entries(read('package-lock.json')).every(
+      ([path, { version, optional }]) => path === '' || optional || installed[path]?.version === version,
+    )
+  } catch {
+    return false // One of the files is missing, or was cut short: npm writes them anew.
+  }
+}
+
+const install = () => {
+  console.error('Installing the npm packages.')
+  // npm tells its scripts where it is itself; without that it is on the PATH.
+  const npm = process.env.npm_execpath
+  const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []]
+  // Not `npm ci`: it refuses a lock file that lacks the optional packages of some other platform, which depends on where the lock was
+  // written. This installs the versions of the lock file just the same, and leaves the file alone.
+  const { status, error } = spawnSync(command, [...args, 'install', '--no-save', '--no-audit', '--no-fund'], {
+    cwd: root,
+    // The scripts of packages must see a plain environment, not that of the npm script we are in.
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_package_'))),
+    stdio: ['ignore', 2, 2],
+  })
+  if (error) fail(`npm cannot be run: ${error.message}`)
+  if (status !== 0) fail('npm install failed, see above.')
+}
+
+/** A Node of the wanted version: the pinned one, or the one that runs this when it will do. */
+const findNode = () => {
+  if (existsSync(pinnedNode)) {
+    const { stdout, status } = spawnSync(pinnedNode, ['--version'], { encoding: 'utf8' })
+    if (status === 0 && majorOf(stdout) >= WANTED_NODE) return pinnedNode
+  }
+  if (majorOf(process.version) >= WANTED_NODE) return process.execPath
+  return fail(
+    `Node ${WANTED_NODE} is not there: npm was not allowed to run install scripts. Run: npm rebuild node (or use Node ${WANTED_NODE} yourself)`,
+  )
+}
+
+if (majorOf(process.version) < OLDEST_NODE)
+  fail(`This is Node ${process.version}. Saoma needs Node ${OLDEST_NODE} or newer: https://nodejs.org`)
+if (process.platform === 'win32') fail('Saoma runs on Linux and macOS. On Windows use WSL.')
+
+if (!isInstalled()) install()
+const node = findNode()
+const [script, ...args] = process.argv.slice(2)
+if (script) {
+  const child = spawn(node, [join(root, script), ...args], {
+    cwd: root,
+    env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
+    stdio: 'inherit',
+  })
+  child.once('error', (error) => fail(`${script} cannot be run: ${error.message}`))
+  // The child decides what a signal means; this process lives as long as it does.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.once('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
+}

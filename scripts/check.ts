@@ -1,0 +1,20 @@
+import { runNode, tool } from './run.ts'
+
+const steps = [
+  { name: 'format and lint', args: [tool('@biomejs/biome/bin/biome'), 'check', '.'] },
+  { name: 'types', args: [tool('typescript/bin/tsc'), '-p', '.'] },
+  { name: 'boundaries', args: ['scripts/check-boundaries.ts'] },
+]
+
+/** Format, lint, types and boundaries; all of them, so that one run tells everything. Resolves with what failed. */
+export const check = async (): Promise<string[]> => {
+  const failed: string[] = []
+  for (const { name, args } of steps) if ((await runNode(args)) !== 0) failed.push(name)
+  return failed
+}
+
+if (import.meta.main) {
+  const failed = await check()
+  console.log(failed.length === 0 ? 'The check passed.' : `The check failed: ${failed.join(', ')}.`)
+  process.exitCode = failed.length === 0 ? 0 : 1
+}

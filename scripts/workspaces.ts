@@ -1,0 +1,55 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+
+/** One workspace of the repository. */
+export interface Workspace {
+  name: string
+  kind: 'package' | 'app' | 'scripts'
+  /** Relative to the root, as are `files`. */
+  folder: string
+  dependencies: ReadonlySet<string>
+  devDependencies: ReadonlySet<string>
+  /** What may be imported from it: `.`, `./element`. */
+  exports: ReadonlySet<string>
+  files: readonly string[]
+}
+
+interface Manifest {
+  name?: string
+  workspaces?: string[]
+  dependencies?: Record<string, string>
+  devDependencies?: Record<string, string>
+  exports?: Record<string, unknown>
+}
+
+const SOURCES = '**/*.{ts,mts,cts,js,mjs,cjs}'
+const notSources = (name: string): boolean => /^(node_modules|dist|\..+)$/.test(name)
+
+const readManifest = (root: string, folder: string): Manifest =>
+  JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
+
+const sourcesIn = (root: string, folder: string): string[] =>
+  globSync(SOURCES, { cwd: join(root, folder), exclude: notSources })
+    .map((file) => relative(root, join(root, folder, file)))
+    .sort()
+
+/** Every workspace that the root's package.json names, and `scripts/` as one of its own that belongs to the root. */
+export const readWorkspaces = (root: string): Workspace[] => {
+  const read = (folder: string, kind: Workspace['kind'], sources = folder): Workspace => {
+    const { name = folder, dependencies = {}, devDependencies = {}, exports = {} } = readManifest(root, folder)
+    return {
+      name,
+      kind,
+      folder: sources,
+      dependencies: new Set(Object.keys(dependencies)),
+      devDependencies: new Set(Object.keys(devDependencies)),
+      exports: new Set(Object.keys(exports)),
+      files: sourcesIn(root, sources),
+    }
+  }
+  const folders = globSync(readManifest(root, '.').workspaces ?? [], { cwd: root })
+    .filter((folder) => existsSync(join(root, folder, 'package.json')))
+    .sort()
+  const members = folders.map((folder) => read(folder, folder.startsWith('apps') ? 'app' : 'package'))
+  return [...members, ...(existsSync(join(root, 'scripts')) ? [read('.', 'scripts', 'scripts')] : [])]
+}
