@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createRedis } from '@saoma/redis'
-import { onCleanup, startRedis } from '@saoma/testing'
+import { nodeFlags, onCleanup, startRedis } from '@saoma/testing'
 import { createTickets } from '@saoma/tickets'
 import { openBrowsers } from './browsers.ts'
 import { type Child, startChild } from './child.ts'
 import { createNames, createScanned } from './codes.ts'
-import { gatewayFlags } from './flags.ts'
 import { sum } from './numbers.ts'
 import type { Kind, NodeAnswer, NodeOrder, Pace } from './orders.ts'
 import { createReceipts } from './receipts.ts'
@@ -49,7 +48,7 @@ export const startCluster = async (kind: Kind, size: number): Promise<Cluster> =
   const redis = await createRedis({ url: server.url, name: 'bench' })
   const forget = onCleanup(() => redis.close())
   const tickets = createTickets(redis)
-  const flags = kind === 'ours' ? gatewayFlags : []
+  const flags = kind === 'ours' ? nodeFlags : []
   const nodes: Child<NodeOrder, NodeAnswer>[] = await Promise.all(
     Array.from({ length: size }, () => startChild<NodeOrder, NodeAnswer>('./worker.ts', [kind, server.url], flags)),
   )

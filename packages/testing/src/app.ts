@@ -27,7 +27,7 @@ const LISTEN_TIMEOUT_MS = 20_000
 /** Longer than a node takes to send its browsers away. */
 const STOP_TIMEOUT_MS = 20_000
 /** Node's default doubles the memory of a waiting browser (21 KB against 12.5 KB) and gives nothing for it here. */
-const NODE_FLAGS = ['--max-semi-space-size=2']
+export const nodeFlags: readonly string[] = ['--max-semi-space-size=2']
 
 const isListening = (line: Line): boolean => line.json?.event === 'listening'
 
@@ -41,7 +41,7 @@ export const startApp = async ({ app, name, env, watch = false, onLine }: AppOpt
     startProcess({
       name,
       command: process.execPath,
-      args: [...NODE_FLAGS, ...(watch ? ['--watch', '--watch-preserve-output'] : []), main],
+      args: [...nodeFlags, ...(watch ? ['--watch', '--watch-preserve-output'] : []), main],
       env: { ...plainEnv(), PORT: '0', INTERNAL_PORT: '0', ...env, ...ports },
       ready: isListening,
       readyTimeoutMs: LISTEN_TIMEOUT_MS,
