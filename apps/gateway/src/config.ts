@@ -35,6 +35,9 @@ export class ConfigError extends Error {
   }
 }
 
+/** The one that docker-compose.yml has for the demo: everybody can read it. */
+const PUBLIC_SECRET = 'a secret that is good for a demo and for nothing else'
+
 const isLoopback = (host: string) => /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host)
 
 const number = (min: number, max: number) =>
@@ -134,6 +137,8 @@ const contradictions = (env: Environment): string[] => {
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with NODE_ENV=production')
     if (hasWechat && !isLoopback(new URL(env.WECHAT_API).hostname))
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with WeChat credentials')
+  } else if (env.SAOMA_SECRET === PUBLIC_SECRET) {
+    problems.push('SAOMA_SECRET is the published one of the demo: make your own (openssl rand -base64 32)')
   } else if (!hasWechat) {
     problems.push('WECHAT_APPID and WECHAT_SECRET are needed (or SAOMA_DEMO=true to try things without a mini-program)')
   }

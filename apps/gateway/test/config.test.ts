@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { ConfigError, readConfig } from '../src/config.ts'
 
 const secret = 'x'.repeat(32)
@@ -52,6 +53,15 @@ test('without demo mode there must be a mini-program', () => {
     expect.stringContaining('go together'),
     expect.stringContaining('are needed'),
   ])
+})
+
+test('the secret of docker-compose.yml is for the demo only', () => {
+  const published =
+    readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8').match(
+      /SAOMA_SECRET:-([^}]+)}/,
+    )?.[1] ?? ''
+  expect(problemsOf({ ...demo, SAOMA_SECRET: published })).toEqual([])
+  expect(problemsOf({ ...real, SAOMA_SECRET: published })).toEqual([expect.stringContaining('make your own')])
 })
 
 test('an empty setting is its default', () => {
