@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { isIP } from 'node:net'
 import { parseRedisUrl } from '@saoma/redis'
+import proxyAddr from 'proxy-addr'
 import * as v from 'valibot'
 
 export interface Config {
@@ -71,10 +71,14 @@ const redisUrl = v.pipe(
 )
 const cidr = v.pipe(
   v.string(),
-  v.check(
-    (text) => isIP(text.split('/')[0] ?? '') !== 0 && /^[^/]+(\/\d+)?$/.test(text),
-    'must list addresses or networks such as 10.0.0.0/8',
-  ),
+  v.check((text) => {
+    try {
+      proxyAddr.compile([text])
+      return true
+    } catch {
+      return false
+    }
+  }, 'must list addresses or networks such as 10.0.0.0/8'),
 )
 const secret = v.pipe(v.string(), v.minLength(32, 'must have at least 32 characters'))
 

@@ -1,4 +1,5 @@
 import { type Connection, type Keys, RedisUnavailable } from '@saoma/redis'
+import ipaddr from 'ipaddr.js'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import type { Config } from './config.ts'
 import type { Metrics } from './metrics.ts'
@@ -16,13 +17,25 @@ export interface Limits {
   requests: Limit
   /** Scans, confirmations and refusals, per account and node. */
   decisions: Limit
-  /** Scans and pictures of one ticket, per node. */
+  /** Scans, confirmations and refusals of one ticket, per node. */
   ticket: Limit
+  /** Pictures of one ticket, cluster-wide. */
+  pictures: Limit
   /** New sockets, per address and node. */
   handshakes: Limit
   /** Events of one socket. */
   events: Limit
 }
+
+/** Whoever has one IPv6 address has the 2^64 of its network: they count as one. */
+const networkOf = (address: string): string => {
+  if (!ipaddr.IPv6.isValid(address)) return address
+  return ipaddr.IPv6.parse(address).parts.slice(0, 4).join(':')
+}
+const byNetwork =
+  (limit: Limit): Limit =>
+  (address) =>
+    limit(networkOf(address))
 
 /** Numbers are sized for a school or an office behind one address. */
 export const createLimits = (
@@ -52,12 +65,13 @@ export const createLimits = (
     )
 
   return {
-    codes: inCluster('codes', config.codesPerMinute),
+    codes: byNetwork(inCluster('codes', config.codesPerMinute)),
     userCodes: inCluster('user_codes', 5),
-    requests: onNode('requests', config.requestsPerMinute),
+    requests: byNetwork(onNode('requests', config.requestsPerMinute)),
     decisions: onNode('decisions', config.decisionsPerMinute),
     ticket: onNode('ticket', 120),
-    handshakes: onNode('handshakes', config.handshakesPerMinute),
+    pictures: inCluster('pictures', 8, 120),
+    handshakes: byNetwork(onNode('handshakes', config.handshakesPerMinute)),
     events: onNode('events', 20, 10),
   }
 }

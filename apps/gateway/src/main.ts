@@ -43,9 +43,11 @@ const start = async (): Promise<void> => {
       allowsOrigin: createOriginCheck(config.origin, config.allowedOrigins, config.demo),
       describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
       recognise: createRecognise({
+        log,
         demo: config.demo,
         ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
       }),
+      onKeysError: (error) => log.error({ err: error }, 'the signing keys could not be read again'),
       // A refusal is part of the request's own log line; a failure needs its stack.
       onError: (ctx, error) => {
         ctx.state.code = error.message
@@ -78,7 +80,10 @@ const start = async (): Promise<void> => {
     // The second signal does not wait.
     process.once(signal, () => {
       process.once(signal, () => process.exit(1))
-      void stop(signal)
+      stop(signal).catch((error: unknown) => {
+        log.fatal({ err: error }, 'could not stop in order')
+        process.exit(1)
+      })
     })
   }
 }

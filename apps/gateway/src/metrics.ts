@@ -12,7 +12,7 @@ export const createMetrics = () => {
 
   return {
     registry,
-    connections: gauge('rt_connections', 'Open sockets', ['transport']),
+    connections: gauge('rt_connections', 'Sockets of waiting browsers', ['transport']),
     opened: counter('rt_connections_opened_total', 'Sockets opened', ['transport']),
     closed: counter('rt_connections_closed_total', 'Sockets closed', ['reason']),
     handshakesRejected: counter('rt_handshake_rejected_total', 'Handshakes refused', ['reason']),

@@ -6,18 +6,27 @@ import proxyAddr from 'proxy-addr'
 /** The address a request came from: what a trusted proxy says it is, or the peer itself. */
 export const createAddressReader = (trustedProxies: readonly string[]) => {
   const trust = proxyAddr.compile([...trustedProxies])
-  return (req: IncomingMessage): string => proxyAddr(req, trust).replace(/^::ffff:/, '')
+  // Of a connection that has ended there is no address any more, whatever the types say.
+  return (req: IncomingMessage): string => ((proxyAddr(req, trust) as string | undefined) ?? '').replace(/^::ffff:/, '')
 }
 
 const LONGEST_USER_AGENT = 512
+const browsers = new Set(Object.values(Bowser.BROWSER_MAP))
+const systems = new Set(Object.values(Bowser.OS_MAP))
+const VERSION = /^[A-Za-z0-9. ]{1,12}$/
+
+/** "Chrome 126" from known names only: whoever made the code chose this text, and a person reads it before saying yes. */
+const known = (names: Set<string>, name = '', version = ''): string => {
+  if (!names.has(name)) return ''
+  return VERSION.test(version) ? `${name} ${version}` : name
+}
 
 /** Browser and system as the user agent claims them: shown to the person, never trusted. */
 export const describeUserAgent = (userAgent: string | undefined): Pick<LoginRequest, 'browser' | 'os'> => {
   if (!userAgent) return { browser: '', os: '' }
   const { browser, os } = Bowser.parse(userAgent.slice(0, LONGEST_USER_AGENT))
-  const major = browser.version?.split('.')[0]
   return {
-    browser: [browser.name, major].filter(Boolean).join(' '),
-    os: [os.name, os.versionName ?? os.version].filter(Boolean).join(' '),
+    browser: known(browsers, browser.name, browser.version?.split('.')[0]),
+    os: known(systems, os.name, os.versionName ?? os.version),
   }
 }

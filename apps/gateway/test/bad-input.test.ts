@@ -220,6 +220,20 @@ describe('the OAuth routes', () => {
     expect(await attemptPhoneToken(origin, 'demo:alice')).toMatchObject({ status: 200 })
   })
 
+  test('another spelling of an address does not pass by the limits: it is not there', async () => {
+    for (const path of [
+      '/oidc/Device/Auth',
+      '/oidc/%64evice/auth',
+      '/oidc/device/auth/',
+      '/OIDC/device/auth',
+      '//oidc/device/auth',
+    ]) {
+      const answer = await request(`${origin}${path}`, { form: { client_id: 'web', scope: 'openid' } })
+      expect([path, answer.status]).toEqual([path, 404])
+    }
+    expect((await request(`${origin}/V1/tickets/${'A'.repeat(22)}/resume`, { method: 'POST' })).status).toBe(404)
+  })
+
   test('the rest of an OAuth server that is not here is not here', async () => {
     for (const path of [
       '/oidc/me',
@@ -230,7 +244,7 @@ describe('the OAuth routes', () => {
     ]) {
       expect([404, 405]).toContain((await request(`${origin}${path}`)).status)
     }
-    expect(await request(`${origin}/oidc/auth?client_id=web&response_type=code`)).toMatchObject({ status: 400 })
+    expect(await request(`${origin}/oidc/auth?client_id=web&response_type=code`)).toMatchObject({ status: 404 })
     expect((await request(`${origin}/oidc/device`)).headers.get('location')).toBe(`${origin}/phone`)
   })
 })

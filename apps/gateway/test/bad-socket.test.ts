@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { get } from 'node:http'
 import { connect } from 'node:net'
 import { type Cluster, connectLogin, createTicket, request, startCluster } from '@saoma/testing'
 
@@ -50,6 +51,10 @@ test('a socket that floods is closed; others do not notice', async () => {
 test('a foreign origin, an unknown namespace and the empty one are refused', async () => {
   const foreign = connectLogin(origin, { extraHeaders: { origin: 'https://evil.example' }, reconnection: false })
   expect(await foreign.next('connect_error')).toBeInstanceOf(Error)
+  const empty = await request(`${origin}/socket.io/?EIO=4&transport=polling&sid=`, {
+    headers: { origin: 'https://evil.example' },
+  })
+  expect(empty).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } })
   const polling = await request(`${origin}/socket.io/?EIO=4&transport=polling`, {
     headers: { origin: 'https://evil.example' },
   })
@@ -58,6 +63,31 @@ test('a foreign origin, an unknown namespace and the empty one are refused', asy
   expect(await request(`${origin}/socket.io/?EIO=4&transport=polling&sid=a-nosuchsession`)).toMatchObject({
     status: 400,
   })
+})
+
+test('who leaves the namespace loses the connection, and with it a fresh start of the limits', async () => {
+  const browser = connectLogin(origin)
+  await browser.next('connect')
+  const closed = new Promise((resolve) => browser.socket.io.engine.once('close', resolve))
+  browser.socket.disconnect()
+  await closed
+})
+
+test('an upgrade to any other address is a plain 404, and nginx goes on trusting its nodes', async () => {
+  const upgrade = { headers: { connection: 'Upgrade', upgrade: 'websocket' } }
+  const ask = (url: string) =>
+    new Promise<number>((resolve, reject) => {
+      get(url, upgrade, (answer) => resolve(answer.resume().statusCode ?? 0))
+        .on('error', reject)
+        .on('upgrade', () => reject(new Error('it was upgraded')))
+    })
+  expect(await ask(`${cluster.nodes[0]?.origin}/`)).toBe(404)
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, (_, i) => ask(`${origin}${['/', '/ws', '/v1/x'][i % 3]}`)),
+  )
+  expect(new Set(answers)).toEqual(new Set([404]))
+  const ordinary = await Promise.all(Array.from({ length: 100 }, () => request(`${origin}/oidc/jwks`)))
+  expect(ordinary.filter(({ status }) => status !== 200)).toEqual([])
 })
 
 test('raw bytes in place of HTTP and of frames hurt nobody', async () => {

@@ -25,6 +25,7 @@ test('every problem is reported at once, each with its name', () => {
     problemsOf({
       SAOMA_ORIGIN: 'login.example.com/',
       PORT: '80a',
+      SAOMA_TRUSTED_PROXIES: '10.0.0.0/99',
       REDIS_URL: 'localhost',
       SAOMA_DEMO: 'yes',
       SAOMA_NODE_ID: 'Node_1',
@@ -36,6 +37,7 @@ test('every problem is reported at once, each with its name', () => {
     expect.stringMatching(/^REDIS_URL must be of the form/),
     'SAOMA_SECRET is missing',
     'SAOMA_DEMO must be true or false',
+    'SAOMA_TRUSTED_PROXIES must list addresses or networks such as 10.0.0.0/8',
   ])
 })
 

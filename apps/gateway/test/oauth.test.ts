@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import {
   type Cluster,
   confirm,
@@ -24,6 +26,13 @@ beforeAll(async () => {
   })
   alice = await phoneToken(cluster.origin, 'alice')
 })
+
+/** Sends bytes as they are, for what no HTTP client would send. */
+const raw = async (port: number, bytes: string): Promise<string> => {
+  const tcp = connect(port, '127.0.0.1')
+  tcp.end(bytes)
+  return text(tcp)
+}
 
 const scope = 'openid profile offline_access'
 const ticketOf = ({ device_code }: { device_code: string }) => device_code.slice(0, 22)
@@ -60,6 +69,18 @@ test('discovery names the endpoints and nothing that is not there', () => {
     ]),
   })
   expect(metadata.userinfo_endpoint).toBeUndefined()
+  expect(metadata.authorization_endpoint).toBeUndefined()
+})
+
+test('discovery says the public origin, whatever a request claims in its Host', async () => {
+  const secure = await startCluster({ nodes: 1, origin: 'https://login.example.com' })
+  const answer = await raw(
+    secure.nodes[0]?.port ?? 0,
+    'GET /oidc/.well-known/openid-configuration HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
+  )
+  expect(answer).toContain('"token_endpoint":"https://login.example.com/oidc/token"')
+  expect(answer).not.toContain('evil.example')
+  await secure.stop()
 })
 
 test('an independent client polls until the person has confirmed', async () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Result } from '@saoma/protocol'
+import { RedisUnavailable } from '@saoma/redis'
 import type Provider from 'oidc-provider'
 import { createAccounts } from './accounts.ts'
 import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
@@ -10,6 +11,8 @@ import { type Bearer, createVerifier } from './verify.ts'
 export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
   /** Protects the signing keys at rest. The first encrypts, all may decrypt. Each at least 32 characters. */
   secrets: readonly [string, ...string[]]
+  /** The keys were there but could not be used, for instance because another node has another secret. */
+  onKeysError: (error: unknown) => void
   keyTimes?: Partial<SigningKeyTimes>
   /** How often the cluster's keys are looked at again. @default 5 minutes */
   keyCheckMs?: number
@@ -45,8 +48,9 @@ export const createIdentity = async (
       try {
         const ring = await load()
         if (kids(ring) !== kids(current.ring)) current = assemble(ring)
-      } catch {
-        // Redis is away: the present keys stay good, and the next round looks again.
+      } catch (error) {
+        // While Redis is away the present keys stay good; the next round looks again.
+        if (!(error instanceof RedisUnavailable)) options.onKeysError(error)
       }
     },
     options.keyCheckMs ?? 5 * 60_000,

@@ -206,7 +206,9 @@ export const createProvider = (
     if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/phone`)
     await next()
     if (ctx.status === 503) ctx.set('Retry-After', '2')
-    const body = ctx.body as { device_code?: string } | undefined
+    const body = ctx.body as { device_code?: string; authorization_endpoint?: string } | undefined
+    // People log in by scanning; there is no page to send them to.
+    if (ctx.path.startsWith('/.well-known/')) delete body?.authorization_endpoint
     if (ctx.path !== '/device/auth' || !body?.device_code) return
     const ticket = ticketOf(body.device_code)
     ctx.body = {

@@ -55,7 +55,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     const seconds = Number(process.hrtime.bigint() - started) / 1e9
     const mounted = ctx.path.startsWith('/oidc/') ? '/oidc' : ''
     const route = ctx._matchedRoute ? `${mounted}${ctx._matchedRoute}` : 'page'
-    metrics.requests.observe({ route, status: String(ctx.status) }, seconds)
+    if (!ctx.state.held) metrics.requests.observe({ route, status: String(ctx.status) }, seconds)
     const level = levelOf(ctx)
     log[level]({
       event: 'request',

@@ -4,6 +4,20 @@ import mount from 'koa-mount'
 import type { Limits } from '../limits.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
+/**
+ * What there is of the provider. It would also answer to other spellings of these (letter case, percent signs) and to endpoints that
+ * nothing here uses; both would pass by our own limits.
+ */
+const ROUTES = new Set([
+  '/oidc/.well-known/openid-configuration',
+  '/oidc/.well-known/oauth-authorization-server',
+  '/oidc/jwks',
+  '/oidc/device',
+  '/oidc/device/auth',
+  '/oidc/token',
+  '/oidc/token/revocation',
+])
+
 /** OAuth's own form of "too many requests" (RFC 6749 has none, so the registered `temporarily_unavailable` with status 429). */
 const refuse = (ctx: Context, retryAfterSeconds: number): void => {
   ctx.status = 429
@@ -22,7 +36,9 @@ export const oauth = (identity: Identity, limits: Limits, ticketSeconds: number,
   }
 
   return async (ctx, next) => {
-    if (!ctx.path.startsWith('/oidc/')) return next()
+    if (!ROUTES.has(ctx.path)) return next()
+    // The provider builds the addresses it publishes from this; it must not be what a request claims in its Host header.
+    Object.defineProperty(ctx, 'href', { value: `${ctx.state.origin}/oidc` })
     const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
     const slow = creates ? await limits.codes(ctx.ip) : undefined
     if (slow) return refuse(ctx, slow.retryAfterSeconds)

@@ -15,12 +15,16 @@ export const problem = (ctx: Context, code: Code, detail?: string): void => {
     code,
     react,
   }
+  // Under /oidc clients look for OAuth's own word (RFC 6749 section 5.2).
+  const oauth = ctx.path.startsWith('/oidc/') && {
+    error: react === 'retry' ? 'temporarily_unavailable' : 'invalid_request',
+  }
   ctx.status = status
   ctx.type = 'application/problem+json'
   ctx.set('Cache-Control', 'no-store')
   if (status === 401) ctx.set('WWW-Authenticate', 'Bearer')
   if (status === 503 || status === 502) ctx.set('Retry-After', '2')
-  ctx.body = JSON.stringify(body)
+  ctx.body = JSON.stringify({ ...body, ...oauth })
   ctx.state.code = code
 }
 

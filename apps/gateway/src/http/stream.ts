@@ -30,7 +30,7 @@ export const streamTicket = async (
   res.write('retry: 1000\n\n')
   const heartbeat = setInterval(() => res.write(':\n\n'), HEARTBEAT_MS)
   try {
-    await holds.hold(res, async (signal) => {
+    await holds.hold(ctx, async (signal) => {
       for await (const state of tickets.follow(deviceCode, after, signal)) {
         const flushed = res.write(`event: ticket\nid: ${state.version}\ndata: ${JSON.stringify(state)}\n\n`)
         if (!flushed) await once(res, 'drain', { signal })

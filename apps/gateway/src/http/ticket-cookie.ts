@@ -1,4 +1,4 @@
-import { ticketOf } from '@saoma/protocol'
+import { parseTicket, ticketOf } from '@saoma/protocol'
 import type { Context } from 'koa'
 
 const name = (ticket: string) => `saoma_${ticket}`
@@ -14,5 +14,14 @@ export const ticketCookie = {
       `${name(ticketOf(deviceCode))}=${deviceCode}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`,
     )
   },
-  read: (ctx: Context, ticket: string): string | undefined => ctx.cookies.get(name(ticket)),
+  read: (ctx: Context, ticket: string): string | undefined => {
+    if (!parseTicket(ticket).ok) return undefined
+    // Not ctx.cookies, which keeps a pattern for every name it was ever asked for; ours are endless.
+    const start = `${name(ticket)}=`
+    const pair = ctx
+      .get('Cookie')
+      .split('; ')
+      .find((entry) => entry.startsWith(start))
+    return pair?.slice(start.length)
+  },
 }

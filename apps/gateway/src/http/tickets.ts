@@ -49,7 +49,7 @@ const deviceCodeFor = (code: string | undefined, ticket: string | undefined): Re
 }
 
 export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, picture }: TicketRoutesDeps): Router => {
-  const router = new Router({ prefix: '/v1' })
+  const router = new Router({ prefix: '/v1', sensitive: true })
 
   /** The account behind a phone's access token. Tokens of browsers may not confirm logins. */
   const phone = async (ctx: Context): Promise<Result<string>> => {
@@ -97,7 +97,7 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pictur
     if (ctx.accepts('json', 'text/event-stream') === 'text/event-stream')
       return streamTicket(ctx, tickets, holds, code.value, after.value)
 
-    const result = await holds.hold(ctx.res, (signal) =>
+    const result = await holds.hold(ctx, (signal) =>
       tickets.wait(code.value, after.value, { timeoutMs: wait.value * 1000, signal }),
     )
     metrics.longPollsDone.inc({ result: result.ok ? result.value.status : result.code })
@@ -115,10 +115,10 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pictur
   router.get('/tickets/:ticket/qr', async (ctx) => {
     const ticket = parseTicket(ctx.params.ticket)
     if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
-    const slow = await limits.ticket(ticket.value)
-    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
-    // Only a ticket that is waiting has a picture: nobody may mint codes at WeChat through us.
+    // Only a ticket that is waiting has a picture, and only a few: WeChat draws 5,000 a minute for all of us.
     if (!(await tickets.isPending(ticket.value))) return problem(ctx, 'TICKET_NOT_FOUND')
+    const slow = await limits.pictures(ticket.value)
+    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
     const image = await picture(ticket.value)
     if (!image.ok) return problem(ctx, image.code)
     ctx.type = image.value.type

@@ -16,7 +16,7 @@ type Reading = { status: TicketStatus; deviceCode: string } | 'unchanged' | 'gon
  * proves that it made it; to anybody else it reads as expired.
  */
 export const wechatPolls = (tickets: Tickets, holds: Holds): Router => {
-  const router = new Router()
+  const router = new Router({ sensitive: true })
 
   const read = async (ctx: Context, knowsScan: boolean): Promise<Reading> => {
     const ticket = String(ctx.query.uuid ?? '')
@@ -26,9 +26,7 @@ export const wechatPolls = (tickets: Tickets, holds: Holds): Router => {
     if (!present.ok) return 'gone'
     // A page that knows of the scan waits for what follows; any other is told of the scan at once.
     const seen = knowsScan && present.value.status === 'scanned' ? present.value.version : 1
-    const state = await holds.hold(ctx.res, (signal) =>
-      tickets.wait(cookie.value, seen, { timeoutMs: HOLD_MS, signal }),
-    )
+    const state = await holds.hold(ctx, (signal) => tickets.wait(cookie.value, seen, { timeoutMs: HOLD_MS, signal }))
     if (!state.ok) return 'gone'
     return state.value.version > seen ? { status: state.value.status, deviceCode: cookie.value } : 'unchanged'
   }

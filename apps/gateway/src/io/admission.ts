@@ -43,7 +43,8 @@ export const createAdmission = (limits: Limits, metrics: Metrics, options: Admis
   }
 
   return (req: IncomingMessage, res: ServerResponse, next: (error?: Error) => void): void => {
-    if (new URL(req.url ?? '/', 'http://node').searchParams.has('sid')) return next()
+    // Engine.IO takes the last of several, and an empty one for none.
+    if (new URL(req.url ?? '/', 'http://node').searchParams.getAll('sid').at(-1)) return next()
     judge(req).then((refusal) => {
       if (!refusal) return next()
       metrics.handshakesRejected.inc({ reason: refusal.reason })

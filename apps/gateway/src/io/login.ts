@@ -34,6 +34,8 @@ const IDLE_MS = 30_000
 const FORGOTTEN = Object.freeze({})
 /** How often deadlines are looked at: one timer for all browsers instead of one for each. */
 const SWEEP_MS = 1_000
+/** When a ticket is read again that could not be read. */
+const RETRY_MS = 2_000
 /** Reads at once after Redis came back, so that it is not met by every waiting browser in one instant. */
 const RESYNC_BATCH = 100
 
@@ -98,7 +100,8 @@ export const serveLogin = (
       await follow(socket, state)
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error
-      // Redis is away: its return brings us back here through `resubscribed`.
+      // The connections come back one by one, so `resubscribed` may have been too early: soon again.
+      socket.data.dueAt = Date.now() + RETRY_MS * (0.5 + Math.random())
     }
   }
 
@@ -123,6 +126,11 @@ export const serveLogin = (
     }
   }
 
+  /** Who leaves the namespace leaves: a connection that could join it anew would have new limits each time. */
+  function onDisconnect(this: LoginSocket): void {
+    this.conn.close()
+  }
+
   namespace.on('connection', (socket) => {
     socket.data.watching = false
     socket.data.version = 0
@@ -133,6 +141,7 @@ export const serveLogin = (
     })
     // A shared function, because a closure for each of ten thousand waiting browsers is memory.
     socket.on('watch', onWatch)
+    socket.on('disconnect', onDisconnect)
   })
 
   const sweep = setInterval(() => {

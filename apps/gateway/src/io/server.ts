@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { adapterClient, type RedisClients } from '@saoma/redis'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
@@ -30,6 +30,8 @@ export const createIo = (
       subscriptionMode: 'dynamic',
     }),
     serveClient: false,
+    // Engine.IO would leave an upgrade to any other address without an answer for a second, which a proxy takes for a dead node.
+    destroyUpgrade: false,
     maxHttpBufferSize: LARGEST_MESSAGE,
     perMessageDeflate: false,
     httpCompression: false,
@@ -37,6 +39,10 @@ export const createIo = (
     cors: { origin: (origin, done) => done(null, origin === undefined || options.allowsOrigin(origin)) },
   })
 
+  http.on('upgrade', (req: IncomingMessage, socket) => {
+    if (!req.url?.startsWith(io.path()))
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
   io.engine.use(createAdmission(limits, metrics, options))
 
   // nginx finds the node of a polling session by the first part of its id.
