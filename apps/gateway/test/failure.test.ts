@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect as dial } from 'node:net'
 import { connect, whenReady } from '@saoma/redis'
 import {
   type Cluster,
@@ -123,6 +125,27 @@ test('the subscriptions alone are cut: what was published meanwhile is read from
   browser.close()
 })
 
+test('clients that leave at any moment of a stream or a held poll leave nothing behind', async () => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  const url = `${gateway('a').origin}/v1/tickets/${ticket}?after=1`
+  const leave = async (accept: string, afterMs: number) => {
+    const headers = { authorization: `Bearer ${device_code}`, accept }
+    await fetch(url, { headers, signal: AbortSignal.timeout(afterMs) })
+      .then((answer) => answer.text())
+      .catch(() => {})
+  }
+  for (let round = 0; round < 20; round++) {
+    const accept = round % 2 ? 'text/event-stream' : 'application/json'
+    await Promise.all(Array.from({ length: 20 }, (_, i) => leave(accept, i)))
+  }
+  await until(
+    () => metrics('a'),
+    ({ body }) => body.includes('rt_longpoll_waiting 0'),
+  )
+  const { body } = await metrics('a')
+  expect(body).toMatch(/^rt_subscriptions [0-9]$/m)
+})
+
 test('SIGTERM: held polls are answered, browsers are told when to return, and the node ends by itself', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   const browser = connectLogin(gateway('a').origin, { reconnection: false })
@@ -132,6 +155,14 @@ test('SIGTERM: held polls are answered, browsers are told when to return, and th
     () => metrics('a'),
     ({ body }) => body.includes('rt_longpoll_waiting 1'),
   )
+
+  // A client that does not answer the close frame must not hold up the end.
+  const stubborn = dial(gateway('a').port, '127.0.0.1')
+  stubborn.on('error', () => {})
+  stubborn.write(
+    'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  )
+  await once(stubborn, 'data')
 
   const stopped = gateway('a').stop()
   expect(await browser.next('drain')).toEqual({ resumeAfterMs: expect.any(Number) })

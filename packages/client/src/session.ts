@@ -67,6 +67,8 @@ export const createSession = (options: SessionOptions): Session => {
   const stored = createStored(options.storage ?? browserStorage('localStorage'), `saoma:session:${origin}:${clientId}`)
   const events = createEmitter<SessionEvents>()
   const closing = new AbortController()
+  /** Aborted, and replaced by the next one, when the tokens end. */
+  let ending = new AbortController()
   let inFlight: Promise<Answer<string>> | undefined
 
   const readKept = (): Kept | undefined => {
@@ -86,6 +88,8 @@ export const createSession = (options: SessionOptions): Session => {
   const end = (reason: SessionEvents['ended']['reason']) => {
     if (!kept) return
     kept = undefined
+    ending.abort()
+    ending = new AbortController()
     if (reason !== 'elsewhere') stored.clear()
     events.emit('ended', { reason })
   }
@@ -101,35 +105,44 @@ export const createSession = (options: SessionOptions): Session => {
 
   const isFresh = (): boolean => kept !== undefined && Date.now() < kept.expiresAt - AHEAD_MS
 
+  const revoke = (tokens: TokenSet) =>
+    request({
+      fetch,
+      url: `${origin}/oidc/token/revocation`,
+      init: { ...form({ token: tokens.refresh_token ?? tokens.access_token, client_id: clientId }), keepalive: true },
+      parse: () => ({ ok: true, value: undefined }),
+      timeoutMs: REQUEST_TIMEOUT_MS,
+    })
+
   const exchange = async (): Promise<Answer<string>> => {
     for (let attempt = 1; ; attempt++) {
       const refreshToken = kept?.tokens.refresh_token
       if (!refreshToken) return signedOut()
+      const ended = ending.signal
+      const signal = AbortSignal.any([closing.signal, ended])
       const answer = await request({
         fetch,
         url: `${origin}/oidc/token`,
         init: form({ grant_type: 'refresh_token', refresh_token: refreshToken, client_id: clientId }),
         parse: parseTokenSet,
         timeoutMs: REQUEST_TIMEOUT_MS,
-        signal: closing.signal,
+        signal,
       })
+      // A logout or a login in the meantime, here or in another tab; without locks, another tab's refresh as well.
+      syncWithTabs()
+      if (kept?.tokens.refresh_token !== refreshToken) {
+        if (answer.ok && ended.aborted) void revoke(answer.value)
+        return kept && isFresh() ? { ok: true, value: kept.tokens.access_token } : exchange()
+      }
       if (answer.ok) {
         // RFC 6749 section 6: a server that does not rotate sends no new refresh token; an id_token is optional as well.
-        adopt({ ...kept?.tokens, ...answer.value })
+        adopt({ ...kept.tokens, ...answer.value })
         return { ok: true, value: answer.value.access_token }
       }
-      if (answer.react !== 'retry') {
-        // Where there are no locks, another tab may have used our refresh token just before us.
-        const theirs = readKept()
-        if (theirs && theirs.tokens.refresh_token !== refreshToken) {
-          syncWithTabs()
-          if (kept && isFresh()) return { ok: true, value: kept.tokens.access_token }
-        }
-        if (answer.code === 'invalid_grant') end('refused')
-        return answer
-      }
+      if (answer.code === 'invalid_grant') end('refused')
+      if (answer.react !== 'retry') return answer
       if (attempt === REFRESH_ATTEMPTS || closing.signal.aborted) return answer
-      await pause(Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, random)), closing.signal)
+      await pause(Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, random)), signal)
     }
   }
 
@@ -179,16 +192,9 @@ export const createSession = (options: SessionOptions): Session => {
     },
     refresh,
     logout: async () => {
-      const token = kept?.tokens.refresh_token ?? kept?.tokens.access_token
+      const tokens = kept?.tokens
       end('logout')
-      if (!token) return
-      await request({
-        fetch,
-        url: `${origin}/oidc/token/revocation`,
-        init: { ...form({ token, client_id: clientId }), keepalive: true },
-        parse: () => ({ ok: true, value: undefined }),
-        timeoutMs: REQUEST_TIMEOUT_MS,
-      })
+      if (tokens) await revoke(tokens)
     },
     close: () => {
       closing.abort()

@@ -22,24 +22,58 @@ export const browserStorage = (kind: 'sessionStorage' | 'localStorage'): KeyValu
   }
 }
 
-/** A JSON value under one key. What cannot be read back is as good as absent; a full storage loses the value, not the login. */
-export const createStored = (storage: KeyValue, key: string) => ({
-  key,
-  read: (): unknown => {
+/**
+ * A JSON value under one key. What cannot be read back is as good as absent. When the storage is full or blocked, the value
+ * lasts as long as the page, or until another page writes the key.
+ */
+export const createStored = (storage: KeyValue, key: string) => {
+  let text: string | null = null
+  /** What the storage held when `text` became the value: anything else there is another page's word, and newer. */
+  let seen: string | null = null
+
+  const look = (): string | null => {
     try {
-      return JSON.parse(storage.getItem(key) ?? 'null')
+      return storage.getItem(key)
     } catch {
-      return null
+      return seen // Blocked: it has no news for us.
     }
-  },
-  write: (value: unknown): void => {
+  }
+
+  const discard = () => {
     try {
-      storage.setItem(key, JSON.stringify(value))
+      storage.removeItem(key)
+      seen = null
     } catch {
-      // The quota is used up: the page still works until it is closed.
+      seen = look()
     }
-  },
-  clear: (): void => {
-    storage.removeItem(key)
-  },
-})
+  }
+
+  return {
+    key,
+    read: (): unknown => {
+      const now = look()
+      if (now !== seen) {
+        text = now
+        seen = now
+      }
+      try {
+        return JSON.parse(text ?? 'null')
+      } catch {
+        return null
+      }
+    },
+    write: (value: unknown): void => {
+      text = JSON.stringify(value)
+      try {
+        storage.setItem(key, text)
+        seen = text
+      } catch {
+        discard() // The value before is outdated, and another page would take it for the current one.
+      }
+    },
+    clear: (): void => {
+      text = null
+      discard()
+    },
+  }
+}

@@ -80,6 +80,8 @@ export const connect = ({ url, name, onError }: ConnectionOptions): Connection =
     connectionName: name,
     connectTimeout: 5_000,
     commandTimeout: 3_000,
+    // A connection whose commands stay without any answer is half open: Redis or the network is gone without a word.
+    socketTimeout: 6_000,
     // A command whose connection is lost fails at that moment. ioredis would send it again after the reconnect, when its caller may
     // long have been told that nothing was done.
     maxRetriesPerRequest: 0,

@@ -1,5 +1,6 @@
 import { type Connection, connect, whenReady } from './connection.ts'
 import { createKeys, type Keys } from './keys.ts'
+import { createProbe } from './probe.ts'
 import { Subscriber } from './subscriber.ts'
 
 export interface RedisOptions {
@@ -11,6 +12,8 @@ export interface RedisOptions {
   name?: string
   /** Milliseconds to wait for the first connection. @default 15000 */
   readyTimeoutMs?: number
+  /** Milliseconds between two echoes of the subscription's probe; 0 turns it off. @default 5000 */
+  probeMs?: number
   /** Told of every connection error; ioredis goes on reconnecting by itself. */
   onError?: (error: Error, role: Role) => void
 }
@@ -30,7 +33,14 @@ export interface RedisClients {
 
 /** Connects all three, or rejects with RedisUnavailable. */
 export const createRedis = async (options: RedisOptions): Promise<RedisClients> => {
-  const { url, prefix = 'saoma', name = 'saoma', readyTimeoutMs = 15_000, onError = () => {} } = options
+  const {
+    url,
+    prefix = 'saoma',
+    name = 'saoma',
+    readyTimeoutMs = 15_000,
+    probeMs = 5_000,
+    onError = () => {},
+  } = options
   const open = (role: Role) => connect({ url, name: `${name}:${role}`, onError: (error) => onError(error, role) })
   const connections = { data: open('data'), pub: open('pub'), sub: open('sub') }
   const all = Object.entries(connections) as [Role, Connection][]
@@ -41,14 +51,25 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     throw error
   }
   const subscriber = new Subscriber(connections.sub)
+  const probe =
+    probeMs > 0
+      ? createProbe(connections.pub, subscriber, prefix, {
+          intervalMs: probeMs,
+          onDeaf: () => onError(new Error('the subscription is connected but hears nothing; making it anew'), 'sub'),
+        })
+      : undefined
 
   return {
     data: connections.data,
     pub: connections.pub,
     subscriber,
     keys: createKeys(prefix),
-    unavailable: () => all.filter(([, connection]) => connection.status !== 'ready').map(([role]) => role),
+    unavailable: () =>
+      all
+        .filter(([role, connection]) => connection.status !== 'ready' || (role === 'sub' && probe?.isDeaf()))
+        .map(([role]) => role),
     close: async () => {
+      probe?.close()
       subscriber.close()
       connections.pub.disconnect()
       // The data connection may still carry answers; give them a moment, then cut.

@@ -93,6 +93,11 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     void this.#unsubscribe(channel)
   }
 
+  /** Gives the connection up for a new one, on which everything held is subscribed to again. */
+  reconnect(): void {
+    this.#connection.disconnect(true)
+  }
+
   close(): void {
     this.#connection.disconnect()
   }

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+import type { Connection } from './connection.ts'
+import type { Subscriber } from './subscriber.ts'
+
+export interface ProbeOptions {
+  /** Milliseconds between two echoes. */
+  intervalMs: number
+  /** Told when a subscription that is connected hears nothing; it is being made anew. */
+  onDeaf: () => void
+}
+
+/** Echoes that may be missing before the connection is given up. */
+const MISSES = 3
+
+/**
+ * Finds a subscription that is connected but deaf: a half-open connection, a proxy that lost its way, a server that forgot us. Such a
+ * one looks healthy from every other side. The node sends itself a message through Redis and expects to hear it.
+ *
+ * In a Redis Cluster it watches the shard that its channel belongs to.
+ */
+export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: string, options: ProbeOptions) => {
+  const channel = `${prefix}#probe#{${randomBytes(9).toString('base64url')}}`
+  let missed = 0
+  const hear = (from: string) => {
+    if (from === channel) missed = 0
+  }
+  subscriber.on('message', hear)
+  // Unconfirmed holds are made good by the subscriber itself.
+  subscriber.hold(channel).catch(() => {})
+
+  const timer = setInterval(() => {
+    if (!subscriber.connected) {
+      missed = 0
+      return
+    }
+    if (missed >= MISSES) {
+      missed = 0
+      options.onDeaf()
+      subscriber.reconnect()
+      return
+    }
+    // Counted first, so that only an echo takes it back. A publish that fails is Redis being away, not us being deaf.
+    missed++
+    pub.spublish(channel, '').catch(() => {
+      missed = 0
+    })
+  }, options.intervalMs).unref()
+
+  return {
+    /** Whether the last echo is overdue. */
+    isDeaf: (): boolean => missed > 1,
+    close: (): void => {
+      clearInterval(timer)
+      subscriber.off('message', hear)
+    },
+  }
+}
