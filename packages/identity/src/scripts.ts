@@ -1,6 +1,6 @@
 import { defineScript } from '@saoma/redis'
 
-const lua = (name: string) => new URL(`./lua/${name}.lua`, import.meta.url)
+const lua = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url)
 const first = (raw: unknown): boolean => raw === 1
 
 export const consume = defineScript<readonly [record: string], readonly [usedAt: number], boolean>(
