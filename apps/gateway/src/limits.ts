@@ -23,7 +23,7 @@ export interface Limits {
   pictures: Limit
   /** New sockets, per address and node. */
   handshakes: Limit
-  /** Events of one socket. */
+  /** Events of one connection, which a client cannot renew by leaving a namespace and joining it again. */
   events: Limit
 }
 

@@ -65,12 +65,17 @@ test('a foreign origin, an unknown namespace and the empty one are refused', asy
   })
 })
 
-test('who leaves the namespace loses the connection, and with it a fresh start of the limits', async () => {
-  const browser = connectLogin(origin)
-  await browser.next('connect')
-  const closed = new Promise((resolve) => browser.socket.io.engine.once('close', resolve))
-  browser.socket.disconnect()
-  await closed
+test('leaving the namespace and joining it again is no fresh start of the limits', async () => {
+  const url = `${cluster.nodes[0]?.origin}/socket.io/?EIO=4&transport=polling`
+  const opened = await request<string>(url)
+  const session = `${url}&sid=${JSON.parse(opened.body.slice(1)).sid}`
+  const post = (...packets: string[]) => fetch(session, { method: 'POST', body: packets.join('\x1e') })
+  // Ten times: join, ask four times, leave.
+  for (let round = 0; round < 10; round++) {
+    await post('40/login,', ...Array.from({ length: 4 }, (_, i) => `42/login,${i}["watch",{}]`), '41/login,')
+  }
+  const answers = await (await fetch(session)).text()
+  expect(answers.match(/43\/login,/g)?.length ?? 0).toBeLessThanOrEqual(20)
 })
 
 test('an upgrade to any other address is a plain 404, and nginx goes on trusting its nodes', async () => {

@@ -66,6 +66,28 @@ test('a person scans, compares, confirms and is logged in; the login lasts until
   await scanned(page)
 })
 
+test('through nginx, the browser’s socket is on one node and the phone is heard by the other', async () => {
+  const page = await open('/', desktop)
+  // Engine.IO's first frame names the session, which begins with the id of the node that holds it.
+  const holder = new Promise<string>((resolve) =>
+    page.once('websocket', (socket) =>
+      socket.once('framereceived', ({ payload }) => resolve(/"sid":"([a-z]+)-/.exec(`${payload}`)?.[1] ?? '')),
+    ),
+  )
+  await page.reload()
+  const ticket = new URL(await scanned(page)).searchParams.get('ticket') ?? ''
+  const held = await holder
+  const other = cluster.nodes.find(({ id }) => id !== held)
+  expect(cluster.nodes.map(({ id }) => id)).toContain(held)
+
+  const token = await phoneToken(cluster.origin, 'Ada Lovelace')
+  for (const step of [scan, confirm]) {
+    const answer = await step(other?.origin ?? '', ticket, token)
+    expect([answer.status, answer.headers.get('x-saoma-node')]).toEqual([200, other?.id])
+  }
+  await page.getByRole('heading', { name: 'Hello, Ada Lovelace' }).waitFor()
+})
+
 test('a person declines: the page says so, and shows a new code when asked', async () => {
   const page = await open('/', desktop)
   const link = await scanned(page)

@@ -41,6 +41,10 @@ const RESYNC_BATCH = 100
 
 const refusal = (code: Code): Refusal => ({ ok: false, code, message: codes[code].say.en, react: codes[code].react })
 
+/** Engine.IO's and Socket.IO's own; their types keep both to themselves. */
+const connectionOf = (socket: LoginSocket): string => Reflect.get(socket.conn, 'id')
+const namespacesOf = (socket: LoginSocket): number => Reflect.get(socket.client, 'sockets').size
+
 /**
  * Namespace `/login`: a browser follows its ticket. The order is the promise: join the room, wait until Redis has confirmed the
  * subscription, and only then read the state that the ack carries. So no transition falls between the two.
@@ -126,9 +130,12 @@ export const serveLogin = (
     }
   }
 
-  /** Who leaves the namespace leaves: a connection that could join it anew would have new limits each time. */
-  function onDisconnect(this: LoginSocket): void {
-    this.conn.close()
+  /** A connection that has left every namespace is watched by nobody else. */
+  function onDisconnect(this: LoginSocket, reason: string): void {
+    if (reason !== 'client namespace disconnect') return
+    setTimeout(() => {
+      if (namespacesOf(this) === 0) this.conn.close()
+    }, IDLE_MS).unref()
   }
 
   namespace.on('connection', (socket) => {
@@ -137,7 +144,7 @@ export const serveLogin = (
     socket.data.dueAt = Date.now() + IDLE_MS
     Object.assign(socket, { handshake: FORGOTTEN })
     socket.use((_, next) => {
-      limits.events(socket.id).then((slow) => (slow ? socket.disconnect(true) : next()), next)
+      limits.events(connectionOf(socket)).then((slow) => (slow ? socket.disconnect(true) : next()), next)
     })
     // A shared function, because a closure for each of ten thousand waiting browsers is memory.
     socket.on('watch', onWatch)
