@@ -62,14 +62,16 @@ test('discovery names the endpoints and nothing that is not there', () => {
     revocation_endpoint: `${origin}/oidc/token/revocation`,
     jwks_uri: `${origin}/oidc/jwks`,
     id_token_signing_alg_values_supported: ['ES256'],
-    grant_types_supported: expect.arrayContaining([
+    grant_types_supported: [
       'urn:ietf:params:oauth:grant-type:device_code',
-      'urn:saoma:grant-type:wx-code',
       'refresh_token',
-    ]),
+      'urn:saoma:grant-type:wx-code',
+    ],
   })
   expect(metadata.userinfo_endpoint).toBeUndefined()
   expect(metadata.authorization_endpoint).toBeUndefined()
+  expect(metadata.pushed_authorization_request_endpoint).toBeUndefined()
+  expect(metadata.token_endpoint_auth_methods_supported).toEqual(['none'])
 })
 
 test('discovery says the public origin, whatever a request claims in its Host', async () => {
@@ -130,6 +132,15 @@ test('the access token verifies with the keys of the other node, and says who an
   expect(payload).toMatchObject({ sub: tokens.claims()?.sub, sid: tokens.claims()?.sid, client_id: 'web' })
   expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(600)
   expect(payload.sub).toMatch(/^[A-Za-z0-9_-]{22}$/)
+})
+
+test('a phone’s token is for this cluster only: a backend that checks the audience refuses it', async () => {
+  const jwks = await request<JSONWebKeySet>(`${cluster.origin}/oidc/jwks`)
+  const check = jwtVerify(alice, createLocalJWKSet(jwks.body), {
+    issuer: `${cluster.origin}/oidc`,
+    audience: cluster.origin,
+  })
+  await expect(check).rejects.toThrow('unexpected "aud" claim value')
 })
 
 test('refresh tokens rotate; the same session goes on; a replay ends it everywhere', async () => {

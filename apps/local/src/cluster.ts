@@ -26,6 +26,8 @@ export interface LocalOptions {
   /** What browsers and phones see of it. */
   origin: string
   watch: boolean
+  /** Settings of the nodes from the person's own environment. */
+  settings: Record<string, string>
 }
 
 /** A running local cluster. */
@@ -40,7 +42,7 @@ type Say = (sentence: string) => void
 /** Starts all of it, Redis first, and restarts what ends by itself. */
 export const startLocalCluster = async (
   folder: Folder,
-  { nodes: count, host, port, origin, watch }: LocalOptions,
+  { nodes: count, host, port, origin, watch, settings }: LocalOptions,
   say: Say,
 ): Promise<LocalCluster> => {
   const stopping = new AbortController()
@@ -74,10 +76,17 @@ export const startLocalCluster = async (
         watch,
         onLine: showAndLogTo(`node-${id}`),
         env: {
+          ...settings,
           HOST: '127.0.0.1',
           SAOMA_NODE_ID: id,
           SAOMA_ORIGIN: origin,
-          SAOMA_ALLOWED_ORIGINS: `http://127.0.0.1:${port},http://localhost:${port}`,
+          SAOMA_ALLOWED_ORIGINS: [
+            `http://127.0.0.1:${port}`,
+            `http://localhost:${port}`,
+            settings.SAOMA_ALLOWED_ORIGINS,
+          ]
+            .filter(Boolean)
+            .join(','),
           SAOMA_SECRET: folder.secret,
           SAOMA_DEMO: 'true',
           SAOMA_WEB_ROOT: pageFolder,

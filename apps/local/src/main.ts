@@ -10,6 +10,12 @@ import { welcome } from './welcome.ts'
 /** One Ctrl-C may reach us several times, from the terminal and from npm; after this it is a second one. */
 const SAME_SIGNAL_MS = 1_000
 
+/** What a person sets for the nodes; what belongs to this cluster is set over it. */
+const ownSettings = (env: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (/^(SAOMA_|LOG_LEVEL$)/.test(name) && value ? [[name, value]] : [])),
+  )
+
 const say = (sentence: string): void => console.log(sentence)
 
 const tell = (error: unknown): void => {
@@ -46,7 +52,11 @@ const run = async (options: Options): Promise<void> => {
     await ensurePrograms(['redis', 'nginx'], say)
     await ensurePage(say)
     const { nodes, port, watch } = options
-    const starting = startLocalCluster(folder, { nodes, port, watch, host, origin }, say)
+    const starting = startLocalCluster(
+      folder,
+      { nodes, port, watch, host, origin, settings: ownSettings(process.env) },
+      say,
+    )
     // Told to stop before it was up: what it still starts ends with this process.
     starting.catch(() => {})
     const cluster = await Promise.race([starting, told])

@@ -10,7 +10,8 @@ export interface Welcome {
 
 /** What a person reads when all is up. */
 export const welcome = async ({ origin, lan, nodes, logs }: Welcome): Promise<string> => {
-  const picture = await QRCode.toString(origin, { type: 'terminal', small: true, errorCorrectionLevel: 'L' })
+  // On this machine only, no phone could follow the picture.
+  const picture = lan ? await QRCode.toString(origin, { type: 'terminal', small: true, errorCorrectionLevel: 'L' }) : ''
   const rows = nodes.map(
     ({ id, app }) =>
       `  node ${id}   process ${app.pid}   http://127.0.0.1:${app.port}   metrics http://127.0.0.1:${app.internalPort}/metrics`,
@@ -23,6 +24,7 @@ ${picture}
   Saoma is up:  ${origin}
 
 ${rows.join('\n')}
+  wechat   simulated (for wx.login codes; the picture is for any camera)
   logs     ${logs}
 
   1. Open ${origin} in a browser.

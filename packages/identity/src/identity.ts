@@ -3,7 +3,7 @@ import type { Result } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import type Provider from 'oidc-provider'
 import { createAccounts } from './accounts.ts'
-import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
+import { createProvider, type ProviderDeps, type ProviderOptions, phoneAudience } from './provider.ts'
 import { createSeal } from './sealed.ts'
 import { loadSigningKeys, type SigningKeyTimes } from './signing-keys.ts'
 import { type Bearer, createVerifier } from './verify.ts'
@@ -38,7 +38,7 @@ export const createIdentity = async (
   const assemble = (ring: Awaited<ReturnType<typeof load>>) => ({
     ring,
     provider: createProvider({ ...deps, accounts }, ring, { ...options, cookieSecret }),
-    verify: createVerifier(ring, `${options.origin}/oidc`, options.origin),
+    verify: createVerifier(ring, `${options.origin}/oidc`, [options.origin, phoneAudience(options.origin)]),
   })
 
   let current = assemble(await load())

@@ -44,7 +44,11 @@ const DAY = 24 * 60 * MINUTE
 export const ACCESS_TOKEN_SECONDS = 10 * MINUTE
 /** Seconds between polls of the token endpoint (RFC 8628 section 3.2). */
 export const POLL_INTERVAL_SECONDS = 5
+/** A phone's token is for this cluster only: a backend that checks the audience of its own users' tokens refuses it. */
+export const phoneAudience = (origin: string): string => `${origin}/v1`
 const SCOPE = 'openid profile offline_access'
+
+const GRANTS = [DEVICE_CODE_GRANT, 'refresh_token', WX_CODE_GRANT]
 
 const refusals = [
   'grant.error',
@@ -141,6 +145,7 @@ export const createProvider = (
     ],
     extraClientMetadata: { properties: [] },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    clientAuthMethods: ['none'],
     scopes: SCOPE.split(' '),
     claims: { openid: ['sub', 'sid', 'acr', 'auth_time'], profile: ['name'] },
     conformIdTokenClaims: false,
@@ -149,7 +154,9 @@ export const createProvider = (
       devInteractions: { enabled: false },
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      pushedAuthorizationRequests: { enabled: false },
+      dPoP: { enabled: false },
       deviceFlow: {
         enabled: true,
         charset: 'base-20',
@@ -197,9 +204,11 @@ export const createProvider = (
   }
 
   const provider = new Provider(`${origin}/oidc`, configuration)
-  provider.registerGrantType(WX_CODE_GRANT, wxCodeGrant(accounts, options.recognise, origin, resourceServer, outage), [
-    'code',
-  ])
+  provider.registerGrantType(
+    WX_CODE_GRANT,
+    wxCodeGrant(accounts, options.recognise, origin, { ...resourceServer, audience: phoneAudience(origin) }, outage),
+    ['code'],
+  )
 
   provider.use(async (ctx, next) => {
     // A typed user code is entered on our own page; the provider's form is not for people.
@@ -207,8 +216,16 @@ export const createProvider = (
     await next()
     if (ctx.status === 503) ctx.set('Retry-After', '2')
     const body = ctx.body as { device_code?: string; authorization_endpoint?: string } | undefined
-    // People log in by scanning; there is no page to send them to.
-    if (ctx.path.startsWith('/.well-known/')) delete body?.authorization_endpoint
+    if (body && ctx.path.startsWith('/.well-known/')) {
+      // People log in by scanning: there is no page to send them to, and none of what belongs to one.
+      const { authorization_endpoint: _, ...metadata } = body
+      ctx.body = {
+        ...metadata,
+        grant_types_supported: GRANTS,
+        response_types_supported: [],
+        response_modes_supported: [],
+      }
+    }
     if (ctx.path !== '/device/auth' || !body?.device_code) return
     const ticket = ticketOf(body.device_code)
     ctx.body = {

@@ -22,7 +22,7 @@ const Claims = v.object({
 })
 
 /** A verifier over one set of public keys. Answers TOKEN_EXPIRED or UNAUTHORIZED; never says which check failed. */
-export const createVerifier = (keys: readonly JWK[], issuer: string, audience: string) => {
+export const createVerifier = (keys: readonly JWK[], issuer: string, audience: string[]) => {
   const known = createLocalJWKSet({ keys: keys.map(({ d: _, ...shared }) => shared) })
   return async (token: string): Promise<Result<Bearer>> => {
     try {

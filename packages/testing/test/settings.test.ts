@@ -8,7 +8,7 @@ const settings = names(read('apps/gateway/src/config.ts'), /^ {2}([A-Z][A-Z_]+):
 test('the template explains every setting that a node reads, with its default', () => {
   const template = read('.env.template')
   expect(settings.length).toBeGreaterThan(20)
-  const explained = names(template, /^([A-Z_]+)=/gm)
+  const explained = names(template, /^#?([A-Z_]+)=/gm)
   expect(settings.filter((name) => !explained.includes(name))).toEqual([])
 })
 
@@ -19,7 +19,7 @@ test('compose passes every setting on, except those that belong to the image', (
 })
 
 test('the template explains every setting that compose reads', () => {
-  const explained = names(read('.env.template'), /^([A-Z_]+)=/gm)
+  const explained = names(read('.env.template'), /^#?([A-Z_]+)=/gm)
   const wanted = names(read('docker-compose.yml'), /\$\{([A-Z_]+)/g)
   expect(wanted.filter((name) => !explained.includes(name))).toEqual([])
 })

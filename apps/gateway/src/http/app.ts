@@ -63,6 +63,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
       method: ctx.method,
       path: ctx.path.slice(0, 256),
       status: ctx.status,
+      ...ctx.state.login,
       ...(ctx.state.code ? { code: ctx.state.code } : {}),
       ip: ctx.ip,
       ms: Math.round(seconds * 1000),

@@ -1,4 +1,5 @@
 import type { Identity } from '@saoma/identity'
+import { parseDeviceCode, ticketOf } from '@saoma/protocol'
 import type { Context, Middleware } from 'koa'
 import mount from 'koa-mount'
 import type { Limits } from '../limits.ts'
@@ -44,6 +45,10 @@ export const oauth = (identity: Identity, limits: Limits, ticketSeconds: number,
     if (slow) return refuse(ctx, slow.retryAfterSeconds)
     await door(ctx, next)
     const body = ctx.body as { device_code?: string } | undefined
+    // One login can be followed through the log by its ticket.
+    const { grant_type: grant, client_id: client, device_code: code } = ctx.oidc?.params ?? {}
+    const deviceCode = parseDeviceCode(body?.device_code ?? code)
+    ctx.state.login = { grant, client, ...(deviceCode.ok ? { ticket: ticketOf(deviceCode.value) } : {}) }
     if (creates && body?.device_code) ticketCookie.set(ctx, body.device_code, ticketSeconds, secure)
   }
 }

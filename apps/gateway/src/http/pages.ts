@@ -2,27 +2,29 @@ import type { Middleware } from 'koa'
 import compose from 'koa-compose'
 import serve from 'koa-static'
 
-const POLICY = [
-  "default-src 'self'",
-  "img-src 'self' data: blob:",
-  "connect-src 'self' ws: wss:",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join('; ')
+const policy = (origin: string): string =>
+  [
+    "default-src 'self'",
+    "img-src 'self' data: blob:",
+    `connect-src 'self' ${origin.replace(/^http/, 'ws')}`,
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ')
 
 /** The built web pages. Files with a hash in their name are kept for ever, all others are asked for anew. */
 export const pages = (root: string, origin: string): Middleware => {
   const { host } = new URL(origin)
+  const contentPolicy = policy(origin)
   return compose([
     async (ctx, next) => {
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
       // A page under another name of this machine would be a foreign origin to its own server.
-      if (ctx.host !== host && (ctx.path === '/' || ctx.path === '/phone')) return ctx.redirect(`${origin}${ctx.url}`)
+      if (ctx.host !== host && /^\/(phone|[a-z]+\.html)?$/.test(ctx.path)) return ctx.redirect(`${origin}${ctx.url}`)
       await next()
       if (ctx.response.is('html')) {
-        ctx.set('Content-Security-Policy', POLICY)
+        ctx.set('Content-Security-Policy', contentPolicy)
         ctx.set('X-Frame-Options', 'DENY')
       }
     },

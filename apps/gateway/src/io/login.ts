@@ -119,7 +119,8 @@ export const serveLogin = (
     this.data.watching = true
     try {
       const state = await watch(this, request)
-      if (!state.ok) log.warn({ event: 'refused', on: 'watch', code: state.code, socket: this.id })
+      if (state.ok) log.info({ event: 'watch', ticket: state.value.ticket, status: state.value.status })
+      else log.warn({ event: 'refused', on: 'watch', code: state.code, socket: this.id })
       answer(state.ok ? { ok: true, state: state.value } : refusal(state.code))
     } catch (error) {
       const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'

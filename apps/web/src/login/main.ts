@@ -36,7 +36,7 @@ const update = (): void => {
   document.title = say().title
   render(
     html`
-      ${header(update)} ${signedIn ? signedIn.view() : welcome()}
+      ${header(update)} ${session.tokens ? (signedIn?.view() ?? nothing) : welcome()}
       <footer class="bottom">
         <span>${say().footer}</span>
         <nav>${signedIn ? nothing : html`<a href="/phone">${say().phone}</a>`}<a href="/embed.html">${say().embedded}</a></nav>
