@@ -51,6 +51,7 @@ const start = async (): Promise<void> => {
       // A refusal is part of the request's own log line; a failure needs its stack.
       onError: (ctx, error) => {
         ctx.state.code = error.message
+        if ('error_description' in error) ctx.state.reason = String(error.error_description).slice(0, 200)
         if (ctx.status >= 500) log.error({ err: error, request: ctx.state.requestId }, 'OAuth request failed')
       },
     },

@@ -106,6 +106,8 @@ describe('the routes of a ticket', () => {
     })
     expect(token).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
     expect(token.headers.get('access-control-allow-origin')).toBeNull()
+    // The operator sees which origin to allow, if it is one of theirs.
+    expect(await logged(token)).toMatchObject({ reason: expect.stringContaining('https://evil.example') })
   })
 })
 

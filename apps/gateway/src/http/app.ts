@@ -64,7 +64,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
       path: ctx.path.slice(0, 256),
       status: ctx.status,
       ...ctx.state.login,
-      ...(ctx.state.code ? { code: ctx.state.code } : {}),
+      ...(ctx.state.code ? { code: ctx.state.code, reason: ctx.state.reason } : {}),
       ip: ctx.ip,
       ms: Math.round(seconds * 1000),
     })
