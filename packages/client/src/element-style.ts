@@ -91,6 +91,9 @@ export const elementStyle = css`
   .warn { --tone: var(--warn); }
   .calm { --tone: var(--muted); }
 
+  .headline:focus {
+    outline: none;
+  }
   .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-weight: 650; line-height: 1.35; text-wrap: balance; }
   .hint { min-height: 1.5rem; color: var(--muted); font-size: 0.95rem; text-wrap: balance; }
   .code { display: grid; gap: 0.15rem; width: 100%; margin-top: 0.7rem; padding: 0.55rem 0.9rem 0.6rem; border: 1px solid var(--line); border-radius: 0.8rem; }

@@ -56,6 +56,12 @@ export class SaomaLogin extends LitElement {
     this.#login?.renew()
   }
 
+  /** By a click: the button goes away with its state, so the focus moves to the sentence that says what is shown instead. */
+  #renewByHand(): void {
+    this.renew()
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('.headline')?.focus())
+  }
+
   override connectedCallback(): void {
     super.connectedCallback()
     this.#login = createLogin({
@@ -100,7 +106,7 @@ export class SaomaLogin extends LitElement {
     return html`
       <section class="card ${state.status}" part="card" lang=${this.#language === 'zh' ? 'zh-CN' : 'en'}>
         <div class="frame" part="frame">${this.#frame(state, say)}</div>
-        <p class="headline" part="headline" role="status" aria-live="polite">${this.#headline(state, say)}</p>
+        <p class="headline" part="headline" role="status" aria-live="polite" tabindex="-1">${this.#headline(state, say)}</p>
         <p class="hint">${this.#hint(state, say)}</p>
         ${'userCode' in state ? this.#userCode(state.userCode, say) : nothing}
         ${this.#foot(state, connection, say)} ${this.#action(state, say)}
@@ -178,9 +184,9 @@ export class SaomaLogin extends LitElement {
   #action(state: LoginState, say: ElementText): TemplateResult | typeof nothing {
     const { status } = state
     if (status === 'rejected' || status === 'expired')
-      return html`<button type="button" @click=${this.renew}>${say.renew}</button>`
+      return html`<button type="button" @click=${this.#renewByHand}>${say.renew}</button>`
     if (status === 'failed' && state.react !== 'stop')
-      return html`<button type="button" @click=${this.renew}>${say.again}</button>`
+      return html`<button type="button" @click=${this.#renewByHand}>${say.again}</button>`
     const picture = this.#picture.state
     // Only a plain code leads to a web page; a mini-program opens inside WeChat.
     if (status !== 'waiting' || picture.status !== 'shown' || !picture.plain) return nothing
