@@ -3,6 +3,7 @@ import { type Code, ticketOf } from '@saoma/protocol'
 import { createTickets } from '../src/index.ts'
 import { drawDeviceCode, drawTicket, hear, make, OWNER, openRedis, uniquePrefix, value } from './fixtures.ts'
 import { pollContract } from './poll-contract.ts'
+import { redeemContract } from './redeem-contract.ts'
 import { waitContract } from './wait-contract.ts'
 import { walkContract } from './walk-contract.ts'
 
@@ -272,44 +273,12 @@ export const ticketContract = async (url: string) => {
     expect(await tickets.confirm(confirm.ticket, 'somebody else')).toEqual(refusal('TICKET_TAKEN'))
   })
 
-  test('[T17] a confirmed ticket is redeemed once, also by 50 at once', async () => {
-    const { ticket, deviceCode, authorization } = await make.confirmed(tickets)
-    const { decidedAt } = await stored(ticket)
-    const redeems = await Promise.all(
-      Array.from({ length: 50 }, (_, i) => (i % 2 ? tickets : elsewhere).redeem(deviceCode)),
-    )
-    const [won, ...more] = redeems.filter(({ ok }) => ok)
-    expect(more).toHaveLength(0)
-    expect(redeems.filter((redeem) => !redeem.ok && redeem.code === 'TICKET_EXPIRED')).toHaveLength(49)
-    expect(won && value(won)).toEqual({
-      state: { ticket, status: 'redeemed', version: 4, expiresIn: 0 },
-      sub: OWNER,
-      decidedAt: Number(decidedAt),
-      authorization,
-    })
-  })
-
-  test('[T17] only a confirmed ticket is redeemed', async () => {
-    for (const [status, code] of [
-      ['pending', 'NOT_SCANNED'],
-      ['scanned', 'NOT_SCANNED'],
-      ['rejected', 'TICKET_SETTLED'],
-    ] as const)
-      expect(await tickets.redeem((await make[status](tickets)).deviceCode)).toEqual(refusal(code))
-  })
-
-  test('[T18] a redeemed ticket is gone for everybody', async () => {
-    const { deviceCode } = await make.redeemed(tickets)
-    for (const call of ['read', 'record', 'redeem'] as const)
-      expect(await elsewhere[call](deviceCode)).toEqual(refusal('TICKET_EXPIRED'))
-    expect(await elsewhere.wait(deviceCode, 0, { timeoutMs: 1_000 })).toEqual(refusal('TICKET_EXPIRED'))
-  })
-
   test('a time that is not a sensible number of milliseconds is refused at once', () => {
     for (const scanMs of [0, -1, 1.5, Number.NaN, 1e12])
       expect(() => createTickets(redis, { scanMs })).toThrow(RangeError)
   })
 
+  redeemContract(redis, otherRedis)
   pollContract(redis, otherRedis)
   walkContract(redis, otherRedis)
   await waitContract(url, redis, otherRedis)
