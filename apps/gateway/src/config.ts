@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { parseRedisUrl } from '@saoma/redis'
 import proxyAddr from 'proxy-addr'
 import * as v from 'valibot'
+import { type ApiKeyList, parseApiKeys } from './live/api-keys.ts'
+import { parseRules, type Rule } from './live/rules.ts'
 
 export interface Config {
   /** Public origin of the whole cluster, without a trailing slash. */
@@ -19,7 +22,30 @@ export interface Config {
   webRoot?: string
   trustedProxies: string[]
   allowedOrigins: string[]
-  limits: { codesPerMinute: number; requestsPerMinute: number; decisionsPerMinute: number; handshakesPerMinute: number }
+  live: {
+    apiKeys: ApiKeyList
+    /** Where tokens that are not ours are resolved. */
+    authUrl?: string
+    rules: readonly Rule[]
+    /** Who is asked where a rule says so. */
+    hook?: { url: string; secret: string }
+  }
+  limits: {
+    codesPerMinute: number
+    requestsPerMinute: number
+    decisionsPerMinute: number
+    handshakesPerMinute: number
+    /** Events of one person's connection to the channels. */
+    eventsPerTenSeconds: number
+    /** Events of one backend's connection. */
+    keyEventsPerTenSeconds: number
+    /** Channels that one connection follows. */
+    channels: number
+    /** Bytes that may wait for one reader. */
+    bufferBytes: number
+    /** Bytes of the JSON of one message's data. */
+    messageBytes: number
+  }
   times: { scanMs: number; confirmMs: number; redeemMs: number }
   drainWindowMs: number
   logLevel: string
@@ -81,6 +107,41 @@ const cidr = v.pipe(
   }, 'must list addresses or networks such as 10.0.0.0/8'),
 )
 const secret = v.pipe(v.string(), v.minLength(32, 'must have at least 32 characters'))
+const webAddress = v.pipe(
+  v.string(),
+  v.check((text) => {
+    const { protocol = '', username } = URL.parse(text) ?? {}
+    return /^https?:$/.test(protocol) && username === ''
+  }, 'must be a URL such as https://shop.example.com/auth, without a user'),
+)
+
+/** A setting whose value is what `parse` reads, or the path of a file with that in it. */
+const listing = <T>(parse: (text: string, file?: string) => { value: T; problems: readonly string[] }) =>
+  v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const file = /^[/.]/.test(dataset.value) ? dataset.value : undefined
+      let text = dataset.value
+      try {
+        if (file) text = readFileSync(file, 'utf8')
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        addIssue({ message: `names a file that cannot be read (${code}): ${file}` })
+        return NEVER
+      }
+      const { value, problems } = parse(text, file)
+      for (const problem of problems) addIssue({ message: problem })
+      return problems.length > 0 ? NEVER : value
+    }),
+  )
+const apiKeys = listing<ApiKeyList>((text, file) => ({
+  value: { text, ...(file ? { file } : {}) },
+  problems: parseApiKeys(text).problems,
+}))
+const rules = listing<readonly Rule[]>((text) => {
+  const parsed = parseRules(text)
+  return { value: parsed.rules, problems: parsed.problems }
+})
 
 const Environment = v.object({
   SAOMA_ORIGIN: origin,
@@ -118,6 +179,18 @@ const Environment = v.object({
   SAOMA_LIMIT_REQUESTS: v.optional(number(1, 1e6), '1200'),
   SAOMA_LIMIT_DECISIONS: v.optional(number(1, 1e6), '60'),
   SAOMA_LIMIT_HANDSHAKES: v.optional(number(1, 1e6), '600'),
+  SAOMA_API_KEYS: v.optional(apiKeys, ''),
+  SAOMA_AUTH_URL: v.optional(webAddress),
+  SAOMA_CHANNELS: v.optional(rules, ''),
+  SAOMA_HOOK_URL: v.optional(webAddress),
+  SAOMA_HOOK_SECRET: v.optional(
+    v.pipe(v.string(), v.regex(/^[\x20-\x7e]{16,}$/, 'must have at least 16 characters of ASCII')),
+  ),
+  SAOMA_LIMIT_EVENTS: v.optional(number(1, 1e6), '200'),
+  SAOMA_LIMIT_KEY_EVENTS: v.optional(number(1, 1e6), '5000'),
+  SAOMA_LIMIT_CHANNELS: v.optional(number(1, 1e5), '100'),
+  SAOMA_LIMIT_BUFFER_BYTES: v.optional(number(65_536, 1e9), '1048576'),
+  SAOMA_LIMIT_MESSAGE_BYTES: v.optional(number(64, 1_048_576), '32768'),
   SAOMA_SCAN_SECONDS: v.optional(number(1, 3_600), '120'),
   SAOMA_CONFIRM_SECONDS: v.optional(number(1, 3_600), '60'),
   SAOMA_REDEEM_SECONDS: v.optional(number(1, 3_600), '60'),
@@ -143,9 +216,17 @@ const contradictions = (env: Environment): string[] => {
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with WeChat credentials')
   } else if (env.SAOMA_SECRET === PUBLIC_SECRET) {
     problems.push('SAOMA_SECRET is the published one of the demo: make your own (openssl rand -base64 32)')
-  } else if (!hasWechat) {
-    problems.push('WECHAT_APPID and WECHAT_SECRET are needed (or SAOMA_DEMO=true to try things without a mini-program)')
+  } else if (!hasWechat && !env.SAOMA_AUTH_URL) {
+    problems.push(
+      'WECHAT_APPID and WECHAT_SECRET are needed (or SAOMA_AUTH_URL for channels alone, or SAOMA_DEMO=true to try things out)',
+    )
   }
+  if (Boolean(env.SAOMA_HOOK_URL) !== Boolean(env.SAOMA_HOOK_SECRET))
+    problems.push('SAOMA_HOOK_URL and SAOMA_HOOK_SECRET go together: set both or none')
+  if (!env.SAOMA_HOOK_URL && env.SAOMA_CHANNELS.some(({ follow, publish }) => follow === 'hook' || publish === 'hook'))
+    problems.push('SAOMA_CHANNELS has a rule that asks the hook: set SAOMA_HOOK_URL')
+  if (env.SAOMA_LIMIT_BUFFER_BYTES < env.SAOMA_LIMIT_MESSAGE_BYTES)
+    problems.push('SAOMA_LIMIT_BUFFER_BYTES must not be less than SAOMA_LIMIT_MESSAGE_BYTES')
   return problems
 }
 
@@ -190,11 +271,24 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     ...(settings.SAOMA_WEB_ROOT ? { webRoot: settings.SAOMA_WEB_ROOT } : {}),
     trustedProxies: settings.SAOMA_TRUSTED_PROXIES,
     allowedOrigins: settings.SAOMA_ALLOWED_ORIGINS,
+    live: {
+      apiKeys: settings.SAOMA_API_KEYS,
+      rules: settings.SAOMA_CHANNELS,
+      ...(settings.SAOMA_AUTH_URL ? { authUrl: settings.SAOMA_AUTH_URL } : {}),
+      ...(settings.SAOMA_HOOK_URL && settings.SAOMA_HOOK_SECRET
+        ? { hook: { url: settings.SAOMA_HOOK_URL, secret: settings.SAOMA_HOOK_SECRET } }
+        : {}),
+    },
     limits: {
       codesPerMinute: settings.SAOMA_LIMIT_CODES,
       requestsPerMinute: settings.SAOMA_LIMIT_REQUESTS,
       decisionsPerMinute: settings.SAOMA_LIMIT_DECISIONS,
       handshakesPerMinute: settings.SAOMA_LIMIT_HANDSHAKES,
+      eventsPerTenSeconds: settings.SAOMA_LIMIT_EVENTS,
+      keyEventsPerTenSeconds: settings.SAOMA_LIMIT_KEY_EVENTS,
+      channels: settings.SAOMA_LIMIT_CHANNELS,
+      bufferBytes: settings.SAOMA_LIMIT_BUFFER_BYTES,
+      messageBytes: settings.SAOMA_LIMIT_MESSAGE_BYTES,
     },
     times: {
       scanMs: settings.SAOMA_SCAN_SECONDS * 1000,

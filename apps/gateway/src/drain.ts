@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import type { Server } from 'socket.io'
+import { socketsOf } from './io/server.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -20,7 +20,7 @@ export const drain = async (
   { http, io, metrics, log }: { http: HttpServer; io: Server; metrics: Metrics; log: Logger },
   windowMs: number,
 ): Promise<void> => {
-  const sockets = [...io.of(LOGIN_NAMESPACE).sockets.values()]
+  const sockets = socketsOf(io)
   const window = Math.min(windowMs, (sockets.length / CLOSES_PER_SECOND) * 1000)
   const steps = Math.max(1, Math.ceil(window / STEP_MS))
   log.info({ event: 'draining', sockets: sockets.length, windowMs: Math.round(window) })

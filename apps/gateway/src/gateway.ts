@@ -1,4 +1,5 @@
 import { createServer, type Server as HttpServer } from 'node:http'
+import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import type { RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
@@ -9,8 +10,10 @@ import { createApp } from './http/app.ts'
 import { createHolds } from './http/holds.ts'
 import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
-import { countTransports, createIo } from './io/server.ts'
+import { countSockets, createIo } from './io/server.ts'
 import { createLimits } from './limits.ts'
+import type { Live } from './live/live.ts'
+import type { Authenticate, StillValid } from './live/principal.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
@@ -20,6 +23,10 @@ export interface GatewayDeps {
   redis: RedisClients
   tickets: Tickets
   identity: Identity
+  channels: Channels
+  live: Live
+  authenticate: Authenticate
+  stillValid: StillValid
   picture: Picture
   metrics: Metrics
   log: Logger
@@ -42,7 +49,7 @@ export interface Gateway {
 
 /** One node of the cluster, put together and not yet listening. */
 export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gateway => {
-  const { redis, tickets, metrics, log } = deps
+  const { redis, channels, metrics } = deps
   let draining = false
   const isDraining = () => draining
   const limits = createLimits(redis, options.limits, metrics)
@@ -59,10 +66,21 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const io = createIo(
     http,
     redis,
-    { tickets, subscriber: redis.subscriber, limits, metrics, log },
-    { nodeId: options.nodeId, allowsOrigin, addressOf, isDraining },
+    { ...deps, subscriber: redis.subscriber, limits },
+    {
+      nodeId: options.nodeId,
+      allowsOrigin,
+      addressOf,
+      isDraining,
+      maxChannels: options.limits.channels,
+      maxBufferBytes: options.limits.bufferBytes,
+      maxDataBytes: options.limits.messageBytes,
+    },
   )
-  const internal = createInternalServer(redis, metrics, isDraining, () => countTransports(io))
+  const internal = createInternalServer(redis, metrics, isDraining, {
+    sockets: () => countSockets(io),
+    live: () => channels.size,
+  })
 
   let closing: Promise<void> | undefined
   return {
@@ -73,7 +91,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
       closing ??= (async () => {
         draining = true
         holds.release()
-        await drain({ http, io, metrics, log }, options.drainWindowMs)
+        await drain({ ...deps, http, io }, options.drainWindowMs)
         internal.close()
         internal.closeAllConnections()
       })()

@@ -2,6 +2,12 @@ import { createServer, type Server } from 'node:http'
 import type { RedisClients } from '@saoma/redis'
 import type { Metrics } from './metrics.ts'
 
+/** What is counted only when somebody asks. */
+export interface Counts {
+  sockets(): { namespace: string; transport: string; sockets: number }[]
+  live(): { channels: number; followers: number }
+}
+
 /**
  * The port for operators. `/healthz` never asks Redis: a blip of Redis must not restart every node at once, which would turn it
  * into a storm of reconnects. `/readyz` says whether new traffic should come here.
@@ -10,7 +16,7 @@ export const createInternalServer = (
   redis: Pick<RedisClients, 'unavailable' | 'subscriber'>,
   metrics: Metrics,
   isDraining: () => boolean,
-  transports: () => Record<string, number>,
+  counts: Counts,
 ): Server =>
   createServer(async (req, res) => {
     const say = (status: number, body: unknown) => {
@@ -30,7 +36,11 @@ export const createInternalServer = (
       case '/metrics': {
         for (const client of ['data', 'pub', 'sub'] as const)
           metrics.redisUp.set({ client }, missing.includes(client) ? 0 : 1)
-        for (const [transport, count] of Object.entries(transports())) metrics.connections.set({ transport }, count)
+        metrics.connections.reset()
+        for (const { sockets, ...labels } of counts.sockets()) metrics.connections.set(labels, sockets)
+        const { channels, followers } = counts.live()
+        metrics.channels.set(channels)
+        metrics.followers.set(followers)
         metrics.subscriptions.set(redis.subscriber.size)
         metrics.draining.set(isDraining() ? 1 : 0)
         res.writeHead(200, { 'Content-Type': metrics.registry.contentType })

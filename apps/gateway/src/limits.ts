@@ -4,8 +4,8 @@ import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimi
 import type { Config } from './config.ts'
 import type { Metrics } from './metrics.ts'
 
-/** `undefined` when the call may go on, else the seconds to wait. */
-export type Verdict = { retryAfterSeconds: number } | undefined
+/** `undefined` when the call may go on, else the seconds to wait and how many times the limit was asked for. */
+export type Verdict = { retryAfterSeconds: number; excess: number } | undefined
 type Limit = (subject: string) => Promise<Verdict>
 
 export interface Limits {
@@ -23,8 +23,16 @@ export interface Limits {
   pictures: Limit
   /** New sockets, per address and node. */
   handshakes: Limit
-  /** Events of one connection, which a client cannot renew by leaving a namespace and joining it again. */
+  /** Everything over HTTP that bears an API key, per key and node. */
+  keys: Limit
+  /** Events of one waiting browser's connection, which a client cannot renew by leaving a namespace and joining it again. */
   events: Limit
+  /** Events of one person's connection to the channels. */
+  liveEvents: Limit
+  /** Events of one backend's connection to the channels. */
+  keyEvents: Limit
+  /** Subscriptions of one connection: each one makes Redis work. */
+  subscribes: Limit
 }
 
 /** Whoever has one IPv6 address has the 2^64 of its network: they count as one. */
@@ -44,7 +52,7 @@ export const createLimits = (
   metrics: Metrics,
 ): Limits => {
   const judge =
-    (what: string, limiter: RateLimiterAbstract): Limit =>
+    (what: string, limiter: RateLimiterAbstract, points: number): Limit =>
     async (subject) => {
       try {
         await limiter.consume(subject)
@@ -53,15 +61,19 @@ export const createLimits = (
         if (!(refusal instanceof RateLimiterRes))
           throw new RedisUnavailable('the rate limit cannot be read', { cause: refusal })
         metrics.limited.inc({ what })
-        return { retryAfterSeconds: Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)) }
+        return {
+          retryAfterSeconds: Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)),
+          excess: refusal.consumedPoints / points,
+        }
       }
     }
   const onNode = (what: string, points: number, duration = 60) =>
-    judge(what, new RateLimiterMemory({ points, duration }))
+    judge(what, new RateLimiterMemory({ points, duration }), points)
   const inCluster = (what: string, points: number, duration = 60) =>
     judge(
       what,
       new RateLimiterRedis({ storeClient: redis.data, keyPrefix: redis.keys.rateLimit(what), points, duration }),
+      points,
     )
 
   return {
@@ -72,6 +84,10 @@ export const createLimits = (
     ticket: onNode('ticket', 120),
     pictures: inCluster('pictures', 8, 120),
     handshakes: byNetwork(onNode('handshakes', config.handshakesPerMinute)),
+    keys: onNode('keys', 60_000),
     events: onNode('events', 20, 10),
+    liveEvents: onNode('live_events', config.eventsPerTenSeconds, 10),
+    keyEvents: onNode('key_events', config.keyEventsPerTenSeconds, 10),
+    subscribes: onNode('subscribes', 2 * config.channels, 10),
   }
 }

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { createChannels } from '@saoma/channels'
 import { createIdentity } from '@saoma/identity'
 import { createRedis } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
@@ -6,6 +7,13 @@ import { createWechat } from '@saoma/wechat'
 import { ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
 import { plainPicture, wechatPicture } from './http/picture.ts'
+import { createApiKeys } from './live/api-keys.ts'
+import { createAuthenticate } from './live/authenticate.ts'
+import { createBusinessTokens } from './live/business-tokens.ts'
+import { createHook } from './live/hook.ts'
+import { createLive } from './live/live.ts'
+import { createPolicy } from './live/policy.ts'
+import { createRules } from './live/rules.ts'
 import { createLog } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
@@ -30,6 +38,20 @@ const start = async (): Promise<void> => {
     },
   })
   const tickets = createTickets(redis, config.times)
+  const rules = createRules(config.live.rules)
+  const channels = createChannels(redis, {
+    nodeId: config.nodeId,
+    retention: rules.retention,
+    announces: rules.announces,
+    onEvent: (event) => {
+      if (event.kind === 'error')
+        return log.error({ err: event.error }, 'channels: something failed and is tried again')
+      log.info({ event: 'channels', ...event })
+      if (event.kind === 'refilled') metrics.refilled.inc(event.messages)
+      if (event.kind === 'lost') metrics.lost.inc()
+      if (event.kind === 'swept') metrics.swept.inc()
+    },
+  })
   const wechat =
     config.wechat &&
     createWechat(redis, { ...config.wechat, onEvent: (event) => metrics.wechat.inc({ event: event.kind }) })
@@ -47,6 +69,8 @@ const start = async (): Promise<void> => {
         demo: config.demo,
         ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
       }),
+      onSessionEnded: ({ sub, sid }) => channels.end(sub, sid),
+      onSessionEndError: (error) => log.error({ err: error }, 'the end of a session could not be told to the nodes'),
       onKeysError: (error) => log.error({ err: error }, 'the signing keys could not be read again'),
       // A refusal is part of the request's own log line; a failure needs its stack.
       onError: (ctx, error) => {
@@ -56,8 +80,27 @@ const start = async (): Promise<void> => {
       },
     },
   )
+  const apiKeys = createApiKeys(config.live.apiKeys, {
+    onProblem: (problems) =>
+      log.error({ event: 'api-keys', problems }, 'SAOMA_API_KEYS: the keys read before stay good'),
+  })
+  const businessTokens = config.live.authUrl ? createBusinessTokens(config.live.authUrl, log) : undefined
+  const hook = config.live.hook && createHook(config.live.hook, log)
+  const { authenticate, stillValid } = createAuthenticate({
+    apiKeys,
+    identity,
+    ...(businessTokens ? { businessTokens } : {}),
+  })
+  const policy = createPolicy({ rules, ...(hook ? { hook } : {}) })
+  const live = createLive(
+    { channels, policy, keyRing: apiKeys, stillValid },
+    { maxDataBytes: config.limits.messageBytes },
+  )
   const picture = config.demo || !wechat ? plainPicture(config.origin) : wechatPicture(wechat, log)
-  const gateway = createGateway({ redis, tickets, identity, picture, metrics, log }, config)
+  const gateway = createGateway(
+    { redis, tickets, identity, channels, live, authenticate, stillValid, picture, metrics, log },
+    config,
+  )
 
   const listen = (server: typeof gateway.http, port: number): Promise<number> =>
     new Promise((resolve, reject) => {
@@ -71,6 +114,8 @@ const start = async (): Promise<void> => {
   const stop = async (signal: string): Promise<void> => {
     log.info({ event: 'stopping', signal })
     await gateway.close()
+    apiKeys.close()
+    await channels.close()
     identity.close()
     wechat?.close()
     await redis.close()

@@ -10,12 +10,39 @@ export const createMetrics = () => {
   const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Gauge({ name, help, labelNames, registers })
 
+  /** Counted in the path of every delivery, where a labelled counter would cost as much as the delivery. */
+  const traffic = { messagesOut: 0, bytesOut: 0, signalsDropped: 0 }
+  const tally = (name: string, help: string, key: keyof typeof traffic) =>
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(traffic[key])
+      },
+    })
+  tally('rt_messages_out_total', 'Kept messages written to clients', 'messagesOut')
+  tally('rt_bytes_out_total', 'Bytes of messages written to clients', 'bytesOut')
+  tally('rt_volatile_dropped_total', 'Volatile messages not given to a client that was behind', 'signalsDropped')
+
   return {
     registry,
-    connections: gauge('rt_connections', 'Sockets of waiting browsers', ['transport']),
+    traffic,
+    connections: gauge('rt_connections', 'Open sockets', ['namespace', 'transport']),
     opened: counter('rt_connections_opened_total', 'Sockets opened', ['transport']),
     closed: counter('rt_connections_closed_total', 'Sockets closed', ['reason']),
     handshakesRejected: counter('rt_handshake_rejected_total', 'Handshakes refused', ['reason']),
+    channels: gauge('rt_channels', 'Channels followed on this node', []),
+    followers: gauge('rt_followers', 'Followers of channels on this node', []),
+    published: counter('rt_publish_total', 'Publications asked for on this node', ['result']),
+    recoveries: counter('rt_recovery_total', 'Subscriptions by how they began', ['result']),
+    refilled: counter('rt_gap_refilled_total', 'Messages that pub/sub had lost and the log made good', []),
+    lost: counter('rt_gap_lost_total', 'Gaps that the log could not make good', []),
+    swept: counter('rt_nodes_swept_total', 'Dead nodes whose presence this node took away', []),
+    slowReaders: counter('rt_slow_consumer_closed_total', 'Readers cut off because they did not read', []),
+    ended: counter('rt_session_ended_total', 'Sockets closed for their token or session', ['code']),
+    refreshed: counter('rt_token_refreshed_total', 'Tokens renewed on a live socket', []),
     subscriptions: gauge('rt_subscriptions', 'Redis channels this node listens to', []),
     pubsubReceived: counter('rt_pubsub_received_total', 'Messages received from Redis', []),
     resyncs: counter('rt_pubsub_resync_total', 'Times every waiting browser was read anew after Redis came back', []),

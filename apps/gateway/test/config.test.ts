@@ -1,4 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onCleanup } from '@saoma/testing'
 import { ConfigError, readConfig } from '../src/config.ts'
 
 const secret = 'x'.repeat(32)
@@ -75,4 +78,70 @@ test('a new secret encrypts, the previous one may still read', () => {
   const replaced = { ...demo, SAOMA_SECRET: 'n'.repeat(32), SAOMA_PREVIOUS_SECRET: secret }
   expect(readConfig(replaced).secrets).toEqual(['n'.repeat(32), secret])
   expect(problemsOf({ ...demo, SAOMA_SECRET: 'short' })).toEqual(['SAOMA_SECRET must have at least 32 characters'])
+})
+
+const rules = '[{"match":"room:*","follow":"public"}]'
+const hash = 'ab'.repeat(32)
+
+test('keys and rules may be written out or be in files, which are named when they cannot be read', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'saoma-config-'))
+  onCleanup(() => rmSync(folder, { recursive: true }))
+  const [keyFile, ruleFile] = [join(folder, 'keys'), join(folder, 'rules.json')]
+  writeFileSync(keyFile, `shop ${hash} room:*\n`)
+  writeFileSync(ruleFile, rules)
+  const written = readConfig({ ...demo, SAOMA_API_KEYS: `shop ${hash} room:*`, SAOMA_CHANNELS: rules })
+  const inFiles = readConfig({ ...demo, SAOMA_API_KEYS: keyFile, SAOMA_CHANNELS: ruleFile })
+  expect(written.live).toMatchObject({ apiKeys: { text: `shop ${hash} room:*` }, rules: [{ match: 'room:*' }] })
+  expect(inFiles.live).toMatchObject({ apiKeys: { file: keyFile }, rules: written.live.rules })
+  expect(readConfig(demo).live).toEqual({ apiKeys: { text: '' }, rules: [] })
+
+  expect(problemsOf({ ...demo, SAOMA_API_KEYS: `${keyFile}x`, SAOMA_CHANNELS: './nowhere.json' })).toEqual([
+    `SAOMA_API_KEYS names a file that cannot be read (ENOENT): ${keyFile}x`,
+    'SAOMA_CHANNELS names a file that cannot be read (ENOENT): ./nowhere.json',
+  ])
+})
+
+test('every wrong line of the keys and every wrong rule is a problem of its own', () => {
+  expect(
+    problemsOf({
+      ...demo,
+      SAOMA_API_KEYS: `shop ${hash} room:*;bad;worse ${hash} lobby`,
+      SAOMA_CHANNELS: '[{"match":"room:a*b","follow":"all"},{"match":"user:*","publish":"followers"}]',
+      SAOMA_AUTH_URL: 'ftp://shop.example.com',
+    }),
+  ).toEqual([
+    'SAOMA_API_KEYS line 2: the second word must be the SHA-256 of the key in hex',
+    expect.stringMatching(/^SAOMA_API_KEYS line 3: the third word/),
+    expect.stringMatching(/^SAOMA_AUTH_URL must be a URL/),
+    expect.stringMatching(/^SAOMA_CHANNELS rule 1: match/),
+    expect.stringMatching(/^SAOMA_CHANNELS rule 1: follow/),
+    expect.stringMatching(/^SAOMA_CHANNELS rule 2: a rule for user:/),
+  ])
+})
+
+test('a rule that asks the hook needs one, and a hook needs a secret', () => {
+  const asking = { ...demo, SAOMA_CHANNELS: '[{"match":"room:*","publish":"hook"}]' }
+  const hook = { SAOMA_HOOK_URL: 'http://shop.internal/hook', SAOMA_HOOK_SECRET: 'a secret of 16 letters or more' }
+  expect(problemsOf(asking)).toEqual([expect.stringContaining('set SAOMA_HOOK_URL')])
+  expect(problemsOf({ ...asking, SAOMA_HOOK_URL: hook.SAOMA_HOOK_URL })).toEqual([
+    expect.stringContaining('go together'),
+  ])
+  expect(problemsOf({ ...asking, ...hook, SAOMA_HOOK_SECRET: 'short' })).toHaveLength(1)
+  expect(problemsOf({ ...asking, ...hook, SAOMA_HOOK_URL: 'http://a:b@shop.internal/' })).toHaveLength(1)
+  expect(readConfig({ ...asking, ...hook }).live.hook).toEqual({
+    url: hook.SAOMA_HOOK_URL,
+    secret: hook.SAOMA_HOOK_SECRET,
+  })
+})
+
+test('a business with accounts of its own needs no mini-program', () => {
+  const alone = { SAOMA_ORIGIN: 'https://a.example', SAOMA_SECRET: secret, SAOMA_AUTH_URL: 'https://shop.example/auth' }
+  expect(readConfig(alone)).toMatchObject({ live: { authUrl: alone.SAOMA_AUTH_URL }, demo: false })
+  expect(problemsOf({ ...alone, WECHAT_APPID: 'wx1' })).toEqual([expect.stringContaining('go together')])
+})
+
+test('a reader may always be given one message', () => {
+  expect(problemsOf({ ...demo, SAOMA_LIMIT_BUFFER_BYTES: '65536', SAOMA_LIMIT_MESSAGE_BYTES: '65537' })).toEqual([
+    expect.stringContaining('must not be less'),
+  ])
 })

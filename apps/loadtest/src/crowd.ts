@@ -1,17 +1,15 @@
-import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { WebSocket } from 'ws'
 import { obey } from './child.ts'
+import { openClient } from './client.ts'
+import { dialogues } from './dialogues.ts'
 import { batches } from './numbers.ts'
-
-/** How a client speaks: Socket.IO's frames by hand up to an acknowledged event, or not at all. */
-export type Dialogue = 'watch' | 'join' | 'silent'
 
 export interface Opening {
   url: string
   /** Origin of the clients' pages. */
   origin: string
-  dialogue: Dialogue
-  /** One for each client: the device code it watches, the room it joins. */
+  dialogue: keyof typeof dialogues
+  /** One for each client: the device code it watches, its token, its room. */
   names: readonly string[]
 }
 
@@ -20,69 +18,90 @@ export type CrowdOrder =
   | ({ do: 'open' } & Opening)
   /** Say how many still are. */
   | { do: 'count' }
+  /** Answered when each client has received every message up to the one with this number. */
+  | { do: 'receive'; number: number; timeoutMs: number }
 
-export type CrowdAnswer = { did: 'start' } | { did: 'open' } | { did: 'count'; open: number }
+export type CrowdAnswer = { did: 'start' } | { did: 'open' } | { did: 'count'; open: number } | { did: 'receive' }
 
 /** Handshakes at once. */
 const AT_ONCE = 100
-const SERVED_TIMEOUT_MS = 20_000
+const DIGIT_0 = 48
+const DIGIT_9 = 57
 
-/** What a browser sends along; a server that keeps the request keeps these. */
-const headers = (origin: string) => ({
-  Origin: origin,
-  'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
-  'Accept-Language': 'en-GB,en;q=0.9,zh-CN;q=0.8',
-  'Accept-Encoding': 'gzip, deflate, br, zstd',
-  'Cache-Control': 'no-cache',
-  Pragma: 'no-cache',
-})
-
-/** The frame that answers a frame of the server; Engine.IO's type is the first character, Socket.IO's the second. */
-const replyTo = (frame: string, dialogue: Dialogue, name: string): string | undefined => {
-  if (frame === '2') return '3'
-  if (frame.startsWith('0')) return `40${LOGIN_NAMESPACE},`
-  if (frame.startsWith(`40${LOGIN_NAMESPACE},`)) {
-    const event = dialogue === 'watch' ? ['watch', { deviceCode: name }] : ['join', name]
-    return `42${LOGIN_NAMESPACE},0${JSON.stringify(event)}`
+/** The number that a message carries as `"n":…` in its data; -1 for something else. */
+const numberIn = (frame: Buffer): number => {
+  const mark = frame.indexOf('"n":')
+  if (mark < 0) return -1
+  let number = 0
+  for (let at = mark + 4; ; at++) {
+    const digit = frame[at] ?? 0
+    if (digit < DIGIT_0 || digit > DIGIT_9) return number
+    number = number * 10 + digit - DIGIT_0
   }
-  return undefined
 }
 
-const ack = `43${LOGIN_NAMESPACE},0`
+interface Client {
+  socket: WebSocket
+  /** Number of its newest message. */
+  last: number
+}
 
-const connect = ({ url, origin, dialogue }: Opening, name: string): Promise<WebSocket> =>
-  new Promise((resolve, reject) => {
-    const target = new URL(dialogue === 'silent' ? '/' : '/socket.io/?EIO=4&transport=websocket', url)
-    target.protocol = 'ws:'
-    const socket = new WebSocket(target, { perMessageDeflate: false, headers: headers(origin) })
-    const timer = setTimeout(() => fail(new Error('a client was not served in time')), SERVED_TIMEOUT_MS)
-    const fail = (error: Error) => {
-      clearTimeout(timer)
-      socket.terminate()
-      reject(error)
-    }
-    const served = () => {
-      clearTimeout(timer)
-      resolve(socket)
-    }
-    socket.on('error', fail)
-    socket.on('close', () => fail(new Error('a client was closed')))
-    if (dialogue === 'silent') return socket.on('open', served)
-    socket.on('message', (data) => {
-      const frame = String(data)
-      const reply = replyTo(frame, dialogue, name)
-      if (reply) return socket.send(reply)
-      if (frame.startsWith(ack)) return frame.includes('"ok":false') ? fail(new Error(frame)) : served()
-      fail(new Error(`a client was sent ${frame}`))
-    })
+const clients: Client[] = []
+/** The first thing that went wrong. */
+let problem: string | undefined
+/** Number of the message that all are waited for to have, and how many have not. */
+let goal = Number.POSITIVE_INFINITY
+let missing = 0
+let wake = () => {}
+
+const fail = (reason: string) => {
+  problem ??= reason
+  wake()
+}
+
+/** Messages are numbered from 1 without gaps: one that is lost, comes twice or out of order shows at once. */
+const take = (client: { last: number }, frame: Buffer): void => {
+  const number = numberIn(frame)
+  if (number !== client.last + 1) return fail(`after message ${client.last} a client was sent ${frame}`)
+  client.last = number
+  if (number === goal && --missing === 0) wake()
+}
+
+const connect = async ({ url, origin, dialogue }: Opening, name: string): Promise<void> => {
+  const counter = { last: 0 }
+  const socket = await openClient({
+    url,
+    origin,
+    dialogue: dialogues[dialogue](name),
+    onFrame: (frame) => take(counter, frame),
+    onLost: (reason) => fail(`a client was ${reason}`),
   })
+  clients.push(Object.assign(counter, { socket }))
+}
 
-const sockets: WebSocket[] = []
+const receive = async (number: number, timeoutMs: number): Promise<void> => {
+  goal = number
+  missing = clients.filter(({ last }) => last < number).length
+  if (missing > 0 && !problem) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    wake = resolve
+    const timer = setTimeout(resolve, timeoutMs)
+    await promise
+    clearTimeout(timer)
+  }
+  if (problem) throw new Error(problem)
+  if (missing > 0) throw new Error(`${missing} of ${clients.length} clients have not got message ${number}`)
+}
 
 obey<CrowdOrder, CrowdAnswer>({ did: 'start' }, async (order) => {
-  if (order.do === 'count')
-    return { did: 'count', open: sockets.filter(({ readyState }) => readyState === WebSocket.OPEN).length }
-  for (const batch of batches(order.names, AT_ONCE))
-    sockets.push(...(await Promise.all(batch.map((name) => connect(order, name)))))
-  return { did: 'open' }
+  switch (order.do) {
+    case 'open':
+      for (const batch of batches(order.names, AT_ONCE)) await Promise.all(batch.map((name) => connect(order, name)))
+      return { did: 'open' }
+    case 'count':
+      return { did: 'count', open: clients.filter(({ socket }) => socket.readyState === WebSocket.OPEN).length }
+    case 'receive':
+      await receive(order.number, order.timeoutMs)
+      return { did: 'receive' }
+  }
 })

@@ -8,7 +8,8 @@ import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter'
 import { Redis } from 'ioredis'
 import { Server, type Socket } from 'socket.io'
 import { obey } from './child.ts'
-import { type Kind, type NodeAnswer, type NodeOrder, OWNER, type Pace } from './orders.ts'
+import { type Kind, type NodeAnswer, type NodeOrder, OWNER } from './orders.ts'
+import { pushAll } from './pace.ts'
 
 /** One node of a cluster under test. Started as `worker.ts ours|stock <redis url>`; takes NodeOrders over IPC. */
 interface Node {
@@ -18,8 +19,6 @@ interface Node {
   /** Resolves when Redis has taken it. */
   push(ticket: string): Promise<unknown>
 }
-
-const TICK_MS = 1
 
 /** As in apps/gateway/src/io/server.ts; the push is the transition itself. */
 const createOurs = async (redisUrl: string): Promise<Node> => {
@@ -73,32 +72,6 @@ const createStock = async (redisUrl: string): Promise<Node> => {
   }
 }
 
-/**
- * Begins a few pushes with every tick. A tick that comes late begins no more than the others: catching up would bundle pushes into fewer and
- * cheaper reads and writes, most of all on a busy machine.
- */
-const pushAll = (tickets: readonly string[], push: Node['push'], { perSecond, inFlight }: Pace): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const perTick = Math.ceil((perSecond * TICK_MS) / 1000)
-    let begun = 0
-    let taken = 0
-    const settle = (act: () => void) => {
-      clearInterval(timer)
-      act()
-    }
-    const onTaken = () => {
-      taken++
-      if (taken === tickets.length) settle(resolve)
-    }
-    const begin = () => {
-      const room = Math.min(perTick, inFlight - (begun - taken))
-      for (const ticket of tickets.slice(begun, begun + room))
-        push(ticket).then(onTaken, (error: unknown) => settle(() => reject(error)))
-      begun = Math.min(begun + room, tickets.length)
-    }
-    const timer = setInterval(begin, TICK_MS)
-  })
-
 const serve = async ({ io, join, push }: Node): Promise<void> => {
   io.of(LOGIN_NAMESPACE).on('connection', (socket) => {
     socket.on('join', async (tickets: string[], ack: () => void) => {
@@ -121,10 +94,6 @@ const serve = async ({ io, join, push }: Node): Promise<void> => {
       case 'push':
         await pushAll(loaded, push, order.pace)
         return { did: 'push' }
-      case 'usage': {
-        const { user, system } = process.cpuUsage()
-        return { did: 'usage', microseconds: user + system }
-      }
     }
   })
 }

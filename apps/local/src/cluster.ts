@@ -3,20 +3,25 @@ import { join } from 'node:path'
 import {
   type App,
   cleanUp,
+  freePort,
   type Line,
   type Nginx,
   nodeIds,
   pageFolder,
   type RedisServer,
   type Restartable,
+  type Shop,
   type Simulator,
+  shopSettings,
   startApp,
   startNginx,
   startRedis,
+  startShop,
   startSimulator,
 } from '@saoma/testing'
 import type { Folder } from './folder.ts'
 import { keep } from './keep.ts'
+import { joinLiveSettings } from './live-settings.ts'
 
 export interface LocalOptions {
   nodes: number
@@ -33,6 +38,7 @@ export interface LocalOptions {
 /** A running local cluster. */
 export interface LocalCluster {
   nodes: readonly { id: string; app: App }[]
+  shop: App
   /** Resolves when everything has ended, in the order that loses nothing. */
   stop(): Promise<void>
 }
@@ -68,6 +74,24 @@ export const startLocalCluster = async (
   const simulator: Simulator = await startSimulator({ watch, onLine: showAndLogTo('wechat-simulator') })
   keepRunning('the WeChat simulator', simulator)
 
+  // The nodes ask its hook and it publishes through nginx, so all of them know its port beforehand.
+  const shopPort = await freePort()
+  const { apiKey, hookSecret } = folder
+  const shopAs = shopSettings(shopPort, { apiKey, hookSecret })
+  const shop: Shop = await startShop({
+    origin,
+    port: shopPort,
+    apiKey,
+    hookSecret,
+    database: join(folder.shop, 'shop.db'),
+    // Where nginx listens, whatever phones call it.
+    env: { SAOMA_URL: `http://127.0.0.1:${port}` },
+    watch,
+    onLine: showAndLogTo('shop'),
+  })
+  keepRunning('the shop', shop)
+  const live = await joinLiveSettings(settings, shopAs.env)
+
   const nodes = await Promise.all(
     nodeIds(count).map(async (id) => {
       const app = await startApp({
@@ -77,6 +101,7 @@ export const startLocalCluster = async (
         onLine: showAndLogTo(`node-${id}`),
         env: {
           ...settings,
+          ...live,
           HOST: '127.0.0.1',
           SAOMA_NODE_ID: id,
           SAOMA_ORIGIN: origin,
@@ -102,6 +127,7 @@ export const startLocalCluster = async (
     nodes: nodes.map(({ id, app }) => ({ id, port: app.port })),
     host,
     port,
+    env: shopAs.nginxEnv,
     accessLog: join(folder.logs, 'access.log'),
     onLine: logTo('nginx'),
   })
@@ -109,12 +135,13 @@ export const startLocalCluster = async (
 
   return {
     nodes,
+    shop,
     stop: async () => {
       stopping.abort()
       // From the outside in: nobody new comes, the nodes send their browsers away, and Redis is there until they have.
       await nginx.stop()
       await Promise.all(nodes.map(({ app }) => app.stop()))
-      await Promise.all([simulator.stop(), redis.stop()])
+      await Promise.all([shop.stop(), simulator.stop(), redis.stop()])
       await Promise.all(kept)
       // What was being started again just now.
       await cleanUp()

@@ -9,8 +9,15 @@ export interface Folder {
   /** Data of Redis. */
   redis: string
   logs: string
+  /** Data of the shop. */
+  shop: string
   /** Encrypts the signing keys; made once and kept, so that logins survive a restart. */
   secret: string
+  /** The shop's key, which is good for everything else that a person wants to try with one. */
+  apiKey: string
+  apiKeyFile: string
+  /** With which the nodes ask the shop's hook. */
+  hookSecret: string
   /** A new log file of that name. */
   log(name: string): WriteStream
   release(): Promise<void>
@@ -49,10 +56,11 @@ const lock = async (file: string): Promise<void> => {
   }
 }
 
-const readSecret = async (file: string): Promise<string> => {
+/** Made once and kept. */
+const readSecret = async (file: string, prefix = ''): Promise<string> => {
   try {
     const handle = await open(file, 'wx', 0o600)
-    await handle.writeFile(`${randomBytes(SECRET_BYTES).toString('base64url')}\n`)
+    await handle.writeFile(`${prefix}${randomBytes(SECRET_BYTES).toString('base64url')}\n`)
     await handle.close()
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error
@@ -62,14 +70,19 @@ const readSecret = async (file: string): Promise<string> => {
 
 /** Takes the folder, making what is missing in it. Throws an error for the person when a cluster holds it. */
 export const takeFolder = async (path: string): Promise<Folder> => {
-  const [redis, logs] = [join(path, 'redis'), join(path, 'logs')]
-  for (const folder of [redis, logs]) await mkdir(folder, { recursive: true, mode: 0o700 })
+  const [redis, logs, shop] = [join(path, 'redis'), join(path, 'logs'), join(path, 'shop')]
+  for (const folder of [redis, logs, shop]) await mkdir(folder, { recursive: true, mode: 0o700 })
   const lockFile = join(path, 'lock')
   await lock(lockFile)
+  const apiKeyFile = join(path, 'api-key')
   return {
     redis,
     logs,
+    shop,
     secret: await readSecret(join(path, 'secret')),
+    apiKey: await readSecret(apiKeyFile, 'saoma_local_'),
+    apiKeyFile,
+    hookSecret: await readSecret(join(path, 'hook-secret')),
     log: (name) => createWriteStream(join(logs, `${name}.log`)),
     release: () => rm(lockFile, { force: true }),
   }

@@ -62,7 +62,9 @@ const run = async (options: Options): Promise<void> => {
     const cluster = await Promise.race([starting, told])
     if (!cluster) return
     const endWatch = watch ? watchPage(say) : () => {}
-    say(await welcome({ origin, lan: options.lan, nodes: cluster.nodes, logs: folder.logs }))
+    const { lan } = options
+    const { apiKeyFile, logs } = folder
+    say(await welcome({ origin, lan, nodes: cluster.nodes, shop: cluster.shop, apiKeyFile, logs }))
 
     await told
     say('\nStopping. Once more forces it.')

@@ -57,7 +57,14 @@ test('npm start brings a cluster up, restarts a node that is killed, and leaves 
   expect(await local.exited).toEqual({ code: 0, signal: null })
   await expect(request(`${origin}/`)).rejects.toThrow()
   await expect(request(`${nodeOrigin}/`)).rejects.toThrow()
-  expect((await readdir(join(folder, '.saoma'))).sort()).toEqual(['logs', 'redis', 'secret'])
+  expect((await readdir(join(folder, '.saoma'))).sort()).toEqual([
+    'api-key',
+    'hook-secret',
+    'logs',
+    'redis',
+    'secret',
+    'shop',
+  ])
   expect(await readFile(join(folder, '.saoma/logs/node-a.log'), 'utf8')).toContain('"event":"stopped"')
 }, 120_000)
 

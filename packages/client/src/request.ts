@@ -1,4 +1,4 @@
-import { codes, parseOAuthError, parseProblem, type Reaction, type Result } from '@saoma/protocol'
+import { type Code, codes, parseOAuthError, parseProblem, type Reaction, type Result } from '@saoma/protocol'
 
 /** Why a request has no value. `code` is one of the protocol, one of OAuth, `NETWORK` (no answer) or `MALFORMED` (not our server). */
 export interface Failure {
@@ -22,6 +22,14 @@ export interface RequestOptions<T> {
   signal?: AbortSignal | undefined
 }
 
+/** The failure that a code of the protocol stands for. */
+export const failureFor = (code: Code): Failure => ({
+  ok: false,
+  code,
+  react: codes[code].react,
+  message: codes[code].say.en,
+})
+
 const oauthReactions: Record<string, Reaction> = {
   authorization_pending: 'retry',
   slow_down: 'retry',
@@ -39,7 +47,7 @@ const retryAfterMs = (headers: Headers): { retryAfterMs?: number } => {
 }
 
 /** Reads the two error forms of the server, and whatever a proxy between us and it may say. */
-const failureOf = (response: Response, body: unknown): Failure => {
+export const failureOf = (response: Response, body: unknown): Failure => {
   const wait = retryAfterMs(response.headers)
   const problem = parseProblem(body)
   if (problem.ok) {
@@ -71,13 +79,27 @@ export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>>
     })
     if (!response.ok) return failureOf(response, body)
     const parsed = options.parse(body)
-    if (parsed.ok) return parsed
-    return { ok: false, code: 'MALFORMED', react: 'stop', message: 'The answer is not of the form we know.' }
+    return parsed.ok ? parsed : malformed()
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    return { ok: false, code: 'NETWORK', react: 'retry', message }
+    return unanswered(error)
   }
 }
+
+/** What came is not of the form we know. */
+export const malformed = (): Failure => ({
+  ok: false,
+  code: 'MALFORMED',
+  react: 'stop',
+  message: 'The answer is not of the form we know.',
+})
+
+/** Nothing came. */
+export const unanswered = (cause: unknown): Failure => ({
+  ok: false,
+  code: 'NETWORK',
+  react: 'retry',
+  message: cause instanceof Error ? cause.message : String(cause),
+})
 
 /** A form body, as the OAuth endpoints take it. */
 export const form = (fields: Record<string, string>): RequestInit => ({

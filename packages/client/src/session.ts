@@ -1,8 +1,8 @@
-import { codes, parseTokenSet, type TokenSet } from '@saoma/protocol'
+import { parseTokenSet, type TokenSet } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
 import { type Claims, decodeClaims } from './claims.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
-import { type Answer, type Failure, form, request } from './request.ts'
+import { type Answer, failureFor, form, request } from './request.ts'
 import { browserStorage, createStored, type KeyValue } from './storage.ts'
 
 export interface SessionOptions {
@@ -117,7 +117,7 @@ export const createSession = (options: SessionOptions): Session => {
   const exchange = async (): Promise<Answer<string>> => {
     for (let attempt = 1; ; attempt++) {
       const refreshToken = kept?.tokens.refresh_token
-      if (!refreshToken) return signedOut()
+      if (!refreshToken) return failureFor('UNAUTHORIZED')
       const ended = ending.signal
       const signal = AbortSignal.any([closing.signal, ended])
       const answer = await request({
@@ -182,7 +182,7 @@ export const createSession = (options: SessionOptions): Session => {
     on: events.on,
     adopt,
     accessToken: async () => {
-      if (!kept) return signedOut()
+      if (!kept) return failureFor('UNAUTHORIZED')
       if (isFresh()) return { ok: true, value: kept.tokens.access_token }
       const answer = await refresh()
       // Refreshing ahead has failed for now, and what we have still holds.
@@ -202,10 +202,3 @@ export const createSession = (options: SessionOptions): Session => {
     },
   }
 }
-
-const signedOut = (): Failure => ({
-  ok: false,
-  code: 'UNAUTHORIZED',
-  react: codes.UNAUTHORIZED.react,
-  message: codes.UNAUTHORIZED.say.en,
-})

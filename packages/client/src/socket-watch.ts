@@ -7,7 +7,7 @@ import {
   type TicketState,
 } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
-import { backoffMs } from './backoff.ts'
+import { createConnection } from './connection.ts'
 import type { Failure } from './request.ts'
 
 export interface SocketWatchOptions {
@@ -29,48 +29,13 @@ export interface SocketWatch {
   close(): void
 }
 
-const CONNECT_TIMEOUT_MS = 5_000
 const ACK_TIMEOUT_MS = 5_000
-/** Small at first: a node that died costs the person waiting in front of the code well under a second. */
-const RECONNECT = { baseMs: 400, capMs: 10_000 }
-/** A server may not put us off for longer; the long poll stands in meanwhile. */
-const MAX_RESUME_MS = 15_000
 
 type LoginSocket = Socket<LoginServerEvents, LoginClientEvents>
 
-/** Watches one ticket over Socket.IO, for as long as it takes: connects again after every loss and watches again after every connect. */
+/** Watches one ticket over Socket.IO, for as long as it takes: watches again after every connect. */
 export const createSocketWatch = (options: SocketWatchOptions): SocketWatch => {
-  let socket: LoginSocket | undefined
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let attempt = 0
-  let draining = false
-  let replacing = false
   let closed = false
-
-  const connect = () => {
-    clearTimeout(timer)
-    timer = undefined
-    draining = false
-    if (socket?.connected) {
-      options.onWatching(false)
-      replacing = true
-      socket.disconnect()
-      replacing = false
-    }
-    socket?.connect()
-  }
-
-  const connectIn = (ms: number) => {
-    clearTimeout(timer)
-    timer = setTimeout(connect, ms)
-  }
-
-  const lost = () => {
-    if (closed || replacing) return
-    options.onWatching(false)
-    // A draining server has told us when to return; the time between is spent on the long poll.
-    if (!draining) connectIn(backoffMs(attempt++, RECONNECT, options.random))
-  }
 
   const watch = async (current: LoginSocket) => {
     const { id } = current
@@ -84,55 +49,32 @@ export const createSocketWatch = (options: SocketWatchOptions): SocketWatch => {
       return options.onRefused({ ok: false, code, react, message })
     }
     const state = answer?.ok ? parseTicketState(answer.state) : undefined
-    if (!state?.ok) {
-      current.disconnect()
-      return
-    }
-    attempt = 0
+    if (!state?.ok) return connection.reconnect()
+    connection.settle()
     options.onWatching(true)
     options.onState(state.value)
   }
 
-  const open = async () => {
-    if (options.transports.length === 0) return
-    // Loaded on its own: the page shows its code before this arrives, and where it is blocked the long poll does the work.
-    const client = await import('socket.io-client').catch(() => undefined)
-    if (closed || !client) return
-    const created: LoginSocket = client.io(new URL(LOGIN_NAMESPACE, options.origin).href, {
-      transports: options.transports,
-      tryAllTransports: true,
-      reconnection: false,
-      forceNew: true,
-      autoConnect: false,
-      timeout: CONNECT_TIMEOUT_MS,
-    })
-    socket = created
-    created.on('connect', () => void watch(created))
-    created.on('connect_error', lost)
-    created.on('disconnect', lost)
-    created.on('ticket', (state) => {
-      const parsed = parseTicketState(state)
-      if (parsed.ok) options.onState(parsed.value)
-    })
-    created.on('drain', (notice) => {
-      draining = true
-      connectIn(Math.min(Math.max(0, Number(notice?.resumeAfterMs) || 0), MAX_RESUME_MS))
-    })
-    created.connect()
-  }
-
-  void open()
+  const connection = createConnection({
+    origin: options.origin,
+    namespace: LOGIN_NAMESPACE,
+    transports: options.transports,
+    random: options.random,
+    onCreated: (socket) => {
+      socket.on('ticket', (state: unknown) => {
+        const parsed = parseTicketState(state)
+        if (parsed.ok) options.onState(parsed.value)
+      })
+    },
+    onConnected: (socket) => void watch(socket),
+    onLost: () => options.onWatching(false),
+  })
 
   return {
-    wake: () => {
-      if (!socket || socket.connected || timer === undefined) return
-      attempt = 0
-      connect()
-    },
+    wake: connection.wake,
     close: () => {
       closed = true
-      clearTimeout(timer)
-      socket?.disconnect()
+      connection.close()
     },
   }
 }

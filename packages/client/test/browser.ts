@@ -47,9 +47,12 @@ export const openBrowser = (options: LoginOptions): Browser => {
   }
 }
 
-/** A page whose tab can be put in the background. */
-export const createPage = (): Page & { hidden: boolean; change(hidden: boolean): void } => {
+/** A page whose tab can be put in the background, and whose network can go away. */
+export const createPage = (): Page & { change(hidden: boolean): void; setOnline(online: boolean): void } => {
   const listeners = new Set<() => void>()
+  const changed = () => {
+    for (const listener of listeners) listener()
+  }
   const page = {
     hidden: false,
     online: true,
@@ -59,7 +62,11 @@ export const createPage = (): Page & { hidden: boolean; change(hidden: boolean):
     },
     change: (hidden: boolean) => {
       page.hidden = hidden
-      for (const listener of listeners) listener()
+      changed()
+    },
+    setOnline: (online: boolean) => {
+      page.online = online
+      changed()
     },
   }
   return page
@@ -72,7 +79,7 @@ export const holderOf = async ({ nodes }: Cluster) => {
       (answer) => answer.text(),
       () => '', // This node has been killed.
     )
-    if (/^rt_connections\{transport="websocket"\} [1-9]/m.test(metrics)) return node
+    if (/^rt_connections\{[^}]*transport="websocket"[^}]*\} [1-9]/m.test(metrics)) return node
   }
   throw new Error('no node holds a socket')
 }

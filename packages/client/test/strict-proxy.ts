@@ -1,22 +1,48 @@
-import { createServer, request as forward } from 'node:http'
+import { createServer, request as forward, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { type Duplex, Transform } from 'node:stream'
 import { onCleanup } from '@saoma/testing'
 
 export interface StrictProxy {
   origin: string
   /** Lets WebSockets through from now on. */
   allowSockets(): void
+  /** Lets no WebSocket through from now on, and cuts those there are. */
+  refuseSockets(): void
+  /** From now on event streams are kept back until they end, as by a proxy that buffers; those there are get cut. */
+  holdStreams(): void
+  /** Cuts every connection there is. */
+  cut(): void
+  /** Loses the next piece that the server sends by socket or stream and that holds this text. Resolves when it is lost. */
+  lose(text: string): Promise<void>
 }
 
 /** A company's proxy: plain HTTP passes, WebSockets do not until they are allowed. */
 export const startStrictProxy = async (target: string): Promise<StrictProxy> => {
   let allowed = false
+  let holding = false
+  let losing: { text: string; done: () => void } | undefined
+  /** One for each way from the server to the client. */
+  const createSieve = () =>
+    new Transform({
+      transform: (piece: Buffer, _encoding, pass) => {
+        if (!losing || !piece.includes(losing.text)) return pass(null, piece)
+        losing.done()
+        losing = undefined
+        pass()
+      },
+    })
+  const streams = new Set<ServerResponse>()
   const tunnels = new Set<Duplex>()
   const server = createServer((req, res) => {
     const out = forward(new URL(req.url ?? '/', target), { method: req.method, headers: req.headers }, (answer) => {
+      if (answer.headers['content-type']?.startsWith('text/event-stream')) {
+        if (holding) return void answer.resume()
+        streams.add(res)
+        res.on('close', () => streams.delete(res))
+      }
       res.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(res)
+      answer.pipe(createSieve()).pipe(res)
     })
     out.on('error', () => res.destroy())
     res.on('close', () => out.destroy())
@@ -35,7 +61,7 @@ export const startStrictProxy = async (target: string): Promise<StrictProxy> => 
       }
       // The server may have spoken right behind its headers.
       socket.write(first)
-      upstream.pipe(socket).pipe(upstream)
+      upstream.pipe(createSieve()).pipe(socket).pipe(upstream)
     })
     out.on('error', () => socket.destroy())
     out.end()
@@ -46,13 +72,32 @@ export const startStrictProxy = async (target: string): Promise<StrictProxy> => 
       new Promise<void>((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
-        for (const tunnel of tunnels) tunnel.destroy()
+        cutSockets()
       }),
   )
+  const cutSockets = () => {
+    for (const tunnel of tunnels) tunnel.destroy()
+  }
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     allowSockets: () => {
       allowed = true
+    },
+    refuseSockets: () => {
+      allowed = false
+      cutSockets()
+    },
+    holdStreams: () => {
+      holding = true
+      for (const stream of streams) stream.destroy()
+    },
+    lose: (text) =>
+      new Promise((done) => {
+        losing = { text, done }
+      }),
+    cut: () => {
+      cutSockets()
+      server.closeAllConnections()
     },
   }
 }

@@ -3,16 +3,22 @@ import type { Result } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import type Provider from 'oidc-provider'
 import { createAccounts } from './accounts.ts'
+import { createGrants } from './grants.ts'
 import { createProvider, type ProviderDeps, type ProviderOptions, phoneAudience } from './provider.ts'
 import { createSeal } from './sealed.ts'
+import { createSessionEnds, type EndedSession } from './session-ends.ts'
 import { loadSigningKeys, type SigningKeyTimes } from './signing-keys.ts'
-import { type Bearer, createVerifier } from './verify.ts'
+import { type Bearer, claimsToBeOf, createVerifier } from './verify.ts'
 
 export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
   /** Protects the signing keys at rest. The first encrypts, all may decrypt. Each at least 32 characters. */
   secrets: readonly [string, ...string[]]
   /** The keys were there but could not be used, for instance because another node has another secret. */
   onKeysError: (error: unknown) => void
+  /** Told after a session has been ended, by its owner or because its refresh token was used twice. Tried a few times when it rejects. */
+  onSessionEnded?: (session: EndedSession) => Promise<void>
+  /** Telling it failed for good. */
+  onSessionEndError?: (error: unknown) => void
   keyTimes?: Partial<SigningKeyTimes>
   /** How often the cluster's keys are looked at again. @default 5 minutes */
   keyCheckMs?: number
@@ -23,22 +29,29 @@ export interface Identity {
   provider(): Provider
   /** Checks an access token of this cluster without asking anybody. */
   verify(token: string): Promise<Result<Bearer>>
+  /** Whether a token says that it is of this cluster. Anybody can write one that does: `verify` decides. */
+  isOwn(token: string): boolean
+  /** Whether a session has not ended yet: one look into Redis. Rejects with RedisUnavailable. */
+  isLive(sid: string): Promise<boolean>
   close(): void
 }
 
 /** The OAuth 2.0 / OpenID Connect side of the cluster. Rejects when Redis cannot be reached or the secret does not fit. */
 export const createIdentity = async (
-  deps: Omit<ProviderDeps, 'accounts'>,
+  deps: Omit<ProviderDeps, 'accounts' | 'grants'>,
   options: IdentityOptions,
 ): Promise<Identity> => {
   const accounts = createAccounts(deps.redis)
   const seal = createSeal(options.secrets)
   const cookieSecret = createHash('sha256').update(`saoma cookies ${options.secrets[0]}`).digest('base64url')
+  const issuer = `${options.origin}/oidc`
+  const sessionEnds = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
+  const grants = createGrants(deps.redis, sessionEnds.tell)
   const load = () => loadSigningKeys(deps.redis, seal, options.keyTimes)
   const assemble = (ring: Awaited<ReturnType<typeof load>>) => ({
     ring,
-    provider: createProvider({ ...deps, accounts }, ring, { ...options, cookieSecret }),
-    verify: createVerifier(ring, `${options.origin}/oidc`, [options.origin, phoneAudience(options.origin)]),
+    provider: createProvider({ ...deps, accounts, grants }, ring, { ...options, cookieSecret }),
+    verify: createVerifier(ring, issuer, [options.origin, phoneAudience(options.origin)]),
   })
 
   let current = assemble(await load())
@@ -59,6 +72,11 @@ export const createIdentity = async (
   return {
     provider: () => current.provider,
     verify: (token) => current.verify(token),
-    close: () => clearInterval(timer),
+    isOwn: (token) => claimsToBeOf(issuer, token),
+    isLive: grants.isLive,
+    close: () => {
+      clearInterval(timer)
+      sessionEnds.close()
+    },
   }
 }

@@ -1,6 +1,7 @@
 export type { OutsideIdentity } from './accounts.ts'
 export type { TicketRecord, TicketStore } from './device-codes.ts'
 export { createIdentity, type Identity, type IdentityOptions } from './identity.ts'
+export type { EndedSession } from './session-ends.ts'
 export type { SigningKeyTimes } from './signing-keys.ts'
 export type { Bearer } from './verify.ts'
 export type { Recognise, Recognition } from './wx-code.ts'

@@ -10,6 +10,7 @@ import Provider, {
 } from 'oidc-provider'
 import type { Accounts } from './accounts.ts'
 import { createDeviceCodes, type TicketStore } from './device-codes.ts'
+import type { Grants } from './grants.ts'
 import { createRecords } from './records.ts'
 import type { KeyRing } from './signing-keys.ts'
 import { type Recognise, wxCodeGrant } from './wx-code.ts'
@@ -37,6 +38,7 @@ export interface ProviderDeps {
   redis: RedisClients
   tickets: TicketStore
   accounts: Accounts
+  grants: Grants
 }
 
 const MINUTE = 60
@@ -84,7 +86,7 @@ const withOutage = (adapter: Adapter): Adapter =>
 
 /** One oidc-provider over one key ring. It holds no state of its own, so a change of keys is a new provider. */
 export const createProvider = (
-  { redis, tickets, accounts }: ProviderDeps,
+  { redis, tickets, accounts, grants }: ProviderDeps,
   ring: KeyRing,
   options: ProviderOptions,
 ): Provider => {
@@ -117,8 +119,13 @@ export const createProvider = (
     },
   )
 
+  const adapterOf = (model: string): Adapter => {
+    if (model === 'DeviceCode') return deviceCodes
+    return model === 'Grant' ? grants.adapter : createRecords(redis, model)
+  }
+
   const configuration: Configuration = {
-    adapter: (model) => withOutage(model === 'DeviceCode' ? deviceCodes : createRecords(redis, model)),
+    adapter: (model) => withOutage(adapterOf(model)),
     jwks: { keys: [...ring] as never },
     cookies: { keys: [options.cookieSecret] },
     clients: [

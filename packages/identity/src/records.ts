@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto'
-import { type RedisClients, reply } from '@saoma/redis'
+import { type Keys, type RedisClients, reply } from '@saoma/redis'
 import { type Adapter, errors } from 'oidc-provider'
 import { consume } from './scripts.ts'
+
+/** Where a record lies: under the hash of its id. */
+export const recordKey = (keys: Keys, model: string, id: string): string =>
+  keys.oidc(model, createHash('sha256').update(id).digest('base64url'))
 
 /**
  * oidc-provider's storage for everything but device codes: refresh tokens, grants and the like. One Redis hash a record, under the
  * hash of its id, so that reading Redis gives nobody a token. A record is used up at most once, whoever asks at the same time.
  */
 export const createRecords = ({ data, keys }: RedisClients, model: string): Adapter => {
-  const at = (id: string) => keys.oidc(model, createHash('sha256').update(id).digest('base64url'))
+  const at = (id: string) => recordKey(keys, model, id)
 
   return {
     upsert: async (id, { jti: _, ...payload }, expiresIn) => {

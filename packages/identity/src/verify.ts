@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '@saoma/protocol'
-import { createLocalJWKSet, errors, type JWK, jwtVerify } from 'jose'
+import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from 'jose'
 import * as v from 'valibot'
 
 /** What an access token says. */
@@ -9,6 +9,8 @@ export interface Bearer {
   scope: string
   /** The session it belongs to; phones have none. */
   sid?: string
+  /** Rooms that it makes the person a member of. */
+  rooms?: readonly string[]
   /** Seconds since the epoch. */
   exp: number
 }
@@ -18,6 +20,7 @@ const Claims = v.object({
   client_id: v.string(),
   scope: v.optional(v.string(), ''),
   sid: v.optional(v.string()),
+  rooms: v.optional(v.array(v.string())),
   exp: v.number(),
 })
 
@@ -27,10 +30,19 @@ export const createVerifier = (keys: readonly JWK[], issuer: string, audience: s
   return async (token: string): Promise<Result<Bearer>> => {
     try {
       const { payload } = await jwtVerify(token, known, { issuer, audience, typ: 'at+jwt', algorithms: ['ES256'] })
-      const { sub, client_id: clientId, scope, sid, exp } = v.parse(Claims, payload)
-      return ok({ sub, clientId, scope, exp, ...(sid ? { sid } : {}) })
+      const { sub, client_id: clientId, scope, sid, rooms, exp } = v.parse(Claims, payload)
+      return ok({ sub, clientId, scope, exp, ...(sid ? { sid } : {}), ...(rooms ? { rooms } : {}) })
     } catch (error) {
       return fail(error instanceof errors.JWTExpired ? 'TOKEN_EXPIRED' : 'UNAUTHORIZED')
     }
+  }
+}
+
+/** Whether a token says that this issuer made it. That is not checked here: it only tells whose business the check is. */
+export const claimsToBeOf = (issuer: string, token: string): boolean => {
+  try {
+    return decodeJwt(token).iss === issuer
+  } catch {
+    return false
   }
 }

@@ -79,6 +79,26 @@ export const codes = {
     react: 'stop',
     say: { en: 'Scan the code before you confirm.', zh: '请先扫描二维码。' },
   },
+  KEY_REUSED: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'This idempotency key was used for another message.', zh: '该幂等键已用于另一条消息。' },
+  },
+  NOT_SUBSCRIBED: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'Subscribe to this channel first.', zh: '请先订阅该频道。' },
+  },
+  TOO_MANY_CHANNELS: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'This connection follows too many channels.', zh: '该连接订阅的频道过多。' },
+  },
+  SLOW_READER: {
+    status: 503,
+    react: 'retry',
+    say: { en: 'You read more slowly than messages come. Please reconnect.', zh: '接收速度过慢，请重新连接。' },
+  },
   RATE_LIMITED: {
     status: 429,
     react: 'retry',
@@ -88,6 +108,11 @@ export const codes = {
     status: 502,
     react: 'retry',
     say: { en: 'WeChat does not answer right now.', zh: '微信服务暂时不可用。' },
+  },
+  BACKEND_UNAVAILABLE: {
+    status: 502,
+    react: 'retry',
+    say: { en: 'The application does not answer right now.', zh: '业务服务暂时不可用。' },
   },
   REDIS_UNAVAILABLE: {
     status: 503,

@@ -1,3 +1,14 @@
+import type {
+  Inbox,
+  Message,
+  Presence,
+  PresenceChange,
+  Publication,
+  Published,
+  Subscribed,
+  SubscribeRequest,
+  VolatileMessage,
+} from './channel.ts'
 import type { Code, Reaction } from './codes.ts'
 import type { TicketState } from './ticket.ts'
 
@@ -22,6 +33,35 @@ export interface LoginClientEvents {
 export interface LoginServerEvents {
   /** A transition. The same version may come twice; drop versions not above the last one seen. */
   ticket: (state: TicketState) => void
+  /** The node is going away: reconnect after this many milliseconds (each client gets its own number). */
+  drain: (notice: { resumeAfterMs: number }) => void
+}
+
+/** Socket.IO namespace `/` (channels), client to server. The handshake's `auth` is `{ token }`. */
+export interface LiveClientEvents {
+  /** Follow a channel. The ack is sent after the node is subscribed and has read the log: nothing is lost or doubled in between. */
+  subscribe: (request: SubscribeRequest, ack: Ack<Subscribed>) => void
+  unsubscribe: (request: { channel: string }, ack: Ack<object>) => void
+  publish: (message: Publication, ack: Ack<Published>) => void
+  presence: (request: { channel: string }, ack: Ack<Presence>) => void
+  /** Everything up to `offset` of one's own channel has been read. Never goes back. */
+  read: (request: { channel: string; offset: number }, ack: Ack<Inbox>) => void
+  /** A newer token of the same person, before the present one ends. */
+  refresh: (request: { token: string }, ack: Ack<{ expiresIn: number }>) => void
+}
+
+/** Socket.IO namespace `/` (channels), server to client. */
+export interface LiveServerEvents {
+  /** Messages of one channel come in the order of their offsets. A gap means that something was lost: subscribe again with the last position. */
+  message: (message: Message) => void
+  volatile: (message: VolatileMessage) => void
+  presence: (change: PresenceChange) => void
+  /** Another device of the same person has read something. */
+  inbox: (inbox: Inbox & { channel: string }) => void
+  /** The token ends in `expiresIn` seconds: send a `refresh`. */
+  expiring: (notice: { expiresIn: number }) => void
+  /** The server closes this socket for good: TOKEN_EXPIRED or REVOKED. */
+  ended: (notice: { code: Code }) => void
   /** The node is going away: reconnect after this many milliseconds (each client gets its own number). */
   drain: (notice: { resumeAfterMs: number }) => void
 }

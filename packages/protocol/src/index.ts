@@ -1,5 +1,31 @@
+export {
+  channelPattern,
+  type Inbox,
+  type LossReason,
+  type Message,
+  OWN_CHANNEL,
+  type Page,
+  type Position,
+  type Presence,
+  type PresenceChange,
+  type Publication,
+  type Published,
+  type Subscribed,
+  type SubscribeRequest,
+  userChannel,
+  userOf,
+  type VolatileMessage,
+} from './channel.ts'
 export { type Code, type CodeEntry, codes, fail, ok, type Reaction, type Result } from './codes.ts'
-export { type Ack, LOGIN_NAMESPACE, type LoginClientEvents, type LoginServerEvents, type Refusal } from './events.ts'
+export {
+  type Ack,
+  type LiveClientEvents,
+  type LiveServerEvents,
+  LOGIN_NAMESPACE,
+  type LoginClientEvents,
+  type LoginServerEvents,
+  type Refusal,
+} from './events.ts'
 export {
   parseDeviceAuthorization,
   parseDeviceCode,
@@ -11,6 +37,22 @@ export {
   parseTokenSet,
   parseWatch,
 } from './parse.ts'
+export {
+  parseChannel,
+  parseInbox,
+  parseMessage,
+  parseOfChannel,
+  parsePosition,
+  parsePresence,
+  parsePresenceChange,
+  parsePublication,
+  parsePublished,
+  parseRead,
+  parseRefresh,
+  parseSubscribe,
+  parseSubscribed,
+  parseVolatile,
+} from './parse-live.ts'
 export {
   DEVICE_CODE_GRANT,
   type DecisionAnswer,

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
-import { type Code, codes, fail, ok, type Result } from './codes.ts'
+import { type Code, codes, type Result } from './codes.ts'
+import { parser } from './parser.ts'
 import type { DeviceAuthorization, OAuthError, Problem, ScanAnswer, TokenSet } from './routes.ts'
 import { deviceCodePattern, type TicketState, type TicketStatus, ticketPattern, transitions } from './ticket.ts'
 
@@ -56,13 +57,6 @@ const ProblemBody = v.object({
 })
 
 const OAuthErrorBody = v.object({ error: v.string(), error_description: v.optional(v.string()) })
-
-const parser =
-  <T>(schema: v.GenericSchema<unknown, T>) =>
-  (input: unknown): Result<T> => {
-    const result = v.safeParse(schema, input)
-    return result.success ? ok(result.output) : fail('INVALID')
-  }
 
 /** Parsers from `unknown`: the only validators of the wire, for both ends. Unknown extra keys are dropped. */
 export const parseTicket: (input: unknown) => Result<string> = parser(Ticket)

@@ -33,6 +33,26 @@ export const createKeys = (prefix: string) => ({
   /** Sorted set: when the forced refreshes of the last 24 hours were made. */
   wechatForced: (appid: string) => `${prefix}:wechat:{${appid}}:forced`,
 
+  /** Hash: a channel's epoch, newest offset and read position. It outlives the log. */
+  channelMeta: (channel: string) => `${prefix}:channel:{${channel}}:meta`,
+  /** Stream: the messages of a channel; their ids are `<offset>-0`. */
+  channelLog: (channel: string) => `${prefix}:channel:{${channel}}:log`,
+  /** String: what became of the publication with an idempotency key. `id` is a hash, never the key. */
+  channelReceipt: (channel: string, id: string) => `${prefix}:channel:{${channel}}:receipt:${id}`,
+  /** Hash: connections of each person who follows a channel. */
+  channelPeople: (channel: string) => `${prefix}:channel:{${channel}}:people`,
+  /** Hash: the same for the followers on one node. */
+  channelPeopleOf: (channel: string, node: string) => `${prefix}:channel:{${channel}}:people:${node}`,
+  /** Pub/sub channel on which nodes hear what happens in a channel. */
+  channelLive: (channel: string) => `${prefix}:live:{${channel}}`,
+
+  /** Sorted set: the nodes by the end of their lease. */
+  nodes: () => `${prefix}:nodes`,
+  /** Set: the channels that a node's people follow. */
+  nodeChannels: (node: string) => `${prefix}:node:{${node}}:channels`,
+  /** String: held by the node that takes away what a dead node left. */
+  nodeSweep: (node: string) => `${prefix}:node:{${node}}:sweep`,
+
   /** Prefix of the rate limiter's counters. */
   rateLimit: (name: string) => `${prefix}:rate:${name}`,
 })

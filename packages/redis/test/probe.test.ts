@@ -1,45 +1,6 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
-import { onCleanup, startRedis } from '@saoma/testing'
+import { onCleanup, startLossyWay, startRedis } from '@saoma/testing'
 import { createRedis, type RedisClients } from '../src/index.ts'
-
-/** A way to Redis on which connections can be made deaf: what the server says is swallowed, and the connection stays up. */
-const startLossyWay = async (port: number) => {
-  const ways: { name: string; client: Socket; server: Socket }[] = []
-  const server = createServer((client) => {
-    const way = { name: '', client, server: dial(port, '127.0.0.1') }
-    ways.push(way)
-    client.on('data', (bytes) => {
-      way.name ||= /saoma:(\w+)/.exec(bytes.toString())?.[1] ?? ''
-      way.server.write(bytes)
-    })
-    way.server.pipe(client)
-    for (const [end, other] of [
-      [client, way.server],
-      [way.server, client],
-    ] as const) {
-      end.on('error', () => {})
-      end.on('close', () => other.destroy())
-    }
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup(() => {
-    server.close()
-    for (const { client } of ways) client.destroy()
-  })
-  return {
-    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    deafen: (name: string) => {
-      const found = ways.filter((way) => way.name === name)
-      expect(found).toHaveLength(1)
-      for (const { server: from, client } of found) {
-        from.unpipe(client)
-        from.resume()
-      }
-    },
-  }
-}
 
 const listening = async (redis: RedisClients): Promise<string[]> => {
   onCleanup(() => redis.close())

@@ -1,4 +1,5 @@
 import { type App, startApp } from './app.ts'
+import { liveSettings } from './live-settings.ts'
 
 export interface GatewayOptions {
   redisUrl: string
@@ -21,6 +22,7 @@ export interface Gateway extends App {
 
 /** What a test wants otherwise than an operator: demo phones, a short drain, and limits that one address does not reach. */
 const testSettings = {
+  ...liveSettings,
   SAOMA_DEMO: 'true',
   SAOMA_SECRET: 'a secret of tests, which nobody keeps',
   SAOMA_DRAIN_WINDOW_MS: '500',

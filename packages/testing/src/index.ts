@@ -3,9 +3,12 @@ export { launchBrowser } from './browser.ts'
 export { cleanUp, onCleanup } from './cleanup.ts'
 export { type Cluster, type ClusterOptions, nodeIds, startCluster } from './cluster.ts'
 export { type ConnectOptions, connectLogin, type LoginClient } from './connect.ts'
+export { type EventStreamClient, openEvents, type StreamEvent } from './event-stream.ts'
 export { type Gateway, type GatewayOptions, startGateway } from './gateway.ts'
 export { ensurePrograms } from './install.ts'
 export type { Line } from './lines.ts'
+export { connectLive, cursor, type LiveAnswer, type LiveClient, publish, webToken } from './live.ts'
+export { apiKeyLine, liveSettings, narrowApiKey, testApiKey } from './live-settings.ts'
 export {
   attemptPhoneToken,
   attemptTicket,
@@ -17,6 +20,7 @@ export {
   reject,
   scan,
 } from './login.ts'
+export { type LossyWay, startLossyWay } from './lossy-way.ts'
 export { type Nginx, type NginxOptions, startNginx } from './nginx.ts'
 export { buildPage, ensurePage, pageFolder, pageSources } from './page.ts'
 export { freePort } from './ports.ts'
@@ -26,4 +30,6 @@ export { type RedisServer, type RedisServerOptions, startRedis } from './redis.t
 export { type RedisClusterServer, startRedisCluster } from './redis-cluster.ts'
 export { type Answer, type RequestOptions, request } from './request.ts'
 export { type Restartable, startRestartable } from './restartable.ts'
+export { type Shop, type ShopOptions, type ShopSecrets, shopRules, shopSettings, startShop } from './shop.ts'
 export { type Simulator, type SimulatorOptions, startSimulator } from './simulator.ts'
+export { connectWs, type WsClient } from './ws.ts'

@@ -11,6 +11,8 @@ export interface RequestOptions {
   headers?: Record<string, string>
   /** Sent as `application/x-www-form-urlencoded`. */
   form?: Record<string, string>
+  /** Sent as `application/json`. */
+  json?: unknown
   /** Sent as `Authorization: Bearer`. */
   bearer?: string
   /** @default 35000, which is longer than a long poll is held */
@@ -22,13 +24,18 @@ const TIMEOUT_MS = 35_000
 
 /** One HTTP request. Resolves with any status; rejects when there is no answer in time. */
 export const request = async <T = unknown>(url: string, options: RequestOptions = {}): Promise<Answer<T>> => {
-  const { form, bearer, timeoutMs = TIMEOUT_MS, signal } = options
-  const { method = form ? 'POST' : 'GET', headers = {} } = options
+  const { form, json, bearer, timeoutMs = TIMEOUT_MS, signal } = options
+  const { method = form || json !== undefined ? 'POST' : 'GET', headers = {} } = options
   const timeout = AbortSignal.timeout(timeoutMs)
   const response = await fetch(url, {
     method,
-    headers: { ...(bearer ? { authorization: `Bearer ${bearer}` } : {}), ...headers },
+    headers: {
+      ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
+      ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
     ...(form ? { body: new URLSearchParams(form) } : {}),
+    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
     redirect: 'manual',
     signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
   })

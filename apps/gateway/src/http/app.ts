@@ -2,14 +2,21 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import cors from '@koa/cors'
 import Koa from 'koa'
+import type { Config } from '../config.ts'
 import type { Logger } from '../log.ts'
+import { largestBody } from './body.ts'
+import { channelRoutes } from './channels.ts'
+import { bearsApiKey, callerOf } from './credentials.ts'
+import { meshRoutes } from './mesh.ts'
+import { type MessageRoutesDeps, messageRoutes } from './messages.ts'
 import { oauth } from './oauth.ts'
 import { pages } from './pages.ts'
 import { problem, problems, tooMany } from './problem.ts'
+import { publishRoutes } from './publish.ts'
 import { type TicketRoutesDeps, ticketRoutes } from './tickets.ts'
 import { wechatPolls } from './wechat-polls.ts'
 
-export interface AppDeps extends TicketRoutesDeps {
+export interface AppDeps extends TicketRoutesDeps, MessageRoutesDeps {
   log: Logger
 }
 
@@ -19,10 +26,9 @@ export interface AppOptions {
   webRoot?: string
   allowsOrigin: (origin: string) => boolean
   addressOf: (req: IncomingMessage) => string
+  limits: Pick<Config['limits'], 'bufferBytes'>
 }
 
-/** No route of ours takes a body this large; the OAuth routes have a smaller limit of their own. */
-const LARGEST_BODY = 64 * 1024
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
 /** What happens all day long (pages, polls, a code that nobody confirmed yet) would drown what an operator looks for. */
@@ -30,12 +36,12 @@ const ROUTINE = new Set(['authorization_pending', 'slow_down'])
 const levelOf = ({ status, method, state }: Koa.Context): 'error' | 'warn' | 'info' | 'debug' => {
   if (status >= 500) return 'error'
   if (status >= 400 && !ROUTINE.has(state.code)) return 'warn'
-  return method === 'GET' || ROUTINE.has(state.code) ? 'debug' : 'info'
+  return method === 'GET' || state.routine || ROUTINE.has(state.code) ? 'debug' : 'info'
 }
 
 /** Every HTTP door but Engine.IO's. */
 export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
-  const { tickets, identity, limits, holds, metrics, log } = deps
+  const { tickets, identity, authenticate, limits, holds, metrics, log } = deps
   const { nodeId, origin, webRoot, allowsOrigin, addressOf } = options
   const app = new Koa()
 
@@ -61,9 +67,11 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
       event: 'request',
       request: ctx.state.requestId,
       method: ctx.method,
-      path: ctx.path.slice(0, 256),
+      // Whose channel it was is told at debug only.
+      path: ctx.state.routine && level !== 'debug' ? route : ctx.path.slice(0, 256),
       status: ctx.status,
       ...ctx.state.login,
+      ...(ctx.state.key ? { key: ctx.state.key } : {}),
       ...(ctx.state.code ? { code: ctx.state.code, reason: ctx.state.reason } : {}),
       ip: ctx.ip,
       ms: Math.round(seconds * 1000),
@@ -73,11 +81,13 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
   app.use(problems(log))
 
   app.use(async (ctx, next) => {
-    if (Number(ctx.get('Content-Length') || 0) > LARGEST_BODY) {
+    if (Number(ctx.get('Content-Length') || 0) > largestBody(ctx.path)) {
       ctx.set('Connection', 'close')
       return problem(ctx, 'TOO_LARGE')
     }
-    const slow = await limits.requests(ctx.ip)
+    // All of a backend comes from one address. Looking at a key costs next to nothing, at any other token too much to do it first.
+    const key = bearsApiKey(ctx) ? await callerOf(ctx, authenticate) : undefined
+    const slow = await (key?.ok && key.value.kind === 'backend' ? limits.keys(key.value.name) : limits.requests(ctx.ip))
     return slow ? tooMany(ctx, slow.retryAfterSeconds) : next()
   })
 
@@ -87,8 +97,8 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
 
   const allowed = cors({
     origin: (ctx) => (allowsOrigin(ctx.get('Origin')) ? ctx.get('Origin') : ''),
-    allowMethods: 'GET,POST',
-    allowHeaders: ['Authorization', 'Last-Event-ID', 'X-Request-Id'],
+    allowMethods: 'GET,POST,DELETE',
+    allowHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
     exposeHeaders: ['Retry-After', 'X-Request-Id', 'X-Saoma-Code', 'X-Saoma-Node'],
     maxAge: 3600,
   })
@@ -99,7 +109,15 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     return from && !allowsOrigin(from) ? problem(ctx, 'FORBIDDEN', 'this origin is not allowed') : allowed(ctx, next)
   })
 
-  for (const router of [ticketRoutes(deps), wechatPolls(tickets, holds)]) {
+  const routers = [
+    ticketRoutes(deps),
+    wechatPolls(tickets, holds),
+    publishRoutes(deps),
+    meshRoutes(deps),
+    channelRoutes(deps),
+    messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),
+  ]
+  for (const router of routers) {
     app.use(router.routes())
     app.use(router.allowedMethods())
   }

@@ -15,9 +15,11 @@ import type { Tickets } from '@saoma/tickets'
 import type { Context } from 'koa'
 import type { Limits } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
+import { bearer } from './credentials.ts'
 import type { Holds } from './holds.ts'
 import type { Picture } from './picture.ts'
 import { answer, problem, tooMany } from './problem.ts'
+import { count } from './query.ts'
 import { streamTicket } from './stream.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
@@ -32,14 +34,6 @@ export interface TicketRoutesDeps {
 
 /** Longest a poll is held, in seconds: below every proxy's default patience. */
 const LONGEST_WAIT = 25
-
-const bearer = (ctx: Context): string | undefined =>
-  /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(ctx.get('Authorization'))?.[1]
-
-const count = (text: string | string[] | undefined, fallback: number, most: number): Result<number> => {
-  if (text === undefined) return ok(fallback)
-  return typeof text === 'string' && /^\d{1,9}$/.test(text) ? ok(Math.min(Number(text), most)) : fail('INVALID')
-}
 
 /** The device code a request may act with, if it belongs to the ticket in the address. A wrong one learns no more than "no such ticket". */
 const deviceCodeFor = (code: string | undefined, ticket: string | undefined): Result<string> => {

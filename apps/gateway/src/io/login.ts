@@ -1,11 +1,22 @@
-import type { LoginClientEvents, LoginServerEvents, Refusal } from '@saoma/protocol'
-import { type Code, codes, isTerminal, parseWatch, type Result, type TicketState, ticketOf } from '@saoma/protocol'
+import {
+  fail,
+  isTerminal,
+  type LoginClientEvents,
+  type LoginServerEvents,
+  ok,
+  parseWatch,
+  type Result,
+  type TicketState,
+  ticketOf,
+} from '@saoma/protocol'
 import { RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Namespace, Socket } from 'socket.io'
 import type { Limits } from '../limits.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { listen } from './event.ts'
+import { closeWhenUnused } from './unused.ts'
 
 /** What a node keeps of a waiting browser. */
 interface Waiting {
@@ -39,11 +50,8 @@ const RETRY_MS = 2_000
 /** Reads at once after Redis came back, so that it is not met by every waiting browser in one instant. */
 const RESYNC_BATCH = 100
 
-const refusal = (code: Code): Refusal => ({ ok: false, code, message: codes[code].say.en, react: codes[code].react })
-
 /** Engine.IO's and Socket.IO's own; their types keep both to themselves. */
 const connectionOf = (socket: LoginSocket): string => Reflect.get(socket.conn, 'id')
-const namespacesOf = (socket: LoginSocket): number => Reflect.get(socket.client, 'sockets').size
 
 /**
  * Namespace `/login`: a browser follows its ticket. The order is the promise: join the room, wait until Redis has confirmed the
@@ -109,35 +117,19 @@ export const serveLogin = (
     }
   }
 
-  async function onWatch(this: LoginSocket, ...args: unknown[]): Promise<void> {
-    // The ack comes last, also behind a request that was left out or had company.
-    const ack = args.at(-1)
-    const answer = typeof ack === 'function' ? ack : () => {}
-    const request = typeof args[0] === 'function' ? undefined : args[0]
+  const onWatch = listen<LoginSocket>('watch', log, async (socket, request) => {
     // One at a time: two that cross would each undo half of the other.
-    if (this.data.watching) return answer(refusal('RATE_LIMITED'))
-    this.data.watching = true
+    if (socket.data.watching) return fail('RATE_LIMITED')
+    socket.data.watching = true
     try {
-      const state = await watch(this, request)
-      if (state.ok) log.info({ event: 'watch', ticket: state.value.ticket, status: state.value.status })
-      else log.warn({ event: 'refused', on: 'watch', code: state.code, socket: this.id })
-      answer(state.ok ? { ok: true, state: state.value } : refusal(state.code))
-    } catch (error) {
-      const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'
-      log.error({ err: error, event: 'refused', on: 'watch', code, socket: this.id })
-      answer(refusal(code))
+      const state = await watch(socket, request)
+      if (!state.ok) return state
+      log.info({ event: 'watch', ticket: state.value.ticket, status: state.value.status })
+      return ok({ state: state.value })
     } finally {
-      this.data.watching = false
+      socket.data.watching = false
     }
-  }
-
-  /** A connection that has left every namespace is watched by nobody else. */
-  function onDisconnect(this: LoginSocket, reason: string): void {
-    if (reason !== 'client namespace disconnect') return
-    setTimeout(() => {
-      if (namespacesOf(this) === 0) this.conn.close()
-    }, IDLE_MS).unref()
-  }
+  })
 
   namespace.on('connection', (socket) => {
     socket.data.watching = false
@@ -149,7 +141,7 @@ export const serveLogin = (
     })
     // A shared function, because a closure for each of ten thousand waiting browsers is memory.
     socket.on('watch', onWatch)
-    socket.on('disconnect', onDisconnect)
+    socket.on('disconnect', closeWhenUnused)
   })
 
   const sweep = setInterval(() => {

@@ -7,20 +7,26 @@ import { Server } from 'socket.io'
 import type { Limits } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
 import { type AdmissionOptions, createAdmission } from './admission.ts'
+import type { LiveNamespace } from './connected.ts'
+import { type LiveNamespaceDeps, type LiveNamespaceOptions, serveLive } from './live.ts'
 import { type LoginDeps, type LoginNamespace, serveLogin } from './login.ts'
 
-export interface IoOptions extends AdmissionOptions {
+export interface IoOptions extends AdmissionOptions, LiveNamespaceOptions {
   nodeId: string
+  /** Most bytes of a message's data. */
+  maxDataBytes: number
 }
 
-/** Messages of a browser that waits are tiny. */
-const LARGEST_MESSAGE = 16 * 1024
+/** Where plain WebSockets come in. */
+const WS_PATH = '/ws'
+/** Room for what surrounds the data of a message. */
+const ENVELOPE = 4 * 1024
 
 /** Socket.IO over the sharded Redis adapter. A message to a room wakes only the nodes that hold somebody in it. */
 export const createIo = (
   http: HttpServer,
   redis: RedisClients,
-  deps: LoginDeps & { metrics: Metrics; limits: Limits },
+  deps: LoginDeps & LiveNamespaceDeps & { metrics: Metrics; limits: Limits },
   options: IoOptions,
 ): Server => {
   const { metrics, limits } = deps
@@ -32,7 +38,7 @@ export const createIo = (
     serveClient: false,
     // Engine.IO would leave an upgrade to any other address without an answer for a second, which a proxy takes for a dead node.
     destroyUpgrade: false,
-    maxHttpBufferSize: LARGEST_MESSAGE,
+    maxHttpBufferSize: options.maxDataBytes + ENVELOPE,
     perMessageDeflate: false,
     httpCompression: false,
     connectTimeout: 10_000,
@@ -40,7 +46,7 @@ export const createIo = (
   })
 
   http.on('upgrade', (req: IncomingMessage, socket) => {
-    if (!req.url?.startsWith(io.path()))
+    if (!req.url?.startsWith(io.path()) && req.url?.split('?')[0] !== WS_PATH)
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
   io.engine.use(createAdmission(limits, metrics, options))
@@ -60,19 +66,29 @@ export const createIo = (
     connection.on('close', onClose)
   })
 
-  // Rooms of people and tables live here later; until then nobody is let in.
-  io.use((_socket, next) => next(new Error('NOT_FOUND')))
   // Each namespace has events of its own, which the server's type cannot say.
-  const stop = serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, deps)
-  http.once('close', stop)
+  const stops = [
+    serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, deps),
+    serveLive(io.of('/') as unknown as LiveNamespace, deps, options),
+  ]
+  http.once('close', () => {
+    for (const stop of stops) stop()
+  })
   return io
 }
 
-/** Open sockets by transport, counted when somebody asks. */
-export const countTransports = (io: Server): Record<string, number> => {
-  const counts: Record<string, number> = { polling: 0, websocket: 0 }
-  for (const { conn } of io.of(LOGIN_NAMESPACE).sockets.values()) {
-    counts[conn.transport.name] = (counts[conn.transport.name] ?? 0) + 1
+/** Sockets of all namespaces. */
+export const socketsOf = (io: Server) => ['/', LOGIN_NAMESPACE].flatMap((name) => [...io.of(name).sockets.values()])
+
+/** Open sockets by namespace and transport, counted when somebody asks. */
+export const countSockets = (io: Server): { namespace: string; transport: string; sockets: number }[] => {
+  const counts = new Map<string, number>()
+  for (const { conn, nsp } of socketsOf(io)) {
+    const key = `${nsp.name} ${conn.transport.name}`
+    counts.set(key, (counts.get(key) ?? 0) + 1)
   }
-  return counts
+  return [...counts].map(([key, sockets]) => {
+    const [namespace = '', transport = ''] = key.split(' ')
+    return { namespace, transport, sockets }
+  })
 }

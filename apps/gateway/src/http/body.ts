@@ -1,0 +1,55 @@
+import type { Code } from '@saoma/protocol'
+import type { Context } from 'koa'
+import { problem } from './problem.ts'
+
+/** Most routes of ours take less; the OAuth routes have a smaller limit of their own. */
+const LARGEST_BODY = 64 * 1024
+/** Many messages in one call. */
+const LARGEST_PUBLISH = 1024 * 1024
+
+/** Most bytes that the body of a request to this address may have. nginx has the same numbers. */
+export const largestBody = (path: string): number => (path === '/v1/publish' ? LARGEST_PUBLISH : LARGEST_BODY)
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** What a body holds, or what is wrong with it. */
+type Body = { json: unknown } | { code: Code; detail: string }
+
+/**
+ * Reads a request's body as JSON, whatever it calls itself.
+ *
+ * @param absent  stands for an empty body. @default an empty body is INVALID
+ */
+export const readBody = async (ctx: Context, absent?: unknown): Promise<Body> => {
+  if (ctx.get('Content-Encoding')) return { code: 'INVALID', detail: 'compressed bodies are not read' }
+  const most = largestBody(ctx.path)
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    // Left in the middle, a request would take its connection with it, and the answer.
+    for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
+      size += chunk.length
+      if (size > most) {
+        ctx.set('Connection', 'close')
+        return { code: 'TOO_LARGE', detail: `more than ${most} bytes` }
+      }
+      chunks.push(chunk)
+    }
+  } catch {
+    return { code: 'INVALID', detail: 'the body broke off' }
+  }
+  if (size === 0 && absent !== undefined) return { json: absent }
+  try {
+    return { json: JSON.parse(utf8.decode(Buffer.concat(chunks))) }
+  } catch {
+    return { code: 'INVALID', detail: 'the body is not JSON in UTF-8' }
+  }
+}
+
+/** As `readBody`; undefined after the client was told what is wrong. */
+export const readJson = async (ctx: Context, absent?: unknown): Promise<{ json: unknown } | undefined> => {
+  const body = await readBody(ctx, absent)
+  if ('json' in body) return body
+  problem(ctx, body.code, body.detail)
+  return undefined
+}

@@ -1,0 +1,62 @@
+import Router from '@koa/router'
+import { ok } from '@saoma/protocol'
+import * as v from 'valibot'
+import type { Live } from '../live/live.ts'
+import type { Authenticate } from '../live/principal.ts'
+import { readJson } from './body.ts'
+import { known } from './credentials.ts'
+import { answer, problem } from './problem.ts'
+import { count } from './query.ts'
+
+const Read = v.object({ offset: v.unknown() })
+const End = v.object({ sid: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(128))) })
+
+/** What can be asked of a channel, and done to it, besides its messages. */
+export const channelRoutes = ({ live, authenticate }: { live: Live; authenticate: Authenticate }): Router => {
+  const router = new Router({ prefix: '/v1', sensitive: true })
+
+  router.get(
+    '/channels/:channel/presence',
+    known(authenticate, async (ctx, who) => answer(ctx, await live.presence(who, { channel: ctx.params.channel }))),
+  )
+
+  router.get(
+    '/channels/:channel/inbox',
+    known(authenticate, async (ctx, who) => answer(ctx, await live.inbox(who, { channel: ctx.params.channel }))),
+  )
+
+  router.post(
+    '/channels/:channel/read',
+    known(authenticate, async (ctx, who) => {
+      const body = await readJson(ctx)
+      if (!body) return
+      const read = v.safeParse(Read, body.json)
+      const offset = read.success ? read.output.offset : undefined
+      answer(ctx, await live.markRead(who, { channel: ctx.params.channel, offset }))
+    }),
+  )
+
+  router.delete(
+    '/channels/:channel/messages',
+    known(authenticate, async (ctx, who) => {
+      const before = count(ctx.query.before, 0, Number.MAX_SAFE_INTEGER)
+      if (!before.ok || before.value === 0) return problem(ctx, 'INVALID', 'before is an offset')
+      answer(ctx, await live.trim(who, ctx.params.channel ?? '', before.value))
+    }),
+  )
+
+  router.post(
+    '/users/:user/end',
+    known(authenticate, async (ctx, who) => {
+      const body = await readJson(ctx, {})
+      if (!body) return
+      const end = v.safeParse(End, body.json)
+      if (!end.success) return problem(ctx, 'INVALID', 'sid is the id of a session, or absent')
+      const ended = await live.end(who, ctx.params.user ?? '', end.output.sid)
+      answer(ctx, ended.ok ? ok({}) : ended)
+      if (ended.ok) ctx.status = 202
+    }),
+  )
+
+  return router
+}

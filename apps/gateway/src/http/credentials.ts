@@ -1,0 +1,30 @@
+import { fail, type Result } from '@saoma/protocol'
+import type { Context } from 'koa'
+import type { Authenticate, Principal } from '../live/principal.ts'
+import { problem } from './problem.ts'
+
+export const bearer = (ctx: Context): string | undefined =>
+  /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(ctx.get('Authorization'))?.[1]
+
+/** How API keys begin. */
+const API_KEY = 'saoma_'
+
+export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(API_KEY) ?? false
+
+/** Who asks, by the bearer token. */
+export const callerOf = async (ctx: Context, authenticate: Authenticate): Promise<Result<Principal>> => {
+  const token = bearer(ctx)
+  const who = token ? await authenticate(token) : fail('UNAUTHORIZED')
+  // An operator finds by it whose calls are refused; a key's name is no secret.
+  if (who.ok && who.value.kind === 'backend') ctx.state.key = who.value.name
+  return who
+}
+
+/** Makes a route of what somebody who is known may ask. */
+export const known =
+  (authenticate: Authenticate, act: (ctx: Context, who: Principal) => Promise<void>) =>
+  async (ctx: Context): Promise<void> => {
+    ctx.state.routine = true
+    const who = await callerOf(ctx, authenticate)
+    return who.ok ? act(ctx, who.value) : problem(ctx, who.code)
+  }

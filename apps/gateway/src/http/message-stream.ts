@@ -1,0 +1,119 @@
+import { once } from 'node:events'
+import type { Code } from '@saoma/protocol'
+import { RedisUnavailable } from '@saoma/redis'
+import type { Context } from 'koa'
+import { refusal } from '../io/event.ts'
+import type { Live } from '../live/live.ts'
+import type { Principal } from '../live/principal.ts'
+import { signalJson } from '../live/signal.ts'
+import type { Logger } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Asked } from './asked.ts'
+import { type EventStream, eventOf, openEventStream } from './event-stream.ts'
+import type { Holds } from './holds.ts'
+import { beginLifetime } from './lifetime.ts'
+import { problem } from './problem.ts'
+import { createReaders } from './readers.ts'
+
+export interface MessageStreamDeps {
+  live: Live
+  holds: Holds
+  metrics: Metrics
+  log: Logger
+}
+
+export interface MessageStreamOptions {
+  /** Bytes that may wait for a reader before it is cut off. */
+  maxBufferBytes: number
+}
+
+/**
+ * Server-Sent Events of channels. Each begins with its page and goes on live; pages behind the first follow as messages. Ends with the
+ * token or the session (`ended`), and without a word when the node is drained: the client comes back with the id of its last event.
+ */
+export const streamMessages = (
+  ctx: Context,
+  { live, holds, metrics, log }: MessageStreamDeps,
+  { maxBufferBytes }: MessageStreamOptions,
+  who: Principal,
+  from: { asked: readonly Asked[]; history: number },
+): Promise<void> =>
+  holds.hold(ctx, async (left) => {
+    const begun = await beginLifetime(live, who, left)
+    if (!begun.ok) return problem(ctx, begun.code)
+    const lifetime = begun.value
+    // Opened by the first channel that may be read: until then there can be a problem instead.
+    let stream: EventStream | undefined
+    const refusals: { channel: string; code: Code }[] = []
+
+    const write = (events: string) => {
+      if (!stream || lifetime.over.aborted) return
+      // Looked at before and not after: within one turn of the loop nothing is taken, however fast the reader is.
+      if (stream.waiting <= maxBufferBytes) {
+        metrics.traffic.bytesOut += stream.write(events)
+        return
+      }
+      log.warn({ event: 'slow', code: 'SLOW_READER', request: ctx.state.requestId })
+      metrics.slowReaders.inc()
+      stream.cut()
+      lifetime.end()
+    }
+
+    const tellRefusals = () => {
+      for (const { channel, code } of refusals.splice(0))
+        write(eventOf('refused', JSON.stringify({ channel, ...refusal(code) })))
+    }
+
+    const broke = (error: unknown) => {
+      if (!lifetime.over.aborted && !(error instanceof RedisUnavailable))
+        log.error({ err: error, request: ctx.state.requestId }, 'an event stream broke')
+      lifetime.end()
+    }
+
+    const readers = createReaders(live, who, from, {
+      subscribed: (subscribed, idAt) => {
+        stream ??= openEventStream(ctx)
+        tellRefusals()
+        const { recovered, reason = 'new' } = subscribed
+        metrics.recoveries.inc({ result: recovered ? 'recovered' : reason })
+        write(eventOf('subscribed', JSON.stringify(subscribed), idAt(subscribed)))
+      },
+      messages: (batch, idAt) => {
+        metrics.traffic.messagesOut += batch.length
+        write(batch.map((message) => eventOf('message', message.json, idAt(message))).join(''))
+      },
+      signal: (signal) => {
+        // They may be lost, and a reader that is behind has no use for them.
+        if (stream?.isBehind) metrics.traffic.signalsDropped++
+        else write(eventOf(signal.kind, signalJson(signal)))
+      },
+      refused: (channel, code) => {
+        refusals.push({ channel, code })
+        if (stream) tellRefusals()
+        if (stream && readers.size === 0) lifetime.end()
+      },
+      ready: async () => {
+        lifetime.over.throwIfAborted()
+        await stream?.taken(lifetime.over)
+      },
+      broke,
+    })
+
+    try {
+      await readers.begin()
+      if (stream && !lifetime.over.aborted) await once(lifetime.over, 'abort')
+    } catch (error) {
+      if (!stream && !lifetime.over.aborted) throw error
+      broke(error)
+    } finally {
+      readers.close()
+      lifetime.close()
+    }
+    const { code } = lifetime
+    if (!stream) return problem(ctx, code ?? refusals[0]?.code ?? 'DRAINING')
+    if (code) {
+      metrics.ended.inc({ code })
+      stream.write(eventOf('ended', JSON.stringify({ code })))
+    }
+    stream.end()
+  })

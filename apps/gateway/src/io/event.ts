@@ -1,0 +1,50 @@
+import { type Code, codes, type Refusal, type Result } from '@saoma/protocol'
+import { RedisUnavailable } from '@saoma/redis'
+import type { Logger } from '../log.ts'
+
+/** What the outside needs to know of a refusal. */
+export const refusal = (code: Code): Refusal => ({
+  ok: false,
+  code,
+  message: codes[code].say.en,
+  react: codes[code].react,
+})
+
+interface Asker {
+  id: string
+}
+
+/**
+ * Does what an event asks for. What `later` is given happens when the answer is on its way, and not at all when there is none because
+ * the work failed.
+ */
+export type Act<S extends Asker> = (
+  socket: S,
+  request: unknown,
+  later: (work: () => void) => void,
+) => Promise<Result<object>>
+
+/**
+ * Makes a Socket.IO listener of an act, with `this` being the socket: a function shared by all sockets, because a closure for each of ten
+ * thousand is memory. The one place where outcomes become acks.
+ */
+export const listen = <S extends Asker>(name: string, log: Logger, act: Act<S>) =>
+  async function onEvent(this: S, ...args: unknown[]): Promise<void> {
+    // The ack comes last, also behind a request that was left out or had company.
+    const ack = args.at(-1)
+    const answer: (value: object) => void = typeof ack === 'function' ? (value) => ack(value) : () => {}
+    const request = typeof args[0] === 'function' ? undefined : args[0]
+    let after = () => {}
+    try {
+      const result = await act(this, request, (work) => {
+        after = work
+      })
+      if (!result.ok) log.info({ event: 'refused', on: name, code: result.code, socket: this.id })
+      answer(result.ok ? { ok: true, ...result.value } : refusal(result.code))
+      after()
+    } catch (error) {
+      const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'
+      log.error({ err: error, event: 'refused', on: name, code, socket: this.id })
+      answer(refusal(code))
+    }
+  }

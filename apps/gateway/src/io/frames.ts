@@ -1,0 +1,85 @@
+import type { Kept, Signal } from '@saoma/channels'
+
+/**
+ * Events as they are written to sockets, made once for all who get them: `texts` for HTTP long-polling, and `options` with the WebSocket
+ * frames of all of them in one piece, which Engine.IO passes on as it is.
+ */
+export interface Frames {
+  /** Socket.IO packets; never empty. */
+  texts: readonly [string, ...string[]]
+  options: { compress: false; wsPreEncodedFrame: [Buffer] }
+  /** Bytes on the wire. */
+  size: number
+}
+
+/** Final frame, text (RFC 6455 section 5.2). Servers do not mask. */
+const TEXT_FRAME = 0x81
+/** Engine.IO's packet type "message" in front of Socket.IO's "event". */
+const MESSAGE = '4'
+
+const headerLength = (length: number) => (length < 126 ? 2 : length < 65_536 ? 4 : 10)
+
+const writeHeader = (into: Buffer, at: number, length: number): void => {
+  into[at] = TEXT_FRAME
+  if (length < 126) {
+    into[at + 1] = length
+  } else if (length < 65_536) {
+    into[at + 1] = 126
+    into.writeUInt16BE(length, at + 2)
+  } else {
+    into[at + 1] = 127
+    into.writeBigUInt64BE(BigInt(length), at + 2)
+  }
+}
+
+const frame = (texts: readonly [string, ...string[]]): Frames => {
+  const lengths = texts.map((text) => MESSAGE.length + Buffer.byteLength(text))
+  const size = lengths.reduce((sum, length) => sum + headerLength(length) + length, 0)
+  const bytes = Buffer.allocUnsafeSlow(size)
+  let at = 0
+  texts.forEach((text, i) => {
+    const length = lengths[i] ?? 0
+    writeHeader(bytes, at, length)
+    at += headerLength(length)
+    at += bytes.write(MESSAGE + text, at)
+  })
+  return { texts, options: { compress: false, wsPreEncodedFrame: [bytes] }, size }
+}
+
+/** A Socket.IO event of the root namespace whose one argument is JSON already. */
+const event = (name: string, json: string): string => `2["${name}",${json}]`
+
+const batches = new WeakMap<readonly Kept[], Frames>()
+const signals = new WeakMap<Signal, Frames>()
+
+/** The frames of a burst of messages. The same array gives the same frames, so two thousand readers share one encoding. */
+export const framesOf = (batch: readonly Kept[]): Frames => {
+  let frames = batches.get(batch)
+  if (!frames) {
+    const [first = '', ...others] = batch.map((kept) => event('message', kept.json))
+    frames = frame([first, ...others])
+    batches.set(batch, frames)
+  }
+  return frames
+}
+
+const signalEvent = (signal: Signal): string => {
+  switch (signal.kind) {
+    case 'volatile':
+      return event('volatile', signal.json)
+    case 'presence':
+      return event('presence', JSON.stringify(signal.change))
+    case 'inbox':
+      return event('inbox', JSON.stringify({ channel: signal.channel, ...signal.inbox }))
+  }
+}
+
+/** The frames of a signal, shared in the same way. */
+export const framesOfSignal = (signal: Signal): Frames => {
+  let frames = signals.get(signal)
+  if (!frames) {
+    frames = frame([signalEvent(signal)])
+    signals.set(signal, frames)
+  }
+  return frames
+}

@@ -1,0 +1,147 @@
+import type { Listener } from '@saoma/channels'
+import { type Code, fail, ok, parseRefresh, type Result } from '@saoma/protocol'
+import { RedisUnavailable, type Subscriber } from '@saoma/redis'
+import type { Live } from '../live/live.ts'
+import type { Authenticate, Principal, StillValid } from '../live/principal.ts'
+import type { Logger } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { isOpen, type LiveNamespace, type LiveSocket, release } from './connected.ts'
+import type { Act } from './event.ts'
+
+export interface SessionsDeps {
+  live: Live
+  authenticate: Authenticate
+  stillValid: StillValid
+  subscriber: Subscriber
+  metrics: Metrics
+  log: Logger
+}
+
+/** How long before its end a token is announced to end. */
+const WARNING_MS = 60_000
+/** How often ends are looked for: one timer for all sockets instead of one for each. */
+const SWEEP_MS = 1_000
+/** Sessions looked at together after Redis came back. */
+const VERIFY_BATCH = 100
+/** When they are looked at again if Redis went away once more. */
+const VERIFY_AGAIN_MS = 2_000
+
+const samePerson = (a: Principal, b: Principal): boolean =>
+  a.kind === 'person' && b.kind === 'person'
+    ? a.user === b.user && a.issuer === b.issuer
+    : a.kind === 'backend' && b.kind === 'backend' && a.name === b.name
+
+/** Who the sockets of a namespace belong to, from the handshake to the end of the token or the session. */
+export const createSessions = (
+  namespace: LiveNamespace,
+  { live, authenticate, stillValid, subscriber, metrics, log }: SessionsDeps,
+) => {
+  const end = (socket: LiveSocket, code: Code): void => {
+    if (!socket.connected) {
+      socket.data.endedEarly = code
+      return
+    }
+    metrics.ended.inc({ code })
+    log.info({ event: 'ended', code, socket: socket.id })
+    socket.emit('ended', { code })
+    socket.disconnect(true)
+  }
+
+  /** Lets a connection in, or says why not. */
+  const admit = async (socket: LiveSocket, listenerOf: (socket: LiveSocket) => Listener): Promise<Result<true>> => {
+    const token: unknown = Reflect.get(socket.handshake.auth, 'token')
+    const asked = parseRefresh({ token })
+    if (!asked.ok) return fail('UNAUTHORIZED')
+    const who = await authenticate(asked.value.token)
+    if (!who.ok) return who
+    let ended = false
+    const attending = await live.attend(who.value, () => {
+      ended = true
+      end(socket, 'REVOKED')
+    })
+    if (!attending.ok) return attending
+    if (ended) {
+      attending.value.close()
+      return fail('REVOKED')
+    }
+    socket.data = {
+      who: who.value,
+      attending: attending.value,
+      following: new Map(),
+      listener: listenerOf(socket),
+      warned: false,
+    }
+    const { data, conn } = socket
+    // The connection's end as well as the socket's, which is never told if the connection went while it was being let in.
+    const onEnd = () => {
+      conn.off('close', onEnd)
+      release(data)
+    }
+    conn.once('close', onEnd)
+    socket.once('disconnect', onEnd)
+    if (!isOpen(socket)) onEnd()
+    return ok(true)
+  }
+
+  const refresh: Act<LiveSocket> = async (socket, request) => {
+    const { data } = socket
+    const asked = parseRefresh(request)
+    if (!asked.ok) return asked
+    const who = await authenticate(asked.value.token)
+    if (!who.ok) return who
+    if (!samePerson(who.value, data.who)) return fail('FORBIDDEN')
+    const attending = await live.attend(who.value, () => end(socket, 'REVOKED'))
+    if (!attending.ok) return attending
+    if (!isOpen(socket)) {
+      attending.value.close()
+      return fail('UNAUTHORIZED')
+    }
+    data.attending.close()
+    Object.assign(data, { who: who.value, attending: attending.value, warned: false })
+    metrics.refreshed.inc()
+    return ok({ expiresIn: Math.max(0, Math.floor((who.value.expiresAt - Date.now()) / 1000)) })
+  }
+
+  const sweep = setInterval(() => {
+    const now = Date.now()
+    for (const socket of namespace.sockets.values()) {
+      const { who, warned } = socket.data
+      if (now >= who.expiresAt) end(socket, 'TOKEN_EXPIRED')
+      else if (!warned && now >= who.expiresAt - WARNING_MS) {
+        socket.data.warned = true
+        socket.emit('expiring', { expiresIn: Math.ceil((who.expiresAt - now) / 1000) })
+      }
+    }
+  }, SWEEP_MS).unref()
+
+  /** The end of a session may have been told while nobody could hear. */
+  let verifying: NodeJS.Timeout | undefined
+  const verify = async (): Promise<void> => {
+    clearTimeout(verifying)
+    const sockets = [...namespace.sockets.values()]
+    try {
+      for (let i = 0; i < sockets.length; i += VERIFY_BATCH)
+        await Promise.all(
+          sockets.slice(i, i + VERIFY_BATCH).map(async (socket) => {
+            const valid = await stillValid(socket.data.who)
+            if (!valid.ok && socket.connected) end(socket, valid.code)
+          }),
+        )
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable)) log.error({ err: error }, 'sessions could not be verified')
+      verifying = setTimeout(() => void verify(), VERIFY_AGAIN_MS * (0.5 + Math.random())).unref()
+    }
+  }
+  subscriber.on('resubscribed', verify)
+
+  return {
+    admit,
+    end,
+    refresh,
+    close: () => {
+      clearInterval(sweep)
+      clearTimeout(verifying)
+      subscriber.off('resubscribed', verify)
+    },
+  }
+}

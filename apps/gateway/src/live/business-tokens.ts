@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import { channelPattern, fail, ok, type Result, userChannel } from '@saoma/protocol'
+import * as v from 'valibot'
+import type { Logger } from '../log.ts'
+import { createAnswers, type Remembered } from './answers.ts'
+import { createBusiness } from './business.ts'
+import type { Person } from './principal.ts'
+
+/** People with tokens that the business issued itself. */
+export interface BusinessTokens {
+  /** UNAUTHORIZED, TOKEN_EXPIRED, BACKEND_UNAVAILABLE. */
+  resolve(token: string): Promise<Result<Person>>
+}
+
+type Resolved = Remembered<Result<Person>>
+
+const SETTING = 'SAOMA_AUTH_URL'
+const TIMEOUT_MS = 3_000
+const MAX_IN_FLIGHT = 200
+const MOST_ANSWERS = 20_000
+/** For so long a yes is believed. */
+const BELIEVED_MS = 60_000
+/** A wrong token is asked about once in this time. */
+const REFUSED_MS = 1_000
+/** Life of a token whose end the business does not tell. */
+const DEFAULT_SECONDS = 600
+
+/** Backends say 0 for "nobody" as often as null: all their strangers would be one person. */
+const Uid = v.union([v.string(), v.pipe(v.number(), v.safeInteger(), v.notValue(0))])
+const Answer = v.object({
+  uid: v.optional(v.unknown()),
+  rooms: v.nullish(v.array(v.string())),
+  expiresIn: v.nullish(v.number()),
+  sid: v.nullish(v.pipe(v.string(), v.maxLength(128))),
+})
+
+const unauthorized: Resolved = { value: fail('UNAUTHORIZED'), ms: REFUSED_MS }
+const unavailable: Resolved = { value: fail('BACKEND_UNAVAILABLE'), ms: 0 }
+
+/** Asks the business who a token stands for, as CONNMIX does with its `auth_url`: `{ token }` for `{ uid }`. */
+export const createBusinessTokens = (url: string, log: Logger): BusinessTokens => {
+  const business = createBusiness({
+    setting: SETTING,
+    url,
+    answer: Answer,
+    refusals: [401, 403, 404],
+    timeoutMs: TIMEOUT_MS,
+    maxInFlight: MAX_IN_FLIGHT,
+    log,
+  })
+  const answers = createAnswers<Result<Person>>(MOST_ANSWERS)
+
+  const personOf = ({ uid, rooms, expiresIn, sid }: v.InferOutput<typeof Answer>): Resolved => {
+    const named = v.safeParse(Uid, uid)
+    if (!named.success || named.output === '') return unauthorized
+    const user = String(named.output)
+    if (!channelPattern.test(userChannel(user))) {
+      log.warn({ event: 'business', setting: SETTING, uid: user.slice(0, 64) }, 'this uid cannot name a channel')
+      return unauthorized
+    }
+    const ms = (expiresIn ?? DEFAULT_SECONDS) * 1000
+    if (ms <= 0) return { value: fail('TOKEN_EXPIRED'), ms: REFUSED_MS }
+    return {
+      value: ok({
+        kind: 'person',
+        issuer: 'business',
+        user,
+        ...(sid ? { sid } : {}),
+        expiresAt: Date.now() + ms,
+        rooms: rooms ?? [],
+      }),
+      ms: Math.min(BELIEVED_MS, ms),
+    }
+  }
+
+  return {
+    resolve: (token) =>
+      // By its hash: the memory of a node is no place to keep other people's tokens.
+      answers.get(createHash('sha256').update(token).digest('base64'), async () => {
+        const reply = await business.ask({ token })
+        if (reply.kind === 'answer') return personOf(reply.body)
+        return reply.kind === 'refused' ? unauthorized : unavailable
+      }),
+  }
+}

@@ -1,0 +1,125 @@
+import * as v from 'valibot'
+import type { Logger } from '../log.ts'
+
+/** The business's server said something, said no, or could not be asked. */
+export type Reply<T> = { kind: 'answer'; body: T } | { kind: 'refused' } | { kind: 'unavailable' }
+
+export interface BusinessOptions<T> {
+  /** The setting that has the address, for the log. */
+  setting: string
+  url: string
+  /** Sent as Bearer. */
+  secret?: string
+  /** Form of the JSON in an answer of status 200. */
+  answer: v.GenericSchema<unknown, T>
+  /** Statuses that mean no; all others but 200 mean that something is wrong there. */
+  refusals: readonly number[]
+  /** Milliseconds for one question. */
+  timeoutMs: number
+  /** Questions asked at the same time; one more is not asked. */
+  maxInFlight: number
+  log: Logger
+}
+
+export interface Business<T> {
+  /** Posts a question as JSON. Never rejects. */
+  ask(question: object): Promise<Reply<T>>
+}
+
+/** For so long nobody asks a server that has just failed. */
+const PAUSE_MS = 1_000
+/** One line in the log for the failures of this time. */
+const QUIET_MS = 10_000
+const LARGEST_BODY = 64 * 1024
+/** Statuses of a server, or of what stands before it, that cannot keep up. */
+const overloaded: readonly number[] = [429, 502, 503, 504]
+
+const readBody = async (response: Response): Promise<string> => {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > LARGEST_BODY) throw new RangeError('the answer is too large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What failed, without a message, which may quote what was sent. `fetch failed` says nothing; its cause does. */
+const reasonOf = (error: unknown): string => {
+  const { cause = error } = Object(error) as { cause?: unknown }
+  const { code, name } = Object(cause) as { code?: unknown; name?: unknown }
+  return typeof code === 'string' ? code : typeof name === 'string' ? name : 'Error'
+}
+
+/** An address of the business that questions are posted to. However slow or down it is, few calls are open and nobody waits long. */
+export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
+  const { setting, url, secret, answer, refusals, timeoutMs, maxInFlight, log } = options
+  const headers = { 'content-type': 'application/json', ...(secret ? { authorization: `Bearer ${secret}` } : {}) }
+  let inFlight = 0
+  let answeredAt = Number.NEGATIVE_INFINITY
+  let pausedUntil = Number.NEGATIVE_INFINITY
+  let quietUntil = Number.NEGATIVE_INFINITY
+
+  const wrong = (reason: string): Reply<T> => {
+    if (performance.now() >= quietUntil) {
+      quietUntil = performance.now() + QUIET_MS
+      log.warn({ event: 'business', setting, reason }, 'the address does not answer as it should')
+    }
+    return { kind: 'unavailable' }
+  }
+
+  const unreachable = (startedAt: number, reason: string): Reply<T> => {
+    // If others were answered meanwhile, this question was the difficulty: nobody else need suffer for it.
+    if (answeredAt < startedAt) pausedUntil = performance.now() + PAUSE_MS
+    return wrong(reason)
+  }
+
+  const post = async (question: object): Promise<Reply<T>> => {
+    const startedAt = performance.now()
+    let status: number
+    let text: string
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(question),
+        // Whoever redirects us would be handed a token.
+        redirect: 'manual',
+        signal: AbortSignal.timeout(timeoutMs),
+      })
+      status = response.status
+      // In any case, so that the connection can be used again.
+      text = await readBody(response)
+    } catch (error) {
+      return unreachable(startedAt, reasonOf(error))
+    }
+    if (overloaded.includes(status)) return unreachable(startedAt, `status ${status}`)
+    answeredAt = performance.now()
+    if (refusals.includes(status)) return { kind: 'refused' }
+    if (status !== 200) return wrong(`status ${status}`)
+    const parsed = v.safeParse(answer, parseJson(text))
+    return parsed.success ? { kind: 'answer', body: parsed.output } : wrong('body')
+  }
+
+  return {
+    ask: async (question) => {
+      if (performance.now() < pausedUntil) return { kind: 'unavailable' }
+      if (inFlight >= maxInFlight) return wrong('too many questions at once')
+      inFlight++
+      try {
+        return await post(question)
+      } finally {
+        inFlight--
+      }
+    },
+  }
+}

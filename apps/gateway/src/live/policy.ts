@@ -1,0 +1,52 @@
+import { fail, ok, type Result, userOf } from '@saoma/protocol'
+import type { Hook } from './hook.ts'
+import { matches, type Person, type Policy } from './principal.ts'
+import type { Rules } from './rules.ts'
+
+export interface PolicyDeps {
+  rules: Rules
+  /** Without one, what a rule leaves to the hook is refused. */
+  hook?: Hook
+}
+
+const allowed: Result<true> = ok(true)
+const refused: Result<true> = fail('FORBIDDEN')
+
+/** Tokens may name rooms with or without `room:`. */
+const isMember = ({ rooms }: Person, channel: string): boolean =>
+  rooms.some((room) => matches(room.startsWith('room:') ? room : `room:${room}`, channel))
+
+/** Who may do what: backends by the patterns of their key, people by the operator's rules. What nothing allows is forbidden. */
+export const createPolicy = ({ rules, hook }: PolicyDeps): Policy => {
+  const mayFollow = async (who: Person, channel: string): Promise<Result<true>> => {
+    const rule = rules.of(channel)
+    switch (rule?.follow) {
+      case 'public':
+        return allowed
+      case 'members':
+        return isMember(who, channel) ? allowed : refused
+      case 'hook':
+        return hook ? hook.allows(who, 'follow', channel) : refused
+      default:
+        return refused
+    }
+  }
+
+  const mayPublish = async (who: Person, channel: string): Promise<Result<true>> => {
+    switch (rules.of(channel)?.publish) {
+      case 'followers':
+        return mayFollow(who, channel)
+      case 'hook':
+        return hook ? hook.allows(who, 'publish', channel) : refused
+      default:
+        return refused
+    }
+  }
+
+  return async (who, action, channel) => {
+    if (who.kind === 'backend') return who.channels.some((pattern) => matches(pattern, channel)) ? allowed : refused
+    const owner = userOf(channel)
+    if (owner !== undefined) return action === 'follow' && owner === who.user ? allowed : refused
+    return action === 'follow' ? mayFollow(who, channel) : mayPublish(who, channel)
+  }
+}

@@ -1,0 +1,13 @@
+import type { Signal } from '@saoma/channels'
+
+/** What clients are told of a signal, as JSON. Its kind is the name of the event. */
+export const signalJson = (signal: Signal): string => {
+  switch (signal.kind) {
+    case 'volatile':
+      return signal.json
+    case 'presence':
+      return JSON.stringify(signal.change)
+    case 'inbox':
+      return JSON.stringify({ channel: signal.channel, ...signal.inbox })
+  }
+}

@@ -1,0 +1,25 @@
+/** What a WebSocket frame holds (RFC 6455 section 5.2). */
+export const TEXT = 1
+export const BINARY = 2
+
+const FINAL = 0x80
+
+const headerSize = (length: number): number => (length < 126 ? 2 : length < 65_536 ? 4 : 10)
+
+/** Bytes of a frame with a payload of `length` bytes. Servers do not mask. */
+export const frameSize = (length: number): number => headerSize(length) + length
+
+/** Writes the header of a frame; returns where its payload begins. */
+export const writeHeader = (into: Buffer, at: number, opcode: number, length: number): number => {
+  into[at] = FINAL | opcode
+  if (length < 126) {
+    into[at + 1] = length
+  } else if (length < 65_536) {
+    into[at + 1] = 126
+    into.writeUInt16BE(length, at + 2)
+  } else {
+    into[at + 1] = 127
+    into.writeBigUInt64BE(BigInt(length), at + 2)
+  }
+  return at + headerSize(length)
+}

@@ -1,0 +1,258 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  apiKeyLine,
+  type Cluster,
+  connectLive,
+  type LiveClient,
+  narrowApiKey,
+  onCleanup,
+  phoneToken,
+  publish,
+  request,
+  startCluster,
+  testApiKey,
+  webToken,
+} from '@saoma/testing'
+import { type BusinessServer, json, startBusinessServer, until } from './business-server.ts'
+
+const MAX_ENDED_MS = 1_000
+const [oldKey, newKey] = ['one', 'two'].map((name) => `saoma_${name}_${'k'.repeat(43)}`) as [string, string]
+const lines = {
+  test: apiKeyLine(testApiKey, 'room:*,user:*'),
+  narrow: apiKeyLine(narrowApiKey, 'room:read-*'),
+  old: apiKeyLine(oldKey, 'room:*'),
+  new: apiKeyLine(newKey, 'room:*'),
+}
+
+let cluster: Cluster
+let a: string
+let b: string
+let auth: BusinessServer
+let hook: BusinessServer
+
+const folder = mkdtempSync(join(tmpdir(), 'saoma-rights-'))
+onCleanup(() => rmSync(folder, { recursive: true }))
+const keyFile = join(folder, 'keys')
+const writeKeys = (...keys: string[]): void => {
+  writeFileSync(`${keyFile}.new`, keys.join('\n'))
+  renameSync(`${keyFile}.new`, keyFile)
+}
+
+/** The business's tokens say for themselves what it answers: `uid=1001&expiresIn=60`. */
+const answerToken: BusinessServer['answer'] = (res, question) => {
+  const { uid, expiresIn, rooms } = Object.fromEntries(new URLSearchParams(String(question.body.token)))
+  if (!uid) return json({}, 401)(res, question)
+  json({ uid, ...(expiresIn ? { expiresIn: Number(expiresIn) } : {}), ...(rooms ? { rooms: rooms.split(',') } : {}) })(
+    res,
+    question,
+  )
+}
+
+beforeAll(async () => {
+  writeKeys(lines.test, lines.narrow, lines.old)
+  auth = await startBusinessServer(answerToken)
+  hook = await startBusinessServer(json({ allow: true }))
+  cluster = await startCluster({
+    nodes: 2,
+    env: { SAOMA_API_KEYS: keyFile, SAOMA_AUTH_URL: auth.url, SAOMA_HOOK_URL: hook.url },
+  })
+  const [first = '', second = ''] = cluster.nodes.map(({ origin }) => origin)
+  a = first
+  b = second
+})
+
+const connected = async (origin: string, token: string): Promise<LiveClient> => {
+  const live = connectLive(origin, { token })
+  await live.next('connect')
+  return live
+}
+/** Why a connection was refused. */
+const refusal = async (origin: string, token: string): Promise<unknown> => {
+  const live = connectLive(origin, { token, reconnection: false })
+  const { data } = await live.next('connect_error')
+  live.close()
+  return data
+}
+const code = (answer: object) => ('code' in answer ? answer.code : answer)
+const revoke = (origin: string, refreshToken: string | undefined) =>
+  request(`${origin}/oidc/token/revocation`, { form: { token: refreshToken ?? '', client_id: 'web' } })
+
+test('a token that ends is announced, and then the socket is closed', async () => {
+  const live = await connected(a, 'uid=short&expiresIn=2')
+  const { expiresIn } = await live.next('expiring')
+  expect(expiresIn).toBeGreaterThan(0)
+  expect(expiresIn).toBeLessThanOrEqual(2)
+  expect(await live.next('ended')).toEqual({ code: 'TOKEN_EXPIRED' })
+  expect(await live.next('disconnect')).toBe('io server disconnect')
+})
+
+test('whoever brings a newer token in time stays', async () => {
+  const live = await connected(a, 'uid=stays&expiresIn=2')
+  const other = await connected(a, 'uid=other&expiresIn=3')
+  await live.subscribe({ channel: '@user' })
+  await live.next('expiring')
+  const answer = await live.refresh({ token: 'uid=stays&expiresIn=600' })
+  expect(answer).toMatchObject({ ok: true, expiresIn: expect.any(Number) })
+  expect(answer.ok && answer.expiresIn).toBeGreaterThan(500)
+
+  // The end of a token that was to live longer than the first one: had it still counted, this socket would be gone.
+  await other.next('ended')
+  await publish(b, { channel: 'user:stays', event: 'e', data: 1 })
+  expect(await live.next('message')).toMatchObject({ channel: 'user:stays', offset: 1 })
+  expect(live.pending('ended')).toEqual([])
+})
+
+test('a newer token of somebody else, or none that is good, changes nothing', async () => {
+  const live = await connected(a, 'uid=anna')
+  expect(code(await live.refresh({ token: 'uid=bert' }))).toBe('FORBIDDEN')
+  expect(code(await live.refresh({ token: 'nonsense' }))).toBe('UNAUTHORIZED')
+  expect(code(await live.refresh({ token: testApiKey }))).toBe('FORBIDDEN')
+  expect(await live.subscribe({ channel: '@user' })).toMatchObject({ ok: true, channel: 'user:anna' })
+})
+
+test('a session that is revoked on one node is over on the other within a second, and only that one', async () => {
+  const [gone, kept] = [await webToken(cluster.origin, 'alice'), await webToken(cluster.origin, 'alice')]
+  expect(gone.user).toBe(kept.user)
+  const [live, other] = [await connected(b, gone.access_token), await connected(b, kept.access_token)]
+  await other.subscribe({ channel: '@user' })
+
+  const start = performance.now()
+  await revoke(a, gone.refresh_token)
+  expect(await live.next('ended')).toEqual({ code: 'REVOKED' })
+  expect(performance.now() - start).toBeLessThan(MAX_ENDED_MS)
+  expect(await live.next('disconnect')).toBe('io server disconnect')
+
+  for (const origin of [a, b]) {
+    expect(await refusal(origin, gone.access_token)).toMatchObject({ code: 'REVOKED', react: 'reauth' })
+    expect(await request(`${origin}/v1/channels/@user/messages`, { bearer: gone.access_token })).toMatchObject({
+      status: 401,
+      body: { code: 'REVOKED' },
+    })
+  }
+  await publish(a, { channel: `user:${kept.user}`, event: 'e', data: 1 })
+  expect(await other.next('message')).toMatchObject({ data: 1 })
+  expect(other.pending('ended')).toEqual([])
+})
+
+test('a refresh token that is used twice ends the sockets of its session', async () => {
+  const { access_token: token, refresh_token: refreshToken = '' } = await webToken(cluster.origin, 'carol')
+  const live = await connected(b, token)
+  const form = { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: 'web' }
+  expect(await request(`${a}/oidc/token`, { form })).toMatchObject({ status: 200 })
+  expect(live.pending('ended')).toEqual([])
+  expect(await request(`${a}/oidc/token`, { form })).toMatchObject({ status: 400 })
+  expect(await live.next('ended')).toEqual({ code: 'REVOKED' })
+})
+
+test('a backend ends the sockets of its people, whose tokens are its own', async () => {
+  const [live, other] = [await connected(a, 'uid=ended'), await connected(b, 'uid=ended')]
+  const bystander = await connected(b, 'uid=ended2')
+  const end = (key: string) => request(`${a}/v1/users/ended/end`, { method: 'POST', bearer: key, json: {} })
+  expect(await end(narrowApiKey)).toMatchObject({ status: 403 })
+  expect(await end(testApiKey)).toMatchObject({ status: 202 })
+  expect(await live.next('ended')).toEqual({ code: 'REVOKED' })
+  expect(await other.next('ended')).toEqual({ code: 'REVOKED' })
+  expect(bystander.socket.connected).toBe(true)
+})
+
+test("nobody reads somebody else's channel, on any door", async () => {
+  const live = await connected(a, 'uid=eve')
+  const channel = 'user:anna'
+  expect(code(await live.subscribe({ channel }))).toBe('FORBIDDEN')
+  expect(code(await live.read({ channel, offset: 1 }))).toBe('FORBIDDEN')
+  expect(code(await live.presence({ channel }))).toBe('FORBIDDEN')
+  expect(code(await live.publish({ channel, event: 'e', data: 1 }))).toBe('FORBIDDEN')
+  for (const path of ['messages', 'inbox', 'presence'])
+    expect(await request(`${a}/v1/channels/${channel}/${path}`, { bearer: 'uid=eve' })).toMatchObject({ status: 403 })
+  expect(await publish(a, { channel, event: 'e', data: 1 }, 'uid=eve')).toMatchObject({ status: 403 })
+})
+
+test('a key does nothing outside its channels', async () => {
+  expect(await publish(a, { channel: 'room:read-1', event: 'e', data: 1 }, narrowApiKey)).toMatchObject({ status: 200 })
+  expect(await publish(a, { channel: 'room:open-1', event: 'e', data: 1 }, narrowApiKey)).toMatchObject({ status: 403 })
+  const live = await connected(b, narrowApiKey)
+  expect(await live.subscribe({ channel: 'room:read-1' })).toMatchObject({ ok: true })
+  for (const channel of ['room:open-1', 'room:rea', 'user:anna'])
+    expect([channel, code(await live.subscribe({ channel }))]).toEqual([channel, 'FORBIDDEN'])
+})
+
+test("members are whom the business's token says", async () => {
+  const live = await connected(a, 'uid=member&rooms=members-1')
+  expect(await live.subscribe({ channel: 'room:members-1' })).toMatchObject({ ok: true })
+  expect(code(await live.subscribe({ channel: 'room:members-2' }))).toBe('FORBIDDEN')
+  expect(await live.publish({ channel: 'room:members-1', event: 'e', data: 1 })).toMatchObject({ ok: true })
+  expect(await live.next('message')).toMatchObject({ from: 'member' })
+})
+
+test('a phone has a channel of its own too', async () => {
+  const live = await connected(a, await phoneToken(cluster.origin, 'dave'))
+  expect(await live.subscribe({ channel: '@user' })).toMatchObject({ ok: true })
+})
+
+test('the hook decides: no, nothing to be had while it is down or slow, and yes', async () => {
+  const live = await connected(a, 'uid=hooked')
+  hook.answer = json({ allow: false })
+  expect(code(await live.subscribe({ channel: 'room:hook-1' }))).toBe('FORBIDDEN')
+  hook.answer = (res) => res.destroy()
+  expect(code(await live.subscribe({ channel: 'room:hook-2' }))).toBe('BACKEND_UNAVAILABLE')
+
+  hook.answer = () => {}
+  const asked = hook.asked()
+  const slow = until(
+    () => live.subscribe({ channel: 'room:hook-3' }),
+    (answer) => hook.questions.some(({ body }) => body.channel === 'room:hook-3') || answer.ok,
+  )
+  await asked
+  // Whoever does not need the hook does not wait for it.
+  expect(await live.subscribe({ channel: 'room:open-1' })).toMatchObject({ ok: true })
+  expect(code(await slow)).toBe('BACKEND_UNAVAILABLE')
+
+  hook.answer = json({ allow: true })
+  await until(
+    () => live.subscribe({ channel: 'room:hook-3' }),
+    ({ ok }) => ok,
+  )
+  expect(await live.publish({ channel: 'room:hook-3', event: 'e', data: 1 })).toMatchObject({ ok: true })
+  expect(hook.questions.at(-1)?.body).toEqual({ action: 'publish', channel: 'room:hook-3', user: 'hooked' })
+  expect(hook.questions.at(-1)?.headers.authorization).toMatch(/^Bearer a secret of tests/)
+})
+
+test('a business that does not know who somebody is lets nobody in, and turns nobody away', async () => {
+  auth.answer = json({}, 500)
+  expect(await refusal(a, 'uid=nobody-yet')).toMatchObject({ code: 'BACKEND_UNAVAILABLE', react: 'retry' })
+  auth.answer = answerToken
+  expect(await refusal(a, 'nonsense')).toMatchObject({ code: 'UNAUTHORIZED' })
+  await connected(a, 'uid=nobody-yet')
+})
+
+test('the business is shown no token of ours and no API key, however wrong they are', async () => {
+  const { access_token: token } = await webToken(cluster.origin, 'frank')
+  const forged = `${token.slice(0, -4)}AAAA`
+  const mistyped = `${testApiKey.slice(0, -1)}x`
+  for (const wrong of [forged, mistyped, 'saoma_', ''])
+    expect([wrong, await refusal(a, wrong)]).toEqual([wrong, expect.objectContaining({ code: 'UNAUTHORIZED' })])
+  await connected(a, token)
+  const shown = auth.questions.map(({ body }) => body.token)
+  for (const ours of [token, forged, mistyped, testApiKey, 'saoma_']) expect(shown).not.toContain(ours)
+})
+
+test('a key is exchanged without a restart, and its sockets end with it', async () => {
+  const sockets = [await connected(a, oldKey), await connected(b, oldKey)]
+  const bystander = await connected(a, testApiKey)
+  writeKeys(lines.test, lines.narrow, lines.new)
+  for (const socket of sockets) expect(await socket.next('ended')).toEqual({ code: 'REVOKED' })
+  for (const origin of [a, b]) {
+    expect(await refusal(origin, oldKey)).toMatchObject({ code: 'UNAUTHORIZED' })
+    const message = { channel: 'room:open-1', event: 'e', data: 1 }
+    expect(await publish(origin, message, oldKey)).toMatchObject({ status: 401 })
+    expect(await publish(origin, message, newKey)).toMatchObject({ status: 200 })
+  }
+  expect(bystander.socket.connected).toBe(true)
+
+  // A file that makes no sense takes nobody's key away, and the log says what is wrong with it.
+  writeKeys('what is this')
+  await cluster.nodes[0]?.nextLine(({ json: line }) => line?.event === 'api-keys')
+  expect(await publish(a, { channel: 'room:open-1', event: 'e', data: 1 }, newKey)).toMatchObject({ status: 200 })
+})

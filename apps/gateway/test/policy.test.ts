@@ -1,0 +1,186 @@
+import { createHook, type Hook } from '../src/live/hook.ts'
+import { createPolicy } from '../src/live/policy.ts'
+import type { Backend, Person } from '../src/live/principal.ts'
+import { createRules, parseRules } from '../src/live/rules.ts'
+import { createLog } from '../src/log.ts'
+import { type BusinessServer, json, startBusinessServer, until } from './business-server.ts'
+
+const log = createLog({ level: 'silent', node: 'test' })
+const SECRET = 'a secret of the hook'
+const yes = { ok: true, value: true }
+const no = { ok: false, code: 'FORBIDDEN' }
+const unavailable = { ok: false, code: 'BACKEND_UNAVAILABLE' }
+
+const person = (user: string, rooms: string[] = [], sid?: string): Person => ({
+  kind: 'person',
+  issuer: 'saoma',
+  user,
+  expiresAt: Date.now() + 600_000,
+  rooms,
+  ...(sid ? { sid } : {}),
+})
+const backend = (...channels: string[]): Backend => ({
+  kind: 'backend',
+  name: 'shop',
+  channels,
+  expiresAt: Number.POSITIVE_INFINITY,
+})
+
+const rulesOf = (...rules: object[]) => {
+  const parsed = parseRules(JSON.stringify(rules))
+  expect(parsed.problems).toEqual([])
+  return createRules(parsed.rules)
+}
+const rules = rulesOf(
+  { match: 'room:lobby', follow: 'public' },
+  { match: 'room:chat-*', follow: 'public', publish: 'followers', announce: true, keep: { messages: 5, seconds: 60 } },
+  { match: 'room:table-*', follow: 'members', publish: 'followers', keep: { messages: 50 } },
+  { match: 'room:closed-*' },
+  { match: 'room:ask-*', follow: 'hook', publish: 'hook' },
+  { match: 'room:ask2-*', follow: 'hook', publish: 'followers' },
+  { match: 'user:*', announce: true, keep: { seconds: 3_600 } },
+)
+const policy = createPolicy({ rules })
+
+test("a person follows their own channel, nobody else's, and publishes into none", async () => {
+  expect(await policy(person('anna'), 'follow', 'user:anna')).toEqual(yes)
+  expect(await policy(person('anna'), 'follow', 'user:anna2')).toEqual(no)
+  expect(await policy(person('anna', ['*', 'user:*']), 'follow', 'user:bert')).toEqual(no)
+  expect(await policy(person('anna'), 'publish', 'user:anna')).toEqual(no)
+})
+
+test('a public room is for every person to follow; publishing takes a rule of its own', async () => {
+  expect(await policy(person('anna'), 'follow', 'room:lobby')).toEqual(yes)
+  expect(await policy(person('anna'), 'publish', 'room:lobby')).toEqual(no)
+  expect(await policy(person('anna'), 'publish', 'room:chat-1')).toEqual(yes)
+})
+
+test('members are those whose token names the room, with or without the prefix, whole or by its beginning', async () => {
+  for (const room of ['table-7', 'room:table-7', 'table-*', 'room:*', '*'])
+    for (const action of ['follow', 'publish'] as const)
+      expect([room, await policy(person('anna', [room]), action, 'room:table-7')]).toEqual([room, yes])
+  for (const room of ['table-70', 'table', 'user:table-7', 'Table-7', ''])
+    for (const action of ['follow', 'publish'] as const)
+      expect([room, await policy(person('anna', [room]), action, 'room:table-7')]).toEqual([room, no])
+})
+
+test('what no rule opens is closed to people', async () => {
+  for (const channel of ['room:closed-1', 'room:other', 'room:lobby2'])
+    for (const action of ['follow', 'publish'] as const)
+      expect([channel, await policy(person('anna', ['*']), action, channel)]).toEqual([channel, no])
+})
+
+test('a backend does everything where its patterns fit, and nothing elsewhere', async () => {
+  const shop = backend('room:shop-*', 'user:1001')
+  for (const action of ['follow', 'publish'] as const) {
+    for (const channel of ['room:shop-', 'room:shop-1', 'user:1001'])
+      expect([channel, await policy(shop, action, channel)]).toEqual([channel, yes])
+    for (const channel of ['room:shop', 'room:lobby', 'user:10011', 'user:shop-1'])
+      expect([channel, await policy(shop, action, channel)]).toEqual([channel, no])
+  }
+})
+
+test('the first rule that fits says how much is kept and whether people are announced', () => {
+  expect(rules.retention('room:chat-1')).toEqual({ messages: 5, ms: 60_000 })
+  expect(rules.retention('room:table-1')).toEqual({ messages: 50, ms: 604_800_000 })
+  expect(rules.retention('user:anna')).toEqual({ messages: 1_000, ms: 3_600_000 })
+  expect(rules.retention('room:unruled')).toEqual({ messages: 1_000, ms: 604_800_000 })
+  expect(['room:chat-1', 'room:table-1', 'user:anna', 'room:unruled'].filter(rules.announces)).toEqual([
+    'room:chat-1',
+    'user:anna',
+  ])
+  const first = rulesOf({ match: 'room:a-*', announce: true }, { match: 'room:*', announce: false })
+  expect(first.announces('room:a-1')).toBe(true)
+})
+
+test.each([
+  ['no JSON', '[', /^is no JSON/],
+  ['no array', '{}', /^must be a JSON array/],
+  ['a star in the middle', '[{"match":"room:a*b"}]', /^rule 1: match must be a pattern/],
+  ['no match', '[{"follow":"public"}]', /^rule 1: match/],
+  ['an unknown word', '[{"match":"room:*","follow":"all"}]', /^rule 1: follow must be one of public, members/],
+  ['an unknown member', '[{"match":"room:*","folow":"public"}]', /^rule 1: folow is not known/],
+  ['too much kept', '[{"match":"room:*","keep":{"messages":100001}}]', /^rule 1: keep.messages must be a whole number/],
+  ['nothing kept', '[{"match":"room:*","keep":{"seconds":0}}]', /^rule 1: keep.seconds must be a whole number/],
+  ['rights in own channels', '[{"match":"user:*","follow":"public"}]', /^rule 1: a rule for user: may only/],
+  ['something else', '[{"match":"room:*"},5]', /^rule 2: is not well formed/],
+])('rules with %s are refused with a sentence', (_, text, sentence) => {
+  expect(parseRules(text).problems).toEqual([expect.stringMatching(sentence)])
+})
+
+test('without a hook, what is left to it is closed', async () => {
+  expect(await policy(person('anna'), 'follow', 'room:ask-1')).toEqual(no)
+  expect(await policy(person('anna'), 'publish', 'room:ask-1')).toEqual(no)
+})
+
+const withHook = async (answer: BusinessServer['answer']) => {
+  const server = await startBusinessServer(answer)
+  const hook: Hook = createHook({ url: server.url, secret: SECRET }, log)
+  return { server, policy: createPolicy({ rules, hook }) }
+}
+
+test('the hook is told who wants what, and that it is us', async () => {
+  const { server, policy } = await withHook(json({ allow: true }))
+  expect(await policy(person('anna', [], 's1'), 'follow', 'room:ask-1')).toEqual(yes)
+  expect(await policy(person('bert'), 'publish', 'room:ask-1')).toEqual(yes)
+  // Those who publish here are those who may follow.
+  expect(await policy(person('bert'), 'publish', 'room:ask2-1')).toEqual(yes)
+  expect(server.questions.map(({ body }) => body)).toEqual([
+    { action: 'follow', channel: 'room:ask-1', user: 'anna', sid: 's1' },
+    { action: 'publish', channel: 'room:ask-1', user: 'bert' },
+    { action: 'follow', channel: 'room:ask2-1', user: 'bert' },
+  ])
+  expect(new Set(server.questions.map(({ headers }) => headers.authorization))).toEqual(new Set([`Bearer ${SECRET}`]))
+})
+
+test.each([
+  ['allow false', json({ allow: false }), no],
+  ['403', json({}, 403), no],
+  ['404', json({ allow: true }, 404), unavailable],
+  ['500', json({ allow: true }, 500), unavailable],
+  ['a yes in words', json({ allow: 'yes' }), unavailable],
+  ['an empty answer', json({}), unavailable],
+])('the hook answers %s', async (_, answer, expected) => {
+  const { policy } = await withHook(answer)
+  expect(await policy(person('anna'), 'follow', 'room:ask-1')).toEqual(expected)
+})
+
+test('a question is asked once: by many at the same time, and again while its answer holds', async () => {
+  const { server, policy } = await withHook(json({ allow: true, seconds: 60 }))
+  await Promise.all(Array.from({ length: 50 }, () => policy(person('anna'), 'publish', 'room:ask-1')))
+  await policy(person('anna'), 'publish', 'room:ask-1')
+  expect(server.questions).toHaveLength(1)
+  server.answer = json({ allow: false })
+  for (let i = 0; i < 5; i++) expect(await policy(person('bert'), 'publish', 'room:ask-1')).toEqual(no)
+  expect(server.questions).toHaveLength(2)
+  // The answer to one question is none to another.
+  expect(await policy(person('anna'), 'follow', 'room:ask-1')).toEqual(no)
+  expect(await policy(person('anna'), 'publish', 'room:ask-9')).toEqual(no)
+  expect(server.questions).toHaveLength(4)
+})
+
+test('a yes holds as long as the hook says and not longer, and nothing old stands in for an answer', async () => {
+  const { server, policy } = await withHook(json({ allow: true, seconds: 0.1 }))
+  const publish = () => policy(person('anna'), 'publish', 'room:ask-1')
+  expect(await publish()).toEqual(yes)
+  await server.stop()
+  expect(await until(publish, ({ ok }) => !ok)).toEqual(unavailable)
+})
+
+test('a yes for no time at all is asked for every time', async () => {
+  const { server, policy } = await withHook(json({ allow: true, seconds: 0 }))
+  for (let i = 0; i < 3; i++) await policy(person('anna'), 'publish', 'room:ask-1')
+  expect(server.questions).toHaveLength(3)
+})
+
+test('a slow hook holds fifty questions and no more; the others hear at once that it is not to be had', async () => {
+  const { server, policy } = await withHook(() => {})
+  const all = Array.from({ length: 60 }, (_, i) => policy(person(`p${i}`), 'follow', 'room:ask-1'))
+  const atOnce = await Promise.all(all.slice(50))
+  expect(new Set(atOnce)).toEqual(new Set([unavailable]))
+  while (server.questions.length < 50) await server.asked()
+  server.answer = json({ allow: true })
+  await server.stop()
+  expect(await Promise.all(all.slice(0, 50))).toEqual(Array.from({ length: 50 }, () => unavailable))
+  expect(server.questions).toHaveLength(50)
+})

@@ -1,0 +1,327 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createRedis } from '@saoma/redis'
+import { connectWs, onCleanup, startRedis, type WsClient } from '@saoma/testing'
+import fc from 'fast-check'
+import { Server } from 'socket.io'
+import { createLimits } from '../src/limits.ts'
+import { createLog } from '../src/log.ts'
+import { createMetrics } from '../src/metrics.ts'
+import type { WsConnection } from '../src/ws/connection.ts'
+import { createWsDoor, type WsDoorOptions } from '../src/ws/door.ts'
+
+/** The door in front of a real Socket.IO server, whose acks this file holds in its hands. */
+
+type Ack = (answer: object) => void
+interface Asked {
+  event: string
+  body: { channel?: string; token?: string }
+  ack: Ack
+}
+
+const server = await startRedis()
+const redis = await createRedis({ url: server.url })
+onCleanup(() => redis.close())
+const enough = {
+  codesPerMinute: 1e6,
+  requestsPerMinute: 1e6,
+  decisionsPerMinute: 1e6,
+  handshakesPerMinute: 1e6,
+  eventsPerTenSeconds: 1e6,
+  keyEventsPerTenSeconds: 1e6,
+  channels: 100,
+  bufferBytes: 1e6,
+  messageBytes: 32_768,
+}
+
+interface DoorOptions extends Partial<WsDoorOptions> {
+  limits?: Partial<typeof enough>
+  connectTimeout?: number
+}
+
+const openDoor = async ({ limits = {}, connectTimeout = 10_000, ...options }: DoorOptions = {}) => {
+  const http = createServer()
+  const io = new Server(http, { destroyUpgrade: false, connectTimeout, maxHttpBufferSize: 36_000 })
+  const metrics = createMetrics()
+  const door = createWsDoor(
+    http,
+    io,
+    {
+      limits: createLimits(redis, { ...enough, ...limits }, metrics),
+      metrics,
+      log: createLog({ level: 'silent', node: 'a' }),
+    },
+    {
+      nodeId: 'a',
+      maxBufferBytes: enough.bufferBytes,
+      allowsOrigin: () => true,
+      addressOf: () => '127.0.0.1',
+      isDraining: () => false,
+      ...options,
+    },
+  )
+  // As the gateway's namespace does it: a person's name is the token.
+  io.use((socket, next) => {
+    const { token } = socket.handshake.auth
+    if (token === 'ann') return next()
+    next(Object.assign(new Error('no'), { data: { code: 'UNAUTHORIZED' } }))
+  })
+  const asked: Asked[] = []
+  let onAsked = (_: Asked) => {}
+  io.on('connection', (socket) => {
+    socket.onAny((event: string, body: Asked['body'], ack: Ack) => {
+      asked.push({ event, body, ack })
+      onAsked({ event, body, ack })
+    })
+  })
+  const connections: WsConnection[] = []
+  io.engine.on('connection', (connection) => connections.push(connection))
+  await once(http.listen(0, '127.0.0.1'), 'listening')
+  onCleanup(() => {
+    door.close()
+    for (const connection of connections) connection.close(true)
+    return io.close()
+  })
+  const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  return {
+    origin,
+    io,
+    asked,
+    connections,
+    /** Calls back for what was asked and for what will be. */
+    eachAsked: (listener: (asked: Asked) => void) => {
+      asked.forEach(listener)
+      onAsked = listener
+    },
+    /** Resolves when so many events have reached Socket.IO. */
+    reached: (count: number) =>
+      new Promise<void>((resolve) => {
+        if (asked.length >= count) return resolve()
+        onAsked = () => {
+          if (asked.length >= count) resolve()
+        }
+      }),
+    enter: async (): Promise<WsClient> => {
+      const client = await connectWs(origin)
+      expect(await client.ask({ op: 'auth', token: 'ann' })).toBe('{"result":true}')
+      return client
+    },
+  }
+}
+
+const presence = (id: number) => ({ op: 'presence', channel: 'room:x', id })
+
+describe('the order of answers', () => {
+  test('answers go out in the order of the requests, in whatever order they are ready', async () => {
+    const door = await openDoor()
+    const client = await door.enter()
+    for (const id of [1, 2, 3]) client.send(presence(id))
+    client.send('nonsense')
+    await door.reached(3)
+    for (const i of [2, 1, 0]) door.asked[i]?.ack({ ok: true, n: i })
+    expect([await client.next(), await client.next(), await client.next(), await client.next()]).toEqual([
+      '{"result":true,"n":0,"id":1}',
+      '{"result":true,"n":1,"id":2}',
+      '{"result":true,"n":2,"id":3}',
+      '{"code":1,"msg":"Error","error":"INVALID"}',
+    ])
+  })
+
+  test('a subscription waits for what was asked before, and all that is asked after waits for it', async () => {
+    const door = await openDoor()
+    const client = await door.enter()
+    client.send(presence(1))
+    client.send({ op: 'subscribe', channel: 'room:x' })
+    client.send(presence(2))
+    client.send({ op: 'unsubscribe', channel: 'room:x' })
+    const open: Asked[] = []
+    const turns: string[] = []
+    const done = new Promise<void>((resolve) => {
+      door.eachAsked((asked) => {
+        open.push(asked)
+        turns.push(`${asked.event} with ${open.length} open`)
+        // Only when the others have had every chance to come.
+        client.ask('ping').then(() => {
+          open.splice(open.indexOf(asked), 1)
+          asked.ack({ ok: true, channel: 'room:x' })
+          if (asked.event === 'unsubscribe') resolve()
+        })
+      })
+    })
+    await done
+    expect(turns).toEqual([
+      'presence with 1 open',
+      'subscribe with 1 open',
+      'presence with 1 open',
+      'unsubscribe with 1 open',
+    ])
+  })
+
+  test('requests may follow auth at once, without waiting for its answer', async () => {
+    const door = await openDoor()
+    door.eachAsked(({ ack }) => ack({ ok: true }))
+    const client = await connectWs(door.origin)
+    client.send({ op: 'unsubscribe', channel: '@user' })
+    client.send({ op: 'auth', token: 'nobody' })
+    client.send({ op: 'unsubscribe', channel: '@user' })
+    client.send({ op: 'auth', token: 'ann' })
+    client.send({ op: 'unsubscribe', channel: '@user' })
+    const answers = []
+    for (let i = 0; i < 5; i++) answers.push(await client.next())
+    expect(answers).toEqual([
+      '{"code":1,"msg":"Not Auth"}',
+      '{"code":1,"msg":"Not Auth","error":"UNAUTHORIZED","react":"reauth"}',
+      '{"code":1,"msg":"Not Auth"}',
+      '{"result":true}',
+      '{"result":true}',
+    ])
+  })
+
+  test('a second auth brings a newer token', async () => {
+    const door = await openDoor()
+    const client = await door.enter()
+    client.send({ op: 'auth', token: 'newer' })
+    await door.reached(1)
+    expect(door.asked[0]).toMatchObject({ event: 'refresh', body: { token: 'newer' } })
+    door.asked[0]?.ack({ ok: true, expiresIn: 5 })
+    expect(await client.next()).toBe('{"result":true}')
+  })
+
+  test('a client that asks far ahead is read no further until it has answers, and then gets all of them in order', async () => {
+    const door = await openDoor()
+    const [client, neighbour] = [await door.enter(), await connectWs(door.origin)]
+    const requests = 400
+    const data = 'x'.repeat(30_000)
+    for (let id = 0; id < requests; id++) client.send({ op: 'publish', channel: 'room:x', event: 'e', data, id })
+    await door.reached(1)
+    for (let i = 0; i < 200; i++) await neighbour.ask('ping')
+    expect(door.asked.length).toBeLessThan(20)
+    door.eachAsked(({ ack }) => ack({ ok: true }))
+    for (let id = 0; id < requests; id++) expect(await client.next()).toBe(`{"result":true,"id":${id}}`)
+  })
+})
+
+describe('what is not let in', () => {
+  test.each([
+    ['a node that is going away', { isDraining: () => true }, 503],
+    ['a foreign origin', { allowsOrigin: () => false }, 403],
+    ['too many handshakes of one address', { limits: { handshakesPerMinute: 0 } }, 429],
+  ])('%s answers %#', async (_, options, status) => {
+    const door = await openDoor(options)
+    const origin = 'https://elsewhere.example'
+    await expect(connectWs(door.origin, { origin })).rejects.toThrow(`${status}`)
+    expect(door.connections).toEqual([])
+  })
+
+  test('who does not authenticate in time is closed', async () => {
+    const door = await openDoor({ connectTimeout: 50 })
+    const client = await connectWs(door.origin)
+    expect(await client.closed()).toEqual({ code: 1008, reason: 'Not Auth' })
+  })
+})
+
+describe('what is closed', () => {
+  test.each([
+    ['bytes', (client: WsClient) => client.socket.send(Buffer.from('ping')), 1003],
+    ['a frame that is too large', (client: WsClient) => client.send('x'.repeat(36_001)), 1009],
+    ['text that is none', (client: WsClient) => client.socket.send(Buffer.from([0xff]), { binary: false }), 1007],
+  ])('%s', async (_, act, code) => {
+    const door = await openDoor()
+    const client = await door.enter()
+    act(client)
+    expect(await client.closed()).toMatchObject({ code })
+  })
+
+  test('garbage without end', async () => {
+    const door = await openDoor({ limits: { eventsPerTenSeconds: 20 } })
+    const client = await door.enter()
+    for (let i = 0; i < 200; i++) client.send('garbage')
+    expect(await client.closed()).toEqual({ code: 1008, reason: 'RATE_LIMITED' })
+  })
+
+  test('a client that says nothing; one that does goes on', async () => {
+    const door = await openDoor({ idleMs: 200 })
+    const [silent, talking] = [await connectWs(door.origin), await connectWs(door.origin)]
+    let over = false
+    const closed = silent.closed().finally(() => {
+      over = true
+    })
+    while (!over) expect(await talking.ask('ping')).toBe('pong')
+    expect(await closed).toEqual({ code: 1000, reason: 'idle' })
+    expect(await talking.ask('ping')).toBe('pong')
+  })
+
+  test('a reader that was cut off is told why, and is gone even when it does not listen', async () => {
+    const door = await openDoor()
+    const [listens, sleeps] = [await door.enter(), await door.enter()]
+    const ends = door.connections.map((connection) => once(connection, 'close'))
+    sleeps.socket.pause()
+    for (const connection of door.connections) connection.terminate(1013, 'SLOW_READER')
+    expect(await listens.closed()).toEqual({ code: 1013, reason: 'SLOW_READER' })
+    await Promise.all(ends)
+  })
+
+  test('a client that asks on and on and reads no answer', async () => {
+    const door = await openDoor()
+    const [client, neighbour] = [await door.enter(), await connectWs(door.origin)]
+    client.socket.pause()
+    const page = 'x'.repeat(200_000)
+    door.eachAsked(({ ack }) => {
+      ack({ ok: true, page })
+      client.send(presence(0))
+    })
+    client.send(presence(0))
+    while (door.connections[0]?.readyState === 'open') await neighbour.ask('ping')
+    client.socket.resume()
+    expect(await client.closed()).toEqual({ code: 1013, reason: 'SLOW_READER' })
+  })
+
+  test('what is left when the door closes: with the word for a restart while the node drains', async () => {
+    let draining = false
+    const door = await openDoor({ isDraining: () => draining })
+    const client = await door.enter()
+    draining = true
+    for (const connection of door.connections) connection.close()
+    expect(await client.closed()).toEqual({ code: 1012, reason: 'drain' })
+  })
+
+  test('the end of a session, with the reason in a frame before', async () => {
+    const door = await openDoor()
+    const client = await door.enter()
+    for (const socket of door.io.of('/').sockets.values()) {
+      socket.emit('ended', { code: 'TOKEN_EXPIRED' })
+      socket.disconnect(true)
+    }
+    expect(await client.next()).toBe('{"code":1,"msg":"Not Auth","error":"TOKEN_EXPIRED"}')
+    expect(await client.closed()).toMatchObject({ code: 4401 })
+  })
+})
+
+test('of any frames each gets one answer, and the connection goes on', async () => {
+  const door = await openDoor()
+  door.eachAsked(({ ack }) => ack({ ok: false, code: 'INVALID' }))
+  const op = fc.constantFrom('auth', 'subscribe', 'unsubscribe', 'publish', 'presence', 'read', 'refresh', 'none')
+  const object = fc.record(
+    { op, channel: fc.jsonValue(), since: fc.jsonValue(), data: fc.jsonValue(), id: fc.jsonValue(), m: fc.jsonValue() },
+    { requiredKeys: ['op'] },
+  )
+  const frame = fc.oneof(
+    fc.string(),
+    fc.json(),
+    object.map((value) => JSON.stringify(value)),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(frame, { maxLength: 20 }), fc.boolean(), async (frames, enters) => {
+      const client = enters ? await door.enter() : await connectWs(door.origin)
+      for (const text of frames) client.send(text)
+      client.send({ op: 'last', id: 'last' })
+      let answers = 0
+      while ((await client.next()) !== '{"code":1,"msg":"Error","error":"INVALID","id":"last"}') answers++
+      expect(answers).toBe(frames.length)
+      expect(await client.ask('ping')).toBe('pong')
+      client.close()
+    }),
+    { numRuns: 100 },
+  )
+})

@@ -1,0 +1,38 @@
+import { startGateway, startRedis, testApiKey } from '@saoma/testing'
+import { startAuthority } from './authority.ts'
+import { ORIGIN } from './footprint.ts'
+import { openPublisher } from './publisher.ts'
+import type { System } from './system.ts'
+
+/** One machine is all clients of a cluster here. */
+const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000', SAOMA_LIMIT_KEY_EVENTS: '1000000' }
+
+/** Real gateways with production flags. People's tokens are their names; the backend has a socket and an API key. */
+export const startSaoma = async (size: number): Promise<System> => {
+  const redis = await startRedis()
+  const authority = await startAuthority()
+  const env = { ...LIMITS, SAOMA_AUTH_URL: authority.url }
+  const gateways = await Promise.all(
+    Array.from({ length: size }, (_, i) =>
+      startGateway({ redisUrl: redis.url, nodeId: `bench${i}`, origin: ORIGIN, env }),
+    ),
+  )
+  const urls = gateways.map(({ origin }) => origin)
+  const publisher = await openPublisher(urls[0] ?? '', { token: testApiKey })
+
+  return {
+    urls,
+    nodes: gateways.map(({ pid }) => pid),
+    redis: redis.pid,
+    publish: async (channel, data) => {
+      const ack = await publisher.emit('publish', { channel, event: 'tick', data })
+      if (!Object(ack).ok) throw new Error(`not published: ${JSON.stringify(ack)}`)
+    },
+    stop: async () => {
+      publisher.close()
+      await Promise.all(gateways.map((gateway) => gateway.stop()))
+      authority.close()
+      await redis.stop()
+    },
+  }
+}

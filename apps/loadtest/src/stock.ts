@@ -1,0 +1,36 @@
+import { fileURLToPath } from 'node:url'
+import { startProcess, startRedis } from '@saoma/testing'
+import { openPublisher } from './publisher.ts'
+import type { System } from './system.ts'
+
+/** Socket.IO with its classic Redis adapter, all defaults. */
+export const startStock = async (size: number): Promise<System> => {
+  const redis = await startRedis()
+  const nodes = await Promise.all(
+    Array.from({ length: size }, async () => {
+      const node = await startProcess({
+        name: 'stock node',
+        command: process.execPath,
+        args: [fileURLToPath(new URL('./stock-node.ts', import.meta.url)), redis.url],
+      })
+      const { json } = await node.nextLine((line) => line.json?.event === 'listening')
+      return { node, url: `http://127.0.0.1:${json?.port}` }
+    }),
+  )
+  const urls = nodes.map(({ url }) => url)
+  const publisher = await openPublisher(urls[0] ?? '')
+
+  return {
+    urls,
+    nodes: nodes.map(({ node }) => node.pid),
+    redis: redis.pid,
+    publish: async (channel, data) => {
+      await publisher.emit('publish', channel, data)
+    },
+    stop: async () => {
+      publisher.close()
+      await Promise.all(nodes.map(({ node }) => node.stop()))
+      await redis.stop()
+    },
+  }
+}

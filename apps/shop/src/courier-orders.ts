@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Jobs } from './jobs.ts'
+
+export interface CourierOrdersOptions {
+  /** Where the courier takes requests for a quote. */
+  url: string
+  secret: string
+}
+
+/** Our requests for a quote, from the moment a job begins until the courier has taken it. */
+export interface CourierOrders {
+  /** Asks, and asks again if that did not work; after the last try the job has failed. */
+  order(job: { id: string; city: string }): void
+  close(): Promise<void>
+}
+
+const TIMEOUT_MS = 5_000
+const TRIES = 8
+const RETRY_BASE_MS = 500
+const RETRY_CAP_MS = 10_000
+
+export const createCourierOrders = (jobs: Jobs, { url, secret }: CourierOrdersOptions, log: Logger): CourierOrders => {
+  const closing = new AbortController()
+  const { signal } = closing
+  const underWay = new Set<Promise<void>>()
+
+  const isTaken = async (job: { id: string; city: string }): Promise<boolean> => {
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${secret}` },
+        body: JSON.stringify({ job: job.id, city: job.city }),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      })
+      await response.body?.cancel()
+      return response.ok
+    } catch {
+      return false
+    }
+  }
+
+  const askUntilTaken = async (job: { id: string; city: string }): Promise<void> => {
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      if (await isTaken(job)) return
+      await delay(Math.random() * Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** attempt), undefined, { signal }).catch(
+        () => {},
+      )
+      if (signal.aborted) return
+    }
+    log.error({ event: 'courier', job: job.id }, 'the courier does not answer')
+    jobs.finish(job.id, undefined)
+  }
+
+  const order = (job: { id: string; city: string }) => {
+    const asking = askUntilTaken(job).finally(() => underWay.delete(asking))
+    underWay.add(asking)
+  }
+
+  return {
+    order,
+    close: async () => {
+      closing.abort()
+      await Promise.all(underWay)
+    },
+  }
+}

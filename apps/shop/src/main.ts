@@ -1,0 +1,55 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createPublisher } from '@saoma/client/server'
+import { pino } from 'pino'
+import { createBearers } from './bearers.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
+import { openDatabase } from './database.ts'
+import { createShop } from './shop.ts'
+
+/** Requests still under way after this end with the process. */
+const STOP_TIMEOUT_MS = 5_000
+/** Longer than nginx keeps an idle connection (60 s), or a request could meet its closing. */
+const KEEP_ALIVE_MS = 75_000
+
+const run = (config: Config): void => {
+  const log = pino({
+    level: config.logLevel,
+    base: { app: 'shop' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  })
+  const { origin, saomaUrl, apiKey } = config
+  const database = openDatabase(config.database)
+  // The outbox tries again, and for longer than one call could.
+  const publisher = createPublisher({ origin: saomaUrl, apiKey, withinMs: 0 })
+  const shop = createShop({ database, publisher, bearers: createBearers({ origin, saomaUrl }), log }, config)
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, shop.handler)
+
+  const stop = () => {
+    server.close(async () => {
+      await shop.close()
+      database.close()
+      log.info({ event: 'stopped' })
+    })
+    server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), STOP_TIMEOUT_MS).unref()
+  }
+  server.once('error', (error) => {
+    log.fatal({ err: error }, 'cannot listen')
+    process.exit(1)
+  })
+  server.listen(config.port, config.host, () => {
+    const { port } = server.address() as AddressInfo
+    log.info({ event: 'listening', port })
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop)
+  })
+}
+
+try {
+  run(readConfig(process.env))
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
+}

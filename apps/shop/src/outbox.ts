@@ -1,0 +1,101 @@
+import type { Outgoing, Publisher } from '@saoma/client/server'
+import type { Logger } from 'pino'
+import type { Database } from './database.ts'
+
+/**
+ * Messages on their way to Saoma. They are written in the same transaction as the change that they tell of, and published after it, as
+ * often as it takes: nothing is told that did not happen, and nothing that happened is kept quiet, also when this process dies in between.
+ * The idempotency key makes what was published twice be told once.
+ */
+export interface Outbox {
+  /** @param due  milliseconds since 1970 before which it is not published. @default now */
+  add(message: Outgoing, due?: number): void
+  /** How many messages of a channel wait. */
+  waiting(channel: string): number
+  /** Stops publishing; what waits is published after the next start. */
+  close(): void
+}
+
+const BATCH = 100
+const RETRY_BASE_MS = 500
+const RETRY_CAP_MS = 10_000
+/** Timers cannot be set for longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+export const createOutbox = (database: Database, publisher: Publisher, log: Logger): Outbox => {
+  const insert = database.prepare('INSERT INTO outbox (channel, due, message) VALUES (?, ?, ?)')
+  const count = database.prepare('SELECT count(*) AS n FROM outbox WHERE channel = ?')
+  const due = database.prepare('SELECT id, message FROM outbox WHERE due <= ? ORDER BY due, id LIMIT ?')
+  const next = database.prepare('SELECT min(due) AS due FROM outbox')
+  const remove = database.prepare('DELETE FROM outbox WHERE id = ?')
+
+  let timer: NodeJS.Timeout | undefined
+  let publishing = false
+  let failures = 0
+  let closed = false
+
+  /** Publishes what is due. A number: some of it has to be tried again, not before so many milliseconds. */
+  const publishDue = async (): Promise<number | undefined> => {
+    for (;;) {
+      const rows = due.all(Date.now(), BATCH)
+      if (rows.length === 0) return undefined
+      const batch: Outgoing[] = rows.map((row) => JSON.parse(String(row.message)))
+      const answers = await publisher.publish(batch)
+      // The database may be closed by now, too.
+      if (closed) return undefined
+      let again: number | undefined
+      for (const [i, row] of rows.entries()) {
+        const answer = answers[i]
+        if (answer?.ok) {
+          remove.run(Number(row.id))
+        } else if (answer?.react === 'stop') {
+          log.error({ event: 'publish', channel: batch[i]?.channel, code: answer.code }, 'refused for good')
+          remove.run(Number(row.id))
+        } else {
+          again = Math.max(again ?? 0, answer?.retryAfterMs ?? 0)
+          log.warn({ event: 'publish', channel: batch[i]?.channel, code: answer?.code }, 'not taken yet')
+        }
+      }
+      if (again !== undefined) return again
+    }
+  }
+
+  const wake = (ms: number) => {
+    clearTimeout(timer)
+    if (!closed) timer = setTimeout(run, Math.min(ms, LONGEST_TIMER_MS))
+  }
+
+  const run = () => {
+    // Whoever is publishing looks again before it ends.
+    if (publishing) return
+    publishing = true
+    void publishDue()
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'publishing failed')
+        return 0
+      })
+      .then((again) => {
+        publishing = false
+        if (closed) return
+        failures = again === undefined ? 0 : failures + 1
+        if (again !== undefined)
+          return wake(Math.max(again, Math.random() * Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** failures)))
+        const first = next.get()?.due
+        if (typeof first === 'number') wake(Math.max(0, first - Date.now()))
+      })
+  }
+
+  wake(0)
+  return {
+    add: (message, at = Date.now()) => {
+      insert.run(message.channel, at, JSON.stringify(message))
+      // After the transaction that we are in; and while Saoma is away, not before its time.
+      if (failures === 0) wake(0)
+    },
+    waiting: (channel) => Number(count.get(channel)?.n),
+    close: () => {
+      closed = true
+      clearTimeout(timer)
+    },
+  }
+}

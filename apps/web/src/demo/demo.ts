@@ -1,0 +1,151 @@
+import { createLive, createSession, type Live, type LiveState, type Room, type Session } from '@saoma/client'
+import '@saoma/client/element'
+import { html, nothing, render, type TemplateResult } from 'lit'
+import { header } from '../frame.ts'
+import { fill } from '../language.ts'
+import { createShopApi, type ShopApi } from './shop-api.ts'
+import { type DemoName, demos, say } from './text.ts'
+
+/** What a demo is given once somebody is signed in. */
+export interface Surroundings {
+  live: Live
+  /** The person's own channel, with its newest messages. */
+  own: Room<OwnEvents>
+  shop: ShopApi
+  me: Person
+  /** Draws the page again. */
+  update: () => void
+}
+
+export interface OwnEvents {
+  notice: unknown
+}
+
+export interface Person {
+  id: string
+  /** From the id token, for others to read. */
+  name: string
+}
+
+/** The inside of one demo page. */
+export interface Demo {
+  view(): TemplateResult
+  close(): void
+}
+
+/** Messages of one's own channel to begin with. */
+const OWN_HISTORY = 50
+
+const bell = html`<svg viewBox="0 0 24 24" aria-hidden="true">
+  <path d="M12 3a6 6 0 0 0-6 6v4l-2 3.5h16L18 13V9a6 6 0 0 0-6-6Zm-2.2 15.5a2.3 2.3 0 0 0 4.4 0" />
+</svg>`
+
+interface SignedIn {
+  surroundings: Surroundings
+  demo: Demo
+  close(): void
+}
+
+const personOf = (session: Session): Person => {
+  const { sub: id = '', name } = session.claims ?? {}
+  // WeChat gives no names.
+  return { id, name: name || `#${id.slice(0, 4)}` }
+}
+
+const signIn = (session: Session, open: (surroundings: Surroundings) => Demo, update: () => void): SignedIn => {
+  const { origin } = location
+  const live = createLive({ origin, token: session })
+  const own = live.channel<OwnEvents>('@user', { history: OWN_HISTORY })
+  live.on('state', update)
+  // A session that was ended elsewhere: asking for a token makes it known here, and the login is shown.
+  live.on('ended', () => void session.refresh())
+  own.on('inbox', update)
+  const surroundings = { live, own, shop: createShopApi(session), me: personOf(session), update }
+  const demo = open(surroundings)
+  return {
+    surroundings,
+    demo,
+    close: () => {
+      demo.close()
+      live.close()
+    },
+  }
+}
+
+/** Shows a demo: the login first, then the demo in a frame with the way to the others. */
+export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => Demo): void => {
+  const root = document.querySelector<HTMLElement>('#app')
+  const session = createSession({ origin: location.origin })
+  let signedIn: SignedIn | undefined
+
+  const entrance = (): TemplateResult => html`
+    <main class="entrance">
+      <h1 tabindex="-1">${say().titles[name]}</h1>
+      <p class="lead">${say().leads[name]}</p>
+      <saoma-login
+        lang=${document.documentElement.lang}
+        @saoma-login=${(event: HTMLElementEventMap['saoma-login']) => session.adopt(event.detail.tokens)}
+      ></saoma-login>
+    </main>
+  `
+
+  const update = (): void => {
+    if (!root) return
+    document.title = `${say().titles[name]} · Saoma`
+    render(
+      html`
+        ${header(update)} ${signedIn ? bar(name, signedIn.surroundings, session) : nothing}
+        ${signedIn ? html`<main class="demo ${name}">${signedIn.demo.view()}</main>` : entrance()}
+        <footer class="bottom"><span>${say().footer}</span><a href="/">${say().home}</a></footer>
+      `,
+      root,
+    )
+  }
+
+  const follow = (): void => {
+    const known = signedIn?.surroundings.me.id
+    const now = session.tokens ? session.claims?.sub : undefined
+    if (known !== now) {
+      signedIn?.close()
+      signedIn = now === undefined ? undefined : signIn(session, open, update)
+    }
+    update()
+    // The page has changed under a person who cannot see it: take them to its new heading.
+    if (known !== now) document.querySelector<HTMLElement>('h1')?.focus()
+  }
+
+  session.on('changed', follow)
+  session.on('ended', follow)
+  follow()
+}
+
+const tone = (state: LiveState): string =>
+  ['socket', 'stream', 'poll'].includes(state) ? 'good' : ['offline', 'ended'].includes(state) ? 'bad' : 'warn'
+
+const bar = (here: DemoName, { live, own, me }: Surroundings, session: Session): TemplateResult => {
+  const unread = own.inbox?.unread ?? 0
+  const announced = fill(say().unread, { n: unread })
+  return html`
+    <div class="bar">
+      <nav aria-label=${say().demos}>
+        ${demos.map(
+          (name) =>
+            html`<a href="/${name}.html" aria-current=${name === here ? 'page' : nothing}>${say().names[name]}</a>`,
+        )}
+      </nav>
+      <div class="who">
+        <span class="state ${tone(live.state)}" role="status" data-state=${live.state}>${say().states[live.state]}</span>
+        ${
+          live.state === 'ended'
+            ? html`<button class="plain" type="button" @click=${() => location.reload()}>${say().reload}</button>`
+            : nothing
+        }
+        <a class="bell" href="/inbox.html" aria-label=${announced} title=${announced}>
+          ${bell}${unread > 0 ? html`<b aria-hidden="true">${unread > 99 ? '99+' : unread}</b>` : nothing}
+        </a>
+        <span class="name">${me.name}</span>
+        <button class="plain" type="button" @click=${() => void session.logout()}>${say().logout}</button>
+      </div>
+    </div>
+  `
+}

@@ -1,0 +1,54 @@
+import { backoffMs, type Session } from '@saoma/client'
+
+/** What the shop answered. `status` 0: nothing, however often it was asked. */
+export interface ShopAnswer {
+  status: number
+  body: unknown
+}
+
+/** The shop's own HTTP API, called as the person who is signed in. */
+export interface ShopApi {
+  get(path: string): Promise<ShopAnswer>
+  /** Sent again when no answer came: give the body an id by which the shop knows it. */
+  post(path: string, body: object): Promise<ShopAnswer>
+}
+
+const TIMEOUT_MS = 8_000
+const TRIES = 4
+const BACKOFF = { baseMs: 400, capMs: 4_000 }
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** A name for one request. `crypto.randomUUID` is there on https and localhost only. */
+export const drawId = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+
+export const createShopApi = (session: Session): ShopApi => {
+  const once = async (method: string, path: string, body?: object): Promise<ShopAnswer> => {
+    const token = await session.accessToken()
+    if (!token.ok) return { status: token.react === 'retry' ? 0 : 401, body: undefined }
+    try {
+      const response = await fetch(`/shop/${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token.value}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+        cache: 'no-store',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      })
+      return { status: response.status, body: await response.json().catch(() => undefined) }
+    } catch {
+      return { status: 0, body: undefined }
+    }
+  }
+
+  const ask = async (method: string, path: string, body?: object): Promise<ShopAnswer> => {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await once(method, path, body)
+      const passing = answer.status === 0 || answer.status >= 500
+      if (!passing || attempt === TRIES) return answer
+      await wait(backoffMs(attempt, BACKOFF, Math.random))
+    }
+  }
+
+  return { get: (path) => ask('GET', path), post: (path, body) => ask('POST', path, body) }
+}

@@ -1,0 +1,84 @@
+-- Shared by the scripts of this folder, each of which is this text followed by its own.
+--
+-- meta: hash. epoch; base (the offset before the first message of this epoch); top (newest offset); lasts (ms epoch until which the log
+--   must be there); due (ms epoch before which no message grows too old); read (inbox position).
+-- log: stream. Ids are <offset>-0, the one field `m` is the message's text, whose last member is its time.
+
+local META_MS = 30 * 86400000
+local DAY_MS = 86400000
+
+-- Milliseconds of Redis's clock, the only one that channels know.
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Lengthens a key's life to ms. Not at every call: a write is replicated, a look is not.
+local function keep(key, ms)
+  local left = redis.call('PTTL', key)
+  if left ~= -2 and left < ms * 0.9 then redis.call('PEXPIRE', key, ms) end
+end
+
+-- The channel as it is. One that never was begins here, and one whose log is gone before its time begins anew, under new_epoch.
+local function open(meta, log, new_epoch)
+  local epoch, base, top, lasts, due, read = unpack(redis.call('HMGET', meta, 'epoch', 'base', 'top', 'lasts', 'due', 'read'))
+  local channel = {
+    meta = meta, log = log, now = now_ms(), epoch = epoch, base = tonumber(base or 0), top = tonumber(top or 0),
+    due = tonumber(due or 0), read = tonumber(read or 0),
+  }
+  if not epoch or (tonumber(lasts or 0) > channel.now and redis.call('EXISTS', log) == 0) then
+    channel.epoch, channel.base, channel.top, channel.due, channel.read = new_epoch, 0, 0, 0, 0
+    redis.call('DEL', meta, log)
+    redis.call('HSET', meta, 'epoch', new_epoch, 'base', 0, 'top', 0)
+  end
+  keep(meta, META_MS)
+  return channel
+end
+
+local function id_of(offset) return string.format('%d-0', offset) end
+local function offset_of(id) return tonumber(string.match(id, '^%d+')) end
+local function time_of(body) return tonumber(string.match(string.sub(body, -24), '"time":(%d+)$')) end
+
+-- Forgets what is older than age_ms. Returns the offset and the time of the oldest message left; top + 1 and nil when there is none.
+-- Halves its way to it, so that a log of any length costs a few looks.
+local function forget_old(channel, age_ms)
+  local log, limit = channel.log, channel.now - age_ms
+  local function look(offset)
+    local entry = redis.call('XRANGE', log, offset, '+', 'COUNT', 1)[1]
+    if not entry then return channel.top + 1, nil end
+    return offset_of(entry[1]), time_of(entry[2][2])
+  end
+  local first, time = look('-')
+  if not time or time > limit then return first, time end
+  local old, young = first, channel.top + 1
+  while young - old > 1 do
+    local middle = math.floor((old + young) / 2)
+    local _, at = look(id_of(middle))
+    if at and at <= limit then old = middle else young = middle end
+  end
+  redis.call('XTRIM', log, 'MINID', '=', id_of(young))
+  return look('-')
+end
+
+-- How many messages a person has not read, of those that are still kept.
+local function unread_of(channel, age_ms)
+  local first = forget_old(channel, age_ms)
+  return channel.top - math.max(channel.read, first - 1)
+end
+
+-- people: hash. A person's connections over all nodes; under the empty name those of everybody.
+
+local function connections_of(people) return tonumber(redis.call('HGET', people, '') or 0) end
+local function count_of(people) return redis.call('HLEN', people) - redis.call('HEXISTS', people, '') end
+
+-- Adds to a person's connections and tells the channel, if it is to be told, when the person came or went by that.
+local function add_connections(people, live, announces, user, delta)
+  if delta == 0 then return end
+  local before = tonumber(redis.call('HGET', people, user) or 0)
+  local after = math.max(before + delta, 0)
+  if after > 0 then redis.call('HSET', people, user, after) else redis.call('HDEL', people, user) end
+  if redis.call('HINCRBY', people, '', after - before) <= 0 then redis.call('HDEL', people, '') end
+  if announces and (before == 0) ~= (after == 0) then
+    redis.call('SPUBLISH', live, string.format('p%s %d %s', after > 0 and 'join' or 'leave', count_of(people), user))
+  end
+end

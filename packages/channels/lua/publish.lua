@@ -1,0 +1,34 @@
+-- publish: a message gets the next offset, is kept, and is told to every node that follows the channel.
+-- KEYS  meta, log, people, live, receipt
+-- ARGV  content (`"event":…,"data":…,["from":…,]`), new_epoch, messages, age_ms, receipt_ms (0: no idempotency key)
+-- reply {"OK", epoch, offset, connections, repeated 0|1} | {"KEY_REUSED"}
+
+local meta, log, people, live, receipt = unpack(KEYS)
+local content, new_epoch = ARGV[1], ARGV[2]
+local messages, age_ms, receipt_ms = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local channel = open(meta, log, new_epoch)
+if receipt_ms > 0 then
+  local epoch, offset, hash = string.match(redis.call('GET', receipt) or '', '^(%S+) (%d+) (%x+)$')
+  -- A receipt of another epoch speaks of a message that is no more.
+  if epoch == channel.epoch then
+    if hash ~= redis.sha1hex(content) then return { 'KEY_REUSED' } end
+    return { 'OK', epoch, tonumber(offset), connections_of(people), 1 }
+  end
+end
+
+if channel.now >= channel.due then
+  local _, oldest = forget_old(channel, age_ms)
+  redis.call('HSET', meta, 'due', (oldest or channel.now) + age_ms)
+end
+
+local offset, lasts = channel.top + 1, channel.now + age_ms
+local body = content .. string.format('"time":%d', channel.now)
+redis.call('XADD', log, 'MAXLEN', '=', messages, id_of(offset), 'm', body)
+redis.call('PEXPIREAT', log, lasts)
+redis.call('HSET', meta, 'top', offset, 'lasts', lasts)
+if receipt_ms > 0 then
+  redis.call('SET', receipt, string.format('%s %d %s', channel.epoch, offset, redis.sha1hex(content)), 'PX', receipt_ms)
+end
+redis.call('SPUBLISH', live, string.format('m%d %s ', offset, channel.epoch) .. body)
+return { 'OK', channel.epoch, offset, connections_of(people), 0 }

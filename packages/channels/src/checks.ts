@@ -1,0 +1,92 @@
+import { backoffMs } from './backoff.ts'
+import type { ChannelsEvent } from './channels.ts'
+import type { Feed } from './feed.ts'
+
+/** Checks begun in one tick, and under way at once: with ten ticks in a second that is 1,000 checks a second. */
+const PER_TICK = 100
+const TICK_MS = 100
+
+export interface ChecksOptions {
+  /** Every feed is checked once in this time. */
+  checkMs: number
+  /** Resolves with false when the feed is to be checked again soon; rejects when Redis cannot be asked. */
+  check: (feed: Feed) => Promise<boolean>
+  onEvent: (event: ChannelsEvent) => void
+}
+
+/** One timer for all feeds of a node: it compares them with Redis in turn, and all at once when messages may have been lost. */
+export const createChecks = ({ checkMs, check, onEvent }: ChecksOptions) => {
+  /** By the time of their last check, the longest ago first. */
+  const turns = new Map<Feed, number>()
+  const urgent = new Set<Feed>()
+  let running = 0
+  /** Feeds of a resync that is under way. */
+  let resyncing: number | undefined
+  let attempt = 0
+  let pausedUntil = 0
+
+  const next = (now: number): Feed | undefined => {
+    for (const feed of urgent) return feed
+    for (const [feed, at] of turns) return at + checkMs <= now ? feed : undefined
+    return undefined
+  }
+
+  const tellResynced = () => {
+    if (resyncing === undefined || running > 0 || urgent.size > 0) return
+    onEvent({ kind: 'resynced', channels: resyncing })
+    resyncing = undefined
+  }
+
+  const run = async (feed: Feed) => {
+    running++
+    urgent.delete(feed)
+    turns.delete(feed)
+    turns.set(feed, performance.now())
+    try {
+      const settled = await check(feed)
+      attempt = 0
+      if (!settled && turns.has(feed)) urgent.add(feed)
+    } catch (error) {
+      onEvent({ kind: 'error', error })
+      pausedUntil = performance.now() + backoffMs(++attempt)
+      if (turns.has(feed)) urgent.add(feed)
+    }
+    running--
+    tellResynced()
+  }
+
+  const tick = () => {
+    const now = performance.now()
+    if (now < pausedUntil) return
+    for (let budget = PER_TICK - running; budget > 0; budget--) {
+      const feed = next(now)
+      if (!feed) return
+      void run(feed)
+    }
+  }
+  const timer = setInterval(tick, Math.min(TICK_MS, checkMs)).unref()
+
+  return {
+    add: (feed: Feed): void => {
+      turns.set(feed, performance.now())
+      if (feed.suspect) urgent.add(feed)
+    },
+    delete: (feed: Feed): void => {
+      turns.delete(feed)
+      urgent.delete(feed)
+    },
+    /** Checks all feeds now, as fast as the limits allow. */
+    resync: (): void => {
+      for (const feed of turns.keys()) {
+        feed.suspect = true
+        urgent.add(feed)
+      }
+      resyncing = turns.size
+      tick()
+      tellResynced()
+    },
+    close: (): void => clearInterval(timer),
+  }
+}
+
+export type Checks = ReturnType<typeof createChecks>

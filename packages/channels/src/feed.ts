@@ -1,0 +1,261 @@
+import type { Position } from '@saoma/protocol'
+import { backOff } from './backoff.ts'
+import type { ChannelsEvent, Signal } from './channels.ts'
+import type { Kept } from './kept.ts'
+import type { KeptPage, Log } from './log.ts'
+import type { Member } from './member.ts'
+import { decodeEnded, decodeInbox, decodeMessage, decodePresence, decodeVolatile, kinds } from './wire.ts'
+
+/** Messages that may wait while the log is read. Past it they are dropped, which shows as a gap and is read again. */
+const MOST_WAITING = 1_000
+
+export interface FeedContext {
+  log: Log
+  /** Flushes the feed as soon as all that came with the present read of the connection was heard. */
+  schedule: (feed: Feed) => void
+  onEvent: (event: ChannelsEvent) => void
+}
+
+/**
+ * One channel followed on this node: takes what pub/sub says, puts it in order, fills its gaps from the log and hands it to the members.
+ *
+ * Its position is what has been handed out. It is known from the first member's page until the last member leaves.
+ */
+export class Feed {
+  readonly channel: string
+  /** The Redis channel. */
+  readonly live: string
+  readonly members = new Set<Member>()
+  readonly attendants = new Set<(sid: string | undefined) => void>()
+  /** Who uses it or is about to: the subscription is held as long as there is anybody. */
+  users = 0
+  /** The subscription was away: a position that is behind the log is no mere delay. */
+  suspect = false
+
+  readonly #context: FeedContext
+  #epoch = ''
+  #offset = 0
+  /** Up to here messages came from the log, so pub/sub may repeat them. */
+  #logged = 0
+  #batch: Kept[] = []
+  #waiting: Kept[] = []
+  #filling = false
+  /** The top that the last check found and pub/sub still owed. */
+  #owed = 0
+  /** Ends what runs when the last member leaves. */
+  #run = new AbortController()
+
+  constructor(channel: string, live: string, context: FeedContext) {
+    this.channel = channel
+    this.live = live
+    this.#context = context
+  }
+
+  get positioned(): boolean {
+    return this.#epoch !== ''
+  }
+
+  hear(payload: Buffer): void {
+    const kind = payload[0]
+    if (kind === kinds.message) {
+      if (this.members.size === 0) return
+      const kept = decodeMessage(this.channel, payload.toString(), this.#epoch)
+      if (kept) this.#take(kept)
+    } else if (kind === kinds.ended) {
+      const sid = decodeEnded(payload.toString())
+      for (const attendant of this.attendants) attendant(sid)
+    } else if (this.members.size > 0) {
+      const signal = this.#signalOf(kind, payload.toString())
+      if (!signal) return
+      this.flush()
+      for (const member of this.members) member.signal(signal)
+    }
+  }
+
+  /** From here on the member is told of everything; until it starts, that waits. */
+  join(member: Member): void {
+    member.from = this.#offset
+    this.members.add(member)
+  }
+
+  /** Whether a member's page ends before what the member was told of begins: only possible when replies overtook each other. */
+  misses(member: Member, page: Position): boolean {
+    return page.epoch === this.#epoch && page.offset < member.from
+  }
+
+  /** The member stands behind its page. Returns whether the feed has got its position by that. */
+  settle(member: Member, page: Position): boolean {
+    member.standAt(page)
+    if (this.positioned) {
+      if (page.epoch !== this.#epoch) {
+        // The page is the later truth. What waits is of the log before.
+        member.clear()
+        void this.fill()
+      }
+      return false
+    }
+    this.#stand(page)
+    for (const other of this.members) other.from = page.offset
+    this.#drain()
+    return true
+  }
+
+  /** Returns whether the feed has lost its position, because nobody is left. */
+  leave(member: Member): boolean {
+    member.close()
+    if (!this.members.delete(member) || this.members.size > 0) return false
+    const { positioned } = this
+    this.#run.abort()
+    this.#run = new AbortController()
+    this.#epoch = ''
+    this.#offset = 0
+    this.#batch = []
+    this.#waiting = []
+    this.#filling = false
+    this.#owed = 0
+    this.suspect = false
+    return positioned
+  }
+
+  /** Hands out what was heard. */
+  flush(): void {
+    if (this.#batch.length === 0) return
+    const batch = this.#batch
+    this.#batch = []
+    for (const member of this.members) member.messages(batch)
+  }
+
+  /**
+   * Compares the position with the log's. Resolves with false when pub/sub is behind, which is most often a mere delay: if it still is
+   * at the next check, it has lost something.
+   */
+  async check(found: () => Promise<{ epoch: string; top: number }>): Promise<boolean> {
+    const run = this.#run
+    if (!this.positioned || this.#filling) return true
+    if (this.#owed > this.#offset) {
+      void this.fill()
+      return true
+    }
+    const [epoch, offset] = [this.#epoch, this.#offset]
+    const { epoch: present, top } = await found()
+    if (run.signal.aborted || this.#filling || this.#epoch !== epoch) return true
+    const { suspect } = this
+    this.suspect = false
+    if (present !== epoch || top < offset) {
+      void this.fill()
+    } else if (top > this.#offset) {
+      if (suspect) void this.fill()
+      else this.#owed = top
+      return suspect
+    }
+    return true
+  }
+
+  /** Reads the log from the position on until it has caught up with pub/sub. Never rejects. */
+  async fill(heardAgain?: number): Promise<void> {
+    if (this.#filling || !this.positioned) return
+    this.#filling = true
+    const { signal } = this.#run
+    let messages = 0
+    let attempt = 0
+    for (let more = true; more; ) {
+      try {
+        const page = await this.#next(heardAgain)
+        if (signal.aborted) return
+        attempt = 0
+        if (!page) continue
+        messages += page.messages.length
+        more = page.more
+        this.#show(page)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#context.onEvent({ kind: 'error', error })
+        await backOff(++attempt, signal)
+        if (signal.aborted) return
+      }
+    }
+    this.#filling = false
+    this.#owed = 0
+    if (messages > 0) this.#context.onEvent({ kind: 'refilled', channel: this.channel, messages })
+    this.#drain()
+  }
+
+  /** The next page; undefined when the log has gone back and was given another epoch first. */
+  async #next(heardAgain?: number): Promise<KeptPage | undefined> {
+    const { log } = this.#context
+    const position = { epoch: this.#epoch, offset: this.#offset }
+    // Whatever was heard so far is in the log, and the page comes to it.
+    this.#waiting = []
+    if (heardAgain !== undefined) await log.rotate(this.channel, position, heardAgain)
+    const page = await log.resume(this.channel, position)
+    if (page.how !== 'epoch' || page.epoch !== position.epoch) return page
+    await log.rotate(this.channel, position)
+    return undefined
+  }
+
+  #show(page: KeptPage): void {
+    this.flush()
+    if (page.how !== 'recovered') this.#context.onEvent({ kind: 'lost', channel: this.channel })
+    let last: Position = { epoch: this.#epoch, offset: this.#offset }
+    for (const kept of page.messages) {
+      // A batch has no gaps.
+      if (kept.epoch !== last.epoch || kept.offset !== last.offset + 1) this.flush()
+      this.#batch.push(kept)
+      last = kept
+    }
+    this.flush()
+    this.#stand(page)
+  }
+
+  #stand(position: Position): void {
+    this.#epoch = position.epoch
+    this.#offset = position.offset
+    this.#logged = position.offset
+  }
+
+  #take(kept: Kept): void {
+    if (!this.positioned || this.#filling) return this.#wait(kept)
+    if (kept.epoch === this.#epoch) {
+      if (kept.offset === this.#offset + 1) {
+        this.#offset++
+        if (this.#batch.push(kept) === 1) this.#context.schedule(this)
+        return
+      }
+      if (kept.offset <= this.#offset) {
+        // Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again.
+        if (kept.offset > this.#logged) void this.fill(kept.offset)
+        return
+      }
+    }
+    this.#wait(kept)
+    void this.fill()
+  }
+
+  #wait(kept: Kept): void {
+    if (this.#waiting.length === MOST_WAITING) this.#waiting = []
+    this.#waiting.push(kept)
+  }
+
+  #drain(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const kept of waiting) {
+      // Its read comes after all these were heard.
+      if (this.#filling) return
+      this.#take(kept)
+    }
+  }
+
+  #signalOf(kind: number | undefined, text: string): Signal | undefined {
+    if (kind === kinds.volatile) return { kind: 'volatile', json: decodeVolatile(this.channel, text) }
+    if (kind === kinds.presence) {
+      const change = decodePresence(this.channel, text)
+      return change && { kind: 'presence', change }
+    }
+    if (kind === kinds.inbox) {
+      const inbox = decodeInbox(text)
+      return inbox && { kind: 'inbox', channel: this.channel, inbox }
+    }
+    return undefined
+  }
+}

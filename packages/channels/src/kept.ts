@@ -1,0 +1,29 @@
+import type { Message, Position } from '@saoma/protocol'
+
+/**
+ * A message as it lies in the log and travels between nodes: its text is made by the script that publishes it and only passed on by
+ * the nodes, which need no more of it than its place.
+ */
+export class Kept implements Position {
+  readonly channel: string
+  readonly epoch: string
+  readonly offset: number
+  /** `"event":…,"data":…,["from":…,]"time":…`, JSON members without braces. */
+  readonly body: string
+
+  constructor(channel: string, epoch: string, offset: number, body: string) {
+    this.channel = channel
+    this.epoch = epoch
+    this.offset = offset
+    this.body = body
+  }
+
+  /** The wire's `Message`. */
+  get json(): string {
+    return `{"channel":"${this.channel}",${this.body},"epoch":"${this.epoch}","offset":${this.offset}}`
+  }
+
+  parse(): Message {
+    return JSON.parse(this.json)
+  }
+}

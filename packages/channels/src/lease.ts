@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto'
+import { type RedisClients, reply } from '@saoma/redis'
+import type { ChannelsEvent } from './channels.ts'
+import { scripts } from './scripts.ts'
+
+/** Beats that may be missing before a node counts as dead. */
+const MISSES = 5
+const DAY_MS = 86_400_000
+/** How long one node has for its sweep before another may begin it again. */
+const SWEEP_MS = 60_000
+/** People taken away in one call. */
+const BATCH = 500
+
+export interface LeaseOptions {
+  nodeId: string
+  beatMs: number
+  announces: (channel: string) => boolean
+  onEvent: (event: ChannelsEvent) => void
+  /** The node goes by another name now, and nobody is present under it yet. */
+  onRenamed: () => void
+}
+
+/**
+ * A node's name among the others, held by regular signs of life. A name whose beats were overdue is given up for good: what it
+ * left is swept, by this node or another, while this one says everything again under a new name. So no sweep can hit the living.
+ */
+export const createLease = (redis: RedisClients, options: LeaseOptions) => {
+  const { nodeId, beatMs, announces, onEvent, onRenamed } = options
+  const { data, keys } = redis
+  const leaseMs = MISSES * beatMs
+  const drawName = () => `${nodeId}.${randomBytes(6).toString('base64url')}`
+
+  let node = drawName()
+  let first = true
+  /** When the last beat that was taken was sent; that and all since have been in time. */
+  let beatAt = Number.NEGATIVE_INFINITY
+  let steadySince = 0
+  let beating: Promise<void> | undefined
+  const sweeping = new Set<Promise<void>>()
+  let closed = false
+
+  /** Takes away what a node has in a channel. */
+  const take = async (channel: string, from: string) => {
+    const swept: [string, string, string] = [
+      keys.channelPeople(channel),
+      keys.channelPeopleOf(channel, from),
+      keys.channelLive(channel),
+    ]
+    while ((await scripts.sweep(data, swept, [announces(channel) ? 1 : 0, BATCH])) > 0);
+  }
+
+  const forget = async (name: string) => {
+    await reply(data.del(keys.nodeChannels(name)))
+    await reply(data.zrem(keys.nodes(), name))
+  }
+
+  const sweep = async (name: string) => {
+    if (!(await reply(data.set(keys.nodeSweep(name), node, 'PX', SWEEP_MS, 'NX')))) return
+    const channels = await reply(data.smembers(keys.nodeChannels(name)))
+    for (const channel of channels) await take(channel, name)
+    await forget(name)
+    onEvent({ kind: 'swept', node: name, channels: channels.length })
+  }
+
+  const sweepAll = async (names: string[]) => {
+    try {
+      for (const name of names) if (!closed) await sweep(name)
+    } catch (error) {
+      onEvent({ kind: 'error', error })
+    }
+  }
+
+  const beat = async () => {
+    const sentAt = performance.now()
+    const { taken, overdue } = await scripts.beat(data, [keys.nodes()], [node, leaseMs, first ? 1 : 0])
+    if (!taken) {
+      node = drawName()
+      first = true
+      steadySince = sentAt
+      await beat()
+      onRenamed()
+      return
+    }
+    if (first) steadySince = sentAt
+    first = false
+    beatAt = sentAt
+    await reply(data.pexpire(keys.nodeChannels(node), DAY_MS))
+    // After an outage all are overdue for a moment: only one who has been well all the time may call others dead.
+    if (overdue.length === 0 || sweeping.size > 0 || sentAt - steadySince < leaseMs) return
+    const swept = sweepAll(overdue)
+    sweeping.add(swept)
+    void swept.then(() => sweeping.delete(swept))
+  }
+
+  const beatOnce = (): Promise<void> => {
+    beating ??= beat().finally(() => {
+      beating = undefined
+    })
+    return beating
+  }
+
+  const timer = setInterval(() => {
+    if (!closed && !beating) beatOnce().catch((error: unknown) => onEvent({ kind: 'error', error }))
+  }, beatMs).unref()
+
+  return {
+    get node() {
+      return node
+    },
+
+    /** Resolves when the name is held for certain: a node that was stopped for a while may have lost it without knowing. */
+    held: async (): Promise<void> => {
+      if (performance.now() - beatAt > (MISSES - 1) * beatMs) await beatOnce()
+    },
+
+    take,
+
+    stop: (): void => {
+      closed = true
+      clearInterval(timer)
+    },
+
+    /** Gives the name up. */
+    close: async (): Promise<void> => {
+      closed = true
+      clearInterval(timer)
+      await beating?.catch(() => {})
+      await Promise.all(sweeping)
+      await forget(node)
+    },
+  }
+}

@@ -1,0 +1,154 @@
+import { hash, randomBytes } from 'node:crypto'
+import {
+  channelPattern,
+  type Inbox,
+  ok,
+  type Page,
+  type Position,
+  type Publication,
+  type Published,
+  type Result,
+} from '@saoma/protocol'
+import { type RedisClients, reply } from '@saoma/redis'
+import type { Retention } from './channels.ts'
+import { Kept } from './kept.ts'
+import { scripts } from './scripts.ts'
+
+const PAGE_MESSAGES = 300
+const PAGE_BYTES = 256 * 1024
+const MOST_HISTORY = 100
+const RECEIPT_MS = 600_000
+/** A month more than anybody needs, and far below what Redis takes for a time. */
+const LONGEST_MS = 10 * 365 * 86_400_000
+const MOST_MESSAGES = 1_000_000
+
+export interface ReadRequest {
+  since?: Position | null
+  history?: number
+  limit?: number
+}
+
+/** A page as it lies in the log. */
+export interface KeptPage extends Position {
+  how: 'recovered' | 'fresh' | 'epoch' | 'trimmed'
+  more: boolean
+  messages: Kept[]
+}
+
+/** As the wire has it. */
+export const pageOf = (channel: string, { epoch, offset, how, more, messages }: KeptPage): Page => ({
+  channel,
+  recovered: how === 'recovered',
+  ...(how === 'epoch' || how === 'trimmed' ? { reason: how } : {}),
+  epoch,
+  offset,
+  messages: messages.map((kept) => kept.parse()),
+  ...(more ? { more: true } : {}),
+})
+
+/** Names an epoch, for the case that the script has to begin one. */
+const drawEpoch = (): string => randomBytes(9).toString('base64url')
+
+/** The name itself, when it is one: braces would move its keys to another slot, quotes would leave its JSON. */
+export const named = (channel: string): string => {
+  if (!channelPattern.test(channel)) throw new TypeError(`not the name of a channel: ${channel}`)
+  return channel
+}
+
+const contentOf = ({ event, data, from }: Publication & { from?: string }): string => {
+  const json = JSON.stringify(data)
+  if (json === undefined) throw new TypeError('the data of a message must be JSON')
+  const sender = from === undefined ? '' : `"from":${JSON.stringify(from)},`
+  return `"event":${JSON.stringify(event)},"data":${json},${sender}`
+}
+
+/** The logs in Redis; nothing in here knows who follows. */
+export const createLog = ({ data, pub, keys }: RedisClients, retention: (channel: string) => Retention) => {
+  const logOf = (channel: string): [string, string] => [keys.channelMeta(named(channel)), keys.channelLog(channel)]
+  const kept = (channel: string): Retention => {
+    const { messages, ms } = retention(channel)
+    if (!(Number.isInteger(messages) && messages > 0 && messages <= MOST_MESSAGES))
+      throw new RangeError(`the messages kept of ${channel} must be a whole number between 1 and ${MOST_MESSAGES}`)
+    if (!(Number.isInteger(ms) && ms > 0 && ms <= LONGEST_MS))
+      throw new RangeError(`the milliseconds that ${channel} keeps a message must be between 1 and ${LONGEST_MS}`)
+    return { messages, ms }
+  }
+
+  const page = async (channel: string, request: ReadRequest, goOn: 0 | 1): Promise<KeptPage> => {
+    const { since, history = 0, limit = PAGE_MESSAGES } = request
+    const { epoch, offset, how, more, entries } = await scripts.read(data, logOf(channel), [
+      drawEpoch(),
+      kept(channel).ms,
+      since?.epoch ?? '',
+      since?.offset ?? 0,
+      Math.min(history, MOST_HISTORY),
+      Math.max(1, Math.min(limit, PAGE_MESSAGES)),
+      PAGE_BYTES,
+      goOn,
+    ])
+    const messages = entries.map((entry) => new Kept(channel, epoch, entry.offset, entry.body))
+    return { epoch, offset, how, more, messages }
+  }
+
+  return {
+    publish: async (publication: Publication & { from?: string }): Promise<Result<Published>> => {
+      const { channel, idempotencyKey, volatile } = publication
+      const [meta, log] = logOf(channel)
+      const [people, live] = [keys.channelPeople(channel), keys.channelLive(channel)]
+      const content = contentOf(publication)
+      if (volatile) return ok({ connections: await scripts.pass(data, [people, live], [content]) })
+      const { messages, ms } = kept(channel)
+      const receipt = keys.channelReceipt(channel, idempotencyKey === undefined ? '' : hash('sha256', idempotencyKey))
+      const receiptMs = idempotencyKey === undefined ? 0 : RECEIPT_MS
+      const published = await scripts.publish(
+        data,
+        [meta, log, people, live, receipt],
+        [content, drawEpoch(), messages, ms, receiptMs],
+      )
+      if (!published.ok) return published
+      const { epoch, offset, connections, repeated } = published.value
+      return ok({ epoch, offset, connections, ...(repeated ? { repeated } : {}) })
+    },
+
+    read: (channel: string, request: ReadRequest = {}): Promise<KeptPage> => page(channel, request, 0),
+
+    /** As `read`, but after a loss it goes on with what is left behind the loss. */
+    resume: (channel: string, since: Position): Promise<KeptPage> => page(channel, { since }, 1),
+
+    /** Where the channel is, and how many people of a node Redis counts in it. */
+    check: async (channel: string, node: string) =>
+      scripts.check(
+        data,
+        [...logOf(channel), keys.channelPeople(channel), keys.channelPeopleOf(channel, node)],
+        [drawEpoch()],
+      ),
+
+    /**
+     * Gives the channel another epoch if its log has not reached a position that was handed out. `heard` is the lowest offset heard
+     * of that was used again.
+     */
+    rotate: async (channel: string, position: Position, heard?: number) =>
+      scripts.rotate(data, logOf(channel), [
+        drawEpoch(),
+        position.epoch,
+        position.offset,
+        heard === undefined ? -1 : heard - 1,
+      ]),
+
+    trim: async (channel: string, offset: number): Promise<number> =>
+      reply(data.xtrim(keys.channelLog(named(channel)), 'MINID', '=', `${offset + 1}-0`)),
+
+    inbox: async (channel: string): Promise<Inbox> =>
+      scripts.inbox(data, logOf(channel), [drawEpoch(), kept(channel).ms]),
+
+    markRead: async (channel: string, offset: number): Promise<Inbox> =>
+      scripts.mark(data, [...logOf(channel), keys.channelLive(channel)], [drawEpoch(), kept(channel).ms, offset]),
+
+    /** Tells the nodes that follow a channel something that is not kept. */
+    tell: async (channel: string, text: string): Promise<void> => {
+      await reply(pub.spublish(keys.channelLive(named(channel)), text))
+    },
+  }
+}
+
+export type Log = ReturnType<typeof createLog>

@@ -1,0 +1,217 @@
+import type { Presence } from '@saoma/protocol'
+import { type RedisClients, reply } from '@saoma/redis'
+import { backOff } from './backoff.ts'
+import type { ChannelsEvent } from './channels.ts'
+import { createLease } from './lease.ts'
+import { named } from './log.ts'
+import { scripts } from './scripts.ts'
+
+const MOST_USERS = 1_000
+/** People told of in one call. */
+const BATCH = 500
+const DAY_MS = 86_400_000
+/** Channels told of at once when the node says goodbye. */
+const FAREWELLS = 100
+
+export interface PresenceOptions {
+  nodeId: string
+  beatMs: number
+  announces: (channel: string) => boolean
+  onEvent: (event: ChannelsEvent) => void
+}
+
+interface Waiting {
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
+/** This node's people in one channel. */
+interface Room {
+  /** Connections of each. */
+  connections: Map<string, number>
+  /** Whose number Redis does not know yet, with those who wait until it does. */
+  untold: Map<string, Waiting[]>
+  /** The node's name under which Redis was told that there is somebody. */
+  listedAs: string
+  telling: boolean
+}
+
+/** What the feeds tell of their followers. */
+export interface Attendance {
+  /** This node's present name. */
+  readonly node: string
+  /** Resolves when the connection is counted; rejects, and does not count it, when Redis cannot be told. */
+  add(channel: string, user: string): Promise<void>
+  remove(channel: string, user: string): void
+  /** Tells Redis again if its count of this node's people in the channel is another. */
+  compare(channel: string, people: number): void
+}
+
+/**
+ * Who follows what, counted by node and added up in Redis. The node says how many connections a person has here, never how many
+ * more, so that everything may be said again. Of one channel it says one thing at a time.
+ */
+export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces, onEvent }: PresenceOptions) => {
+  const { data, keys } = redis
+  const rooms = new Map<string, Room>()
+  const closing = new AbortController()
+  const closed = new Error('the channels of this node are closed')
+
+  const failed = (error: unknown) => onEvent({ kind: 'error', error })
+  const roomOf = (channel: string): Room => {
+    const room = rooms.get(channel) ?? { connections: new Map(), untold: new Map(), listedAs: '', telling: false }
+    rooms.set(channel, room)
+    return room
+  }
+  const restore = (channel: string, room: Room) => {
+    for (const user of room.connections.keys()) if (!room.untold.has(user)) room.untold.set(user, [])
+    void tell(channel, room)
+  }
+
+  const lease = createLease(redis, {
+    nodeId,
+    beatMs,
+    announces,
+    onEvent,
+    onRenamed: () => {
+      for (const [channel, room] of rooms) restore(channel, room)
+    },
+  })
+
+  /** Before the people themselves: a channel listed for nothing does no harm, one not listed would not be swept. */
+  const list = async (channel: string, room: Room, node: string) => {
+    if (room.listedAs === node) return
+    const key = keys.nodeChannels(node)
+    await reply(data.sadd(key, channel))
+    await reply(data.pexpire(key, DAY_MS))
+    room.listedAs = node
+  }
+  const unlist = async (channel: string, room: Room) => {
+    const node = room.listedAs
+    room.listedAs = ''
+    // It stays listed when this fails.
+    if (node !== '') await reply(data.srem(keys.nodeChannels(node), channel)).catch(failed)
+  }
+
+  const tellSome = async (channel: string, room: Room) => {
+    await lease.held()
+    const node = lease.node
+    await list(channel, room, node)
+    closing.signal.throwIfAborted()
+    const users = [...room.untold.keys()].slice(0, BATCH)
+    const waiting = users.flatMap((user) => room.untold.get(user) ?? [])
+    const told = users.flatMap((user) => [user, room.connections.get(user) ?? 0])
+    for (const user of users) room.untold.delete(user)
+    try {
+      await scripts.attendance(
+        data,
+        [keys.channelPeople(channel), keys.channelPeopleOf(channel, node), keys.channelLive(channel)],
+        [announces(channel) ? 1 : 0, ...told],
+      )
+    } catch (error) {
+      for (const user of users) if (!room.untold.has(user)) room.untold.set(user, [])
+      for (const { reject } of waiting) reject(error)
+      throw error
+    }
+    for (const { resolve } of waiting) resolve()
+  }
+
+  const rejectAll = (room: Room, error: unknown) => {
+    for (const [user, waiting] of room.untold) {
+      room.untold.set(user, [])
+      for (const { reject } of waiting) reject(error)
+    }
+  }
+
+  const tell = async (channel: string, room: Room) => {
+    if (room.telling) return
+    room.telling = true
+    for (let attempt = 0; !closing.signal.aborted; ) {
+      try {
+        while (room.untold.size > 0) await tellSome(channel, room)
+        attempt = 0
+        if (room.connections.size > 0) break
+        await unlist(channel, room)
+        if (room.connections.size === 0 && room.untold.size === 0) {
+          rooms.delete(channel)
+          break
+        }
+      } catch (error) {
+        rejectAll(room, error)
+        if (closing.signal.aborted) return
+        failed(error)
+        await backOff(++attempt, closing.signal)
+      }
+    }
+    room.telling = false
+  }
+
+  const change = (channel: string, user: string, by: 1 | -1): { room: Room; waiting: Waiting[] } => {
+    const room = roomOf(channel)
+    const connections = (room.connections.get(user) ?? 0) + by
+    if (connections > 0) room.connections.set(user, connections)
+    else room.connections.delete(user)
+    const waiting = room.untold.get(user) ?? []
+    room.untold.set(user, waiting)
+    return { room, waiting }
+  }
+
+  const remove = (channel: string, user: string) => {
+    if (closing.signal.aborted) return
+    void tell(channel, change(channel, user, -1).room)
+  }
+
+  return {
+    get node() {
+      return lease.node
+    },
+
+    add: async (channel: string, user: string): Promise<void> => {
+      if (user === '') throw new TypeError('a person who is present has a name')
+      closing.signal.throwIfAborted()
+      const { room, waiting } = change(channel, user, 1)
+      const counted = new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }))
+      void tell(channel, room)
+      try {
+        await counted
+      } catch (error) {
+        remove(channel, user)
+        throw error
+      }
+    },
+
+    remove,
+
+    compare: (channel: string, people: number): void => {
+      const room = rooms.get(channel)
+      if (room && !room.telling && room.connections.size !== people) restore(channel, room)
+    },
+
+    /** Who follows the channel, on all nodes. */
+    read: async (channel: string): Promise<Presence> => ({
+      channel,
+      ...(await scripts.people(data, [keys.channelPeople(named(channel))], [MOST_USERS])),
+    }),
+
+    /** Takes this node's people away. What cannot be told now is swept by another node. */
+    close: async (): Promise<void> => {
+      closing.abort(closed)
+      const { node } = lease
+      const left = rooms.entries()
+      const farewell = async () => {
+        for (const [channel, room] of left) {
+          rejectAll(room, closed)
+          await lease.take(channel, node)
+        }
+      }
+      try {
+        await Promise.all(Array.from({ length: FAREWELLS }, farewell))
+        await lease.close()
+      } catch (error) {
+        lease.stop()
+        failed(error)
+      }
+      rooms.clear()
+    },
+  }
+}

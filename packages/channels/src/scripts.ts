@@ -1,0 +1,126 @@
+import { fail, ok, type Result } from '@saoma/protocol'
+import { defineScript } from '@saoma/redis'
+import * as v from 'valibot'
+
+const Flag = v.pipe(
+  v.picklist([0, 1]),
+  v.transform((flag) => flag === 1),
+)
+
+/** A stream's entries as they were flattened: id, text, id, text, … */
+const Entries = v.pipe(
+  v.array(v.string()),
+  v.transform((flat) => {
+    const entries: { offset: number; body: string }[] = []
+    for (let i = 1; i < flat.length; i += 2)
+      entries.push({ offset: Number.parseInt(flat[i - 1] ?? '', 10), body: flat[i] ?? '' })
+    return entries
+  }),
+)
+
+const Receipt = v.pipe(
+  v.tuple([v.literal('OK'), v.string(), v.number(), v.number(), Flag]),
+  v.transform(([, epoch, offset, connections, repeated]) => ({ epoch, offset, connections, repeated })),
+)
+const Page = v.pipe(
+  v.tuple([v.string(), v.number(), v.picklist(['recovered', 'fresh', 'epoch', 'trimmed']), Flag, Entries]),
+  v.transform(([epoch, offset, how, more, entries]) => ({ epoch, offset, how, more, entries })),
+)
+const Checked = v.pipe(
+  v.tuple([v.string(), v.number(), v.number()]),
+  v.transform(([epoch, top, people]) => ({ epoch, top, people })),
+)
+const Place = v.pipe(
+  v.tuple([v.string(), v.number()]),
+  v.transform(([epoch, offset]) => ({ epoch, offset })),
+)
+const Inbox = v.pipe(
+  v.tuple([v.number(), v.number()]),
+  v.transform(([read, unread]) => ({ read, unread })),
+)
+const People = v.pipe(
+  v.tuple([v.number(), v.number(), v.array(v.string())]),
+  v.transform(([connections, count, users]) => ({ connections, count, users })),
+)
+const Beat = v.pipe(
+  v.tupleWithRest([Flag], v.string()),
+  v.transform(([taken, ...overdue]) => ({ taken, overdue })),
+)
+
+const parsing =
+  <T>(schema: v.GenericSchema<unknown, T>) =>
+  (raw: unknown): T =>
+    v.parse(schema, raw)
+
+const Refused = v.tuple([v.literal('KEY_REUSED')])
+const published = (raw: unknown): Result<v.InferOutput<typeof Receipt>> =>
+  v.is(Refused, raw) ? fail('KEY_REUSED') : ok(v.parse(Receipt, raw))
+
+const files = (verb: string) => [
+  new URL('../lua/lib.lua', import.meta.url),
+  new URL(`../lua/${verb}.lua`, import.meta.url),
+]
+
+const define = <K extends readonly string[], A extends readonly (string | number)[], T>(
+  verb: string,
+  numberOfKeys: K['length'],
+  schema: v.GenericSchema<unknown, T>,
+) => defineScript<K, A, T>(files(verb), numberOfKeys, parsing(schema))
+
+type Log = [meta: string, log: string]
+
+/** The Lua files, one function each. Their headers say what they do and reply. */
+export const scripts = {
+  publish: defineScript<
+    [...Log, people: string, live: string, receipt: string],
+    [content: string, newEpoch: string, messages: number, ageMs: number, receiptMs: number],
+    ReturnType<typeof published>
+  >(files('publish'), 5, published),
+  pass: define<[people: string, live: string], [content: string], number>('pass', 2, v.number()),
+  read: define<
+    Log,
+    [
+      newEpoch: string,
+      ageMs: number,
+      sinceEpoch: string,
+      sinceOffset: number,
+      history: number,
+      limit: number,
+      mostBytes: number,
+      goOn: 0 | 1,
+    ],
+    v.InferOutput<typeof Page>
+  >('read', 2, Page),
+  check: define<[...Log, people: string, mine: string], [newEpoch: string], v.InferOutput<typeof Checked>>(
+    'check',
+    4,
+    Checked,
+  ),
+  rotate: define<Log, [newEpoch: string, epoch: string, offset: number, base: number], v.InferOutput<typeof Place>>(
+    'rotate',
+    2,
+    Place,
+  ),
+  inbox: define<Log, [newEpoch: string, ageMs: number], v.InferOutput<typeof Inbox>>('inbox', 2, Inbox),
+  mark: define<[...Log, live: string], [newEpoch: string, ageMs: number, offset: number], v.InferOutput<typeof Inbox>>(
+    'mark',
+    3,
+    Inbox,
+  ),
+  people: define<[people: string], [most: number], v.InferOutput<typeof People>>('people', 1, People),
+  attendance: define<
+    [people: string, mine: string, live: string],
+    [announces: 0 | 1, ...userAndConnections: (string | number)[]],
+    number
+  >('attendance', 3, v.number()),
+  sweep: define<[people: string, mine: string, live: string], [announces: 0 | 1, most: number], number>(
+    'sweep',
+    3,
+    v.number(),
+  ),
+  beat: define<[nodes: string], [node: string, leaseMs: number, first: 0 | 1], v.InferOutput<typeof Beat>>(
+    'beat',
+    1,
+    Beat,
+  ),
+}

@@ -1,0 +1,44 @@
+import type { Inbox, PresenceChange } from '@saoma/protocol'
+import { Kept } from './kept.ts'
+
+/**
+ * What the scripts say to the nodes on a channel's pub/sub channel, in one character and its text:
+ * `m<offset> <epoch> <body>` a kept message, `v<body>` a volatile one, `p<join|leave> <count> <user>` a presence change,
+ * `i<read> <unread>` an inbox, `e<sid>` the end of a session, without `sid` of all of them.
+ *
+ * Nothing is parsed as JSON: a node only passes on what a client or the log will read.
+ */
+export const kinds = {
+  message: 'm'.charCodeAt(0),
+  volatile: 'v'.charCodeAt(0),
+  presence: 'p'.charCodeAt(0),
+  inbox: 'i'.charCodeAt(0),
+  ended: 'e'.charCodeAt(0),
+} as const
+
+/** `epoch` is the one expected: its own string is kept then, not a copy with each message. */
+export const decodeMessage = (channel: string, text: string, epoch: string): Kept | undefined => {
+  const gap = text.indexOf(' ', 1)
+  const end = text.indexOf(' ', gap + 1)
+  const offset = Number(text.slice(1, gap))
+  if (gap < 2 || end < 0 || !Number.isSafeInteger(offset)) return undefined
+  const same = end - gap - 1 === epoch.length && text.startsWith(epoch, gap + 1)
+  return new Kept(channel, same ? epoch : text.slice(gap + 1, end), offset, text.slice(end + 1))
+}
+
+/** A VolatileMessage. */
+export const decodeVolatile = (channel: string, text: string): string => `{"channel":"${channel}",${text.slice(1)}}`
+
+export const decodePresence = (channel: string, text: string): PresenceChange | undefined => {
+  const [, event, count, user] = /^p(join|leave) (\d+) (.+)$/s.exec(text) ?? []
+  if ((event !== 'join' && event !== 'leave') || user === undefined) return undefined
+  return { channel, event, user, count: Number(count) }
+}
+
+export const decodeInbox = (text: string): Inbox | undefined => {
+  const [, read, unread] = /^i(\d+) (\d+)$/.exec(text) ?? []
+  return read === undefined ? undefined : { read: Number(read), unread: Number(unread) }
+}
+
+export const encodeEnded = (sid = ''): string => `e${sid}`
+export const decodeEnded = (text: string): string | undefined => (text.length > 1 ? text.slice(1) : undefined)

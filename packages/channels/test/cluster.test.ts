@@ -1,0 +1,5 @@
+import { startRedisCluster } from '@saoma/testing'
+import { channelsContract } from './contract.ts'
+
+const cluster = await startRedisCluster()
+await channelsContract(cluster.url)

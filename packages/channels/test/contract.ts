@@ -1,0 +1,43 @@
+import { faultContract } from './fault-contract.ts'
+import { drawChannel, follow, openNode, serversOf, uniquePrefix } from './fixtures.ts'
+import { followContract } from './follow-contract.ts'
+import { logContract } from './log-contract.ts'
+import { personContract } from './person-contract.ts'
+import { presenceContract } from './presence-contract.ts'
+
+/** The rules of SPEC.md that hold on every topology. Two nodes take part, so that none holds by being one process. */
+export const channelsContract = async (url: string) => {
+  const prefix = uniquePrefix()
+  const [node, other] = await Promise.all([openNode(url, prefix), openNode(url, prefix)])
+  await logContract(url, prefix, node, other)
+  await followContract(url, prefix, node, other)
+  await faultContract(url, prefix, node, other)
+  await presenceContract(url, prefix, node, other)
+  await personContract(url, prefix, node, other)
+
+  test('[C29] after all of the above every key has a TTL', async () => {
+    const follower = await follow(node, drawChannel(), { user: 'ann' })
+    const kinds = new Set<string>()
+    for (const server of serversOf(node.redis)) {
+      for (const key of (await server.keys('*')).filter((name) => name.startsWith(prefix))) {
+        // By hand, and no key of ours.
+        if (key.endsWith(':away')) continue
+        const left = await server.pttl(key)
+        expect({ key, eternal: left === -1 }).toEqual({ key, eternal: false })
+        expect(left).toBeLessThanOrEqual(30 * 86_400_000)
+        kinds.add(key.replace(/\{[^}]*\}/, '').replace(/(receipt|people):.*/, '$1'))
+      }
+    }
+    follower.close()
+    const all = [
+      'channel::log',
+      'channel::meta',
+      'channel::people',
+      'channel::receipt',
+      'node::channels',
+      'node::sweep',
+      'nodes',
+    ]
+    expect([...kinds].sort()).toEqual(all.map((kind) => `${prefix}:${kind}`))
+  })
+}

@@ -1,0 +1,286 @@
+import type { Kept } from '../src/index.ts'
+import {
+  createChance,
+  cutSubscriptions,
+  drawChannel,
+  type Follower,
+  follow,
+  type Node,
+  numbers,
+  openNode,
+  publishNumbers,
+  value,
+} from './fixtures.ts'
+
+const HOUR_MS = 3_600_000
+
+/** Rules about what pub/sub or Redis has lost. */
+export const faultContract = async (url: string, prefix: string, node: Node, other: Node) => {
+  const { data, keys } = node.redis
+  const offsetsOf = (heard: readonly Kept[]) => heard.map(({ offset }) => offset)
+
+  /** Publishes without telling anybody, as if pub/sub had lost it. */
+  const swallow = async (channel: string, count: number) => {
+    const lua = `
+      for _ = 1, ARGV[1] do
+        local offset = redis.call('HINCRBY', KEYS[1], 'top', 1)
+        local body = '"event":"number","data":' .. offset .. ',"time":' .. redis.call('TIME')[1] .. '000'
+        redis.call('XADD', KEYS[2], offset .. '-0', 'm', body)
+      end
+      redis.call('PEXPIRE', KEYS[2], 3600000)`
+    await data.eval(lua, 2, keys.channelMeta(channel), keys.channelLog(channel), count)
+  }
+  /** Takes back the newest messages, as a failover does that loses acknowledged writes. */
+  const goBack = async (channel: string, top: number) => {
+    const log = keys.channelLog(channel)
+    for (const [id] of await data.xrange(log, `${top + 1}-0`, '+')) await data.xdel(log, id)
+    await data.call('XSETID', log, `${top}-0`)
+    await data.hset(keys.channelMeta(channel), 'top', top)
+  }
+
+  test('[C18] whatever is published while subscriptions are cut again and again, none is lost or doubled', async () => {
+    const cut = await openNode(url, prefix)
+    const channels = numbers(12).map(drawChannel)
+    const followers = await Promise.all(channels.map((channel) => follow(cut, channel)))
+    const total = 200
+    const publishing = Promise.all(
+      channels.map(async (channel) => {
+        for (let i = 0; i < total; i += 10) await publishNumbers(other, channel, numbers(10, i + 1))
+      }),
+    )
+    for (let i = 0; i < 3; i++) {
+      await followers[i]?.count(i * 30 + 1)
+      await cutSubscriptions(cut.redis)
+    }
+    await publishing
+    await Promise.all(followers.map((follower) => follower.count(total)))
+    for (const follower of followers) expect(follower.data()).toEqual(numbers(total))
+    await cut.event(({ kind }) => kind === 'resynced')
+    await cut.close()
+  })
+
+  test('[C18] what was published while nobody heard is there as soon as the subscription is back, without another message', async () => {
+    const cut = await openNode(url, prefix, { checkMs: HOUR_MS })
+    const channel = drawChannel()
+    const follower = await follow(cut, channel)
+    await swallow(channel, 5)
+    await cutSubscriptions(cut.redis)
+    await follower.count(5)
+    expect(follower.data()).toEqual(numbers(5))
+    await cut.event((event) => event.kind === 'refilled' && event.channel === channel && event.messages === 5)
+    await cut.event(({ kind }) => kind === 'resynced')
+    await cut.close()
+  })
+
+  test('[C19] a lost message is made good by the next one', async () => {
+    const channel = drawChannel()
+    const follower = await follow(node, channel)
+    await publishNumbers(other, channel, [1])
+    await swallow(channel, 400)
+    await publishNumbers(other, channel, [402])
+    await follower.count(402)
+    expect(follower.data()).toEqual(numbers(402))
+    await node.event((event) => event.kind === 'refilled' && event.channel === channel && event.messages === 401)
+    follower.close()
+  })
+
+  test('[C19] a lost message after which nothing comes is found by the check', async () => {
+    const [checking, control] = await Promise.all([
+      openNode(url, prefix, { checkMs: 20 }),
+      openNode(url, prefix, { checkMs: HOUR_MS }),
+    ])
+    const channel = drawChannel()
+    const [checked, unchecked] = [await follow(checking, channel), await follow(control, channel)]
+    await swallow(channel, 3)
+    await checked.count(3)
+    expect(checked.data()).toEqual(numbers(3))
+    expect(unchecked.data()).toEqual([])
+    await Promise.all([checking.close(), control.close()])
+  })
+
+  test('[C19] a subscription that is deaf for one channel is found by the check', async () => {
+    const [checking, control] = await Promise.all([
+      openNode(url, prefix, { checkMs: 20 }),
+      openNode(url, prefix, { checkMs: HOUR_MS }),
+    ])
+    const channel = drawChannel()
+    const [checked, unchecked] = [await follow(checking, channel), await follow(control, channel)]
+    for (const { hearing } of [checking, control]) await hearing.sunsubscribe(keys.channelLive(channel))
+    await publishNumbers(other, channel, numbers(10))
+    await checked.count(10)
+    expect(checked.data()).toEqual(numbers(10))
+    expect(unchecked.data()).toEqual([])
+    await Promise.all([checking.close(), control.close()])
+  })
+
+  test('[C19] a busy channel that is checked all the time is never read again for nothing', async () => {
+    const checking = await openNode(url, prefix, { checkMs: 1 })
+    const channel = drawChannel()
+    const follower = await follow(checking, channel)
+    for (let i = 0; i < 100; i++) await publishNumbers(other, channel, numbers(5, i * 5 + 1))
+    await follower.count(500)
+    expect(follower.data()).toEqual(numbers(500))
+    expect(checking.events.filter(({ kind }) => kind !== 'resynced')).toEqual([])
+    await checking.close()
+  })
+
+  test('[C20] when the log has forgotten what was lost, an offset is skipped', async () => {
+    const channel = drawChannel()
+    const followers = [await follow(node, channel), await follow(node, channel)]
+    await publishNumbers(other, channel, numbers(2))
+    await swallow(channel, 10)
+    await other.trim(channel, 8)
+    await publishNumbers(other, channel, [13])
+    for (const follower of followers) {
+      await follower.count(7)
+      expect(offsetsOf(follower.heard)).toEqual([1, 2, 9, 10, 11, 12, 13])
+      for (const batch of follower.batches)
+        expect(offsetsOf(batch)).toEqual(numbers(batch.length, batch[0]?.offset ?? 0))
+      follower.close()
+    }
+    await node.event((event) => event.kind === 'lost' && event.channel === channel)
+  })
+
+  test('[C20] when the log was lost, followers get the new one from its beginning', async () => {
+    for (const loud of [true, false]) {
+      const channel = drawChannel()
+      const follower = await follow(node, channel)
+      await publishNumbers(other, channel, numbers(5))
+      await follower.count(5)
+      await data.del(keys.channelLog(channel), keys.channelMeta(channel))
+      // Told at once, or found behind others that pub/sub has lost.
+      if (!loud) {
+        await node.read(channel)
+        await swallow(channel, 2)
+      }
+      const [published] = await publishNumbers(other, channel, [3])
+      await follower.count(loud ? 6 : 8)
+      expect(offsetsOf(follower.heard)).toEqual([...numbers(5), ...numbers(loud ? 1 : 3)])
+      expect(follower.heard.at(-1)?.epoch).toBe(published?.epoch)
+      expect(follower.heard[0]?.epoch).not.toBe(published?.epoch)
+      await node.event((event) => event.kind === 'lost' && event.channel === channel)
+      follower.close()
+    }
+  })
+
+  test('[C21] a log that went back gets another epoch with the next message, which is handed out once', async () => {
+    const channel = drawChannel()
+    const follower = await follow(node, channel)
+    await publishNumbers(other, channel, numbers(10))
+    await follower.count(10)
+    const { epoch } = await node.read(channel)
+    await goBack(channel, 7)
+    await publishNumbers(other, channel, [108])
+    await follower.count(11)
+    await publishNumbers(other, channel, [109])
+    await follower.count(12)
+    expect(follower.data()).toEqual([...numbers(10), 108, 109])
+    expect(offsetsOf(follower.heard)).toEqual([...numbers(10), 8, 9])
+    const page = await other.read(channel, { since: { epoch, offset: 10 }, history: 100 })
+    expect(page).toMatchObject({ recovered: false, reason: 'epoch', offset: 9 })
+    expect(page.epoch).not.toBe(epoch)
+    expect(follower.heard.at(-1)?.epoch).toBe(page.epoch)
+    expect(page.messages.map(({ data }) => data)).toEqual([...numbers(7), 108, 109])
+    follower.close()
+  })
+
+  test('[C21] a log that went back is found by the check before anything is published', async () => {
+    const checking = await openNode(url, prefix, { checkMs: 20 })
+    const channel = drawChannel()
+    const follower = await follow(checking, channel)
+    await publishNumbers(other, channel, numbers(10))
+    await follower.count(10)
+    const { epoch } = await node.read(channel)
+    await goBack(channel, 7)
+    await checking.event((event) => event.kind === 'lost' && event.channel === channel)
+    const published = await publishNumbers(other, channel, numbers(5, 101))
+    expect(published[0]).toMatchObject({ offset: 8 })
+    expect(published[0]?.epoch).not.toBe(epoch)
+    await follower.count(15)
+    expect(follower.data()).toEqual([...numbers(10), ...numbers(5, 101)])
+    await checking.close()
+  })
+
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+  test(`[C13] [C18] [C19] publishers, followers that come and go, and cuts, at random: all agree with the log (SEED=${seed})`, async () => {
+    const chance = createChance(seed)
+    const nodes = await Promise.all(numbers(2).map(() => openNode(url, prefix, { checkMs: 50 })))
+    const [first, second] = nodes
+    if (!first || !second) throw new Error('two were opened')
+    const channels = numbers(4).map(drawChannel)
+    const epochs = new Map<string, string>()
+    for (const channel of channels) epochs.set(channel, (await node.read(channel)).epoch)
+
+    /** A client: it follows, lets go and comes back with its position, on either node. */
+    const walk = async (channel: string) => {
+      const got: number[] = []
+      let follower: Follower | undefined
+      const collect = () => {
+        if (!follower) return
+        follower.close()
+        got.push(...follower.page.messages.map(({ offset }) => offset), ...offsetsOf(follower.heard))
+        follower = undefined
+      }
+      const come = async () => {
+        const since = { epoch: epochs.get(channel) ?? '', offset: got.length }
+        follower = await follow(chance.pick([first, second]), channel, { since })
+        if (follower.page.more) collect()
+      }
+      for (let step = 0; step < 30; step++) {
+        const what = chance.below(10)
+        if (what < 4) await publishNumbers(chance.pick([node, other]), channel, numbers(chance.below(20) + 1))
+        else if (what < 6) collect()
+        else if (what < 7) await swallow(channel, 1)
+        else if (follower) await node.read(channel)
+        else await come()
+      }
+      collect()
+      const top = (await node.read(channel)).offset
+      while (got.length < top) {
+        await come()
+        collect()
+      }
+      return { got, top }
+    }
+    // Some stay all the time, and hear everything live.
+    const steady = await Promise.all(
+      channels.flatMap((channel) => [follow(first, channel), follow(second, channel), follow(other, channel)]),
+    )
+    const walks = Promise.all(channels.map((channel) => walk(channel)))
+    for (let i = 0; i < 4; i++) {
+      await publishNumbers(other, channels[0] ?? '', [1])
+      await cutSubscriptions(first.redis)
+    }
+    for (const { got, top } of await walks) expect(got.slice(0, top)).toEqual(numbers(top))
+    for (const channel of channels) await publishNumbers(other, channel, [1])
+    for (const follower of steady) {
+      const { offset } = await node.read(follower.page.channel)
+      await follower.count(offset - follower.page.offset)
+      expect(offsetsOf(follower.heard)).toEqual(numbers(offset - follower.page.offset, follower.page.offset + 1))
+      follower.close()
+    }
+    await Promise.all(nodes.map((each) => each.close()))
+  })
+
+  test('[C20] an error while the log is read is told and the read repeated', async () => {
+    const channel = drawChannel()
+    const follower = await follow(node, channel)
+    await publishNumbers(other, channel, [1])
+    await follower.count(1)
+    const log = keys.channelLog(channel)
+    // Something else lies where the log was: reading it fails until it is back.
+    await data.rename(log, `${log}:away`)
+    await data.set(log, 'no stream', 'PX', HOUR_MS)
+    await node.redis.pub.spublish(
+      keys.channelLive(channel),
+      `m3 ${(await value(await other.publish({ channel: drawChannel(), event: 'e', data: 1 }))).epoch} "event":"e","data":3,"time":1`,
+    )
+    await node.event(({ kind }) => kind === 'error')
+    await data.rename(`${log}:away`, log)
+    await publishNumbers(other, channel, [2])
+    await follower.count(2)
+    expect(follower.data()).toEqual([1, 2])
+    follower.close()
+    node.events.splice(0)
+  })
+}

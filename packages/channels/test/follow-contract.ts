@@ -1,0 +1,218 @@
+import { Member } from '../src/member.ts'
+import { drawChannel, type Follower, follow, Kept, type Node, numbers, openNode, publishNumbers } from './fixtures.ts'
+
+const CHANNELS = 40
+/** Steps of a publisher on each channel, and messages in each. */
+const STEPS = 20
+const STEP = 8
+/** Messages at once at a moment that matters. */
+const BURST = 50
+const FOLLOWERS = 8
+/** On each channel, at least. */
+const MESSAGES = STEPS * STEP + 2 * BURST
+const CHURN = 2_000
+
+/** What a follower has to have after its page: every offset up to the last, once and in order. */
+const expectWhole = (follower: Follower, last: number) => {
+  expect(follower.heard.map(({ offset }) => offset)).toEqual(
+    numbers(last - follower.page.offset, follower.page.offset + 1),
+  )
+}
+
+/** Rules about following. The publisher is another node. */
+export const followContract = async (url: string, prefix: string, node: Node, other: Node) => {
+  const { keys } = node.redis
+
+  test(`[C13] of ${CHANNELS * MESSAGES} messages around the moment of following none is lost or doubled, and all are in order`, async () => {
+    const racing = await openNode(url, prefix)
+    const { subscriber } = racing
+    const followers: Follower[] = []
+    const race = async (channel: string) => {
+      const live = keys.channelLive(channel)
+      const bursts: Promise<unknown>[] = []
+      const burst = () => bursts.push(publishNumbers(other, channel, numbers(BURST)))
+      const join = async (start: boolean) => {
+        const follower = await follow(racing, channel, {}, { start })
+        // At the very moment at which it was told that it follows.
+        if (followers.push(follower) % FOLLOWERS === 1) burst()
+        if (!start) setImmediate(follower.start)
+      }
+      const joining = [join(true)]
+      held.set(live, burst)
+      for (let i = 0; i < STEPS; i++) {
+        // Steps of a publisher and of followers, side by side.
+        if (i % 2) joining.push(join(i % 4 === 1))
+        await publishNumbers(other, channel, numbers(STEP))
+      }
+      await Promise.all(joining)
+      await Promise.all(bursts)
+    }
+    const held = new Map<string, () => void>()
+    subscriber.held = (live) => held.get(live)?.()
+    const channels = numbers(CHANNELS).map(drawChannel)
+    await Promise.all(channels.map(race))
+    for (const follower of followers) {
+      const { offset: top } = await node.read(follower.page.channel)
+      await follower.count(top - follower.page.offset)
+      expectWhole(follower, top)
+    }
+    expect(followers).toHaveLength(CHANNELS * (1 + STEPS / 2))
+    // Else the race was none.
+    expect(new Set(followers.map(({ page }) => page.offset)).size).toBeGreaterThan(10)
+    expect(racing.events.filter(({ kind }) => kind !== 'resynced')).toEqual([])
+    expect(racing.size).toEqual({ channels: CHANNELS, followers: followers.length })
+    await racing.close()
+  })
+
+  test('[C13] a follower that comes back with its position gets the rest, from its page and live', async () => {
+    const channel = drawChannel()
+    let position = { epoch: (await node.read(channel)).epoch, offset: 0 }
+    const got: number[] = []
+    const publishing = (async () => {
+      for (let i = 0; i < 40; i++) await publishNumbers(other, channel, numbers(25, i * 25 + 1))
+    })()
+    while (position.offset < 1_000) {
+      const follower = await follow(node, channel, { since: position })
+      expect(follower.page.recovered).toBe(true)
+      if (!follower.page.more && follower.page.offset < 1_000) await follower.count(1)
+      follower.close()
+      got.push(...follower.data())
+      position = { epoch: position.epoch, offset: got.length }
+    }
+    await publishing
+    expect(got).toEqual(numbers(1_000))
+  })
+
+  test('[C14] messages and signals wait for start, in order', async () => {
+    const channel = drawChannel()
+    const [waiting, running] = [await follow(node, channel, {}, { start: false }), await follow(node, channel)]
+    await publishNumbers(other, channel, [1, 2])
+    await other.publish({ channel, event: 'typing', data: 1, volatile: true })
+    await publishNumbers(other, channel, [3])
+    await running.count(3)
+    expect(waiting.heard).toEqual([])
+    expect(waiting.signals).toEqual([])
+    waiting.start()
+    expect(waiting.data()).toEqual([1, 2, 3])
+    expect(waiting.signals).toHaveLength(1)
+    await publishNumbers(other, channel, [4])
+    await waiting.count(4)
+    for (const follower of [waiting, running]) follower.close()
+  })
+
+  test('[C14] of what waits for start the oldest goes past 1,000', () => {
+    const member = new Member({ messages: (batch) => heard.push(...batch), signal: () => {} })
+    const heard: Kept[] = []
+    for (const offset of numbers(1_500)) member.messages([new Kept('room:a', 'epoch', offset, '')])
+    member.start()
+    expect(heard.map(({ offset }) => offset)).toEqual(numbers(1_000, 501))
+  })
+
+  test('[C15] a page with more follows nothing; from its position one goes on', async () => {
+    const channel = drawChannel()
+    await publishNumbers(other, channel, numbers(310))
+    const since = { epoch: (await node.read(channel)).epoch, offset: 0 }
+    const first = await follow(node, channel, { since, user: 'ann' })
+    expect(first.page).toMatchObject({ more: true, offset: 300 })
+    expect(node.size).toEqual({ channels: 0, followers: 0 })
+    expect(node.subscriber.size).toBe(0)
+    expect(await node.presence(channel)).toMatchObject({ connections: 0 })
+    first.close()
+    const second = await follow(node, channel, { since: first.page })
+    await publishNumbers(other, channel, [311])
+    await second.count(1)
+    expect([...first.data(), ...second.data()]).toEqual(numbers(311))
+    second.close()
+  })
+
+  test('[C16] what came together is handed out together, the same array to all who get all of it', async () => {
+    const channel = drawChannel()
+    const followers = await Promise.all(numbers(3).map(() => follow(node, channel)))
+    await publishNumbers(other, channel, numbers(500))
+    await Promise.all(followers.map((follower) => follower.count(500)))
+    const [first, ...others] = followers
+    expect(first?.batches.length).toBeLessThan(250)
+    for (const follower of others) {
+      expect(follower.batches).toHaveLength(first?.batches.length ?? 0)
+      for (const [i, batch] of follower.batches.entries()) expect(batch).toBe(first?.batches[i])
+    }
+    for (const follower of followers) follower.close()
+  })
+
+  test(`[C17] following and letting go ${CHURN} times leaves nothing behind`, async () => {
+    const channels = numbers(20).map(drawChannel)
+    const pick = (i: number) => channels[i % channels.length] ?? ''
+    const churn = async (i: number) => {
+      const channel = pick(i)
+      const follower = await follow(node, channel, i % 3 ? {} : { user: `user-${i % 7}` })
+      if (i % 5 === 0) await publishNumbers(other, channel, [i])
+      follower.close()
+      follower.close()
+      if (i % 4 === 0) (await node.attend(`user-${i % 7}`, () => {})).close()
+    }
+    for (let i = 0; i < CHURN; i += 100) await Promise.all(numbers(100, i).map(churn))
+    expect(node.size).toEqual({ channels: 0, followers: 0 })
+    expect(node.subscriber.size).toBe(0)
+    for (const channel of channels) {
+      // Counts are taken back behind the caller.
+      let presence = await other.presence(channel)
+      for (let reads = 0; presence.connections > 0 && reads < 5_000; reads++) presence = await other.presence(channel)
+      expect(presence).toEqual({ channel, users: [], count: 0, connections: 0 })
+    }
+    expect(node.events.filter(({ kind }) => kind !== 'resynced')).toEqual([])
+  })
+
+  test('[C17] followed, let go and followed again in one tick, a channel is heard', async () => {
+    for (const channel of numbers(30).map(drawChannel)) {
+      const first = await follow(node, channel)
+      first.close()
+      const again = follow(node, channel)
+      const [second, third] = await Promise.all([again, follow(node, channel)])
+      second.close()
+      await publishNumbers(other, channel, [1])
+      await third.count(1)
+      expect(first.heard).toEqual([])
+      expect(second.heard).toEqual([])
+      third.close()
+    }
+    expect(node.subscriber.size).toBe(0)
+  })
+
+  test('[C17] a follower that lets go while it is told hears no more', async () => {
+    const channel = drawChannel()
+    const watch = await follow(node, channel)
+    const heard: Kept[] = []
+    const following = await node.follow(
+      channel,
+      {},
+      {
+        messages: (batch) => {
+          heard.push(...batch)
+          following.close()
+        },
+        signal: () => {},
+      },
+    )
+    await publishNumbers(other, channel, [1])
+    await watch.count(1)
+    await publishNumbers(other, channel, [2])
+    await watch.count(2)
+    following.start()
+    expect(heard.map(({ offset }) => offset)).toEqual([1])
+    watch.close()
+  })
+
+  test('[C17] a node that closes refuses to follow, also those who are about to', async () => {
+    const closing = await openNode(url, prefix)
+    const channels = numbers(10).map(drawChannel)
+    const [open] = await Promise.all([follow(closing, channels[0] ?? '', { user: 'ann' })])
+    const pending = Promise.allSettled(channels.map((channel) => follow(closing, channel, { user: 'ann' })))
+    await closing.close()
+    open.close()
+    for (const { status } of await pending) expect(status).toBe('rejected')
+    await expect(follow(closing, drawChannel())).rejects.toThrow('closed')
+    expect(closing.subscriber.size).toBe(0)
+    expect(closing.size).toEqual({ channels: 0, followers: 0 })
+    for (const channel of channels) expect(await other.presence(channel)).toMatchObject({ connections: 0 })
+  })
+}

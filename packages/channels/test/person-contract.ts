@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto'
+import { userChannel } from '@saoma/protocol'
+import { createTelling, cutSubscriptions, follow, type Node, numbers, openNode, publishNumbers } from './fixtures.ts'
+
+/** Rules about a person's own channel. */
+export const personContract = async (url: string, prefix: string, node: Node, other: Node) => {
+  const drawUser = () => `user-${randomUUID().slice(0, 8)}`
+
+  test('[C27] the read position goes forward only, and never past the newest message', async () => {
+    const channel = userChannel(drawUser())
+    expect(await node.inbox(channel)).toEqual({ read: 0, unread: 0 })
+    await publishNumbers(other, channel, numbers(10))
+    expect(await node.inbox(channel)).toEqual({ read: 0, unread: 10 })
+    expect(await node.markRead(channel, 4)).toEqual({ read: 4, unread: 6 })
+    expect(await other.markRead(channel, 2)).toEqual({ read: 4, unread: 6 })
+    expect(await other.markRead(channel, 99)).toEqual({ read: 10, unread: 0 })
+    await publishNumbers(other, channel, [11])
+    expect(await node.inbox(channel)).toEqual({ read: 10, unread: 1 })
+  })
+
+  test('[C27] only what is still kept is unread', async () => {
+    const channel = userChannel(drawUser())
+    await publishNumbers(other, channel, numbers(10))
+    await node.markRead(channel, 2)
+    await node.trim(channel, 5)
+    expect(await node.inbox(channel)).toEqual({ read: 2, unread: 5 })
+    await node.trim(channel, 10)
+    expect(await node.inbox(channel)).toEqual({ read: 2, unread: 0 })
+  })
+
+  test('[C27] each move is told once to the other devices', async () => {
+    const channel = userChannel(drawUser())
+    const follower = await follow(other, channel)
+    await publishNumbers(other, channel, numbers(3))
+    await Promise.all(numbers(20).map(() => node.markRead(channel, 2)))
+    await node.markRead(channel, 1)
+    await node.markRead(channel, 3)
+    await follower.signalled(2)
+    await publishNumbers(other, channel, [4])
+    await follower.count(4)
+    expect(follower.signals).toEqual([
+      { kind: 'inbox', channel, inbox: { read: 2, unread: 1 } },
+      { kind: 'inbox', channel, inbox: { read: 3, unread: 0 } },
+    ])
+    follower.close()
+  })
+
+  test('[C28] the end of a session, or of all, reaches those who attend that person, on every node', async () => {
+    const user = drawUser()
+    const ends = createTelling<string>()
+    const attendances = await Promise.all([
+      node.attend(user, (sid) => ends.tell(`node ${sid}`)),
+      other.attend(user, (sid) => ends.tell(`other ${sid}`)),
+      other.attend(drawUser(), () => ends.tell('somebody else')),
+    ])
+    expect(node.size).toEqual({ channels: 0, followers: 0 })
+    await node.end(user, 'session 1')
+    await other.end(user)
+    await ends.until(() => ends.all.length >= 4)
+    expect(ends.all.sort()).toEqual(['node session 1', 'node undefined', 'other session 1', 'other undefined'])
+    for (const attendance of attendances) {
+      attendance.close()
+      attendance.close()
+    }
+    expect([node.subscriber.size, other.subscriber.size]).toEqual([0, 0])
+  })
+
+  test('[C28] an end right after attend resolves is heard, 200 times', async () => {
+    const ends = createTelling<string | undefined>()
+    const attendances = await Promise.all(
+      numbers(200).map(async (i) => {
+        const user = drawUser()
+        const attendance = await node.attend(user, ends.tell)
+        await other.end(user, `${i}`)
+        return attendance
+      }),
+    )
+    await ends.until(() => ends.all.length >= 200)
+    expect(new Set(ends.all).size).toBe(200)
+    for (const attendance of attendances) attendance.close()
+  })
+
+  test('[C28] one who attends and follows the same channel keeps the one when the other ends', async () => {
+    const user = drawUser()
+    const channel = userChannel(user)
+    const ends = createTelling<string | undefined>()
+    const attendance = await node.attend(user, ends.tell)
+    const follower = await follow(node, channel)
+    await publishNumbers(other, channel, [1])
+    await follower.count(1)
+    follower.close()
+    await publishNumbers(other, channel, [2])
+    await other.end(user, 'a')
+    await ends.until(() => ends.all.length >= 1)
+    const again = await follow(node, channel, { since: follower.page })
+    attendance.close()
+    await publishNumbers(other, channel, [3])
+    await again.count(1)
+    expect(again.data()).toEqual([1, 2, 3])
+    again.close()
+    expect(node.subscriber.size).toBe(0)
+  })
+
+  test('[C28] attendance outlives a cut of the subscription', async () => {
+    const cut = await openNode(url, prefix)
+    const user = drawUser()
+    const ends = createTelling<string | undefined>()
+    await cut.attend(user, ends.tell)
+    const back = cut.event(({ kind }) => kind === 'resynced')
+    await cutSubscriptions(cut.redis)
+    await back
+    await cut.subscriber.confirmed(cut.redis.keys.channelLive(userChannel(user)))
+    await other.end(user, 'a')
+    await ends.until(() => ends.all.length >= 1)
+    await cut.close()
+  })
+}

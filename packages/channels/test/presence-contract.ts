@@ -1,0 +1,184 @@
+import type { PresenceChange } from '@saoma/protocol'
+import { drawChannel, type Follower, follow, type Node, numbers, openNode } from './fixtures.ts'
+
+/** Short, so that a node counts as dead after a quarter of a second. */
+const BEAT_MS = 50
+const READS = 20_000
+
+/** Rules about who follows. */
+export const presenceContract = async (url: string, prefix: string, node: Node, other: Node) => {
+  const { data, keys } = node.redis
+  const quick = () => openNode(url, prefix, { beatMs: BEAT_MS, checkMs: 20, announces: () => true })
+  const changes = ({ signals }: Follower): Omit<PresenceChange, 'channel'>[] =>
+    signals.flatMap((signal) => (signal.kind === 'presence' ? [{ ...signal.change, channel: undefined }] : []))
+  const change = (event: 'join' | 'leave', user: string, count: number) => ({ event, user, count, channel: undefined })
+
+  /** Reads until the channel has this many connections: some changes come behind the caller. */
+  const settled = async (channel: string, connections: number) => {
+    let presence = await other.presence(channel)
+    for (let reads = 0; presence.connections !== connections && reads < READS; reads++)
+      presence = await other.presence(channel)
+    return presence
+  }
+  /** The node that has people in the channel. */
+  const nameOf = async (channel: string) => {
+    const names = await data.zrange(keys.nodes(), '0', '-1')
+    for (const name of names) if (await data.sismember(keys.nodeChannels(`${name}`), channel)) return `${name}`
+    throw new Error(`no node has people in ${channel}`)
+  }
+
+  test('[C22] people and connections are counted over all nodes, from when follow resolves', async () => {
+    const channel = drawChannel()
+    const followers: Follower[] = []
+    const present = async (of: Node, user?: string) =>
+      followers.push(await follow(of, channel, user === undefined ? {} : { user }))
+    await present(node, 'ann')
+    expect(await other.presence(channel)).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
+    await present(other, 'ann')
+    await present(other, 'bob with spaces')
+    await present(node)
+    expect(await node.publish({ channel, event: 'e', data: 1 })).toMatchObject({ value: { connections: 3 } })
+    const presence = await node.presence(channel)
+    expect({ ...presence, users: presence.users.sort() }).toEqual({
+      channel,
+      users: ['ann', 'bob with spaces'],
+      count: 2,
+      connections: 3,
+    })
+    followers[0]?.close()
+    expect(await settled(channel, 2)).toMatchObject({ count: 2 })
+    for (const follower of followers) follower.close()
+    expect(await settled(channel, 0)).toEqual({ channel, users: [], count: 0, connections: 0 })
+  })
+
+  test('[C22] of 1,200 people 1,000 are named and all counted', async () => {
+    const channel = drawChannel()
+    const followers = await Promise.all(
+      numbers(1_200).map((i) => follow(i % 2 ? node : other, channel, { user: `user-${i}` })),
+    )
+    const presence = await node.presence(channel)
+    expect(presence).toMatchObject({ count: 1_200, connections: 1_200 })
+    expect(new Set(presence.users).size).toBe(1_000)
+    for (const follower of followers) follower.close()
+    expect(await settled(channel, 0)).toMatchObject({ count: 0 })
+  })
+
+  test('[C23] the first connection of a person is a join, the end of the last a leave', async () => {
+    const [announcing, elsewhere] = await Promise.all([quick(), quick()])
+    const channel = drawChannel()
+    const watch = await follow(announcing, channel)
+    const first = await follow(announcing, channel, { user: 'ann' })
+    const second = await follow(elsewhere, channel, { user: 'ann' })
+    const third = await follow(elsewhere, channel, { user: 'bob' })
+    first.close()
+    await settled(channel, 2)
+    third.close()
+    await settled(channel, 1)
+    second.close()
+    await watch.signalled(4)
+    expect(changes(watch)).toEqual([
+      change('join', 'ann', 1),
+      change('join', 'bob', 2),
+      change('leave', 'bob', 1),
+      change('leave', 'ann', 0),
+    ])
+    await Promise.all([announcing.close(), elsewhere.close()])
+  })
+
+  test('[C23] a channel that does not announce is quiet', async () => {
+    const channel = drawChannel()
+    const watch = await follow(node, channel)
+    for (const user of ['ann', 'bob']) (await follow(other, channel, { user })).close()
+    await settled(channel, 0)
+    // Behind everything above on the same channel.
+    await other.publish({ channel, event: 'end', data: 1 })
+    await watch.count(1)
+    expect(watch.signals).toEqual([])
+    watch.close()
+  })
+
+  test('[C23] however often one comes and goes at once, joins and leaves take turns', async () => {
+    const [announcing, elsewhere] = await Promise.all([quick(), quick()])
+    const channel = drawChannel()
+    const watch = await follow(announcing, channel)
+    await Promise.all(
+      numbers(60).map(async (i) => (await follow(i % 2 ? announcing : elsewhere, channel, { user: 'ann' })).close()),
+    )
+    await settled(channel, 0)
+    await other.publish({ channel, event: 'end', data: 1 })
+    await watch.count(1)
+    const events = changes(watch).map(({ event, count }) => `${event} ${count}`)
+    expect(events.length).toBeGreaterThan(0)
+    expect(events.length % 2).toBe(0)
+    for (const [i, event] of events.entries()) expect(event).toBe(i % 2 ? 'leave 0' : 'join 1')
+    await Promise.all([announcing.close(), elsewhere.close()])
+  })
+
+  test('[C24] the people of a node that died are taken away and said to leave; those of the living stay', async () => {
+    const [living, dying] = await Promise.all([quick(), quick()])
+    const channels = numbers(30).map(drawChannel)
+    const watches = await Promise.all(channels.map((channel) => follow(living, channel, { user: 'ann' })))
+    await Promise.all(channels.flatMap((channel) => ['ann', 'bob'].map((user) => follow(dying, channel, { user }))))
+    const own = drawChannel()
+    await follow(dying, own, { user: 'bob' })
+    const name = await nameOf(own)
+    // No goodbye: its connections are gone, and so its beats.
+    await dying.redis.close()
+    const started = performance.now()
+    await Promise.race(
+      [living, node, other].map((each) => each.event((event) => event.kind === 'swept' && event.node === name)),
+    )
+    for (const channel of channels)
+      expect(await settled(channel, 1)).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
+    expect(performance.now() - started).toBeLessThan(5_000)
+    await Promise.all(watches.map((watch) => watch.signalled(3)))
+    for (const watch of watches)
+      expect(changes(watch)).toEqual([change('join', 'ann', 1), change('join', 'bob', 2), change('leave', 'bob', 1)])
+    await living.close()
+  })
+
+  test('[C25] a living node that was taken for dead says its people again, under another name', async () => {
+    const [living, cutOff] = await Promise.all([quick(), quick()])
+    const channels = numbers(10).map(drawChannel)
+    await Promise.all(channels.map((channel) => follow(cutOff, channel, { user: 'ann' })))
+    const name = await nameOf(channels[0] ?? '')
+    for (let round = 0; round < 3; round++) {
+      const before = await nameOf(channels[0] ?? '')
+      await data.zadd(keys.nodes(), 1, before)
+      await Promise.race(
+        [living, cutOff, node, other].map((each) =>
+          each.event((event) => event.kind === 'swept' && event.node === before),
+        ),
+      )
+      for (const channel of channels)
+        expect(await settled(channel, 1)).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
+    }
+    expect(await nameOf(channels[0] ?? '')).not.toBe(name)
+    await Promise.all([living.close(), cutOff.close()])
+  })
+
+  test('[C25] a count that Redis has lost is found by the check', async () => {
+    const checking = await quick()
+    const channel = drawChannel()
+    await Promise.all(['ann', 'bob'].map((user) => follow(checking, channel, { user })))
+    const name = await nameOf(channel)
+    await data.del(keys.channelPeople(channel), keys.channelPeopleOf(channel, name))
+    expect(await settled(channel, 2)).toMatchObject({ count: 2 })
+    await checking.close()
+  })
+
+  test('[C26] a node that closes takes its people away before close resolves', async () => {
+    const closing = await quick()
+    const channels = numbers(40).map(drawChannel)
+    const watch = await follow(node, channels[0] ?? '')
+    await Promise.all(channels.map((channel) => follow(closing, channel, { user: 'ann' })))
+    const name = await nameOf(channels[0] ?? '')
+    await closing.close()
+    for (const channel of channels) expect(await node.presence(channel)).toMatchObject({ count: 0, connections: 0 })
+    expect(await data.exists(keys.nodeChannels(name))).toBe(0)
+    expect(await data.zscore(keys.nodes(), name)).toBeNull()
+    await watch.signalled(2)
+    expect(changes(watch)).toEqual([change('join', 'ann', 1), change('leave', 'ann', 0)])
+    watch.close()
+  })
+}

@@ -1,0 +1,5 @@
+import { startRedis } from '@saoma/testing'
+import { channelsContract } from './contract.ts'
+
+const server = await startRedis()
+await channelsContract(server.url)

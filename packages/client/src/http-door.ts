@@ -1,0 +1,65 @@
+import { followByHttp, type HttpFollowOptions, type HttpWay } from './http-follow.ts'
+import type { Followed } from './room.ts'
+
+export interface HttpDoorOptions extends Pick<HttpFollowOptions, 'api' | 'ways' | 'random' | 'onFailure' | 'onWay'> {
+  /** All rooms that are open, whenever they are asked for. */
+  rooms: () => Iterable<Followed>
+}
+
+/** Follows the rooms with plain HTTP while it runs. */
+export interface HttpDoor {
+  readonly running: boolean
+  start(): void
+  stop(): void
+  /** Begins anew if it runs: rooms came or went, the network is back. What was on its way is asked for again. */
+  restart(): void
+}
+
+/** Channels that one request may ask for. */
+const GROUP = 32
+
+export const createHttpDoor = (options: HttpDoorOptions): HttpDoor => {
+  let running: AbortController | undefined
+
+  const run = ({ signal }: AbortController) => {
+    const rooms = [...options.rooms()]
+    /** The way of each group: the door is as open as the worst of them. */
+    const ways: (HttpWay | undefined)[] = []
+    for (let i = 0; i < rooms.length; i += GROUP) {
+      const group = ways.push(undefined) - 1
+      const onWay = (way: HttpWay | undefined) => {
+        if (signal.aborted) return
+        ways[group] = way
+        options.onWay(ways.includes(undefined) ? undefined : ways.includes('poll') ? 'poll' : 'stream')
+      }
+      void followByHttp({ ...options, rooms: rooms.slice(i, i + GROUP), signal, onWay })
+    }
+  }
+
+  const stop = () => {
+    running?.abort()
+    running = undefined
+  }
+
+  const start = () => {
+    if (running || options.ways.length === 0) return
+    running = new AbortController()
+    run(running)
+  }
+
+  return {
+    get running() {
+      return running !== undefined
+    },
+    start,
+    stop: () => {
+      stop()
+      options.onWay(undefined)
+    },
+    restart: () => {
+      if (!running) return
+      stop()
+      start()
+    },
+  }
+}

@@ -1,0 +1,138 @@
+import { OWN_CHANNEL, parseSubscribed, type Subscribed, userOf } from '@saoma/protocol'
+import { backoffMs, pause } from './backoff.ts'
+import { createDispatch } from './dispatch.ts'
+import { cursorOf, type LiveApi } from './live-api.ts'
+import type { Failure } from './request.ts'
+import type { Followed } from './room.ts'
+
+export type HttpWay = 'stream' | 'poll'
+
+export interface HttpFollowOptions {
+  api: LiveApi
+  /** At most 32, which is what one request may ask for. */
+  rooms: readonly Followed[]
+  /** In the order they are tried. */
+  ways: readonly HttpWay[]
+  random: () => number
+  signal: AbortSignal
+  /** By which way messages come now; undefined while by none. */
+  onWay: (way: HttpWay | undefined) => void
+  onFailure: (failure: Failure) => void
+}
+
+/** The server's own bound on how long it holds an answer. */
+const WAIT_SECONDS = 25
+const RETRY = { baseMs: 500, capMs: 10_000 }
+/** An answer without news that comes sooner was not held: a cache or a full server is in the way, so do not spin. */
+const HELD_AT_LEAST_MS = 1_000
+/** Where streams do not get through they are tried again after this time. */
+const STREAM_AGAIN_MS = 120_000
+
+/** Follows rooms with plain HTTP until `signal` fires or none of them is open any more. Any node can answer any request. */
+export const followByHttp = async (options: HttpFollowOptions): Promise<void> => {
+  const { api, random, signal, ways } = options
+  let attempt = 0
+  let waitSeconds = 0
+  let streamAgainAt = 0
+
+  const open = () => options.rooms.filter((room) => room.open)
+  const reached = (way: HttpWay) => {
+    attempt = 0
+    options.onWay(way)
+    for (const room of open()) room.settle(true)
+  }
+
+  /** Rooms that stand nowhere yet begin with a page of their own, and people's own channels with what has been read. */
+  const begin = async (room: Followed): Promise<Failure | undefined> => {
+    if (!room.position) {
+      const { history } = room
+      const answer = await api.newest(room.channel, Math.max(1, history), signal)
+      if (signal.aborted) return
+      if (!answer.ok) return settleRefusal(room, answer)
+      const page: Subscribed = answer.value
+      room.take({ ...page, messages: history > 0 ? page.messages.slice(-history) : [] })
+    }
+    const own = room.channel === OWN_CHANNEL || userOf(room.channel) !== undefined
+    if (room.inbox || !own) return
+    const inbox = await api.inbox(room.channel, signal)
+    if (inbox.ok && !signal.aborted) room.counted(inbox.value)
+    return
+  }
+
+  /** A refusal that concerns one room ends that room; any other is the caller's. */
+  const settleRefusal = (room: Followed, failure: Failure): Failure | undefined => {
+    if (failure.react === 'retry' || failure.react === 'reauth') return failure
+    options.onFailure(failure)
+    room.refuse(failure)
+    return undefined
+  }
+
+  const cursors = () => open().map((room) => cursorOf(room.channel, room.position))
+
+  const poll = async (): Promise<Failure | undefined> => {
+    const askedAt = Date.now()
+    const answer = await api.wait(cursors(), waitSeconds, signal)
+    if (signal.aborted) return
+    if (!answer.ok) return answer
+    const attempts = attempt
+    reached('poll')
+    let news = false
+    for (const page of answer.value) {
+      news ||= page.messages.length > 0 || page.reason !== undefined
+      for (const room of open()) if (room.is(page.channel)) room.take(page)
+    }
+    const held = waitSeconds === 0 || news || Date.now() - askedAt >= HELD_AT_LEAST_MS
+    waitSeconds = WAIT_SECONDS
+    if (held) return
+    attempt = attempts + 1
+    await pause(backoffMs(attempts, RETRY, random), signal)
+    return
+  }
+
+  const stream = async (): Promise<Failure | undefined> => {
+    const hole = new AbortController()
+    const dispatch = createDispatch(open, () => hole.abort())
+    const onEvent = (event: string, body: unknown) => {
+      if (event !== 'subscribed') return dispatch.take(event, body)
+      const page = parseSubscribed(body)
+      if (!page.ok) return
+      reached('stream')
+      dispatch.each(page.value.channel, (room) => room.take(page.value))
+    }
+    const answer = await api.stream(cursors(), onEvent, AbortSignal.any([signal, hole.signal]))
+    return answer.ok ? undefined : answer
+  }
+
+  const streamIsWorthIt = () => ways.includes('stream') && (!ways.includes('poll') || Date.now() >= streamAgainAt)
+
+  /** The whole request was refused: because of which room? */
+  const sortOut = async (failure: Failure) => {
+    const answers = await Promise.all(
+      open().map(async (room) => ({ room, answer: await api.newest(room.channel, 1, signal) })),
+    )
+    if (signal.aborted) return
+    const guilty = answers.filter(({ answer }) => !answer.ok && answer.react !== 'retry' && answer.react !== 'reauth')
+    for (const { room, answer } of guilty) if (!answer.ok) room.refuse(answer)
+    const [only, ...others] = open()
+    if (guilty.length === 0 && others.length === 0) only?.refuse(failure)
+  }
+
+  while (!signal.aborted && open().length > 0) {
+    const begun = await Promise.all(open().map(begin))
+    const failure = begun.find((each) => each) ?? (open().length === 0 ? undefined : await turn())
+    if (signal.aborted) return
+    if (!failure) continue
+    options.onFailure(failure)
+    options.onWay(undefined)
+    for (const room of open()) room.settle(false)
+    waitSeconds = 0
+    if (failure.code === 'NO_STREAM') streamAgainAt = Date.now() + STREAM_AGAIN_MS
+    // What is wrong with the token is the token's affair, and ends everything when there is no other.
+    else if (failure.react !== 'retry' && failure.react !== 'reauth') await sortOut(failure)
+    await pause(Math.max(failure.retryAfterMs ?? 0, backoffMs(attempt++, RETRY, random)), signal)
+  }
+
+  function turn() {
+    return streamIsWorthIt() ? stream() : poll()
+  }
+}

@@ -1,0 +1,34 @@
+import { type BackoffOptions, backoffMs, pause } from './backoff.ts'
+import type { Answer } from './request.ts'
+
+export interface RetryOptions {
+  /** No try begins later than this after the first. 0: there is one. */
+  withinMs: number
+  random: () => number
+  signal: AbortSignal
+  /** @default 300 ms, at most 5 s */
+  backoff?: BackoffOptions
+}
+
+const BACKOFF: BackoffOptions = { baseMs: 300, capMs: 5_000 }
+
+/** Tries until there is an answer that will not change, the time is over, or `signal` fires. Resolves with the last answer. */
+export const retry = async <T>(attempt: () => Promise<Answer<T>>, options: RetryOptions): Promise<Answer<T>> => {
+  const { withinMs, random, signal, backoff = BACKOFF } = options
+  const until = Date.now() + withinMs
+  for (let attempts = 0; ; attempts++) {
+    const answer = await attempt()
+    if (answer.ok || answer.react !== 'retry' || signal.aborted) return answer
+    const waitMs = Math.max(answer.retryAfterMs ?? 0, backoffMs(attempts, backoff, random))
+    if (Date.now() + waitMs >= until) return answer
+    await pause(waitMs, signal)
+    if (signal.aborted) return answer
+  }
+}
+
+/** A name for one publication, to be repeated with it: 22 characters, 128 random bits. */
+export const drawKey = (): string =>
+  btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')

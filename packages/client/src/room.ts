@@ -1,0 +1,258 @@
+import {
+  type Inbox,
+  type Message,
+  OWN_CHANNEL,
+  type Position,
+  type Presence,
+  type PresenceChange,
+  type Published,
+  parsePosition,
+  type Subscribed,
+  type SubscribeRequest,
+  userOf,
+  type VolatileMessage,
+} from '@saoma/protocol'
+import { createCursor, type Lost } from './cursor.ts'
+import { createEmitter, type Listenable } from './emitter.ts'
+import type { Answer, Failure } from './request.ts'
+import type { createStored } from './storage.ts'
+
+/** A message of a channel whose events are known: `event` says what `data` is. The types are your word; nothing checks them. */
+export type Told<Events extends object, M extends VolatileMessage> = {
+  [E in keyof Events & string]: Omit<M, 'event' | 'data'> & { event: E; data: Events[E] }
+}[keyof Events & string]
+
+/** `refused`: the server will not let us follow it, and nothing more is tried. */
+export type RoomState = 'joining' | 'live' | 'refused' | 'closed'
+
+export interface RoomEvents<Events extends object> {
+  /** Each kept message once, in order. */
+  message: Told<Events, Message>
+  /** Not kept; only some come, and none over the long poll. */
+  volatile: Told<Events, VolatileMessage>
+  /** Somebody came or left, in channels that tell. Not over the long poll. */
+  presence: PresenceChange
+  /** Of a person's own channel: what has been read and how much has not. */
+  inbox: Inbox
+  /** Messages are missing for good: read the state anew from your backend. What comes after is whole again. */
+  lost: Lost
+  state: RoomState
+  refused: Failure
+}
+
+/** One channel of a live connection. Add listeners in the turn in which it was opened: nothing is told before the next. */
+export interface Room<Events extends object = Record<string, unknown>> extends Listenable<RoomEvents<Events>> {
+  /** As it was asked for. */
+  readonly channel: string
+  readonly state: RoomState
+  /** Up to where everything has been told; undefined before the first answer. Keep it to continue there another day. */
+  readonly position: Position | undefined
+  /** Of a person's own channel, once it is known. */
+  readonly inbox: Inbox | undefined
+  /** As `publish` of the connection, into this channel. */
+  publish<E extends keyof Events & string>(
+    event: E,
+    data: Events[E],
+    options?: { idempotencyKey?: string; volatile?: boolean },
+  ): Promise<Answer<Published>>
+  presence(): Promise<Answer<Presence>>
+  /** Of a person's own channel: everything up to `offset` has been read. @default the present position */
+  read(offset?: number): Promise<Answer<Inbox>>
+  /** Follows the channel no longer. */
+  close(): void
+}
+
+export interface RoomOptions {
+  /** Continue after this position. @default the one kept in `positions`, if any */
+  since?: Position
+  /** Without a position to continue from: begin with this many of the newest messages, at most 100. @default 0 */
+  history?: number
+}
+
+/** A room as the doors see it. */
+export interface Followed {
+  readonly channel: string
+  readonly position: Position | undefined
+  readonly inbox: Inbox | undefined
+  readonly history: number
+  /** Neither closed nor refused. */
+  readonly open: boolean
+  readonly request: SubscribeRequest
+  /** Whether this is what it follows, by the channel's full name. */
+  is(name: string): boolean
+  /** An answer to the present position. */
+  take(page: Subscribed): void
+  /** False: there is a hole before this message. */
+  receive(message: Message): boolean
+  pass(message: VolatileMessage): void
+  change(presence: PresenceChange): void
+  counted(inbox: Inbox): void
+  /** Whether what comes now is whole. */
+  settle(live: boolean): void
+  refuse(failure: Failure): void
+}
+
+export interface RoomDeps {
+  stored: ReturnType<typeof createStored> | undefined
+  publish: Room['publish']
+  presence: Room['presence']
+  markRead: (offset: number) => Promise<Answer<Inbox>>
+  onClose: () => void
+}
+
+export const createRoom = (
+  channel: string,
+  { since, history = 0 }: RoomOptions,
+  deps: RoomDeps,
+): { room: Room; followed: Followed } => {
+  const events = createEmitter<RoomEvents<Record<string, unknown>>>()
+  const kept = since ? undefined : recall(deps.stored?.read())
+  /** The channel's full name, as soon as it is known. */
+  let name = kept?.channel
+  let state: RoomState = 'joining'
+  let inbox: Inbox | undefined
+  let saving = false
+
+  const open = () => state === 'joining' || state === 'live'
+
+  const enter = (next: RoomState) => {
+    if (next === state || !open()) return
+    state = next
+    events.emit('state', next)
+  }
+
+  /** One write for a whole burst. */
+  const save = () => {
+    if (!deps.stored || saving) return
+    saving = true
+    queueMicrotask(() => {
+      saving = false
+      if (cursor.position) deps.stored?.write({ channel: name, ...cursor.position })
+    })
+  }
+
+  const counted = (next: Inbox) => {
+    if (!open() || (inbox?.read === next.read && inbox.unread === next.unread)) return
+    inbox = next
+    events.emit('inbox', next)
+  }
+
+  /** The server counts when it is asked; between, we do. A count that knew these messages already is not raised by them. */
+  const count = (before: Position | undefined) => {
+    const { position } = cursor
+    if (!inbox || !position || !before || position.epoch !== before.epoch) return
+    const unread = inbox.unread + Math.max(0, position.offset - before.offset)
+    counted({ read: inbox.read, unread: Math.min(unread, Math.max(0, position.offset - inbox.read)) })
+  }
+
+  const newCursor = (position: Position | undefined) =>
+    createCursor({
+      position,
+      onMessage: (message) => {
+        save()
+        events.emit('message', message)
+      },
+      onLost: (lost) => events.emit('lost', lost),
+    })
+  let cursor = newCursor(since ?? kept)
+
+  const take = (page: Subscribed) => {
+    if (!open()) return
+    const { reason, ...begin } = page
+    const moved = name !== undefined && name !== page.channel
+    if (moved) {
+      // `@user` has become somebody else: where the former person stood means nothing here, and nothing was lost.
+      cursor = newCursor(undefined)
+      inbox = undefined
+    }
+    name = page.channel
+    const before = cursor.position
+    cursor.take(moved ? begin : page)
+    save()
+    if (page.inbox) counted(page.inbox)
+    else count(before)
+  }
+
+  const receive = (message: Message): boolean => {
+    if (!open()) return true
+    const before = cursor.position
+    const whole = cursor.receive(message)
+    count(before)
+    return whole
+  }
+
+  const room: Room = {
+    channel,
+    get state() {
+      return state
+    },
+    get position() {
+      return cursor.position
+    },
+    get inbox() {
+      return inbox
+    },
+    on: events.on,
+    publish: deps.publish,
+    presence: deps.presence,
+    read: async (offset = cursor.position?.offset ?? 0) => {
+      const answer = await deps.markRead(offset)
+      if (answer.ok) counted(answer.value)
+      return answer
+    },
+    close: () => {
+      if (state === 'closed') return
+      cursor.close()
+      const wasOpen = open()
+      state = 'closed'
+      events.emit('state', state)
+      if (wasOpen) deps.onClose()
+    },
+  }
+
+  const followed: Followed = {
+    channel,
+    history,
+    get position() {
+      return cursor.position
+    },
+    get inbox() {
+      return inbox
+    },
+    get open() {
+      return open()
+    },
+    get request() {
+      const { position } = cursor
+      return { channel, ...(position ? { since: position } : {}), ...(history > 0 ? { history } : {}) }
+    },
+    // No person hears of another person's own channel.
+    is: (full) => (channel === OWN_CHANNEL ? userOf(full) !== undefined : full === channel),
+    take,
+    receive,
+    pass: (message) => {
+      if (open()) events.emit('volatile', message)
+    },
+    change: (presence) => {
+      if (open()) events.emit('presence', presence)
+    },
+    counted,
+    settle: (live) => enter(live ? 'live' : 'joining'),
+    refuse: (failure) => {
+      if (!open()) return
+      cursor.close()
+      enter('refused')
+      deps.onClose()
+      events.emit('refused', failure)
+    },
+  }
+
+  return { room, followed }
+}
+
+/** What was kept of a channel by the page before. */
+const recall = (value: unknown): (Position & { channel: string }) | undefined => {
+  const position = parsePosition(value)
+  const { channel } = (value ?? {}) as { channel?: unknown }
+  return position.ok && typeof channel === 'string' ? { channel, ...position.value } : undefined
+}

@@ -1,0 +1,270 @@
+import {
+  type LiveClientEvents,
+  type LiveServerEvents,
+  ok,
+  parseSubscribed,
+  type Refusal,
+  type Result,
+} from '@saoma/protocol'
+import type { Socket } from 'socket.io-client'
+import { backoffMs, pause } from './backoff.ts'
+import { createConnection } from './connection.ts'
+import { createDispatch, TOLD } from './dispatch.ts'
+import { type Answer, type Failure, failureFor, malformed, unanswered } from './request.ts'
+import type { Followed } from './room.ts'
+import type { Tokens } from './tokens.ts'
+
+export interface SocketDoorOptions {
+  origin: string
+  transports: string[]
+  random: () => number
+  tokens: Tokens
+  /** All rooms that are open, whenever they are asked for. */
+  rooms: () => Iterable<Followed>
+  /** Whether the server has let us in and we still hear it. */
+  onUp: (up: boolean) => void
+  /** The server will not have us, now or later. */
+  onEnd: (failure: Failure) => void
+  onFailure: (failure: Failure) => void
+}
+
+type Request<E extends keyof LiveClientEvents> = Parameters<LiveClientEvents[E]>[0]
+
+/** Follows the rooms over Socket.IO. */
+export interface SocketDoor {
+  readonly up: boolean
+  /** A room was opened. */
+  join(room: Followed): void
+  /** A room is open no longer. */
+  leave(room: Followed): void
+  ask<E extends keyof LiveClientEvents, T>(
+    event: E,
+    request: Request<E>,
+    parse: (answer: unknown) => Result<T>,
+  ): Promise<Answer<T>>
+  /** Tries now; a connection that seems to be there is asked whether it is. */
+  wake(): void
+  close(): void
+}
+
+type LiveSocket = Socket<LiveServerEvents, LiveClientEvents>
+
+/** Longer than a node waits for Redis. */
+const ACK_TIMEOUT_MS = 8_000
+/** How soon a connection must prove that it has outlived the sleep of its page. */
+const PROOF_TIMEOUT_MS = 3_000
+const RETRY = { baseMs: 300, capMs: 10_000 }
+/** The server allows so many events in a time, and a page may have a hundred rooms. */
+const JOINS_AT_ONCE = 8
+const NAMESPACE = '/'
+
+export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
+  const { tokens, random } = options
+  const waiting = new Set<Followed>()
+  const joining = new Set<Followed>()
+  let socket: LiveSocket | undefined
+  let token = ''
+  /** Ends with the present connection. */
+  let present = new AbortController()
+  let up = false
+
+  const ask: SocketDoor['ask'] = async (event, request, parse) => {
+    // A socket that is not connected would keep the event and send it some day.
+    if (!socket?.connected) return unanswered('There is no connection.')
+    return emit(socket, event, request, parse, ACK_TIMEOUT_MS)
+  }
+
+  /** Back to the beginning, with another token. */
+  const reauthorize = (failure: Failure) => {
+    if (tokens.refuse(token, failure)) connection.reconnect()
+  }
+
+  const follow = async (room: Followed, signal: AbortSignal) => {
+    for (let attempt = 0; room.open && !signal.aborted; ) {
+      const answer = await ask('subscribe', room.request, (body) => {
+        const page = parseSubscribed(body)
+        // Here and not below: the next message may stand right behind the answer, and would be taken before it.
+        if (page.ok && !signal.aborted) room.take(page.value)
+        return page
+      })
+      if (signal.aborted) return
+      if (answer.ok) {
+        attempt = 0
+        connection.settle()
+        if (answer.value.more) continue
+        room.settle(true)
+        break
+      }
+      options.onFailure(answer)
+      if (answer.react === 'reauth') return reauthorize(answer)
+      if (answer.code === 'NETWORK') return connection.reconnect()
+      // Not subscribed: this very connection was being cut off.
+      if (answer.react !== 'retry' && answer.code !== 'NOT_SUBSCRIBED') return room.refuse(answer)
+      await pause(backoffMs(attempt++, RETRY, random), signal)
+    }
+    if (!room.open && !signal.aborted) part(room)
+  }
+
+  const pump = () => {
+    for (const room of waiting) {
+      if (joining.size >= JOINS_AT_ONCE) return
+      waiting.delete(room)
+      joining.add(room)
+      const { signal } = present
+      void follow(room, signal).finally(() => {
+        joining.delete(room)
+        pump()
+      })
+    }
+  }
+
+  const join = (room: Followed) => {
+    if (!up || joining.has(room)) return
+    room.settle(false)
+    waiting.add(room)
+    pump()
+  }
+
+  const dispatch = createDispatch(options.rooms, join)
+
+  /** Tells the server, unless the room was opened anew. */
+  const part = (room: Followed) => {
+    for (const other of options.rooms()) if (other.channel === room.channel) return
+    void ask('unsubscribe', { channel: room.channel }, ok)
+  }
+
+  const refresh = async (signal: AbortSignal) => {
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const next = await tokens.renew()
+      if (signal.aborted) return
+      const answer = next.ok ? await ask('refresh', { token: next.value }, ok) : next
+      if (signal.aborted) return
+      if (answer.ok && next.ok) {
+        token = next.value
+        return tokens.accept()
+      }
+      if (answer.ok) return
+      options.onFailure(answer)
+      // Another person's token, for one: it is good for a connection of its own.
+      if (answer.react !== 'retry') return connection.reconnect()
+      await pause(backoffMs(attempt, RETRY, random), signal)
+    }
+  }
+
+  const listen = (created: LiveSocket) => {
+    for (const event of TOLD) (created as Socket).on(event, (body: unknown) => dispatch.take(event, body))
+    created.on('expiring', () => void refresh(present.signal))
+    created.on('ended', (notice) => {
+      const failure = failureFor(notice?.code === 'REVOKED' ? 'REVOKED' : 'TOKEN_EXPIRED')
+      options.onFailure(failure)
+      tokens.refuse(token, failure)
+    })
+  }
+
+  const connected = () => {
+    tokens.accept()
+    present = new AbortController()
+    up = true
+    options.onUp(true)
+    let rooms = 0
+    for (const room of options.rooms()) {
+      rooms++
+      join(room)
+    }
+    if (rooms === 0) connection.settle()
+  }
+
+  const lost = (refusal?: unknown) => {
+    present.abort()
+    waiting.clear()
+    if (up) {
+      up = false
+      for (const room of options.rooms()) room.settle(false)
+      options.onUp(false)
+    }
+    if (!isRefusal(refusal)) return
+    const failure = failureOf(refusal)
+    options.onFailure(failure)
+    if (failure.react === 'reauth') tokens.refuse(token, failure)
+    else if (failure.react !== 'retry') options.onEnd(failure)
+  }
+
+  const connection = createConnection({
+    origin: options.origin,
+    namespace: NAMESPACE,
+    transports: options.transports,
+    random,
+    auth: async () => {
+      const given = await tokens.get()
+      if (!given.ok) {
+        options.onFailure(given)
+        return undefined
+      }
+      token = given.value
+      return { token }
+    },
+    onCreated: (created) => {
+      socket = created
+      listen(created)
+    },
+    onConnected: connected,
+    onLost: lost,
+  })
+
+  /** A phone that slept holds connections that died long ago, and tokens that went with them. */
+  const prove = async (signal: AbortSignal) => {
+    const given = await tokens.get()
+    if (!given.ok || signal.aborted || !socket?.connected) return
+    const answer = await emit(socket, 'refresh', { token: given.value }, ok, PROOF_TIMEOUT_MS)
+    if (signal.aborted) return
+    if (answer.ok) token = given.value
+    else if (answer.react === 'reauth') reauthorize(answer)
+    else if (answer.react !== 'retry' || answer.code === 'NETWORK') connection.reconnect()
+  }
+
+  return {
+    get up() {
+      return up
+    },
+    join,
+    leave: (room) => {
+      waiting.delete(room)
+      // One that is being joined is left when the answer is there: the server takes them one at a time.
+      if (up && !joining.has(room)) part(room)
+    },
+    ask,
+    wake: () => {
+      connection.wake()
+      if (up) void prove(present.signal)
+    },
+    close: () => {
+      present.abort()
+      connection.close()
+      up = false
+    },
+  }
+}
+
+/** Resolves with what `parse` made of the answer; it is called in the moment in which the answer comes. */
+const emit = <T>(
+  socket: LiveSocket,
+  event: string,
+  request: object,
+  parse: (answer: unknown) => Result<T>,
+  timeoutMs: number,
+): Promise<Answer<T>> =>
+  new Promise((resolve) => {
+    // Socket.IO's types lose the tie between an event and its ack in generic code.
+    const untyped: Socket = socket
+    untyped.timeout(timeoutMs).emit(event, request, (error: Error | null, answer: unknown) => {
+      if (error) return resolve(unanswered(error))
+      if (isRefusal(answer)) return resolve(failureOf(answer))
+      const parsed = parse(answer)
+      resolve(parsed.ok ? parsed : malformed())
+    })
+  })
+
+const failureOf = ({ code, react, message }: Refusal): Failure => ({ ok: false, code, react, message })
+
+const isRefusal = (value: unknown): value is Refusal =>
+  typeof value === 'object' && value !== null && 'react' in value && 'code' in value

@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A session that somebody ended; one that only ran out is not told of. */
+export interface EndedSession {
+  sub: string
+  sid: string
+}
+
+const TRIES = 6
+const FIRST_PAUSE_MS = 200
+
+/**
+ * Tells of ended sessions. `tell` resolves after the first try, whatever came of it: the session is over in any case. Further tries are
+ * made behind it, for about six seconds.
+ */
+export const createSessionEnds = (
+  onEnded: (session: EndedSession) => Promise<void> = async () => {},
+  onError: (error: unknown) => void = () => {},
+  firstPauseMs = FIRST_PAUSE_MS,
+) => {
+  const closing = new AbortController()
+
+  const tryAgain = async (session: EndedSession, first: unknown): Promise<void> => {
+    let failure = first
+    for (let tries = 1; tries < TRIES; tries++) {
+      try {
+        // Never shorter than half, so that all tries together outlast a short outage.
+        const pauseMs = firstPauseMs * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
+        await delay(pauseMs, undefined, { signal: closing.signal })
+        return await onEnded(session)
+      } catch (error) {
+        if (closing.signal.aborted) break
+        failure = error
+      }
+    }
+    onError(failure)
+  }
+
+  return {
+    tell: async (session: EndedSession): Promise<void> => {
+      try {
+        await onEnded(session)
+      } catch (error) {
+        void tryAgain(session, error)
+      }
+    },
+    close: () => closing.abort(),
+  }
+}

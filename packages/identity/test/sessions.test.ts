@@ -1,0 +1,91 @@
+import { createRedis, type RedisClients } from '@saoma/redis'
+import { onCleanup, startRedis } from '@saoma/testing'
+import { createGrants } from '../src/grants.ts'
+import { createSessionEnds, type EndedSession } from '../src/session-ends.ts'
+import { claimsToBeOf } from '../src/verify.ts'
+
+let redis: RedisClients
+
+beforeAll(async () => {
+  const server = await startRedis()
+  redis = await createRedis({ url: server.url })
+  onCleanup(() => redis.close())
+})
+
+const payload = (sub: string) => ({ kind: 'Grant', accountId: sub, clientId: 'web' })
+const nobody = async () => {}
+
+test('a session is live from its beginning to its end', async () => {
+  const { adapter, isLive } = createGrants(redis, nobody)
+  expect(await isLive('s1')).toBe(false)
+  await adapter.upsert('s1', payload('anna'), 60)
+  expect(await isLive('s1')).toBe(true)
+  expect(await isLive('s2')).toBe(false)
+  await adapter.destroy('s1')
+  expect(await isLive('s1')).toBe(false)
+})
+
+test('the end of a session is told once, whoever ends it at the same time, and when its record is gone', async () => {
+  const told: (EndedSession & { live: boolean })[] = []
+  const grants = createGrants(redis, async (session) => {
+    told.push({ ...session, live: await grants.isLive(session.sid) })
+  })
+  await grants.adapter.upsert('s3', payload('anna'), 60)
+  await Promise.all(Array.from({ length: 20 }, () => grants.adapter.destroy('s3')))
+  await grants.adapter.destroy('s3')
+  expect(told).toEqual([{ sub: 'anna', sid: 's3', live: false }])
+})
+
+test('a session ends also when nobody can be told', async () => {
+  const ends = createSessionEnds(() => Promise.reject(new Error('deaf')))
+  onCleanup(() => ends.close())
+  const grants = createGrants(redis, ends.tell)
+  await grants.adapter.upsert('s4', payload('anna'), 60)
+  await grants.adapter.destroy('s4')
+  expect(await grants.isLive('s4')).toBe(false)
+})
+
+const session = { sub: 'anna', sid: 's5' }
+
+test('who could not be told is told again', async () => {
+  let tries = 0
+  const told = new Promise<EndedSession>((resolve, reject) => {
+    const ends = createSessionEnds(
+      async (ended) => {
+        tries += 1
+        if (tries < 3) throw new Error('deaf')
+        resolve(ended)
+      },
+      reject,
+      1,
+    )
+    void ends.tell(session)
+  })
+  expect(await told).toEqual(session)
+  expect(tries).toBe(3)
+})
+
+test('who cannot be told at all is reported in the end', async () => {
+  let tries = 0
+  const failure = new Promise((resolve) => {
+    const ends = createSessionEnds(() => Promise.reject(new Error(`deaf ${++tries}`)), resolve, 1)
+    void ends.tell(session)
+  })
+  expect(await failure).toEqual(new Error('deaf 6'))
+})
+
+test('closing does not wait for further tries, and reports what was not told', async () => {
+  const reported = new Promise((resolve) => {
+    const ends = createSessionEnds(() => Promise.reject(new Error('deaf')), resolve, 3_600_000)
+    void ends.tell(session).then(() => ends.close())
+  })
+  expect(await reported).toEqual(new Error('deaf'))
+})
+
+test('a token says whose it is, and rubbish says nothing', () => {
+  const token = (claims: unknown) => `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2lnbmF0dXJl`
+  const issuer = 'https://login.example.com/oidc'
+  expect(claimsToBeOf(issuer, token({ iss: issuer }))).toBe(true)
+  for (const other of [token({ iss: 'https://shop.example.com' }), token({}), token([issuer]), 'a.b.c', issuer, ''])
+    expect([other, claimsToBeOf(issuer, other)]).toEqual([other, false])
+})

@@ -1,0 +1,82 @@
+import { onCleanup } from './cleanup.ts'
+import { createQueues, type Queues } from './queues.ts'
+
+/** One Server-Sent Event; `data` is parsed JSON. `T` is the caller's expectation. */
+export interface StreamEvent<T = unknown> {
+  id: string | undefined
+  data: T
+}
+
+const names = ['subscribed', 'message', 'volatile', 'presence', 'inbox', 'refused', 'ended', 'ticket'] as const
+type Name = (typeof names)[number]
+
+/** A client of an event stream. It does not come back by itself: that is for the test to do, with `lastId`. */
+export interface EventStreamClient extends Pick<Queues<Record<Name, StreamEvent>>, 'pending'> {
+  readonly status: number
+  readonly headers: Headers
+  /** The id of the last event that had one. */
+  readonly lastId: string | undefined
+  /** The next event of that name, as `LoginClient.next`. */
+  next<T>(event: Name, timeoutMs?: number): Promise<StreamEvent<T>>
+  /** Resolves when the stream has ended, however that was; never rejects. */
+  readonly ended: Promise<void>
+  close(): void
+}
+
+export interface EventStreamOptions {
+  bearer: string
+  lastEventId?: string
+}
+
+const parse = (text: string): { name: string; id?: string; data: string } | undefined => {
+  const fields = text.split('\n').map((line) => /^([a-z]+): (.*)$/.exec(line))
+  const field = (wanted: string) => fields.find((match) => match?.[1] === wanted)?.[2]
+  const [name, id, data] = [field('event'), field('id'), field('data')]
+  if (name === undefined || data === undefined) return undefined
+  return { name, data, ...(id === undefined ? {} : { id }) }
+}
+
+/** Resolves when the answer's head has come. */
+export const openEvents = async (url: string, options: EventStreamOptions): Promise<EventStreamClient> => {
+  const { bearer, lastEventId } = options
+  const left = new AbortController()
+  const response = await fetch(url, {
+    headers: {
+      accept: 'text/event-stream',
+      authorization: `Bearer ${bearer}`,
+      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+    },
+    signal: left.signal,
+  })
+  const queues = createQueues<Record<Name, StreamEvent>>(names)
+  let lastId = lastEventId
+  const read = async () => {
+    let rest = ''
+    for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+      const pieces = (rest + chunk).split('\n\n')
+      rest = pieces.pop() ?? ''
+      for (const event of pieces.map(parse)) {
+        if (!event) continue
+        lastId = event.id ?? lastId
+        queues.push(event.name as Name, { id: event.id, data: JSON.parse(event.data) })
+      }
+    }
+  }
+  const close = () => {
+    forget()
+    left.abort()
+  }
+  const forget = onCleanup(close)
+
+  return {
+    status: response.status,
+    headers: response.headers,
+    get lastId() {
+      return lastId
+    },
+    next: <T>(event: Name, timeoutMs?: number) => queues.next(event, timeoutMs) as Promise<StreamEvent<T>>,
+    pending: queues.pending,
+    ended: read().catch(() => {}),
+    close,
+  }
+}

@@ -1,0 +1,49 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
+import { onCleanup } from './cleanup.ts'
+
+export interface LossyWay {
+  /** A Redis URL that leads through here. */
+  readonly url: string
+  /**
+   * From now on what the server says on the connection of this role (`data`, `pub` or `sub`) is swallowed, and the connection stays up.
+   * Throws when there is not exactly one.
+   */
+  deafen(role: string): void
+}
+
+/** A way to the Redis on that port, on which connections can be made deaf. */
+export const startLossyWay = async (port: number): Promise<LossyWay> => {
+  const ways: { role: string; client: Socket; server: Socket }[] = []
+  const listener = createServer((client) => {
+    const way = { role: '', client, server: dial(port, '127.0.0.1') }
+    ways.push(way)
+    client.on('data', (bytes) => {
+      way.role ||= /saoma[\w-]*:(\w+)/.exec(bytes.toString())?.[1] ?? ''
+      way.server.write(bytes)
+    })
+    way.server.pipe(client)
+    for (const [end, other] of [
+      [client, way.server],
+      [way.server, client],
+    ] as const) {
+      end.on('error', () => {})
+      end.on('close', () => other.destroy())
+    }
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  onCleanup(() => {
+    listener.close()
+    for (const { client } of ways) client.destroy()
+  })
+  return {
+    url: `redis://127.0.0.1:${(listener.address() as AddressInfo).port}`,
+    deafen: (role) => {
+      const [found, ...others] = ways.filter((way) => way.role === role && !way.client.destroyed)
+      if (!found || others.length > 0) throw new Error(`there are ${others.length + 1} connections of the role ${role}`)
+      found.server.unpipe(found.client)
+      found.server.resume()
+    },
+  }
+}

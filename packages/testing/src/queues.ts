@@ -1,0 +1,49 @@
+interface Queue {
+  arrived: unknown[]
+  waiting: ((payload: unknown) => void)[]
+}
+
+/** What came, by name: each is given to one `next`, whether it was asked for before or after it came. */
+export interface Queues<Payloads> {
+  push<E extends keyof Payloads>(name: E, payload: unknown): void
+  /** The n-th call gives the n-th of that name. Rejects after `timeoutMs` (10 s). */
+  next<E extends keyof Payloads>(name: E, timeoutMs?: number): Promise<Payloads[E]>
+  /** Those that came and that `next` has not given. */
+  pending<E extends keyof Payloads>(name: E): readonly Payloads[E][]
+}
+
+export const EVENT_TIMEOUT_MS = 10_000
+
+export const createQueues = <Payloads>(names: readonly (keyof Payloads)[]): Queues<Payloads> => {
+  const queues = new Map<keyof Payloads, Queue>(names.map((name) => [name, { arrived: [], waiting: [] }]))
+  const queue = (name: keyof Payloads): Queue => {
+    const found = queues.get(name)
+    if (!found) throw new TypeError(`nobody listens for ${String(name)}`)
+    return found
+  }
+
+  return {
+    push: (name, payload) => {
+      const { arrived, waiting } = queue(name)
+      const waiter = waiting.shift()
+      if (waiter) waiter(payload)
+      else arrived.push(payload)
+    },
+    next: <E extends keyof Payloads>(name: E, timeoutMs = EVENT_TIMEOUT_MS) => {
+      const { arrived, waiting } = queue(name)
+      if (arrived.length > 0) return Promise.resolve(arrived.shift() as Payloads[E])
+      return new Promise<Payloads[E]>((resolve, reject) => {
+        const waiter = (payload: unknown) => {
+          clearTimeout(timer)
+          resolve(payload as Payloads[E])
+        }
+        const timer = setTimeout(() => {
+          waiting.splice(waiting.indexOf(waiter), 1)
+          reject(new Error(`no ${String(name)} within ${timeoutMs} ms`))
+        }, timeoutMs)
+        waiting.push(waiter)
+      })
+    },
+    pending: (name) => [...queue(name).arrived] as Payloads[typeof name][],
+  }
+}

@@ -1,0 +1,57 @@
+import { once } from 'node:events'
+import WebSocket, { type ClientOptions } from 'ws'
+import { onCleanup } from './cleanup.ts'
+import { createQueues } from './queues.ts'
+
+interface Payloads {
+  /** A text frame as it came, or the bytes of a binary one. */
+  frame: string | Buffer
+  close: { code: number; reason: string }
+}
+
+/** A client that knows nothing but WebSocket. */
+export interface WsClient {
+  readonly socket: WebSocket
+  /** The next frame that this method has not given yet; rejects after `timeoutMs` (10 s). */
+  next(timeoutMs?: number): Promise<string | Buffer>
+  /** Frames that came and that `next` has not given. */
+  pending(): readonly (string | Buffer)[]
+  /** Sends text as it is, or a value as JSON. */
+  send(frame: string | object): void
+  /** Sends, and resolves with the next frame. */
+  ask(frame: string | object): Promise<string | Buffer>
+  /** How the server closed. */
+  closed(timeoutMs?: number): Promise<Payloads['close']>
+  close(): void
+}
+
+/** Connects to `/ws` of an origin; rejects when the handshake is refused. */
+export const connectWs = async (origin: string, options: ClientOptions = {}): Promise<WsClient> => {
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/ws`, { perMessageDeflate: false, ...options })
+  const queues = createQueues<Payloads>(['frame', 'close'])
+  socket.on('message', (data: Buffer, isBinary) => queues.push('frame', isBinary ? data : data.toString()))
+  socket.on('close', (code, reason) => queues.push('close', { code, reason: reason.toString() }))
+  // Told as a close as well.
+  socket.on('error', () => {})
+  const close = () => {
+    forget()
+    socket.terminate()
+  }
+  const forget = onCleanup(close)
+  await once(socket, 'open')
+
+  const next: WsClient['next'] = (timeoutMs) => queues.next('frame', timeoutMs)
+  const send: WsClient['send'] = (frame) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame))
+  return {
+    socket,
+    next,
+    pending: () => queues.pending('frame'),
+    send,
+    ask: (frame) => {
+      send(frame)
+      return next()
+    },
+    closed: (timeoutMs) => queues.next('close', timeoutMs),
+    close,
+  }
+}
