@@ -50,7 +50,8 @@ export const createOrders = (database: Database, outbox: Outbox): Orders => {
         outbox.add({
           channel: tableChannel(table),
           event: 'changed',
-          data: change,
+          // The page that made it knows it by its id.
+          data: { ...change, id },
           idempotencyKey: `table-${table}-${change.version}-${id}`,
         })
         return outcome

@@ -46,9 +46,6 @@ export const pageOf = (channel: string, { epoch, offset, how, more, messages }: 
   ...(more ? { more: true } : {}),
 })
 
-/** Names an epoch, for the case that the script has to begin one. */
-const drawEpoch = (): string => randomBytes(9).toString('base64url')
-
 /** The name itself, when it is one: braces would move its keys to another slot, quotes would leave its JSON. */
 export const named = (channel: string): string => {
   if (!channelPattern.test(channel)) throw new TypeError(`not the name of a channel: ${channel}`)
@@ -64,6 +61,11 @@ const contentOf = ({ event, data, from }: Publication & { from?: string }): stri
 
 /** The logs in Redis; nothing in here knows who follows. */
 export const createLog = ({ data, pub, keys }: RedisClients, retention: (channel: string) => Retention) => {
+  // Each call brings a name, for the case that the script has to begin an epoch: chance once, then a count, is cheap and names no two alike.
+  const source = randomBytes(9).toString('base64url')
+  let drawn = 0
+  const drawEpoch = (): string => source + (drawn++).toString(36)
+
   const logOf = (channel: string): [string, string] => [keys.channelMeta(named(channel)), keys.channelLog(channel)]
   const kept = (channel: string): Retention => {
     const { messages, ms } = retention(channel)

@@ -12,6 +12,8 @@ interface Payloads {
 /** A client that knows nothing but WebSocket. */
 export interface WsClient {
   readonly socket: WebSocket
+  /** Which node holds it. */
+  readonly node: string
   /** The next frame that this method has not given yet; rejects after `timeoutMs` (10 s). */
   next(timeoutMs?: number): Promise<string | Buffer>
   /** Frames that came and that `next` has not given. */
@@ -38,12 +40,17 @@ export const connectWs = async (origin: string, options: ClientOptions = {}): Pr
     socket.terminate()
   }
   const forget = onCleanup(close)
+  let node = ''
+  socket.once('upgrade', ({ headers }) => {
+    node = String(headers['x-saoma-node'])
+  })
   await once(socket, 'open')
 
   const next: WsClient['next'] = (timeoutMs) => queues.next('frame', timeoutMs)
   const send: WsClient['send'] = (frame) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame))
   return {
     socket,
+    node,
     next,
     pending: () => queues.pending('frame'),
     send,

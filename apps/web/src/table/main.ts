@@ -1,0 +1,25 @@
+import { showDemo } from '../demo/demo.ts'
+import { createTable } from './table.ts'
+import { type Draft, tableView } from './view.ts'
+
+const asked = new URLSearchParams(location.search).get('table') ?? ''
+const name = /^[1-9]\d?$/.test(asked) ? asked : '7'
+
+showDemo('table', (surroundings) => {
+  const { update } = surroundings
+  const table = createTable(name, surroundings)
+  let draft: Draft | undefined
+  const write = (next: Draft | undefined) => {
+    draft = next
+    update()
+    if (next) document.querySelector<HTMLElement>('#note')?.focus()
+  }
+  const notes = {
+    get draft() {
+      return draft
+    },
+    begin: write,
+    end: () => write(undefined),
+  }
+  return { view: () => tableView(name, table, notes), close: table.close }
+})

@@ -1,0 +1,155 @@
+import type { Live } from '@saoma/client'
+import type { Person } from '../demo/demo.ts'
+import { member } from '../demo/json.ts'
+import { drawId, type ShopApi } from '../demo/shop-api.ts'
+import { applyChange, type Change, type Dish, type Edit, type Order, orderOf, type TableEvents } from './order.ts'
+
+/** Two people wrote different notes for one dish: this person decides. */
+export interface Conflict {
+  dish: string
+  mine: string
+  theirs: string
+}
+
+/** One shared order: the shop's version of it, and what this page has asked for on top. */
+export interface Table {
+  readonly order: Order | undefined
+  readonly menu: readonly Dish[]
+  readonly conflict: Conflict | undefined
+  /** Why the last edit was not made: a code of the shop, or NETWORK. */
+  readonly refusal: string | undefined
+  /** What was done at this table since the page was opened, newest first. */
+  readonly feed: readonly Change[]
+  /** Quantity of a dish as this person should see it, with their own clicks that are still on the way. */
+  quantity(dish: string): number
+  /** @param based  version that the person was looking at. @default the present one */
+  edit(edit: Edit, based?: number): Promise<void>
+  /** Ends the conflict with the other's note, or with one's own. */
+  resolve(keepMine: boolean): void
+  close(): void
+}
+
+export interface TableDeps {
+  live: Live
+  shop: ShopApi
+  me: Person
+  update: () => void
+}
+
+const MOST_FEED = 5
+
+export const createTable = (name: string, { live, shop, me, update }: TableDeps): Table => {
+  const room = live.channel<TableEvents>(`room:table-${name}`)
+  /** Clicks on + and - that the shop has not answered yet, by edit. */
+  const pending = new Map<string, { dish: string; delta: number }>()
+  let order: Order | undefined
+  let menu: readonly Dish[] = []
+  let conflict: Conflict | undefined
+  let refusal: string | undefined
+  let feed: readonly Change[] = []
+  let loading = false
+  /** The highest version that we heard of. */
+  let heard = 0
+
+  /** Takes a whole order, unless it is older than what we have. */
+  const take = (body: unknown) => {
+    const next = orderOf(body)
+    if (next && next.version >= (order?.version ?? 0)) order = next
+  }
+
+  const load = async () => {
+    if (loading) return
+    loading = true
+    try {
+      if (menu.length === 0) {
+        const answer = await shop.get('menu')
+        menu = (member(answer.body, 'dishes') as Dish[] | undefined) ?? []
+      }
+      // A message may overtake the answer: then what came is not yet what we heard of.
+      do {
+        const { status, body } = await shop.get(`tables/${name}`)
+        refusal = status === 200 ? undefined : refusalOf(status, body)
+        if (refusal) return
+        take(body)
+      } while (order && order.version < heard)
+    } finally {
+      loading = false
+      update()
+    }
+  }
+
+  const onChange = (change: Change) => {
+    heard = Math.max(heard, change.version)
+    pending.delete(change.id)
+    feed = [change, ...feed.filter(({ version }) => version !== change.version)].slice(0, MOST_FEED)
+    if (order && change.version === order.version + 1) order = applyChange(order, change)
+    // A hole; an order that is not there yet is being loaded.
+    else if (order && change.version > order.version) void load()
+    update()
+  }
+
+  room.on('message', (message) => onChange(message.data))
+  room.on('lost', () => void load())
+  // From here on no change is missed, so this is the moment to read what there is.
+  room.on('state', (state) => {
+    if (state === 'live') void load()
+  })
+
+  const edit = async (wanted: Edit, based = order?.version ?? 0) => {
+    const id = drawId()
+    if (wanted.kind === 'quantity') pending.set(id, { dish: wanted.dish, delta: wanted.delta })
+    refusal = undefined
+    update()
+    const { status, body } = await shop.post(`tables/${name}/edits`, { id, based, name: me.name, edit: wanted })
+    pending.delete(id)
+    if (status === 200) take(body)
+    else {
+      take(member(body, 'order'))
+      const code = refusalOf(status, body)
+      const line = wanted.kind === 'note' ? order?.lines.find(({ dish }) => dish === wanted.dish) : undefined
+      if (code === 'CONFLICT' && wanted.kind === 'note' && line)
+        conflict = { dish: wanted.dish, mine: wanted.note, theirs: line.note }
+      else refusal = code
+    }
+    update()
+  }
+
+  return {
+    get order() {
+      return order
+    },
+    get menu() {
+      return menu
+    },
+    get conflict() {
+      return conflict
+    },
+    get refusal() {
+      return refusal
+    },
+    get feed() {
+      return feed
+    },
+    quantity: (dish) => {
+      const known = order?.lines.find((line) => line.dish === dish)?.quantity ?? 0
+      const clicks = [...pending.values()].filter((click) => click.dish === dish)
+      return Math.max(
+        0,
+        clicks.reduce((sum, { delta }) => sum + delta, known),
+      )
+    },
+    edit,
+    resolve: (keepMine) => {
+      const settled = conflict
+      conflict = undefined
+      if (settled && keepMine) void edit({ kind: 'note', dish: settled.dish, note: settled.mine })
+      update()
+    },
+    close: () => room.close(),
+  }
+}
+
+const refusalOf = (status: number, body: unknown): string => {
+  const code = member(body, 'code')
+  return status !== 0 && typeof code === 'string' ? code : 'NETWORK'
+}
