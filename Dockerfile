@@ -1,4 +1,4 @@
-# One image for the gateway (what it runs by default) and the WeChat simulator:
+# One image for the gateway (what it runs by default), the demo's shop and the WeChat simulator:
 #   docker build -t saoma .
 #   docker run saoma node apps/wechat-simulator/src/main.ts
 # Node runs the TypeScript sources as they are; only the web page is built.
@@ -21,7 +21,7 @@ RUN cd apps/web && node ../../node_modules/vite/bin/vite.js build
 
 FROM base AS packages
 COPY --from=manifests /app ./
-RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --workspace @saoma/gateway --workspace @saoma/wechat-simulator
+RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --workspace @saoma/gateway --workspace @saoma/shop --workspace @saoma/wechat-simulator
 
 FROM base
 # Demo mode refuses to start with this.
@@ -32,8 +32,12 @@ COPY --from=packages /app/node_modules ./node_modules
 COPY package.json ./
 COPY packages ./packages
 COPY apps/gateway ./apps/gateway
+COPY apps/shop ./apps/shop
 COPY apps/wechat-simulator ./apps/wechat-simulator
 COPY --from=page /app/apps/web/dist ./apps/web/dist
+
+# The shop's database: a volume that is mounted there takes over whose it is.
+RUN install -d -o node -g node /data
 
 USER node
 EXPOSE 3000 9090

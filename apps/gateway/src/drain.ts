@@ -4,6 +4,7 @@ import type { Server } from 'socket.io'
 import { socketsOf } from './io/server.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { WsDoor } from './ws/door.ts'
 
 /** Time between two batches of closed sockets. */
 const STEP_MS = 250
@@ -17,7 +18,7 @@ const LAST_ANSWERS_MS = 2_000
  * batches over a window. They are closed as connections, not as "disconnected by the server", which a client would take for good.
  */
 export const drain = async (
-  { http, io, metrics, log }: { http: HttpServer; io: Server; metrics: Metrics; log: Logger },
+  { http, io, ws, metrics, log }: { http: HttpServer; io: Server; ws: WsDoor; metrics: Metrics; log: Logger },
   windowMs: number,
 ): Promise<void> => {
   const sockets = socketsOf(io)
@@ -38,6 +39,8 @@ export const drain = async (
       metrics.drained.inc()
     }
   }
+  // Those who never said who they are.
+  ws.close()
   // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its connection ends with the process.
   await Promise.race([Promise.all([io.close(), closed]), delay(LAST_ANSWERS_MS)])
   http.closeAllConnections()

@@ -18,6 +18,7 @@ import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
 import { createAddressReader } from './visitor.ts'
+import { createWsDoor } from './ws/door.ts'
 
 export interface GatewayDeps {
   redis: RedisClients
@@ -63,20 +64,17 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     { requestTimeout: 60_000, headersTimeout: 15_000, keepAliveTimeout: 75_000, maxHeaderSize: 16_384 },
     app.callback(),
   )
-  const io = createIo(
-    http,
-    redis,
-    { ...deps, subscriber: redis.subscriber, limits },
-    {
-      nodeId: options.nodeId,
-      allowsOrigin,
-      addressOf,
-      isDraining,
-      maxChannels: options.limits.channels,
-      maxBufferBytes: options.limits.bufferBytes,
-      maxDataBytes: options.limits.messageBytes,
-    },
-  )
+  const doorOptions = {
+    nodeId: options.nodeId,
+    allowsOrigin,
+    addressOf,
+    isDraining,
+    maxChannels: options.limits.channels,
+    maxBufferBytes: options.limits.bufferBytes,
+    maxDataBytes: options.limits.messageBytes,
+  }
+  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, limits }, doorOptions)
+  const ws = createWsDoor(http, io, { ...deps, limits }, doorOptions)
   const internal = createInternalServer(redis, metrics, isDraining, {
     sockets: () => countSockets(io),
     live: () => channels.size,
@@ -91,7 +89,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
       closing ??= (async () => {
         draining = true
         holds.release()
-        await drain({ ...deps, http, io }, options.drainWindowMs)
+        await drain({ ...deps, http, io, ws }, options.drainWindowMs)
         internal.close()
         internal.closeAllConnections()
       })()

@@ -6,6 +6,10 @@ import type { Metrics } from './metrics.ts'
 
 /** `undefined` when the call may go on, else the seconds to wait and how many times the limit was asked for. */
 export type Verdict = { retryAfterSeconds: number; excess: number } | undefined
+/** A sender this far above its limit does not listen to refusals. */
+const DEAF_FACTOR = 5
+export const isDeaf = (verdict: NonNullable<Verdict>): boolean => verdict.excess > DEAF_FACTOR
+
 type Limit = (subject: string) => Promise<Verdict>
 
 export interface Limits {

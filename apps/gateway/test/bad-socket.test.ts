@@ -88,7 +88,7 @@ test('an upgrade to any other address is a plain 404, and nginx goes on trusting
     })
   expect(await ask(`${cluster.nodes[0]?.origin}/`)).toBe(404)
   const answers = await Promise.all(
-    Array.from({ length: 200 }, (_, i) => ask(`${origin}${['/', '/ws', '/v1/x'][i % 3]}`)),
+    Array.from({ length: 200 }, (_, i) => ask(`${origin}${['/', '/wsx', '/v1/x'][i % 3]}`)),
   )
   expect(new Set(answers)).toEqual(new Set([404]))
   const ordinary = await Promise.all(Array.from({ length: 100 }, () => request(`${origin}/oidc/jwks`)))

@@ -79,29 +79,25 @@ const code = (answer: object) => ('code' in answer ? answer.code : answer)
 const revoke = (origin: string, refreshToken: string | undefined) =>
   request(`${origin}/oidc/token/revocation`, { form: { token: refreshToken ?? '', client_id: 'web' } })
 
-test('a token that ends is announced, and then the socket is closed', async () => {
-  const live = await connected(a, 'uid=short&expiresIn=2')
-  const { expiresIn } = await live.next('expiring')
-  expect(expiresIn).toBeGreaterThan(0)
-  expect(expiresIn).toBeLessThanOrEqual(2)
-  expect(await live.next('ended')).toEqual({ code: 'TOKEN_EXPIRED' })
-  expect(await live.next('disconnect')).toBe('io server disconnect')
-})
-
-test('whoever brings a newer token in time stays', async () => {
-  const live = await connected(a, 'uid=stays&expiresIn=2')
-  const other = await connected(a, 'uid=other&expiresIn=3')
-  await live.subscribe({ channel: '@user' })
-  await live.next('expiring')
-  const answer = await live.refresh({ token: 'uid=stays&expiresIn=600' })
+test('a token that ends is announced and then closes the socket, unless a newer one is brought in time', async () => {
+  const stays = await connected(a, 'uid=stays&expiresIn=2')
+  const short = await connected(a, 'uid=short&expiresIn=3')
+  await stays.subscribe({ channel: '@user' })
+  await stays.next('expiring')
+  const answer = await stays.refresh({ token: 'uid=stays&expiresIn=600' })
   expect(answer).toMatchObject({ ok: true, expiresIn: expect.any(Number) })
   expect(answer.ok && answer.expiresIn).toBeGreaterThan(500)
 
-  // The end of a token that was to live longer than the first one: had it still counted, this socket would be gone.
-  await other.next('ended')
+  const { expiresIn } = await short.next('expiring')
+  expect(expiresIn).toBeGreaterThan(0)
+  expect(expiresIn).toBeLessThanOrEqual(3)
+  expect(await short.next('ended')).toEqual({ code: 'TOKEN_EXPIRED' })
+  expect(await short.next('disconnect')).toBe('io server disconnect')
+
+  // The other one's first token was over before that.
   await publish(b, { channel: 'user:stays', event: 'e', data: 1 })
-  expect(await live.next('message')).toMatchObject({ channel: 'user:stays', offset: 1 })
-  expect(live.pending('ended')).toEqual([])
+  expect(await stays.next('message')).toMatchObject({ channel: 'user:stays', offset: 1 })
+  expect(stays.pending('ended')).toEqual([])
 })
 
 test('a newer token of somebody else, or none that is good, changes nothing', async () => {

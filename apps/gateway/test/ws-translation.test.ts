@@ -136,7 +136,7 @@ describe('answers', () => {
       refused({ mesh: true, id: 1 }, 'INVALID'),
       '{"E":{"c":101,"m":"The request is not well formed."},"i":1}',
     ],
-    ['mesh.publish not done', refused({ mesh: true }, 'FORBIDDEN'), '{"E":{"c":401,"m":"You may not do this."}}'],
+    ['mesh.publish not done', refused({ mesh: true }, 'FORBIDDEN'), '{"E":{"c":403,"m":"You may not do this."}}'],
     ['mesh.publish before auth', notAuthenticated({ mesh: true, id: 1 }), '{"E":{"c":401,"m":"Not Auth"},"i":1}'],
   ])('%s', (_, answer, expected) => {
     expect(answer).toBe(expected)

@@ -3,29 +3,37 @@ import { writeFile } from 'node:fs/promises'
 import { parseArgs, promisify } from 'node:util'
 import { cleanUp } from '@saoma/testing'
 import { benchConfirm, confirmReport } from './confirm.ts'
+import { benchFanout, fanoutReport } from './fanout.ts'
 import { benchMemory, memoryReport } from './memory.ts'
+import { benchPublish, publishReport } from './publish.ts'
 
-const help = `npm run bench -- [confirm] [memory] [options]     without a name: both
+const help = `npm run bench -- [confirm] [publish] [fanout] [memory] [options]     without a name: all
 
   confirm             CPU that the push of a confirmed login costs across nodes, beside Socket.IO's classic Redis adapter
+  publish             CPU that a message to one person costs across nodes, beside the same
+  fanout              CPU that a message to a full room costs, beside the same and, if its nginx module is installed, Nchan
   memory              memory of a waiting browser, beside a bare ws server and Socket.IO as it comes
 
-  --nodes 2,4,8,16    confirm: sizes of the clusters
-  --pushes 5000       confirm: pushes of one round
+  --nodes 2,4,8,16    confirm, publish: sizes of the clusters
+  --pushes 5000       confirm, publish: pushes of one round
+  --readers 1000      fanout: clients in the room on each of two nodes
+  --messages 160      fanout: messages of one round
   --sockets 10000     memory: waiting browsers
   --json FILE         write the figures to a file as well`
 
 const options = {
   nodes: { type: 'string', default: '2,4,8,16' },
   pushes: { type: 'string', default: '5000' },
+  readers: { type: 'string', default: '1000' },
+  messages: { type: 'string', default: '160' },
   sockets: { type: 'string', default: '10000' },
   json: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-const benches = ['confirm', 'memory']
+const benches = ['confirm', 'publish', 'fanout', 'memory']
 /** Milliseconds. A machine that needs longer gives figures worth nothing. */
-const LONGEST = { confirm: 240_000, memory: 180_000 }
+const LONGEST = { confirm: 240_000, publish: 300_000, fanout: 300_000, memory: 180_000 }
 /** Files a process has open besides its sockets. */
 const OTHER_FILES = 200
 
@@ -50,24 +58,26 @@ const readArguments = (args: readonly string[]) => {
     }
   })()
   const unknown = positionals.find((name) => !benches.includes(name))
-  if (unknown) throw new UsageError(`there is no benchmark "${unknown}", only ${benches.join(' and ')}`)
+  if (unknown) throw new UsageError(`there is no benchmark "${unknown}", only ${benches.join(', ')}`)
   return {
     help: values.help,
     chosen: positionals.length > 0 ? positionals : benches,
     nodes: values.nodes.split(',').map((text) => count('nodes', text, 2, 64)),
     pushes: count('pushes', values.pushes, 100, 20_000),
+    readers: count('readers', values.readers, 10, 10_000),
+    messages: count('messages', values.messages, 20, 1_000),
     sockets: count('sockets', values.sockets, 100, 50_000),
     json: values.json,
   }
 }
 
 /** Node raises its own limit to the hard one, and its children inherit that. */
-const assertOpenFiles = async (needed: number): Promise<void> => {
+const assertOpenFiles = async (needed: number, option: string): Promise<void> => {
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', 'ulimit -n'])
   const allowed = Number(stdout) || Number.POSITIVE_INFINITY
   if (allowed < needed)
     throw new UsageError(
-      `a process may have ${allowed} files open here and the benchmark needs ${needed}: run "ulimit -n ${needed}" first, or use fewer --sockets`,
+      `a process may have ${allowed} files open here and the benchmark needs ${needed}: run "ulimit -n ${needed}" first, or ask for fewer ${option}`,
     )
 }
 
@@ -89,17 +99,28 @@ const say = (text: string) => process.stdout.write(`${text}\n`)
 const onProgress = (sentence: string) => process.stderr.write(`${sentence}\n`)
 
 const run = async (args: readonly string[]): Promise<void> => {
-  const { help: wantsHelp, chosen, nodes, pushes, sockets, json } = readArguments(args)
+  const { help: wantsHelp, chosen, nodes, pushes, readers, messages, sockets, json } = readArguments(args)
   if (wantsHelp) {
     say(help)
     return
   }
   const figures: Record<string, unknown> = { date: new Date().toISOString(), node: process.version }
-  if (chosen.includes('memory')) await assertOpenFiles(sockets + OTHER_FILES)
+  if (chosen.includes('memory')) await assertOpenFiles(sockets + OTHER_FILES, '--sockets')
+  if (chosen.includes('fanout')) await assertOpenFiles(readers + OTHER_FILES, '--readers')
   if (chosen.includes('confirm')) {
     const results = await within(benchConfirm({ nodes, pushes, onProgress }), LONGEST.confirm, 'confirm')
     figures.confirm = results
     say(`\n${confirmReport(results)}\n`)
+  }
+  if (chosen.includes('publish')) {
+    const results = await within(benchPublish({ nodes, pushes, onProgress }), LONGEST.publish, 'publish')
+    figures.publish = results
+    say(`\n${publishReport(results)}\n`)
+  }
+  if (chosen.includes('fanout')) {
+    const result = await within(benchFanout({ readers, messages, onProgress }), LONGEST.fanout, 'fanout')
+    figures.fanout = result
+    say(`\n${fanoutReport(result)}\n`)
   }
   if (chosen.includes('memory')) {
     const result = await within(benchMemory({ sockets, onProgress }), LONGEST.memory, 'memory')

@@ -1,8 +1,9 @@
 import { LOGIN_NAMESPACE, type TicketState } from '@saoma/protocol'
 import { onCleanup } from '@saoma/testing'
-import { io, type Socket } from 'socket.io-client'
+import type { Socket } from 'socket.io-client'
 import { batches } from './numbers.ts'
 import type { Receipts } from './receipts.ts'
+import { connectSocket } from './socket.ts'
 
 export interface Browsers {
   /** Gives each ticket to one browser of the node with that number, in a room of its own; resolves when all rooms are joined. */
@@ -10,23 +11,14 @@ export interface Browsers {
   close(): void
 }
 
-const CONNECT_TIMEOUT_MS = 20_000
 const JOIN_TIMEOUT_MS = 20_000
 /** Handshakes, or joins, at once. */
 const AT_ONCE = 50
 
 const connect = async (url: string, receipts: Receipts): Promise<Socket> => {
-  const socket = io(url + LOGIN_NAMESPACE, { transports: ['websocket'], forceNew: true, reconnection: false })
+  const socket = await connectSocket(url + LOGIN_NAMESPACE)
   socket.on('ticket', ({ ticket, status }: TicketState) => {
     if (status === 'confirmed') receipts.take(ticket)
-  })
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('a browser could not connect in time')), CONNECT_TIMEOUT_MS)
-    socket.once('connect', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-    socket.once('connect_error', reject)
   })
   return socket
 }

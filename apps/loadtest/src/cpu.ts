@@ -15,7 +15,12 @@ export const cpuOf = async (pid: number): Promise<number> => {
   }
   // [hours:]minutes:seconds.hundredths
   const { stdout } = await run('ps', ['-o', 'time=', '-p', `${pid}`])
-  return stdout.trim().split(':').reduce((total, part) => total * 60 + Number(part), 0) * 1e6
+  return (
+    stdout
+      .trim()
+      .split(':')
+      .reduce((total, part) => total * 60 + Number(part), 0) * 1e6
+  )
 }
 
 /** What happens during `act` costs each of the processes, in microseconds. */

@@ -11,8 +11,8 @@ import type { System } from './system.ts'
 import { table } from './table.ts'
 
 export interface FanoutOptions {
-  /** In the room, over both nodes. */
-  subscribers: number
+  /** Clients in the room on each node. */
+  readers: number
   /** Published in one round. */
   messages: number
   /** Told what is going on. */
@@ -48,6 +48,7 @@ export interface FanoutSide {
 }
 
 export interface FanoutResult {
+  /** In the room, over both nodes. */
   subscribers: number
   messages: number
   sides: FanoutSide[]
@@ -76,11 +77,11 @@ const openSide = async (
   name: string,
   system: System,
   dialogue: Opening['dialogue'],
-  subscribers: number,
+  readers: number,
 ): Promise<Side> => ({
   name,
   system,
-  audience: await openAudience(system.urls, dialogue, subscribers / NODES),
+  audience: await openAudience(system.urls, dialogue, readers),
   last: 0,
   costs: { steady: [], bursts: [] },
 })
@@ -124,14 +125,15 @@ const summarise = (costs: Side['costs'][PaceName]): FanoutFigure => {
 }
 
 /** What it costs to tell a full room, ours beside others in the same run. */
-export const benchFanout = async ({ subscribers, messages, onProgress }: FanoutOptions): Promise<FanoutResult> => {
+export const benchFanout = async ({ readers, messages, onProgress }: FanoutOptions): Promise<FanoutResult> => {
+  const subscribers = NODES * readers
   const sides: Side[] = []
   const absent: string[] = []
   onProgress(`fanout: ${subscribers} subscribers to each side`)
-  sides.push(await openSide('ours', await startSaoma(NODES), 'follow', subscribers))
-  sides.push(await openSide('stock Socket.IO', await startStock(NODES), 'enter', subscribers))
+  sides.push(await openSide('ours', await startSaoma(NODES), 'follow', readers))
+  sides.push(await openSide('stock Socket.IO', await startStock(NODES), 'enter', readers))
   const module = await findNchan()
-  if (module) sides.push(await openSide('Nchan', await startNchan(module), 'subscribe', subscribers))
+  if (module) sides.push(await openSide('Nchan', await startNchan(module), 'subscribe', readers))
   else absent.push('Nchan: its nginx module is not installed (Debian, Ubuntu: apt-get install libnginx-mod-nchan)')
 
   onProgress('fanout: warming up')

@@ -10,10 +10,7 @@ export type NodeOrder =
   /** Push what was loaded. Answered when Redis has taken the last one. */
   | { do: 'push'; pace: Pace }
 
-export type NodeAnswer =
-  | { did: 'start'; port: number }
-  | { did: 'load' }
-  | { did: 'push' }
+export type NodeAnswer = { did: 'start'; port: number } | { did: 'load' } | { did: 'push' }
 
 /** The account that scans and confirms every ticket. */
 export const OWNER = 'bench'

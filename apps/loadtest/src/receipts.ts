@@ -1,4 +1,4 @@
-/** Counts what the browsers received: every push must come, and come once. */
+/** Counts what the clients received: every push must come, and come once. */
 export const createReceipts = () => {
   const counts = new Map<string, number>()
   let missing = 0
@@ -6,16 +6,16 @@ export const createReceipts = () => {
 
   return {
     /** Begins a new count. */
-    expect: (tickets: readonly string[]): void => {
+    expect: (ids: readonly string[]): void => {
       counts.clear()
-      for (const ticket of tickets) counts.set(ticket, 0)
-      missing = tickets.length
+      for (const id of ids) counts.set(id, 0)
+      missing = ids.length
     },
 
-    take: (ticket: string): void => {
-      const count = counts.get(ticket)
+    take: (id: string): void => {
+      const count = counts.get(id)
       if (count === undefined) return
-      counts.set(ticket, count + 1)
+      counts.set(id, count + 1)
       if (count === 0 && --missing === 0) complete()
     },
 

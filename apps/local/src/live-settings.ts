@@ -21,11 +21,13 @@ const joinRules = (own: string, shops: string): string => {
  * put into one later needs a restart here.
  */
 export const joinLiveSettings = async (own: Settings, shops: Settings): Promise<Record<string, string>> => {
-  const [keys, rules] = await Promise.all([textOf(own.SAOMA_API_KEYS), textOf(own.SAOMA_CHANNELS)])
+  const [keys, rules, shopRules] = await Promise.all(
+    [own.SAOMA_API_KEYS, own.SAOMA_CHANNELS, shops.SAOMA_CHANNELS].map(textOf),
+  )
   const joined = {
     ...shops,
     ...(keys ? { SAOMA_API_KEYS: `${keys}\n${shops.SAOMA_API_KEYS}` } : {}),
-    ...(rules ? { SAOMA_CHANNELS: joinRules(rules, shops.SAOMA_CHANNELS ?? '[]') } : {}),
+    ...(rules ? { SAOMA_CHANNELS: joinRules(rules, shopRules ?? '[]') } : {}),
   }
   if (!own.SAOMA_HOOK_URL) return joined
   return { ...joined, SAOMA_HOOK_URL: own.SAOMA_HOOK_URL, SAOMA_HOOK_SECRET: own.SAOMA_HOOK_SECRET ?? '' }

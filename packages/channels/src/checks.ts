@@ -1,3 +1,4 @@
+import { RedisUnavailable } from '@saoma/redis'
 import { backoffMs } from './backoff.ts'
 import type { ChannelsEvent } from './channels.ts'
 import type { Feed } from './feed.ts'
@@ -5,6 +6,8 @@ import type { Feed } from './feed.ts'
 /** Checks begun in one tick, and under way at once: with ten ticks in a second that is 1,000 checks a second. */
 const PER_TICK = 100
 const TICK_MS = 100
+/** What a message may take from the log to this node. */
+const GRACE_MS = 200
 
 export interface ChecksOptions {
   /** Every feed is checked once in this time. */
@@ -19,6 +22,8 @@ export const createChecks = ({ checkMs, check, onEvent }: ChecksOptions) => {
   /** By the time of their last check, the longest ago first. */
   const turns = new Map<Feed, number>()
   const urgent = new Set<Feed>()
+  /** Feeds to be looked at again at some time, because pub/sub was behind: it has that long for what is merely on its way. */
+  const owing = new Map<Feed, number>()
   let running = 0
   /** Feeds of a resync that is under way. */
   let resyncing: number | undefined
@@ -27,6 +32,9 @@ export const createChecks = ({ checkMs, check, onEvent }: ChecksOptions) => {
 
   const next = (now: number): Feed | undefined => {
     for (const feed of urgent) return feed
+    for (const [feed, at] of owing)
+      if (at <= now) return feed
+      else break
     for (const [feed, at] of turns) return at + checkMs <= now ? feed : undefined
     return undefined
   }
@@ -37,19 +45,27 @@ export const createChecks = ({ checkMs, check, onEvent }: ChecksOptions) => {
     resyncing = undefined
   }
 
+  const retry = (feed: Feed) => {
+    if (turns.has(feed)) urgent.add(feed)
+    // Those under way fail together, which is one failure.
+    const now = performance.now()
+    if (now >= pausedUntil) pausedUntil = now + backoffMs(++attempt)
+  }
+
   const run = async (feed: Feed) => {
     running++
     urgent.delete(feed)
+    owing.delete(feed)
     turns.delete(feed)
     turns.set(feed, performance.now())
     try {
       const settled = await check(feed)
       attempt = 0
-      if (!settled && turns.has(feed)) urgent.add(feed)
+      if (!settled && turns.has(feed)) owing.set(feed, performance.now() + GRACE_MS)
     } catch (error) {
       onEvent({ kind: 'error', error })
-      pausedUntil = performance.now() + backoffMs(++attempt)
-      if (turns.has(feed)) urgent.add(feed)
+      // Any other error is the feed's own: it waits for its next turn.
+      if (error instanceof RedisUnavailable) retry(feed)
     }
     running--
     tellResynced()
@@ -74,6 +90,7 @@ export const createChecks = ({ checkMs, check, onEvent }: ChecksOptions) => {
     delete: (feed: Feed): void => {
       turns.delete(feed)
       urgent.delete(feed)
+      owing.delete(feed)
     },
     /** Checks all feeds now, as fast as the limits allow. */
     resync: (): void => {

@@ -39,11 +39,12 @@ export class Feed {
   #logged = 0
   #batch: Kept[] = []
   #waiting: Kept[] = []
-  #filling = false
+  /** Set while the log is read; aborted when the last member leaves. */
+  #filling: AbortController | undefined
   /** The top that the last check found and pub/sub still owed. */
   #owed = 0
-  /** Ends what runs when the last member leaves. */
-  #run = new AbortController()
+  /** Counts how often the position was lost, so that what was asked before can be told from what was asked since. */
+  #run = 0
 
   constructor(channel: string, live: string, context: FeedContext) {
     this.channel = channel
@@ -105,13 +106,13 @@ export class Feed {
     member.close()
     if (!this.members.delete(member) || this.members.size > 0) return false
     const { positioned } = this
-    this.#run.abort()
-    this.#run = new AbortController()
+    this.#run++
+    this.#filling?.abort()
+    this.#filling = undefined
     this.#epoch = ''
     this.#offset = 0
     this.#batch = []
     this.#waiting = []
-    this.#filling = false
     this.#owed = 0
     this.suspect = false
     return positioned
@@ -138,7 +139,7 @@ export class Feed {
     }
     const [epoch, offset] = [this.#epoch, this.#offset]
     const { epoch: present, top } = await found()
-    if (run.signal.aborted || this.#filling || this.#epoch !== epoch) return true
+    if (this.#run !== run || this.#filling || this.#epoch !== epoch) return true
     const { suspect } = this
     this.suspect = false
     if (present !== epoch || top < offset) {
@@ -154,8 +155,8 @@ export class Feed {
   /** Reads the log from the position on until it has caught up with pub/sub. Never rejects. */
   async fill(heardAgain?: number): Promise<void> {
     if (this.#filling || !this.positioned) return
-    this.#filling = true
-    const { signal } = this.#run
+    this.#filling = new AbortController()
+    const { signal } = this.#filling
     let messages = 0
     let attempt = 0
     for (let more = true; more; ) {
@@ -174,7 +175,7 @@ export class Feed {
         if (signal.aborted) return
       }
     }
-    this.#filling = false
+    this.#filling = undefined
     this.#owed = 0
     if (messages > 0) this.#context.onEvent({ kind: 'refilled', channel: this.channel, messages })
     this.#drain()

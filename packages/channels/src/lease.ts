@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { type RedisClients, reply } from '@saoma/redis'
 import type { ChannelsEvent } from './channels.ts'
+import { eachAtOnce } from './each.ts'
 import { scripts } from './scripts.ts'
 
 /** Beats that may be missing before a node counts as dead. */
 const MISSES = 5
 const DAY_MS = 86_400_000
-/** How long one node has for its sweep before another may begin it again. */
-const SWEEP_MS = 60_000
 /** People taken away in one call. */
 const BATCH = 500
+/** Channels swept at once. */
+const AT_ONCE = 20
 
 export interface LeaseOptions {
   nodeId: string
@@ -55,9 +56,10 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
   }
 
   const sweep = async (name: string) => {
-    if (!(await reply(data.set(keys.nodeSweep(name), node, 'PX', SWEEP_MS, 'NX')))) return
+    // Two may sweep the same without harm; the lock only spares the work.
+    if (!(await reply(data.set(keys.nodeSweep(name), node, 'PX', leaseMs, 'NX')))) return
     const channels = await reply(data.smembers(keys.nodeChannels(name)))
-    for (const channel of channels) await take(channel, name)
+    await eachAtOnce(AT_ONCE, channels, (channel) => take(channel, name))
     await forget(name)
     onEvent({ kind: 'swept', node: name, channels: channels.length })
   }

@@ -2,6 +2,7 @@ import type { Presence } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
 import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './channels.ts'
+import { eachAtOnce } from './each.ts'
 import { createLease } from './lease.ts'
 import { named } from './log.ts'
 import { scripts } from './scripts.ts'
@@ -9,9 +10,8 @@ import { scripts } from './scripts.ts'
 const MOST_USERS = 1_000
 /** People told of in one call. */
 const BATCH = 500
-const DAY_MS = 86_400_000
-/** Channels told of at once when the node says goodbye. */
-const FAREWELLS = 100
+/** Channels told of at once, when it is about all of them. */
+const AT_ONCE = 100
 
 export interface PresenceOptions {
   nodeId: string
@@ -63,9 +63,9 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     rooms.set(channel, room)
     return room
   }
-  const restore = (channel: string, room: Room) => {
+  const restore = (channel: string, room: Room): Promise<void> => {
     for (const user of room.connections.keys()) if (!room.untold.has(user)) room.untold.set(user, [])
-    void tell(channel, room)
+    return tell(channel, room)
   }
 
   const lease = createLease(redis, {
@@ -74,16 +74,14 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     announces,
     onEvent,
     onRenamed: () => {
-      for (const [channel, room] of rooms) restore(channel, room)
+      void eachAtOnce(AT_ONCE, rooms, ([channel, room]) => restore(channel, room))
     },
   })
 
   /** Before the people themselves: a channel listed for nothing does no harm, one not listed would not be swept. */
   const list = async (channel: string, room: Room, node: string) => {
     if (room.listedAs === node) return
-    const key = keys.nodeChannels(node)
-    await reply(data.sadd(key, channel))
-    await reply(data.pexpire(key, DAY_MS))
+    await scripts.list(data, [keys.nodeChannels(node)], [channel])
     room.listedAs = node
   }
   const unlist = async (channel: string, room: Room) => {
@@ -184,7 +182,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
 
     compare: (channel: string, people: number): void => {
       const room = rooms.get(channel)
-      if (room && !room.telling && room.connections.size !== people) restore(channel, room)
+      if (room && !room.telling && room.connections.size !== people) void restore(channel, room)
     },
 
     /** Who follows the channel, on all nodes. */
@@ -197,15 +195,9 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     close: async (): Promise<void> => {
       closing.abort(closed)
       const { node } = lease
-      const left = rooms.entries()
-      const farewell = async () => {
-        for (const [channel, room] of left) {
-          rejectAll(room, closed)
-          await lease.take(channel, node)
-        }
-      }
       try {
-        await Promise.all(Array.from({ length: FAREWELLS }, farewell))
+        for (const room of rooms.values()) rejectAll(room, closed)
+        await eachAtOnce(AT_ONCE, rooms.keys(), (channel) => lease.take(channel, node))
         await lease.close()
       } catch (error) {
         lease.stop()

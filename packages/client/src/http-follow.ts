@@ -1,4 +1,4 @@
-import { OWN_CHANNEL, parseSubscribed, type Subscribed, userOf } from '@saoma/protocol'
+import { type LossReason, OWN_CHANNEL, type Page, parseSubscribed, type Subscribed, userOf } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
 import { createDispatch } from './dispatch.ts'
 import { cursorOf, type LiveApi } from './live-api.ts'
@@ -23,6 +23,8 @@ export interface HttpFollowOptions {
 /** The server's own bound on how long it holds an answer. */
 const WAIT_SECONDS = 25
 const RETRY = { baseMs: 500, capMs: 10_000 }
+/** A server may not put us off for longer. */
+const MAX_RETRY_AFTER_MS = 60_000
 /** An answer without news that comes sooner was not held: a cache or a full server is in the way, so do not spin. */
 const HELD_AT_LEAST_MS = 1_000
 /** Where streams do not get through they are tried again after this time. */
@@ -34,6 +36,8 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
   let attempt = 0
   let waitSeconds = 0
   let streamAgainAt = 0
+  /** Rooms that lost messages and begin again with their newest, which these requests do not give. */
+  const losses = new Map<Followed, LossReason>()
 
   const open = () => options.rooms.filter((room) => room.open)
   const reached = (way: HttpWay) => {
@@ -42,21 +46,37 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
     for (const room of open()) room.settle(true)
   }
 
-  /** Rooms that stand nowhere yet begin with a page of their own, and people's own channels with what has been read. */
+  /** Rooms that stand nowhere, or no longer, begin with a page of their own, and people's own channels with what has been read. */
   const begin = async (room: Followed): Promise<Failure | undefined> => {
-    if (!room.position) {
+    const reason = losses.get(room)
+    if (!room.position || reason) {
       const { history } = room
       const answer = await api.newest(room.channel, Math.max(1, history), signal)
       if (signal.aborted) return
       if (!answer.ok) return settleRefusal(room, answer)
       const page: Subscribed = answer.value
-      room.take({ ...page, messages: history > 0 ? page.messages.slice(-history) : [] })
+      losses.delete(room)
+      room.take({
+        ...page,
+        ...(reason ? { reason } : {}),
+        messages: history > 0 ? page.messages.slice(-history) : [],
+      })
     }
     const own = room.channel === OWN_CHANNEL || userOf(room.channel) !== undefined
     if (room.inbox || !own) return
     const inbox = await api.inbox(room.channel, signal)
     if (inbox.ok && !signal.aborted) room.counted(inbox.value)
     return
+  }
+
+  /** False: the room has to begin again. */
+  const take = (room: Followed, page: Page): boolean => {
+    if (page.reason && room.history > 0) {
+      losses.set(room, page.reason)
+      return false
+    }
+    room.take(page)
+    return true
   }
 
   /** A refusal that concerns one room ends that room; any other is the caller's. */
@@ -79,7 +99,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
     let news = false
     for (const page of answer.value) {
       news ||= page.messages.length > 0 || page.reason !== undefined
-      for (const room of open()) if (room.is(page.channel)) room.take(page)
+      for (const room of open()) if (room.is(page.channel)) take(room, page)
     }
     const held = waitSeconds === 0 || news || Date.now() - askedAt >= HELD_AT_LEAST_MS
     waitSeconds = WAIT_SECONDS
@@ -97,7 +117,9 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
       const page = parseSubscribed(body)
       if (!page.ok) return
       reached('stream')
-      dispatch.each(page.value.channel, (room) => room.take(page.value))
+      dispatch.each(page.value.channel, (room) => {
+        if (!take(room, page.value)) hole.abort()
+      })
     }
     const answer = await api.stream(cursors(), onEvent, AbortSignal.any([signal, hole.signal]))
     return answer.ok ? undefined : answer
@@ -129,7 +151,8 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
     if (failure.code === 'NO_STREAM') streamAgainAt = Date.now() + STREAM_AGAIN_MS
     // What is wrong with the token is the token's affair, and ends everything when there is no other.
     else if (failure.react !== 'retry' && failure.react !== 'reauth') await sortOut(failure)
-    await pause(Math.max(failure.retryAfterMs ?? 0, backoffMs(attempt++, RETRY, random)), signal)
+    const asked = Math.min(failure.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
+    await pause(Math.max(asked, backoffMs(attempt++, RETRY, random)), signal)
   }
 
   function turn() {

@@ -67,6 +67,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   /** Ends with the present connection. */
   let present = new AbortController()
   let up = false
+  let refreshing = false
 
   const ask: SocketDoor['ask'] = async (event, request, parse) => {
     // A socket that is not connected would keep the event and send it some day.
@@ -153,7 +154,13 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
 
   const listen = (created: LiveSocket) => {
     for (const event of TOLD) (created as Socket).on(event, (body: unknown) => dispatch.take(event, body))
-    created.on('expiring', () => void refresh(present.signal))
+    created.on('expiring', () => {
+      if (refreshing) return
+      refreshing = true
+      void refresh(present.signal).finally(() => {
+        refreshing = false
+      })
+    })
     created.on('ended', (notice) => {
       const failure = failureFor(notice?.code === 'REVOKED' ? 'REVOKED' : 'TOKEN_EXPIRED')
       options.onFailure(failure)
@@ -228,9 +235,9 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     },
     join,
     leave: (room) => {
-      waiting.delete(room)
+      const asked = !waiting.delete(room)
       // One that is being joined is left when the answer is there: the server takes them one at a time.
-      if (up && !joining.has(room)) part(room)
+      if (up && asked && !joining.has(room)) part(room)
     },
     ask,
     wake: () => {

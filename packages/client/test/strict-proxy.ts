@@ -11,30 +11,47 @@ export interface StrictProxy {
   refuseSockets(): void
   /** From now on event streams are kept back until they end, as by a proxy that buffers; those there are get cut. */
   holdStreams(): void
-  /** Cuts every connection there is. */
+  /** Cuts every connection there is, and the next request, which may be what follows a poll. */
   cut(): void
+  /** The sockets of now stay open and carry nothing any more, as after a change of networks. */
+  freeze(): void
   /** Loses the next piece that the server sends by socket or stream and that holds this text. Resolves when it is lost. */
   lose(text: string): Promise<void>
+  /** Keeps what the server sends until this text is in it, and sends all of that as one piece. */
+  gather(text: string): void
 }
 
 /** A company's proxy: plain HTTP passes, WebSockets do not until they are allowed. */
 export const startStrictProxy = async (target: string): Promise<StrictProxy> => {
   let allowed = false
   let holding = false
+  let cutting = false
   let losing: { text: string; done: () => void } | undefined
+  let gathering: { text: string; pieces: Buffer[] } | undefined
+  /** What becomes of a piece: the bytes to send now, if any. */
+  const sift = (piece: Buffer): Buffer | undefined => {
+    if (losing && piece.includes(losing.text)) {
+      losing.done()
+      losing = undefined
+      return undefined
+    }
+    if (!gathering) return piece
+    gathering.pieces.push(piece)
+    const { text, pieces } = gathering
+    const all = Buffer.concat(pieces)
+    if (!all.includes(text)) return undefined
+    gathering = undefined
+    return all
+  }
   /** One for each way from the server to the client. */
-  const createSieve = () =>
-    new Transform({
-      transform: (piece: Buffer, _encoding, pass) => {
-        if (!losing || !piece.includes(losing.text)) return pass(null, piece)
-        losing.done()
-        losing = undefined
-        pass()
-      },
-    })
+  const createSieve = () => new Transform({ transform: (piece: Buffer, _encoding, pass) => pass(null, sift(piece)) })
   const streams = new Set<ServerResponse>()
   const tunnels = new Set<Duplex>()
   const server = createServer((req, res) => {
+    if (cutting) {
+      cutting = false
+      return void res.destroy()
+    }
     const out = forward(new URL(req.url ?? '/', target), { method: req.method, headers: req.headers }, (answer) => {
       if (answer.headers['content-type']?.startsWith('text/event-stream')) {
         if (holding) return void answer.resume()
@@ -91,11 +108,18 @@ export const startStrictProxy = async (target: string): Promise<StrictProxy> => 
       holding = true
       for (const stream of streams) stream.destroy()
     },
+    freeze: () => {
+      for (const tunnel of tunnels) tunnel.unpipe().pause()
+    },
     lose: (text) =>
       new Promise((done) => {
         losing = { text, done }
       }),
+    gather: (text) => {
+      gathering = { text, pieces: [] }
+    },
     cut: () => {
+      cutting = true
       cutSockets()
       server.closeAllConnections()
     },

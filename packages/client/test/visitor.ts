@@ -39,6 +39,8 @@ export interface Heard {
   at(state: RoomState): Promise<unknown>
   /** Resolves when this number of the stream has come. */
   until(number: number): Promise<unknown>
+  /** Resolves when this many messages have come. */
+  untilCount(count: number): Promise<unknown>
 }
 
 /** Writes down all that a room says from now on. */
@@ -59,6 +61,9 @@ export const listen = (room: Room): Heard => {
     until: async (number) =>
       messages.some(({ data }) => data === number) ||
       heard<RoomEvents<AnyEvents>>(room)('message', (message): message is Message => message.data === number),
+    untilCount: async (count) =>
+      messages.length >= count ||
+      heard<RoomEvents<AnyEvents>>(room)('message', (_message): _message is Message => messages.length >= count),
   }
 }
 

@@ -1,8 +1,9 @@
 import { createRedis, type RedisClients } from '@saoma/redis'
 import { onCleanup, startRedis } from '@saoma/testing'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { createGrants } from '../src/grants.ts'
 import { createSessionEnds, type EndedSession } from '../src/session-ends.ts'
-import { claimsToBeOf } from '../src/verify.ts'
+import { claimsToBeOf, createVerifier } from '../src/verify.ts'
 
 let redis: RedisClients
 
@@ -88,4 +89,23 @@ test('a token says whose it is, and rubbish says nothing', () => {
   expect(claimsToBeOf(issuer, token({ iss: issuer }))).toBe(true)
   for (const other of [token({ iss: 'https://shop.example.com' }), token({}), token([issuer]), 'a.b.c', issuer, ''])
     expect([other, claimsToBeOf(issuer, other)]).toEqual([other, false])
+})
+
+test('rooms in a token are the rooms of its bearer', async () => {
+  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  const [issuer, audience] = ['https://login.example.com/oidc', 'https://login.example.com']
+  const verify = createVerifier([await exportJWK(publicKey)], issuer, [audience])
+  const token = (claims: Record<string, unknown>) =>
+    new SignJWT({ client_id: 'web', ...claims })
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt' })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setSubject('anna')
+      .setExpirationTime('1 minute')
+      .sign(privateKey)
+  expect(await verify(await token({ rooms: ['table-7'] }))).toMatchObject({ ok: true, value: { rooms: ['table-7'] } })
+  const without = await verify(await token({ sid: 's1' }))
+  expect(without).toMatchObject({ ok: true, value: { sub: 'anna', sid: 's1' } })
+  expect(without.ok && without.value.rooms).toBeUndefined()
+  expect(await verify(await token({ rooms: 'all' }))).toEqual({ ok: false, code: 'UNAUTHORIZED' })
 })

@@ -29,7 +29,7 @@ export interface EventStreamOptions {
 }
 
 const parse = (text: string): { name: string; id?: string; data: string } | undefined => {
-  const fields = text.split('\n').map((line) => /^([a-z]+): (.*)$/.exec(line))
+  const fields = text.split('\n').map((line) => /^([a-z]+): (.*)$/s.exec(line))
   const field = (wanted: string) => fields.find((match) => match?.[1] === wanted)?.[2]
   const [name, id, data] = [field('event'), field('id'), field('data')]
   if (name === undefined || data === undefined) return undefined

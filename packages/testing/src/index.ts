@@ -30,6 +30,6 @@ export { type RedisServer, type RedisServerOptions, startRedis } from './redis.t
 export { type RedisClusterServer, startRedisCluster } from './redis-cluster.ts'
 export { type Answer, type RequestOptions, request } from './request.ts'
 export { type Restartable, startRestartable } from './restartable.ts'
-export { type Shop, type ShopOptions, type ShopSecrets, shopRules, shopSettings, startShop } from './shop.ts'
+export { type Shop, type ShopOptions, type ShopSecrets, shopSettings, startShop } from './shop.ts'
 export { type Simulator, type SimulatorOptions, startSimulator } from './simulator.ts'
 export { connectWs, type WsClient } from './ws.ts'

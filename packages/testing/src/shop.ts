@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { type App, type AppOptions, startApp } from './app.ts'
 import { onCleanup } from './cleanup.ts'
 import { apiKeyLine, testApiKey } from './live-settings.ts'
@@ -25,12 +26,8 @@ export type Shop = App
 
 const testSecrets: ShopSecrets = { apiKey: testApiKey, hookSecret: 'a secret of tests, which a hook is asked with' }
 
-/** Who may do what in the channels of the demos. */
-export const shopRules: readonly object[] = [
-  { match: 'room:table-*', follow: 'public', publish: 'nobody' },
-  { match: 'room:chat-*', follow: 'public', publish: 'followers', announce: true },
-  { match: 'room:job-*', follow: 'hook', publish: 'nobody' },
-]
+/** File of the rules: who may do what in the channels of the demos. */
+const rules = fileURLToPath(new URL('../../../apps/shop/channels.json', import.meta.url))
 
 /** What the rest of a cluster has to know of a shop on that port: settings of every node, and of nginx/render.sh. */
 export const shopSettings = (
@@ -39,7 +36,7 @@ export const shopSettings = (
 ): { env: Record<string, string>; nginxEnv: Record<string, string> } => ({
   env: {
     SAOMA_API_KEYS: apiKeyLine(apiKey, 'room:*,user:*'),
-    SAOMA_CHANNELS: JSON.stringify(shopRules),
+    SAOMA_CHANNELS: rules,
     SAOMA_HOOK_URL: `http://127.0.0.1:${port}/shop/hook`,
     SAOMA_HOOK_SECRET: hookSecret,
   },

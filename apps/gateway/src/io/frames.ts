@@ -1,4 +1,5 @@
 import type { Kept, Signal } from '@saoma/channels'
+import { frameSize, TEXT, writeHeader } from '../ws/frame.ts'
 
 /**
  * Events as they are written to sockets, made once for all who get them: `texts` for HTTP long-polling, and `options` with the WebSocket
@@ -12,35 +13,16 @@ export interface Frames {
   size: number
 }
 
-/** Final frame, text (RFC 6455 section 5.2). Servers do not mask. */
-const TEXT_FRAME = 0x81
 /** Engine.IO's packet type "message" in front of Socket.IO's "event". */
 const MESSAGE = '4'
 
-const headerLength = (length: number) => (length < 126 ? 2 : length < 65_536 ? 4 : 10)
-
-const writeHeader = (into: Buffer, at: number, length: number): void => {
-  into[at] = TEXT_FRAME
-  if (length < 126) {
-    into[at + 1] = length
-  } else if (length < 65_536) {
-    into[at + 1] = 126
-    into.writeUInt16BE(length, at + 2)
-  } else {
-    into[at + 1] = 127
-    into.writeBigUInt64BE(BigInt(length), at + 2)
-  }
-}
-
 const frame = (texts: readonly [string, ...string[]]): Frames => {
   const lengths = texts.map((text) => MESSAGE.length + Buffer.byteLength(text))
-  const size = lengths.reduce((sum, length) => sum + headerLength(length) + length, 0)
+  const size = lengths.reduce((sum, length) => sum + frameSize(length), 0)
   const bytes = Buffer.allocUnsafeSlow(size)
   let at = 0
   texts.forEach((text, i) => {
-    const length = lengths[i] ?? 0
-    writeHeader(bytes, at, length)
-    at += headerLength(length)
+    at = writeHeader(bytes, at, TEXT, lengths[i] ?? 0)
     at += bytes.write(MESSAGE + text, at)
   })
   return { texts, options: { compress: false, wsPreEncodedFrame: [bytes] }, size }

@@ -1,10 +1,10 @@
 import type { Kept, Listener, Signal } from '@saoma/channels'
 import { type Code, fail, type LiveClientEvents, ok, parseOfChannel, parseSubscribe } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
-import type { Limits } from '../limits.ts'
+import { isDeaf, type Limits } from '../limits.ts'
 import { connectionOf, isOpen, type LiveNamespace, type LiveSocket, type Place, release } from './connected.ts'
 import { type Act, listen, refusal } from './event.ts'
-import { createOutlet } from './outlet.ts'
+import { createOutlet, type Outlet } from './outlet.ts'
 import { createSessions, type SessionsDeps } from './sessions.ts'
 import { closeWhenUnused } from './unused.ts'
 
@@ -21,8 +21,6 @@ export interface LiveNamespaceOptions {
 
 /** Stands in for the handshake, which Socket.IO would keep, token and all, for as long as the socket lives. */
 const FORGOTTEN = Object.freeze({})
-/** A sender this far above its limit does not listen to refusals. */
-const DEAF_FACTOR = 5
 
 /** Namespace `/`: people and backends follow channels and publish into them. Returns the end of its timers. */
 export const serveLive = (
@@ -33,18 +31,18 @@ export const serveLive = (
   const { live, limits, metrics, log } = deps
   const sessions = createSessions(namespace, deps)
 
-  const listenerOf = (socket: LiveSocket): Listener => {
-    const outlet = createOutlet(socket.conn, maxBufferBytes)
+  const onSlow = (socket: LiveSocket): void => {
+    log.warn({ event: 'slow', code: 'SLOW_READER', socket: socket.id })
+    metrics.slowReaders.inc()
+    release(socket.data)
+  }
+
+  const listenerOf = (socket: LiveSocket, outlet: Outlet): Listener => {
     const { traffic } = metrics
     return {
       messages: (batch: readonly Kept[]) => {
         const written = outlet.messages(batch)
-        if (written === 'slow') {
-          if (socket.connected) log.warn({ event: 'slow', code: 'SLOW_READER', socket: socket.id })
-          metrics.slowReaders.inc()
-          release(socket.data)
-          return
-        }
+        if (written === 'slow') return onSlow(socket)
         traffic.messagesOut += batch.length
         traffic.bytesOut += written
       },
@@ -139,9 +137,9 @@ export const serveLive = (
     try {
       // A connection may ask to be let in as often as it likes, also while it is being let in.
       const slow = await limits.liveEvents(connectionOf(socket))
-      if (slow && slow.excess > DEAF_FACTOR) return void socket.conn.close()
+      if (slow && isDeaf(slow)) return void socket.conn.close()
       if (slow) return refuse('RATE_LIMITED')
-      const verdict = await sessions.admit(socket, listenerOf)
+      const verdict = await sessions.admit(socket)
       if (!verdict.ok) return refuse(verdict.code)
       next()
     } catch (error) {
@@ -153,13 +151,17 @@ export const serveLive = (
 
   namespace.on('connection', (socket) => {
     if (socket.data.endedEarly) return sessions.end(socket, socket.data.endedEarly)
+    const outlet = createOutlet(socket.conn, maxBufferBytes)
     Object.assign(socket, { handshake: FORGOTTEN })
+    socket.data.listener = listenerOf(socket, outlet)
     const budget = socket.data.who.kind === 'backend' ? limits.keyEvents : limits.liveEvents
     const subject = connectionOf(socket)
     socket.use(([, ...args], next) => {
       budget(subject).then((slow) => {
+        // Who asks and does not read the answers would pile those up as well.
+        if (outlet.isSlow()) return onSlow(socket)
         if (!slow) return next()
-        if (slow.excess > DEAF_FACTOR) return socket.disconnect(true)
+        if (isDeaf(slow)) return socket.disconnect(true)
         const ack = args.at(-1)
         if (typeof ack === 'function') ack(refusal('RATE_LIMITED'))
       }, next)

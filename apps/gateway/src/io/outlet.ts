@@ -16,7 +16,7 @@ export interface PlainConnection {
 /** The part of an Engine.IO connection that is used here; some of it is private in its types. */
 interface Connection {
   readonly transport: { name: string; writable: boolean; socket?: WebSocket }
-  readonly writeBuffer: readonly unknown[]
+  readonly writeBuffer: readonly { data?: string | Buffer }[]
   write(data: string, options?: object): unknown
   close(discard?: boolean): unknown
 }
@@ -30,6 +30,8 @@ const LAST_FRAME_MS = 2_000
 export interface Outlet {
   /** Returns bytes written, or `slow` when the reader has more than the cap waiting: it was cut off. */
   messages(batch: readonly Kept[]): number | 'slow'
+  /** Whether the reader has more than the cap waiting, of whatever kind: it was cut off. */
+  isSlow(): boolean
   /** Signals may be lost: one is dropped when the reader is behind. */
   signal(signal: Signal): number | 'dropped'
 }
@@ -47,6 +49,10 @@ export const createOutlet = (engine: Socket['conn'], maxBufferBytes: number): Ou
     if (connection.writeBuffer.length === 0) queued = 0
     return queued + (connection.transport.socket?.bufferedAmount ?? 0)
   }
+
+  /** What Engine.IO has queued, answers to the client's questions included; too slow to be asked with every message. */
+  const measured = (): number =>
+    isPlain ? 0 : connection.writeBuffer.reduce((sum, { data }) => sum + (data?.length ?? 0), 0)
 
   const write = (frames: Frames): number => {
     // Engine.IO sends pre-encoded frames as they are, so a burst is one packet to it and one write to the system.
@@ -74,6 +80,11 @@ export const createOutlet = (engine: Socket['conn'], maxBufferBytes: number): Ou
   }
 
   return {
+    isSlow: () => {
+      if (!cut && Math.max(buffered(), measured()) <= maxBufferBytes) return false
+      cutOff()
+      return true
+    },
     messages: (batch) => {
       if (cut || buffered() > maxBufferBytes) return cutOff()
       return isPlain ? plain.deliver(batch) : write(framesOf(batch))

@@ -6,6 +6,7 @@ import { createShardedAdapter } from '@socket.io/redis-adapter'
 import { Server } from 'socket.io'
 import type { Limits } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
+import { WS_PATH } from '../ws/door.ts'
 import { type AdmissionOptions, createAdmission } from './admission.ts'
 import type { LiveNamespace } from './connected.ts'
 import { type LiveNamespaceDeps, type LiveNamespaceOptions, serveLive } from './live.ts'
@@ -17,8 +18,6 @@ export interface IoOptions extends AdmissionOptions, LiveNamespaceOptions {
   maxDataBytes: number
 }
 
-/** Where plain WebSockets come in. */
-const WS_PATH = '/ws'
 /** Room for what surrounds the data of a message. */
 const ENVELOPE = 4 * 1024
 

@@ -1,4 +1,3 @@
-import type { Listener } from '@saoma/channels'
 import { type Code, fail, ok, parseRefresh, type Result } from '@saoma/protocol'
 import { RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Live } from '../live/live.ts'
@@ -19,6 +18,10 @@ export interface SessionsDeps {
 
 /** How long before its end a token is announced to end. */
 const WARNING_MS = 60_000
+/** Until the socket is taken in. */
+const NOBODY = { messages: () => {}, signal: () => {} }
+/** An API key has no end, and JSON no infinity. */
+const LONGEST_SECONDS = 86_400
 /** How often ends are looked for: one timer for all sockets instead of one for each. */
 const SWEEP_MS = 1_000
 /** Sessions looked at together after Redis came back. */
@@ -48,7 +51,7 @@ export const createSessions = (
   }
 
   /** Lets a connection in, or says why not. */
-  const admit = async (socket: LiveSocket, listenerOf: (socket: LiveSocket) => Listener): Promise<Result<true>> => {
+  const admit = async (socket: LiveSocket): Promise<Result<true>> => {
     const token: unknown = Reflect.get(socket.handshake.auth, 'token')
     const asked = parseRefresh({ token })
     if (!asked.ok) return fail('UNAUTHORIZED')
@@ -68,7 +71,7 @@ export const createSessions = (
       who: who.value,
       attending: attending.value,
       following: new Map(),
-      listener: listenerOf(socket),
+      listener: NOBODY,
       warned: false,
     }
     const { data, conn } = socket
@@ -99,7 +102,9 @@ export const createSessions = (
     data.attending.close()
     Object.assign(data, { who: who.value, attending: attending.value, warned: false })
     metrics.refreshed.inc()
-    return ok({ expiresIn: Math.max(0, Math.floor((who.value.expiresAt - Date.now()) / 1000)) })
+    return ok({
+      expiresIn: Math.max(0, Math.min(LONGEST_SECONDS, Math.floor((who.value.expiresAt - Date.now()) / 1000))),
+    })
   }
 
   const sweep = setInterval(() => {

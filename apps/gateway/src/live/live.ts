@@ -75,6 +75,15 @@ export interface Live {
   attend(who: Principal, onEnded: () => void): Promise<Result<{ close(): void }>>
 }
 
+/** undefined for what is nested more deeply than JSON.stringify can go. */
+const jsonBytes = (data: unknown): number | undefined => {
+  try {
+    return Buffer.byteLength(JSON.stringify(data))
+  } catch {
+    return undefined
+  }
+}
+
 export const createLive = (
   { channels, policy, keyRing, stillValid }: LiveDeps,
   { maxDataBytes }: LiveOptions,
@@ -107,7 +116,9 @@ export const createLive = (
       if (!publication.ok) return publication
       const channel = await permitted(who, 'publish', publication.value.channel)
       if (!channel.ok) return channel
-      if (Buffer.byteLength(JSON.stringify(publication.value.data)) > maxDataBytes) return fail('TOO_LARGE')
+      const bytes = jsonBytes(publication.value.data)
+      if (bytes === undefined) return fail('INVALID')
+      if (bytes > maxDataBytes) return fail('TOO_LARGE')
       const from = who.kind === 'person' ? { from: who.user } : {}
       return channels.publish({ ...publication.value, channel: channel.value, ...from })
     },

@@ -1,9 +1,8 @@
 import { type Code, codes, type Message } from '@saoma/protocol'
 import type { Call, Form } from './requests.ts'
 
-/** CONNMIX's codes: the request was wrong, or it was not done. */
-const MESH_INVALID = 101
-const MESH_FAILED = 401
+/** CONNMIX's own number for an argument it cannot use; other refusals have their HTTP status, as on the HTTP door. */
+const INVALID_ARGUMENT = 101
 const NOT_AUTH = 'Not Auth'
 
 const idOf = ({ id }: Form): object => (id === undefined ? {} : { id })
@@ -15,7 +14,9 @@ const meshError = (form: Form, c: number, m: string): string => meshAnswer(form,
 
 /** Before `auth` there is one answer to everything. */
 export const notAuthenticated = (form: Form): string =>
-  form.mesh ? meshError(form, MESH_FAILED, NOT_AUTH) : JSON.stringify({ code: 1, msg: NOT_AUTH, ...idOf(form) })
+  form.mesh
+    ? meshError(form, codes.UNAUTHORIZED.status, NOT_AUTH)
+    : JSON.stringify({ code: 1, msg: NOT_AUTH, ...idOf(form) })
 
 /** A frame that is no request. */
 export const invalid = (form: Form): string => refused(form, 'INVALID')
@@ -23,7 +24,7 @@ export const invalid = (form: Form): string => refused(form, 'INVALID')
 /** A request that was not done. */
 export const refused = (form: Form, code: Code): string => {
   const { react, status, say } = codes[code]
-  if (form.mesh) return meshError(form, status === 422 || status === 413 ? MESH_INVALID : MESH_FAILED, say.en)
+  if (form.mesh) return meshError(form, code === 'INVALID' || code === 'TOO_LARGE' ? INVALID_ARGUMENT : status, say.en)
   return JSON.stringify({
     code: 1,
     msg: react === 'reauth' ? NOT_AUTH : 'Error',

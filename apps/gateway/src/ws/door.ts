@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Server } from 'socket.io'
 import { WebSocketServer } from 'ws'
 import { type AdmissionOptions, createJudge, refuseUpgrade } from '../io/admission.ts'
-import type { Limits } from '../limits.ts'
+import { isDeaf, type Limits } from '../limits.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { type Keeper, WsConnection } from './connection.ts'
@@ -25,8 +25,6 @@ export interface WsDoorOptions extends AdmissionOptions {
   idleMs?: number
 }
 
-/** A client this far above its limit does not listen to refusals. */
-const DEAF_FACTOR = 5
 const NORMAL = 1000
 
 const isOurs = ({ url = '' }: IncomingMessage): boolean => url.split('?', 1)[0] === WS_PATH
@@ -36,18 +34,21 @@ function destroy(this: Duplex): void {
   this.destroy()
 }
 
+export interface WsDoor {
+  /** Ends what is still open; drain the sockets first. */
+  close(): void
+}
+
 /**
  * The plain WebSocket door: each WebSocket becomes an engine connection that Socket.IO takes for one of its own, so that there is one
  * authentication, one rate limit and one drain. Upgrades to other addresses are left to others.
- *
- * @returns `close` ends what is still open; drain the sockets first
  */
 export const createWsDoor = (
   http: HttpServer,
   io: Server,
   { limits, metrics, log }: WsDoorDeps,
   options: WsDoorOptions,
-): { close(): void } => {
+): WsDoor => {
   const { nodeId, maxBufferBytes, idleMs = 60_000, addressOf, isDraining } = options
   const judge = createJudge(limits, metrics, options)
   const connections = new Set<WsConnection>()
@@ -71,7 +72,7 @@ export const createWsDoor = (
     countStray: (connection, flood) => {
       limits.liveEvents(connection).then(
         (slow) => {
-          if (slow && slow.excess > DEAF_FACTOR) flood()
+          if (slow && isDeaf(slow)) flood()
         },
         (error) => log.error({ err: error }, 'a limit could not be read'),
       )

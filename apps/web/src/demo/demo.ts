@@ -54,18 +54,25 @@ const personOf = (session: Session): Person => {
 
 const signIn = (session: Session, open: (surroundings: Surroundings) => Demo, update: () => void): SignedIn => {
   const { origin } = location
+  let opened = false
+  // Before it is open there is nothing to draw but the login.
+  const updateOpened = () => {
+    if (opened) update()
+  }
   const live = createLive({ origin, token: session })
   const own = live.channel<OwnEvents>('@user', { history: OWN_HISTORY })
-  live.on('state', update)
+  live.on('state', updateOpened)
   // A session that was ended elsewhere: asking for a token makes it known here, and the login is shown.
   live.on('ended', () => void session.refresh())
-  own.on('inbox', update)
-  const surroundings = { live, own, shop: createShopApi(session), me: personOf(session), update }
+  own.on('inbox', updateOpened)
+  const surroundings = { live, own, shop: createShopApi(session), me: personOf(session), update: updateOpened }
   const demo = open(surroundings)
+  opened = true
   return {
     surroundings,
     demo,
     close: () => {
+      opened = false
       demo.close()
       live.close()
     },

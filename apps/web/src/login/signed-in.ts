@@ -77,6 +77,12 @@ export const createSignedIn = (session: Session, origin: string, update: () => v
             </div>
             <button class="button quiet" type="button" @click=${() => void session.logout()}>${say().logout}</button>
           </div>
+          <nav class="demos" aria-label=${say().demos}>
+            ${say().demoLinks.map(
+              ([href, name, what]) =>
+                html`<a class="card" href=${href}><strong>${name}</strong><span>${what}</span></a>`,
+            )}
+          </nav>
           <div class="panels">
             <section class="card">
               <h2>${say().account}</h2>

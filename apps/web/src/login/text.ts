@@ -43,6 +43,13 @@ const text = {
     claims: 'What the token says',
     seconds: '{minutes} min {seconds} s',
     noAnswer: 'No answer. Please try again in a moment.',
+    demos: 'What this login opens',
+    demoLinks: [
+      ['/table.html?table=7', 'Order at a table', 'Several people, one order, no edit lost.'],
+      ['/chat.html?room=lobby', 'Chat room', 'History, who is here, who is writing.'],
+      ['/inbox.html', 'Message center', 'Unread counts that agree on every screen.'],
+      ['/job.html', 'Third-party callback', 'A slow answer back to the page that asked.'],
+    ],
   },
   zh: {
     title: 'Saoma 扫码 · 登录',
@@ -86,6 +93,13 @@ const text = {
     claims: '令牌内容',
     seconds: '{minutes} 分 {seconds} 秒',
     noAnswer: '暂无应答，请稍后重试。',
+    demos: '登录后可以做什么',
+    demoLinks: [
+      ['/table.html?table=7', '扫码点餐', '多人共用一份订单，修改不丢失。'],
+      ['/chat.html?room=lobby', '聊天室', '历史消息、在线成员、输入状态。'],
+      ['/inbox.html', '消息中心', '未读数在所有屏幕上一致。'],
+      ['/job.html', '第三方回调', '缓慢的结果回到发起请求的页面。'],
+    ],
   },
 } as const satisfies Record<Language, unknown>
 

@@ -6,8 +6,15 @@ const asked = new URLSearchParams(location.search).get('table') ?? ''
 const name = /^[1-9]\d?$/.test(asked) ? asked : '7'
 
 showDemo('table', (surroundings) => {
-  const { update } = surroundings
-  const table = createTable(name, surroundings)
+  let asking = false
+  const update = () => {
+    surroundings.update()
+    const conflict = table.conflict !== undefined
+    // On a phone the question would come up out of sight of whoever has to answer it.
+    if (conflict && !asking) document.querySelector<HTMLElement>('#conflict')?.focus()
+    asking = conflict
+  }
+  const table = createTable(name, { ...surroundings, update })
   let draft: Draft | undefined
   const write = (next: Draft | undefined) => {
     draft = next

@@ -1,9 +1,8 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { live } from 'lit/directives/live.js'
 import { repeat } from 'lit/directives/repeat.js'
 import { fill, language } from '../language.ts'
 import type { Dish, Line, Order } from './order.ts'
-import type { Table } from './table.ts'
+import type { Conflict, Table } from './table.ts'
 import { dishName, money, say, sayChange, sayRefusal } from './text.ts'
 
 /** A note that is being written, and the version of the order that its writer saw when they began. */
@@ -19,13 +18,12 @@ export interface Draughtsman {
 }
 
 export const tableView = (name: string, table: Table, notes: Draughtsman): TemplateResult => {
-  const { order, conflict, refusal } = table
+  const { order, refusal } = table
   return html`
     <h1 tabindex="-1">${fill(say().heading, { table: name })}</h1>
     <p class="lead">${say().hint}</p>
-    ${conflict ? conflictView(table, conflict.dish) : nothing}
-    <p class="error refusal" role="alert">${refusal ? sayRefusal(refusal) : nothing}</p>
     ${order ? slip(table, order, notes) : refusal ? nothing : html`<p class="hint">${say().loading}</p>`}
+    ${refusal ? html`<p class="error refusal" role="alert">${sayRefusal(refusal)}</p>` : nothing}
   `
 }
 
@@ -39,6 +37,7 @@ const slip = (table: Table, order: Order, notes: Draughtsman): TemplateResult =>
     </section>
     <section class="card slip" aria-labelledby="order" data-version=${order.version}>
       <h2 id="order">${say().order}</h2>
+      ${table.conflict ? conflictView(table, table.conflict) : nothing}
       ${
         order.lines.length === 0
           ? html`<p class="hint">${say().empty}</p>`
@@ -112,19 +111,19 @@ const noteForm = (table: Table, line: Line, notes: Draughtsman): TemplateResult 
     }}
   >
     <label class="unseen" for="note">${fill(say().noteFor, { dish: dishName(table.menu, line.dish) })}</label>
-    <input id="note" name="note" maxlength="200" autocomplete="off" .defaultValue=${live(line.note)} />
+    <input id="note" name="note" maxlength="200" autocomplete="off" .defaultValue=${line.note} />
     <button class="button small" type="submit">${say().save}</button>
     <button class="button small quiet" type="button" @click=${notes.end}>${say().cancel}</button>
   </form>
 `
 
-const conflictView = (table: Table, dish: string): TemplateResult => html`
-  <section class="card conflict" role="alert">
-    <h2>${fill(say().conflict, { dish: dishName(table.menu, dish) })}</h2>
+const conflictView = (table: Table, { dish, mine, theirs }: Conflict): TemplateResult => html`
+  <section class="conflict" role="alert">
+    <h3 id="conflict" tabindex="-1">${fill(say().conflict, { dish: dishName(table.menu, dish) })}</h3>
     <p class="hint">${say().conflictHint}</p>
     <dl class="facts">
-      <dt>${say().theirs}</dt><dd class="theirs">${table.conflict?.theirs || say().nothing}</dd>
-      <dt>${say().mine}</dt><dd class="theirs">${table.conflict?.mine || say().nothing}</dd>
+      <dt>${say().theirs}</dt><dd class="theirs">${theirs || say().nothing}</dd>
+      <dt>${say().mine}</dt><dd class="theirs">${mine || say().nothing}</dd>
     </dl>
     <div class="row">
       <button class="button small" type="button" @click=${() => table.resolve(true)}>${say().keepMine}</button>

@@ -1,0 +1,387 @@
+import { once } from 'node:events'
+import { connect as dial } from 'node:net'
+import type { Inbox, Message, Position, PresenceChange, Refusal, Subscribed, TokenSet } from '@saoma/protocol'
+import { connect, createKeys, whenReady } from '@saoma/redis'
+import {
+  type Cluster,
+  cursor,
+  type EventStreamClient,
+  type Gateway,
+  onCleanup,
+  openEvents,
+  publish,
+  request,
+  startCluster,
+  testApiKey,
+  webToken,
+} from '@saoma/testing'
+import { json, startBusinessServer } from './business-server.ts'
+
+let cluster: Cluster
+let origin: string
+let alice: TokenSet & { user: string }
+
+beforeAll(async () => {
+  // A token of the business says by itself whose it is, and is good for two seconds.
+  const business = await startBusinessServer((res, question) =>
+    json({ uid: question.body.token, expiresIn: 2 })(res, question),
+  )
+  cluster = await startCluster({
+    nodes: 2,
+    env: { SAOMA_AUTH_URL: business.url, SAOMA_LIMIT_BUFFER_BYTES: '65536' },
+  })
+  origin = cluster.origin
+  alice = await webToken(origin, 'alice')
+})
+
+const gateway = (i: number): Gateway => {
+  const node = cluster.nodes[i % 2]
+  if (!node) throw new Error('there is no such node')
+  return node
+}
+/** Turn by turn one node and the other, past nginx. */
+const door = (i: number): string => gateway(i).origin
+let rooms = 0
+const openRoom = (): string => `room:open-stream-${++rooms}`
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
+
+const open = (at: string, channels: string[], lastEventId?: string, bearer = alice.access_token) =>
+  openEvents(`${at}/v1/messages?${new URLSearchParams(channels.map((channel) => ['channel', channel]))}`, {
+    bearer,
+    ...(lastEventId === undefined ? {} : { lastEventId }),
+  })
+const begun = async (at: string, channels: string[], lastEventId?: string, bearer?: string) => {
+  const stream = await open(at, channels, lastEventId, bearer)
+  const subscribed: Subscribed[] = []
+  for (const _ of channels) subscribed.push((await stream.next<Subscribed>('subscribed')).data)
+  return { stream, subscribed }
+}
+const say = (at: string, channel: string, data: unknown) => publish(at, { channel, event: 'n', data })
+const sayMany = async (at: string, channel: string, datas: unknown[]) => {
+  for (let i = 0; i < datas.length; i += 100)
+    await publish(
+      at,
+      datas.slice(i, i + 100).map((data) => ({ channel, event: 'n', data })),
+    )
+}
+const take = async (stream: EventStreamClient, count: number): Promise<Message[]> => {
+  const messages: Message[] = []
+  while (messages.length < count) messages.push((await stream.next<Message>('message')).data)
+  return messages
+}
+const datasOf = (messages: readonly Message[]): unknown[] => messages.map(({ data }) => data)
+
+/** Reads again until it is so; the bound is in reads, each of which takes as long as the node takes to answer. */
+const until = async <T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> => {
+  for (let reads = 0; reads < 2_000; reads++) {
+    const value = await read()
+    if (holds(value)) return value
+  }
+  throw new Error('it never came to be so')
+}
+const metric = async (i: number, name: string): Promise<number> => {
+  const { body } = await request<string>(`${gateway(i).internalOrigin}/metrics`)
+  return Number(new RegExp(`^${name} (.*)$`, 'm').exec(body)?.[1])
+}
+
+test('a stream begins with each channel’s page, and every message carries the place in all of them', async () => {
+  const [first, second] = [openRoom(), openRoom()]
+  await say(origin, first, 'before')
+  const stream = await open(door(0), [first, second, '@user'])
+  expect([stream.status, stream.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8'])
+  expect(stream.headers.get('cache-control')).toBe('no-store')
+  const pages = []
+  for (let i = 0; i < 3; i++) pages.push((await stream.next<Subscribed>('subscribed')).data)
+  expect(pages).toMatchObject([
+    { channel: first, recovered: false, offset: 1, messages: [] },
+    { channel: second, recovered: false, offset: 0, messages: [] },
+    { channel: `user:${alice.user}`, inbox: { read: 0, unread: 0 } },
+  ])
+  const [p, q, r] = pages as [Subscribed, Subscribed, Subscribed]
+
+  await say(door(1), first, 'live')
+  expect(await stream.next('message')).toEqual({
+    id: [cursor(first, { ...p, offset: 2 }), cursor(second, q), cursor(r.channel, r)].join(),
+    data: { channel: first, event: 'n', data: 'live', time: expect.any(Number), epoch: p.epoch, offset: 2 },
+  })
+  await say(door(1), second, 'too')
+  expect((await stream.next('message')).id).toBe(
+    [cursor(first, { ...p, offset: 2 }), cursor(second, { ...q, offset: 1 }), cursor(r.channel, r)].join(),
+  )
+  stream.close()
+})
+
+test('one channel has a stream at its own address, and history if asked for', async () => {
+  const channel = openRoom()
+  await sayMany(origin, channel, [1, 2, 3])
+  const at = `${origin}/v1/channels/${channel}/messages`
+  const fresh = await openEvents(`${at}?limit=2`, { bearer: testApiKey })
+  const { data } = await fresh.next<Subscribed>('subscribed')
+  expect(datasOf(data.messages)).toEqual([2, 3])
+  const resumed = await openEvents(`${at}?epoch=${data.epoch}&after=1`, { bearer: testApiKey })
+  expect((await resumed.next<Subscribed>('subscribed')).data).toMatchObject({ recovered: true, offset: 3 })
+  fresh.close()
+  resumed.close()
+})
+
+test('Last-Event-ID continues on the other node, again and again: the exact sequence', async () => {
+  const [busy, quiet] = [openRoom(), openRoom()]
+  const { stream: first, subscribed } = await begun(door(0), [busy, quiet])
+  first.close()
+  let lastId: string | undefined = subscribed.map((page) => cursor(page.channel, page)).join()
+  const total = 250
+  const publishing = (async () => {
+    for (let i = 0; i < total; i++) await say(door(i), busy, i)
+  })()
+  const seen: unknown[] = []
+  for (let turn = 0; seen.length < total; turn++) {
+    // The address says nothing of positions: what the client brings is newer.
+    const { stream, subscribed } = await begun(door(turn), [busy, quiet], lastId)
+    expect(subscribed.map(({ recovered }) => recovered)).toEqual([true, true])
+    const missed = datasOf(subscribed[0]?.messages ?? [])
+    const live = Math.max(0, Math.min(40 - missed.length, total - seen.length - missed.length))
+    seen.push(...missed, ...datasOf(await take(stream, live)))
+    lastId = stream.lastId
+    stream.close()
+    // What came after the last one that was taken is not known to this client.
+    const late = stream.pending('message').map(({ data }) => (data as Message).data)
+    seen.push(...late)
+  }
+  await publishing
+  expect(seen).toEqual(numbers(total))
+})
+
+test('a reader who is 700 messages behind gets a page, the others as messages, and then what is live', async () => {
+  const channel = openRoom()
+  const { stream: first, subscribed } = await begun(door(0), [channel])
+  first.close()
+  await sayMany(door(1), channel, numbers(700))
+  const since = cursor(channel, subscribed[0] ?? { epoch: '', offset: 0 })
+  const publishing = sayMany(
+    door(1),
+    channel,
+    numbers(200).map((n) => n + 700),
+  )
+  const { stream, subscribed: again } = await begun(door(0), [since])
+  const page = again[0]?.messages ?? []
+  expect([again[0]?.more, page.length]).toEqual([true, 300])
+  expect(datasOf([...page, ...(await take(stream, 600))])).toEqual(numbers(900))
+  await publishing
+  stream.close()
+})
+
+test('volatile messages, presence and the inbox come as they come on a socket', async () => {
+  const channel = openRoom()
+  const { stream } = await begun(door(0), [channel, '@user'])
+  expect((await stream.next<PresenceChange>('presence')).data).toEqual({
+    channel,
+    event: 'join',
+    user: alice.user,
+    count: 1,
+  })
+  const bob = await webToken(origin, 'bob')
+  const other = await begun(door(1), [channel], undefined, bob.access_token)
+  expect((await stream.next<PresenceChange>('presence')).data).toEqual({
+    channel,
+    event: 'join',
+    user: bob.user,
+    count: 2,
+  })
+  const presence = await request(`${origin}/v1/channels/${channel}/presence`, { bearer: testApiKey })
+  expect(presence.body).toEqual({
+    channel,
+    users: expect.arrayContaining([alice.user, bob.user]),
+    count: 2,
+    connections: 2,
+  })
+  other.stream.close()
+  expect((await stream.next<PresenceChange>('presence')).data).toEqual({
+    channel,
+    event: 'leave',
+    user: bob.user,
+    count: 1,
+  })
+
+  await publish(door(1), { channel, event: 'typing', data: 1, volatile: true })
+  expect(await stream.next('volatile')).toMatchObject({ id: undefined, data: { channel, event: 'typing', data: 1 } })
+
+  const own = `user:${alice.user}`
+  const { body } = await say(door(1), own, 'for you')
+  const bell = await request<Inbox>(`${door(1)}/v1/channels/@user/inbox`, { bearer: alice.access_token })
+  expect(bell.body.unread).toBeGreaterThan(0)
+  const read = { bearer: alice.access_token, json: { offset: body.offset } }
+  const marked = await request(`${door(1)}/v1/channels/@user/read`, read)
+  expect(marked).toMatchObject({ status: 200, body: { read: body.offset, unread: 0 } })
+  expect((await stream.next('inbox')).data).toEqual({ channel: own, read: body.offset, unread: 0 })
+  stream.close()
+})
+
+test('a channel that may not be read is refused by itself; with no other there is a problem instead of a stream', async () => {
+  const channel = openRoom()
+  const stream = await open(origin, ['room:nothing', channel, 'user:somebody'])
+  expect((await stream.next<Subscribed>('subscribed')).data.channel).toBe(channel)
+  const refused = [await stream.next<Refusal>('refused'), await stream.next<Refusal>('refused')]
+  expect(refused.map(({ data }) => data)).toMatchObject([
+    { channel: 'room:nothing', code: 'FORBIDDEN', react: 'stop' },
+    { channel: 'user:somebody', code: 'FORBIDDEN' },
+  ])
+  await say(origin, channel, 1)
+  expect((await stream.next('message')).id).toMatch(new RegExp(`^${channel};[^,]+$`))
+  stream.close()
+  const none = await request(`${origin}/v1/messages?channel=room:nothing`, {
+    bearer: alice.access_token,
+    headers: { accept: 'text/event-stream' },
+  })
+  expect(none).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } })
+})
+
+test('a token that ends, and a session that is ended on another node, end the stream with their code', async () => {
+  const channel = openRoom()
+  const short = await begun(door(0), [channel], undefined, 'carol')
+  expect((await short.stream.next('ended')).data).toEqual({ code: 'TOKEN_EXPIRED' })
+  await short.stream.ended
+
+  const dora = await webToken(origin, 'dora')
+  const [one, two] = [
+    await begun(door(0), [channel], undefined, dora.access_token),
+    await begun(door(1), [channel], undefined, dora.access_token),
+  ]
+  const ended = await request(`${origin}/v1/users/${dora.user}/end`, { method: 'POST', bearer: testApiKey })
+  expect(ended.status).toBe(202)
+  for (const { stream } of [one, two]) {
+    expect((await stream.next('ended')).data).toEqual({ code: 'REVOKED' })
+    await stream.ended
+  }
+
+  const erin = await webToken(origin, 'erin')
+  const { stream } = await begun(door(0), [channel], undefined, erin.access_token)
+  await request(`${door(1)}/oidc/token/revocation`, { form: { token: erin.refresh_token ?? '', client_id: 'web' } })
+  expect((await stream.next('ended')).data).toEqual({ code: 'REVOKED' })
+  const late = await request(`${origin}/v1/messages?channel=${channel}`, {
+    bearer: erin.access_token,
+    headers: { accept: 'text/event-stream' },
+  })
+  expect(late).toMatchObject({ status: 401, body: { code: 'REVOKED' } })
+})
+
+test('a log that was lost under a stream begins the channel anew, and says so', async () => {
+  const channel = openRoom()
+  const { stream } = await begun(door(0), [channel])
+  await say(door(1), channel, 'before')
+  await take(stream, 1)
+  const redis = connect({ url: cluster.redis.url, name: 'test', onError: () => {} })
+  onCleanup(() => redis.disconnect())
+  await whenReady(redis, 5_000)
+  const keys = createKeys('saoma')
+  await redis.del(keys.channelMeta(channel), keys.channelLog(channel))
+  const { body } = await say(door(1), channel, 'after')
+  const { data, id } = await stream.next<Subscribed>('subscribed')
+  expect(data).toMatchObject({ channel, recovered: false, reason: 'epoch', epoch: body.epoch, offset: 1 })
+  expect(id).toBe(cursor(channel, data))
+  await say(door(1), channel, 'then')
+  expect((await take(stream, 1))[0]).toMatchObject({ data: 'then', epoch: body.epoch, offset: 2 })
+  stream.close()
+})
+
+test('a reader that does not read is cut off and continues from where it was; the others feel nothing', async () => {
+  const channel = openRoom()
+  const { stream, subscribed } = await begun(door(0), [channel])
+  const deaf = dial(gateway(0).port, '127.0.0.1')
+  onCleanup(() => deaf.destroy())
+  deaf.on('error', () => {})
+  deaf.write(
+    `GET /v1/messages?channel=${channel} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n` +
+      `Authorization: Bearer ${alice.access_token}\r\n\r\n`,
+  )
+  await once(deaf, 'data')
+  deaf.pause()
+  const closed = new Promise((resolve) => deaf.once('close', resolve))
+
+  const total = 450
+  const data = 'x'.repeat(32_000)
+  for (let sent = 0; sent < total; sent += 30)
+    await publish(
+      door(1),
+      numbers(30).map(() => ({ channel, event: 'n', data })),
+    )
+  expect((await take(stream, total)).map(({ offset }) => offset)).toEqual(numbers(total).map((n) => n + 1))
+  expect(await metric(0, 'rt_slow_consumer_closed_total')).toBe(1)
+  deaf.resume()
+  await closed
+  stream.close()
+
+  const first: Position = subscribed[0] ?? { epoch: '', offset: 0 }
+  const back = await begun(door(1), [cursor(channel, first)])
+  const page = back.subscribed[0]?.messages ?? []
+  expect(page.length + (await take(back.stream, total - page.length)).length).toBe(total)
+  back.stream.close()
+}, 30_000)
+
+test('64 clients that leave their streams, and 64 that leave at any moment of the beginning, leave nothing behind', async () => {
+  const channels = numbers(4).map(openRoom)
+  const streams = await Promise.all(numbers(64).map(() => open(door(0), channels)))
+  await until(
+    () => metric(0, 'rt_followers'),
+    (followers) => followers === 64 * 4,
+  )
+  for (const stream of streams) stream.close()
+  await Promise.all(streams.map(({ ended }) => ended))
+  const url = `${door(0)}/v1/messages?${channels.map((channel) => `channel=${channel}`).join('&')}`
+  const headers = { accept: 'text/event-stream', authorization: `Bearer ${alice.access_token}` }
+  const leave = (afterMs: number) =>
+    fetch(url, { headers, signal: AbortSignal.timeout(afterMs) })
+      .then((answer) => answer.text())
+      .catch(() => {})
+  await Promise.all(numbers(64).map(leave))
+  await until(
+    () => metric(0, 'rt_longpoll_waiting'),
+    (waiting) => waiting === 0,
+  )
+  expect(await metric(0, 'rt_followers')).toBe(0)
+  expect(await metric(0, 'rt_channels')).toBe(0)
+  const presence = () =>
+    request<{ count: number }>(`${door(1)}/v1/channels/${channels[0]}/presence`, { bearer: testApiKey })
+  await until(presence, ({ body }) => body.count === 0)
+})
+
+test.each([
+  ['an id that is none', 'nonsense'],
+  ['half a position', 'room:open-1;e'],
+  ['an offset that is no number', 'room:open-1;e;x'],
+])('a Last-Event-ID with %s is refused', async (_, lastEventId) => {
+  const answer = await request(`${origin}/v1/messages?channel=room:open-1`, {
+    bearer: alice.access_token,
+    headers: { accept: 'text/event-stream', 'last-event-id': lastEventId },
+  })
+  expect(answer).toMatchObject({ status: 422, body: { code: 'INVALID' } })
+})
+
+test('a request for the head of a stream is not held', async () => {
+  const answer = await fetch(`${origin}/v1/messages?channel=${openRoom()}`, {
+    method: 'HEAD',
+    headers: { authorization: `Bearer ${alice.access_token}`, accept: 'text/event-stream' },
+    signal: AbortSignal.timeout(5_000),
+  })
+  expect(answer.status).toBe(200)
+})
+
+test('a node that is drained ends its streams without a word, and they continue at the other', async () => {
+  const channel = openRoom()
+  const { stream } = await begun(door(0), [channel])
+  await say(door(1), channel, 1)
+  await take(stream, 1)
+  const stopped = gateway(0).stop()
+  await stream.ended
+  expect(stream.pending('ended')).toEqual([])
+  await say(door(1), channel, 2)
+  const { subscribed } = await begun(origin, [channel], stream.lastId)
+  expect(subscribed).toMatchObject([{ recovered: true, messages: [{ data: 2 }] }])
+  await stopped
+})
+
+test('after all this no node has failed at anything', () => {
+  for (const node of cluster.nodes) {
+    const failures = node.lines.filter(({ json: line }) => !line || line.level === 'error')
+    expect(failures).toEqual([])
+  }
+})

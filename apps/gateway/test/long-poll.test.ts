@@ -1,0 +1,290 @@
+import type { Page, Position, Refusal, TokenSet } from '@saoma/protocol'
+import {
+  type Answer,
+  type Cluster,
+  cursor,
+  type Gateway,
+  publish,
+  type RequestOptions,
+  request,
+  startCluster,
+  testApiKey,
+  webToken,
+} from '@saoma/testing'
+
+let cluster: Cluster
+let origin: string
+let alice: TokenSet & { user: string }
+
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 2 })
+  origin = cluster.origin
+  alice = await webToken(origin, 'alice')
+})
+
+const gateway = (i: number): Gateway => {
+  const node = cluster.nodes[i % 2]
+  if (!node) throw new Error('there is no such node')
+  return node
+}
+/** Turn by turn one node and the other, past nginx. */
+const door = (i: number): string => gateway(i).origin
+let rooms = 0
+const openRoom = (): string => `room:open-poll-${++rooms}`
+
+interface Many {
+  channels: (Page | ({ channel: string } & Refusal))[]
+}
+interface Query {
+  since?: Position
+  limit?: number
+  wait?: number
+}
+
+const pollOne = (at: string, channel: string, { since, limit, wait }: Query = {}, options: RequestOptions = {}) => {
+  const query = new URLSearchParams()
+  if (since) query.set('epoch', since.epoch)
+  if (since) query.set('after', `${since.offset}`)
+  if (limit !== undefined) query.set('limit', `${limit}`)
+  if (wait !== undefined) query.set('wait', `${wait}`)
+  return request<Page>(`${at}/v1/channels/${channel}/messages?${query}`, { bearer: alice.access_token, ...options })
+}
+const pollMany = (at: string, channels: string[], wait = 0, options: RequestOptions = {}) => {
+  const query = new URLSearchParams(channels.map((channel) => ['channel', channel]))
+  return request<Many>(`${at}/v1/messages?${query}&wait=${wait}`, { bearer: alice.access_token, ...options })
+}
+
+const say = (at: string, channel: string, data: unknown) => publish(at, { channel, event: 'n', data })
+const positionOf = async (channel: string): Promise<Position> => {
+  const { epoch, offset } = (await pollOne(origin, channel)).body
+  return { epoch, offset }
+}
+/** Reads again until it is so; the bound is in reads, each of which takes as long as the node takes to answer. */
+const until = async <T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> => {
+  for (let reads = 0; reads < 2_000; reads++) {
+    const value = await read()
+    if (holds(value)) return value
+  }
+  throw new Error('it never came to be so')
+}
+const metric = async (i: number, name: string): Promise<number> => {
+  const { body } = await request<string>(`${gateway(i).internalOrigin}/metrics`)
+  return Number(new RegExp(`^${name} (.*)$`, 'm').exec(body)?.[1])
+}
+const held = (i: number, count: number) =>
+  until(
+    () => metric(i, 'rt_longpoll_waiting'),
+    (waiting) => waiting === count,
+  )
+
+test('polls on alternating nodes while a publisher runs give the exact sequence', async () => {
+  const channel = openRoom()
+  let since = await positionOf(channel)
+  const total = 300
+  const publishing = (async () => {
+    for (let i = 0; i < total; i++) await say(door(i), channel, i)
+  })()
+  const seen: unknown[] = []
+  for (let turn = 0; seen.length < total; turn++) {
+    const { status, body } = await pollOne(door(turn), channel, { since, wait: 25 })
+    expect([status, body.recovered]).toEqual([200, true])
+    seen.push(...body.messages.map(({ data }) => data))
+    since = { epoch: body.epoch, offset: body.offset }
+  }
+  await publishing
+  expect(seen).toEqual(Array.from({ length: total }, (_, i) => i))
+})
+
+test('a message published while 20 polls are on their way is in the answer of each, 25 times', async () => {
+  for (let round = 0; round < 25; round++) {
+    const channel = openRoom()
+    const since = await positionOf(channel)
+    const polls = Array.from({ length: 20 }, (_, i) => pollOne(door(i), channel, { since, wait: 25 }))
+    const [published, ...answers] = await Promise.all([say(door(round), channel, round), ...polls])
+    for (const { body } of answers) {
+      expect(body.messages.map(({ data }) => data)).toEqual([round])
+      expect([body.epoch, body.offset]).toEqual([published.body.epoch, published.body.offset])
+    }
+  }
+})
+
+test('a poll that hears nothing ends after its time with the position it came with', async () => {
+  const channel = openRoom()
+  const since = await positionOf(channel)
+  const { status, body, headers } = await pollOne(door(0), channel, { since, wait: 1 })
+  expect([status, body]).toEqual([200, { channel, recovered: true, ...since, messages: [] }])
+  expect(headers.get('cache-control')).toBe('no-store')
+})
+
+test('a poll of nobody who has a position is answered at once, whatever it would wait', async () => {
+  const channel = openRoom()
+  await say(origin, channel, 1)
+  await say(origin, channel, 2)
+  const { body } = await pollOne(door(0), channel, { wait: 25 }, { timeoutMs: 5_000 })
+  expect(body).toMatchObject({ recovered: false, offset: 2, messages: [{ data: 1 }, { data: 2 }] })
+  expect((await pollOne(door(1), channel, { limit: 1 })).body.messages).toMatchObject([{ data: 2 }])
+  const many = await pollMany(door(0), [channel, cursor(openRoom(), await positionOf(channel))], 25, {
+    timeoutMs: 5_000,
+  })
+  expect(many.body.channels).toMatchObject([{ channel, offset: 2, messages: [] }, { reason: 'epoch' }])
+})
+
+test('of many channels the answer tells each position, and what was said in one of them', async () => {
+  const channels = [openRoom(), openRoom(), `user:${alice.user}`]
+  const positions = await Promise.all(channels.map(positionOf))
+  const asked = channels.map((channel, i) => cursor(channel, positions[i] ?? { epoch: '', offset: 0 }))
+  const answer = pollMany(door(0), asked, 25)
+  await held(0, 1)
+  await say(door(1), channels[2] ?? '', 'for you')
+  const { body } = await answer
+  expect(body.channels).toEqual([
+    { channel: channels[0], recovered: true, ...positions[0], messages: [] },
+    { channel: channels[1], recovered: true, ...positions[1], messages: [] },
+    expect.objectContaining({ channel: channels[2], messages: [expect.objectContaining({ data: 'for you' })] }),
+  ])
+  expect((await pollMany(door(1), ['@user'])).body.channels).toMatchObject([{ channel: `user:${alice.user}` }])
+})
+
+test('pages follow one another to the end, as long as they are asked for', async () => {
+  const channel = openRoom()
+  const beginning = await positionOf(channel)
+  const messages = Array.from({ length: 700 }, (_, i) => ({ channel, event: 'n', data: i }))
+  for (let i = 0; i < 700; i += 100) await publish(origin, messages.slice(i, i + 100))
+  for (const limit of [undefined, 250, 10_000]) {
+    const seen: unknown[] = []
+    let page: Page | undefined
+    do {
+      const { epoch, offset } = page ?? beginning
+      page = (await pollOne(door(seen.length), channel, { since: { epoch, offset }, ...(limit ? { limit } : {}) })).body
+      expect(page.messages.length).toBeLessThanOrEqual(Math.min(limit ?? 300, 300))
+      seen.push(...page.messages.map(({ data }) => data))
+    } while (page.more)
+    expect(seen).toEqual(messages.map(({ data }) => data))
+  }
+})
+
+test('a position that cannot be honoured is told so at once, with its reason', async () => {
+  const channel = openRoom()
+  for (let i = 0; i < 5; i++) await say(origin, channel, i)
+  const { epoch, offset } = await positionOf(channel)
+  const trimmed = await request(`${origin}/v1/channels/${channel}/messages?before=4`, {
+    method: 'DELETE',
+    bearer: testApiKey,
+  })
+  expect(trimmed).toMatchObject({ status: 200, body: { trimmed: 3 } })
+  const ask = (since: Position) => pollOne(origin, channel, { since, wait: 25 }, { timeoutMs: 5_000 })
+  expect((await ask({ epoch, offset: 1 })).body).toMatchObject({ recovered: false, reason: 'trimmed', epoch, offset })
+  expect((await ask({ epoch, offset: 3 })).body.messages).toMatchObject([{ data: 3 }, { data: 4 }])
+  expect((await ask({ epoch: 'another', offset })).body).toMatchObject({ recovered: false, reason: 'epoch' })
+})
+
+test('a channel that may not be read is refused by itself, and does not hold the answer', async () => {
+  const channel = openRoom()
+  const since = await positionOf(channel)
+  const { status, body } = await pollMany(origin, [cursor(channel, since), 'room:nothing;e;1'], 25, {
+    timeoutMs: 5_000,
+  })
+  expect(status).toBe(200)
+  expect(body.channels).toEqual([
+    { channel, recovered: true, ...since, messages: [] },
+    { channel: 'room:nothing', ok: false, code: 'FORBIDDEN', message: expect.any(String), react: 'stop' },
+  ])
+  const alone = await pollOne(origin, 'room:nothing')
+  expect(alone).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } })
+})
+
+test('whoever polls is not present', async () => {
+  const channel = openRoom()
+  const since = await positionOf(channel)
+  const answer = pollOne(door(0), channel, { since, wait: 25 })
+  await held(0, 1)
+  const presence = await request(`${door(1)}/v1/channels/${channel}/presence`, { bearer: testApiKey })
+  expect(presence.body).toMatchObject({ count: 0, users: [], connections: 0 })
+  await say(door(1), channel, 1)
+  await answer
+})
+
+test('a held poll of a session that has ended learns that, and not what was said', async () => {
+  const bob = await webToken(origin, 'bob')
+  const channel = openRoom()
+  const since = await positionOf(channel)
+  const answer = pollOne(door(0), channel, { since, wait: 25 }, { bearer: bob.access_token })
+  await held(0, 1)
+  await request(`${origin}/oidc/token/revocation`, { form: { token: bob.refresh_token ?? '', client_id: 'web' } })
+  await say(door(1), channel, 'secret')
+  expect(await answer).toMatchObject({ status: 401, body: { code: 'REVOKED', react: 'reauth' } })
+})
+
+test('64 clients that leave their polls leave nothing behind', async () => {
+  const channels = Array.from({ length: 8 }, openRoom)
+  const asked = await Promise.all(channels.map(async (channel) => cursor(channel, await positionOf(channel))))
+  const left = new AbortController()
+  const polls = Array.from({ length: 64 }, () =>
+    pollMany(door(0), asked, 25, { signal: left.signal }).catch((error: unknown) => error),
+  )
+  await until(
+    () => metric(0, 'rt_followers'),
+    (followers) => followers === 64 * 8,
+  )
+  left.abort()
+  await Promise.all(polls)
+  await held(0, 0)
+  expect(await metric(0, 'rt_followers')).toBe(0)
+  expect(await metric(0, 'rt_channels')).toBe(0)
+})
+
+describe('what is refused', () => {
+  test.each([
+    ['half a position', 'channels/room:open-1/messages?epoch=e'],
+    ['the other half', 'channels/room:open-1/messages?after=1'],
+    ['an offset that is no number', 'channels/room:open-1/messages?epoch=e&after=x'],
+    ['two offsets', 'channels/room:open-1/messages?epoch=e&after=1&after=2'],
+    ['an epoch that cannot be one', 'channels/room:open-1/messages?epoch=e;e&after=1'],
+    ['a wait that is no number', 'channels/room:open-1/messages?wait=long'],
+    ['a negative limit', 'channels/room:open-1/messages?limit=-1'],
+    ['a name that is no channel', 'channels/lobby/messages'],
+    ['no channel', 'messages'],
+    ['33 channels', `messages?${Array.from({ length: 33 }, (_, i) => `channel=room:open-${i}`).join('&')}`],
+    ['a channel twice', 'messages?channel=room:open-1&channel=room:open-1;e;1'],
+    ['half a position in a list', 'messages?channel=room:open-1;e'],
+    ['too much of a position', 'messages?channel=room:open-1;e;1;2'],
+    ['a trim without an offset', 'channels/room:open-1/messages', 'DELETE'],
+  ])('%s', async (_, path, method = 'GET') => {
+    const answer = await request(`${origin}/v1/${path}`, { method, bearer: alice.access_token })
+    expect(answer).toMatchObject({ status: 422, body: { code: 'INVALID', detail: expect.any(String) } })
+  })
+
+  test('a person who would trim, and a stranger who would read', async () => {
+    const trim = await request(`${origin}/v1/channels/room:open-1/messages?before=2`, {
+      method: 'DELETE',
+      bearer: alice.access_token,
+    })
+    expect(trim).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } })
+    expect(await request(`${origin}/v1/messages?channel=room:open-1`)).toMatchObject({ status: 401 })
+    expect(await pollOne(origin, 'user:somebody')).toMatchObject({ status: 403 })
+  })
+})
+
+test('a node that is drained answers the polls it holds; the client goes on at another with the same position', async () => {
+  const channel = openRoom()
+  const since = await positionOf(channel)
+  const answers: Promise<Answer<Page>>[] = Array.from({ length: 5 }, () =>
+    pollOne(door(0), channel, { since, wait: 25 }),
+  )
+  await held(0, 5)
+  const stopped = gateway(0).stop()
+  for (const { status, body } of await Promise.all(answers))
+    expect([status, body]).toMatchObject([200, { recovered: true, ...since, messages: [] }])
+  await stopped
+  const next = pollOne(origin, channel, { since, wait: 25 })
+  await held(1, 1)
+  await say(door(1), channel, 'still here')
+  expect((await next).body.messages).toMatchObject([{ data: 'still here' }])
+})
+
+test('after all this no node has failed at anything', () => {
+  for (const node of cluster.nodes) {
+    const failures = node.lines.filter(({ json }) => !json || json.level === 'error')
+    expect(failures).toEqual([])
+  }
+})

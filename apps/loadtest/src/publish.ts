@@ -1,0 +1,14 @@
+import { type Comparison, type ComparisonOptions, compare, comparisonTable, totalPushes } from './comparison.ts'
+import { startPublishCluster } from './publish-cluster.ts'
+
+/** CPU that a backend's message to one person on another node costs, from one socket to the other. */
+export const benchPublish = (options: ComparisonOptions): Promise<Comparison[]> => compare(startPublishCluster, options)
+
+export const publishReport = (results: readonly Comparison[]): string =>
+  [
+    'CPU microseconds per message that a backend publishes to one person on another node',
+    '',
+    comparisonTable(results),
+    `"ours" gives each message its place in the channel's log, keeps it and answers with it; "stock" passes it on and forgets it.`,
+    `${totalPushes(results)} messages: each was received exactly once.`,
+  ].join('\n')

@@ -1,0 +1,226 @@
+import type { Live } from '@saoma/client'
+import type { Person } from '../demo/demo.ts'
+import { textOf } from '../demo/json.ts'
+import { drawId } from '../demo/shop-api.ts'
+
+export const MOST_TEXT = 1_000
+export const MOST_NAME = 40
+
+/** What members of the room publish themselves: anything may come, so it is typed as nothing. */
+interface ChatEvents {
+  /** `{ id, name, text }` */
+  said: unknown
+  /** Volatile `{ name }`: somebody came. */
+  hello: unknown
+  /** Volatile `{ name }`: the answer to a hello, for somebody who cannot know our name yet. */
+  here: unknown
+  /** Volatile `{ name }` */
+  typing: unknown
+}
+
+export interface Said {
+  kind: 'said'
+  offset: number
+  /** Drawn by the page that said it. */
+  id: string
+  from: string
+  name: string
+  text: string
+  /** Milliseconds since 1970. */
+  time: number
+}
+
+/** Messages are missing here for good. */
+export interface Missing {
+  kind: 'missing'
+  offset: number
+}
+
+/** Something of our own that is on its way, or did not get there. */
+export interface Pending {
+  id: string
+  text: string
+  failure?: string
+}
+
+export interface Chat {
+  readonly entries: readonly (Said | Missing)[]
+  readonly pending: readonly Pending[]
+  /** Ids of the people who are here, as far as they were told to us. */
+  readonly people: readonly string[]
+  /** How many people are here. */
+  readonly count: number
+  /** Names of the people who are writing. */
+  readonly typing: readonly string[]
+  nameOf(id: string): string
+  say(text: string): void
+  /** Sends what had failed once more. */
+  again(id: string): void
+  /** The person is writing. */
+  type(): void
+  close(): void
+}
+
+export interface ChatDeps {
+  live: Live
+  me: Person
+  update: () => void
+}
+
+const HISTORY = 50
+const MOST_ENTRIES = 500
+/** A hello is answered with a name while so many are here; beyond, names are learned from what people say. */
+const MOST_GREETINGS = 30
+const TYPING_SHOWN_MS = 4_000
+const TYPING_EVERY_MS = 2_000
+
+export const createChat = (name: string, { live, me, update }: ChatDeps): Chat => {
+  const room = live.channel<ChatEvents>(`room:chat-${name}`, { history: HISTORY })
+  const names = new Map<string, string>([[me.id, me.name]])
+  const typing = new Map<string, ReturnType<typeof setTimeout>>()
+  const people = new Set<string>()
+  let entries: readonly (Said | Missing)[] = []
+  let pending: readonly Pending[] = []
+  let count = 0
+  let typedAt = 0
+  /** One after the other, so that they stay in the order in which they were written. */
+  let sending = Promise.resolve()
+
+  const add = (entry: Said | Missing) => {
+    entries = [...entries, entry].slice(-MOST_ENTRIES)
+  }
+
+  const settle = (id: string, failure?: string) => {
+    pending = failure
+      ? pending.map((each) => (each.id === id ? { ...each, failure } : each))
+      : pending.filter((each) => each.id !== id)
+    update()
+  }
+
+  const stopTyping = (id: string) => {
+    clearTimeout(typing.get(id))
+    typing.delete(id)
+  }
+
+  const learn = (id: string | undefined, data: unknown): string | undefined => {
+    const given = textOf(data, 'name', MOST_NAME)
+    if (id && id !== me.id && given) names.set(id, given)
+    return given
+  }
+
+  const greet = (event: 'hello' | 'here') => void room.publish(event, { name: me.name }, { volatile: true })
+
+  const countPeople = async () => {
+    const answer = await room.presence()
+    if (!answer.ok) return
+    people.clear()
+    for (const id of answer.value.users) people.add(id)
+    count = answer.value.count
+    update()
+  }
+
+  room.on('message', ({ event, data, from, offset, time }) => {
+    const text = textOf(data, 'text', MOST_TEXT)
+    if (event !== 'said' || !from || !text) return
+    const given = learn(from, data) ?? from
+    const id = textOf(data, 'id', MOST_NAME) ?? `${offset}`
+    stopTyping(from)
+    add({ kind: 'said', offset, id, from, name: given, text, time })
+    // Said by us, here: the one on its way has arrived.
+    if (from === me.id) settle(id)
+    else update()
+  })
+
+  room.on('volatile', ({ event, data, from }) => {
+    if (!from || from === me.id) return
+    const given = learn(from, data)
+    if (event === 'hello' && count <= MOST_GREETINGS) greet('here')
+    if (event === 'typing' && given) {
+      stopTyping(from)
+      typing.set(
+        from,
+        setTimeout(() => {
+          typing.delete(from)
+          update()
+        }, TYPING_SHOWN_MS),
+      )
+    }
+    update()
+  })
+
+  room.on('presence', ({ event, user, count: now }) => {
+    if (event === 'join') people.add(user)
+    else {
+      people.delete(user)
+      stopTyping(user)
+    }
+    count = now
+    update()
+  })
+
+  room.on('lost', ({ position }) => {
+    add({ kind: 'missing', offset: position.offset })
+    update()
+  })
+
+  // Who comes and goes is told only while we are there.
+  room.on('state', (state) => {
+    if (state === 'live') {
+      greet('hello')
+      void countPeople()
+    }
+    update()
+  })
+
+  const send = (id: string, text: string) => {
+    sending = sending.then(async () => {
+      const answer = await room.publish('said', { id, name: me.name, text }, { idempotencyKey: id })
+      // The message itself follows, or was here already. Without a socket it comes by another way and may take a moment.
+      if (!answer.ok) settle(id, answer.code)
+    })
+  }
+
+  return {
+    get entries() {
+      return entries
+    },
+    get pending() {
+      return pending
+    },
+    get people() {
+      return [...people]
+    },
+    get count() {
+      return count
+    },
+    get typing() {
+      return [...typing.keys()].map((id) => names.get(id) ?? id)
+    },
+    nameOf: (id) => names.get(id) ?? `#${id.slice(0, 4)}`,
+    say: (written) => {
+      const text = written.trim().slice(0, MOST_TEXT)
+      if (!text) return
+      const id = drawId()
+      pending = [...pending, { id, text }]
+      typedAt = 0
+      send(id, text)
+      update()
+    },
+    again: (id) => {
+      const failed = pending.find((each) => each.id === id)
+      if (!failed) return
+      pending = pending.map((each) => (each.id === id ? { id, text: each.text } : each))
+      send(id, failed.text)
+      update()
+    },
+    type: () => {
+      if (Date.now() - typedAt < TYPING_EVERY_MS) return
+      typedAt = Date.now()
+      void room.publish('typing', { name: me.name }, { volatile: true })
+    },
+    close: () => {
+      for (const timer of typing.values()) clearTimeout(timer)
+      room.close()
+    },
+  }
+}

@@ -1,0 +1,22 @@
+import { showDemo } from '../demo/demo.ts'
+import { createChat } from './chat.ts'
+import { chatView } from './view.ts'
+
+const asked = new URLSearchParams(location.search).get('room') ?? ''
+const name = /^[A-Za-z0-9_-]{1,32}$/.test(asked) ? asked : 'lobby'
+/** As near to the end as somebody who reads along. */
+const NEAR_PX = 80
+
+/** The newest message stays in sight, unless the person has gone back to read. */
+const drawAtEnd = (update: () => void) => (): void => {
+  const before = document.querySelector('.said')
+  const isAtEnd = !before || before.scrollHeight - before.scrollTop - before.clientHeight < NEAR_PX
+  update()
+  const list = document.querySelector('.said')
+  if (isAtEnd && list) list.scrollTop = list.scrollHeight
+}
+
+showDemo('chat', ({ live, me, update }) => {
+  const chat = createChat(name, { live, me, update: drawAtEnd(update) })
+  return { view: () => chatView(name, chat, me), close: chat.close }
+})

@@ -1,0 +1,9 @@
+/** A time of day as people of the page's language write it; with the date when that was another day. */
+export const clock = (time: number): string => {
+  const then = new Date(time)
+  const lang = document.documentElement.lang
+  const hours = then.toLocaleTimeString(lang, { hour: '2-digit', minute: '2-digit' })
+  return then.toDateString() === new Date().toDateString()
+    ? hours
+    : `${then.toLocaleDateString(lang, { month: 'short', day: 'numeric' })} ${hours}`
+}

@@ -1,0 +1,46 @@
+import { type Language, language } from '../language.ts'
+
+const text = {
+  en: {
+    heading: 'Ask a courier for a quote',
+    hint: 'The courier is another company and takes its time. It calls the shop back, and the shop tells exactly the page that asked: reload it, lose the network, or let its node die meanwhile.',
+    city: 'Where should the parcel go?',
+    sample: 'Hangzhou',
+    ask: 'Ask for a quote',
+    steps: ['You asked the shop', 'The shop asked the courier', 'The courier called back'],
+    to: 'Parcel to {city}',
+    waiting: 'Waiting for the courier…',
+    done: 'Here is your quote',
+    failed: 'The courier could not be reached. Please ask again.',
+    refused: 'Only the person who asked may see this answer.',
+    notStarted: 'The shop does not answer right now. Please try again.',
+    busy: 'Too many of your requests are under way already.',
+    price: 'Price',
+    days: 'Delivery',
+    inDays: { one: '1 day', other: '{n} days' },
+    number: 'Quote no.',
+    again: 'Ask for another quote',
+  },
+  zh: {
+    heading: '向快递公司询价',
+    hint: '快递公司是另一家企业，需要一点时间。它回调商家，商家再准确通知发起询价的页面：期间可以刷新页面、断网，甚至节点宕机。',
+    city: '包裹寄往哪里？',
+    sample: '杭州',
+    ask: '询价',
+    steps: ['你向商家询价', '商家向快递公司询价', '快递公司已回调'],
+    to: '寄往{city}的包裹',
+    waiting: '正在等待快递公司…',
+    done: '报价已到',
+    failed: '无法联系快递公司，请重新询价。',
+    refused: '只有发起询价的人才能查看结果。',
+    notStarted: '商家暂时没有应答，请重试。',
+    busy: '你有太多询价正在进行。',
+    price: '价格',
+    days: '时效',
+    inDays: { one: '1 天', other: '{n} 天' },
+    number: '报价单号',
+    again: '再次询价',
+  },
+} as const satisfies Record<Language, unknown>
+
+export const say = (): (typeof text)[Language] => text[language()]
