@@ -89,6 +89,7 @@ const start = async (): Promise<void> => {
   const { authenticate, stillValid } = createAuthenticate({
     apiKeys,
     identity,
+    channels,
     ...(businessTokens ? { businessTokens } : {}),
   })
   const policy = createPolicy({ rules, ...(hook ? { hook } : {}) })

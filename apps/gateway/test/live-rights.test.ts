@@ -153,6 +153,21 @@ test('a backend ends the sockets of its people, whose tokens are its own', async
   expect(bystander.socket.connected).toBe(true)
 })
 
+test('after that, a yes of the business from before does not let the same token in again, on any node', async () => {
+  const token = 'uid=zoe&device=stolen'
+  const first = await connected(a, token)
+  const elsewhere = await connected(b, token)
+  auth.answer = (res, question) =>
+    String(question.body.token).includes('stolen') ? json({}, 401)(res, question) : answerToken(res, question)
+  await request(`${b}/v1/users/zoe/end`, { bearer: testApiKey, json: {} })
+  expect([await first.next('ended'), await elsewhere.next('ended')]).toEqual([{ code: 'REVOKED' }, { code: 'REVOKED' }])
+  for (const origin of [a, b]) expect(await refusal(origin, token)).toMatchObject({ code: 'UNAUTHORIZED' })
+  expect((await request(`${a}/v1/channels/@user/inbox`, { bearer: token })).status).toBe(401)
+  const again = await connected(a, 'uid=zoe&device=new')
+  expect(await again.subscribe({ channel: '@user' })).toMatchObject({ ok: true, channel: 'user:zoe' })
+  auth.answer = answerToken
+})
+
 test("nobody reads somebody else's channel, on any door", async () => {
   const live = await connected(a, 'uid=eve')
   const channel = 'user:anna'

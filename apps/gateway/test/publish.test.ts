@@ -12,6 +12,7 @@ import {
   testApiKey,
   webToken,
 } from '@saoma/testing'
+import fc from 'fast-check'
 
 let cluster: Cluster
 let origin: string
@@ -218,6 +219,22 @@ describe('what is refused', () => {
     const answer = await post(`{"channel":"${channel}","event":"e","data":${nested}}`)
     expect([422, 413]).toContain(answer.status)
     expect(await datas(channel)).toEqual([])
+  })
+
+  test('any JSON at all, in the place of any part of it, is answered with an outcome', async () => {
+    const anything = fc.jsonValue()
+    const or = (value: unknown) => fc.oneof(fc.constant(value), anything)
+    const near = fc.record({ channel: or(good.channel), event: or(good.event), data: anything, volatile: or(true) })
+    const bodies = fc.oneof(anything, near, fc.array(near, { maxLength: 5 }))
+    await fc.assert(
+      fc.asyncProperty(bodies, async (body) => {
+        for (const path of ['publish', 'mesh/publish', 'channels/@user/read', 'users/x/end']) {
+          const { status } = await request(`${origin}/v1/${path}`, { bearer: testApiKey, json: body })
+          expect([200, 202, 400, 409, 413, 422]).toContain(status)
+        }
+      }),
+      { numRuns: 50 },
+    )
   })
 
   test.each([

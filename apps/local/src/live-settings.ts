@@ -17,8 +17,8 @@ const joinRules = (own: string, shops: string): string => {
 }
 
 /**
- * The shop's keys, rules and hook, beside the person's own. A hook of their own takes the shop's place. Files are read once: a key that is
- * put into one later needs a restart here.
+ * The shop's keys, rules and hook, beside the person's own. A hook of their own takes the shop's place. Files are
+ * read once: a key that is put into one later needs a restart here.
  */
 export const joinLiveSettings = async (own: Settings, shops: Settings): Promise<Record<string, string>> => {
   const [keys, rules, shopRules] = await Promise.all(

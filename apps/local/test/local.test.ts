@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createTicket, freePort, onCleanup, phoneToken, request, startProcess } from '@saoma/testing'
+import { createTicket, freePort, onCleanup, phoneToken, publish, request, startProcess } from '@saoma/testing'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const START_TIMEOUT_MS = 60_000
@@ -38,8 +38,11 @@ test('npm start brings a cluster up, restarts a node that is killed, and leaves 
   const page = await request(`${origin}/`)
   expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
   expect(await createTicket(origin)).toMatchObject({ verification_uri: `${origin}/phone` })
+  expect((await request(`${origin}/shop/menu`)).status).toBe(200)
   expect(await phoneToken(origin, 'ana')).toEqual(expect.any(String))
   expect((await stat(join(folder, '.saoma/secret'))).mode & 0o777).toBe(0o600)
+  const apiKey = (await readFile(join(folder, '.saoma/api-key'), 'utf8')).trim()
+  expect((await publish(origin, { channel: 'room:x', event: 'e', data: 1 }, apiKey)).body).toMatchObject({ offset: 1 })
 
   const second = await start(folder, '--port', `${await freePort()}`)
   expect(await second.exited).toEqual({ code: 1, signal: null })

@@ -14,7 +14,6 @@ import { createFeeds } from './feeds.ts'
 import type { Kept } from './kept.ts'
 import { createLog, pageOf } from './log.ts'
 import { createPresence } from './presence.ts'
-import { encodeEnded } from './wire.ts'
 
 /** How much of a channel is remembered. */
 export interface Retention {
@@ -116,6 +115,11 @@ export interface Channels {
   attend(user: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }>
   /** Tells every node that a session of a person has ended; without `sid`, all of them. */
   end(user: string, sid?: string): Promise<void>
+  /**
+   * A word for the last end of that session or of all, which changes with the next one; empty when there was none in the last hour. For
+   * whoever may have missed being told.
+   */
+  lastEnd(user: string, sid?: string): Promise<string>
 
   /** Channels followed on this node, and listeners of them. */
   readonly size: { channels: number; followers: number }
@@ -147,7 +151,8 @@ export const createChannels = (redis: RedisClients, options: ChannelsOptions): C
     inbox: log.inbox,
     markRead: log.markRead,
     attend: (user, onEnded) => feeds.attend(userChannel(user), onEnded),
-    end: (user, sid) => log.tell(userChannel(user), encodeEnded(sid)),
+    end: (user, sid) => log.end(userChannel(user), sid),
+    lastEnd: (user, sid) => log.lastEnd(userChannel(user), sid),
     size: feeds.size,
     close: async () => {
       feeds.close()

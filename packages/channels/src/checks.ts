@@ -7,7 +7,7 @@ import type { Feed } from './feed.ts'
 const PER_TICK = 100
 const TICK_MS = 100
 /** What a message may take from the log to this node. */
-const GRACE_MS = 200
+const GRACE_MS = 500
 
 export interface ChecksOptions {
   /** Every feed is checked once in this time. */
@@ -32,10 +32,12 @@ export const createChecks = ({ checkMs, check, onEvent }: ChecksOptions) => {
 
   const next = (now: number): Feed | undefined => {
     for (const feed of urgent) return feed
-    for (const [feed, at] of owing)
-      if (at <= now) return feed
-      else break
-    for (const [feed, at] of turns) return at + checkMs <= now ? feed : undefined
+    const [owed] = owing
+    if (owed && owed[1] <= now) return owed[0]
+    for (const [feed, at] of turns) {
+      if (at + checkMs > now) return undefined
+      if (!owing.has(feed)) return feed
+    }
     return undefined
   }
 

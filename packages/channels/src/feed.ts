@@ -127,19 +127,20 @@ export class Feed {
   }
 
   /**
-   * Compares the position with the log's. Resolves with false when pub/sub is behind, which is most often a mere delay: if it still is
-   * at the next check, it has lost something.
+   * Compares the position with the log's. Resolves with false when it is to be done again soon: pub/sub is behind, which is most often
+   * a mere delay, or the log was being read, perhaps from before the moment in question.
    */
   async check(found: () => Promise<{ epoch: string; top: number }>): Promise<boolean> {
     const run = this.#run
-    if (!this.positioned || this.#filling) return true
+    if (!this.positioned) return true
+    if (this.#filling) return false
     if (this.#owed > this.#offset) {
       void this.fill()
       return true
     }
     const [epoch, offset] = [this.#epoch, this.#offset]
     const { epoch: present, top } = await found()
-    if (this.#run !== run || this.#filling || this.#epoch !== epoch) return true
+    if (this.#run !== run || this.#filling || this.#epoch !== epoch) return false
     const { suspect } = this
     this.suspect = false
     if (present !== epoch || top < offset) {
@@ -197,14 +198,7 @@ export class Feed {
   #show(page: KeptPage): void {
     this.flush()
     if (page.how !== 'recovered') this.#context.onEvent({ kind: 'lost', channel: this.channel })
-    let last: Position = { epoch: this.#epoch, offset: this.#offset }
-    for (const kept of page.messages) {
-      // A batch has no gaps.
-      if (kept.epoch !== last.epoch || kept.offset !== last.offset + 1) this.flush()
-      this.#batch.push(kept)
-      last = kept
-    }
-    this.flush()
+    if (page.messages.length > 0) for (const member of this.members) member.messages(page.messages)
     this.#stand(page)
   }
 

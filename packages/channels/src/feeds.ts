@@ -57,9 +57,13 @@ export const createFeeds = (
   subscriber.on('message', hear)
   subscriber.on('resubscribed', resync)
 
+  const refuseWhenClosed = () => {
+    if (closed) throw new Error('the channels of this node are closed')
+  }
+
   /** Uses the channel's feed; `confirmed` settles as its subscription does. To be followed by `exit`, whatever happens. */
   const enter = (channel: string): { feed: Feed; confirmed: Promise<void> } => {
-    if (closed) throw new Error('the channels of this node are closed')
+    refuseWhenClosed()
     const live = keys.channelLive(named(channel))
     const known = feeds.get(live)
     if (known) {
@@ -106,6 +110,7 @@ export const createFeeds = (
         await confirmed
         feed.join(member)
         const kept = await read(feed, member, request)
+        refuseWhenClosed()
         const page = pageOf(channel, kept)
         if (kept.more) {
           leave(feed, member)
@@ -114,7 +119,7 @@ export const createFeeds = (
         }
         settle(feed, member, page)
         if (user !== undefined) await presence.add(channel, user)
-        if (closed) throw new Error('the channels of this node are closed')
+        refuseWhenClosed()
         size.followers++
         let open = true
         return {

@@ -17,6 +17,8 @@ import { scripts } from './scripts.ts'
 const PAGE_MESSAGES = 300
 const PAGE_BYTES = 256 * 1024
 const MOST_HISTORY = 100
+/** Longer than any yes of a business is believed, and than most outages. */
+const ENDS_MS = 3_600_000
 const RECEIPT_MS = 600_000
 /** A month more than anybody needs, and far below what Redis takes for a time. */
 const LONGEST_MS = 10 * 365 * 86_400_000
@@ -60,7 +62,7 @@ const contentOf = ({ event, data, from }: Publication & { from?: string }): stri
 }
 
 /** The logs in Redis; nothing in here knows who follows. */
-export const createLog = ({ data, pub, keys }: RedisClients, retention: (channel: string) => Retention) => {
+export const createLog = ({ data, keys }: RedisClients, retention: (channel: string) => Retention) => {
   // Each call brings a name, for the case that the script has to begin an epoch: chance once, then a count, is cheap and names no two alike.
   const source = randomBytes(9).toString('base64url')
   let drawn = 0
@@ -146,10 +148,16 @@ export const createLog = ({ data, pub, keys }: RedisClients, retention: (channel
     markRead: async (channel: string, offset: number): Promise<Inbox> =>
       scripts.mark(data, [...logOf(channel), keys.channelLive(channel)], [drawEpoch(), kept(channel).ms, offset]),
 
-    /** Tells the nodes that follow a channel something that is not kept. */
-    tell: async (channel: string, text: string): Promise<void> => {
-      await reply(pub.spublish(keys.channelLive(named(channel)), text))
+    end: async (channel: string, sid = ''): Promise<void> => {
+      await scripts.end(
+        data,
+        [keys.channelEnds(named(channel)), keys.channelLive(channel)],
+        [sid, drawEpoch(), ENDS_MS],
+      )
     },
+
+    lastEnd: async (channel: string, sid = ''): Promise<string> =>
+      (await reply(data.hmget(keys.channelEnds(named(channel)), '', sid))).join(' ').trim(),
   }
 }
 

@@ -108,6 +108,7 @@ export const scripts = {
     Inbox,
   ),
   people: define<[people: string], [most: number], v.InferOutput<typeof People>>('people', 1, People),
+  end: define<[ends: string, live: string], [sid: string, mark: string, ms: number], number>('end', 2, v.number()),
   list: define<[channels: string], [channel: string], number>('list', 1, v.number()),
   attendance: define<
     [people: string, mine: string, live: string],

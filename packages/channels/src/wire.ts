@@ -40,5 +40,4 @@ export const decodeInbox = (text: string): Inbox | undefined => {
   return read === undefined ? undefined : { read: Number(read), unread: Number(unread) }
 }
 
-export const encodeEnded = (sid = ''): string => `e${sid}`
 export const decodeEnded = (text: string): string | undefined => (text.length > 1 ? text.slice(1) : undefined)

@@ -117,8 +117,10 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     const checking = await openNode(url, prefix, { checkMs: 1 })
     const channel = drawChannel()
     const follower = await follow(checking, channel)
-    for (let i = 0; i < 100; i++) await publishNumbers(other, channel, numbers(5, i * 5 + 1))
-    await follower.count(500)
+    for (let i = 0; i < 500; i += 5) {
+      await publishNumbers(other, channel, numbers(5, i + 1))
+      await follower.count(i + 5)
+    }
     expect(follower.data()).toEqual(numbers(500))
     expect(checking.events.filter(({ kind }) => kind !== 'resynced')).toEqual([])
     await checking.close()

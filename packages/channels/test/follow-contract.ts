@@ -100,6 +100,28 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     for (const follower of [waiting, running]) follower.close()
   })
 
+  test('[C14] messages and signals keep their order, also when they come together', async () => {
+    const channel = drawChannel()
+    const order: string[] = []
+    const following = await node.follow(
+      channel,
+      {},
+      {
+        messages: (batch) => order.push(...batch.map((kept) => `${kept.parse().data}`)),
+        signal: ({ kind }) => order.push(kind),
+      },
+    )
+    following.start()
+    const watch = await follow(node, channel)
+    const typing = { channel, event: 'typing', data: 1, volatile: true }
+    const rounds = 20
+    await Promise.all(numbers(rounds).flatMap((i) => [publishNumbers(other, channel, [i]), other.publish(typing)]))
+    await watch.count(rounds)
+    await watch.signalled(rounds)
+    expect(order).toEqual(numbers(rounds).flatMap((i) => [`${i}`, 'volatile']))
+    for (const follower of [watch, following]) follower.close()
+  })
+
   test('[C14] of what waits for start the oldest goes past 1,000', () => {
     const member = new Member({ messages: (batch) => heard.push(...batch), signal: () => {} })
     const heard: Kept[] = []

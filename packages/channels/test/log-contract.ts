@@ -114,6 +114,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     const { epoch } = await node.read(channel)
     expect(offsetsOf(await node.read(channel, { since: { epoch, offset: 171 } }))).toEqual(numbers(150, 172))
     expect(await node.read(channel, { since: { epoch, offset: 170 } })).toMatchObject({ reason: 'trimmed' })
+    await short.close()
   })
 
   test('[C6] [C12] what has grown old is not served; the epoch and the offsets go on', async () => {
@@ -135,6 +136,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     await data.del(keys.channelLog(channel))
     expect(await publishNumbers(short, channel, [101])).toMatchObject([{ epoch, offset: 101 }])
     expect(await short.read(channel, { since: { epoch, offset: 100 } })).toMatchObject({ recovered: true, offset: 101 })
+    await short.close()
   })
 
   test('[C6] only what is too old goes, wherever in the log that ends', async () => {
@@ -159,6 +161,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
       await publishNumbers(short, channel, [1])
       expect(await data.xlen(log)).toBe(old === 100 ? 1 : 102 - old)
     }
+    await short.close()
   })
 
   test('[C7] trim forgets up to an offset', async () => {

@@ -6,7 +6,7 @@ const READY_MS = 10_000
 
 const server = await startRedis({ appendonly: true, args: ['--appendfsync', 'always'] })
 const prefix = uniquePrefix()
-const options = { beatMs: 100, announces: () => true }
+const options = { announces: () => true }
 const [node, other] = await Promise.all([openNode(server.url, prefix, options), openNode(server.url, prefix, options)])
 
 test('[C30] while Redis is away every call is refused; afterwards followers go on without a gap, all present', async () => {

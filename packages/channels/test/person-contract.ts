@@ -65,6 +65,24 @@ export const personContract = async (url: string, prefix: string, node: Node, ot
     expect([node.subscriber.size, other.subscriber.size]).toEqual([0, 0])
   })
 
+  test('[C28] who may have missed an end can ask for the last one: it changes with each, per session', async () => {
+    const user = drawUser()
+    expect([await node.lastEnd(user), await node.lastEnd(user, 'one')]).toEqual(['', ''])
+    await node.end(user, 'one')
+    const [none, one, two] = [
+      await other.lastEnd(user),
+      await other.lastEnd(user, 'one'),
+      await other.lastEnd(user, 'two'),
+    ]
+    expect([none, two]).toEqual(['', ''])
+    expect(one).not.toBe('')
+    await other.end(user)
+    const after = [await node.lastEnd(user), await node.lastEnd(user, 'one'), await node.lastEnd(user, 'two')]
+    expect(after[0]).not.toBe('')
+    expect(after[1]).not.toBe(one)
+    expect(after[2]).toBe(after[0])
+  })
+
   test('[C28] an end right after attend resolves is heard, 200 times', async () => {
     const ends = createTelling<string | undefined>()
     const attendances = await Promise.all(

@@ -43,7 +43,6 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
   const reached = (way: HttpWay) => {
     attempt = 0
     options.onWay(way)
-    for (const room of open()) room.settle(true)
   }
 
   /** Rooms that stand nowhere, or no longer, begin with a page of their own, and people's own channels with what has been read. */
@@ -53,7 +52,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
       const { history } = room
       const answer = await api.newest(room.channel, Math.max(1, history), signal)
       if (signal.aborted) return
-      if (!answer.ok) return settleRefusal(room, answer)
+      if (!answer.ok) return isFinal(answer) ? dismiss(room, answer) : answer
       const page: Subscribed = answer.value
       losses.delete(room)
       room.take({
@@ -76,15 +75,13 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
       return false
     }
     room.take(page)
+    room.settle(true)
     return true
   }
 
-  /** A refusal that concerns one room ends that room; any other is the caller's. */
-  const settleRefusal = (room: Followed, failure: Failure): Failure | undefined => {
-    if (failure.react === 'retry' || failure.react === 'reauth') return failure
+  const dismiss = (room: Followed, failure: Failure): undefined => {
     options.onFailure(failure)
     room.refuse(failure)
-    return undefined
   }
 
   const cursors = () => open().map((room) => cursorOf(room.channel, room.position))
@@ -133,10 +130,9 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
       open().map(async (room) => ({ room, answer: await api.newest(room.channel, 1, signal) })),
     )
     if (signal.aborted) return
-    const guilty = answers.filter(({ answer }) => !answer.ok && answer.react !== 'retry' && answer.react !== 'reauth')
-    for (const { room, answer } of guilty) if (!answer.ok) room.refuse(answer)
-    const [only, ...others] = open()
-    if (guilty.length === 0 && others.length === 0) only?.refuse(failure)
+    const [only, ...others] = answers
+    if (only && others.length === 0) return only.room.refuse(failure)
+    for (const { room, answer } of answers) if (!answer.ok && isFinal(answer)) room.refuse(answer)
   }
 
   while (!signal.aborted && open().length > 0) {
@@ -149,8 +145,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
     for (const room of open()) room.settle(false)
     waitSeconds = 0
     if (failure.code === 'NO_STREAM') streamAgainAt = Date.now() + STREAM_AGAIN_MS
-    // What is wrong with the token is the token's affair, and ends everything when there is no other.
-    else if (failure.react !== 'retry' && failure.react !== 'reauth') await sortOut(failure)
+    else if (isFinal(failure)) await sortOut(failure)
     const asked = Math.min(failure.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
     await pause(Math.max(asked, backoffMs(attempt++, RETRY, random)), signal)
   }
@@ -159,3 +154,9 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
     return streamIsWorthIt() ? stream() : poll()
   }
 }
+
+/**
+ * Whether there is no use in asking again. What is wrong with the token is the token's affair, and ends everything when there is no other;
+ * what is none of our server's answers is a proxy's, and passes.
+ */
+const isFinal = ({ react, code }: Failure): boolean => react !== 'retry' && react !== 'reauth' && code !== 'MALFORMED'

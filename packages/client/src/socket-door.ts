@@ -37,10 +37,12 @@ export interface SocketDoor {
   join(room: Followed): void
   /** A room is open no longer. */
   leave(room: Followed): void
+  /** An answer that does not come costs the connection its trust: another is made. */
   ask<E extends keyof LiveClientEvents, T>(
     event: E,
     request: Request<E>,
     parse: (answer: unknown) => Result<T>,
+    timeoutMs?: number,
   ): Promise<Answer<T>>
   /** Tries now; a connection that seems to be there is asked whether it is. */
   wake(): void
@@ -50,7 +52,7 @@ export interface SocketDoor {
 type LiveSocket = Socket<LiveServerEvents, LiveClientEvents>
 
 /** Longer than a node waits for Redis. */
-const ACK_TIMEOUT_MS = 8_000
+const ACK_TIMEOUT_MS = 5_000
 /** How soon a connection must prove that it has outlived the sleep of its page. */
 const PROOF_TIMEOUT_MS = 3_000
 const RETRY = { baseMs: 300, capMs: 10_000 }
@@ -69,10 +71,14 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   let up = false
   let refreshing = false
 
-  const ask: SocketDoor['ask'] = async (event, request, parse) => {
+  const ask: SocketDoor['ask'] = async (event, request, parse, timeoutMs = ACK_TIMEOUT_MS) => {
     // A socket that is not connected would keep the event and send it some day.
     if (!socket?.connected) return unanswered('There is no connection.')
-    return emit(socket, event, request, parse, ACK_TIMEOUT_MS)
+    const { signal } = present
+    const answer = await emit(socket, event, request, parse, timeoutMs)
+    // The server answers whatever happens to it, so this connection leads nowhere.
+    if (!answer.ok && answer.code === 'NETWORK' && !signal.aborted) connection.reconnect()
+    return answer
   }
 
   /** Back to the beginning, with another token. */
@@ -98,7 +104,6 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
       }
       options.onFailure(answer)
       if (answer.react === 'reauth') return reauthorize(answer)
-      if (answer.code === 'NETWORK') return connection.reconnect()
       // Not subscribed: this very connection was being cut off.
       if (answer.react !== 'retry' && answer.code !== 'NOT_SUBSCRIBED') return room.refuse(answer)
       await pause(backoffMs(attempt++, RETRY, random), signal)
@@ -221,12 +226,12 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   /** A phone that slept holds connections that died long ago, and tokens that went with them. */
   const prove = async (signal: AbortSignal) => {
     const given = await tokens.get()
-    if (!given.ok || signal.aborted || !socket?.connected) return
-    const answer = await emit(socket, 'refresh', { token: given.value }, ok, PROOF_TIMEOUT_MS)
+    if (!given.ok || signal.aborted) return
+    const answer = await ask('refresh', { token: given.value }, ok, PROOF_TIMEOUT_MS)
     if (signal.aborted) return
     if (answer.ok) token = given.value
     else if (answer.react === 'reauth') reauthorize(answer)
-    else if (answer.react !== 'retry' || answer.code === 'NETWORK') connection.reconnect()
+    else if (answer.react !== 'retry') connection.reconnect()
   }
 
   return {

@@ -130,6 +130,18 @@ test.each([['socket'], ['stream']] as Door[][])(
   },
 )
 
+test.each([['stream'], ['poll']] as Door[][])('by %s, the page of a proxy is not taken for an answer', async (door) => {
+  let portal = 0
+  const { live } = open({
+    doors: [door],
+    fetch: (input: string, init: RequestInit) =>
+      portal++ < 2 ? Promise.resolve(new Response('<html>Welcome</html>')) : fetch(input, init),
+  })
+  const room = listen(live.channel(`room:open-portal-${door}`))
+  await room.at('live')
+  expect(portal).toBeGreaterThan(2)
+})
+
 test('without a network it says so, and it is back at once when there is one', async () => {
   const page = createPage()
   const proxy = await startStrictProxy(cluster.origin)

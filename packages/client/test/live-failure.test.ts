@@ -1,5 +1,6 @@
 import { type Cluster, type Gateway, startCluster, webToken } from '@saoma/testing'
 import { holderOf } from './browser.ts'
+import { startStrictProxy } from './strict-proxy.ts'
 import { type Heard, listen, openLive, publishNumbers, publishUntil, upTo, type Visitor } from './visitor.ts'
 
 /** What DESIGN promises: back on another node within this time. */
@@ -100,4 +101,19 @@ test('a publish whose answer was lost with its node is sent again and happens on
   visitor.live.close()
   watching.live.close()
   await node.restart()
+})
+
+test('a connection that carries nothing any more is given up, and what it was asked goes another way', async () => {
+  const proxy = await startStrictProxy(cluster.origin)
+  proxy.allowSockets()
+  const { live, at } = openLive({ origin: proxy.origin, token: () => token, transports: ['websocket'] })
+  const room = listen(live.channel('room:open-frozen'))
+  await room.at('live')
+  proxy.freeze()
+  const lost = room.at('joining')
+  expect(await room.room.publish('number', 1)).toMatchObject({ ok: true, value: { offset: 1 } })
+  await lost
+  await at('socket')
+  await room.until(1)
+  expect(room.numbers).toEqual([1])
 })

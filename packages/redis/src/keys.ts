@@ -43,6 +43,8 @@ export const createKeys = (prefix: string) => ({
   channelPeople: (channel: string) => `${prefix}:channel:{${channel}}:people`,
   /** Hash: the same for the followers on one node. */
   channelPeopleOf: (channel: string, node: string) => `${prefix}:channel:{${channel}}:people:${node}`,
+  /** Hash: the last ends of a person's sessions, by session; the empty name is all of them. */
+  channelEnds: (channel: string) => `${prefix}:channel:{${channel}}:ends`,
   /** Pub/sub channel on which nodes hear what happens in a channel. */
   channelLive: (channel: string) => `${prefix}:live:{${channel}}`,
 

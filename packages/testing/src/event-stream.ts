@@ -7,7 +7,7 @@ export interface StreamEvent<T = unknown> {
   data: T
 }
 
-const names = ['subscribed', 'message', 'volatile', 'presence', 'inbox', 'refused', 'ended', 'ticket'] as const
+const names = ['subscribed', 'message', 'volatile', 'presence', 'inbox', 'ended', 'ticket'] as const
 type Name = (typeof names)[number]
 
 /** A client of an event stream. It does not come back by itself: that is for the test to do, with `lastId`. */

@@ -17,12 +17,16 @@ export const channelRoutes = ({ live, authenticate }: { live: Live; authenticate
 
   router.get(
     '/channels/:channel/presence',
-    known(authenticate, async (ctx, who) => answer(ctx, await live.presence(who, { channel: ctx.params.channel }))),
+    known(authenticate, async (ctx, who) =>
+      answer(ctx, await live.presence(who, { channel: ctx.params.channel }), 'this is no name of a channel'),
+    ),
   )
 
   router.get(
     '/channels/:channel/inbox',
-    known(authenticate, async (ctx, who) => answer(ctx, await live.inbox(who, { channel: ctx.params.channel }))),
+    known(authenticate, async (ctx, who) =>
+      answer(ctx, await live.inbox(who, { channel: ctx.params.channel }), 'only user: channels have an inbox'),
+    ),
   )
 
   router.post(
@@ -32,7 +36,8 @@ export const channelRoutes = ({ live, authenticate }: { live: Live; authenticate
       if (!body) return
       const read = v.safeParse(Read, body.json)
       const offset = read.success ? read.output.offset : undefined
-      answer(ctx, await live.markRead(who, { channel: ctx.params.channel, offset }))
+      const marked = await live.markRead(who, { channel: ctx.params.channel, offset })
+      answer(ctx, marked, 'offset is a whole number, and only user: channels have an inbox')
     }),
   )
 
@@ -41,7 +46,7 @@ export const channelRoutes = ({ live, authenticate }: { live: Live; authenticate
     known(authenticate, async (ctx, who) => {
       const before = count(ctx.query.before, 0, Number.MAX_SAFE_INTEGER)
       if (!before.ok || before.value === 0) return problem(ctx, 'INVALID', 'before is an offset')
-      answer(ctx, await live.trim(who, ctx.params.channel ?? '', before.value))
+      answer(ctx, await live.trim(who, ctx.params.channel ?? '', before.value), 'this is no name of a channel')
     }),
   )
 
@@ -53,7 +58,7 @@ export const channelRoutes = ({ live, authenticate }: { live: Live; authenticate
       const end = v.safeParse(End, body.json)
       if (!end.success) return problem(ctx, 'INVALID', 'sid is the id of a session, or absent')
       const ended = await live.end(who, ctx.params.user ?? '', end.output.sid)
-      answer(ctx, ended.ok ? ok({}) : ended)
+      answer(ctx, ended.ok ? ok({}) : ended, 'this is no id of a person')
       if (ended.ok) ctx.status = 202
     }),
   )

@@ -6,7 +6,7 @@ import type { Principal } from '../live/principal.ts'
 export interface Lifetime {
   /** Fires at its end. */
   readonly over: AbortSignal
-  /** What ended it, if that was the token or the session. */
+  /** What ended it, unless the client is gone or sent away. */
   readonly code: Code | undefined
   end(code?: Code): void
   /** Ends it and lets go of what watches over it. */

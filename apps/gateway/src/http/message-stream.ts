@@ -1,8 +1,6 @@
 import { once } from 'node:events'
-import type { Code } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import type { Context } from 'koa'
-import { refusal } from '../io/event.ts'
 import type { Live } from '../live/live.ts'
 import type { Principal } from '../live/principal.ts'
 import { signalJson } from '../live/signal.ts'
@@ -28,8 +26,9 @@ export interface MessageStreamOptions {
 }
 
 /**
- * Server-Sent Events of channels. Each begins with its page and goes on live; pages behind the first follow as messages. Ends with the
- * token or the session (`ended`), and without a word when the node is drained: the client comes back with the id of its last event.
+ * Server-Sent Events of channels. Each begins with its page and goes on live; pages behind the first follow as messages. Ends with a word
+ * (`ended`) when the token or the session does or a channel may not be read any longer, and without one when the node is drained: the
+ * client comes back with the id of its last event.
  */
 export const streamMessages = (
   ctx: Context,
@@ -42,9 +41,8 @@ export const streamMessages = (
     const begun = await beginLifetime(live, who, left)
     if (!begun.ok) return problem(ctx, begun.code)
     const lifetime = begun.value
-    // Opened by the first channel that may be read: until then there can be a problem instead.
+    // Opened by the first channel: until then there can be a problem instead.
     let stream: EventStream | undefined
-    const refusals: { channel: string; code: Code }[] = []
 
     const write = (events: string) => {
       if (!stream || lifetime.over.aborted) return
@@ -59,11 +57,6 @@ export const streamMessages = (
       lifetime.end()
     }
 
-    const tellRefusals = () => {
-      for (const { channel, code } of refusals.splice(0))
-        write(eventOf('refused', JSON.stringify({ channel, ...refusal(code) })))
-    }
-
     const broke = (error: unknown) => {
       if (!lifetime.over.aborted && !(error instanceof RedisUnavailable))
         log.error({ err: error, request: ctx.state.requestId }, 'an event stream broke')
@@ -73,7 +66,6 @@ export const streamMessages = (
     const readers = createReaders(live, who, from, {
       subscribed: (subscribed, idAt) => {
         stream ??= openEventStream(ctx)
-        tellRefusals()
         const { recovered, reason = 'new' } = subscribed
         metrics.recoveries.inc({ result: recovered ? 'recovered' : reason })
         write(eventOf('subscribed', JSON.stringify(subscribed), idAt(subscribed)))
@@ -87,15 +79,11 @@ export const streamMessages = (
         if (stream?.isBehind) metrics.traffic.signalsDropped++
         else write(eventOf(signal.kind, signalJson(signal)))
       },
-      refused: (channel, code) => {
-        refusals.push({ channel, code })
-        if (stream) tellRefusals()
-        if (stream && readers.size === 0) lifetime.end()
-      },
       ready: async () => {
         lifetime.over.throwIfAborted()
         await stream?.taken(lifetime.over)
       },
+      refused: lifetime.end,
       broke,
     })
 
@@ -110,7 +98,7 @@ export const streamMessages = (
       lifetime.close()
     }
     const { code } = lifetime
-    if (!stream) return problem(ctx, code ?? refusals[0]?.code ?? 'DRAINING')
+    if (!stream) return problem(ctx, code ?? 'DRAINING')
     if (code) {
       metrics.ended.inc({ code })
       stream.write(eventOf('ended', JSON.stringify({ code })))

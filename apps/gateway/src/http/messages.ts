@@ -1,7 +1,6 @@
 import Router from '@koa/router'
-import { ok, type Page, type Refusal, type Result } from '@saoma/protocol'
+import { type Code, ok, type Page, type Result } from '@saoma/protocol'
 import type { Context } from 'koa'
-import { refusal } from '../io/event.ts'
 import type { Authenticate, Principal, StillValid } from '../live/principal.ts'
 import { type Asked, askedOfMany, askedOfOne } from './asked.ts'
 import { known } from './credentials.ts'
@@ -27,10 +26,10 @@ interface Reading {
   limit: number | undefined
 }
 
-/** One channel's part of an answer. */
-type Read = Result<Page>
+/** Pages of all channels, or why one of them may not be read. */
+type Pages = { ok: true; value: Page[] } | { ok: false; code: Code; channel?: string }
 
-const isNews = (read: Read): boolean => !read.ok || !read.value.recovered || read.value.messages.length > 0
+const isNews = ({ recovered, messages }: Page): boolean => !recovered || messages.length > 0
 
 /** Messages over HTTP: pages, long polls and event streams, all with the positions of the other doors. */
 export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOptions): Router => {
@@ -44,69 +43,81 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     return limit.ok ? ok({ wait: wait.value, limit: limit.value }) : limit
   }
 
-  const read = (
+  const readAll = async (
     who: Principal,
-    { channel, since }: Asked,
+    asked: readonly Asked[],
     limit: number | undefined,
     history: number,
-  ): Promise<Read> =>
-    since
-      ? live.read(who, channel, { since, ...(limit ? { limit } : {}) })
-      : live.read(who, channel, { history: Math.min(limit ?? history, LONGEST_HISTORY) })
+  ): Promise<Pages> => {
+    const reads = asked.map(({ channel, since }) =>
+      since
+        ? live.read(who, channel, { since, ...(limit ? { limit } : {}) })
+        : live.read(who, channel, { history: Math.min(limit ?? history, LONGEST_HISTORY) }),
+    )
+    const value: Page[] = []
+    for (const [i, read] of (await Promise.all(reads)).entries()) {
+      if (!read.ok) return { ...read, channel: asked[i]?.channel ?? '' }
+      value.push(read.value)
+    }
+    return { ok: true, value }
+  }
 
   /** Reads; if there is nothing new, waits until there is and reads again. So what is told is always the log's own word. */
-  const poll = async (ctx: Context, who: Principal, asked: Asked[], { wait, limit }: Reading, history: number) => {
-    const reads = await Promise.all(asked.map((one) => read(who, one, limit, history)))
-    // Who has no position yet needs it at once: to hold the answer would lose what comes meanwhile.
-    const holdable = wait > 0 && ctx.method === 'GET' && asked.every(({ since }) => since)
-    if (!holdable || reads.some(isNews)) return ok(reads)
+  const poll = async (
+    ctx: Context,
+    who: Principal,
+    asked: readonly Asked[],
+    { wait, limit }: Reading,
+    history: number,
+  ): Promise<Pages> => {
+    const pages = await readAll(who, asked, limit, history)
+    // A reader without a position is news to itself: to hold its answer would lose what comes meanwhile.
+    if (!pages.ok || wait === 0 || ctx.method !== 'GET' || pages.value.some(isNews)) return pages
 
     const ms = Math.max(0, Math.min(wait * 1000, who.expiresAt - Date.now()))
     const heard = await holds.hold(ctx, (signal) => hear(live, who, asked, { ms, signal }))
+    metrics.longPollsDone.inc({ result: heard.size > 0 ? 'messages' : 'nothing' })
+    if (heard.size === 0) return pages
     // The session may have ended in the meantime.
-    const valid = heard.size > 0 ? await stillValid(who) : ok(true)
-    metrics.longPollsDone.inc({ result: valid.ok ? (heard.size > 0 ? 'messages' : 'nothing') : valid.code })
+    const valid = await stillValid(who)
     if (!valid.ok) return valid
-    const again = asked.map((one, i) => (heard.has(one.channel) ? read(who, one, limit, history) : reads[i]))
-    return ok((await Promise.all(again)).filter((one) => one !== undefined))
+    const spoken = asked.filter(({ channel }) => heard.has(channel))
+    const again = await readAll(who, spoken, limit, history)
+    if (!again.ok) return again
+    const value = pages.value.map((page) => again.value.find(({ channel }) => channel === page.channel) ?? page)
+    return { ok: true, value }
   }
 
   const wantsStream = (ctx: Context): boolean =>
     ctx.method === 'GET' && ctx.accepts('json', 'text/event-stream') === 'text/event-stream'
 
-  /** A route by how it names its channels, and by what it tells a newcomer when not asked for more or less. */
-  const serve = (
-    readAsked: typeof askedOfOne,
-    history: number,
-    tell: (ctx: Context, reads: Result<Read[]>, asked: readonly Asked[]) => void,
-  ) =>
+  /** A route by how it names its channels, what it tells a newcomer who does not say how much, and how it writes the answer. */
+  const serve = (readAsked: typeof askedOfOne, history: number, write: (pages: Page[]) => object | undefined) =>
     known(authenticate, async (ctx, who) => {
       const asked = readAsked(ctx, who, live)
       if (!asked.ok) return problem(ctx, asked.code, asked.detail)
       const how = reading(ctx)
       if (!how.ok) return problem(ctx, how.code, 'wait and limit are whole numbers')
+
       if (wantsStream(ctx)) {
+        // Looked at before it begins: from then on there is no status to tell anything with.
+        const allowed = await readAll(who, asked.value, 1, 0)
+        if (!allowed.ok) return problem(ctx, allowed.code, allowed.channel)
         const from = { asked: asked.value, history: Math.min(how.value.limit ?? 0, LONGEST_HISTORY) }
         return streamMessages(ctx, deps, options, who, from)
       }
-      tell(ctx, await poll(ctx, who, asked.value, how.value, history), asked.value)
+      const pages = await poll(ctx, who, asked.value, how.value, history)
+      if (!pages.ok) return problem(ctx, pages.code, pages.channel)
+      answer(ctx, ok(write(pages.value) ?? {}))
     })
 
   router.get(
     '/channels/:channel/messages',
-    serve(askedOfOne, LONGEST_HISTORY, (ctx, reads) => {
-      const [only] = reads.ok ? reads.value : [reads]
-      if (only) answer(ctx, only)
-    }),
+    serve(askedOfOne, LONGEST_HISTORY, ([page]) => page),
   )
-
   router.get(
     '/messages',
-    serve(askedOfMany, 0, (ctx, reads, asked) => {
-      const part = (one: Read, i: number): Page | ({ channel: string | undefined } & Refusal) =>
-        one.ok ? one.value : { channel: asked[i]?.channel, ...refusal(one.code) }
-      answer(ctx, reads.ok ? ok({ channels: reads.value.map(part) }) : reads)
-    }),
+    serve(askedOfMany, 0, (channels) => ({ channels })),
   )
 
   return router

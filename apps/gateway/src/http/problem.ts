@@ -28,9 +28,9 @@ export const problem = (ctx: Context, code: Code, detail?: string): void => {
   ctx.state.code = code
 }
 
-/** A value as JSON that no cache keeps, or the problem. */
-export const answer = <T extends object>(ctx: Context, result: Result<T>): void => {
-  if (!result.ok) return problem(ctx, result.code)
+/** A value as JSON that no cache keeps, or the problem. `rule` is what a request broke that is INVALID. */
+export const answer = <T extends object>(ctx: Context, result: Result<T>, rule?: string): void => {
+  if (!result.ok) return problem(ctx, result.code, result.code === 'INVALID' ? rule : undefined)
   ctx.set('Cache-Control', 'no-store')
   ctx.body = result.value
 }

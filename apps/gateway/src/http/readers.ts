@@ -1,5 +1,5 @@
 import type { Following, Kept, Listener, Signal } from '@saoma/channels'
-import { type Code, ok, type Position, type Result, type Subscribed } from '@saoma/protocol'
+import type { Code, Position, Subscribed } from '@saoma/protocol'
 import type { Live } from '../live/live.ts'
 import type { Principal } from '../live/principal.ts'
 import { type Asked, formatPlace, PLACE_SEPARATOR } from './asked.ts'
@@ -13,10 +13,10 @@ export interface Hearing {
   subscribed(subscribed: Subscribed, idAt: IdAt): void
   messages(batch: readonly Pick<Kept, 'json' | 'epoch' | 'offset'>[], idAt: IdAt): void
   signal(signal: Signal): void
-  /** A channel that may not be read, or not any longer. */
-  refused(channel: string, code: Code): void
   /** Resolves when the next page may be read. */
   ready(): Promise<void>
+  /** A channel may not be read any longer. */
+  refused(code: Code): void
   /** A channel could not be read on. */
   broke(error: unknown): void
 }
@@ -25,8 +25,6 @@ export interface Hearing {
 export interface Readers {
   /** Begins with all of them, one after the other, so that no more than a page waits for the client; rejects with RedisUnavailable. */
   begin(): Promise<void>
-  /** How many were not refused. */
-  readonly size: number
   close(): void
 }
 
@@ -66,9 +64,7 @@ export const createReaders = (
         return hearing.messages(batch, moveOn(reader, last))
       // A hole that the log could not fill: to ask for what follows the last position says what was lost.
       reader.following?.close()
-      read(reader).then((result) => {
-        if (!result.ok) refuse(reader, result.code)
-      }, hearing.broke)
+      read(reader).catch(hearing.broke)
     },
     signal: (signal) => {
       if (!closed) hearing.signal(signal)
@@ -76,18 +72,15 @@ export const createReaders = (
   })
 
   /** Reads page after page from where the reader stands, then goes on live. */
-  const read = async (reader: Reader): Promise<Result<true>> => {
+  const read = async (reader: Reader): Promise<void> => {
     const listener = listenerOf(reader)
     for (let beginning = true; ; beginning = false) {
       const { channel, since } = reader
       const result = await live.subscribe(who, { channel, ...(since ? { since } : { history }) }, listener, true)
-      if (!result.ok) return result
+      if (!result.ok) return hearing.refused(result.code)
       const { subscribed, following } = result.value
       reader.following = following
-      if (closed) {
-        following.close()
-        return ok(true)
-      }
+      if (closed) return following.close()
       const idAt = moveOn(reader, subscribed)
       if (beginning || !subscribed.recovered) hearing.subscribed(subscribed, idAt)
       else
@@ -95,31 +88,18 @@ export const createReaders = (
           subscribed.messages.map((message) => ({ ...message, json: JSON.stringify(message) })),
           idAt,
         )
-      if (!subscribed.more) {
-        following.start()
-        return ok(true)
-      }
+      if (!subscribed.more) return following.start()
       following.close()
       await hearing.ready()
     }
   }
 
-  const refuse = (reader: Reader, code: Code): void => {
-    readers.splice(readers.indexOf(reader), 1)
-    if (!closed) hearing.refused(reader.channel, code)
-  }
-
   return {
     begin: async () => {
-      for (const reader of [...readers]) {
-        const result = await read(reader)
-        if (closed) return
-        if (!result.ok) refuse(reader, result.code)
+      for (const reader of readers) {
+        await read(reader)
         await hearing.ready()
       }
-    },
-    get size() {
-      return readers.length
     },
     close: () => {
       closed = true

@@ -1,14 +1,16 @@
+import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
-import { fail, ok } from '@saoma/protocol'
+import { fail, ok, type Result } from '@saoma/protocol'
 import type { ApiKeys } from './api-keys.ts'
 import type { BusinessTokens } from './business-tokens.ts'
-import type { Authenticate, StillValid } from './principal.ts'
+import type { Authenticate, Person, StillValid } from './principal.ts'
 
 export interface AuthenticateDeps {
   apiKeys: Pick<ApiKeys, 'find' | 'isKnown'>
   identity: Pick<Identity, 'isOwn' | 'verify' | 'isLive'>
   /** Asked about tokens that are not ours. */
   businessTokens?: BusinessTokens
+  channels: Pick<Channels, 'lastEnd'>
 }
 
 const LARGEST_TOKEN = 4_096
@@ -19,12 +21,27 @@ export const createAuthenticate = ({
   apiKeys,
   identity,
   businessTokens,
+  channels,
 }: AuthenticateDeps): { authenticate: Authenticate; stillValid: StillValid } => {
   const stillValid: StillValid = async (who) => {
     if (who.kind === 'backend') return apiKeys.isKnown(who) ? ok(true) : fail('REVOKED')
+    if (who.issuer === 'business') {
+      const lastEnd = await channels.lastEnd(who.user, who.sid)
+      return lastEnd === '' || lastEnd === who.lastEnd ? ok(true) : fail('REVOKED')
+    }
     // A phone's token has no session; it is over in ten minutes.
-    if (who.issuer === 'business' || who.sid === undefined) return ok(true)
+    if (who.sid === undefined) return ok(true)
     return (await identity.isLive(who.sid)) ? ok(true) : fail('REVOKED')
+  }
+
+  /** What a business revokes among its own tokens it says by ending the person's sessions: after that, a yes from before does not count. */
+  const judge = async (tokens: BusinessTokens, token: string): Promise<Result<Person>> => {
+    const believed = await tokens.resolve(token)
+    if (!believed.ok) return believed
+    const lastEnd = await channels.lastEnd(believed.value.user, believed.value.sid)
+    if (lastEnd === '') return believed
+    const person = await tokens.resolveAnew(token)
+    return person.ok ? ok({ ...person.value, lastEnd }) : person
   }
 
   const authenticate: Authenticate = async (token) => {
@@ -34,7 +51,7 @@ export const createAuthenticate = ({
       return backend ? ok(backend) : fail('UNAUTHORIZED')
     }
     // A token that claims to be ours is judged by us alone, so that no other server is ever shown one.
-    if (!identity.isOwn(token)) return businessTokens ? businessTokens.resolve(token) : fail('UNAUTHORIZED')
+    if (!identity.isOwn(token)) return businessTokens ? judge(businessTokens, token) : fail('UNAUTHORIZED')
     const bearer = await identity.verify(token)
     if (!bearer.ok) return bearer
     const { sub, sid, exp, rooms } = bearer.value

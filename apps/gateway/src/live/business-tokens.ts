@@ -10,6 +10,8 @@ import type { Person } from './principal.ts'
 export interface BusinessTokens {
   /** UNAUTHORIZED, TOKEN_EXPIRED, BACKEND_UNAVAILABLE. */
   resolve(token: string): Promise<Result<Person>>
+  /** As `resolve`, but a former answer does not count. */
+  resolveAnew(token: string): Promise<Result<Person>>
 }
 
 type Resolved = Remembered<Result<Person>>
@@ -73,13 +75,16 @@ export const createBusinessTokens = (url: string, log: Logger): BusinessTokens =
     }
   }
 
+  // By its hash: the memory of a node is no place to keep other people's tokens.
+  const nameOf = (token: string) => createHash('sha256').update(token).digest('base64')
+  const ask = async (token: string): Promise<Resolved> => {
+    const reply = await business.ask({ token })
+    if (reply.kind === 'answer') return personOf(reply.body)
+    return reply.kind === 'refused' ? unauthorized : unavailable
+  }
+
   return {
-    resolve: (token) =>
-      // By its hash: the memory of a node is no place to keep other people's tokens.
-      answers.get(createHash('sha256').update(token).digest('base64'), async () => {
-        const reply = await business.ask({ token })
-        if (reply.kind === 'answer') return personOf(reply.body)
-        return reply.kind === 'refused' ? unauthorized : unavailable
-      }),
+    resolve: (token) => answers.get(nameOf(token), () => ask(token)),
+    resolveAnew: (token) => answers.anew(nameOf(token), () => ask(token)),
   }
 }

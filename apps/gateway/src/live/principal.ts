@@ -13,6 +13,8 @@ export interface Person {
   sid?: string
   /** Milliseconds since 1970: when the token ends. */
   expiresAt: number
+  /** The last end of this person's sessions that was known when the token was judged: see `Channels.lastEnd`. Of a business's tokens only. */
+  lastEnd?: string
   /** Rooms that the token makes this person a member of, as patterns. */
   rooms: readonly string[]
 }
@@ -31,8 +33,7 @@ export interface Backend {
 export type Authenticate = (token: string) => Promise<Result<Principal>>
 
 /**
- * Asks again, for those who stay: REVOKED when the session has ended or the API key was taken away. What a business revokes among its own
- * tokens it says with `POST /v1/users/{id}/end`.
+ * Asks again, for those who stay: REVOKED when the session has ended or the API key was taken away.
  */
 export type StillValid = (who: Principal) => Promise<Result<true>>
 

@@ -82,6 +82,8 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
   let entries: readonly (Said | Missing)[] = []
   let pending: readonly Pending[] = []
   let count = 0
+  /** Comings and goings that we were told of. */
+  let changes = 0
   let typedAt = 0
   /** One after the other, so that they stay in the order in which they were written. */
   let sending = Promise.resolve()
@@ -111,8 +113,11 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
   const greet = (event: 'hello' | 'here') => void room.publish(event, { name: me.name }, { volatile: true })
 
   const countPeople = async () => {
+    const before = changes
     const answer = await room.presence()
     if (!answer.ok) return
+    // Somebody came or went while we were asking, and nobody can say which of the two is newer.
+    if (changes !== before) return void countPeople()
     people.clear()
     for (const id of answer.value.users) people.add(id)
     count = answer.value.count
@@ -149,6 +154,7 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
   })
 
   room.on('presence', ({ event, user, count: now }) => {
+    changes++
     if (event === 'join') people.add(user)
     else {
       people.delete(user)
@@ -175,7 +181,7 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
   const send = (id: string, text: string) => {
     sending = sending.then(async () => {
       const answer = await room.publish('said', { id, name: me.name, text }, { idempotencyKey: id })
-      // The message itself follows, or was here already. Without a socket it comes by another way and may take a moment.
+      // When it was taken, the message itself follows or was here already, and that settles it.
       if (!answer.ok) settle(id, answer.code)
     })
   }

@@ -9,7 +9,7 @@ import { type DemoName, demos, say } from './text.ts'
 /** What a demo is given once somebody is signed in. */
 export interface Surroundings {
   live: Live
-  /** The person's own channel, with its newest messages. */
+  /** The person's own channel. */
   own: Room<OwnEvents>
   shop: ShopApi
   me: Person
@@ -33,7 +33,7 @@ export interface Demo {
   close(): void
 }
 
-/** Messages of one's own channel to begin with. */
+/** Messages of one's own channel that the message center begins with; elsewhere their number is enough. */
 const OWN_HISTORY = 50
 
 const bell = html`<svg viewBox="0 0 24 24" aria-hidden="true">
@@ -52,7 +52,12 @@ const personOf = (session: Session): Person => {
   return { id, name: name || `#${id.slice(0, 4)}` }
 }
 
-const signIn = (session: Session, open: (surroundings: Surroundings) => Demo, update: () => void): SignedIn => {
+const signIn = (
+  name: DemoName,
+  session: Session,
+  open: (surroundings: Surroundings) => Demo,
+  update: () => void,
+): SignedIn => {
   const { origin } = location
   let opened = false
   // Before it is open there is nothing to draw but the login.
@@ -60,7 +65,7 @@ const signIn = (session: Session, open: (surroundings: Surroundings) => Demo, up
     if (opened) update()
   }
   const live = createLive({ origin, token: session })
-  const own = live.channel<OwnEvents>('@user', { history: OWN_HISTORY })
+  const own = live.channel<OwnEvents>('@user', { history: name === 'inbox' ? OWN_HISTORY : 0 })
   live.on('state', updateOpened)
   // A session that was ended elsewhere: asking for a token makes it known here, and the login is shown.
   live.on('ended', () => void session.refresh())
@@ -114,7 +119,7 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
     const now = session.tokens ? session.claims?.sub : undefined
     if (known !== now) {
       signedIn?.close()
-      signedIn = now === undefined ? undefined : signIn(session, open, update)
+      signedIn = now === undefined ? undefined : signIn(name, session, open, update)
     }
     update()
     // The page has changed under a person who cannot see it: take them to its new heading.

@@ -42,7 +42,7 @@ const text: Record<Language, FrameText> = {
       offline: 'Offline',
       ended: 'Ended',
     },
-    unread: '{n} unread messages',
+    unread: 'Unread messages: {n}',
     logout: 'Log out',
     footer: 'This page uses nothing but the public API.',
     home: 'About this login',

@@ -1,0 +1,246 @@
+import {
+  type Cluster,
+  confirm,
+  freePort,
+  type Gateway,
+  launchBrowser,
+  phoneToken,
+  scan,
+  shopSettings,
+  startCluster,
+  startShop,
+  webToken,
+} from '@saoma/testing'
+import { buildPages } from './built.ts'
+import { type Browser, type Device, desktop, mobile, type Page, scanned, type Visit, visit } from './people.ts'
+
+/** Long enough to kill a node in. */
+const COURIER_MS = 2_000
+const MOST_RELOADS = 10
+
+let cluster: Cluster
+let browser: Browser
+const visits: Visit[] = []
+
+beforeAll(async () => {
+  const [webRoot, port] = await Promise.all([buildPages(), freePort()])
+  const { env, nginxEnv } = shopSettings(port)
+  cluster = await startCluster({ nodes: 2, env: { ...env, SAOMA_WEB_ROOT: webRoot }, nginxEnv })
+  await startShop({ origin: cluster.origin, port, env: { SHOP_COURIER_MS: `${COURIER_MS}` } })
+  browser = await launchBrowser()
+}, 90_000)
+
+afterEach(async () => {
+  const complaints = visits.flatMap((visit) => visit.complaints)
+  await Promise.all(visits.splice(0).map(({ page }) => page.context().close()))
+  expect(complaints).toEqual([])
+})
+
+const open = async (path: string, options: Device): Promise<Page> => {
+  const visited = await visit(browser, new URL(path, cluster.origin).href, options)
+  visits.push(visited)
+  return visited.page
+}
+
+/** A device on which that person is signed in, as a login would leave it. */
+const deviceOf = async (name: string, device: Device = desktop): Promise<Device> => {
+  const { origin } = cluster
+  const tokens = await webToken(origin, name)
+  const value = JSON.stringify({ tokens, expiresAt: Date.now() + tokens.expires_in * 1_000 })
+  return {
+    ...device,
+    storageState: {
+      cookies: [],
+      origins: [{ origin, localStorage: [{ name: `saoma:session:${origin}:web`, value }] }],
+    },
+  }
+}
+
+const isLive = (page: Page): Promise<void> => page.locator('[data-state="socket"]').waitFor()
+
+/** Reloads the page. Engine.IO's first frame names the session, which begins with the id of the node that holds it. */
+const reload = async (page: Page): Promise<Gateway> => {
+  // Or the socket that we hear of could be the one of the page before.
+  await isLive(page)
+  let holder: string | undefined
+  page.once('websocket', (socket) =>
+    socket.once('framereceived', ({ payload }) => {
+      holder = /"sid":"([a-z]+)-/.exec(`${payload}`)?.[1]
+    }),
+  )
+  await page.reload()
+  await isLive(page)
+  const node = cluster.nodes.find(({ id }) => id === holder)
+  if (!node) throw new Error(`no node is called "${holder}"`)
+  return node
+}
+
+/** Has the sockets of the two held by different nodes. */
+const apart = async (one: Page, other: Page): Promise<void> => {
+  const held = await reload(one)
+  for (let tries = 0; tries < MOST_RELOADS; tries++) if ((await reload(other)) !== held) return
+  throw new Error(`nginx gave ${held.id} to both pages, ${MOST_RELOADS} times`)
+}
+
+test('who is not signed in gets the login first; then the page goes on, and the way to the others is there', async () => {
+  const page = await open('/table.html?table=12', desktop)
+  const ticket = new URL(await scanned(page)).searchParams.get('ticket') ?? ''
+  const token = await phoneToken(cluster.origin, 'Grace')
+  await scan(cluster.origin, ticket, token)
+  await confirm(cluster.origin, ticket, token)
+  await page.getByRole('heading', { name: 'Table 12' }).waitFor()
+  await isLive(page)
+  for (const [link, heading] of [
+    ['Chat', 'Room “lobby”'],
+    ['Messages', 'Message center'],
+    ['Callback', 'Ask a courier for a quote'],
+    ['Table', 'Table 7'],
+  ] as const) {
+    await page.getByRole('navigation', { name: 'Examples' }).getByRole('link', { name: link }).click()
+    await page.getByRole('heading', { name: heading }).waitFor()
+  }
+  await page.goto(`${cluster.origin}/`)
+  await page.getByRole('link', { name: 'Message center' }).click()
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await scanned(page)
+})
+
+test('at one table, over two nodes: what one orders the other sees, and two notes are put before the second writer', async () => {
+  const [ana, ben] = await Promise.all([
+    open('/table.html?table=8', await deviceOf('Ana')),
+    open('/table.html?table=8', await deviceOf('Ben', { ...mobile, locale: 'zh-CN' })),
+  ])
+  await apart(ana, ben)
+  await ana.getByRole('button', { name: 'One more: Beef noodles' }).dblclick()
+  await ben.getByText('红烧牛肉面 × 2', { exact: true }).waitFor()
+  await ben.getByRole('button', { name: '减一份红烧牛肉面' }).click()
+  await ana.getByText('Beef noodles × 1', { exact: true }).waitFor()
+
+  await ana.getByRole('button', { name: 'Note for Beef noodles' }).click()
+  await ben.getByRole('button', { name: '红烧牛肉面的备注' }).click()
+  await ben.getByLabel('红烧牛肉面的备注').fill('多放香菜')
+  await ben.getByRole('button', { name: '保存' }).click()
+  await ana.locator('.note').getByText('多放香菜').waitFor()
+  await ana.getByLabel('Note for Beef noodles').fill('<b>mild</b>')
+  await ana.getByRole('button', { name: 'Save' }).click()
+  const question = ana.getByRole('alert')
+  for (const note of ['多放香菜', '<b>mild</b>']) await question.getByText(note).waitFor()
+  await question.getByRole('button', { name: 'Use mine' }).click()
+  await ben.locator('.note').getByText('<b>mild</b>').waitFor()
+
+  await ben.getByRole('button', { name: '提交到厨房' }).click()
+  await ana.getByText('Sent to the kitchen. The order can no longer be changed.').waitFor()
+  expect(await ana.getByRole('button', { name: 'One more: Beef noodles' }).isDisabled()).toBe(true)
+  await ana.getByRole('button', { name: 'Start a new order' }).click()
+  await ben.getByText('还没有点菜。').waitFor()
+})
+
+test('in a chat room, over two nodes: who is here, who is writing, what was said; all of it text', async () => {
+  const [ana, ben] = await Promise.all([
+    open('/chat.html?room=garden', await deviceOf('Ana')),
+    open('/chat.html?room=garden', await deviceOf('Ben', mobile)),
+  ])
+  await apart(ana, ben)
+  for (const page of [ana, ben]) {
+    await page.getByRole('heading', { name: '2 people here' }).waitFor()
+    await page.getByRole('listitem').filter({ hasText: 'Ana' }).waitFor()
+    await page.getByRole('listitem').filter({ hasText: 'Ben' }).waitFor()
+  }
+  const words = '<img src=x onerror=alert(1)> & "hello"'
+  await ana.getByLabel('Your message').fill(words)
+  await ben.getByText('Ana is writing…').waitFor()
+  await ana.keyboard.press('Enter')
+  await ben.getByRole('log').getByText(words).waitFor()
+  await ana.getByRole('log').locator('[data-offset="1"]').getByText(words).waitFor()
+  expect(await ana.locator('.pending').count()).toBe(0)
+  expect(await ben.getByText('is writing').count()).toBe(0)
+
+  for (const text of ['one', 'two', 'three']) {
+    await ben.getByLabel('Your message').fill(text)
+    await ben.keyboard.press('Enter')
+  }
+  await ana.locator('[data-offset="4"]').waitFor()
+  expect(await ana.locator('.said .theirs').allTextContents()).toEqual([words, 'one', 'two', 'three'])
+  await ben.reload()
+  await ben.locator('[data-offset="4"]').waitFor()
+  expect(await ben.locator('.said .theirs').allTextContents()).toEqual([words, 'one', 'two', 'three'])
+
+  await ben.context().close()
+  await ana.getByRole('heading', { name: '1 person here' }).waitFor()
+})
+
+test('what is said while there is no network is shown at once, and goes out when there is', async () => {
+  const ana = await open('/chat.html?room=tunnel', await deviceOf('Ana'))
+  await isLive(ana)
+  await ana.context().setOffline(true)
+  await ana.locator('[data-state="offline"]').waitFor()
+  await ana.getByLabel('Your message').fill('from the tunnel')
+  await ana.keyboard.press('Enter')
+  await ana.locator('.pending').getByText('from the tunnel').waitFor()
+  await ana.context().setOffline(false)
+  await ana.locator('[data-offset="1"]').getByText('from the tunnel').waitFor()
+  expect(await ana.locator('.said li').count()).toBe(1)
+})
+
+test('the bell counts alike on two screens, also what came while nobody looked; reading on one is reading on both', async () => {
+  const device = await deviceOf('Chen')
+  const one = await open('/inbox.html', device)
+  await isLive(one)
+  for (const text of ['First', 'Second']) {
+    await one.getByLabel('What should it say?').fill(text)
+    await one.getByRole('button', { name: 'Send it now' }).click()
+    await one.locator('.notices').getByText(text).waitFor()
+  }
+  await one.goto('about:blank')
+  const other = await open('/chat.html', device)
+  await other.getByRole('link', { name: 'Unread messages: 2' }).click()
+  await other.locator('[data-unread="2"]').waitFor()
+  await one.goto(`${cluster.origin}/inbox.html`)
+  await apart(one, other)
+
+  await other.locator('[data-offset="1"]').getByRole('button', { name: 'Read up to here' }).click()
+  for (const page of [one, other]) {
+    await page.locator('[data-unread="1"]').waitFor()
+    await page.getByRole('link', { name: 'Unread messages: 1' }).waitFor()
+    expect(await page.locator('.notices .new').allTextContents()).toEqual([expect.stringContaining('Second')])
+  }
+  await one.getByRole('button', { name: 'Mark all as read' }).click()
+  for (const page of [one, other]) await page.getByText('Everything read').waitFor()
+})
+
+test('the answer of a third party reaches the page that asked, though its node was killed meanwhile; nobody else sees it', async () => {
+  const [ana, ben] = await Promise.all([
+    open('/job.html', await deviceOf('Ana')),
+    open('/job.html', await deviceOf('Ben')),
+  ])
+  const node = await reload(ana)
+  await ana.getByLabel('Where should the parcel go?').fill('Suzhou')
+  await ana.getByRole('button', { name: 'Ask for a quote' }).click()
+  await ana.locator('[data-status="waiting"]').waitFor()
+  await node.kill('SIGKILL')
+  await ben.goto(ana.url())
+  await ben.getByText('Only the person who asked may see this answer.').waitFor()
+  await ana.getByText('Here is your quote').waitFor()
+  await ana.getByText('Parcel to Suzhou').waitFor()
+  const number = await ana.locator('.facts .mono').textContent()
+  expect(await ana.locator('[data-status="done"]').count()).toBe(1)
+
+  await node.restart()
+  await ana.reload()
+  await ana.getByText('Here is your quote').waitFor()
+  expect(await ana.locator('.facts .mono').textContent()).toBe(number)
+})
+
+test('nothing is cut off, in both languages, from the narrowest phone to a wide screen', async () => {
+  for (const locale of ['en-US', 'zh-CN']) {
+    const page = await open('/table.html', await deviceOf('Wolfeschlegelsteinhausenberger', { ...desktop, locale }))
+    for (const path of ['/table.html?table=7', '/chat.html', '/inbox.html', '/job.html', '/']) {
+      await page.goto(`${cluster.origin}${path}`)
+      await page.locator('h1').waitFor()
+      for (const width of [320, 390, 768, 1100, 1920]) {
+        await page.setViewportSize({ width, height: 800 })
+        expect([path, await page.evaluate(() => document.documentElement.scrollWidth)]).toEqual([path, width])
+      }
+    }
+  }
+})
