@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { parseRedisUrl } from '@saoma/redis'
-import proxyAddr from 'proxy-addr'
 import * as v from 'valibot'
-import { type ApiKeyList, parseApiKeys } from './live/api-keys.ts'
-import { parseRules, type Rule } from './live/rules.ts'
+import { Environment } from './environment.ts'
+import type { ApiKeyList } from './live/api-keys.ts'
+import type { Rule } from './live/rules.ts'
 
 export interface Config {
   /** Public origin of the whole cluster, without a trailing slash. */
@@ -61,147 +59,14 @@ export class ConfigError extends Error {
   }
 }
 
-/** The one that docker-compose.yml has for the demo: everybody can read it. */
-const PUBLIC_SECRET = 'a secret that is good for a demo and for nothing else'
+/** What docker-compose.yml has for the demo: everybody can read it. */
+const published = {
+  secret: 'a secret that is good for a demo and for nothing else',
+  keySha256: 'a63ccb762a5cea07f20bf35052f292c6aa1510121c622e283f8a4691024b6401',
+  hookSecret: 'a hook secret that is good for a demo and for nothing else',
+}
 
 const isLoopback = (host: string) => /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host)
-
-const number = (min: number, max: number) =>
-  v.pipe(v.string(), v.regex(/^\d+$/, 'must be a whole number'), v.transform(Number), v.minValue(min), v.maxValue(max))
-const list = v.pipe(
-  v.string(),
-  v.transform((text) =>
-    text
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter(Boolean),
-  ),
-)
-const origin = v.pipe(
-  v.string(),
-  v.check(
-    (text) => URL.canParse(text) && new URL(text).origin === text,
-    'must be an origin such as https://login.example.com',
-  ),
-)
-const redisUrl = v.pipe(
-  v.string(),
-  v.check((text) => {
-    try {
-      parseRedisUrl(text)
-      return true
-    } catch {
-      return false
-    }
-  }, 'must be of the form redis[s][+sentinel|+cluster]://[user:password@]host:port[,host:port][/path]'),
-)
-const cidr = v.pipe(
-  v.string(),
-  v.check((text) => {
-    try {
-      proxyAddr.compile([text])
-      return true
-    } catch {
-      return false
-    }
-  }, 'must list addresses or networks such as 10.0.0.0/8'),
-)
-const secret = v.pipe(v.string(), v.minLength(32, 'must have at least 32 characters'))
-const webAddress = v.pipe(
-  v.string(),
-  v.check((text) => {
-    const { protocol = '', username } = URL.parse(text) ?? {}
-    return /^https?:$/.test(protocol) && username === ''
-  }, 'must be a URL such as https://shop.example.com/auth, without a user'),
-)
-
-/** A setting whose value is what `parse` reads, or the path of a file with that in it. */
-const listing = <T>(parse: (text: string, file?: string) => { value: T; problems: readonly string[] }) =>
-  v.pipe(
-    v.string(),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      const file = /^[/.]/.test(dataset.value) ? dataset.value : undefined
-      let text = dataset.value
-      try {
-        if (file) text = readFileSync(file, 'utf8')
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        addIssue({ message: `names a file that cannot be read (${code}): ${file}` })
-        return NEVER
-      }
-      const { value, problems } = parse(text, file)
-      for (const problem of problems) addIssue({ message: problem })
-      return problems.length > 0 ? NEVER : value
-    }),
-  )
-const apiKeys = listing<ApiKeyList>((text, file) => ({
-  value: { text, ...(file ? { file } : {}) },
-  problems: parseApiKeys(text).problems,
-}))
-const rules = listing<readonly Rule[]>((text) => {
-  const parsed = parseRules(text)
-  return { value: parsed.rules, problems: parsed.problems }
-})
-
-const Environment = v.object({
-  SAOMA_ORIGIN: origin,
-  SAOMA_NODE_ID: v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9]{1,16}$/, 'must be 1 to 16 of a-z and 0-9'))),
-  HOST: v.optional(v.string(), '0.0.0.0'),
-  PORT: v.optional(number(0, 65_535), '3000'),
-  INTERNAL_PORT: v.optional(number(0, 65_535), '9090'),
-  REDIS_URL: v.optional(redisUrl, 'redis://127.0.0.1:6379'),
-  SAOMA_REDIS_PREFIX: v.optional(
-    v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,32}$/, 'must be 1 to 32 of A-Z, a-z, 0-9, _ . -')),
-    'saoma',
-  ),
-  SAOMA_SECRET: secret,
-  SAOMA_PREVIOUS_SECRET: v.optional(secret),
-  SAOMA_APP_NAME: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), 'Saoma'),
-  SAOMA_DEMO: v.optional(v.picklist(['true', 'false'], 'must be true or false'), 'false'),
-  WECHAT_APPID: v.optional(v.string()),
-  WECHAT_SECRET: v.optional(v.string()),
-  WECHAT_API: v.optional(v.pipe(v.string(), v.url('must be a URL')), 'https://api.weixin.qq.com'),
-  WECHAT_PAGE: v.optional(
-    v.pipe(v.string(), v.regex(/^[^/?][^?]*$/, 'must be a page path without a leading / and without a query')),
-    'pages/login/index',
-  ),
-  WECHAT_ENV_VERSION: v.optional(
-    v.picklist(['release', 'trial', 'develop'], 'must be release, trial or develop'),
-    'release',
-  ),
-  SAOMA_WEB_ROOT: v.optional(v.string()),
-  SAOMA_TRUSTED_PROXIES: v.optional(
-    v.pipe(list, v.array(cidr)),
-    '127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7',
-  ),
-  SAOMA_ALLOWED_ORIGINS: v.optional(v.pipe(list, v.array(origin)), ''),
-  SAOMA_LIMIT_CODES: v.optional(number(1, 1e6), '120'),
-  SAOMA_LIMIT_REQUESTS: v.optional(number(1, 1e6), '1200'),
-  SAOMA_LIMIT_DECISIONS: v.optional(number(1, 1e6), '60'),
-  SAOMA_LIMIT_HANDSHAKES: v.optional(number(1, 1e6), '600'),
-  SAOMA_API_KEYS: v.optional(apiKeys, ''),
-  SAOMA_AUTH_URL: v.optional(webAddress),
-  SAOMA_CHANNELS: v.optional(rules, ''),
-  SAOMA_HOOK_URL: v.optional(webAddress),
-  SAOMA_HOOK_SECRET: v.optional(
-    v.pipe(v.string(), v.regex(/^[\x20-\x7e]{16,}$/, 'must have at least 16 characters of ASCII')),
-  ),
-  SAOMA_LIMIT_EVENTS: v.optional(number(1, 1e6), '200'),
-  SAOMA_LIMIT_KEY_EVENTS: v.optional(number(1, 1e6), '5000'),
-  SAOMA_LIMIT_CHANNELS: v.optional(number(1, 1e5), '100'),
-  SAOMA_LIMIT_BUFFER_BYTES: v.optional(number(65_536, 1e9), '1048576'),
-  SAOMA_LIMIT_MESSAGE_BYTES: v.optional(number(64, 1_048_576), '32768'),
-  SAOMA_SCAN_SECONDS: v.optional(number(1, 3_600), '120'),
-  SAOMA_CONFIRM_SECONDS: v.optional(number(1, 3_600), '60'),
-  SAOMA_REDEEM_SECONDS: v.optional(number(1, 3_600), '60'),
-  SAOMA_DRAIN_WINDOW_MS: v.optional(number(0, 600_000), '10000'),
-  NODE_ENV: v.optional(v.string()),
-  LOG_LEVEL: v.optional(
-    v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level'),
-    'info',
-  ),
-})
-type Environment = v.InferOutput<typeof Environment>
 
 /** Settings that are each well formed but do not go together. */
 const contradictions = (env: Environment): string[] => {
@@ -214,12 +79,18 @@ const contradictions = (env: Environment): string[] => {
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with NODE_ENV=production')
     if (hasWechat && !isLoopback(new URL(env.WECHAT_API).hostname))
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with WeChat credentials')
-  } else if (env.SAOMA_SECRET === PUBLIC_SECRET) {
+  } else if (env.SAOMA_SECRET === published.secret) {
     problems.push('SAOMA_SECRET is the published one of the demo: make your own (openssl rand -base64 32)')
   } else if (!hasWechat && !env.SAOMA_AUTH_URL) {
     problems.push(
       'WECHAT_APPID and WECHAT_SECRET are needed (or SAOMA_AUTH_URL for channels alone, or SAOMA_DEMO=true to try things out)',
     )
+  }
+  if (env.SAOMA_DEMO !== 'true') {
+    if (env.SAOMA_API_KEYS?.text.toLowerCase().includes(published.keySha256))
+      problems.push('SAOMA_API_KEYS has the published key of the demo: make your own (node apps/gateway/src/key.ts)')
+    if (env.SAOMA_HOOK_SECRET === published.hookSecret)
+      problems.push('SAOMA_HOOK_SECRET is the published one of the demo: make your own (openssl rand -base64 32)')
   }
   if (Boolean(env.SAOMA_HOOK_URL) !== Boolean(env.SAOMA_HOOK_SECRET))
     problems.push('SAOMA_HOOK_URL and SAOMA_HOOK_SECRET go together: set both or none')

@@ -60,13 +60,15 @@ test('without demo mode there must be a mini-program', () => {
   ])
 })
 
-test('the secret of docker-compose.yml is for the demo only', () => {
-  const published =
-    readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8').match(
-      /SAOMA_SECRET:-([^}]+)}/,
-    )?.[1] ?? ''
-  expect(problemsOf({ ...demo, SAOMA_SECRET: published })).toEqual([])
-  expect(problemsOf({ ...real, SAOMA_SECRET: published })).toEqual([expect.stringContaining('make your own')])
+test.each([
+  ['SAOMA_SECRET', {}],
+  ['SAOMA_API_KEYS', {}],
+  ['SAOMA_HOOK_SECRET', { SAOMA_HOOK_URL: 'http://shop:4200/shop/hook' }],
+])('the %s of docker-compose.yml is for the demo only', (name, others) => {
+  const compose = readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8')
+  const published = new RegExp(`${name}:?-([^}]+)}`).exec(compose)?.[1] ?? ''
+  expect(problemsOf({ ...demo, ...others, [name]: published })).toEqual([])
+  expect(problemsOf({ ...real, ...others, [name]: published })).toEqual([expect.stringContaining('make your own')])
 })
 
 test('an empty setting is its default', () => {

@@ -157,7 +157,7 @@ export const createLog = ({ data, keys }: RedisClients, retention: (channel: str
     },
 
     lastEnd: async (channel: string, sid = ''): Promise<string> =>
-      (await reply(data.hmget(keys.channelEnds(named(channel)), '', sid))).join(' ').trim(),
+      (await reply(data.hmget(keys.channelEnds(named(channel)), ...new Set(['', sid])))).join(' ').trim(),
   }
 }
 
