@@ -29,7 +29,15 @@ export const channelsContract = async (url: string) => {
       }
     }
     follower.close()
-    const all = ['channel::log', 'channel::meta', 'channel::people', 'channel::receipt', 'node::channels', 'nodes']
+    const all = [
+      'channel::ends',
+      'channel::log',
+      'channel::meta',
+      'channel::people',
+      'channel::receipt',
+      'node::channels',
+      'nodes',
+    ]
     // Only there while a node sweeps.
     kinds.delete(`${prefix}:node::sweep`)
     expect([...kinds].sort()).toEqual(all.map((kind) => `${prefix}:${kind}`))

@@ -20,6 +20,9 @@ export const uniquePrefix = () => `test-${randomUUID()}`
 let drawn = 0
 /** A channel that nobody else uses. */
 export const drawChannel = () => `room:${++drawn}-${randomUUID().slice(0, 8)}`
+/** One that announces who comes and goes: on every node, because any may sweep. */
+export const drawLoudChannel = () => drawChannel().replace(':', ':loud-')
+const announces = (channel: string) => channel.startsWith('room:loud-')
 
 export const value = <T>(result: Result<T>): T => {
   if (!result.ok) throw new Error(`expected a value, got ${result.code}`)
@@ -80,7 +83,7 @@ export const openNode = async (url: string, prefix: string, options: Partial<Cha
   const subscriber = new Telling(hearing)
   const redis = { ...clients, subscriber }
   const telling = createTelling<ChannelsEvent>()
-  const channels = createChannels(redis, { nodeId: 'node', ...options, onEvent: telling.tell })
+  const channels = createChannels(redis, { nodeId: 'node', announces, ...options, onEvent: telling.tell })
   onCleanup(() => channels.close())
   const event = (matches: (event: ChannelsEvent) => boolean) => telling.until(() => telling.all.some(matches))
   return { ...channels, redis, subscriber, hearing, events: telling.all, event }

@@ -1,16 +1,15 @@
 import { RedisUnavailable, whenReady } from '@saoma/redis'
 import { startRedis } from '@saoma/testing'
-import { drawChannel, follow, numbers, openNode, publishNumbers, uniquePrefix } from './fixtures.ts'
+import { drawChannel, drawLoudChannel, follow, numbers, openNode, publishNumbers, uniquePrefix } from './fixtures.ts'
 
 const READY_MS = 10_000
 
 const server = await startRedis({ appendonly: true, args: ['--appendfsync', 'always'] })
 const prefix = uniquePrefix()
-const options = { announces: () => true }
-const [node, other] = await Promise.all([openNode(server.url, prefix, options), openNode(server.url, prefix, options)])
+const [node, other] = await Promise.all([openNode(server.url, prefix), openNode(server.url, prefix)])
 
 test('[C30] while Redis is away every call is refused; afterwards followers go on without a gap, all present', async () => {
-  const channel = drawChannel()
+  const channel = drawLoudChannel()
   const follower = await follow(node, channel, { user: 'ann' })
   await publishNumbers(other, channel, numbers(10))
   await follower.count(10)

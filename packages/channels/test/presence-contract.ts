@@ -1,5 +1,5 @@
 import type { PresenceChange } from '@saoma/protocol'
-import { drawChannel, type Follower, follow, type Node, numbers, openNode } from './fixtures.ts'
+import { drawChannel, drawLoudChannel, type Follower, follow, type Node, numbers, openNode } from './fixtures.ts'
 
 /** Short, so that a node counts as dead within a second; not shorter, or a busy machine would take the living for dead. */
 const BEAT_MS = 150
@@ -8,7 +8,7 @@ const READS = 20_000
 /** Rules about who follows. */
 export const presenceContract = async (url: string, prefix: string, node: Node, other: Node) => {
   const { data, keys } = node.redis
-  const quick = () => openNode(url, prefix, { beatMs: BEAT_MS, checkMs: 20, announces: () => true })
+  const quick = (checkMs = 20) => openNode(url, prefix, { beatMs: BEAT_MS, checkMs })
   const changes = ({ signals }: Follower): Omit<PresenceChange, 'channel'>[] =>
     signals.flatMap((signal) => (signal.kind === 'presence' ? [{ ...signal.change, channel: undefined }] : []))
   const change = (event: 'join' | 'leave', user: string, count: number) => ({ event, user, count, channel: undefined })
@@ -52,6 +52,20 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     expect(await settled(channel, 0)).toEqual({ channel, users: [], count: 0, connections: 0 })
   })
 
+  test('[C22] one who could not be counted does not follow and is not counted later', async () => {
+    const channel = drawChannel()
+    const people = keys.channelPeople(channel)
+    // No hash: counting fails.
+    await data.set(people, 'no hash', 'PX', 60_000)
+    await expect(follow(node, channel, { user: 'ann' })).rejects.toThrow('WRONGTYPE')
+    await data.del(people)
+    const follower = await follow(node, channel, { user: 'bob' })
+    expect(await settled(channel, 1)).toEqual({ channel, users: ['bob'], count: 1, connections: 1 })
+    expect(node.size).toEqual({ channels: 1, followers: 1 })
+    follower.close()
+    await settled(channel, 0)
+  })
+
   test('[C22] of 1,200 people 1,000 are named and all counted', async () => {
     const channel = drawChannel()
     const followers = await Promise.all(
@@ -66,7 +80,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
 
   test('[C23] the first connection of a person is a join, the end of the last a leave', async () => {
     const [announcing, elsewhere] = await Promise.all([quick(), quick()])
-    const channel = drawChannel()
+    const channel = drawLoudChannel()
     const watch = await follow(announcing, channel)
     const first = await follow(announcing, channel, { user: 'ann' })
     const second = await follow(elsewhere, channel, { user: 'ann' })
@@ -100,7 +114,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
 
   test('[C23] however often one comes and goes at once, joins and leaves take turns', async () => {
     const [announcing, elsewhere] = await Promise.all([quick(), quick()])
-    const channel = drawChannel()
+    const channel = drawLoudChannel()
     const watch = await follow(announcing, channel)
     await Promise.all(
       numbers(60).map(async (i) => (await follow(i % 2 ? announcing : elsewhere, channel, { user: 'ann' })).close()),
@@ -117,10 +131,10 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
 
   test('[C24] the people of a node that died are taken away and said to leave; those of the living stay', async () => {
     const [living, dying] = await Promise.all([quick(), quick()])
-    const channels = numbers(30).map(drawChannel)
+    const channels = numbers(30).map(drawLoudChannel)
     const watches = await Promise.all(channels.map((channel) => follow(living, channel, { user: 'ann' })))
     await Promise.all(channels.flatMap((channel) => ['ann', 'bob'].map((user) => follow(dying, channel, { user }))))
-    const own = drawChannel()
+    const own = drawLoudChannel()
     await follow(dying, own, { user: 'bob' })
     const name = await nameOf(own)
     // No goodbye: its connections are gone, and so its beats.
@@ -139,7 +153,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
   })
 
   test('[C25] a living node that was taken for dead says its people again, under another name', async () => {
-    const [living, cutOff] = await Promise.all([quick(), quick()])
+    const [living, cutOff] = await Promise.all([quick(), quick(3_600_000)])
     const channels = numbers(10).map(drawChannel)
     await Promise.all(channels.map((channel) => follow(cutOff, channel, { user: 'ann' })))
     const name = await nameOf(channels[0] ?? '')
@@ -170,7 +184,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
 
   test('[C26] a node that closes takes its people away before close resolves', async () => {
     const closing = await quick()
-    const channels = numbers(40).map(drawChannel)
+    const channels = numbers(40).map(drawLoudChannel)
     const watch = await follow(node, channels[0] ?? '')
     await Promise.all(channels.map((channel) => follow(closing, channel, { user: 'ann' })))
     const name = await nameOf(channels[0] ?? '')

@@ -1,16 +1,12 @@
 import type { Kept, Signal } from '@saoma/channels'
 import { frameSize, TEXT, writeHeader } from '../ws/frame.ts'
 
-/**
- * Events as they are written to sockets, made once for all who get them: `texts` for HTTP long-polling, and `options` with the WebSocket
- * frames of all of them in one piece, which Engine.IO passes on as it is.
- */
+/** Events as they are written to sockets, made once for all who get them. */
 export interface Frames {
-  /** Socket.IO packets; never empty. */
+  /** Socket.IO packets, for HTTP long-polling; never empty. */
   texts: readonly [string, ...string[]]
-  options: { compress: false; wsPreEncodedFrame: [Buffer] }
-  /** Bytes on the wire. */
-  size: number
+  /** The WebSocket frames of all of them in one piece. */
+  bytes: Buffer
 }
 
 /** Engine.IO's packet type "message" in front of Socket.IO's "event". */
@@ -25,7 +21,7 @@ const frame = (texts: readonly [string, ...string[]]): Frames => {
     at = writeHeader(bytes, at, TEXT, lengths[i] ?? 0)
     at += bytes.write(MESSAGE + text, at)
   })
-  return { texts, options: { compress: false, wsPreEncodedFrame: [bytes] }, size }
+  return { texts, bytes }
 }
 
 /** A Socket.IO event of the root namespace whose one argument is JSON already. */

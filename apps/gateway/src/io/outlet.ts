@@ -1,6 +1,6 @@
 import type { Kept, Signal } from '@saoma/channels'
 import type { Socket } from 'socket.io'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
 import { type Frames, framesOf, framesOfSignal } from './frames.ts'
 
 /** What the plain WebSocket door adds to the connection that it hands to Socket.IO. */
@@ -13,19 +13,6 @@ export interface PlainConnection {
   terminate(code: number, reason: string): void
 }
 
-/** The part of an Engine.IO connection that is used here; some of it is private in its types. */
-interface Connection {
-  readonly transport: { name: string; writable: boolean; socket?: WebSocket }
-  readonly writeBuffer: readonly { data?: string | Buffer }[]
-  write(data: string, options?: object): unknown
-  close(discard?: boolean): unknown
-}
-
-/** WebSocket close code "try again later". */
-const TRY_AGAIN_LATER = 1013
-/** How long a reader that does not read may take to take the close frame. */
-const LAST_FRAME_MS = 2_000
-
 /** Where the messages for one socket go out, and how much of them has not been taken yet. */
 export interface Outlet {
   /** Returns bytes written, or `slow` when the reader has more than the cap waiting: it was cut off. */
@@ -36,62 +23,145 @@ export interface Outlet {
   signal(signal: Signal): number | 'dropped'
 }
 
-export const createOutlet = (engine: Socket['conn'], maxBufferBytes: number): Outlet => {
-  const connection = engine as unknown as Connection
-  const isPlain = connection.transport.name === 'plain'
-  const plain = engine as unknown as PlainConnection
+/** The TCP connection below a WebSocket. */
+interface Tcp {
+  readonly writableLength: number
+  write(bytes: Buffer): boolean
+}
+
+/** The part of a connection that is used here; some of it is private in the types of Engine.IO and ws. */
+interface Connection {
+  readonly transport: { name: string; writable: boolean; socket?: WebSocket & { readonly _socket?: Tcp } }
+  readonly writeBuffer: readonly { data?: string | Buffer }[]
+  write(data: string, options?: object): unknown
+  close(discard?: boolean): unknown
+}
+
+/** WebSocket close code "try again later". */
+const TRY_AGAIN_LATER = 1013
+/** How long a reader that does not read may take to take the close frame. */
+const LAST_FRAME_MS = 2_000
+
+/** Classes, because with thousands of readers a delivery costs as much as the objects it has to find in memory. */
+class EngineOutlet implements Outlet {
+  readonly #connection: Connection
+  readonly #maxBufferBytes: number
+  #webSocket: WebSocket | undefined
+  #tcp: Tcp | undefined
   /** Bytes handed over since Engine.IO's own queue was last empty: it counts packets only. */
-  let queued = 0
-  let cut = false
+  #queued = 0
+  #cut = false
 
-  const buffered = (): number => {
-    if (isPlain) return plain.bufferedAmount
-    if (connection.writeBuffer.length === 0) queued = 0
-    return queued + (connection.transport.socket?.bufferedAmount ?? 0)
+  constructor(connection: Connection, maxBufferBytes: number) {
+    this.#connection = connection
+    this.#maxBufferBytes = maxBufferBytes
   }
 
-  /** What Engine.IO has queued, answers to the client's questions included; too slow to be asked with every message. */
-  const measured = (): number =>
-    isPlain ? 0 : connection.writeBuffer.reduce((sum, { data }) => sum + (data?.length ?? 0), 0)
-
-  const write = (frames: Frames): number => {
-    // Engine.IO sends pre-encoded frames as they are, so a burst is one packet to it and one write to the system.
-    if (connection.transport.name === 'websocket') connection.write(frames.texts[0], frames.options)
-    else for (const text of frames.texts) connection.write(text)
-    if (connection.writeBuffer.length > 0) queued += frames.size
-    return frames.size
+  messages(batch: readonly Kept[]): number | 'slow' {
+    if (this.#cut) return 'slow'
+    const frames = framesOf(batch)
+    const tcp = this.#clearWay()
+    if ((tcp ? tcp.writableLength : this.#buffered()) > this.#maxBufferBytes) return this.#cutOff()
+    if (tcp) tcp.write(frames.bytes)
+    else this.#enqueue(frames)
+    return frames.bytes.length
   }
 
-  const cutOff = (): 'slow' => {
-    if (cut) return 'slow'
-    cut = true
-    if (isPlain) {
-      plain.terminate(TRY_AGAIN_LATER, 'SLOW_READER')
-      return 'slow'
+  isSlow(): boolean {
+    // What Engine.IO has queued, answers to the client's questions included; too slow to be asked with every message.
+    const waiting = this.#connection.writeBuffer.reduce((sum, { data }) => sum + (data?.length ?? 0), 0)
+    if (!this.#cut && Math.max(this.#buffered(), waiting) <= this.#maxBufferBytes) return false
+    this.#cutOff()
+    return true
+  }
+
+  signal(signal: Signal): number | 'dropped' {
+    if (this.#cut) return 'dropped'
+    const tcp = this.#clearWay()
+    const isBehind = tcp ? tcp.writableLength > 0 : this.#buffered() > 0 || !this.#connection.transport.writable
+    if (isBehind) return 'dropped'
+    const frames = framesOfSignal(signal)
+    if (tcp) tcp.write(frames.bytes)
+    else this.#enqueue(frames)
+    return frames.bytes.length
+  }
+
+  /**
+   * The way past Engine.IO and ws, whose queues and events cost more than the write. It is clear when all that was said before has
+   * reached the TCP connection: Engine.IO has nothing queued, and ws keeps nothing back because nothing is compressed.
+   */
+  #clearWay(): Tcp | undefined {
+    const { transport, writeBuffer } = this.#connection
+    if (writeBuffer.length > 0) return undefined
+    if (!this.#tcp && transport.name === 'websocket') {
+      this.#webSocket = transport.socket
+      this.#tcp = transport.socket?._socket
     }
-    const { socket } = connection.transport
+    return this.#webSocket?.readyState === WebSocket.OPEN ? this.#tcp : undefined
+  }
+
+  #buffered(): number {
+    const { transport, writeBuffer } = this.#connection
+    if (writeBuffer.length === 0) this.#queued = 0
+    return this.#queued + (transport.socket?.bufferedAmount ?? 0)
+  }
+
+  #enqueue({ texts, bytes }: Frames): void {
+    const connection = this.#connection
+    // Engine.IO sends pre-encoded frames as they are, so a burst is one packet to it and one write to the system.
+    if (connection.transport.name === 'websocket')
+      connection.write(texts[0], { compress: false, wsPreEncodedFrame: [bytes] })
+    else for (const text of texts) connection.write(text)
+    if (connection.writeBuffer.length > 0) this.#queued += bytes.length
+  }
+
+  #cutOff(): 'slow' {
+    if (this.#cut) return 'slow'
+    this.#cut = true
+    const { socket } = this.#connection.transport
     if (socket) {
       socket.close(TRY_AGAIN_LATER, 'SLOW_READER')
       setTimeout(() => socket.terminate(), LAST_FRAME_MS).unref()
     }
     // What waits in the queue would never be taken either.
-    connection.close(true)
+    this.#connection.close(true)
     return 'slow'
   }
+}
 
-  return {
-    isSlow: () => {
-      if (!cut && Math.max(buffered(), measured()) <= maxBufferBytes) return false
-      cutOff()
-      return true
-    },
-    messages: (batch) => {
-      if (cut || buffered() > maxBufferBytes) return cutOff()
-      return isPlain ? plain.deliver(batch) : write(framesOf(batch))
-    },
-    signal: (signal) => {
-      if (cut || buffered() > 0 || !connection.transport.writable) return 'dropped'
-      return write(framesOfSignal(signal))
-    },
+class PlainOutlet implements Outlet {
+  readonly #connection: Connection & PlainConnection
+  readonly #maxBufferBytes: number
+  #cut = false
+
+  constructor(connection: Connection & PlainConnection, maxBufferBytes: number) {
+    this.#connection = connection
+    this.#maxBufferBytes = maxBufferBytes
   }
+
+  messages(batch: readonly Kept[]): number | 'slow' {
+    return this.isSlow() ? 'slow' : this.#connection.deliver(batch)
+  }
+
+  isSlow(): boolean {
+    if (!this.#cut && this.#connection.bufferedAmount <= this.#maxBufferBytes) return false
+    if (!this.#cut) this.#connection.terminate(TRY_AGAIN_LATER, 'SLOW_READER')
+    this.#cut = true
+    return true
+  }
+
+  signal(signal: Signal): number | 'dropped' {
+    if (this.#cut || this.#connection.bufferedAmount > 0) return 'dropped'
+    // It reads Socket.IO's packets and says them in its own words.
+    const { texts, bytes } = framesOfSignal(signal)
+    for (const text of texts) this.#connection.write(text)
+    return bytes.length
+  }
+}
+
+export const createOutlet = (engine: Socket['conn'], maxBufferBytes: number): Outlet => {
+  const connection = engine as unknown as Connection & PlainConnection
+  return connection.transport.name === 'plain'
+    ? new PlainOutlet(connection, maxBufferBytes)
+    : new EngineOutlet(connection, maxBufferBytes)
 }

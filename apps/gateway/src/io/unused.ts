@@ -9,7 +9,9 @@ const namespacesOf = (socket: Socket): number => Reflect.get(socket.client, 'soc
 /** Listener of `disconnect`: a connection that has left every namespace is watched by nobody else. */
 export function closeWhenUnused(this: Socket, reason: string): void {
   if (reason !== 'client namespace disconnect') return
-  setTimeout(() => {
+  const timer = setTimeout(() => {
     if (namespacesOf(this) === 0) this.conn.close()
   }, UNUSED_MS).unref()
+  // Most clients leave the namespace and then the connection: nothing of them is kept for the rest of the time.
+  this.conn.once('close', () => clearTimeout(timer))
 }
