@@ -12,6 +12,7 @@ import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
 import { countSockets, createIo } from './io/server.ts'
 import { createLimits } from './limits.ts'
+import type { Attendance } from './live/attendance.ts'
 import type { Live } from './live/live.ts'
 import type { Authenticate, StillValid } from './live/principal.ts'
 import type { Logger } from './log.ts'
@@ -26,6 +27,7 @@ export interface GatewayDeps {
   identity: Identity
   channels: Channels
   live: Live
+  attendance: Attendance
   authenticate: Authenticate
   stillValid: StillValid
   picture: Picture

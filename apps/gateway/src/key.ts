@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { parseApiKeys } from './live/api-keys.ts'
+import { API_KEY_PREFIX, parseApiKeys } from './live/api-keys.ts'
 
 /*
  * Makes an API key and the line of SAOMA_API_KEYS that lets it in:
@@ -7,7 +7,7 @@ import { parseApiKeys } from './live/api-keys.ts'
  *   node apps/gateway/src/key.ts shop 'room:*,user:*'
  */
 const [name = '', patterns = ''] = process.argv.slice(2)
-const key = `saoma_${name}_${randomBytes(32).toString('base64url')}`
+const key = `${API_KEY_PREFIX}${name}_${randomBytes(32).toString('base64url')}`
 const line = `${name} ${createHash('sha256').update(key).digest('hex')} ${patterns}`
 const { entries, problems } = parseApiKeys(line)
 if (problems.length > 0 || entries.size !== 1) {

@@ -8,6 +8,7 @@ import { ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
 import { plainPicture, wechatPicture } from './http/picture.ts'
 import { createApiKeys } from './live/api-keys.ts'
+import { createAttendance } from './live/attendance.ts'
 import { createAuthenticate } from './live/authenticate.ts'
 import { createBusinessTokens } from './live/business-tokens.ts'
 import { createHook } from './live/hook.ts'
@@ -93,13 +94,11 @@ const start = async (): Promise<void> => {
     ...(businessTokens ? { businessTokens } : {}),
   })
   const policy = createPolicy({ rules, ...(hook ? { hook } : {}) })
-  const live = createLive(
-    { channels, policy, keyRing: apiKeys, stillValid },
-    { maxDataBytes: config.limits.messageBytes },
-  )
+  const live = createLive({ channels, policy }, { maxDataBytes: config.limits.messageBytes })
+  const attendance = createAttendance({ channels, keyRing: apiKeys, stillValid, subscriber: redis.subscriber, log })
   const picture = config.demo || !wechat ? plainPicture(config.origin) : wechatPicture(wechat, log)
   const gateway = createGateway(
-    { redis, tickets, identity, channels, live, authenticate, stillValid, picture, metrics, log },
+    { redis, tickets, identity, channels, live, attendance, authenticate, stillValid, picture, metrics, log },
     config,
   )
 
@@ -115,6 +114,7 @@ const start = async (): Promise<void> => {
   const stop = async (signal: string): Promise<void> => {
     log.info({ event: 'stopping', signal })
     await gateway.close()
+    attendance.close()
     apiKeys.close()
     await channels.close()
     identity.close()

@@ -1,6 +1,7 @@
 import { LOGIN_NAMESPACE, type LoginClientEvents, type LoginServerEvents } from '@saoma/protocol'
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 import { onCleanup } from './cleanup.ts'
+import { createQueues, EVENT_TIMEOUT_MS } from './queues.ts'
 
 export type ConnectOptions = Partial<ManagerOptions & SocketOptions>
 
@@ -32,13 +33,7 @@ export interface LoginClient {
   close(): void
 }
 
-const EVENT_TIMEOUT_MS = 10_000
 const queued: readonly EventName[] = ['ticket', 'drain', 'connect', 'disconnect', 'connect_error']
-
-interface Queue {
-  arrived: unknown[]
-  waiting: ((payload: unknown) => void)[]
-}
 
 /** Starts to connect, and reconnects by itself like a browser's client; `next('connect')` tells when. */
 export const connectLogin = (origin: string, options: ConnectOptions = {}): LoginClient => {
@@ -50,20 +45,8 @@ export const connectLogin = (origin: string, options: ConnectOptions = {}): Logi
     ...options,
   })
 
-  const queues = new Map<EventName, Queue>(queued.map((event) => [event, { arrived: [], waiting: [] }]))
-  const queue = (event: EventName): Queue => {
-    const found = queues.get(event)
-    if (!found) throw new TypeError(`nobody listens for ${event}`)
-    return found
-  }
-  for (const event of queued) {
-    socket.on(event as 'ticket', (payload: unknown) => {
-      const { arrived, waiting } = queue(event)
-      const waiter = waiting.shift()
-      if (waiter) waiter(payload)
-      else arrived.push(payload)
-    })
-  }
+  const queues = createQueues<Payloads>(queued)
+  for (const event of queued) socket.on(event as 'ticket', (payload: unknown) => queues.push(event, payload))
 
   const close = () => {
     forget()
@@ -73,22 +56,8 @@ export const connectLogin = (origin: string, options: ConnectOptions = {}): Logi
 
   return {
     socket,
-    next: <E extends EventName>(event: E, timeoutMs = EVENT_TIMEOUT_MS) => {
-      const { arrived, waiting } = queue(event)
-      if (arrived.length > 0) return Promise.resolve(arrived.shift() as Payloads[E])
-      return new Promise<Payloads[E]>((resolve, reject) => {
-        const waiter = (payload: unknown) => {
-          clearTimeout(timer)
-          resolve(payload as Payloads[E])
-        }
-        const timer = setTimeout(() => {
-          waiting.splice(waiting.indexOf(waiter), 1)
-          reject(new Error(`no ${event} within ${timeoutMs} ms`))
-        }, timeoutMs)
-        waiting.push(waiter)
-      })
-    },
-    pending: (event) => [...queue(event).arrived] as Payloads[typeof event][],
+    next: queues.next,
+    pending: queues.pending,
     watch: (deviceCode, timeoutMs = EVENT_TIMEOUT_MS) => socket.timeout(timeoutMs).emitWithAck('watch', { deviceCode }),
     close,
   }

@@ -1,15 +1,13 @@
 import { fail, type Result } from '@saoma/protocol'
 import type { Context } from 'koa'
+import { API_KEY_PREFIX } from '../live/api-keys.ts'
 import type { Authenticate, Principal } from '../live/principal.ts'
 import { problem } from './problem.ts'
 
 export const bearer = (ctx: Context): string | undefined =>
   /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(ctx.get('Authorization'))?.[1]
 
-/** How API keys begin. */
-const API_KEY = 'saoma_'
-
-export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(API_KEY) ?? false
+export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(API_KEY_PREFIX) ?? false
 
 /** Who asks, by the bearer token. */
 export const callerOf = async (ctx: Context, authenticate: Authenticate): Promise<Result<Principal>> => {

@@ -1,5 +1,5 @@
 import { type Code, ok, type Result } from '@saoma/protocol'
-import type { Live } from '../live/live.ts'
+import type { Attendance } from '../live/attendance.ts'
 import type { Principal } from '../live/principal.ts'
 
 /** How long somebody may stay: until the token or the session ends, or whatever else calls `end`. */
@@ -17,14 +17,18 @@ export interface Lifetime {
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** Begins when no end can be missed any more; REVOKED if it is over already. `left` fires when the client is gone or sent away. */
-export const beginLifetime = async (live: Live, who: Principal, left: AbortSignal): Promise<Result<Lifetime>> => {
+export const beginLifetime = async (
+  attendance: Attendance,
+  who: Principal,
+  left: AbortSignal,
+): Promise<Result<Lifetime>> => {
   const ended = new AbortController()
   let code: Code | undefined
   const end = (why?: Code) => {
     code ??= why
     ended.abort()
   }
-  const attending = await live.attend(who, () => end('REVOKED'))
+  const attending = await attendance.attend(who, () => end('REVOKED'))
   if (!attending.ok) return attending
   const timer =
     who.kind === 'person'

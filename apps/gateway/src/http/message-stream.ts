@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { RedisUnavailable } from '@saoma/redis'
 import type { Context } from 'koa'
+import type { Attendance } from '../live/attendance.ts'
 import type { Live } from '../live/live.ts'
 import type { Principal } from '../live/principal.ts'
 import { signalJson } from '../live/signal.ts'
@@ -15,6 +16,7 @@ import { createReaders } from './readers.ts'
 
 export interface MessageStreamDeps {
   live: Live
+  attendance: Attendance
   holds: Holds
   metrics: Metrics
   log: Logger
@@ -32,13 +34,13 @@ export interface MessageStreamOptions {
  */
 export const streamMessages = (
   ctx: Context,
-  { live, holds, metrics, log }: MessageStreamDeps,
+  { live, attendance, holds, metrics, log }: MessageStreamDeps,
   { maxBufferBytes }: MessageStreamOptions,
   who: Principal,
   from: { asked: readonly Asked[]; history: number },
 ): Promise<void> =>
   holds.hold(ctx, async (left) => {
-    const begun = await beginLifetime(live, who, left)
+    const begun = await beginLifetime(attendance, who, left)
     if (!begun.ok) return problem(ctx, begun.code)
     const lifetime = begun.value
     // Opened by the first channel: until then there can be a problem instead.

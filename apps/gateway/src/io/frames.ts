@@ -1,4 +1,5 @@
 import type { Kept, Signal } from '@saoma/channels'
+import { signalJson } from '../live/signal.ts'
 import { frameSize, TEXT, writeHeader } from '../ws/frame.ts'
 
 /** Events as they are written to sockets, made once for all who get them. */
@@ -41,22 +42,11 @@ export const framesOf = (batch: readonly Kept[]): Frames => {
   return frames
 }
 
-const signalEvent = (signal: Signal): string => {
-  switch (signal.kind) {
-    case 'volatile':
-      return event('volatile', signal.json)
-    case 'presence':
-      return event('presence', JSON.stringify(signal.change))
-    case 'inbox':
-      return event('inbox', JSON.stringify({ channel: signal.channel, ...signal.inbox }))
-  }
-}
-
 /** The frames of a signal, shared in the same way. */
 export const framesOfSignal = (signal: Signal): Frames => {
   let frames = signals.get(signal)
   if (!frames) {
-    frames = frame([signalEvent(signal)])
+    frames = frame([event(signal.kind, signalJson(signal))])
     signals.set(signal, frames)
   }
   return frames

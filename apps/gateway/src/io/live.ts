@@ -2,6 +2,7 @@ import type { Kept, Listener, Signal } from '@saoma/channels'
 import { type Code, fail, type LiveClientEvents, ok, parseOfChannel, parseSubscribe } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import { isDeaf, type Limits } from '../limits.ts'
+import type { Live } from '../live/live.ts'
 import { connectionOf, isOpen, type LiveNamespace, type LiveSocket, type Place, release } from './connected.ts'
 import { type Act, listen, refusal } from './event.ts'
 import { createOutlet, type Outlet } from './outlet.ts'
@@ -9,6 +10,7 @@ import { createSessions, type SessionsDeps } from './sessions.ts'
 import { closeWhenUnused } from './unused.ts'
 
 export interface LiveNamespaceDeps extends SessionsDeps {
+  live: Live
   limits: Limits
 }
 

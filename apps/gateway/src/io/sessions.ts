@@ -1,17 +1,14 @@
 import { type Code, fail, ok, parseRefresh, type Result } from '@saoma/protocol'
-import { RedisUnavailable, type Subscriber } from '@saoma/redis'
-import type { Live } from '../live/live.ts'
-import type { Authenticate, Principal, StillValid } from '../live/principal.ts'
+import type { Attendance } from '../live/attendance.ts'
+import type { Authenticate, Principal } from '../live/principal.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { isOpen, type LiveNamespace, type LiveSocket, release } from './connected.ts'
 import type { Act } from './event.ts'
 
 export interface SessionsDeps {
-  live: Live
+  attendance: Attendance
   authenticate: Authenticate
-  stillValid: StillValid
-  subscriber: Subscriber
   metrics: Metrics
   log: Logger
 }
@@ -24,10 +21,6 @@ const NOBODY = { messages: () => {}, signal: () => {} }
 const LONGEST_SECONDS = 86_400
 /** How often ends are looked for: one timer for all sockets instead of one for each. */
 const SWEEP_MS = 1_000
-/** Sessions looked at together after Redis came back. */
-const VERIFY_BATCH = 100
-/** When they are looked at again if Redis went away once more. */
-const VERIFY_AGAIN_MS = 2_000
 
 const samePerson = (a: Principal, b: Principal): boolean =>
   a.kind === 'person' && b.kind === 'person'
@@ -35,10 +28,7 @@ const samePerson = (a: Principal, b: Principal): boolean =>
     : a.kind === 'backend' && b.kind === 'backend' && a.name === b.name
 
 /** Who the sockets of a namespace belong to, from the handshake to the end of the token or the session. */
-export const createSessions = (
-  namespace: LiveNamespace,
-  { live, authenticate, stillValid, subscriber, metrics, log }: SessionsDeps,
-) => {
+export const createSessions = (namespace: LiveNamespace, { attendance, authenticate, metrics, log }: SessionsDeps) => {
   const end = (socket: LiveSocket, code: Code): void => {
     if (!socket.connected) {
       socket.data.endedEarly = code
@@ -58,7 +48,7 @@ export const createSessions = (
     const who = await authenticate(asked.value.token)
     if (!who.ok) return who
     let ended = false
-    const attending = await live.attend(who.value, () => {
+    const attending = await attendance.attend(who.value, () => {
       ended = true
       end(socket, 'REVOKED')
     })
@@ -93,7 +83,7 @@ export const createSessions = (
     const who = await authenticate(asked.value.token)
     if (!who.ok) return who
     if (!samePerson(who.value, data.who)) return fail('FORBIDDEN')
-    const attending = await live.attend(who.value, () => end(socket, 'REVOKED'))
+    const attending = await attendance.attend(who.value, () => end(socket, 'REVOKED'))
     if (!attending.ok) return attending
     if (!isOpen(socket)) {
       attending.value.close()
@@ -119,34 +109,10 @@ export const createSessions = (
     }
   }, SWEEP_MS).unref()
 
-  /** The end of a session may have been told while nobody could hear. */
-  let verifying: NodeJS.Timeout | undefined
-  const verify = async (): Promise<void> => {
-    clearTimeout(verifying)
-    const sockets = [...namespace.sockets.values()]
-    try {
-      for (let i = 0; i < sockets.length; i += VERIFY_BATCH)
-        await Promise.all(
-          sockets.slice(i, i + VERIFY_BATCH).map(async (socket) => {
-            const valid = await stillValid(socket.data.who)
-            if (!valid.ok && socket.connected) end(socket, valid.code)
-          }),
-        )
-    } catch (error) {
-      if (!(error instanceof RedisUnavailable)) log.error({ err: error }, 'sessions could not be verified')
-      verifying = setTimeout(() => void verify(), VERIFY_AGAIN_MS * (0.5 + Math.random())).unref()
-    }
-  }
-  subscriber.on('resubscribed', verify)
-
   return {
     admit,
     end,
     refresh,
-    close: () => {
-      clearInterval(sweep)
-      clearTimeout(verifying)
-      subscriber.off('resubscribed', verify)
-    },
+    close: () => clearInterval(sweep),
   }
 }

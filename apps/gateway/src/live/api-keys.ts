@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import type { KeyRing } from './live.ts'
+import type { KeyRing } from './attendance.ts'
 import { type Backend, patternSyntax } from './principal.ts'
 
 /** The list of keys as it was at the start, and the file it came from if it did: that one may change. */
@@ -28,7 +28,9 @@ interface Entry {
 }
 
 const LOOK_MS = 2_000
-/** `saoma_<name>_` and 256 random bits in base64url. */
+/** How API keys begin, and no other token. */
+export const API_KEY_PREFIX = 'saoma_'
+/** The prefix, `<name>_` and 256 random bits in base64url. */
 const KEY = /^saoma_([A-Za-z0-9-]{1,32})_[A-Za-z0-9_-]{43}$/
 const NAME = /^[A-Za-z0-9-]{1,32}$/
 const SHA256 = /^[0-9a-f]{64}$/i

@@ -1,7 +1,7 @@
 import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import { fail, ok, type Result } from '@saoma/protocol'
-import type { ApiKeys } from './api-keys.ts'
+import { API_KEY_PREFIX, type ApiKeys } from './api-keys.ts'
 import type { BusinessTokens } from './business-tokens.ts'
 import type { Authenticate, Person, StillValid } from './principal.ts'
 
@@ -14,8 +14,6 @@ export interface AuthenticateDeps {
 }
 
 const LARGEST_TOKEN = 4_096
-const API_KEY = 'saoma_'
-
 /** Both reject with RedisUnavailable when a session cannot be looked up. */
 export const createAuthenticate = ({
   apiKeys,
@@ -46,7 +44,7 @@ export const createAuthenticate = ({
 
   const authenticate: Authenticate = async (token) => {
     if (token.length === 0 || token.length > LARGEST_TOKEN) return fail('UNAUTHORIZED')
-    if (token.startsWith(API_KEY)) {
+    if (token.startsWith(API_KEY_PREFIX)) {
       const backend = apiKeys.find(token)
       return backend ? ok(backend) : fail('UNAUTHORIZED')
     }

@@ -18,21 +18,11 @@ import {
   userChannel,
   userOf,
 } from '@saoma/protocol'
-import { type Backend, matches, type Policy, type Principal, type StillValid } from './principal.ts'
-
-/** The part of the API keys that is about their end. */
-export interface KeyRing {
-  /** Whether this name still has the channels it was authenticated with. */
-  isKnown(who: Backend): boolean
-  /** Calls back after every change of the keys; returns the end of that. */
-  onChange(listener: () => void): () => void
-}
+import { matches, type Policy, type Principal } from './principal.ts'
 
 export interface LiveDeps {
   channels: Channels
   policy: Policy
-  keyRing: KeyRing
-  stillValid: StillValid
 }
 
 export interface LiveOptions {
@@ -68,26 +58,17 @@ export interface Live {
   trim(who: Principal, asked: string, before: number): Promise<Result<{ trimmed: number }>>
   /** Backends only: ends a session of a person, or all of them. */
   end(who: Principal, user: string, sid?: string): Promise<Result<true>>
-  /**
-   * Watches over somebody who stays: `onEnded` is called when the session has ended on any node, or the API key was taken away. Checks
-   * once more when no end can be missed any longer: REVOKED then.
-   */
-  attend(who: Principal, onEnded: () => void): Promise<Result<{ close(): void }>>
 }
 
-/** undefined for what is nested more deeply than JSON.stringify can go. */
-const jsonBytes = (data: unknown): number | undefined => {
-  try {
-    return Buffer.byteLength(JSON.stringify(data))
-  } catch {
-    return undefined
-  }
-}
+/** Levels of data; parsers of other languages give up at a few hundred. */
+const MOST_LEVELS = 64
 
-export const createLive = (
-  { channels, policy, keyRing, stillValid }: LiveDeps,
-  { maxDataBytes }: LiveOptions,
-): Live => {
+const isDeeper = (data: unknown, levels: number): boolean =>
+  typeof data === 'object' &&
+  data !== null &&
+  (levels === 0 || Object.values(data).some((member) => isDeeper(member, levels - 1)))
+
+export const createLive = ({ channels, policy }: LiveDeps, { maxDataBytes }: LiveOptions): Live => {
   const resolve = (who: Principal, asked: unknown): Result<string> => {
     if (asked !== OWN_CHANNEL) return parseChannel(asked)
     return who.kind === 'person' ? parseChannel(userChannel(who.user)) : fail('INVALID')
@@ -116,9 +97,9 @@ export const createLive = (
       if (!publication.ok) return publication
       const channel = await permitted(who, 'publish', publication.value.channel)
       if (!channel.ok) return channel
-      const bytes = jsonBytes(publication.value.data)
-      if (bytes === undefined) return fail('INVALID')
-      if (bytes > maxDataBytes) return fail('TOO_LARGE')
+      const { data } = publication.value
+      if (isDeeper(data, MOST_LEVELS)) return fail('INVALID')
+      if (Buffer.byteLength(JSON.stringify(data)) > maxDataBytes) return fail('TOO_LARGE')
       const from = who.kind === 'person' ? { from: who.user } : {}
       return channels.publish({ ...publication.value, channel: channel.value, ...from })
     },
@@ -185,28 +166,6 @@ export const createLive = (
         return fail('FORBIDDEN')
       await channels.end(user, sid)
       return ok(true)
-    },
-
-    attend: async (who, onEnded) => {
-      const watch =
-        who.kind === 'person'
-          ? await channels.attend(who.user, (sid) => {
-              if (sid === undefined || sid === who.sid) onEnded()
-            })
-          : {
-              close: keyRing.onChange(() => {
-                if (!keyRing.isKnown(who)) onEnded()
-              }),
-            }
-      try {
-        const valid = await stillValid(who)
-        if (valid.ok) return ok(watch)
-        watch.close()
-        return valid
-      } catch (error) {
-        watch.close()
-        throw error
-      }
     },
   }
 }

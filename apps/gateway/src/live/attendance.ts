@@ -1,0 +1,105 @@
+import type { Channels } from '@saoma/channels'
+import { ok, type Result } from '@saoma/protocol'
+import { RedisUnavailable, type Subscriber } from '@saoma/redis'
+import type { Logger } from '../log.ts'
+import type { Backend, Principal, StillValid } from './principal.ts'
+
+/** The part of the API keys that is about their end. */
+export interface KeyRing {
+  /** Whether this name still has the channels it was authenticated with. */
+  isKnown(who: Backend): boolean
+  /** Calls back after every change of the keys; returns the end of that. */
+  onChange(listener: () => void): () => void
+}
+
+export interface AttendanceDeps {
+  channels: Channels
+  keyRing: KeyRing
+  stillValid: StillValid
+  subscriber: Subscriber
+  log: Logger
+}
+
+/** Watches over those who stay: people by their sessions, backends by their keys. */
+export interface Attendance {
+  /**
+   * `onEnded` is called once when the session has ended on any node, or the API key was taken away. It is looked up once more when no
+   * end can be missed any longer: REVOKED then. Rejects with RedisUnavailable.
+   */
+  attend(who: Principal, onEnded: () => void): Promise<Result<{ close(): void }>>
+  close(): void
+}
+
+/** Looked up together after Redis came back. */
+const BATCH = 100
+/** When they are looked up again if Redis went away once more. */
+const AGAIN_MS = 2_000
+
+export const createAttendance = ({ channels, keyRing, stillValid, subscriber, log }: AttendanceDeps): Attendance => {
+  /** Those whose end is told over Redis, and may have been told while nobody could hear. */
+  const people = new Map<() => void, Principal>()
+  let again: NodeJS.Timeout | undefined
+
+  const verify = async (): Promise<void> => {
+    clearTimeout(again)
+    const all = [...people]
+    try {
+      for (let i = 0; i < all.length; i += BATCH)
+        await Promise.all(
+          all.slice(i, i + BATCH).map(async ([end, who]) => {
+            if (!(await stillValid(who)).ok) end()
+          }),
+        )
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable)) log.error({ err: error }, 'sessions could not be looked up')
+      again = setTimeout(() => void verify(), AGAIN_MS * (0.5 + Math.random())).unref()
+    }
+  }
+  subscriber.on('resubscribed', verify)
+
+  const watchPerson = async (who: Principal & { kind: 'person' }, end: () => void) => {
+    const told = await channels.attend(who.user, (sid) => {
+      if (sid === undefined || sid === who.sid) end()
+    })
+    people.set(end, who)
+    return () => {
+      people.delete(end)
+      told.close()
+    }
+  }
+  const watchKey = (who: Backend, end: () => void) =>
+    keyRing.onChange(() => {
+      if (!keyRing.isKnown(who)) end()
+    })
+
+  return {
+    attend: async (who, onEnded) => {
+      let open = true
+      const end = () => {
+        if (!open) return
+        close()
+        onEnded()
+      }
+      let unwatch = () => {}
+      const close = () => {
+        open = false
+        unwatch()
+      }
+      unwatch = who.kind === 'person' ? await watchPerson(who, end) : watchKey(who, end)
+      try {
+        const valid = await stillValid(who)
+        if (valid.ok) return ok({ close })
+        close()
+        return valid
+      } catch (error) {
+        close()
+        throw error
+      }
+    },
+
+    close: () => {
+      clearTimeout(again)
+      subscriber.off('resubscribed', verify)
+    },
+  }
+}
