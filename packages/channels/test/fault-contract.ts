@@ -122,7 +122,9 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
       await follower.count(i + 5)
     }
     expect(follower.data()).toEqual(numbers(500))
-    expect(checking.events.filter(({ kind }) => kind !== 'resynced')).toEqual([])
+    // After a reconnect, of which a Redis Cluster has some while it connects, there is no waiting.
+    const times = (wanted: string) => checking.events.filter(({ kind }) => kind === wanted).length
+    expect(times('refilled')).toBeLessThanOrEqual(times('resynced'))
     await checking.close()
   })
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Result } from '@saoma/protocol'
+import type { Presence, Result } from '@saoma/protocol'
 import { type Connection, connect, createRedis, type RedisClients, Subscriber, whenReady } from '@saoma/redis'
 import { onCleanup } from '@saoma/testing'
 import {
@@ -141,6 +141,15 @@ export const follow = async (
     data: () => [...following.page.messages, ...heard.map((kept) => kept.parse())].map(({ data }) => Number(data)),
     count: (messages) => telling.until(() => heard.length >= messages),
     signalled: (count) => telling.until(() => signals.length >= count),
+  }
+}
+
+/** Reads until the channel has this many connections, or it is late: some changes come behind the caller. */
+export const presenceOf = async (channels: Channels, channel: string, connections: number): Promise<Presence> => {
+  const late = performance.now() + LONG_MS
+  for (;;) {
+    const presence = await channels.presence(channel)
+    if (presence.connections === connections || performance.now() > late) return presence
   }
 }
 

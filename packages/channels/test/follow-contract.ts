@@ -1,5 +1,15 @@
 import { Member } from '../src/member.ts'
-import { drawChannel, type Follower, follow, Kept, type Node, numbers, openNode, publishNumbers } from './fixtures.ts'
+import {
+  drawChannel,
+  type Follower,
+  follow,
+  Kept,
+  type Node,
+  numbers,
+  openNode,
+  presenceOf,
+  publishNumbers,
+} from './fixtures.ts'
 
 const CHANNELS = 40
 /** Steps of a publisher on each channel, and messages in each. */
@@ -176,10 +186,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     expect(node.size).toEqual({ channels: 0, followers: 0 })
     expect(node.subscriber.size).toBe(0)
     for (const channel of channels) {
-      // Counts are taken back behind the caller.
-      let presence = await other.presence(channel)
-      for (let reads = 0; presence.connections > 0 && reads < 5_000; reads++) presence = await other.presence(channel)
-      expect(presence).toEqual({ channel, users: [], count: 0, connections: 0 })
+      expect(await presenceOf(other, channel, 0)).toEqual({ channel, users: [], count: 0, connections: 0 })
     }
     expect(node.events.filter(({ kind }) => kind !== 'resynced')).toEqual([])
   })

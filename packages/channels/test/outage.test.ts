@@ -1,6 +1,15 @@
 import { RedisUnavailable, whenReady } from '@saoma/redis'
 import { startRedis } from '@saoma/testing'
-import { drawChannel, drawLoudChannel, follow, numbers, openNode, publishNumbers, uniquePrefix } from './fixtures.ts'
+import {
+  drawChannel,
+  drawLoudChannel,
+  follow,
+  numbers,
+  openNode,
+  presenceOf,
+  publishNumbers,
+  uniquePrefix,
+} from './fixtures.ts'
 
 const READY_MS = 10_000
 
@@ -40,9 +49,7 @@ test('[C30] while Redis is away every call is refused; afterwards followers go o
   expect(follower.data()).toEqual(numbers(20))
   await node.event(({ kind }) => kind === 'resynced')
   // Bob never came in; Ann was here all the time, whatever the nodes are called now.
-  let presence = await other.presence(channel)
-  for (let reads = 0; presence.connections !== 1 && reads < 20_000; reads++) presence = await other.presence(channel)
-  expect(presence).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
+  expect(await presenceOf(other, channel, 1)).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
   expect(follower.signals).toMatchObject([{ kind: 'presence', change: { event: 'join', user: 'ann' } }])
 })
 
@@ -57,7 +64,5 @@ test('[C30] a Redis that comes back empty has other epochs, and its followers ar
   await follower.count(4)
   expect(follower.heard.at(-1)).toMatchObject({ offset: 1 })
   expect(follower.heard.at(-1)?.epoch).not.toBe(follower.page.epoch)
-  let presence = await other.presence(channel)
-  for (let reads = 0; presence.connections !== 1 && reads < 20_000; reads++) presence = await other.presence(channel)
-  expect(presence).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
+  expect(await presenceOf(other, channel, 1)).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
 })

@@ -1,5 +1,14 @@
 import type { PresenceChange } from '@saoma/protocol'
-import { drawChannel, drawLoudChannel, type Follower, follow, type Node, numbers, openNode } from './fixtures.ts'
+import {
+  drawChannel,
+  drawLoudChannel,
+  type Follower,
+  follow,
+  type Node,
+  numbers,
+  openNode,
+  presenceOf,
+} from './fixtures.ts'
 
 /** Short, so that a node counts as dead within a second; not shorter, or a busy machine would take the living for dead. */
 const BEAT_MS = 150
@@ -13,13 +22,8 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     signals.flatMap((signal) => (signal.kind === 'presence' ? [{ ...signal.change, channel: undefined }] : []))
   const change = (event: 'join' | 'leave', user: string, count: number) => ({ event, user, count, channel: undefined })
 
-  /** Reads until the channel has this many connections: some changes come behind the caller. */
-  const settled = async (channel: string, connections: number) => {
-    let presence = await other.presence(channel)
-    for (let reads = 0; presence.connections !== connections && reads < READS; reads++)
-      presence = await other.presence(channel)
-    return presence
-  }
+  const settled = (channel: string, connections: number) => presenceOf(other, channel, connections)
+
   /** The node that has people in the channel. */
   const nameOf = async (channel: string) => {
     for (let reads = 0; reads < READS; reads++)
