@@ -94,8 +94,11 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await swallow(channel, 3)
     await checked.count(3)
     expect(checked.data()).toEqual(numbers(3))
-    expect(unchecked.data()).toEqual([])
+    // Without a check it stays unknown, unless a shard's subscriptions came late and all was compared for that.
+    const resynced = control.events.some(({ kind }) => kind === 'resynced')
+    const heard = unchecked.data()
     await Promise.all([checking.close(), control.close()])
+    expect(heard).toEqual(resynced ? expect.anything() : [])
   })
 
   test('[C19] a subscription that is deaf for one channel is found by the check', async () => {
@@ -109,8 +112,11 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await publishNumbers(other, channel, numbers(10))
     await checked.count(10)
     expect(checked.data()).toEqual(numbers(10))
-    expect(unchecked.data()).toEqual([])
+    // Without a check it stays unknown, unless a shard's subscriptions came late and all was compared for that.
+    const resynced = control.events.some(({ kind }) => kind === 'resynced')
+    const heard = unchecked.data()
     await Promise.all([checking.close(), control.close()])
+    expect(heard).toEqual(resynced ? expect.anything() : [])
   })
 
   test('[C19] a busy channel that is checked all the time is never read again for nothing', async () => {

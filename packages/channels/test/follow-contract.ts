@@ -69,7 +69,8 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     expect(followers).toHaveLength(CHANNELS * (1 + STEPS / 2))
     // Else the race was none.
     expect(new Set(followers.map(({ page }) => page.offset)).size).toBeGreaterThan(10)
-    expect(racing.events.filter(({ kind }) => kind !== 'resynced')).toEqual([])
+    // On a machine that is busy elsewhere pub/sub may come so late that the log is read for it.
+    expect(racing.events.filter(({ kind }) => kind !== 'resynced' && kind !== 'refilled')).toEqual([])
     expect(racing.size).toEqual({ channels: CHANNELS, followers: followers.length })
     await racing.close()
   })
