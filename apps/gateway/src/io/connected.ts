@@ -13,6 +13,8 @@ export interface Connected {
   listener: Listener
   /** Whether the end of the token was announced. */
   warned: boolean
+  /** It was cut off because it did not read. */
+  slow?: true
   /** The session ended before Socket.IO had taken the socket in, when it cannot be told anything yet. */
   endedEarly?: Code
 }

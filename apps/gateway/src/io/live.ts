@@ -34,6 +34,8 @@ export const serveLive = (
   const sessions = createSessions(namespace, deps)
 
   const onSlow = (socket: LiveSocket): void => {
+    if (socket.data.slow) return
+    socket.data.slow = true
     log.warn({ event: 'slow', code: 'SLOW_READER', socket: socket.id })
     metrics.slowReaders.inc()
     release(socket.data)
