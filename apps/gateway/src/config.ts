@@ -88,7 +88,7 @@ const contradictions = (env: Environment): string[] => {
   }
   if (env.SAOMA_DEMO !== 'true') {
     if (env.SAOMA_API_KEYS?.text.toLowerCase().includes(published.keySha256))
-      problems.push('SAOMA_API_KEYS has the published key of the demo: make your own (node apps/gateway/src/key.ts)')
+      problems.push('SAOMA_API_KEYS has the published key of the demo: make your own (apps/gateway/src/key.ts)')
     if (env.SAOMA_HOOK_SECRET === published.hookSecret)
       problems.push('SAOMA_HOOK_SECRET is the published one of the demo: make your own (openssl rand -base64 32)')
   }

@@ -11,7 +11,7 @@ import { createHolds } from './http/holds.ts'
 import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
 import { countSockets, createIo } from './io/server.ts'
-import { createLimits } from './limits.ts'
+import { createLimits, DEAF_FACTOR } from './limits.ts'
 import type { Attendance } from './live/attendance.ts'
 import type { Live } from './live/live.ts'
 import type { Authenticate, StillValid } from './live/principal.ts'
@@ -74,6 +74,10 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     maxChannels: options.limits.channels,
     maxBufferBytes: options.limits.bufferBytes,
     maxDataBytes: options.limits.messageBytes,
+    maxPackets: {
+      person: DEAF_FACTOR * options.limits.eventsPerTenSeconds,
+      backend: DEAF_FACTOR * options.limits.keyEventsPerTenSeconds,
+    },
   }
   const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, limits }, doorOptions)
   const ws = createWsDoor(http, io, { ...deps, limits }, doorOptions)

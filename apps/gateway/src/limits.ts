@@ -7,10 +7,11 @@ import type { Metrics } from './metrics.ts'
 /** `undefined` when the call may go on, else the seconds to wait and how many times the limit was asked for. */
 export type Verdict = { retryAfterSeconds: number; excess: number } | undefined
 /** A sender this far above its limit does not listen to refusals. */
-const DEAF_FACTOR = 5
+export const DEAF_FACTOR = 5
 export const isDeaf = (verdict: NonNullable<Verdict>): boolean => verdict.excess > DEAF_FACTOR
 
-type Limit = (subject: string) => Promise<Verdict>
+/** `points` is what the call costs, 1 unless told. */
+type Limit = (subject: string, points?: number) => Promise<Verdict>
 
 export interface Limits {
   /** New codes, per address, cluster-wide: each one costs memory. */
@@ -40,14 +41,14 @@ export interface Limits {
 }
 
 /** Whoever has one IPv6 address has the 2^64 of its network: they count as one. */
-const networkOf = (address: string): string => {
+export const networkOf = (address: string): string => {
   if (!ipaddr.IPv6.isValid(address)) return address
   return ipaddr.IPv6.parse(address).parts.slice(0, 4).join(':')
 }
 const byNetwork =
   (limit: Limit): Limit =>
-  (address) =>
-    limit(networkOf(address))
+  (address, points) =>
+    limit(networkOf(address), points)
 
 /** Numbers are sized for a school or an office behind one address. */
 export const createLimits = (
@@ -57,9 +58,9 @@ export const createLimits = (
 ): Limits => {
   const judge =
     (what: string, limiter: RateLimiterAbstract, points: number): Limit =>
-    async (subject) => {
+    async (subject, cost) => {
       try {
-        await limiter.consume(subject)
+        await limiter.consume(subject, cost)
         return undefined
       } catch (refusal) {
         if (!(refusal instanceof RateLimiterRes))

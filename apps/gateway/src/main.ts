@@ -15,11 +15,14 @@ import { createHook } from './live/hook.ts'
 import { createLive } from './live/live.ts'
 import { createPolicy } from './live/policy.ts'
 import { createRules } from './live/rules.ts'
-import { createLog } from './log.ts'
+import { createLog, rarely } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
 import { createRecognise } from './recognise.ts'
 import { describeUserAgent } from './visitor.ts'
+
+/** What may happen in thousands of channels at once gets one line of the log in this time. */
+const QUIET_MS = 10_000
 
 const start = async (): Promise<void> => {
   const config = readConfig(process.env)
@@ -40,14 +43,26 @@ const start = async (): Promise<void> => {
   })
   const tickets = createTickets(redis, config.times)
   const rules = createRules(config.live.rules)
+  const channelsFailed = rarely(QUIET_MS, (error: unknown, times) =>
+    log.error({ err: error, times }, 'channels: something failed and is tried again'),
+  )
+  // A channel's name says who talks with whom: it is told at debug only.
+  const channelsMended = {
+    refilled: rarely(QUIET_MS, (_, times) => log.info({ event: 'channels', kind: 'refilled', times })),
+    lost: rarely(QUIET_MS, (_, times) => log.info({ event: 'channels', kind: 'lost', times })),
+  }
   const channels = createChannels(redis, {
     nodeId: config.nodeId,
     retention: rules.retention,
     announces: rules.announces,
     onEvent: (event) => {
-      if (event.kind === 'error')
-        return log.error({ err: event.error }, 'channels: something failed and is tried again')
-      log.info({ event: 'channels', ...event })
+      if (event.kind === 'error') return channelsFailed(event.error)
+      if (event.kind === 'refilled' || event.kind === 'lost') {
+        channelsMended[event.kind](event)
+        log.debug({ event: 'channels', ...event })
+      } else {
+        log.info({ event: 'channels', ...event })
+      }
       if (event.kind === 'refilled') metrics.refilled.inc(event.messages)
       if (event.kind === 'lost') metrics.lost.inc()
       if (event.kind === 'swept') metrics.swept.inc()

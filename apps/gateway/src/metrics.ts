@@ -42,6 +42,7 @@ export const createMetrics = () => {
     lost: counter('rt_gap_lost_total', 'Gaps that the log could not make good', []),
     swept: counter('rt_nodes_swept_total', 'Dead nodes whose presence this node took away', []),
     slowReaders: counter('rt_slow_consumer_closed_total', 'Readers cut off because they did not read', []),
+    cut: counter('rt_connections_cut_total', 'Connections cut off for what they sent or did not read', ['reason']),
     ended: counter('rt_session_ended_total', 'Sockets closed for their token or session', ['code']),
     refreshed: counter('rt_token_refreshed_total', 'Tokens renewed on a live socket', []),
     subscriptions: gauge('rt_subscriptions', 'Redis channels this node listens to', []),

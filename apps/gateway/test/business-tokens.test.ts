@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { fail, ok } from '@saoma/protocol'
 import { freePort } from '@saoma/testing'
 import * as v from 'valibot'
 import { createAnswers } from '../src/live/answers.ts'
@@ -8,6 +9,8 @@ import { createLog } from '../src/log.ts'
 import { type BusinessServer, json, startBusinessServer, until } from './business-server.ts'
 
 const log = createLog({ level: 'silent', node: 'test' })
+/** An address. */
+const HOME = '203.0.113.7'
 const unauthorized = { ok: false, code: 'UNAUTHORIZED' }
 const unavailable = { ok: false, code: 'BACKEND_UNAVAILABLE' }
 
@@ -19,7 +22,7 @@ const serve = async (answer: BusinessServer['answer']) => {
 test('a token is posted as JSON, and the uid names the person', async () => {
   const { server, tokens } = await serve(json({ uid: 1001 }))
   const before = Date.now()
-  const resolved = await tokens.resolve('a token')
+  const resolved = await tokens.resolve('a token', HOME)
   expect(resolved).toEqual({
     ok: true,
     value: { kind: 'person', issuer: 'business', user: '1001', rooms: [], expiresAt: expect.any(Number) },
@@ -39,7 +42,7 @@ test('a token is posted as JSON, and the uid names the person', async () => {
 test('the answer may name rooms, a session and the end of the token', async () => {
   const { tokens } = await serve(json({ uid: 'anna', rooms: ['table-7'], sid: 's1', expiresIn: 120, name: 'Anna' }))
   const before = Date.now()
-  const resolved = await tokens.resolve('t')
+  const resolved = await tokens.resolve('t', HOME)
   expect(resolved).toMatchObject({ ok: true, value: { user: 'anna', rooms: ['table-7'], sid: 's1' } })
   const lifeMs = resolved.ok ? resolved.value.expiresAt - before : 0
   expect(lifeMs).toBeGreaterThanOrEqual(120_000)
@@ -48,7 +51,7 @@ test('the answer may name rooms, a session and the end of the token', async () =
 
 test('a token that is over is one to be refreshed', async () => {
   const { tokens } = await serve(json({ uid: 1, expiresIn: 0 }))
-  expect(await tokens.resolve('t')).toEqual({ ok: false, code: 'TOKEN_EXPIRED' })
+  expect(await tokens.resolve('t', HOME)).toEqual({ ok: false, code: 'TOKEN_EXPIRED' })
 })
 
 test.each([
@@ -65,7 +68,7 @@ test.each([
   ['a number that is none exactly', json({ uid: 2 ** 60 })],
 ])('nobody is let in by %s', async (_, answer) => {
   const { tokens } = await serve(answer)
-  expect(await tokens.resolve('t')).toEqual(unauthorized)
+  expect(await tokens.resolve('t', HOME)).toEqual(unauthorized)
 })
 
 test.each([
@@ -79,41 +82,41 @@ test.each([
   ['a cut connection', (res: ServerResponse) => res.destroy()],
 ])('nobody is let in or turned away by %s', async (_, answer) => {
   const { tokens } = await serve(answer as BusinessServer['answer'])
-  expect(await tokens.resolve('t')).toEqual(unavailable)
+  expect(await tokens.resolve('t', HOME)).toEqual(unavailable)
 })
 
 test('nobody is let in or turned away when no server is there', async () => {
   const tokens = createBusinessTokens(`http://127.0.0.1:${await freePort()}/`, log)
-  expect(await tokens.resolve('t')).toEqual(unavailable)
+  expect(await tokens.resolve('t', HOME)).toEqual(unavailable)
 })
 
 test('a redirect is not followed: whoever it leads to would be handed the token', async () => {
   const other = await startBusinessServer(json({ uid: 1 }))
   const { server, tokens } = await serve((res) => res.writeHead(307, { location: other.url }).end())
-  expect(await tokens.resolve('t')).toEqual(unavailable)
+  expect(await tokens.resolve('t', HOME)).toEqual(unavailable)
   expect(server.questions).toHaveLength(1)
   expect(other.questions).toHaveLength(0)
 })
 
 test('a token is asked about once, however many come with it, and a yes is remembered', async () => {
   const { server, tokens } = await serve((res, { body }) => json({ uid: body.token })(res, { body } as never))
-  const [first, ...others] = await Promise.all(Array.from({ length: 50 }, () => tokens.resolve('anna')))
+  const [first, ...others] = await Promise.all(Array.from({ length: 50 }, () => tokens.resolve('anna', HOME)))
   expect(first).toMatchObject({ ok: true, value: { user: 'anna' } })
   expect(new Set(others)).toEqual(new Set([first]))
-  await tokens.resolve('anna')
+  await tokens.resolve('anna', HOME)
   expect(server.questions).toHaveLength(1)
   // Another token is another person.
-  expect(await tokens.resolve('bert')).toMatchObject({ ok: true, value: { user: 'bert' } })
+  expect(await tokens.resolve('bert', HOME)).toMatchObject({ ok: true, value: { user: 'bert' } })
   expect(server.questions).toHaveLength(2)
 })
 
 test('a yes is not remembered for longer than the token lives', async () => {
   const { server, tokens } = await serve(json({ uid: 1, expiresIn: 0.1 }))
-  await tokens.resolve('t')
+  await tokens.resolve('t', HOME)
   server.answer = json({}, 401)
   expect(
     await until(
-      () => tokens.resolve('t'),
+      () => tokens.resolve('t', HOME),
       ({ ok }) => !ok,
     ),
   ).toEqual(unauthorized)
@@ -121,20 +124,20 @@ test('a yes is not remembered for longer than the token lives', async () => {
 
 test('a no is forgotten within about a second, and a failure at once', async () => {
   const { server, tokens } = await serve(json({}, 500))
-  expect(await tokens.resolve('t')).toEqual(unavailable)
+  expect(await tokens.resolve('t', HOME)).toEqual(unavailable)
   server.answer = json({}, 401)
-  expect(await tokens.resolve('t')).toEqual(unauthorized)
+  expect(await tokens.resolve('t', HOME)).toEqual(unauthorized)
   server.answer = json({ uid: 1 })
   const start = performance.now()
-  expect(await tokens.resolve('t')).toEqual(unauthorized)
+  expect(await tokens.resolve('t', HOME)).toEqual(unauthorized)
   await until(
-    () => tokens.resolve('t'),
+    () => tokens.resolve('t', HOME),
     ({ ok }) => ok,
   )
   expect(performance.now() - start).toBeLessThan(2_000)
 })
 
-const ask = (url: string, options: { timeoutMs?: number; maxInFlight?: number } = {}) =>
+const ask = (url: string, options: { timeoutMs?: number; maxInFlight?: number; maxPerSubject?: number } = {}) =>
   createBusiness({
     setting: 'TEST',
     url,
@@ -143,6 +146,7 @@ const ask = (url: string, options: { timeoutMs?: number; maxInFlight?: number } 
     refusals: [],
     timeoutMs: 250,
     maxInFlight: 10,
+    maxPerSubject: 10,
     log,
     ...options,
   })
@@ -152,15 +156,15 @@ test('a server that does not answer in time is left alone by everybody for a sec
   const server = await startBusinessServer(silent)
   const business = ask(server.url)
   const start = performance.now()
-  expect(await business.ask({})).toEqual({ kind: 'unavailable' })
+  expect(await business.ask({}, 'anna')).toEqual({ kind: 'unavailable' })
   expect(performance.now() - start).toBeLessThan(1_000)
   server.answer = json({ n: 1 })
-  const all = await Promise.all(Array.from({ length: 100 }, () => business.ask({})))
+  const all = await Promise.all(Array.from({ length: 100 }, () => business.ask({}, 'anna')))
   expect(new Set(all.map(({ kind }) => kind))).toEqual(new Set(['unavailable']))
   expect(server.questions).toHaveLength(1)
 
   await until(
-    () => business.ask({}),
+    () => business.ask({}, 'anna'),
     ({ kind }) => kind === 'answer',
   )
   expect(performance.now() - start).toBeGreaterThan(1_000)
@@ -173,18 +177,18 @@ test('one difficult question does not keep the others from being asked', async (
     json({ n: 1 })(res, question)
   })
   const business = ask(server.url)
-  const difficult = business.ask({ difficult: true })
-  expect(await business.ask({})).toEqual({ kind: 'answer', body: { n: 1 } })
+  const difficult = business.ask({ difficult: true }, 'anna')
+  expect(await business.ask({}, 'anna')).toEqual({ kind: 'answer', body: { n: 1 } })
   expect(await difficult).toEqual({ kind: 'unavailable' })
-  expect(await business.ask({})).toEqual({ kind: 'answer', body: { n: 1 } })
+  expect(await business.ask({}, 'anna')).toEqual({ kind: 'answer', body: { n: 1 } })
 })
 
 test('so many questions are open at once and no more', async () => {
   const open: ServerResponse[] = []
   const server = await startBusinessServer((res) => open.push(res))
   const business = ask(server.url, { timeoutMs: 5_000, maxInFlight: 2 })
-  const first = [business.ask({}), business.ask({})]
-  expect(await business.ask({})).toEqual({ kind: 'unavailable' })
+  const first = [business.ask({}, 'anna'), business.ask({}, 'anna')]
+  expect(await business.ask({}, 'anna')).toEqual({ kind: 'unavailable' })
   while (open.length < 2) await server.asked()
   for (const res of open) res.end('{"n":1}')
   expect(await Promise.all(first)).toEqual([1, 2].map(() => ({ kind: 'answer', body: { n: 1 } })))
@@ -192,14 +196,110 @@ test('so many questions are open at once and no more', async () => {
   expect(server.questions[0]?.headers.authorization).toBe('Bearer a secret')
 })
 
-test('as many answers are remembered as may be; the one not given for longest goes first', async () => {
-  const answers = createAnswers<string>(2)
+test('of one subject only so many are open; its others wait in their order, and other subjects do not', async () => {
+  const open: { n: unknown; res: ServerResponse }[] = []
+  const server = await startBusinessServer((res, { body }) => open.push({ n: body.n, res }))
+  const business = ask(server.url, { timeoutMs: 5_000, maxPerSubject: 2 })
+  const told: unknown[] = []
+  const all = Array.from({ length: 5 }, async (_, n) => {
+    const { kind } = await business.ask({ n }, 'many')
+    told.push([n, kind])
+  })
+  const other = business.ask({ n: 'other' }, 'other')
+  while (open.length < 3) await server.asked()
+  expect(new Set(open.map(({ n }) => n))).toEqual(new Set([0, 1, 'other']))
+  for (let i = 0; i < 6; i++) {
+    while (open.length <= i) await server.asked()
+    open[i]?.res.end('{"n":1}')
+  }
+  expect(await other).toEqual({ kind: 'answer', body: { n: 1 } })
+  await Promise.all(all)
+  expect(open.map(({ n }) => n).filter((n) => n === 2 || n === 3 || n === 4)).toEqual([2, 3, 4])
+  expect(told).toHaveLength(5)
+  expect(new Set(told.map((one) => (one as unknown[])[1]))).toEqual(new Set(['answer']))
+})
+
+test('whoever waits for their turn longer than an answer may take hears that it is not to be had', async () => {
+  const open: ServerResponse[] = []
+  const server = await startBusinessServer((res) => open.push(res))
+  const business = ask(server.url, { timeoutMs: 250, maxPerSubject: 1 })
+  const [first, second] = [business.ask({}, 'anna'), business.ask({}, 'anna')]
+  expect(await Promise.all([first, second])).toEqual([{ kind: 'unavailable' }, { kind: 'unavailable' }])
+  expect(server.questions).toHaveLength(1)
+})
+
+test('429 is an answer to one flood: nobody else has to wait for its end', async () => {
+  const server = await startBusinessServer((res, question) =>
+    json({ n: 1 }, question.body.flood ? 429 : 200)(res, question),
+  )
+  const business = ask(server.url)
+  expect(await business.ask({ flood: true }, 'mallory')).toEqual({ kind: 'unavailable' })
+  expect(await business.ask({}, 'anna')).toEqual({ kind: 'answer', body: { n: 1 } })
+})
+
+test.each([
+  ['one address', () => '198.51.100.1'],
+  ['one IPv6 network', (i: number) => `2001:db8:0:1::${i.toString(16)}`],
+])('a stranger with hundreds of tokens from %s keeps nobody else out', async (_, addressOf) => {
+  const { server, tokens } = await serve((res, question) => {
+    if (!String(question.body.token).startsWith('wrong')) json({ uid: 1 })(res, question)
+  })
+  const wrong = Array.from({ length: 300 }, (_, i) => tokens.resolve(`wrong ${i}`, addressOf(i)))
+  expect(await Promise.race(wrong)).toEqual(unavailable)
+  expect(await tokens.resolve('good', HOME)).toMatchObject({ ok: true })
+  expect(server.questions.filter(({ body }) => body.token !== 'good')).toHaveLength(8)
+  await server.stop()
+  expect(new Set((await Promise.all(wrong)).map(({ ok }) => ok))).toEqual(new Set([false]))
+})
+
+test('after an end only what was asked since counts; that is remembered, and asked once however many come', async () => {
+  const { server, tokens } = await serve(json({ uid: 1 }))
+  expect(await tokens.resolve('t', HOME)).toMatchObject({ ok: true })
+  const since = await Promise.all(Array.from({ length: 20 }, () => tokens.resolve('t', HOME, 'end 1')))
+  expect(server.questions).toHaveLength(2)
+  expect(new Set(since)).toEqual(new Set([since[0]]))
+  expect(since[0]).toMatchObject({ ok: true, value: { user: '1', lastEnd: 'end 1' } })
+  expect(await tokens.resolve('t', HOME)).toBe(since[0])
+  expect(await tokens.resolve('t', HOME, 'end 1')).toBe(since[0])
+  expect(server.questions).toHaveLength(2)
+  expect(await tokens.resolve('t', HOME, 'end 2')).toMatchObject({ value: { lastEnd: 'end 2' } })
+  expect(server.questions).toHaveLength(3)
+})
+
+test('a question from before an end is not joined by whoever has seen the end', async () => {
+  const open: ServerResponse[] = []
+  const { server, tokens } = await serve((res) => open.push(res))
+  const before = tokens.resolve('t', HOME)
+  const after = tokens.resolve('t', HOME, 'end')
+  while (open.length < 2) await server.asked()
+  for (const res of open) res.end('{"uid":1}')
+  expect((await before).ok && (await after).ok).toBe(true)
+  expect(await after).toMatchObject({ value: { lastEnd: 'end' } })
+})
+
+/** Asks for what is remembered; tells what had to be asked. */
+const remembering = (most: { yes: number; no: number }) => {
+  const answers = createAnswers<string>(most)
   const asked: string[] = []
-  const get = (question: string) =>
+  const get = (question: string, no?: 'no') =>
     answers.get(question, async () => {
       asked.push(question)
-      return { value: question, ms: 60_000 }
+      return { value: no ? fail('FORBIDDEN') : ok(question), ms: 60_000 }
     })
+  return { asked, get }
+}
+
+test('as many answers are remembered as may be; the one not given for longest goes first', async () => {
+  const { asked, get } = remembering({ yes: 2, no: 2 })
   for (const question of ['a', 'b', 'a', 'c', 'a', 'b']) await get(question)
   expect(asked).toEqual(['a', 'b', 'c', 'b'])
+})
+
+test('refusals push out no yes, however many they are', async () => {
+  const { asked, get } = remembering({ yes: 1, no: 2 })
+  await get('good')
+  for (const question of ['x', 'y', 'z', 'z']) await get(question, 'no')
+  await get('good')
+  await get('x', 'no')
+  expect(asked).toEqual(['good', 'x', 'y', 'z', 'x'])
 })

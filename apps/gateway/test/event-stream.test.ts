@@ -318,12 +318,12 @@ test('a reader that does not read is cut off and continues from where it was; th
   back.stream.close()
 }, 30_000)
 
-test('64 clients that leave their streams, and 64 that leave at any moment of the beginning, leave nothing behind', async () => {
+test('48 clients that leave their streams, and 48 that leave at any moment of the beginning, leave nothing behind', async () => {
   const channels = numbers(4).map(openRoom)
-  const streams = await Promise.all(numbers(64).map(() => open(door(0), channels)))
+  const streams = await Promise.all(numbers(48).map(() => open(door(0), channels)))
   await until(
     () => metric(0, 'rt_followers'),
-    (followers) => followers === 64 * 4,
+    (followers) => followers === 48 * 4,
   )
   for (const stream of streams) stream.close()
   await Promise.all(streams.map(({ ended }) => ended))
@@ -333,7 +333,7 @@ test('64 clients that leave their streams, and 64 that leave at any moment of th
     fetch(url, { headers, signal: AbortSignal.timeout(afterMs) })
       .then((answer) => answer.text())
       .catch(() => {})
-  await Promise.all(numbers(64).map(leave))
+  await Promise.all(numbers(48).map(leave))
   await until(
     () => metric(0, 'rt_longpoll_waiting'),
     (waiting) => waiting === 0,

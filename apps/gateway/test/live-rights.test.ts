@@ -1,6 +1,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect, createKeys, whenReady } from '@saoma/redis'
 import {
   apiKeyLine,
   type Cluster,
@@ -153,6 +154,29 @@ test('a backend ends the sockets of its people, whose tokens are its own', async
   expect(bystander.socket.connected).toBe(true)
 })
 
+test('an end that was told while no node could hear it is found when they hear again, whoever issued the token', async () => {
+  const [browser, phone] = [await webToken(cluster.origin, 'deaf'), await phoneToken(cluster.origin, 'deaf')]
+  const bystander = await connected(b, (await webToken(cluster.origin, 'hearing')).access_token)
+  const all = [await connected(a, browser.access_token), await connected(b, phone), await connected(a, 'uid=deaf')]
+  const redis = connect({ url: cluster.redis.url, name: 'test:rights', onError: () => {} })
+  onCleanup(() => redis.disconnect())
+  await whenReady(redis, 5_000)
+  // As in the script of an end, but told to nobody.
+  const keys = createKeys('saoma')
+  for (const user of [browser.user, 'deaf']) await redis.hset(keys.channelEnds(`user:${user}`), '', 'an end')
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  for (const socket of all) expect(await socket.next('ended')).toEqual({ code: 'REVOKED' })
+
+  // An end from before somebody came does not count against them.
+  const again = await connected(a, browser.access_token)
+  const witness = await connected(a, 'uid=witness')
+  await redis.hset(keys.channelEnds('user:witness'), '', 'an end')
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  expect(await witness.next('ended')).toEqual({ code: 'REVOKED' })
+  expect(await again.subscribe({ channel: '@user' })).toMatchObject({ ok: true })
+  expect([again, bystander].flatMap((socket) => socket.pending('ended'))).toEqual([])
+})
+
 test('after that, a yes of the business from before does not let the same token in again, on any node', async () => {
   const token = 'uid=zoe&device=stolen'
   const first = await connected(a, token)
@@ -166,6 +190,12 @@ test('after that, a yes of the business from before does not let the same token 
   const again = await connected(a, 'uid=zoe&device=new')
   expect(await again.subscribe({ channel: '@user' })).toMatchObject({ ok: true, channel: 'user:zoe' })
   auth.answer = answerToken
+
+  // And the business is not asked about the same token again and again because of it.
+  const asked = auth.questions.length
+  for (let i = 0; i < 5; i++)
+    expect((await request(`${a}/v1/channels/@user/inbox`, { bearer: 'uid=zoe&device=new' })).status).toBe(200)
+  expect(auth.questions).toHaveLength(asked)
 })
 
 test("nobody reads somebody else's channel, on any door", async () => {
@@ -233,6 +263,25 @@ test('a business that does not know who somebody is lets nobody in, and turns no
   auth.answer = answerToken
   expect(await refusal(a, 'nonsense')).toMatchObject({ code: 'UNAUTHORIZED' })
   await connected(a, 'uid=nobody-yet')
+})
+
+test('a stranger with many tokens keeps nobody of another address waiting', async () => {
+  const open: (() => void)[] = []
+  const before = auth.questions.length
+  const wrong = () => auth.questions.slice(before).filter(({ body }) => body.token !== 'uid=elsewhere').length
+  auth.answer = (res, question) => {
+    if (question.body.token === 'uid=elsewhere') answerToken(res, question)
+    else open.push(() => json({}, 401)(res, question))
+  }
+  const inbox = (bearer: string, address: string) =>
+    request(`${a}/v1/channels/@user/inbox`, { bearer, headers: { 'x-forwarded-for': address } })
+  const refused = Array.from({ length: 20 }, (_, i) => inbox(`wrong-${i}`, '198.51.100.1'))
+  while (wrong() < 8) await auth.asked()
+  expect((await inbox('uid=elsewhere', '203.0.113.7')).status).toBe(200)
+  expect(wrong()).toBe(8)
+  auth.answer = answerToken
+  for (const end of open) end()
+  expect(new Set((await Promise.all(refused)).map(({ status }) => status))).toEqual(new Set([401]))
 })
 
 test('the business is shown no token of ours and no API key, however wrong they are', async () => {

@@ -344,3 +344,26 @@ const heard = (socket: ReturnType<typeof dial>, text: string): Promise<void> =>
     socket.on('data', onData)
     socket.once('close', () => reject(new Error(`closed before it said ${text}`)))
   })
+
+test('subscribing again interrupts nothing: not when nothing is asked of the past, and not when it is refused', async () => {
+  const channel = newRoom()
+  const reader = connectLive(origin('a'), { token: bob.access_token })
+  const writer = connectLive(origin('b'), { token: testApiKey })
+  page(await reader.subscribe({ channel }))
+  let running = true
+  let sent = 0
+  const writing = (async () => {
+    while (running) {
+      await writer.publish({ channel, event: 'n', data: sent })
+      sent++
+    }
+  })()
+  const answers = await Promise.all(
+    upTo(30).map((n) => reader.subscribe(n % 2 ? { channel } : { channel, since: { epoch: 'e', offset: -1 } })),
+  )
+  expect(answers.some(({ ok }) => ok)).toBe(true)
+  expect(answers.some(({ ok }) => !ok)).toBe(true)
+  running = false
+  await writing
+  expect((await take(reader, sent)).map(({ offset }) => offset)).toEqual(upTo(sent).map((n) => n + 1))
+})

@@ -154,6 +154,31 @@ test('pages follow one another to the end, as long as they are asked for', async
   }
 })
 
+test('channels of one request share the bytes of its answer, and each goes on from its position', async () => {
+  const channels = Array.from({ length: 16 }, openRoom)
+  const places = new Map<string, Position>()
+  for (const channel of channels) {
+    places.set(channel, await positionOf(channel))
+    await publish(
+      origin,
+      Array.from({ length: 20 }, (_, i) => ({ channel, event: 'n', data: [i, 'x'.repeat(4_000)] })),
+    )
+  }
+  const seen = new Map<string, unknown[]>(channels.map((channel) => [channel, []]))
+  let behind = channels
+  for (let turn = 0; behind.length > 0; turn++) {
+    const asked = behind.map((channel) => cursor(channel, places.get(channel) ?? { epoch: '', offset: 0 }))
+    const { body } = await pollMany(door(turn), asked, 25, { timeoutMs: 5_000 })
+    expect(JSON.stringify(body).length).toBeLessThan(300 * 1024)
+    for (const { channel, epoch, offset, messages } of body.channels) {
+      places.set(channel, { epoch, offset })
+      seen.get(channel)?.push(...messages.map(({ data }) => (data as [number])[0]))
+    }
+    behind = body.channels.filter(({ more }) => more).map(({ channel }) => channel)
+  }
+  for (const read of seen.values()) expect(read).toEqual(Array.from({ length: 20 }, (_, i) => i))
+})
+
 test('a position that cannot be honoured is told so at once, with its reason', async () => {
   const channel = openRoom()
   for (let i = 0; i < 5; i++) await say(origin, channel, i)
@@ -197,16 +222,16 @@ test('a held poll of a session that has ended learns that, and not what was said
   expect(await answer).toMatchObject({ status: 401, body: { code: 'REVOKED', react: 'reauth' } })
 })
 
-test('64 clients that leave their polls leave nothing behind', async () => {
+test('48 clients that leave their polls leave nothing behind', async () => {
   const channels = Array.from({ length: 8 }, openRoom)
   const asked = await Promise.all(channels.map(async (channel) => cursor(channel, await positionOf(channel))))
   const left = new AbortController()
-  const polls = Array.from({ length: 64 }, () =>
+  const polls = Array.from({ length: 48 }, () =>
     pollMany(door(0), asked, 25, { signal: left.signal }).catch((error: unknown) => error),
   )
   await until(
     () => metric(0, 'rt_followers'),
-    (followers) => followers === 64 * 8,
+    (followers) => followers === 48 * 8,
   )
   left.abort()
   await Promise.all(polls)
@@ -262,6 +287,20 @@ test('a node that is drained answers the polls it holds; the client goes on at a
   await held(1, 1)
   await say(door(1), channel, 'still here')
   expect((await next).body.messages).toMatchObject([{ data: 'still here' }])
+})
+
+test('a request for many channels costs an address as much as one for each of them would', async () => {
+  const small = await startCluster({ nodes: 1, env: { SAOMA_LIMIT_REQUESTS: '30' } })
+  const bob = await webToken(small.origin, 'bob')
+  const channels = Array.from({ length: 32 }, openRoom)
+  const ask = (asked: string[], bearer: string) => pollMany(small.origin, asked, 0, { bearer })
+  expect(await ask(channels.slice(0, 1), bob.access_token)).toMatchObject({ status: 200 })
+  const refused = await ask(channels, bob.access_token)
+  expect(refused).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED', react: 'retry' } })
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(await ask(channels.slice(0, 1), bob.access_token)).toMatchObject({ status: 429 })
+  // A backend's limit is its key's.
+  expect(await ask(channels, testApiKey)).toMatchObject({ status: 200 })
 })
 
 test('after all this no node has failed at anything', () => {

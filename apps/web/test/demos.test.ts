@@ -36,8 +36,8 @@ afterEach(async () => {
   expect(complaints).toEqual([])
 })
 
-const open = async (path: string, options: Device): Promise<Page> => {
-  const visited = await visit(browser, new URL(path, cluster.origin).href, options)
+const open = async (path: string, options: Device, inBrowser = browser): Promise<Page> => {
+  const visited = await visit(inBrowser, new URL(path, cluster.origin).href, options)
   visits.push(visited)
   return visited.page
 }
@@ -166,6 +166,18 @@ test('in a chat room, over two nodes: who is here, who is writing, what was said
   expect(await ben.locator('.said .theirs').allTextContents()).toEqual([words, 'one', 'two', 'three'])
 
   await ben.context().close()
+  await ana.getByRole('heading', { name: '1 person here' }).waitFor()
+})
+
+test('who goes on to another page is no longer here at once, though browsers keep pages for a return', async () => {
+  const keeping = await launchBrowser({ keepsPages: true })
+  const [ana, ben] = await Promise.all([
+    open('/chat.html?room=garden', await deviceOf('Ana')),
+    open('/chat.html?room=garden', await deviceOf('Ben'), keeping),
+  ])
+  await Promise.all([isLive(ana), isLive(ben)])
+  await ana.getByRole('heading', { name: '2 people here' }).waitFor()
+  await ben.goto(`${cluster.origin}/table.html?table=9`)
   await ana.getByRole('heading', { name: '1 person here' }).waitFor()
 })
 

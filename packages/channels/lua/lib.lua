@@ -19,19 +19,27 @@ local function keep(key, ms)
   if left ~= -2 and left < ms * 0.9 then redis.call('PEXPIRE', key, ms) end
 end
 
+-- Lengthens the life of what is known of a channel: a day as long as nothing was published, so that asking for names costs little; then
+-- a month, and always longer than its log (by a quarter, because `keep` lets a tenth go by).
+local function keep_meta(channel)
+  local ms = channel.top == 0 and DAY_MS or META_MS
+  keep(channel.meta, math.max(ms, math.floor((channel.lasts - channel.now) * 1.25)))
+end
+
 -- The channel as it is. One that never was begins here, and one whose log is gone before its time begins anew, under new_epoch.
 local function open(meta, log, new_epoch)
   local epoch, base, top, lasts, due, read = unpack(redis.call('HMGET', meta, 'epoch', 'base', 'top', 'lasts', 'due', 'read'))
   local channel = {
     meta = meta, log = log, now = now_ms(), epoch = epoch, base = tonumber(base or 0), top = tonumber(top or 0),
-    due = tonumber(due or 0), read = tonumber(read or 0),
+    lasts = tonumber(lasts or 0), due = tonumber(due or 0), read = tonumber(read or 0),
   }
-  if not epoch or (tonumber(lasts or 0) > channel.now and redis.call('EXISTS', log) == 0) then
-    channel.epoch, channel.base, channel.top, channel.due, channel.read = new_epoch, 0, 0, 0, 0
+  if not epoch or (channel.lasts > channel.now and redis.call('EXISTS', log) == 0) then
+    channel.epoch, channel.base, channel.top = new_epoch, 0, 0
+    channel.lasts, channel.due, channel.read = 0, 0, 0
     redis.call('DEL', meta, log)
     redis.call('HSET', meta, 'epoch', new_epoch, 'base', 0, 'top', 0)
   end
-  keep(meta, META_MS)
+  keep_meta(channel)
   return channel
 end
 

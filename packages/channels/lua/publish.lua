@@ -22,11 +22,13 @@ if channel.now >= channel.due then
   redis.call('HSET', meta, 'due', (oldest or channel.now) + age_ms)
 end
 
-local offset, lasts = channel.top + 1, channel.now + age_ms
+channel.top, channel.lasts = channel.top + 1, channel.now + age_ms
+local offset = channel.top
 local body = content .. string.format('"time":%d', channel.now)
 redis.call('XADD', log, 'MAXLEN', '=', messages, id_of(offset), 'm', body)
-redis.call('PEXPIREAT', log, lasts)
-redis.call('HSET', meta, 'top', offset, 'lasts', lasts)
+redis.call('PEXPIREAT', log, channel.lasts)
+redis.call('HSET', meta, 'top', offset, 'lasts', channel.lasts)
+keep_meta(channel)
 if receipt_ms > 0 then
   redis.call('SET', receipt, string.format('%s %d %s', channel.epoch, offset, redis.sha1hex(content)), 'PX', receipt_ms)
 end

@@ -1,6 +1,6 @@
 -- read: one page of the log.
 -- KEYS  meta, log
--- ARGV  new_epoch, age_ms, since_epoch ('' when there is no since), since_offset, history, limit, most_bytes,
+-- ARGV  new_epoch, age_ms, since_epoch ('' when there is no since), since_offset, history, limit, most_bytes (1 or more),
 --       go_on (1: what is left behind a loss instead of the history)
 -- reply {epoch, offset, "recovered"|"fresh"|"epoch"|"trimmed", more 0|1, {id, body, …}}
 --       epoch and offset are where the reader stands after the page
@@ -8,8 +8,8 @@
 local meta, log = KEYS[1], KEYS[2]
 local new_epoch, age_ms, since_epoch, since_offset = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local history, limit, most_bytes, go_on = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
--- Bodies are copied into the script, and most pages end by bytes or by the log's end.
-local CHUNK = 50
+-- Entries asked for at once: few to begin with and never many, because what is copied into the script without fitting is work for nothing.
+local FEW, MANY = 8, 50
 
 local channel = open(meta, log, new_epoch)
 local first = forget_old(channel, age_ms)
@@ -23,44 +23,55 @@ local entries, count, bytes = {}, 0, 0
 local function fits(body)
   return count < limit and (count == 0 or bytes + #body <= most_bytes)
 end
-local function take(entry)
-  local body = entry[2][2]
+-- How many of the next ones may fit, if they are like those so far; 0 when the page is full.
+local function expected()
+  if count == limit or bytes >= most_bytes then return 0 end
+  local alike = count == 0 and math.min(FEW, math.ceil(most_bytes / 1024)) or math.ceil((most_bytes - bytes) * count / bytes)
+  return math.min(limit - count, alike, MANY)
+end
+local function count_in(body)
   count, bytes = count + 1, bytes + #body
+end
+local function put(entry)
   entries[#entries + 1] = entry[1]
-  entries[#entries + 1] = body
+  entries[#entries + 1] = entry[2][2]
 end
 
 -- Takes what follows `offset` and returns the offset of the last one taken.
 local function forward(offset)
   while true do
-    local chunk = redis.call('XRANGE', log, id_of(offset + 1), '+', 'COUNT', CHUNK)
+    local wanted = expected()
+    if wanted == 0 then return offset end
+    local chunk = redis.call('XRANGE', log, id_of(offset + 1), '+', 'COUNT', wanted)
     for _, entry in ipairs(chunk) do
       if not fits(entry[2][2]) then return offset end
-      take(entry)
+      count_in(entry[2][2])
+      put(entry)
       offset = offset_of(entry[1])
     end
-    if #chunk < CHUNK then return channel.top end
+    if #chunk < wanted then return channel.top end
   end
 end
 
 -- Takes the newest ones, oldest first.
-local function newest(wanted)
+local function newest(history)
   local found = {}
-  limit = math.min(limit, wanted)
-  local ended = limit == 0
+  limit = math.min(limit, history)
   local from = '+'
+  local ended = false
   while not ended do
-    local chunk = redis.call('XREVRANGE', log, from, '-', 'COUNT', CHUNK)
+    local wanted = expected()
+    local chunk = wanted == 0 and {} or redis.call('XREVRANGE', log, from, '-', 'COUNT', wanted)
     for _, entry in ipairs(chunk) do
       ended = not fits(entry[2][2])
       if ended then break end
-      count, bytes = count + 1, bytes + #entry[2][2]
-      table.insert(found, entry)
+      count_in(entry[2][2])
+      found[count] = entry
+      from = '(' .. entry[1]
     end
-    ended = ended or #chunk < CHUNK
-    if not ended then from = '(' .. chunk[CHUNK][1] end
+    ended = ended or wanted == 0 or #chunk < wanted
   end
-  for i = #found, 1, -1 do take(found[i]) end
+  for i = #found, 1, -1 do put(found[i]) end
 end
 
 local offset = channel.top

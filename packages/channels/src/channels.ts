@@ -67,6 +67,16 @@ export interface Listener {
   signal(signal: Signal): void
 }
 
+export interface ReadRequest {
+  since?: Position | null
+  /** Newest messages to begin with when there is no `since`. */
+  history?: number
+  /** Most messages. */
+  limit?: number
+  /** Most bytes of messages, but at least one message. */
+  mostBytes?: number
+}
+
 export interface FollowRequest {
   since?: Position | null
   /** Newest messages to begin with when there is no `since`. */
@@ -88,13 +98,16 @@ export interface Following {
  * RedisUnavailable when Redis cannot be asked; a `publish` may still have been done then, so repeat it with an idempotency key.
  */
 export interface Channels {
-  /** KEY_REUSED when the idempotency key belongs to another message. `from` is who says so, set by the caller and not by the client. */
+  /**
+   * KEY_REUSED when the idempotency key belongs to another message of the same publisher. `from` is who says so, set by the caller and
+   * not by the client.
+   */
   publish(publication: Publication & { from?: string }): Promise<Result<Published>>
   /**
    * One page after `since`, or the newest `history` messages. Pages end at 300 messages or 256 KiB (at least one message); `limit`
-   * makes them shorter. Nothing is followed.
+   * and `mostBytes` make them shorter. Nothing is followed.
    */
-  read(channel: string, request?: { since?: Position | null; history?: number; limit?: number }): Promise<Page>
+  read(channel: string, request?: ReadRequest): Promise<Page>
   /**
    * Reads a page and follows the channel from there on: nothing is lost, doubled or out of order between the two. When the page has
    * `more`, nothing is followed and `start` does nothing: follow again from its position.

@@ -6,6 +6,7 @@ export {
   type Following,
   type FollowRequest,
   type Listener,
+  type ReadRequest,
   type Retention,
   type Signal,
 } from './channels.ts'

@@ -59,7 +59,11 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
     // Two may sweep the same without harm; the lock only spares the work.
     if (!(await reply(data.set(keys.nodeSweep(name), node, 'PX', leaseMs, 'NX')))) return
     const channels = await reply(data.smembers(keys.nodeChannels(name)))
-    await eachAtOnce(AT_ONCE, channels, (channel) => take(channel, name))
+    await eachAtOnce(AT_ONCE, channels, async (channel) => {
+      if (!closed) await take(channel, name)
+    })
+    // A node that leaves does not stay for another's sake: what is left is swept by the next.
+    if (closed) return
     await forget(name)
     onEvent({ kind: 'swept', node: name, channels: channels.length })
   }

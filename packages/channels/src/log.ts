@@ -10,7 +10,7 @@ import {
   type Result,
 } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
-import type { Retention } from './channels.ts'
+import type { ReadRequest, Retention } from './channels.ts'
 import { Kept } from './kept.ts'
 import { scripts } from './scripts.ts'
 
@@ -23,12 +23,6 @@ const RECEIPT_MS = 600_000
 /** A month more than anybody needs, and far below what Redis takes for a time. */
 const LONGEST_MS = 10 * 365 * 86_400_000
 const MOST_MESSAGES = 1_000_000
-
-export interface ReadRequest {
-  since?: Position | null
-  history?: number
-  limit?: number
-}
 
 /** A page as it lies in the log. */
 export interface KeptPage extends Position {
@@ -61,6 +55,10 @@ const contentOf = ({ event, data, from }: Publication & { from?: string }): stri
   return `"event":${JSON.stringify(event)},"data":${json},${sender}`
 }
 
+/** Of a key and of whose it is: else whoever guesses another's key could silence what it is for. */
+const receiptOf = (from: string | undefined, idempotencyKey: string): string =>
+  hash('sha256', JSON.stringify([from ?? null, idempotencyKey]))
+
 /** The logs in Redis; nothing in here knows who follows. */
 export const createLog = ({ data, keys }: RedisClients, retention: (channel: string) => Retention) => {
   // Each call brings a name, for the case that the script has to begin an epoch: chance once, then a count, is cheap and names no two alike.
@@ -79,7 +77,7 @@ export const createLog = ({ data, keys }: RedisClients, retention: (channel: str
   }
 
   const page = async (channel: string, request: ReadRequest, goOn: 0 | 1): Promise<KeptPage> => {
-    const { since, history = 0, limit = PAGE_MESSAGES } = request
+    const { since, history = 0, limit = PAGE_MESSAGES, mostBytes = PAGE_BYTES } = request
     const { epoch, offset, how, more, entries } = await scripts.read(data, logOf(channel), [
       drawEpoch(),
       kept(channel).ms,
@@ -87,7 +85,7 @@ export const createLog = ({ data, keys }: RedisClients, retention: (channel: str
       since?.offset ?? 0,
       Math.min(history, MOST_HISTORY),
       Math.max(1, Math.min(limit, PAGE_MESSAGES)),
-      PAGE_BYTES,
+      Math.max(1, Math.min(mostBytes, PAGE_BYTES)),
       goOn,
     ])
     const messages = entries.map((entry) => new Kept(channel, epoch, entry.offset, entry.body))
@@ -96,13 +94,13 @@ export const createLog = ({ data, keys }: RedisClients, retention: (channel: str
 
   return {
     publish: async (publication: Publication & { from?: string }): Promise<Result<Published>> => {
-      const { channel, idempotencyKey, volatile } = publication
+      const { channel, idempotencyKey, volatile, from } = publication
       const [meta, log] = logOf(channel)
       const [people, live] = [keys.channelPeople(channel), keys.channelLive(channel)]
       const content = contentOf(publication)
       if (volatile) return ok({ connections: await scripts.pass(data, [people, live], [content]) })
       const { messages, ms } = kept(channel)
-      const receipt = keys.channelReceipt(channel, idempotencyKey === undefined ? '' : hash('sha256', idempotencyKey))
+      const receipt = keys.channelReceipt(channel, idempotencyKey === undefined ? '' : receiptOf(from, idempotencyKey))
       const receiptMs = idempotencyKey === undefined ? 0 : RECEIPT_MS
       const published = await scripts.publish(
         data,

@@ -1,19 +1,23 @@
 import { faultContract } from './fault-contract.ts'
 import { drawChannel, follow, openNode, serversOf, uniquePrefix } from './fixtures.ts'
 import { followContract } from './follow-contract.ts'
+import { lifetimeContract } from './lifetime-contract.ts'
 import { logContract } from './log-contract.ts'
 import { personContract } from './person-contract.ts'
 import { presenceContract } from './presence-contract.ts'
+import { readContract } from './read-contract.ts'
 
 /** The rules of SPEC.md that hold on every topology. Two nodes take part, so that none holds by being one process. */
 export const channelsContract = async (url: string) => {
   const prefix = uniquePrefix()
   const [node, other] = await Promise.all([openNode(url, prefix), openNode(url, prefix)])
   await logContract(url, prefix, node, other)
+  await readContract(node, other)
   await followContract(url, prefix, node, other)
   await faultContract(url, prefix, node, other)
   await presenceContract(url, prefix, node, other)
   await personContract(url, prefix, node, other)
+  await lifetimeContract(url, node)
 
   test('[C29] after all of the above every key has a TTL', async () => {
     const follower = await follow(node, drawChannel(), { user: 'ann' })

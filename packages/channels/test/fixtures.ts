@@ -90,7 +90,8 @@ export const openNode = async (url: string, prefix: string, options: Partial<Cha
 }
 
 /** Each Redis server behind a node. */
-export const serversOf = ({ data }: RedisClients): Connection[] => ('nodes' in data ? data.nodes('master') : [data])
+export const serversOf = ({ data }: RedisClients): Exclude<Connection, { nodes: unknown }>[] =>
+  'nodes' in data ? data.nodes('master') : [data]
 
 /** Cuts every subscription of the whole cluster. */
 export const cutSubscriptions = (redis: RedisClients) =>

@@ -1,3 +1,5 @@
+import { Feed } from '../src/feed.ts'
+import { createLog } from '../src/log.ts'
 import { Member } from '../src/member.ts'
 import {
   drawChannel,
@@ -92,6 +94,31 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     }
     await publishing
     expect(got).toEqual(numbers(1_000))
+  })
+
+  test('[C21] what was heard before the log was read is not taken for news after it', async () => {
+    const channel = drawChannel()
+    const [published] = await publishNumbers(other, channel, [1])
+    const epoch = published?.epoch ?? ''
+    const log = createLog(node.redis, () => ({ messages: 100, ms: 60_000 }))
+    let reads = 0
+    const resume: typeof log.resume = (...asked) => {
+      reads++
+      return log.resume(...asked)
+    }
+    const feed = new Feed(channel, keys.channelLive(channel), {
+      log: { ...log, resume },
+      schedule: (due) => queueMicrotask(() => due.flush()),
+      onEvent: () => {},
+    })
+    const member = new Member({ messages: () => {}, signal: () => {} })
+    feed.join(member)
+    feed.settle(member, { epoch, offset: 1 })
+    // Of an epoch that is no more, and heard while the log is read for another: it is looked at once more, and then not again.
+    for (const offset of [3, 4]) feed.hear(Buffer.from(`m${offset} bygone "event":"e","data":1,"time":1`))
+    for (let i = 0; i < 50; i++) await node.read(channel)
+    expect(reads).toBe(2)
+    feed.leave(member)
   })
 
   test('[C14] messages and signals wait for start, in order', async () => {

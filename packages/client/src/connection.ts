@@ -1,5 +1,6 @@
 import type { Socket } from 'socket.io-client'
 import { backoffMs } from './backoff.ts'
+import { onPageHide } from './page.ts'
 
 export interface ConnectionOptions {
   origin: string
@@ -30,6 +31,8 @@ export interface Connection {
 const CONNECT_TIMEOUT_MS = 5_000
 /** Small at first: a node that died costs a person well under a second. */
 const RECONNECT = { baseMs: 400, capMs: 10_000 }
+/** A page that was left and is not kept is gone by then. */
+const LEFT_MS = 10_000
 /** A server may not put us off for longer; plain HTTP stands in meanwhile. */
 const MAX_RESUME_MS = 15_000
 
@@ -104,7 +107,16 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     await connect()
   }
 
+  /** A page kept for a return would keep its socket too, and others would see somebody who is not there. `wake` comes with the return. */
+  const rest = () => {
+    if (closed || !socket) return
+    turn++
+    drop(socket)
+    connectIn(LEFT_MS)
+  }
+
   void open()
+  const unlisten = onPageHide(rest)
 
   return {
     settle: () => {
@@ -122,6 +134,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     },
     close: () => {
       closed = true
+      unlisten()
       clearTimeout(timer)
       socket?.disconnect()
     },

@@ -31,7 +31,7 @@ export type Door = 'socket' | HttpWay
 export interface LiveOptions {
   /** Where Saoma is, without a path. */
   origin: string
-  /** Says who we are: a session of `createSession`, with whose end we end, or a function that gives a token. */
+  /** Says who we are: a session of `createSession`, with whose end we end, a function that gives a token, or a token, which lasts as long as it does. */
   token: Pick<Session, 'accessToken' | 'refresh' | 'on'> | TokenSource
   /** In the order they are preferred; the socket, if it is there, comes first. @default ['socket', 'stream', 'poll'] */
   doors?: readonly Door[]
@@ -129,8 +129,9 @@ export const createLive = (options: LiveOptions): Live => {
     if (!closing.signal.aborted) events.emit('error', each)
   }
 
+  const session = typeof token === 'object' ? token : undefined
   const source: TokenSource =
-    typeof token === 'function' ? token : ({ renew }) => (renew ? token.refresh() : token.accessToken())
+    typeof token === 'object' ? ({ renew }) => (renew ? token.refresh() : token.accessToken()) : token
   const tokens = createTokens(source, end)
   const api = createLiveApi({ origin, fetch: options.fetch ?? globalThis.fetch, tokens })
 
@@ -176,8 +177,7 @@ export const createLive = (options: LiveOptions): Live => {
     socket.wake()
     http.restart()
   })
-  const unlistenSession =
-    typeof token === 'function' ? () => {} : token.on('ended', () => end(failureFor('UNAUTHORIZED')))
+  const unlistenSession = session?.on('ended', () => end(failureFor('UNAUTHORIZED'))) ?? (() => {})
 
   /** Once for all rooms that come and go in one turn. */
   const roomsChanged = () => {

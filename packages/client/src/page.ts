@@ -21,11 +21,20 @@ export const browserPage = (): Page => {
       document.addEventListener('visibilitychange', listener)
       addEventListener('online', listener)
       addEventListener('offline', listener)
+      addEventListener('pageshow', listener)
       return () => {
         document.removeEventListener('visibilitychange', listener)
         removeEventListener('online', listener)
         removeEventListener('offline', listener)
+        removeEventListener('pageshow', listener)
       }
     },
   }
+}
+
+/** Calls back when a browser leaves the page, which it may keep as it is for a return; returns the function that ends it. */
+export const onPageHide = (listener: () => void): (() => void) => {
+  if (typeof document === 'undefined') return () => {}
+  addEventListener('pagehide', listener)
+  return () => removeEventListener('pagehide', listener)
 }

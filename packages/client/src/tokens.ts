@@ -4,7 +4,7 @@ import { type Answer, type Failure, unanswered } from './request.ts'
  * Gives the token to be shown to the server; `session.accessToken` is one. `renew` is true when the token given last was refused or is about
  * to end: then the same one is of no use. A failure whose `react` is `retry`, like a rejection, is asked for again; any other is the end.
  */
-export type TokenSource = (why: { renew: boolean }) => Given | Promise<Given>
+export type TokenSource = string | ((why: { renew: boolean }) => Given | Promise<Given>)
 
 type Given = string | Answer<string>
 
@@ -38,7 +38,7 @@ export const createTokens = (source: TokenSource, onEnd: (failure: Failure) => v
       timer = setTimeout(() => resolve(unanswered('The token did not come in time.')), TIMEOUT_MS)
     })
     try {
-      const given = await Promise.race([source({ renew }), timeout])
+      const given = await Promise.race([typeof source === 'string' ? source : source({ renew }), timeout])
       const answer: Answer<string> = typeof given === 'string' ? { ok: true, value: given } : given
       if (answer.ok) {
         last = answer.value

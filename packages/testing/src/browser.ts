@@ -22,12 +22,18 @@ const loadChromium = async () => (await import('playwright-core')).chromium
 export const findBrowser = async (): Promise<string | undefined> =>
   findProgram('chromium') ?? [(await loadChromium()).executablePath()].find(isExecutable)
 
+export interface BrowserOptions {
+  /** Pages that were left are kept for a return, sockets and all, as people's browsers do. Playwright turns that off. @default false */
+  keepsPages?: boolean
+}
+
 /** A headless browser, closed at the end. */
-export const launchBrowser = async (): Promise<Browser> => {
+export const launchBrowser = async ({ keepsPages = false }: BrowserOptions = {}): Promise<Browser> => {
   const executablePath = (await findBrowser()) ?? requireProgram('chromium')
   const browser = await (await loadChromium()).launch({
     executablePath,
     args: FLAGS,
+    ...(keepsPages ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}),
     timeout: LAUNCH_TIMEOUT_MS,
     // Signals are ours to handle: Playwright's handlers would end this process before the rest is stopped.
     handleSIGINT: false,

@@ -72,7 +72,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
       status: ctx.status,
       ...ctx.state.login,
       ...(ctx.state.key ? { key: ctx.state.key } : {}),
-      ...(ctx.state.code ? { code: ctx.state.code, reason: ctx.state.reason } : {}),
+      ...(ctx.state.code ? { code: ctx.state.code, reason: ctx.state.reason ?? ctx.state.detail } : {}),
       ip: ctx.ip,
       ms: Math.round(seconds * 1000),
     })

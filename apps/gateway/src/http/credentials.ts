@@ -2,7 +2,11 @@ import { fail, type Result } from '@saoma/protocol'
 import type { Context } from 'koa'
 import { API_KEY_PREFIX } from '../live/api-keys.ts'
 import type { Authenticate, Principal } from '../live/principal.ts'
-import { problem } from './problem.ts'
+import { Crowded } from './holds.ts'
+import { problem, tooMany } from './problem.ts'
+
+/** When somebody who has too many requests held may try again: by then some of them have been answered. */
+const RETRY_SECONDS = 5
 
 export const bearer = (ctx: Context): string | undefined =>
   /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(ctx.get('Authorization'))?.[1]
@@ -12,7 +16,7 @@ export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(AP
 /** Who asks, by the bearer token. */
 export const callerOf = async (ctx: Context, authenticate: Authenticate): Promise<Result<Principal>> => {
   const token = bearer(ctx)
-  const who = token ? await authenticate(token) : fail('UNAUTHORIZED')
+  const who = token ? await authenticate(token, ctx.ip) : fail('UNAUTHORIZED')
   // An operator finds by it whose calls are refused; a key's name is no secret.
   if (who.ok && who.value.kind === 'backend') ctx.state.key = who.value.name
   return who
@@ -24,5 +28,12 @@ export const known =
   async (ctx: Context): Promise<void> => {
     ctx.state.routine = true
     const who = await callerOf(ctx, authenticate)
-    return who.ok ? act(ctx, who.value) : problem(ctx, who.code)
+    if (!who.ok) return problem(ctx, who.code)
+    ctx.state.who = who.value
+    try {
+      await act(ctx, who.value)
+    } catch (error) {
+      if (!(error instanceof Crowded)) throw error
+      tooMany(ctx, RETRY_SECONDS)
+    }
   }

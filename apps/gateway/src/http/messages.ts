@@ -1,12 +1,13 @@
 import Router from '@koa/router'
 import { type Code, ok, type Page, type Result } from '@saoma/protocol'
 import type { Context } from 'koa'
+import type { Limits } from '../limits.ts'
 import type { Authenticate, Principal, StillValid } from '../live/principal.ts'
 import { type Asked, askedOfMany, askedOfOne } from './asked.ts'
 import { known } from './credentials.ts'
 import { hear } from './hear.ts'
 import { type MessageStreamDeps, type MessageStreamOptions, streamMessages } from './message-stream.ts'
-import { answer, problem } from './problem.ts'
+import { answer, problem, tooMany } from './problem.ts'
 import { count } from './query.ts'
 
 /** Longest a poll is held, in seconds: below every proxy's default patience. */
@@ -14,10 +15,13 @@ const LONGEST_WAIT = 25
 /** Most messages of one page, and of a beginning without a position. */
 const LARGEST_PAGE = 300
 const LONGEST_HISTORY = 100
+/** Bytes of messages in one answer, shared by its channels; each may give one message, however long. */
+const ANSWER_BYTES = 256 * 1024
 
 export interface MessageRoutesDeps extends MessageStreamDeps {
   authenticate: Authenticate
   stillValid: StillValid
+  limits: Limits
 }
 
 interface Reading {
@@ -33,7 +37,7 @@ const isNews = ({ recovered, messages }: Page): boolean => !recovered || message
 
 /** Messages over HTTP: pages, long polls and event streams, all with the positions of the other doors. */
 export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOptions): Router => {
-  const { live, authenticate, stillValid, holds, metrics } = deps
+  const { live, authenticate, stillValid, limits, holds, metrics } = deps
   const router = new Router({ prefix: '/v1', sensitive: true })
 
   const reading = (ctx: Context): Result<Reading> => {
@@ -49,10 +53,11 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     limit: number | undefined,
     history: number,
   ): Promise<Pages> => {
+    const mostBytes = Math.floor(ANSWER_BYTES / asked.length)
     const reads = asked.map(({ channel, since }) =>
       since
-        ? live.read(who, channel, { since, ...(limit ? { limit } : {}) })
-        : live.read(who, channel, { history: Math.min(limit ?? history, LONGEST_HISTORY) }),
+        ? live.read(who, channel, { since, mostBytes, ...(limit ? { limit } : {}) })
+        : live.read(who, channel, { mostBytes, history: Math.min(limit ?? history, LONGEST_HISTORY) }),
     )
     const value: Page[] = []
     for (const [i, read] of (await Promise.all(reads)).entries()) {
@@ -88,6 +93,12 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     return { ok: true, value }
   }
 
+  /** A request costs as much as one for each of its channels would; the first was paid for at the door. */
+  const slowness = async (ctx: Context, who: Principal, channels: number) => {
+    if (channels < 2) return undefined
+    return who.kind === 'backend' ? limits.keys(who.name, channels - 1) : limits.requests(ctx.ip, channels - 1)
+  }
+
   const wantsStream = (ctx: Context): boolean =>
     ctx.method === 'GET' && ctx.accepts('json', 'text/event-stream') === 'text/event-stream'
 
@@ -98,6 +109,8 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
       if (!asked.ok) return problem(ctx, asked.code, asked.detail)
       const how = reading(ctx)
       if (!how.ok) return problem(ctx, how.code, 'wait and limit are whole numbers')
+      const slow = await slowness(ctx, who, asked.value.length)
+      if (slow) return tooMany(ctx, slow.retryAfterSeconds)
 
       if (wantsStream(ctx)) {
         // Looked at before it begins: from then on there is no status to tell anything with.

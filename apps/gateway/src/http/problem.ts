@@ -26,6 +26,7 @@ export const problem = (ctx: Context, code: Code, detail?: string): void => {
   if (status === 503 || status === 502) ctx.set('Retry-After', '2')
   ctx.body = JSON.stringify({ ...body, ...oauth })
   ctx.state.code = code
+  if (detail) ctx.state.detail = detail
 }
 
 /** A value as JSON that no cache keeps, or the problem. `rule` is what a request broke that is INVALID. */

@@ -40,6 +40,8 @@ export const createReaders = (
 ): Readers => {
   const readers: Reader[] = asked.map((one) => ({ ...one }))
   let closed = false
+  /** Whatever has to be read again after an outage, one page at a time waits for the client. */
+  let turn: Promise<unknown> = Promise.resolve()
 
   /** The others stay where they are, so their part is written once. */
   const idsOf = (reader: Reader): IdAt => {
@@ -64,7 +66,7 @@ export const createReaders = (
         return hearing.messages(batch, moveOn(reader, last))
       // A hole that the log could not fill: to ask for what follows the last position says what was lost.
       reader.following?.close()
-      read(reader).catch(hearing.broke)
+      inTurn(reader).catch(hearing.broke)
     },
     signal: (signal) => {
       if (!closed) hearing.signal(signal)
@@ -94,12 +96,20 @@ export const createReaders = (
     }
   }
 
+  const inTurn = (reader: Reader): Promise<void> => {
+    const done = turn.then(async () => {
+      if (closed) return
+      await read(reader)
+      await hearing.ready()
+    })
+    // Whoever waits for it hears how it failed.
+    turn = done.catch(() => {})
+    return done
+  }
+
   return {
     begin: async () => {
-      for (const reader of readers) {
-        await read(reader)
-        await hearing.ready()
-      }
+      for (const reader of readers) await inTurn(reader)
     },
     close: () => {
       closed = true

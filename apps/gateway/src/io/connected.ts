@@ -2,6 +2,7 @@ import type { Following, Listener } from '@saoma/channels'
 import type { Code, LiveClientEvents, LiveServerEvents } from '@saoma/protocol'
 import type { Namespace, Socket } from 'socket.io'
 import type { Principal } from '../live/principal.ts'
+import type { Outlet } from './outlet.ts'
 
 /** What a node keeps of a live connection. */
 export interface Connected {
@@ -11,6 +12,11 @@ export interface Connected {
   /** By full channel name. */
   following: Map<string, Place>
   listener: Listener
+  /** From the moment on at which Socket.IO has taken the socket in. */
+  outlet?: Outlet
+  /** Pages being read, and those that wait for their turn. */
+  joining: number
+  waiting: (() => void)[]
   /** Whether the end of the token was announced. */
   warned: boolean
   /** It was cut off because it did not read. */
@@ -19,8 +25,10 @@ export interface Connected {
   endedEarly?: Code
 }
 
-/** A channel's place among those of a connection: without `followed` while it is being joined. */
+/** A channel's place among those of a connection. */
 export interface Place {
+  /** Whether a subscription is being answered: the first one, or one that is to replace what is followed. */
+  joining: boolean
   followed?: Following
 }
 

@@ -1,5 +1,6 @@
 import { type Code, codes, type Refusal, type Result } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
+import type { Principal } from '../live/principal.ts'
 import type { Logger } from '../log.ts'
 
 /** What the outside needs to know of a refusal. */
@@ -12,6 +13,19 @@ export const refusal = (code: Code): Refusal => ({
 
 interface Asker {
   id: string
+  data: object
+}
+
+/** Who was refused, and where: what an operator looks for. Neither tokens nor messages. */
+const whoAndWhere = ({ id, data }: Asker, request: unknown) => {
+  const who = 'who' in data ? (data.who as Principal) : undefined
+  const channel = Object(request).channel
+  return {
+    socket: id,
+    ...(who?.kind === 'person' ? { user: who.user } : {}),
+    ...(who?.kind === 'backend' ? { key: who.name } : {}),
+    ...(typeof channel === 'string' ? { channel: channel.slice(0, 140) } : {}),
+  }
 }
 
 /**
@@ -39,12 +53,12 @@ export const listen = <S extends Asker>(name: string, log: Logger, act: Act<S>) 
       const result = await act(this, request, (work) => {
         after = work
       })
-      if (!result.ok) log.info({ event: 'refused', on: name, code: result.code, socket: this.id })
+      if (!result.ok) log.info({ event: 'refused', on: name, code: result.code, ...whoAndWhere(this, request) })
       answer(result.ok ? { ok: true, ...result.value } : refusal(result.code))
       after()
     } catch (error) {
       const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'
-      log.error({ err: error, event: 'refused', on: name, code, socket: this.id })
+      log.error({ err: error, event: 'refused', on: name, code, ...whoAndWhere(this, request) })
       answer(refusal(code))
     }
   }

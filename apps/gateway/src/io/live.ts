@@ -1,15 +1,18 @@
 import type { Kept, Listener, Signal } from '@saoma/channels'
-import { type Code, fail, type LiveClientEvents, ok, parseOfChannel, parseSubscribe } from '@saoma/protocol'
+import type { Code, LiveClientEvents } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import { isDeaf, type Limits } from '../limits.ts'
 import type { Live } from '../live/live.ts'
-import { connectionOf, isOpen, type LiveNamespace, type LiveSocket, type Place, release } from './connected.ts'
+import { connectionOf, type LiveNamespace, type LiveSocket, release } from './connected.ts'
 import { type Act, listen, refusal } from './event.ts'
+import type { Guard } from './guard.ts'
 import { createOutlet, type Outlet } from './outlet.ts'
 import { createSessions, type SessionsDeps } from './sessions.ts'
+import { createSubscriptions } from './subscriptions.ts'
 import { closeWhenUnused } from './unused.ts'
 
 export interface LiveNamespaceDeps extends SessionsDeps {
+  guard: Guard
   live: Live
   limits: Limits
 }
@@ -19,6 +22,8 @@ export interface LiveNamespaceOptions {
   maxChannels: number
   /** Bytes that may wait for a reader before it is cut off. */
   maxBufferBytes: number
+  /** Packets of a connection in ten seconds before it is cut off; refusals begin earlier. */
+  maxPackets: { person: number; backend: number }
 }
 
 /** Stands in for the handshake, which Socket.IO would keep, token and all, for as long as the socket lives. */
@@ -28,10 +33,17 @@ const FORGOTTEN = Object.freeze({})
 export const serveLive = (
   namespace: LiveNamespace,
   deps: LiveNamespaceDeps,
-  { maxChannels, maxBufferBytes }: LiveNamespaceOptions,
+  { maxChannels, maxBufferBytes, maxPackets }: LiveNamespaceOptions,
 ): (() => void) => {
-  const { live, limits, metrics, log } = deps
+  const { guard, live, limits, metrics, log } = deps
   const sessions = createSessions(namespace, deps)
+
+  const cutIfSlow = (socket: LiveSocket): boolean => {
+    const isSlow = socket.data.outlet?.isSlow() ?? false
+    if (isSlow) onSlow(socket)
+    return isSlow
+  }
+  const subscriptions = createSubscriptions({ live, limits, metrics, cutIfSlow }, maxChannels)
 
   const onSlow = (socket: LiveSocket): void => {
     if (socket.data.slow) return
@@ -58,70 +70,8 @@ export const serveLive = (
     }
   }
 
-  const subscribe: Act<LiveSocket> = async (socket, request, later) => {
-    const { who, following, listener } = socket.data
-    const asked = parseSubscribe(request)
-    if (!asked.ok) return asked
-    const channel = live.resolve(who, asked.value.channel)
-    if (!channel.ok) return channel
-    const name = channel.value
-    // One at a time: two that cross would both follow.
-    const before = following.get(name)
-    if (before && !before.followed) return fail('RATE_LIMITED')
-    if (!before && following.size >= maxChannels) return fail('TOO_MANY_CHANNELS')
-    const place: Place = {}
-    const leave = () => {
-      if (following.get(name) === place) following.delete(name)
-    }
-    following.set(name, place)
-    // Asked again with another position: the former following would say things twice.
-    before?.followed?.close()
-    try {
-      if (await limits.subscribes(connectionOf(socket))) {
-        leave()
-        return fail('RATE_LIMITED')
-      }
-      const result = await live.subscribe(who, asked.value, listener, true)
-      if (!result.ok) {
-        leave()
-        return result
-      }
-      const { subscribed, following: followed } = result.value
-      metrics.recoveries.inc({
-        result: subscribed.recovered ? 'recovered' : (subscribed.reason ?? (asked.value.since ? 'refused' : 'new')),
-      })
-      // Unsubscribed, cut off or gone in the meantime.
-      if (following.get(name) !== place || !isOpen(socket)) {
-        followed.close()
-        leave()
-        return fail('NOT_SUBSCRIBED')
-      }
-      if (subscribed.more) {
-        leave()
-      } else {
-        place.followed = followed
-        later(() => followed.start())
-      }
-      return ok(subscribed)
-    } catch (error) {
-      leave()
-      throw error
-    }
-  }
-
-  const unsubscribe: Act<LiveSocket> = async ({ data: { who, following } }, request) => {
-    const asked = parseOfChannel(request)
-    const channel = asked.ok ? live.resolve(who, asked.value.channel) : asked
-    if (!channel.ok) return channel
-    if (!following.has(channel.value)) return fail('NOT_SUBSCRIBED')
-    following.get(channel.value)?.followed?.close()
-    following.delete(channel.value)
-    return ok({})
-  }
-
   const events: Record<keyof LiveClientEvents, Act<LiveSocket>> = {
-    subscribe,
-    unsubscribe,
+    ...subscriptions,
     refresh: sessions.refresh,
     publish: async ({ data }, request) => {
       const result = await live.publish(data.who, request)
@@ -136,13 +86,13 @@ export const serveLive = (
   namespace.use(async (socket, next) => {
     const refuse = (code: Code) => {
       metrics.handshakesRejected.inc({ reason: code })
+      if (code !== 'INTERNAL' && code !== 'REDIS_UNAVAILABLE') log.info({ event: 'refused', on: 'connect', code })
+      guard.answered(socket)
       next(Object.assign(new Error(code), { data: refusal(code) }))
     }
     try {
-      // A connection may ask to be let in as often as it likes, also while it is being let in.
-      const slow = await limits.liveEvents(connectionOf(socket))
-      if (slow && isDeaf(slow)) return void socket.conn.close()
-      if (slow) return refuse('RATE_LIMITED')
+      // A connection may ask to be let in as often as it likes.
+      if (await limits.liveEvents(connectionOf(socket))) return refuse('RATE_LIMITED')
       const verdict = await sessions.admit(socket)
       if (!verdict.ok) return refuse(verdict.code)
       next()
@@ -154,16 +104,19 @@ export const serveLive = (
   })
 
   namespace.on('connection', (socket) => {
+    guard.answered(socket)
     if (socket.data.endedEarly) return sessions.end(socket, socket.data.endedEarly)
     const outlet = createOutlet(socket.conn, maxBufferBytes)
     Object.assign(socket, { handshake: FORGOTTEN })
-    socket.data.listener = listenerOf(socket, outlet)
-    const budget = socket.data.who.kind === 'backend' ? limits.keyEvents : limits.liveEvents
+    Object.assign(socket.data, { outlet, listener: listenerOf(socket, outlet) })
+    const isBackend = socket.data.who.kind === 'backend'
+    const budget = isBackend ? limits.keyEvents : limits.liveEvents
+    guard.trust(socket, isBackend ? maxPackets.backend : maxPackets.person)
     const subject = connectionOf(socket)
     socket.use(([, ...args], next) => {
       budget(subject).then((slow) => {
         // Who asks and does not read the answers would pile those up as well.
-        if (outlet.isSlow()) return onSlow(socket)
+        if (cutIfSlow(socket)) return
         if (!slow) return next()
         if (isDeaf(slow)) return socket.disconnect(true)
         const ack = args.at(-1)

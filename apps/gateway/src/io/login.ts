@@ -16,6 +16,7 @@ import type { Limits } from '../limits.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { listen } from './event.ts'
+import type { Guard } from './guard.ts'
 import { closeWhenUnused } from './unused.ts'
 
 /** What a node keeps of a waiting browser. */
@@ -32,6 +33,7 @@ type LoginSocket = Socket<LoginClientEvents, LoginServerEvents, Record<string, n
 export type LoginNamespace = Namespace<LoginClientEvents, LoginServerEvents, Record<string, never>, Waiting>
 
 export interface LoginDeps {
+  guard: Guard
   tickets: Tickets
   subscriber: Subscriber
   limits: Limits
@@ -61,7 +63,7 @@ const connectionOf = (socket: LoginSocket): string => Reflect.get(socket.conn, '
  */
 export const serveLogin = (
   namespace: LoginNamespace,
-  { tickets, subscriber, limits, metrics, log }: LoginDeps,
+  { guard, tickets, subscriber, limits, metrics, log }: LoginDeps,
 ): (() => void) => {
   const watch = async (socket: LoginSocket, request: unknown): Promise<Result<TicketState>> => {
     const parsed = parseWatch(request)
@@ -132,6 +134,7 @@ export const serveLogin = (
   })
 
   namespace.on('connection', (socket) => {
+    guard.answered(socket)
     socket.data.watching = false
     socket.data.version = 0
     socket.data.dueAt = Date.now() + IDLE_MS

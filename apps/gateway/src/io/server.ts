@@ -9,6 +9,7 @@ import type { Metrics } from '../metrics.ts'
 import { WS_PATH } from '../ws/door.ts'
 import { type AdmissionOptions, createAdmission } from './admission.ts'
 import type { LiveNamespace } from './connected.ts'
+import { createGuard } from './guard.ts'
 import { type LiveNamespaceDeps, type LiveNamespaceOptions, serveLive } from './live.ts'
 import { type LoginDeps, type LoginNamespace, serveLogin } from './login.ts'
 
@@ -25,7 +26,7 @@ const ENVELOPE = 4 * 1024
 export const createIo = (
   http: HttpServer,
   redis: RedisClients,
-  deps: LoginDeps & LiveNamespaceDeps & { metrics: Metrics; limits: Limits },
+  deps: Omit<LoginDeps & LiveNamespaceDeps, 'guard'> & { metrics: Metrics; limits: Limits },
   options: IoOptions,
 ): Server => {
   const { metrics, limits } = deps
@@ -58,7 +59,11 @@ export const createIo = (
   })
   // Shared functions, because a closure for each of ten thousand waiting browsers is memory.
   const onClose = (reason: string) => metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
+  const guard = createGuard(['/', LOGIN_NAMESPACE], options.maxBufferBytes, (reason) => metrics.cut.inc({ reason }))
   io.engine.on('connection', (connection) => {
+    guard.watch(connection)
+    // Behind a proxy Engine.IO's own is the proxy's.
+    if (connection.request) Object.assign(connection, { remoteAddress: options.addressOf(connection.request) })
     // Kept by Engine.IO for as long as the socket lives and read by nobody: the largest part of a waiting browser's memory.
     connection.request = null
     metrics.opened.inc({ transport: connection.transport.name })
@@ -67,8 +72,8 @@ export const createIo = (
 
   // Each namespace has events of its own, which the server's type cannot say.
   const stops = [
-    serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, deps),
-    serveLive(io.of('/') as unknown as LiveNamespace, deps, options),
+    serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard }),
+    serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard }, options),
   ]
   http.once('close', () => {
     for (const stop of stops) stop()

@@ -1,5 +1,6 @@
 import { type Code, fail, ok, parseRefresh, type Result } from '@saoma/protocol'
 import type { Attendance } from '../live/attendance.ts'
+import { createCrowd } from '../live/crowd.ts'
 import type { Authenticate, Principal } from '../live/principal.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -22,6 +23,9 @@ const LONGEST_SECONDS = 86_400
 /** How often ends are looked for: one timer for all sockets instead of one for each. */
 const SWEEP_MS = 1_000
 
+/** Sockets on one node: a person has a few devices with a few pages each, a backend some hundreds of processes. */
+const MOST_SOCKETS = { person: 100, backend: 1_000 }
+
 const samePerson = (a: Principal, b: Principal): boolean =>
   a.kind === 'person' && b.kind === 'person'
     ? a.user === b.user && a.issuer === b.issuer
@@ -29,13 +33,21 @@ const samePerson = (a: Principal, b: Principal): boolean =>
 
 /** Who the sockets of a namespace belong to, from the handshake to the end of the token or the session. */
 export const createSessions = (namespace: LiveNamespace, { attendance, authenticate, metrics, log }: SessionsDeps) => {
+  const crowd = createCrowd(MOST_SOCKETS)
+
   const end = (socket: LiveSocket, code: Code): void => {
     if (!socket.connected) {
       socket.data.endedEarly = code
       return
     }
     metrics.ended.inc({ code })
-    log.info({ event: 'ended', code, socket: socket.id })
+    const { who } = socket.data
+    log.info({
+      event: 'ended',
+      code,
+      socket: socket.id,
+      ...(who.kind === 'person' ? { user: who.user } : { key: who.name }),
+    })
     socket.emit('ended', { code })
     socket.disconnect(true)
   }
@@ -45,7 +57,7 @@ export const createSessions = (namespace: LiveNamespace, { attendance, authentic
     const token: unknown = Reflect.get(socket.handshake.auth, 'token')
     const asked = parseRefresh({ token })
     if (!asked.ok) return fail('UNAUTHORIZED')
-    const who = await authenticate(asked.value.token)
+    const who = await authenticate(asked.value.token, socket.conn.remoteAddress)
     if (!who.ok) return who
     let ended = false
     const attending = await attendance.attend(who.value, () => {
@@ -57,18 +69,26 @@ export const createSessions = (namespace: LiveNamespace, { attendance, authentic
       attending.value.close()
       return fail('REVOKED')
     }
+    const leave = crowd.enter(who.value)
+    if (!leave) {
+      attending.value.close()
+      return fail('RATE_LIMITED')
+    }
     socket.data = {
       who: who.value,
       attending: attending.value,
       following: new Map(),
       listener: NOBODY,
       warned: false,
+      joining: 0,
+      waiting: [],
     }
     const { data, conn } = socket
     // The connection's end as well as the socket's, which is never told if the connection went while it was being let in.
     const onEnd = () => {
       conn.off('close', onEnd)
       release(data)
+      leave()
     }
     conn.once('close', onEnd)
     socket.once('disconnect', onEnd)
@@ -80,7 +100,7 @@ export const createSessions = (namespace: LiveNamespace, { attendance, authentic
     const { data } = socket
     const asked = parseRefresh(request)
     if (!asked.ok) return asked
-    const who = await authenticate(asked.value.token)
+    const who = await authenticate(asked.value.token, socket.conn.remoteAddress)
     if (!who.ok) return who
     if (!samePerson(who.value, data.who)) return fail('FORBIDDEN')
     const attending = await attendance.attend(who.value, () => end(socket, 'REVOKED'))

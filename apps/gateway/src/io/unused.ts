@@ -9,9 +9,12 @@ const namespacesOf = (socket: Socket): number => Reflect.get(socket.client, 'soc
 /** Listener of `disconnect`: a connection that has left every namespace is watched by nobody else. */
 export function closeWhenUnused(this: Socket, reason: string): void {
   if (reason !== 'client namespace disconnect') return
+  const { conn } = this
+  const onClose = () => clearTimeout(timer)
   const timer = setTimeout(() => {
-    if (namespacesOf(this) === 0) this.conn.close()
+    conn.off('close', onClose)
+    if (namespacesOf(this) === 0) conn.close()
   }, UNUSED_MS).unref()
   // Most clients leave the namespace and then the connection: nothing of them is kept for the rest of the time.
-  this.conn.once('close', () => clearTimeout(timer))
+  conn.once('close', onClose)
 }

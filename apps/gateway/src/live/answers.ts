@@ -1,48 +1,72 @@
+import type { Result } from '@saoma/protocol'
+
 /** An answer, and the milliseconds for which it may be given again. */
 export interface Remembered<T> {
-  value: T
+  value: Result<T>
   ms: number
 }
 
 /** Answers by their question. However many ask the same at once, it is asked once. */
 export interface Answers<T> {
-  get(question: string, ask: () => Promise<Remembered<T>>): Promise<T>
-  /** Asks now, whatever is known or being asked. */
-  anew(question: string, ask: () => Promise<Remembered<T>>): Promise<T>
+  /**
+   * `since` is a word for something that an answer has to know of: with one, only what was asked with the same word counts, be it
+   * remembered or still being asked.
+   */
+  get(question: string, ask: () => Promise<Remembered<T>>, since?: string): Promise<Result<T>>
 }
 
-/** @param most  answers kept; the one that was given last the longest ago goes first */
-export const createAnswers = <T>(most: number): Answers<T> => {
-  const known = new Map<string, { value: T; until: number }>()
-  const asked = new Map<string, Promise<T>>()
+interface Known<T> {
+  value: Result<T>
+  since: string | undefined
+  until: number
+}
 
-  const anew = (question: string, ask: () => Promise<Remembered<T>>): Promise<T> => {
-    const asking = ask()
+/** @param most  answers kept, those that say yes and those that say no: of each, the one that was given last the longest ago goes first */
+export const createAnswers = <T>(most: { yes: number; no: number }): Answers<T> => {
+  // Apart, because anybody can make as many refusals as they like: they would push out what is known of everybody else.
+  const yes = new Map<string, Known<T>>()
+  const no = new Map<string, Known<T>>()
+  const asked = new Map<string, { since: string | undefined; answer: Promise<Result<T>> }>()
+
+  const keep = (question: string, known: Known<T>): void => {
+    const [memory, size] = known.value.ok ? [yes, most.yes] : [no, most.no]
+    memory.set(question, known)
+    const [oldest] = memory.keys()
+    if (memory.size > size && oldest !== undefined) memory.delete(oldest)
+  }
+
+  const forget = (question: string): Known<T> | undefined => {
+    const known = yes.get(question) ?? no.get(question)
+    yes.delete(question)
+    no.delete(question)
+    return known
+  }
+
+  const askNow = (question: string, ask: () => Promise<Remembered<T>>, since?: string): Promise<Result<T>> => {
+    const answer = ask()
       .then(({ value, ms }) => {
-        known.delete(question)
-        if (ms > 0) known.set(question, { value, until: performance.now() + ms })
-        const [oldest] = known.keys()
-        if (known.size > most && oldest !== undefined) known.delete(oldest)
+        forget(question)
+        if (ms > 0) keep(question, { value, since, until: performance.now() + ms })
         return value
       })
       .finally(() => {
-        if (asked.get(question) === asking) asked.delete(question)
+        if (asked.get(question)?.answer === answer) asked.delete(question)
       })
-    asked.set(question, asking)
-    return asking
+    asked.set(question, { since, answer })
+    return answer
   }
 
   return {
-    anew,
-    get: (question, ask) => {
-      const answer = known.get(question)
+    get: (question, ask, since) => {
+      const fits = (one: { since: string | undefined }) => since === undefined || one.since === since
       // A Map keeps the order of insertion: what is put in again is the newest.
-      known.delete(question)
-      if (answer && performance.now() < answer.until) {
-        known.set(question, answer)
-        return Promise.resolve(answer.value)
+      const known = forget(question)
+      if (known && performance.now() < known.until) {
+        keep(question, known)
+        if (fits(known)) return Promise.resolve(known.value)
       }
-      return asked.get(question) ?? anew(question, ask)
+      const asking = asked.get(question)
+      return asking && fits(asking) ? asking.answer : askNow(question, ask, since)
     },
   }
 }

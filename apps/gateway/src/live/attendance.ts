@@ -2,7 +2,7 @@ import type { Channels } from '@saoma/channels'
 import { ok, type Result } from '@saoma/protocol'
 import { RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Logger } from '../log.ts'
-import type { Backend, Principal, StillValid } from './principal.ts'
+import type { Backend, Person, Principal, StillValid } from './principal.ts'
 
 /** The part of the API keys that is about their end. */
 export interface KeyRing {
@@ -37,7 +37,7 @@ const AGAIN_MS = 2_000
 
 export const createAttendance = ({ channels, keyRing, stillValid, subscriber, log }: AttendanceDeps): Attendance => {
   /** Those whose end is told over Redis, and may have been told while nobody could hear. */
-  const people = new Map<() => void, Principal>()
+  const people = new Map<() => void, Person>()
   let again: NodeJS.Timeout | undefined
 
   const verify = async (): Promise<void> => {
@@ -57,11 +57,20 @@ export const createAttendance = ({ channels, keyRing, stillValid, subscriber, lo
   }
   subscriber.on('resubscribed', verify)
 
-  const watchPerson = async (who: Principal & { kind: 'person' }, end: () => void) => {
+  /** With the last end there was when somebody began to watch over them, by which a later one is known. */
+  const marked = async (who: Person): Promise<Person> =>
+    who.issuer === 'business' ? who : { ...who, lastEnd: await channels.lastEnd(who.user, who.sid) }
+
+  const watchPerson = async (who: Person, end: () => void) => {
     const told = await channels.attend(who.user, (sid) => {
       if (sid === undefined || sid === who.sid) end()
     })
-    people.set(end, who)
+    try {
+      people.set(end, await marked(who))
+    } catch (error) {
+      told.close()
+      throw error
+    }
     return () => {
       people.delete(end)
       told.close()

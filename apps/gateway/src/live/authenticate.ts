@@ -23,33 +23,32 @@ export const createAuthenticate = ({
 }: AuthenticateDeps): { authenticate: Authenticate; stillValid: StillValid } => {
   const stillValid: StillValid = async (who) => {
     if (who.kind === 'backend') return apiKeys.isKnown(who) ? ok(true) : fail('REVOKED')
-    if (who.issuer === 'business') {
+    if (who.issuer === 'business' || who.lastEnd !== undefined) {
       const lastEnd = await channels.lastEnd(who.user, who.sid)
-      return lastEnd === '' || lastEnd === who.lastEnd ? ok(true) : fail('REVOKED')
+      if (lastEnd !== '' && lastEnd !== who.lastEnd) return fail('REVOKED')
     }
-    // A phone's token has no session; it is over in ten minutes.
-    if (who.sid === undefined) return ok(true)
+    // A business's sessions are known to nobody else. A phone's token has none; it is over in ten minutes.
+    if (who.issuer === 'business' || who.sid === undefined) return ok(true)
     return (await identity.isLive(who.sid)) ? ok(true) : fail('REVOKED')
   }
 
   /** What a business revokes among its own tokens it says by ending the person's sessions: after that, a yes from before does not count. */
-  const judge = async (tokens: BusinessTokens, token: string): Promise<Result<Person>> => {
-    const believed = await tokens.resolve(token)
+  const judge = async (tokens: BusinessTokens, token: string, from: string): Promise<Result<Person>> => {
+    const believed = await tokens.resolve(token, from)
     if (!believed.ok) return believed
     const lastEnd = await channels.lastEnd(believed.value.user, believed.value.sid)
-    if (lastEnd === '') return believed
-    const person = await tokens.resolveAnew(token)
-    return person.ok ? ok({ ...person.value, lastEnd }) : person
+    if (lastEnd === '' || lastEnd === believed.value.lastEnd) return believed
+    return tokens.resolve(token, from, lastEnd)
   }
 
-  const authenticate: Authenticate = async (token) => {
+  const authenticate: Authenticate = async (token, from = '') => {
     if (token.length === 0 || token.length > LARGEST_TOKEN) return fail('UNAUTHORIZED')
     if (token.startsWith(API_KEY_PREFIX)) {
       const backend = apiKeys.find(token)
       return backend ? ok(backend) : fail('UNAUTHORIZED')
     }
     // A token that claims to be ours is judged by us alone, so that no other server is ever shown one.
-    if (!identity.isOwn(token)) return businessTokens ? judge(businessTokens, token) : fail('UNAUTHORIZED')
+    if (!identity.isOwn(token)) return businessTokens ? judge(businessTokens, token, from) : fail('UNAUTHORIZED')
     const bearer = await identity.verify(token)
     if (!bearer.ok) return bearer
     const { sub, sid, exp, rooms } = bearer.value

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { channelPattern, fail, ok, type Result, userChannel } from '@saoma/protocol'
 import * as v from 'valibot'
+import { networkOf } from '../limits.ts'
 import type { Logger } from '../log.ts'
 import { createAnswers, type Remembered } from './answers.ts'
 import { createBusiness } from './business.ts'
@@ -8,18 +9,22 @@ import type { Person } from './principal.ts'
 
 /** People with tokens that the business issued itself. */
 export interface BusinessTokens {
-  /** UNAUTHORIZED, TOKEN_EXPIRED, BACKEND_UNAVAILABLE. */
-  resolve(token: string): Promise<Result<Person>>
-  /** As `resolve`, but a former answer does not count. */
-  resolveAnew(token: string): Promise<Result<Person>>
+  /**
+   * UNAUTHORIZED, TOKEN_EXPIRED, BACKEND_UNAVAILABLE. `from` is the address it came from. With `lastEnd` only what the business was asked
+   * after that end was seen counts.
+   */
+  resolve(token: string, from: string, lastEnd?: string): Promise<Result<Person>>
 }
 
-type Resolved = Remembered<Result<Person>>
+type Resolved = Remembered<Person>
 
 const SETTING = 'SAOMA_AUTH_URL'
 const TIMEOUT_MS = 3_000
-const MAX_IN_FLIGHT = 200
-const MOST_ANSWERS = 20_000
+/** Anybody can make us ask, with any token: it takes many networks to fill this. */
+const MAX_IN_FLIGHT = 1_000
+/** At 50 ms an answer, 160 people of one network come in each second. */
+const MAX_PER_NETWORK = 8
+const MOST_ANSWERS = { yes: 20_000, no: 2_000 }
 /** For so long a yes is believed. */
 const BELIEVED_MS = 60_000
 /** A wrong token is asked about once in this time. */
@@ -48,11 +53,12 @@ export const createBusinessTokens = (url: string, log: Logger): BusinessTokens =
     refusals: [401, 403, 404],
     timeoutMs: TIMEOUT_MS,
     maxInFlight: MAX_IN_FLIGHT,
+    maxPerSubject: MAX_PER_NETWORK,
     log,
   })
-  const answers = createAnswers<Result<Person>>(MOST_ANSWERS)
+  const answers = createAnswers<Person>(MOST_ANSWERS)
 
-  const personOf = ({ uid, rooms, expiresIn, sid }: v.InferOutput<typeof Answer>): Resolved => {
+  const personOf = ({ uid, rooms, expiresIn, sid }: v.InferOutput<typeof Answer>, lastEnd?: string): Resolved => {
     const named = v.safeParse(Uid, uid)
     if (!named.success || named.output === '') return unauthorized
     const user = String(named.output)
@@ -69,6 +75,7 @@ export const createBusinessTokens = (url: string, log: Logger): BusinessTokens =
         user,
         ...(sid ? { sid } : {}),
         expiresAt: Date.now() + ms,
+        ...(lastEnd === undefined ? {} : { lastEnd }),
         rooms: rooms ?? [],
       }),
       ms: Math.min(BELIEVED_MS, ms),
@@ -77,14 +84,17 @@ export const createBusinessTokens = (url: string, log: Logger): BusinessTokens =
 
   // By its hash: the memory of a node is no place to keep other people's tokens.
   const nameOf = (token: string) => createHash('sha256').update(token).digest('base64')
-  const ask = async (token: string): Promise<Resolved> => {
-    const reply = await business.ask({ token })
-    if (reply.kind === 'answer') return personOf(reply.body)
-    return reply.kind === 'refused' ? unauthorized : unavailable
-  }
 
   return {
-    resolve: (token) => answers.get(nameOf(token), () => ask(token)),
-    resolveAnew: (token) => answers.anew(nameOf(token), () => ask(token)),
+    resolve: (token, from, lastEnd) =>
+      answers.get(
+        nameOf(token),
+        async () => {
+          const reply = await business.ask({ token }, networkOf(from))
+          if (reply.kind === 'answer') return personOf(reply.body, lastEnd)
+          return reply.kind === 'refused' ? unauthorized : unavailable
+        },
+        lastEnd,
+      ),
   }
 }

@@ -18,12 +18,21 @@ export interface BusinessOptions<T> {
   timeoutMs: number
   /** Questions asked at the same time; one more is not asked. */
   maxInFlight: number
+  /** Of these, questions for one subject; one more waits for its turn, at most `timeoutMs`. */
+  maxPerSubject: number
   log: Logger
 }
 
 export interface Business<T> {
-  /** Posts a question as JSON. Never rejects. */
-  ask(question: object): Promise<Reply<T>>
+  /** Posts a question as JSON. `subject` is whom it is asked for: nobody else has to wait for theirs. Never rejects. */
+  ask(question: object, subject: string): Promise<Reply<T>>
+}
+
+/** What one subject has taken of the questions. */
+interface Share {
+  open: number
+  /** In the order in which they came. */
+  waiting: Set<(granted: boolean) => void>
 }
 
 /** For so long nobody asks a server that has just failed. */
@@ -31,8 +40,11 @@ const PAUSE_MS = 1_000
 /** One line in the log for the failures of this time. */
 const QUIET_MS = 10_000
 const LARGEST_BODY = 64 * 1024
-/** Statuses of a server, or of what stands before it, that cannot keep up. */
-const overloaded: readonly number[] = [429, 502, 503, 504]
+/** Questions that wait for their turn: of one subject, which may be a school that comes back all at once, and of all. */
+const MOST_WAITING_EACH = 200
+const MOST_WAITING = 1_000
+/** Statuses of a server, or of what stands before it, that is not there for anybody. 429 may be meant for one flood only. */
+const overloaded: readonly number[] = [502, 503, 504]
 
 const readBody = async (response: Response): Promise<string> => {
   const chunks: Uint8Array[] = []
@@ -60,11 +72,16 @@ const reasonOf = (error: unknown): string => {
   return typeof code === 'string' ? code : typeof name === 'string' ? name : 'Error'
 }
 
-/** An address of the business that questions are posted to. However slow or down it is, few calls are open and nobody waits long. */
+/**
+ * An address of the business that questions are posted to. However slow or down it is, a bounded number of calls is open and nobody waits
+ * long; and however much one subject asks, the others are asked for.
+ */
 export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
-  const { setting, url, secret, answer, refusals, timeoutMs, maxInFlight, log } = options
+  const { setting, url, secret, answer, refusals, timeoutMs, maxInFlight, maxPerSubject, log } = options
   const headers = { 'content-type': 'application/json', ...(secret ? { authorization: `Bearer ${secret}` } : {}) }
+  const shares = new Map<string, Share>()
   let inFlight = 0
+  let waiting = 0
   let answeredAt = Number.NEGATIVE_INFINITY
   let pausedUntil = Number.NEGATIVE_INFINITY
   let quietUntil = Number.NEGATIVE_INFINITY
@@ -110,15 +127,50 @@ export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
     return parsed.success ? { kind: 'answer', body: parsed.output } : wrong('body')
   }
 
+  /** Resolves with `true` when a question that has ended hands its place on. */
+  const turnOf = (share: Share): Promise<boolean> => {
+    if (share.waiting.size >= MOST_WAITING_EACH || waiting >= MOST_WAITING) return Promise.resolve(false)
+    return new Promise((resolve) => {
+      const decide = (granted: boolean) => {
+        clearTimeout(timer)
+        share.waiting.delete(decide)
+        waiting--
+        resolve(granted)
+      }
+      const timer = setTimeout(() => decide(false), timeoutMs)
+      share.waiting.add(decide)
+      waiting++
+    })
+  }
+
+  const enter = (subject: string, share: Share): boolean => {
+    if (inFlight >= maxInFlight) return false
+    inFlight++
+    share.open++
+    shares.set(subject, share)
+    return true
+  }
+
+  const leave = (subject: string, share: Share): void => {
+    const [next] = share.waiting
+    if (next) return next(true)
+    inFlight--
+    if (--share.open === 0) shares.delete(subject)
+  }
+
+  const isPaused = () => performance.now() < pausedUntil
+
   return {
-    ask: async (question) => {
-      if (performance.now() < pausedUntil) return { kind: 'unavailable' }
-      if (inFlight >= maxInFlight) return wrong('too many questions at once')
-      inFlight++
+    ask: async (question, subject) => {
+      if (isPaused()) return { kind: 'unavailable' }
+      const share = shares.get(subject) ?? { open: 0, waiting: new Set() }
+      const granted = share.open < maxPerSubject ? enter(subject, share) : await turnOf(share)
+      if (!granted) return wrong('too many questions at once')
       try {
-        return await post(question)
+        // It may have failed others while this one waited.
+        return isPaused() ? { kind: 'unavailable' } : await post(question)
       } finally {
-        inFlight--
+        leave(subject, share)
       }
     },
   }

@@ -1,11 +1,10 @@
-import type { Channels, Following, Listener } from '@saoma/channels'
+import type { Channels, Following, Listener, ReadRequest } from '@saoma/channels'
 import {
   fail,
   type Inbox,
   OWN_CHANNEL,
   ok,
   type Page,
-  type Position,
   type Presence,
   type Published,
   parseChannel,
@@ -46,11 +45,7 @@ export interface Live {
   /** Follows a channel. `counted` makes the person present in it. Call `following.start()` when the page has been sent. */
   subscribe(who: Principal, request: unknown, listener: Listener, counted: boolean): Promise<Result<Subscription>>
   /** One page, without following. */
-  read(
-    who: Principal,
-    asked: string,
-    request: { since?: Position | null; history?: number; limit?: number },
-  ): Promise<Result<Page>>
+  read(who: Principal, asked: string, request: ReadRequest): Promise<Result<Page>>
   presence(who: Principal, request: unknown): Promise<Result<Presence>>
   inbox(who: Principal, request: unknown): Promise<Result<Inbox>>
   markRead(who: Principal, request: unknown): Promise<Result<Inbox>>

@@ -13,7 +13,10 @@ export interface Person {
   sid?: string
   /** Milliseconds since 1970: when the token ends. */
   expiresAt: number
-  /** The last end of this person's sessions that was known when the token was judged: see `Channels.lastEnd`. Of a business's tokens only. */
+  /**
+   * The last end of this person's sessions that does not count against them, because it was known when the token was judged (of a
+   * business's tokens) or when somebody began to watch over them (of Saoma's own): see `Channels.lastEnd`.
+   */
   lastEnd?: string
   /** Rooms that the token makes this person a member of, as patterns. */
   rooms: readonly string[]
@@ -29,8 +32,11 @@ export interface Backend {
   expiresAt: number
 }
 
-/** Turns a bearer token into who it stands for: UNAUTHORIZED, TOKEN_EXPIRED, REVOKED, BACKEND_UNAVAILABLE. */
-export type Authenticate = (token: string) => Promise<Result<Principal>>
+/**
+ * Turns a bearer token into who it stands for: UNAUTHORIZED, TOKEN_EXPIRED, REVOKED, BACKEND_UNAVAILABLE. `from` is the address it came
+ * from, so that one that sends many wrong ones keeps nobody else waiting; those without an address wait for each other.
+ */
+export type Authenticate = (token: string, from?: string) => Promise<Result<Principal>>
 
 /**
  * Asks again, for those who stay: REVOKED when the session has ended or the API key was taken away.

@@ -126,11 +126,12 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
 
   room.on('message', ({ event, data, from, offset, time }) => {
     const text = textOf(data, 'text', MOST_TEXT)
-    if (event !== 'said' || !from || !text) return
-    const given = learn(from, data) ?? from
+    if (event !== 'said' || !text) return
+    // A message of the application itself is nobody's.
+    const given = from ? (learn(from, data) ?? `#${from.slice(0, 4)}`) : (textOf(data, 'name', MOST_NAME) ?? '')
     const id = textOf(data, 'id', MOST_NAME) ?? `${offset}`
-    stopTyping(from)
-    add({ kind: 'said', offset, id, from, name: given, text, time })
+    if (from) stopTyping(from)
+    add({ kind: 'said', offset, id, from: from ?? '', name: given, text, time })
     // Said by us, here: the one on its way has arrived.
     if (from === me.id) settle(id)
     else update()

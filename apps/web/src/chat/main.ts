@@ -4,6 +4,8 @@ import { chatView } from './view.ts'
 
 const asked = new URLSearchParams(location.search).get('room') ?? ''
 const name = /^[A-Za-z0-9_-]{1,32}$/.test(asked) ? asked : 'lobby'
+// Whoever shares the address shares what is shown.
+if (asked !== name) history.replaceState(null, '', `?room=${name}`)
 /** As near to the end as somebody who reads along. */
 const NEAR_PX = 80
 

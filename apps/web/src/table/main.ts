@@ -4,6 +4,8 @@ import { type Draft, tableView } from './view.ts'
 
 const asked = new URLSearchParams(location.search).get('table') ?? ''
 const name = /^[1-9]\d?$/.test(asked) ? asked : '7'
+// Whoever shares the address shares what is shown.
+if (asked !== name) history.replaceState(null, '', `?table=${name}`)
 
 showDemo('table', (surroundings) => {
   let asking = false

@@ -1,0 +1,59 @@
+import { connect, whenReady } from '@saoma/redis'
+import { onCleanup, startRedis } from '@saoma/testing'
+import { createLog, rarely } from '../src/log.ts'
+
+const SAID = 'what somebody said'
+
+const logging = () => {
+  const lines: string[] = []
+  return { lines, log: createLog({ level: 'info', node: 'test' }, { write: (line) => void lines.push(line) }) }
+}
+
+test('an error of Redis is told without its command, which holds what somebody said, however deep it is', async () => {
+  const { url } = await startRedis()
+  const redis = connect({ url, name: 'test:log', onError: () => {} })
+  onCleanup(() => redis.disconnect())
+  await whenReady(redis, 5_000)
+  await redis.set('text', 'x')
+  const wrongType: Error = await redis.rpush('text', SAID).then(
+    () => new Error('this was no failure'),
+    (error: Error) => error,
+  )
+  expect(JSON.stringify(Object(wrongType).command)).toContain(SAID)
+
+  const { lines, log } = logging()
+  const within = Object.assign(new Error('EXEC failed'), { previousErrors: [wrongType], lastNodeError: wrongType })
+  for (const err of [wrongType, within, new AggregateError([within]), new Error('outer', { cause: wrongType })])
+    log.error({ err }, 'failed')
+  expect(lines).toHaveLength(4)
+  for (const line of lines) {
+    expect(line).toContain('WRONGTYPE')
+    expect(line).not.toContain(SAID)
+  }
+  expect(JSON.parse(lines[0] ?? '').err).toEqual({
+    type: wrongType.constructor.name,
+    message: wrongType.message,
+    stack: wrongType.stack,
+  })
+})
+
+test('an error keeps its code', () => {
+  const { lines, log } = logging()
+  log.error({ err: Object.assign(new Error('refused'), { code: 'ECONNREFUSED', port: 6379 }) }, 'failed')
+  expect(JSON.parse(lines[0] ?? '').err).toMatchObject({ type: 'Error', code: 'ECONNREFUSED', port: 6379 })
+})
+
+test('what happens often is told at once, and then together with how often it happened meanwhile', async () => {
+  const said: [string, number][] = []
+  await new Promise<void>((resolve) => {
+    const say = rarely<string>(50, (last, times) => {
+      said.push([last, times])
+      if (said.length === 2) resolve()
+    })
+    for (const item of ['a', 'b', 'c', 'd']) say(item)
+  })
+  expect(said).toEqual([
+    ['a', 1],
+    ['d', 3],
+  ])
+})

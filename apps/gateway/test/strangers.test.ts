@@ -1,0 +1,105 @@
+import { once } from 'node:events'
+import { connect as dial } from 'node:net'
+import { connectLive, type Gateway, request, startGateway, startRedis, testApiKey } from '@saoma/testing'
+import WebSocket from 'ws'
+
+/** What a person without a token may do to a node over one connection, straight to it. */
+let gateway: Gateway
+
+beforeAll(async () => {
+  const redis = await startRedis()
+  gateway = await startGateway({ redisUrl: redis.url, nodeId: 'a', origin: 'http://127.0.0.1' })
+})
+
+const engine = async (): Promise<WebSocket> => {
+  const socket = new WebSocket(`${gateway.origin.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
+  socket.on('error', () => {})
+  await once(socket, 'open')
+  return socket
+}
+
+const metric = async (pattern: RegExp): Promise<number> => {
+  const { body } = await request<string>(`${gateway.internalOrigin}/metrics`)
+  return Number(pattern.exec(body)?.[1] ?? 0)
+}
+const memory = () => metric(/^process_resident_memory_bytes (\S+)$/m)
+const MOST_GROWTH = 60 * 2 ** 20
+
+test.each([
+  ['to one namespace', '40/login,'],
+  ['to the root, with a token', `40${JSON.stringify({ token: testApiKey })}`],
+  ['to a namespace that is not there, whose name would be said back', `40/${'x'.repeat(30_000)},`],
+])('asking to be let in again and again, %s, ends the connection and leaves no sockets', async (_, packet) => {
+  const before = await memory()
+  const sockets = await Promise.all(Array.from({ length: 5 }, engine))
+  const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
+  for (const socket of sockets) {
+    socket.pause()
+    for (let i = 0; i < 2_000; i++) socket.send(packet)
+    socket.resume()
+  }
+  await closed
+  expect(await metric(/^rt_connections\{.*\} (\d+)$/m)).toBe(0)
+  expect((await memory()) - before).toBeLessThan(MOST_GROWTH)
+})
+
+test('a flood of packets is cut off', async () => {
+  const socket = await engine()
+  const closed = once(socket, 'close')
+  // Engine.IO's pongs, which no namespace ever sees.
+  for (let i = 0; i < 1_000; i++) socket.send('3')
+  await closed
+  expect(await metric(/^rt_connections_cut_total\{reason="flood"\} (\d+)$/m)).toBeGreaterThan(0)
+})
+
+test('pings of somebody who reads no pongs fill no memory', async () => {
+  const before = await memory()
+  const tcp = dial(Number(new URL(gateway.origin).port), '127.0.0.1')
+  tcp.on('error', () => {})
+  tcp.write(
+    'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  )
+  await once(tcp, 'data')
+  tcp.pause()
+  const ping = Buffer.concat([Buffer.from([0x89, 0x80 | 125, 0, 0, 0, 0]), Buffer.alloc(125)])
+  const burst = Buffer.concat(Array.from({ length: 8_000 }, () => ping))
+  for (let sent = 0; sent < 200 && !tcp.destroyed; sent++)
+    // The node hangs up in the middle of it.
+    if (!tcp.write(burst)) await Promise.race([once(tcp, 'drain'), once(tcp, 'close')]).catch(() => {})
+  expect((await memory()) - before).toBeLessThan(MOST_GROWTH)
+  tcp.destroy()
+})
+
+test('somebody who is known may say more than a stranger', async () => {
+  const backend = connectLive(gateway.origin, { token: testApiKey })
+  await backend.next('connect')
+  const answers = await Promise.all(
+    Array.from({ length: 500 }, (_, n) => backend.publish({ channel: 'room:open-busy', event: 'n', data: n })),
+  )
+  expect(answers.every(({ ok }) => ok)).toBe(true)
+})
+
+test('who asks for pages and does not read them is cut off', async () => {
+  const channels = Array.from({ length: 60 }, (_, n) => `room:open-page-${n}`)
+  const writer = connectLive(gateway.origin, { token: testApiKey })
+  await writer.next('connect')
+  const data = 'x'.repeat(30_000)
+  await Promise.all(
+    channels.flatMap((channel) => Array.from({ length: 8 }, () => writer.publish({ channel, event: 'n', data }))),
+  )
+  const reader = await engine()
+  reader.send(`40${JSON.stringify({ token: testApiKey })}`)
+  await new Promise<void>((resolve) => {
+    reader.on('message', (text) => {
+      if (String(text).startsWith('40')) resolve()
+    })
+  })
+  reader.pause()
+  channels.forEach((channel, n) => {
+    reader.send(`42${n}["subscribe",${JSON.stringify({ channel, history: 8 })}]`)
+  })
+  for (let reads = 0; reads < 5_000; reads++) if ((await metric(/^rt_slow_consumer_closed_total (\d+)$/m)) > 0) break
+  expect(await metric(/^rt_slow_consumer_closed_total (\d+)$/m)).toBe(1)
+  reader.terminate()
+})

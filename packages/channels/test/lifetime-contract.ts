@@ -1,0 +1,96 @@
+import { userChannel } from '@saoma/protocol'
+import { until } from '@saoma/testing'
+import { drawChannel, follow, type Node, numbers, openNode, publishNumbers, uniquePrefix } from './fixtures.ts'
+
+const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+
+/** Rules about how long Redis keeps what is known of a channel. */
+export const lifetimeContract = async (url: string, node: Node) => {
+  const { data, keys } = node.redis
+  const left = (channel: string) => data.pttl(keys.channelMeta(channel))
+
+  test.each([29, 90, 365])(
+    '[C29] a channel outlives its log, also when messages are kept for %i days',
+    async (days) => {
+      const long = await openNode(url, uniquePrefix(), { retention: () => ({ messages: 10, ms: days * DAY_MS }) })
+      const { data: redis, keys: names } = long.redis
+      const channel = drawChannel()
+      const [meta, log] = [names.channelMeta(channel), names.channelLog(channel)]
+      const lives = async () => {
+        const [ofMeta, ofLog] = await Promise.all([redis.pttl(meta), redis.pttl(log)])
+        expect(ofLog).toBeGreaterThan((days - 1) * DAY_MS)
+        expect(ofMeta).toBeGreaterThan(ofLog)
+      }
+      await publishNumbers(long, channel, [1])
+      await lives()
+      const looks = [() => publishNumbers(long, channel, [2]), () => long.read(channel), () => long.inbox(channel)]
+      for (const look of looks)
+        for (const life of [HOUR_MS, 30 * DAY_MS, days * DAY_MS - HOUR_MS, days * DAY_MS]) {
+          await redis.pexpire(meta, Math.min(life, days * DAY_MS))
+          await look()
+          await lives()
+        }
+      await long.close()
+    },
+  )
+
+  test('[C11] [C29] a channel in which nothing was published is forgotten after a day, then it stays a month', async () => {
+    const looks = [
+      (channel: string) => node.read(channel, { history: 10 }),
+      (channel: string) => node.read(channel, { since: { epoch: 'another', offset: 7 } }),
+      node.inbox,
+      (channel: string) => node.markRead(channel, 7),
+      async (channel: string) => (await follow(node, channel)).close(),
+    ]
+    for (const [i, look] of looks.entries()) {
+      const channel = userChannel(`quiet-${i}-${drawChannel().slice(5)}`)
+      await look(channel)
+      expect(await left(channel)).toBeGreaterThan(DAY_MS - HOUR_MS)
+      expect(await left(channel)).toBeLessThanOrEqual(DAY_MS)
+      const { epoch } = await node.read(channel)
+      expect(await publishNumbers(node, channel, [1])).toMatchObject([{ epoch, offset: 1 }])
+      expect(await left(channel)).toBeGreaterThan(29 * DAY_MS)
+    }
+  })
+
+  test('[C11] [C29] a quiet channel stays as long as somebody follows it', async () => {
+    const checking = await openNode(url, uniquePrefix(), { checkMs: 20 })
+    const { data: redis, keys: names } = checking.redis
+    const channel = drawChannel()
+    const follower = await follow(checking, channel)
+    await redis.pexpire(names.channelMeta(channel), HOUR_MS)
+    await until(
+      () => redis.pttl(names.channelMeta(channel)),
+      (ms) => ms > DAY_MS - HOUR_MS,
+    )
+    follower.close()
+    await checking.close()
+  })
+
+  test('[C26] a node that closes while it sweeps does not wait for all of it, and leaves the rest to another', async () => {
+    const closing = await openNode(url, uniquePrefix(), { beatMs: 50 })
+    const { data: redis, keys: names } = closing.redis
+    const dead = 'dead.node'
+    const [first, ...others] = numbers(20_000).map((i) => `room:${i}`)
+    const peopled = others.slice(0, 50).map((channel) => names.channelPeopleOf(channel, dead))
+    for (const mine of peopled) {
+      await redis.hset(mine, 'ann', 1)
+      await redis.pexpire(mine, HOUR_MS)
+    }
+    await redis.sadd(names.nodeChannels(dead), first ?? '', ...others)
+    await redis.pexpire(names.nodeChannels(dead), HOUR_MS)
+    await redis.zadd(names.nodes(), 1, dead)
+    await until(
+      () => redis.exists(names.nodeSweep(dead)),
+      (sweeping) => sweeping === 1,
+    )
+    await closing.close()
+    expect(closing.events.filter(({ kind }) => kind === 'swept')).toEqual([])
+    expect(await redis.zscore(names.nodes(), dead)).not.toBeNull()
+    expect(await redis.scard(names.nodeChannels(dead))).toBe(20_000)
+    // They are swept in no order, so of the first few hundred that were done hardly one was among these.
+    const left = await Promise.all(peopled.map((mine) => redis.exists(mine)))
+    expect(left.filter((exists) => exists === 1).length).toBeGreaterThan(0)
+  })
+}

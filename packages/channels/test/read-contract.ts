@@ -1,0 +1,185 @@
+import type { Page } from '@saoma/protocol'
+import { onCleanup } from '@saoma/testing'
+import type { ReadRequest } from '../src/index.ts'
+import { createTelling, drawChannel, type Node, numbers, publishNumbers, serversOf, value } from './fixtures.ts'
+
+const offsetsOf = (page: Page) => page.messages.map(({ offset }) => offset)
+const NOTHING = { messages: [], recovered: false }
+
+/** Rules about reading. */
+export const readContract = async (node: Node, other: Node) => {
+  const { data, keys } = node.redis
+  const start = async (channel: string) => ({ epoch: (await node.read(channel)).epoch, offset: 0 })
+
+  test('[C8] pages follow each other without a gap and end where the log ends', async () => {
+    const channel = drawChannel()
+    await publishNumbers(node, channel, numbers(750))
+    let position = await start(channel)
+    const read: number[] = []
+    const lengths: number[] = []
+    for (let more = true; more; ) {
+      const page = await other.read(channel, { since: position })
+      expect(page.recovered).toBe(true)
+      expect(page.offset).toBe(page.messages.at(-1)?.offset)
+      read.push(...offsetsOf(page))
+      lengths.push(page.messages.length)
+      position = { epoch: page.epoch, offset: page.offset }
+      more = page.more ?? false
+    }
+    expect(lengths).toEqual([300, 300, 150])
+    expect(read).toEqual(numbers(750))
+    expect(await other.read(channel, { since: position })).toMatchObject({ recovered: true, messages: [], offset: 750 })
+    expect(offsetsOf(await other.read(channel, { since: { ...position, offset: 10 }, limit: 7 }))).toEqual(
+      numbers(7, 11),
+    )
+  })
+
+  test('[C8] a page ends at 256 KiB, but not before its first message', async () => {
+    const channel = drawChannel()
+    for (const size of [100_000, 100_000, 100_000, 400_000, 10])
+      value(await node.publish({ channel, event: 'big', data: 'x'.repeat(size) }))
+    let position = await start(channel)
+    const pages: number[][] = []
+    for (let more = true; more; ) {
+      const page = await other.read(channel, { since: position })
+      pages.push(offsetsOf(page))
+      position = { epoch: page.epoch, offset: page.offset }
+      more = page.more ?? false
+    }
+    expect(pages).toEqual([[1, 2], [3], [4], [5]])
+    expect(offsetsOf(await other.read(channel, { history: 3 }))).toEqual([5])
+  })
+
+  test('[C8] [C9] whatever the sizes of messages and limits, a page is as long as they allow', async () => {
+    const channel = drawChannel()
+    const sizes = numbers(160).map((i) => (i % 37 === 0 ? 30_000 : i < 60 ? 10 : (i * 977) % 3_000))
+    for (const size of sizes) value(await node.publish({ channel, event: 'n', data: 'x'.repeat(size) }))
+    const { epoch } = await start(channel)
+    const bytes = sizes.map((size) => `"event":"n","data":"","time":1700000000000`.length + size)
+    const fitting = (of: readonly number[], limit: number, mostBytes: number) => {
+      let count = 0
+      for (let sum = 0; count < Math.min(of.length, limit); count++) {
+        sum += of[count] ?? 0
+        if (count > 0 && sum > mostBytes) break
+      }
+      return count
+    }
+    for (const offset of [0, 30, 55, 110, 159, 160])
+      for (const limit of [1, 8, 9, 70, 300])
+        for (const mostBytes of [1, 900, 20_000, 256 * 1024]) {
+          const page = await other.read(channel, { since: { epoch, offset }, limit, mostBytes })
+          const count = fitting(bytes.slice(offset), limit, mostBytes)
+          expect(offsetsOf(page)).toEqual(numbers(count, offset + 1))
+          expect([page.offset, page.more ?? false]).toEqual([offset + count, offset + count < 160])
+          const newest = fitting(bytes.toReversed().slice(0, 100), limit, mostBytes)
+          const fresh = await other.read(channel, { history: 100, limit, mostBytes })
+          expect(offsetsOf(fresh)).toEqual(numbers(newest, 161 - newest))
+        }
+  })
+
+  test('[C8] [C9] a page of large messages costs Redis little more than what it gives', async () => {
+    const channel = drawChannel()
+    const log = keys.channelLog(channel)
+    for (const i of numbers(40)) value(await node.publish({ channel, event: 'n', data: `${i}`.padEnd(32_000) }))
+    const { epoch } = await start(channel)
+    const servers = serversOf(node.redis)
+    const commands = createTelling<string[]>()
+    const monitors: typeof servers = []
+    for (const server of servers) {
+      const monitor = await server.monitor()
+      onCleanup(() => monitor.disconnect())
+      monitors.push(monitor)
+      monitor.on('monitor', (_: string, command: string[]) => commands.tell(command))
+    }
+    const since = { epoch, offset: 3 }
+    const requests: ReadRequest[] = [
+      { since },
+      { since, limit: 1 },
+      { since, mostBytes: 1 },
+      { since, mostBytes: 8_192 },
+      { history: 100 },
+      { history: 1 },
+    ]
+    for (const request of requests) {
+      commands.all.splice(0)
+      const { messages } = await node.read(channel, request)
+      // What Redis says to a monitor comes in the order of what it does.
+      const mark = drawChannel()
+      for (const server of servers) await server.echo(mark)
+      const said = () => commands.all.filter((command) => command.includes(mark)).length
+      await commands.until(() => said() === servers.length)
+      const counts = commands.all
+        .filter(([verb = '', key]) => /^X(REV)?RANGE$/i.test(verb) && key === log)
+        .map((command) => Number(command.at(-1)))
+      expect(messages.length).toBeGreaterThan(0)
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(messages.length + 9)
+      // The first look is for what is too old.
+      if (request.limit === 1 || request.mostBytes === 1 || request.history === 1) expect(counts).toEqual([1, 1])
+    }
+    // They would hear of everything that the other tests do.
+    for (const monitor of monitors) monitor.disconnect()
+  })
+
+  test('[C9] without a position the newest messages are read, as many as asked for', async () => {
+    const channel = drawChannel()
+    await publishNumbers(node, channel, numbers(130))
+    expect(await other.read(channel)).toMatchObject({ ...NOTHING, offset: 130 })
+    for (const [history, count] of [
+      [1, 1],
+      [50, 50],
+      [51, 51],
+      [100, 100],
+      [1_000, 100],
+    ] as const) {
+      const page = await other.read(channel, { history })
+      expect(page).toMatchObject({ recovered: false, offset: 130 })
+      expect(page).not.toHaveProperty('reason')
+      expect(offsetsOf(page)).toEqual(numbers(count, 131 - count))
+    }
+  })
+
+  test('[C10] a position of another epoch or ahead of the log is told, and the history given', async () => {
+    const channel = drawChannel()
+    await publishNumbers(node, channel, numbers(5))
+    const { epoch } = await start(channel)
+    for (const since of [
+      { epoch: 'another', offset: 3 },
+      { epoch, offset: 6 },
+    ]) {
+      const lost = { ...NOTHING, reason: 'epoch', epoch, offset: 5 }
+      expect(await other.read(channel, { since })).toMatchObject(lost)
+      const page = await other.read(channel, { since, history: 2 })
+      expect(page).toMatchObject({ recovered: false, reason: 'epoch', offset: 5 })
+      expect(offsetsOf(page)).toEqual([4, 5])
+    }
+  })
+
+  test('[C11] a channel that was only read has an epoch that stays', async () => {
+    const channel = drawChannel()
+    const pages = await Promise.all(numbers(20).map((i) => (i % 2 ? node : other).read(channel)))
+    const [first] = pages
+    for (const page of pages) expect(page).toEqual(first)
+    expect(first).toMatchObject({ ...NOTHING, offset: 0 })
+    const since = { epoch: first?.epoch ?? '', offset: 0 }
+    await publishNumbers(other, channel, numbers(3))
+    expect(offsetsOf(await node.read(channel, { since }))).toEqual([1, 2, 3])
+  })
+
+  test('[C12] a log that is lost, alone or with all that is known of it, begins another epoch', async () => {
+    const lose = [
+      (channel: string) => data.del(keys.channelLog(channel)),
+      (channel: string) => data.del(keys.channelMeta(channel)),
+      (channel: string) => data.del(keys.channelLog(channel), keys.channelMeta(channel)),
+    ]
+    for (const lost of lose) {
+      const channel = drawChannel()
+      await publishNumbers(node, channel, numbers(3))
+      const { epoch } = await start(channel)
+      await lost(channel)
+      const page = await other.read(channel, { since: { epoch, offset: 3 }, history: 10 })
+      expect(page).toMatchObject({ ...NOTHING, reason: 'epoch', offset: 0 })
+      expect(page.epoch).not.toBe(epoch)
+      expect(await publishNumbers(node, channel, [1])).toMatchObject([{ epoch: page.epoch, offset: 1 }])
+    }
+  })
+}
