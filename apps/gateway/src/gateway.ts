@@ -19,7 +19,7 @@ import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
 import { createAddressReader } from './visitor.ts'
-import { createWsDoor } from './ws/door.ts'
+import { createWsDoor, WS_PATH } from './ws/door.ts'
 
 export interface GatewayDeps {
   redis: RedisClients
@@ -81,6 +81,13 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   }
   const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, limits }, doorOptions)
   const ws = createWsDoor(http, io, { ...deps, limits }, doorOptions)
+  const doors = [io.path(), WS_PATH]
+  http.on('upgrade', ({ url = '' }, socket) => {
+    const path = url.split('?', 1)[0] ?? ''
+    // An upgrade that gets no answer is taken for a dead node by the proxy.
+    if (!doors.some((door) => path === door || path === `${door}/`))
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
   const internal = createInternalServer(redis, metrics, isDraining, {
     sockets: () => countSockets(io),
     live: () => channels.size,

@@ -43,7 +43,8 @@ test('a socket that floods is closed; others do not notice', async () => {
   const [flood, other] = [connectLogin(origin, { reconnection: false }), connectLogin(origin)]
   await Promise.all([flood.next('connect'), other.next('connect')])
   for (let i = 0; i < 200; i++) flood.socket.emit('watch', { deviceCode: 'x' }, () => {})
-  expect(await flood.next('disconnect')).toBe('io server disconnect')
+  // By the limit of its events, or by the guard of the connection, whichever is there first.
+  expect(await flood.next('disconnect')).toMatch(/^(io server disconnect|transport close|transport error)$/)
   expect(await other.watch(device_code)).toMatchObject({ ok: true })
   other.close()
 })

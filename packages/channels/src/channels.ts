@@ -1,27 +1,19 @@
 import {
   type Inbox,
   type Page,
-  type Position,
   type Presence,
-  type PresenceChange,
   type Publication,
   type Published,
   type Result,
   userChannel,
 } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
+import type { ChannelsEvent } from './event.ts'
 import { createFeeds } from './feeds.ts'
-import type { Kept } from './kept.ts'
-import { createLog, pageOf } from './log.ts'
+import type { Following, FollowRequest, Listener } from './follower.ts'
+import { createLog, pageOf, type ReadRequest } from './log.ts'
 import { createPresence } from './presence.ts'
-
-/** How much of a channel is remembered. */
-export interface Retention {
-  /** Newest messages kept. */
-  messages: number
-  /** Milliseconds a message is kept. */
-  ms: number
-}
+import type { Retention } from './retention.ts'
 
 export interface ChannelsOptions {
   /** This node, as other nodes see it. An instance gets a name of its own each time it starts. */
@@ -36,61 +28,6 @@ export interface ChannelsOptions {
   beatMs?: number
   /** Told of what happens, for metrics and the log. */
   onEvent?: (event: ChannelsEvent) => void
-}
-
-export type ChannelsEvent =
-  /** Pub/sub had lost messages and the log made them good. */
-  | { kind: 'refilled'; channel: string; messages: number }
-  /** The log no longer had what was lost: followers see a gap and are told when they ask. */
-  | { kind: 'lost'; channel: string }
-  /** All channels were compared with Redis after its connection came back. */
-  | { kind: 'resynced'; channels: number }
-  /** The presence of a dead node was taken away. */
-  | { kind: 'swept'; node: string; channels: number }
-  /** Something in the background failed and will be tried again. */
-  | { kind: 'error'; error: unknown }
-
-/** What is passed on without being kept. */
-export type Signal =
-  /** `json` is a VolatileMessage. */
-  | { kind: 'volatile'; json: string }
-  | { kind: 'presence'; change: PresenceChange }
-  | { kind: 'inbox'; channel: string; inbox: Inbox }
-
-/** Who follows a channel on this node. Neither method may throw. */
-export interface Listener {
-  /**
-   * Consecutive messages, oldest first, each once, all after what the listener had before. The same array is handed to every listener
-   * that gets all of it, so that work done for one (encoding) can be kept for the others.
-   */
-  messages(batch: readonly Kept[]): void
-  signal(signal: Signal): void
-}
-
-export interface ReadRequest {
-  since?: Position | null
-  /** Newest messages to begin with when there is no `since`. */
-  history?: number
-  /** Most messages. */
-  limit?: number
-  /** Most bytes of messages, but at least one message. */
-  mostBytes?: number
-}
-
-export interface FollowRequest {
-  since?: Position | null
-  /** Newest messages to begin with when there is no `since`. */
-  history?: number
-  /** Counted as present under this id until it closes; without one it is not counted. */
-  user?: string
-}
-
-export interface Following {
-  readonly page: Page
-  /** Hands over what came since the page was read, and goes on live. Call it once, after the page has been sent. */
-  start(): void
-  /** Lets go. Safe at any time, also twice. */
-  close(): void
 }
 
 /**

@@ -1,6 +1,6 @@
 import { RedisUnavailable } from '@saoma/redis'
 import { backoffMs } from './backoff.ts'
-import type { ChannelsEvent } from './channels.ts'
+import type { ChannelsEvent } from './event.ts'
 import type { Feed } from './feed.ts'
 
 /** Checks begun in one tick, and under way at once: with ten ticks in a second that is 1,000 checks a second. */

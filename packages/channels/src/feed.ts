@@ -1,6 +1,7 @@
 import type { Position } from '@saoma/protocol'
 import { backOff } from './backoff.ts'
-import type { ChannelsEvent, Signal } from './channels.ts'
+import type { ChannelsEvent } from './event.ts'
+import type { Signal } from './follower.ts'
 import type { Kept } from './kept.ts'
 import type { KeptPage, Log } from './log.ts'
 import type { Member } from './member.ts'

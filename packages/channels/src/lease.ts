@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type RedisClients, reply } from '@saoma/redis'
-import type { ChannelsEvent } from './channels.ts'
 import { eachAtOnce } from './each.ts'
+import type { ChannelsEvent } from './event.ts'
 import { scripts } from './scripts.ts'
 
 /** Beats that may be missing before a node counts as dead. */

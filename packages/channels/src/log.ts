@@ -10,8 +10,8 @@ import {
   type Result,
 } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
-import type { ReadRequest, Retention } from './channels.ts'
 import { Kept } from './kept.ts'
+import type { Retention } from './retention.ts'
 import { scripts } from './scripts.ts'
 
 const PAGE_MESSAGES = 300
@@ -58,6 +58,16 @@ const contentOf = ({ event, data, from }: Publication & { from?: string }): stri
 /** Of a key and of whose it is: else whoever guesses another's key could silence what it is for. */
 const receiptOf = (from: string | undefined, idempotencyKey: string): string =>
   hash('sha256', JSON.stringify([from ?? null, idempotencyKey]))
+
+export interface ReadRequest {
+  since?: Position | null
+  /** Newest messages to begin with when there is no `since`. */
+  history?: number
+  /** Most messages. */
+  limit?: number
+  /** Most bytes of messages, but at least one message. */
+  mostBytes?: number
+}
 
 /** The logs in Redis; nothing in here knows who follows. */
 export const createLog = ({ data, keys }: RedisClients, retention: (channel: string) => Retention) => {

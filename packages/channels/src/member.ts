@@ -1,5 +1,5 @@
 import type { Position } from '@saoma/protocol'
-import type { Listener, Signal } from './channels.ts'
+import type { Listener, Signal } from './follower.ts'
 import type { Kept } from './kept.ts'
 
 /** What may wait for `start`. Past it the oldest goes: the follower sees a gap and asks, as after any loss. */

@@ -1,6 +1,6 @@
 import type { Kept, Signal } from '@saoma/channels'
 import { signalJson } from '../live/signal.ts'
-import { frameSize, TEXT, writeHeader } from '../ws/frame.ts'
+import { frameSize, TEXT, writeHeader } from './frame.ts'
 
 /** Events as they are written to sockets, made once for all who get them. */
 export interface Frames {

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { adapterClient, type RedisClients } from '@saoma/redis'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
 import { Server } from 'socket.io'
 import type { Limits } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
-import { WS_PATH } from '../ws/door.ts'
 import { type AdmissionOptions, createAdmission } from './admission.ts'
 import type { LiveNamespace } from './connected.ts'
 import { createGuard } from './guard.ts'
@@ -36,7 +35,7 @@ export const createIo = (
       subscriptionMode: 'dynamic',
     }),
     serveClient: false,
-    // Engine.IO would leave an upgrade to any other address without an answer for a second, which a proxy takes for a dead node.
+    // Engine.IO would leave an upgrade to any other address without an answer for a second: that is not its business here.
     destroyUpgrade: false,
     maxHttpBufferSize: options.maxDataBytes + ENVELOPE,
     perMessageDeflate: false,
@@ -45,10 +44,6 @@ export const createIo = (
     cors: { origin: (origin, done) => done(null, origin === undefined || options.allowsOrigin(origin)) },
   })
 
-  http.on('upgrade', (req: IncomingMessage, socket) => {
-    if (!req.url?.startsWith(io.path()) && req.url?.split('?')[0] !== WS_PATH)
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-  })
   io.engine.use(createAdmission(limits, metrics, options))
 
   // nginx finds the node of a polling session by the first part of its id.

@@ -1,6 +1,6 @@
 import type { Kept } from '@saoma/channels'
+import { BINARY, frameSize, TEXT, writeHeader } from '../io/frame.ts'
 import { MESH_BINARY, MESH_TEXT } from '../live/mesh.ts'
-import { BINARY, frameSize, TEXT, writeHeader } from './frame.ts'
 
 /** What a connection subscribed to, and in which form it wants to hear of it. */
 export interface Subscription {
