@@ -1,15 +1,8 @@
-import { type Code, codes, type Refusal, type Result } from '@saoma/protocol'
+import type { Result } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import type { Principal } from '../live/principal.ts'
 import type { Logger } from '../log.ts'
-
-/** What the outside needs to know of a refusal. */
-export const refusal = (code: Code): Refusal => ({
-  ok: false,
-  code,
-  message: codes[code].say.en,
-  react: codes[code].react,
-})
+import { refusal } from '../refusal.ts'
 
 interface Asker {
   id: string
