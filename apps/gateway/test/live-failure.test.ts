@@ -42,6 +42,8 @@ const ready = (id: string) =>
 
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
 
+const ANSWER_MS = 10_000
+
 /** Follows a channel on one connection for as long as it takes: subscribes again from its position after every loss of the connection. */
 const follow = async (origin: string, channel: string) => {
   const client = connectLive(origin, { token: alice.access_token })
@@ -55,16 +57,19 @@ const follow = async (origin: string, channel: string) => {
     }
     wake()
   }
-  const subscribe = async (): Promise<void> => {
-    const answer = await client.subscribe({ channel, ...(at ? { since: at } : {}) }).catch(() => undefined)
-    if (!answer?.ok) {
-      if (client.socket.connected) await subscribe()
-      return
-    }
-    take(answer.messages)
-    at = { epoch: answer.epoch, offset: answer.offset }
-    if (answer.more) await subscribe()
-  }
+  /** In the moment in which the answer is heard: a promise would go on after the messages that came together with it. */
+  const subscribe = (): Promise<void> =>
+    new Promise((resolve) => {
+      client.socket.timeout(ANSWER_MS).emit('subscribe', { channel, ...(at ? { since: at } : {}) }, (error, answer) => {
+        const retry = error ? client.socket.connected : !answer.ok || answer.more
+        if (!error && answer.ok) {
+          take(answer.messages)
+          at = { epoch: answer.epoch, offset: answer.offset }
+        }
+        if (retry) void subscribe().then(resolve)
+        else resolve()
+      })
+    })
   client.socket.on('message', (message) => take([message]))
   await client.next('connect')
   await subscribe()
