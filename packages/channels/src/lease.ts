@@ -18,7 +18,7 @@ export interface LeaseOptions {
   announces: (channel: string) => boolean
   onEvent: (event: ChannelsEvent) => void
   /** The node goes by another name now, and nobody is present under it yet. */
-  onRenamed: () => void
+  onRenamed: (former: string) => void
 }
 
 /**
@@ -80,11 +80,12 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
     const sentAt = performance.now()
     const { taken, overdue } = await scripts.beat(data, [keys.nodes()], [node, leaseMs, first ? 1 : 0])
     if (!taken) {
+      const former = node
       node = drawName()
       first = true
       steadySince = sentAt
       await beat()
-      onRenamed()
+      onRenamed(former)
       return
     }
     if (first) steadySince = sentAt

@@ -73,8 +73,12 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     beatMs,
     announces,
     onEvent,
-    onRenamed: () => {
-      void eachAtOnce(AT_ONCE, rooms, ([channel, room]) => restore(channel, room))
+    onRenamed: (former) => {
+      void eachAtOnce(AT_ONCE, rooms, async ([channel, room]) => {
+        await restore(channel, room)
+        // What was on its way under the former name may have come after the sweep of it. This comes after that.
+        await lease.take(channel, former).catch(failed)
+      })
     },
   })
 
@@ -96,6 +100,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     const node = lease.node
     await list(channel, room, node)
     closing.signal.throwIfAborted()
+    if (lease.node !== node) return
     const users = [...room.untold.keys()].slice(0, BATCH)
     const waiting = users.flatMap((user) => room.untold.get(user) ?? [])
     const told = users.flatMap((user) => [user, room.connections.get(user) ?? 0])
