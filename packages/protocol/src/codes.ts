@@ -79,6 +79,21 @@ export const codes = {
     react: 'stop',
     say: { en: 'Scan the code before you confirm.', zh: '请先扫描二维码。' },
   },
+  CHECK_REQUIRED: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'Enter the number shown beside the code.', zh: '请输入二维码旁显示的数字。' },
+  },
+  CHECK_WRONG: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'This is not the number beside the code.', zh: '数字与二维码旁显示的不一致。' },
+  },
+  SESSION_NOT_FOUND: {
+    status: 404,
+    react: 'stop',
+    say: { en: 'This login has already ended.', zh: '该登录已不存在。' },
+  },
   KEY_REUSED: {
     status: 409,
     react: 'stop',

@@ -1,8 +1,26 @@
 import * as v from 'valibot'
 import { type Code, codes, type Result } from './codes.ts'
 import { parser } from './parser.ts'
-import type { DeviceAuthorization, OAuthError, Problem, ScanAnswer, TokenSet } from './routes.ts'
-import { deviceCodePattern, type TicketState, type TicketStatus, ticketPattern, transitions } from './ticket.ts'
+import type {
+  CodePicture,
+  DeviceAuthorization,
+  OAuthError,
+  PooledCodeAnswer,
+  Problem,
+  ScanAnswer,
+  SessionList,
+  SessionsEnded,
+  TicketLink,
+  TokenSet,
+} from './routes.ts'
+import {
+  deviceCodePattern,
+  pooledScenePattern,
+  type TicketState,
+  type TicketStatus,
+  ticketPattern,
+  transitions,
+} from './ticket.ts'
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const Ticket = v.pipe(v.string(), v.regex(ticketPattern))
@@ -44,7 +62,34 @@ const Scan = v.object({
     requestedAt: v.string(),
     userCode: v.string(),
   }),
+  sameNetwork: v.boolean(),
 })
+
+const Check = v.pipe(v.string(), v.regex(/^\d{2}$/))
+const PooledCode = v.object({ ticket: Ticket })
+const Picture = v.object({
+  code: v.picklist(['plain', 'mini-program']),
+  url: v.string(),
+  integrity: v.optional(v.string()),
+  check: v.optional(Check),
+  link: v.boolean(),
+})
+const Link = v.object({ url: v.string(), expiresIn: Count })
+const Sessions = v.object({
+  sessions: v.array(
+    v.object({
+      sid: v.string(),
+      client: v.string(),
+      app: v.string(),
+      ip: v.string(),
+      browser: v.string(),
+      os: v.string(),
+      since: v.string(),
+      current: v.boolean(),
+    }),
+  ),
+})
+const Ended = v.object({ ended: Count })
 
 const ProblemBody = v.object({
   type: v.string(),
@@ -60,11 +105,24 @@ const OAuthErrorBody = v.object({ error: v.string(), error_description: v.option
 
 /** Parsers from `unknown`: the only validators of the wire, for both ends. Unknown extra keys are dropped. */
 export const parseTicket: (input: unknown) => Result<string> = parser(Ticket)
+/** The scene of a code that was made ahead of its ticket. */
+export const parsePooledScene: (input: unknown) => Result<string> = parser(
+  v.pipe(v.string(), v.regex(pooledScenePattern)),
+)
+/** Body of `POST /v1/codes/{scene}`. */
+export const parseCheck: (input: unknown) => Result<{ check?: string | undefined }> = parser(
+  v.object({ check: v.optional(Check) }),
+)
 export const parseDeviceCode: (input: unknown) => Result<string> = parser(DeviceCode)
 export const parseWatch: (input: unknown) => Result<{ deviceCode: string }> = parser(Watch)
 export const parseTicketState: (input: unknown) => Result<TicketState> = parser(State)
 export const parseDeviceAuthorization: (input: unknown) => Result<DeviceAuthorization> = parser(Authorization)
 export const parseTokenSet: (input: unknown) => Result<TokenSet> = parser(Tokens)
 export const parseScanAnswer: (input: unknown) => Result<ScanAnswer> = parser(Scan)
+export const parsePooledCodeAnswer: (input: unknown) => Result<PooledCodeAnswer> = parser(PooledCode)
+export const parseCodePicture: (input: unknown) => Result<CodePicture> = parser(Picture)
+export const parseTicketLink: (input: unknown) => Result<TicketLink> = parser(Link)
+export const parseSessionList: (input: unknown) => Result<SessionList> = parser(Sessions)
+export const parseSessionsEnded: (input: unknown) => Result<SessionsEnded> = parser(Ended)
 export const parseProblem: (input: unknown) => Result<Problem> = parser(ProblemBody)
 export const parseOAuthError: (input: unknown) => Result<OAuthError> = parser(OAuthErrorBody)

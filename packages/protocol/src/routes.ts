@@ -37,6 +37,8 @@ export interface OAuthError {
 export interface ScanAnswer {
   state: TicketState
   request: LoginRequest
+  /** Whether phone and browser come from the same address: a hint only, since most phones are on another network. */
+  sameNetwork: boolean
 }
 
 /** Answer of `POST /v1/tickets/{ticket}/confirm` and `/reject`. */
@@ -47,6 +49,58 @@ export interface DecisionAnswer {
 /** Answer of `GET /v1/user-codes/{user_code}`: the ticket behind a code that was typed instead of scanned. */
 export interface UserCodeAnswer {
   ticket: string
+}
+
+/** Answer of `POST /v1/codes/{scene}`: the ticket that a pooled code stands for at this moment. */
+export interface PooledCodeAnswer {
+  ticket: string
+}
+
+/** Answer of `GET /v1/tickets/{ticket}/qr` to who accepts JSON: how to show the picture. */
+export interface CodePicture {
+  /** Whether any camera reads it, or WeChat only. */
+  code: 'plain' | 'mini-program'
+  /** A `data:` URL, or where the picture lies. */
+  url: string
+  /** Of what lies there, in the form of Subresource Integrity. Show nothing that does not fit. */
+  integrity?: string
+  /** Two digits to show beside the code, which the phone asks for: the code was shown to somebody else before. */
+  check?: string
+  /** Whether `POST /v1/tickets/{ticket}/link` leads from a browser on the phone into the app. */
+  link: boolean
+}
+
+/** Answer of `POST /v1/tickets/{ticket}/link`. */
+export interface TicketLink {
+  /** Opens the app on the same phone. */
+  url: string
+  /** Seconds for which it does. */
+  expiresIn: number
+}
+
+/** One place where a person is logged in. */
+export interface SessionEntry {
+  sid: string
+  /** OAuth client that the tokens were issued to. */
+  client: string
+  app: string
+  ip: string
+  browser: string
+  os: string
+  /** ISO 8601 time of the login. */
+  since: string
+  /** Whether it is the asker's own. */
+  current: boolean
+}
+
+/** Answer of `GET /v1/sessions`, the newest login first. */
+export interface SessionList {
+  sessions: SessionEntry[]
+}
+
+/** Answer of `DELETE /v1/sessions` and `DELETE /v1/sessions/{sid}`. */
+export interface SessionsEnded {
+  ended: number
 }
 
 /** Error body of the `/v1` routes, `application/problem+json` (RFC 9457). */

@@ -41,10 +41,17 @@ export interface LoginRequest {
 }
 
 const TICKET_LENGTH = 22
+/** Another length than a ticket's, so that a phone knows by the scene alone what it has read. */
+const SCENE_LENGTH = 24
 const DEVICE_CODE_LENGTH = TICKET_LENGTH + 43
 
 export const ticketPattern: RegExp = new RegExp(`^[A-Za-z0-9_-]{${TICKET_LENGTH}}$`)
+/** Scene of a code that was made ahead of its ticket. */
+export const pooledScenePattern: RegExp = new RegExp(`^[A-Za-z0-9_-]{${SCENE_LENGTH}}$`)
 export const deviceCodePattern: RegExp = new RegExp(`^[A-Za-z0-9_-]{${DEVICE_CODE_LENGTH}}$`)
+
+/** Random bits of a pooled code's scene. */
+export const pooledSceneBits: number = SCENE_LENGTH * 6
 
 /** Random bits the server draws for a device code: 6 for each of its 65 characters. */
 export const deviceCodeBits: number = DEVICE_CODE_LENGTH * 6

@@ -3,7 +3,9 @@ import {
   codes,
   deviceCodePattern,
   isTerminal,
+  parseCheck,
   parseDeviceCode,
+  parsePooledScene,
   parseTicket,
   parseTicketState,
   parseWatch,
@@ -43,6 +45,24 @@ test('a device code begins with its ticket and is not the ticket', () => {
   expect(ticketOf(deviceCode)).toBe(ticket)
   expect(parseTicket(deviceCode).ok).toBe(false)
   expect(parseDeviceCode(ticket).ok).toBe(false)
+})
+
+test('a scene is a ticket or a pooled code by its length, never both', () => {
+  const scene = `${ticket}wx`
+  expect([parsePooledScene(scene).ok, parseTicket(scene).ok]).toEqual([true, false])
+  expect([parsePooledScene(ticket).ok, parseTicket(ticket).ok]).toEqual([false, true])
+})
+
+test.each([
+  ['47', true],
+  ['7', false],
+  ['470', false],
+  ['4a', false],
+  [47, false],
+  ['٤٧', false],
+  ['47\n', false],
+])('the number beside a code is two digits of text: %p', (check, ok) => {
+  expect(parseCheck({ check }).ok).toBe(ok)
 })
 
 test.each([

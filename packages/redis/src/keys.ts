@@ -33,6 +33,27 @@ export const createKeys = (prefix: string) => ({
   /** Sorted set: when the forced refreshes of the last 24 hours were made. */
   wechatForced: (appid: string) => `${prefix}:wechat:{${appid}}:forced`,
 
+  /** String: codes drawn in one minute, by all nodes, for the quota that WeChat sets. */
+  wechatDraws: (appid: string, minute: number) => `${prefix}:wechat:{${appid}}:draws:${minute}`,
+
+  /** Hash: a code that was made ahead. All of an app's pool lies in one slot. */
+  poolCode: (appid: string, scene: string) => `${prefix}:pool:{${appid}}:code:${scene}`,
+  /** Set: codes that nobody has seen yet. */
+  poolFresh: (appid: string) => `${prefix}:pool:{${appid}}:fresh`,
+  /** Set: codes that have been leased before and may be again. */
+  poolRested: (appid: string) => `${prefix}:pool:{${appid}}:rested`,
+  /** Sorted set: codes that are leased or in quarantine, by the moment (ms) at which they may be leased again. */
+  poolBusy: (appid: string) => `${prefix}:pool:{${appid}}:busy`,
+  /** String: the code that a ticket has leased. */
+  poolLease: (appid: string, ticket: string) => `${prefix}:pool:{${appid}}:lease:${ticket}`,
+  /** String: pictures asked for in one minute. */
+  poolDemand: (appid: string, minute: number) => `${prefix}:pool:{${appid}}:demand:${minute}`,
+  /** String: held by the node that fills the pool. */
+  poolRefiller: (appid: string) => `${prefix}:pool:{${appid}}:refiller`,
+
+  /** Hash: where a person is logged in, by session; the grant decides whether each still lives. */
+  sessions: (sub: string) => `${prefix}:sessions:{${sub}}`,
+
   /** Hash: a channel's epoch, newest offset and read position. It outlives the log. */
   channelMeta: (channel: string) => `${prefix}:channel:{${channel}}:meta`,
   /** Stream: the messages of a channel; their ids are `<offset>-0`. */

@@ -13,7 +13,7 @@ import {
 } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
 import type { Context } from 'koa'
-import type { Limits } from '../limits.ts'
+import { type Limits, networkOf } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
 import { bearer } from './credentials.ts'
 import type { Holds } from './holds.ts'
@@ -56,7 +56,7 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pictur
 
   /** A transition asked for by a phone. */
   const decide =
-    <T extends object>(name: string, act: (ticket: string, sub: string) => Promise<Result<T>>) =>
+    <T extends object>(name: string, act: (ticket: string, sub: string, ip: string) => Promise<Result<T>>) =>
     async (ctx: Context): Promise<void> => {
       const sub = await phone(ctx)
       if (!sub.ok) return problem(ctx, sub.code)
@@ -64,7 +64,7 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pictur
       if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
       const slow = (await limits.decisions(sub.value)) ?? (await limits.ticket(ticket.value))
       if (slow) return tooMany(ctx, slow.retryAfterSeconds)
-      const result = await act(ticket.value, sub.value)
+      const result = await act(ticket.value, sub.value, ctx.ip)
       if (result.ok) metrics.transitions.inc({ state: name })
       answer(ctx, result)
     }
@@ -72,7 +72,14 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pictur
   const decision = (result: Awaited<ReturnType<Tickets['confirm']>>): Result<DecisionAnswer> =>
     result.ok ? ok({ state: result.value }) : result
 
-  router.post('/tickets/:ticket/scan', decide<ScanAnswer>('scanned', tickets.scan))
+  router.post(
+    '/tickets/:ticket/scan',
+    decide<ScanAnswer>('scanned', async (ticket, sub, ip) => {
+      const scanned = await tickets.scan(ticket, sub)
+      if (!scanned.ok) return scanned
+      return ok({ ...scanned.value, sameNetwork: networkOf(ip) === networkOf(scanned.value.request.ip) })
+    }),
+  )
   router.post(
     '/tickets/:ticket/confirm',
     decide('confirmed', async (ticket, sub) => decision(await tickets.confirm(ticket, sub))),

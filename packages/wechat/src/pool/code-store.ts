@@ -1,0 +1,14 @@
+/** Where the pictures of the pool lie. Keys are 1 to 64 characters of `[A-Za-z0-9_.-]` and say nothing to anybody. */
+export interface CodeStore {
+  /** Resolves when the picture is safely there. */
+  put(key: string, bytes: Buffer, type: string): Promise<void>
+  /** Undefined when there is none. */
+  get(key: string): Promise<Buffer | undefined>
+  /** Those that are not there are no error. */
+  remove(keys: readonly string[]): Promise<void>
+  /** Every key in the store, in no order. */
+  list(): AsyncIterable<string>
+  /** Where a browser fetches a picture past the gateway; undefined when there is no such place. */
+  url(key: string): string | undefined
+  close(): void
+}
