@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type RedisClients, reply } from '@saoma/redis'
-import { eachAtOnce } from './each.ts'
+import pMap from 'p-map'
 import type { ChannelsEvent } from './event.ts'
 import { scripts } from './scripts.ts'
 
@@ -59,9 +59,13 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
     // Two may sweep the same without harm; the lock only spares the work.
     if (!(await reply(data.set(keys.nodeSweep(name), node, 'PX', leaseMs, 'NX')))) return
     const channels = await reply(data.smembers(keys.nodeChannels(name)))
-    await eachAtOnce(AT_ONCE, channels, async (channel) => {
-      if (!closed) await take(channel, name)
-    })
+    await pMap(
+      channels,
+      async (channel) => {
+        if (!closed) await take(channel, name)
+      },
+      { concurrency: AT_ONCE },
+    )
     // A node that leaves does not stay for another's sake: what is left is swept by the next.
     if (closed) return
     await forget(name)

@@ -1,7 +1,7 @@
 import type { Presence } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
+import pMap from 'p-map'
 import { backOff } from './backoff.ts'
-import { eachAtOnce } from './each.ts'
 import type { ChannelsEvent } from './event.ts'
 import { createLease } from './lease.ts'
 import { named } from './log.ts'
@@ -74,11 +74,15 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     announces,
     onEvent,
     onRenamed: (former) => {
-      void eachAtOnce(AT_ONCE, rooms, async ([channel, room]) => {
-        await restore(channel, room)
-        // What was on its way under the former name may have come after the sweep of it. This comes after that.
-        await lease.take(channel, former).catch(failed)
-      })
+      void pMap(
+        rooms,
+        async ([channel, room]) => {
+          await restore(channel, room)
+          // What was on its way under the former name may have come after the sweep of it. This comes after that.
+          await lease.take(channel, former).catch(failed)
+        },
+        { concurrency: AT_ONCE },
+      )
     },
   })
 
@@ -202,7 +206,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
       const { node } = lease
       try {
         for (const room of rooms.values()) rejectAll(room, closed)
-        await eachAtOnce(AT_ONCE, rooms.keys(), (channel) => lease.take(channel, node))
+        await pMap(rooms.keys(), (channel) => lease.take(channel, node), { concurrency: AT_ONCE })
         await lease.close()
       } catch (error) {
         lease.stop()

@@ -1,4 +1,5 @@
 import type { Result } from '@saoma/protocol'
+import { LRUCache } from 'lru-cache'
 
 /** An answer, and the milliseconds for which it may be given again. */
 export interface Remembered<T> {
@@ -18,35 +19,25 @@ export interface Answers<T> {
 interface Known<T> {
   value: Result<T>
   since: string | undefined
-  until: number
 }
 
 /** @param most  answers kept, those that say yes and those that say no: of each, the one that was given last the longest ago goes first */
 export const createAnswers = <T>(most: { yes: number; no: number }): Answers<T> => {
   // Apart, because anybody can make as many refusals as they like: they would push out what is known of everybody else.
-  const yes = new Map<string, Known<T>>()
-  const no = new Map<string, Known<T>>()
+  const yes = new LRUCache<string, Known<T>>({ max: most.yes })
+  const no = new LRUCache<string, Known<T>>({ max: most.no })
   const asked = new Map<string, { since: string | undefined; answer: Promise<Result<T>> }>()
 
-  const keep = (question: string, known: Known<T>): void => {
-    const [memory, size] = known.value.ok ? [yes, most.yes] : [no, most.no]
-    memory.set(question, known)
-    const [oldest] = memory.keys()
-    if (memory.size > size && oldest !== undefined) memory.delete(oldest)
-  }
-
-  const forget = (question: string): Known<T> | undefined => {
-    const known = yes.get(question) ?? no.get(question)
+  const forget = (question: string): void => {
     yes.delete(question)
     no.delete(question)
-    return known
   }
 
   const askNow = (question: string, ask: () => Promise<Remembered<T>>, since?: string): Promise<Result<T>> => {
     const answer = ask()
       .then(({ value, ms }) => {
         forget(question)
-        if (ms > 0) keep(question, { value, since, until: performance.now() + ms })
+        if (ms > 0) (value.ok ? yes : no).set(question, { value, since }, { ttl: ms })
         return value
       })
       .finally(() => {
@@ -59,12 +50,8 @@ export const createAnswers = <T>(most: { yes: number; no: number }): Answers<T> 
   return {
     get: (question, ask, since) => {
       const fits = (one: { since: string | undefined }) => since === undefined || one.since === since
-      // A Map keeps the order of insertion: what is put in again is the newest.
-      const known = forget(question)
-      if (known && performance.now() < known.until) {
-        keep(question, known)
-        if (fits(known)) return Promise.resolve(known.value)
-      }
+      const known = yes.get(question) ?? no.get(question)
+      if (known && fits(known)) return Promise.resolve(known.value)
       const asking = asked.get(question)
       return asking && fits(asking) ? asking.answer : askNow(question, ask, since)
     },
