@@ -22,6 +22,7 @@ const FaultOrder: v.GenericSchema<unknown, Fault> = v.variant('kind', [
     status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599))),
   }),
 ])
+const Opening = v.object({ url: v.string(), inWechat: v.optional(v.boolean(), false) })
 const Advance = v.object({ ms: Count })
 
 /** The body, or a 400 that says what is wrong with it. */
@@ -34,13 +35,21 @@ const read = <T>(ctx: Context, schema: v.GenericSchema<unknown, T>): T => {
 
 /** What WeChat does not have: the phone's side, orders to behave badly, and a look inside. For tests and people on this machine. */
 export const controlRoutes = (state: State): Router => {
-  const { clock, tokens, logins, codes, faults, calls } = state
+  const { clock, tokens, logins, codes, links, faults, calls } = state
   const router = new Router({ prefix: '/simulator' })
   router.use(bodyParser())
 
   router.post('/login', (ctx) => {
     const { person, blocked } = read(ctx, Login)
     ctx.body = { js_code: logins.login(person, blocked) }
+  })
+
+  /** A person taps a link: what the mini-program is opened with, as `wx.getEnterOptionsSync()` gives it. */
+  router.post('/links/open', (ctx) => {
+    const { url, inWechat } = read(ctx, Opening)
+    const opened = links.open(url, inWechat)
+    if (typeof opened === 'string') ctx.throw(opened === 'unknown' ? 404 : 410, `this link is ${opened}`)
+    ctx.body = opened
   })
 
   router.post('/faults', (ctx) => {
@@ -66,7 +75,7 @@ export const controlRoutes = (state: State): Router => {
   })
 
   router.get('/counters', (ctx) => {
-    ctx.body = { calls: Object.fromEntries(calls), tokens: tokens.minted, codes: codes.count() }
+    ctx.body = { calls: Object.fromEntries(calls), tokens: tokens.minted, codes: codes.count(), links: links.count() }
   })
   /** The codes drawn last, oldest first. */
   router.get('/codes', (ctx) => {

@@ -2,6 +2,9 @@
 export const wechatLimits = {
   /** Answers of getwxacodeunlimit, for the whole account. */
   codesPerMinute: 5_000,
+  /** URL Links and URL Schemes together, for the whole account. */
+  linksPerSecond: 100,
+  linksPerDay: 500_000,
   /** Calls of stable_token, for the whole account. */
   tokensPerMinute: 10_000,
   tokensPerDay: 500_000,

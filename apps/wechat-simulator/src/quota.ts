@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts'
 
+export const SECOND_MS = 1_000
 export const MINUTE_MS = 60_000
 export const DAY_MS = 24 * 60 * MINUTE_MS
 /** WeChat's day begins at midnight in China. */

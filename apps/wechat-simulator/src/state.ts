@@ -2,8 +2,9 @@ import { type Clock, createClock } from './clock.ts'
 import { type Codes, createCodes } from './codes.ts'
 import { createFaults, type Faults } from './faults.ts'
 import { type Limits, wechatLimits } from './limits.ts'
+import { createLinks, type Links } from './links.ts'
 import { createLogins, type Logins } from './logins.ts'
-import { createQuota, DAY_MS, MINUTE_MS } from './quota.ts'
+import { createQuota, DAY_MS, MINUTE_MS, SECOND_MS } from './quota.ts'
 import { createTokens, type Tokens } from './tokens.ts'
 
 export interface SimulatorOptions {
@@ -27,11 +28,12 @@ export interface State {
   tokens: Tokens
   logins: Logins
   codes: Codes
+  links: Links
   faults: Faults
   /** Calls by path, spoilt ones too. */
   calls: Map<string, number>
   /** Each takes one of the account's calls; false when there is none left. */
-  quotas: { codes(): boolean; tokensOfMinute(): boolean; tokensOfDay(): boolean }
+  quotas: Record<'codes' | 'linksOfSecond' | 'linksOfDay' | 'tokensOfMinute' | 'tokensOfDay', () => boolean>
 }
 
 export const createState = (options: SimulatorOptions): State => {
@@ -45,10 +47,13 @@ export const createState = (options: SimulatorOptions): State => {
     tokens: createTokens(clock, limits),
     logins: createLogins(clock, limits, appid, openPlatform),
     codes: createCodes(pages, limits.unpublishedPages),
+    links: createLinks(clock),
     faults: createFaults(clock),
     calls: new Map(),
     quotas: {
       codes: createQuota(clock, limits.codesPerMinute, MINUTE_MS),
+      linksOfSecond: createQuota(clock, limits.linksPerSecond, SECOND_MS),
+      linksOfDay: createQuota(clock, limits.linksPerDay, DAY_MS),
       tokensOfMinute: createQuota(clock, limits.tokensPerMinute, MINUTE_MS),
       tokensOfDay: createQuota(clock, limits.tokensPerDay, DAY_MS),
     },

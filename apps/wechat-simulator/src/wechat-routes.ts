@@ -3,6 +3,7 @@ import Router from '@koa/router'
 import type { Context } from 'koa'
 import { code } from './api/code.ts'
 import type { Answer, Endpoint } from './api/endpoint.ts'
+import { scheme, urlLink } from './api/link.ts'
 import { session } from './api/session.ts'
 import { stableToken } from './api/stable-token.ts'
 import { token } from './api/token.ts'
@@ -53,6 +54,8 @@ export const wechatRoutes = (state: State): Router => {
   serve('/cgi-bin/token', token)
   serve('/cgi-bin/stable_token', stableToken)
   serve('/wxa/getwxacodeunlimit', code)
+  serve('/wxa/generate_urllink', urlLink)
+  serve('/wxa/generatescheme', scheme)
   serve('/sns/jscode2session', session, SESSION_TYPE)
   router.all('/{*path}', (ctx) => render(ctx, state, 40066, JSON_TYPE))
   return router

@@ -80,6 +80,7 @@ test('calls and tokens are counted, spoilt calls too', async () => {
     calls: { [path]: 3, '/cgi-bin/token': 1 },
     tokens: { stable: 2, normal: 1, forced: 1 },
     codes: 0,
+    links: 0,
   })
 })
 

@@ -19,8 +19,9 @@ export interface Claims {
 export const decodeClaims = (token: string | undefined): Claims | undefined => {
   try {
     const base64 = (token?.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/')
-    const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
-    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    // Not by TextDecoder, which not every JavaScript has.
+    const escaped = Array.from(atob(base64), (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    const claims: unknown = JSON.parse(decodeURIComponent(escaped.join('')))
     return isClaims(claims) ? claims : undefined
   } catch {
     return undefined // Not a JWT.

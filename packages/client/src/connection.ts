@@ -1,12 +1,15 @@
-import type { Socket } from 'socket.io-client'
+import type { ManagerOptions, Socket } from 'socket.io-client'
 import { backoffMs } from './backoff.ts'
 import { onPageHide } from './page.ts'
+
+/** Names of Socket.IO's own transports, or classes, like `createWxTransport` makes one. */
+export type Transports = NonNullable<ManagerOptions['transports']>
 
 export interface ConnectionOptions {
   origin: string
   namespace: string
   /** Socket.IO transports, in the order they are tried. Empty: no socket at all. */
-  transports: string[]
+  transports: Transports
   random: () => number
   /** Asked before each attempt: what the handshake says of us. `undefined`: not now, try again later. */
   auth?: () => Promise<{ token: string } | undefined>
@@ -87,7 +90,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     // Loaded on its own: the page is there before this arrives, and where it is blocked plain HTTP does the work.
     const client = await import('socket.io-client').catch(() => undefined)
     if (closed || !client) return
-    const created = client.io(new URL(options.namespace, options.origin).href, {
+    const created = client.io(`${options.origin}${options.namespace}`, {
       transports: options.transports,
       tryAllTransports: true,
       reconnection: false,

@@ -96,6 +96,9 @@ export const elementStyle = css`
   }
   .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-weight: 650; line-height: 1.35; text-wrap: balance; }
   .hint { min-height: 1.5rem; color: var(--muted); font-size: 0.95rem; text-wrap: balance; }
+  .check { display: flex; align-items: center; justify-content: center; gap: 0.9rem; width: 100%; margin-bottom: 0.5rem; text-align: start; }
+  .check strong { font: 700 2.75rem/1 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; letter-spacing: 0.06em; }
+  .check span { max-width: 11rem; color: var(--muted); font-size: 0.95rem; }
   .code { display: grid; gap: 0.15rem; width: 100%; margin-top: 0.7rem; padding: 0.55rem 0.9rem 0.6rem; border: 1px solid var(--line); border-radius: 0.8rem; }
   .code span { color: var(--muted); font-size: 0.85rem; }
   .code strong { font: 650 1.45rem/1.25 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; letter-spacing: 0.08em; }
@@ -103,7 +106,7 @@ export const elementStyle = css`
   .foot svg { flex: none; width: 1.1rem; height: 1.1rem; }
   .foot.alert { color: var(--warn); font-weight: 600; }
 
-  button, a.link {
+  button, a {
     min-height: 2.75rem;
     padding: 0.55rem 1.25rem;
     font: inherit;
@@ -111,9 +114,10 @@ export const elementStyle = css`
     border-radius: 0.75rem;
     cursor: pointer;
   }
-  button { color: var(--on-accent); background: var(--accent); border: 0; }
-  .card > button { margin-top: 0.9rem; }
-  button:hover { filter: brightness(1.08); }
+  button, a.open { color: var(--on-accent); background: var(--accent); border: 0; }
+  a.open { display: grid; place-content: center; width: 100%; text-decoration: none; }
+  .card > :is(button, .open) { margin-top: 0.9rem; }
+  :is(button, a.open):hover { filter: brightness(1.08); }
   button.inside { font-size: 0.9rem; }
   a.link { display: inline-block; color: var(--accent); text-decoration: underline; text-underline-offset: 0.2em; }
   :is(button, a):focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
@@ -126,6 +130,6 @@ export const elementStyle = css`
     img { transition: none; }
   }
   @media (forced-colors: active) {
-    .badge, button { border: 1px solid; }
+    .badge, button, a.open { border: 1px solid; }
   }
 `

@@ -23,8 +23,12 @@ const text = {
     again: 'Try again',
     left: 'Valid for',
     picture: 'Code to scan with your phone',
+    check: 'Your phone will ask for this number',
     pictureFailed: 'No picture to scan',
+    pictureChanged: 'The picture at this address was changed, so it is not shown.',
     pictureAgain: 'Load again',
+    samePhone: 'Tap the button, or scan the code with another phone',
+    openWechat: 'Open in WeChat',
     openLink: 'Open the phone page',
     newTab: '(new tab)',
     reconnecting: 'Reconnecting…',
@@ -51,8 +55,12 @@ const text = {
     again: '重试',
     left: '有效时间',
     picture: '供手机扫描的二维码',
+    check: '手机会要求输入这个数字',
     pictureFailed: '二维码加载失败',
+    pictureChanged: '该地址的二维码图片已被改动，因此不予显示。',
     pictureAgain: '重新加载',
+    samePhone: '点击按钮，或用另一部手机扫码',
+    openWechat: '在微信中打开',
     openLink: '打开手机页面',
     newTab: '（新标签页）',
     reconnecting: '正在重新连接…',
@@ -72,5 +80,6 @@ export const textIn = (language: Language): ElementText => text[language]
 export const sayFailure = (code: string, language: Language): string => {
   if (code in codes) return codes[code as keyof typeof codes].say[language]
   if (code === 'NETWORK' || code === 'temporarily_unavailable') return text[language].unreachable
+  if (code === 'PICTURE_CHANGED') return text[language].pictureChanged
   return code === 'invalid_grant' ? text[language].unfinished : text[language].wrong
 }

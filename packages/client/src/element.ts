@@ -1,11 +1,16 @@
 import type { TokenSet } from '@saoma/protocol'
 import { html, LitElement, nothing, type TemplateResult } from 'lit'
 import { icons } from './element-icons.ts'
+import { createPhoneLink, type PhoneLink } from './element-link.ts'
+import { isPhone } from './element-phone.ts'
 import { elementStyle } from './element-style.ts'
 import { type ElementText, type Language, languageOf, sayFailure, textIn } from './element-text.ts'
 import { createLogin, type Login } from './login.ts'
 import type { LoginConnection, LoginState } from './login-state.ts'
 import { createPicture, type Picture } from './picture.ts'
+import { failureFor } from './request.ts'
+
+export { isPhone } from './element-phone.ts'
 
 export interface SaomaLoginEvents {
   /** The person is logged in. */
@@ -23,7 +28,8 @@ declare global {
 
 /**
  * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
- * Its events bubble. Without `lang` it speaks the language of the page around it.
+ * Its events bubble. Without `lang` it speaks the language of the page around it. On a phone there is a button beside the code that opens
+ * the app on that phone: `same-phone` is `auto` (the default), `always` or `never`.
  */
 export class SaomaLogin extends LitElement {
   static override readonly styles = elementStyle
@@ -33,6 +39,7 @@ export class SaomaLogin extends LitElement {
     scope: {},
     ticket: {},
     lang: {},
+    samePhone: { attribute: 'same-phone' },
   }
 
   // Declared only: a class field would hide the accessors that Lit defines for the properties.
@@ -42,9 +49,15 @@ export class SaomaLogin extends LitElement {
   declare scope: string | undefined
   /** A confirmed ticket to redeem first; see LoginOptions. */
   declare ticket: string | undefined
+  /** Whether this is the phone that could scan. @default 'auto': what `isPhone` says */
+  declare samePhone: 'auto' | 'always' | 'never' | undefined
 
   #login: Login | undefined
   #picture: Picture = createPicture(() => this.requestUpdate())
+  #link: PhoneLink = createPhoneLink(
+    async () => this.#login?.link() ?? failureFor('TICKET_NOT_FOUND'),
+    () => this.requestUpdate(),
+  )
   #clock: ReturnType<typeof setInterval> | undefined
 
   get state(): LoginState {
@@ -82,6 +95,7 @@ export class SaomaLogin extends LitElement {
     this.#login?.close()
     this.#login = undefined
     this.#picture.clear()
+    this.#link.clear()
   }
 
   #enter(state: LoginState): void {
@@ -89,6 +103,18 @@ export class SaomaLogin extends LitElement {
     this.requestUpdate()
     this.#tell('saoma-state', { state })
     if (state.status === 'done') this.#tell('saoma-login', { tokens: state.tokens })
+  }
+
+  get #onPhone(): boolean {
+    return this.samePhone === 'always' || (this.samePhone !== 'never' && isPhone())
+  }
+
+  /** Nobody else has a use for it. A plain code's address is known without asking. */
+  #seekLink(): void {
+    const { state } = this
+    const picture = this.#picture.state
+    if (state.status === 'waiting' && picture.status === 'shown' && picture.link && !picture.plain && this.#onPhone)
+      this.#link.show(state.ticket)
   }
 
   #tell(name: keyof SaomaLoginEvents, detail: object): void {
@@ -99,6 +125,10 @@ export class SaomaLogin extends LitElement {
     return languageOf(this.lang || this.closest('[lang]')?.getAttribute('lang') || navigator.language)
   }
 
+  override willUpdate(): void {
+    this.#seekLink()
+  }
+
   override render(): TemplateResult {
     const say = textIn(this.#language)
     const { state } = this
@@ -106,10 +136,13 @@ export class SaomaLogin extends LitElement {
     return html`
       <section class="card ${state.status}" part="card" lang=${this.#language === 'zh' ? 'zh-CN' : 'en'}>
         <div class="frame" part="frame">${this.#frame(state, say)}</div>
+        ${'userCode' in state ? this.#check(say) : nothing}
         <p class="headline" part="headline" role="status" aria-live="polite" tabindex="-1">${this.#headline(state, say)}</p>
         <p class="hint">${this.#hint(state, say)}</p>
+        ${this.#onPhone ? this.#open(state, say) : nothing}
         ${'userCode' in state ? this.#userCode(state.userCode, say) : nothing}
-        ${this.#foot(state, connection, say)} ${this.#action(state, say)}
+        ${this.#foot(state, connection, say)} ${this.#onPhone ? nothing : this.#open(state, say)}
+        ${this.#action(state, say)}
       </section>
     `
   }
@@ -162,7 +195,15 @@ export class SaomaLogin extends LitElement {
     const picture = this.#picture.state
     if (picture.status === 'failed') return sayFailure(picture.code, this.#language)
     if (picture.status === 'loading') return nothing
+    if (this.#onPhone && (picture.plain || this.#link.url)) return say.samePhone
     return picture.plain ? say.withCamera : say.withWechat
+  }
+
+  /** The number that tells this showing of the code from an earlier one. */
+  #check(say: ElementText): TemplateResult | typeof nothing {
+    const picture = this.#picture.state
+    if (picture.status !== 'shown' || !picture.check) return nothing
+    return html`<p class="check" part="check"><strong>${picture.check}</strong> <span>${say.check}</span></p>`
   }
 
   #userCode(userCode: string, say: ElementText): TemplateResult {
@@ -187,12 +228,20 @@ export class SaomaLogin extends LitElement {
       return html`<button type="button" @click=${this.#renewByHand}>${say.renew}</button>`
     if (status === 'failed' && state.react !== 'stop')
       return html`<button type="button" @click=${this.#renewByHand}>${say.again}</button>`
+    return nothing
+  }
+
+  /** The way that needs no scan: on a phone the first thing to do, elsewhere a way to try things out. */
+  #open(state: LoginState, say: ElementText): TemplateResult | typeof nothing {
     const picture = this.#picture.state
-    // Only a plain code leads to a web page; a mini-program opens inside WeChat.
-    if (status !== 'waiting' || picture.status !== 'shown' || !picture.plain) return nothing
-    return html`<a class="link" href=${state.verificationUriComplete} target="_blank" rel="noopener"
-      >${say.openLink} <span class="unseen">${say.newTab}</span></a
-    >`
+    if (state.status !== 'waiting' || picture.status !== 'shown') return nothing
+    if (picture.plain)
+      return html`<a class=${this.#onPhone ? 'open' : 'link'} part="open" href=${state.verificationUriComplete}
+        target="_blank" rel="noopener">${say.openLink} <span class="unseen">${say.newTab}</span></a>`
+    // Not into a new tab: WeChat opens over this page, which is there when the person comes back.
+    return this.#onPhone && this.#link.url
+      ? html`<a class="open" part="open" href=${this.#link.url}>${say.openWechat}</a>`
+      : nothing
   }
 }
 

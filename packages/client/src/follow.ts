@@ -1,5 +1,6 @@
 import { isTerminal, type TicketState } from '@saoma/protocol'
 import { backoffMs } from './backoff.ts'
+import type { Transports } from './connection.ts'
 import type { LoginApi } from './login-api.ts'
 import { isNews, type LoginConnection } from './login-state.ts'
 import { createLongPoll } from './long-poll.ts'
@@ -12,7 +13,7 @@ export interface FollowOptions {
   deviceCode: string
   api: LoginApi
   page: Page
-  transports: string[]
+  transports: Transports
   random: () => number
   /** Every state once, in order. */
   onState: (state: TicketState) => void

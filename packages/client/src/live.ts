@@ -7,6 +7,7 @@ import {
   parsePresence,
   parsePublished,
 } from '@saoma/protocol'
+import type { Transports } from './connection.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
 import { createHttpDoor } from './http-door.ts'
 import type { HttpWay } from './http-follow.ts'
@@ -35,8 +36,8 @@ export interface LiveOptions {
   token: Pick<Session, 'accessToken' | 'refresh' | 'on'> | TokenSource
   /** In the order they are preferred; the socket, if it is there, comes first. @default ['socket', 'stream', 'poll'] */
   doors?: readonly Door[]
-  /** Socket.IO transports, in the order they are tried. @default ['websocket', 'polling'] */
-  transports?: string[]
+  /** Socket.IO transports, by name or as classes, in the order they are tried. @default ['websocket', 'polling'] */
+  transports?: Transports
   /** Where positions outlive a reload, so that it misses nothing; `sessionStorage` suits a tab. @default nowhere */
   positions?: KeyValue
   fetch?: typeof fetch

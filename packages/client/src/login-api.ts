@@ -5,9 +5,11 @@ import {
   ok,
   parseDeviceAuthorization,
   parseDeviceCode,
+  parseTicketLink,
   parseTicketState,
   parseTokenSet,
   type Result,
+  type TicketLink,
   type TicketState,
   type TokenSet,
   ticketOf,
@@ -34,6 +36,8 @@ export interface LoginApi {
   read(deviceCode: string, after: number, waitSeconds: number, signal: AbortSignal): Promise<Answer<TicketState>>
   /** Turns a confirmed ticket into tokens, once. */
   redeem(deviceCode: string, signal: AbortSignal): Promise<Answer<TokenSet>>
+  /** Gets an address that opens the code in the app on the same phone; NOT_FOUND when there is none. */
+  link(deviceCode: string, signal: AbortSignal): Promise<Answer<TicketLink>>
   /** Gets the device code back that this browser holds in a cookie its scripts cannot read. Same origin only. */
   resume(ticket: string, signal: AbortSignal): Promise<Answer<Resumed>>
 }
@@ -63,6 +67,15 @@ export const createLoginApi = ({ origin, clientId, fetch }: LoginApiOptions): Lo
       url: `${origin}/oidc/token`,
       init: form({ grant_type: DEVICE_CODE_GRANT, client_id: clientId, device_code: deviceCode }),
       parse: parseTokenSet,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      signal,
+    }),
+  link: (deviceCode, signal) =>
+    request({
+      fetch,
+      url: `${origin}/v1/tickets/${ticketOf(deviceCode)}/link`,
+      init: { method: 'POST', headers: { authorization: `Bearer ${deviceCode}`, accept: 'application/json' } },
+      parse: parseTicketLink,
       timeoutMs: REQUEST_TIMEOUT_MS,
       signal,
     }),

@@ -1,12 +1,19 @@
-import { type DeviceAuthorization, parseDeviceAuthorization, type TicketState, type TokenSet } from '@saoma/protocol'
+import {
+  type DeviceAuthorization,
+  parseDeviceAuthorization,
+  type TicketLink,
+  type TicketState,
+  type TokenSet,
+} from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
+import type { Transports } from './connection.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
 import { createFollow } from './follow.ts'
 import { createLoginApi } from './login-api.ts'
 import { type LoginConnection, type LoginState, stateOf } from './login-state.ts'
 import { browserPage, type Page } from './page.ts'
 import { redeem } from './redeem.ts'
-import type { Failure } from './request.ts'
+import { type Answer, type Failure, failureFor } from './request.ts'
 import { browserStorage, createStored, type KeyValue } from './storage.ts'
 
 export interface LoginOptions {
@@ -21,8 +28,8 @@ export interface LoginOptions {
    * `${origin}/?ticket=…`. It is redeemed instead of asking for a code. If that is too late, a code is shown as always.
    */
   ticket?: string
-  /** Socket.IO transports. Empty: long poll only. @default ['websocket'] */
-  transports?: string[]
+  /** Socket.IO transports, by name or as classes. Empty: long poll only. @default ['websocket'] */
+  transports?: Transports
   /** Codes renewed without a click, so that a forgotten tab does not ask for ever. @default 5 */
   maxRenewals?: number
   fetch?: typeof fetch
@@ -50,6 +57,11 @@ export interface Login extends Listenable<LoginEvents> {
   start(): void
   /** Drops the present code and asks for a new one. */
   renew(): void
+  /**
+   * Gets an address that opens the present code in the app on the same phone. Ask where a person can use it: each costs the server a
+   * call to WeChat. A failure takes nothing from the code.
+   */
+  link(): Promise<Answer<TicketLink>>
   /** Stops everything. A code that was shown stays valid, and `start` continues it. */
   close(): void
 }
@@ -69,6 +81,7 @@ export const createLogin = (options: LoginOptions): Login => {
   let state: LoginState = { status: 'idle' }
   let connection: LoginConnection = 'connecting'
   let round: AbortController | undefined
+  let followed: { deviceCode: string; signal: AbortSignal } | undefined
   let renewals = 0
   let handedTicket = options.ticket
   let unlisten = () => {}
@@ -110,6 +123,7 @@ export const createLogin = (options: LoginOptions): Login => {
 
   const follow = (authorization: DeviceAuthorization, signal: AbortSignal) => {
     const { device_code: deviceCode } = authorization
+    followed = { deviceCode, signal }
     const onState = (ticket: TicketState) => {
       if (ticket.status === 'confirmed') {
         following.close()
@@ -208,6 +222,10 @@ export const createLogin = (options: LoginOptions): Login => {
       round?.abort()
       start()
     },
+    link: async () =>
+      followed && !followed.signal.aborted
+        ? api.link(followed.deviceCode, followed.signal)
+        : failureFor('TICKET_NOT_FOUND'),
     close: () => {
       round?.abort()
       unlisten()

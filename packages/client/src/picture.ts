@@ -1,9 +1,19 @@
-import { parseProblem } from '@saoma/protocol'
+import { type CodePicture, parseCodePicture, parseProblem } from '@saoma/protocol'
 
-/** The picture of a code. `plain` means that any camera can read it; otherwise it is a mini-program code, for WeChat only. */
+export interface ShownPicture {
+  url: string
+  /** Any camera can read it; otherwise it is a mini-program code, for WeChat only. */
+  plain: boolean
+  /** Two digits to show beside it. */
+  check?: string
+  /** Whether the server has an address that opens the code on the same phone. */
+  link: boolean
+}
+
+/** The picture of a code. `code` of a failure is one of the protocol, `NETWORK`, `MALFORMED` or `PICTURE_CHANGED`. */
 export type PictureState =
   | { status: 'loading' }
-  | { status: 'shown'; url: string; plain: boolean }
+  | ({ status: 'shown' } & ShownPicture)
   | { status: 'failed'; code: string }
 
 export interface Picture {
@@ -16,10 +26,66 @@ export interface Picture {
 }
 
 const TIMEOUT_MS = 15_000
+/** Servers that know no description answer with the picture. */
+const DESCRIPTION_OR_IMAGE = 'application/json, image/*;q=0.9'
+
+const failed = (code: string): PictureState => ({ status: 'failed', code })
+
+/** The bytes at that place, if they are the ones that were put there. */
+const fetchPlaced = async (
+  url: string,
+  integrity: string,
+  signal: AbortSignal,
+): Promise<Blob | 'PICTURE_CHANGED' | 'NETWORK'> => {
+  const init: RequestInit = { cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer', signal }
+  try {
+    const response = await fetch(url, { ...init, integrity })
+    return response.ok ? await response.blob() : 'NETWORK'
+  } catch {
+    // A wrong hash and a lost connection look alike. Asked without the hash, only the second fails again.
+    const other = await fetch(url, init).catch(() => undefined)
+    return other?.ok ? 'PICTURE_CHANGED' : 'NETWORK'
+  }
+}
+
+const load = async (qr: string, usesPlace: boolean, signal: AbortSignal): Promise<PictureState> => {
+  const ask = (accept: string) => fetch(qr, { cache: 'no-store', headers: { accept }, signal })
+
+  const image = async (response: Response, described?: CodePicture): Promise<PictureState> => {
+    if (!response.ok) {
+      const problem = parseProblem(await response.json().catch(() => undefined))
+      return failed(problem.ok ? problem.value.code : 'NETWORK')
+    }
+    const { headers } = response
+    const check = headers.get('x-saoma-check')
+    return {
+      status: 'shown',
+      url: URL.createObjectURL(await response.blob()),
+      plain: headers.get('x-saoma-code') === 'plain',
+      ...(check ? { check } : {}),
+      link: described?.link ?? false,
+    }
+  }
+
+  const response = await ask(DESCRIPTION_OR_IMAGE)
+  if (!response.ok || !/^application\/json\b/.test(response.headers.get('content-type') ?? '')) return image(response)
+  const described = parseCodePicture(await response.json())
+  if (!described.ok) return failed('MALFORMED')
+  const { code, url, integrity, check, link } = described.value
+  const about = { plain: code === 'plain', ...(check ? { check } : {}), link }
+  if (url.startsWith('data:image/')) return { status: 'shown', url, ...about }
+  if (!integrity) return failed('MALFORMED')
+  const placed = usesPlace ? await fetchPlaced(url, integrity, signal) : 'NETWORK'
+  if (placed === 'PICTURE_CHANGED') return failed(placed)
+  // What the place cannot give, the server has too.
+  if (placed === 'NETWORK') return image(await ask('image/*'), described.value)
+  return { status: 'shown', url: URL.createObjectURL(placed), ...about }
+}
 
 /**
  * Loads the picture as data instead of by an image's `src`: so a failure has a reason that can be told (WeChat is away, too many
- * requests), and the kind of code is known. The page's policy must allow `blob:` images.
+ * requests), the kind of code is known, and a picture that lies elsewhere is held against its hash before anybody scans it. The page's
+ * policy must allow `blob:` and `data:` images.
  */
 export const createPicture = (onChange: () => void): Picture => {
   let state: PictureState = { status: 'loading' }
@@ -32,28 +98,16 @@ export const createPicture = (onChange: () => void): Picture => {
     onChange()
   }
 
-  const load = async () => {
+  const begin = async (usesPlace: boolean) => {
     round?.abort()
     round = new AbortController()
     const { signal } = round
     enter({ status: 'loading' })
-    try {
-      const response = await fetch(shown, {
-        cache: 'no-store',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-      })
-      if (!response.ok) {
-        const problem = parseProblem(await response.json().catch(() => undefined))
-        if (!signal.aborted) enter({ status: 'failed', code: problem.ok ? problem.value.code : 'NETWORK' })
-        return
-      }
-      const image = await response.blob()
-      if (signal.aborted) return
-      const plain = response.headers.get('x-saoma-code') === 'plain'
-      enter({ status: 'shown', url: URL.createObjectURL(image), plain })
-    } catch {
-      if (!signal.aborted) enter({ status: 'failed', code: 'NETWORK' })
-    }
+    const next = await load(shown, usesPlace, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])).catch(() =>
+      failed('NETWORK'),
+    )
+    if (!signal.aborted) enter(next)
+    else if (next.status === 'shown') URL.revokeObjectURL(next.url)
   }
 
   return {
@@ -63,9 +117,10 @@ export const createPicture = (onChange: () => void): Picture => {
     show: (qr) => {
       if (qr === shown) return
       shown = qr
-      void load()
+      void begin(true)
     },
-    retry: () => void load(),
+    // The place had its chance.
+    retry: () => void begin(state.status !== 'failed' || state.code !== 'PICTURE_CHANGED'),
     clear: () => {
       round?.abort()
       shown = ''

@@ -28,7 +28,14 @@ export const retry = async <T>(attempt: () => Promise<Answer<T>>, options: Retry
 
 /** A name for one publication, to be repeated with it: 22 characters, 128 random bits. */
 export const drawKey = (): string =>
-  btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
+  btoa(String.fromCharCode(...drawBytes(16)))
+    .replace(/\+/g, '-')
+    .replace(/\//g, '_')
+    .replace(/=/g, '')
+
+const drawBytes = (count: number): Uint8Array => {
+  const bytes = new Uint8Array(count)
+  // WeChat's JavaScript has no `crypto`. A key has to be unlike all others, and is no secret.
+  if (typeof crypto === 'undefined') return bytes.map(() => Math.floor(Math.random() * 256))
+  return crypto.getRandomValues(bytes)
+}

@@ -25,8 +25,11 @@ export interface SessionOptions {
 export interface SessionEvents {
   /** New tokens, from here or from another tab. */
   changed: TokenSet
-  /** No tokens any more: logged out (here or in another tab), or the server refused to refresh them. */
-  ended: { reason: 'logout' | 'elsewhere' | 'refused' }
+  /**
+   * No tokens any more: logged out here or in another tab (`elsewhere`), the server refused to refresh them, or somebody has ended the
+   * session from another device and `recheck` has found it out (`revoked`).
+   */
+  ended: { reason: 'logout' | 'elsewhere' | 'refused' | 'revoked' }
 }
 
 /** The tokens of a logged-in browser, kept fresh. */
@@ -42,6 +45,11 @@ export interface Session extends Listenable<SessionEvents> {
   accessToken(): Promise<Answer<string>>
   /** Refreshes now. */
   refresh(): Promise<Answer<string>>
+  /**
+   * Asks the server whether the session still stands, by refreshing: for whoever was answered `REVOKED`. If it does not, it ends here with
+   * the reason `revoked`, and in all other tabs.
+   */
+  recheck(): Promise<Answer<string>>
   /** Ends the session on the server and here; here also when the server cannot be reached. */
   logout(): Promise<void>
   /** Stops listening to other tabs. The tokens stay. */
@@ -70,6 +78,8 @@ export const createSession = (options: SessionOptions): Session => {
   /** Aborted, and replaced by the next one, when the tokens end. */
   let ending = new AbortController()
   let inFlight: Promise<Answer<string>> | undefined
+  /** Somebody has heard that the session was ended. */
+  let doubted = false
 
   const readKept = (): Kept | undefined => {
     const { tokens, expiresAt } = (stored.read() ?? {}) as { tokens?: unknown; expiresAt?: unknown }
@@ -91,7 +101,7 @@ export const createSession = (options: SessionOptions): Session => {
     ending.abort()
     ending = new AbortController()
     if (reason !== 'elsewhere') stored.clear()
-    events.emit('ended', { reason })
+    events.emit('ended', { reason: doubted && reason !== 'logout' ? 'revoked' : reason })
   }
 
   /** Another tab may have refreshed or logged out while we waited; its word is newer than ours. */
@@ -146,21 +156,38 @@ export const createSession = (options: SessionOptions): Session => {
     }
   }
 
-  const exclusively = (): Promise<Answer<string>> => {
-    const before = kept?.tokens.access_token
-    const run = async (): Promise<Answer<string>> => {
-      syncWithTabs()
-      if (kept && kept.tokens.access_token !== before && isFresh()) return { ok: true, value: kept.tokens.access_token }
-      return exchange()
-    }
-    return locks ? Promise.resolve(locks.request(stored.key, run)) : run()
-  }
-
-  const refresh = (): Promise<Answer<string>> => {
-    inFlight ??= exclusively().finally(() => {
+  /** One at a time over all tabs. */
+  const exclusively = (run: () => Promise<Answer<string>>): Promise<Answer<string>> => {
+    inFlight = (locks ? Promise.resolve(locks.request(stored.key, run)) : run()).finally(() => {
       inFlight = undefined
     })
     return inFlight
+  }
+
+  const refresh = (): Promise<Answer<string>> => {
+    if (inFlight) return inFlight
+    const before = kept?.tokens.access_token
+    return exclusively(async () => {
+      syncWithTabs()
+      if (kept && kept.tokens.access_token !== before && isFresh()) return { ok: true, value: kept.tokens.access_token }
+      return exchange()
+    })
+  }
+
+  const recheck = async (): Promise<Answer<string>> => {
+    // What is under way may have been answered before the session ended.
+    while (inFlight) await inFlight
+    if (!kept) return failureFor('UNAUTHORIZED')
+    doubted = true
+    try {
+      if (!kept.tokens.refresh_token) end('refused') // The word that made us doubt is all there is to go by.
+      return await exclusively(async () => {
+        syncWithTabs()
+        return exchange()
+      })
+    } finally {
+      doubted = false
+    }
   }
 
   const onStorage = (event: StorageEvent) => {
@@ -191,6 +218,7 @@ export const createSession = (options: SessionOptions): Session => {
       return answer
     },
     refresh,
+    recheck,
     logout: async () => {
       const tokens = kept?.tokens
       end('logout')

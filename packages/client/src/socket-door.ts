@@ -8,7 +8,7 @@ import {
 } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
 import { backoffMs, pause } from './backoff.ts'
-import { createConnection } from './connection.ts'
+import { createConnection, type Transports } from './connection.ts'
 import { createDispatch, TOLD } from './dispatch.ts'
 import { type Answer, type Failure, failureFor, malformed, unanswered } from './request.ts'
 import type { Followed } from './room.ts'
@@ -16,7 +16,7 @@ import type { Tokens } from './tokens.ts'
 
 export interface SocketDoorOptions {
   origin: string
-  transports: string[]
+  transports: Transports
   random: () => number
   tokens: Tokens
   /** All rooms that are open, whenever they are asked for. */

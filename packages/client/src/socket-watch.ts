@@ -7,14 +7,14 @@ import {
   type TicketState,
 } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
-import { createConnection } from './connection.ts'
+import { createConnection, type Transports } from './connection.ts'
 import type { Failure } from './request.ts'
 
 export interface SocketWatchOptions {
   origin: string
   deviceCode: string
   /** Socket.IO transports, in the order they are tried. Empty: no socket at all. */
-  transports: string[]
+  transports: Transports
   random: () => number
   onState: (state: TicketState) => void
   /** True once the server has confirmed that no later transition can be missed; false when that is lost. */

@@ -25,8 +25,8 @@ const isStatus =
     state.status === status
 
 /** A login as a page has it. Closed at the end of the test file. */
-export const openBrowser = (options: LoginOptions): Browser => {
-  const login = createLogin({ storage: createMemoryStorage(), ...options })
+export const openBrowser = (options: LoginOptions, create = createLogin): Browser => {
+  const login = create({ storage: createMemoryStorage(), ...options })
   onCleanup(() => login.close())
   const statuses: Status[] = []
   login.on('state', ({ status }) => {

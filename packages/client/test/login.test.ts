@@ -1,10 +1,7 @@
-import { type Cluster, confirm, phoneToken, reject, scan, startCluster } from '@saoma/testing'
-import { decodeClaims } from '../src/claims.ts'
-import type { LoginEvents } from '../src/login.ts'
-import type { LoginState } from '../src/login-state.ts'
-import { createMemoryStorage } from '../src/storage.ts'
-import { type Browser, createPage, openBrowser } from './browser.ts'
-import { heard } from './heard.ts'
+import { type Cluster, phoneToken, startCluster } from '@saoma/testing'
+import { createPage, openBrowser } from './browser.ts'
+import { browser } from './environment.ts'
+import { approve, finish, loginContract } from './login-contract.ts'
 import { startStrictProxy } from './strict-proxy.ts'
 
 let cluster: Cluster
@@ -15,42 +12,7 @@ beforeAll(async () => {
   phone = await phoneToken(cluster.origin, '李雷')
 })
 
-const approve = async (ticket: string) => {
-  await scan(cluster.origin, ticket, phone)
-  await confirm(cluster.origin, ticket, phone)
-}
-
-const finish = async (browser: Browser) => {
-  const { ticket } = await browser.at('waiting')
-  const done = browser.next('done')
-  await approve(ticket)
-  return done
-}
-
-test('scanned, confirmed and redeemed over the socket', async () => {
-  const browser = openBrowser({ origin: cluster.origin })
-  browser.login.start()
-  const { ticket, qr, userCode } = await browser.at('waiting')
-  expect(qr).toBe(`${cluster.origin}/v1/tickets/${ticket}/qr`)
-  expect(userCode).toMatch(/^[A-Z]{4}-[A-Z]{4}$/)
-  expect(browser.login.connection).toBe('socket')
-
-  const scanned = browser.next('scanned')
-  const { body } = await scan(cluster.origin, ticket, phone)
-  expect(await scanned).toMatchObject({ ticket, userCode: body.request.userCode })
-  const done = browser.next('done')
-  await confirm(cluster.origin, ticket, phone)
-  expect(decodeClaims((await done).tokens.id_token)).toMatchObject({ name: '李雷', sid: expect.any(String) })
-  expect(browser.statuses).toEqual(['creating', 'waiting', 'scanned', 'confirmed', 'done'])
-})
-
-test('with WebSockets blocked it logs in over the long poll', async () => {
-  const proxy = await startStrictProxy(cluster.origin)
-  const browser = openBrowser({ origin: proxy.origin })
-  browser.login.start()
-  await browser.connectedBy('poll')
-  expect((await finish(browser)).tokens.refresh_token).toEqual(expect.any(String))
-})
+loginContract(browser, () => cluster)
 
 test('it returns from the long poll to the socket as soon as one gets through', async () => {
   const proxy = await startStrictProxy(cluster.origin)
@@ -59,66 +21,7 @@ test('it returns from the long poll to the socket as soon as one gets through', 
   await browser.connectedBy('poll')
   proxy.allowSockets()
   await browser.connectedBy('socket')
-  await finish(browser)
-})
-
-test('without any transport it logs in over the long poll', async () => {
-  const browser = openBrowser({ origin: cluster.origin, transports: [] })
-  browser.login.start()
-  await browser.at('waiting')
-  expect(browser.login.connection).toBe('poll')
-  await finish(browser)
-})
-
-test('declined on the phone: nobody is logged in, and a click shows a new code', async () => {
-  const browser = openBrowser({ origin: cluster.origin })
-  browser.login.start()
-  const { ticket } = await browser.at('waiting')
-  await scan(cluster.origin, ticket, phone)
-  const rejected = browser.next('rejected')
-  await reject(cluster.origin, ticket, phone)
-  await rejected
-  const renewed = browser.next('waiting')
-  browser.login.renew()
-  expect((await renewed).ticket).not.toBe(ticket)
-  await finish(browser)
-})
-
-test('a page reload goes on with the same code', async () => {
-  const storage = createMemoryStorage()
-  const before = openBrowser({ origin: cluster.origin, storage })
-  before.login.start()
-  const { ticket } = await before.at('waiting')
-  before.login.close()
-  await approve(ticket)
-
-  const after = openBrowser({ origin: cluster.origin, storage })
-  after.login.start()
-  await after.at('done')
-  expect(after.statuses).toEqual(['creating', 'confirmed', 'done'])
-})
-
-test('of two tabs that hold the same code one is logged in, and the other shows a new one', async () => {
-  const storage = createMemoryStorage()
-  const one = openBrowser({ origin: cluster.origin, storage })
-  one.login.start()
-  const { ticket } = await one.at('waiting')
-  const two = openBrowser({ origin: cluster.origin, storage })
-  two.login.start()
-  expect((await two.at('waiting')).ticket).toBe(ticket)
-
-  // Whoever comes second is refused, or has heard first that the code is used up.
-  const ends = [one, two].map(({ login }) =>
-    heard<LoginEvents>(login)(
-      'state',
-      (state): state is LoginState =>
-        state.status === 'done' || state.status === 'failed' || (state.status === 'waiting' && state.ticket !== ticket),
-    ),
-  )
-  await approve(ticket)
-  const results = (await Promise.all(ends)).map((state) => (state.status === 'failed' ? state.code : state.status))
-  expect(results.filter((result) => result === 'done')).toHaveLength(1)
-  expect(results.filter((result) => result === 'invalid_grant' || result === 'waiting')).toHaveLength(1)
+  await finish(browser, cluster, phone)
 })
 
 test('an answer that is lost on the way to the token endpoint is asked for again', async () => {
@@ -132,7 +35,7 @@ test('an answer that is lost on the way to the token endpoint is asked for again
         : fetch(input, init),
   })
   browser.login.start()
-  await finish(browser)
+  await finish(browser, cluster, phone)
   expect(lost).toBe(4)
 })
 
@@ -149,7 +52,7 @@ test('a ticket handed over in the address is redeemed by the cookie of this brow
   first.login.start()
   const { ticket } = await first.at('waiting')
   first.login.close()
-  await approve(ticket)
+  await approve(cluster, ticket, phone)
 
   const stranger = openBrowser({ origin: cluster.origin, ticket })
   stranger.login.start()

@@ -19,8 +19,8 @@ export interface Visitor {
 }
 
 /** A live connection as a page has it. Closed at the end of the test file. */
-export const openLive = (options: LiveOptions): Visitor => {
-  const live = createLive(options)
+export const openLive = (options: LiveOptions, create = createLive): Visitor => {
+  const live = create(options)
   onCleanup(() => live.close())
   const states: LiveState[] = []
   const failures: string[] = []

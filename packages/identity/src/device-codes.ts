@@ -28,6 +28,8 @@ export interface NewSession {
   sub: string
   clientId: string
   scope: string
+  /** What the phone was shown before it confirmed. */
+  request: Omit<LoginRequest, 'requestedAt'>
 }
 
 /** What is kept beside the ticket: the provider's record without the code itself, and the session's future name. */
@@ -41,15 +43,15 @@ const epochSeconds = () => Math.floor(Date.now() / 1000)
 /**
  * oidc-provider's storage of device codes, over the ticket record. The provider drives RFC 8628; the ticket decides.
  *
- * @param begin  called once per ticket, by the one redemption that won
  * @param describe  reads what the phone shows out of the stored payload
+ * @param begin  called once per ticket, by the one redemption that won. False: the person has ended the session in the same moment
  */
 export const createDeviceCodes = (
   tickets: TicketStore,
   resource: string,
   newSid: () => string,
   describe: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>,
-  begin: (session: NewSession) => Promise<void>,
+  begin: (session: NewSession) => Promise<boolean>,
 ): Adapter => {
   const read = (record: TicketRecord): Authorization => JSON.parse(record.authorization)
   const scopeOf = (payload: AdapterPayload): string => String(payload.params?.scope ?? 'openid')
@@ -104,12 +106,15 @@ export const createDeviceCodes = (
       const redeemed = await tickets.redeem(deviceCode)
       if (redeemed.ok) {
         const { payload, sid } = read(redeemed.value)
-        return begin({
+        const begun = await begin({
           sid,
           sub: redeemed.value.sub ?? '',
           clientId: payload.clientId ?? '',
           scope: scopeOf(payload),
+          request: describe(payload),
         })
+        if (!begun) throw new errors.InvalidGrant('this login was ended')
+        return
       }
       // The provider asks to consume a declined code before it answers access_denied: there is nothing to use up.
       if (redeemed.code !== 'TICKET_SETTLED') throw new errors.InvalidGrant('device code was already used')

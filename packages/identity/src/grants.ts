@@ -1,5 +1,6 @@
 import { type RedisClients, reply } from '@saoma/redis'
 import type { Adapter } from 'oidc-provider'
+import { ACCESS_TOKEN_SECONDS } from './clients.ts'
 import { createRecords, recordKey } from './records.ts'
 import type { EndedSession } from './session-ends.ts'
 
@@ -7,28 +8,52 @@ import type { EndedSession } from './session-ends.ts'
 export interface Grants {
   /** oidc-provider's storage of them. */
   adapter: Adapter
+  /** Gives a session so many seconds from now: never fewer than it has, and none after its latest end. */
+  prolong(sid: string, seconds: number): Promise<void>
+  /** Ends a session. Whether this call was the one that did. */
+  destroy(sid: string): Promise<boolean>
   isLive(sid: string): Promise<boolean>
 }
 
 const MODEL = 'Grant'
+/** A session that got no refresh token is over when its access token is; each refresh token gives it the life of that. */
+const FIRST_SECONDS = ACCESS_TOKEN_SECONDS + 60
 
 /** @param onEnded  told once of each session that is ended, when its record is gone; must not reject */
 export const createGrants = (redis: RedisClients, onEnded: (session: EndedSession) => Promise<void>): Grants => {
   const { data, keys } = redis
   const at = (sid: string) => recordKey(keys, MODEL, sid)
 
+  /** Whoever ends a session comes through here. Resolves with whose it was, for the one call that ended it. */
+  const destroy = async (sid: string): Promise<string | undefined> => {
+    const [read] = (await reply(data.multi().hget(at(sid), 'payload').unlink(at(sid)).exec())) ?? []
+    const payload = read?.[1]
+    if (typeof payload !== 'string') return undefined
+    const { accountId } = JSON.parse(payload) as { accountId?: string }
+    if (accountId) await onEnded({ sub: accountId, sid })
+    return accountId
+  }
+
+  const records = createRecords(redis, MODEL)
   return {
     adapter: {
-      ...createRecords(redis, MODEL),
-      // Whoever ends a session, the provider comes through here: by revocation, or because a refresh token was used twice.
+      ...records,
+      // The provider keeps in the record when a session ends at the latest. So long it lives only if it is used.
+      upsert: (sid, record, expiresIn = FIRST_SECONDS) =>
+        records.upsert(sid, record, Math.min(expiresIn, FIRST_SECONDS)),
+      // The provider ends one by revocation, or because a refresh token was used twice.
       destroy: async (sid) => {
-        const [read] = (await reply(data.multi().hget(at(sid), 'payload').unlink(at(sid)).exec())) ?? []
-        const payload = read?.[1]
-        if (typeof payload !== 'string') return
-        const { accountId } = JSON.parse(payload) as { accountId?: string }
-        if (accountId) await onEnded({ sub: accountId, sid })
+        const sub = await destroy(sid)
+        if (sub) await reply(data.hdel(keys.sessions(sub), sid))
       },
     },
+    prolong: async (sid, seconds) => {
+      const payload = await reply(data.hget(at(sid), 'payload'))
+      if (!payload) return
+      const { exp = Number.POSITIVE_INFINITY } = JSON.parse(payload) as { exp?: number }
+      await reply(data.expireat(at(sid), Math.min(exp, Math.floor(Date.now() / 1000) + seconds), 'GT'))
+    },
+    destroy: async (sid) => (await destroy(sid)) !== undefined,
     isLive: async (sid) => (await reply(data.exists(at(sid)))) === 1,
   }
 }

@@ -3,10 +3,12 @@ import type { Result } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import type Provider from 'oidc-provider'
 import { createAccounts } from './accounts.ts'
+import { phoneAudience } from './clients.ts'
 import { createGrants } from './grants.ts'
-import { createProvider, type ProviderDeps, type ProviderOptions, phoneAudience } from './provider.ts'
+import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
 import { createSeal } from './sealed.ts'
 import { createSessionEnds, type EndedSession } from './session-ends.ts'
+import { createSessions, type SessionRecord } from './sessions.ts'
 import { loadSigningKeys, type SigningKeyTimes } from './signing-keys.ts'
 import { type Bearer, claimsToBeOf, createVerifier } from './verify.ts'
 
@@ -33,12 +35,18 @@ export interface Identity {
   isOwn(token: string): boolean
   /** Whether a session has not ended yet: one look into Redis. Rejects with RedisUnavailable. */
   isLive(sid: string): Promise<boolean>
+  /** Where a person is logged in, the newest first. Rejects with RedisUnavailable, like the two below. */
+  sessions(sub: string): Promise<SessionRecord[]>
+  /** Ends a session on every node. False when it is none of this person's, is over, or somebody else has just ended it. */
+  end(sub: string, sid: string): Promise<boolean>
+  /** Ends all sessions of a person but `keep`. Resolves with how many this call ended. */
+  endAll(sub: string, keep?: string): Promise<number>
   close(): void
 }
 
 /** The OAuth 2.0 / OpenID Connect side of the cluster. Rejects when Redis cannot be reached or the secret does not fit. */
 export const createIdentity = async (
-  deps: Omit<ProviderDeps, 'accounts' | 'grants'>,
+  deps: Omit<ProviderDeps, 'accounts' | 'grants' | 'sessions'>,
   options: IdentityOptions,
 ): Promise<Identity> => {
   const accounts = createAccounts(deps.redis)
@@ -47,10 +55,11 @@ export const createIdentity = async (
   const issuer = `${options.origin}/oidc`
   const sessionEnds = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
   const grants = createGrants(deps.redis, sessionEnds.tell)
+  const sessions = createSessions(deps.redis, grants)
   const load = () => loadSigningKeys(deps.redis, seal, options.keyTimes)
   const assemble = (ring: Awaited<ReturnType<typeof load>>) => ({
     ring,
-    provider: createProvider({ ...deps, accounts, grants }, ring, { ...options, cookieSecret }),
+    provider: createProvider({ ...deps, accounts, grants, sessions }, ring, { ...options, cookieSecret }),
     verify: createVerifier(ring, issuer, [options.origin, phoneAudience(options.origin)]),
   })
 
@@ -74,6 +83,9 @@ export const createIdentity = async (
     verify: (token) => current.verify(token),
     isOwn: (token) => claimsToBeOf(issuer, token),
     isLive: grants.isLive,
+    sessions: sessions.list,
+    end: sessions.end,
+    endAll: sessions.endAll,
     close: () => {
       clearInterval(timer)
       sessionEnds.close()

@@ -9,9 +9,11 @@ import Provider, {
   type ResourceServer,
 } from 'oidc-provider'
 import type { Accounts } from './accounts.ts'
+import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } from './clients.ts'
 import { createDeviceCodes, type TicketStore } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import { createRecords } from './records.ts'
+import { SESSION_SECONDS, type Sessions } from './sessions.ts'
 import type { KeyRing } from './signing-keys.ts'
 import { type Recognise, wxCodeGrant } from './wx-code.ts'
 
@@ -39,16 +41,13 @@ export interface ProviderDeps {
   tickets: TicketStore
   accounts: Accounts
   grants: Grants
+  sessions: Sessions
 }
 
 const MINUTE = 60
 const DAY = 24 * 60 * MINUTE
-export const ACCESS_TOKEN_SECONDS = 10 * MINUTE
 /** Seconds between polls of the token endpoint (RFC 8628 section 3.2). */
 export const POLL_INTERVAL_SECONDS = 5
-/** A phone's token is for this cluster only: a backend that checks the audience of its own users' tokens refuses it. */
-export const phoneAudience = (origin: string): string => `${origin}/v1`
-const SCOPE = 'openid profile offline_access'
 
 const GRANTS = [DEVICE_CODE_GRANT, 'refresh_token', WX_CODE_GRANT]
 
@@ -86,7 +85,7 @@ const withOutage = (adapter: Adapter): Adapter =>
 
 /** One oidc-provider over one key ring. It holds no state of its own, so a change of keys is a new provider. */
 export const createProvider = (
-  { redis, tickets, accounts, grants }: ProviderDeps,
+  { redis, tickets, accounts, grants, sessions }: ProviderDeps,
   ring: KeyRing,
   options: ProviderOptions,
 ): Provider => {
@@ -110,46 +109,37 @@ export const createProvider = (
       os: String(deviceInfo?.os ?? ''),
       userCode: userCode.replace(/^(.{4})(.{4})$/, '$1-$2'),
     }),
-    async ({ sid, sub, clientId, scope }) => {
+    async ({ sid, sub, clientId, scope, request: { app, ip, browser, os } }) => {
       const grant = new provider.Grant({ accountId: sub, clientId })
       grant.jti = sid
       grant.addOIDCScope(scope)
       grant.addResourceScope(origin, scope)
-      await grant.save()
+      const record = { sid, client: clientId, app, ip, browser, os, since: new Date().toISOString() }
+      return sessions.begin(sub, record, async () => {
+        await grant.save()
+      })
     },
   )
 
   const adapterOf = (model: string): Adapter => {
     if (model === 'DeviceCode') return deviceCodes
-    return model === 'Grant' ? grants.adapter : createRecords(redis, model)
+    if (model === 'Grant') return grants.adapter
+    const records = createRecords(redis, model)
+    if (model !== 'RefreshToken') return records
+    return {
+      ...records,
+      upsert: async (id, payload, expiresIn) => {
+        await records.upsert(id, payload, expiresIn)
+        if (payload.grantId && expiresIn) await grants.prolong(payload.grantId, expiresIn)
+      },
+    }
   }
 
   const configuration: Configuration = {
     adapter: (model) => withOutage(adapterOf(model)),
     jwks: { keys: [...ring] as never },
     cookies: { keys: [options.cookieSecret] },
-    clients: [
-      {
-        client_id: 'web',
-        client_name: appName,
-        token_endpoint_auth_method: 'none',
-        grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
-        response_types: [],
-        redirect_uris: [],
-        id_token_signed_response_alg: 'ES256',
-        scope: SCOPE,
-      },
-      {
-        client_id: 'phone',
-        client_name: `${appName} on the phone`,
-        token_endpoint_auth_method: 'none',
-        grant_types: [WX_CODE_GRANT],
-        response_types: [],
-        redirect_uris: [],
-        id_token_signed_response_alg: 'ES256',
-        scope: 'openid',
-      },
-    ],
+    clients: clientsOf(appName),
     extraClientMetadata: { properties: [] },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     clientAuthMethods: ['none'],
@@ -187,7 +177,7 @@ export const createProvider = (
       IdToken: ACCESS_TOKEN_SECONDS,
       DeviceCode: options.codeSeconds,
       RefreshToken: 14 * DAY,
-      Grant: 90 * DAY,
+      Grant: SESSION_SECONDS,
       Interaction: 10 * MINUTE,
       Session: 14 * DAY,
     },
@@ -213,7 +203,14 @@ export const createProvider = (
   const provider = new Provider(`${origin}/oidc`, configuration)
   provider.registerGrantType(
     WX_CODE_GRANT,
-    wxCodeGrant(accounts, options.recognise, origin, { ...resourceServer, audience: phoneAudience(origin) }, outage),
+    wxCodeGrant(
+      accounts,
+      options.recognise,
+      origin,
+      (clientId) =>
+        clientId === PHONE_CLIENT ? { ...resourceServer, audience: phoneAudience(origin) } : resourceServer,
+      outage,
+    ),
     ['code'],
   )
 

@@ -16,7 +16,7 @@ export const wxCodeGrant =
     accounts: Accounts,
     recognise: Recognise,
     resource: string,
-    resourceServer: ResourceServer,
+    resourceServerOf: (clientId: string) => ResourceServer,
     outage: (error: unknown) => unknown,
   ) =>
   async (ctx: KoaContextWithOIDC): Promise<void> => {
@@ -43,7 +43,7 @@ export const wxCodeGrant =
       gty: 'wx_code',
       scope: 'openid',
     })
-    token.resourceServer = new provider.ResourceServer(resource, resourceServer)
+    token.resourceServer = new provider.ResourceServer(resource, resourceServerOf(client.clientId))
     ctx.body = {
       access_token: await token.save(),
       token_type: 'Bearer',

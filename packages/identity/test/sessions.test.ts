@@ -1,7 +1,9 @@
 import { createRedis, type RedisClients } from '@saoma/redis'
 import { onCleanup, startRedis } from '@saoma/testing'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { ACCESS_TOKEN_SECONDS } from '../src/clients.ts'
 import { createGrants } from '../src/grants.ts'
+import { recordKey } from '../src/records.ts'
 import { createSessionEnds, type EndedSession } from '../src/session-ends.ts'
 import { claimsToBeOf, createVerifier } from '../src/verify.ts'
 
@@ -24,6 +26,24 @@ test('a session is live from its beginning to its end', async () => {
   expect(await isLive('s2')).toBe(false)
   await adapter.destroy('s1')
   expect(await isLive('s1')).toBe(false)
+})
+
+test('a session lives no longer than its access token, unless a refresh token prolongs it, and never past its latest end', async () => {
+  const { adapter, prolong, isLive } = createGrants(redis, nobody)
+  const ttl = () => redis.data.ttl(recordKey(redis.keys, 'Grant', 's6'))
+  const now = Math.floor(Date.now() / 1000)
+  await adapter.upsert('s6', { ...payload('anna'), exp: now + 10_000 }, 10_000)
+  expect(await ttl()).toBeLessThanOrEqual(ACCESS_TOKEN_SECONDS + 60)
+  await prolong('s6', 5_000)
+  expect(await ttl()).toBeGreaterThan(4_900)
+  await prolong('s6', 100)
+  expect(await ttl()).toBeGreaterThan(4_900)
+  await prolong('s6', 50_000)
+  expect(await ttl()).toBeGreaterThan(9_900)
+  expect(await ttl()).toBeLessThanOrEqual(10_000)
+  await adapter.destroy('s6')
+  await prolong('s6', 5_000)
+  expect(await isLive('s6')).toBe(false)
 })
 
 test('the end of a session is told once, whoever ends it at the same time, and when its record is gone', async () => {

@@ -14,6 +14,7 @@ export interface Errcode {
 /** Every errcode that the endpoints in use are known to give. */
 export const errcodes: Readonly<Record<number, Errcode>> = {
   [-1]: { remedy: 'retry', say: 'WeChat is busy' },
+  44990: { remedy: 'retry', say: 'more than 100 links in one second' },
 
   40001: { remedy: 'refresh', say: 'the access token is not the latest, or the app secret is wrong' },
   40014: { remedy: 'refresh', say: 'the access token is malformed' },
@@ -29,14 +30,16 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   45063: { remedy: 'unavailable', say: 'WeChat does not draw more codes for this app at the moment' },
   48006: { remedy: 'unavailable', say: 'the quota can not be cleared again this month' },
 
-  40002: { remedy: 'misconfigured', say: 'WeChat does not know this grant type' },
+  40002: { remedy: 'misconfigured', say: 'WeChat does not know this grant type, or this app may not make links' },
   40013: { remedy: 'misconfigured', say: 'the app id is wrong' },
   40066: { remedy: 'misconfigured', say: 'this address is not one of the WeChat API: check WECHAT_API' },
   40097: { remedy: 'misconfigured', say: 'WeChat does not accept an argument' },
   40125: { remedy: 'misconfigured', say: 'the app secret is wrong' },
   40129: { remedy: 'misconfigured', say: 'the scene holds characters that WeChat does not accept' },
   40164: { remedy: 'misconfigured', say: 'the address of this server is not on the IP whitelist of the app' },
+  40165: { remedy: 'misconfigured', say: 'the page of the link is not in the published release: check WECHAT_PAGE' },
   40169: { remedy: 'misconfigured', say: 'the scene is empty or longer than 32 characters' },
+  40212: { remedy: 'misconfigured', say: 'WeChat does not accept the query of the link' },
   40243: { remedy: 'misconfigured', say: 'the app secret is frozen' },
   41001: { remedy: 'misconfigured', say: 'the access token is missing' },
   41002: { remedy: 'misconfigured', say: 'the app id is missing' },
@@ -54,7 +57,12 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   50004: { remedy: 'misconfigured', say: 'the app may not fetch access tokens' },
   50007: { remedy: 'misconfigured', say: 'the account of the app is frozen' },
   61004: { remedy: 'misconfigured', say: 'the address of this server is not registered with the app' },
+  85079: { remedy: 'misconfigured', say: 'the app has no published release, so no link can lead to it' },
   85096: { remedy: 'misconfigured', say: 'the page must not contain scancode_time' },
+  85401: {
+    remedy: 'misconfigured',
+    say: 'the life of the link is too short or too long: check the clock of this server',
+  },
   89503: { remedy: 'misconfigured', say: 'an administrator of the app has to confirm the address of this server' },
   89506: {
     remedy: 'misconfigured',

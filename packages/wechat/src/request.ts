@@ -4,6 +4,8 @@ import * as v from 'valibot'
 export const paths = {
   token: '/cgi-bin/stable_token',
   code: '/wxa/getwxacodeunlimit',
+  link: '/wxa/generate_urllink',
+  scheme: '/wxa/generatescheme',
   session: '/sns/jscode2session',
 }
 export type Api = keyof typeof paths

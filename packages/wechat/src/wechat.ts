@@ -1,9 +1,11 @@
 import type { RedisClients } from '@saoma/redis'
 import * as v from 'valibot'
 import { createAccessToken } from './access-token.ts'
+import { createBudget } from './budget.ts'
 import { type CodeImage, isScene, readImage } from './code-image.ts'
 import type { WechatEvent } from './events.ts'
 import { failureOf, misconfigured, rejected, remedyOf, unavailable, type WechatFailure } from './failure.ts'
+import { isLinkLife, type LinkOptions, linkCall } from './link.ts'
 import { pause, within } from './patience.ts'
 import { jsonOf, type Outcome, type Request, send } from './request.ts'
 
@@ -28,6 +30,11 @@ export interface WechatOptions {
 export interface Wechat {
   /** A mini-program code (getUnlimitedQRCode). @param scene  1 to 32 characters; the page gets it as `query.scene` */
   codeImage(scene: string): Promise<{ ok: true; image: CodeImage } | WechatFailure>
+  /**
+   * An address that opens the page on the same phone (generateUrlLink, generateScheme), for companies only and once published.
+   * @param scene  as of a code
+   */
+  link(scene: string, options: LinkOptions): Promise<{ ok: true; url: string } | WechatFailure>
   /** Who is behind a code of `wx.login` (code2Session). Each code works once, so a failure means: get another. */
   session(jsCode: string): Promise<{ ok: true; openid: string; unionid?: string } | WechatFailure>
   /** Ends what is under way; later calls fail as unavailable. Redis stays open. */
@@ -65,6 +72,7 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
   if (!URL.canParse(options.api)) throw new TypeError('the address of the WeChat API is not a URL')
   if (!PAGE.test(page)) throw new TypeError('the page of the code must have no leading slash and no query')
   const base = options.api.replace(/\/+$/, '')
+  const budget = createBudget(redis, appid)
   const closing = new AbortController()
   const tryMs = Math.min(timeoutMs, DEADLINE_MS)
   const late = unavailable('WeChat did not answer in time')
@@ -117,17 +125,36 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
     closing: closing.signal,
   })
 
-  const draw = async (scene: string, signal: AbortSignal): ReturnType<Wechat['codeImage']> => {
-    const json = { scene, page, check_path: checkPath, env_version: envVersion }
+  /** One call that bears the access token; a token that is no longer good is renewed, once. */
+  const authorised = async <T>(
+    once: (query: { access_token: string }) => Promise<Outcome<T>>,
+    signal: AbortSignal,
+  ): Promise<{ ok: true; value: T } | WechatFailure> => {
     let token = await tokens.get()
     for (let renewed = false; ; renewed = true) {
       if (!token.ok) return token
       const query = { access_token: token.token }
-      const { outcome } = await insist(signal, () => tryOnce({ api: 'code', query, json, signal }, readImage))
-      if (outcome.kind === 'answer') return { ok: true, image: outcome.value }
+      const { outcome } = await insist(signal, () => once(query))
+      if (outcome.kind === 'answer') return { ok: true, value: outcome.value }
       if (remedyOf(outcome) !== 'refresh' || renewed) return failureOf(outcome, 'unavailable')
       token = await tokens.renew(token.token)
     }
+  }
+
+  const draw = async (scene: string, signal: AbortSignal): ReturnType<Wechat['codeImage']> => {
+    const json = { scene, page, check_path: checkPath, env_version: envVersion }
+    const drawn = await authorised((query) => {
+      // Nobody waits for the count or fails by it: it only holds back the refill of the pool, which without Redis does nothing.
+      budget.count().catch(() => {})
+      return tryOnce({ api: 'code', query, json, signal }, readImage)
+    }, signal)
+    return drawn.ok ? { ok: true, image: drawn.value } : drawn
+  }
+
+  const makeLink = async (scene: string, link: LinkOptions, signal: AbortSignal): ReturnType<Wechat['link']> => {
+    const { api, json, read } = linkCall(link, { page, scene, envVersion }, Date.now())
+    const made = await authorised((query) => tryOnce({ api, query, json, signal }, read), signal)
+    return made.ok ? { ok: true, url: made.value } : made
   }
 
   const recognise = async (js_code: string, signal: AbortSignal): ReturnType<Wechat['session']> => {
@@ -157,6 +184,11 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
       isScene(scene)
         ? inTime((signal) => draw(scene, signal))
         : misconfigured('the scene must be 1 to 32 of the characters that WeChat accepts'),
+    link: async (scene, link) => {
+      if (!isScene(scene)) return misconfigured('the scene must be 1 to 32 of the characters that WeChat accepts')
+      if (!isLinkLife(link.seconds)) return misconfigured('a link must live longer than a minute and at most 30 days')
+      return inTime((signal) => makeLink(scene, link, signal))
+    },
     session: async (jsCode) =>
       JS_CODE.test(jsCode)
         ? inTime((signal) => recognise(jsCode, signal))

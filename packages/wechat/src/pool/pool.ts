@@ -1,4 +1,9 @@
-import type { Result } from '@saoma/protocol'
+import { randomInt } from 'node:crypto'
+import { fail, parsePooledScene, type Result } from '@saoma/protocol'
+import { type RedisClients, reply } from '@saoma/redis'
+import { COUNTER_MS, countOne, presentMinute } from '../minute.ts'
+import { poolKeys } from './pool-keys.ts'
+import { parseFields, scripts } from './scripts.ts'
 
 /** A picture as the pool keeps it. */
 export interface PooledImage {
@@ -54,9 +59,100 @@ export interface Pool {
   /** Pictures asked for in the busiest of the last ten minutes. */
   demand(): Promise<number>
   stock(): Promise<Stock>
+  /** A new code, which nobody has seen. A scene that is known stays as it is. */
   add(scene: string, image: PooledImage): Promise<void>
   /** Every code, in no order. */
   list(): AsyncIterable<PooledCode>
   /** Takes codes out for good; one that is leased at this moment goes too, and its scan reads as expired. Gives the store's keys of those that were there. */
   retire(scenes: readonly string[]): Promise<string[]>
+}
+
+export interface PoolOptions {
+  appid: string
+  /** How many tickets a code is leased to before it is thrown away: 1 to 60. @default 20 */
+  leases?: number
+  /**
+   * Milliseconds from the end of a lease until the code may be leased again. It must be longer than a ticket can live after its
+   * lease, or a late phone acts on the ticket of one person with the picture of another.
+   */
+  quarantineMs: number
+  /** A random integer from 0 up to, but not including, `below`. @default crypto.randomInt */
+  random?: (below: number) => number
+}
+
+/** 90 numbers there are; with so many gone, the next could be guessed too well. */
+const MOST_LEASES = 60
+/** Of the random number from which a script draws: exact in Lua, and many times the numbers there are. */
+const RANDOM_BELOW = 2 ** 40
+/** Codes released by one call: a lease is not to wait for a whole pool, and the next call goes on. */
+const DUE_PER_LEASE = 50
+const DUE_PER_STOCK = 1_000
+/** Codes of one reading or one retirement: Redis has others to serve in between. */
+const BATCH = 200
+const DEMAND_MINUTES = 10
+
+/** @throws RangeError for options that cannot be right */
+export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
+  const { appid, leases = 20, quarantineMs, random = (below) => randomInt(below) } = options
+  if (!Number.isInteger(leases) || leases < 1 || leases > MOST_LEASES)
+    throw new RangeError(`a code can be leased 1 to ${MOST_LEASES} times, not ${leases}`)
+  if (!(quarantineMs > 0)) throw new RangeError('a code needs a quarantine after each lease')
+  const { data, keys } = redis
+  const { ttlMs, code, codes, leasesPrefix, places } = poolKeys(keys, appid)
+  const quarantine = Math.ceil(quarantineMs)
+
+  async function* list(): AsyncIterable<PooledCode> {
+    const scenes = await scripts.scenes(data, places, [])
+    for (let i = 0; i < scenes.length; i += BATCH) {
+      const some = scenes.slice(i, i + BATCH)
+      const [seconds, micros] = await reply(data.time())
+      const now = Number(seconds) * 1000 + Number(micros) / 1000
+      const hashes = await Promise.all(some.map((scene) => reply(data.hgetall(code(scene)))))
+      for (const [j, scene] of some.entries()) {
+        const fields = parseFields(hashes[j])
+        if (!fields) continue // Gone since.
+        const { epoch, madeAt, leasedUntil, freeAt, image: key, type, sha256 } = fields
+        const spent = epoch >= leases
+        const status =
+          epoch === 0 ? 'fresh' : leasedUntil > now ? 'leased' : freeAt > now || spent ? 'quarantined' : 'rested'
+        yield { scene, status, epoch, madeAt, image: { key, type, sha256 } }
+      }
+    }
+  }
+
+  return {
+    lease: (ticket, leaseMs) =>
+      scripts.lease(
+        data,
+        [codes, ...places, keys.poolLease(appid, ticket)],
+        [ticket, Math.max(Math.ceil(leaseMs), 1), quarantine, leases, random(RANDOM_BELOW), DUE_PER_LEASE, ttlMs],
+      ),
+
+    resolve: async (scene, check = '') =>
+      parsePooledScene(scene).ok ? scripts.resolve(data, [code(scene)], [check]) : fail('TICKET_EXPIRED'),
+
+    count: async () => void (await countOne(data, [keys.poolDemand(appid, presentMinute())], [COUNTER_MS])),
+
+    demand: async () => {
+      const present = presentMinute()
+      const minutes = Array.from({ length: DEMAND_MINUTES }, (_, i) => keys.poolDemand(appid, present - i))
+      return Math.max(...(await reply(data.mget(minutes))).map(Number))
+    },
+
+    stock: () => scripts.stock(data, [codes, ...places], [leases, DUE_PER_STOCK, ttlMs]),
+
+    add: async (scene, { key, type, sha256 }) => {
+      if (!parsePooledScene(scene).ok) throw new TypeError('this is not the scene of a pooled code')
+      await scripts.add(data, [code(scene), places[0]], [scene, key, type, sha256, ttlMs])
+    },
+
+    list,
+
+    retire: async (scenes) => {
+      const images: string[] = []
+      for (let i = 0; i < scenes.length; i += BATCH)
+        images.push(...(await scripts.retire(data, [codes, leasesPrefix, ...places], scenes.slice(i, i + BATCH))))
+      return images
+    },
+  }
 }

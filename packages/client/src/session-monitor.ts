@@ -1,0 +1,50 @@
+import { createLive, type Live, type LiveOptions } from './live.ts'
+import type { Session } from './session.ts'
+
+export type SessionMonitorOptions = Pick<LiveOptions, 'origin' | 'doors' | 'transports' | 'fetch' | 'page' | 'random'>
+
+/**
+ * Hears of the end of a session when it comes, instead of at the next refresh: the person ended it from another device, or its refresh
+ * token was used twice. The session then ends with the reason `revoked`. Follows the session from login to login until closed, by a live
+ * connection to the person's own channel.
+ *
+ * A page that has a live connection already needs none of this: `live.on('ended', () => void session.recheck())`.
+ */
+export const monitorSession = (session: Session, options: SessionMonitorOptions): { close(): void } => {
+  let live: Live | undefined
+  /** The session that it follows. */
+  let sid: string | undefined
+
+  const open = () => {
+    sid = session.claims?.sid
+    const opened = createLive({ ...options, token: session })
+    live = opened
+    // By plain HTTP there is nothing to be told without a channel.
+    opened.channel('@user', { history: 0 })
+    opened.on('ended', async () => {
+      await session.recheck()
+      // If it stands after all, we listen again at its next refresh, so that nobody is asked again and again.
+      if (live === opened) live = undefined
+    })
+  }
+
+  const close = () => {
+    live?.close()
+    live = undefined
+  }
+
+  const follow = () => {
+    if (live && session.tokens && session.claims?.sid === sid) return
+    close()
+    if (session.tokens) open()
+  }
+
+  const unlisten = [session.on('changed', follow), session.on('ended', follow)]
+  follow()
+  return {
+    close: () => {
+      for (const stop of unlisten) stop()
+      close()
+    },
+  }
+}

@@ -1,0 +1,12 @@
+import type { KeyValue } from '../storage.ts'
+import type { Wx } from './wx.ts'
+
+/** WeChat's storage, which outlives the mini-program: up to 1 MB a key, 10 MB in all. An empty text reads as none. */
+export const createWxStorage = (wx: Pick<Wx, 'getStorageSync' | 'setStorageSync' | 'removeStorageSync'>): KeyValue => ({
+  getItem: (key) => {
+    const value = wx.getStorageSync(key)
+    return typeof value === 'string' && value !== '' ? value : null
+  },
+  setItem: (key, value) => wx.setStorageSync(key, value),
+  removeItem: (key) => wx.removeStorageSync(key),
+})

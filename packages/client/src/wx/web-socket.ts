@@ -1,0 +1,193 @@
+import { checkClose, type SocketData, socketFrame, socketProtocols, socketUrl } from './socket-arguments.ts'
+import { SocketEvents } from './socket-events.ts'
+import type { Wx, WxTask } from './wx.ts'
+
+/** A browser's WebSocket, as far as WeChat has one: no Blobs, and what waits to be sent is not counted. */
+export interface WxWebSocket extends SocketEvents {
+  readonly url: string
+  /** The subprotocol that the server chose. */
+  readonly protocol: string
+  readonly extensions: string
+  /** Always 0. */
+  readonly bufferedAmount: number
+  /** 0 connecting, 1 open, 2 closing, 3 closed. */
+  readonly readyState: number
+  /** Stays `arraybuffer`; like any value that the standard does not know, others are left aside. */
+  binaryType: string
+  /** Throws `InvalidStateError` before it is open; afterwards what cannot be sent is dropped, as in a browser. */
+  send(data: SocketData): void
+  /** Throws for codes and reasons that a page may not give. */
+  close(code?: number, reason?: string): void
+}
+
+export interface WxWebSocketConstructor {
+  new (url: string, protocols?: string | readonly string[]): WxWebSocket
+  readonly CONNECTING: 0
+  readonly OPEN: 1
+  readonly CLOSING: 2
+  readonly CLOSED: 3
+}
+
+/** What a WebSocket needs of `wx`. */
+export type SocketWx = Pick<Wx, 'connectSocket' | 'onAppShow' | 'offAppShow' | 'onAppHide' | 'offAppHide'>
+
+export interface WxWebSocketOptions {
+  /** Milliseconds of a clock that goes on while JavaScript is suspended. @default Date.now */
+  now?: () => number
+}
+
+/** WeChat lets a mini-program run, and its sockets be, for so long after it went to the background. */
+const SUSPENDED_AFTER_MS = 5_000
+/** Nothing closes a socket that is still connecting, and it takes a place among the five: WeChat itself has to give it up. */
+const CONNECT_WITHIN_MS = 10_000
+/** How long a close that was asked for may take; WeChat sometimes never tells of it. */
+const CLOSE_WITHIN_MS = 3_000
+/** RFC 6455 section 7.1.5: the connection is gone, and nobody said why. */
+const ABNORMAL = 1_006
+
+/**
+ * Makes WebSockets over `wx.connectSocket`. Each one ends for sure: when WeChat forgets to tell of it, when the phone comes back from the
+ * background too late, when a sixth is opened. One that has ended is closed on WeChat's side too, so that it takes no place among the five.
+ */
+export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketOptions = {}): WxWebSocketConstructor =>
+  class extends SocketEvents implements WxWebSocket {
+    static readonly CONNECTING = 0
+    static readonly OPEN = 1
+    static readonly CLOSING = 2
+    static readonly CLOSED = 3
+    readonly CONNECTING = 0
+    readonly OPEN = 1
+    readonly CLOSING = 2
+    readonly CLOSED = 3
+    readonly extensions = ''
+    readonly bufferedAmount = 0
+    readonly url: string
+    protocol = ''
+    readyState: 0 | 1 | 2 | 3 = this.CONNECTING
+    #task: WxTask | undefined
+    #timer: ReturnType<typeof setTimeout> | undefined
+    /** When it was last known to be in the foreground. */
+    #seenAt = now()
+
+    constructor(url: string, protocols: string | readonly string[] = []) {
+      super()
+      this.url = socketUrl(url)
+      const names = socketProtocols(protocols)
+      wx.onAppHide(this.#onHide)
+      wx.onAppShow(this.#onShow)
+      try {
+        // The first listeners are added after this returns, so a refusal may not be told before.
+        const fail = ({ errMsg }: { errMsg: string }) => void Promise.resolve().then(() => this.#fail(errMsg))
+        const task = wx.connectSocket({
+          url: this.url,
+          ...(names.length > 0 ? { protocols: names } : {}),
+          timeout: CONNECT_WITHIN_MS,
+          fail,
+        })
+        this.#task = task
+        this.#listen(task)
+      } catch (error) {
+        void Promise.resolve().then(() => this.#fail(String(error)))
+      }
+    }
+
+    get binaryType(): string {
+      return 'arraybuffer'
+    }
+
+    set binaryType(_type: string) {}
+
+    send(data: SocketData): void {
+      if (this.readyState === this.CONNECTING)
+        throw new DOMException('This WebSocket is not open yet.', 'InvalidStateError')
+      if (this.readyState !== this.OPEN) return
+      this.#task?.send({ data: socketFrame(data), fail: ({ errMsg }) => this.#fail(errMsg) })
+    }
+
+    close(code?: number, reason?: string): void {
+      checkClose(code, reason)
+      if (this.readyState === this.CLOSING || this.readyState === this.CLOSED) return
+      const wasOpen = this.readyState === this.OPEN
+      this.readyState = this.CLOSING
+      if (wasOpen) {
+        this.#timer = setTimeout(() => this.#lose(), CLOSE_WITHIN_MS)
+        this.#task?.close({
+          ...(code === undefined ? {} : { code }),
+          ...(reason === undefined ? {} : { reason }),
+          fail: () => this.#lose(),
+        })
+      } else {
+        void Promise.resolve().then(() => this.#fail('closed before it was open'))
+      }
+    }
+
+    #listen(task: WxTask): void {
+      task.onOpen(({ header }) => {
+        // Given up while it was connecting; until now there was nothing that WeChat would have closed.
+        if (this.readyState !== this.CONNECTING) return this.#discard()
+        this.readyState = this.OPEN
+        this.protocol = fieldOf(header, 'sec-websocket-protocol')
+        this.tell('open')
+      })
+      task.onMessage(({ data }) => {
+        if (this.readyState === this.OPEN) this.tell('message', { data })
+      })
+      task.onError(({ errMsg }) => this.#fail(errMsg))
+      task.onClose(({ code, reason }) => {
+        if (this.readyState === this.CONNECTING) this.#fail(reason)
+        else this.#end(code, reason)
+      })
+    }
+
+    readonly #onHide = () => {
+      this.#seenAt = now()
+    }
+
+    readonly #onShow = () => {
+      const away = now() - this.#seenAt
+      this.#seenAt = now()
+      if (away >= SUSPENDED_AFTER_MS) this.#lose()
+    }
+
+    /** It cannot be there any more, whatever WeChat tells or does not tell. */
+    #lose(): void {
+      if (this.readyState === this.CONNECTING) return this.#fail('suspended')
+      this.#discard()
+      this.#end(ABNORMAL, '')
+    }
+
+    #fail(message: string): void {
+      if (this.readyState === this.CLOSED) return
+      this.#discard()
+      this.#settle()
+      this.tell('error', { message })
+      this.tell('close', { code: ABNORMAL, reason: '', wasClean: false })
+    }
+
+    #end(code: number, reason: string): void {
+      if (this.readyState === this.CLOSED) return
+      this.#settle()
+      this.tell('close', { code, reason, wasClean: code !== ABNORMAL })
+    }
+
+    #settle(): void {
+      this.readyState = this.CLOSED
+      clearTimeout(this.#timer)
+      wx.offAppHide(this.#onHide)
+      wx.offAppShow(this.#onShow)
+    }
+
+    #discard(): void {
+      try {
+        this.#task?.close({ fail: () => {} })
+      } catch {
+        // There is nothing left to close.
+      }
+    }
+  }
+
+/** A field of a header whose names may be written in any way. */
+const fieldOf = (header: object | undefined, name: string): string => {
+  const field = Object.entries(header ?? {}).find(([key]) => key.toLowerCase() === name)
+  return field === undefined ? '' : String(field[1])
+}

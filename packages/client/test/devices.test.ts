@@ -1,0 +1,146 @@
+import { phoneToken, request, testApiKey, until } from '@saoma/testing'
+import { createDevices, type Devices } from '../src/devices.ts'
+import { createLive, type LiveEvents, type LiveState } from '../src/live.ts'
+import type { Session } from '../src/session.ts'
+import { monitorSession } from '../src/session-monitor.ts'
+import { createMemoryStorage } from '../src/storage.ts'
+import { heard } from './heard.ts'
+import { createLocks, prepareTabs, refused, said } from './tabs.ts'
+
+const { origin, open, logIn, useRefreshToken } = prepareTabs()
+
+let phone: Devices
+
+beforeAll(async () => {
+  const token = await phoneToken(origin(), '韩梅梅')
+  phone = createDevices({ origin: `${origin()}/`, token: async () => ({ ok: true, value: token }) })
+})
+
+/** A browser that is logged in, and its session’s id. */
+const entered = async (options: Parameters<typeof open>[0] = {}): Promise<{ session: Session; sid: string }> => {
+  const session = open(options)
+  session.adopt(await logIn())
+  return { session, sid: session.claims?.sid ?? '' }
+}
+/** Resolves when the server counts one connection to the person’s own channel. */
+const present = ({ claims }: Session) =>
+  until(
+    async () => {
+      const url = `${origin()}/v1/channels/user:${claims?.sub}/presence`
+      return (await request<{ connections: number }>(url, { bearer: testApiKey })).body.connections
+    },
+    (connections) => connections === 1,
+  )
+const endOf = (session: Session) =>
+  new Promise<string>((resolve) => session.on('ended', ({ reason }) => resolve(reason)))
+
+test('a person lists their logins and ends one, the others, and all', async () => {
+  await phone.endAll()
+  const [{ session, sid }, second, third] = [await entered(), await entered(), await entered()]
+  const browser = createDevices({ origin: origin(), token: session.accessToken })
+  const listed = await browser.list()
+  expect(listed.ok && listed.value.map((entry) => [entry.sid, entry.current])).toEqual([
+    [third.sid, false],
+    [second.sid, false],
+    [sid, true],
+  ])
+  expect(await browser.end(second.sid)).toEqual({ ok: true, value: undefined })
+  expect(await browser.end(second.sid)).toMatchObject({ ok: false, code: 'SESSION_NOT_FOUND', react: 'stop' })
+  expect(await browser.endAll({ keepCurrent: true })).toEqual({ ok: true, value: 1 })
+  expect(await phone.endAll()).toEqual({ ok: true, value: 1 })
+  expect(await browser.list()).toMatchObject({ ok: false, code: 'REVOKED', react: 'reauth' })
+  expect(await session.recheck()).toMatchObject({ ok: false })
+  expect(await browser.list()).toMatchObject({ ok: false, code: 'UNAUTHORIZED' })
+})
+
+test('a session that was ended elsewhere ends here when it is rechecked, and in the other tabs; one that was not goes on', async () => {
+  const shared = { storage: createMemoryStorage(), locks: createLocks() }
+  const { session, sid } = await entered(shared)
+  const tab = open(shared)
+  const [events, others] = [said(session), said(tab)]
+  expect(await session.recheck()).toMatchObject({ ok: true })
+  expect(events).toEqual(['changed'])
+
+  await phone.end(sid)
+  expect(await session.recheck()).toMatchObject({ ok: false, react: 'renew' })
+  expect(events).toEqual(['changed', 'revoked'])
+  expect(session.tokens).toBeUndefined()
+  expect(await tab.refresh()).toMatchObject({ ok: false, react: 'reauth' })
+  expect(others).toEqual(['elsewhere'])
+  expect(open(shared).tokens).toBeUndefined()
+})
+
+test('a recheck does not go by the answer to a refresh that was asked for before', async () => {
+  const granted = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
+  let first = true
+  const { session, sid } = await entered({
+    fetch: async (input, init) => {
+      const response = await fetch(input, init)
+      if (!first) return response
+      first = false
+      granted.resolve()
+      await release.promise
+      return response
+    },
+  })
+  const refreshed = session.refresh()
+  await granted.promise
+  await phone.end(sid)
+  const rechecked = session.recheck()
+  release.resolve()
+  expect(await refreshed).toMatchObject({ ok: true })
+  expect(await rechecked).toMatchObject({ ok: false })
+  expect(session.tokens).toBeUndefined()
+})
+
+test('without a refresh token there is nobody to ask: the word is believed', async () => {
+  const session = open()
+  const { refresh_token: _, ...tokens } = await logIn()
+  session.adopt(tokens)
+  const events = said(session)
+  expect(await session.recheck()).toMatchObject({ ok: false, react: 'reauth' })
+  expect(events).toEqual(['revoked'])
+})
+
+test.each([
+  ['socket', {}],
+  ['stream', { doors: ['stream'] as const }],
+])('a monitored session ends by %s within a second of its end on the phone', async (_, doors) => {
+  const { session, sid } = await entered()
+  const tokens = session.tokens
+  const monitor = monitorSession(session, { origin: origin(), random: () => 0, ...doors })
+  await present(session)
+  const ended = endOf(session)
+  const start = performance.now()
+  await phone.end(sid)
+  expect(await ended).toBe('revoked')
+  expect(performance.now() - start).toBeLessThan(1_000)
+  expect(session.tokens).toBeUndefined()
+  if (tokens) expect(await useRefreshToken(tokens)).toMatchObject(refused)
+  monitor.close()
+})
+
+test('a monitor follows the session from login to login', async () => {
+  const { session } = await entered()
+  const monitor = monitorSession(session, { origin: origin(), random: () => 0 })
+  await session.logout()
+  session.adopt(await logIn())
+  // Another tab may put a new login in the place of the old one without a log-out in between.
+  session.adopt(await logIn())
+  const ended = endOf(session)
+  await phone.end(session.claims?.sid ?? '')
+  expect(await ended).toBe('revoked')
+  monitor.close()
+})
+
+test('a page that has a live connection already hears of the end by it', async () => {
+  const { session, sid } = await entered()
+  const live = createLive({ origin: origin(), token: session })
+  live.on('ended', () => void session.recheck())
+  await heard<LiveEvents>(live)('state', (state): state is LiveState => state === 'socket')
+  const [ended, liveEnded] = [endOf(session), heard<LiveEvents>(live)('ended')]
+  await phone.end(sid)
+  expect(await liveEnded).toMatchObject({ code: 'REVOKED' })
+  expect(await ended).toBe('revoked')
+})

@@ -1,0 +1,126 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { createContext, Script } from 'node:vm'
+import { type Cluster, createWx, onCleanup, phoneToken, startCluster, webToken } from '@saoma/testing'
+import { openBrowser } from '../browser.ts'
+import { approve } from '../login-contract.ts'
+import { listen, openLive, publishNumbers, upTo } from '../visitor.ts'
+
+type Sdk = typeof import('../../src/index.ts') & typeof import('../../src/wx/index.ts')
+
+const root = fileURLToPath(new URL('../../../../', import.meta.url))
+const BUILD_TIMEOUT_MS = 25_000
+
+/** A page of a mini-program as its build makes it: one file, nothing loaded later. */
+const entry = `
+  import '@saoma/client/wx/globals'
+  export * from '@saoma/client'
+  export * from '@saoma/client/wx'
+`
+
+/** Names that WeChat gives to each file as parameters without a value, so that the globals of that name are out of its reach. */
+const shadowed = `window, document, frames, self, location, navigator, localStorage, history, Caches, screen, alert, confirm, prompt,
+  fetch, XMLHttpRequest, WebSocket, webkit, WeixinJSCore, Reporter, print, URL`
+
+const build = async (): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'saoma-wx-'))
+  onCleanup(() => rm(folder, { recursive: true, force: true }))
+  await writeFile(join(folder, 'page.js'), entry)
+  const client = join(root, 'packages/client/src')
+  const config = {
+    root: folder,
+    logLevel: 'warn',
+    configFile: false,
+    define: { self: 'globalThis' },
+    resolve: {
+      alias: {
+        '@saoma/client/wx/globals': join(client, 'wx/globals.ts'),
+        '@saoma/client/wx': join(client, 'wx/index.ts'),
+        '@saoma/client': join(client, 'index.ts'),
+      },
+    },
+    build: {
+      outDir: 'out',
+      target: 'es2018',
+      lib: { entry: join(folder, 'page.js'), formats: ['cjs'], fileName: () => 'page.js' },
+      rolldownOptions: { output: { codeSplitting: false } },
+    },
+  }
+  await writeFile(join(folder, 'vite.config.mjs'), `export default ${JSON.stringify(config)}\n`)
+  const args = [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--config', join(folder, 'vite.config.mjs')]
+  await promisify(execFile)(process.execPath, args, { cwd: root, timeout: BUILD_TIMEOUT_MS })
+  return readFile(join(folder, 'out/page.js'), 'utf8')
+}
+
+/** Runs it where there is ECMAScript, timers and nothing else, and where text is not made into code. */
+const run = (code: string, besides: object = {}): { sdk: Sdk; globals: object } => {
+  const timers = {
+    // WeChat ends them with the mini-program, and this process must not wait for them.
+    setTimeout: (work: () => void, ms: number) => setTimeout(work, ms).unref(),
+    setInterval: (work: () => void, ms: number) => setInterval(work, ms).unref(),
+    clearTimeout,
+    clearInterval,
+  }
+  const globals = { ...timers, console, ...besides }
+  const context = createContext(globals, { codeGeneration: { strings: false, wasm: false } })
+  const define = new Script(`(function (require, module, exports, ${shadowed}) {${code}\n})`).runInContext(context)
+  const module = { exports: {} }
+  define(undefined, module, module.exports)
+  return { sdk: module.exports as Sdk, globals: context }
+}
+
+let cluster: Cluster
+let code: string
+
+beforeAll(async () => {
+  ;[cluster, code] = await Promise.all([startCluster({ nodes: 2 }), build()])
+})
+
+/** What a page of the mini-program has from its phone. */
+const surroundings = ({ createWxTransport, createWxFetch, createWxPage, createWxStorage }: Sdk) => {
+  const { wx, now } = createWx()
+  return {
+    origin: cluster.origin,
+    transports: [createWxTransport(wx, { now })],
+    fetch: createWxFetch(wx),
+    page: createWxPage(wx),
+    storage: createWxStorage(wx),
+  }
+}
+
+test("in WeChat's JavaScript a room is followed by socket, and published to", async () => {
+  const { sdk } = run(code)
+  const { access_token: token } = await webToken(cluster.origin, 'Li Lei')
+  const { live, at } = openLive({ ...surroundings(sdk), token: () => token }, sdk.createLive)
+  const room = listen(live.channel('room:open-javascript'))
+  await at('socket')
+  await room.at('live')
+  await publishNumbers(cluster.origin, 'room:open-javascript', 1, 3)
+  expect(await room.room.publish('number', 4)).toMatchObject({ ok: true, value: { offset: 4 } })
+  await room.until(4)
+  expect(room.numbers).toEqual(upTo(4))
+})
+
+test("in WeChat's JavaScript a login is watched by socket to its end", async () => {
+  const { sdk } = run(code)
+  const browser = openBrowser(surroundings(sdk), sdk.createLogin)
+  browser.login.start()
+  const { ticket } = await browser.at('waiting')
+  await browser.connectedBy('socket')
+  const done = browser.next('done')
+  await approve(cluster, ticket, await phoneToken(cluster.origin, '韩梅梅'))
+  expect(sdk.decodeClaims((await done).tokens.id_token)).toMatchObject({ name: '韩梅梅' })
+})
+
+test('what is missing is added, and what the JavaScript has already is left alone', () => {
+  const names = ['AbortController', 'AbortSignal', 'URLSearchParams', 'DOMException', 'queueMicrotask', 'atob', 'btoa']
+  const missing = (globals: object) => names.filter((name) => !Reflect.has(globals, name))
+  expect(missing(run('').globals)).toEqual(names)
+  const { globals } = run(code, { AbortController, AbortSignal })
+  expect(missing(globals)).toEqual([])
+  expect(globals).toMatchObject({ AbortController, AbortSignal })
+})

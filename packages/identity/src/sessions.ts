@@ -1,0 +1,128 @@
+import type { LoginRequest } from '@saoma/protocol'
+import { type RedisClients, reply } from '@saoma/redis'
+import type { Grants } from './grants.ts'
+
+/** Where a person is logged in, as the phone was shown it before it confirmed. */
+export interface SessionRecord extends Pick<LoginRequest, 'app' | 'ip' | 'browser' | 'os'> {
+  sid: string
+  /** OAuth client that the tokens were issued to. */
+  client: string
+  /** ISO 8601 time of the login. */
+  since: string
+}
+
+/** The sessions of each person. Every call rejects with RedisUnavailable when Redis cannot be asked. */
+export interface Sessions {
+  /**
+   * Begins a session with what `saveGrant` stores. False when somebody has ended all of the person's sessions in the meantime: there is no
+   * grant then.
+   */
+  begin(sub: string, record: SessionRecord, saveGrant: () => Promise<void>): Promise<boolean>
+  /** The living ones, the newest first. */
+  list(sub: string): Promise<SessionRecord[]>
+  /** Whether this call ended it. False when it is none of this person's, is over, or is being ended by somebody else. */
+  end(sub: string, sid: string): Promise<boolean>
+  /** Ends all but `keep`. Resolves with how many this call ended. */
+  endAll(sub: string, keep?: string): Promise<number>
+}
+
+type Entry = Omit<SessionRecord, 'sid'>
+
+/** As long as a grant lives. */
+export const SESSION_SECONDS = 90 * 24 * 60 * 60
+/** The oldest is ended when another begins. */
+export const MOST_SESSIONS = 100
+/** A session whose grant is not there may still be beginning. Far longer than that takes, whatever the clocks of two nodes say. */
+const BEGINNING_MS = 60_000
+/** In place of an entry: its session is being ended, and whoever reads this sees to it that it is. */
+const ENDING = ''
+
+/**
+ * An index of grants by person, in an order by which no session is ever live and not listed:
+ *
+ * - A session begins with its entry, then comes the grant, then a look whether the entry is still as it was written. Tokens are made
+ *   only after that.
+ * - A session ends with a mark in its entry, then goes the grant, then the entry.
+ *
+ * Either the look comes before the mark, and the end finds the grant; or it finds the mark (or nothing), and the beginning takes its
+ * grant back. An end that was cut off after its mark is finished by the next list or end.
+ */
+export const createSessions = ({ data, keys }: RedisClients, grants: Pick<Grants, 'destroy' | 'isLive'>): Sessions => {
+  const forget = async (sub: string, sids: readonly string[]) => {
+    if (sids.length > 0) await reply(data.hdel(keys.sessions(sub), ...sids))
+  }
+
+  /** Resolves with how many of them this call ended. */
+  const finish = async (sub: string, sids: readonly string[]): Promise<number> => {
+    if (sids.length === 0) return 0
+    const marks = sids.flatMap((sid) => [sid, ENDING])
+    const at = keys.sessions(sub)
+    // With the TTL: the key may be gone since it was read, and the mark would make it again.
+    await reply(
+      data
+        .multi()
+        .hset(at, ...marks)
+        .expire(at, SESSION_SECONDS)
+        .exec(),
+    )
+    const ended = await Promise.all(sids.map((sid) => grants.destroy(sid)))
+    await forget(sub, sids)
+    return ended.filter(Boolean).length
+  }
+
+  const read = async (sub: string): Promise<{ records: SessionRecord[]; ending: string[] }> => {
+    const all = Object.entries(await reply(data.hgetall(keys.sessions(sub))))
+    const records = all
+      .filter(([, text]) => text !== ENDING)
+      .map(([sid, text]): SessionRecord => ({ sid, ...(JSON.parse(text) as Entry) }))
+      .sort((a, b) => b.since.localeCompare(a.since))
+    return { records, ending: all.filter(([, text]) => text === ENDING).map(([sid]) => sid) }
+  }
+
+  const makeRoom = async (sub: string, own: string): Promise<void> => {
+    const others = (await read(sub)).records.filter(({ sid }) => sid !== own)
+    await finish(
+      sub,
+      others.slice(MOST_SESSIONS - 1).map(({ sid }) => sid),
+    )
+  }
+
+  return {
+    begin: async (sub, { sid, ...entry }, saveGrant) => {
+      const at = keys.sessions(sub)
+      const text = JSON.stringify(entry satisfies Entry)
+      const wrote = await reply(data.multi().hset(at, sid, text).expire(at, SESSION_SECONDS).hlen(at).exec())
+      await saveGrant()
+      if ((await reply(data.hget(at, sid))) !== text) {
+        await finish(sub, [sid])
+        return false
+      }
+      if (Number(wrote?.[2]?.[1]) > MOST_SESSIONS) await makeRoom(sub, sid)
+      return true
+    },
+
+    list: async (sub) => {
+      const { records, ending } = await read(sub)
+      await finish(sub, ending)
+      const lives = await Promise.all(records.map(({ sid }) => grants.isLive(sid)))
+      const youngest = Date.now() - BEGINNING_MS
+      const gone = records.filter(({ since }, i) => !lives[i] && Date.parse(since) < youngest)
+      await forget(
+        sub,
+        gone.map(({ sid }) => sid),
+      )
+      return records.filter((_, i) => lives[i])
+    },
+
+    end: async (sub, sid) =>
+      (await reply(data.hexists(keys.sessions(sub), sid))) === 1 && (await finish(sub, [sid])) === 1,
+
+    endAll: async (sub, keep) => {
+      const sids = await reply(data.hkeys(keys.sessions(sub)))
+      return finish(
+        sub,
+        sids.filter((sid) => sid !== keep),
+      )
+    },
+  }
+}

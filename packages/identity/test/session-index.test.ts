@@ -1,0 +1,166 @@
+import { createRedis, type RedisClients } from '@saoma/redis'
+import { onCleanup, startRedis } from '@saoma/testing'
+import { createGrants } from '../src/grants.ts'
+import { recordKey } from '../src/records.ts'
+import type { EndedSession } from '../src/session-ends.ts'
+import { createSessions, MOST_SESSIONS, type SessionRecord } from '../src/sessions.ts'
+
+let redis: RedisClients
+let told: EndedSession[]
+
+beforeAll(async () => {
+  const server = await startRedis()
+  redis = await createRedis({ url: server.url })
+  onCleanup(() => redis.close())
+})
+
+beforeEach(() => {
+  told = []
+})
+
+const prepare = () => {
+  const grants = createGrants(redis, async (session) => {
+    told.push(session)
+  })
+  const sessions = createSessions(redis, grants)
+  const save = (sub: string, sid: string) => grants.adapter.upsert(sid, { kind: 'Grant', accountId: sub }, 60)
+  return {
+    grants,
+    sessions,
+    save,
+    begin: (sub: string, sid: string, since = new Date().toISOString()) =>
+      sessions.begin(sub, record(sid, since), () => save(sub, sid)),
+  }
+}
+
+const record = (sid: string, since: string): SessionRecord => ({
+  sid,
+  client: 'web',
+  app: 'Shop',
+  ip: '203.0.113.7',
+  browser: 'Firefox 140',
+  os: 'Linux',
+  since,
+})
+const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString()
+const sidsOf = (records: SessionRecord[]) => records.map(({ sid }) => sid)
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+test('a person’s sessions are listed as the phone was shown them, the newest first, and nobody else’s', async () => {
+  const { sessions, begin } = prepare()
+  await begin('anna', 'anna-1', at(1))
+  await begin('anna', 'anna-3', at(3))
+  await begin('anna', 'anna-2', at(2))
+  await begin('bert', 'bert-1', at(4))
+  expect(await sessions.list('anna')).toEqual([
+    record('anna-3', at(3)),
+    record('anna-2', at(2)),
+    record('anna-1', at(1)),
+  ])
+  expect(await redis.data.ttl(redis.keys.sessions('anna'))).toBeGreaterThan(89 * 86_400)
+})
+
+test('one session ends and the others stay; it can be ended once, and only by its owner', async () => {
+  const { sessions, grants, begin } = prepare()
+  await begin('carl', 'carl-1')
+  await begin('carl', 'carl-2')
+  expect(await sessions.end('dora', 'carl-1')).toBe(false)
+  expect(await grants.isLive('carl-1')).toBe(true)
+  expect(await sessions.end('carl', 'carl-1')).toBe(true)
+  expect(await sessions.end('carl', 'carl-1')).toBe(false)
+  expect(await grants.isLive('carl-1')).toBe(false)
+  expect(sidsOf(await sessions.list('carl'))).toEqual(['carl-2'])
+  expect(told).toEqual([{ sub: 'carl', sid: 'carl-1' }])
+})
+
+test('of many ends of one session exactly one did it, and it is told once', async () => {
+  const { sessions, grants, begin } = prepare()
+  for (const round of numbers(20)) {
+    const sid = `eve-${round}`
+    await begin('eve', sid)
+    const outcomes = await Promise.all([
+      ...numbers(8).map(() => sessions.end('eve', sid)),
+      ...numbers(4).map(async () => (await sessions.endAll('eve')) === 1),
+      sessions.list('eve').then(() => false),
+    ])
+    expect(outcomes.filter(Boolean)).toHaveLength(1)
+    expect(await grants.isLive(sid)).toBe(false)
+  }
+  expect(told).toHaveLength(20)
+  expect(await redis.data.exists(redis.keys.sessions('eve'))).toBe(0)
+})
+
+test('all sessions end but the one that is kept', async () => {
+  const { sessions, begin } = prepare()
+  for (const i of numbers(5)) await begin('fred', `fred-${i}`)
+  expect(await sessions.endAll('fred', 'fred-3')).toBe(4)
+  expect(sidsOf(await sessions.list('fred'))).toEqual(['fred-3'])
+  expect(await sessions.endAll('fred')).toBe(1)
+  expect(await sessions.endAll('fred')).toBe(0)
+})
+
+test('a session that begins while all are ended is either refused or listed: none is live and not listed', async () => {
+  const { sessions, grants, begin } = prepare()
+  const seen = { refused: 0, listed: 0, ended: 0 }
+  for (const round of numbers(300)) {
+    const sid = `gina-${round}`
+    // Each round, the end comes at another moment of the beginning.
+    const ending = (async () => {
+      for (const _ of numbers(round % 6)) await redis.data.ping()
+      await sessions.endAll('gina')
+    })()
+    const [begun] = await Promise.all([begin('gina', sid), ending])
+    const live = await grants.isLive(sid)
+    const listed = sidsOf(await sessions.list('gina')).includes(sid)
+    expect({ round, listed }).toEqual({ round, listed: live })
+    if (!begun) expect({ round, live }).toEqual({ round, live: false })
+    seen[begun ? (live ? 'listed' : 'ended') : 'refused']++
+    await sessions.endAll('gina')
+  }
+  // Otherwise nothing was raced.
+  for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0)
+}, 30_000)
+
+test('a list that comes while a session begins neither shows it nor harms it', async () => {
+  const { sessions, save } = prepare()
+  const begun = await sessions.begin('hugo', record('hugo-1', new Date().toISOString()), async () => {
+    expect(await sessions.list('hugo')).toEqual([])
+    await save('hugo', 'hugo-1')
+  })
+  expect(begun).toBe(true)
+  expect(sidsOf(await sessions.list('hugo'))).toEqual(['hugo-1'])
+})
+
+test('an end that was cut off after its mark is finished by the next list', async () => {
+  const { sessions, grants, begin } = prepare()
+  await begin('ida', 'ida-1')
+  await redis.data.hset(redis.keys.sessions('ida'), 'ida-1', '')
+  expect(await sessions.list('ida')).toEqual([])
+  expect(await grants.isLive('ida-1')).toBe(false)
+  expect(told).toEqual([{ sub: 'ida', sid: 'ida-1' }])
+})
+
+test('a session that logged out or ran out is neither listed nor kept in the index', async () => {
+  const { sessions, grants, begin } = prepare()
+  for (const i of numbers(3)) await begin('jack', `jack-${i}`, at(i))
+  const index = redis.keys.sessions('jack')
+  await grants.adapter.destroy('jack-0')
+  expect((await redis.data.hkeys(index)).sort()).toEqual(['jack-1', 'jack-2'])
+  // As its TTL does.
+  expect(await redis.data.unlink(recordKey(redis.keys, 'Grant', 'jack-1'))).toBe(1)
+  expect(sidsOf(await sessions.list('jack'))).toEqual(['jack-2'])
+  expect(await redis.data.hkeys(index)).toEqual(['jack-2'])
+  expect(await sessions.end('jack', 'jack-1')).toBe(false)
+})
+
+test(`a person has ${MOST_SESSIONS} sessions: with another, the oldest is ended`, async () => {
+  const { sessions, begin } = prepare()
+  for (const i of numbers(MOST_SESSIONS)) await begin('kate', `kate-${i}`, at(i))
+  expect(told).toEqual([])
+  await begin('kate', 'kate-new', at(MOST_SESSIONS))
+  expect(told).toEqual([{ sub: 'kate', sid: 'kate-0' }])
+  // Also when many begin at once, on nodes whose clocks say anything.
+  await Promise.all(numbers(10).map((i) => begin('kate', `kate-late-${i}`, at(i * 1_000))))
+  expect((await sessions.list('kate')).length).toBeLessThanOrEqual(MOST_SESSIONS)
+  expect(told.length).toBeGreaterThanOrEqual(11)
+})

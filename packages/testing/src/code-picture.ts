@@ -1,0 +1,26 @@
+import jsqr from 'jsqr'
+import { readJpeg } from './read-jpeg.ts'
+
+/** Every second pixel of every second line says as much: the simulator draws in blocks of eight. A quarter of the work is left. */
+const STEP = 2
+
+const thin = ({ data, width, height }: ReturnType<typeof readJpeg>): ReturnType<typeof readJpeg> => {
+  const pixels = new Uint32Array(data.buffer)
+  const [columns, rows] = [Math.floor(width / STEP), Math.floor(height / STEP)]
+  const thinned = new Uint32Array(columns * rows)
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      thinned[row * columns + column] = pixels[STEP * (row * width + column)] ?? 0
+  return { data: new Uint8ClampedArray(thinned.buffer), width: columns, height: rows }
+}
+
+/** What a phone reads in a code that the simulator drew: the page it opens and that page's `scene`. */
+export const readCode = (jpeg: Buffer): { page: string; scene: string } => {
+  const { data, width, height } = thin(readJpeg(jpeg))
+  // A CommonJS module whose function is its property `default`.
+  const text = jsqr.default(data, width, height)?.data
+  const [page = '', query] = text?.split('?') ?? []
+  const scene = new URLSearchParams(query).get('scene')
+  if (!scene) throw new Error(`the picture holds no code of WeChat: ${text}`)
+  return { page, scene }
+}

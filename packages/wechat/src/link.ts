@@ -1,0 +1,50 @@
+import * as v from 'valibot'
+import { jsonOf, type Request } from './request.ts'
+
+export interface LinkOptions {
+  /**
+   * `link` is an https address that any browser opens and that goes on into WeChat; `scheme` (weixin://) opens WeChat at once, where the
+   * browser lets it.
+   */
+  kind: 'link' | 'scheme'
+  /** How long it opens anything: more than a minute, at most 30 days. Our clock and WeChat's may differ, so take some more. */
+  seconds: number
+}
+
+/** Where it leads. */
+export interface LinkTarget {
+  page: string
+  scene: string
+  envVersion: 'release' | 'trial' | 'develop'
+}
+
+/** How to ask for one kind of link, and how to read what comes. */
+export interface LinkCall {
+  api: Request['api']
+  json: object
+  read: (bytes: Buffer, json: unknown) => string | undefined
+}
+
+const LEAST_SECONDS = 60
+const MOST_SECONDS = 30 * 86_400
+
+export const isLinkLife = (seconds: number): boolean =>
+  Number.isInteger(seconds) && seconds > LEAST_SECONDS && seconds <= MOST_SECONDS
+
+// A page puts it into an href: whatever else comes must not get there.
+const readLink = jsonOf(v.object({ url_link: v.pipe(v.string(), v.url(), v.startsWith('https://')) }))
+const readScheme = jsonOf(v.object({ openlink: v.pipe(v.string(), v.url(), v.startsWith('weixin://')) }))
+
+/** The same for both kinds, but for where path and query stand. @param now  milliseconds since 1970 */
+export const linkCall = ({ kind, seconds }: LinkOptions, target: LinkTarget, now: number): LinkCall => {
+  const place = {
+    path: target.page,
+    query: `scene=${encodeURIComponent(target.scene)}`,
+    env_version: target.envVersion,
+  }
+  // Older descriptions want `is_expire`; the present one no longer lists it, but its examples still have it.
+  const expiry = { is_expire: true, expire_type: 0, expire_time: Math.floor(now / 1000) + seconds }
+  return kind === 'link'
+    ? { api: 'link', json: { ...place, ...expiry }, read: (bytes, json) => readLink(bytes, json)?.url_link }
+    : { api: 'scheme', json: { jump_wxa: place, ...expiry }, read: (bytes, json) => readScheme(bytes, json)?.openlink }
+}

@@ -1,0 +1,98 @@
+import { type Code, fail, ok, type Result } from '@saoma/protocol'
+import { defineScript } from '@saoma/redis'
+import * as v from 'valibot'
+import type { Lease, Stock } from './pool.ts'
+
+const files = (verb: string) => [
+  new URL('../../lua/pool/lib.lua', import.meta.url),
+  new URL(`../../lua/pool/${verb}.lua`, import.meta.url),
+]
+const file = (verb: string) => [new URL(`../../lua/pool/${verb}.lua`, import.meta.url)]
+
+const ImageType = v.picklist(['image/jpeg', 'image/png'])
+
+const Leased = v.pipe(
+  v.tuple([v.string(), v.number(), v.string(), v.string(), ImageType, v.string()]),
+  v.transform(
+    ([scene, epoch, check, key, type, sha256]): Lease => ({
+      scene,
+      epoch,
+      ...(check ? { check } : {}),
+      image: { key, type, sha256 },
+    }),
+  ),
+)
+const Refusal = v.tuple([v.picklist(['TICKET_EXPIRED', 'CHECK_REQUIRED', 'CHECK_WRONG'] satisfies Code[])])
+const Found = v.tuple([v.literal('OK'), v.string()])
+const Counts = v.pipe(
+  v.tuple([v.number(), v.number(), v.number()]),
+  v.transform(([fresh, rested, busy]): Stock => ({ fresh, rested, busy })),
+)
+const Strings = v.array(v.string())
+const Milliseconds = v.pipe(v.string(), v.transform(Number), v.integer())
+const Moment = v.optional(Milliseconds, '0')
+const Fields = v.object({
+  image: v.string(),
+  type: ImageType,
+  sha256: v.string(),
+  madeAt: Milliseconds,
+  epoch: Milliseconds,
+  leasedUntil: Moment,
+  freeAt: Moment,
+})
+
+const resolved = (raw: unknown): Result<string> => {
+  const refusal = v.safeParse(Refusal, raw)
+  return refusal.success ? fail(refusal.output[0]) : ok(v.parse(Found, raw)[1])
+}
+
+/** The hash of a code; undefined for one that is gone. */
+export const parseFields = (raw: unknown): v.InferOutput<typeof Fields> | undefined => {
+  const fields = v.safeParse(Fields, raw)
+  return fields.success ? fields.output : undefined
+}
+
+type Places = [fresh: string, rested: string, busy: string]
+
+/** The Lua files, one function each. Their headers say what they do and reply. */
+export const scripts = {
+  lease: defineScript<
+    [codes: string, ...Places, lease: string],
+    [ticket: string, leaseMs: number, quarantineMs: number, leases: number, random: number, due: number, ttlMs: number],
+    Lease | undefined
+  >(files('lease'), 5, (raw) => (raw === null ? undefined : v.parse(Leased, raw))),
+  resolve: defineScript<[code: string], [check: string], Result<string>>(files('resolve'), 1, resolved),
+  add: defineScript<
+    [code: string, fresh: string],
+    [scene: string, image: string, type: string, sha256: string, ttlMs: number],
+    boolean
+  >(files('add'), 2, (raw) => raw === 1),
+  stock: defineScript<[codes: string, ...Places], [leases: number, due: number, ttlMs: number], Stock>(
+    files('stock'),
+    4,
+    (raw) => v.parse(Counts, raw),
+  ),
+  scenes: defineScript<Places, [], string[]>(file('scenes'), 3, (raw) => v.parse(Strings, raw)),
+  retire: defineScript<[codes: string, leases: string, ...Places], readonly string[], string[]>(
+    files('retire'),
+    5,
+    (raw) => v.parse(Strings, raw),
+  ),
+  cull: defineScript<[codes: string, leases: string, ...Places], [max: number, most: number], string[]>(
+    files('cull'),
+    5,
+    (raw) => v.parse(Strings, raw),
+  ),
+  renew: defineScript<[codes: string, ...Places], [ttlMs: number, ...string[]], number>(file('renew'), 4, (raw) =>
+    v.parse(v.number(), raw),
+  ),
+  lead: defineScript<[refiller: string], [holder: string, leaseMs: number], { won: boolean; leftMs: number }>(
+    file('lead'),
+    1,
+    (raw) => {
+      const [won, leftMs] = v.parse(v.tuple([v.number(), v.number()]), raw)
+      return { won: won === 1, leftMs }
+    },
+  ),
+  resign: defineScript<[refiller: string], [holder: string], boolean>(file('resign'), 1, (raw) => raw === 1),
+}

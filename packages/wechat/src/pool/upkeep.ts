@@ -1,0 +1,38 @@
+import type { RedisClients } from '@saoma/redis'
+import type { CodeStore } from './code-store.ts'
+import { poolKeys } from './pool-keys.ts'
+import { scripts } from './scripts.ts'
+
+export interface UpkeepDeps {
+  redis: RedisClients
+  store: Pick<CodeStore, 'remove'>
+}
+
+/** What a pool needs besides new codes. Calls reject when Redis or the store cannot be asked. */
+export interface Upkeep {
+  /** Takes out codes that have had all their leases, and rested ones above `max` codes in all, with their pictures. How many. */
+  cull(max: number): Promise<number>
+  /** Gives every key of the pool its 30 days anew. */
+  renew(): Promise<void>
+}
+
+const CULLED_AT_ONCE = 200
+const RENEWED_AT_ONCE = 500
+
+export const createUpkeep = ({ redis, store }: UpkeepDeps, appid: string): Upkeep => {
+  const { data } = redis
+  const { ttlMs, codes, leasesPrefix, places } = poolKeys(redis.keys, appid)
+  return {
+    cull: async (max) => {
+      const images = await scripts.cull(data, [codes, leasesPrefix, ...places], [max, CULLED_AT_ONCE])
+      // The code first: a picture without a code is found by `auditPool`, a code without its picture by a visitor.
+      if (images.length > 0) await store.remove(images)
+      return images.length
+    },
+    renew: async () => {
+      const scenes = await scripts.scenes(data, places, [])
+      for (let i = 0; i < scenes.length; i += RENEWED_AT_ONCE)
+        await scripts.renew(data, [codes, ...places], [ttlMs, ...scenes.slice(i, i + RENEWED_AT_ONCE)])
+    },
+  }
+}

@@ -1,0 +1,262 @@
+import { readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { plainEnv, type RedisServer, startProcess, until } from '@saoma/testing'
+import { auditPool, type CodeStore, createFolderStore, type Pool, type Refill } from '../src/index.ts'
+import { codePath, scene, startRedis, startWechat } from './nodes.ts'
+import { APPID, drawTicketId, listOf } from './pool-fixtures.ts'
+import { openCluster as openNodes } from './refill-nodes.ts'
+
+let server: RedisServer
+let simulator: Awaited<ReturnType<typeof startWechat>>
+
+beforeAll(async () => {
+  ;[server, simulator] = await Promise.all([startRedis(), startWechat()])
+})
+beforeEach(() => simulator.clearFaults())
+// All tests count calls of one WeChat, so none may go on into the next.
+const running = new Set<Refill>()
+afterEach(async () => {
+  await Promise.all([...running].map((refill) => refill.close()))
+  running.clear()
+})
+const openCluster = async (quarantineMs?: number) => {
+  const { startRefill, ...cluster } = await openNodes(server, simulator, quarantineMs)
+  return {
+    ...cluster,
+    startRefill: async (...options: Parameters<typeof startRefill>) => {
+      const node = await startRefill(...options)
+      running.add(node.refill)
+      return node
+    },
+  }
+}
+
+const calls = async () => (await simulator.counters()).calls[codePath] ?? 0
+/** The present draw's worth of minutes: a test that begins at the end of one counts in two. */
+const presentMinute = () => Math.floor(Date.now() / 60_000)
+
+const fresh = (pool: Pool, count: number) =>
+  until(
+    () => pool.stock(),
+    (stock) => stock.fresh >= count,
+  )
+
+test('[P19] of two nodes that start cold on an empty pool one fills it, with one call of WeChat for each code', async () => {
+  const { folder, startRefill } = await openCluster()
+  const before = await calls()
+  const nodes = await Promise.all(['a', 'b'].map((nodeId) => startRefill({ nodeId, min: 120 })))
+  const [{ pool }] = nodes as [(typeof nodes)[0]]
+  await fresh(pool, 120)
+  const leaders = nodes.filter((node) => node.of('leading').length > 0)
+  expect(leaders).toHaveLength(1)
+  // It looks again and finds nothing to do.
+  await leaders[0]?.nth('looked', (leaders[0]?.of('looked').length ?? 0) + 2)
+  expect(await calls()).toBe(before + 120)
+  expect(await pool.stock()).toEqual({ fresh: 120, rested: 0, busy: 0 })
+  expect(await readdir(folder)).toHaveLength(120)
+  expect(leaders[0]?.of('filled').map(({ codes }) => codes)).toEqual([100, 20])
+  const drawn = new Set((await simulator.drawn()).map((code) => code.scene))
+  for (const { scene } of await listOf(pool)) expect(drawn.has(scene)).toBe(true)
+})
+
+test('[P19] when the node that fills the pool is killed, another goes on within its lease', async () => {
+  const { prefix, folder, startRefill } = await openCluster()
+  const leaseMs = 1_500
+  // Slow enough to be killed in the middle.
+  await simulator.fault({ path: codePath, kind: 'slow', ms: 40 })
+  const lone = await startProcess({
+    name: 'lone refill',
+    command: process.execPath,
+    args: [fileURLToPath(new URL('./lone-refill.ts', import.meta.url))],
+    env: {
+      ...plainEnv(),
+      ...simulator.env,
+      REDIS_URL: server.url,
+      PREFIX: prefix,
+      FOLDER: folder,
+      MIN: '60',
+      LEASE_MS: `${leaseMs}`,
+    },
+  })
+  await lone.nextLine(({ text }) => text === 'leading')
+  const { pool, nth, of } = await startRefill({ nodeId: 'next', min: 60, leaseMs })
+  await fresh(pool, 10)
+  expect(of('leading')).toEqual([])
+  await lone.kill('SIGKILL')
+  const killed = performance.now()
+  await nth('leading')
+  expect(performance.now() - killed).toBeLessThan(leaseMs + 3_000)
+  await fresh(pool, 60)
+  expect((await pool.stock()).fresh).toBe(60)
+})
+
+test('[P19] a node that ends in peace lets another go on at once', async () => {
+  const { startRefill } = await openCluster()
+  const first = await startRefill({ nodeId: 'a', min: 1 })
+  await first.nth('leading')
+  const second = await startRefill({ nodeId: 'b', min: 1 })
+  await first.refill.close()
+  second.refill.nudge()
+  const closed = performance.now()
+  await second.nth('leading')
+  expect(performance.now() - closed).toBeLessThan(5_000)
+})
+
+test('[P20] a node that lost its right stores no more codes', async () => {
+  const { startRefill } = await openCluster()
+  await simulator.fault({ path: codePath, kind: 'slow', ms: 30 })
+  const { redis, pool, nth, of } = await startRefill({ min: 500, leaseMs: 300 })
+  await fresh(pool, 5)
+  // As when it was paused for long and another node took over.
+  await redis.data.set(redis.keys.poolRefiller(APPID), 'another', 'PX', 60_000)
+  await nth('lost')
+  const { fresh: then } = await pool.stock()
+  await redis.data.pexpire(redis.keys.poolRefiller(APPID), 400)
+  await nth('leading', 2)
+  // What was being stored at that moment is four at most.
+  expect((await nth('looked', of('looked').length + 1)).stock.fresh).toBeLessThanOrEqual(then + 4)
+})
+
+test('[P21] the low-water mark follows demand, between the minimum and the maximum', async () => {
+  const { startRefill } = await openCluster()
+  const { redis, pool, nth, of } = await startRefill({ min: 10, max: 80 })
+  await fresh(pool, 10)
+  expect((await nth('looked')).lowWater).toBe(10)
+  await redis.data.set(redis.keys.poolDemand(APPID, presentMinute()), 6, 'EX', 600)
+  await fresh(pool, 30)
+  await redis.data.set(redis.keys.poolDemand(APPID, presentMinute()), 600, 'EX', 600)
+  await fresh(pool, 80)
+  await nth('looked', of('looked').length + 2)
+  expect(of('looked').at(-1)).toMatchObject({ demand: 600, lowWater: 80 })
+  expect((await pool.stock()).fresh).toBe(80)
+})
+
+test('[P21] [P25] at the maximum rested codes make room for fresh ones, pictures and all, but only once those are there', async () => {
+  const { folder, startRefill } = await openCluster(1)
+  const { pool, nth, of } = await startRefill({ min: 20, max: 30, unavailable: [10, 10] })
+  await fresh(pool, 20)
+  await simulator.fault({ path: codePath, kind: 'errcode', errcode: 45009 })
+  await Promise.all(Array.from({ length: 20 }, () => pool.lease(drawTicketId(), 1)))
+  // While WeChat is down nothing is taken out: the rested codes are all there is.
+  await nth('failed', 3)
+  expect(await pool.stock()).toEqual({ fresh: 0, rested: 20, busy: 0 })
+  await simulator.clearFaults()
+  await fresh(pool, 20)
+  await nth('retired')
+  expect(of('retired')).toEqual([{ kind: 'retired', codes: 10 }])
+  expect(await pool.stock()).toEqual({ fresh: 20, rested: 10, busy: 0 })
+  expect((await readdir(folder)).toSorted()).toEqual((await listOf(pool)).map(({ image }) => image.key).toSorted())
+})
+
+test('[P21] a nudge makes it look at once', async () => {
+  const { startRefill } = await openCluster()
+  const { pool, refill, nth, of } = await startRefill({ min: 5, everyMs: 60_000 })
+  await fresh(pool, 5)
+  await nth('looked')
+  await pool.lease(drawTicketId(), 60_000)
+  refill.nudge()
+  await fresh(pool, 5)
+  expect(of('filled').map(({ codes }) => codes)).toEqual([5, 1])
+})
+
+test('[P22] a picture is there before its code is known', async () => {
+  const { folder, startRefill } = await openCluster()
+  const folderStore = createFolderStore(folder)
+  const known: number[] = []
+  let pool: Pool | undefined
+  const store: CodeStore = {
+    ...folderStore,
+    put: async (key, bytes, type) => {
+      await folderStore.put(key, bytes, type)
+      known.push((await (pool ? listOf(pool) : [])).filter(({ image }) => image.key === key).length)
+    },
+  }
+  const node = await startRefill({ min: 12 }, { store })
+  pool = node.pool
+  await fresh(pool, 12)
+  expect(known).toEqual(Array(12).fill(0))
+  expect(await auditPool(pool, folderStore)).toEqual({
+    codes: 12,
+    missing: [],
+    damaged: [],
+    stray: [],
+    repaired: false,
+  })
+})
+
+test('[P23] no call is made beyond the quota of the minute, in which people’s codes count; people are not refused', async () => {
+  const { startRefill } = await openCluster()
+  const minute = presentMinute()
+  const node = await startRefill({ min: 1 })
+  await fresh(node.pool, 1)
+  for (let i = 0; i < 5; i++) await node.wechat.codeImage(scene)
+  await node.refill.close()
+  const limited = await startRefill({ min: 40, perMinute: 20 })
+  await limited.nth('looked', 12)
+  const made = (await limited.pool.stock()).fresh
+  // 1 and 5 before, so 14 more, if the minute was the same all along.
+  if (presentMinute() === minute) expect(made).toBe(15)
+  expect(await limited.wechat.codeImage(scene)).toMatchObject({ ok: true })
+  expect(limited.of('failed')).toEqual([])
+})
+
+test.each([
+  ['over quota', { kind: 'errcode', errcode: 45009 }, 45009, 4],
+  ['asked too fast', { kind: 'errcode', errcode: 45011 }, 45011, 2],
+  ['busy', { kind: 'errcode', errcode: -1 }, -1, 2],
+  ['down', { kind: 'down' }, undefined, 2],
+])('[P24] while WeChat is %s it is left alone, longer each time, and then the pool fills', async (...given) => {
+  const [, fault, errcode, rounds] = given
+  const { startRefill } = await openCluster()
+  await simulator.fault({ path: codePath, ...fault })
+  const before = await calls()
+  const { pool, of, nth, moments } = await startRefill({ min: 10, unavailable: [100, 400] })
+  await nth('failed', rounds)
+  // Four at once, and three tries each where it may pass by itself.
+  expect((await calls()) - before).toBeLessThanOrEqual(rounds * 4 * 3)
+  const failed = of('failed').slice(0, rounds)
+  expect(failed[0]).toMatchObject({ failure: 'unavailable', ...(errcode === undefined ? {} : { errcode }) })
+  for (const [i, event] of failed.entries()) {
+    const most = Math.min(100 * 2 ** i, 400)
+    expect(event.retryInMs).toBeGreaterThanOrEqual(most / 2)
+    expect(event.retryInMs).toBeLessThanOrEqual(most)
+    const next = failed[i + 1]
+    // A millisecond less, for the moment between the decision and the event.
+    if (next) expect((moments.get(next) ?? 0) - (moments.get(event) ?? 0)).toBeGreaterThanOrEqual(event.retryInMs - 1)
+  }
+  await simulator.clearFaults()
+  await fresh(pool, 10)
+})
+
+test('[P24] when we are at fault it says so and waits longer', async () => {
+  const { startRefill } = await openCluster()
+  await simulator.fault({ path: codePath, kind: 'errcode', errcode: 41030 })
+  const { nth } = await startRefill({ min: 10 })
+  expect(await nth('failed')).toEqual({
+    kind: 'failed',
+    failure: 'misconfigured',
+    errcode: 41030,
+    message: expect.stringContaining('WECHAT_PAGE'),
+    retryInMs: expect.any(Number),
+  })
+  expect((await nth('failed')).retryInMs).toBeGreaterThanOrEqual(30_000)
+})
+
+test('[P24] a store that cannot be used is left alone too, and WeChat with it', async () => {
+  const { startRefill } = await openCluster()
+  const before = await calls()
+  const full = new Error('no space left')
+  const { nth, of } = await startRefill(
+    { min: 10 },
+    { store: { ...createFolderStore('/nowhere'), put: () => Promise.reject(full) } },
+  )
+  expect(await nth('error')).toMatchObject({ error: full })
+  await nth('looked', 10)
+  expect(of('error')).toHaveLength(1)
+  expect((await calls()) - before).toBeLessThanOrEqual(4)
+})
+
+test('a pool cannot be kept at more than its maximum', async () => {
+  const { startRefill } = await openCluster()
+  await expect(startRefill({ min: 11, max: 10 })).rejects.toThrow(RangeError)
+})

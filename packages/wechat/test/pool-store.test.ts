@@ -1,0 +1,147 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onCleanup, startS3 } from '@saoma/testing'
+import { type CodeStore, CodeStoreError, createFolderStore, createS3Store, openCodeStore } from '../src/index.ts'
+
+const server = await startS3()
+const { endpoint, region, bucket, credentials } = server
+const base = await mkdtemp(join(tmpdir(), 'saoma-codes-'))
+onCleanup(() => rm(base, { recursive: true, force: true }))
+
+const cdn = 'https://cdn.example/codes/'
+const picture = Buffer.from('ffd8ff00ff', 'hex')
+const type = 'image/jpeg'
+let stores = 0
+const bucketStore = (options: Partial<Parameters<typeof createS3Store>[0]> = {}) => {
+  const store = createS3Store({ bucket, endpoint, region, credentials, ...options })
+  onCleanup(() => store.close())
+  return store
+}
+const keysOf = async (store: CodeStore): Promise<string[]> => {
+  const keys: string[] = []
+  for await (const key of store.list()) keys.push(key)
+  return keys.sort()
+}
+
+describe.each([
+  ['a folder', (name: string) => createFolderStore(join(base, name), { cdn }), 30],
+  ['a bucket', (name: string) => bucketStore({ prefix: name, cdn }), 1_010],
+])('%s', (_, open, many) => {
+  let store: CodeStore
+  let name: string
+  beforeEach(() => {
+    name = `store-${++stores}`
+    store = open(name)
+  })
+
+  test('[P26] gives back what was put there, to everybody who opens it', async () => {
+    await store.put('a.jpg', picture, type)
+    expect(await store.get('a.jpg')).toEqual(picture)
+    expect(await open(name).get('a.jpg')).toEqual(picture)
+    expect(await open(`${name}-other`).get('a.jpg')).toBeUndefined()
+  })
+
+  test('that is empty, or not there yet, is no error', async () => {
+    expect(await keysOf(store)).toEqual([])
+    expect(await store.get('a.jpg')).toBeUndefined()
+    await store.remove(['a.jpg'])
+    await store.remove([])
+  })
+
+  test('lists and removes as many as there are: a bucket gives a thousand at once', async () => {
+    const keys = Array.from({ length: many }, (_, i) => `${10_000 + i}.png`)
+    for (let i = 0; i < keys.length; i += 101)
+      await Promise.all(keys.slice(i, i + 101).map((key) => store.put(key, picture, 'image/png')))
+    expect(await keysOf(store)).toEqual(keys)
+    await store.remove(keys.slice(1))
+    expect(await keysOf(store)).toEqual(keys.slice(0, 1))
+  })
+
+  test('removes what is there and does not mind what is not', async () => {
+    await store.put('a.jpg', picture, type)
+    await store.put('b.jpg', picture, type)
+    await store.remove(['a.jpg', 'none.jpg'])
+    expect(await keysOf(store)).toEqual(['b.jpg'])
+  })
+
+  test('[P26] takes no key that leads elsewhere', async () => {
+    for (const key of ['', '.', '..', '../a', 'a/b', '.hidden', 'a\\b', 'a b', 'a\0', 'a'.repeat(65)]) {
+      expect(() => store.url(key)).toThrow(TypeError)
+      await expect((async () => store.get(key))()).rejects.toThrow(TypeError)
+      await expect((async () => store.put(key, picture, type))()).rejects.toThrow(TypeError)
+      await expect((async () => store.remove([key]))()).rejects.toThrow(TypeError)
+    }
+  })
+
+  test('says where a browser finds a picture', () => {
+    expect(store.url('a.jpg')).toBe('https://cdn.example/codes/a.jpg')
+  })
+})
+
+test('[P26] a folder replaces a picture as a whole: a reader sees the old one or the new one', async () => {
+  const store = createFolderStore(join(base, 'whole'))
+  const large = [1, 2].map((byte) => Buffer.alloc(300_000, byte))
+  const [old = picture, young = picture] = large
+  await store.put('a.jpg', old, type)
+  const [seen] = await Promise.all([
+    Promise.all(Array.from({ length: 20 }, () => store.get('a.jpg'))),
+    store.put('a.jpg', young, type),
+  ])
+  for (const bytes of seen) expect(large.some((one) => bytes?.equals(one))).toBe(true)
+  expect(await store.get('a.jpg')).toEqual(young)
+})
+
+test('[P26] a folder shows nothing that is half written, and leaves no draft behind', async () => {
+  const folder = join(base, 'drafts')
+  const store = createFolderStore(folder)
+  await store.put('a.jpg', picture, type)
+  await writeFile(join(folder, '.draft'), 'half')
+  expect(await keysOf(store)).toEqual(['a.jpg'])
+  expect((await readdir(folder)).sort()).toEqual(['.draft', 'a.jpg'])
+})
+
+test('a picture in a bucket says what it is, and that it never changes', async () => {
+  await bucketStore({ prefix: 'head' }).put('a.png', picture, 'image/png')
+  const s3 = await import('@aws-sdk/client-s3')
+  const client = new s3.S3Client({ endpoint, region, credentials, forcePathStyle: true })
+  onCleanup(() => client.destroy())
+  const head = await client.send(new s3.HeadObjectCommand({ Bucket: bucket, Key: 'head/a.png' }))
+  expect(head).toMatchObject({ ContentType: 'image/png', CacheControl: 'public, max-age=31536000, immutable' })
+})
+
+describe('a bucket that cannot be used says why', () => {
+  test.each([
+    ['no such bucket', { bucket: 'none' }, /^s3:\/\/none\/: there is no such bucket$/],
+    ['an unknown key', { credentials: { accessKeyId: 'x', secretAccessKey: 'S3RVER' } }, /AWS_ACCESS_KEY_ID/],
+    ['nobody there', { endpoint: 'http://127.0.0.1:9' }, /ECONNREFUSED/],
+  ])('%s', async (_, options, message) => {
+    const store = bucketStore(options)
+    await expect(store.put('a.jpg', picture, type)).rejects.toThrow(CodeStoreError)
+    await expect(store.get('a.jpg')).rejects.toThrow(message)
+    await expect(store.remove(['a.jpg'])).rejects.toThrow(message)
+    await expect(keysOf(store)).rejects.toThrow(message)
+  })
+})
+
+describe('an address', () => {
+  test('is a folder, or a bucket with or without a prefix', async () => {
+    const folder = join(base, 'address')
+    await openCodeStore(folder).put('a.jpg', picture, type)
+    expect(await readdir(folder)).toEqual(['a.jpg'])
+    for (const address of ['s3://codes', 's3://codes/', 's3://codes/some/where'])
+      expect(openCodeStore(address, { cdn }).url('a.jpg')).toBe('https://cdn.example/codes/a.jpg')
+    expect(openCodeStore(folder).url('a.jpg')).toBeUndefined()
+  })
+
+  test.each(['', ' ', 's3://', 's3://B', 's3://codes?x=1', 'https://codes.example', 'file:///tmp'])(
+    'is not %j',
+    (address) => {
+      expect(() => openCodeStore(address)).toThrow(TypeError)
+    },
+  )
+
+  test.each(['', 'cdn.example', 'ftp://cdn.example', 'https://cdn.example/?a=b'])('has no public place %j', (place) => {
+    expect(() => openCodeStore('codes', { cdn: place })).toThrow(TypeError)
+  })
+})
