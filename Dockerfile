@@ -36,8 +36,8 @@ COPY apps/shop ./apps/shop
 COPY apps/wechat-simulator ./apps/wechat-simulator
 COPY --from=page /app/apps/web/dist ./apps/web/dist
 
-# The shop's database: a volume that is mounted there takes over whose it is.
-RUN install -d -o node -g node /data
+# The shop's database and the pool's pictures: a volume that is mounted there takes over whose it is.
+RUN install -d -o node -g node /data /codes
 
 USER node
 EXPOSE 3000 9090

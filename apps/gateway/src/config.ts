@@ -16,7 +16,30 @@ export interface Config {
   secrets: [string, ...string[]]
   appName: string
   demo: boolean
-  wechat?: { appid: string; secret: string; api: string; page: string; envVersion: 'release' | 'trial' | 'develop' }
+  wechat?: {
+    appid: string
+    secret: string
+    api: string
+    page: string
+    envVersion: 'release' | 'trial' | 'develop'
+    /** How a phone's browser opens the mini-program. */
+    link: 'link' | 'scheme' | 'none'
+  }
+  /** Where the picture of a login comes from: WeChat draws it, or it was drawn before, or the second when the first fails. */
+  codes: 'fresh' | 'pool' | 'fresh-then-pool'
+  /** Codes that are drawn before anybody asks for them. */
+  pool?: {
+    /** A folder, or `s3://bucket/prefix`. */
+    store: string
+    /** Where browsers fetch what lies in the store. */
+    cdn?: string
+    /** Tickets that one code is leased to in its life. */
+    leases: number
+    /** Codes that nobody has seen, at least. */
+    min: number
+    /** Codes in all. */
+    max: number
+  }
   webRoot?: string
   trustedProxies: string[]
   allowedOrigins: string[]
@@ -68,6 +91,25 @@ const published = {
 
 const isLoopback = (host: string) => /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host)
 
+/** The same of the pool. */
+const poolContradictions = (env: Environment): string[] => {
+  const problems: string[] = []
+  if (env.SAOMA_CODES !== 'fresh') {
+    if (env.SAOMA_DEMO === 'true')
+      problems.push(`SAOMA_CODES=${env.SAOMA_CODES} is not for SAOMA_DEMO, whose codes cost nothing to draw`)
+    else if (!env.WECHAT_APPID || !env.WECHAT_SECRET)
+      problems.push(`SAOMA_CODES=${env.SAOMA_CODES} needs WECHAT_APPID and WECHAT_SECRET: WeChat draws the codes`)
+    if (!env.SAOMA_POOL_STORE)
+      problems.push(`SAOMA_CODES=${env.SAOMA_CODES} needs a place for the pictures: set SAOMA_POOL_STORE`)
+  }
+  if (env.SAOMA_POOL_CDN && !env.SAOMA_POOL_STORE)
+    problems.push('SAOMA_POOL_CDN says where SAOMA_POOL_STORE is published: set both or none')
+  if (env.SAOMA_POOL_CDN?.startsWith('http:') && env.SAOMA_ORIGIN.startsWith('https:'))
+    problems.push('SAOMA_POOL_CDN must be https, as SAOMA_ORIGIN is: browsers show nothing else on such a page')
+  if (env.SAOMA_POOL_MIN > env.SAOMA_POOL_MAX) problems.push('SAOMA_POOL_MIN must not be greater than SAOMA_POOL_MAX')
+  return problems
+}
+
 /** Settings that are each well formed but do not go together. */
 const contradictions = (env: Environment): string[] => {
   const problems: string[] = []
@@ -98,7 +140,7 @@ const contradictions = (env: Environment): string[] => {
     problems.push('SAOMA_CHANNELS has a rule that asks the hook: set SAOMA_HOOK_URL')
   if (env.SAOMA_LIMIT_BUFFER_BYTES < env.SAOMA_LIMIT_MESSAGE_BYTES)
     problems.push('SAOMA_LIMIT_BUFFER_BYTES must not be less than SAOMA_LIMIT_MESSAGE_BYTES')
-  return problems
+  return [...problems, ...poolContradictions(env)]
 }
 
 /** The only reader of the environment. Throws ConfigError. */
@@ -136,6 +178,19 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
             api: settings.WECHAT_API.replace(/\/$/, ''),
             page: settings.WECHAT_PAGE,
             envVersion: settings.WECHAT_ENV_VERSION,
+            link: settings.WECHAT_LINK,
+          },
+        }
+      : {}),
+    codes: settings.SAOMA_CODES,
+    ...(settings.SAOMA_POOL_STORE
+      ? {
+          pool: {
+            store: settings.SAOMA_POOL_STORE,
+            ...(settings.SAOMA_POOL_CDN ? { cdn: settings.SAOMA_POOL_CDN.replace(/\/+$/, '') } : {}),
+            leases: settings.SAOMA_POOL_LEASES,
+            min: settings.SAOMA_POOL_MIN,
+            max: settings.SAOMA_POOL_MAX,
           },
         }
       : {}),

@@ -54,6 +54,21 @@ const webAddress = v.pipe(
   }, 'must be a URL such as https://shop.example.com/auth, without a user'),
 )
 
+const codeStore = v.pipe(
+  v.string(),
+  v.regex(
+    /^([/.].*|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9_./-]*)?)$/,
+    'must be a folder (it begins with / or .) or s3://bucket/prefix',
+  ),
+)
+const publicPlace = v.pipe(
+  v.string(),
+  v.check((text) => {
+    const { protocol = '', username, search, hash } = URL.parse(text) ?? {}
+    return /^https?:$/.test(protocol) && username === '' && search === '' && hash === ''
+  }, 'must be a URL such as https://cdn.example.com/codes, without a query'),
+)
+
 /** A setting whose value is what `parse` reads, or the path of a file with that in it. */
 const listing = <T>(parse: (text: string, file?: string) => { value: T; problems: readonly string[] }) =>
   v.pipe(
@@ -109,6 +124,16 @@ export const Environment = v.object({
     v.picklist(['release', 'trial', 'develop'], 'must be release, trial or develop'),
     'release',
   ),
+  WECHAT_LINK: v.optional(v.picklist(['link', 'scheme', 'none'], 'must be link, scheme or none'), 'link'),
+  SAOMA_CODES: v.optional(
+    v.picklist(['fresh', 'pool', 'fresh-then-pool'], 'must be fresh, pool or fresh-then-pool'),
+    'fresh',
+  ),
+  SAOMA_POOL_STORE: v.optional(codeStore),
+  SAOMA_POOL_CDN: v.optional(publicPlace),
+  SAOMA_POOL_LEASES: v.optional(number(1, 60), '20'),
+  SAOMA_POOL_MIN: v.optional(number(1, 1e5), '100'),
+  SAOMA_POOL_MAX: v.optional(number(1, 1e6), '10000'),
   SAOMA_WEB_ROOT: v.optional(v.string()),
   SAOMA_TRUSTED_PROXIES: v.optional(
     v.pipe(list, v.array(cidr)),

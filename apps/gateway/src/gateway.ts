@@ -3,11 +3,13 @@ import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import type { RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
+import type { Pool } from '@saoma/wechat'
 import type { Server } from 'socket.io'
 import type { Config } from './config.ts'
 import { drain } from './drain.ts'
 import { createApp } from './http/app.ts'
 import { createHolds } from './http/holds.ts'
+import type { Link } from './http/link.ts'
 import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
 import { countSockets, createIo } from './io/server.ts'
@@ -31,13 +33,15 @@ export interface GatewayDeps {
   authenticate: Authenticate
   stillValid: StillValid
   picture: Picture
+  link?: Link
+  pool?: Pick<Pool, 'resolve'>
   metrics: Metrics
   log: Logger
 }
 
 export type GatewayOptions = Pick<
   Config,
-  'nodeId' | 'origin' | 'webRoot' | 'demo' | 'allowedOrigins' | 'trustedProxies' | 'limits' | 'drainWindowMs'
+  'nodeId' | 'origin' | 'webRoot' | 'demo' | 'allowedOrigins' | 'trustedProxies' | 'limits' | 'drainWindowMs' | 'pool'
 >
 
 export interface Gateway {

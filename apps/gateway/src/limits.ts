@@ -10,6 +10,10 @@ export type Verdict = { retryAfterSeconds: number; excess: number } | undefined
 export const DEAF_FACTOR = 5
 export const isDeaf = (verdict: NonNullable<Verdict>): boolean => verdict.excess > DEAF_FACTOR
 
+/** Half a dozen visits of one ticket, each of which may ask for both forms of the picture. */
+const PICTURES = 12
+const CHECKS = 5
+
 /** `points` is what the call costs, 1 unless told. */
 type Limit = (subject: string, points?: number) => Promise<Verdict>
 
@@ -24,8 +28,12 @@ export interface Limits {
   decisions: Limit
   /** Scans, confirmations and refusals of one ticket, per node. */
   ticket: Limit
-  /** Pictures of one ticket, cluster-wide. */
-  pictures: Limit
+  /** Pictures of one ticket, cluster-wide. `isFirst` when nobody has asked before. */
+  pictures: (ticket: string) => Promise<{ slow: Verdict; isFirst: boolean }>
+  /** Links of one ticket, cluster-wide. */
+  links: Limit
+  /** Numbers given for pooled codes, per account, cluster-wide: there are only ninety. A right one is given back. */
+  checks: Limit & { giveBack(sub: string): Promise<void> }
   /** New sockets, per address and node. */
   handshakes: Limit
   /** Everything over HTTP that bears an API key, per key and node. */
@@ -56,30 +64,35 @@ export const createLimits = (
   config: Config['limits'],
   metrics: Metrics,
 ): Limits => {
+  const consume = async (limiter: RateLimiterAbstract, subject: string, cost?: number) => {
+    try {
+      return { allowed: true, spent: await limiter.consume(subject, cost) }
+    } catch (refusal) {
+      if (refusal instanceof RateLimiterRes) return { allowed: false, spent: refusal }
+      throw new RedisUnavailable('the rate limit cannot be read', { cause: refusal })
+    }
+  }
+  const verdict = (what: string, points: number, { allowed, spent }: Awaited<ReturnType<typeof consume>>): Verdict => {
+    if (allowed) return undefined
+    metrics.limited.inc({ what })
+    return {
+      retryAfterSeconds: Math.max(1, Math.ceil(spent.msBeforeNext / 1000)),
+      excess: spent.consumedPoints / points,
+    }
+  }
   const judge =
     (what: string, limiter: RateLimiterAbstract, points: number): Limit =>
-    async (subject, cost) => {
-      try {
-        await limiter.consume(subject, cost)
-        return undefined
-      } catch (refusal) {
-        if (!(refusal instanceof RateLimiterRes))
-          throw new RedisUnavailable('the rate limit cannot be read', { cause: refusal })
-        metrics.limited.inc({ what })
-        return {
-          retryAfterSeconds: Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)),
-          excess: refusal.consumedPoints / points,
-        }
-      }
-    }
+    async (subject, cost) =>
+      verdict(what, points, await consume(limiter, subject, cost))
+  const counter = (what: string, points: number, duration: number) =>
+    new RateLimiterRedis({ storeClient: redis.data, keyPrefix: redis.keys.rateLimit(what), points, duration })
   const onNode = (what: string, points: number, duration = 60) =>
     judge(what, new RateLimiterMemory({ points, duration }), points)
   const inCluster = (what: string, points: number, duration = 60) =>
-    judge(
-      what,
-      new RateLimiterRedis({ storeClient: redis.data, keyPrefix: redis.keys.rateLimit(what), points, duration }),
-      points,
-    )
+    judge(what, counter(what, points, duration), points)
+
+  const pictures = counter('pictures', PICTURES, 120)
+  const checks = counter('checks', CHECKS, 600)
 
   return {
     codes: byNetwork(inCluster('codes', config.codesPerMinute)),
@@ -87,7 +100,20 @@ export const createLimits = (
     requests: byNetwork(onNode('requests', config.requestsPerMinute)),
     decisions: onNode('decisions', config.decisionsPerMinute),
     ticket: onNode('ticket', 120),
-    pictures: inCluster('pictures', 8, 120),
+    pictures: async (ticket) => {
+      const consumed = await consume(pictures, ticket)
+      return { slow: verdict('pictures', PICTURES, consumed), isFirst: consumed.spent.isFirstInDuration }
+    },
+    links: inCluster('links', 6, 120),
+    checks: Object.assign(judge('checks', checks, CHECKS), {
+      giveBack: async (sub: string) => {
+        try {
+          await checks.reward(sub)
+        } catch (cause) {
+          throw new RedisUnavailable('the rate limit cannot be read', { cause })
+        }
+      },
+    }),
     handshakes: byNetwork(onNode('handshakes', config.handshakesPerMinute)),
     keys: onNode('keys', 60_000),
     events: onNode('events', 20, 10),

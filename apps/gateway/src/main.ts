@@ -4,9 +4,10 @@ import { createIdentity } from '@saoma/identity'
 import { createRedis } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { createWechat } from '@saoma/wechat'
+import { openCodes } from './codes/open-codes.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
-import { plainPicture, wechatPicture } from './http/picture.ts'
+import { openLink } from './http/link.ts'
 import { createApiKeys } from './live/api-keys.ts'
 import { createAttendance } from './live/attendance.ts'
 import { createAuthenticate } from './live/authenticate.ts'
@@ -111,9 +112,25 @@ const start = async (): Promise<void> => {
   const policy = createPolicy({ rules, ...(hook ? { hook } : {}) })
   const live = createLive({ channels, policy }, { maxDataBytes: config.limits.messageBytes })
   const attendance = createAttendance({ channels, keyRing: apiKeys, stillValid, subscriber: redis.subscriber, log })
-  const picture = config.demo || !wechat ? plainPicture(config.origin) : wechatPicture(wechat, log)
+  const codes = openCodes({ redis, ...(wechat ? { wechat } : {}), metrics, log }, config)
+  const { picture, pool } = codes
+  const link = openLink({ ...(wechat ? { wechat } : {}), log }, config)
   const gateway = createGateway(
-    { redis, tickets, identity, channels, live, attendance, authenticate, stillValid, picture, metrics, log },
+    {
+      redis,
+      tickets,
+      identity,
+      channels,
+      live,
+      attendance,
+      authenticate,
+      stillValid,
+      picture,
+      ...(pool ? { pool } : {}),
+      ...(link ? { link } : {}),
+      metrics,
+      log,
+    },
     config,
   )
 
@@ -128,12 +145,15 @@ const start = async (): Promise<void> => {
 
   const stop = async (signal: string): Promise<void> => {
     log.info({ event: 'stopping', signal })
+    const codesClosed = codes.close()
     await gateway.close()
+    // Now that nobody waits for a picture: it ends what the pool's job has under way.
+    wechat?.close()
+    await codesClosed
     attendance.close()
     apiKeys.close()
     await channels.close()
     identity.close()
-    wechat?.close()
     await redis.close()
     log.info({ event: 'stopped' })
     process.exit(0)

@@ -1,6 +1,6 @@
+import { readJpeg } from '@saoma/testing'
 import jsqr from 'jsqr'
 import { PNG } from 'pngjs'
-import { readJpeg } from './read-jpeg.ts'
 import { type Started, start } from './start.ts'
 
 let simulator: Started

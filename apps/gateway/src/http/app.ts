@@ -6,17 +6,25 @@ import type { Config } from '../config.ts'
 import type { Logger } from '../log.ts'
 import { largestBody } from './body.ts'
 import { channelRoutes } from './channels.ts'
+import { type CodeRoutesDeps, codeRoutes } from './codes.ts'
 import { bearsApiKey, callerOf } from './credentials.ts'
+import { type LinkRoutesDeps, linkRoutes } from './link.ts'
 import { meshRoutes } from './mesh.ts'
 import { type MessageRoutesDeps, messageRoutes } from './messages.ts'
 import { oauth } from './oauth.ts'
 import { pages } from './pages.ts'
 import { problem, problems, tooMany } from './problem.ts'
 import { publishRoutes } from './publish.ts'
+import { type SessionRoutesDeps, sessionRoutes } from './sessions.ts'
 import { type TicketRoutesDeps, ticketRoutes } from './tickets.ts'
 import { wechatPolls } from './wechat-polls.ts'
 
-export interface AppDeps extends TicketRoutesDeps, MessageRoutesDeps {
+export interface AppDeps
+  extends TicketRoutesDeps,
+    CodeRoutesDeps,
+    LinkRoutesDeps,
+    SessionRoutesDeps,
+    MessageRoutesDeps {
   log: Logger
 }
 
@@ -24,6 +32,7 @@ export interface AppOptions {
   nodeId: string
   origin: string
   webRoot?: string
+  pool?: Pick<NonNullable<Config['pool']>, 'cdn'>
   allowsOrigin: (origin: string) => boolean
   addressOf: (req: IncomingMessage) => string
   limits: Pick<Config['limits'], 'bufferBytes'>
@@ -99,7 +108,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     origin: (ctx) => (allowsOrigin(ctx.get('Origin')) ? ctx.get('Origin') : ''),
     allowMethods: 'GET,POST,DELETE',
     allowHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
-    exposeHeaders: ['Retry-After', 'X-Request-Id', 'X-Saoma-Code', 'X-Saoma-Node'],
+    exposeHeaders: ['Retry-After', 'X-Request-Id', 'X-Saoma-Check', 'X-Saoma-Code', 'X-Saoma-Node'],
     maxAge: 3600,
   })
   app.use(async (ctx, next) => {
@@ -111,17 +120,20 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
 
   const routers = [
     ticketRoutes(deps),
+    codeRoutes(deps, { hasLink: deps.link !== undefined }),
+    linkRoutes(deps),
     wechatPolls(tickets, holds),
     publishRoutes(deps),
     meshRoutes(deps),
     channelRoutes(deps),
+    sessionRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),
   ]
   for (const router of routers) {
     app.use(router.routes())
     app.use(router.allowedMethods())
   }
-  if (webRoot) app.use(pages(webRoot, origin))
+  if (webRoot) app.use(pages(webRoot, origin, options.pool?.cdn))
 
   // Everything the middleware did not answer is a broken connection: a client that left is no error of ours.
   app.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,11 +1,12 @@
 import Router from '@koa/router'
-import { type Code, ok, type Page, type Result } from '@saoma/protocol'
+import { type Code, fail, ok, type Page, type Result } from '@saoma/protocol'
 import type { Context } from 'koa'
 import type { Limits } from '../limits.ts'
 import type { Authenticate, Principal, StillValid } from '../live/principal.ts'
 import { type Asked, askedOfMany, askedOfOne } from './asked.ts'
 import { known } from './credentials.ts'
 import { hear } from './hear.ts'
+import { beginLifetime } from './lifetime.ts'
 import { type MessageStreamDeps, type MessageStreamOptions, streamMessages } from './message-stream.ts'
 import { answer, problem, tooMany } from './problem.ts'
 import { count } from './query.ts'
@@ -37,7 +38,7 @@ const isNews = ({ recovered, messages }: Page): boolean => !recovered || message
 
 /** Messages over HTTP: pages, long polls and event streams, all with the positions of the other doors. */
 export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOptions): Router => {
-  const { live, authenticate, stillValid, limits, holds, metrics } = deps
+  const { live, attendance, authenticate, stillValid, limits, holds, metrics } = deps
   const router = new Router({ prefix: '/v1', sensitive: true })
 
   const reading = (ctx: Context): Result<Reading> => {
@@ -80,8 +81,19 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     if (!pages.ok || wait === 0 || ctx.method !== 'GET' || pages.value.some(isNews)) return pages
 
     const ms = Math.max(0, Math.min(wait * 1000, who.expiresAt - Date.now()))
-    const heard = await holds.hold(ctx, (signal) => hear(live, who, asked, { ms, signal }))
-    metrics.longPollsDone.inc({ result: heard.size > 0 ? 'messages' : 'nothing' })
+    const held = await holds.hold(ctx, async (signal): Promise<Result<Set<string>>> => {
+      const lifetime = await beginLifetime(attendance, who, signal)
+      if (!lifetime.ok) return lifetime
+      try {
+        const heard = await hear(live, who, asked, { ms, signal: lifetime.value.over })
+        return lifetime.value.code === 'REVOKED' ? fail('REVOKED') : ok(heard)
+      } finally {
+        lifetime.value.close()
+      }
+    })
+    metrics.longPollsDone.inc({ result: !held.ok ? held.code : held.value.size > 0 ? 'messages' : 'nothing' })
+    if (!held.ok) return held
+    const heard = held.value
     if (heard.size === 0) return pages
     // The session may have ended in the meantime.
     const valid = await stillValid(who)

@@ -2,21 +2,24 @@ import type { Middleware } from 'koa'
 import compose from 'koa-compose'
 import serve from 'koa-static'
 
-const policy = (origin: string): string =>
+const policy = (origin: string, cdn?: string): string =>
   [
     "default-src 'self'",
     "img-src 'self' data: blob:",
-    `connect-src 'self' ${origin.replace(/^http/, 'ws')}`,
+    `connect-src 'self' ${origin.replace(/^http/, 'ws')}${cdn ? ` ${new URL(cdn).origin}` : ''}`,
     "object-src 'none'",
     "base-uri 'none'",
     "form-action 'self'",
     "frame-ancestors 'none'",
   ].join('; ')
 
-/** The built web pages. Files with a hash in their name are kept for ever, all others are asked for anew. */
-export const pages = (root: string, origin: string): Middleware => {
+/**
+ * The built web pages. Files with a hash in their name are kept for ever, all others are asked for anew.
+ * @param cdn  where the pages fetch pictures from, besides the origin
+ */
+export const pages = (root: string, origin: string, cdn?: string): Middleware => {
   const { host } = new URL(origin)
-  const contentPolicy = policy(origin)
+  const contentPolicy = policy(origin, cdn)
   return compose([
     async (ctx, next) => {
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()

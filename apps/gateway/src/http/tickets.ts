@@ -2,13 +2,10 @@ import Router from '@koa/router'
 import type { Identity } from '@saoma/identity'
 import {
   type DecisionAnswer,
-  fail,
   ok,
-  parseDeviceCode,
   parseTicket,
   type Result,
   type ScanAnswer,
-  ticketOf,
   type UserCodeAnswer,
 } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
@@ -16,8 +13,9 @@ import type { Context } from 'koa'
 import { type Limits, networkOf } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
 import { bearer } from './credentials.ts'
+import { deviceCodeFor } from './device-code.ts'
 import type { Holds } from './holds.ts'
-import type { Picture } from './picture.ts'
+import { phoneOf } from './phone.ts'
 import { answer, problem, tooMany } from './problem.ts'
 import { count } from './query.ts'
 import { streamTicket } from './stream.ts'
@@ -29,30 +27,15 @@ export interface TicketRoutesDeps {
   limits: Limits
   holds: Holds
   metrics: Metrics
-  picture: Picture
 }
 
 /** Longest a poll is held, in seconds: below every proxy's default patience. */
 const LONGEST_WAIT = 25
 
-/** The device code a request may act with, if it belongs to the ticket in the address. A wrong one learns no more than "no such ticket". */
-const deviceCodeFor = (code: string | undefined, ticket: string | undefined): Result<string> => {
-  if (!code) return fail('UNAUTHORIZED')
-  const parsed = parseDeviceCode(code)
-  return parsed.ok && ticketOf(parsed.value) === ticket ? parsed : fail('TICKET_NOT_FOUND')
-}
-
-export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, picture }: TicketRoutesDeps): Router => {
+export const ticketRoutes = ({ tickets, identity, limits, holds, metrics }: TicketRoutesDeps): Router => {
   const router = new Router({ prefix: '/v1', sensitive: true })
 
-  /** The account behind a phone's access token. Tokens of browsers may not confirm logins. */
-  const phone = async (ctx: Context): Promise<Result<string>> => {
-    const token = bearer(ctx)
-    if (!token) return fail('UNAUTHORIZED')
-    const verified = await identity.verify(token)
-    if (!verified.ok) return verified
-    return verified.value.clientId === 'phone' ? ok(verified.value.sub) : fail('FORBIDDEN')
-  }
+  const phone = phoneOf(identity)
 
   /** A transition asked for by a phone. */
   const decide =
@@ -111,22 +94,6 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pictur
     const state = code.ok ? await tickets.read(code.value) : code
     if (!code.ok || !state.ok) return problem(ctx, state.ok ? 'UNAUTHORIZED' : state.code)
     answer(ctx, ok({ deviceCode: code.value, state: state.value }))
-  })
-
-  router.get('/tickets/:ticket/qr', async (ctx) => {
-    const ticket = parseTicket(ctx.params.ticket)
-    if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
-    // Only a ticket that is waiting has a picture, and only a few: WeChat draws 5,000 a minute for all of us.
-    if (!(await tickets.isPending(ticket.value))) return problem(ctx, 'TICKET_NOT_FOUND')
-    const slow = await limits.pictures(ticket.value)
-    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
-    const image = await picture(ticket.value)
-    if (!image.ok) return problem(ctx, image.code)
-    ctx.type = image.value.type
-    ctx.set('Cache-Control', 'no-store')
-    ctx.set('X-Saoma-Code', image.value.code)
-    ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
-    ctx.body = image.value.bytes
   })
 
   router.get('/user-codes/:userCode', async (ctx) => {

@@ -1,0 +1,26 @@
+/** Keeps callers from somebody who just failed: while he is left alone, one in `pauseMs` finds out whether he is back. */
+export interface Breaker {
+  /** Whether he may be asked. A yes after a pause is given to one caller, the next one waits as long again. */
+  admits(): boolean
+  succeeded(): void
+  failed(): void
+}
+
+export const createBreaker = (pauseMs: number): Breaker => {
+  let closedUntil: number | undefined
+  const pause = () => {
+    closedUntil = performance.now() + pauseMs
+  }
+  return {
+    admits: () => {
+      if (closedUntil === undefined) return true
+      if (performance.now() < closedUntil) return false
+      pause()
+      return true
+    },
+    succeeded: () => {
+      closedUntil = undefined
+    },
+    failed: pause,
+  }
+}

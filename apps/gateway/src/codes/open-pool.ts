@@ -1,0 +1,23 @@
+import type { RedisClients } from '@saoma/redis'
+import { type CodeStore, createPool, openCodeStore, type Pool } from '@saoma/wechat'
+import type { Config } from '../config.ts'
+
+/** On top of what a ticket can live, for a phone that is slow. */
+const MARGIN = 1 / 4
+
+/** How long a code leads to its ticket, in milliseconds: as long as the phone may scan, and scan again until it confirms. */
+export const leaseMsOf = ({ scanMs, confirmMs }: Config['times']): number => scanMs + confirmMs
+
+/** The pool of the mini-program, whether or not it is filled or leased from at present. */
+export const openPool = (
+  redis: RedisClients,
+  { wechat, pool, times }: { wechat: NonNullable<Config['wechat']> } & Pick<Config, 'pool' | 'times'>,
+): Pool =>
+  createPool(redis, {
+    appid: wechat.appid,
+    ...(pool ? { leases: pool.leases } : {}),
+    quarantineMs: (times.scanMs + times.confirmMs + times.redeemMs) * (1 + MARGIN),
+  })
+
+export const openStore = ({ store, cdn }: NonNullable<Config['pool']>): CodeStore =>
+  openCodeStore(store, cdn ? { cdn } : {})

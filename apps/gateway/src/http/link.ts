@@ -1,0 +1,104 @@
+import Router from '@koa/router'
+import { type Code, fail, ok, type Result, type TicketLink, type TicketStatus } from '@saoma/protocol'
+import type { Tickets } from '@saoma/tickets'
+import type { LinkOptions, Wechat } from '@saoma/wechat'
+import type { Config } from '../config.ts'
+import type { Limits } from '../limits.ts'
+import type { Logger } from '../log.ts'
+import { bearer } from './credentials.ts'
+import { deviceCodeFor } from './device-code.ts'
+import { answer, problem, tooMany } from './problem.ts'
+
+/** Finds the address that opens the confirmation of a ticket on the phone that shows it. */
+export type Link = (ticket: string) => Promise<Result<TicketLink>>
+
+export interface LinkRoutesDeps {
+  tickets: Tickets
+  limits: Limits
+  /** None when the app cannot be opened that way. */
+  link?: Link
+}
+
+/** The page that any browser opens. @param seconds  how long a ticket waits for its scan */
+const plainLink =
+  (origin: string, seconds: number): Link =>
+  async (ticket) =>
+    ok({ url: `${origin}/phone?ticket=${ticket}`, expiresIn: seconds })
+
+/** Links remembered by one node. */
+const KEPT = 10_000
+
+/**
+ * A link into WeChat. Each node remembers the ones it has made: a page that is loaded again gets the same one. Another node makes
+ * another, which leads to the same ticket and costs one of the 500,000 of a day: not worth a place in Redis.
+ */
+const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: LinkOptions): Link => {
+  // In the order they were made, which is the order in which they end: all live equally long.
+  const known = new Map<string, { until: number; url: Promise<Result<string>> }>()
+
+  const make = async (ticket: string): Promise<Result<string>> => {
+    const made = await wechat.link(ticket, options)
+    if (made.ok) return ok(made.url)
+    known.delete(ticket)
+    log[made.kind === 'unavailable' ? 'warn' : 'error'](
+      { event: 'wechat', kind: made.kind, errcode: made.errcode },
+      made.message,
+    )
+    return fail('WECHAT_UNAVAILABLE')
+  }
+
+  return async (ticket) => {
+    const now = Date.now()
+    for (const [oldest, { until }] of known) {
+      if (until > now && known.size < KEPT) break
+      known.delete(oldest)
+    }
+    const link = known.get(ticket) ?? { until: now + options.seconds * 1000, url: make(ticket) }
+    known.set(ticket, link)
+    const url = await link.url
+    return url.ok ? ok({ url: url.value, expiresIn: Math.floor((link.until - now) / 1000) }) : url
+  }
+}
+
+/** More than WeChat's least, and than a ticket waits, by two clocks: what opens too late says so itself. */
+const MARGIN_SECONDS = 60
+
+/** The way in that the settings name. */
+export const openLink = (
+  { wechat, log }: { wechat?: Wechat; log: Logger },
+  config: Pick<Config, 'demo' | 'origin' | 'times' | 'wechat'>,
+): Link | undefined => {
+  const scanSeconds = Math.ceil(config.times.scanMs / 1000)
+  if (config.demo || !wechat || !config.wechat) return plainLink(config.origin, scanSeconds)
+  const { link: kind } = config.wechat
+  if (kind === 'none') return undefined
+  return wechatLink({ wechat, log }, { kind, seconds: Math.max(scanSeconds, MARGIN_SECONDS) + MARGIN_SECONDS })
+}
+
+/** Why a ticket that no longer waits has no link. */
+const refusals = {
+  scanned: 'TICKET_TAKEN',
+  confirmed: 'TICKET_SETTLED',
+  rejected: 'TICKET_SETTLED',
+  redeemed: 'TICKET_EXPIRED',
+  expired: 'TICKET_EXPIRED',
+} as const satisfies Record<Exclude<TicketStatus, 'pending'>, Code>
+
+/** The way from a browser on a phone into the app on the same phone. Only who holds the device code gets it, so nobody draws links for others. */
+export const linkRoutes = ({ tickets, limits, link }: LinkRoutesDeps): Router => {
+  const router = new Router({ prefix: '/v1', sensitive: true })
+
+  router.post('/tickets/:ticket/link', async (ctx) => {
+    const code = deviceCodeFor(bearer(ctx), ctx.params.ticket)
+    const state = code.ok ? await tickets.read(code.value) : code
+    if (!state.ok) return problem(ctx, state.code)
+    const { ticket, status } = state.value
+    if (!link) return problem(ctx, 'NOT_FOUND')
+    if (status !== 'pending') return problem(ctx, refusals[status])
+    const slow = await limits.links(ticket)
+    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
+    answer<TicketLink>(ctx, await link(ticket))
+  })
+
+  return router
+}

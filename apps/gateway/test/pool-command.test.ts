@@ -1,0 +1,154 @@
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { plainEnv, startProcess } from '@saoma/testing'
+import { createBudget, createWechat } from '@saoma/wechat'
+import { createPoolCommands } from '../src/codes/pool-commands.ts'
+import { readPoolCommand } from '../src/codes/read-pool-command.ts'
+import { type PoolNodes, startPoolNodes } from './pool-nodes.ts'
+
+const script = fileURLToPath(new URL('../src/pool.ts', import.meta.url))
+
+let nodes: PoolNodes
+beforeAll(async () => {
+  nodes = await startPoolNodes({ nodes: 0 })
+})
+
+const start = (args: string[], env: Record<string, string> = {}) =>
+  startProcess({
+    name: `pool ${args.join(' ')}`,
+    command: process.execPath,
+    args: [script, ...args],
+    env: { ...plainEnv(), ...nodes.settings, ...env },
+  })
+/** The command line of an operator in this process, which is there already. */
+const run = async (...args: string[]): Promise<{ isGood: boolean | undefined; lines: string[] }> => {
+  const { clients, pool, store, simulator } = nodes
+  const { WECHAT_APPID: appid, WECHAT_SECRET: secret, WECHAT_API: api } = simulator.env
+  const wechat = createWechat(clients, { appid, secret, api, page: 'pages/login/index' })
+  const lines: string[] = []
+  const commands = createPoolCommands({
+    pool,
+    store,
+    wechat,
+    budget: createBudget(clients, appid),
+    say: (line) => lines.push(line),
+    signal: new AbortController().signal,
+  })
+  const isGood = await readPoolCommand(args)?.(commands, { max: 10_000 })
+  wechat.close()
+  return { isGood, lines }
+}
+const known = async (): Promise<string[]> => {
+  const scenes: string[] = []
+  for await (const { scene } of nodes.pool.list()) scenes.push(scene)
+  return scenes.sort()
+}
+
+test('two fills at once make what each was asked for, and list shows every code', async () => {
+  const fills = await Promise.all(['12', '9'].map((codes) => start(['fill', codes])))
+  expect(await Promise.all(fills.map(({ exited }) => exited))).toMatchObject([{ code: 0 }, { code: 0 }])
+  expect(fills.map(({ lines }) => lines.at(-1)?.text)).toEqual(['12 codes were made.', '9 codes were made.'])
+  expect(await nodes.pool.stock()).toEqual({ fresh: 21, rested: 0, busy: 0 })
+  expect(await nodes.codesDrawn()).toBe(21)
+  const { isGood, lines } = await run('list')
+  expect(isGood).toBe(true)
+  expect(lines[0]).toMatch(/^SCENE +STATE +LEASES +AGE +PICTURE$/)
+  const rows = lines.slice(1).map((line) => line.split(/\s{2,}/))
+  expect(rows.map(([scene]) => scene).sort()).toEqual(await known())
+  expect(rows[0]).toEqual([expect.any(String), 'fresh', '0', '0 min', expect.stringMatching(/\.jpg$/)])
+})
+
+test('check names what does not fit; with --repair it is gone', async () => {
+  expect((await run('check')).isGood).toBe(true)
+  const [lost, spoiled, good] = await Promise.all(
+    (await known()).slice(0, 3).map(async (wanted) => {
+      for await (const code of nodes.pool.list()) if (code.scene === wanted) return code
+      throw new Error('the code has gone')
+    }),
+  )
+  await rm(join(nodes.folder, lost?.image.key ?? ''))
+  await writeFile(join(nodes.folder, spoiled?.image.key ?? ''), 'another picture')
+  const stray = `1700000000-${'0'.repeat(32)}.jpg`
+  await writeFile(join(nodes.folder, stray), 'a picture of nothing')
+
+  const found = await run('check')
+  expect(found.isGood).toBe(false)
+  expect(found.lines).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(`^${lost?.scene}  has no picture`),
+      expect.stringMatching(`^${spoiled?.scene}  has a wrong picture`),
+      `${stray}  belongs to no code`,
+    ]),
+  )
+  expect((await run('check', '--repair')).isGood).toBe(true)
+  expect((await run('check')).isGood).toBe(true)
+  const left = await known()
+  expect(left).not.toContain(lost?.scene)
+  expect(left).not.toContain(spoiled?.scene)
+  expect(left).toContain(good?.scene)
+})
+
+test('retire takes codes out with their pictures, and says which it does not know', async () => {
+  const [scene = ''] = await known()
+  expect(await run('retire', scene)).toEqual({ isGood: true, lines: ['1 codes were retired.'] })
+  expect(await run('retire', scene)).toEqual({
+    isGood: false,
+    lines: [`${scene}  is not in the pool`, '0 codes were retired.'],
+  })
+  expect((await run('retire', '--all')).isGood).toBe(true)
+  expect([await known(), await readdir(nodes.folder)]).toEqual([[], []])
+})
+
+test('an interrupted fill leaves whole codes, and ends with 130', async () => {
+  const fill = await start(['fill', '5000'])
+  await fill.nextLine(({ text }) => / of 5000$/.test(text))
+  await fill.kill('SIGINT')
+  expect((await fill.exited).code).toBe(130)
+  expect((await known()).length).toBe((await readdir(nodes.folder)).length)
+  expect((await run('check')).isGood).toBe(true)
+})
+
+test('WeChat draws no more: it says why', async () => {
+  await nodes.down()
+  const { isGood, lines } = await run('fill', '3')
+  await nodes.up()
+  expect(isGood).toBe(false)
+  expect(lines.at(-1)).toMatch(/^0 of 3 codes were made\. WeChat draws no more: WeChat does not answer/)
+})
+
+test('a fill beyond what the pool may hold makes nothing', async () => {
+  const drawn = await nodes.codesDrawn()
+  expect(await run('fill', '20000')).toEqual({
+    isGood: false,
+    lines: [expect.stringMatching(/^The pool has room for \d+ more codes: see SAOMA_POOL_MAX\.$/)],
+  })
+  expect(await nodes.codesDrawn()).toBe(drawn)
+})
+
+test.each([
+  [[]],
+  [['fill']],
+  [['fill', '-3']],
+  [['fill', '0']],
+  [['fill', '3', '4']],
+  [['list', '--all']],
+  [['list', '--json']],
+  [['check', 'all']],
+  [['retire']],
+  [['retire', 'short']],
+  [['retire', '--all', 'A'.repeat(24)]],
+  [['refill']],
+])('is no command: %j', (args) => {
+  expect(readPoolCommand(args)).toBeUndefined()
+})
+
+test('a wrong command and missing settings end with 1 and plain words', async () => {
+  const wrong = await Promise.all([start(['refill']), start(['list'], { SAOMA_CODES: 'fresh', SAOMA_POOL_STORE: '' })])
+  expect(await Promise.all(wrong.map(({ exited }) => exited))).toMatchObject([{ code: 1 }, { code: 1 }])
+  const said = wrong.map(({ lines }) => lines.map(({ text }) => text).join('\n'))
+  expect(said).toEqual([
+    expect.stringMatching(/^Usage:/),
+    expect.stringMatching(/^The settings have 1 problem\(s\):\n {2}SAOMA_POOL_STORE is needed/),
+  ])
+})
