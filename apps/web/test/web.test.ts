@@ -88,6 +88,65 @@ test('through nginx, the browser’s socket is on one node and the phone is hear
   await page.getByRole('heading', { name: 'Hello, Ada Lovelace' }).waitFor()
 })
 
+test('a login that is ended from the phone, through the other node, is over on the page: it says so and shows the code again', async () => {
+  const page = await open('/', desktop)
+  // Engine.IO's first frame names the session, which begins with the id of the node that holds it.
+  const monitored = new Promise<string>((resolve) =>
+    page.on('websocket', (socket) => {
+      let holder = ''
+      socket.on('framereceived', ({ payload }) => {
+        holder ||= /"sid":"([a-z]+)-/.exec(`${payload}`)?.[1] ?? ''
+        // The answer to its one subscription: the person's own channel.
+        if (`${payload}`.includes('"channel":"user:')) resolve(holder)
+      })
+    }),
+  )
+  await approve(new URL(await scanned(page)).searchParams.get('ticket') ?? '', 'Wang Fang')
+  const places = page.locator('.places')
+  await places.getByText('This browser').waitFor()
+  const holder = await monitored
+  const other = cluster.nodes.find(({ id }) => id !== holder)
+  expect(cluster.nodes.map(({ id }) => id)).toContain(holder)
+
+  const bearer = await phoneToken(cluster.origin, 'Wang Fang')
+  const ended = await request(`${other?.origin}/v1/sessions`, { method: 'DELETE', bearer })
+  expect(ended).toMatchObject({ status: 200, body: { ended: 1 } })
+  await page.getByText('You were logged out from another device.').waitFor()
+  await page.locator('.revoked:focus').waitFor()
+  await scanned(page)
+  await page.reload()
+  await scanned(page)
+  expect(await page.getByText('You were logged out').count()).toBe(0)
+})
+
+test('a person sees where they are logged in and ends one login, then all others; each of those pages shows the code again', async () => {
+  const logIn = async (options: Device) => {
+    const page = await open('/', options)
+    await approve(new URL(await scanned(page)).searchParams.get('ticket') ?? '', 'Zhao Min')
+    await page.locator('.places').waitFor()
+    return page
+  }
+  const [first, second] = [await logIn(desktop), await logIn(mobile)]
+  const here = await logIn({ ...desktop, locale: 'zh-CN' })
+  await here.getByText('当前浏览器').waitFor()
+  const others = here.locator('.places li .button')
+  expect(await others.count()).toBe(2)
+  // The newest comes first, and this one is the newest.
+  await others.first().click()
+  await here.getByText('已退出：').waitFor()
+  await second.getByText('You were logged out from another device.').waitFor()
+  await first.locator('.places').waitFor()
+  expect(await others.count()).toBe(1)
+  await here.getByRole('button', { name: '退出其他所有设备' }).click()
+  await first.getByText('You were logged out from another device.').waitFor()
+  await here.getByText('已退出其他 1 处登录。').waitFor()
+  expect(await others.count()).toBe(0)
+  for (const width of [320, 390, 1100]) {
+    await here.setViewportSize({ width, height: 800 })
+    expect(await here.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
+  }
+})
+
 test('a person declines: the page says so, and shows a new code when asked', async () => {
   const page = await open('/', desktop)
   const link = await scanned(page)

@@ -67,8 +67,8 @@ const signIn = (
   const live = createLive({ origin, token: session })
   const own = live.channel<OwnEvents>('@user', { history: name === 'inbox' ? OWN_HISTORY : 0 })
   live.on('state', updateOpened)
-  // A session that was ended elsewhere: asking for a token makes it known here, and the login is shown.
-  live.on('ended', () => void session.refresh())
+  // A session that was ended elsewhere ends here too, and the login is shown.
+  live.on('ended', () => void session.recheck())
   own.on('inbox', updateOpened)
   const surroundings = { live, own, shop: createShopApi(session), me: personOf(session), update: updateOpened }
   const demo = open(surroundings)
@@ -89,10 +89,13 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
   const root = document.querySelector<HTMLElement>('#app')
   const session = createSession({ origin: location.origin })
   let signedIn: SignedIn | undefined
+  /** The person ended this login from elsewhere, and did not log in again yet. */
+  let revoked = false
 
   const entrance = (): TemplateResult => html`
     <main class="entrance">
       <h1 tabindex="-1">${say().titles[name]}</h1>
+      ${revoked ? html`<p class="revoked" role="status">${say().revoked}</p>` : nothing}
       <p class="lead">${say().leads[name]}</p>
       <saoma-login
         lang=${document.documentElement.lang}
@@ -115,6 +118,7 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
   }
 
   const follow = (): void => {
+    if (session.tokens) revoked = false
     const known = signedIn?.surroundings.me.id
     const now = session.tokens ? session.claims?.sub : undefined
     if (known !== now) {
@@ -127,7 +131,10 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
   }
 
   session.on('changed', follow)
-  session.on('ended', follow)
+  session.on('ended', ({ reason }) => {
+    revoked = reason === 'revoked'
+    follow()
+  })
   follow()
 }
 

@@ -13,9 +13,12 @@ let ticket = new URLSearchParams(location.search).get('ticket') ?? undefined
 if (ticket) history.replaceState(null, '', location.pathname)
 
 let signedIn: SignedIn | undefined
+/** The person ended this login from elsewhere, and did not log in again yet. */
+let revoked = false
 
 const welcome = (): TemplateResult => html`
   <main class="welcome">
+    ${revoked ? html`<p class="revoked" role="status" tabindex="-1">${say().revoked}</p>` : nothing}
     <div class="intro">
       <h1>${say().heading}</h1>
       <p class="lead">${say().lead}</p>
@@ -53,6 +56,7 @@ const follow = (): void => {
     signedIn = undefined
   } else {
     ticket = undefined
+    revoked = false
     signedIn ??= createSignedIn(session, origin, update)
   }
   update()
@@ -61,5 +65,10 @@ const follow = (): void => {
 }
 
 session.on('changed', follow)
-session.on('ended', follow)
+session.on('ended', ({ reason }) => {
+  revoked = reason === 'revoked'
+  follow()
+  // Wherever on the page they were: this is why it has changed.
+  document.querySelector<HTMLElement>('.revoked')?.focus()
+})
 follow()

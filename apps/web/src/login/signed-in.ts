@@ -1,6 +1,7 @@
-import type { Session } from '@saoma/client'
+import { monitorSession, type Session } from '@saoma/client'
 import { html, nothing, type TemplateResult } from 'lit'
 import { fill } from '../language.ts'
+import { createPlaces } from './places.ts'
 import { clock, say } from './text.ts'
 import { type Verification, verifyToken } from './verify.ts'
 
@@ -49,6 +50,8 @@ export const createSignedIn = (session: Session, origin: string, update: () => v
     else update()
   }, 1_000)
   void act(verify)
+  const monitor = monitorSession(session, { origin })
+  const places = createPlaces(session, origin, update)
 
   const left = (): string => {
     const seconds = Math.max(0, Math.ceil(((session.expiresAt ?? 0) - Date.now()) / 1_000))
@@ -104,6 +107,7 @@ export const createSignedIn = (session: Session, origin: string, update: () => v
                 <button class="button quiet" type="button" ?disabled=${busy} @click=${() => act(refresh)}>${say().refresh}</button>
               </div>
             </section>
+            ${places.view()}
             <section class="card wide">
               <h2>${say().verification}</h2>
               <div class="row">
@@ -120,6 +124,10 @@ export const createSignedIn = (session: Session, origin: string, update: () => v
         </main>
       `
     },
-    close: () => clearInterval(ticking),
+    close: () => {
+      clearInterval(ticking)
+      monitor.close()
+      places.close()
+    },
   }
 }

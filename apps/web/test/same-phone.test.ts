@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto'
+import { attemptPhoneToken, type Cluster, confirm, launchBrowser, request, scan, startCluster } from '@saoma/testing'
+import { buildPages } from './built.ts'
+import { type Browser, card, type Device, desktop, type Page, type Visit, visit } from './people.ts'
+
+const handset: Device = {
+  viewport: { width: 390, height: 844 },
+  locale: 'en-US',
+  isMobile: true,
+  hasTouch: true,
+  userAgent:
+    'Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36',
+}
+
+let cluster: Cluster
+let browser: Browser
+const visits: Visit[] = []
+
+beforeAll(async () => {
+  const webRoot = await buildPages()
+  cluster = await startCluster({ nodes: 2, simulator: true, env: { SAOMA_DEMO: 'false', SAOMA_WEB_ROOT: webRoot } })
+  browser = await launchBrowser()
+}, 90_000)
+
+afterEach(async () => {
+  const complaints = visits.flatMap((visit) => visit.complaints)
+  await Promise.all(visits.splice(0).map(({ page }) => page.context().close()))
+  await fetch(`${cluster.simulator?.origin}/simulator/faults`, { method: 'DELETE' })
+  expect(complaints).toEqual([])
+})
+
+const simulator = async <T>(path: string, json?: object) =>
+  (await request<T>(`${cluster.simulator?.origin}/simulator${path}`, json ? { json } : {})).body
+const linksMade = async () => (await simulator<{ links: number }>('/counters')).links
+
+/** Somebody comes to the page. `before` is what happens to their browser first. */
+const open = async (options: Device, before: (page: Page) => Promise<unknown> = async () => {}, path = '/') => {
+  const visited = await visit(browser, 'about:blank', options)
+  visits.push(visited)
+  await before(visited.page)
+  await visited.page.goto(new URL(path, cluster.origin).href)
+  return visited.page
+}
+
+const button = (page: Page) => page.locator('saoma-login a')
+const picture = (page: Page) => card(page, 'waiting').locator('img')
+
+/** What WeChat opens when a person taps the address. */
+const tap = async (url: string) => (await simulator<{ query: { scene: string } }>('/links/open', { url })).query.scene
+
+/** The phone confirms, by the node that did not answer the page last or by any. */
+const approve = async (ticket: string, person: string, node = 1) => {
+  const { js_code } = await simulator<{ js_code: string }>('/login', { person })
+  const origin = cluster.nodes[node]?.origin ?? ''
+  const token = (await attemptPhoneToken(origin, js_code)).body.access_token
+  await scan(origin, ticket, token)
+  return () => confirm(origin, ticket, token)
+}
+
+/** The universal link of iOS: WeChat comes up over the page, which stays as it is. */
+const wechatComesUp = (page: Page) => page.route('https://wxaurl.cn/**', (route) => route.fulfill({ status: 204 }))
+
+/** Answers for the server that describes the picture. */
+const describeAs = (page: Page, change: (described: Record<string, unknown>) => object) =>
+  page.route('**/qr', async (route) => {
+    const answer = await route.fetch()
+    await route.fulfill({ response: answer, json: change(await answer.json()) })
+  })
+
+test('on a phone, a tap opens WeChat for this code; back on the page the person is logged in', async () => {
+  const page = await open(handset, wechatComesUp)
+  await page.getByText('Tap the button, or scan the code with another phone').waitFor()
+  await picture(page).waitFor()
+  const tapped = page.waitForRequest('https://wxaurl.cn/**')
+  await page.getByRole('link', { name: 'Open in WeChat' }).tap()
+  const ticket = await tap((await tapped).url())
+  const agree = await approve(ticket, 'li')
+  await card(page, 'scanned').waitFor()
+  expect(await button(page).count()).toBe(0)
+  await agree()
+  await page.getByRole('heading', { name: /^Hello/ }).waitFor()
+})
+
+test('when WeChat’s own page took the place of ours, the way back leads into the login', async () => {
+  const page = await open(handset, (page) =>
+    page.route('https://wxaurl.cn/**', (route) => route.fulfill({ contentType: 'text/html', body: '<h1>WeChat</h1>' })),
+  )
+  await button(page).tap()
+  await page.getByRole('heading', { name: 'WeChat' }).waitFor()
+  const agree = await approve(await tap(page.url()), 'wang')
+  await agree()
+  await page.goBack()
+  await page.getByRole('heading', { name: /^Hello/ }).waitFor()
+})
+
+test('the page that was away knows at once what happened meanwhile', async () => {
+  const page = await open(handset)
+  const ticket = await tap((await button(page).getAttribute('href')) ?? '')
+  await page.context().setOffline(true)
+  await page.getByText('You are offline').waitFor()
+  await approve(ticket, 'zhao')
+  await page.context().setOffline(false)
+  await card(page, 'scanned').getByText('Scanned. Confirm on your phone').waitFor()
+})
+
+test('a new code has a new button, and the old one opens nothing that logs this page in', async () => {
+  const page = await open(handset)
+  const first = (await button(page).getAttribute('href')) ?? ''
+  await page.locator('saoma-login').evaluate((login) => (login as HTMLElement & { renew(): void }).renew())
+  await page.locator(`saoma-login a:not([href="${first}"])`).waitFor()
+  const second = (await button(page).getAttribute('href')) ?? ''
+  expect(await tap(second)).not.toBe(await tap(first))
+})
+
+test('a desktop has the code and no button, and WeChat is not asked for a link; an attribute decides otherwise', async () => {
+  const before = await linksMade()
+  const page = await open(desktop)
+  await page.getByText('Open WeChat, tap Scan, point it at the code').waitFor()
+  expect([await button(page).count(), await linksMade()]).toEqual([0, before])
+  const set = (value: string) =>
+    page.locator('saoma-login').evaluate((login, value) => login.setAttribute('same-phone', value), value)
+  await set('always')
+  await page.getByRole('link', { name: 'Open in WeChat' }).waitFor()
+  await set('never')
+  await button(page).waitFor({ state: 'detached' })
+  expect(await linksMade()).toBe(before + 1)
+})
+
+test('without a link the code is still there to be scanned', async () => {
+  await simulator('/faults', { path: '/wxa/generate_urllink', kind: 'errcode', errcode: 40002 })
+  let refused: Promise<{ status(): number }> | undefined
+  const page = await open(handset, async (page) => {
+    refused = page.waitForResponse(/\/link$/)
+  })
+  await picture(page).waitFor()
+  expect((await refused)?.status()).toBe(502)
+  await page.getByText('Open WeChat, tap Scan, point it at the code').waitFor()
+  expect(await button(page).count()).toBe(0)
+})
+
+test('a code that any camera reads leads to the phone page, on the phone as a button', async () => {
+  const page = await open(handset, (page) => describeAs(page, (described) => ({ ...described, code: 'plain' })))
+  const link = page.getByRole('link', { name: 'Open the phone page' })
+  expect(await link.getAttribute('href')).toContain('/phone?')
+})
+
+test.each([
+  ['en-US', 'Your phone will ask for this number'],
+  ['zh-CN', '手机会要求输入这个数字'],
+])('a number belongs beside the code and stays there when it is scanned (%s)', async (locale, sentence) => {
+  const page = await open({ ...handset, locale }, (page) =>
+    describeAs(page, (described) => ({ ...described, check: '47' })),
+  )
+  const number = page.locator('saoma-login .check')
+  await number.waitFor()
+  expect(await number.textContent()).toBe(`47 ${sentence}`)
+  const place = await number.boundingBox()
+  await approve(await tap((await button(page).getAttribute('href')) ?? ''), 'sun')
+  await card(page, 'scanned').waitFor()
+  expect(await number.boundingBox()).toEqual(place)
+})
+
+describe('a picture that lies elsewhere', () => {
+  const place = () => `${cluster.origin}/cdn/picture.jpg`
+  /** Puts the picture that the server describes there; `changed` is what became of it. */
+  const put = async (page: Page, changed?: (bytes: Buffer) => Buffer | undefined) => {
+    const asked: string[] = []
+    let bytes: Buffer | undefined
+    await describeAs(page, (described) => {
+      const image = Buffer.from(String(described.url).split(',')[1] ?? '', 'base64')
+      bytes = changed ? changed(image) : image
+      const integrity = `sha256-${createHash('sha256').update(image).digest('base64')}`
+      return { ...described, url: place(), integrity }
+    })
+    await page.route('**/qr', (route) => {
+      const { accept = '' } = route.request().headers()
+      asked.push(accept)
+      return accept.startsWith('application/json') ? route.fallback() : route.continue()
+    })
+    await page.route(place(), (route) =>
+      bytes ? route.fulfill({ contentType: 'image/jpeg', body: bytes }) : route.fulfill({ status: 404 }),
+    )
+    return asked
+  }
+
+  test('is shown when it is what was put there', async () => {
+    let asked: string[] = []
+    const page = await open(desktop, async (page) => {
+      asked = await put(page)
+    })
+    await picture(page).waitFor()
+    expect(await picture(page).getAttribute('src')).toMatch(/^blob:/)
+    expect(asked).toHaveLength(1)
+  })
+
+  test('is not shown when it was changed: the page says so, and gets it from the server when asked', async () => {
+    const page = await open(desktop, (page) => put(page, (bytes) => Buffer.concat([bytes, Buffer.from('!')])))
+    await page.getByText('The picture at this address was changed, so it is not shown.').waitFor()
+    expect(await picture(page).count()).toBe(0)
+    await page.getByRole('button', { name: 'Load again' }).click()
+    await picture(page).waitFor()
+  })
+
+  test('comes from the server when it is not to be had there', async () => {
+    let asked: string[] = []
+    const page = await open(desktop, async (page) => {
+      asked = await put(page, () => undefined)
+    })
+    await picture(page).waitFor()
+    expect(asked).toEqual(['application/json, image/*;q=0.9', 'image/*'])
+  })
+})
+
+test('a server that knows no description answers with the picture, which is shown', async () => {
+  const page = await open(handset, (page) =>
+    page.route('**/qr', (route) => route.continue({ headers: { ...route.request().headers(), accept: 'image/*' } })),
+  )
+  await picture(page).waitFor()
+  await page.getByText('Open WeChat, tap Scan, point it at the code').waitFor()
+  expect(await picture(page).evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(0)
+  expect(await button(page).count()).toBe(0)
+})
