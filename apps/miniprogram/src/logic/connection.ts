@@ -1,0 +1,43 @@
+import { createLive, type Live, type Page } from '@saoma/client'
+import { createWxTransport } from '@saoma/client/wx'
+import type { Tokens } from './tokens.ts'
+import type { WxApp } from './wx-app.ts'
+
+export interface ConnectionOptions {
+  wx: WxApp
+  origin: string
+  /** Of the client `miniprogram`. */
+  tokens: Tokens
+  fetch: typeof fetch
+  page: Page
+  now: () => number
+  random: () => number
+}
+
+/** The one live connection of the mini-program: WeChat allows five sockets in all. */
+export interface Connection {
+  /** The present one; another one if it has ended. Nobody connects before somebody asks. */
+  live(): Live
+  close(): void
+}
+
+export const createConnection = ({ wx, origin, tokens, fetch, page, now, random }: ConnectionOptions): Connection => {
+  let live: Live | undefined
+  return {
+    live: () => {
+      if (!live || live.state === 'ended')
+        live = createLive({
+          origin,
+          token: ({ renew }) => (renew ? tokens.renew() : tokens.get()),
+          // WeChat gives nothing of an answer before its end, so there are no event streams.
+          doors: ['socket', 'poll'],
+          transports: [createWxTransport(wx, { now })],
+          fetch,
+          page,
+          random,
+        })
+      return live
+    },
+    close: () => live?.close(),
+  }
+}

@@ -1,0 +1,71 @@
+import { type Answer, request } from '@saoma/client'
+import {
+  type DecisionAnswer,
+  fail,
+  ok,
+  parsePooledCodeAnswer,
+  parseScanAnswer,
+  parseTicket,
+  parseTicketState,
+  type Result,
+  type ScanAnswer,
+} from '@saoma/protocol'
+import { member } from './json.ts'
+import type { Decision } from './login-screen.ts'
+import type { Tokens } from './tokens.ts'
+
+export interface PhoneApiOptions {
+  origin: string
+  fetch: typeof fetch
+  /** Of the client `phone`. */
+  tokens: Tokens
+}
+
+/** What a phone may ask about a login. One request each, within ten seconds, and a token before it if need be. */
+export interface PhoneApi {
+  /** The ticket behind a user code. */
+  find(userCode: string): Promise<Answer<string>>
+  /** The ticket behind a code that was made ahead. */
+  resolve(scene: string, check?: string): Promise<Answer<string>>
+  scan(ticket: string): Promise<Answer<ScanAnswer>>
+  decide(ticket: string, decision: Decision): Promise<Answer<DecisionAnswer>>
+}
+
+const TIMEOUT_MS = 10_000
+
+const parseDecision = (body: unknown): Result<DecisionAnswer> => {
+  const state = parseTicketState(member(body, 'state'))
+  return state.ok ? ok({ state: state.value }) : fail('INVALID')
+}
+
+export const createPhoneApi = ({ origin, fetch, tokens }: PhoneApiOptions): PhoneApi => {
+  const call = <T>(method: string, path: string, parse: (body: unknown) => Result<T>, body?: object) =>
+    tokens.use((token) =>
+      request({
+        fetch,
+        url: `${origin}/v1/${path}`,
+        init: {
+          method,
+          headers: {
+            authorization: `Bearer ${token}`,
+            accept: 'application/json',
+            ...(body ? { 'content-type': 'application/json' } : {}),
+          },
+          ...(body ? { body: JSON.stringify(body) } : {}),
+        },
+        parse,
+        timeoutMs: TIMEOUT_MS,
+      }),
+    )
+
+  return {
+    find: (userCode) =>
+      call('GET', `user-codes/${encodeURIComponent(userCode)}`, (body) => parseTicket(member(body, 'ticket'))),
+    resolve: async (scene, check) => {
+      const answer = await call('POST', `codes/${scene}`, parsePooledCodeAnswer, check === undefined ? {} : { check })
+      return answer.ok ? { ok: true, value: answer.value.ticket } : answer
+    },
+    scan: (ticket) => call('POST', `tickets/${ticket}/scan`, parseScanAnswer),
+    decide: (ticket, decision) => call('POST', `tickets/${ticket}/${decision}`, parseDecision),
+  }
+}

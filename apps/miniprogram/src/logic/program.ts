@@ -1,0 +1,77 @@
+import { createDevices } from '@saoma/client'
+import { createWxFetch, createWxPage } from '@saoma/client/wx'
+import { createConnection } from './connection.ts'
+import { createDevicesPage } from './devices.ts'
+import type { DevicesPage } from './devices-screen.ts'
+import { createLoginPage } from './login.ts'
+import type { LoginPage } from './login-screen.ts'
+import { createMessagesPage } from './messages.ts'
+import type { MessagesPage } from './messages-screen.ts'
+import { createPhoneApi } from './phone-api.ts'
+import { createShopApi } from './shop-api.ts'
+import { createTablePage } from './table.ts'
+import type { TablePage } from './table-screen.ts'
+import { createText, type Text } from './text.ts'
+import { createTokens, wxLoginCode } from './tokens.ts'
+import type { WxApp } from './wx-app.ts'
+
+export interface ProgramOptions {
+  wx: WxApp
+  /** Where Saoma is, without a path. */
+  origin: string
+  /** Demo account to be, in place of WeChat's person, where WeChat's developer tools have none. A server takes it in demo mode only. */
+  demo?: string
+  /** Milliseconds since 1970. @default Date.now */
+  now?: () => number
+  /** Gives `[0, 1)`; for the jitter of retries. */
+  random?: () => number
+}
+
+/**
+ * Everything behind the pages, made once in `App`. A page asks for its part when it is attached, is told by `onChange` that its `screen` is
+ * another one, and closes it when it is detached.
+ */
+export interface Program {
+  /** In the person's language. */
+  readonly text: Text
+  login(onChange: () => void): LoginPage
+  devices(onChange: () => void): DevicesPage
+  messages(onChange: () => void): MessagesPage
+  /** @param name  of the table, 1 to 99 */
+  table(name: string, onChange: () => void): TablePage
+  close(): void
+}
+
+export const createProgram = (options: ProgramOptions): Program => {
+  const { wx, demo, now = Date.now, random = Math.random } = options
+  const origin = options.origin.replace(/\/+$/, '')
+  const fetch = createWxFetch(wx)
+  const page = createWxPage(wx)
+  const text = createText(wx.getAppBaseInfo().language, now)
+  const loginCode = demo ? async () => `demo:${demo}` : () => wxLoginCode(wx)
+  const tokensOf = (clientId: 'phone' | 'miniprogram') => createTokens({ clientId, origin, fetch, loginCode, now })
+  const phone = tokensOf('phone')
+  const application = tokensOf('miniprogram')
+  const api = createPhoneApi({ origin, fetch, tokens: phone })
+  const devices = createDevices({ origin, fetch, token: phone.get })
+  const connection = createConnection({ wx, origin, tokens: application, fetch, page, now, random })
+  // The page knows of the network only while somebody listens, and a login asks at once whether there is one.
+  const stopListening = page.onChange(() => {})
+
+  return {
+    text,
+    login: (onChange) => createLoginPage({ api, page, now, random }, onChange),
+    devices: (onChange) => createDevicesPage({ devices, tokens: phone, page, random }, onChange),
+    messages: (onChange) => createMessagesPage(connection, onChange),
+    table: (name, onChange) => {
+      const shop = createShopApi({ origin, fetch, tokens: application, random })
+      return createTablePage(name, { connection, shop, tokens: application, text, random }, onChange)
+    },
+    close: () => {
+      stopListening()
+      connection.close()
+      phone.close()
+      application.close()
+    },
+  }
+}

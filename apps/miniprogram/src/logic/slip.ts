@@ -1,0 +1,61 @@
+import { member } from './json.ts'
+import { applyChange, type Change, type Order } from './order.ts'
+
+/** One order as far as it is known here: what the shop said last, and the person's own taps on top. */
+export interface Slip {
+  readonly order: Order | undefined
+  /** What was done, newest first. */
+  readonly feed: readonly Change[]
+  /** Whether something is known to have been done that is not in `order` yet. */
+  readonly isBehind: boolean
+  /** Takes a whole order, unless it is older than what is there. */
+  take(body: unknown): void
+  hear(change: Change): void
+  /** A tap on more or fewer that is on its way, under the id of its edit. */
+  begin(id: string, dish: string, delta: number): void
+  /** It has arrived, or never will. */
+  finish(id: string): void
+  /** Of a dish, with the taps. */
+  quantity(dish: string): number
+}
+
+const MOST_FEED = 5
+
+const orderOf = (body: unknown): Order | undefined =>
+  typeof member(body, 'version') === 'number' && Array.isArray(member(body, 'lines')) ? (body as Order) : undefined
+
+export const createSlip = (): Slip => {
+  const taps = new Map<string, { dish: string; delta: number }>()
+  let order: Order | undefined
+  let feed: readonly Change[] = []
+  let heard = 0
+
+  return {
+    get order() {
+      return order
+    },
+    get feed() {
+      return feed
+    },
+    get isBehind() {
+      return !order || order.version < heard
+    },
+    take: (body) => {
+      const next = orderOf(body)
+      if (next && next.version >= (order?.version ?? 0)) order = next
+    },
+    hear: (change) => {
+      heard = Math.max(heard, change.version)
+      taps.delete(change.id)
+      feed = [change, ...feed.filter(({ version }) => version !== change.version)].slice(0, MOST_FEED)
+      if (order && change.version === order.version + 1) order = applyChange(order, change)
+    },
+    begin: (id, dish, delta) => void taps.set(id, { dish, delta }),
+    finish: (id) => void taps.delete(id),
+    quantity: (dish) => {
+      let quantity = order?.lines.find((line) => line.dish === dish)?.quantity ?? 0
+      for (const tap of taps.values()) if (tap.dish === dish) quantity += tap.delta
+      return Math.max(0, quantity)
+    },
+  }
+}

@@ -1,0 +1,170 @@
+import { decodeClaims, type Live } from '@saoma/client'
+import type { Connection } from './connection.ts'
+import { member } from './json.ts'
+import type { Change, Dish, Edit } from './order.ts'
+import type { ShopApi } from './shop-api.ts'
+import { createSlip } from './slip.ts'
+import type { Conflict, TablePage, TableScreen } from './table-screen.ts'
+import type { Text } from './text.ts'
+import type { Tokens } from './tokens.ts'
+
+export interface TablePageDeps {
+  connection: Connection
+  /** Closed with the page. */
+  shop: ShopApi
+  /** Of the client `miniprogram`. */
+  tokens: Pick<Tokens, 'get'>
+  text: Text
+  random: () => number
+}
+
+/** The table's channel is written by the shop alone, so its messages are taken at their word. */
+interface TableEvents {
+  changed: Change
+}
+
+/** @param name  of the table, 1 to 99 */
+export const createTablePage = (name: string, deps: TablePageDeps, onChange: () => void): TablePage => {
+  const { connection, shop, tokens, text, random } = deps
+  const slip = createSlip()
+  let menu: readonly Dish[] = []
+  let conflict: Conflict | undefined
+  let refusal: string | undefined
+  let isLoading = false
+  let isClosed = false
+  let live: Live
+  let leave = () => {}
+
+  const changed = () => {
+    if (!isClosed) onChange()
+  }
+
+  const screenNow = (): TableScreen => {
+    const { order, feed } = slip
+    if (!order || menu.length === 0) return refusal ? { status: 'failed', code: refusal } : { status: 'loading' }
+    const label = (id: string) => menu.find((dish) => dish.id === id)?.name[text.language] ?? id
+    const price = (id: string) => menu.find((dish) => dish.id === id)?.price ?? 0
+    const lines = order.lines.map((line) => ({
+      ...line,
+      quantity: slip.quantity(line.dish),
+      name: label(line.dish),
+      price: price(line.dish),
+    }))
+    return {
+      status: 'ready',
+      connection: live.state,
+      isPlaced: order.status === 'placed',
+      menu: menu.map((dish) => ({ ...dish, label: label(dish.id), quantity: slip.quantity(dish.id) })),
+      lines,
+      total: lines.reduce((sum, line) => sum + line.quantity * line.price, 0),
+      feed,
+      ...(conflict ? { conflict } : {}),
+      ...(refusal ? { refusal } : {}),
+    }
+  }
+
+  const read = async (): Promise<string | undefined> => {
+    if (menu.length === 0) {
+      const { code, body } = await shop.get('menu')
+      if (code) return code
+      menu = (member(body, 'dishes') as Dish[] | undefined) ?? []
+    }
+    // A message may overtake the answer: then what came is not yet what was heard of.
+    do {
+      const { code, body } = await shop.get(`tables/${encodeURIComponent(name)}`)
+      if (code) return code
+      slip.take(body)
+    } while (slip.isBehind && slip.order && !isClosed)
+    return undefined
+  }
+
+  const load = async () => {
+    if (isLoading) return
+    isLoading = true
+    refusal = undefined
+    refusal = await read()
+    isLoading = false
+    changed()
+  }
+
+  const join = () => {
+    live = connection.live()
+    const room = live.channel<TableEvents>(`room:table-${name}`)
+    const unlisten = [
+      live.on('state', changed),
+      room.on('message', ({ data }) => {
+        slip.hear(data)
+        if (slip.order && slip.isBehind) void load()
+        changed()
+      }),
+      room.on('lost', () => void load()),
+      // From here on no change is missed, so this is the moment to read what there is.
+      room.on('state', (state) => {
+        if (state === 'live') void load()
+      }),
+      room.on('refused', ({ code }) => {
+        refusal = code
+        changed()
+      }),
+    ]
+    leave = () => {
+      for (const stop of unlisten) stop()
+      room.close()
+    }
+  }
+
+  /** Others read it; it decides nothing. WeChat gives no names. */
+  const myName = async (): Promise<string> => {
+    const token = await tokens.get()
+    const sub = token.ok ? decodeClaims(token.value)?.sub : undefined
+    return sub ? `#${sub.slice(0, 4)}` : text.words.table.me
+  }
+
+  /** The shop knows an edit by its id and by who asks, so it need not be a secret. */
+  const drawId = () => `${Date.now().toString(36)}-${random().toString(36).slice(2)}-${random().toString(36).slice(2)}`
+
+  const edit = async (wanted: Edit, based = slip.order?.version ?? 0) => {
+    const id = drawId()
+    if (wanted.kind === 'quantity') slip.begin(id, wanted.dish, wanted.delta)
+    refusal = undefined
+    changed()
+    const path = `tables/${encodeURIComponent(name)}/edits`
+    const { code, body } = await shop.post(path, { id, based, name: await myName(), edit: wanted })
+    slip.finish(id)
+    slip.take(code ? member(body, 'order') : body)
+    const theirs = wanted.kind === 'note' ? slip.order?.lines.find(({ dish }) => dish === wanted.dish) : undefined
+    if (code === 'CONFLICT' && wanted.kind === 'note' && theirs)
+      conflict = { dish: wanted.dish, mine: wanted.note, theirs: theirs.note }
+    else refusal = code
+    changed()
+  }
+
+  join()
+
+  return {
+    get screen() {
+      return screenNow()
+    },
+    edit: (wanted) => edit(wanted),
+    resolve: async (keepMine) => {
+      const settled = conflict
+      conflict = undefined
+      changed()
+      if (settled && keepMine) await edit({ kind: 'note', dish: settled.dish, note: settled.mine })
+    },
+    retry: () => {
+      if (live.state === 'ended') {
+        leave()
+        join()
+      } else {
+        void load()
+      }
+      changed()
+    },
+    close: () => {
+      isClosed = true
+      leave()
+      shop.close()
+    },
+  }
+}

@@ -1,0 +1,35 @@
+import type { DevicesScreen } from '../../logic/devices-screen.ts'
+import type { Text } from '../../logic/text.ts'
+
+/** What the page renders: nothing in it is undefined. */
+export type DevicesView =
+  | { kind: 'wait' }
+  | { kind: 'failed'; hint: string }
+  | { kind: 'list'; devices: readonly DeviceView[]; endingAll: boolean; error: string }
+
+export interface DeviceView {
+  sid: string
+  app: string
+  where: string
+  since: string
+  current: boolean
+  ending: boolean
+}
+
+export const devicesView = (screen: DevicesScreen, { words, fill, sayAge, sayCode }: Text): DevicesView => {
+  if (screen.status === 'loading') return { kind: 'wait' }
+  if (screen.status === 'failed') return { kind: 'failed', hint: sayCode(screen.code) }
+  return {
+    kind: 'list',
+    devices: screen.devices.map(({ sid, app, browser, os, ip, since, current, ending }) => ({
+      sid,
+      app,
+      where: [browser, os, ip].filter(Boolean).join(' · ') || words.unknown,
+      since: fill(words.devices.since, { time: sayAge(since) }),
+      current,
+      ending,
+    })),
+    endingAll: screen.endingAll,
+    error: screen.error ? sayCode(screen.error) : '',
+  }
+}

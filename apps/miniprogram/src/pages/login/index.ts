@@ -1,0 +1,91 @@
+import { devicesPage } from '../../config.ts'
+import { currentProgram } from '../../current-program.ts'
+import type { LoginPage } from '../../logic/login-screen.ts'
+import type { Text } from '../../logic/text.ts'
+import { type LoginView, loginView } from './view.ts'
+
+type Data = {
+  /** None before the page is attached. */
+  words: Text['words'] | null
+  view: LoginView
+  typed: string
+}
+type Methods = {
+  onLoad(query: Record<string, string | undefined>): void
+  draw(): void
+  tick(): void
+  onTyped(event: WechatMiniprogram.CustomEvent<{ value: string }>): void
+  onFind(): void
+  onCheck(): void
+  onDecline(): void
+  onConfirm(): void
+  onAction(): void
+}
+type Own = { part: LoginPage | undefined; ticking: ReturnType<typeof setInterval> | undefined }
+
+const TICK_MS = 1_000
+
+Component<Data, Record<never, never>, Methods, [], Own, true>({
+  data: { words: null, view: { kind: 'wait', title: '' }, typed: '' },
+  lifetimes: {
+    attached() {
+      const { text, login } = currentProgram()
+      wx.setNavigationBarTitle({ title: text.words.login.title })
+      this.setData({ words: text.words })
+      this.part = login(() => this.draw())
+      this.draw()
+    },
+    detached() {
+      clearInterval(this.ticking)
+      this.part?.close()
+    },
+  },
+  pageLifetimes: {
+    show() {
+      this.tick()
+    },
+    hide() {
+      clearInterval(this.ticking)
+    },
+  },
+  methods: {
+    // A second scan while this page is open makes a new page, so that every code comes in here.
+    onLoad({ scene }) {
+      this.part?.open({ scene, launchScene: wx.getEnterOptionsSync().scene })
+    },
+    draw() {
+      if (!this.part) return
+      const view = loginView(this.part.screen, currentProgram().text, Date.now())
+      const isOther = view.kind !== this.data.view.kind
+      this.setData({ view, ...(isOther ? { typed: '' } : {}) })
+      if (isOther) this.tick()
+    },
+    /** Time passes visibly while a question is open, and the page is in front. */
+    tick() {
+      clearInterval(this.ticking)
+      if (this.data.view.kind === 'ask') this.ticking = setInterval(() => this.draw(), TICK_MS)
+    },
+    onTyped({ detail }) {
+      this.setData({ typed: detail.value })
+    },
+    onFind() {
+      this.part?.findUserCode(this.data.typed)
+    },
+    onCheck() {
+      this.part?.giveCheck(this.data.typed)
+    },
+    onDecline() {
+      this.part?.decline()
+    },
+    onConfirm() {
+      this.part?.confirm()
+    },
+    onAction() {
+      const { view } = this.data
+      if (view.kind !== 'result') return
+      if (view.action === 'retry') this.part?.retry()
+      else if (view.action === 'another') this.part?.open({ launchScene: wx.getEnterOptionsSync().scene })
+      else wx.switchTab({ url: `/${devicesPage}` })
+    },
+  },
+})

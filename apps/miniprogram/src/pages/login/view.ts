@@ -1,0 +1,97 @@
+import type { LoginScreen, Warning } from '../../logic/login-screen.ts'
+import type { Text } from '../../logic/text.ts'
+
+type Theme = 'success' | 'warning' | 'error' | 'default'
+export type Action = 'retry' | 'another' | 'devices'
+
+interface Asking {
+  kind: 'ask'
+  title: string
+  warning: string
+  /** Of the notice. */
+  tone: 'info' | 'error'
+  facts: readonly { label: string; value: string }[]
+  userCode: string
+  /** What of the two is on its way. */
+  sending: '' | 'confirm' | 'reject'
+  left: string
+  error: string
+}
+
+/** What the page renders: nothing in it is undefined. */
+export type LoginView =
+  | { kind: 'wait'; title: string }
+  | { kind: 'enter'; error: string }
+  | { kind: 'check'; busy: boolean; error: string }
+  | Asking
+  | { kind: 'result'; theme: Theme; title: string; hint: string; action: Action; label: string }
+
+/** All but the usual way of a link are reasons to say no. */
+const toneOf = (warning: Warning): Asking['tone'] => (warning === 'link' ? 'info' : 'error')
+
+export const loginView = (screen: LoginScreen, text: Text, now: number): LoginView => {
+  const { words, sayCode, fill } = text
+  const { login } = words
+  const result = (theme: Theme, title: string, hint: string, action: Action): LoginView => ({
+    kind: 'result',
+    theme,
+    title,
+    hint,
+    action,
+    label: action === 'retry' ? words.retry : login[action],
+  })
+
+  switch (screen.status) {
+    case 'no-code':
+      return { kind: 'enter', error: sayError(screen.error, text) }
+    case 'opening':
+      return { kind: 'wait', title: login.opening }
+    case 'checking':
+      return { kind: 'check', busy: screen.busy, error: sayError(screen.error, text) }
+    case 'asking':
+    case 'deciding': {
+      const { request, warning, until } = screen.question
+      return {
+        kind: 'ask',
+        title: fill(login.asks, { app: request.app }),
+        warning: warning ? login.warnings[warning] : '',
+        tone: warning ? toneOf(warning) : 'info',
+        facts: [
+          { label: login.address, value: request.ip || words.unknown },
+          { label: login.browser, value: request.browser || words.unknown },
+          { label: login.system, value: request.os || words.unknown },
+          { label: login.asked, value: text.sayAge(request.requestedAt) },
+        ],
+        userCode: request.userCode,
+        sending: screen.status === 'deciding' ? screen.decision : '',
+        left: fill(login.left, { n: Math.max(0, Math.ceil((until - now) / 1_000)) }),
+        error: screen.status === 'asking' && screen.error ? sayCode(screen.error) : '',
+      }
+    }
+    case 'confirmed':
+      return result('success', login.confirmed, login.confirmedHint, 'devices')
+    case 'declined':
+      return result('default', login.declined, login.declinedHint, 'devices')
+    case 'expired':
+      return result('warning', login.expired, login.expiredHint, 'another')
+    case 'taken':
+      return result('error', login.taken, login.takenHint, 'another')
+    case 'settled':
+      if (screen.answered === 'confirm') return result('warning', login.settled, login.settledConfirm, 'devices')
+      if (screen.answered === 'reject') return result('warning', login.settled, login.settledReject, 'devices')
+      return result('default', login.settled, login.settledHint, 'another')
+    case 'not-found':
+      return result('warning', login.notFound, login.notFoundHint, 'another')
+    case 'failed':
+      return result('error', login.failed, sayCode(screen.code), screen.canRetry ? 'retry' : 'another')
+    case 'offline':
+      return result('warning', login.offline, login.offlineHint, 'retry')
+  }
+}
+
+/** What is wrong with something typed, for which these pages have words of their own. */
+const sayError = (code: string | undefined, { words: { login }, sayCode }: Text): string => {
+  if (code === undefined) return ''
+  if (code === 'CHECK_WRONG') return login.checkWrong
+  return code === 'TICKET_NOT_FOUND' || code === 'INVALID' ? login.noSuchCode : sayCode(code)
+}

@@ -1,0 +1,317 @@
+import { decodeClaims } from '@saoma/client'
+import {
+  type Cluster,
+  confirm,
+  connectLogin,
+  createTicket,
+  phoneToken,
+  poll,
+  redeem,
+  reject,
+  scan,
+  startCluster,
+  startGateway,
+} from '@saoma/testing'
+import { losing, type PhoneOptions, type ScreenOf, type ShownLogin, scanned, startPhone } from './phone.ts'
+
+let cluster: Cluster
+
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 2 })
+})
+
+/** A browser on node A asks to be logged in. */
+const ask = (headers: Record<string, string> = {}) => createTicket(cluster.nodes[0]?.origin ?? '', { headers })
+const phone = (person: string, options?: PhoneOptions) => startPhone(cluster, person, options)
+const statusOf = async (deviceCode: string) => (await poll(cluster.origin, deviceCode, { wait: 0 })).body.status
+/** Decisions that left the phone, in order. */
+const decisions = (asked: string[]) => asked.flatMap((path) => /(confirm|reject)$/.exec(path)?.[1] ?? [])
+
+/** A person in front of the question of a new ticket. */
+const asking = async (person: string, options?: PhoneOptions) => {
+  const { ticket, device_code: deviceCode } = await ask()
+  const owner = phone(person, options)
+  const login = owner.login(scanned(ticket))
+  const { question } = await login.reaches('asking')
+  return { ticket, deviceCode, owner, login, question }
+}
+
+test('what is scanned and confirmed on node B logs in the browser on node A, as the person of the phone', async () => {
+  const userAgent = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0 Safari/537.36'
+  const { ticket, device_code: deviceCode, user_code: userCode } = await ask({ 'user-agent': userAgent })
+  const browser = connectLogin(cluster.nodes[0]?.origin ?? '')
+  await browser.watch(deviceCode)
+
+  const owner = phone('Ana')
+  const login = owner.login(scanned(ticket))
+  const { question } = await login.reaches('asking')
+  expect(question).toMatchObject({
+    ticket,
+    request: { ip: '127.0.0.1', browser: 'Chrome 126', os: 'Windows 10', userCode },
+    sameNetwork: true,
+    warning: undefined,
+  })
+  expect(await browser.next('ticket')).toMatchObject({ status: 'scanned' })
+  login.page.confirm()
+  await login.reaches('confirmed')
+  expect(await browser.next('ticket')).toMatchObject({ status: 'confirmed' })
+
+  const { body: tokens } = await redeem(cluster.origin, deviceCode)
+  expect(decodeClaims(tokens.id_token)?.sub).toBe(decodeClaims(await phoneToken(cluster.origin, 'Ana'))?.sub)
+})
+
+test('declining tells the browser, and nobody is logged in', async () => {
+  const { deviceCode, login } = await asking('Ana')
+  login.page.decline()
+  await login.reaches('declined')
+  expect(await statusOf(deviceCode)).toBe('rejected')
+})
+
+test.each([
+  [1047, undefined],
+  [1011, undefined],
+  [1049, 'album'],
+  [1013, 'album'],
+  [1048, 'long-press'],
+  [1012, 'long-press'],
+  [1065, 'link'],
+  [1194, 'link'],
+  [1007, 'forwarded'],
+  [1089, 'forwarded'],
+])('opened the way %i the question warns of: %s', async (launchScene, warning) => {
+  const { ticket } = await ask()
+  const login = phone('Ana').login({ scene: ticket, launchScene })
+  expect((await login.reaches('asking')).question.warning).toBe(warning)
+})
+
+test('a link whose browser is on another network is warned of strongly', async () => {
+  const { ticket } = await ask({ 'x-forwarded-for': '203.0.113.9' })
+  const login = phone('Ana').login({ scene: ticket, launchScene: 1194 })
+  expect((await login.reaches('asking')).question).toMatchObject({ sameNetwork: false, warning: 'link-elsewhere' })
+})
+
+test('a second scan replaces the first, however late the answer to the first comes; the first ticket is left alone', async () => {
+  const { deviceCode: first, login } = await asking('Ana')
+  const [second, third] = [await ask(), await ask()]
+  login.page.open(scanned(second.ticket))
+  login.page.open(scanned(third.ticket))
+  expect((await login.reaches('asking')).question.ticket).toBe(third.ticket)
+  login.page.confirm()
+  await login.reaches('confirmed')
+  expect(await statusOf(third.device_code)).toBe('confirmed')
+  expect(await statusOf(second.device_code)).not.toBe('confirmed')
+  expect(await statusOf(first)).toBe('scanned')
+})
+
+test('a mini-program that was killed and is opened by a second scan shows the second code', async () => {
+  const { owner } = await asking('Ana')
+  const { ticket } = await ask()
+  owner.device.kill()
+  expect((await phone('Ana').login(scanned(ticket)).reaches('asking')).question.ticket).toBe(ticket)
+})
+
+describe('away for 30 s', () => {
+  test('with the question open: it is asked whether it still stands, and goes on', async () => {
+    const { ticket, deviceCode, owner, login, question } = await asking('Ana')
+    owner.device.background()
+    owner.device.foreground()
+    const { question: later } = await login.when(
+      ({ screen }) => screen.status === 'asking' && screen.question !== question && screen,
+    )
+    expect(owner.asked()).toEqual([`tickets/${ticket}/scan`, `tickets/${ticket}/scan`])
+    expect(later.ticket).toBe(ticket)
+    login.page.confirm()
+    await login.reaches('confirmed')
+    expect(await statusOf(deviceCode)).toBe('confirmed')
+  })
+
+  test('while the code is being read: it is read at the return', async () => {
+    const { ticket } = await ask()
+    const owner = phone('Ana')
+    const login = owner.login(scanned(ticket))
+    owner.device.background()
+    expect(login.page.screen.status).toBe('opening')
+    owner.device.foreground()
+    await login.reaches('asking')
+  })
+
+  test('while the answer is on its way: it is sent again, the same one', async () => {
+    const { deviceCode, owner, login } = await asking('Ana')
+    login.page.confirm()
+    owner.device.background()
+    owner.device.foreground()
+    await login.reaches('confirmed')
+    expect(new Set(decisions(owner.asked()))).toEqual(new Set(['confirm']))
+    expect(await statusOf(deviceCode)).toBe('confirmed')
+  })
+
+  test('past the deadline: the request has expired, and nobody is asked', async () => {
+    const { owner, login } = await asking('Ana')
+    const before = owner.asked().length
+    owner.device.background(61_000)
+    owner.device.foreground()
+    await login.reaches('expired')
+    expect(owner.asked()).toHaveLength(before)
+  })
+
+  test('and decided on another phone of the same person: says so', async () => {
+    const { ticket, owner, login } = await asking('Ana')
+    owner.device.background()
+    expect((await reject(cluster.origin, ticket, await phoneToken(cluster.origin, 'Ana'))).status).toBe(200)
+    owner.device.foreground()
+    expect(await login.reaches('settled')).toEqual({ status: 'settled' })
+  })
+
+  test('after the decision: the number of the scene is still there, and begins nothing anew', async () => {
+    const { owner, login } = await asking('Ana')
+    login.page.decline()
+    await login.reaches('declined')
+    const before = owner.device.requests.length
+    owner.device.background()
+    owner.device.foreground()
+    owner.device.foreground()
+    expect(login.page.screen).toEqual({ status: 'declined' })
+    expect(owner.device.requests).toHaveLength(before)
+  })
+})
+
+describe('without a network', () => {
+  test('before the scan: goes on by itself when the network is back', async () => {
+    const { ticket } = await ask()
+    const owner = phone('Ana')
+    owner.device.offline()
+    const login = owner.login(scanned(ticket))
+    await login.reaches('offline')
+    owner.device.online()
+    expect((await login.reaches('asking')).question.ticket).toBe(ticket)
+  })
+
+  test('before the answer: it is kept, and sent when the network is back', async () => {
+    const { deviceCode, owner, login } = await asking('Ana')
+    owner.device.offline()
+    login.page.confirm()
+    await login.reaches('offline')
+    login.page.decline()
+    owner.device.online()
+    await login.reaches('confirmed')
+    expect(await statusOf(deviceCode)).toBe('confirmed')
+    expect(decisions(owner.asked())).not.toContain('reject')
+  })
+
+  test('trying again by hand while there is none stays offline', async () => {
+    const { ticket } = await ask()
+    const owner = phone('Ana')
+    owner.device.offline()
+    const login = owner.login(scanned(ticket))
+    await login.reaches('offline')
+    login.page.retry()
+    expect(login.page.screen.status).toBe('opening')
+    await login.reaches('offline')
+  })
+})
+
+describe('the answer to a confirmation is lost', () => {
+  test('and the browser has not gone on yet: it is sent again, and is confirmed', async () => {
+    const { deviceCode, owner, login } = await asking('Ana', { wrap: losing('/confirm') })
+    login.page.confirm()
+    await login.reaches('confirmed')
+    expect(decisions(owner.asked())).toEqual(['confirm', 'confirm'])
+    expect(await statusOf(deviceCode)).toBe('confirmed')
+  })
+
+  test('and the browser has gone on: says that it is settled, and that it may well be the yes that counted', async () => {
+    let deviceCode = ''
+    const made = await asking('Ana', { wrap: losing('/confirm', () => redeem(cluster.origin, deviceCode)) })
+    deviceCode = made.deviceCode
+    made.login.page.confirm()
+    expect(await made.login.reaches('settled')).toEqual({ status: 'settled', answered: 'confirm' })
+  })
+
+  test('and one to a refusal: it is sent again, and is declined', async () => {
+    const { owner, login } = await asking('Ana', { wrap: losing('/reject') })
+    login.page.decline()
+    await login.reaches('declined')
+    expect(decisions(owner.asked())).toEqual(['reject', 'reject'])
+  })
+})
+
+test('of two taps on different buttons one counts', async () => {
+  const { deviceCode, owner, login } = await asking('Ana')
+  login.page.decline()
+  login.page.confirm()
+  login.page.decline()
+  await login.reaches('declined')
+  expect(decisions(owner.asked())).toEqual(['reject'])
+  expect(await statusOf(deviceCode)).toBe('rejected')
+})
+
+test('a code that somebody else has scanned is taken', async () => {
+  const { ticket } = await ask()
+  await scan(cluster.origin, ticket, await phoneToken(cluster.origin, 'Ben'))
+  await phone('Ana').login(scanned(ticket)).reaches('taken')
+})
+
+test('a code that was decided is settled', async () => {
+  const { ticket } = await ask()
+  const token = await phoneToken(cluster.origin, 'Ana')
+  await scan(cluster.origin, ticket, token)
+  await confirm(cluster.origin, ticket, token)
+  expect(await phone('Ana').login(scanned(ticket)).reaches('settled')).toEqual({ status: 'settled' })
+})
+
+test('a code that ended before it was scanned has expired', async () => {
+  const env = { SAOMA_SCAN_SECONDS: '1' }
+  const { origin, redis } = cluster
+  const hasty = await startGateway({ redisUrl: redis.url, nodeId: 'h', origin, env })
+  const { ticket, device_code: deviceCode } = await createTicket(hasty.origin)
+  expect((await poll(hasty.origin, deviceCode, { after: 1, wait: 5 })).body.status).toBe('expired')
+  await phone('Ana').login(scanned(ticket)).reaches('expired')
+})
+
+test('a code that nobody made is not found', async () => {
+  await phone('Ana')
+    .login(scanned('x'.repeat(22)))
+    .reaches('not-found')
+})
+
+describe('a user code that is typed', () => {
+  const typing = (person: string): ShownLogin => phone(person).login({ launchScene: 1089 })
+  const withError = ({ screen }: ShownLogin['page']): ScreenOf<'no-code'> | false =>
+    screen.status === 'no-code' && 'error' in screen && screen
+
+  test.each([
+    ['as it is shown', (code: string) => code],
+    ['in small letters, without the dash', (code: string) => code.toLowerCase().replace('-', '')],
+    ['in full width letters, with spaces', (code: string) => ` ${widened(code)} `],
+  ])('%s leads to the question, with no warning of the way it came', async (_, written) => {
+    const { ticket, user_code: userCode } = await ask()
+    const login = typing(`Typist ${written.length}${userCode.slice(0, 2)}`)
+    expect(login.page.screen).toEqual({ status: 'no-code' })
+    login.page.findUserCode(written(userCode))
+    expect((await login.reaches('asking')).question).toMatchObject({ ticket, warning: undefined })
+  })
+
+  test.each(['BCDF-GHJK', '', '..', 'a/b', '🙂'.repeat(8)])(
+    '%j is none: the person may type again',
+    async (written) => {
+      const login = typing(`Bad typist ${written.length}`)
+      login.page.findUserCode(written)
+      expect(await login.when(withError)).toEqual({ status: 'no-code', error: 'TICKET_NOT_FOUND' })
+    },
+  )
+
+  test('who has typed five wrong ones has to wait, and is told so at once', async () => {
+    const login = typing('Guesser')
+    const errors: unknown[] = []
+    for (const letter of 'BCDFGH') {
+      login.page.findUserCode(letter.repeat(8))
+      errors.push((await login.when(withError)).error)
+    }
+    expect(errors).toEqual([...Array(5).fill('TICKET_NOT_FOUND'), 'RATE_LIMITED'])
+  })
+})
+
+const widened = (text: string): string =>
+  [...text]
+    .map((letter) => (/[A-Z]/.test(letter) ? String.fromCharCode(letter.charCodeAt(0) + 0xfee0) : letter))
+    .join('')

@@ -1,0 +1,200 @@
+/** @jest-environment jsdom */
+import type { LoginScreen, Question, Warning } from '../../src/logic/login-screen.ts'
+import { en } from '../../src/logic/words-en.ts'
+import { zh } from '../../src/logic/words-zh.ts'
+import { buildPackage, loadPage } from './stage.ts'
+
+const open = loadPage<LoginScreen>(buildPackage(), 'pages/login/index', 'login')
+const words = zh.login
+const scene = 'AAAAAAAAAAAAAAAAAAAAAA'
+
+const question = (given: Partial<Question> = {}): Question => ({
+  ticket: scene,
+  request: {
+    app: 'Shop <b>1</b>',
+    ip: '203.0.113.7',
+    browser: 'Firefox 140',
+    os: 'Windows',
+    requestedAt: new Date().toISOString(),
+    userCode: 'BCDF-GHJK',
+  },
+  sameNetwork: false,
+  warning: undefined,
+  until: Date.now() + 60_000,
+  ...given,
+})
+
+it('a page opened by a scan hands over the scene and the way in', () => {
+  const page = open({ screen: { status: 'opening' }, query: { scene }, launchScene: 1049 })
+  expect(page.calls).toContainEqual(['open', { scene, launchScene: 1049 }])
+  expect(page.text()).toBe(words.opening)
+  page.close()
+  expect(page.calls.at(-1)).toEqual(['close'])
+})
+
+describe('the question', () => {
+  it('tells who asks, from where, since when, and what to compare', () => {
+    const page = open({ screen: { status: 'asking', question: question() } })
+    for (const part of [
+      '登录 Shop <b>1</b>？',
+      '203.0.113.7',
+      'Firefox 140',
+      'Windows',
+      '刚刚',
+      'BCDF-GHJK',
+      words.caution,
+    ])
+      expect(page.text()).toContain(part)
+    expect(page.text('.left')).toMatch(/^还剩 (60|59) 秒$/)
+    expect(page.count('.warning')).toBe(0)
+    page.close()
+  })
+
+  it('says unknown where the server knows nothing', () => {
+    const request = { ...question().request, ip: '', browser: '', os: '' }
+    const page = open({ screen: { status: 'asking', question: question({ request }) } })
+    expect(page.text().split(zh.unknown)).toHaveLength(4)
+    page.close()
+  })
+
+  it('offers to decline first, on a button no smaller than the other', () => {
+    const page = open({ screen: { status: 'asking', question: question() } })
+    expect(page.text('.decide')).toBe(`${words.decline}${words.confirm}`)
+    const looks = [...page.dom.querySelectorAll('wx-button')].map(({ className }) => className)
+    expect(looks).toHaveLength(2)
+    for (const look of looks) {
+      expect(look).toContain('--size-large')
+      expect(look).toContain('--block')
+      expect(look).toContain('--base')
+    }
+    page.close()
+  })
+
+  it.each<Warning>(['album', 'long-press', 'forwarded', 'link-elsewhere'])(
+    'warns of a code that came by %s, above all else, and then confirming is the paler choice',
+    (warning) => {
+      const page = open({ screen: { status: 'asking', question: question({ warning }) } })
+      expect(page.text('.warning')).toBe(words.warnings[warning])
+      expect(page.text().startsWith(words.warnings[warning])).toBe(true)
+      const [decline, confirm] = [...page.dom.querySelectorAll('wx-button')].map(({ className }) => className)
+      expect(decline).toContain('--base')
+      expect(confirm).toContain('--outline')
+      page.close()
+    },
+  )
+
+  it('mentions a link on the same phone without alarm', () => {
+    const page = open({ screen: { status: 'asking', question: question({ warning: 'link', sameNetwork: true }) } })
+    expect(page.text('.warning')).toBe(words.warnings.link)
+    expect(page.dom.querySelector('[class*="notice-bar--info"]')).not.toBeNull()
+    page.close()
+  })
+
+  it.each([
+    ['decline', '.decline'],
+    ['confirm', '.confirm'],
+  ])('a tap on %s is the answer', async (answer, button) => {
+    const page = open({ screen: { status: 'asking', question: question() } })
+    await page.tap(button)
+    expect(page.calls.filter(([name]) => name === 'decline' || name === 'confirm')).toEqual([[answer]])
+    page.close()
+  })
+
+  it('takes no second answer while one is on its way', async () => {
+    const page = open({ screen: { status: 'deciding', question: question(), decision: 'confirm' } })
+    await page.tap('.decline')
+    await page.tap('.confirm')
+    expect(page.calls.some(([name]) => name === 'decline' || name === 'confirm')).toBe(false)
+    expect(page.text('.left')).toBe(words.deciding)
+    page.close()
+  })
+
+  it('stays with what went wrong when the answer did not get through', () => {
+    const page = open({ screen: { status: 'asking', question: question(), error: 'NETWORK' } })
+    expect(page.text('.error')).toBe(zh.codes.NETWORK)
+    page.close()
+  })
+
+  it('counts down by itself, and not while another page is in front', () => {
+    import.meta.jest.useFakeTimers()
+    const page = open({ screen: { status: 'asking', question: question({ until: Date.now() + 60_000 }) } })
+    import.meta.jest.advanceTimersByTime(10_000)
+    expect(page.text('.left')).toBe('还剩 50 秒')
+    page.rendered.triggerPageLifeTime('hide')
+    import.meta.jest.advanceTimersByTime(10_000)
+    expect(page.text('.left')).toBe('还剩 50 秒')
+    page.rendered.triggerPageLifeTime('show')
+    import.meta.jest.advanceTimersByTime(1_000)
+    expect(page.text('.left')).toBe('还剩 39 秒')
+    page.close()
+    expect(import.meta.jest.getTimerCount()).toBe(0)
+    import.meta.jest.useRealTimers()
+  })
+
+  it('is asked in English on a phone that speaks English', () => {
+    const page = open({ screen: { status: 'asking', question: question({ warning: 'album' }) }, language: 'en' })
+    expect(page.text('.decide')).toBe(`${en.login.decline}${en.login.confirm}`)
+    expect(page.text('.warning')).toBe(en.login.warnings.album)
+    page.close()
+  })
+})
+
+describe('what must be typed', () => {
+  it('a user code goes out as it was typed', async () => {
+    const page = open({ screen: { status: 'no-code' } })
+    page.send('.user-code', 'change', { value: 'bcdf-ghjk' })
+    await page.tap('.find')
+    expect(page.calls.at(-1)).toEqual(['findUserCode', 'bcdf-ghjk'])
+    page.show({ status: 'no-code', error: 'TICKET_NOT_FOUND' })
+    expect(page.text('.error')).toBe(words.noSuchCode)
+    page.close()
+  })
+
+  it('the number beside the code goes out once it has two digits, and a wrong one is told', async () => {
+    const page = open({ screen: { status: 'checking', busy: false } })
+    page.send('.check', 'change', { value: '4' })
+    await page.tap('.send')
+    expect(page.calls.some(([name]) => name === 'giveCheck')).toBe(false)
+    page.send('.check', 'change', { value: '47' })
+    await page.tap('.send')
+    expect(page.calls.at(-1)).toEqual(['giveCheck', '47'])
+    page.show({ status: 'checking', busy: false, error: 'CHECK_WRONG' })
+    expect(page.text('.error')).toBe(words.checkWrong)
+    page.close()
+  })
+
+  it('takes no number while one is looked at', async () => {
+    const page = open({ screen: { status: 'checking', busy: true } })
+    page.send('.check', 'change', { value: '47' })
+    await page.tap('.send')
+    expect(page.calls.some(([name]) => name === 'giveCheck')).toBe(false)
+    page.close()
+  })
+})
+
+describe('the end', () => {
+  const devices = ['wx.switchTab', { url: '/pages/devices/index' }]
+  const another = ['open', { launchScene: 1047 }]
+  it.each<[LoginScreen, string, string, unknown[]]>([
+    [{ status: 'confirmed' }, words.confirmed, words.confirmedHint, devices],
+    [{ status: 'declined' }, words.declined, words.declinedHint, devices],
+    [{ status: 'expired' }, words.expired, words.expiredHint, another],
+    [{ status: 'taken' }, words.taken, words.takenHint, another],
+    [{ status: 'settled' }, words.settled, words.settledHint, another],
+    [{ status: 'settled', answered: 'confirm' }, words.settled, words.settledConfirm, devices],
+    [{ status: 'settled', answered: 'reject' }, words.settled, words.settledReject, devices],
+    [{ status: 'not-found' }, words.notFound, words.notFoundHint, another],
+    [{ status: 'failed', code: 'NETWORK', canRetry: true }, words.failed, zh.codes.NETWORK, ['retry']],
+    [{ status: 'failed', code: 'nonsense', canRetry: false }, words.failed, zh.codes.other, another],
+    [{ status: 'offline' }, words.offline, words.offlineHint, ['retry']],
+  ])('%j is told and leads on', async (screen, title, hint, call) => {
+    const page = open({ screen: { status: 'opening' }, query: { scene } })
+    page.show(screen)
+    expect(page.text()).toContain(title)
+    expect(page.text()).toContain(hint)
+    expect(page.count('.decide')).toBe(0)
+    await page.tap('.action-button')
+    expect(page.calls.at(-1)).toEqual(call)
+    page.close()
+  })
+})
