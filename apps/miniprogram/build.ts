@@ -2,7 +2,9 @@
  * Makes dist/, which WeChat's developer tools open as it is: each page's script as one CommonJS file, what pages share as one more,
  * and of the component library only what is used, likewise.
  *
- *   node build.ts [--watch] [--out <folder>]      SAOMA_ORIGIN, SAOMA_PAGE, SAOMA_PERSON
+ *   node build.ts [--watch] [--publish] [--out <folder>]      SAOMA_ORIGIN, SAOMA_PAGE, SAOMA_PERSON
+ *
+ * --publish refuses what may only be built for the developer tools.
  */
 
 import { statSync } from 'node:fs'
@@ -10,29 +12,27 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build, type Plugin } from 'vite'
-import { findDependency, findSources, library, libraryPlace, loginPage, readStatic } from './sources.ts'
+import { readSettings } from './settings.ts'
+import { findDependency, findSources, library, libraryPlace, readStatic } from './sources.ts'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
 /** WeChat's limit for one package. */
 const MOST_BYTES: number = 2 * 1024 * 1024
 /** Understood by every engine that runs the base library of project.config.json. */
 const ENGINES = 'es2018'
-const PAGE_PATH = /^[\w-]+(\/[\w-]+)+$/
 
-const { values } = parseArgs({ options: { watch: { type: 'boolean', default: false }, out: { type: 'string' } } })
-const { watch } = values
+const { values } = parseArgs({
+  options: {
+    watch: { type: 'boolean', default: false },
+    publish: { type: 'boolean', default: false },
+    out: { type: 'string' },
+  },
+})
+const { watch, publish } = values
 const out = resolve(values.out ?? join(root, 'dist'))
-const {
-  /** Of the Saoma server. A phone takes https only; the developer tools take this one once told not to check domains. */
-  SAOMA_ORIGIN = 'http://127.0.0.1:8080',
-  /** Path of the page that confirms a login: the server's WECHAT_PAGE. */
-  SAOMA_PAGE = loginPage,
-  /** Demo account to be, where the developer tools have nobody to log in. A server takes it in demo mode only. */
-  SAOMA_PERSON = '',
-} = process.env
-if (!PAGE_PATH.test(SAOMA_PAGE)) throw new Error(`SAOMA_PAGE is ${SAOMA_PAGE}, which is not the path of a page.`)
+const { origin, page, person } = readSettings(process.env, publish)
 
-const { scripts, statics } = findSources(SAOMA_PAGE)
+const { scripts, statics } = findSources(page)
 const entries = new Set(Object.values(scripts))
 
 const packaging: Plugin = {
@@ -43,8 +43,7 @@ const packaging: Plugin = {
     for (const file of statics.values()) if (file.startsWith(root)) this.addWatchFile(file)
   },
   generateBundle() {
-    for (const [fileName, file] of statics)
-      this.emitFile({ type: 'asset', fileName, source: readStatic(file, SAOMA_PAGE) })
+    for (const [fileName, file] of statics) this.emitFile({ type: 'asset', fileName, source: readStatic(file, page) })
   },
   writeBundle(_, bundle) {
     const bytes = Object.keys(bundle).reduce((sum, file) => sum + statSync(join(out, file)).size, 0)
@@ -61,9 +60,9 @@ await build({
   define: {
     // WeChat gives each file a parameter of this name with nothing in it.
     self: 'globalThis',
-    SAOMA_ORIGIN: JSON.stringify(SAOMA_ORIGIN),
-    SAOMA_PAGE: JSON.stringify(SAOMA_PAGE),
-    SAOMA_PERSON: JSON.stringify(SAOMA_PERSON),
+    SAOMA_ORIGIN: JSON.stringify(origin),
+    SAOMA_PAGE: JSON.stringify(page),
+    SAOMA_PERSON: JSON.stringify(person),
   },
   plugins: [packaging],
   build: {

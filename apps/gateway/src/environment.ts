@@ -133,7 +133,8 @@ export const Environment = v.object({
   SAOMA_POOL_CDN: v.optional(publicPlace),
   SAOMA_POOL_LEASES: v.optional(number(1, 60), '20'),
   SAOMA_POOL_MIN: v.optional(number(1, 1e5), '100'),
-  SAOMA_POOL_MAX: v.optional(number(1, 1e6), '10000'),
+  // The job reads the whole pool every hour: so many codes keep Redis for a tenth of a second.
+  SAOMA_POOL_MAX: v.optional(number(1, 1e5), '10000'),
   SAOMA_WEB_ROOT: v.optional(v.string()),
   SAOMA_TRUSTED_PROXIES: v.optional(
     v.pipe(list, v.array(cidr)),

@@ -1,4 +1,4 @@
-import { createRedis } from '@saoma/redis'
+import { createRedis, RedisUnavailable } from '@saoma/redis'
 import { createBudget, createWechat } from '@saoma/wechat'
 import { openPool, openStore } from './codes/open-pool.ts'
 import { createPoolCommands } from './codes/pool-commands.ts'
@@ -53,13 +53,18 @@ const run = async (command: PoolCommand): Promise<void> => {
   }
 }
 
+// A reader such as `head` has had enough: what is not read need not be written.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
+
 const command = readPoolCommand(process.argv.slice(2))
 if (!command) {
   process.stderr.write(USAGE)
   process.exitCode = 1
 } else {
   run(command).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
+    const { message = error, cause } = Object(error) as Error
+    const why = error instanceof RedisUnavailable && cause instanceof Error ? ` (${cause.message})` : ''
+    process.stderr.write(`${message}${why}\n`)
     process.exitCode = 1
   })
 }

@@ -126,6 +126,17 @@ test('a fill beyond what the pool may hold makes nothing', async () => {
   expect(await nodes.codesDrawn()).toBe(drawn)
 })
 
+test('a reader that has had enough ends a list without a complaint', async () => {
+  const list = await startProcess({
+    name: 'pool list into nothing',
+    command: 'bash',
+    args: ['-c', 'set -o pipefail; "$0" "$1" list | true', process.execPath, script],
+    env: { ...plainEnv(), ...nodes.settings },
+  })
+  expect((await list.exited).code).toBe(0)
+  expect(list.lines).toEqual([])
+})
+
 test.each([
   [[]],
   [['fill']],

@@ -1,6 +1,11 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { confirm, createTicket, redeem, request, scan, testApiKey } from '@saoma/testing'
+import { confirm, createTicket, redeem, request, scan, testApiKey, until } from '@saoma/testing'
+import { type CodeStore, createWechat } from '@saoma/wechat'
+import { createPooledPicture } from '../src/codes/pooled-picture.ts'
+import { startRefill } from '../src/codes/start-refill.ts'
+import { createLog } from '../src/log.ts'
+import { createMetrics } from '../src/metrics.ts'
 import { type PoolNodes, resolve, startPoolNodes } from './pool-nodes.ts'
 
 let nodes: PoolNodes
@@ -211,4 +216,57 @@ test('a store that cannot be read costs no code', async () => {
   await rm(path, { recursive: true })
   await writeFile(path, `the picture of ${scene}`)
   expect((await request(`${origin()}/v1/tickets/${ticket}/qr`)).body).toBe(`the picture of ${scene}`)
+})
+
+describe('a node', () => {
+  const lines: { msg: string }[] = []
+  const log = createLog({ level: 'info', node: 'x' }, { write: (line) => void lines.push(JSON.parse(line)) })
+  const pictureOf = (store: Partial<CodeStore>) =>
+    createPooledPicture(
+      { pool: nodes.pool, store: { ...nodes.store, ...store }, onEmpty: () => {}, metrics: createMetrics(), log },
+      { leaseMs: 60_000, patienceMs: 50 },
+    )
+  const wish = { isFirst: true, takesPlace: false }
+  const codesLeft = async (): Promise<number> => {
+    let codes = 0
+    for await (const _ of nodes.pool.list()) codes++
+    return codes
+  }
+  beforeEach(async () => {
+    for await (const { scene } of nodes.pool.list()) await nodes.pool.retire([scene])
+    lines.length = 0
+  })
+
+  test('whose folder is not the one that the others share retires a few codes and then says so, and the rest stay good', async () => {
+    await Promise.all(Array.from({ length: 30 }, () => nodes.addCode()))
+    const picture = pictureOf({ get: async () => undefined, remove: async () => {} })
+    for (let i = 0; i < 12; i++) expect(await picture(`${i}`, wish)).toBeUndefined()
+    expect(await codesLeft()).toBe(20)
+    expect(lines.filter(({ msg }) => msg.includes('SAOMA_POOL_STORE'))).toHaveLength(1)
+  })
+
+  test('that ends no longer says that it fills the pool', async () => {
+    const { clients, pool, store, simulator } = nodes
+    const { WECHAT_APPID: appid, WECHAT_SECRET: secret, WECHAT_API: api } = simulator.env
+    const wechat = createWechat(clients, { appid, secret, api, page: 'pages/login/index' })
+    const metrics = createMetrics()
+    const refill = startRefill(
+      { redis: clients, pool, store, wechat, metrics, log },
+      { appid: 'wx-of-its-own', nodeId: 'x', min: 1, max: 1 },
+    )
+    const leads = async () => (await metrics.poolLeader.get()).values[0]?.value
+    await until(leads, (value) => value === 1)
+    await refill.close()
+    wechat.close()
+    expect(await leads()).toBe(0)
+  })
+
+  test('whose store hangs lets nobody wait for it, and does not fill the log with that', async () => {
+    await Promise.all(Array.from({ length: 5 }, () => nodes.addCode()))
+    const picture = pictureOf({ get: () => new Promise(() => {}) })
+    const shown = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((ticket) => picture(ticket, wish)))
+    expect(shown).toEqual(Array(5).fill(undefined))
+    expect(await codesLeft()).toBe(5)
+    expect(lines).toMatchObject([{ level: 'error', msg: 'the store of the pool cannot be read' }])
+  })
 })

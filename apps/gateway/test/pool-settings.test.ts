@@ -60,6 +60,7 @@ test.each<[string, Record<string, string>, RegExp]>([
     { ...pool, SAOMA_POOL_MIN: '11', SAOMA_POOL_MAX: '10' },
     /^SAOMA_POOL_MIN must not be greater/,
   ],
+  ['more than Redis can list in one go', { ...pool, SAOMA_POOL_MAX: '100001' }, /^SAOMA_POOL_MAX /],
   ['numbers that run out', { ...pool, SAOMA_POOL_LEASES: '61' }, /^SAOMA_POOL_LEASES /],
 ])('refused in one sentence: %s', (_, env, sentence) => {
   expect(problemsOf(env)).toEqual([expect.stringMatching(sentence)])

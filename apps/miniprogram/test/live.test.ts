@@ -9,6 +9,7 @@ import {
   shopSettings,
   startCluster,
   startShop,
+  until,
   webToken,
 } from '@saoma/testing'
 import type { DevicesPage } from '../src/logic/devices-screen.ts'
@@ -91,6 +92,35 @@ describe('my devices', () => {
     expect(await when((shown) => listed(shown))).not.toHaveProperty('error')
   })
 
+  test('that a login could not be ended is not forgotten when a list comes that was asked for before', async () => {
+    const { access_token: token } = await webToken(cluster.origin, 'Gil')
+    let release: (() => void) | undefined
+    let isSlow = false
+    const slow: PhoneOptions['wrap'] = (wx) => ({
+      ...wx,
+      request: (asked) => {
+        if (asked.method === 'DELETE') return wx.request({ ...asked, url: `${cluster.origin}/v1/nothing` })
+        if (!isSlow) return wx.request(asked)
+        release = () => void wx.request(asked)
+        return { abort: () => {} }
+      },
+    })
+    const { page, when } = show(phone('Gil', { wrap: slow }).program.devices)
+    await when(listed)
+    isSlow = true
+    const refreshed = page.refresh()
+    const ended = page.end(sidOf(token))
+    await when(({ screen }) => screen.status === 'listed' && screen.error)
+    await until(
+      async () => release,
+      (isAsked) => isAsked !== undefined,
+    )
+    isSlow = false
+    release?.()
+    await Promise.all([refreshed, ended])
+    expect(page.screen).toMatchObject({ refreshing: false, devices: [{ sid: sidOf(token) }], error: 'NOT_FOUND' })
+  })
+
   test('without a network there is no list; it comes with the network', async () => {
     const owner = phone('Hana')
     owner.device.offline()
@@ -168,6 +198,21 @@ describe('messages', () => {
     owner.device.online()
     await when(ready(({ notices }) => notices[0]?.text === 'meanwhile'))
     expect(page.screen).not.toHaveProperty('error')
+  })
+
+  test('many at once are shown by few changes, since WeChat copies the whole list for each', async () => {
+    const user = await userOf('Ned')
+    await Promise.all(Array.from({ length: 40 }, (_, i) => tell(user, `${i}`)))
+    const { program } = phone('Ned')
+    let changes = 0
+    const { when } = show((onChange) =>
+      program.messages(() => {
+        changes++
+        onChange()
+      }),
+    )
+    await when(ready(({ notices }) => notices.length === 40))
+    expect(changes).toBeLessThan(20)
   })
 
   test('a message of a kind that nobody knows here is shown as one', async () => {
@@ -256,6 +301,59 @@ describe('a table', () => {
     await ben.page.edit({ kind: 'quantity', dish: 'rice', delta: 1 })
     ana.owner.device.foreground()
     await ana.when(ready(({ lines }) => lines.map(({ dish }) => dish).join() === 'tea,rice'))
+  })
+
+  test('a connection that the server would not have any more is made anew on demand', async () => {
+    let isRefused = false
+    const refusing: PhoneOptions['wrap'] = (wx) => ({
+      ...wx,
+      request: (asked) =>
+        wx.request(
+          isRefused && asked.url.endsWith('/oidc/token') ? { ...asked, url: `${cluster.origin}/nothing` } : asked,
+        ),
+    })
+    const owner = phone('Ana', { wrap: refusing })
+    const { page, when } = show((onChange) => owner.program.table('6', onChange))
+    await when(ready(({ connection }) => connection === 'socket'))
+    isRefused = true
+    owner.device.background(700_000)
+    owner.device.foreground()
+    await when(ready(({ connection }) => connection === 'ended'))
+    isRefused = false
+    page.retry()
+    await when(ready(({ connection }) => connection === 'socket'))
+  })
+
+  test('a shop that does not know of what was done is asked a few times, and then the slip is shown as it is', async () => {
+    const ben = await sit('Ben', '7')
+    const answers: Promise<void>[] = []
+    let old: unknown
+    const forgetful: PhoneOptions['wrap'] = (wx) => ({
+      ...wx,
+      request: (asked) => {
+        if (!asked.url.endsWith('/shop/tables/7')) return wx.request(asked)
+        return wx.request({
+          ...asked,
+          success: (answer) => {
+            old ??= answer.data
+            // It was read before the change, which is heard of before it is answered.
+            answers[0] ??= ben.page.edit({ kind: 'quantity', dish: 'tea', delta: 1 }).then(() => heard.promise)
+            void answers[0].then(() => asked.success?.({ ...answer, data: old }))
+          },
+        })
+      },
+    })
+    const owner = phone('Ana', { wrap: forgetful })
+    const heard = Promise.withResolvers<void>()
+    const { when } = show((onChange) =>
+      owner.program.table('7', () => {
+        if (answers.length > 0) heard.resolve()
+        onChange()
+      }),
+    )
+    await when(ready(({ connection }) => connection === 'socket'))
+    const reads = owner.device.requests.filter(({ url }) => url.endsWith('/shop/tables/7'))
+    expect(reads.length).toBeLessThan(4)
   })
 
   test('there is none of that name', async () => {

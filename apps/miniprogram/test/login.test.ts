@@ -1,9 +1,11 @@
 import { decodeClaims } from '@saoma/client'
+import { createRedis } from '@saoma/redis'
 import {
   type Cluster,
   confirm,
   connectLogin,
   createTicket,
+  onCleanup,
   phoneToken,
   poll,
   redeem,
@@ -66,6 +68,18 @@ test('declining tells the browser, and nobody is logged in', async () => {
   await login.reaches('declined')
   expect(await statusOf(deviceCode)).toBe('rejected')
 })
+
+test.each([600_000, -600_000])(
+  'a phone whose clock is wrong by %d ms tells the age and the time left',
+  async (aheadMs) => {
+    const { owner, login, question } = await asking('Ana', { aheadMs })
+    const aMinuteBefore = new Date(Date.parse(question.request.requestedAt) - 60_000).toISOString()
+    expect(owner.program.text.sayAge(aMinuteBefore)).toMatch(/^\d\d 秒前$/)
+    expect(Math.abs(question.until - Date.now() - aheadMs - 60_000)).toBeLessThan(10_000)
+    login.page.confirm()
+    await login.reaches('confirmed')
+  },
+)
 
 test.each([
   [1047, undefined],
@@ -227,6 +241,17 @@ describe('the answer to a confirmation is lost', () => {
     expect(await made.login.reaches('settled')).toEqual({ status: 'settled', answered: 'confirm' })
   })
 
+  test('and the server has forgotten the login when it hears of it again: the yes may well have counted', async () => {
+    const redis = await createRedis({ url: cluster.redis.url, probeMs: 0 })
+    onCleanup(() => redis.close())
+    let ticket = ''
+    const forget = () => redis.data.del(redis.keys.ticket(ticket))
+    const made = await asking('Ana', { wrap: losing('/confirm', forget) })
+    ticket = made.ticket
+    made.login.page.confirm()
+    expect(await made.login.reaches('settled')).toEqual({ status: 'settled', answered: 'confirm' })
+  })
+
   test('and one to a refusal: it is sent again, and is declined', async () => {
     const { owner, login } = await asking('Ana', { wrap: losing('/reject') })
     login.page.decline()
@@ -283,6 +308,7 @@ describe('a user code that is typed', () => {
     ['as it is shown', (code: string) => code],
     ['in small letters, without the dash', (code: string) => code.toLowerCase().replace('-', '')],
     ['in full width letters, with spaces', (code: string) => ` ${widened(code)} `],
+    ['with the dash that a keyboard made of it', (code: string) => code.replace('-', '——')],
   ])('%s leads to the question, with no warning of the way it came', async (_, written) => {
     const { ticket, user_code: userCode } = await ask()
     const login = typing(`Typist ${written.length}${userCode.slice(0, 2)}`)

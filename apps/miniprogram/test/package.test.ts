@@ -160,8 +160,3 @@ test("in WeChat's JavaScript, with nothing of a browser, the built program confi
   await when(({ screen }) => screen.status === 'confirmed')
   expect((await poll(cluster.origin, deviceCode, { wait: 0 })).body).toMatchObject({ status: 'confirmed' })
 })
-
-test('a path that is no page, or that of another page, is refused', async () => {
-  for (const page of ['/pages/login/index', 'index', '../pages/login', 'pages/devices/index'])
-    await expect(build({ SAOMA_PAGE: page })).rejects.toThrow('SAOMA_PAGE')
-})

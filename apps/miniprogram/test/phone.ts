@@ -67,6 +67,8 @@ export interface PhoneOptions extends Omit<TestWxOptions, 'login'> {
   node?: number
   /** Puts something between the program and WeChat. */
   wrap?: (wx: WxApp) => WxApp
+  /** How far the phone's clock is ahead. @default 0 */
+  aheadMs?: number
   /** What `wx.login` gives. @default a code of the simulator, where there is one, else of the demo person */
   loginCode?: () => Promise<string>
 }
@@ -76,7 +78,7 @@ export const scanned = (scene: string): Entry => ({ scene: encodeURIComponent(sc
 
 /** The phone of one person, with this mini-program. */
 export const startPhone = (cluster: Cluster, person: string, options: PhoneOptions = {}): Phone => {
-  const { node = 1, wrap = (wx) => wx, ...rest } = options
+  const { node = 1, wrap = (wx) => wx, aheadMs = 0, ...rest } = options
   const { loginCode = () => codeOf(cluster, person), ...how } = rest
   let logins = 0
   const device = createWx({
@@ -89,7 +91,7 @@ export const startPhone = (cluster: Cluster, person: string, options: PhoneOptio
   const program = createProgram({
     wx: wrap(device.wx),
     origin: cluster.nodes[node]?.origin ?? cluster.origin,
-    now: device.now,
+    now: () => device.now() + aheadMs,
   })
   onCleanup(program.close)
   return {

@@ -97,6 +97,8 @@ export const elementStyle = css`
   .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-weight: 650; line-height: 1.35; text-wrap: balance; }
   .hint { min-height: 1.5rem; color: var(--muted); font-size: 0.95rem; text-wrap: balance; }
   .check { display: flex; align-items: center; justify-content: center; gap: 0.9rem; width: 100%; margin-bottom: 0.5rem; text-align: start; }
+  /* It has been given. Its place stays, so that nothing jumps. */
+  .scanned .check { visibility: hidden; }
   .check strong { font: 700 2.75rem/1 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; letter-spacing: 0.06em; }
   .check span { max-width: 11rem; color: var(--muted); font-size: 0.95rem; }
   .code { display: grid; gap: 0.15rem; width: 100%; margin-top: 0.7rem; padding: 0.55rem 0.9rem 0.6rem; border: 1px solid var(--line); border-radius: 0.8rem; }

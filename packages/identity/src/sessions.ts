@@ -1,5 +1,6 @@
 import type { LoginRequest } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
+import * as v from 'valibot'
 import type { Grants } from './grants.ts'
 
 /** Where a person is logged in, as the phone was shown it before it confirmed. */
@@ -26,7 +27,16 @@ export interface Sessions {
   endAll(sub: string, keep?: string): Promise<number>
 }
 
-type Entry = Omit<SessionRecord, 'sid'>
+const Entry = v.object({
+  client: v.string(),
+  app: v.string(),
+  ip: v.string(),
+  browser: v.string(),
+  os: v.string(),
+  since: v.pipe(v.string(), v.isoTimestamp()),
+} satisfies Record<keyof Omit<SessionRecord, 'sid'>, unknown>)
+type Entry = v.InferOutput<typeof Entry>
+const readEntry = v.safeParser(v.pipe(v.string(), v.parseJson(), Entry))
 
 /** As long as a grant lives. */
 export const SESSION_SECONDS = 90 * 24 * 60 * 60
@@ -71,16 +81,33 @@ export const createSessions = ({ data, keys }: RedisClients, grants: Pick<Grants
   }
 
   const read = async (sub: string): Promise<{ records: SessionRecord[]; ending: string[] }> => {
-    const all = Object.entries(await reply(data.hgetall(keys.sessions(sub))))
-    const records = all
-      .filter(([, text]) => text !== ENDING)
-      .map(([sid, text]): SessionRecord => ({ sid, ...(JSON.parse(text) as Entry) }))
-      .sort((a, b) => b.since.localeCompare(a.since))
-    return { records, ending: all.filter(([, text]) => text === ENDING).map(([sid]) => sid) }
+    const records: SessionRecord[] = []
+    // With the marks, whatever nobody can read: what cannot be shown to its owner must not live.
+    const ending: string[] = []
+    for (const [sid, text] of Object.entries(await reply(data.hgetall(keys.sessions(sub))))) {
+      const entry = readEntry(text)
+      if (entry.success) records.push({ sid, ...entry.output })
+      else ending.push(sid)
+    }
+    return { records: records.sort((a, b) => b.since.localeCompare(a.since)), ending }
   }
 
+  const list = async (sub: string): Promise<SessionRecord[]> => {
+    const { records, ending } = await read(sub)
+    await finish(sub, ending)
+    const lives = await Promise.all(records.map(({ sid }) => grants.isLive(sid)))
+    const youngest = Date.now() - BEGINNING_MS
+    const gone = records.filter(({ since }, i) => !lives[i] && Date.parse(since) < youngest)
+    await forget(
+      sub,
+      gone.map(({ sid }) => sid),
+    )
+    return records.filter((_, i) => lives[i])
+  }
+
+  /** Only the living count: sessions that ran out leave their entries behind. */
   const makeRoom = async (sub: string, own: string): Promise<void> => {
-    const others = (await read(sub)).records.filter(({ sid }) => sid !== own)
+    const others = (await list(sub)).filter(({ sid }) => sid !== own)
     await finish(
       sub,
       others.slice(MOST_SESSIONS - 1).map(({ sid }) => sid),
@@ -101,18 +128,7 @@ export const createSessions = ({ data, keys }: RedisClients, grants: Pick<Grants
       return true
     },
 
-    list: async (sub) => {
-      const { records, ending } = await read(sub)
-      await finish(sub, ending)
-      const lives = await Promise.all(records.map(({ sid }) => grants.isLive(sid)))
-      const youngest = Date.now() - BEGINNING_MS
-      const gone = records.filter(({ since }, i) => !lives[i] && Date.parse(since) < youngest)
-      await forget(
-        sub,
-        gone.map(({ sid }) => sid),
-      )
-      return records.filter((_, i) => lives[i])
-    },
+    list,
 
     end: async (sub, sid) =>
       (await reply(data.hexists(keys.sessions(sub), sid))) === 1 && (await finish(sub, [sid])) === 1,

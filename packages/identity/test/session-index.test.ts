@@ -164,3 +164,30 @@ test(`a person has ${MOST_SESSIONS} sessions: with another, the oldest is ended`
   expect((await sessions.list('kate')).length).toBeLessThanOrEqual(MOST_SESSIONS)
   expect(told.length).toBeGreaterThanOrEqual(11)
 })
+
+test('sessions that ran out take nobody’s place: the oldest is ended only when that many live', async () => {
+  const { sessions, grants, begin } = prepare()
+  await begin('lea', 'lea-oldest', at(0))
+  for (const i of numbers(MOST_SESSIONS)) {
+    await begin('lea', `lea-${i}`, at(i + 1))
+    // As its TTL does.
+    await redis.data.unlink(recordKey(redis.keys, 'Grant', `lea-${i}`))
+  }
+  expect(await grants.isLive('lea-oldest')).toBe(true)
+  expect(told).toEqual([])
+  expect(sidsOf(await sessions.list('lea'))).toEqual(['lea-oldest'])
+})
+
+test.each(['{', '{}', 'null', '{"since":"soon"}'])(
+  'an entry that nobody can read (%s) hides no other, and its session does not live on unseen',
+  async (rubbish) => {
+    const { sessions, grants, save, begin } = prepare()
+    const sub = `mia ${rubbish}`
+    await begin(sub, 'mia-1')
+    await save(sub, 'mia-2')
+    await redis.data.hset(redis.keys.sessions(sub), 'mia-2', rubbish)
+    expect(sidsOf(await sessions.list(sub))).toEqual(['mia-1'])
+    expect(await grants.isLive('mia-2')).toBe(false)
+    expect(await redis.data.hkeys(redis.keys.sessions(sub))).toEqual(['mia-1'])
+  },
+)

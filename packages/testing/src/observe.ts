@@ -1,17 +1,21 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Gateway } from './gateway.ts'
 import { request } from './request.ts'
 
-/** Reads in one `until`: each takes as long as whoever is asked takes to answer. */
-const MOST_READS = 5_000
+/** Less than a test has. */
+const LONGEST_MS = 25_000
+/** Between two reads, so that whoever is waited for gets the processor. */
+const LONGEST_PAUSE_MS = 50
 
 /** Reads again until the value is as wanted; for what tells of itself by no event. */
 export const until = async <T>(read: () => Promise<T>, isWanted: (value: T) => boolean): Promise<T> => {
-  let value = await read()
-  for (let reads = 1; !isWanted(value); reads++) {
-    if (reads === MOST_READS) throw new Error(`it never came to be so; the last was ${JSON.stringify(value)}`)
-    value = await read()
+  const endAt = performance.now() + LONGEST_MS
+  for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    const value = await read()
+    if (isWanted(value)) return value
+    if (performance.now() > endAt) throw new Error(`it never came to be so; the last was ${JSON.stringify(value)}`)
+    await delay(pauseMs)
   }
-  return value
 }
 
 /** A metric without labels; NaN if there is none of that name. */

@@ -157,9 +157,9 @@ export const leaseContract = (url: string) => {
   })
 
   test('[P6] after its last lease a code is never leased again, and is taken out after the quarantine', async () => {
-    const { redis, again } = await openPool(url)
+    const { redis, pool, again } = await openPool(url)
     const removed: string[] = []
-    const upkeep = createUpkeep({ redis, store: { remove: async (keys) => void removed.push(...keys) } }, APPID)
+    const upkeep = createUpkeep({ redis, pool, store: { remove: async (keys) => void removed.push(...keys) } }, APPID)
     const careful = again({ leases: 1 })
     const [quarantined] = await addCodes(careful, 1)
     await spend(careful)
@@ -186,11 +186,28 @@ export const leaseContract = (url: string) => {
   })
 
   test('[P6] a rested code that has had more leases than are now allowed is not leased', async () => {
-    const { pool, again } = await openPool(url, { quarantineMs: 1 })
+    const { redis, pool, again } = await openPool(url, { quarantineMs: 1 })
     await addCodes(pool, 1)
     await spend(pool)
     await untilRested(pool)
     expect(await again({ leases: 1 }).lease(drawTicketId(), LONG)).toBeUndefined()
     expect(await pool.stock()).toEqual({ fresh: 0, rested: 0, busy: 0 })
+    expect(await redis.data.pttl(redis.keys.poolBusy(APPID))).toBeGreaterThan(0)
+  })
+
+  test('[P6] [P11] when fewer leases are allowed than before, the next renewal takes codes that have had them out of the reserve', async () => {
+    const { redis, pool, again } = await openPool(url, { quarantineMs: 1 })
+    await addCodes(pool, 1)
+    await spend(pool)
+    await untilRested(pool)
+    const [unseen] = await addCodes(pool, 1)
+    const store = { remove: async () => {} }
+    await createUpkeep({ redis, pool, store }, APPID).renew()
+    expect(await pool.stock()).toEqual({ fresh: 1, rested: 1, busy: 0 })
+    const upkeep = createUpkeep({ redis, pool: again({ leases: 1 }), store }, APPID)
+    await upkeep.renew()
+    expect(await pool.stock()).toEqual({ fresh: 1, rested: 0, busy: 0 })
+    expect(await upkeep.cull(100)).toBe(1)
+    expect((await listOf(pool)).map(({ scene }) => scene)).toEqual([unseen])
   })
 }

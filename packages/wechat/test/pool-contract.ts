@@ -55,6 +55,7 @@ export const poolContract = (url: string) => {
     await addCodes(pool, 1)
     const { scene, check } = await spend(pool)
     expect(await pool.resolve(scene, check)).toEqual(expired)
+    await untilRested(pool)
     const leased = await takeTo(pool, 1, drawTicketId())
     expect(leased.epoch).toBe(2)
     await pool.retire([scene])
@@ -125,7 +126,7 @@ export const poolContract = (url: string) => {
   test('[P14] culling takes rested codes above the maximum, and none that is fresh, leased or in quarantine', async () => {
     const { redis, pool, again } = await openPool(url, { quarantineMs: 1 })
     const removed: string[] = []
-    const upkeep = createUpkeep({ redis, store: { remove: async (keys) => void removed.push(...keys) } }, APPID)
+    const upkeep = createUpkeep({ redis, pool, store: { remove: async (keys) => void removed.push(...keys) } }, APPID)
     const worn = await addCodes(pool, 6)
     await Promise.all(worn.map(() => pool.lease(drawTicketId(), 1)))
     await untilRested(pool, 6)
@@ -157,7 +158,7 @@ export const poolContract = (url: string) => {
 
   test('[P16] every key of the pool runs out, and renewing gives all of them their 30 days', async () => {
     const { redis, pool, keys } = await openPool(url, { quarantineMs: 1 })
-    const upkeep = createUpkeep({ redis, store: { remove: async () => {} } }, APPID)
+    const upkeep = createUpkeep({ redis, pool, store: { remove: async () => {} } }, APPID)
     await addCodes(pool, 3)
     await spend(pool)
     await untilRested(pool)

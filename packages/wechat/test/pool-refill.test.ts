@@ -200,6 +200,15 @@ test('[P23] no call is made beyond the quota of the minute, in which people’s 
   expect(limited.of('failed')).toEqual([])
 })
 
+test('[P23] a minute whose quota is used up is left to pass: the job does not look again and again', async () => {
+  const { startRefill } = await openCluster()
+  const { redis, of, nth } = await startRefill({ min: 500, perMinute: 5, everyMs: 60_000 })
+  await nth('looked')
+  await nth('filled')
+  for (let i = 0; i < 50; i++) await redis.data.ping()
+  expect(of('looked')).toHaveLength(1)
+})
+
 test.each([
   ['over quota', { kind: 'errcode', errcode: 45009 }, 45009, 4],
   ['asked too fast', { kind: 'errcode', errcode: 45011 }, 45011, 2],

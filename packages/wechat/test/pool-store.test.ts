@@ -1,8 +1,11 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup, startS3 } from '@saoma/testing'
 import { type CodeStore, CodeStoreError, createFolderStore, createS3Store, openCodeStore } from '../src/index.ts'
+import { isPathStyle } from '../src/pool/s3-store.ts'
 
 const server = await startS3()
 const { endpoint, region, bucket, credentials } = server
@@ -49,13 +52,13 @@ describe.each([
     await store.remove([])
   })
 
-  test('lists and removes as many as there are: a bucket gives a thousand at once', async () => {
+  test('lists as many as there are: a bucket gives a thousand at once', async () => {
     const keys = Array.from({ length: many }, (_, i) => `${10_000 + i}.png`)
     for (let i = 0; i < keys.length; i += 101)
       await Promise.all(keys.slice(i, i + 101).map((key) => store.put(key, picture, 'image/png')))
     expect(await keysOf(store)).toEqual(keys)
-    await store.remove(keys.slice(1))
-    expect(await keysOf(store)).toEqual(keys.slice(0, 1))
+    await store.remove(keys.slice(1, 21))
+    expect(await keysOf(store)).toEqual(keys.toSpliced(1, 20))
   })
 
   test('removes what is there and does not mind what is not', async () => {
@@ -110,11 +113,58 @@ test('a picture in a bucket says what it is, and that it never changes', async (
   expect(head).toMatchObject({ ContentType: 'image/png', CacheControl: 'public, max-age=31536000, immutable' })
 })
 
+const serve = async (listener: RequestListener): Promise<string> => {
+  const answering = createServer(listener)
+  await new Promise<void>((resolve) => answering.listen(0, '127.0.0.1', resolve))
+  onCleanup(() => {
+    answering.closeAllConnections()
+    answering.close()
+  })
+  return `http://127.0.0.1:${(answering.address() as AddressInfo).port}`
+}
+
+test('a picture is removed from a bucket without a checksum, which not every store that speaks S3 knows', async () => {
+  const asked: string[] = []
+  const store = bucketStore({
+    endpoint: await serve(({ method, url = '', headers }, res) => {
+      const sums = Object.keys(headers).filter((name) => /md5|checksum/.test(name))
+      asked.push(`${method} ${new URL(url, 'http://x').pathname} ${sums}`)
+      res.writeHead(204).end()
+    }),
+  })
+  await store.remove(['a.jpg', 'b.jpg'])
+  expect(asked.toSorted()).toEqual([`DELETE /${bucket}/a.jpg `, `DELETE /${bucket}/b.jpg `])
+})
+
+test('a bucket is named in the path, but in the host where a cloud takes nothing else', () => {
+  for (const own of [
+    'http://127.0.0.1:9000',
+    'http://minio:9000',
+    'https://s3.example.com',
+    'https://myqcloud.com.example',
+  ])
+    expect([own, isPathStyle(own)]).toEqual([own, true])
+  for (const cloud of [
+    undefined,
+    'https://s3.eu-central-1.amazonaws.com',
+    'https://s3.cn-north-1.amazonaws.com.cn',
+    'https://cos.ap-shanghai.myqcloud.com',
+    'https://s3.oss-cn-hangzhou.aliyuncs.com',
+  ])
+    expect([cloud, isPathStyle(cloud)]).toEqual([cloud, false])
+})
+
+test('a bucket that answers half and then nothing is given up in time, and says so', async () => {
+  const endpoint = await serve((_, res) => void res.writeHead(200, { 'content-length': '1000' }).write('half'))
+  await expect(bucketStore({ endpoint, deadlineMs: 100 }).get('a.jpg')).rejects.toThrow(/no answer in time$/)
+})
+
 describe('a bucket that cannot be used says why', () => {
   test.each([
     ['no such bucket', { bucket: 'none' }, /^s3:\/\/none\/: there is no such bucket$/],
     ['an unknown key', { credentials: { accessKeyId: 'x', secretAccessKey: 'S3RVER' } }, /AWS_ACCESS_KEY_ID/],
     ['nobody there', { endpoint: 'http://127.0.0.1:9' }, /ECONNREFUSED/],
+    ['no region', { region: '' }, /set AWS_REGION$/],
   ])('%s', async (_, options, message) => {
     const store = bucketStore(options)
     await expect(store.put('a.jpg', picture, type)).rejects.toThrow(CodeStoreError)

@@ -1,5 +1,6 @@
 import type { Result } from '@saoma/protocol'
 import type { Picture, Shown } from '../http/picture.ts'
+import { atMost } from './at-most.ts'
 import { createBreaker } from './breaker.ts'
 import type { PooledPicture } from './pooled-picture.ts'
 
@@ -15,13 +16,6 @@ export interface FreshThenPoolDeps {
 const PATIENCE_MS = 2_500
 /** How long WeChat is left alone after it failed, so that an outage does not cost every visitor that wait. */
 const PAUSE_MS = 5_000
-
-/** The value, or undefined when it takes longer. */
-const atMost = <T>(ms: number, work: Promise<T>): Promise<T | undefined> => {
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  const timer = setTimeout(() => resolve(undefined), ms)
-  return Promise.race([work, promise]).finally(() => clearTimeout(timer))
-}
 
 /** WeChat draws the code; when it fails or is slow, the pool has one. */
 export const freshThenPool = ({ draw, pooled, isLeased }: FreshThenPoolDeps): Picture => {

@@ -41,7 +41,10 @@ export const openCodes = ({ redis, wechat, metrics, log }: CodesDeps, config: Co
     { redis, pool, store, wechat, metrics, log },
     { appid, nodeId: config.nodeId, min: config.pool.min, max: config.pool.max },
   )
-  const pooled = createPooledPicture({ pool, store, onEmpty: refill.nudge, metrics, log }, leaseMsOf(config.times))
+  const pooled = createPooledPicture(
+    { pool, store, onEmpty: refill.nudge, metrics, log },
+    { leaseMs: leaseMsOf(config.times) },
+  )
   const chosen: Picture =
     config.codes === 'pool'
       ? async (ticket, wish) => {

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { CodeStore, Lease, Pool } from '@saoma/wechat'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { Image, Place, Shown, Wish } from '../http/picture.ts'
-import type { Logger } from '../log.ts'
+import { type Logger, rarely } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { atMost } from './at-most.ts'
 
 export interface PooledPictureDeps {
   pool: Pool
@@ -16,26 +18,62 @@ export interface PooledPictureDeps {
 /** A picture from the pool; undefined when there is none to be had. */
 export type PooledPicture = (ticket: string, wish: Wish) => Promise<Shown | undefined>
 
-/** Broken pictures that one request takes out before it gives up: more is an operator's matter. */
-const MOST_BROKEN = 3
+export interface PooledPictureOptions {
+  /** How long a code leads to its ticket, in milliseconds. */
+  leaseMs: number
+  /** How long a person waits for the store, in milliseconds. @default 3000 */
+  patienceMs?: number
+}
 
-/** @param leaseMs  how long a code leads to its ticket, in milliseconds */
+/** Broken pictures that one request takes out before it gives up. */
+const MOST_BROKEN = 3
+/** Those that a node takes out in a minute. Where more are missing it is the store that is wrong, and the codes are good on other nodes. */
+const BROKEN_PER_MINUTE = 10
+/** Every visitor comes upon a store that is down: it gets one line of the log in this time. */
+const QUIET_MS = 10_000
+
 export const createPooledPicture = (
   { pool, store, onEmpty, metrics, log }: PooledPictureDeps,
-  leaseMs: number,
+  { leaseMs, patienceMs = 3_000 }: PooledPictureOptions,
 ): PooledPicture => {
-  /** Undefined when the picture is not there or is another. */
-  const read = async ({ image }: Lease): Promise<Image | undefined> => {
+  const retirements = new RateLimiterMemory({ points: BROKEN_PER_MINUTE, duration: 60 })
+  const mayRetire = async (): Promise<boolean> => {
+    try {
+      await retirements.consume('')
+      return true
+    } catch {
+      return false
+    }
+  }
+  const unreadable = rarely(QUIET_MS, (error: unknown, times) =>
+    log.error({ err: error, event: 'pool', times }, 'the store of the pool cannot be read'),
+  )
+  const hollow = rarely(QUIET_MS, (_, times) =>
+    log.error(
+      { event: 'pool', times },
+      'the store of the pool lacks many pictures: is SAOMA_POOL_STORE the same place for all nodes? No more codes are retired for it',
+    ),
+  )
+
+  /** `broken` when the picture is not there or is another. */
+  const read = async ({ image }: Lease): Promise<Image | 'broken'> => {
     const bytes = await store.get(image.key)
-    if (!bytes) return undefined
-    return createHash('sha256').update(bytes).digest('base64') === image.sha256
-      ? { bytes, type: image.type }
-      : undefined
+    const isGood = bytes && createHash('sha256').update(bytes).digest('base64') === image.sha256
+    return isGood ? { bytes, type: image.type } : 'broken'
   }
 
-  const look = async (lease: Lease, wish: Wish): Promise<Image | Place | undefined> => {
+  /** Undefined when the store cannot be asked: the code may be as good as ever. */
+  const look = async (lease: Lease, wish: Wish): Promise<Image | Place | 'broken' | undefined> => {
     const url = wish.takesPlace ? store.url(lease.image.key) : undefined
-    return url ? { url, integrity: `sha256-${lease.image.sha256}` } : read(lease)
+    if (url) return { url, integrity: `sha256-${lease.image.sha256}` }
+    try {
+      const image = await atMost(patienceMs, read(lease))
+      if (!image) unreadable(new Error('no answer in time'))
+      return image
+    } catch (error) {
+      unreadable(error)
+      return undefined
+    }
   }
 
   return async (ticket, wish) => {
@@ -46,19 +84,17 @@ export const createPooledPicture = (
         onEmpty()
         return undefined
       }
-      let image: Image | Place | undefined
-      try {
-        image = await look(lease, wish)
-      } catch (error) {
-        // The code may be as good as ever: the store is what cannot be asked.
-        log.error({ err: error, event: 'pool' }, 'the store of the pool cannot be read')
-        return undefined
-      }
-      if (image) {
+      const image = await look(lease, wish)
+      if (!image) return undefined
+      if (image !== 'broken') {
         if (wish.isFirst) metrics.poolLeases.inc({ result: lease.epoch === 1 ? 'fresh' : 'rested' })
         return { code: 'mini-program', ...(lease.check ? { check: lease.check } : {}), image }
       }
       metrics.poolBroken.inc()
+      if (!(await mayRetire())) {
+        hollow(undefined)
+        return undefined
+      }
       log.error(
         { event: 'pool', scene: lease.scene, picture: lease.image.key },
         'a picture of the pool is missing or not the one that was put there: its code is retired',

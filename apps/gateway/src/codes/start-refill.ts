@@ -45,5 +45,13 @@ export const startRefill = (
         )
     }
   }
-  return createRefill({ ...deps, onEvent: tell }, options)
+  const refill = createRefill({ ...deps, onEvent: tell }, options)
+  return {
+    ...refill,
+    close: async () => {
+      await refill.close()
+      // A node is drained for seconds after that, while another leads.
+      metrics.poolLeader.set(0)
+    },
+  }
 }

@@ -4,6 +4,7 @@ import type { Tickets } from '@saoma/tickets'
 import type { LinkOptions, Wechat } from '@saoma/wechat'
 import type { Config } from '../config.ts'
 import type { Limits } from '../limits.ts'
+import { createAnswers, type Remembered } from '../live/answers.ts'
 import type { Logger } from '../log.ts'
 import { bearer } from './credentials.ts'
 import { deviceCodeFor } from './device-code.ts'
@@ -33,30 +34,25 @@ const KEPT = 10_000
  * another, which leads to the same ticket and costs one of the 500,000 of a day: not worth a place in Redis.
  */
 const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: LinkOptions): Link => {
-  // In the order they were made, which is the order in which they end: all live equally long.
-  const known = new Map<string, { until: number; url: Promise<Result<string>> }>()
+  const known = createAnswers<{ url: string; until: number }>({ yes: KEPT, no: 1 })
+  const ms = options.seconds * 1000
 
-  const make = async (ticket: string): Promise<Result<string>> => {
+  const make = async (ticket: string): Promise<Remembered<{ url: string; until: number }>> => {
+    const until = Date.now() + ms
     const made = await wechat.link(ticket, options)
-    if (made.ok) return ok(made.url)
-    known.delete(ticket)
+    if (made.ok) return { value: ok({ url: made.url, until }), ms }
     log[made.kind === 'unavailable' ? 'warn' : 'error'](
       { event: 'wechat', kind: made.kind, errcode: made.errcode },
       made.message,
     )
-    return fail('WECHAT_UNAVAILABLE')
+    return { value: fail('WECHAT_UNAVAILABLE'), ms: 0 }
   }
 
   return async (ticket) => {
-    const now = Date.now()
-    for (const [oldest, { until }] of known) {
-      if (until > now && known.size < KEPT) break
-      known.delete(oldest)
-    }
-    const link = known.get(ticket) ?? { until: now + options.seconds * 1000, url: make(ticket) }
-    known.set(ticket, link)
-    const url = await link.url
-    return url.ok ? ok({ url: url.value, expiresIn: Math.floor((link.until - now) / 1000) }) : url
+    const link = await known.get(ticket, () => make(ticket))
+    if (!link.ok) return link
+    const { url, until } = link.value
+    return ok({ url, expiresIn: Math.max(0, Math.floor((until - Date.now()) / 1000)) })
   }
 }
 

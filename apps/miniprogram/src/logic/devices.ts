@@ -53,19 +53,19 @@ export const createDevicesPage = (
 
   const read = async () => {
     const answer = await ask(devices.list)
-    if (answer.ok) {
-      entries = answer.value
-      error = undefined
-    } else {
-      failed(answer)
-    }
+    if (answer.ok) entries = answer.value
+    else failed(answer)
   }
 
   const refresh = (): Promise<void> => {
-    reading ??= read().finally(() => {
-      reading = undefined
-      show()
-    })
+    if (!reading) {
+      // What goes wrong from here on is not mended by an answer to this.
+      error = undefined
+      reading = read().finally(() => {
+        reading = undefined
+        show()
+      })
+    }
     show()
     return reading
   }
@@ -92,10 +92,11 @@ export const createDevicesPage = (
       const answer = await ask(() => devices.end(sid))
       ending.delete(sid)
       // Over is over, whoever ended it.
-      if (answer.ok || answer.code === 'SESSION_NOT_FOUND') entries = entries?.filter((entry) => entry.sid !== sid)
+      const isOver = answer.ok || answer.code === 'SESSION_NOT_FOUND'
+      if (isOver) entries = entries?.filter((entry) => entry.sid !== sid)
       else failed(answer)
       show()
-      if (reading) await readAfter()
+      if (isOver && reading) await readAfter()
     },
     endAll: async () => {
       if (endingAll) return

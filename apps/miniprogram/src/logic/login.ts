@@ -15,8 +15,7 @@ export interface LoginPageDeps {
 
 /** After these nobody knows whether the server has done what it was asked for. */
 const UNCERTAIN: readonly string[] = ['NETWORK', 'INTERNAL', 'REDIS_UNAVAILABLE']
-/** Eight letters, however they are grouped. */
-const USER_CODE = /^[A-Z -]{8,16}$/
+const USER_CODE = /^[A-Z]{8}$/
 const CHECK = /^\d{2}$/
 
 export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onChange: () => void): LoginPage => {
@@ -129,7 +128,9 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
       attempt,
       (answer) => {
         if (answer.ok) return show({ status: decision === 'confirm' ? 'confirmed' : 'declined' })
-        if (answer.code === 'TICKET_SETTLED' && isUncertain) return show({ status: 'settled', answered: decision })
+        // Forgotten is what was decided minutes ago, by this very answer perhaps.
+        const isOver = answer.code === 'TICKET_SETTLED' || answer.code === 'TICKET_NOT_FOUND'
+        if (isOver && isUncertain) return show({ status: 'settled', answered: decision })
         // Nothing was decided: the person is in front of the same question. Else there is but one answer to go on with, the one they gave.
         if (answer.react === 'retry' && !isUncertain) return show({ status: 'asking', question, error: answer.code })
         failed(answer)
@@ -163,7 +164,8 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
     open,
     findUserCode: (userCode) => {
       if (screen.status !== 'no-code') return
-      const code = typed(userCode)
+      // However they are grouped: keyboards make dashes of their own.
+      const code = typed(userCode).replace(/[^A-Z0-9]/g, '')
       if (!USER_CODE.test(code)) return show({ status: 'no-code', error: 'TICKET_NOT_FOUND' })
       begin()
       entry = undefined

@@ -2,10 +2,13 @@ import type { Failure, Live, Room } from '@saoma/client'
 import type { Connection } from './connection.ts'
 import { textOf } from './json.ts'
 import type { MessagesPage, MessagesScreen } from './messages-screen.ts'
+import { throttle } from './throttle.ts'
 
 const HISTORY = 50
 const MOST_NOTICES = 200
 const MOST_TEXT = 300
+/** WeChat copies the whole list to the page for each change, and after a day away hundreds of messages come at once. */
+const CHANGES_EVERY_MS = 100
 
 interface Kept {
   offset: number
@@ -38,8 +41,9 @@ export const createMessagesPage = (connection: Connection, onChange: () => void)
     }
   }
 
+  const changes = throttle(onChange, CHANGES_EVERY_MS)
   const changed = () => {
-    if (!isClosed) onChange()
+    if (!isClosed) changes.call()
   }
 
   const leave = () => {
@@ -95,6 +99,7 @@ export const createMessagesPage = (connection: Connection, onChange: () => void)
     },
     close: () => {
       isClosed = true
+      changes.cancel()
       leave()
     },
   }

@@ -8,6 +8,7 @@ import type { LoginPage } from './login-screen.ts'
 import { createMessagesPage } from './messages.ts'
 import type { MessagesPage } from './messages-screen.ts'
 import { createPhoneApi } from './phone-api.ts'
+import { createServerClock } from './server-clock.ts'
 import { createShopApi } from './shop-api.ts'
 import { createTablePage } from './table.ts'
 import type { TablePage } from './table-screen.ts'
@@ -45,9 +46,9 @@ export interface Program {
 export const createProgram = (options: ProgramOptions): Program => {
   const { wx, demo, now = Date.now, random = Math.random } = options
   const origin = options.origin.replace(/\/+$/, '')
-  const fetch = createWxFetch(wx)
+  const { fetch, now: serverNow } = createServerClock(createWxFetch(wx), now)
   const page = createWxPage(wx)
-  const text = createText(wx.getAppBaseInfo().language, now)
+  const text = createText(wx.getAppBaseInfo().language, serverNow)
   const loginCode = demo ? async () => `demo:${demo}` : () => wxLoginCode(wx)
   const tokensOf = (clientId: 'phone' | 'miniprogram') => createTokens({ clientId, origin, fetch, loginCode, now })
   const phone = tokensOf('phone')

@@ -18,6 +18,9 @@ export interface TablePageDeps {
   random: () => number
 }
 
+/** A shop that knows less than its own messages say has lost something, and asking it on and on does not bring that back. */
+const MOST_READS = 3
+
 /** The table's channel is written by the shop alone, so its messages are taken at their word. */
 interface TableEvents {
   changed: Change
@@ -70,11 +73,12 @@ export const createTablePage = (name: string, deps: TablePageDeps, onChange: () 
       menu = (member(body, 'dishes') as Dish[] | undefined) ?? []
     }
     // A message may overtake the answer: then what came is not yet what was heard of.
-    do {
+    for (let reads = 1; !isClosed; reads++) {
       const { code, body } = await shop.get(`tables/${encodeURIComponent(name)}`)
       if (code) return code
       slip.take(body)
-    } while (slip.isBehind && slip.order && !isClosed)
+      if (!slip.isBehind || !slip.order || reads === MOST_READS) break
+    }
     return undefined
   }
 

@@ -13,7 +13,7 @@ export interface Text {
   sayCode(code: string): string
   /** Of a refusal of the shop. */
   sayRefusal(code: string): string
-  /** How long ago an ISO 8601 time was. Two clocks are compared, so nothing is ever in the future. */
+  /** How long ago an ISO 8601 time of the server was; nothing is ever in the future. */
   sayAge(isoTime: string): string
   sayChange(change: Change, menu: readonly Dish[]): string
   /** @param fen  hundredths of a yuan */
@@ -24,7 +24,10 @@ const MINUTE = 60
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-/** @param named  the phone's language, as `wx.getAppBaseInfo` names it */
+/**
+ * @param named  the phone's language, as `wx.getAppBaseInfo` names it
+ * @param now    the server's time, in milliseconds since 1970
+ */
 export const createText = (named: string | undefined, now: () => number = Date.now): Text => {
   const language = languageOf(named)
   const words = language === 'zh' ? zh : en

@@ -31,10 +31,18 @@ export interface Tokens {
 const AHEAD_MS = 60_000
 const TIMEOUT_MS = 10_000
 
-/** Codes of `wx.login`. Rejects with WeChat's own words. */
+/** Codes of `wx.login`. Rejects with WeChat's own words, or when WeChat has none: everybody who needs a token waits for this. */
 export const wxLoginCode = (wx: Pick<WxApp, 'login'>): Promise<string> =>
-  new Promise((resolve, reject) => {
-    wx.login({ success: ({ code }) => resolve(code), fail: ({ errMsg }) => reject(new Error(errMsg)) })
+  new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('login:fail no answer')), TIMEOUT_MS)
+    const answered = (act: () => void) => {
+      clearTimeout(timer)
+      act()
+    }
+    wx.login({
+      success: ({ code }) => answered(() => resolve(code)),
+      fail: ({ errMsg }) => answered(() => reject(new Error(errMsg))),
+    })
   })
 
 export const createTokens = ({ clientId, origin, fetch, loginCode, now }: TokensOptions): Tokens => {

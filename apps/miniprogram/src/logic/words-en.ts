@@ -3,6 +3,7 @@ import type { zh } from './words-zh.ts'
 export const en: typeof zh = {
   tabs: { devices: 'My devices', messages: 'Messages', table: 'Order' },
   retry: 'Try again',
+  reconnect: 'Connect again',
   cancel: 'Cancel',
   loading: 'One moment…',
   unknown: 'unknown',
@@ -74,7 +75,6 @@ export const en: typeof zh = {
     hint: 'Your account is logged in at these places.',
     empty: 'You are logged in nowhere.',
     since: 'Logged in {time}',
-    current: 'this one',
     end: 'Log out',
     endAll: 'Log out everywhere',
     askEnd: 'End this login?',
@@ -92,7 +92,6 @@ export const en: typeof zh = {
     lost: 'Some older messages are no longer kept.',
     other: 'A message of another kind',
     ended: 'The connection has ended',
-    reconnect: 'Connect again',
   },
   connections: {
     connecting: 'Connecting…',

@@ -1,6 +1,7 @@
 export const zh = {
   tabs: { devices: '我的设备', messages: '消息', table: '点餐' },
   retry: '重试',
+  reconnect: '重新连接',
   cancel: '取消',
   loading: '请稍候…',
   unknown: '未知',
@@ -71,7 +72,6 @@ export const zh = {
     hint: '你的账号在以下位置登录。',
     empty: '没有任何登录。',
     since: '登录于 {time}',
-    current: '本机',
     end: '退出',
     endAll: '全部退出',
     askEnd: '退出这个登录？',
@@ -89,7 +89,6 @@ export const zh = {
     lost: '部分较早的消息已不再保留。',
     other: '其他类型的消息',
     ended: '连接已结束',
-    reconnect: '重新连接',
   },
   connections: {
     connecting: '正在连接…',

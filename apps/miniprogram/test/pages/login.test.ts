@@ -150,6 +150,18 @@ describe('what must be typed', () => {
     page.close()
   })
 
+  it('a user code that was looked for in vain is still there to be corrected, and gone when another is asked for', () => {
+    const page = open({ screen: { status: 'no-code' } })
+    page.send('.user-code', 'change', { value: 'BCDFGHJX' })
+    page.show({ status: 'opening' })
+    page.show({ status: 'no-code', error: 'TICKET_NOT_FOUND' })
+    expect(page.rendered.data).toMatchObject({ typed: 'BCDFGHJX' })
+    page.show({ status: 'expired' })
+    page.show({ status: 'no-code' })
+    expect(page.rendered.data).toMatchObject({ typed: '' })
+    page.close()
+  })
+
   it('the number beside the code goes out once it has two digits, and a wrong one is told', async () => {
     const page = open({ screen: { status: 'checking', busy: false } })
     page.send('.check', 'change', { value: '4' })

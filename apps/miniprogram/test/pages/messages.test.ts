@@ -58,10 +58,9 @@ it('marks all as read, or up to one', async () => {
   page.close()
 })
 
-it('offers nothing to mark when all is read', async () => {
+it('offers nothing to mark when all is read', () => {
   const page = open({ screen: ready([{ offset: 1, text: 'old', time: yesterday, isRead: true }]) })
-  await page.tap('.read-all')
-  expect(page.calls.some(([name]) => name === 'markRead')).toBe(false)
+  expect(page.count('.read-all')).toBe(0)
   expect(page.text('.count')).toBe(words.unread.none)
   page.close()
 })

@@ -115,6 +115,15 @@ it('says what the shop refused', () => {
   page.close()
 })
 
+it('a connection that has ended can be made anew', async () => {
+  const page = open({ screen: ready() })
+  expect(page.count('.reconnect')).toBe(0)
+  page.show(ready({ connection: 'ended' }))
+  await page.tap('.reconnect')
+  expect(page.calls.at(-1)).toEqual(['retry'])
+  page.close()
+})
+
 it('says why there is nothing to see, and tries again', async () => {
   const page = open({ screen: { status: 'loading' } })
   expect(page.text()).toContain(zh.loading)

@@ -69,11 +69,12 @@ export const createSignedIn = (session: Session, origin: string, update: () => v
   return {
     view: () => {
       const { claims, tokens } = session
-      const name = claims?.name ?? claims?.sub ?? ''
+      // WeChat gives no names.
+      const name = claims?.name || `#${claims?.sub.slice(0, 4)}`
       return html`
         <main class="inside">
           <div class="hello">
-            <span class="avatar" aria-hidden="true">${[...name][0]?.toUpperCase() ?? '?'}</span>
+            <span class="avatar" aria-hidden="true">${[...name.replace('#', '')][0]?.toUpperCase() ?? '?'}</span>
             <div>
               <h1 tabindex="-1">${fill(say().hello, { name })}</h1>
               <p>${say().inside}</p>

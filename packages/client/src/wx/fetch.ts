@@ -21,6 +21,13 @@ export const createWxFetch = (wx: Pick<Wx, 'request'>): typeof fetch => {
         signal?.removeEventListener('abort', abort)
         act()
       }
+      const abort = () =>
+        settle(() => {
+          reject(signal?.reason)
+          task.abort()
+        })
+      // Before the request: WeChat answers at once what it does not like.
+      signal?.addEventListener('abort', abort)
       const task = wx.request({
         url,
         method: (init.method ?? 'GET').toUpperCase() as WxMethod,
@@ -31,12 +38,6 @@ export const createWxFetch = (wx: Pick<Wx, 'request'>): typeof fetch => {
         success: (result) => settle(() => resolve(answer(url, result.statusCode, result.header, result.data))),
         fail: ({ errMsg }) => settle(() => reject(new TypeError(errMsg))),
       })
-      const abort = () =>
-        settle(() => {
-          reject(signal?.reason)
-          task.abort()
-        })
-      signal?.addEventListener('abort', abort)
     })
   return ask
 }

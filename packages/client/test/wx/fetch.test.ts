@@ -93,7 +93,9 @@ test('no answer is a TypeError with what WeChat says, also when the background i
   phone.offline()
   await expect(fetch(url)).rejects.toThrow(TypeError)
   phone.online()
-  await expect(fetch(url, { method: 'PATCH' })).rejects.toThrow(TypeError)
+  // Refused before the call is over.
+  const { signal } = new AbortController()
+  await expect(fetch(url, { method: 'PATCH', signal })).rejects.toThrow(TypeError)
 })
 
 test('more than ten at once wait for their turn, and all are answered', async () => {

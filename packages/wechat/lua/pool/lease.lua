@@ -44,6 +44,7 @@ for _ = 1, MOST_PASSED_OVER do
   epoch = tonumber(epoch)
   if epoch and epoch >= leases then
     redis.call('ZADD', busy, NEVER, scene)
+    redis.call('PEXPIRE', busy, ttl_ms)
   elseif epoch then
     local check = epoch > 0 and draw_check(checks) or ''
     local leased_until = now + lease_ms

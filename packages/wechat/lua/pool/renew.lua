@@ -1,10 +1,18 @@
--- renew: gives codes and the places they are in a new life.
+-- renew: gives codes and the places they are in a new life. A rested code that has had more leases than are allowed by now is one that
+-- has had all its leases, so that it does not count as a reserve.
 -- KEYS  codes (prefix), fresh, rested, busy
--- ARGV  ttl_ms, scene…
+-- ARGV  ttl_ms, leases, scene…
 -- reply how many of the codes are there
 
-local ttl_ms = ARGV[1]
-for place = 2, 4 do redis.call('PEXPIRE', KEYS[place], ttl_ms) end
+local codes, rested, busy = KEYS[1], KEYS[3], KEYS[4]
+local ttl_ms, leases = ARGV[1], tonumber(ARGV[2])
+
 local found = 0
-for i = 2, #ARGV do found = found + redis.call('PEXPIRE', KEYS[1] .. ARGV[i], ttl_ms) end
+for i = 3, #ARGV do
+  local scene = ARGV[i]
+  found = found + redis.call('PEXPIRE', codes .. scene, ttl_ms)
+  local epoch = tonumber(redis.call('HGET', codes .. scene, 'epoch'))
+  if epoch and epoch >= leases and redis.call('SREM', rested, scene) == 1 then redis.call('ZADD', busy, NEVER, scene) end
+end
+for place = 2, 4 do redis.call('PEXPIRE', KEYS[place], ttl_ms) end
 return found

@@ -44,6 +44,8 @@ export interface PooledCode {
 
 /** Codes made ahead, one pool for each app; SPEC.md holds the rules. Every call rejects with RedisUnavailable when Redis cannot be asked. */
 export interface Pool {
+  /** How many tickets a code is leased to before it is thrown away. */
+  readonly leases: number
   /**
    * Leases a code to a ticket; a ticket that has one keeps it. Undefined when there is none to lease.
    * @param leaseMs  how long a scan of the code leads to the ticket
@@ -121,6 +123,8 @@ export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
   }
 
   return {
+    leases,
+
     lease: (ticket, leaseMs) =>
       scripts.lease(
         data,

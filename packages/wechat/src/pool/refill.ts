@@ -78,7 +78,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
   const { appid, nodeId, min = 100, max = 10_000, perMinute, everyMs = 3_000, leaseMs = 15_000 } = options
   if (!(min >= 1 && max >= min)) throw new RangeError(`a pool of at least ${min} and at most ${max} codes cannot be`)
   const budget = createBudget(redis, appid)
-  const upkeep = createUpkeep({ redis, store }, appid)
+  const upkeep = createUpkeep({ redis, pool, store }, appid)
   const leadership = createLeadership(redis, { appid, nodeId, leaseMs }, () => onEvent({ kind: 'lost' }))
   const closing = new AbortController()
   const now = (): number => performance.now()
@@ -107,7 +107,8 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
     return Math.min(lowWater, max - stock.busy) - stock.fresh
   }
 
-  const draw = async (codes: number, signal: AbortSignal): Promise<void> => {
+  /** Whether it made them all. */
+  const draw = async (codes: number, signal: AbortSignal): Promise<boolean> => {
     let made = 0
     const onCode = () => {
       made++
@@ -118,7 +119,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
         { codes, signal, onCode, ...(perMinute === undefined ? {} : { perMinute }) },
       )
       if (made > 0) for (const pause of Object.values(pauses)) pause.reset()
-      if (!filled.failure) return
+      if (!filled.failure) return made === codes
       const { kind, errcode, message } = filled.failure
       const retryInMs = rest(kind === 'misconfigured' ? kind : 'unavailable')
       onEvent({ kind: 'failed', failure: kind, ...(errcode === undefined ? {} : { errcode }), message, retryInMs })
@@ -127,22 +128,24 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
     } finally {
       if (made > 0) onEvent({ kind: 'filled', codes: made })
     }
+    return false
   }
 
   /** One look at the pool and what follows from it. Milliseconds until the next. */
   const lead = async (signal: AbortSignal): Promise<number> => {
     const missing = await look()
     const mayDraw = missing > 0 && now() >= restUntil
-    if (mayDraw) await draw(Math.min(missing, BATCH), signal)
+    const isDrawn = mayDraw && (await draw(Math.min(missing, BATCH), signal))
     if (signal.aborted) return everyMs
-    // Only after new codes are there: while WeChat is down the rested ones are all there is.
-    const culled = await upkeep.cull(max)
-    if (culled > 0) onEvent({ kind: 'retired', codes: culled })
     if (now() >= renewAt) {
       await upkeep.renew()
       renewAt = now() + RENEW_MS
     }
-    return mayDraw && missing > BATCH && now() >= restUntil ? 0 : everyMs
+    // Only after new codes are there: while WeChat is down the rested ones are all there is. Last, because a store that lets nobody
+    // remove anything must not keep the pool from being filled and renewed.
+    const culled = await upkeep.cull(max)
+    if (culled > 0) onEvent({ kind: 'retired', codes: culled })
+    return isDrawn && missing > BATCH ? 0 : everyMs
   }
 
   const turn = async (): Promise<number> => {

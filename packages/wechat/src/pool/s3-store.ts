@@ -12,14 +12,14 @@ export interface S3StoreOptions {
   endpoint?: string
   region?: string
   credentials?: { accessKeyId: string; secretAccessKey: string }
+  /** Milliseconds for one request with all its tries. @default 15000 */
+  deadlineMs?: number
 }
 
-/** One request with all its tries. */
 const DEADLINE_MS = 15_000
 const CONNECT_MS = 3_000
 const TRIES = 3
-/** S3 takes no more in one request. */
-const REMOVED_AT_ONCE = 1_000
+const REMOVED_AT_ONCE = 8
 /** A picture never changes under its key. */
 const CACHE = 'public, max-age=31536000, immutable'
 
@@ -31,8 +31,17 @@ const sentences: Readonly<Record<string, string>> = {
   CredentialsProviderError: 'there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
   PermanentRedirect: 'the bucket is in another region: check AWS_REGION',
   AuthorizationHeaderMalformed: 'the bucket is in another region: check AWS_REGION',
-  AbortError: 'no answer in time',
-  TimeoutError: 'no answer in time',
+}
+const LATE = 'no answer in time'
+const NO_REGION = 'there is no region: set AWS_REGION'
+
+/** Clouds that take, at least of their newer buckets, the name of the bucket in the host's name only. */
+const hosted = /\.(amazonaws\.com(\.cn)?|aliyuncs\.com|myqcloud\.com|tencentcos\.cn)$/
+
+/** Whether the bucket is named in the path: a store of one's own rarely has a host name for each bucket. @param endpoint  default: Amazon's */
+export const isPathStyle = (endpoint: string | undefined): boolean => {
+  const { hostname } = (endpoint && URL.parse(endpoint)) || {}
+  return hostname !== undefined && !hosted.test(hostname)
 }
 
 /** The object store cannot be used as it is; the message says why, and `cause` is what the SDK said. */
@@ -41,11 +50,14 @@ export class CodeStoreError extends Error {
 }
 
 /**
- * Pictures in a bucket of any store that speaks S3. Objects are addressed by path, which all of them understand, and get only the
- * checksums that S3 insists on, because not all know the others. The SDK is loaded at the first use.
+ * Pictures in a bucket of any store that speaks S3, in words that all of them know: no checksums, and so one request for each object that
+ * is removed, because a list of them needs one. The SDK is loaded at the first use.
  */
 export const createS3Store = (options: S3StoreOptions): CodeStore => {
-  const { bucket, cdn, endpoint, region, credentials } = options
+  const { bucket, cdn, region, credentials } = options
+  // The SDK would read it too, but later than we have to know it.
+  const { AWS_ENDPOINT_URL_S3: named } = process.env
+  const endpoint = options.endpoint ?? (named || undefined)
   const folder = options.prefix ? `${options.prefix.replace(/^\/+|\/+$/g, '')}/` : ''
   let client: S3Client | undefined
   let sdk: Promise<typeof import('@aws-sdk/client-s3')> | undefined
@@ -54,7 +66,7 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
     sdk ??= import('@aws-sdk/client-s3')
     const s3 = await sdk
     client ??= new s3.S3Client({
-      forcePathStyle: true,
+      forcePathStyle: isPathStyle(endpoint),
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
       maxAttempts: TRIES,
@@ -66,19 +78,21 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
     return { s3, client }
   }
 
-  const explain = (error: unknown): CodeStoreError => {
+  const explain = (error: unknown, isLate: boolean): CodeStoreError => {
     const { name, message } = Object(error) as { name?: unknown; message?: unknown }
-    const why = sentences[`${name}`] ?? `${name}: ${message}`
+    const known = message === 'Region is missing' ? NO_REGION : sentences[`${name}`]
+    const why = isLate ? LATE : (known ?? `${name}: ${message}`)
     return new CodeStoreError(`s3://${bucket}/${folder}: ${why}`, { cause: error })
   }
 
   const ask = async <T>(
     work: (opened: Awaited<ReturnType<typeof open>>, limits: { abortSignal: AbortSignal }) => Promise<T>,
   ): Promise<T> => {
+    const abortSignal = AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS)
     try {
-      return await work(await open(), { abortSignal: AbortSignal.timeout(DEADLINE_MS) })
+      return await work(await open(), { abortSignal })
     } catch (error) {
-      throw explain(error)
+      throw explain(error, abortSignal.aborted)
     }
   }
 
@@ -125,14 +139,15 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
       })
     },
     remove: async (keys) => {
-      const objects = keys.map((key) => ({ Key: folder + checkStoreKey(key) }))
-      for (let i = 0; i < objects.length; i += REMOVED_AT_ONCE) {
-        const Delete = { Objects: objects.slice(i, i + REMOVED_AT_ONCE), Quiet: true }
-        const { Errors: [failed] = [] } = await ask(({ s3, client }, limits) =>
-          client.send(new s3.DeleteObjectsCommand({ Bucket: bucket, Delete }), limits),
-        )
-        if (failed) throw new CodeStoreError(`s3://${bucket}/${folder}: a picture stays (${failed.Code})`)
+      // All workers take from one iterator, so each is removed once.
+      const names = keys.map((key) => folder + checkStoreKey(key)).values()
+      const work = async (): Promise<void> => {
+        for (const Key of names)
+          await ask(({ s3, client }, limits) =>
+            client.send(new s3.DeleteObjectCommand({ Bucket: bucket, Key }), limits),
+          )
       }
+      await Promise.all(Array.from({ length: Math.min(REMOVED_AT_ONCE, keys.length) }, work))
     },
     list,
     url: urlUnder(cdn),

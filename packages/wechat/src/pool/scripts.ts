@@ -83,8 +83,10 @@ export const scripts = {
     5,
     (raw) => v.parse(Strings, raw),
   ),
-  renew: defineScript<[codes: string, ...Places], [ttlMs: number, ...string[]], number>(file('renew'), 4, (raw) =>
-    v.parse(v.number(), raw),
+  renew: defineScript<[codes: string, ...Places], [ttlMs: number, leases: number, ...string[]], number>(
+    files('renew'),
+    4,
+    (raw) => v.parse(v.number(), raw),
   ),
   lead: defineScript<[refiller: string], [holder: string, leaseMs: number], { won: boolean; leftMs: number }>(
     file('lead'),

@@ -1,10 +1,12 @@
 import type { RedisClients } from '@saoma/redis'
 import type { CodeStore } from './code-store.ts'
+import type { Pool } from './pool.ts'
 import { poolKeys } from './pool-keys.ts'
 import { scripts } from './scripts.ts'
 
 export interface UpkeepDeps {
   redis: RedisClients
+  pool: Pick<Pool, 'leases'>
   store: Pick<CodeStore, 'remove'>
 }
 
@@ -12,14 +14,14 @@ export interface UpkeepDeps {
 export interface Upkeep {
   /** Takes out codes that have had all their leases, and rested ones above `max` codes in all, with their pictures. How many. */
   cull(max: number): Promise<number>
-  /** Gives every key of the pool its 30 days anew. */
+  /** Gives every key of the pool its 30 days anew, and takes rested codes out of the reserve that may not be leased again. */
   renew(): Promise<void>
 }
 
 const CULLED_AT_ONCE = 200
 const RENEWED_AT_ONCE = 500
 
-export const createUpkeep = ({ redis, store }: UpkeepDeps, appid: string): Upkeep => {
+export const createUpkeep = ({ redis, pool, store }: UpkeepDeps, appid: string): Upkeep => {
   const { data } = redis
   const { ttlMs, codes, leasesPrefix, places } = poolKeys(redis.keys, appid)
   return {
@@ -32,7 +34,7 @@ export const createUpkeep = ({ redis, store }: UpkeepDeps, appid: string): Upkee
     renew: async () => {
       const scenes = await scripts.scenes(data, places, [])
       for (let i = 0; i < scenes.length; i += RENEWED_AT_ONCE)
-        await scripts.renew(data, [codes, ...places], [ttlMs, ...scenes.slice(i, i + RENEWED_AT_ONCE)])
+        await scripts.renew(data, [codes, ...places], [ttlMs, pool.leases, ...scenes.slice(i, i + RENEWED_AT_ONCE)])
     },
   }
 }

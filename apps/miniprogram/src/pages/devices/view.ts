@@ -12,7 +12,6 @@ export interface DeviceView {
   app: string
   where: string
   since: string
-  current: boolean
   ending: boolean
 }
 
@@ -21,12 +20,11 @@ export const devicesView = (screen: DevicesScreen, { words, fill, sayAge, sayCod
   if (screen.status === 'failed') return { kind: 'failed', hint: sayCode(screen.code) }
   return {
     kind: 'list',
-    devices: screen.devices.map(({ sid, app, browser, os, ip, since, current, ending }) => ({
+    devices: screen.devices.map(({ sid, app, browser, os, ip, since, ending }) => ({
       sid,
       app,
       where: [browser, os, ip].filter(Boolean).join(' · ') || words.unknown,
       since: fill(words.devices.since, { time: sayAge(since) }),
-      current,
       ending,
     })),
     endingAll: screen.endingAll,

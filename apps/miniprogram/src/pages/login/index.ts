@@ -21,7 +21,12 @@ type Methods = {
   onConfirm(): void
   onAction(): void
 }
-type Own = { part: LoginPage | undefined; ticking: ReturnType<typeof setInterval> | undefined }
+type Own = {
+  part: LoginPage | undefined
+  ticking: ReturnType<typeof setInterval> | undefined
+  /** What the typed text was typed for. */
+  form: LoginView['kind'] | undefined
+}
 
 const TICK_MS = 1_000
 
@@ -57,7 +62,10 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
       if (!this.part) return
       const view = loginView(this.part.screen, currentProgram().text, Date.now())
       const isOther = view.kind !== this.data.view.kind
-      this.setData({ view, ...(isOther ? { typed: '' } : {}) })
+      // What was typed comes back with what was wrong about it.
+      const isNew = view.kind !== 'wait' && view.kind !== this.form
+      if (isNew) this.form = view.kind
+      this.setData({ view, ...(isNew ? { typed: '' } : {}) })
       if (isOther) this.tick()
     },
     /** Time passes visibly while a question is open, and the page is in front. */

@@ -9,6 +9,7 @@ export type TableView =
       kind: 'slip'
       connection: string
       isLive: boolean
+      isEnded: boolean
       isPlaced: boolean
       menu: readonly { id: string; label: string; price: string; quantity: number }[]
       lines: readonly LineView[]
@@ -42,6 +43,7 @@ export const tableView = (screen: TableScreen, text: Text): TableView => {
     kind: 'slip',
     connection: words.connections[screen.connection],
     isLive: ['socket', 'stream', 'poll'].includes(screen.connection),
+    isEnded: screen.connection === 'ended',
     isPlaced: screen.isPlaced,
     menu: menu.map(({ id, label, price, quantity }) => ({ id, label, price: sayMoney(price), quantity })),
     lines: screen.lines.map(({ dish, name, quantity, by, note, price }) => ({

@@ -1,0 +1,30 @@
+import { loginPage } from './sources.ts'
+
+/** What a package is built for. */
+export interface Settings {
+  /** Of the Saoma server: SAOMA_ORIGIN. A phone takes https only; the developer tools take any once told not to check domains. */
+  origin: string
+  /** Path of the page that confirms a login, the server's WECHAT_PAGE: SAOMA_PAGE. */
+  page: string
+  /** Demo account to be, where the developer tools have nobody to log in: SAOMA_PERSON. Empty: who WeChat says. */
+  person: string
+}
+
+const DEVELOPER_ORIGIN = 'http://127.0.0.1:8080'
+const PAGE_PATH = /^[\w-]+(\/[\w-]+)+$/
+
+/**
+ * Throws for what cannot work on a phone, where nobody would see why.
+ *
+ * @param publish  also for what would work in the developer tools alone
+ */
+export const readSettings = (env: NodeJS.ProcessEnv, publish: boolean): Settings => {
+  const { SAOMA_ORIGIN: origin = DEVELOPER_ORIGIN, SAOMA_PAGE: page = loginPage, SAOMA_PERSON: person = '' } = env
+  if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
+    throw new Error(`SAOMA_ORIGIN is ${origin}, which is not an origin like https://login.example.com.`)
+  if (!PAGE_PATH.test(page)) throw new Error(`SAOMA_PAGE is ${page}, which is not the path of a page.`)
+  if (publish && !origin.startsWith('https:'))
+    throw new Error(`SAOMA_ORIGIN is ${origin}, and the phones of others take https only.`)
+  if (publish && person !== '') throw new Error(`SAOMA_PERSON is ${person}, and everybody would be that demo account.`)
+  return { origin, page, person }
+}

@@ -1,0 +1,42 @@
+import { readSettings } from '../settings.ts'
+import { findSources } from '../sources.ts'
+
+test('without any setting it is built for the developer tools on this machine', () => {
+  expect(readSettings({}, false)).toEqual({ origin: 'http://127.0.0.1:8080', page: 'pages/login/index', person: '' })
+})
+
+test.each([
+  { SAOMA_ORIGIN: '' },
+  { SAOMA_ORIGIN: 'login.example.com' },
+  { SAOMA_ORIGIN: 'htps://login.example.com' },
+  { SAOMA_ORIGIN: 'wss://login.example.com' },
+  { SAOMA_ORIGIN: 'https://login.example.com/' },
+  { SAOMA_ORIGIN: 'https://login.example.com/saoma' },
+  { SAOMA_PAGE: '' },
+  { SAOMA_PAGE: 'index' },
+  { SAOMA_PAGE: '/pages/login/index' },
+  { SAOMA_PAGE: '../pages/login' },
+])('nothing is built for %j', (env) => {
+  expect(() => readSettings(env, false)).toThrow(Object.keys(env)[0])
+})
+
+test('the page for logins takes the place of no other page', () => {
+  expect(() => findSources('pages/devices/index')).toThrow('SAOMA_PAGE')
+})
+
+const published = { SAOMA_ORIGIN: 'https://login.example.com' }
+
+test.each([
+  ['to the machine it was built on', {}, 'SAOMA_ORIGIN'],
+  ['into a demo account', { ...published, SAOMA_PERSON: 'Li Lei' }, 'SAOMA_PERSON'],
+])('what would lead everybody %s is not published', (_, env, name) => {
+  expect(() => readSettings(env, true)).toThrow(name)
+})
+
+test('what works for others is published', () => {
+  expect(readSettings(published, true)).toEqual({
+    origin: published.SAOMA_ORIGIN,
+    page: 'pages/login/index',
+    person: '',
+  })
+})
