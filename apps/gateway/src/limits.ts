@@ -10,8 +10,8 @@ export type Verdict = { retryAfterSeconds: number; excess: number } | undefined
 export const DEAF_FACTOR = 5
 export const isDeaf = (verdict: NonNullable<Verdict>): boolean => verdict.excess > DEAF_FACTOR
 
-/** Half a dozen visits of one ticket, each of which may ask for both forms of the picture. */
-const PICTURES = 12
+/** Three visits of one ticket, each of which may ask for both forms of the picture. Every one may be drawn by WeChat. */
+const PICTURES = 6
 const CHECKS = 5
 
 /** `points` is what the call costs, 1 unless told. */

@@ -44,6 +44,8 @@ export const createKeys = (prefix: string) => ({
   poolRested: (appid: string) => `${prefix}:pool:{${appid}}:rested`,
   /** Sorted set: codes that are leased or in quarantine, by the moment (ms) at which they may be leased again. */
   poolBusy: (appid: string) => `${prefix}:pool:{${appid}}:busy`,
+  /** String: the run of the Redis server that has seen every lease of late. */
+  poolRun: (appid: string) => `${prefix}:pool:{${appid}}:run`,
   /** String: the code that a ticket has leased. */
   poolLease: (appid: string, ticket: string) => `${prefix}:pool:{${appid}}:lease:${ticket}`,
   /** String: pictures asked for in one minute. */

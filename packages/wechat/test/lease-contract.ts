@@ -138,6 +138,21 @@ export const leaseContract = (url: string) => {
     expect(() => again({ quarantineMs: 0 })).toThrow(RangeError)
   })
 
+  test('[P29] after a change of the Redis server fresh codes count as rested, new ones do not', async () => {
+    const { redis, pool, elsewhere } = await openPool(url)
+    await addCodes(pool, 3)
+    expect((await leaseOf(pool)).check).toBeUndefined()
+    await redis.data.set(redis.keys.poolRun(APPID), 'the server before')
+    expect(await elsewhere.stock()).toEqual({ fresh: 0, rested: 2, busy: 1 })
+    expect((await leaseOf(pool)).check).toMatch(/^[1-9]\d$/)
+
+    await redis.data.set(redis.keys.poolRun(APPID), 'the server before')
+    expect((await leaseOf(elsewhere)).check).toMatch(/^[1-9]\d$/)
+    const [scene] = await addCodes(pool, 1)
+    expect((await listOf(pool)).find((code) => code.scene === scene)).toMatchObject({ status: 'fresh' })
+    expect(await leaseOf(pool)).toEqual({ scene, epoch: 1, image: imageOf(scene ?? '') })
+  })
+
   test('[P5] in quarantine a code is not leased, after it is', async () => {
     const { pool, again } = await openPool(url)
     await addCodes(pool, 1)

@@ -87,7 +87,7 @@ export const createPooledPicture = (
       const image = await look(lease, wish)
       if (!image) return undefined
       if (image !== 'broken') {
-        if (wish.isFirst) metrics.poolLeases.inc({ result: lease.epoch === 1 ? 'fresh' : 'rested' })
+        if (wish.isFirst) metrics.poolLeases.inc({ result: lease.check ? 'rested' : 'fresh' })
         return { code: 'mini-program', ...(lease.check ? { check: lease.check } : {}), image }
       }
       metrics.poolBroken.inc()

@@ -30,8 +30,8 @@ const decoded = (text: string): string | undefined => {
 const CAMERA: readonly number[] = [1047, 1011]
 const LONG_PRESS: readonly number[] = [1048, 1012]
 const ALBUM: readonly number[] = [1049, 1013]
-/** URL Scheme, URL Link. */
-const LINK: readonly number[] = [1065, 1194]
+/** URL Scheme, URL Link, and a link within WeChat's own browser. */
+const LINK: readonly number[] = [1065, 1194, 1167]
 
 /** What there is to fear of a code that came this way. Whatever is not known to be a camera may have been sent by anybody. */
 export const warningOf = ({ launchScene }: Pick<Entry, 'launchScene'>, sameNetwork: boolean): Warning | undefined => {

@@ -37,6 +37,8 @@ export interface TableDeps {
 }
 
 const MOST_FEED = 5
+/** A shop that knows less than its own messages say has lost something, and asking it on and on does not bring that back. */
+const MOST_READS = 3
 
 export const createTable = (name: string, { live, shop, me, update }: TableDeps): Table => {
   const room = live.channel<TableEvents>(`room:table-${name}`)
@@ -66,12 +68,13 @@ export const createTable = (name: string, { live, shop, me, update }: TableDeps)
         menu = (member(answer.body, 'dishes') as Dish[] | undefined) ?? []
       }
       // A message may overtake the answer: then what came is not yet what we heard of.
-      do {
+      for (let reads = 1; reads <= MOST_READS; reads++) {
         const { status, body } = await shop.get(`tables/${name}`)
         refusal = status === 200 ? undefined : refusalOf(status, body)
         if (refusal) return
         take(body)
-      } while (order && order.version < heard)
+        if (!order || order.version >= heard) return
+      }
     } finally {
       loading = false
       update()

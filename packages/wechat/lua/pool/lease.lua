@@ -1,9 +1,9 @@
 -- lease: a code for a ticket. The one it has, else a fresh one, else one that has rested.
--- KEYS  codes (prefix), fresh, rested, busy, lease
+-- KEYS  codes (prefix), fresh, rested, busy, run, lease
 -- ARGV  ticket, lease_ms, quarantine_ms, leases (how many a code may have), random (integer), due (how many to release), ttl_ms
 -- reply {scene, epoch, check or "", image, type, sha256} | nil there is none to lease
 
-local codes, fresh, rested, busy, lease = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local codes, fresh, rested, busy, run, lease = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local ticket, lease_ms, quarantine_ms, leases = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local random, due, ttl_ms = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
@@ -34,10 +34,12 @@ if held then
   if holder == ticket and tonumber(leased_until) > now then return answer(held) end
 end
 
+distrust_after_restart(run, fresh, rested, ttl_ms)
 release_due(codes, rested, busy, leases, now, due, ttl_ms)
 
 for _ = 1, MOST_PASSED_OVER do
-  local scene = redis.call('SPOP', fresh) or redis.call('SPOP', rested)
+  local unseen = redis.call('SPOP', fresh)
+  local scene = unseen or redis.call('SPOP', rested)
   if not scene then return nil end
   local key = codes .. scene
   local epoch, checks = unpack(redis.call('HMGET', key, 'epoch', 'checks'))
@@ -46,7 +48,7 @@ for _ = 1, MOST_PASSED_OVER do
     redis.call('ZADD', busy, NEVER, scene)
     redis.call('PEXPIRE', busy, ttl_ms)
   elseif epoch then
-    local check = epoch > 0 and draw_check(checks) or ''
+    local check = unseen and epoch == 0 and '' or draw_check(checks or '')
     local leased_until = now + lease_ms
     local free_at = leased_until + quarantine_ms
     redis.call('HSET', key, 'epoch', epoch + 1, 'ticket', ticket, 'leasedUntil', leased_until, 'freeAt', free_at,

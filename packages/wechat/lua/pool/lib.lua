@@ -15,6 +15,20 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- A server that was restarted, or took over from another, may have lost the last leases: what looks fresh there may be on a page at
+-- this moment, so it counts as shown before. `run` names the server that has seen everything since. One that may not be asked for its
+-- name is taken for the same.
+local function distrust_after_restart(run, fresh, rested, ttl_ms)
+  local info = redis.pcall('INFO', 'server')
+  local present = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or 'unknown'
+  if redis.call('GET', run) == present then return end
+  redis.call('SET', run, present, 'PX', ttl_ms)
+  if redis.call('SCARD', fresh) == 0 then return end
+  redis.call('SUNIONSTORE', rested, rested, fresh)
+  redis.call('DEL', fresh)
+  redis.call('PEXPIRE', rested, ttl_ms)
+end
+
 -- Moves codes whose quarantine is over to where they may be leased again, `most` of them.
 local function release_due(codes, rested, busy, leases, now, most, ttl_ms)
   local due = redis.call('ZRANGEBYSCORE', busy, '-inf', now, 'LIMIT', 0, most)

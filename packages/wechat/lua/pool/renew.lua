@@ -1,6 +1,6 @@
 -- renew: gives codes and the places they are in a new life. A rested code that has had more leases than are allowed by now is one that
 -- has had all its leases, so that it does not count as a reserve.
--- KEYS  codes (prefix), fresh, rested, busy
+-- KEYS  codes (prefix), fresh, rested, busy, run
 -- ARGV  ttl_ms, leases, scene…
 -- reply how many of the codes are there
 
@@ -14,5 +14,5 @@ for i = 3, #ARGV do
   local epoch = tonumber(redis.call('HGET', codes .. scene, 'epoch'))
   if epoch and epoch >= leases and redis.call('SREM', rested, scene) == 1 then redis.call('ZADD', busy, NEVER, scene) end
 end
-for place = 2, 4 do redis.call('PEXPIRE', KEYS[place], ttl_ms) end
+for place = 2, 5 do redis.call('PEXPIRE', KEYS[place], ttl_ms) end
 return found

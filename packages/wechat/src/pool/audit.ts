@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { PooledCode } from './code.ts'
 import type { CodeStore } from './code-store.ts'
 import { pictureMadeAt } from './picture-key.ts'
-import type { Pool, PooledCode } from './pool.ts'
+import type { Pool } from './pool.ts'
 
 export interface AuditOptions {
   /** Retire the codes without a good picture, and remove pictures without a code. @default false */

@@ -10,6 +10,7 @@ export const poolKeys = (keys: Keys, appid: string) => ({
   /** What the keys of codes begin with: scripts make the rest. */
   codes: keys.poolCode(appid, ''),
   leasesPrefix: keys.poolLease(appid, ''),
+  run: keys.poolRun(appid),
   /** Where a code can be: fresh, rested, busy. */
   places: [keys.poolFresh(appid), keys.poolRested(appid), keys.poolBusy(appid)] as [string, string, string],
 })

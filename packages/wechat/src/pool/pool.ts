@@ -2,45 +2,9 @@ import { randomInt } from 'node:crypto'
 import { fail, parsePooledScene, type Result } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
 import { COUNTER_MS, countOne, presentMinute } from '../minute.ts'
+import type { Lease, PooledCode, PooledImage, Stock } from './code.ts'
 import { poolKeys } from './pool-keys.ts'
 import { parseFields, scripts } from './scripts.ts'
-
-/** A picture as the pool keeps it. */
-export interface PooledImage {
-  /** Its key in the store. */
-  key: string
-  type: 'image/jpeg' | 'image/png'
-  /** SHA-256 in base64. */
-  sha256: string
-}
-
-export interface Lease {
-  scene: string
-  /** How many tickets the code has been leased to, this one included. */
-  epoch: number
-  /** Two digits, another for each lease of the code; from the second lease on. */
-  check?: string
-  image: PooledImage
-}
-
-/** How many codes there are. */
-export interface Stock {
-  /** Nobody has seen them yet. */
-  fresh: number
-  /** Leased before, and free to be leased again. */
-  rested: number
-  /** Leased, or in quarantine. */
-  busy: number
-}
-
-export interface PooledCode {
-  scene: string
-  status: 'fresh' | 'rested' | 'leased' | 'quarantined'
-  epoch: number
-  /** Milliseconds since 1970. */
-  madeAt: number
-  image: PooledImage
-}
 
 /** Codes made ahead, one pool for each app; SPEC.md holds the rules. Every call rejects with RedisUnavailable when Redis cannot be asked. */
 export interface Pool {
@@ -100,7 +64,7 @@ export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
     throw new RangeError(`a code can be leased 1 to ${MOST_LEASES} times, not ${leases}`)
   if (!(quarantineMs > 0)) throw new RangeError('a code needs a quarantine after each lease')
   const { data, keys } = redis
-  const { ttlMs, code, codes, leasesPrefix, places } = poolKeys(keys, appid)
+  const { ttlMs, code, codes, leasesPrefix, places, run } = poolKeys(keys, appid)
   const quarantine = Math.ceil(quarantineMs)
 
   async function* list(): AsyncIterable<PooledCode> {
@@ -109,6 +73,7 @@ export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
       const some = scenes.slice(i, i + BATCH)
       const [seconds, micros] = await reply(data.time())
       const now = Number(seconds) * 1000 + Number(micros) / 1000
+      const unseen = await reply(data.smismember(places[0], ...some))
       const hashes = await Promise.all(some.map((scene) => reply(data.hgetall(code(scene)))))
       for (const [j, scene] of some.entries()) {
         const fields = parseFields(hashes[j])
@@ -116,7 +81,7 @@ export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
         const { epoch, madeAt, leasedUntil, freeAt, image: key, type, sha256 } = fields
         const spent = epoch >= leases
         const status =
-          epoch === 0 ? 'fresh' : leasedUntil > now ? 'leased' : freeAt > now || spent ? 'quarantined' : 'rested'
+          unseen[j] === 1 ? 'fresh' : leasedUntil > now ? 'leased' : freeAt > now || spent ? 'quarantined' : 'rested'
         yield { scene, status, epoch, madeAt, image: { key, type, sha256 } }
       }
     }
@@ -128,7 +93,7 @@ export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
     lease: (ticket, leaseMs) =>
       scripts.lease(
         data,
-        [codes, ...places, keys.poolLease(appid, ticket)],
+        [codes, ...places, run, keys.poolLease(appid, ticket)],
         [ticket, Math.max(Math.ceil(leaseMs), 1), quarantine, leases, random(RANDOM_BELOW), DUE_PER_LEASE, ttlMs],
       ),
 
@@ -143,11 +108,11 @@ export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
       return Math.max(...(await reply(data.mget(minutes))).map(Number))
     },
 
-    stock: () => scripts.stock(data, [codes, ...places], [leases, DUE_PER_STOCK, ttlMs]),
+    stock: () => scripts.stock(data, [codes, ...places, run], [leases, DUE_PER_STOCK, ttlMs]),
 
     add: async (scene, { key, type, sha256 }) => {
       if (!parsePooledScene(scene).ok) throw new TypeError('this is not the scene of a pooled code')
-      await scripts.add(data, [code(scene), places[0]], [scene, key, type, sha256, ttlMs])
+      await scripts.add(data, [code(scene), places[0], places[1], run], [scene, key, type, sha256, ttlMs])
     },
 
     list,

@@ -4,10 +4,11 @@ import { createBudget } from '../budget.ts'
 import type { WechatFailure } from '../failure.ts'
 import type { Wechat } from '../wechat.ts'
 import { createBackOff } from './back-off.ts'
+import type { Stock } from './code.ts'
 import type { CodeStore } from './code-store.ts'
 import { fillPool } from './fill.ts'
 import { createLeadership } from './leadership.ts'
-import type { Pool, Stock } from './pool.ts'
+import type { Pool } from './pool.ts'
 import { createUpkeep } from './upkeep.ts'
 
 /** What the refill did, for logs and metrics. */

@@ -1,7 +1,7 @@
 import { type Code, fail, ok, type Result } from '@saoma/protocol'
 import { defineScript } from '@saoma/redis'
 import * as v from 'valibot'
-import type { Lease, Stock } from './pool.ts'
+import type { Lease, Stock } from './code.ts'
 
 const files = (verb: string) => [
   new URL('../../lua/pool/lib.lua', import.meta.url),
@@ -57,19 +57,19 @@ type Places = [fresh: string, rested: string, busy: string]
 /** The Lua files, one function each. Their headers say what they do and reply. */
 export const scripts = {
   lease: defineScript<
-    [codes: string, ...Places, lease: string],
+    [codes: string, ...Places, run: string, lease: string],
     [ticket: string, leaseMs: number, quarantineMs: number, leases: number, random: number, due: number, ttlMs: number],
     Lease | undefined
-  >(files('lease'), 5, (raw) => (raw === null ? undefined : v.parse(Leased, raw))),
+  >(files('lease'), 6, (raw) => (raw === null ? undefined : v.parse(Leased, raw))),
   resolve: defineScript<[code: string], [check: string], Result<string>>(files('resolve'), 1, resolved),
   add: defineScript<
-    [code: string, fresh: string],
+    [code: string, fresh: string, rested: string, run: string],
     [scene: string, image: string, type: string, sha256: string, ttlMs: number],
     boolean
-  >(files('add'), 2, (raw) => raw === 1),
-  stock: defineScript<[codes: string, ...Places], [leases: number, due: number, ttlMs: number], Stock>(
+  >(files('add'), 4, (raw) => raw === 1),
+  stock: defineScript<[codes: string, ...Places, run: string], [leases: number, due: number, ttlMs: number], Stock>(
     files('stock'),
-    4,
+    5,
     (raw) => v.parse(Counts, raw),
   ),
   scenes: defineScript<Places, [], string[]>(file('scenes'), 3, (raw) => v.parse(Strings, raw)),
@@ -83,9 +83,9 @@ export const scripts = {
     5,
     (raw) => v.parse(Strings, raw),
   ),
-  renew: defineScript<[codes: string, ...Places], [ttlMs: number, leases: number, ...string[]], number>(
+  renew: defineScript<[codes: string, ...Places, run: string], [ttlMs: number, leases: number, ...string[]], number>(
     files('renew'),
-    4,
+    5,
     (raw) => v.parse(v.number(), raw),
   ),
   lead: defineScript<[refiller: string], [holder: string, leaseMs: number], { won: boolean; leftMs: number }>(

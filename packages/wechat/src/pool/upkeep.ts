@@ -23,7 +23,7 @@ const RENEWED_AT_ONCE = 500
 
 export const createUpkeep = ({ redis, pool, store }: UpkeepDeps, appid: string): Upkeep => {
   const { data } = redis
-  const { ttlMs, codes, leasesPrefix, places } = poolKeys(redis.keys, appid)
+  const { ttlMs, codes, leasesPrefix, places, run } = poolKeys(redis.keys, appid)
   return {
     cull: async (max) => {
       const images = await scripts.cull(data, [codes, leasesPrefix, ...places], [max, CULLED_AT_ONCE])
@@ -34,7 +34,11 @@ export const createUpkeep = ({ redis, pool, store }: UpkeepDeps, appid: string):
     renew: async () => {
       const scenes = await scripts.scenes(data, places, [])
       for (let i = 0; i < scenes.length; i += RENEWED_AT_ONCE)
-        await scripts.renew(data, [codes, ...places], [ttlMs, pool.leases, ...scenes.slice(i, i + RENEWED_AT_ONCE)])
+        await scripts.renew(
+          data,
+          [codes, ...places, run],
+          [ttlMs, pool.leases, ...scenes.slice(i, i + RENEWED_AT_ONCE)],
+        )
     },
   }
 }
