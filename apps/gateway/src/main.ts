@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { createChannels } from '@saoma/channels'
 import { createIdentity } from '@saoma/identity'
+import { userChannel } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { createWechat } from '@saoma/wechat'
@@ -72,6 +73,12 @@ const start = async (): Promise<void> => {
   const wechat =
     config.wechat &&
     createWechat(redis, { ...config.wechat, onEvent: (event) => metrics.wechat.inc({ event: event.kind }) })
+  /** Tells a person's other pages and phone to read the list of logins again. They read it also without: a loss does no harm. */
+  const tellLogins = (sub: string, change: 'began' | 'ended'): void => {
+    channels
+      .publish({ channel: userChannel(sub), event: 'session', data: { change }, volatile: true })
+      .catch((error: unknown) => log.warn({ err: error, change }, 'a person’s devices could not be told of a session'))
+  }
   const identity = await createIdentity(
     { redis, tickets },
     {
@@ -86,7 +93,11 @@ const start = async (): Promise<void> => {
         demo: config.demo,
         ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
       }),
-      onSessionEnded: ({ sub, sid }) => channels.end(sub, sid),
+      onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
+      onSessionEnded: async ({ sub, sid }) => {
+        await channels.end(sub, sid)
+        tellLogins(sub, 'ended')
+      },
       onSessionEndError: (error) => log.error({ err: error }, 'the end of a session could not be told to the nodes'),
       onKeysError: (error) => log.error({ err: error }, 'the signing keys could not be read again'),
       // A refusal is part of the request's own log line; a failure needs its stack.
@@ -112,7 +123,7 @@ const start = async (): Promise<void> => {
   const policy = createPolicy({ rules, ...(hook ? { hook } : {}) })
   const live = createLive({ channels, policy }, { maxDataBytes: config.limits.messageBytes })
   const attendance = createAttendance({ channels, keyRing: apiKeys, stillValid, subscriber: redis.subscriber, log })
-  const codes = openCodes({ redis, ...(wechat ? { wechat } : {}), metrics, log }, config)
+  const codes = await openCodes({ redis, ...(wechat ? { wechat } : {}), metrics, log }, config)
   const { picture, pool } = codes
   const link = openLink({ ...(wechat ? { wechat } : {}), log }, config)
   const gateway = createGateway(

@@ -8,6 +8,7 @@ import { readCode } from '@saoma/testing'
  */
 const [folder = ''] = process.argv.slice(2)
 for (const name of readdirSync(folder)) {
+  if (name.startsWith('.')) continue // The store's own mark.
   const bytes = readFileSync(join(folder, name))
   const hash = createHash('sha256').update(bytes).digest('base64')
   process.stdout.write(`${JSON.stringify({ hash, scene: readCode(bytes).scene })}\n`)

@@ -124,6 +124,11 @@ export const codes = {
     react: 'retry',
     say: { en: 'WeChat does not answer right now.', zh: '微信服务暂时不可用。' },
   },
+  CODE_UNAVAILABLE: {
+    status: 503,
+    react: 'retry',
+    say: { en: 'No code can be shown right now.', zh: '暂时无法显示二维码。' },
+  },
   BACKEND_UNAVAILABLE: {
     status: 502,
     react: 'retry',

@@ -41,6 +41,9 @@ const fresh = (pool: Pool, count: number) =>
     (stock) => stock.fresh >= count,
   )
 
+/** What lies in a store but for its own mark. */
+const picturesIn = async (folder: string) => (await readdir(folder)).filter((name) => !name.startsWith('.'))
+
 test('[P19] of two nodes that start cold on an empty pool one fills it, with one call of WeChat for each code', async () => {
   const { folder, startRefill } = await openCluster()
   const before = await calls()
@@ -53,7 +56,7 @@ test('[P19] of two nodes that start cold on an empty pool one fills it, with one
   await leaders[0]?.nth('looked', (leaders[0]?.of('looked').length ?? 0) + 2)
   expect(await calls()).toBe(before + 120)
   expect(await pool.stock()).toEqual({ fresh: 120, rested: 0, busy: 0 })
-  expect(await readdir(folder)).toHaveLength(120)
+  expect(await picturesIn(folder)).toHaveLength(120)
   expect(leaders[0]?.of('filled').map(({ codes }) => codes)).toEqual([100, 20])
   const drawn = new Set((await simulator.drawn()).map((code) => code.scene))
   for (const { scene } of await listOf(pool)) expect(drawn.has(scene)).toBe(true)
@@ -90,13 +93,12 @@ test('[P19] when the node that fills the pool is killed, another goes on within 
   expect((await pool.stock()).fresh).toBe(60)
 })
 
-test('[P19] a node that ends in peace lets another go on at once', async () => {
+test('[P19] when a node ends in peace another goes on at its next look', async () => {
   const { startRefill } = await openCluster()
   const first = await startRefill({ nodeId: 'a', min: 1 })
   await first.nth('leading')
   const second = await startRefill({ nodeId: 'b', min: 1 })
   await first.refill.close()
-  second.refill.nudge()
   const closed = performance.now()
   await second.nth('leading')
   expect(performance.now() - closed).toBeLessThan(5_000)
@@ -145,7 +147,7 @@ test('[P21] [P25] at the maximum rested codes make room for fresh ones, pictures
   await nth('retired')
   expect(of('retired')).toEqual([{ kind: 'retired', codes: 10 }])
   expect(await pool.stock()).toEqual({ fresh: 20, rested: 10, busy: 0 })
-  expect((await readdir(folder)).toSorted()).toEqual((await listOf(pool)).map(({ image }) => image.key).toSorted())
+  expect((await picturesIn(folder)).toSorted()).toEqual((await listOf(pool)).map(({ image }) => image.key).toSorted())
 })
 
 test('[P21] a nudge makes it look at once', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -42,14 +42,19 @@ describe.each([
     await store.put('a.jpg', picture, type)
     expect(await store.get('a.jpg')).toEqual(picture)
     expect(await open(name).get('a.jpg')).toEqual(picture)
-    expect(await open(`${name}-other`).get('a.jpg')).toBeUndefined()
+    const other = open(`${name}-other`)
+    await other.put('b.jpg', picture, type)
+    expect(await other.get('a.jpg')).toBeUndefined()
   })
 
   test('that is empty, or not there yet, is no error', async () => {
+    await store.check()
     expect(await keysOf(store)).toEqual([])
-    expect(await store.get('a.jpg')).toBeUndefined()
     await store.remove(['a.jpg'])
     await store.remove([])
+    await store.put('a.jpg', picture, type)
+    await store.remove(['a.jpg'])
+    expect(await store.get('a.jpg')).toBeUndefined()
   })
 
   test('lists as many as there are: a bucket gives a thousand at once', async () => {
@@ -101,7 +106,31 @@ test('[P26] a folder shows nothing that is half written, and leaves no draft beh
   await store.put('a.jpg', picture, type)
   await writeFile(join(folder, '.draft'), 'half')
   expect(await keysOf(store)).toEqual(['a.jpg'])
-  expect((await readdir(folder)).sort()).toEqual(['.draft', 'a.jpg'])
+  expect((await readdir(folder)).sort()).toEqual(['.draft', '.saoma-pool', 'a.jpg'])
+})
+
+test('[P26] a folder that was moved away, or is another, has lost no picture: it cannot be asked', async () => {
+  const folder = join(base, 'mounted')
+  const store = createFolderStore(folder)
+  await store.put('a.jpg', picture, type)
+  await rename(folder, `${folder}.away`)
+  for (const isThere of [false, true]) {
+    if (isThere) await mkdir(folder)
+    await expect(store.get('a.jpg')).rejects.toThrow(CodeStoreError)
+    await expect(store.put('b.jpg', picture, type)).rejects.toThrow(CodeStoreError)
+  }
+  await rename(`${folder}.away`, folder)
+  expect(await store.get('a.jpg')).toEqual(picture)
+  expect(await store.get('b.jpg')).toBeUndefined()
+})
+
+test('a folder that cannot be one says why, as a wrong setting', async () => {
+  await writeFile(join(base, 'file'), '')
+  for (const place of ['file', 'file/below'])
+    await expect(createFolderStore(join(base, place)).check()).rejects.toMatchObject({
+      isSetting: true,
+      message: `${join(base, place)}: this is no folder`,
+    })
 })
 
 test('a picture in a bucket says what it is, and that it never changes', async () => {
@@ -178,7 +207,7 @@ describe('an address', () => {
   test('is a folder, or a bucket with or without a prefix', async () => {
     const folder = join(base, 'address')
     await openCodeStore(folder).put('a.jpg', picture, type)
-    expect(await readdir(folder)).toEqual(['a.jpg'])
+    expect((await readdir(folder)).sort()).toEqual(['.saoma-pool', 'a.jpg'])
     for (const address of ['s3://codes', 's3://codes/', 's3://codes/some/where'])
       expect(openCodeStore(address, { cdn }).url('a.jpg')).toBe('https://cdn.example/codes/a.jpg')
     expect(openCodeStore(folder).url('a.jpg')).toBeUndefined()

@@ -6,7 +6,8 @@ export interface Breaker {
   failed(): void
 }
 
-export const createBreaker = (pauseMs: number): Breaker => {
+/** @param onSwitch  told when it begins, and when it ends, to keep callers away */
+export const createBreaker = (pauseMs: number, onSwitch: (isOpen: boolean) => void = () => {}): Breaker => {
   let closedUntil: number | undefined
   const pause = () => {
     closedUntil = performance.now() + pauseMs
@@ -19,8 +20,12 @@ export const createBreaker = (pauseMs: number): Breaker => {
       return true
     },
     succeeded: () => {
+      if (closedUntil !== undefined) onSwitch(false)
       closedUntil = undefined
     },
-    failed: pause,
+    failed: () => {
+      if (closedUntil === undefined) onSwitch(true)
+      pause()
+    },
   }
 }

@@ -8,6 +8,8 @@ export interface FreshThenPoolDeps {
   /** Lets WeChat draw one. */
   draw: (ticket: string) => Promise<Result<Shown>>
   pooled: PooledPicture
+  /** Told when WeChat begins to fail, and when it draws again. */
+  onSwitch: (isPooled: boolean) => void
   /** Whether the ticket has a code of the pool. */
   isLeased: (ticket: string) => Promise<boolean>
 }
@@ -18,8 +20,8 @@ const PATIENCE_MS = 2_500
 const PAUSE_MS = 5_000
 
 /** WeChat draws the code; when it fails or is slow, the pool has one. */
-export const freshThenPool = ({ draw, pooled, isLeased }: FreshThenPoolDeps): Picture => {
-  const breaker = createBreaker(PAUSE_MS)
+export const freshThenPool = ({ draw, pooled, onSwitch, isLeased }: FreshThenPoolDeps): Picture => {
+  const breaker = createBreaker(PAUSE_MS, onSwitch)
 
   /** What is shown instead of a code that WeChat drew: a ticket keeps the code of the pool that it was shown once. */
   const kept: PooledPicture = async (ticket, wish) => ((await isLeased(ticket)) ? pooled(ticket, wish) : undefined)

@@ -1,7 +1,7 @@
 import { fail, ok } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
-import type { Pool, Wechat } from '@saoma/wechat'
-import type { Config } from '../config.ts'
+import { CodeStoreError, type Pool, type Wechat } from '@saoma/wechat'
+import { type Config, ConfigError } from '../config.ts'
 import { type Picture, plainPicture, wechatPicture } from '../http/picture.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -25,8 +25,8 @@ export interface Codes {
   close(): Promise<void>
 }
 
-/** Where the codes of logins come from, as the settings say. */
-export const openCodes = ({ redis, wechat, metrics, log }: CodesDeps, config: Config): Codes => {
+/** Where the codes of logins come from, as the settings say. Rejects with ConfigError when the store of the pool cannot be one. */
+export const openCodes = async ({ redis, wechat, metrics, log }: CodesDeps, config: Config): Promise<Codes> => {
   const nothing = async () => {}
   if (config.demo || !wechat || !config.wechat) return { picture: plainPicture(config.origin), close: nothing }
 
@@ -37,6 +37,11 @@ export const openCodes = ({ redis, wechat, metrics, log }: CodesDeps, config: Co
   if (config.codes === 'fresh' || !config.pool) return { picture: draw, pool, close: nothing }
 
   const store = openStore(config.pool)
+  await store.check().catch((error: unknown) => {
+    if (error instanceof CodeStoreError && error.isSetting) throw new ConfigError([`SAOMA_POOL_STORE ${error.message}`])
+    // It may come back: until then the pool has nothing to give.
+    log.error({ err: error, event: 'pool' }, 'the store of the pool cannot be used at present')
+  })
   const refill = startRefill(
     { redis, pool, store, wechat, metrics, log },
     { appid, nodeId: config.nodeId, min: config.pool.min, max: config.pool.max },
@@ -49,11 +54,15 @@ export const openCodes = ({ redis, wechat, metrics, log }: CodesDeps, config: Co
     config.codes === 'pool'
       ? async (ticket, wish) => {
           const shown = await pooled(ticket, wish)
-          return shown ? ok(shown) : fail('WECHAT_UNAVAILABLE')
+          return shown ? ok(shown) : fail('CODE_UNAVAILABLE')
         }
       : freshThenPool({
           draw,
           pooled,
+          onSwitch: (isPooled) =>
+            isPooled
+              ? log.warn({ event: 'pool', kind: 'instead' }, 'WeChat fails or is slow: codes come from the pool')
+              : log.info({ event: 'pool', kind: 'fresh' }, 'WeChat draws codes again'),
           isLeased: async (ticket) => (await reply(redis.data.exists(redis.keys.poolLease(appid, ticket)))) === 1,
         })
 

@@ -48,6 +48,9 @@ export const createPooledPicture = (
   const unreadable = rarely(QUIET_MS, (error: unknown, times) =>
     log.error({ err: error, event: 'pool', times }, 'the store of the pool cannot be read'),
   )
+  const empty = rarely(QUIET_MS, (_, times) =>
+    log.error({ event: 'pool', kind: 'empty', times }, 'the pool has no code to show'),
+  )
   const hollow = rarely(QUIET_MS, (_, times) =>
     log.error(
       { event: 'pool', times },
@@ -81,6 +84,7 @@ export const createPooledPicture = (
       const lease = await pool.lease(ticket, leaseMs)
       if (!lease) {
         metrics.poolLeases.inc({ result: 'empty' })
+        empty(undefined)
         onEmpty()
         return undefined
       }

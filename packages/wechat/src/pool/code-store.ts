@@ -1,8 +1,10 @@
 /** Where the pictures of the pool lie. Keys are 1 to 64 characters of `[A-Za-z0-9_.-]` and say nothing to anybody. */
 export interface CodeStore {
+  /** Rejects with CodeStoreError when the store cannot be used. */
+  check(): Promise<void>
   /** Resolves when the picture is safely there. */
   put(key: string, bytes: Buffer, type: string): Promise<void>
-  /** Undefined when there is none. */
+  /** Undefined when there is none. Rejects with CodeStoreError when the store cannot be asked, or is no place where a picture ever was. */
   get(key: string): Promise<Buffer | undefined>
   /** Those that are not there are no error. */
   remove(keys: readonly string[]): Promise<void>

@@ -152,7 +152,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
   const turn = async (): Promise<number> => {
     const { won, leftMs } = await leadership.claim()
     const held = leadership.held()
-    if (!won || !held) return Math.min(leftMs + LEAST_PAUSE_MS, leaseMs)
+    if (!won || !held) return Math.min(leftMs + LEAST_PAUSE_MS, everyMs)
     if (held !== term) {
       term = held
       renewAt = 0

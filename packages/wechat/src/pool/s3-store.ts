@@ -1,5 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { CodeStore } from './code-store.ts'
+import { CodeStoreError } from './code-store-error.ts'
 import { checkStoreKey, isStoreKey, urlUnder } from './store-key.ts'
 
 export interface S3StoreOptions {
@@ -44,11 +45,6 @@ export const isPathStyle = (endpoint: string | undefined): boolean => {
   return hostname !== undefined && !hosted.test(hostname)
 }
 
-/** The object store cannot be used as it is; the message says why, and `cause` is what the SDK said. */
-export class CodeStoreError extends Error {
-  override readonly name = 'CodeStoreError'
-}
-
 /**
  * Pictures in a bucket of any store that speaks S3, in words that all of them know: no checksums, and so one request for each object that
  * is removed, because a list of them needs one. The SDK is loaded at the first use.
@@ -59,6 +55,8 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
   const { AWS_ENDPOINT_URL_S3: named } = process.env
   const endpoint = options.endpoint ?? (named || undefined)
   const folder = options.prefix ? `${options.prefix.replace(/^\/+|\/+$/g, '')}/` : ''
+  if (endpoint && !/^https?:\/\/[^/]/.test(endpoint))
+    throw new TypeError('AWS_ENDPOINT_URL_S3 must be a URL such as https://s3.example.com')
   let client: S3Client | undefined
   let sdk: Promise<typeof import('@aws-sdk/client-s3')> | undefined
 
@@ -80,9 +78,12 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
 
   const explain = (error: unknown, isLate: boolean): CodeStoreError => {
     const { name, message } = Object(error) as { name?: unknown; message?: unknown }
-    const known = message === 'Region is missing' ? NO_REGION : sentences[`${name}`]
+    const known = /^Region /.test(`${message}`) ? NO_REGION : sentences[`${name}`]
     const why = isLate ? LATE : (known ?? `${name}: ${message}`)
-    return new CodeStoreError(`s3://${bucket}/${folder}: ${why}`, { cause: error })
+    return new CodeStoreError(`s3://${bucket}/${folder}: ${why}`, {
+      isSetting: !isLate && known !== undefined,
+      cause: error,
+    })
   }
 
   const ask = async <T>(
@@ -120,6 +121,11 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
   }
 
   return {
+    check: async () => {
+      await ask(({ s3, client }, limits) =>
+        client.send(new s3.ListObjectsCommand({ Bucket: bucket, Prefix: folder, MaxKeys: 1 }), limits),
+      )
+    },
     put: async (key, bytes, type) => {
       const object = { Bucket: bucket, Key: folder + checkStoreKey(key), Body: bytes, ContentType: type }
       await ask(({ s3, client }, limits) =>
