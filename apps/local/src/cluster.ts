@@ -22,6 +22,7 @@ import {
 import type { Folder } from './folder.ts'
 import { keep } from './keep.ts'
 import { joinLiveSettings } from './live-settings.ts'
+import { wechatSettings, writeToolSettings } from './wechat-side.ts'
 
 export interface LocalOptions {
   nodes: number
@@ -31,14 +32,20 @@ export interface LocalOptions {
   /** What browsers and phones see of it. */
   origin: string
   watch: boolean
+  /** Codes of a mini-program instead of demo phones. */
+  wechat: boolean
   /** Settings of the nodes from the person's own environment. */
   settings: Record<string, string>
+  /** From then on nothing that ends is started again. */
+  signal: AbortSignal
 }
 
 /** A running local cluster. */
 export interface LocalCluster {
   nodes: readonly { id: string; app: App }[]
   shop: App
+  /** WeChat's server. */
+  simulator: Simulator
   /** Resolves when everything has ended, in the order that loses nothing. */
   stop(): Promise<void>
 }
@@ -48,7 +55,7 @@ type Say = (sentence: string) => void
 /** Starts all of it, Redis first, and restarts what ends by itself. */
 export const startLocalCluster = async (
   folder: Folder,
-  { nodes: count, host, port, origin, watch, settings }: LocalOptions,
+  { nodes: count, host, port, origin, watch, wechat, settings, signal }: LocalOptions,
   say: Say,
 ): Promise<LocalCluster> => {
   const stopping = new AbortController()
@@ -67,7 +74,8 @@ export const startLocalCluster = async (
     }
   }
   const kept: Promise<void>[] = []
-  const keepRunning = (name: string, running: Restartable) => kept.push(keep(name, running, stopping.signal, say))
+  const over = AbortSignal.any([stopping.signal, signal])
+  const keepRunning = (name: string, running: Restartable) => kept.push(keep(name, running, over, say))
 
   const redis: RedisServer = await startRedis({ dir: folder.redis, appendonly: true, onLine: logTo('redis') })
   keepRunning('redis', redis)
@@ -91,6 +99,14 @@ export const startLocalCluster = async (
   })
   keepRunning('the shop', shop)
   const live = await joinLiveSettings(settings, shopAs.env)
+  const common = {
+    ...settings,
+    ...(wechat ? wechatSettings(settings, folder.codes) : { SAOMA_DEMO: 'true' }),
+    SAOMA_ORIGIN: origin,
+    SAOMA_SECRET: folder.secret,
+    REDIS_URL: redis.url,
+    ...simulator.env,
+  }
 
   const nodes = await Promise.all(
     nodeIds(count).map(async (id) => {
@@ -100,11 +116,10 @@ export const startLocalCluster = async (
         watch,
         onLine: showAndLogTo(`node-${id}`),
         env: {
-          ...settings,
+          ...common,
           ...live,
           HOST: '127.0.0.1',
           SAOMA_NODE_ID: id,
-          SAOMA_ORIGIN: origin,
           SAOMA_ALLOWED_ORIGINS: [
             `http://127.0.0.1:${port}`,
             `http://localhost:${port}`,
@@ -112,11 +127,7 @@ export const startLocalCluster = async (
           ]
             .filter(Boolean)
             .join(','),
-          SAOMA_SECRET: folder.secret,
-          SAOMA_DEMO: 'true',
           SAOMA_WEB_ROOT: pageFolder,
-          REDIS_URL: redis.url,
-          ...simulator.env,
         },
       })
       keepRunning(`node ${id}`, app)
@@ -132,10 +143,12 @@ export const startLocalCluster = async (
     onLine: logTo('nginx'),
   })
   keepRunning('nginx', nginx)
+  if (wechat) await writeToolSettings(folder.toolSettings, common)
 
   return {
     nodes,
     shop,
+    simulator,
     stop: async () => {
       stopping.abort()
       // From the outside in: nobody new comes, the nodes send their browsers away, and Redis is there until they have.

@@ -11,6 +11,10 @@ export interface Folder {
   logs: string
   /** Data of the shop. */
   shop: string
+  /** Pictures of codes made ahead; there when it is needed. */
+  codes: string
+  /** What tools have to know of a cluster whose codes are WeChat's; there as long as one runs. */
+  toolSettings: string
   /** Encrypts the signing keys; made once and kept, so that logins survive a restart. */
   secret: string
   /** The shop's key, which is good for everything else that a person wants to try with one. */
@@ -75,15 +79,20 @@ export const takeFolder = async (path: string): Promise<Folder> => {
   const lockFile = join(path, 'lock')
   await lock(lockFile)
   const apiKeyFile = join(path, 'api-key')
+  const toolSettings = join(path, 'wechat.env')
   return {
     redis,
     logs,
     shop,
+    codes: join(path, 'codes'),
+    toolSettings,
     secret: await readSecret(join(path, 'secret')),
     apiKey: await readSecret(apiKeyFile, 'saoma_local_'),
     apiKeyFile,
     hookSecret: await readSecret(join(path, 'hook-secret')),
     log: (name) => createWriteStream(join(logs, `${name}.log`)),
-    release: () => rm(lockFile, { force: true }),
+    release: async () => {
+      for (const file of [toolSettings, lockFile]) await rm(file, { force: true })
+    },
   }
 }

@@ -5,21 +5,25 @@ import { takeFolder } from './folder.ts'
 import { assertFree, lanAddress } from './network.ts'
 import { type Options, readOptions, usage } from './options.ts'
 import { watchPage } from './page-watch.ts'
+import { refusalOf } from './refusal.ts'
+import { assertFits } from './wechat-side.ts'
 import { welcome } from './welcome.ts'
 
 /** One Ctrl-C may reach us several times, from the terminal and from npm; after this it is a second one. */
 const SAME_SIGNAL_MS = 1_000
 
+/** AWS's are for a pool in an object store. */
+const OWN = /^(SAOMA_\w+|LOG_LEVEL|WECHAT_LINK|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|REGION|ENDPOINT_URL_S3))$/
+
 /** What a person sets for the nodes; what belongs to this cluster is set over it. */
 const ownSettings = (env: NodeJS.ProcessEnv): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (/^(SAOMA_|LOG_LEVEL$)/.test(name) && value ? [[name, value]] : [])),
-  )
+  Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (OWN.test(name) && value ? [[name, value]] : [])))
 
 const say = (sentence: string): void => console.log(sentence)
 
 const tell = (error: unknown): void => {
-  console.error(error instanceof Error ? error.message : String(error))
+  const message = error instanceof Error ? error.message : String(error)
+  console.error(refusalOf(message) ?? message)
   process.exitCode = 1
 }
 
@@ -43,34 +47,34 @@ const originOf = ({ lan, port }: Options): string => {
 }
 
 const run = async (options: Options): Promise<void> => {
+  const { nodes, port, lan, watch, wechat } = options
+  const settings = ownSettings(process.env)
+  assertFits(settings, wechat)
   const origin = originOf(options)
-  const host = options.lan ? '0.0.0.0' : '127.0.0.1'
+  const host = lan ? '0.0.0.0' : '127.0.0.1'
   const folder = await takeFolder(join(process.cwd(), '.saoma'))
   const told = whenToldToStop()
+  const ending = new AbortController()
   try {
-    await assertFree(host, options.port)
+    await assertFree(host, port)
     await ensurePrograms(['redis', 'nginx'], say)
     await ensurePage(say)
-    const { nodes, port, watch } = options
-    const starting = startLocalCluster(
-      folder,
-      { nodes, port, watch, host, origin, settings: ownSettings(process.env) },
-      say,
-    )
+    const { signal } = ending
+    const starting = startLocalCluster(folder, { nodes, port, watch, wechat, host, origin, settings, signal }, say)
     // Told to stop before it was up: what it still starts ends with this process.
     starting.catch(() => {})
     const cluster = await Promise.race([starting, told])
     if (!cluster) return
     const endWatch = watch ? watchPage(say) : () => {}
-    const { lan } = options
     const { apiKeyFile, logs } = folder
-    say(await welcome({ origin, lan, nodes: cluster.nodes, shop: cluster.shop, apiKeyFile, logs }))
+    say(await welcome({ ...cluster, origin, lan, wechat, apiKeyFile, logs }))
 
     await told
     say('\nStopping. Once more forces it.')
     endWatch()
     await cluster.stop()
   } finally {
+    ending.abort()
     await cleanUp()
     await folder.release()
   }

@@ -5,6 +5,8 @@ export interface Options {
   port: number
   /** Open to the network, so that a phone can scan. */
   lan: boolean
+  /** Codes of a mini-program instead of demo phones. */
+  wechat: boolean
   watch: boolean
   help: boolean
 }
@@ -14,6 +16,7 @@ export const usage = `npm start -- [options]     the whole cluster on this machi
   --nodes N   gateways behind nginx, 1 to 16        (default 2)
   --port N    where nginx listens                   (default 8080)
   --lan       let phones on the same network in     (default: this machine only)
+  --wechat    codes of a (simulated) mini-program and a pool of them, no demo phones
   --watch     restart what changes (npm run dev)
   --help      this text
 
@@ -37,6 +40,7 @@ export const readOptions = (args: readonly string[]): Options => {
       nodes: { type: 'string', default: '2' },
       port: { type: 'string', default: '8080' },
       lan: { type: 'boolean', default: false },
+      wechat: { type: 'boolean', default: false },
       watch: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },

@@ -1,32 +1,54 @@
-import type { App } from '@saoma/testing'
+import type { App, Simulator } from '@saoma/testing'
 import QRCode from 'qrcode'
 
 export interface Welcome {
   origin: string
   lan: boolean
+  wechat: boolean
   nodes: readonly { id: string; app: App }[]
   shop: App
+  simulator: Simulator
   apiKeyFile: string
   logs: string
 }
 
+const demoPhone = (lan: boolean): string =>
+  lan
+    ? 'Scan the code on the page with a phone on the same network, or press "open the phone page".'
+    : 'Press "open the phone page" there to be the phone (npm start -- --lan lets a real one in).'
+
+const aboutDemo = `
+  Codes of a mini-program, a pool of them and WeChat's outages:  npm start -- --wechat
+`
+
+const aboutWechat = (simulator: string): string => `
+  Be the phone:   node scripts/bootstrap.mjs apps/local/src/phone.ts
+                  scans the newest code on a page. --name "Han Meimei" is somebody else, --decline says no.
+                  Or name what it scans: a picture saved from the page, a ticket, the address of "Open in WeChat".
+  WeChat down:    curl ${simulator}/simulator/faults -H 'Content-Type: application/json' \\
+                    -d '{"kind":"down","path":"/wxa/getwxacodeunlimit"}'
+                  Codes come from the pool now: save the picture of one and let the phone scan that file
+                  (with --check and the number, if there is one beside the code).
+  And up again:   curl -X DELETE ${simulator}/simulator/faults
+  The pool:       node --env-file=.saoma/wechat.env scripts/bootstrap.mjs apps/gateway/src/pool.ts list
+`
+
 /** What a person reads when all is up. */
-export const welcome = async ({ origin, lan, nodes, shop, apiKeyFile, logs }: Welcome): Promise<string> => {
+export const welcome = async (cluster: Welcome): Promise<string> => {
+  const { origin, lan, wechat, nodes, shop, simulator, apiKeyFile, logs } = cluster
   // On this machine only, no phone could follow the picture.
   const picture = lan ? await QRCode.toString(origin, { type: 'terminal', small: true, errorCorrectionLevel: 'L' }) : ''
   const rows = nodes.map(
     ({ id, app }) =>
       `  node ${id}   process ${app.pid}   http://127.0.0.1:${app.port}   metrics http://127.0.0.1:${app.internalPort}/metrics`,
   )
-  const phone = lan
-    ? 'Scan the code on the page with a phone on the same network, or press "open the phone page".'
-    : 'Press "open the phone page" there to be the phone (npm start -- --lan lets a real one in).'
+  const codes = wechat ? 'it draws the codes' : 'for wx.login codes; the picture is for any camera'
   return `
 ${picture}
   Saoma is up:  ${origin}
 
 ${rows.join('\n')}
-  wechat   simulated (for wx.login codes; the picture is for any camera)
+  wechat   simulated (${codes})   ${simulator.origin}
   shop     process ${shop.pid}   http://127.0.0.1:${shop.port}   a small business that uses all this
   api key  ${apiKeyFile}
   logs     ${logs}
@@ -35,9 +57,9 @@ ${rows.join('\n')}
   ${origin}/chat.html?room=lobby     a chat room
   ${origin}/inbox.html               a message center
   ${origin}/job.html                 the answer of a slow third party
-
+${wechat ? aboutWechat(simulator.origin) : aboutDemo}
   1. Open ${origin} in a browser.
-  2. ${phone}
+  2. ${wechat ? 'Be the phone, with the command above.' : demoPhone(lan)}
   3. Kill a node while a code is open (kill -9 ${nodes[0]?.app.pid}) and finish the login. Ctrl-C ends everything.
 `
 }

@@ -1,12 +1,24 @@
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createTicket, freePort, onCleanup, phoneToken, publish, request, startProcess } from '@saoma/testing'
+import {
+  createTicket,
+  freePort,
+  onCleanup,
+  phoneToken,
+  plainEnv,
+  publish,
+  redeem,
+  request,
+  startProcess,
+  until,
+} from '@saoma/testing'
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+const fileOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const main = fileOf('../src/main.ts')
 const START_TIMEOUT_MS = 60_000
 
 const emptyFolder = async (): Promise<string> => {
@@ -15,15 +27,24 @@ const emptyFolder = async (): Promise<string> => {
   return folder
 }
 
-/** What `npm start -- …` runs, in a folder of its own. */
-const start = (folder: string, ...args: string[]) =>
+/** What `npm start -- …` runs, in a folder of its own, with settings in the environment. */
+const startWith = (env: Record<string, string>, folder: string, ...args: string[]) =>
   startProcess({
     name: 'npm start',
     command: process.execPath,
     args: [main, ...args],
+    env: { ...plainEnv(), ...env },
     cwd: folder,
     stopTimeoutMs: 30_000,
   })
+const start = (folder: string, ...args: string[]) => startWith({}, folder, ...args)
+
+/** What another program of ours prints there. */
+const run = async (folder: string, ...args: string[]): Promise<string[]> => {
+  const program = await startProcess({ name: args[0] ?? '', command: process.execPath, args, cwd: folder })
+  await program.exited
+  return program.lines.map(({ text }) => text)
+}
 
 const says = (words: string) => (line: { text: string }) => line.text.includes(words)
 
@@ -70,6 +91,65 @@ test('npm start brings a cluster up, restarts a node that is killed, and leaves 
   ])
   expect(await readFile(join(folder, '.saoma/logs/node-a.log'), 'utf8')).toContain('"event":"stopped"')
 }, 120_000)
+
+test('npm start -- --wechat has codes of a mini-program, a phone to scan them, and a pool for when WeChat is down', async () => {
+  const folder = await emptyFolder()
+  const port = await freePort()
+  const origin = `http://127.0.0.1:${port}`
+  const local = await startWith({ SAOMA_POOL_MIN: '3' }, folder, '--wechat', '--nodes', '1', '--port', `${port}`)
+  const [, simulator] =
+    /simulated .* (\S+)$/.exec((await local.nextLine(says('  wechat '), START_TIMEOUT_MS)).text) ?? []
+  await local.nextLine(says('Ctrl-C ends everything'))
+  const phone = (...args: string[]) => run(folder, fileOf('../src/phone.ts'), ...args)
+  const show = async () => {
+    const { ticket, qr, device_code, user_code } = await createTicket(origin)
+    const picture = await fetch(qr)
+    expect(picture.status).toBe(200)
+    const file = join(folder, `${ticket}.jpg`)
+    await writeFile(file, Buffer.from(await picture.arrayBuffer()))
+    return { ticket, file, userCode: user_code, code: device_code, kind: picture.headers.get('x-saoma-code') }
+  }
+
+  const first = await show()
+  expect(first.kind).toBe('mini-program')
+  expect(await phone()).toEqual([
+    `Li Lei scans ${first.ticket}`,
+    expect.stringMatching('^Log in to Saoma\\?.* 127.0.0.1 '),
+    `The page must show ${first.userCode}`,
+    'Confirmed.',
+  ])
+  expect((await redeem(origin, first.code)).body).toHaveProperty('access_token')
+  expect((await phone('--decline'))[1]).toMatch('(TICKET_SETTLED)')
+
+  const down = { kind: 'down', path: '/wxa/getwxacodeunlimit' }
+  const pool = ['--env-file=.saoma/wechat.env', fileOf('../../gateway/src/pool.ts'), 'list']
+  await until(
+    () => run(folder, ...pool),
+    (lines) => lines.some((line) => line.includes(' fresh ')),
+  )
+  expect(await request(`${simulator}/simulator/faults`, { json: down })).toMatchObject({ status: 200 })
+  const second = await show()
+  const said = await phone(second.file, '--name', 'Han Meimei', '--decline')
+  expect(said[1]).toBe(`It was made ahead, and stands for ${second.ticket} now.`)
+  expect(said.at(-1)).toBe('Declined.')
+  expect((await redeem(origin, second.code)).body).toHaveProperty('error', 'access_denied')
+
+  await local.kill('SIGINT')
+  expect(await local.exited).toEqual({ code: 0, signal: null })
+  expect(await readdir(join(folder, '.saoma'))).not.toContain('wechat.env')
+  expect(await phone()).toEqual(['There is no cluster with codes of WeChat here. Start one: npm start -- --wechat'])
+}, 60_000)
+
+test('a setting that the nodes cannot read is all that is told of, and everything ends', async () => {
+  const folder = await emptyFolder()
+  const local = await startWith({ SAOMA_LIMIT_CODES: 'many' }, folder, '--port', `${await freePort()}`)
+  expect(await local.exited).toEqual({ code: 1, signal: null })
+  expect(local.lines.map(({ text }) => text)).toEqual([
+    'The settings have 1 problem(s):',
+    '  SAOMA_LIMIT_CODES must be a whole number',
+  ])
+  expect(await readdir(join(folder, '.saoma'))).not.toContain('lock')
+}, 30_000)
 
 test('a busy port is one line that says what to do', async () => {
   const server = createServer().listen(0, '127.0.0.1')

@@ -17,6 +17,8 @@ export interface SaomaLoginEvents {
   'saoma-login': CustomEvent<{ tokens: TokenSet }>
   /** Every change of the login's state. */
   'saoma-state': CustomEvent<{ state: LoginState }>
+  /** The code is there to be scanned: by any camera when it is plain, otherwise by WeChat only. */
+  'saoma-picture': CustomEvent<{ plain: boolean }>
 }
 
 declare global {
@@ -53,7 +55,11 @@ export class SaomaLogin extends LitElement {
   declare samePhone: 'auto' | 'always' | 'never' | undefined
 
   #login: Login | undefined
-  #picture: Picture = createPicture(() => this.requestUpdate())
+  #picture: Picture = createPicture(() => {
+    this.requestUpdate()
+    const { state } = this.#picture
+    if (state.status === 'shown') this.#tell('saoma-picture', { plain: state.plain })
+  })
   #link: PhoneLink = createPhoneLink(
     async () => this.#login?.link() ?? failureFor('TICKET_NOT_FOUND'),
     () => this.requestUpdate(),

@@ -15,6 +15,8 @@ if (ticket) history.replaceState(null, '', location.pathname)
 let signedIn: SignedIn | undefined
 /** The person ended this login from elsewhere, and did not log in again yet. */
 let revoked = false
+/** Any camera reads the code that is shown: this is a demo, with pages to try things out. */
+let plain = false
 
 const welcome = (): TemplateResult => html`
   <main class="welcome">
@@ -29,6 +31,10 @@ const welcome = (): TemplateResult => html`
     <saoma-login
       lang=${document.documentElement.lang}
       .ticket=${ticket}
+      @saoma-picture=${(event: CustomEvent<{ plain: boolean }>) => {
+        plain = event.detail.plain
+        update()
+      }}
       @saoma-login=${(event: HTMLElementEventMap['saoma-login']) => session.adopt(event.detail.tokens)}
     ></saoma-login>
   </main>
@@ -42,7 +48,7 @@ const update = (): void => {
       ${header(update)} ${session.tokens ? (signedIn?.view() ?? nothing) : welcome()}
       <footer class="bottom">
         <span>${say().footer}</span>
-        <nav>${signedIn ? nothing : html`<a href="/phone">${say().phone}</a>`}<a href="/embed.html">${say().embedded}</a></nav>
+        ${plain && !signedIn ? html`<nav><a href="/phone">${say().phone}</a><a href="/embed.html">${say().embedded}</a></nav>` : nothing}
       </footer>
     `,
     root,
