@@ -1,4 +1,4 @@
-import { createRedis, RedisUnavailable } from '@saoma/redis'
+import { createRedis, parseRedisUrl, RedisUnavailable } from '@saoma/redis'
 import { createBudget, createWechat } from '@saoma/wechat'
 import { openPool, openStore } from './codes/open-pool.ts'
 import { createPoolCommands } from './codes/pool-commands.ts'
@@ -13,8 +13,11 @@ import { type Config, ConfigError, readConfig } from './config.ts'
  *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts check [--repair]
  *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts retire <scene>… | --all
  *
- * Ends with 0 when all is well, 1 when something is wrong, 130 when it was interrupted.
+ * `--help` says so too. Ends with 0 when all is well, 1 when something is wrong, 130 when it was interrupted.
  */
+
+/** A person waits for it. */
+const READY_MS = 5_000
 
 /** @throws ConfigError */
 const readPoolConfig = () => {
@@ -28,11 +31,22 @@ const readPoolConfig = () => {
   return { ...config, wechat, pool }
 }
 
-const run = async (command: PoolCommand): Promise<void> => {
-  const config = readPoolConfig()
+/** Where Redis is, without a password. */
+const placeOf = (redisUrl: string): string =>
+  parseRedisUrl(redisUrl)
+    .hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
+    .join(', ')
+
+const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfig>): Promise<void> => {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
-  const redis = await createRedis({ url: config.redisUrl, prefix: config.redisPrefix, name: 'saoma-pool', probeMs: 0 })
+  const redis = await createRedis({
+    url: config.redisUrl,
+    prefix: config.redisPrefix,
+    name: 'saoma-pool',
+    probeMs: 0,
+    readyTimeoutMs: READY_MS,
+  })
   const wechat = createWechat(redis, config.wechat)
   const store = openStore(config.pool)
   try {
@@ -56,15 +70,26 @@ const run = async (command: PoolCommand): Promise<void> => {
 // A reader such as `head` has had enough: what is not read need not be written.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
 
-const command = readPoolCommand(process.argv.slice(2))
-if (!command) {
-  process.stderr.write(USAGE)
+const start = async (command: PoolCommand): Promise<void> => {
+  const config = readPoolConfig()
+  try {
+    await run(command, config)
+  } catch (error) {
+    if (!(error instanceof RedisUnavailable)) throw error
+    const why = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+    throw new Error(`${error.message}: REDIS_URL names ${placeOf(config.redisUrl)}${why}`, { cause: error })
+  }
+}
+
+const asked = readPoolCommand(process.argv.slice(2))
+if (asked.kind === 'help') {
+  process.stdout.write(USAGE)
+} else if (asked.kind === 'wrong') {
+  process.stderr.write(`${asked.reason}\n${USAGE}`)
   process.exitCode = 1
 } else {
-  run(command).catch((error: unknown) => {
-    const { message = error, cause } = Object(error) as Error
-    const why = error instanceof RedisUnavailable && cause instanceof Error ? ` (${cause.message})` : ''
-    process.stderr.write(`${message}${why}\n`)
+  start(asked.run).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
     process.exitCode = 1
   })
 }

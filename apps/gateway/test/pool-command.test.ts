@@ -1,7 +1,7 @@
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { plainEnv, startProcess } from '@saoma/testing'
+import { freePort, plainEnv, startProcess } from '@saoma/testing'
 import { createBudget, createWechat } from '@saoma/wechat'
 import { createPoolCommands } from '../src/codes/pool-commands.ts'
 import { readPoolCommand } from '../src/codes/read-pool-command.ts'
@@ -35,7 +35,8 @@ const run = async (...args: string[]): Promise<{ isGood: boolean | undefined; li
     say: (line) => lines.push(line),
     signal: new AbortController().signal,
   })
-  const isGood = await readPoolCommand(args)?.(commands, { max: 10_000 })
+  const asked = readPoolCommand(args)
+  const isGood = asked.kind === 'command' ? await asked.run(commands, { max: 10_000 }) : undefined
   wechat.close()
   return { isGood, lines }
 }
@@ -52,6 +53,7 @@ test('two fills at once make what each was asked for, and list shows every code'
   const fills = await Promise.all(['12', '9'].map((codes) => start(['fill', codes])))
   expect(await Promise.all(fills.map(({ exited }) => exited))).toMatchObject([{ code: 0 }, { code: 0 }])
   expect(fills.map(({ lines }) => lines.at(-1)?.text)).toEqual(['12 codes were made.', '9 codes were made.'])
+  expect(fills.map(({ lines }) => lines.some(({ text }) => text === '10 of 12'))).toEqual([true, false])
   expect(await nodes.pool.stock()).toEqual({ fresh: 21, rested: 0, busy: 0 })
   expect(await nodes.codesDrawn()).toBe(21)
   const { isGood, lines } = await run('list')
@@ -94,7 +96,7 @@ test('check names what does not fit; with --repair it is gone', async () => {
 
 test('retire takes codes out with their pictures, and says which it does not know', async () => {
   const [scene = ''] = await known()
-  expect(await run('retire', scene)).toEqual({ isGood: true, lines: ['1 codes were retired.'] })
+  expect(await run('retire', scene)).toEqual({ isGood: true, lines: ['1 code was retired.'] })
   expect(await run('retire', scene)).toEqual({
     isGood: false,
     lines: [`${scene}  is not in the pool`, '0 codes were retired.'],
@@ -140,29 +142,53 @@ test('a reader that has had enough ends a list without a complaint', async () =>
   expect(list.lines).toEqual([])
 })
 
-test.each([
-  [[]],
-  [['fill']],
-  [['fill', '-3']],
-  [['fill', '0']],
-  [['fill', '3', '4']],
-  [['list', '--all']],
-  [['list', '--json']],
-  [['check', 'all']],
-  [['retire']],
-  [['retire', 'short']],
-  [['retire', '--all', 'A'.repeat(24)]],
-  [['refill']],
-])('is no command: %j', (args) => {
-  expect(readPoolCommand(args)).toBeUndefined()
+test.each<[string[], RegExp]>([
+  [[], /^Say what is to be done\.$/],
+  [['fill'], /^fill needs one number/],
+  [['fill', '-3'], /^fill has no option -3\.$/],
+  [['fill', '0'], /^fill needs a number from 1 to 9999999, not "0"\.$/],
+  [['fill', '3', '4'], /^fill needs one number/],
+  [['list', '--all'], /^list has no option --all\.$/],
+  [['list', '--json'], /^list has no option --json\.$/],
+  [['check', 'all'], /^check needs no more words than --repair, but there is "all"\.$/],
+  [['retire'], /^retire needs the scenes of codes, or --all\.$/],
+  [['retire', 'short'], /^"short" is no scene: /],
+  [['retire', '--all', 'A'.repeat(24)], /, not both\.$/],
+  [['refill'], /^There is no command "refill"\.$/],
+  [['toString'], /^There is no command "toString"\.$/],
+])('is no command, and says why: %j', (args, reason) => {
+  expect(readPoolCommand(args)).toEqual({ kind: 'wrong', reason: expect.stringMatching(reason) })
 })
 
-test('a wrong command and missing settings end with 1 and plain words', async () => {
-  const wrong = await Promise.all([start(['refill']), start(['list'], { SAOMA_CODES: 'fresh', SAOMA_POOL_STORE: '' })])
-  expect(await Promise.all(wrong.map(({ exited }) => exited))).toMatchObject([{ code: 1 }, { code: 1 }])
+test('a scene may begin with a dash', async () => {
+  const scene = `-${'A'.repeat(23)}`
+  expect((await run('retire', scene)).lines).toEqual([`${scene}  is not in the pool`, '0 codes were retired.'])
+})
+
+test('who asks for help gets it on standard output, whatever else is said', async () => {
+  for (const args of [['--help'], ['-h'], ['help'], ['fill', '--help']])
+    expect(readPoolCommand(args)).toEqual({ kind: 'help' })
+  const help = await startProcess({
+    name: 'pool --help',
+    command: 'bash',
+    args: ['-c', '"$0" "$1" --help 2>/dev/null', process.execPath, script],
+  })
+  expect((await help.exited).code).toBe(0)
+  expect(help.lines[0]?.text).toMatch(/^Usage:/)
+})
+
+test('a wrong command, missing settings and an absent Redis end with 1 and plain words', async () => {
+  const nobody = `127.0.0.1:${await freePort()}`
+  const wrong = await Promise.all([
+    start(['refill']),
+    start(['list'], { SAOMA_CODES: 'fresh', SAOMA_POOL_STORE: '' }),
+    start(['list'], { REDIS_URL: `redis://operator:hunter2@${nobody}` }),
+  ])
+  expect(await Promise.all(wrong.map(({ exited }) => exited))).toMatchObject([{ code: 1 }, { code: 1 }, { code: 1 }])
   const said = wrong.map(({ lines }) => lines.map(({ text }) => text).join('\n'))
   expect(said).toEqual([
-    expect.stringMatching(/^Usage:/),
-    expect.stringMatching(/^The settings have 1 problem\(s\):\n {2}SAOMA_POOL_STORE is needed/),
+    expect.stringMatching(/^There is no command "refill"\.\nUsage:/),
+    expect.stringMatching(/^The settings have 1 problem.*:\n {2}SAOMA_POOL_STORE is needed/),
+    `Redis did not become ready in time: REDIS_URL names ${nobody} (connect ECONNREFUSED ${nobody})`,
   ])
 })

@@ -218,6 +218,40 @@ test('a session lasts as long as its refresh token, and one without any as long 
   expect(await lifeOf(long)).toBeGreaterThan(13 * 86_400)
 })
 
+test('when a login begins or ends, the person’s other devices are told on both nodes; the list is right by then, and nothing is kept', async () => {
+  const [program, stranger] = [await programToken('lena'), await programToken('mona')]
+  const here = await webToken(a, 'lena')
+  const lives = [here.access_token, program, stranger].map((token, i) => connectLive(i % 2 ? b : a, { token }))
+  for (const live of lives) {
+    await live.next('connect')
+    expect(await live.subscribe({ channel: '@user' })).toMatchObject({ ok: true })
+  }
+  const [near, far, other] = lives
+  if (!near || !far || !other) throw new Error('nobody listens')
+  const told = (change: string) => ({
+    channel: `user:${here.user}`,
+    event: 'session',
+    data: { change },
+    time: expect.any(Number),
+  })
+
+  const redeemed = webToken(a, 'lena')
+  expect(await far.next('volatile')).toEqual(told('began'))
+  const listed = sidsOf(await list(b, program))
+  const { sid } = claimsOf((await redeemed).access_token)
+  expect(listed).toEqual([sid, claimsOf(here.access_token).sid])
+  expect(await near.next('volatile')).toEqual(told('began'))
+
+  const ended = end(b, program, `/${sid}`)
+  expect(await near.next('volatile')).toEqual(told('ended'))
+  expect(sidsOf(await list(a, program))).toEqual([claimsOf(here.access_token).sid])
+  expect(await far.next('volatile')).toEqual(told('ended'))
+  expect(await ended).toMatchObject({ status: 200 })
+
+  expect((await request<Page>(`${a}/v1/channels/@user/messages`, { bearer: program })).body.messages).toEqual([])
+  for (const live of lives) expect([live.pending('volatile'), live.pending('message')]).toEqual([[], []])
+})
+
 test('a log-out takes its session off the list', async () => {
   const [leaves, stays] = [await webToken(cluster.origin, 'hugo'), await webToken(cluster.origin, 'hugo')]
   await request(`${b}/oidc/token/revocation`, { form: { token: leaves.refresh_token ?? '', client_id: 'web' } })

@@ -119,7 +119,7 @@ test('a login that is ended from the phone, through the other node, is over on t
   expect(await page.getByText('You were logged out').count()).toBe(0)
 })
 
-test('a person sees where they are logged in and ends one login, then all others; each of those pages shows the code again', async () => {
+test('a person sees where they are logged in, at once when it changes, and ends one login, then all others; each of those pages shows the code again', async () => {
   const logIn = async (options: Device) => {
     const page = await open('/', options)
     await approve(new URL(await scanned(page)).searchParams.get('ticket') ?? '', 'Zhao Min')
@@ -131,13 +131,28 @@ test('a person sees where they are logged in and ends one login, then all others
   await here.getByText('当前浏览器').waitFor()
   const others = here.locator('.places li .button')
   expect(await others.count()).toBe(2)
+  // This one was there before the other two, and nobody has touched it.
+  const listed = first.locator('.places li')
+  await listed.nth(2).waitFor()
+  expect(await listed.first().textContent()).toMatch(/since [A-Z][a-z]{2} \d+, .*\d:\d\d/)
   // The newest comes first, and this one is the newest.
   await others.first().click()
   await here.getByText('已退出：').waitFor()
   await second.getByText('You were logged out from another device.').waitFor()
-  await first.locator('.places').waitFor()
+  await listed.nth(2).waitFor({ state: 'detached' })
+  expect(await listed.count()).toBe(2)
   expect(await others.count()).toBe(1)
-  await here.getByRole('button', { name: '退出其他所有设备' }).click()
+  // One tap asks, two in a hurry ask and take it back.
+  const endOthers = here.getByRole('button', { name: '退出其他所有设备' })
+  const question = here.getByText('确定退出其他 1 处登录？')
+  await endOthers.dblclick()
+  await endOthers.waitFor()
+  expect(await question.count()).toBe(0)
+  await endOthers.click()
+  await question.waitFor()
+  expect(await here.locator('.places .button:focus').textContent()).toContain('取消')
+  expect(await listed.count()).toBe(2)
+  await here.getByRole('button', { name: '全部退出' }).click()
   await first.getByText('You were logged out from another device.').waitFor()
   await here.getByText('已退出其他 1 处登录。').waitFor()
   expect(await others.count()).toBe(0)
@@ -254,6 +269,20 @@ test('a picture that cannot be had says why, and comes when it is asked for agai
   fails = false
   await page.getByRole('button', { name: 'Load again' }).click()
   await scanned(page)
+})
+
+test('what is for demos is offered beside a code that any camera reads, and not beside one of WeChat', async () => {
+  const page = await open('/', desktop)
+  const offers = page.locator('footer nav a')
+  await offers.first().waitFor()
+  expect(await offers.allTextContents()).toEqual(['Type a code on the phone', 'On another site'])
+  await page.route('**/qr', async (route) => {
+    const answer = await route.fetch()
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), code: 'mini-program' } })
+  })
+  await page.reload()
+  await page.getByText('Open WeChat, tap Scan, point it at the code').waitFor()
+  expect(await offers.count()).toBe(0)
 })
 
 test('the element alone logs a person in on a page of somebody else', async () => {

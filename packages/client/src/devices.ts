@@ -1,5 +1,6 @@
 import { parseSessionList, parseSessionsEnded, type Result, type SessionEntry } from '@saoma/protocol'
 import { type Answer, request } from './request.ts'
+import type { Room } from './room.ts'
 
 export interface DevicesOptions {
   /** Where Saoma is, without a path. */
@@ -23,6 +24,41 @@ export interface Devices {
 }
 
 const REQUEST_TIMEOUT_MS = 10_000
+/** All logins of a person may be ended in one go, and each of their pages reads the list anew. */
+const CHANGES_EVERY_MS = 2_000
+
+/**
+ * Calls back when a login of the person has begun or ended somewhere, or may have while nobody could tell: the list is to be read again.
+ * At once, and then every two seconds at most. Nothing is told over the long poll, so read it also when the page is looked at again.
+ *
+ * @param room  of the person's own channel, `@user`
+ * @returns the function that ends it
+ */
+export const onDevicesChanged = (room: Pick<Room, 'on'>, listener: () => void): (() => void) => {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let missed = false
+  const tell = () => {
+    missed = timer !== undefined
+    if (missed) return
+    timer = setTimeout(() => {
+      timer = undefined
+      if (missed) tell()
+    }, CHANGES_EVERY_MS)
+    listener()
+  }
+  const unlisten = [
+    room.on('volatile', ({ event }) => {
+      if (event === 'session') tell()
+    }),
+    room.on('state', (state) => {
+      if (state === 'live') tell()
+    }),
+  ]
+  return () => {
+    clearTimeout(timer)
+    for (const stop of unlisten) stop()
+  }
+}
 
 export const createDevices = (options: DevicesOptions): Devices => {
   const fetch = options.fetch ?? globalThis.fetch

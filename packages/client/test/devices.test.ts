@@ -1,8 +1,10 @@
 import { phoneToken, request, testApiKey, until } from '@saoma/testing'
-import { createDevices, type Devices } from '../src/devices.ts'
+import { createDevices, type Devices, onDevicesChanged } from '../src/devices.ts'
+import { createEmitter } from '../src/emitter.ts'
 import { createLive, type LiveEvents, type LiveState } from '../src/live.ts'
+import type { RoomEvents } from '../src/room.ts'
 import type { Session } from '../src/session.ts'
-import { monitorSession } from '../src/session-monitor.ts'
+import { monitorSession, type SessionMonitorEvents } from '../src/session-monitor.ts'
 import { createMemoryStorage } from '../src/storage.ts'
 import { heard } from './heard.ts'
 import { createLocks, prepareTabs, refused, said } from './tabs.ts'
@@ -143,4 +145,39 @@ test('a page that has a live connection already hears of the end by it', async (
   await phone.end(sid)
   expect(await liveEnded).toMatchObject({ code: 'REVOKED' })
   expect(await ended).toBe('revoked')
+})
+
+test('a monitor says when it begins to listen, and then by socket and by stream when the person logs in elsewhere', async () => {
+  const { session } = await entered()
+  const options = { origin: origin(), random: () => 0 }
+  const monitors = [monitorSession(session, options), monitorSession(session, { ...options, doors: ['stream'] })]
+  const saidSo = () => Promise.all(monitors.map((monitor) => heard<SessionMonitorEvents>(monitor)('devices')))
+  await saidSo()
+  const saidAgain = saidSo()
+  const { sid } = await entered()
+  await saidAgain
+  const devices = createDevices({ origin: origin(), token: session.accessToken })
+  const listed = await devices.list()
+  expect(listed.ok && listed.value[0]).toMatchObject({ sid, current: false })
+  for (const monitor of monitors) monitor.close()
+})
+
+test('a hundred changes are told at once and one time more; other messages are none; nothing is told after the end', async () => {
+  const room = createEmitter<RoomEvents<Record<string, unknown>>>()
+  const message = { channel: 'user:me', event: 'session', data: { change: 'ended' }, time: 1 }
+  let times = 0
+  const again = Promise.withResolvers<void>()
+  const stop = onDevicesChanged(room, () => {
+    if (++times === 2) again.resolve()
+  })
+  room.emit('volatile', { ...message, event: 'typing' })
+  room.emit('state', 'joining')
+  expect(times).toBe(0)
+  for (let i = 0; i < 100; i++) room.emit('volatile', message)
+  expect(times).toBe(1)
+  await again.promise
+  stop()
+  room.emit('volatile', message)
+  room.emit('state', 'live')
+  expect(times).toBe(2)
 })

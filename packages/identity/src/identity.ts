@@ -8,7 +8,7 @@ import { createGrants } from './grants.ts'
 import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
 import { createSeal } from './sealed.ts'
 import { createSessionEnds, type EndedSession } from './session-ends.ts'
-import { createSessions, type SessionRecord } from './sessions.ts'
+import { type BegunSession, createSessions, type SessionRecord } from './sessions.ts'
 import { loadSigningKeys, type SigningKeyTimes } from './signing-keys.ts'
 import { type Bearer, claimsToBeOf, createVerifier } from './verify.ts'
 
@@ -17,6 +17,8 @@ export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
   secrets: readonly [string, ...string[]]
   /** The keys were there but could not be used, for instance because another node has another secret. */
   onKeysError: (error: unknown) => void
+  /** Told after a session has begun. Nobody waits for it, and it must not throw: the login goes on whatever comes of it. */
+  onSessionBegan?: (session: BegunSession) => void
   /** Told after a session has been ended, by its owner or because its refresh token was used twice. Tried a few times when it rejects. */
   onSessionEnded?: (session: EndedSession) => Promise<void>
   /** Telling it failed for good. */

@@ -13,7 +13,7 @@ import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } f
 import { createDeviceCodes, type TicketStore } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import { createRecords } from './records.ts'
-import { SESSION_SECONDS, type Sessions } from './sessions.ts'
+import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
 import type { KeyRing } from './signing-keys.ts'
 import { type Recognise, wxCodeGrant } from './wx-code.ts'
 
@@ -32,6 +32,8 @@ export interface ProviderOptions {
   describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
   /** Turns the phone's code into a person. */
   recognise: Recognise
+  /** Told after a session has begun; must not throw. */
+  onSessionBegan?: (session: BegunSession) => void
   /** Every refusal and every failure of the OAuth routes, for the log. */
   onError: (ctx: KoaContextWithOIDC, error: Error) => void
 }
@@ -115,9 +117,11 @@ export const createProvider = (
       grant.addOIDCScope(scope)
       grant.addResourceScope(origin, scope)
       const record = { sid, client: clientId, app, ip, browser, os, since: new Date().toISOString() }
-      return sessions.begin(sub, record, async () => {
+      const begun = await sessions.begin(sub, record, async () => {
         await grant.save()
       })
+      if (begun) options.onSessionBegan?.({ sub, sid })
+      return begun
     },
   )
 

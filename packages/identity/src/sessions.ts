@@ -12,6 +12,12 @@ export interface SessionRecord extends Pick<LoginRequest, 'app' | 'ip' | 'browse
   since: string
 }
 
+/** A session that has just begun: it is live, and listed. */
+export interface BegunSession {
+  sub: string
+  sid: string
+}
+
 /** The sessions of each person. Every call rejects with RedisUnavailable when Redis cannot be asked. */
 export interface Sessions {
   /**

@@ -34,6 +34,7 @@ export interface PoolCommands {
 }
 
 const PROGRESS_MS = 1_000
+const PROGRESS_CODES = 10
 /** Between two looks at a minute whose quota is used up. */
 const QUOTA_PAUSE_MS = 5_000
 const MINUTE_MS = 60_000
@@ -54,8 +55,11 @@ const ageOf = (madeAt: number): string => {
 const row = (scene: string, state: string, leases: string, age: string, picture: string): string =>
   `${scene.padEnd(24)}  ${state.padEnd(11)}  ${leases.padStart(6)}  ${age.padStart(7)}  ${picture}`
 
+const countOf = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
+const were = (n: number, what: string): string => `${countOf(n, 'code was', 'codes were')} ${what}.`
+
 const summary = ({ codes, missing, damaged, stray }: Audit): string =>
-  `${codes} codes: ${missing.length} without a picture, ${damaged.length} with a wrong one; ${stray.length} pictures without a code.`
+  `${countOf(codes, 'code', 'codes')}: ${missing.length} without a picture, ${damaged.length} with a wrong one; ${countOf(stray.length, 'picture', 'pictures')} without a code.`
 
 export const createPoolCommands = (deps: PoolCommandDeps): PoolCommands => {
   const { pool, store, wechat, budget, say, signal } = deps
@@ -74,15 +78,21 @@ export const createPoolCommands = (deps: PoolCommandDeps): PoolCommands => {
 
   const fill = async (codes: number): Promise<boolean> => {
     let made = 0
-    const tell = rarely(PROGRESS_MS, (done: number) => say(`${done} of ${codes}`))
-    const onCode = () => tell(++made)
+    let toldAt = performance.now()
+    const onCode = () => {
+      made++
+      const now = performance.now()
+      if (made % PROGRESS_CODES !== 0 && now - toldAt < PROGRESS_MS) return
+      toldAt = now
+      say(`${made} of ${codes}`)
+    }
     while (made < codes && !signal.aborted) {
       const { failure, quota } = await fillPool(
         { pool, store, wechat, budget },
         { codes: codes - made, signal, onCode },
       )
       if (failure) {
-        say(`${made} of ${codes} codes were made. WeChat draws no more: ${failure.message}.`)
+        say(`${made} of ${countOf(codes, 'code was', 'codes were')} made. WeChat draws no more: ${failure.message}.`)
         return false
       }
       if (!quota) continue
@@ -91,7 +101,7 @@ export const createPoolCommands = (deps: PoolCommandDeps): PoolCommands => {
       )
       await delay(QUOTA_PAUSE_MS, undefined, { signal }).catch(() => {})
     }
-    say(`${made} codes were made.`)
+    say(were(made, 'made'))
     return made === codes
   }
 
@@ -99,7 +109,7 @@ export const createPoolCommands = (deps: PoolCommandDeps): PoolCommands => {
     fill: async (codes, max) => {
       const room = max - (await count())
       if (codes <= room) return fill(codes)
-      say(`The pool has room for ${Math.max(room, 0)} more codes: see SAOMA_POOL_MAX.`)
+      say(`The pool has room for ${countOf(Math.max(room, 0), 'more code', 'more codes')}: see SAOMA_POOL_MAX.`)
       return false
     },
 
@@ -124,7 +134,8 @@ export const createPoolCommands = (deps: PoolCommandDeps): PoolCommands => {
       for (const key of audit.stray) say(`${key}  belongs to no code`)
       say(summary(audit))
       const isGood = audit.missing.length + audit.damaged.length + audit.stray.length === 0
-      if (!isGood) say(audit.repaired ? 'They were removed.' : 'Run check --repair to remove them.')
+      if (!isGood)
+        say(audit.repaired ? 'What does not fit was removed.' : 'Run check --repair to remove what does not fit.')
       return !signal.aborted && (isGood || audit.repaired)
     },
 
@@ -132,14 +143,14 @@ export const createPoolCommands = (deps: PoolCommandDeps): PoolCommands => {
       const wanted = new Set(scenes)
       for await (const { scene } of pool.list()) wanted.delete(scene)
       for (const scene of wanted) say(`${scene}  is not in the pool`)
-      say(`${await retire(scenes)} codes were retired.`)
+      say(were(await retire(scenes), 'retired'))
       return wanted.size === 0
     },
 
     retireAll: async () => {
       const scenes: string[] = []
       for await (const { scene } of pool.list()) scenes.push(scene)
-      say(`${await retire(scenes)} codes were retired.`)
+      say(were(await retire(scenes), 'retired'))
       return true
     },
   }

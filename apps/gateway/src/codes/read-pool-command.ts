@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import { parsePooledScene } from '@saoma/protocol'
 import type { PoolCommands } from './pool-commands.ts'
 
@@ -7,27 +6,67 @@ export const USAGE = `Usage: node scripts/bootstrap.mjs apps/gateway/src/pool.ts
   list                      show every code
   check [--repair]          compare the codes with their pictures, and remove what does not fit
   retire <scene>… | --all   take codes out for good; a login that shows one needs a new code
+  --help                    show this
 `
 
 export type PoolCommand = (commands: PoolCommands, config: { max: number }) => Promise<boolean>
 
-/** What the words on the command line ask for; undefined when they ask for nothing. */
-export const readPoolCommand = (args: string[]): PoolCommand | undefined => {
-  try {
-    const options = { repair: { type: 'boolean', default: false }, all: { type: 'boolean', default: false } } as const
-    const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
-    const [name, ...rest] = positionals
-    const [first = ''] = rest
-    const isPlain = !values.repair && !values.all
-    if (name === 'fill' && isPlain && rest.length === 1 && /^[1-9]\d{0,6}$/.test(first))
-      return ({ fill }, { max }) => fill(Number(first), max)
-    if (name === 'list' && isPlain && rest.length === 0) return ({ list }) => list()
-    if (name === 'check' && !values.all && rest.length === 0) return ({ check }) => check(values.repair)
-    if (name === 'retire' && values.all && !values.repair && rest.length === 0) return ({ retireAll }) => retireAll()
-    if (name === 'retire' && isPlain && rest.length > 0 && rest.every((scene) => parsePooledScene(scene).ok))
-      return ({ retire }) => retire(rest)
-  } catch {
-    // An option that there is not.
-  }
-  return undefined
+/** What the words on the command line ask for. `reason` is a sentence for whoever wrote them. */
+export type AskedCommand = { kind: 'command'; run: PoolCommand } | { kind: 'help' } | { kind: 'wrong'; reason: string }
+
+interface Grammar {
+  /** Its one option. */
+  option?: string
+  /** Gives the command, or the reason why the words are none. */
+  read(words: readonly string[], hasOption: boolean): PoolCommand | string
+}
+
+const isScene = (word: string): boolean => parsePooledScene(word).ok
+
+const grammars: Record<string, Grammar> = {
+  fill: {
+    read: (words) => {
+      const [codes = ''] = words
+      if (words.length !== 1) return 'fill needs one number: how many codes to make.'
+      if (!/^[1-9]\d{0,6}$/.test(codes)) return `fill needs a number from 1 to 9999999, not "${codes}".`
+      return ({ fill }, { max }) => fill(Number(codes), max)
+    },
+  },
+  list: {
+    read: ([more]) => (more === undefined ? ({ list }) => list() : `list needs no more words, but there is "${more}".`),
+  },
+  check: {
+    option: '--repair',
+    read: ([more], repair) =>
+      more === undefined
+        ? ({ check }) => check(repair)
+        : `check needs no more words than --repair, but there is "${more}".`,
+  },
+  retire: {
+    option: '--all',
+    read: (words, all) => {
+      if (all && words.length > 0) return 'retire takes scenes or --all, not both.'
+      if (all) return ({ retireAll }) => retireAll()
+      const wrong = words.find((word) => !isScene(word))
+      if (wrong !== undefined) return `"${wrong}" is no scene: one has 24 characters, as list shows it.`
+      return words.length > 0 ? ({ retire }) => retire(words) : 'retire needs the scenes of codes, or --all.'
+    },
+  },
+}
+
+const wrong = (reason: string): AskedCommand => ({ kind: 'wrong', reason })
+
+export const readPoolCommand = (args: readonly string[]): AskedCommand => {
+  // A scene may begin with a dash.
+  const isOption = (word: string) => word.startsWith('-') && !isScene(word)
+  const options = args.filter(isOption)
+  const [name, ...words] = args.filter((word) => !isOption(word))
+  if (options.includes('--help') || options.includes('-h') || name === 'help') return { kind: 'help' }
+  if (name === undefined) return wrong('Say what is to be done.')
+  const grammar = Object.hasOwn(grammars, name) ? grammars[name] : undefined
+  if (!grammar) return wrong(`There is no command "${name}".`)
+  const unknown = options.find((option) => option !== grammar.option)
+  if (unknown !== undefined) return wrong(`${name} has no option ${unknown}.`)
+  const read = grammar.read(words, options.length > 0)
+  return typeof read === 'string' ? wrong(read) : { kind: 'command', run: read }
 }

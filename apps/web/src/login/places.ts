@@ -1,9 +1,9 @@
-import { type Answer, createDevices, type Session } from '@saoma/client'
+import { type Answer, createDevices, type Session, type SessionMonitor } from '@saoma/client'
 import type { SessionEntry } from '@saoma/protocol'
 import { html, nothing, type TemplateResult } from 'lit'
-import { clock } from '../demo/clock.ts'
+import { repeat } from 'lit/directives/repeat.js'
 import { fill } from '../language.ts'
-import { say } from './text.ts'
+import { moment, say } from './text.ts'
 
 export interface Places {
   view(): TemplateResult
@@ -11,12 +11,16 @@ export interface Places {
 }
 
 /** Where the person is logged in, with a button to end each login but this one. */
-export const createPlaces = (session: Session, origin: string, update: () => void): Places => {
+export const createPlaces = (session: Session, monitor: SessionMonitor, origin: string, update: () => void): Places => {
   const devices = createDevices({ origin, token: session.accessToken })
   let entries: SessionEntry[] | undefined
   let busy = false
   let trouble = false
   let said = ''
+  let asking = false
+  /** Lists asked for, and the last of them that is shown: an answer that a later one has overtaken is not. */
+  let asked = 0
+  let shown = 0
 
   /** False when there is nothing to go on with. */
   const check = (answer: Answer<unknown>): boolean => {
@@ -28,9 +32,27 @@ export const createPlaces = (session: Session, origin: string, update: () => voi
     return false
   }
 
-  const load = async () => {
+  const read = async (): Promise<Answer<SessionEntry[]>> => {
+    const mine = ++asked
     const answer = await devices.list()
-    if (check(answer) && answer.ok) entries = answer.value
+    if (answer.ok && mine > shown) {
+      shown = mine
+      entries = answer.value
+      if (entries.length < 2) asking = false
+    }
+    return answer
+  }
+
+  const load = async () => {
+    check(await read())
+  }
+
+  /** Nobody asked for it, so it neither stops a hand nor complains. */
+  const reload = async () => {
+    if (document.hidden) return
+    const answer = await read()
+    if (!answer.ok && answer.code === 'REVOKED') void session.recheck()
+    update()
   }
 
   const act = async (work: () => Promise<void>) => {
@@ -55,23 +77,31 @@ export const createPlaces = (session: Session, origin: string, update: () => voi
 
   const endOthers = () =>
     act(async () => {
+      asking = false
       const answer = await devices.endAll({ keepCurrent: true })
       if (!check(answer) || !answer.ok) return
       said = fill(say().endedOthers, { n: answer.value })
       await load()
     })
 
+  const ask = (wanted: boolean) => {
+    asking = wanted
+    said = ''
+    update()
+  }
+
   const onVisible = () => {
     if (!document.hidden) void act(load)
   }
   document.addEventListener('visibilitychange', onVisible)
+  const unlisten = monitor.on('devices', () => void reload())
   void act(load)
 
   const item = (entry: SessionEntry): TemplateResult => html`
     <li>
       <div>
         <strong>${placeOf(entry)}</strong>
-        <span>${fill(say().since, { time: clock(Date.parse(entry.since)) })} · <span class="mono">${entry.ip}</span></span>
+        <span>${fill(say().since, { time: moment(Date.parse(entry.since)) })} · <span class="mono">${entry.ip}</span></span>
       </div>
       ${
         entry.current
@@ -83,22 +113,40 @@ export const createPlaces = (session: Session, origin: string, update: () => voi
     </li>
   `
 
+  const word = (): TemplateResult | string => {
+    if (trouble) return html`<span class="verdict bad">${say().noAnswer}</span>`
+    return asking ? fill(say().askEndOthers, { n: (entries?.length ?? 1) - 1 }) : said
+  }
+
+  /** The same button asks and takes back, so that a double tap ends nothing and the focus stays. */
+  const others = (): TemplateResult => html`
+    <div class="sure">
+      ${
+        asking
+          ? html`<button class="button quiet danger" type="button" ?disabled=${busy} @click=${endOthers}>${say().sure}</button>`
+          : nothing
+      }
+      <button class="button quiet" type="button" ?disabled=${busy} @click=${() => ask(!asking)}>
+        ${asking ? say().unsure : say().endOthers}
+      </button>
+    </div>
+  `
+
   return {
     view: () => html`
       <section class="card wide places">
         <h2>${say().places}</h2>
-        ${entries ? html`<ul>${entries.map(item)}</ul>` : nothing}
+        ${entries ? html`<ul>${repeat(entries, ({ sid }) => sid, item)}</ul>` : nothing}
         <div class="row">
-          <p role="status">${trouble ? html`<span class="verdict bad">${say().noAnswer}</span>` : said}</p>
-          ${
-            entries && entries.length > 1
-              ? html`<button class="button" type="button" ?disabled=${busy} @click=${endOthers}>${say().endOthers}</button>`
-              : nothing
-          }
+          <p role="status">${word()}</p>
+          ${entries && entries.length > 1 ? others() : nothing}
         </div>
       </section>
     `,
-    close: () => document.removeEventListener('visibilitychange', onVisible),
+    close: () => {
+      document.removeEventListener('visibilitychange', onVisible)
+      unlisten()
+    },
   }
 }
 

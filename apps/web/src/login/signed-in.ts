@@ -51,7 +51,7 @@ export const createSignedIn = (session: Session, origin: string, update: () => v
   }, 1_000)
   void act(verify)
   const monitor = monitorSession(session, { origin })
-  const places = createPlaces(session, origin, update)
+  const places = createPlaces(session, monitor, origin, update)
 
   const left = (): string => {
     const seconds = Math.max(0, Math.ceil(((session.expiresAt ?? 0) - Date.now()) / 1_000))

@@ -49,6 +49,9 @@ const text = {
     since: 'since {time}',
     end: 'End',
     endOthers: 'End all others',
+    askEndOthers: 'End every login but this one ({n} in all)?',
+    sure: 'End them',
+    unsure: 'Cancel',
     endedOne: 'Ended: {place}.',
     endedOthers: 'Other logins ended: {n}.',
     unknownPlace: 'Unknown browser',
@@ -108,6 +111,9 @@ const text = {
     since: '{time} 登录',
     end: '退出',
     endOthers: '退出其他所有设备',
+    askEndOthers: '确定退出其他 {n} 处登录？',
+    sure: '全部退出',
+    unsure: '取消',
     endedOne: '已退出：{place}。',
     endedOthers: '已退出其他 {n} 处登录。',
     unknownPlace: '未知浏览器',
@@ -125,3 +131,12 @@ export const say = (): (typeof text)[Language] => text[language()]
 
 /** A time of day as people of the page's language write it. */
 export const clock = (time: number): string => new Date(time).toLocaleTimeString(document.documentElement.lang)
+
+/** A day and a time of it, by which one login is told from another. */
+export const moment = (time: number): string =>
+  new Date(time).toLocaleString(document.documentElement.lang, {
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+  })
