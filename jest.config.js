@@ -6,5 +6,6 @@ export default {
     '\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
   },
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // More than two cores can do at once: much of a test is waiting.
+  maxWorkers: 3,
 }

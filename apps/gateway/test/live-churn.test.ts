@@ -3,7 +3,7 @@ import { connect, whenReady } from '@saoma/redis'
 import { connectLive, type Gateway, onCleanup, request, startGateway, startRedis, webToken } from '@saoma/testing'
 
 /** Connections made and closed; the long run is `CHURN=50000`. */
-const total = Number(process.env.CHURN ?? 1_500)
+const total = Number(process.env.CHURN ?? 800)
 const AT_ONCE = 25
 /** Heap that code, caches and the machine's mood may add. A leak of one connection's state would be many times this. */
 const MOST_GROWTH = 3 * 2 ** 20

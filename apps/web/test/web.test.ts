@@ -1,4 +1,4 @@
-import { type Cluster, confirm, launchBrowser, phoneToken, request, scan, startCluster } from '@saoma/testing'
+import { type Cluster, confirm, launchBrowser, phoneToken, request, scan, startCluster, until } from '@saoma/testing'
 import { buildPages } from './built.ts'
 import {
   type Browser,
@@ -68,15 +68,22 @@ test('a person scans, compares, confirms and is logged in; the login lasts until
 
 test('through nginx, the browser’s socket is on one node and the phone is heard by the other', async () => {
   const page = await open('/', desktop)
-  // Engine.IO's first frame names the session, which begins with the id of the node that holds it.
-  const holder = new Promise<string>((resolve) =>
-    page.once('websocket', (socket) =>
-      socket.once('framereceived', ({ payload }) => resolve(/"sid":"([a-z]+)-/.exec(`${payload}`)?.[1] ?? '')),
-    ),
-  )
+  const holderOf = new Map<string, string>()
+  page.on('websocket', (socket) => {
+    // Engine.IO's first frame names the session, which begins with the id of the node that holds it.
+    let holder = ''
+    socket.on('framereceived', ({ payload }) => {
+      holder ||= /"sid":"([a-z]+)-/.exec(`${payload}`)?.[1] ?? ''
+      const [, ticket] = /"ticket":"([^"]+)"/.exec(`${payload}`) ?? []
+      if (ticket) holderOf.set(ticket, holder)
+    })
+  })
   await page.reload()
   const ticket = new URL(await scanned(page)).searchParams.get('ticket') ?? ''
-  const held = await holder
+  const held = await until(
+    async () => holderOf.get(ticket),
+    (holder) => holder !== undefined,
+  )
   const other = cluster.nodes.find(({ id }) => id !== held)
   expect(cluster.nodes.map(({ id }) => id)).toContain(held)
 

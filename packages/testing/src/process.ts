@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { onCleanup } from './cleanup.ts'
 import { guardGroup, releaseGroup, signalGroup } from './groups.ts'
 import { createLines, type Line } from './lines.ts'
@@ -47,6 +48,8 @@ export interface Process {
   stop(): Promise<void>
 }
 
+/** What Node made of our sources, so that the next of many processes need not: half of the work of a start. */
+const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/saoma/node', import.meta.url))
 const LINE_TIMEOUT_MS = 10_000
 const STOP_TIMEOUT_MS = 10_000
 const survivable: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
@@ -54,7 +57,7 @@ const survivable: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT', 'SIGHUP', '
 /** The few variables that programs need of the machine. The rest of our own environment would make runs differ. */
 export const plainEnv = (): Record<string, string | undefined> => {
   const { PATH, HOME, LANG, TZ, TMPDIR } = process.env
-  return { PATH, HOME, LANG, TZ, TMPDIR }
+  return { PATH, HOME, LANG, TZ, TMPDIR, NODE_COMPILE_CACHE: compileCache }
 }
 
 /** Starts a program and registers its end. Rejects when it cannot be started or does not get ready. */

@@ -26,5 +26,6 @@ test('[P18] while Redis is away every call is refused; afterwards leases go on',
   await whenReady(redis.data, 15_000)
   expect(await pool.lease(ticket, 60_000)).toEqual(lease)
   expect(await pool.resolve(lease?.scene ?? '')).toEqual({ ok: true, value: ticket })
-  expect(await pool.stock()).toEqual({ fresh: 1, rested: 0, busy: 1 })
+  // What was fresh was a moment of the old server: P29.
+  expect(await pool.stock()).toEqual({ fresh: 0, rested: 1, busy: 1 })
 })
