@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import S3rver from 's3rver'
 import { onCleanup } from './cleanup.ts'
 
 /** An object store that speaks S3, on the loopback interface, with one empty bucket. */
@@ -27,6 +26,8 @@ const region = 'us-east-1'
 export const startS3 = async (): Promise<S3Server> => {
   const bucket = 'codes'
   const directory = await mkdtemp(join(tmpdir(), 'saoma-s3-'))
+  // Loaded when it is wanted: it would delay the start of every other test.
+  const { default: S3rver } = await import('s3rver')
   const server = new S3rver({
     address: '127.0.0.1',
     port: 0,
