@@ -27,9 +27,9 @@ FROM base
 # Demo mode refuses to start with this.
 ENV NODE_ENV=production
 ENV SAOMA_WEB_ROOT=/app/apps/web/dist
-# npm links the workspaces into node_modules, so their folders come along at the same place.
-COPY --from=packages /app/node_modules ./node_modules
-COPY package.json ./
+# npm links the workspaces into node_modules, so their folders come along at the same place. What two of them need in different
+# versions is in folders of their own: all that was installed is taken, not the first node_modules alone.
+COPY --from=packages /app ./
 COPY packages ./packages
 COPY apps/gateway ./apps/gateway
 COPY apps/shop ./apps/shop
