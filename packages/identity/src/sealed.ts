@@ -4,7 +4,7 @@ import { CompactEncrypt, compactDecrypt, errors } from 'jose'
 /** Encrypts small values for storage under a configured secret (JWE, A256GCM). */
 export interface Seal {
   close(value: unknown): Promise<string>
-  /** Rejects with TypeError when none of the secrets fits. */
+  /** Rejects with an error for the operator, code WRONG_SECRET, when none of the secrets fits. */
   open(sealed: string): Promise<unknown>
 }
 
@@ -24,8 +24,11 @@ export const createSeal = (secrets: readonly [string, ...string[]]): Seal => {
           if (!(error instanceof errors.JWEDecryptionFailed)) throw error
         }
       }
-      throw new TypeError(
-        'SAOMA_SECRET does not open the signing keys in Redis; name the secret they were made with in SAOMA_PREVIOUS_SECRET',
+      throw Object.assign(
+        new Error(
+          'SAOMA_SECRET does not open the signing keys in Redis. Name the secret they were made with in SAOMA_PREVIOUS_SECRET, or begin anew with an empty Redis.',
+        ),
+        { code: 'WRONG_SECRET' },
       )
     },
   }
