@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { Environment } from './environment.ts'
 import type { ApiKeyList } from './live/api-keys.ts'
 import type { Rule } from './live/rules.ts'
+import { isLoopback } from './origins.ts'
 
 export interface Config {
   /** Public origin of the whole cluster, without a trailing slash. */
@@ -88,8 +89,6 @@ const published = {
   keySha256: 'a63ccb762a5cea07f20bf35052f292c6aa1510121c622e283f8a4691024b6401',
   hookSecret: 'a hook secret that is good for a demo and for nothing else',
 }
-
-const isLoopback = (host: string) => /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host)
 
 /** The same of the pool. */
 const poolContradictions = (env: Environment): string[] => {

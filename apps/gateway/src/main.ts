@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { createChannels } from '@saoma/channels'
 import { createIdentity } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
-import { createRedis } from '@saoma/redis'
+import { assertSuitable, createRedis, join } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { createWechat } from '@saoma/wechat'
 import { openCodes } from './codes/open-codes.ts'
@@ -19,7 +19,8 @@ import { createPolicy } from './live/policy.ts'
 import { createRules } from './live/rules.ts'
 import { createLog, rarely } from './log.ts'
 import { createMetrics } from './metrics.ts'
-import { createOriginCheck } from './origins.ts'
+import { watchOrigin } from './origin-watch.ts'
+import { createOriginCheck, isLoopback } from './origins.ts'
 import { createRecognise } from './recognise.ts'
 import { describeUserAgent } from './visitor.ts'
 
@@ -42,6 +43,13 @@ const start = async (): Promise<void> => {
       metrics.redisErrors.inc({ client: role })
       log.warn({ event: 'redis', client: role, message: error.message })
     },
+  })
+  for (const untold of await assertSuitable(redis)) log.warn({ event: 'redis', untold })
+  const membership = await join(redis, {
+    nodeId: config.nodeId,
+    onConflict: rarely(QUIET_MS, (other: string) =>
+      log.error({ event: 'node-id', other }, 'another node has this SAOMA_NODE_ID too: end one of them'),
+    ),
   })
   const tickets = createTickets(redis, config.times)
   const rules = createRules(config.live.rules)
@@ -153,9 +161,19 @@ const start = async (): Promise<void> => {
   const internalPort = await listen(gateway.internal, config.internalPort)
   const port = await listen(gateway.http, config.port)
   log.info({ event: 'listening', port, internalPort, origin: config.origin, demo: config.demo })
+  // No proxy's address leads to a cluster that is for one machine alone, out of a container for instance.
+  const originWatch = isLoopback(new URL(config.origin).hostname)
+    ? undefined
+    : watchOrigin(config.origin, (why) =>
+        log.warn(
+          { event: 'origin', origin: config.origin, why },
+          'SAOMA_ORIGIN does not lead here, seen from this node',
+        ),
+      )
 
   const stop = async (signal: string): Promise<void> => {
     log.info({ event: 'stopping', signal })
+    originWatch?.close()
     const codesClosed = codes.close()
     await gateway.close()
     // Now that nobody waits for a picture: it ends what the pool's job has under way.
@@ -165,6 +183,7 @@ const start = async (): Promise<void> => {
     apiKeys.close()
     await channels.close()
     identity.close()
+    await membership.close()
     await redis.close()
     log.info({ event: 'stopped' })
     process.exit(0)

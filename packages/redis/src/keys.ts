@@ -1,3 +1,6 @@
+/** Raised with each change of what nodes keep in Redis, or say to each other, that the nodes before it do not understand. */
+export const CLUSTER_VERSION = 1
+
 /**
  * Every key and channel of the cluster is named here and nowhere else. Braces are Redis Cluster hash tags: all that one script
  * touches carries the same tag, so it lives in one slot.
@@ -71,6 +74,10 @@ export const createKeys = (prefix: string) => ({
   /** Pub/sub channel on which nodes hear what happens in a channel. */
   channelLive: (channel: string) => `${prefix}:live:{${channel}}`,
 
+  /** String: the process that goes by a node's name. */
+  nodeName: (nodeId: string) => `${prefix}:node-name:{${nodeId}}`,
+  /** String: the version of the nodes that are here. */
+  clusterVersion: () => `${prefix}:cluster-version`,
   /** Sorted set: the nodes by the end of their lease. */
   nodes: () => `${prefix}:nodes`,
   /** Set: the channels that a node's people follow. */

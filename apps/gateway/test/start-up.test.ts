@@ -1,0 +1,83 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createTicket, freePort, type Gateway, onCleanup, startCluster, startGateway, startRedis } from '@saoma/testing'
+import { watchOrigin } from '../src/origin-watch.ts'
+
+const origin = 'http://127.0.0.1'
+
+/** What a node says instead of listening. */
+const refusalOf = async (started: Promise<Gateway>): Promise<string> => {
+  const message = await started.then(
+    () => 'it started',
+    (error: Error) => error.message,
+  )
+  expect(message).toMatch(/ended \(exit code 1\):\n/)
+  const said = message.split('\n').slice(1)
+  return said.filter((line) => !line.startsWith('{')).join('\n')
+}
+
+test('a second node of one name is refused with a sentence and the first goes on; after kill -9 the name is free at once', async () => {
+  const redis = await startRedis()
+  const start = (nodeId: string) => startGateway({ redisUrl: redis.url, nodeId, origin })
+  const first = await start('a')
+  expect(await refusalOf(start('a'))).toMatch(
+    new RegExp(`^Another node runs as "a" \\(process ${first.pid} on .+\\)\\. .+$`),
+  )
+  await createTicket(first.origin)
+  await first.kill('SIGKILL')
+  const second = await start('a')
+  await createTicket(second.origin)
+  await second.stop()
+  await createTicket((await start('a')).origin)
+})
+
+test('a Redis that throws data away is refused with a sentence', async () => {
+  const redis = await startRedis({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] })
+  expect(await refusalOf(startGateway({ redisUrl: redis.url, nodeId: 'a', origin }))).toMatch(
+    /^Redis at .+ \(maxmemory-policy allkeys-lru\), .+: set noeviction\.$/,
+  )
+})
+
+test('a secret that does not open the keys in Redis is a sentence, too', async () => {
+  const redis = await startRedis()
+  const start = (secret: string) =>
+    startGateway({ redisUrl: redis.url, nodeId: 'a', origin, env: { SAOMA_SECRET: secret } })
+  await (await start('one secret of at least thirty-two')).stop()
+  expect(await refusalOf(start('another secret, also of thirty-two'))).toMatch(/^SAOMA_SECRET does not open .+\.$/)
+})
+
+describe('the origin', () => {
+  const LOOKS = [0, 10, 10]
+  const lost = (where: string): Promise<string> =>
+    new Promise((resolve) => {
+      const { close } = watchOrigin(where, resolve, LOOKS)
+      onCleanup(close)
+    })
+
+  test('that leads nowhere, or to somebody else, is told of once', async () => {
+    let asked = 0
+    const other = createServer((_, res) => {
+      asked++
+      res.end('{"issuer":"https://other.example"}')
+    }).listen(0, '127.0.0.1')
+    onCleanup(() => other.close())
+    await once(other, 'listening')
+    const where = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+    expect(await lost(where)).toBe('something else answers there (status 200)')
+    expect(asked).toBe(LOOKS.length)
+    expect(await lost(`http://127.0.0.1:${await freePort()}`)).toContain('ECONNREFUSED')
+  })
+
+  test('that leads here, through nginx, is not', async () => {
+    const { origin: here } = await startCluster({ nodes: 1 })
+    const told: string[] = []
+    const seen = fetch(`${here}/oidc/.well-known/openid-configuration`).then((answer) => answer.json())
+    expect(await seen).toMatchObject({ issuer: `${here}/oidc` })
+    const stray = lost(`${here}/no`)
+    const { close } = watchOrigin(here, (why) => told.push(why), LOOKS)
+    await stray
+    close()
+    expect(told).toEqual([])
+  })
+})

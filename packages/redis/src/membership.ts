@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import { reply } from './connection.ts'
+import { CLUSTER_VERSION } from './keys.ts'
+import type { RedisClients } from './redis.ts'
+import { defineScript } from './script.ts'
+
+export interface MembershipOptions {
+  nodeId: string
+  /** Nodes of two versions do not work together. @default CLUSTER_VERSION */
+  version?: number
+  /** Somebody else goes by our name after all, and who: after an outage of Redis nobody can tell the two apart. */
+  onConflict: (other: string) => void
+}
+
+/** A node's place in the cluster. */
+export interface Membership {
+  /** Gives the name back. */
+  close(): Promise<void>
+}
+
+/** The cluster has no place for this node. A person can put it right, and its message says how. */
+export class NotAdmitted extends Error {
+  override readonly name = 'NotAdmitted'
+  readonly code = 'NOT_ADMITTED'
+}
+
+interface Holder {
+  run: string
+  host: string
+  pid: number
+}
+
+const BEAT_MS = 1_000
+/** A name whose beats stop is free after this. */
+const NAME_MS = 5_000
+/** Longer than nodes of another version take to be replaced one after the other, each by hand. */
+const VERSION_MS = 30_000
+const LOOK_MS = 200
+/** By then the name is free or was seen to be in use. */
+const LOOKS = (2 * NAME_MS) / LOOK_MS
+
+const deleteIf = defineScript<[key: string], [value: string], number>(
+  [new URL('../lua/delete-if.lua', import.meta.url)],
+  1,
+  Number,
+)
+
+/** A process of this machine that is there no more, so that a node that was killed is back at once. */
+const hasEnded = ({ host, pid }: Holder): boolean => {
+  if (host !== hostname() || pid === process.pid) return false
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
+
+const nameOf = (text: string): string => {
+  const { host, pid } = JSON.parse(text) as Holder
+  return `process ${pid} on ${host}`
+}
+
+/**
+ * Takes a place in the cluster and keeps it by regular signs of life. Rejects with NotAdmitted when nodes of another version are there,
+ * or another living node has this name: browsers would be led to either of the two.
+ */
+export const join = async (redis: RedisClients, options: MembershipOptions): Promise<Membership> => {
+  const { nodeId, version = CLUSTER_VERSION, onConflict } = options
+  const { data, keys } = redis
+  const key = keys.nodeName(nodeId)
+  const mine = JSON.stringify({
+    run: randomBytes(9).toString('base64url'),
+    host: hostname(),
+    pid: process.pid,
+  } satisfies Holder)
+
+  const present = await reply(data.set(keys.clusterVersion(), version, 'PX', VERSION_MS, 'NX', 'GET'))
+  if (present !== null && present !== `${version}`)
+    throw new NotAdmitted(
+      `The nodes in this Redis are of version ${present}, this one is of version ${version}, and they do not understand each other. End them, wait ${VERSION_MS / 1000} s and start this one, or give it a SAOMA_REDIS_PREFIX of its own.`,
+    )
+
+  const takeName = async (): Promise<void> => {
+    let holder: string | null = null
+    let leftMs = 0
+    for (let look = 0; look < LOOKS; look++) {
+      const former: string | null = holder
+      holder = await reply(data.set(key, mine, 'PX', NAME_MS, 'NX', 'GET'))
+      if (holder === null) return
+      if (hasEnded(JSON.parse(holder))) {
+        await deleteIf(data, [key], [holder])
+        continue
+      }
+      const formerLeftMs = leftMs
+      leftMs = await reply(data.pttl(key))
+      // It has more time than it had: a sign of life.
+      if (former === holder && leftMs > formerLeftMs) break
+      await delay(LOOK_MS)
+    }
+    const other = holder === null ? 'somebody' : nameOf(holder)
+    throw new NotAdmitted(
+      `Another node runs as "${nodeId}" (${other}). Each needs a SAOMA_NODE_ID of its own, or none at all.`,
+    )
+  }
+  await takeName()
+
+  const beat = async () => {
+    const holder = await data.set(key, mine, 'PX', NAME_MS, 'GET')
+    await data.set(keys.clusterVersion(), version, 'PX', VERSION_MS)
+    if (holder !== null && holder !== mine) onConflict(nameOf(holder))
+  }
+  let beating: Promise<void> | undefined
+  const timer = setInterval(() => {
+    // That Redis is away is told by its connections.
+    beating ??= beat()
+      .catch(() => {})
+      .finally(() => {
+        beating = undefined
+      })
+  }, BEAT_MS).unref()
+
+  return {
+    close: async () => {
+      clearInterval(timer)
+      await beating
+      await deleteIf(data, [key], [mine]).catch(() => {})
+    },
+  }
+}
