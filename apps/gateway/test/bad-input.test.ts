@@ -249,6 +249,19 @@ describe('the OAuth routes', () => {
     expect(await request(`${origin}/oidc/auth?client_id=web&response_type=code`)).toMatchObject({ status: 404 })
     expect((await request(`${origin}/oidc/device`)).headers.get('location')).toBe(`${origin}/phone`)
   })
+
+  test.each([
+    ['GET', 'device/auth', 'POST'],
+    ['PATCH', 'device/auth', 'POST'],
+    ['PUT', 'token', 'POST'],
+    ['GET', 'token/revocation', 'POST'],
+    ['DELETE', 'jwks', 'GET'],
+    ['POST', '.well-known/openid-configuration', 'GET'],
+  ])('%s of /oidc/%s is told to use %s', async (method, path, other) => {
+    const answer = await request(`${origin}/oidc/${path}`, { method })
+    expect(answer.headers.get('allow')?.split(', ')).toContain(other)
+    await refused(answer, 405, 'METHOD_NOT_ALLOWED')
+  })
 })
 
 test('after all this no node has failed at anything', () => {

@@ -3,20 +3,24 @@ import { parseDeviceCode, ticketOf } from '@saoma/protocol'
 import type { Context, Middleware } from 'koa'
 import mount from 'koa-mount'
 import type { Limits } from '../limits.ts'
+import { problem } from './problem.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
+const READ = ['GET', 'HEAD', 'OPTIONS']
+const POST = ['POST', 'OPTIONS']
+
 /**
- * What there is of the provider. It would also answer to other spellings of these (letter case, percent signs) and to endpoints that
- * nothing here uses; both would pass by our own limits.
+ * What there is of the provider, and how it may be asked. It would also answer to other spellings of these (letter case, percent signs),
+ * to endpoints that nothing here uses, and to a GET of `/device/auth` as if `auth` named an interaction; all would pass by our own limits.
  */
-const ROUTES = new Set([
-  '/oidc/.well-known/openid-configuration',
-  '/oidc/.well-known/oauth-authorization-server',
-  '/oidc/jwks',
-  '/oidc/device',
-  '/oidc/device/auth',
-  '/oidc/token',
-  '/oidc/token/revocation',
+const ROUTES = new Map([
+  ['/oidc/.well-known/openid-configuration', READ],
+  ['/oidc/.well-known/oauth-authorization-server', READ],
+  ['/oidc/jwks', READ],
+  ['/oidc/device', [...READ, 'POST']],
+  ['/oidc/device/auth', POST],
+  ['/oidc/token', POST],
+  ['/oidc/token/revocation', POST],
 ])
 
 /** OAuth's own form of "too many requests" (RFC 6749 has none, so the registered `temporarily_unavailable` with status 429). */
@@ -37,7 +41,12 @@ export const oauth = (identity: Identity, limits: Limits, ticketSeconds: number,
   }
 
   return async (ctx, next) => {
-    if (!ROUTES.has(ctx.path)) return next()
+    const methods = ROUTES.get(ctx.path)
+    if (!methods) return next()
+    if (!methods.includes(ctx.method)) {
+      ctx.set('Allow', methods.join(', '))
+      return problem(ctx, 'METHOD_NOT_ALLOWED')
+    }
     // The provider builds the addresses it publishes from this; it must not be what a request claims in its Host header.
     Object.defineProperty(ctx, 'href', { value: `${ctx.state.origin}/oidc` })
     const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
