@@ -13,7 +13,7 @@ export interface Counts {
  * into a storm of reconnects. `/readyz` says whether new traffic should come here.
  */
 export const createInternalServer = (
-  redis: Pick<RedisClients, 'unavailable' | 'subscriber'>,
+  redis: Pick<RedisClients, 'unavailable' | 'echoAge' | 'subscriber'>,
   metrics: Metrics,
   isDraining: () => boolean,
   counts: Counts,
@@ -42,6 +42,7 @@ export const createInternalServer = (
         metrics.channels.set(channels)
         metrics.followers.set(followers)
         metrics.subscriptions.set(redis.subscriber.size)
+        metrics.echoAge.set(redis.echoAge())
         metrics.draining.set(isDraining() ? 1 : 0)
         res.writeHead(200, { 'Content-Type': metrics.registry.contentType })
         return res.end(await metrics.registry.metrics())

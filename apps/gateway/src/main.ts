@@ -39,6 +39,7 @@ const start = async (): Promise<void> => {
     url: config.redisUrl,
     prefix: config.redisPrefix,
     name: `saoma-${config.nodeId}`,
+    onEcho: (seconds) => metrics.echoes.observe(seconds),
     onError: (error, role) => {
       metrics.redisErrors.inc({ client: role })
       log.warn({ event: 'redis', client: role, message: error.message })
@@ -129,7 +130,13 @@ const start = async (): Promise<void> => {
     ...(businessTokens ? { businessTokens } : {}),
   })
   const policy = createPolicy({ rules, ...(hook ? { hook } : {}) })
-  const live = createLive({ channels, policy }, { maxDataBytes: config.limits.messageBytes })
+  const live = createLive(
+    { channels, policy },
+    {
+      maxDataBytes: config.limits.messageBytes,
+      onPublish: (result, seconds) => metrics.published.observe({ result }, seconds),
+    },
+  )
   const attendance = createAttendance({ channels, keyRing: apiKeys, stillValid, subscriber: redis.subscriber, log })
   const codes = await openCodes({ redis, ...(wechat ? { wechat } : {}), metrics, log }, config)
   const { picture, pool } = codes

@@ -306,7 +306,7 @@ test('a reader that does not read is cut off and continues from where it was; th
       numbers(30).map(() => ({ channel, event: 'n', data })),
     )
   expect((await take(stream, total)).map(({ offset }) => offset)).toEqual(numbers(total).map((n) => n + 1))
-  expect(await metric(0, 'rt_slow_consumer_closed_total')).toBe(1)
+  expect(await metric(0, 'saoma_slow_consumer_closed_total')).toBe(1)
   deaf.resume()
   await closed
   stream.close()
@@ -322,7 +322,7 @@ test('48 clients that leave their streams, and 48 that leave at any moment of th
   const channels = numbers(4).map(openRoom)
   const streams = await Promise.all(numbers(48).map(() => open(door(0), channels)))
   await until(
-    () => metric(0, 'rt_followers'),
+    () => metric(0, 'saoma_followers'),
     (followers) => followers === 48 * 4,
   )
   for (const stream of streams) stream.close()
@@ -335,11 +335,11 @@ test('48 clients that leave their streams, and 48 that leave at any moment of th
       .catch(() => {})
   await Promise.all(numbers(48).map(leave))
   await until(
-    () => metric(0, 'rt_longpoll_waiting'),
+    () => metric(0, 'saoma_longpoll_waiting'),
     (waiting) => waiting === 0,
   )
-  expect(await metric(0, 'rt_followers')).toBe(0)
-  expect(await metric(0, 'rt_channels')).toBe(0)
+  expect(await metric(0, 'saoma_followers')).toBe(0)
+  expect(await metric(0, 'saoma_channels')).toBe(0)
   const presence = () =>
     request<{ count: number }>(`${door(1)}/v1/channels/${channels[0]}/presence`, { bearer: testApiKey })
   await until(presence, ({ body }) => body.count === 0)

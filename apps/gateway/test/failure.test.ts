@@ -140,10 +140,10 @@ test('clients that leave at any moment of a stream or a held poll leave nothing 
   }
   await until(
     () => metrics('a'),
-    ({ body }) => body.includes('rt_longpoll_waiting 0'),
+    ({ body }) => body.includes('saoma_longpoll_waiting 0'),
   )
   const { body } = await metrics('a')
-  expect(body).toMatch(/^rt_subscriptions [0-9]$/m)
+  expect(body).toMatch(/^saoma_subscriptions [0-9]$/m)
 })
 
 test('SIGTERM: held polls are answered, browsers are told when to return, and the node ends by itself', async () => {
@@ -153,7 +153,7 @@ test('SIGTERM: held polls are answered, browsers are told when to return, and th
   const held = poll(gateway('a').origin, device_code, { after: 1, wait: 25 })
   await until(
     () => metrics('a'),
-    ({ body }) => body.includes('rt_longpoll_waiting 1'),
+    ({ body }) => body.includes('saoma_longpoll_waiting 1'),
   )
 
   // A client that does not answer the close frame must not hold up the end.

@@ -21,7 +21,7 @@ const node = () => {
 }
 const holding = (count: number) =>
   until(
-    () => metricOf(node(), 'rt_longpoll_waiting'),
+    () => metricOf(node(), 'saoma_longpoll_waiting'),
     (waiting) => waiting === count,
   )
 const poll = async (bearer: string) => {

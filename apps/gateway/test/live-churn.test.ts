@@ -58,7 +58,7 @@ test(
       return Object.fromEntries(
         body
           .split('\n')
-          .filter((line) => /^rt_(connections\b|channels|followers|subscriptions|longpoll_waiting)/.test(line))
+          .filter((line) => /^saoma_(connections\b|channels|followers|subscriptions|longpoll_waiting)/.test(line))
           .filter((line) => !/_total/.test(line))
           .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
       )

@@ -316,7 +316,7 @@ test('a reader that stops reading is cut off at its cap, the others notice nothi
     await Promise.all(upTo(50).map(() => writer.publish({ channel, event: 'n', data })))
   expect((await take(good, total)).map((message) => message.offset)).toEqual(upTo(total).map((n) => n + 1))
   const text = (await request<string>(`${cluster.nodes[0]?.internalOrigin}/metrics`)).body
-  expect(text).toMatch(/^rt_slow_consumer_closed_total 1$/m)
+  expect(text).toMatch(/^saoma_slow_consumer_closed_total 1$/m)
   deaf.resume()
   await closed
 

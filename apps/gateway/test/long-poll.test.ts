@@ -64,7 +64,7 @@ const positionOf = async (channel: string): Promise<Position> => {
 const metric = (i: number, name: string): Promise<number> => metricOf(gateway(i), name)
 const held = (i: number, count: number) =>
   until(
-    () => metric(i, 'rt_longpoll_waiting'),
+    () => metric(i, 'saoma_longpoll_waiting'),
     (waiting) => waiting === count,
   )
 
@@ -230,14 +230,14 @@ test('48 clients that leave their polls leave nothing behind', async () => {
     pollMany(door(0), asked, 25, { signal: left.signal }).catch((error: unknown) => error),
   )
   await until(
-    () => metric(0, 'rt_followers'),
+    () => metric(0, 'saoma_followers'),
     (followers) => followers === 48 * 8,
   )
   left.abort()
   await Promise.all(polls)
   await held(0, 0)
-  expect(await metric(0, 'rt_followers')).toBe(0)
-  expect(await metric(0, 'rt_channels')).toBe(0)
+  expect(await metric(0, 'saoma_followers')).toBe(0)
+  expect(await metric(0, 'saoma_channels')).toBe(0)
 })
 
 describe('what is refused', () => {

@@ -18,7 +18,7 @@ const isKind =
   ({ json }: Line): boolean =>
     json?.event === 'pool' && json.kind === kind
 const leadersOf = async (some: readonly Gateway[]): Promise<Gateway[]> => {
-  const leading = await Promise.all(some.map((node) => metricOf(node, 'rt_pool_leader')))
+  const leading = await Promise.all(some.map((node) => metricOf(node, 'saoma_pool_leader')))
   return some.filter((_, i) => leading[i] === 1)
 }
 

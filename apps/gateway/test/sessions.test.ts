@@ -111,7 +111,7 @@ test('a session that is ended from the phone by one node is over on the other wi
   })
   // The event stream is the other one.
   await until(
-    () => metricOf(node, 'rt_longpoll_waiting'),
+    () => metricOf(node, 'saoma_longpoll_waiting'),
     (waiting) => waiting === 2,
   )
 

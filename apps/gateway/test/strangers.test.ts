@@ -39,7 +39,7 @@ test.each([
     socket.resume()
   }
   await closed
-  expect(await metric(/^rt_connections\{.*\} (\d+)$/m)).toBe(0)
+  expect(await metric(/^saoma_connections\{.*\} (\d+)$/m)).toBe(0)
   expect((await memory()) - before).toBeLessThan(MOST_GROWTH)
 })
 
@@ -49,7 +49,7 @@ test('a flood of packets is cut off', async () => {
   // Engine.IO's pongs, which no namespace ever sees.
   for (let i = 0; i < 1_000; i++) socket.send('3')
   await closed
-  expect(await metric(/^rt_connections_cut_total\{reason="flood"\} (\d+)$/m)).toBeGreaterThan(0)
+  expect(await metric(/^saoma_connections_cut_total\{reason="flood"\} (\d+)$/m)).toBeGreaterThan(0)
 })
 
 test('pings of somebody who reads no pongs fill no memory', async () => {
@@ -99,7 +99,7 @@ test('who asks for pages and does not read them is cut off', async () => {
   channels.forEach((channel, n) => {
     reader.send(`42${n}["subscribe",${JSON.stringify({ channel, history: 8 })}]`)
   })
-  for (let reads = 0; reads < 5_000; reads++) if ((await metric(/^rt_slow_consumer_closed_total (\d+)$/m)) > 0) break
-  expect(await metric(/^rt_slow_consumer_closed_total (\d+)$/m)).toBe(1)
+  for (let reads = 0; reads < 5_000; reads++) if ((await metric(/^saoma_slow_consumer_closed_total (\d+)$/m)) > 0) break
+  expect(await metric(/^saoma_slow_consumer_closed_total (\d+)$/m)).toBe(1)
   reader.terminate()
 })

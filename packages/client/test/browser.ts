@@ -79,7 +79,7 @@ export const holderOf = async ({ nodes }: Cluster) => {
       (answer) => answer.text(),
       () => '', // This node has been killed.
     )
-    if (/^rt_connections\{[^}]*transport="websocket"[^}]*\} [1-9]/m.test(metrics)) return node
+    if (/^saoma_connections\{[^}]*transport="websocket"[^}]*\} [1-9]/m.test(metrics)) return node
   }
   throw new Error('no node holds a socket')
 }

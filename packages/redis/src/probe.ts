@@ -7,6 +7,8 @@ export interface ProbeOptions {
   intervalMs: number
   /** Told when a subscription that is connected hears nothing; it is being made anew. */
   onDeaf: () => void
+  /** Told of each echo, with the seconds it took. */
+  onEcho: (seconds: number) => void
 }
 
 /** Echoes that may be missing before the connection is given up. */
@@ -21,8 +23,13 @@ const MISSES = 3
 export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: string, options: ProbeOptions) => {
   const channel = `${prefix}#probe#{${randomBytes(9).toString('base64url')}}`
   let missed = 0
+  let saidAt = performance.now()
+  let heardAt = saidAt
   const hear = (from: string) => {
-    if (from === channel) missed = 0
+    if (from !== channel) return
+    missed = 0
+    heardAt = performance.now()
+    options.onEcho((heardAt - saidAt) / 1_000)
   }
   subscriber.on('message', hear)
   // Unconfirmed holds are made good by the subscriber itself.
@@ -41,6 +48,7 @@ export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: str
     }
     // Counted first, so that only an echo takes it back. A publish that fails is Redis being away, not us being deaf.
     missed++
+    saidAt = performance.now()
     pub.spublish(channel, '').catch(() => {
       missed = 0
     })
@@ -49,6 +57,8 @@ export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: str
   return {
     /** Whether the last echo is overdue. */
     isDeaf: (): boolean => missed > 1,
+    /** Seconds since the last echo. */
+    age: (): number => (performance.now() - heardAt) / 1_000,
     close: (): void => {
       clearInterval(timer)
       subscriber.off('message', hear)

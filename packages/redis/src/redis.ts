@@ -14,6 +14,8 @@ export interface RedisOptions {
   readyTimeoutMs?: number
   /** Milliseconds between two echoes of the subscription's probe; 0 turns it off. @default 5000 */
   probeMs?: number
+  /** Told of each echo of that probe, with the seconds it took. */
+  onEcho?: (seconds: number) => void
   /** Told of every connection error; ioredis goes on reconnecting by itself. */
   onError?: (error: Error, role: Role) => void
 }
@@ -28,6 +30,8 @@ export interface RedisClients {
   keys: Keys
   /** Roles that cannot be used at this moment; empty when all is well. */
   unavailable(): Role[]
+  /** Seconds since the probe was last heard; 0 without a probe. */
+  echoAge(): number
   close(): Promise<void>
 }
 
@@ -39,6 +43,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     name = 'saoma',
     readyTimeoutMs = 15_000,
     probeMs = 5_000,
+    onEcho = () => {},
     onError = () => {},
   } = options
   const open = (role: Role) => connect({ url, name: `${name}:${role}`, onError: (error) => onError(error, role) })
@@ -55,6 +60,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     probeMs > 0
       ? createProbe(connections.pub, subscriber, prefix, {
           intervalMs: probeMs,
+          onEcho,
           onDeaf: () => onError(new Error('the subscription is connected but hears nothing; making it anew'), 'sub'),
         })
       : undefined
@@ -68,6 +74,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
       all
         .filter(([role, connection]) => connection.status !== 'ready' || (role === 'sub' && probe?.isDeaf()))
         .map(([role]) => role),
+    echoAge: () => probe?.age() ?? 0,
     close: async () => {
       probe?.close()
       subscriber.close()

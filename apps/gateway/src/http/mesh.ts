@@ -5,14 +5,12 @@ import type { Context } from 'koa'
 import type { Live } from '../live/live.ts'
 import { meshPublication } from '../live/mesh.ts'
 import type { Authenticate } from '../live/principal.ts'
-import type { Metrics } from '../metrics.ts'
 import { readBody } from './body.ts'
 import { callerOf } from './credentials.ts'
 
 export interface MeshRoutesDeps {
   live: Live
   authenticate: Authenticate
-  metrics: Metrics
 }
 
 /** CONNMIX's own number for an argument it cannot use. */
@@ -28,7 +26,7 @@ const refuse = (ctx: Context, code: Code): void => {
 }
 
 /** CONNMIX's HTTP interface, for backends that were written against it. */
-export const meshRoutes = ({ live, authenticate, metrics }: MeshRoutesDeps): Router => {
+export const meshRoutes = ({ live, authenticate }: MeshRoutesDeps): Router => {
   const router = new Router({ prefix: '/v1', sensitive: true })
 
   const publish = async (ctx: Context): Promise<Result<Published>> => {
@@ -45,7 +43,6 @@ export const meshRoutes = ({ live, authenticate, metrics }: MeshRoutesDeps): Rou
     ctx.set('Cache-Control', 'no-store')
     try {
       const published = await publish(ctx)
-      metrics.published.inc({ result: published.ok ? 'ok' : published.code })
       if (!published.ok) return refuse(ctx, published.code)
       // `f` counts what CONNMIX could not write to a socket; what a client of ours missed it reads again.
       ctx.body = { E: null, r: { s: published.value.connections, f: 0 } }

@@ -5,7 +5,6 @@ import type { Context } from 'koa'
 import type { Limits } from '../limits.ts'
 import type { Live } from '../live/live.ts'
 import type { Authenticate, Principal } from '../live/principal.ts'
-import type { Metrics } from '../metrics.ts'
 import { refusal } from '../refusal.ts'
 import { readJson } from './body.ts'
 import { known } from './credentials.ts'
@@ -15,7 +14,6 @@ export interface PublishRoutesDeps {
   live: Live
   authenticate: Authenticate
   limits: Limits
-  metrics: Metrics
 }
 
 /** Most messages in one call. */
@@ -39,14 +37,8 @@ const explain = (input: unknown): string => {
 }
 
 /** Publishing over HTTP: one message, or many in one call. */
-export const publishRoutes = ({ live, authenticate, limits, metrics }: PublishRoutesDeps): Router => {
+export const publishRoutes = ({ live, authenticate, limits }: PublishRoutesDeps): Router => {
   const router = new Router({ prefix: '/v1', sensitive: true })
-
-  const publish = async (who: Principal, input: unknown): Promise<Result<Published>> => {
-    const published = await live.publish(who, input)
-    metrics.published.inc({ result: published.ok ? 'ok' : published.code })
-    return published
-  }
 
   /** A person may say as much here as over a connection. A key's calls are counted as calls. */
   const slowness = async (who: Principal) => (who.kind === 'person' ? limits.liveEvents(`http:${who.user}`) : undefined)
@@ -54,7 +46,7 @@ export const publishRoutes = ({ live, authenticate, limits, metrics }: PublishRo
   /** One of many: its failure is its own. */
   const attempt = async (who: Principal, input: unknown): Promise<Result<Published>> => {
     try {
-      return (await slowness(who)) ? fail('RATE_LIMITED') : await publish(who, input)
+      return (await slowness(who)) ? fail('RATE_LIMITED') : await live.publish(who, input)
     } catch (error) {
       if (error instanceof RedisUnavailable) return fail('REDIS_UNAVAILABLE')
       throw error
@@ -86,7 +78,7 @@ export const publishRoutes = ({ live, authenticate, limits, metrics }: PublishRo
   const one = async (ctx: Context, who: Principal, input: unknown): Promise<void> => {
     const slow = await slowness(who)
     if (slow) return tooMany(ctx, slow.retryAfterSeconds)
-    const result = await publish(who, input)
+    const result = await live.publish(who, input)
     if (!result.ok && result.code === 'INVALID') return problem(ctx, 'INVALID', explain(input))
     answer(ctx, result)
   }

@@ -74,11 +74,7 @@ export const serveLive = (
   const events: Record<keyof LiveClientEvents, Act<LiveSocket>> = {
     ...subscriptions,
     refresh: sessions.refresh,
-    publish: async ({ data }, request) => {
-      const result = await live.publish(data.who, request)
-      metrics.published.inc({ result: result.ok ? 'ok' : result.code })
-      return result
-    },
+    publish: ({ data }, request) => live.publish(data.who, request),
     presence: ({ data }, request) => live.presence(data.who, request),
     read: ({ data }, request) => live.markRead(data.who, request),
   }

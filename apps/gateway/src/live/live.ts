@@ -27,6 +27,8 @@ export interface LiveDeps {
 export interface LiveOptions {
   /** Most bytes that the JSON of a message's data may have. */
   maxDataBytes: number
+  /** Told of each publication: `ok`, why not, or `failed`, and the seconds from the question to the answer. */
+  onPublish: (result: string, seconds: number) => void
 }
 
 export interface Subscription {
@@ -63,7 +65,7 @@ const isDeeper = (data: unknown, levels: number): boolean =>
   data !== null &&
   (levels === 0 || Object.values(data).some((member) => isDeeper(member, levels - 1)))
 
-export const createLive = ({ channels, policy }: LiveDeps, { maxDataBytes }: LiveOptions): Live => {
+export const createLive = ({ channels, policy }: LiveDeps, { maxDataBytes, onPublish }: LiveOptions): Live => {
   const resolve = (who: Principal, asked: unknown): Result<string> => {
     if (asked !== OWN_CHANNEL) return parseChannel(asked)
     return who.kind === 'person' ? parseChannel(userChannel(who.user)) : fail('INVALID')
@@ -84,19 +86,32 @@ export const createLive = ({ channels, policy }: LiveDeps, { maxDataBytes }: Liv
     return userOf(channel.value) === undefined ? fail('INVALID') : channel
   }
 
+  const publish: Live['publish'] = async (who, input) => {
+    const publication = parsePublication(input)
+    if (!publication.ok) return publication
+    const channel = await permitted(who, 'publish', publication.value.channel)
+    if (!channel.ok) return channel
+    const { data } = publication.value
+    if (isDeeper(data, MOST_LEVELS)) return fail('INVALID')
+    if (Buffer.byteLength(JSON.stringify(data)) > maxDataBytes) return fail('TOO_LARGE')
+    const from = who.kind === 'person' ? { from: who.user } : {}
+    return channels.publish({ ...publication.value, channel: channel.value, ...from })
+  }
+
   return {
     resolve,
 
     publish: async (who, input) => {
-      const publication = parsePublication(input)
-      if (!publication.ok) return publication
-      const channel = await permitted(who, 'publish', publication.value.channel)
-      if (!channel.ok) return channel
-      const { data } = publication.value
-      if (isDeeper(data, MOST_LEVELS)) return fail('INVALID')
-      if (Buffer.byteLength(JSON.stringify(data)) > maxDataBytes) return fail('TOO_LARGE')
-      const from = who.kind === 'person' ? { from: who.user } : {}
-      return channels.publish({ ...publication.value, channel: channel.value, ...from })
+      const begunAt = performance.now()
+      // What it stays without an answer, which is mostly Redis being away.
+      let result = 'failed'
+      try {
+        const published = await publish(who, input)
+        result = published.ok ? 'ok' : published.code
+        return published
+      } finally {
+        onPublish(result, (performance.now() - begunAt) / 1_000)
+      }
     },
 
     subscribe: async (who, input, listener, counted) => {
