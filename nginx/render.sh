@@ -61,7 +61,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v listen="$NGINX_LISTEN" -v temp=
       id = substr(node[i], 1, at - 1)
       server = "    server " substr(node[i], at + 1) " max_fails=2 fail_timeout=2s" resolve ";\n"
       servers = servers server
-      upstreams = upstreams "  upstream saoma_" id " {\n    zone saoma_" id " 64k;\n" server "    keepalive 16;\n    keepalive_timeout 60s;\n  }\n"
+      upstreams = upstreams "  upstream saoma_" id " {\n    zone saoma_" id " 64k;\n" server "    keepalive 16;\n    keepalive_timeout 5s;\n  }\n"
       sessions = sessions "    \"~^" id "-\" saoma_" id ";\n"
     }
     count = split(listen, address, " ")
@@ -73,7 +73,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v listen="$NGINX_LISTEN" -v temp=
     }
     if (count > 0) real_ip = real_ip "real_ip_header X-Forwarded-For;\n  real_ip_recursive on;"
     if (shop != "") {
-      shop_upstream = "  upstream shop {\n    zone shop 64k;\n    server " shop resolve ";\n    keepalive 16;\n    keepalive_timeout 60s;\n  }\n"
+      shop_upstream = "  upstream shop {\n    zone shop 64k;\n    server " shop resolve ";\n    keepalive 16;\n    keepalive_timeout 5s;\n  }\n"
       shop_location = "\n    location /shop/ {\n      proxy_pass http://shop;\n    }\n"
     }
 

@@ -69,7 +69,15 @@ export interface Config {
     messageBytes: number
   }
   times: { scanMs: number; confirmMs: number; redeemMs: number }
-  drainWindowMs: number
+  /** How a node goes away after SIGTERM. */
+  drain: {
+    /** Milliseconds in which it only says so at `/readyz`. */
+    delayMs: number
+    /** Milliseconds over which it sends its clients elsewhere. */
+    windowMs: number
+    /** Milliseconds after which it ends in any case. */
+    deadlineMs: number
+  }
   logLevel: string
 }
 
@@ -139,6 +147,10 @@ const contradictions = (env: Environment): string[] => {
     problems.push('SAOMA_CHANNELS has a rule that asks the hook: set SAOMA_HOOK_URL')
   if (env.SAOMA_LIMIT_BUFFER_BYTES < env.SAOMA_LIMIT_MESSAGE_BYTES)
     problems.push('SAOMA_LIMIT_BUFFER_BYTES must not be less than SAOMA_LIMIT_MESSAGE_BYTES')
+  if (env.SAOMA_DRAIN_DEADLINE_MS < env.SAOMA_DRAIN_DELAY_MS + env.SAOMA_DRAIN_WINDOW_MS)
+    problems.push(
+      'SAOMA_DRAIN_DEADLINE_MS must not be less than SAOMA_DRAIN_DELAY_MS and SAOMA_DRAIN_WINDOW_MS together',
+    )
   return [...problems, ...poolContradictions(env)]
 }
 
@@ -220,7 +232,11 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       confirmMs: settings.SAOMA_CONFIRM_SECONDS * 1000,
       redeemMs: settings.SAOMA_REDEEM_SECONDS * 1000,
     },
-    drainWindowMs: settings.SAOMA_DRAIN_WINDOW_MS,
+    drain: {
+      delayMs: settings.SAOMA_DRAIN_DELAY_MS,
+      windowMs: settings.SAOMA_DRAIN_WINDOW_MS,
+      deadlineMs: settings.SAOMA_DRAIN_DEADLINE_MS,
+    },
     logLevel: settings.LOG_LEVEL,
   }
 }

@@ -1,47 +1,85 @@
 import type { Server as HttpServer } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
+import { Server as TcpServer } from 'node:net'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type { Server } from 'socket.io'
+import type { Holds } from './http/holds.ts'
 import { socketsOf } from './io/server.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { WsDoor } from './ws/door.ts'
 
-/** Time between two batches of closed sockets. */
+/** Time between two batches. */
 const STEP_MS = 250
-/** A node with few sockets need not take the whole window: about this many reconnects a second are no storm. */
-const CLOSES_PER_SECOND = 500
+/** A node with few clients need not take the whole window: about this many that come back in a second are no storm. */
+const LEAVES_PER_SECOND = 500
+/** nginx gives up a connection that it has not used for five seconds (`keepalive_timeout` of its upstreams). */
+const PROXY_IDLE_MS = 6_000
 /** How long requests that are being answered may hold up the end. */
 const LAST_ANSWERS_MS = 2_000
 
+export interface DrainDeps {
+  http: HttpServer
+  io: Server
+  ws: WsDoor
+  holds: Holds
+  metrics: Metrics
+  log: Logger
+}
+
 /**
- * Ends every connection of a node without a storm: each browser is told its own moment to come back, and sockets are closed in
- * batches over a window. They are closed as connections, not as "disconnected by the server", which a client would take for good.
+ * Sends the clients of a node elsewhere without a storm: each is told its own moment to come back, and sockets and held requests end in
+ * batches over a window, each after its moment. Sockets are closed as connections, not as "disconnected by the server", which a client
+ * would take for good. Meanwhile everything but a new handshake is served as ever: polling sessions live here and nowhere else.
  */
-export const drain = async (
-  { http, io, ws, metrics, log }: { http: HttpServer; io: Server; ws: WsDoor; metrics: Metrics; log: Logger },
-  windowMs: number,
-): Promise<void> => {
+const sendAway = async ({ io, holds, metrics, log }: DrainDeps, windowMs: number): Promise<void> => {
   const sockets = socketsOf(io)
-  const window = Math.min(windowMs, (sockets.length / CLOSES_PER_SECOND) * 1000)
-  const steps = Math.max(1, Math.ceil(window / STEP_MS))
-  log.info({ event: 'draining', sockets: sockets.length, windowMs: Math.round(window) })
+  const requests = holds.size
+  const window = Math.min(windowMs, ((sockets.length + requests) / LEAVES_PER_SECOND) * 1000)
+  log.info({ event: 'draining', sockets: sockets.length, requests, windowMs: Math.round(window) })
 
-  // From here on no new connection is accepted; kept-alive ones end with their next answer.
-  const closed = new Promise<void>((resolve) => http.close(() => resolve()))
-  http.closeIdleConnections()
-  for (const socket of sockets) socket.emit('drain', { resumeAfterMs: Math.round(Math.random() * window) })
+  for (const [i, socket] of sockets.entries())
+    socket.emit('drain', { resumeAfterMs: Math.round(((i + Math.random()) / sockets.length) * window) })
 
-  const batch = Math.ceil(sockets.length / steps)
-  for (let step = 0; step < steps && sockets.length > 0; step++) {
-    if (step > 0) await delay(STEP_MS)
-    for (const socket of sockets.splice(0, batch)) {
-      socket.conn.close()
-      metrics.drained.inc()
-    }
+  const steps = Math.ceil(window / STEP_MS)
+  const close = (from: number, to: number) => {
+    for (const socket of sockets.slice(from, to)) socket.conn.close()
+    metrics.drained.inc(to - from)
   }
+  const share = (all: number, step: number) => Math.round((all * step) / steps)
+  for (let step = 1; step <= steps; step++) {
+    await delay(STEP_MS)
+    close(share(sockets.length, step - 1), share(sockets.length, step))
+    holds.release(share(requests, step) - share(requests, step - 1))
+  }
+  if (steps === 0) close(0, sockets.length)
+  // Whoever was in the middle of coming in, and what has been held since.
+  for (const { conn } of socketsOf(io)) conn.close()
+  holds.close()
+}
+
+/**
+ * Ends the HTTP door so that no request is lost between a proxy and this node. A new connection is refused, upon which the proxy asks
+ * another node. One that is there is not closed by us, because a request may be on its way in that moment, and one that is not
+ * repeatable would fail: it is told to close with its next answer, and the proxy itself gives up what it does not use.
+ */
+const stopListening = async (http: HttpServer, waitMs: number): Promise<void> => {
+  http.prependListener('request', (_, res) => {
+    res.shouldKeepAlive = false
+  })
+  // What the kernel has accepted for us so far is taken in this turn of the event loop; closing resets the rest.
+  await turn()
+  // The close() of http.Server would end idle connections, too.
+  const closed = new Promise<void>((resolve) => TcpServer.prototype.close.call(http, () => resolve()))
+  await Promise.race([closed, delay(waitMs, undefined, { ref: false })])
+}
+
+export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> => {
+  const { http, io, ws } = deps
+  await sendAway(deps, windowMs)
   // Those who never said who they are.
   ws.close()
+  await stopListening(http, Math.min(windowMs, PROXY_IDLE_MS))
   // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its connection ends with the process.
-  await Promise.race([Promise.all([io.close(), closed]), delay(LAST_ANSWERS_MS)])
+  await Promise.race([io.close(), delay(LAST_ANSWERS_MS, undefined, { ref: false })])
   http.closeAllConnections()
 }

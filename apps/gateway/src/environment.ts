@@ -160,7 +160,9 @@ export const Environment = v.object({
   SAOMA_SCAN_SECONDS: v.optional(number(1, 3_600), '120'),
   SAOMA_CONFIRM_SECONDS: v.optional(number(1, 3_600), '60'),
   SAOMA_REDEEM_SECONDS: v.optional(number(1, 3_600), '60'),
+  SAOMA_DRAIN_DELAY_MS: v.optional(number(0, 600_000), '0'),
   SAOMA_DRAIN_WINDOW_MS: v.optional(number(0, 600_000), '10000'),
+  SAOMA_DRAIN_DEADLINE_MS: v.optional(number(100, 3_600_000), '25000'),
   NODE_ENV: v.optional(v.string()),
   LOG_LEVEL: v.optional(
     v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level'),

@@ -1,4 +1,5 @@
 import { createServer, type Server as HttpServer } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import type { RedisClients } from '@saoma/redis'
@@ -41,7 +42,7 @@ export interface GatewayDeps {
 
 export type GatewayOptions = Pick<
   Config,
-  'nodeId' | 'origin' | 'webRoot' | 'demo' | 'allowedOrigins' | 'trustedProxies' | 'limits' | 'drainWindowMs' | 'pool'
+  'nodeId' | 'origin' | 'webRoot' | 'demo' | 'allowedOrigins' | 'trustedProxies' | 'limits' | 'drain' | 'pool'
 >
 
 export interface Gateway {
@@ -57,6 +58,7 @@ export interface Gateway {
 /** One node of the cluster, put together and not yet listening. */
 export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gateway => {
   const { redis, channels, metrics } = deps
+  let leaving = false
   let draining = false
   const isDraining = () => draining
   const limits = createLimits(redis, options.limits, metrics)
@@ -92,7 +94,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     if (!doors.some((door) => path === door || path === `${door}/`))
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
-  const internal = createInternalServer(redis, metrics, isDraining, {
+  const internal = createInternalServer(redis, metrics, () => leaving, {
     sockets: () => countSockets(io),
     live: () => channels.size,
   })
@@ -104,9 +106,11 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     io,
     close: () => {
       closing ??= (async () => {
+        leaving = true
+        // Balancers that ask /readyz get this time to look elsewhere, before anybody is refused.
+        await delay(options.drain.delayMs)
         draining = true
-        holds.release()
-        await drain({ ...deps, http, io, ws }, options.drainWindowMs)
+        await drain({ ...deps, http, io, ws, holds }, options.drain.windowMs)
         internal.close()
         internal.closeAllConnections()
       })()

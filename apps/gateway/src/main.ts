@@ -180,6 +180,10 @@ const start = async (): Promise<void> => {
 
   const stop = async (signal: string): Promise<void> => {
     log.info({ event: 'stopping', signal })
+    setTimeout(() => {
+      log.fatal({ event: 'deadline' }, 'SAOMA_DRAIN_DEADLINE_MS is over: ending without the rest')
+      process.exit(1)
+    }, config.drain.deadlineMs).unref()
     originWatch?.close()
     const codesClosed = codes.close()
     await gateway.close()
