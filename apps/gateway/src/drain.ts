@@ -10,8 +10,8 @@ import type { WsDoor } from './ws/door.ts'
 
 /** Time between two batches. */
 const STEP_MS = 250
-/** A node with few clients need not take the whole window: about this many that come back in a second are no storm. */
-const LEAVES_PER_SECOND = 500
+/** A node with few clients need not take the whole window: so many that come back in a second are no storm. */
+const LEAVES_PER_SECOND = 20
 /** nginx gives up a connection that it has not used for five seconds (`keepalive_timeout` of its upstreams). */
 const PROXY_IDLE_MS = 6_000
 /** How long requests that are being answered may hold up the end. */

@@ -1,10 +1,8 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { onCleanup, startCluster, testApiKey } from '@saoma/testing'
 import { createLive, type Lost } from '../src/index.ts'
 import { createPublisher } from '../src/server.ts'
+import { startBusiness } from './business.ts'
 
 /** The long run is `CHAOS_SECONDS=60`; `CHAOS_SEED` repeats one. */
 const SECONDS = Number(process.env.CHAOS_SECONDS ?? 10)
@@ -22,20 +20,6 @@ const createChance = (seed: number) => {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
-}
-
-/** A business whose tokens are the names of its people. */
-const startBusiness = async () => {
-  const server = createServer(async (req, res) => {
-    const body: string[] = []
-    for await (const chunk of req) body.push(String(chunk))
-    res.setHeader('content-type', 'application/json')
-    res.end(JSON.stringify({ uid: JSON.parse(body.join('')).token, expiresIn: 3_600 }))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup(() => void server.close())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
 }
 
 test(

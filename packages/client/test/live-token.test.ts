@@ -1,35 +1,14 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type Cluster, onCleanup, request, startCluster, testApiKey, webToken } from '@saoma/testing'
 import type { LiveEvents } from '../src/live.ts'
 import { createPublisher } from '../src/server.ts'
 import { createSession } from '../src/session.ts'
 import { createMemoryStorage } from '../src/storage.ts'
 import type { TokenSource } from '../src/tokens.ts'
+import { startBusiness } from './business.ts'
 import { heard } from './heard.ts'
 import { listen, openLive, publishNumbers, upTo } from './visitor.ts'
 
 let cluster: Cluster
-
-/** A business with tokens of its own: `<uid>:<milliseconds since 1970 at which it ends>`. */
-const startBusiness = async (): Promise<string> => {
-  const server = createServer(async (req, res) => {
-    let body = ''
-    for await (const piece of req) body += piece
-    const { token } = JSON.parse(body) as { token: string }
-    const [uid, endsAt] = token.split(':')
-    res.setHeader('content-type', 'application/json')
-    res.end(JSON.stringify({ uid, expiresIn: (Number(endsAt) - Date.now()) / 1_000 }))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-}
 
 beforeAll(async () => {
   cluster = await startCluster({ nodes: 2, env: { SAOMA_AUTH_URL: await startBusiness() } })

@@ -7,6 +7,7 @@ export { type ConnectOptions, connectLogin, type LoginClient } from './connect.t
 export { type EventStreamClient, openEvents, type StreamEvent } from './event-stream.ts'
 export { type Gateway, type GatewayOptions, startGateway } from './gateway.ts'
 export { ensurePrograms } from './install.ts'
+export { createKubelet, type PodTimes, type Replacement } from './kubelet.ts'
 export type { Line } from './lines.ts'
 export { connectLive, cursor, type LiveAnswer, type LiveClient, publish, webToken } from './live.ts'
 export { apiKeyLine, liveSettings, narrowApiKey, testApiKey } from './live-settings.ts'

@@ -1,0 +1,172 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type Cluster,
+  confirm,
+  connectLogin,
+  createKubelet,
+  createTicket,
+  onCleanup,
+  phoneToken,
+  poll,
+  publish,
+  redeem,
+  scan,
+  startCluster,
+} from '@saoma/testing'
+import { createLogin } from '../src/login.ts'
+import { startBusiness } from './business.ts'
+import { listen, openLive, upTo } from './visitor.ts'
+
+/** The long run is `ROLLING_SOCKETS=2000`. */
+const SOCKETS = Number(process.env.ROLLING_SOCKETS ?? 240)
+const POLLERS = 12
+const NODES = 4
+/** Messages and logins that are begun in a second, whatever became of those before. */
+const MESSAGES_PER_SECOND = 50
+const LOGINS_PER_SECOND = 4
+/** Half a minute more than the test's own bound would hide what hangs. */
+const TEST_MS = 60_000 + SOCKETS * 60
+
+/** A return may take so long after its moment on a busy machine. */
+const LATE_MS = 2_000
+
+const pod = { preStopMs: 500, graceMs: 30_000, periodMs: 200, startMs: 20_000 }
+
+let cluster: Cluster
+beforeAll(async () => {
+  cluster = await startCluster({
+    nodes: NODES,
+    env: { SAOMA_AUTH_URL: await startBusiness(), SAOMA_DRAIN_WINDOW_MS: '10000' },
+  })
+})
+
+/** Begins `work` at a steady rate until `over`, and resolves with all of it. */
+const steadily = async <T>(perSecond: number, over: AbortSignal, work: (i: number) => Promise<T>): Promise<T[]> => {
+  const begun: Promise<T>[] = []
+  const from = performance.now()
+  while (!over.aborted) {
+    await delay(Math.max(0, from + (begun.length * 1_000) / perSecond - performance.now()))
+    begun.push(work(begun.length))
+  }
+  return Promise.all(begun)
+}
+
+/** A login without a socket, on any nodes: each answer as it came. */
+const logInByHttp = async (phone: string): Promise<number[]> => {
+  const { device_code, ticket } = await createTicket(cluster.origin)
+  // A node that goes away answers a held poll with what there is.
+  const waited = (async () => {
+    let seen = await poll(cluster.origin, device_code, { after: 1, wait: 25 })
+    while (seen.status === 200 && seen.body.status !== 'confirmed')
+      seen = await poll(cluster.origin, device_code, { after: seen.body.version, wait: 25 })
+    return seen.status
+  })()
+  const scanned = await scan(cluster.origin, ticket, phone)
+  const confirmed = await confirm(cluster.origin, ticket, phone)
+  const polled = await waited
+  const redeemed = await redeem(cluster.origin, device_code)
+  return [scanned.status, confirmed.status, polled, redeemed.status]
+}
+
+/** A login as the page does it, by the SDK. */
+const logInByPage = (phone: string): Promise<number[]> =>
+  new Promise((resolve, reject) => {
+    const login = createLogin({ origin: cluster.origin })
+    const statuses: number[] = []
+    let acted = false
+    login.on('state', (state) => {
+      if (state.status !== 'waiting' || acted) return
+      acted = true
+      ;(async () => {
+        statuses.push((await scan(cluster.origin, state.ticket, phone)).status)
+        statuses.push((await confirm(cluster.origin, state.ticket, phone)).status)
+      })().catch(reject)
+    })
+    login.on('tokens', () => {
+      login.close()
+      resolve([...statuses, 200])
+    })
+    login.start()
+  })
+
+/** Most of these moments that fall into one second. */
+const busiestSecond = (times: readonly number[]): number => {
+  const sorted = times.toSorted((a, b) => a - b)
+  return Math.max(0, ...sorted.map((from, i) => sorted.findLastIndex((time) => time < from + 1_000) - i + 1))
+}
+
+test(
+  `a rolling update of ${NODES} nodes with ${SOCKETS} sockets: no request fails, no login fails, no message is lost, nobody comes back in a storm`,
+  async () => {
+    const phone = await phoneToken(cluster.origin, 'alice')
+    const back: number[] = []
+    const people = upTo(SOCKETS + POLLERS).map((n) => {
+      const visitor = openLive({
+        origin: cluster.origin,
+        token: () => `person${n}`,
+        transports: n > SOCKETS ? ['polling'] : ['websocket'],
+      })
+      const room = listen(visitor.live.channel('@user'))
+      return { name: `person${n}`, ...visitor, inbox: room, sent: 0 }
+    })
+    await Promise.all(people.map(({ at }) => at('socket')))
+    await Promise.all(people.map(({ inbox }) => inbox.at('live')))
+    for (const { live } of people) live.on('state', (state) => state === 'socket' && back.push(Date.now()))
+    // A client that knows nothing of `drain` and comes back after a second, as Socket.IO's own does.
+    const stock = connectLogin(cluster.origin, { reconnectionDelay: 1_000 })
+    const waiting = await createTicket(cluster.origin)
+    stock.socket.on('connect', () => void stock.watch(waiting.device_code))
+    await stock.next('connect')
+
+    const over = new AbortController()
+    onCleanup(() => over.abort())
+    const published = steadily(MESSAGES_PER_SECOND, over.signal, async (i) => {
+      const person = people[i % people.length]
+      if (!person) throw new Error('there is nobody')
+      const data = ++person.sent
+      return (await publish(cluster.origin, { channel: `user:${person.name}`, event: 'n', data })).status
+    })
+    const loggedIn = steadily(LOGINS_PER_SECOND, over.signal, (i) => (i % 2 ? logInByHttp(phone) : logInByPage(phone)))
+
+    const draining = Promise.all(
+      cluster.nodes.map((node) => node.nextLine(({ json }) => json?.event === 'draining', TEST_MS)),
+    )
+    const replaced = await createKubelet(pod).rollingUpdate(cluster.nodes)
+    over.abort()
+    for (const { exit } of replaced) expect(exit).toEqual({ code: 0, signal: null })
+
+    const counts = Object.groupBy((await loggedIn).flat(), String)
+    expect(Object.keys(counts)).toEqual(['200'])
+    expect(Object.keys(Object.groupBy(await published, String))).toEqual(['200'])
+    for (const { inbox, sent } of people) {
+      if (sent > 0) await inbox.until(sent)
+      expect(inbox.numbers).toEqual(upTo(sent))
+      expect(inbox.lost).toEqual([])
+    }
+
+    // nginx saw every request of everybody, those of Engine.IO's polling too.
+    const answers = (await readFile(cluster.nginx.accessLog, 'utf8')).trim().split('\n')
+    const failed = answers.filter((line) => (JSON.parse(line) as { status: number }).status >= 500)
+    expect(failed).toEqual([])
+
+    // What each node promised: its sockets come back at a steady rate over its window.
+    const paces = (await draining).map(({ json }) => {
+      const { time, sockets, windowMs } = json as { time: string; sockets: number; windowMs: number }
+      const from = Date.parse(time)
+      const returned = back.filter((at) => at >= from && at < from + windowMs + LATE_MS)
+      expect(sockets).toBeGreaterThan(SOCKETS / NODES / 2)
+      return busiestSecond(returned) / (sockets / (windowMs / 1_000))
+    })
+    expect(Math.max(...paces)).toBeLessThan(2)
+
+    stock.close()
+    process.stdout.write(
+      `rolling update: ${answers.length} requests, ${(await published).length} messages, ${(await loggedIn).length} logins, ` +
+        `${back.length} returns (busiest second ${Math.max(...paces).toFixed(2)} of the mean), ends after ${replaced
+          .map(({ stopMs }) => `${Math.round(stopMs)}`)
+          .join(', ')} ms\n`,
+    )
+  },
+  TEST_MS,
+)
