@@ -14,6 +14,8 @@ export interface Config {
   internalPort: number
   redisUrl: string
   redisPrefix: string
+  /** Replicas that must have what is acknowledged, and how long they may take. */
+  replicas: { count: number; timeoutMs: number }
   secrets: [string, ...string[]]
   appName: string
   demo: boolean
@@ -178,6 +180,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     internalPort: settings.INTERNAL_PORT,
     redisUrl: settings.REDIS_URL,
     redisPrefix: settings.SAOMA_REDIS_PREFIX,
+    replicas: { count: settings.SAOMA_REDIS_REPLICAS, timeoutMs: settings.SAOMA_REDIS_REPLICAS_MS },
     secrets: [settings.SAOMA_SECRET, ...(settings.SAOMA_PREVIOUS_SECRET ? [settings.SAOMA_PREVIOUS_SECRET] : [])],
     appName: settings.SAOMA_APP_NAME,
     demo: settings.SAOMA_DEMO === 'true',

@@ -105,6 +105,8 @@ export const Environment = v.object({
   PORT: v.optional(number(0, 65_535), '3000'),
   INTERNAL_PORT: v.optional(number(0, 65_535), '9090'),
   REDIS_URL: v.optional(redisUrl, 'redis://127.0.0.1:6379'),
+  SAOMA_REDIS_REPLICAS: v.optional(number(0, 10), '0'),
+  SAOMA_REDIS_REPLICAS_MS: v.optional(number(1, 2_500), '500'),
   SAOMA_REDIS_PREFIX: v.optional(
     v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,32}$/, 'must be 1 to 32 of A-Z, a-z, 0-9, _ . -')),
     'saoma',

@@ -38,6 +38,7 @@ const start = async (): Promise<void> => {
   const redis = await createRedis({
     url: config.redisUrl,
     prefix: config.redisPrefix,
+    replicas: config.replicas,
     name: `saoma-${config.nodeId}`,
     onEcho: (seconds) => metrics.echoes.observe(seconds),
     onError: (error, role) => {

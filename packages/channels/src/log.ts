@@ -70,7 +70,7 @@ export interface ReadRequest {
 }
 
 /** The logs in Redis; nothing in here knows who follows. */
-export const createLog = ({ data, keys }: RedisClients, retention: (channel: string) => Retention) => {
+export const createLog = ({ data, keys, replicated }: RedisClients, retention: (channel: string) => Retention) => {
   // Each call brings a name, for the case that the script has to begin an epoch: chance once, then a count, is cheap and names no two alike.
   const source = randomBytes(9).toString('base64url')
   let drawn = 0
@@ -118,6 +118,7 @@ export const createLog = ({ data, keys }: RedisClients, retention: (channel: str
         [content, drawEpoch(), messages, ms, receiptMs],
       )
       if (!published.ok) return published
+      await replicated(log)
       const { epoch, offset, connections, repeated } = published.value
       return ok({ epoch, offset, connections, ...(repeated ? { repeated } : {}) })
     },

@@ -11,7 +11,7 @@ export const recordKey = (keys: Keys, model: string, id: string): string =>
  * oidc-provider's storage for everything but device codes: refresh tokens, grants and the like. One Redis hash a record, under the
  * hash of its id, so that reading Redis gives nobody a token. A record is used up at most once, whoever asks at the same time.
  */
-export const createRecords = ({ data, keys }: RedisClients, model: string): Adapter => {
+export const createRecords = ({ data, keys, replicated }: RedisClients, model: string): Adapter => {
   const at = (id: string) => recordKey(keys, model, id)
 
   return {
@@ -19,6 +19,7 @@ export const createRecords = ({ data, keys }: RedisClients, model: string): Adap
       if (!expiresIn) throw new TypeError(`${model} has no lifetime; every record needs one`)
       // One transaction: a record never stands without its TTL.
       await reply(data.multi().hset(at(id), 'payload', JSON.stringify(payload)).expire(at(id), expiresIn).exec())
+      await replicated(at(id))
     },
     find: async (id) => {
       const [payload, consumed] = await reply(data.hmget(at(id), 'payload', 'consumed'))

@@ -1,6 +1,7 @@
 import { type Connection, connect, whenReady } from './connection.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createProbe } from './probe.ts'
+import { createReplicas, type ReplicasOptions } from './replicas.ts'
 import { Subscriber } from './subscriber.ts'
 
 export interface RedisOptions {
@@ -14,6 +15,8 @@ export interface RedisOptions {
   readyTimeoutMs?: number
   /** Milliseconds between two echoes of the subscription's probe; 0 turns it off. @default 5000 */
   probeMs?: number
+  /** Replicas that must have what is acknowledged. @default none */
+  replicas?: ReplicasOptions
   /** Told of each echo of that probe, with the seconds it took. */
   onEcho?: (seconds: number) => void
   /** Told of every connection error; ioredis goes on reconnecting by itself. */
@@ -28,6 +31,8 @@ export interface RedisClients {
   pub: Connection
   subscriber: Subscriber
   keys: Keys
+  /** See `createReplicas`, for the data connection. */
+  replicated(key: string): Promise<void>
   /** Roles that cannot be used at this moment; empty when all is well. */
   unavailable(): Role[]
   /** Seconds since the probe was last heard; 0 without a probe. */
@@ -43,6 +48,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     name = 'saoma',
     readyTimeoutMs = 15_000,
     probeMs = 5_000,
+    replicas = { count: 0, timeoutMs: 0 },
     onEcho = () => {},
     onError = () => {},
   } = options
@@ -70,6 +76,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     pub: connections.pub,
     subscriber,
     keys: createKeys(prefix),
+    replicated: createReplicas(connections.data, replicas),
     unavailable: () =>
       all
         .filter(([role, connection]) => connection.status !== 'ready' || (role === 'sub' && probe?.isDeaf()))

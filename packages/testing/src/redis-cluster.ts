@@ -1,13 +1,22 @@
 import { type Connection, connect, whenReady } from '@saoma/redis'
+import { until } from './observe.ts'
 import { freePort } from './ports.ts'
 import { type RedisServer, startRedis } from './redis.ts'
+
+export interface RedisClusterOptions {
+  /** Give every master a replica. @default false */
+  replicas?: boolean
+}
 
 /** A real Redis Cluster of three masters on the loopback interface. */
 export interface RedisClusterServer {
   /** `redis+cluster://127.0.0.1:port,…` */
   readonly url: string
   readonly ports: readonly number[]
+  /** The masters. */
   readonly nodes: readonly RedisServer[]
+  /** One for each of `nodes`, in their order, if there are any. */
+  readonly replicas: readonly RedisServer[]
   stop(): Promise<void>
 }
 
@@ -17,7 +26,7 @@ const READY_TIMEOUT_MS = 5_000
 /** A master that starts alone waits some seconds before it calls the cluster well. */
 const FORMED_TIMEOUT_MS = 20_000
 
-const startMaster = async () => {
+const startMember = async () => {
   const busPort = await freePort()
   const server = await startRedis({
     args: ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', '2000'],
@@ -31,9 +40,35 @@ const open = async (server: RedisServer): Promise<Connection> => {
   return connection
 }
 
+/** Resolves when it has what its master has. */
+const startReplica = async (master: RedisServer): Promise<RedisServer> => {
+  const { server, busPort } = await startMember()
+  const [replica, its] = await Promise.all([open(server), open(master)])
+  try {
+    const masterId = String(await its.call('CLUSTER', 'MYID'))
+    const ownId = String(await replica.call('CLUSTER', 'MYID'))
+    await its.call('CLUSTER', 'MEET', '127.0.0.1', `${server.port}`, `${busPort}`)
+    // It can follow only a master that it has heard of, which takes a beat of the gossip.
+    await until(
+      () => replica.call('CLUSTER', 'REPLICATE', masterId).then(String, String),
+      (answer) => answer === 'OK',
+    )
+    await server.nextLine(({ text }) => text.includes('sync: Finished with success'), FORMED_TIMEOUT_MS)
+    await until(
+      async () => String(await its.call('CLUSTER', 'REPLICAS', masterId)),
+      (list) => list.includes(ownId),
+    )
+  } finally {
+    for (const connection of [replica, its]) connection.disconnect()
+  }
+  return server
+}
+
 /** Resolves when every master sees all slots served. */
-export const startRedisCluster = async (): Promise<RedisClusterServer> => {
-  const masters = await Promise.all(Array.from({ length: MASTERS }, startMaster))
+export const startRedisCluster = async ({
+  replicas: hasReplicas = false,
+}: RedisClusterOptions = {}): Promise<RedisClusterServer> => {
+  const masters = await Promise.all(Array.from({ length: MASTERS }, startMember))
   const nodes = masters.map(({ server }) => server)
   const connections = await Promise.all(nodes.map(open))
   try {
@@ -53,12 +88,14 @@ export const startRedisCluster = async (): Promise<RedisClusterServer> => {
   } finally {
     for (const connection of connections) connection.disconnect()
   }
+  const replicas = hasReplicas ? await Promise.all(nodes.map(startReplica)) : []
 
   const ports = nodes.map(({ port }) => port)
   return {
     url: `redis+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`,
     ports,
     nodes,
-    stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))),
+    replicas,
+    stop: async () => void (await Promise.all([...nodes, ...replicas].map((node) => node.stop()))),
   }
 }

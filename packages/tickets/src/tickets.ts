@@ -117,7 +117,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     if (!Number.isInteger(ms) || ms < 1 || ms > LONGEST_MS)
       throw new RangeError(`${name} must be a whole number of milliseconds between 1 and ${LONGEST_MS}`)
   const { scanMs, confirmMs, redeemMs, keepMs } = times
-  const { data, keys, subscriber } = redis
+  const { data, keys, subscriber, replicated } = redis
   const listen = createListening(subscriber)
 
   const room = (ticket: string) => keys.ticketRoom(ticket)
@@ -157,6 +157,12 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     }
   }
 
+  /** A transition counts when the replicas that were asked for have it; one that is repeated because they had not is the same one. */
+  const lasting = async <T>(ticket: string, result: Result<T>): Promise<Result<T>> => {
+    if (result.ok) await replicated(keys.ticket(ticket))
+    return result
+  }
+
   return {
     create: async ({ deviceCode, request, authorization }) => {
       const userCode = normalise(request.userCode)
@@ -172,7 +178,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
         [hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs],
       )
       if (!created.ok) await reply(data.del(index))
-      return mapped(created, (snapshot) => stateOf(ticket, snapshot))
+      return mapped(await lasting(ticket, created), (snapshot) => stateOf(ticket, snapshot))
     },
 
     read,
@@ -188,7 +194,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     scan: async (ticket, sub) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
       const scanned = await scripts.scan(data, keysOf(ticket), [sub, confirmMs, keepMs, ...eventOf(ticket)])
-      return mapped(scanned, ({ request, createdAt, ...snapshot }) => ({
+      return mapped(await lasting(ticket, scanned), ({ request, createdAt, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         request: { ...request, requestedAt: new Date(createdAt).toISOString() },
       }))
@@ -197,13 +203,13 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     confirm: async (ticket, sub) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
       const confirmed = await scripts.confirm(data, keysOf(ticket), [sub, redeemMs, keepMs, ...eventOf(ticket)])
-      return mapped(confirmed, (snapshot) => stateOf(ticket, snapshot))
+      return mapped(await lasting(ticket, confirmed), (snapshot) => stateOf(ticket, snapshot))
     },
 
     reject: async (ticket, sub) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
       const rejected = await scripts.reject(data, keysOf(ticket), [sub, keepMs, ...eventOf(ticket)])
-      return mapped(rejected, (snapshot) => stateOf(ticket, snapshot))
+      return mapped(await lasting(ticket, rejected), (snapshot) => stateOf(ticket, snapshot))
     },
 
     redeem: async (deviceCode) => {

@@ -1,0 +1,70 @@
+import { onCleanup, startRedisCluster, startRedisSentinel } from '@saoma/testing'
+import { createRedis, type RedisClients, RedisUnavailable } from '../src/index.ts'
+
+const open = async (url: string, count: number, timeoutMs = 500): Promise<RedisClients> => {
+  const redis = await createRedis({ url, replicas: { count, timeoutMs } })
+  onCleanup(() => redis.close())
+  return redis
+}
+
+test('behind Sentinel: a write counts when the replicas have it, many share one wait, and not when one is missing', async () => {
+  const { url, replicas } = await startRedisSentinel()
+  const redis = await open(url, 2)
+  await redis.data.config('RESETSTAT')
+  await Promise.all(
+    Array.from({ length: 200 }, async (_, i) => {
+      await redis.data.set(`key${i}`, 'x', 'PX', 60_000)
+      await redis.replicated(`key${i}`)
+    }),
+  )
+  const [, waits] = /cmdstat_wait:calls=(\d+)/.exec(await redis.data.info('commandstats')) ?? []
+  expect(Number(waits)).toBeGreaterThan(0)
+  expect(Number(waits)).toBeLessThan(20)
+
+  await replicas[0]?.kill('SIGSTOP')
+  await redis.data.set('alone', 'x', 'PX', 60_000)
+  await expect(redis.replicated('alone')).rejects.toThrow(new RedisUnavailable('1 of 2 replicas have the write'))
+  // What is refused is refused: reading goes on.
+  expect(await redis.data.get('alone')).toBe('x')
+  await replicas[0]?.kill('SIGCONT')
+  await redis.data.set('again', 'x', 'PX', 60_000)
+  await redis.replicated('again')
+})
+
+test('a connection that is lost meanwhile does not ask on a new one, which never wrote', async () => {
+  const { url, replicas } = await startRedisSentinel()
+  const redis = await open(url, 2, 2_000)
+  for (const replica of replicas) await replica.kill('SIGSTOP')
+  await redis.data.set('lost', 'x', 'PX', 60_000)
+  const waited = redis.replicated('lost').catch((error: unknown) => error)
+  const alsoWaited = (async () => {
+    await redis.data.set('behind', 'x', 'PX', 60_000)
+    return redis.replicated('behind')
+  })().catch((error: unknown) => error)
+  const data = String(await redis.pub.call('CLIENT', 'LIST'))
+    .split('\n')
+    .find((line) => line.includes('name=saoma:data'))
+  const [, id] = /\bid=(\d+)/.exec(data ?? '') ?? []
+  await redis.pub.call('CLIENT', 'KILL', 'ID', `${id}`)
+  expect(await waited).toBeInstanceOf(RedisUnavailable)
+  expect(await alsoWaited).toBeInstanceOf(RedisUnavailable)
+  for (const replica of replicas) await replica.kill('SIGCONT')
+})
+
+test('in a Redis Cluster the master of the key is asked', async () => {
+  const { url, replicas } = await startRedisCluster({ replicas: true })
+  const redis = await open(url, 1)
+  const names = Array.from({ length: 30 }, (_, i) => `key${i}`)
+  const write = async (name: string) => {
+    await redis.data.set(name, 'x', 'PX', 60_000)
+    return redis.replicated(name).then(
+      () => true,
+      () => false,
+    )
+  }
+  expect(await Promise.all(names.map(write))).toEqual(names.map(() => true))
+  await replicas[0]?.kill('SIGSTOP')
+  const afterwards = await Promise.all(names.map(write))
+  await replicas[0]?.kill('SIGCONT')
+  expect(new Set(afterwards)).toEqual(new Set([true, false]))
+}, 40_000)
