@@ -20,12 +20,12 @@ export const startDns = async (): Promise<Dns> => {
   const asked: string[] = []
   const server = new UDPServer((request, send) => {
     const answer = Packet.createResponseFromRequest(request)
-    for (const { name, type } of request.questions) {
-      asked.push(name)
-      const address = addresses.get(name)
+    for (const question of request.questions) {
+      asked.push(question.name)
+      const address = addresses.get(question.name)
       if (address === undefined) answer.header.rcode = Packet.RCODE.NXDOMAIN
-      else if (type === Packet.TYPE.A)
-        answer.answers.push({ name, address, type: Packet.TYPE.A, class: Packet.CLASS.IN, ttl: TTL_SECONDS })
+      else if (question.type === Packet.TYPE.A)
+        answer.answers.push(Packet.createResourceFromQuestion(question, { address, ttl: TTL_SECONDS }))
     }
     send(answer)
   })
