@@ -19,4 +19,7 @@ metadata:
     app.kubernetes.io/part-of: saoma
 spec:
 `
-await writeFile(file('k8s/components/monitoring/alerts.yaml'), head + rules.replace(/^#.*\n/gm, '').replace(/^(?=.)/gm, '  '))
+await writeFile(
+  file('k8s/components/monitoring/alerts.yaml'),
+  head + rules.replace(/^#.*\n/gm, '').replace(/^(?=.)/gm, '  '),
+)
