@@ -86,7 +86,8 @@ hard_limit=$(ulimit -H -n)
 [ "$hard_limit" = unlimited ] || [ "$hard_limit" -ge "$files" ] || files=$hard_limit
 
 here=$(dirname "$0")
-awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v node_names="$SAOMA_NODE_NAMES" -v search="$search" -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
+awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v node_names="$SAOMA_NODE_NAMES" -v search="$search" \
+  -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
   -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" '
   BEGIN {
     kept = "60s"
@@ -114,8 +115,8 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v nod
       # Digits only: nobody can make nginx go anywhere else.
       sub(/\*/, "$saoma_node", name)
       sessions = "    \"~^(?<saoma_node>0|[1-9][0-9]{0,3})-\" \"" name "\";\n"
-      # A name that is not there yet, or leads to a former address, is asked for again after a second; a DNS server that is silent
-      # holds up nobody for longer than a node that is.
+      # A node that is replaced has another address: it is believed for a second, whatever its TTL. A DNS server that is silent holds up
+      # nobody for longer than a node that is.
       resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
     } else if (resolver != "") resolver_line = "resolver " resolver " valid=5s;"
     count = split(listen, address, " ")
