@@ -64,7 +64,11 @@ const openSession = async (origin: string, givenSid?: string): Promise<Session> 
   return {
     sid,
     send: async () => {
-      const answer = await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '3', signal: AbortSignal.timeout(5_000) })
+      const answer = await fetch(`${url}&sid=${sid}`, {
+        method: 'POST',
+        body: '3',
+        signal: AbortSignal.timeout(10_000),
+      })
       await answer.arrayBuffer()
       return `${answer.status} ${answer.headers.get('x-saoma-node') ?? ''}`.trim()
     },
@@ -161,7 +165,7 @@ withAddresses('nodes that come and go', () => {
     const startedAt = performance.now()
     // DNS still leads there, as it does for a moment.
     for (const session of lost) expect(await session.send()).toBe('502')
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
     for (const session of sessions.filter((session) => !lost.includes(session)))
       expect(await session.send()).toBe(`200 ${nodeOf(session)}`)
     const fresh = await Promise.all(Array.from({ length: 20 }, () => openSession(nginx.origin)))
@@ -208,7 +212,7 @@ test('a DNS server that is silent holds nobody up for long', async () => {
   const nginx = await startNamed('127.0.0.1:1', 1, `127.0.0.1:${silent.address().port}`)
   const startedAt = performance.now()
   expect(await (await openSession(nginx.origin, '0-session')).send()).toBe('502')
-  expect(performance.now() - startedAt).toBeLessThan(4_000)
+  expect(performance.now() - startedAt).toBeLessThan(8_000)
 })
 
 describe('the settings', () => {
