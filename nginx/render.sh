@@ -1,7 +1,16 @@
 #!/bin/sh
 # Prints the nginx configuration. Settings come from the environment:
 #
-#   SAOMA_NODES        required: 'a=10.0.0.1:3000 b=10.0.0.2:3000', node id and public port of each node
+# The nodes, either one by one or, where they come and go (Kubernetes), by name:
+#
+#   SAOMA_NODES        'a=10.0.0.1:3000 b=10.0.0.2:3000', node id and public port of each node
+#
+#   SAOMA_SERVICE      'saoma-gateway:3000', behind which is every node that is ready; looked up at start
+#   SAOMA_NODE_NAMES   'saoma-gateway-*.saoma-nodes:3000', one node by its id, which is a number and stands for the *; asked of
+#                      NGINX_RESOLVER whenever a session is to go there, so that nodes come and go without a reload
+#
+# And how nginx runs:
+#
 #   NGINX_LISTEN       addresses, separated by spaces       (default 127.0.0.1:8080)
 #   NGINX_TEMP         folder for temporary files and pid   (default /tmp)
 #   NGINX_ACCESS_LOG   file, or off                         (default /dev/stdout)
@@ -9,7 +18,9 @@
 #   NGINX_CONNECTIONS  per worker; two for every socket     (default 16384)
 #   NGINX_TRUST        networks of the proxies in front, whose X-Forwarded-For and -Proto are believed: '10.0.0.0/8 …' (default none)
 #   NGINX_SHOP         host:port of the demo's shop, which then answers below /shop/ (default none: there is no such location)
-#   NGINX_RESOLVER     DNS server to ask again for the nodes' names while running; needs nginx 1.27.3 (default none: names are looked up at start)
+#   NGINX_RESOLVER     DNS servers to ask while running, or a file such as /etc/resolv.conf that names them, whose first search domain
+#                      then completes the names. For SAOMA_NODES it needs nginx 1.27.3. (default none: names are looked up at start;
+#                      with SAOMA_SERVICE /etc/resolv.conf)
 set -eu
 
 fail() {
@@ -17,11 +28,12 @@ fail() {
   exit 1
 }
 
-: "${SAOMA_NODES:=}" "${NGINX_LISTEN:=127.0.0.1:8080}" "${NGINX_TEMP:=/tmp}" "${NGINX_ACCESS_LOG:=/dev/stdout}" "${NGINX_WORKERS:=auto}"
+: "${SAOMA_NODES:=}" "${SAOMA_SERVICE:=}" "${SAOMA_NODE_NAMES:=}"
+: "${NGINX_LISTEN:=127.0.0.1:8080}" "${NGINX_TEMP:=/tmp}" "${NGINX_ACCESS_LOG:=/dev/stdout}" "${NGINX_WORKERS:=auto}"
 : "${NGINX_CONNECTIONS:=16384}" "${NGINX_TRUST:=}" "${NGINX_RESOLVER:=}" "${NGINX_SHOP:=}"
 
 # What is put into the configuration must not be able to end a directive.
-for value in "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP"; do
+for value in "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP"; do
   case $value in
     *[!A-Za-z0-9._:/\ \[\]*-]*) fail "a setting contains a character that has no place there: $value" ;;
   esac
@@ -31,7 +43,16 @@ for path in "$NGINX_TEMP" "$NGINX_ACCESS_LOG"; do
     *[\"\\\$\;\{\}]*) fail "a path contains a character that nginx would take for its own: $path" ;;
   esac
 done
-[ -n "$SAOMA_NODES" ] || fail "SAOMA_NODES is empty: set it to 'a=host:port b=host:port'"
+if [ -n "$SAOMA_SERVICE$SAOMA_NODE_NAMES" ]; then
+  [ -z "$SAOMA_NODES" ] || fail 'set either SAOMA_NODES, or SAOMA_SERVICE and SAOMA_NODE_NAMES'
+  echo "$SAOMA_SERVICE" | grep -Eqx '(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}' ||
+    fail "SAOMA_SERVICE is '$SAOMA_SERVICE', which is not host:port"
+  echo "$SAOMA_NODE_NAMES" | grep -Eqx '[A-Za-z0-9.-]*\*[A-Za-z0-9.-]*:[0-9]{1,5}' ||
+    fail "SAOMA_NODE_NAMES is '$SAOMA_NODE_NAMES', which is not name:port with one * for the id of the node"
+  : "${NGINX_RESOLVER:=/etc/resolv.conf}"
+else
+  [ -n "$SAOMA_NODES" ] || fail "SAOMA_NODES is empty: set it to 'a=host:port b=host:port'"
+fi
 for node in $SAOMA_NODES; do
   echo "$node" | grep -Eq '^[a-z0-9]{1,16}=(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$' ||
     fail "SAOMA_NODES holds '$node', which is not id=host:port with an id of 1 to 16 of a-z, 0-9"
@@ -39,7 +60,21 @@ done
 [ -z "$NGINX_SHOP" ] || echo "$NGINX_SHOP" | grep -Eq '^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$' ||
   fail "NGINX_SHOP is '$NGINX_SHOP', which is not host:port"
 
-if [ -n "$NGINX_RESOLVER" ] && ! nginx -v 2>&1 |
+search=
+case $NGINX_RESOLVER in
+  /*)
+    [ -r "$NGINX_RESOLVER" ] || fail "NGINX_RESOLVER names a file that cannot be read: $NGINX_RESOLVER"
+    # Of several search lines the last counts, as for everybody else who reads this file.
+    search=$(awk '$1 == "search" { domain = $2 } END { print domain }' "$NGINX_RESOLVER")
+    NGINX_RESOLVER=$(awk '$1 == "nameserver" { printf "%s%s", (count++ ? " " : ""), ($2 ~ /:/ ? "[" $2 "]" : $2) }' "$NGINX_RESOLVER")
+    echo "$NGINX_RESOLVER" | grep -Eqx '[][0-9a-fA-F:. ]+' ||
+      fail "the file of NGINX_RESOLVER names no DNS server that nginx could ask: '$NGINX_RESOLVER'"
+    echo "$search" | grep -Eqx '[A-Za-z0-9.-]*' || fail "the file of NGINX_RESOLVER has a search domain that is none: $search"
+    ;;
+esac
+
+# Names that are asked for at each use need no certain version.
+if [ -z "$SAOMA_SERVICE" ] && [ -n "$NGINX_RESOLVER" ] && ! nginx -v 2>&1 |
   awk -F'[/. ]' '{ for (i = 1; i < NF; i++) if ($i == "nginx" && $(i + 1) ~ /^[0-9]+$/) { found = ($(i + 1) * 1000 + $(i + 2)) * 1000 + $(i + 3) } } END { exit !(found >= 1027003) }'; then
   echo 'render.sh: this nginx is older than 1.27.3, so the names of the nodes are looked up once, at start' >&2
   NGINX_RESOLVER=
@@ -51,10 +86,12 @@ hard_limit=$(ulimit -H -n)
 [ "$hard_limit" = unlimited ] || [ "$hard_limit" -ge "$files" ] || files=$hard_limit
 
 here=$(dirname "$0")
-awk -v files="$files" -v nodes="$SAOMA_NODES" -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
+awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v node_names="$SAOMA_NODE_NAMES" -v search="$search" \
+  -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
   -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" '
   BEGIN {
-    resolve = resolver == "" ? "" : " resolve"
+    kept = "5s"
+    resolve = resolver == "" || service != "" ? "" : " resolve"
     count = split(nodes, node, " ")
     for (i = 1; i <= count; i++) {
       at = index(node[i], "=")
@@ -64,6 +101,24 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v listen="$NGINX_LISTEN" -v temp=
       upstreams = upstreams "  upstream saoma_" id " {\n    zone saoma_" id " 64k;\n" server "    keepalive 16;\n    keepalive_timeout 5s;\n  }\n"
       sessions = sessions "    \"~^" id "-\" saoma_" id ";\n"
     }
+    if (service != "") {
+      # Twice, because each connection to it may lead to another node: what failed at one is tried again. And never out of use: one of
+      # its nodes failing says nothing about the next.
+      server = "    server " service " max_fails=0;\n"
+      servers = server server
+      # A connection that is kept keeps its node. So none is kept for long: a new node is not passed over, and one that is taken out is
+      # not asked any more when it stops.
+      kept = "2s"
+      kept_in_all = "keepalive_time 2s;"
+      at = index(node_names, ":")
+      name = substr(node_names, 1, at - 1) (search == "" ? "" : "." search) substr(node_names, at)
+      # Digits only: nobody can make nginx go anywhere else.
+      sub(/\*/, "$saoma_node", name)
+      sessions = "    \"~^(?<saoma_node>0|[1-9][0-9]{0,3})-\" \"" name "\";\n"
+      # A node that is replaced has another address: it is believed for a second, whatever its TTL. A DNS server that is silent holds up
+      # nobody for longer than a node that is.
+      resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
+    } else if (resolver != "") resolver_line = "resolver " resolver " valid=5s;"
     count = split(listen, address, " ")
     for (i = 2; i <= count; i++) more = more "    listen " address[i] " backlog=4096;\n"
     count = split(trust, network, " ")
@@ -77,7 +132,8 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v listen="$NGINX_LISTEN" -v temp=
       shop_location = "\n    location /shop/ {\n      proxy_pass http://shop;\n    }\n"
     }
 
-    value["RESOLVER"] = resolver == "" ? "" : "resolver " resolver " valid=5s;"
+    value["KEPT"] = kept; value["KEPT_IN_ALL"] = kept_in_all
+    value["RESOLVER"] = resolver_line
     value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["ACCESS_LOG"] = access_log; value["CONNECTIONS"] = connections
     value["LISTEN"] = address[1]; value["LISTEN_MORE"] = more; value["REAL_IP"] = real_ip
     value["TRUSTED"] = trusted; value["SERVERS"] = servers; value["UPSTREAMS"] = upstreams; value["SESSIONS"] = sessions

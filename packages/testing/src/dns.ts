@@ -1,0 +1,47 @@
+import { Packet, UDPServer } from 'dns2'
+import { onCleanup } from './cleanup.ts'
+
+/** A DNS server on the loopback interface that knows the addresses it is told, as a cluster's own does. */
+export interface Dns {
+  /** `host:port` for NGINX_RESOLVER. */
+  readonly address: string
+  /** Every name it was asked for, in order. */
+  readonly asked: readonly string[]
+  /** IPv4 address of a name; undefined takes the name away. */
+  set(name: string, address: string | undefined): void
+  stop(): Promise<void>
+}
+
+/** Longer than anybody should believe it: who asks has to bound that himself. */
+const TTL_SECONDS = 600
+
+export const startDns = async (): Promise<Dns> => {
+  const addresses = new Map<string, string>()
+  const asked: string[] = []
+  const server = new UDPServer((request, send) => {
+    const answer = Packet.createResponseFromRequest(request)
+    for (const question of request.questions) {
+      asked.push(question.name)
+      const address = addresses.get(question.name)
+      if (address === undefined) answer.header.rcode = Packet.RCODE.NXDOMAIN
+      else if (question.type === Packet.TYPE.A)
+        answer.answers.push(Packet.createResourceFromQuestion(question, { address, ttl: TTL_SECONDS }))
+    }
+    send(answer)
+  })
+  await server.listen(0, '127.0.0.1')
+  const { port } = server.address()
+  let stopped: Promise<void> | undefined
+  const stop = () => {
+    forget()
+    stopped ??= new Promise((resolve) => server.close(() => resolve()))
+    return stopped
+  }
+  const forget = onCleanup(stop)
+  return {
+    address: `127.0.0.1:${port}`,
+    asked,
+    set: (name, address) => void (address === undefined ? addresses.delete(name) : addresses.set(name, address)),
+    stop,
+  }
+}

@@ -1,0 +1,257 @@
+import { execFile } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import {
+  connectLogin,
+  createTicket,
+  type Dns,
+  freePort,
+  type Gateway,
+  type Nginx,
+  onCleanup,
+  type Service,
+  startDns,
+  startGateway,
+  startNginx,
+  startRedis,
+  startService,
+  until,
+} from '@saoma/testing'
+
+const NAMES = 'node-*.nodes.test'
+const nameOf = (number: number): string => NAMES.replace('*', `${number}`)
+
+/** Linux has all of 127.0.0.0/8; macOS only the first, until somebody adds the others. */
+const hasAddress = async (host: string): Promise<boolean> => {
+  const server = createServer().listen(0, host)
+  const bound = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+  server.close()
+  return bound
+}
+const hasAddresses = await hasAddress('127.0.0.5')
+if (!hasAddresses)
+  console.warn('Not tested: nginx and nodes that have names. Add 127.0.0.2 to 127.0.0.5 (ifconfig lo0 alias).')
+const withAddresses = hasAddresses ? describe : describe.skip
+
+const startNamed = (service: string, port: number, resolver: string): Promise<Nginx> =>
+  startNginx({
+    nodes: [],
+    env: { SAOMA_SERVICE: service, SAOMA_NODE_NAMES: `${NAMES}:${port}`, NGINX_RESOLVER: resolver },
+  })
+
+interface Session {
+  sid: string
+  /** What one request of this session is answered: its status and the node. */
+  send(): Promise<string>
+}
+
+const nodeOf = ({ sid }: Session): string => sid.split('-')[0] ?? ''
+
+/** Engine.IO over HTTP by hand, so that each request can be looked at. */
+const openSession = async (origin: string, givenSid?: string): Promise<Session> => {
+  const url = `${origin}/socket.io/?EIO=4&transport=polling`
+  const open = async (): Promise<string> => JSON.parse((await (await fetch(url)).text()).slice(1)).sid
+  const sid = givenSid ?? (await open())
+  return {
+    sid,
+    send: async () => {
+      const answer = await fetch(`${url}&sid=${sid}`, {
+        method: 'POST',
+        body: '3',
+        signal: AbortSignal.timeout(10_000),
+      })
+      await answer.arrayBuffer()
+      return `${answer.status} ${answer.headers.get('x-saoma-node') ?? ''}`.trim()
+    },
+  }
+}
+
+/** A session with each of that many nodes. Opened side by side: one after the other they would use one connection again. */
+const sessionsOf = async (origin: string, count: number): Promise<Session[]> => {
+  const byNode = new Map<string, Session>()
+  await until(
+    async () => {
+      for (const session of await Promise.all(Array.from({ length: 10 }, () => openSession(origin))))
+        byNode.set(nodeOf(session), session)
+    },
+    () => byNode.size === count,
+  )
+  return [...byNode.values()]
+}
+
+withAddresses('nodes that come and go', () => {
+  let dns: Dns
+  let service: Service
+  let nginx: Nginx
+  let port: number
+  let redisUrl: string
+  const nodes: Gateway[] = []
+  const hosts: string[] = []
+  const ready = (...numbers: number[]) => service.set(numbers.map((number) => `${hosts[number]}:${port}`))
+
+  const add = async (number: number, host = `127.0.0.${number + 2}`): Promise<void> => {
+    hosts[number] = host
+    // As a pod: it has its name before it is ready.
+    dns.set(nameOf(number), host)
+    const env = { HOST: host, PORT: `${port}` }
+    nodes[number] = await startGateway({ redisUrl, nodeId: `${number}`, origin: nginx.origin, env })
+  }
+
+  beforeAll(async () => {
+    const [redis] = await Promise.all([
+      startRedis(),
+      startDns().then((started) => {
+        dns = started
+      }),
+      startService().then((started) => {
+        service = started
+      }),
+    ])
+    redisUrl = redis.url
+    port = await freePort()
+    nginx = await startNamed(service.address, port, dns.address)
+    await Promise.all([add(0), add(1)])
+    ready(0, 1)
+  })
+
+  test('every request of a polling session reaches the node that holds it', async () => {
+    for (const session of await sessionsOf(nginx.origin, 2))
+      for (let i = 0; i < 10; i++) expect(await session.send()).toBe(`200 ${nodeOf(session)}`)
+    // The same with the clients that people have: a poll is held and others come beside it.
+    const clients = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const client = connectLogin(nginx.origin, { transports: ['polling'], reconnection: false })
+        const { device_code } = await createTicket(nginx.origin)
+        await client.next('connect')
+        for (let i = 0; i < 3; i++) expect(await client.watch(device_code)).toMatchObject({ ok: true })
+        return client
+      }),
+    )
+    for (const client of clients) expect(client.pending('disconnect')).toEqual([])
+    expect(new Set(clients.map(({ socket }) => socket.io.engine.id?.split('-')[0]))).toEqual(new Set(['0', '1']))
+    for (const client of clients) client.close()
+  })
+
+  test('a node that is added is reached without a reload, though it was asked for before it was there', async () => {
+    const early = await openSession(nginx.origin, '2-session')
+    expect(await early.send()).toBe('502')
+    await add(2)
+    ready(0, 1, 2)
+    for (const session of await sessionsOf(nginx.origin, 3))
+      for (let i = 0; i < 5; i++) expect(await session.send()).toBe(`200 ${nodeOf(session)}`)
+  })
+
+  test('a node that is no longer ready keeps the sessions it has', async () => {
+    const sessions = await sessionsOf(nginx.origin, 3)
+    ready(1, 2)
+    for (const session of sessions) expect(await session.send()).toBe(`200 ${nodeOf(session)}`)
+    ready(0, 1, 2)
+  })
+
+  test('a node that is gone: its sessions fail at once, and everything else goes on', async () => {
+    const sessions = await sessionsOf(nginx.origin, 3)
+    const lost = sessions.filter((session) => nodeOf(session) === '1')
+    await nodes[1]?.kill()
+    ready(0, 2)
+    const startedAt = performance.now()
+    // DNS still leads there, as it does for a moment.
+    for (const session of lost) expect(await session.send()).toBe('502')
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
+    for (const session of sessions.filter((session) => !lost.includes(session)))
+      expect(await session.send()).toBe(`200 ${nodeOf(session)}`)
+    const fresh = await Promise.all(Array.from({ length: 20 }, () => openSession(nginx.origin)))
+    expect(new Set(fresh.map(nodeOf))).toEqual(new Set(['0', '2']))
+  })
+
+  test('a node that comes back somewhere else is found there', async () => {
+    // nginx has just used the former address, which its TTL would let it do for ten minutes.
+    await add(1, '127.0.0.5')
+    ready(0, 1, 2)
+    const [back] = (await sessionsOf(nginx.origin, 3)).filter((session) => nodeOf(session) === '1')
+    expect(
+      await until(
+        async () => back?.send(),
+        (answer) => answer !== '502',
+      ),
+    ).toBe('200 1')
+  })
+
+  test('nothing but the number of a node makes nginx look for one', async () => {
+    const strange = [
+      'evil.test-x',
+      '0.evil.test-x',
+      '00-x',
+      '-x',
+      '10000-x',
+      '1%0a-x',
+      '0:22-x',
+      '%5b::1%5d-x',
+      'a-x',
+      '1@evil-x',
+    ]
+    // Any node answers, that it knows no such session.
+    for (const sid of strange) expect(await (await openSession(nginx.origin, sid)).send()).toBe('400')
+    expect(new Set(dns.asked.filter((name) => !/^node-[0-2]\.nodes\.test$/.test(name)))).toEqual(new Set())
+  })
+})
+
+test('a DNS server that is silent holds nobody up for long', async () => {
+  const silent = createSocket('udp4')
+  onCleanup(() => silent.close())
+  silent.bind(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const nginx = await startNamed('127.0.0.1:1', 1, `127.0.0.1:${silent.address().port}`)
+  const startedAt = performance.now()
+  expect(await (await openSession(nginx.origin, '0-session')).send()).toBe('502')
+  expect(performance.now() - startedAt).toBeLessThan(8_000)
+})
+
+describe('the settings', () => {
+  const renderScript = fileURLToPath(new URL('../../../nginx/render.sh', import.meta.url))
+  const render = (env: Record<string, string>) =>
+    promisify(execFile)('/bin/sh', [renderScript], { env: { PATH: process.env.PATH, ...env }, timeout: 5_000 })
+  const named = { SAOMA_SERVICE: 'saoma-gateway:3000', SAOMA_NODE_NAMES: 'saoma-gateway-*.saoma-nodes:3000' }
+
+  const resolvConf = async (text: string): Promise<string> => {
+    const dir = await mkdtemp(join(tmpdir(), 'saoma-resolv-'))
+    onCleanup(() => rm(dir, { recursive: true }))
+    await writeFile(join(dir, 'resolv.conf'), text)
+    return join(dir, 'resolv.conf')
+  }
+
+  test('a resolv.conf says whom to ask, and completes the names', async () => {
+    const file = await resolvConf(
+      'search saoma.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\nnameserver fd00::10\noptions ndots:5\n',
+    )
+    const { stdout } = await render({ ...named, NGINX_RESOLVER: file })
+    expect(stdout).toContain('  resolver 10.96.0.10 [fd00::10] valid=1s;\n')
+    expect(stdout).toContain('"saoma-gateway-$saoma_node.saoma-nodes.saoma.svc.cluster.local:3000";')
+  })
+
+  test('what does not fit is refused with a sentence', async () => {
+    const bad: [Record<string, string>, RegExp][] = [
+      [{}, /SAOMA_NODES is empty/],
+      [{ ...named, SAOMA_NODES: 'a=127.0.0.1:1' }, /set either SAOMA_NODES, or/],
+      [{ SAOMA_SERVICE: named.SAOMA_SERVICE }, /SAOMA_NODE_NAMES is ''/],
+      [{ SAOMA_NODE_NAMES: named.SAOMA_NODE_NAMES }, /SAOMA_SERVICE is ''/],
+      [{ ...named, SAOMA_NODE_NAMES: 'no-star:3000' }, /with one \* for the id/],
+      [{ ...named, SAOMA_NODE_NAMES: '*.*:3000' }, /with one \* for the id/],
+      [{ ...named, SAOMA_SERVICE: 'a:1\nb:2' }, /no place there/],
+      [{ ...named, NGINX_RESOLVER: '/nowhere/resolv.conf' }, /cannot be read/],
+      [{ ...named, NGINX_RESOLVER: await resolvConf('search x\n') }, /names no DNS server/],
+      [{ ...named, NGINX_RESOLVER: await resolvConf('nameserver 10.0.0.1;\n') }, /names no DNS server/],
+      [{ ...named, NGINX_RESOLVER: await resolvConf('nameserver 10.0.0.1\nsearch a;b\n') }, /search domain/],
+    ]
+    for (const [env, why] of bad)
+      await expect(render(env)).rejects.toMatchObject({ stderr: expect.stringMatching(why) })
+  })
+})

@@ -1,0 +1,25 @@
+/*
+ * monitoring/alerts.yml as the object that prometheus-operator wants: the same rules one level deeper. kustomize cannot take one into the
+ * other, so the object is a file of its own; a test fails when the two differ.
+ *
+ *   node scripts/bootstrap.mjs scripts/alert-object.ts
+ */
+
+import { readFile, writeFile } from 'node:fs/promises'
+
+const file = (path: string): URL => new URL(`../${path}`, import.meta.url)
+
+const rules = await readFile(file('monitoring/alerts.yml'), 'utf8')
+const head = `# Made of monitoring/alerts.yml. After a change there: node scripts/bootstrap.mjs scripts/alert-object.ts
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: saoma
+  labels:
+    app.kubernetes.io/part-of: saoma
+spec:
+`
+await writeFile(
+  file('k8s/components/monitoring/alerts.yaml'),
+  head + rules.replace(/^#.*\n/gm, '').replace(/^(?=.)/gm, '  '),
+)
