@@ -10,6 +10,7 @@ import {
   phoneToken,
   poll,
   publish,
+  readPodTimes,
   redeem,
   scan,
   startCluster,
@@ -31,7 +32,8 @@ const TEST_MS = 60_000 + SOCKETS * 60
 /** A return may take so long after its moment on a busy machine. */
 const LATE_MS = 2_000
 
-const pod = { preStopMs: 500, graceMs: 30_000, periodMs: 200, startMs: 20_000 }
+/** nginx has a fixed list of nodes here, so nobody hears of the end before it comes: that is harder than in Kubernetes, and sleeping proves nothing. */
+const NO_SLEEP = { preStopMs: 0, periodMs: 200 }
 
 let cluster: Cluster
 beforeAll(async () => {
@@ -132,7 +134,7 @@ test(
     const draining = Promise.all(
       cluster.nodes.map((node) => node.nextLine(({ json }) => json?.event === 'draining', TEST_MS)),
     )
-    const replaced = await createKubelet(pod).rollingUpdate(cluster.nodes)
+    const replaced = await createKubelet({ ...(await readPodTimes()), ...NO_SLEEP }).rollingUpdate(cluster.nodes)
     over.abort()
     for (const { exit } of replaced) expect(exit).toEqual({ code: 0, signal: null })
 
@@ -161,6 +163,8 @@ test(
     expect(Math.max(...paces)).toBeLessThan(2)
 
     stock.close()
+    // Four more drains would prove nothing.
+    await Promise.all(cluster.nodes.map((node) => node.kill()))
     process.stdout.write(
       `rolling update: ${answers.length} requests, ${(await published).length} messages, ${(await loggedIn).length} logins, ` +
         `${back.length} returns (busiest second ${Math.max(...paces).toFixed(2)} of the mean), ends after ${replaced

@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { parse } from 'yaml'
 import type { Gateway } from './gateway.ts'
 import type { Exit } from './process.ts'
 import { request } from './request.ts'
@@ -23,6 +25,19 @@ export interface Replacement {
 }
 
 const PROBE_TIMEOUT_MS = 1_000
+const manifest = new URL('../../../k8s/base/gateway/nodes.yaml', import.meta.url)
+
+/** What the project's own manifest says of a node. */
+export const readPodTimes = async (): Promise<PodTimes> => {
+  const { spec } = parse(await readFile(manifest, 'utf8')).spec.template
+  const [{ lifecycle, startupProbe }] = spec.containers
+  return {
+    preStopMs: lifecycle.preStop.sleep.seconds * 1_000,
+    graceMs: spec.terminationGracePeriodSeconds * 1_000,
+    periodMs: startupProbe.periodSeconds * 1_000,
+    startMs: startupProbe.periodSeconds * startupProbe.failureThreshold * 1_000,
+  }
+}
 
 /** Plays what Kubernetes does with the pods of a set, on processes: probe, preStop, SIGTERM, grace period, replacement, one after the other. */
 export const createKubelet = ({ preStopMs, graceMs, periodMs, startMs }: PodTimes) => {
