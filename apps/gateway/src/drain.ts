@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Server } from 'socket.io'
-import { socketsOf } from './io/server.ts'
+import { socketsOf } from './io/counts.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { WsDoor } from './ws/door.ts'

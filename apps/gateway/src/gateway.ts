@@ -12,7 +12,8 @@ import { createHolds } from './http/holds.ts'
 import type { Link } from './http/link.ts'
 import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
-import { countSockets, createIo } from './io/server.ts'
+import { countPeople, countSockets, countTickets } from './io/counts.ts'
+import { createIo } from './io/server.ts'
 import { createLimits, DEAF_FACTOR } from './limits.ts'
 import type { Attendance } from './live/attendance.ts'
 import type { Live } from './live/live.ts'
@@ -20,6 +21,7 @@ import type { Authenticate, StillValid } from './live/principal.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
+import { createPushes } from './pushes.ts'
 import { createAddressReader } from './visitor.ts'
 import { createWsDoor, WS_PATH } from './ws/door.ts'
 
@@ -63,9 +65,9 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const holds = createHolds(metrics)
   const allowsOrigin = createOriginCheck(options.origin, options.allowedOrigins, options.demo)
   const addressOf = createAddressReader(options.trustedProxies)
-  redis.subscriber.on('message', () => metrics.pubsubReceived.inc())
+  const pushes = createPushes(metrics)
 
-  const app = createApp({ ...deps, limits, holds }, { ...options, allowsOrigin, addressOf })
+  const app = createApp({ ...deps, limits, holds, pushes }, { ...options, allowsOrigin, addressOf })
   const http = createServer(
     { requestTimeout: 60_000, headersTimeout: 15_000, keepAliveTimeout: 75_000, maxHeaderSize: 16_384 },
     app.callback(),
@@ -84,6 +86,11 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     },
   }
   const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, limits }, doorOptions)
+  // After Socket.IO's adapters, which hear it first: by then they have written it to their sockets.
+  redis.subscriber.on('message', (channel, payload) => {
+    metrics.pubsubReceived.inc()
+    pushes.heard(channel, payload)
+  })
   const ws = createWsDoor(http, io, { ...deps, limits }, doorOptions)
   const doors = [io.path(), WS_PATH]
   http.on('upgrade', ({ url = '' }, socket) => {
@@ -94,6 +101,8 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   })
   const internal = createInternalServer(redis, metrics, isDraining, {
     sockets: () => countSockets(io),
+    people: () => countPeople(io),
+    tickets: () => countTickets(io),
     live: () => channels.size,
   })
 

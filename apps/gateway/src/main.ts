@@ -22,6 +22,7 @@ import { createMetrics } from './metrics.ts'
 import { watchOrigin } from './origin-watch.ts'
 import { createOriginCheck, isLoopback } from './origins.ts'
 import { createRecognise } from './recognise.ts'
+import { version } from './version.ts'
 import { describeUserAgent } from './visitor.ts'
 
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
@@ -31,6 +32,7 @@ const start = async (): Promise<void> => {
   const config = readConfig(process.env)
   const log = createLog({ level: config.logLevel, node: config.nodeId })
   const metrics = createMetrics()
+  metrics.node.set({ node: config.nodeId, version }, 1)
   process.on('unhandledRejection', (error) =>
     log.error({ err: error, event: 'unhandledRejection' }, 'a rejection nobody waited for'),
   )
@@ -40,6 +42,9 @@ const start = async (): Promise<void> => {
     prefix: config.redisPrefix,
     name: `saoma-${config.nodeId}`,
     onEcho: (seconds) => metrics.echoes.observe(seconds),
+    onCommand: (client, seconds, replied) =>
+      metrics.redisCommands.observe({ client, result: replied ? 'reply' : 'none' }, seconds),
+    onReconnect: (client) => metrics.redisReconnects.inc({ client }),
     onError: (error, role) => {
       metrics.redisErrors.inc({ client: role })
       log.warn({ event: 'redis', client: role, message: error.message })
@@ -81,7 +86,13 @@ const start = async (): Promise<void> => {
   })
   const wechat =
     config.wechat &&
-    createWechat(redis, { ...config.wechat, onEvent: (event) => metrics.wechat.inc({ event: event.kind }) })
+    createWechat(redis, {
+      ...config.wechat,
+      onEvent: (event) => {
+        metrics.wechat.inc({ event: event.kind })
+        if ('ms' in event) metrics.wechatSeconds.observe({ api: event.api }, event.ms / 1_000)
+      },
+    })
   /** Tells a person's other pages and phone to read the list of logins again. They read it also without: a loss does no harm. */
   const tellLogins = (sub: string, change: 'began' | 'ended'): void => {
     channels

@@ -50,7 +50,7 @@ const levelOf = ({ status, method, state }: Koa.Context): 'error' | 'warn' | 'in
 
 /** Every HTTP door but Engine.IO's. */
 export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
-  const { tickets, identity, authenticate, limits, holds, metrics, log } = deps
+  const { tickets, authenticate, limits, holds, metrics, log } = deps
   const { nodeId, origin, webRoot, allowsOrigin, addressOf } = options
   const app = new Koa()
 
@@ -102,7 +102,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
 
   const { scanMs, confirmMs, redeemMs } = tickets.times
   const ticketSeconds = Math.ceil((scanMs + confirmMs + redeemMs) / 1000)
-  app.use(oauth(identity, limits, ticketSeconds, origin.startsWith('https:')))
+  app.use(oauth(deps, { ticketSeconds, secure: origin.startsWith('https:') }))
 
   const allowed = cors({
     origin: (ctx) => (allowsOrigin(ctx.get('Origin')) ? ctx.get('Origin') : ''),

@@ -75,19 +75,3 @@ export const createIo = (
   })
   return io
 }
-
-/** Sockets of all namespaces. */
-export const socketsOf = (io: Server) => ['/', LOGIN_NAMESPACE].flatMap((name) => [...io.of(name).sockets.values()])
-
-/** Open sockets by namespace and transport, counted when somebody asks. */
-export const countSockets = (io: Server): { namespace: string; transport: string; sockets: number }[] => {
-  const counts = new Map<string, number>()
-  for (const { conn, nsp } of socketsOf(io)) {
-    const key = `${nsp.name} ${conn.transport.name}`
-    counts.set(key, (counts.get(key) ?? 0) + 1)
-  }
-  return [...counts].map(([key, sockets]) => {
-    const [namespace = '', transport = ''] = key.split(' ')
-    return { namespace, transport, sockets }
-  })
-}
