@@ -4,6 +4,7 @@ import { watchEventLoop } from './event-loop.ts'
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 /** Most commands of Redis take less than the smallest of those. */
 const REDIS_SECONDS = [0.0002, 0.0005, 0.001, ...SECONDS.slice(0, -1)]
+const CLIENTS = ['data', 'pub', 'sub'] as const
 const A_DAY_MS = 86_400_000
 
 /** Prometheus metrics of one node. Labels have few values: never a ticket, a person or an address. */
@@ -38,7 +39,7 @@ export const createMetrics = () => {
   tally('saoma_bytes_out_total', 'Bytes of messages written to clients', 'bytesOut')
   tally('saoma_volatile_dropped_total', 'Volatile messages not given to a client that was behind', 'signalsDropped')
 
-  return {
+  const metrics = {
     registry,
     traffic,
     node: gauge('saoma_node_info', 'Always 1: which node this is, and of which version', ['node', 'version']),
@@ -122,6 +123,21 @@ export const createMetrics = () => {
     draining: gauge('saoma_draining', 'Whether this node is being taken out', []),
     drained: counter('saoma_drained_connections_total', 'Sockets closed by a drain', []),
   }
+  // A series that begins with its first event has no increase yet, so an alert or a picture would miss that one.
+  const known: [Counter, string, readonly string[]][] = [
+    [metrics.transitions, 'state', ['created', 'scanned', 'confirmed', 'rejected', 'redeemed']],
+    [metrics.recoveries, 'result', ['new', 'recovered', 'trimmed', 'epoch']],
+    [metrics.cut, 'reason', ['flood', 'slow', 'protocol']],
+    [metrics.ended, 'code', ['TOKEN_EXPIRED', 'REVOKED']],
+    [metrics.sessionsEnded, 'by', ['phone', 'browser']],
+    [metrics.redisErrors, 'client', CLIENTS],
+    [metrics.redisReconnects, 'client', CLIENTS],
+    [metrics.wechat, 'event', ['answered', 'refused', 'unreachable', 'unexpected']],
+    [metrics.poolLeases, 'result', ['fresh', 'rested', 'empty']],
+  ]
+  for (const [counted, label, values] of known) for (const value of values) counted.inc({ [label]: value }, 0)
+  for (const client of CLIENTS) metrics.redisCommands.zero({ client, result: 'none' })
+  return metrics
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
