@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
-import { Environment } from './environment.ts'
+import { Environment, type TraceSampler } from './environment.ts'
 import type { ApiKeyList } from './live/api-keys.ts'
 import type { Rule } from './live/rules.ts'
 import { isLoopback } from './origins.ts'
@@ -71,6 +71,18 @@ export interface Config {
   times: { scanMs: number; confirmMs: number; redeemMs: number }
   drainWindowMs: number
   logLevel: string
+  traces?: TraceOptions
+}
+
+export type { TraceSampler }
+
+/** Where OpenTelemetry traces go, and which of them. */
+export interface TraceOptions {
+  url: string
+  service: string
+  sampler: TraceSampler
+  /** Of the samplers that take a part: 0 to 1. */
+  ratio: number
 }
 
 /** Every problem of the environment at once, one line each. */
@@ -222,5 +234,15 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     },
     drainWindowMs: settings.SAOMA_DRAIN_WINDOW_MS,
     logLevel: settings.LOG_LEVEL,
+    ...(settings.OTEL_EXPORTER_OTLP_ENDPOINT
+      ? {
+          traces: {
+            url: `${settings.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/+$/, '')}/v1/traces`,
+            service: settings.OTEL_SERVICE_NAME,
+            sampler: settings.OTEL_TRACES_SAMPLER,
+            ratio: settings.OTEL_TRACES_SAMPLER_ARG,
+          },
+        }
+      : {}),
   }
 }

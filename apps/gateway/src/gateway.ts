@@ -22,6 +22,7 @@ import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
 import { createPushes } from './pushes.ts'
+import type { Trace } from './trace.ts'
 import { createAddressReader } from './visitor.ts'
 import { createWsDoor, WS_PATH } from './ws/door.ts'
 
@@ -39,6 +40,7 @@ export interface GatewayDeps {
   pool?: Pick<Pool, 'resolve'>
   metrics: Metrics
   log: Logger
+  trace?: Trace
 }
 
 export type GatewayOptions = Pick<

@@ -22,6 +22,7 @@ import { createMetrics } from './metrics.ts'
 import { watchOrigin } from './origin-watch.ts'
 import { createOriginCheck, isLoopback } from './origins.ts'
 import { createRecognise } from './recognise.ts'
+import { openTrace } from './trace.ts'
 import { version } from './version.ts'
 import { describeUserAgent } from './visitor.ts'
 
@@ -37,6 +38,7 @@ const start = async (): Promise<void> => {
     log.error({ err: error, event: 'unhandledRejection' }, 'a rejection nobody waited for'),
   )
 
+  const trace = await openTrace(config, log)
   const redis = await createRedis({
     url: config.redisUrl,
     prefix: config.redisPrefix,
@@ -167,6 +169,7 @@ const start = async (): Promise<void> => {
       ...(link ? { link } : {}),
       metrics,
       log,
+      ...(trace ? { trace } : {}),
     },
     config,
   )
@@ -203,6 +206,7 @@ const start = async (): Promise<void> => {
     identity.close()
     await membership.close()
     await redis.close()
+    await trace?.close()
     log.info({ event: 'stopped' })
     process.exit(0)
   }

@@ -84,7 +84,7 @@ test('every metric and label that the dashboard names exists, and every panel sa
       expect([title, ...strangersIn(expr, shown)]).toEqual([title])
       // Each is for the nodes that were chosen, and for them only.
       for (const { labels } of selectorsIn(expr)) expect(labels).toEqual(expect.arrayContaining(['job', 'instance']))
-      expect([datasource?.uid, asked.uid]).toEqual(['${datasource}', '${datasource}'])
+      expect([datasource?.uid, asked.uid]).toEqual(['$datasource', '$datasource'])
     }
   }
   for (const { definition = '' } of templating.list) expect(strangersIn(definition)).toEqual([])
