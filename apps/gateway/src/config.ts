@@ -72,6 +72,8 @@ export interface Config {
   drainWindowMs: number
   logLevel: string
   traces?: TraceOptions
+  /** Who may look with the admin UI of Socket.IO. */
+  admin?: { user: string; passwordHash: string }
 }
 
 export type { TraceSampler }
@@ -89,8 +91,11 @@ export interface TraceOptions {
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
-  constructor(problems: readonly string[]) {
-    super(`The settings have ${problems.length} problem(s):\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+  constructor(problems: readonly string[], options?: ErrorOptions) {
+    super(
+      `The settings have ${problems.length} problem(s):\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+      options,
+    )
     this.problems = problems
   }
 }
@@ -234,6 +239,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     },
     drainWindowMs: settings.SAOMA_DRAIN_WINDOW_MS,
     logLevel: settings.LOG_LEVEL,
+    ...(settings.SAOMA_ADMIN_UI ? { admin: settings.SAOMA_ADMIN_UI } : {}),
     ...(settings.OTEL_EXPORTER_OTLP_ENDPOINT
       ? {
           traces: {

@@ -97,6 +97,19 @@ const rules = listing<readonly Rule[]>((text) => {
   return { value: parsed.rules, problems: parsed.problems }
 })
 
+/** A hash of a cost below 10 is guessed too soon, one above 12 stops the node for too long. */
+const credentials = v.pipe(
+  v.string(),
+  v.regex(
+    /^[^:\s]{1,64}:\$2[aby]\$1[0-2]\$[./A-Za-z0-9]{53}$/,
+    'must be a name, a colon and the bcrypt hash of a password with a cost of 10 to 12 (htpasswd -nBC 11 name)',
+  ),
+  v.transform((text) => {
+    const [user = '', passwordHash = ''] = text.split(':')
+    return { user, passwordHash }
+  }),
+)
+
 const samplers = [
   'always_on',
   'always_off',
@@ -176,6 +189,7 @@ export const Environment = v.object({
     v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level'),
     'info',
   ),
+  SAOMA_ADMIN_UI: v.optional(credentials),
   OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(webAddress),
   OTEL_EXPORTER_OTLP_PROTOCOL: v.optional(
     v.picklist(['http/json'], 'must be http/json: OTLP over HTTP, which collectors take at port 4318'),

@@ -12,6 +12,7 @@ import { createHolds } from './http/holds.ts'
 import type { Link } from './http/link.ts'
 import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
+import type { Admin } from './io/admin.ts'
 import { countPeople, countSockets, countTickets } from './io/counts.ts'
 import { createIo } from './io/server.ts'
 import { createLimits, DEAF_FACTOR } from './limits.ts'
@@ -41,6 +42,7 @@ export interface GatewayDeps {
   metrics: Metrics
   log: Logger
   trace?: Trace
+  admin?: Admin
 }
 
 export type GatewayOptions = Pick<

@@ -9,6 +9,7 @@ import { openCodes } from './codes/open-codes.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
 import { openLink } from './http/link.ts'
+import { openAdmin } from './io/admin.ts'
 import { createApiKeys } from './live/api-keys.ts'
 import { createAttendance } from './live/attendance.ts'
 import { createAuthenticate } from './live/authenticate.ts'
@@ -39,6 +40,7 @@ const start = async (): Promise<void> => {
   )
 
   const trace = await openTrace(config, log)
+  const admin = await openAdmin(config.admin && { ...config.admin, nodeId: config.nodeId })
   const redis = await createRedis({
     url: config.redisUrl,
     prefix: config.redisPrefix,
@@ -170,6 +172,7 @@ const start = async (): Promise<void> => {
       metrics,
       log,
       ...(trace ? { trace } : {}),
+      ...(admin ? { admin } : {}),
     },
     config,
   )

@@ -87,6 +87,8 @@ test('a login across two nodes is one trace, with Redis and WeChat below the req
   )
 
   const parentOf = (name: string) => ours.find((span) => span.spanId === named(name).parentSpanId)
+  const auth = named('POST /oidc/device/auth')
+  expect(ours.filter(({ parentSpanId }) => parentSpanId === auth.spanId).map(({ name }) => name)).toContain('redis set')
   expect(parentOf('redis create')?.name).toBe('POST /oidc/device/auth')
   expect(parentOf('redis confirm')).toMatchObject({ name: 'POST /v1/tickets/:ticket/confirm', node: phoneAt.id })
   expect(parentOf('redis redeem')).toMatchObject({ name: 'POST /oidc/token', node: browserAt.id })

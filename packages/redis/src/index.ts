@@ -1,4 +1,5 @@
 export { adapterClient } from './adapter-client.ts'
+export type { RedisCommand } from './commands.ts'
 export { type Connection, connect, parseRedisUrl, RedisUnavailable, reply, whenReady } from './connection.ts'
 export { CLUSTER_VERSION, createKeys, type Keys } from './keys.ts'
 export { join, type Membership, type MembershipOptions, NotAdmitted } from './membership.ts'

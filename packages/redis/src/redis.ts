@@ -1,8 +1,8 @@
+import { watchCommands } from './commands.ts'
 import { type Connection, connect, whenReady } from './connection.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createProbe } from './probe.ts'
 import { Subscriber } from './subscriber.ts'
-import { timeCommands } from './timing.ts'
 
 export interface RedisOptions {
   /** See `ConnectionOptions.url`. */
@@ -64,7 +64,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
   }
   for (const [role, connection] of all) {
     connection.on('ready', () => onReconnect(role))
-    if (onCommand) timeCommands(connection, (seconds, replied) => onCommand(role, seconds, replied))
+    if (onCommand) watchCommands(connection, (seconds, replied) => onCommand(role, seconds, replied))
   }
   const subscriber = new Subscriber(connections.sub)
   const probe =

@@ -1,6 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { type Attributes, type Span, SpanKind, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
-import type { ScriptRun } from '@saoma/redis'
+import type { RedisCommand, ScriptRun } from '@saoma/redis'
 import type { WechatCall } from '@saoma/wechat'
 
 /** What a channel of ours or of a library tells of one call, with its end. */
@@ -51,11 +51,6 @@ const follow = <T extends object>(
   return () => source.unsubscribe(listener)
 }
 
-/** Of `ioredis:command`. It has the arguments, too, which are nobody's business. */
-interface RedisCommand {
-  command: string
-}
-
 const redis = (operation: string): Attributes => ({ 'db.system.name': 'redis', 'db.operation.name': operation })
 
 /** Spans for what the packages do outside of the process. Returns the end of it. */
@@ -66,7 +61,7 @@ export const followCalls = (tracer: Tracer): (() => void) => {
       attributes: { ...redis('EVALSHA'), 'db.stored_procedure.name': script },
     })),
     // Those of our scripts have a span with a name already.
-    follow<RedisCommand>(tracer, 'ioredis:command', ({ command }) =>
+    follow<RedisCommand>(tracer, 'saoma:redis', ({ command }) =>
       /^eval/i.test(command) ? undefined : { name: `redis ${command}`, attributes: redis(command.toUpperCase()) },
     ),
     follow<WechatCall>(
