@@ -19,6 +19,7 @@ interface Manifest {
   workspaces?: string[]
   dependencies?: Record<string, string>
   devDependencies?: Record<string, string>
+  optionalDependencies?: Record<string, string>
   exports?: Record<string, unknown>
 }
 
@@ -36,12 +37,13 @@ const sourcesIn = (root: string, folder: string): string[] =>
 /** Every workspace that the root's package.json names, and `scripts/` as one of its own that belongs to the root. */
 export const readWorkspaces = (root: string): Workspace[] => {
   const read = (folder: string, kind: Workspace['kind'], sources = folder): Workspace => {
-    const { name = folder, dependencies = {}, devDependencies = {}, exports = {} } = readManifest(root, folder)
+    const manifest = readManifest(root, folder)
+    const { name = folder, dependencies = {}, devDependencies = {}, optionalDependencies = {}, exports = {} } = manifest
     return {
       name,
       kind,
       folder: sources,
-      dependencies: new Set(Object.keys(dependencies)),
+      dependencies: new Set(Object.keys({ ...dependencies, ...optionalDependencies })),
       devDependencies: new Set(Object.keys(devDependencies)),
       exports: new Set(Object.keys(exports)),
       files: sourcesIn(root, sources),

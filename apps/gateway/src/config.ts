@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
-import { Environment } from './environment.ts'
+import { Environment, type TraceSampler } from './environment.ts'
 import type { ApiKeyList } from './live/api-keys.ts'
 import type { Rule } from './live/rules.ts'
 import { isLoopback } from './origins.ts'
@@ -81,14 +81,31 @@ export interface Config {
     deadlineMs: number
   }
   logLevel: string
+  traces?: TraceOptions
+  /** Who may look with the admin UI of Socket.IO. */
+  admin?: { user: string; passwordHash: string }
+}
+
+export type { TraceSampler }
+
+/** Where OpenTelemetry traces go, and which of them. */
+export interface TraceOptions {
+  url: string
+  service: string
+  sampler: TraceSampler
+  /** Of the samplers that take a part: 0 to 1. */
+  ratio: number
 }
 
 /** Every problem of the environment at once, one line each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
-  constructor(problems: readonly string[]) {
-    super(`The settings have ${problems.length} problem(s):\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+  constructor(problems: readonly string[], options?: ErrorOptions) {
+    super(
+      `The settings have ${problems.length} problem(s):\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+      options,
+    )
     this.problems = problems
   }
 }
@@ -241,5 +258,16 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       deadlineMs: settings.SAOMA_DRAIN_DEADLINE_MS,
     },
     logLevel: settings.LOG_LEVEL,
+    ...(settings.SAOMA_ADMIN_UI ? { admin: settings.SAOMA_ADMIN_UI } : {}),
+    ...(settings.OTEL_EXPORTER_OTLP_ENDPOINT
+      ? {
+          traces: {
+            url: `${settings.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/+$/, '')}/v1/traces`,
+            service: settings.OTEL_SERVICE_NAME,
+            sampler: settings.OTEL_TRACES_SAMPLER,
+            ratio: settings.OTEL_TRACES_SAMPLER_ARG,
+          },
+        }
+      : {}),
   }
 }

@@ -97,6 +97,29 @@ const rules = listing<readonly Rule[]>((text) => {
   return { value: parsed.rules, problems: parsed.problems }
 })
 
+/** A hash of a cost below 10 is guessed too soon, one above 12 stops the node for too long. */
+const credentials = v.pipe(
+  v.string(),
+  v.regex(
+    /^[^:\s]{1,64}:\$2[aby]\$1[0-2]\$[./A-Za-z0-9]{53}$/,
+    'must be a name, a colon and the bcrypt hash of a password with a cost of 10 to 12 (htpasswd -nBC 11 name)',
+  ),
+  v.transform((text) => {
+    const [user = '', passwordHash = ''] = text.split(':')
+    return { user, passwordHash }
+  }),
+)
+
+const samplers = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const
+export type TraceSampler = (typeof samplers)[number]
+
 /** The settings, each by itself: `.env.template` explains them. */
 export const Environment = v.object({
   SAOMA_ORIGIN: origin,
@@ -169,6 +192,21 @@ export const Environment = v.object({
   LOG_LEVEL: v.optional(
     v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level'),
     'info',
+  ),
+  SAOMA_ADMIN_UI: v.optional(credentials),
+  OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(webAddress),
+  OTEL_EXPORTER_OTLP_PROTOCOL: v.optional(
+    v.picklist(['http/json'], 'must be http/json: OTLP over HTTP, which collectors take at port 4318'),
+    'http/json',
+  ),
+  OTEL_SERVICE_NAME: v.optional(v.string(), 'saoma'),
+  OTEL_TRACES_SAMPLER: v.optional(
+    v.picklist(samplers, `must be one of ${samplers.join(', ')}`),
+    'parentbased_always_on',
+  ),
+  OTEL_TRACES_SAMPLER_ARG: v.optional(
+    v.pipe(v.string(), v.regex(/^(0|1|0?\.\d+|1\.0+)$/, 'must be a part from 0 to 1, as 0.05'), v.transform(Number)),
+    '1',
   ),
 })
 export type Environment = v.InferOutput<typeof Environment>

@@ -13,7 +13,9 @@ import { createHolds } from './http/holds.ts'
 import type { Link } from './http/link.ts'
 import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
-import { countSockets, createIo } from './io/server.ts'
+import type { Admin } from './io/admin.ts'
+import { countPeople, countSockets, countTickets } from './io/counts.ts'
+import { createIo } from './io/server.ts'
 import { createLimits, DEAF_FACTOR } from './limits.ts'
 import type { Attendance } from './live/attendance.ts'
 import type { Live } from './live/live.ts'
@@ -21,6 +23,8 @@ import type { Authenticate, StillValid } from './live/principal.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
+import { createPushes } from './pushes.ts'
+import type { Trace } from './trace.ts'
 import { createAddressReader } from './visitor.ts'
 import { createWsDoor, WS_PATH } from './ws/door.ts'
 
@@ -38,6 +42,8 @@ export interface GatewayDeps {
   pool?: Pick<Pool, 'resolve'>
   metrics: Metrics
   log: Logger
+  trace?: Trace
+  admin?: Admin
 }
 
 export type GatewayOptions = Pick<
@@ -65,9 +71,9 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const holds = createHolds(metrics)
   const allowsOrigin = createOriginCheck(options.origin, options.allowedOrigins, options.demo)
   const addressOf = createAddressReader(options.trustedProxies)
-  redis.subscriber.on('message', () => metrics.pubsubReceived.inc())
+  const pushes = createPushes(metrics)
 
-  const app = createApp({ ...deps, limits, holds }, { ...options, allowsOrigin, addressOf })
+  const app = createApp({ ...deps, limits, holds, pushes }, { ...options, allowsOrigin, addressOf })
   const http = createServer(
     { requestTimeout: 60_000, headersTimeout: 15_000, keepAliveTimeout: 75_000, maxHeaderSize: 16_384 },
     app.callback(),
@@ -86,6 +92,11 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     },
   }
   const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, limits }, doorOptions)
+  // After Socket.IO's adapters, which hear it first: by then they have written it to their sockets.
+  redis.subscriber.on('message', (channel, payload) => {
+    metrics.pubsubReceived.inc()
+    pushes.heard(channel, payload)
+  })
   const ws = createWsDoor(http, io, { ...deps, limits }, doorOptions)
   const doors = [io.path(), WS_PATH]
   http.on('upgrade', ({ url = '' }, socket) => {
@@ -96,6 +107,8 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   })
   const internal = createInternalServer(redis, metrics, () => leaving, {
     sockets: () => countSockets(io),
+    people: () => countPeople(io),
+    tickets: () => countTickets(io),
     live: () => channels.size,
   })
 

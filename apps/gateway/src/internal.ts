@@ -4,7 +4,9 @@ import type { Metrics } from './metrics.ts'
 
 /** What is counted only when somebody asks. */
 export interface Counts {
-  sockets(): { namespace: string; transport: string; sockets: number }[]
+  sockets(): { nsp: string; transport: string; sockets: number }[]
+  people(): number
+  tickets(): number
   live(): { channels: number; followers: number }
 }
 
@@ -38,6 +40,8 @@ export const createInternalServer = (
           metrics.redisUp.set({ client }, missing.includes(client) ? 0 : 1)
         metrics.connections.reset()
         for (const { sockets, ...labels } of counts.sockets()) metrics.connections.set(labels, sockets)
+        metrics.people.set(counts.people())
+        metrics.watched.set(counts.tickets())
         const { channels, followers } = counts.live()
         metrics.channels.set(channels)
         metrics.followers.set(followers)

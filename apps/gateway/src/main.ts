@@ -9,6 +9,7 @@ import { openCodes } from './codes/open-codes.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
 import { openLink } from './http/link.ts'
+import { openAdmin } from './io/admin.ts'
 import { createApiKeys } from './live/api-keys.ts'
 import { createAttendance } from './live/attendance.ts'
 import { createAuthenticate } from './live/authenticate.ts'
@@ -22,6 +23,8 @@ import { createMetrics } from './metrics.ts'
 import { watchOrigin } from './origin-watch.ts'
 import { createOriginCheck, isLoopback } from './origins.ts'
 import { createRecognise } from './recognise.ts'
+import { openTrace } from './trace.ts'
+import { version } from './version.ts'
 import { describeUserAgent } from './visitor.ts'
 
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
@@ -31,16 +34,22 @@ const start = async (): Promise<void> => {
   const config = readConfig(process.env)
   const log = createLog({ level: config.logLevel, node: config.nodeId })
   const metrics = createMetrics()
+  metrics.node.set({ node: config.nodeId, version }, 1)
   process.on('unhandledRejection', (error) =>
     log.error({ err: error, event: 'unhandledRejection' }, 'a rejection nobody waited for'),
   )
 
+  const trace = await openTrace(config, log)
+  const admin = await openAdmin(config.admin && { ...config.admin, nodeId: config.nodeId })
   const redis = await createRedis({
     url: config.redisUrl,
     prefix: config.redisPrefix,
     replicas: config.replicas,
     name: `saoma-${config.nodeId}`,
     onEcho: (seconds) => metrics.echoes.observe(seconds),
+    onCommand: (client, seconds, replied) =>
+      metrics.redisCommands.observe({ client, result: replied ? 'reply' : 'none' }, seconds),
+    onReconnect: (client) => metrics.redisReconnects.inc({ client }),
     onError: (error, role) => {
       metrics.redisErrors.inc({ client: role })
       log.warn({ event: 'redis', client: role, message: error.message })
@@ -82,7 +91,13 @@ const start = async (): Promise<void> => {
   })
   const wechat =
     config.wechat &&
-    createWechat(redis, { ...config.wechat, onEvent: (event) => metrics.wechat.inc({ event: event.kind }) })
+    createWechat(redis, {
+      ...config.wechat,
+      onEvent: (event) => {
+        metrics.wechat.inc({ event: event.kind })
+        if ('ms' in event) metrics.wechatSeconds.observe({ api: event.api }, event.ms / 1_000)
+      },
+    })
   /** Tells a person's other pages and phone to read the list of logins again. They read it also without: a loss does no harm. */
   const tellLogins = (sub: string, change: 'began' | 'ended'): void => {
     channels
@@ -157,6 +172,8 @@ const start = async (): Promise<void> => {
       ...(link ? { link } : {}),
       metrics,
       log,
+      ...(trace ? { trace } : {}),
+      ...(admin ? { admin } : {}),
     },
     config,
   )
@@ -197,6 +214,7 @@ const start = async (): Promise<void> => {
     identity.close()
     await membership.close()
     await redis.close()
+    await trace?.close()
     log.info({ event: 'stopped' })
     process.exit(0)
   }

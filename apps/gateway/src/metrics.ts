@@ -1,19 +1,27 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { watchEventLoop } from './event-loop.ts'
 
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+/** Most commands of Redis take less than the smallest of those. */
+const REDIS_SECONDS = [0.0002, 0.0005, 0.001, ...SECONDS.slice(0, -1)]
+const CLIENTS = ['data', 'pub', 'sub'] as const
+const A_DAY_MS = 86_400_000
 
 /** Prometheus metrics of one node. Labels have few values: never a ticket, a person or an address. */
 export const createMetrics = () => {
   const registry = new Registry()
-  // Its default looks at the event loop a hundred times a second, which is most of what an idle node does.
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 })
+  // Its look at the event loop cannot be turned off, only made so rare that it costs nothing; what it says is taken away.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: A_DAY_MS })
+  for (const part of ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'])
+    registry.removeSingleMetric(`nodejs_eventloop_lag_${part}_seconds`)
+  watchEventLoop(registry)
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Counter({ name, help, labelNames, registers })
   const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Gauge({ name, help, labelNames, registers })
-  const histogram = <L extends string>(name: string, help: string, labelNames: L[]) =>
-    new Histogram({ name, help, labelNames, buckets: SECONDS, registers })
+  const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets = SECONDS) =>
+    new Histogram({ name, help, labelNames, buckets, registers })
 
   /** Counted in the path of every delivery, where a labelled counter would cost as much as the delivery. */
   const traffic = { messagesOut: 0, bytesOut: 0, signalsDropped: 0 }
@@ -31,15 +39,19 @@ export const createMetrics = () => {
   tally('saoma_bytes_out_total', 'Bytes of messages written to clients', 'bytesOut')
   tally('saoma_volatile_dropped_total', 'Volatile messages not given to a client that was behind', 'signalsDropped')
 
-  return {
+  const metrics = {
     registry,
     traffic,
-    connections: gauge('saoma_connections', 'Open sockets', ['namespace', 'transport']),
+    node: gauge('saoma_node_info', 'Always 1: which node this is, and of which version', ['node', 'version']),
+    // Not `namespace`, which Prometheus in Kubernetes has for itself.
+    connections: gauge('saoma_connections', 'Open sockets', ['nsp', 'transport']),
     opened: counter('saoma_connections_opened_total', 'Sockets opened', ['transport']),
     closed: counter('saoma_connections_closed_total', 'Sockets closed', ['reason']),
     handshakesRejected: counter('saoma_handshake_rejected_total', 'Handshakes refused', ['reason']),
     channels: gauge('saoma_channels', 'Channels followed on this node', []),
     followers: gauge('saoma_followers', 'Followers of channels on this node', []),
+    people: gauge('saoma_users', 'People with a socket in the channels of this node', []),
+    watched: gauge('saoma_tickets_watched', 'Tickets that sockets of this node wait for', []),
     published: histogram('saoma_publish_seconds', 'Publications asked for on this node', ['result']),
     echoes: histogram(
       'saoma_pubsub_echo_seconds',
@@ -48,6 +60,11 @@ export const createMetrics = () => {
     ),
     echoAge: gauge('saoma_pubsub_last_echo_age_seconds', 'Since that was last heard', []),
     recoveries: counter('saoma_recovery_total', 'Subscriptions by how they began', ['result']),
+    recovered: counter(
+      'saoma_recovered_messages_total',
+      'Messages that readers had missed and got when they came back',
+      [],
+    ),
     refilled: counter('saoma_gap_refilled_total', 'Messages that pub/sub had lost and the log made good', []),
     lost: counter('saoma_gap_lost_total', 'Gaps that the log could not make good', []),
     swept: counter('saoma_nodes_swept_total', 'Dead nodes whose presence this node took away', []),
@@ -65,9 +82,21 @@ export const createMetrics = () => {
     ),
     redisUp: gauge('saoma_redis_up', 'Whether the connection is ready', ['client']),
     redisErrors: counter('saoma_redis_errors_total', 'Connection errors', ['client']),
+    redisReconnects: counter('saoma_redis_reconnects_total', 'Lost connections that came back', ['client']),
+    redisCommands: histogram(
+      'saoma_redis_command_seconds',
+      'Commands by how they ended: reply or none',
+      ['client', 'result'],
+      REDIS_SECONDS,
+    ),
     transitions: counter('saoma_login_transitions_total', 'Tickets that changed their state through this node', [
       'state',
     ]),
+    pushes: histogram(
+      'saoma_login_confirm_push_seconds',
+      'From a confirm on this node until it was written to the browser, for browsers on this node too',
+      [],
+    ),
     longPolls: gauge('saoma_longpoll_waiting', 'Long polls and event streams being held', []),
     longPollsDone: counter('saoma_longpoll_total', 'Long polls answered', ['result']),
     limited: counter('saoma_ratelimited_total', 'Requests refused for their rate', ['what']),
@@ -76,6 +105,7 @@ export const createMetrics = () => {
       'status',
     ]),
     wechat: counter('saoma_wechat_total', 'Calls to WeChat', ['event']),
+    wechatSeconds: histogram('saoma_wechat_seconds', 'Tries of calls to WeChat, however they ended', ['api']),
     poolCodes: gauge('saoma_pool_codes', 'Codes of the pool, as the node that fills it saw them last', ['state']),
     poolLowWater: gauge('saoma_pool_low_water', 'Codes that nobody has seen which the pool should have', []),
     poolDemand: gauge('saoma_pool_demand', 'Pictures in the busiest of the last ten minutes', []),
@@ -94,6 +124,21 @@ export const createMetrics = () => {
     draining: gauge('saoma_draining', 'Whether this node is being taken out', []),
     drained: counter('saoma_drained_connections_total', 'Sockets closed by a drain', []),
   }
+  // A series that begins with its first event has no increase yet, so an alert or a picture would miss that one.
+  const known: [Counter, string, readonly string[]][] = [
+    [metrics.transitions, 'state', ['created', 'scanned', 'confirmed', 'rejected', 'redeemed']],
+    [metrics.recoveries, 'result', ['new', 'recovered', 'trimmed', 'epoch']],
+    [metrics.cut, 'reason', ['flood', 'slow', 'protocol']],
+    [metrics.ended, 'code', ['TOKEN_EXPIRED', 'REVOKED']],
+    [metrics.sessionsEnded, 'by', ['phone', 'browser']],
+    [metrics.redisErrors, 'client', CLIENTS],
+    [metrics.redisReconnects, 'client', CLIENTS],
+    [metrics.wechat, 'event', ['answered', 'refused', 'unreachable', 'unexpected']],
+    [metrics.poolLeases, 'result', ['fresh', 'rested', 'empty']],
+  ]
+  for (const [counted, label, values] of known) for (const value of values) counted.inc({ [label]: value }, 0)
+  for (const client of CLIENTS) metrics.redisCommands.zero({ client, result: 'none' })
+  return metrics
 }
 
 export type Metrics = ReturnType<typeof createMetrics>

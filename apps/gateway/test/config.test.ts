@@ -147,3 +147,33 @@ test('a reader may always be given one message', () => {
     expect.stringContaining('must not be less'),
   ])
 })
+
+test('the admin UI wants the hash of a password, of a cost that neither is guessed soon nor stops the node', () => {
+  const hash = '$2y$11$0123456789012345678901uVhJ4mL7nq2xQ0z3ZrYw5b8cT6kE9dO'
+  expect(problemsOf({ ...demo, SAOMA_ADMIN_UI: `ops:${hash}` })).toEqual([])
+  for (const wrong of ['ops:a password', hash, `:${hash}`, 'ops:', `ops:${hash.replace('$11$', '$09$')}`])
+    expect(problemsOf({ ...demo, SAOMA_ADMIN_UI: wrong })).toEqual([expect.stringContaining('bcrypt hash')])
+  for (const costly of ['13', '31'])
+    expect(problemsOf({ ...demo, SAOMA_ADMIN_UI: `ops:${hash.replace('$11$', `$${costly}$`)}` })).toHaveLength(1)
+})
+
+test('traces go where OpenTelemetry’s own variables say, and nowhere without', () => {
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' }
+  expect(readConfig(demo).traces).toBeUndefined()
+  expect(readConfig({ ...demo, OTEL_EXPORTER_OTLP_ENDPOINT: '', OTEL_SERVICE_NAME: 'x' }).traces).toBeUndefined()
+  expect(readConfig({ ...demo, ...endpoint }).traces).toEqual({
+    url: 'http://collector:4318/v1/traces',
+    service: 'saoma',
+    sampler: 'parentbased_always_on',
+    ratio: 1,
+  })
+  expect(
+    readConfig({ ...demo, ...endpoint, OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.05' }).traces,
+  ).toMatchObject({ sampler: 'traceidratio', ratio: 0.05 })
+  const wrong = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_TRACES_SAMPLER: 'some', OTEL_TRACES_SAMPLER_ARG: '5' }
+  expect(problemsOf({ ...demo, ...endpoint, ...wrong })).toEqual([
+    expect.stringContaining('http/json'),
+    expect.stringContaining('traceidratio'),
+    expect.stringContaining('0 to 1'),
+  ])
+})

@@ -4,12 +4,25 @@ import { createMetrics } from '../src/metrics.ts'
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../../${path}`, import.meta.url), 'utf8')
 
+interface Dashboard {
+  panels: {
+    type: string
+    title: string
+    description?: string
+    datasource?: { uid: string }
+    fieldConfig?: { defaults: { unit?: string } }
+    targets?: { expr: string; legendFormat: string; datasource: { uid: string } }[]
+  }[]
+  templating: { list: { name: string; type: string; definition?: string }[] }
+}
+
 interface Rules {
   groups: { rules: { alert: string; expr: string }[] }[]
 }
 
 const { registry } = createMetrics()
 const rulesOf = async () => (parse(await read('monitoring/alerts.yml')) as Rules).groups.flatMap(({ rules }) => rules)
+const dashboardOf = async () => JSON.parse(await read('monitoring/dashboard.json')) as Dashboard
 /** Labels that Prometheus adds by itself. */
 const ADDED = ['job', 'instance', 'le']
 
@@ -20,22 +33,74 @@ const labelsOf = (series: string): readonly string[] | undefined => {
   return metric && 'labelNames' in metric ? (metric.labelNames as string[]) : undefined
 }
 
+const SELECTOR = /\b((?:saoma|nodejs|process)_\w+)(?:\{([^}]*)\})?/g
+
+/** The series that a query names, each with the labels that it is selected by. */
+const selectorsIn = (query: string): { series: string; labels: string[] }[] =>
+  [...query.matchAll(SELECTOR)].map(([, series = '', matchers = '']) => ({
+    series,
+    labels: [...matchers.matchAll(/(\w+)[=!]/g)].map(([, label = '']) => label),
+  }))
+
+/** The labels that it groups or joins by. */
+const groupsIn = (query: string): string[] =>
+  [...query.matchAll(/\b(?:by|on|group_left) \(([^)]*)\)/g)].flatMap(([, labels = '']) => labels.split(/,\s*/))
+
+/** What a query names that the registry does not have. */
+const strangersIn = (query: string, shown: readonly string[] = []): string[] => {
+  const selectors = selectorsIn(query)
+  const own = selectors.flatMap(({ series }) => labelsOf(series) ?? [])
+  return [
+    ...selectors.filter(({ series }) => !labelsOf(series)).map(({ series }) => series),
+    ...selectors.flatMap(({ series, labels }) =>
+      labels.filter((label) => ![...ADDED, ...(labelsOf(series) ?? [])].includes(label)),
+    ),
+    ...[...groupsIn(query), ...shown].filter((label) => ![...ADDED, ...own].includes(label)),
+  ]
+}
+
 test('every metric and label that an alert names exists, and every alert is explained', async () => {
   const runbook = await read('docs/operate.md')
   const rules = await rulesOf()
   expect(rules.length).toBeGreaterThan(10)
   for (const { alert, expr } of rules) {
     expect(runbook).toContain(alert)
-    const selectors = [...expr.matchAll(/\b((?:saoma|nodejs|process)_\w+)(?:\{([^}]*)\})?/g)]
-    const own = selectors.map(([, series = '', matchers = '']) => {
-      expect([alert, series, labelsOf(series) !== undefined]).toEqual([alert, series, true])
-      return { series, named: [...matchers.matchAll(/(\w+)[=!]/g)].map(([, label]) => label) }
-    })
-    for (const { series, named } of own)
-      for (const label of named) expect([...ADDED, ...(labelsOf(series) ?? [])]).toContain(label)
-    const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, labels = '']) => labels.split(/,\s*/))
-    for (const label of grouped) expect(ADDED).toContain(label)
+    expect([alert, ...strangersIn(expr)]).toEqual([alert])
+    expect(selectorsIn(expr).length + Number(expr.startsWith('up{'))).toBeGreaterThan(0)
+    // What is left after grouping is what the sentence of an alert may name.
+    for (const label of groupsIn(expr)) expect(ADDED).toContain(label)
   }
+})
+
+test('every metric and label that the dashboard names exists, and every panel says what it shows', async () => {
+  const { panels, templating } = await dashboardOf()
+  const pictures = panels.filter(({ type }) => type !== 'row')
+  expect(pictures.length).toBeGreaterThan(30)
+  for (const { title, description = '', datasource, fieldConfig, targets = [] } of pictures) {
+    expect([title, description.length > 20, fieldConfig?.defaults.unit]).toEqual([title, true, expect.any(String)])
+    expect(targets.length).toBeGreaterThan(0)
+    for (const { expr, legendFormat, datasource: asked } of targets) {
+      const shown = [...legendFormat.matchAll(/{{(\w+)}}/g)].map(([, label = '']) => label)
+      expect([title, ...strangersIn(expr, shown)]).toEqual([title])
+      // Each is for the nodes that were chosen, and for them only.
+      for (const { labels } of selectorsIn(expr)) expect(labels).toEqual(expect.arrayContaining(['job', 'instance']))
+      expect([datasource?.uid, asked.uid]).toEqual(['$datasource', '$datasource'])
+    }
+  }
+  for (const { definition = '' } of templating.list) expect(strangersIn(definition)).toEqual([])
+  expect(templating.list.map(({ name, type }) => `${name} ${type}`)).toEqual([
+    'datasource datasource',
+    'job query',
+    'node query',
+  ])
+})
+
+test('every metric of ours is on the dashboard', async () => {
+  const { panels } = await dashboardOf()
+  const named = panels.flatMap(({ targets = [] }) => targets.flatMap(({ expr }) => selectorsIn(expr)))
+  const shown = new Set(named.map(({ series }) => series.replace(/_(bucket|count|sum)$/, '')))
+  const names = (await registry.getMetricsAsJSON()).map(({ name }) => name).filter((name) => name.startsWith('saoma_'))
+  expect(names.filter((name) => !shown.has(name))).toEqual([])
 })
 
 test('the table of metrics is the one of the registry', async () => {

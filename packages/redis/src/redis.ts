@@ -1,3 +1,4 @@
+import { watchCommands } from './commands.ts'
 import { type Connection, connect, whenReady } from './connection.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createProbe } from './probe.ts'
@@ -21,6 +22,10 @@ export interface RedisOptions {
   onEcho?: (seconds: number) => void
   /** Told of every connection error; ioredis goes on reconnecting by itself. */
   onError?: (error: Error, role: Role) => void
+  /** Told of each command with the seconds until its end, and whether Redis replied to it. @default nothing is timed */
+  onCommand?: (role: Role, seconds: number, replied: boolean) => void
+  /** Told each time a connection that was lost can be used again. */
+  onReconnect?: (role: Role) => void
 }
 
 export type Role = 'data' | 'pub' | 'sub'
@@ -51,6 +56,8 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     replicas = { count: 0, timeoutMs: 0 },
     onEcho = () => {},
     onError = () => {},
+    onCommand,
+    onReconnect = () => {},
   } = options
   const open = (role: Role) => connect({ url, name: `${name}:${role}`, onError: (error) => onError(error, role) })
   const connections = { data: open('data'), pub: open('pub'), sub: open('sub') }
@@ -60,6 +67,10 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
   } catch (error) {
     for (const [, connection] of all) connection.disconnect()
     throw error
+  }
+  for (const [role, connection] of all) {
+    connection.on('ready', () => onReconnect(role))
+    if (onCommand) watchCommands(connection, (seconds, replied) => onCommand(role, seconds, replied))
   }
   const subscriber = new Subscriber(connections.sub)
   const probe =

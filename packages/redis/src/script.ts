@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type Connection, reply } from './connection.ts'
@@ -8,6 +9,14 @@ export type Script<K extends readonly string[], A extends readonly (string | num
   keys: K,
   args: A,
 ) => Promise<R>
+
+/** What is told of each run on the diagnostics channel `saoma:script`: for traces, and nothing at all while nobody listens. */
+export interface ScriptRun {
+  /** Its name, as `confirm`; no keys and no arguments. */
+  script: string
+}
+
+const runs = tracingChannel<string, ScriptRun>('saoma:script')
 
 type Command = (...args: (string | number)[]) => Promise<unknown>
 
@@ -24,7 +33,8 @@ export const defineScript = <K extends readonly string[], A extends readonly (st
   numberOfKeys: K['length'],
   parse: (raw: unknown) => R,
 ): Script<K, A, R> => {
-  const name = `saoma:${basename(files.at(-1)?.pathname ?? '', '.lua')}`
+  const script = basename(files.at(-1)?.pathname ?? '', '.lua')
+  const name = `saoma:${script}`
   const lua = files.map((file) => readFileSync(file, 'utf8')).join('\n')
   const bound = new WeakMap<Connection, Command>()
 
@@ -38,6 +48,7 @@ export const defineScript = <K extends readonly string[], A extends readonly (st
 
   return async (connection, keys, args) => {
     const command = bound.get(connection) ?? bind(connection)
-    return parse(await reply(command.call(connection, ...keys, ...args)))
+    const run = async () => parse(await reply(command.call(connection, ...keys, ...args)))
+    return runs.hasSubscribers ? runs.tracePromise(run, { script }) : run()
   }
 }

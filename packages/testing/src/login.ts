@@ -25,8 +25,12 @@ export const phoneToken = async (origin: string, name: string): Promise<string> 
   expected(await attemptPhoneToken(origin, `demo:${name}`)).access_token
 
 /** As `phoneToken`, with any `wx.login` code and any answer. */
-export const attemptPhoneToken = (origin: string, code: string): Promise<Answer<TokenSet>> =>
-  request(`${origin}/oidc/token`, { form: { grant_type: WX_CODE_GRANT, client_id: 'phone', code } })
+export const attemptPhoneToken = (
+  origin: string,
+  code: string,
+  options: RequestOptions = {},
+): Promise<Answer<TokenSet>> =>
+  request(`${origin}/oidc/token`, { form: { grant_type: WX_CODE_GRANT, client_id: 'phone', code }, ...options })
 
 const act =
   <T>(verb: string) =>

@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel'
 import * as v from 'valibot'
 
 /** The endpoints in use. */
@@ -31,6 +32,16 @@ export type Outcome<T> =
   | { kind: 'status'; status: number }
   /** An answer that is not what the documentation says. */
   | { kind: 'body' }
+
+/** What is told of each try on the diagnostics channel `saoma:wechat`: for traces, and nothing at all while nobody listens. */
+export interface WechatCall {
+  api: Api
+  host: string
+  /** How it ended. The value of an answer may be secret. */
+  result?: Outcome<unknown>
+}
+
+const calls = tracingChannel<string, WechatCall>('saoma:wechat')
 
 /** Many times the largest code image. */
 const LARGEST_BODY = 4 * 1024 * 1024
@@ -87,7 +98,16 @@ const unreachable = (error: unknown): Outcome<never> => {
  * One try. Never rejects.
  * @param read  the value of a body, or undefined if it is not what was expected. It gets the JSON if the body is any.
  */
-export const send = async <T>(
+export const send = <T>(
+  base: string,
+  request: Request,
+  read: (bytes: Buffer, json: unknown) => T | undefined,
+): Promise<Outcome<T>> => {
+  const ask = () => tryOnce(base, request, read)
+  return calls.hasSubscribers ? calls.tracePromise(ask, { api: request.api, host: new URL(base).host }) : ask()
+}
+
+const tryOnce = async <T>(
   base: string,
   { api, query, json, signal }: Request,
   read: (bytes: Buffer, json: unknown) => T | undefined,

@@ -4,6 +4,7 @@ import cors from '@koa/cors'
 import Koa from 'koa'
 import type { Config } from '../config.ts'
 import type { Logger } from '../log.ts'
+import type { Trace } from '../trace.ts'
 import { largestBody } from './body.ts'
 import { channelRoutes } from './channels.ts'
 import { type CodeRoutesDeps, codeRoutes } from './codes.ts'
@@ -26,6 +27,7 @@ export interface AppDeps
     SessionRoutesDeps,
     MessageRoutesDeps {
   log: Logger
+  trace?: Trace
 }
 
 export interface AppOptions {
@@ -50,9 +52,10 @@ const levelOf = ({ status, method, state }: Koa.Context): 'error' | 'warn' | 'in
 
 /** Every HTTP door but Engine.IO's. */
 export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
-  const { tickets, identity, authenticate, limits, holds, metrics, log } = deps
+  const { tickets, authenticate, limits, holds, metrics, log, trace } = deps
   const { nodeId, origin, webRoot, allowsOrigin, addressOf } = options
   const app = new Koa()
+  if (trace) app.use(trace.request)
 
   app.use(async (ctx, next) => {
     const started = process.hrtime.bigint()
@@ -70,6 +73,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     const seconds = Number(process.hrtime.bigint() - started) / 1e9
     const mounted = ctx.path.startsWith('/oidc/') ? '/oidc' : ''
     const route = ctx._matchedRoute ? `${mounted}${ctx._matchedRoute}` : 'page'
+    ctx.state.route = route
     if (!ctx.state.held) metrics.requests.observe({ route, status: String(ctx.status) }, seconds)
     const level = levelOf(ctx)
     log[level]({
@@ -82,6 +86,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
       ...ctx.state.login,
       ...(ctx.state.key ? { key: ctx.state.key } : {}),
       ...(ctx.state.code ? { code: ctx.state.code, reason: ctx.state.reason ?? ctx.state.detail } : {}),
+      ...(ctx.state.trace ? { trace: ctx.state.trace } : {}),
       ip: ctx.ip,
       ms: Math.round(seconds * 1000),
     })
@@ -102,12 +107,12 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
 
   const { scanMs, confirmMs, redeemMs } = tickets.times
   const ticketSeconds = Math.ceil((scanMs + confirmMs + redeemMs) / 1000)
-  app.use(oauth(identity, limits, ticketSeconds, origin.startsWith('https:')))
+  app.use(oauth(deps, { ticketSeconds, secure: origin.startsWith('https:') }))
 
   const allowed = cors({
     origin: (ctx) => (allowsOrigin(ctx.get('Origin')) ? ctx.get('Origin') : ''),
     allowMethods: 'GET,POST,DELETE',
-    allowHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
+    allowHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'Traceparent', 'Tracestate', 'X-Request-Id'],
     exposeHeaders: ['Retry-After', 'X-Request-Id', 'X-Saoma-Check', 'X-Saoma-Code', 'X-Saoma-Node'],
     maxAge: 3600,
   })

@@ -70,6 +70,7 @@ export const streamMessages = (
         stream ??= openEventStream(ctx)
         const { recovered, reason = 'new' } = subscribed
         metrics.recoveries.inc({ result: recovered ? 'recovered' : reason })
+        if (recovered) metrics.recovered.inc(subscribed.messages.length)
         write(eventOf('subscribed', JSON.stringify(subscribed), idAt(subscribed)))
       },
       messages: (batch, idAt) => {

@@ -1,8 +1,9 @@
 import type { Identity } from '@saoma/identity'
-import { parseDeviceCode, ticketOf } from '@saoma/protocol'
+import { DEVICE_CODE_GRANT, parseDeviceCode, ticketOf } from '@saoma/protocol'
 import type { Context, Middleware } from 'koa'
 import mount from 'koa-mount'
 import type { Limits } from '../limits.ts'
+import type { Metrics } from '../metrics.ts'
 import { problem } from './problem.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
@@ -31,8 +32,17 @@ const refuse = (ctx: Context, retryAfterSeconds: number): void => {
   ctx.body = { error: 'temporarily_unavailable', error_description: 'too many requests' }
 }
 
+export interface OauthDeps {
+  identity: Identity
+  limits: Limits
+  metrics: Metrics
+}
+
 /** The OAuth provider at `/oidc`: limited, and with the cookie that binds a new ticket to its browser. */
-export const oauth = (identity: Identity, limits: Limits, ticketSeconds: number, secure: boolean): Middleware => {
+export const oauth = (
+  { identity, limits, metrics }: OauthDeps,
+  { ticketSeconds, secure }: { ticketSeconds: number; secure: boolean },
+): Middleware => {
   let mounted: { provider: unknown; door: Middleware } | undefined
   const door: Middleware = (ctx, next) => {
     const provider = identity.provider()
@@ -58,6 +68,9 @@ export const oauth = (identity: Identity, limits: Limits, ticketSeconds: number,
     const { grant_type: grant, client_id: client, device_code: code } = ctx.oidc?.params ?? {}
     const deviceCode = parseDeviceCode(body?.device_code ?? code)
     ctx.state.login = { grant, client, ...(deviceCode.ok ? { ticket: ticketOf(deviceCode.value) } : {}) }
-    if (creates && body?.device_code) ticketCookie.set(ctx, body.device_code, ticketSeconds, secure)
+    if (grant === DEVICE_CODE_GRANT && ctx.status === 200) metrics.transitions.inc({ state: 'redeemed' })
+    if (!creates || !body?.device_code) return
+    metrics.transitions.inc({ state: 'created' })
+    ticketCookie.set(ctx, body.device_code, ticketSeconds, secure)
   }
 }

@@ -12,6 +12,7 @@ import type { Tickets } from '@saoma/tickets'
 import type { Context } from 'koa'
 import { type Limits, networkOf } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Pushes } from '../pushes.ts'
 import { bearer } from './credentials.ts'
 import { deviceCodeFor } from './device-code.ts'
 import type { Holds } from './holds.ts'
@@ -27,12 +28,13 @@ export interface TicketRoutesDeps {
   limits: Limits
   holds: Holds
   metrics: Metrics
+  pushes: Pushes
 }
 
 /** Longest a poll is held, in seconds: below every proxy's default patience. */
 const LONGEST_WAIT = 25
 
-export const ticketRoutes = ({ tickets, identity, limits, holds, metrics }: TicketRoutesDeps): Router => {
+export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pushes }: TicketRoutesDeps): Router => {
   const router = new Router({ prefix: '/v1', sensitive: true })
 
   const phone = phoneOf(identity)
@@ -65,7 +67,10 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics }: Tick
   )
   router.post(
     '/tickets/:ticket/confirm',
-    decide('confirmed', async (ticket, sub) => decision(await tickets.confirm(ticket, sub))),
+    decide('confirmed', async (ticket, sub) => {
+      pushes.begin(tickets.channel(ticket))
+      return decision(await tickets.confirm(ticket, sub))
+    }),
   )
   router.post(
     '/tickets/:ticket/reject',

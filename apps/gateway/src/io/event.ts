@@ -3,6 +3,7 @@ import { RedisUnavailable } from '@saoma/redis'
 import type { Principal } from '../live/principal.ts'
 import type { Logger } from '../log.ts'
 import { refusal } from '../refusal.ts'
+import type { Trace } from '../trace.ts'
 
 interface Asker {
   id: string
@@ -31,11 +32,16 @@ export type Act<S extends Asker> = (
   later: (work: () => void) => void,
 ) => Promise<Result<object>>
 
+export interface ListenDeps {
+  log: Logger
+  trace?: Trace
+}
+
 /**
  * Makes a Socket.IO listener of an act, with `this` being the socket: a function shared by all sockets, because a closure for each of ten
  * thousand is memory. The one place where outcomes become acks.
  */
-export const listen = <S extends Asker>(name: string, log: Logger, act: Act<S>) =>
+export const listen = <S extends Asker>(name: string, { log, trace }: ListenDeps, act: Act<S>) =>
   async function onEvent(this: S, ...args: unknown[]): Promise<void> {
     // The ack comes last, also behind a request that was left out or had company.
     const ack = args.at(-1)
@@ -43,9 +49,11 @@ export const listen = <S extends Asker>(name: string, log: Logger, act: Act<S>) 
     const request = typeof args[0] === 'function' ? undefined : args[0]
     let after = () => {}
     try {
-      const result = await act(this, request, (work) => {
-        after = work
-      })
+      const work = () =>
+        act(this, request, (later) => {
+          after = later
+        })
+      const result = await (trace ? trace.event(name, work) : work())
       if (!result.ok) log.info({ event: 'refused', on: name, code: result.code, ...whoAndWhere(this, request) })
       answer(result.ok ? { ok: true, ...result.value } : refusal(result.code))
       after()

@@ -5,14 +5,14 @@ import { isDeaf, type Limits } from '../limits.ts'
 import type { Live } from '../live/live.ts'
 import { refusal } from '../refusal.ts'
 import { connectionOf, type LiveNamespace, type LiveSocket, release } from './connected.ts'
-import { type Act, listen } from './event.ts'
+import { type Act, type ListenDeps, listen } from './event.ts'
 import type { Guard } from './guard.ts'
 import { createOutlet, type Outlet } from './outlet.ts'
 import { createSessions, type SessionsDeps } from './sessions.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { closeWhenUnused } from './unused.ts'
 
-export interface LiveNamespaceDeps extends SessionsDeps {
+export interface LiveNamespaceDeps extends SessionsDeps, ListenDeps {
   guard: Guard
   live: Live
   limits: Limits
@@ -78,7 +78,7 @@ export const serveLive = (
     presence: ({ data }, request) => live.presence(data.who, request),
     read: ({ data }, request) => live.markRead(data.who, request),
   }
-  const listeners = Object.entries(events).map(([name, act]) => [name, listen(name, log, act)] as const)
+  const listeners = Object.entries(events).map(([name, act]) => [name, listen(name, deps, act)] as const)
 
   namespace.use(async (socket, next) => {
     const refuse = (code: Code) => {

@@ -15,6 +15,7 @@ import type { Namespace, Socket } from 'socket.io'
 import type { Limits } from '../limits.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Trace } from '../trace.ts'
 import { listen } from './event.ts'
 import type { Guard } from './guard.ts'
 import { closeWhenUnused } from './unused.ts'
@@ -39,6 +40,7 @@ export interface LoginDeps {
   limits: Limits
   metrics: Metrics
   log: Logger
+  trace?: Trace
 }
 
 /** How long a socket may follow nothing before it is closed. */
@@ -61,10 +63,8 @@ const connectionOf = (socket: LoginSocket): string => Reflect.get(socket.conn, '
  *
  * @returns ends the watch over deadlines
  */
-export const serveLogin = (
-  namespace: LoginNamespace,
-  { guard, tickets, subscriber, limits, metrics, log }: LoginDeps,
-): (() => void) => {
+export const serveLogin = (namespace: LoginNamespace, deps: LoginDeps): (() => void) => {
+  const { guard, tickets, subscriber, limits, metrics, log } = deps
   const watch = async (socket: LoginSocket, request: unknown): Promise<Result<TicketState>> => {
     const parsed = parseWatch(request)
     if (!parsed.ok) return parsed
@@ -119,7 +119,7 @@ export const serveLogin = (
     }
   }
 
-  const onWatch = listen<LoginSocket>('watch', log, async (socket, request) => {
+  const onWatch = listen<LoginSocket>('watch', deps, async (socket, request) => {
     // One at a time: two that cross would each undo half of the other.
     if (socket.data.watching) return fail('RATE_LIMITED')
     socket.data.watching = true

@@ -6,6 +6,7 @@ import { createShardedAdapter } from '@socket.io/redis-adapter'
 import { Server } from 'socket.io'
 import type { Limits } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
+import { ADMIN_NAMESPACE, type Admin } from './admin.ts'
 import { type AdmissionOptions, createAdmission } from './admission.ts'
 import type { LiveNamespace } from './connected.ts'
 import { createGuard } from './guard.ts'
@@ -25,10 +26,10 @@ const ENVELOPE = 4 * 1024
 export const createIo = (
   http: HttpServer,
   redis: RedisClients,
-  deps: Omit<LoginDeps & LiveNamespaceDeps, 'guard'> & { metrics: Metrics; limits: Limits },
+  deps: Omit<LoginDeps & LiveNamespaceDeps, 'guard'> & { metrics: Metrics; limits: Limits; admin?: Admin },
   options: IoOptions,
 ): Server => {
-  const { metrics, limits } = deps
+  const { metrics, limits, admin } = deps
   const io = new Server(http, {
     adapter: createShardedAdapter(redis.pub, adapterClient(redis.subscriber), {
       channelPrefix: redis.keys.prefix,
@@ -54,7 +55,8 @@ export const createIo = (
   })
   // Shared functions, because a closure for each of ten thousand waiting browsers is memory.
   const onClose = (reason: string) => metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
-  const guard = createGuard(['/', LOGIN_NAMESPACE], options.maxBufferBytes, (reason) => metrics.cut.inc({ reason }))
+  const namespaces = ['/', LOGIN_NAMESPACE, ...(admin ? [ADMIN_NAMESPACE] : [])]
+  const guard = createGuard(namespaces, options.maxBufferBytes, (reason) => metrics.cut.inc({ reason }))
   io.engine.on('connection', (connection) => {
     guard.watch(connection)
     // Behind a proxy Engine.IO's own is the proxy's.
@@ -70,24 +72,9 @@ export const createIo = (
     serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard }),
     serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard }, options),
   ]
+  admin?.serve(io, { ...deps, guard })
   http.once('close', () => {
     for (const stop of stops) stop()
   })
   return io
-}
-
-/** Sockets of all namespaces. */
-export const socketsOf = (io: Server) => ['/', LOGIN_NAMESPACE].flatMap((name) => [...io.of(name).sockets.values()])
-
-/** Open sockets by namespace and transport, counted when somebody asks. */
-export const countSockets = (io: Server): { namespace: string; transport: string; sockets: number }[] => {
-  const counts = new Map<string, number>()
-  for (const { conn, nsp } of socketsOf(io)) {
-    const key = `${nsp.name} ${conn.transport.name}`
-    counts.set(key, (counts.get(key) ?? 0) + 1)
-  }
-  return [...counts].map(([key, sockets]) => {
-    const [namespace = '', transport = ''] = key.split(' ')
-    return { namespace, transport, sockets }
-  })
 }

@@ -53,6 +53,7 @@ export const createSubscriptions = (
     }
     const { recovered, reason, more } = subscribed
     metrics.recoveries.inc({ result: recovered ? 'recovered' : (reason ?? 'new') })
+    if (recovered) metrics.recovered.inc(subscribed.messages.length)
     place.followed?.close()
     delete place.followed
     if (!more) {
