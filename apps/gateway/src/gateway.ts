@@ -16,6 +16,7 @@ import { createInternalServer } from './internal.ts'
 import type { Admin } from './io/admin.ts'
 import { countPeople, countSockets, countTickets } from './io/counts.ts'
 import { createIo } from './io/server.ts'
+import { watchLateness } from './late.ts'
 import { createLimits, DEAF_FACTOR } from './limits.ts'
 import type { Attendance } from './live/attendance.ts'
 import type { Live } from './live/live.ts'
@@ -105,11 +106,18 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     if (!doors.some((door) => path === door || path === `${door}/`))
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
-  const internal = createInternalServer(redis, metrics, () => leaving, {
-    sockets: () => countSockets(io),
-    people: () => countPeople(io),
-    tickets: () => countTickets(io),
-    live: () => channels.size,
+  const lateness = watchLateness()
+  const internal = createInternalServer({
+    redis,
+    metrics,
+    isDraining: () => leaving,
+    isLate: lateness.isLate,
+    counts: {
+      sockets: () => countSockets(io),
+      people: () => countPeople(io),
+      tickets: () => countTickets(io),
+      live: () => channels.size,
+    },
   })
 
   let closing: Promise<void> | undefined
@@ -124,6 +132,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
         await delay(options.drain.delayMs)
         draining = true
         await drain({ ...deps, http, io, ws, holds }, options.drain.windowMs)
+        lateness.close()
         internal.close()
         internal.closeAllConnections()
       })()

@@ -10,16 +10,21 @@ export interface Counts {
   live(): { channels: number; followers: number }
 }
 
+export interface InternalDeps {
+  redis: Pick<RedisClients, 'unavailable' | 'echoAge' | 'subscriber'>
+  metrics: Metrics
+  isDraining: () => boolean
+  /** Whether the event loop does not keep up. */
+  isLate: () => boolean
+  counts: Counts
+}
+
 /**
  * The port for operators. `/healthz` never asks Redis: a blip of Redis must not restart every node at once, which would turn it
- * into a storm of reconnects. `/readyz` says whether new traffic should come here.
+ * into a storm of reconnects. `/startupz` waits for the first message that the node sent itself through Redis. `/readyz` says whether new
+ * traffic should come here, and why not: `redis:data`, `redis:pub`, `redis:sub`, `event-loop`, `draining`.
  */
-export const createInternalServer = (
-  redis: Pick<RedisClients, 'unavailable' | 'echoAge' | 'subscriber'>,
-  metrics: Metrics,
-  isDraining: () => boolean,
-  counts: Counts,
-): Server =>
+export const createInternalServer = ({ redis, metrics, isDraining, isLate, counts }: InternalDeps): Server =>
   createServer(async (req, res) => {
     const say = (status: number, body: unknown) => {
       res.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
@@ -29,10 +34,16 @@ export const createInternalServer = (
     switch (req.url?.split('?')[0]) {
       case '/healthz':
         return say(200, { ok: true })
-      case '/startupz':
-        return say(200, { ok: true })
+      case '/startupz': {
+        const heard = redis.echoAge() !== undefined
+        return say(heard ? 200 : 503, { ok: heard })
+      }
       case '/readyz': {
-        const reasons = [...missing.map((role) => `redis:${role}`), ...(isDraining() ? ['draining'] : [])]
+        const reasons = [
+          ...missing.map((role) => `redis:${role}`),
+          ...(isLate() ? ['event-loop'] : []),
+          ...(isDraining() ? ['draining'] : []),
+        ]
         return say(reasons.length === 0 ? 200 : 503, { ok: reasons.length === 0, reasons })
       }
       case '/metrics': {
@@ -46,7 +57,7 @@ export const createInternalServer = (
         metrics.channels.set(channels)
         metrics.followers.set(followers)
         metrics.subscriptions.set(redis.subscriber.size)
-        metrics.echoAge.set(redis.echoAge())
+        metrics.echoAge.set(redis.echoAge() ?? 0)
         metrics.draining.set(isDraining() ? 1 : 0)
         res.writeHead(200, { 'Content-Type': metrics.registry.contentType })
         return res.end(await metrics.registry.metrics())

@@ -24,7 +24,7 @@ export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: str
   const channel = `${prefix}#probe#{${randomBytes(9).toString('base64url')}}`
   let missed = 0
   let saidAt = performance.now()
-  let heardAt = saidAt
+  let heardAt: number | undefined
   const hear = (from: string) => {
     if (from !== channel) return
     missed = 0
@@ -32,8 +32,16 @@ export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: str
     options.onEcho((heardAt - saidAt) / 1_000)
   }
   subscriber.on('message', hear)
+  const say = () => {
+    // Counted first, so that only an echo takes it back. A publish that fails is Redis being away, not us being deaf.
+    missed++
+    saidAt = performance.now()
+    pub.spublish(channel, '').catch(() => {
+      missed = 0
+    })
+  }
   // Unconfirmed holds are made good by the subscriber itself.
-  subscriber.hold(channel).catch(() => {})
+  subscriber.hold(channel).then(say, () => {})
 
   const timer = setInterval(() => {
     if (!subscriber.connected) {
@@ -46,19 +54,14 @@ export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: str
       subscriber.reconnect()
       return
     }
-    // Counted first, so that only an echo takes it back. A publish that fails is Redis being away, not us being deaf.
-    missed++
-    saidAt = performance.now()
-    pub.spublish(channel, '').catch(() => {
-      missed = 0
-    })
+    say()
   }, options.intervalMs).unref()
 
   return {
     /** Whether the last echo is overdue. */
     isDeaf: (): boolean => missed > 1,
-    /** Seconds since the last echo. */
-    age: (): number => (performance.now() - heardAt) / 1_000,
+    /** Seconds since the last echo; undefined before the first. */
+    age: (): number | undefined => heardAt && (performance.now() - heardAt) / 1_000,
     close: (): void => {
       clearInterval(timer)
       subscriber.off('message', hear)

@@ -1,3 +1,4 @@
+import { boundBacklog } from './backlog.ts'
 import { watchCommands } from './commands.ts'
 import { type Connection, connect, whenReady } from './connection.ts'
 import { createKeys, type Keys } from './keys.ts'
@@ -16,6 +17,8 @@ export interface RedisOptions {
   readyTimeoutMs?: number
   /** Milliseconds between two echoes of the subscription's probe; 0 turns it off. @default 5000 */
   probeMs?: number
+  /** Commands of a connection that may wait for their replies; more fail at once. @default 10000 */
+  mostWaiting?: number
   /** Replicas that must have what is acknowledged. @default none */
   replicas?: ReplicasOptions
   /** Told of each echo of that probe, with the seconds it took. */
@@ -40,8 +43,8 @@ export interface RedisClients {
   replicated(key: string): Promise<void>
   /** Roles that cannot be used at this moment; empty when all is well. */
   unavailable(): Role[]
-  /** Seconds since the probe was last heard; 0 without a probe. */
-  echoAge(): number
+  /** Seconds since the probe was last heard; undefined until it was heard once, 0 without a probe. */
+  echoAge(): number | undefined
   close(): Promise<void>
 }
 
@@ -53,6 +56,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     name = 'saoma',
     readyTimeoutMs = 15_000,
     probeMs = 5_000,
+    mostWaiting = 10_000,
     replicas = { count: 0, timeoutMs: 0 },
     onEcho = () => {},
     onError = () => {},
@@ -70,6 +74,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
   }
   for (const [role, connection] of all) {
     connection.on('ready', () => onReconnect(role))
+    boundBacklog(connection, mostWaiting)
     if (onCommand) watchCommands(connection, (seconds, replied) => onCommand(role, seconds, replied))
   }
   const subscriber = new Subscriber(connections.sub)
@@ -92,7 +97,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
       all
         .filter(([role, connection]) => connection.status !== 'ready' || (role === 'sub' && probe?.isDeaf()))
         .map(([role]) => role),
-    echoAge: () => probe?.age() ?? 0,
+    echoAge: () => (probe ? probe.age() : 0),
     close: async () => {
       probe?.close()
       subscriber.close()

@@ -1,0 +1,21 @@
+/** Between two looks. */
+const EVERY_MS = 1_000
+/** More than this is late. */
+const LATE_MS = 500
+/** Looks in a row: a garbage collection or a burst of handshakes is no reason to send people elsewhere. */
+const LOOKS = 3
+
+/** Tells whether the event loop has been late again and again: a node that should not be given more for a while. */
+export const watchLateness = ({ everyMs = EVERY_MS, lateMs = LATE_MS } = {}) => {
+  let due = performance.now() + everyMs
+  let lateLooks = 0
+  const timer = setInterval(() => {
+    const now = performance.now()
+    lateLooks = now - due > lateMs ? lateLooks + 1 : 0
+    due = now + everyMs
+  }, everyMs).unref()
+  return {
+    isLate: (): boolean => lateLooks >= LOOKS,
+    close: (): void => clearInterval(timer),
+  }
+}
