@@ -20,8 +20,10 @@ import { startBusiness } from './business.ts'
 import { listen, openLive, upTo } from './visitor.ts'
 
 /** The long run is `ROLLING_SOCKETS=2000`. */
-const SOCKETS = Number(process.env.ROLLING_SOCKETS ?? 240)
+const SOCKETS = Number(process.env.ROLLING_SOCKETS ?? 200)
 const POLLERS = 12
+/** Who come at once: a storm of them is another test's. */
+const AT_ONCE = 40
 const NODES = 4
 /** Messages and logins that are begun in a second, whatever became of those before. */
 const MESSAGES_PER_SECOND = 50
@@ -103,17 +105,18 @@ test(
   async () => {
     const phone = await phoneToken(cluster.origin, 'alice')
     const back: number[] = []
-    const people = upTo(SOCKETS + POLLERS).map((n) => {
-      const visitor = openLive({
-        origin: cluster.origin,
-        token: () => `person${n}`,
-        transports: n > SOCKETS ? ['polling'] : ['websocket'],
-      })
-      const room = listen(visitor.live.channel('@user'))
-      return { name: `person${n}`, ...visitor, inbox: room, sent: 0 }
-    })
-    await Promise.all(people.map(({ at }) => at('socket')))
-    await Promise.all(people.map(({ inbox }) => inbox.at('live')))
+    const come = async (n: number) => {
+      const transports = n > SOCKETS ? ['polling'] : ['websocket']
+      const visitor = openLive({ origin: cluster.origin, token: () => `person${n}`, transports })
+      const inbox = listen(visitor.live.channel('@user'))
+      await Promise.all([visitor.at('socket'), inbox.at('live')])
+      return { name: `person${n}`, ...visitor, inbox, sent: 0 }
+    }
+    const people: Awaited<ReturnType<typeof come>>[] = []
+    while (people.length < SOCKETS + POLLERS) {
+      const some = Math.min(AT_ONCE, SOCKETS + POLLERS - people.length)
+      people.push(...(await Promise.all(upTo(some).map((n) => come(people.length + n)))))
+    }
     for (const { live } of people) live.on('state', (state) => state === 'socket' && back.push(Date.now()))
     // A client that knows nothing of `drain` and comes back after a second, as Socket.IO's own does.
     const stock = connectLogin(cluster.origin, { reconnectionDelay: 1_000 })

@@ -7,7 +7,7 @@ test('behind Sentinel, a node follows the master to the replica that took over, 
   const redis = await createRedis({ url })
   onCleanup(() => redis.close())
   await redis.data.set('before', 'kept')
-  expect(await redis.data.wait(1, 2_000)).toBe(1)
+  expect(await redis.data.wait(2, 2_000)).toBe(2)
   await redis.subscriber.hold('{room}')
 
   const resubscribed = once(redis.subscriber, 'resubscribed')
