@@ -78,7 +78,9 @@ export const runChaos = async (options: ChaosOptions): Promise<Outage[]> => {
     const outage: Outage = { fault, what: '', from: now(), to: Number.POSITIVE_INFINITY }
     outages.push(outage)
     options.onOutage(outage)
-    outage.what = await faults[fault](cluster, turn, options.downMs)
+    // Another node in each round, also where there are as many faults as nodes.
+    const round = Math.floor(turn / options.faults.length)
+    outage.what = await faults[fault](cluster, turn + round, options.downMs)
     outage.to = now()
     await awaitGreen(
       outage,

@@ -65,7 +65,7 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
       case 'slice':
         return timeline?.take(said.slice)
       case 'crowd':
-        return crowds.set(said.worker, said)
+        return crowds.set(said.worker, { connected: said.connected, wanted: said.wanted })
       case 'end':
         return told.push(said.told)
       case 'settle':
@@ -114,7 +114,11 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
     timeline,
     now: () => clock.now() - at,
     crowd: () => ({ connected: sum('connected'), wanted: sum('wanted') }),
-    storm: () => meeting.told.write({ do: 'storm' }),
+    storm: () => {
+      // Nobody is known to be connected until the workers say so again.
+      for (const crowd of crowds.values()) crowd.connected = 0
+      return meeting.told.write({ do: 'storm' })
+    },
   }).finally(() => {
     over = true
   })

@@ -150,7 +150,7 @@ const run = async (options: Options): Promise<number> => {
 
 const main = async (): Promise<number> => {
   const options = readOptions(process.argv.slice(2), process.env)
-  if (!options.help) return run(options)
+  if (options !== 'help') return run(options)
   out(usage)
   return 0
 }

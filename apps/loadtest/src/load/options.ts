@@ -46,7 +46,6 @@ Result
 Exit code: 0 all as expected, 1 not, 2 these words were not understood.`
 
 export interface Options {
-  help: boolean
   scenarios: ScenarioName[]
   storm: boolean
   /** Faults in turn; none when this is no chaos. */
@@ -181,12 +180,16 @@ const defaultsFor = (counters: readonly string[], chaos: boolean, storm: boolean
   return [...books.map((name) => `${name}==0`), ...rest].join(',')
 }
 
-/** Throws UsageError with a sentence for the person. */
-export const readOptions = (args: readonly string[], env: Readonly<Record<string, string | undefined>>): Options => {
+/** What was asked for; `help` when it was how to ask. Throws UsageError with a sentence for the person. */
+export const readOptions = (
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Options | 'help' => {
   const { values, positionals } = read(args)
+  if (values.help) return 'help'
   const unknown = positionals.find((word) => !(word in meanings))
   if (unknown) throw new UsageError(`there is no scenario "${unknown}", only ${Object.keys(meanings).join(', ')}`)
-  if (positionals.length === 0 && !values.help)
+  if (positionals.length === 0)
     throw new UsageError(`name a scenario: ${Object.keys(meanings).join(', ')}. --help tells more`)
   const scenarios = [...new Set(positionals.flatMap((word) => meanings[word] ?? []))]
   const [chaos, storm] = [positionals.includes('chaos'), positionals.includes('storm')]
@@ -208,7 +211,6 @@ export const readOptions = (args: readonly string[], env: Readonly<Record<string
   const known = knownOf(scenarios, chaos || storm)
   const count = (name: 'browsers' | 'people' | 'subscribers') => countWithin(name, values[name], 0, MOST_CLIENTS)
   return {
-    help: values.help,
     scenarios,
     storm,
     faults: chaos ? faultsOf(values.faults) : [],

@@ -40,7 +40,7 @@ export const showProgress = (
       ? now.greenAt !== undefined
         ? `green ${showMs(now.greenAt - now.to)} after ${now.fault}`
         : Number.isFinite(now.to)
-          ? `after ${now.fault}: waiting for ${now.waitedFor ?? 'all'}`
+          ? `after ${now.fault}: not green yet${now.waitedFor ? `, ${now.waitedFor}` : ''}`
           : `FAULT: ${now.fault}`
       : ''
     const sums = (['logins', 'published', 'received', 'refused', 'errors'] as const)

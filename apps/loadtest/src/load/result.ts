@@ -1,6 +1,6 @@
 import type { Outage } from './chaos.ts'
 import { type Expectation, judge, type Verdict } from './expect.ts'
-import { type Counter, counters, type ScenarioName, type Timing } from './figures.ts'
+import { type Counter, counters, type ScenarioName, type Timing, timings } from './figures.ts'
 import type { Led } from './lead.ts'
 import type { Account } from './ledger.ts'
 import type { Second } from './timeline.ts'
@@ -79,8 +79,12 @@ const curvePercentiles = (count: number): number[] => {
 
 const timesOf = ({ timeline }: Led, measuredSeconds: number): Result['times'] => {
   const times: Result['times'] = {}
-  for (const [name, histogram] of timeline.totals) {
-    const at = (percentile: number) => histogram.getValueAtPercentile(percentile) / US_PER_MS
+  for (const name of Object.keys(timings) as Timing[]) {
+    const histogram = timeline.totals.get(name)
+    if (!histogram) continue
+    // A bucket's upper end may lie a little above the largest value in it.
+    const most = histogram.maxValue / US_PER_MS
+    const at = (percentile: number) => Math.min(most, histogram.getValueAtPercentile(percentile) / US_PER_MS)
     const count = histogram.totalCount
     times[name] = {
       count,
@@ -91,7 +95,7 @@ const timesOf = ({ timeline }: Led, measuredSeconds: number): Result['times'] =>
       p95: at(95),
       p99: at(99),
       'p99.9': at(99.9),
-      max: histogram.maxValue / US_PER_MS,
+      max: most,
       curve: curvePercentiles(count).map((percentile) => [percentile, at(percentile)]),
     }
   }

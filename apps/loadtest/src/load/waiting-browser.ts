@@ -157,6 +157,8 @@ export const openWaitingBrowser = (
     cut: () => {
       if (!socket) return
       resumeInMs = 0
+      if (watching) recorder.count('reconnects')
+      enter(false)
       socket.terminate()
     },
     check: (since) => {

@@ -100,13 +100,17 @@ const run = async (plan: Plan, share: Share): Promise<void> => {
         void slice()
         sliceNext()
       },
-      at + (second + 1) * SLICE_MS - clock.now(),
+      Math.max(0, at + (second + 1) * SLICE_MS - clock.now()),
     )
   }
   sliceNext()
 
-  for (let told = await listen(); told.do !== 'end'; told = await listen())
-    if (told.do === 'storm') for (const scenario of acting) scenario.storm?.()
+  for (let told = await listen(); told.do !== 'end'; told = await listen()) {
+    if (told.do !== 'storm') continue
+    for (const scenario of acting) scenario.storm?.()
+    // Said again even if it is what was said before.
+    said = ''
+  }
   await Promise.all(acting.map((scenario) => scenario.end()))
   await say({ did: 'end', told: ledger.told(plan.room) })
 

@@ -50,7 +50,7 @@ export const createFanoutScenario: CreateScenario = (deps) => {
     begin: (at) => {
       spread(count, plan.rampMs).forEach((afterMs, i) => {
         const person = people[i % people.length]
-        if (person) timers.push(setTimeout(() => open(person), at + afterMs - clock.now()))
+        if (person) timers.push(setTimeout(() => open(person), Math.max(0, at + afterMs - clock.now())))
       })
       const { rampMs } = plan
       const phase = (share.index + 1) / share.of

@@ -67,7 +67,7 @@ export const createInboxScenario: CreateScenario = (deps) => {
     begin: (at) => {
       spread(people.length, plan.rampMs).forEach((afterMs, i) => {
         const person = people[i]
-        if (person) timers.push(setTimeout(() => open(person), at + afterMs - clock.now()))
+        if (person) timers.push(setTimeout(() => open(person), Math.max(0, at + afterMs - clock.now())))
       })
       const { rampMs } = plan
       const phase = (share.index + 1) / share.of
