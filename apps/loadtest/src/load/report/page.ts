@@ -82,6 +82,7 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
           axes: [
             {
               ...axis,
+              ...(options.time ? { incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600] } : {}),
               values: (_, values) =>
                 values.map((value) => (value === null ? '' : options.time ? `${value}s` : percentile(value))),
             },
@@ -110,7 +111,6 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
       )
     }
     redraws.push(draw)
-    draw()
   }
 
   const chart = (parent: Element, title: string, about: string): HTMLElement => {
@@ -304,6 +304,8 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
   const redraw = () => {
     for (const draw of redraws) draw()
   }
+  // Only now has the grid its columns.
+  redraw()
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw)
   addEventListener('resize', redraw)
 }

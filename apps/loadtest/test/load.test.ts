@@ -1,0 +1,97 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Cluster, launchBrowser, startCluster, startRedis, testApiKey } from '@saoma/testing'
+import { readResult, reportFolder, runLoad } from './run-load.ts'
+
+/** Enough for the runs here but for the one that is to meet it. */
+const CODES_PER_MINUTE = 60
+
+let cluster: Cluster
+let folder: string
+beforeAll(async () => {
+  cluster = await startCluster({ env: { SAOMA_LIMIT_CODES: `${CODES_PER_MINUTE}` } })
+  folder = await reportFolder()
+})
+
+const load = (...args: string[]) => runLoad(...args, '--url', cluster.origin, '--workers', '1', '--ramp', '500ms')
+
+test('logins as expected end with 0, a table, JSON and a page that asks nobody for anything', async () => {
+  const [json, html] = [join(folder, 'login.json'), join(folder, 'login.html')]
+  const { code, text } = await load(
+    'login',
+    ...['--logins', '5', '--duration', '2s', '--json', json, '--html', html],
+    ...['--expect', 'confirm.p99<5s,lost==0,wrong==0,errors==0,login.rate>=3'],
+  )
+  expect({ code, text }).toMatchObject({ code: 0 })
+  expect(text).toMatch(/^confirm +\d+ /m)
+  expect(text).toMatch(/^met +confirm\.p99<5s: /m)
+
+  const result = await readResult(json)
+  // 2 s of five, and what the ramp begins: a triangle of half a second.
+  expect(result.counts).toMatchObject({ lost: 0, wrong: 0, errors: 0 })
+  expect(result.counts.logins).toBeGreaterThanOrEqual(10)
+  for (const name of ['create', 'watch', 'scan', 'confirm', 'redeem', 'login'] as const) {
+    const time = result.times[name]
+    expect(time?.count).toBeGreaterThan(0)
+    expect(time?.p50).toBeLessThanOrEqual(time?.max ?? 0)
+    expect(time?.curve.length).toBeGreaterThan(1)
+  }
+  expect(result.times.login?.p50).toBeGreaterThan(result.times.confirm?.p50 ?? Number.POSITIVE_INFINITY)
+
+  const browser = await launchBrowser()
+  const page = await browser.newPage()
+  const complaints: string[] = []
+  const requests: string[] = []
+  page.on('console', (message) => complaints.push(message.text()))
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('request', (request) => requests.push(request.url()))
+  const address = pathToFileURL(html).href
+  await page.goto(address)
+  expect(await page.locator('figure canvas').count()).toBeGreaterThan(6)
+  expect(await page.locator('.verdict').allTextContents()).toContain('lost==0met: 0')
+  expect(complaints).toEqual([])
+  expect(requests).toEqual([address])
+  await browser.close()
+})
+
+test('one condition that is not met ends with 1 and is named', async () => {
+  const { code, text } = await load('login', '--duration', '1s', '--logins', '4', '--expect', 'login.p50<1ms,lost==0')
+  expect(text).toMatch(/^NOT MET +login\.p50<1ms: /m)
+  expect(text).toMatch(/^met +lost==0: 0$/m)
+  expect(code).toBe(1)
+})
+
+test('two machines that meet in a Redis are one run, whose result the first has', async () => {
+  const redis = await startRedis()
+  const json = join(folder, 'two.json')
+  const together = ['--coordinator', redis.url, '--run', 'two', '--machines', '2', '--duration', '1s', '--json', json]
+  const scenario = ['inbox', 'fanout', '--people', '6', '--messages', '20', '--subscribers', '6', '--broadcasts', '4']
+  const machine = () => load(...scenario, ...together, '--api-key', testApiKey)
+  const runs = await Promise.all([machine(), machine()])
+  expect(runs.map(({ code }) => code)).toEqual([0, 0])
+  expect(runs.map(({ text }) => /Another machine leads/.test(text)).sort()).toEqual([false, true])
+  const result = await readResult(json)
+  expect(result).toMatchObject({ machines: 2, workers: 2, connected: { max: 12 } })
+  expect(result.counts).toMatchObject({ lost: 0, duplicated: 0, disordered: 0, wrong: 0, errors: 0 })
+  // Six subscribers on two machines, and what each published reached all of them.
+  expect(result.times.fanout?.count).toBeGreaterThan(result.times.broadcast?.count ?? Number.POSITIVE_INFINITY)
+})
+
+test('a rate limit that is met is said to be what was measured', async () => {
+  const { code, text } = await load('idle', '--browsers', `${2 * CODES_PER_MINUTE}`, '--duration', '1s')
+  expect(code).toBe(1)
+  expect(text).toMatch(/\d+ times a rate limit answered \(429\).*Raise SAOMA_LIMIT_CODES/)
+  expect(text).toMatch(/429 /)
+})
+
+test('words that are not understood end with 2, and so does an address where no Saoma is', async () => {
+  expect(await runLoad('login', '--expect', 'speed>9')).toEqual({
+    code: 2,
+    text: expect.stringMatching(/no figure "speed" here\. This run has lost/),
+  })
+  const { internalOrigin } = cluster.nodes[0] ?? { internalOrigin: '' }
+  expect(await runLoad('login', '--url', internalOrigin)).toEqual({
+    code: 2,
+    text: expect.stringMatching(/is no Saoma \(status 404\)/),
+  })
+})
