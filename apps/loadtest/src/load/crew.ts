@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type Process, startProcess } from '@saoma/testing'
+import { nodeFlags, type Process, startProcess } from '@saoma/testing'
 import type { Meeting } from './meeting.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -59,6 +59,7 @@ export const startCrew = async (meeting: Meeting, options: CrewOptions): Promise
         name: `worker ${i}`,
         command: process.execPath,
         args: [
+          ...nodeFlags,
           fileURLToPath(new URL('./worker.ts', import.meta.url)),
           ...Object.entries(args).flatMap(([name, value]) => [`--${name}`, value]),
         ],

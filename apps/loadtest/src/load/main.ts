@@ -14,7 +14,7 @@ import { showProgress } from './progress.ts'
 import { htmlReport } from './report/html.ts'
 import { textReport } from './report/text.ts'
 import { createResult } from './result.ts'
-import { startTarget, type Target } from './target.ts'
+import { assertSaoma, startTarget, type Target } from './target.ts'
 import { UsageError } from './usage-error.ts'
 
 /** How long what was acknowledged may take; in a run with faults it has to outlast them. */
@@ -127,6 +127,7 @@ const followRun = async (meeting: Meeting, hasLeader: () => Promise<boolean>, cr
 }
 
 const run = async (options: Options): Promise<number> => {
+  if (options.url) await assertSaoma(options.url)
   if (!options.url || !options.coordinator) await ensurePrograms(options.url ? ['redis'] : ['redis', 'nginx'], say)
   const ownAddresses = sourceAddress(options.url ?? 'http://127.0.0.1', 0) !== undefined
   await assertRoom(Math.ceil(socketsOf(options) / options.machines), options.workers, ownAddresses)

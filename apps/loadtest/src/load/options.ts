@@ -208,8 +208,12 @@ export const readOptions = (
   if (values.coordinator !== undefined && !/^[A-Za-z0-9_-]{1,32}$/.test(values.run ?? ''))
     throw new UsageError('--coordinator goes with --run, a name of 1 to 32 letters, digits, - and _')
   const logins = rateWithin('logins', values.logins, MOST_RATE)
-  const known = knownOf(scenarios, chaos || storm)
   const count = (name: 'browsers' | 'people' | 'subscribers') => countWithin(name, values[name], 0, MOST_CLIENTS)
+  const tokens = linesOf('token-file', values['token-file'])
+  const people = count('people')
+  if (scenarios.includes('inbox') && tokens.length > 0 && tokens.length < people)
+    throw new UsageError(`--token-file has ${tokens.length} token(s), and --people says ${people}`)
+  const known = knownOf(scenarios, chaos || storm)
   return {
     scenarios,
     storm,
@@ -222,7 +226,7 @@ export const readOptions = (
       MOST_CLIENTS,
     ),
     browsers: count('browsers'),
-    people: count('people'),
+    people,
     messages: rateWithin('messages', values.messages, MOST_RATE),
     subscribers: count('subscribers'),
     broadcasts: rateWithin('broadcasts', values.broadcasts, MOST_RATE),
@@ -235,7 +239,7 @@ export const readOptions = (
     apiKey,
     room: values.room,
     phoneTokens: linesOf('phone-token-file', values['phone-token-file']),
-    tokens: linesOf('token-file', values['token-file']),
+    tokens,
     coordinator: values.coordinator,
     run: values.run,
     machines: countWithin('machines', values.machines, 1, MOST_WORKERS),

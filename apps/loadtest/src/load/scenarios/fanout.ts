@@ -46,6 +46,8 @@ export const createFanoutScenario: CreateScenario = (deps) => {
         plan.tokens.length > 0
           ? holdersOf(partOf(plan.tokens, share))
           : await createDemos(network, plan.url, 'miniprogram', names)
+      if (count > 0 && people.length === 0)
+        throw new Error('there are fewer tokens than workers: each worker needs one of its own')
     },
     begin: (at) => {
       spread(count, plan.rampMs).forEach((afterMs, i) => {
