@@ -54,8 +54,11 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
   const told: Acknowledged[] = []
   const accounts: Account[] = []
   let timeline: Timeline | undefined
+  let workers: readonly string[] = []
 
   const take = (said: Said) => {
+    // A machine too many, which sees that itself.
+    if (workers.length > 0 && !workers.includes(said.worker)) return
     heardAt.set(said.worker, Date.now())
     const who = done.get(said.did) ?? new Set()
     done.set(said.did, who.add(said.worker))
@@ -95,7 +98,7 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
     JOIN_MS,
     () => `${here().size} of ${machines} machines came within ${JOIN_MS / 1_000} s`,
   )
-  const workers = [...joined.keys()].sort()
+  workers = [...joined.keys()].sort()
   const all = (did: Said['did']) => () => (done.get(did)?.size ?? 0) === workers.length
   const missing = (did: Said['did']) => workers.filter((worker) => !done.get(did)?.has(worker)).join(', ')
 

@@ -61,7 +61,7 @@ export const showProgress = (
   const block = () => {
     clear()
     // A line that wraps would be two to write over.
-    const text = lines().map((line) => line.slice(0, (screen.columns ?? 80) - 1))
+    const text = lines().map((line) => line.slice(0, (screen.columns || 80) - 1))
     screen.write(text.map((line) => `${line}\n`).join(''))
     written = text.length
   }

@@ -138,7 +138,11 @@ try {
   await say({ did: 'join', machine, workers: Number(values.workers) })
   const { plan, workers } = await expectTold('prepare')
   const index = workers.indexOf(worker)
-  if (index < 0) throw new Error('this run has begun without this worker: more machines came than --machines said')
+  if (index < 0) {
+    // Too late: those who were in time are not disturbed.
+    process.stderr.write('this run has begun without this machine: more came than --machines said\n')
+    process.exit(1)
+  }
   await run(plan, { index, of: workers.length })
 } catch (error) {
   await say({ did: 'fail', message: error instanceof Error ? error.message : String(error) })
