@@ -54,18 +54,34 @@ test('logins as expected end with 0, a table, JSON and a page that asks nobody f
   await browser.close()
 })
 
-test('two machines that meet in a Redis are one run, whose result the first has', async () => {
+test('two machines that meet in a Redis are one run, whose result the first has: a storm among messages', async () => {
   const redis = await startRedis()
   const json = join(folder, 'two.json')
-  const together = ['--coordinator', redis.url, '--run', 'two', '--machines', '2', '--duration', '1s', '--json', json]
-  const scenario = ['inbox', 'fanout', '--people', '6', '--messages', '20', '--subscribers', '6', '--broadcasts', '4']
+  const together = ['--coordinator', redis.url, '--run', 'two', '--machines', '2', '--duration', '2s', '--json', json]
+  const scenario = [
+    'storm',
+    'inbox',
+    'fanout',
+    '--browsers',
+    '10',
+    '--people',
+    '6',
+    '--messages',
+    '20',
+    '--subscribers',
+    '6',
+    '--broadcasts',
+    '4',
+  ]
   const machine = () => load(...scenario, ...together, '--api-key', testApiKey)
   const runs = await Promise.all([machine(), machine()])
   for (const { code, text } of runs) if (code !== 0) throw new Error(text)
   expect(runs.map(({ text }) => /Another machine leads/.test(text)).sort()).toEqual([false, true])
   const result = await readResult(json)
-  expect(result).toMatchObject({ machines: 2, workers: 2, connected: { max: 12 } })
+  expect(result).toMatchObject({ machines: 2, workers: 2, connected: { max: 22 } })
   expect(result.counts).toMatchObject({ lost: 0, duplicated: 0, disordered: 0, wrong: 0, errors: 0 })
+  expect(result.counts.reconnects).toBe(10)
+  expect(result.outages).toMatchObject([{ fault: 'storm', what: '10 browsers', greenAt: expect.any(Number) }])
   // Six subscribers on two machines, and what each published reached all of them.
   expect(result.times.fanout?.count).toBeGreaterThan(result.times.broadcast?.count ?? Number.POSITIVE_INFINITY)
 })

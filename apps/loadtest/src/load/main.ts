@@ -79,7 +79,7 @@ const attend = async (options: Options, target: Target, plan: Plan, run: Underwa
     } else if (options.storm) {
       await until(rampMs + durationMs / 2)
       const from = run.now()
-      const outage: Outage = { fault: 'storm', what: `${run.crowd().connected} browsers`, from, to: from }
+      const outage: Outage = { fault: 'storm', what: `${options.browsers} browsers`, from, to: from }
       outages.push(outage)
       await run.storm()
       await awaitGreen(outage, { sockets: isWhole }, run.now)
