@@ -28,7 +28,6 @@ export interface ChaosOptions {
   /** Whether every socket that should be is connected. */
   isWhole: () => boolean
   onOutage: (outage: Outage) => void
-  signal: AbortSignal
 }
 
 /** What does not get green within this has not recovered. */
@@ -68,11 +67,11 @@ export const awaitGreen = async (
 
 /** Faults in turn, each after the one before was recovered from, until the time is over and each was had at least once. */
 export const runChaos = async (options: ChaosOptions): Promise<Outage[]> => {
-  const { cluster, canary, now, signal } = options
+  const { cluster, canary, now } = options
   const outages: Outage[] = []
   const endAt = now() + options.durationMs
   for (let turn = 0; turn < options.faults.length || now() < endAt; turn++) {
-    await delay(options.calmMs, undefined, { signal })
+    await delay(options.calmMs)
     const fault = options.faults[turn % options.faults.length]
     if (!fault) break
     const outage: Outage = { fault, what: '', from: now(), to: Number.POSITIVE_INFINITY }

@@ -1,16 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
-import { setTimeout as delay } from 'node:timers/promises'
+import { appendFile, writeFile } from 'node:fs/promises'
 import { cleanUp, ensurePrograms, startRedis } from '@saoma/testing'
-import { createCanary } from './canary.ts'
-import { awaitGreen, type Outage, runChaos } from './chaos.ts'
+import { attend } from './attend.ts'
+import type { Outage } from './chaos.ts'
 import { assertRoom, type Crew, startCrew } from './crew.ts'
-import { lead, type Underway } from './lead.ts'
+import { lead } from './lead.ts'
 import { type Meeting, openMeeting } from './meeting.ts'
 import { sourceAddress } from './network.ts'
 import { type Options, readOptions, usage } from './options.ts'
 import type { Plan } from './plan.ts'
-import { showProgress } from './progress.ts'
 import { htmlReport } from './report/html.ts'
 import { textReport } from './report/text.ts'
 import { createResult } from './result.ts'
@@ -49,59 +47,18 @@ const socketsOf = ({ scenarios, browsers, people, subscribers }: Options): numbe
   (scenarios.includes('inbox') ? people : 0) +
   (scenarios.includes('fanout') ? subscribers : 0)
 
-/** What happens while the load is on. */
-const attend = async (options: Options, target: Target, plan: Plan, run: Underway, outages: Outage[]) => {
-  const { rampMs, durationMs, faults } = options
-  const endMs = rampMs + durationMs
-  const progress = showProgress(process.stderr, run, { endMs, outage: () => outages.at(-1) })
-  const isWhole = () => run.crowd().connected >= run.crowd().wanted
-  const until = (ms: number) => delay(Math.max(0, ms - run.now()))
-  try {
-    if (faults.length > 0 && target.cluster) {
-      const canary = await createCanary(plan.url, plan.run, plan.apiKey)
-      await until(rampMs)
-      const { durationMs, downMs, calmMs } = options
-      const { signal } = new AbortController()
-      const onOutage = (outage: Outage) => void outages.push(outage)
-      await runChaos({
-        cluster: target.cluster,
-        canary,
-        faults,
-        durationMs,
-        downMs,
-        calmMs,
-        now: run.now,
-        isWhole,
-        onOutage,
-        signal,
-      })
-      await canary.close()
-    } else if (options.storm) {
-      await until(rampMs + durationMs / 2)
-      const from = run.now()
-      const outage: Outage = { fault: 'storm', what: `${options.browsers} browsers`, from, to: from }
-      outages.push(outage)
-      await run.storm()
-      await awaitGreen(outage, { sockets: isWhole }, run.now)
-    }
-    await until(endMs)
-  } finally {
-    progress.close()
-  }
-}
-
 const leadRun = async (options: Options, meeting: Meeting, target: Target, crew: Crew): Promise<number> => {
   const plan = planOf(options, target)
   const outages: Outage[] = []
-  const { machines, expectations, scenarios, rampMs } = options
+  const { machines, expectations, asked, scenarios, rampMs } = options
   const led = await Promise.race([
-    lead(meeting, { plan, machines, say, during: (run) => attend(options, target, plan, run, outages) }),
+    lead(meeting, { plan, machines, say, during: (run) => attend({ options, target, plan, run, outages }) }),
     crew.broken,
   ])
   const nodes = target.cluster?.nodes.length
   const result = createResult({
     ...led,
-    ...{ url: plan.url, scenarios, rampMs, machines, outages, expectations },
+    ...{ url: plan.url, asked, scenarios, rampMs, machines, outages, expectations },
     ...(nodes ? { nodes } : {}),
   })
   out(textReport(result))
@@ -126,7 +83,17 @@ const followRun = async (meeting: Meeting, hasLeader: () => Promise<boolean>, cr
   return Promise.race([wait(), crew.broken])
 }
 
+/** Told before a run of ten minutes, not after it. */
+const assertWritable = async (file: string | undefined): Promise<void> => {
+  if (file === undefined) return
+  await appendFile(file, '').catch((error: Error) => {
+    throw new UsageError(`the result cannot be written: ${error.message}`)
+  })
+}
+
 const run = async (options: Options): Promise<number> => {
+  await assertWritable(options.json)
+  await assertWritable(options.html)
   if (options.url) await assertSaoma(options.url)
   if (!options.url || !options.coordinator) await ensurePrograms(options.url ? ['redis'] : ['redis', 'nginx'], say)
   const ownAddresses = sourceAddress(options.url ?? 'http://127.0.0.1', 0) !== undefined

@@ -46,6 +46,8 @@ Result
 Exit code: 0 all as expected, 1 not, 2 these words were not understood.`
 
 export interface Options {
+  /** The scenarios by the words of the person: `chaos` is one. */
+  asked: string[]
   scenarios: ScenarioName[]
   storm: boolean
   /** Faults in turn; none when this is no chaos. */
@@ -215,6 +217,7 @@ export const readOptions = (
     throw new UsageError(`--token-file has ${tokens.length} token(s), and --people says ${people}`)
   const known = knownOf(scenarios, chaos || storm)
   return {
+    asked: positionals,
     scenarios,
     storm,
     faults: chaos ? faultsOf(values.faults) : [],

@@ -73,7 +73,12 @@ const createDemo = async (
           .finally(() => {
             asking = undefined
           })
-        await asking
+        try {
+          await asking
+        } catch (error) {
+          // The next who asks may have better luck; until its end the present one is good.
+          if (Date.now() >= present.endsAt) throw error
+        }
       }
       return present.token
     },

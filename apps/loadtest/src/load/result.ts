@@ -24,6 +24,8 @@ export interface TimeFigures {
 /** All that is known of a run: what `--json` writes, and what the other reports show. */
 export interface Result {
   saoma: string
+  /** The words of the person, and the scenarios that they stand for. */
+  asked: readonly string[]
   scenarios: readonly ScenarioName[]
   startedAt: string
   /** Seconds of the ramp, which is not in `times`, and of all of it. */
@@ -50,6 +52,7 @@ export interface Result {
 
 export interface ResultOptions extends Led {
   url: string
+  asked: readonly string[]
   scenarios: readonly ScenarioName[]
   rampMs: number
   machines: number
@@ -165,6 +168,7 @@ export const createResult = (options: ResultOptions): Result => {
   const known = { counts, times, named, ...(options.nodes ? { nodes: options.nodes } : {}) }
   return {
     saoma: options.url,
+    asked: options.asked,
     scenarios: options.scenarios,
     startedAt: options.startedAt.toISOString(),
     rampSeconds,

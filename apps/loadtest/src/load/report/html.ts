@@ -23,7 +23,7 @@ export const htmlReport = async (result: Result): Promise<string> => {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<title>Load on Saoma: ${result.scenarios.join(', ')}</title>
+<title>Load on Saoma: ${result.asked.join(', ')}</title>
 <link rel="icon" href="data:,">
 <style>${plotStyle}</style>
 <style>${style}</style>

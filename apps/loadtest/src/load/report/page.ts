@@ -20,9 +20,10 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
 
   const ms = (value: number | null | undefined): string => {
     if (value === null || value === undefined || !Number.isFinite(value)) return '-'
+    if (value === 0) return '0'
     if (value < 1) return `${Math.round(value * 1000)} us`
-    if (value < 1000) return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
-    return `${(value / 1000).toFixed(value < 10_000 ? 2 : 0)} s`
+    if (value < 1000) return `${Number(value.toPrecision(value < 10 ? 2 : 3))} ms`
+    return `${Number((value / 1000).toPrecision(3))} s`
   }
   const plain = (value: number | null | undefined): string =>
     value === null || value === undefined ? '-' : value.toLocaleString('en-US', { maximumFractionDigits: 1 })
@@ -131,7 +132,9 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
   }
 
   const drawHead = (body: Element) => {
-    add(body, 'h1', result.scenarios.join(', '))
+    const asked = result.asked.join(', ')
+    const does = result.scenarios.join(', ')
+    add(body, 'h1', asked === does ? asked : `${asked}: ${does}`)
     const { nodes, machines, workers } = result
     const by = `${workers} worker${workers === 1 ? '' : 's'} on ${machines} machine${machines === 1 ? '' : 's'}`
     const started = new Date(result.startedAt).toISOString().replace('T', ' ').slice(0, 16)

@@ -40,7 +40,7 @@ export const textReport = (result: Result): string => {
   ])
   const { lost, duplicated, disordered, wrong } = result.named
   return [
-    `${result.scenarios.join(', ')} on ${result.saoma}: ${Math.round(result.seconds)} s of which ${result.rampSeconds} s ramp, ${result.workers} worker(s) on ${result.machines} machine(s)`,
+    `${result.asked.join(', ')} on ${result.saoma}: ${Math.round(result.seconds)} s of which ${result.rampSeconds} s ramp, ${result.workers} worker(s) on ${result.machines} machine(s)`,
     '',
     ...(times.length > 0 ? [table(['time', 'count', 'a second', ...columns], times), ''] : []),
     counts.join(', '),
