@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Cluster, launchBrowser, startCluster, startRedis, testApiKey } from '@saoma/testing'
+import { startLyingWay } from './lying-way.ts'
 import { readResult, reportFolder, runLoad } from './run-load.ts'
 
 /** Enough for the runs here but for the one that is to meet it. */
@@ -84,6 +85,21 @@ test('two machines that meet in a Redis are one run, whose result the first has:
   expect(result.outages).toMatchObject([{ fault: 'storm', what: '10 browsers', greenAt: expect.any(Number) }])
   // Six subscribers on two machines, and what each published reached all of them.
   expect(result.times.fanout?.count).toBeGreaterThan(result.times.broadcast?.count ?? Number.POSITIVE_INFINITY)
+})
+
+test('messages that were acknowledged and never came are lost, by number and by name', async () => {
+  const way = await startLyingWay(cluster.origin)
+  const json = join(folder, 'lost.json')
+  const much = ['--people', '4', '--messages', '10', '--duration', '1s', '--ramp', '500ms', '--workers', '1']
+  const to = ['--url', way.url, '--api-key', testApiKey, '--patience', '1s', '--json', json]
+  const { code, text } = await runLoad('inbox', ...much, ...to)
+  expect(way.lies()).toBeGreaterThan(0)
+  const { counts, named } = await readResult(json)
+  expect(counts).toMatchObject({ lost: way.lies(), duplicated: 0, disordered: 0, wrong: 0, errors: 0 })
+  expect(counts.received).toBe(counts.published - way.lies())
+  expect(named.lost[0]).toMatch(/^user:\S+: \S+ never got x1Y2z3W4:\d/)
+  expect(text).toMatch(/^NOT MET +lost==0: \d+$/m)
+  expect(code).toBe(1)
 })
 
 test('conditions that are not met end with 1 and are named, and a rate limit that was met is said to be what was measured', async () => {

@@ -15,9 +15,6 @@ import { createResult } from './result.ts'
 import { assertSaoma, startTarget, type Target } from './target.ts'
 import { UsageError } from './usage-error.ts'
 
-/** How long what was acknowledged may take; in a run with faults it has to outlast them. */
-const PATIENCE_MS = 15_000
-const FAULT_PATIENCE_MS = 60_000
 const FOLLOW_MS = 2_000
 
 const NOT_MET = 1
@@ -37,7 +34,7 @@ const planOf = (options: Options, { url }: Target): Plan => {
     rampMs,
     ...{ logins, phones, browsers, people, messages, subscribers, broadcasts },
     ...{ room, apiKey, phoneTokens, tokens },
-    patienceMs: options.faults.length > 0 ? FAULT_PATIENCE_MS : PATIENCE_MS,
+    patienceMs: options.patienceMs,
   }
 }
 

@@ -22,7 +22,7 @@ How much
   --people 100        people with an inbox                  --messages 50       messages a second, to all of them together
   --subscribers 100   readers of the room                   --broadcasts 5      messages a second into the room
   --ramp 5s           connections and rates grow over it    --duration 30s      from the end of the ramp
-  --workers 2         processes on this machine
+  --workers 2         processes on this machine             --patience 15s      for what was acknowledged to arrive (chaos: 60s)
 
 Where
   --url URL           a running Saoma; its rate limits apply. Without it a cluster starts here:
@@ -74,6 +74,8 @@ export interface Options {
   machines: number
   downMs: number
   calmMs: number
+  /** How long what was acknowledged may take to arrive, and what was refused is tried again. */
+  patienceMs: number
   expectations: Expectation[]
   json: string | undefined
   html: string | undefined
@@ -103,12 +105,16 @@ const words = {
   faults: { type: 'string', default: 'kill,drain,redis,subscriber' },
   down: { type: 'string', default: '2s' },
   calm: { type: 'string', default: '5s' },
+  patience: { type: 'string' },
   expect: { type: 'string' },
   json: { type: 'string' },
   html: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
+/** Where things are broken on purpose it has to outlast them. */
+const PATIENCE = '15s'
+const FAULT_PATIENCE = '60s'
 const MOST_RATE = 20_000
 const MOST_CLIENTS = 500_000
 const MOST_WORKERS = 64
@@ -248,6 +254,7 @@ export const readOptions = (
     machines: countWithin('machines', values.machines, 1, MOST_WORKERS),
     downMs: timeWithin('down', values.down, 0, 600_000),
     calmMs: timeWithin('calm', values.calm, 0, 600_000),
+    patienceMs: timeWithin('patience', values.patience ?? (chaos ? FAULT_PATIENCE : PATIENCE), 1_000, 600_000),
     expectations: readExpectations(values.expect ?? defaultsFor(known.counters, chaos, storm), known),
     json: values.json,
     html: values.html,
