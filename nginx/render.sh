@@ -96,8 +96,10 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v nod
     for (i = 1; i <= count; i++) {
       at = index(node[i], "=")
       id = substr(node[i], 1, at - 1)
-      server = "    server " substr(node[i], at + 1) " max_fails=2 fail_timeout=2s" resolve ";\n"
+      address_of = "    server " substr(node[i], at + 1)
+      server = address_of " max_fails=2 fail_timeout=2s" resolve ";\n"
       servers = servers server
+      socket_servers = socket_servers address_of " max_fails=0" resolve ";\n"
       upstreams = upstreams "  upstream saoma_" id " {\n    zone saoma_" id " 64k;\n" server "    keepalive 16;\n    keepalive_timeout 5s;\n  }\n"
       sessions = sessions "    \"~^" id "-\" saoma_" id ";\n"
     }
@@ -106,6 +108,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v nod
       # its nodes failing says nothing about the next.
       server = "    server " service " max_fails=0;\n"
       servers = server server
+      socket_servers = servers
       # A connection that is kept keeps its node. So none is kept for long: a new node is not passed over, and one that is taken out is
       # not asked any more when it stops.
       kept = "2s"
@@ -134,9 +137,9 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v nod
 
     value["KEPT"] = kept; value["KEPT_IN_ALL"] = kept_in_all
     value["RESOLVER"] = resolver_line
-    value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["ACCESS_LOG"] = access_log; value["CONNECTIONS"] = connections
+    value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["ACCESS_LOG"] = access_log == "off" ? "off" : "\"" access_log "\" saoma"; value["CONNECTIONS"] = connections
     value["LISTEN"] = address[1]; value["LISTEN_MORE"] = more; value["REAL_IP"] = real_ip
-    value["TRUSTED"] = trusted; value["SERVERS"] = servers; value["UPSTREAMS"] = upstreams; value["SESSIONS"] = sessions
+    value["TRUSTED"] = trusted; value["SERVERS"] = servers; value["SOCKET_SERVERS"] = socket_servers; value["UPSTREAMS"] = upstreams; value["SESSIONS"] = sessions
     value["SHOP_UPSTREAM"] = shop_upstream; value["SHOP_LOCATION"] = shop_location
   }
   {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { table } from '../table.ts'
 import { type Audience, openAudience } from './audience.ts'
 import { costOf } from './cpu.ts'
 import type { Opening } from './crowd.ts'
@@ -8,7 +9,6 @@ import { median, sum } from './numbers.ts'
 import { startSaoma } from './saoma.ts'
 import { startStock } from './stock.ts'
 import type { System } from './system.ts'
-import { table } from './table.ts'
 
 export interface FanoutOptions {
   /** Clients in the room on each node. */

@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url'
 import { createRedis } from '@saoma/redis'
 import { onCleanup, plainEnv, startGateway, startProcess, startRedis } from '@saoma/testing'
 import { createTickets } from '@saoma/tickets'
+import { table } from '../table.ts'
 import { createCodes, createNames } from './codes.ts'
 import { type Footprint, ORIGIN, takeFootprint } from './footprint.ts'
 import { redisInfo } from './redis-info.ts'
 import { rssOf, settledRss } from './rss.ts'
-import { table } from './table.ts'
 
 export interface MemoryOptions {
   sockets: number

@@ -1,0 +1,102 @@
+/** What a run measures: the names that `--expect` may use and that the reports show. */
+
+export type ScenarioName = 'login' | 'idle' | 'inbox' | 'fanout'
+
+/** Times, each with what it is of. */
+export const timings = {
+  login: 'from the moment a login was due to its tokens',
+  create: 'from the moment a code was due to the code',
+  watch: 'from the code to a browser that watches it over a socket',
+  scan: 'from a phone that sends its scan to a browser that knows',
+  confirm: 'from a phone that sends its yes to a browser that knows',
+  redeem: 'from the yes that arrived to the tokens',
+  connect: 'from dialling to a socket in its namespace',
+  publish: 'from the moment a message to one person was due to its acknowledgement',
+  deliver: 'from the moment a message to one person was due to its arrival',
+  read: 'from a person who says "read" to its acknowledgement',
+  broadcast: 'from the moment a message to the room was due to its acknowledgement',
+  fanout: 'from the moment a message to the room was due to its arrival, at each subscriber',
+  late: 'how late the load tester itself began what was due',
+} as const
+export type Timing = keyof typeof timings
+
+/** What is counted, each with what it is. */
+export const counters = {
+  lost: 'acknowledged and never arrived: messages by reader, and confirmed logins without tokens',
+  duplicated: 'messages that arrived more than once, or were kept twice',
+  disordered: 'messages that arrived after a later one',
+  wrong: 'logins and messages that reached somebody else',
+  errors: 'logins, messages and browsers that were given up',
+  refused: 'requests and handshakes that were refused or broke, and were tried again',
+  limited: 'of those, refused by a rate limit (429)',
+  rescans: 'logins whose tokens were cut off by a dying node: the person scans again',
+  logins: 'logins that were completed',
+  published: 'messages that were acknowledged',
+  received: 'messages that arrived',
+  renewed: 'codes that expired in front of a waiting browser and were renewed',
+  reconnects: 'connections that were lost and made again',
+} as const
+export type Counter = keyof typeof counters
+
+/** Figures of another kind. */
+export const others = {
+  'connected.max': 'most sockets connected at one time',
+  'connected.min': 'fewest sockets connected in a second after the ramp',
+  'recovery.max': 'longest time from the end of a fault until all was green',
+  'recovery.mean': 'mean of those times',
+} as const
+
+const timingsOf: Readonly<Record<ScenarioName, readonly Timing[]>> = {
+  login: ['login', 'create', 'watch', 'scan', 'confirm', 'redeem', 'late'],
+  idle: ['create', 'connect', 'watch', 'late'],
+  inbox: ['publish', 'deliver', 'read', 'late'],
+  fanout: ['broadcast', 'fanout', 'late'],
+}
+
+const countersOf: Readonly<Record<ScenarioName, readonly Counter[]>> = {
+  login: ['lost', 'wrong', 'errors', 'refused', 'limited', 'rescans', 'logins'],
+  idle: ['errors', 'refused', 'limited', 'renewed', 'reconnects'],
+  inbox: [
+    'lost',
+    'duplicated',
+    'disordered',
+    'wrong',
+    'errors',
+    'refused',
+    'limited',
+    'published',
+    'received',
+    'reconnects',
+  ],
+  fanout: [
+    'lost',
+    'duplicated',
+    'disordered',
+    'wrong',
+    'errors',
+    'refused',
+    'limited',
+    'published',
+    'received',
+    'reconnects',
+  ],
+}
+
+/** Statistics that a time has; `p` takes any percentile: p50, p99.9. */
+export const statistics = ['p50', 'p90', 'p95', 'p99', 'p99.9', 'max', 'mean', 'count', 'rate'] as const
+
+/** What can be expected of a run. */
+export interface Known {
+  timings: readonly Timing[]
+  counters: readonly Counter[]
+  others: readonly string[]
+}
+
+/** @param recovers  whether the run has faults to recover from */
+export const knownOf = (scenarios: readonly ScenarioName[], recovers: boolean): Known => {
+  const among = <T>(of: Readonly<Record<ScenarioName, readonly T[]>>) => [
+    ...new Set(scenarios.flatMap((name) => of[name])),
+  ]
+  const rest = Object.keys(others).filter((name) => recovers || !name.startsWith('recovery'))
+  return { timings: among(timingsOf), counters: among(countersOf), others: rest }
+}

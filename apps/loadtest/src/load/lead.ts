@@ -1,0 +1,157 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { createClock } from './clock.ts'
+import type { Account, Acknowledged } from './ledger.ts'
+import type { Meeting } from './meeting.ts'
+import type { Plan } from './plan.ts'
+import { createTimeline, type Timeline } from './timeline.ts'
+import type { Said } from './words.ts'
+
+export interface LeadOptions {
+  plan: Plan
+  machines: number
+  /** What happens once the load is on; the run ends when it resolves. */
+  during: (run: Underway) => Promise<void>
+  say: (sentence: string) => void
+}
+
+/** A run whose load is on. */
+export interface Underway {
+  timeline: Timeline
+  /** Milliseconds since the beginning. */
+  now(): number
+  /** Sockets that are connected, and that should be, in all workers. */
+  crowd(): { connected: number; wanted: number }
+  storm(): Promise<void>
+}
+
+export interface Led {
+  timeline: Timeline
+  accounts: Account[]
+  workers: number
+  startedAt: Date
+  /** From the beginning until nothing more was begun. */
+  lastedMs: number
+}
+
+/** How long machines may take to come, and to have their tokens. */
+const JOIN_MS = 120_000
+const PREPARE_MS = 300_000
+/** A worker that is heard of so long ago is gone. */
+const SILENCE_MS = 20_000
+const LISTEN_MS = 500
+/** For the last word to reach everybody before the load begins. */
+const HEAD_START_MS = 300
+/** On top of the patience that workers have with what was begun. */
+const END_MS = 30_000
+
+/** Leads all workers of all machines through one run. Rejects with a sentence when one fails or is gone. */
+export const lead = async (meeting: Meeting, { plan, machines, during, say }: LeadOptions): Promise<Led> => {
+  const clock = await createClock(meeting.redis)
+  const heardAt = new Map<string, number>()
+  const joined = new Map<string, { machine: string; workers: number }>()
+  const crowds = new Map<string, { connected: number; wanted: number }>()
+  const done = new Map<Said['did'], Set<string>>()
+  const told: Acknowledged[] = []
+  const accounts: Account[] = []
+  let timeline: Timeline | undefined
+  let workers: readonly string[] = []
+
+  const take = (said: Said) => {
+    // A machine too many, which sees that itself.
+    if (workers.length > 0 && !workers.includes(said.worker)) return
+    heardAt.set(said.worker, Date.now())
+    const who = done.get(said.did) ?? new Set()
+    done.set(said.did, who.add(said.worker))
+    switch (said.did) {
+      case 'join':
+        return joined.set(said.worker, said)
+      case 'slice':
+        return timeline?.take(said.slice)
+      case 'crowd':
+        return crowds.set(said.worker, { connected: said.connected, wanted: said.wanted })
+      case 'end':
+        return told.push(said.told)
+      case 'settle':
+        return accounts.push(said.account)
+      case 'fail':
+        throw new Error(said.message)
+    }
+  }
+
+  /** Hears what is said until it is enough. */
+  const hear = async (isEnough: () => boolean, withinMs: number, late: () => string): Promise<void> => {
+    const until = Date.now() + withinMs
+    while (!isEnough()) {
+      if (Date.now() > until) throw new Error(late())
+      const said = await meeting.said.next(LISTEN_MS)
+      if (said) take(said)
+    }
+  }
+
+  const here = () => new Set([...joined.values()].map(({ machine }) => machine))
+  const expected = () => {
+    const byMachine = new Map([...joined.values()].map(({ machine, workers }) => [machine, workers]))
+    return [...byMachine.values()].reduce((sum, workers) => sum + workers, 0)
+  }
+  await hear(
+    () => here().size >= machines && joined.size === expected(),
+    JOIN_MS,
+    () => `${here().size} of ${machines} machines came within ${JOIN_MS / 1_000} s`,
+  )
+  workers = [...joined.keys()].sort()
+  const all = (did: Said['did']) => () => (done.get(did)?.size ?? 0) === workers.length
+  const missing = (did: Said['did']) => workers.filter((worker) => !done.get(did)?.has(worker)).join(', ')
+
+  say(`${workers.length} worker(s) on ${here().size} machine(s) make ready.`)
+  await meeting.told.write({ do: 'prepare', plan, workers })
+  await hear(all('prepare'), PREPARE_MS, () => `not ready within ${PREPARE_MS / 1_000} s: ${missing('prepare')}`)
+
+  const at = clock.now() + HEAD_START_MS
+  const startedAt = new Date()
+  timeline = createTimeline({ workers: workers.length, rampSeconds: plan.rampMs / 1_000 })
+  await meeting.told.write({ do: 'begin', at })
+
+  let over = false
+  const sum = (what: 'connected' | 'wanted') => [...crowds.values()].reduce((total, crowd) => total + crowd[what], 0)
+  const running = during({
+    timeline,
+    now: () => clock.now() - at,
+    crowd: () => ({ connected: sum('connected'), wanted: sum('wanted') }),
+    storm: () => {
+      // Nobody is known to be connected until the workers say so again.
+      for (const crowd of crowds.values()) crowd.connected = 0
+      return meeting.told.write({ do: 'storm' })
+    },
+  }).finally(() => {
+    over = true
+  })
+  // Its failure is awaited below, after whatever is heard meanwhile.
+  running.catch(() => {})
+  for (const worker of workers) heardAt.set(worker, Date.now() + HEAD_START_MS)
+  while (!over) {
+    const said = await meeting.said.next(LISTEN_MS)
+    if (said) take(said)
+    const silent = workers.filter((worker) => (heardAt.get(worker) ?? 0) < Date.now() - SILENCE_MS)
+    if (silent.length > 0) throw new Error(`nothing was heard for ${SILENCE_MS / 1_000} s of ${silent.join(', ')}`)
+    // Words that have piled up must not hold up the timers of this process.
+    await delay(0)
+  }
+  await running
+  const lastedMs = clock.now() - at
+
+  const patienceMs = plan.patienceMs + END_MS
+  await meeting.told.write({ do: 'end' })
+  await hear(
+    all('end'),
+    patienceMs,
+    () => `did not end what was begun within ${patienceMs / 1_000} s: ${missing('end')}`,
+  )
+  await meeting.told.write({ do: 'settle', told })
+  await hear(
+    all('settle'),
+    patienceMs,
+    () => `did not close the books within ${patienceMs / 1_000} s: ${missing('settle')}`,
+  )
+  timeline.end()
+  return { timeline, accounts, workers: workers.length, startedAt, lastedMs }
+}

@@ -1,0 +1,184 @@
+import type { Position } from '@saoma/protocol'
+import { offsetsOf, type Range, rangesOf, showRanges } from './ranges.ts'
+
+/** What was acknowledged in a channel: offsets by epoch. */
+export type Acknowledged = Readonly<Record<string, readonly Range[]>>
+
+/** What a message of a run carries. */
+export interface Content {
+  /** The channel it was published to. */
+  to: string
+  /** Its own name, in all of the run: its publisher's, and a number. */
+  id: string
+}
+
+/** How the books stand. Each text names a channel, a reader and offsets. */
+export interface Account {
+  acknowledged: number
+  received: number
+  lost: number
+  duplicated: number
+  disordered: number
+  wrong: number
+  /** The first of each kind. */
+  named: { lost: string[]; duplicated: string[]; disordered: string[]; wrong: string[] }
+}
+
+/** One who follows a channel. */
+export interface Reader {
+  /** From here on nothing may be missing. The first call counts. */
+  joined(position: Position): void
+  received(position: Position, content: Content): void
+  /** It was told that messages are missing for good, and goes on behind `position`. */
+  skipped(position: Position): void
+}
+
+/** What one reader has of one epoch: all up to `top`, but for the missing. */
+interface Progress {
+  /** Where it began to read. */
+  start: number
+  top: number
+  missing: Set<number>
+}
+
+interface Page {
+  acknowledged: Map<string, Set<number>>
+  /** Where each message lies, by its id. */
+  places: Map<string, string>
+  readers: { name: string; progress: Map<string, Progress> }[]
+}
+
+/** Faults that are named, of each kind; the others are only counted. */
+const MOST_NAMED = 50
+
+/** Counts every message that was acknowledged against every reader that should have it. */
+export const createLedger = () => {
+  const pages = new Map<string, Page>()
+  const named: Account['named'] = { lost: [], duplicated: [], disordered: [], wrong: [] }
+  const counts = { acknowledged: 0, received: 0, duplicated: 0, disordered: 0, wrong: 0 }
+
+  const pageOf = (channel: string): Page => {
+    const page = pages.get(channel) ?? { acknowledged: new Map(), places: new Map(), readers: [] }
+    pages.set(channel, page)
+    return page
+  }
+
+  const name = (kind: keyof Account['named'], text: string) => {
+    if (named[kind].length < MOST_NAMED) named[kind].push(text)
+  }
+
+  const note = (kind: 'duplicated' | 'disordered' | 'wrong', text: string) => {
+    counts[kind]++
+    name(kind, text)
+  }
+
+  const enter = (page: Page, epoch: string, offset: number) => {
+    const offsets = page.acknowledged.get(epoch) ?? new Set()
+    page.acknowledged.set(epoch, offsets.add(offset))
+  }
+
+  /** A message that lies in two places was kept twice, whatever its idempotency key said. */
+  const place = (page: Page, channel: string, { epoch, offset }: Position, id: string) => {
+    const here = `${epoch}:${offset}`
+    const known = page.places.get(id)
+    if (known === undefined) page.places.set(id, here)
+    else if (known !== here) note('duplicated', `${channel}: message ${id} lies at ${known} and at ${here}`)
+  }
+
+  const addReader = (channel: string, reader: string): Reader => {
+    const page = pageOf(channel)
+    const progress: Map<string, Progress> = new Map()
+    page.readers.push({ name: reader, progress })
+    /** A log that is new to this reader is whole from its first message on, unless the reader begins with it. */
+    const at = (epoch: string, begin: number): Progress => {
+      const start = progress.size === 0 ? begin : 0
+      const known = progress.get(epoch) ?? { start, top: start, missing: new Set() }
+      progress.set(epoch, known)
+      return known
+    }
+    const advance = (known: Progress, to: number) => {
+      for (let offset = known.top + 1; offset < to; offset++) known.missing.add(offset)
+      known.top = Math.max(known.top, to)
+    }
+    return {
+      joined: ({ epoch, offset }) => {
+        if (progress.size === 0) at(epoch, offset)
+      },
+      received: (position, content) => {
+        const { epoch, offset } = position
+        counts.received++
+        if (content.to !== channel)
+          note('wrong', `${channel}: ${reader} was given ${epoch}:${offset}, which was for ${content.to}`)
+        else place(page, channel, position, content.id)
+        const known = at(epoch, offset - 1)
+        if (offset > known.top) return advance(known, offset)
+        if (known.missing.delete(offset))
+          return note('disordered', `${channel}: ${reader} was given ${epoch}:${offset} after ${known.top}`)
+        note('duplicated', `${channel}: ${reader} was given ${epoch}:${offset} again`)
+      },
+      skipped: ({ epoch, offset }) => {
+        const known = at(epoch, offset)
+        if (offset > known.top) advance(known, offset + 1)
+        known.top = Math.max(known.start, offset)
+      },
+    }
+  }
+
+  /** Offsets that were acknowledged while the reader followed and that it does not have. */
+  const lostTo = (page: Page, progress: ReadonlyMap<string, Progress>, epoch: string): number[] => {
+    if (progress.size === 0) return []
+    const known = progress.get(epoch)
+    const { start, top, missing } = known ?? { start: 0, top: 0, missing: new Set<number>() }
+    const offsets = page.acknowledged.get(epoch) ?? new Set()
+    return [...offsets].filter((offset) => offset > start && (offset > top || missing.has(offset)))
+  }
+
+  const eachLoss = function* () {
+    for (const [channel, page] of pages)
+      for (const reader of page.readers)
+        for (const epoch of page.acknowledged.keys()) {
+          const offsets = lostTo(page, reader.progress, epoch)
+          if (offsets.length > 0) yield { channel, reader: reader.name, epoch, offsets }
+        }
+  }
+
+  return {
+    addReader,
+
+    /** The server has said where this message lies. */
+    acknowledged: (channel: string, position: Position, id: string): void => {
+      const page = pageOf(channel)
+      counts.acknowledged++
+      enter(page, position.epoch, position.offset)
+      place(page, channel, position, id)
+    },
+
+    /** What all have been told of a channel, to hand to those who keep books of its other readers. */
+    told: (channel: string): Acknowledged =>
+      Object.fromEntries([...pageOf(channel).acknowledged].map(([epoch, offsets]) => [epoch, rangesOf(offsets)])),
+
+    /** Others were told this of the channel. */
+    assume: (channel: string, told: Acknowledged): void => {
+      for (const [epoch, ranges] of Object.entries(told))
+        for (const offset of offsetsOf(ranges)) enter(pageOf(channel), epoch, offset)
+    },
+
+    /** Whether nothing that was acknowledged is missing anywhere. */
+    isComplete: (): boolean => eachLoss().next().done === true,
+
+    account: (): Account => {
+      const lost = [...eachLoss()]
+      const texts = lost.map(
+        ({ channel, reader, epoch, offsets }) =>
+          `${channel}: ${reader} never got ${epoch}:${showRanges(rangesOf(offsets))}`,
+      )
+      return {
+        ...counts,
+        lost: lost.reduce((sum, { offsets }) => sum + offsets.length, 0),
+        named: { ...named, lost: texts.slice(0, MOST_NAMED) },
+      }
+    },
+  }
+}
+
+export type Ledger = ReturnType<typeof createLedger>

@@ -1,0 +1,110 @@
+import { isIP } from 'node:net'
+import { NodeWebSocket } from 'engine.io-client'
+import { Agent, fetch as undiciFetch } from 'undici'
+import { WebSocket } from 'ws'
+import type { Recorder } from './recorder.ts'
+
+/** How a worker's clients reach the server. */
+export interface Network {
+  /** Counts what is refused or breaks. Its callers try again, so each is no error yet. */
+  fetch: typeof fetch
+  /** Socket.IO's WebSocket transport, counting in the same way. */
+  transport: typeof NodeWebSocket
+  /** A bare WebSocket to a path of the server. */
+  dial(path: string): WebSocket
+  close(): Promise<void>
+}
+
+/** HTTP connections that a worker keeps; requests beyond that wait, which their times show. */
+const CONNECTIONS = 256
+const HANDSHAKE_MS = 10_000
+/** What `ws` says when its user closes it before it is open: the SDK does after five seconds. */
+const GIVEN_UP = /closed before the connection was established/
+
+/** On one machine each worker is an address of its own: a pair of addresses has 28,000 connections, and rate limits count by address. */
+export const sourceAddress = (url: string, index: number): string | undefined => {
+  const { hostname } = new URL(url)
+  const isLoopback = hostname === 'localhost' || (isIP(hostname) === 4 && hostname.startsWith('127.'))
+  // 127.0.0.1 is left to everybody else. macOS has only that one.
+  if (!isLoopback || process.platform !== 'linux') return undefined
+  return `127.0.${1 + Math.floor(index / 250)}.${2 + (index % 250)}`
+}
+
+const codeOf = (body: unknown): string => {
+  const { code, error } = Object(body) as { code?: unknown; error?: unknown }
+  return typeof code === 'string' ? ` ${code}` : typeof error === 'string' ? ` ${error}` : ''
+}
+
+const brokenBy = (error: unknown): string => {
+  const { name, cause, code } = Object(error) as {
+    name?: string
+    code?: string
+    cause?: { code?: string; name?: string }
+  }
+  return `broken: ${cause?.code ?? code ?? cause?.name ?? name ?? 'unknown'}`
+}
+
+/** @param index  which worker this is, for its source address */
+export const createNetwork = (recorder: Recorder, url: string, index: number): Network => {
+  const localAddress = sourceAddress(url, index)
+  const origin = new URL(url).origin
+  const agent = new Agent({
+    connections: CONNECTIONS,
+    connect: { timeout: HANDSHAKE_MS, ...(localAddress ? { localAddress, family: 4 } : {}) },
+  })
+
+  const counted = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+    try {
+      // The same interface from two sources: Node's own types, and those of the package that Node's fetch is made of.
+      const options = { ...init, dispatcher: agent } as Parameters<typeof undiciFetch>[1]
+      const response = (await undiciFetch(String(input), options)) as unknown as Response
+      if (response.status === 429 || response.status >= 500) {
+        const body: unknown = await response
+          .clone()
+          .json()
+          .catch(() => undefined)
+        recorder.refuse(`${response.status}${codeOf(body)}`)
+      }
+      return response
+    } catch (error) {
+      // Somebody who closes what was under way is no fault of the server's.
+      const { signal } = init
+      if (!signal?.aborted || Object(signal.reason).name === 'TimeoutError') recorder.refuse(brokenBy(error))
+      throw error
+    }
+  }
+
+  const options = {
+    perMessageDeflate: false,
+    skipUTF8Validation: true,
+    handshakeTimeout: HANDSHAKE_MS,
+    origin,
+    // `localhost` may be IPv6 as well, to which no address of 127.0.0.0/8 can connect.
+    ...(localAddress ? { localAddress, family: 4 } : {}),
+  }
+
+  const open = (target: string): WebSocket => {
+    const socket = new WebSocket(target, options)
+    socket.on('error', ({ message, code }: Error & { code?: string }) => {
+      const status = /Unexpected server response: (\d+)/.exec(message)?.[1]
+      if (status) return recorder.refuse(`${status} at a handshake`)
+      recorder.refuse(GIVEN_UP.test(message) ? 'a handshake that took too long' : `broken socket: ${code ?? message}`)
+    })
+    return socket
+  }
+
+  return {
+    fetch: counted,
+    transport: class extends NodeWebSocket {
+      override createSocket(target: string) {
+        return open(target)
+      }
+    },
+    dial: (path) => {
+      const target = new URL(path, origin)
+      target.protocol = target.protocol === 'https:' ? 'wss:' : 'ws:'
+      return open(target.href)
+    },
+    close: () => agent.destroy(),
+  }
+}

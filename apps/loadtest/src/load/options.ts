@@ -1,0 +1,262 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { testApiKey } from '@saoma/testing'
+import { type Expectation, readExpectations } from './expect.ts'
+import { type FaultName, faultNames } from './faults.ts'
+import { knownOf, type ScenarioName } from './figures.ts'
+import { countWithin, rateWithin, timeWithin } from './quantity.ts'
+import { UsageError } from './usage-error.ts'
+
+export const usage = `npm run load -- <scenario>… [options]     load on a cluster of its own, or on any Saoma by its URL
+
+  login               people log in: code, watch, scan, confirm, redeem
+  idle                browsers wait in front of a code, renewed as it expires
+  inbox               people each follow their own channel; messages to one or another, read and acknowledged
+  fanout              a room full of subscribers; messages into it
+  storm               idle, and at half time every browser loses its connection at once
+  chaos               login, idle, inbox and fanout with faults in turn: kill -9 a node, drain one, restart Redis, cut the subscribers
+
+How much
+  --logins 10         logins a second                       --phones N          accounts that confirm them (4 for each login a second)
+  --browsers 500      waiting browsers (idle, storm, chaos)
+  --people 100        people with an inbox                  --messages 50       messages a second, to all of them together
+  --subscribers 100   readers of the room                   --broadcasts 5      messages a second into the room
+  --ramp 5s           connections and rates grow over it    --duration 30s      from the end of the ramp
+  --workers 2         processes on this machine             --patience 15s      for what was acknowledged to arrive (chaos: 60s)
+
+Where
+  --url URL           a running Saoma; its rate limits apply. Without it a cluster starts here:
+  --nodes 2           its nodes                             --env NAME=VALUE    a setting of its nodes, as often as needed
+  --api-key KEY       publishes (inbox, fanout); needed with --url. LOAD_API_KEY in the environment is the same
+  --room NAME         the room of fanout (room:read-load)
+  --phone-token-file FILE   phone tokens, one a line, for a server that has no demo phones
+  --token-file FILE         people's tokens, one a line; a second word is the user's id if the token does not say it
+
+Several machines: the same command on each, with
+  --coordinator redis://host:6379 --run NAME --machines N      a Redis they all reach; the first to come leads and reports
+
+Chaos
+  --faults kill,drain,redis,subscriber      which, in this order; at least one round of them, further ones until --duration is over
+  --down 2s           how long something that is taken away stays away          --calm 5s     from all green to the next fault
+
+Result
+  --expect LIST       conditions, such as "confirm.p99<50ms,lost==0,login.rate>=9": exit code 1 when one is not met
+  --json FILE         all figures                           --html FILE         one page with charts
+
+Exit code: 0 all as expected, 1 not, 2 these words were not understood.`
+
+export interface Options {
+  /** The scenarios by the words of the person: `chaos` is one. */
+  asked: string[]
+  scenarios: ScenarioName[]
+  storm: boolean
+  /** Faults in turn; none when this is no chaos. */
+  faults: FaultName[]
+  logins: number
+  phones: number
+  browsers: number
+  people: number
+  messages: number
+  subscribers: number
+  broadcasts: number
+  rampMs: number
+  durationMs: number
+  workers: number
+  url: string | undefined
+  nodes: number
+  env: Record<string, string>
+  apiKey: string
+  room: string
+  phoneTokens: string[]
+  tokens: string[]
+  coordinator: string | undefined
+  run: string | undefined
+  machines: number
+  downMs: number
+  calmMs: number
+  /** How long what was acknowledged may take to arrive, and what was refused is tried again. */
+  patienceMs: number
+  expectations: Expectation[]
+  json: string | undefined
+  html: string | undefined
+}
+
+const words = {
+  logins: { type: 'string', default: '10' },
+  phones: { type: 'string' },
+  browsers: { type: 'string', default: '500' },
+  people: { type: 'string', default: '100' },
+  messages: { type: 'string', default: '50' },
+  subscribers: { type: 'string', default: '100' },
+  broadcasts: { type: 'string', default: '5' },
+  ramp: { type: 'string', default: '5s' },
+  duration: { type: 'string', default: '30s' },
+  workers: { type: 'string', default: '2' },
+  url: { type: 'string' },
+  nodes: { type: 'string', default: '2' },
+  env: { type: 'string', multiple: true },
+  'api-key': { type: 'string' },
+  room: { type: 'string', default: 'room:read-load' },
+  'phone-token-file': { type: 'string' },
+  'token-file': { type: 'string' },
+  coordinator: { type: 'string' },
+  run: { type: 'string' },
+  machines: { type: 'string', default: '1' },
+  faults: { type: 'string', default: 'kill,drain,redis,subscriber' },
+  down: { type: 'string', default: '2s' },
+  calm: { type: 'string', default: '5s' },
+  patience: { type: 'string' },
+  expect: { type: 'string' },
+  json: { type: 'string' },
+  html: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+/** Where things are broken on purpose it has to outlast them. */
+const PATIENCE = '15s'
+const FAULT_PATIENCE = '60s'
+const MOST_RATE = 20_000
+const MOST_CLIENTS = 500_000
+const MOST_WORKERS = 64
+const DAY_MS = 24 * 3_600_000
+/** Scans and confirmations of one account are limited: so many accounts for a login a second stay far below. */
+const PHONES_PER_LOGIN = 4
+const LEAST_PHONES = 10
+
+const meanings: Readonly<Record<string, readonly ScenarioName[]>> = {
+  login: ['login'],
+  idle: ['idle'],
+  inbox: ['inbox'],
+  fanout: ['fanout'],
+  storm: ['idle'],
+  chaos: ['idle', 'login', 'inbox', 'fanout'],
+}
+
+const read = (args: readonly string[]) => {
+  try {
+    return parseArgs({ args: [...args], options: words, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+const linesOf = (option: string, file: string | undefined): string[] => {
+  if (file === undefined) return []
+  try {
+    const lines = readFileSync(file, 'utf8').split('\n')
+    const tokens = lines.map((line) => line.trim()).filter(Boolean)
+    if (tokens.length > 0) return tokens
+  } catch (error) {
+    throw new UsageError(`--${option}: ${error instanceof Error ? error.message : error}`)
+  }
+  throw new UsageError(`--${option}: ${file} has no line with a token`)
+}
+
+const originOf = (text: string | undefined): string | undefined => {
+  if (text === undefined) return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new UsageError(`--url takes an address such as https://login.example.com, not "${text}"`)
+  return url.origin
+}
+
+const settingsOf = (pairs: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    pairs.map((pair) => {
+      const [, name = '', value = ''] = /^([A-Z][A-Z0-9_]*)=(.*)$/s.exec(pair) ?? []
+      if (!name) throw new UsageError(`--env takes NAME=VALUE, not "${pair}"`)
+      return [name, value]
+    }),
+  )
+
+const faultsOf = (text: string): FaultName[] =>
+  text.split(',').map((word) => {
+    const fault = faultNames.find((name) => name === word.trim())
+    if (!fault) throw new UsageError(`--faults: there is no fault "${word}", only ${faultNames.join(', ')}`)
+    return fault
+  })
+
+/** Nothing that was acknowledged may be missing; and where nothing is broken on purpose, nothing may fail. */
+const defaultsFor = (counters: readonly string[], chaos: boolean, storm: boolean): string => {
+  const books = ['lost', 'wrong', ...(chaos ? [] : ['duplicated', 'disordered'])].filter((name) =>
+    counters.includes(name),
+  )
+  const rest = [
+    ...(chaos ? [] : ['errors']).map((name) => `${name}==0`),
+    ...(chaos || storm ? ['recovery.max<10s'] : []),
+  ]
+  return [...books.map((name) => `${name}==0`), ...rest].join(',')
+}
+
+/** What was asked for; `help` when it was how to ask. Throws UsageError with a sentence for the person. */
+export const readOptions = (
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Options | 'help' => {
+  const { values, positionals } = read(args)
+  if (values.help) return 'help'
+  const unknown = positionals.find((word) => !(word in meanings))
+  if (unknown) throw new UsageError(`there is no scenario "${unknown}", only ${Object.keys(meanings).join(', ')}`)
+  if (positionals.length === 0)
+    throw new UsageError(`name a scenario: ${Object.keys(meanings).join(', ')}. --help tells more`)
+  const scenarios = [...new Set(positionals.flatMap((word) => meanings[word] ?? []))]
+  const [chaos, storm] = [positionals.includes('chaos'), positionals.includes('storm')]
+  const url = originOf(values.url)
+  if (chaos && url) throw new UsageError('chaos kills and restarts: it is for a cluster of its own, without --url')
+  const publishes = scenarios.includes('inbox') || scenarios.includes('fanout')
+  const apiKey = values['api-key'] ?? env.LOAD_API_KEY ?? (url ? '' : testApiKey)
+  if (publishes && !apiKey)
+    throw new UsageError(
+      'inbox and fanout publish as a backend: give --api-key, one of the SAOMA_API_KEYS of that server',
+    )
+  if (values.machines !== '1' && !(values.coordinator && values.run && url))
+    throw new UsageError('several machines need --coordinator, --run and --url, the same on each')
+  if (values.coordinator !== undefined && !/^rediss?:\/\/./.test(values.coordinator))
+    throw new UsageError(`--coordinator takes redis://host:port, not "${values.coordinator}"`)
+  if (values.coordinator !== undefined && !/^[A-Za-z0-9_-]{1,32}$/.test(values.run ?? ''))
+    throw new UsageError('--coordinator goes with --run, a name of 1 to 32 letters, digits, - and _')
+  const logins = rateWithin('logins', values.logins, MOST_RATE)
+  const count = (name: 'browsers' | 'people' | 'subscribers') => countWithin(name, values[name], 0, MOST_CLIENTS)
+  const tokens = linesOf('token-file', values['token-file'])
+  const people = count('people')
+  if (scenarios.includes('inbox') && tokens.length > 0 && tokens.length < people)
+    throw new UsageError(`--token-file has ${tokens.length} token(s), and --people says ${people}`)
+  const known = knownOf(scenarios, chaos || storm)
+  return {
+    asked: positionals,
+    scenarios,
+    storm,
+    faults: chaos ? faultsOf(values.faults) : [],
+    logins,
+    phones: countWithin(
+      'phones',
+      values.phones ?? `${Math.max(LEAST_PHONES, Math.ceil(logins * PHONES_PER_LOGIN))}`,
+      1,
+      MOST_CLIENTS,
+    ),
+    browsers: count('browsers'),
+    people,
+    messages: rateWithin('messages', values.messages, MOST_RATE),
+    subscribers: count('subscribers'),
+    broadcasts: rateWithin('broadcasts', values.broadcasts, MOST_RATE),
+    rampMs: timeWithin('ramp', values.ramp, 0, DAY_MS),
+    durationMs: timeWithin('duration', values.duration, 1_000, DAY_MS),
+    workers: countWithin('workers', values.workers, 1, MOST_WORKERS),
+    url,
+    nodes: countWithin('nodes', values.nodes, chaos ? 2 : 1, 16),
+    env: settingsOf(values.env ?? []),
+    apiKey,
+    room: values.room,
+    phoneTokens: linesOf('phone-token-file', values['phone-token-file']),
+    tokens,
+    coordinator: values.coordinator,
+    run: values.run,
+    machines: countWithin('machines', values.machines, 1, MOST_WORKERS),
+    downMs: timeWithin('down', values.down, 0, 600_000),
+    calmMs: timeWithin('calm', values.calm, 0, 600_000),
+    patienceMs: timeWithin('patience', values.patience ?? (chaos ? FAULT_PATIENCE : PATIENCE), 1_000, 600_000),
+    expectations: readExpectations(values.expect ?? defaultsFor(known.counters, chaos, storm), known),
+    json: values.json,
+    html: values.html,
+  }
+}

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises'
+import { showVerdict } from '../expect.ts'
+import { counters, timings } from '../figures.ts'
+import type { Result } from '../result.ts'
+import { drawReport, type Words } from './page.ts'
+
+const read = (name: string) => readFile(new URL(import.meta.resolve(name)), 'utf8')
+
+/** JSON inside of a script: nothing in it may end the script. */
+const json = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')
+
+/** One page that has all it needs inside of it and asks nobody for anything, which its own policy would not let it. */
+export const htmlReport = async (result: Result): Promise<string> => {
+  const [plot, plotStyle, style] = await Promise.all([
+    read('uplot/dist/uPlot.iife.min.js'),
+    read('uplot/dist/uPlot.min.css'),
+    readFile(new URL('./page.css', import.meta.url), 'utf8'),
+  ])
+  const words: Words = { meanings: { ...timings, ...counters }, verdicts: result.verdicts.map(showVerdict) }
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
+<title>Load on Saoma: ${result.asked.join(', ')}</title>
+<link rel="icon" href="data:,">
+<style>${plotStyle}</style>
+<style>${style}</style>
+</head>
+<body>
+<script>${plot}</script>
+<script>(${drawReport})(uPlot, ${json(result)}, ${json(words)})</script>
+</body>
+</html>
+`
+}

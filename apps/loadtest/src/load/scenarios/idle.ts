@@ -1,0 +1,61 @@
+import { shareOf } from '../plan.ts'
+import type { CreateScenario } from '../scenario.ts'
+import { spread } from '../schedule.ts'
+import { openWaitingBrowser, type WaitingBrowser } from '../waiting-browser.ts'
+
+/** The server speaks every 25 s; somebody who has heard nothing for so long is connected to nobody. */
+const SILENCE_MS = 60_000
+const CHECK_MS = 5_000
+/** How often those that are due are opened. */
+const STEP_MS = 10
+
+/** Browsers that show a code and wait, renewed as their codes expire. */
+export const createIdleScenario: CreateScenario = ({ plan, share, clock, recorder, network }) => {
+  const browsers: WaitingBrowser[] = []
+  let connected = 0
+  let opener: NodeJS.Timeout | undefined
+  let checker: NodeJS.Timeout | undefined
+
+  const open = (dueAt: number) => {
+    recorder.time('late', clock.now() - dueAt)
+    const { url, patienceMs } = plan
+    const onWatching = (watching: boolean) => {
+      connected += watching ? 1 : -1
+    }
+    browsers.push(openWaitingBrowser({ clock, recorder, network }, { url, dueAt, patienceMs, onWatching }))
+  }
+
+  return {
+    get connected() {
+      return connected
+    },
+    get wanted() {
+      return browsers.length
+    },
+    prepare: async () => {},
+    begin: (at) => {
+      const due = spread(shareOf(plan.browsers, share), plan.rampMs)
+      opener = setInterval(() => {
+        for (
+          let next = due[browsers.length];
+          next !== undefined && at + next <= clock.now();
+          next = due[browsers.length]
+        )
+          open(at + next)
+        if (browsers.length === due.length) clearInterval(opener)
+      }, STEP_MS)
+      checker = setInterval(() => {
+        for (const browser of browsers) browser.check(clock.now() - SILENCE_MS)
+      }, CHECK_MS)
+    },
+    storm: () => {
+      for (const browser of browsers) browser.cut()
+    },
+    end: async () => clearInterval(opener),
+    close: () => {
+      clearInterval(opener)
+      clearInterval(checker)
+      for (const browser of browsers) browser.close()
+    },
+  }
+}

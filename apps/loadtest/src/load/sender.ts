@@ -1,0 +1,36 @@
+import { createPublisher } from '@saoma/client/server'
+import type { Timing } from './figures.ts'
+import type { Sent } from './listener.ts'
+import type { ScenarioDeps } from './scenario.ts'
+
+/**
+ * A backend that publishes numbered messages with the SDK, which repeats what was refused under the same idempotency key. What was
+ * acknowledged goes into the books.
+ *
+ * @param timing  what its times are counted as
+ * @returns publishes one message that was due then
+ */
+export const createSender = (
+  { plan, share, clock, recorder, network, ledger }: ScenarioDeps,
+  timing: Timing,
+): ((channel: string, dueAt: number) => Promise<void>) => {
+  const publisher = createPublisher<{ load: Sent }>({
+    origin: plan.url,
+    apiKey: plan.apiKey,
+    fetch: network.fetch,
+    withinMs: plan.patienceMs,
+  })
+  let sent = 0
+  return async (channel, dueAt) => {
+    const id = `${plan.run}-${share.index}-${timing}-${sent++}`
+    const data: Sent = { id, to: channel, dueAt }
+    const answer = await publisher.publish({ channel, event: 'load', data, idempotencyKey: id })
+    if (!answer.ok) return recorder.error(`${timing}: ${answer.code}`)
+    recorder.time(timing, clock.now() - dueAt)
+    recorder.count('published')
+    const { epoch, offset } = answer.value
+    if (epoch === undefined || offset === undefined)
+      return recorder.error(`${timing}: acknowledged without saying where it lies`)
+    ledger.acknowledged(channel, { epoch, offset }, id)
+  }
+}

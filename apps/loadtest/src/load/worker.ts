@@ -1,0 +1,152 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { createClock } from './clock.ts'
+import type { ScenarioName } from './figures.ts'
+import { createLedger } from './ledger.ts'
+import { enterMeeting } from './meeting.ts'
+import { createNetwork } from './network.ts'
+import type { Plan, Share } from './plan.ts'
+import { createRecorder } from './recorder.ts'
+import type { CreateScenario, Scenario } from './scenario.ts'
+import { createFanoutScenario } from './scenarios/fanout.ts'
+import { createIdleScenario } from './scenarios/idle.ts'
+import { createInboxScenario } from './scenarios/inbox.ts'
+import { createLoginScenario } from './scenarios/login.ts'
+import type { Said, Told } from './words.ts'
+
+/**
+ * A process of clients: `worker.ts --coordinator <redis> --place <place> --worker <name> --machine <name> --workers <n>`. What it has to
+ * do it is told by the leader of the run; it ends with the run, or with whoever started it.
+ */
+const { values } = parseArgs({
+  options: {
+    coordinator: { type: 'string', default: '' },
+    place: { type: 'string', default: '' },
+    worker: { type: 'string', default: '' },
+    machine: { type: 'string', default: '' },
+    workers: { type: 'string', default: '' },
+  },
+})
+
+const SLICE_MS = 1_000
+/** How often it is looked whether somebody has connected or was lost. */
+const CROWD_MS = 100
+/** A leader that waits for other machines says nothing for a while; a run says something sooner. */
+const PATIENCE_MS = 24 * 3_600_000
+const SETTLE_STEP_MS = 100
+
+const scenarios: Readonly<Record<ScenarioName, CreateScenario>> = {
+  login: createLoginScenario,
+  idle: createIdleScenario,
+  inbox: createInboxScenario,
+  fanout: createFanoutScenario,
+}
+
+const { worker, machine } = values
+const meeting = await enterMeeting(values.coordinator, values.place)
+type Word<T = Said> = T extends Said ? Omit<T, 'worker'> : never
+const say = (word: Word) => meeting.said.write({ worker, ...word } as Said)
+
+const listen = async (): Promise<Told> => {
+  const told = await meeting.told.next(PATIENCE_MS)
+  if (!told) throw new Error('the leader said nothing')
+  return told
+}
+
+const expectTold = async <D extends Told['do']>(what: D): Promise<Extract<Told, { do: D }>> => {
+  const told = await listen()
+  if (told.do !== what) throw new Error(`the leader said ${told.do}, not ${what}`)
+  return told as Extract<Told, { do: D }>
+}
+
+const run = async (plan: Plan, share: Share): Promise<void> => {
+  const clock = await createClock(meeting.redis)
+  const recorder = createRecorder()
+  const network = createNetwork(recorder, plan.url, share.index)
+  const ledger = createLedger()
+  const faults: { lost: string[]; wrong: string[] } = { lost: [], wrong: [] }
+  const onFault = (kind: 'lost' | 'wrong', text: string) => void faults[kind].push(text)
+  const deps = { plan, share, clock, recorder, network, ledger, onFault }
+  const acting: Scenario[] = plan.scenarios.map((name) => scenarios[name](deps))
+
+  await Promise.all(acting.map((scenario) => scenario.prepare()))
+  // Preparing is not measured.
+  recorder.take()
+  await say({ did: 'prepare' })
+
+  const { at } = await expectTold('begin')
+  await delay(at - clock.now())
+  for (const scenario of acting) scenario.begin(at)
+
+  const sum = (what: 'connected' | 'wanted') => acting.reduce((total, scenario) => total + scenario[what], 0)
+  let said = ''
+  const crowd = setInterval(() => {
+    const now = { connected: sum('connected'), wanted: sum('wanted') }
+    if (said === JSON.stringify(now)) return
+    said = JSON.stringify(now)
+    void say({ did: 'crowd', ...now })
+  }, CROWD_MS)
+  let second = 0
+  const slice = () =>
+    say({
+      did: 'slice',
+      slice: { second: second++, ...recorder.take(), connected: sum('connected'), wanted: sum('wanted') },
+    })
+  let slices: NodeJS.Timeout | undefined
+  // By the clock, so that the seconds of all workers are the same and none has two slices.
+  const sliceNext = () => {
+    slices = setTimeout(
+      () => {
+        void slice()
+        sliceNext()
+      },
+      Math.max(0, at + (second + 1) * SLICE_MS - clock.now()),
+    )
+  }
+  sliceNext()
+
+  for (let told = await listen(); told.do !== 'end'; told = await listen()) {
+    if (told.do !== 'storm') continue
+    for (const scenario of acting) scenario.storm?.()
+    // Said again even if it is what was said before.
+    said = ''
+  }
+  await Promise.all(acting.map((scenario) => scenario.end()))
+  await say({ did: 'end', told: ledger.told(plan.room) })
+
+  const { told } = await expectTold('settle')
+  for (const each of told) ledger.assume(plan.room, each)
+  const until = clock.now() + plan.patienceMs
+  while (!ledger.isComplete() && clock.now() < until) await delay(SETTLE_STEP_MS)
+  clearTimeout(slices)
+  clearInterval(crowd)
+  await slice()
+  const account = ledger.account()
+  const { lost, wrong } = account.named
+  await say({
+    did: 'settle',
+    account: {
+      ...account,
+      named: { ...account.named, lost: [...faults.lost, ...lost], wrong: [...faults.wrong, ...wrong] },
+    },
+  })
+  for (const scenario of acting) scenario.close()
+  await network.close()
+}
+
+try {
+  await say({ did: 'join', machine, workers: Number(values.workers) })
+  const { plan, workers } = await expectTold('prepare')
+  const index = workers.indexOf(worker)
+  if (index < 0) {
+    // Too late: those who were in time are not disturbed.
+    process.stderr.write('this run has begun without this machine: more came than --machines said\n')
+    process.exit(1)
+  }
+  await run(plan, { index, of: workers.length })
+} catch (error) {
+  await say({ did: 'fail', message: error instanceof Error ? error.message : String(error) })
+}
+meeting.close()
+// Whatever a client left behind would keep the process.
+process.exit()

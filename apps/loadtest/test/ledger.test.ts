@@ -1,0 +1,140 @@
+import { createLedger } from '../src/load/ledger.ts'
+
+const ROOM = 'room:books'
+
+/** A publisher that says where its messages lie, and a reader who begins after offset 2. */
+const open = () => {
+  const ledger = createLedger()
+  const reader = ledger.addReader(ROOM, 'ann')
+  reader.joined({ epoch: 'e', offset: 2 })
+  return {
+    ledger,
+    reader,
+    publish: (offset: number, epoch = 'e') => ledger.acknowledged(ROOM, { epoch, offset }, `m${epoch}${offset}`),
+    give: (offset: number, epoch = 'e', to = ROOM) =>
+      reader.received({ epoch, offset }, { to, id: `m${epoch}${offset}` }),
+  }
+}
+
+test('all that was acknowledged and arrived once and in order leaves clean books', () => {
+  const { ledger, publish, give } = open()
+  for (const offset of [3, 4, 5]) publish(offset)
+  for (const offset of [3, 4, 5]) give(offset)
+  expect(ledger.isComplete()).toBe(true)
+  expect(ledger.account()).toEqual({
+    acknowledged: 3,
+    received: 3,
+    lost: 0,
+    duplicated: 0,
+    disordered: 0,
+    wrong: 0,
+    named: { lost: [], duplicated: [], disordered: [], wrong: [] },
+  })
+})
+
+test('what was acknowledged before the reader joined is not missed', () => {
+  const { ledger, publish } = open()
+  publish(1)
+  publish(2)
+  expect(ledger.account().lost).toBe(0)
+})
+
+test('a message between two others that never came is named, with those at the end', () => {
+  const { ledger, publish, give } = open()
+  for (const offset of [3, 4, 5, 6, 7]) publish(offset)
+  for (const offset of [3, 5]) give(offset)
+  expect(ledger.isComplete()).toBe(false)
+  expect(ledger.account()).toMatchObject({ lost: 3, named: { lost: ['room:books: ann never got e:4, 6-7'] } })
+})
+
+test('a hole that nobody was promised is no loss', () => {
+  const { ledger, publish, give } = open()
+  publish(3)
+  publish(5)
+  give(3)
+  give(5)
+  expect(ledger.account().lost).toBe(0)
+})
+
+test('a message that comes twice is named', () => {
+  const { ledger, publish, give } = open()
+  publish(3)
+  give(3)
+  give(3)
+  expect(ledger.account()).toMatchObject({
+    lost: 0,
+    duplicated: 1,
+    named: { duplicated: ['room:books: ann was given e:3 again'] },
+  })
+})
+
+test('a message that was kept twice under one idempotency key is named', () => {
+  const { ledger, publish, reader } = open()
+  publish(3)
+  reader.received({ epoch: 'e', offset: 3 }, { to: ROOM, id: 'me3' })
+  reader.received({ epoch: 'e', offset: 4 }, { to: ROOM, id: 'me3' })
+  expect(ledger.account()).toMatchObject({
+    duplicated: 1,
+    named: { duplicated: ['room:books: message me3 lies at e:3 and at e:4'] },
+  })
+})
+
+test('a message that comes after a later one is out of order, and not lost', () => {
+  const { ledger, publish, give } = open()
+  for (const offset of [3, 4]) publish(offset)
+  give(4)
+  give(3)
+  expect(ledger.account()).toMatchObject({
+    lost: 0,
+    duplicated: 0,
+    disordered: 1,
+    named: { disordered: ['room:books: ann was given e:3 after 4'] },
+  })
+})
+
+test("somebody else's message is wrong", () => {
+  const { ledger, give } = open()
+  give(3, 'e', 'user:bob')
+  expect(ledger.account()).toMatchObject({
+    wrong: 1,
+    named: { wrong: ['room:books: ann was given e:3, which was for user:bob'] },
+  })
+})
+
+test('what a reader was told is gone for good is lost, and what comes after is not', () => {
+  const { ledger, reader, publish, give } = open()
+  for (const offset of [3, 4, 5, 6]) publish(offset)
+  give(3)
+  reader.skipped({ epoch: 'e', offset: 5 })
+  give(6)
+  expect(ledger.account()).toMatchObject({ lost: 2, named: { lost: ['room:books: ann never got e:4-5'] } })
+})
+
+test('a log that began again counts from its first message, and the old one still counts', () => {
+  const { ledger, reader, publish, give } = open()
+  publish(3)
+  publish(4)
+  give(3)
+  publish(1, 'f')
+  publish(2, 'f')
+  reader.skipped({ epoch: 'f', offset: 1 })
+  give(2, 'f')
+  expect(ledger.account().named.lost).toEqual(['room:books: ann never got e:4', 'room:books: ann never got f:1'])
+})
+
+test('what another worker was told counts for the readers here', () => {
+  const teller = open()
+  for (const offset of [3, 4, 5]) teller.publish(offset)
+  const { ledger, give } = open()
+  give(3)
+  expect(ledger.isComplete()).toBe(true)
+  ledger.assume(ROOM, teller.ledger.told(ROOM))
+  expect(ledger.account()).toMatchObject({ lost: 2, named: { lost: ['room:books: ann never got e:4-5'] } })
+})
+
+test('one who never joined was promised nothing', () => {
+  const ledger = createLedger()
+  ledger.addReader(ROOM, 'late')
+  ledger.acknowledged(ROOM, { epoch: 'e', offset: 1 }, 'a')
+  expect(ledger.account().lost).toBe(0)
+})

@@ -1,0 +1,38 @@
+import { type Options, readOptions } from '../src/load/options.ts'
+
+const read = (...args: string[]): Options => {
+  const options = readOptions(args, {})
+  if (options === 'help') throw new Error('that was a question')
+  return options
+}
+
+test('chaos is everything at once, with the faults in turn and what must hold', () => {
+  const { scenarios, faults, expectations } = read('chaos')
+  expect(scenarios).toEqual(['idle', 'login', 'inbox', 'fanout'])
+  expect(faults).toEqual(['kill', 'drain', 'redis', 'subscriber'])
+  expect(expectations.map(({ text }) => text)).toEqual(['lost==0', 'wrong==0', 'recovery.max<10s'])
+})
+
+test('scenarios are had together, each once', () => {
+  expect(read('login', 'idle', 'login').scenarios).toEqual(['login', 'idle'])
+})
+
+test.each([
+  [[], /name a scenario/],
+  [['logins'], /no scenario "logins", only login, idle/],
+  [['login', '--fast'], /Unknown option '--fast'/],
+  [['login', '--logins', 'many'], /--logins takes a number of times a second/],
+  [['login', '--duration', '30'], /--duration takes a time.*not "30"/],
+  [['idle', '--browsers', '1.5'], /--browsers takes whole numbers/],
+  [['idle', '--url', 'login.example.com'], /--url takes an address/],
+  [['inbox', '--url', 'https://login.example.com'], /give --api-key/],
+  [['chaos', '--url', 'https://login.example.com'], /without --url/],
+  [['chaos', '--nodes', '1'], /--nodes takes whole numbers from 2/],
+  [['chaos', '--faults', 'flood'], /no fault "flood", only kill, drain/],
+  [['login', '--machines', '2'], /several machines need --coordinator, --run and --url/],
+  [['login', '--coordinator', 'redis://here'], /--coordinator goes with --run/],
+  [['login', '--env', 'lower=1'], /--env takes NAME=VALUE/],
+  [['login', '--phone-token-file', '/no/such/file'], /--phone-token-file: .*ENOENT/],
+])('%j is refused in one sentence', (args, sentence) => {
+  expect(() => readOptions(args, {})).toThrow(sentence)
+})
