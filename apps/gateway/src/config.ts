@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
+import { AFTER_WINDOW_MS } from './drain.ts'
 import { Environment, type TraceSampler } from './environment.ts'
 import type { ApiKeyList } from './live/api-keys.ts'
 import type { Rule } from './live/rules.ts'
@@ -166,9 +167,10 @@ const contradictions = (env: Environment): string[] => {
     problems.push('SAOMA_CHANNELS has a rule that asks the hook: set SAOMA_HOOK_URL')
   if (env.SAOMA_LIMIT_BUFFER_BYTES < env.SAOMA_LIMIT_MESSAGE_BYTES)
     problems.push('SAOMA_LIMIT_BUFFER_BYTES must not be less than SAOMA_LIMIT_MESSAGE_BYTES')
-  if (env.SAOMA_DRAIN_DEADLINE_MS < env.SAOMA_DRAIN_DELAY_MS + env.SAOMA_DRAIN_WINDOW_MS)
+  const least = env.SAOMA_DRAIN_DELAY_MS + env.SAOMA_DRAIN_WINDOW_MS + AFTER_WINDOW_MS
+  if (env.SAOMA_DRAIN_DEADLINE_MS < least)
     problems.push(
-      'SAOMA_DRAIN_DEADLINE_MS must not be less than SAOMA_DRAIN_DELAY_MS and SAOMA_DRAIN_WINDOW_MS together',
+      `SAOMA_DRAIN_DEADLINE_MS must be at least ${least}: SAOMA_DRAIN_DELAY_MS, SAOMA_DRAIN_WINDOW_MS and ${AFTER_WINDOW_MS} for what follows`,
     )
   return [...problems, ...poolContradictions(env)]
 }

@@ -12,10 +12,18 @@ import type { WsDoor } from './ws/door.ts'
 const STEP_MS = 250
 /** A node with few clients need not take the whole window: so many that come back in a second are no storm. */
 const LEAVES_PER_SECOND = 20
+/** However few they are: nginx needs two seconds to use the node again that was updated before this one. */
+const LEAST_MS = 3_000
 /** nginx gives up a connection that it has not used for five seconds (`keepalive_timeout` of its upstreams). */
 const PROXY_IDLE_MS = 6_000
 /** How long requests that are being answered may hold up the end. */
 const LAST_ANSWERS_MS = 2_000
+/** What comes after the window, at most, with what is said to Redis in the end. */
+export const AFTER_WINDOW_MS = PROXY_IDLE_MS + LAST_ANSWERS_MS + 1_000
+/** Turns of the event loop in a row that brought no new connection: each takes in one. */
+const QUIET_TURNS = 5
+/** When new ones come all the time. */
+const MOST_TURNS = 1_000
 
 export interface DrainDeps {
   http: HttpServer
@@ -34,7 +42,7 @@ export interface DrainDeps {
 const sendAway = async ({ io, holds, metrics, log }: DrainDeps, windowMs: number): Promise<void> => {
   const sockets = socketsOf(io)
   const requests = holds.size
-  const window = Math.min(windowMs, ((sockets.length + requests) / LEAVES_PER_SECOND) * 1000)
+  const window = Math.min(windowMs, Math.max(LEAST_MS, ((sockets.length + requests) / LEAVES_PER_SECOND) * 1000))
   log.info({ event: 'draining', sockets: sockets.length, requests, windowMs: Math.round(window) })
 
   for (const [i, socket] of sockets.entries())
@@ -42,8 +50,12 @@ const sendAway = async ({ io, holds, metrics, log }: DrainDeps, windowMs: number
 
   const steps = Math.ceil(window / STEP_MS)
   const close = (from: number, to: number) => {
-    for (const socket of sockets.slice(from, to)) socket.conn.close()
-    metrics.drained.inc(to - from)
+    for (const { conn } of sockets.slice(from, to)) {
+      // Who knows what `drain` means has gone already.
+      if (Reflect.get(conn, 'readyState') !== 'open') continue
+      conn.close()
+      metrics.drained.inc()
+    }
   }
   const share = (all: number, step: number) => Math.round((all * step) / steps)
   for (let step = 1; step <= steps; step++) {
@@ -66,8 +78,12 @@ const stopListening = async (http: HttpServer, waitMs: number): Promise<void> =>
   http.prependListener('request', (_, res) => {
     res.shouldKeepAlive = false
   })
-  // What the kernel has accepted for us so far is taken in this turn of the event loop; closing resets the rest.
-  await turn()
+  // What the kernel has accepted for us and we have not would be reset, with the request in it.
+  let quiet = 0
+  http.on('connection', () => {
+    quiet = 0
+  })
+  for (let turns = 0; quiet < QUIET_TURNS && turns < MOST_TURNS; quiet++, turns++) await turn()
   // The close() of http.Server would end idle connections, too.
   const closed = new Promise<void>((resolve) => TcpServer.prototype.close.call(http, () => resolve()))
   await Promise.race([closed, delay(waitMs, undefined, { ref: false })])
@@ -78,7 +94,7 @@ export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> =>
   await sendAway(deps, windowMs)
   // Those who never said who they are.
   ws.close()
-  await stopListening(http, Math.min(windowMs, PROXY_IDLE_MS))
+  await stopListening(http, windowMs === 0 ? 0 : PROXY_IDLE_MS)
   // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its connection ends with the process.
   await Promise.race([io.close(), delay(LAST_ANSWERS_MS, undefined, { ref: false })])
   http.closeAllConnections()

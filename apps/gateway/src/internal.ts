@@ -22,7 +22,8 @@ export interface InternalDeps {
 /**
  * The port for operators. `/healthz` never asks Redis: a blip of Redis must not restart every node at once, which would turn it
  * into a storm of reconnects. `/startupz` waits for the first message that the node sent itself through Redis. `/readyz` says whether new
- * traffic should come here, and why not: `redis:data`, `redis:pub`, `redis:sub`, `event-loop`, `draining`.
+ * traffic should come here, and why not: `redis:data`, `redis:pub`, `redis:sub`, `draining`. That the event loop is late is told there too,
+ * but turns nobody away: after an outage all nodes are late at once, and a cluster that is slow is better than one that is not there.
  */
 export const createInternalServer = ({ redis, metrics, isDraining, isLate, counts }: InternalDeps): Server =>
   createServer(async (req, res) => {
@@ -39,12 +40,9 @@ export const createInternalServer = ({ redis, metrics, isDraining, isLate, count
         return say(heard ? 200 : 503, { ok: heard })
       }
       case '/readyz': {
-        const reasons = [
-          ...missing.map((role) => `redis:${role}`),
-          ...(isLate() ? ['event-loop'] : []),
-          ...(isDraining() ? ['draining'] : []),
-        ]
-        return say(reasons.length === 0 ? 200 : 503, { ok: reasons.length === 0, reasons })
+        const reasons = [...missing.map((role) => `redis:${role}`), ...(isDraining() ? ['draining'] : [])]
+        const warnings = isLate() ? ['event-loop'] : []
+        return say(reasons.length === 0 ? 200 : 503, { ok: reasons.length === 0, reasons, warnings })
       }
       case '/metrics': {
         for (const client of ['data', 'pub', 'sub'] as const)

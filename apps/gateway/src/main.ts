@@ -30,7 +30,10 @@ import { describeUserAgent } from './visitor.ts'
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
 const QUIET_MS = 10_000
 
-const start = async (): Promise<void> => {
+/** Ends the node in order, and then the process. */
+type Stop = (signal: string) => Promise<void>
+
+const start = async (): Promise<Stop> => {
   const config = readConfig(process.env)
   const log = createLog({ level: config.logLevel, node: config.nodeId })
   const metrics = createMetrics()
@@ -218,19 +221,25 @@ const start = async (): Promise<void> => {
     log.info({ event: 'stopped' })
     process.exit(0)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // The second signal does not wait.
-    process.once(signal, () => {
-      process.once(signal, () => process.exit(1))
-      stop(signal).catch((error: unknown) => {
-        log.fatal({ err: error }, 'could not stop in order')
-        process.exit(1)
-      })
+  return (signal) =>
+    stop(signal).catch((error: unknown) => {
+      log.fatal({ err: error }, 'could not stop in order')
+      process.exit(1)
     })
-  }
 }
 
-start().catch((error: unknown) => {
+/** Until there is something to end in order, a signal ends the process: as the first one of a container it would not hear it at all. */
+let stop: Stop = async () => process.exit(1)
+let told = false
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.on(signal, () => {
+    // The second signal, whichever, does not wait.
+    if (told) process.exit(1)
+    told = true
+    void stop(signal)
+  })
+
+const fail = (error: unknown) => {
   // A person reads this: settings and addresses get their sentence, anything else its stack.
   const plain =
     error instanceof ConfigError || (error instanceof Error && ('code' in error || error.name === 'RedisUnavailable'))
@@ -239,4 +248,8 @@ start().catch((error: unknown) => {
     `${plain ? `${(error as Error).message}${cause}` : error instanceof Error ? error.stack : error}\n`,
   )
   process.exit(1)
-})
+}
+
+start().then((stopInOrder) => {
+  stop = stopInOrder
+}, fail)

@@ -100,6 +100,8 @@ export const startLocalCluster = async (
   keepRunning('the shop', shop)
   const live = await joinLiveSettings(settings, shopAs.env)
   const common = {
+    // Ctrl-C ends all of it at once: nobody could go elsewhere.
+    SAOMA_DRAIN_WINDOW_MS: '0',
     ...settings,
     ...(wechat ? wechatSettings(settings, folder.codes) : { SAOMA_DEMO: 'true' }),
     SAOMA_ORIGIN: origin,

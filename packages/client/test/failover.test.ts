@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import {
+  attemptTicket,
   confirm,
-  createTicket,
   freePort,
   type Gateway,
   onCleanup,
@@ -44,24 +44,35 @@ const green = (nodes: readonly Gateway[]) =>
     (answers) => answers.every(({ status }) => status === 200),
   )
 
+/** Refused is an answer that says "come back"; lost is any other but the one that must come, as every step before was acknowledged. */
 type Outcome = 'done' | 'refused' | 'lost' | 'wrong'
 
-/**
- * A login by HTTP. Refused is one that could not be confirmed, or whose tokens were asked for in the outage itself: the code may be used
- * up then. Lost is one that was confirmed and whose tokens are not there although nobody was told to come back.
- */
-const logIn = async (origin: string, phone: string): Promise<Outcome> => {
-  const opened = await createTicket(origin).catch(() => undefined)
-  if (!opened) return 'refused'
-  if ((await scan(origin, opened.ticket, phone)).status !== 200) return 'refused'
-  if ((await confirm(origin, opened.ticket, phone)).status !== 200) return 'refused'
-  const { status, body } = await redeem(origin, opened.device_code)
-  if (status !== 200) return status === 503 || status === 502 ? 'refused' : 'lost'
-  return decodeClaims(body.access_token)?.sub === decodeClaims(phone)?.sub ? 'done' : 'wrong'
+const outcomeOf = (status: number): Outcome => {
+  if (status === 200) return 'done'
+  return status === 503 || status === 502 ? 'refused' : 'lost'
 }
 
+/** A login by HTTP, until a step is not done; done, it has a refresh token. */
+const logIn = async (origin: string, phone: string): Promise<{ outcome: Outcome; refreshToken?: string }> => {
+  const opened = await attemptTicket(origin)
+  if (opened.status !== 200) return { outcome: outcomeOf(opened.status) }
+  const { ticket, device_code } = opened.body
+  for (const step of [scan, confirm]) {
+    const { status } = await step(origin, ticket, phone)
+    if (status !== 200) return { outcome: outcomeOf(status) }
+  }
+  const { status, body } = await redeem(origin, device_code)
+  if (status !== 200) return { outcome: outcomeOf(status) }
+  if (decodeClaims(body.access_token)?.sub !== decodeClaims(phone)?.sub) return { outcome: 'wrong' }
+  return { outcome: 'done', refreshToken: body.refresh_token ?? '' }
+}
+
+/** Whether somebody who logged in before still is. */
+const refresh = (origin: string, token: string) =>
+  request(`${origin}/oidc/token`, { form: { grant_type: 'refresh_token', client_id: 'web', refresh_token: token } })
+
 /** All goes on while `fail` happens: numbered messages to people, logins at a steady rate. */
-const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[]) => Promise<void>) => {
+const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[], origin: string) => Promise<void>) => {
   const { origin, nodes } = await startNodes(redisUrl)
   const phones = await Promise.all(names.map((name) => phoneToken(origin, name)))
   const people = upTo(PEOPLE).map((n) => {
@@ -83,10 +94,14 @@ const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[]) =>
       if (answer.ok) person.sent = data
     }
   })
+  const sessions: string[] = []
   const outcomes: Record<Outcome, number> = { done: 0, refused: 0, lost: 0, wrong: 0 }
   const loggingIn = (async () => {
     for (let i = 0; !over; i++) {
-      void logIn(origin, phones[i % phones.length] ?? '').then((outcome) => outcomes[outcome]++)
+      void logIn(origin, phones[i % phones.length] ?? '').then(({ outcome, refreshToken }) => {
+        outcomes[outcome]++
+        if (refreshToken !== undefined) sessions.push(refreshToken)
+      })
       await delay(1_000 / LOGINS_PER_SECOND)
     }
   })()
@@ -101,7 +116,7 @@ const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[]) =>
   }
 
   await going()
-  await fail(nodes)
+  await fail(nodes, origin)
   await green(nodes)
   await going()
   over = true
@@ -118,13 +133,21 @@ const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[]) =>
       `logins: ${JSON.stringify(outcomes)}\n`,
   )
   expect(outcomes).toMatchObject({ lost: 0, wrong: 0 })
+  expect(new Set(await Promise.all(sessions.map(async (token) => (await refresh(origin, token)).status)))).toEqual(
+    new Set([200]),
+  )
 }
 
 test('Sentinel makes a replica the master: what was acknowledged is there, everybody hears it once and in order, logins go on', async () => {
-  const { url, master, switched } = await startRedisSentinel()
-  await goOnDuring(url, async (nodes) => {
+  const { url, master, replicas, switched } = await startRedisSentinel()
+  await goOnDuring(url, async (nodes, origin) => {
     const promoted = switched()
+    // What is written from now on dies with the master, so none of it may be acknowledged.
+    await Promise.all(replicas.map((replica) => replica.kill('SIGSTOP')))
+    expect((await attemptTicket(origin)).status).toBe(503)
+    expect((await attemptTicket(origin)).status).toBe(503)
     await master.kill()
+    await Promise.all(replicas.map((replica) => replica.kill('SIGCONT')))
     const red = await until(
       () => readiness(nodes[0] as Gateway),
       ({ status }) => status === 503,
@@ -137,7 +160,9 @@ test('Sentinel makes a replica the master: what was acknowledged is there, every
 test('a Redis Cluster makes a replica the master of a shard: the same', async () => {
   const { url, nodes: masters, replicas } = await startRedisCluster({ replicas: true })
   await goOnDuring(url, async () => {
+    await replicas[0]?.kill('SIGSTOP')
     await masters[0]?.kill()
+    await replicas[0]?.kill('SIGCONT')
     await replicas[0]?.nextLine(({ text }) => text.includes('Failover election won'), 20_000)
     // It comes back as the replica of the one that took over, which then has somebody to pass its writes on to.
     await masters[0]?.restart()

@@ -33,9 +33,10 @@ export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: str
   }
   subscriber.on('message', hear)
   const say = () => {
+    // An echo that is late belongs to what was said first.
+    if (missed === 0) saidAt = performance.now()
     // Counted first, so that only an echo takes it back. A publish that fails is Redis being away, not us being deaf.
     missed++
-    saidAt = performance.now()
     pub.spublish(channel, '').catch(() => {
       missed = 0
     })

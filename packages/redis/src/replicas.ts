@@ -15,7 +15,12 @@ interface Group {
   generation: number
   running?: Promise<number>
   next?: Promise<number>
+  /** The last wait was in vain: until one is not, none holds up the connection for long. */
+  short: boolean
 }
+
+/** For replicas that were missing a moment ago. */
+const SHORT_MS = 20
 
 const masterOf = (connection: Connection, key: string): Redis | undefined => {
   if (connection instanceof Redis) return connection
@@ -26,7 +31,8 @@ const masterOf = (connection: Connection, key: string): Redis | undefined => {
 /**
  * Resolves when so many replicas have what was written to `key`'s master over this connection, else rejects with RedisUnavailable: the
  * write is done and may be lost with its master. Call it right after the write's reply. A write that is repeated and then passes is
- * safe. Commands of the connection wait behind it (`WAIT` blocks it), so it costs each of them up to the replicas' lag.
+ * safe. Commands of the connection wait behind it (`WAIT` blocks it), so it costs each of them up to the replicas' lag, and once up to
+ * `timeoutMs` when replicas go missing.
  */
 export const createReplicas = (connection: Connection, { count, timeoutMs }: ReplicasOptions) => {
   const groups = new WeakMap<Redis, Group>()
@@ -34,7 +40,7 @@ export const createReplicas = (connection: Connection, { count, timeoutMs }: Rep
   const groupOf = (master: Redis): Group => {
     const known = groups.get(master)
     if (known) return known
-    const group: Group = { generation: 0 }
+    const group: Group = { generation: 0, short: false }
     master.on('close', () => group.generation++)
     groups.set(master, group)
     return group
@@ -45,7 +51,9 @@ export const createReplicas = (connection: Connection, { count, timeoutMs }: Rep
       await group.running?.catch(() => {})
       group.running = group.next
       delete group.next
-      return reply(master.wait(count, timeoutMs))
+      const have = await reply(master.wait(count, group.short ? Math.min(SHORT_MS, timeoutMs) : timeoutMs))
+      group.short = have < count
+      return have
     })()
     return group.next
   }
