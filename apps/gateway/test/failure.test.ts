@@ -176,3 +176,41 @@ test('SIGTERM: held polls are answered, browsers are told when to return, and th
   expect((await scan(cluster.origin, ticket, alice)).status).toBe(200)
   await gateway('a').restart()
 })
+
+test('SIGTERM: requests that the kernel has taken in and the node has not are answered, too', async () => {
+  const node = gateway('a')
+  // Stopped, it takes in nobody; its queue does.
+  await node.kill('SIGSTOP')
+  const waiting = Array.from({ length: 20 }, async () => {
+    const socket = dial(node.port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.write('GET /v1/tickets/x HTTP/1.1\r\nHost: x\r\n\r\n')
+    return socket
+  })
+  const answers = (await Promise.all(waiting)).map(async (socket) => {
+    const [answer] = await once(socket, 'data')
+    socket.destroy()
+    return String(answer).split('\r\n', 1)[0]
+  })
+  const ended = node.kill('SIGTERM')
+  await node.kill('SIGCONT')
+  expect(new Set(await Promise.all(answers))).toEqual(new Set(['HTTP/1.1 401 Unauthorized']))
+  await ended
+  expect(await node.exited).toEqual({ code: 0, signal: null })
+  await node.restart()
+})
+
+test('a second signal, whichever, ends a node at once', async () => {
+  const { nodes } = await startCluster({
+    nodes: 2,
+    env: { SAOMA_DRAIN_DELAY_MS: '60000', SAOMA_DRAIN_DEADLINE_MS: '69000' },
+  })
+  const [impatient, other] = nodes
+  if (!impatient || !other) throw new Error('there are no nodes')
+  const ended = impatient.kill('SIGTERM')
+  await impatient.nextLine(({ json }) => json?.event === 'stopping')
+  await impatient.kill('SIGINT')
+  await ended
+  expect(await impatient.exited).toEqual({ code: 1, signal: null })
+  await other.kill()
+})
