@@ -1,0 +1,254 @@
+import { execFile } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { phoneToken, startGateway, startNginx, startRedis } from '@saoma/testing'
+import { startChild } from './child.ts'
+import { costOf } from './cpu.ts'
+import { ORIGIN } from './footprint.ts'
+import type { Answered } from './keep-alive.ts'
+import type { BareAnswer, BareOrder } from './login-bare.ts'
+import type { Crypto, PartsAnswer, PartsOrder } from './login-parts.ts'
+import { type Doors, newLogin, type Step, stepNames, steps } from './login-walk.ts'
+import { batches, median, sum } from './numbers.ts'
+import { openLoop } from './open-loop.ts'
+import { table } from './table.ts'
+
+export interface LoginOptions {
+  /** Logins of one round. */
+  logins: number
+  /** Told what is going on. */
+  onProgress: (sentence: string) => void
+}
+
+/** CPU microseconds per login that processes used in each step. */
+type ByStep<Part extends string> = Record<Step, Record<Part, number>>
+
+export interface LoginRound {
+  /** The browser asks one node, the phone another. */
+  direct: ByStep<'browserNode' | 'phoneNode' | 'redis'>
+  proxied: ByStep<'nodes' | 'redis' | 'nginx'>
+  floor: ByStep<'http' | 'scripts' | 'crypto'>
+}
+
+export interface LoginResult {
+  logins: number
+  rounds: LoginRound[]
+  /** CPU microseconds of one operation: medians. */
+  crypto: Record<Crypto, number>
+  /** What two nodes and Redis use in the time of one login when there is none: part of `direct`. */
+  idle: number
+}
+
+const ROUNDS = 3
+/** A step of so many logins is begun in a second. */
+const PER_SECOND = 150
+/** What a server may still have to do after the last client has its answer. */
+const SETTLE_MS = 100
+const IDLE_MS = 5_000
+/** Tokens that phones fetch at once. */
+const AT_ONCE = 20
+/** Signatures in one measurement. */
+const SIGNATURES = 1_000
+const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000' }
+/** How often a login signs (access token, id token) and checks the phone's signature. */
+const SIGNED: Partial<Record<Step, Crypto[]>> = { scan: ['verify'], confirm: ['verify'], redeem: ['sign', 'sign'] }
+
+/** A value for each step, made one after the other. */
+const eachStep = async <T>(make: (step: Step) => Promise<T>): Promise<Record<Step, T>> => {
+  const made: [Step, T][] = []
+  for (const step of stepNames) made.push([step, await make(step)])
+  return Object.fromEntries(made) as Record<Step, T>
+}
+
+const named = <Part extends string>(parts: readonly Part[], values: readonly number[]): Record<Part, number> =>
+  Object.fromEntries(parts.map((part, i) => [part, values[i] ?? 0])) as Record<Part, number>
+
+const workersOf = async (pid: number): Promise<number[]> =>
+  (await promisify(execFile)('pgrep', ['-P', `${pid}`])).stdout.trim().split('\n').map(Number)
+
+/** CPU that one login costs, step by step, beside the least that its parts cost alone. */
+export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<LoginResult> => {
+  onProgress('login: starting')
+  const redis = await startRedis()
+  const start = (nodeId: string) => startGateway({ redisUrl: redis.url, nodeId, origin: ORIGIN, env: LIMITS })
+  const [a, b] = await Promise.all([start('a'), start('b')])
+  const nginx = await startNginx({ nodes: [a, b] })
+  const nginxPids = [nginx.pid, ...(await workersOf(nginx.pid))]
+  const bare = await startChild<BareOrder, BareAnswer>('./login-bare.ts', [])
+  const parts = await startChild<PartsOrder, PartsAnswer>('./login-parts.ts', [redis.url])
+  const bareUrl = `http://127.0.0.1:${bare.started.port}`
+  const direct: Doors = { browser: a.origin, phone: b.origin }
+  const proxied: Doors = { browser: nginx.origin, phone: nginx.origin }
+  const floor: Doors = { browser: bareUrl, phone: bareUrl }
+
+  const phones: string[] = []
+  for (const batch of batches([...Array(logins).keys()], AT_ONCE))
+    phones.push(...(await Promise.all(batch.map((i) => phoneToken(b.origin, `bench-${i}`)))))
+
+  // The bare server answers what a node answers.
+  const sample = newLogin(phones[0] ?? '')
+  const answers = await eachStep(async (step) => steps[step](sample, direct))
+  await bare.ask({ do: 'learn', answers: answers as Record<'create' | 'scan' | 'confirm' | 'redeem', Answered> })
+
+  /** Takes as many logins through all steps, each step of all logins before the next. Resolves with what it cost each process, per login. */
+  const walk = (pids: readonly number[], doors: Doors): Promise<Record<Step, number[]>> => {
+    const walking = phones.map(newLogin)
+    return eachStep(async (step) => {
+      const costs = await costOf(pids, async () => {
+        await openLoop(walking, PER_SECOND, (login) => steps[step](login, doors))
+        await delay(SETTLE_MS)
+      })
+      return costs.map((cost) => cost / logins)
+    })
+  }
+
+  const walkDirect = async () => {
+    const costs = await walk([a.pid, b.pid, redis.pid], direct)
+    return eachStep(async (step) => named(['browserNode', 'phoneNode', 'redis'], costs[step]))
+  }
+
+  const walkProxied = async () => {
+    const costs = await walk([a.pid, b.pid, redis.pid, ...nginxPids], proxied)
+    return eachStep(async (step) => {
+      const [onA = 0, onB = 0, inRedis = 0, ...inNginx] = costs[step]
+      return { nodes: onA + onB, redis: inRedis, nginx: sum(inNginx) }
+    })
+  }
+
+  const costOfCrypto = async (how: Crypto): Promise<number> => {
+    const [cost = 0] = await costOf([parts.pid], () => parts.ask({ do: 'crypto', how, count: SIGNATURES }))
+    return cost / SIGNATURES
+  }
+
+  const cryptos: Record<Crypto, number>[] = []
+  const walkFloor = async (): Promise<LoginRound['floor']> => {
+    const http = await walk([bare.pid], floor)
+    await parts.ask({ do: 'prepare', count: logins })
+    const scripts = await eachStep((step) =>
+      costOf([parts.pid, redis.pid], async () => {
+        await parts.ask({ do: 'step', step, perSecond: PER_SECOND })
+        await delay(SETTLE_MS)
+      }),
+    )
+    const crypto = {
+      sign: await costOfCrypto('sign'),
+      verify: await costOfCrypto('verify'),
+      'jose sign': await costOfCrypto('jose sign'),
+      'jose verify': await costOfCrypto('jose verify'),
+    }
+    cryptos.push(crypto)
+    return eachStep(async (step) => ({
+      http: sum(http[step]),
+      scripts: sum(scripts[step]) / logins,
+      crypto: sum((SIGNED[step] ?? []).map((how) => crypto[how])),
+    }))
+  }
+
+  const rounds: LoginRound[] = []
+  // The first one warms up: it is what V8 still compiles.
+  for (let round = 0; round <= ROUNDS; round++) {
+    onProgress(round === 0 ? 'login: warming up' : `login: round ${round} of ${ROUNDS}`)
+    const forwards = round % 2 === 0
+    const early = forwards ? await walkFloor() : undefined
+    const measured = { direct: await walkDirect(), proxied: await walkProxied() }
+    const whole = { ...measured, floor: early ?? (await walkFloor()) }
+    if (round > 0) rounds.push(whole)
+  }
+  const idle = sum(await costOf([a.pid, b.pid, redis.pid], () => delay(IDLE_MS)))
+  const perLogin = (idle / IDLE_MS) * (1_000 / PER_SECOND) * stepNames.length
+
+  await Promise.all([bare.stop(), parts.stop(), nginx.stop()])
+  await Promise.all([a.stop(), b.stop()])
+  await redis.stop()
+  const middle = (how: Crypto) => median(cryptos.slice(1).map((crypto) => crypto[how]))
+  const crypto = {
+    sign: middle('sign'),
+    verify: middle('verify'),
+    'jose sign': middle('jose sign'),
+    'jose verify': middle('jose verify'),
+  }
+  return { logins, rounds, crypto, idle: perLogin }
+}
+
+const us = (value: number) => value.toFixed(0)
+const total = (parts: Record<string, number>) => sum(Object.values(parts))
+
+/** The steps and their sum. */
+const chapters: readonly { name: string; of: readonly Step[] }[] = [
+  ...stepNames.map((step) => ({ name: step as string, of: [step] })),
+  { name: 'a login', of: stepNames },
+]
+
+/** The median over the rounds of what `pick` finds in the steps together. */
+const over = (rounds: readonly LoginRound[], of: readonly Step[], pick: (round: LoginRound, step: Step) => number) =>
+  median(rounds.map((round) => sum(of.map((step) => pick(round, step)))))
+
+export const loginReport = ({ logins, rounds, crypto, idle }: LoginResult): string => {
+  const middle = (of: readonly Step[], pick: (round: LoginRound, step: Step) => number) => over(rounds, of, pick)
+  const ratio = (of: readonly Step[]) =>
+    median(
+      rounds.map(
+        ({ direct, floor }) => sum(of.map((step) => total(direct[step]))) / sum(of.map((step) => total(floor[step]))),
+      ),
+    )
+  const cells = (of: readonly Step[], picks: readonly ((round: LoginRound, step: Step) => number)[]) =>
+    picks.map((pick) => us(middle(of, pick)))
+  const each = (of: readonly Step[], pick: (round: LoginRound, step: Step) => number) =>
+    rounds.map((round) => us(sum(of.map((step) => pick(round, step))))).join(' ')
+
+  const direct = table(
+    [
+      '',
+      "browser's node",
+      "phone's node",
+      'redis',
+      'in all',
+      'koa and ws',
+      'scripts',
+      'ES256',
+      'floor',
+      'ratio',
+      'rounds',
+    ],
+    chapters.map(({ name, of }) => [
+      name,
+      ...cells(of, [
+        ({ direct }, step) => direct[step].browserNode,
+        ({ direct }, step) => direct[step].phoneNode,
+        ({ direct }, step) => direct[step].redis,
+        ({ direct }, step) => total(direct[step]),
+        ({ floor }, step) => floor[step].http,
+        ({ floor }, step) => floor[step].scripts,
+        ({ floor }, step) => floor[step].crypto,
+        ({ floor }, step) => total(floor[step]),
+      ]),
+      `${ratio(of).toFixed(2)}x`,
+      each(of, ({ direct }, step) => total(direct[step])),
+    ]),
+  )
+  const proxied = table(
+    ['through nginx', 'nodes', 'redis', 'nginx', 'in all', 'rounds'],
+    chapters.map(({ name, of }) => [
+      name,
+      ...cells(of, [
+        ({ proxied }, step) => proxied[step].nodes,
+        ({ proxied }, step) => proxied[step].redis,
+        ({ proxied }, step) => proxied[step].nginx,
+        ({ proxied }, step) => total(proxied[step]),
+      ]),
+      each(of, ({ proxied }, step) => total(proxied[step])),
+    ]),
+  )
+  return [
+    'CPU microseconds of a login by process and step, beside the least that its parts cost alone',
+    '',
+    direct,
+    '',
+    proxied,
+    '',
+    `Medians of ${rounds.length} rounds of ${logins} logins; "ratio" is "in all" / "floor", round by round.`,
+    `ES256 by node:crypto: a signature ${us(crypto.sign)}, a check ${us(crypto.verify)}; by jose ${us(crypto['jose sign'])} and ${us(crypto['jose verify'])}.`,
+    `Two nodes and Redis use ${us(idle)} in the time of a login's steps when there is none; nothing is subtracted.`,
+    `${logins * (rounds.length + 1) * 2} logins: all got their tokens, and every browser was told of each step once.`,
+  ].join('\n')
+}
