@@ -14,6 +14,7 @@ import { createDeviceCodes, type TicketStore } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import { createRecords } from './records.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
+import { SigningKey } from './signing-key.ts'
 import type { KeyRing } from './signing-keys.ts'
 import { type Recognise, wxCodeGrant } from './wx-code.ts'
 
@@ -141,7 +142,7 @@ export const createProvider = (
 
   const configuration: Configuration = {
     adapter: (model) => withOutage(adapterOf(model)),
-    jwks: { keys: [...ring] as never },
+    jwks: { keys: ring.map((jwk) => new SigningKey(jwk)) },
     cookies: { keys: [options.cookieSecret] },
     clients: clientsOf(appName),
     extraClientMetadata: { properties: [] },
@@ -158,6 +159,8 @@ export const createProvider = (
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: false },
       dPoP: { enabled: false },
+      // An unstable feature: should its next version be another one, the provider refuses this name and no node starts.
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: {
         enabled: true,
         charset: 'base-20',
