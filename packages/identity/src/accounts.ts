@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { type RedisClients, reply } from '@saoma/redis'
 
 /** How a person was recognised. The openid stays behind this type: only its hash is stored and no client ever sees it. */
@@ -21,7 +21,7 @@ export interface Accounts {
 export const createAccounts = ({ data, keys }: RedisClients): Accounts => ({
   of: async (identity) => {
     const source = identity.via === 'wechat' ? `wechat:${identity.appid}:${identity.openid}` : `demo:${identity.name}`
-    const link = keys.accountOf(createHash('sha256').update(source).digest('base64url'))
+    const link = keys.accountOf(hash('sha256', source, 'base64url'))
     const name = identity.via === 'demo' ? { name: identity.name } : {}
 
     const known = await reply(data.get(link))

@@ -2,6 +2,7 @@ import { type RedisClients, reply } from '@saoma/redis'
 import type { Adapter } from 'oidc-provider'
 import { ACCESS_TOKEN_SECONDS } from './clients.ts'
 import { createRecords, recordKey } from './records.ts'
+import { prolong } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
 
 /** Sessions: each is a grant of the provider, and its id is the `sid` of every token. */
@@ -48,10 +49,7 @@ export const createGrants = (redis: RedisClients, onEnded: (session: EndedSessio
       },
     },
     prolong: async (sid, seconds) => {
-      const payload = await reply(data.hget(at(sid), 'payload'))
-      if (!payload) return
-      const { exp = Number.POSITIVE_INFINITY } = JSON.parse(payload) as { exp?: number }
-      await reply(data.expireat(at(sid), Math.min(exp, Math.floor(Date.now() / 1000) + seconds), 'GT'))
+      await prolong(data, [at(sid)], [Math.floor(Date.now() / 1000) + seconds])
     },
     destroy: async (sid) => (await destroy(sid)) !== undefined,
     isLive: async (sid) => (await reply(data.exists(at(sid)))) === 1,
