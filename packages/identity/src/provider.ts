@@ -86,6 +86,19 @@ const withOutage = (adapter: Adapter): Adapter =>
     ]),
   ) as unknown as Adapter
 
+/** The request that redeems a code writes the grant and then looks for it, to sign what it says: it has it at hand. */
+const rememberedInRequest = (adapter: Adapter): Adapter => ({
+  ...adapter,
+  upsert: async (id, payload, expiresIn) => {
+    await adapter.upsert(id, payload, expiresIn)
+    if (Provider.ctx) Provider.ctx.state.grant = { ...payload, jti: id }
+  },
+  find: async (id) => {
+    const written = Provider.ctx?.state.grant
+    return written?.jti === id ? written : adapter.find(id)
+  },
+})
+
 /** One oidc-provider over one key ring. It holds no state of its own, so a change of keys is a new provider. */
 export const createProvider = (
   { redis, tickets, accounts, grants, sessions }: ProviderDeps,
@@ -128,7 +141,7 @@ export const createProvider = (
 
   const adapterOf = (model: string): Adapter => {
     if (model === 'DeviceCode') return deviceCodes
-    if (model === 'Grant') return grants.adapter
+    if (model === 'Grant') return rememberedInRequest(grants.adapter)
     const records = createRecords(redis, model)
     if (model !== 'RefreshToken') return records
     return {
