@@ -11,7 +11,6 @@ import type { Crypto, PartsAnswer, PartsOrder } from './login-parts.ts'
 import { type Doors, newLogin, type Step, stepNames, steps } from './login-walk.ts'
 import { batches, median, sum } from './numbers.ts'
 import { openLoop } from './open-loop.ts'
-import { table } from './table.ts'
 
 export interface LoginOptions {
   /** Logins of one round. */
@@ -41,7 +40,7 @@ export interface LoginResult {
 
 const ROUNDS = 3
 /** A step of so many logins is begun in a second. */
-const PER_SECOND = 150
+const PER_SECOND = 200
 /** What a server may still have to do after the last client has its answer. */
 const SETTLE_MS = 100
 const IDLE_MS = 5_000
@@ -50,8 +49,8 @@ const AT_ONCE = 20
 /** Signatures in one measurement. */
 const SIGNATURES = 1_000
 const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000' }
-/** How often a login signs (access token, id token) and checks the phone's signature. */
-const SIGNED: Partial<Record<Step, Crypto[]>> = { scan: ['verify'], confirm: ['verify'], redeem: ['sign', 'sign'] }
+/** What cannot be done without: the phone's token is checked when it comes first, access token and id token are signed. */
+const SIGNED: Partial<Record<Step, Crypto[]>> = { scan: ['verify'], redeem: ['sign', 'sign'] }
 
 /** A value for each step, made one after the other. */
 const eachStep = async <T>(make: (step: Step) => Promise<T>): Promise<Record<Step, T>> => {
@@ -124,12 +123,13 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
   const walkFloor = async (): Promise<LoginRound['floor']> => {
     const http = await walk([bare.pid], floor)
     await parts.ask({ do: 'prepare', count: logins })
-    const scripts = await eachStep((step) =>
+    const play = (step: Step | 'nothing') =>
       costOf([parts.pid, redis.pid], async () => {
         await parts.ask({ do: 'step', step, perSecond: PER_SECOND })
         await delay(SETTLE_MS)
-      }),
-    )
+      })
+    const nothing = sum(await play('nothing'))
+    const scripts = await eachStep(async (step) => sum(await play(step)) - nothing)
     const crypto = {
       sign: await costOfCrypto('sign'),
       verify: await costOfCrypto('verify'),
@@ -139,7 +139,7 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
     cryptos.push(crypto)
     return eachStep(async (step) => ({
       http: sum(http[step]),
-      scripts: sum(scripts[step]) / logins,
+      scripts: scripts[step] / logins,
       crypto: sum((SIGNED[step] ?? []).map((how) => crypto[how])),
     }))
   }
@@ -168,87 +168,4 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
     'jose verify': middle('jose verify'),
   }
   return { logins, rounds, crypto, idle: perLogin }
-}
-
-const us = (value: number) => value.toFixed(0)
-const total = (parts: Record<string, number>) => sum(Object.values(parts))
-
-/** The steps and their sum. */
-const chapters: readonly { name: string; of: readonly Step[] }[] = [
-  ...stepNames.map((step) => ({ name: step as string, of: [step] })),
-  { name: 'a login', of: stepNames },
-]
-
-/** The median over the rounds of what `pick` finds in the steps together. */
-const over = (rounds: readonly LoginRound[], of: readonly Step[], pick: (round: LoginRound, step: Step) => number) =>
-  median(rounds.map((round) => sum(of.map((step) => pick(round, step)))))
-
-export const loginReport = ({ logins, rounds, crypto, idle }: LoginResult): string => {
-  const middle = (of: readonly Step[], pick: (round: LoginRound, step: Step) => number) => over(rounds, of, pick)
-  const ratio = (of: readonly Step[]) =>
-    median(
-      rounds.map(
-        ({ direct, floor }) => sum(of.map((step) => total(direct[step]))) / sum(of.map((step) => total(floor[step]))),
-      ),
-    )
-  const cells = (of: readonly Step[], picks: readonly ((round: LoginRound, step: Step) => number)[]) =>
-    picks.map((pick) => us(middle(of, pick)))
-  const each = (of: readonly Step[], pick: (round: LoginRound, step: Step) => number) =>
-    rounds.map((round) => us(sum(of.map((step) => pick(round, step))))).join(' ')
-
-  const direct = table(
-    [
-      '',
-      "browser's node",
-      "phone's node",
-      'redis',
-      'in all',
-      'koa and ws',
-      'scripts',
-      'ES256',
-      'floor',
-      'ratio',
-      'rounds',
-    ],
-    chapters.map(({ name, of }) => [
-      name,
-      ...cells(of, [
-        ({ direct }, step) => direct[step].browserNode,
-        ({ direct }, step) => direct[step].phoneNode,
-        ({ direct }, step) => direct[step].redis,
-        ({ direct }, step) => total(direct[step]),
-        ({ floor }, step) => floor[step].http,
-        ({ floor }, step) => floor[step].scripts,
-        ({ floor }, step) => floor[step].crypto,
-        ({ floor }, step) => total(floor[step]),
-      ]),
-      `${ratio(of).toFixed(2)}x`,
-      each(of, ({ direct }, step) => total(direct[step])),
-    ]),
-  )
-  const proxied = table(
-    ['through nginx', 'nodes', 'redis', 'nginx', 'in all', 'rounds'],
-    chapters.map(({ name, of }) => [
-      name,
-      ...cells(of, [
-        ({ proxied }, step) => proxied[step].nodes,
-        ({ proxied }, step) => proxied[step].redis,
-        ({ proxied }, step) => proxied[step].nginx,
-        ({ proxied }, step) => total(proxied[step]),
-      ]),
-      each(of, ({ proxied }, step) => total(proxied[step])),
-    ]),
-  )
-  return [
-    'CPU microseconds of a login by process and step, beside the least that its parts cost alone',
-    '',
-    direct,
-    '',
-    proxied,
-    '',
-    `Medians of ${rounds.length} rounds of ${logins} logins; "ratio" is "in all" / "floor", round by round.`,
-    `ES256 by node:crypto: a signature ${us(crypto.sign)}, a check ${us(crypto.verify)}; by jose ${us(crypto['jose sign'])} and ${us(crypto['jose verify'])}.`,
-    `Two nodes and Redis use ${us(idle)} in the time of a login's steps when there is none; nothing is subtracted.`,
-    `${logins * (rounds.length + 1) * 2} logins: all got their tokens, and every browser was told of each step once.`,
-  ].join('\n')
 }
