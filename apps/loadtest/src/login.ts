@@ -80,18 +80,22 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
   const proxied: Doors = { browser: nginx.origin, phone: nginx.origin }
   const floor: Doors = { browser: bareUrl, phone: bareUrl }
 
-  const phones: string[] = []
-  for (const batch of batches([...Array(logins).keys()], AT_ONCE))
-    phones.push(...(await Promise.all(batch.map((i) => phoneToken(b.origin, `bench-${i}`)))))
+  /** As many people, each with a token that no node has seen yet: a node remembers those that it has checked. */
+  const fetchPhones = async (): Promise<string[]> => {
+    const phones: string[] = []
+    for (const batch of batches([...Array(logins).keys()], AT_ONCE))
+      phones.push(...(await Promise.all(batch.map((i) => phoneToken(b.origin, `bench-${i}`)))))
+    return phones
+  }
 
   // The bare server answers what a node answers.
-  const sample = newLogin(phones[0] ?? '')
+  const sample = newLogin(await phoneToken(b.origin, 'bench'))
   const answers = await eachStep(async (step) => steps[step](sample, direct))
   await bare.ask({ do: 'learn', answers: answers as Record<'create' | 'scan' | 'confirm' | 'redeem', Answered> })
 
   /** Takes as many logins through all steps, each step of all logins before the next. Resolves with what it cost each process, per login. */
-  const walk = (pids: readonly number[], doors: Doors): Promise<Record<Step, number[]>> => {
-    const walking = phones.map(newLogin)
+  const walk = async (pids: readonly number[], doors: Doors): Promise<Record<Step, number[]>> => {
+    const walking = (await fetchPhones()).map(newLogin)
     return eachStep(async (step) => {
       const costs = await costOf(pids, async () => {
         await openLoop(walking, PER_SECOND, (login) => steps[step](login, doors))
