@@ -22,11 +22,42 @@ const describeError = (error: unknown, depth = 0): unknown => {
   return told
 }
 
+/** How long a line of routine may wait for others. Written one by one, those of a login would cost as much as its signatures. */
+const GATHER_MS = 50
+const GATHER_BYTES = 8 * 1024
+/** pino's number of that level. */
+const WARN = 40
+
+/** stdout. Lines of routine are gathered for a moment; a warning and worse is written at once, behind those that came before it. */
+const gathered = (): DestinationStream => {
+  const out = pino.destination({ dest: 1, sync: true, minLength: GATHER_BYTES })
+  let timer: NodeJS.Timeout | undefined
+  const flush = () => {
+    clearTimeout(timer)
+    timer = undefined
+    out.flush()
+  }
+  process.once('exit', () => out.flushSync())
+  return {
+    // With this pino tells the level of each line in `lastLevel` before it writes it.
+    [pino.symbols.needsMetadataGsym]: true,
+    lastLevel: 0,
+    write(line: string) {
+      out.write(line)
+      if (this.lastLevel >= WARN) flush()
+      else timer ??= setTimeout(flush, GATHER_MS).unref()
+    },
+  } as DestinationStream & { lastLevel: number }
+}
+
 /**
  * JSON lines, on stdout unless another destination is given. Nothing that holds a header, a body or a query is ever handed to it, so no
  * secret can end up there.
  */
-export const createLog = (options: { level: string; node: string }, destination?: DestinationStream): Logger =>
+export const createLog = (
+  options: { level: string; node: string },
+  destination: DestinationStream = gathered(),
+): Logger =>
   pino(
     {
       level: options.level,

@@ -1,5 +1,6 @@
+import { fileURLToPath } from 'node:url'
 import { connect, whenReady } from '@saoma/redis'
-import { onCleanup, startRedis } from '@saoma/testing'
+import { onCleanup, type Process, startProcess, startRedis } from '@saoma/testing'
 import { createLog, rarely } from '../src/log.ts'
 
 const SAID = 'what somebody said'
@@ -56,4 +57,32 @@ test('what happens often is told at once, and then together with how often it ha
     ['a', 1],
     ['d', 3],
   ])
+})
+
+describe('on stdout', () => {
+  const writer = (...args: string[]): Promise<Process> =>
+    startProcess({
+      name: 'log writer',
+      command: process.execPath,
+      args: [fileURLToPath(new URL('./log-writer.ts', import.meta.url)), ...args],
+    })
+  const told = ({ lines }: Process) => lines.map(({ json }) => json?.msg)
+
+  test('lines of routine come by themselves', async () => {
+    const process = await writer('stays', 'info:one', 'info:two')
+    await process.nextLine(({ json }) => json?.msg === 'two')
+    expect(told(process)).toEqual(['one', 'two'])
+  })
+
+  test('a warning is out when it is said, behind what was said before it', async () => {
+    const process = await writer('killed', 'info:one', 'warn:two')
+    expect(await process.exited).toMatchObject({ signal: 'SIGKILL' })
+    expect(told(process)).toEqual(['one', 'two'])
+  })
+
+  test('nothing is left behind at the end', async () => {
+    const process = await writer('exit', 'info:one', 'info:two')
+    expect(await process.exited).toMatchObject({ code: 0 })
+    expect(told(process)).toEqual(['one', 'two'])
+  })
 })

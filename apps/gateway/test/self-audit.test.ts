@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { DEVICE_CODE_GRANT } from '@saoma/protocol'
 import {
   attemptPhoneToken,
   attemptTicket,
@@ -13,6 +14,7 @@ import {
   request,
   scan,
   startCluster,
+  until,
 } from '@saoma/testing'
 
 /** F1–F6 of "Demystifying the (In)Security of QR Code-based Login in Real-world Deployments" (USENIX Security 2025), tried on ourselves. */
@@ -179,7 +181,16 @@ test('no secret is in any log line of any node or of nginx', async () => {
   await scan(cluster.origin, ticket, alice)
   await confirm(cluster.origin, ticket, alice)
   const { body } = await redeem(cluster.origin, device_code)
-  const logged = cluster.nodes.flatMap((node) => node.lines.map(({ text }) => text)).join('\n')
+  // Nodes gather their lines for a moment.
+  const told = [
+    `${ticket}/scan`,
+    `${ticket}/confirm`,
+    `"grant":"${DEVICE_CODE_GRANT}","client":"web","ticket":"${ticket}"`,
+  ]
+  const logged = await until(
+    async () => cluster.nodes.flatMap((node) => node.lines.map(({ text }) => text)).join('\n'),
+    (text) => told.every((part) => text.includes(part)),
+  )
   const lines = logged + (await readFile(cluster.nginx.accessLog, 'utf8'))
   expect(lines).toContain(ticket)
   for (const secret of [

@@ -158,11 +158,9 @@ export const createLog = ({ data, keys, replicated }: RedisClients, retention: (
       scripts.mark(data, [...logOf(channel), keys.channelLive(channel)], [drawEpoch(), kept(channel).ms, offset]),
 
     end: async (channel: string, sid = ''): Promise<void> => {
-      await scripts.end(
-        data,
-        [keys.channelEnds(named(channel)), keys.channelLive(channel)],
-        [sid, drawEpoch(), ENDS_MS],
-      )
+      const ends = keys.channelEnds(named(channel))
+      await scripts.end(data, [ends, keys.channelLive(channel)], [sid, drawEpoch(), ENDS_MS])
+      await replicated(ends)
     },
 
     lastEnd: async (channel: string, sid = ''): Promise<string> =>

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { type RedisClients, reply } from '@saoma/redis'
 
 /** How a person was recognised. The openid stays behind this type: only its hash is stored and no client ever sees it. */
@@ -18,10 +18,10 @@ export interface Accounts {
 }
 
 /** Accounts have no TTL: they are what a business stores its own data under. */
-export const createAccounts = ({ data, keys }: RedisClients): Accounts => ({
+export const createAccounts = ({ data, keys, replicated }: RedisClients): Accounts => ({
   of: async (identity) => {
     const source = identity.via === 'wechat' ? `wechat:${identity.appid}:${identity.openid}` : `demo:${identity.name}`
-    const link = keys.accountOf(createHash('sha256').update(source).digest('base64url'))
+    const link = keys.accountOf(hash('sha256', source, 'base64url'))
     const name = identity.via === 'demo' ? { name: identity.name } : {}
 
     const known = await reply(data.get(link))
@@ -31,6 +31,7 @@ export const createAccounts = ({ data, keys }: RedisClients): Accounts => ({
     await reply(data.hset(keys.account(sub), { via: identity.via, ...name }))
     const winner = (await reply(data.set(link, sub, 'NX', 'GET'))) ?? sub
     if (winner !== sub) await reply(data.unlink(keys.account(sub)))
+    await Promise.all([replicated(keys.account(winner)), replicated(link)])
     return { sub: winner, ...name }
   },
   find: async (sub) => {

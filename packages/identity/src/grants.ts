@@ -2,6 +2,7 @@ import { type RedisClients, reply } from '@saoma/redis'
 import type { Adapter } from 'oidc-provider'
 import { ACCESS_TOKEN_SECONDS } from './clients.ts'
 import { createRecords, recordKey } from './records.ts'
+import { prolong } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
 
 /** Sessions: each is a grant of the provider, and its id is the `sid` of every token. */
@@ -21,16 +22,17 @@ const FIRST_SECONDS = ACCESS_TOKEN_SECONDS + 60
 
 /** @param onEnded  told once of each session that is ended, when its record is gone; must not reject */
 export const createGrants = (redis: RedisClients, onEnded: (session: EndedSession) => Promise<void>): Grants => {
-  const { data, keys } = redis
+  const { data, keys, replicated } = redis
   const at = (sid: string) => recordKey(keys, MODEL, sid)
 
   /** Whoever ends a session comes through here. Resolves with whose it was, for the one call that ended it. */
   const destroy = async (sid: string): Promise<string | undefined> => {
     const [read] = (await reply(data.multi().hget(at(sid), 'payload').unlink(at(sid)).exec())) ?? []
     const payload = read?.[1]
-    if (typeof payload !== 'string') return undefined
-    const { accountId } = JSON.parse(payload) as { accountId?: string }
+    const { accountId } = (typeof payload === 'string' ? JSON.parse(payload) : {}) as { accountId?: string }
     if (accountId) await onEnded({ sub: accountId, sid })
+    // Last, and also for a call that is repeated because it failed here: who was told that it is over is not logged in after a failover.
+    await replicated(at(sid))
     return accountId
   }
 
@@ -48,10 +50,7 @@ export const createGrants = (redis: RedisClients, onEnded: (session: EndedSessio
       },
     },
     prolong: async (sid, seconds) => {
-      const payload = await reply(data.hget(at(sid), 'payload'))
-      if (!payload) return
-      const { exp = Number.POSITIVE_INFINITY } = JSON.parse(payload) as { exp?: number }
-      await reply(data.expireat(at(sid), Math.min(exp, Math.floor(Date.now() / 1000) + seconds), 'GT'))
+      await prolong(data, [at(sid)], [Math.floor(Date.now() / 1000) + seconds])
     },
     destroy: async (sid) => (await destroy(sid)) !== undefined,
     isLive: async (sid) => (await reply(data.exists(at(sid)))) === 1,

@@ -14,6 +14,7 @@ import { createDeviceCodes, type TicketStore } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import { createRecords } from './records.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
+import { SigningKey } from './signing-key.ts'
 import type { KeyRing } from './signing-keys.ts'
 import { type Recognise, wxCodeGrant } from './wx-code.ts'
 
@@ -85,6 +86,19 @@ const withOutage = (adapter: Adapter): Adapter =>
     ]),
   ) as unknown as Adapter
 
+/** The request that redeems a code writes the grant and then looks for it, to sign what it says: it has it at hand. */
+const rememberedInRequest = (adapter: Adapter): Adapter => ({
+  ...adapter,
+  upsert: async (id, payload, expiresIn) => {
+    await adapter.upsert(id, payload, expiresIn)
+    if (Provider.ctx) Provider.ctx.state.grant = { ...payload, jti: id }
+  },
+  find: async (id) => {
+    const written = Provider.ctx?.state.grant
+    return written?.jti === id ? written : adapter.find(id)
+  },
+})
+
 /** One oidc-provider over one key ring. It holds no state of its own, so a change of keys is a new provider. */
 export const createProvider = (
   { redis, tickets, accounts, grants, sessions }: ProviderDeps,
@@ -127,7 +141,7 @@ export const createProvider = (
 
   const adapterOf = (model: string): Adapter => {
     if (model === 'DeviceCode') return deviceCodes
-    if (model === 'Grant') return grants.adapter
+    if (model === 'Grant') return rememberedInRequest(grants.adapter)
     const records = createRecords(redis, model)
     if (model !== 'RefreshToken') return records
     return {
@@ -141,7 +155,7 @@ export const createProvider = (
 
   const configuration: Configuration = {
     adapter: (model) => withOutage(adapterOf(model)),
-    jwks: { keys: [...ring] as never },
+    jwks: { keys: ring.map((jwk) => new SigningKey(jwk)) },
     cookies: { keys: [options.cookieSecret] },
     clients: clientsOf(appName),
     extraClientMetadata: { properties: [] },
@@ -158,6 +172,8 @@ export const createProvider = (
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: false },
       dPoP: { enabled: false },
+      // An unstable feature: should its next version be another one, the provider refuses this name and no node starts.
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: {
         enabled: true,
         charset: 'base-20',

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Keys, type RedisClients, reply } from '@saoma/redis'
 import { type Adapter, errors } from 'oidc-provider'
-import { consume } from './scripts.ts'
+import { consume, save } from './scripts.ts'
 
 /** Where a record lies: under the hash of its id. */
 export const recordKey = (keys: Keys, model: string, id: string): string =>
-  keys.oidc(model, createHash('sha256').update(id).digest('base64url'))
+  keys.oidc(model, hash('sha256', id, 'base64url'))
 
 /**
  * oidc-provider's storage for everything but device codes: refresh tokens, grants and the like. One Redis hash a record, under the
@@ -17,8 +17,7 @@ export const createRecords = ({ data, keys, replicated }: RedisClients, model: s
   return {
     upsert: async (id, { jti: _, ...payload }, expiresIn) => {
       if (!expiresIn) throw new TypeError(`${model} has no lifetime; every record needs one`)
-      // One transaction: a record never stands without its TTL.
-      await reply(data.multi().hset(at(id), 'payload', JSON.stringify(payload)).expire(at(id), expiresIn).exec())
+      await save(data, [at(id)], [JSON.stringify(payload), expiresIn])
       await replicated(at(id))
     },
     find: async (id) => {

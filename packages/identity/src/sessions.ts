@@ -2,6 +2,7 @@ import type { LoginRequest } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
 import * as v from 'valibot'
 import type { Grants } from './grants.ts'
+import { enlist } from './scripts.ts'
 
 /** Where a person is logged in, as the phone was shown it before it confirmed. */
 export interface SessionRecord extends Pick<LoginRequest, 'app' | 'ip' | 'browser' | 'os'> {
@@ -124,13 +125,13 @@ export const createSessions = ({ data, keys }: RedisClients, grants: Pick<Grants
     begin: async (sub, { sid, ...entry }, saveGrant) => {
       const at = keys.sessions(sub)
       const text = JSON.stringify(entry satisfies Entry)
-      const wrote = await reply(data.multi().hset(at, sid, text).expire(at, SESSION_SECONDS).hlen(at).exec())
+      const listed = await enlist(data, [at], [sid, text, SESSION_SECONDS])
       await saveGrant()
       if ((await reply(data.hget(at, sid))) !== text) {
         await finish(sub, [sid])
         return false
       }
-      if (Number(wrote?.[2]?.[1]) > MOST_SESSIONS) await makeRoom(sub, sid)
+      if (listed > MOST_SESSIONS) await makeRoom(sub, sid)
       return true
     },
 

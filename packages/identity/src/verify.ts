@@ -1,5 +1,6 @@
 import { fail, ok, type Result } from '@saoma/protocol'
 import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from 'jose'
+import { LRUCache } from 'lru-cache'
 import * as v from 'valibot'
 
 /** What an access token says. */
@@ -24,14 +25,27 @@ const Claims = v.object({
   exp: v.number(),
 })
 
-/** A verifier over one set of public keys. Answers TOKEN_EXPIRED or UNAUTHORIZED; never says which check failed. */
-export const createVerifier = (keys: readonly JWK[], issuer: string, audience: string[]) => {
+/** Tokens that were good; a phone that scans comes back in a few seconds to confirm. About a kilobyte each. */
+const MOST_REMEMBERED = 2_000
+
+/**
+ * A verifier over one set of public keys. Answers TOKEN_EXPIRED or UNAUTHORIZED; never says which check failed. A token that was good is
+ * good until it expires, so its signature, the most expensive part of a phone's request, is checked once.
+ */
+export const createVerifier = (keys: readonly JWK[], issuer: string, audience: string[], now = () => new Date()) => {
   const known = createLocalJWKSet({ keys: keys.map(({ d: _, ...shared }) => shared) })
+  const remembered = new LRUCache<string, Bearer>({ max: MOST_REMEMBERED })
   return async (token: string): Promise<Result<Bearer>> => {
+    const currentDate = now()
+    const before = remembered.get(token)
+    if (before && before.exp * 1000 > currentDate.getTime()) return ok(before)
     try {
-      const { payload } = await jwtVerify(token, known, { issuer, audience, typ: 'at+jwt', algorithms: ['ES256'] })
+      const options = { issuer, audience, typ: 'at+jwt', algorithms: ['ES256'], currentDate }
+      const { payload } = await jwtVerify(token, known, options)
       const { sub, client_id: clientId, scope, sid, rooms, exp } = v.parse(Claims, payload)
-      return ok({ sub, clientId, scope, exp, ...(sid ? { sid } : {}), ...(rooms ? { rooms } : {}) })
+      const bearer = { sub, clientId, scope, exp, ...(sid ? { sid } : {}), ...(rooms ? { rooms } : {}) }
+      remembered.set(token, bearer)
+      return ok(bearer)
     } catch (error) {
       return fail(error instanceof errors.JWTExpired ? 'TOKEN_EXPIRED' : 'UNAUTHORIZED')
     }

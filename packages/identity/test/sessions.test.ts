@@ -111,6 +111,27 @@ test('a token says whose it is, and rubbish says nothing', () => {
     expect([other, claimsToBeOf(issuer, other)]).toEqual([other, false])
 })
 
+test('a token that was good once is refused from its last second on, and another with its claims at any time', async () => {
+  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  const [issuer, audience] = ['https://login.example.com/oidc', 'https://login.example.com']
+  const exp = 2_000_000_000
+  let seconds = exp - 60
+  const verify = createVerifier([await exportJWK(publicKey)], issuer, [audience], () => new Date(seconds * 1000))
+  const token = async (key: CryptoKey) =>
+    new SignJWT({ client_id: 'phone', iss: issuer, aud: audience, sub: 'anna', exp })
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt' })
+      .sign(key)
+  const good = await token(privateKey)
+  const forged = await token((await generateKeyPair('ES256')).privateKey)
+  for (const after of [0, 59]) {
+    seconds = exp - 60 + after
+    expect(await verify(good)).toMatchObject({ ok: true, value: { sub: 'anna', exp } })
+    expect(await verify(forged)).toEqual({ ok: false, code: 'UNAUTHORIZED' })
+  }
+  seconds = exp
+  expect(await verify(good)).toEqual({ ok: false, code: 'TOKEN_EXPIRED' })
+})
+
 test('rooms in a token are the rooms of its bearer', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const [issuer, audience] = ['https://login.example.com/oidc', 'https://login.example.com']

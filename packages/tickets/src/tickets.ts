@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash as digest, timingSafeEqual } from 'node:crypto'
 import {
   fail,
   isTerminal,
@@ -94,7 +94,7 @@ const POLL = { intervalMs: 5_000, stepMs: 5_000, mostMs: 60_000, graceMs: 500 }
 /** A day: far below what a timer can hold, far above what a login takes. */
 const LONGEST_MS = 86_400_000
 
-const hash = (deviceCode: string): string => createHash('sha256').update(deviceCode).digest('base64url')
+const hash = (deviceCode: string): string => digest('sha256', deviceCode, 'base64url')
 
 const same = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
 

@@ -4,7 +4,7 @@ import type { Dialogue } from './dialogues.ts'
 const SERVED_TIMEOUT_MS = 20_000
 
 /** What a browser sends along; a server that keeps the request keeps these. */
-const headers = (origin: string) => ({
+export const browserHeaders = (origin: string): Record<string, string> => ({
   Origin: origin,
   'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
   'Accept-Language': 'en-GB,en;q=0.9,zh-CN;q=0.8',
@@ -33,7 +33,7 @@ export const openClient = ({ url, origin, dialogue, onFrame, onLost }: ClientOpt
     const socket = new WebSocket(target, {
       perMessageDeflate: false,
       skipUTF8Validation: true,
-      headers: headers(origin),
+      headers: browserHeaders(origin),
     })
     const timer = setTimeout(() => fail(new Error('a client was not served in time')), SERVED_TIMEOUT_MS)
     const fail = (error: Error) => {

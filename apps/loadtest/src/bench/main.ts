@@ -4,21 +4,25 @@ import { parseArgs, promisify } from 'node:util'
 import { cleanUp } from '@saoma/testing'
 import { benchConfirm, confirmReport } from './confirm.ts'
 import { benchFanout, fanoutReport } from './fanout.ts'
+import { benchLogin } from './login.ts'
+import { loginReport } from './login-report.ts'
 import { benchMemory, memoryReport } from './memory.ts'
 import { benchPublish, publishReport } from './publish.ts'
 
-const help = `npm run bench -- [confirm] [publish] [fanout] [memory] [options]     without a name: all
+const help = `npm run bench -- [confirm] [publish] [fanout] [memory] [login] [options]     without a name: all
 
   confirm             CPU that the push of a confirmed login costs across nodes, beside Socket.IO's classic Redis adapter
   publish             CPU that a message to one person costs across nodes, beside the same
   fanout              CPU that a message to a full room costs, beside the same and, if its nginx module is installed, Nchan
   memory              memory of a waiting browser, beside a bare ws server and Socket.IO as it comes
+  login               CPU that one login costs, step by step, beside the least that its parts cost alone
 
   --nodes 2,4,8,16    confirm, publish: sizes of the clusters
   --pushes 5000       confirm, publish: pushes of one round
   --readers 1000      fanout: clients in the room on each of two nodes
   --messages 160      fanout: messages of one round
   --sockets 10000     memory: waiting browsers
+  --logins 300        login: logins of one round
   --json FILE         write the figures to a file as well`
 
 const options = {
@@ -27,13 +31,14 @@ const options = {
   readers: { type: 'string', default: '1000' },
   messages: { type: 'string', default: '160' },
   sockets: { type: 'string', default: '10000' },
+  logins: { type: 'string', default: '300' },
   json: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-const benches = ['confirm', 'publish', 'fanout', 'memory']
+const benches = ['confirm', 'publish', 'fanout', 'memory', 'login']
 /** Milliseconds. A machine that needs longer gives figures worth nothing. */
-const LONGEST = { confirm: 240_000, publish: 300_000, fanout: 300_000, memory: 180_000 }
+const LONGEST = { confirm: 240_000, publish: 300_000, fanout: 300_000, memory: 180_000, login: 300_000 }
 /** Files a process has open besides its sockets. */
 const OTHER_FILES = 200
 
@@ -67,6 +72,7 @@ const readArguments = (args: readonly string[]) => {
     readers: count('readers', values.readers, 10, 10_000),
     messages: count('messages', values.messages, 20, 1_000),
     sockets: count('sockets', values.sockets, 100, 50_000),
+    logins: count('logins', values.logins, 50, 2_000),
     json: values.json,
   }
 }
@@ -99,7 +105,7 @@ const say = (text: string) => process.stdout.write(`${text}\n`)
 const onProgress = (sentence: string) => process.stderr.write(`${sentence}\n`)
 
 const run = async (args: readonly string[]): Promise<void> => {
-  const { help: wantsHelp, chosen, nodes, pushes, readers, messages, sockets, json } = readArguments(args)
+  const { help: wantsHelp, chosen, nodes, pushes, readers, messages, sockets, logins, json } = readArguments(args)
   if (wantsHelp) {
     say(help)
     return
@@ -126,6 +132,11 @@ const run = async (args: readonly string[]): Promise<void> => {
     const result = await within(benchMemory({ sockets, onProgress }), LONGEST.memory, 'memory')
     figures.memory = result
     say(`\n${memoryReport(result)}\n`)
+  }
+  if (chosen.includes('login')) {
+    const result = await within(benchLogin({ logins, onProgress }), LONGEST.login, 'login')
+    figures.login = result
+    say(`\n${loginReport(result)}\n`)
   }
   if (json) await writeFile(json, `${JSON.stringify(figures, undefined, 2)}\n`)
 }

@@ -1,0 +1,115 @@
+import { DEVICE_CODE_GRANT, parseDeviceAuthorization, parseTokenSet, type TicketStatus } from '@saoma/protocol'
+import type { WebSocket } from 'ws'
+import { browserHeaders, openClient } from './client.ts'
+import { dialogues } from './dialogues.ts'
+import { ORIGIN } from './footprint.ts'
+import { type Answered, post } from './keep-alive.ts'
+
+/** Where a login is made, and by whom. */
+export interface Doors {
+  /** Base address of what the browser asks. */
+  browser: string
+  /** Base address of what the phone asks. */
+  phone: string
+}
+
+/** One person's login, from the code on the page to the closed socket. */
+export interface Login {
+  /** The phone's access token. */
+  phoneToken: string
+  deviceCode: string
+  ticket: string
+  socket?: WebSocket
+  /** What the browser is to be told next; anything else is a failure. */
+  awaited?: { status: TicketStatus; heard: PromiseWithResolvers<void> }
+  closed: PromiseWithResolvers<void>
+}
+
+export const newLogin = (phoneToken: string): Login => ({
+  phoneToken,
+  deviceCode: '',
+  ticket: '',
+  closed: Promise.withResolvers<void>(),
+})
+
+const HEAR_TIMEOUT_MS = 20_000
+
+/** Resolves when the browser has been told of the status, once. */
+const hears = async (login: Login, status: TicketStatus): Promise<void> => {
+  const heard = Promise.withResolvers<void>()
+  login.awaited = { status, heard }
+  const late = () => heard.reject(new Error(`a browser was not told that its login is ${status}`))
+  const timer = setTimeout(late, HEAR_TIMEOUT_MS)
+  await heard.promise
+  clearTimeout(timer)
+}
+
+const onFrame = (login: Login, frame: Buffer): void => {
+  const { awaited, closed } = login
+  const text = frame.toString()
+  if (awaited && text.includes(`"status":"${awaited.status}"`)) {
+    delete login.awaited
+    return awaited.heard.resolve()
+  }
+  const failed = awaited?.heard ?? closed
+  failed.reject(new Error(`a browser was told ${text} when it waited for ${awaited?.status ?? 'nothing'}`))
+}
+
+const decide = async (login: Login, doors: Doors, verb: string, status: TicketStatus): Promise<Answered> => {
+  const told = hears(login, status)
+  const [answered] = await Promise.all([
+    post(`${doors.phone}/v1/tickets/${login.ticket}/${verb}`, {
+      Authorization: `Bearer ${login.phoneToken}`,
+      'User-Agent':
+        'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) MicroMessenger/8.0.60 NetType/WIFI Language/zh_CN',
+    }),
+    told,
+  ])
+  return answered
+}
+
+/** What a page and a phone do, one after the other. Each rejects when anything is not as it should be, and leaves nothing under way. */
+export const steps = {
+  create: async (login: Login, { browser }: Doors): Promise<Answered | undefined> => {
+    const form = { client_id: 'web', scope: 'openid profile offline_access' }
+    const answered = await post(`${browser}/oidc/device/auth`, browserHeaders(ORIGIN), form)
+    const created = parseDeviceAuthorization(answered.body)
+    if (!created.ok) throw new Error(`no device authorization: ${JSON.stringify(answered.body)}`)
+    login.deviceCode = created.value.device_code
+    login.ticket = created.value.ticket
+    return answered
+  },
+
+  watch: async (login: Login, { browser }: Doors): Promise<Answered | undefined> => {
+    login.socket = await openClient({
+      url: browser,
+      origin: ORIGIN,
+      dialogue: dialogues.watch(login.deviceCode),
+      onFrame: (frame) => onFrame(login, frame),
+      onLost: () => login.closed.resolve(),
+    })
+    return undefined
+  },
+
+  scan: (login: Login, doors: Doors) => decide(login, doors, 'scan', 'scanned'),
+  confirm: (login: Login, doors: Doors) => decide(login, doors, 'confirm', 'confirmed'),
+
+  redeem: async (login: Login, { browser }: Doors): Promise<Answered | undefined> => {
+    const told = hears(login, 'redeemed')
+    const form = { grant_type: DEVICE_CODE_GRANT, device_code: login.deviceCode, client_id: 'web' }
+    const [answered] = await Promise.all([post(`${browser}/oidc/token`, browserHeaders(ORIGIN), form), told])
+    const tokens = parseTokenSet(answered.body)
+    if (!tokens.ok || !tokens.value.id_token || !tokens.value.refresh_token)
+      throw new Error(`not all tokens: ${JSON.stringify(answered.body)}`)
+    return answered
+  },
+
+  leave: async (login: Login): Promise<Answered | undefined> => {
+    login.socket?.close()
+    await login.closed.promise
+    return undefined
+  },
+} satisfies Record<string, (login: Login, doors: Doors) => Promise<Answered | undefined>>
+
+export type Step = keyof typeof steps
+export const stepNames = Object.keys(steps) as readonly Step[]

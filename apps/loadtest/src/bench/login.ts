@@ -1,0 +1,175 @@
+import { execFile } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { phoneToken, startGateway, startNginx, startRedis } from '@saoma/testing'
+import { startChild } from './child.ts'
+import { costOf } from './cpu.ts'
+import { ORIGIN } from './footprint.ts'
+import type { Answered } from './keep-alive.ts'
+import type { BareAnswer, BareOrder } from './login-bare.ts'
+import type { Crypto, PartsAnswer, PartsOrder } from './login-parts.ts'
+import { type Doors, newLogin, type Step, stepNames, steps } from './login-walk.ts'
+import { batches, median, sum } from './numbers.ts'
+import { openLoop } from './open-loop.ts'
+
+export interface LoginOptions {
+  /** Logins of one round. */
+  logins: number
+  /** Told what is going on. */
+  onProgress: (sentence: string) => void
+}
+
+/** CPU microseconds per login that processes used in each step. */
+type ByStep<Part extends string> = Record<Step, Record<Part, number>>
+
+export interface LoginRound {
+  /** The browser asks one node, the phone another. */
+  direct: ByStep<'browserNode' | 'phoneNode' | 'redis'>
+  proxied: ByStep<'nodes' | 'redis' | 'nginx'>
+  floor: ByStep<'http' | 'scripts' | 'crypto'>
+}
+
+export interface LoginResult {
+  logins: number
+  rounds: LoginRound[]
+  /** CPU microseconds of one operation: medians. */
+  crypto: Record<Crypto, number>
+  /** What two nodes and Redis use in the time of one login when there is none: part of `direct`. */
+  idle: number
+}
+
+const ROUNDS = 3
+/** A step of so many logins is begun in a second. */
+const PER_SECOND = 200
+/** What a server may still have to do after the last client has its answer. */
+const SETTLE_MS = 100
+const IDLE_MS = 5_000
+/** Tokens that phones fetch at once. */
+const AT_ONCE = 20
+/** Signatures in one measurement. */
+const SIGNATURES = 1_000
+const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000' }
+/** What cannot be done without: the phone's token is checked when it comes first, access token and id token are signed. */
+const SIGNED: Partial<Record<Step, Crypto[]>> = { scan: ['verify'], redeem: ['sign', 'sign'] }
+
+/** A value for each step, made one after the other. */
+const eachStep = async <T>(make: (step: Step) => Promise<T>): Promise<Record<Step, T>> => {
+  const made: [Step, T][] = []
+  for (const step of stepNames) made.push([step, await make(step)])
+  return Object.fromEntries(made) as Record<Step, T>
+}
+
+const named = <Part extends string>(parts: readonly Part[], values: readonly number[]): Record<Part, number> =>
+  Object.fromEntries(parts.map((part, i) => [part, values[i] ?? 0])) as Record<Part, number>
+
+const workersOf = async (pid: number): Promise<number[]> =>
+  (await promisify(execFile)('pgrep', ['-P', `${pid}`])).stdout.trim().split('\n').map(Number)
+
+/** CPU that one login costs, step by step, beside the least that its parts cost alone. */
+export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<LoginResult> => {
+  onProgress('login: starting')
+  const redis = await startRedis()
+  const start = (nodeId: string) => startGateway({ redisUrl: redis.url, nodeId, origin: ORIGIN, env: LIMITS })
+  const [a, b] = await Promise.all([start('a'), start('b')])
+  const nginx = await startNginx({ nodes: [a, b] })
+  const nginxPids = [nginx.pid, ...(await workersOf(nginx.pid))]
+  const bare = await startChild<BareOrder, BareAnswer>('./login-bare.ts', [])
+  const parts = await startChild<PartsOrder, PartsAnswer>('./login-parts.ts', [redis.url])
+  const bareUrl = `http://127.0.0.1:${bare.started.port}`
+  const direct: Doors = { browser: a.origin, phone: b.origin }
+  const proxied: Doors = { browser: nginx.origin, phone: nginx.origin }
+  const floor: Doors = { browser: bareUrl, phone: bareUrl }
+
+  /** As many people, each with a token that no node has seen yet: a node remembers those that it has checked. */
+  const fetchPhones = async (): Promise<string[]> => {
+    const phones: string[] = []
+    for (const batch of batches([...Array(logins).keys()], AT_ONCE))
+      phones.push(...(await Promise.all(batch.map((i) => phoneToken(b.origin, `bench-${i}`)))))
+    return phones
+  }
+
+  // The bare server answers what a node answers.
+  const sample = newLogin(await phoneToken(b.origin, 'bench'))
+  const answers = await eachStep(async (step) => steps[step](sample, direct))
+  await bare.ask({ do: 'learn', answers: answers as Record<'create' | 'scan' | 'confirm' | 'redeem', Answered> })
+
+  /** Takes as many logins through all steps, each step of all logins before the next. Resolves with what it cost each process, per login. */
+  const walk = async (pids: readonly number[], doors: Doors): Promise<Record<Step, number[]>> => {
+    const walking = (await fetchPhones()).map(newLogin)
+    return eachStep(async (step) => {
+      const costs = await costOf(pids, async () => {
+        await openLoop(walking, PER_SECOND, (login) => steps[step](login, doors))
+        await delay(SETTLE_MS)
+      })
+      return costs.map((cost) => cost / logins)
+    })
+  }
+
+  const walkDirect = async () => {
+    const costs = await walk([a.pid, b.pid, redis.pid], direct)
+    return eachStep(async (step) => named(['browserNode', 'phoneNode', 'redis'], costs[step]))
+  }
+
+  const walkProxied = async () => {
+    const costs = await walk([a.pid, b.pid, redis.pid, ...nginxPids], proxied)
+    return eachStep(async (step) => {
+      const [onA = 0, onB = 0, inRedis = 0, ...inNginx] = costs[step]
+      return { nodes: onA + onB, redis: inRedis, nginx: sum(inNginx) }
+    })
+  }
+
+  const costOfCrypto = async (how: Crypto): Promise<number> => {
+    const [cost = 0] = await costOf([parts.pid], () => parts.ask({ do: 'crypto', how, count: SIGNATURES }))
+    return cost / SIGNATURES
+  }
+
+  const cryptos: Record<Crypto, number>[] = []
+  const walkFloor = async (): Promise<LoginRound['floor']> => {
+    const http = await walk([bare.pid], floor)
+    await parts.ask({ do: 'prepare', count: logins })
+    const play = (step: Step | 'nothing') =>
+      costOf([parts.pid, redis.pid], async () => {
+        await parts.ask({ do: 'step', step, perSecond: PER_SECOND })
+        await delay(SETTLE_MS)
+      })
+    const nothing = sum(await play('nothing'))
+    const scripts = await eachStep(async (step) => sum(await play(step)) - nothing)
+    const crypto = {
+      sign: await costOfCrypto('sign'),
+      verify: await costOfCrypto('verify'),
+      'jose sign': await costOfCrypto('jose sign'),
+      'jose verify': await costOfCrypto('jose verify'),
+    }
+    cryptos.push(crypto)
+    return eachStep(async (step) => ({
+      http: sum(http[step]),
+      scripts: scripts[step] / logins,
+      crypto: sum((SIGNED[step] ?? []).map((how) => crypto[how])),
+    }))
+  }
+
+  const rounds: LoginRound[] = []
+  // The first one warms up: it is what V8 still compiles.
+  for (let round = 0; round <= ROUNDS; round++) {
+    onProgress(round === 0 ? 'login: warming up' : `login: round ${round} of ${ROUNDS}`)
+    const forwards = round % 2 === 0
+    const early = forwards ? await walkFloor() : undefined
+    const measured = { direct: await walkDirect(), proxied: await walkProxied() }
+    const whole = { ...measured, floor: early ?? (await walkFloor()) }
+    if (round > 0) rounds.push(whole)
+  }
+  const idle = sum(await costOf([a.pid, b.pid, redis.pid], () => delay(IDLE_MS)))
+  const perLogin = (idle / IDLE_MS) * (1_000 / PER_SECOND) * stepNames.length
+
+  await Promise.all([bare.stop(), parts.stop(), nginx.stop()])
+  await Promise.all([a.stop(), b.stop()])
+  await redis.stop()
+  const middle = (how: Crypto) => median(cryptos.slice(1).map((crypto) => crypto[how]))
+  const crypto = {
+    sign: middle('sign'),
+    verify: middle('verify'),
+    'jose sign': middle('jose sign'),
+    'jose verify': middle('jose verify'),
+  }
+  return { logins, rounds, crypto, idle: perLogin }
+}
