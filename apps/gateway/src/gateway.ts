@@ -2,6 +2,7 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
+import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
@@ -22,6 +23,8 @@ import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
 import { createAddressReader } from './visitor.ts'
+import { createWaitingDoor } from './waiting/door.ts'
+import { createWatching } from './waiting/watching.ts'
 import { createWsDoor, WS_PATH } from './ws/door.ts'
 
 export interface GatewayDeps {
@@ -85,7 +88,10 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
       backend: DEAF_FACTOR * options.limits.keyEventsPerTenSeconds,
     },
   }
-  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, limits }, doorOptions)
+  const watching = createWatching({ ...deps, subscriber: redis.subscriber })
+  http.once('close', watching.close)
+  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, watching, limits }, doorOptions)
+  const waiting = createWaitingDoor(http, io, { ...deps, watching, limits }, doorOptions)
   const ws = createWsDoor(http, io, { ...deps, limits }, doorOptions)
   const doors = [io.path(), WS_PATH]
   http.on('upgrade', ({ url = '' }, socket) => {
@@ -95,7 +101,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
   const internal = createInternalServer(redis, metrics, () => leaving, {
-    sockets: () => countSockets(io),
+    sockets: () => [...countSockets(io), { namespace: LOGIN_NAMESPACE, transport: 'websocket', sockets: waiting.size }],
     live: () => channels.size,
   })
 
@@ -110,7 +116,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
         // Balancers that ask /readyz get this time to look elsewhere, before anybody is refused.
         await delay(options.drain.delayMs)
         draining = true
-        await drain({ ...deps, http, io, ws, holds }, options.drain.windowMs)
+        await drain({ ...deps, http, io, ws, waiting, holds }, options.drain.windowMs)
         internal.close()
         internal.closeAllConnections()
       })()

@@ -37,7 +37,7 @@ export const createInternalServer = (
         for (const client of ['data', 'pub', 'sub'] as const)
           metrics.redisUp.set({ client }, missing.includes(client) ? 0 : 1)
         metrics.connections.reset()
-        for (const { sockets, ...labels } of counts.sockets()) metrics.connections.set(labels, sockets)
+        for (const { sockets, ...labels } of counts.sockets()) metrics.connections.inc(labels, sockets)
         const { channels, followers } = counts.live()
         metrics.channels.set(channels)
         metrics.followers.set(followers)

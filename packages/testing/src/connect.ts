@@ -1,4 +1,4 @@
-import { LOGIN_NAMESPACE, type LoginClientEvents, type LoginServerEvents } from '@saoma/protocol'
+import { LOGIN_NAMESPACE, LOGIN_ONLY, type LoginClientEvents, type LoginServerEvents } from '@saoma/protocol'
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 import { onCleanup } from './cleanup.ts'
 import { createQueues, EVENT_TIMEOUT_MS } from './queues.ts'
@@ -35,13 +35,17 @@ export interface LoginClient {
 
 const queued: readonly EventName[] = ['ticket', 'drain', 'connect', 'disconnect', 'connect_error']
 
-/** Starts to connect, and reconnects by itself like a browser's client; `next('connect')` tells when. */
+/** As a query for `connectLogin`: Socket.IO itself serves the socket, also as a WebSocket. */
+export const THROUGH_SOCKET_IO = {}
+
+/** Starts to connect, says as the SDK does that it uses this namespace only, and reconnects by itself like a browser's client; `next('connect')` tells when. */
 export const connectLogin = (origin: string, options: ConnectOptions = {}): LoginClient => {
   const socket: LoginClient['socket'] = io(`${origin}${LOGIN_NAMESPACE}`, {
     transports: ['websocket'],
     forceNew: true,
     reconnectionDelay: 100,
     reconnectionDelayMax: 1_000,
+    query: LOGIN_ONLY,
     ...options,
   })
 
