@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { LOGIN_NAMESPACE, type TicketState } from '@saoma/protocol'
 import type { Listener } from '@saoma/tickets'
@@ -63,7 +62,7 @@ const EXTENDED = 2
 
 /**
  * A WebSocket that does nothing but wait for a login, in Engine.IO's and Socket.IO's words. There are tens of thousands of them, so one
- * is one object: the WebSocket itself, with a few fields, and listeners that it shares with all others.
+ * is one object: the WebSocket itself with a few fields.
  */
 export class WaitingBrowser extends WebSocket implements Waiter, Listener {
   id = ''
@@ -93,8 +92,29 @@ export class WaitingBrowser extends WebSocket implements Waiter, Listener {
     const { opening, nodeId } = keeper
     this.dueAt = now() + JOIN_MS
     this.#beatAt = now() + opening.pingInterval
-    for (const [event, listener] of listeners) EventEmitter.prototype.on.call(this, event, listener)
     this.#write(openFrame({ sid: `${nodeId}-${id}`, upgrades: [], ...opening }))
+  }
+
+  /** What ws has to tell. Taken here, because a table of listeners for each connection would be memory. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    switch (event) {
+      case 'message':
+        // With its ordinary `binaryType` ws gives buffers only.
+        this.#hear(args[0] as Buffer, args[1] === true ? 'bytes' : 'text')
+        return true
+      case 'ping':
+        this.#hear(args[0] as Buffer, 'ping')
+        return true
+      case 'error':
+        // A broken frame; ws closes the connection itself, with the right code.
+        this.#gone('transport error')
+        return true
+      case 'close':
+        this.#gone('transport close')
+        return true
+      default:
+        return super.emit(event, ...args)
+    }
   }
 
   /** Looks at the deadlines that are the connection's own. */
@@ -140,11 +160,11 @@ export class WaitingBrowser extends WebSocket implements Waiter, Listener {
   end(reason = 'forced close'): void {
     if (this.#isGone) return
     this.close()
-    this.gone(reason)
+    this.#gone(reason)
   }
 
   /** The connection is over, for whatever reason is the first. */
-  gone(reason: string): void {
+  #gone(reason: string): void {
     if (this.#isGone) return
     this.#isGone = true
     this.#leave()
@@ -154,12 +174,13 @@ export class WaitingBrowser extends WebSocket implements Waiter, Listener {
   /** At once: a client like this would not take a closing word. */
   #cutOff(reason: string): void {
     this.#keeper.cut(reason)
+    this.close()
     this.terminate()
-    this.gone('forced close')
+    this.#gone('forced close')
   }
 
   /** What the client says; an answer to a WebSocket ping is for the WebSocket alone, but counts. */
-  say(data: Buffer, kind: 'text' | 'bytes' | 'ping'): void {
+  #hear(data: Buffer, kind: 'text' | 'bytes' | 'ping'): void {
     if (this.#isGone) return
     const at = now()
     if (at - this.#since > WINDOW_MS) {
@@ -261,21 +282,3 @@ export class WaitingBrowser extends WebSocket implements Waiter, Listener {
     if (this.readyState === WebSocket.OPEN) this.#tcp.write(frame)
   }
 }
-
-/** Functions that all share. */
-const listeners = Object.entries({
-  // With its ordinary `binaryType` ws gives buffers only.
-  message(this: WaitingBrowser, data: Buffer, isBinary: boolean): void {
-    this.say(data, isBinary ? 'bytes' : 'text')
-  },
-  ping(this: WaitingBrowser, data: Buffer): void {
-    this.say(data, 'ping')
-  },
-  /** A broken frame; ws closes the connection itself, with the right code. */
-  error(this: WaitingBrowser): void {
-    this.gone('transport error')
-  },
-  close(this: WaitingBrowser): void {
-    this.gone('transport close')
-  },
-})
