@@ -22,6 +22,7 @@ const metrics = createMetrics()
 const log = createLog({ level: 'silent', node: 'a' })
 const http = createServer()
 const io = new Server(http, { destroyUpgrade: false })
+let draining = false
 const watching = createWatching({ tickets, subscriber: redis.subscriber, metrics, log })
 const door = createWaitingDoor(
   http,
@@ -32,7 +33,7 @@ const door = createWaitingDoor(
     maxBufferBytes: 1 << 20,
     allowsOrigin: () => true,
     addressOf: () => '127.0.0.1',
-    isDraining: () => false,
+    isDraining: () => draining,
   },
 )
 http.listen(0, '127.0.0.1')
@@ -85,9 +86,13 @@ const dial = async (query: Record<string, string> = LOGIN_ONLY) => {
     const frame = frames.shift()
     return frame ?? new Promise((resolve) => waiting.push(resolve))
   }
+  let node: unknown
+  socket.once('upgrade', ({ headers }) => {
+    node = headers['x-saoma-node']
+  })
   await once(socket, 'open')
   const opening = await Promise.race([next(), closed.then(() => Promise.reject(new Error('closed')))])
-  return { socket, closed, next, opening, say: (frame: string | Buffer) => socket.send(frame) }
+  return { socket, node, closed, next, opening, say: (frame: string | Buffer) => socket.send(frame) }
 }
 
 const join = async () => {
@@ -103,10 +108,11 @@ const reasons = async (): Promise<Record<string, number>> =>
   Object.fromEntries((await metrics.closed.get()).values.map(({ labels, value }) => [labels.reason, value]))
 
 test('it opens as Engine.IO does, with a session that begins with the node', async () => {
-  const { opening, socket } = await dial()
+  const { opening, node, socket } = await dial()
   const through = await dial({})
   const { sid, ...rest } = JSON.parse(opening.slice(1))
   const { sid: _, ...expected } = JSON.parse(through.opening.slice(1))
+  expect(node).toBe('a')
   expect(opening[0]).toBe('0')
   expect(sid).toMatch(/^a-[A-Za-z0-9_-]{20}$/)
   expect(rest).toEqual(expected)
@@ -134,6 +140,23 @@ test.each([
   ['another transport', { only: 'login', transport: 'polling' }],
 ])('%s is left to Engine.IO, which refuses it', async (_, query) => {
   await expect(dial(query)).rejects.toThrow(/400|socket hang up|closed/)
+})
+
+test('a node that is going away says so in HTTP, and when to ask again', async () => {
+  draining = true
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket&only=login`)
+  const [request, answer] = await once(socket, 'unexpected-response')
+  draining = false
+  expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '1'])
+  request.destroy()
+})
+
+test('browsers of this door are told to go, and are closed as connections', async () => {
+  const { connection, next, closed } = await join()
+  connection.sendAway(900)
+  expect(await next()).toBe('42/login,["drain",{"resumeAfterMs":900}]')
+  connection.end()
+  expect(await closed).toBe(1005)
 })
 
 test('it asks for a sign of life when one is due, and closes who gives none', async () => {

@@ -100,10 +100,10 @@ export class WaitingBrowser extends WebSocket implements Waiter, Listener {
     switch (event) {
       case 'message':
         // With its ordinary `binaryType` ws gives buffers only.
-        this.#hear(args[0] as Buffer, args[1] === true ? 'bytes' : 'text')
+        this.#receive(args[0] as Buffer, args[1] === true ? 'bytes' : 'text')
         return true
       case 'ping':
-        this.#hear(args[0] as Buffer, 'ping')
+        this.#receive(args[0] as Buffer, 'ping')
         return true
       case 'error':
         // A broken frame; ws closes the connection itself, with the right code.
@@ -179,8 +179,8 @@ export class WaitingBrowser extends WebSocket implements Waiter, Listener {
     this.#gone('forced close')
   }
 
-  /** What the client says; an answer to a WebSocket ping is for the WebSocket alone, but counts. */
-  #hear(data: Buffer, kind: 'text' | 'bytes' | 'ping'): void {
+  /** What the client says. A WebSocket's own ping counts as well. */
+  #receive(data: Buffer, kind: 'text' | 'bytes' | 'ping'): void {
     if (this.#isGone) return
     const at = now()
     if (at - this.#since > WINDOW_MS) {
