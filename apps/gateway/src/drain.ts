@@ -6,6 +6,7 @@ import type { Holds } from './http/holds.ts'
 import { socketsOf } from './io/counts.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { WaitingDoor } from './waiting/door.ts'
 import type { WsDoor } from './ws/door.ts'
 
 /** Time between two batches. */
@@ -29,31 +30,52 @@ export interface DrainDeps {
   http: HttpServer
   io: Server
   ws: WsDoor
+  waiting: WaitingDoor
   holds: Holds
   metrics: Metrics
   log: Logger
 }
+
+/** Somebody who is told to go elsewhere, and whose connection is then closed. */
+interface Guest {
+  readonly isOpen: boolean
+  sendAway(resumeAfterMs: number): void
+  end(): void
+}
+
+/** Those of all doors who are in a namespace. */
+const guestsOf = ({ io, waiting }: DrainDeps): Guest[] => [
+  ...socketsOf(io).map((socket) => ({
+    get isOpen() {
+      return Reflect.get(socket.conn, 'readyState') === 'open'
+    },
+    sendAway: (resumeAfterMs: number) => void socket.emit('drain', { resumeAfterMs }),
+    end: () => void socket.conn.close(),
+  })),
+  ...waiting.browsers(),
+]
 
 /**
  * Sends the clients of a node elsewhere without a storm: each is told its own moment to come back, and sockets and held requests end in
  * batches over a window, each after its moment. Sockets are closed as connections, not as "disconnected by the server", which a client
  * would take for good. Meanwhile everything but a new handshake is served as ever: polling sessions live here and nowhere else.
  */
-const sendAway = async ({ io, holds, metrics, log }: DrainDeps, windowMs: number): Promise<void> => {
-  const sockets = socketsOf(io)
+const sendAway = async (deps: DrainDeps, windowMs: number): Promise<void> => {
+  const { holds, metrics, log } = deps
+  const sockets = guestsOf(deps)
   const requests = holds.size
   const window = Math.min(windowMs, Math.max(LEAST_MS, ((sockets.length + requests) / LEAVES_PER_SECOND) * 1000))
   log.info({ event: 'draining', sockets: sockets.length, requests, windowMs: Math.round(window) })
 
   for (const [i, socket] of sockets.entries())
-    socket.emit('drain', { resumeAfterMs: Math.round(((i + Math.random()) / sockets.length) * window) })
+    socket.sendAway(Math.round(((i + Math.random()) / sockets.length) * window))
 
   const steps = Math.ceil(window / STEP_MS)
   const close = (from: number, to: number) => {
-    for (const { conn } of sockets.slice(from, to)) {
+    for (const guest of sockets.slice(from, to)) {
       // Who knows what `drain` means has gone already.
-      if (Reflect.get(conn, 'readyState') !== 'open') continue
-      conn.close()
+      if (!guest.isOpen) continue
+      guest.end()
       metrics.drained.inc()
     }
   }
@@ -65,7 +87,7 @@ const sendAway = async ({ io, holds, metrics, log }: DrainDeps, windowMs: number
   }
   if (steps === 0) close(0, sockets.length)
   // Whoever was in the middle of coming in, and what has been held since.
-  for (const { conn } of socketsOf(io)) conn.close()
+  for (const socket of guestsOf(deps)) socket.end()
   holds.close()
 }
 
@@ -90,10 +112,11 @@ const stopListening = async (http: HttpServer, waitMs: number): Promise<void> =>
 }
 
 export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> => {
-  const { http, io, ws } = deps
+  const { http, io, ws, waiting } = deps
   await sendAway(deps, windowMs)
   // Those who never said who they are.
   ws.close()
+  waiting.close()
   await stopListening(http, windowMs === 0 ? 0 : PROXY_IDLE_MS)
   // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its connection ends with the process.
   await Promise.race([io.close(), delay(LAST_ANSWERS_MS, undefined, { ref: false })])

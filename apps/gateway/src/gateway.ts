@@ -2,6 +2,7 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
+import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
@@ -14,7 +15,7 @@ import type { Link } from './http/link.ts'
 import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
 import type { Admin } from './io/admin.ts'
-import { countPeople, countSockets, countTickets } from './io/counts.ts'
+import { countPeople, countSockets } from './io/counts.ts'
 import { createIo } from './io/server.ts'
 import { watchLateness } from './late.ts'
 import { createLimits, DEAF_FACTOR } from './limits.ts'
@@ -27,6 +28,8 @@ import { createOriginCheck } from './origins.ts'
 import { createPushes } from './pushes.ts'
 import type { Trace } from './trace.ts'
 import { createAddressReader } from './visitor.ts'
+import { createWaitingDoor } from './waiting/door.ts'
+import { createWatching } from './waiting/watching.ts'
 import { createWsDoor, WS_PATH } from './ws/door.ts'
 
 export interface GatewayDeps {
@@ -92,8 +95,11 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
       backend: DEAF_FACTOR * options.limits.keyEventsPerTenSeconds,
     },
   }
-  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, limits }, doorOptions)
-  // After Socket.IO's adapters, which hear it first: by then they have written it to their sockets.
+  const watching = createWatching({ ...deps, subscriber: redis.subscriber })
+  http.once('close', watching.close)
+  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, watching, limits }, doorOptions)
+  const waiting = createWaitingDoor(http, io, { ...deps, watching, limits }, doorOptions)
+  // After those who listen for browsers, which hear it first: by then they have written it to their sockets.
   redis.subscriber.on('message', (channel, payload) => {
     metrics.pubsubReceived.inc()
     pushes.heard(channel, payload)
@@ -113,9 +119,9 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     isDraining: () => leaving,
     isLate: lateness.isLate,
     counts: {
-      sockets: () => countSockets(io),
+      sockets: () => [...countSockets(io), { nsp: LOGIN_NAMESPACE, transport: 'websocket', sockets: waiting.size }],
       people: () => countPeople(io),
-      tickets: () => countTickets(io),
+      tickets: watching.tickets,
       live: () => channels.size,
     },
   })
@@ -131,7 +137,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
         // Balancers that ask /readyz get this time to look elsewhere, before anybody is refused.
         await delay(options.drain.delayMs)
         draining = true
-        await drain({ ...deps, http, io, ws, holds }, options.drain.windowMs)
+        await drain({ ...deps, http, io, ws, waiting, holds }, options.drain.windowMs)
         lateness.close()
         internal.close()
         internal.closeAllConnections()

@@ -48,7 +48,7 @@ export const createInternalServer = ({ redis, metrics, isDraining, isLate, count
         for (const client of ['data', 'pub', 'sub'] as const)
           metrics.redisUp.set({ client }, missing.includes(client) ? 0 : 1)
         metrics.connections.reset()
-        for (const { sockets, ...labels } of counts.sockets()) metrics.connections.set(labels, sockets)
+        for (const { sockets, ...labels } of counts.sockets()) metrics.connections.inc(labels, sockets)
         metrics.people.set(counts.people())
         metrics.watched.set(counts.tickets())
         const { channels, followers } = counts.live()

@@ -10,6 +10,9 @@ export type Verdict = { retryAfterSeconds: number; excess: number } | undefined
 export const DEAF_FACTOR = 5
 export const isDeaf = (verdict: NonNullable<Verdict>): boolean => verdict.excess > DEAF_FACTOR
 
+/** What a waiting browser may say: this many events in so many seconds. */
+export const EVENTS = { points: 20, seconds: 10 }
+
 /** Three visits of one ticket, each of which may ask for both forms of the picture. Every one may be drawn by WeChat. */
 const PICTURES = 6
 const CHECKS = 5
@@ -118,7 +121,7 @@ export const createLimits = (
     }),
     handshakes: byNetwork(onNode('handshakes', config.handshakesPerMinute)),
     keys: onNode('keys', 60_000),
-    events: onNode('events', 20, 10),
+    events: onNode('events', EVENTS.points, EVENTS.seconds),
     liveEvents: onNode('live_events', config.eventsPerTenSeconds, 10),
     keyEvents: onNode('key_events', config.keyEventsPerTenSeconds, 10),
     admin: onNode('admin', 10),

@@ -73,7 +73,8 @@ test('an admin sees every node, may change nothing, and nothing of what people d
 
   // Through Redis: the other node's come from there.
   const { device_code: deviceCode, ticket } = await createTicket(b.origin)
-  const browser = connectLogin(b.origin)
+  // One that came by Socket.IO: the door for those who only wait is not Socket.IO's.
+  const browser = connectLogin(b.origin, { query: {} })
   await browser.watch(deviceCode)
   await until(
     async () => stats.get('b')?.namespaces,

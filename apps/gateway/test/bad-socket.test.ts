@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { get } from 'node:http'
 import { connect } from 'node:net'
-import { type Cluster, connectLogin, createTicket, request, startCluster } from '@saoma/testing'
+import { type Cluster, connectLogin, createTicket, loginDoors, request, startCluster } from '@saoma/testing'
 
 let cluster: Cluster
 let origin: string
@@ -11,9 +11,9 @@ beforeAll(async () => {
   origin = cluster.origin
 })
 
-test('every malformed watch gets a refused ack, and the socket goes on', async () => {
+test.each(loginDoors)('%s: every malformed watch gets a refused ack, and the socket goes on', async (_, query) => {
   const { device_code, ticket } = await createTicket(origin)
-  const browser = connectLogin(origin)
+  const browser = connectLogin(origin, { query })
   const watch = (...args: unknown[]) =>
     browser.socket.timeout(5_000).emitWithAck('watch', ...(args as [{ deviceCode: string }]))
   const wrong = [
@@ -38,9 +38,9 @@ test('every malformed watch gets a refused ack, and the socket goes on', async (
   browser.close()
 })
 
-test('a socket that floods is closed; others do not notice', async () => {
+test.each(loginDoors)('%s: a socket that floods is closed; others do not notice', async (_, query) => {
   const { device_code } = await createTicket(origin)
-  const [flood, other] = [connectLogin(origin, { reconnection: false }), connectLogin(origin)]
+  const [flood, other] = [connectLogin(origin, { query, reconnection: false }), connectLogin(origin)]
   await Promise.all([flood.next('connect'), other.next('connect')])
   for (let i = 0; i < 200; i++) flood.socket.emit('watch', { deviceCode: 'x' }, () => {})
   // By the limit of its events, or by the guard of the connection, whichever is there first.
@@ -50,8 +50,11 @@ test('a socket that floods is closed; others do not notice', async () => {
 })
 
 test('a foreign origin, an unknown namespace and the empty one are refused', async () => {
-  const foreign = connectLogin(origin, { extraHeaders: { origin: 'https://evil.example' }, reconnection: false })
-  expect(await foreign.next('connect_error')).toBeInstanceOf(Error)
+  for (const [, query] of loginDoors) {
+    const extraHeaders = { origin: 'https://evil.example' }
+    const foreign = connectLogin(origin, { query, extraHeaders, reconnection: false })
+    expect(await foreign.next('connect_error')).toBeInstanceOf(Error)
+  }
   const empty = await request(`${origin}/socket.io/?EIO=4&transport=polling&sid=`, {
     headers: { origin: 'https://evil.example' },
   })
@@ -109,16 +112,15 @@ test('raw bytes in place of HTTP and of frames hurt nobody', async () => {
   await speak('GARBAGE\r\n\r\n')
   await speak('GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n')
   await speak(Buffer.from([0x16, 0x03, 0x01, 0xff, 0xff, 0x00]))
-  const handshake =
-    'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
-  // A frame that claims to be larger than anything, and one that is not masked.
-  await speak(
-    Buffer.concat([
-      Buffer.from(handshake),
-      Buffer.from([0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4]),
-    ]),
-  )
-  await speak(Buffer.concat([Buffer.from(handshake), Buffer.from([0x81, 0x02, 0x34, 0x30])]))
+  for (const [, query] of loginDoors) {
+    const handshake = Buffer.from(
+      `GET /socket.io/?${new URLSearchParams({ EIO: '4', transport: 'websocket', ...query })} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n` +
+        'Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    )
+    // A frame that claims to be larger than anything, and one that is not masked.
+    const huge = [0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4]
+    for (const frame of [huge, [0x81, 0x02, 0x34, 0x30]]) await speak(Buffer.concat([handshake, Buffer.from(frame)]))
+  }
   expect((await request(`${node?.internalOrigin}/healthz`)).status).toBe(200)
 })
 

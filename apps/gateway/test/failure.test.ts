@@ -7,6 +7,7 @@ import {
   connectLogin,
   createTicket,
   type LoginClient,
+  loginDoors,
   phoneToken,
   poll,
   redeem,
@@ -68,8 +69,8 @@ test('kill -9 of the node that holds the browser, between scan and confirm: logg
 
 test('Redis is killed and comes back with its log: nodes stay up, say so, and browsers learn what they missed', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
-  const browser = connectLogin(gateway('a').origin)
-  await browser.watch(device_code)
+  const browsers = loginDoors.map(([, query]) => connectLogin(gateway('a').origin, { query }))
+  for (const browser of browsers) await browser.watch(device_code)
   const exits: unknown[] = []
   for (const node of cluster.nodes) void node.exited.then((exit) => exits.push(exit))
 
@@ -98,15 +99,15 @@ test('Redis is killed and comes back with its log: nodes stay up, say so, and br
     )
 
   expect((await scan(gateway('b').origin, ticket, alice)).status).toBe(200)
-  expect(await browser.next('ticket')).toMatchObject({ status: 'scanned', version: 2 })
+  for (const browser of browsers) expect(await browser.next('ticket')).toMatchObject({ status: 'scanned', version: 2 })
   expect(exits).toEqual([])
-  browser.close()
+  for (const browser of browsers) browser.close()
 }, 60_000)
 
 test('the subscriptions alone are cut: what was published meanwhile is read from the ticket', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
-  const browser = connectLogin(gateway('a').origin)
-  await browser.watch(device_code)
+  const browsers = loginDoors.map(([, query]) => connectLogin(gateway('a').origin, { query }))
+  for (const browser of browsers) await browser.watch(device_code)
   const held = poll(gateway('a').origin, device_code, { after: 1, wait: 25 })
 
   // SIGSTOP stands for a partition: the node cannot hear while its subscription is cut and the ticket moves on.
@@ -120,9 +121,10 @@ test('the subscriptions alone are cut: what was published meanwhile is read from
   admin.disconnect()
   await gateway('a').kill('SIGCONT')
 
-  expect(await browser.next('ticket')).toMatchObject({ status: 'confirmed', version: 3 })
+  for (const browser of browsers)
+    expect(await browser.next('ticket')).toMatchObject({ status: 'confirmed', version: 3 })
   expect(await held).toMatchObject({ status: 200, body: { status: 'confirmed' } })
-  browser.close()
+  for (const browser of browsers) browser.close()
 })
 
 test('clients that leave at any moment of a stream or a held poll leave nothing behind', async () => {
@@ -148,8 +150,8 @@ test('clients that leave at any moment of a stream or a held poll leave nothing 
 
 test('SIGTERM: held polls are answered, browsers are told when to return, and the node ends by itself', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
-  const browser = connectLogin(gateway('a').origin, { reconnection: false })
-  await browser.watch(device_code)
+  const browsers = loginDoors.map(([, query]) => connectLogin(gateway('a').origin, { query, reconnection: false }))
+  for (const browser of browsers) await browser.watch(device_code)
   const held = poll(gateway('a').origin, device_code, { after: 1, wait: 25 })
   await until(
     () => metrics('a'),
@@ -165,9 +167,11 @@ test('SIGTERM: held polls are answered, browsers are told when to return, and th
   await once(stubborn, 'data')
 
   const stopped = gateway('a').stop()
-  expect(await browser.next('drain')).toEqual({ resumeAfterMs: expect.any(Number) })
-  // Not "io server disconnect", after which a client would not come back by itself.
-  expect(await browser.next('disconnect')).toBe('transport close')
+  for (const browser of browsers) {
+    expect(await browser.next('drain')).toEqual({ resumeAfterMs: expect.any(Number) })
+    // Not "io server disconnect", after which a client would not come back by itself.
+    expect(await browser.next('disconnect')).toBe('transport close')
+  }
   expect(await held).toMatchObject({ status: 200, body: { status: 'pending' } })
   await stopped
   expect(await gateway('a').exited).toEqual({ code: 0, signal: null })

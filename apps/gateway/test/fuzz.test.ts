@@ -1,8 +1,8 @@
-import { type Cluster, connectLogin, createTicket, phoneToken, request, startCluster } from '@saoma/testing'
+import { type Cluster, connectLogin, createTicket, loginDoors, phoneToken, request, startCluster } from '@saoma/testing'
 import fc from 'fast-check'
 
 /**
- * Random events, frames and requests. A failing run names its seed and path in the report; put them into FUZZ_SEED to see it again.
+ * Random events, frames and requests; frames of WebSockets are those of waiting-doors.test.ts. A failing run names its seed and path in the report; put them into FUZZ_SEED to see it again.
  */
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 let cluster: Cluster
@@ -27,38 +27,42 @@ const unharmed = async (pid: number): Promise<void> => {
   ).toEqual([])
 }
 
-test(`socket events of any shape are refused or ignored (seed ${seed})`, async () => {
-  const pid = cluster.nodes[0]?.pid ?? 0
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(
-        fc.tuple(fc.oneof(fc.constant('watch'), fc.string()), fc.array(fc.oneof(json, anything), { maxLength: 3 })),
-        { maxLength: 15 },
-      ),
-      async (events) => {
-        const browser = connectLogin(cluster.nodes[0]?.origin ?? '', { reconnection: false })
-        await browser.next('connect')
-        const answers: unknown[] = []
-        for (const [name, args] of events) {
-          try {
-            browser.socket.emit(name as 'watch', ...(args as [{ deviceCode: string }]), (answer: unknown) =>
-              answers.push(answer),
-            )
-          } catch {
-            // The client itself will not send reserved names and values that JSON cannot hold.
+test.each(loginDoors)(
+  `%s: socket events of any shape are refused or ignored (seed ${seed})`,
+  async (_, query) => {
+    const pid = cluster.nodes[0]?.pid ?? 0
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.tuple(fc.oneof(fc.constant('watch'), fc.string()), fc.array(fc.oneof(json, anything), { maxLength: 3 })),
+          { maxLength: 15 },
+        ),
+        async (events) => {
+          const browser = connectLogin(cluster.nodes[0]?.origin ?? '', { query, reconnection: false })
+          await browser.next('connect')
+          const answers: unknown[] = []
+          for (const [name, args] of events) {
+            try {
+              browser.socket.emit(name as 'watch', ...(args as [{ deviceCode: string }]), (answer: unknown) =>
+                answers.push(answer),
+              )
+            } catch {
+              // The client itself will not send reserved names and values that JSON cannot hold.
+            }
           }
-        }
-        const { device_code } = await createTicket(cluster.origin)
-        expect(await browser.watch(device_code)).toMatchObject({ ok: true })
-        for (const answer of answers)
-          expect(answer).toMatchObject({ ok: false, code: expect.any(String), react: expect.any(String) })
-        browser.close()
-      },
-    ),
-    { seed, numRuns: 150 },
-  )
-  await unharmed(pid)
-}, 60_000)
+          const { device_code } = await createTicket(cluster.origin)
+          expect(await browser.watch(device_code)).toMatchObject({ ok: true })
+          for (const answer of answers)
+            expect(answer).toMatchObject({ ok: false, code: expect.any(String), react: expect.any(String) })
+          browser.close()
+        },
+      ),
+      { seed, numRuns: 75 },
+    )
+    await unharmed(pid)
+  },
+  60_000,
+)
 
 test(`raw Socket.IO packets of any content end at most their own connection (seed ${seed})`, async () => {
   const pid = cluster.nodes[0]?.pid ?? 0

@@ -6,6 +6,7 @@ import {
   connectLogin,
   createTicket,
   type LoginClient,
+  loginDoors,
   phoneToken,
   poll,
   redeem,
@@ -31,32 +32,35 @@ beforeAll(async () => {
 const door = (node: number): string => cluster.nodes[node % 2]?.origin ?? ''
 const nodeOf = ({ headers }: { headers: Headers }) => headers.get('x-saoma-node')
 
-const watching = async (origin: string, deviceCode: string) => {
-  const browser = connectLogin(origin)
+const watching = async (origin: string, deviceCode: string, query = loginDoors[0]?.[1]) => {
+  const browser = connectLogin(origin, { query })
   const ack = await browser.watch(deviceCode)
   if (!ack.ok) throw new Error(`watch was refused: ${ack.code}`)
   return { browser, state: ack.state }
 }
 
-test('scan and confirm on one node reach the browser on the other, in order and with nothing personal', async () => {
-  const { device_code, ticket } = await createTicket(door(a))
-  const { browser, state } = await watching(door(a), device_code)
-  expect(state).toEqual({ ticket, status: 'pending', version: 1, expiresIn: 120 })
+test.each(loginDoors)(
+  'scan and confirm on one node reach the browser on the other, in order and with nothing personal, %s',
+  async (_, query) => {
+    const { device_code, ticket } = await createTicket(door(a))
+    const { browser, state } = await watching(door(a), device_code, query)
+    expect(state).toEqual({ ticket, status: 'pending', version: 1, expiresIn: 120 })
 
-  const scanned = await scan(door(b), ticket, alice)
-  expect([scanned.status, nodeOf(scanned)]).toEqual([200, 'b'])
-  expect(await browser.next('ticket')).toEqual({ ticket, status: 'scanned', version: 2, expiresIn: 60 })
+    const scanned = await scan(door(b), ticket, alice)
+    expect([scanned.status, nodeOf(scanned)]).toEqual([200, 'b'])
+    expect(await browser.next('ticket')).toEqual({ ticket, status: 'scanned', version: 2, expiresIn: 60 })
 
-  const confirmed = await confirm(door(b), ticket, alice)
-  expect([confirmed.status, nodeOf(confirmed)]).toEqual([200, 'b'])
-  expect(await browser.next('ticket')).toEqual({ ticket, status: 'confirmed', version: 3, expiresIn: 60 })
+    const confirmed = await confirm(door(b), ticket, alice)
+    expect([confirmed.status, nodeOf(confirmed)]).toEqual([200, 'b'])
+    expect(await browser.next('ticket')).toEqual({ ticket, status: 'confirmed', version: 3, expiresIn: 60 })
 
-  const tokens = await redeem(door(b), device_code)
-  expect(tokens.status).toBe(200)
-  expect(tokens.headers.get('cache-control')).toBe('no-store')
-  expect(await browser.next('ticket')).toEqual({ ticket, status: 'redeemed', version: 4, expiresIn: 0 })
-  browser.close()
-})
+    const tokens = await redeem(door(b), device_code)
+    expect(tokens.status).toBe(200)
+    expect(tokens.headers.get('cache-control')).toBe('no-store')
+    expect(await browser.next('ticket')).toEqual({ ticket, status: 'redeemed', version: 4, expiresIn: 0 })
+    browser.close()
+  },
+)
 
 interface Met {
   browser: LoginClient

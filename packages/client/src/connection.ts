@@ -11,6 +11,8 @@ export interface ConnectionOptions {
   /** Socket.IO transports, in the order they are tried. Empty: no socket at all. */
   transports: Transports
   random: () => number
+  /** What the address says besides. */
+  query?: Readonly<Record<string, string>>
   /** Asked before each attempt: what the handshake says of us. `undefined`: not now, try again later. */
   auth?: () => Promise<{ token: string } | undefined>
   /** Told once, before the first attempt: the place to add listeners. */
@@ -97,6 +99,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
       forceNew: true,
       autoConnect: false,
       timeout: CONNECT_TIMEOUT_MS,
+      ...(options.query ? { query: { ...options.query } } : {}),
     })
     socket = created
     created.on('connect', () => options.onConnected(created))

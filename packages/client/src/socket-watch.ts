@@ -1,5 +1,6 @@
 import {
   LOGIN_NAMESPACE,
+  LOGIN_ONLY,
   type LoginClientEvents,
   type LoginServerEvents,
   parseTicketState,
@@ -58,6 +59,7 @@ export const createSocketWatch = (options: SocketWatchOptions): SocketWatch => {
   const connection = createConnection({
     origin: options.origin,
     namespace: LOGIN_NAMESPACE,
+    query: LOGIN_ONLY,
     transports: options.transports,
     random: options.random,
     onCreated: (socket) => {

@@ -22,6 +22,7 @@ export {
   type LiveClientEvents,
   type LiveServerEvents,
   LOGIN_NAMESPACE,
+  LOGIN_ONLY,
   type LoginClientEvents,
   type LoginServerEvents,
   type Refusal,

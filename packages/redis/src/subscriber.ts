@@ -6,8 +6,8 @@ interface Subscription {
   holders: number
   /** Whether Redis has confirmed it on the present connection. */
   live: boolean
-  /** Those who wait for the confirmation. */
-  waiting: (() => void)[]
+  /** Those who wait for the confirmation; an array that is empty most of the time would be memory for each waiting browser. */
+  waiting?: (() => void)[] | undefined
 }
 
 interface SubscriberEvents {
@@ -62,7 +62,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     if (subscription) {
       subscription.holders++
     } else {
-      this.#subscriptions.set(channel, { holders: 1, live: false, waiting: [] })
+      this.#subscriptions.set(channel, { holders: 1, live: false, waiting: undefined })
       void this.#subscribe([channel])
     }
     await this.confirmed(channel)
@@ -78,6 +78,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
         () => reject(new RedisUnavailable(`no confirmation of ${channel}`)),
         CONFIRM_TIMEOUT_MS,
       ).unref()
+      subscription.waiting ??= []
       subscription.waiting.push(() => {
         clearTimeout(timer)
         resolve()
@@ -156,6 +157,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
 
   #confirm(subscription: Subscription): void {
     subscription.live = true
-    for (const wake of subscription.waiting.splice(0)) wake()
+    const { waiting = [] } = subscription
+    subscription.waiting = undefined
+    for (const wake of waiting) wake()
   }
 }

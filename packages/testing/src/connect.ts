@@ -1,9 +1,12 @@
-import { LOGIN_NAMESPACE, type LoginClientEvents, type LoginServerEvents } from '@saoma/protocol'
+import { LOGIN_NAMESPACE, LOGIN_ONLY, type LoginClientEvents, type LoginServerEvents } from '@saoma/protocol'
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 import { onCleanup } from './cleanup.ts'
 import { createQueues, EVENT_TIMEOUT_MS } from './queues.ts'
 
-export type ConnectOptions = Partial<ManagerOptions & SocketOptions>
+export type ConnectOptions = Omit<Partial<ManagerOptions & SocketOptions>, 'query'> & {
+  /** @default that of somebody who uses this namespace only */
+  query?: Readonly<Record<string, string>> | undefined
+}
 
 type WatchAnswer = Parameters<Parameters<LoginClientEvents['watch']>[1]>[0]
 type Lifecycle = 'connect' | 'disconnect' | 'connect_error'
@@ -35,13 +38,20 @@ export interface LoginClient {
 
 const queued: readonly EventName[] = ['ticket', 'drain', 'connect', 'disconnect', 'connect_error']
 
-/** Starts to connect, and reconnects by itself like a browser's client; `next('connect')` tells when. */
-export const connectLogin = (origin: string, options: ConnectOptions = {}): LoginClient => {
+/** The ways of a WebSocket to `/login`, with the query that leads there: what holds for one holds for both. */
+export const loginDoors: readonly (readonly [name: string, query: Readonly<Record<string, string>>])[] = [
+  ['through the door of those who only wait', LOGIN_ONLY],
+  ['through Socket.IO', {}],
+]
+
+/** Starts to connect, says as the SDK does that it uses this namespace only, and reconnects by itself like a browser's client; `next('connect')` tells when. */
+export const connectLogin = (origin: string, { query = LOGIN_ONLY, ...options }: ConnectOptions = {}): LoginClient => {
   const socket: LoginClient['socket'] = io(`${origin}${LOGIN_NAMESPACE}`, {
     transports: ['websocket'],
     forceNew: true,
     reconnectionDelay: 100,
     reconnectionDelayMax: 1_000,
+    query: { ...query },
     ...options,
   })
 

@@ -13,39 +13,63 @@ export interface Ear {
   close(): void
 }
 
-interface Listener {
+/** Whoever is told of one ticket. */
+export interface Listener {
+  /** A transition. The same object for all who listen to that ticket. */
   hear(state: TicketState): void
+  /** The subscription was away, so that only a read tells the truth. */
   miss(): void
+}
+
+export interface Listening {
+  /**
+   * Resolves once the subscription is confirmed: the listener misses nothing from then on. Rejects with RedisUnavailable after 5 s; also
+   * then it listens until it is removed.
+   */
+  add(channel: string, listener: Listener): Promise<void>
+  remove(channel: string, listener: Listener): void
+  /** For somebody who waits. Resolves and rejects as `add`, with nothing left behind when it rejects. */
+  open(channel: string): Promise<Ear>
 }
 
 /**
  * Gives each message to those who follow its channel: one listener on the subscriber for all of them, so that the cost of a message
  * does not grow with the number of long polls on the node.
  */
-export const createListening = (subscriber: Subscriber) => {
-  const byChannel = new Map<string, Set<Listener>>()
+export const createListening = (subscriber: Subscriber): Listening => {
+  /** Nearly every ticket has one listener, and there are as many tickets as waiting browsers: a set for each would be memory. */
+  const byChannel = new Map<string, Listener | Set<Listener>>()
+
+  const each = (listeners: Listener | Set<Listener>, act: (listener: Listener) => void): void => {
+    if (listeners instanceof Set) for (const listener of listeners) act(listener)
+    else act(listeners)
+  }
 
   subscriber.on('message', (channel, payload) => {
     const listeners = byChannel.get(channel)
     const state = listeners && decodeEvent(payload)
-    if (state) for (const listener of listeners) listener.hear(state)
+    if (state) each(listeners, (listener) => listener.hear(state))
   })
   subscriber.on('resubscribed', () => {
-    for (const listeners of byChannel.values()) for (const listener of listeners) listener.miss()
+    for (const listeners of byChannel.values()) each(listeners, (listener) => listener.miss())
   })
 
-  const add = (channel: string, listener: Listener) => {
-    const listeners = byChannel.get(channel) ?? new Set()
-    byChannel.set(channel, listeners.add(listener))
-  }
-  const remove = (channel: string, listener: Listener) => {
-    const listeners = byChannel.get(channel)
-    listeners?.delete(listener)
-    if (listeners?.size === 0) byChannel.delete(channel)
+  const add = (channel: string, listener: Listener): Promise<void> => {
+    const present = byChannel.get(channel)
+    // Before the confirmation, or a message that comes right behind it would find nobody.
+    if (present instanceof Set) present.add(listener)
+    else byChannel.set(channel, present ? new Set([present, listener]) : listener)
+    return subscriber.hold(channel)
   }
 
-  /** Resolves once the subscription is confirmed; rejects with RedisUnavailable. */
-  return async (channel: string): Promise<Ear> => {
+  const remove = (channel: string, listener: Listener): void => {
+    const present = byChannel.get(channel)
+    if (present instanceof Set) present.delete(listener)
+    if (present === listener || (present instanceof Set && present.size === 0)) byChannel.delete(channel)
+    subscriber.release(channel)
+  }
+
+  const open = async (channel: string): Promise<Ear> => {
     const heard: TicketState[] = []
     let wake = () => {}
     const ear: Ear = {
@@ -68,7 +92,6 @@ export const createListening = (subscriber: Subscriber) => {
         }),
       close: () => {
         remove(channel, listener)
-        subscriber.release(channel)
         wake()
       },
     }
@@ -82,14 +105,14 @@ export const createListening = (subscriber: Subscriber) => {
         wake()
       },
     }
-    // Before the confirmation, or a message that comes right behind it would find nobody.
-    add(channel, listener)
     try {
-      await subscriber.hold(channel)
+      await add(channel, listener)
       return ear
     } catch (error) {
       ear.close()
       throw error
     }
   }
+
+  return { add, remove, open }
 }

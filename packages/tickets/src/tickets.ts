@@ -12,7 +12,7 @@ import {
   ticketOf,
 } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
-import { createListening, type Ear } from './listen.ts'
+import { createListening, type Ear, type Listener } from './listen.ts'
 import { type Snapshot, scripts } from './scripts.ts'
 import { encodeEvent } from './wire.ts'
 
@@ -80,6 +80,12 @@ export interface Tickets {
   ): Promise<Result<TicketState>>
   /** States above version `after`, up to and including a terminal one; none at all when `read` would refuse. Ends when the signal fires. */
   follow(deviceCode: string, after: number, signal: AbortSignal): AsyncGenerator<TicketState>
+  /**
+   * Tells the listener of every transition. Resolves once none can be missed any more; rejects with RedisUnavailable when Redis does not
+   * confirm within 5 s. Either way it listens until `unlisten`, which each call needs once.
+   */
+  listen(ticket: string, listener: Listener): Promise<void>
+  unlisten(ticket: string, listener: Listener): void
   /** As configured. */
   readonly times: Readonly<TicketTimes>
   /** The Socket.IO room that is told of the ticket's transitions. */
@@ -118,7 +124,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       throw new RangeError(`${name} must be a whole number of milliseconds between 1 and ${LONGEST_MS}`)
   const { scanMs, confirmMs, redeemMs, keepMs } = times
   const { data, keys, subscriber, replicated } = redis
-  const listen = createListening(subscriber)
+  const listening = createListening(subscriber)
 
   const room = (ticket: string) => keys.ticketRoom(ticket)
   const channel = (ticket: string) => keys.ticketChannel(LOGIN_NAMESPACE, ticket)
@@ -247,7 +253,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       const present = await read(deviceCode)
       if (!present.ok || present.value.version > after || isTerminal(present.value.status)) return present
       if (timeoutMs <= 0 || signal?.aborted) return present
-      const ear = await listen(channel(ticketOf(deviceCode)))
+      const ear = await listening.open(channel(ticketOf(deviceCode)))
       try {
         const found = await next(ear, deviceCode, after, endAt, signal)
         if (found) return found
@@ -260,7 +266,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
 
     follow: async function* (deviceCode, after, signal) {
       if (signal.aborted || !(await look(deviceCode)).ok) return
-      const ear = await listen(channel(ticketOf(deviceCode)))
+      const ear = await listening.open(channel(ticketOf(deviceCode)))
       try {
         for (let seen = after; ; ) {
           const found = await next(ear, deviceCode, seen, Number.POSITIVE_INFINITY, signal)
@@ -273,6 +279,9 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
         ear.close()
       }
     },
+
+    listen: (ticket, listener) => listening.add(channel(ticket), listener),
+    unlisten: (ticket, listener) => listening.remove(channel(ticket), listener),
 
     times,
     room,

@@ -26,9 +26,3 @@ export const countPeople = (io: Server): number => {
     if (data.who.kind === 'person') people.add(`${data.who.issuer} ${data.who.user}`)
   return people.size
 }
-
-/** Tickets that somebody waits for. Each socket is in a room of its own besides. */
-export const countTickets = (io: Server): number => {
-  const { rooms, sids } = io.of(LOGIN_NAMESPACE).adapter
-  return Math.max(0, rooms.size - sids.size)
-}

@@ -6,13 +6,14 @@ import { refusal } from '../refusal.ts'
 import type { Trace } from '../trace.ts'
 
 interface Asker {
-  id: string
-  data: object
+  readonly id: string
+  /** A socket's, with who it is if that is known. */
+  readonly data?: object
 }
 
 /** Who was refused, and where: what an operator looks for. Neither tokens nor messages. */
 const whoAndWhere = ({ id, data }: Asker, request: unknown) => {
-  const who = 'who' in data ? (data.who as Principal) : undefined
+  const who = data && 'who' in data ? (data.who as Principal) : undefined
   const channel = Object(request).channel
   return {
     socket: id,

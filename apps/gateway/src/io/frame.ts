@@ -23,3 +23,11 @@ export const writeHeader = (into: Buffer, at: number, opcode: number, length: nu
   }
   return at + headerSize(length)
 }
+
+/** One text as a whole frame. */
+export const textFrame = (text: string): Buffer => {
+  const length = Buffer.byteLength(text)
+  const bytes = Buffer.allocUnsafe(frameSize(length))
+  bytes.write(text, writeHeader(bytes, 0, TEXT, length))
+  return bytes
+}

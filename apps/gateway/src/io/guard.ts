@@ -36,9 +36,10 @@ export interface Guard {
   trust(socket: Socket, packets: number): void
 }
 
-const WINDOW_MS = 10_000
+/** The time in which packets are counted. */
+export const WINDOW_MS = 10_000
 /** Far more than a browser that logs in, or somebody who says who they are, has to say. */
-const STRANGERS_PACKETS = 100
+export const STRANGERS_PACKETS = 100
 /** A namespace's name, in Socket.IO's packet "connect": `0/login,{…}`, `0{…}` for the root. */
 const CONNECT = /^0(\/[^,]*)?/
 

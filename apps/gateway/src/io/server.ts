@@ -68,13 +68,8 @@ export const createIo = (
   })
 
   // Each namespace has events of its own, which the server's type cannot say.
-  const stops = [
-    serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard }),
-    serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard }, options),
-  ]
+  serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard })
+  http.once('close', serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard }, options))
   admin?.serve(io, { ...deps, guard })
-  http.once('close', () => {
-    for (const stop of stops) stop()
-  })
   return io
 }

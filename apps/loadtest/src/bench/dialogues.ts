@@ -1,4 +1,4 @@
-import { LOGIN_NAMESPACE } from '@saoma/protocol'
+import { LOGIN_NAMESPACE, LOGIN_ONLY } from '@saoma/protocol'
 
 /** How a client of a crowd speaks until it is served. Frames are written by hand: a client library would cost more than the server. */
 export interface Dialogue {
@@ -10,10 +10,10 @@ export interface Dialogue {
 }
 
 /** Engine.IO's packet type is the first character of a frame, Socket.IO's the second: connect to a namespace, send one event, get its ack. */
-const socketIo = (namespace: string, event: readonly unknown[], auth?: object): Dialogue => {
+const socketIo = (namespace: string, event: readonly unknown[], auth?: object, query: object = {}): Dialogue => {
   const prefix = namespace === '/' ? '' : `${namespace},`
   return {
-    path: '/socket.io/?EIO=4&transport=websocket',
+    path: `/socket.io/?${new URLSearchParams({ EIO: '4', transport: 'websocket', ...query })}`,
     reply: (frame) => {
       if (frame === '2') return '3'
       if (frame.startsWith('0')) return `40${prefix}${auth ? JSON.stringify(auth) : ''}`
@@ -31,7 +31,9 @@ export const ROOM = 'room:read-bench'
 export const dialogues = {
   silent: () => ({ path: '/' }),
   /** A browser that watches its login; the name is its device code. */
-  watch: (deviceCode: string) => socketIo(LOGIN_NAMESPACE, ['watch', { deviceCode }]),
+  watch: (deviceCode: string) => socketIo(LOGIN_NAMESPACE, ['watch', { deviceCode }], undefined, LOGIN_ONLY),
+  /** The same without saying so in the address, upon which Socket.IO serves it. */
+  watchThroughSocketIo: (deviceCode: string) => socketIo(LOGIN_NAMESPACE, ['watch', { deviceCode }]),
   /** Stock Socket.IO, a room of its own. */
   join: (room: string) => socketIo(LOGIN_NAMESPACE, ['join', room]),
   /** The gateway, the room of all; the name is its token. */

@@ -18,6 +18,8 @@ export interface MemoryOptions {
 export interface MemoryResult {
   sockets: number
   gateway: Footprint
+  /** The same browsers through Socket.IO. */
+  socketIo: Footprint
   bare: Footprint
   stock: Footprint
   /** KB of Redis's memory: what a new ticket takes, and what a node's subscription to its channel takes on top. */
@@ -30,7 +32,11 @@ const SCAN_MS = 1_800_000
 const RETURN_MS = 1_000
 
 /** A real gateway as it runs in production. Its garbage cannot be collected from outside, so it is given time. */
-const measureGateway = async (redisUrl: string, count: number): Promise<Pick<MemoryResult, 'gateway' | 'redis'>> => {
+const measureGateway = async (
+  redisUrl: string,
+  count: number,
+  dialogue: 'watch' | 'watchThroughSocketIo',
+): Promise<Pick<MemoryResult, 'gateway' | 'redis'>> => {
   const redis = await createRedis({ url: redisUrl, name: 'bench' })
   const forget = onCleanup(() => redis.close())
   const usedMemory = async () => ((await redisInfo(redis.data, 'memory')).used_memory ?? 0) / 1024
@@ -51,7 +57,7 @@ const measureGateway = async (redisUrl: string, count: number): Promise<Pick<Mem
   let subscribed = stored
   const footprint = await takeFootprint({
     url: gateway.origin,
-    dialogue: 'watch',
+    dialogue,
     names,
     measure: async () => ({ rss: await settledRss(gateway.pid), heap: await heap() }),
     whileFull: async () => {
@@ -95,16 +101,18 @@ const measureOther = async (kind: 'bare' | 'stock', redisUrl: string, count: num
 export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promise<MemoryResult> => {
   const server = await startRedis()
   onProgress(`gateway: ${sockets} browsers`)
-  const ours = await measureGateway(server.url, sockets)
+  const ours = await measureGateway(server.url, sockets, 'watch')
+  onProgress(`gateway, through Socket.IO: ${sockets} browsers`)
+  const { gateway: socketIo } = await measureGateway(server.url, sockets, 'watchThroughSocketIo')
   onProgress(`bare ws server: ${sockets} sockets`)
   const bare = await measureOther('bare', server.url, sockets)
   onProgress(`stock Socket.IO: ${sockets} sockets`)
   const stock = await measureOther('stock', server.url, sockets)
   await server.stop()
-  return { sockets, ...ours, bare, stock }
+  return { sockets, ...ours, socketIo, bare, stock }
 }
 
-export const memoryReport = ({ sockets, gateway, bare, stock, redis }: MemoryResult): string => {
+export const memoryReport = ({ sockets, gateway, socketIo, bare, stock, redis }: MemoryResult): string => {
   const mb = (kb: number) => (kb / 1024).toFixed(1)
   const row = (name: string, { empty, full, perSocket }: Footprint) => [
     name,
@@ -112,14 +120,19 @@ export const memoryReport = ({ sockets, gateway, bare, stock, redis }: MemoryRes
     mb(full.rss),
     perSocket.rss.toFixed(1),
     perSocket.heap.toFixed(1),
-    `${(perSocket.rss / gateway.perSocket.rss).toFixed(2)}x`,
+    `${(perSocket.rss / bare.perSocket.rss).toFixed(2)}x`,
   ]
   return [
     `Memory of one process that holds ${sockets} waiting sockets`,
     '',
     table(
-      ['', 'MB empty', 'MB full', 'KB per socket', 'of it V8 heap', 'to gateway'],
-      [row('gateway, watching', gateway), row('ws, nothing else', bare), row('Socket.IO, in a room', stock)],
+      ['', 'MB empty', 'MB full', 'KB per socket', 'of it V8 heap', 'to ws'],
+      [
+        row('gateway, watching', gateway),
+        row('ws, nothing else', bare),
+        row('gateway, through Socket.IO', socketIo),
+        row('Socket.IO, in a room', stock),
+      ],
     ),
     '',
     'MB and KB are resident memory; what the kernel keeps for a connection is not in it.',

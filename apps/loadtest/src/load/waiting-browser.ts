@@ -1,5 +1,5 @@
 import { backoffMs, form, request } from '@saoma/client'
-import { LOGIN_NAMESPACE, parseDeviceAuthorization } from '@saoma/protocol'
+import { LOGIN_NAMESPACE, LOGIN_ONLY, parseDeviceAuthorization } from '@saoma/protocol'
 import { WebSocket } from 'ws'
 import type { Clock } from './clock.ts'
 import type { Network } from './network.ts'
@@ -25,7 +25,7 @@ export interface WaitingBrowserOptions {
   onWatching: (watching: boolean) => void
 }
 
-const PATH = '/socket.io/?EIO=4&transport=websocket'
+const PATH = `/socket.io/?EIO=4&transport=websocket&${new URLSearchParams(LOGIN_ONLY)}`
 /** As the SDK has it. */
 const RECONNECT = { baseMs: 400, capMs: 10_000 }
 const REQUEST_TIMEOUT_MS = 10_000
