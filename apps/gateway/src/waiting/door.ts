@@ -46,7 +46,7 @@ function destroy(this: Duplex): void {
 
 /**
  * The door for a WebSocket that says in its address that it will use the namespace `/login` only. What it hears there is the same as
- * from Socket.IO, whose objects for a connection are four times as large as the connection itself. All else goes on to Engine.IO.
+ * from Socket.IO, whose objects for a connection are three times as large as the connection itself. All else goes on to Engine.IO.
  */
 export const createWaitingDoor = (
   http: HttpServer,

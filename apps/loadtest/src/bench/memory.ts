@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createRedis } from '@saoma/redis'
-import { onCleanup, plainEnv, startGateway, startProcess, startRedis } from '@saoma/testing'
+import { nodeFlags, onCleanup, plainEnv, startGateway, startProcess, startRedis } from '@saoma/testing'
 import { createTickets } from '@saoma/tickets'
 import { table } from '../table.ts'
 import { createCodes, createNames } from './codes.ts'
@@ -21,6 +21,8 @@ export interface MemoryResult {
   /** The same browsers through Socket.IO. */
   socketIo: Footprint
   bare: Footprint
+  /** The bare server with the gateway's flags. */
+  tuned: Footprint
   stock: Footprint
   /** KB of Redis's memory: what a new ticket takes, and what a node's subscription to its channel takes on top. */
   redis: { perTicket: number; perSubscription: number }
@@ -73,12 +75,17 @@ const measureGateway = async (
   }
 }
 
-/** A process of idle-server.ts with Node's default flags. Its garbage is collected before each reading. */
-const measureOther = async (kind: 'bare' | 'stock', redisUrl: string, count: number): Promise<Footprint> => {
+/** A process of idle-server.ts, with Node's default flags unless told. Its garbage is collected before each reading. */
+const measureOther = async (
+  kind: 'bare' | 'stock',
+  redisUrl: string,
+  count: number,
+  flags: readonly string[] = [],
+): Promise<Footprint> => {
   const server = await startProcess({
     name: `${kind} server`,
     command: process.execPath,
-    args: ['--expose-gc', fileURLToPath(new URL('./idle-server.ts', import.meta.url)), kind, redisUrl],
+    args: [...flags, '--expose-gc', fileURLToPath(new URL('./idle-server.ts', import.meta.url)), kind, redisUrl],
     env: plainEnv(),
   })
   const { json } = await server.nextLine((line) => line.json?.event === 'listening')
@@ -106,13 +113,14 @@ export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promi
   const { gateway: socketIo } = await measureGateway(server.url, sockets, 'watchThroughSocketIo')
   onProgress(`bare ws server: ${sockets} sockets`)
   const bare = await measureOther('bare', server.url, sockets)
+  const tuned = await measureOther('bare', server.url, sockets, nodeFlags)
   onProgress(`stock Socket.IO: ${sockets} sockets`)
   const stock = await measureOther('stock', server.url, sockets)
   await server.stop()
-  return { sockets, ...ours, socketIo, bare, stock }
+  return { sockets, ...ours, socketIo, bare, tuned, stock }
 }
 
-export const memoryReport = ({ sockets, gateway, socketIo, bare, stock, redis }: MemoryResult): string => {
+export const memoryReport = ({ sockets, gateway, socketIo, bare, tuned, stock, redis }: MemoryResult): string => {
   const mb = (kb: number) => (kb / 1024).toFixed(1)
   const row = (name: string, { empty, full, perSocket }: Footprint) => [
     name,
@@ -130,13 +138,14 @@ export const memoryReport = ({ sockets, gateway, socketIo, bare, stock, redis }:
       [
         row('gateway, watching', gateway),
         row('ws, nothing else', bare),
+        row('ws, with the flags of the gateway', tuned),
         row('gateway, through Socket.IO', socketIo),
         row('Socket.IO, in a room', stock),
       ],
     ),
     '',
     'MB and KB are resident memory; what the kernel keeps for a connection is not in it.',
-    'The gateway runs with its production flags and is read when it has stopped shrinking; the others run with default flags and are read after a full collection.',
+    'The gateway runs with its production flags and is read when it has stopped shrinking; the others run with default flags unless it says otherwise and are read after a full collection.',
     `Redis: ${redis.perTicket.toFixed(2)} KB per ticket, ${redis.perSubscription.toFixed(2)} KB per subscription to one.`,
   ].join('\n')
 }
