@@ -70,7 +70,7 @@ export interface LiveServerEvents {
 export const LOGIN_NAMESPACE = '/login'
 
 /**
- * In the address of a connection that uses the namespace `/login` and no other: as a WebSocket it costs a node less than half the memory. Socket.IO's own
+ * In the address of a connection that uses the namespace `/login` and no other: as a WebSocket it costs a node a third of the memory. Socket.IO's own
  * client takes it as its option `query`, together with `forceNew`.
  */
 export const LOGIN_ONLY = { only: 'login' } as const
