@@ -110,7 +110,7 @@ test(
       const visitor = openLive({ origin: cluster.origin, token: () => `person${n}`, transports })
       const inbox = listen(visitor.live.channel('@user'))
       await Promise.all([visitor.at('socket'), inbox.at('live')])
-      return { name: `person${n}`, ...visitor, inbox, sent: 0 }
+      return { name: `person${n}`, ...visitor, inbox, sent: 0, publishing: Promise.resolve(0) }
     }
     const people: Awaited<ReturnType<typeof come>>[] = []
     while (people.length < SOCKETS + POLLERS) {
@@ -130,7 +130,15 @@ test(
       const person = people[i % people.length]
       if (!person) throw new Error('there is nobody')
       const data = ++person.sent
-      return (await publish(cluster.origin, { channel: `user:${person.name}`, event: 'n', data })).status
+      // On a busy machine the one before may still be on its way, and whoever wants an order waits for it.
+      const before = person.publishing
+      const work = async () => {
+        await before
+        return (await publish(cluster.origin, { channel: `user:${person.name}`, event: 'n', data })).status
+      }
+      const publishing = work()
+      person.publishing = publishing
+      return publishing
     })
     const loggedIn = steadily(LOGINS_PER_SECOND, over.signal, (i) => (i % 2 ? logInByHttp(phone) : logInByPage(phone)))
 
