@@ -6,7 +6,8 @@
 #   SAOMA_NODES        'a=10.0.0.1:3000 b=10.0.0.2:3000', node id and public port of each node
 #
 #   SAOMA_CONTAINERS   'gateway:3000', a name with the addresses of all nodes, each of which also has its id as a name: 12 hexadecimal
-#                      digits, as Docker gives every container. Asked of NGINX_RESOLVER all the time
+#                      digits, as Docker gives every container. Both are asked of NGINX_RESOLVER whenever they are needed, and the
+#                      shop as well
 #
 #   SAOMA_SERVICE      'saoma-gateway:3000', behind which is every node that is ready; looked up at start
 #   SAOMA_NODE_NAMES   'saoma-gateway-*.saoma-nodes:3000', one node by its id, which is a number and stands for the *; asked of
@@ -84,14 +85,9 @@ case $NGINX_RESOLVER in
     ;;
 esac
 
-# Since 1.27.3 an upstream follows the names in it. What asks for a name at each use needs no certain version.
-follows=
-if nginx -v 2>&1 |
+# Names that are asked for at each use need no certain version.
+if [ -n "$SAOMA_NODES" ] && [ -n "$NGINX_RESOLVER" ] && ! nginx -v 2>&1 |
   awk -F'[/. ]' '{ for (i = 1; i < NF; i++) if ($i == "nginx" && $(i + 1) ~ /^[0-9]+$/) { found = ($(i + 1) * 1000 + $(i + 2)) * 1000 + $(i + 3) } } END { exit !(found >= 1027003) }'; then
-  follows=yes
-elif [ -n "$SAOMA_CONTAINERS" ]; then
-  echo 'render.sh: this nginx is older than 1.27.3, so it takes nodes at random and connects anew for each request' >&2
-elif [ -n "$SAOMA_NODES" ] && [ -n "$NGINX_RESOLVER" ]; then
   echo 'render.sh: this nginx is older than 1.27.3, so the names of the nodes are looked up once, at start' >&2
   NGINX_RESOLVER=
 fi
@@ -102,7 +98,7 @@ hard_limit=$(ulimit -H -n)
 [ "$hard_limit" = unlimited ] || [ "$hard_limit" -ge "$files" ] || files=$hard_limit
 
 here=$(dirname "$0")
-awk -v files="$files" -v follows="$follows" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" \
+awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" \
   -v service="$SAOMA_SERVICE" -v node_names="$SAOMA_NODE_NAMES" -v search="$search" \
   -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
   -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" '
@@ -112,7 +108,7 @@ awk -v files="$files" -v follows="$follows" -v nodes="$SAOMA_NODES" -v container
     tries = 2
     after_answer = "\047\047"
     kept = "5s"
-    resolve = resolver != "" && service == "" && follows ? " resolve" : ""
+    resolve = nodes != "" && resolver != "" ? " resolve" : ""
     count = split(nodes, node, " ")
     for (i = 1; i <= count; i++) {
       at = index(node[i], "=")
@@ -144,20 +140,16 @@ awk -v files="$files" -v follows="$follows" -v nodes="$SAOMA_NODES" -v container
       resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
     } else if (containers != "") {
       resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
-      # Several may have gone within that second.
-      tries = 0
       # Nothing but what looks like the id of a container: whoever asks writes the session id.
       sessions = "    \"~^(?<saoma_node>[0-9a-f]{12})-\" \"$saoma_node" substr(containers, index(containers, ":")) "\";\n"
-      if (follows) {
-        servers = "    server " containers " max_fails=2 fail_timeout=2s resolve;\n"
-        socket_servers = "    server " containers " max_fails=0 resolve;\n"
-      } else {
-        any = any_socket = "$saoma_containers"
-        servers = socket_servers = "    server 127.0.0.1:1 down; # not used\n"
-        upstreams = "  map \047\047 $saoma_containers {\n    default " containers ";\n  }\n"
-        # No connection is kept, and it is the node that ends it: the other way round the ports of nginx would run out.
-        after_answer = "close"
-      }
+      # Not by an upstream that follows the name: when its addresses change, nginx gives up what was just trying one of those that have
+      # gone. A request that asks for itself goes on to the next it was told of, and several may have gone in that second.
+      any = any_socket = "$saoma_containers"
+      tries = 0
+      upstreams = "  map \047\047 $saoma_containers {\n    default " containers ";\n  }\n"
+      servers = socket_servers = "    server 127.0.0.1:1 down; # not used\n"
+      # No connection is kept then, and it is the node that ends it: the other way round the ports of nginx would run out.
+      after_answer = "close"
     } else if (resolver != "") resolver_line = "resolver " resolver " valid=5s;"
     count = split(listen, address, " ")
     for (i = 2; i <= count; i++) more = more "    listen " address[i] " backlog=4096;\n"
@@ -167,7 +159,7 @@ awk -v files="$files" -v follows="$follows" -v nodes="$SAOMA_NODES" -v container
       real_ip = real_ip "set_real_ip_from " network[i] ";\n  "
     }
     if (count > 0) real_ip = real_ip "real_ip_header X-Forwarded-For;\n  real_ip_recursive on;"
-    if (shop != "" && any != "saoma") {
+    if (shop != "" && containers != "") {
       upstreams = upstreams "  map \047\047 $saoma_shop {\n    default " shop ";\n  }\n"
       shop_location = "\n    location /shop/ {\n      proxy_pass http://$saoma_shop;\n    }\n"
     } else if (shop != "") {
