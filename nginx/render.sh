@@ -1,9 +1,13 @@
 #!/bin/sh
 # Prints the nginx configuration. Settings come from the environment:
 #
-# The nodes, either one by one or, where they come and go (Kubernetes), by name:
+# The nodes, one by one or, where they come and go, by name. One of:
 #
 #   SAOMA_NODES        'a=10.0.0.1:3000 b=10.0.0.2:3000', node id and public port of each node
+#
+#   SAOMA_CONTAINERS   'gateway:3000', a name with the addresses of all nodes, each of which also has its id as a name: 12 hexadecimal
+#                      digits, as Docker gives every container. Both are asked of NGINX_RESOLVER whenever they are needed, and the
+#                      shop as well
 #
 #   SAOMA_SERVICE      'saoma-gateway:3000', behind which is every node that is ready; looked up at start
 #   SAOMA_NODE_NAMES   'saoma-gateway-*.saoma-nodes:3000', one node by its id, which is a number and stands for the *; asked of
@@ -20,7 +24,7 @@
 #   NGINX_SHOP         host:port of the demo's shop, which then answers below /shop/ (default none: there is no such location)
 #   NGINX_RESOLVER     DNS servers to ask while running, or a file such as /etc/resolv.conf that names them, whose first search domain
 #                      then completes the names. For SAOMA_NODES it needs nginx 1.27.3. (default none: names are looked up at start;
-#                      with SAOMA_SERVICE /etc/resolv.conf)
+#                      with SAOMA_SERVICE /etc/resolv.conf, with SAOMA_CONTAINERS 127.0.0.11, which is Docker's own)
 set -eu
 
 fail() {
@@ -28,12 +32,12 @@ fail() {
   exit 1
 }
 
-: "${SAOMA_NODES:=}" "${SAOMA_SERVICE:=}" "${SAOMA_NODE_NAMES:=}"
+: "${SAOMA_NODES:=}" "${SAOMA_CONTAINERS:=}" "${SAOMA_SERVICE:=}" "${SAOMA_NODE_NAMES:=}"
 : "${NGINX_LISTEN:=127.0.0.1:8080}" "${NGINX_TEMP:=/tmp}" "${NGINX_ACCESS_LOG:=/dev/stdout}" "${NGINX_WORKERS:=auto}"
 : "${NGINX_CONNECTIONS:=16384}" "${NGINX_TRUST:=}" "${NGINX_RESOLVER:=}" "${NGINX_SHOP:=}"
 
 # What is put into the configuration must not be able to end a directive.
-for value in "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP"; do
+for value in "$SAOMA_CONTAINERS" "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP"; do
   case $value in
     *[!A-Za-z0-9._:/\ \[\]*-]*) fail "a setting contains a character that has no place there: $value" ;;
   esac
@@ -43,13 +47,21 @@ for path in "$NGINX_TEMP" "$NGINX_ACCESS_LOG"; do
     *[\"\\\$\;\{\}]*) fail "a path contains a character that nginx would take for its own: $path" ;;
   esac
 done
+forms=0
+for form in "$SAOMA_NODES" "$SAOMA_CONTAINERS" "$SAOMA_SERVICE$SAOMA_NODE_NAMES"; do
+  [ -z "$form" ] || forms=$((forms + 1))
+done
+[ "$forms" -le 1 ] || fail 'set one of SAOMA_NODES, SAOMA_CONTAINERS, or SAOMA_SERVICE with SAOMA_NODE_NAMES'
 if [ -n "$SAOMA_SERVICE$SAOMA_NODE_NAMES" ]; then
-  [ -z "$SAOMA_NODES" ] || fail 'set either SAOMA_NODES, or SAOMA_SERVICE and SAOMA_NODE_NAMES'
   echo "$SAOMA_SERVICE" | grep -Eqx '(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}' ||
     fail "SAOMA_SERVICE is '$SAOMA_SERVICE', which is not host:port"
   echo "$SAOMA_NODE_NAMES" | grep -Eqx '[A-Za-z0-9.-]*\*[A-Za-z0-9.-]*:[0-9]{1,5}' ||
     fail "SAOMA_NODE_NAMES is '$SAOMA_NODE_NAMES', which is not name:port with one * for the id of the node"
   : "${NGINX_RESOLVER:=/etc/resolv.conf}"
+elif [ -n "$SAOMA_CONTAINERS" ]; then
+  echo "$SAOMA_CONTAINERS" | grep -Eqx '[A-Za-z0-9._-]+:[0-9]{1,5}' ||
+    fail "SAOMA_CONTAINERS is '$SAOMA_CONTAINERS', which is not name:port"
+  : "${NGINX_RESOLVER:=127.0.0.11}"
 else
   [ -n "$SAOMA_NODES" ] || fail "SAOMA_NODES is empty: set it to 'a=host:port b=host:port'"
 fi
@@ -74,7 +86,7 @@ case $NGINX_RESOLVER in
 esac
 
 # Names that are asked for at each use need no certain version.
-if [ -z "$SAOMA_SERVICE" ] && [ -n "$NGINX_RESOLVER" ] && ! nginx -v 2>&1 |
+if [ -n "$SAOMA_NODES" ] && [ -n "$NGINX_RESOLVER" ] && ! nginx -v 2>&1 |
   awk -F'[/. ]' '{ for (i = 1; i < NF; i++) if ($i == "nginx" && $(i + 1) ~ /^[0-9]+$/) { found = ($(i + 1) * 1000 + $(i + 2)) * 1000 + $(i + 3) } } END { exit !(found >= 1027003) }'; then
   echo 'render.sh: this nginx is older than 1.27.3, so the names of the nodes are looked up once, at start' >&2
   NGINX_RESOLVER=
@@ -86,12 +98,17 @@ hard_limit=$(ulimit -H -n)
 [ "$hard_limit" = unlimited ] || [ "$hard_limit" -ge "$files" ] || files=$hard_limit
 
 here=$(dirname "$0")
-awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v node_names="$SAOMA_NODE_NAMES" -v search="$search" \
+awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" \
+  -v service="$SAOMA_SERVICE" -v node_names="$SAOMA_NODE_NAMES" -v search="$search" \
   -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
   -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" '
   BEGIN {
+    any = "saoma"
+    any_socket = "saoma_sockets"
+    tries = 2
+    after_answer = "\047\047"
     kept = "5s"
-    resolve = resolver == "" || service != "" ? "" : " resolve"
+    resolve = nodes != "" && resolver != "" ? " resolve" : ""
     count = split(nodes, node, " ")
     for (i = 1; i <= count; i++) {
       at = index(node[i], "=")
@@ -121,6 +138,18 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v nod
       # A node that is replaced has another address: it is believed for a second, whatever its TTL. A DNS server that is silent holds up
       # nobody for longer than a node that is.
       resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
+    } else if (containers != "") {
+      resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
+      # Nothing but what looks like the id of a container: whoever asks writes the session id.
+      sessions = "    \"~^(?<saoma_node>[0-9a-f]{12})-\" \"$saoma_node" substr(containers, index(containers, ":")) "\";\n"
+      # Not by an upstream that follows the name: when its addresses change, nginx gives up what was just trying one of those that have
+      # gone. A request that asks for itself goes on to the next it was told of, and several may have gone in that second.
+      any = any_socket = "$saoma_containers"
+      tries = 0
+      upstreams = "  map \047\047 $saoma_containers {\n    default " containers ";\n  }\n"
+      servers = socket_servers = "    server 127.0.0.1:1 down; # not used\n"
+      # No connection is kept then, and it is the node that ends it: the other way round the ports of nginx would run out.
+      after_answer = "close"
     } else if (resolver != "") resolver_line = "resolver " resolver " valid=5s;"
     count = split(listen, address, " ")
     for (i = 2; i <= count; i++) more = more "    listen " address[i] " backlog=4096;\n"
@@ -130,11 +159,15 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v service="$SAOMA_SERVICE" -v nod
       real_ip = real_ip "set_real_ip_from " network[i] ";\n  "
     }
     if (count > 0) real_ip = real_ip "real_ip_header X-Forwarded-For;\n  real_ip_recursive on;"
-    if (shop != "") {
+    if (shop != "" && containers != "") {
+      upstreams = upstreams "  map \047\047 $saoma_shop {\n    default " shop ";\n  }\n"
+      shop_location = "\n    location /shop/ {\n      proxy_pass http://$saoma_shop;\n    }\n"
+    } else if (shop != "") {
       shop_upstream = "  upstream shop {\n    zone shop 64k;\n    server " shop resolve ";\n    keepalive 16;\n    keepalive_timeout 5s;\n  }\n"
       shop_location = "\n    location /shop/ {\n      proxy_pass http://shop;\n    }\n"
     }
 
+    value["ANY"] = any; value["ANY_SOCKET"] = any_socket; value["TRIES"] = tries; value["AFTER_ANSWER"] = after_answer
     value["KEPT"] = kept; value["KEPT_IN_ALL"] = kept_in_all
     value["RESOLVER"] = resolver_line
     value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["ACCESS_LOG"] = access_log == "off" ? "off" : "\"" access_log "\" saoma"; value["CONNECTIONS"] = connections

@@ -7,8 +7,8 @@ export interface Dns {
   readonly address: string
   /** Every name it was asked for, in order. */
   readonly asked: readonly string[]
-  /** IPv4 address of a name; undefined takes the name away. */
-  set(name: string, address: string | undefined): void
+  /** IPv4 addresses of a name; none takes the name away. */
+  set(name: string, ...addresses: string[]): void
   stop(): Promise<void>
 }
 
@@ -16,16 +16,17 @@ export interface Dns {
 const TTL_SECONDS = 600
 
 export const startDns = async (): Promise<Dns> => {
-  const addresses = new Map<string, string>()
+  const addressesOf = new Map<string, readonly string[]>()
   const asked: string[] = []
   const server = new UDPServer((request, send) => {
     const answer = Packet.createResponseFromRequest(request)
     for (const question of request.questions) {
       asked.push(question.name)
-      const address = addresses.get(question.name)
-      if (address === undefined) answer.header.rcode = Packet.RCODE.NXDOMAIN
+      const addresses = addressesOf.get(question.name) ?? []
+      if (addresses.length === 0) answer.header.rcode = Packet.RCODE.NXDOMAIN
       else if (question.type === Packet.TYPE.A)
-        answer.answers.push(Packet.createResourceFromQuestion(question, { address, ttl: TTL_SECONDS }))
+        for (const address of addresses)
+          answer.answers.push(Packet.createResourceFromQuestion(question, { address, ttl: TTL_SECONDS }))
     }
     send(answer)
   })
@@ -41,7 +42,7 @@ export const startDns = async (): Promise<Dns> => {
   return {
     address: `127.0.0.1:${port}`,
     asked,
-    set: (name, address) => void (address === undefined ? addresses.delete(name) : addresses.set(name, address)),
+    set: (name, ...addresses) => void addressesOf.set(name, addresses),
     stop,
   }
 }

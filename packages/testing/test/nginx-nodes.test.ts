@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,6 @@ import {
   type Gateway,
   type Nginx,
   onCleanup,
-  type Service,
   startDns,
   startGateway,
   startNginx,
@@ -23,9 +22,6 @@ import {
   startService,
   until,
 } from '@saoma/testing'
-
-const NAMES = 'node-*.nodes.test'
-const nameOf = (number: number): string => NAMES.replace('*', `${number}`)
 
 /** Linux has all of 127.0.0.0/8; macOS only the first, until somebody adds the others. */
 const hasAddress = async (host: string): Promise<boolean> => {
@@ -42,11 +38,61 @@ if (!hasAddresses)
   console.warn('Not tested: nginx and nodes that have names. Add 127.0.0.2 to 127.0.0.5 (ifconfig lo0 alias).')
 const withAddresses = hasAddresses ? describe : describe.skip
 
-const startNamed = (service: string, port: number, resolver: string): Promise<Nginx> =>
-  startNginx({
-    nodes: [],
-    env: { SAOMA_SERVICE: service, SAOMA_NODE_NAMES: `${NAMES}:${port}`, NGINX_RESOLVER: resolver },
-  })
+/** Where nodes come and go, and nginx finds them by name. */
+interface Place {
+  idOf(number: number): string
+  /** By which nginx looks for that node. */
+  nameOf(number: number): string
+  /** What else nginx may ask for. */
+  names: readonly string[]
+  /** What nginx is told of it. */
+  settings: Record<string, string>
+  /** The hosts where anybody may go from now on. */
+  setReady(hosts: readonly string[]): void
+  /** Ids that no node here has. */
+  strange: readonly string[]
+}
+
+/** Pods have names with numbers in them, and those that are ready are behind one address. */
+const kubernetes = async (dns: Dns, port: number): Promise<Place> => {
+  const service = await startService()
+  const names = 'node-*.nodes.test'
+  return {
+    idOf: (number) => `${number}`,
+    nameOf: (number) => names.replace('*', `${number}`),
+    names: [],
+    settings: {
+      SAOMA_SERVICE: service.address,
+      SAOMA_NODE_NAMES: `${names}:${port}`,
+      NGINX_RESOLVER: dns.address,
+    },
+    setReady: (hosts) => service.set(hosts.map((host) => `${host}:${port}`)),
+    strange: ['evil.test', '0.evil.test', '00', '', '10000', '1%0a', '0:22', '%5b::1%5d', 'a', '1@evil'],
+  }
+}
+
+/** The id of a container is its name, and the service's name has the addresses of all. */
+const docker = async (dns: Dns, port: number): Promise<Place> => {
+  const service = 'gateway.test'
+  const idOf = (number: number): string => `c0ffee00000${number}`
+  return {
+    idOf,
+    nameOf: idOf,
+    names: [service],
+    settings: { SAOMA_CONTAINERS: `${service}:${port}`, NGINX_RESOLVER: dns.address },
+    setReady: (hosts) => dns.set(service, ...hosts),
+    strange: [
+      'evil.test',
+      'c0ffee000000.evil.test',
+      'c0ffee00000',
+      'c0ffee0000000',
+      'C0FFEE000000',
+      'gateway',
+      '0',
+      '',
+    ],
+  }
+}
 
 interface Session {
   sid: string
@@ -88,22 +134,26 @@ const sessionsOf = async (origin: string, count: number): Promise<Session[]> => 
   return [...byNode.values()]
 }
 
-withAddresses('nodes that come and go', () => {
+withAddresses.each([
+  { where: 'Kubernetes', settle: kubernetes },
+  { where: 'Docker', settle: docker },
+])('nodes that come and go in $where', ({ where, settle }) => {
   let dns: Dns
-  let service: Service
+  let place: Place
   let nginx: Nginx
   let port: number
   let redisUrl: string
   const nodes: Gateway[] = []
   const hosts: string[] = []
-  const ready = (...numbers: number[]) => service.set(numbers.map((number) => `${hosts[number]}:${port}`))
+  const ready = (...numbers: number[]) => place.setReady(numbers.map((number) => hosts[number] ?? ''))
+  const isOn = (session: Session, number: number): boolean => nodeOf(session) === place.idOf(number)
 
   const add = async (number: number, host = `127.0.0.${number + 2}`): Promise<void> => {
     hosts[number] = host
-    // As a pod: it has its name before it is ready.
-    dns.set(nameOf(number), host)
-    const env = { HOST: host, PORT: `${port}` }
-    nodes[number] = await startGateway({ redisUrl, nodeId: `${number}`, origin: nginx.origin, env })
+    // It has its name before it is ready.
+    dns.set(place.nameOf(number), host)
+    const env = { HOST: host, PORT: `${port}`, SAOMA_DRAIN_WINDOW_MS: '2000' }
+    nodes[number] = await startGateway({ redisUrl, nodeId: place.idOf(number), origin: nginx.origin, env })
   }
 
   beforeAll(async () => {
@@ -112,15 +162,17 @@ withAddresses('nodes that come and go', () => {
       startDns().then((started) => {
         dns = started
       }),
-      startService().then((started) => {
-        service = started
-      }),
     ])
     redisUrl = redis.url
     port = await freePort()
-    nginx = await startNamed(service.address, port, dns.address)
+    place = await settle(dns, port)
+    nginx = await startNginx({ nodes: [], env: place.settings })
     await Promise.all([add(0), add(1)])
     ready(0, 1)
+    await until(
+      async () => (await fetch(nginx.origin)).status,
+      (status) => status !== 502,
+    )
   })
 
   test('every request of a polling session reaches the node that holds it', async () => {
@@ -137,12 +189,14 @@ withAddresses('nodes that come and go', () => {
       }),
     )
     for (const client of clients) expect(client.pending('disconnect')).toEqual([])
-    expect(new Set(clients.map(({ socket }) => socket.io.engine.id?.split('-')[0]))).toEqual(new Set(['0', '1']))
+    expect(new Set(clients.map(({ socket }) => socket.io.engine.id?.split('-')[0]))).toEqual(
+      new Set([place.idOf(0), place.idOf(1)]),
+    )
     for (const client of clients) client.close()
   })
 
   test('a node that is added is reached without a reload, though it was asked for before it was there', async () => {
-    const early = await openSession(nginx.origin, '2-session')
+    const early = await openSession(nginx.origin, `${place.idOf(2)}-session`)
     expect(await early.send()).toBe('502')
     await add(2)
     ready(0, 1, 2)
@@ -159,7 +213,7 @@ withAddresses('nodes that come and go', () => {
 
   test('a node that is gone: its sessions fail at once, and everything else goes on', async () => {
     const sessions = await sessionsOf(nginx.origin, 3)
-    const lost = sessions.filter((session) => nodeOf(session) === '1')
+    const lost = sessions.filter((session) => isOn(session, 1))
     await nodes[1]?.kill()
     ready(0, 2)
     const startedAt = performance.now()
@@ -169,39 +223,57 @@ withAddresses('nodes that come and go', () => {
     for (const session of sessions.filter((session) => !lost.includes(session)))
       expect(await session.send()).toBe(`200 ${nodeOf(session)}`)
     const fresh = await Promise.all(Array.from({ length: 20 }, () => openSession(nginx.origin)))
-    expect(new Set(fresh.map(nodeOf))).toEqual(new Set(['0', '2']))
+    expect(new Set(fresh.map(nodeOf))).toEqual(new Set([place.idOf(0), place.idOf(2)]))
   })
 
   test('a node that comes back somewhere else is found there', async () => {
     // nginx has just used the former address, which its TTL would let it do for ten minutes.
     await add(1, '127.0.0.5')
     ready(0, 1, 2)
-    const [back] = (await sessionsOf(nginx.origin, 3)).filter((session) => nodeOf(session) === '1')
+    const [back] = (await sessionsOf(nginx.origin, 3)).filter((session) => isOn(session, 1))
     expect(
       await until(
         async () => back?.send(),
         (answer) => answer !== '502',
       ),
-    ).toBe('200 1')
+    ).toBe(`200 ${place.idOf(1)}`)
   })
 
-  test('nothing but the number of a node makes nginx look for one', async () => {
-    const strange = [
-      'evil.test-x',
-      '0.evil.test-x',
-      '00-x',
-      '-x',
-      '10000-x',
-      '1%0a-x',
-      '0:22-x',
-      '%5b::1%5d-x',
-      'a-x',
-      '1@evil-x',
-    ]
+  test('nothing but the id of a node makes nginx look for one', async () => {
     // Any node answers, that it knows no such session.
-    for (const sid of strange) expect(await (await openSession(nginx.origin, sid)).send()).toBe('400')
-    expect(new Set(dns.asked.filter((name) => !/^node-[0-2]\.nodes\.test$/.test(name)))).toEqual(new Set())
+    for (const id of place.strange) expect(await (await openSession(nginx.origin, `${id}-x`)).send()).toBe('400')
+    const known = new Set([...place.names, ...[0, 1, 2].map(place.nameOf)])
+    expect(dns.asked.filter((name) => !known.has(name))).toEqual([])
   })
+
+  // Kubernetes takes them out of the service first.
+  if (where === 'Docker')
+    test('nodes that leave are passed over while the service still has their addresses', async () => {
+      const browsers = Array.from({ length: 40 }, () => connectLogin(nginx.origin, { transports: ['websocket'] }))
+      for (const browser of browsers) await browser.next('connect')
+      await nodes[1]?.kill()
+      let left = false
+      const leaving = nodes[2]?.stop().then(() => {
+        left = true
+      })
+      await until(
+        async () => {
+          await openSession(nginx.origin)
+          await createTicket(nginx.origin)
+        },
+        () => left,
+      )
+      await leaving
+      for (const browser of browsers) browser.close()
+      // The first did not answer, the second refused, and neither had the last word.
+      const wasLogged = (line: RegExp) =>
+        until(
+          async () => line.test(await readFile(nginx.accessLog, 'utf8')),
+          (found) => found,
+        )
+      await wasLogged(/"path":"\/oidc\/device\/auth".*"upstreamStatus":"502, (502, )?200"/)
+      await wasLogged(/"path":"\/socket.io\/".*"upstreamStatus":"(502, )?503, (502, )?200"/)
+    })
 })
 
 test('a DNS server that is silent holds nobody up for long', async () => {
@@ -209,7 +281,14 @@ test('a DNS server that is silent holds nobody up for long', async () => {
   onCleanup(() => silent.close())
   silent.bind(0, '127.0.0.1')
   await once(silent, 'listening')
-  const nginx = await startNamed('127.0.0.1:1', 1, `127.0.0.1:${silent.address().port}`)
+  const nginx = await startNginx({
+    nodes: [],
+    env: {
+      SAOMA_SERVICE: '127.0.0.1:1',
+      SAOMA_NODE_NAMES: 'node-*.nodes.test:1',
+      NGINX_RESOLVER: `127.0.0.1:${silent.address().port}`,
+    },
+  })
   const startedAt = performance.now()
   expect(await (await openSession(nginx.origin, '0-session')).send()).toBe('502')
   expect(performance.now() - startedAt).toBeLessThan(8_000)
@@ -240,7 +319,9 @@ describe('the settings', () => {
   test('what does not fit is refused with a sentence', async () => {
     const bad: [Record<string, string>, RegExp][] = [
       [{}, /SAOMA_NODES is empty/],
-      [{ ...named, SAOMA_NODES: 'a=127.0.0.1:1' }, /set either SAOMA_NODES, or/],
+      [{ ...named, SAOMA_NODES: 'a=127.0.0.1:1' }, /set one of SAOMA_NODES, SAOMA_CONTAINERS, or/],
+      [{ ...named, SAOMA_CONTAINERS: 'gateway:3000' }, /set one of SAOMA_NODES, SAOMA_CONTAINERS, or/],
+      [{ SAOMA_CONTAINERS: 'gateway' }, /SAOMA_CONTAINERS is 'gateway', which is not name:port/],
       [{ SAOMA_SERVICE: named.SAOMA_SERVICE }, /SAOMA_NODE_NAMES is ''/],
       [{ SAOMA_NODE_NAMES: named.SAOMA_NODE_NAMES }, /SAOMA_SERVICE is ''/],
       [{ ...named, SAOMA_NODE_NAMES: 'no-star:3000' }, /with one \* for the id/],
