@@ -27,6 +27,9 @@ import { openTrace } from './trace.ts'
 import { version } from './version.ts'
 import { describeUserAgent } from './visitor.ts'
 
+/** Connections that may wait to be taken in. Node's 511 is less than one node's browsers that come back at once. */
+const BACKLOG = 4_096
+
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
 const QUIET_MS = 10_000
 
@@ -184,7 +187,9 @@ const start = async (): Promise<Stop> => {
   const listen = (server: typeof gateway.http, port: number): Promise<number> =>
     new Promise((resolve, reject) => {
       server.once('error', reject)
-      server.listen(port, config.host, () => resolve((server.address() as AddressInfo).port))
+      server.listen({ port, host: config.host, backlog: BACKLOG }, () =>
+        resolve((server.address() as AddressInfo).port),
+      )
     })
   const internalPort = await listen(gateway.internal, config.internalPort)
   const port = await listen(gateway.http, config.port)
