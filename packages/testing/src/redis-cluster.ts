@@ -26,10 +26,16 @@ const READY_TIMEOUT_MS = 5_000
 /** A master that starts alone waits some seconds before it calls the cluster well. */
 const FORMED_TIMEOUT_MS = 20_000
 
-const startMember = async () => {
+/**
+ * Silence after which a member counts as failed, and then the whole cluster refuses. Short where a replica is to take over; elsewhere no
+ * disk or processor that is busy for two seconds should be taken for a failure.
+ */
+const NODE_TIMEOUT_MS = { alone: 15_000, replicated: 2_000 }
+
+const startMember = async (nodeTimeoutMs: number) => {
   const busPort = await freePort()
   const server = await startRedis({
-    args: ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', '2000'],
+    args: ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', `${nodeTimeoutMs}`],
   })
   return { server, busPort }
 }
@@ -42,7 +48,7 @@ const open = async (server: RedisServer): Promise<Connection> => {
 
 /** Resolves when it has what its master has. */
 const startReplica = async (master: RedisServer): Promise<RedisServer> => {
-  const { server, busPort } = await startMember()
+  const { server, busPort } = await startMember(NODE_TIMEOUT_MS.replicated)
   const [replica, its] = await Promise.all([open(server), open(master)])
   try {
     const masterId = String(await its.call('CLUSTER', 'MYID'))
@@ -68,7 +74,11 @@ const startReplica = async (master: RedisServer): Promise<RedisServer> => {
 export const startRedisCluster = async ({
   replicas: hasReplicas = false,
 }: RedisClusterOptions = {}): Promise<RedisClusterServer> => {
-  const masters = await Promise.all(Array.from({ length: MASTERS }, startMember))
+  const masters = await Promise.all(
+    Array.from({ length: MASTERS }, () =>
+      startMember(hasReplicas ? NODE_TIMEOUT_MS.replicated : NODE_TIMEOUT_MS.alone),
+    ),
+  )
   const nodes = masters.map(({ server }) => server)
   const connections = await Promise.all(nodes.map(open))
   try {
