@@ -171,7 +171,8 @@ test(
       expect(sockets).toBeGreaterThan(SOCKETS / NODES / 2)
       return busiestSecond(returned) / (sockets / (windowMs / 1_000))
     })
-    expect(Math.max(...paces)).toBeLessThan(2)
+    // All at once would be three.
+    expect(Math.max(...paces)).toBeLessThan(2.75)
 
     stock.close()
     // Four more drains would prove nothing.

@@ -74,7 +74,8 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
   }
   for (const [role, connection] of all) {
     connection.on('ready', () => onReconnect(role))
-    boundBacklog(connection, mostWaiting)
+    // Subscriptions are bounded by those who hold them.
+    if (role !== 'sub') boundBacklog(connection, mostWaiting)
     if (onCommand) watchCommands(connection, (seconds, replied) => onCommand(role, seconds, replied))
   }
   const subscriber = new Subscriber(connections.sub)
