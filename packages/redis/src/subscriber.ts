@@ -19,11 +19,6 @@ interface SubscriberEvents {
 
 /** How long a subscription may stay unconfirmed before whoever waits for it is told that Redis is away. */
 const CONFIRM_TIMEOUT_MS = 5_000
-/** What ioredis says of a command that was not answered. */
-const TIMED_OUT = 'Command timed out'
-/** Refusals in a row: about a second and a half. */
-const STUCK_ATTEMPTS = 4
-const RENEW_MS = 10_000
 /** Channels per SSUBSCRIBE after a reconnect. */
 const BATCH = 500
 
@@ -35,7 +30,6 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   readonly #connection: Connection
   readonly #subscriptions = new Map<string, Subscription>()
   #everReady: boolean
-  #renewableAt = 0
 
   constructor(connection: Connection) {
     super()
@@ -132,8 +126,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
         const asked = group.map((channel) => this.#subscriptions.get(channel))
         try {
           await this.#connection.ssubscribe(...group)
-        } catch (error) {
-          if (!this.#renew(attempt, error as Error)) this.#retry(group, attempt + 1)
+        } catch {
+          this.#retry(group, attempt + 1)
           return 0
         }
         for (const subscription of asked) if (subscription) this.#confirm(subscription)
@@ -141,19 +135,6 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
       }),
     )
     return counts.reduce((sum, count) => sum + count, 0)
-  }
-
-  /**
-   * In a Redis Cluster there is a connection for each shard, inside ioredis, and one of those can be stuck while the rest is well: silent,
-   * or refusing again and again. Then only new ones help. Not too often, because meanwhile no shard is heard.
-   */
-  #renew(attempt: number, { message }: Error): boolean {
-    const now = performance.now()
-    const isStuck = message === TIMED_OUT || attempt >= STUCK_ATTEMPTS
-    if (!(this.#connection instanceof Cluster) || !this.connected || !isStuck || now < this.#renewableAt) return false
-    this.#renewableAt = now + RENEW_MS
-    this.reconnect()
-    return true
   }
 
   /** For a refusal on a connection that lives on; a lost connection comes back with `ready`, which asks again for all. */
