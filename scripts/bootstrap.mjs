@@ -42,7 +42,9 @@ const install = () => {
   const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []]
   // Not `npm ci`: it refuses a lock file that lacks the optional packages of some other platform, which depends on where the lock was
   // written. This installs the versions of the lock file just the same, and leaves the file alone.
-  const { status, error } = spawnSync(command, [...args, 'install', '--no-save', '--no-audit', '--no-fund'], {
+  // Errors only: this npm may belong to an older Node than the one that will run the packages, and would warn about each.
+  const flags = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+  const { status, error } = spawnSync(command, [...args, 'install', ...flags], {
     cwd: root,
     // The scripts of packages must see a plain environment, not that of the npm script we are in.
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_package_'))),

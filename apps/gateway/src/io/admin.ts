@@ -1,5 +1,4 @@
 import type { Namespace, Server, Socket } from 'socket.io'
-import { ConfigError } from '../config.ts'
 import type { Limits } from '../limits.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -39,13 +38,7 @@ const isWord = (value: unknown): value is string => typeof value === 'string' &&
 export const openAdmin = async (options: AdminOptions | undefined): Promise<Admin | undefined> => {
   if (!options) return undefined
   const { user, passwordHash, nodeId } = options
-  const loading = Promise.all([import('@socket.io/admin-ui'), import('bcryptjs')])
-  const [{ instrument }, { compare }] = await loading.catch((cause: unknown) => {
-    throw new ConfigError(
-      ['SAOMA_ADMIN_UI needs the optional packages @socket.io/admin-ui and bcryptjs, which are not installed'],
-      { cause },
-    )
-  })
+  const [{ instrument }, { compare }] = await Promise.all([import('@socket.io/admin-ui'), import('bcryptjs')])
 
   /** Why not, or nothing. Its own check would let anybody make it work: a hash takes 0.1 to 0.4 s, and it neither counts nor looks at types. */
   const judge = async ({ handshake }: Socket, limits: AdminDeps['limits']): Promise<string | undefined> => {
