@@ -1,4 +1,5 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { type Cluster, Redis, type RedisOptions } from 'ioredis'
+import { SettledCluster } from './cluster.ts'
 
 /** A connection to standalone Redis, to the master that Sentinels name, or to a Redis Cluster. */
 export type Connection = Redis | Cluster
@@ -96,7 +97,7 @@ export const connect = ({ url, name, onError }: ConnectionOptions): Connection =
 
   const connection =
     address.kind === 'cluster'
-      ? new Cluster(address.hosts, {
+      ? new SettledCluster(address.hosts, {
           // A shard is connected when it is found, not at its first command: the second would be refused while the first connects.
           redisOptions: { ...common, lazyConnect: false },
           enableOfflineQueue: false,

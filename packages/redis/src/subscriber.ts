@@ -30,6 +30,9 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   readonly #connection: Connection
   readonly #subscriptions = new Map<string, Subscription>()
   #everReady: boolean
+  /** Rounds of asking again since Redis last refused nothing. */
+  #refusals = 0
+  #retryTimer: NodeJS.Timeout | undefined
 
   constructor(connection: Connection) {
     super()
@@ -117,7 +120,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   /** Resolves with the number of channels that Redis has confirmed. */
-  async #subscribe(channels: string[], attempt = 0): Promise<number> {
+  async #subscribe(channels: string[]): Promise<number> {
     // In a Redis Cluster one command may name channels of one slot only.
     const commands = this.#connection instanceof Cluster ? channels.map((channel) => [channel]) : [channels]
     const counts = await Promise.all(
@@ -127,24 +130,27 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
         try {
           await this.#connection.ssubscribe(...group)
         } catch {
-          this.#retry(group, attempt + 1)
           return 0
         }
         for (const subscription of asked) if (subscription) this.#confirm(subscription)
         return group.length
       }),
     )
-    return counts.reduce((sum, count) => sum + count, 0)
+    const confirmed = counts.reduce((sum, count) => sum + count, 0)
+    if (confirmed < channels.length) this.#retry()
+    else this.#refusals = 0
+    return confirmed
   }
 
-  /** For a refusal on a connection that lives on; a lost connection comes back with `ready`, which asks again for all. */
-  #retry(channels: string[], attempt: number): void {
+  /** For refusals on a connection that lives on; a lost connection comes back with `ready`, which asks again for all. */
+  #retry(): void {
     const again = async () => {
+      this.#retryTimer = undefined
       if (!this.connected) return
-      const open = channels.filter((channel) => this.#subscriptions.get(channel)?.live === false)
-      if (open.length > 0 && (await this.#subscribe(open, attempt)) > 0) this.emit('resubscribed')
+      const open = [...this.#subscriptions].filter(([, { live }]) => !live).map(([channel]) => channel)
+      if (open.length > 0 && (await this.#subscribe(open)) > 0) this.emit('resubscribed')
     }
-    setTimeout(() => void again(), reconnectDelayMs(attempt)).unref()
+    this.#retryTimer ??= setTimeout(() => void again(), reconnectDelayMs(++this.#refusals)).unref()
   }
 
   async #unsubscribe(channel: string): Promise<void> {

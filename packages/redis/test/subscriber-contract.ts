@@ -4,7 +4,7 @@ import { type Connection, createRedis } from '../src/index.ts'
 import { next, openSubscriber } from './fixtures/subscriber.ts'
 
 /** Channels of many slots, so that in a Redis Cluster every shard has some. */
-const CHANNELS = Array.from({ length: 40 }, (_, i) => `room-${i}`)
+export const CHANNELS = Array.from({ length: 40 }, (_, i) => `room-${i}`)
 
 /** What Subscriber promises, on any topology. */
 export const subscriberContract = async (url: string) => {
