@@ -34,6 +34,9 @@ const TEST_MS = 60_000 + SOCKETS * 60
 /** A return may take so long after its moment on a busy machine. */
 const LATE_MS = 2_000
 
+/** All visitors live in this process. When it stands still, so do they, and that is not the nodes' doing. */
+const STALL_MS = 500
+
 /** nginx has a fixed list of nodes here, so nobody hears of the end before it comes: that is harder than in Kubernetes, and sleeping proves nothing. */
 const NO_SLEEP = { preStopMs: 0, periodMs: 200 }
 
@@ -94,6 +97,19 @@ const logInByPage = (phone: string): Promise<number[]> =>
     login.start()
   })
 
+/** Moments at which this process had stood still for so long that whoever should have come back meanwhile did so at once. */
+const watchStalls = (): number[] => {
+  const stalls: number[] = []
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    if (now - last > STALL_MS) stalls.push(Date.now())
+    last = now
+  }, 50)
+  onCleanup(() => clearInterval(timer))
+  return stalls
+}
+
 /** Most of these moments that fall into one second. */
 const busiestSecond = (times: readonly number[]): number => {
   const sorted = times.toSorted((a, b) => a - b)
@@ -124,6 +140,7 @@ test(
     stock.socket.on('connect', () => void stock.watch(waiting.device_code))
     await stock.next('connect')
 
+    const stalls = watchStalls()
     const over = new AbortController()
     onCleanup(() => over.abort())
     const published = steadily(MESSAGES_PER_SECOND, over.signal, async (i) => {
@@ -164,15 +181,15 @@ test(
     expect(failed).toEqual([])
 
     // What each node promised: its sockets come back at a steady rate over its window.
-    const paces = (await draining).map(({ json }) => {
+    const paces = (await draining).flatMap(({ json }) => {
       const { time, sockets, windowMs } = json as { time: string; sockets: number; windowMs: number }
       const from = Date.parse(time)
-      const returned = back.filter((at) => at >= from && at < from + windowMs + LATE_MS)
+      const during = (at: number) => at >= from && at < from + windowMs + LATE_MS
       expect(sockets).toBeGreaterThan(SOCKETS / NODES / 2)
-      return busiestSecond(returned) / (sockets / (windowMs / 1_000))
+      return stalls.some(during) ? [] : [busiestSecond(back.filter(during)) / (sockets / (windowMs / 1_000))]
     })
-    // All at once would be three.
-    expect(Math.max(...paces)).toBeLessThan(2.75)
+    expect(paces).not.toEqual([])
+    expect(Math.max(...paces)).toBeLessThan(2)
 
     stock.close()
     // Four more drains would prove nothing.
