@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer } from 'node:http'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { adapterClient, type RedisClients } from '@saoma/redis'
@@ -12,6 +11,7 @@ import type { LiveNamespace } from './connected.ts'
 import { createGuard } from './guard.ts'
 import { type LiveNamespaceDeps, type LiveNamespaceOptions, serveLive } from './live.ts'
 import { type LoginDeps, type LoginNamespace, serveLogin } from './login.ts'
+import { newSessionId } from './session-id.ts'
 
 export interface IoOptions extends AdmissionOptions, LiveNamespaceOptions {
   nodeId: string
@@ -47,8 +47,7 @@ export const createIo = (
 
   io.engine.use(createAdmission(limits, metrics, options))
 
-  // nginx finds the node of a polling session by the first part of its id.
-  io.engine.generateId = () => `${options.nodeId}-${randomBytes(15).toString('base64url')}`
+  io.engine.generateId = () => newSessionId(options.nodeId)
 
   io.engine.on('headers', (headers: Record<string, string>) => {
     headers['X-Saoma-Node'] = options.nodeId

@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream'
 import { LOGIN_ONLY } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
 import type { Server, ServerOptions } from 'socket.io'
-import { WebSocketServer } from 'ws'
-import { type AdmissionOptions, createJudge, refuseUpgrade } from '../io/admission.ts'
+import { type AdmissionOptions, createJudge } from '../io/admission.ts'
+import { createUpgrades } from '../io/upgrades.ts'
 import type { Limits } from '../limits.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -39,11 +39,6 @@ export interface WaitingDoor {
 /** How often heartbeats are looked at: one timer for all browsers instead of two for each. */
 const SWEEP_MS = 1_000
 
-/** For a client that goes while it is being judged. */
-function destroy(this: Duplex): void {
-  this.destroy()
-}
-
 /**
  * The door for a WebSocket that says in its address that it will use the namespace `/login` only. What it hears there is the same as
  * from Socket.IO, whose objects for a connection are three times as large as the connection itself. All else goes on to Engine.IO.
@@ -57,19 +52,13 @@ export const createWaitingDoor = (
   const { nodeId, maxBufferBytes } = options
   // Its type leaves them open; they are there.
   const { pingInterval, pingTimeout, maxHttpBufferSize: maxPayload } = io.engine.opts as Required<ServerOptions>
-  const judge = createJudge(limits, metrics, options)
   const connections = new Set<WaitingBrowser>()
   let size = 0
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload,
-    // Answered by us: what ws keeps for it is a closure for each.
-    autoPong: false,
-    WebSocket: WaitingBrowser,
-  })
-  server.on('headers', (headers) => headers.push(`X-Saoma-Node: ${nodeId}`))
+  const upgrade = createUpgrades(
+    { judge: createJudge(limits, metrics, options), log },
+    // A ping is answered by the browser itself: what ws keeps for it is a closure for each.
+    { nodeId, door: 'waiting', maxPayload, autoPong: false, WebSocket: WaitingBrowser },
+  )
 
   const keeper: Keeper = {
     opening: { pingInterval, pingTimeout, maxPayload },
@@ -103,17 +92,6 @@ export const createWaitingDoor = (
     return said.only === LOGIN_ONLY.only && said.transport === 'websocket' && said.EIO === '4' && !said.sid
   }
 
-  const admit = async (req: IncomingMessage, tcp: Duplex, head: Buffer): Promise<void> => {
-    const refusal = await judge(req)
-    if (refusal) return refuseUpgrade(tcp, refusal)
-    server.handleUpgrade(req, tcp, head, (browser) => {
-      tcp.off('error', destroy)
-      connections.add(browser)
-      metrics.opened.inc({ transport: 'websocket' })
-      browser.begin(tcp, randomBytes(15).toString('base64url'), keeper)
-    })
-  }
-
   // Engine.IO's own, which would take every upgrade to the address.
   const others = http.listeners('upgrade')
   http.removeAllListeners('upgrade')
@@ -122,10 +100,10 @@ export const createWaitingDoor = (
       for (const other of others) other.call(http, req, tcp, head)
       return
     }
-    tcp.on('error', destroy)
-    admit(req, tcp, head).catch((error) => {
-      log.error({ err: error, event: 'refused', on: 'waiting' })
-      tcp.destroy()
+    upgrade(req, tcp, head, (browser) => {
+      connections.add(browser)
+      metrics.opened.inc({ transport: 'websocket' })
+      browser.begin(tcp, randomBytes(15).toString('base64url'), keeper)
     })
   })
 

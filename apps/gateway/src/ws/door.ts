@@ -1,8 +1,9 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Server } from 'socket.io'
-import { WebSocketServer } from 'ws'
-import { type AdmissionOptions, createJudge, refuseUpgrade } from '../io/admission.ts'
+import { type AdmissionOptions, createJudge } from '../io/admission.ts'
+import { newSessionId } from '../io/session-id.ts'
+import { createUpgrades } from '../io/upgrades.ts'
 import { isDeaf, type Limits } from '../limits.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -29,11 +30,6 @@ const NORMAL = 1000
 
 const isOurs = ({ url = '' }: IncomingMessage): boolean => url.split('?', 1)[0] === WS_PATH
 
-/** For a client that goes while it is being judged. */
-function destroy(this: Duplex): void {
-  this.destroy()
-}
-
 export interface WsDoor {
   /** Ends what is still open; drain the sockets first. */
   close(): void
@@ -50,15 +46,11 @@ export const createWsDoor = (
   options: WsDoorOptions,
 ): WsDoor => {
   const { nodeId, maxBufferBytes, idleMs = 60_000, addressOf, isDraining } = options
-  const judge = createJudge(limits, metrics, options)
   const connections = new Set<WsConnection>()
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: io.engine.opts.maxHttpBufferSize,
-  })
-  server.on('headers', (headers) => headers.push(`X-Saoma-Node: ${nodeId}`))
+  const upgrade = createUpgrades(
+    { judge: createJudge(limits, metrics, options), log },
+    { nodeId, door: 'ws', maxPayload: io.engine.opts.maxHttpBufferSize },
+  )
 
   // A signal is the same text for all who get it, one after the other.
   let last: { text: string; packet: Packet | undefined } | undefined
@@ -79,26 +71,15 @@ export const createWsDoor = (
     },
   }
 
-  const admit = async (req: IncomingMessage, tcp: Duplex, head: Buffer): Promise<void> => {
-    const refusal = await judge(req)
-    if (refusal) return refuseUpgrade(tcp, refusal)
-    const id = await io.engine.generateId(req)
+  const onUpgrade = (req: IncomingMessage, tcp: Duplex, head: Buffer): void => {
+    if (!isOurs(req)) return
+    const id = newSessionId(nodeId)
     const address = addressOf(req)
-    server.handleUpgrade(req, tcp, head, (ws) => {
-      tcp.off('error', destroy)
+    upgrade(req, tcp, head, (ws) => {
       const connection = new WsConnection(ws, tcp, id, address, keeper)
       connections.add(connection)
       connection.once('close', () => connections.delete(connection))
       io.engine.emit('connection', connection)
-    })
-  }
-
-  const onUpgrade = (req: IncomingMessage, tcp: Duplex, head: Buffer): void => {
-    if (!isOurs(req)) return
-    tcp.on('error', destroy)
-    admit(req, tcp, head).catch((error) => {
-      log.error({ err: error, event: 'refused', on: 'ws' })
-      tcp.destroy()
     })
   }
   http.on('upgrade', onUpgrade)

@@ -53,33 +53,24 @@ const timingsOf: Readonly<Record<ScenarioName, readonly Timing[]>> = {
   fanout: ['broadcast', 'fanout', 'late'],
 }
 
+const ofMessages: readonly Counter[] = [
+  'lost',
+  'duplicated',
+  'disordered',
+  'wrong',
+  'errors',
+  'refused',
+  'limited',
+  'published',
+  'received',
+  'reconnects',
+]
+
 const countersOf: Readonly<Record<ScenarioName, readonly Counter[]>> = {
   login: ['lost', 'wrong', 'errors', 'refused', 'limited', 'rescans', 'logins'],
   idle: ['errors', 'refused', 'limited', 'renewed', 'reconnects'],
-  inbox: [
-    'lost',
-    'duplicated',
-    'disordered',
-    'wrong',
-    'errors',
-    'refused',
-    'limited',
-    'published',
-    'received',
-    'reconnects',
-  ],
-  fanout: [
-    'lost',
-    'duplicated',
-    'disordered',
-    'wrong',
-    'errors',
-    'refused',
-    'limited',
-    'published',
-    'received',
-    'reconnects',
-  ],
+  inbox: ofMessages,
+  fanout: ofMessages,
 }
 
 /** Statistics that a time has; `p` takes any percentile: p50, p99.9. */

@@ -271,11 +271,11 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
     }
   }
 
-  const drawFaults = (body: Element) => {
+  /** What the colours behind the lines are. */
+  const drawKey = (title: Element) => {
     if (result.outages.length === 0) return
-    const title = add(body, 'h2', 'Faults ')
     for (const [name, text] of [
-      ['fault', 'the fault'],
+      ['fault', 'a fault'],
       ['healing', 'until all was green'],
     ] as const) {
       const key = add(title, 'span', '', 'key')
@@ -283,6 +283,11 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
       key.style.marginLeft = '12px'
       add(title, 'small', text)
     }
+  }
+
+  const drawFaults = (body: Element) => {
+    if (result.outages.length === 0) return
+    add(body, 'h2', 'Faults')
     const rows = result.outages.map(({ fault, what, from, to, greenAt, waitedFor }) => [
       `${fault} ${what}`,
       `${(from / 1000).toFixed(1)} s`,
@@ -296,13 +301,13 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
   drawHead(body)
   drawTiles(body)
   for (const note of result.notes) add(body, 'p', note, 'note')
-  drawFaults(body)
-  add(body, 'h2', 'Second by second')
+  drawKey(add(body, 'h2', 'Second by second '))
   const charts = add(body, 'div', '', 'charts')
   drawRates(charts)
   drawTimes(charts)
   drawCurve(charts)
   drawTables(body)
+  drawFaults(body)
 
   const redraw = () => {
     for (const draw of redraws) draw()
