@@ -126,7 +126,7 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
   })
 
   test('[T23] follow starts above the cursor, ends at the deadline, at redemption, at the signal', async () => {
-    const short = await make.scanned(createTickets(redis, { confirmMs: 30 }))
+    const short = await make.scanned(createTickets(redis, { confirmMs: 1_000 }))
     expect(await collect(short.deviceCode, 1)).toEqual(['scanned', 'expired'])
 
     const confirmed = await make.confirmed(phone)
