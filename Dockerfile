@@ -42,7 +42,7 @@ RUN install -d -o node -g node /data /codes
 USER node
 EXPOSE 3000 9090
 # Room for young objects doubles the memory of a waiting browser, and so can garbage that is left lying.
-CMD ["node", "--max-semi-space-size=2", "apps/gateway/src/main.ts"]
+CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=15", "apps/gateway/src/main.ts"]
 # Whether the process lives; not whether Redis does, or a restart of Redis would restart every node.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.INTERNAL_PORT || 9090}/healthz`, { signal: AbortSignal.timeout(2000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

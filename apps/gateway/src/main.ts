@@ -1,5 +1,4 @@
 import type { AddressInfo } from 'node:net'
-import { setFlagsFromString } from 'node:v8'
 import { createChannels } from '@saoma/channels'
 import { createIdentity } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
@@ -30,12 +29,6 @@ import { describeUserAgent } from './visitor.ts'
 
 /** Connections that may wait to be taken in. Node's 511 is less than one node's browsers that come back at once. */
 const BACKLOG = 4_096
-
-/**
- * A collection when what is old has grown by 15 %, where V8 would let the garbage of ten thousand handshakes lie. It costs about 10 us of a
- * handshake, and it would cost a third of the start: so it begins after that.
- */
-const HEAP_FLAG = '--heap-growing-percent=15'
 
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
 const QUIET_MS = 10_000
@@ -200,7 +193,6 @@ const start = async (): Promise<Stop> => {
     })
   const internalPort = await listen(gateway.internal, config.internalPort)
   const port = await listen(gateway.http, config.port)
-  setFlagsFromString(HEAP_FLAG)
   log.info({ event: 'listening', port, internalPort, origin: config.origin, demo: config.demo })
   // No proxy's address leads to a cluster that is for one machine alone, out of a container for instance.
   const originWatch = isLoopback(new URL(config.origin).hostname)

@@ -1,4 +1,4 @@
-export { type App, type AppOptions, heapFlag, nodeFlags, startApp } from './app.ts'
+export { type App, type AppOptions, nodeFlags, startApp } from './app.ts'
 export { launchBrowser } from './browser.ts'
 export { cleanUp, onCleanup } from './cleanup.ts'
 export { type Cluster, type ClusterOptions, nodeIds, startCluster } from './cluster.ts'

@@ -1,5 +1,5 @@
 import { createRedis } from '@saoma/redis'
-import { heapFlag, nodeFlags, onCleanup, startRedis } from '@saoma/testing'
+import { nodeFlags, onCleanup, startRedis } from '@saoma/testing'
 import { createTickets } from '@saoma/tickets'
 import { openBrowsers } from './browsers.ts'
 import { type Child, startChild } from './child.ts'
@@ -19,7 +19,7 @@ export const startConfirmCluster = async (kind: Kind, size: number): Promise<Clu
   const redis = await createRedis({ url: server.url, name: 'bench' })
   const forget = onCleanup(() => redis.close())
   const tickets = createTickets(redis)
-  const flags = kind === 'ours' ? [...nodeFlags, heapFlag] : []
+  const flags = kind === 'ours' ? nodeFlags : []
   const nodes: Child<NodeOrder, NodeAnswer>[] = await Promise.all(
     Array.from({ length: size }, () => startChild<NodeOrder, NodeAnswer>('./worker.ts', [kind, server.url], flags)),
   )

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createRedis } from '@saoma/redis'
-import { heapFlag, nodeFlags, onCleanup, plainEnv, startGateway, startProcess, startRedis } from '@saoma/testing'
+import { nodeFlags, onCleanup, plainEnv, startGateway, startProcess, startRedis } from '@saoma/testing'
 import { createTickets } from '@saoma/tickets'
 import { table } from '../table.ts'
 import { createCodes, createNames } from './codes.ts'
@@ -113,7 +113,7 @@ export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promi
   const { gateway: socketIo } = await measureGateway(server.url, sockets, 'watchThroughSocketIo')
   onProgress(`bare ws server: ${sockets} sockets`)
   const bare = await measureOther('bare', server.url, sockets)
-  const tuned = await measureOther('bare', server.url, sockets, [...nodeFlags, heapFlag])
+  const tuned = await measureOther('bare', server.url, sockets, nodeFlags)
   onProgress(`stock Socket.IO: ${sockets} sockets`)
   const stock = await measureOther('stock', server.url, sockets)
   await server.stop()

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { heapFlag, nodeFlags, type Process, startProcess } from '@saoma/testing'
+import { nodeFlags, type Process, startProcess } from '@saoma/testing'
 import type { Meeting } from './meeting.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -60,7 +60,6 @@ export const startCrew = async (meeting: Meeting, options: CrewOptions): Promise
         command: process.execPath,
         args: [
           ...nodeFlags,
-          heapFlag,
           fileURLToPath(new URL('./worker.ts', import.meta.url)),
           ...Object.entries(args).flatMap(([name, value]) => [`--${name}`, value]),
         ],
