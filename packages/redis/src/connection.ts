@@ -15,6 +15,8 @@ export interface ConnectionOptions {
   /** Name shown by `CLIENT LIST`. */
   name: string
   onError: (error: Error) => void
+  /** Whether it is for sharded subscriptions: in a Redis Cluster those are further connections, one to each shard. @default false */
+  subscribes?: boolean
 }
 
 interface Address {
@@ -75,7 +77,7 @@ export const reconnectDelayMs = (attempt: number): number =>
  * Opens one connection. It fails fast instead of queueing while Redis is away: a caller hears "unavailable" within
  * `commandTimeout` and can answer 503, and nothing is done later behind its back.
  */
-export const connect = ({ url, name, onError }: ConnectionOptions): Connection => {
+export const connect = ({ url, name, onError, subscribes = false }: ConnectionOptions): Connection => {
   const address = parseRedisUrl(url)
   const common = {
     connectionName: name,
@@ -101,7 +103,7 @@ export const connect = ({ url, name, onError }: ConnectionOptions): Connection =
           // A shard is connected when it is found, not at its first command: the second would be refused while the first connects.
           redisOptions: { ...common, lazyConnect: false },
           enableOfflineQueue: false,
-          shardedSubscribers: true,
+          shardedSubscribers: subscribes,
           // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN are still followed:
           // a command that got one of those was not run.
           retryDelayOnFailover: 0,

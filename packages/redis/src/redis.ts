@@ -63,7 +63,13 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     onCommand,
     onReconnect = () => {},
   } = options
-  const open = (role: Role) => connect({ url, name: `${name}:${role}`, onError: (error) => onError(error, role) })
+  const open = (role: Role) =>
+    connect({
+      url,
+      name: `${name}:${role}`,
+      onError: (error) => onError(error, role),
+      subscribes: role === 'sub',
+    })
   const connections = { data: open('data'), pub: open('pub'), sub: open('sub') }
   const all = Object.entries(connections) as [Role, Connection][]
   try {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { onCleanup, startLossyWay, startRedis } from '@saoma/testing'
-import { createRedis, type RedisClients } from '../src/index.ts'
+import { onCleanup, startLossyWay, startRedis, startRedisCluster, until } from '@saoma/testing'
+import { connect, createRedis, type RedisClients, whenReady } from '../src/index.ts'
 
 const listening = async (redis: RedisClients): Promise<string[]> => {
   onCleanup(() => redis.close())
@@ -36,4 +36,46 @@ test('a subscription that is connected but deaf is noticed, said and made anew; 
   expect(probed.unavailable()).toEqual([])
   expect(heardByControl).toEqual([])
   expect(control.unavailable()).toEqual([])
+})
+
+test('in a Redis Cluster each shard is noticed that alone is deaf', async () => {
+  const cluster = await startRedisCluster()
+  // Every member says that it is at the other end of a way of its own.
+  const ways = await Promise.all(cluster.ports.map(startLossyWay))
+  const members = await Promise.all(
+    cluster.nodes.map(async ({ url }) => {
+      const member = connect({ url, name: 'test', onError: () => {} })
+      onCleanup(() => member.disconnect())
+      await whenReady(member, 5_000)
+      return member
+    }),
+  )
+  await Promise.all(
+    members.map((member, i) => member.call('CONFIG', 'SET', 'cluster-announce-port', `${ways[i]?.port}`)),
+  )
+  for (const member of members)
+    await until(
+      async () => JSON.stringify(await member.call('CLUSTER', 'SLOTS')),
+      (slots) => ways.every(({ port }) => slots.includes(`${port}`)),
+    )
+
+  const errors: string[] = []
+  const redis = await createRedis({
+    url: `redis+cluster://${ways.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    probeMs: 50,
+    onError: (error, role) => errors.push(`${role}: ${error.message}`),
+  })
+  onCleanup(() => redis.close())
+  for (const [i, way] of ways.entries()) {
+    await until(
+      async () => redis.echoAge(),
+      (age) => age !== undefined && age < 0.2,
+    )
+    way.deafen('ssubscriber')
+    await once(redis.subscriber, 'resubscribed')
+    expect(errors).toHaveLength(i + 1)
+  }
+  expect(errors).toEqual(
+    ways.map(() => expect.stringContaining('sub: the subscription is connected but hears nothing')),
+  )
 })

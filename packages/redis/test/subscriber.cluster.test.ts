@@ -8,7 +8,7 @@ await subscriberContract(redis.url)
 
 test('a cluster told to connect anew while it connects to its shards hears all of them afterwards', async () => {
   for (const moment of [0, 1, 2, 3]) {
-    const connection = connect({ url: redis.url, name: 'test:sub', onError: () => {} })
+    const connection = connect({ url: redis.url, name: 'test:sub', onError: () => {}, subscribes: true })
     onCleanup(() => connection.disconnect())
     const subscriber = new Subscriber(connection)
     await once(connection, '+subscriber')

@@ -3,10 +3,12 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from 'no
 import { onCleanup } from './cleanup.ts'
 
 export interface LossyWay {
+  readonly port: number
   /** A Redis URL that leads through here. */
   readonly url: string
   /**
-   * From now on what the server says on the connection of this role (`data`, `pub` or `sub`) is swallowed, and the connection stays up.
+   * From now on what the server says on the connection of this role (`data`, `pub` or `sub`; `ssubscriber` for the subscriptions of one
+   * shard of a Redis Cluster) is swallowed, and the connection stays up.
    * Throws when there is not exactly one.
    */
   deafen(role: string): void
@@ -19,7 +21,8 @@ export const startLossyWay = async (port: number): Promise<LossyWay> => {
     const way = { role: '', client, server: dial(port, '127.0.0.1') }
     ways.push(way)
     client.on('data', (bytes) => {
-      way.role ||= /saoma[\w-]*:(\w+)/.exec(bytes.toString())?.[1] ?? ''
+      const [, shards, role = ''] = /(ssubscriber)|saoma[\w-]*:(\w+)/.exec(bytes.toString()) ?? []
+      way.role ||= shards ?? role
       way.server.write(bytes)
     })
     way.server.pipe(client)
@@ -37,8 +40,10 @@ export const startLossyWay = async (port: number): Promise<LossyWay> => {
     listener.close()
     for (const { client } of ways) client.destroy()
   })
+  const listeningOn = (listener.address() as AddressInfo).port
   return {
-    url: `redis://127.0.0.1:${(listener.address() as AddressInfo).port}`,
+    port: listeningOn,
+    url: `redis://127.0.0.1:${listeningOn}`,
     deafen: (role) => {
       const [found, ...others] = ways.filter((way) => way.role === role && !way.client.destroyed)
       if (!found || others.length > 0) throw new Error(`there are ${others.length + 1} connections of the role ${role}`)
