@@ -58,7 +58,11 @@ export const createMetrics = () => {
       'What a message to itself took through Redis, every five seconds',
       [],
     ),
-    echoAge: gauge('saoma_pubsub_last_echo_age_seconds', 'Since that was last heard, on the shard where that is longest ago', []),
+    echoAge: gauge(
+      'saoma_pubsub_last_echo_age_seconds',
+      'Since that was last heard, on the shard where that is longest ago',
+      [],
+    ),
     recoveries: counter('saoma_recovery_total', 'Subscriptions by how they began', ['result']),
     recovered: counter(
       'saoma_recovered_messages_total',

@@ -76,7 +76,7 @@ export const createTelling = <T>() => {
 
 /** One node's clients and channels, closed at the end of the file. */
 export const openNode = async (url: string, prefix: string, options: Partial<ChannelsOptions> = {}): Promise<Node> => {
-  const hearing = connect({ url, name: 'test:sub', onError: () => {} })
+  const hearing = connect({ url, name: 'test:sub', onError: () => {}, subscribes: true })
   onCleanup(() => hearing.disconnect())
   const [clients] = await Promise.all([createRedis({ url, prefix }), whenReady(hearing, 5_000)])
   onCleanup(() => clients.close())

@@ -112,6 +112,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
 
   async #resubscribe(): Promise<void> {
     this.#forgetConfirmations()
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = undefined
     const channels = [...this.#subscriptions.keys()]
     let confirmed = 0
     for (let i = 0; i < channels.length; i += BATCH) confirmed += await this.#subscribe(channels.slice(i, i + BATCH))

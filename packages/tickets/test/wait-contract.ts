@@ -21,7 +21,7 @@ class Telling extends Subscriber {
 
 /** Rules about waiting, over any topology. Calls of the phone go through another node than the browser's. */
 export const waitContract = async (url: string, redis: RedisClients, otherRedis: RedisClients) => {
-  const connection = connect({ url, name: 'test:sub', onError: () => {} })
+  const connection = connect({ url, name: 'test:sub', onError: () => {}, subscribes: true })
   onCleanup(() => connection.disconnect())
   await whenReady(connection, 5_000)
   const telling = new Telling(connection)
