@@ -7,5 +7,5 @@ export default {
   },
   testTimeout: 30_000,
   // More than two cores can do at once: much of a test is waiting.
-  maxWorkers: 3,
+  maxWorkers: 4,
 }

@@ -16,7 +16,7 @@ import {
 } from '@saoma/testing'
 
 /** The long run is `LOGINS=1000`. */
-const LOGINS = Number(process.env.LOGINS ?? 300)
+const LOGINS = Number(process.env.LOGINS ?? 150)
 const AT_ONCE = 20
 
 let cluster: Cluster

@@ -23,6 +23,8 @@ import { listen, openLive, upTo } from './visitor.ts'
 
 const PEOPLE = 9
 const LOGINS_PER_SECOND = 5
+/** Between two messages to a person: what is proved is that none is lost, not how many there can be. */
+const PAUSE_MS = 50
 /** What must go well before the failure, and again after it. */
 const MORE_LOGINS = 10
 const MORE_MESSAGES = 20
@@ -92,6 +94,7 @@ const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[], or
       const message = { channel: `user:${person.name}`, event: 'n', data, idempotencyKey: `${data}` }
       const answer = await publisher.publish(message)
       if (answer.ok) person.sent = data
+      await delay(PAUSE_MS)
     }
   })
   const sessions: string[] = []

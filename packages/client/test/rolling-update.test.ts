@@ -26,8 +26,8 @@ const POLLERS = 12
 const AT_ONCE = 40
 const NODES = Number(process.env.ROLLING_NODES ?? 4)
 /** Messages and logins that are begun in a second, whatever became of those before. */
-const MESSAGES_PER_SECOND = 50
-const LOGINS_PER_SECOND = 4
+const MESSAGES_PER_SECOND = 30
+const LOGINS_PER_SECOND = 3
 /** Half a minute more than the test's own bound would hide what hangs. */
 const TEST_MS = 60_000 + SOCKETS * 60
 
@@ -120,7 +120,7 @@ test(
   `a rolling update of ${NODES} nodes with ${SOCKETS} sockets: no request fails, no login fails, no message is lost, nobody comes back in a storm`,
   async () => {
     const phone = await phoneToken(cluster.origin, 'alice')
-    const back: number[] = []
+    const returns: number[] = []
     const come = async (n: number) => {
       const transports = n > SOCKETS ? ['polling'] : ['websocket']
       const visitor = openLive({ origin: cluster.origin, token: () => `person${n}`, transports })
@@ -133,7 +133,14 @@ test(
       const some = Math.min(AT_ONCE, SOCKETS + POLLERS - people.length)
       people.push(...(await Promise.all(upTo(some).map((n) => come(people.length + n)))))
     }
-    for (const { live } of people) live.on('state', (state) => state === 'socket' && back.push(Date.now()))
+    // The moment at which somebody goes to another node; how long that one then takes is not what a drain can pace.
+    for (const { live } of people) {
+      let before = live.state
+      live.on('state', (state) => {
+        if (before === 'socket') returns.push(Date.now())
+        before = state
+      })
+    }
     // A client that knows nothing of `drain` and comes back after a second, as Socket.IO's own does.
     const stock = connectLogin(cluster.origin, { reconnectionDelay: 1_000 })
     const waiting = await createTicket(cluster.origin)
@@ -186,7 +193,7 @@ test(
       const from = Date.parse(time)
       const during = (at: number) => at >= from && at < from + windowMs + LATE_MS
       expect(sockets).toBeGreaterThan(SOCKETS / NODES / 2)
-      return stalls.some(during) ? [] : [busiestSecond(back.filter(during)) / (sockets / (windowMs / 1_000))]
+      return stalls.some(during) ? [] : [busiestSecond(returns.filter(during)) / (sockets / (windowMs / 1_000))]
     })
     expect(paces).not.toEqual([])
     expect(Math.max(...paces)).toBeLessThan(2)
@@ -196,7 +203,7 @@ test(
     await Promise.all(cluster.nodes.map((node) => node.kill()))
     process.stdout.write(
       `rolling update: ${answers.length} requests, ${(await published).length} messages, ${(await loggedIn).length} logins, ` +
-        `${back.length} returns (busiest second ${Math.max(...paces).toFixed(2)} of the mean), ends after ${replaced
+        `${returns.length} returns (busiest second ${Math.max(...paces).toFixed(2)} of the mean), ends after ${replaced
           .map(({ stopMs }) => `${Math.round(stopMs)}`)
           .join(', ')} ms\n`,
     )
