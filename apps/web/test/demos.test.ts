@@ -1,9 +1,11 @@
 import {
   type Cluster,
   confirm,
+  ensurePage,
   freePort,
   type Gateway,
   launchBrowser,
+  pageFolder,
   phoneToken,
   scan,
   shopSettings,
@@ -11,7 +13,6 @@ import {
   startShop,
   webToken,
 } from '@saoma/testing'
-import { buildPages } from './built.ts'
 import { type Browser, type Device, desktop, mobile, type Page, scanned, type Visit, visit } from './people.ts'
 
 /** Long enough to kill a node in. */
@@ -23,9 +24,10 @@ let browser: Browser
 const visits: Visit[] = []
 
 beforeAll(async () => {
-  const [webRoot, port] = await Promise.all([buildPages(), freePort()])
+  await ensurePage(() => {})
+  const port = await freePort()
   const { env, nginxEnv } = shopSettings(port)
-  cluster = await startCluster({ nodes: 2, env: { ...env, SAOMA_WEB_ROOT: webRoot }, nginxEnv })
+  cluster = await startCluster({ nodes: 2, env: { ...env, SAOMA_WEB_ROOT: pageFolder }, nginxEnv })
   await startShop({ origin: cluster.origin, port, env: { SHOP_COURIER_MS: `${COURIER_MS}` } })
   browser = await launchBrowser()
 }, 90_000)

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto'
-import { attemptPhoneToken, type Cluster, confirm, launchBrowser, request, scan, startCluster } from '@saoma/testing'
-import { buildPages } from './built.ts'
+import {
+  attemptPhoneToken,
+  type Cluster,
+  confirm,
+  ensurePage,
+  launchBrowser,
+  pageFolder,
+  request,
+  scan,
+  startCluster,
+} from '@saoma/testing'
 import { type Browser, card, type Device, desktop, type Page, type Visit, visit } from './people.ts'
 
 const handset: Device = {
@@ -17,8 +26,8 @@ let browser: Browser
 const visits: Visit[] = []
 
 beforeAll(async () => {
-  const webRoot = await buildPages()
-  cluster = await startCluster({ nodes: 2, simulator: true, env: { SAOMA_DEMO: 'false', SAOMA_WEB_ROOT: webRoot } })
+  await ensurePage(() => {})
+  cluster = await startCluster({ nodes: 2, simulator: true, env: { SAOMA_DEMO: 'false', SAOMA_WEB_ROOT: pageFolder } })
   browser = await launchBrowser()
 }, 90_000)
 

@@ -1,5 +1,15 @@
-import { type Cluster, confirm, launchBrowser, phoneToken, request, scan, startCluster, until } from '@saoma/testing'
-import { buildPages } from './built.ts'
+import {
+  type Cluster,
+  confirm,
+  ensurePage,
+  launchBrowser,
+  pageFolder,
+  phoneToken,
+  request,
+  scan,
+  startCluster,
+  until,
+} from '@saoma/testing'
 import {
   type Browser,
   card,
@@ -18,8 +28,8 @@ let browser: Browser
 const visits: Visit[] = []
 
 beforeAll(async () => {
-  const webRoot = await buildPages()
-  cluster = await startCluster({ nodes: 2, env: { SAOMA_WEB_ROOT: webRoot } })
+  await ensurePage(() => {})
+  cluster = await startCluster({ nodes: 2, env: { SAOMA_WEB_ROOT: pageFolder } })
   browser = await launchBrowser()
 }, 90_000)
 

@@ -41,6 +41,8 @@ export const buildPage = async (): Promise<void> => {
   const vite = join(root, 'node_modules/vite/bin/vite.js')
   await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
     cwd: web,
+    // Vite takes a test's NODE_ENV for a wish to build for tests.
+    env: { ...process.env, NODE_ENV: 'production' },
     timeout: BUILD_TIMEOUT_MS,
   })
 }
