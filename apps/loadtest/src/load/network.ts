@@ -18,6 +18,8 @@ export interface Network {
 /** HTTP connections that a worker keeps; requests beyond that wait, which their times show. */
 const CONNECTIONS = 256
 const HANDSHAKE_MS = 10_000
+/** Ports of a worker's own address that the kernel gives to nobody by itself. */
+const PORTS = { first: 1_024, last: 32_767 }
 /** What `ws` says when its user closes it before it is open: the SDK does after five seconds. */
 const GIVEN_UP = /closed before the connection was established/
 
@@ -83,8 +85,22 @@ export const createNetwork = (recorder: Recorder, url: string, index: number): N
     ...(localAddress ? { localAddress, family: 4 } : {}),
   }
 
+  // In turn, because the kernel would look for a free one among all that are bound on the machine: with 70,000 of them that was a third
+  // of two cores. Beyond ours it may.
+  const taken = new Set<number>()
+  let last = PORTS.last
+  const takePort = (): number | undefined => {
+    if (!localAddress || taken.size > PORTS.last - PORTS.first) return undefined
+    do last = last < PORTS.last ? last + 1 : PORTS.first
+    while (taken.has(last))
+    taken.add(last)
+    return last
+  }
+
   const open = (target: string): WebSocket => {
-    const socket = new WebSocket(target, options)
+    const localPort = takePort()
+    const socket = new WebSocket(target, localPort ? { ...options, localPort } : options)
+    if (localPort) socket.once('close', () => taken.delete(localPort))
     socket.on('error', ({ message, code }: Error & { code?: string }) => {
       const status = /Unexpected server response: (\d+)/.exec(message)?.[1]
       if (status) return recorder.refuse(`${status} at a handshake`)
