@@ -19,6 +19,8 @@ const LIMITS = {
 /** Of one nginx worker, which takes two for each client. */
 const PROXY_CONNECTIONS = 16_384
 const OTHER_CONNECTIONS = 2_000
+/** They take what comes as they come to it, so some of them get more than their share. */
+const UNEVEN = 1.5
 
 const ANSWER_MS = 5_000
 
@@ -42,7 +44,7 @@ export const startTarget = async ({ url, nodes, env, faults }: Options, sockets:
     env: { ...LIMITS, ...env },
     nginxEnv: {
       NGINX_CONNECTIONS: `${PROXY_CONNECTIONS}`,
-      NGINX_WORKERS: `${Math.ceil((2 * sockets + OTHER_CONNECTIONS) / PROXY_CONNECTIONS)}`,
+      NGINX_WORKERS: `${Math.ceil((UNEVEN * (2 * sockets + OTHER_CONNECTIONS)) / PROXY_CONNECTIONS)}`,
       NGINX_ACCESS_LOG: 'off',
     },
     // Redis that is restarted has to find its data again.
