@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { onCleanup } from '@saoma/testing'
+import { setImmediate as turn } from 'node:timers/promises'
+import { onCleanup, until } from '@saoma/testing'
 import { watchLateness } from '../src/late.ts'
 
 /** Keeps the event loop from everything else. */
@@ -13,11 +13,15 @@ test('a node is late when its event loop was so three times in a row, and no lon
   onCleanup(watch.close)
   const look = async (blockedMs: number) => {
     block(blockedMs)
-    // The look comes in the turn after, before this one.
-    await delay(0)
+    // Its look is overdue, so it is in the next turn.
+    await turn()
+    await turn()
     return watch.isLate()
   }
   expect([await look(200), await look(200)]).toEqual([false, false])
   expect(await look(200)).toBe(true)
-  while (watch.isLate()) await delay(1)
+  await until(
+    async () => watch.isLate(),
+    (late) => !late,
+  )
 })
