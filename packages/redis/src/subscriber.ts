@@ -34,7 +34,10 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   #refusals = 0
   #retryTimer: NodeJS.Timeout | undefined
 
+  /** @param connection  opened with `subscribes` */
   constructor(connection: Connection) {
+    if (connection instanceof Cluster && !connection.options.shardedSubscribers)
+      throw new TypeError('a connection to a Redis Cluster that was opened without `subscribes` follows no channel')
     super()
     this.setMaxListeners(0)
     this.#connection = connection
