@@ -25,6 +25,7 @@ test('kill -9 and restart of Redis, again and again, is no unhandled rejection, 
       )
       await survivor.nextLine(({ text }) => text === `heard on ${channel}`)
     }
+    await survivor.nextLine(({ text }) => text.startsWith('resubscribed'))
     operator.disconnect()
   }
 
