@@ -3,6 +3,7 @@ import { showVerdict } from '../expect.ts'
 import { counters, timings } from '../figures.ts'
 import type { Result } from '../result.ts'
 import { drawReport, type Words } from './page.ts'
+import { createPlots } from './plots.ts'
 
 const read = (name: string) => readFile(new URL(import.meta.resolve(name)), 'utf8')
 
@@ -30,7 +31,7 @@ export const htmlReport = async (result: Result): Promise<string> => {
 </head>
 <body>
 <script>${plot}</script>
-<script>(${drawReport})(uPlot, ${json(result)}, ${json(words)})</script>
+<script>const result = ${json(result)};(${drawReport})((${createPlots})(uPlot, result.outages), result, ${json(words)})</script>
 </body>
 </html>
 `

@@ -1,5 +1,5 @@
-import type uPlot from 'uplot'
 import type { Result } from '../result.ts'
+import type { Line, Plots } from './plots.ts'
 
 /** What the page is given besides the result: words that other files own. */
 export interface Words {
@@ -12,11 +12,8 @@ export interface Words {
  * Draws the report. It runs in the reader's browser, where nothing of this project is: its own text is put into the page, so it
  * may use nothing that is not inside of it.
  */
-export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdicts }: Words): void => {
-  type Line = { label: string; color: string; values: (number | null)[] }
-  const HEIGHT = 220
+export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanings, verdicts }: Words): void => {
   const seconds = result.timeline.map(({ second }) => second)
-  const redraws: (() => void)[] = []
 
   const ms = (value: number | null | undefined): string => {
     if (value === null || value === undefined || !Number.isFinite(value)) return '-'
@@ -34,84 +31,6 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
     if (className) element.className = className
     parent.append(element)
     return element
-  }
-  const color = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
-
-  /** Faults, and the time after each until all was green. */
-  const bands = (plot: uPlot) => {
-    const { ctx, bbox } = plot
-    const fill = (fromMs: number, toMs: number, style: string) => {
-      const left = Math.max(bbox.left, plot.valToPos(fromMs / 1000, 'x', true))
-      const right = Math.min(bbox.left + bbox.width, plot.valToPos(toMs / 1000, 'x', true))
-      ctx.fillStyle = style
-      // Something that is over at once is still to be seen.
-      ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height)
-    }
-    for (const { from, to, greenAt } of result.outages) {
-      fill(from, to, color('fault'))
-      if (greenAt !== undefined) fill(to, greenAt, color('healing'))
-    }
-  }
-
-  /** Where a line has one value between two gaps, there is no line to see. */
-  const alone = (values: readonly (number | null)[]): number[] =>
-    values.flatMap((value, i) =>
-      value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? [i] : [],
-    )
-
-  const plotInto = (
-    holder: HTMLElement,
-    x: (number | null)[],
-    lines: readonly Line[],
-    options: { time: boolean; show: typeof plain; log?: boolean },
-  ) => {
-    let plot: uPlot | undefined
-    const draw = () => {
-      plot?.destroy()
-      const axis = { stroke: color('soft'), grid: { stroke: color('grid'), width: 1 }, ticks: { show: false } }
-      const percentile = (value: number) => `${Number((100 - 100 / value).toPrecision(6))}%`
-      plot = new Plot(
-        {
-          width: holder.clientWidth,
-          height: HEIGHT,
-          cursor: options.time ? { sync: { key: 'run' } } : {},
-          hooks: options.time ? { drawClear: [bands] } : {},
-          scales: {
-            x: options.time ? { time: false } : { time: false, distr: 3, log: 10 },
-            y: options.log ? { distr: 3, log: 10 } : { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] },
-          },
-          axes: [
-            {
-              ...axis,
-              ...(options.time ? { incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600] } : {}),
-              values: (_, values) =>
-                values.map((value) => (value === null ? '' : options.time ? `${value}s` : percentile(value))),
-            },
-            {
-              ...axis,
-              size: 64,
-              values: (_, values) => values.map((value) => (value === null ? '' : options.show(value))),
-            },
-          ],
-          series: [
-            {
-              label: options.time ? 'second' : 'percentile',
-              value: (_, value) => (options.time ? plain(value) : value ? percentile(value) : '-'),
-            },
-            ...lines.map((line) => ({
-              label: line.label,
-              stroke: color(line.color),
-              width: 1.75,
-              points: { show: true, size: 5, filter: (_: uPlot, at: number) => alone(lines[at - 1]?.values ?? []) },
-              value: (_: uPlot, value: number | null) => options.show(value),
-            })),
-          ],
-        },
-        [x, ...lines.map(({ values }) => values)] as uPlot.AlignedData,
-        holder,
-      )
-    }
-    redraws.push(draw)
   }
 
   const chart = (parent: Element, title: string, about: string): HTMLElement => {
@@ -309,9 +228,6 @@ export const drawReport = (Plot: typeof uPlot, result: Result, { meanings, verdi
   drawTables(body)
   drawFaults(body)
 
-  const redraw = () => {
-    for (const draw of redraws) draw()
-  }
   // Only now has the grid its columns.
   redraw()
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw)
