@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startChild } from './child.ts'
+import { costOf } from './cpu.ts'
 import type { CrowdAnswer, CrowdOrder, Opening } from './crowd.ts'
+import { HEARTBEAT_MS } from './heartbeat.ts'
+import { sum } from './numbers.ts'
 
 /** Memory of one server process, in KB. */
 export interface Memory {
@@ -16,9 +19,18 @@ export interface Footprint {
   /** With all of them. */
   full: Memory
   perSocket: Memory
+  /** CPU of the server process for each socket, in microseconds. */
+  cpu: {
+    /** From its handshake until it is served. */
+    connect: number
+    /** One heartbeat, and whatever else the server does in the time from one to the next. */
+    heartbeat: number
+  }
 }
 
 export interface Subject extends Omit<Opening, 'origin'> {
+  /** The server process. */
+  pid: number
   /** Memory once nothing happens any more. */
   measure(): Promise<Memory>
   /** Called while all clients are connected. */
@@ -31,16 +43,19 @@ export const ORIGIN = 'http://bench.localhost'
 const QUIET_MS = 2_000
 
 /** What the clients of a crowd cost the server they connect to. */
-export const takeFootprint = async ({ url, dialogue, names, measure, whileFull }: Subject): Promise<Footprint> => {
+export const takeFootprint = async ({ pid, url, dialogue, names, measure, whileFull }: Subject): Promise<Footprint> => {
   const crowd = await startChild<CrowdOrder, CrowdAnswer>('./crowd.ts', [dialogue])
   const empty = await measure()
-  await crowd.ask({ do: 'open', url, origin: ORIGIN, dialogue, names })
+  const cost = async (act: () => Promise<unknown>) => sum(await costOf([pid], act)) / names.length
+  const connect = await cost(() => crowd.ask({ do: 'open', url, origin: ORIGIN, dialogue, names }))
   await delay(QUIET_MS)
+  // In any such time each socket has its heartbeat once.
+  const heartbeat = await cost(() => delay(HEARTBEAT_MS))
   const full = await measure()
   await whileFull?.()
   const { open } = await crowd.ask({ do: 'count' })
   if (open < names.length) throw new Error(`${names.length - open} of ${names.length} clients were lost meanwhile`)
   await crowd.stop()
   const per = (name: keyof Memory) => (full[name] - empty[name]) / names.length
-  return { empty, full, perSocket: { rss: per('rss'), heap: per('heap') } }
+  return { empty, full, perSocket: { rss: per('rss'), heap: per('heap') }, cpu: { connect, heartbeat } }
 }

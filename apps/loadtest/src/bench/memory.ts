@@ -6,6 +6,7 @@ import { createTickets } from '@saoma/tickets'
 import { table } from '../table.ts'
 import { createCodes, createNames } from './codes.ts'
 import { type Footprint, ORIGIN, takeFootprint } from './footprint.ts'
+import { HEARTBEAT_MS } from './heartbeat.ts'
 import { redisInfo } from './redis-info.ts'
 import { rssOf, settledRss } from './rss.ts'
 
@@ -58,6 +59,7 @@ const measureGateway = async (
   const stored = await usedMemory()
   let subscribed = stored
   const footprint = await takeFootprint({
+    pid: gateway.pid,
     url: gateway.origin,
     dialogue,
     names,
@@ -90,6 +92,7 @@ const measureOther = async (
   })
   const { json } = await server.nextLine((line) => line.json?.event === 'listening')
   const footprint = await takeFootprint({
+    pid: server.pid,
     url: `http://127.0.0.1:${json?.port}`,
     dialogue: kind === 'bare' ? 'silent' : 'join',
     names: createNames(count),
@@ -104,7 +107,7 @@ const measureOther = async (
   return footprint
 }
 
-/** Memory of a waiting browser: on the gateway, on a server that only holds its WebSocket, and on Socket.IO as it comes. */
+/** Memory and CPU of a waiting browser: on the gateway, on a server that only holds its WebSocket, and on Socket.IO as it comes. */
 export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promise<MemoryResult> => {
   const server = await startRedis()
   onProgress(`gateway: ${sockets} browsers`)
@@ -122,19 +125,35 @@ export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promi
 
 export const memoryReport = ({ sockets, gateway, socketIo, bare, tuned, stock, redis }: MemoryResult): string => {
   const mb = (kb: number) => (kb / 1024).toFixed(1)
-  const row = (name: string, { empty, full, perSocket }: Footprint) => [
+  const ratio = (value: number, toBare: number) => `${(value / toBare).toFixed(2)}x`
+  const row = (name: string, { empty, full, perSocket, cpu }: Footprint) => [
     name,
     mb(empty.rss),
     mb(full.rss),
     perSocket.rss.toFixed(1),
     perSocket.heap.toFixed(1),
-    `${(perSocket.rss / bare.perSocket.rss).toFixed(2)}x`,
+    ratio(perSocket.rss, bare.perSocket.rss),
+    cpu.connect.toFixed(0),
+    ratio(cpu.connect, bare.cpu.connect),
+    cpu.heartbeat.toFixed(0),
+    ratio(cpu.heartbeat, bare.cpu.heartbeat),
   ]
   return [
-    `Memory of one process that holds ${sockets} waiting sockets`,
+    `Memory and CPU of one process that holds ${sockets} waiting sockets`,
     '',
     table(
-      ['', 'MB empty', 'MB full', 'KB per socket', 'of it V8 heap', 'to ws'],
+      [
+        '',
+        'MB empty',
+        'MB full',
+        'KB per socket',
+        'of it V8 heap',
+        'to ws',
+        'us to connect',
+        'to ws',
+        'us a heartbeat',
+        'to ws',
+      ],
       [
         row('gateway, watching', gateway),
         row('ws, nothing else', bare),
@@ -144,6 +163,7 @@ export const memoryReport = ({ sockets, gateway, socketIo, bare, tuned, stock, r
       ],
     ),
     '',
+    `us: CPU of the process for each socket, until it is served, and in the ${HEARTBEAT_MS / 1_000} s from one heartbeat to the next.`,
     'MB and KB are resident memory; what the kernel keeps for a connection is not in it.',
     'The gateway runs with its production flags and is read when it has stopped shrinking; the others run with default flags unless it says otherwise and are read after a full collection.',
     `Redis: ${redis.perTicket.toFixed(2)} KB per ticket, ${redis.perSubscription.toFixed(2)} KB per subscription to one.`,
