@@ -138,7 +138,7 @@ export const createMetrics = () => {
     [metrics.redisErrors, 'client', CLIENTS],
     [metrics.redisReconnects, 'client', CLIENTS],
     [metrics.wechat, 'event', ['answered', 'refused', 'unreachable', 'unexpected']],
-    [metrics.poolLeases, 'result', ['fresh', 'rested', 'empty']],
+    [metrics.poolLeases, 'result', ['fresh', 'rested', 'empty', 'unreadable']],
   ]
   for (const [counted, label, values] of known) for (const value of values) counted.inc({ [label]: value }, 0)
   for (const client of CLIENTS) metrics.redisCommands.zero({ client, result: 'none' })

@@ -94,6 +94,21 @@ test('check names what does not fit; with --repair it is gone', async () => {
   expect(left).toContain(good?.scene)
 })
 
+test('a folder that is gone whole has lost no picture, until a fill has made it anew', async () => {
+  const codes = await known()
+  await rm(nodes.folder, { recursive: true })
+  const repair = async () => {
+    const { exited, lines } = await start(['check', '--repair'])
+    return { code: (await exited).code, last: lines.at(-1)?.text }
+  }
+  expect(await repair()).toEqual({ code: 1, last: expect.stringContaining('no picture was ever put here') })
+  expect(await known()).toEqual(codes)
+  const fill = await start(['fill', '1'])
+  expect((await fill.exited).code).toBe(0)
+  expect((await repair()).code).toBe(0)
+  expect(await known()).toHaveLength(1)
+})
+
 test('retire takes codes out with their pictures, and says which it does not know', async () => {
   const [scene = ''] = await known()
   expect(await run('retire', scene)).toEqual({ isGood: true, lines: ['1 code was retired.'] })

@@ -221,9 +221,9 @@ test('a store that cannot be read costs no code', async () => {
 describe('a node', () => {
   const lines: { msg: string }[] = []
   const log = createLog({ level: 'info', node: 'x' }, { write: (line) => void lines.push(JSON.parse(line)) })
-  const pictureOf = (store: Partial<CodeStore>) =>
+  const pictureOf = (store: Partial<CodeStore>, metrics = createMetrics()) =>
     createPooledPicture(
-      { pool: nodes.pool, store: { ...nodes.store, ...store }, onEmpty: () => {}, metrics: createMetrics(), log },
+      { pool: nodes.pool, store: { ...nodes.store, ...store }, onEmpty: () => {}, metrics, log },
       { leaseMs: 60_000, patienceMs: 50 },
     )
   const wish = { isFirst: true, takesPlace: false }
@@ -263,10 +263,13 @@ describe('a node', () => {
 
   test('whose store hangs lets nobody wait for it, and does not fill the log with that', async () => {
     await Promise.all(Array.from({ length: 5 }, () => nodes.addCode()))
-    const picture = pictureOf({ get: () => new Promise(() => {}) })
+    const metrics = createMetrics()
+    const picture = pictureOf({ get: () => new Promise(() => {}) }, metrics)
     const shown = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((ticket) => picture(ticket, wish)))
     expect(shown).toEqual(Array(5).fill(undefined))
     expect(await codesLeft()).toBe(5)
     expect(lines).toMatchObject([{ level: 'error', msg: 'the store of the pool cannot be read' }])
+    const { values } = await metrics.poolLeases.get()
+    expect(values).toContainEqual({ labels: { result: 'unreadable' }, value: 5 })
   })
 })

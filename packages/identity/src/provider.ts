@@ -66,7 +66,7 @@ const refusals = [
 /** Redis being away must read as "try again", which the provider would turn into a server error. */
 const outage = (cause: unknown): unknown => {
   if (!(cause instanceof RedisUnavailable)) return cause
-  return Object.assign(new errors.TemporarilyUnavailable('the service is recovering; nothing was changed', { cause }), {
+  return Object.assign(new errors.TemporarilyUnavailable('the service is recovering; try again', { cause }), {
     status: 503,
     statusCode: 503,
   })

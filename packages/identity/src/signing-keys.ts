@@ -44,7 +44,7 @@ const renew = async (ring: StoredKey[], seal: Seal, now: number, times: SigningK
  * Reads the cluster's signing keys, making the first one or a successor when it is time. Every node may call this at once:
  * the swap lets one writer through and the others read what it wrote.
  *
- * The keys have no TTL: losing them would end every session of every user.
+ * The keys have no TTL: without them every token that is out would be worthless.
  */
 export const loadSigningKeys = async (
   redis: RedisClients,

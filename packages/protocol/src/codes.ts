@@ -137,7 +137,7 @@ export const codes = {
   REDIS_UNAVAILABLE: {
     status: 503,
     react: 'retry',
-    say: { en: 'The service is recovering. Nothing was changed.', zh: '服务正在恢复，未做任何更改。' },
+    say: { en: 'The service is recovering. Please try again in a moment.', zh: '服务正在恢复，请稍后再试。' },
   },
   DRAINING: {
     status: 503,

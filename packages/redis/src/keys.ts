@@ -5,8 +5,8 @@ export const CLUSTER_VERSION = 1
  * Every key and channel of the cluster is named here and nowhere else. Braces are Redis Cluster hash tags: all that one script
  * touches carries the same tag, so it lives in one slot.
  *
- * Each key has a TTL, set by whoever writes it, with two exceptions: `signingKeys`, because losing them would end every session at
- * once, and `account`/`accountOf`, because a business stores its own data under those names.
+ * Each key has a TTL, set by whoever writes it, with two exceptions: `signingKeys`, because without them every token that is
+ * out would be worthless, and `account`/`accountOf`, because a business stores its own data under those names.
  */
 export const createKeys = (prefix: string) => ({
   prefix,

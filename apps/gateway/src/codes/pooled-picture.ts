@@ -89,7 +89,10 @@ export const createPooledPicture = (
         return undefined
       }
       const image = await look(lease, wish)
-      if (!image) return undefined
+      if (!image) {
+        metrics.poolLeases.inc({ result: 'unreadable' })
+        return undefined
+      }
       if (image !== 'broken') {
         if (wish.isFirst) metrics.poolLeases.inc({ result: lease.check ? 'rested' : 'fresh' })
         return { code: 'mini-program', ...(lease.check ? { check: lease.check } : {}), image }

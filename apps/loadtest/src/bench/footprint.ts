@@ -49,10 +49,10 @@ export const takeFootprint = async ({ pid, url, dialogue, names, measure, whileF
   const cost = async (act: () => Promise<unknown>) => sum(await costOf([pid], act)) / names.length
   const connect = await cost(() => crowd.ask({ do: 'open', url, origin: ORIGIN, dialogue, names }))
   await delay(QUIET_MS)
-  // In any such time each socket has its heartbeat once.
-  const heartbeat = await cost(() => delay(HEARTBEAT_MS))
   const full = await measure()
   await whileFull?.()
+  // In any such time each socket has its heartbeat once.
+  const heartbeat = await cost(() => delay(HEARTBEAT_MS))
   const { open } = await crowd.ask({ do: 'count' })
   if (open < names.length) throw new Error(`${names.length - open} of ${names.length} clients were lost meanwhile`)
   await crowd.stop()

@@ -4,7 +4,7 @@ import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { createAdapter } from '@socket.io/redis-adapter'
 import { Redis } from 'ioredis'
 import { Server } from 'socket.io'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import { HEARTBEAT_MS } from './heartbeat.ts'
 
 /**
@@ -16,17 +16,20 @@ const http = createServer()
 const [kind, redisUrl = ''] = process.argv.slice(2)
 
 if (kind === 'bare') {
-  const silent = new Set<WebSocket>()
-  const server = new WebSocketServer({ server: http }).on('connection', (socket) => {
-    socket.on('message', () => {})
-    socket.on('pong', () => silent.delete(socket))
-    socket.on('close', () => silent.delete(socket))
+  class Client extends WebSocket {
+    isAlive = true
+  }
+  const server = new WebSocketServer({ server: http, WebSocket: Client }).on('connection', (client) => {
+    client.on('message', () => {})
+    client.on('pong', () => {
+      client.isAlive = true
+    })
   })
   setInterval(() => {
-    for (const socket of silent) socket.terminate()
-    for (const socket of server.clients) {
-      silent.add(socket)
-      socket.ping()
+    for (const client of server.clients) {
+      if (client.isAlive) client.ping()
+      else client.terminate()
+      client.isAlive = false
     }
   }, HEARTBEAT_MS)
 } else {
