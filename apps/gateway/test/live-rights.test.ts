@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createKeys, whenReady } from '@saoma/redis'
 import {
+  ageRefreshToken,
   apiKeyLine,
   type Cluster,
   connectLive,
@@ -133,12 +134,13 @@ test('a session that is revoked on one node is over on the other within a second
   expect(other.pending('ended')).toEqual([])
 })
 
-test('a refresh token that is used twice ends the sockets of its session', async () => {
+test('the replay of a refresh token ends the sockets of its session', async () => {
   const { access_token: token, refresh_token: refreshToken = '' } = await webToken(cluster.origin, 'carol')
   const live = await connected(b, token)
   const form = { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: 'web' }
   expect(await request(`${a}/oidc/token`, { form })).toMatchObject({ status: 200 })
   expect(live.pending('ended')).toEqual([])
+  await ageRefreshToken(cluster.redis.url, refreshToken, 31)
   expect(await request(`${a}/oidc/token`, { form })).toMatchObject({ status: 400 })
   expect(await live.next('ended')).toEqual({ code: 'REVOKED' })
 })

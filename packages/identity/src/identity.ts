@@ -12,7 +12,7 @@ import { type BegunSession, createSessions, type SessionRecord } from './session
 import { loadSigningKeys, type SigningKeyTimes } from './signing-keys.ts'
 import { type Bearer, claimsToBeOf, createVerifier } from './verify.ts'
 
-export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
+export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret' | 'refreshSecret'> {
   /** Protects the signing keys at rest. The first encrypts, all may decrypt. Each at least 32 characters. */
   secrets: readonly [string, ...string[]]
   /** The keys were there but could not be used, for instance because another node has another secret. */
@@ -53,7 +53,10 @@ export const createIdentity = async (
 ): Promise<Identity> => {
   const accounts = createAccounts(deps.redis)
   const seal = createSeal(options.secrets)
-  const cookieSecret = createHash('sha256').update(`saoma cookies ${options.secrets[0]}`).digest('base64url')
+  const secretFor = (what: string) =>
+    createHash('sha256').update(`saoma ${what} ${options.secrets[0]}`).digest('base64url')
+  const cookieSecret = secretFor('cookies')
+  const refreshSecret = secretFor('refresh tokens')
   const issuer = `${options.origin}/oidc`
   const sessionEnds = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
   const grants = createGrants(deps.redis, sessionEnds.tell)
@@ -61,7 +64,11 @@ export const createIdentity = async (
   const load = () => loadSigningKeys(deps.redis, seal, options.keyTimes)
   const assemble = (ring: Awaited<ReturnType<typeof load>>) => ({
     ring,
-    provider: createProvider({ ...deps, accounts, grants, sessions }, ring, { ...options, cookieSecret }),
+    provider: createProvider({ ...deps, accounts, grants, sessions }, ring, {
+      ...options,
+      cookieSecret,
+      refreshSecret,
+    }),
     verify: createVerifier(ring, issuer, [options.origin, phoneAudience(options.origin)]),
   })
 

@@ -13,6 +13,7 @@ import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } f
 import { createDeviceCodes, type TicketStore } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import { createRecords } from './records.ts'
+import { createRefreshTokens, deriveSuccessors } from './refresh-tokens.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
 import { SigningKey } from './signing-key.ts'
 import type { KeyRing } from './signing-keys.ts'
@@ -27,6 +28,8 @@ export interface ProviderOptions {
   codeSeconds: number
   /** Signs the provider's own cookies. */
   cookieSecret: string
+  /** Turns a refresh token into its successor. */
+  refreshSecret: string
   /** Origins whose pages may call the token endpoint. */
   allowsOrigin: (origin: string) => boolean
   /** What the server saw of the browser that asks. */
@@ -142,15 +145,8 @@ export const createProvider = (
   const adapterOf = (model: string): Adapter => {
     if (model === 'DeviceCode') return deviceCodes
     if (model === 'Grant') return rememberedInRequest(grants.adapter)
-    const records = createRecords(redis, model)
-    if (model !== 'RefreshToken') return records
-    return {
-      ...records,
-      upsert: async (id, payload, expiresIn) => {
-        await records.upsert(id, payload, expiresIn)
-        if (payload.grantId && expiresIn) await grants.prolong(payload.grantId, expiresIn)
-      },
-    }
+    if (model === 'RefreshToken') return createRefreshTokens(redis, grants)
+    return createRecords(redis, model)
   }
 
   const configuration: Configuration = {
@@ -221,6 +217,7 @@ export const createProvider = (
   }
 
   const provider = new Provider(`${origin}/oidc`, configuration)
+  deriveSuccessors(provider.RefreshToken, options.refreshSecret)
   provider.registerGrantType(
     WX_CODE_GRANT,
     wxCodeGrant(

@@ -221,6 +221,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     redeem: async (deviceCode) => {
       if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
       const ticket = ticketOf(deviceCode)
+      // Before: what is used up cannot be repeated when the session that it begins is not on the replicas.
+      await replicated(keys.ticket(ticket))
       const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
       return mapped(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),

@@ -16,10 +16,8 @@ export interface WechatOptions {
   api: string
   /** The page that a code opens, without a leading slash and without a query. */
   page: string
-  /** @default 'release' */
+  /** Which version of the mini-program a code opens. Only `release` must have the page already. @default 'release' */
   envVersion?: 'release' | 'trial' | 'develop'
-  /** Whether the page must be in the published release. @default true */
-  checkPath?: boolean
   /** Milliseconds for one HTTP try. @default 3000 */
   timeoutMs?: number
   /** Told of every try and every new token. Nothing it gets is secret. */
@@ -60,15 +58,7 @@ const readSession = jsonOf(v.object({ openid: v.pipe(v.string(), v.minLength(1))
 
 /** @throws TypeError for an address or a page that can not be right */
 export const createWechat = (redis: RedisClients, options: WechatOptions): Wechat => {
-  const {
-    appid,
-    secret,
-    page,
-    envVersion = 'release',
-    checkPath = true,
-    timeoutMs = 3_000,
-    onEvent = () => {},
-  } = options
+  const { appid, secret, page, envVersion = 'release', timeoutMs = 3_000, onEvent = () => {} } = options
   if (!URL.canParse(options.api)) throw new TypeError('the address of the WeChat API is not a URL')
   if (!PAGE.test(page)) throw new TypeError('the page of the code must have no leading slash and no query')
   const base = options.api.replace(/\/+$/, '')
@@ -142,7 +132,7 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
   }
 
   const draw = async (scene: string, signal: AbortSignal): ReturnType<Wechat['codeImage']> => {
-    const json = { scene, page, check_path: checkPath, env_version: envVersion }
+    const json = { scene, page, check_path: envVersion === 'release', env_version: envVersion }
     const drawn = await authorised((query) => {
       // Nobody waits for the count or fails by it: it only holds back the refill of the pool, which without Redis does nothing.
       budget.count().catch(() => {})

@@ -35,7 +35,7 @@ describe('a code image', () => {
   })
 
   test('may be of a page and a version that are not released yet', async () => {
-    const draft = { page: 'pages/draft/index', checkPath: false, envVersion: 'develop' } as const
+    const draft = { page: 'pages/draft/index', envVersion: 'develop' } as const
     const developer = await startNode(server, simulator, draft)
     expect(await developer.wechat.codeImage(scene)).toMatchObject({ ok: true })
     expect((await simulator.drawn()).at(-1)).toEqual({ page: draft.page, scene, env_version: 'develop' })
