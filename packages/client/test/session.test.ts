@@ -59,6 +59,25 @@ test('a session outlives the page that began it', async () => {
   expect(await reopened.accessToken()).toEqual({ ok: true, value: tokens.access_token })
 })
 
+test('a page that goes while its refresh is on the way does not take the session with it', async () => {
+  const granted = Promise.withResolvers<TokenSet>()
+  const storage = createMemoryStorage()
+  const page = open({
+    storage,
+    fetch: async (...asked) => {
+      granted.resolve(await (await fetch(...asked)).json())
+      return new Promise(() => {}) // Nobody is there any more to take the answer.
+    },
+  })
+  page.adopt(await logIn())
+  void page.refresh()
+  const { refresh_token } = await granted.promise
+  page.close()
+  const reloaded = open({ storage })
+  expect(await reloaded.refresh()).toMatchObject({ ok: true })
+  expect(reloaded.tokens).toMatchObject({ refresh_token })
+})
+
 test('after logout there is nothing here, and the refresh token is worth nothing there', async () => {
   const storage = createMemoryStorage()
   const session = open({ storage })
