@@ -125,6 +125,7 @@ const start = async (): Promise<Stop> => {
         ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
       }),
       onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
+      onRefreshRepeated: () => metrics.refreshRepeated.inc(),
       onSessionEnded: async ({ sub, sid }) => {
         await channels.end(sub, sid)
         tellLogins(sub, 'ended')

@@ -77,6 +77,11 @@ export const createMetrics = () => {
     ended: counter('saoma_connections_ended_total', 'Sockets closed for their token or session', ['code']),
     sessionsEnded: counter('saoma_sessions_ended_total', 'Logins that their owner ended by hand', ['by']),
     refreshed: counter('saoma_token_refreshed_total', 'Tokens renewed on a live socket', []),
+    refreshRepeated: counter(
+      'saoma_refresh_repeated_total',
+      'Refreshes that were repeated in time, because their answer was lost or two asked at once',
+      [],
+    ),
     subscriptions: gauge('saoma_subscriptions', 'Redis channels this node listens to', []),
     pubsubReceived: counter('saoma_pubsub_received_total', 'Messages received from Redis', []),
     resyncs: counter(

@@ -140,7 +140,7 @@ test('the replay of a refresh token ends the sockets of its session', async () =
   const form = { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: 'web' }
   expect(await request(`${a}/oidc/token`, { form })).toMatchObject({ status: 200 })
   expect(live.pending('ended')).toEqual([])
-  await ageRefreshToken(cluster.redis.url, refreshToken, 31)
+  await ageRefreshToken(cluster.redis.url, refreshToken, 61)
   expect(await request(`${a}/oidc/token`, { form })).toMatchObject({ status: 400 })
   expect(await live.next('ended')).toEqual({ code: 'REVOKED' })
 })

@@ -16,7 +16,7 @@ export interface SessionMonitor extends Listenable<SessionMonitorEvents> {
 
 /**
  * Hears of the end of a session when it comes, instead of at the next refresh: the person ended it from another device, or its refresh
- * token was used twice. The session then ends with the reason `revoked`. Follows the session from login to login until closed, by a live
+ * token was replayed. The session then ends with the reason `revoked`. Follows the session from login to login until closed, by a live
  * connection to the person's own channel. By the same connection it hears of the person's other logins.
  *
  * A page that has a live connection already needs none of this: `live.on('ended', () => void session.recheck())`, and

@@ -43,7 +43,7 @@ export const createGrants = (redis: RedisClients, onEnded: (session: EndedSessio
       // The provider keeps in the record when a session ends at the latest. So long it lives only if it is used.
       upsert: (sid, record, expiresIn = FIRST_SECONDS) =>
         records.upsert(sid, record, Math.min(expiresIn, FIRST_SECONDS)),
-      // The provider ends one by revocation, or because a refresh token was used twice.
+      // The provider ends one by revocation, or because a refresh token was replayed.
       destroy: async (sid) => {
         const sub = await destroy(sid)
         if (sub) await reply(data.hdel(keys.sessions(sub), sid))

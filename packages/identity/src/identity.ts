@@ -12,14 +12,14 @@ import { type BegunSession, createSessions, type SessionRecord } from './session
 import { loadSigningKeys, type SigningKeyTimes } from './signing-keys.ts'
 import { type Bearer, claimsToBeOf, createVerifier } from './verify.ts'
 
-export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret' | 'refreshSecret'> {
+export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
   /** Protects the signing keys at rest. The first encrypts, all may decrypt. Each at least 32 characters. */
   secrets: readonly [string, ...string[]]
   /** The keys were there but could not be used, for instance because another node has another secret. */
   onKeysError: (error: unknown) => void
   /** Told after a session has begun. Nobody waits for it, and it must not throw: the login goes on whatever comes of it. */
   onSessionBegan?: (session: BegunSession) => void
-  /** Told after a session has been ended, by its owner or because its refresh token was used twice. Tried a few times when it rejects. */
+  /** Told after a session has been ended, by its owner or because a refresh token of it was replayed. Tried a few times when it rejects. */
   onSessionEnded?: (session: EndedSession) => Promise<void>
   /** Telling it failed for good. */
   onSessionEndError?: (error: unknown) => void
@@ -53,10 +53,7 @@ export const createIdentity = async (
 ): Promise<Identity> => {
   const accounts = createAccounts(deps.redis)
   const seal = createSeal(options.secrets)
-  const secretFor = (what: string) =>
-    createHash('sha256').update(`saoma ${what} ${options.secrets[0]}`).digest('base64url')
-  const cookieSecret = secretFor('cookies')
-  const refreshSecret = secretFor('refresh tokens')
+  const cookieSecret = createHash('sha256').update(`saoma cookies ${options.secrets[0]}`).digest('base64url')
   const issuer = `${options.origin}/oidc`
   const sessionEnds = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
   const grants = createGrants(deps.redis, sessionEnds.tell)
@@ -67,7 +64,6 @@ export const createIdentity = async (
     provider: createProvider({ ...deps, accounts, grants, sessions }, ring, {
       ...options,
       cookieSecret,
-      refreshSecret,
     }),
     verify: createVerifier(ring, issuer, [options.origin, phoneAudience(options.origin)]),
   })

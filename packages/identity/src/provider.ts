@@ -13,7 +13,7 @@ import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } f
 import { createDeviceCodes, type TicketStore } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import { createRecords } from './records.ts'
-import { createRefreshTokens, deriveSuccessors } from './refresh-tokens.ts'
+import { createRefreshTokens, nameSuccessors } from './refresh-tokens.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
 import { SigningKey } from './signing-key.ts'
 import type { KeyRing } from './signing-keys.ts'
@@ -28,8 +28,6 @@ export interface ProviderOptions {
   codeSeconds: number
   /** Signs the provider's own cookies. */
   cookieSecret: string
-  /** Turns a refresh token into its successor. */
-  refreshSecret: string
   /** Origins whose pages may call the token endpoint. */
   allowsOrigin: (origin: string) => boolean
   /** What the server saw of the browser that asks. */
@@ -38,6 +36,8 @@ export interface ProviderOptions {
   recognise: Recognise
   /** Told after a session has begun; must not throw. */
   onSessionBegan?: (session: BegunSession) => void
+  /** Told when a refresh token that was used up is used again, in time to be answered the same. */
+  onRefreshRepeated?: () => void
   /** Every refusal and every failure of the OAuth routes, for the log. */
   onError: (ctx: KoaContextWithOIDC, error: Error) => void
 }
@@ -145,7 +145,7 @@ export const createProvider = (
   const adapterOf = (model: string): Adapter => {
     if (model === 'DeviceCode') return deviceCodes
     if (model === 'Grant') return rememberedInRequest(grants.adapter)
-    if (model === 'RefreshToken') return createRefreshTokens(redis, grants)
+    if (model === 'RefreshToken') return createRefreshTokens(redis, grants, options.onRefreshRepeated ?? (() => {}))
     return createRecords(redis, model)
   }
 
@@ -217,7 +217,7 @@ export const createProvider = (
   }
 
   const provider = new Provider(`${origin}/oidc`, configuration)
-  deriveSuccessors(provider.RefreshToken, options.refreshSecret)
+  nameSuccessors(provider.RefreshToken)
   provider.registerGrantType(
     WX_CODE_GRANT,
     wxCodeGrant(

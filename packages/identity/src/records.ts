@@ -8,7 +8,7 @@ export const recordKey = (keys: Keys, model: string, id: string): string =>
   keys.oidc(model, hash('sha256', id, 'base64url'))
 
 /**
- * oidc-provider's storage for everything but device codes: refresh tokens, grants and the like. One Redis hash a record, under the
+ * oidc-provider's storage for everything but device codes and, in part, refresh tokens. One Redis hash a record, under the
  * hash of its id, so that reading Redis gives nobody a token. A record is used up at most once, whoever asks at the same time.
  */
 export const createRecords = ({ data, keys, replicated }: RedisClients, model: string): Adapter => {
@@ -26,8 +26,7 @@ export const createRecords = ({ data, keys, replicated }: RedisClients, model: s
       return { ...JSON.parse(payload), jti: id, ...(consumed ? { consumed: Number(consumed) } : {}) }
     },
     consume: async (id) => {
-      if (!(await consume(data, [at(id)], [Math.floor(Date.now() / 1000)])))
-        throw new errors.InvalidGrant('already used')
+      if (!(await consume(data, [at(id)], []))) throw new errors.InvalidGrant('already used')
     },
     destroy: async (id) => {
       await reply(data.unlink(at(id)))

@@ -1,40 +1,54 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import type { RedisClients } from '@saoma/redis'
-import Provider, { type Adapter } from 'oidc-provider'
+import Provider, { type Adapter, errors } from 'oidc-provider'
 import type { Grants } from './grants.ts'
 import { createRecords, recordKey } from './records.ts'
-import { consume } from './scripts.ts'
+import { consume, recall, succeed } from './scripts.ts'
 
 /**
  * For so many seconds after its use a refresh token may be used again, and gets the same successor: the answer may have been lost with a
- * node, a network or a page. Later it is a replay, which ends the session.
+ * node, a network or a page. Longer than the SDK goes on trying (46 s). Later it is a replay, which ends the session.
  */
-export const REPEAT_SECONDS = 30
+export const REPEAT_SECONDS = 60
 
 const MODEL = 'RefreshToken'
-const epochSeconds = () => Math.floor(Date.now() / 1000)
 
 /**
  * oidc-provider's storage of refresh tokens. The provider uses one up before it writes its successor; here it is the other way round, and in
  * between comes the wait for replicas: whatever fails, the token that the client has is good for another try.
+ *
+ * @param onRepeated  told of each repeat of a refresh
  */
-export const createRefreshTokens = (redis: RedisClients, grants: Grants): Adapter => {
+export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepeated: () => void): Adapter => {
+  const { data, keys } = redis
   const records = createRecords(redis, MODEL)
+  const at = (id: string) => recordKey(keys, MODEL, id)
+
   return {
     ...records,
     find: async (id) => {
-      const record = await records.find(id)
-      if (!record?.consumed || epochSeconds() - Number(record.consumed) > REPEAT_SECONDS) return record
-      const { consumed: _, ...unused } = record
-      return unused
+      const found = await recall(data, [at(id)], [])
+      if (!found) return undefined
+      const { payload, usedSecondsAgo, mayRepeat } = found
+      const isReplay = usedSecondsAgo !== undefined && (usedSecondsAgo > REPEAT_SECONDS || !mayRepeat)
+      return { ...JSON.parse(payload), jti: id, ...(isReplay ? { consumed: true } : {}) }
     },
-    consume: async () => {},
+    // Decides which token comes next. The salt is known to us alone and the old token to its bearer: the two make the successor.
+    consume: async (id) => {
+      const decided = await succeed(data, [at(id)], [randomBytes(16).toString('base64url')])
+      if (!decided) throw new errors.InvalidGrant('refresh token not found')
+      if (decided.isRepeat) onRepeated()
+      if (Provider.ctx) Provider.ctx.state.successor = createHmac('sha256', id).update(decided.salt).digest('base64url')
+    },
     upsert: async (id, payload, expiresIn) => {
+      const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
+      if (payload.rotations && !used) throw new Error('the provider does not say which refresh token was used')
       await records.upsert(id, payload, expiresIn)
       if (payload.grantId && expiresIn) await grants.prolong(payload.grantId, expiresIn)
-      const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
-      if (used) await consume(redis.data, [recordKey(redis.keys, MODEL, used.jti)], [epochSeconds()])
+      if (used) await consume(data, [at(used.jti)], [])
     },
+    // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would find nothing to end.
+    destroy: async () => {},
   }
 }
 
@@ -43,16 +57,12 @@ interface TokenModel {
   prototype: { generateTokenId(): string }
 }
 
-/**
- * Makes the successor of a refresh token one that only its bearer and this cluster can tell, instead of a random one.
- *
- * @param secret  of the cluster; without it nobody gets from a token that was used up to the one that is good
- */
-export const deriveSuccessors = (model: object, secret: string): void => {
+/** Gives the provider's refresh tokens the names that the storage has decided: a successor's, or else a random one. */
+export const nameSuccessors = (model: object): void => {
   const { prototype } = model as TokenModel
   const random = prototype.generateTokenId
   prototype.generateTokenId = function (): string {
-    const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
-    return used ? createHmac('sha256', secret).update(used.jti).digest('base64url') : random.call(this)
+    const successor: unknown = Provider.ctx?.state.successor
+    return typeof successor === 'string' ? successor : random.call(this)
   }
 }

@@ -1,4 +1,5 @@
 import { defineScript } from '@saoma/redis'
+import * as v from 'valibot'
 
 const lua = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url)
 const first = (raw: unknown): boolean => raw === 1
@@ -21,11 +22,31 @@ export const enlist = defineScript<
   number
 >([lua('enlist')], 1, Number)
 
-export const consume = defineScript<readonly [record: string], readonly [usedAt: number], boolean>(
-  [lua('consume')],
-  1,
-  first,
-)
+export const consume = defineScript<readonly [record: string], readonly [], boolean>([lua('consume')], 1, first)
+
+const Recalled = v.union([v.tuple([v.string(), v.number(), v.number()]), v.tuple([])])
+
+/** `mayRepeat`: its successor can be made again. */
+export const recall = defineScript<
+  readonly [record: string],
+  readonly [],
+  { payload: string; usedSecondsAgo?: number; mayRepeat: boolean } | undefined
+>([lua('recall')], 1, (raw) => {
+  const [payload, age, salted] = v.parse(Recalled, raw)
+  if (payload === undefined || age === undefined) return undefined
+  return { payload, ...(age < 0 ? {} : { usedSecondsAgo: age }), mayRepeat: salted === 1 }
+})
+
+const Succeeded = v.union([v.tuple([v.string(), v.number()]), v.tuple([])])
+
+export const succeed = defineScript<
+  readonly [record: string],
+  readonly [salt: string],
+  { salt: string; isRepeat: boolean } | undefined
+>([lua('succeed')], 1, (raw) => {
+  const [salt, used] = v.parse(Succeeded, raw)
+  return salt === undefined ? undefined : { salt, isRepeat: used === 1 }
+})
 
 export const swap = defineScript<readonly [value: string], readonly [expected: string, replacement: string], boolean>(
   [lua('swap')],

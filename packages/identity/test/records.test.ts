@@ -14,23 +14,23 @@ beforeAll(async () => {
 const names = async () => (await redis.data.keys('*')).join('\n')
 
 test('a record is used up once, whoever asks at the same time', async () => {
-  const records = createRecords(redis, 'RefreshToken')
-  await records.upsert('a-refresh-token', { jti: 'a-refresh-token', kind: 'RefreshToken' }, 60)
-  const tries = await Promise.allSettled(Array.from({ length: 50 }, () => records.consume('a-refresh-token')))
+  const records = createRecords(redis, 'AuthorizationCode')
+  await records.upsert('a-code', { jti: 'a-code', kind: 'AuthorizationCode' }, 60)
+  const tries = await Promise.allSettled(Array.from({ length: 50 }, () => records.consume('a-code')))
   expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
-  expect(await records.find('a-refresh-token')).toMatchObject({ jti: 'a-refresh-token', consumed: expect.any(Number) })
+  expect(await records.find('a-code')).toMatchObject({ jti: 'a-code', consumed: expect.any(Number) })
 })
 
 test('using up a record that is gone makes none', async () => {
-  const records = createRecords(redis, 'RefreshToken')
+  const records = createRecords(redis, 'AuthorizationCode')
   await expect(records.consume('never-issued')).rejects.toThrow('invalid_grant')
   expect(await records.find('never-issued')).toBeUndefined()
 })
 
 test('a token is found neither among the keys nor in the values', async () => {
-  const records = createRecords(redis, 'RefreshToken')
-  await records.upsert('secret-token', { jti: 'secret-token', kind: 'RefreshToken', accountId: 'somebody' }, 60)
-  const keys = await redis.data.keys('*RefreshToken*')
+  const records = createRecords(redis, 'AuthorizationCode')
+  await records.upsert('secret-token', { jti: 'secret-token', kind: 'AuthorizationCode', accountId: 'somebody' }, 60)
+  const keys = await redis.data.keys('*AuthorizationCode*')
   const values = await Promise.all(keys.map((key) => redis.data.hgetall(key)))
   expect(JSON.stringify([keys, values])).not.toContain('secret-token')
 })

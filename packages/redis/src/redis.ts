@@ -39,6 +39,8 @@ export interface RedisClients {
   pub: Connection
   subscriber: Subscriber
   keys: Keys
+  /** Whether replicas must have a write before it counts. */
+  asksReplicas: boolean
   /** See `createReplicas`, for the data connection. */
   replicated(key: string): Promise<void>
   /** Roles that cannot be used at this moment; empty when all is well. */
@@ -99,6 +101,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     pub: connections.pub,
     subscriber,
     keys: createKeys(prefix),
+    asksReplicas: replicas.count > 0,
     replicated: createReplicas(connections.data, replicas),
     unavailable: () =>
       all

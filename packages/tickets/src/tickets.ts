@@ -123,7 +123,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     if (!Number.isInteger(ms) || ms < 1 || ms > LONGEST_MS)
       throw new RangeError(`${name} must be a whole number of milliseconds between 1 and ${LONGEST_MS}`)
   const { scanMs, confirmMs, redeemMs, keepMs } = times
-  const { data, keys, subscriber, replicated } = redis
+  const { data, keys, subscriber, asksReplicas, replicated } = redis
   const listening = createListening(subscriber)
 
   const room = (ticket: string) => keys.ticketRoom(ticket)
@@ -221,8 +221,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     redeem: async (deviceCode) => {
       if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
       const ticket = ticketOf(deviceCode)
-      // Before: what is used up cannot be repeated when the session that it begins is not on the replicas.
-      await replicated(keys.ticket(ticket))
+      // What is used up cannot be repeated: better to know before it whether the session that begins will be on the replicas.
+      if (asksReplicas && (await scripts.touch(data, [keys.ticket(ticket)], []))) await replicated(keys.ticket(ticket))
       const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
       return mapped(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
