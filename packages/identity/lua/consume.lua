@@ -1,6 +1,9 @@
 -- consume: marks a record as used, with the moment (epoch seconds of Redis's clock); the first caller wins.
 -- KEYS  record
+-- ARGV  keep_seconds (what it still lives at most, 0 for as long as before)
 -- reply 1 when this caller was the first | 0 when it was used before or is gone
-local record = KEYS[1]
+local record, keep_seconds = KEYS[1], tonumber(ARGV[1])
 if redis.call('EXISTS', record) == 0 then return 0 end
-return redis.call('HSETNX', record, 'consumed', redis.call('TIME')[1])
+local first = redis.call('HSETNX', record, 'consumed', redis.call('TIME')[1])
+if first == 1 and keep_seconds > 0 then redis.call('EXPIRE', record, keep_seconds, 'LT') end
+return first

@@ -26,7 +26,7 @@ export const createRecords = ({ data, keys, replicated }: RedisClients, model: s
       return { ...JSON.parse(payload), jti: id, ...(consumed ? { consumed: Number(consumed) } : {}) }
     },
     consume: async (id) => {
-      if (!(await consume(data, [at(id)], []))) throw new errors.InvalidGrant('already used')
+      if (!(await consume(data, [at(id)], [0]))) throw new errors.InvalidGrant('already used')
     },
     destroy: async (id) => {
       await reply(data.unlink(at(id)))

@@ -1,9 +1,9 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, hash, randomBytes } from 'node:crypto'
 import type { RedisClients } from '@saoma/redis'
 import Provider, { type Adapter, errors } from 'oidc-provider'
 import type { Grants } from './grants.ts'
 import { createRecords, recordKey } from './records.ts'
-import { consume, recall, succeed } from './scripts.ts'
+import { consume, recall, remember, remembers, succeed } from './scripts.ts'
 
 /**
  * For so many seconds after its use a refresh token may be used again, and gets the same successor: the answer may have been lost with a
@@ -11,7 +11,14 @@ import { consume, recall, succeed } from './scripts.ts'
  */
 export const REPEAT_SECONDS = 60
 
+/** How long the record of a used token stays: a page that is open all day uses one every ten minutes, and a mark of each is enough. */
+const KEEP_SECONDS = 600
 const MODEL = 'RefreshToken'
+/** A refresh token begins with the name of its session, so that it can be known for a used one without a record of its own. */
+const TOKEN = /^[A-Za-z0-9_-]{65}$/
+const SID_LENGTH = 22
+const sidOf = (id: string): string => id.slice(0, SID_LENGTH)
+const markOf = (id: string): string => hash('sha256', id, 'base64url').slice(0, 8)
 
 /**
  * oidc-provider's storage of refresh tokens. The provider uses one up before it writes its successor; here it is the other way round, and in
@@ -28,7 +35,11 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
     ...records,
     find: async (id) => {
       const found = await recall(data, [at(id)], [])
-      if (!found) return undefined
+      if (!found) {
+        const isReplay = TOKEN.test(id) && (await remembers(data, [keys.usedRefreshTokens(sidOf(id))], [markOf(id)]))
+        if (isReplay) await grants.adapter.destroy(sidOf(id))
+        return undefined
+      }
       const { payload, usedSecondsAgo, mayRepeat } = found
       const isReplay = usedSecondsAgo !== undefined && (usedSecondsAgo > REPEAT_SECONDS || !mayRepeat)
       return { ...JSON.parse(payload), jti: id, ...(isReplay ? { consumed: true } : {}) }
@@ -38,23 +49,35 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
       const decided = await succeed(data, [at(id)], [randomBytes(16).toString('base64url')])
       if (!decided) throw new errors.InvalidGrant('refresh token not found')
       if (decided.isRepeat) onRepeated()
-      if (Provider.ctx) Provider.ctx.state.successor = createHmac('sha256', id).update(decided.salt).digest('base64url')
+      const end = createHmac('sha256', id).update(decided.salt).digest('base64url')
+      if (Provider.ctx) Provider.ctx.state.refresh = { end, isRepeat: decided.isRepeat } satisfies Refresh
     },
     upsert: async (id, payload, expiresIn) => {
       const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
       if (payload.rotations && !used) throw new Error('the provider does not say which refresh token was used')
       await records.upsert(id, payload, expiresIn)
       if (payload.grantId && expiresIn) await grants.prolong(payload.grantId, expiresIn)
-      if (used) await consume(data, [at(used.jti)], [])
+      if (!used || !payload.grantId || !expiresIn) return
+      if (!refreshOf()?.isRepeat)
+        await remember(data, [keys.usedRefreshTokens(payload.grantId)], [markOf(used.jti), expiresIn])
+      await consume(data, [at(used.jti)], [KEEP_SECONDS])
     },
     // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would find nothing to end.
     destroy: async () => {},
   }
 }
 
+/** What a request that refreshes has found out. */
+interface Refresh {
+  /** Of the successor. */
+  end: string
+  isRepeat: boolean
+}
+const refreshOf = (): Refresh | undefined => Provider.ctx?.state.refresh as Refresh | undefined
+
 /** What of the provider's models its types do not show. A test holds it: a repeat gets the same token. */
 interface TokenModel {
-  prototype: { generateTokenId(): string }
+  prototype: { grantId?: string; generateTokenId(): string }
 }
 
 /** Gives the provider's refresh tokens the names that the storage has decided: a successor's, or else a random one. */
@@ -62,7 +85,6 @@ export const nameSuccessors = (model: object): void => {
   const { prototype } = model as TokenModel
   const random = prototype.generateTokenId
   prototype.generateTokenId = function (): string {
-    const successor: unknown = Provider.ctx?.state.successor
-    return typeof successor === 'string' ? successor : random.call(this)
+    return `${this.grantId}${refreshOf()?.end ?? random.call(this)}`
   }
 }

@@ -22,7 +22,23 @@ export const enlist = defineScript<
   number
 >([lua('enlist')], 1, Number)
 
-export const consume = defineScript<readonly [record: string], readonly [], boolean>([lua('consume')], 1, first)
+export const consume = defineScript<readonly [record: string], readonly [keepSeconds: number], boolean>(
+  [lua('consume')],
+  1,
+  first,
+)
+
+export const remember = defineScript<readonly [used: string], readonly [mark: string, ttlSeconds: number], boolean>(
+  [lua('remember')],
+  1,
+  first,
+)
+
+export const remembers = defineScript<readonly [used: string], readonly [mark: string], boolean>(
+  [lua('remembers')],
+  1,
+  first,
+)
 
 const Recalled = v.union([v.tuple([v.string(), v.number(), v.number()]), v.tuple([])])
 

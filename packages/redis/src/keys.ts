@@ -22,6 +22,8 @@ export const createKeys = (prefix: string) => ({
 
   /** Hash: one record of the OAuth provider, for example a refresh token. `id` is a hash, never a token. */
   oidc: (model: string, id: string) => `${prefix}:oidc:${model}:{${id}}`,
+  /** String: marks of the refresh tokens that a session has used up. */
+  usedRefreshTokens: (sid: string) => `${prefix}:used-refresh-tokens:{${sid}}`,
   /** Hash: a person's account. */
   account: (sub: string) => `${prefix}:account:{${sub}}`,
   /** String: the account that belongs to an outside identity. `identity` is a hash, never an openid. */
