@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { TokenSet } from '@saoma/protocol'
+import { createRedis } from '@saoma/redis'
 import {
   ageRefreshToken,
   type Cluster,
@@ -158,6 +159,15 @@ test.each([61, 86_400])(
     expect(await refused(client.refreshTokenGrant(config, second))).toBe('invalid_grant')
   },
 )
+
+test('a session that is refreshed more often than anybody has to is ended, and Redis keeps no more of it', async () => {
+  const { refresh_token = '' } = await login()
+  const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
+  await data.set(keys.usedRefreshTokens(refresh_token.slice(0, 22)), '-'.repeat(262_144), 'EX', 60)
+  await close()
+  expect(await refused(client.refreshTokenGrant(config, refresh_token))).toBe('invalid_grant')
+  expect(await refused(client.refreshTokenGrant(config, refresh_token))).toBe('invalid_grant')
+})
 
 test('a refresh whose answer was lost may be repeated, on any node, and gets the same successor; so do those that race', async () => {
   const { refresh_token: first = '' } = await login()

@@ -7,12 +7,14 @@ import { consume, recall, remember, remembers, succeed } from './scripts.ts'
 
 /**
  * For so many seconds after its use a refresh token may be used again, and gets the same successor: the answer may have been lost with a
- * node, a network or a page. Longer than the SDK goes on trying (46 s). Later it is a replay, which ends the session.
+ * node, a network or a page. Longer than the SDK goes on trying unless it is told to wait (46 s). Later it is a replay, which ends the session.
  */
 export const REPEAT_SECONDS = 60
 
 /** How long the record of a used token stays: a page that is open all day uses one every ten minutes, and a mark of each is enough. */
 const KEEP_SECONDS = 600
+/** 32,768 marks: two and a half times what a page needs that refreshes every ten minutes for ninety days. */
+const MOST_BYTES = 262_144
 const MODEL = 'RefreshToken'
 /** A refresh token begins with the name of its session, so that it can be known for a used one without a record of its own. */
 const TOKEN = /^[A-Za-z0-9_-]{65}$/
@@ -55,11 +57,16 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
     upsert: async (id, payload, expiresIn) => {
       const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
       if (payload.rotations && !used) throw new Error('the provider does not say which refresh token was used')
+      const { grantId = '' } = payload
+      // First, so that the wait for replicas, which is with the record, is for this as well.
+      if (expiresIn) await grants.prolong(grantId, expiresIn)
       await records.upsert(id, payload, expiresIn)
-      if (payload.grantId && expiresIn) await grants.prolong(payload.grantId, expiresIn)
-      if (!used || !payload.grantId || !expiresIn) return
-      if (!refreshOf()?.isRepeat)
-        await remember(data, [keys.usedRefreshTokens(payload.grantId)], [markOf(used.jti), expiresIn])
+      if (!used || !expiresIn) return
+      const mark = [markOf(used.jti), MOST_BYTES, expiresIn] as const
+      if (!refreshOf()?.isRepeat && !(await remember(data, [keys.usedRefreshTokens(grantId)], mark))) {
+        await grants.adapter.destroy(grantId)
+        throw new errors.InvalidGrant('this session was refreshed too often')
+      }
       await consume(data, [at(used.jti)], [KEEP_SECONDS])
     },
     // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would find nothing to end.

@@ -28,11 +28,11 @@ export const consume = defineScript<readonly [record: string], readonly [keepSec
   first,
 )
 
-export const remember = defineScript<readonly [used: string], readonly [mark: string, ttlSeconds: number], boolean>(
-  [lua('remember')],
-  1,
-  first,
-)
+export const remember = defineScript<
+  readonly [used: string],
+  readonly [mark: string, mostBytes: number, ttlSeconds: number],
+  boolean
+>([lua('remember')], 1, first)
 
 export const remembers = defineScript<readonly [used: string], readonly [mark: string], boolean>(
   [lua('remembers')],
