@@ -1,6 +1,5 @@
-import type { TokenSet } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
-import { type Gateway, onCleanup, request, startGateway, startRedis, webToken } from '@saoma/testing'
+import { type Gateway, onCleanup, refresh, request, startGateway, startRedis, webToken } from '@saoma/testing'
 
 /* What SECURITY.md and docs/operate.md tell an operator to delete when secrets have leaked. */
 
@@ -17,15 +16,13 @@ const login = async () => {
 }
 const sessions = async ({ origin }: Gateway, bearer: string): Promise<number> =>
   (await request(`${origin}/v1/sessions`, { bearer })).status
-const refresh = ({ origin }: Gateway, { refresh_token = '' }: TokenSet) =>
-  request<TokenSet>(`${origin}/oidc/token`, { form: { grant_type: 'refresh_token', refresh_token, client_id: 'web' } })
 
 test('without the signing keys every access token is worthless, and nobody is logged out', async () => {
   const { data, keys, tokens, start } = await login()
   expect(await data.unlink(keys.signingKeys())).toBe(1)
   const second = await start()
   expect(await sessions(second, tokens.access_token)).toBe(401)
-  const { status, body } = await refresh(second, tokens)
+  const { status, body } = await refresh(second.origin, tokens.refresh_token)
   expect(status).toBe(200)
   expect(await sessions(second, body.access_token)).toBe(200)
 })
@@ -35,5 +32,8 @@ test('without the grants every session is over', async () => {
   expect(await data.unlink(...(await data.keys(keys.oidc('Grant', '*'))))).toBeGreaterThan(0)
   const second = await start()
   expect(await sessions(second, tokens.access_token)).toBe(401)
-  expect(await refresh(second, tokens)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+  expect(await refresh(second.origin, tokens.refresh_token)).toMatchObject({
+    status: 400,
+    body: { error: 'invalid_grant' },
+  })
 })

@@ -12,6 +12,7 @@ import {
   onCleanup,
   phoneToken,
   publish,
+  refresh,
   request,
   startCluster,
   testApiKey,
@@ -137,11 +138,10 @@ test('a session that is revoked on one node is over on the other within a second
 test('the replay of a refresh token ends the sockets of its session', async () => {
   const { access_token: token, refresh_token: refreshToken = '' } = await webToken(cluster.origin, 'carol')
   const live = await connected(b, token)
-  const form = { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: 'web' }
-  expect(await request(`${a}/oidc/token`, { form })).toMatchObject({ status: 200 })
+  expect(await refresh(a, refreshToken)).toMatchObject({ status: 200 })
   expect(live.pending('ended')).toEqual([])
   await ageRefreshToken(cluster.redis.url, refreshToken, 61)
-  expect(await request(`${a}/oidc/token`, { form })).toMatchObject({ status: 400 })
+  expect(await refresh(a, refreshToken)).toMatchObject({ status: 400 })
   expect(await live.next('ended')).toEqual({ code: 'REVOKED' })
 })
 

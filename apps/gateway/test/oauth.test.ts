@@ -1,6 +1,5 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { TokenSet } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import {
   ageRefreshToken,
@@ -10,6 +9,7 @@ import {
   createTicket,
   phoneToken,
   redeem,
+  refresh,
   reject,
   request,
   scan,
@@ -171,23 +171,21 @@ test('a session that is refreshed more often than anybody has to is ended, and R
 
 test('a refresh whose answer was lost may be repeated, on any node, and gets the same successor; so do those that race', async () => {
   const { refresh_token: first = '' } = await login()
-  const refresh = async (token: string, i = 0) => {
-    const form = { grant_type: 'refresh_token', refresh_token: token, client_id: 'web' }
-    return (await request<TokenSet>(`${cluster.nodes[i % 2]?.origin}/oidc/token`, { form })).body.refresh_token
-  }
-  const [second = '', ...others] = await Promise.all(Array.from({ length: 20 }, (_, i) => refresh(first, i)))
+  const successor = async (token: string, i = 0) =>
+    (await refresh(`${cluster.nodes[i % 2]?.origin}`, token)).body.refresh_token
+  const [second = '', ...others] = await Promise.all(Array.from({ length: 20 }, (_, i) => successor(first, i)))
   expect(second).toMatch(/^[A-Za-z0-9_-]{65}$/)
   expect(new Set(others)).toEqual(new Set([second]))
   await ageRefreshToken(cluster.redis.url, first, 30)
-  expect(await refresh(first)).toBe(second)
-  const third = await refresh(second)
+  expect(await successor(first)).toBe(second)
+  const third = await successor(second)
   expect([first, second, undefined]).not.toContain(third)
 
   // What is repeated is the one use, and not a way to go on from it.
   await ageRefreshToken(cluster.redis.url, second, 61)
-  expect(await refresh(first)).toBe(second)
-  expect(await refresh(second)).toBeUndefined()
-  expect(await refresh(third ?? '')).toBeUndefined()
+  expect(await successor(first)).toBe(second)
+  expect(await successor(second)).toBeUndefined()
+  expect(await successor(third ?? '')).toBeUndefined()
 })
 
 test('revocation ends the session on every node, and other sessions of the person go on', async () => {

@@ -1,10 +1,9 @@
-import type { TokenSet } from '@saoma/protocol'
 import {
   confirm,
   createTicket,
   phoneToken,
   redeem,
-  request,
+  refresh,
   scan,
   startGateway,
   startRedisSentinel,
@@ -15,10 +14,6 @@ test('while replicas are missing nothing is used up: a code and a refresh token 
   const { url, replicas } = await startRedisSentinel()
   const env = { SAOMA_REDIS_REPLICAS: '1' }
   const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://replicas.test', env })
-  const refresh = (token = '') =>
-    request<TokenSet>(`${origin}/oidc/token`, {
-      form: { grant_type: 'refresh_token', refresh_token: token, client_id: 'web' },
-    })
   const kept = await webToken(origin, 'ada')
   const phone = await phoneToken(origin, 'ada')
   const { device_code: code, ticket } = await createTicket(origin)
@@ -28,14 +23,17 @@ test('while replicas are missing nothing is used up: a code and a refresh token 
   await Promise.all(replicas.map((replica) => replica.kill('SIGSTOP')))
   for (let i = 0; i < 2; i++) {
     expect(await redeem(origin, code)).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } })
-    expect(await refresh(kept.refresh_token)).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } })
+    expect(await refresh(origin, kept.refresh_token)).toMatchObject({
+      status: 503,
+      body: { error: 'temporarily_unavailable' },
+    })
   }
 
   await Promise.all(replicas.map((replica) => replica.kill('SIGCONT')))
-  const again = await refresh(kept.refresh_token)
+  const again = await refresh(origin, kept.refresh_token)
   expect(again.status).toBe(200)
-  expect((await refresh(again.body.refresh_token)).status).toBe(200)
+  expect((await refresh(origin, again.body.refresh_token)).status).toBe(200)
   const redeemed = await redeem(origin, code)
   expect(redeemed.status).toBe(200)
-  expect((await refresh(redeemed.body.refresh_token)).status).toBe(200)
+  expect((await refresh(origin, redeemed.body.refresh_token)).status).toBe(200)
 })

@@ -13,6 +13,7 @@ import {
   openEvents,
   phoneToken,
   redeem,
+  refresh as refreshAt,
   request,
   scan,
   startCluster,
@@ -49,8 +50,7 @@ const currentSid = async ({ access_token: token }: TokenSet): Promise<string> =>
   if (!mine) throw new Error('a session that is not in its own list')
   return mine.sid
 }
-const refresh = ({ refresh_token = '' }: TokenSet) =>
-  request<TokenSet>(`${a}/oidc/token`, { form: { grant_type: 'refresh_token', refresh_token, client_id: 'web' } })
+const refresh = ({ refresh_token: token }: TokenSet) => refreshAt(a, token)
 const outcomes = (answers: readonly Answer<unknown>[]) => answers.map(({ status }) => status).sort()
 const programToken = async (name: string): Promise<string> => {
   const form = { grant_type: WX_CODE_GRANT, client_id: 'miniprogram', code: `demo:${name}` }

@@ -5,7 +5,7 @@ import {
   freePort,
   phoneToken,
   publish,
-  request,
+  refresh,
   shopSettings,
   startCluster,
   startShop,
@@ -33,10 +33,6 @@ const nodeA = () => cluster.nodes[0]?.origin ?? ''
 describe('my devices', () => {
   const listed = ({ screen }: DevicesPage) => screen.status === 'listed' && !screen.refreshing && screen
   const sidOf = (token: string) => decodeClaims(token)?.sid ?? ''
-  const refresh = (token: string | undefined) =>
-    request(`${cluster.origin}/oidc/token`, {
-      form: { grant_type: 'refresh_token', refresh_token: token ?? '', client_id: 'web' },
-    })
 
   test('a login that is ended on the phone: its socket on the other node is told at once, its refresh token is dead', async () => {
     const [web, other] = [await webToken(cluster.origin, 'Dora'), await webToken(cluster.origin, 'Dora')]
@@ -54,10 +50,13 @@ describe('my devices', () => {
     expect(await browser.next('ended', 1_000)).toMatchObject({ code: 'REVOKED' })
     await ending
     expect(page.screen).toMatchObject({ devices: [{ sid: sidOf(other.access_token), ending: false }] })
-    expect(await refresh(web.refresh_token)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+    expect(await refresh(cluster.origin, web.refresh_token)).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_grant' },
+    })
 
     expect(await untouched.subscribe({ channel: '@user' })).toMatchObject({ ok: true })
-    expect((await refresh(other.refresh_token)).status).toBe(200)
+    expect((await refresh(cluster.origin, other.refresh_token)).status).toBe(200)
   })
 
   test('all are ended at once', async () => {
@@ -69,7 +68,7 @@ describe('my devices', () => {
     await page.endAll()
     expect(page.screen).toMatchObject({ status: 'listed', devices: [], endingAll: false })
     for (const browser of browsers) expect(await browser.next('ended', 1_000)).toMatchObject({ code: 'REVOKED' })
-    for (const { refresh_token: token } of tokens) expect((await refresh(token)).status).toBe(400)
+    for (const { refresh_token: token } of tokens) expect((await refresh(cluster.origin, token)).status).toBe(400)
   })
 
   test('a login that is over already, because it was ended elsewhere or the answer was lost, is gone', async () => {

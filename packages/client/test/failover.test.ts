@@ -7,6 +7,7 @@ import {
   onCleanup,
   phoneToken,
   redeem,
+  refresh,
   request,
   scan,
   startGateway,
@@ -68,10 +69,6 @@ const logIn = async (origin: string, phone: string): Promise<{ outcome: Outcome;
   if (decodeClaims(body.access_token)?.sub !== decodeClaims(phone)?.sub) return { outcome: 'wrong' }
   return { outcome: 'done', refreshToken: body.refresh_token ?? '' }
 }
-
-/** Whether somebody who logged in before still is. */
-const refresh = (origin: string, token: string) =>
-  request(`${origin}/oidc/token`, { form: { grant_type: 'refresh_token', client_id: 'web', refresh_token: token } })
 
 /** All goes on while `fail` happens: numbered messages to people, logins at a steady rate. */
 const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[], origin: string) => Promise<void>) => {
@@ -136,6 +133,7 @@ const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[], or
       `logins: ${JSON.stringify(outcomes)}\n`,
   )
   expect(outcomes).toMatchObject({ lost: 0, wrong: 0 })
+  // Whoever logged in before still is.
   expect(new Set(await Promise.all(sessions.map(async (token) => (await refresh(origin, token)).status)))).toEqual(
     new Set([200]),
   )

@@ -6,7 +6,7 @@ import {
   onCleanup,
   phoneToken,
   redeem,
-  request,
+  refresh,
   scan,
   startCluster,
 } from '@saoma/testing'
@@ -65,9 +65,6 @@ export const prepareTabs = () => {
       onCleanup(() => session.close())
       return session
     },
-    useRefreshToken: ({ refresh_token = '' }: TokenSet) =>
-      request(`${cluster.origin}/oidc/token`, {
-        form: { grant_type: 'refresh_token', refresh_token, client_id: 'web' },
-      }),
+    useRefreshToken: ({ refresh_token: token }: TokenSet) => refresh(cluster.origin, token),
   }
 }

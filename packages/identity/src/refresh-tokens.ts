@@ -22,6 +22,14 @@ const SID_LENGTH = 22
 const sidOf = (id: string): string => id.slice(0, SID_LENGTH)
 const markOf = (id: string): string => hash('sha256', id, 'base64url').slice(0, 8)
 
+/** What a request that refreshes has found out. */
+interface Refresh {
+  /** Of the successor. */
+  end: string
+  isRepeat: boolean
+}
+const refreshOf = (): Refresh | undefined => Provider.ctx?.state.refresh as Refresh | undefined
+
 /**
  * oidc-provider's storage of refresh tokens. The provider uses one up before it writes its successor; here it is the other way round, and in
  * between comes the wait for replicas: whatever fails, the token that the client has is good for another try.
@@ -73,14 +81,6 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
     destroy: async () => {},
   }
 }
-
-/** What a request that refreshes has found out. */
-interface Refresh {
-  /** Of the successor. */
-  end: string
-  isRepeat: boolean
-}
-const refreshOf = (): Refresh | undefined => Provider.ctx?.state.refresh as Refresh | undefined
 
 /** What of the provider's models its types do not show. A test holds it: a repeat gets the same token. */
 interface TokenModel {

@@ -20,6 +20,7 @@ export {
   phoneToken,
   poll,
   redeem,
+  refresh,
   reject,
   scan,
 } from './login.ts'

@@ -61,6 +61,17 @@ export const redeem = (origin: string, deviceCode: string, options: RequestOptio
     ...options,
   })
 
+/** What a browser does when its access token is about to end. @param token  a refresh token */
+export const refresh = (
+  origin: string,
+  token: string | undefined,
+  options: RequestOptions = {},
+): Promise<Answer<TokenSet>> =>
+  request(`${origin}/oidc/token`, {
+    form: { grant_type: 'refresh_token', refresh_token: token ?? '', client_id: 'web' },
+    ...options,
+  })
+
 const expected = <T>({ status, body }: Answer<T>): T => {
   if (status === 200) return body
   throw new Error(`expected 200, got ${status}: ${JSON.stringify(body)}`)
