@@ -6,6 +6,8 @@ import { scripts } from './scripts.ts'
 
 /** Beats that may be missing before a node counts as dead. */
 const MISSES = 5
+/** A node that has been without a beat for longer may share its trouble with the others, whose names ran out a little sooner. */
+const STEADY = MISSES - 2
 const DAY_MS = 86_400_000
 /** People taken away in one call. */
 const BATCH = 500
@@ -17,7 +19,7 @@ export interface LeaseOptions {
   beatMs: number
   announces: (channel: string) => boolean
   onEvent: (event: ChannelsEvent) => void
-  /** The node goes by another name now, and nobody is present under it yet. */
+  /** The node holds another name now, and nobody is present under it yet. Told once of each former name, whatever failed in between. */
   onRenamed: (former: string) => void
 }
 
@@ -33,8 +35,11 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
 
   let node = drawName()
   let first = true
-  /** When the last beat that was taken was sent; that and all since have been in time. */
+  /** Names given up, until the node holds another and that was told. A state and not a step: the first beat under a new name may fail. */
+  const former = new Set<string>()
+  /** When the last beat that was taken under this name was sent. */
   let beatAt = Number.NEGATIVE_INFINITY
+  /** Since when there was never so long a pause. */
   let steadySince = 0
   let beating: Promise<void> | undefined
   const sweeping = new Set<Promise<void>>()
@@ -80,24 +85,38 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
     }
   }
 
-  const beat = async () => {
-    const sentAt = performance.now()
+  const rename = () => {
+    former.add(node)
+    node = drawName()
+    first = true
+    beatAt = Number.NEGATIVE_INFINITY
+  }
+
+  /** What Redis says to a sign of life that was sent at that moment: names whose time is over; undefined when ours is. */
+  const say = async (sentAt: number): Promise<string[] | undefined> => {
     const { taken, overdue } = await scripts.beat(data, [keys.nodes()], [node, leaseMs, first ? 1 : 0])
-    if (!taken) {
-      const former = node
-      node = drawName()
-      first = true
-      steadySince = sentAt
-      await beat()
-      onRenamed(former)
-      return
-    }
-    if (first) steadySince = sentAt
+    if (!taken) return undefined
+    if (sentAt - beatAt > STEADY * beatMs) steadySince = sentAt
     first = false
     beatAt = sentAt
+    for (const name of former) {
+      former.delete(name)
+      onRenamed(name)
+    }
+    return overdue
+  }
+
+  const beat = async () => {
+    let sentAt = performance.now()
+    let overdue = await say(sentAt)
+    if (!overdue) {
+      rename()
+      sentAt = performance.now()
+      overdue = await say(sentAt)
+    }
     await reply(data.pexpire(keys.nodeChannels(node), DAY_MS))
     // After an outage all are overdue for a moment: only one who has been well all the time may call others dead.
-    if (overdue.length === 0 || sweeping.size > 0 || sentAt - steadySince < leaseMs) return
+    if (!overdue?.length || sweeping.size > 0 || sentAt - steadySince < leaseMs) return
     const swept = sweepAll(overdue)
     sweeping.add(swept)
     void swept.then(() => sweeping.delete(swept))

@@ -31,6 +31,8 @@ interface Room {
   connections: Map<string, number>
   /** Whose number Redis does not know yet, with those who wait until it does. */
   untold: Map<string, Waiting[]>
+  /** Who of them is new: Redis was never told of them. */
+  fresh: Set<string>
   /** The node's name under which Redis was told that there is somebody. */
   listedAs: string
   telling: boolean
@@ -59,13 +61,31 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
 
   const failed = (error: unknown) => onEvent({ kind: 'error', error })
   const roomOf = (channel: string): Room => {
-    const room = rooms.get(channel) ?? { connections: new Map(), untold: new Map(), listedAs: '', telling: false }
+    const room = rooms.get(channel) ?? {
+      connections: new Map(),
+      untold: new Map(),
+      fresh: new Set(),
+      listedAs: '',
+      telling: false,
+    }
     rooms.set(channel, room)
     return room
   }
   const restore = (channel: string, room: Room): Promise<void> => {
     for (const user of room.connections.keys()) if (!room.untold.has(user)) room.untold.set(user, [])
     return tell(channel, room)
+  }
+
+  /** Does it again until it is done, or this node closes. */
+  const persist = async (act: () => Promise<void>): Promise<void> => {
+    for (let attempt = 0; !closing.signal.aborted; ) {
+      try {
+        return await act()
+      } catch (error) {
+        failed(error)
+        await backOff(++attempt, closing.signal)
+      }
+    }
   }
 
   const lease = createLease(redis, {
@@ -79,7 +99,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
         async ([channel, room]) => {
           await restore(channel, room)
           // What was on its way under the former name may have come after the sweep of it. This comes after that.
-          await lease.take(channel, former).catch(failed)
+          await persist(() => lease.take(channel, former))
         },
         { concurrency: AT_ONCE },
       )
@@ -89,7 +109,9 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
   /** Before the people themselves: a channel listed for nothing does no harm, one not listed would not be swept. */
   const list = async (channel: string, room: Room, node: string) => {
     if (room.listedAs === node) return
-    await scripts.list(data, [keys.nodeChannels(node)], [channel])
+    // Nor does a full Redis list a channel for those alone who are new.
+    const say = room.untold.size > room.fresh.size ? scripts.listAgain : scripts.list
+    await say(data, [keys.nodeChannels(node)], [channel])
     room.listedAs = node
   }
   const unlist = async (channel: string, room: Room) => {
@@ -105,12 +127,16 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     await list(channel, room, node)
     closing.signal.throwIfAborted()
     if (lease.node !== node) return
-    const users = [...room.untold.keys()].slice(0, BATCH)
+    // In calls of their own those whom Redis knows, or who left: a Redis that is full takes no others.
+    const untold = [...room.untold.keys()]
+    const old = untold.filter((user) => !room.fresh.has(user))
+    const users = (old.length > 0 ? old : untold).slice(0, BATCH)
+    const say = old.length > 0 ? scripts.attendanceAgain : scripts.attendance
     const waiting = users.flatMap((user) => room.untold.get(user) ?? [])
     const told = users.flatMap((user) => [user, room.connections.get(user) ?? 0])
     for (const user of users) room.untold.delete(user)
     try {
-      await scripts.attendance(
+      await say(
         data,
         [keys.channelPeople(channel), keys.channelPeopleOf(channel, node), keys.channelLive(channel)],
         [announces(channel) ? 1 : 0, ...told],
@@ -120,6 +146,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
       for (const { reject } of waiting) reject(error)
       throw error
     }
+    for (const user of users) if (!room.untold.has(user)) room.fresh.delete(user)
     for (const { resolve } of waiting) resolve()
   }
 
@@ -155,9 +182,13 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
 
   const change = (channel: string, user: string, by: 1 | -1): { room: Room; waiting: Waiting[] } => {
     const room = roomOf(channel)
-    const connections = (room.connections.get(user) ?? 0) + by
-    if (connections > 0) room.connections.set(user, connections)
-    else room.connections.delete(user)
+    const before = room.connections.get(user) ?? 0
+    if (before === 0 && by > 0) room.fresh.add(user)
+    if (before + by > 0) room.connections.set(user, before + by)
+    else {
+      room.connections.delete(user)
+      room.fresh.delete(user)
+    }
     const waiting = room.untold.get(user) ?? []
     room.untold.set(user, waiting)
     return { room, waiting }

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '@saoma/protocol'
-import { defineScript } from '@saoma/redis'
+import { defineScript, type ScriptFlags } from '@saoma/redis'
 import * as v from 'valibot'
 
 const Flag = v.pipe(
@@ -65,7 +65,10 @@ const define = <K extends readonly string[], A extends readonly (string | number
   verb: string,
   numberOfKeys: K['length'],
   schema: v.GenericSchema<unknown, T>,
-) => defineScript<K, A, T>(files(verb), numberOfKeys, parsing(schema))
+  flags?: ScriptFlags,
+) => defineScript<K, A, T>(files(verb), numberOfKeys, parsing(schema), flags)
+
+const evenWhenFull: ScriptFlags = { allowOom: true }
 
 type Log = [meta: string, log: string]
 
@@ -108,21 +111,35 @@ export const scripts = {
     Inbox,
   ),
   people: define<[people: string], [most: number], v.InferOutput<typeof People>>('people', 1, People),
-  end: define<[ends: string, live: string], [sid: string, mark: string, ms: number], number>('end', 2, v.number()),
+  end: define<[ends: string, live: string], [sid: string, mark: string, ms: number], number>(
+    'end',
+    2,
+    v.number(),
+    evenWhenFull,
+  ),
   list: define<[channels: string], [channel: string], number>('list', 1, v.number()),
+  listAgain: define<[channels: string], [channel: string], number>('list', 1, v.number(), evenWhenFull),
   attendance: define<
     [people: string, mine: string, live: string],
     [announces: 0 | 1, ...userAndConnections: (string | number)[]],
     number
   >('attendance', 3, v.number()),
+  /** The same for people of whom Redis was told before: it needs no memory that it did not have for them. */
+  attendanceAgain: define<
+    [people: string, mine: string, live: string],
+    [announces: 0 | 1, ...userAndConnections: (string | number)[]],
+    number
+  >('attendance', 3, v.number(), evenWhenFull),
   sweep: define<[people: string, mine: string, live: string], [announces: 0 | 1, most: number], number>(
     'sweep',
     3,
     v.number(),
+    evenWhenFull,
   ),
   beat: define<[nodes: string], [node: string, leaseMs: number, first: 0 | 1], v.InferOutput<typeof Beat>>(
     'beat',
     1,
     Beat,
+    evenWhenFull,
   ),
 }

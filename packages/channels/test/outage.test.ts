@@ -1,9 +1,10 @@
 import { RedisUnavailable, whenReady } from '@saoma/redis'
-import { startRedis } from '@saoma/testing'
+import { startRedis, until } from '@saoma/testing'
 import {
   drawChannel,
   drawLoudChannel,
   follow,
+  type Node,
   numbers,
   openNode,
   presenceOf,
@@ -65,4 +66,70 @@ test('[C30] a Redis that comes back empty has other epochs, and its followers ar
   expect(follower.heard.at(-1)).toMatchObject({ offset: 1 })
   expect(follower.heard.at(-1)?.epoch).not.toBe(follower.page.epoch)
   expect(await presenceOf(other, channel, 1)).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
+})
+
+/** Short, so that names run out soon. */
+const BEAT_MS = 100
+
+/** Two nodes of their own Redis, with Ann on one and Bob on the other; both hear who comes and goes. */
+const openPair = async () => {
+  const { url } = await startRedis()
+  const prefix = uniquePrefix()
+  const nodes = await Promise.all([1, 2].map(() => openNode(url, prefix, { beatMs: BEAT_MS })))
+  const channel = drawLoudChannel()
+  const [first, second] = nodes as [Node, Node]
+  const followers = [
+    await follow(first, channel, { user: 'ann' }),
+    await follow(second, channel, { user: 'bob' }),
+  ] as const
+  await followers[0].signalled(2)
+  const { data, keys } = first.redis
+  const names = (): Promise<string[]> => data.zrange(keys.nodes(), '0', '-1')
+  const nowMs = async () => {
+    const [seconds = 0, micros = 0] = (await data.time()).map(Number)
+    return seconds * 1_000 + micros / 1_000
+  }
+  /** Names that are held. */
+  const held = async (): Promise<string[]> => data.zrange(keys.nodes(), `${await nowMs()}`, '+inf', 'BYSCORE')
+  const heard = () => followers.map(({ signals }) => signals.length)
+  return { data, keys, nodes, channel, followers, names, held, heard, first }
+}
+const failures = ({ events }: Node) => events.filter(({ kind }) => kind === 'error').length
+
+test('[C25] writes refused until names run out, and while the next ones are taken: nobody is told to be gone', async () => {
+  const { data, keys, nodes, channel, names, held, heard, first } = await openPair()
+  const former = await names()
+  const before = heard()
+  // A sign of life is refused where it writes; that a name's time is over is still seen.
+  await data.acl('SETUSER', 'default', '-zadd')
+  await until(held, (still) => still.length === 0)
+  // By then each has given its name up and failed to take another, which is where the news of it was lost.
+  const failed = nodes.map(failures)
+  await until(
+    async () => nodes.map(failures),
+    (now) => now.every((count, i) => count >= (failed[i] ?? 0) + 3),
+  )
+  await data.acl('SETUSER', 'default', '+zadd')
+  await until(names, (present) => present.every((name) => !former.includes(name)))
+  expect(await presenceOf(first, channel, 2)).toMatchObject({ count: 2, connections: 2 })
+  // Each is present under the name that its node has now, so that no sweep takes them away.
+  const people = (await held()).map((name) => data.hkeys(keys.channelPeopleOf(channel, name)))
+  expect((await Promise.all(people)).flat().sort()).toEqual(['ann', 'bob'])
+  expect(heard()).toEqual(before)
+}, 40_000)
+
+test('[C25] a Redis that is full keeps the names: who is there stays, who leaves is gone at once, who is new is refused', async () => {
+  const { data, keys, channel, followers, names, heard, first } = await openPair()
+  const former = (await names()).sort()
+  const before = heard()
+  await data.config('SET', 'maxmemory', '1')
+  const ends = async () => Promise.all(former.map(async (name) => Number(await data.zscore(keys.nodes(), name))))
+  const endsBefore = await ends()
+  // Twice as long as a name lasts without a beat.
+  await until(ends, (now) => now.every((end, i) => end > (endsBefore[i] ?? 0) + 10 * BEAT_MS))
+  expect((await names()).sort()).toEqual(former)
+  expect(heard()).toEqual(before)
+  await expect(follow(first, channel, { user: 'cleo' })).rejects.toThrow(RedisUnavailable)
+  followers[1].close()
+  expect(await presenceOf(first, channel, 1)).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
 })

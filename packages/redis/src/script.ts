@@ -18,6 +18,15 @@ export interface ScriptRun {
 
 const runs = tracingChannel<string, ScriptRun>('saoma:script')
 
+export interface ScriptFlags {
+  /**
+   * Runs also when Redis is full (`maxmemory`), where it refuses every other script at its first command that may need memory. For the
+   * way out, and for what keeps others from being taken for gone: it frees memory, or writes little that is bounded by what is there.
+   * Such a script may touch only keys of the slot of its KEYS.
+   */
+  allowOom?: boolean
+}
+
 type Command = (...args: (string | number)[]) => Promise<unknown>
 
 /**
@@ -27,15 +36,18 @@ type Command = (...args: (string | number)[]) => Promise<unknown>
  * @param files  URLs of the Lua files
  * @param numberOfKeys  how many of the parameters are KEYS
  * @param parse  turns the raw reply into R, or throws
+ * @param flags  what Redis is told of the script in its first line
  */
 export const defineScript = <K extends readonly string[], A extends readonly (string | number)[], R>(
   files: readonly URL[],
   numberOfKeys: K['length'],
   parse: (raw: unknown) => R,
+  { allowOom = false }: ScriptFlags = {},
 ): Script<K, A, R> => {
   const script = basename(files.at(-1)?.pathname ?? '', '.lua')
   const name = `saoma:${script}`
-  const lua = files.map((file) => readFileSync(file, 'utf8')).join('\n')
+  const text = files.map((file) => readFileSync(file, 'utf8')).join('\n')
+  const lua = allowOom ? `#!lua flags=allow-oom\n${text}` : text
   const bound = new WeakMap<Connection, Command>()
 
   const bind = (connection: Connection): Command => {
