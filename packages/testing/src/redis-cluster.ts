@@ -1,19 +1,19 @@
-import { type Connection, connect, whenReady } from '@saoma/redis'
 import { until } from './observe.ts'
 import { freePort } from './ports.ts'
 import { type RedisServer, startRedis } from './redis.ts'
+import { createTopology, type Member, open, type RedisTopology } from './redis-topology.ts'
 
 export interface RedisClusterOptions {
   /** Give every master a replica. @default false */
   replicas?: boolean
 }
 
-/** A real Redis Cluster of three masters on the loopback interface. */
-export interface RedisClusterServer {
+/** A real Redis Cluster of three masters on the loopback interface, whose slots can be moved. */
+export interface RedisClusterServer extends RedisTopology {
   /** `redis+cluster://127.0.0.1:port,…` */
   readonly url: string
+  /** Of the masters it began with, as are `nodes` and `replicas`. */
   readonly ports: readonly number[]
-  /** The masters. */
   readonly nodes: readonly RedisServer[]
   /** One for each of `nodes`, in their order, if there are any. */
   readonly replicas: readonly RedisServer[]
@@ -22,7 +22,6 @@ export interface RedisClusterServer {
 
 const MASTERS = 3
 const SLOTS = 16_384
-const READY_TIMEOUT_MS = 5_000
 /** A master that starts alone waits some seconds before it calls the cluster well. */
 const FORMED_TIMEOUT_MS = 20_000
 
@@ -32,7 +31,7 @@ const FORMED_TIMEOUT_MS = 20_000
  */
 const NODE_TIMEOUT_MS = { alone: 15_000, replicated: 2_000 }
 
-const startMember = async (nodeTimeoutMs: number) => {
+const startMember = async (nodeTimeoutMs: number): Promise<Member> => {
   const busPort = await freePort()
   const server = await startRedis({
     args: ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', `${nodeTimeoutMs}`],
@@ -40,14 +39,8 @@ const startMember = async (nodeTimeoutMs: number) => {
   return { server, busPort }
 }
 
-const open = async (server: RedisServer): Promise<Connection> => {
-  const connection = connect({ url: server.url, name: 'saoma-testing', onError: () => {} })
-  await whenReady(connection, READY_TIMEOUT_MS)
-  return connection
-}
-
 /** Resolves when it has what its master has. */
-const startReplica = async (master: RedisServer): Promise<RedisServer> => {
+const startReplica = async (master: RedisServer): Promise<Member> => {
   const { server, busPort } = await startMember(NODE_TIMEOUT_MS.replicated)
   const [replica, its] = await Promise.all([open(server), open(master)])
   try {
@@ -67,18 +60,15 @@ const startReplica = async (master: RedisServer): Promise<RedisServer> => {
   } finally {
     for (const connection of [replica, its]) connection.disconnect()
   }
-  return server
+  return { server, busPort }
 }
 
 /** Resolves when every master sees all slots served. */
 export const startRedisCluster = async ({
   replicas: hasReplicas = false,
 }: RedisClusterOptions = {}): Promise<RedisClusterServer> => {
-  const masters = await Promise.all(
-    Array.from({ length: MASTERS }, () =>
-      startMember(hasReplicas ? NODE_TIMEOUT_MS.replicated : NODE_TIMEOUT_MS.alone),
-    ),
-  )
+  const start = () => startMember(hasReplicas ? NODE_TIMEOUT_MS.replicated : NODE_TIMEOUT_MS.alone)
+  const masters = await Promise.all(Array.from({ length: MASTERS }, start))
   const nodes = masters.map(({ server }) => server)
   const connections = await Promise.all(nodes.map(open))
   try {
@@ -99,13 +89,15 @@ export const startRedisCluster = async ({
     for (const connection of connections) connection.disconnect()
   }
   const replicas = hasReplicas ? await Promise.all(nodes.map(startReplica)) : []
+  const members = [...masters, ...replicas]
 
   const ports = nodes.map(({ port }) => port)
   return {
     url: `redis+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`,
     ports,
     nodes,
-    replicas,
-    stop: async () => void (await Promise.all([...nodes, ...replicas].map((node) => node.stop()))),
+    replicas: replicas.map(({ server }) => server),
+    ...createTopology(members, start),
+    stop: async () => void (await Promise.all(members.map(({ server }) => server.stop()))),
   }
 }

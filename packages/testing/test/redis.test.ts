@@ -1,5 +1,5 @@
 import { type Connection, connect, whenReady } from '@saoma/redis'
-import { onCleanup, startRedis, startRedisCluster } from '@saoma/testing'
+import { onCleanup, startRedis, startRedisCluster, until } from '@saoma/testing'
 
 const open = async (url: string): Promise<Connection> => {
   const connection = connect({ url, name: 'test', onError: () => {} })
@@ -42,4 +42,43 @@ test('every master of a cluster sees all slots served', async () => {
     expect(info).toContain('cluster_slots_ok:16384')
     expect(info).toContain('cluster_size:3')
   }
+})
+
+test('slots of a cluster move with their keys; a master comes, and one goes', async () => {
+  const cluster = await startRedisCluster()
+  const data = await open(cluster.url)
+  const keys = Array.from({ length: 300 }, (_, i) => `{moved}-${i}`)
+  await Promise.all(keys.map((key) => data.set(key, 'kept')))
+  const kept = async () => {
+    const answers = await Promise.allSettled(keys.map((key) => data.get(key)))
+    return answers.every((answer) => answer.status === 'fulfilled' && answer.value === 'kept')
+  }
+  const slot = Number(await data.call('CLUSTER', 'KEYSLOT', '{moved}'))
+  const first = await cluster.ownerOf(slot)
+  const [second = 0, third = 0] = cluster.ports.filter((port) => port !== first)
+  for (const to of [second, third, first]) {
+    await cluster.moveSlots([slot], to)
+    expect(await cluster.ownerOf(slot)).toBe(to)
+    expect(await kept()).toBe(true)
+  }
+
+  const { port } = await cluster.addMaster()
+  await cluster.moveSlots([slot], port)
+  expect((await cluster.masters()).get(port)).toEqual([slot])
+  await until(kept, (all) => all)
+  await cluster.removeMaster(port)
+  const masters = await cluster.masters()
+  expect([...masters.keys()].sort()).toEqual([...cluster.ports].sort())
+  expect([...masters.values()].flat()).toHaveLength(16_384)
+  await until(kept, (all) => all)
+})
+
+test('a replica of a cluster takes over from its master and back', async () => {
+  const cluster = await startRedisCluster({ replicas: true })
+  const [master = 0] = cluster.ports
+  const slots = (await cluster.masters()).get(master)
+  const replica = await cluster.failOver(master)
+  expect(replica).toBe(cluster.replicas[0]?.port)
+  expect((await cluster.masters()).get(replica)).toEqual(slots)
+  expect(await cluster.failOver(replica)).toBe(master)
 })
