@@ -67,6 +67,13 @@ const start = async (): Promise<Stop> => {
     onConflict: rarely(QUIET_MS, (other: string) =>
       log.error({ event: 'node-id', other }, 'another node has this SAOMA_NODE_ID too: end one of them'),
     ),
+    onEmptied: () => {
+      log.error(
+        { event: 'redis-emptied' },
+        'Redis has lost its data: sessions are over, and what is told live begins anew',
+      )
+      redis.subscriber.suspect()
+    },
   })
   const tickets = createTickets(redis, config.times)
   const rules = createRules(config.live.rules)
@@ -131,7 +138,9 @@ const start = async (): Promise<Stop> => {
         tellLogins(sub, 'ended')
       },
       onSessionEndError: (error) => log.error({ err: error }, 'the end of a session could not be told to the nodes'),
-      onKeysError: (error) => log.error({ err: error }, 'the signing keys could not be read again'),
+      onKeysError: rarely(QUIET_MS, (error: unknown, times) =>
+        log.error({ err: error, times }, 'the signing keys could not be read again'),
+      ),
       // A refusal is part of the request's own log line; a failure needs its stack.
       onError: (ctx, error) => {
         ctx.state.code = error.message

@@ -1,9 +1,11 @@
--- swap: replaces a value only when it is still the one the caller has read.
--- KEYS  value
--- ARGV  expected ('' for "not there yet"), replacement
+-- swap: replaces the ring of signing keys only when it is still the one the caller has read, and with it what is known of them.
+-- KEYS  ring, known
+-- ARGV  expected ('' for "not there"), replacement, known
 -- reply 1 when replaced | 0 when somebody else was first
-local value, expected, replacement = KEYS[1], ARGV[1], ARGV[2]
-local present = redis.call('GET', value) or ''
+local ring, known = KEYS[1], KEYS[2]
+local expected, replacement, known_now = ARGV[1], ARGV[2], ARGV[3]
+local present = redis.call('GET', ring) or ''
 if present ~= expected then return 0 end
-redis.call('SET', value, replacement)
+redis.call('SET', ring, replacement)
+redis.call('SET', known, known_now)
 return 1

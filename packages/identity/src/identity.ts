@@ -9,8 +9,8 @@ import { createProvider, type ProviderDeps, type ProviderOptions } from './provi
 import { createSeal } from './sealed.ts'
 import { createSessionEnds, type EndedSession } from './session-ends.ts'
 import { type BegunSession, createSessions, type SessionRecord } from './sessions.ts'
-import { loadSigningKeys, type SigningKeyTimes } from './signing-keys.ts'
-import { type Bearer, claimsToBeOf, createVerifier } from './verify.ts'
+import { createSigningKeys, type KeyRing, type SigningKeyTimes } from './signing-keys.ts'
+import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy } from './verify.ts'
 
 export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
   /** Protects the signing keys at rest. The first encrypts, all may decrypt. Each at least 32 characters. */
@@ -24,14 +24,20 @@ export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
   /** Telling it failed for good. */
   onSessionEndError?: (error: unknown) => void
   keyTimes?: Partial<SigningKeyTimes>
-  /** How often the cluster's keys are looked at again. @default 5 minutes */
+  /** How often the cluster's keys are looked at again: one small read. @default 5 seconds */
   keyCheckMs?: number
 }
+
+/** No more often than this a token that names an unknown key has the keys looked at: anybody can write one. */
+const UNKNOWN_KEY_MS = 2_000
 
 export interface Identity {
   /** The OAuth provider to mount at `/oidc`. Ask anew for each request: a change of signing keys makes a new one. */
   provider(): Provider
-  /** Checks an access token of this cluster without asking anybody. */
+  /**
+   * Checks an access token of this cluster without asking anybody, but for one that names a key which is not known: then Redis is looked
+   * at, once in two seconds at most, and it rejects with RedisUnavailable when that fails.
+   */
   verify(token: string): Promise<Result<Bearer>>
   /** Whether a token says that it is of this cluster. Anybody can write one that does: `verify` decides. */
   isOwn(token: string): boolean
@@ -58,9 +64,10 @@ export const createIdentity = async (
   const sessionEnds = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
   const grants = createGrants(deps.redis, sessionEnds.tell)
   const sessions = createSessions(deps.redis, grants)
-  const load = () => loadSigningKeys(deps.redis, seal, options.keyTimes)
-  const assemble = (ring: Awaited<ReturnType<typeof load>>) => ({
-    ring,
+  const signingKeys = createSigningKeys(deps.redis, seal, options.keyTimes)
+  const kidsOf = (ring: KeyRing) => ring.map(({ kid }) => kid)
+  const assemble = (ring: KeyRing) => ({
+    kids: kidsOf(ring),
     provider: createProvider({ ...deps, accounts, grants, sessions }, ring, {
       ...options,
       cookieSecret,
@@ -68,24 +75,53 @@ export const createIdentity = async (
     verify: createVerifier(ring, issuer, [options.origin, phoneAudience(options.origin)]),
   })
 
-  let current = assemble(await load())
-  const kids = (ring: readonly { kid?: string }[]) => ring.map(({ kid }) => kid).join()
-  const timer = setInterval(
-    async () => {
-      try {
-        const ring = await load()
-        if (kids(ring) !== kids(current.ring)) current = assemble(ring)
-      } catch (error) {
-        // While Redis is away the present keys stay good; the next round looks again.
-        if (!(error instanceof RedisUnavailable)) options.onKeysError(error)
-      }
-    },
-    options.keyCheckMs ?? 5 * 60_000,
-  ).unref()
+  let current = assemble(await signingKeys.load())
+  let looking: Promise<void> | undefined
+  const look = (): Promise<void> => {
+    looking ??= (async () => {
+      const ring = await signingKeys.load()
+      if (kidsOf(ring).join() !== current.kids.join()) current = assemble(ring)
+    })().finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+  const lookAgain = () => {
+    // While Redis is away the present keys stay good; the next round looks again.
+    look().catch((error: unknown) => {
+      if (!(error instanceof RedisUnavailable)) options.onKeysError(error)
+    })
+  }
+  const timer = setInterval(lookAgain, options.keyCheckMs ?? 5_000).unref()
+  // It may have come back with less than it had.
+  deps.redis.data.on('ready', lookAgain)
+
+  let unknownAt = Number.NEGATIVE_INFINITY
+  let lookingForUnknown: Promise<void> | undefined
+  /** Whether the keys were looked at because of a token that names an unknown one. */
+  const lookForUnknown = async (): Promise<boolean> => {
+    if (!lookingForUnknown && performance.now() - unknownAt < UNKNOWN_KEY_MS) return false
+    unknownAt = performance.now()
+    // One that is under way may have read before the key was written.
+    lookingForUnknown ??= (looking ?? Promise.resolve())
+      .catch(() => {})
+      .then(look)
+      .finally(() => {
+        lookingForUnknown = undefined
+      })
+    await lookingForUnknown
+    return true
+  }
 
   return {
     provider: () => current.provider,
-    verify: (token) => current.verify(token),
+    verify: async (token) => {
+      const judged = await current.verify(token)
+      if (judged.ok || judged.code !== 'UNAUTHORIZED') return judged
+      const kid = keyNamedBy(token)
+      if (kid === undefined || current.kids.includes(kid) || !(await lookForUnknown())) return judged
+      return current.verify(token)
+    },
     isOwn: (token) => claimsToBeOf(issuer, token),
     isLive: grants.isLive,
     sessions: sessions.list,
@@ -93,6 +129,7 @@ export const createIdentity = async (
     endAll: sessions.endAll,
     close: () => {
       clearInterval(timer)
+      deps.redis.data.off('ready', lookAgain)
       sessionEnds.close()
     },
   }

@@ -64,8 +64,8 @@ export const succeed = defineScript<
   return salt === undefined ? undefined : { salt, isRepeat: used === 1 }
 })
 
-export const swap = defineScript<readonly [value: string], readonly [expected: string, replacement: string], boolean>(
-  [lua('swap')],
-  1,
-  first,
-)
+export const swap = defineScript<
+  readonly [value: string, known: string],
+  readonly [expected: string, replacement: string, known: string],
+  boolean
+>([lua('swap')], 2, first)

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '@saoma/protocol'
-import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from 'jose'
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWK, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import * as v from 'valibot'
 
@@ -58,5 +58,14 @@ export const claimsToBeOf = (issuer: string, token: string): boolean => {
     return decodeJwt(token).iss === issuer
   } catch {
     return false
+  }
+}
+
+/** The key that a token says it was signed with. */
+export const keyNamedBy = (token: string): string | undefined => {
+  try {
+    return decodeProtectedHeader(token).kid
+  } catch {
+    return undefined
   }
 }

@@ -1,7 +1,7 @@
 import { createRedis, type RedisClients } from '@saoma/redis'
 import { onCleanup, startRedis } from '@saoma/testing'
-import { createSeal } from '../src/sealed.ts'
-import { loadSigningKeys } from '../src/signing-keys.ts'
+import { createSeal, type Seal } from '../src/sealed.ts'
+import { createSigningKeys, type SigningKeyTimes } from '../src/signing-keys.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -13,8 +13,11 @@ beforeAll(async () => {
   redis = await createRedis({ url: server.url })
   onCleanup(() => redis.close())
 })
-beforeEach(() => redis.data.del(redis.keys.signingKeys()))
+beforeEach(() => redis.data.flushall())
 
+/** As a node that has just started. */
+const loadSigningKeys = (from: RedisClients, opener: Seal, times: Partial<SigningKeyTimes> = {}, now = Date.now()) =>
+  createSigningKeys(from, opener, times).load(now)
 const kids = (ring: readonly { kid?: string }[]) => ring.map(({ kid }) => kid)
 
 test('ten nodes that start at once agree on one key', async () => {
@@ -61,4 +64,67 @@ test('a replaced secret still opens what the old one closed', async () => {
     'a secret of at least thirty-two characters',
   ])
   expect(kids(await loadSigningKeys(redis, replaced))).toEqual(before)
+})
+
+test('a Redis that comes back empty gets the keys again from a node that holds them; one that started meanwhile adds its own', async () => {
+  const [running, other] = [createSigningKeys(redis, seal), createSigningKeys(redis, seal)]
+  const before = kids(await running.load())
+  expect(kids(await other.load())).toEqual(before)
+  await redis.data.flushall()
+  const rings = await Promise.all([running.load(), other.load()])
+  for (const ring of rings) expect(kids(ring)).toEqual(before)
+
+  await redis.data.flushall()
+  const [fresh] = kids(await loadSigningKeys(redis, seal))
+  expect(before).not.toContain(fresh)
+  // The newest signs, and what the others have signed stays good.
+  for (const node of [running, other, createSigningKeys(redis, seal)])
+    expect(kids(await node.load())).toEqual([fresh, ...before])
+})
+
+test('a Redis that comes back with an older copy gets the newer keys again', async () => {
+  const start = Date.now()
+  const running = createSigningKeys(redis, seal)
+  await running.load(start)
+  const older = [await redis.data.get(redis.keys.signingKeys()), await redis.data.get(redis.keys.signingKeysKnown())]
+  const later = start + 31 * DAY + HOUR
+  await running.load(start + 31 * DAY)
+  const rotated = kids(await running.load(later))
+  await redis.data.mset(redis.keys.signingKeys(), older[0] ?? '', redis.keys.signingKeysKnown(), older[1] ?? '')
+  expect(kids(await running.load(later))).toEqual(rotated)
+  expect(kids(await loadSigningKeys(redis, seal, {}, later))).toEqual(rotated)
+})
+
+test('keys that an operator deletes are gone for good: no node brings them back, nor does an older copy while nodes run', async () => {
+  const [running, other] = [createSigningKeys(redis, seal), createSigningKeys(redis, seal)]
+  const [leaked] = kids(await running.load())
+  await other.load()
+  const older = [await redis.data.get(redis.keys.signingKeys()), await redis.data.get(redis.keys.signingKeysKnown())]
+  await redis.data.unlink(redis.keys.signingKeys())
+  const [next] = kids(await running.load())
+  expect(next).not.toBe(leaked)
+  for (const node of [other, running, createSigningKeys(redis, seal)]) expect(kids(await node.load())).toEqual([next])
+
+  await redis.data.mset(redis.keys.signingKeys(), older[0] ?? '', redis.keys.signingKeysKnown(), older[1] ?? '')
+  expect(kids(await other.load())).toEqual([next])
+  await redis.data.flushall()
+  expect(kids(await running.load())).toEqual([next])
+})
+
+test('what a node before this version has written is taken over', async () => {
+  const before = kids(await loadSigningKeys(redis, seal))
+  await redis.data.unlink(redis.keys.signingKeysKnown())
+  expect(kids(await loadSigningKeys(redis, seal))).toEqual(before)
+  expect(JSON.parse((await redis.data.get(redis.keys.signingKeysKnown())) ?? '')).toEqual({ kids: before, revoked: [] })
+})
+
+test('keys of another secret stay as they are: nothing is written by a node that cannot open them', async () => {
+  const running = createSigningKeys(redis, seal)
+  await running.load()
+  await redis.data.flushall()
+  const foreign = createSeal(['another secret of at least thirty-two characters'])
+  await loadSigningKeys(redis, foreign)
+  const stored = await redis.data.get(redis.keys.signingKeys())
+  await expect(running.load()).rejects.toThrow('SAOMA_SECRET does not open the signing keys')
+  expect(await redis.data.get(redis.keys.signingKeys())).toBe(stored)
 })

@@ -5,8 +5,8 @@ export const CLUSTER_VERSION = 1
  * Every key and channel of the cluster is named here and nowhere else. Braces are Redis Cluster hash tags: all that one script
  * touches carries the same tag, so it lives in one slot.
  *
- * Each key has a TTL, set by whoever writes it, with two exceptions: `signingKeys`, because without them every token that is
- * out would be worthless, and `account`/`accountOf`, because a business stores its own data under those names.
+ * Each key has a TTL, set by whoever writes it, with two exceptions: `signingKeys` and `signingKeysKnown`, because without them
+ * every token that is out would be worthless, and `account`/`accountOf`, because a business stores its own data under those names.
  */
 export const createKeys = (prefix: string) => ({
   prefix,
@@ -30,6 +30,8 @@ export const createKeys = (prefix: string) => ({
   accountOf: (identity: string) => `${prefix}:account-of:{${identity}}`,
   /** String: the encrypted signing keys. */
   signingKeys: () => `${prefix}:signing-keys`,
+  /** String: the names of these keys, and of those that were taken away. In the slot of the keys, whose name is its hash tag. */
+  signingKeysKnown: () => `${prefix}:signing-keys-known:{${prefix}:signing-keys}`,
 
   /** String: WeChat's access token, encrypted, shared by all nodes; it lives as long as the token. */
   wechatToken: (appid: string) => `${prefix}:wechat:{${appid}}:token`,

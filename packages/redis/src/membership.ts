@@ -12,6 +12,8 @@ export interface MembershipOptions {
   version?: number
   /** Somebody else goes by our name after all, and who: after an outage of Redis nobody can tell the two apart. */
   onConflict: (other: string) => void
+  /** Redis has lost what it had although nobody's connection was lost: it was emptied, or replaced by another. */
+  onEmptied?: () => void
 }
 
 /** A node's place in the cluster. */
@@ -47,6 +49,13 @@ const deleteIf = defineScript<[key: string], [value: string], number>(
   Number,
 )
 
+const hold = defineScript<[key: string], [value: string | number, ms: number], string | null>(
+  [new URL('../lua/hold.lua', import.meta.url)],
+  1,
+  (raw) => (raw === null ? null : String(raw)),
+  { allowOom: true },
+)
+
 /** A process of this machine that is there no more, so that a node that was killed is back at once. */
 const hasEnded = ({ host, pid }: Holder): boolean => {
   if (host !== hostname() || pid === process.pid) return false
@@ -68,7 +77,7 @@ const nameOf = (text: string): string => {
  * or another living node has this name: browsers would be led to either of the two.
  */
 export const join = async (redis: RedisClients, options: MembershipOptions): Promise<Membership> => {
-  const { nodeId, version = CLUSTER_VERSION, onConflict } = options
+  const { nodeId, version = CLUSTER_VERSION, onConflict, onEmptied = () => {} } = options
   const { data, keys } = redis
   const key = keys.nodeName(nodeId)
   const mine = JSON.stringify({
@@ -83,11 +92,14 @@ export const join = async (redis: RedisClients, options: MembershipOptions): Pro
       `The nodes in this Redis are of version ${present}, this one is of version ${version}, and they do not understand each other. End them, wait ${VERSION_MS / 1000} s and start this one, or give it a SAOMA_REDIS_PREFIX of its own.`,
     )
 
+  /** When the last sign of life was sent that Redis took. */
+  let heldAt = 0
   const takeName = async (): Promise<void> => {
     let holder: string | null = null
     let leftMs = 0
     for (let look = 0; look < LOOKS; look++) {
       const former: string | null = holder
+      heldAt = performance.now()
       holder = await reply(data.set(key, mine, 'PX', NAME_MS, 'NX', 'GET'))
       if (holder === null) return
       if (hasEnded(JSON.parse(holder))) {
@@ -108,8 +120,12 @@ export const join = async (redis: RedisClients, options: MembershipOptions): Pro
   await takeName()
 
   const beat = async () => {
-    const holder = await data.set(key, mine, 'PX', NAME_MS, 'GET')
-    await data.set(keys.clusterVersion(), version, 'PX', VERSION_MS)
+    const sentAt = performance.now()
+    const holder = await hold(data, [key], [mine, NAME_MS])
+    const isLost = holder === null && performance.now() - heldAt < NAME_MS
+    heldAt = sentAt
+    if (isLost) onEmptied()
+    await hold(data, [keys.clusterVersion()], [version, VERSION_MS])
     if (holder !== null && holder !== mine) onConflict(nameOf(holder))
   }
   let beating: Promise<void> | undefined

@@ -51,6 +51,11 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     connection.on('subscribersReady', () => void this.#resubscribe())
   }
 
+  /** Whatever was heard may be worth nothing: has everybody read the truth, as after a lost connection. */
+  suspect(): void {
+    this.emit('resubscribed')
+  }
+
   get connected(): boolean {
     return this.#connection.status === 'ready'
   }

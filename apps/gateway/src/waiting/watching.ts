@@ -95,6 +95,14 @@ export const createWatching = (deps: WatchingDeps): Watching => {
       const state = await tickets.read(deviceCode)
       if (waiter.deviceCode !== deviceCode) return
       if (state.ok && state.value.version > waiter.version) waiter.tell(state.value)
+      // It was there, and Redis has lost it: its picture leads nowhere any more, and the browser takes another at once.
+      if (!state.ok && state.code === 'TICKET_NOT_FOUND' && waiter.version > 0)
+        waiter.tell({
+          ticket: ticketOf(deviceCode),
+          status: 'expired',
+          version: waiter.version + 1,
+          expiresIn: 0,
+        })
       await note(waiter, deviceCode, state)
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error
