@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Certificates } from '@saoma/redis'
 import * as v from 'valibot'
 import { AFTER_WINDOW_MS } from './drain.ts'
 import { Environment, type TraceSampler } from './environment.ts'
@@ -14,6 +15,8 @@ export interface Config {
   port: number
   internalPort: number
   redisUrl: string
+  /** For a Redis that speaks TLS. */
+  redisCertificates: Certificates
   redisPrefix: string
   /** Replicas that must have what is acknowledged, and how long they may take. */
   replicas: { count: number; timeoutMs: number }
@@ -137,6 +140,16 @@ const poolContradictions = (env: Environment): string[] => {
   return problems
 }
 
+/** The same of Redis. */
+const redisContradictions = (env: Environment): string[] => {
+  const problems: string[] = []
+  if (Boolean(env.REDIS_CERT_FILE) !== Boolean(env.REDIS_KEY_FILE))
+    problems.push('REDIS_CERT_FILE and REDIS_KEY_FILE go together: set both or none')
+  if ((env.REDIS_CA_FILE || env.REDIS_CERT_FILE) && !env.REDIS_URL.startsWith('rediss'))
+    problems.push('REDIS_CA_FILE and REDIS_CERT_FILE are for TLS, and REDIS_URL says none: write rediss')
+  return problems
+}
+
 /** Settings that are each well formed but do not go together. */
 const contradictions = (env: Environment): string[] => {
   const problems: string[] = []
@@ -172,7 +185,7 @@ const contradictions = (env: Environment): string[] => {
     problems.push(
       `SAOMA_DRAIN_DEADLINE_MS must be at least ${least}: SAOMA_DRAIN_DELAY_MS, SAOMA_DRAIN_WINDOW_MS and ${AFTER_WINDOW_MS} for what follows`,
     )
-  return [...problems, ...poolContradictions(env)]
+  return [...problems, ...redisContradictions(env), ...poolContradictions(env)]
 }
 
 /** The only reader of the environment. Throws ConfigError. */
@@ -198,6 +211,12 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     port: settings.PORT,
     internalPort: settings.INTERNAL_PORT,
     redisUrl: settings.REDIS_URL,
+    redisCertificates: {
+      ...(settings.REDIS_CA_FILE ? { ca: settings.REDIS_CA_FILE } : {}),
+      ...(settings.REDIS_CERT_FILE && settings.REDIS_KEY_FILE
+        ? { cert: settings.REDIS_CERT_FILE, key: settings.REDIS_KEY_FILE }
+        : {}),
+    },
     redisPrefix: settings.SAOMA_REDIS_PREFIX,
     replicas: { count: settings.SAOMA_REDIS_REPLICAS, timeoutMs: settings.SAOMA_REDIS_REPLICAS_MS },
     secrets: [settings.SAOMA_SECRET, ...(settings.SAOMA_PREVIOUS_SECRET ? [settings.SAOMA_PREVIOUS_SECRET] : [])],

@@ -25,14 +25,31 @@ const origin = v.pipe(
 )
 const redisUrl = v.pipe(
   v.string(),
-  v.check((text) => {
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return
     try {
-      parseRedisUrl(text)
-      return true
-    } catch {
-      return false
+      parseRedisUrl(dataset.value)
+    } catch (error) {
+      addIssue({ message: (error as TypeError).message })
     }
-  }, 'must be of the form redis[s][+sentinel|+cluster]://[user:password@]host:port[,host:port][/path]'),
+  }),
+)
+/** The text of a PEM file. */
+const pemFile = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    let text = ''
+    try {
+      text = readFileSync(dataset.value, 'utf8')
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      addIssue({ message: `names a file that cannot be read (${code}): ${dataset.value}` })
+      return NEVER
+    }
+    if (text.includes('-----BEGIN ')) return text
+    addIssue({ message: `names a file that is not PEM: ${dataset.value}` })
+    return NEVER
+  }),
 )
 const cidr = v.pipe(
   v.string(),
@@ -128,6 +145,9 @@ export const Environment = v.object({
   PORT: v.optional(number(0, 65_535), '3000'),
   INTERNAL_PORT: v.optional(number(0, 65_535), '9090'),
   REDIS_URL: v.optional(redisUrl, 'redis://127.0.0.1:6379'),
+  REDIS_CA_FILE: v.optional(pemFile),
+  REDIS_CERT_FILE: v.optional(pemFile),
+  REDIS_KEY_FILE: v.optional(pemFile),
   SAOMA_REDIS_REPLICAS: v.optional(number(0, 10), '0'),
   SAOMA_REDIS_REPLICAS_MS: v.optional(number(1, 2_500), '500'),
   SAOMA_REDIS_PREFIX: v.optional(

@@ -49,6 +49,7 @@ const start = async (): Promise<Stop> => {
   const admin = await openAdmin(config.admin && { ...config.admin, nodeId: config.nodeId })
   const redis = await createRedis({
     url: config.redisUrl,
+    certificates: config.redisCertificates,
     prefix: config.redisPrefix,
     replicas: config.replicas,
     name: `saoma-${config.nodeId}`,

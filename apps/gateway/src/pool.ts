@@ -42,6 +42,7 @@ const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfi
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
   const redis = await createRedis({
     url: config.redisUrl,
+    certificates: config.redisCertificates,
     prefix: config.redisPrefix,
     name: 'saoma-pool',
     probeMs: 0,

@@ -1,5 +1,11 @@
-import { type Cluster, Redis, type RedisOptions } from 'ioredis'
+import { type Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { SettledCluster } from './cluster.ts'
+import { type Certificates, placeOf, ServerConnector, sentinelConnector } from './connector.ts'
+import { guardHandshake, RedisRefused, refusalOf } from './refused.ts'
+import { RedisUnavailable } from './replies.ts'
+import { type Address, parseRedisUrl } from './url.ts'
+
+export { RedisUnavailable, reply } from './replies.ts'
 
 /** A connection to standalone Redis, to the master that Sentinels name, or to a Redis Cluster. */
 export type Connection = Redis | Cluster
@@ -8,81 +14,46 @@ export interface ConnectionOptions {
   /**
    * Where Redis is, in one string:
    * `redis://[user:password@]host:port[/db]` (`rediss://` for TLS),
-   * `redis+sentinel://[user:password@]host:port,host:port/master-name[/db]`,
+   * `redis+sentinel://[user:password@]host:port,host:port/master-name[/db][?sentinel_username=…&sentinel_password=…]`
+   * (`rediss+sentinel://` for TLS to the Sentinels and to the master),
    * `redis+cluster://[user:password@]host:port,host:port` (`rediss+cluster://` for TLS).
    */
   url: string
   /** Name shown by `CLIENT LIST`. */
   name: string
+  /** For a URL that says TLS. */
+  certificates?: Certificates
   onError: (error: Error) => void
   /** Whether it is for sharded subscriptions: in a Redis Cluster those are further connections, one to each shard. @default false */
   subscribes?: boolean
-}
-
-interface Address {
-  kind: 'standalone' | 'sentinel' | 'cluster'
-  tls: boolean
-  hosts: { host: string; port: number }[]
-  path: string[]
-  username?: string
-  password?: string
-}
-
-/** Parses the forms of `ConnectionOptions.url`. Throws TypeError with a sentence for the operator. */
-export const parseRedisUrl = (url: string): Address => {
-  const match = /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/@]+)(?:\/(.*))?$/.exec(
-    url,
-  )
-  const [, scheme, kind, username, password, hostList = '', path = ''] = match ?? []
-  if (!scheme)
-    throw new TypeError(
-      'REDIS_URL is not of the form redis[s][+sentinel|+cluster]://[user:password@]host:port[,host:port][/path]',
-    )
-  const hosts = hostList.split(',').map((entry) => {
-    const [, host, port = '6379'] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(entry) ?? []
-    if (!host || Number(port) > 65_535) throw new TypeError(`REDIS_URL names a host that cannot be read: ${entry}`)
-    return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
-  })
-  if (!kind && hosts.length > 1)
-    throw new TypeError('REDIS_URL lists several hosts: write redis+sentinel:// or redis+cluster://')
-  const names = path.split('/').filter(Boolean)
-  const db = kind === 'sentinel' ? names[1] : names[0]
-  if (kind === 'cluster' && db !== undefined)
-    throw new TypeError('REDIS_URL names a database, but a Redis Cluster has one only: end it after the hosts')
-  if (db !== undefined && !/^\d+$/.test(db))
-    throw new TypeError(`REDIS_URL names a database that is not a number: ${db}`)
-  return {
-    kind: (kind as Address['kind'] | undefined) ?? 'standalone',
-    tls: scheme === 'rediss',
-    hosts,
-    path: names,
-    ...(username ? { username: decode(username) } : {}),
-    ...(password ? { password: decode(password) } : {}),
-  }
-}
-
-const decode = (credential: string): string => {
-  try {
-    return decodeURIComponent(credential)
-  } catch (cause) {
-    throw new TypeError('REDIS_URL holds a user or a password with a bare %: write it as %25', { cause })
-  }
 }
 
 /** Grows to two seconds, with jitter so that a cluster of nodes does not return to Redis in one instant. */
 export const reconnectDelayMs = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2)
 
+/** Longer than any command may take. A Sentinel that takes connections and answers nothing would be waited for, for ever. */
+const COMMAND_TIMEOUT_MS = 3_000
+
+const tlsOf = (address: Address, certificates: Certificates = {}): Certificates | undefined =>
+  address.tls ? certificates : undefined
+
 /**
- * Opens one connection. It fails fast instead of queueing while Redis is away: a caller hears "unavailable" within
- * `commandTimeout` and can answer 503, and nothing is done later behind its back.
+ * What every connection to a server with data is made with, whoever makes it: who we are, TLS, and how long to wait. It has no host, no
+ * database and no word about reconnecting.
  */
-export const connect = ({ url, name, onError, subscribes = false }: ConnectionOptions): Connection => {
+export const serverOptions = ({
+  url,
+  name,
+  certificates,
+}: Pick<ConnectionOptions, 'url' | 'name' | 'certificates'>) => {
   const address = parseRedisUrl(url)
-  const common = {
+  const tls = tlsOf(address, certificates)
+  return {
+    Connector: ServerConnector,
     connectionName: name,
     connectTimeout: 5_000,
-    commandTimeout: 3_000,
+    commandTimeout: COMMAND_TIMEOUT_MS,
     // A connection whose commands stay without any answer is half open: Redis or the network is gone without a word.
     socketTimeout: 6_000,
     // A command whose connection is lost fails at that moment. ioredis would send it again after the reconnect, when its caller may
@@ -92,90 +63,160 @@ export const connect = ({ url, name, onError, subscribes = false }: ConnectionOp
     disconnectTimeout: 200,
     enableReadyCheck: true,
     autoResubscribe: false,
-    ...(address.username ? { username: address.username } : {}),
-    ...(address.password ? { password: address.password } : {}),
-    ...(address.tls ? { tls: {} } : {}),
+    // Two commands that Redis before 7.2 does not know, for every connection.
+    disableClientInfo: true,
+    // The master was demoted and its address now leads elsewhere: a new connection finds out where. The command is not sent again.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    ...(address.username === undefined ? {} : { username: address.username }),
+    ...(address.password === undefined ? {} : { password: address.password }),
+    ...(tls ? { tls } : {}),
   } satisfies RedisOptions
+}
 
-  const connection =
-    address.kind === 'cluster'
-      ? new SettledCluster(address.hosts, {
-          // A shard is connected when it is found, not at its first command: the second would be refused while the first connects.
-          redisOptions: { ...common, lazyConnect: false },
-          enableOfflineQueue: false,
-          shardedSubscribers: subscribes,
-          // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN are still followed:
-          // a command that got one of those was not run.
-          retryDelayOnFailover: 0,
-          slotsRefreshTimeout: 2_000,
-          clusterRetryStrategy: reconnectDelayMs,
-        })
-      : new Redis({
-          ...common,
-          enableOfflineQueue: false,
-          retryStrategy: reconnectDelayMs,
-          ...(address.kind === 'sentinel'
-            ? {
-                sentinels: address.hosts,
-                name: address.path[0] ?? 'mymaster',
-                db: Number(address.path[1] ?? 0),
-                sentinelRetryStrategy: reconnectDelayMs,
-              }
-            : { ...address.hosts[0], db: Number(address.path[0] ?? 0) }),
-        })
-  connection.on('error', onError)
+/** An error of a connection as an operator reads it; see `connect`. */
+const TOLD = 'told'
+
+/** Gives an error of a connection to whoever opened it, and to `whenReady`. */
+const tellOf =
+  (connection: Connection, onError: (error: Error) => void) =>
+  (error: Error): void => {
+    connection.emit(TOLD, error)
+    onError(error)
+  }
+
+/** The same error with the place where it happened, and with what to do when we know it. */
+const explained = (error: Error, where: string): Error =>
+  // Those of the search for a master name their place already.
+  (error instanceof RedisRefused || error instanceof RedisUnavailable ? error : refusalOf(error, where)) ??
+  Object.assign(new Error(`Redis at ${where}: ${error.message}`, { cause: error }), {
+    code: (error as NodeJS.ErrnoException).code,
+  })
+
+/**
+ * Opens a connection to one server, such as a shard of a Redis Cluster, with the options of every other and the same care for its errors.
+ *
+ * @param more  what is to be otherwise than on a connection of `connect`
+ */
+export const connectServer = (
+  options: Omit<ConnectionOptions, 'subscribes'>,
+  { host, port }: { host: string; port: number },
+  more: RedisOptions = {},
+): Redis => {
+  const server = new Redis({
+    ...serverOptions(options),
+    enableOfflineQueue: false,
+    retryStrategy: reconnectDelayMs,
+    host,
+    port,
+    ...more,
+  })
+  const tell = tellOf(server, options.onError)
+  guardHandshake(server, (error) => tell(explained(error, placeOf({ host, port }))))
+  return server
+}
+
+const connectSentinel = (address: Address, options: ConnectionOptions): Redis => {
+  const { hosts, master = '', sentinel = {}, db } = address
+  const connection = new Redis({
+    ...serverOptions(options),
+    enableOfflineQueue: false,
+    retryStrategy: reconnectDelayMs,
+    db,
+    Connector: sentinelConnector({
+      sentinels: hosts,
+      master,
+      ...sentinel,
+      tls: tlsOf(address, options.certificates),
+      timeoutMs: COMMAND_TIMEOUT_MS,
+      pauseMs: reconnectDelayMs,
+    }),
+  })
+  const tell = tellOf(connection, options.onError)
+  guardHandshake(connection, (error) => {
+    const { remoteAddress: host, remotePort: port } = connection.stream ?? {}
+    tell(explained(error, host && port ? placeOf({ host, port }) : `the address of the master ${master}`))
+  })
+  return connection
+}
+
+const connectCluster = (address: Address, options: ConnectionOptions): Cluster => {
+  const connection = new SettledCluster(address.hosts, {
+    // A shard is connected when it is found, not at its first command: the second would be refused while the first connects.
+    redisOptions: { ...serverOptions(options), lazyConnect: false },
+    enableOfflineQueue: false,
+    shardedSubscribers: options.subscribes ?? false,
+    // A host is asked for by its name, which is what its certificate says, and not by the address that ioredis finds for it before.
+    dnsLookup: (name, found) => found(null, name),
+    // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN are still followed:
+    // a command that got one of those was not run.
+    retryDelayOnFailover: 0,
+    slotsRefreshTimeout: 2_000,
+    clusterRetryStrategy: reconnectDelayMs,
+  } satisfies ClusterOptions)
+  connection.on('+node', (node: Redis) => guardHandshake(node))
+  const tell = tellOf(connection, options.onError)
+  const tellNode = (error: Error, key: string) => {
+    const colon = key.lastIndexOf(':')
+    tell(explained(error, placeOf({ host: key.slice(0, colon), port: Number(key.slice(colon + 1)) })))
+  }
+  connection.on('node error', tellNode)
+  // The same of the connections that are for subscriptions.
+  connection.on('nodeError', tellNode)
+  // That none of them could be asked; each said why.
+  connection.on('error', tell)
   return connection
 }
 
 /**
- * Resolves when commands can be sent: at the first `ready`, and in a Redis Cluster when no shard is being connected any more.
- * Rejects after `timeoutMs` with the last error Redis gave.
+ * Opens one connection. It fails fast instead of queueing while Redis is away: a caller hears "unavailable" within
+ * `commandTimeout` and can answer 503, and nothing is done later behind its back.
  */
-export const whenReady = async (connection: Connection, timeoutMs: number): Promise<void> => {
-  const start = performance.now()
-  if (connection.status !== 'ready') await oneOf(connection, ['ready'], timeoutMs)
-  if (connection instanceof Redis) return
-  const unsettled = connection.nodes('master').filter(({ status }) => status !== 'ready' && status !== 'end')
-  const leftMs = timeoutMs - (performance.now() - start)
-  await Promise.all(unsettled.map((node) => oneOf(node, ['ready', 'end'], leftMs)))
+export const connect = (options: ConnectionOptions): Connection => {
+  const address = parseRedisUrl(options.url)
+  if (address.kind === 'sentinel') return connectSentinel(address, options)
+  if (address.kind === 'cluster') return connectCluster(address, options)
+  const [host = { host: 'localhost', port: 6379 }] = address.hosts
+  return connectServer(options, host, { db: address.db })
 }
 
-const oneOf = (connection: Connection, events: ('ready' | 'end')[], timeoutMs: number): Promise<void> =>
-  new Promise((resolve, reject) => {
-    let last: Error | undefined
-    const settle = (act: () => void) => {
-      clearTimeout(timer)
-      for (const event of events) connection.off(event, onEvent)
-      connection.off('error', onError)
-      act()
+/** Resolves at the first of these events, or when it is told to give up. */
+const firstOf = (emitter: Connection, events: readonly string[], giveUp: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      for (const event of events) emitter.off(event, done)
+      giveUp.removeEventListener('abort', done)
+      resolve()
     }
-    const onEvent = () => settle(resolve)
-    const onError = (error: Error) => {
-      last = error
-    }
-    const timer = setTimeout(
-      () => settle(() => reject(new RedisUnavailable('Redis did not become ready in time', { cause: last }))),
-      timeoutMs,
-    )
-    for (const event of events) connection.on(event, onEvent)
-    connection.on('error', onError)
+    for (const event of events) emitter.on(event, done)
+    giveUp.addEventListener('abort', done)
   })
 
-/** Redis cannot be asked right now. Whoever sees it answers `REDIS_UNAVAILABLE`. */
-export class RedisUnavailable extends Error {
-  override readonly name = 'RedisUnavailable'
-}
-
-/** States of a server that will pass: loading, failing over, out of memory, not enough replicas. */
-const passing = /^(LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|OOM|NOREPLICAS|BUSY|MISCONF|UNBLOCKED)/
-
-/** Passes a reply on; turns "cannot be asked" into RedisUnavailable and lets a reply that is our own mistake through as it is. */
-export const reply = async <T>(pending: Promise<T>): Promise<T> => {
+/**
+ * Resolves when commands can be sent: at the first `ready`, and in a Redis Cluster when no shard is being connected any more.
+ * Rejects with RedisRefused at once when Redis does not let us in, and after `timeoutMs` with RedisUnavailable, whose cause is the last
+ * error.
+ */
+export const whenReady = async (connection: Connection, timeoutMs: number): Promise<void> => {
+  const over = new AbortController()
+  let last: Error | undefined
+  const onTold = (error: Error) => {
+    last = error
+    if (error instanceof RedisRefused) over.abort(error)
+  }
+  const timer = setTimeout(
+    () => over.abort(new RedisUnavailable('Redis did not become ready in time', { cause: last })),
+    timeoutMs,
+  )
+  connection.on(TOLD, onTold)
   try {
-    return await pending
-  } catch (error) {
-    const ours = error instanceof Error && error.name === 'ReplyError' && !passing.test(error.message)
-    if (ours) throw error
-    throw new RedisUnavailable('Redis cannot be reached', { cause: error })
+    if (connection.status !== 'ready') await firstOf(connection, ['ready'], over.signal)
+    if (!(connection instanceof Redis)) {
+      const unsettled = connection.nodes('master').filter(({ status }) => status !== 'ready' && status !== 'end')
+      await Promise.all(unsettled.map((node) => firstOf(node, ['ready', 'end'], over.signal)))
+    }
+    over.signal.throwIfAborted()
+  } finally {
+    clearTimeout(timer)
+    connection.off(TOLD, onTold)
   }
 }

@@ -1,9 +1,20 @@
 export { adapterClient } from './adapter-client.ts'
 export type { RedisCommand } from './commands.ts'
-export { type Connection, connect, parseRedisUrl, RedisUnavailable, reply, whenReady } from './connection.ts'
+export {
+  type Connection,
+  type ConnectionOptions,
+  connect,
+  connectServer,
+  serverOptions,
+  whenReady,
+} from './connection.ts'
+export type { Certificates } from './connector.ts'
 export { CLUSTER_VERSION, createKeys, type Keys } from './keys.ts'
 export { join, type Membership, type MembershipOptions, NotAdmitted } from './membership.ts'
 export { createRedis, type RedisClients, type RedisOptions, type Role } from './redis.ts'
+export { RedisRefused } from './refused.ts'
+export { RedisUnavailable, reply } from './replies.ts'
 export { assertSuitable, problemsOf, RedisUnsuitable } from './requirements.ts'
 export { defineScript, type Script, type ScriptFlags, type ScriptRun } from './script.ts'
 export { Subscriber } from './subscriber.ts'
+export { type Address, parseRedisUrl } from './url.ts'

@@ -1,6 +1,7 @@
 import { boundBacklog } from './backlog.ts'
 import { watchCommands } from './commands.ts'
 import { type Connection, connect, whenReady } from './connection.ts'
+import type { Certificates } from './connector.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createProbe } from './probe.ts'
 import { createReplicas, type ReplicasOptions } from './replicas.ts'
@@ -9,6 +10,8 @@ import { Subscriber } from './subscriber.ts'
 export interface RedisOptions {
   /** See `ConnectionOptions.url`. */
   url: string
+  /** For a URL that says TLS. */
+  certificates?: Certificates
   /** First part of every key and channel. @default 'saoma' */
   prefix?: string
   /** Shown by `CLIENT LIST`, with the role behind it. @default 'saoma' */
@@ -54,6 +57,7 @@ export interface RedisClients {
 export const createRedis = async (options: RedisOptions): Promise<RedisClients> => {
   const {
     url,
+    certificates,
     prefix = 'saoma',
     name = 'saoma',
     readyTimeoutMs = 15_000,
@@ -65,11 +69,14 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     onCommand,
     onReconnect = () => {},
   } = options
+  /** Whether nobody is there any more to be told. */
+  let isOver = false
   const open = (role: Role) =>
     connect({
       url,
+      ...(certificates ? { certificates } : {}),
       name: `${name}:${role}`,
-      onError: (error) => onError(error, role),
+      onError: (error) => isOver || onError(error, role),
       subscribes: role === 'sub',
     })
   const connections = { data: open('data'), pub: open('pub'), sub: open('sub') }
@@ -77,6 +84,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
   try {
     await Promise.all(all.map(([, connection]) => whenReady(connection, readyTimeoutMs)))
   } catch (error) {
+    isOver = true
     for (const [, connection] of all) connection.disconnect()
     throw error
   }

@@ -1,5 +1,6 @@
 export { type App, type AppOptions, nodeFlags, startApp } from './app.ts'
 export { launchBrowser } from './browser.ts'
+export { type Authority, type Certificate, createAuthority } from './certificates.ts'
 export { cleanUp, onCleanup } from './cleanup.ts'
 export { type Cluster, type ClusterOptions, nodeIds, startCluster } from './cluster.ts'
 export { readCode } from './code-picture.ts'
@@ -32,9 +33,15 @@ export { freePort } from './ports.ts'
 export { type Exit, type Process, type ProcessOptions, plainEnv, startProcess } from './process.ts'
 export { findProgram, type Program, type ProgramName, programs, requireProgram } from './programs.ts'
 export { readJpeg } from './read-jpeg.ts'
-export { type RedisServer, type RedisServerOptions, startRedis } from './redis.ts'
+export {
+  type RedisAccess,
+  type RedisServer,
+  type RedisServerOptions,
+  startRedis,
+  trusting,
+} from './redis.ts'
 export { type RedisClusterOptions, type RedisClusterServer, startRedisCluster } from './redis-cluster.ts'
-export { type RedisSentinelServer, startRedisSentinel } from './redis-sentinel.ts'
+export { type RedisSentinelOptions, type RedisSentinelServer, startRedisSentinel } from './redis-sentinel.ts'
 export type { RedisTopology } from './redis-topology.ts'
 export { ageRefreshToken } from './refresh-token.ts'
 export { type Answer, type RequestOptions, request } from './request.ts'

@@ -1,11 +1,13 @@
 import { until } from './observe.ts'
 import { freePort } from './ports.ts'
-import { type RedisServer, startRedis } from './redis.ts'
+import { inUrl, type RedisAccess, type RedisServer, startRedis, urlBefore } from './redis.ts'
 import { createTopology, type Member, open, type RedisTopology } from './redis-topology.ts'
 
-export interface RedisClusterOptions {
+export interface RedisClusterOptions extends RedisAccess {
   /** Give every master a replica. @default false */
   replicas?: boolean
+  /** Name by which the members call themselves, instead of their address. @default none */
+  announces?: string
 }
 
 /** A real Redis Cluster of three masters on the loopback interface, whose slots can be moved. */
@@ -31,22 +33,36 @@ const FORMED_TIMEOUT_MS = 20_000
  */
 const NODE_TIMEOUT_MS = { alone: 15_000, replicated: 2_000 }
 
-const startMember = async (nodeTimeoutMs: number): Promise<Member> => {
+const startMember = async (nodeTimeoutMs: number, { announces, ...access }: RedisClusterOptions): Promise<Member> => {
   const busPort = await freePort()
   const server = await startRedis({
-    args: ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', `${nodeTimeoutMs}`],
+    ...access,
+    args: [
+      ...[
+        '--cluster-enabled',
+        'yes',
+        '--tls-cluster',
+        access.tls ? 'yes' : 'no',
+        '--cluster-port',
+        `${busPort}`,
+        '--cluster-node-timeout',
+        `${nodeTimeoutMs}`,
+      ],
+      ...(announces ? ['--cluster-announce-hostname', announces, '--cluster-preferred-endpoint-type', 'hostname'] : []),
+    ],
   })
   return { server, busPort }
 }
 
 /** Resolves when it has what its master has. */
-const startReplica = async (master: RedisServer): Promise<Member> => {
-  const { server, busPort } = await startMember(NODE_TIMEOUT_MS.replicated)
+const startReplica = async (master: RedisServer, options: RedisClusterOptions): Promise<Member> => {
+  const { server, busPort } = await startMember(NODE_TIMEOUT_MS.replicated, options)
   const [replica, its] = await Promise.all([open(server), open(master)])
   try {
     const masterId = String(await its.call('CLUSTER', 'MYID'))
+    const { host = '127.0.0.1' } = options
     const ownId = String(await replica.call('CLUSTER', 'MYID'))
-    await its.call('CLUSTER', 'MEET', '127.0.0.1', `${server.port}`, `${busPort}`)
+    await its.call('CLUSTER', 'MEET', host, `${server.port}`, `${busPort}`)
     // It can follow only a master that it has heard of, which takes a beat of the gossip.
     await until(
       () => replica.call('CLUSTER', 'REPLICATE', masterId).then(String, String),
@@ -64,10 +80,9 @@ const startReplica = async (master: RedisServer): Promise<Member> => {
 }
 
 /** Resolves when every master sees all slots served. */
-export const startRedisCluster = async ({
-  replicas: hasReplicas = false,
-}: RedisClusterOptions = {}): Promise<RedisClusterServer> => {
-  const start = () => startMember(hasReplicas ? NODE_TIMEOUT_MS.replicated : NODE_TIMEOUT_MS.alone)
+export const startRedisCluster = async (options: RedisClusterOptions = {}): Promise<RedisClusterServer> => {
+  const { replicas: hasReplicas = false, host = '127.0.0.1', announces } = options
+  const start = () => startMember(hasReplicas ? NODE_TIMEOUT_MS.replicated : NODE_TIMEOUT_MS.alone, options)
   const masters = await Promise.all(Array.from({ length: MASTERS }, start))
   const nodes = masters.map(({ server }) => server)
   const connections = await Promise.all(nodes.map(open))
@@ -81,19 +96,19 @@ export const startRedisCluster = async ({
       }),
     )
     for (const { server, busPort } of masters.slice(1))
-      await connections[0]?.call('CLUSTER', 'MEET', '127.0.0.1', `${server.port}`, `${busPort}`)
+      await connections[0]?.call('CLUSTER', 'MEET', host, `${server.port}`, `${busPort}`)
     await Promise.all(
       nodes.map((node) => node.nextLine(({ text }) => text.includes('Cluster state changed: ok'), FORMED_TIMEOUT_MS)),
     )
   } finally {
     for (const connection of connections) connection.disconnect()
   }
-  const replicas = hasReplicas ? await Promise.all(nodes.map(startReplica)) : []
+  const replicas = hasReplicas ? await Promise.all(nodes.map((node) => startReplica(node, options))) : []
   const members = [...masters, ...replicas]
 
   const ports = nodes.map(({ port }) => port)
   return {
-    url: `redis+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`,
+    url: `${urlBefore('+cluster', options)}${ports.map((port) => `${inUrl(announces ?? host)}:${port}`).join(',')}`,
     ports,
     nodes,
     replicas: replicas.map(({ server }) => server),

@@ -7,16 +7,32 @@ import { until } from './observe.ts'
 import { freePort } from './ports.ts'
 import { startProcess } from './process.ts'
 import { requireProgram } from './programs.ts'
-import { type RedisServer, startRedis } from './redis.ts'
+import {
+  accessSettings,
+  inUrl,
+  REPLICATION,
+  type RedisAccess,
+  type RedisServer,
+  startRedis,
+  urlBefore,
+} from './redis.ts'
+
+export interface RedisSentinelOptions extends RedisAccess {
+  /** Password that the Sentinel itself asks for. @default none */
+  sentinelPassword?: string
+}
 
 /** A real master with two replicas, and a Sentinel that gives a silent master half a second. */
 export interface RedisSentinelServer {
   /** `redis+sentinel://127.0.0.1:port/saoma` */
   readonly url: string
+  /** Of the Sentinel. */
+  readonly port: number
   readonly master: RedisServer
   readonly replicas: readonly RedisServer[]
   /** Resolves when the Sentinel has made another one the master. */
   switched(): Promise<void>
+  stop(): Promise<void>
 }
 
 const NAME = 'saoma'
@@ -24,21 +40,23 @@ const REPLICAS = 2
 const READY_TIMEOUT_MS = 20_000
 const SWITCH_TIMEOUT_MS = 20_000
 
-const startReplica = async (master: RedisServer): Promise<RedisServer> => {
+const startReplica = async (master: RedisServer, access: RedisAccess): Promise<RedisServer> => {
+  const { host = '127.0.0.1' } = access
   const replica = await startRedis({
-    args: ['--replicaof', '127.0.0.1', `${master.port}`, '--repl-diskless-sync-delay', '0'],
+    ...access,
+    args: ['--replicaof', host, `${master.port}`, '--repl-diskless-sync-delay', '0'],
   })
   await replica.nextLine(({ text }) => text.includes('sync: Finished with success'), READY_TIMEOUT_MS)
   return replica
 }
 
 /** Resolves when a write reaches the replicas: one that is just synchronised gets none before it has said so, once a second. */
-const attached = async ({ url }: RedisServer): Promise<void> => {
-  const connection = connect({ url, name: 'saoma-testing', onError: () => {} })
+const attached = async ({ operator }: RedisServer): Promise<void> => {
+  const connection = connect({ ...operator, name: 'saoma-testing', onError: () => {} })
   await whenReady(connection, READY_TIMEOUT_MS)
   await until(
     async () => {
-      await connection.set('attached', '', 'PX', 1_000)
+      await connection.set('saoma:attached', '', 'PX', 1_000)
       return connection.wait(REPLICAS, 1_000)
     },
     (count) => count === REPLICAS,
@@ -46,9 +64,12 @@ const attached = async ({ url }: RedisServer): Promise<void> => {
   connection.disconnect()
 }
 
-export const startRedisSentinel = async (): Promise<RedisSentinelServer> => {
-  const master = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] })
-  const replicas = await Promise.all(Array.from({ length: REPLICAS }, () => startReplica(master)))
+export const startRedisSentinel = async (options: RedisSentinelOptions = {}): Promise<RedisSentinelServer> => {
+  const { sentinelPassword, ...access } = options
+  const { host = '127.0.0.1', user, password, ...rest } = access
+  const reached = { ...rest, host }
+  const master = await startRedis({ ...access, args: ['--repl-diskless-sync-delay', '0'] })
+  const replicas = await Promise.all(Array.from({ length: REPLICAS }, () => startReplica(master, access)))
   await attached(master)
   const dir = await mkdtemp(join(tmpdir(), 'saoma-sentinel-'))
   onCleanup(() => rm(dir, { recursive: true, force: true }))
@@ -56,22 +77,28 @@ export const startRedisSentinel = async (): Promise<RedisSentinelServer> => {
   // It writes what it learns into its own file.
   const file = join(dir, 'sentinel.conf')
   const settings = [
-    `port ${port}`,
-    'bind 127.0.0.1',
-    `sentinel monitor ${NAME} 127.0.0.1 ${master.port} 1`,
+    `sentinel monitor ${NAME} ${host} ${master.port} 1`,
+    ...(user ? [`sentinel auth-user ${NAME} ${REPLICATION.user}`] : []),
+    ...(user || password ? [`sentinel auth-pass ${NAME} ${user ? REPLICATION.password : password}`] : []),
     `sentinel down-after-milliseconds ${NAME} 500`,
     `sentinel failover-timeout ${NAME} 3000`,
     `sentinel parallel-syncs ${NAME} ${REPLICAS}`,
+    ...accessSettings(port, { ...reached, ...(sentinelPassword ? { password: sentinelPassword } : {}) })
+      // Of a server with data alone.
+      .filter(([name]) => name !== 'masterauth')
+      .map((setting) => setting.join(' ')),
   ]
   await writeFile(file, settings.join('\n'))
   const command = requireProgram('redis')
   const sentinel = await startProcess({ name: 'sentinel', command, args: [file, '--sentinel'] })
   for (const _ of replicas) await sentinel.nextLine(({ text }) => text.includes('+slave slave'), READY_TIMEOUT_MS)
   return {
-    url: `redis+sentinel://127.0.0.1:${port}/${NAME}`,
+    url: `${urlBefore('+sentinel', access)}${inUrl(host)}:${port}/${NAME}`,
+    port,
     master,
     replicas,
     switched: async () =>
       void (await sentinel.nextLine(({ text }) => text.includes('+switch-master'), SWITCH_TIMEOUT_MS)),
+    stop: async () => void (await Promise.all([sentinel, master, ...replicas].map((one) => one.stop()))),
   }
 }

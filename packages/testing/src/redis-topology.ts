@@ -41,7 +41,7 @@ const KEYS_AT_ONCE = 100
 const SLOTS_AT_ONCE = 256
 
 export const open = async (server: RedisServer): Promise<Connection> => {
-  const connection = connect({ url: server.url, name: 'saoma-testing', onError: () => {} })
+  const connection = connect({ ...server.operator, name: 'saoma-testing', onError: () => {} })
   await whenReady(connection, READY_TIMEOUT_MS)
   return connection
 }

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Certificates } from '@saoma/redis'
+import type { Authority } from './certificates.ts'
 import { onCleanup } from './cleanup.ts'
 import type { Line } from './lines.ts'
 import { freePort } from './ports.ts'
@@ -8,7 +11,21 @@ import { startProcess } from './process.ts'
 import { requireProgram } from './programs.ts'
 import { type Restartable, startRestartable } from './restartable.ts'
 
-export interface RedisServerOptions {
+/** How a server of Redis, a Sentinel or the members of a Redis Cluster are reached. */
+export interface RedisAccess {
+  /** Speak TLS, and nothing else, with certificates of this authority for `localhost`, `127.0.0.1` and `::1`. @default plaintext */
+  tls?: Authority
+  /** Names and addresses in the certificates, where they are to be others. */
+  certifiedFor?: readonly string[]
+  /** Loopback address. @default '127.0.0.1' */
+  host?: '127.0.0.1' | '::1'
+  /** Password that it asks for; of the user below if there is one. @default none */
+  password?: string
+  /** A user with these rights beside the default one, which can do nothing then: `{ name: 'saoma', rights: '~* &* +@all' }`. */
+  user?: { name: string; rights: string }
+}
+
+export interface RedisServerOptions extends RedisAccess {
   /** More settings, as on the command line: `['--maxmemory', '2mb']`. */
   args?: readonly string[]
   /** @default a free one */
@@ -21,10 +38,63 @@ export interface RedisServerOptions {
   onLine?: (line: Line) => void
 }
 
+/** A user of servers that have a user of ours: for what belongs to the servers themselves, and for a test that is the operator. */
+export const REPLICATION = { user: 'operator', password: 'of-the-servers' }
+
+/** What a client of such a server trusts. */
+export const trusting = ({ tls }: RedisAccess): { certificates?: Certificates } =>
+  tls ? { certificates: { ca: readFileSync(tls.caFile, 'utf8') } } : {}
+
+/** The part of a Redis URL before the hosts. */
+export const urlBefore = (kind: '' | '+sentinel' | '+cluster', { tls, user, password }: RedisAccess): string => {
+  const credentials = user || password ? `${user?.name ?? ''}:${encodeURIComponent(password ?? '')}@` : ''
+  return `redis${tls ? 's' : ''}${kind}://${credentials}`
+}
+
+/** A host as URLs write it. */
+export const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host)
+
+const operatorOf = (port: number, access: RedisAccess): RedisServer['operator'] => {
+  const { user, certifiedFor: [host = access.host ?? '127.0.0.1'] = [] } = access
+  const operator = user
+    ? { ...access, user: { name: REPLICATION.user, rights: '' }, password: REPLICATION.password }
+    : access
+  return { url: `${urlBefore('', operator)}${inUrl(host)}:${port}`, ...trusting(access) }
+}
+
+/** What a server is told of how it is reached: each a line of its configuration. */
+export const accessSettings = (
+  port: number,
+  { tls, certifiedFor = ['localhost', '127.0.0.1', '::1'], host = '127.0.0.1', password, user }: RedisAccess,
+): string[][] => {
+  const settings = [['bind', host]]
+  if (tls) {
+    const { certFile, keyFile } = tls.issue(certifiedFor)
+    settings.push(['port', '0'], ['tls-port', `${port}`], ['tls-replication', 'yes'], ['tls-auth-clients', 'no'])
+    settings.push(['tls-cert-file', certFile], ['tls-key-file', keyFile], ['tls-ca-cert-file', tls.caFile])
+  } else {
+    settings.push(['port', `${port}`])
+  }
+  if (user) {
+    settings.push(
+      ['user', user.name, 'on', `>${password ?? ''}`, ...user.rights.split(' ')],
+      ['user', 'default', 'off'],
+    )
+    // As which its replicas come, and it itself once it is one.
+    settings.push(['user', REPLICATION.user, 'on', `>${REPLICATION.password}`, '~*', '&*', '+@all'])
+    settings.push(['masteruser', REPLICATION.user], ['masterauth', REPLICATION.password])
+  } else if (password) {
+    settings.push(['requirepass', password], ['masterauth', password])
+  }
+  return settings
+}
+
 /** A real redis-server on the loopback interface. SIGSTOP makes it deaf, SIGCONT brings it back. */
 export interface RedisServer extends Restartable {
   readonly url: string
   readonly port: number
+  /** How whoever operates it reaches it, with all rights. */
+  readonly operator: { url: string; certificates?: Certificates }
 }
 
 /** Draws of a port before giving up: somebody else may take a free one before Redis does. */
@@ -33,7 +103,7 @@ const READY = 'Ready to accept connections'
 const PORT_TAKEN = /Address already in use/
 
 export const startRedis = async (options: RedisServerOptions = {}): Promise<RedisServer> => {
-  const { args = [], dir: givenDir, appendonly = false, onLine } = options
+  const { args = [], dir: givenDir, appendonly = false, host = '127.0.0.1', onLine } = options
   const command = requireProgram('redis')
   const dir = givenDir ?? (await mkdtemp(join(tmpdir(), 'saoma-redis-')))
   const removeDir = async () => {
@@ -43,7 +113,8 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
   const forget = onCleanup(removeDir)
 
   const launch = (port: number) => {
-    const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--logfile', '', '--daemonize', 'no']
+    const reached = accessSettings(port, options).flatMap(([name, ...values]) => [`--${name}`, ...values])
+    const settings = [...reached, '--dir', dir, '--logfile', '', '--daemonize', 'no']
     const persistence = ['--save', '', '--appendonly', appendonly ? 'yes' : 'no']
     return startProcess({
       name: 'redis',
@@ -58,7 +129,11 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
     const port = options.port ?? (await freePort())
     try {
       const server = await startRestartable(() => launch(port), removeDir)
-      return Object.assign(server, { url: `redis://127.0.0.1:${port}`, port })
+      return Object.assign(server, {
+        url: `${urlBefore('', options)}${inUrl(host)}:${port}`,
+        port,
+        operator: operatorOf(port, options),
+      })
     } catch (error) {
       const taken = error instanceof Error && PORT_TAKEN.test(error.message)
       if (!taken || options.port !== undefined || attempt === PORT_ATTEMPTS) throw error

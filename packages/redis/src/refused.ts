@@ -1,0 +1,85 @@
+import type { Redis } from 'ioredis'
+import { isPassing } from './replies.ts'
+
+/** A server does not let us in, or has not what the URL names. A person can put it right, and its message says how. */
+export class RedisRefused extends Error {
+  override readonly name = 'RedisRefused'
+  readonly code = 'REDIS_REFUSED'
+}
+
+/** Node's codes for a certificate that it does not take, and OpenSSL's for a server that does not take ours. */
+const CERTIFICATE =
+  /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_)/
+
+const codeOf = (error: Error): string => String((error as NodeJS.ErrnoException).code ?? '')
+
+/** The words of Redis, and what a person does about them. */
+const HELP: readonly [pattern: RegExp, sentence: string][] = [
+  [/^WRONGPASS|^ERR invalid password/, 'does not take the user or the password of the URL'],
+  [/^NOAUTH/, 'asks for a password and the URL has none: write redis://user:password@host'],
+  [/^DENIED/, 'is in protected mode and takes nobody from another machine: give it a password, and that to the URL'],
+  [/^NOPERM.*'hello'/, 'does not let this user in: add +hello to its rights'],
+  [
+    /^NOPERM.*'select'/,
+    'does not let this user choose a database: add +select to its rights, or end the URL after the host',
+  ],
+  [/^NOPERM.*'client/, 'does not let this user name its connections: add +client|setname to its rights'],
+  [/^NOPERM.*'cluster/, 'does not let this user see the shards: add +cluster|slots and +cluster|info to its rights'],
+  [/^ERR DB index is out of range/, 'has no database of the number that the URL names'],
+  [/^ERR invalid DB index/, 'has no database of the number that the URL names'],
+  [/cluster support disabled/, 'is no member of a Redis Cluster: write redis:// instead of redis+cluster://'],
+]
+
+/**
+ * Why a server will not let us in until somebody changes something, as a sentence; undefined for what may pass by itself, such as a
+ * server that is away or is loading its data.
+ */
+export const refusalOf = (error: Error, where: string, what = 'Redis'): RedisRefused | undefined => {
+  if (CERTIFICATE.test(codeOf(error)))
+    return new RedisRefused(`${what} at ${where}: TLS fails, ${error.message} (${codeOf(error)})`, { cause: error })
+  if (error.name !== 'ReplyError' || isPassing(error.message)) return undefined
+  const help = HELP.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'refuses the connection'
+  return new RedisRefused(`${what} at ${where} ${help} (${error.message})`, { cause: error })
+}
+
+/** The same of a Sentinel. */
+export const refusalOfSentinel = (error: Error, where: string, master: string): RedisRefused | undefined => {
+  const help = /^(NOAUTH|WRONGPASS|ERR invalid password)/.test(error.message)
+    ? 'does not let us in: end the URL with ?sentinel_password=…, or also with &sentinel_username=…'
+    : /^ERR No such master/.test(error.message)
+      ? `knows no master of the name ${master}, which stands in the URL behind the hosts`
+      : undefined
+  if (help) return new RedisRefused(`The Sentinel at ${where} ${help} (${error.message})`, { cause: error })
+  return refusalOf(error, where, 'The Sentinel')
+}
+
+type Send = (command: { name: string; args: unknown[]; promise: Promise<unknown> }, ...others: unknown[]) => unknown
+
+/**
+ * Ends a connection that Redis answers with an error while it is made. ioredis goes on when SELECT or CLIENT SETNAME fails: the node
+ * would work in database 0, which belongs to somebody else. It is tried again after a pause, as a password that is refused is.
+ *
+ * @param tell  is told of each error of the connection
+ */
+export const guardHandshake = (server: Redis, tell?: (error: Error) => void): void => {
+  /** Until it is closed, what fails fails for this reason. */
+  let isEnding = false
+  server.on('close', () => {
+    isEnding = false
+  })
+  if (tell) server.on('error', (error: Error) => isEnding || tell(error))
+  const send = server.sendCommand.bind(server) as unknown as Send
+  const guarded: Send = (command, ...others) => {
+    const answer = send(command, ...others)
+    if (command.name === 'select' || (command.name === 'client' && /^setname$/i.test(String(command.args[0]))))
+      command.promise.catch((error: Error) => {
+        // Where the password was refused, this and every other command is too, and ioredis tells of the password.
+        if (error.name !== 'ReplyError' || error.message.startsWith('NOAUTH')) return
+        server.emit('error', error)
+        isEnding = true
+        server.disconnect(true)
+      })
+    return answer
+  }
+  Object.assign(server, { sendCommand: guarded })
+}

@@ -1,0 +1,103 @@
+import { isIPv6 } from 'node:net'
+
+/** User and password of a server; a user may have no password. */
+export interface Credentials {
+  username?: string
+  password?: string
+}
+
+/** What a Redis URL says. */
+export interface Address extends Credentials {
+  kind: 'standalone' | 'sentinel' | 'cluster'
+  tls: boolean
+  hosts: { host: string; port: number }[]
+  /** Of Sentinels: the name of the master. */
+  master?: string
+  db: number
+  /** Of Sentinels: what they themselves are told. */
+  sentinel?: Credentials
+}
+
+const FORM =
+  'redis[s][+sentinel|+cluster]://[user:password@]host:port[,host:port][/database or /master-name[/database]]'
+/** What may stand behind the `?` of a Sentinel's URL. */
+const SENTINEL_PARAMETERS = ['sentinel_username', 'sentinel_password']
+const DEFAULT_PORTS = { standalone: 6379, sentinel: 26379, cluster: 6379 }
+const DEFAULT_MASTER = 'mymaster'
+
+const decode = (credential: string): string => {
+  try {
+    return decodeURIComponent(credential)
+  } catch (cause) {
+    throw new TypeError('holds a user or a password with a bare %: write it as %25', { cause })
+  }
+}
+
+const hostOf = (entry: string, defaultPort: number): { host: string; port: number } => {
+  const [, address, name, port = `${defaultPort}`] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(entry) ?? []
+  const host = address ?? name
+  if (!host || Number(port) > 65_535 || Number(port) === 0 || (address !== undefined && !isIPv6(address)))
+    throw new TypeError(`names a host that cannot be read: ${entry}`)
+  return { host, port: Number(port) }
+}
+
+const sentinelCredentials = (kind: Address['kind'], query: string, own: Credentials): Credentials => {
+  const given = new Map<string, string>()
+  for (const parameter of query.split('&').filter(Boolean)) {
+    const [, name = '', value = ''] = /^([^=]*)=?(.*)$/s.exec(parameter) ?? []
+    // Its value may be a password.
+    if (kind !== 'sentinel' || !SENTINEL_PARAMETERS.includes(name) || given.has(name))
+      throw new TypeError(
+        `has a parameter that is not understood: ${name} (redis+sentinel:// may have ${SENTINEL_PARAMETERS.join(' and ')}, each once)`,
+      )
+    given.set(name, decode(value))
+  }
+  const username = given.get('sentinel_username')
+  // A Sentinel that asks for a password mostly asks for that of its servers. One that asks for none takes any of its default user,
+  // but not a user that it does not know: so the servers' user is not sent.
+  const password = given.get('sentinel_password') ?? (given.size === 0 ? own.password : undefined)
+  return { ...(username ? { username } : {}), ...(password ? { password } : {}) }
+}
+
+/**
+ * Reads the forms of `ConnectionOptions.url`. What it does not understand it refuses, because what is passed over would be missing on the
+ * connection. Throws TypeError with the end of a sentence for the operator, which shows no password.
+ */
+export const parseRedisUrl = (url: string): Address => {
+  const match =
+    /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?([^/@?#]+)(\/[^?#]*)?(?:\?([^#]*))?$/.exec(
+      url,
+    )
+  // A bare one of these ends the user and password for us where it does not for whoever wrote it, and would then be shown.
+  if (/^[^/]*:\/\/[^@]*[/?#].*@/s.test(url))
+    throw new TypeError('holds a user or a password with a bare /, ?, # or @: write it as %2F, %3F, %23 or %40')
+  const [, scheme, way, user = '', secret, hostList = '', path = '', query = ''] = match ?? []
+  if (!scheme) throw new TypeError(`must be of the form ${FORM}`)
+  const kind = (way as Address['kind'] | undefined) ?? 'standalone'
+  const hosts = hostList.split(',').map((entry) => hostOf(entry, DEFAULT_PORTS[kind]))
+  if (kind === 'standalone' && hosts.length > 1)
+    throw new TypeError('lists several hosts: write redis+sentinel:// or redis+cluster://')
+
+  const parts = path.split('/').filter(Boolean)
+  const master = kind === 'sentinel' ? decode(parts.shift() ?? DEFAULT_MASTER) : undefined
+  const [db = '0', ...rest] = parts
+  if (kind === 'cluster' && parts.length > 0)
+    throw new TypeError('names a database, but a Redis Cluster has one only: end it after the hosts')
+  if (!/^\d{1,9}$/.test(db)) throw new TypeError(`names a database that is not a number: ${db}`)
+  if (rest.length > 0) throw new TypeError(`has a path that goes on after the database: /${rest.join('/')}`)
+
+  const own: Credentials = {
+    ...(user ? { username: decode(user) } : {}),
+    // A user without a password is one that Redis asks for none.
+    ...(secret ? { password: decode(secret) } : user ? { password: '' } : {}),
+  }
+  const sentinel = sentinelCredentials(kind, query, own)
+  return {
+    kind,
+    tls: scheme === 'rediss',
+    hosts,
+    ...(master === undefined ? {} : { master, sentinel }),
+    db: Number(db),
+    ...own,
+  }
+}
