@@ -19,6 +19,8 @@ const PAGE_BYTES = 256 * 1024
 const MOST_HISTORY = 100
 /** Longer than any yes of a business is believed, and than most outages. */
 const ENDS_MS = 3_600_000
+/** Ends of one person's sessions that are remembered one by one: ten times what a person has. */
+const MOST_ENDS = 1_000
 const RECEIPT_MS = 600_000
 /** A month more than anybody needs, and far below what Redis takes for a time. */
 const LONGEST_MS = 10 * 365 * 86_400_000
@@ -159,7 +161,7 @@ export const createLog = ({ data, keys, replicated }: RedisClients, retention: (
 
     end: async (channel: string, sid = ''): Promise<void> => {
       const ends = keys.channelEnds(named(channel))
-      await scripts.end(data, [ends, keys.channelLive(channel)], [sid, drawEpoch(), ENDS_MS])
+      await scripts.end(data, [ends, keys.channelLive(channel)], [sid, drawEpoch(), ENDS_MS, MOST_ENDS])
       await replicated(ends)
     },
 

@@ -2,7 +2,7 @@ import { type RedisClients, reply } from '@saoma/redis'
 import type { Adapter } from 'oidc-provider'
 import { ACCESS_TOKEN_SECONDS } from './clients.ts'
 import { createRecords, recordKey } from './records.ts'
-import { prolong } from './scripts.ts'
+import { prolong, take } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
 
 /** Sessions: each is a grant of the provider, and its id is the `sid` of every token. */
@@ -27,9 +27,8 @@ export const createGrants = (redis: RedisClients, onEnded: (session: EndedSessio
 
   /** Whoever ends a session comes through here. Resolves with whose it was, for the one call that ended it. */
   const destroy = async (sid: string): Promise<string | undefined> => {
-    const [read] = (await reply(data.multi().hget(at(sid), 'payload').unlink(at(sid)).exec())) ?? []
-    const payload = read?.[1]
-    const { accountId } = (typeof payload === 'string' ? JSON.parse(payload) : {}) as { accountId?: string }
+    const payload = await take(data, [at(sid)], [])
+    const { accountId } = (payload === undefined ? {} : JSON.parse(payload)) as { accountId?: string }
     if (accountId) await onEnded({ sub: accountId, sid })
     // Last, and also for a call that is repeated because it failed here: who was told that it is over is not logged in after a failover.
     await replicated(at(sid))

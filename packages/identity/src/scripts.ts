@@ -16,6 +16,21 @@ export const prolong = defineScript<readonly [grant: string], readonly [until: n
   first,
 )
 
+/** Its payload. */
+export const take = defineScript<readonly [grant: string], readonly [], string | undefined>(
+  [lua('take')],
+  1,
+  (raw) => (typeof raw === 'string' ? raw : undefined),
+  { allowOom: true },
+)
+
+export const ending = defineScript<readonly [sessions: string], readonly [mark: string, ...sids: string[]], number>(
+  [lua('ending')],
+  1,
+  Number,
+  { allowOom: true },
+)
+
 export const enlist = defineScript<
   readonly [sessions: string],
   readonly [sid: string, entry: string, ttlSeconds: number],

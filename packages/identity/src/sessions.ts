@@ -2,7 +2,7 @@ import type { LoginRequest } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
 import * as v from 'valibot'
 import type { Grants } from './grants.ts'
-import { enlist } from './scripts.ts'
+import { ending, enlist } from './scripts.ts'
 
 /** Where a person is logged in, as the phone was shown it before it confirmed. */
 export interface SessionRecord extends Pick<LoginRequest, 'app' | 'ip' | 'browser' | 'os'> {
@@ -72,36 +72,27 @@ export const createSessions = ({ data, keys }: RedisClients, grants: Pick<Grants
   /** Resolves with how many of them this call ended. */
   const finish = async (sub: string, sids: readonly string[]): Promise<number> => {
     if (sids.length === 0) return 0
-    const marks = sids.flatMap((sid) => [sid, ENDING])
-    const at = keys.sessions(sub)
-    // With the TTL: the key may be gone since it was read, and the mark would make it again.
-    await reply(
-      data
-        .multi()
-        .hset(at, ...marks)
-        .expire(at, SESSION_SECONDS)
-        .exec(),
-    )
+    await ending(data, [keys.sessions(sub)], [ENDING, ...sids])
     const ended = await Promise.all(sids.map((sid) => grants.destroy(sid)))
     await forget(sub, sids)
     return ended.filter(Boolean).length
   }
 
-  const read = async (sub: string): Promise<{ records: SessionRecord[]; ending: string[] }> => {
+  const read = async (sub: string): Promise<{ records: SessionRecord[]; halfEnded: string[] }> => {
     const records: SessionRecord[] = []
     // With the marks, whatever nobody can read: what cannot be shown to its owner must not live.
-    const ending: string[] = []
+    const halfEnded: string[] = []
     for (const [sid, text] of Object.entries(await reply(data.hgetall(keys.sessions(sub))))) {
       const entry = readEntry(text)
       if (entry.success) records.push({ sid, ...entry.output })
-      else ending.push(sid)
+      else halfEnded.push(sid)
     }
-    return { records: records.sort((a, b) => b.since.localeCompare(a.since)), ending }
+    return { records: records.sort((a, b) => b.since.localeCompare(a.since)), halfEnded }
   }
 
   const list = async (sub: string): Promise<SessionRecord[]> => {
-    const { records, ending } = await read(sub)
-    await finish(sub, ending)
+    const { records, halfEnded } = await read(sub)
+    await finish(sub, halfEnded)
     const lives = await Promise.all(records.map(({ sid }) => grants.isLive(sid)))
     const youngest = Date.now() - BEGINNING_MS
     const gone = records.filter(({ since }, i) => !lives[i] && Date.parse(since) < youngest)

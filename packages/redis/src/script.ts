@@ -45,7 +45,7 @@ export const defineScript = <K extends readonly string[], A extends readonly (st
   { allowOom = false }: ScriptFlags = {},
 ): Script<K, A, R> => {
   const script = basename(files.at(-1)?.pathname ?? '', '.lua')
-  const name = `saoma:${script}`
+  const name = `saoma:${script}${allowOom ? ':when-full' : ''}`
   const text = files.map((file) => readFileSync(file, 'utf8')).join('\n')
   const lua = allowOom ? `#!lua flags=allow-oom\n${text}` : text
   const bound = new WeakMap<Connection, Command>()

@@ -88,3 +88,69 @@ test('a script is found again after Redis has forgotten it', async () => {
   await data.script('FLUSH')
   expect(await add(data, ['sum'], [3])).toBe(5)
 })
+
+/** Each way in which Redis refuses for a while, as an operator or a fault brings it about, and how it ends. */
+const troubles: [
+  name: string,
+  begin: (server: RedisClients['data']) => unknown,
+  end: (server: RedisClients['data']) => unknown,
+][] = [
+  ['full', (s) => s.call('CONFIG', 'SET', 'maxmemory', '1'), (s) => s.call('CONFIG', 'SET', 'maxmemory', '0')],
+  [
+    'without its replicas',
+    (s) => s.call('CONFIG', 'SET', 'min-replicas-to-write', '1'),
+    (s) => s.call('CONFIG', 'SET', 'min-replicas-to-write', '0'),
+  ],
+  ['a replica', (s) => s.call('REPLICAOF', '127.0.0.1', '1'), (s) => s.call('REPLICAOF', 'NO', 'ONE')],
+]
+
+test.each(troubles)(
+  'a Redis that is %s: writes, transactions and scripts are RedisUnavailable, reads go on',
+  async (_, begin, end) => {
+    const server = await startRedis()
+    const [{ data }, { data: operator }] = [await open(server), await open(server)]
+    await data.set('key', 'value')
+    await begin(operator)
+    const writes = {
+      command: () => data.set('key', 'other'),
+      transaction: () => data.multi().set('key', 'other').get('key').exec(),
+      script: () => data.eval("return redis.call('SET', KEYS[1], 'other')", 1, 'key'),
+      strictScript: () => data.eval("#!lua\nreturn redis.call('SET', KEYS[1], 'other')", 1, 'key'),
+    }
+    const refused: Record<string, unknown> = {}
+    for (const [name, write] of Object.entries(writes))
+      refused[name] = await reply<unknown>(write()).catch((error: unknown) => error instanceof RedisUnavailable)
+    expect(refused).toEqual({ command: true, transaction: true, script: true, strictScript: true })
+    // By another connection: READONLY makes one connect anew.
+    expect(await reply(operator.get('key'))).toBe('value')
+    await end(operator)
+    await whenReady(data, READY_MS)
+    expect(await reply(data.set('key', 'other'))).toBe('OK')
+  },
+)
+
+test('a Redis that is kept busy by a script, and the script that an operator ends for that, are RedisUnavailable', async () => {
+  const server = await startRedis({ args: ['--busy-reply-threshold', '20'] })
+  const { data } = await open(server)
+  const { data: operator } = await open(server)
+  const endless = reply(operator.eval('while true do end', 0)).catch((error: unknown) => error)
+  const isBusy = (error: unknown) => error instanceof RedisUnavailable && `${error.cause}`.includes('BUSY')
+  let answer: unknown
+  while (!isBusy(answer)) answer = await reply(data.get('key')).catch((error: unknown) => error)
+  await expect(reply(data.multi().set('key', 'value').exec())).rejects.toThrow(RedisUnavailable)
+  await data.call('SCRIPT', 'KILL')
+  expect(await endless).toBeInstanceOf(RedisUnavailable)
+})
+
+test('a script that says so runs in a full Redis; a transaction with a mistake of ours stays our mistake', async () => {
+  const server = await startRedis()
+  const { data } = await open(server)
+  await data.config('SET', 'maxmemory', '1')
+  const lua = new URL('./fixtures/set.lua', import.meta.url)
+  const refused = defineScript<[string], [string], unknown>([lua], 1, (raw) => raw)
+  const allowed = defineScript<[string], [string], unknown>([lua], 1, (raw) => raw, { allowOom: true })
+  await expect(refused(data, ['key'], ['value'])).rejects.toThrow(RedisUnavailable)
+  expect(await allowed(data, ['key'], ['value'])).toBe('OK')
+  await data.config('SET', 'maxmemory', '0')
+  await expect(reply(data.multi().call('NOSUCHCOMMAND').set('key', 'x').exec())).rejects.toThrow('EXECABORT')
+})

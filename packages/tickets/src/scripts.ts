@@ -1,5 +1,5 @@
 import { type Code, codes, fail, ok, type Result, type TicketStatus, transitions } from '@saoma/protocol'
-import { defineScript } from '@saoma/redis'
+import { defineScript, type ScriptFlags } from '@saoma/redis'
 import * as v from 'valibot'
 
 /** A ticket's state as scripts tell it: milliseconds instead of seconds, and no id, which the caller knows. */
@@ -69,7 +69,8 @@ const define = <K extends readonly string[], A extends readonly (string | number
   verb: string,
   numberOfKeys: K['length'],
   schema: v.GenericSchema<unknown, T>,
-) => defineScript<K, A, Result<T>>(files(verb), numberOfKeys, reply(schema))
+  flags?: ScriptFlags,
+) => defineScript<K, A, Result<T>>(files(verb), numberOfKeys, reply(schema), flags)
 
 type Ticket = [ticket: string]
 type TicketAndChannel = [ticket: string, channel: string]
@@ -86,7 +87,10 @@ export const scripts = {
   read: define<Ticket, [], v.InferOutput<typeof Read>>('read', 1, Read),
   scan: define<TicketAndChannel, Decision, v.InferOutput<typeof Scanned>>('scan', 2, Scanned),
   confirm: define<TicketAndChannel, Decision, Snapshot>('confirm', 2, Moved),
-  reject: define<TicketAndChannel, [sub: string, keepMs: number, ...Event], Snapshot>('reject', 2, Moved),
+  reject: define<TicketAndChannel, [sub: string, keepMs: number, ...Event], Snapshot>('reject', 2, Moved, {
+    // A no has to be possible always. It writes a name and a word into a record that is there.
+    allowOom: true,
+  }),
   redeem: define<TicketAndChannel, [secret: string, keepMs: number, ...Event], v.InferOutput<typeof Redeemed>>(
     'redeem',
     2,

@@ -1,0 +1,206 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { connect, createRedis, whenReady } from '@saoma/redis'
+import {
+  type Answer,
+  attemptPhoneToken,
+  attemptTicket,
+  confirm,
+  connectLive,
+  connectLogin,
+  createTicket,
+  onCleanup,
+  phoneToken,
+  publish,
+  redeem,
+  refresh,
+  request,
+  scan,
+  startGateway,
+  startRedis,
+  startRedisCluster,
+  testApiKey,
+  until,
+  webToken,
+} from '@saoma/testing'
+
+/* Redis is full: maxmemory is reached. What ends something works; what needs memory is refused with a reason, and no answer is 500. */
+
+const topologies = {
+  standalone: async () => {
+    const server = await startRedis()
+    return { url: server.url, servers: [server] }
+  },
+  cluster: async () => {
+    const { url, nodes } = await startRedisCluster()
+    return { url, servers: nodes }
+  },
+}
+
+/** A node, people, and a Redis that can be full and not. */
+const prepare = async (topology: keyof typeof topologies) => {
+  const { url, servers } = await topologies[topology]()
+  const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://full.test' })
+  const operators = servers.map((server) => connect({ url: server.url, name: 'operator', onError: () => {} }))
+  onCleanup(() => {
+    for (const operator of operators) operator.disconnect()
+  })
+  await Promise.all(operators.map((operator) => whenReady(operator, 5_000)))
+  const limit = (maxmemory: string) =>
+    Promise.all(operators.map((operator) => operator.call('CONFIG', 'SET', 'maxmemory', maxmemory)))
+  return { url, origin, fill: () => limit('1'), free: () => limit('0') }
+}
+const scanned = async (origin: string, phone: string) => {
+  const created = await createTicket(origin)
+  await scan(origin, created.ticket, phone)
+  return created
+}
+const sids = async (origin: string, bearer: string): Promise<{ sid: string; current: boolean }[]> =>
+  (await request<{ sessions: { sid: string; current: boolean }[] }>(`${origin}/v1/sessions`, { bearer })).body.sessions
+
+describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s Redis', (topology) => {
+  test('every way out is open: it frees memory, and is over on every door', async () => {
+    const { url, origin, fill } = await prepare(topology)
+    const phone = await phoneToken(origin, 'ada')
+    const logins = [await webToken(origin, 'ada'), await webToken(origin, 'ada'), await webToken(origin, 'ada')]
+    const [one, two, three] = logins as [(typeof logins)[0], (typeof logins)[0], (typeof logins)[0]]
+    const other = await webToken(origin, 'ben')
+    const sockets = [one, two, three, other].map(({ access_token: token }) => connectLive(origin, { token }))
+    for (const socket of sockets) expect(await socket.subscribe({ channel: '@user' })).toMatchObject({ ok: true })
+    const declined = await scanned(origin, phone)
+    const watcher = connectLogin(origin)
+    await watcher.watch(declined.device_code)
+    const own = (await sids(origin, one.access_token)).find(({ current }) => current)?.sid
+    const clients = await createRedis({ url, probeMs: 0 })
+    onCleanup(() => clients.close())
+    await fill()
+    // As full as can be.
+    await expect(clients.data.set('any', 'x')).rejects.toThrow('OOM')
+
+    const end = (path: string, bearer: string) =>
+      request<{ ended: number }>(`${origin}/v1/sessions${path}`, { method: 'DELETE', bearer })
+    expect(await end(`/${own}`, phone)).toMatchObject({ status: 200, body: { ended: 1 } })
+    expect(await sockets[0]?.next('ended')).toMatchObject({ code: 'REVOKED' })
+    const form = { token: two.refresh_token ?? '', client_id: 'web' }
+    expect((await request(`${origin}/oidc/token/revocation`, { form })).status).toBe(200)
+    expect(await sockets[1]?.next('ended')).toMatchObject({ code: 'REVOKED' })
+    expect(await end('', phone)).toMatchObject({ status: 200, body: { ended: 1 } })
+    expect(await sockets[2]?.next('ended')).toMatchObject({ code: 'REVOKED' })
+    expect(await sids(origin, phone)).toEqual([])
+    const business = { method: 'POST', bearer: testApiKey }
+    expect((await request(`${origin}/v1/users/${other.user}/end`, business)).status).toBe(202)
+    expect(await sockets[3]?.next('ended')).toMatchObject({ code: 'REVOKED' })
+    const rejected = await request(`${origin}/v1/tickets/${declined.ticket}/reject`, { method: 'POST', bearer: phone })
+    expect(rejected).toMatchObject({ status: 200, body: { state: { status: 'rejected' } } })
+    expect(await watcher.next('ticket')).toMatchObject({ status: 'rejected' })
+    const trim = { method: 'DELETE', bearer: testApiKey }
+    expect((await request(`${origin}/v1/channels/room:open-1/messages?before=1`, trim)).status).toBe(200)
+  }, 60_000)
+
+  test('every other door refuses with REDIS_UNAVAILABLE or answers, and never with 500', async () => {
+    const { origin, fill, free } = await prepare(topology)
+    const phone = await phoneToken(origin, 'ada')
+    const kept = await webToken(origin, 'ada')
+    const token = kept.access_token
+    const room = 'room:open-1'
+    await publish(origin, { channel: room, event: 'e', data: 1 })
+    const fresh = await createTicket(origin)
+    const seen = await scanned(origin, phone)
+    const agreed = await scanned(origin, phone)
+    await confirm(origin, agreed.ticket, phone)
+    const live = connectLive(origin, { token })
+    const login = connectLogin(origin)
+    await login.next('connect')
+    await live.next('connect')
+    expect(await live.subscribe({ channel: 'room:open-before' })).toMatchObject({ ok: true })
+    await fill()
+
+    const get = (path: string, bearer = token) => request(`${origin}${path}`, { bearer, timeoutMs: 10_000 })
+    const post = (path: string, bearer: string, json?: unknown) =>
+      request(`${origin}${path}`, { method: 'POST', bearer, ...(json === undefined ? {} : { json }) })
+    /** By method and path as the routers have them. */
+    const doors: Record<string, () => Promise<Answer<unknown>>> = {
+      'get /channels/:channel/presence': () => get(`/v1/channels/${room}/presence`),
+      'get /channels/:channel/inbox': () => get('/v1/channels/@user/inbox'),
+      'post /channels/:channel/read': () => post('/v1/channels/@user/read', token, { offset: 1 }),
+      'delete /channels/:channel/messages': () =>
+        request(`${origin}/v1/channels/${room}/messages?before=1`, { method: 'DELETE', bearer: testApiKey }),
+      'post /users/:user/end': () => post('/v1/users/nobody/end', testApiKey),
+      'get /tickets/:ticket/qr': () => get(`/v1/tickets/${fresh.ticket}/qr`),
+      'post /codes/:scene': () => post(`/v1/codes/${fresh.ticket}`, phone, {}),
+      'post /tickets/:ticket/link': () => post(`/v1/tickets/${fresh.ticket}/link`, fresh.device_code),
+      'post /mesh/publish': () => post('/v1/mesh/publish', testApiKey, { c: room, d: 1 }),
+      'get /channels/:channel/messages': () => get(`/v1/channels/${room}/messages`),
+      'get /messages': () => get(`/v1/messages?channel=${room}`),
+      'post /publish': () => publish(origin, { channel: room, event: 'e', data: 1 }),
+      'get /sessions': () => get('/v1/sessions'),
+      'delete /sessions/:sid': () =>
+        request(`${origin}/v1/sessions/${'x'.repeat(22)}`, { method: 'DELETE', bearer: token }),
+      'delete /sessions': () => request(`${origin}/v1/sessions?keep=current`, { method: 'DELETE', bearer: token }),
+      'post /tickets/:ticket/scan': () => post(`/v1/tickets/${fresh.ticket}/scan`, phone),
+      'post /tickets/:ticket/confirm': () => post(`/v1/tickets/${seen.ticket}/confirm`, phone),
+      'post /tickets/:ticket/reject': () => post(`/v1/tickets/${seen.ticket}/reject`, phone),
+      'get /tickets/:ticket': () => get(`/v1/tickets/${fresh.ticket}`, fresh.device_code),
+      'post /tickets/:ticket/resume': () => post(`/v1/tickets/${fresh.ticket}/resume`, ''),
+      'get /user-codes/:userCode': () => get(`/v1/user-codes/${fresh.user_code}`, phone),
+      'get /cgi-bin/mmwebwx-bin/login': () => get(`/cgi-bin/mmwebwx-bin/login?uuid=${fresh.ticket}&tip=1`),
+      'get /connect/l/qrconnect': () => get(`/connect/l/qrconnect?uuid=${fresh.ticket}&last=404`),
+      'oidc device': () => attemptTicket(origin),
+      'oidc refresh': () => refresh(origin, kept.refresh_token),
+      'oidc redeem': () => redeem(origin, agreed.device_code),
+      'oidc poll': () => redeem(origin, fresh.device_code),
+      'oidc phone, known': () => attemptPhoneToken(origin, 'demo:ada'),
+      'oidc phone, new': () => attemptPhoneToken(origin, 'demo:nobody-yet'),
+      'oidc jwks': () => get('/oidc/jwks'),
+    }
+    const files = new URL('../src/http/', import.meta.url)
+    const routes = readdirSync(files).flatMap((file) =>
+      [...readFileSync(new URL(file, files), 'utf8').matchAll(/router\.(get|post|put|delete)\(\s*'([^']+)'/g)].map(
+        ([, method, path]) => `${method} ${path}`,
+      ),
+    )
+    expect(Object.keys(doors)).toEqual(expect.arrayContaining(routes))
+
+    const refused: string[] = []
+    for (const [door, ask] of Object.entries(doors)) {
+      const { status, headers, body } = await ask()
+      const { code, error } = body as { code?: string; error?: string }
+      if (status < 500) continue
+      refused.push(door)
+      const word = door.startsWith('oidc') ? { error: 'temporarily_unavailable' } : { code: 'REDIS_UNAVAILABLE' }
+      expect({ door, status, code, error }).toMatchObject({ door, status: 503, ...word })
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+    }
+    expect(refused).toEqual(
+      expect.arrayContaining([
+        'post /publish',
+        'post /tickets/:ticket/scan',
+        'oidc device',
+        'oidc refresh',
+        'oidc redeem',
+      ]),
+    )
+    expect(refused).not.toEqual(expect.arrayContaining(['get /sessions']))
+
+    const events: Record<string, () => Promise<{ ok: boolean }>> = {
+      watch: () => login.watch(fresh.device_code),
+      subscribe: () => live.subscribe({ channel: room }),
+      publish: () => live.publish({ channel: room, event: 'e', data: 1 }),
+      presence: () => live.presence({ channel: room }),
+      read: () => live.read({ channel: '@user', offset: 1 }),
+      refresh: () => live.refresh({ token }),
+      unsubscribe: () => live.unsubscribe({ channel: 'room:open-before' }),
+    }
+    for (const [event, ask] of Object.entries(events)) {
+      const answer = await ask()
+      if (!answer.ok) expect({ event, ...answer }).toMatchObject({ event, code: 'REDIS_UNAVAILABLE', react: 'retry' })
+    }
+
+    // Nothing was used up by what was refused.
+    await free()
+    await until(
+      () => redeem(origin, agreed.device_code),
+      ({ status }) => status === 200,
+    )
+    expect((await refresh(origin, kept.refresh_token)).status).toBe(200)
+  }, 60_000)
+})
