@@ -1,10 +1,11 @@
 import { type Gateway, startGateway } from './gateway.ts'
+import type { Line } from './lines.ts'
 import { type Nginx, startNginx } from './nginx.ts'
 import { freePort } from './ports.ts'
 import { type RedisServer, startRedis } from './redis.ts'
 import { type Simulator, startSimulator } from './simulator.ts'
 
-export interface ClusterOptions {
+export interface FrontOptions {
   /** How many gateways; their ids are a, b, c … @default 2 */
   nodes?: number
   /** Settings of every gateway. */
@@ -15,18 +16,27 @@ export interface ClusterOptions {
   simulator?: boolean
   /** Public origin, when it is not nginx's own. */
   origin?: string
+  /** Told of every line of a gateway's log. */
+  onLine?: (nodeId: string, line: Line) => void
+}
+
+export interface ClusterOptions extends FrontOptions {
   /** Keep an append-only file, so that Redis can be killed and restarted with its data. @default false */
   appendonly?: boolean
 }
 
-/** The whole cluster as an operator runs it: nginx, gateways as processes, Redis. */
-export interface Cluster {
+/** A cluster without its Redis: nginx, and gateways as processes. */
+export interface Front {
   readonly origin: string
   readonly nodes: readonly Gateway[]
-  readonly redis: RedisServer
   readonly nginx: Nginx
   readonly simulator?: Simulator
   stop(): Promise<void>
+}
+
+/** The whole cluster as an operator runs it: nginx, gateways as processes, Redis. */
+export interface Cluster extends Front {
+  readonly redis: RedisServer
 }
 
 const FIRST_LETTER = 'a'.charCodeAt(0)
@@ -35,18 +45,22 @@ const FIRST_LETTER = 'a'.charCodeAt(0)
 export const nodeIds = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => String.fromCharCode(FIRST_LETTER + i))
 
-export const startCluster = async (options: ClusterOptions = {}): Promise<Cluster> => {
-  const { nodes: count = 2, env = {}, nginxEnv = {}, appendonly = false } = options
+/** Starts what stands before a Redis that runs already. */
+export const startFront = async (redisUrl: string, options: FrontOptions = {}): Promise<Front> => {
+  const { nodes: count = 2, env = {}, nginxEnv = {}, onLine } = options
   // The gateways have to know the origin before nginx, which has to know their ports, can start.
   const port = await freePort()
   const origin = options.origin ?? `http://127.0.0.1:${port}`
-  const [redis, simulator] = await Promise.all([
-    startRedis({ appendonly }),
-    options.simulator ? startSimulator() : undefined,
-  ])
+  const simulator = options.simulator ? await startSimulator() : undefined
   const nodes = await Promise.all(
     nodeIds(count).map((nodeId) =>
-      startGateway({ redisUrl: redis.url, nodeId, origin, env: { ...simulator?.env, ...env } }),
+      startGateway({
+        redisUrl,
+        nodeId,
+        origin,
+        env: { ...simulator?.env, ...env },
+        ...(onLine ? { onLine: (line: Line) => onLine(nodeId, line) } : {}),
+      }),
     ),
   )
   const nginx = await startNginx({ nodes, port, env: nginxEnv })
@@ -54,13 +68,25 @@ export const startCluster = async (options: ClusterOptions = {}): Promise<Cluste
   return {
     origin,
     nodes,
-    redis,
     nginx,
     ...(simulator ? { simulator } : {}),
     stop: async () => {
       await nginx.stop()
       await Promise.all(nodes.map((node) => node.stop()))
-      await Promise.all([redis.stop(), simulator?.stop()])
+      await simulator?.stop()
+    },
+  }
+}
+
+export const startCluster = async ({ appendonly = false, ...options }: ClusterOptions = {}): Promise<Cluster> => {
+  const redis = await startRedis({ appendonly })
+  const front = await startFront(redis.url, options)
+  return {
+    ...front,
+    redis,
+    stop: async () => {
+      await front.stop()
+      await redis.stop()
     },
   }
 }

@@ -1,4 +1,5 @@
 import { type App, startApp } from './app.ts'
+import type { Line } from './lines.ts'
 import { liveSettings } from './live-settings.ts'
 
 export interface GatewayOptions {
@@ -9,6 +10,8 @@ export interface GatewayOptions {
   origin: string
   /** Settings on top of, or instead of, those of a test; `''` is the gateway's own default. */
   env?: Record<string, string>
+  /** Told of every line of its log. */
+  onLine?: (line: Line) => void
 }
 
 /** One node as a process of its own. `stop` sends SIGTERM, upon which it drains. */
@@ -32,7 +35,13 @@ const testSettings = {
   SAOMA_LIMIT_HANDSHAKES: '100000',
 }
 
-export const startGateway = async ({ redisUrl, nodeId, origin, env = {} }: GatewayOptions): Promise<Gateway> => {
+export const startGateway = async ({
+  redisUrl,
+  nodeId,
+  origin,
+  env = {},
+  onLine,
+}: GatewayOptions): Promise<Gateway> => {
   const app = await startApp({
     app: 'gateway',
     name: `gateway ${nodeId}`,
@@ -44,6 +53,7 @@ export const startGateway = async ({ redisUrl, nodeId, origin, env = {} }: Gatew
       SAOMA_ORIGIN: origin,
       ...env,
     },
+    ...(onLine ? { onLine } : {}),
   })
   return Object.assign(app, {
     id: nodeId,

@@ -2,7 +2,15 @@ export { type App, type AppOptions, nodeFlags, startApp } from './app.ts'
 export { launchBrowser } from './browser.ts'
 export { type Authority, type Certificate, createAuthority } from './certificates.ts'
 export { cleanUp, onCleanup } from './cleanup.ts'
-export { type Cluster, type ClusterOptions, nodeIds, startCluster } from './cluster.ts'
+export {
+  type Cluster,
+  type ClusterOptions,
+  type Front,
+  type FrontOptions,
+  nodeIds,
+  startCluster,
+  startFront,
+} from './cluster.ts'
 export { readCode } from './code-picture.ts'
 export { type ConnectOptions, connectLogin, type LoginClient, loginDoors } from './connect.ts'
 export { type Dns, startDns } from './dns.ts'

@@ -1,3 +1,4 @@
+import type { Line } from './lines.ts'
 import { until } from './observe.ts'
 import { freePort } from './ports.ts'
 import { inUrl, type RedisAccess, type RedisServer, startRedis, urlBefore } from './redis.ts'
@@ -8,6 +9,12 @@ export interface RedisClusterOptions extends RedisAccess {
   replicas?: boolean
   /** Name by which the members call themselves, instead of their address. @default none */
   announces?: string
+  /** Keep append-only files, so that members can be killed and restarted with their data. @default false */
+  appendonly?: boolean
+  /** Silence after which a member counts as failed, and then the whole cluster refuses. @default 2 s with replicas, else 15 s */
+  nodeTimeoutMs?: number
+  /** Told of every line of the members' logs. */
+  onLine?: (line: Line) => void
 }
 
 /** A real Redis Cluster of three masters on the loopback interface, whose slots can be moved. */
@@ -33,30 +40,25 @@ const FORMED_TIMEOUT_MS = 20_000
  */
 const NODE_TIMEOUT_MS = { alone: 15_000, replicated: 2_000 }
 
-const startMember = async (nodeTimeoutMs: number, { announces, ...access }: RedisClusterOptions): Promise<Member> => {
+const startMember = async (options: RedisClusterOptions): Promise<Member> => {
+  const { announces, nodeTimeoutMs, replicas = false, ...server } = options
+  const timeoutMs = nodeTimeoutMs ?? (replicas ? NODE_TIMEOUT_MS.replicated : NODE_TIMEOUT_MS.alone)
   const busPort = await freePort()
-  const server = await startRedis({
-    ...access,
-    args: [
-      ...[
-        '--cluster-enabled',
-        'yes',
-        '--tls-cluster',
-        access.tls ? 'yes' : 'no',
-        '--cluster-port',
-        `${busPort}`,
-        '--cluster-node-timeout',
-        `${nodeTimeoutMs}`,
-      ],
-      ...(announces ? ['--cluster-announce-hostname', announces, '--cluster-preferred-endpoint-type', 'hostname'] : []),
-    ],
-  })
-  return { server, busPort }
+  const args = [
+    ['--cluster-enabled', 'yes'],
+    ['--tls-cluster', server.tls ? 'yes' : 'no'],
+    ['--cluster-port', `${busPort}`],
+    ['--cluster-node-timeout', `${timeoutMs}`],
+    // A replica that has to read all anew waits for no other one to do the same.
+    ['--repl-diskless-sync-delay', '0'],
+    announces ? ['--cluster-announce-hostname', announces, '--cluster-preferred-endpoint-type', 'hostname'] : [],
+  ].flat()
+  return { server: await startRedis({ ...server, args }), busPort }
 }
 
 /** Resolves when it has what its master has. */
 const startReplica = async (master: RedisServer, options: RedisClusterOptions): Promise<Member> => {
-  const { server, busPort } = await startMember(NODE_TIMEOUT_MS.replicated, options)
+  const { server, busPort } = await startMember(options)
   const [replica, its] = await Promise.all([open(server), open(master)])
   try {
     const masterId = String(await its.call('CLUSTER', 'MYID'))
@@ -82,7 +84,7 @@ const startReplica = async (master: RedisServer, options: RedisClusterOptions): 
 /** Resolves when every master sees all slots served. */
 export const startRedisCluster = async (options: RedisClusterOptions = {}): Promise<RedisClusterServer> => {
   const { replicas: hasReplicas = false, host = '127.0.0.1', announces } = options
-  const start = () => startMember(hasReplicas ? NODE_TIMEOUT_MS.replicated : NODE_TIMEOUT_MS.alone, options)
+  const start = () => startMember(options)
   const masters = await Promise.all(Array.from({ length: MASTERS }, start))
   const nodes = masters.map(({ server }) => server)
   const connections = await Promise.all(nodes.map(open))

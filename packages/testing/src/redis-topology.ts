@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Connection, connect, whenReady } from '@saoma/redis'
 import { until } from './observe.ts'
 import type { RedisServer } from './redis.ts'
@@ -14,8 +15,12 @@ export interface RedisTopology {
   masters(): Promise<Map<number, number[]>>
   /** The port of the master that has a slot. Throws while nobody has it. */
   ownerOf(slot: number): Promise<number>
-  /** Gives slots to a master, keys and all, each of them as `redis-cli --cluster reshard` does. */
-  moveSlots(slots: readonly number[], to: number): Promise<void>
+  /**
+   * Gives slots to a master, keys and all, each of them as `redis-cli --cluster reshard` does.
+   *
+   * @param stepMs  between two steps of a slot, as if whoever moves it were far away; and its keys go in several steps. @default 0
+   */
+  moveSlots(slots: readonly number[], to: number, stepMs?: number): Promise<void>
   /** Starts one more master. It has no slots until some are moved to it. */
   addMaster(): Promise<RedisServer>
   /** Shares a master's slots out over the other ones, has all of them forget it, and ends it. */
@@ -38,6 +43,8 @@ const MIGRATE_TIMEOUT_MS = 5_000
 const FAILOVER_TIMEOUT_MS = 10_000
 const KEYS_AT_ONCE = 100
 /** A member writes its configuration down once for all that came together. */
+/** As many as redis-cli moves with one command. */
+const KEYS_A_STEP = 10
 const SLOTS_AT_ONCE = 256
 
 export const open = async (server: RedisServer): Promise<Connection> => {
@@ -132,27 +139,36 @@ export const createTopology = (members: Member[], startMember: () => Promise<Mem
     masters: Map<number, Described>,
     slot: number,
     to: number,
+    stepMs: number,
   ): Promise<void> => {
+    const pause = () => (stepMs > 0 ? delay(stepMs) : undefined)
+    const keysAtOnce = stepMs > 0 ? KEYS_A_STEP : KEYS_AT_ONCE
     const from = [...masters].find(([, { slots }]) => slots.includes(slot))?.[0]
     if (from === to) return
     const [source, target] = [connections.get(from ?? 0), connections.get(to)]
     const [sourceId, targetId] = [masters.get(from ?? 0)?.id, masters.get(to)?.id]
     if (!source || !target || !sourceId || !targetId) throw new Error(`slot ${slot} cannot go from ${from} to ${to}`)
     await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId)
+    await pause()
     await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId)
+    await pause()
     for (;;) {
-      const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, KEYS_AT_ONCE)) as string[]
+      const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, keysAtOnce)) as string[]
       if (keys.length === 0) break
       await source.call('MIGRATE', '127.0.0.1', to, '', 0, MIGRATE_TIMEOUT_MS, 'KEYS', ...keys)
+      await pause()
     }
     // The new owner first: were it the old one, the slot would be nobody's if all broke off here.
     await target.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
-    for (const [port, connection] of connections)
-      if (port !== to && masters.has(port))
-        await connection.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId).catch((error: Error) => {
-          // Whoever has given its last slot away becomes a replica of the one that has it.
-          if (!error.message.includes('only with masters')) throw error
-        })
+    // And the others by and by: until then they send whoever asks them to the old one.
+    for (const [port, connection] of connections) {
+      if (port === to || !masters.has(port)) continue
+      await pause()
+      await connection.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId).catch((error: Error) => {
+        // Whoever has given its last slot away becomes a replica of the one that has it.
+        if (!error.message.includes('only with masters')) throw error
+      })
+    }
   }
 
   const moveAll = async (
@@ -160,12 +176,13 @@ export const createTopology = (members: Member[], startMember: () => Promise<Mem
     masters: Map<number, Described>,
     slots: readonly number[],
     toOf: (i: number) => number,
+    stepMs = 0,
   ) => {
     for (let first = 0; first < slots.length; first += SLOTS_AT_ONCE)
       await Promise.all(
         slots
           .slice(first, first + SLOTS_AT_ONCE)
-          .map((slot, i) => moveSlot(connections, masters, slot, toOf(first + i))),
+          .map((slot, i) => moveSlot(connections, masters, slot, toOf(first + i), stepMs)),
       )
   }
 
@@ -178,8 +195,8 @@ export const createTopology = (members: Member[], startMember: () => Promise<Mem
   return {
     masters,
 
-    moveSlots: (slots, to) =>
-      withAll(async (connections) => moveAll(connections, await mastersBy(connections), slots, () => to)),
+    moveSlots: (slots, to, stepMs) =>
+      withAll(async (connections) => moveAll(connections, await mastersBy(connections), slots, () => to, stepMs)),
 
     ownerOf: async (slot) => {
       for (const [port, slots] of await masters()) if (slots.includes(slot)) return port
