@@ -1,31 +1,49 @@
 import { join } from 'node:path'
+import type { FaultName } from '../src/load/faults.ts'
+import type { Result } from '../src/load/result.ts'
 import { readResult, reportFolder, runLoad } from './run-load.ts'
 
-const FAULTS = ['kill', 'redis', 'subscriber', 'drain']
+const SMALL = [
+  ...['--browsers', '70', '--people', '15', '--subscribers', '15', '--workers', '1'],
+  ...['--logins', '2', '--messages', '10', '--broadcasts', '4'],
+  ...['--ramp', '1s', '--duration', '1s', '--calm', '500ms', '--down', '500ms'],
+]
 
-test('every fault once, a hundred connected: nothing acknowledged is lost, nobody is somebody else, all is green again', async () => {
+/** One round, in this order. */
+const runChaos = async (faults: readonly FaultName[], ...args: string[]): Promise<{ result: Result; text: string }> => {
   const json = join(await reportFolder(), 'chaos.json')
-  const { code, text } = await runLoad(
-    'chaos',
-    ...['--browsers', '70', '--people', '15', '--subscribers', '15', '--workers', '1'],
-    ...['--logins', '2', '--messages', '10', '--broadcasts', '2'],
-    // The nodes' turns are apart: one right after the other would leave nginx without a node that it believes in.
-    ...['--faults', FAULTS.join(','), '--expect', 'lost==0,wrong==0,recovery.max<20s'],
-    ...['--ramp', '1s', '--duration', '1s', '--calm', '500ms', '--down', '500ms', '--json', json],
-  )
+  const { code, text } = await runLoad('chaos', ...SMALL, '--faults', faults.join(','), '--json', json, ...args)
   if (code !== 0) throw new Error(text)
-
-  const { outages, counts, connected } = await readResult(json)
-  expect(outages.map(({ fault }) => fault)).toEqual(FAULTS)
-  for (const { from, to, greenAt } of outages) {
+  const result = await readResult(json)
+  expect(result.outages.map(({ fault }) => fault)).toEqual(faults)
+  for (const { from, to, greenAt } of result.outages) {
     expect(to).toBeGreaterThan(from)
     expect(greenAt).toBeGreaterThan(to)
   }
-  expect(counts).toMatchObject({ lost: 0, wrong: 0 })
-  // The faults were felt, and there was something to lose.
-  expect(counts.refused).toBeGreaterThan(0)
-  expect(counts.reconnects).toBeGreaterThan(0)
-  expect(counts.logins).toBeGreaterThan(0)
-  expect(counts.published).toBeGreaterThan(0)
-  expect(connected.max).toBe(100)
-}, 90_000)
+  expect(result.counts).toMatchObject({ lost: 0, wrong: 0, duplicated: 0, disordered: 0 })
+  // There was something to lose.
+  expect(result.counts.logins).toBeGreaterThan(0)
+  expect(result.counts.published).toBeGreaterThan(0)
+  expect(result.connected.max).toBe(100)
+  return { result, text }
+}
+
+test('every fault of a standalone Redis once, a hundred connected: nothing acknowledged is lost, nobody is somebody else, all is green again', async () => {
+  // The nodes' turns are apart: one right after the other would leave nginx without a node that it believes in.
+  const { result, text } = await runChaos(['kill', 'redis', 'subscriber', 'freeze', 'drain'])
+  // The faults were felt.
+  expect(result.counts.refused).toBeGreaterThan(0)
+  expect(result.counts.reconnects).toBeGreaterThan(0)
+  expect(result).toMatchObject({ redis: 'standalone', seed: expect.any(Number) })
+  expect(text).toMatch(/^faults drawn by --seed \d+, on standalone Redis$/m)
+  expect(text).toMatch(/^freeze +1 /m)
+}, 120_000)
+
+test('a Redis Cluster whose slots move, whose masters refuse writes and whose replicas take over loses as little', async () => {
+  const { result } = await runChaos(['slots', 'slots', 'failover'], '--redis', 'cluster')
+  expect(result.counts.refused).toBeGreaterThan(0)
+  expect(result.faults).toMatchObject([
+    { fault: 'slots', times: 2, neverGreen: 0 },
+    { fault: 'failover', times: 1 },
+  ])
+}, 120_000)

@@ -138,3 +138,27 @@ test('one who never joined was promised nothing', () => {
   ledger.acknowledged(ROOM, { epoch: 'e', offset: 1 }, 'a')
   expect(ledger.account().lost).toBe(0)
 })
+
+test('it is known until when all has arrived that a channel was told, and that anybody was', () => {
+  const ledger = createLedger()
+  const [reader, other] = [ledger.addReader(ROOM, 'ann'), ledger.addReader('user:bob', 'bob')]
+  reader.joined({ epoch: 'e', offset: 0 })
+  other.joined({ epoch: 'e', offset: 0 })
+  const publish = (channel: string, offset: number, at: number) =>
+    ledger.acknowledged(channel, { epoch: 'e', offset }, `${channel}${offset}`, at)
+  const give = (channel: string, to: typeof reader, offset: number) =>
+    to.received({ epoch: 'e', offset }, { to: channel, id: `${channel}${offset}` })
+
+  expect(ledger.arrivedUntil(ROOM)).toBe(Number.NEGATIVE_INFINITY)
+  publish(ROOM, 1, 100)
+  publish(ROOM, 2, 200)
+  give(ROOM, reader, 1)
+  expect(ledger.arrivedUntil(ROOM)).toBe(100)
+  give(ROOM, reader, 2)
+  expect(ledger.arrivedUntil(ROOM)).toBe(200)
+  // Somebody else who waits since an earlier moment.
+  publish('user:bob', 1, 150)
+  expect(ledger.arrivedUntil(ROOM)).toBe(150)
+  give('user:bob', other, 1)
+  expect(ledger.arrivedUntil(ROOM)).toBe(200)
+})

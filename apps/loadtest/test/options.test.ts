@@ -6,11 +6,25 @@ const read = (...args: string[]): Options => {
   return options
 }
 
-test('chaos is everything at once, with the faults in turn and what must hold', () => {
-  const { scenarios, faults, expectations } = read('chaos')
+test('chaos is everything at once, with every fault that its Redis can have, and what must hold', () => {
+  const { scenarios, faults, shuffles, redis, expectations } = read('chaos')
   expect(scenarios).toEqual(['idle', 'login', 'inbox', 'fanout'])
-  expect(faults).toEqual(['kill', 'drain', 'redis', 'subscriber'])
-  expect(expectations.map(({ text }) => text)).toEqual(['lost==0', 'wrong==0', 'recovery.max<10s'])
+  expect(faults).toEqual(['kill', 'drain', 'subscriber', 'redis', 'freeze', 'noreplicas', 'oom'])
+  expect({ shuffles, redis }).toEqual({ shuffles: true, redis: 'standalone' })
+  expect(expectations.map(({ text }) => text)).toEqual([
+    ...['lost==0', 'wrong==0', 'duplicated==0', 'disordered==0'],
+    'recovery.never==0',
+  ])
+  expect(read('chaos', '--redis', 'cluster').faults).toEqual([...faults, 'slots', 'failover'])
+})
+
+test('faults that are named come in that order, drawn by the seed that is given', () => {
+  expect(read('chaos', '--faults', 'oom,kill', '--seed', '7')).toMatchObject({
+    faults: ['oom', 'kill'],
+    shuffles: false,
+    seed: 7,
+  })
+  expect(read('chaos').seed).not.toBe(read('chaos').seed)
 })
 
 test('scenarios are had together, each once', () => {
@@ -28,7 +42,11 @@ test.each([
   [['inbox', '--url', 'https://login.example.com'], /give --api-key/],
   [['chaos', '--url', 'https://login.example.com'], /without --url/],
   [['chaos', '--nodes', '1'], /--nodes takes whole numbers from 2/],
-  [['chaos', '--faults', 'flood'], /no fault "flood", only kill, drain/],
+  [['chaos', '--faults', 'flood'], /a standalone Redis has no fault "flood", only kill, drain/],
+  [['chaos', '--faults', 'slots'], /a standalone Redis has no fault "slots"/],
+  [['chaos', '--redis', 'sentinel'], /--redis takes standalone or cluster, not "sentinel"/],
+  [['chaos', '--seed', 'monday'], /--seed takes whole numbers/],
+  [['idle', '--url', 'https://login.example.com', '--redis', 'cluster'], /--redis is for a cluster of its own/],
   [['login', '--machines', '2'], /several machines need --coordinator, --run and --url/],
   [['login', '--coordinator', 'redis://here'], /--coordinator goes with --run/],
   [['login', '--env', 'lower=1'], /--env takes NAME=VALUE/],

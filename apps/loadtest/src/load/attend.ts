@@ -18,19 +18,27 @@ export interface Attended {
 
 /** What happens while the load is on: progress on the screen, faults or a storm, and the end of the time. */
 export const attend = async ({ options, target, plan, run, outages }: Attended): Promise<void> => {
-  const { rampMs, durationMs, downMs, calmMs, faults } = options
-  const { cluster } = target
+  const { rampMs, durationMs, downMs, calmMs, faults, shuffles, seed, room } = options
+  const { own } = target
   const endMs = rampMs + durationMs
   const progress = showProgress(process.stderr, run, { endMs, outage: () => outages.at(-1) })
   const isWhole = () => run.crowd().connected >= run.crowd().wanted
   const until = (ms: number) => delay(Math.max(0, ms - run.now()))
 
   const faultsInTurn = async (): Promise<void> => {
-    if (!cluster) return
+    if (!own) return
     const canary = await createCanary(plan.url, plan.run, plan.apiKey)
     await until(rampMs)
-    const onOutage = (outage: Outage) => void outages.push(outage)
-    await runChaos({ cluster, canary, faults, durationMs, downMs, calmMs, now: run.now, isWhole, onOutage })
+    await runChaos({
+      ...own,
+      ...{ canary, faults, shuffles, seed, busiest: room, durationMs, downMs, calmMs },
+      ...{
+        now: run.now,
+        isWhole,
+        arrivedUntil: () => run.crowd().arrivedUntil,
+        onOutage: (outage) => void outages.push(outage),
+      },
+    })
     await canary.close()
   }
 
@@ -40,7 +48,7 @@ export const attend = async ({ options, target, plan, run, outages }: Attended):
     const outage: Outage = { fault: 'storm', what: `${options.browsers} browsers`, from, to: from }
     outages.push(outage)
     await run.storm()
-    await awaitGreen(outage, { sockets: isWhole }, run.now)
+    await awaitGreen(outage, [{ sockets: isWhole }], run.now)
   }
 
   try {

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Cluster } from '@saoma/testing'
+import type { Front } from '@saoma/testing'
 import type { Canary } from './canary.ts'
+import { createChance } from './chance.ts'
 import { type FaultName, faults } from './faults.ts'
+import type { Store } from './store.ts'
 
 /** One fault of a run. Milliseconds since its beginning. */
 export interface Outage {
@@ -17,9 +19,15 @@ export interface Outage {
 }
 
 export interface ChaosOptions {
-  cluster: Cluster
+  front: Front
+  store: Store
   canary: Canary
   faults: readonly FaultName[]
+  /** Whether each round has an order of its own. */
+  shuffles: boolean
+  seed: number
+  /** The channel that most people follow. */
+  busiest: string
   durationMs: number
   downMs: number
   calmMs: number
@@ -27,12 +35,17 @@ export interface ChaosOptions {
   now: () => number
   /** Whether every socket that should be is connected. */
   isWhole: () => boolean
+  /** Until when all has arrived, in milliseconds since the beginning; see the ledger. */
+  arrivedUntil: () => number
   onOutage: (outage: Outage) => void
 }
 
 /** What does not get green within this has not recovered. */
-const GREEN_MS = 60_000
+export const GREEN_MS = 60_000
 const LOOK_MS = 100
+/** From the last green to the next fault, by `calmMs`. */
+const LEAST_CALM = 0.5
+const MOST_CALM = 1.5
 const READY_TIMEOUT_MS = 2_000
 
 const isReady = async (internalOrigin: string): Promise<boolean> => {
@@ -43,17 +56,26 @@ const isReady = async (internalOrigin: string): Promise<boolean> => {
   }
 }
 
-/** Looks until everything is green at one time, and writes into the outage when that was. */
-export const awaitGreen = async (
-  outage: Outage,
-  looks: Readonly<Record<string, () => boolean | Promise<boolean>>>,
-  now: () => number,
-): Promise<void> => {
+type Looks = Readonly<Record<string, () => boolean | Promise<boolean>>>
+
+/**
+ * Looks until everything is green at one time, and writes into the outage when that was.
+ *
+ * @param rounds  of looks; those of a later one are had only when the earlier ones were green. What acts comes after what only looks:
+ *   a login makes subscriptions, and with them a node may notice what it would have slept through
+ */
+export const awaitGreen = async (outage: Outage, rounds: readonly Looks[], now: () => number): Promise<void> => {
+  const firstRed = async (): Promise<string[]> => {
+    for (const looks of rounds) {
+      const seen = await Promise.all(Object.values(looks).map((look) => look()))
+      const red = Object.keys(looks).filter((_, i) => !seen[i])
+      if (red.length > 0) return red
+    }
+    return []
+  }
   while (now() < outage.to + GREEN_MS) {
     const begun = now()
-    const names = Object.keys(looks)
-    const seen = await Promise.all(Object.values(looks).map((look) => look()))
-    const red = names.filter((_, i) => !seen[i])
+    const red = await firstRed()
     if (red.length === 0) {
       // Green is what was seen, at the latest now.
       outage.greenAt = now()
@@ -65,30 +87,41 @@ export const awaitGreen = async (
   }
 }
 
-/** Faults in turn, each after the one before was recovered from, until the time is over and each was had at least once. */
+/**
+ * Faults in rounds, each after the one before was recovered from, until the time is over and each was had at least once. The seed draws
+ * their order, the moments, and what each is done to.
+ */
 export const runChaos = async (options: ChaosOptions): Promise<Outage[]> => {
-  const { cluster, canary, now } = options
+  const { front, store, canary, now, durationMs, downMs, calmMs, busiest } = options
+  const chance = createChance(options.seed)
   const outages: Outage[] = []
-  const endAt = now() + options.durationMs
+  const endAt = now() + durationMs
+  let round: FaultName[] = []
   for (let turn = 0; turn < options.faults.length || now() < endAt; turn++) {
-    await delay(options.calmMs)
-    const fault = options.faults[turn % options.faults.length]
+    if (turn % options.faults.length === 0)
+      round = options.shuffles ? chance.shuffled(options.faults) : [...options.faults]
+    const fault = round[turn % options.faults.length]
     if (!fault) break
+    await delay(chance.between(calmMs * LEAST_CALM, calmMs * MOST_CALM))
     const outage: Outage = { fault, what: '', from: now(), to: Number.POSITIVE_INFINITY }
     outages.push(outage)
     options.onOutage(outage)
     // Another node in each round, also where there are as many faults as nodes.
-    const round = Math.floor(turn / options.faults.length)
-    outage.what = await faults[fault](cluster, turn + round, options.downMs)
+    const nodeTurn = turn + Math.floor(turn / options.faults.length)
+    const scene = { nodes: front.nodes, store, chance: chance.fork(), turn: nodeTurn, downMs, busiest }
+    outage.what = await faults[fault].act(scene)
     outage.to = now()
     await awaitGreen(
       outage,
-      {
-        sockets: options.isWhole,
-        ...Object.fromEntries(cluster.nodes.map((node) => [`node ${node.id}`, () => isReady(node.internalOrigin)])),
-        login: canary.login,
-        message: canary.message,
-      },
+      [
+        {
+          sockets: options.isWhole,
+          ...Object.fromEntries(front.nodes.map((node) => [`node ${node.id}`, () => isReady(node.internalOrigin)])),
+          // Whoever is deaf since the fault misses what is published after it.
+          readers: () => options.arrivedUntil() >= outage.to,
+        },
+        { message: canary.message, login: canary.login },
+      ],
       now,
     )
   }

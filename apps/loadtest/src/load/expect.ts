@@ -34,7 +34,7 @@ const PERCENTILE = /^p(\d{1,2}(?:\.\d{1,3})?|100)$/
 /** Whether it is in milliseconds; undefined when there is no such figure. */
 const isTime = (metric: string, known: Known): boolean | undefined => {
   if (known.counters.some((name) => name === metric)) return false
-  if (known.others.includes(metric)) return metric.startsWith('recovery')
+  if (known.others.includes(metric)) return metric === 'recovery.max' || metric === 'recovery.mean'
   const [name, statistic = ''] = [metric.split('.')[0], metric.slice(metric.indexOf('.') + 1)]
   if (!known.timings.some((timing) => timing === name) || !metric.includes('.')) return undefined
   if (statistic === 'count' || statistic === 'rate') return false
@@ -82,7 +82,7 @@ export const judge = (
 
 /** `confirm.p99<50ms: 12.3ms`. */
 export const showVerdict = ({ text, metric, actual }: Verdict): string => {
-  const counted = /\.(count|rate)$|^connected/.test(metric) || !metric.includes('.')
+  const counted = /\.(count|rate|never)$|^connected/.test(metric) || !metric.includes('.')
   const shown = actual === undefined ? 'not measured' : counted ? `${Number(actual.toFixed(2))}` : showMs(actual)
   return `${text}: ${shown}`
 }

@@ -1,50 +1,43 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import type { Cluster } from '@saoma/testing'
-import { Redis } from 'ioredis'
+import { drain, kill, subscriber } from './faults/nodes.ts'
+import type { Fault } from './faults/scene.ts'
+import { failover, freeze, redis } from './faults/servers.ts'
+import { slots } from './faults/slots.ts'
+import { noreplicas, oom } from './faults/writes.ts'
+import type { StoreKind } from './store.ts'
 
-export const faultNames = ['kill', 'drain', 'redis', 'subscriber'] as const
+export const faultNames = [
+  ...(['kill', 'drain', 'subscriber', 'redis', 'freeze', 'noreplicas', 'oom'] as const),
+  ...(['slots', 'failover'] as const),
+]
 export type FaultName = (typeof faultNames)[number]
 
-/** What is done to a cluster. Resolves when it is over: what was taken away is there again and says that it listens. */
-export type Fault = (cluster: Cluster, turn: number, downMs: number) => Promise<string>
-
-const nodeOf = ({ nodes }: Cluster, turn: number) => {
-  const node = nodes[turn % nodes.length]
-  if (!node) throw new Error('the cluster has no node')
-  return node
+export interface FaultKind {
+  act: Fault
+  /** What it is. */
+  is: string
+  /** Whether a command may be done whose answer never comes. Elsewhere Redis says of each whether it is. */
+  silent: boolean
+  /** The only kind of Redis that can have it. */
+  needs?: StoreKind
 }
 
-/** Each resolves with what it was done to. The nodes take turns. */
-export const faults: Readonly<Record<FaultName, Fault>> = {
-  kill: async (cluster, turn, downMs) => {
-    const node = nodeOf(cluster, turn)
-    await node.kill('SIGKILL')
-    await delay(downMs)
-    await node.restart()
-    return `node ${node.id}`
-  },
-  drain: async (cluster, turn, downMs) => {
-    const node = nodeOf(cluster, turn)
-    await node.kill('SIGTERM')
-    await delay(downMs)
-    await node.restart()
-    return `node ${node.id}`
-  },
-  redis: async ({ redis }, _, downMs) => {
-    await redis.kill('SIGTERM')
-    await delay(downMs)
-    await redis.restart()
-    return 'Redis'
-  },
-  // The nodes' other connections stay. This is over at once.
-  subscriber: async ({ redis }) => {
-    const client = new Redis(redis.url)
-    try {
-      const cut = await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
-      if (Number(cut) === 0) throw new Error('no node had a subscriber connection to cut')
-      return `${cut} connections`
-    } finally {
-      client.disconnect()
-    }
+export const faults: Readonly<Record<FaultName, FaultKind>> = {
+  kill: { act: kill, silent: true, is: 'a node dies (kill -9)' },
+  drain: { act: drain, silent: false, is: 'a node is drained (SIGTERM) and started anew' },
+  subscriber: { act: subscriber, silent: false, is: 'the connections on which nodes listen are cut' },
+  redis: { act: redis, silent: true, is: 'Redis, or one master of a cluster, is restarted' },
+  freeze: { act: freeze, silent: true, is: 'Redis, or one master, answers nothing for a while (SIGSTOP)' },
+  noreplicas: { act: noreplicas, silent: false, is: 'Redis, or one master, refuses writes: min-replicas-to-write' },
+  oom: { act: oom, silent: false, is: 'Redis, or one master, refuses writes: maxmemory is reached' },
+  slots: { act: slots, silent: false, is: 'slots in use go to another master, keys and all', needs: 'cluster' },
+  failover: {
+    act: failover,
+    silent: true,
+    is: 'a replica takes over, in order or from a master that was killed',
+    needs: 'cluster',
   },
 }
+
+/** Those that a Redis of that kind can have. */
+export const faultsOf = (kind: StoreKind): FaultName[] =>
+  faultNames.filter((name) => faults[name].needs === undefined || faults[name].needs === kind)

@@ -29,7 +29,7 @@ export const counters = {
   errors: 'logins, messages and browsers that were given up',
   refused: 'requests and handshakes that were refused or broke, and were tried again',
   limited: 'of those, refused by a rate limit (429)',
-  rescans: 'logins whose tokens were cut off by a dying node: the person scans again',
+  rescans: 'logins whose code was used up by a dying node or Redis: the person scans again',
   logins: 'logins that were completed',
   published: 'messages that were acknowledged',
   received: 'messages that arrived',
@@ -44,6 +44,7 @@ export const others = {
   'connected.min': 'fewest sockets connected in a second after the ramp',
   'recovery.max': 'longest time from the end of a fault until all was green',
   'recovery.mean': 'mean of those times',
+  'recovery.never': 'faults after which all was not green within a minute',
 } as const
 
 const timingsOf: Readonly<Record<ScenarioName, readonly Timing[]>> = {

@@ -3,6 +3,7 @@ import { createClock } from './clock.ts'
 import type { Account, Acknowledged } from './ledger.ts'
 import type { Meeting } from './meeting.ts'
 import type { Plan } from './plan.ts'
+import type { Rescan } from './rescans.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
 import type { Said } from './words.ts'
 
@@ -19,14 +20,21 @@ export interface Underway {
   timeline: Timeline
   /** Milliseconds since the beginning. */
   now(): number
-  /** Sockets that are connected, and that should be, in all workers. */
-  crowd(): { connected: number; wanted: number }
+  /** Sockets that are connected, and that should be, in all workers; and until when all has arrived in each, see the ledger. */
+  crowd(): Crowd
   storm(): Promise<void>
+}
+
+export interface Crowd {
+  connected: number
+  wanted: number
+  arrivedUntil: number
 }
 
 export interface Led {
   timeline: Timeline
   accounts: Account[]
+  rescans: Rescan[]
   workers: number
   startedAt: Date
   /** From the beginning until nothing more was begun. */
@@ -49,10 +57,11 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
   const clock = await createClock(meeting.redis)
   const heardAt = new Map<string, number>()
   const joined = new Map<string, { machine: string; workers: number }>()
-  const crowds = new Map<string, { connected: number; wanted: number }>()
+  const crowds = new Map<string, Crowd>()
   const done = new Map<Said['did'], Set<string>>()
   const told: Acknowledged[] = []
   const accounts: Account[] = []
+  const rescans: Rescan[] = []
   let timeline: Timeline | undefined
   let workers: readonly string[] = []
 
@@ -68,10 +77,15 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
       case 'slice':
         return timeline?.take(said.slice)
       case 'crowd':
-        return crowds.set(said.worker, { connected: said.connected, wanted: said.wanted })
+        return crowds.set(said.worker, {
+          connected: said.connected,
+          wanted: said.wanted,
+          arrivedUntil: said.arrivedUntil ?? Number.POSITIVE_INFINITY,
+        })
       case 'end':
         return told.push(said.told)
       case 'settle':
+        rescans.push(...said.rescans)
         return accounts.push(said.account)
       case 'fail':
         throw new Error(said.message)
@@ -116,7 +130,11 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
   const running = during({
     timeline,
     now: () => clock.now() - at,
-    crowd: () => ({ connected: sum('connected'), wanted: sum('wanted') }),
+    crowd: () => ({
+      connected: sum('connected'),
+      wanted: sum('wanted'),
+      arrivedUntil: Math.min(...[...crowds.values()].map(({ arrivedUntil }) => arrivedUntil)),
+    }),
     storm: () => {
       // Nobody is known to be connected until the workers say so again.
       for (const crowd of crowds.values()) crowd.connected = 0
@@ -153,5 +171,5 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
     () => `did not close the books within ${patienceMs / 1_000} s: ${missing('settle')}`,
   )
   timeline.end()
-  return { timeline, accounts, workers: workers.length, startedAt, lastedMs }
+  return { timeline, accounts, rescans, workers: workers.length, startedAt, lastedMs }
 }

@@ -41,11 +41,22 @@ interface Progress {
   missing: Set<number>
 }
 
+/** What was acknowledged and is not known to have arrived everywhere, with the time of its acknowledgement. */
+interface Due {
+  epoch: string
+  offset: number
+  at: number
+}
+
 interface Page {
   acknowledged: Map<string, Set<number>>
   /** Where each message lies, by its id. */
   places: Map<string, string>
   readers: { name: string; progress: Map<string, Progress> }[]
+  /** In the order of their acknowledgements. */
+  due: Due[]
+  /** When the last one before those was acknowledged. */
+  arrivedUntil: number
 }
 
 /** Faults that are named, of each kind; the others are only counted. */
@@ -58,7 +69,13 @@ export const createLedger = () => {
   const counts = { acknowledged: 0, received: 0, duplicated: 0, disordered: 0, wrong: 0 }
 
   const pageOf = (channel: string): Page => {
-    const page = pages.get(channel) ?? { acknowledged: new Map(), places: new Map(), readers: [] }
+    const page = pages.get(channel) ?? {
+      acknowledged: new Map(),
+      places: new Map(),
+      readers: [],
+      due: [],
+      arrivedUntil: Number.NEGATIVE_INFINITY,
+    }
     pages.set(channel, page)
     return page
   }
@@ -133,6 +150,19 @@ export const createLedger = () => {
     return [...offsets].filter((offset) => offset > start && (offset > top || missing.has(offset)))
   }
 
+  const hasArrived = ({ readers }: Page, { epoch, offset }: Due): boolean =>
+    readers.every(({ progress }) => {
+      if (progress.size === 0) return true
+      const { start, top, missing } = progress.get(epoch) ?? { start: 0, top: 0, missing: new Set<number>() }
+      return offset <= start || (offset <= top && !missing.has(offset))
+    })
+
+  /** Forgets what has arrived, up to the first that has not. */
+  const settleDue = (page: Page) => {
+    const first = page.due.findIndex((due) => !hasArrived(page, due))
+    for (const { at } of page.due.splice(0, first < 0 ? page.due.length : first)) page.arrivedUntil = at
+  }
+
   const eachLoss = function* () {
     for (const [channel, page] of pages)
       for (const reader of page.readers)
@@ -145,12 +175,27 @@ export const createLedger = () => {
   return {
     addReader,
 
-    /** The server has said where this message lies. */
-    acknowledged: (channel: string, position: Position, id: string): void => {
+    /**
+     * The server has said where this message lies.
+     *
+     * @param at  when, by the worker's clock
+     */
+    acknowledged: (channel: string, position: Position, id: string, at = 0): void => {
       const page = pageOf(channel)
       counts.acknowledged++
       enter(page, position.epoch, position.offset)
       place(page, channel, position, id)
+      page.due.push({ epoch: position.epoch, offset: position.offset, at })
+    },
+
+    /**
+     * Until when all that was acknowledged has arrived, in all channels, and in this one something: its readers hear. Whoever published
+     * nothing into it since knows nothing of later.
+     */
+    arrivedUntil: (channel: string): number => {
+      for (const page of pages.values()) settleDue(page)
+      const waiting = [...pages.values()].flatMap(({ due: [first] }) => (first ? [first.at] : []))
+      return Math.min(pageOf(channel).arrivedUntil, ...waiting)
     },
 
     /** What all have been told of a channel, to hand to those who keep books of its other readers. */

@@ -52,11 +52,12 @@ const leadRun = async (options: Options, meeting: Meeting, target: Target, crew:
     lead(meeting, { plan, machines, say, during: (run) => attend({ options, target, plan, run, outages }) }),
     crew.broken,
   ])
-  const nodes = target.cluster?.nodes.length
+  const { own } = target
   const result = createResult({
     ...led,
     ...{ url: plan.url, asked, scenarios, rampMs, machines, outages, expectations },
-    ...(nodes ? { nodes } : {}),
+    ...(own ? { nodes: own.front.nodes.length, redis: own.store.kind } : {}),
+    ...(options.faults.length > 0 ? { seed: options.seed } : {}),
   })
   out(textReport(result))
   if (options.json) await writeFile(options.json, `${JSON.stringify(result, undefined, 2)}\n`)
@@ -101,6 +102,8 @@ const run = async (options: Options): Promise<number> => {
   const { workers } = options
   const starting = startCrew(meeting, { coordinator, machine, workers, say })
   if (!leads) return followRun(meeting, hasLeader, await starting)
+  // At the beginning as well: a run that fails has no report.
+  if (options.faults.length > 0) say(`The faults are drawn by --seed ${options.seed}, on ${options.redis} Redis.`)
   const [target, crew] = await Promise.all([startTarget(options, socketsOf(options)), starting])
   const leave = (code: number, text: string) => meeting.told.write({ do: 'leave', code, say: text })
   try {

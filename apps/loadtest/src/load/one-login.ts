@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts'
 import type { Timing } from './figures.ts'
 import type { Network } from './network.ts'
 import { type Person, persist } from './people.ts'
+import type { Rescan } from './rescans.ts'
 
 export interface LoginDeps {
   url: string
@@ -16,13 +17,14 @@ export interface LoginDeps {
 }
 
 /**
- * How a login ended. `lost`: it was acknowledged as confirmed and gave no token. `rescan`: the tokens were cut off while they were sent,
- * which a dying node may do. `failed`: it never came as far as a confirmation.
+ * How a login ended. `lost`: it was acknowledged as confirmed and gave no token. `rescan`: its tokens were asked for in vain, and then
+ * its code was used up, which a node or a Redis that dies in that moment may do. `failed`: it never came as far as a confirmation.
  */
 export type LoginEnd =
   | { end: 'done' }
   | { end: 'wrong'; say: string }
-  | { end: 'lost' | 'failed' | 'rescan'; kind: string; say: string }
+  | ({ end: 'rescan' } & Rescan)
+  | { end: 'lost' | 'failed'; kind: string; say: string }
 
 const REQUEST_TIMEOUT_MS = 10_000
 const CREATE_PATH = '/oidc/device/auth'
@@ -68,14 +70,14 @@ export const logIn = async (deps: LoginDeps, phone: Person, dueAt: number): Prom
   let confirmedAt = 0
   let acknowledged = false
   let lastFailure: Failure | undefined
-  /** The answer to the redemption broke, so that nobody knows whether it was sent. */
-  let cut = false
+  /** When the tokens were first asked for in vain, and what that was answered. */
+  let vain: { at: number; answer?: string } | undefined
 
   const timer = setTimeout(() => stop('timeout', `nothing more for ${patienceMs / 1_000} s`), patienceMs)
   const stop = (kind: string, why: string) => {
     const say = `login ${ticket || 'without a code'} of ${phone.sub}: ${why}`
-    const rescan = acknowledged && cut && kind === 'invalid_grant'
-    end({ end: rescan ? 'rescan' : acknowledged ? 'lost' : 'failed', kind: `login: ${kind}`, say })
+    if (acknowledged && vain && kind === 'invalid_grant') return end({ end: 'rescan', say, ...vain })
+    end({ end: acknowledged ? 'lost' : 'failed', kind: `login: ${kind}`, say })
   }
 
   const act = async (verb: 'scan' | 'confirm', parse: (body: unknown) => Result<true>): Promise<boolean> => {
@@ -107,7 +109,8 @@ export const logIn = async (deps: LoginDeps, phone: Person, dueAt: number): Prom
 
   login.on('error', (failure) => {
     lastFailure = failure
-    if (confirmedAt > 0 && failure.react === 'retry') cut = true
+    if (confirmedAt > 0 && failure.react === 'retry')
+      vain ??= { at: clock.now(), ...(failure.code === 'NETWORK' ? {} : { answer: failure.code }) }
   })
   login.on('state', (state) => {
     const now = clock.now()

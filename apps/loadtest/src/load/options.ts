@@ -1,11 +1,18 @@
+import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { testApiKey } from '@saoma/testing'
+import { SEEDS } from './chance.ts'
 import { type Expectation, readExpectations } from './expect.ts'
-import { type FaultName, faultNames } from './faults.ts'
+import { type FaultName, faults, faultsOf } from './faults.ts'
 import { knownOf, type ScenarioName } from './figures.ts'
 import { countWithin, rateWithin, timeWithin } from './quantity.ts'
+import { type StoreKind, storeKinds } from './store.ts'
 import { UsageError } from './usage-error.ts'
+
+const faultLines = Object.entries(faults)
+  .map(([name, { is, needs }]) => `    ${name.padEnd(14)}  ${is}${needs ? ` (--redis ${needs})` : ''}`)
+  .join('\n')
 
 export const usage = `npm run load -- <scenario>… [options]     load on a cluster of its own, or on any Saoma by its URL
 
@@ -14,7 +21,7 @@ export const usage = `npm run load -- <scenario>… [options]     load on a clus
   inbox               people each follow their own channel; messages to one or another, read and acknowledged
   fanout              a room full of subscribers; messages into it
   storm               idle, and at half time every browser loses its connection at once
-  chaos               login, idle, inbox and fanout with faults in turn: kill -9 a node, drain one, restart Redis, cut the subscribers
+  chaos               login, idle, inbox and fanout, while nodes and Redis fail in every way that --faults names
 
 How much
   --logins 10         logins a second                       --phones N          accounts that confirm them (4 for each login a second)
@@ -27,6 +34,7 @@ How much
 Where
   --url URL           a running Saoma; its rate limits apply. Without it a cluster starts here:
   --nodes 2           its nodes                             --env NAME=VALUE    a setting of its nodes, as often as needed
+  --redis standalone  or cluster: three masters             --logs FOLDER       what its nodes and Redis say, a file for each
   --api-key KEY       publishes (inbox, fanout); needed with --url. LOAD_API_KEY in the environment is the same
   --room NAME         the room of fanout (room:read-load)
   --phone-token-file FILE   phone tokens, one a line, for a server that has no demo phones
@@ -36,8 +44,11 @@ Several machines: the same command on each, with
   --coordinator redis://host:6379 --run NAME --machines N      a Redis they all reach; the first to come leads and reports
 
 Chaos
-  --faults kill,drain,redis,subscriber      which, in this order; at least one round of them, further ones until --duration is over
-  --down 2s           how long something that is taken away stays away          --calm 5s     from all green to the next fault
+  --faults LIST       which, in this order, round after round; at least one round. Without it all of them, each round in an order of its own:
+${faultLines}
+  --down 2s           how long what is taken away stays away; a frozen Redis up to 3 times, refused writes up to 6 times as long
+  --calm 5s           from all green to the next fault, half to one and a half of it
+  --seed N            draws the order, the moments, and what each fault is done to; printed, so that a run can be had again
 
 Result
   --expect LIST       conditions, such as "confirm.p99<50ms,lost==0,login.rate>=9": exit code 1 when one is not met
@@ -52,6 +63,9 @@ export interface Options {
   storm: boolean
   /** Faults in turn; none when this is no chaos. */
   faults: FaultName[]
+  /** Whether each round of them has an order of its own. */
+  shuffles: boolean
+  seed: number
   logins: number
   phones: number
   browsers: number
@@ -63,6 +77,8 @@ export interface Options {
   durationMs: number
   workers: number
   url: string | undefined
+  /** The Redis under a cluster that is started here. */
+  redis: StoreKind
   nodes: number
   env: Record<string, string>
   apiKey: string
@@ -79,6 +95,8 @@ export interface Options {
   expectations: Expectation[]
   json: string | undefined
   html: string | undefined
+  /** Folder for what the programs of the cluster print. */
+  logs: string | undefined
 }
 
 const words = {
@@ -102,7 +120,10 @@ const words = {
   coordinator: { type: 'string' },
   run: { type: 'string' },
   machines: { type: 'string', default: '1' },
-  faults: { type: 'string', default: 'kill,drain,redis,subscriber' },
+  redis: { type: 'string' },
+  logs: { type: 'string' },
+  faults: { type: 'string' },
+  seed: { type: 'string' },
   down: { type: 'string', default: '2s' },
   calm: { type: 'string', default: '5s' },
   patience: { type: 'string' },
@@ -169,21 +190,29 @@ const settingsOf = (pairs: readonly string[]): Record<string, string> =>
     }),
   )
 
-const faultsOf = (text: string): FaultName[] =>
-  text.split(',').map((word) => {
-    const fault = faultNames.find((name) => name === word.trim())
-    if (!fault) throw new UsageError(`--faults: there is no fault "${word}", only ${faultNames.join(', ')}`)
+const storeOf = (text: string): StoreKind => {
+  const kind = storeKinds.find((name) => name === text)
+  if (!kind) throw new UsageError(`--redis takes ${storeKinds.join(' or ')}, not "${text}"`)
+  return kind
+}
+
+const readFaults = (text: string | undefined, kind: StoreKind): FaultName[] => {
+  const known = faultsOf(kind)
+  if (text === undefined) return known
+  return text.split(',').map((word) => {
+    const fault = known.find((name) => name === word.trim())
+    if (!fault) throw new UsageError(`--faults: a ${kind} Redis has no fault "${word}", only ${known.join(', ')}`)
     return fault
   })
+}
 
-/** Nothing that was acknowledged may be missing; and where nothing is broken on purpose, nothing may fail. */
+/** Nothing that was acknowledged may be missing or doubled; and where nothing is broken on purpose, nothing may fail. */
 const defaultsFor = (counters: readonly string[], chaos: boolean, storm: boolean): string => {
-  const books = ['lost', 'wrong', ...(chaos ? [] : ['duplicated', 'disordered'])].filter((name) =>
-    counters.includes(name),
-  )
+  const books = ['lost', 'wrong', 'duplicated', 'disordered'].filter((name) => counters.includes(name))
   const rest = [
-    ...(chaos ? [] : ['errors']).map((name) => `${name}==0`),
-    ...(chaos || storm ? ['recovery.max<10s'] : []),
+    ...(chaos ? ['recovery.never==0'] : ['errors==0']),
+    // A fault of Redis lasts as long as Redis: how soon all is green afterwards is told, and for the reader to judge.
+    ...(storm && !chaos ? ['recovery.max<10s'] : []),
   ]
   return [...books.map((name) => `${name}==0`), ...rest].join(',')
 }
@@ -203,6 +232,9 @@ export const readOptions = (
   const [chaos, storm] = [positionals.includes('chaos'), positionals.includes('storm')]
   const url = originOf(values.url)
   if (chaos && url) throw new UsageError('chaos kills and restarts: it is for a cluster of its own, without --url')
+  for (const name of ['redis', 'logs'] as const)
+    if (url && values[name] !== undefined) throw new UsageError(`--${name} is for a cluster of its own, without --url`)
+  const redis = storeOf(values.redis ?? 'standalone')
   const publishes = scenarios.includes('inbox') || scenarios.includes('fanout')
   const apiKey = values['api-key'] ?? env.LOAD_API_KEY ?? (url ? '' : testApiKey)
   if (publishes && !apiKey)
@@ -226,7 +258,9 @@ export const readOptions = (
     asked: positionals,
     scenarios,
     storm,
-    faults: chaos ? faultsOf(values.faults) : [],
+    faults: chaos ? readFaults(values.faults, redis) : [],
+    shuffles: values.faults === undefined,
+    seed: values.seed === undefined ? randomInt(SEEDS) : countWithin('seed', values.seed, 0, SEEDS - 1),
     logins,
     phones: countWithin(
       'phones',
@@ -243,6 +277,7 @@ export const readOptions = (
     durationMs: timeWithin('duration', values.duration, 1_000, DAY_MS),
     workers: countWithin('workers', values.workers, 1, MOST_WORKERS),
     url,
+    redis,
     nodes: countWithin('nodes', values.nodes, chaos ? 2 : 1, 16),
     env: settingsOf(values.env ?? []),
     apiKey,
@@ -258,5 +293,6 @@ export const readOptions = (
     expectations: readExpectations(values.expect ?? defaultsFor(known.counters, chaos, storm), known),
     json: values.json,
     html: values.html,
+    logs: values.logs,
   }
 }

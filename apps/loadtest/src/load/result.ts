@@ -3,6 +3,8 @@ import { type Expectation, judge, type Verdict } from './expect.ts'
 import { type Counter, counters, type ScenarioName, type Timing, timings } from './figures.ts'
 import type { Led } from './lead.ts'
 import type { Account } from './ledger.ts'
+import { judgeRescans, showRescan } from './rescans.ts'
+import type { StoreKind } from './store.ts'
 import type { Second } from './timeline.ts'
 
 /** A time over the whole run, in milliseconds. */
@@ -21,6 +23,18 @@ export interface TimeFigures {
   curve: [number, number][]
 }
 
+/** All outages of one fault, in milliseconds. */
+export interface FaultFigures {
+  fault: Outage['fault']
+  times: number
+  /** What they lasted, together. */
+  lasted: number
+  /** From the end of one until all was green: the mean and the longest of those that were. */
+  greenMean?: number
+  greenMax?: number
+  neverGreen: number
+}
+
 /** All that is known of a run: what `--json` writes, and what the other reports show. */
 export interface Result {
   saoma: string
@@ -35,13 +49,18 @@ export interface Result {
   workers: number
   /** Absent for a Saoma by URL. */
   nodes?: number
+  redis?: StoreKind
+  /** What drew the faults; absent when there were none. */
+  seed?: number
   times: Partial<Record<Timing, TimeFigures>>
   counts: Record<Counter, number>
   connected: { min: number; max: number }
   errors: Record<string, number>
   refused: Record<string, number>
   /** What was lost, came twice, out of order or to the wrong person, by name; the first of each. */
-  named: Account['named']
+  named: Account['named'] & { rescans: string[] }
+  /** How often each fault was had, and what became of it. */
+  faults: FaultFigures[]
   outages: Outage[]
   verdicts: Verdict[]
   met: boolean
@@ -57,6 +76,8 @@ export interface ResultOptions extends Led {
   rampMs: number
   machines: number
   nodes?: number
+  redis?: StoreKind
+  seed?: number
   outages: Outage[]
   expectations: readonly Expectation[]
 }
@@ -113,6 +134,20 @@ const namedOf = (accounts: readonly Account[]): Account['named'] => {
   return { lost: of('lost'), duplicated: of('duplicated'), disordered: of('disordered'), wrong: of('wrong') }
 }
 
+const faultsOf = (outages: readonly Outage[]): FaultFigures[] =>
+  [...Map.groupBy(outages, ({ fault }) => fault)].map(([fault, had]) => {
+    const green = had.flatMap(({ to, greenAt }) => (greenAt === undefined ? [] : [greenAt - to]))
+    return {
+      fault,
+      times: had.length,
+      lasted: had.reduce((sum, { from, to }) => sum + to - from, 0),
+      ...(green.length > 0
+        ? { greenMean: green.reduce((sum, ms) => sum + ms, 0) / green.length, greenMax: Math.max(...green) }
+        : {}),
+      neverGreen: had.length - green.length,
+    }
+  })
+
 const notesOf = (result: Pick<Result, 'counts' | 'times' | 'nodes' | 'named'>): string[] => {
   const notes: string[] = []
   const { limited, rescans } = result.counts
@@ -122,7 +157,7 @@ const notesOf = (result: Pick<Result, 'counts' | 'times' | 'nodes' | 'named'>): 
     )
   if (rescans > 0)
     notes.push(
-      `${rescans} login(s) had their tokens cut off by a node that died while it sent them. ARCHITECTURE.md says why they cannot be asked for again ("Two windows stay open on purpose"); the person scans once more.`,
+      `${rescans} login(s) had their code used up without tokens, by a node or a Redis that was gone in that moment. ARCHITECTURE.md says why they cannot be asked for again ("One window stays open on purpose"); the person scans once more.`,
     )
   const late = result.times.late?.p99 ?? 0
   if (late > LATE_MS)
@@ -139,6 +174,9 @@ export const createResult = (options: ResultOptions): Result => {
   const counts = Object.fromEntries(
     Object.keys(counters).map((name) => [name, timeline.counts[name as Counter] ?? 0]),
   ) as Record<Counter, number>
+  const { excused, lost } = judgeRescans(options.rescans, outages)
+  counts.rescans = excused.length
+  counts.lost += lost.length
   for (const kind of ['lost', 'duplicated', 'disordered', 'wrong'] as const) counts[kind] += sumOf(accounts, kind)
   const times = timesOf(options, Math.max(1, seconds - rampSeconds))
   const steady = timeline.seconds.filter(({ second }) => second >= rampSeconds && second < seconds - 1)
@@ -147,7 +185,8 @@ export const createResult = (options: ResultOptions): Result => {
     max: Math.max(0, ...timeline.seconds.map((second) => second.connected)),
   }
   if (!Number.isFinite(connected.min)) connected.min = 0
-  const named = namedOf(accounts)
+  const named = { ...namedOf(accounts), rescans: excused.map(showRescan) }
+  named.lost.unshift(...lost.map(showRescan))
   const recoveries = outages.map(({ to, greenAt }) => (greenAt ?? Number.POSITIVE_INFINITY) - to)
 
   const figure = (metric: string): number | undefined => {
@@ -155,6 +194,7 @@ export const createResult = (options: ResultOptions): Result => {
     if (metric === 'connected.min') return connected.min
     if (metric === 'connected.max') return connected.max
     if (metric === 'recovery.max') return recoveries.length > 0 ? Math.max(...recoveries) : undefined
+    if (metric === 'recovery.never') return recoveries.filter((ms) => !Number.isFinite(ms)).length
     if (metric === 'recovery.mean')
       return recoveries.length > 0 ? recoveries.reduce((sum, ms) => sum + ms, 0) / recoveries.length : undefined
     const [name, statistic] = [metric.slice(0, metric.indexOf('.')) as Timing, metric.slice(metric.indexOf('.') + 1)]
@@ -165,7 +205,8 @@ export const createResult = (options: ResultOptions): Result => {
     return histogram && histogram.getValueAtPercentile(Number(statistic.slice(1))) / US_PER_MS
   }
   const verdicts = judge(options.expectations, figure)
-  const known = { counts, times, named, ...(options.nodes ? { nodes: options.nodes } : {}) }
+  const { nodes, redis, seed } = options
+  const known = { counts, times, named, ...(nodes ? { nodes } : {}) }
   return {
     saoma: options.url,
     asked: options.asked,
@@ -176,9 +217,12 @@ export const createResult = (options: ResultOptions): Result => {
     machines: options.machines,
     workers: options.workers,
     ...known,
+    ...(redis ? { redis } : {}),
+    ...(seed === undefined ? {} : { seed }),
     connected,
     errors: timeline.errors,
     refused: timeline.refused,
+    faults: faultsOf(outages),
     outages,
     verdicts,
     met: verdicts.every(({ met }) => met),

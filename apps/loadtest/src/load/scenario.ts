@@ -3,6 +3,7 @@ import type { Ledger } from './ledger.ts'
 import type { Network } from './network.ts'
 import type { Plan, Share } from './plan.ts'
 import type { Recorder } from './recorder.ts'
+import type { Rescan } from './rescans.ts'
 
 export interface ScenarioDeps {
   plan: Plan
@@ -14,6 +15,8 @@ export interface ScenarioDeps {
   ledger: Ledger
   /** Names something that was lost or went to the wrong person and that is no message. */
   onFault: (kind: 'lost' | 'wrong', say: string) => void
+  /** Names a login whose code was used up for nothing, by the clock. */
+  onRescan: (rescan: Rescan) => void
 }
 
 /** One worker's share of a scenario. */

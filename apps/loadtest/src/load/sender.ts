@@ -26,11 +26,12 @@ export const createSender = (
     const data: Sent = { id, to: channel, dueAt }
     const answer = await publisher.publish({ channel, event: 'load', data, idempotencyKey: id })
     if (!answer.ok) return recorder.error(`${timing}: ${answer.code}`)
-    recorder.time(timing, clock.now() - dueAt)
+    const now = clock.now()
+    recorder.time(timing, now - dueAt)
     recorder.count('published')
     const { epoch, offset } = answer.value
     if (epoch === undefined || offset === undefined)
       return recorder.error(`${timing}: acknowledged without saying where it lies`)
-    ledger.acknowledged(channel, { epoch, offset }, id)
+    ledger.acknowledged(channel, { epoch, offset }, id, now)
   }
 }

@@ -1,12 +1,16 @@
-import { type Cluster, startCluster } from '@saoma/testing'
+import { createWriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Front, type Line, nodeIds, startFront } from '@saoma/testing'
 import type { Options } from './options.ts'
+import { type Store, startStore } from './store.ts'
 import { UsageError } from './usage-error.ts'
 
 /** The Saoma under test. */
 export interface Target {
   url: string
   /** Absent when it is somebody else's. */
-  cluster?: Cluster
+  own?: { front: Front; store: Store }
 }
 
 /** All clients are one machine here, and a limit is not what is to be measured. */
@@ -36,19 +40,33 @@ export const assertSaoma = async (url: string): Promise<void> => {
     throw new UsageError(`--url: what answers at ${url} is no Saoma (status ${answer.status})`)
 }
 
+/** Each of its programs has a file there; what they print is thrown away without a folder. */
+const createLogs = async (folder: string | undefined) => {
+  if (folder === undefined) return () => () => {}
+  await mkdir(folder, { recursive: true })
+  return (name: string) => {
+    const file = createWriteStream(join(folder, `${name}.log`))
+    return ({ text }: Line) => void file.write(`${text}\n`)
+  }
+}
+
 /** @param sockets  that clients will have open */
-export const startTarget = async ({ url, nodes, env, faults }: Options, sockets: number): Promise<Target> => {
+export const startTarget = async (options: Options, sockets: number): Promise<Target> => {
+  const { url, redis, nodes, env, faults, logs } = options
   if (url) return { url }
-  const cluster = await startCluster({
+  const logOf = await createLogs(logs)
+  // Redis that is restarted has to find its data again.
+  const store = await startStore({ kind: redis, durable: faults.length > 0, onLine: logOf('redis') })
+  const nodeLogs = new Map(nodeIds(nodes).map((id) => [id, logOf(`node-${id}`)]))
+  const front = await startFront(store.url, {
     nodes,
-    env: { ...LIMITS, ...env },
+    env: { ...LIMITS, ...store.env, ...env },
     nginxEnv: {
       NGINX_CONNECTIONS: `${PROXY_CONNECTIONS}`,
       NGINX_WORKERS: `${Math.ceil((UNEVEN * (2 * sockets + OTHER_CONNECTIONS)) / PROXY_CONNECTIONS)}`,
       NGINX_ACCESS_LOG: 'off',
     },
-    // Redis that is restarted has to find its data again.
-    appendonly: faults.length > 0,
+    onLine: (id, line) => nodeLogs.get(id)?.(line),
   })
-  return { url: cluster.origin, cluster }
+  return { url: front.origin, own: { front, store } }
 }

@@ -1,6 +1,7 @@
 import type { Account, Acknowledged } from './ledger.ts'
 import type { Plan } from './plan.ts'
 import type { Slice } from './recorder.ts'
+import type { Rescan } from './rescans.ts'
 
 /** What the leader says to all workers. */
 export type Told =
@@ -22,8 +23,9 @@ export type Said = { worker: string } & (
   | { did: 'join'; machine: string; workers: number }
   | { did: 'prepare' }
   | { did: 'slice'; slice: Slice }
-  | { did: 'crowd'; connected: number; wanted: number }
+  /** `arrivedUntil`: milliseconds since the beginning, see the ledger; absent where nobody publishes into the room. */
+  | { did: 'crowd'; connected: number; wanted: number; arrivedUntil?: number }
   | { did: 'end'; told: Acknowledged }
-  | { did: 'settle'; account: Account }
+  | { did: 'settle'; account: Account; rescans: readonly Rescan[] }
   | { did: 'fail'; message: string }
 )

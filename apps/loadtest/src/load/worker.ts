@@ -7,6 +7,7 @@ import { enterMeeting } from './meeting.ts'
 import { createNetwork } from './network.ts'
 import type { Plan, Share } from './plan.ts'
 import { createRecorder } from './recorder.ts'
+import type { Rescan } from './rescans.ts'
 import type { CreateScenario, Scenario } from './scenario.ts'
 import { createFanoutScenario } from './scenarios/fanout.ts'
 import { createIdleScenario } from './scenarios/idle.ts'
@@ -66,7 +67,9 @@ const run = async (plan: Plan, share: Share): Promise<void> => {
   const ledger = createLedger()
   const faults: { lost: string[]; wrong: string[] } = { lost: [], wrong: [] }
   const onFault = (kind: 'lost' | 'wrong', text: string) => void faults[kind].push(text)
-  const deps = { plan, share, clock, recorder, network, ledger, onFault }
+  const rescans: Rescan[] = []
+  const onRescan = (rescan: Rescan) => void rescans.push(rescan)
+  const deps = { plan, share, clock, recorder, network, ledger, onFault, onRescan }
   const acting: Scenario[] = plan.scenarios.map((name) => scenarios[name](deps))
 
   await Promise.all(acting.map((scenario) => scenario.prepare()))
@@ -79,9 +82,15 @@ const run = async (plan: Plan, share: Share): Promise<void> => {
   for (const scenario of acting) scenario.begin(at)
 
   const sum = (what: 'connected' | 'wanted') => acting.reduce((total, scenario) => total + scenario[what], 0)
+  const hears = plan.scenarios.includes('fanout') && plan.broadcasts > 0
   let said = ''
   const crowd = setInterval(() => {
-    const now = { connected: sum('connected'), wanted: sum('wanted') }
+    const now = {
+      connected: sum('connected'),
+      wanted: sum('wanted'),
+      // Negative infinity, before the first, is nothing that JSON knows.
+      ...(hears ? { arrivedUntil: Math.max(0, ledger.arrivedUntil(plan.room) - at) } : {}),
+    }
     if (said === JSON.stringify(now)) return
     said = JSON.stringify(now)
     void say({ did: 'crowd', ...now })
@@ -129,6 +138,7 @@ const run = async (plan: Plan, share: Share): Promise<void> => {
       ...account,
       named: { ...account.named, lost: [...faults.lost, ...lost], wrong: [...faults.wrong, ...wrong] },
     },
+    rescans: rescans.map((rescan) => ({ ...rescan, at: rescan.at - at })),
   })
   for (const scenario of acting) scenario.close()
   await network.close()

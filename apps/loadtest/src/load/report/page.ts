@@ -54,10 +54,11 @@ export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanin
     const asked = result.asked.join(', ')
     const does = result.scenarios.join(', ')
     add(body, 'h1', asked === does ? asked : `${asked}: ${does}`)
-    const { nodes, machines, workers } = result
+    const { nodes, redis, seed, machines, workers } = result
+    const on = `${nodes ? `, ${nodes} nodes` : ''}${redis ? ` on ${redis} Redis` : ''}${seed === undefined ? '' : `, --seed ${seed}`}`
     const by = `${workers} worker${workers === 1 ? '' : 's'} on ${machines} machine${machines === 1 ? '' : 's'}`
     const started = new Date(result.startedAt).toISOString().replace('T', ' ').slice(0, 16)
-    const where = `${result.saoma}${nodes ? `, ${nodes} nodes` : ''} · ${started} UTC · ${Math.round(result.seconds)} s of which ${result.rampSeconds} s ramp · ${by}`
+    const where = `${result.saoma}${on} · ${started} UTC · ${Math.round(result.seconds)} s of which ${result.rampSeconds} s ramp · ${by}`
     add(body, 'p', where, 'where')
     const list = add(body, 'div', '', 'verdicts')
     for (const [i, { met, text }] of result.verdicts.entries()) {
@@ -182,6 +183,7 @@ export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanin
       ['To the wrong person', result.named.wrong],
       ['More than once', result.named.duplicated],
       ['Out of order', result.named.disordered],
+      ['To be scanned once more', result.named.rescans],
     ] as const) {
       if (list.length === 0) continue
       add(body, 'h2', title)
@@ -207,6 +209,11 @@ export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanin
   const drawFaults = (body: Element) => {
     if (result.outages.length === 0) return
     add(body, 'h2', 'Faults')
+    const counted = result.faults.map(({ fault, times, lasted, greenMean, greenMax, neverGreen }) => [
+      fault,
+      ...[plain(times), ms(lasted), ms(greenMean), ms(greenMax), plain(neverGreen)],
+    ])
+    tableOf(body, ['', 'times', 'lasted', 'green after: mean', 'max', 'never'], counted)
     const rows = result.outages.map(({ fault, what, from, to, greenAt, waitedFor }) => [
       `${fault} ${what}`,
       `${(from / 1000).toFixed(1)} s`,

@@ -38,22 +38,38 @@ export const textReport = (result: Result): string => {
     showMs(to - from),
     greenAt === undefined ? `not green: ${waitedFor}` : showMs(greenAt - to),
   ])
-  const { lost, duplicated, disordered, wrong } = result.named
+  const faults = result.faults.map(({ fault, times, lasted, greenMean, greenMax, neverGreen }) => [
+    fault,
+    `${times}`,
+    showMs(lasted),
+    ...[greenMean, greenMax].map((ms) => (ms === undefined ? '-' : showMs(ms))),
+    `${neverGreen}`,
+  ])
+  const { lost, duplicated, disordered, wrong, rescans } = result.named
   return [
     `${result.asked.join(', ')} on ${result.saoma}: ${Math.round(result.seconds)} s of which ${result.rampSeconds} s ramp, ${result.workers} worker(s) on ${result.machines} machine(s)`,
+    ...(result.seed === undefined ? [] : [`faults drawn by --seed ${result.seed}, on ${result.redis} Redis`]),
     '',
     ...(times.length > 0 ? [table(['time', 'count', 'a second', ...columns], times), ''] : []),
     counts.join(', '),
     ...(result.connected.max > 0
       ? [`connected: ${result.connected.min} to ${result.connected.max} after the ramp`]
       : []),
-    ...(outages.length > 0 ? ['', table(['fault', 'at', 'lasted', 'green after'], outages)] : []),
+    ...(outages.length > 0
+      ? [
+          '',
+          table(['fault', 'at', 'lasted', 'green after'], outages),
+          '',
+          table(['faults', 'times', 'lasted', 'green after: mean', 'max', 'never'], faults),
+        ]
+      : []),
     ...section('Given up:', countsOf(result.errors)),
     ...section('Refused or broken, and tried again:', countsOf(result.refused)),
     ...section('Lost:', lost.slice(0, MOST_LINES)),
     ...section('To the wrong person:', wrong.slice(0, MOST_LINES)),
     ...section('More than once:', duplicated.slice(0, MOST_LINES)),
     ...section('Out of order:', disordered.slice(0, MOST_LINES)),
+    ...section('To be scanned once more:', rescans.slice(0, MOST_LINES)),
     ...section('Note:', result.notes),
     '',
     ...result.verdicts.map((verdict) => `${verdict.met ? 'met    ' : 'NOT MET'}  ${showVerdict(verdict)}`),

@@ -5,7 +5,7 @@ import type { CreateScenario } from '../scenario.ts'
 import { type Schedule, startSchedule } from '../schedule.ts'
 
 /** People who log in at a steady rate: code, watch, scan, confirm, redeem. */
-export const createLoginScenario: CreateScenario = ({ plan, share, clock, recorder, network, onFault }) => {
+export const createLoginScenario: CreateScenario = ({ plan, share, clock, recorder, network, onFault, onRescan }) => {
   let phones: Person[] = []
   let schedule: Schedule | undefined
   let turn = 0
@@ -19,7 +19,8 @@ export const createLoginScenario: CreateScenario = ({ plan, share, clock, record
       case 'done':
         return recorder.count('logins')
       case 'rescan':
-        return recorder.count('rescans')
+        recorder.count('rescans')
+        return onRescan(ended)
       case 'wrong':
         recorder.count('wrong')
         return onFault('wrong', ended.say)
