@@ -72,7 +72,10 @@ export interface ReadRequest {
 }
 
 /** The logs in Redis; nothing in here knows who follows. */
-export const createLog = ({ data, keys, replicated }: RedisClients, retention: (channel: string) => Retention) => {
+export const createLog = (
+  { data, keys, replicated, reachReplicas }: RedisClients,
+  retention: (channel: string) => Retention,
+) => {
   // Each call brings a name, for the case that the script has to begin an epoch: chance once, then a count, is cheap and names no two alike.
   const source = randomBytes(9).toString('base64url')
   let drawn = 0
@@ -150,14 +153,28 @@ export const createLog = ({ data, keys, replicated }: RedisClients, retention: (
         heard === undefined ? -1 : heard - 1,
       ]),
 
-    trim: async (channel: string, offset: number): Promise<number> =>
-      reply(data.xtrim(keys.channelLog(named(channel)), 'MINID', '=', `${offset + 1}-0`)),
+    trim: async (channel: string, offset: number): Promise<number> => {
+      const log = keys.channelLog(named(channel))
+      // How many were forgotten can be told once only.
+      await reachReplicas(log)
+      const trimmed = await reply(data.xtrim(log, 'MINID', '=', `${offset + 1}-0`))
+      await replicated(log)
+      return trimmed
+    },
 
     inbox: async (channel: string): Promise<Inbox> =>
       scripts.inbox(data, logOf(channel), [drawEpoch(), kept(channel).ms]),
 
-    markRead: async (channel: string, offset: number): Promise<Inbox> =>
-      scripts.mark(data, [...logOf(channel), keys.channelLive(channel)], [drawEpoch(), kept(channel).ms, offset]),
+    markRead: async (channel: string, offset: number): Promise<Inbox> => {
+      const [meta, log] = logOf(channel)
+      const marked = await scripts.mark(
+        data,
+        [meta, log, keys.channelLive(channel)],
+        [drawEpoch(), kept(channel).ms, offset],
+      )
+      await replicated(meta)
+      return marked
+    },
 
     end: async (channel: string, sid = ''): Promise<void> => {
       const ends = keys.channelEnds(named(channel))

@@ -2,13 +2,12 @@
 -- replaces, so it is made also in a full Redis.
 -- KEYS  sessions
 -- ARGV  mark, sid, ...
--- reply how many were on the list
+-- reply {sid, ...} of those that were marked before
 local sessions, mark = KEYS[1], ARGV[1]
-local marked = 0
+local before = {}
 for i = 2, #ARGV do
-  if redis.call('HEXISTS', sessions, ARGV[i]) == 1 then
-    redis.call('HSET', sessions, ARGV[i], mark)
-    marked = marked + 1
-  end
+  local entry = redis.call('HGET', sessions, ARGV[i])
+  if entry == mark then before[#before + 1] = ARGV[i] end
+  if entry and entry ~= mark then redis.call('HSET', sessions, ARGV[i], mark) end
 end
-return marked
+return before

@@ -25,13 +25,17 @@ export const createAccounts = ({ data, keys, replicated }: RedisClients): Accoun
     const name = identity.via === 'demo' ? { name: identity.name } : {}
 
     const known = await reply(data.get(link))
-    if (known) return { sub: known, ...name }
+    if (known) {
+      // Whoever wrote it may have been refused because replicas were missing.
+      await replicated(link, keys.account(known))
+      return { sub: known, ...name }
+    }
     const sub = randomBytes(16).toString('base64url')
     // The record first: a link never points at an account that is not there.
     await reply(data.hset(keys.account(sub), { via: identity.via, ...name }))
     const winner = (await reply(data.set(link, sub, 'NX', 'GET'))) ?? sub
     if (winner !== sub) await reply(data.unlink(keys.account(sub)))
-    await Promise.all([replicated(keys.account(winner)), replicated(link)])
+    await replicated(keys.account(winner), keys.account(sub), link)
     return { sub: winner, ...name }
   },
   find: async (sub) => {

@@ -9,7 +9,8 @@ export interface TicketStore {
     authorization: string
   }): Promise<Result<TicketState>>
   record(deviceCode: string): Promise<Result<TicketRecord>>
-  redeem(deviceCode: string): Promise<Result<TicketRecord>>
+  /** `written` are keys that will be written because of it: while replicas of any are missing, nothing is redeemed. */
+  redeem(deviceCode: string, written: readonly string[]): Promise<Result<TicketRecord>>
   /** Counts a poll of the token endpoint; false when it came sooner than the interval allows (RFC 8628 `slow_down`). */
   poll(deviceCode: string): Promise<boolean>
 }
@@ -44,6 +45,7 @@ const epochSeconds = () => Math.floor(Date.now() / 1000)
  * oidc-provider's storage of device codes, over the ticket record. The provider drives RFC 8628; the ticket decides.
  *
  * @param describe  reads what the phone shows out of the stored payload
+ * @param writes  the keys that a redemption writes besides the ticket's; none when no replicas are asked for
  * @param begin  called once per ticket, by the one redemption that won. False: the person has ended the session in the same moment
  */
 export const createDeviceCodes = (
@@ -51,10 +53,16 @@ export const createDeviceCodes = (
   resource: string,
   newSid: () => string,
   describe: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>,
+  writes: ((session: Pick<NewSession, 'sid' | 'sub'>) => readonly string[]) | undefined,
   begin: (session: NewSession) => Promise<boolean>,
 ): Adapter => {
   const read = (record: TicketRecord): Authorization => JSON.parse(record.authorization)
   const scopeOf = (payload: AdapterPayload): string => String(payload.params?.scope ?? 'openid')
+
+  const toBeWritten = async (deviceCode: string): Promise<readonly string[]> => {
+    const found = writes && (await tickets.record(deviceCode))
+    return writes && found?.ok ? writes({ sid: read(found.value).sid, sub: found.value.sub ?? '' }) : []
+  }
 
   return {
     upsert: async (deviceCode, { jti: _, ...payload }) => {
@@ -103,7 +111,7 @@ export const createDeviceCodes = (
     },
 
     consume: async (deviceCode) => {
-      const redeemed = await tickets.redeem(deviceCode)
+      const redeemed = await tickets.redeem(deviceCode, await toBeWritten(deviceCode))
       if (redeemed.ok) {
         const { payload, sid } = read(redeemed.value)
         const begun = await begin({

@@ -1,3 +1,4 @@
+import { userChannel } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
 import type { Adapter } from 'oidc-provider'
 import { ACCESS_TOKEN_SECONDS } from './clients.ts'
@@ -7,6 +8,8 @@ import type { EndedSession } from './session-ends.ts'
 
 /** Sessions: each is a grant of the provider, and its id is the `sid` of every token. */
 export interface Grants {
+  /** Where a session's record lies. */
+  at(sid: string): string
   /** oidc-provider's storage of them. */
   adapter: Adapter
   /** Gives a session so many seconds from now: never fewer than it has, and none after its latest end. */
@@ -31,12 +34,13 @@ export const createGrants = (redis: RedisClients, onEnded: (session: EndedSessio
     const { accountId } = (payload === undefined ? {} : JSON.parse(payload)) as { accountId?: string }
     if (accountId) await onEnded({ sub: accountId, sid })
     // Last, and also for a call that is repeated because it failed here: who was told that it is over is not logged in after a failover.
-    await replicated(at(sid))
+    await replicated(at(sid), ...(accountId ? [keys.channelEnds(userChannel(accountId))] : []))
     return accountId
   }
 
   const records = createRecords(redis, MODEL)
   return {
+    at,
     adapter: {
       ...records,
       // The provider keeps in the record when a session ends at the latest. So long it lives only if it is used.
@@ -45,7 +49,9 @@ export const createGrants = (redis: RedisClients, onEnded: (session: EndedSessio
       // The provider ends one by revocation, or because a refresh token was replayed.
       destroy: async (sid) => {
         const sub = await destroy(sid)
-        if (sub) await reply(data.hdel(keys.sessions(sub), sid))
+        if (!sub) return
+        await reply(data.hdel(keys.sessions(sub), sid))
+        await replicated(keys.sessions(sub))
       },
     },
     prolong: async (sid, seconds) => {

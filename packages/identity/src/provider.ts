@@ -13,7 +13,7 @@ import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } f
 import { createDeviceCodes, type TicketStore } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import { createRecords } from './records.ts'
-import { createRefreshTokens, nameSuccessors } from './refresh-tokens.ts'
+import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
 import { SigningKey } from './signing-key.ts'
 import type { KeyRing } from './signing-keys.ts'
@@ -128,6 +128,9 @@ export const createProvider = (
       os: String(deviceInfo?.os ?? ''),
       userCode: userCode.replace(/^(.{4})(.{4})$/, '$1-$2'),
     }),
+    redis.asksReplicas
+      ? ({ sid, sub }) => [redis.keys.sessions(sub), grants.at(sid), nameFirst(redis.keys, sid)]
+      : undefined,
     async ({ sid, sub, clientId, scope, request: { app, ip, browser, os } }) => {
       const grant = new provider.Grant({ accountId: sub, clientId })
       grant.jti = sid

@@ -1,5 +1,5 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
-import type { RedisClients } from '@saoma/redis'
+import type { Keys, RedisClients } from '@saoma/redis'
 import Provider, { type Adapter, errors } from 'oidc-provider'
 import type { Grants } from './grants.ts'
 import { createRecords, recordKey } from './records.ts'
@@ -22,9 +22,18 @@ const SID_LENGTH = 22
 const sidOf = (id: string): string => id.slice(0, SID_LENGTH)
 const markOf = (id: string): string => hash('sha256', id, 'base64url').slice(0, 8)
 
-/** What a request that refreshes has found out. */
+const refreshTokenKey = (keys: Keys, id: string): string => recordKey(keys, MODEL, id)
+
+/** Names the first refresh token of a session before there is one, in the request that makes it. Where its record will lie. */
+export const nameFirst = (keys: Keys, sid: string): string => {
+  const end = randomBytes(32).toString('base64url')
+  if (Provider.ctx) Provider.ctx.state.refresh = { end, isRepeat: false } satisfies Refresh
+  return refreshTokenKey(keys, `${sid}${end}`)
+}
+
+/** What a request that refreshes, or makes the first token of a session, has found out. */
 interface Refresh {
-  /** Of the successor. */
+  /** Of the token to be made. */
   end: string
   isRepeat: boolean
 }
@@ -37,9 +46,9 @@ const refreshOf = (): Refresh | undefined => Provider.ctx?.state.refresh as Refr
  * @param onRepeated  told of each repeat of a refresh
  */
 export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepeated: () => void): Adapter => {
-  const { data, keys } = redis
+  const { data, keys, replicated, reachReplicas } = redis
   const records = createRecords(redis, MODEL)
-  const at = (id: string) => recordKey(keys, MODEL, id)
+  const at = (id: string) => refreshTokenKey(keys, id)
 
   return {
     ...records,
@@ -66,16 +75,19 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
       const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
       if (payload.rotations && !used) throw new Error('the provider does not say which refresh token was used')
       const { grantId = '' } = payload
-      // First, so that the wait for replicas, which is with the record, is for this as well.
       if (expiresIn) await grants.prolong(grantId, expiresIn)
       await records.upsert(id, payload, expiresIn)
-      if (!used || !expiresIn) return
+      if (!used || !expiresIn) return replicated(grants.at(grantId), at(id))
+      const marks = keys.usedRefreshTokens(grantId)
+      // All that this refresh has written and will write: on shards of their own, and the old token is used up last.
+      await reachReplicas(grants.at(grantId), at(id), at(used.jti), marks)
       const mark = [markOf(used.jti), MOST_BYTES, expiresIn] as const
-      if (!refreshOf()?.isRepeat && !(await remember(data, [keys.usedRefreshTokens(grantId)], mark))) {
+      if (!refreshOf()?.isRepeat && !(await remember(data, [marks], mark))) {
         await grants.adapter.destroy(grantId)
         throw new errors.InvalidGrant('this session was refreshed too often')
       }
       await consume(data, [at(used.jti)], [KEEP_SECONDS])
+      await replicated(at(used.jti), marks)
     },
     // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would find nothing to end.
     destroy: async () => {},

@@ -24,10 +24,10 @@ export const take = defineScript<readonly [grant: string], readonly [], string |
   { allowOom: true },
 )
 
-export const ending = defineScript<readonly [sessions: string], readonly [mark: string, ...sids: string[]], number>(
+export const ending = defineScript<readonly [sessions: string], readonly [mark: string, ...sids: string[]], string[]>(
   [lua('ending')],
   1,
-  Number,
+  (raw) => v.parse(v.array(v.string()), raw),
   { allowOom: true },
 )
 

@@ -64,7 +64,10 @@ const ENDING = ''
  * Either the look comes before the mark, and the end finds the grant; or it finds the mark (or nothing), and the beginning takes its
  * grant back. An end that was cut off after its mark is finished by the next list or end.
  */
-export const createSessions = ({ data, keys }: RedisClients, grants: Pick<Grants, 'destroy' | 'isLive'>): Sessions => {
+export const createSessions = (
+  { data, keys, replicated, reachReplicas }: RedisClients,
+  grants: Pick<Grants, 'at' | 'destroy' | 'isLive'>,
+): Sessions => {
   const forget = async (sub: string, sids: readonly string[]) => {
     if (sids.length > 0) await reply(data.hdel(keys.sessions(sub), ...sids))
   }
@@ -72,10 +75,16 @@ export const createSessions = ({ data, keys }: RedisClients, grants: Pick<Grants
   /** Resolves with how many of them this call ended. */
   const finish = async (sub: string, sids: readonly string[]): Promise<number> => {
     if (sids.length === 0) return 0
-    await ending(data, [keys.sessions(sub)], [ENDING, ...sids])
+    const at = keys.sessions(sub)
+    // Before anything is done: whoever ends their own session could not repeat it.
+    await reachReplicas(at, ...sids.map(grants.at))
+    const wereMarked = new Set(await ending(data, [at], [ENDING, ...sids]))
     const ended = await Promise.all(sids.map((sid) => grants.destroy(sid)))
-    await forget(sub, sids)
-    return ended.filter(Boolean).length
+    // The marks. That they are taken away again need not last: whoever finds one finishes it.
+    await replicated(at)
+    const removed = await Promise.all(sids.map((sid) => reply(data.hdel(at, sid))))
+    // One that another call had marked and could not finish, because replicas were missing, is ended by this one.
+    return sids.filter((sid, i) => removed[i] === 1 && (ended[i] || wereMarked.has(sid))).length
   }
 
   const read = async (sub: string): Promise<{ records: SessionRecord[]; halfEnded: string[] }> => {
@@ -118,6 +127,7 @@ export const createSessions = ({ data, keys }: RedisClients, grants: Pick<Grants
       const text = JSON.stringify(entry satisfies Entry)
       const listed = await enlist(data, [at], [sid, text, SESSION_SECONDS])
       await saveGrant()
+      await replicated(at)
       if ((await reply(data.hget(at, sid))) !== text) {
         await finish(sub, [sid])
         return false

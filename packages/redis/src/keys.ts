@@ -89,6 +89,9 @@ export const createKeys = (prefix: string) => ({
   /** String: held by the node that takes away what a dead node left. */
   nodeSweep: (node: string) => `${prefix}:node:{${node}}:sweep`,
 
+  /** String, empty: a write in the slot of another key, for replicas to acknowledge. */
+  touch: (key: string) => `${prefix}:touch:{${/\{(.+?)\}/.exec(key)?.[1] ?? key}}`,
+
   /** Prefix of the rate limiter's counters. */
   rateLimit: (name: string) => `${prefix}:rate:${name}`,
 })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { reply } from './connection.ts'
+import { hold } from './hold.ts'
 import { CLUSTER_VERSION } from './keys.ts'
 import type { RedisClients } from './redis.ts'
 import { defineScript } from './script.ts'
@@ -47,13 +48,6 @@ const deleteIf = defineScript<[key: string], [value: string], number>(
   [new URL('../lua/delete-if.lua', import.meta.url)],
   1,
   Number,
-)
-
-const hold = defineScript<[key: string], [value: string | number, ms: number], string | null>(
-  [new URL('../lua/hold.lua', import.meta.url)],
-  1,
-  (raw) => (raw === null ? null : String(raw)),
-  { allowOom: true },
 )
 
 /** A process of this machine that is there no more, so that a node that was killed is back at once. */

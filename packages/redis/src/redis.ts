@@ -4,7 +4,7 @@ import { type Connection, connect, whenReady } from './connection.ts'
 import type { Certificates } from './connector.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createProbe } from './probe.ts'
-import { createReplicas, type ReplicasOptions } from './replicas.ts'
+import { createReplicas, type Replicas, type ReplicasOptions } from './replicas.ts'
 import { Subscriber } from './subscriber.ts'
 
 export interface RedisOptions {
@@ -37,15 +37,11 @@ export interface RedisOptions {
 export type Role = 'data' | 'pub' | 'sub'
 
 /** The three connections of a node: commands, the adapter's publishes, and subscriptions. */
-export interface RedisClients {
+export interface RedisClients extends Replicas {
   data: Connection
   pub: Connection
   subscriber: Subscriber
   keys: Keys
-  /** Whether replicas must have a write before it counts. */
-  asksReplicas: boolean
-  /** See `createReplicas`, for the data connection. */
-  replicated(key: string): Promise<void>
   /** Roles that cannot be used at this moment; empty when all is well. */
   unavailable(): Role[]
   /** Seconds since the probe was last heard; undefined until it was heard once, 0 without a probe. */
@@ -104,13 +100,14 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
         })
       : undefined
 
+  const keys = createKeys(prefix)
   return {
     data: connections.data,
     pub: connections.pub,
     subscriber,
-    keys: createKeys(prefix),
-    asksReplicas: replicas.count > 0,
-    replicated: createReplicas(connections.data, replicas),
+    keys,
+    // For the data connection.
+    ...createReplicas(connections.data, keys, replicas),
     unavailable: () =>
       all
         .filter(([role, connection]) => connection.status !== 'ready' || (role === 'sub' && probe?.isDeaf()))

@@ -1,6 +1,9 @@
 import calculateSlot from 'cluster-key-slot'
 import { Redis } from 'ioredis'
-import { type Connection, RedisUnavailable, reply } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { hold } from './hold.ts'
+import type { Keys } from './keys.ts'
+import { RedisUnavailable, reply } from './replies.ts'
 
 export interface ReplicasOptions {
   /** How many must have a write before it counts as done; 0 asks none. */
@@ -28,13 +31,35 @@ const masterOf = (connection: Connection, key: string): Redis | undefined => {
   return connection.nodes('master').find(({ options }) => `${options.host}:${options.port}` === address)
 }
 
+/** See `createReplicas`. */
+export interface Replicas {
+  /** Whether any are asked for. */
+  asksReplicas: boolean
+  /**
+   * Resolves when so many replicas have what was written to the masters of these keys over this connection, else rejects with
+   * RedisUnavailable: the writes are done and may be lost with a master. Name every key that the call has written, right after the
+   * replies. A call that is repeated and then passes is safe.
+   */
+  replicated(...written: readonly string[]): Promise<void>
+  /**
+   * Resolves when so many replicas of these keys' masters take writes at this moment, else rejects with RedisUnavailable. To be asked
+   * before something is used up: `replicated` alone comes too late for that, and tells nothing as long as nothing new was written.
+   */
+  reachReplicas(...toBeWritten: readonly string[]): Promise<void>
+}
+
+/** What is written only to be waited for. */
+const TOUCH_MS = 10_000
+
 /**
- * Resolves when so many replicas have what was written to `key`'s master over this connection, else rejects with RedisUnavailable: the
- * write is done and may be lost with its master. Call it right after the write's reply. A write that is repeated and then passes is
- * safe. Commands of the connection wait behind it (`WAIT` blocks it), so it costs each of them up to the replicas' lag, and once up to
- * `timeoutMs` when replicas go missing.
+ * The wait for replicas. Commands of the connection wait behind it (`WAIT` blocks it), so it costs each of them up to the replicas' lag,
+ * and once up to `timeoutMs` when replicas go missing. In a Redis Cluster each master that was written to is asked.
  */
-export const createReplicas = (connection: Connection, { count, timeoutMs }: ReplicasOptions) => {
+export const createReplicas = (
+  connection: Connection,
+  { touch }: Pick<Keys, 'touch'>,
+  { count, timeoutMs }: ReplicasOptions,
+): Replicas => {
   const groups = new WeakMap<Redis, Group>()
 
   const groupOf = (master: Redis): Group => {
@@ -58,15 +83,38 @@ export const createReplicas = (connection: Connection, { count, timeoutMs }: Rep
     return group.next
   }
 
-  return async (key: string): Promise<void> => {
-    if (count === 0) return
-    const master = masterOf(connection, key)
-    if (!master) throw new RedisUnavailable('the master of the key is not known')
+  const wait = async (master: Redis): Promise<void> => {
     const group = groupOf(master)
     const { generation } = group
     const have = await joined(master, group)
     if (group.generation !== generation)
       throw new RedisUnavailable('the connection was lost before replicas had the write')
     if (have < count) throw new RedisUnavailable(`${have} of ${count} replicas have the write`)
+  }
+
+  /** Of several keys of one master, one. */
+  const byMaster = (keys: readonly string[]): Map<Redis, string> => {
+    const found = new Map<Redis, string>()
+    for (const key of keys) {
+      const master = masterOf(connection, key)
+      if (!master) throw new RedisUnavailable('the master of the key is not known')
+      found.set(master, key)
+    }
+    return found
+  }
+
+  const replicated = async (...written: readonly string[]): Promise<void> => {
+    if (count > 0) await Promise.all([...byMaster(written).keys()].map(wait))
+  }
+
+  return {
+    asksReplicas: count > 0,
+    replicated,
+    reachReplicas: async (...toBeWritten) => {
+      if (count === 0) return
+      const touched = [...byMaster(toBeWritten).values()].map(touch)
+      await Promise.all(touched.map((key) => hold(connection, [key], ['', TOUCH_MS])))
+      await replicated(...touched)
+    },
   }
 }

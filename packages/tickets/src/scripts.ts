@@ -96,7 +96,6 @@ export const scripts = {
     2,
     Redeemed,
   ),
-  touch: defineScript<Ticket, [], boolean>([new URL('../lua/touch.lua', import.meta.url)], 1, (raw) => raw === 1),
   poll: defineScript<Ticket, [intervalMs: number, stepMs: number, mostMs: number, graceMs: number], boolean>(
     files('poll'),
     1,

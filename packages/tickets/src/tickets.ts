@@ -61,8 +61,11 @@ export interface Tickets {
   scan(ticket: string, sub: string): Promise<Result<{ state: TicketState; request: LoginRequest }>>
   confirm(ticket: string, sub: string): Promise<Result<TicketState>>
   reject(ticket: string, sub: string): Promise<Result<TicketState>>
-  /** Succeeds once. NOT_SCANNED while nobody has decided, TICKET_SETTLED when rejected, TICKET_EXPIRED when too late or repeated. */
-  redeem(deviceCode: string): Promise<Result<TicketRecord>>
+  /**
+   * Succeeds once. NOT_SCANNED while nobody has decided, TICKET_SETTLED when rejected, TICKET_EXPIRED when too late or repeated.
+   * `written` are keys that will be written because of it: while replicas of any are missing, nothing is redeemed.
+   */
+  redeem(deviceCode: string, written?: readonly string[]): Promise<Result<TicketRecord>>
   /** Counts a poll of the token endpoint; false when it came too soon (RFC 8628 `slow_down`). */
   poll(deviceCode: string): Promise<boolean>
   /** Whether the ticket still waits for its scan: only then is its picture of use to anybody. */
@@ -123,7 +126,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     if (!Number.isInteger(ms) || ms < 1 || ms > LONGEST_MS)
       throw new RangeError(`${name} must be a whole number of milliseconds between 1 and ${LONGEST_MS}`)
   const { scanMs, confirmMs, redeemMs, keepMs } = times
-  const { data, keys, subscriber, asksReplicas, replicated } = redis
+  const { data, keys, subscriber, replicated, reachReplicas } = redis
   const listening = createListening(subscriber)
 
   const room = (ticket: string) => keys.ticketRoom(ticket)
@@ -184,7 +187,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
         [hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs],
       )
       if (!created.ok) await reply(data.del(index))
-      return mapped(await lasting(ticket, created), (snapshot) => stateOf(ticket, snapshot))
+      if (created.ok) await replicated(index, keys.ticket(ticket))
+      return mapped(created, (snapshot) => stateOf(ticket, snapshot))
     },
 
     read,
@@ -218,12 +222,13 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       return mapped(await lasting(ticket, rejected), (snapshot) => stateOf(ticket, snapshot))
     },
 
-    redeem: async (deviceCode) => {
+    redeem: async (deviceCode, written = []) => {
       if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
       const ticket = ticketOf(deviceCode)
       // What is used up cannot be repeated: better to know before it whether the session that begins will be on the replicas.
-      if (asksReplicas && (await scripts.touch(data, [keys.ticket(ticket)], []))) await replicated(keys.ticket(ticket))
+      await reachReplicas(keys.ticket(ticket), ...written)
       const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
+      if (redeemed.ok) await replicated(keys.ticket(ticket))
       return mapped(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         sub,
