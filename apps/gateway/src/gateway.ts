@@ -26,6 +26,7 @@ import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createOriginCheck } from './origins.ts'
 import { createPushes } from './pushes.ts'
+import { tellResubscribed } from './resubscribed.ts'
 import type { Trace } from './trace.ts'
 import { createAddressReader } from './visitor.ts'
 import { createWaitingDoor } from './waiting/door.ts'
@@ -97,6 +98,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   }
   const watching = createWatching({ ...deps, subscriber: redis.subscriber })
   http.once('close', watching.close)
+  tellResubscribed(redis.subscriber, deps)
   const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, watching, limits }, doorOptions)
   const waiting = createWaitingDoor(http, io, { ...deps, watching, limits }, doorOptions)
   // After those who listen for browsers, which hear it first: by then they have written it to their sockets.

@@ -86,8 +86,13 @@ export const createMetrics = () => {
     pubsubReceived: counter('saoma_pubsub_received_total', 'Messages received from Redis', []),
     resyncs: counter(
       'saoma_pubsub_resync_total',
-      'Times every waiting browser was read anew after Redis came back',
+      'Times tickets and channels were read anew because their subscriptions had been away',
       [],
+    ),
+    subscriptionsMoved: counter(
+      'saoma_redis_subscriptions_moved_total',
+      'Subscriptions that were away and are back, by why',
+      ['reason'],
     ),
     redisUp: gauge('saoma_redis_up', 'Whether the connection is ready', ['client']),
     redisErrors: counter('saoma_redis_errors_total', 'Connection errors', ['client']),

@@ -11,7 +11,7 @@ import type { RedisClients } from '@saoma/redis'
 import type { ChannelsEvent } from './event.ts'
 import { createFeeds } from './feeds.ts'
 import type { Following, FollowRequest, Listener } from './follower.ts'
-import { createLog, pageOf, type ReadRequest } from './log.ts'
+import { createLog, named, pageOf, type ReadRequest } from './log.ts'
 import { createPresence } from './presence.ts'
 import type { Retention } from './retention.ts'
 
@@ -63,6 +63,8 @@ export interface Channels {
    * missed any more (see `RedisClients.subscriber`, event `resubscribed`, for when one may have been).
    */
   attend(user: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }>
+  /** The Redis channel on which that is heard. */
+  heardOn(user: string): string
   /** Tells every node that a session of a person has ended; without `sid`, all of them. */
   end(user: string, sid?: string): Promise<void>
   /**
@@ -101,6 +103,7 @@ export const createChannels = (redis: RedisClients, options: ChannelsOptions): C
     inbox: log.inbox,
     markRead: log.markRead,
     attend: (user, onEnded) => feeds.attend(userChannel(user), onEnded),
+    heardOn: (user) => redis.keys.channelLive(named(userChannel(user))),
     end: (user, sid) => log.end(userChannel(user), sid),
     lastEnd: (user, sid) => log.lastEnd(userChannel(user), sid),
     size: feeds.size,

@@ -17,7 +17,7 @@ export interface ChecksOptions {
   onEvent: (event: ChannelsEvent) => void
 }
 
-/** One timer for all feeds of a node: it compares them with Redis in turn, and all at once when messages may have been lost. */
+/** One timer for all feeds of a node: it compares them with Redis in turn, and at once those whose messages may have been lost. */
 export const createChecks = ({ checkMs, check, onEvent }: ChecksOptions) => {
   /** By the time of their last check, the longest ago first. */
   const turns = new Map<Feed, number>()
@@ -94,13 +94,11 @@ export const createChecks = ({ checkMs, check, onEvent }: ChecksOptions) => {
       urgent.delete(feed)
       owing.delete(feed)
     },
-    /** Checks all feeds now, as fast as the limits allow. */
-    resync: (): void => {
-      for (const feed of turns.keys()) {
-        feed.suspect = true
-        urgent.add(feed)
-      }
-      resyncing = turns.size
+    /** Checks these feeds now, as fast as the limits allow. */
+    resync: (feeds: readonly Feed[]): void => {
+      const known = feeds.filter((feed) => turns.has(feed))
+      for (const feed of known) urgent.add(feed)
+      resyncing = (resyncing ?? 0) + known.length
       tick()
       tellResynced()
     },

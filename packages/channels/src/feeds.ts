@@ -1,5 +1,5 @@
 import type { Position } from '@saoma/protocol'
-import type { RedisClients } from '@saoma/redis'
+import type { Away, RedisClients } from '@saoma/redis'
 import { createChecks } from './checks.ts'
 import type { ChannelsEvent } from './event.ts'
 import { Feed } from './feed.ts'
@@ -50,10 +50,16 @@ export const createFeeds = (
   })
 
   const hear = (channel: string, payload: Buffer) => feeds.get(channel)?.hear(payload)
-  const resync = () => {
-    // Those that have no position yet are checked as soon as they have.
-    for (const feed of feeds.values()) feed.suspect = feed.members.size > 0
-    checks.resync()
+  const resync = (away: Away) => {
+    const missed: Feed[] = []
+    for (const live of away.keys()) {
+      const feed = feeds.get(live)
+      if (!feed || feed.members.size === 0) continue
+      // One that has no position yet is checked as soon as it has.
+      feed.suspect = true
+      missed.push(feed)
+    }
+    checks.resync(missed)
   }
   subscriber.on('message', hear)
   subscriber.on('resubscribed', resync)

@@ -108,7 +108,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     ])
     const channel = drawChannel()
     const [checked, unchecked] = [await follow(checking, channel), await follow(control, channel)]
-    for (const { hearing } of [checking, control]) await hearing.sunsubscribe(keys.channelLive(channel))
+    for (const { deafen } of [checking, control]) await deafen(keys.channelLive(channel))
     await publishNumbers(other, channel, numbers(10))
     await checked.count(10)
     expect(checked.data()).toEqual(numbers(10))

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Presence, Result } from '@saoma/protocol'
-import { type Connection, connect, createRedis, type RedisClients, Subscriber, whenReady } from '@saoma/redis'
+import { type Connection, createRedis, type RedisClients, Subscriber, shardsOf } from '@saoma/redis'
 import { onCleanup } from '@saoma/testing'
 import {
   type Channels,
@@ -44,8 +44,8 @@ export class Telling extends Subscriber {
 export interface Node extends Channels {
   redis: RedisClients
   subscriber: Telling
-  /** The connection under it. */
-  hearing: Connection
+  /** Ends its subscription in Redis, behind its back. */
+  deafen(live: string): Promise<void>
   events: ChannelsEvent[]
   /** Resolves with the first event that matches, also one that has come already. */
   event(matches: (event: ChannelsEvent) => boolean): Promise<void>
@@ -76,17 +76,22 @@ export const createTelling = <T>() => {
 
 /** One node's clients and channels, closed at the end of the file. */
 export const openNode = async (url: string, prefix: string, options: Partial<ChannelsOptions> = {}): Promise<Node> => {
-  const hearing = connect({ url, name: 'test:sub', onError: () => {}, subscribes: true })
-  onCleanup(() => hearing.disconnect())
-  const [clients] = await Promise.all([createRedis({ url, prefix }), whenReady(hearing, 5_000)])
+  const clients = await createRedis({ url, prefix })
   onCleanup(() => clients.close())
-  const subscriber = new Telling(hearing)
+  const hearing: Connection[] = []
+  const source = shardsOf({ url, name: 'test:sub', onError: () => {} }, clients.pub, (each) => hearing.push(each))
+  const subscriber = new Telling(source)
+  onCleanup(() => subscriber.close())
+  await subscriber.ready(5_000)
   const redis = { ...clients, subscriber }
   const telling = createTelling<ChannelsEvent>()
   const channels = createChannels(redis, { nodeId: 'node', announces, ...options, onEvent: telling.tell })
   onCleanup(() => channels.close())
   const event = (matches: (event: ChannelsEvent) => boolean) => telling.until(() => telling.all.some(matches))
-  return { ...channels, redis, subscriber, hearing, events: telling.all, event }
+  // Of several shards all but the channel's own refuse.
+  const deafen = async (live: string) =>
+    void (await Promise.allSettled(hearing.map((connection) => connection.sunsubscribe(live))))
+  return { ...channels, redis, subscriber, deafen, events: telling.all, event }
 }
 
 /** Each Redis server behind a node. */

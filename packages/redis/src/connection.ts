@@ -1,5 +1,4 @@
-import { type Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
-import { SettledCluster } from './cluster.ts'
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { type Certificates, placeOf, ServerConnector, sentinelConnector } from './connector.ts'
 import { guardHandshake, RedisRefused, refusalOf } from './refused.ts'
 import { RedisUnavailable } from './replies.ts'
@@ -24,8 +23,6 @@ export interface ConnectionOptions {
   /** For a URL that says TLS. */
   certificates?: Certificates
   onError: (error: Error) => void
-  /** Whether it is for sharded subscriptions: in a Redis Cluster those are further connections, one to each shard. @default false */
-  subscribes?: boolean
 }
 
 /** Grows to two seconds, with jitter so that a cluster of nodes does not return to Redis in one instant. */
@@ -98,7 +95,7 @@ const explained = (error: Error, where: string): Error =>
  * @param more  what is to be otherwise than on a connection of `connect`
  */
 export const connectServer = (
-  options: Omit<ConnectionOptions, 'subscribes'>,
+  options: ConnectionOptions,
   { host, port }: { host: string; port: number },
   more: RedisOptions = {},
 ): Redis => {
@@ -140,11 +137,10 @@ const connectSentinel = (address: Address, options: ConnectionOptions): Redis =>
 }
 
 const connectCluster = (address: Address, options: ConnectionOptions): Cluster => {
-  const connection = new SettledCluster(address.hosts, {
+  const connection = new Cluster(address.hosts, {
     // A shard is connected when it is found, not at its first command: the second would be refused while the first connects.
     redisOptions: { ...serverOptions(options), lazyConnect: false },
     enableOfflineQueue: false,
-    shardedSubscribers: options.subscribes ?? false,
     // A host is asked for by its name, which is what its certificate says, and not by the address that ioredis finds for it before.
     dnsLookup: (name, found) => found(null, name),
     // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN are still followed:
@@ -160,8 +156,6 @@ const connectCluster = (address: Address, options: ConnectionOptions): Cluster =
     tell(explained(error, placeOf({ host: key.slice(0, colon), port: Number(key.slice(colon + 1)) })))
   }
   connection.on('node error', tellNode)
-  // The same of the connections that are for subscriptions.
-  connection.on('nodeError', tellNode)
   // That none of them could be asked; each said why.
   connection.on('error', tell)
   return connection

@@ -83,15 +83,20 @@ export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: str
   }
   const timer = setInterval(() => {
     if (!subscriber.connected) return forgive()
-    if ([...echoes.values()].some(({ missed }) => missed >= MISSES)) {
-      forgive()
+    const deaf = [...echoes].filter(([, { missed }]) => missed >= MISSES)
+    if (deaf.length > 0) {
+      for (const [, echo] of deaf) echo.missed = 0
       options.onDeaf()
-      subscriber.reconnect()
+      subscriber.reconnect(deaf.map(([channel]) => channel))
       return
     }
     // A shard that comes later has the benefit of the doubt: the node has been ready before.
     cover(performance.now())
-    for (const [channel, echo] of echoes) say(channel, echo)
+    for (const [channel, echo] of echoes) {
+      if (subscriber.hears(channel)) say(channel, echo)
+      // It is being subscribed to again, by which everybody will know.
+      else echo.missed = 0
+    }
   }, options.intervalMs).unref()
 
   return {

@@ -5,6 +5,7 @@ import type { Certificates } from './connector.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createProbe } from './probe.ts'
 import { createReplicas, type Replicas, type ReplicasOptions } from './replicas.ts'
+import { shardsOf } from './shards.ts'
 import { Subscriber } from './subscriber.ts'
 
 export interface RedisOptions {
@@ -67,30 +68,37 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
   } = options
   /** Whether nobody is there any more to be told. */
   let isOver = false
-  const open = (role: Role) =>
-    connect({
-      url,
-      ...(certificates ? { certificates } : {}),
-      name: `${name}:${role}`,
-      onError: (error) => isOver || onError(error, role),
-      subscribes: role === 'sub',
+  const optionsOf = (role: Role) => ({
+    url,
+    ...(certificates ? { certificates } : {}),
+    name: `${name}:${role}`,
+    onError: (error: Error) => isOver || onError(error, role),
+  })
+  const watch = (role: Role, connection: Connection) => {
+    let wasReady = false
+    connection.on('ready', () => {
+      if (wasReady) onReconnect(role)
+      wasReady = true
     })
-  const connections = { data: open('data'), pub: open('pub'), sub: open('sub') }
-  const all = Object.entries(connections) as [Role, Connection][]
-  try {
-    await Promise.all(all.map(([, connection]) => whenReady(connection, readyTimeoutMs)))
-  } catch (error) {
-    isOver = true
-    for (const [, connection] of all) connection.disconnect()
-    throw error
-  }
-  for (const [role, connection] of all) {
-    connection.on('ready', () => onReconnect(role))
     // Subscriptions are bounded by those who hold them.
     if (role !== 'sub') boundBacklog(connection, mostWaiting)
     if (onCommand) watchCommands(connection, (seconds, replied) => onCommand(role, seconds, replied))
   }
-  const subscriber = new Subscriber(connections.sub)
+  const connections = { data: connect(optionsOf('data')), pub: connect(optionsOf('pub')) }
+  const all = Object.entries(connections) as [Exclude<Role, 'sub'>, Connection][]
+  for (const [role, connection] of all) watch(role, connection)
+  const subscriber = new Subscriber(
+    shardsOf(optionsOf('sub'), connections.pub, (connection) => watch('sub', connection)),
+  )
+  try {
+    const ready = all.map(([, connection]) => whenReady(connection, readyTimeoutMs))
+    await Promise.all([...ready, subscriber.ready(readyTimeoutMs)])
+  } catch (error) {
+    isOver = true
+    subscriber.close()
+    for (const [, connection] of all) connection.disconnect()
+    throw error
+  }
   const probe =
     probeMs > 0
       ? createProbe(connections.pub, subscriber, prefix, {
@@ -108,10 +116,10 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     keys,
     // For the data connection.
     ...createReplicas(connections.data, keys, replicas),
-    unavailable: () =>
-      all
-        .filter(([role, connection]) => connection.status !== 'ready' || (role === 'sub' && probe?.isDeaf()))
-        .map(([role]) => role),
+    unavailable: () => [
+      ...all.filter(([, connection]) => connection.status !== 'ready').map(([role]) => role),
+      ...(subscriber.connected && !probe?.isDeaf() ? [] : (['sub'] as const)),
+    ],
     echoAge: () => (probe ? probe.age() : 0),
     close: async () => {
       probe?.close()

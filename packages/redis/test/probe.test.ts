@@ -71,7 +71,7 @@ test('in a Redis Cluster each shard is noticed that alone is deaf', async () => 
       async () => redis.echoAge(),
       (age) => age !== undefined && age < 0.2,
     )
-    way.deafen('ssubscriber')
+    way.deafen('sub')
     await once(redis.subscriber, 'resubscribed')
     expect(errors).toHaveLength(i + 1)
   }

@@ -7,8 +7,7 @@ export interface LossyWay {
   /** A Redis URL that leads through here. */
   readonly url: string
   /**
-   * From now on what the server says on the connection of this role (`data`, `pub` or `sub`; `ssubscriber` for the subscriptions of one
-   * shard of a Redis Cluster) is swallowed, and the connection stays up.
+   * From now on what the server says on the connection of this role (`data`, `pub` or `sub`) is swallowed, and the connection stays up.
    * Throws when there is not exactly one.
    */
   deafen(role: string): void
@@ -21,8 +20,8 @@ export const startLossyWay = async (port: number): Promise<LossyWay> => {
     const way = { role: '', client, server: dial(port, '127.0.0.1') }
     ways.push(way)
     client.on('data', (bytes) => {
-      const [, shards, role = ''] = /(ssubscriber)|saoma[\w-]*:(\w+)/.exec(bytes.toString()) ?? []
-      way.role ||= shards ?? role
+      const [, role = ''] = /\nsaoma[\w-]*:(\w+)/.exec(bytes.toString()) ?? []
+      way.role ||= role
       way.server.write(bytes)
     })
     way.server.pipe(client)

@@ -50,8 +50,11 @@ export const createListening = (subscriber: Subscriber): Listening => {
     const state = listeners && decodeEvent(payload)
     if (state) each(listeners, (listener) => listener.hear(state))
   })
-  subscriber.on('resubscribed', () => {
-    for (const listeners of byChannel.values()) each(listeners, (listener) => listener.miss())
+  subscriber.on('resubscribed', (away) => {
+    for (const channel of away.keys()) {
+      const listeners = byChannel.get(channel)
+      if (listeners) each(listeners, (listener) => listener.miss())
+    }
   })
 
   const add = (channel: string, listener: Listener): Promise<void> => {

@@ -1,4 +1,4 @@
-import { connect, type RedisClients, Subscriber, whenReady } from '@saoma/redis'
+import { type RedisClients, Subscriber, shardsOf } from '@saoma/redis'
 import { onCleanup } from '@saoma/testing'
 import { createTickets } from '../src/index.ts'
 import { drawDeviceCode, make, OWNER, value } from './fixtures.ts'
@@ -21,10 +21,9 @@ class Telling extends Subscriber {
 
 /** Rules about waiting, over any topology. Calls of the phone go through another node than the browser's. */
 export const waitContract = async (url: string, redis: RedisClients, otherRedis: RedisClients) => {
-  const connection = connect({ url, name: 'test:sub', onError: () => {}, subscribes: true })
-  onCleanup(() => connection.disconnect())
-  await whenReady(connection, 5_000)
-  const telling = new Telling(connection)
+  const telling = new Telling(shardsOf({ url, name: 'test:sub', onError: () => {} }, redis.pub))
+  onCleanup(() => telling.close())
+  await telling.ready(5_000)
   const tickets = createTickets({ ...redis, subscriber: telling })
   const phone = createTickets(otherRedis)
   const collect = async (deviceCode: string, after: number, signal = AbortSignal.timeout(LONG_MS)) => {

@@ -1,6 +1,6 @@
 import type { Channels } from '@saoma/channels'
 import { ok, type Result } from '@saoma/protocol'
-import { RedisUnavailable, type Subscriber } from '@saoma/redis'
+import { type Away, RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Logger } from '../log.ts'
 import type { Backend, Person, Principal, StillValid } from './principal.ts'
 
@@ -38,24 +38,32 @@ const AGAIN_MS = 2_000
 export const createAttendance = ({ channels, keyRing, stillValid, subscriber, log }: AttendanceDeps): Attendance => {
   /** Those whose end is told over Redis, and may have been told while nobody could hear. */
   const people = new Map<() => void, Person>()
+  /** Those of them who are to be looked up. */
+  const due = new Set<() => void>()
   let again: NodeJS.Timeout | undefined
+
+  const lookUp = async (end: () => void): Promise<void> => {
+    const who = people.get(end)
+    if (who && !(await stillValid(who)).ok) end()
+    due.delete(end)
+  }
 
   const verify = async (): Promise<void> => {
     clearTimeout(again)
-    const all = [...people]
+    const all = [...due]
     try {
-      for (let i = 0; i < all.length; i += BATCH)
-        await Promise.all(
-          all.slice(i, i + BATCH).map(async ([end, who]) => {
-            if (!(await stillValid(who)).ok) end()
-          }),
-        )
+      for (let i = 0; i < all.length; i += BATCH) await Promise.all(all.slice(i, i + BATCH).map(lookUp))
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) log.error({ err: error }, 'sessions could not be looked up')
       again = setTimeout(() => void verify(), AGAIN_MS * (0.5 + Math.random())).unref()
     }
   }
-  subscriber.on('resubscribed', verify)
+  const onResubscribed = (away: Away) => {
+    const before = due.size
+    for (const [end, who] of people) if (away.has(channels.heardOn(who.user))) due.add(end)
+    if (due.size > before) void verify()
+  }
+  subscriber.on('resubscribed', onResubscribed)
 
   /** With the last end there was when somebody began to watch over them, by which a later one is known. */
   const marked = async (who: Person): Promise<Person> =>
@@ -108,7 +116,7 @@ export const createAttendance = ({ channels, keyRing, stillValid, subscriber, lo
 
     close: () => {
       clearTimeout(again)
-      subscriber.off('resubscribed', verify)
+      subscriber.off('resubscribed', onResubscribed)
     },
   }
 }

@@ -140,6 +140,8 @@ export class WaitingBrowser extends WebSocket implements Waiter, Listener {
   }
 
   hear(state: TicketState): void {
+    // A read has told it already: what comes twice, or late, is not news.
+    if (state.version <= this.version) return
     this.tell(state)
     this.#keeper.heard(this, state)
   }

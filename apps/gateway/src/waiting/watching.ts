@@ -9,7 +9,7 @@ import { now } from './clock.ts'
 import type { Waiter } from './waiter.ts'
 
 export interface WatchingDeps {
-  tickets: Pick<Tickets, 'read'>
+  tickets: Pick<Tickets, 'read' | 'channel'>
   subscriber: Pick<Subscriber, 'on'>
   metrics: Metrics
   log: Logger
@@ -44,7 +44,7 @@ const RESYNC_BATCH = 100
  * carries. So no transition falls between the two.
  */
 export const createWatching = (deps: WatchingDeps): Watching => {
-  const { tickets, subscriber, metrics, log } = deps
+  const { tickets, subscriber, log } = deps
   const waiters = new Set<Waiter>()
 
   const watch = async (waiter: Waiter, request: unknown): Promise<Result<TicketState>> => {
@@ -136,11 +136,12 @@ export const createWatching = (deps: WatchingDeps): Watching => {
     }
   }, SWEEP_MS).unref()
 
-  subscriber.on('resubscribed', async () => {
-    metrics.resyncs.inc()
-    const all = [...waiters]
-    for (let i = 0; i < all.length; i += RESYNC_BATCH) await Promise.all(all.slice(i, i + RESYNC_BATCH).map(refresh))
-    log.info({ event: 'resync', sockets: all.length })
+  subscriber.on('resubscribed', async (away) => {
+    const missed = [...waiters].filter(
+      ({ deviceCode }) => deviceCode && away.has(tickets.channel(ticketOf(deviceCode))),
+    )
+    for (let i = 0; i < missed.length; i += RESYNC_BATCH)
+      await Promise.all(missed.slice(i, i + RESYNC_BATCH).map(refresh))
   })
 
   return {
