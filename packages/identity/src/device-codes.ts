@@ -1,5 +1,5 @@
 import type { LoginRequest, Result, TicketState } from '@saoma/protocol'
-import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
+import { type Adapter, type AdapterPayload, errors } from './oidc-provider.ts'
 
 /** What the OAuth layer needs of the login tickets; the ticket's record is the only one there is. */
 export interface TicketStore {

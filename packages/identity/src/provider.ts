@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { DEVICE_CODE_GRANT, deviceCodeBits, type LoginRequest, ticketOf, WX_CODE_GRANT } from '@saoma/protocol'
 import { type RedisClients, RedisUnavailable } from '@saoma/redis'
-import Provider, {
-  type Adapter,
-  type Configuration,
-  errors,
-  type KoaContextWithOIDC,
-  type ResourceServer,
-} from 'oidc-provider'
 import type { Accounts } from './accounts.ts'
 import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } from './clients.ts'
 import { createDeviceCodes, type TicketStore } from './device-codes.ts'
 import type { Grants } from './grants.ts'
+import {
+  type Adapter,
+  type Configuration,
+  errors,
+  type KoaContextWithOIDC,
+  Provider,
+  type ResourceServer,
+} from './oidc-provider.ts'
 import { createRecords } from './records.ts'
 import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { type Keys, type RedisClients, reply } from '@saoma/redis'
-import { type Adapter, errors } from 'oidc-provider'
+import { type Adapter, errors } from './oidc-provider.ts'
 import { consume, save } from './scripts.ts'
 
 /** Where a record lies: under the hash of its id. */

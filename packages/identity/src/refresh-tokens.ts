@@ -1,7 +1,7 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import type { Keys, RedisClients } from '@saoma/redis'
-import Provider, { type Adapter, errors } from 'oidc-provider'
 import type { Grants } from './grants.ts'
+import { type Adapter, errors, Provider } from './oidc-provider.ts'
 import { createRecords, recordKey } from './records.ts'
 import { consume, recall, remember, remembers, succeed } from './scripts.ts'
 

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sign } from 'node:crypto'
 import type { JWK } from 'jose'
-import { ExternalSigningKey } from 'oidc-provider'
+import { ExternalSigningKey } from './oidc-provider.ts'
 
 /**
  * A private JWK of ES256 that signs with node:crypto, at once. The provider's own way hands each signature to another thread and back,

@@ -1,5 +1,5 @@
-import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
 import type { Accounts, OutsideIdentity } from './accounts.ts'
+import { errors, type KoaContextWithOIDC, type ResourceServer } from './oidc-provider.ts'
 
 /** How the phone's code was received: a person, or the reason there is none. */
 export type Recognition =
