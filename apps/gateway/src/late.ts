@@ -5,14 +5,22 @@ const LATE_MS = 500
 /** Looks in a row: a garbage collection or a burst of handshakes is no reason to send people elsewhere. */
 const LOOKS = 3
 
+interface LatenessOptions {
+  everyMs?: number
+  lateMs?: number
+  /** The clock, in milliseconds from any beginning. @default performance.now */
+  now?: () => number
+}
+
 /** Tells whether the event loop has been late again and again: a node that should not be given more for a while. */
-export const watchLateness = ({ everyMs = EVERY_MS, lateMs = LATE_MS } = {}) => {
-  let due = performance.now() + everyMs
+export const watchLateness = (options: LatenessOptions = {}) => {
+  const { everyMs = EVERY_MS, lateMs = LATE_MS, now = () => performance.now() } = options
+  let due = now() + everyMs
   let lateLooks = 0
   const timer = setInterval(() => {
-    const now = performance.now()
-    lateLooks = now - due > lateMs ? lateLooks + 1 : 0
-    due = now + everyMs
+    const present = now()
+    lateLooks = present - due > lateMs ? lateLooks + 1 : 0
+    due = present + everyMs
   }, everyMs).unref()
   return {
     isLate: (): boolean => lateLooks >= LOOKS,

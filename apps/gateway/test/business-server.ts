@@ -57,12 +57,3 @@ export const startBusinessServer = async (answer: BusinessServer['answer']): Pro
   const forget = onCleanup(() => business.stop())
   return business
 }
-
-/** Asks again and again, until the answer is as it should be. */
-export const until = async <T>(ask: () => Promise<T>, fits: (answer: T) => boolean): Promise<T> => {
-  for (;;) {
-    const answer = await ask()
-    if (fits(answer)) return answer
-    await new Promise(setImmediate)
-  }
-}

@@ -1,28 +1,28 @@
-import { setImmediate as turn } from 'node:timers/promises'
-import { onCleanup, until } from '@saoma/testing'
+import { onCleanup } from '@saoma/testing'
 import { watchLateness } from '../src/late.ts'
 
-/** Keeps the event loop from everything else. */
-const block = (ms: number): void => {
-  const until = performance.now() + ms
-  while (performance.now() < until);
-}
+const EVERY_MS = 5
+const LATE_MS = 100
 
 test('a node is late when its event loop was so three times in a row, and no longer when it is in time again', async () => {
-  const watch = watchLateness({ everyMs: 20, lateMs: 100 })
+  let present = 0
+  let looked = () => {}
+  const now = () => {
+    looked()
+    return present
+  }
+  const watch = watchLateness({ everyMs: EVERY_MS, lateMs: LATE_MS, now })
   onCleanup(watch.close)
-  const look = async (blockedMs: number) => {
-    block(blockedMs)
-    // Its look is overdue, so it is in the next turn.
-    await turn()
-    await turn()
+  /** What it says after its next look, which is so much later than it was due. */
+  const look = async (lateMs: number): Promise<boolean> => {
+    present += EVERY_MS + lateMs
+    await new Promise<void>((resolve) => {
+      looked = resolve
+    })
     return watch.isLate()
   }
-  expect([await look(200), await look(200)]).toEqual([false, false])
-  // Where the machine is busy a look in between may be in time, and the count begins anew.
-  await until(() => look(200), Boolean)
-  await until(
-    async () => watch.isLate(),
-    (late) => !late,
-  )
+  expect([await look(LATE_MS + 1), await look(LATE_MS + 1), await look(LATE_MS + 1)]).toEqual([false, false, true])
+  expect(await look(LATE_MS + 1)).toBe(true)
+  expect(await look(LATE_MS)).toBe(false)
+  expect([await look(LATE_MS + 1), await look(LATE_MS + 1), await look(0)]).toEqual([false, false, false])
 })

@@ -1,9 +1,10 @@
+import { until } from '@saoma/testing'
 import { createHook, type Hook } from '../src/live/hook.ts'
 import { createPolicy } from '../src/live/policy.ts'
 import type { Backend, Person } from '../src/live/principal.ts'
 import { createRules, parseRules } from '../src/live/rules.ts'
 import { createLog } from '../src/log.ts'
-import { type BusinessServer, json, startBusinessServer, until } from './business-server.ts'
+import { type BusinessServer, json, startBusinessServer } from './business-server.ts'
 
 const log = createLog({ level: 'silent', node: 'test' })
 const SECRET = 'a secret of the hook'

@@ -1,5 +1,5 @@
 import type { ManagerOptions, Socket } from 'socket.io-client'
-import { backoffMs } from './backoff.ts'
+import { type BackoffOptions, backoffMs } from './backoff.ts'
 import { onPageHide } from './page.ts'
 
 /** Names of Socket.IO's own transports, or classes, like `createWxTransport` makes one. */
@@ -35,7 +35,8 @@ export interface Connection {
 
 const CONNECT_TIMEOUT_MS = 5_000
 /** Small at first: a node that died costs a person well under a second. */
-const RECONNECT = { baseMs: 400, capMs: 10_000 }
+/** A connection that is lost is tried three times within five seconds, however the dice fall: who waits should not see that a node died. */
+export const RECONNECT: BackoffOptions = { baseMs: 400, capMs: 10_000 }
 /** A page that was left and is not kept is gone by then. */
 const LEFT_MS = 10_000
 /** A server may not put us off for longer; plain HTTP stands in meanwhile. */

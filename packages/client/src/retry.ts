@@ -6,6 +6,8 @@ export interface RetryOptions {
   withinMs: number
   random: () => number
   signal: AbortSignal
+  /** The clock, in milliseconds from any beginning. @default Date.now */
+  now?: () => number
   /** @default 300 ms, at most 5 s */
   backoff?: BackoffOptions
 }
@@ -14,13 +16,13 @@ const BACKOFF: BackoffOptions = { baseMs: 300, capMs: 5_000 }
 
 /** Tries until there is an answer that will not change, the time is over, or `signal` fires. Resolves with the last answer. */
 export const retry = async <T>(attempt: () => Promise<Answer<T>>, options: RetryOptions): Promise<Answer<T>> => {
-  const { withinMs, random, signal, backoff = BACKOFF } = options
-  const until = Date.now() + withinMs
+  const { withinMs, random, signal, now = Date.now, backoff = BACKOFF } = options
+  const until = now() + withinMs
   for (let attempts = 0; ; attempts++) {
     const answer = await attempt()
     if (answer.ok || answer.react !== 'retry' || signal.aborted) return answer
     const waitMs = Math.max(answer.retryAfterMs ?? 0, backoffMs(attempts, backoff, random))
-    if (Date.now() + waitMs >= until) return answer
+    if (now() + waitMs >= until) return answer
     await pause(waitMs, signal)
     if (signal.aborted) return answer
   }

@@ -42,6 +42,8 @@ export interface PublisherOptions {
   withinMs?: number
   /** Gives `[0, 1)`; for the jitter of retries. */
   random?: () => number
+  /** The clock for `withinMs`, in milliseconds. @default Date.now */
+  now?: () => number
 }
 
 /**
@@ -72,7 +74,7 @@ type Sent = Outgoing
 export const createPublisher = <Events extends object = Record<string, unknown>>(
   options: PublisherOptions,
 ): Publisher<Events> => {
-  const { apiKey, withinMs = WITHIN_MS, random = Math.random } = options
+  const { apiKey, withinMs = WITHIN_MS, random = Math.random, now = Date.now } = options
   const fetch = options.fetch ?? globalThis.fetch
   const origin = options.origin.replace(/\/+$/, '')
   const { signal } = new AbortController()
@@ -100,7 +102,7 @@ export const createPublisher = <Events extends object = Record<string, unknown>>
     })
 
   const safely = <T>(attempt: () => Promise<Answer<T>>): Promise<Answer<T>> =>
-    retry(attempt, { withinMs, random, signal })
+    retry(attempt, { withinMs, random, signal, now })
 
   const send = <T>(...call: Parameters<typeof once<T>>): Promise<Answer<T>> => safely(() => once(...call))
 

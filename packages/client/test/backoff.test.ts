@@ -1,4 +1,5 @@
 import { backoffMs, pause } from '../src/backoff.ts'
+import { RECONNECT } from '../src/connection.ts'
 
 const options = { baseMs: 100, capMs: 1_000 }
 
@@ -19,4 +20,9 @@ test('a pause ends at once when its work is given up, and is none when it was gi
   giveUp.abort()
   await pausing
   await pause(600_000, giveUp.signal)
+})
+
+test('a connection that is lost is tried three times within five seconds', () => {
+  const waits = [0, 1, 2].map((attempt) => backoffMs(attempt, RECONNECT, () => 1))
+  expect(waits.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(5_000)
 })

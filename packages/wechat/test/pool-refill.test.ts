@@ -6,6 +6,9 @@ import { codePath, scene, startRedis, startWechat } from './nodes.ts'
 import { APPID, drawTicketId, listOf } from './pool-fixtures.ts'
 import { openCluster as openNodes } from './refill-nodes.ts'
 
+/** A leader looks thrice in its lease, too; with this one it does not count. */
+const HOUR_MS = 3_600_000
+
 let server: RedisServer
 let simulator: Awaited<ReturnType<typeof startWechat>>
 
@@ -53,7 +56,7 @@ test('[P19] of two nodes that start cold on an empty pool one fills it, with one
   const leaders = nodes.filter((node) => node.of('leading').length > 0)
   expect(leaders).toHaveLength(1)
   // It looks again and finds nothing to do.
-  await leaders[0]?.nth('looked', (leaders[0]?.of('looked').length ?? 0) + 2)
+  await leaders[0]?.looks(2)
   expect(await calls()).toBe(before + 120)
   expect(await pool.stock()).toEqual({ fresh: 120, rested: 0, busy: 0 })
   expect(await picturesIn(folder)).toHaveLength(120)
@@ -82,13 +85,18 @@ test('[P19] when the node that fills the pool is killed, another goes on within 
     },
   })
   await lone.nextLine(({ text }) => text === 'leading')
-  const { pool, nth, of } = await startRefill({ nodeId: 'next', min: 60, leaseMs })
+  const { redis, pool, nth, of } = await startRefill({ nodeId: 'next', min: 60, leaseMs })
   await fresh(pool, 10)
-  expect(of('leading')).toEqual([])
+  const refiller = redis.keys.poolRefiller(APPID)
+  await until(
+    async () => (await redis.data.get(refiller)) ?? '',
+    (holder) => holder.startsWith('lone:'),
+  )
+  const terms = of('leading').length
   await lone.kill('SIGKILL')
-  const killed = performance.now()
-  await nth('leading')
-  expect(performance.now() - killed).toBeLessThan(leaseMs + 3_000)
+  // What is left of the lease of the dead is all there is to wait for.
+  expect(await redis.data.pttl(refiller)).toBeLessThanOrEqual(leaseMs)
+  await nth('leading', terms + 1)
   await fresh(pool, 60)
   expect((await pool.stock()).fresh).toBe(60)
 })
@@ -99,48 +107,56 @@ test('[P19] when a node ends in peace another goes on at its next look', async (
   await first.nth('leading')
   const second = await startRefill({ nodeId: 'b', min: 1 })
   await first.refill.close()
-  const closed = performance.now()
+  // Its lease of fifteen seconds is given back and not left to run out.
+  expect((await second.redis.data.get(second.redis.keys.poolRefiller(APPID))) ?? 'free').not.toMatch(/^a:/)
   await second.nth('leading')
-  expect(performance.now() - closed).toBeLessThan(5_000)
 })
 
 test('[P20] a node that lost its right stores no more codes', async () => {
   const { startRefill } = await openCluster()
   await simulator.fault({ path: codePath, kind: 'slow', ms: 30 })
-  const { redis, pool, nth, of } = await startRefill({ min: 500, leaseMs: 300 })
+  const { redis, pool, nth, of, when, looks } = await startRefill({ min: 500, leaseMs: 300 })
   await fresh(pool, 5)
   // As when it was paused for long and another node took over.
   await redis.data.set(redis.keys.poolRefiller(APPID), 'another', 'PX', 60_000)
-  await nth('lost')
+  // A machine that is busy loses such a short lease now and then by itself.
+  await when(() => of('lost').length === of('leading').length)
   const { fresh: then } = await pool.stock()
+  const terms = of('leading').length
   await redis.data.pexpire(redis.keys.poolRefiller(APPID), 400)
-  await nth('leading', 2)
+  await nth('leading', terms + 1)
+  await looks(1)
   // What was being stored at that moment is four at most.
-  expect((await nth('looked', of('looked').length + 1)).stock.fresh).toBeLessThanOrEqual(then + 4)
+  expect(of('looked').at(-1)?.stock.fresh).toBeLessThanOrEqual(then + 4)
 })
 
 test('[P21] the low-water mark follows demand, between the minimum and the maximum', async () => {
   const { startRefill } = await openCluster()
-  const { redis, pool, nth, of } = await startRefill({ min: 10, max: 80 })
+  const { redis, pool, nth, of, looks } = await startRefill({ min: 10, max: 80 })
   await fresh(pool, 10)
   expect((await nth('looked')).lowWater).toBe(10)
   await redis.data.set(redis.keys.poolDemand(APPID, presentMinute()), 6, 'EX', 600)
   await fresh(pool, 30)
   await redis.data.set(redis.keys.poolDemand(APPID, presentMinute()), 600, 'EX', 600)
   await fresh(pool, 80)
-  await nth('looked', of('looked').length + 2)
+  await looks(2)
   expect(of('looked').at(-1)).toMatchObject({ demand: 600, lowWater: 80 })
   expect((await pool.stock()).fresh).toBe(80)
 })
 
 test('[P21] [P25] at the maximum rested codes make room for fresh ones, pictures and all, but only once those are there', async () => {
   const { folder, startRefill } = await openCluster(1)
-  const { pool, nth, of } = await startRefill({ min: 20, max: 30, unavailable: [10, 10] })
+  const { pool, nth, of, looks } = await startRefill({ min: 20, max: 30, unavailable: [10, 10] })
   await fresh(pool, 20)
   await simulator.fault({ path: codePath, kind: 'errcode', errcode: 45009 })
   await Promise.all(Array.from({ length: 20 }, () => pool.lease(drawTicketId(), 1)))
   // While WeChat is down nothing is taken out: the rested codes are all there is.
-  await nth('failed', 3)
+  await until(
+    () => pool.stock(),
+    (stock) => stock.rested === 20,
+  )
+  await nth('failed', of('failed').length + 2)
+  await looks(2)
   expect(await pool.stock()).toEqual({ fresh: 0, rested: 20, busy: 0 })
   await simulator.clearFaults()
   await fresh(pool, 20)
@@ -152,13 +168,14 @@ test('[P21] [P25] at the maximum rested codes make room for fresh ones, pictures
 
 test('[P21] a nudge makes it look at once', async () => {
   const { startRefill } = await openCluster()
-  const { pool, refill, nth, of } = await startRefill({ min: 5, everyMs: 60_000 })
-  await fresh(pool, 5)
-  await nth('looked')
+  const { pool, refill, nth, of } = await startRefill({ min: 5, everyMs: 60_000, leaseMs: HOUR_MS })
+  await nth('filled')
   await pool.lease(drawTicketId(), 60_000)
   refill.nudge()
-  await fresh(pool, 5)
+  // The next look by itself is a minute away.
+  await nth('filled', 2)
   expect(of('filled').map(({ codes }) => codes)).toEqual([5, 1])
+  expect((await pool.stock()).fresh).toBe(5)
 })
 
 test('[P22] a picture is there before its code is known', async () => {
@@ -204,8 +221,7 @@ test('[P23] no call is made beyond the quota of the minute, in which people’s 
 
 test('[P23] a minute whose quota is used up is left to pass: the job does not look again and again', async () => {
   const { startRefill } = await openCluster()
-  const { redis, of, nth } = await startRefill({ min: 500, perMinute: 5, everyMs: 60_000 })
-  await nth('looked')
+  const { redis, of, nth } = await startRefill({ min: 500, perMinute: 5, everyMs: 60_000, leaseMs: HOUR_MS })
   await nth('filled')
   for (let i = 0; i < 50; i++) await redis.data.ping()
   expect(of('looked')).toHaveLength(1)
@@ -220,20 +236,24 @@ test.each([
   const [, fault, errcode, rounds] = given
   const { startRefill } = await openCluster()
   await simulator.fault({ path: codePath, ...fault })
-  const before = await calls()
-  const { pool, of, nth, moments } = await startRefill({ min: 10, unavailable: [100, 400] })
-  await nth('failed', rounds)
-  // Four at once, and three tries each where it may pass by itself.
-  expect((await calls()) - before).toBeLessThanOrEqual(rounds * 4 * 3)
-  const failed = of('failed').slice(0, rounds)
-  expect(failed[0]).toMatchObject({ failure: 'unavailable', ...(errcode === undefined ? {} : { errcode }) })
-  for (const [i, event] of failed.entries()) {
-    const most = Math.min(100 * 2 ** i, 400)
+  const clock = { now: 0 }
+  const { pool, of, nth, looks } = await startRefill({ min: 10, unavailable: [100, 400] }, { now: () => clock.now })
+  for (let round = 0; round < rounds; round++) {
+    const before = await calls()
+    const event = await nth('failed', round + 1)
+    expect(event).toMatchObject({ failure: 'unavailable', ...(errcode === undefined ? {} : { errcode }) })
+    const most = Math.min(100 * 2 ** round, 400)
     expect(event.retryInMs).toBeGreaterThanOrEqual(most / 2)
     expect(event.retryInMs).toBeLessThanOrEqual(most)
-    const next = failed[i + 1]
-    // A millisecond less, for the moment between the decision and the event.
-    if (next) expect((moments.get(next) ?? 0) - (moments.get(event) ?? 0)).toBeGreaterThanOrEqual(event.retryInMs - 1)
+    const asked = await calls()
+    // Four at once, and three tries each where it may pass by itself.
+    expect(asked - before).toBeLessThanOrEqual(4 * 3)
+    // However often it looks meanwhile: WeChat is asked again when that time is over, and not a moment earlier.
+    clock.now += event.retryInMs - 1
+    await looks(2)
+    expect(await calls()).toBe(asked)
+    expect(of('failed')).toHaveLength(round + 1)
+    clock.now += 1
   }
   await simulator.clearFaults()
   await fresh(pool, 10)
@@ -257,12 +277,12 @@ test('[P24] a store that cannot be used is left alone too, and WeChat with it', 
   const { startRefill } = await openCluster()
   const before = await calls()
   const full = new Error('no space left')
-  const { nth, of } = await startRefill(
+  const { nth, of, looks } = await startRefill(
     { min: 10 },
-    { store: { ...createFolderStore('/nowhere'), put: () => Promise.reject(full) } },
+    { store: { ...createFolderStore('/nowhere'), put: () => Promise.reject(full) }, now: () => 0 },
   )
   expect(await nth('error')).toMatchObject({ error: full })
-  await nth('looked', 10)
+  await looks(10)
   expect(of('error')).toHaveLength(1)
   expect((await calls()) - before).toBeLessThanOrEqual(4)
 })

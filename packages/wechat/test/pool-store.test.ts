@@ -28,9 +28,9 @@ const keysOf = async (store: CodeStore): Promise<string[]> => {
 }
 
 describe.each([
-  ['a folder', (name: string) => createFolderStore(join(base, name), { cdn }), 30],
-  ['a bucket', (name: string) => bucketStore({ prefix: name, cdn }), 1_010],
-])('%s', (_, open, many) => {
+  ['a folder', (name: string) => createFolderStore(join(base, name), { cdn })],
+  ['a bucket', (name: string) => bucketStore({ prefix: name, cdn, perPage: 7 })],
+])('%s', (_, open) => {
   let store: CodeStore
   let name: string
   beforeEach(() => {
@@ -57,10 +57,9 @@ describe.each([
     expect(await store.get('a.jpg')).toBeUndefined()
   })
 
-  test('lists as many as there are: a bucket gives a thousand at once', async () => {
-    const keys = Array.from({ length: many }, (_, i) => `${10_000 + i}.png`)
-    for (let i = 0; i < keys.length; i += 101)
-      await Promise.all(keys.slice(i, i + 101).map((key) => store.put(key, picture, 'image/png')))
+  test('lists as many as there are, however many a bucket gives at once', async () => {
+    const keys = Array.from({ length: 30 }, (_, i) => `${10_000 + i}.png`)
+    await Promise.all(keys.map((key) => store.put(key, picture, 'image/png')))
     expect(await keysOf(store)).toEqual(keys)
     await store.remove(keys.slice(1, 21))
     expect(await keysOf(store)).toEqual(keys.toSpliced(1, 20))

@@ -26,14 +26,11 @@ export const openCluster = async (server: RedisServer, simulator: Simulator, qua
     const node = await startNode(server, simulator, { prefix })
     const { redis, wechat } = node
     const events: RefillEvent[] = []
-    /** When each of them came. */
-    const moments = new WeakMap<RefillEvent, number>()
     const waiting = new Set<() => void>()
     const pool = createPool(redis, { appid: APPID, quarantineMs })
     const store = createFolderStore(folder)
     const onEvent = (event: RefillEvent) => {
       events.push(event)
-      moments.set(event, performance.now())
       for (const look of waiting) look()
     }
     const refill = createRefill(
@@ -42,19 +39,25 @@ export const openCluster = async (server: RedisServer, simulator: Simulator, qua
     )
     onCleanup(() => refill.close())
     const of = <K extends Kind>(kind: K) => events.filter((event): event is Event<K> => event.kind === kind)
-    /** Resolves when so many events of a kind have come, with the last of them. */
-    const nth = <K extends Kind>(kind: K, count = 1): Promise<Event<K>> =>
+    /** Resolves when the events that have come are as wanted. */
+    const when = (isWanted: () => boolean): Promise<void> =>
       new Promise((resolve) => {
         const look = () => {
-          const found = of(kind)[count - 1]
-          if (!found) return
+          if (!isWanted()) return
           waiting.delete(look)
-          resolve(found)
+          resolve()
         }
         waiting.add(look)
         look()
       })
-    return { ...node, refill, pool, store, moments, of, nth }
+    /** Resolves when so many events of a kind have come, with the last of them. */
+    const nth = async <K extends Kind>(kind: K, count = 1): Promise<Event<K>> => {
+      await when(() => of(kind).length >= count)
+      return of(kind)[count - 1] as Event<K>
+    }
+    /** Resolves when it has begun so many more looks and ended all but the last of them. */
+    const looks = async (more: number): Promise<void> => void (await nth('looked', of('looked').length + more))
+    return { ...node, refill, pool, store, of, when, nth, looks }
   }
   return { prefix, folder, startRefill }
 }

@@ -100,19 +100,17 @@ describe('time', () => {
   test('a slow WeChat costs three short tries', async () => {
     const hasty = await startNode(server, simulator, { timeoutMs: 150 })
     await simulator.fault({ path: codePath, kind: 'slow', ms: 600_000 })
-    const started = performance.now()
+    const before = await calls(codePath)
     expect(await hasty.wechat.codeImage(scene)).toMatchObject({ ok: false, kind: 'unavailable' })
-    expect(performance.now() - started).toBeLessThan(3_000)
+    expect(await calls(codePath)).toBe(before + 3)
   })
 
-  test('a call ends within eight seconds, whatever is slow', async () => {
-    const cold = await startNode(server, simulator, { prefix: freshPrefix() })
+  test('a call ends after eight seconds, whatever is slow and however much patience each of its tries has', async () => {
+    const cold = await startNode(server, simulator, { prefix: freshPrefix(), timeoutMs: 600_000 })
     await simulator.fault({ kind: 'slow', ms: 600_000 })
-    const started = performance.now()
     const [image, session] = await Promise.all([cold.wechat.codeImage(scene), cold.wechat.session('a-code')])
     expect(image).toMatchObject({ ok: false, kind: 'unavailable' })
     expect(session).toMatchObject({ ok: false, kind: 'unavailable' })
-    expect(performance.now() - started).toBeLessThan(8_500)
   })
 
   test('close ends what is under way, and later calls', async () => {

@@ -6,16 +6,23 @@ export interface Breaker {
   failed(): void
 }
 
-/** @param onSwitch  told when it begins, and when it ends, to keep callers away */
-export const createBreaker = (pauseMs: number, onSwitch: (isOpen: boolean) => void = () => {}): Breaker => {
+/**
+ * @param onSwitch  told when it begins, and when it ends, to keep callers away
+ * @param now  the clock, in milliseconds from any beginning
+ */
+export const createBreaker = (
+  pauseMs: number,
+  onSwitch: (isOpen: boolean) => void = () => {},
+  now: () => number = () => performance.now(),
+): Breaker => {
   let closedUntil: number | undefined
   const pause = () => {
-    closedUntil = performance.now() + pauseMs
+    closedUntil = now() + pauseMs
   }
   return {
     admits: () => {
       if (closedUntil === undefined) return true
-      if (performance.now() < closedUntil) return false
+      if (now() < closedUntil) return false
       pause()
       return true
     },

@@ -21,11 +21,19 @@ interface Known<T> {
   since: string | undefined
 }
 
-/** @param most  answers kept, those that say yes and those that say no: of each, the one that was given last the longest ago goes first */
-export const createAnswers = <T>(most: { yes: number; no: number }): Answers<T> => {
+/**
+ * @param most  answers kept, those that say yes and those that say no: of each, the one that was given last the longest ago goes first
+ * @param now  the clock, in milliseconds from any beginning but 0
+ */
+export const createAnswers = <T>(
+  most: { yes: number; no: number },
+  now: () => number = () => performance.now(),
+): Answers<T> => {
+  // The clock is looked at each time and not at most once a millisecond, for which the cache would need a timer of its own.
+  const clock = { perf: { now }, ttlResolution: 0 }
   // Apart, because anybody can make as many refusals as they like: they would push out what is known of everybody else.
-  const yes = new LRUCache<string, Known<T>>({ max: most.yes })
-  const no = new LRUCache<string, Known<T>>({ max: most.no })
+  const yes = new LRUCache<string, Known<T>>({ max: most.yes, ...clock })
+  const no = new LRUCache<string, Known<T>>({ max: most.no, ...clock })
   const asked = new Map<string, { since: string | undefined; answer: Promise<Result<T>> }>()
 
   const forget = (question: string): void => {

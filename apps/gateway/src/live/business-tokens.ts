@@ -44,8 +44,16 @@ const Answer = v.object({
 const unauthorized: Resolved = { value: fail('UNAUTHORIZED'), ms: REFUSED_MS }
 const unavailable: Resolved = { value: fail('BACKEND_UNAVAILABLE'), ms: 0 }
 
-/** Asks the business who a token stands for, as CONNMIX does with its `auth_url`: `{ token }` for `{ uid }`. */
-export const createBusinessTokens = (url: string, log: Logger): BusinessTokens => {
+/**
+ * Asks the business who a token stands for, as CONNMIX does with its `auth_url`: `{ token }` for `{ uid }`.
+ *
+ * @param now  the clock for how long an answer counts, in milliseconds from any beginning but 0
+ */
+export const createBusinessTokens = (
+  url: string,
+  log: Logger,
+  now: () => number = () => performance.now(),
+): BusinessTokens => {
   const business = createBusiness({
     setting: SETTING,
     url,
@@ -55,8 +63,9 @@ export const createBusinessTokens = (url: string, log: Logger): BusinessTokens =
     maxInFlight: MAX_IN_FLIGHT,
     maxPerSubject: MAX_PER_NETWORK,
     log,
+    now,
   })
-  const answers = createAnswers<Person>(MOST_ANSWERS)
+  const answers = createAnswers<Person>(MOST_ANSWERS, now)
 
   const personOf = ({ uid, rooms, expiresIn, sid }: v.InferOutput<typeof Answer>, lastEnd?: string): Resolved => {
     const named = v.safeParse(Uid, uid)

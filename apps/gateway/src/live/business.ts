@@ -21,6 +21,8 @@ export interface BusinessOptions<T> {
   /** Of these, questions for one subject; one more waits for its turn, at most `timeoutMs`. */
   maxPerSubject: number
   log: Logger
+  /** The clock for how long a server that failed is left alone, in milliseconds from any beginning. @default performance.now */
+  now?: () => number
 }
 
 export interface Business<T> {
@@ -78,6 +80,7 @@ const reasonOf = (error: unknown): string => {
  */
 export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
   const { setting, url, secret, answer, refusals, timeoutMs, maxInFlight, maxPerSubject, log } = options
+  const { now = () => performance.now() } = options
   const headers = { 'content-type': 'application/json', ...(secret ? { authorization: `Bearer ${secret}` } : {}) }
   const shares = new Map<string, Share>()
   let inFlight = 0
@@ -87,8 +90,8 @@ export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
   let quietUntil = Number.NEGATIVE_INFINITY
 
   const wrong = (reason: string): Reply<T> => {
-    if (performance.now() >= quietUntil) {
-      quietUntil = performance.now() + QUIET_MS
+    if (now() >= quietUntil) {
+      quietUntil = now() + QUIET_MS
       log.warn({ event: 'business', setting, reason }, 'the address does not answer as it should')
     }
     return { kind: 'unavailable' }
@@ -96,12 +99,12 @@ export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
 
   const unreachable = (startedAt: number, reason: string): Reply<T> => {
     // If others were answered meanwhile, this question was the difficulty: nobody else need suffer for it.
-    if (answeredAt < startedAt) pausedUntil = performance.now() + PAUSE_MS
+    if (answeredAt < startedAt) pausedUntil = now() + PAUSE_MS
     return wrong(reason)
   }
 
   const post = async (question: object): Promise<Reply<T>> => {
-    const startedAt = performance.now()
+    const startedAt = now()
     let status: number
     let text: string
     try {
@@ -120,7 +123,7 @@ export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
       return unreachable(startedAt, reasonOf(error))
     }
     if (overloaded.includes(status)) return unreachable(startedAt, `status ${status}`)
-    answeredAt = performance.now()
+    answeredAt = now()
     if (refusals.includes(status)) return { kind: 'refused' }
     if (status !== 200) return wrong(`status ${status}`)
     const parsed = v.safeParse(answer, parseJson(text))
@@ -158,7 +161,7 @@ export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
     if (--share.open === 0) shares.delete(subject)
   }
 
-  const isPaused = () => performance.now() < pausedUntil
+  const isPaused = () => now() < pausedUntil
 
   return {
     ask: async (question, subject) => {

@@ -32,6 +32,8 @@ export interface RefillDeps {
   store: CodeStore
   wechat: Wechat
   onEvent?: (event: RefillEvent) => void
+  /** The clock for how long what failed is left alone, in milliseconds from any beginning. @default performance.now */
+  now?: () => number
 }
 
 /** The shortest and the longest pause after a failure, in milliseconds. */
@@ -75,14 +77,13 @@ const REDIS_AWAY: Pauses = [1_000, 30_000]
 
 /** @throws RangeError when `min` and `max` contradict each other */
 export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill => {
-  const { redis, pool, store, wechat, onEvent = () => {} } = deps
+  const { redis, pool, store, wechat, onEvent = () => {}, now = () => performance.now() } = deps
   const { appid, nodeId, min = 100, max = 10_000, perMinute, everyMs = 3_000, leaseMs = 15_000 } = options
   if (!(min >= 1 && max >= min)) throw new RangeError(`a pool of at least ${min} and at most ${max} codes cannot be`)
   const budget = createBudget(redis, appid)
   const upkeep = createUpkeep({ redis, pool, store }, appid)
   const leadership = createLeadership(redis, { appid, nodeId, leaseMs }, () => onEvent({ kind: 'lost' }))
   const closing = new AbortController()
-  const now = (): number => performance.now()
 
   const pauses = {
     unavailable: createBackOff(options.unavailable ?? [2_000, 300_000]),

@@ -15,6 +15,8 @@ export interface S3StoreOptions {
   credentials?: { accessKeyId: string; secretAccessKey: string }
   /** Milliseconds for one request with all its tries. @default 15000 */
   deadlineMs?: number
+  /** Names in one answer to `list`. @default what the store gives, a thousand at most */
+  perPage?: number
 }
 
 const DEADLINE_MS = 15_000
@@ -105,6 +107,7 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
           new s3.ListObjectsCommand({
             Bucket: bucket,
             Prefix: folder,
+            ...(options.perPage === undefined ? {} : { MaxKeys: options.perPage }),
             ...(after === undefined ? {} : { Marker: after }),
           }),
           limits,
