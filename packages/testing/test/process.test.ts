@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { onCleanup, startProcess } from '@saoma/testing'
+import { onCleanup, type ProcessOptions, startProcess } from '@saoma/testing'
 
-const node = (script: string, name = 'a script') =>
-  startProcess({ name, command: process.execPath, args: ['-e', script], stopTimeoutMs: 500 })
+const node = (script: string, options: Partial<ProcessOptions> = {}) =>
+  startProcess({ name: 'a script', command: process.execPath, args: ['-e', script], ...options })
 
 /** A process that runs `script` connects here; `ended` resolves when it, and with it its connection, is gone. */
 const expectConnection = async () => {
@@ -48,7 +48,8 @@ test('a command that does not exist is a rejection', async () => {
 })
 
 test('a program that ignores SIGTERM is killed, and stop says so', async () => {
-  const program = await node(`process.on('SIGTERM', () => {}); console.log('ready'); setInterval(() => {}, 1e6)`)
+  const stubborn = `process.on('SIGTERM', () => {}); console.log('ready'); setInterval(() => {}, 1e6)`
+  const program = await node(stubborn, { stopTimeoutMs: 500 })
   await program.nextLine(({ text }) => text === 'ready')
   await expect(program.stop()).rejects.toThrow('did not end within 500 ms of SIGTERM')
   expect(await program.exited).toEqual({ code: null, signal: 'SIGKILL' })

@@ -39,6 +39,9 @@ export const value = <T>(result: Result<T>): T => {
 /** What the owner of these fixtures is called. */
 export const OWNER = 'owner'
 
+/** Longer than a test may take: where an event is lost, a wait goes on until the test fails. */
+export const LONG_MS = 600_000
+
 /** A ticket taken to a status. */
 export const make = {
   pending: async (tickets: Tickets): Promise<Made> => {

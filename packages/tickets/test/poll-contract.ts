@@ -1,6 +1,6 @@
 import type { RedisClients } from '@saoma/redis'
 import { createTickets } from '../src/index.ts'
-import { drawDeviceCode, make, value } from './fixtures.ts'
+import { drawDeviceCode, LONG_MS, make, value } from './fixtures.ts'
 
 /** Rules about what stands around a login: the token endpoint's polls and the picture. */
 export const pollContract = (redis: RedisClients, otherRedis: RedisClients) => {
@@ -42,7 +42,7 @@ export const pollContract = (redis: RedisClients, otherRedis: RedisClients) => {
     for (const status of ['scanned', 'confirmed', 'rejected', 'redeemed'] as const)
       expect(await tickets.isPending((await make[status](tickets)).ticket)).toBe(false)
     const expired = await make.pending(createTickets(redis, { scanMs: 20 }))
-    await tickets.wait(expired.deviceCode, 1, { timeoutMs: 5_000 })
+    await tickets.wait(expired.deviceCode, 1, { timeoutMs: LONG_MS })
     expect(await tickets.isPending(expired.ticket)).toBe(false)
     expect(await tickets.isPending('unknown')).toBe(false)
   })
