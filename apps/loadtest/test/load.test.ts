@@ -62,7 +62,7 @@ test('the page of that run asks nobody for anything', async () => {
 test('two machines that meet in a Redis are one run, whose result the first has: a storm among messages', async () => {
   const redis = await startRedis()
   const json = join(folder, 'two.json')
-  const together = ['--coordinator', redis.url, '--run', 'two', '--machines', '2', '--duration', '2s', '--json', json]
+  const together = ['--coordinator', redis.url, '--run', 'two', '--machines', '2', '--duration', '4s', '--json', json]
   const scenario = [
     'storm',
     'inbox',

@@ -44,7 +44,7 @@ let cluster: Cluster
 beforeAll(async () => {
   cluster = await startCluster({
     nodes: NODES,
-    env: { SAOMA_AUTH_URL: await startBusiness(), SAOMA_DRAIN_WINDOW_MS: '10000' },
+    env: { SAOMA_AUTH_URL: await startBusiness(), SAOMA_DRAIN_WINDOW_MS: '6000' },
   })
 })
 
