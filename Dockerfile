@@ -3,7 +3,8 @@
 #   docker run saoma node apps/wechat-simulator/src/main.ts
 # Node runs the TypeScript sources as they are; only the web page is built.
 
-FROM node:24-bookworm-slim AS base
+# The Node that package.json pins; a test compares the two.
+FROM node:26-bookworm-slim AS base
 WORKDIR /app
 
 # Only what decides which npm packages there are: a change of a source does not install them again.

@@ -1,7 +1,8 @@
 // Every npm script starts here: on any Node from 20, before the npm packages are there. It installs those when they are missing or
-// not the ones that package-lock.json names, and goes on in Node 24, which is one of them:
+// not the ones that package-lock.json names, and goes on in the Node that is one of them, or in the one that RUN_WITH_NODE names:
 //
 //   node scripts/bootstrap.mjs <script> [arguments]
+//   RUN_WITH_NODE=/path/to/node npm test
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -9,7 +10,9 @@ import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** This file and npm run on it. */
 const OLDEST_NODE = 20
+/** Everything else runs on it; package.json pins a newer one. */
 const WANTED_NODE = 24
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -54,15 +57,20 @@ const install = () => {
   if (status !== 0) fail('npm install failed, see above.')
 }
 
-/** A Node of the wanted version: the pinned one, or the one that runs this when it will do. */
+/** Whether that program is a Node that will do. */
+const willDo = (program) => {
+  const { stdout, status } = spawnSync(program, ['--version'], { encoding: 'utf8' })
+  return status === 0 && majorOf(stdout) >= WANTED_NODE
+}
+
+/** The Node that a person asked for; else the pinned one; else the one that runs this, when it will do. */
 const findNode = () => {
-  if (existsSync(pinnedNode)) {
-    const { stdout, status } = spawnSync(pinnedNode, ['--version'], { encoding: 'utf8' })
-    if (status === 0 && majorOf(stdout) >= WANTED_NODE) return pinnedNode
-  }
+  const asked = process.env.RUN_WITH_NODE
+  if (asked) return willDo(asked) ? asked : fail(`RUN_WITH_NODE is ${asked}, which is no Node ${WANTED_NODE} or newer.`)
+  if (existsSync(pinnedNode) && willDo(pinnedNode)) return pinnedNode
   if (majorOf(process.version) >= WANTED_NODE) return process.execPath
   return fail(
-    `Node ${WANTED_NODE} is not there: npm was not allowed to run install scripts. Run: npm rebuild node (or use Node ${WANTED_NODE} yourself)`,
+    `Node ${WANTED_NODE} is not there: npm was not allowed to run install scripts. Run: npm rebuild node (or use Node ${WANTED_NODE} or newer yourself)`,
   )
 }
 

@@ -10,7 +10,7 @@ export interface RedisCommand {
 
 type Send = (command: Command, ...others: unknown[]) => unknown
 
-const commands = tracingChannel<string, RedisCommand>('saoma:redis')
+const commands = tracingChannel<RedisCommand>('saoma:redis')
 const ignore = () => {}
 
 /**

@@ -16,7 +16,7 @@ export interface ScriptRun {
   script: string
 }
 
-const runs = tracingChannel<string, ScriptRun>('saoma:script')
+const runs = tracingChannel<ScriptRun>('saoma:script')
 
 export interface ScriptFlags {
   /**

@@ -41,7 +41,7 @@ export interface WechatCall {
   result?: Outcome<unknown>
 }
 
-const calls = tracingChannel<string, WechatCall>('saoma:wechat')
+const calls = tracingChannel<WechatCall>('saoma:wechat')
 
 /** Many times the largest code image. */
 const LARGEST_BODY = 4 * 1024 * 1024

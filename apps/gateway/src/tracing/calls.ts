@@ -26,7 +26,7 @@ const follow = <T extends object>(
   end: (told: T) => Attributes = () => ({}),
 ): (() => void) => {
   const spans = new WeakMap<object, Span>()
-  const source = tracingChannel<string, T & Told>(channel)
+  const source = tracingChannel<T & Told>(channel)
   const listener = {
     start: (told: T & Told) => {
       if (!trace.getActiveSpan()?.isRecording()) return

@@ -95,7 +95,7 @@ export const createWaitingDoor = (
   // Engine.IO's own, which would take every upgrade to the address.
   const others = http.listeners('upgrade')
   http.removeAllListeners('upgrade')
-  http.on('upgrade', (req: IncomingMessage, tcp: Duplex, head: Buffer) => {
+  http.on('upgrade', (req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>) => {
     if (!isOurs(req)) {
       for (const other of others) other.call(http, req, tcp, head)
       return
