@@ -13,6 +13,10 @@ beforeAll(async () => {
   cluster = await startCluster({ env: { SAOMA_LIMIT_CODES: `${CODES_PER_MINUTE}` } })
   folder = await reportFolder()
 })
+let browser: Awaited<ReturnType<typeof launchBrowser>>
+beforeAll(async () => {
+  browser = await launchBrowser()
+}, 90_000)
 
 const load = (...args: string[]) => runLoad(...args, '--url', cluster.origin, '--workers', '1', '--ramp', '500ms')
 
@@ -43,7 +47,6 @@ test('logins as expected end with 0, a table and JSON', async () => {
 })
 
 test('the page of that run asks nobody for anything', async () => {
-  const browser = await launchBrowser()
   const shown = await browser.newPage()
   const complaints: string[] = []
   const requests: string[] = []
@@ -56,7 +59,6 @@ test('the page of that run asks nobody for anything', async () => {
   expect(await shown.locator('.verdict').allTextContents()).toContain('lost==0met: 0')
   expect(complaints).toEqual([])
   expect(requests).toEqual([address])
-  await browser.close()
 })
 
 test('two machines that meet in a Redis are one run, whose result the first has: a storm among messages', async () => {
