@@ -2,6 +2,7 @@ import { parseTokenSet, type TokenSet } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
 import { type Claims, decodeClaims } from './claims.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
+import { createFarewells } from './farewells.ts'
 import { type Answer, failureFor, form, request } from './request.ts'
 import { browserStorage, createStored, type KeyValue } from './storage.ts'
 
@@ -50,8 +51,12 @@ export interface Session extends Listenable<SessionEvents> {
    * the reason `revoked`, and in all other tabs.
    */
   recheck(): Promise<Answer<string>>
-  /** Ends the session on the server and here; here also when the server cannot be reached. */
-  logout(): Promise<void>
+  /**
+   * Ends the session here at once, and on the server. `ended` is false when the server could not be told: until it is, whoever has a copy
+   * of the tokens may use them. It is told again behind the caller, with back-off and also after the page was loaded anew; what is kept
+   * for that can end this session and do nothing else.
+   */
+  logout(): Promise<{ ended: boolean }>
   /** Stops listening to other tabs. The tokens stay. */
   close(): void
 }
@@ -72,7 +77,8 @@ export const createSession = (options: SessionOptions): Session => {
   const origin = options.origin.replace(/\/+$/, '')
   const fetch = options.fetch ?? globalThis.fetch
   const locks = options.locks ?? (globalThis.navigator as Partial<Navigator> | undefined)?.locks
-  const stored = createStored(options.storage ?? browserStorage('localStorage'), `saoma:session:${origin}:${clientId}`)
+  const storage = options.storage ?? browserStorage('localStorage')
+  const stored = createStored(storage, `saoma:session:${origin}:${clientId}`)
   const events = createEmitter<SessionEvents>()
   const closing = new AbortController()
   /** Aborted, and replaced by the next one, when the tokens end. */
@@ -115,14 +121,33 @@ export const createSession = (options: SessionOptions): Session => {
 
   const isFresh = (): boolean => kept !== undefined && Date.now() < kept.expiresAt - AHEAD_MS
 
-  const revoke = (tokens: TokenSet) =>
+  const revoke = (token: string) =>
     request({
       fetch,
       url: `${origin}/oidc/token/revocation`,
-      init: { ...form({ token: tokens.refresh_token ?? tokens.access_token, client_id: clientId }), keepalive: true },
+      init: { ...form({ token, token_type_hint: 'refresh_token', client_id: clientId }), keepalive: true },
       parse: () => ({ ok: true, value: undefined }),
       timeoutMs: REQUEST_TIMEOUT_MS,
     })
+
+  const farewells = createFarewells({
+    stored: createStored(storage, `saoma:logout:${origin}:${clientId}`),
+    tell: revoke,
+    random,
+    signal: closing.signal,
+  })
+  farewells.resume()
+
+  /** Whether the server has ended the session of these tokens. */
+  const tellOfEnd = async ({ refresh_token: refreshToken, access_token: accessToken }: TokenSet): Promise<boolean> => {
+    // An access token cannot be revoked, and is over in some minutes.
+    if (!refreshToken) return (await revoke(accessToken)).ok
+    const farewell = farewells.begin(refreshToken)
+    const answer = await revoke(refreshToken)
+    if (answer.ok || answer.react !== 'retry') farewell.done()
+    else farewell.later()
+    return answer.ok
+  }
 
   const exchange = async (): Promise<Answer<string>> => {
     for (let attempt = 1; ; attempt++) {
@@ -141,7 +166,7 @@ export const createSession = (options: SessionOptions): Session => {
       // A logout or a login in the meantime, here or in another tab; without locks, another tab's refresh as well.
       syncWithTabs()
       if (kept?.tokens.refresh_token !== refreshToken) {
-        if (answer.ok && ended.aborted) void revoke(answer.value)
+        if (answer.ok && ended.aborted) void tellOfEnd(answer.value)
         return kept && isFresh() ? { ok: true, value: kept.tokens.access_token } : exchange()
       }
       if (answer.ok) {
@@ -222,7 +247,7 @@ export const createSession = (options: SessionOptions): Session => {
     logout: async () => {
       const tokens = kept?.tokens
       end('logout')
-      if (tokens) await revoke(tokens)
+      return { ended: tokens ? await tellOfEnd(tokens) : true }
     },
     close: () => {
       closing.abort()

@@ -1,8 +1,10 @@
 import type { TokenSet } from '@saoma/protocol'
+import { HASHED_TOKEN } from '@saoma/protocol'
+import { until } from '@saoma/testing'
 import { createMemoryStorage } from '../src/storage.ts'
 import { createLocks, prepareTabs, refused, said } from './tabs.ts'
 
-const { open, logIn, useRefreshToken } = prepareTabs()
+const { open, logIn, useRefreshToken, origin } = prepareTabs()
 
 /**
  * A refresh that the server has granted stays on its way to us until it is released, or aborted. `deaf` does not hear that it
@@ -100,4 +102,85 @@ test('a login during the refresh of the one before it stays', async () => {
   release()
   expect(await refreshed).toEqual({ ok: true, value: next.access_token })
   expect(session.tokens).toEqual(next)
+})
+
+/** A network that loses what is said of logouts until it is mended, and a storage whose contents can be read. */
+const lossy = () => {
+  let isMended = false
+  const tries: string[] = []
+  const lossyFetch: typeof fetch = async (input, init) => {
+    if (String(input).endsWith('/revocation')) {
+      tries.push(new URLSearchParams(String(init?.body)).get('token') ?? '')
+      if (!isMended) return new Response(null, { status: 503 })
+    }
+    return fetch(input, init)
+  }
+  const values = new Map<string, string>()
+  return {
+    fetch: lossyFetch,
+    tries,
+    mend: () => {
+      isMended = true
+    },
+    values,
+    storage: {
+      getItem: (key: string) => values.get(key) ?? null,
+      setItem: (key: string, value: string) => void values.set(key, value),
+      removeItem: (key: string) => void values.delete(key),
+    },
+  }
+}
+/** The revocation endpoint is not asked more often than this by a test that has no patience. */
+const random = () => 0.01
+
+test('a logout that the server could not be told of says so, and is told again until it was', async () => {
+  const { fetch, storage, values, tries, mend } = lossy()
+  const session = open({ fetch, storage, random })
+  const tokens = await logIn()
+  session.adopt(tokens)
+  expect(await session.logout()).toEqual({ ended: false })
+  expect(session.tokens).toBeUndefined()
+  mend()
+  await until(
+    async () => tries.length > 1 && values.size === 0,
+    (isTold) => isTold,
+  )
+  expect(tries[0]).toBe(tokens.refresh_token)
+  expect(tries.at(-1)).toMatch(/^sha256~/)
+  expect(await useRefreshToken(tokens)).toMatchObject(refused)
+  session.adopt(await logIn())
+  expect(await session.logout()).toEqual({ ended: true })
+  expect(await session.logout()).toEqual({ ended: true })
+})
+
+test('the page may be loaded anew meanwhile: what was kept for it is no token, and ends that session alone', async () => {
+  const { fetch, storage, values, tries, mend } = lossy()
+  const session = open({ fetch, storage, random: () => 1 })
+  const [tokens, other] = [await logIn(), await logIn()]
+  session.adopt(tokens)
+  expect(await session.logout()).toEqual({ ended: false })
+  await until(
+    async () => values.size,
+    (size) => size === 1,
+  )
+  session.close()
+  const all = [...values.values()].join()
+  for (const secret of [tokens.refresh_token, tokens.access_token, tokens.id_token]) expect(all).not.toContain(secret)
+  const [{ token }] = JSON.parse(all) as [{ token: string }]
+  expect(token.startsWith(HASHED_TOKEN)).toBe(true)
+  // Nobody gets in with it.
+  expect(await useRefreshToken({ ...tokens, refresh_token: token })).toMatchObject(refused)
+  expect(
+    (await globalThis.fetch(`${origin()}/v1/sessions`, { headers: { authorization: `Bearer ${token}` } })).status,
+  ).toBe(401)
+
+  mend()
+  open({ fetch, storage, random })
+  await until(
+    async () => values.size,
+    (size) => size === 0,
+  )
+  expect(tries.at(-1)).toBe(token)
+  expect(await useRefreshToken(tokens)).toMatchObject(refused)
+  expect((await useRefreshToken(other)).status).toBe(200)
 })

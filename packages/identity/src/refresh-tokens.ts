@@ -1,4 +1,5 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
+import { HASHED_TOKEN } from '@saoma/protocol'
 import type { Keys, RedisClients } from '@saoma/redis'
 import type { Grants } from './grants.ts'
 import { type Adapter, errors, Provider } from './oidc-provider.ts'
@@ -18,6 +19,7 @@ const MOST_BYTES = 262_144
 const MODEL = 'RefreshToken'
 /** A refresh token begins with the name of its session, so that it can be known for a used one without a record of its own. */
 const TOKEN = /^[A-Za-z0-9_-]{65}$/
+const DIGEST = /^[A-Za-z0-9_-]{43}$/
 const SID_LENGTH = 22
 const sidOf = (id: string): string => id.slice(0, SID_LENGTH)
 const markOf = (id: string): string => hash('sha256', id, 'base64url').slice(0, 8)
@@ -50,9 +52,18 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
   const records = createRecords(redis, MODEL)
   const at = (id: string) => refreshTokenKey(keys, id)
 
+  /** By the hash that a client kept to log out with. On that route alone: nothing else may take a hash for a token. */
+  const findByHash = async (id: string) => {
+    const digest = id.slice(HASHED_TOKEN.length)
+    if (Provider.ctx?.oidc.route !== 'revocation' || !DIGEST.test(digest)) return undefined
+    const found = await recall(data, [keys.oidc(MODEL, digest)], [])
+    return found && { ...JSON.parse(found.payload), jti: id }
+  }
+
   return {
     ...records,
     find: async (id) => {
+      if (id.startsWith(HASHED_TOKEN)) return findByHash(id)
       const found = await recall(data, [at(id)], [])
       if (!found) {
         const isReplay = TOKEN.test(id) && (await remembers(data, [keys.usedRefreshTokens(sidOf(id))], [markOf(id)]))

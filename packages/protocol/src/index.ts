@@ -66,6 +66,7 @@ export {
   DEVICE_CODE_GRANT,
   type DecisionAnswer,
   type DeviceAuthorization,
+  HASHED_TOKEN,
   type OAuthError,
   type PooledCodeAnswer,
   type Problem,

@@ -115,5 +115,10 @@ export interface Problem {
   react: Reaction
 }
 
+/**
+ * In front of the base64url SHA-256 of a refresh token, the revocation endpoint takes it in the token's place. Whoever wants to log out
+ * later can keep that: it ends the session and is good for nothing else.
+ */
+export const HASHED_TOKEN = 'sha256~'
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 export const WX_CODE_GRANT = 'urn:saoma:grant-type:wx-code'

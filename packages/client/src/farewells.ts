@@ -1,0 +1,122 @@
+import { HASHED_TOKEN } from '@saoma/protocol'
+import { type BackoffOptions, backoffMs, pause } from './backoff.ts'
+import type { Answer } from './request.ts'
+import type { createStored } from './storage.ts'
+
+/** A logout that the server has not been told of yet. */
+interface Farewell {
+  /** What ends the session there: a hash of the refresh token, or the token itself where it is not kept. */
+  token: string
+  /** Milliseconds since 1970: by then the session is over by itself. */
+  until: number
+}
+
+export interface FarewellsOptions {
+  stored: ReturnType<typeof createStored>
+  tell: (token: string) => Promise<Answer<unknown>>
+  random: () => number
+  signal: AbortSignal
+}
+
+export interface Farewells {
+  /** Begins to remember a logout; `done` forgets it, `later` goes on telling of it behind the caller. */
+  begin(refreshToken: string): { done(): void; later(): void }
+  /** Goes on with what earlier pages could not tell. */
+  resume(): void
+}
+
+/** A refresh token that nobody uses lives as long. */
+const KEEP_MS = 14 * 86_400_000
+/** More logouts than one browser has while its network is away. */
+const MOST = 10
+const BACKOFF: BackoffOptions = { baseMs: 1_000, capMs: 60_000 }
+
+/** undefined where there is no such function: on a page without TLS, for instance. */
+const hashOf = async (token: string): Promise<string | undefined> => {
+  const subtle = (globalThis.crypto as Crypto | undefined)?.subtle
+  if (!subtle) return undefined
+  const digest = new Uint8Array(await subtle.digest('SHA-256', new TextEncoder().encode(token)))
+  const text = btoa(String.fromCharCode(...digest))
+  return HASHED_TOKEN + text.replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')
+}
+
+const isFarewell = (value: unknown): value is Farewell => {
+  const { token, until } = (value ?? {}) as Partial<Farewell>
+  return typeof token === 'string' && token.startsWith(HASHED_TOKEN) && typeof until === 'number' && until > Date.now()
+}
+
+/**
+ * Tells the server of logouts until it has heard of them: with back-off, also after the page was loaded anew, and for no longer than the
+ * session could live. What is kept for it is a hash that can end that session and do nothing else, so it is safe to keep after a logout.
+ * Where the browser cannot make one, nothing is kept, and the telling ends with the page.
+ */
+export const createFarewells = ({ stored, tell, random, signal }: FarewellsOptions): Farewells => {
+  /** Of this page, by what ends the session. */
+  const own = new Map<string, Farewell>()
+  let telling = false
+
+  const kept = (): Farewell[] => {
+    const value = stored.read()
+    return Array.isArray(value) ? value.filter(isFarewell) : []
+  }
+  const keep = (farewells: readonly Farewell[]) => {
+    if (farewells.length > 0) stored.write(farewells.slice(-MOST))
+    else stored.clear()
+  }
+  const forget = (token: string) => {
+    own.delete(token)
+    const before = kept()
+    const after = before.filter((farewell) => farewell.token !== token)
+    if (after.length < before.length) keep(after)
+  }
+  const due = (): Farewell[] => {
+    const all = new Map([...kept(), ...own.values()].map((farewell) => [farewell.token, farewell]))
+    return [...all.values()].filter(({ until }) => until > Date.now())
+  }
+
+  const tellAll = async () => {
+    if (telling) return
+    telling = true
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      let askedMs = 0
+      for (const { token } of due()) {
+        const answer = await tell(token)
+        if (answer.ok || answer.react !== 'retry') forget(token)
+        else askedMs = Math.max(askedMs, answer.retryAfterMs ?? 0)
+      }
+      if (due().length === 0) break
+      await pause(Math.max(askedMs, backoffMs(attempt, BACKOFF, random)), signal)
+    }
+    telling = false
+  }
+
+  return {
+    begin: (refreshToken) => {
+      const until = Date.now() + KEEP_MS
+      let isDone = false
+      const hashed = hashOf(refreshToken)
+        .catch(() => undefined)
+        .then((hash) => {
+          if (hash && !isDone) keep([...kept(), { token: hash, until }])
+          return hash
+        })
+      return {
+        done: () => {
+          isDone = true
+          void hashed.then((hash) => hash && forget(hash))
+        },
+        later: () => {
+          void hashed.then((hash) => {
+            // In memory as well: the storage may be full or forbidden.
+            const token = hash ?? refreshToken
+            own.set(token, { token, until })
+            return tellAll()
+          })
+        },
+      }
+    },
+    resume: () => {
+      if (kept().length > 0) void tellAll()
+    },
+  }
+}
