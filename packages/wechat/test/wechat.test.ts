@@ -98,7 +98,7 @@ describe('a code image', () => {
 
 describe('time', () => {
   test('a slow WeChat costs three short tries', async () => {
-    const hasty = await startNode(server, simulator, { timeoutMs: 150 })
+    const hasty = await startNode(server, simulator, { timeoutMs: 1_000 })
     await simulator.fault({ path: codePath, kind: 'slow', ms: 600_000 })
     const before = await calls(codePath)
     expect(await hasty.wechat.codeImage(scene)).toMatchObject({ ok: false, kind: 'unavailable' })
@@ -180,7 +180,7 @@ describe('a session', () => {
     ['a bad gateway', { kind: 'garbage', status: 502 }],
     ['an HTML page', { kind: 'garbage' }],
   ])('is not tried again after %s: the code may be used up', async (_, fault) => {
-    const hasty = await startNode(server, simulator, { timeoutMs: 300 })
+    const hasty = await startNode(server, simulator, { timeoutMs: 1_000 })
     await simulator.fault({ path: sessionPath, ...fault })
     const before = await calls(sessionPath)
     expect(await hasty.wechat.session(await simulator.login('alice'))).toMatchObject({ ok: false, kind: 'unavailable' })
