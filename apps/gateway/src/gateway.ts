@@ -15,8 +15,11 @@ import type { Link } from './http/link.ts'
 import type { Picture } from './http/picture.ts'
 import { createInternalServer } from './internal.ts'
 import type { Admin } from './io/admin.ts'
+import { createJudge } from './io/admission.ts'
 import { countPeople, countSockets } from './io/counts.ts'
+import { createEngineDoor } from './io/engine-door.ts'
 import { createIo } from './io/server.ts'
+import { isWebSocketHandshake, routeUpgrades } from './io/upgrades.ts'
 import { watchLateness } from './late.ts'
 import { createLimits, DEAF_FACTOR } from './limits.ts'
 import type { Attendance } from './live/attendance.ts'
@@ -31,7 +34,7 @@ import type { Trace } from './trace.ts'
 import { createAddressReader } from './visitor.ts'
 import { createWaitingDoor } from './waiting/door.ts'
 import { createWatching } from './waiting/watching.ts'
-import { createWsDoor, WS_PATH } from './ws/door.ts'
+import { createWsDoor } from './ws/door.ts'
 
 export interface GatewayDeps {
   redis: RedisClients
@@ -80,14 +83,20 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
 
   const app = createApp({ ...deps, limits, holds, pushes }, { ...options, allowsOrigin, addressOf })
   const http = createServer(
-    { requestTimeout: 60_000, headersTimeout: 15_000, keepAliveTimeout: 75_000, maxHeaderSize: 16_384 },
+    {
+      requestTimeout: 60_000,
+      headersTimeout: 15_000,
+      keepAliveTimeout: 75_000,
+      maxHeaderSize: 16_384,
+      shouldUpgradeCallback: isWebSocketHandshake,
+    },
     app.callback(),
   )
+  const admission = { allowsOrigin, addressOf, isDraining }
+  const judge = createJudge(limits, metrics, admission)
   const doorOptions = {
+    ...admission,
     nodeId: options.nodeId,
-    allowsOrigin,
-    addressOf,
-    isDraining,
     maxChannels: options.limits.channels,
     maxBufferBytes: options.limits.bufferBytes,
     maxDataBytes: options.limits.messageBytes,
@@ -99,21 +108,16 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const watching = createWatching({ ...deps, subscriber: redis.subscriber })
   http.once('close', watching.close)
   tellResubscribed(redis.subscriber, deps)
-  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, watching, limits }, doorOptions)
-  const waiting = createWaitingDoor(http, io, { ...deps, watching, limits }, doorOptions)
+  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, watching, limits, judge }, doorOptions)
+  const waiting = createWaitingDoor(io, { ...deps, watching }, doorOptions)
   // After those who listen for browsers, which hear it first: by then they have written it to their sockets.
   redis.subscriber.on('message', (channel, payload) => {
     metrics.pubsubReceived.inc()
     pushes.heard(channel, payload)
   })
-  const ws = createWsDoor(http, io, { ...deps, limits }, doorOptions)
-  const doors = [io.path(), WS_PATH]
-  http.on('upgrade', ({ url = '' }, socket) => {
-    const path = url.split('?', 1)[0] ?? ''
-    // An upgrade that gets no answer is taken for a dead node by the proxy.
-    if (!doors.some((door) => path === door || path === `${door}/`))
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-  })
+  const ws = createWsDoor(io, { ...deps, limits }, doorOptions)
+  // Who waits for a login is asked first: Engine.IO would take everything below its path.
+  routeUpgrades(http, [waiting, ws, createEngineDoor(io)], { ...deps, judge }, doorOptions)
   const lateness = watchLateness()
   const internal = createInternalServer({
     redis,

@@ -8,6 +8,9 @@ import { connectLogin, onCleanup, startRedis } from '@saoma/testing'
 import { createTickets } from '@saoma/tickets'
 import { Server } from 'socket.io'
 import WebSocket from 'ws'
+import { createJudge } from '../src/io/admission.ts'
+import { createEngineDoor } from '../src/io/engine-door.ts'
+import { routeUpgrades } from '../src/io/upgrades.ts'
 import { createLog } from '../src/log.ts'
 import { createMetrics } from '../src/metrics.ts'
 import { now } from '../src/waiting/clock.ts'
@@ -21,21 +24,16 @@ const tickets = createTickets(redis)
 const metrics = createMetrics()
 const log = createLog({ level: 'silent', node: 'a' })
 const http = createServer()
-const io = new Server(http, { destroyUpgrade: false })
+const io = new Server(http)
 let draining = false
 const watching = createWatching({ tickets, subscriber: redis.subscriber, metrics, log })
-const door = createWaitingDoor(
-  http,
-  io,
-  { watching, tickets, limits: { handshakes: async () => undefined }, metrics, log },
-  {
-    nodeId: 'a',
-    maxBufferBytes: 1 << 20,
-    allowsOrigin: () => true,
-    addressOf: () => '127.0.0.1',
-    isDraining: () => draining,
-  },
-)
+const door = createWaitingDoor(io, { watching, tickets, metrics }, { nodeId: 'a', maxBufferBytes: 1 << 20 })
+const judge = createJudge({ handshakes: async () => undefined }, metrics, {
+  allowsOrigin: () => true,
+  addressOf: () => '127.0.0.1',
+  isDraining: () => draining,
+})
+routeUpgrades(http, [door, createEngineDoor(io)], { judge, metrics, log }, { nodeId: 'a' })
 http.listen(0, '127.0.0.1')
 await once(http, 'listening')
 onCleanup(() => {

@@ -5,6 +5,8 @@ import { createRedis } from '@saoma/redis'
 import { connectWs, onCleanup, startRedis, type WsClient } from '@saoma/testing'
 import fc from 'fast-check'
 import { Server } from 'socket.io'
+import { type AdmissionOptions, createJudge } from '../src/io/admission.ts'
+import { routeUpgrades } from '../src/io/upgrades.ts'
 import { createLimits } from '../src/limits.ts'
 import { createLog } from '../src/log.ts'
 import { createMetrics } from '../src/metrics.ts'
@@ -35,32 +37,21 @@ const enough = {
   messageBytes: 32_768,
 }
 
-interface DoorOptions extends Partial<WsDoorOptions> {
+interface DoorOptions extends Partial<WsDoorOptions & AdmissionOptions> {
   limits?: Partial<typeof enough>
   connectTimeout?: number
 }
 
-const openDoor = async ({ limits = {}, connectTimeout = 10_000, ...options }: DoorOptions = {}) => {
+const openDoor = async ({ limits: some = {}, connectTimeout = 10_000, ...options }: DoorOptions = {}) => {
   const http = createServer()
-  const io = new Server(http, { destroyUpgrade: false, connectTimeout, maxHttpBufferSize: 36_000 })
+  const io = new Server(http, { connectTimeout, maxHttpBufferSize: 36_000 })
   const metrics = createMetrics()
-  const door = createWsDoor(
-    http,
-    io,
-    {
-      limits: createLimits(redis, { ...enough, ...limits }, metrics),
-      metrics,
-      log: createLog({ level: 'silent', node: 'a' }),
-    },
-    {
-      nodeId: 'a',
-      maxBufferBytes: enough.bufferBytes,
-      allowsOrigin: () => true,
-      addressOf: () => '127.0.0.1',
-      isDraining: () => false,
-      ...options,
-    },
-  )
+  const limits = createLimits(redis, { ...enough, ...some }, metrics)
+  const log = createLog({ level: 'silent', node: 'a' })
+  const admission = { allowsOrigin: () => true, addressOf: () => '127.0.0.1', isDraining: () => false, ...options }
+  const doorOptions = { ...admission, nodeId: 'a', maxBufferBytes: enough.bufferBytes }
+  const door = createWsDoor(io, { limits, log }, doorOptions)
+  routeUpgrades(http, [door], { judge: createJudge(limits, metrics, admission), metrics, log }, doorOptions)
   // As the gateway's namespace does it: a person's name is the token.
   io.use((socket, next) => {
     const { token } = socket.handshake.auth

@@ -1,8 +1,8 @@
-import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { type Code, codes } from '@saoma/protocol'
 import type { Limits } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
+import type { RawAnswer } from './raw-sockets.ts'
 
 export interface AdmissionOptions {
   allowsOrigin: (origin: string) => boolean
@@ -13,32 +13,31 @@ export interface AdmissionOptions {
 /** Why a handshake is refused. */
 export interface HandshakeRefusal {
   code: Code
-  reason: 'draining' | 'origin' | 'rate'
+  reason: 'draining' | 'origin' | 'rate' | 'nowhere' | 'method'
   retryAfterSeconds?: number
 }
 
-const answerTo = ({ code, retryAfterSeconds }: HandshakeRefusal) => {
+/** Decides whether a new connection may begin here: `undefined` when it may. */
+export type Judge = (req: IncomingMessage) => Promise<HandshakeRefusal | undefined>
+
+/** A refusal as a problem (RFC 9457). */
+export const answerTo = ({ code, retryAfterSeconds }: HandshakeRefusal, nodeId: string): RawAnswer => {
   const { status, say, react } = codes[code]
   const body = JSON.stringify({ type: 'about:blank', title: say.en, status, code, react })
-  const headers: Record<string, string> = {
+  const headers = {
     'Content-Type': 'application/problem+json',
     'Content-Length': String(Buffer.byteLength(body)),
+    'Cache-Control': 'no-store',
+    'X-Saoma-Node': nodeId,
     ...(retryAfterSeconds ? { 'Retry-After': String(retryAfterSeconds) } : {}),
   }
   return { status, headers, body }
 }
 
-/** Answers an upgrade in plain HTTP and ends its socket. */
-export const refuseUpgrade = (socket: Duplex, refusal: HandshakeRefusal): void => {
-  const { status, headers, body } = answerTo(refusal)
-  const lines = Object.entries({ ...headers, Connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
-}
-
-/** Decides whether a new connection may begin here, the same on every door: `undefined` when it may. */
+/** The same judge for every door. */
 export const createJudge =
-  (limits: Pick<Limits, 'handshakes'>, metrics: Metrics, options: AdmissionOptions) =>
-  async (req: IncomingMessage): Promise<HandshakeRefusal | undefined> => {
+  (limits: Pick<Limits, 'handshakes'>, metrics: Metrics, options: AdmissionOptions): Judge =>
+  async (req) => {
     const judge = async (): Promise<HandshakeRefusal | undefined> => {
       if (options.isDraining()) return { code: 'DRAINING', reason: 'draining', retryAfterSeconds: 1 }
       const { origin } = req.headers
@@ -51,18 +50,19 @@ export const createJudge =
     return refusal
   }
 
-/** The judge as a middleware of Engine.IO. Requests of a session that was admitted pass. */
-export const createAdmission = (limits: Limits, metrics: Metrics, options: AdmissionOptions) => {
-  const judge = createJudge(limits, metrics, options)
-  return (req: IncomingMessage, res: ServerResponse, next: (error?: Error) => void): void => {
-    // Engine.IO takes the last of several, and an empty one for none.
-    if (new URL(req.url ?? '/', 'http://node').searchParams.getAll('sid').at(-1)) return next()
+/** Whether a request to Engine.IO names a session, which was judged when it began. Of several ids it takes the last, and an empty one for none. */
+export const namesSession = ({ url = '/' }: IncomingMessage): boolean =>
+  Boolean(new URL(url, 'http://node').searchParams.getAll('sid').at(-1))
+
+/** The judge as a middleware of Engine.IO. */
+export const createAdmission =
+  (judge: Judge, nodeId: string) =>
+  (req: IncomingMessage, res: ServerResponse, next: (error?: Error) => void): void => {
+    // An upgrade, for which Engine.IO makes a response of its own, was judged before it came here.
+    if (!(res instanceof ServerResponse) || namesSession(req)) return next()
     judge(req).then((refusal) => {
       if (!refusal) return next()
-      // Engine.IO hands its middleware a response of its own making when the request is an upgrade: that one cannot carry a status.
-      if (!(res instanceof ServerResponse)) return refuseUpgrade(req.socket, refusal)
-      const { status, headers, body } = answerTo(refusal)
+      const { status, headers, body } = answerTo(refusal, nodeId)
       res.writeHead(status, headers).end(body)
     }, next)
   }
-}

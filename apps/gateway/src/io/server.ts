@@ -3,17 +3,16 @@ import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { adapterClient, type RedisClients } from '@saoma/redis'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
 import { Server } from 'socket.io'
-import type { Limits } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
 import { ADMIN_NAMESPACE, type Admin } from './admin.ts'
-import { type AdmissionOptions, createAdmission } from './admission.ts'
+import { type AdmissionOptions, createAdmission, type Judge } from './admission.ts'
 import type { LiveNamespace } from './connected.ts'
 import { createGuard } from './guard.ts'
 import { type LiveNamespaceDeps, type LiveNamespaceOptions, serveLive } from './live.ts'
 import { type LoginDeps, type LoginNamespace, serveLogin } from './login.ts'
 import { newSessionId } from './session-id.ts'
 
-export interface IoOptions extends AdmissionOptions, LiveNamespaceOptions {
+export interface IoOptions extends Pick<AdmissionOptions, 'allowsOrigin' | 'addressOf'>, LiveNamespaceOptions {
   nodeId: string
   /** Most bytes of a message's data. */
   maxDataBytes: number
@@ -26,18 +25,16 @@ const ENVELOPE = 4 * 1024
 export const createIo = (
   http: HttpServer,
   redis: RedisClients,
-  deps: Omit<LoginDeps & LiveNamespaceDeps, 'guard'> & { metrics: Metrics; limits: Limits; admin?: Admin },
+  deps: Omit<LoginDeps & LiveNamespaceDeps, 'guard'> & { judge: Judge; metrics: Metrics; admin?: Admin },
   options: IoOptions,
 ): Server => {
-  const { metrics, limits, admin } = deps
+  const { judge, metrics, admin } = deps
   const io = new Server(http, {
     adapter: createShardedAdapter(redis.pub, adapterClient(redis.subscriber), {
       channelPrefix: redis.keys.prefix,
       subscriptionMode: 'dynamic',
     }),
     serveClient: false,
-    // Engine.IO would leave an upgrade to any other address without an answer for a second: that is not its business here.
-    destroyUpgrade: false,
     maxHttpBufferSize: options.maxDataBytes + ENVELOPE,
     perMessageDeflate: false,
     httpCompression: false,
@@ -45,7 +42,7 @@ export const createIo = (
     cors: { origin: (origin, done) => done(null, origin === undefined || options.allowsOrigin(origin)) },
   })
 
-  io.engine.use(createAdmission(limits, metrics, options))
+  io.engine.use(createAdmission(judge, options.nodeId))
 
   io.engine.generateId = () => newSessionId(options.nodeId)
 

@@ -1,59 +1,78 @@
-import type { IncomingMessage } from 'node:http'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 import type { Logger } from '../log.ts'
-import { type HandshakeRefusal, refuseUpgrade } from './admission.ts'
+import type { Metrics } from '../metrics.ts'
+import { answerTo, type HandshakeRefusal, type Judge } from './admission.ts'
+import { answerAndEnd, own } from './raw-sockets.ts'
+
+/** A way in for WebSockets. */
+export interface Door {
+  /** Names it in the log. */
+  readonly name: string
+  /** Whether a request is for this door, by its address. */
+  claims(req: IncomingMessage): boolean
+  /** Whether it belongs to a connection that was let in before, and so is not judged again. @default never */
+  knows?(req: IncomingMessage): boolean
+  /** Lets it in. The socket's errors are listened for already. */
+  enter(req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>): void
+}
 
 export interface UpgradesDeps {
-  judge: (req: IncomingMessage) => Promise<HandshakeRefusal | undefined>
+  judge: Judge
+  metrics: Pick<Metrics, 'handshakesRejected'>
   log: Logger
 }
 
-export interface UpgradesOptions<W extends typeof WebSocket> {
-  nodeId: string
-  /** Names the door in the log. */
-  door: string
-  maxPayload: number | undefined
-  /** Whether ws answers pings by itself. @default true */
-  autoPong?: boolean
-  /** The class of the connections. @default that of ws */
-  WebSocket?: W
+/**
+ * Whether a request begins a WebSocket (RFC 6455 section 4.1), for the server's `shouldUpgradeCallback`. One that asks for anything
+ * else, such as HTTP/2 (`h2c`), is served as if it did not ask (RFC 9110 section 7.8).
+ */
+export const isWebSocketHandshake = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+
+const NOWHERE: HandshakeRefusal = { code: 'NOT_FOUND', reason: 'nowhere' }
+const NO_TUNNEL: HandshakeRefusal = { code: 'METHOD_NOT_ALLOWED', reason: 'method' }
+
+/** Node's parser drops what comes in one read behind such a request. The client learns by the end of the connection that it was not served. */
+const endAfterAnswer = ({ headers }: IncomingMessage, res: ServerResponse): void => {
+  if (headers.upgrade !== undefined) res.shouldKeepAlive = false
 }
 
-/** For a client that goes while it is being judged. */
-function destroy(this: Duplex): void {
-  this.destroy()
-}
+/**
+ * The one place that raw sockets of the HTTP server come to. Each gets a listener of its errors, and then goes to the first door that
+ * claims the request, once the judge has let it in; to no door means 404. It takes the place of those who listened for upgrades before.
+ */
+export const routeUpgrades = (
+  http: HttpServer,
+  doors: readonly Door[],
+  { judge, metrics, log }: UpgradesDeps,
+  { nodeId }: { nodeId: string },
+): void => {
+  const refuse = (tcp: Duplex, refusal: HandshakeRefusal) => answerAndEnd(tcp, answerTo(refusal, nodeId))
 
-/** What a door besides Engine.IO's does with a client that asks for a WebSocket: judges it, and welcomes it or says why not. */
-export const createUpgrades = <W extends typeof WebSocket = typeof WebSocket>(
-  { judge, log }: UpgradesDeps,
-  { nodeId, door, ...options }: UpgradesOptions<W>,
-) => {
-  const settings: ServerOptions<W> = { noServer: true, clientTracking: false, perMessageDeflate: false, ...options }
-  const server = new WebSocketServer<W>(settings)
-  server.on('headers', (headers) => headers.push(`X-Saoma-Node: ${nodeId}`))
-
-  const admit = async (
-    req: IncomingMessage,
-    tcp: Duplex,
-    head: Buffer,
-    welcome: (ws: InstanceType<W>) => void,
-  ): Promise<void> => {
-    const refusal = await judge(req)
-    if (refusal) return refuseUpgrade(tcp, refusal)
-    server.handleUpgrade(req, tcp, head, (ws) => {
-      tcp.off('error', destroy)
-      welcome(ws)
-    })
+  const admit = async (door: Door, req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>): Promise<void> => {
+    const refusal = door.knows?.(req) ? undefined : await judge(req)
+    if (refusal) refuse(tcp, refusal)
+    else door.enter(req, tcp, head)
   }
 
-  /** Never throws: what goes wrong is in the log, and the connection ends. */
-  return (req: IncomingMessage, tcp: Duplex, head: Buffer, welcome: (ws: InstanceType<W>) => void): void => {
-    tcp.on('error', destroy)
-    admit(req, tcp, head, welcome).catch((error: unknown) => {
-      log.error({ err: error, event: 'refused', on: door })
+  http.removeAllListeners('upgrade')
+  http.on('upgrade', (req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>) => {
+    own(tcp)
+    const door = doors.find(({ claims }) => claims(req))
+    if (!door) {
+      metrics.handshakesRejected.inc({ reason: NOWHERE.reason })
+      return refuse(tcp, NOWHERE)
+    }
+    admit(door, req, tcp, head).catch((error: unknown) => {
+      log.error({ err: error, event: 'refused', on: door.name })
       tcp.destroy()
     })
-  }
+  })
+  http.on('connect', (_, tcp: Duplex) => {
+    own(tcp)
+    metrics.handshakesRejected.inc({ reason: NO_TUNNEL.reason })
+    refuse(tcp, NO_TUNNEL)
+  })
+  http.prependListener('request', endAfterAnswer)
 }

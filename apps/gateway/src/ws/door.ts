@@ -1,24 +1,21 @@
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
 import type { Server } from 'socket.io'
-import { type AdmissionOptions, createJudge } from '../io/admission.ts'
+import type { AdmissionOptions } from '../io/admission.ts'
 import { newSessionId } from '../io/session-id.ts'
-import { createUpgrades } from '../io/upgrades.ts'
+import type { Door } from '../io/upgrades.ts'
+import { createWebSockets } from '../io/web-sockets.ts'
 import { isDeaf, type Limits } from '../limits.ts'
 import type { Logger } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
 import { type Keeper, WsConnection } from './connection.ts'
 import { type Packet, readPacket } from './packets.ts'
 
-export const WS_PATH = '/ws'
+const WS_PATH = '/ws'
 
 export interface WsDoorDeps {
-  limits: Pick<Limits, 'handshakes' | 'liveEvents'>
-  metrics: Metrics
+  limits: Pick<Limits, 'liveEvents'>
   log: Logger
 }
 
-export interface WsDoorOptions extends AdmissionOptions {
+export interface WsDoorOptions extends Pick<AdmissionOptions, 'addressOf' | 'isDraining'> {
   nodeId: string
   /** Bytes that may wait for a reader before it is cut off. */
   maxBufferBytes: number
@@ -28,29 +25,22 @@ export interface WsDoorOptions extends AdmissionOptions {
 
 const NORMAL = 1000
 
-const isOurs = ({ url = '' }: IncomingMessage): boolean => url.split('?', 1)[0] === WS_PATH
-
-export interface WsDoor {
+export interface WsDoor extends Door {
   /** Ends what is still open; drain the sockets first. */
   close(): void
 }
 
 /**
  * The plain WebSocket door: each WebSocket becomes an engine connection that Socket.IO takes for one of its own, so that there is one
- * authentication, one rate limit and one drain. Upgrades to other addresses are left to others.
+ * authentication, one rate limit and one drain.
  */
 export const createWsDoor = (
-  http: HttpServer,
   io: Server,
-  { limits, metrics, log }: WsDoorDeps,
-  options: WsDoorOptions,
+  { limits, log }: WsDoorDeps,
+  { nodeId, maxBufferBytes, idleMs = 60_000, addressOf, isDraining }: WsDoorOptions,
 ): WsDoor => {
-  const { nodeId, maxBufferBytes, idleMs = 60_000, addressOf, isDraining } = options
   const connections = new Set<WsConnection>()
-  const upgrade = createUpgrades(
-    { judge: createJudge(limits, metrics, options), log },
-    { nodeId, door: 'ws', maxPayload: io.engine.opts.maxHttpBufferSize },
-  )
+  const open = createWebSockets({ nodeId, maxPayload: io.engine.opts.maxHttpBufferSize })
 
   // A signal is the same text for all who get it, one after the other.
   let last: { text: string; packet: Packet | undefined } | undefined
@@ -71,19 +61,6 @@ export const createWsDoor = (
     },
   }
 
-  const onUpgrade = (req: IncomingMessage, tcp: Duplex, head: Buffer): void => {
-    if (!isOurs(req)) return
-    const id = newSessionId(nodeId)
-    const address = addressOf(req)
-    upgrade(req, tcp, head, (ws) => {
-      const connection = new WsConnection(ws, tcp, id, address, keeper)
-      connections.add(connection)
-      connection.once('close', () => connections.delete(connection))
-      io.engine.emit('connection', connection)
-    })
-  }
-  http.on('upgrade', onUpgrade)
-
   const sweep = setInterval(
     () => {
       const deadline = Date.now() - idleMs
@@ -93,9 +70,19 @@ export const createWsDoor = (
   ).unref()
 
   return {
+    name: 'ws',
+    claims: ({ url = '' }) => url.split('?', 1)[0] === WS_PATH,
+    enter: (req, tcp, head) => {
+      const address = addressOf(req)
+      open(req, tcp, head, (ws) => {
+        const connection = new WsConnection(ws, tcp, newSessionId(nodeId), address, keeper)
+        connections.add(connection)
+        connection.once('close', () => connections.delete(connection))
+        io.engine.emit('connection', connection)
+      })
+    },
     close: () => {
       clearInterval(sweep)
-      http.off('upgrade', onUpgrade)
       for (const connection of connections) connection.close()
     },
   }

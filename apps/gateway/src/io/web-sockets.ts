@@ -1,0 +1,29 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { handOver } from './raw-sockets.ts'
+
+export interface WebSocketsOptions<W extends typeof WebSocket> {
+  nodeId: string
+  maxPayload: number | undefined
+  /** Whether ws answers pings by itself. @default true */
+  autoPong?: boolean
+  /** The class of the connections. @default that of ws */
+  WebSocket?: W
+}
+
+/** What a door besides Engine.IO's makes of a request that was let in: a WebSocket, which is then welcomed. */
+export const createWebSockets = <W extends typeof WebSocket = typeof WebSocket>({
+  nodeId,
+  ...options
+}: WebSocketsOptions<W>) => {
+  const settings: ServerOptions<W> = { noServer: true, clientTracking: false, perMessageDeflate: false, ...options }
+  const server = new WebSocketServer<W>(settings)
+  server.on('headers', (headers) => headers.push(`X-Saoma-Node: ${nodeId}`))
+
+  return (req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>, welcome: (ws: InstanceType<W>) => void): void =>
+    server.handleUpgrade(req, tcp, head, (ws) => {
+      handOver(tcp)
+      welcome(ws)
+    })
+}
