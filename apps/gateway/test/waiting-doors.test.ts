@@ -100,6 +100,17 @@ const compare = async (frames: readonly Frame[]): Promise<string[]> => {
 const single: Frame[] = [
   ...['', '0', '1', '2', '3', '4', '5', '6', '7', 'x', 'b', 'bAAAA', 'b!', '3probe', '2probe'],
   ...['40', '40/login,', '40/login,{}', '40/login,[]', '40/login,x', '40/other,', '40/', '40{"token":"x"}'],
+  ...[
+    '40/other',
+    '40/other?a=b,',
+    '40/login?a=b,',
+    '40/other,{"a":1}',
+    '40/other,x',
+    '40//,',
+    '40/login/,',
+    '40/中文,',
+    '40/a?b=c,d',
+  ],
   ...['41', '41/login,', '41/login,{}', '41/other,'],
   ...[
     '42',

@@ -53,7 +53,10 @@ const cutOff = (connection: Connection): void => {
   socket?.terminate()
 }
 
-/** @param namespaces  those that there are; to any other Socket.IO would answer with the whole of its name */
+/**
+ * @param namespaces  those that there are. Socket.IO answers a CONNECT to any other by itself and keeps nothing of it, so it is bounded by
+ *   what bounds every packet: their number, and the bytes that wait for the client.
+ */
 export const createGuard = (
   namespaces: readonly string[],
   maxBufferBytes: number,
@@ -79,7 +82,8 @@ export const createGuard = (
     const connect = type === 'message' && typeof data === 'string' ? CONNECT.exec(data) : null
     if (!connect) return undefined
     const namespace = connect[1] ?? '/'
-    if (!namespaces.includes(namespace) || said.asking.has(namespace)) return 'protocol'
+    if (!namespaces.includes(namespace)) return undefined
+    if (said.asking.has(namespace)) return 'protocol'
     said.asking.add(namespace)
     return undefined
   }

@@ -254,8 +254,7 @@ export class WaitingBrowser extends WebSocket implements Waiter, Listener {
   }
 
   #join(namespace: string): void {
-    if (namespace === '/') return this.#write(noNamespaceFrame)
-    if (namespace !== LOGIN_NAMESPACE) return this.#cutOff('protocol')
+    if (namespace !== LOGIN_NAMESPACE) return this.#write(noNamespaceFrame(namespace))
     // One that has left while its `watch` is under way would get the answer in its next life.
     if (this.isOpen || this.watching) return this.end()
     this.isOpen = true

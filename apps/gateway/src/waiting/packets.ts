@@ -22,11 +22,12 @@ const ACK = `${MESSAGE}3${LOGIN_NAMESPACE},`
 /** What it says to everybody, made once. */
 export const pingFrame = textFrame(PING)
 export const disconnectFrame = textFrame(DISCONNECT)
-/** Socket.IO's answer to a namespace that it does not have. */
-export const noNamespaceFrame = textFrame(`${MESSAGE}4${JSON.stringify({ message: 'Invalid namespace' })}`)
 
 export const openFrame = (opening: object): Buffer => textFrame(OPEN + JSON.stringify(opening))
 export const connectFrame = (sid: string): Buffer => textFrame(CONNECT + JSON.stringify({ sid }))
+/** Socket.IO's answer to a namespace that it does not have. The root's name is not said. */
+export const noNamespaceFrame = (namespace: string): Buffer =>
+  textFrame(`${MESSAGE}4${namespace === '/' ? '' : `${namespace},`}${JSON.stringify({ message: 'Invalid namespace' })}`)
 export const ackFrame = (id: number, answer: object): Buffer => textFrame(`${ACK}${id}${JSON.stringify([answer])}`)
 export const drainFrame = (resumeAfterMs: number): Buffer => eventFrame('drain', { resumeAfterMs })
 
