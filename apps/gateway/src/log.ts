@@ -25,19 +25,33 @@ const describeError = (error: unknown, depth = 0): unknown => {
 /** How long a line of routine may wait for others. Written one by one, those of a login would cost as much as its signatures. */
 const GATHER_MS = 50
 const GATHER_BYTES = 8 * 1024
+/** Of lines that cannot be written, because a disk is full for instance. What comes when they are that many is lost. */
+const MOST_WAITING_BYTES = 1024 * 1024
 /** pino's number of that level. */
 const WARN = 40
 
 /** stdout. Lines of routine are gathered for a moment; a warning and worse is written at once, behind those that came before it. */
 const gathered = (): DestinationStream => {
-  const out = pino.destination({ dest: 1, sync: true, minLength: GATHER_BYTES })
+  const out = pino.destination({ dest: 1, sync: true, minLength: GATHER_BYTES, maxLength: MOST_WAITING_BYTES })
+  let isFailing = false
+  // A node serves on without a log: the lines wait, and are tried again with the next one.
+  out.on('error', () => {
+    isFailing = true
+  })
+  out.on('write', () => {
+    isFailing = false
+  })
   let timer: NodeJS.Timeout | undefined
   const flush = () => {
     clearTimeout(timer)
     timer = undefined
     out.flush()
   }
-  process.once('exit', () => out.flushSync())
+  process.once('exit', () => {
+    flush()
+    // What is still left. It tries until it can, so not where nothing can be written.
+    if (!isFailing) out.flushSync()
+  })
   return {
     // With this pino tells the level of each line in `lastLevel` before it writes it.
     [pino.symbols.needsMetadataGsym]: true,

@@ -7,6 +7,7 @@ import { createTickets } from '@saoma/tickets'
 import { createWechat } from '@saoma/wechat'
 import { openCodes } from './codes/open-codes.ts'
 import { ConfigError, readConfig } from './config.ts'
+import { createEnding, type Stop } from './ending.ts'
 import { createGateway } from './gateway.ts'
 import { openLink } from './http/link.ts'
 import { openAdmin } from './io/admin.ts'
@@ -33,12 +34,14 @@ const BACKLOG = 4_096
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
 const QUIET_MS = 10_000
 
-/** Ends the node in order, and then the process. */
-type Stop = (signal: string) => Promise<void>
+const ending = createEnding((code) => process.exit(code))
+process.on('uncaughtException', ending.surprise)
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, ending.signal)
 
 const start = async (): Promise<Stop> => {
   const config = readConfig(process.env)
   const log = createLog({ level: config.logLevel, node: config.nodeId })
+  ending.log = log
   const metrics = createMetrics()
   metrics.node.set({ node: config.nodeId, version }, 1)
   process.on('unhandledRejection', (error) =>
@@ -215,8 +218,8 @@ const start = async (): Promise<Stop> => {
         ),
       )
 
-  const stop = async (signal: string): Promise<void> => {
-    log.info({ event: 'stopping', signal })
+  return async (why, code) => {
+    log.info({ event: 'stopping', signal: why })
     setTimeout(() => {
       log.fatal({ event: 'deadline' }, 'SAOMA_DRAIN_DEADLINE_MS is over: ending without the rest')
       process.exit(1)
@@ -235,25 +238,9 @@ const start = async (): Promise<Stop> => {
     await redis.close()
     await trace?.close()
     log.info({ event: 'stopped' })
-    process.exit(0)
+    process.exit(code)
   }
-  return (signal) =>
-    stop(signal).catch((error: unknown) => {
-      log.fatal({ err: error }, 'could not stop in order')
-      process.exit(1)
-    })
 }
-
-/** Until there is something to end in order, a signal ends the process: as the first one of a container it would not hear it at all. */
-let stop: Stop = async () => process.exit(1)
-let told = false
-for (const signal of ['SIGTERM', 'SIGINT'] as const)
-  process.on(signal, () => {
-    // The second signal, whichever, does not wait.
-    if (told) process.exit(1)
-    told = true
-    void stop(signal)
-  })
 
 const fail = (error: unknown) => {
   // A person reads this: settings and addresses get their sentence, anything else its stack.
@@ -266,6 +253,6 @@ const fail = (error: unknown) => {
   process.exit(1)
 }
 
-start().then((stopInOrder) => {
-  stop = stopInOrder
+start().then((stop) => {
+  ending.stop = stop
 }, fail)

@@ -5,7 +5,7 @@ const [end, ...words] = process.argv.slice(2)
 const log = createLog({ level: 'info', node: 'test' })
 for (const word of words) {
   const [level, text] = word.split(':')
-  log[level === 'warn' ? 'warn' : 'info'](text)
+  log[level === 'warn' || level === 'fatal' ? level : 'info'](text)
 }
 if (end === 'exit') process.exit(0)
 if (end === 'killed') process.kill(process.pid, 'SIGKILL')

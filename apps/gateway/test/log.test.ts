@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { connect, whenReady } from '@saoma/redis'
 import { onCleanup, type Process, startProcess, startRedis } from '@saoma/testing'
@@ -78,6 +79,41 @@ describe('on stdout', () => {
     const process = await writer('killed', 'info:one', 'warn:two')
     expect(await process.exited).toMatchObject({ signal: 'SIGKILL' })
     expect(told(process)).toEqual(['one', 'two'])
+  })
+
+  // A device that is always full, which not every system has.
+  const onFullDisk = existsSync('/dev/full') ? test : test.skip
+  onFullDisk.each([
+    ['routine', 'info:one'],
+    ['a warning', 'warn:one'],
+  ])('a disk that is full costs %s, and nothing else', async (_, word) => {
+    const { exited, lines } = await startProcess({
+      name: 'log writer',
+      command: '/bin/sh',
+      args: [
+        '-c',
+        'exec "$@" > /dev/full',
+        'sh',
+        process.execPath,
+        fileURLToPath(new URL('./log-writer.ts', import.meta.url)),
+        'exit',
+        word,
+        'warn:two',
+      ],
+    })
+    expect(await exited).toEqual({ code: 0, signal: null })
+    expect(lines).toEqual([])
+  })
+
+  test('a fatal line is out when it is said, behind all that was said before it, however long it is', async () => {
+    const process = await writer(
+      'killed',
+      ...Array.from({ length: 200 }, (_, i) => `info:line ${i} ${'x'.repeat(100)}`),
+      'fatal:end',
+    )
+    expect(await process.exited).toMatchObject({ signal: 'SIGKILL' })
+    expect(told(process)).toHaveLength(201)
+    expect(told(process).at(-1)).toBe('end')
   })
 
   test('nothing is left behind at the end', async () => {
