@@ -12,6 +12,7 @@ import { createLog } from '../src/log.ts'
 import { createMetrics } from '../src/metrics.ts'
 import type { WsConnection } from '../src/ws/connection.ts'
 import { createWsDoor, type WsDoorOptions } from '../src/ws/door.ts'
+import { createClock } from './clock.ts'
 
 /** The door in front of a real Socket.IO server, whose acks this file holds in its hands. */
 
@@ -232,15 +233,16 @@ describe('what is closed', () => {
   })
 
   test('a client that says nothing; one that does goes on', async () => {
-    const door = await openDoor({ idleMs: 200 })
+    const clock = createClock()
+    const door = await openDoor({ now: clock.now })
     const [silent, talking] = [await connectWs(door.origin), await connectWs(door.origin)]
-    let over = false
-    const closed = silent.closed().finally(() => {
-      over = true
-    })
-    while (!over) expect(await talking.ask('ping')).toBe('pong')
-    expect(await closed).toEqual({ code: 1000, reason: 'idle' })
+    clock.pass(30_000)
     expect(await talking.ask('ping')).toBe('pong')
+    clock.pass(30_001)
+    expect(await silent.closed()).toEqual({ code: 1000, reason: 'idle' })
+    expect(await talking.ask('ping')).toBe('pong')
+    clock.pass(60_001)
+    expect(await talking.closed()).toEqual({ code: 1000, reason: 'idle' })
   })
 
   test('a reader that was cut off is told why, and is gone even when it does not listen', async () => {

@@ -14,6 +14,8 @@ export interface Keeper {
   /** Bytes that may wait for a client that goes on asking. */
   readonly maxBufferBytes: number
   isDraining(): boolean
+  /** The clock by which a client is silent, in milliseconds from any beginning. */
+  now(): number
   /** Counts a frame that never becomes an event of Socket.IO; `flood` is called when there were far too many. */
   countStray(connection: string, flood: () => void): void
   /** Reads a packet of Socket.IO; the same packet often goes to many. */
@@ -58,8 +60,8 @@ export class WsConnection extends EventEmitter implements PlainConnection {
   readonly transport: { readonly name: 'plain'; readonly writable: boolean }
   /** Nothing waits here: what is written is in the socket's own buffer. */
   readonly writeBuffer: readonly never[] = []
-  /** Milliseconds since 1970 of the client's last frame. */
-  heardAt = Date.now()
+  /** When the client's last frame came, by the keeper's clock. */
+  heardAt: number
 
   readonly #ws: WebSocket
   readonly #tcp: Duplex
@@ -80,6 +82,7 @@ export class WsConnection extends EventEmitter implements PlainConnection {
     this.#ws = ws
     this.#tcp = tcp
     this.#keeper = keeper
+    this.heardAt = keeper.now()
     this.id = id
     this.remoteAddress = remoteAddress
     this.transport = {
@@ -90,7 +93,7 @@ export class WsConnection extends EventEmitter implements PlainConnection {
     }
     ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary))
     ws.on('ping', () => {
-      this.heardAt = Date.now()
+      this.heardAt = keeper.now()
     })
     ws.on('close', () => this.#onClose())
     // Broken frames and sockets: ws closes the connection itself, with the right code.
@@ -169,7 +172,7 @@ export class WsConnection extends EventEmitter implements PlainConnection {
 
   #onMessage(data: RawData, isBinary: boolean): void {
     if (this.readyState !== 'open') return
-    this.heardAt = Date.now()
+    this.heardAt = this.#keeper.now()
     if (isBinary) return this.end(UNSUPPORTED_DATA, 'text only')
     if (this.bufferedAmount > this.#keeper.maxBufferBytes) return this.terminate(TRY_AGAIN_LATER, 'SLOW_READER')
     const text = data.toString()

@@ -21,6 +21,8 @@ export interface WsDoorOptions extends Pick<AdmissionOptions, 'addressOf' | 'isD
   maxBufferBytes: number
   /** Milliseconds after which a client that says nothing is closed. @default 60000 */
   idleMs?: number
+  /** The clock for that, in milliseconds from any beginning. @default Date.now */
+  now?: () => number
 }
 
 const NORMAL = 1000
@@ -37,7 +39,7 @@ export interface WsDoor extends Door {
 export const createWsDoor = (
   io: Server,
   { limits, log }: WsDoorDeps,
-  { nodeId, maxBufferBytes, idleMs = 60_000, addressOf, isDraining }: WsDoorOptions,
+  { nodeId, maxBufferBytes, idleMs = 60_000, now = Date.now, addressOf, isDraining }: WsDoorOptions,
 ): WsDoor => {
   const connections = new Set<WsConnection>()
   const open = createWebSockets({ nodeId, maxPayload: io.engine.opts.maxHttpBufferSize })
@@ -46,6 +48,7 @@ export const createWsDoor = (
   let last: { text: string; packet: Packet | undefined } | undefined
   const keeper: Keeper = {
     isDraining,
+    now,
     maxBufferBytes,
     read: (text) => {
       if (last?.text !== text) last = { text, packet: readPacket(text) }
@@ -63,7 +66,7 @@ export const createWsDoor = (
 
   const sweep = setInterval(
     () => {
-      const deadline = Date.now() - idleMs
+      const deadline = now() - idleMs
       for (const connection of connections) if (connection.heardAt < deadline) connection.end(NORMAL, 'idle')
     },
     Math.min(1_000, idleMs / 2),
