@@ -11,7 +11,7 @@ export interface Counts {
 }
 
 export interface InternalDeps {
-  redis: Pick<RedisClients, 'unavailable' | 'echoAge' | 'subscriber'>
+  redis: Pick<RedisClients, 'unavailable' | 'refusal' | 'echoAge' | 'subscriber'>
   metrics: Metrics
   isDraining: () => boolean
   /** Whether the event loop does not keep up. */
@@ -22,7 +22,8 @@ export interface InternalDeps {
 /**
  * The port for operators. `/healthz` never asks Redis: a blip of Redis must not restart every node at once, which would turn it
  * into a storm of reconnects. `/startupz` waits for the first message that the node sent itself through Redis. `/readyz` says whether new
- * traffic should come here, and why not: `redis:data`, `redis:pub`, `redis:sub`, `draining`. That the event loop is late is told there too,
+ * traffic should come here, and why not: `redis:data`, `redis:pub`, `redis:sub`, `draining`, and where Redis refuses what is written its word
+ * for that, as in `redis:data:READONLY`. That the event loop is late is told there too,
  * but turns nobody away: after an outage all nodes are late at once, and a cluster that is slow is better than one that is not there.
  */
 export const createInternalServer = ({ redis, metrics, isDraining, isLate, counts }: InternalDeps): Server =>
@@ -40,13 +41,19 @@ export const createInternalServer = ({ redis, metrics, isDraining, isLate, count
         return say(heard ? 200 : 503, { ok: heard })
       }
       case '/readyz': {
-        const reasons = [...missing.map((role) => `redis:${role}`), ...(isDraining() ? ['draining'] : [])]
+        const why = missing.map((role) => ['redis', role, redis.refusal(role) ?? []].flat().join(':'))
+        const reasons = [...why, ...(isDraining() ? ['draining'] : [])]
         const warnings = isLate() ? ['event-loop'] : []
         return say(reasons.length === 0 ? 200 : 503, { ok: reasons.length === 0, reasons, warnings })
       }
       case '/metrics': {
         for (const client of ['data', 'pub', 'sub'] as const)
           metrics.redisUp.set({ client }, missing.includes(client) ? 0 : 1)
+        metrics.redisRefuses.reset()
+        for (const client of missing) {
+          const reason = redis.refusal(client)
+          if (reason) metrics.redisRefuses.set({ client, reason }, 1)
+        }
         metrics.connections.reset()
         for (const { sockets, ...labels } of counts.sockets()) metrics.connections.inc(labels, sockets)
         metrics.people.set(counts.people())

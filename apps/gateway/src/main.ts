@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { createChannels } from '@saoma/channels'
 import { createIdentity } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
-import { assertSuitable, createRedis, join } from '@saoma/redis'
+import { assertSuitable, createRedis, join, type Role } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { createWechat } from '@saoma/wechat'
 import { openCodes } from './codes/open-codes.ts'
@@ -50,6 +50,14 @@ const start = async (): Promise<Stop> => {
 
   const trace = await openTrace(config, log)
   const admin = await openAdmin(config.admin && { ...config.admin, nodeId: config.nodeId })
+  /** As often as a Redis that is nearly full goes over its limit and back. */
+  const refuses = (client: Role) =>
+    rarely(QUIET_MS, ({ word, message }: { word: string | undefined; message: string | undefined }) =>
+      word === undefined
+        ? log.info({ event: 'redis', client }, 'Redis takes writes again')
+        : log.error({ event: 'redis', client, refuses: word, message }, 'Redis refuses what is written'),
+    )
+  const redisRefuses = { data: refuses('data'), pub: refuses('pub'), sub: refuses('sub') }
   const redis = await createRedis({
     url: config.redisUrl,
     certificates: config.redisCertificates,
@@ -60,6 +68,7 @@ const start = async (): Promise<Stop> => {
     onCommand: (client, seconds, replied) =>
       metrics.redisCommands.observe({ client, result: replied ? 'reply' : 'none' }, seconds),
     onReconnect: (client) => metrics.redisReconnects.inc({ client }),
+    onRefusal: (role, word, error) => redisRefuses[role]({ word, message: error?.message }),
     onError: (error, role) => {
       metrics.redisErrors.inc({ client: role })
       log.warn({ event: 'redis', client: role, message: error.message })

@@ -55,7 +55,7 @@ export const createMetrics = () => {
     published: histogram('saoma_publish_seconds', 'Publications asked for on this node', ['result']),
     echoes: histogram(
       'saoma_pubsub_echo_seconds',
-      'What a message to itself took through Redis, every five seconds',
+      'What a message to itself took through Redis, every two seconds',
       [],
     ),
     echoAge: gauge(
@@ -94,7 +94,11 @@ export const createMetrics = () => {
       'Subscriptions that were away and are back, by why',
       ['reason'],
     ),
-    redisUp: gauge('saoma_redis_up', 'Whether the connection is ready', ['client']),
+    redisUp: gauge('saoma_redis_up', 'Whether the connection can be used', ['client']),
+    redisRefuses: gauge('saoma_redis_refuses', 'Always 1: the word with which Redis refuses what is written', [
+      'client',
+      'reason',
+    ]),
     redisErrors: counter('saoma_redis_errors_total', 'Connection errors', ['client']),
     redisReconnects: counter('saoma_redis_reconnects_total', 'Lost connections that came back', ['client']),
     redisCommands: histogram(

@@ -197,10 +197,11 @@ export const whenReady = async (connection: Connection, timeoutMs: number): Prom
     last = error
     if (error instanceof RedisRefused) over.abort(error)
   }
-  const timer = setTimeout(
-    () => over.abort(new RedisUnavailable('Redis did not become ready in time', { cause: last })),
-    timeoutMs,
-  )
+  const timer = setTimeout(() => {
+    // ioredis waits for a server that is loading, and says nothing.
+    if (connection.status === 'connect') last ??= new Error('it answers, but it may still be loading its data')
+    over.abort(new RedisUnavailable('Redis did not become ready in time', { cause: last }))
+  }, timeoutMs)
   connection.on(TOLD, onTold)
   try {
     if (connection.status !== 'ready') await firstOf(connection, ['ready'], over.signal)

@@ -41,6 +41,11 @@ abstract class Connector extends AbstractConnector {
     this.stream = socket
     return socket
   }
+
+  /** Every reply that asks for a new connection calls it: the first is enough. */
+  override disconnect(): void {
+    if (this.connecting || !this.stream?.writableEnded) super.disconnect()
+  }
 }
 
 /** For the server of `host` and `port` in the options of a connection. */
@@ -123,8 +128,16 @@ export const sentinelConnector = (search: SentinelSearch) => {
   }
 
   return class MasterConnector extends Connector {
+    /** Ends a pause between two rounds. */
+    #closed = new AbortController()
+
     constructor(options: unknown) {
       super((options as RedisOptions).disconnectTimeout ?? 0)
+    }
+
+    override disconnect(): void {
+      super.disconnect()
+      this.#closed.abort()
     }
 
     /** Whether what a server says of itself is what Sentinels said of it. */
@@ -137,6 +150,8 @@ export const sentinelConnector = (search: SentinelSearch) => {
 
     async connect(tell: (kind: string, error: Error) => void): Promise<Socket> {
       this.connecting = true
+      this.#closed = new AbortController()
+      const { signal } = this.#closed
       for (let round = 1; ; round++) {
         const failures: Error[] = []
         for (const sentinel of known) {
@@ -152,7 +167,7 @@ export const sentinelConnector = (search: SentinelSearch) => {
           return this.dial(answer, tls)
         }
         tell('error', sumOf(failures))
-        await delay(search.pauseMs(round))
+        await delay(search.pauseMs(round), undefined, { signal }).catch(() => {})
         if (!this.connecting) throw new Error(CLOSED)
       }
     }

@@ -91,6 +91,12 @@ export const createKeys = (prefix: string) => ({
 
   /** String, empty: a write in the slot of another key, for replicas to acknowledge. */
   touch: (key: string) => `${prefix}:touch:{${/\{(.+?)\}/.exec(key)?.[1] ?? key}}`,
+  /** String: written by every node, again and again, to see whether it can be. The tag is a shard's. */
+  beat: (tag: string) => `${prefix}:beat:{${tag}}`,
+  /** Pub/sub channel on which a node hears that. */
+  beatChannel: (tag: string) => `${prefix}#beat#{${tag}}`,
+  /** One of each type, for a few seconds: what a node tries before it works with a Redis. */
+  trial: (tag: string, type: string) => `${prefix}:trial:{${tag}}:${type}`,
 
   /** Prefix of the rate limiter's counters. */
   rateLimit: (name: string) => `${prefix}:rate:${name}`,

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import calculateSlot from 'cluster-key-slot'
-import { Cluster } from 'ioredis'
+import type { Beat, Way } from './beat.ts'
 import type { Connection } from './connection.ts'
+import type { Keys } from './keys.ts'
 import type { Subscriber } from './subscriber.ts'
+import { drawTags, shardOf, shardsOf } from './tags.ts'
 
 export interface ProbeOptions {
-  /** Milliseconds between two echoes. */
+  /** Milliseconds between two beats. */
   intervalMs: number
   /** Told when a subscription that is connected hears nothing; it is being made anew. */
   onDeaf: () => void
@@ -13,9 +13,9 @@ export interface ProbeOptions {
   onEcho: (seconds: number) => void
 }
 
-/** What the node says to itself on one channel. */
+/** What the node says to itself over one connection. */
 interface Echo {
-  /** Said and not heard. */
+  /** Said and not heard; less than none where the connection is being made anew. */
   missed: number
   saidAt: number
   heardAt: number | undefined
@@ -23,88 +23,96 @@ interface Echo {
 
 /** Echoes that may be missing before the connection is given up. */
 const MISSES = 3
-/** Draws of a channel in one round: some for each shard, and not for ever for one that has next to no slots. */
-const MOST_DRAWS = 1_000
+const WAYS: readonly Way[] = ['data', 'pub']
+
+const echoAt = (heardAt: number | undefined): Echo => ({ missed: 0, saidAt: performance.now(), heardAt })
 
 /**
- * Finds a subscription that is connected but deaf: a half-open connection, a proxy that lost its way, a server that forgot us. Such a
- * one looks healthy from every other side. The node sends itself a message through Redis and expects to hear it. In a Redis Cluster it
- * does so on every shard, because the subscription has a connection to each.
+ * Has the beat go out, on every shard, and listens for it. So it finds a subscription that is connected but deaf: a half-open connection,
+ * a proxy that lost its way, a server that forgot us. Such a one looks healthy from every other side. The beat goes both ways that the
+ * product's own messages go: those of scripts over `data`, those of the Socket.IO adapter over `pub`.
  */
-export const createProbe = (pub: Connection, subscriber: Subscriber, prefix: string, options: ProbeOptions) => {
-  const echoes = new Map<string, Echo>()
-  const hear = (from: string) => {
-    const echo = echoes.get(from)
+export const createProbe = (
+  data: Connection,
+  subscriber: Subscriber,
+  beat: Beat,
+  keys: Keys,
+  { intervalMs, onDeaf, onEcho }: ProbeOptions,
+) => {
+  /** By the tag of the shard. */
+  const echoes = new Map<string, Record<Way, Echo>>()
+  const all = (): Echo[] => [...echoes.values()].flatMap((echo) => WAYS.map((way) => echo[way]))
+  const hear = (channel: string, payload: Buffer) => {
+    const [, tag = ''] = /\{(.*)\}/.exec(channel) ?? []
+    const echo = channel === keys.beatChannel(tag) ? echoes.get(tag)?.[String(payload) as Way] : undefined
     if (!echo) return
-    echo.missed = 0
     echo.heardAt = performance.now()
-    options.onEcho((echo.heardAt - echo.saidAt) / 1_000)
+    if (echo.missed > 0) onEcho((echo.heardAt - echo.saidAt) / 1_000)
+    echo.missed = 0
   }
   subscriber.on('message', hear)
-  const say = (channel: string, echo: Echo) => {
+
+  const say = async (tag: string, way: Way, echo: Echo): Promise<void> => {
     // An echo that is late belongs to what was said first.
-    if (echo.missed === 0) echo.saidAt = performance.now()
-    // Counted first, so that only an echo takes it back. A publish that fails is Redis being away, not us being deaf.
+    if (echo.missed <= 0) echo.saidAt = performance.now()
+    // Counted first, so that only an echo takes it back.
     echo.missed++
-    pub.spublish(channel, '').catch(() => {
-      echo.missed = 0
-    })
+    const isHeard = subscriber.connected && subscriber.hears(keys.beatChannel(tag))
+    // A beat that fails is Redis's fault, not that of our ears. And what is being subscribed to again everybody will know of.
+    if (!(await beat.say(way, tag)) || !isHeard) echo.missed = 0
+  }
+  const sayBoth = (tag: string, echo: Record<Way, Echo>): void => {
+    for (const way of WAYS) void say(tag, way, echo[way])
   }
 
-  /** The master of a channel, or of all slots; one that has no name outside of a Redis Cluster. */
-  const shardOf = (channel: string) => (pub instanceof Cluster ? pub.slots[calculateSlot(channel)]?.[0] : '')
-  const shards = () => new Set(pub instanceof Cluster ? pub.slots.map((keys) => keys?.[0]) : [''])
-
-  /** One echo for each shard there is now. */
-  const cover = (heardAt?: number) => {
-    const uncovered = shards()
-    for (const channel of echoes.keys()) {
-      if (uncovered.delete(shardOf(channel))) continue
-      // Its slot has moved to a shard that has an echo already.
-      echoes.delete(channel)
-      subscriber.release(channel)
+  /** One channel for each shard there is now. */
+  const cover = (heardAt?: number): void => {
+    const uncovered = shardsOf(data)
+    for (const tag of echoes.keys()) {
+      const shard = shardOf(data, keys.beatChannel(tag))
+      if (shard === undefined || uncovered.delete(shard)) continue
+      // Its slot has moved to a shard that has one already.
+      echoes.delete(tag)
+      beat.forget(tag)
+      subscriber.release(keys.beatChannel(tag))
     }
-    for (let draws = 0; uncovered.size > 0 && draws < MOST_DRAWS; draws++) {
-      const channel = `${prefix}#probe#{${randomBytes(9).toString('base64url')}}`
-      if (!uncovered.delete(shardOf(channel))) continue
-      const echo = { missed: 0, saidAt: performance.now(), heardAt }
-      echoes.set(channel, echo)
-      // Unconfirmed holds are made good by the subscriber itself.
-      subscriber.hold(channel).then(
-        () => say(channel, echo),
+    for (const tag of drawTags(data, uncovered).values()) {
+      const echo = { data: echoAt(heardAt), pub: echoAt(heardAt) }
+      echoes.set(tag, echo)
+      subscriber.hold(keys.beatChannel(tag)).then(
+        () => sayBoth(tag, echo),
+        // Unconfirmed holds are made good by the subscriber itself.
         () => {},
       )
     }
   }
   cover()
 
-  const forgive = () => {
-    for (const echo of echoes.values()) echo.missed = 0
-  }
   const timer = setInterval(() => {
-    if (!subscriber.connected) return forgive()
-    const deaf = [...echoes].filter(([, { missed }]) => missed >= MISSES)
+    const isDeaf = ({ data, pub }: Record<Way, Echo>) =>
+      subscriber.connected && Math.max(data.missed, pub.missed) >= MISSES
+    const deaf = [...echoes].filter(([, echo]) => isDeaf(echo))
     if (deaf.length > 0) {
-      for (const [, echo] of deaf) echo.missed = 0
-      options.onDeaf()
-      subscriber.reconnect(deaf.map(([channel]) => channel))
-      return
+      // A connection that is being made anew has twice the time.
+      for (const [, echo] of deaf) for (const way of WAYS) echo[way].missed = -MISSES
+      onDeaf()
+      subscriber.reconnect(deaf.map(([tag]) => keys.beatChannel(tag)))
     }
     // A shard that comes later has the benefit of the doubt: the node has been ready before.
     cover(performance.now())
-    for (const [channel, echo] of echoes) {
-      if (subscriber.hears(channel)) say(channel, echo)
-      // It is being subscribed to again, by which everybody will know.
-      else echo.missed = 0
-    }
-  }, options.intervalMs).unref()
+    for (const [tag, echo] of echoes) sayBoth(tag, echo)
+  }, intervalMs).unref()
 
   return {
+    /** One out of turn, whose echo nobody counts on: a connection is back, and this shows whether all is well. */
+    hasten: (way: Way): void => {
+      for (const tag of echoes.keys()) void beat.say(way, tag)
+    },
     /** Whether an echo is overdue. */
-    isDeaf: (): boolean => [...echoes.values()].some(({ missed }) => missed > 1),
+    isDeaf: (): boolean => all().some(({ missed }) => missed > 1),
     /** Seconds since the echo that was heard longest ago; undefined before each was heard once. */
     age: (): number | undefined => {
-      const heard = [...echoes.values()].map(({ heardAt }) => heardAt)
+      const heard = all().map(({ heardAt }) => heardAt)
       if (heard.length === 0 || heard.includes(undefined)) return undefined
       return (performance.now() - Math.min(...heard.map(Number))) / 1_000
     },

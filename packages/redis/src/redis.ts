@@ -1,4 +1,5 @@
 import { boundBacklog } from './backlog.ts'
+import { createBeat } from './beat.ts'
 import { watchCommands } from './commands.ts'
 import { type Connection, connect, whenReady } from './connection.ts'
 import type { Certificates } from './connector.ts'
@@ -19,14 +20,16 @@ export interface RedisOptions {
   name?: string
   /** Milliseconds to wait for the first connection. @default 15000 */
   readyTimeoutMs?: number
-  /** Milliseconds between two echoes of the subscription's probe; 0 turns it off. @default 5000 */
+  /** Milliseconds between two beats, each a write and a message to ourselves; 0 turns them off. @default 2000 */
   probeMs?: number
   /** Commands of a connection that may wait for their replies; more fail at once. @default 10000 */
   mostWaiting?: number
   /** Replicas that must have what is acknowledged. @default none */
   replicas?: ReplicasOptions
-  /** Told of each echo of that probe, with the seconds it took. */
+  /** Told of each such message that was heard, with the seconds it took. */
   onEcho?: (seconds: number) => void
+  /** Told when Redis begins to refuse what is written on a connection, by its word, and by undefined when it takes it again. */
+  onRefusal?: (role: Role, word: string | undefined, error?: Error) => void
   /** Told of every connection error; ioredis goes on reconnecting by itself. */
   onError?: (error: Error, role: Role) => void
   /** Told of each command with the seconds until its end, and whether Redis replied to it. @default nothing is timed */
@@ -45,7 +48,9 @@ export interface RedisClients extends Replicas {
   keys: Keys
   /** Roles that cannot be used at this moment; empty when all is well. */
   unavailable(): Role[]
-  /** Seconds since the probe was last heard; undefined until it was heard once, 0 without a probe. */
+  /** The word with which Redis refuses what is written on the connection of that role, such as READONLY or OOM. */
+  refusal(role: Role): string | undefined
+  /** Seconds since a beat was last heard; undefined until one was heard, 0 without beats. */
   echoAge(): number | undefined
   close(): Promise<void>
 }
@@ -58,10 +63,11 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     prefix = 'saoma',
     name = 'saoma',
     readyTimeoutMs = 15_000,
-    probeMs = 5_000,
+    probeMs = 2_000,
     mostWaiting = 10_000,
     replicas = { count: 0, timeoutMs: 0 },
     onEcho = () => {},
+    onRefusal = () => {},
     onError = () => {},
     onCommand,
     onReconnect = () => {},
@@ -99,16 +105,18 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     for (const [, connection] of all) connection.disconnect()
     throw error
   }
+  const keys = createKeys(prefix)
+  const beat = createBeat(connections, keys, { onRefusal })
   const probe =
     probeMs > 0
-      ? createProbe(connections.pub, subscriber, prefix, {
+      ? createProbe(connections.data, subscriber, beat, keys, {
           intervalMs: probeMs,
           onEcho,
           onDeaf: () => onError(new Error('the subscription is connected but hears nothing; making it anew'), 'sub'),
         })
       : undefined
+  for (const [role, connection] of all) connection.on('ready', () => probe?.hasten(role))
 
-  const keys = createKeys(prefix)
   return {
     data: connections.data,
     pub: connections.pub,
@@ -117,9 +125,10 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     // For the data connection.
     ...createReplicas(connections.data, keys, replicas),
     unavailable: () => [
-      ...all.filter(([, connection]) => connection.status !== 'ready').map(([role]) => role),
+      ...all.filter(([role, connection]) => connection.status !== 'ready' || beat.fails(role)).map(([role]) => role),
       ...(subscriber.connected && !probe?.isDeaf() ? [] : (['sub'] as const)),
     ],
+    refusal: (role) => (role === 'sub' ? undefined : beat.refusal(role)),
     echoAge: () => (probe ? probe.age() : 0),
     close: async () => {
       probe?.close()

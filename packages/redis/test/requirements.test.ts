@@ -1,9 +1,19 @@
-import { onCleanup, startRedis, startRedisCluster } from '@saoma/testing'
+import { glob, readFile } from 'node:fs/promises'
+import { onCleanup, startRedis, startRedisCluster, startRedisSentinel } from '@saoma/testing'
 import { Cluster } from 'ioredis'
-import { assertSuitable, createRedis, problemsOf, RedisUnsuitable } from '../src/index.ts'
+import {
+  assertSuitable,
+  createRedis,
+  problemsOf,
+  type RedisOptions,
+  RedisRefused,
+  RedisUnavailable,
+  RedisUnsuitable,
+} from '../src/index.ts'
+import { triedCommands } from '../src/trials.ts'
 
-const look = async (url: string): Promise<string[]> => {
-  const redis = await createRedis({ url, probeMs: 0 })
+const look = async (url: string, options: Partial<RedisOptions> = {}): Promise<string[]> => {
+  const redis = await createRedis({ url, probeMs: 0, ...options })
   onCleanup(() => redis.close())
   return assertSuitable(redis)
 }
@@ -23,9 +33,9 @@ test('one that throws data away will not', async () => {
 })
 
 test('nor one without sharded pub/sub, or whose user may not use our channels', async () => {
-  await expect(lookAt('--rename-command', 'SPUBLISH', '')).rejects.toThrow(/^Redis has no sharded pub\/sub/)
+  await expect(lookAt('--rename-command', 'SPUBLISH', '')).rejects.toThrow(/^Redis at .* has no sharded pub\/sub/)
   const server = await startRedis({ args: ['--user', 'saoma', 'on', '>pw', '~*', '+@all', 'resetchannels', '&other*'] })
-  await expect(look(`redis://saoma:pw@127.0.0.1:${server.port}`)).rejects.toThrow(/give it the channels saoma\*/)
+  await expect(look(`redis://saoma:pw@127.0.0.1:${server.port}`)).rejects.toThrow(/ACL SETUSER saoma &saoma\*$/)
 })
 
 test('what the user may not ask is said, and no reason to refuse', async () => {
@@ -60,4 +70,87 @@ test.each([
 ])('Redis %s has %s problems', (version, problems) => {
   const info = `# Server\r\nredis_version:${version}\r\n# Memory\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n`
   expect(problemsOf(info, 'here')).toHaveLength(problems)
+})
+
+const file = (path: string) => readFile(new URL(`../../../${path}`, import.meta.url), 'utf8')
+/** The user as docs/operate.md has it. */
+const documented = async (): Promise<string> => {
+  const [, rights = ''] = /^ACL SETUSER saoma on >password (.*)$/m.exec(await file('docs/operate.md')) ?? []
+  expect(rights).toContain('+@scripting')
+  return rights
+}
+const startAs = async (rights: string) => startRedis({ password: 'pw', user: { name: 'saoma', rights } })
+
+test('the rights that are documented suffice, with every topology', async () => {
+  const access = { password: 'pw', user: { name: 'saoma', rights: await documented() } }
+  for (const start of [startRedis, startRedisSentinel, startRedisCluster])
+    expect(await look((await start(access)).url)).toEqual([])
+  expect(await look((await startRedis(access)).url, { replicas: { count: 1, timeoutMs: 10 } })).toEqual([])
+})
+
+test.each([
+  ['-@scripting', '+eval +evalsha'],
+  ['-@stream', '+xadd +xrange +xrevrange +xtrim'],
+  ['-@sortedset', '+zadd +zcard +zcount +zrange +zrangebyscore +zscore +zrem +zremrangebyscore'],
+  ['-@set', '+sadd +scard +smembers +srem +spop +sunionstore'],
+  ['-hset -hget', '+hset +hget'],
+  ['-get -pexpire', '+get +pexpire'],
+  ['-time', '+time'],
+  ['-multi -exec', '+multi +exec'],
+  ['-spublish', '+spublish'],
+  ['-ssubscribe', '+ssubscribe'],
+  ['-sunsubscribe', '+sunsubscribe'],
+  ['resetchannels', '&saoma*'],
+  ['resetkeys ~other:*', '~saoma:*'],
+])('a user with %s is refused with the line that mends it', async (without, mends) => {
+  const server = await startAs(`${await documented()} ${without}`)
+  const refusal = await look(server.url).catch((error: unknown) => error)
+  expect(refusal).toBeInstanceOf(RedisUnsuitable)
+  expect(
+    String((refusal as RedisUnsuitable).message)
+      .split(': ')
+      .at(-1),
+  ).toBe(`ACL SETUSER saoma ${mends}`)
+})
+
+test('a user that may not wait for replicas is refused where they are asked for, and only there', async () => {
+  const { url } = await startAs(`${await documented()} -wait`)
+  expect(await look(url)).toEqual([])
+  await expect(look(url, { replicas: { count: 1, timeoutMs: 10 } })).rejects.toThrow(/ACL SETUSER saoma \+wait$/)
+})
+
+test('a Redis that takes no writes at the moment is unavailable, not unsuitable', async () => {
+  for (const args of [
+    ['--maxmemory', '1'],
+    ['--replicaof', '127.0.0.1', '1'],
+    ['--min-replicas-to-write', '1'],
+  ])
+    await expect(lookAt(...args)).rejects.toThrow(RedisUnavailable)
+})
+
+test('what is refused while a connection is made ends the start at once, with a sentence', async () => {
+  const { port, url } = await startAs(`${await documented()}`)
+  const here = `127.0.0.1:${port}`
+  const nameless = await startAs(`${await documented()} -client`)
+  const open = await startRedis()
+  const cases = [
+    [`${url}/99`, `Redis at ${here} has no database of the number that the URL names (ERR DB index is out of range)`],
+    [`redis://saoma:no@${here}`, `Redis at ${here} does not take the user or the password of the URL (WRONGPASS`],
+    [`redis://${here}`, `Redis at ${here} asks for a password and the URL has none`],
+    [`redis+cluster://127.0.0.1:${open.port}`, 'is no member of a Redis Cluster'],
+    [nameless.url, 'does not let this user name its connections: add +client|setname'],
+  ] as const
+  for (const [url, sentence] of cases) {
+    const refusal = await createRedis({ url, probeMs: 0 }).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(RedisRefused)
+    expect((refusal as RedisRefused).message).toContain(sentence)
+  }
+})
+
+test('every command of every script is tried', async () => {
+  const used = new Set<string>()
+  for await (const path of glob('packages/*/lua/*.lua', { cwd: new URL('../../../', import.meta.url) }))
+    for (const [, command = ''] of (await file(path)).matchAll(/redis\.p?call\('([A-Z]+)'/g)) used.add(command)
+  expect(used.size).toBeGreaterThan(30)
+  expect([...used].filter((command) => !triedCommands.includes(command))).toEqual([])
 })

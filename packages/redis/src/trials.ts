@@ -1,0 +1,128 @@
+import type { Redis } from 'ioredis'
+import type { Keys } from './keys.ts'
+
+/** A key that a trial leaves behind is gone after this. */
+const KEY_MS = '10000'
+
+/**
+ * Every command that the product sends, by itself or in a script, as one that does no harm. The first word after the command is the type
+ * of the key. A test compares them with the scripts.
+ */
+const TRIALS: readonly string[] = [
+  `SET string 1 PX ${KEY_MS}`,
+  'APPEND string 1',
+  'GET string',
+  'GETRANGE string 0 0',
+  'STRLEN string',
+  'MGET string',
+  'INCR string',
+  'INCRBY string 1',
+  'EXISTS string',
+  'EXPIRE string 10',
+  'EXPIREAT string 9999999999',
+  'PEXPIREAT string 9999999999999',
+  `PEXPIRE string ${KEY_MS}`,
+  'PTTL string',
+  'HSET hash a 1',
+  `PEXPIRE hash ${KEY_MS}`,
+  'HSETNX hash a 1',
+  'HGET hash a',
+  'HMGET hash a',
+  'HGETALL hash',
+  'HEXISTS hash a',
+  'HINCRBY hash a 1',
+  'HLEN hash',
+  'HRANDFIELD hash',
+  'HDEL hash b',
+  'SADD set a b',
+  `PEXPIRE set ${KEY_MS}`,
+  'SCARD set',
+  'SMEMBERS set',
+  'SREM set c',
+  'SPOP set',
+  'SUNIONSTORE set set',
+  'ZADD sorted-set 1 a',
+  `PEXPIRE sorted-set ${KEY_MS}`,
+  'ZCARD sorted-set',
+  'ZCOUNT sorted-set 0 1',
+  'ZRANGE sorted-set 0 1',
+  'ZRANGEBYSCORE sorted-set 0 1',
+  'ZSCORE sorted-set a',
+  'ZREM sorted-set b',
+  'ZREMRANGEBYSCORE sorted-set 2 3',
+  'XADD stream 1-0 a 1',
+  `PEXPIRE stream ${KEY_MS}`,
+  'XRANGE stream - +',
+  'XREVRANGE stream + -',
+  'XTRIM stream MAXLEN 1',
+  'DEL string',
+  'UNLINK hash',
+  'TIME',
+]
+/** Commands that have more than one key, whose others are of the same type. */
+const MANY_KEYS = ['SUNIONSTORE']
+/** Answers of Redis to whoever may ask: that there is no such script, or no transaction to end. */
+const MEANS_YES = /^NOSCRIPT|without MULTI$/
+/** Of no script. */
+const NO_SCRIPT = '0'.repeat(40)
+
+export const triedCommands: readonly string[] = [
+  ...new Set(TRIALS.map((trial) => trial.split(' ')[0] ?? '')),
+  ...['EVAL', 'EVALSHA', 'MULTI', 'EXEC', 'DISCARD', 'SPUBLISH', 'SSUBSCRIBE', 'SUNSUBSCRIBE', 'WAIT'],
+]
+
+/** What a server did not want, and its words. */
+export interface Failure {
+  command: string
+  message: string
+}
+
+/**
+ * Does with a server what the product does, in keys of the prefix, and resolves with what it refused. Rejects when it cannot be asked.
+ *
+ * @param tag  hash tag of a slot that the server has
+ * @param ask  turns a promise into the message of an answer that will be the same later, or undefined
+ */
+export const tryOut = async (
+  server: Redis,
+  keys: Keys,
+  tag: string,
+  replicas: boolean,
+  ask: (pending: Promise<unknown>) => Promise<string | undefined>,
+): Promise<Failure[]> => {
+  const failures: Failure[] = []
+  const attempt = async (command: string, pending: () => Promise<unknown>) => {
+    const message = await ask(pending())
+    if (message !== undefined && !MEANS_YES.test(message)) failures.push({ command, message })
+  }
+  const call = (command: string, ...args: string[]) => attempt(command, () => server.call(command, ...args))
+  // In one go, and in this order.
+  await Promise.all(
+    TRIALS.map((trial) => {
+      const [command = '', type, ...args] = trial.split(' ')
+      if (type === undefined) return call(command)
+      const key = keys.trial(tag, type)
+      return call(command, key, ...(MANY_KEYS.includes(command) ? args.map((one) => keys.trial(tag, one)) : args))
+    }),
+  )
+  const key = keys.trial(tag, 'string')
+  const channel = keys.beatChannel(tag)
+  await call('EVAL', 'return 1', '1', key)
+  await call('EVALSHA', NO_SCRIPT, '1', key)
+  await call('SPUBLISH', channel, '')
+  if (replicas) await call('WAIT', '0', '1')
+  // In one turn, so that nobody else's command comes into the transaction; the last is for an EXEC that is refused.
+  await Promise.all([call('MULTI'), call('EXEC'), call('DISCARD')])
+  // A connection that subscribes is for that alone.
+  const listener = server.duplicate({ lazyConnect: true, retryStrategy: () => null, enableOfflineQueue: true })
+  listener.on('error', () => {})
+  try {
+    await attempt('SSUBSCRIBE', () => listener.ssubscribe(channel))
+    await attempt('SUNSUBSCRIBE', () => listener.sunsubscribe(channel))
+  } finally {
+    listener.disconnect()
+  }
+  // What the user may not take away goes by itself.
+  for (const type of ['set', 'sorted-set', 'stream']) await server.call('DEL', keys.trial(tag, type)).catch(() => {})
+  return failures
+}
