@@ -30,20 +30,22 @@ const runChaos = async (faults: readonly FaultName[], ...args: string[]): Promis
 
 test('every fault of a standalone Redis once, a hundred connected: nothing acknowledged is lost, nobody is somebody else, all is green again', async () => {
   // The nodes' turns are apart: one right after the other would leave nginx without a node that it believes in.
-  const { result, text } = await runChaos(['kill', 'redis', 'subscriber', 'freeze', 'drain'])
+  const { result, text } = await runChaos(['kill', 'redis', 'subscriber', 'noreplicas', 'freeze', 'oom', 'drain'])
   // The faults were felt.
   expect(result.counts.refused).toBeGreaterThan(0)
   expect(result.counts.reconnects).toBeGreaterThan(0)
   expect(result).toMatchObject({ redis: 'standalone', seed: expect.any(Number) })
   expect(text).toMatch(/^faults drawn by --seed \d+, on standalone Redis$/m)
-  expect(text).toMatch(/^freeze +1 /m)
+  expect(text).toMatch(/^noreplicas +1 /m)
 }, 120_000)
 
 test('a Redis Cluster whose slots move, whose masters refuse writes and whose replicas take over loses as little', async () => {
-  const { result } = await runChaos(['slots', 'slots', 'failover'], '--redis', 'cluster')
+  const { result } = await runChaos(['slots', 'oom', 'slots', 'failover', 'noreplicas'], '--redis', 'cluster')
   expect(result.counts.refused).toBeGreaterThan(0)
   expect(result.faults).toMatchObject([
     { fault: 'slots', times: 2, neverGreen: 0 },
+    { fault: 'oom', times: 1 },
     { fault: 'failover', times: 1 },
+    { fault: 'noreplicas', times: 1 },
   ])
 }, 120_000)

@@ -1,5 +1,5 @@
 import type { LoginRequest, Result, TicketState } from '@saoma/protocol'
-import { type Adapter, type AdapterPayload, errors } from './oidc-provider.ts'
+import { type Adapter, type AdapterPayload, errors, Provider } from './oidc-provider.ts'
 
 /** What the OAuth layer needs of the login tickets; the ticket's record is the only one there is. */
 export interface TicketStore {
@@ -9,8 +9,7 @@ export interface TicketStore {
     authorization: string
   }): Promise<Result<TicketState>>
   record(deviceCode: string): Promise<Result<TicketRecord>>
-  /** `written` are keys that will be written because of it: while replicas of any are missing, nothing is redeemed. */
-  redeem(deviceCode: string, written: readonly string[]): Promise<Result<TicketRecord>>
+  redeem(deviceCode: string): Promise<Result<TicketRecord>>
   /** Counts a poll of the token endpoint; false when it came sooner than the interval allows (RFC 8628 `slow_down`). */
   poll(deviceCode: string): Promise<boolean>
 }
@@ -31,12 +30,38 @@ export interface NewSession {
   scope: string
   /** What the phone was shown before it confirmed. */
   request: Omit<LoginRequest, 'requestedAt'>
+  /** When the person agreed, in ISO 8601. */
+  since: string
+  /** What its first refresh token is named after: always the same, and known to nobody who has only one half of it. */
+  tokenSeed: { deviceCode: string; salt: string }
 }
 
 /** What is kept beside the ticket: the provider's record without the code itself, and the session's future name. */
 interface Authorization {
   payload: AdapterPayload
   sid: string
+  salt: string
+}
+
+/** What one request has found out about the code that it redeems. */
+interface Redemption {
+  found?: TicketRecord
+  /** Uses the code up; what is left to do when the tokens are made. */
+  finish?: () => Promise<void>
+}
+const redemptionOf = (): Redemption => {
+  const state = Provider.ctx?.state as { redemption?: Redemption } | undefined
+  if (!state) throw new Error('a device code is redeemed outside of a request')
+  state.redemption ??= {}
+  return state.redemption
+}
+
+/**
+ * Uses up the device code whose tokens this request has made, if it is one that redeems. Last, when all that the login gives is written:
+ * whatever fails before, the code is good for another try. Rejects when somebody else has used it up meanwhile, or when Redis cannot be asked.
+ */
+export const finishRedemption = async (state: { redemption?: Redemption }): Promise<void> => {
+  await state.redemption?.finish?.()
 }
 
 const epochSeconds = () => Math.floor(Date.now() / 1000)
@@ -44,29 +69,25 @@ const epochSeconds = () => Math.floor(Date.now() / 1000)
 /**
  * oidc-provider's storage of device codes, over the ticket record. The provider drives RFC 8628; the ticket decides.
  *
+ * @param newName  draws 22 random characters
  * @param describe  reads what the phone shows out of the stored payload
- * @param writes  the keys that a redemption writes besides the ticket's; none when no replicas are asked for
- * @param begin  called once per ticket, by the one redemption that won. False: the person has ended the session in the same moment
+ * @param begin  called by each redemption, always with the same. False: the person has ended the session in the same moment
+ * @param onRedeemed  told once per ticket, by the one redemption that won
  */
 export const createDeviceCodes = (
   tickets: TicketStore,
   resource: string,
-  newSid: () => string,
+  newName: () => string,
   describe: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>,
-  writes: ((session: Pick<NewSession, 'sid' | 'sub'>) => readonly string[]) | undefined,
   begin: (session: NewSession) => Promise<boolean>,
+  onRedeemed: (session: Pick<NewSession, 'sid' | 'sub'>) => void,
 ): Adapter => {
   const read = (record: TicketRecord): Authorization => JSON.parse(record.authorization)
   const scopeOf = (payload: AdapterPayload): string => String(payload.params?.scope ?? 'openid')
 
-  const toBeWritten = async (deviceCode: string): Promise<readonly string[]> => {
-    const found = writes && (await tickets.record(deviceCode))
-    return writes && found?.ok ? writes({ sid: read(found.value).sid, sub: found.value.sub ?? '' }) : []
-  }
-
   return {
     upsert: async (deviceCode, { jti: _, ...payload }) => {
-      const authorization: Authorization = { payload, sid: newSid() }
+      const authorization: Authorization = { payload, sid: newName(), salt: newName() }
       const created = await tickets.create({
         deviceCode,
         request: describe(payload),
@@ -78,6 +99,7 @@ export const createDeviceCodes = (
     find: async (deviceCode) => {
       const found = await tickets.record(deviceCode)
       if (!found.ok) return undefined
+      redemptionOf().found = found.value
       const { state, sub, decidedAt } = found.value
       const { payload, sid } = read(found.value)
       // The ticket's own deadline decides, not the one the provider wrote at creation.
@@ -110,22 +132,26 @@ export const createDeviceCodes = (
       }
     },
 
+    // Only looks whether it may be used up. What a login gives lies on several shards, and any of them may refuse or be gone.
     consume: async (deviceCode) => {
-      const redeemed = await tickets.redeem(deviceCode, await toBeWritten(deviceCode))
-      if (redeemed.ok) {
-        const { payload, sid } = read(redeemed.value)
-        const begun = await begin({
-          sid,
-          sub: redeemed.value.sub ?? '',
-          clientId: payload.clientId ?? '',
-          scope: scopeOf(payload),
-          request: describe(payload),
-        })
-        if (!begun) throw new errors.InvalidGrant('this login was ended')
-        return
-      }
+      const redemption = redemptionOf()
+      const { found } = redemption
       // The provider asks to consume a declined code before it answers access_denied: there is nothing to use up.
-      if (redeemed.code !== 'TICKET_SETTLED') throw new errors.InvalidGrant('device code was already used')
+      if (found?.state.status === 'rejected') return
+      if (found?.state.status !== 'confirmed') throw new errors.InvalidGrant('device code was already used')
+      const { payload, sid, salt } = read(found)
+      const sub = found.sub ?? ''
+      const begun = await begin({
+        ...{ sid, sub, clientId: payload.clientId ?? '', scope: scopeOf(payload), request: describe(payload) },
+        since: new Date(found.decidedAt ?? 0).toISOString(),
+        tokenSeed: { deviceCode, salt },
+      })
+      if (!begun) throw new errors.InvalidGrant('this login was ended')
+      redemption.finish = async () => {
+        const redeemed = await tickets.redeem(deviceCode)
+        if (!redeemed.ok) throw new errors.InvalidGrant('device code was already used')
+        onRedeemed({ sid, sub })
+      }
     },
 
     // A code ends by its ticket's own rules; nothing else may end or find it.

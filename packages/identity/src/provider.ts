@@ -3,7 +3,7 @@ import { DEVICE_CODE_GRANT, deviceCodeBits, type LoginRequest, ticketOf, WX_CODE
 import { type RedisClients, RedisUnavailable } from '@saoma/redis'
 import type { Accounts } from './accounts.ts'
 import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } from './clients.ts'
-import { createDeviceCodes, type TicketStore } from './device-codes.ts'
+import { createDeviceCodes, finishRedemption, type TicketStore } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import {
   type Adapter,
@@ -129,21 +129,18 @@ export const createProvider = (
       os: String(deviceInfo?.os ?? ''),
       userCode: userCode.replace(/^(.{4})(.{4})$/, '$1-$2'),
     }),
-    redis.asksReplicas
-      ? ({ sid, sub }) => [redis.keys.sessions(sub), grants.at(sid), nameFirst(redis.keys, sid)]
-      : undefined,
-    async ({ sid, sub, clientId, scope, request: { app, ip, browser, os } }) => {
+    async ({ sid, sub, clientId, scope, since, tokenSeed, request: { app, ip, browser, os } }) => {
+      nameFirst(tokenSeed)
       const grant = new provider.Grant({ accountId: sub, clientId })
       grant.jti = sid
       grant.addOIDCScope(scope)
       grant.addResourceScope(origin, scope)
-      const record = { sid, client: clientId, app, ip, browser, os, since: new Date().toISOString() }
-      const begun = await sessions.begin(sub, record, async () => {
+      const record = { sid, client: clientId, app, ip, browser, os, since }
+      return sessions.begin(sub, record, async () => {
         await grant.save()
       })
-      if (begun) options.onSessionBegan?.({ sub, sid })
-      return begun
     },
+    (session) => options.onSessionBegan?.(session),
   )
 
   const adapterOf = (model: string): Adapter => {
@@ -235,10 +232,24 @@ export const createProvider = (
     ['code'],
   )
 
+  /** Tokens go out only with their code used up. */
+  const answerRedemption = async (ctx: KoaContextWithOIDC): Promise<void> => {
+    try {
+      await finishRedemption(ctx.state)
+    } catch (error) {
+      const failure = outage(error)
+      if (!(failure instanceof errors.OIDCProviderError)) throw failure
+      ctx.status = failure.statusCode
+      ctx.body = { error: failure.error, error_description: failure.error_description }
+      options.onError(ctx, failure)
+    }
+  }
+
   provider.use(async (ctx, next) => {
     // A typed user code is entered on our own page; the provider's form is not for people.
     if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/phone`)
     await next()
+    if (ctx.status === 200) await answerRedemption(ctx as KoaContextWithOIDC)
     if (ctx.status === 503) ctx.set('Retry-After', '2')
     const body = ctx.body as { device_code?: string; authorization_endpoint?: string } | undefined
     if (body && ctx.path.startsWith('/.well-known/')) {

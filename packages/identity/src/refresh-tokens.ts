@@ -1,6 +1,6 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import { HASHED_TOKEN } from '@saoma/protocol'
-import type { Keys, RedisClients } from '@saoma/redis'
+import type { RedisClients } from '@saoma/redis'
 import type { Grants } from './grants.ts'
 import { type Adapter, errors, Provider } from './oidc-provider.ts'
 import { createRecords, recordKey } from './records.ts'
@@ -24,13 +24,10 @@ const SID_LENGTH = 22
 const sidOf = (id: string): string => id.slice(0, SID_LENGTH)
 const markOf = (id: string): string => hash('sha256', id, 'base64url').slice(0, 8)
 
-const refreshTokenKey = (keys: Keys, id: string): string => recordKey(keys, MODEL, id)
-
-/** Names the first refresh token of a session before there is one, in the request that makes it. Where its record will lie. */
-export const nameFirst = (keys: Keys, sid: string): string => {
-  const end = randomBytes(32).toString('base64url')
+/** Names the first refresh token of a session, in the request that makes it: each try of the same login makes the same one. */
+export const nameFirst = ({ deviceCode, salt }: { deviceCode: string; salt: string }): void => {
+  const end = createHmac('sha256', deviceCode).update(salt).digest('base64url')
   if (Provider.ctx) Provider.ctx.state.refresh = { end, isRepeat: false } satisfies Refresh
-  return refreshTokenKey(keys, `${sid}${end}`)
 }
 
 /** What a request that refreshes, or makes the first token of a session, has found out. */
@@ -50,7 +47,7 @@ const refreshOf = (): Refresh | undefined => Provider.ctx?.state.refresh as Refr
 export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepeated: () => void): Adapter => {
   const { data, keys, replicated, reachReplicas } = redis
   const records = createRecords(redis, MODEL)
-  const at = (id: string) => refreshTokenKey(keys, id)
+  const at = (id: string) => recordKey(keys, MODEL, id)
 
   /** By the hash that a client kept to log out with. On that route alone: nothing else may take a hash for a token. */
   const findByHash = async (id: string) => {

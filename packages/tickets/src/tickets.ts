@@ -61,11 +61,8 @@ export interface Tickets {
   scan(ticket: string, sub: string): Promise<Result<{ state: TicketState; request: LoginRequest }>>
   confirm(ticket: string, sub: string): Promise<Result<TicketState>>
   reject(ticket: string, sub: string): Promise<Result<TicketState>>
-  /**
-   * Succeeds once. NOT_SCANNED while nobody has decided, TICKET_SETTLED when rejected, TICKET_EXPIRED when too late or repeated.
-   * `written` are keys that will be written because of it: while replicas of any are missing, nothing is redeemed.
-   */
-  redeem(deviceCode: string, written?: readonly string[]): Promise<Result<TicketRecord>>
+  /** Succeeds once. NOT_SCANNED while nobody has decided, TICKET_SETTLED when rejected, TICKET_EXPIRED when too late or repeated. */
+  redeem(deviceCode: string): Promise<Result<TicketRecord>>
   /** Counts a poll of the token endpoint; false when it came too soon (RFC 8628 `slow_down`). */
   poll(deviceCode: string): Promise<boolean>
   /** Whether the ticket still waits for its scan: only then is its picture of use to anybody. */
@@ -222,11 +219,11 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       return mapped(await lasting(ticket, rejected), (snapshot) => stateOf(ticket, snapshot))
     },
 
-    redeem: async (deviceCode, written = []) => {
+    redeem: async (deviceCode) => {
       if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
       const ticket = ticketOf(deviceCode)
-      // What is used up cannot be repeated: better to know before it whether the session that begins will be on the replicas.
-      await reachReplicas(keys.ticket(ticket), ...written)
+      // What is used up cannot be repeated: better to know before it whether that will be on the replicas.
+      await reachReplicas(keys.ticket(ticket))
       const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
       if (redeemed.ok) await replicated(keys.ticket(ticket))
       return mapped(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({

@@ -1,0 +1,63 @@
+import { connect, whenReady } from '@saoma/redis'
+import {
+  confirm,
+  createTicket,
+  onCleanup,
+  phoneToken,
+  redeem,
+  request,
+  scan,
+  startGateway,
+  startRedisCluster,
+  until,
+} from '@saoma/testing'
+
+/* What a login gives lies on several shards of a Redis Cluster. Whichever of them refuses writes, its code is good for another try. */
+
+const LOGINS = 6
+
+test('a redemption that any shard refused passes when it is asked for again, once, and is one session', async () => {
+  const { url, nodes } = await startRedisCluster()
+  const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://redemption.test' })
+  const masters = nodes.map((node) => connect({ url: node.url, name: 'operator', onError: () => {} }))
+  onCleanup(() => {
+    for (const master of masters) master.disconnect()
+  })
+  await Promise.all(masters.map((master) => whenReady(master, 5_000)))
+  const logins = await Promise.all(
+    Array.from({ length: LOGINS }, async (_, i) => {
+      const phone = await phoneToken(origin, `person-${i}`)
+      const { ticket, device_code: code } = await createTicket(origin)
+      await scan(origin, ticket, phone)
+      expect((await confirm(origin, ticket, phone)).status).toBe(200)
+      return { code, phone }
+    }),
+  )
+  const unredeemed = new Set(logins)
+  const refused = new Set<(typeof logins)[number]>()
+
+  for (const master of masters) {
+    await master.call('CONFIG', 'SET', 'min-replicas-to-write', '1')
+    for (const login of unredeemed) {
+      const { status } = await redeem(origin, login.code)
+      expect([200, 503]).toContain(status)
+      if (status === 503) refused.add(login)
+      else unredeemed.delete(login)
+    }
+    await master.call('CONFIG', 'SET', 'min-replicas-to-write', '0')
+  }
+  expect(refused.size).toBeGreaterThan(0)
+
+  for (const { code } of unredeemed) {
+    const answer = await until(
+      () => redeem(origin, code),
+      ({ status }) => status !== 503,
+    )
+    expect(answer).toMatchObject({ status: 200, body: { refresh_token: expect.any(String) } })
+  }
+  for (const { code, phone } of logins) {
+    expect(await redeem(origin, code)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+    const { body } = await request<{ sessions: unknown[] }>(`${origin}/v1/sessions`, { bearer: phone })
+    expect(body.sessions).toHaveLength(1)
+  }
+}, 60_000)
