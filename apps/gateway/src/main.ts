@@ -107,6 +107,9 @@ const start = async (): Promise<Stop> => {
       if (event.kind === 'refilled' || event.kind === 'lost') {
         channelsMended[event.kind](event)
         log.debug({ event: 'channels', ...event })
+      } else if (event.kind === 'resynced') {
+        // While slots move this comes again and again; the line `resync` sums it up.
+        log.debug({ event: 'channels', ...event })
       } else {
         log.info({ event: 'channels', ...event })
       }

@@ -69,7 +69,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
       },
       onReady: (shard, isBack) => void this.#resume(shard, isBack),
       onLost: (shard) => this.#lose(shard),
-      onEnded: (shard) => void this.#heed(shard, 'pushed'),
+      onEnded: (shard) => void this.#heed(shard),
     })
     if (source.cluster) this.#auditTimer = setInterval(() => void this.#audit(), AUDIT_MS).unref()
   }
@@ -288,18 +288,22 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   /** Finds out which subscriptions a shard has ended, and asks their slots' new owners for them. */
-  async #heed(shard: Shard, cause: Cause): Promise<void> {
+  async #heed(shard: Shard): Promise<void> {
     if (shard.isHeeding) return
     shard.isHeeding = true
     try {
+      let isUnexplained = false
       for (let isFirst = true; isFirst || shard.ended > 0; isFirst = false) {
         if (!isFirst) await delay(HEED_AGAIN_MS * (0.5 + Math.random()), undefined, { ref: false })
         const topology = await this.#shards.ask(shard)
         if (this.#isClosed) return
+        const cause = shard.ended > 0 ? 'pushed' : 'probe'
         const gone = this.#goneFrom(shard, topology, cause)
         this.#shards.adopt(topology)
+        const isStill = isUnexplained
+        isUnexplained = gone.length === 0 && shard.ended > 0
         // A slot that came back before we asked shows nowhere, but its subscriptions were ended like the others.
-        if (gone.length === 0 && shard.ended > 0) await this.#repeat(shard, cause)
+        if (isUnexplained && isStill) await this.#repeat(shard, cause)
         else shard.ended = Math.max(0, shard.ended - gone.length)
         this.#ask(gone)
         this.#prune()
@@ -355,7 +359,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   async #audit(): Promise<void> {
-    for (const shard of this.#shards) await this.#heed(shard, 'probe')
+    for (const shard of this.#shards) await this.#heed(shard)
   }
 
   #prune(): void {

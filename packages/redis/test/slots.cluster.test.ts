@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { onCleanup, startRedisCluster, until } from '@saoma/testing'
 import calculateSlot from 'cluster-key-slot'
-import { type Away, type Connection, connect, createRedis, whenReady } from '../src/index.ts'
+import { type Away, type Connection, connect, createRedis, Subscriber, shardsOf, whenReady } from '../src/index.ts'
 import { next, openSubscriber } from './fixtures/subscriber.ts'
 
 /** What an operator may count on after a move, an addition, a removal. */
@@ -234,5 +234,27 @@ test('a master is added and taken away again: its channels follow, and its conne
   await cluster.removeMaster(port)
   for (const name of names) expect(await liveAgain(subscriber, name)).toBeLessThan(LIVE_MS)
   expect(await subscribed('guest-')).toBe(60)
+  subscriber.close()
+})
+
+test('a push that is lost is made good: the shard is asked whether it still has what we think', async () => {
+  const slot = calculateSlot('unheard')
+  await cluster.moveSlots([slot], first)
+  const subscriber = new Subscriber(
+    shardsOf({ url: cluster.url, name: 'test:sub', onError: () => {} }, redis.pub, (connection) => {
+      // As if ioredis had taken each push for the answer to a command of ours.
+      const { emit } = connection
+      Object.assign(connection, {
+        emit: (event: string, ...args: unknown[]) => event !== 'moved' && emit.call(connection, event, ...args),
+      })
+    }),
+  )
+  onCleanup(() => subscriber.close())
+  await subscriber.ready(5_000)
+  await subscriber.hold('unheard')
+  const back = once(subscriber, 'resubscribed') as Promise<[Away]>
+  await cluster.moveSlots([slot], second)
+  expect([...(await back)[0]]).toEqual([['unheard', 'probe']])
+  expect(await liveAgain(subscriber, 'unheard')).toBeLessThan(LIVE_MS)
   subscriber.close()
 })

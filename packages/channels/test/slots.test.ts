@@ -1,0 +1,56 @@
+import { once } from 'node:events'
+import { onCleanup, startRedisCluster } from '@saoma/testing'
+import { follow, numbers, openNode, publishNumbers, serversOf, uniquePrefix } from './fixtures.ts'
+
+const FOLLOWED = 400
+const MOVED_SLOTS = 2_000
+const HOUR_MS = 3_600_000
+
+const cluster = await startRedisCluster()
+const prefix = uniquePrefix()
+const options = { checkMs: HOUR_MS, beatMs: HOUR_MS }
+const node = await openNode(cluster.url, prefix, options)
+const backend = await openNode(cluster.url, prefix, { ...options, nodeId: 'backend' })
+
+const scripts = async (): Promise<number> => {
+  const infos = await Promise.all(serversOf(node.redis).map((server) => server.call('INFO', 'commandstats')))
+  return infos.reduce(
+    (sum: number, info) => sum + Number(/cmdstat_evalsha:calls=(\d+)/.exec(String(info))?.[1] ?? 0),
+    0,
+  )
+}
+
+test('[C19] when slots move, their channels are read again, once each, and no other; what was missed comes', async () => {
+  const names = Array.from({ length: FOLLOWED }, (_, i) => `room:moved-${i}`)
+  const followers = await Promise.all(names.map((name) => follow(node, name)))
+  onCleanup(() => {
+    for (const follower of followers) follower.close()
+  })
+  const [first = 0, second = 0] = cluster.ports
+  const slots = ((await cluster.masters()).get(first) ?? []).slice(0, MOVED_SLOTS)
+  const slotOf = (name: string) =>
+    serversOf(node.redis)[0]?.call('CLUSTER', 'KEYSLOT', node.redis.keys.channelLive(name))
+  const slotsOfNames = await Promise.all(names.map(slotOf))
+  const moved = names.filter((_, i) => slots.includes(Number(slotsOfNames[i])))
+  expect(moved.length).toBeGreaterThan(10)
+  await publishNumbers(backend, names[0] ?? '', [1])
+  await followers[0]?.count(1)
+
+  const before = await scripts()
+  let back = 0
+  node.subscriber.on('resubscribed', (away) => {
+    back += away.size
+  })
+  await cluster.moveSlots(slots, second)
+  while (back < moved.length) await once(node.subscriber, 'resubscribed')
+  await node.event(({ kind }) => kind === 'resynced')
+  expect(back).toBe(moved.length)
+  expect((await scripts()) - before).toBeLessThanOrEqual(moved.length)
+
+  await Promise.all(names.map((name) => publishNumbers(backend, name, numbers(2, 2))))
+  for (const [i, name] of names.entries()) {
+    const all = i === 0 ? numbers(3) : numbers(2, 2)
+    await followers[i]?.count(all.length)
+    expect([name, followers[i]?.data()]).toEqual([name, all])
+  }
+})
