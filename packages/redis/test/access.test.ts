@@ -7,8 +7,9 @@ import {
   startRedisCluster,
   startRedisSentinel,
   trusting,
+  until,
 } from '@saoma/testing'
-import { type Certificates, createRedis, type RedisClients } from '../src/index.ts'
+import { type Certificates, connect, createRedis, type RedisClients, RedisRefused, whenReady } from '../src/index.ts'
 
 /* The table of docs/operate.md: every topology, by every way to it, against real servers. */
 
@@ -57,4 +58,70 @@ test.each(cells)('$topology $way', async ({ start, access }) => {
   const server = await start(access)
   await works(await open(server.url, trusting(access)))
   await server.stop()
+})
+
+/** What the start says about it. */
+const refusal = async (url: string, access: { certificates?: Certificates } = {}): Promise<string> => {
+  const error = await createRedis({ url, ...access, probeMs: 0 }).catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(RedisRefused)
+  return (error as RedisRefused).message
+}
+
+test('further: a Cluster that announces host names is asked by them, so that its certificates fit', async () => {
+  const access = { tls, password, certifiedFor: ['localhost'] }
+  const cluster = await startRedisCluster({ ...access, announces: 'localhost' })
+  await works(await open(cluster.url, trusting(access)))
+  const byAddress = cluster.url.replaceAll('localhost', '127.0.0.1')
+  expect(await refusal(byAddress, trusting(access))).toMatch(
+    /^Redis at 127\.0\.0\.1:\d+: TLS fails, .*IP: 127\.0\.0\.1 is not/,
+  )
+  await cluster.stop()
+})
+
+test('further: a certificate that nobody vouches for, or of another host, is refused with server and reason', async () => {
+  const untrusted = /^(Redis|The Sentinel) at 127\.0\.0\.1:\d+: TLS fails, .*\(SELF_SIGNED_CERT_IN_CHAIN\)$/
+  for (const start of Object.values(topologies)) expect(await refusal((await start({ tls })).url)).toMatch(untrusted)
+  const other = await startRedis({ tls, certifiedFor: ['redis.example'] })
+  expect(await refusal(other.url, trusting({ tls }))).toMatch(
+    /TLS fails, .*DNS:redis\.example|TLS fails, .*127\.0\.0\.1/,
+  )
+})
+
+test('further: a wrong password of a Cluster with TLS is refused, and no error of a socket is left to nobody', async () => {
+  const cluster = await startRedisCluster({ tls, password })
+  const wrong = cluster.url.replace(encodeURIComponent(password), 'no')
+  for (let round = 0; round < 3; round++)
+    expect(await refusal(wrong, trusting({ tls }))).toContain('does not take the user or the password of the URL')
+  await cluster.stop()
+})
+
+test('further: Sentinels get the password of the URL, or what its end says', async () => {
+  const same = await startRedisSentinel({ password: 'pw', sentinelPassword: 'pw' })
+  await works(await open(same.url, {}))
+  const other = await startRedisSentinel({ password: 'pw', sentinelPassword: 'other' })
+  expect(await refusal(other.url)).toMatch(/^The Sentinel at .* end the URL with \?sentinel_password=/)
+  await works(await open(`${other.url}?sentinel_password=other`, {}))
+  expect(await refusal(`${same.url}x`)).toContain('knows no master of the name saomax')
+})
+
+test('further: a password that is changed while the node runs is said, and is no end', async () => {
+  const server = await startRedis({ password: 'before' })
+  const errors: Error[] = []
+  const redis = await createRedis({ url: server.url, probeMs: 0, onError: (error) => errors.push(error) })
+  onCleanup(() => redis.close())
+  const operator = connect({ ...server.operator, name: 'operator', onError: () => {} })
+  onCleanup(() => operator.disconnect())
+  await whenReady(operator, 5_000)
+  await operator.call('CONFIG', 'SET', 'requirepass', 'after')
+  await operator.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  await until(
+    async () => errors.map(({ message }) => message),
+    (messages) => messages.some((message) => message.includes('does not take the user or the password of the URL')),
+  )
+  expect(redis.unavailable()).toContain('data')
+  await operator.call('CONFIG', 'SET', 'requirepass', 'before')
+  await until(
+    async () => redis.unavailable(),
+    (roles) => roles.length === 0,
+  )
 })
