@@ -1,7 +1,8 @@
 -- Shared by the scripts of this folder, each of which is this text followed by its own.
 --
 -- meta: hash. epoch; base (the offset before the first message of this epoch); top (newest offset); lasts (ms epoch until which the log
---   must be there); due (ms epoch before which no message grows too old); read (inbox position).
+--   must be there); due (ms epoch before which no message grows too old); read (inbox position); since (ms epoch: the channel was not
+--   surely empty before it, because another log had been here; absent when there was none).
 -- log: stream. Ids are <offset>-0, the one field `m` is the message's text, whose last member is its time.
 
 local META_MS = 30 * 86400000
@@ -26,21 +27,45 @@ local function keep_meta(channel)
   keep(channel.meta, math.max(ms, math.floor((channel.lasts - channel.now) * 1.25)))
 end
 
--- The channel as it is. One that never was begins here, and one whose log is gone before its time begins anew, under new_epoch.
+-- A channel in which nothing was ever published has nothing in Redis, however often it is asked for. Its epoch is this word with the
+-- moment at which it was empty.
+local NONE = 'none-'
+local function empty_at(epoch) return tonumber(string.match(epoch, '^none%-(%d+)$')) end
+
+-- Begins the channel under an epoch. `since`: when another log was here before, the moment at which that was found to be gone.
+local function begin(channel, epoch, since)
+  channel.epoch, channel.base, channel.top, channel.unused = epoch, 0, 0, false
+  channel.lasts, channel.due, channel.read, channel.since = 0, 0, 0, since or 0
+  redis.call('DEL', channel.meta, channel.log)
+  redis.call('HSET', channel.meta, 'epoch', epoch, 'base', 0, 'top', 0)
+  if since then redis.call('HSET', channel.meta, 'since', since) end
+end
+
+-- The channel as it is. One whose log or meta is gone before its time begins anew, under new_epoch. One that never was is `unused`, and
+-- nothing is written.
 local function open(meta, log, new_epoch)
-  local epoch, base, top, lasts, due, read = unpack(redis.call('HMGET', meta, 'epoch', 'base', 'top', 'lasts', 'due', 'read'))
+  local epoch, base, top, lasts, due, read, since =
+    unpack(redis.call('HMGET', meta, 'epoch', 'base', 'top', 'lasts', 'due', 'read', 'since'))
   local channel = {
     meta = meta, log = log, now = now_ms(), epoch = epoch, base = tonumber(base or 0), top = tonumber(top or 0),
-    lasts = tonumber(lasts or 0), due = tonumber(due or 0), read = tonumber(read or 0),
+    lasts = tonumber(lasts or 0), due = tonumber(due or 0), read = tonumber(read or 0), since = tonumber(since or 0),
   }
-  if not epoch or (channel.lasts > channel.now and redis.call('EXISTS', log) == 0) then
-    channel.epoch, channel.base, channel.top = new_epoch, 0, 0
-    channel.lasts, channel.due, channel.read = 0, 0, 0
-    redis.call('DEL', meta, log)
-    redis.call('HSET', meta, 'epoch', new_epoch, 'base', 0, 'top', 0)
+  local due_log = not epoch or channel.lasts > channel.now
+  local has_log = due_log and redis.call('EXISTS', log) == 1
+  if not epoch and not has_log then
+    channel.epoch, channel.unused = NONE .. string.format('%d', channel.now), true
+  elseif not epoch or (due_log and not has_log) then
+    begin(channel, new_epoch, channel.now)
   end
-  keep_meta(channel)
+  if not channel.unused then keep_meta(channel) end
   return channel
+end
+
+-- Whether a reader who saw the channel empty has missed nothing but what is in the log. Younger than META_MS, or a log may have come and
+-- gone since without a trace.
+local function was_empty(channel, epoch)
+  local at = empty_at(epoch)
+  return at ~= nil and at >= channel.since and at > channel.now - META_MS
 end
 
 local function id_of(offset) return string.format('%d-0', offset) end

@@ -1,13 +1,18 @@
 -- publish: a message gets the next offset, is kept, and is told to every node that follows the channel.
 -- KEYS  meta, log, people, live, receipt
--- ARGV  content (`"event":…,"data":…,["from":…,]`), new_epoch, messages, age_ms, receipt_ms (0: no idempotency key)
--- reply {"OK", epoch, offset, connections, repeated 0|1} | {"KEY_REUSED"}
+-- ARGV  content (`"event":…,"data":…,["from":…,]`), new_epoch, messages, age_ms, receipt_ms (0: no idempotency key),
+--       begins 0|1 (whether it may be the first message of a channel that never was)
+-- reply {"OK", epoch, offset, connections, repeated 0|1} | {"KEY_REUSED"} | {"UNUSED"} (it would be the first, and may not)
 
 local meta, log, people, live, receipt = unpack(KEYS)
 local content, new_epoch = ARGV[1], ARGV[2]
-local messages, age_ms, receipt_ms = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local messages, age_ms, receipt_ms, begins = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
 
 local channel = open(meta, log, new_epoch)
+if channel.unused then
+  if not begins then return { 'UNUSED' } end
+  begin(channel, new_epoch)
+end
 if receipt_ms > 0 then
   local epoch, offset, hash = string.match(redis.call('GET', receipt) or '', '^(%S+) (%d+) (%x+)$')
   -- A receipt of another epoch speaks of a message that is no more.

@@ -16,6 +16,8 @@ local first = forget_old(channel, age_ms)
 
 local how = 'recovered'
 if since_epoch == '' then how = 'fresh'
+elseif since_offset <= channel.top and was_empty(channel, since_epoch) then
+  how = since_offset < first - 1 and 'trimmed' or 'recovered'
 elseif since_epoch ~= channel.epoch or since_offset > channel.top then how = 'epoch'
 elseif since_offset < first - 1 then how = 'trimmed' end
 
@@ -82,4 +84,6 @@ elseif go_on then
 else
   newest(history)
 end
+-- A reader of a channel that is still empty keeps its position, as any other does; after a day it gets a later one.
+if channel.unused and how == 'recovered' and empty_at(since_epoch) > channel.now - DAY_MS then channel.epoch = since_epoch end
 return { channel.epoch, offset, how, offset < channel.top and 1 or 0, entries }

@@ -8,8 +8,8 @@ local meta, log = KEYS[1], KEYS[2]
 local new_epoch, epoch, offset, base = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local channel = open(meta, log, new_epoch)
-if channel.epoch == epoch and channel.top < offset then
+if not channel.unused and channel.epoch == epoch and channel.top < offset then
   channel.epoch = new_epoch
-  redis.call('HSET', meta, 'epoch', new_epoch, 'base', base < 0 and channel.top or math.min(base, channel.top))
+  redis.call('HSET', meta, 'epoch', new_epoch, 'base', base < 0 and channel.top or math.min(base, channel.top), 'since', channel.now)
 end
 return { channel.epoch, channel.top }

@@ -11,7 +11,7 @@ import type { RedisClients } from '@saoma/redis'
 import type { ChannelsEvent } from './event.ts'
 import { createFeeds } from './feeds.ts'
 import type { Following, FollowRequest, Listener } from './follower.ts'
-import { createLog, named, pageOf, type ReadRequest } from './log.ts'
+import { createLog, named, type Publishing, pageOf, type ReadRequest } from './log.ts'
 import { createPresence } from './presence.ts'
 import type { Retention } from './retention.ts'
 
@@ -36,10 +36,9 @@ export interface ChannelsOptions {
  */
 export interface Channels {
   /**
-   * KEY_REUSED when the idempotency key belongs to another message of the same publisher. `from` is who says so, set by the caller and
-   * not by the client.
+   * KEY_REUSED when the idempotency key belongs to another message of the same publisher; and whatever `mayBegin` refuses with.
    */
-  publish(publication: Publication & { from?: string }): Promise<Result<Published>>
+  publish(publication: Publication & Publishing): Promise<Result<Published>>
   /**
    * One page after `since`, or the newest `history` messages. Pages end at 300 messages or 256 KiB (at least one message); `limit`
    * and `mostBytes` make them shorter. Nothing is followed.

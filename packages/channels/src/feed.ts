@@ -1,4 +1,4 @@
-import type { Position } from '@saoma/protocol'
+import { isEmptyEpoch, isNext, type Position } from '@saoma/protocol'
 import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
 import type { Signal } from './follower.ts'
@@ -89,7 +89,7 @@ export class Feed {
   settle(member: Member, page: Position): boolean {
     member.standAt(page)
     if (this.positioned) {
-      if (page.epoch !== this.#epoch) {
+      if (!this.#continues(member, page)) {
         // The page is the later truth. What waits is of the log before.
         member.clear()
         void this.fill()
@@ -100,6 +100,12 @@ export class Feed {
     for (const other of this.members) other.from = page.offset
     this.#drain()
     return true
+  }
+
+  /** Whether a member's page and what the feed tells are of one log. A channel that was empty on one side has begun meanwhile. */
+  #continues(member: Member, page: Position): boolean {
+    if (page.epoch === this.#epoch || isEmptyEpoch(this.#epoch)) return true
+    return isEmptyEpoch(page.epoch) && member.from === 0
   }
 
   /** Returns whether the feed has lost its position, because nobody is left. */
@@ -144,7 +150,10 @@ export class Feed {
     if (this.#run !== run || this.#filling || this.#epoch !== epoch) return false
     const { suspect } = this
     this.suspect = false
-    if (present !== epoch || top < offset) {
+    if (isEmptyEpoch(epoch) && isEmptyEpoch(present)) {
+      // Still empty, which is worth more the later it was seen.
+      this.#epoch = present
+    } else if ((present !== epoch && !(isEmptyEpoch(epoch) && top > 0)) || top < offset) {
       void this.fill()
     } else if (top > this.#offset) {
       if (suspect) void this.fill()
@@ -211,12 +220,13 @@ export class Feed {
 
   #take(kept: Kept): void {
     if (!this.positioned || this.#filling) return this.#wait(kept)
+    if (isNext({ epoch: this.#epoch, offset: this.#offset }, kept)) {
+      this.#epoch = kept.epoch
+      this.#offset = kept.offset
+      if (this.#batch.push(kept) === 1) this.#context.schedule(this)
+      return
+    }
     if (kept.epoch === this.#epoch) {
-      if (kept.offset === this.#offset + 1) {
-        this.#offset++
-        if (this.#batch.push(kept) === 1) this.#context.schedule(this)
-        return
-      }
       if (kept.offset <= this.#offset) {
         // Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again.
         if (kept.offset > this.#logged) void this.fill(kept.offset)

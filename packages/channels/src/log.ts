@@ -61,6 +61,14 @@ const contentOf = ({ event, data, from }: Publication & { from?: string }): stri
 const receiptOf = (from: string | undefined, idempotencyKey: string): string =>
   hash('sha256', JSON.stringify([from ?? null, idempotencyKey]))
 
+/** Who says so, and what that person may. */
+export interface Publishing {
+  /** The publisher's id, set by the caller and not by the client. */
+  from?: string
+  /** Asked when the message would be the first of a channel that never was; without it that may always be. */
+  mayBegin?: () => Promise<Result<true>>
+}
+
 export interface ReadRequest {
   since?: Position | null
   /** Newest messages to begin with when there is no `since`. */
@@ -108,8 +116,8 @@ export const createLog = (
   }
 
   return {
-    publish: async (publication: Publication & { from?: string }): Promise<Result<Published>> => {
-      const { channel, idempotencyKey, volatile, from } = publication
+    publish: async (publication: Publication & Publishing): Promise<Result<Published>> => {
+      const { channel, idempotencyKey, volatile, from, mayBegin } = publication
       const [meta, log] = logOf(channel)
       const [people, live] = [keys.channelPeople(channel), keys.channelLive(channel)]
       const content = contentOf(publication)
@@ -117,11 +125,19 @@ export const createLog = (
       const { messages, ms } = kept(channel)
       const receipt = keys.channelReceipt(channel, idempotencyKey === undefined ? '' : receiptOf(from, idempotencyKey))
       const receiptMs = idempotencyKey === undefined ? 0 : RECEIPT_MS
-      const published = await scripts.publish(
-        data,
-        [meta, log, people, live, receipt],
-        [content, drawEpoch(), messages, ms, receiptMs],
-      )
+      const attempt = (begins: 0 | 1) =>
+        scripts.publish(
+          data,
+          [meta, log, people, live, receipt],
+          [content, drawEpoch(), messages, ms, receiptMs, begins],
+        )
+      let published = await attempt(mayBegin ? 0 : 1)
+      if (published === 'unused') {
+        const allowed = mayBegin ? await mayBegin() : ok(true as const)
+        if (!allowed.ok) return allowed
+        published = await attempt(1)
+      }
+      if (published === 'unused') throw new Error('a channel did not begin with its first message')
       if (!published.ok) return published
       await replicated(log)
       const { epoch, offset, connections, repeated } = published.value

@@ -53,8 +53,10 @@ const parsing =
     v.parse(schema, raw)
 
 const Refused = v.tuple([v.literal('KEY_REUSED')])
-const published = (raw: unknown): Result<v.InferOutput<typeof Receipt>> =>
-  v.is(Refused, raw) ? fail('KEY_REUSED') : ok(v.parse(Receipt, raw))
+const Unused = v.tuple([v.literal('UNUSED')])
+/** `unused`: it would be the first message of a channel that never was, and may not. */
+const published = (raw: unknown): Result<v.InferOutput<typeof Receipt>> | 'unused' =>
+  v.is(Unused, raw) ? 'unused' : v.is(Refused, raw) ? fail('KEY_REUSED') : ok(v.parse(Receipt, raw))
 
 const files = (verb: string) => [
   new URL('../lua/lib.lua', import.meta.url),
@@ -76,7 +78,7 @@ type Log = [meta: string, log: string]
 export const scripts = {
   publish: defineScript<
     [...Log, people: string, live: string, receipt: string],
-    [content: string, newEpoch: string, messages: number, ageMs: number, receiptMs: number],
+    [content: string, newEpoch: string, messages: number, ageMs: number, receiptMs: number, begins: 0 | 1],
     ReturnType<typeof published>
   >(files('publish'), 5, published),
   pass: define<[people: string, live: string], [content: string], number>('pass', 2, v.number()),

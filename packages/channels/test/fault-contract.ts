@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Kept } from '../src/index.ts'
 import {
   createChance,
@@ -22,13 +23,22 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
   /** Publishes without telling anybody, as if pub/sub had lost it. */
   const swallow = async (channel: string, count: number) => {
     const lua = `
+      redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
       for _ = 1, ARGV[1] do
         local offset = redis.call('HINCRBY', KEYS[1], 'top', 1)
         local body = '"event":"number","data":' .. offset .. ',"time":' .. redis.call('TIME')[1] .. '000'
         redis.call('XADD', KEYS[2], offset .. '-0', 'm', body)
       end
       redis.call('PEXPIRE', KEYS[2], 3600000)`
-    await data.eval(lua, 2, keys.channelMeta(channel), keys.channelLog(channel), count)
+    await data.eval(
+      lua,
+      2,
+      keys.channelMeta(channel),
+      keys.channelLog(channel),
+      count,
+      `swallowed-${randomUUID().slice(0, 8)}`,
+    )
+    await data.pexpire(keys.channelMeta(channel), 3_600_000)
   }
   /** Takes back the newest messages, as a failover does that loses acknowledged writes. */
   const goBack = async (channel: string, top: number) => {
@@ -218,21 +228,21 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     const [first, second] = nodes
     if (!first || !second) throw new Error('two were opened')
     const channels = numbers(4).map(drawChannel)
-    const epochs = new Map<string, string>()
-    for (const channel of channels) epochs.set(channel, (await node.read(channel)).epoch)
 
     /** A client: it follows, lets go and comes back with its position, on either node. */
     const walk = async (channel: string) => {
       const got: number[] = []
+      let epoch = ''
       let follower: Follower | undefined
       const collect = () => {
         if (!follower) return
         follower.close()
         got.push(...follower.page.messages.map(({ offset }) => offset), ...offsetsOf(follower.heard))
+        epoch = follower.heard.at(-1)?.epoch ?? follower.page.epoch
         follower = undefined
       }
       const come = async () => {
-        const since = { epoch: epochs.get(channel) ?? '', offset: got.length }
+        const since = { epoch: epoch || (await node.read(channel)).epoch, offset: got.length }
         follower = await follow(chance.pick([first, second]), channel, { since })
         if (follower.page.more) collect()
       }

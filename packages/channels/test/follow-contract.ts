@@ -90,7 +90,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
       if (!follower.page.more && follower.page.offset < 1_000) await follower.count(1)
       follower.close()
       got.push(...follower.data())
-      position = { epoch: position.epoch, offset: got.length }
+      position = { epoch: follower.heard.at(-1)?.epoch ?? follower.page.epoch, offset: got.length }
     }
     await publishing
     expect(got).toEqual(numbers(1_000))

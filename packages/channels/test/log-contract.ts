@@ -158,8 +158,9 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     const now = Number((await data.time())[0]) * 1_000
     for (const old of [0, 1, 2, 63, 64, 99, 100]) {
       const channel = drawChannel()
-      const { epoch } = await short.read(channel)
+      const [{ epoch = '' } = {}] = await publishNumbers(short, channel, [0])
       const log = keys.channelLog(channel)
+      await data.del(log)
       for (const offset of numbers(100)) {
         const time = now - (offset <= old ? hour + 60_000 : 0)
         await data.xadd(log, `${offset}-0`, 'm', `"event":"e","data":"\\"time\\":1","time":${time}`)

@@ -154,15 +154,59 @@ export const readContract = async (node: Node, other: Node) => {
     }
   })
 
-  test('[C11] a channel that was only read has an epoch that stays', async () => {
+  const NONE = /^none-\d{13}$/
+  const atNone = (ms: number) => ({ epoch: `none-${ms}`, offset: 0 })
+
+  test('[C11] a channel that was only read is empty at a moment, and its first message is next after that', async () => {
     const channel = drawChannel()
     const pages = await Promise.all(numbers(20).map((i) => (i % 2 ? node : other).read(channel)))
-    const [first] = pages
-    for (const page of pages) expect(page).toEqual(first)
-    expect(first).toMatchObject({ ...NOTHING, offset: 0 })
-    const since = { epoch: first?.epoch ?? '', offset: 0 }
+    for (const page of pages) {
+      expect(page).toMatchObject({ ...NOTHING, offset: 0, epoch: expect.stringMatching(NONE) })
+      const { epoch, offset } = page
+      const again = await other.read(channel, { since: { epoch, offset } })
+      expect(again).toMatchObject({ recovered: true, messages: [], epoch, offset: 0 })
+    }
     await publishNumbers(other, channel, numbers(3))
-    expect(offsetsOf(await node.read(channel, { since }))).toEqual([1, 2, 3])
+    for (const { epoch, offset } of pages) {
+      const page = await node.read(channel, { since: { epoch, offset } })
+      expect(page).toMatchObject({ recovered: true, offset: 3, epoch: expect.not.stringMatching(NONE) })
+      expect(offsetsOf(page)).toEqual([1, 2, 3])
+    }
+    // As a client that keeps the epoch of its page and counts on.
+    const counted = { epoch: pages[0]?.epoch ?? '', offset: 2 }
+    expect(offsetsOf(await node.read(channel, { since: counted }))).toEqual([3])
+    expect(await node.read(channel, { since: { ...counted, offset: 4 } })).toMatchObject({ reason: 'epoch' })
+    await node.trim(channel, 1)
+    const [first] = pages
+    const since = { epoch: first?.epoch ?? '', offset: 0 }
+    expect(await node.read(channel, { since })).toMatchObject({ ...NOTHING, reason: 'trimmed', offset: 3 })
+  })
+
+  test('[C11] who saw it empty is not told a half: another log in between, a month, and no such position', async () => {
+    const channel = drawChannel()
+    const { epoch } = await node.read(channel)
+    const lost = { ...NOTHING, reason: 'epoch' }
+    const days = (count: number) => atNone(Date.now() - count * 86_400_000)
+    for (const since of [
+      days(31),
+      { epoch, offset: 1 },
+      { epoch: 'none-', offset: 0 },
+      { epoch: 'none-1e3', offset: 0 },
+    ])
+      expect(await node.read(channel, { since })).toMatchObject(lost)
+    const [young, old] = [days(0.9), days(29)]
+    expect(await node.read(channel, { since: young })).toMatchObject({ recovered: true, ...young })
+    const renewed = await node.read(channel, { since: old })
+    expect(renewed).toMatchObject({ recovered: true, offset: 0, epoch: expect.stringMatching(NONE) })
+    expect(renewed.epoch > young.epoch).toBe(true)
+
+    await publishNumbers(other, channel, numbers(3))
+    await data.del(keys.channelLog(channel))
+    await publishNumbers(other, channel, numbers(2))
+    expect(await node.read(channel, { since: { epoch, offset: 0 }, history: 10 })).toMatchObject({
+      ...lost,
+      messages: [{ offset: 1 }, { offset: 2 }],
+    })
   })
 
   test('[C12] a log that is lost, alone or with all that is known of it, begins another epoch', async () => {
@@ -179,7 +223,11 @@ export const readContract = async (node: Node, other: Node) => {
       const page = await other.read(channel, { since: { epoch, offset: 3 }, history: 10 })
       expect(page).toMatchObject({ ...NOTHING, reason: 'epoch', offset: 0 })
       expect(page.epoch).not.toBe(epoch)
-      expect(await publishNumbers(node, channel, [1])).toMatchObject([{ epoch: page.epoch, offset: 1 }])
+      expect(await publishNumbers(node, channel, [1])).toMatchObject([
+        { epoch: expect.not.stringMatching(epoch), offset: 1 },
+      ])
+      const { recovered, messages } = await other.read(channel, { since: { epoch: page.epoch, offset: 0 } })
+      expect({ recovered, messages }).toMatchObject({ recovered: true, messages: [{ data: 1 }] })
     }
   })
 }

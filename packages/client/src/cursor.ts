@@ -1,4 +1,4 @@
-import type { LossReason, Message, Page, Position } from '@saoma/protocol'
+import { isEmptyEpoch, isNext, type LossReason, type Message, type Page, type Position } from '@saoma/protocol'
 
 /** The server could not give everything after `since`: read the state anew from your backend, then go on from `position`. */
 export interface Lost {
@@ -54,11 +54,12 @@ export const createCursor = (options: CursorOptions): Cursor => {
         if (!isKnown(message)) handOn(message)
       }
       // Live messages may have brought us further than the page that was read before them.
-      if (!isKnown({ epoch, offset })) position = { epoch, offset }
+      const wasEmpty = position !== undefined && !isEmptyEpoch(position.epoch) && isEmptyEpoch(epoch)
+      if (!wasEmpty && !isKnown({ epoch, offset })) position = { epoch, offset }
     },
     receive: (message) => {
       if (closed || isKnown(message)) return true
-      if (position?.epoch !== message.epoch || message.offset !== position.offset + 1) return false
+      if (!position || !isNext(position, message)) return false
       handOn(message)
       return true
     },

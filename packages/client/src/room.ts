@@ -1,5 +1,6 @@
 import {
   type Inbox,
+  isEmptyEpoch,
   type Message,
   OWN_CHANNEL,
   type Position,
@@ -140,7 +141,8 @@ export const createRoom = (
   /** The server counts when it is asked; between, we do. A count that knew these messages already is not raised by them. */
   const count = (before: Position | undefined) => {
     const { position } = cursor
-    if (!inbox || !position || !before || position.epoch !== before.epoch) return
+    if (!inbox || !position || !before) return
+    if (position.epoch !== before.epoch && !isEmptyEpoch(before.epoch)) return
     const unread = inbox.unread + Math.max(0, position.offset - before.offset)
     counted({ read: inbox.read, unread: Math.min(unread, Math.max(0, position.offset - inbox.read)) })
   }

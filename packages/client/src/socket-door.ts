@@ -276,7 +276,13 @@ const emit = <T>(
     })
   })
 
-const failureOf = ({ code, react, message }: Refusal): Failure => ({ ok: false, code, react, message })
+const failureOf = ({ code, react, message, retryAfter }: Refusal): Failure => ({
+  ok: false,
+  code,
+  react,
+  message,
+  ...(typeof retryAfter === 'number' ? { retryAfterMs: retryAfter * 1_000 } : {}),
+})
 
 const isRefusal = (value: unknown): value is Refusal =>
   typeof value === 'object' && value !== null && 'react' in value && 'code' in value

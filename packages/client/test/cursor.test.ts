@@ -58,6 +58,20 @@ test('a message behind a hole is left alone, and comes after what was missing', 
   expect(told).toEqual(['one:4', 'one:5', 'one:6'])
 })
 
+test('the first message of a channel that was empty is the next one, and a page from before it takes nobody back', () => {
+  const empty = { epoch: 'none-1795248000000', offset: 0 }
+  const { cursor, told, lost } = reader()
+  cursor.take(page([], empty, { recovered: false }))
+  expect(cursor.receive(at(2))).toBe(false)
+  expect(cursor.receive(at(1))).toBe(true)
+  cursor.take(page([], { ...empty, epoch: 'none-1795248000001' }))
+  expect(cursor.receive(at(1))).toBe(true)
+  expect(cursor.receive(at(2))).toBe(true)
+  expect([told, lost]).toEqual([['one:1', 'one:2'], []])
+  cursor.take(page([], empty, { recovered: false, reason: 'epoch' }))
+  expect(cursor.position).toEqual(empty)
+})
+
 test('another epoch is a hole, even where its numbers fit', () => {
   const { cursor } = reader({ epoch: 'one', offset: 3 })
   expect(cursor.receive(at(4, 'two'))).toBe(false)

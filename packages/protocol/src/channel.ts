@@ -20,6 +20,14 @@ export interface Position {
   offset: number
 }
 
+/** The epoch of a channel in which nothing was published yet: the word and the moment at which it was empty. It has no messages. */
+const EMPTY = /^none-\d+$/
+export const isEmptyEpoch = (epoch: string): boolean => EMPTY.test(epoch)
+
+/** Whether a message is the very next after a position: by its number, or as the first of a channel that was empty. */
+export const isNext = (position: Position, { epoch, offset }: Position): boolean =>
+  position.epoch === epoch ? offset === position.offset + 1 : isEmptyEpoch(position.epoch) && offset === 1
+
 /** One kept message. */
 export interface Message extends Position {
   channel: string

@@ -154,7 +154,15 @@ export const codes = {
 export type Code = keyof typeof codes
 
 /** A value, or the code that says why there is none. Expected outcomes travel as values; exceptions are for surprise. */
-export type Result<T> = { ok: true; value: T } | { ok: false; code: Code }
+export type Result<T> = { ok: true; value: T } | Failed
+
+/** `retryAfter` is in seconds, where it is known when the same call may succeed. */
+export interface Failed {
+  ok: false
+  code: Code
+  retryAfter?: number
+}
 
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value })
-export const fail = (code: Code): { ok: false; code: Code } => ({ ok: false, code })
+export const fail = (code: Code, retryAfter?: number): Failed =>
+  retryAfter === undefined ? { ok: false, code } : { ok: false, code, retryAfter }

@@ -18,6 +18,8 @@ export interface Refusal {
   code: Code
   message: string
   react: Reaction
+  /** Seconds after which the same call may succeed, where that is known. */
+  retryAfter?: number
 }
 
 /** Every event that expects an answer gets one of these. */

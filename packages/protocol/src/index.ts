@@ -1,6 +1,8 @@
 export {
   channelPattern,
   type Inbox,
+  isEmptyEpoch,
+  isNext,
   type LossReason,
   type Message,
   OWN_CHANNEL,
@@ -16,7 +18,7 @@ export {
   userOf,
   type VolatileMessage,
 } from './channel.ts'
-export { type Code, type CodeEntry, codes, fail, ok, type Reaction, type Result } from './codes.ts'
+export { type Code, type CodeEntry, codes, type Failed, fail, ok, type Reaction, type Result } from './codes.ts'
 export {
   type Ack,
   type LiveClientEvents,

@@ -1,5 +1,5 @@
 import type { Following, Kept, Listener, Signal } from '@saoma/channels'
-import type { Code, Position, Subscribed } from '@saoma/protocol'
+import { type Code, isNext, type Position, type Subscribed } from '@saoma/protocol'
 import type { Live } from '../live/live.ts'
 import type { Principal } from '../live/principal.ts'
 import { type Asked, formatPlace, PLACE_SEPARATOR } from './asked.ts'
@@ -62,8 +62,7 @@ export const createReaders = (
       const [first, last] = [batch[0], batch.at(-1)]
       if (closed || !first || !last) return
       const { since } = reader
-      if (first.epoch === since?.epoch && first.offset === since.offset + 1)
-        return hearing.messages(batch, moveOn(reader, last))
+      if (since && isNext(since, first)) return hearing.messages(batch, moveOn(reader, last))
       // A hole that the log could not fill: to ask for what follows the last position says what was lost.
       reader.following?.close()
       inTurn(reader).catch(hearing.broke)

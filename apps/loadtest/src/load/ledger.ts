@@ -1,4 +1,4 @@
-import type { Position } from '@saoma/protocol'
+import { isEmptyEpoch, type Position } from '@saoma/protocol'
 import { offsetsOf, type Range, rangesOf, showRanges } from './ranges.ts'
 
 /** What was acknowledged in a channel: offsets by epoch. */
@@ -48,11 +48,18 @@ interface Due {
   at: number
 }
 
+interface Following {
+  name: string
+  progress: Map<string, Progress>
+  /** It joined a channel that was empty: it is owed the log from its first message on. */
+  sawEmpty: boolean
+}
+
 interface Page {
   acknowledged: Map<string, Set<number>>
   /** Where each message lies, by its id. */
   places: Map<string, string>
-  readers: { name: string; progress: Map<string, Progress> }[]
+  readers: Following[]
   /** In the order of their acknowledgements. */
   due: Due[]
   /** When the last one before those was acknowledged. */
@@ -105,10 +112,11 @@ export const createLedger = () => {
   const addReader = (channel: string, reader: string): Reader => {
     const page = pageOf(channel)
     const progress: Map<string, Progress> = new Map()
-    page.readers.push({ name: reader, progress })
+    const following: Following = { name: reader, progress, sawEmpty: false }
+    page.readers.push(following)
     /** A log that is new to this reader is whole from its first message on, unless the reader begins with it. */
     const at = (epoch: string, begin: number): Progress => {
-      const start = progress.size === 0 ? begin : 0
+      const start = progress.size === 0 && !following.sawEmpty ? begin : 0
       const known = progress.get(epoch) ?? { start, top: start, missing: new Set() }
       progress.set(epoch, known)
       return known
@@ -119,7 +127,9 @@ export const createLedger = () => {
     }
     return {
       joined: ({ epoch, offset }) => {
-        if (progress.size === 0) at(epoch, offset)
+        if (progress.size > 0) return
+        if (isEmptyEpoch(epoch)) following.sawEmpty = true
+        else at(epoch, offset)
       },
       received: (position, content) => {
         const { epoch, offset } = position
@@ -142,8 +152,8 @@ export const createLedger = () => {
   }
 
   /** Offsets that were acknowledged while the reader followed and that it does not have. */
-  const lostTo = (page: Page, progress: ReadonlyMap<string, Progress>, epoch: string): number[] => {
-    if (progress.size === 0) return []
+  const lostTo = (page: Page, { progress, sawEmpty }: Following, epoch: string): number[] => {
+    if (progress.size === 0 && !sawEmpty) return []
     const known = progress.get(epoch)
     const { start, top, missing } = known ?? { start: 0, top: 0, missing: new Set<number>() }
     const offsets = page.acknowledged.get(epoch) ?? new Set()
@@ -151,8 +161,8 @@ export const createLedger = () => {
   }
 
   const hasArrived = ({ readers }: Page, { epoch, offset }: Due): boolean =>
-    readers.every(({ progress }) => {
-      if (progress.size === 0) return true
+    readers.every(({ progress, sawEmpty }) => {
+      if (progress.size === 0 && !sawEmpty) return true
       const { start, top, missing } = progress.get(epoch) ?? { start: 0, top: 0, missing: new Set<number>() }
       return offset <= start || (offset <= top && !missing.has(offset))
     })
@@ -167,7 +177,7 @@ export const createLedger = () => {
     for (const [channel, page] of pages)
       for (const reader of page.readers)
         for (const epoch of page.acknowledged.keys()) {
-          const offsets = lostTo(page, reader.progress, epoch)
+          const offsets = lostTo(page, reader, epoch)
           if (offsets.length > 0) yield { channel, reader: reader.name, epoch, offsets }
         }
   }
