@@ -17,6 +17,10 @@ export interface Config {
   redisUrl: string
   /** For a Redis that speaks TLS. */
   redisCertificates: Certificates
+  /** Where the live channels are, when not in the same Redis. */
+  redisChannelsUrl?: string
+  /** Part of `maxmemory` from which on channels take no writes. */
+  channelsMemoryShare: number
   redisPrefix: string
   /** Replicas that must have what is acknowledged, and how long they may take. */
   replicas: { count: number; timeoutMs: number }
@@ -73,6 +77,25 @@ export interface Config {
     bufferBytes: number
     /** Bytes of the JSON of one message's data. */
     messageBytes: number
+    /** Messages of one person in a minute, on all nodes. */
+    personMessages: number
+    /** Bytes of those, and of one person's kept messages in a day. */
+    personBytes: number
+    personBytesADay: number
+    /** Channels that one person begins in a day, by the first message there ever was. */
+    personChannels: number
+    /** Subscriptions of one person at the same time, on all nodes. */
+    personFollows: number
+    /** Bytes that one API key publishes in a minute, on all nodes; 0 is no limit. */
+    keyBytes: number
+    /** Codes of all browsers in a minute, on all nodes. */
+    codesInCluster: number
+    /** `wx.login` codes of one network that WeChat refused, in ten minutes. */
+    badPhoneCodes: number
+    /** `wx.login` codes that WeChat is asked about in a minute, by all nodes. */
+    phoneCodesInCluster: number
+    /** Demo people that one network makes in an hour. */
+    demoPeople: number
   }
   times: { scanMs: number; confirmMs: number; redeemMs: number }
   /** How a node goes away after SIGTERM. */
@@ -178,6 +201,10 @@ const contradictions = (env: Environment): string[] => {
     problems.push('SAOMA_HOOK_URL and SAOMA_HOOK_SECRET go together: set both or none')
   if (!env.SAOMA_HOOK_URL && env.SAOMA_CHANNELS.some(({ follow, publish }) => follow === 'hook' || publish === 'hook'))
     problems.push('SAOMA_CHANNELS has a rule that asks the hook: set SAOMA_HOOK_URL')
+  const largest = env.SAOMA_LIMIT_MESSAGE_BYTES + 1_024
+  for (const name of ['SAOMA_LIMIT_PERSON_BYTES', 'SAOMA_LIMIT_PERSON_BYTES_A_DAY', 'SAOMA_LIMIT_KEY_BYTES'] as const)
+    if (env[name] < largest && !(name === 'SAOMA_LIMIT_KEY_BYTES' && env[name] === 0))
+      problems.push(`${name} must be at least ${largest}: one message of SAOMA_LIMIT_MESSAGE_BYTES has to fit`)
   if (env.SAOMA_LIMIT_BUFFER_BYTES < env.SAOMA_LIMIT_MESSAGE_BYTES)
     problems.push('SAOMA_LIMIT_BUFFER_BYTES must not be less than SAOMA_LIMIT_MESSAGE_BYTES')
   const least = env.SAOMA_DRAIN_DELAY_MS + env.SAOMA_DRAIN_WINDOW_MS + AFTER_WINDOW_MS
@@ -217,6 +244,10 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
         ? { cert: settings.REDIS_CERT_FILE, key: settings.REDIS_KEY_FILE }
         : {}),
     },
+    ...(settings.REDIS_CHANNELS_URL && settings.REDIS_CHANNELS_URL !== settings.REDIS_URL
+      ? { redisChannelsUrl: settings.REDIS_CHANNELS_URL }
+      : {}),
+    channelsMemoryShare: settings.SAOMA_CHANNELS_MEMORY_SHARE,
     redisPrefix: settings.SAOMA_REDIS_PREFIX,
     replicas: { count: settings.SAOMA_REDIS_REPLICAS, timeoutMs: settings.SAOMA_REDIS_REPLICAS_MS },
     secrets: [settings.SAOMA_SECRET, ...(settings.SAOMA_PREVIOUS_SECRET ? [settings.SAOMA_PREVIOUS_SECRET] : [])],
@@ -267,6 +298,16 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       channels: settings.SAOMA_LIMIT_CHANNELS,
       bufferBytes: settings.SAOMA_LIMIT_BUFFER_BYTES,
       messageBytes: settings.SAOMA_LIMIT_MESSAGE_BYTES,
+      personMessages: settings.SAOMA_LIMIT_PERSON_MESSAGES,
+      personBytes: settings.SAOMA_LIMIT_PERSON_BYTES,
+      personBytesADay: settings.SAOMA_LIMIT_PERSON_BYTES_A_DAY,
+      personChannels: settings.SAOMA_LIMIT_PERSON_CHANNELS,
+      personFollows: settings.SAOMA_LIMIT_PERSON_FOLLOWS,
+      keyBytes: settings.SAOMA_LIMIT_KEY_BYTES,
+      codesInCluster: settings.SAOMA_LIMIT_CODES_CLUSTER,
+      badPhoneCodes: settings.SAOMA_LIMIT_BAD_PHONE_CODES,
+      phoneCodesInCluster: settings.SAOMA_LIMIT_PHONE_CODES_CLUSTER,
+      demoPeople: settings.SAOMA_LIMIT_DEMO_PEOPLE,
     },
     times: {
       scanMs: settings.SAOMA_SCAN_SECONDS * 1000,

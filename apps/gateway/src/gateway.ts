@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
-import type { RedisClients } from '@saoma/redis'
+import type { MemoryWatch, RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
 import type { Server } from 'socket.io'
@@ -21,7 +21,7 @@ import { createEngineDoor } from './io/engine-door.ts'
 import { createIo } from './io/server.ts'
 import { isWebSocketHandshake, routeUpgrades } from './io/upgrades.ts'
 import { watchLateness } from './late.ts'
-import { createLimits, DEAF_FACTOR } from './limits.ts'
+import { DEAF_FACTOR, type Limits } from './limits.ts'
 import type { Attendance } from './live/attendance.ts'
 import type { Live } from './live/live.ts'
 import type { Authenticate, StillValid } from './live/principal.ts'
@@ -38,6 +38,11 @@ import { createWsDoor } from './ws/door.ts'
 
 export interface GatewayDeps {
   redis: RedisClients
+  /** The Redis of the live channels, when they have one of their own. */
+  channelsRedis?: RedisClients
+  /** How full the Redis of the channels is. */
+  memory: MemoryWatch
+  limits: Limits
   tickets: Tickets
   identity: Identity
   channels: Channels
@@ -71,17 +76,16 @@ export interface Gateway {
 
 /** One node of the cluster, put together and not yet listening. */
 export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gateway => {
-  const { redis, channels, metrics } = deps
+  const { redis, channelsRedis, memory, channels, metrics } = deps
   let leaving = false
   let draining = false
   const isDraining = () => draining
-  const limits = createLimits(redis, options.limits, metrics)
   const holds = createHolds(metrics)
   const allowsOrigin = createOriginCheck(options.origin, options.allowedOrigins, options.demo)
   const addressOf = createAddressReader(options.trustedProxies)
   const pushes = createPushes(metrics)
 
-  const app = createApp({ ...deps, limits, holds, pushes }, { ...options, allowsOrigin, addressOf })
+  const app = createApp({ ...deps, holds, pushes }, { ...options, allowsOrigin, addressOf })
   const http = createServer(
     {
       requestTimeout: 60_000,
@@ -93,7 +97,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     app.callback(),
   )
   const admission = { allowsOrigin, addressOf, isDraining }
-  const judge = createJudge(limits, metrics, admission)
+  const judge = createJudge(deps.limits, metrics, admission)
   const doorOptions = {
     ...admission,
     nodeId: options.nodeId,
@@ -108,19 +112,23 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const watching = createWatching({ ...deps, subscriber: redis.subscriber })
   http.once('close', watching.close)
   tellResubscribed(redis.subscriber, deps)
-  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, watching, limits, judge }, doorOptions)
+  if (channelsRedis) tellResubscribed(channelsRedis.subscriber, deps)
+  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, watching, judge }, doorOptions)
   const waiting = createWaitingDoor(io, { ...deps, watching }, doorOptions)
   // After those who listen for browsers, which hear it first: by then they have written it to their sockets.
   redis.subscriber.on('message', (channel, payload) => {
     metrics.pubsubReceived.inc()
     pushes.heard(channel, payload)
   })
-  const ws = createWsDoor(io, { ...deps, limits }, doorOptions)
+  channelsRedis?.subscriber.on('message', () => metrics.pubsubReceived.inc())
+  const ws = createWsDoor(io, deps, doorOptions)
   // Who waits for a login is asked first: Engine.IO would take everything below its path.
   routeUpgrades(http, [waiting, ws, createEngineDoor(io)], { ...deps, judge }, doorOptions)
   const lateness = watchLateness()
   const internal = createInternalServer({
     redis,
+    ...(channelsRedis ? { channelsRedis } : {}),
+    memory,
     metrics,
     isDraining: () => leaving,
     isLate: lateness.isLate,

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { RedisClients } from '@saoma/redis'
+import type { MemoryWatch, RedisClients } from '@saoma/redis'
 import type { Metrics } from './metrics.ts'
 
 /** What is counted only when somebody asks. */
@@ -12,6 +12,10 @@ export interface Counts {
 
 export interface InternalDeps {
   redis: Pick<RedisClients, 'unavailable' | 'refusal' | 'echoAge' | 'subscriber'>
+  /** The Redis of the live channels, when they have one of their own. */
+  channelsRedis?: Pick<RedisClients, 'unavailable' | 'refusal' | 'echoAge' | 'subscriber'>
+  /** How full the Redis of the channels is. */
+  memory: Pick<MemoryWatch, 'hasRoom' | 'part'>
   metrics: Metrics
   isDraining: () => boolean
   /** Whether the event loop does not keep up. */
@@ -24,15 +28,25 @@ export interface InternalDeps {
  * into a storm of reconnects. `/startupz` waits for the first message that the node sent itself through Redis. `/readyz` says whether new
  * traffic should come here, and why not: `redis:data`, `redis:pub`, `redis:sub`, `draining`, and where Redis refuses what is written its word
  * for that, as in `redis:data:READONLY`. That the event loop is late is told there too,
- * but turns nobody away: after an outage all nodes are late at once, and a cluster that is slow is better than one that is not there.
+ * but turns nobody away: after an outage all nodes are late at once, and a cluster that is slow is better than one that is not there. Nor
+ * does what is wrong with the channels' own Redis (`channels:data`, …) or its room (`channels:full`): logins go on.
  */
-export const createInternalServer = ({ redis, metrics, isDraining, isLate, counts }: InternalDeps): Server =>
+export const createInternalServer = ({
+  redis,
+  channelsRedis,
+  memory,
+  metrics,
+  isDraining,
+  isLate,
+  counts,
+}: InternalDeps): Server =>
   createServer(async (req, res) => {
     const say = (status: number, body: unknown) => {
       res.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
       res.end(JSON.stringify(body))
     }
     const missing = redis.unavailable()
+    const missingOfChannels = channelsRedis?.unavailable() ?? []
     switch (req.url?.split('?')[0]) {
       case '/healthz':
         return say(200, { ok: true })
@@ -43,17 +57,30 @@ export const createInternalServer = ({ redis, metrics, isDraining, isLate, count
       case '/readyz': {
         const why = missing.map((role) => ['redis', role, redis.refusal(role) ?? []].flat().join(':'))
         const reasons = [...why, ...(isDraining() ? ['draining'] : [])]
-        const warnings = isLate() ? ['event-loop'] : []
+        const warnings = [
+          ...(isLate() ? ['event-loop'] : []),
+          ...missingOfChannels.map((role) => ['channels', role, channelsRedis?.refusal(role) ?? []].flat().join(':')),
+          ...(memory.hasRoom() ? [] : ['channels:full']),
+        ]
         return say(reasons.length === 0 ? 200 : 503, { ok: reasons.length === 0, reasons, warnings })
       }
       case '/metrics': {
-        for (const client of ['data', 'pub', 'sub'] as const)
-          metrics.redisUp.set({ client }, missing.includes(client) ? 0 : 1)
+        for (const role of ['data', 'pub', 'sub'] as const) {
+          metrics.redisUp.set({ client: role }, missing.includes(role) ? 0 : 1)
+          if (channelsRedis)
+            metrics.redisUp.set({ client: `channels:${role}` }, missingOfChannels.includes(role) ? 0 : 1)
+        }
         metrics.redisRefuses.reset()
         for (const client of missing) {
           const reason = redis.refusal(client)
           if (reason) metrics.redisRefuses.set({ client, reason }, 1)
         }
+        for (const role of missingOfChannels) {
+          const reason = channelsRedis?.refusal(role)
+          if (reason) metrics.redisRefuses.set({ client: `channels:${role}`, reason }, 1)
+        }
+        metrics.redisMemory.set(memory.part() ?? 0)
+        metrics.channelsRoom.set(memory.hasRoom() ? 1 : 0)
         metrics.connections.reset()
         for (const { sockets, ...labels } of counts.sockets()) metrics.connections.inc(labels, sockets)
         metrics.people.set(counts.people())
@@ -61,8 +88,8 @@ export const createInternalServer = ({ redis, metrics, isDraining, isLate, count
         const { channels, followers } = counts.live()
         metrics.channels.set(channels)
         metrics.followers.set(followers)
-        metrics.subscriptions.set(redis.subscriber.size)
-        metrics.echoAge.set(redis.echoAge() ?? 0)
+        metrics.subscriptions.set(redis.subscriber.size + (channelsRedis?.subscriber.size ?? 0))
+        metrics.echoAge.set(Math.max(redis.echoAge() ?? 0, channelsRedis?.echoAge() ?? 0))
         metrics.draining.set(isDraining() ? 1 : 0)
         res.writeHead(200, { 'Content-Type': metrics.registry.contentType })
         return res.end(await metrics.registry.metrics())

@@ -1,17 +1,31 @@
-import { type Connection, type Keys, RedisUnavailable } from '@saoma/redis'
-import ipaddr from 'ipaddr.js'
+import { type Connection, createBudget, type Keys, RedisUnavailable } from '@saoma/redis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import type { Config } from './config.ts'
 import type { Metrics } from './metrics.ts'
+import { networkOf, wideNetworkOf } from './networks.ts'
+import { createPhoneCodes, type PhoneCodes } from './phone-codes.ts'
 
 /** `undefined` when the call may go on, else the seconds to wait and how many times the limit was asked for. */
-export type Verdict = { retryAfterSeconds: number; excess: number } | undefined
+export type Verdict =
+  | {
+      retryAfterSeconds: number
+      excess: number
+      /** It is not the asker who asked too often, but all together. */
+      everybody?: true
+    }
+  | undefined
 /** A sender this far above its limit does not listen to refusals. */
 export const DEAF_FACTOR = 5
 export const isDeaf = (verdict: NonNullable<Verdict>): boolean => verdict.excess > DEAF_FACTOR
 
 /** What a waiting browser may say: this many events in so many seconds. */
 export const EVENTS = { points: 20, seconds: 10 }
+
+const MINUTE_MS = 60_000
+/** The one subject of a budget that is nobody's own. */
+const ALL = 'all'
+/** A network that has had at most this part of its own limit has had little. */
+const MODEST = 12
 
 /** Three visits of one ticket, each of which may ask for both forms of the picture. Every one may be drawn by WeChat. */
 const PICTURES = 6
@@ -21,8 +35,12 @@ const CHECKS = 5
 type Limit = (subject: string, points?: number) => Promise<Verdict>
 
 export interface Limits {
-  /** New codes, per address, cluster-wide: each one costs memory. */
+  /** New codes, per address and of all together, cluster-wide: each one costs memory. */
   codes: Limit
+  /** Codes of `wx.login`, which WeChat is asked about: see `createPhoneCodes`. */
+  phoneCodes: PhoneCodes
+  /** New people of the demo, per address and of all together, cluster-wide: an account is for ever. */
+  demoPeople: Limit
   /** Typed user codes, per account, cluster-wide: RFC 8628 section 5.1. */
   userCodes: Limit
   /** Everything else over HTTP, per address and node. */
@@ -53,11 +71,6 @@ export interface Limits {
   subscribes: Limit
 }
 
-/** Whoever has one IPv6 address has the 2^64 of its network: they count as one. */
-export const networkOf = (address: string): string => {
-  if (!ipaddr.IPv6.isValid(address)) return address
-  return ipaddr.IPv6.parse(address).parts.slice(0, 4).join(':')
-}
 const byNetwork =
   (limit: Limit): Limit =>
   (address, points) =>
@@ -96,11 +109,49 @@ export const createLimits = (
   const inCluster = (what: string, points: number, duration = 60) =>
     judge(what, counter(what, points, duration), points)
 
+  const everybody = (what: string, waitMs: number): NonNullable<Verdict> => {
+    metrics.limited.inc({ what })
+    return { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)), excess: 1, everybody: true }
+  }
+
+  const codesOfNetwork = counter('codes', config.codesPerMinute, 60)
+  const codesOfMany = counter('codes_wide', config.codesPerMinute, 60)
+  const codesOfAll = createBudget(redis, { name: 'codes', limit: config.codesInCluster, windowMs: MINUTE_MS })
+  const modest = Math.ceil(config.codesPerMinute / MODEST)
+  const codes: Limit = async (address) => {
+    const consumed = await consume(codesOfNetwork, networkOf(address))
+    const slow = verdict('codes', config.codesPerMinute, consumed)
+    if (slow) return slow
+    // The second half is for those who have had little: who fills the first one does not keep them out.
+    if (codesOfAll.part(ALL) > 0.5) {
+      const many = await consume(codesOfMany, wideNetworkOf(address))
+      if (!many.allowed || consumed.spent.consumedPoints > modest)
+        return everybody('codes_cluster', consumed.spent.msBeforeNext)
+    }
+    const waitMs = await codesOfAll.spend(ALL, 1)
+    return waitMs === undefined ? undefined : everybody('codes_cluster', waitMs)
+  }
+
+  const demoPeopleOfNetwork = inCluster('demo_people', config.demoPeople, 3_600)
+  const demoPeopleOfAll = createBudget(redis, {
+    name: 'demo-people',
+    limit: 10 * config.demoPeople,
+    windowMs: 60 * MINUTE_MS,
+  })
+  const demoPeople: Limit = async (address) => {
+    const slow = await demoPeopleOfNetwork(networkOf(address))
+    if (slow) return slow
+    const waitMs = await demoPeopleOfAll.spend(ALL, 1)
+    return waitMs === undefined ? undefined : everybody('demo_people', waitMs)
+  }
+
   const pictures = counter('pictures', PICTURES, 120)
   const checks = counter('checks', CHECKS, 600)
 
   return {
-    codes: byNetwork(inCluster('codes', config.codesPerMinute)),
+    codes,
+    phoneCodes: createPhoneCodes(redis, config, metrics),
+    demoPeople,
     userCodes: inCluster('user_codes', 5),
     requests: byNetwork(onNode('requests', config.requestsPerMinute)),
     decisions: onNode('decisions', config.decisionsPerMinute),

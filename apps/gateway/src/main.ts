@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { createChannels } from '@saoma/channels'
 import { createIdentity } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
-import { assertSuitable, createRedis, join, type Role } from '@saoma/redis'
+import { join } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { createWechat } from '@saoma/wechat'
 import { openCodes } from './codes/open-codes.ts'
@@ -11,6 +11,8 @@ import { createEnding, type Stop } from './ending.ts'
 import { createGateway } from './gateway.ts'
 import { openLink } from './http/link.ts'
 import { openAdmin } from './io/admin.ts'
+import { createLimits } from './limits.ts'
+import { createAllowance } from './live/allowance.ts'
 import { createApiKeys } from './live/api-keys.ts'
 import { createAttendance } from './live/attendance.ts'
 import { createAuthenticate } from './live/authenticate.ts'
@@ -21,6 +23,7 @@ import { createPolicy } from './live/policy.ts'
 import { createRules } from './live/rules.ts'
 import { createLog, rarely } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { openRedis } from './open-redis.ts'
 import { watchOrigin } from './origin-watch.ts'
 import { createOriginCheck, isLoopback } from './origins.ts'
 import { createRecognise } from './recognise.ts'
@@ -50,31 +53,9 @@ const start = async (): Promise<Stop> => {
 
   const trace = await openTrace(config, log)
   const admin = await openAdmin(config.admin && { ...config.admin, nodeId: config.nodeId })
-  /** As often as a Redis that is nearly full goes over its limit and back. */
-  const refuses = (client: Role) =>
-    rarely(QUIET_MS, ({ word, message }: { word: string | undefined; message: string | undefined }) =>
-      word === undefined
-        ? log.info({ event: 'redis', client }, 'Redis takes writes again')
-        : log.error({ event: 'redis', client, refuses: word, message }, 'Redis refuses what is written'),
-    )
-  const redisRefuses = { data: refuses('data'), pub: refuses('pub'), sub: refuses('sub') }
-  const redis = await createRedis({
-    url: config.redisUrl,
-    certificates: config.redisCertificates,
-    prefix: config.redisPrefix,
-    replicas: config.replicas,
-    name: `saoma-${config.nodeId}`,
-    onEcho: (seconds) => metrics.echoes.observe(seconds),
-    onCommand: (client, seconds, replied) =>
-      metrics.redisCommands.observe({ client, result: replied ? 'reply' : 'none' }, seconds),
-    onReconnect: (client) => metrics.redisReconnects.inc({ client }),
-    onRefusal: (role, word, error) => redisRefuses[role]({ word, message: error?.message }),
-    onError: (error, role) => {
-      metrics.redisErrors.inc({ client: role })
-      log.warn({ event: 'redis', client: role, message: error.message })
-    },
-  })
-  for (const untold of await assertSuitable(redis)) log.warn({ event: 'redis', untold })
+  const opened = await openRedis(config, { metrics, log })
+  metrics.channelsShare.set(config.channelsMemoryShare)
+  const redis = opened.logins
   const membership = await join(redis, {
     nodeId: config.nodeId,
     onConflict: rarely(QUIET_MS, (other: string) =>
@@ -88,6 +69,7 @@ const start = async (): Promise<Stop> => {
       redis.subscriber.suspect()
     },
   })
+  const limits = createLimits(redis, config.limits, metrics)
   const tickets = createTickets(redis, config.times)
   const rules = createRules(config.live.rules)
   const channelsFailed = rarely(QUIET_MS, (error: unknown, times) =>
@@ -98,7 +80,7 @@ const start = async (): Promise<Stop> => {
     refilled: rarely(QUIET_MS, (_, times) => log.info({ event: 'channels', kind: 'refilled', times })),
     lost: rarely(QUIET_MS, (_, times) => log.info({ event: 'channels', kind: 'lost', times })),
   }
-  const channels = createChannels(redis, {
+  const channels = createChannels(opened.channels, {
     nodeId: config.nodeId,
     retention: rules.retention,
     announces: rules.announces,
@@ -144,6 +126,7 @@ const start = async (): Promise<Stop> => {
       describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
       recognise: createRecognise({
         log,
+        limits,
         demo: config.demo,
         ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
       }),
@@ -178,20 +161,30 @@ const start = async (): Promise<Stop> => {
     ...(businessTokens ? { businessTokens } : {}),
   })
   const policy = createPolicy({ rules, ...(hook ? { hook } : {}) })
+  const allowance = createAllowance({ redis: opened.channels, metrics }, config)
   const live = createLive(
-    { channels, policy },
+    { channels, policy, allowance, hasRoom: opened.memory.hasRoom },
     {
       maxDataBytes: config.limits.messageBytes,
       onPublish: (result, seconds) => metrics.published.observe({ result }, seconds),
     },
   )
-  const attendance = createAttendance({ channels, keyRing: apiKeys, stillValid, subscriber: redis.subscriber, log })
+  const attendance = createAttendance({
+    channels,
+    keyRing: apiKeys,
+    stillValid,
+    subscriber: opened.channels.subscriber,
+    log,
+  })
   const codes = await openCodes({ redis, ...(wechat ? { wechat } : {}), metrics, log }, config)
   const { picture, pool } = codes
   const link = openLink({ ...(wechat ? { wechat } : {}), log }, config)
   const gateway = createGateway(
     {
       redis,
+      ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
+      memory: opened.memory,
+      limits,
       tickets,
       identity,
       channels,
@@ -247,7 +240,8 @@ const start = async (): Promise<Stop> => {
     await channels.close()
     identity.close()
     await membership.close()
-    await redis.close()
+    allowance.close()
+    await opened.close()
     await trace?.close()
     log.info({ event: 'stopped' })
     process.exit(code)

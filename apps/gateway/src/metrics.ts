@@ -94,6 +94,9 @@ export const createMetrics = () => {
       'Subscriptions that were away and are back, by why',
       ['reason'],
     ),
+    redisMemory: gauge('saoma_redis_memory_ratio', 'Used of maxmemory, where that is set, of the fullest master', []),
+    channelsShare: gauge('saoma_channels_memory_share', 'Part of maxmemory from which on channels take no writes', []),
+    channelsRoom: gauge('saoma_channels_room', 'Whether channels take writes, for the memory of their Redis', []),
     redisUp: gauge('saoma_redis_up', 'Whether the connection can be used', ['client']),
     redisRefuses: gauge('saoma_redis_refuses', 'Always 1: the word with which Redis refuses what is written', [
       'client',
@@ -151,6 +154,7 @@ export const createMetrics = () => {
     [metrics.sessionsEnded, 'by', ['phone', 'browser']],
     [metrics.redisErrors, 'client', CLIENTS],
     [metrics.redisReconnects, 'client', CLIENTS],
+    [metrics.limited, 'what', ['codes_cluster', 'phone_codes_cluster', 'bad_phone_codes', 'person_messages']],
     [metrics.wechat, 'event', ['answered', 'refused', 'unreachable', 'unexpected']],
     [metrics.poolLeases, 'result', ['fresh', 'rested', 'empty', 'unreadable']],
   ]

@@ -36,6 +36,16 @@ const enough = {
   channels: 100,
   bufferBytes: 1e6,
   messageBytes: 32_768,
+  personMessages: 1_000,
+  personBytes: 1_000_000,
+  personBytesADay: 1_000_000,
+  personChannels: 100,
+  personFollows: 100,
+  keyBytes: 0,
+  codesInCluster: 1_000,
+  badPhoneCodes: 100,
+  phoneCodesInCluster: 1_000,
+  demoPeople: 100,
 }
 
 interface DoorOptions extends Partial<WsDoorOptions & AdmissionOptions> {

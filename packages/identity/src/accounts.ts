@@ -12,14 +12,20 @@ export interface Account {
 }
 
 export interface Accounts {
-  /** The account of this identity, made at its first appearance; two nodes that meet it at once agree on one. */
-  of(identity: OutsideIdentity): Promise<Account>
+  /**
+   * The account of this identity, made at its first appearance; two nodes that meet it at once agree on one. `mayBegin` is asked before it
+   * is made, and says how many seconds to wait if it may not.
+   */
+  of(
+    identity: OutsideIdentity,
+    mayBegin?: () => Promise<number | undefined>,
+  ): Promise<Account | { waitSeconds: number }>
   find(sub: string): Promise<Account | undefined>
 }
 
 /** Accounts have no TTL: they are what a business stores its own data under. */
 export const createAccounts = ({ data, keys, replicated }: RedisClients): Accounts => ({
-  of: async (identity) => {
+  of: async (identity, mayBegin) => {
     const source = identity.via === 'wechat' ? `wechat:${identity.appid}:${identity.openid}` : `demo:${identity.name}`
     const link = keys.accountOf(hash('sha256', source, 'base64url'))
     const name = identity.via === 'demo' ? { name: identity.name } : {}
@@ -30,6 +36,8 @@ export const createAccounts = ({ data, keys, replicated }: RedisClients): Accoun
       await replicated(link, keys.account(known))
       return { sub: known, ...name }
     }
+    const waitSeconds = await mayBegin?.()
+    if (waitSeconds !== undefined) return { waitSeconds }
     const sub = randomBytes(16).toString('base64url')
     // The record first: a link never points at an account that is not there.
     await reply(data.hset(keys.account(sub), { via: identity.via, ...name }))

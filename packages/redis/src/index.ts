@@ -1,4 +1,5 @@
 export { adapterClient } from './adapter-client.ts'
+export { type Budget, type BudgetOptions, createBudget } from './budget.ts'
 export type { RedisCommand } from './commands.ts'
 export {
   type Connection,
@@ -11,6 +12,8 @@ export {
 export type { Certificates } from './connector.ts'
 export { CLUSTER_VERSION, createKeys, type Keys } from './keys.ts'
 export { join, type Membership, type MembershipOptions, NotAdmitted } from './membership.ts'
+export { type Memory, type MemoryWatch, type MemoryWatchOptions, watchMemory } from './memory.ts'
+export { createPlaces, type Places, type PlacesOptions } from './places.ts'
 export { createRedis, type RedisClients, type RedisOptions, type Role } from './redis.ts'
 export { RedisRefused } from './refused.ts'
 export { RedisUnavailable, reply } from './replies.ts'

@@ -98,6 +98,11 @@ export const createKeys = (prefix: string) => ({
   /** One of each type, for a few seconds: what a node tries before it works with a Redis. */
   trial: (tag: string, type: string) => `${prefix}:trial:{${tag}}:${type}`,
 
+  /** String: what a subject has spent of a budget of all nodes in its present window. `subject` is a hash. */
+  budget: (name: string, subject: string) => `${prefix}:budget:${name}:{${subject}}`,
+  /** Hash: the places that nodes hold for a subject, each with the moment (ms) until which it does. `subject` is a hash. */
+  places: (name: string, subject: string) => `${prefix}:places:${name}:{${subject}}`,
+
   /** Prefix of the rate limiter's counters. */
   rateLimit: (name: string) => `${prefix}:rate:${name}`,
 })

@@ -20,6 +20,8 @@ export interface RedisOptions {
   name?: string
   /** Milliseconds to wait for the first connection. @default 15000 */
   readyTimeoutMs?: number
+  /** It is opened also when nothing is there by then: calls are refused until there is. @default false */
+  mayBeAway?: boolean
   /** Milliseconds between two beats, each a write and a message to ourselves; 0 turns them off. @default 2000 */
   probeMs?: number
   /** Commands of a connection that may wait for their replies; more fail at once. @default 10000 */
@@ -63,6 +65,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     prefix = 'saoma',
     name = 'saoma',
     readyTimeoutMs = 15_000,
+    mayBeAway = false,
     probeMs = 2_000,
     mostWaiting = 10_000,
     replicas = { count: 0, timeoutMs: 0 },
@@ -100,10 +103,12 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     const ready = all.map(([, connection]) => whenReady(connection, readyTimeoutMs))
     await Promise.all([...ready, subscriber.ready(readyTimeoutMs)])
   } catch (error) {
-    isOver = true
-    subscriber.close()
-    for (const [, connection] of all) connection.disconnect()
-    throw error
+    if (!mayBeAway) {
+      isOver = true
+      subscriber.close()
+      for (const [, connection] of all) connection.disconnect()
+      throw error
+    }
   }
   const keys = createKeys(prefix)
   const beat = createBeat(connections, keys, { onRefusal })

@@ -16,11 +16,11 @@ export interface MeshRoutesDeps {
 /** CONNMIX's own number for an argument it cannot use. */
 const INVALID_ARGUMENT = 101
 
-const refuse = (ctx: Context, code: Code): void => {
+const refuse = (ctx: Context, code: Code, retryAfter = 2): void => {
   const { status, say } = codes[code]
   const isArgument = code === 'INVALID' || code === 'TOO_LARGE'
   ctx.status = code === 'INVALID' ? 400 : status
-  if (status === 502 || status === 503) ctx.set('Retry-After', '2')
+  if (status === 429 || status === 502 || status === 503) ctx.set('Retry-After', String(retryAfter))
   ctx.body = { E: { c: isArgument ? INVALID_ARGUMENT : status, m: say.en } }
   ctx.state.code = code
 }
@@ -43,7 +43,7 @@ export const meshRoutes = ({ live, authenticate }: MeshRoutesDeps): Router => {
     ctx.set('Cache-Control', 'no-store')
     try {
       const published = await publish(ctx)
-      if (!published.ok) return refuse(ctx, published.code)
+      if (!published.ok) return refuse(ctx, published.code, published.retryAfter)
       // `f` counts what CONNMIX could not write to a socket; what a client of ours missed it reads again.
       ctx.body = { E: null, r: { s: published.value.connections, f: 0 } }
     } catch (error) {

@@ -2,7 +2,7 @@ import type { Identity } from '@saoma/identity'
 import { DEVICE_CODE_GRANT, parseDeviceCode, ticketOf } from '@saoma/protocol'
 import type { Context, Middleware } from 'koa'
 import mount from 'koa-mount'
-import type { Limits } from '../limits.ts'
+import type { Limits, Verdict } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
 import { problem } from './problem.ts'
 import { ticketCookie } from './ticket-cookie.ts'
@@ -24,11 +24,12 @@ const ROUTES = new Map([
   ['/oidc/token/revocation', POST],
 ])
 
-/** OAuth's own form of "too many requests" (RFC 6749 has none, so the registered `temporarily_unavailable` with status 429). */
-const refuse = (ctx: Context, retryAfterSeconds: number): void => {
-  ctx.status = 429
+/** OAuth's own form of "too many requests" (RFC 6749 has none, so the registered `temporarily_unavailable` with status 429; 503 when it is all together who ask). */
+const refuse = (ctx: Context, { retryAfterSeconds, everybody }: NonNullable<Verdict>): void => {
+  ctx.status = everybody ? 503 : 429
   ctx.set('Retry-After', String(retryAfterSeconds))
   ctx.set('Cache-Control', 'no-store')
+  ctx.state.code = everybody ? 'CODES_EXHAUSTED' : 'RATE_LIMITED'
   ctx.body = { error: 'temporarily_unavailable', error_description: 'too many requests' }
 }
 
@@ -61,7 +62,7 @@ export const oauth = (
     Object.defineProperty(ctx, 'href', { value: `${ctx.state.origin}/oidc` })
     const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
     const slow = creates ? await limits.codes(ctx.ip) : undefined
-    if (slow) return refuse(ctx, slow.retryAfterSeconds)
+    if (slow) return refuse(ctx, slow)
     await door(ctx, next)
     const body = ctx.body as { device_code?: string } | undefined
     // One login can be followed through the log by its ticket.

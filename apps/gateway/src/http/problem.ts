@@ -31,7 +31,11 @@ export const problem = (ctx: Context, code: Code, detail?: string): void => {
 
 /** A value as JSON that no cache keeps, or the problem. `rule` is what a request broke that is INVALID. */
 export const answer = <T extends object>(ctx: Context, result: Result<T>, rule?: string): void => {
-  if (!result.ok) return problem(ctx, result.code, result.code === 'INVALID' ? rule : undefined)
+  if (!result.ok) {
+    problem(ctx, result.code, result.code === 'INVALID' ? rule : undefined)
+    if (result.retryAfter !== undefined) ctx.set('Retry-After', String(result.retryAfter))
+    return
+  }
   ctx.set('Cache-Control', 'no-store')
   ctx.body = result.value
 }

@@ -46,7 +46,8 @@ export const publishRoutes = ({ live, authenticate, limits }: PublishRoutesDeps)
   /** One of many: its failure is its own. */
   const attempt = async (who: Principal, input: unknown): Promise<Result<Published>> => {
     try {
-      return (await slowness(who)) ? fail('RATE_LIMITED') : await live.publish(who, input)
+      const slow = await slowness(who)
+      return slow ? fail('RATE_LIMITED', slow.retryAfterSeconds) : await live.publish(who, input)
     } catch (error) {
       if (error instanceof RedisUnavailable) return fail('REDIS_UNAVAILABLE')
       throw error
@@ -92,7 +93,9 @@ export const publishRoutes = ({ live, authenticate, limits }: PublishRoutesDeps)
       if (body.json.length > LARGEST_BATCH) return problem(ctx, 'INVALID', `more than ${LARGEST_BATCH} messages`)
       const results = await publishAll(who, body.json)
       ctx.set('Cache-Control', 'no-store')
-      ctx.body = results.map((result) => (result.ok ? { ok: true, ...result.value } : refusal(result.code)))
+      ctx.body = results.map((result) =>
+        result.ok ? { ok: true, ...result.value } : refusal(result.code, result.retryAfter),
+      )
     }),
   )
 

@@ -56,7 +56,7 @@ export const listen = <S extends Asker>(name: string, { log, trace }: ListenDeps
         })
       const result = await (trace ? trace.event(name, work) : work())
       if (!result.ok) log.info({ event: 'refused', on: name, code: result.code, ...whoAndWhere(this, request) })
-      answer(result.ok ? { ok: true, ...result.value } : refusal(result.code))
+      answer(result.ok ? { ok: true, ...result.value } : refusal(result.code, result.retryAfter))
       after()
     } catch (error) {
       const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'

@@ -117,7 +117,7 @@ export const serveLive = (
         if (!slow) return next()
         if (isDeaf(slow)) return socket.disconnect(true)
         const ack = args.at(-1)
-        if (typeof ack === 'function') ack(refusal('RATE_LIMITED'))
+        if (typeof ack === 'function') ack(refusal('RATE_LIMITED', slow.retryAfterSeconds))
       }, next)
     })
     for (const [name, listener] of listeners) socket.on(name as 'subscribe', listener)

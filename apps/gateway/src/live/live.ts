@@ -17,11 +17,15 @@ import {
   userChannel,
   userOf,
 } from '@saoma/protocol'
+import type { Allowance } from './allowance.ts'
 import { matches, type Policy, type Principal } from './principal.ts'
 
 export interface LiveDeps {
   channels: Channels
   policy: Policy
+  allowance: Allowance
+  /** Whether Redis has room for what channels write. */
+  hasRoom: () => boolean
 }
 
 export interface LiveOptions {
@@ -65,7 +69,22 @@ const isDeeper = (data: unknown, levels: number): boolean =>
   data !== null &&
   (levels === 0 || Object.values(data).some((member) => isDeeper(member, levels - 1)))
 
-export const createLive = ({ channels, policy }: LiveDeps, { maxDataBytes, onPublish }: LiveOptions): Live => {
+/** A following that gives its place back when it ends, or at once when its page has more behind it and nothing is followed. */
+const holding = (following: Following, leave: () => void): Following => {
+  if (following.page.more) leave()
+  return {
+    ...following,
+    close: () => {
+      leave()
+      following.close()
+    },
+  }
+}
+
+export const createLive = (
+  { channels, policy, allowance, hasRoom }: LiveDeps,
+  { maxDataBytes, onPublish }: LiveOptions,
+): Live => {
   const resolve = (who: Principal, asked: unknown): Result<string> => {
     if (asked !== OWN_CHANNEL) return parseChannel(asked)
     return who.kind === 'person' ? parseChannel(userChannel(who.user)) : fail('INVALID')
@@ -93,9 +112,14 @@ export const createLive = ({ channels, policy }: LiveDeps, { maxDataBytes, onPub
     if (!channel.ok) return channel
     const { data } = publication.value
     if (isDeeper(data, MOST_LEVELS)) return fail('INVALID')
-    if (Buffer.byteLength(JSON.stringify(data)) > maxDataBytes) return fail('TOO_LARGE')
-    const from = who.kind === 'person' ? { from: who.user } : {}
-    return channels.publish({ ...publication.value, channel: channel.value, ...from })
+    const bytes = Buffer.byteLength(JSON.stringify(data))
+    if (bytes > maxDataBytes) return fail('TOO_LARGE')
+    const { volatile = false } = publication.value
+    if (!volatile && !hasRoom()) return fail('REDIS_UNAVAILABLE')
+    const spent = await allowance.publish(who, bytes, volatile)
+    if (!spent.ok) return spent
+    const publisher = who.kind === 'person' ? { from: who.user, mayBegin: () => allowance.begin(who) } : {}
+    return channels.publish({ ...publication.value, channel: channel.value, ...publisher })
   }
 
   return {
@@ -120,15 +144,19 @@ export const createLive = ({ channels, policy }: LiveDeps, { maxDataBytes, onPub
       const channel = await permitted(who, 'follow', request.value.channel)
       if (!channel.ok) return channel
       const { since, history } = request.value
-      const following = await channels.follow(
-        channel.value,
-        {
-          ...(since ? { since } : {}),
-          ...(history ? { history } : {}),
-          ...(counted && who.kind === 'person' ? { user: who.user } : {}),
-        },
-        listener,
-      )
+      const user = counted && who.kind === 'person' ? { user: who.user } : {}
+      if ('user' in user && !hasRoom()) return fail('REDIS_UNAVAILABLE')
+      const place = await allowance.follow(who)
+      if (!place.ok) return place
+      const following = await channels
+        .follow(channel.value, { ...(since ? { since } : {}), ...(history ? { history } : {}), ...user }, listener)
+        .then(
+          (followed) => holding(followed, place.value),
+          (error: unknown) => {
+            place.value()
+            throw error
+          },
+        )
       try {
         const own = userOf(channel.value) !== undefined
         const inbox = own ? { inbox: await channels.inbox(channel.value) } : {}
@@ -160,6 +188,7 @@ export const createLive = ({ channels, policy }: LiveDeps, { maxDataBytes, onPub
       const request = parseRead(input)
       if (!request.ok) return request
       const channel = await inboxOf(who, request.value.channel)
+      if (channel.ok && !hasRoom()) return fail('REDIS_UNAVAILABLE')
       return channel.ok ? ok(await channels.markRead(channel.value, request.value.offset)) : channel
     },
 

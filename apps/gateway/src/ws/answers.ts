@@ -22,7 +22,7 @@ export const notAuthenticated = (form: Form): string =>
 export const invalid = (form: Form): string => refused(form, 'INVALID')
 
 /** A request that was not done. */
-export const refused = (form: Form, code: Code): string => {
+export const refused = (form: Form, code: Code, retryAfter?: number): string => {
   const { react, status, say } = codes[code]
   if (form.mesh) return meshError(form, code === 'INVALID' || code === 'TOO_LARGE' ? INVALID_ARGUMENT : status, say.en)
   return JSON.stringify({
@@ -30,6 +30,7 @@ export const refused = (form: Form, code: Code): string => {
     msg: react === 'reauth' ? NOT_AUTH : 'Error',
     error: code,
     ...(code === 'INVALID' ? {} : { react }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
     ...idOf(form),
   })
 }

@@ -246,7 +246,7 @@ export class WsConnection extends EventEmitter implements PlainConnection {
     if (!request?.call || request.answer !== undefined) return
     const { form, call } = request
     if (answer.ok) this.#note(call, form.mesh ? undefined : form.id, answer.value)
-    request.answer = answer.ok ? granted(form, call, answer.value) : refused(form, answer.code)
+    request.answer = answer.ok ? granted(form, call, answer.value) : refused(form, answer.code, answer.retryAfter)
     this.#advance()
   }
 

@@ -1,4 +1,4 @@
-import { type Code, codes } from '@saoma/protocol'
+import { type Code, codes, type Failed } from '@saoma/protocol'
 
 /** Types of Socket.IO's packets as they are written, for the root namespace. */
 const CONNECT = '0'
@@ -12,7 +12,7 @@ export type Packet =
   | { kind: 'connected' }
   | { kind: 'refused'; code: Code }
   | { kind: 'disconnected' }
-  | { kind: 'ack'; id: number; answer: { ok: true; value: object } | { ok: false; code: Code } }
+  | { kind: 'ack'; id: number; answer: { ok: true; value: object } | Failed }
   | { kind: 'event'; name: string; body: object }
 
 /** `body` is JSON of an object. */
@@ -26,12 +26,16 @@ const codeOf = (value: unknown): Code => {
 }
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
+const failedOf = (answer: unknown): Failed => {
+  const retryAfter = isObject(answer) && 'retryAfter' in answer ? answer.retryAfter : undefined
+  return { ok: false, code: codeOf(answer), ...(typeof retryAfter === 'number' ? { retryAfter } : {}) }
+}
+
 const readAck = (text: string): Packet => {
   const bodyAt = text.indexOf('[')
   const [answer]: unknown[] = JSON.parse(text.slice(bodyAt))
   const id = Number(text.slice(1, bodyAt))
-  if (!isObject(answer) || !('ok' in answer) || answer.ok !== true)
-    return { kind: 'ack', id, answer: { ok: false, code: codeOf(answer) } }
+  if (!isObject(answer) || !('ok' in answer) || answer.ok !== true) return { kind: 'ack', id, answer: failedOf(answer) }
   const { ok, ...value } = answer
   return { kind: 'ack', id, answer: { ok, value } }
 }

@@ -16,6 +16,8 @@ export interface Target {
 /** All clients are one machine here, and a limit is not what is to be measured. */
 const LIMITS = {
   SAOMA_LIMIT_CODES: '1000000',
+  SAOMA_LIMIT_CODES_CLUSTER: '1000000',
+  SAOMA_LIMIT_DEMO_PEOPLE: '1000000',
   SAOMA_LIMIT_REQUESTS: '1000000',
   SAOMA_LIMIT_DECISIONS: '1000000',
   SAOMA_LIMIT_HANDSHAKES: '1000000',

@@ -1,0 +1,122 @@
+import {
+  assertSuitable,
+  createRedis,
+  type MemoryWatch,
+  type RedisClients,
+  RedisUnavailable,
+  type Role,
+  watchMemory,
+} from '@saoma/redis'
+import type { Config } from './config.ts'
+import { type Logger, rarely } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** The Redis of a node: one, or one for logins and one for live channels. */
+export interface OpenRedis {
+  logins: RedisClients
+  /** The same as `logins` unless channels have their own. */
+  channels: RedisClients
+  isApart: boolean
+  /** Of the Redis of the channels. */
+  memory: MemoryWatch
+  close(): Promise<void>
+}
+
+/** What Redis refuses again and again gets one line of the log in this time. */
+const QUIET_MS = 10_000
+/** Longest that a start waits for the Redis of the channels, without which logins are served all the same. */
+const CHANNELS_WAIT_MS = 5_000
+
+export const openRedis = async (
+  config: Pick<
+    Config,
+    | 'redisUrl'
+    | 'redisChannelsUrl'
+    | 'redisCertificates'
+    | 'redisPrefix'
+    | 'replicas'
+    | 'nodeId'
+    | 'channelsMemoryShare'
+  >,
+  { metrics, log }: { metrics: Metrics; log: Logger },
+): Promise<OpenRedis> => {
+  /** @param of  put before the role wherever it is named: '' or 'channels:' */
+  const open = (url: string, of: string, options: { mayBeAway?: boolean; readyTimeoutMs?: number }) => {
+    const client = (role: Role) => `${of}${role}`
+    /** As often as a Redis that is nearly full goes over its limit and back. */
+    const refuses = (role: Role) =>
+      rarely(QUIET_MS, ({ word, message }: { word: string | undefined; message: string | undefined }) =>
+        word === undefined
+          ? log.info({ event: 'redis', client: client(role) }, 'Redis takes writes again')
+          : log.error({ event: 'redis', client: client(role), refuses: word, message }, 'Redis refuses what is written'),
+      )
+    const refusals = { data: refuses('data'), pub: refuses('pub'), sub: refuses('sub') }
+    for (const role of ['data', 'pub', 'sub'] as const) {
+      metrics.redisErrors.inc({ client: client(role) }, 0)
+      metrics.redisReconnects.inc({ client: client(role) }, 0)
+      metrics.redisCommands.zero({ client: client(role), result: 'none' })
+    }
+    return createRedis({
+      url,
+      certificates: config.redisCertificates,
+      prefix: config.redisPrefix,
+      replicas: config.replicas,
+      name: `saoma-${config.nodeId}${of ? '-channels' : ''}`,
+      onEcho: (seconds) => metrics.echoes.observe(seconds),
+      onCommand: (role, seconds, replied) =>
+        metrics.redisCommands.observe({ client: client(role), result: replied ? 'reply' : 'none' }, seconds),
+      onReconnect: (role) => metrics.redisReconnects.inc({ client: client(role) }),
+      onRefusal: (role, word, error) => refusals[role]({ word, message: error?.message }),
+      onError: (error, role) => {
+        metrics.redisErrors.inc({ client: client(role) })
+        log.warn({ event: 'redis', client: client(role), message: error.message })
+      },
+      ...options,
+    })
+  }
+  const examine = async (redis: RedisClients) => {
+    for (const untold of await assertSuitable(redis)) log.warn({ event: 'redis', untold })
+  }
+
+  const logins = await open(config.redisUrl, '', {})
+  await examine(logins)
+  const { redisChannelsUrl: url } = config
+  const channels = url ? await open(url, 'channels:', { mayBeAway: true, readyTimeoutMs: CHANNELS_WAIT_MS }) : logins
+  if (url) {
+    try {
+      await examine(channels)
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable)) throw error
+      log.error({ event: 'redis', client: 'channels' }, 'REDIS_CHANNELS_URL cannot be reached: logins go on without')
+      const later = () => {
+        examine(channels).then(
+          () => channels.data.off('ready', later),
+          (unsuitable: unknown) => log.error({ err: unsuitable, event: 'redis' }, 'the Redis of the channels'),
+        )
+      }
+      channels.data.on('ready', later)
+    }
+  }
+
+  const memory = watchMemory(channels.data, {
+    share: config.channelsMemoryShare,
+    onRoom: (hasRoom) =>
+      hasRoom
+        ? log.info({ event: 'room', part: memory.part() }, 'the channels take writes again')
+        : log.error({ event: 'room', part: memory.part() }, 'Redis is nearly full: the channels take no writes'),
+    onUntold: (why) =>
+      log.warn({ event: 'room', why }, 'SAOMA_CHANNELS_MEMORY_SHARE has no effect: nobody knows how full Redis is'),
+  })
+  await memory.look()
+
+  return {
+    logins,
+    channels,
+    isApart: channels !== logins,
+    memory,
+    close: async () => {
+      memory.close()
+      await Promise.all([logins.close(), ...(channels === logins ? [] : [channels.close()])])
+    },
+  }
+}

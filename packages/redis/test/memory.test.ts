@@ -1,0 +1,57 @@
+import { onCleanup, startRedis } from '@saoma/testing'
+import { createRedis, type MemoryWatchOptions, watchMemory } from '../src/index.ts'
+
+const open = async (
+  args: readonly string[],
+  { user, ...options }: Partial<MemoryWatchOptions> & { user?: string } = {},
+) => {
+  const server = await startRedis({ args })
+  const admin = await createRedis({ url: server.url, probeMs: 0 })
+  onCleanup(() => admin.close())
+  if (user) await admin.data.acl('SETUSER', user, 'on', '>pass', '~*', '&*', '+@all', '-info')
+  const url = user ? server.url.replace('redis://', `redis://${user}:pass@`) : server.url
+  const redis = await createRedis({ url, probeMs: 0 })
+  onCleanup(() => redis.close())
+  const told: (boolean | string)[] = []
+  const memory = watchMemory(redis.data, {
+    share: 0.5,
+    everyMs: 3_600_000,
+    onRoom: (hasRoom) => told.push(hasRoom),
+    onUntold: (why) => told.push(why),
+    ...options,
+  })
+  onCleanup(() => memory.close())
+  const fill = async (key: string, bytes: number) => {
+    await admin.data.setrange(key, bytes - 1, 'x')
+    await memory.look()
+  }
+  return { admin, memory, told, fill }
+}
+
+test('there is no room from the share on, and again only a little below it', async () => {
+  const { admin, memory, told, fill } = await open(['--maxmemory', '100mb'])
+  await memory.look()
+  expect([memory.hasRoom(), told]).toEqual([true, []])
+  const base = Math.round((memory.part() ?? 0) * 100 * 2 ** 20)
+  await fill('a', 51 * 2 ** 20 - base)
+  expect([memory.hasRoom(), told]).toEqual([false, [false]])
+  expect(memory.part()).toBeGreaterThan(0.5)
+  // Below the share, and not by enough: what is at the edge does not go on and off.
+  await admin.data.del('a')
+  await fill('a', 49 * 2 ** 20 - base)
+  expect([memory.hasRoom(), told]).toEqual([false, [false]])
+  await admin.data.del('a')
+  await memory.look()
+  expect([memory.hasRoom(), told]).toEqual([true, [false, true]])
+})
+
+test('without maxmemory, or where INFO is refused, there is room, and it is said once', async () => {
+  const without = await open([])
+  const refused = await open(['--maxmemory', '100mb'], { user: 'blind' })
+  for (const { memory, told } of [without, refused]) {
+    await memory.look()
+    await memory.look()
+    expect([memory.hasRoom(), memory.part(), told.length]).toEqual([true, undefined, 1])
+  }
+  expect([without.told, refused.told]).toEqual([['maxmemory is not set'], [expect.stringContaining('NOPERM')]])
+})
