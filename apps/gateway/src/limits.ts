@@ -116,20 +116,22 @@ export const createLimits = (
 
   const codesOfNetwork = counter('codes', config.codesPerMinute, 60)
   const codesOfMany = counter('codes_wide', config.codesPerMinute, 60)
-  const codesOfAll = createBudget(redis, { name: 'codes', limit: config.codesInCluster, windowMs: MINUTE_MS })
+  const half = (name: string) =>
+    createBudget(redis, { name, limit: Math.ceil(config.codesInCluster / 2), windowMs: MINUTE_MS })
+  const codesOfAll = half('codes')
+  const codesInReserve = half('codes-reserve')
   const modest = Math.ceil(config.codesPerMinute / MODEST)
   const codes: Limit = async (address) => {
     const consumed = await consume(codesOfNetwork, networkOf(address))
     const slow = verdict('codes', config.codesPerMinute, consumed)
     if (slow) return slow
-    // The second half is for those who have had little: who fills the first one does not keep them out.
-    if (codesOfAll.part(ALL) > 0.5) {
-      const many = await consume(codesOfMany, wideNetworkOf(address))
-      if (!many.allowed || consumed.spent.consumedPoints > modest)
-        return everybody('codes_cluster', consumed.spent.msBeforeNext)
-    }
     const waitMs = await codesOfAll.spend(ALL, 1)
-    return waitMs === undefined ? undefined : everybody('codes_cluster', waitMs)
+    if (waitMs === undefined) return undefined
+    // The second half is for those who have had little: who uses up the first one does not keep them out.
+    if (consumed.spent.consumedPoints > modest) return everybody('codes_cluster', waitMs)
+    if (!(await consume(codesOfMany, wideNetworkOf(address))).allowed) return everybody('codes_cluster', waitMs)
+    const waitForAllMs = await codesInReserve.spend(ALL, 1)
+    return waitForAllMs === undefined ? undefined : everybody('codes_cluster', waitForAllMs)
   }
 
   const demoPeopleOfNetwork = inCluster('demo_people', config.demoPeople, 3_600)

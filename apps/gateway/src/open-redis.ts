@@ -48,7 +48,10 @@ export const openRedis = async (
       rarely(QUIET_MS, ({ word, message }: { word: string | undefined; message: string | undefined }) =>
         word === undefined
           ? log.info({ event: 'redis', client: client(role) }, 'Redis takes writes again')
-          : log.error({ event: 'redis', client: client(role), refuses: word, message }, 'Redis refuses what is written'),
+          : log.error(
+              { event: 'redis', client: client(role), refuses: word, message },
+              'Redis refuses what is written',
+            ),
       )
     const refusals = { data: refuses('data'), pub: refuses('pub'), sub: refuses('sub') }
     for (const role of ['data', 'pub', 'sub'] as const) {

@@ -1,7 +1,7 @@
 -- spend: takes a slice of a budget that all nodes share, for some time from its first use on.
 -- KEYS  spent
 -- ARGV  limit, window_ms, settled (spent already without asking), cost (what must fit), slice (what is taken if there is so much)
--- reply {taken (0: the cost does not fit), ms until the budget is whole again, spent or taken by all}
+-- reply {taken (0: the cost does not fit), ms until the budget is whole again}
 
 local spent = KEYS[1]
 local limit, window_ms, settled = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -14,4 +14,4 @@ if settled + taken > 0 then
   if redis.call('PTTL', spent) < 0 then redis.call('PEXPIRE', spent, window_ms) end
 end
 local left = redis.call('PTTL', spent)
-return { taken, left < 0 and window_ms or left, so_far + taken }
+return { taken, left < 0 and window_ms or left }

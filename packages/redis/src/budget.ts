@@ -17,8 +17,6 @@ export interface Budget {
    * RedisUnavailable.
    */
   spend(subject: string, cost: number): Promise<number | undefined>
-  /** The part that all nodes have spent or taken, 0 to 1, as this one was told last in the window. */
-  part(subject: string): number
 }
 
 /** A node takes this part of the budget at once, and spends as much in a window before it asks for the first time. */
@@ -29,10 +27,10 @@ const MOST_SUBJECTS = 100_000
 const spend = defineScript<
   [spent: string],
   [limit: number, windowMs: number, settled: number, cost: number, slice: number],
-  { taken: number; ms: number; all: number }
+  { taken: number; ms: number }
 >([new URL('../lua/spend.lua', import.meta.url)], 1, (raw) => {
-  const [taken, ms, all] = raw as number[]
-  return { taken: Number(taken), ms: Number(ms), all: Number(all) }
+  const [taken, ms] = raw as number[]
+  return { taken: Number(taken), ms: Number(ms) }
 })
 
 /** What a node knows of a subject until the window ends. */
@@ -44,8 +42,6 @@ interface Purse {
   asked: boolean
   /** Taken in Redis and not spent. */
   left: number
-  /** Spent or taken by all nodes. */
-  all: number
   /** What did not fit: nothing as large will until the window ends. */
   refused: number
   asking: Promise<void> | undefined
@@ -67,7 +63,7 @@ export const createBudget = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>
     const now = performance.now()
     const known = purses.get(subject)
     if (known && (known.asking || known.endsAt > now)) return known
-    const fresh = { untold: 0, asked: false, left: 0, all: 0, refused: Number.POSITIVE_INFINITY, asking: undefined }
+    const fresh = { untold: 0, asked: false, left: 0, refused: Number.POSITIVE_INFINITY, asking: undefined }
     const purse: Purse = { endsAt: now + windowMs, ...fresh }
     purses.delete(subject)
     purses.set(subject, purse)
@@ -79,16 +75,12 @@ export const createBudget = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>
   const ask = async (subject: string, purse: Purse, cost: number): Promise<void> => {
     // A subject's name may have any characters, and a hash tag may not.
     const key = keys.budget(name, hash('sha256', subject, 'base64url'))
-    const { taken, ms, all } = await spend(data, [key], [limit, windowMs, purse.untold, cost, slice])
-    Object.assign(purse, { asked: true, untold: 0, endsAt: performance.now() + ms, left: purse.left + taken, all })
+    const { taken, ms } = await spend(data, [key], [limit, windowMs, purse.untold, cost, slice])
+    Object.assign(purse, { asked: true, untold: 0, endsAt: performance.now() + ms, left: purse.left + taken })
     if (taken === 0) purse.refused = Math.min(purse.refused, cost)
   }
 
   return {
-    part: (subject) => {
-      const purse = purses.get(subject)
-      return purse && purse.endsAt > performance.now() ? Math.min(1, purse.all / limit) : 0
-    },
     spend: async (subject, cost) => {
       for (;;) {
         const purse = purseOf(subject)

@@ -48,7 +48,6 @@ test('who spends little costs no call, who spends all costs one a slice, and who
   for (let i = 0; i < 950; i++) expect(await budget.spend('ann', 1)).toBeUndefined()
   for (let i = 0; i < 100; i++) expect(await budget.spend('ann', 1)).toBeGreaterThan(0)
   expect((await callsOf()) - before).toBeLessThanOrEqual(21)
-  expect(budget.part('ann')).toBe(1)
   const [key = ''] = await redis.data.keys('*budget:calls:*')
   expect(key).not.toContain('ann')
   expect(await redis.data.pttl(key)).toBeGreaterThan(HOUR_MS - 60_000)
