@@ -120,6 +120,8 @@ const doors: readonly (readonly [name: string, say: Say])[] = [
     (headers) => handshake(`${ENGINE}websocket&${ONLY}`, headers, ['40/login,', '42/login,0["watch",{}]']),
   ],
   ['Socket.IO, a WebSocket of an unknown session', (headers) => handshake(`${ENGINE}websocket&sid=a-x`, headers)],
+  ['Socket.IO, of another version', (headers) => handshake('/socket.io/?EIO=3&transport=websocket', headers)],
+  ['Socket.IO, by no way there is', (headers) => handshake('/socket.io/x?EIO=4&transport=carrier', headers)],
   ['Socket.IO, polling', (headers) => lines(`GET ${ENGINE}polling HTTP/1.1`, headers)],
   [
     'Socket.IO, a post of an unknown session',
