@@ -1,4 +1,4 @@
-import type { LoginRequest } from '@saoma/protocol'
+import { type LoginRequest, userChannel } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
 import * as v from 'valibot'
 import type { Grants } from './grants.ts'
@@ -76,8 +76,8 @@ export const createSessions = (
   const finish = async (sub: string, sids: readonly string[]): Promise<number> => {
     if (sids.length === 0) return 0
     const at = keys.sessions(sub)
-    // Before anything is done: whoever ends their own session could not repeat it.
-    await reachReplicas(at, ...sids.map(grants.at))
+    // All that is written below, before anything is done: whoever ends their own session could not repeat it.
+    await reachReplicas(at, ...sids.map(grants.at), keys.channelEnds(userChannel(sub)))
     const wereMarked = new Set(await ending(data, [at], [ENDING, ...sids]))
     const ended = await Promise.all(sids.map((sid) => grants.destroy(sid)))
     // The marks. That they are taken away again need not last: whoever finds one finishes it.
