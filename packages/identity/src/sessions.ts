@@ -78,13 +78,15 @@ export const createSessions = (
     const at = keys.sessions(sub)
     // All that is written below, before anything is done: whoever ends their own session could not repeat it.
     await reachReplicas(at, ...sids.map(grants.at), keys.channelEnds(userChannel(sub)))
+    const lived = await Promise.all(sids.map((sid) => grants.isLive(sid)))
     const wereMarked = new Set(await ending(data, [at], [ENDING, ...sids]))
-    const ended = await Promise.all(sids.map((sid) => grants.destroy(sid)))
+    await Promise.all(sids.map((sid) => grants.destroy(sid)))
     // The marks. That they are taken away again need not last: whoever finds one finishes it.
     await replicated(at)
     const removed = await Promise.all(sids.map((sid) => reply(data.hdel(at, sid))))
-    // One that another call had marked and could not finish, because replicas were missing, is ended by this one.
-    return sids.filter((sid, i) => removed[i] === 1 && (ended[i] || wereMarked.has(sid))).length
+    // Of several that end the same one the call has done it that took the entry away: another may have taken the grant. One that ran out
+    // was ended by nobody. One that a call had marked and could not finish, because replicas were missing, is ended by this one.
+    return sids.filter((sid, i) => removed[i] === 1 && (lived[i] || wereMarked.has(sid))).length
   }
 
   const read = async (sub: string): Promise<{ records: SessionRecord[]; halfEnded: string[] }> => {
