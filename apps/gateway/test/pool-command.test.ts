@@ -204,6 +204,6 @@ test('a wrong command, missing settings and an absent Redis end with 1 and plain
   expect(said).toEqual([
     expect.stringMatching(/^There is no command "refill"\.\nUsage:/),
     expect.stringMatching(/^The settings have 1 problem.*:\n {2}SAOMA_POOL_STORE is needed/),
-    `Redis did not become ready in time: REDIS_URL names ${nobody} (connect ECONNREFUSED ${nobody})`,
+    `Redis did not become ready in time: REDIS_URL names ${nobody} (Redis at ${nobody}: connect ECONNREFUSED ${nobody})`,
   ])
 })
