@@ -58,7 +58,7 @@ test('while Redis is down a command fails fast with RedisUnavailable, and works 
 test('a command in flight when the connection is lost fails at once and is not sent again', async () => {
   const server = await startRedis()
   const { data } = await open(server)
-  const { data: operator } = await open(server)
+  const operator = await openPlain(server)
   const id = await data.client('ID')
   // Redis holds the write back, so that it is certainly in flight when its connection is cut.
   await operator.call('CLIENT', 'PAUSE', '20000', 'WRITE')
