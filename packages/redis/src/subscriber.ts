@@ -309,7 +309,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
         this.#prune()
       }
     } catch {
-      // Its connection is lost, which is another way to the same end, or nobody answers: the next look comes by itself.
+      // Its connection is lost, which is another way to the same end and takes `ended` back, or nobody answers: soon again.
+      if (shard.ended > 0 && !this.#isClosed) setTimeout(() => void this.#heed(shard), HEED_AGAIN_MS).unref()
     } finally {
       shard.isHeeding = false
     }
