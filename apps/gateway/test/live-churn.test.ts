@@ -98,7 +98,7 @@ test(
     await churn(0, total)
     await settled(before)
     expect((await heap()) - warm).toBeLessThan(MOST_GROWTH)
-    const people = await data.call('KEYS', '*people*')
+    const people = await data.call('KEYS', '*:channel:*:people*')
     expect(people).toEqual([])
   },
   60_000 + total * 20,
