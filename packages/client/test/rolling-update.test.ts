@@ -20,11 +20,11 @@ import { startBusiness } from './business.ts'
 import { listen, openLive, upTo } from './visitor.ts'
 
 /** The long run is `ROLLING_SOCKETS=2000`; with `ROLLING_NODES=2` there is only one other to go to. */
-const SOCKETS = Number(process.env.ROLLING_SOCKETS ?? 200)
+const SOCKETS = Number(process.env.ROLLING_SOCKETS ?? 120)
 const POLLERS = 12
 /** Who come at once: a storm of them is another test's. */
 const AT_ONCE = 40
-const NODES = Number(process.env.ROLLING_NODES ?? 4)
+const NODES = Number(process.env.ROLLING_NODES ?? 3)
 /** Messages and logins that are begun in a second, whatever became of those before. */
 const MESSAGES_PER_SECOND = 30
 const LOGINS_PER_SECOND = 3
