@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { MemoryWatch, RedisClients } from '@saoma/redis'
 import type { Metrics } from './metrics.ts'
 
@@ -39,8 +39,8 @@ export const createInternalServer = ({
   isDraining,
   isLate,
   counts,
-}: InternalDeps): Server =>
-  createServer(async (req, res) => {
+}: InternalDeps): Server => {
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<unknown> => {
     const say = (status: number, body: unknown) => {
       res.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
       res.end(JSON.stringify(body))
@@ -91,10 +91,19 @@ export const createInternalServer = ({
         metrics.subscriptions.set(redis.subscriber.size + (channelsRedis?.subscriber.size ?? 0))
         metrics.echoAge.set(Math.max(redis.echoAge() ?? 0, channelsRedis?.echoAge() ?? 0))
         metrics.draining.set(isDraining() ? 1 : 0)
+        const text = await metrics.registry.metrics()
         res.writeHead(200, { 'Content-Type': metrics.registry.contentType })
-        return res.end(await metrics.registry.metrics())
+        return res.end(text)
       }
       default:
         return say(404, { ok: false })
     }
+  }
+  return createServer((req, res) => {
+    answer(req, res).catch((error: unknown) => {
+      // Whoever asks is not to wait for ever for an answer that failed.
+      if (!res.headersSent) res.writeHead(500, { 'Content-Type': 'text/plain' })
+      res.end(String(error))
+    })
   })
+}
