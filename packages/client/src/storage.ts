@@ -10,8 +10,12 @@ export const createMemoryStorage = (): KeyValue => {
   }
 }
 
-/** The browser's storage, or one that lasts as long as the page where there is none or where it is forbidden. */
+/**
+ * The browser's storage, or one that lasts as long as the page where there is none or where it is forbidden. Outside of a page each call
+ * gives one of its own: Node 26 has a `sessionStorage` too, which is the whole process's, and two logins would show one code.
+ */
 export const browserStorage = (kind: 'sessionStorage' | 'localStorage'): KeyValue => {
+  if (!('document' in globalThis)) return createMemoryStorage()
   try {
     const storage = (globalThis as { sessionStorage?: Storage; localStorage?: Storage })[kind]
     if (!storage) return createMemoryStorage()

@@ -1,5 +1,5 @@
 import type { SessionOptions } from '../src/session.ts'
-import { createMemoryStorage } from '../src/storage.ts'
+import { browserStorage, createMemoryStorage } from '../src/storage.ts'
 import { prepareTabs, said } from './tabs.ts'
 
 const { open, logIn } = prepareTabs()
@@ -83,3 +83,12 @@ test('a full storage keeps no used refresh token for the next page, and a later 
   other.adopt(next)
   expect(await session.refresh()).toEqual({ ok: true, value: next.access_token })
 })
+
+test.each(['sessionStorage', 'localStorage'] as const)(
+  'outside of a page nobody shares a %s, which Node may have',
+  (kind) => {
+    const [one, other] = [browserStorage(kind), browserStorage(kind)]
+    one.setItem('saoma:test', 'mine')
+    expect([one.getItem('saoma:test'), other.getItem('saoma:test')]).toEqual(['mine', null])
+  },
+)
