@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { get } from 'node:http'
 import { connect } from 'node:net'
-import { type Cluster, connectLogin, createTicket, loginDoors, request, startCluster } from '@saoma/testing'
+import { type Cluster, closeOf, connectLogin, createTicket, loginDoors, request, startCluster } from '@saoma/testing'
 
 let cluster: Cluster
 let origin: string
@@ -107,7 +107,7 @@ test('raw bytes in place of HTTP and of frames hurt nobody', async () => {
     await once(tcp, 'connect')
     tcp.write(bytes)
     tcp.resume()
-    await once(tcp, 'close')
+    await closeOf(tcp)
   }
   await speak('GARBAGE\r\n\r\n')
   await speak('GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n')

@@ -1,6 +1,15 @@
 import { once } from 'node:events'
 import { LOGIN_ONLY } from '@saoma/protocol'
-import { type Gateway, metricOf, onCleanup, request, startGateway, startRedis, testApiKey } from '@saoma/testing'
+import {
+  closeOf,
+  type Gateway,
+  metricOf,
+  onCleanup,
+  request,
+  startGateway,
+  startRedis,
+  testApiKey,
+} from '@saoma/testing'
 import { io } from 'socket.io-client'
 import WebSocket from 'ws'
 
@@ -30,7 +39,7 @@ const overWebSocket = async (query: Readonly<Record<string, string>>): Promise<C
     if (data.toString().startsWith('4')) heard.push(data.toString())
     wake()
   })
-  const closed = once(socket, 'close')
+  const closed = closeOf(socket)
   void closed.then(() => wake())
   await once(socket, 'open')
   return {

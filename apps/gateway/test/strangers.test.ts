@@ -1,6 +1,15 @@
 import { once } from 'node:events'
 import { connect as dial } from 'node:net'
-import { connectLive, type Gateway, loginDoors, request, startGateway, startRedis, testApiKey } from '@saoma/testing'
+import {
+  closeOf,
+  connectLive,
+  type Gateway,
+  loginDoors,
+  request,
+  startGateway,
+  startRedis,
+  testApiKey,
+} from '@saoma/testing'
 import WebSocket from 'ws'
 
 /** What a person without a token may do to a node over one connection, straight to it. */
@@ -39,7 +48,7 @@ test.each(loginDoors.flatMap(([door, query]) => asked.map(([where, packet]) => [
   async (_, __, packet, query) => {
     const before = await memory()
     const sockets = await Promise.all(Array.from({ length: 5 }, () => engine(query)))
-    const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
+    const closed = Promise.all(sockets.map((socket) => closeOf(socket)))
     for (const socket of sockets) {
       socket.pause()
       for (let i = 0; i < 2_000; i++) socket.send(packet)
@@ -55,7 +64,7 @@ test.each(loginDoors)('a flood of packets is cut off, %s', async (_, query) => {
   const cut = /^saoma_connections_cut_total\{reason="flood"\} (\d+)$/m
   const before = await metric(cut)
   const socket = await engine(query)
-  const closed = once(socket, 'close')
+  const closed = closeOf(socket)
   // Engine.IO's pongs, which no namespace ever sees.
   for (let i = 0; i < 1_000; i++) socket.send('3')
   await closed
@@ -76,7 +85,7 @@ test.each(loginDoors)('pings of somebody who reads no pongs fill no memory, %s',
   const burst = Buffer.concat(Array.from({ length: 8_000 }, () => ping))
   for (let sent = 0; sent < 200 && !tcp.destroyed; sent++)
     // The node hangs up in the middle of it.
-    if (!tcp.write(burst)) await Promise.race([once(tcp, 'drain'), once(tcp, 'close')]).catch(() => {})
+    if (!tcp.write(burst)) await Promise.race([once(tcp, 'drain').catch(() => {}), closeOf(tcp)])
   expect((await memory()) - before).toBeLessThan(MOST_GROWTH)
   tcp.destroy()
 })

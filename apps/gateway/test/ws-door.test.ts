@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createRedis } from '@saoma/redis'
-import { connectWs, onCleanup, startRedis, type WsClient } from '@saoma/testing'
+import { closeOf, connectWs, onCleanup, startRedis, type WsClient } from '@saoma/testing'
 import fc from 'fast-check'
 import { Server } from 'socket.io'
 import { type AdmissionOptions, createJudge } from '../src/io/admission.ts'
@@ -258,7 +258,7 @@ describe('what is closed', () => {
   test('a reader that was cut off is told why, and is gone even when it does not listen', async () => {
     const door = await openDoor()
     const [listens, sleeps] = [await door.enter(), await door.enter()]
-    const ends = door.connections.map((connection) => once(connection, 'close'))
+    const ends = door.connections.map((connection) => closeOf(connection))
     sleeps.socket.pause()
     for (const connection of door.connections) connection.terminate(1013, 'SLOW_READER')
     expect(await listens.closed()).toEqual({ code: 1013, reason: 'SLOW_READER' })

@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { onCleanup, type RedisServer, startRedis } from '@saoma/testing'
+import { closeOf, onCleanup, type RedisServer, startRedis } from '@saoma/testing'
 import {
   type Connection,
   connect,
@@ -39,7 +38,7 @@ test('while Redis is down a command fails fast with RedisUnavailable, and works 
   const server = await startRedis()
   const { data, unavailable } = await open(server)
   expect(unavailable()).toEqual([])
-  const closed = once(data, 'close')
+  const closed = closeOf(data)
   await server.kill('SIGKILL')
   await closed
 

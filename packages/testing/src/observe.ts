@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Gateway } from './gateway.ts'
 import { request } from './request.ts'
@@ -17,6 +18,10 @@ export const until = async <T>(read: () => Promise<T>, isWanted: (value: T) => b
     await delay(pauseMs)
   }
 }
+
+/** Resolves at its `close`, whatever error goes before that; `once` would reject with the error. */
+export const closeOf = (emitter: EventEmitter): Promise<void> =>
+  new Promise((resolve) => emitter.once('close', () => resolve()))
 
 /** A metric without labels; NaN if there is none of that name. */
 export const metricOf = async ({ internalOrigin }: Gateway, name: string): Promise<number> => {
