@@ -1,6 +1,8 @@
 -- Shared by the scripts of this folder, each of which is this text followed by its own.
 --
--- meta: hash. epoch; base (the offset before the first message of this epoch); top (newest offset); lasts (ms epoch until which the log
+-- meta: hash. epoch; base (the offset before the first message of this epoch); past (the epochs that this log had before, each with the
+--   offset after which it was gone back on, oldest first, and last the epoch under which that was written: `E0:26 E1:40 E2`; written
+--   by a node that does not know it, another epoch would be in force); top (newest offset); lasts (ms epoch until which the log
 --   must be there); due (ms epoch before which no message grows too old); read (inbox position); since (ms epoch: the channel was not
 --   surely empty before it, because another log had been here; absent when there was none).
 -- log: stream. Ids are <offset>-0, the one field `m` is the message's text, whose last member is its time.
@@ -35,7 +37,7 @@ local function empty_at(epoch) return tonumber(string.match(epoch, '^none%-(%d+)
 -- Begins the channel under an epoch. `since`: when another log was here before, the moment at which that was found to be gone.
 local function begin(channel, epoch, since)
   channel.epoch, channel.base, channel.top, channel.unused = epoch, 0, 0, false
-  channel.lasts, channel.due, channel.read, channel.since = 0, 0, 0, since or 0
+  channel.lasts, channel.due, channel.read, channel.since, channel.past = 0, 0, 0, since or 0, ''
   redis.call('DEL', channel.meta, channel.log)
   redis.call('HSET', channel.meta, 'epoch', epoch, 'base', 0, 'top', 0)
   if since then redis.call('HSET', channel.meta, 'since', since) end
@@ -44,11 +46,12 @@ end
 -- The channel as it is. One whose log or meta is gone before its time begins anew, under new_epoch. One that never was is `unused`, and
 -- nothing is written.
 local function open(meta, log, new_epoch)
-  local epoch, base, top, lasts, due, read, since =
-    unpack(redis.call('HMGET', meta, 'epoch', 'base', 'top', 'lasts', 'due', 'read', 'since'))
+  local epoch, base, top, lasts, due, read, since, past =
+    unpack(redis.call('HMGET', meta, 'epoch', 'base', 'top', 'lasts', 'due', 'read', 'since', 'past'))
   local channel = {
     meta = meta, log = log, now = now_ms(), epoch = epoch, base = tonumber(base or 0), top = tonumber(top or 0),
     lasts = tonumber(lasts or 0), due = tonumber(due or 0), read = tonumber(read or 0), since = tonumber(since or 0),
+    past = past or '',
   }
   local due_log = not epoch or channel.lasts > channel.now
   local has_log = due_log and redis.call('EXISTS', log) == 1
@@ -68,9 +71,37 @@ local function was_empty(channel, epoch)
   return at ~= nil and at >= channel.since and at > channel.now - META_MS
 end
 
+-- The epochs before this one with what is left of them: text and offset in turn, oldest first.
+local function past_of(channel)
+  local list = {}
+  local text, written = string.match(channel.past, '^(.*) (%S+)$')
+  if written ~= channel.epoch then return list end
+  for epoch, left in string.gmatch(text, '(%S+):(%d+)') do
+    list[#list + 1] = epoch
+    list[#list + 1] = tonumber(left)
+  end
+  return list
+end
+
+-- Up to which offset the log of an earlier epoch is the same as this one; nil when that epoch is not known to have been one of it.
+local function shared_with(channel, epoch)
+  local past = past_of(channel)
+  local shared
+  for i = 1, #past, 2 do
+    if shared or past[i] == epoch then shared = math.min(shared or past[i + 1], past[i + 1]) end
+  end
+  return shared
+end
+
 local function id_of(offset) return string.format('%d-0', offset) end
 local function offset_of(id) return tonumber(string.match(id, '^%d+')) end
 local function time_of(body) return tonumber(string.match(string.sub(body, -24), '"time":(%d+)$')) end
+
+-- The time of one message; nil when it is not kept.
+local function time_at(channel, offset)
+  local entry = redis.call('XRANGE', channel.log, id_of(offset), id_of(offset))[1]
+  return entry and time_of(entry[2][2])
+end
 
 -- Forgets what is older than age_ms. Returns the offset and the time of the oldest message left; top + 1 and nil when there is none.
 -- Halves its way to it, so that a log of any length costs a few looks.

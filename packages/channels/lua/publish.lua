@@ -15,10 +15,11 @@ if channel.unused then
 end
 if receipt_ms > 0 then
   local epoch, offset, hash = string.match(redis.call('GET', receipt) or '', '^(%S+) (%d+) (%x+)$')
-  -- A receipt of another epoch speaks of a message that is no more.
-  if epoch == channel.epoch then
+  -- A receipt of a log that was lost speaks of a message that is no more. One from before this log got another name was written with
+  -- its message, which is where it was.
+  if epoch and (epoch == channel.epoch or shared_with(channel, epoch)) then
     if hash ~= redis.sha1hex(content) then return { 'KEY_REUSED' } end
-    return { 'OK', epoch, tonumber(offset), connections_of(people), 1 }
+    return { 'OK', channel.epoch, tonumber(offset), connections_of(people), 1 }
   end
 end
 

@@ -3,7 +3,8 @@
 -- ARGV  new_epoch, age_ms, since_epoch ('' when there is no since), since_offset, history, limit, most_bytes (1 or more),
 --       go_on (1: what is left behind a loss instead of the history)
 -- reply {epoch, offset, "recovered"|"fresh"|"epoch"|"trimmed", more 0|1, {id, body, …}}
---       epoch and offset are where the reader stands after the page
+--       epoch and offset are where the reader stands after the page. A reader who comes from an earlier epoch of this log is told
+--       `epoch`, and gets all from where the two part
 
 local meta, log = KEYS[1], KEYS[2]
 local new_epoch, age_ms, since_epoch, since_offset = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
@@ -77,8 +78,11 @@ local function newest(history)
 end
 
 local offset = channel.top
+local shared = how == 'epoch' and shared_with(channel, since_epoch)
 if how == 'recovered' then
   offset = forward(since_offset)
+elseif shared then
+  offset = forward(math.max(math.min(since_offset, shared), first - 1))
 elseif go_on then
   offset = forward(math.max(how == 'epoch' and channel.base or since_offset, first - 1))
 else

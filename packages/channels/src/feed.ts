@@ -3,12 +3,14 @@ import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
 import type { Signal } from './follower.ts'
 import type { Kept } from './kept.ts'
-import type { KeptPage, Log } from './log.ts'
+import type { KeptPage, Log, Witness } from './log.ts'
 import type { Member } from './member.ts'
 import { decodeEnded, decodeInbox, decodeMessage, decodePresence, decodeVolatile, kinds } from './wire.ts'
 
 /** Messages that may wait while the log is read. Past it they are dropped, which shows as a gap and is read again. */
 const MOST_WAITING = 1_000
+/** What is kept of the newest messages: as many as a master can have told of after another one had taken over, in most channels. */
+const MOST_SEEN = 32
 
 export interface FeedContext {
   log: Log
@@ -38,6 +40,8 @@ export class Feed {
   #offset = 0
   /** Up to here messages came from the log, so pub/sub may repeat them. */
   #logged = 0
+  /** Times of the newest messages that were handed out, up to the position. */
+  #times: number[] = []
   #batch: Kept[] = []
   #waiting: Kept[] = []
   /** Set while the log is read; aborted when the last member leaves. */
@@ -118,6 +122,7 @@ export class Feed {
     this.#filling = undefined
     this.#epoch = ''
     this.#offset = 0
+    this.#times = []
     this.#batch = []
     this.#waiting = []
     this.#owed = 0
@@ -137,7 +142,9 @@ export class Feed {
    * Compares the position with the log's. Resolves with false when it is to be done again soon: pub/sub is behind, which is most often
    * a mere delay, or the log was being read, perhaps from before the moment in question.
    */
-  async check(found: () => Promise<{ epoch: string; top: number }>): Promise<boolean> {
+  async check(
+    found: (newest: Witness | undefined) => Promise<{ epoch: string; top: number; same: boolean }>,
+  ): Promise<boolean> {
     const run = this.#run
     if (!this.positioned) return true
     if (this.#filling) return false
@@ -146,13 +153,15 @@ export class Feed {
       return true
     }
     const [epoch, offset] = [this.#epoch, this.#offset]
-    const { epoch: present, top } = await found()
+    const { epoch: present, top, same } = await found(this.#seen().at(-1))
     if (this.#run !== run || this.#filling || this.#epoch !== epoch) return false
     const { suspect } = this
     this.suspect = false
     if (isEmptyEpoch(epoch) && isEmptyEpoch(present)) {
       // Still empty, which is worth more the later it was seen.
       this.#epoch = present
+    } else if (present === epoch && !same) {
+      void this.fill({})
     } else if ((present !== epoch && !(isEmptyEpoch(epoch) && top > 0)) || top < offset) {
       void this.fill()
     } else if (top > this.#offset) {
@@ -163,8 +172,12 @@ export class Feed {
     return true
   }
 
-  /** Reads the log from the position on until it has caught up with pub/sub. Never rejects. */
-  async fill(heardAgain?: number): Promise<void> {
+  /**
+   * Reads the log from the position on until it has caught up with pub/sub. Never rejects.
+   *
+   * @param doubt  that the log is the one that was handed out; `heard` is an offset that came a second time
+   */
+  async fill(doubt?: { heard?: number }): Promise<void> {
     if (this.#filling || !this.positioned) return
     this.#filling = new AbortController()
     const { signal } = this.#filling
@@ -172,7 +185,7 @@ export class Feed {
     let attempt = 0
     for (let more = true; more; ) {
       try {
-        const page = await this.#next(heardAgain)
+        const page = await this.#next(doubt)
         if (signal.aborted) return
         attempt = 0
         if (!page) continue
@@ -193,15 +206,16 @@ export class Feed {
   }
 
   /** The next page; undefined when the log has gone back and was given another epoch first. */
-  async #next(heardAgain?: number): Promise<KeptPage | undefined> {
+  async #next(doubt?: { heard?: number }): Promise<KeptPage | undefined> {
     const { log } = this.#context
     const position = { epoch: this.#epoch, offset: this.#offset }
     // Whatever was heard so far is in the log, and the page comes to it.
     this.#waiting = []
-    if (heardAgain !== undefined) await log.rotate(this.channel, position, heardAgain)
+    const seen = this.#seen()
+    if (doubt) await log.rotate(this.channel, position, seen, doubt.heard)
     const page = await log.resume(this.channel, position)
     if (page.how !== 'epoch' || page.epoch !== position.epoch) return page
-    await log.rotate(this.channel, position)
+    await log.rotate(this.channel, position, seen)
     return undefined
   }
 
@@ -210,12 +224,20 @@ export class Feed {
     if (page.how !== 'recovered') this.#context.onEvent({ kind: 'lost', channel: this.channel })
     if (page.messages.length > 0) for (const member of this.members) member.messages(page.messages)
     this.#stand(page)
+    if (page.messages.at(-1)?.offset === page.offset)
+      this.#times = page.messages.slice(-MOST_SEEN).map(({ time }) => time)
   }
 
   #stand(position: Position): void {
     this.#epoch = position.epoch
     this.#offset = position.offset
     this.#logged = position.offset
+    this.#times = []
+  }
+
+  #seen(): Witness[] {
+    const before = this.#offset - this.#times.length
+    return this.#times.map((time, i) => ({ offset: before + 1 + i, time }))
   }
 
   #take(kept: Kept): void {
@@ -223,13 +245,14 @@ export class Feed {
     if (isNext({ epoch: this.#epoch, offset: this.#offset }, kept)) {
       this.#epoch = kept.epoch
       this.#offset = kept.offset
+      if (this.#times.push(kept.time) > MOST_SEEN) this.#times.shift()
       if (this.#batch.push(kept) === 1) this.#context.schedule(this)
       return
     }
     if (kept.epoch === this.#epoch) {
       if (kept.offset <= this.#offset) {
         // Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again.
-        if (kept.offset > this.#logged) void this.fill(kept.offset)
+        if (kept.offset > this.#logged) void this.fill({ heard: kept.offset })
         return
       }
     }

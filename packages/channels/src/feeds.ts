@@ -42,8 +42,8 @@ export const createFeeds = (
     checkMs,
     onEvent,
     check: (feed) =>
-      feed.check(async () => {
-        const { people, ...place } = await log.check(feed.channel, presence.node)
+      feed.check(async (newest) => {
+        const { people, ...place } = await log.check(feed.channel, presence.node, newest)
         presence.compare(feed.channel, people)
         return place
       }),

@@ -23,6 +23,11 @@ export class Kept implements Position {
     return `{"channel":"${this.channel}",${this.body},"epoch":"${this.epoch}","offset":${this.offset}}`
   }
 
+  /** Milliseconds since 1970, by Redis's clock: the last member of the body. */
+  get time(): number {
+    return Number(this.body.slice(this.body.lastIndexOf(':') + 1))
+  }
+
   parse(): Message {
     return JSON.parse(this.json)
   }

@@ -25,6 +25,14 @@ const RECEIPT_MS = 600_000
 /** A month more than anybody needs, and far below what Redis takes for a time. */
 const LONGEST_MS = 10 * 365 * 86_400_000
 const MOST_MESSAGES = 1_000_000
+/** Earlier epochs of a log that are remembered: failovers that lost writes while a reader was away. */
+const MOST_PAST = 8
+
+/** What is left of a message to know it by: two with one offset have different times, because one master after the other gave it. */
+export interface Witness {
+  offset: number
+  time: number
+}
 
 /** A page as it lies in the log. */
 export interface KeptPage extends Position {
@@ -149,24 +157,28 @@ export const createLog = (
     /** As `read`, but after a loss it goes on with what is left behind the loss. */
     resume: (channel: string, since: Position): Promise<KeptPage> => page(channel, { since }, 1),
 
-    /** Where the channel is, and how many people of a node Redis counts in it. */
-    check: async (channel: string, node: string) =>
+    /** Where the channel is, how many people of a node Redis counts in it, and whether its log has that message at its place. */
+    check: async (channel: string, node: string, newest: Witness | undefined) =>
       scripts.check(
         data,
         [...logOf(channel), keys.channelPeople(channel), keys.channelPeopleOf(channel, node)],
-        [drawEpoch()],
+        [drawEpoch(), newest?.offset ?? 0, newest?.time ?? 0],
       ),
 
     /**
-     * Gives the channel another epoch if its log has not reached a position that was handed out. `heard` is the lowest offset heard
-     * of that was used again.
+     * Gives the channel another epoch if its log is not the one that was handed out up to this position.
+     *
+     * @param seen  the newest messages that were handed out, oldest first
+     * @param heard  the lowest offset that was heard a second time
      */
-    rotate: async (channel: string, position: Position, heard?: number) =>
+    rotate: async (channel: string, position: Position, seen: readonly Witness[], heard = 0) =>
       scripts.rotate(data, logOf(channel), [
         drawEpoch(),
         position.epoch,
         position.offset,
-        heard === undefined ? -1 : heard - 1,
+        heard,
+        MOST_PAST,
+        ...seen.flatMap(({ offset, time }) => [offset, time]),
       ]),
 
     trim: async (channel: string, offset: number): Promise<number> => {

@@ -27,8 +27,8 @@ const Page = v.pipe(
   v.transform(([epoch, offset, how, more, entries]) => ({ epoch, offset, how, more, entries })),
 )
 const Checked = v.pipe(
-  v.tuple([v.string(), v.number(), v.number()]),
-  v.transform(([epoch, top, people]) => ({ epoch, top, people })),
+  v.tuple([v.string(), v.number(), v.number(), Flag]),
+  v.transform(([epoch, top, people, same]) => ({ epoch, top, people, same })),
 )
 const Place = v.pipe(
   v.tuple([v.string(), v.number()]),
@@ -96,16 +96,16 @@ export const scripts = {
     ],
     v.InferOutput<typeof Page>
   >('read', 2, Page),
-  check: define<[...Log, people: string, mine: string], [newEpoch: string], v.InferOutput<typeof Checked>>(
-    'check',
-    4,
-    Checked,
-  ),
-  rotate: define<Log, [newEpoch: string, epoch: string, offset: number, base: number], v.InferOutput<typeof Place>>(
-    'rotate',
-    2,
-    Place,
-  ),
+  check: define<
+    [...Log, people: string, mine: string],
+    [newEpoch: string, offset: number, time: number],
+    v.InferOutput<typeof Checked>
+  >('check', 4, Checked),
+  rotate: define<
+    Log,
+    [newEpoch: string, epoch: string, offset: number, heard: number, most: number, ...offsetAndTime: number[]],
+    v.InferOutput<typeof Place>
+  >('rotate', 2, Place),
   inbox: define<Log, [newEpoch: string, ageMs: number], v.InferOutput<typeof Inbox>>('inbox', 2, Inbox),
   mark: define<[...Log, live: string], [newEpoch: string, ageMs: number, offset: number], v.InferOutput<typeof Inbox>>(
     'mark',

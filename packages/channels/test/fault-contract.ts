@@ -48,6 +48,19 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await data.hset(keys.channelMeta(channel), 'top', top)
   }
 
+  /** The same, with others in their places before anybody can look. */
+  const goBackAndUseAgain = async (channel: string, top: number, count: number) => {
+    const lua = `
+      for _, entry in ipairs(redis.call('XRANGE', KEYS[2], ARGV[1] + 1 .. '-0', '+')) do redis.call('XDEL', KEYS[2], entry[1]) end
+      redis.call('XSETID', KEYS[2], ARGV[1] .. '-0')
+      for offset = ARGV[1] + 1, ARGV[1] + ARGV[2] do
+        local body = '"event":"number","data":' .. offset .. ',"time":' .. redis.call('TIME')[1] + 60 .. '000'
+        redis.call('XADD', KEYS[2], offset .. '-0', 'm', body)
+      end
+      redis.call('HSET', KEYS[1], 'top', ARGV[1] + ARGV[2])`
+    await data.eval(lua, 2, keys.channelMeta(channel), keys.channelLog(channel), top, count)
+  }
+
   test('[C18] whatever is published while subscriptions are cut again and again, none is lost or doubled', async () => {
     const cut = await openNode(url, prefix)
     const channels = numbers(12).map(drawChannel)
@@ -200,7 +213,9 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     expect(page).toMatchObject({ recovered: false, reason: 'epoch', offset: 9 })
     expect(page.epoch).not.toBe(epoch)
     expect(follower.heard.at(-1)?.epoch).toBe(page.epoch)
-    expect(page.messages.map(({ data }) => data)).toEqual([...numbers(7), 108, 109])
+    expect(page.messages.map(({ data }) => data)).toEqual([108, 109])
+    const stranger = await other.read(channel, { since: { epoch: 'of another log', offset: 10 }, history: 100 })
+    expect(stranger.messages.map(({ data }) => data)).toEqual([...numbers(7), 108, 109])
     follower.close()
   })
 
@@ -218,6 +233,35 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     expect(published[0]?.epoch).not.toBe(epoch)
     await follower.count(15)
     expect(follower.data()).toEqual([...numbers(10), ...numbers(5, 101)])
+    await checking.close()
+  })
+
+  test('[C21] [C32] a log that went back and has used the offsets again before anybody looked is found, and all of it is had', async () => {
+    const checking = await openNode(url, prefix, { checkMs: 20 })
+    const channel = drawChannel()
+    const key = 'of a message that was kept'
+    await value(await other.publish({ channel, event: 'number', data: 1, idempotencyKey: key }))
+    const follower = await follow(checking, channel)
+    await publishNumbers(other, channel, numbers(9, 2))
+    await follower.count(9)
+    const { epoch } = await node.read(channel)
+    await goBackAndUseAgain(channel, 7, 5)
+    await follower.count(9 + 5)
+    expect(offsetsOf(follower.heard)).toEqual([...numbers(9, 2), ...numbers(5, 8)])
+    const [first, again] = [follower.heard[0], follower.heard.at(-1)]
+    expect(first?.epoch).toBe(epoch)
+    expect(again?.epoch).not.toBe(epoch)
+    for (const [offset, rest] of [
+      [10, numbers(5, 8)],
+      [7, numbers(5, 8)],
+      [3, numbers(9, 4)],
+    ] as const) {
+      const page = await other.read(channel, { since: { epoch, offset } })
+      expect(page).toMatchObject({ recovered: false, reason: 'epoch', epoch: again?.epoch, offset: 12 })
+      expect(page.messages.map((message) => message.offset)).toEqual(rest)
+    }
+    const repeated = await other.publish({ channel, event: 'number', data: 1, idempotencyKey: key })
+    expect(repeated).toMatchObject({ value: { epoch: again?.epoch, offset: 1, repeated: true } })
     await checking.close()
   })
 

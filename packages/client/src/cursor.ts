@@ -6,7 +6,7 @@ export interface Lost {
   reason: LossReason
   /** What was known. */
   since: Position | undefined
-  /** From where it goes on. */
+  /** From where it goes on: the messages that are left behind the loss, if there are any, come next. */
   position: Position
 }
 
@@ -47,7 +47,9 @@ export const createCursor = (options: CursorOptions): Cursor => {
       if (!page.recovered) {
         const since = position
         position = undefined
-        if (reason) options.onLost({ reason, since, position: { epoch, offset } })
+        const [first] = page.messages
+        const goesOn = first ? { epoch: first.epoch, offset: first.offset - 1 } : { epoch, offset }
+        if (reason) options.onLost({ reason, since, position: goesOn })
       }
       for (const message of page.messages) {
         if (closed) return
