@@ -122,6 +122,36 @@ test('a log that began again counts from its first message, and the old one stil
   expect(ledger.account().named.lost).toEqual(['room:books: ann never got e:4', 'room:books: ann never got f:1'])
 })
 
+test('what a master told that had been replaced, and had again under another epoch, is no fault once it was told', () => {
+  const { ledger, reader, publish } = open()
+  const give = (offset: number, epoch: string, id: string) => reader.received({ epoch, offset }, { to: ROOM, id })
+  publish(3)
+  give(3, 'e', 'me3')
+  // Heard of the old master at 4 and 5; the new one has them the other way round, and more.
+  give(4, 'e', 'me5')
+  give(5, 'e', 'me4')
+  for (const offset of [4, 5, 6]) publish(offset)
+  expect(ledger.account()).toMatchObject({ lost: 1, duplicated: 2 })
+  reader.skipped({ epoch: 'f', offset: 3 })
+  for (const offset of [4, 5, 6]) give(offset, 'f', `me${offset}`)
+  ledger.acknowledged(ROOM, { epoch: 'f', offset: 6 }, 'me6')
+  ledger.acknowledged(ROOM, { epoch: 'f', offset: 7 }, 'me7')
+  expect(ledger.account()).toMatchObject({
+    lost: 1,
+    duplicated: 0,
+    disordered: 0,
+    named: { lost: ['room:books: ann never got f:7'] },
+  })
+})
+
+test('a message that is acknowledged at two places was kept twice, whatever was told', () => {
+  const { ledger, reader, publish } = open()
+  publish(3)
+  reader.skipped({ epoch: 'f', offset: 3 })
+  ledger.acknowledged(ROOM, { epoch: 'f', offset: 4 }, 'me3')
+  expect(ledger.account().named.duplicated).toEqual(['room:books: message me3 is kept at e:3 and f:4'])
+})
+
 test('what another worker was told counts for the readers here', () => {
   const teller = open()
   for (const offset of [3, 4, 5]) teller.publish(offset)

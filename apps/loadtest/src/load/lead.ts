@@ -59,7 +59,7 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
   const joined = new Map<string, { machine: string; workers: number }>()
   const crowds = new Map<string, Crowd>()
   const done = new Map<Said['did'], Set<string>>()
-  const told: Acknowledged[] = []
+  const told: (readonly Acknowledged[])[] = []
   const accounts: Account[] = []
   const rescans: Rescan[] = []
   let timeline: Timeline | undefined

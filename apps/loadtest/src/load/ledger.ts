@@ -1,8 +1,10 @@
 import { isEmptyEpoch, type Position } from '@saoma/protocol'
-import { offsetsOf, type Range, rangesOf, showRanges } from './ranges.ts'
+import { rangesOf, showRanges } from './ranges.ts'
 
-/** What was acknowledged in a channel: offsets by epoch. */
-export type Acknowledged = Readonly<Record<string, readonly Range[]>>
+/** A message that was acknowledged, and where it lies. */
+export interface Acknowledged extends Position {
+  id: string
+}
 
 /** What a message of a run carries. */
 export interface Content {
@@ -29,7 +31,10 @@ export interface Reader {
   /** From here on nothing may be missing. The first call counts. */
   joined(position: Position): void
   received(position: Position, content: Content): void
-  /** It was told that messages are missing for good, and goes on behind `position`. */
+  /**
+   * It was told that messages are missing, perhaps for good, or that some it had are gone, and goes on behind `position`. What it is
+   * given from then on it may have had before.
+   */
   skipped(position: Position): void
 }
 
@@ -42,9 +47,7 @@ interface Progress {
 }
 
 /** What was acknowledged and is not known to have arrived everywhere, with the time of its acknowledgement. */
-interface Due {
-  epoch: string
-  offset: number
+interface Due extends Acknowledged {
   at: number
 }
 
@@ -53,12 +56,20 @@ interface Following {
   progress: Map<string, Progress>
   /** It joined a channel that was empty: it is owed the log from its first message on. */
   sawEmpty: boolean
+  /** Ids of all that came since it was first told that something is missing: the log may have another epoch since then. */
+  since?: Set<string>
 }
 
 interface Page {
-  acknowledged: Map<string, Set<number>>
-  /** Where each message lies, by its id. */
-  places: Map<string, string>
+  /** Ids by epoch and offset. */
+  acknowledged: Map<string, Map<number, string>>
+  /** Where each message was acknowledged to lie, by its id. */
+  places: Map<string, Position>
+  /** Where each was first heard, and those that were heard or acknowledged elsewhere as well. */
+  heard: Map<string, string>
+  twice: string[]
+  /** Somebody was told that the log is not what it was. */
+  isTold: boolean
   readers: Following[]
   /** In the order of their acknowledgements. */
   due: Due[]
@@ -79,6 +90,9 @@ export const createLedger = () => {
     const page = pages.get(channel) ?? {
       acknowledged: new Map(),
       places: new Map(),
+      heard: new Map(),
+      twice: [],
+      isTold: false,
       readers: [],
       due: [],
       arrivedUntil: Number.NEGATIVE_INFINITY,
@@ -96,17 +110,30 @@ export const createLedger = () => {
     name(kind, text)
   }
 
-  const enter = (page: Page, epoch: string, offset: number) => {
-    const offsets = page.acknowledged.get(epoch) ?? new Set()
-    page.acknowledged.set(epoch, offsets.add(offset))
+  /** One that is acknowledged once more, under another epoch that its log has got meanwhile, counts where it was first. */
+  const enter = (page: Page, channel: string, { epoch, offset, id }: Acknowledged) => {
+    const known = page.places.get(id)
+    if (known) {
+      if (known.offset === offset) return
+      return note(
+        'duplicated',
+        `${channel}: message ${id} is kept at ${known.epoch}:${known.offset} and ${epoch}:${offset}`,
+      )
+    }
+    page.places.set(id, { epoch, offset })
+    const ids = page.acknowledged.get(epoch) ?? new Map<number, string>()
+    page.acknowledged.set(epoch, ids.set(offset, id))
   }
 
-  /** A message that lies in two places was kept twice, whatever its idempotency key said. */
+  /**
+   * A message that lies in two places was kept twice, whatever its idempotency key said; or a master that had been replaced without
+   * knowing it told of it, of which readers are to be told.
+   */
   const place = (page: Page, channel: string, { epoch, offset }: Position, id: string) => {
     const here = `${epoch}:${offset}`
-    const known = page.places.get(id)
-    if (known === undefined) page.places.set(id, here)
-    else if (known !== here) note('duplicated', `${channel}: message ${id} lies at ${known} and at ${here}`)
+    const known = page.heard.get(id)
+    if (known === undefined) page.heard.set(id, here)
+    else if (known !== here) page.twice.push(`${channel}: message ${id} lies at ${known} and at ${here}`)
   }
 
   const addReader = (channel: string, reader: string): Reader => {
@@ -137,6 +164,7 @@ export const createLedger = () => {
         if (content.to !== channel)
           note('wrong', `${channel}: ${reader} was given ${epoch}:${offset}, which was for ${content.to}`)
         else place(page, channel, position, content.id)
+        following.since?.add(content.id)
         const known = at(epoch, offset - 1)
         if (offset > known.top) return advance(known, offset)
         if (known.missing.delete(offset))
@@ -144,6 +172,8 @@ export const createLedger = () => {
         note('duplicated', `${channel}: ${reader} was given ${epoch}:${offset} again`)
       },
       skipped: ({ epoch, offset }) => {
+        page.isTold = true
+        following.since ??= new Set()
         const known = at(epoch, offset)
         if (offset > known.top) advance(known, offset + 1)
         known.top = Math.max(known.start, offset)
@@ -151,21 +181,20 @@ export const createLedger = () => {
     }
   }
 
-  /** Offsets that were acknowledged while the reader followed and that it does not have. */
-  const lostTo = (page: Page, { progress, sawEmpty }: Following, epoch: string): number[] => {
-    if (progress.size === 0 && !sawEmpty) return []
-    const known = progress.get(epoch)
-    const { start, top, missing } = known ?? { start: 0, top: 0, missing: new Set<number>() }
-    const offsets = page.acknowledged.get(epoch) ?? new Set()
-    return [...offsets].filter((offset) => offset > start && (offset > top || missing.has(offset)))
+  /** Whether it has the message, or was never promised it. */
+  const hasGot = ({ progress, sawEmpty, since }: Following, { epoch, offset, id }: Acknowledged): boolean => {
+    if (progress.size === 0 && !sawEmpty) return true
+    const { start, top, missing } = progress.get(epoch) ?? { start: 0, top: 0, missing: new Set<number>() }
+    return offset <= start || (offset <= top && !missing.has(offset)) || since?.has(id) === true
   }
 
-  const hasArrived = ({ readers }: Page, { epoch, offset }: Due): boolean =>
-    readers.every(({ progress, sawEmpty }) => {
-      if (progress.size === 0 && !sawEmpty) return true
-      const { start, top, missing } = progress.get(epoch) ?? { start: 0, top: 0, missing: new Set<number>() }
-      return offset <= start || (offset <= top && !missing.has(offset))
-    })
+  /** Offsets that were acknowledged while the reader followed and that it does not have. */
+  const lostTo = (page: Page, following: Following, epoch: string): number[] =>
+    [...(page.acknowledged.get(epoch) ?? [])]
+      .filter(([offset, id]) => !hasGot(following, { epoch, offset, id }))
+      .map(([offset]) => offset)
+
+  const hasArrived = ({ readers }: Page, due: Due): boolean => readers.every((following) => hasGot(following, due))
 
   /** Forgets what has arrived, up to the first that has not. */
   const settleDue = (page: Page) => {
@@ -193,9 +222,10 @@ export const createLedger = () => {
     acknowledged: (channel: string, position: Position, id: string, at = 0): void => {
       const page = pageOf(channel)
       counts.acknowledged++
-      enter(page, position.epoch, position.offset)
+      const { epoch, offset } = position
+      enter(page, channel, { epoch, offset, id })
       place(page, channel, position, id)
-      page.due.push({ epoch: position.epoch, offset: position.offset, at })
+      page.due.push({ epoch, offset, id, at })
     },
 
     /**
@@ -209,13 +239,12 @@ export const createLedger = () => {
     },
 
     /** What all have been told of a channel, to hand to those who keep books of its other readers. */
-    told: (channel: string): Acknowledged =>
-      Object.fromEntries([...pageOf(channel).acknowledged].map(([epoch, offsets]) => [epoch, rangesOf(offsets)])),
+    told: (channel: string): Acknowledged[] =>
+      [...pageOf(channel).places].map(([id, { epoch, offset }]) => ({ epoch, offset, id })),
 
     /** Others were told this of the channel. */
-    assume: (channel: string, told: Acknowledged): void => {
-      for (const [epoch, ranges] of Object.entries(told))
-        for (const offset of offsetsOf(ranges)) enter(pageOf(channel), epoch, offset)
+    assume: (channel: string, told: readonly Acknowledged[]): void => {
+      for (const each of told) enter(pageOf(channel), channel, each)
     },
 
     /** Whether nothing that was acknowledged is missing anywhere. */
@@ -227,10 +256,16 @@ export const createLedger = () => {
         ({ channel, reader, epoch, offsets }) =>
           `${channel}: ${reader} never got ${epoch}:${showRanges(rangesOf(offsets))}`,
       )
+      const twice = [...pages.values()].flatMap((page) => (page.isTold ? [] : page.twice))
       return {
         ...counts,
+        duplicated: counts.duplicated + twice.length,
         lost: lost.reduce((sum, { offsets }) => sum + offsets.length, 0),
-        named: { ...named, lost: texts.slice(0, MOST_NAMED) },
+        named: {
+          ...named,
+          lost: texts.slice(0, MOST_NAMED),
+          duplicated: [...named.duplicated, ...twice].slice(0, MOST_NAMED),
+        },
       }
     },
   }

@@ -11,10 +11,6 @@ export const rangesOf = (offsets: Iterable<number>): Range[] => {
   return ranges
 }
 
-export const offsetsOf = function* (ranges: readonly Range[]): Iterable<number> {
-  for (const [from, to] of ranges) for (let offset = from; offset <= to; offset++) yield offset
-}
-
 /** `3-5, 9`. */
 export const showRanges = (ranges: readonly Range[]): string =>
   ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ')

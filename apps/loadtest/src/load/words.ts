@@ -14,7 +14,7 @@ export type Told =
   /** Begin nothing new, end what was begun. */
   | { do: 'end' }
   /** Wait for what was acknowledged in the room, then close the books. */
-  | { do: 'settle'; told: readonly Acknowledged[] }
+  | { do: 'settle'; told: readonly (readonly Acknowledged[])[] }
   /** It is over. Other machines end with this code, and say this. */
   | { do: 'leave'; code: number; say: string }
 
@@ -25,7 +25,7 @@ export type Said = { worker: string } & (
   | { did: 'slice'; slice: Slice }
   /** `arrivedUntil`: milliseconds since the beginning, see the ledger; absent where nobody publishes into the room. */
   | { did: 'crowd'; connected: number; wanted: number; arrivedUntil?: number }
-  | { did: 'end'; told: Acknowledged }
+  | { did: 'end'; told: readonly Acknowledged[] }
   | { did: 'settle'; account: Account; rescans: readonly Rescan[] }
   | { did: 'fail'; message: string }
 )
