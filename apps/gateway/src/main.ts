@@ -143,7 +143,10 @@ const start = async (): Promise<Stop> => {
       // A refusal is part of the request's own log line; a failure needs its stack.
       onError: (ctx, error) => {
         ctx.state.code = error.message
-        if ('error_description' in error) ctx.state.reason = String(error.error_description).slice(0, 200)
+        // The detail is for us: the client is not told why its grant is no good.
+        const { error_description: told, error_detail: detail } = error as { [word: string]: unknown }
+        const reason = [told, detail].filter((text) => typeof text === 'string').join(': ')
+        if (reason) ctx.state.reason = reason.slice(0, 200)
         if (ctx.status >= 500) log.error({ err: error, request: ctx.state.requestId }, 'OAuth request failed')
       },
     },
