@@ -144,7 +144,9 @@ const start = async (): Promise<Stop> => {
       onError: (ctx, error) => {
         ctx.state.code = error.message
         // The detail is for us: the client is not told why its grant is no good.
-        const { error_description: told, error_detail: detail } = error as { [word: string]: unknown }
+        const { error_description: told, error_detail: detail } = error as Error & {
+          [word in 'error_description' | 'error_detail']?: unknown
+        }
         const reason = [told, detail].filter((text) => typeof text === 'string').join(': ')
         if (reason) ctx.state.reason = reason.slice(0, 200)
         if (ctx.status >= 500) log.error({ err: error, request: ctx.state.requestId }, 'OAuth request failed')

@@ -89,7 +89,7 @@ export interface ReadRequest {
 
 /** The logs in Redis; nothing in here knows who follows. */
 export const createLog = (
-  { data, keys, replicated, reachReplicas }: RedisClients,
+  { data, keys, writing, reachReplicas }: RedisClients,
   retention: (channel: string) => Retention,
 ) => {
   // Each call brings a name, for the case that the script has to begin an epoch: chance once, then a count, is cheap and names no two alike.
@@ -133,6 +133,7 @@ export const createLog = (
       const { messages, ms } = kept(channel)
       const receipt = keys.channelReceipt(channel, idempotencyKey === undefined ? '' : receiptOf(from, idempotencyKey))
       const receiptMs = idempotencyKey === undefined ? 0 : RECEIPT_MS
+      const replicated = writing(log)
       const attempt = (begins: 0 | 1) =>
         scripts.publish(
           data,
@@ -147,7 +148,7 @@ export const createLog = (
       }
       if (published === 'unused') throw new Error('a channel did not begin with its first message')
       if (!published.ok) return published
-      await replicated(log)
+      await replicated()
       const { epoch, offset, connections, repeated } = published.value
       return ok({ epoch, offset, connections, ...(repeated ? { repeated } : {}) })
     },
@@ -185,8 +186,9 @@ export const createLog = (
       const log = keys.channelLog(named(channel))
       // How many were forgotten can be told once only.
       await reachReplicas(log)
+      const replicated = writing(log)
       const trimmed = await reply(data.xtrim(log, 'MINID', '=', `${offset + 1}-0`))
-      await replicated(log)
+      await replicated()
       return trimmed
     },
 
@@ -195,19 +197,21 @@ export const createLog = (
 
     markRead: async (channel: string, offset: number): Promise<Inbox> => {
       const [meta, log] = logOf(channel)
+      const replicated = writing(meta)
       const marked = await scripts.mark(
         data,
         [meta, log, keys.channelLive(channel)],
         [drawEpoch(), kept(channel).ms, offset],
       )
-      await replicated(meta)
+      await replicated()
       return marked
     },
 
     end: async (channel: string, sid = ''): Promise<void> => {
       const ends = keys.channelEnds(named(channel))
+      const replicated = writing(ends)
       await scripts.end(data, [ends, keys.channelLive(channel)], [sid, drawEpoch(), ENDS_MS, MOST_ENDS])
-      await replicated(ends)
+      await replicated()
     },
 
     lastEnd: async (channel: string, sid = ''): Promise<string> =>

@@ -6,7 +6,7 @@ export interface Lost {
   reason: LossReason
   /** What was known. */
   since: Position | undefined
-  /** From where it goes on: the messages that are left behind the loss, if there are any, come next. */
+  /** From where it goes on. */
   position: Position
 }
 
@@ -47,9 +47,7 @@ export const createCursor = (options: CursorOptions): Cursor => {
       if (!page.recovered) {
         const since = position
         position = undefined
-        const [first] = page.messages
-        const goesOn = first ? { epoch: first.epoch, offset: first.offset - 1 } : { epoch, offset }
-        if (reason) options.onLost({ reason, since, position: goesOn })
+        if (reason) options.onLost({ reason, since, position: { epoch, offset } })
       }
       for (const message of page.messages) {
         if (closed) return

@@ -78,14 +78,14 @@ test('another epoch is a hole, even where its numbers fit', () => {
 })
 
 test.each(['trimmed', 'epoch'] as const)(
-  'a loss (%s) is told first, and it goes on with what is left',
+  'a loss (%s) is told first, and it goes on from where the server says',
   (reason) => {
     const { cursor, told, lost } = reader({ epoch: 'one', offset: 3 })
     const epoch = reason === 'epoch' ? 'two' : 'one'
     cursor.take(page(range(8, 9, epoch), { epoch, offset: 9 }, { recovered: false, reason }))
     expect(cursor.receive(at(10, epoch))).toBe(true)
     expect(told).toEqual([`lost:${reason}`, `${epoch}:8`, `${epoch}:9`, `${epoch}:10`])
-    expect(lost).toEqual([{ reason, since: { epoch: 'one', offset: 3 }, position: { epoch, offset: 7 } }])
+    expect(lost).toEqual([{ reason, since: { epoch: 'one', offset: 3 }, position: { epoch, offset: 9 } }])
   },
 )
 

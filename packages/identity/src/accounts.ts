@@ -24,7 +24,7 @@ export interface Accounts {
 }
 
 /** Accounts have no TTL: they are what a business stores its own data under. */
-export const createAccounts = ({ data, keys, replicated }: RedisClients): Accounts => ({
+export const createAccounts = ({ data, keys, writing }: RedisClients): Accounts => ({
   of: async (identity, mayBegin) => {
     const source = identity.via === 'wechat' ? `wechat:${identity.appid}:${identity.openid}` : `demo:${identity.name}`
     const link = keys.accountOf(hash('sha256', source, 'base64url'))
@@ -33,17 +33,19 @@ export const createAccounts = ({ data, keys, replicated }: RedisClients): Accoun
     const known = await reply(data.get(link))
     if (known) {
       // Whoever wrote it may have been refused because replicas were missing.
-      await replicated(link, keys.account(known))
+      await writing(link, keys.account(known))()
       return { sub: known, ...name }
     }
     const waitSeconds = await mayBegin?.()
     if (waitSeconds !== undefined) return { waitSeconds }
     const sub = randomBytes(16).toString('base64url')
+    const replicated = writing(keys.account(sub), link)
     // The record first: a link never points at an account that is not there.
     await reply(data.hset(keys.account(sub), { via: identity.via, ...name }))
     const winner = (await reply(data.set(link, sub, 'NX', 'GET'))) ?? sub
     if (winner !== sub) await reply(data.unlink(keys.account(sub)))
-    await replicated(keys.account(winner), keys.account(sub), link)
+    await replicated()
+    if (winner !== sub) await writing(keys.account(winner))()
     return { sub: winner, ...name }
   },
   find: async (sub) => {

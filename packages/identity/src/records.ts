@@ -11,14 +11,15 @@ export const recordKey = (keys: Keys, model: string, id: string): string =>
  * oidc-provider's storage for everything but device codes and, in part, refresh tokens. One Redis hash a record, under the
  * hash of its id, so that reading Redis gives nobody a token. A record is used up at most once, whoever asks at the same time.
  */
-export const createRecords = ({ data, keys, replicated }: RedisClients, model: string): Adapter => {
+export const createRecords = ({ data, keys, writing }: RedisClients, model: string): Adapter => {
   const at = (id: string) => recordKey(keys, model, id)
 
   return {
     upsert: async (id, { jti: _, ...payload }, expiresIn) => {
       if (!expiresIn) throw new TypeError(`${model} has no lifetime; every record needs one`)
+      const replicated = writing(at(id))
       await save(data, [at(id)], [JSON.stringify(payload), expiresIn])
-      await replicated(at(id))
+      await replicated()
     },
     find: async (id) => {
       const [payload, consumed] = await reply(data.hmget(at(id), 'payload', 'consumed'))

@@ -36,14 +36,17 @@ export interface Replicas {
   /** Whether any are asked for. */
   asksReplicas: boolean
   /**
-   * Resolves when so many replicas have what was written to the masters of these keys over this connection, else rejects with
-   * RedisUnavailable: the writes are done and may be lost with a master. Name every key that the call has written, right after the
-   * replies. A call that is repeated and then passes is safe.
+   * To be asked before a call writes, with every key that it writes. What it gives, called right after the replies, resolves when so
+   * many replicas have what was written, else rejects with RedisUnavailable: the writes are done and may be lost with a master. So they
+   * may be when another master has taken over a key meanwhile, whichever of the two has run the write: the new one's replicas know
+   * nothing of it. A call that is repeated and then passes is safe.
    */
-  replicated(...written: readonly string[]): Promise<void>
+  writing(...keys: readonly string[]): () => Promise<void>
+  /** TODO */
+  replicated(...keys: readonly string[]): Promise<void>
   /**
    * Resolves when so many replicas of these keys' masters take writes at this moment, else rejects with RedisUnavailable. To be asked
-   * before something is used up: `replicated` alone comes too late for that, and tells nothing as long as nothing new was written.
+   * before something is used up: `writing` alone comes too late for that, and tells nothing as long as nothing new was written.
    */
   reachReplicas(...toBeWritten: readonly string[]): Promise<void>
 }
@@ -83,9 +86,8 @@ export const createReplicas = (
     return group.next
   }
 
-  const wait = async (master: Redis): Promise<void> => {
+  const wait = async (master: Redis, generation: number): Promise<void> => {
     const group = groupOf(master)
-    const { generation } = group
     const have = await joined(master, group)
     if (group.generation !== generation)
       throw new RedisUnavailable('the connection was lost before replicas had the write')
@@ -103,18 +105,28 @@ export const createReplicas = (
     return found
   }
 
-  const replicated = async (...written: readonly string[]): Promise<void> => {
-    if (count > 0) await Promise.all([...byMaster(written).keys()].map(wait))
+  const writing = (...keys: readonly string[]): (() => Promise<void>) => {
+    if (count === 0) return async () => {}
+    const before = keys.map((key) => masterOf(connection, key))
+    const generations = new Map([...new Set(before)].map((master) => [master, master && groupOf(master).generation]))
+    return async () => {
+      for (const [i, key] of keys.entries())
+        if (!before[i] || masterOf(connection, key) !== before[i])
+          throw new RedisUnavailable('another master took over before replicas had the write')
+      await Promise.all([...generations].map(([master, at]) => master && wait(master, at ?? 0)))
+    }
   }
 
   return {
     asksReplicas: count > 0,
-    replicated,
+    writing,
+    replicated: (...keys) => writing(...keys)(),
     reachReplicas: async (...toBeWritten) => {
       if (count === 0) return
       const touched = [...byMaster(toBeWritten).values()].map(touch)
+      const replicated = writing(...touched)
       await Promise.all(touched.map((key) => hold(connection, [key], ['', TOUCH_MS])))
-      await replicated(...touched)
+      await replicated()
     },
   }
 }

@@ -1,4 +1,4 @@
-import { onCleanup, startRedisCluster, startRedisSentinel } from '@saoma/testing'
+import { onCleanup, startRedisCluster, startRedisSentinel, until } from '@saoma/testing'
 import { createRedis, type RedisClients, RedisUnavailable } from '../src/index.ts'
 
 const open = async (url: string, count: number, timeoutMs = 500): Promise<RedisClients> => {
@@ -13,8 +13,9 @@ test('behind Sentinel: a write counts when the replicas have it, many share one 
   await redis.data.config('RESETSTAT')
   await Promise.all(
     Array.from({ length: 200 }, async (_, i) => {
+      const replicated = redis.writing(`key${i}`)
       await redis.data.set(`key${i}`, 'x', 'PX', 60_000)
-      await redis.replicated(`key${i}`)
+      await replicated()
     }),
   )
   const [, waits] = /cmdstat_wait:calls=(\d+)/.exec(await redis.data.info('commandstats')) ?? []
@@ -22,24 +23,27 @@ test('behind Sentinel: a write counts when the replicas have it, many share one 
   expect(Number(waits)).toBeLessThan(20)
 
   await replicas[0]?.kill('SIGSTOP')
+  const alone = redis.writing('alone')
   await redis.data.set('alone', 'x', 'PX', 60_000)
-  await expect(redis.replicated('alone')).rejects.toThrow(new RedisUnavailable('1 of 2 replicas have the write'))
+  await expect(alone()).rejects.toThrow(new RedisUnavailable('1 of 2 replicas have the write'))
   // What is refused is refused: reading goes on.
   expect(await redis.data.get('alone')).toBe('x')
   await replicas[0]?.kill('SIGCONT')
+  const again = redis.writing('again')
   await redis.data.set('again', 'x', 'PX', 60_000)
-  await redis.replicated('again')
+  await again()
 })
 
 test('a connection that is lost meanwhile does not ask on a new one, which never wrote', async () => {
   const { url, replicas } = await startRedisSentinel()
   const redis = await open(url, 2, 2_000)
   for (const replica of replicas) await replica.kill('SIGSTOP')
+  const [lost, behind] = [redis.writing('lost'), redis.writing('behind')]
   await redis.data.set('lost', 'x', 'PX', 60_000)
-  const waited = redis.replicated('lost').catch((error: unknown) => error)
+  const waited = lost().catch((error: unknown) => error)
   const alsoWaited = (async () => {
     await redis.data.set('behind', 'x', 'PX', 60_000)
-    return redis.replicated('behind')
+    return behind()
   })().catch((error: unknown) => error)
   const data = String(await redis.pub.call('CLIENT', 'LIST'))
     .split('\n')
@@ -56,8 +60,9 @@ test('in a Redis Cluster the master of the key is asked', async () => {
   const redis = await open(url, 1)
   const names = Array.from({ length: 30 }, (_, i) => `key${i}`)
   const write = async (name: string) => {
+    const replicated = redis.writing(name)
     await redis.data.set(name, 'x', 'PX', 60_000)
-    return redis.replicated(name).then(
+    return replicated().then(
       () => true,
       () => false,
     )
@@ -67,4 +72,28 @@ test('in a Redis Cluster the master of the key is asked', async () => {
   const afterwards = await Promise.all(names.map(write))
   await replicas[0]?.kill('SIGCONT')
   expect(new Set(afterwards)).toEqual(new Set([true, false]))
+}, 40_000)
+
+test('what was written before another master took over is not asked of its replicas, which may know nothing of it', async () => {
+  const cluster = await startRedisCluster({ replicas: true })
+  const redis = await open(cluster.url, 1)
+  const slot = Number(await redis.data.call('CLUSTER', 'KEYSLOT', 'key'))
+  const write = () => redis.data.set('key', 'x', 'PX', 60_000)
+  const replicated = redis.writing('key')
+  await write()
+  await cluster.failOver(await cluster.ownerOf(slot))
+  // The first that is sent to the old master is told where the new one is.
+  await until(
+    () => write().catch(String),
+    (answer) => answer === 'OK',
+  )
+  await expect(replicated()).rejects.toThrow('another master took over')
+  await until(
+    async () => {
+      const again = redis.writing('key')
+      await write()
+      return again().then(() => 'OK', String)
+    },
+    (answer) => answer === 'OK',
+  )
 }, 40_000)

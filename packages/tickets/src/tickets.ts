@@ -123,7 +123,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     if (!Number.isInteger(ms) || ms < 1 || ms > LONGEST_MS)
       throw new RangeError(`${name} must be a whole number of milliseconds between 1 and ${LONGEST_MS}`)
   const { scanMs, confirmMs, redeemMs, keepMs } = times
-  const { data, keys, subscriber, replicated, reachReplicas } = redis
+  const { data, keys, subscriber, writing, replicated, reachReplicas } = redis
   const listening = createListening(subscriber)
 
   const room = (ticket: string) => keys.ticketRoom(ticket)
@@ -164,8 +164,10 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
   }
 
   /** A transition counts when the replicas that were asked for have it; one that is repeated because they had not is the same one. */
-  const lasting = async <T>(ticket: string, result: Result<T>): Promise<Result<T>> => {
-    if (result.ok) await replicated(keys.ticket(ticket))
+  const lasting = async <T>(ticket: string, write: () => Promise<Result<T>>): Promise<Result<T>> => {
+    const replicated = writing(keys.ticket(ticket))
+    const result = await write()
+    if (result.ok) await replicated()
     return result
   }
 
@@ -176,6 +178,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
         throw new TypeError('a ticket needs a device code and a user code')
       const ticket = ticketOf(deviceCode)
       const index = keys.userCode(userCode)
+      const replicated = writing(index, keys.ticket(ticket))
       // The code first: a ticket never stands without one, and a code without its ticket leads to a plain TICKET_NOT_FOUND.
       if (!(await reply(data.set(index, ticket, 'PX', scanMs, 'NX')))) return fail('TICKET_TAKEN')
       const created = await scripts.create(
@@ -184,7 +187,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
         [hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs],
       )
       if (!created.ok) await reply(data.del(index))
-      if (created.ok) await replicated(index, keys.ticket(ticket))
+      if (created.ok) await replicated()
       return mapped(created, (snapshot) => stateOf(ticket, snapshot))
     },
 
@@ -200,8 +203,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
 
     scan: async (ticket, sub) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      const scanned = await scripts.scan(data, keysOf(ticket), [sub, confirmMs, keepMs, ...eventOf(ticket)])
-      return mapped(await lasting(ticket, scanned), ({ request, createdAt, ...snapshot }) => ({
+      const scan = () => scripts.scan(data, keysOf(ticket), [sub, confirmMs, keepMs, ...eventOf(ticket)])
+      return mapped(await lasting(ticket, scan), ({ request, createdAt, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         request: { ...request, requestedAt: new Date(createdAt).toISOString() },
       }))
@@ -209,14 +212,14 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
 
     confirm: async (ticket, sub) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      const confirmed = await scripts.confirm(data, keysOf(ticket), [sub, redeemMs, keepMs, ...eventOf(ticket)])
-      return mapped(await lasting(ticket, confirmed), (snapshot) => stateOf(ticket, snapshot))
+      const confirm = () => scripts.confirm(data, keysOf(ticket), [sub, redeemMs, keepMs, ...eventOf(ticket)])
+      return mapped(await lasting(ticket, confirm), (snapshot) => stateOf(ticket, snapshot))
     },
 
     reject: async (ticket, sub) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      const rejected = await scripts.reject(data, keysOf(ticket), [sub, keepMs, ...eventOf(ticket)])
-      return mapped(await lasting(ticket, rejected), (snapshot) => stateOf(ticket, snapshot))
+      const reject = () => scripts.reject(data, keysOf(ticket), [sub, keepMs, ...eventOf(ticket)])
+      return mapped(await lasting(ticket, reject), (snapshot) => stateOf(ticket, snapshot))
     },
 
     redeem: async (deviceCode) => {

@@ -32,8 +32,8 @@ export interface Reader {
   joined(position: Position): void
   received(position: Position, content: Content): void
   /**
-   * It was told that messages are missing, perhaps for good, or that some it had are gone, and goes on behind `position`. What it is
-   * given from then on it may have had before.
+   * It was told that messages are missing, perhaps for good, or that some it had are gone, and stands at `position` after what it is given
+   * now. From then on it may be given what it had before.
    */
   skipped(position: Position): void
 }
@@ -174,9 +174,8 @@ export const createLedger = () => {
       skipped: ({ epoch, offset }) => {
         page.isTold = true
         following.since ??= new Set()
-        const known = at(epoch, offset)
-        if (offset > known.top) advance(known, offset + 1)
-        known.top = Math.max(known.start, offset)
+        // What it is not given now is found missing at the next message, or at the end.
+        at(epoch, offset)
       },
     }
   }
