@@ -13,7 +13,7 @@ import {
   startShop,
   webToken,
 } from '@saoma/testing'
-import { type Browser, type Device, desktop, mobile, type Page, scanned, type Visit, visit } from './people.ts'
+import { type Browser, createScreens, type Device, desktop, mobile, type Page, scanned } from './people.ts'
 
 /** Long enough to kill a node in. */
 const COURIER_MS = 2_000
@@ -21,7 +21,7 @@ const MOST_RELOADS = 10
 
 let cluster: Cluster
 let browser: Browser
-const visits: Visit[] = []
+const screens = createScreens(() => cluster.origin)
 
 beforeAll(async () => {
   await ensurePage(() => {})
@@ -32,17 +32,9 @@ beforeAll(async () => {
   browser = await launchBrowser()
 }, 90_000)
 
-afterEach(async () => {
-  const complaints = visits.flatMap((visit) => visit.complaints)
-  await Promise.all(visits.splice(0).map(({ page }) => page.context().close()))
-  expect(complaints).toEqual([])
-})
+afterEach(async () => expect(await screens.leave()).toEqual([]))
 
-const open = async (path: string, options: Device, inBrowser = browser): Promise<Page> => {
-  const visited = await visit(inBrowser, new URL(path, cluster.origin).href, options)
-  visits.push(visited)
-  return visited.page
-}
+const open = (path: string, device: Device, inBrowser = browser): Promise<Page> => screens.open(inBrowser, path, device)
 
 /** A device on which that person is signed in, as a login would leave it. */
 const deviceOf = async (name: string, device: Device = desktop): Promise<Device> => {

@@ -10,24 +10,99 @@ export const mobile: Device = { viewport: { width: 390, height: 844 }, locale: '
 
 const TIMEOUT_MS = 10_000
 
-export interface Visit {
+/** What a test does to a page before it goes where it should, such as answering for a server. */
+export type Preparation = (page: Page) => Promise<unknown>
+
+/** A page on a machine of its own. */
+interface Screen {
   page: Page
+  /** Of which browser it is, and what kind of machine. */
+  browser: Browser
+  kind: string
+  viewport: Device['viewport']
   /** What the page complained of: exceptions, and what its own security policy forbade. */
   complaints: string[]
 }
 
-/** Somebody opens a page on a machine of their own. */
-export const visit = async (browser: Browser, url: string, options: Device): Promise<Visit> => {
-  const context = await browser.newContext(options)
-  context.setDefaultTimeout(TIMEOUT_MS)
-  const page = await context.newPage()
-  const complaints: string[] = []
-  page.on('pageerror', (error) => complaints.push(String(error)))
-  page.on('console', (message) => {
-    if (/content security policy/i.test(message.text())) complaints.push(message.text())
-  })
-  await page.goto(url)
-  return { page, complaints }
+/** The people of a file at their machines. */
+export interface Screens {
+  /** Somebody opens a page on a machine that knows nothing but what `storageState` says. */
+  open(browser: Browser, path: string, device: Device, prepare?: Preparation): Promise<Page>
+  /** The end of a test: everybody leaves, their machines forget. Resolves with what the pages complained of. */
+  leave(): Promise<string[]>
+}
+
+/** An address of that origin without a script of ours. */
+const bare = (origin: string): string => `${origin}/oidc/jwks`
+
+/**
+ * A new machine costs more than all that a test does with it, so the next test gets one that was used and has forgotten everything.
+ * Nothing of a page lives on in it: it has gone elsewhere, and storage, cookies, routes and listeners are gone.
+ */
+export const createScreens = (originOf: () => string): Screens => {
+  const inUse = new Set<Screen>()
+  const free: Screen[] = []
+
+  const create = async (browser: Browser, kind: string, device: Device): Promise<Screen> => {
+    const context = await browser.newContext(device)
+    context.setDefaultTimeout(TIMEOUT_MS)
+    const page = await context.newPage()
+    return { page, browser, kind, viewport: device.viewport, complaints: [] }
+  }
+
+  const remember = async ({ page }: Screen, { storageState }: Device): Promise<void> => {
+    const stored = typeof storageState === 'object' ? storageState.origins.flatMap((origin) => origin.localStorage) : []
+    await page.evaluate((entries) => {
+      for (const { name, value } of entries) localStorage.setItem(name, value)
+    }, stored)
+  }
+
+  const forget = async ({ page, viewport }: Screen): Promise<void> => {
+    for (const event of ['pageerror', 'console', 'websocket'] as const) page.removeAllListeners(event)
+    await page.unrouteAll({ behavior: 'ignoreErrors' })
+    await page.context().setOffline(false)
+    // A page that leaves may still write something down, so this comes after.
+    await page.goto(bare(originOf()))
+    await page.evaluate(() => {
+      localStorage.clear()
+      sessionStorage.clear()
+    })
+    await page.context().clearCookies()
+    if (viewport) await page.setViewportSize(viewport)
+  }
+
+  return {
+    open: async (browser, path, device, prepare) => {
+      const { storageState: _, ...machine } = device
+      const kind = JSON.stringify(machine)
+      const at = free.findIndex((screen) => screen.browser === browser && screen.kind === kind)
+      const [used] = at < 0 ? [] : free.splice(at, 1)
+      if (used) await remember(used, device)
+      const screen = used ?? (await create(browser, kind, device))
+      inUse.add(screen)
+      const { page, complaints } = screen
+      page.on('pageerror', (error) => complaints.push(String(error)))
+      page.on('console', (message) => {
+        if (/content security policy/i.test(message.text())) complaints.push(message.text())
+      })
+      await prepare?.(page)
+      await page.goto(new URL(path, originOf()).href)
+      return page
+    },
+    leave: async () => {
+      const screens = [...inUse]
+      inUse.clear()
+      const complaints = screens.flatMap((screen) => screen.complaints.splice(0))
+      await Promise.all(
+        screens.map(async (screen) => {
+          if (screen.page.isClosed()) return
+          await forget(screen)
+          free.push(screen)
+        }),
+      )
+      return complaints
+    },
+  }
 }
 
 /** The card of the login in one of its states. */

@@ -10,7 +10,7 @@ import {
   scan,
   startCluster,
 } from '@saoma/testing'
-import { type Browser, card, type Device, desktop, type Page, type Visit, visit } from './people.ts'
+import { type Browser, card, createScreens, type Device, desktop, type Page, type Preparation } from './people.ts'
 
 const handset: Device = {
   viewport: { width: 390, height: 844 },
@@ -23,7 +23,7 @@ const handset: Device = {
 
 let cluster: Cluster
 let browser: Browser
-const visits: Visit[] = []
+const screens = createScreens(() => cluster.origin)
 
 beforeAll(async () => {
   await ensurePage(() => {})
@@ -32,8 +32,7 @@ beforeAll(async () => {
 }, 90_000)
 
 afterEach(async () => {
-  const complaints = visits.flatMap((visit) => visit.complaints)
-  await Promise.all(visits.splice(0).map(({ page }) => page.context().close()))
+  const complaints = await screens.leave()
   await fetch(`${cluster.simulator?.origin}/simulator/faults`, { method: 'DELETE' })
   expect(complaints).toEqual([])
 })
@@ -42,14 +41,7 @@ const simulator = async <T>(path: string, json?: object) =>
   (await request<T>(`${cluster.simulator?.origin}/simulator${path}`, json ? { json } : {})).body
 const linksMade = async () => (await simulator<{ links: number }>('/counters')).links
 
-/** Somebody comes to the page. `before` is what happens to their browser first. */
-const open = async (options: Device, before: (page: Page) => Promise<unknown> = async () => {}, path = '/') => {
-  const visited = await visit(browser, 'about:blank', options)
-  visits.push(visited)
-  await before(visited.page)
-  await visited.page.goto(new URL(path, cluster.origin).href)
-  return visited.page
-}
+const open = (device: Device, prepare?: Preparation) => screens.open(browser, '/', device, prepare)
 
 const button = (page: Page) => page.locator('saoma-login a')
 const picture = (page: Page) => card(page, 'waiting').locator('img')

@@ -10,22 +10,11 @@ import {
   startCluster,
   until,
 } from '@saoma/testing'
-import {
-  type Browser,
-  card,
-  type Device,
-  desktop,
-  mobile,
-  scanned,
-  tabTo,
-  userCode,
-  type Visit,
-  visit,
-} from './people.ts'
+import { type Browser, card, createScreens, type Device, desktop, mobile, scanned, tabTo, userCode } from './people.ts'
 
 let cluster: Cluster
 let browser: Browser
-const visits: Visit[] = []
+const screens = createScreens(() => cluster.origin)
 
 beforeAll(async () => {
   await ensurePage(() => {})
@@ -33,17 +22,9 @@ beforeAll(async () => {
   browser = await launchBrowser()
 }, 90_000)
 
-afterEach(async () => {
-  const complaints = visits.flatMap((visit) => visit.complaints)
-  await Promise.all(visits.splice(0).map(({ page }) => page.context().close()))
-  expect(complaints).toEqual([])
-})
+afterEach(async () => expect(await screens.leave()).toEqual([]))
 
-const open = async (path: string, options: Device) => {
-  const visited = await visit(browser, new URL(path, cluster.origin).href, options)
-  visits.push(visited)
-  return visited.page
-}
+const open = (path: string, device: Device) => screens.open(browser, path, device)
 
 const approve = async (ticket: string, name: string) => {
   const token = await phoneToken(cluster.origin, name)
