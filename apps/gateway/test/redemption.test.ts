@@ -1,13 +1,15 @@
-import { connect, whenReady } from '@saoma/redis'
+import { connect, createRedis, whenReady } from '@saoma/redis'
 import {
   confirm,
   createTicket,
   onCleanup,
   phoneToken,
   redeem,
+  refresh,
   request,
   scan,
   startGateway,
+  startRedis,
   startRedisCluster,
   until,
 } from '@saoma/testing'
@@ -61,3 +63,23 @@ test('a redemption that any shard refused passes when it is asked for again, onc
     expect(body.sessions).toHaveLength(1)
   }
 }, 60_000)
+
+test('a login whose ticket an older node made can be redeemed, and asked for again when that failed half way', async () => {
+  const { url } = await startRedis()
+  const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://redemption.test' })
+  const phone = await phoneToken(origin, 'anna')
+  const { ticket, device_code: code } = await createTicket(origin)
+  const { data, keys, close } = await createRedis({ url, probeMs: 0 })
+  onCleanup(close)
+  // Before a redemption could be repeated, a ticket said nothing of what its first token is named after.
+  const { salt, ...older } = JSON.parse((await data.hget(keys.ticket(ticket), 'authorization')) ?? '')
+  expect(salt).toEqual(expect.any(String))
+  await data.hset(keys.ticket(ticket), 'authorization', JSON.stringify(older))
+  await scan(origin, ticket, phone)
+  await confirm(origin, ticket, phone)
+
+  const answers = await Promise.all([redeem(origin, code), redeem(origin, code)])
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 400])
+  const { body } = answers.find(({ status }) => status === 200) ?? answers[0]
+  expect((await refresh(origin, body.refresh_token)).status).toBe(200)
+})

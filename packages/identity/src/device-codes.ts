@@ -40,7 +40,8 @@ export interface NewSession {
 interface Authorization {
   payload: AdapterPayload
   sid: string
-  salt: string
+  /** Not in the tickets of nodes that knew no repeated redemption. */
+  salt?: string
 }
 
 /** What one request has found out about the code that it redeems. */
@@ -82,7 +83,10 @@ export const createDeviceCodes = (
   begin: (session: NewSession) => Promise<boolean>,
   onRedeemed: (session: Pick<NewSession, 'sid' | 'sub'>) => void,
 ): Adapter => {
-  const read = (record: TicketRecord): Authorization => JSON.parse(record.authorization)
+  const read = (record: TicketRecord): Required<Authorization> => {
+    const { payload, sid, salt = sid } = JSON.parse(record.authorization) as Authorization
+    return { payload, sid, salt }
+  }
   const scopeOf = (payload: AdapterPayload): string => String(payload.params?.scope ?? 'openid')
 
   return {
