@@ -132,6 +132,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'get /channels/:channel/messages': () => get(`/v1/channels/${room}/messages`),
       'get /messages': () => get(`/v1/messages?channel=${room}`),
       'post /publish': () => publish(origin, { channel: room, event: 'e', data: 1 }),
+      'publish, the first of a channel': () => publish(origin, { channel: 'room:open-new', event: 'e', data: 1 }),
       'get /sessions': () => get('/v1/sessions'),
       'delete /sessions/:sid': () =>
         request(`${origin}/v1/sessions/${'x'.repeat(22)}`, { method: 'DELETE', bearer: token }),
@@ -173,6 +174,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
     expect(refused).toEqual(
       expect.arrayContaining([
         'post /publish',
+        'publish, the first of a channel',
         'post /tickets/:ticket/scan',
         'oidc device',
         'oidc refresh',

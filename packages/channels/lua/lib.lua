@@ -9,6 +9,8 @@
 
 local META_MS = 30 * 86400000
 local DAY_MS = 86400000
+-- What two masters' clocks may differ by: after a failover the other one's tells the time.
+local CLOCKS_MS = 60000
 
 -- Milliseconds of Redis's clock, the only one that channels know.
 local function now_ms()
@@ -65,10 +67,10 @@ local function open(meta, log, new_epoch)
 end
 
 -- Whether a reader who saw the channel empty has missed nothing but what is in the log. Younger than META_MS, or a log may have come and
--- gone since without a trace.
+-- gone since without a trace; and not of the future, which nobody has seen.
 local function was_empty(channel, epoch)
   local at = empty_at(epoch)
-  return at ~= nil and at >= channel.since and at > channel.now - META_MS
+  return at ~= nil and at >= channel.since and at > channel.now - META_MS and at <= channel.now + CLOCKS_MS
 end
 
 -- The epochs before this one with what is left of them: text and offset in turn, oldest first.

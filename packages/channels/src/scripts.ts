@@ -80,7 +80,7 @@ export const scripts = {
     [...Log, people: string, live: string, receipt: string],
     [content: string, newEpoch: string, messages: number, ageMs: number, receiptMs: number, begins: 0 | 1],
     ReturnType<typeof published>
-  >(files('publish'), 5, published),
+  >(files('publish'), 5, published, { neverWhenFull: true }),
   pass: define<[people: string, live: string], [content: string], number>('pass', 2, v.number()),
   read: define<
     Log,

@@ -189,6 +189,7 @@ export const readContract = async (node: Node, other: Node) => {
     const days = (count: number) => atNone(Date.now() - count * 86_400_000)
     for (const since of [
       days(31),
+      days(-1),
       { epoch, offset: 1 },
       { epoch: 'none-', offset: 0 },
       { epoch: 'none-1e3', offset: 0 },

@@ -14,6 +14,8 @@ export interface ReplicasOptions {
 
 /** One wait for many writes of one master: those that come while one is under way share the next. */
 interface Group {
+  /** Commands that were sent here because another master, which is handing the slot over, no longer has the key (ASK). */
+  asked: number
   /** Connections made so far. What was written over an earlier one cannot be asked for over a later one. */
   generation: number
   running?: Promise<number>
@@ -68,11 +70,29 @@ export const createReplicas = (
   const groupOf = (master: Redis): Group => {
     const known = groups.get(master)
     if (known) return known
-    const group: Group = { generation: 0, short: false }
+    const group: Group = { asked: 0, generation: 0, short: false }
     master.on('close', () => group.generation++)
     groups.set(master, group)
     return group
   }
+
+  /** Redirections of that kind are seen by nobody but the master that they lead to. */
+  const countAsked = (master: Redis): void => {
+    const asking = master.asking.bind(master)
+    const group = groupOf(master)
+    master.asking = (...args: []) => {
+      group.asked++
+      return asking(...args)
+    }
+  }
+  if (count > 0 && !(connection instanceof Redis)) {
+    connection.nodes().forEach(countAsked)
+    connection.on('+node', countAsked)
+  }
+  const askedOf = (): Map<Redis, number> =>
+    new Map(
+      connection instanceof Redis ? [] : connection.nodes('master').map((master) => [master, groupOf(master).asked]),
+    )
 
   const joined = (master: Redis, group: Group): Promise<number> => {
     group.next ??= (async () => {
@@ -109,10 +129,13 @@ export const createReplicas = (
     if (count === 0) return async () => {}
     const before = keys.map((key) => masterOf(connection, key))
     const generations = new Map([...new Set(before)].map((master) => [master, master && groupOf(master).generation]))
+    const asked = askedOf()
     return async () => {
       for (const [i, key] of keys.entries())
         if (!before[i] || masterOf(connection, key) !== before[i])
           throw new RedisUnavailable('another master took over before replicas had the write')
+      for (const [master, times] of askedOf())
+        if (times !== (asked.get(master) ?? 0)) generations.set(master, groupOf(master).generation)
       await Promise.all([...generations].map(([master, at]) => master && wait(master, at ?? 0)))
     }
   }

@@ -25,6 +25,11 @@ export interface ScriptFlags {
    * Such a script may touch only keys of the slot of its KEYS.
    */
   allowOom?: boolean
+  /**
+   * Never runs when Redis is full. Without it such a script is refused at its first command that may need memory, unless it has written
+   * before: what lengthens or ends the life of a key needs none, and after that Redis refuses nothing any more.
+   */
+  neverWhenFull?: boolean
 }
 
 type Command = (...args: (string | number)[]) => Promise<unknown>
@@ -42,12 +47,12 @@ export const defineScript = <K extends readonly string[], A extends readonly (st
   files: readonly URL[],
   numberOfKeys: K['length'],
   parse: (raw: unknown) => R,
-  { allowOom = false }: ScriptFlags = {},
+  { allowOom = false, neverWhenFull = false }: ScriptFlags = {},
 ): Script<K, A, R> => {
   const script = basename(files.at(-1)?.pathname ?? '', '.lua')
   const name = `saoma:${script}${allowOom ? ':when-full' : ''}`
   const text = files.map((file) => readFileSync(file, 'utf8')).join('\n')
-  const lua = allowOom ? `#!lua flags=allow-oom\n${text}` : text
+  const lua = allowOom ? `#!lua flags=allow-oom\n${text}` : neverWhenFull ? `#!lua\n${text}` : text
   const bound = new WeakMap<Connection, Command>()
 
   const bind = (connection: Connection): Command => {

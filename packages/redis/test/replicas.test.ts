@@ -1,5 +1,8 @@
 import { onCleanup, startRedisCluster, startRedisSentinel, until } from '@saoma/testing'
+import type { Redis } from 'ioredis'
 import { createRedis, type RedisClients, RedisUnavailable } from '../src/index.ts'
+
+const serversOf = (data: RedisClients['data']): Redis[] => ('nodes' in data ? data.nodes('master') : [data])
 
 const open = async (url: string, count: number, timeoutMs = 500): Promise<RedisClients> => {
   const redis = await createRedis({ url, replicas: { count, timeoutMs } })
@@ -96,4 +99,25 @@ test('what was written before another master took over is not asked of its repli
     },
     (answer) => answer === 'OK',
   )
+}, 40_000)
+
+test('a write that is sent on while its slot is handed over is asked of the replicas where it went', async () => {
+  const cluster = await startRedisCluster({ replicas: true })
+  const redis = await open(cluster.url, 1)
+  const slot = Number(await redis.data.call('CLUSTER', 'KEYSLOT', 'moving'))
+  const from = await cluster.ownerOf(slot)
+  const to = cluster.ports.findIndex((port) => port !== from)
+  const masterAt = (port: number | undefined) => serversOf(redis.data).find(({ options }) => options.port === port)
+  const [source, target] = [masterAt(from), masterAt(cluster.ports[to])]
+  await target?.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(await source?.call('CLUSTER', 'MYID')))
+  await source?.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', String(await target?.call('CLUSTER', 'MYID')))
+  const write = async () => {
+    const replicated = redis.writing('moving')
+    await redis.data.set('moving', 'x', 'PX', 60_000)
+    await replicated()
+  }
+  await write()
+  await cluster.replicas[to]?.kill('SIGSTOP')
+  await expect(write()).rejects.toThrow('0 of 1 replicas')
+  await cluster.replicas[to]?.kill('SIGCONT')
 }, 40_000)
