@@ -77,7 +77,12 @@ export const startLocalCluster = async (
   const over = AbortSignal.any([stopping.signal, signal])
   const keepRunning = (name: string, running: Restartable) => kept.push(keep(name, running, over, say))
 
-  const redis: RedisServer = await startRedis({ dir: folder.redis, appendonly: true, onLine: logTo('redis') })
+  const redis: RedisServer = await startRedis({
+    dir: folder.redis,
+    appendonly: true,
+    args: ['--appendfsync', 'everysec'],
+    onLine: logTo('redis'),
+  })
   keepRunning('redis', redis)
   const simulator: Simulator = await startSimulator({ watch, onLine: showAndLogTo('wechat-simulator') })
   keepRunning('the WeChat simulator', simulator)

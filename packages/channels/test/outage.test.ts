@@ -14,7 +14,7 @@ import {
 
 const READY_MS = 10_000
 
-const server = await startRedis({ appendonly: true, args: ['--appendfsync', 'always'] })
+const server = await startRedis({ appendonly: true })
 const prefix = uniquePrefix()
 const [node, other] = await Promise.all([openNode(server.url, prefix), openNode(server.url, prefix)])
 

@@ -79,8 +79,7 @@ export const startFront = async (redisUrl: string, options: FrontOptions = {}): 
 }
 
 export const startCluster = async ({ appendonly = false, ...options }: ClusterOptions = {}): Promise<Cluster> => {
-  // With `everysec` a write may be acknowledged and not be in the log for two seconds when the disk is slow: a kill would lose it.
-  const redis = await startRedis({ appendonly, ...(appendonly ? { args: ['--appendfsync', 'always'] } : {}) })
+  const redis = await startRedis({ appendonly })
   const front = await startFront(redis.url, options)
   return {
     ...front,

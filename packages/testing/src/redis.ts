@@ -32,7 +32,10 @@ export interface RedisServerOptions extends RedisAccess {
   port?: number
   /** Folder of its data. @default a new temporary one, removed by `stop` */
   dir?: string
-  /** Keep an append-only file, so that `restart` finds the data again. @default false */
+  /**
+   * Keep an append-only file, so that `restart` finds the data again. What was acknowledged is in it whatever becomes of the process;
+   * where the machine may go down, `args` has to name another `appendfsync`. @default false
+   */
   appendonly?: boolean
   /** Told of every line of its log. */
   onLine?: (line: Line) => void
@@ -115,7 +118,9 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
   const launch = (port: number) => {
     const reached = accessSettings(port, options).flatMap(([name, ...values]) => [`--${name}`, ...values])
     const settings = [...reached, '--dir', dir, '--logfile', '', '--daemonize', 'no']
-    const persistence = ['--save', '', '--appendonly', appendonly ? 'yes' : 'no']
+    // With `no` each write is handed to the system before it is acknowledged. With `everysec` Redis puts that off while a slow disk is
+    // still at the last one, for up to two seconds, and whoever kills it then loses acknowledged writes.
+    const persistence = ['--save', '', '--appendonly', appendonly ? 'yes' : 'no', '--appendfsync', 'no']
     return startProcess({
       name: 'redis',
       command,

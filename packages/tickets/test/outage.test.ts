@@ -5,7 +5,7 @@ import { drawTicket, make, OWNER, openRedis, value } from './fixtures.ts'
 
 const READY_MS = 10_000
 
-const server = await startRedis({ appendonly: true, args: ['--appendfsync', 'always'] })
+const server = await startRedis({ appendonly: true })
 const redis = await openRedis(server.url)
 const tickets = createTickets(redis)
 

@@ -4,7 +4,7 @@ import { createPool } from '../src/index.ts'
 import { APPID, addCodes, drawScene, drawTicketId, imageOf, listOf, openRedis } from './pool-fixtures.ts'
 
 test('[P18] while Redis is away every call is refused; afterwards leases go on', async () => {
-  const server = await startRedis({ appendonly: true, args: ['--appendfsync', 'always'] })
+  const server = await startRedis({ appendonly: true })
   const redis = await openRedis(server.url)
   const pool = createPool(redis, { appid: APPID, quarantineMs: 60_000 })
   await addCodes(pool, 2)

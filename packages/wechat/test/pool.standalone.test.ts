@@ -7,7 +7,7 @@ const server = await startRedis()
 poolContract(server.url)
 
 test('[P29] codes that were fresh before a restart of Redis have a number after it', async () => {
-  const restarted = await startRedis({ appendonly: true, args: ['--appendfsync', 'always'] })
+  const restarted = await startRedis({ appendonly: true })
   onCleanup(() => restarted.stop())
   const before = createPool(await openRedis(restarted.url, 'test'), { appid: APPID, quarantineMs: LONG })
   await addCodes(before, 2)
