@@ -4,9 +4,11 @@ import {
   phoneToken,
   redeem,
   refresh,
+  request,
   scan,
   startGateway,
   startRedisSentinel,
+  until,
   webToken,
 } from '@saoma/testing'
 
@@ -36,4 +38,25 @@ test('while replicas are missing nothing is used up: a code and a refresh token 
   const redeemed = await redeem(origin, code)
   expect(redeemed.status).toBe(200)
   expect((await refresh(origin, redeemed.body.refresh_token)).status).toBe(200)
+})
+
+test('a login that was refused half-way and ended by its person does not begin when the browser asks again', async () => {
+  const { url, replicas } = await startRedisSentinel()
+  const env = { SAOMA_REDIS_REPLICAS: '1' }
+  const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://replicas.test', env })
+  const phone = await phoneToken(origin, 'ada')
+  const { device_code: code, ticket } = await createTicket(origin)
+  await scan(origin, ticket, phone)
+  await confirm(origin, ticket, phone)
+
+  await Promise.all(replicas.map((replica) => replica.kill('SIGSTOP')))
+  expect(await redeem(origin, code)).toMatchObject({ status: 503 })
+  await Promise.all(replicas.map((replica) => replica.kill('SIGCONT')))
+
+  const end = () => request<{ ended: number }>(`${origin}/v1/sessions`, { method: 'DELETE', bearer: phone })
+  const ended = await until(end, ({ status }) => status !== 503)
+  expect(ended).toMatchObject({ status: 200, body: { ended: 1 } })
+  expect(await redeem(origin, code)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+  const { body } = await request<{ sessions: unknown[] }>(`${origin}/v1/sessions`, { bearer: phone })
+  expect(body.sessions).toEqual([])
 })

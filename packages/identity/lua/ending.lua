@@ -1,13 +1,13 @@
--- ending: marks sessions of a person's list as being ended. Only those that are on it: a mark is no longer than the entry that it
--- replaces, so it is made also in a full Redis.
+-- ending: marks sessions of a person's list as being ended. Only those that are on it and not over: a mark is no longer than the entry
+-- that it replaces, so it is made also in a full Redis.
 -- KEYS  sessions
--- ARGV  mark, sid, ...
+-- ARGV  sid, ...
 -- reply {sid, ...} of those that were marked before
-local sessions, mark = KEYS[1], ARGV[1]
+local sessions = KEYS[1]
 local before = {}
-for i = 2, #ARGV do
-  local entry = redis.call('HGET', sessions, ARGV[i])
-  if entry == mark then before[#before + 1] = ARGV[i] end
-  if entry and entry ~= mark then redis.call('HSET', sessions, ARGV[i], mark) end
+for _, sid in ipairs(ARGV) do
+  local entry = redis.call('HGET', sessions, sid)
+  if entry == '' then before[#before + 1] = sid
+  elseif entry and string.sub(entry, 1, 6) ~= 'ended:' then redis.call('HSET', sessions, sid, '') end
 end
 return before

@@ -12,6 +12,8 @@ export interface TicketStore {
   redeem(deviceCode: string): Promise<Result<TicketRecord>>
   /** Counts a poll of the token endpoint; false when it came sooner than the interval allows (RFC 8628 `slow_down`). */
   poll(deviceCode: string): Promise<boolean>
+  /** How long a confirmed ticket can be redeemed. */
+  readonly times: { readonly redeemMs: number }
 }
 
 export interface TicketRecord {

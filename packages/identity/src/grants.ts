@@ -5,6 +5,7 @@ import { ACCESS_TOKEN_SECONDS } from './clients.ts'
 import { createRecords, recordKey } from './records.ts'
 import { prolong, take } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
+import type { SessionMarks } from './session-marks.ts'
 
 /** Sessions: each is a grant of the provider, and its id is the `sid` of every token. */
 export interface Grants {
@@ -24,14 +25,20 @@ const MODEL = 'Grant'
 const FIRST_SECONDS = ACCESS_TOKEN_SECONDS + 60
 
 /** @param onEnded  told once of each session that is ended, when its record is gone; must not reject */
-export const createGrants = (redis: RedisClients, onEnded: (session: EndedSession) => Promise<void>): Grants => {
+export const createGrants = (
+  redis: RedisClients,
+  marks: SessionMarks,
+  onEnded: (session: EndedSession) => Promise<void>,
+): Grants => {
   const { data, keys, replicated } = redis
   const at = (sid: string) => recordKey(keys, MODEL, sid)
 
+  const ownerOf = (payload: string | null | undefined): string | undefined =>
+    (payload ? (JSON.parse(payload) as { accountId?: string }) : {}).accountId
+
   /** Whoever ends a session comes through here. Resolves with whose it was, for the one call that ended it. */
   const destroy = async (sid: string): Promise<string | undefined> => {
-    const payload = await take(data, [at(sid)], [])
-    const { accountId } = (payload === undefined ? {} : JSON.parse(payload)) as { accountId?: string }
+    const accountId = ownerOf(await take(data, [at(sid)], []))
     if (accountId) await onEnded({ sub: accountId, sid })
     // Last, and also for a call that is repeated because it failed here: who was told that it is over is not logged in after a failover.
     await replicated(at(sid), ...(accountId ? [keys.channelEnds(userChannel(accountId))] : []))
@@ -46,11 +53,13 @@ export const createGrants = (redis: RedisClients, onEnded: (session: EndedSessio
       // The provider keeps in the record when a session ends at the latest. So long it lives only if it is used.
       upsert: (sid, record, expiresIn = FIRST_SECONDS) =>
         records.upsert(sid, record, Math.min(expiresIn, FIRST_SECONDS)),
-      // The provider ends one by revocation, or because a refresh token was replayed.
+      // The provider ends one by revocation, or because a refresh token was replayed. In the order in which all sessions end.
       destroy: async (sid) => {
-        const sub = await destroy(sid)
+        const sub = ownerOf(await reply(data.hget(at(sid), 'payload')))
+        if (sub) await marks.begin(sub, [sid])
+        await destroy(sid)
         if (!sub) return
-        await reply(data.hdel(keys.sessions(sub), sid))
+        await marks.finish(sub, [sid])
         await replicated(keys.sessions(sub))
       },
     },

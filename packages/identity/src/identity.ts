@@ -8,6 +8,7 @@ import { createGrants } from './grants.ts'
 import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
 import { createSeal } from './sealed.ts'
 import { createSessionEnds, type EndedSession } from './session-ends.ts'
+import { createSessionMarks } from './session-marks.ts'
 import { type BegunSession, createSessions, type SessionRecord } from './sessions.ts'
 import { createSigningKeys, type KeyRing, type SigningKeyTimes } from './signing-keys.ts'
 import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy } from './verify.ts'
@@ -62,8 +63,9 @@ export const createIdentity = async (
   const cookieSecret = createHash('sha256').update(`saoma cookies ${options.secrets[0]}`).digest('base64url')
   const issuer = `${options.origin}/oidc`
   const sessionEnds = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
-  const grants = createGrants(deps.redis, sessionEnds.tell)
-  const sessions = createSessions(deps.redis, grants)
+  const marks = createSessionMarks(deps.redis, deps.tickets.times.redeemMs)
+  const grants = createGrants(deps.redis, marks, sessionEnds.tell)
+  const sessions = createSessions(deps.redis, marks, grants)
   const signingKeys = createSigningKeys(deps.redis, seal, options.keyTimes)
   const kidsOf = (ring: KeyRing) => ring.map(({ kid }) => kid)
   const assemble = (ring: KeyRing) => ({

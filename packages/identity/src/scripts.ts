@@ -24,10 +24,20 @@ export const take = defineScript<readonly [grant: string], readonly [], string |
   { allowOom: true },
 )
 
-export const ending = defineScript<readonly [sessions: string], readonly [mark: string, ...sids: string[]], string[]>(
+const sidsOf = v.parser(v.array(v.string()))
+
+export const ending = defineScript<readonly [sessions: string], readonly string[], string[]>(
   [lua('ending')],
   1,
-  (raw) => v.parse(v.array(v.string()), raw),
+  (raw) => sidsOf(raw),
+  { allowOom: true },
+)
+
+export const ended = defineScript<readonly [sessions: string], readonly [keepMs: number, ...sids: string[]], string[]>(
+  [lua('ended')],
+  1,
+  (raw) => sidsOf(raw),
+  // Each mark is a few bytes in place of an entry.
   { allowOom: true },
 )
 

@@ -1,8 +1,9 @@
 import { type LoginRequest, userChannel } from '@saoma/protocol'
-import { type RedisClients, reply } from '@saoma/redis'
+import { type RedisClients, RedisUnavailable, reply } from '@saoma/redis'
 import * as v from 'valibot'
 import type { Grants } from './grants.ts'
-import { ending, enlist } from './scripts.ts'
+import { enlist } from './scripts.ts'
+import { isMark, overUntil, type SessionMarks } from './session-marks.ts'
 
 /** Where a person is logged in, as the phone was shown it before it confirmed. */
 export interface SessionRecord extends Pick<LoginRequest, 'app' | 'ip' | 'browser' | 'os'> {
@@ -49,23 +50,20 @@ const readEntry = v.safeParser(v.pipe(v.string(), v.parseJson(), Entry))
 export const SESSION_SECONDS = 90 * 24 * 60 * 60
 /** The oldest is ended when another begins. */
 export const MOST_SESSIONS = 100
-/** A session whose grant is not there may still be beginning. Far longer than that takes, whatever the clocks of two nodes say. */
-const BEGINNING_MS = 60_000
-/** In place of an entry: its session is being ended, and whoever reads this sees to it that it is. */
-const ENDING = ''
-
 /**
  * An index of grants by person, in an order by which no session is ever live and not listed:
  *
  * - A session begins with its entry, then comes the grant, then a look whether the entry is still as it was written. Tokens are made
  *   only after that.
- * - A session ends with a mark in its entry, then goes the grant, then the entry.
+ * - A session ends with a mark in its entry, then goes the grant, then another mark says that it is over.
  *
- * Either the look comes before the mark, and the end finds the grant; or it finds the mark (or nothing), and the beginning takes its
- * grant back. An end that was cut off after its mark is finished by the next list or end.
+ * Either the look comes before the mark, and the end finds the grant; or it finds the mark, and the beginning takes its grant back. An
+ * end that was cut off after its mark is finished by the next list or end. A login that is asked for again finds the mark as well: what
+ * somebody has ended does not come back.
  */
 export const createSessions = (
   { data, keys, replicated, reachReplicas }: RedisClients,
+  marks: SessionMarks,
   grants: Pick<Grants, 'at' | 'destroy' | 'isLive'>,
 ): Sessions => {
   const forget = async (sub: string, sids: readonly string[]) => {
@@ -79,38 +77,39 @@ export const createSessions = (
     // All that is written below, before anything is done: whoever ends their own session could not repeat it.
     await reachReplicas(at, ...sids.map(grants.at), keys.channelEnds(userChannel(sub)))
     const lived = await Promise.all(sids.map((sid) => grants.isLive(sid)))
-    const wereMarked = new Set(await ending(data, [at], [ENDING, ...sids]))
+    const wereMarked = new Set(await marks.begin(sub, sids))
     await Promise.all(sids.map((sid) => grants.destroy(sid)))
-    // The marks. That they are taken away again need not last: whoever finds one finishes it.
+    // The marks. That they are replaced need not last: whoever finds one finishes it.
     await replicated(at)
-    const removed = await Promise.all(sids.map((sid) => reply(data.hdel(at, sid))))
-    // Of several that end the same one the call has done it that took the entry away: another may have taken the grant. One that ran out
+    const ended = new Set(await marks.finish(sub, sids))
+    // Of several that end the same one the call has done it that replaced the mark: another may have taken the grant. One that ran out
     // was ended by nobody. One that a call had marked and could not finish, because replicas were missing, is ended by this one.
-    return sids.filter((sid, i) => removed[i] === 1 && (lived[i] || wereMarked.has(sid))).length
+    return sids.filter((sid, i) => ended.has(sid) && (lived[i] || wereMarked.has(sid))).length
   }
 
-  const read = async (sub: string): Promise<{ records: SessionRecord[]; halfEnded: string[] }> => {
+  const read = async (sub: string) => {
     const records: SessionRecord[] = []
     // With the marks, whatever nobody can read: what cannot be shown to its owner must not live.
     const halfEnded: string[] = []
+    const over: string[] = []
     for (const [sid, text] of Object.entries(await reply(data.hgetall(keys.sessions(sub))))) {
       const entry = readEntry(text)
+      const until = overUntil(text)
       if (entry.success) records.push({ sid, ...entry.output })
-      else halfEnded.push(sid)
+      else if (until === undefined) halfEnded.push(sid)
+      else if (until < Date.now()) over.push(sid)
     }
-    return { records: records.sort((a, b) => b.since.localeCompare(a.since)), halfEnded }
+    return { records: records.sort((a, b) => b.since.localeCompare(a.since)), halfEnded, over }
   }
 
   const list = async (sub: string): Promise<SessionRecord[]> => {
-    const { records, halfEnded } = await read(sub)
+    const { records, halfEnded, over } = await read(sub)
     await finish(sub, halfEnded)
     const lives = await Promise.all(records.map(({ sid }) => grants.isLive(sid)))
-    const youngest = Date.now() - BEGINNING_MS
+    // A session whose grant is not there may still be beginning: `since` is when the person agreed.
+    const youngest = Date.now() - marks.keepMs
     const gone = records.filter(({ since }, i) => !lives[i] && Date.parse(since) < youngest)
-    await forget(
-      sub,
-      gone.map(({ sid }) => sid),
-    )
+    await forget(sub, [...over, ...gone.map(({ sid }) => sid)])
     return records.filter((_, i) => lives[i])
   }
 
@@ -128,10 +127,15 @@ export const createSessions = (
       const at = keys.sessions(sub)
       const text = JSON.stringify(entry satisfies Entry)
       const listed = await enlist(data, [at], [sid, text, SESSION_SECONDS])
-      await saveGrant()
-      await replicated(at)
-      if ((await reply(data.hget(at, sid))) !== text) {
-        await finish(sub, [sid])
+      if (listed > 0) {
+        await saveGrant()
+        await replicated(at)
+      }
+      const found = await reply(data.hget(at, sid))
+      // Whoever ends a session leaves a mark. Where nothing is, Redis has lost the entry: all can be asked for again.
+      if (found === null) throw new RedisUnavailable('the list of sessions has lost what was just written')
+      if (isMark(found)) {
+        await grants.destroy(sid)
         return false
       }
       if (listed > MOST_SESSIONS) await makeRoom(sub, sid)
@@ -140,14 +144,17 @@ export const createSessions = (
 
     list,
 
-    end: async (sub, sid) =>
-      (await reply(data.hexists(keys.sessions(sub), sid))) === 1 && (await finish(sub, [sid])) === 1,
+    end: async (sub, sid) => {
+      const text = await reply(data.hget(keys.sessions(sub), sid))
+      return text !== null && overUntil(text) === undefined && (await finish(sub, [sid])) === 1
+    },
 
     endAll: async (sub, keep) => {
-      const sids = await reply(data.hkeys(keys.sessions(sub)))
+      const entries = Object.entries(await reply(data.hgetall(keys.sessions(sub))))
+      const others = entries.filter(([sid, text]) => sid !== keep && overUntil(text) === undefined)
       return finish(
         sub,
-        sids.filter((sid) => sid !== keep),
+        others.map(([sid]) => sid),
       )
     },
   }

@@ -1,10 +1,12 @@
-import { createRedis, type RedisClients } from '@saoma/redis'
+import { createRedis, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import { onCleanup, startRedis } from '@saoma/testing'
 import { createGrants } from '../src/grants.ts'
 import { recordKey } from '../src/records.ts'
 import type { EndedSession } from '../src/session-ends.ts'
+import { createSessionMarks, overUntil } from '../src/session-marks.ts'
 import { createSessions, MOST_SESSIONS, type SessionRecord } from '../src/sessions.ts'
 
+const REDEEM_MS = 60_000
 let redis: RedisClients
 let told: EndedSession[]
 
@@ -19,10 +21,11 @@ beforeEach(() => {
 })
 
 const prepare = () => {
-  const grants = createGrants(redis, async (session) => {
+  const marks = createSessionMarks(redis, REDEEM_MS)
+  const grants = createGrants(redis, marks, async (session) => {
     told.push(session)
   })
-  const sessions = createSessions(redis, grants)
+  const sessions = createSessions(redis, marks, grants)
   const save = (sub: string, sid: string) => grants.adapter.upsert(sid, { kind: 'Grant', accountId: sub }, 60)
   return {
     grants,
@@ -44,6 +47,12 @@ const record = (sid: string, since: string): SessionRecord => ({
 })
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString()
 const sidsOf = (records: SessionRecord[]) => records.map(({ sid }) => sid)
+/** What the index holds of living and half-ended sessions. */
+const indexed = async (sub: string) =>
+  Object.entries(await redis.data.hgetall(redis.keys.sessions(sub)))
+    .filter(([, text]) => overUntil(text) === undefined)
+    .map(([sid]) => sid)
+    .sort()
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
 
 test('a person’s sessions are listed as the phone was shown them, the newest first, and nobody else’s', async () => {
@@ -87,7 +96,7 @@ test('of many ends of one session exactly one did it, and it is told once', asyn
     expect(await grants.isLive(sid)).toBe(false)
   }
   expect(told).toHaveLength(20)
-  expect(await redis.data.exists(redis.keys.sessions('eve'))).toBe(0)
+  expect(await indexed('eve')).toEqual([])
 })
 
 test('all sessions end but the one that is kept', async () => {
@@ -143,13 +152,12 @@ test('an end that was cut off after its mark is finished by the next list', asyn
 test('a session that logged out or ran out is neither listed nor kept in the index', async () => {
   const { sessions, grants, begin } = prepare()
   for (const i of numbers(3)) await begin('jack', `jack-${i}`, at(i))
-  const index = redis.keys.sessions('jack')
   await grants.adapter.destroy('jack-0')
-  expect((await redis.data.hkeys(index)).sort()).toEqual(['jack-1', 'jack-2'])
+  expect(await indexed('jack')).toEqual(['jack-1', 'jack-2'])
   // As its TTL does.
   expect(await redis.data.unlink(recordKey(redis.keys, 'Grant', 'jack-1'))).toBe(1)
   expect(sidsOf(await sessions.list('jack'))).toEqual(['jack-2'])
-  expect(await redis.data.hkeys(index)).toEqual(['jack-2'])
+  expect(await indexed('jack')).toEqual(['jack-2'])
   expect(await sessions.end('jack', 'jack-1')).toBe(false)
 })
 
@@ -188,6 +196,60 @@ test.each(['{', '{}', 'null', '{"since":"soon"}'])(
     await redis.data.hset(redis.keys.sessions(sub), 'mia-2', rubbish)
     expect(sidsOf(await sessions.list(sub))).toEqual(['mia-1'])
     expect(await grants.isLive('mia-2')).toBe(false)
-    expect(await redis.data.hkeys(redis.keys.sessions(sub))).toEqual(['mia-1'])
+    expect(await indexed(sub)).toEqual(['mia-1'])
   },
 )
+
+const ends: [string, (prepared: ReturnType<typeof prepare>, sub: string, sid: string) => Promise<unknown>][] = [
+  ['by itself', ({ sessions }, sub, sid) => sessions.end(sub, sid)],
+  ['with all others', ({ sessions }, sub) => sessions.endAll(sub)],
+  ['by its own log-out', ({ grants }, _, sid) => grants.adapter.destroy(sid)],
+  ['half, by a node that died', (_, sub, sid) => redis.data.hset(redis.keys.sessions(sub), sid, '')],
+]
+test.each(ends)(
+  'a session that was ended (%s) does not come back when its login is asked for again',
+  async (how, end) => {
+    const prepared = prepare()
+    const { sessions, grants, begin } = prepared
+    const [sub, sid, since] = [`nora ${how}`, `nora-${how}`, new Date().toISOString()]
+    expect(await begin(sub, sid, since)).toBe(true)
+    expect(await begin(sub, sid, since)).toBe(true)
+    await end(prepared, sub, sid)
+    expect(await begin(sub, sid, since)).toBe(false)
+    expect(await grants.isLive(sid)).toBe(false)
+    expect(await sessions.list(sub)).toEqual([])
+    expect(await begin(sub, sid, since)).toBe(false)
+    expect(told).toEqual([{ sub, sid }])
+    // It cannot be ended a second time, and is not remembered longer than its login may be asked for.
+    expect([await sessions.end(sub, sid), await sessions.endAll(sub)]).toEqual([false, 0])
+    const index = redis.keys.sessions(sub)
+    expect(await redis.data.pttl(index)).toBeLessThanOrEqual(2 * REDEEM_MS)
+    expect(await begin(sub, `${sid}-2`)).toBe(true)
+    await redis.data.hset(index, sid, `ended:${Date.now() - 1}`)
+    expect(sidsOf(await sessions.list(sub))).toEqual([`${sid}-2`])
+    expect(await redis.data.hkeys(index)).toEqual([`${sid}-2`])
+  },
+)
+
+test('a session that is ended while its login is asked for a second time does not come back', async () => {
+  const { sessions, grants, begin, save } = prepare()
+  const since = new Date().toISOString()
+  await begin('olga', 'olga-1', since)
+  const again = sessions.begin('olga', record('olga-1', since), async () => {
+    await grants.adapter.destroy('olga-1')
+    await save('olga', 'olga-1')
+  })
+  expect(await again).toBe(false)
+  expect(await grants.isLive('olga-1')).toBe(false)
+})
+
+test('a beginning of which Redis has lost the entry can be asked for again: nobody has ended it', async () => {
+  const { sessions, save, begin } = prepare()
+  const lost = sessions.begin('paul', record('paul-1', at(1)), async () => {
+    await save('paul', 'paul-1')
+    await redis.data.unlink(redis.keys.sessions('paul'))
+  })
+  await expect(lost).rejects.toThrow(RedisUnavailable)
+  expect(await begin('paul', 'paul-1', at(1))).toBe(true)
+  expect(sidsOf(await sessions.list('paul'))).toEqual(['paul-1'])
+})

@@ -5,6 +5,7 @@ import { ACCESS_TOKEN_SECONDS } from '../src/clients.ts'
 import { createGrants } from '../src/grants.ts'
 import { recordKey } from '../src/records.ts'
 import { createSessionEnds, type EndedSession } from '../src/session-ends.ts'
+import { createSessionMarks } from '../src/session-marks.ts'
 import { claimsToBeOf, createVerifier } from '../src/verify.ts'
 
 let redis: RedisClients
@@ -17,9 +18,11 @@ beforeAll(async () => {
 
 const payload = (sub: string) => ({ kind: 'Grant', accountId: sub, clientId: 'web' })
 const nobody = async () => {}
+const grantsOf = (tell: Parameters<typeof createGrants>[2]) =>
+  createGrants(redis, createSessionMarks(redis, 60_000), tell)
 
 test('a session is live from its beginning to its end', async () => {
-  const { adapter, isLive } = createGrants(redis, nobody)
+  const { adapter, isLive } = grantsOf(nobody)
   expect(await isLive('s1')).toBe(false)
   await adapter.upsert('s1', payload('anna'), 60)
   expect(await isLive('s1')).toBe(true)
@@ -29,7 +32,7 @@ test('a session is live from its beginning to its end', async () => {
 })
 
 test('a session lives no longer than its access token, unless a refresh token prolongs it, and never past its latest end', async () => {
-  const { adapter, prolong, isLive } = createGrants(redis, nobody)
+  const { adapter, prolong, isLive } = grantsOf(nobody)
   const ttl = () => redis.data.ttl(recordKey(redis.keys, 'Grant', 's6'))
   const now = Math.floor(Date.now() / 1000)
   await adapter.upsert('s6', { ...payload('anna'), exp: now + 10_000 }, 10_000)
@@ -48,7 +51,7 @@ test('a session lives no longer than its access token, unless a refresh token pr
 
 test('the end of a session is told once, whoever ends it at the same time, and when its record is gone', async () => {
   const told: (EndedSession & { live: boolean })[] = []
-  const grants = createGrants(redis, async (session) => {
+  const grants = grantsOf(async (session) => {
     told.push({ ...session, live: await grants.isLive(session.sid) })
   })
   await grants.adapter.upsert('s3', payload('anna'), 60)
@@ -60,7 +63,7 @@ test('the end of a session is told once, whoever ends it at the same time, and w
 test('a session ends also when nobody can be told', async () => {
   const ends = createSessionEnds(() => Promise.reject(new Error('deaf')))
   onCleanup(() => ends.close())
-  const grants = createGrants(redis, ends.tell)
+  const grants = grantsOf(ends.tell)
   await grants.adapter.upsert('s4', payload('anna'), 60)
   await grants.adapter.destroy('s4')
   expect(await grants.isLive('s4')).toBe(false)
