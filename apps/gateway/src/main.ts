@@ -61,13 +61,6 @@ const start = async (): Promise<Stop> => {
     onConflict: rarely(QUIET_MS, (other: string) =>
       log.error({ event: 'node-id', other }, 'another node has this SAOMA_NODE_ID too: end one of them'),
     ),
-    onEmptied: () => {
-      log.error(
-        { event: 'redis-emptied' },
-        'Redis has lost its data: sessions are over, and what is told live begins anew',
-      )
-      redis.subscriber.suspect()
-    },
   })
   const limits = createLimits(redis, config.limits, metrics)
   const tickets = createTickets(redis, config.times)
@@ -179,6 +172,7 @@ const start = async (): Promise<Stop> => {
     keyRing: apiKeys,
     stillValid,
     subscriber: opened.channels.subscriber,
+    ...(opened.isApart ? { loginsSubscriber: redis.subscriber } : {}),
     log,
   })
   const codes = await openCodes({ redis, ...(wechat ? { wechat } : {}), metrics, log }, config)

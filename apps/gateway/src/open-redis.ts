@@ -59,7 +59,7 @@ export const openRedis = async (
       metrics.redisReconnects.inc({ client: client(role) }, 0)
       metrics.redisCommands.zero({ client: client(role), result: 'none' })
     }
-    return createRedis({
+    const opened: Promise<RedisClients> = createRedis({
       url,
       certificates: config.redisCertificates,
       prefix: config.redisPrefix,
@@ -70,12 +70,20 @@ export const openRedis = async (
         metrics.redisCommands.observe({ client: client(role), result: replied ? 'reply' : 'none' }, seconds),
       onReconnect: (role) => metrics.redisReconnects.inc({ client: client(role) }),
       onRefusal: (role, word, error) => refusals[role]({ word, message: error?.message }),
+      onEmptied: () => {
+        const message = of
+          ? 'the Redis of the channels has lost its data'
+          : 'Redis has lost its data: sessions are over'
+        log.error({ event: 'redis-emptied', client: client('data') }, `${message}, and what is told live begins anew`)
+        void opened.then(({ subscriber }) => subscriber.suspect())
+      },
       onError: (error, role) => {
         metrics.redisErrors.inc({ client: client(role) })
         log.warn({ event: 'redis', client: client(role), message: error.message })
       },
       ...options,
     })
+    return opened
   }
   const examine = async (redis: RedisClients) => {
     for (const untold of await assertSuitable(redis)) log.warn({ event: 'redis', untold })

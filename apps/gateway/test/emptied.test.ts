@@ -11,6 +11,8 @@ import {
   request,
   startCluster,
   startGateway,
+  startRedis,
+  startRedisCluster,
   until,
   webToken,
 } from '@saoma/testing'
@@ -31,12 +33,13 @@ beforeAll(async () => {
   b = second
 })
 
-const empty = async () => {
-  const redis = connect({ url: cluster.redis.url, name: 'test', onError: () => {} })
+const openOperator = async (url: string) => {
+  const redis = connect({ url, name: 'test', onError: () => {} })
   onCleanup(() => redis.disconnect())
   await whenReady(redis, 5_000)
-  await redis.flushall()
+  return redis
 }
+const empty = async () => (await openOperator(cluster.redis.url)).flushall()
 const own = (origin: string, bearer: string) => request(`${origin}/v1/channels/@user/messages`, { bearer })
 
 test('who is there is present again within seconds, ended sessions end, and waiting browsers take another code', async () => {
@@ -77,4 +80,47 @@ test('nodes that hold keys, and one that starts in the empty Redis, take each ot
   const tokens = await Promise.all(origins.map((origin) => phoneToken(origin, 'ben')))
   for (const origin of origins)
     for (const token of [before, ...tokens]) expect((await own(origin, token)).status).toBe(200)
+})
+
+/** People on `/`, each with a session of their own. */
+const people = async (origin: string, count: number) =>
+  Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const { access_token: token } = await webToken(origin, `person ${i}`)
+      const socket = connectLive(origin, { token })
+      await socket.next('connect')
+      return { token, socket }
+    }),
+  )
+
+test('with channels in a Redis of their own the loss of the logins’ Redis ends sessions, emptied or restarted', async () => {
+  const [logins, chat] = await Promise.all([startRedis(), startRedis()])
+  const node = await startGateway({
+    redisUrl: logins.url,
+    nodeId: 'a',
+    origin: 'http://127.0.0.1',
+    env: { REDIS_CHANNELS_URL: chat.url },
+  })
+  const [emptied] = await people(node.origin, 1)
+  await (await openOperator(logins.url)).flushall()
+  expect(await emptied?.socket.next('ended')).toMatchObject({ code: 'REVOKED' })
+
+  const [restarted] = await people(node.origin, 1)
+  await logins.stop()
+  await startRedis({ port: logins.port })
+  expect(await restarted?.socket.next('ended', 2 * SOON_MS)).toMatchObject({ code: 'REVOKED' })
+})
+
+test('one shard of a Redis Cluster that is emptied ends the sessions that lay there, wherever their people’s channels are', async () => {
+  const redis = await startRedisCluster()
+  const node = await startGateway({ redisUrl: redis.url, nodeId: 'a', origin: 'http://127.0.0.1' })
+  const everybody = await people(node.origin, 12)
+  const shards = await Promise.all(redis.nodes.map(({ url }) => openOperator(url)))
+  const names = await Promise.all(shards.map((shard) => shard.keys('saoma:node-name:*')))
+  await shards[names.findIndex((found) => found.length === 0)]?.flushall()
+  const answers = await Promise.all(everybody.map(({ token }) => own(node.origin, token)))
+  const over = everybody.filter((_, i) => answers[i]?.status === 401)
+  expect(over.length).toBeGreaterThan(0)
+  for (const { socket } of over) expect(await socket.next('ended')).toMatchObject({ code: 'REVOKED' })
+  expect(node.lines.filter(({ json }) => json?.event === 'redis-emptied')).toHaveLength(1)
 })

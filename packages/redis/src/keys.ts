@@ -93,7 +93,9 @@ export const createKeys = (prefix: string) => ({
   touch: (key: string) => `${prefix}:touch:{${/\{(.+?)\}/.exec(key)?.[1] ?? key}}`,
   /** String: written by every node, again and again, to see whether it can be. The tag is a shard's. */
   beat: (tag: string) => `${prefix}:beat:{${tag}}`,
-  /** Pub/sub channel on which a node hears that. */
+  /** String: of one node, to see whether the shard of the tag has lost its data. */
+  mark: (tag: string) => `${prefix}:mark:{${tag}}`,
+  /** Pub/sub channel on which a node hears its own beats. */
   beatChannel: (tag: string) => `${prefix}#beat#{${tag}}`,
   /** One of each type, for a few seconds: what a node tries before it works with a Redis. */
   trial: (tag: string, type: string) => `${prefix}:trial:{${tag}}:${type}`,

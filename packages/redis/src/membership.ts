@@ -13,8 +13,6 @@ export interface MembershipOptions {
   version?: number
   /** Somebody else goes by our name after all, and who: after an outage of Redis nobody can tell the two apart. */
   onConflict: (other: string) => void
-  /** Redis has lost what it had although nobody's connection was lost: it was emptied, or replaced by another. */
-  onEmptied?: () => void
 }
 
 /** A node's place in the cluster. */
@@ -71,7 +69,7 @@ const nameOf = (text: string): string => {
  * or another living node has this name: browsers would be led to either of the two.
  */
 export const join = async (redis: RedisClients, options: MembershipOptions): Promise<Membership> => {
-  const { nodeId, version = CLUSTER_VERSION, onConflict, onEmptied = () => {} } = options
+  const { nodeId, version = CLUSTER_VERSION, onConflict } = options
   const { data, keys } = redis
   const key = keys.nodeName(nodeId)
   const mine = JSON.stringify({
@@ -86,14 +84,11 @@ export const join = async (redis: RedisClients, options: MembershipOptions): Pro
       `The nodes in this Redis are of version ${present}, this one is of version ${version}, and they do not understand each other. End them, wait ${VERSION_MS / 1000} s and start this one, or give it a SAOMA_REDIS_PREFIX of its own.`,
     )
 
-  /** When the last sign of life was sent that Redis took. */
-  let heldAt = 0
   const takeName = async (): Promise<void> => {
     let holder: string | null = null
     let leftMs = 0
     for (let look = 0; look < LOOKS; look++) {
       const former: string | null = holder
-      heldAt = performance.now()
       holder = await reply(data.set(key, mine, 'PX', NAME_MS, 'NX', 'GET'))
       if (holder === null) return
       if (hasEnded(JSON.parse(holder))) {
@@ -114,11 +109,7 @@ export const join = async (redis: RedisClients, options: MembershipOptions): Pro
   await takeName()
 
   const beat = async () => {
-    const sentAt = performance.now()
     const holder = await hold(data, [key], [mine, NAME_MS])
-    const isLost = holder === null && performance.now() - heldAt < NAME_MS
-    heldAt = sentAt
-    if (isLost) onEmptied()
     await hold(data, [keys.clusterVersion()], [version, VERSION_MS])
     if (holder !== null && holder !== mine) onConflict(nameOf(holder))
   }

@@ -32,6 +32,8 @@ export interface RedisOptions {
   onEcho?: (seconds: number) => void
   /** Told when Redis begins to refuse what is written on a connection, by its word, and by undefined when it takes it again. */
   onRefusal?: (role: Role, word: string | undefined, error?: Error) => void
+  /** Told when Redis, or a shard, has lost its data: it was emptied, or came back without. Whatever was read before is in doubt. */
+  onEmptied?: () => void
   /** Told of every connection error; ioredis goes on reconnecting by itself. */
   onError?: (error: Error, role: Role) => void
   /** Told of each command with the seconds until its end, and whether Redis replied to it. @default nothing is timed */
@@ -71,6 +73,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     replicas = { count: 0, timeoutMs: 0 },
     onEcho = () => {},
     onRefusal = () => {},
+    onEmptied = () => {},
     onError = () => {},
     onCommand,
     onReconnect = () => {},
@@ -111,7 +114,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     }
   }
   const keys = createKeys(prefix)
-  const beat = createBeat(connections, keys, { onRefusal })
+  const beat = createBeat(connections, keys, { onRefusal, onEmptied })
   const probe =
     probeMs > 0
       ? createProbe(connections.data, subscriber, beat, keys, {
@@ -137,6 +140,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     echoAge: () => (probe ? probe.age() : 0),
     close: async () => {
       probe?.close()
+      beat.close()
       subscriber.close()
       connections.pub.disconnect()
       // The data connection may still carry answers; give them a moment, then cut.

@@ -1,6 +1,6 @@
 import type { Channels } from '@saoma/channels'
 import { ok, type Result } from '@saoma/protocol'
-import { type Away, RedisUnavailable, type Subscriber } from '@saoma/redis'
+import { type Away, type Cause, RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Logger } from '../log.ts'
 import type { Backend, Person, Principal, StillValid } from './principal.ts'
 
@@ -17,6 +17,8 @@ export interface AttendanceDeps {
   keyRing: KeyRing
   stillValid: StillValid
   subscriber: Subscriber
+  /** That of the sessions, where it is another Redis. */
+  loginsSubscriber?: Subscriber
   log: Logger
 }
 
@@ -35,7 +37,11 @@ const BATCH = 100
 /** When they are looked up again if Redis went away once more. */
 const AGAIN_MS = 2_000
 
-export const createAttendance = ({ channels, keyRing, stillValid, subscriber, log }: AttendanceDeps): Attendance => {
+/** A slot that moved loses nothing. */
+const isLoss = (cause: Cause): boolean => cause === 'lost' || cause === 'probe' || cause === 'suspect'
+
+export const createAttendance = (deps: AttendanceDeps): Attendance => {
+  const { channels, keyRing, stillValid, subscriber, loginsSubscriber, log } = deps
   /** Those whose end is told over Redis, and may have been told while nobody could hear. */
   const people = new Map<() => void, Person>()
   /** Those of them who are to be looked up. */
@@ -58,12 +64,18 @@ export const createAttendance = ({ channels, keyRing, stillValid, subscriber, lo
       again = setTimeout(() => void verify(), AGAIN_MS * (0.5 + Math.random())).unref()
     }
   }
-  const onResubscribed = (away: Away) => {
+  const doubt = (isDoubted: (who: Person) => boolean): void => {
     const before = due.size
-    for (const [end, who] of people) if (away.has(channels.heardOn(who.user))) due.add(end)
+    for (const [end, who] of people) if (isDoubted(who)) due.add(end)
     if (due.size > before) void verify()
   }
+  const onResubscribed = (away: Away) => doubt(({ user }) => away.has(channels.heardOn(user)))
+  /** It tells of no ends; but where the sessions are was away, and it may have come back without them. */
+  const onLoginsBack = (away: Away) => {
+    if ([...away.values()].some(isLoss)) doubt(() => true)
+  }
   subscriber.on('resubscribed', onResubscribed)
+  loginsSubscriber?.on('resubscribed', onLoginsBack)
 
   /** With the last end there was when somebody began to watch over them, by which a later one is known. */
   const marked = async (who: Person): Promise<Person> =>
@@ -117,6 +129,7 @@ export const createAttendance = ({ channels, keyRing, stillValid, subscriber, lo
     close: () => {
       clearTimeout(again)
       subscriber.off('resubscribed', onResubscribed)
+      loginsSubscriber?.off('resubscribed', onLoginsBack)
     },
   }
 }
