@@ -30,13 +30,24 @@ const HELP: readonly [pattern: RegExp, sentence: string][] = [
   [/cluster support disabled/, 'is no member of a Redis Cluster: write redis:// instead of redis+cluster://'],
 ]
 
+/** By TLS 1.3 and before. */
+const WANTED_OURS = /CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/
+
 /**
  * Why a server will not let us in until somebody changes something, as a sentence; undefined for what may pass by itself, such as a
  * server that is away or is loading its data.
  */
 export const refusalOf = (error: Error, where: string, what = 'Redis'): RedisRefused | undefined => {
-  if (CERTIFICATE.test(codeOf(error)))
-    return new RedisRefused(`${what} at ${where}: TLS fails, ${error.message} (${codeOf(error)})`, { cause: error })
+  if (CERTIFICATE.test(codeOf(error))) {
+    // OpenSSL's own words go over several lines.
+    const reason = error.message.trim().replaceAll(/\s+/g, ' ')
+    const help = WANTED_OURS.test(codeOf(error))
+      ? ' It asks for our certificate: set REDIS_CERT_FILE and REDIS_KEY_FILE.'
+      : ''
+    return new RedisRefused(`${what} at ${where}: TLS fails, ${reason} (${codeOf(error)})${help && `.${help}`}`, {
+      cause: error,
+    })
+  }
   if (error.name !== 'ReplyError' || isPassing(error.message)) return undefined
   const help = HELP.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'refuses the connection'
   return new RedisRefused(`${what} at ${where} ${help} (${error.message})`, { cause: error })

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import {
   createAuthority,
   onCleanup,
@@ -93,6 +94,40 @@ test('further: a wrong password of a Cluster with TLS is refused, and no error o
   for (let round = 0; round < 3; round++)
     expect(await refusal(wrong, trusting({ tls }))).toContain('does not take the user or the password of the URL')
   await cluster.stop()
+})
+
+test('further: a server that asks for our certificate gets it, and the sentence says so when we have none', async () => {
+  const asks = ['--tls-auth-clients', 'yes']
+  const { certFile, keyFile } = tls.issue(['saoma'])
+  const certificates = {
+    ...trusting({ tls }).certificates,
+    cert: readFileSync(certFile, 'utf8'),
+    key: readFileSync(keyFile, 'utf8'),
+  }
+  const server = await startRedis({ tls, args: asks })
+  await works(await open(server.url, { certificates }))
+  expect(await refusal(server.url, trusting({ tls }))).toMatch(/^Redis at 127\.0\.0\.1:\d+: .*REDIS_CERT_FILE/)
+})
+
+test('further: a database that is gone when the connection comes back is said, and never taken for another one', async () => {
+  const first = await startRedis()
+  const url = `${first.url}/9`
+  const errors: Error[] = []
+  const redis = await createRedis({ url, probeMs: 0, onError: (error) => errors.push(error) })
+  onCleanup(() => redis.close())
+  await redis.data.set('in nine', 'x', 'PX', 60_000)
+  await first.stop()
+  const smaller = await startRedis({ port: first.port, args: ['--databases', '2'] })
+  await until(
+    async () => errors.map(({ message }) => message),
+    (messages) => messages.some((message) => message.includes('database')),
+  )
+  expect(redis.unavailable()).toContain('data')
+  const operator = connect({ ...smaller.operator, name: 'operator', onError: () => {} })
+  onCleanup(() => operator.disconnect())
+  await whenReady(operator, 5_000)
+  await expect(redis.data.set('in none', 'x', 'PX', 60_000)).rejects.toThrow()
+  expect(await operator.exists('in none')).toBe(0)
 })
 
 test('further: Sentinels get the password of the URL, or what its end says', async () => {
