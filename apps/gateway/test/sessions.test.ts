@@ -1,6 +1,6 @@
 import { createHash, hkdfSync } from 'node:crypto'
 import { type Page, type SessionList, type SessionsEnded, type TokenSet, WX_CODE_GRANT } from '@saoma/protocol'
-import { connect, createKeys, whenReady } from '@saoma/redis'
+import { connect, createKeys, createRedis, whenReady } from '@saoma/redis'
 import {
   type Answer,
   type Cluster,
@@ -253,6 +253,26 @@ test('a log-out takes its session off the list', async () => {
   const [leaves, stays] = [await webToken(cluster.origin, 'hugo'), await webToken(cluster.origin, 'hugo')]
   await request(`${b}/oidc/token/revocation`, { form: { token: leaves.refresh_token ?? '', client_id: 'web' } })
   expect(sidsOf(await list(a, stays.access_token))).toEqual([await currentSid(stays)])
+})
+
+test('a session whose list Redis has lost, or that is half ended, does not outlive its next refresh unseen', async () => {
+  const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
+  onCleanup(close)
+  const phone = await phoneToken(a, 'ines')
+  const { sub } = claimsOf(phone)
+  const lost = await webToken(cluster.origin, 'ines')
+  // As a shard that lost its data does, while the session itself lies on another.
+  await data.unlink(keys.sessions(sub))
+  expect(await end(a, phone)).toMatchObject({ status: 200, body: { ended: 0 } })
+  expect(await refreshAt(b, lost.refresh_token)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+
+  const half = await webToken(cluster.origin, 'ines')
+  await data.hset(keys.sessions(sub), claimsOf(half.access_token).sid, '')
+  expect(await refreshAt(b, half.refresh_token)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+  for (const { access_token: token } of [lost, half]) {
+    const grant = keys.oidc('Grant', createHash('sha256').update(claimsOf(token).sid).digest('base64url'))
+    expect(await data.exists(grant)).toBe(0)
+  }
 })
 
 test('nobody but the person may ask: no token, rubbish, a key, a business’s token, one that has ended', async () => {

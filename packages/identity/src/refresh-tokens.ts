@@ -1,10 +1,11 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import { HASHED_TOKEN } from '@saoma/protocol'
-import type { RedisClients } from '@saoma/redis'
+import { type RedisClients, reply } from '@saoma/redis'
 import type { Grants } from './grants.ts'
 import { type Adapter, errors, Provider } from './oidc-provider.ts'
 import { createRecords, recordKey } from './records.ts'
 import { consume, recall, remember, remembers, succeed } from './scripts.ts'
+import { isMark } from './session-marks.ts'
 
 /**
  * For so many seconds after its use a refresh token may be used again, and gets the same successor: the answer may have been lost with a
@@ -57,6 +58,12 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
     return found && { ...JSON.parse(found.payload), jti: id }
   }
 
+  /** A session that is not on its person's list could be shown to nobody and ended by nobody: Redis has lost the list, or somebody is ending it. */
+  const isListed = async (sub: string, sid: string): Promise<boolean> => {
+    const entry = await reply(data.hget(keys.sessions(sub), sid))
+    return entry !== null && !isMark(entry)
+  }
+
   return {
     ...records,
     find: async (id) => {
@@ -82,7 +89,11 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
     upsert: async (id, payload, expiresIn) => {
       const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
       if (payload.rotations && !used) throw new Error('the provider does not say which refresh token was used')
-      const { grantId = '' } = payload
+      const { grantId = '', accountId = '' } = payload
+      if (used && !(await isListed(accountId, grantId))) {
+        await grants.destroy(grantId)
+        throw new errors.InvalidGrant('this session is on no list')
+      }
       if (expiresIn) await grants.prolong(grantId, expiresIn)
       await records.upsert(id, payload, expiresIn)
       if (!used || !expiresIn) return replicated(grants.at(grantId), at(id))
