@@ -21,7 +21,6 @@ export const isDeaf = (verdict: NonNullable<Verdict>): boolean => verdict.excess
 /** What a waiting browser may say: this many events in so many seconds. */
 export const EVENTS = { points: 20, seconds: 10 }
 
-const MINUTE_MS = 60_000
 /** The one subject of a budget that is nobody's own. */
 const ALL = 'all'
 /** A network that has had at most this part of its own limit has had little. */
@@ -114,38 +113,41 @@ export const createLimits = (
     return { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)), excess: 1, everybody: true }
   }
 
-  const codesOfNetwork = counter('codes', config.codesPerMinute, 60)
-  const codesOfMany = counter('codes_wide', config.codesPerMinute, 60)
-  const half = (name: string) =>
-    createBudget(redis, { name, limit: Math.ceil(config.codesInCluster / 2), windowMs: MINUTE_MS })
-  const codesOfAll = half('codes')
-  const codesInReserve = half('codes-reserve')
-  const modest = Math.ceil(config.codesPerMinute / MODEST)
-  const codes: Limit = async (address) => {
-    const consumed = await consume(codesOfNetwork, networkOf(address))
-    const slow = verdict('codes', config.codesPerMinute, consumed)
-    if (slow) return slow
-    const waitMs = await codesOfAll.spend(ALL, 1)
-    if (waitMs === undefined) return undefined
-    // The second half is for those who have had little: who uses up the first one does not keep them out.
-    if (consumed.spent.consumedPoints > modest) return everybody('codes_cluster', waitMs)
-    if (!(await consume(codesOfMany, wideNetworkOf(address))).allowed) return everybody('codes_cluster', waitMs)
-    const waitForAllMs = await codesInReserve.spend(ALL, 1)
-    return waitForAllMs === undefined ? undefined : everybody('codes_cluster', waitForAllMs)
+  /**
+   * A limit of each network, and one of all together. The second half of that is for those who have had little: who uses up the first one,
+   * with however many networks of one owner, does not keep them out.
+   */
+  const ofAll = (
+    { what, whatOfAll, name }: { what: string; whatOfAll: string; name: string },
+    { points, inAll, seconds }: { points: number; inAll: number; seconds: number },
+  ): Limit => {
+    const ofNetwork = counter(what, points, seconds)
+    const ofMany = counter(`${what}_wide`, points, seconds)
+    const half = (part: string) =>
+      createBudget(redis, { name: part, limit: Math.ceil(inAll / 2), windowMs: seconds * 1_000 })
+    const all = half(name)
+    const reserve = half(`${name}-reserve`)
+    const modest = Math.ceil(points / MODEST)
+    return async (address) => {
+      const consumed = await consume(ofNetwork, networkOf(address))
+      const slow = verdict(what, points, consumed)
+      if (slow) return slow
+      const waitMs = await all.spend(ALL, 1)
+      if (waitMs === undefined) return undefined
+      if (consumed.spent.consumedPoints > modest) return everybody(whatOfAll, waitMs)
+      if (!(await consume(ofMany, wideNetworkOf(address))).allowed) return everybody(whatOfAll, waitMs)
+      const waitForAllMs = await reserve.spend(ALL, 1)
+      return waitForAllMs === undefined ? undefined : everybody(whatOfAll, waitForAllMs)
+    }
   }
-
-  const demoPeopleOfNetwork = inCluster('demo_people', config.demoPeople, 3_600)
-  const demoPeopleOfAll = createBudget(redis, {
-    name: 'demo-people',
-    limit: 10 * config.demoPeople,
-    windowMs: 60 * MINUTE_MS,
-  })
-  const demoPeople: Limit = async (address) => {
-    const slow = await demoPeopleOfNetwork(networkOf(address))
-    if (slow) return slow
-    const waitMs = await demoPeopleOfAll.spend(ALL, 1)
-    return waitMs === undefined ? undefined : everybody('demo_people', waitMs)
-  }
+  const codes = ofAll(
+    { what: 'codes', whatOfAll: 'codes_cluster', name: 'codes' },
+    { points: config.codesPerMinute, inAll: config.codesInCluster, seconds: 60 },
+  )
+  const demoPeople = ofAll(
+    { what: 'demo_people', whatOfAll: 'demo_people', name: 'demo-people' },
+    { points: config.demoPeople, inAll: 10 * config.demoPeople, seconds: 3_600 },
+  )
 
   const pictures = counter('pictures', PICTURES, 120)
   const checks = counter('checks', CHECKS, 600)

@@ -259,6 +259,30 @@ test.each([
   expect(new Set((await Promise.all(wrong)).map(({ ok }) => ok))).toEqual(new Set([false]))
 })
 
+test('nor does one with a token from each network of a /48', async () => {
+  const { server, tokens } = await serve((res, question) => {
+    if (!String(question.body.token).startsWith('wrong')) json({ uid: 1 })(res, question)
+  })
+  const wrong = Array.from({ length: 1_100 }, (_, i) => tokens.resolve(`wrong ${i}`, `2001:db8:0:${i.toString(16)}::1`))
+  expect(await Promise.race(wrong)).toEqual(unavailable)
+  expect(await tokens.resolve('good', HOME)).toMatchObject({ ok: true })
+  expect(await tokens.resolve('good, too', '2001:db8:1::1')).toMatchObject({ ok: true })
+  await server.stop()
+  expect(new Set((await Promise.all(wrong)).map(({ ok }) => ok))).toEqual(new Set([false]))
+})
+
+test('nor do they take all the places of those who wait for their turn', async () => {
+  const server = await startBusinessServer((res, question) => {
+    if (question.body.good) json({ n: 1 })(res, question)
+  })
+  const business = ask(server.url, { maxInFlight: 100, maxPerSubject: 1 })
+  const wrong = Array.from({ length: 1_050 }, (_, i) => business.ask({}, `network ${i % 5}`, 'owner'))
+  const good = [1, 2].map(() => business.ask({ good: true }, 'school'))
+  expect(await Promise.all(good)).toEqual([1, 2].map(() => ({ kind: 'answer', body: { n: 1 } })))
+  await server.stop()
+  await Promise.all(wrong)
+})
+
 test('after an end only what was asked since counts; that is remembered, and asked once however many come', async () => {
   const { server, tokens } = await serve(json({ uid: 1 }))
   expect(await tokens.resolve('t', HOME)).toMatchObject({ ok: true })

@@ -93,6 +93,16 @@ describe('login codes of phones', () => {
     expect((await send(0, await jsCode('wang'), '198.51.100.9')).status).toBe(200)
     expect((await send(1, await jsCode('zhao'), '2001:db8:1:2::3')).status).toBe(200)
   })
+
+  test('the owner of a /48, with one code from each of its networks, spends no more than half', async () => {
+    const before = await asked()
+    for (let batch = 0; batch < 6; batch++)
+      await many(50, (i) => send(i, `made-up-${randomUUID()}`, `2001:db8:48:${batch}${i % 10}${Math.floor(i / 10)}::1`))
+    // And what each node has under way of it, and a slice of each node.
+    expect((await asked()) - before).toBeLessThan(IN_CLUSTER / 2 + 2 * 5 + 2 * 2)
+    for (const [i, address] of ['198.51.101.9', '2001:db8:49::1'].entries())
+      expect((await send(i, await jsCode(`fresh-${i}`), address)).status).toBe(200)
+  })
 })
 
 /** Of a demo. */
@@ -144,4 +154,17 @@ test('a demo phone makes so many people in an hour; those that are there go on',
     }
   expect((await phone(1, 'alice', '203.0.113.1')).status).toBe(200)
   expect((await phone(1, 'bob', '198.51.100.1')).status).toBe(200)
+})
+
+test('nor do the many networks of one owner keep others from beginning in a demo', async () => {
+  const phone = (i: number, address: string) =>
+    attemptPhoneToken(nodes[i % 2]?.origin ?? '', `demo:crowd ${i}`, from(address))
+  const flood: { status: number }[] = []
+  for (let network = 0; network < 16; network++)
+    flood.push(...(await many(20, (i) => phone(100 * network + i, `2001:db8:7:${network}::1`))))
+  // Half of what all may make, what the owner may as one network, and a slice of each node.
+  const made = flood.filter(({ status }) => status === 200).length
+  expect(made).toBeLessThanOrEqual(100 + 20 + 2 * 5)
+  expect((await phone(9_001, '198.51.102.1')).status).toBe(200)
+  expect((await phone(9_002, '2001:db8:8::1')).status).toBe(200)
 })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { channelPattern, fail, ok, type Result, userChannel } from '@saoma/protocol'
 import * as v from 'valibot'
 import type { Logger } from '../log.ts'
-import { networkOf } from '../networks.ts'
+import { networkOf, wideNetworkOf } from '../networks.ts'
 import { createAnswers, type Remembered } from './answers.ts'
 import { createBusiness } from './business.ts'
 import type { Person } from './principal.ts'
@@ -20,7 +20,7 @@ type Resolved = Remembered<Person>
 
 const SETTING = 'SAOMA_AUTH_URL'
 const TIMEOUT_MS = 3_000
-/** Anybody can make us ask, with any token: it takes many networks to fill this. */
+/** Anybody can make us ask, with any token: it takes many owners of many networks to fill this. */
 const MAX_IN_FLIGHT = 1_000
 /** At 50 ms an answer, 160 people of one network come in each second. */
 const MAX_PER_NETWORK = 8
@@ -99,7 +99,7 @@ export const createBusinessTokens = (
       answers.get(
         nameOf(token),
         async () => {
-          const reply = await business.ask({ token }, networkOf(from))
+          const reply = await business.ask({ token }, networkOf(from), wideNetworkOf(from))
           if (reply.kind === 'answer') return personOf(reply.body, lastEnd)
           return reply.kind === 'refused' ? unauthorized : unavailable
         },

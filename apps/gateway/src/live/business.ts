@@ -16,7 +16,7 @@ export interface BusinessOptions<T> {
   refusals: readonly number[]
   /** Milliseconds for one question. */
   timeoutMs: number
-  /** Questions asked at the same time; one more is not asked. */
+  /** Questions asked at the same time; one more is not asked. The second half is for groups with few, however many subjects they are. */
   maxInFlight: number
   /** Of these, questions for one subject; one more waits for its turn, at most `timeoutMs`. */
   maxPerSubject: number
@@ -26,8 +26,17 @@ export interface BusinessOptions<T> {
 }
 
 export interface Business<T> {
-  /** Posts a question as JSON. `subject` is whom it is asked for: nobody else has to wait for theirs. Never rejects. */
-  ask(question: object, subject: string): Promise<Reply<T>>
+  /**
+   * Posts a question as JSON. `subject` is whom it is asked for: nobody else has to wait for theirs. `group` is who may be behind many
+   * subjects. Never rejects.
+   */
+  ask(question: object, subject: string, group?: string): Promise<Reply<T>>
+}
+
+/** What one group has taken, of the questions and of the waiting ones. */
+interface Group {
+  open: number
+  waiting: number
 }
 
 /** What one subject has taken of the questions. */
@@ -83,6 +92,7 @@ export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
   const { now = () => performance.now() } = options
   const headers = { 'content-type': 'application/json', ...(secret ? { authorization: `Bearer ${secret}` } : {}) }
   const shares = new Map<string, Share>()
+  const groups = new Map<string, Group>()
   let inFlight = 0
   let waiting = 0
   let answeredAt = Number.NEGATIVE_INFINITY
@@ -131,49 +141,65 @@ export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
   }
 
   /** Resolves with `true` when a question that has ended hands its place on. */
-  const turnOf = (share: Share): Promise<boolean> => {
-    if (share.waiting.size >= MOST_WAITING_EACH || waiting >= MOST_WAITING) return Promise.resolve(false)
+  const turnOf = (share: Share, group: Group): Promise<boolean> => {
+    const isCrowded = waiting >= MOST_WAITING / 2 && group.waiting >= MOST_WAITING_EACH
+    if (share.waiting.size >= MOST_WAITING_EACH || waiting >= MOST_WAITING || isCrowded) return Promise.resolve(false)
     return new Promise((resolve) => {
       const decide = (granted: boolean) => {
         clearTimeout(timer)
         share.waiting.delete(decide)
         waiting--
+        group.waiting--
         resolve(granted)
       }
       const timer = setTimeout(() => decide(false), timeoutMs)
       share.waiting.add(decide)
       waiting++
+      group.waiting++
     })
   }
 
-  const enter = (subject: string, share: Share): boolean => {
-    if (inFlight >= maxInFlight) return false
+  const enter = (subject: string, share: Share, group: Group): boolean => {
+    if (inFlight >= maxInFlight || (inFlight >= maxInFlight / 2 && group.open >= maxPerSubject)) return false
     inFlight++
+    group.open++
     share.open++
     shares.set(subject, share)
     return true
   }
 
-  const leave = (subject: string, share: Share): void => {
+  const leave = (subject: string, share: Share, group: Group): void => {
     const [next] = share.waiting
     if (next) return next(true)
     inFlight--
+    group.open--
     if (--share.open === 0) shares.delete(subject)
+  }
+
+  const groupOf = (name: string): Group => {
+    const group = groups.get(name) ?? { open: 0, waiting: 0 }
+    groups.set(name, group)
+    return group
   }
 
   const isPaused = () => now() < pausedUntil
 
   return {
-    ask: async (question, subject) => {
+    ask: async (question, subject, name = subject) => {
       if (isPaused()) return { kind: 'unavailable' }
       const share = shares.get(subject) ?? { open: 0, waiting: new Set() }
-      const granted = share.open < maxPerSubject ? enter(subject, share) : await turnOf(share)
-      if (!granted) return wrong('too many questions at once')
+      const group = groupOf(name)
       try {
-        // It may have failed others while this one waited.
-        return isPaused() ? { kind: 'unavailable' } : await post(question)
+        const granted = share.open < maxPerSubject ? enter(subject, share, group) : await turnOf(share, group)
+        if (!granted) return wrong('too many questions at once')
+        try {
+          // It may have failed others while this one waited.
+          return isPaused() ? { kind: 'unavailable' } : await post(question)
+        } finally {
+          leave(subject, share, group)
+        }
       } finally {
-        leave(subject, share)
+        if (group.open === 0 && group.waiting === 0) groups.delete(name)
       }
     },
   }
