@@ -83,3 +83,29 @@ test('a login whose ticket an older node made can be redeemed, and asked for aga
   const { body } = answers.find(({ status }) => status === 200) ?? answers[0]
   expect((await refresh(origin, body.refresh_token)).status).toBe(200)
 })
+
+test('a code whose use a failover lost gives the same session and the same tokens again', async () => {
+  const { url } = await startRedis()
+  const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://redemption.test' })
+  const phone = await phoneToken(origin, 'anna')
+  const { ticket, device_code: code } = await createTicket(origin)
+  await scan(origin, ticket, phone)
+  await confirm(origin, ticket, phone)
+  const { data, keys, close } = await createRedis({ url, probeMs: 0 })
+  onCleanup(close)
+  const confirmed = await data.dumpBuffer(keys.ticket(ticket))
+  const lose = () => data.restore(keys.ticket(ticket), 60_000, confirmed, 'REPLACE')
+
+  const { body: first } = await redeem(origin, code)
+  await lose()
+  const { body: second } = await redeem(origin, code)
+  expect(second.refresh_token).toBe(first.refresh_token)
+  // Also when the page has gone on from there.
+  const { body: next } = await refresh(origin, first.refresh_token)
+  await lose()
+  const { body: third } = await redeem(origin, code)
+  expect(third.refresh_token).toBe(first.refresh_token)
+  expect((await refresh(origin, third.refresh_token)).body.refresh_token).toBe(next.refresh_token)
+  const { body } = await request<{ sessions: unknown[] }>(`${origin}/v1/sessions`, { bearer: phone })
+  expect(body.sessions).toHaveLength(1)
+})

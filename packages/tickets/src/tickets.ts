@@ -123,7 +123,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     if (!Number.isInteger(ms) || ms < 1 || ms > LONGEST_MS)
       throw new RangeError(`${name} must be a whole number of milliseconds between 1 and ${LONGEST_MS}`)
   const { scanMs, confirmMs, redeemMs, keepMs } = times
-  const { data, keys, subscriber, writing, replicated, reachReplicas } = redis
+  const { data, keys, subscriber, writing, reachReplicas } = redis
   const listening = createListening(subscriber)
 
   const room = (ticket: string) => keys.ticketRoom(ticket)
@@ -225,10 +225,10 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     redeem: async (deviceCode) => {
       if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
       const ticket = ticketOf(deviceCode)
-      // What is used up cannot be repeated: better to know before it whether that will be on the replicas.
+      // What is used up cannot be repeated, so replicas are asked for before it and not waited for after it. Should a failover lose it, the
+      // same holder may do it again.
       await reachReplicas(keys.ticket(ticket))
       const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
-      if (redeemed.ok) await replicated(keys.ticket(ticket))
       return mapped(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         sub,
