@@ -5,6 +5,10 @@ import fc from 'fast-check'
  * Random events, frames and requests; frames of WebSockets are those of waiting-doors.test.ts. A failing run names its seed and path in the report; put them into FUZZ_SEED to see it again.
  */
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
+/** How many runs of a test; `FUZZ_RUNS=2000` is the long form. */
+const runs = (some: number): number => Number(process.env.FUZZ_RUNS ?? some)
+/** Milliseconds that the long form may take on top. */
+const LONGER_MS = runs(0) * 100
 let cluster: Cluster
 let alice: string
 
@@ -57,143 +61,151 @@ test.each(loginDoors)(
           browser.close()
         },
       ),
-      { seed, numRuns: 75 },
+      { seed, numRuns: runs(30) },
     )
     await unharmed(pid)
   },
-  60_000,
+  60_000 + LONGER_MS,
 )
 
-test(`raw Socket.IO packets of any content end at most their own connection (seed ${seed})`, async () => {
-  const pid = cluster.nodes[0]?.pid ?? 0
-  const packet = fc.oneof(
-    fc.string({ unit: 'binary' }),
-    fc
-      .tuple(
-        fc.constantFrom(
-          '0',
-          '1',
-          '2',
-          '3',
-          '4',
-          '40',
-          '41',
-          '42',
-          '43',
-          '44',
-          '45',
-          '46',
-          '40/login,',
-          '42/login,',
-          '451-/login,',
-        ),
-        fc.oneof(fc.json(), fc.string()),
-      )
-      .map((parts) => parts.join('')),
-  )
-  await fc.assert(
-    fc.asyncProperty(fc.array(packet, { minLength: 1, maxLength: 10 }), async (packets) => {
-      const url = `${cluster.nodes[0]?.origin}/socket.io/?EIO=4&transport=polling`
-      const opened = await request<string>(url)
-      const { sid } = JSON.parse(opened.body.slice(1))
-      const answer = await fetch(`${url}&sid=${sid}`, {
-        method: 'POST',
-        body: packets.join('\x1e'),
-        signal: AbortSignal.timeout(5_000),
-      })
-      expect([200, 400, 413]).toContain(answer.status)
-    }),
-    { seed, numRuns: 300 },
-  )
-  await unharmed(pid)
-}, 60_000)
+test(
+  `raw Socket.IO packets of any content end at most their own connection (seed ${seed})`,
+  async () => {
+    const pid = cluster.nodes[0]?.pid ?? 0
+    const packet = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc
+        .tuple(
+          fc.constantFrom(
+            '0',
+            '1',
+            '2',
+            '3',
+            '4',
+            '40',
+            '41',
+            '42',
+            '43',
+            '44',
+            '45',
+            '46',
+            '40/login,',
+            '42/login,',
+            '451-/login,',
+          ),
+          fc.oneof(fc.json(), fc.string()),
+        )
+        .map((parts) => parts.join('')),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(packet, { minLength: 1, maxLength: 10 }), async (packets) => {
+        const url = `${cluster.nodes[0]?.origin}/socket.io/?EIO=4&transport=polling`
+        const opened = await request<string>(url)
+        const { sid } = JSON.parse(opened.body.slice(1))
+        const answer = await fetch(`${url}&sid=${sid}`, {
+          method: 'POST',
+          body: packets.join('\x1e'),
+          signal: AbortSignal.timeout(5_000),
+        })
+        expect([200, 400, 413]).toContain(answer.status)
+      }),
+      { seed, numRuns: runs(120) },
+    )
+    await unharmed(pid)
+  },
+  60_000 + LONGER_MS,
+)
 
-test(`requests of any shape get an answer below 500 (seed ${seed})`, async () => {
-  const pid = cluster.nodes[0]?.pid ?? 0
-  const { ticket, device_code } = await createTicket(cluster.origin)
-  const segment = fc.oneof(
-    fc.constantFrom(
-      'v1',
-      'tickets',
-      'scan',
-      'confirm',
-      'reject',
-      'qr',
-      'resume',
-      'user-codes',
-      'oidc',
-      'token',
-      'device',
-      'auth',
-      'jwks',
-      'revocation',
-      'cgi-bin',
-      'mmwebwx-bin',
-      'login',
-      'connect',
-      'l',
-      'qrconnect',
-      ticket,
-    ),
-    fc.string({ unit: 'binary' }).map((text) => encodeURIComponent(text.toWellFormed())),
-    fc.constantFrom('%', '%ff', '%00', '..', '.', '%2e%2e', '%2f', '*', '{', '%E0%A4%A'),
-  )
-  // Every real route meets every method; what no route was made for comes from the segments.
-  const path = fc.oneof(
-    fc.constantFrom(
-      '/oidc/device',
-      '/oidc/device/auth',
-      '/oidc/token',
-      '/oidc/token/revocation',
-      '/oidc/jwks',
-      '/oidc/.well-known/openid-configuration',
-      '/v1/publish',
-      '/v1/sessions',
-      '/v1/messages',
-      '/v1/codes/x',
-      `/v1/tickets/${ticket}`,
-      `/v1/tickets/${ticket}/scan`,
-      `/v1/tickets/${ticket}/link`,
-    ),
-    fc.array(segment, { maxLength: 6 }).map((segments) => `/${segments.join('/')}`),
-  )
-  const pair = fc.tuple(
-    fc.constantFrom('uuid', 'tip', 'last', 'after', 'wait', 'sid', 'x'),
-    fc.oneof(fc.constantFrom(ticket, '0', '1', '404'), fc.string()),
-  )
-  const credentials = fc.constantFrom(
-    undefined,
-    `Bearer ${device_code}`,
-    `Bearer ${alice}`,
-    'Bearer',
-    'Basic eDp5',
-    'Bearer \t',
-  )
-  const form = fc.dictionary(
-    fc.constantFrom('grant_type', 'client_id', 'code', 'device_code', 'refresh_token', 'scope', 'token', 'resource'),
-    fc.oneof(fc.constantFrom('web', 'phone', 'openid', 'demo:x', device_code), fc.string()),
-  )
-  await fc.assert(
-    fc.asyncProperty(
-      fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'),
-      path,
-      fc.array(pair, { maxLength: 3 }),
-      credentials,
-      form,
-      async (method, at, query, authorization, fields) => {
-        const url = `${cluster.nodes[0]?.origin}${at}?wait=0&${new URLSearchParams(query)}`
-        const answer = await fetch(url, {
-          method,
-          redirect: 'manual',
-          headers: { accept: 'application/json', ...(authorization ? { authorization } : {}) },
-          ...(method === 'GET' || method === 'HEAD' ? {} : { body: new URLSearchParams(fields) }),
-          // A WeChat poll that happens to be well formed is held for 25 s; that is an answer too.
-          signal: AbortSignal.timeout(2_000),
-        }).catch((error: Error) => (error.name === 'TimeoutError' ? undefined : Promise.reject(error)))
-        if (answer) expect(answer.status).toBeLessThan(500)
-      },
-    ),
-    { seed, numRuns: 1_500 },
-  )
-  await unharmed(pid)
-}, 120_000)
+test(
+  `requests of any shape get an answer below 500 (seed ${seed})`,
+  async () => {
+    const pid = cluster.nodes[0]?.pid ?? 0
+    const { ticket, device_code } = await createTicket(cluster.origin)
+    const segment = fc.oneof(
+      fc.constantFrom(
+        'v1',
+        'tickets',
+        'scan',
+        'confirm',
+        'reject',
+        'qr',
+        'resume',
+        'user-codes',
+        'oidc',
+        'token',
+        'device',
+        'auth',
+        'jwks',
+        'revocation',
+        'cgi-bin',
+        'mmwebwx-bin',
+        'login',
+        'connect',
+        'l',
+        'qrconnect',
+        ticket,
+      ),
+      fc.string({ unit: 'binary' }).map((text) => encodeURIComponent(text.toWellFormed())),
+      fc.constantFrom('%', '%ff', '%00', '..', '.', '%2e%2e', '%2f', '*', '{', '%E0%A4%A'),
+    )
+    // Every real route meets every method; what no route was made for comes from the segments.
+    const path = fc.oneof(
+      fc.constantFrom(
+        '/oidc/device',
+        '/oidc/device/auth',
+        '/oidc/token',
+        '/oidc/token/revocation',
+        '/oidc/jwks',
+        '/oidc/.well-known/openid-configuration',
+        '/v1/publish',
+        '/v1/sessions',
+        '/v1/messages',
+        '/v1/codes/x',
+        `/v1/tickets/${ticket}`,
+        `/v1/tickets/${ticket}/scan`,
+        `/v1/tickets/${ticket}/link`,
+      ),
+      fc.array(segment, { maxLength: 6 }).map((segments) => `/${segments.join('/')}`),
+    )
+    const pair = fc.tuple(
+      fc.constantFrom('uuid', 'tip', 'last', 'after', 'wait', 'sid', 'x'),
+      fc.oneof(fc.constantFrom(ticket, '0', '1', '404'), fc.string()),
+    )
+    const credentials = fc.constantFrom(
+      undefined,
+      `Bearer ${device_code}`,
+      `Bearer ${alice}`,
+      'Bearer',
+      'Basic eDp5',
+      'Bearer \t',
+    )
+    const form = fc.dictionary(
+      fc.constantFrom('grant_type', 'client_id', 'code', 'device_code', 'refresh_token', 'scope', 'token', 'resource'),
+      fc.oneof(fc.constantFrom('web', 'phone', 'openid', 'demo:x', device_code), fc.string()),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'),
+        path,
+        fc.array(pair, { maxLength: 3 }),
+        credentials,
+        form,
+        async (method, at, query, authorization, fields) => {
+          const url = `${cluster.nodes[0]?.origin}${at}?wait=0&${new URLSearchParams(query)}`
+          const answer = await fetch(url, {
+            method,
+            redirect: 'manual',
+            headers: { accept: 'application/json', ...(authorization ? { authorization } : {}) },
+            ...(method === 'GET' || method === 'HEAD' ? {} : { body: new URLSearchParams(fields) }),
+            // A WeChat poll that happens to be well formed is held for 25 s; that is an answer too.
+            signal: AbortSignal.timeout(2_000),
+          }).catch((error: Error) => (error.name === 'TimeoutError' ? undefined : Promise.reject(error)))
+          if (answer) expect(answer.status).toBeLessThan(500)
+        },
+      ),
+      { seed, numRuns: runs(500) },
+    )
+    await unharmed(pid)
+  },
+  120_000 + LONGER_MS,
+)

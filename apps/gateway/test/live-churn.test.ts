@@ -1,6 +1,15 @@
 import { once } from 'node:events'
 import { connect, whenReady } from '@saoma/redis'
-import { connectLive, type Gateway, onCleanup, request, startGateway, startRedis, webToken } from '@saoma/testing'
+import {
+  connectLive,
+  type Gateway,
+  onCleanup,
+  request,
+  startGateway,
+  startRedis,
+  until,
+  webToken,
+} from '@saoma/testing'
 
 /** Connections made and closed; the long run is `CHURN=50000`. */
 const total = Number(process.env.CHURN ?? 800)
@@ -64,11 +73,7 @@ test(
       )
     }
     const settled = async (wanted: Record<string, number>) => {
-      for (let reads = 0; reads < 2_000; reads++) {
-        const now = await gauges()
-        if (JSON.stringify(now) === JSON.stringify(wanted)) return
-      }
-      expect(await gauges()).toEqual(wanted)
+      await until(gauges, (now) => JSON.stringify(now) === JSON.stringify(wanted))
     }
     const visit = async (n: number) => {
       const client = connectLive(gateway.origin, { token, reconnection: false })

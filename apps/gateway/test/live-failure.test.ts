@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Message, Position } from '@saoma/protocol'
 import { connect, whenReady } from '@saoma/redis'
 import {
@@ -11,6 +12,7 @@ import {
   startLossyWay,
   startRedis,
   testApiKey,
+  until,
   webToken,
 } from '@saoma/testing'
 
@@ -28,12 +30,6 @@ const node = (id: string) => {
   return found
 }
 
-/** Reads again until it is so; the bound is in reads, each of which takes as long as the node takes to answer. */
-const until = async <T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<void> => {
-  for (let reads = 0; reads < 5_000; reads++) if (holds(await read())) return
-  throw new Error('it never came to be so')
-}
-
 const ready = (id: string) =>
   until(
     () => request(`${node(id).internalOrigin}/readyz`),
@@ -43,6 +39,8 @@ const ready = (id: string) =>
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
 
 const ANSWER_MS = 10_000
+/** Between two messages, and before one is tried again: what is proved is that none is lost, not how many there can be. */
+const PAUSE_MS = 25
 
 /** Follows a channel on one connection for as long as it takes: subscribes again from its position after every loss of the connection. */
 const follow = async (origin: string, channel: string) => {
@@ -103,9 +101,11 @@ const publishNumbers = (origins: readonly string[], channel: string) => {
         if (answer?.status === 200) {
           acknowledged.push({ n, offset: answer.body.offset ?? 0 })
           wake()
+          await delay(PAUSE_MS)
           break
         }
         if (answer) refused.push(answer.status)
+        await delay(PAUSE_MS)
       }
     }
   })()

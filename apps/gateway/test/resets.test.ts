@@ -21,9 +21,9 @@ import {
 const seed = Number(process.env.RESETS_SEED ?? Date.now() % 2 ** 31)
 const all = process.env.RESETS === 'all'
 /** Of the bytes of a request, how many are tried in the short form. */
-const SOME_BYTES = all ? Number.POSITIVE_INFINITY : 30
+const SOME_BYTES = all ? Number.POSITIVE_INFINITY : 12
 /** Milliseconds after the whole request; -1 is at the first byte of the answer, or after `HELD_MS` without one. */
-const MOMENTS = [0, 0, 0, 1, 1, 2, 3, 5, 8, 13, -1, -1].flatMap((ms) => Array(all ? 10 : 2).fill(ms))
+const MOMENTS = [0, 0, 0, 1, 1, 2, 3, 5, 8, 13, -1, -1].flatMap((ms) => Array(all ? 10 : 1).fill(ms))
 const HELD_MS = 40
 /** Connections at a time. */
 const ABREAST = 24

@@ -5,12 +5,12 @@ import { createPublisher } from '../src/server.ts'
 import { startBusiness } from './business.ts'
 
 /** The long run is `CHAOS_SECONDS=60`; `CHAOS_SEED` repeats one. */
-const SECONDS = Number(process.env.CHAOS_SECONDS ?? 10)
+const SECONDS = Number(process.env.CHAOS_SECONDS ?? 6)
 const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)
-const PEOPLE = 200
+const PEOPLE = 100
 const PUBLISHERS = 4
 /** Between two messages of a publisher: what is proved is that none is lost, not how many there can be. */
-const PAUSE_MS = 20
+const PAUSE_MS = 60
 const ANSWER_MS = 90_000
 
 /** mulberry32: the same seed, the same chaos. */

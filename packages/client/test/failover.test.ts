@@ -25,10 +25,10 @@ import { listen, openLive, upTo } from './visitor.ts'
 const PEOPLE = 9
 const LOGINS_PER_SECOND = 5
 /** Between two messages to a person: what is proved is that none is lost, not how many there can be. */
-const PAUSE_MS = 50
+const PAUSE_MS = 150
 /** What must go well before the failure, and again after it. */
 const MORE_LOGINS = 10
-const MORE_MESSAGES = 20
+const MORE_MESSAGES = 10
 const names = ['ann', 'ben', 'cho']
 
 const startNodes = async (redisUrl: string) => {

@@ -26,7 +26,7 @@ const POLLERS = 12
 const AT_ONCE = 40
 const NODES = Number(process.env.ROLLING_NODES ?? 3)
 /** Messages and logins that are begun in a second, whatever became of those before. */
-const MESSAGES_PER_SECOND = 30
+const MESSAGES_PER_SECOND = 15
 const LOGINS_PER_SECOND = 3
 /** Half a minute more than the test's own bound would hide what hangs. */
 const TEST_MS = 60_000 + SOCKETS * 60

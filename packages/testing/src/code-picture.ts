@@ -1,5 +1,8 @@
-import jsqr from 'jsqr'
+import { createRequire } from 'node:module'
 import { readJpeg } from './read-jpeg.ts'
+
+/** Loaded when a picture is read: most tests read none, and Jest would load it anew for each file. */
+const loadReader = (): typeof import('jsqr') => createRequire(import.meta.url)('jsqr')
 
 /** Every second pixel of every second line says as much: the simulator draws in blocks of eight. A quarter of the work is left. */
 const STEP = 2
@@ -17,8 +20,7 @@ const thin = ({ data, width, height }: ReturnType<typeof readJpeg>): ReturnType<
 /** What a phone reads in a code that the simulator drew: the page it opens and that page's `scene`. */
 export const readCode = (jpeg: Buffer): { page: string; scene: string } => {
   const { data, width, height } = thin(readJpeg(jpeg))
-  // A CommonJS module whose function is its property `default`.
-  const text = jsqr.default(data, width, height)?.data
+  const text = loadReader().default(data, width, height)?.data
   const [page = '', query] = text?.split('?') ?? []
   const scene = new URLSearchParams(query).get('scene')
   if (!scene) throw new Error(`the picture holds no code of WeChat: ${text}`)

@@ -1,4 +1,3 @@
-import { Packet, UDPServer } from 'dns2'
 import { onCleanup } from './cleanup.ts'
 
 /** A DNS server on the loopback interface that knows the addresses it is told, as a cluster's own does. */
@@ -16,6 +15,8 @@ export interface Dns {
 const TTL_SECONDS = 600
 
 export const startDns = async (): Promise<Dns> => {
+  // Loaded when it is wanted: most tests want none of it.
+  const { Packet, UDPServer } = await import('dns2')
   const addressesOf = new Map<string, readonly string[]>()
   const asked: string[] = []
   const server = new UDPServer((request, send) => {

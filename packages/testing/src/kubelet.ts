@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parse } from 'yaml'
 import type { Gateway } from './gateway.ts'
 import type { Exit } from './process.ts'
 import { request } from './request.ts'
@@ -29,6 +28,8 @@ const manifest = new URL('../../../k8s/base/gateway/nodes.yaml', import.meta.url
 
 /** What the project's own manifest says of a node. */
 export const readPodTimes = async (): Promise<PodTimes> => {
+  // Loaded when it is wanted: most tests want none of it.
+  const { parse } = await import('yaml')
   const { spec } = parse(await readFile(manifest, 'utf8')).spec.template
   const [{ lifecycle, startupProbe }] = spec.containers
   return {
