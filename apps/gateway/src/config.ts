@@ -168,8 +168,11 @@ const redisContradictions = (env: Environment): string[] => {
   const problems: string[] = []
   if (Boolean(env.REDIS_CERT_FILE) !== Boolean(env.REDIS_KEY_FILE))
     problems.push('REDIS_CERT_FILE and REDIS_KEY_FILE go together: set both or none')
-  if ((env.REDIS_CA_FILE || env.REDIS_CERT_FILE) && !env.REDIS_URL.startsWith('rediss'))
-    problems.push('REDIS_CA_FILE and REDIS_CERT_FILE are for TLS, and REDIS_URL says none: write rediss')
+  const urls = [env.REDIS_URL, env.REDIS_CHANNELS_URL ?? '']
+  if ((env.REDIS_CA_FILE || env.REDIS_CERT_FILE) && !urls.some((url) => url.startsWith('rediss')))
+    problems.push(
+      'REDIS_CA_FILE and REDIS_CERT_FILE are for TLS, and neither REDIS_URL nor REDIS_CHANNELS_URL says so: write rediss',
+    )
   return problems
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
-import type { MemoryWatch, RedisClients } from '@saoma/redis'
+import type { RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
 import type { Server } from 'socket.io'
@@ -27,6 +27,7 @@ import type { Live } from './live/live.ts'
 import type { Authenticate, StillValid } from './live/principal.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { Room } from './open-redis.ts'
 import { createOriginCheck } from './origins.ts'
 import { createPushes } from './pushes.ts'
 import { tellResubscribed } from './resubscribed.ts'
@@ -41,7 +42,7 @@ export interface GatewayDeps {
   /** The Redis of the live channels, when they have one of their own. */
   channelsRedis?: RedisClients
   /** How full the Redis of the channels is. */
-  memory: MemoryWatch
+  room: Room
   limits: Limits
   tickets: Tickets
   identity: Identity
@@ -76,7 +77,7 @@ export interface Gateway {
 
 /** One node of the cluster, put together and not yet listening. */
 export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gateway => {
-  const { redis, channelsRedis, memory, channels, metrics } = deps
+  const { redis, channelsRedis, room, channels, metrics } = deps
   let leaving = false
   let draining = false
   const isDraining = () => draining
@@ -128,7 +129,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const internal = createInternalServer({
     redis,
     ...(channelsRedis ? { channelsRedis } : {}),
-    memory,
+    room,
     metrics,
     isDraining: () => leaving,
     isLate: lateness.isLate,

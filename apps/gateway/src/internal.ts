@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { MemoryWatch, RedisClients } from '@saoma/redis'
+import type { RedisClients } from '@saoma/redis'
 import type { Metrics } from './metrics.ts'
+import type { Room } from './open-redis.ts'
 
 /** What is counted only when somebody asks. */
 export interface Counts {
@@ -14,8 +15,8 @@ export interface InternalDeps {
   redis: Pick<RedisClients, 'unavailable' | 'refusal' | 'echoAge' | 'subscriber'>
   /** The Redis of the live channels, when they have one of their own. */
   channelsRedis?: Pick<RedisClients, 'unavailable' | 'refusal' | 'echoAge' | 'subscriber'>
-  /** How full the Redis of the channels is. */
-  memory: Pick<MemoryWatch, 'hasRoom' | 'part'>
+  /** In the Redis of the channels. */
+  room: Pick<Room, 'part' | 'isFull' | 'isUnfit'>
   metrics: Metrics
   isDraining: () => boolean
   /** Whether the event loop does not keep up. */
@@ -29,12 +30,12 @@ export interface InternalDeps {
  * traffic should come here, and why not: `redis:data`, `redis:pub`, `redis:sub`, `draining`, and where Redis refuses what is written its word
  * for that, as in `redis:data:READONLY`. That the event loop is late is told there too,
  * but turns nobody away: after an outage all nodes are late at once, and a cluster that is slow is better than one that is not there. Nor
- * does what is wrong with the channels' own Redis (`channels:data`, …) or its room (`channels:full`): logins go on.
+ * does what is wrong with the channels' own Redis (`channels:data`, …) or its room (`channels:full`, `channels:unfit`): logins go on.
  */
 export const createInternalServer = ({
   redis,
   channelsRedis,
-  memory,
+  room,
   metrics,
   isDraining,
   isLate,
@@ -60,7 +61,8 @@ export const createInternalServer = ({
         const warnings = [
           ...(isLate() ? ['event-loop'] : []),
           ...missingOfChannels.map((role) => ['channels', role, channelsRedis?.refusal(role) ?? []].flat().join(':')),
-          ...(memory.hasRoom() ? [] : ['channels:full']),
+          ...(room.isFull() ? ['channels:full'] : []),
+          ...(room.isUnfit() ? ['channels:unfit'] : []),
         ]
         return say(reasons.length === 0 ? 200 : 503, { ok: reasons.length === 0, reasons, warnings })
       }
@@ -79,8 +81,8 @@ export const createInternalServer = ({
           const reason = channelsRedis?.refusal(role)
           if (reason) metrics.redisRefuses.set({ client: `channels:${role}`, reason }, 1)
         }
-        metrics.redisMemory.set(memory.part() ?? 0)
-        metrics.channelsRoom.set(memory.hasRoom() ? 1 : 0)
+        metrics.redisMemory.set(room.part() ?? 0)
+        metrics.channelsRoom.set(room.isFull() || room.isUnfit() ? 0 : 1)
         metrics.connections.reset()
         for (const { sockets, ...labels } of counts.sockets()) metrics.connections.inc(labels, sockets)
         metrics.people.set(counts.people())

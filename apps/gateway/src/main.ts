@@ -161,7 +161,7 @@ const start = async (): Promise<Stop> => {
   const policy = createPolicy({ rules, ...(hook ? { hook } : {}) })
   const allowance = createAllowance({ redis: opened.channels, metrics }, config)
   const live = createLive(
-    { channels, policy, allowance, hasRoom: opened.memory.hasRoom },
+    { channels, policy, allowance, hasRoom: opened.room.hasRoom },
     {
       maxDataBytes: config.limits.messageBytes,
       onPublish: (result, seconds) => metrics.published.observe({ result }, seconds),
@@ -182,7 +182,7 @@ const start = async (): Promise<Stop> => {
     {
       redis,
       ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
-      memory: opened.memory,
+      room: opened.room,
       limits,
       tickets,
       identity,

@@ -96,7 +96,7 @@ export const createMetrics = () => {
     ),
     redisMemory: gauge('saoma_redis_memory_ratio', 'Used of maxmemory, where that is set, of the fullest master', []),
     channelsShare: gauge('saoma_channels_memory_share', 'Part of maxmemory from which on channels take no writes', []),
-    channelsRoom: gauge('saoma_channels_room', 'Whether channels take writes, for the memory of their Redis', []),
+    channelsRoom: gauge('saoma_channels_room', 'Whether channels take writes: their Redis has room and is fit', []),
     redisUp: gauge('saoma_redis_up', 'Whether the connection can be used', ['client']),
     redisRefuses: gauge('saoma_redis_refuses', 'Always 1: the word with which Redis refuses what is written', [
       'client',

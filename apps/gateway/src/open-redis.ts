@@ -8,8 +8,17 @@ import {
   watchMemory,
 } from '@saoma/redis'
 import type { Config } from './config.ts'
+import { createExamination, type Examination } from './examination.ts'
 import { type Logger, rarely } from './log.ts'
 import type { Metrics } from './metrics.ts'
+
+/** Whether the channels may write. */
+export interface Room extends Pick<MemoryWatch, 'part'> {
+  hasRoom(): boolean
+  /** Why not: their Redis is nearly full, or was away at the start and is not one to work with. */
+  isFull(): boolean
+  isUnfit(): boolean
+}
 
 /** The Redis of a node: one, or one for logins and one for live channels. */
 export interface OpenRedis {
@@ -17,8 +26,8 @@ export interface OpenRedis {
   /** The same as `logins` unless channels have their own. */
   channels: RedisClients
   isApart: boolean
-  /** Of the Redis of the channels. */
-  memory: MemoryWatch
+  /** In the Redis of the channels. */
+  room: Room
   close(): Promise<void>
 }
 
@@ -93,19 +102,14 @@ export const openRedis = async (
   await examine(logins)
   const { redisChannelsUrl: url } = config
   const channels = url ? await open(url, 'channels:', { mayBeAway: true, readyTimeoutMs: CHANNELS_WAIT_MS }) : logins
+  let examination: Examination | undefined
   if (url) {
     try {
       await examine(channels)
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error
       log.error({ event: 'redis', client: 'channels' }, 'REDIS_CHANNELS_URL cannot be reached: logins go on without')
-      const later = () => {
-        examine(channels).then(
-          () => channels.data.off('ready', later),
-          (unsuitable: unknown) => log.error({ err: unsuitable, event: 'redis' }, 'the Redis of the channels'),
-        )
-      }
-      channels.data.on('ready', later)
+      examination = createExamination(channels.data, () => examine(channels), log)
     }
   }
 
@@ -124,8 +128,15 @@ export const openRedis = async (
     logins,
     channels,
     isApart: channels !== logins,
-    memory,
+    room: {
+      part: memory.part,
+      // What was never looked at may lose what is written.
+      hasRoom: () => memory.hasRoom() && examination?.isPassed() !== false,
+      isFull: () => !memory.hasRoom(),
+      isUnfit: () => examination?.isFailed() === true,
+    },
     close: async () => {
+      examination?.close()
       memory.close()
       await Promise.all([logins.close(), ...(channels === logins ? [] : [channels.close()])])
     },

@@ -1,9 +1,11 @@
+import { connect, whenReady } from '@saoma/redis'
 import {
   confirm,
   connectLive,
   createTicket,
   type Gateway,
   metricOf,
+  onCleanup,
   phoneToken,
   publish,
   type RedisServer,
@@ -150,6 +152,24 @@ describe('a Redis of their own', () => {
     await late.stop()
     await again.stop()
   })
+})
+
+test('one that comes after the start and would lose messages is written into when that is put right', async () => {
+  const [logins, chat] = await Promise.all([startRedis(), startRedis()])
+  await chat.stop()
+  const env = { REDIS_CHANNELS_URL: chat.url }
+  const node = await startGateway({ redisUrl: logins.url, nodeId: 'a', origin, env })
+  await startRedis({ port: chat.port, args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] })
+  expect(await warned(node, 'channels:unfit')).toMatchObject({ status: 200, body: { ok: true } })
+  expect((await publish(node.origin, message)).status).toBe(503)
+  expect(await metricOf(node, 'saoma_channels_room')).toBe(0)
+  await liveALogin(node, 'ida')
+  const operator = connect({ url: chat.url, name: 'test', onError: () => {} })
+  onCleanup(() => operator.disconnect())
+  await whenReady(operator, 5_000)
+  await operator.config('SET', 'maxmemory-policy', 'noeviction')
+  await unwarned(node)
+  expect((await publish(node.origin, message)).status).toBe(200)
 })
 
 describe('one Redis', () => {

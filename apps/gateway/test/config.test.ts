@@ -177,3 +177,15 @@ test('traces go where OpenTelemetry’s own variables say, and nowhere without',
     expect.stringContaining('0 to 1'),
   ])
 })
+
+test('files for TLS are for either Redis', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'saoma-config-'))
+  onCleanup(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'ca.pem')
+  writeFileSync(file, '-----BEGIN CERTIFICATE-----')
+  const urls = (logins: string, channels: string) =>
+    problemsOf({ ...demo, REDIS_CA_FILE: file, REDIS_URL: `${logins}://a`, REDIS_CHANNELS_URL: `${channels}://b` })
+  expect(urls('rediss', 'redis')).toEqual([])
+  expect(urls('redis', 'rediss')).toEqual([])
+  expect(urls('redis', 'redis')).toEqual([expect.stringContaining('are for TLS')])
+})

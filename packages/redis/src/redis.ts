@@ -5,6 +5,7 @@ import { type Connection, connect, whenReady } from './connection.ts'
 import type { Certificates } from './connector.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createProbe } from './probe.ts'
+import { RedisRefused } from './refused.ts'
 import { createReplicas, type Replicas, type ReplicasOptions } from './replicas.ts'
 import { shardsOf } from './shards.ts'
 import { Subscriber } from './subscriber.ts'
@@ -20,7 +21,7 @@ export interface RedisOptions {
   name?: string
   /** Milliseconds to wait for the first connection. @default 15000 */
   readyTimeoutMs?: number
-  /** It is opened also when nothing is there by then: calls are refused until there is. @default false */
+  /** It is opened also when nothing is there by then: calls are refused until there is. Not if it refuses us. @default false */
   mayBeAway?: boolean
   /** Milliseconds between two beats, each a write and a message to ourselves; 0 turns them off. @default 2000 */
   probeMs?: number
@@ -106,7 +107,8 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     const ready = all.map(([, connection]) => whenReady(connection, readyTimeoutMs))
     await Promise.all([...ready, subscriber.ready(readyTimeoutMs)])
   } catch (error) {
-    if (!mayBeAway) {
+    // That one is let in nowhere does not pass by itself.
+    if (!mayBeAway || error instanceof RedisRefused) {
       isOver = true
       subscriber.close()
       for (const [, connection] of all) connection.disconnect()
