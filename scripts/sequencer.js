@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import TestSequencer from '@jest/test-sequencer'
+
+/**
+ * What takes longest, longest first: one of these that begins last would keep everybody waiting for itself. Jest knows how long a file
+ * took only where it has run before; on a fresh clone it goes by the size of a file, and some of the shortest files run the longest.
+ */
+const longest = [
+  'apps/loadtest/test/chaos',
+  'apps/web/test/demos',
+  'packages/redis/test/access',
+  'apps/gateway/test/live-failure',
+  'packages/channels/test/cluster',
+  'packages/testing/test/nginx-nodes',
+  'apps/web/test/web',
+  'apps/local/test/local',
+  'packages/client/test/rolling-update',
+  'packages/redis/test/requirements',
+  'packages/client/test/failover',
+  'apps/loadtest/test/load',
+  'packages/redis/test/slots.cluster',
+  'apps/gateway/test/wechat-formats',
+  'packages/client/test/login',
+  'apps/gateway/test/pool-command',
+  'apps/web/test/same-phone',
+  'packages/client/test/chaos',
+].map((name) => {
+  const file = fileURLToPath(new URL(`../${name}.test.ts`, import.meta.url))
+  if (!existsSync(file)) throw new Error(`scripts/sequencer.js names a test that is not there: ${name}`)
+  return file
+})
+
+const rankOf = ({ path }) => {
+  const at = longest.indexOf(path)
+  return at < 0 ? longest.length : at
+}
+
+// biome-ignore lint/style/noDefaultExport: Jest asks for it.
+export default class extends TestSequencer {
+  sort(tests) {
+    return super.sort(tests).sort((one, other) => rankOf(one) - rankOf(other))
+  }
+}
