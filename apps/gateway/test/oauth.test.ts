@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { TAKES_HASHES_HEADER } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import {
   ageRefreshToken,
@@ -193,6 +194,18 @@ test('revocation ends the session on every node, and other sessions of the perso
   await client.tokenRevocation(config, ended.refresh_token ?? '')
   expect(await refused(client.refreshTokenGrant(config, ended.refresh_token ?? ''))).toBe('invalid_grant')
   expect((await client.refreshTokenGrant(config, other.refresh_token ?? '')).access_token).toEqual(expect.any(String))
+})
+
+test('the revocation endpoint says that it takes hashes, also to a page of another origin', async () => {
+  const answer = await fetch(`${cluster.origin}/oidc/token/revocation`, {
+    method: 'POST',
+    headers: { origin: cluster.origin },
+    body: new URLSearchParams({ token: 'unknown', client_id: 'web' }),
+  })
+  expect(answer.status).toBe(200)
+  expect(answer.headers.has(TAKES_HASHES_HEADER)).toBe(true)
+  const exposed = (answer.headers.get('access-control-expose-headers') ?? '').split(/, */)
+  for (const name of ['Retry-After', 'WWW-Authenticate', TAKES_HASHES_HEADER]) expect(exposed).toContain(name)
 })
 
 test('one person is one account, on every login; two people are two', async () => {

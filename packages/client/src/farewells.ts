@@ -11,6 +11,12 @@ interface Farewell {
   until: number
 }
 
+/** One of this page, which has the token itself: any server knows that. */
+interface OwnFarewell extends Farewell {
+  /** The hash that is kept for it. */
+  hash: string | undefined
+}
+
 export interface FarewellsOptions {
   stored: ReturnType<typeof createStored>
   tell: (token: string) => Promise<Answer<unknown>>
@@ -47,12 +53,12 @@ const isFarewell = (value: unknown): value is Farewell => {
 
 /**
  * Tells the server of logouts until it has heard of them: with back-off, also after the page was loaded anew, and for no longer than the
- * session could live. What is kept for it is a hash that can end that session and do nothing else, so it is safe to keep after a logout.
- * Where the browser cannot make one, nothing is kept, and the telling ends with the page.
+ * session could live. This page tells with the token itself, which every server knows. What is kept for the next is a hash that can end
+ * that session and do nothing else, so it is safe to keep after a logout. Where the browser cannot make one, nothing is kept, and the
+ * telling ends with the page.
  */
 export const createFarewells = ({ stored, tell, random, signal }: FarewellsOptions): Farewells => {
-  /** Of this page, by what ends the session. */
-  const own = new Map<string, Farewell>()
+  const own = new Map<string, OwnFarewell>()
   let telling = false
 
   const kept = (): Farewell[] => {
@@ -64,14 +70,14 @@ export const createFarewells = ({ stored, tell, random, signal }: FarewellsOptio
     else stored.clear()
   }
   const forget = (token: string) => {
-    own.delete(token)
     const before = kept()
     const after = before.filter((farewell) => farewell.token !== token)
     if (after.length < before.length) keep(after)
   }
-  const due = (): Farewell[] => {
-    const all = new Map([...kept(), ...own.values()].map((farewell) => [farewell.token, farewell]))
-    return [...all.values()].filter(({ until }) => until > Date.now())
+  const due = (): (Farewell | OwnFarewell)[] => {
+    const mine = [...own.values()].filter(({ until }) => until > Date.now())
+    const hashes = new Set(mine.map(({ hash }) => hash))
+    return [...mine, ...kept().filter(({ token }) => !hashes.has(token))]
   }
 
   const tellAll = async () => {
@@ -79,10 +85,13 @@ export const createFarewells = ({ stored, tell, random, signal }: FarewellsOptio
     telling = true
     for (let attempt = 0; !signal.aborted; attempt++) {
       let askedMs = 0
-      for (const { token } of due()) {
+      for (const farewell of due()) {
+        const { token } = farewell
         const answer = await tell(token)
-        if (answer.ok || answer.react !== 'retry') forget(token)
-        else askedMs = Math.max(askedMs, answer.retryAfterMs ?? 0)
+        if (answer.ok || answer.react !== 'retry') {
+          own.delete(token)
+          forget(('hash' in farewell && farewell.hash) || token)
+        } else askedMs = Math.max(askedMs, answer.retryAfterMs ?? 0)
       }
       if (due().length === 0) break
       await pause(Math.max(askedMs, backoffMs(attempt, BACKOFF, random)), signal)
@@ -108,8 +117,7 @@ export const createFarewells = ({ stored, tell, random, signal }: FarewellsOptio
         later: () => {
           void hashed.then((hash) => {
             // In memory as well: the storage may be full or forbidden.
-            const token = hash ?? refreshToken
-            own.set(token, { token, until })
+            own.set(refreshToken, { token: refreshToken, hash, until })
             return tellAll()
           })
         },

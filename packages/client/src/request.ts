@@ -17,7 +17,7 @@ export interface RequestOptions<T> {
   fetch: typeof fetch
   url: string
   init: RequestInit
-  parse: (body: unknown) => Result<T>
+  parse: (body: unknown, headers: Headers) => Result<T>
   timeoutMs: number
   signal?: AbortSignal | undefined
 }
@@ -78,7 +78,7 @@ export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>>
       return undefined // A body that is not JSON is a finding, not a fault of the network.
     })
     if (!response.ok) return failureOf(response, body)
-    const parsed = options.parse(body)
+    const parsed = options.parse(body, response.headers)
     return parsed.ok ? parsed : malformed()
   } catch (error) {
     return unanswered(error)

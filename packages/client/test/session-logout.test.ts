@@ -107,10 +107,13 @@ test('a login during the refresh of the one before it stays', async () => {
 /** A network that loses what is said of logouts until it is mended, and a storage whose contents can be read. */
 const lossy = () => {
   let isMended = false
+  let isOld = false
   const tries: string[] = []
   const lossyFetch: typeof fetch = async (input, init) => {
     if (String(input).endsWith('/revocation')) {
       tries.push(new URLSearchParams(String(init?.body)).get('token') ?? '')
+      // As a node does that takes a hash for a token it never gave out.
+      if (isOld) return new Response(null, { status: 200 })
       if (!isMended) return new Response(null, { status: 503 })
     }
     return fetch(input, init)
@@ -121,6 +124,10 @@ const lossy = () => {
     tries,
     mend: () => {
       isMended = true
+      isOld = false
+    },
+    setBack: () => {
+      isOld = true
     },
     values,
     storage: {
@@ -145,8 +152,8 @@ test('a logout that the server could not be told of says so, and is told again u
     async () => tries.length > 1 && values.size === 0,
     (isTold) => isTold,
   )
-  expect(tries[0]).toBe(tokens.refresh_token)
-  expect(tries.at(-1)).toMatch(/^sha256~/)
+  // With what a server of any version knows.
+  expect(new Set(tries)).toEqual(new Set([tokens.refresh_token]))
   expect(await useRefreshToken(tokens)).toMatchObject(refused)
   session.adopt(await logIn())
   expect(await session.logout()).toEqual({ ended: true })
@@ -183,4 +190,33 @@ test('the page may be loaded anew meanwhile: what was kept for it is no token, a
   expect(tries.at(-1)).toBe(token)
   expect(await useRefreshToken(tokens)).toMatchObject(refused)
   expect((await useRefreshToken(other)).status).toBe(200)
+})
+
+test('a server that takes the hash for a token it never gave out was not told: it is told again', async () => {
+  const { fetch, storage, values, tries, setBack, mend } = lossy()
+  const session = open({ fetch, storage, random: () => 1 })
+  const tokens = await logIn()
+  session.adopt(tokens)
+  await session.logout()
+  await until(
+    async () => values.size,
+    (size) => size === 1,
+  )
+  session.close()
+
+  setBack()
+  const before = tries.length
+  open({ fetch, storage, random })
+  await until(
+    async () => tries.length,
+    (count) => count > before + 1,
+  )
+  expect(tries.at(-1)).toMatch(/^sha256~/)
+  expect(values.size).toBe(1)
+  mend()
+  await until(
+    async () => values.size,
+    (size) => size === 0,
+  )
+  expect(await useRefreshToken(tokens)).toMatchObject(refused)
 })

@@ -76,6 +76,7 @@ export {
   type SessionEntry,
   type SessionList,
   type SessionsEnded,
+  TAKES_HASHES_HEADER,
   type TicketLink,
   type TokenSet,
   type UserCodeAnswer,

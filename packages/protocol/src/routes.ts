@@ -120,5 +120,7 @@ export interface Problem {
  * later can keep that: it ends the session and is good for nothing else.
  */
 export const HASHED_TOKEN = 'sha256~'
+/** Of an answer of the revocation endpoint that knows of that. To a token that it does not know it says 200, as RFC 7009 asks. */
+export const TAKES_HASHES_HEADER = 'X-Saoma-Takes-Hashes'
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 export const WX_CODE_GRANT = 'urn:saoma:grant-type:wx-code'

@@ -1,5 +1,5 @@
 import type { Identity } from '@saoma/identity'
-import { DEVICE_CODE_GRANT, parseDeviceCode, ticketOf } from '@saoma/protocol'
+import { DEVICE_CODE_GRANT, parseDeviceCode, TAKES_HASHES_HEADER, ticketOf } from '@saoma/protocol'
 import type { Context, Middleware } from 'koa'
 import mount from 'koa-mount'
 import type { Limits, Verdict } from '../limits.ts'
@@ -64,6 +64,9 @@ export const oauth = (
     const slow = creates ? await limits.codes(ctx.ip) : undefined
     if (slow) return refuse(ctx, slow)
     await door(ctx, next)
+    if (ctx.path === '/oidc/token/revocation') ctx.set(TAKES_HASHES_HEADER, '1')
+    // Beside what the provider lets the pages of other origins read.
+    ctx.append('Access-Control-Expose-Headers', `Retry-After, ${TAKES_HASHES_HEADER}`)
     const body = ctx.body as { device_code?: string } | undefined
     // One login can be followed through the log by its ticket.
     const { grant_type: grant, client_id: client, device_code: code } = ctx.oidc?.params ?? {}
