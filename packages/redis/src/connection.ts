@@ -32,6 +32,28 @@ export const reconnectDelayMs = (attempt: number): number =>
 /** Longer than any command may take. A Sentinel that takes connections and answers nothing would be waited for, for ever. */
 const COMMAND_TIMEOUT_MS = 3_000
 
+/** READONLY makes a connection anew at once, and then, as long as it leads to a replica, after pauses that grow to this. */
+const LONGEST_READONLY_PAUSE_MS = 8_000
+const FIRST_READONLY_PAUSE_MS = 1_000
+
+/**
+ * The master was demoted and its address now leads elsewhere: a new connection finds out where. The command is not sent again. Each new
+ * connection ends what is under way on the old one, reads too, so a master that stays demoted is not left for itself without a pause.
+ */
+const leaveReplica = (): ((error: Error) => boolean) => {
+  let pauseMs = FIRST_READONLY_PAUSE_MS
+  let notBefore = 0
+  return ({ message }) => {
+    const now = performance.now()
+    if (!message.startsWith('READONLY') || now < notBefore) return false
+    // It was another demotion that let us wait last.
+    if (now - notBefore > LONGEST_READONLY_PAUSE_MS) pauseMs = FIRST_READONLY_PAUSE_MS
+    notBefore = now + pauseMs * (0.5 + Math.random() / 2)
+    pauseMs = Math.min(pauseMs * 2, LONGEST_READONLY_PAUSE_MS)
+    return true
+  }
+}
+
 const tlsOf = (address: Address, certificates: Certificates = {}): Certificates | undefined =>
   address.tls ? certificates : undefined
 
@@ -62,8 +84,7 @@ export const serverOptions = ({
     autoResubscribe: false,
     // Two commands that Redis before 7.2 does not know, for every connection.
     disableClientInfo: true,
-    // The master was demoted and its address now leads elsewhere: a new connection finds out where. The command is not sent again.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: leaveReplica(),
     ...(address.username === undefined ? {} : { username: address.username }),
     ...(address.password === undefined ? {} : { password: address.password }),
     ...(tls ? { tls } : {}),
