@@ -1,5 +1,5 @@
 import { connect, whenReady } from '@saoma/redis'
-import { attemptTicket, metricOf, onCleanup, request, startGateway, startRedis, until } from '@saoma/testing'
+import { attemptTicket, metricOf, onCleanup, publish, request, startGateway, startRedis, until } from '@saoma/testing'
 
 interface Ready {
   ok: boolean
@@ -30,4 +30,27 @@ test('a node whose Redis is full says so at /readyz, in a metric and in its log,
   await until(ready, ({ body }) => body.ok)
   expect(await metricOf(node, 'saoma_redis_refuses\\{client="data",reason="OOM"\\}')).toBeNaN()
   await node.nextLine(({ json }) => json?.client === 'data' && json.msg === 'Redis takes writes again', 15_000)
+})
+
+test('a right that the Redis user loses while the node runs: calls answer 503, and /readyz says why', async () => {
+  const redis = await startRedis({ user: { name: 'saoma', rights: '~* &* +@all' }, password: 'pw' })
+  const node = await startGateway({ redisUrl: redis.url, nodeId: 'a', origin: 'http://127.0.0.1:8080' })
+  const operator = connect({ ...redis.operator, name: 'operator', onError: () => {} })
+  onCleanup(() => operator.disconnect())
+  await whenReady(operator, 5_000)
+  const ready = () => request<Ready>(`${node.internalOrigin}/readyz`)
+  await until(ready, ({ body }) => body.ok)
+  const say = () => publish(node.origin, { channel: 'room:open', event: 'e', data: 1 })
+  expect((await say()).status).toBe(200)
+
+  await operator.call('ACL', 'SETUSER', 'saoma', '-xadd')
+  expect((await say()).status).toBe(503)
+  const { body } = await until(ready, ({ status }) => status === 503)
+  expect(body.reasons).toEqual(['redis:data:NOPERM'])
+  const { json } = await node.nextLine(({ json }) => json?.refuses === 'NOPERM')
+  expect(json?.message).toMatch(/: ACL SETUSER saoma \+xadd$/)
+
+  await operator.call('ACL', 'SETUSER', 'saoma', '+xadd')
+  await until(ready, ({ body }) => body.ok)
+  expect((await say()).status).toBe(200)
 })

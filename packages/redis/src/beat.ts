@@ -2,6 +2,7 @@ import { Cluster } from 'ioredis'
 import type { Connection } from './connection.ts'
 import { hold } from './hold.ts'
 import type { Keys } from './keys.ts'
+import { wordOf } from './replies.ts'
 import { defineScript } from './script.ts'
 
 /** The connections that write and publish. */
@@ -31,15 +32,16 @@ const beat = defineScript<[key: string], [channel: string, message: string, ms: 
   Number,
 )
 
-/** Redis's own error, also within one of ours. */
+/** What the shards of a Redis Cluster say while one of them is replaced, or its slots move. */
+const FAILING_OVER = new Set(['CLUSTERDOWN', 'MASTERDOWN', 'LOADING', 'TRYAGAIN', 'MOVED', 'ASK'])
+
+/** Redis's own error, also within one of ours or of ioredis, which gives up after so many redirections and quotes the last of them. */
 const replyIn = (error: unknown): Error | undefined => {
   if (!(error instanceof Error)) return undefined
-  return error.name === 'ReplyError' ? error : replyIn(error.cause)
+  if (error.name === 'ReplyError') return error
+  const [, quoted] = /Last error: ReplyError: (.*)/s.exec(error.message) ?? []
+  return quoted === undefined ? replyIn(error.cause) : new Error(quoted, { cause: error })
 }
-
-/** The word for what Redis replied. Within a script it says a missing right in a sentence. */
-export const wordOf = ({ message }: Error): string =>
-  message.includes('The user executing the script') ? 'NOPERM' : (/^[A-Z]+/.exec(message)?.[0] ?? 'ERR')
 
 /**
  * Whether the connections can do what the product does with them: run a script that writes and publishes. One that is connected may be
@@ -47,7 +49,9 @@ export const wordOf = ({ message }: Error): string =>
  */
 export const createBeat = (connections: Record<Way, Connection>, keys: Keys, options: BeatOptions) => {
   const { onRefusal, onEmptied = () => {}, now = () => performance.now() } = options
-  /** What failed last, by the tag of its shard: a word of Redis, or '' without an answer. */
+  /** The tags of the shards there are. */
+  const tags = new Set<string>()
+  /** What failed last, by the tag of its shard or by another name: a word of Redis, or '' without an answer. */
   const failures: Record<Way, Map<string, { word: string; since: number }>> = { data: new Map(), pub: new Map() }
   const told: Record<Way, string | undefined> = { data: undefined, pub: undefined }
   /** When the last mark was sent that the shard of a tag took. */
@@ -70,6 +74,7 @@ export const createBeat = (connections: Record<Way, Connection>, keys: Keys, opt
   const mark = async (tag: string): Promise<void> => {
     const sentAt = now()
     const before = await hold(connections.data, [keys.mark(tag)], [1, MARK_MS])
+    if (!tags.has(tag)) return
     const markedAt = marked.get(tag)
     marked.set(tag, sentAt)
     // After a longer silence it may just have been over.
@@ -80,36 +85,50 @@ export const createBeat = (connections: Record<Way, Connection>, keys: Keys, opt
     }, TOGETHER_MS).unref()
   }
 
+  const note = (way: Way, name: string, word: string, since: number, error?: Error): void => {
+    failures[way].set(name, { word, since: failures[way].get(name)?.since ?? since })
+    tell(way, error)
+  }
+  const clear = (way: Way, name: string): void => {
+    failures[way].delete(name)
+    tell(way)
+  }
+
   return {
+    /** Begins with a shard: until `forget`, what becomes of its beats is known. */
+    know: (tag: string): void => void tags.add(tag),
     /** Resolves with whether the shard of `tag` took it. */
     say: async (way: Way, tag: string): Promise<boolean> => {
       // What Redis refuses, the beat is refused too, and tells of it.
       if (way === 'data') mark(tag).catch(() => {})
+      const saidAt = now()
       try {
         await beat(connections[way], [keys.beat(tag)], [keys.beatChannel(tag), way, KEY_MS])
-        failures[way].delete(tag)
-        tell(way)
+        if (tags.has(tag)) clear(way, tag)
         return true
       } catch (error) {
+        // One that was on its way when its shard was forgotten would be said by nobody any more, and so never be taken back.
         const answer = replyIn(error)
-        const { since = performance.now() } = failures[way].get(tag) ?? {}
-        failures[way].set(tag, { word: answer ? wordOf(answer) : '', since })
-        tell(way, answer)
+        if (tags.has(tag)) note(way, tag, answer ? wordOf(answer) : '', saidAt, answer)
         return false
       }
     },
     /** Of a shard that is no more. */
     forget: (tag: string): void => {
+      tags.delete(tag)
       marked.delete(tag)
-      for (const way of ['data', 'pub'] as const) {
-        failures[way].delete(tag)
-        tell(way)
-      }
+      for (const way of ['data', 'pub'] as const) clear(way, tag)
     },
-    /** Whether some shard did not take the last one. */
+    /** What else Redis refuses the product on a connection, by a name of its own: its word, or undefined for no more. */
+    heed: (way: Way, name: string, word: string | undefined, error?: Error): void => {
+      if (word === undefined) clear(way, name)
+      else note(way, name, word, now(), error)
+    },
+    /** Whether some shard did not take the last one. In a Redis Cluster one that is being replaced has a moment. */
     fails: (way: Way): boolean => {
-      const before = connections[way] instanceof Cluster ? performance.now() - AWAY_MS : Number.POSITIVE_INFINITY
-      return [...failures[way].values()].some(({ word, since }) => word !== '' || since < before)
+      const before = connections[way] instanceof Cluster ? now() - AWAY_MS : Number.POSITIVE_INFINITY
+      const mayPass = (word: string) => word === '' || FAILING_OVER.has(word)
+      return [...failures[way].values()].some(({ word, since }) => !mayPass(word) || since < before)
     },
     refusal,
     close: (): void => clearTimeout(telling),

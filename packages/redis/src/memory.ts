@@ -1,5 +1,6 @@
 import { Cluster, type Redis } from 'ioredis'
-import { type Connection, reply } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { verdict } from './replies.ts'
 
 /** How full a master is; without `maxmemory` it has no end of its own. */
 export interface Memory {
@@ -67,7 +68,7 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
 
   const look = async (): Promise<void> => {
     try {
-      judge(await Promise.all(mastersOf(connection).map((master) => reply(master.info('memory')))))
+      judge(await Promise.all(mastersOf(connection).map((master) => verdict(master.info('memory')))))
     } catch (error) {
       // Away, it takes no writes in any case, and what was known of it is still the best guess.
       if (error instanceof Error && error.name === 'ReplyError') untold(error.message)

@@ -19,13 +19,28 @@ interface Echo {
   missed: number
   saidAt: number
   heardAt: number | undefined
+  /** It was missed for so long that the connection was given up, and was not heard since. */
+  isLost: boolean
+}
+
+/** Of one shard. */
+interface Echoes extends Record<Way, Echo> {
+  /** Since when Redis has not confirmed that we listen; undefined while it has. */
+  unheardSince: number | undefined
 }
 
 /** Echoes that may be missing before the connection is given up. */
 const MISSES = 3
+/** A subscription that is not confirmed for longer is not just being made again after a move or a failover. */
+const UNHEARD_MS = 5_000
 const WAYS: readonly Way[] = ['data', 'pub']
 
-const echoAt = (heardAt: number | undefined): Echo => ({ missed: 0, saidAt: performance.now(), heardAt })
+const echoAt = (heardAt: number | undefined): Echo => ({
+  missed: 0,
+  saidAt: performance.now(),
+  heardAt,
+  isLost: false,
+})
 
 /**
  * Has the beat go out, on every shard, and listens for it. So it finds a subscription that is connected but deaf: a half-open connection,
@@ -40,7 +55,7 @@ export const createProbe = (
   { intervalMs, onDeaf, onEcho }: ProbeOptions,
 ) => {
   /** By the tag of the shard. */
-  const echoes = new Map<string, Record<Way, Echo>>()
+  const echoes = new Map<string, Echoes>()
   const all = (): Echo[] => [...echoes.values()].flatMap((echo) => WAYS.map((way) => echo[way]))
   const hear = (channel: string, payload: Buffer) => {
     const [, tag = ''] = /\{(.*)\}/.exec(channel) ?? []
@@ -49,20 +64,24 @@ export const createProbe = (
     echo.heardAt = performance.now()
     if (echo.missed > 0) onEcho((echo.heardAt - echo.saidAt) / 1_000)
     echo.missed = 0
+    echo.isLost = false
   }
   subscriber.on('message', hear)
 
-  const say = async (tag: string, way: Way, echo: Echo): Promise<void> => {
+  const isHeard = (tag: string): boolean => subscriber.connected && subscriber.hears(keys.beatChannel(tag))
+  const say = async (tag: string, way: Way, echoes: Echoes): Promise<void> => {
+    const echo = echoes[way]
     // An echo that is late belongs to what was said first.
     if (echo.missed <= 0) echo.saidAt = performance.now()
     // Counted first, so that only an echo takes it back.
     echo.missed++
-    const isHeard = subscriber.connected && subscriber.hears(keys.beatChannel(tag))
-    // A beat that fails is Redis's fault, not that of our ears. And what is being subscribed to again everybody will know of.
-    if (!(await beat.say(way, tag)) || !isHeard) echo.missed = 0
+    const wasHeard = isHeard(tag)
+    echoes.unheardSince = wasHeard ? undefined : (echoes.unheardSince ?? performance.now())
+    // A beat that fails is Redis's fault, not that of our ears. And for what is being subscribed to again a new connection is no help.
+    if (!(await beat.say(way, tag)) || !wasHeard) echo.missed = 0
   }
-  const sayBoth = (tag: string, echo: Record<Way, Echo>): void => {
-    for (const way of WAYS) void say(tag, way, echo[way])
+  const sayBoth = (tag: string, echo: Echoes): void => {
+    for (const way of WAYS) void say(tag, way, echo)
   }
 
   /** One channel for each shard there is now. */
@@ -77,8 +96,9 @@ export const createProbe = (
       subscriber.release(keys.beatChannel(tag))
     }
     for (const tag of drawTags(data, uncovered).values()) {
-      const echo = { data: echoAt(heardAt), pub: echoAt(heardAt) }
+      const echo = { data: echoAt(heardAt), pub: echoAt(heardAt), unheardSince: undefined }
       echoes.set(tag, echo)
+      beat.know(tag)
       subscriber.hold(keys.beatChannel(tag)).then(
         () => sayBoth(tag, echo),
         // Unconfirmed holds are made good by the subscriber itself.
@@ -89,12 +109,11 @@ export const createProbe = (
   cover()
 
   const timer = setInterval(() => {
-    const isDeaf = ({ data, pub }: Record<Way, Echo>) =>
-      subscriber.connected && Math.max(data.missed, pub.missed) >= MISSES
+    const isDeaf = ({ data, pub }: Echoes) => subscriber.connected && Math.max(data.missed, pub.missed) >= MISSES
     const deaf = [...echoes].filter(([, echo]) => isDeaf(echo))
     if (deaf.length > 0) {
       // A connection that is being made anew has twice the time.
-      for (const [, echo] of deaf) for (const way of WAYS) echo[way].missed = -MISSES
+      for (const [, echo] of deaf) for (const way of WAYS) Object.assign(echo[way], { missed: -MISSES, isLost: true })
       onDeaf()
       subscriber.reconnect(deaf.map(([tag]) => keys.beatChannel(tag)))
     }
@@ -108,8 +127,14 @@ export const createProbe = (
     hasten: (way: Way): void => {
       for (const tag of echoes.keys()) void beat.say(way, tag)
     },
-    /** Whether an echo is overdue. */
-    isDeaf: (): boolean => all().some(({ missed }) => missed > 1),
+    /** Whether an echo is overdue, or there has been nobody to hear it for too long. */
+    isDeaf: (): boolean => {
+      const before = performance.now() - UNHEARD_MS
+      return (
+        all().some(({ missed, isLost }) => isLost || missed > 1) ||
+        [...echoes].some(([tag, { unheardSince }]) => (unheardSince ?? before) < before && !isHeard(tag))
+      )
+    },
     /** Seconds since the echo that was heard longest ago; undefined before each was heard once. */
     age: (): number | undefined => {
       const heard = all().map(({ heardAt }) => heardAt)

@@ -7,6 +7,7 @@ import { createKeys, type Keys } from './keys.ts'
 import { createProbe } from './probe.ts'
 import { RedisRefused } from './refused.ts'
 import { createReplicas, type Replicas, type ReplicasOptions } from './replicas.ts'
+import { watchRights } from './rights.ts'
 import { shardsOf } from './shards.ts'
 import { Subscriber } from './subscriber.ts'
 
@@ -59,6 +60,9 @@ export interface RedisClients extends Replicas {
   echoAge(): number | undefined
   close(): Promise<void>
 }
+
+/** Beats from one look at the rights of the user to the next. */
+const BEATS_A_LOOK = 15
 
 /** Connects all three, or rejects with RedisUnavailable. */
 export const createRedis = async (options: RedisOptions): Promise<RedisClients> => {
@@ -126,22 +130,42 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
         })
       : undefined
   for (const [role, connection] of all) connection.on('ready', () => probe?.hasten(role))
+  // For the data connection.
+  const confirmations = createReplicas(connections.data, keys, replicas)
+  /** What the user may not do, as it was found last. */
+  let missed: string | undefined
+  const rights =
+    probeMs > 0
+      ? watchRights(
+          { ...connections, keys, asksReplicas: confirmations.asksReplicas },
+          {
+            everyMs: probeMs * BEATS_A_LOOK,
+            againMs: probeMs * 2,
+            onLook: (missing) => {
+              // Where the beat is refused already, its word was told, and not what to do about it.
+              if (missing && missing.message !== missed && beat.refusal('data')) onError(missing, 'data')
+              missed = missing?.message
+              beat.heed('data', 'rights', missing && 'NOPERM', missing)
+            },
+          },
+        )
+      : undefined
 
   return {
     data: connections.data,
     pub: connections.pub,
     subscriber,
     keys,
-    // For the data connection.
-    ...createReplicas(connections.data, keys, replicas),
+    ...confirmations,
     unavailable: () => [
       ...all.filter(([role, connection]) => connection.status !== 'ready' || beat.fails(role)).map(([role]) => role),
       ...(subscriber.connected && !probe?.isDeaf() ? [] : (['sub'] as const)),
     ],
-    refusal: (role) => (role === 'sub' ? undefined : beat.refusal(role)),
+    refusal: (role) => (role === 'sub' ? subscriber.refusal : beat.refusal(role)),
     echoAge: () => (probe ? probe.age() : 0),
     close: async () => {
       probe?.close()
+      rights?.close()
       beat.close()
       subscriber.close()
       connections.pub.disconnect()

@@ -12,21 +12,38 @@ const passing =
 
 export const isPassing = (message: string): boolean => passing.test(message)
 
+/**
+ * Whether the user lacks a right. Within a script Redis says so in a sentence. A node does not start without its rights; when one is
+ * taken away while it runs, only an operator can give it back, but callers are in the same place as with a Redis that is full.
+ */
+export const isForbidden = (message: string): boolean => /^NOPERM|The user executing the script/.test(message)
+
+/** The word for what Redis replied. Within a script it says a missing right in a sentence. */
+export const wordOf = ({ message }: Error): string =>
+  isForbidden(message) ? 'NOPERM' : (/^[A-Z]+/.exec(message)?.[0] ?? 'ERR')
+
 /** Redis discards a whole MULTI because of one command, and says why in an error before it, or behind a colon. */
 interface Aborted extends Error {
   previousErrors?: readonly Error[]
 }
 
-const willPass = ({ message, previousErrors = [] }: Aborted): boolean =>
-  isPassing(message.replace(/^EXECABORT [^:]*: /, '')) || (previousErrors.length > 0 && previousErrors.every(willPass))
+const holds = ({ message, previousErrors = [] }: Aborted, is: (message: string) => boolean): boolean =>
+  is(message.replace(/^EXECABORT [^:]*: /, '')) ||
+  (previousErrors.length > 0 && previousErrors.every((error) => holds(error, is)))
 
-/** Passes a reply on; turns "cannot be asked" into RedisUnavailable and lets a reply that is our own mistake through as it is. */
-export const reply = async <T>(pending: Promise<T>): Promise<T> => {
+const passOn = async <T>(pending: Promise<T>, isUnavailable: (message: string) => boolean): Promise<T> => {
   try {
     return await pending
   } catch (error) {
-    const ours = error instanceof Error && error.name === 'ReplyError' && !willPass(error)
+    const ours = error instanceof Error && error.name === 'ReplyError' && !holds(error, isUnavailable)
     if (ours) throw error
     throw new RedisUnavailable('Redis cannot be reached', { cause: error })
   }
 }
+
+/** Passes a reply on; turns "cannot be asked" into RedisUnavailable and lets a reply that is our own mistake through as it is. */
+export const reply = <T>(pending: Promise<T>): Promise<T> =>
+  passOn(pending, (message) => isPassing(message) || isForbidden(message))
+
+/** The same for whoever wants to know what this user may do: a right that is missing is an answer. */
+export const verdict = <T>(pending: Promise<T>): Promise<T> => passOn(pending, isPassing)

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster, type Redis } from 'ioredis'
-import { reply } from './connection.ts'
+import { RedisUnavailable, reconnectDelayMs, whenReady } from './connection.ts'
 import { placeOf } from './connector.ts'
 import type { RedisClients } from './redis.ts'
-import { drawTags, shardsOf } from './tags.ts'
+import { verdict } from './replies.ts'
+import { drawTags } from './tags.ts'
 import { type Failure, tryOut } from './trials.ts'
 
 /** Redis would lose what it is given, or lacks what we need. A person can put it right, and its message says how. */
@@ -16,6 +18,10 @@ export class RedisUnsuitable extends Error {
   }
 }
 
+/** Keys of so many slots are tried where slots move. */
+const MOST_TRIES = 6
+/** For the masters of a Redis Cluster to be connected. */
+const CONNECT_MS = 5_000
 /** Sharded pub/sub came with it. Valkey calls itself 7.2 or newer here. */
 const OLDEST = 7
 
@@ -41,7 +47,7 @@ export const problemsOf = (info: string, where: string): string[] => {
 /** An answer that is Redis's own: it will not be another one later. */
 const refusalOf = async (pending: Promise<unknown>): Promise<string | undefined> => {
   try {
-    await reply(pending)
+    await verdict(pending)
   } catch (error) {
     if (error instanceof Error && error.name === 'ReplyError') return error.message
     throw error
@@ -49,17 +55,18 @@ const refusalOf = async (pending: Promise<unknown>): Promise<string | undefined>
   return undefined
 }
 
-const mastersOf = (data: RedisClients['data']): Redis[] => (data instanceof Cluster ? data.nodes('master') : [data])
+export const mastersOf = (data: RedisClients['data']): Redis[] =>
+  data instanceof Cluster ? data.nodes('master') : [data]
 
 /** Where a connection leads, also when Sentinels named the place. */
-const whereOf = ({ stream, options }: Redis): string =>
+export const whereOf = ({ stream, options }: Redis): string =>
   placeOf({
     host: stream?.remoteAddress ?? options.host ?? 'localhost',
     port: stream?.remotePort ?? options.port ?? 0,
   })
 
 /** What a person does about it, in one sentence for what the user may not do and in one for what the server does not have. */
-const problemsIn = (failures: readonly Failure[], where: string, user: string, prefix: string): string[] => {
+export const problemsIn = (failures: readonly Failure[], where: string, user: string, prefix: string): string[] => {
   const problems: string[] = []
   const forbidden = failures.filter(({ message }) => message.includes('NOPERM'))
   const missing = failures.filter((failure) => !forbidden.includes(failure))
@@ -85,17 +92,61 @@ const problemsIn = (failures: readonly Failure[], where: string, user: string, p
   return problems
 }
 
+const placeIn = (data: RedisClients['data'], { options }: Redis): string =>
+  data instanceof Cluster ? `${options.host}:${options.port}` : ''
+
+/** Rejects with RedisUnavailable when no member says which slots there are. */
+const learnSlots = (data: RedisClients['data']): Promise<void> =>
+  new Promise((resolve, reject) => {
+    if (!(data instanceof Cluster)) return resolve()
+    data.refreshSlotsCache((error) =>
+      error ? reject(new RedisUnavailable('Redis cannot be reached', { cause: error })) : resolve(),
+    )
+  })
+
+/**
+ * What a master refuses of all that a node does. While slots move, a master that is asked directly sends to another: then a key of
+ * another slot is tried.
+ *
+ * @param over  the connection to ask it on
+ */
+export const refusedBy = async (
+  { data, keys, asksReplicas }: Pick<RedisClients, 'data' | 'keys' | 'asksReplicas'>,
+  master: Redis,
+  over = master,
+): Promise<Failure[]> => {
+  const place = placeIn(data, master)
+  for (let tries = 1; tries <= MOST_TRIES; tries++) {
+    const tag = drawTags(data, new Set([place])).get(place)
+    // A master without slots, which gets them later.
+    if (tag === undefined) return []
+    const failures = await tryOut(over, keys, tag, asksReplicas, refusalOf)
+    if (!failures.some(({ message }) => /^(MOVED|ASK) /.test(message))) return failures
+    await delay(reconnectDelayMs(tries))
+    await learnSlots(data)
+  }
+  throw new RedisUnavailable(`slots of Redis at ${whereOf(master)} keep moving`)
+}
+
 /**
  * Looks whether Redis is one that we can work with: on every master its version and eviction policy, and each command that is used, in
  * keys and channels of ours. Rejects with RedisUnsuitable, or RedisUnavailable.
  *
  * @returns what Redis would not tell, for the log
  */
-export const assertSuitable = async ({ data, keys, asksReplicas }: RedisClients): Promise<string[]> => {
+export const assertSuitable = async (
+  redis: Pick<RedisClients, 'data' | 'keys' | 'asksReplicas'>,
+): Promise<string[]> => {
+  const { data, keys } = redis
   const problems: string[] = []
   const untold: string[] = []
-  const tags = drawTags(data, shardsOf(data))
-  for (const master of mastersOf(data)) {
+  const masters = mastersOf(data)
+  // Of a Redis Cluster nobody has told anything yet, which says nothing for it.
+  if (masters.length === 0 || data.status !== 'ready')
+    throw new RedisUnavailable('Redis cannot be reached', { cause: new Error(`the connection is ${data.status}`) })
+  // Its masters are found a moment before they are connected.
+  if (data instanceof Cluster) await whenReady(data, CONNECT_MS)
+  for (const master of masters) {
     const where = whereOf(master)
     const sections: string[] = []
     const refusal = await refusalOf(
@@ -105,10 +156,7 @@ export const assertSuitable = async ({ data, keys, asksReplicas }: RedisClients)
     )
     if (refusal === undefined) problems.push(...problemsOf(sections.join('\n'), where))
     else untold.push(`Redis at ${where} does not say its version and eviction policy (${refusal})`)
-    const tag = tags.get(data instanceof Cluster ? `${master.options.host}:${master.options.port}` : '')
-    // A master without slots, which gets them later.
-    if (tag === undefined) continue
-    const failures = await tryOut(master, keys, tag, asksReplicas, refusalOf)
+    const failures = await refusedBy(redis, master)
     problems.push(...problemsIn(failures, where, master.options.username ?? 'default', keys.prefix))
   }
   if (problems.length > 0) throw new RedisUnsuitable(problems)

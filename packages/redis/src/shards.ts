@@ -38,6 +38,8 @@ export interface ShardsSource {
   open: (place?: Place) => Redis
   /** Knows the masters of a Redis Cluster. Outside of one there is one shard, which has all channels. */
   cluster?: Cluster
+  /** Told, now and then, that Redis refuses what is subscribed to, for a reason that does not pass by itself. */
+  onRefused?: (error: Error) => void
 }
 
 /**
@@ -57,6 +59,7 @@ export const shardsOf = (
     return opened
   },
   ...(commands instanceof Cluster ? { cluster: commands } : {}),
+  onRefused: options.onError,
 })
 
 interface ShardsOptions extends ShardsSource {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RedisUnavailable, reconnectDelayMs } from './connection.ts'
+import { isPassing, wordOf } from './replies.ts'
 import { type Cause, type Shard, Shards, type ShardsSource } from './shards.ts'
 import { keyOf, movedTo, type Topology } from './topology.ts'
 
@@ -36,6 +37,8 @@ const CALM_MS = 5_000
 const HEED_AGAIN_MS = 100
 /** How often a shard is asked whether it still has what we think, in case it has said otherwise and was not heard. */
 const AUDIT_MS = 5_000
+/** A refusal of subscriptions is told once in this time, however many there are. */
+const REFUSAL_QUIET_MS = 10_000
 /** The one empty array that all of them share. Never added to. */
 const NOBODY: (() => void)[] = []
 
@@ -46,6 +49,7 @@ const NOBODY: (() => void)[] = []
  */
 export class Subscriber extends EventEmitter<SubscriberEvents> {
   readonly #shards: Shards
+  readonly #onRefused: (error: Error) => void
   readonly #subscriptions = new Map<string, Subscription>()
   /** Those that are asked of nobody. */
   readonly #open = new Set<string>()
@@ -54,12 +58,16 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   #back = new Map<string, Cause>()
   #pauses = 0
   #lastPauseAt = 0
+  /** The word with which Redis refused the last subscription; undefined since it confirmed one. */
+  #refusal: string | undefined
+  #toldRefusalAt = Number.NEGATIVE_INFINITY
   #retryTimer: NodeJS.Timeout | undefined
   readonly #auditTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(source: ShardsSource) {
     super()
+    this.#onRefused = source.onRefused ?? (() => {})
     this.setMaxListeners(0)
     this.#shards = new Shards({
       ...source,
@@ -81,6 +89,11 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
 
   get connected(): boolean {
     return this.#shards.connected
+  }
+
+  /** The word with which Redis refuses what is subscribed to, such as NOPERM. */
+  get refusal(): string | undefined {
+    return this.#refusal
   }
 
   get size(): number {
@@ -114,6 +127,9 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     if (!subscription.waiting) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
+        // It may stay unconfirmed for hours, and be asked for again and again.
+        const at = subscription.waiting?.indexOf(wake) ?? -1
+        if (at >= 0) subscription.waiting?.splice(at, 1)
         // Whoever goes on holding it is told when it is there.
         if (this.#subscriptions.get(channel) === subscription && !this.#away.has(channel))
           this.#away.set(channel, 'late')
@@ -201,7 +217,10 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   #refuse(shard: Shard, channels: string[], hops: number, error: unknown): void {
     const moved = movedTo(error, shard.connection)
     // Without an answer it may be subscribed yet, so that a release must end it there.
-    if (error instanceof Error && error.name === 'ReplyError') for (const channel of channels) this.#leave(channel)
+    if (error instanceof Error && error.name === 'ReplyError') {
+      for (const channel of channels) this.#leave(channel)
+      if (!moved) this.#note(error)
+    }
     // ioredis tells of it as of a subscription that was ended.
     if (moved && shard.ended > 0) shard.ended--
     if (moved) this.#shards.move(moved.slot, moved.place)
@@ -209,10 +228,19 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     else this.#wait(channels)
   }
 
+  #note(error: Error): void {
+    this.#refusal = wordOf(error)
+    const now = performance.now()
+    if (isPassing(error.message) || now - this.#toldRefusalAt < REFUSAL_QUIET_MS) return
+    this.#toldRefusalAt = now
+    this.#onRefused(new Error(`Redis refuses subscriptions: ${error.message}`, { cause: error }))
+  }
+
   #confirm(channel: string, subscription: Subscription | undefined, shard: Shard): void {
     if (subscription?.shard !== shard) return
     const { waiting = NOBODY } = subscription
     subscription.waiting = undefined
+    this.#refusal = undefined
     for (const wake of waiting) wake()
     const cause = this.#away.get(channel)
     if (cause && this.#subscriptions.get(channel) === subscription) this.#tell(channel, cause)

@@ -114,7 +114,12 @@ export const tryOut = async (
   // In one turn, so that nobody else's command comes into the transaction; the last is for an EXEC that is refused.
   await Promise.all([call('MULTI'), call('EXEC'), call('DISCARD')])
   // A connection that subscribes is for that alone.
-  const listener = server.duplicate({ lazyConnect: true, retryStrategy: () => null, enableOfflineQueue: true })
+  const listener = server.duplicate({
+    lazyConnect: true,
+    retryStrategy: () => null,
+    enableOfflineQueue: true,
+    enableReadyCheck: false,
+  })
   listener.on('error', () => {})
   try {
     await attempt('SSUBSCRIBE', () => listener.ssubscribe(channel))

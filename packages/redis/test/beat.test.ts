@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onCleanup, type RedisServer, startRedis, startService, until } from '@saoma/testing'
+import { onCleanup, type RedisServer, startRedis, startRedisCluster, startService, until } from '@saoma/testing'
+import calculateSlot from 'cluster-key-slot'
 import { createBeat } from '../src/beat.ts'
 import { connect, createKeys, createRedis, type RedisClients, Subscriber, whenReady } from '../src/index.ts'
 import { createProbe } from '../src/probe.ts'
 import { shardsOf } from '../src/shards.ts'
+import { drawTags } from '../src/tags.ts'
 
 const BEAT_MS = 50
 
@@ -181,4 +183,76 @@ test('messages of scripts that are not heard are missed, though those of the ada
     onCleanup(() => probe.close())
   })
   await deaf
+})
+
+test('while its master stays a replica it is not left for itself without a pause, and reads go on', async () => {
+  const server = await startRedis()
+  const operator = await operatorOf(server)
+  const { redis } = await open(server.url)
+  await when(redis, undefined)
+  await operator.replicaof('127.0.0.1', 1)
+  await when(redis, 'READONLY')
+  // Each write is refused, and none of them costs the connection that the next read goes over.
+  for (let reads = 0; reads < 20; ) {
+    const write = await redis.data.set('key', 'x', 'PX', 60_000).catch(({ message }: Error) => message)
+    const read = await redis.data.get('key').catch(() => 'lost')
+    reads = String(write).startsWith('READONLY') && read === null ? reads + 1 : 0
+    await new Promise(setImmediate)
+  }
+  await operator.replicaof('NO', 'ONE')
+  await when(redis, undefined)
+})
+
+test('what became of a beat that was on its way when its shard was forgotten is nobody’s any more', async () => {
+  const server = await startRedis()
+  const operator = await operatorOf(server)
+  const connection = connect({ url: server.url, name: 'test', onError: () => {} })
+  onCleanup(() => connection.disconnect())
+  await whenReady(connection, 5_000)
+  const words: (string | undefined)[] = []
+  const beat = createBeat({ data: connection, pub: connection }, createKeys('saoma'), {
+    onRefusal: (_, word) => words.push(word),
+  })
+  onCleanup(() => beat.close())
+  beat.know('tag')
+  await operator.config('SET', 'maxmemory', '1')
+  const said = beat.say('data', 'tag')
+  beat.forget('tag')
+  expect(await said).toBe(false)
+  expect(beat.fails('data')).toBe(false)
+  beat.know('tag')
+  expect(await beat.say('data', 'tag')).toBe(false)
+  expect(beat.fails('data')).toBe(true)
+  expect(words).toEqual(['OOM'])
+})
+
+test('a Redis Cluster that serves nobody is told of with its word, and has a moment to come back', async () => {
+  const cluster = await startRedisCluster()
+  const connection = connect({ url: cluster.url, name: 'test', onError: () => {} })
+  onCleanup(() => connection.disconnect())
+  await whenReady(connection, 5_000)
+  let time = 0
+  const told: (string | undefined)[] = []
+  const beat = createBeat({ data: connection, pub: connection }, createKeys('saoma'), {
+    onRefusal: (_, word) => told.push(word),
+    now: () => time,
+  })
+  onCleanup(() => beat.close())
+  // Of the first master, which stays.
+  const [[, tag = ''] = []] = [...drawTags(connection, new Set([`127.0.0.1:${cluster.ports[0]}`]))]
+  beat.know(tag)
+  const [first] = cluster.nodes
+  if (!first) throw new Error('this is no cluster')
+  // One slot is nobody's, for which the others are refused as well.
+  const slot = calculateSlot(`{${tag}}`)
+  const down = first.nextLine(({ text }) => text.includes('Cluster state changed: fail'), 20_000)
+  await (await operatorOf(first)).call('CLUSTER', 'DELSLOTS', `${slot === 0 ? 1 : slot - 1}`)
+  await down
+  expect(await beat.say('data', tag)).toBe(false)
+  // It was sent to another member after each such answer, who sent it back: the last of them is told.
+  expect(told).toEqual([expect.stringMatching(/^(CLUSTERDOWN|MOVED)$/)])
+  expect(beat.refusal('data')).toBe(told[0])
+  expect(beat.fails('data')).toBe(false)
+  time = 5_001
+  expect(beat.fails('data')).toBe(true)
 })

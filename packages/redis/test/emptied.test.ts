@@ -80,6 +80,7 @@ test('a mark that is gone because nothing was said for as long as it lives tells
     now: () => at,
   })
   onCleanup(() => beat.close())
+  beat.know('tag')
   const say = async () => {
     await beat.say('data', 'tag')
     // On the same connection, so that the mark has been answered.

@@ -35,7 +35,10 @@ test('a subscription that is connected but deaf is noticed, said and made anew; 
   await probed.data.spublish('{room}', 'heard')
   while (!heard.includes('heard')) await once(probed.subscriber, 'message')
   expect(heard).toEqual(['heard'])
-  expect(probed.unavailable()).toEqual([])
+  await until(
+    async () => probed.unavailable(),
+    (roles) => roles.length === 0,
+  )
   expect(heardByControl).toEqual([])
   expect(control.unavailable()).toEqual([])
 })
@@ -80,4 +83,36 @@ test('in a Redis Cluster each shard is noticed that alone is deaf', async () => 
   }
   expect(errors.length).toBeGreaterThanOrEqual(ways.length)
   expect(new Set(errors)).toEqual(new Set([DEAF]))
+})
+
+test('subscriptions that Redis refuses are no excuse for long: it is said, with the word, and over by itself', async () => {
+  const server = await startRedis({ user: { name: 'saoma', rights: '~* &* +@all' }, password: 'pw' })
+  const operator = connect({ ...server.operator, name: 'operator', onError: () => {} })
+  onCleanup(() => operator.disconnect())
+  await whenReady(operator, 5_000)
+  const errors: string[] = []
+  const redis = await createRedis({
+    url: server.url,
+    probeMs: 50,
+    onError: (error, role) => errors.push(`${role}: ${error.message}`),
+  })
+  const heard = await listening(redis)
+  await operator.call('ACL', 'SETUSER', 'saoma', '-ssubscribe')
+  await operator.call('CLIENT', 'KILL', 'USER', 'saoma')
+  await until(
+    async () => redis.unavailable(),
+    // Not for its connection, which is there again.
+    (roles) => roles.includes('sub') && redis.subscriber.connected,
+  )
+  expect(redis.refusal('sub')).toBe('NOPERM')
+  const refusals = errors.filter((error) => error.startsWith('sub: Redis refuses subscriptions: NOPERM'))
+  expect(refusals).toHaveLength(1)
+  await operator.call('ACL', 'SETUSER', 'saoma', '+ssubscribe')
+  await until(
+    async () => redis.unavailable(),
+    (roles) => roles.length === 0,
+  )
+  expect(redis.refusal('sub')).toBeUndefined()
+  await redis.data.spublish('{room}', 'heard')
+  while (!heard.includes('heard')) await once(redis.subscriber, 'message')
 })

@@ -1,0 +1,105 @@
+import type { Command, Redis } from 'ioredis'
+import type { Connection } from './connection.ts'
+import type { RedisClients } from './redis.ts'
+import { guardHandshake } from './refused.ts'
+import { isForbidden } from './replies.ts'
+import { mastersOf, problemsIn, refusedBy, whereOf } from './requirements.ts'
+import { triedCommands } from './trials.ts'
+
+export interface RightsOptions {
+  /** Milliseconds between two looks. While a right is missing they are more frequent. */
+  everyMs: number
+  againMs: number
+  /** Told after each look what the user may not do any more, with the line that gives it back; undefined when it may do everything. */
+  onLook: (missing: Error | undefined) => void
+}
+
+type Send = (command: Command, ...others: unknown[]) => unknown
+
+const tried = new Set(triedCommands.map((command) => command.toLowerCase()))
+
+/** Tells of each command that is refused to this user. Of those alone that a node needs: others, such as INFO, it does without. */
+const onForbidden = (connection: Connection, tell: () => void): void => {
+  const send = connection.sendCommand.bind(connection) as Send
+  const watched: Send = (command, ...others) => {
+    command.promise.catch((error: unknown) => {
+      if (error instanceof Error && isForbidden(error.message) && tried.has(command.name)) tell()
+    })
+    return send(command, ...others)
+  }
+  Object.assign(connection, { sendCommand: watched })
+}
+
+/** In a transaction nobody else's command may stand, and the product's own commands need not wait behind the trials. */
+const apart = async <T>(master: Redis, work: (connection: Redis) => Promise<T>): Promise<T> => {
+  const connection = master.duplicate({
+    lazyConnect: true,
+    retryStrategy: () => null,
+    enableOfflineQueue: true,
+    enableReadyCheck: false,
+  })
+  guardHandshake(connection, () => {})
+  try {
+    return await work(connection)
+  } finally {
+    connection.disconnect()
+  }
+}
+
+/**
+ * Looks whether the user of a node that runs may still do all that the node needs. The beat uses a few commands; whoever lost the right to
+ * another one would serve errors and look well. It looks now and then, and at once when a command of the product is refused.
+ */
+export const watchRights = (
+  redis: Pick<RedisClients, 'data' | 'pub' | 'keys' | 'asksReplicas'>,
+  { everyMs, againMs, onLook }: RightsOptions,
+) => {
+  let timer: NodeJS.Timeout | undefined
+  let nextAt = Number.POSITIVE_INFINITY
+  let lookedAt = Number.NEGATIVE_INFINITY
+  let isMissing = false
+  let isClosed = false
+
+  const problemsNow = async (): Promise<string[]> => {
+    const problems: string[] = []
+    for (const master of mastersOf(redis.data)) {
+      const failures = await apart(master, (connection) => refusedBy(redis, master, connection))
+      const forbidden = failures.filter(({ message }) => isForbidden(message))
+      problems.push(...problemsIn(forbidden, whereOf(master), master.options.username ?? 'default', redis.keys.prefix))
+    }
+    return problems
+  }
+
+  const look = async (): Promise<void> => {
+    nextAt = Number.NEGATIVE_INFINITY
+    try {
+      const problems = await problemsNow()
+      isMissing = problems.length > 0
+      if (!isClosed) onLook(isMissing ? new Error(problems.join('\n')) : undefined)
+    } catch {
+      // Redis cannot be asked now, of which the beat tells. What was known before is still the best guess.
+    }
+    lookedAt = performance.now()
+    nextAt = Number.POSITIVE_INFINITY
+    lookWithin(isMissing ? againMs : everyMs)
+  }
+
+  const lookWithin = (ms: number): void => {
+    const at = performance.now() + ms
+    if (isClosed || at >= nextAt) return
+    nextAt = at
+    clearTimeout(timer)
+    timer = setTimeout(() => void look(), ms).unref()
+  }
+
+  for (const connection of [redis.data, redis.pub])
+    onForbidden(connection, () => lookWithin(Math.max(0, lookedAt + againMs - performance.now())))
+  lookWithin(everyMs)
+
+  return {
+    close: (): void => {
+      isClosed = true
+      clearTimeout(timer)
+    },
+  }
+}

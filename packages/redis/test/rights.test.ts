@@ -1,0 +1,105 @@
+import { onCleanup, startRedis, until } from '@saoma/testing'
+import { connect, createRedis, defineScript, RedisUnavailable, reply, whenReady } from '../src/index.ts'
+
+const BEAT_MS = 50
+
+const setup = async () => {
+  const server = await startRedis({ user: { name: 'saoma', rights: '~* &* +@all' }, password: 'pw' })
+  const operator = connect({ ...server.operator, name: 'operator', onError: () => {} })
+  onCleanup(() => operator.disconnect())
+  await whenReady(operator, 5_000)
+  const told: { word: string | undefined; message: string }[] = []
+  const errors: string[] = []
+  const open = async (probeMs: number) => {
+    const redis = await createRedis({
+      url: server.url,
+      probeMs,
+      onError: (error, role) => errors.push(`${role}: ${error.message}`),
+      onRefusal: (_, word, error) => told.push({ word, message: error?.message ?? '' }),
+    })
+    onCleanup(() => redis.close())
+    return redis
+  }
+  const rights = (...rules: string[]) => operator.call('ACL', 'SETUSER', 'saoma', ...rules)
+  return { operator, told, errors, open, rights }
+}
+
+test('a right that is taken away at run time: commands, transactions and scripts are RedisUnavailable', async () => {
+  const { open, rights } = await setup()
+  const { data } = await open(0)
+  const script = defineScript<[string], [string], unknown>(
+    [new URL('./fixtures/set.lua', import.meta.url)],
+    1,
+    (raw) => raw,
+  )
+  expect(await script(data, ['key'], ['value'])).toBe('OK')
+  await rights('-set')
+  await expect(reply(data.set('key', 'x'))).rejects.toThrow(RedisUnavailable)
+  await expect(reply(data.multi().set('key', 'x').exec())).rejects.toThrow(RedisUnavailable)
+  await expect(script(data, ['key'], ['value'])).rejects.toThrow(RedisUnavailable)
+  await rights('+set', '-evalsha', '-eval')
+  await expect(script(data, ['key'], ['value'])).rejects.toThrow(RedisUnavailable)
+  await rights('+@all', 'resetkeys', '~other')
+  await expect(script(data, ['key'], ['value'])).rejects.toThrow(RedisUnavailable)
+  // A mistake of ours stays one.
+  await expect(reply(data.call('NO-SUCH-COMMAND'))).rejects.toThrow('unknown command')
+})
+
+test('one that the beat does not use is missed too, told with the line that gives it back, and back by itself', async () => {
+  const { open, rights, told } = await setup()
+  const redis = await open(BEAT_MS)
+  await rights('-xadd', '-ssubscribe')
+  await until(
+    async () => redis.unavailable(),
+    (roles) => roles.includes('data'),
+  )
+  expect(redis.refusal('data')).toBe('NOPERM')
+  expect(told).toEqual([
+    { word: 'NOPERM', message: expect.stringMatching(/^Redis at .*: ACL SETUSER saoma \+xadd \+ssubscribe$/) },
+  ])
+  await rights('+xadd', '+ssubscribe')
+  await until(
+    async () => redis.unavailable(),
+    (roles) => roles.length === 0,
+  )
+  expect(told.at(-1)?.word).toBeUndefined()
+})
+
+test('the line is told also where the beat is refused before', async () => {
+  const { open, rights, errors } = await setup()
+  const redis = await open(BEAT_MS)
+  await rights('-spublish')
+  await until(
+    async () => errors.filter((error) => error.includes('ACL SETUSER')),
+    (lines) => lines.length > 0,
+  )
+  expect(errors.join()).toMatch(/^data: Redis at .*: ACL SETUSER saoma \+spublish$/)
+  expect(redis.refusal('data')).toBe('NOPERM')
+})
+
+test('a command of the product that is refused is looked into at once', async () => {
+  const { open, rights } = await setup()
+  // So that no look of its own comes within this test.
+  const redis = await open(10_000)
+  await rights('-xadd')
+  await expect(redis.data.xadd('saoma:log', '*', 'a', '1')).rejects.toThrow('NOPERM')
+  await until(
+    async () => redis.refusal('data'),
+    (word) => word === 'NOPERM',
+  )
+})
+
+test('what a node can do without is no reason', async () => {
+  const { operator, open, rights, told } = await setup()
+  const redis = await open(BEAT_MS)
+  await rights('-info')
+  await expect(redis.data.info('memory')).rejects.toThrow('NOPERM')
+  // A look leaves its mark: it tries INCR, which nobody else does here.
+  await operator.config('RESETSTAT')
+  await until(
+    async () => String(await operator.call('INFO', 'commandstats')),
+    (info) => info.includes('cmdstat_incr:'),
+  )
+  expect(redis.unavailable()).toEqual([])
+  expect(told).toEqual([])
+})
