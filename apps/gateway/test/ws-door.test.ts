@@ -53,12 +53,14 @@ interface DoorOptions extends Partial<WsDoorOptions & AdmissionOptions> {
   connectTimeout?: number
 }
 
+/** One for all doors: each adds to what runs at the end of the process. */
+const log = createLog({ level: 'silent', node: 'a' })
+
 const openDoor = async ({ limits: some = {}, connectTimeout = 10_000, ...options }: DoorOptions = {}) => {
   const http = createServer()
   const io = new Server(http, { connectTimeout, maxHttpBufferSize: 36_000 })
   const metrics = createMetrics()
   const limits = createLimits(redis, { ...enough, ...some }, metrics)
-  const log = createLog({ level: 'silent', node: 'a' })
   const admission = { allowsOrigin: () => true, addressOf: () => '127.0.0.1', isDraining: () => false, ...options }
   const doorOptions = { ...admission, nodeId: 'a', maxBufferBytes: enough.bufferBytes }
   const door = createWsDoor(io, { limits, log }, doorOptions)
