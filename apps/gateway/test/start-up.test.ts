@@ -43,11 +43,11 @@ test.each([
   ['a database that is not there', (at: string) => `${at}/99`, /^Redis at .+ has no database of the number/],
   [
     'a wrong password',
-    (at: string) => at.replace('//', '//:wrong@'),
+    (at: string) => at.replace(':pw@', ':wrong@'),
     /^Redis at .+ does not take the user or the pass/,
   ],
 ])('%s in REDIS_CHANNELS_URL is refused with a sentence', async (_, change, sentence) => {
-  const [logins, chat] = await Promise.all([startRedis(), startRedis()])
+  const [logins, chat] = await Promise.all([startRedis(), startRedis({ password: 'pw' })])
   const env = { REDIS_CHANNELS_URL: change(chat.url) }
   expect(await refusalOf(startGateway({ redisUrl: logins.url, nodeId: 'a', origin, env }))).toMatch(sentence)
 })
