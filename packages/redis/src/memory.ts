@@ -15,7 +15,7 @@ export interface MemoryWatchOptions {
   everyMs?: number
   /** Told once of each change. */
   onRoom?: (hasRoom: boolean) => void
-  /** Told once, with the reason, when there is nothing to look at: no `maxmemory`, or Redis does not say. */
+  /** Told with the reason, and not again until something was seen, when there is nothing to look at: no `maxmemory`, or Redis does not say. */
   onUntold?: (why: string) => void
 }
 
@@ -46,33 +46,53 @@ const mastersOf = (connection: Connection): Redis[] =>
 /** Looks at the memory of each master, so that somebody can stop before Redis refuses everybody's writes. */
 export const watchMemory = (connection: Connection, options: MemoryWatchOptions): MemoryWatch => {
   const { share, everyMs = EVERY_MS, onRoom = () => {}, onUntold = () => {} } = options
-  let part: number | undefined
+  /** Of each master that told of itself, used of most; nothing where it has no end. */
+  let parts = new Map<string, number | undefined>()
   let full = false
   let told = false
   let looking: Promise<void> | undefined
 
+  const part = (): number | undefined => {
+    const known = [...parts.values()].filter((each) => each !== undefined)
+    return known.length > 0 ? Math.max(...known) : undefined
+  }
+
   const untold = (why: string) => {
-    part = undefined
     if (!told) onUntold(why)
     told = true
   }
 
-  const judge = (infos: readonly string[]) => {
-    const parts = infos.map(memoryOf).flatMap(({ used, most }) => (most > 0 ? [used / most] : []))
-    if (parts.length === 0) untold('maxmemory is not set')
-    else part = Math.max(...parts)
+  const judge = () => {
     const wasFull = full
-    full = part !== undefined && part >= (full ? share * AGAIN : share)
+    full = (part() ?? 0) >= (full ? share * AGAIN : share)
     if (full !== wasFull) onRoom(!full)
   }
 
   const look = async (): Promise<void> => {
-    try {
-      judge(await Promise.all(mastersOf(connection).map((master) => verdict(master.info('memory')))))
-    } catch (error) {
-      // Away, it takes no writes in any case, and what was known of it is still the best guess.
-      if (error instanceof Error && error.name === 'ReplyError') untold(error.message)
+    const masters = mastersOf(connection)
+    // Nobody knows who has the slots, and what was known before is the best guess.
+    if (masters.length === 0) return
+    const answers = await Promise.allSettled(masters.map((master) => verdict(master.info('memory'))))
+    const before = parts
+    parts = new Map()
+    const refusals: string[] = []
+    for (const [i, answer] of answers.entries()) {
+      const { host, port } = masters[i]?.options ?? {}
+      const place = `${host}:${port}`
+      if (answer.status === 'fulfilled') {
+        const { used, most } = memoryOf(answer.value)
+        parts.set(place, most > 0 ? used / most : undefined)
+      } else if (answer.reason instanceof Error && answer.reason.name === 'ReplyError') {
+        refusals.push(answer.reason.message)
+      } else if (before.has(place)) {
+        // Away, it takes no writes in any case, and when it is back it is as full as it was.
+        parts.set(place, before.get(place))
+      }
     }
+    judge()
+    if (part() !== undefined) told = false
+    else if (refusals[0] !== undefined) untold(refusals[0])
+    else if (parts.size === masters.length) untold('maxmemory is not set')
   }
   const lookOnce = (): Promise<void> => {
     looking ??= look().finally(() => {
@@ -82,5 +102,5 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
   }
   const timer = setInterval(() => void lookOnce(), everyMs).unref()
 
-  return { hasRoom: () => !full, part: () => part, look: lookOnce, close: () => clearInterval(timer) }
+  return { hasRoom: () => !full, part, look: lookOnce, close: () => clearInterval(timer) }
 }

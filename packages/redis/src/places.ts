@@ -11,6 +11,8 @@ export interface PlacesOptions {
   limit: number
   /** Those. */
   free: number
+  /** Milliseconds between two times that a node says what it holds. @default 60000 */
+  sayMs?: number
 }
 
 /** Places that a subject holds on all nodes at the same time. */
@@ -25,6 +27,8 @@ const SLICE = 50
 /** A node says it again in this time, and is forgotten when it has not three times. */
 const SAY_MS = 60_000
 const FORGET_MS = 3 * SAY_MS
+/** Subjects that are said at the same time. */
+const BATCH = 1_000
 
 const hold = defineScript<[places: string], [node: string, holds: number, ms: number, limit: number], boolean>(
   [new URL('../lua/places.lua', import.meta.url)],
@@ -45,7 +49,7 @@ interface Held {
  */
 export const createPlaces = (
   { data, keys }: Pick<RedisClients, 'data' | 'keys'>,
-  { name, nodeId, limit, free }: PlacesOptions,
+  { name, nodeId, limit, free, sayMs = SAY_MS }: PlacesOptions,
 ): Places => {
   const all = new Map<string, Held>()
 
@@ -69,16 +73,19 @@ export const createPlaces = (
   }
 
   /** What is no longer needed is given back here, so that whoever comes and goes does not ask each time. */
-  const sayAll = async (): Promise<void> => {
-    for (const [subject, held] of all) {
-      const needed = Math.max(0, held.used - free)
-      const holds = Math.min(held.told, Math.ceil(needed / SLICE) * SLICE)
-      if (held.told > 0 && !held.asking) await say(subject, held, holds, 0)
-      if (held.used === 0 && held.told === 0 && !held.asking) all.delete(subject)
-    }
+  const sayAgain = async ([subject, held]: [string, Held]): Promise<void> => {
+    const needed = Math.max(0, held.used - free)
+    const holds = Math.min(held.told, Math.ceil(needed / SLICE) * SLICE)
+    // What cannot be said now is said the next time.
+    if (held.told > 0 && !held.asking) await say(subject, held, holds, 0).catch(() => {})
+    if (held.used === 0 && held.told === 0 && !held.asking) all.delete(subject)
   }
-  // What cannot be said now is said the next time.
-  const timer = setInterval(() => void sayAll().catch(() => {}), SAY_MS).unref()
+  /** Together, so that those on a shard that does not answer keep nobody waiting. */
+  const sayAll = async (): Promise<void> => {
+    const subjects = [...all]
+    for (let i = 0; i < subjects.length; i += BATCH) await Promise.all(subjects.slice(i, i + BATCH).map(sayAgain))
+  }
+  const timer = setInterval(() => void sayAll(), sayMs).unref()
 
   return {
     enter: async (subject) => {

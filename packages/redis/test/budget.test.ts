@@ -1,5 +1,15 @@
-import { onCleanup, type RedisServer, startRedis, until } from '@saoma/testing'
-import { createBudget, createPlaces, createRedis, type RedisClients, RedisUnavailable } from '../src/index.ts'
+import { hash } from 'node:crypto'
+import { onCleanup, type RedisServer, startRedis, startRedisCluster, until } from '@saoma/testing'
+import calculateSlot from 'cluster-key-slot'
+import {
+  connect,
+  createBudget,
+  createPlaces,
+  createRedis,
+  type RedisClients,
+  RedisUnavailable,
+  whenReady,
+} from '../src/index.ts'
 
 const HOUR_MS = 3_600_000
 const NODES = 3
@@ -107,3 +117,33 @@ test('while Redis is away only what costs a call is refused', async () => {
   for (let i = 0; i < 10; i++) expect(await budget.spend('ann', 1)).toBeUndefined()
   await expect(budget.spend('ann', 1)).rejects.toThrow(RedisUnavailable)
 })
+
+test('a shard that is not there keeps nobody’s places on the others from being said', async () => {
+  const cluster = await startRedisCluster()
+  const redis = await createRedis({ url: cluster.url, probeMs: 0 })
+  onCleanup(() => redis.close())
+  const places = createPlaces(redis, { name: 'seats', nodeId: 'a', limit: 100, free: 0, sayMs: 50 })
+  onCleanup(() => places.close())
+  const subjects = Array.from({ length: 30 }, (_, i) => `person ${i}`)
+  const leaves = await Promise.all(subjects.map((subject) => places.enter(subject)))
+  const operators = await Promise.all(
+    cluster.nodes.map(async ({ url }) => {
+      const operator = connect({ url, name: 'test', onError: () => {} })
+      onCleanup(() => operator.disconnect())
+      await whenReady(operator, 5_000)
+      return operator
+    }),
+  )
+  const held = async (i: number) => (await operators[i]?.keys('*:places:*'))?.length
+  expect(await held(0)).toBeGreaterThan(0)
+  // The shard of whoever is said first.
+  const first = await cluster.ownerOf(calculateSlot(`{${hash('sha256', subjects[0] ?? '', 'base64url')}}`))
+  const dead = cluster.ports.indexOf(first)
+  await cluster.nodes[dead]?.kill('SIGKILL')
+  for (const leave of leaves) leave?.()
+  for (const i of [0, 1, 2].filter((each) => each !== dead))
+    await until(
+      () => held(i),
+      (count) => count === 0,
+    )
+}, 60_000)

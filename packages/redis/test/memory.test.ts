@@ -1,5 +1,6 @@
-import { onCleanup, startRedis } from '@saoma/testing'
-import { createRedis, type MemoryWatchOptions, watchMemory } from '../src/index.ts'
+import { onCleanup, startRedis, startRedisCluster } from '@saoma/testing'
+import calculateSlot from 'cluster-key-slot'
+import { connect, createRedis, type MemoryWatchOptions, watchMemory, whenReady } from '../src/index.ts'
 
 const open = async (
   args: readonly string[],
@@ -55,3 +56,41 @@ test('without maxmemory, or where INFO is refused, there is room, and it is said
   }
   expect([without.told, refused.told]).toEqual([['maxmemory is not set'], [expect.stringContaining('NOPERM')]])
 })
+
+test('in a Redis Cluster those that answer are judged, one that does not is as full as it was, and without any nothing is said', async () => {
+  const cluster = await startRedisCluster()
+  for (const { url } of cluster.nodes) {
+    const operator = connect({ url, name: 'test', onError: () => {} })
+    onCleanup(() => operator.disconnect())
+    await whenReady(operator, 5_000)
+    await operator.config('SET', 'maxmemory', `${100 * 2 ** 20}`)
+  }
+  let key = ''
+  for (let n = 0; key === ''; n++) if ((await cluster.ownerOf(calculateSlot(`${n}`))) === cluster.ports[1]) key = `${n}`
+  const redis = await createRedis({ url: cluster.url, probeMs: 0 })
+  onCleanup(() => redis.close())
+  const told: (boolean | string)[] = []
+  const memory = watchMemory(redis.data, {
+    share: 0.5,
+    everyMs: 3_600_000,
+    onRoom: (hasRoom) => told.push(hasRoom),
+    onUntold: (why) => told.push(why),
+  })
+  onCleanup(() => memory.close())
+  await memory.look()
+  expect([memory.hasRoom(), told]).toEqual([true, []])
+  await cluster.nodes[0]?.kill('SIGSTOP')
+  await redis.data.setrange(key, 60 * 2 ** 20, 'x')
+  await memory.look()
+  expect([memory.hasRoom(), told]).toEqual([false, [false]])
+  await cluster.nodes[0]?.kill('SIGCONT')
+  // Now the full one itself.
+  await cluster.nodes[1]?.kill('SIGSTOP')
+  await memory.look()
+  expect([memory.hasRoom(), told]).toEqual([false, [false]])
+  await cluster.nodes[1]?.kill('SIGCONT')
+  await cluster.stop()
+  while (redis.data.status === 'ready') await new Promise((resolve) => redis.data.once('close', resolve))
+  await memory.look()
+  expect([memory.hasRoom(), told]).toEqual([false, [false]])
+}, 60_000)
