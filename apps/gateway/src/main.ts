@@ -125,6 +125,7 @@ const start = async (): Promise<Stop> => {
       }),
       onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
       onRefreshRepeated: () => metrics.refreshRepeated.inc(),
+      onRefreshLimited: () => metrics.limited.inc({ what: 'refreshes' }),
       onSessionEnded: async ({ sub, sid }) => {
         await channels.end(sub, sid)
         tellLogins(sub, 'ended')

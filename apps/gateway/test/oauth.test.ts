@@ -1,6 +1,7 @@
+import { hash } from 'node:crypto'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { TAKES_HASHES_HEADER } from '@saoma/protocol'
+import { HASHED_TOKEN, TAKES_HASHES_HEADER } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import {
   ageRefreshToken,
@@ -15,6 +16,7 @@ import {
   request,
   scan,
   startCluster,
+  until,
 } from '@saoma/testing'
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose'
 import * as client from 'openid-client'
@@ -194,6 +196,82 @@ test('revocation ends the session on every node, and other sessions of the perso
   await client.tokenRevocation(config, ended.refresh_token ?? '')
   expect(await refused(client.refreshTokenGrant(config, ended.refresh_token ?? ''))).toBe('invalid_grant')
   expect((await client.refreshTokenGrant(config, other.refresh_token ?? '')).access_token).toEqual(expect.any(String))
+})
+
+/** Seconds for which Redis keeps what a session has left. */
+const leftOf = async (tokens: readonly string[]) => {
+  const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
+  try {
+    const nameOf = (token: string) => keys.oidc('RefreshToken', hash('sha256', token, 'base64url'))
+    return {
+      records: await Promise.all(tokens.map((token) => data.ttl(nameOf(token)))),
+      marks: await data.exists(keys.usedRefreshTokens((tokens[0] ?? '').slice(0, 22))),
+    }
+  } finally {
+    await close()
+  }
+}
+const ways: [string, (tokens: { access_token: string; refresh_token: string }) => Promise<{ status: number }>][] = [
+  [
+    'its refresh token',
+    ({ refresh_token: token }) =>
+      request(`${cluster.origin}/oidc/token/revocation`, { form: { token, client_id: 'web' } }),
+  ],
+  [
+    'the hash of that',
+    ({ refresh_token }) => {
+      const token = HASHED_TOKEN + hash('sha256', refresh_token, 'base64url')
+      return request(`${cluster.origin}/oidc/token/revocation`, { form: { token, client_id: 'web' } })
+    },
+  ],
+  [
+    'the list of sessions',
+    ({ access_token: bearer }) => request(`${cluster.origin}/v1/sessions`, { method: 'DELETE', bearer }),
+  ],
+]
+test.each(ways)(
+  'of a session that was ended by %s Redis keeps its tokens for ten minutes and not for a fortnight',
+  async (way, end) => {
+    const person = await phoneToken(cluster.origin, `leaver by ${way}`)
+    const { refresh_token: first = '' } = await login(person)
+    const { refresh_token: second = '', access_token } = await client.refreshTokenGrant(config, first)
+    const before = await leftOf([first, second])
+    expect(before).toMatchObject({ marks: 1 })
+    expect(before.records[1]).toBeGreaterThan(86_400)
+
+    expect((await end({ access_token, refresh_token: second })).status).toBe(200)
+    const { records } = await until(
+      () => leftOf([first, second]),
+      ({ records, marks }) => marks === 0 && records.every((seconds) => seconds <= 600),
+    )
+    // Not at once: who was not told of their log-out asks again.
+    for (const seconds of records) expect(seconds).toBeGreaterThan(500)
+  },
+)
+
+test('a session is refreshed sixty times in ten minutes at most: then it waits, and others do not', async () => {
+  const [{ refresh_token: first = '' }, { refresh_token: other = '' }] = [await login(), await login()]
+  const used = [first]
+  for (;;) {
+    const { status, headers, body } = await refresh(cluster.origin, used.at(-1))
+    if (status !== 200) {
+      expect([status, body]).toMatchObject([429, { error: 'temporarily_unavailable' }])
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(500)
+      break
+    }
+    used.push(body.refresh_token ?? '')
+  }
+  expect(used).toHaveLength(60)
+  // Nothing was used up, and what is repeated is no further one.
+  expect(await refresh(cluster.origin, used.at(-2))).toMatchObject({
+    status: 200,
+    body: { refresh_token: used.at(-1) },
+  })
+  expect((await refresh(cluster.origin, other)).status).toBe(200)
+  const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
+  await data.hincrby(keys.oidc('Grant', hash('sha256', first.slice(0, 22), 'base64url')), 'from', -600)
+  await close()
+  expect((await refresh(cluster.origin, used.at(-1))).status).toBe(200)
 })
 
 test('the revocation endpoint says that it takes hashes, also to a page of another origin', async () => {

@@ -29,6 +29,10 @@ const INSTANCES = 4
 /** What must last: no presence, no limits, no signs of life. */
 const LASTING =
   /:(?:ticket|user-code|oidc:\w+|used-refresh-tokens|account|account-of|sessions):\{|:channel:\{[^}]+\}:(?:meta|log|receipt:|ends)/
+/** That what is left of an ended session goes sooner need not last. */
+const isUpkeep = (command: string, key: string): boolean =>
+  (/^expire$/i.test(command) && /:oidc:RefreshToken:/.test(key)) ||
+  (/^unlink$/i.test(command) && /:used-refresh-tokens:/.test(key))
 const WRITES = /^(?:set|hset|hsetnx|hdel|unlink|del|xadd|xtrim|append|expire|pexpire|pexpireat|expireat)$/i
 
 interface Call {
@@ -62,7 +66,9 @@ const listenTo = async (url: string) => {
       )
       const all = heard
       heard = []
-      return all.flatMap(([command = '', key = '']) => (WRITES.test(command) && LASTING.test(key) ? [key] : []))
+      return all.flatMap(([command = '', key = '']) =>
+        WRITES.test(command) && LASTING.test(key) && !isUpkeep(command, key) ? [key] : [],
+      )
     },
   }
 }

@@ -2,7 +2,7 @@ import { userChannel } from '@saoma/protocol'
 import { type RedisClients, reply } from '@saoma/redis'
 import type { Adapter } from 'oidc-provider'
 import { ACCESS_TOKEN_SECONDS } from './clients.ts'
-import { createRecords, recordKey } from './records.ts'
+import { createRecords, KEEP_SECONDS, REFRESH_TOKEN, recordKey } from './records.ts'
 import { prolong, take } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
 import type { SessionMarks } from './session-marks.ts'
@@ -13,14 +13,19 @@ export interface Grants {
   at(sid: string): string
   /** oidc-provider's storage of them. */
   adapter: Adapter
-  /** Gives a session so many seconds from now: never fewer than it has, and none after its latest end. */
-  prolong(sid: string, seconds: number): Promise<void>
+  /**
+   * A session gets a refresh token: so many seconds from now, never fewer than it has, and none after its latest end. `token` names the
+   * token's record. With `waitSeconds` it got too many of late.
+   */
+  prolong(sid: string, seconds: number, token: string): Promise<{ isLive: boolean; waitSeconds?: number }>
   /** Ends a session. Whether this call was the one that did. */
   destroy(sid: string): Promise<boolean>
   isLive(sid: string): Promise<boolean>
 }
 
 const MODEL = 'Grant'
+/** Refresh tokens of a session in ten minutes. A page needs one; the record of each stays as long. */
+export const MOST_REFRESH_TOKENS = 60
 /** A session that got no refresh token is over when its access token is; each refresh token gives it the life of that. */
 const FIRST_SECONDS = ACCESS_TOKEN_SECONDS + 60
 
@@ -36,9 +41,17 @@ export const createGrants = (
   const ownerOf = (payload: string | null | undefined): string | undefined =>
     (payload ? (JSON.parse(payload) as { accountId?: string }) : {}).accountId
 
+  /** What is left of a session lies on other shards. If they cannot be asked it goes by its own TTL, and the end does not wait for that. */
+  const forget = (sid: string, token: string): void => {
+    data.unlink(keys.usedRefreshTokens(sid)).catch(() => {})
+    if (token) data.expire(keys.oidc(REFRESH_TOKEN, token), KEEP_SECONDS, 'LT').catch(() => {})
+  }
+
   /** Whoever ends a session comes through here. Resolves with whose it was, for the one call that ended it. */
   const destroy = async (sid: string): Promise<string | undefined> => {
-    const accountId = ownerOf(await take(data, [at(sid)], []))
+    const taken = await take(data, [at(sid)], [])
+    const accountId = ownerOf(taken?.payload)
+    if (taken) forget(sid, taken.token)
     if (accountId) await onEnded({ sub: accountId, sid })
     // Last, and also for a call that is repeated because it failed here: who was told that it is over is not logged in after a failover.
     await replicated(at(sid), ...(accountId ? [keys.channelEnds(userChannel(accountId))] : []))
@@ -63,8 +76,9 @@ export const createGrants = (
         await replicated(keys.sessions(sub))
       },
     },
-    prolong: async (sid, seconds) => {
-      await prolong(data, [at(sid)], [Math.floor(Date.now() / 1000) + seconds])
+    prolong: (sid, seconds, token) => {
+      const until = Math.floor(Date.now() / 1000) + seconds
+      return prolong(data, [at(sid)], [until, token, MOST_REFRESH_TOKENS, KEEP_SECONDS])
     },
     destroy: async (sid) => (await destroy(sid)) !== undefined,
     isLive: async (sid) => (await reply(data.exists(at(sid)))) === 1,

@@ -39,6 +39,8 @@ export interface ProviderOptions {
   onSessionBegan?: (session: BegunSession) => void
   /** Told when a refresh token that was used up is used again, in time to be answered the same. */
   onRefreshRepeated?: () => void
+  /** Told when a refresh is refused because its session was refreshed too often of late. */
+  onRefreshLimited?: () => void
   /** Every refusal and every failure of the OAuth routes, for the log. */
   onError: (ctx: KoaContextWithOIDC, error: Error) => void
 }
@@ -143,10 +145,13 @@ export const createProvider = (
     (session) => options.onSessionBegan?.(session),
   )
 
+  const ignore = () => {}
+  const { onRefreshRepeated = ignore, onRefreshLimited = ignore } = options
+  const refreshTokens = createRefreshTokens(redis, grants, onRefreshRepeated, onRefreshLimited)
   const adapterOf = (model: string): Adapter => {
     if (model === 'DeviceCode') return deviceCodes
     if (model === 'Grant') return rememberedInRequest(grants.adapter)
-    if (model === 'RefreshToken') return createRefreshTokens(redis, grants, options.onRefreshRepeated ?? (() => {}))
+    if (model === 'RefreshToken') return refreshTokens
     return createRecords(redis, model)
   }
 

@@ -7,6 +7,11 @@ import { consume, save } from './scripts.ts'
 export const recordKey = (keys: Keys, model: string, id: string): string =>
   keys.oidc(model, hash('sha256', id, 'base64url'))
 
+/** What a refresh token is called by the provider. */
+export const REFRESH_TOKEN = 'RefreshToken'
+/** How long a refresh token that is worth nothing stays: a repeat must be known for one, and a log-out that is told twice be served. */
+export const KEEP_SECONDS = 600
+
 /**
  * oidc-provider's storage for everything but device codes and, in part, refresh tokens. One Redis hash a record, under the
  * hash of its id, so that reading Redis gives nobody a token. A record is used up at most once, whoever asks at the same time.

@@ -1,11 +1,12 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import { HASHED_TOKEN } from '@saoma/protocol'
-import { type RedisClients, reply } from '@saoma/redis'
+import { type RedisClients, RedisUnavailable, reply } from '@saoma/redis'
 import type { Grants } from './grants.ts'
 import { type Adapter, errors, Provider } from './oidc-provider.ts'
-import { createRecords, recordKey } from './records.ts'
+import { createRecords, KEEP_SECONDS, REFRESH_TOKEN as MODEL } from './records.ts'
 import { consume, recall, remember, remembers, succeed } from './scripts.ts'
 import { isMark } from './session-marks.ts'
+import { tooMany } from './too-many.ts'
 
 /**
  * For so many seconds after its use a refresh token may be used again, and gets the same successor: the answer may have been lost with a
@@ -13,17 +14,15 @@ import { isMark } from './session-marks.ts'
  */
 export const REPEAT_SECONDS = 60
 
-/** How long the record of a used token stays: a page that is open all day uses one every ten minutes, and a mark of each is enough. */
-const KEEP_SECONDS = 600
 /** 32,768 marks: two and a half times what a page needs that refreshes every ten minutes for ninety days. */
 const MOST_BYTES = 262_144
-const MODEL = 'RefreshToken'
 /** A refresh token begins with the name of its session, so that it can be known for a used one without a record of its own. */
 const TOKEN = /^[A-Za-z0-9_-]{65}$/
 const DIGEST = /^[A-Za-z0-9_-]{43}$/
 const SID_LENGTH = 22
 const sidOf = (id: string): string => id.slice(0, SID_LENGTH)
-const markOf = (id: string): string => hash('sha256', id, 'base64url').slice(0, 8)
+const digestOf = (id: string): string => hash('sha256', id, 'base64url')
+const markOf = (id: string): string => digestOf(id).slice(0, 8)
 
 /** Names the first refresh token of a session, in the request that makes it: each try of the same login makes the same one. */
 export const nameFirst = ({ deviceCode, salt }: { deviceCode: string; salt: string }): void => {
@@ -44,17 +43,24 @@ const refreshOf = (): Refresh | undefined => Provider.ctx?.state.refresh as Refr
  * between comes the wait for replicas: whatever fails, the token that the client has is good for another try.
  *
  * @param onRepeated  told of each repeat of a refresh
+ * @param onLimited  told of each that was refused because its session was refreshed too often of late
  */
-export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepeated: () => void): Adapter => {
+export const createRefreshTokens = (
+  redis: RedisClients,
+  grants: Grants,
+  onRepeated: () => void,
+  onLimited: () => void,
+): Adapter => {
   const { data, keys, replicated, reachReplicas } = redis
   const records = createRecords(redis, MODEL)
-  const at = (id: string) => recordKey(keys, MODEL, id)
+  /** The digest of a token, or of what stands for it when a client logs out. */
+  const nameOf = (id: string) => (id.startsWith(HASHED_TOKEN) ? id.slice(HASHED_TOKEN.length) : digestOf(id))
+  const at = (id: string) => keys.oidc(MODEL, nameOf(id))
 
   /** By the hash that a client kept to log out with. On that route alone: nothing else may take a hash for a token. */
   const findByHash = async (id: string) => {
-    const digest = id.slice(HASHED_TOKEN.length)
-    if (Provider.ctx?.oidc.route !== 'revocation' || !DIGEST.test(digest)) return undefined
-    const found = await recall(data, [keys.oidc(MODEL, digest)], [])
+    if (Provider.ctx?.oidc.route !== 'revocation' || !DIGEST.test(nameOf(id))) return undefined
+    const found = await recall(data, [at(id)], [])
     return found && { ...JSON.parse(found.payload), jti: id }
   }
 
@@ -94,7 +100,16 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
         await grants.destroy(grantId)
         throw new errors.InvalidGrant('this session is on no list')
       }
-      if (expiresIn) await grants.prolong(grantId, expiresIn)
+      if (expiresIn) {
+        const { isLive, waitSeconds } = await grants.prolong(grantId, expiresIn, nameOf(id))
+        if (waitSeconds !== undefined) {
+          onLimited()
+          throw tooMany(Provider.ctx, waitSeconds)
+        }
+        if (!isLive && used) throw new errors.InvalidGrant('this session was ended')
+        // A login that is asked for again learns whether somebody has ended it.
+        if (!isLive) throw new RedisUnavailable('the session that has just begun is not there')
+      }
       await records.upsert(id, payload, expiresIn)
       if (!used || !expiresIn) return replicated(grants.at(grantId), at(id))
       const marks = keys.usedRefreshTokens(grantId)
@@ -109,7 +124,9 @@ export const createRefreshTokens = (redis: RedisClients, grants: Grants, onRepea
       await replicated(at(used.jti), marks)
     },
     // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would find nothing to end.
-    destroy: async () => {},
+    destroy: async (id) => {
+      await reply(data.expire(at(id), KEEP_SECONDS, 'LT'))
+    },
   }
 }
 

@@ -10,17 +10,24 @@ export const save = defineScript<readonly [record: string], readonly [payload: s
   first,
 )
 
-export const prolong = defineScript<readonly [grant: string], readonly [until: number], boolean>(
-  [lua('prolong')],
-  1,
-  first,
-)
+export const prolong = defineScript<
+  readonly [grant: string],
+  readonly [until: number, token: string, most: number, windowSeconds: number],
+  { isLive: boolean; waitSeconds?: number }
+>([lua('prolong')], 1, (raw) => {
+  const answer = Number(raw)
+  return { isLive: answer !== 0, ...(answer < 0 ? { waitSeconds: -answer } : {}) }
+})
 
-/** Its payload. */
-export const take = defineScript<readonly [grant: string], readonly [], string | undefined>(
+const Taken = v.nullable(v.tuple([v.string(), v.string()]))
+
+export const take = defineScript<readonly [grant: string], readonly [], { payload: string; token: string } | undefined>(
   [lua('take')],
   1,
-  (raw) => (typeof raw === 'string' ? raw : undefined),
+  (raw) => {
+    const [payload, token] = v.parse(Taken, raw) ?? []
+    return payload === undefined ? undefined : { payload, token: token ?? '' }
+  },
   { allowOom: true },
 )
 

@@ -1,5 +1,6 @@
 import type { Accounts, OutsideIdentity } from './accounts.ts'
 import { errors, type KoaContextWithOIDC, type ResourceServer } from './oidc-provider.ts'
+import { tooMany } from './too-many.ts'
 
 /** How the phone's code was received: a person, or the reason there is none. */
 export type Recognition =
@@ -14,11 +15,6 @@ export type Recognition =
   | { ok: false; kind: 'limited'; seconds: number }
 /** `from` is the address that the code came from. Rejects with RedisUnavailable. */
 export type Recognise = (code: string, from: string) => Promise<Recognition>
-
-const tooMany = (ctx: KoaContextWithOIDC, seconds: number): Error => {
-  ctx.set('Retry-After', String(seconds))
-  return Object.assign(new errors.TemporarilyUnavailable('too many requests'), { status: 429, statusCode: 429 })
-}
 
 /**
  * The grant of the mini-program: a single-use `wx.login` code becomes an access token. Who the person is comes from WeChat alone.
