@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,22 @@ import { onCleanup } from '@saoma/testing'
 import { readConfig } from '../src/config.ts'
 import { describeRendered, read, render } from './kubernetes-objects.ts'
 import { fits, isRead, type Labels, lookInto, type Overlay } from './kubernetes-overlay.ts'
+
+/** Megabytes that are left for logins in a Redis whose channels are at their share: see docs/operate.md for the numbers. */
+const CODE_KILOBYTES = 1.5
+const CODE_MINUTES = 7
+const MESSAGES_A_SECOND = 25
+const roomOf = (megabytes: number, { channelsMemoryShare, limits }: ReturnType<typeof readConfig>): number =>
+  megabytes * (1 - channelsMemoryShare) -
+  (limits.codesInCluster * CODE_MINUTES * CODE_KILOBYTES) / 1_000 -
+  MESSAGES_A_SECOND
+
+test('so has that of docker compose', () => {
+  const compose = readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8')
+  const [, gigabytes] = /SAOMA_REDIS_MEMORY:-(\d+)gb/.exec(compose) ?? []
+  const demo = { SAOMA_ORIGIN: 'http://127.0.0.1:8080', SAOMA_SECRET: 'x'.repeat(32), SAOMA_DEMO: 'true' }
+  expect(roomOf(1_000 * Number(gigabytes), readConfig(demo))).toBeGreaterThan(0)
+})
 
 describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (overlay) => {
   let k8s: Overlay
@@ -39,6 +56,14 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
       config.internalPort,
     ])
     expect(config.demo).toBe(overlay === 'local')
+  })
+
+  test('above the share of the channels its Redis has room for all codes and a second of messages', () => {
+    const redis = k8s.workloads().find(({ metadata }) => metadata.name === 'saoma-redis')
+    if (!redis) return expect(overlay).toBe('production')
+    const { args = [] } = k8s.template(redis).spec?.containers[0] ?? {}
+    const megabytes = /^(\d+)mb$/.exec(args[args.indexOf('--maxmemory') + 1] ?? '')?.[1]
+    expect(roomOf(Number(megabytes), readConfig(gatewayEnvironment()))).toBeGreaterThan(0)
   })
 
   test('what is selected is there', () => {
