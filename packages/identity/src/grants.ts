@@ -35,7 +35,7 @@ export const createGrants = (
   marks: SessionMarks,
   onEnded: (session: EndedSession) => Promise<void>,
 ): Grants => {
-  const { data, keys, replicated } = redis
+  const { data, keys, writing } = redis
   const at = (sid: string) => recordKey(keys, MODEL, sid)
 
   const ownerOf = (payload: string | null | undefined): string | undefined =>
@@ -49,12 +49,14 @@ export const createGrants = (
 
   /** Whoever ends a session comes through here. Resolves with whose it was, for the one call that ended it. */
   const destroy = async (sid: string): Promise<string | undefined> => {
+    const taking = writing(at(sid))
     const taken = await take(data, [at(sid)], [])
     const accountId = ownerOf(taken?.payload)
     if (taken) forget(sid, taken.token)
+    const telling = accountId ? writing(keys.channelEnds(userChannel(accountId))) : undefined
     if (accountId) await onEnded({ sub: accountId, sid })
     // Last, and also for a call that is repeated because it failed here: who was told that it is over is not logged in after a failover.
-    await replicated(at(sid), ...(accountId ? [keys.channelEnds(userChannel(accountId))] : []))
+    await Promise.all([taking(), telling?.()])
     return accountId
   }
 
@@ -69,11 +71,12 @@ export const createGrants = (
       // The provider ends one by revocation, or because a refresh token was replayed. In the order in which all sessions end.
       destroy: async (sid) => {
         const sub = ownerOf(await reply(data.hget(at(sid), 'payload')))
-        if (sub) await marks.begin(sub, [sid])
+        if (!sub) return void (await destroy(sid))
+        const replicated = writing(keys.sessions(sub))
+        await marks.begin(sub, [sid])
         await destroy(sid)
-        if (!sub) return
         await marks.finish(sub, [sid])
-        await replicated(keys.sessions(sub))
+        await replicated()
       },
     },
     prolong: (sid, seconds, token) => {

@@ -51,7 +51,7 @@ export const createRefreshTokens = (
   onRepeated: () => void,
   onLimited: () => void,
 ): Adapter => {
-  const { data, keys, replicated, reachReplicas } = redis
+  const { data, keys, writing, reachReplicas } = redis
   const records = createRecords(redis, MODEL)
   /** The digest of a token, or of what stands for it when a client logs out. */
   const nameOf = (id: string) => (id.startsWith(HASHED_TOKEN) ? id.slice(HASHED_TOKEN.length) : digestOf(id))
@@ -64,10 +64,9 @@ export const createRefreshTokens = (
     return found && { ...JSON.parse(found.payload), jti: id }
   }
 
-  /** A session that is not on its person's list could be shown to nobody and ended by nobody: Redis has lost the list, or somebody is ending it. */
-  const isListed = async (sub: string, sid: string): Promise<boolean> => {
+  const onList = async (sub: string, sid: string): Promise<'listed' | 'ended' | 'nowhere'> => {
     const entry = await reply(data.hget(keys.sessions(sub), sid))
-    return entry !== null && !isMark(entry)
+    return entry === null ? 'nowhere' : isMark(entry) ? 'ended' : 'listed'
   }
 
   return {
@@ -96,23 +95,26 @@ export const createRefreshTokens = (
       const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
       if (payload.rotations && !used) throw new Error('the provider does not say which refresh token was used')
       const { grantId = '', accountId = '' } = payload
-      if (used && !(await isListed(accountId, grantId))) {
+      // On no list it could be shown to nobody and ended by nobody: Redis has lost that. And a mark is an end that somebody began.
+      if (used && (await onList(accountId, grantId)) !== 'listed') {
         await grants.destroy(grantId)
         throw new errors.InvalidGrant('this session is on no list')
       }
+      const marks = keys.usedRefreshTokens(grantId)
+      const replicated = writing(grants.at(grantId), at(id), ...(used ? [at(used.jti), marks] : []))
       if (expiresIn) {
         const { isLive, waitSeconds } = await grants.prolong(grantId, expiresIn, nameOf(id))
         if (waitSeconds !== undefined) {
           onLimited()
           throw tooMany(Provider.ctx, waitSeconds)
         }
-        if (!isLive && used) throw new errors.InvalidGrant('this session was ended')
-        // A login that is asked for again learns whether somebody has ended it.
+        if (!isLive && (used || (await onList(accountId, grantId)) === 'ended'))
+          throw new errors.InvalidGrant('this session was ended')
+        // Lost, and begun anew when the login is asked for again.
         if (!isLive) throw new RedisUnavailable('the session that has just begun is not there')
       }
       await records.upsert(id, payload, expiresIn)
-      if (!used || !expiresIn) return replicated(grants.at(grantId), at(id))
-      const marks = keys.usedRefreshTokens(grantId)
+      if (!used || !expiresIn) return replicated()
       // All that this refresh has written and will write: on shards of their own, and the old token is used up last.
       await reachReplicas(grants.at(grantId), at(id), at(used.jti), marks)
       const mark = [markOf(used.jti), MOST_BYTES, expiresIn] as const
@@ -121,7 +123,7 @@ export const createRefreshTokens = (
         throw new errors.InvalidGrant('this session was refreshed too often')
       }
       await consume(data, [at(used.jti)], [KEEP_SECONDS])
-      await replicated(at(used.jti), marks)
+      await replicated()
     },
     // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would find nothing to end.
     destroy: async (id) => {

@@ -62,7 +62,7 @@ export const MOST_SESSIONS = 100
  * somebody has ended does not come back.
  */
 export const createSessions = (
-  { data, keys, replicated, reachReplicas }: RedisClients,
+  { data, keys, writing, reachReplicas }: RedisClients,
   marks: SessionMarks,
   grants: Pick<Grants, 'at' | 'destroy' | 'isLive'>,
 ): Sessions => {
@@ -77,10 +77,11 @@ export const createSessions = (
     // All that is written below, before anything is done: whoever ends their own session could not repeat it.
     await reachReplicas(at, ...sids.map(grants.at), keys.channelEnds(userChannel(sub)))
     const lived = await Promise.all(sids.map((sid) => grants.isLive(sid)))
+    const replicated = writing(at)
     const wereMarked = new Set(await marks.begin(sub, sids))
     await Promise.all(sids.map((sid) => grants.destroy(sid)))
     // The marks. That they are replaced need not last: whoever finds one finishes it.
-    await replicated(at)
+    await replicated()
     const ended = new Set(await marks.finish(sub, sids))
     // Of several that end the same one the call has done it that replaced the mark: another may have taken the grant. One that ran out
     // was ended by nobody. One that a call had marked and could not finish, because replicas were missing, is ended by this one.
@@ -126,10 +127,11 @@ export const createSessions = (
     begin: async (sub, { sid, ...entry }, saveGrant) => {
       const at = keys.sessions(sub)
       const text = JSON.stringify(entry satisfies Entry)
+      const replicated = writing(at)
       const listed = await enlist(data, [at], [sid, text, SESSION_SECONDS])
       if (listed > 0) {
         await saveGrant()
-        await replicated(at)
+        await replicated()
       }
       const found = await reply(data.hget(at, sid))
       // Whoever ends a session leaves a mark. Where nothing is, Redis has lost the entry: all can be asked for again.
