@@ -77,7 +77,7 @@ let cluster: Cluster
 let code: string
 
 beforeAll(async () => {
-  ;[cluster, code] = await Promise.all([startCluster({ nodes: 2 }), build()])
+  ;[cluster, code] = await Promise.all([startCluster({ nodes: 1 }), build()])
 })
 
 /** What a page of the mini-program has from its phone. */
