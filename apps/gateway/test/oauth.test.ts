@@ -249,6 +249,16 @@ test.each(ways)(
   },
 )
 
+test('a refresh token that is used when its session has run out goes after ten minutes', async () => {
+  const { refresh_token: token = '' } = await login()
+  const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
+  await data.unlink(keys.oidc('Grant', hash('sha256', token.slice(0, 22), 'base64url')))
+  await close()
+  expect((await leftOf([token])).records[0]).toBeGreaterThan(86_400)
+  expect((await refresh(cluster.origin, token)).status).toBe(400)
+  expect((await leftOf([token])).records[0]).toBeLessThanOrEqual(600)
+})
+
 test('a session is refreshed sixty times in ten minutes at most: then it waits, and others do not', async () => {
   const [{ refresh_token: first = '' }, { refresh_token: other = '' }] = [await login(), await login()]
   const used = [first]

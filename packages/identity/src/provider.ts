@@ -92,8 +92,11 @@ const withOutage = (adapter: Adapter): Adapter =>
     ]),
   ) as unknown as Adapter
 
-/** The request that redeems a code writes the grant and then looks for it, to sign what it says: it has it at hand. */
-const rememberedInRequest = (adapter: Adapter): Adapter => ({
+/**
+ * The request that redeems a code writes the grant and then looks for it, to sign what it says: it has it at hand. A refresh token whose
+ * grant is not there is worth nothing any more.
+ */
+const rememberedInRequest = (adapter: Adapter, refreshTokens: Adapter): Adapter => ({
   ...adapter,
   upsert: async (id, payload, expiresIn) => {
     await adapter.upsert(id, payload, expiresIn)
@@ -101,7 +104,11 @@ const rememberedInRequest = (adapter: Adapter): Adapter => ({
   },
   find: async (id) => {
     const written = Provider.ctx?.state.grant
-    return written?.jti === id ? written : adapter.find(id)
+    if (written?.jti === id) return written
+    const found = await adapter.find(id)
+    const token = String(Provider.ctx?.oidc.params?.refresh_token ?? '')
+    if (!found && token.startsWith(id)) await refreshTokens.destroy(token)
+    return found
   },
 })
 
@@ -150,7 +157,7 @@ export const createProvider = (
   const refreshTokens = createRefreshTokens(redis, grants, onRefreshRepeated, onRefreshLimited)
   const adapterOf = (model: string): Adapter => {
     if (model === 'DeviceCode') return deviceCodes
-    if (model === 'Grant') return rememberedInRequest(grants.adapter)
+    if (model === 'Grant') return rememberedInRequest(grants.adapter, refreshTokens)
     if (model === 'RefreshToken') return refreshTokens
     return createRecords(redis, model)
   }
