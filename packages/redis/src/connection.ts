@@ -162,6 +162,9 @@ const connectCluster = (address: Address, options: ConnectionOptions): Cluster =
     // A shard is connected when it is found, not at its first command: the second would be refused while the first connects.
     redisOptions: { ...serverOptions(options), lazyConnect: false },
     enableOfflineQueue: false,
+    // ioredis asks any master whether the cluster is well, and begins anew when that one is only being connected to: a cluster that has
+    // failed over was not entered in 15 s by one start of twenty. What the shards say of themselves is tried anyway, and then by the beat.
+    enableReadyCheck: false,
     // A host is asked for by its name, which is what its certificate says, and not by the address that ioredis finds for it before.
     dnsLookup: (name, found) => found(null, name),
     // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN are still followed:

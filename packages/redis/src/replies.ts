@@ -4,11 +4,11 @@ export class RedisUnavailable extends Error {
 }
 
 /**
- * States of a server that will pass: loading, failing over, out of memory, not enough replicas, no room for another client. What a
+ * States of a server that will pass: loading, failing over (and WAIT is then a mistake), out of memory, not enough replicas, no room for another client. What a
  * script's command was refused for is worded as if it had been asked for by itself, with the script's name behind it.
  */
 const passing =
-  /^(LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|OOM|NOREPLICAS|BUSY|MISCONF|UNBLOCKED|ERR max number of clients|ERR Script killed by user)/
+  /^(LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|OOM|NOREPLICAS|BUSY|MISCONF|UNBLOCKED|ERR max number of clients|ERR WAIT cannot be used with replica|ERR Script killed by user)/
 
 export const isPassing = (message: string): boolean => passing.test(message)
 

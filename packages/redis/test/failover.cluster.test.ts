@@ -1,12 +1,13 @@
 import { onCleanup, startRedisCluster } from '@saoma/testing'
-import { createRedis } from '../src/index.ts'
+import { connect, createRedis, whenReady } from '../src/index.ts'
 import { next, openSubscriber } from './fixtures/subscriber.ts'
 
 const LIVE_MS = 2_000
 const names = Array.from({ length: 60 }, (_, i) => `room-${i}`)
 
+const cluster = await startRedisCluster({ replicas: true })
+
 test('when a replica takes over, orderly or because its master was killed, all channels are heard within two seconds', async () => {
-  const cluster = await startRedisCluster({ replicas: true })
   const redis = await createRedis({ url: cluster.url })
   onCleanup(() => redis.close())
   const subscriber = await openSubscriber(cluster.url)
@@ -41,3 +42,15 @@ test('when a replica takes over, orderly or because its master was killed, all c
   expect(await liveAgain()).toBeLessThan(LIVE_MS)
   expect(redis.unavailable()).toEqual([])
 }, 60_000)
+
+test('whoever comes to a cluster that has failed over is in at the first attempt', async () => {
+  let begunAnew = 0
+  for (let round = 0; round < 20; round++) {
+    const connection = connect({ url: cluster.url, name: 'late', onError: () => {} })
+    connection.on('close', () => begunAnew++)
+    await whenReady(connection, 5_000)
+    connection.removeAllListeners('close')
+    connection.disconnect()
+  }
+  expect(begunAnew).toBe(0)
+})

@@ -1,4 +1,4 @@
-import { onCleanup, startRedisCluster, startRedisSentinel, until } from '@saoma/testing'
+import { onCleanup, startRedis, startRedisCluster, startRedisSentinel, until } from '@saoma/testing'
 import type { Redis } from 'ioredis'
 import { createRedis, type RedisClients, RedisUnavailable } from '../src/index.ts'
 
@@ -121,3 +121,15 @@ test('a write that is sent on while its slot is handed over is asked of the repl
   await expect(write()).rejects.toThrow('0 of 1 replicas')
   await cluster.replicas[to]?.kill('SIGCONT')
 }, 40_000)
+
+test('a master that has become a replica meanwhile has nobody who could have the write', async () => {
+  const server = await startRedis()
+  const redis = await createRedis({ url: server.url, probeMs: 0, replicas: { count: 1, timeoutMs: 500 } })
+  onCleanup(() => redis.close())
+  const replicated = redis.writing('key')
+  await redis.data.call('REPLICAOF', '127.0.0.1', '1')
+  await expect(replicated()).rejects.toMatchObject({
+    name: 'RedisUnavailable',
+    cause: expect.objectContaining({ message: expect.stringContaining('WAIT cannot be used') }),
+  })
+})
