@@ -44,8 +44,6 @@ export interface Replicas {
    * nothing of it. A call that is repeated and then passes is safe.
    */
   writing(...keys: readonly string[]): () => Promise<void>
-  /** TODO */
-  replicated(...keys: readonly string[]): Promise<void>
   /**
    * Resolves when so many replicas of these keys' masters take writes at this moment, else rejects with RedisUnavailable. To be asked
    * before something is used up: `writing` alone comes too late for that, and tells nothing as long as nothing new was written.
@@ -143,7 +141,6 @@ export const createReplicas = (
   return {
     asksReplicas: count > 0,
     writing,
-    replicated: (...keys) => writing(...keys)(),
     reachReplicas: async (...toBeWritten) => {
       if (count === 0) return
       const touched = [...byMaster(toBeWritten).values()].map(touch)
