@@ -5,6 +5,7 @@
 local sessions, sid, entry, ttl_seconds = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local present = redis.call('HGET', sessions, sid)
 if present and string.sub(present, 1, 1) ~= '{' then return 0 end
-redis.call('HSET', sessions, sid, entry)
+-- An older node looks whether its own words stand there, and takes other words for an end.
+if not present then redis.call('HSET', sessions, sid, entry) end
 redis.call('EXPIRE', sessions, ttl_seconds)
 return redis.call('HLEN', sessions)

@@ -243,6 +243,17 @@ test('a session that is ended while its login is asked for a second time does no
   expect(await grants.isLive('olga-1')).toBe(false)
 })
 
+test('two that begin a session at once with other words leave those of the first, which an older node looks for', async () => {
+  const { sessions, save } = prepare()
+  const [first, second] = [at(1), at(2)]
+  const begun = await sessions.begin('quin', record('quin-1', first), async () => {
+    await save('quin', 'quin-1')
+    expect(await sessions.begin('quin', record('quin-1', second), () => save('quin', 'quin-1'))).toBe(true)
+  })
+  expect(begun).toBe(true)
+  expect(await sessions.list('quin')).toEqual([record('quin-1', first)])
+})
+
 test('a beginning of which Redis has lost the entry can be asked for again: nobody has ended it', async () => {
   const { sessions, save, begin } = prepare()
   const lost = sessions.begin('paul', record('paul-1', at(1)), async () => {
