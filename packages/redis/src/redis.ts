@@ -1,3 +1,4 @@
+import { Cluster } from 'ioredis'
 import { boundBacklog } from './backlog.ts'
 import { createBeat } from './beat.ts'
 import { watchCommands } from './commands.ts'
@@ -10,6 +11,7 @@ import { createReplicas, type Replicas, type ReplicasOptions } from './replicas.
 import { watchRights } from './rights.ts'
 import { shardsOf } from './shards.ts'
 import { Subscriber } from './subscriber.ts'
+import { shardsOf as tagShardsOf } from './tags.ts'
 
 export interface RedisOptions {
   /** See `ConnectionOptions.url`. */
@@ -119,6 +121,12 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
       throw error
     }
   }
+  const { data, pub } = connections
+  if (data instanceof Cluster && pub instanceof Cluster)
+    pub.on('refresh', () => {
+      const known = tagShardsOf(data)
+      if (![...tagShardsOf(pub)].every((master) => known.has(master))) data.refreshSlotsCache()
+    })
   const keys = createKeys(prefix)
   const beat = createBeat(connections, keys, { onRefusal, onEmptied })
   const probe =

@@ -173,10 +173,15 @@ export class Shards {
     this.#addAt(place)
   }
 
+  /** The keys of those that are masters, as it was heard last. */
+  get named(): string[] {
+    return this.#topology.places.map(keyOf)
+  }
+
   /** Ends the connections to those that are masters no more, unless they are still in use. */
   prune(isUsed: (shard: Shard) => boolean): void {
     if (!this.#options.cluster) return
-    const masters = new Set(this.#topology.places.map(keyOf))
+    const masters = new Set(this.named)
     for (const [key, shard] of this.#shards) {
       if (masters.has(key) || isUsed(shard)) continue
       this.#shards.delete(key)

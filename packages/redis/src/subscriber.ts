@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RedisUnavailable, reconnectDelayMs } from './connection.ts'
+import { createLookout } from './lookout.ts'
 import { isPassing, wordOf } from './replies.ts'
 import { type Cause, type Shard, Shards, type ShardsSource } from './shards.ts'
 import { keyOf, movedTo, type Topology } from './topology.ts'
@@ -45,7 +46,7 @@ const NOBODY: (() => void)[] = []
 /**
  * Sharded subscriptions of one node, counted by holder: the Socket.IO adapter and the long polls may hold the same channel. Each has one
  * owner at a time, the shard of its slot. It leaves it when that shard itself says so (Redis ends a subscription whose slot goes), when
- * the connection is lost, and by nobody else's word; then it is asked of the new owner, and only it. Nothing in here rejects unobserved.
+ * the connection is lost, or when it stands still and the others have another master; and by nobody else's word; then it is asked of the new owner, and only it. Nothing in here rejects unobserved.
  */
 export class Subscriber extends EventEmitter<SubscriberEvents> {
   readonly #shards: Shards
@@ -63,6 +64,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   #toldRefusalAt = Number.NEGATIVE_INFINITY
   #retryTimer: NodeJS.Timeout | undefined
   readonly #auditTimer: NodeJS.Timeout | undefined
+  readonly #lookout: { close: () => void } | undefined
   #isClosed = false
 
   constructor(source: ShardsSource) {
@@ -79,7 +81,15 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
       onLost: (shard) => this.#lose(shard),
       onEnded: (shard) => void this.#heed(shard),
     })
-    if (source.cluster) this.#auditTimer = setInterval(() => void this.#audit(), AUDIT_MS).unref()
+    if (!source.cluster) return
+    this.#lookout = createLookout(this.#shards, source.cluster, {
+      onDoubt: (shard) => void this.#heed(shard),
+      onGone: (shard) => {
+        this.#ask(this.#leaveAll(shard, 'lost'))
+        this.#prune()
+      },
+    })
+    this.#auditTimer = setInterval(() => void this.#audit(), AUDIT_MS).unref()
   }
 
   /** Whatever was heard may be worth nothing: has everybody read the truth, as after a lost connection. */
@@ -174,6 +184,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     this.#isClosed = true
     clearTimeout(this.#retryTimer)
     clearInterval(this.#auditTimer)
+    this.#lookout?.close()
     this.#shards.close()
   }
 
@@ -388,7 +399,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   async #audit(): Promise<void> {
-    for (const shard of this.#shards) await this.#heed(shard)
+    // One that stands still lets nobody else wait.
+    await Promise.all([...this.#shards].map((shard) => this.#heed(shard)))
   }
 
   #prune(): void {

@@ -1,4 +1,5 @@
-import type { Cluster, Redis } from 'ioredis'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Cluster, type Redis } from 'ioredis'
 
 /** Where a server listens. */
 export interface Place {
@@ -7,8 +8,10 @@ export interface Place {
 }
 
 const SLOTS = 16_384
-/** One of the members that are asked may be the one that has gone. */
+/** Members that are asked, for one of them may be the one that has gone. */
 const TRIES = 3
+/** Until the next is asked as well. */
+const NEXT_MS = 300
 
 export const keyOf = ({ host, port }: Place): string => `${host}:${port}`
 
@@ -31,21 +34,38 @@ export class Topology {
 
 type Range = [first: number, last: number, master: [host: string | null, port: number]]
 
-/** Asks that member, or any of the masters that the connection to the cluster knows. */
+const topologyFrom = async (member: Redis): Promise<Topology> => {
+  const ranges = (await member.call('CLUSTER', 'SLOTS')) as Range[]
+  const topology = new Topology()
+  for (const [first, last, [host, port]] of ranges) {
+    // Who does not know its own name has the one by which it was reached.
+    const name = host || member.options.host
+    if (name) topology.give(first, last, { host: name, port })
+  }
+  return topology
+}
+
+/**
+ * Asks that member; or of the masters that the connection to the cluster knows one after the other, each without waiting long for the one
+ * before: it may be the one that has gone, or stands still.
+ */
 export const readTopology = async (member: Redis | Cluster): Promise<Topology> => {
-  for (let tries = 1; ; tries++) {
-    try {
-      const ranges = (await member.call('CLUSTER', 'SLOTS')) as Range[]
-      const topology = new Topology()
-      for (const [first, last, [host, port]] of ranges) {
-        // Who does not know its own name has the one by which it was reached.
-        const name = host || ('host' in member.options ? member.options.host : undefined)
-        if (name) topology.give(first, last, { host: name, port })
-      }
-      return topology
-    } catch (error) {
-      if (!member.isCluster || tries === TRIES) throw error
-    }
+  if (!(member instanceof Cluster)) return topologyFrom(member)
+  const over = new AbortController()
+  try {
+    const masters = member
+      .nodes('master')
+      .map((master) => ({ master, draw: Math.random() }))
+      .sort((a, b) => a.draw - b.draw)
+      .slice(0, TRIES)
+    return await Promise.any(
+      masters.map(async ({ master }, i) => {
+        await delay(i * NEXT_MS, undefined, { signal: over.signal, ref: false })
+        return topologyFrom(master)
+      }),
+    )
+  } finally {
+    over.abort()
   }
 }
 

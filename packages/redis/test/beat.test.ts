@@ -193,12 +193,14 @@ test('while its master stays a replica it is not left for itself without a pause
   await operator.replicaof('127.0.0.1', 1)
   await when(redis, 'READONLY')
   // Each write is refused, and none of them costs the connection that the next read goes over.
-  for (let reads = 0; reads < 20; ) {
-    const write = await redis.data.set('key', 'x', 'PX', 60_000).catch(({ message }: Error) => message)
-    const read = await redis.data.get('key').catch(() => 'lost')
-    reads = String(write).startsWith('READONLY') && read === null ? reads + 1 : 0
-    await new Promise(setImmediate)
+  const inARow = async () => {
+    for (let reads = 0; ; reads++) {
+      const write = await redis.data.set('key', 'x', 'PX', 60_000).catch(({ message }: Error) => message)
+      const read = await redis.data.get('key').catch(() => 'lost')
+      if (!String(write).startsWith('READONLY') || read !== null || reads === 20) return reads
+    }
   }
+  await until(inARow, (reads) => reads === 20)
   await operator.replicaof('NO', 'ONE')
   await when(redis, undefined)
 })

@@ -1,5 +1,6 @@
-import { onCleanup, startRedisCluster } from '@saoma/testing'
+import { onCleanup, startRedisCluster, until } from '@saoma/testing'
 import { connect, createRedis, whenReady } from '../src/index.ts'
+import { shardOf } from '../src/tags.ts'
 import { next, openSubscriber } from './fixtures/subscriber.ts'
 
 const LIVE_MS = 2_000
@@ -54,3 +55,36 @@ test('whoever comes to a cluster that has failed over is in at the first attempt
   }
   expect(begunAnew).toBe(0)
 })
+
+test('when the master that is replaced stands still and its connections stay open, its channels are heard within two seconds', async () => {
+  const cluster = await startRedisCluster({ replicas: true })
+  const redis = await createRedis({ url: cluster.url })
+  onCleanup(() => redis.close())
+  const { subscriber } = redis
+  const [frozen] = cluster.nodes
+  const [replica] = cluster.replicas
+  if (!frozen || !replica) throw new Error('this is no cluster')
+  const successor = connect({ url: replica.url, name: 'operator', onError: () => {} })
+  onCleanup(() => successor.disconnect())
+  await whenReady(successor, 5_000)
+  const its = names.filter((name) => shardOf(redis.data, name) === `127.0.0.1:${frozen.port}`)
+  await Promise.all(names.map((name) => subscriber.hold(name)))
+
+  const taken = replica.nextLine(({ text }) => text.includes('election won'), 20_000)
+  await frozen.kill('SIGSTOP')
+  onCleanup(() => frozen.kill('SIGCONT'))
+  await taken
+  const start = performance.now()
+  const unheard = new Set(its)
+  subscriber.on('message', (channel) => unheard.delete(channel))
+  while (unheard.size > 0) {
+    await Promise.allSettled([...unheard].map((name) => successor.spublish(name, 'are you there?')))
+    await new Promise(setImmediate)
+  }
+  expect(performance.now() - start).toBeLessThan(LIVE_MS)
+  await until(
+    async () => redis.unavailable(),
+    (roles) => roles.length === 0,
+  )
+  await frozen.kill('SIGCONT')
+}, 60_000)
