@@ -101,7 +101,10 @@ export const createSigningKeys = (redis: RedisClients, seal: Seal, options: Part
         const [text, knownText] = await reply(redis.data.mget(...at))
         const stored = text ? v.parse(StoredRing, JSON.parse(text)) : []
         const known = knownText ? v.parse(Known, JSON.parse(knownText)) : { kids: [], revoked: [] }
-        const takenAway = !text && knownText ? [...known.kids, ...held.map(({ kid }) => kid)] : []
+        const has = new Set(stored.map(({ kid }) => kid))
+        // A node that knows nothing of this may have made a key in their place already.
+        const isDeleted = knownText && !known.kids.some((kid) => has.has(kid))
+        const takenAway = isDeleted ? [...known.kids, ...held.map(({ kid }) => kid)].filter((kid) => !has.has(kid)) : []
         const gone = [...new Set([...known.revoked, ...revoked, ...takenAway])].slice(-MOST_REVOKED)
 
         const merged = merge(stored, held, now, times).filter(({ kid }) => !gone.includes(kid))

@@ -111,6 +111,17 @@ test('keys that an operator deletes are gone for good: no node brings them back,
   expect(kids(await running.load())).toEqual([next])
 })
 
+test('keys that an operator deletes stay away also when a node before this version makes the next one', async () => {
+  const running = createSigningKeys(redis, seal)
+  const [leaked] = kids(await running.load())
+  const known = (await redis.data.get(redis.keys.signingKeysKnown())) ?? ''
+  await redis.data.unlink(redis.keys.signingKeys(), redis.keys.signingKeysKnown())
+  const [next] = kids(await loadSigningKeys(redis, seal))
+  await redis.data.set(redis.keys.signingKeysKnown(), known)
+  expect(next).not.toBe(leaked)
+  for (const node of [running, createSigningKeys(redis, seal)]) expect(kids(await node.load())).toEqual([next])
+})
+
 test('what a node before this version has written is taken over', async () => {
   const before = kids(await loadSigningKeys(redis, seal))
   await redis.data.unlink(redis.keys.signingKeysKnown())
