@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { LOGIN_ONLY } from '@saoma/protocol'
 import {
   type Cluster,
+  closeOf,
   type Gateway,
   metricOf,
   onCleanup,
@@ -131,6 +132,41 @@ test('a tunnel is answered 405', async () => {
   const answer = await answerTo(node.port, text('CONNECT 127.0.0.1:80', []))
   expect(answer.status).toBe(405)
   expect(JSON.parse(answer.body)).toMatchObject({ code: 'METHOD_NOT_ALLOWED' })
+})
+
+describe('behind a request that is still being answered nothing overtakes its answer: the connection ends', () => {
+  const before = text('GET /oidc/jwks', [])
+  test.each([
+    ['a WebSocket to no door', text('GET /nowhere', WEBSOCKET)],
+    ['a WebSocket to a door', text('GET /ws', WEBSOCKET)],
+    ['a WebSocket of Socket.IO', text(`GET ${ENGINE}websocket`, WEBSOCKET)],
+    ['a tunnel', text('CONNECT 127.0.0.1:80', [])],
+  ])('%s', async (_, behind) => {
+    const tcp = await dial(node.port)
+    let answer = ''
+    tcp.setEncoding('utf8').on('data', (chunk) => {
+      answer += chunk
+    })
+    tcp.on('end', () => tcp.destroy())
+    tcp.write(before + behind)
+    await Promise.race([closeOf(tcp), once(tcp, 'data')])
+    expect(answer).toBe('')
+  })
+
+  test('but after that answer it is served', async () => {
+    const tcp = await dial(node.port)
+    let answer = ''
+    tcp.setEncoding('utf8').on('data', (chunk) => {
+      answer += chunk
+    })
+    tcp.write(before)
+    while (!answer.includes('"keys"')) await once(tcp, 'data')
+    answer = ''
+    tcp.write(text('GET /ws', WEBSOCKET))
+    while (!answer.includes('\r\n\r\n')) await once(tcp, 'data')
+    expect(answer).toMatch(/^HTTP\/1\.1 101 /)
+    tcp.destroy()
+  })
 })
 
 test('the internal port serves an upgrade as if it had not been asked for, and takes no tunnel', async () => {

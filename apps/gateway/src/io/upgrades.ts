@@ -33,10 +33,20 @@ export const isWebSocketHandshake = ({ method, headers }: IncomingMessage): bool
 const NOWHERE: HandshakeRefusal = { code: 'NOT_FOUND', reason: 'nowhere' }
 const NO_TUNNEL: HandshakeRefusal = { code: 'METHOD_NOT_ALLOWED', reason: 'method' }
 
-/** Node's parser drops what comes in one read behind such a request. The client learns by the end of the connection that it was not served. */
-const endAfterAnswer = ({ headers }: IncomingMessage, res: ServerResponse): void => {
+/** The last answer on a connection: they go out in order, so when it is over all are. */
+const answers = new WeakMap<Duplex, ServerResponse>()
+
+const onRequest = ({ headers, socket }: IncomingMessage, res: ServerResponse): void => {
+  answers.set(socket, res)
+  // Node's parser drops what comes in one read behind such a request. The client learns by the end of the connection that it was not served.
   if (headers.upgrade !== undefined) res.shouldKeepAlive = false
 }
+
+/**
+ * Whether a request before it is still being answered. What is written by hand would go out first, and be taken for the answer to that;
+ * and behind a 101 that answer would be no frame of a WebSocket.
+ */
+const isAnswering = (tcp: Duplex): boolean => answers.get(tcp)?.writableFinished === false
 
 /**
  * The one place that raw sockets of the HTTP server come to. Each gets a listener of its errors, and then goes to the first door that
@@ -59,6 +69,7 @@ export const routeUpgrades = (
   http.removeAllListeners('upgrade')
   http.on('upgrade', (req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>) => {
     own(tcp)
+    if (isAnswering(tcp)) return tcp.destroy()
     const door = doors.find(({ claims }) => claims(req))
     if (!door) {
       metrics.handshakesRejected.inc({ reason: NOWHERE.reason })
@@ -71,8 +82,9 @@ export const routeUpgrades = (
   })
   http.on('connect', (_, tcp: Duplex) => {
     own(tcp)
+    if (isAnswering(tcp)) return tcp.destroy()
     metrics.handshakesRejected.inc({ reason: NO_TUNNEL.reason })
     refuse(tcp, NO_TUNNEL)
   })
-  http.prependListener('request', endAfterAnswer)
+  http.prependListener('request', onRequest)
 }
