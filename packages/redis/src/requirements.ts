@@ -19,7 +19,7 @@ export class RedisUnsuitable extends Error {
 }
 
 /** Keys of so many slots are tried where slots move. */
-const MOST_TRIES = 6
+const MOST_TRIES = 5
 /** For the masters of a Redis Cluster to be connected. */
 const CONNECT_MS = 5_000
 /** Sharded pub/sub came with it. Valkey calls itself 7.2 or newer here. */
@@ -116,16 +116,16 @@ export const refusedBy = async (
   over = master,
 ): Promise<Failure[]> => {
   const place = placeIn(data, master)
-  for (let tries = 1; tries <= MOST_TRIES; tries++) {
+  for (let tries = 1; ; tries++) {
     const tag = drawTags(data, new Set([place])).get(place)
     // A master without slots, which gets them later.
     if (tag === undefined) return []
     const failures = await tryOut(over, keys, tag, asksReplicas, refusalOf)
     if (!failures.some(({ message }) => /^(MOVED|ASK) /.test(message))) return failures
+    if (tries === MOST_TRIES) throw new RedisUnavailable(`slots of Redis at ${whereOf(master)} keep moving`)
     await delay(reconnectDelayMs(tries))
     await learnSlots(data)
   }
-  throw new RedisUnavailable(`slots of Redis at ${whereOf(master)} keep moving`)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { glob, readFile } from 'node:fs/promises'
-import { onCleanup, startRedis, startRedisCluster, startRedisSentinel } from '@saoma/testing'
+import { freePort, onCleanup, startRedis, startRedisCluster, startRedisSentinel } from '@saoma/testing'
 import { Cluster } from 'ioredis'
 import {
   assertSuitable,
@@ -59,6 +59,35 @@ test('in a Redis Cluster every master is looked at', async () => {
   const refusal = await assertSuitable(redis).catch((error: unknown) => error)
   expect(refusal).toBeInstanceOf(RedisUnsuitable)
   expect((refusal as RedisUnsuitable).problems).toHaveLength(others.length)
+})
+
+test('a Redis Cluster that is away is unavailable, not suitable', async () => {
+  const url = `redis+cluster://127.0.0.1:${await freePort()}`
+  await expect(look(url, { mayBeAway: true, readyTimeoutMs: 100 })).rejects.toThrow(RedisUnavailable)
+})
+
+test('a node that starts while slots move follows them, and refuses nobody for a MOVED', async () => {
+  const { url } = await startRedisCluster()
+  const redis = await createRedis({ url, probeMs: 0 })
+  onCleanup(() => redis.close())
+  const { data } = redis
+  if (!(data instanceof Cluster)) throw new Error('this is no cluster')
+  const masters = [...new Set(data.slots.map(([master = ''] = []) => master))]
+  /** As if each slot had moved since it was read. */
+  const move = () => {
+    data.slots = data.slots.map(([master = '']) => [masters[(masters.indexOf(master) + 1) % masters.length] ?? ''])
+  }
+  move()
+  expect(await assertSuitable(redis)).toEqual([])
+  const refresh = data.refreshSlotsCache.bind(data)
+  // And they go on.
+  data.refreshSlotsCache = (done) =>
+    refresh((error, result) => {
+      move()
+      done?.(error, result)
+    })
+  move()
+  await expect(assertSuitable(redis)).rejects.toThrow(RedisUnavailable)
 })
 
 test.each([

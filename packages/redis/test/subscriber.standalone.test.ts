@@ -1,3 +1,4 @@
+import { queryObjects } from 'node:v8'
 import { startRedis } from '@saoma/testing'
 import { connect, RedisUnavailable, whenReady } from '../src/index.ts'
 import { next, openSubscriber } from './fixtures/subscriber.ts'
@@ -37,5 +38,19 @@ test('a hold is refused when Redis does not confirm it in time, and is made good
   await operator.spublish('late', 'hello')
   expect(await heard).toBe('hello')
   operator.disconnect()
+  subscriber.close()
+})
+
+test('whoever gives up waiting for a channel that stays unconfirmed leaves nothing behind', async () => {
+  const refusing = await startRedis({ user: { name: 'saoma', rights: '~* &* +@all -ssubscribe' }, password: 'pw' })
+  const subscriber = await openSubscriber(refusing.url)
+  subscriber.hold('refused').catch(() => {})
+  const waits = Array.from({ length: 500 }, () => subscriber.confirmed('refused'))
+  // Each has one, and it ends with the closure that clears it.
+  const timers = () => queryObjects(setTimeout(() => {}, 0).constructor as new () => unknown, { format: 'count' })
+  const before = timers()
+  expect(before).toBeGreaterThanOrEqual(waits.length)
+  for (const { status } of await Promise.allSettled(waits)) expect(status).toBe('rejected')
+  expect(timers()).toBeLessThan(before - waits.length / 2)
   subscriber.close()
 })
