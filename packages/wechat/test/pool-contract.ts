@@ -169,7 +169,7 @@ export const poolContract = (url: string) => {
     for (const name of names) expect([name, await redis.data.pttl(name)]).toEqual([name, expect.any(Number)])
     for (const name of names) expect(await redis.data.pttl(name)).toBeGreaterThan(0)
 
-    const lasting = names.filter((name) => !/:(lease|demand|beat):/.test(name))
+    const lasting = names.filter((name) => !/:(lease|demand|beat|mark|trial):/.test(name))
     for (const name of lasting) await redis.data.pexpire(name, 60_000)
     await upkeep.renew()
     for (const name of lasting) expect(await redis.data.pttl(name)).toBeGreaterThan(29 * 24 * 3_600_000)
