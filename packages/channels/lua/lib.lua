@@ -99,10 +99,13 @@ local function id_of(offset) return string.format('%d-0', offset) end
 local function offset_of(id) return tonumber(string.match(id, '^%d+')) end
 local function time_of(body) return tonumber(string.match(string.sub(body, -24), '"time":(%d+)$')) end
 
--- The time of one message; nil when it is not kept.
-local function time_at(channel, offset)
+-- A number for what a message says, whenever it was published; nil when it is not kept. `Kept.mark` is the same.
+local function mark_at(channel, offset)
   local entry = redis.call('XRANGE', channel.log, id_of(offset), id_of(offset))[1]
-  return entry and time_of(entry[2][2])
+  if not entry then return nil end
+  local body = entry[2][2]
+  local time = string.match(string.sub(body, -24), '"time":%d+$') or ''
+  return tonumber(string.sub(redis.sha1hex(string.sub(body, 1, #body - #time)), 1, 8), 16)
 end
 
 -- Forgets what is older than age_ms. Returns the offset and the time of the oldest message left; top + 1 and nil when there is none.

@@ -3,7 +3,7 @@
 -- the other.
 -- KEYS  meta, log
 -- ARGV  new_epoch, epoch, offset (the newest handed out), heard (the lowest offset that was heard a second time; 0 when none was),
---       most (epochs to remember), offset, time, … (of the newest that were handed out)
+--       most (epochs to remember), offset, mark, … (of the newest that were handed out)
 -- reply {epoch, top}
 
 local meta, log = KEYS[1], KEYS[2]
@@ -14,9 +14,9 @@ if channel.unused or channel.epoch ~= epoch then return { channel.epoch, channel
 
 local left = channel.top < offset and channel.top or nil
 for i = 6, #ARGV, 2 do
-  local its, time = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
-  local here = time_at(channel, its)
-  if its > channel.top or (here and here ~= time) then left = math.min(left or its - 1, its - 1) end
+  local its, mark = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+  local here = mark_at(channel, its)
+  if its > channel.top or (here and here ~= mark) then left = math.min(left or its - 1, its - 1) end
 end
 if not left then return { channel.epoch, channel.top } end
 if heard > 0 then left = math.min(left, heard - 1) end

@@ -40,8 +40,8 @@ export class Feed {
   #offset = 0
   /** Up to here messages came from the log, so pub/sub may repeat them. */
   #logged = 0
-  /** Times of the newest messages that were handed out, up to the position. */
-  #times: number[] = []
+  /** Marks of the newest messages that were handed out, up to the position. */
+  #marks: number[] = []
   #batch: Kept[] = []
   #waiting: Kept[] = []
   /** Set while the log is read; aborted when the last member leaves. */
@@ -122,7 +122,7 @@ export class Feed {
     this.#filling = undefined
     this.#epoch = ''
     this.#offset = 0
-    this.#times = []
+    this.#marks = []
     this.#batch = []
     this.#waiting = []
     this.#owed = 0
@@ -225,19 +225,19 @@ export class Feed {
     if (page.messages.length > 0) for (const member of this.members) member.messages(page.messages)
     this.#stand(page)
     if (page.messages.at(-1)?.offset === page.offset)
-      this.#times = page.messages.slice(-MOST_SEEN).map(({ time }) => time)
+      this.#marks = page.messages.slice(-MOST_SEEN).map(({ mark }) => mark)
   }
 
   #stand(position: Position): void {
     this.#epoch = position.epoch
     this.#offset = position.offset
     this.#logged = position.offset
-    this.#times = []
+    this.#marks = []
   }
 
   #seen(): Witness[] {
-    const before = this.#offset - this.#times.length
-    return this.#times.map((time, i) => ({ offset: before + 1 + i, time }))
+    const before = this.#offset - this.#marks.length
+    return this.#marks.map((mark, i) => ({ offset: before + 1 + i, mark }))
   }
 
   #take(kept: Kept): void {
@@ -245,7 +245,7 @@ export class Feed {
     if (isNext({ epoch: this.#epoch, offset: this.#offset }, kept)) {
       this.#epoch = kept.epoch
       this.#offset = kept.offset
-      if (this.#times.push(kept.time) > MOST_SEEN) this.#times.shift()
+      if (this.#marks.push(kept.mark) > MOST_SEEN) this.#marks.shift()
       if (this.#batch.push(kept) === 1) this.#context.schedule(this)
       return
     }

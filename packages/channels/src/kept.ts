@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Message, Position } from '@saoma/protocol'
 
 /**
@@ -23,9 +24,10 @@ export class Kept implements Position {
     return `{"channel":"${this.channel}",${this.body},"epoch":"${this.epoch}","offset":${this.offset}}`
   }
 
-  /** Milliseconds since 1970, by Redis's clock: the last member of the body. */
-  get time(): number {
-    return Number(this.body.slice(this.body.lastIndexOf(':') + 1))
+  /** A number for what it says, whenever it was published: the time is the last member of the body. */
+  get mark(): number {
+    const content = this.body.slice(0, this.body.lastIndexOf('"time":'))
+    return Number.parseInt(hash('sha1', content).slice(0, 8), 16)
   }
 
   parse(): Message {

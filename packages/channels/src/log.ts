@@ -28,10 +28,13 @@ const MOST_MESSAGES = 1_000_000
 /** Earlier epochs of a log that are remembered: failovers that lost writes while a reader was away. */
 const MOST_PAST = 8
 
-/** What is left of a message to know it by: two with one offset have different times, because one master after the other gave it. */
+/**
+ * What is left of a message to know it by. A publication that is repeated, because its master was lost before it was acknowledged, mostly
+ * gets the offset that it had: that is the same message.
+ */
 export interface Witness {
   offset: number
-  time: number
+  mark: number
 }
 
 /** A page as it lies in the log. */
@@ -163,7 +166,7 @@ export const createLog = (
       scripts.check(
         data,
         [...logOf(channel), keys.channelPeople(channel), keys.channelPeopleOf(channel, node)],
-        [drawEpoch(), newest?.offset ?? 0, newest?.time ?? 0],
+        [drawEpoch(), newest?.offset ?? 0, newest?.mark ?? 0],
       ),
 
     /**
@@ -179,7 +182,7 @@ export const createLog = (
         position.offset,
         heard,
         MOST_PAST,
-        ...seen.flatMap(({ offset, time }) => [offset, time]),
+        ...seen.flatMap(({ offset, mark }) => [offset, mark]),
       ]),
 
     trim: async (channel: string, offset: number): Promise<number> => {

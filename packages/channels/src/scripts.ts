@@ -98,12 +98,12 @@ export const scripts = {
   >('read', 2, Page),
   check: define<
     [...Log, people: string, mine: string],
-    [newEpoch: string, offset: number, time: number],
+    [newEpoch: string, offset: number, mark: number],
     v.InferOutput<typeof Checked>
   >('check', 4, Checked),
   rotate: define<
     Log,
-    [newEpoch: string, epoch: string, offset: number, heard: number, most: number, ...offsetAndTime: number[]],
+    [newEpoch: string, epoch: string, offset: number, heard: number, most: number, ...offsetAndMark: number[]],
     v.InferOutput<typeof Place>
   >('rotate', 2, Place),
   inbox: define<Log, [newEpoch: string, ageMs: number], v.InferOutput<typeof Inbox>>('inbox', 2, Inbox),

@@ -48,17 +48,17 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await data.hset(keys.channelMeta(channel), 'top', top)
   }
 
-  /** The same, with others in their places before anybody can look. */
-  const goBackAndUseAgain = async (channel: string, top: number, count: number) => {
+  /** The same, with others in their places before anybody can look: what they say is their offset and `more`. */
+  const goBackAndUseAgain = async (channel: string, top: number, count: number, more: number) => {
     const lua = `
       for _, entry in ipairs(redis.call('XRANGE', KEYS[2], ARGV[1] + 1 .. '-0', '+')) do redis.call('XDEL', KEYS[2], entry[1]) end
       redis.call('XSETID', KEYS[2], ARGV[1] .. '-0')
       for offset = ARGV[1] + 1, ARGV[1] + ARGV[2] do
-        local body = '"event":"number","data":' .. offset .. ',"time":' .. redis.call('TIME')[1] + 60 .. '000'
+        local body = '"event":"number","data":' .. offset + ARGV[3] .. ',"time":' .. redis.call('TIME')[1] + 60 .. '000'
         redis.call('XADD', KEYS[2], offset .. '-0', 'm', body)
       end
       redis.call('HSET', KEYS[1], 'top', ARGV[1] + ARGV[2])`
-    await data.eval(lua, 2, keys.channelMeta(channel), keys.channelLog(channel), top, count)
+    await data.eval(lua, 2, keys.channelMeta(channel), keys.channelLog(channel), top, count, more)
   }
 
   test('[C18] whatever is published while subscriptions are cut again and again, none is lost or doubled', async () => {
@@ -245,7 +245,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await publishNumbers(other, channel, numbers(9, 2))
     await follower.count(9)
     const { epoch } = await node.read(channel)
-    await goBackAndUseAgain(channel, 7, 5)
+    await goBackAndUseAgain(channel, 7, 5, 100)
     await follower.count(9 + 5)
     expect(offsetsOf(follower.heard)).toEqual([...numbers(9, 2), ...numbers(5, 8)])
     const [first, again] = [follower.heard[0], follower.heard.at(-1)]
@@ -262,6 +262,21 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     }
     const repeated = await other.publish({ channel, event: 'number', data: 1, idempotencyKey: key })
     expect(repeated).toMatchObject({ value: { epoch: again?.epoch, offset: 1, repeated: true } })
+    await checking.close()
+  })
+
+  test('[C21] messages that a failover lost and that are published again in their places are the same ones', async () => {
+    const checking = await openNode(url, prefix, { checkMs: 20 })
+    const channel = drawChannel()
+    const follower = await follow(checking, channel)
+    await publishNumbers(other, channel, numbers(10))
+    await follower.count(10)
+    const { epoch } = await node.read(channel)
+    await goBackAndUseAgain(channel, 7, 3, 0)
+    await publishNumbers(other, channel, [11])
+    await follower.count(11)
+    expect(follower.data()).toEqual(numbers(11))
+    expect(await node.read(channel)).toMatchObject({ epoch, offset: 11 })
     await checking.close()
   })
 
