@@ -5,6 +5,7 @@ import {
   attemptTicket,
   confirm,
   createTicket,
+  monitorOf,
   onCleanup,
   phoneToken,
   publish,
@@ -50,7 +51,7 @@ const listenTo = async (url: string) => {
   onCleanup(() => connection.disconnect())
   await whenReady(connection, 5_000)
   if ('nodes' in connection) throw new TypeError('one server is listened to at a time')
-  const monitor = await connection.monitor()
+  const monitor = await monitorOf(connection)
   onCleanup(() => monitor.disconnect())
   let heard: string[][] = []
   let marks = 0

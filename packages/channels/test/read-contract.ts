@@ -1,5 +1,5 @@
 import type { Page } from '@saoma/protocol'
-import { onCleanup } from '@saoma/testing'
+import { monitorOf, onCleanup } from '@saoma/testing'
 import type { ReadRequest } from '../src/index.ts'
 import { createTelling, drawChannel, type Node, numbers, publishNumbers, serversOf, value } from './fixtures.ts'
 
@@ -86,7 +86,7 @@ export const readContract = async (node: Node, other: Node) => {
     const commands = createTelling<string[]>()
     const monitors: typeof servers = []
     for (const server of servers) {
-      const monitor = await server.monitor()
+      const monitor = await monitorOf(server)
       onCleanup(() => monitor.disconnect())
       monitors.push(monitor)
       monitor.on('monitor', (_: string, command: string[]) => commands.tell(command))

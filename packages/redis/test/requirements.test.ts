@@ -121,7 +121,7 @@ test.each([
   ['-@scripting', '+eval +evalsha'],
   ['-@stream', '+xadd +xrange +xrevrange +xtrim'],
   ['-@sortedset', '+zadd +zcard +zcount +zrange +zrangebyscore +zscore +zrem +zremrangebyscore'],
-  ['-@set', '+sadd +scard +smembers +srem +spop +sunionstore'],
+  ['-@set', '+sadd +sunionstore +scard +smembers +srem +spop'],
   ['-hset -hget', '+hset +hget'],
   ['-get -pexpire', '+get +pexpire'],
   ['-time', '+time'],

@@ -35,7 +35,7 @@ export {
 } from './login.ts'
 export { type LossyWay, startLossyWay } from './lossy-way.ts'
 export { type Nginx, type NginxOptions, startNginx } from './nginx.ts'
-export { closeOf, metricOf, until } from './observe.ts'
+export { closeOf, metricOf, monitorOf, until } from './observe.ts'
 export { buildPage, ensurePage, pageFolder, pageSources } from './page.ts'
 export { freePort } from './ports.ts'
 export { type Exit, type Process, type ProcessOptions, plainEnv, startProcess } from './process.ts'

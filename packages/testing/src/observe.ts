@@ -1,7 +1,10 @@
 import type { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Connection } from '@saoma/redis'
 import type { Gateway } from './gateway.ts'
 import { request } from './request.ts'
+
+type Server = Exclude<Connection, { nodes: unknown }>
 
 /** Less than a test has. */
 const LONGEST_MS = 25_000
@@ -17,6 +20,14 @@ export const until = async <T>(read: () => Promise<T>, isWanted: (value: T) => b
     if (performance.now() > endAt) throw new Error(`it never came to be so; the last was ${JSON.stringify(value)}`)
     await delay(pauseMs)
   }
+}
+
+/** A connection that hears (`monitor`) all that a server does. What comes in one piece with Redis's yes is an error to ioredis. */
+export const monitorOf = async (server: Server): Promise<Server> => {
+  const monitor = server.duplicate({ monitor: true, lazyConnect: false })
+  monitor.on('error', () => {})
+  await new Promise<void>((resolve) => monitor.once('monitoring', () => resolve()))
+  return monitor
 }
 
 /** Resolves at its `close`, whatever error goes before that; `once` would reject with the error. */
