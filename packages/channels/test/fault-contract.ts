@@ -61,6 +61,17 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await data.eval(lua, 2, keys.channelMeta(channel), keys.channelLog(channel), top, count, more)
   }
 
+  /** Somebody has heard ten messages on a node that compares all the time. */
+  const hearTen = async () => {
+    const checking = await openNode(url, prefix, { checkMs: 20 })
+    const channel = drawChannel()
+    const follower = await follow(checking, channel)
+    await publishNumbers(other, channel, numbers(10))
+    await follower.count(10)
+    const { epoch } = await node.read(channel)
+    return { checking, channel, follower, epoch }
+  }
+
   test('[C18] whatever is published while subscriptions are cut again and again, none is lost or doubled', async () => {
     const cut = await openNode(url, prefix)
     const channels = numbers(12).map(drawChannel)
@@ -220,12 +231,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
   })
 
   test('[C21] a log that went back is found by the check before anything is published', async () => {
-    const checking = await openNode(url, prefix, { checkMs: 20 })
-    const channel = drawChannel()
-    const follower = await follow(checking, channel)
-    await publishNumbers(other, channel, numbers(10))
-    await follower.count(10)
-    const { epoch } = await node.read(channel)
+    const { checking, channel, follower, epoch } = await hearTen()
     await goBack(channel, 7)
     await checking.event((event) => event.kind === 'lost' && event.channel === channel)
     const published = await publishNumbers(other, channel, numbers(5, 101))
@@ -266,12 +272,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
   })
 
   test('[C21] messages that a failover lost and that are published again in their places are the same ones', async () => {
-    const checking = await openNode(url, prefix, { checkMs: 20 })
-    const channel = drawChannel()
-    const follower = await follow(checking, channel)
-    await publishNumbers(other, channel, numbers(10))
-    await follower.count(10)
-    const { epoch } = await node.read(channel)
+    const { checking, channel, follower, epoch } = await hearTen()
     await goBackAndUseAgain(channel, 7, 3, 0)
     await publishNumbers(other, channel, [11])
     await follower.count(11)

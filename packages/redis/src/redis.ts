@@ -121,6 +121,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
       throw error
     }
   }
+  // The subscriber has `pub` look again when masters change, within a second; `data` would find out by its next command alone.
   const { data, pub } = connections
   if (data instanceof Cluster && pub instanceof Cluster)
     pub.on('refresh', () => {

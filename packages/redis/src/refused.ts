@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { isPassing } from './replies.ts'
+import { type Send, wrapSend } from './send.ts'
 
 /** A server does not let us in, or has not what the URL names. A person can put it right, and its message says how. */
 export class RedisRefused extends Error {
@@ -32,6 +33,7 @@ const HELP: readonly [pattern: RegExp, sentence: string][] = [
 
 /** By TLS 1.3 and before. */
 const WANTED_OURS = /CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/
+const HOW_TO_SHOW_OURS = '. It asks for our certificate: set REDIS_CERT_FILE and REDIS_KEY_FILE.'
 
 /**
  * Why a server will not let us in until somebody changes something, as a sentence; undefined for what may pass by itself, such as a
@@ -41,12 +43,8 @@ export const refusalOf = (error: Error, where: string, what = 'Redis'): RedisRef
   if (CERTIFICATE.test(codeOf(error))) {
     // OpenSSL's own words go over several lines.
     const reason = error.message.trim().replaceAll(/\s+/g, ' ')
-    const help = WANTED_OURS.test(codeOf(error))
-      ? ' It asks for our certificate: set REDIS_CERT_FILE and REDIS_KEY_FILE.'
-      : ''
-    return new RedisRefused(`${what} at ${where}: TLS fails, ${reason} (${codeOf(error)})${help && `.${help}`}`, {
-      cause: error,
-    })
+    const help = WANTED_OURS.test(codeOf(error)) ? HOW_TO_SHOW_OURS : ''
+    return new RedisRefused(`${what} at ${where}: TLS fails, ${reason} (${codeOf(error)})${help}`, { cause: error })
   }
   if (error.name !== 'ReplyError' || isPassing(error.message)) return undefined
   const help = HELP.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'refuses the connection'
@@ -64,8 +62,6 @@ export const refusalOfSentinel = (error: Error, where: string, master: string): 
   return refusalOf(error, where, 'The Sentinel')
 }
 
-type Send = (command: { name: string; args: unknown[]; promise: Promise<unknown> }, ...others: unknown[]) => unknown
-
 /**
  * Ends a connection that Redis answers with an error while it is made. ioredis goes on when SELECT or CLIENT SETNAME fails: the node
  * would work in database 0, which belongs to somebody else. It is tried again after a pause, as a password that is refused is.
@@ -79,18 +75,19 @@ export const guardHandshake = (server: Redis, tell?: (error: Error) => void): vo
     isEnding = false
   })
   if (tell) server.on('error', (error: Error) => isEnding || tell(error))
-  const send = server.sendCommand.bind(server) as unknown as Send
-  const guarded: Send = (command, ...others) => {
-    const answer = send(command, ...others)
-    if (command.name === 'select' || (command.name === 'client' && /^setname$/i.test(String(command.args[0]))))
-      command.promise.catch((error: Error) => {
-        // Where the password was refused, this and every other command is too, and ioredis tells of the password.
-        if (error.name !== 'ReplyError' || error.message.startsWith('NOAUTH')) return
-        server.emit('error', error)
-        isEnding = true
-        server.disconnect(true)
-      })
-    return answer
-  }
-  Object.assign(server, { sendCommand: guarded })
+  const guard =
+    (send: Send): Send =>
+    (command, ...others) => {
+      const answer = send(command, ...others)
+      if (command.name === 'select' || (command.name === 'client' && /^setname$/i.test(String(command.args[0]))))
+        command.promise.catch((error: Error) => {
+          // Where the password was refused, this and every other command is too, and ioredis tells of the password.
+          if (error.name !== 'ReplyError' || error.message.startsWith('NOAUTH')) return
+          server.emit('error', error)
+          isEnding = true
+          server.disconnect(true)
+        })
+      return answer
+    }
+  wrapSend(server, guard)
 }

@@ -1,9 +1,9 @@
-import calculateSlot from 'cluster-key-slot'
 import { Redis } from 'ioredis'
 import type { Connection } from './connection.ts'
 import { hold } from './hold.ts'
 import type { Keys } from './keys.ts'
 import { RedisUnavailable, reply } from './replies.ts'
+import { shardAt, shardOf } from './tags.ts'
 
 export interface ReplicasOptions {
   /** How many must have a write before it counts as done; 0 asks none. */
@@ -29,8 +29,8 @@ const SHORT_MS = 20
 
 const masterOf = (connection: Connection, key: string): Redis | undefined => {
   if (connection instanceof Redis) return connection
-  const address = connection.slots[calculateSlot(key)]?.[0]
-  return connection.nodes('master').find(({ options }) => `${options.host}:${options.port}` === address)
+  const shard = shardOf(connection, key)
+  return connection.nodes('master').find((master) => shardAt(connection, master) === shard)
 }
 
 /** See `createReplicas`. */

@@ -4,7 +4,7 @@ import { RedisUnavailable, reconnectDelayMs, whenReady } from './connection.ts'
 import { placeOf } from './connector.ts'
 import type { RedisClients } from './redis.ts'
 import { verdict } from './replies.ts'
-import { drawTags } from './tags.ts'
+import { drawTags, shardAt } from './tags.ts'
 import { type Failure, tryOut } from './trials.ts'
 
 /** Redis would lose what it is given, or lacks what we need. A person can put it right, and its message says how. */
@@ -92,9 +92,6 @@ export const problemsIn = (failures: readonly Failure[], where: string, user: st
   return problems
 }
 
-const placeIn = (data: RedisClients['data'], { options }: Redis): string =>
-  data instanceof Cluster ? `${options.host}:${options.port}` : ''
-
 /** Rejects with RedisUnavailable when no member says which slots there are. */
 const learnSlots = (data: RedisClients['data']): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -115,7 +112,7 @@ export const refusedBy = async (
   master: Redis,
   over = master,
 ): Promise<Failure[]> => {
-  const place = placeIn(data, master)
+  const place = shardAt(data, master)
   for (let tries = 1; ; tries++) {
     const tag = drawTags(data, new Set([place])).get(place)
     // A master without slots, which gets them later.

@@ -1,9 +1,10 @@
-import type { Command, Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import type { Connection } from './connection.ts'
 import type { RedisClients } from './redis.ts'
 import { guardHandshake } from './refused.ts'
 import { isForbidden } from './replies.ts'
 import { mastersOf, problemsIn, refusedBy, whereOf } from './requirements.ts'
+import { wrapSend } from './send.ts'
 import { triedCommands } from './trials.ts'
 
 export interface RightsOptions {
@@ -14,21 +15,16 @@ export interface RightsOptions {
   onLook: (missing: Error | undefined) => void
 }
 
-type Send = (command: Command, ...others: unknown[]) => unknown
-
 const tried = new Set(triedCommands.map((command) => command.toLowerCase()))
 
 /** Tells of each command that is refused to this user. Of those alone that a node needs: others, such as INFO, it does without. */
-const onForbidden = (connection: Connection, tell: () => void): void => {
-  const send = connection.sendCommand.bind(connection) as Send
-  const watched: Send = (command, ...others) => {
+const onForbidden = (connection: Connection, tell: () => void): void =>
+  wrapSend(connection, (send) => (command, ...others) => {
     command.promise.catch((error: unknown) => {
       if (error instanceof Error && isForbidden(error.message) && tried.has(command.name)) tell()
     })
     return send(command, ...others)
-  }
-  Object.assign(connection, { sendCommand: watched })
-}
+  })
 
 /** In a transaction nobody else's command may stand, and the product's own commands need not wait behind the trials. */
 const apart = async <T>(master: Redis, work: (connection: Redis) => Promise<T>): Promise<T> => {

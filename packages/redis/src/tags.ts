@@ -17,6 +17,10 @@ export const shardsOf = (connection: Connection): Set<Shard> =>
 export const shardOf = (connection: Connection, name: string): Shard | undefined =>
   connection instanceof Redis ? '' : connection.slots[calculateSlot(name)]?.[0]
 
+/** The shard that a master of the connection is. */
+export const shardAt = (connection: Connection, { options }: Redis): Shard =>
+  connection instanceof Redis ? '' : `${options.host}:${options.port}`
+
 /** A new hash tag that leads to each of these shards, as far as they were found. */
 export const drawTags = (connection: Connection, wanted: ReadonlySet<Shard>): Map<Shard, string> => {
   const tags = new Map<Shard, string>()
