@@ -131,7 +131,8 @@ export const lifetimeContract = async (url: string, node: Node) => {
       (sweeping) => sweeping === 1,
     )
     await closing.close()
-    expect(closing.events.filter(({ kind }) => kind === 'swept')).toEqual([])
+    // On a busy machine it may have lost a name of its own meanwhile, and swept that.
+    expect(closing.events.filter((event) => event.kind === 'swept' && event.node === dead)).toEqual([])
     expect(await redis.zscore(names.nodes(), dead)).not.toBeNull()
     expect(await redis.scard(names.nodeChannels(dead))).toBe(20_000)
     // They are swept in no order, so of the first few hundred that were done hardly one was among these.
