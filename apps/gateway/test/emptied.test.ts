@@ -114,7 +114,8 @@ test('with channels in a Redis of their own the loss of the logins’ Redis ends
 test('one shard of a Redis Cluster that is emptied ends the sessions that lay there, wherever their people’s channels are', async () => {
   const redis = await startRedisCluster()
   const node = await startGateway({ redisUrl: redis.url, nodeId: 'a', origin: 'http://127.0.0.1' })
-  const everybody = await people(node.origin, 12)
+  // So many that each shard has some.
+  const everybody = await people(node.origin, 36)
   const shards = await Promise.all(redis.nodes.map(({ url }) => openOperator(url)))
   const names = await Promise.all(shards.map((shard) => shard.keys('saoma:node-name:*')))
   await shards[names.findIndex((found) => found.length === 0)]?.flushall()

@@ -8,6 +8,8 @@ import { scripts } from './scripts.ts'
 const MISSES = 5
 /** A node that has been without a beat for longer may share its trouble with the others, whose names ran out a little sooner. */
 const STEADY = MISSES - 2
+/** Of these a node has been well before it calls others dead: after an outage they may be slower to come back than it was. */
+const LEASES_WELL = 2
 const DAY_MS = 86_400_000
 /** People taken away in one call. */
 const BATCH = 500
@@ -116,7 +118,7 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
     }
     await reply(data.pexpire(keys.nodeChannels(node), DAY_MS))
     // After an outage all are overdue for a moment: only one who has been well all the time may call others dead.
-    if (!overdue?.length || sweeping.size > 0 || sentAt - steadySince < leaseMs) return
+    if (!overdue?.length || sweeping.size > 0 || sentAt - steadySince < LEASES_WELL * leaseMs) return
     const swept = sweepAll(overdue)
     sweeping.add(swept)
     void swept.then(() => sweeping.delete(swept))
