@@ -28,7 +28,7 @@ import type { Authenticate, StillValid } from './live/principal.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Room } from './open-redis.ts'
-import { createOriginCheck } from './origins.ts'
+import { createOrigins } from './origins.ts'
 import { createPushes } from './pushes.ts'
 import { tellResubscribed } from './resubscribed.ts'
 import type { Trace } from './trace.ts'
@@ -62,7 +62,16 @@ export interface GatewayDeps {
 
 export type GatewayOptions = Pick<
   Config,
-  'nodeId' | 'origin' | 'webRoot' | 'demo' | 'allowedOrigins' | 'trustedProxies' | 'limits' | 'drain' | 'pool'
+  | 'nodeId'
+  | 'origin'
+  | 'webRoot'
+  | 'demo'
+  | 'wechat'
+  | 'allowedOrigins'
+  | 'trustedProxies'
+  | 'limits'
+  | 'drain'
+  | 'pool'
 >
 
 export interface Gateway {
@@ -82,11 +91,11 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   let draining = false
   const isDraining = () => draining
   const holds = createHolds(metrics)
-  const allowsOrigin = createOriginCheck(options.origin, options.allowedOrigins, options.demo)
+  const origins = createOrigins(options)
   const addressOf = createAddressReader(options.trustedProxies)
   const pushes = createPushes(metrics)
 
-  const app = createApp({ ...deps, holds, pushes }, { ...options, allowsOrigin, addressOf })
+  const app = createApp({ ...deps, holds, pushes }, { ...options, origins, addressOf })
   const http = createServer(
     {
       requestTimeout: 60_000,
@@ -97,7 +106,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     },
     app.callback(),
   )
-  const admission = { allowsOrigin, addressOf, isDraining }
+  const admission = { origins, addressOf, isDraining }
   const judge = createJudge(deps.limits, metrics, admission)
   const doorOptions = {
     ...admission,

@@ -25,7 +25,7 @@ import { createLog, rarely } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { openRedis } from './open-redis.ts'
 import { watchOrigin } from './origin-watch.ts'
-import { createOriginCheck, isLoopback } from './origins.ts'
+import { createOrigins, isLoopback } from './origins.ts'
 import { createRecognise } from './recognise.ts'
 import { openTrace } from './trace.ts'
 import { version } from './version.ts'
@@ -115,7 +115,7 @@ const start = async (): Promise<Stop> => {
       appName: config.appName,
       codeSeconds: tickets.times.scanMs / 1000,
       secrets: config.secrets,
-      allowsOrigin: createOriginCheck(config.origin, config.allowedOrigins, config.demo),
+      origins: createOrigins(config),
       describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
       recognise: createRecognise({
         log,

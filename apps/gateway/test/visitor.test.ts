@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { createOriginCheck } from '../src/origins.ts'
+import { createOrigins } from '../src/origins.ts'
 import { createAddressReader, describeUserAgent } from '../src/visitor.ts'
 
 const from = (remoteAddress: string, forwarded?: string) =>
@@ -27,8 +27,12 @@ describe('the address of a visitor', () => {
 })
 
 describe('an origin', () => {
-  const production = createOriginCheck('https://login.example.com', ['https://shop.example.com'], false)
-  const local = createOriginCheck('http://127.0.0.1:8080', [], true)
+  const production = createOrigins({
+    origin: 'https://login.example.com',
+    allowedOrigins: ['https://shop.example.com'],
+    demo: false,
+  })
+  const local = createOrigins({ origin: 'http://127.0.0.1:8080', allowedOrigins: [], demo: true })
 
   test.each([
     ['https://login.example.com', true],
@@ -37,12 +41,33 @@ describe('an origin', () => {
     ['http://login.example.com', false],
     ['null', false],
     ['', false],
-  ])('%s is allowed: %s', (origin, allowed) => expect(production(origin)).toBe(allowed))
+  ])('%s is allowed: %s', (origin, allowed) => expect(production.allows(origin)).toBe(allowed))
 
   test('in demo mode this machine may call itself by another name, on the same port only', () => {
-    expect(local('http://localhost:8080')).toBe(true)
-    expect(local('http://localhost:8081')).toBe(false)
-    expect(createOriginCheck('http://127.0.0.1:8080', [], false)('http://localhost:8080')).toBe(false)
+    expect(local.allows('http://localhost:8080')).toBe(true)
+    expect(local.allows('http://localhost:8081')).toBe(false)
+    const served = createOrigins({ origin: 'http://127.0.0.1:8080', allowedOrigins: [], demo: false })
+    expect(served.allows('http://localhost:8080')).toBe(false)
+  })
+
+  const own = { origin: 'https://login.example.com', allowedOrigins: [], demo: false }
+  test.each([
+    ['https://servicewechat.com', true],
+    ['weapp://wechat-game-runtime', true],
+    ['https://login.example.com,undefined', true],
+    ['https://login.example.com, undefined', true],
+    ['https://servicewechat.com.evil.example', false],
+    ['https://evil.servicewechat.com', false],
+    ['http://servicewechat.com', false],
+    ['https://evil.example/,undefined', false],
+    ['https://evil.example', false],
+    ['undefined', false],
+    ['null', false],
+  ])('%s is a mini-program’s where WeChat is configured: %s', (origin, is) => {
+    expect(createOrigins({ ...own, wechat: {} }).isMiniProgram(origin)).toBe(is)
+    expect(createOrigins({ ...own, demo: true }).isMiniProgram(origin)).toBe(is)
+    expect(createOrigins(own).isMiniProgram(origin)).toBe(false)
+    expect(createOrigins({ ...own, wechat: {} }).allows(origin)).toBe(false)
   })
 })
 

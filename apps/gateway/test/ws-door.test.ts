@@ -61,7 +61,12 @@ const openDoor = async ({ limits: some = {}, connectTimeout = 10_000, ...options
   const io = new Server(http, { connectTimeout, maxHttpBufferSize: 36_000 })
   const metrics = createMetrics()
   const limits = createLimits(redis, { ...enough, ...some }, metrics)
-  const admission = { allowsOrigin: () => true, addressOf: () => '127.0.0.1', isDraining: () => false, ...options }
+  const admission = {
+    origins: { allows: () => true, isMiniProgram: () => false },
+    addressOf: () => '127.0.0.1',
+    isDraining: () => false,
+    ...options,
+  }
   const doorOptions = { ...admission, nodeId: 'a', maxBufferBytes: enough.bufferBytes }
   const door = createWsDoor(io, { limits, log }, doorOptions)
   routeUpgrades(http, [door], { judge: createJudge(limits, metrics, admission), metrics, log }, doorOptions)
@@ -209,7 +214,7 @@ describe('the order of answers', () => {
 describe('what is not let in', () => {
   test.each([
     ['a node that is going away', { isDraining: () => true }, 503],
-    ['a foreign origin', { allowsOrigin: () => false }, 403],
+    ['a foreign origin', { origins: { allows: () => false, isMiniProgram: () => false } }, 403],
     ['too many handshakes of one address', { limits: { handshakesPerMinute: 0 } }, 429],
   ])('%s answers %#', async (_, options, status) => {
     const door = await openDoor(options)

@@ -29,8 +29,8 @@ export interface ProviderOptions {
   codeSeconds: number
   /** Signs the provider's own cookies. */
   cookieSecret: string
-  /** Origins whose pages may call the token endpoint. */
-  allowsOrigin: (origin: string) => boolean
+  /** Which pages may call the token endpoint, and which `Origin` is none of a page but a mini-program's. */
+  origins: { allows: (origin: string) => boolean; isMiniProgram: (origin: string) => boolean }
   /** What the server saw of the browser that asks. */
   describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
   /** Turns the phone's code into a person. */
@@ -221,7 +221,9 @@ export const createProvider = (
       })
       return account && { accountId: sub, claims: () => ({ ...account }) }
     },
-    clientBasedCORS: (_ctx, from) => options.allowsOrigin(from),
+    // Of any client: the SDK also logs a mini-program in, as it does a page. It has no cookies; what has one is a browser's.
+    clientBasedCORS: (ctx, from) =>
+      options.origins.allows(from) || (!ctx.get('Cookie') && options.origins.isMiniProgram(from)),
     interactions: { url: () => '/' },
     renderError: (ctx, out) => {
       ctx.type = 'json'

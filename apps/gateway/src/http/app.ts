@@ -4,6 +4,7 @@ import cors from '@koa/cors'
 import Koa from 'koa'
 import type { Config } from '../config.ts'
 import type { Logger } from '../log.ts'
+import type { Origins } from '../origins.ts'
 import type { Trace } from '../trace.ts'
 import { largestBody } from './body.ts'
 import { channelRoutes } from './channels.ts'
@@ -35,7 +36,7 @@ export interface AppOptions {
   origin: string
   webRoot?: string
   pool?: Pick<NonNullable<Config['pool']>, 'cdn'>
-  allowsOrigin: (origin: string) => boolean
+  origins: Origins
   addressOf: (req: IncomingMessage) => string
   limits: Pick<Config['limits'], 'bufferBytes'>
 }
@@ -53,7 +54,7 @@ const levelOf = ({ status, method, state }: Koa.Context): 'error' | 'warn' | 'in
 /** Every HTTP door but Engine.IO's. */
 export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
   const { tickets, authenticate, limits, holds, metrics, log, trace } = deps
-  const { nodeId, origin, webRoot, allowsOrigin, addressOf } = options
+  const { nodeId, origin, webRoot, origins, addressOf } = options
   const app = new Koa()
   if (trace) app.use(trace.request)
 
@@ -110,7 +111,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
   app.use(oauth(deps, { ticketSeconds, secure: origin.startsWith('https:') }))
 
   const allowed = cors({
-    origin: (ctx) => (allowsOrigin(ctx.get('Origin')) ? ctx.get('Origin') : ''),
+    origin: (ctx) => (origins.allows(ctx.get('Origin')) ? ctx.get('Origin') : ''),
     allowMethods: 'GET,POST,DELETE',
     allowHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'Traceparent', 'Tracestate', 'X-Request-Id'],
     exposeHeaders: ['Retry-After', 'X-Request-Id', 'X-Saoma-Check', 'X-Saoma-Code', 'X-Saoma-Node'],
@@ -120,7 +121,10 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     if (!ctx.path.startsWith('/v1/')) return next()
     // A foreign page gets no answer at all: not even its side effect.
     const from = ctx.get('Origin')
-    return from && !allowsOrigin(from) ? problem(ctx, 'FORBIDDEN', 'this origin is not allowed') : allowed(ctx, next)
+    if (!from || origins.allows(from)) return allowed(ctx, next)
+    // It bears a token or reads what anybody may. It has no cookies that somebody else could use.
+    if (origins.isMiniProgram(from) && !ctx.get('Cookie')) return next()
+    return problem(ctx, 'FORBIDDEN', 'this origin is not allowed')
   })
 
   const routers = [

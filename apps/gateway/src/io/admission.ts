@@ -2,10 +2,11 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import { type Code, codes } from '@saoma/protocol'
 import type { Limits } from '../limits.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Origins } from '../origins.ts'
 import type { RawAnswer } from './raw-sockets.ts'
 
 export interface AdmissionOptions {
-  allowsOrigin: (origin: string) => boolean
+  origins: Origins
   addressOf: (req: IncomingMessage) => string
   isDraining: () => boolean
 }
@@ -34,14 +35,17 @@ export const answerTo = ({ code, retryAfterSeconds }: HandshakeRefusal, nodeId: 
   return { status, headers, body }
 }
 
+/** A mini-program has no cookies, so what has one is a browser's. */
+const mayCome = ({ headers: { origin, cookie } }: IncomingMessage, { allows, isMiniProgram }: Origins): boolean =>
+  origin === undefined || allows(origin) || (cookie === undefined && isMiniProgram(origin))
+
 /** The same judge for every door. */
 export const createJudge =
   (limits: Pick<Limits, 'handshakes'>, metrics: Metrics, options: AdmissionOptions): Judge =>
   async (req) => {
     const judge = async (): Promise<HandshakeRefusal | undefined> => {
       if (options.isDraining()) return { code: 'DRAINING', reason: 'draining', retryAfterSeconds: 1 }
-      const { origin } = req.headers
-      if (origin !== undefined && !options.allowsOrigin(origin)) return { code: 'FORBIDDEN', reason: 'origin' }
+      if (!mayCome(req, options.origins)) return { code: 'FORBIDDEN', reason: 'origin' }
       const slow = await limits.handshakes(options.addressOf(req))
       return slow ? { code: 'RATE_LIMITED', reason: 'rate', retryAfterSeconds: slow.retryAfterSeconds } : undefined
     }

@@ -12,7 +12,7 @@ import { type LiveNamespaceDeps, type LiveNamespaceOptions, serveLive } from './
 import { type LoginDeps, type LoginNamespace, serveLogin } from './login.ts'
 import { newSessionId } from './session-id.ts'
 
-export interface IoOptions extends Pick<AdmissionOptions, 'allowsOrigin' | 'addressOf'>, LiveNamespaceOptions {
+export interface IoOptions extends Pick<AdmissionOptions, 'origins' | 'addressOf'>, LiveNamespaceOptions {
   nodeId: string
   /** Most bytes of a message's data. */
   maxDataBytes: number
@@ -39,7 +39,7 @@ export const createIo = (
     perMessageDeflate: false,
     httpCompression: false,
     connectTimeout: 10_000,
-    cors: { origin: (origin, done) => done(null, origin === undefined || options.allowsOrigin(origin)) },
+    cors: { origin: (origin, done) => done(null, origin === undefined || options.origins.allows(origin)) },
   })
 
   io.engine.use(createAdmission(judge, options.nodeId))

@@ -16,6 +16,9 @@ export interface WxRequest
   responseType?: 'text' | 'arraybuffer'
 }
 
+/** What WeChat puts into every request and handshake itself. */
+export type WxHeaders = Readonly<Record<string, string>>
+
 export interface WxRequestTask {
   abort(): void
 }
@@ -31,8 +34,8 @@ const AT_ONCE = 10
 const TIMEOUT_MS = 60_000
 const METHODS = ['OPTIONS', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'CONNECT']
 
-/** `wx.request` over Node's fetch: no cookies, a Referer that cannot be set, ten at once. */
-export const createRequests = (javascript: JavaScript, referer: string, isOnline: () => boolean): Requests => {
+/** `wx.request` over Node's fetch: no cookies, WeChat's own headers that cannot be set, ten at once. */
+export const createRequests = (javascript: JavaScript, own: WxHeaders, isOnline: () => boolean): Requests => {
   const running = new Set<(why: string) => void>()
   const queue: (() => void)[] = []
 
@@ -49,7 +52,7 @@ export const createRequests = (javascript: JavaScript, referer: string, isOnline
     running.add(stop)
     timer = setTimeout(() => stop('timeout'), options.timeout ?? TIMEOUT_MS)
     if (!isOnline()) stop('network is down')
-    send(options, referer, controller.signal)
+    send(options, own, controller.signal)
       .then(
         (result) => javascript.run(() => succeed('request', options, result)),
         (error: unknown) => javascript.run(() => failWith('request', options, why || String(error))),
@@ -78,12 +81,12 @@ export const createRequests = (javascript: JavaScript, referer: string, isOnline
   }
 }
 
-const send = async (options: WxRequest, referer: string, signal: AbortSignal) => {
+const send = async (options: WxRequest, own: WxHeaders, signal: AbortSignal) => {
   const { method = 'GET', data, dataType = 'json', responseType = 'text' } = options
   const url = new URL(options.url)
   const headers = new Headers({ 'content-type': 'application/json' })
   for (const [name, value] of Object.entries(options.header ?? {})) headers.set(name, String(value))
-  headers.set('referer', referer)
+  for (const [name, value] of Object.entries(own)) headers.set(name, value)
   const isQuery = method === 'GET' || method === 'HEAD'
   const fields = typeof data === 'object' && !(data instanceof ArrayBuffer) ? data : undefined
   if (isQuery) for (const [name, value] of Object.entries(fields ?? {})) url.searchParams.set(name, String(value))

@@ -1,6 +1,7 @@
 import WebSocket from 'ws'
 import { type Callbacks, failWith, succeed } from './calls.ts'
 import type { JavaScript } from './javascript.ts'
+import type { WxHeaders } from './requests.ts'
 
 export interface WxConnect extends Callbacks {
   url: string
@@ -33,7 +34,7 @@ const CONNECT_TIMEOUT_MS = 60_000
 const ABNORMAL = { code: 1006, reason: 'abnormal closure' }
 
 /** `wx.connectSocket` over `ws`. */
-export const createSockets = (javascript: JavaScript, referer: string, isOnline: () => boolean): Sockets => {
+export const createSockets = (javascript: JavaScript, own: WxHeaders, isOnline: () => boolean): Sockets => {
   const all = new Set<(told: boolean) => void>()
 
   const open = (options: WxConnect): WxSocketTask => {
@@ -69,7 +70,7 @@ export const createSockets = (javascript: JavaScript, referer: string, isOnline:
       all.add(cut)
       succeed('connectSocket', options, {})
       const opened = new WebSocket(options.url, options.protocols ?? [], {
-        headers: { ...options.header, referer },
+        headers: { ...options.header, ...own },
         handshakeTimeout: options.timeout ?? CONNECT_TIMEOUT_MS,
         perMessageDeflate: false,
       })

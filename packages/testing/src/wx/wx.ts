@@ -44,6 +44,8 @@ export interface TestWxOptions {
   storage?: Map<string, unknown>
   /** @default 'zh_CN' */
   language?: string
+  /** The `Origin` that this system's WeChat sends; empty where it sends none. @default 'https://servicewechat.com' */
+  origin?: string
 }
 
 /** A phone with one mini-program, and what a person and the network do to it. */
@@ -77,12 +79,13 @@ const SUSPENDED_AFTER_MS = 5_000
 const AWAY_MS = 30_000
 const RECENT: WxEnterOptions = { path: 'pages/index/index', query: {}, scene: 1001 }
 const REFERER = 'https://servicewechat.com/wx0000000000000001/1/page-frame.html'
+const ORIGIN = 'https://servicewechat.com'
 /** What one key may hold; WeChat counts 1 MB. */
 const MAX_ENTRY = 1_000_000
 
 /** What is under way ends with the test file. */
 export const createWx = (options: TestWxOptions = {}): WxPhone => {
-  const { login, storage = new Map<string, unknown>(), language = 'zh_CN' } = options
+  const { login, storage = new Map<string, unknown>(), language = 'zh_CN', origin = ORIGIN } = options
   const launch = options.enter ?? RECENT
   const shows = new Set<Listener<WxEnterOptions>>()
   const hides = new Set<Listener<object>>()
@@ -94,8 +97,9 @@ export const createWx = (options: TestWxOptions = {}): WxPhone => {
   let isOnline = true
 
   const javascript = createJavaScript()
-  const http = createRequests(javascript, REFERER, () => isOnline)
-  const sockets = createSockets(javascript, REFERER, () => isOnline)
+  const own = { referer: REFERER, ...(origin === '' ? {} : { origin }) }
+  const http = createRequests(javascript, own, () => isOnline)
+  const sockets = createSockets(javascript, own, () => isOnline)
   const networkType = (): NetworkType => (isOnline ? 'wifi' : 'none')
 
   const tell = <T>(listeners: Set<Listener<T>>, result: T) => {
