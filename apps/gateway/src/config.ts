@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Certificates } from '@saoma/redis'
+import type { Addressing } from '@saoma/wechat'
 import * as v from 'valibot'
 import { AFTER_WINDOW_MS } from './drain.ts'
 import { Environment, type TraceSampler } from './environment.ts'
@@ -44,6 +45,8 @@ export interface Config {
     store: string
     /** Where browsers fetch what lies in the store. */
     cdn?: string
+    /** Where a request names the bucket, if not where the cloud of the endpoint takes it. */
+    addressing?: Addressing
     /** Tickets that one code is leased to in its life. */
     leases: number
     /** Codes that nobody has seen, at least. */
@@ -274,6 +277,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
           pool: {
             store: settings.SAOMA_POOL_STORE,
             ...(settings.SAOMA_POOL_CDN ? { cdn: settings.SAOMA_POOL_CDN.replace(/\/+$/, '') } : {}),
+            ...(settings.SAOMA_POOL_ADDRESSING ? { addressing: settings.SAOMA_POOL_ADDRESSING } : {}),
             leases: settings.SAOMA_POOL_LEASES,
             min: settings.SAOMA_POOL_MIN,
             max: settings.SAOMA_POOL_MAX,

@@ -186,6 +186,9 @@ export const Environment = v.object({
   ),
   SAOMA_POOL_STORE: v.optional(codeStore),
   SAOMA_POOL_CDN: v.optional(publicPlace),
+  SAOMA_POOL_ADDRESSING: v.optional(
+    v.picklist(['path', 'virtual-hosted', 'domain'], 'must be path, virtual-hosted or domain'),
+  ),
   SAOMA_POOL_LEASES: v.optional(number(1, 60), '20'),
   SAOMA_POOL_MIN: v.optional(number(1, 1e5), '100'),
   // The job reads the whole pool every hour: so many codes keep Redis for a tenth of a second.

@@ -13,7 +13,8 @@ import { welcome } from './welcome.ts'
 const SAME_SIGNAL_MS = 1_000
 
 /** AWS's are for a pool in an object store. */
-const OWN = /^(SAOMA_\w+|LOG_LEVEL|WECHAT_LINK|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|REGION|ENDPOINT_URL_S3))$/
+const OWN =
+  /^(SAOMA_\w+|LOG_LEVEL|WECHAT_LINK|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|ENDPOINT_URL_S3))$/
 
 /** What a person sets for the nodes; what belongs to this cluster is set over it. */
 const ownSettings = (env: NodeJS.ProcessEnv): Record<string, string> =>

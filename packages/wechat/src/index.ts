@@ -12,6 +12,6 @@ export { createFolderStore, type FolderStoreOptions } from './pool/folder-store.
 export { type CodeStoreOptions, openCodeStore } from './pool/open-code-store.ts'
 export { createPool, type Pool, type PoolOptions } from './pool/pool.ts'
 export { createRefill, type Refill, type RefillDeps, type RefillEvent, type RefillOptions } from './pool/refill.ts'
-export { createS3Store, type S3StoreOptions } from './pool/s3-store.ts'
+export { type Addressing, createS3Store, type S3StoreOptions } from './pool/s3-store.ts'
 export type { WechatCall } from './request.ts'
 export { createWechat, type Wechat, type WechatOptions } from './wechat.ts'

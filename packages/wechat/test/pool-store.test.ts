@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup, startS3 } from '@saoma/testing'
 import { type CodeStore, CodeStoreError, createFolderStore, createS3Store, openCodeStore } from '../src/index.ts'
-import { isPathStyle } from '../src/pool/s3-store.ts'
+import { addressingOf } from '../src/pool/s3-store.ts'
 
 const server = await startS3()
 const { endpoint, region, bucket, credentials } = server
@@ -171,16 +171,48 @@ test('a bucket is named in the path, but in the host where a cloud takes nothing
     'https://s3.example.com',
     'https://myqcloud.com.example',
   ])
-    expect([own, isPathStyle(own)]).toEqual([own, true])
+    expect([own, addressingOf(own)]).toEqual([own, 'path'])
   for (const cloud of [
     undefined,
     'https://s3.eu-central-1.amazonaws.com',
     'https://s3.cn-north-1.amazonaws.com.cn',
     'https://cos.ap-shanghai.myqcloud.com',
     'https://s3.oss-cn-hangzhou.aliyuncs.com',
+    'https://obs.cn-north-4.myhuaweicloud.com',
+    'https://obs.eu-west-101.myhuaweicloud.eu',
+    'https://tos-s3-cn-beijing.volces.com',
+    'https://tos-s3-cn-beijing.ivolces.com',
   ])
-    expect([cloud, isPathStyle(cloud)]).toEqual([cloud, false])
+    expect([cloud, addressingOf(cloud)]).toEqual([cloud, 'virtual-hosted'])
 })
+
+test('with a domain of the bucket’s own, the bucket is named nowhere; without one that is a wrong setting', async () => {
+  const asked: string[] = []
+  const endpoint = await serve((req, res) => {
+    asked.push(`${req.method} ${req.url}`)
+    if (req.method === 'GET') res.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>')
+    else res.end()
+  })
+  const store = bucketStore({ endpoint, prefix: 'pictures', addressing: 'domain' })
+  await store.put('a.jpg', picture, type)
+  expect(await store.get('a.jpg')).toBeUndefined()
+  await store.remove(['a.jpg'])
+  expect(asked.map((line) => line.replace(/\?.*/, ''))).toEqual([
+    'PUT /pictures/a.jpg',
+    'GET /pictures/a.jpg',
+    'DELETE /pictures/a.jpg',
+  ])
+  expect(() => createS3Store({ bucket, addressing: 'domain' })).toThrow(/set AWS_ENDPOINT_URL_S3$/)
+})
+
+test.each(['SecondLevelDomainForbidden', 'PathStyleDomainForbidden', 'VirtualHostDomainRequired', 'InvalidPathAccess'])(
+  'a cloud that takes no bucket in the path (%s): the error names the setting',
+  async (code) => {
+    const endpoint = await serve((_, res) => void res.writeHead(403).end(`<Error><Code>${code}</Code></Error>`))
+    const refused = { isSetting: true, message: expect.stringContaining('set SAOMA_POOL_ADDRESSING=virtual-hosted') }
+    await expect(bucketStore({ endpoint }).check()).rejects.toMatchObject(refused)
+  },
+)
 
 test('a bucket that answers half and then nothing is given up in time, and says so', async () => {
   const endpoint = await serve((_, res) => void res.writeHead(200, { 'content-length': '1000' }).write('half'))

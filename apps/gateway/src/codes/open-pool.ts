@@ -19,5 +19,5 @@ export const openPool = (
     quarantineMs: (times.scanMs + times.confirmMs + times.redeemMs) * (1 + MARGIN),
   })
 
-export const openStore = ({ store, cdn }: NonNullable<Config['pool']>): CodeStore =>
-  openCodeStore(store, cdn ? { cdn } : {})
+export const openStore = ({ store, cdn, addressing }: NonNullable<Config['pool']>): CodeStore =>
+  openCodeStore(store, { ...(cdn ? { cdn } : {}), ...(addressing ? { addressing } : {}) })

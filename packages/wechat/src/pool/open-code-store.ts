@@ -1,10 +1,12 @@
 import type { CodeStore } from './code-store.ts'
 import { createFolderStore } from './folder-store.ts'
-import { createS3Store } from './s3-store.ts'
+import { type Addressing, createS3Store } from './s3-store.ts'
 
 export interface CodeStoreOptions {
   /** Public base URL of the store. @default none */
   cdn?: string
+  /** Where the bucket is named. @default what the cloud of the endpoint takes */
+  addressing?: Addressing
 }
 
 const S3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9_.\-/]*))?$/
@@ -14,7 +16,7 @@ const S3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9_.\-/]*))?
  * Nothing is asked of it yet.
  * @throws TypeError with a sentence for the operator
  */
-export const openCodeStore = (address: string, { cdn }: CodeStoreOptions = {}): CodeStore => {
+export const openCodeStore = (address: string, { cdn, addressing }: CodeStoreOptions = {}): CodeStore => {
   if (cdn !== undefined && !/^https?:\/\/[^?#]+$/.test(cdn))
     throw new TypeError('the public address of the code store is not an http(s) URL without a query')
   const place = cdn === undefined ? {} : { cdn }
@@ -25,5 +27,5 @@ export const openCodeStore = (address: string, { cdn }: CodeStoreOptions = {}): 
   const [, bucket, prefix] = S3.exec(address) ?? []
   if (!bucket)
     throw new TypeError(`the address of the code store is neither a folder nor s3://bucket/prefix: ${address}`)
-  return createS3Store({ bucket, ...(prefix ? { prefix } : {}), ...place })
+  return createS3Store({ bucket, ...(prefix ? { prefix } : {}), ...(addressing ? { addressing } : {}), ...place })
 }

@@ -3,6 +3,12 @@ import type { CodeStore } from './code-store.ts'
 import { CodeStoreError } from './code-store-error.ts'
 import { checkStoreKey, isStoreKey, urlUnder } from './store-key.ts'
 
+/**
+ * Where a request names the bucket: before the path of the object, before the host's name, or nowhere, because the endpoint is a domain
+ * of that bucket alone.
+ */
+export type Addressing = 'path' | 'virtual-hosted' | 'domain'
+
 export interface S3StoreOptions {
   bucket: string
   /** First part of every object's name, a folder of its own for this pool. @default none */
@@ -13,6 +19,8 @@ export interface S3StoreOptions {
   endpoint?: string
   region?: string
   credentials?: { accessKeyId: string; secretAccessKey: string }
+  /** @default what the cloud of the endpoint takes */
+  addressing?: Addressing
   /** Milliseconds for one request with all its tries. @default 15000 */
   deadlineMs?: number
   /** Names in one answer to `list`. @default what the store gives, a thousand at most */
@@ -31,6 +39,15 @@ const sentences: Readonly<Record<string, string>> = {
   InvalidAccessKeyId: 'the access key is not known there: check AWS_ACCESS_KEY_ID',
   SignatureDoesNotMatch: 'the secret is wrong: check AWS_SECRET_ACCESS_KEY',
   AccessDenied: 'the access key has no right to it',
+  InvalidToken: 'the session token is wrong: check AWS_SESSION_TOKEN, and unset it for a key that has none',
+  InvalidSecurityToken: 'the session token is wrong: check AWS_SESSION_TOKEN, and unset it for a key that has none',
+  ExpiredToken: 'the session token is over: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew',
+  ...Object.fromEntries(
+    // OSS, COS, OBS, TOS.
+    ['SecondLevelDomainForbidden', 'PathStyleDomainForbidden', 'VirtualHostDomainRequired', 'InvalidPathAccess'].map(
+      (code) => [code, 'it takes the bucket in the name of the host only: set SAOMA_POOL_ADDRESSING=virtual-hosted'],
+    ),
+  ),
   CredentialsProviderError: 'there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
   PermanentRedirect: 'the bucket is in another region: check AWS_REGION',
   AuthorizationHeaderMalformed: 'the bucket is in another region: check AWS_REGION',
@@ -39,12 +56,13 @@ const LATE = 'no answer in time'
 const NO_REGION = 'there is no region: set AWS_REGION'
 
 /** Clouds that take, at least of their newer buckets, the name of the bucket in the host's name only. */
-const hosted = /\.(amazonaws\.com(\.cn)?|aliyuncs\.com|myqcloud\.com|tencentcos\.cn)$/
+const hosted =
+  /\.(amazonaws\.com(\.cn)?|aliyuncs\.com|myqcloud\.com|tencentcos\.cn|myhuaweicloud\.(com|eu)|volces\.com|ivolces\.com)$/
 
-/** Whether the bucket is named in the path: a store of one's own rarely has a host name for each bucket. @param endpoint  default: Amazon's */
-export const isPathStyle = (endpoint: string | undefined): boolean => {
+/** What the cloud of an endpoint takes: a store of one's own rarely has a host name for each bucket. @param endpoint  default: Amazon's */
+export const addressingOf = (endpoint: string | undefined): Addressing => {
   const { hostname } = (endpoint && URL.parse(endpoint)) || {}
-  return hostname !== undefined && !hosted.test(hostname)
+  return hostname !== undefined && !hosted.test(hostname) ? 'path' : 'virtual-hosted'
 }
 
 /**
@@ -59,6 +77,11 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
   const folder = options.prefix ? `${options.prefix.replace(/^\/+|\/+$/g, '')}/` : ''
   if (endpoint && !/^https?:\/\/[^/]/.test(endpoint))
     throw new TypeError('AWS_ENDPOINT_URL_S3 must be a URL such as https://s3.example.com')
+  const addressing = options.addressing ?? addressingOf(endpoint)
+  if (addressing === 'domain' && !endpoint)
+    throw new TypeError('SAOMA_POOL_ADDRESSING=domain needs the domain of the bucket: set AWS_ENDPOINT_URL_S3')
+  // What the SDK wants to be told as the bucket where it is not to name it.
+  const Bucket = addressing === 'domain' && endpoint ? endpoint : bucket
   let client: S3Client | undefined
   let sdk: Promise<typeof import('@aws-sdk/client-s3')> | undefined
 
@@ -66,12 +89,13 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
     sdk ??= import('@aws-sdk/client-s3')
     const s3 = await sdk
     client ??= new s3.S3Client({
-      forcePathStyle: isPathStyle(endpoint),
+      forcePathStyle: addressing === 'path',
+      bucketEndpoint: addressing === 'domain',
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
       maxAttempts: TRIES,
       requestHandler: { connectionTimeout: CONNECT_MS },
-      ...(endpoint ? { endpoint } : {}),
+      ...(endpoint && addressing !== 'domain' ? { endpoint } : {}),
       ...(region ? { region } : {}),
       ...(credentials ? { credentials } : {}),
     })
@@ -105,7 +129,7 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
         client.send(
           // The first version of this call: every store that speaks S3 knows it, and it goes on after a name instead of a token.
           new s3.ListObjectsCommand({
-            Bucket: bucket,
+            Bucket,
             Prefix: folder,
             ...(options.perPage === undefined ? {} : { MaxKeys: options.perPage }),
             ...(after === undefined ? {} : { Marker: after }),
@@ -126,17 +150,17 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
   return {
     check: async () => {
       await ask(({ s3, client }, limits) =>
-        client.send(new s3.ListObjectsCommand({ Bucket: bucket, Prefix: folder, MaxKeys: 1 }), limits),
+        client.send(new s3.ListObjectsCommand({ Bucket, Prefix: folder, MaxKeys: 1 }), limits),
       )
     },
     put: async (key, bytes, type) => {
-      const object = { Bucket: bucket, Key: folder + checkStoreKey(key), Body: bytes, ContentType: type }
+      const object = { Bucket, Key: folder + checkStoreKey(key), Body: bytes, ContentType: type }
       await ask(({ s3, client }, limits) =>
         client.send(new s3.PutObjectCommand({ ...object, CacheControl: CACHE }), limits),
       )
     },
     get: (key) => {
-      const object = { Bucket: bucket, Key: folder + checkStoreKey(key) }
+      const object = { Bucket, Key: folder + checkStoreKey(key) }
       return ask(async ({ s3, client }, limits) => {
         try {
           const { Body } = await client.send(new s3.GetObjectCommand(object), limits)
@@ -152,9 +176,7 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
       const names = keys.map((key) => folder + checkStoreKey(key)).values()
       const work = async (): Promise<void> => {
         for (const Key of names)
-          await ask(({ s3, client }, limits) =>
-            client.send(new s3.DeleteObjectCommand({ Bucket: bucket, Key }), limits),
-          )
+          await ask(({ s3, client }, limits) => client.send(new s3.DeleteObjectCommand({ Bucket, Key }), limits))
       }
       await Promise.all(Array.from({ length: Math.min(REMOVED_AT_ONCE, keys.length) }, work))
     },
