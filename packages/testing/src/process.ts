@@ -21,6 +21,8 @@ export interface ProcessOptions {
   readyTimeoutMs?: number
   /** Milliseconds between SIGTERM and SIGKILL in `stop`. @default 10000 */
   stopTimeoutMs?: number
+  /** It forks itself for short works and does not wait for those when it ends: they are ended without an error. @default false */
+  forks?: boolean
 }
 
 /** How a process ended: one of the two is null. */
@@ -63,7 +65,7 @@ export const plainEnv = (): Record<string, string | undefined> => {
 /** Starts a program and registers its end. Rejects when it cannot be started or does not get ready. */
 export const startProcess = async (options: ProcessOptions): Promise<Process> => {
   const { command, args = [], env = plainEnv(), cwd, name, onLine, ready, readyTimeoutMs } = options
-  const { stopTimeoutMs = STOP_TIMEOUT_MS } = options
+  const { stopTimeoutMs = STOP_TIMEOUT_MS, forks = false } = options
   const child = spawn(command, args, { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   await once(child, 'spawn')
   const { pid } = child
@@ -84,7 +86,7 @@ export const startProcess = async (options: ProcessOptions): Promise<Process> =>
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (_, signal) => {
       // Whatever the leader left behind dies with it. After our own SIGKILL it had no chance to see to that itself.
-      orphaned = signalGroup(pid, 'SIGKILL') && !forced && signal !== 'SIGKILL'
+      orphaned = signalGroup(pid, 'SIGKILL') && !forks && !forced && signal !== 'SIGKILL'
       releaseGroup(pid)
     })
     child.once('close', (code, signal) => {

@@ -126,6 +126,8 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
       command,
       args: [...settings, ...persistence, ...args],
       ready: ({ text }) => text.includes(READY),
+      // For a replica that comes, or to write its files anew.
+      forks: true,
       ...(onLine ? { onLine } : {}),
     })
   }
