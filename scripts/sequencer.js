@@ -32,12 +32,12 @@ const longest = [
 })
 
 /**
- * How many files are begun between two of the longest, by how much longer those take. They start whole clusters: with one on each worker
- * the machine is so busy in the first minutes that a bound of the product itself, such as the three seconds of a command, is passed.
+ * Of the longest, so many run at once, and the other workers have what is short. They start whole clusters: with one on each of four
+ * workers two cores are so busy that bounds of the product itself, such as the three seconds of a command, are passed.
  */
-const BETWEEN = 4
-/** At the front: two of the four workers have one, and the others what is short. */
 const AT_ONCE = 2
+/** Files that are begun between two of the longest: about as many as two workers finish while two others are at one of those. */
+const BETWEEN = 4
 
 // biome-ignore lint/style/noDefaultExport: Jest asks for it.
 export default class extends TestSequencer {

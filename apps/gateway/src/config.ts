@@ -160,6 +160,8 @@ const poolContradictions = (env: Environment): string[] => {
   }
   if (env.SAOMA_POOL_CDN && !env.SAOMA_POOL_STORE)
     problems.push('SAOMA_POOL_CDN says where SAOMA_POOL_STORE is published: set both or none')
+  if (env.SAOMA_POOL_ADDRESSING && !env.SAOMA_POOL_STORE?.startsWith('s3://'))
+    problems.push('SAOMA_POOL_ADDRESSING is about a bucket: SAOMA_POOL_STORE must be s3://bucket/prefix')
   if (env.SAOMA_POOL_CDN?.startsWith('http:') && env.SAOMA_ORIGIN.startsWith('https:'))
     problems.push('SAOMA_POOL_CDN must be https, as SAOMA_ORIGIN is: browsers show nothing else on such a page')
   if (env.SAOMA_POOL_MIN > env.SAOMA_POOL_MAX) problems.push('SAOMA_POOL_MIN must not be greater than SAOMA_POOL_MAX')

@@ -115,7 +115,7 @@ const start = async (): Promise<Stop> => {
       appName: config.appName,
       codeSeconds: tickets.times.scanMs / 1000,
       secrets: config.secrets,
-      origins: createOrigins(config),
+      admits: createOrigins(config).admits,
       describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
       recognise: createRecognise({
         log,

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Config } from './config.ts'
 
 /** Whether a host is this machine itself. */
@@ -5,13 +6,14 @@ export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|
 
 /** Who may call us, by the `Origin` of a request. */
 export interface Origins {
-  /** Whether it is a page's that may. In demo mode the machine's other names for itself count as its own. */
+  /** Whether its pages may read our answers. In demo mode the machine's other names for itself count as its own. */
   allows(origin: string): boolean
   /**
-   * Whether it is what WeChat puts into a mini-program's requests, which can neither set nor leave it out. Always false where no
-   * mini-program logs in: without WeChat and demo phones.
+   * Whether a request may come in: it is no page's or an allowed one's, or it has what WeChat puts into a mini-program's, which can
+   * neither set nor leave it out. A mini-program has no cookies, so what has one is a browser's; and where there is neither WeChat nor a
+   * demo phone, nobody comes that way.
    */
-  isMiniProgram(origin: string): boolean
+  admits(headers: Pick<IncomingHttpHeaders, 'origin' | 'cookie'>): boolean
 }
 
 /**
@@ -27,13 +29,15 @@ export const createOrigins = (
   const known = new Set([own, ...allowedOrigins])
   const { port, hostname } = new URL(own)
   const hasPhones = demo || config.wechat !== undefined
+  const allows = (origin: string): boolean => {
+    if (known.has(origin)) return true
+    if (!demo || !isLoopback(hostname) || !URL.canParse(origin)) return false
+    const asking = new URL(origin)
+    return isLoopback(asking.hostname) && asking.port === port
+  }
   return {
-    allows: (origin) => {
-      if (known.has(origin)) return true
-      if (!demo || !isLoopback(hostname) || !URL.canParse(origin)) return false
-      const asking = new URL(origin)
-      return isLoopback(asking.hostname) && asking.port === port
-    },
-    isMiniProgram: (origin) => hasPhones && MINI_PROGRAM.test(origin),
+    allows,
+    admits: ({ origin, cookie }) =>
+      !origin || allows(origin) || (hasPhones && cookie === undefined && MINI_PROGRAM.test(origin)),
   }
 }

@@ -1,3 +1,4 @@
+import { openStore } from '../src/codes/open-pool.ts'
 import { ConfigError, readConfig } from '../src/config.ts'
 
 const real = {
@@ -29,11 +30,19 @@ test('without a setting there is no pool, and a store alone fills none', () => {
 
 test('the whole of it', () => {
   const cdn = { SAOMA_POOL_STORE: 's3://codes/login', SAOMA_POOL_CDN: 'https://cdn.example.com/codes/' }
+  const more = { SAOMA_POOL_ADDRESSING: 'path' }
   expect(
-    readConfig({ ...pool, ...cdn, SAOMA_POOL_LEASES: '5', SAOMA_POOL_MIN: '7', SAOMA_POOL_MAX: '7' }),
+    readConfig({ ...pool, ...cdn, ...more, SAOMA_POOL_LEASES: '5', SAOMA_POOL_MIN: '7', SAOMA_POOL_MAX: '7' }),
   ).toMatchObject({
     codes: 'pool',
-    pool: { store: 's3://codes/login', cdn: 'https://cdn.example.com/codes', leases: 5, min: 7, max: 7 },
+    pool: {
+      store: 's3://codes/login',
+      cdn: 'https://cdn.example.com/codes',
+      addressing: 'path',
+      leases: 5,
+      min: 7,
+      max: 7,
+    },
   })
 })
 
@@ -52,6 +61,12 @@ test.each<[string, Record<string, string>, RegExp]>([
     { ...pool, SAOMA_DEMO: 'true', WECHAT_API: 'http://127.0.0.1:9000' },
     /^SAOMA_CODES=pool is not for SAOMA_DEMO/,
   ],
+  [
+    'another addressing',
+    { ...pool, SAOMA_POOL_ADDRESSING: 'host' },
+    /^SAOMA_POOL_ADDRESSING must be path, virtual-hosted/,
+  ],
+  ['an addressing of a folder', { ...pool, SAOMA_POOL_ADDRESSING: 'path' }, /^SAOMA_POOL_ADDRESSING is about a bucket/],
   ['a CDN of nothing', { ...real, SAOMA_POOL_CDN: 'https://cdn.example.com' }, /^SAOMA_POOL_CDN says where/],
   ['a CDN with a query', { ...pool, SAOMA_POOL_CDN: 'https://cdn.example.com/?a' }, /^SAOMA_POOL_CDN must be a URL/],
   ['a CDN that pages refuse', { ...pool, SAOMA_POOL_CDN: 'http://cdn.example.com' }, /^SAOMA_POOL_CDN must be https/],
@@ -64,4 +79,10 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['numbers that run out', { ...pool, SAOMA_POOL_LEASES: '61' }, /^SAOMA_POOL_LEASES /],
 ])('refused in one sentence: %s', (_, env, sentence) => {
   expect(problemsOf(env)).toEqual([expect.stringMatching(sentence)])
+})
+
+test('a bucket’s own domain that is not named is a wrong setting', () => {
+  const { pool: settings } = readConfig({ ...pool, SAOMA_POOL_STORE: 's3://codes', SAOMA_POOL_ADDRESSING: 'domain' })
+  if (!settings) throw new Error('there is no pool')
+  expect(() => openStore(settings)).toThrow(ConfigError)
 })

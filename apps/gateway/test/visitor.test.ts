@@ -64,9 +64,10 @@ describe('an origin', () => {
     ['undefined', false],
     ['null', false],
   ])('%s is a mini-program’s where WeChat is configured: %s', (origin, is) => {
-    expect(createOrigins({ ...own, wechat: {} }).isMiniProgram(origin)).toBe(is)
-    expect(createOrigins({ ...own, demo: true }).isMiniProgram(origin)).toBe(is)
-    expect(createOrigins(own).isMiniProgram(origin)).toBe(false)
+    expect(createOrigins({ ...own, wechat: {} }).admits({ origin })).toBe(is)
+    expect(createOrigins({ ...own, demo: true }).admits({ origin })).toBe(is)
+    expect(createOrigins(own).admits({ origin })).toBe(false)
+    expect(createOrigins({ ...own, wechat: {} }).admits({ origin, cookie: 'a=b' })).toBe(false)
     expect(createOrigins({ ...own, wechat: {} }).allows(origin)).toBe(false)
   })
 })

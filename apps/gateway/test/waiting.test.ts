@@ -29,7 +29,7 @@ let draining = false
 const watching = createWatching({ tickets, subscriber: redis.subscriber, metrics, log })
 const door = createWaitingDoor(io, { watching, tickets, metrics }, { nodeId: 'a', maxBufferBytes: 1 << 20 })
 const judge = createJudge({ handshakes: async () => undefined }, metrics, {
-  origins: { allows: () => true, isMiniProgram: () => false },
+  origins: { allows: () => true, admits: () => true },
   addressOf: () => '127.0.0.1',
   isDraining: () => draining,
 })

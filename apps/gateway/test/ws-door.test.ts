@@ -62,7 +62,7 @@ const openDoor = async ({ limits: some = {}, connectTimeout = 10_000, ...options
   const metrics = createMetrics()
   const limits = createLimits(redis, { ...enough, ...some }, metrics)
   const admission = {
-    origins: { allows: () => true, isMiniProgram: () => false },
+    origins: { allows: () => true, admits: () => true },
     addressOf: () => '127.0.0.1',
     isDraining: () => false,
     ...options,
@@ -214,7 +214,7 @@ describe('the order of answers', () => {
 describe('what is not let in', () => {
   test.each([
     ['a node that is going away', { isDraining: () => true }, 503],
-    ['a foreign origin', { origins: { allows: () => false, isMiniProgram: () => false } }, 403],
+    ['a foreign origin', { origins: { allows: () => false, admits: () => false } }, 403],
     ['too many handshakes of one address', { limits: { handshakesPerMinute: 0 } }, 429],
   ])('%s answers %#', async (_, options, status) => {
     const door = await openDoor(options)

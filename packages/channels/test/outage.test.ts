@@ -118,6 +118,30 @@ test('[C25] writes refused until names run out, and while the next ones are take
   expect(heard()).toEqual(before)
 }, 40_000)
 
+test('[C25] a node that is new, or was away itself, calls nobody dead for ten beats', async () => {
+  const { url } = await startRedis()
+  const dead = 'dead.node'
+  const newAt = performance.now()
+  const node = await openNode(url, uniquePrefix(), { beatMs: BEAT_MS })
+  const { data, keys } = node.redis
+  const sweepOf = (name: string) => node.event((event) => event.kind === 'swept' && event.node === name)
+  await data.zadd(keys.nodes(), 1, dead)
+  await sweepOf(dead)
+  expect(performance.now() - newAt).toBeGreaterThan(10 * BEAT_MS)
+
+  await data.acl('SETUSER', 'default', '-zadd')
+  const failed = failures(node)
+  await until(
+    async () => failures(node),
+    (now) => now >= failed + 5,
+  )
+  const backAt = performance.now()
+  await data.acl('SETUSER', 'default', '+zadd')
+  await data.zadd(keys.nodes(), 1, 'other.node')
+  await sweepOf('other.node')
+  expect(performance.now() - backAt).toBeGreaterThan(10 * BEAT_MS)
+})
+
 test('[C25] a Redis that is full keeps the names: who is there stays, who leaves is gone at once, who is new is refused', async () => {
   const { data, keys, channel, followers, names, heard, first } = await openPair()
   const former = (await names()).sort()

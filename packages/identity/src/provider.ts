@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import { DEVICE_CODE_GRANT, deviceCodeBits, type LoginRequest, ticketOf, WX_CODE_GRANT } from '@saoma/protocol'
 import { type RedisClients, RedisUnavailable } from '@saoma/redis'
 import type { Accounts } from './accounts.ts'
@@ -29,8 +30,8 @@ export interface ProviderOptions {
   codeSeconds: number
   /** Signs the provider's own cookies. */
   cookieSecret: string
-  /** Which pages may call the token endpoint, and which `Origin` is none of a page but a mini-program's. */
-  origins: { allows: (origin: string) => boolean; isMiniProgram: (origin: string) => boolean }
+  /** Whether a request that has an `Origin` may call the token endpoint. */
+  admits: (headers: IncomingHttpHeaders) => boolean
   /** What the server saw of the browser that asks. */
   describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
   /** Turns the phone's code into a person. */
@@ -221,9 +222,8 @@ export const createProvider = (
       })
       return account && { accountId: sub, claims: () => ({ ...account }) }
     },
-    // Of any client: the SDK also logs a mini-program in, as it does a page. It has no cookies; what has one is a browser's.
-    clientBasedCORS: (ctx, from) =>
-      options.origins.allows(from) || (!ctx.get('Cookie') && options.origins.isMiniProgram(from)),
+    // Of any client: the SDK also logs a mini-program in, as it does a page.
+    clientBasedCORS: (ctx) => options.admits(ctx.headers),
     interactions: { url: () => '/' },
     renderError: (ctx, out) => {
       ctx.type = 'json'

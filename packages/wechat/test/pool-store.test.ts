@@ -190,14 +190,17 @@ test('with a domain of the bucket’s own, the bucket is named nowhere; without 
   const asked: string[] = []
   const endpoint = await serve((req, res) => {
     asked.push(`${req.method} ${req.url}`)
-    if (req.method === 'GET') res.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>')
+    if (req.url?.startsWith('/?')) res.end('<ListBucketResult></ListBucketResult>')
+    else if (req.method === 'GET') res.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>')
     else res.end()
   })
   const store = bucketStore({ endpoint, prefix: 'pictures', addressing: 'domain' })
+  await store.check()
   await store.put('a.jpg', picture, type)
   expect(await store.get('a.jpg')).toBeUndefined()
   await store.remove(['a.jpg'])
   expect(asked.map((line) => line.replace(/\?.*/, ''))).toEqual([
+    'GET /',
     'PUT /pictures/a.jpg',
     'GET /pictures/a.jpg',
     'DELETE /pictures/a.jpg',

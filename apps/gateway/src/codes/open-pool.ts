@@ -1,6 +1,6 @@
 import type { RedisClients } from '@saoma/redis'
 import { type CodeStore, createPool, openCodeStore, type Pool } from '@saoma/wechat'
-import type { Config } from '../config.ts'
+import { type Config, ConfigError } from '../config.ts'
 
 /** On top of what a ticket can live, for a phone that is slow. */
 const MARGIN = 1 / 4
@@ -19,5 +19,12 @@ export const openPool = (
     quarantineMs: (times.scanMs + times.confirmMs + times.redeemMs) * (1 + MARGIN),
   })
 
-export const openStore = ({ store, cdn, addressing }: NonNullable<Config['pool']>): CodeStore =>
-  openCodeStore(store, { ...(cdn ? { cdn } : {}), ...(addressing ? { addressing } : {}) })
+/** @throws ConfigError */
+export const openStore = ({ store, cdn, addressing }: NonNullable<Config['pool']>): CodeStore => {
+  try {
+    return openCodeStore(store, { ...(cdn ? { cdn } : {}), ...(addressing ? { addressing } : {}) })
+  } catch (error) {
+    // It has a sentence about AWS's own settings, which are read there.
+    throw error instanceof TypeError ? new ConfigError([error.message]) : error
+  }
+}

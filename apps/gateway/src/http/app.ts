@@ -120,11 +120,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
   app.use(async (ctx, next) => {
     if (!ctx.path.startsWith('/v1/')) return next()
     // A foreign page gets no answer at all: not even its side effect.
-    const from = ctx.get('Origin')
-    if (!from || origins.allows(from)) return allowed(ctx, next)
-    // It bears a token or reads what anybody may. It has no cookies that somebody else could use.
-    if (origins.isMiniProgram(from) && !ctx.get('Cookie')) return next()
-    return problem(ctx, 'FORBIDDEN', 'this origin is not allowed')
+    return origins.admits(ctx.headers) ? allowed(ctx, next) : problem(ctx, 'FORBIDDEN', 'this origin is not allowed')
   })
 
   const routers = [

@@ -35,17 +35,13 @@ export const answerTo = ({ code, retryAfterSeconds }: HandshakeRefusal, nodeId: 
   return { status, headers, body }
 }
 
-/** A mini-program has no cookies, so what has one is a browser's. */
-const mayCome = ({ headers: { origin, cookie } }: IncomingMessage, { allows, isMiniProgram }: Origins): boolean =>
-  origin === undefined || allows(origin) || (cookie === undefined && isMiniProgram(origin))
-
 /** The same judge for every door. */
 export const createJudge =
   (limits: Pick<Limits, 'handshakes'>, metrics: Metrics, options: AdmissionOptions): Judge =>
   async (req) => {
     const judge = async (): Promise<HandshakeRefusal | undefined> => {
       if (options.isDraining()) return { code: 'DRAINING', reason: 'draining', retryAfterSeconds: 1 }
-      if (!mayCome(req, options.origins)) return { code: 'FORBIDDEN', reason: 'origin' }
+      if (!options.origins.admits(req.headers)) return { code: 'FORBIDDEN', reason: 'origin' }
       const slow = await limits.handshakes(options.addressOf(req))
       return slow ? { code: 'RATE_LIMITED', reason: 'rate', retryAfterSeconds: slow.retryAfterSeconds } : undefined
     }
