@@ -235,4 +235,4 @@ test('a subscription that is connected but deaf: the node notices, and its reade
   expect(await reader.next('message', 28_000)).toMatchObject({ data: 1, offset: 2 })
   expect(await reader.next('message')).toMatchObject({ data: 2, offset: 3 })
   expect(await reader.next('message')).toMatchObject({ data: 3, offset: 4 })
-}, 45_000)
+})

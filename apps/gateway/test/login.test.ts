@@ -198,4 +198,4 @@ test(`a browser that may only poll is served through nginx by the node that has 
   const upstreams = new Set(asked.map((line) => /"upstream":"([^"]+)"/.exec(line)?.[1]))
   expect(upstreams.size).toBe(2)
   for (const browser of browsers) browser.close()
-}, 60_000)
+})

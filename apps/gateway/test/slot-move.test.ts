@@ -58,7 +58,7 @@ test('a follower hears all that is published, once and in order, while the slot 
   for (let data = 0; data < sent; data++) expect(await follower.next('message', 2_000)).toMatchObject({ data })
   expect(follower.pending('message')).toEqual([])
   follower.close()
-}, 60_000)
+})
 
 test.each(loginDoors)(
   'a page that waits %s hears of scan and confirm, in order, while the slot of its ticket moves',

@@ -119,7 +119,7 @@ test('a login across two nodes is one trace, with Redis and WeChat below the req
     expect([one, said.includes(String(one))]).toEqual([one, false])
   // Each a JWT or a code that would stand out even in part.
   expect(said).not.toMatch(/eyJ[A-Za-z0-9_-]{10}/)
-}, 60_000)
+})
 
 test('without an endpoint nothing of it is loaded, with one it is; a sampler may leave out what the client wants', async () => {
   const collector = await startCollector()
@@ -142,7 +142,7 @@ test('without an endpoint nothing of it is loaded, with one it is; a sampler may
   const spans = collector.spans()
   expect(new Set(spans.map(({ node }) => node))).toEqual(new Set(['b']))
   expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([wanted.traceId]))
-}, 60_000)
+})
 
 test('a collector that is away costs no request and not the end of a node, and the log says so', async () => {
   const redis = await startRedis()

@@ -179,7 +179,7 @@ test(`any frames, one after the other, are answered as by Socket.IO (seed ${seed
   expect(
     gateway.lines.filter(({ json: line }) => !line || line.level === 'error' || line.event === 'unhandledRejection'),
   ).toEqual([])
-}, 60_000)
+})
 
 test('more events than a browser may send are answered the same way', async () => {
   const events = Array.from({ length: 12 }, () => '42/login,["anything"]')

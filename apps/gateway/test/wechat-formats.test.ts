@@ -105,7 +105,7 @@ test('408 when nothing happens for 25 s, on both, and the poll goes on where it 
   const next = open(mine, '408')
   await scan(cluster.origin, mine.ticket, alice)
   expect(await next).toBe("window.wx_errcode=404;window.wx_code='';")
-}, 40_000)
+})
 
 test('a ticket that expires: 400 and 402', async () => {
   const hasty = await startCluster({ nodes: 1, env: { SAOMA_SCAN_SECONDS: '1' } })

@@ -138,7 +138,7 @@ test('npm start -- --wechat has codes of a mini-program, a phone to scan them, a
   expect(await local.exited).toEqual({ code: 0, signal: null })
   expect(await readdir(join(folder, '.saoma'))).not.toContain('wechat.env')
   expect(await phone()).toEqual(['There is no cluster with codes of WeChat here. Start one: npm start -- --wechat'])
-}, 60_000)
+})
 
 test('a setting that the nodes cannot read is all that is told of, and everything ends', async () => {
   const folder = await emptyFolder()
@@ -149,7 +149,7 @@ test('a setting that the nodes cannot read is all that is told of, and everythin
     '  SAOMA_LIMIT_CODES must be a whole number',
   ])
   expect(await readdir(join(folder, '.saoma'))).not.toContain('lock')
-}, 30_000)
+})
 
 test('a busy port is one line that says what to do', async () => {
   const server = createServer().listen(0, '127.0.0.1')

@@ -13,7 +13,7 @@ beforeAll(async () => {
   const { origin } = restaurant.cluster
   ana = (await webToken(origin, 'Ana')).access_token
   ben = (await webToken(origin, 'Ben')).access_token
-}, 60_000)
+})
 
 const begin = async (token: string, name = randomUUID()): Promise<Job> => {
   const { status, body } = await restaurant.post<Job>('jobs', token, { request: name, city: 'Hangzhou' })

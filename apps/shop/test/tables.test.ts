@@ -9,7 +9,7 @@ let token: string
 beforeAll(async () => {
   restaurant = await startRestaurant(1_000)
   token = (await webToken(restaurant.cluster.origin, 'Ana')).access_token
-}, 60_000)
+})
 
 const open = async (table: string, as = token): Promise<LiveClient> => {
   const client = connectLive(restaurant.cluster.origin, { token: as })

@@ -14,7 +14,7 @@ import {
 } from '../src/index.ts'
 
 /** Far more than anything here takes: what has not come by then was lost. */
-export const LONG_MS = 15_000
+export const LONG_MS = 40_000
 
 export const uniquePrefix = () => `test-${randomUUID()}`
 let drawn = 0

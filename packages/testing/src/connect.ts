@@ -26,12 +26,12 @@ export interface LoginClient {
   readonly socket: Socket<LoginServerEvents, LoginClientEvents>
   /**
    * The next event of that name that this method has not given yet: events are queued from the start, so the n-th call gives the
-   * n-th event, whether it has come or not. Rejects after `timeoutMs` (10 s).
+   * n-th event, whether it has come or not. Rejects after `timeoutMs` (20 s).
    */
   next<E extends EventName>(event: E, timeoutMs?: number): Promise<Payloads[E]>
   /** Events of that name that came and that `next` has not given. */
   pending<E extends EventName>(event: E): readonly Payloads[E][]
-  /** Rejects when there is no ack within `timeoutMs` (10 s). */
+  /** Rejects when there is no ack within `timeoutMs` (20 s). */
   watch(deviceCode: string, timeoutMs?: number): Promise<WatchAnswer>
   close(): void
 }

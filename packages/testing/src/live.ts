@@ -18,7 +18,7 @@ type Payloads = { [E in keyof LiveServerEvents]: Parameters<LiveServerEvents[E]>
 /** What the server answers to an event. */
 export type LiveAnswer<E extends keyof LiveClientEvents> = Parameters<Parameters<LiveClientEvents[E]>[1]>[0]
 type LiveRequest<E extends keyof LiveClientEvents> = Parameters<LiveClientEvents[E]>[0]
-/** Rejects when there is no ack within `timeoutMs` (10 s). */
+/** Rejects when there is no ack within `timeoutMs` (20 s). */
 type Ask<E extends keyof LiveClientEvents> = (request: LiveRequest<E>, timeoutMs?: number) => Promise<LiveAnswer<E>>
 
 /** A client's socket in the namespace `/`. Its methods send the event of their name and resolve with the ack. */

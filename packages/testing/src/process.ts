@@ -41,7 +41,7 @@ export interface Process {
   readonly exited: Promise<Exit>
   /**
    * The first line, past or future, that matches and that no earlier call was given. Rejects when the process ends first or after
-   * `timeoutMs` (10 s), with the last output in the message.
+   * `timeoutMs` (20 s), with the last output in the message.
    */
   nextLine(matches: (line: Line) => boolean, timeoutMs?: number): Promise<Line>
   /** Sends a signal; for one that ends a process (all but SIGSTOP, SIGCONT, SIGHUP, SIGUSR1/2) resolves when it has ended. */
@@ -52,7 +52,7 @@ export interface Process {
 
 /** What Node made of our sources, so that the next of many processes need not: half of the work of a start. */
 const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/saoma/node', import.meta.url))
-const LINE_TIMEOUT_MS = 10_000
+const LINE_TIMEOUT_MS = 20_000
 const STOP_TIMEOUT_MS = 10_000
 const survivable: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
 

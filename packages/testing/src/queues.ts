@@ -6,13 +6,13 @@ interface Queue {
 /** What came, by name: each is given to one `next`, whether it was asked for before or after it came. */
 export interface Queues<Payloads> {
   push<E extends keyof Payloads>(name: E, payload: unknown): void
-  /** The n-th call gives the n-th of that name. Rejects after `timeoutMs` (10 s). */
+  /** The n-th call gives the n-th of that name. Rejects after `timeoutMs` (20 s). */
   next<E extends keyof Payloads>(name: E, timeoutMs?: number): Promise<Payloads[E]>
   /** Those that came and that `next` has not given. */
   pending<E extends keyof Payloads>(name: E): readonly Payloads[E][]
 }
 
-export const EVENT_TIMEOUT_MS = 10_000
+export const EVENT_TIMEOUT_MS = 20_000
 
 export const createQueues = <Payloads>(names: readonly (keyof Payloads)[]): Queues<Payloads> => {
   const queues = new Map<keyof Payloads, Queue>(names.map((name) => [name, { arrived: [], waiting: [] }]))

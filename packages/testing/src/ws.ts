@@ -14,7 +14,7 @@ export interface WsClient {
   readonly socket: WebSocket
   /** Which node holds it. */
   readonly node: string
-  /** The next frame that this method has not given yet; rejects after `timeoutMs` (10 s). */
+  /** The next frame that this method has not given yet; rejects after `timeoutMs` (20 s). */
   next(timeoutMs?: number): Promise<string | Buffer>
   /** Frames that came and that `next` has not given. */
   pending(): readonly (string | Buffer)[]

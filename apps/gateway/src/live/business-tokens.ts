@@ -44,22 +44,25 @@ const Answer = v.object({
 const unauthorized: Resolved = { value: fail('UNAUTHORIZED'), ms: REFUSED_MS }
 const unavailable: Resolved = { value: fail('BACKEND_UNAVAILABLE'), ms: 0 }
 
-/**
- * Asks the business who a token stands for, as CONNMIX does with its `auth_url`: `{ token }` for `{ uid }`.
- *
- * @param now  the clock for how long an answer counts, in milliseconds from any beginning but 0
- */
+export interface BusinessTokensOptions {
+  /** The clock for how long an answer counts, in milliseconds from any beginning but 0. @default performance.now */
+  now?: () => number
+  /** Milliseconds for one answer. @default 3000 */
+  timeoutMs?: number
+}
+
+/** Asks the business who a token stands for, as CONNMIX does with its `auth_url`: `{ token }` for `{ uid }`. */
 export const createBusinessTokens = (
   url: string,
   log: Logger,
-  now: () => number = () => performance.now(),
+  { now = () => performance.now(), timeoutMs = TIMEOUT_MS }: BusinessTokensOptions = {},
 ): BusinessTokens => {
   const business = createBusiness({
     setting: SETTING,
     url,
     answer: Answer,
     refusals: [401, 403, 404],
-    timeoutMs: TIMEOUT_MS,
+    timeoutMs,
     maxInFlight: MAX_IN_FLIGHT,
     maxPerSubject: MAX_PER_NETWORK,
     log,
