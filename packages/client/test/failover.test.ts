@@ -156,7 +156,7 @@ test('Sentinel makes a replica the master: what was acknowledged is there, every
     expect(red.body.reasons).toContain('redis:data')
     await promoted
   })
-}, 60_000)
+})
 
 test('a Redis Cluster makes a replica the master of a shard: the same', async () => {
   const { url, nodes: masters, replicas } = await startRedisCluster({ replicas: true })
@@ -168,4 +168,4 @@ test('a Redis Cluster makes a replica the master of a shard: the same', async ()
     // It comes back as the replica of the one that took over, which then has somebody to pass its writes on to.
     await masters[0]?.restart()
   })
-}, 60_000)
+})

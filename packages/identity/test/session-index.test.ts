@@ -128,7 +128,7 @@ test('a session that begins while all are ended is either refused or listed: non
   }
   // Otherwise nothing was raced.
   for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0)
-}, 30_000)
+})
 
 test('a list that comes while a session begins neither shows it nor harms it', async () => {
   const { sessions, save } = prepare()

@@ -118,4 +118,4 @@ test('one shard of a Redis Cluster that is emptied is noticed; a slot that moves
   expect(await told(1)).toBe(1)
   for (const port of [second, successor]) await (await operatorAt(`redis://127.0.0.1:${port}`)).flushall()
   expect(await told(2)).toBe(2)
-}, 60_000)
+})

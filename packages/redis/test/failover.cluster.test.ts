@@ -42,7 +42,7 @@ test('when a replica takes over, orderly or because its master was killed, all c
   await replica?.nextLine(({ text }) => text.includes('Cluster state changed: ok'), 20_000)
   expect(await liveAgain()).toBeLessThan(LIVE_MS)
   expect(redis.unavailable()).toEqual([])
-}, 60_000)
+})
 
 test('whoever comes to a cluster that has failed over is in at the first attempt', async () => {
   let begunAnew = 0
@@ -87,4 +87,4 @@ test('when the master that is replaced stands still and its connections stay ope
     (roles) => roles.length === 0,
   )
   await frozen.kill('SIGCONT')
-}, 60_000)
+})

@@ -93,4 +93,4 @@ test('in a Redis Cluster those that answer are judged, one that does not is as f
   while (redis.data.status === 'ready') await new Promise((resolve) => redis.data.once('close', resolve))
   await memory.look()
   expect([memory.hasRoom(), told]).toEqual([false, [false]])
-}, 60_000)
+})

@@ -75,7 +75,7 @@ test('in a Redis Cluster the master of the key is asked', async () => {
   const afterwards = await Promise.all(names.map(write))
   await replicas[0]?.kill('SIGCONT')
   expect(new Set(afterwards)).toEqual(new Set([true, false]))
-}, 40_000)
+})
 
 test('what was written before another master took over is not asked of its replicas, which may know nothing of it', async () => {
   const cluster = await startRedisCluster({ replicas: true })
@@ -99,7 +99,7 @@ test('what was written before another master took over is not asked of its repli
     },
     (answer) => answer === 'OK',
   )
-}, 40_000)
+})
 
 test('a write that is sent on while its slot is handed over is asked of the replicas where it went', async () => {
   const cluster = await startRedisCluster({ replicas: true })
@@ -120,7 +120,7 @@ test('a write that is sent on while its slot is handed over is asked of the repl
   await cluster.replicas[to]?.kill('SIGSTOP')
   await expect(write()).rejects.toThrow('0 of 1 replicas')
   await cluster.replicas[to]?.kill('SIGCONT')
-}, 40_000)
+})
 
 test('a master that has become a replica meanwhile has nobody who could have the write', async () => {
   const server = await startRedis()
