@@ -123,8 +123,12 @@ const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[], or
   await Promise.all([...publishing, loggingIn])
   for (const { inbox, sent } of people) {
     await inbox.until(sent)
-    expect(inbox.numbers).toEqual(upTo(sent))
-    expect(inbox.lost).toEqual([])
+    const { numbers, lost } = inbox
+    expect([...new Set(numbers)]).toEqual(upTo(sent))
+    // One that was heard and not yet acknowledged may have died with the master: it comes again, and the log has said that it went back.
+    const twice = numbers.filter((n, i) => numbers.indexOf(n) !== i)
+    expect(twice.length).toBeLessThanOrEqual(1)
+    expect(lost.map(({ reason }) => reason)).toEqual(twice.map(() => 'epoch'))
   }
   for (const { exited } of nodes) expect(await Promise.race([exited, 'runs'])).toBe('runs')
 
