@@ -22,6 +22,7 @@
 #   NGINX_CONNECTIONS  per worker; two for every socket     (default 16384)
 #   NGINX_TRUST        networks of the proxies in front, whose X-Forwarded-For and -Proto are believed: '10.0.0.0/8 …' (default none)
 #   NGINX_SHOP         host:port of the demo's shop, which then answers below /shop/ (default none: there is no such location)
+#   SAOMA_LIMIT_MESSAGE_BYTES  as the nodes have it, so that what they take gets to them  (default 1048576, the most they may have)
 #   NGINX_RESOLVER     DNS servers to ask while running, or a file such as /etc/resolv.conf that names them, whose first search domain
 #                      then completes the names. For SAOMA_NODES it needs nginx 1.27.3. (default none: names are looked up at start;
 #                      with SAOMA_SERVICE /etc/resolv.conf, with SAOMA_CONTAINERS 127.0.0.11, which is Docker's own)
@@ -35,6 +36,7 @@ fail() {
 : "${SAOMA_NODES:=}" "${SAOMA_CONTAINERS:=}" "${SAOMA_SERVICE:=}" "${SAOMA_NODE_NAMES:=}"
 : "${NGINX_LISTEN:=127.0.0.1:8080}" "${NGINX_TEMP:=/tmp}" "${NGINX_ACCESS_LOG:=/dev/stdout}" "${NGINX_WORKERS:=auto}"
 : "${NGINX_CONNECTIONS:=16384}" "${NGINX_TRUST:=}" "${NGINX_RESOLVER:=}" "${NGINX_SHOP:=}"
+: "${SAOMA_LIMIT_MESSAGE_BYTES:=1048576}"
 
 # What is put into the configuration must not be able to end a directive.
 for value in "$SAOMA_CONTAINERS" "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP"; do
@@ -72,6 +74,9 @@ done
 [ -z "$NGINX_SHOP" ] || echo "$NGINX_SHOP" | grep -Eq '^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$' ||
   fail "NGINX_SHOP is '$NGINX_SHOP', which is not host:port"
 
+echo "$SAOMA_LIMIT_MESSAGE_BYTES" | grep -Eqx '[0-9]{2,7}' ||
+  fail "SAOMA_LIMIT_MESSAGE_BYTES is '$SAOMA_LIMIT_MESSAGE_BYTES', which is not a number of bytes"
+
 search=
 case $NGINX_RESOLVER in
   /*)
@@ -101,7 +106,8 @@ here=$(dirname "$0")
 awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" \
   -v service="$SAOMA_SERVICE" -v node_names="$SAOMA_NODE_NAMES" -v search="$search" \
   -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
-  -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" '
+  -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" \
+  -v message="$SAOMA_LIMIT_MESSAGE_BYTES" '
   BEGIN {
     any = "saoma"
     any_socket = "saoma_sockets"
@@ -167,6 +173,10 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
       shop_location = "\n    location /shop/ {\n      proxy_pass http://shop;\n    }\n"
     }
 
+    # A message and what surrounds it, as the nodes reckon. A client that polls packs as many together as fit.
+    poll = message + 4096 > 65536 ? message + 4096 : 65536
+    publish = message + 4096 > 1048576 ? message + 4096 : 1048576
+    value["POLL_BYTES"] = poll; value["PUBLISH_BYTES"] = publish
     value["ANY"] = any; value["ANY_SOCKET"] = any_socket; value["TRIES"] = tries; value["AFTER_ANSWER"] = after_answer
     value["KEPT"] = kept; value["KEPT_IN_ALL"] = kept_in_all
     value["RESOLVER"] = resolver_line

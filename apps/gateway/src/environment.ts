@@ -23,6 +23,16 @@ const origin = v.pipe(
     'must be an origin such as https://login.example.com',
   ),
 )
+/** Of pages in an application: Capacitor, Ionic, Tauri, Electron, extensions of browsers. To a URL of theirs Node gives no origin. */
+const APP_ORIGIN = /^(?!https?:|file:|data:|blob:)[a-z][a-z0-9+.-]*:\/\/[A-Za-z0-9._-]+(:\d{1,5})?$/
+/** `null` is what every sandboxed frame and local file has, so nobody's. */
+const pageOrigin = v.pipe(
+  v.string(),
+  v.check(
+    (text) => APP_ORIGIN.test(text) || v.is(origin, text),
+    'must hold origins such as https://www.example.com or capacitor://localhost, without a path, separated by commas',
+  ),
+)
 const redisUrl = v.pipe(
   v.string(),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -198,7 +208,7 @@ export const Environment = v.object({
     v.pipe(list, v.array(cidr)),
     '127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7',
   ),
-  SAOMA_ALLOWED_ORIGINS: v.optional(v.pipe(list, v.array(origin)), ''),
+  SAOMA_ALLOWED_ORIGINS: v.optional(v.pipe(list, v.array(pageOrigin)), ''),
   SAOMA_LIMIT_CODES: v.optional(number(1, 1e6), '120'),
   SAOMA_LIMIT_REQUESTS: v.optional(number(1, 1e6), '1200'),
   SAOMA_LIMIT_DECISIONS: v.optional(number(1, 1e6), '60'),

@@ -107,7 +107,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     app.callback(),
   )
   const admission = { origins, addressOf, isDraining }
-  const judge = createJudge(deps.limits, metrics, admission)
+  const judge = createJudge(deps, admission)
   const doorOptions = {
     ...admission,
     nodeId: options.nodeId,

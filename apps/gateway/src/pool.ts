@@ -1,6 +1,6 @@
 import { createRedis, parseRedisUrl, RedisUnavailable } from '@saoma/redis'
 import { createBudget, createWechat } from '@saoma/wechat'
-import { openPool, openStore } from './codes/open-pool.ts'
+import { openPool, openPoolStore } from './codes/open-pool.ts'
 import { createPoolCommands } from './codes/pool-commands.ts'
 import { type PoolCommand, readPoolCommand, USAGE } from './codes/read-pool-command.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
@@ -12,6 +12,7 @@ import { type Config, ConfigError, readConfig } from './config.ts'
  *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts list
  *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts check [--repair]
  *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts retire <scene>… | --all
+ *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts adopt
  *
  * `--help` says so too. Ends with 0 when all is well, 1 when something is wrong, 130 when it was interrupted.
  */
@@ -49,10 +50,11 @@ const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfi
     readyTimeoutMs: READY_MS,
   })
   const wechat = createWechat(redis, config.wechat)
-  const store = openStore(config.pool)
+  const pool = openPool(redis, config)
+  const store = openPoolStore(redis, pool, config)
   try {
     const commands = createPoolCommands({
-      pool: openPool(redis, config),
+      pool,
       store,
       wechat,
       budget: createBudget(redis, config.wechat.appid),

@@ -96,16 +96,16 @@ describe('the routes of a ticket', () => {
   test('a foreign origin is refused, whatever it carries, and changes nothing', async () => {
     const { ticket, device_code } = await createTicket(origin)
     const foreign = await scan(origin, ticket, alice, { headers: { origin: 'https://evil.example' } })
-    await refused(foreign, 403, 'FORBIDDEN')
-    expect(foreign.headers.get('access-control-allow-origin')).toBeNull()
+    await refused(foreign, 403, 'ORIGIN_NOT_ALLOWED')
+    // Its page can read why, and nothing else.
+    expect(foreign.headers.get('access-control-allow-origin')).toBe('*')
     expect((await poll(origin, device_code)).body).toMatchObject({ status: 'pending', version: 1 })
 
     const token = await request(`${origin}/oidc/token`, {
       form: { client_id: 'web', grant_type: 'refresh_token', refresh_token: 'x' },
       headers: { origin: 'https://evil.example' },
     })
-    expect(token).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
-    expect(token.headers.get('access-control-allow-origin')).toBeNull()
+    expect(token).toMatchObject({ status: 403, body: { error: 'invalid_request', code: 'ORIGIN_NOT_ALLOWED' } })
     // The operator sees which origin to allow, if it is one of theirs.
     expect(await logged(token)).toMatchObject({ reason: expect.stringContaining('https://evil.example') })
   })

@@ -44,6 +44,34 @@ test('every problem is reported at once, each with its name', () => {
   ])
 })
 
+test('origins of pages in applications may be allowed, and null is nobody’s', () => {
+  const origins = [
+    'https://www.example.com',
+    'http://localhost:5173',
+    'capacitor://localhost',
+    'ionic://localhost',
+    'tauri://localhost',
+    'app://.',
+    'chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb',
+    'safari-web-extension://0A1B2C3D-0000-4000-8000-ABCDEF012345',
+  ]
+  expect(readConfig({ ...demo, SAOMA_ALLOWED_ORIGINS: origins.join(', ') }).allowedOrigins).toEqual(origins)
+  for (const wrong of [
+    'null',
+    '*',
+    'file://',
+    'https://a.example/',
+    'capacitor://localhost/',
+    'capacitor:',
+    'https:a',
+    'data://x',
+  ])
+    expect([wrong, problemsOf({ ...demo, SAOMA_ALLOWED_ORIGINS: wrong })]).toEqual([
+      wrong,
+      [expect.stringContaining('SAOMA_ALLOWED_ORIGINS must hold origins')],
+    ])
+})
+
 test('demo mode refuses production and real WeChat credentials, but not the simulator', () => {
   expect(problemsOf({ ...demo, NODE_ENV: 'production' })).toEqual([expect.stringContaining('NODE_ENV=production')])
   expect(problemsOf({ ...real, SAOMA_DEMO: 'true' })).toEqual([expect.stringContaining('WeChat credentials')])

@@ -102,6 +102,21 @@ test('a token that ends is announced and then closes the socket, unless a newer 
   expect(stays.pending('ended')).toEqual([])
 })
 
+test('each end of a token is announced once, at half of a short life, however often the token is brought', async () => {
+  const live = await connected(a, 'uid=brief&expiresIn=8')
+  const first = await live.next('expiring')
+  expect(first.expiresIn).toBeLessThanOrEqual(4)
+  // The same token with the same end: there is nothing new to tell.
+  await live.refresh({ token: 'uid=brief&expiresIn=8' })
+  await live.refresh({ token: 'uid=brief&expiresIn=9' })
+  const second = await live.next('expiring')
+  expect(second.expiresIn).toBeLessThanOrEqual(5)
+  expect(second.expiresIn).toBeGreaterThan(2)
+  await live.refresh({ token: 'uid=brief&expiresIn=9' })
+  expect(await live.next('ended')).toEqual({ code: 'TOKEN_EXPIRED' })
+  expect(live.pending('expiring')).toEqual([])
+})
+
 test('a newer token of somebody else, or none that is good, changes nothing', async () => {
   const live = await connected(a, 'uid=anna')
   expect(code(await live.refresh({ token: 'uid=bert' }))).toBe('FORBIDDEN')

@@ -94,7 +94,7 @@ test('check names what does not fit; with --repair it is gone', async () => {
   expect(left).toContain(good?.scene)
 })
 
-test('a folder that is gone whole has lost no picture, until a fill has made it anew', async () => {
+test('a folder that is gone whole has lost no picture and takes none, until an operator says that it is the store', async () => {
   const codes = await known()
   await rm(nodes.folder, { recursive: true })
   const repair = async () => {
@@ -103,9 +103,14 @@ test('a folder that is gone whole has lost no picture, until a fill has made it 
   }
   expect(await repair()).toEqual({ code: 1, last: expect.stringContaining('no picture was ever put here') })
   expect(await known()).toEqual(codes)
-  const fill = await start(['fill', '1'])
-  expect((await fill.exited).code).toBe(0)
+  const fill = async () => (await (await start(['fill', '1'])).exited).code
+  expect(await fill()).toBe(1)
+  const adopt = await start(['adopt'])
+  expect((await adopt.exited).code).toBe(0)
+  expect(adopt.lines.at(-1)?.text).toMatch(/is the store of the pool from now on/)
   expect((await repair()).code).toBe(0)
+  expect(await known()).toEqual([])
+  expect(await fill()).toBe(0)
   expect(await known()).toHaveLength(1)
 })
 

@@ -20,7 +20,7 @@ import {
   startSimulator,
   until,
 } from '@saoma/testing'
-import { createPool, openCodeStore } from '@saoma/wechat'
+import { createPool, createPoolStore, openCodeStore } from '@saoma/wechat'
 
 const DRAW = '/wxa/getwxacodeunlimit'
 
@@ -64,7 +64,8 @@ export const startPoolNodes = async ({ nodes: count = 2, env = {}, dry = false }
   onCleanup(() => clients.close())
   // Codes that the test has leased itself are free again in a moment.
   const pool = createPool(clients, { appid: simulator.env.WECHAT_APPID, leases: 60, quarantineMs: 1 })
-  const store = openCodeStore(folder)
+  const store = createPoolStore({ redis: clients, pool, store: openCodeStore(folder) }, simulator.env.WECHAT_APPID)
+  await store.recognise()
 
   return {
     nodes,

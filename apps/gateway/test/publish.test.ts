@@ -194,7 +194,7 @@ describe('what is refused', () => {
     expect(large.body.map(({ ok }) => ok)).toEqual(numbers(30).map(() => true))
     const tooLarge = await post('x'.repeat(1024 * 1024 + 1))
     expect([tooLarge.status, await tooLarge.json()]).toMatchObject([413, { code: 'TOO_LARGE', react: 'stop' }])
-    const elsewhere = await post('x'.repeat(64 * 1024 + 1), {}, '/v1/mesh/publish')
+    const elsewhere = await post('x'.repeat(64 * 1024 + 1), {}, '/v1/users/x/end')
     expect(elsewhere.status).toBe(413)
   })
 

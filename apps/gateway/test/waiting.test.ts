@@ -28,11 +28,14 @@ const io = new Server(http)
 let draining = false
 const watching = createWatching({ tickets, subscriber: redis.subscriber, metrics, log })
 const door = createWaitingDoor(io, { watching, tickets, metrics }, { nodeId: 'a', maxBufferBytes: 1 << 20 })
-const judge = createJudge({ handshakes: async () => undefined }, metrics, {
-  origins: { allows: () => true, admits: () => true },
-  addressOf: () => '127.0.0.1',
-  isDraining: () => draining,
-})
+const judge = createJudge(
+  { limits: { handshakes: async () => undefined }, metrics, log },
+  {
+    origins: { allows: () => true, admits: () => true },
+    addressOf: () => '127.0.0.1',
+    isDraining: () => draining,
+  },
+)
 routeUpgrades(http, [door, createEngineDoor(io)], { judge, metrics, log }, { nodeId: 'a' })
 http.listen(0, '127.0.0.1')
 await once(http, 'listening')

@@ -145,7 +145,10 @@ export const startLocalCluster = async (
     nodes: nodes.map(({ id, app }) => ({ id, port: app.port })),
     host,
     port,
-    env: shopAs.nginxEnv,
+    env: {
+      ...shopAs.nginxEnv,
+      SAOMA_LIMIT_MESSAGE_BYTES: settings.SAOMA_LIMIT_MESSAGE_BYTES ?? '',
+    },
     accessLog: join(folder.logs, 'access.log'),
     onLine: logTo('nginx'),
   })

@@ -59,6 +59,9 @@ const RETRY = { baseMs: 300, capMs: 10_000 }
 /** The server allows so many events in a time, and a page may have a hundred rooms. */
 const JOINS_AT_ONCE = 8
 const NAMESPACE = '/'
+/** The server announces the end of a token so many seconds before, and looks once a second. */
+const WARNING_S = 60
+const EARLY_MS = 1_500
 
 export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   const { tokens, random } = options
@@ -70,6 +73,8 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   let present = new AbortController()
   let up = false
   let refreshing = false
+  /** Runs while it is too early to renew the token again. */
+  let renewed: ReturnType<typeof setTimeout> | undefined
 
   const ask: SocketDoor['ask'] = async (event, request, parse, timeoutMs = ACK_TIMEOUT_MS) => {
     // A socket that is not connected would keep the event and send it some day.
@@ -139,14 +144,26 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     void ask('unsubscribe', { channel: room.channel }, ok)
   }
 
+  const wakeUp = () => {
+    clearTimeout(renewed)
+    renewed = undefined
+  }
+  /** Until a new token is to be renewed: a minute before its end, or at half its life. A server may announce the end more often. */
+  const rest = (expiresIn: number) => {
+    wakeUp()
+    const ms = Math.max(expiresIn / 2, expiresIn - WARNING_S) * 1_000 - EARLY_MS
+    renewed = setTimeout(wakeUp, ms)
+  }
+
   const refresh = async (signal: AbortSignal) => {
     for (let attempt = 0; !signal.aborted; attempt++) {
       const next = await tokens.renew()
       if (signal.aborted) return
-      const answer = next.ok ? await ask('refresh', { token: next.value }, ok) : next
+      const answer = next.ok ? await ask('refresh', { token: next.value }, lifeOf) : next
       if (signal.aborted) return
       if (answer.ok && next.ok) {
         token = next.value
+        rest(answer.value)
         return tokens.accept()
       }
       if (answer.ok) return
@@ -160,7 +177,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   const listen = (created: LiveSocket) => {
     for (const event of TOLD) (created as Socket).on(event, (body: unknown) => dispatch.take(event, body))
     created.on('expiring', () => {
-      if (refreshing) return
+      if (refreshing || renewed) return
       refreshing = true
       void refresh(present.signal).finally(() => {
         refreshing = false
@@ -188,6 +205,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
 
   const lost = (refusal?: unknown) => {
     present.abort()
+    wakeUp()
     waiting.clear()
     if (up) {
       up = false
@@ -251,10 +269,17 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     },
     close: () => {
       present.abort()
+      wakeUp()
       connection.close()
       up = false
     },
   }
+}
+
+/** Seconds that a token lives which the server has taken; 0 if it does not say. */
+const lifeOf = (answer: unknown): Result<number> => {
+  const { expiresIn } = Object(answer) as { expiresIn?: unknown }
+  return ok(typeof expiresIn === 'number' ? expiresIn : 0)
 }
 
 /** Resolves with what `parse` made of the answer; it is called in the moment in which the answer comes. */

@@ -21,19 +21,19 @@ const open = (options: { token: TokenSource; doors?: ('socket' | 'stream' | 'pol
 test('a token that ends is replaced before it does, and the connection stays', async () => {
   let renewals = 0
   let enough = () => {}
-  // The server asks for a newer one once a second, so that by then the first token has ended.
-  const sixTimes = new Promise<void>((resolve) => {
+  // The server asks for a newer one at half the life of each, so that by then the first token has ended.
+  const thrice = new Promise<void>((resolve) => {
     enough = resolve
   })
   const { live, states, failures } = open({
     token: ({ renew }) => {
-      if (renew && ++renewals === 6) enough()
+      if (renew && ++renewals === 3) enough()
       return endsIn('ann', 4_000)
     },
   })
   const room = listen(live.channel('room:open-refresh'))
   await room.at('live')
-  await sixTimes
+  await thrice
   await publishNumbers(cluster.origin, 'room:open-refresh', 1, 1)
   await room.until(1)
   expect({ states, failures }).toEqual({ states: ['socket'], failures: [] })

@@ -59,6 +59,8 @@ export const createKeys = (prefix: string) => ({
   poolDemand: (appid: string, minute: number) => `${prefix}:pool:{${appid}}:demand:${minute}`,
   /** String: held by the node that fills the pool. */
   poolRefiller: (appid: string) => `${prefix}:pool:{${appid}}:refiller`,
+  /** String: the id of the store in which the pictures lie. */
+  poolStore: (appid: string) => `${prefix}:pool:{${appid}}:store`,
 
   /** Hash: where a person is logged in, by session; the grant decides whether each still lives. */
   sessions: (sub: string) => `${prefix}:sessions:{${sub}}`,

@@ -63,7 +63,11 @@ export const startFront = async (redisUrl: string, options: FrontOptions = {}): 
       }),
     ),
   )
-  const nginx = await startNginx({ nodes, port, env: nginxEnv })
+  const nginx = await startNginx({
+    nodes,
+    port,
+    env: { SAOMA_LIMIT_MESSAGE_BYTES: env.SAOMA_LIMIT_MESSAGE_BYTES ?? '', ...nginxEnv },
+  })
 
   return {
     origin,

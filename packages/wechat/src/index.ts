@@ -11,6 +11,7 @@ export { FILL_PER_MINUTE, type FillDeps, type Filled, type FillOptions, fillPool
 export { createFolderStore, type FolderStoreOptions } from './pool/folder-store.ts'
 export { type CodeStoreOptions, openCodeStore } from './pool/open-code-store.ts'
 export { createPool, type Pool, type PoolOptions } from './pool/pool.ts'
+export { createPoolStore, type PoolStore, type PoolStoreDeps } from './pool/pool-store.ts'
 export { createRefill, type Refill, type RefillDeps, type RefillEvent, type RefillOptions } from './pool/refill.ts'
 export { type Addressing, createS3Store, type S3StoreOptions } from './pool/s3-store.ts'
 export type { WechatCall } from './request.ts'

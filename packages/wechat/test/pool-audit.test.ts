@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup, startRedis } from '@saoma/testing'
-import { auditPool, type CodeStore, createFolderStore, createPool } from '../src/index.ts'
+import { auditPool, type CodeStore, createFolderStore, createPool, createPoolStore } from '../src/index.ts'
 import { pictureKey } from '../src/pool/picture-key.ts'
 import { APPID, drawScene, drawTicketId, listOf, openRedis } from './pool-fixtures.ts'
 
@@ -15,8 +15,10 @@ const sha256 = createHash('sha256').update(picture).digest('base64')
 const open = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'saoma-audit-'))
   onCleanup(() => rm(folder, { recursive: true, force: true }))
-  const pool = createPool(await openRedis(server.url), { appid: APPID, quarantineMs: 60_000 })
-  const store = createFolderStore(folder)
+  const redis = await openRedis(server.url)
+  const pool = createPool(redis, { appid: APPID, quarantineMs: 60_000 })
+  const store = createPoolStore({ redis, pool, store: createFolderStore(folder) }, APPID)
+  await store.recognise()
   const oldKey = () => pictureKey('image/jpeg', Date.now() - HOUR_MS)
   const add = async (): Promise<{ scene: string; key: string }> => {
     const made = { scene: drawScene(), key: oldKey() }

@@ -183,18 +183,18 @@ test('[P22] a picture is there before its code is known', async () => {
   const folderStore = createFolderStore(folder)
   const known: number[] = []
   let pool: Pool | undefined
-  const store: CodeStore = {
+  const pictures: CodeStore = {
     ...folderStore,
     put: async (key, bytes, type) => {
       await folderStore.put(key, bytes, type)
       known.push((await (pool ? listOf(pool) : [])).filter(({ image }) => image.key === key).length)
     },
   }
-  const node = await startRefill({ min: 12 }, { store })
+  const node = await startRefill({ min: 12 }, { pictures })
   pool = node.pool
   await fresh(pool, 12)
   expect(known).toEqual(Array(12).fill(0))
-  expect(await auditPool(pool, folderStore)).toEqual({
+  expect(await auditPool(pool, node.store)).toEqual({
     codes: 12,
     missing: [],
     damaged: [],
@@ -274,12 +274,12 @@ test('[P24] when we are at fault it says so and waits longer', async () => {
 })
 
 test('[P24] a store that cannot be used is left alone too, and WeChat with it', async () => {
-  const { startRefill } = await openCluster()
+  const { folder, startRefill } = await openCluster()
   const before = await calls()
   const full = new Error('no space left')
   const { nth, of, looks } = await startRefill(
     { min: 10 },
-    { store: { ...createFolderStore('/nowhere'), put: () => Promise.reject(full) }, now: () => 0 },
+    { pictures: { ...createFolderStore(folder), put: () => Promise.reject(full) }, now: () => 0 },
   )
   expect(await nth('error')).toMatchObject({ error: full })
   await looks(10)

@@ -39,6 +39,9 @@ describe.each([
   })
 
   test('[P26] gives back what was put there, to everybody who opens it', async () => {
+    expect(await store.id()).toBeUndefined()
+    await store.found('the id')
+    expect([await store.id(), await open(name).id()]).toEqual(['the id', 'the id'])
     await store.put('a.jpg', picture, type)
     expect(await store.get('a.jpg')).toEqual(picture)
     expect(await open(name).get('a.jpg')).toEqual(picture)
@@ -52,7 +55,9 @@ describe.each([
     expect(await keysOf(store)).toEqual([])
     await store.remove(['a.jpg'])
     await store.remove([])
+    await store.found('the id')
     await store.put('a.jpg', picture, type)
+    expect(await keysOf(store)).toEqual(['a.jpg'])
     await store.remove(['a.jpg'])
     expect(await store.get('a.jpg')).toBeUndefined()
   })
@@ -121,6 +126,18 @@ test('[P26] a folder that was moved away, or is another, has lost no picture: it
   await rename(`${folder}.away`, folder)
   expect(await store.get('a.jpg')).toEqual(picture)
   expect(await store.get('b.jpg')).toBeUndefined()
+})
+
+test('[P26] an empty folder where a disk was not mounted is none to put pictures into; one that is not there is made', async () => {
+  const folder = join(base, 'unmounted')
+  await createFolderStore(folder).put('a.jpg', picture, type)
+  await rename(folder, `${folder}.disk`)
+  await mkdir(folder)
+  const store = createFolderStore(folder)
+  await store.check()
+  await expect(store.put('b.jpg', picture, type)).rejects.toThrow(/is the disk mounted\?$/)
+  await expect(store.get('a.jpg')).rejects.toThrow(CodeStoreError)
+  expect(await readdir(folder)).toEqual([])
 })
 
 test('a folder that cannot be one says why, as a wrong setting', async () => {

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup, type RedisServer, type Simulator } from '@saoma/testing'
 import {
+  type CodeStore,
   createFolderStore,
   createPool,
+  createPoolStore,
   createRefill,
   type RefillDeps,
   type RefillEvent,
@@ -16,19 +18,22 @@ import { APPID } from './pool-fixtures.ts'
 type Kind = RefillEvent['kind']
 type Event<K extends Kind> = Extract<RefillEvent, { kind: K }>
 
+/** @property pictures  instead of the folder that all nodes share */
+type Given = Partial<RefillDeps> & { pictures?: CodeStore }
+
 /** A cluster with an empty pool and a folder that all its nodes share. */
 export const openCluster = async (server: RedisServer, simulator: Simulator, quarantineMs = 60_000) => {
   const prefix = freshPrefix()
   const folder = await mkdtemp(join(tmpdir(), 'saoma-refill-'))
   onCleanup(() => rm(folder, { recursive: true, force: true }))
 
-  const startRefill = async (options: Partial<RefillOptions> = {}, deps: Partial<RefillDeps> = {}) => {
+  const startRefill = async (options: Partial<RefillOptions> = {}, { pictures, ...deps }: Given = {}) => {
     const node = await startNode(server, simulator, { prefix })
     const { redis, wechat } = node
     const events: RefillEvent[] = []
     const waiting = new Set<() => void>()
     const pool = createPool(redis, { appid: APPID, quarantineMs })
-    const store = createFolderStore(folder)
+    const store = createPoolStore({ redis, pool, store: pictures ?? createFolderStore(folder) }, APPID)
     const onEvent = (event: RefillEvent) => {
       events.push(event)
       for (const look of waiting) look()

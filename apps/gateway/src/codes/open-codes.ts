@@ -6,7 +6,7 @@ import { type Picture, plainPicture, wechatPicture } from '../http/picture.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { freshThenPool } from './fresh-then-pool.ts'
-import { leaseMsOf, openPool, openStore } from './open-pool.ts'
+import { leaseMsOf, openPool, openPoolStore } from './open-pool.ts'
 import { createPooledPicture } from './pooled-picture.ts'
 import { startRefill } from './start-refill.ts'
 
@@ -36,7 +36,7 @@ export const openCodes = async ({ redis, wechat, metrics, log }: CodesDeps, conf
   const pool = openPool(redis, { ...config, wechat: config.wechat })
   if (config.codes === 'fresh' || !config.pool) return { picture: draw, pool, close: nothing }
 
-  const store = openStore(config.pool)
+  const store = openPoolStore(redis, pool, { wechat: config.wechat, pool: config.pool })
   await store.check().catch((error: unknown) => {
     if (error instanceof CodeStoreError && error.isSetting) throw new ConfigError([`SAOMA_POOL_STORE ${error.message}`])
     // It may come back: until then the pool has nothing to give.

@@ -1,5 +1,5 @@
 import type { RedisClients } from '@saoma/redis'
-import { type CodeStore, createPool, openCodeStore, type Pool } from '@saoma/wechat'
+import { type CodeStore, createPool, createPoolStore, openCodeStore, type Pool, type PoolStore } from '@saoma/wechat'
 import { type Config, ConfigError } from '../config.ts'
 
 /** On top of what a ticket can live, for a phone that is slow. */
@@ -28,3 +28,10 @@ export const openStore = ({ store, cdn, addressing }: NonNullable<Config['pool']
     throw error instanceof TypeError ? new ConfigError([error.message]) : error
   }
 }
+
+/** The place of the settings as the store of the pool. @throws ConfigError */
+export const openPoolStore = (
+  redis: RedisClients,
+  pool: Pool,
+  config: { [key in 'wechat' | 'pool']: NonNullable<Config[key]> },
+): PoolStore => createPoolStore({ redis, pool, store: openStore(config.pool) }, config.wechat.appid)

@@ -3,17 +3,17 @@ import {
   type Audit,
   auditPool,
   type Budget,
-  type CodeStore,
   FILL_PER_MINUTE,
   fillPool,
   type Pool,
+  type PoolStore,
   type Wechat,
 } from '@saoma/wechat'
 import { rarely } from '../log.ts'
 
 export interface PoolCommandDeps {
   pool: Pool
-  store: CodeStore
+  store: PoolStore
   wechat: Wechat
   budget: Budget
   /** Writes a line for the operator. */
@@ -31,6 +31,8 @@ export interface PoolCommands {
   check(repair: boolean): Promise<boolean>
   retire(scenes: readonly string[]): Promise<boolean>
   retireAll(): Promise<boolean>
+  /** Makes the store that of the pool, whatever was before. */
+  adopt(): Promise<boolean>
 }
 
 const PROGRESS_MS = 1_000
@@ -151,6 +153,14 @@ export const createPoolCommands = (deps: PoolCommandDeps): PoolCommands => {
       const scenes: string[] = []
       for await (const { scene } of pool.list()) scenes.push(scene)
       say(were(await retire(scenes), 'retired'))
+      return true
+    },
+
+    adopt: async () => {
+      await store.adopt()
+      say(
+        `${store.place} is the store of the pool from now on. Run check to see which codes have their pictures there.`,
+      )
       return true
     },
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { CodeStore, Lease, Pool } from '@saoma/wechat'
+import type { Lease, Pool, PoolStore } from '@saoma/wechat'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { Image, Place, Shown, Wish } from '../http/picture.ts'
 import { type Logger, rarely } from '../log.ts'
@@ -8,7 +8,7 @@ import { atMost } from './at-most.ts'
 
 export interface PooledPictureDeps {
   pool: Pool
-  store: CodeStore
+  store: PoolStore
   /** Told when a picture was asked for and none could be leased. */
   onEmpty: () => void
   metrics: Metrics

@@ -6,6 +6,7 @@ export const USAGE = `Usage: node scripts/bootstrap.mjs apps/gateway/src/pool.ts
   list                      show every code
   check [--repair]          compare the codes with their pictures, and remove what does not fit
   retire <scene>… | --all   take codes out for good; a login that shows one needs a new code
+  adopt                     make SAOMA_POOL_STORE the store of the pool, whatever was before
   --help                    show this
 `
 
@@ -51,6 +52,10 @@ const grammars: Record<string, Grammar> = {
       if (wrong !== undefined) return `"${wrong}" is no scene: one has 24 characters, as list shows it.`
       return words.length > 0 ? ({ retire }) => retire(words) : 'retire needs the scenes of codes, or --all.'
     },
+  },
+  adopt: {
+    read: ([more]) =>
+      more === undefined ? ({ adopt }) => adopt() : `adopt needs no more words, but there is "${more}".`,
   },
 }
 

@@ -1,4 +1,11 @@
-import { createRefill, type Refill, type RefillDeps, type RefillEvent, type RefillOptions } from '@saoma/wechat'
+import {
+  CodeStoreError,
+  createRefill,
+  type Refill,
+  type RefillDeps,
+  type RefillEvent,
+  type RefillOptions,
+} from '@saoma/wechat'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 
@@ -41,7 +48,7 @@ export const startRefill = (
         metrics.poolRefill.inc({ result: 'error' })
         return log.error(
           { event: 'pool', kind: 'error', err: event.error, retryInMs: event.retryInMs },
-          `the pool is not filled for ${seconds(event.retryInMs)}: Redis or the store cannot be used`,
+          `the pool is not filled for ${seconds(event.retryInMs)}: ${event.error instanceof CodeStoreError ? event.error.message : 'Redis or the store cannot be used'}`,
         )
     }
   }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import cors from '@koa/cors'
 import Koa from 'koa'
 import type { Config } from '../config.ts'
 import type { Logger } from '../log.ts'
@@ -10,6 +9,7 @@ import { largestBody } from './body.ts'
 import { channelRoutes } from './channels.ts'
 import { type CodeRoutesDeps, codeRoutes } from './codes.ts'
 import { bearsApiKey, callerOf } from './credentials.ts'
+import { crossOrigin } from './cross-origin.ts'
 import { type LinkRoutesDeps, linkRoutes } from './link.ts'
 import { meshRoutes } from './mesh.ts'
 import { type MessageRoutesDeps, messageRoutes } from './messages.ts'
@@ -38,7 +38,7 @@ export interface AppOptions {
   pool?: Pick<NonNullable<Config['pool']>, 'cdn'>
   origins: Origins
   addressOf: (req: IncomingMessage) => string
-  limits: Pick<Config['limits'], 'bufferBytes'>
+  limits: Pick<Config['limits'], 'bufferBytes' | 'messageBytes'>
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
@@ -93,10 +93,14 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     })
   })
 
+  app.use(crossOrigin(origins))
   app.use(problems(log))
 
   app.use(async (ctx, next) => {
-    if (Number(ctx.get('Content-Length') || 0) > largestBody(ctx.path)) {
+    // A browser asks so before it asks; what follows is counted.
+    if (ctx.method === 'OPTIONS') return next()
+    ctx.state.largestBody = largestBody(ctx.path, options.limits.messageBytes)
+    if (Number(ctx.get('Content-Length') || 0) > ctx.state.largestBody) {
       ctx.set('Connection', 'close')
       return problem(ctx, 'TOO_LARGE')
     }
@@ -109,19 +113,6 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
   const { scanMs, confirmMs, redeemMs } = tickets.times
   const ticketSeconds = Math.ceil((scanMs + confirmMs + redeemMs) / 1000)
   app.use(oauth(deps, { ticketSeconds, secure: origin.startsWith('https:') }))
-
-  const allowed = cors({
-    origin: (ctx) => (origins.allows(ctx.get('Origin')) ? ctx.get('Origin') : ''),
-    allowMethods: 'GET,POST,DELETE',
-    allowHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'Traceparent', 'Tracestate', 'X-Request-Id'],
-    exposeHeaders: ['Retry-After', 'X-Request-Id', 'X-Saoma-Check', 'X-Saoma-Code', 'X-Saoma-Node'],
-    maxAge: 3600,
-  })
-  app.use(async (ctx, next) => {
-    if (!ctx.path.startsWith('/v1/')) return next()
-    // A foreign page gets no answer at all: not even its side effect.
-    return origins.admits(ctx.headers) ? allowed(ctx, next) : problem(ctx, 'FORBIDDEN', 'this origin is not allowed')
-  })
 
   const routers = [
     ticketRoutes(deps),

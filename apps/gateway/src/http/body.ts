@@ -4,11 +4,15 @@ import { problem } from './problem.ts'
 
 /** Most routes of ours take less; the OAuth routes have a smaller limit of their own. */
 const LARGEST_BODY = 64 * 1024
-/** Many messages in one call. */
+/** Many messages in one call, at least. */
 const LARGEST_PUBLISH = 1024 * 1024
+const PUBLISHES = new Set(['/v1/publish', '/v1/mesh/publish'])
+/** Room for what surrounds the data of a message. */
+export const ENVELOPE = 4 * 1024
 
-/** Most bytes that the body of a request to this address may have. nginx has the same numbers. */
-export const largestBody = (path: string): number => (path === '/v1/publish' ? LARGEST_PUBLISH : LARGEST_BODY)
+/** Most bytes that the body of a request to this address may have. nginx/render.sh reckons the same. @param messageBytes  of one message */
+export const largestBody = (path: string, messageBytes: number): number =>
+  PUBLISHES.has(path) ? Math.max(LARGEST_PUBLISH, messageBytes + ENVELOPE) : LARGEST_BODY
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -22,7 +26,7 @@ type Body = { json: unknown } | { code: Code; detail: string }
  */
 export const readBody = async (ctx: Context, absent?: unknown): Promise<Body> => {
   if (ctx.get('Content-Encoding')) return { code: 'INVALID', detail: 'compressed bodies are not read' }
-  const most = largestBody(ctx.path)
+  const most: number = ctx.state.largestBody
   const chunks: Buffer[] = []
   let size = 0
   try {

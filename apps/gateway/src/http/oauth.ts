@@ -65,8 +65,6 @@ export const oauth = (
     if (slow) return refuse(ctx, slow)
     await door(ctx, next)
     if (ctx.path === '/oidc/token/revocation') ctx.set(TAKES_HASHES_HEADER, '1')
-    // Beside what the provider lets the pages of other origins read.
-    ctx.append('Access-Control-Expose-Headers', `Retry-After, ${TAKES_HASHES_HEADER}`)
     const body = ctx.body as { device_code?: string } | undefined
     // One login can be followed through the log by its ticket.
     const { grant_type: grant, client_id: client, device_code: code } = ctx.oidc?.params ?? {}

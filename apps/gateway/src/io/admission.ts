@@ -1,6 +1,8 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { type Code, codes } from '@saoma/protocol'
+import { notNamed } from '../http/cross-origin.ts'
 import type { Limits } from '../limits.ts'
+import { type Logger, rarely } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Origins } from '../origins.ts'
 import type { RawAnswer } from './raw-sockets.ts'
@@ -35,13 +37,30 @@ export const answerTo = ({ code, retryAfterSeconds }: HandshakeRefusal, nodeId: 
   return { status, headers, body }
 }
 
+export interface JudgeDeps {
+  limits: Pick<Limits, 'handshakes'>
+  metrics: Metrics
+  log: Logger
+}
+
+/** A page that may not connect tries again and again. */
+const QUIET_MS = 10_000
+
 /** The same judge for every door. */
-export const createJudge =
-  (limits: Pick<Limits, 'handshakes'>, metrics: Metrics, options: AdmissionOptions): Judge =>
-  async (req) => {
+export const createJudge = ({ limits, metrics, log }: JudgeDeps, options: AdmissionOptions): Judge => {
+  const foreign = rarely(QUIET_MS, (origin: string, times) =>
+    log.warn(
+      { event: 'handshake', code: 'ORIGIN_NOT_ALLOWED', reason: notNamed(origin), times },
+      'a page may not connect',
+    ),
+  )
+  return async (req) => {
     const judge = async (): Promise<HandshakeRefusal | undefined> => {
       if (options.isDraining()) return { code: 'DRAINING', reason: 'draining', retryAfterSeconds: 1 }
-      if (!options.origins.admits(req.headers)) return { code: 'FORBIDDEN', reason: 'origin' }
+      if (!options.origins.admits(req.headers)) {
+        foreign(req.headers.origin ?? '')
+        return { code: 'ORIGIN_NOT_ALLOWED', reason: 'origin' }
+      }
       const slow = await limits.handshakes(options.addressOf(req))
       return slow ? { code: 'RATE_LIMITED', reason: 'rate', retryAfterSeconds: slow.retryAfterSeconds } : undefined
     }
@@ -49,6 +68,7 @@ export const createJudge =
     if (refusal) metrics.handshakesRejected.inc({ reason: refusal.reason })
     return refusal
   }
+}
 
 /** Whether a request to Engine.IO names a session, which was judged when it began. Of several ids it takes the last, and an empty one for none. */
 export const namesSession = ({ url = '/' }: IncomingMessage): boolean =>

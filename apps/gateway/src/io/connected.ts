@@ -17,8 +17,8 @@ export interface Connected {
   /** Pages being read, and those that wait for their turn. */
   joining: number
   waiting: (() => void)[]
-  /** Whether the end of the token was announced. */
-  warned: boolean
+  /** When the end of the token is announced, in milliseconds since 1970; Infinity when it was. */
+  warnAt: number
   /** It was cut off because it did not read. */
   slow?: true
   /** The session ended before Socket.IO had taken the socket in, when it cannot be told anything yet. */

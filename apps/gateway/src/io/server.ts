@@ -1,11 +1,14 @@
-import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { adapterClient, type RedisClients } from '@saoma/redis'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
-import { Server } from 'socket.io'
+import { Server, type ServerOptions } from 'socket.io'
+import { ENVELOPE } from '../http/body.ts'
+import { exposedHeaders } from '../http/cross-origin.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Origins } from '../origins.ts'
 import { ADMIN_NAMESPACE, type Admin } from './admin.ts'
-import { type AdmissionOptions, createAdmission, type Judge } from './admission.ts'
+import { type AdmissionOptions, createAdmission, type Judge, namesSession } from './admission.ts'
 import type { LiveNamespace } from './connected.ts'
 import { createGuard } from './guard.ts'
 import { type LiveNamespaceDeps, type LiveNamespaceOptions, serveLive } from './live.ts'
@@ -18,8 +21,18 @@ export interface IoOptions extends Pick<AdmissionOptions, 'origins' | 'addressOf
   maxDataBytes: number
 }
 
-/** Room for what surrounds the data of a message. */
-const ENVELOPE = 4 * 1024
+/** Who may not begin is refused readably; what is said to a session is for nobody else. */
+const crossOrigin =
+  (origins: Origins): NonNullable<ServerOptions['cors']> =>
+  (req, done) => {
+    const { origin } = req.headers
+    const isKnown = origin === undefined || origins.allows(origin)
+    done(null, {
+      origin: isKnown || (namesSession(req as IncomingMessage) ? false : '*'),
+      exposedHeaders,
+      maxAge: 3600,
+    })
+  }
 
 /** Socket.IO over the sharded Redis adapter. A message to a room wakes only the nodes that hold somebody in it. */
 export const createIo = (
@@ -39,7 +52,7 @@ export const createIo = (
     perMessageDeflate: false,
     httpCompression: false,
     connectTimeout: 10_000,
-    cors: { origin: (origin, done) => done(null, origin === undefined || options.origins.allows(origin)) },
+    cors: crossOrigin(options.origins),
   })
 
   io.engine.use(createAdmission(judge, options.nodeId))

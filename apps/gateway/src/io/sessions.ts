@@ -14,8 +14,10 @@ export interface SessionsDeps {
   log: Logger
 }
 
-/** How long before its end a token is announced to end. */
+/** How long before its end a token is announced to end, at most. */
 const WARNING_MS = 60_000
+/** Two ends that are nearer are one: whoever renews a token may be given the same again, and was told of its end. */
+const SAME_END_MS = 2_000
 /** Until the socket is taken in. */
 const NOBODY = { messages: () => {}, signal: () => {} }
 /** An API key has no end, and JSON no infinity. */
@@ -30,6 +32,13 @@ const samePerson = (a: Principal, b: Principal): boolean =>
   a.kind === 'person' && b.kind === 'person'
     ? a.user === b.user && a.issuer === b.issuer
     : a.kind === 'backend' && b.kind === 'backend' && a.name === b.name
+
+/** A token that lives for less than two minutes is announced to end when half of what is left of it has passed. */
+const warnAtOf = ({ expiresAt }: Principal): number => {
+  const now = Date.now()
+  return Math.max(expiresAt - WARNING_MS, now + (expiresAt - now) / 2)
+}
+const haveSameEnd = (a: Principal, b: Principal): boolean => Math.abs(a.expiresAt - b.expiresAt) < SAME_END_MS
 
 /** Who the sockets of a namespace belong to, from the handshake to the end of the token or the session. */
 export const createSessions = (namespace: LiveNamespace, { attendance, authenticate, metrics, log }: SessionsDeps) => {
@@ -79,7 +88,7 @@ export const createSessions = (namespace: LiveNamespace, { attendance, authentic
       attending: attending.value,
       following: new Map(),
       listener: NOBODY,
-      warned: false,
+      warnAt: warnAtOf(who.value),
       joining: 0,
       waiting: [],
     }
@@ -110,7 +119,8 @@ export const createSessions = (namespace: LiveNamespace, { attendance, authentic
       return fail('UNAUTHORIZED')
     }
     data.attending.close()
-    Object.assign(data, { who: who.value, attending: attending.value, warned: false })
+    const warnAt = haveSameEnd(who.value, data.who) ? data.warnAt : warnAtOf(who.value)
+    Object.assign(data, { who: who.value, attending: attending.value, warnAt })
     metrics.refreshed.inc()
     return ok({
       expiresIn: Math.max(0, Math.min(LONGEST_SECONDS, Math.floor((who.value.expiresAt - Date.now()) / 1000))),
@@ -120,10 +130,10 @@ export const createSessions = (namespace: LiveNamespace, { attendance, authentic
   const sweep = setInterval(() => {
     const now = Date.now()
     for (const socket of namespace.sockets.values()) {
-      const { who, warned } = socket.data
+      const { who, warnAt } = socket.data
       if (now >= who.expiresAt) end(socket, 'TOKEN_EXPIRED')
-      else if (!warned && now >= who.expiresAt - WARNING_MS) {
-        socket.data.warned = true
+      else if (now >= warnAt) {
+        socket.data.warnAt = Number.POSITIVE_INFINITY
         socket.emit('expiring', { expiresIn: Math.ceil((who.expiresAt - now) / 1000) })
       }
     }

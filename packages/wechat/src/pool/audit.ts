@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { PooledCode } from './code.ts'
-import type { CodeStore } from './code-store.ts'
 import { pictureMadeAt } from './picture-key.ts'
 import type { Pool } from './pool.ts'
+import type { PoolStore } from './pool-store.ts'
 
 export interface AuditOptions {
   /** Retire the codes without a good picture, and remove pictures without a code. @default false */
@@ -37,10 +37,11 @@ const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
 
 /**
  * Compares a pool with its store. Codes come and go meanwhile, so what looks wrong is looked at twice. A file in the store whose
- * name no pool made is nobody's business here. Rejects when Redis or the store cannot be asked.
+ * name no pool made is nobody's business here. Rejects when Redis or the store cannot be asked, or the store is not that of the pool.
  */
-export const auditPool = async (pool: Pool, store: CodeStore, options: AuditOptions = {}): Promise<Audit> => {
+export const auditPool = async (pool: Pool, store: PoolStore, options: AuditOptions = {}): Promise<Audit> => {
   const { repair = false, signal, onPicture = () => {} } = options
+  await store.recognise()
   // The pictures first: each of them has had its code before we ask for the codes, if it is old enough.
   const keys = await collect(store.list())
   const codes = await collect(pool.list())

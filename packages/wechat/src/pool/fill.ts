@@ -4,13 +4,13 @@ import { type Budget, CODES_PER_MINUTE } from '../budget.ts'
 import type { WechatFailure } from '../failure.ts'
 import { within } from '../patience.ts'
 import type { Wechat } from '../wechat.ts'
-import type { CodeStore } from './code-store.ts'
 import { pictureKey } from './picture-key.ts'
 import type { Pool } from './pool.ts'
+import type { PoolStore } from './pool-store.ts'
 
 export interface FillDeps {
   pool: Pool
-  store: CodeStore
+  store: PoolStore
   wechat: Wechat
   budget: Budget
 }
@@ -41,7 +41,7 @@ const AT_ONCE = 4
 /**
  * Makes codes for the pool, four at once, until there are enough, WeChat fails, or the quota is used up. The picture is stored first:
  * a crash in between leaves a picture without a code, which `auditPool` finds, never a code without its picture. Rejects when the
- * store or Redis cannot be asked. Any number of these may run at once.
+ * store or Redis cannot be asked, or the store is not that of the pool. Any number of these may run at once.
  */
 export const fillPool = async (deps: FillDeps, options: FillOptions): Promise<Filled> => {
   const { pool, store, wechat, budget } = deps
@@ -80,6 +80,7 @@ export const fillPool = async (deps: FillDeps, options: FillOptions): Promise<Fi
     return true
   }
 
+  await store.recognise()
   // One that finds no room leaves; the last of them is alone, so what it finds is exact.
   const work = async (): Promise<void> => {
     while (!isOver()) {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, mkdir, open, opendir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CodeStore } from './code-store.ts'
 import { CodeStoreError } from './code-store-error.ts'
-import { checkStoreKey, isStoreKey, urlUnder } from './store-key.ts'
+import { checkStoreKey, isStoreKey, MARK, urlUnder } from './store-key.ts'
 
 export interface FolderStoreOptions {
   /** Public base URL of the folder, if a server offers it. @default none */
@@ -14,27 +14,58 @@ export interface FolderStoreOptions {
 const codeOf = (error: unknown): unknown => (Object(error) as { code?: unknown }).code
 const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT'
 
-/** In every folder that has had a picture. Without it the folder is another, or the disk is not mounted, and no picture can be called lost. */
-const MARK = '.saoma-pool'
-
-/** Pictures in a folder, which is made at the first `put`. Several nodes may share it. */
+/** Pictures in a folder, which is made at the first `put` if it is not there. Several nodes may share it. */
 export const createFolderStore = (folder: string, { cdn }: FolderStoreOptions = {}): CodeStore => {
   const unusable = (why: string, isSetting: boolean, cause?: unknown) =>
     new CodeStoreError(`${folder}: ${why}`, { isSetting, cause })
 
-  let isKnown = false
-  /** Rejects when the folder is not the one that pictures were put into. */
-  const recognise = async () => {
-    await access(join(folder, MARK)).catch((cause: unknown) => {
-      throw unusable('no picture was ever put here: is it the right folder, and is the disk mounted?', false, cause)
-    })
-    isKnown = true
+  const readMark = async (): Promise<string | undefined> => {
+    try {
+      return (await readFile(join(folder, MARK), 'utf8')).trim()
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw unusable(`cannot be read (${codeOf(error)})`, false, error)
+    }
   }
-  const mark = async () => {
-    if (isKnown) return recognise()
+  /** Rejects when the folder was never a store of pictures. */
+  const recognise = async () => {
+    if ((await readMark()) === undefined)
+      throw unusable('no picture was ever put here: is it the right folder, and is the disk mounted?', false)
+  }
+  /** Under a name that is no key until it is whole: who reads meanwhile finds nothing or the old one, never a half. */
+  const write = async (path: string, bytes: Buffer | string) => {
+    const draft = join(folder, `.${randomUUID()}`)
+    try {
+      const file = await open(draft, 'wx')
+      try {
+        await file.writeFile(bytes)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(draft, path)
+    } catch (error) {
+      await rm(draft, { force: true })
+      throw error
+    }
+  }
+  const found = async (id: string) => {
     await mkdir(folder, { recursive: true })
-    await writeFile(join(folder, MARK), '')
-    isKnown = true
+    await write(join(folder, MARK), id)
+  }
+  /** Of several that begin at once only one makes the folder. */
+  let beginning = Promise.resolve()
+  /** It was there once, so it is not made anew. */
+  let isKnown = false
+  /** A place where a disk is mounted is there without the disk, so a folder that is not there hides none. */
+  const begin = (): Promise<void> => {
+    const look = async () => {
+      if (!isKnown && (await mkdir(folder, { recursive: true })) !== undefined) await found(randomUUID())
+      else await recognise()
+      isKnown = true
+    }
+    beginning = beginning.then(look, look)
+    return beginning
   }
 
   const pathOf = (key: string) => join(folder, checkStoreKey(key))
@@ -48,6 +79,7 @@ export const createFolderStore = (folder: string, { cdn }: FolderStoreOptions = 
   }
 
   return {
+    place: folder,
     check: async () => {
       try {
         await mkdir(folder, { recursive: true })
@@ -59,24 +91,12 @@ export const createFolderStore = (folder: string, { cdn }: FolderStoreOptions = 
         throw unusable(`cannot be used (${codeOf(error)})`, true, error)
       }
     },
+    id: readMark,
+    found,
     put: async (key, bytes) => {
       const path = pathOf(key)
-      await mark()
-      // Under a name that is no key until it is whole: who reads meanwhile finds nothing or the old one, never a half.
-      const draft = join(folder, `.${randomUUID()}`)
-      try {
-        const file = await open(draft, 'wx')
-        try {
-          await file.writeFile(bytes)
-          await file.sync()
-        } finally {
-          await file.close()
-        }
-        await rename(draft, path)
-      } catch (error) {
-        await rm(draft, { force: true })
-        throw error
-      }
+      await begin()
+      await write(path, bytes)
     },
     get: async (key) => {
       try {

@@ -5,10 +5,10 @@ import type { WechatFailure } from '../failure.ts'
 import type { Wechat } from '../wechat.ts'
 import { createBackOff } from './back-off.ts'
 import type { Stock } from './code.ts'
-import type { CodeStore } from './code-store.ts'
 import { fillPool } from './fill.ts'
 import { createLeadership } from './leadership.ts'
 import type { Pool } from './pool.ts'
+import type { PoolStore } from './pool-store.ts'
 import { createUpkeep } from './upkeep.ts'
 
 /** What the refill did, for logs and metrics. */
@@ -29,7 +29,7 @@ export type RefillEvent =
 export interface RefillDeps {
   redis: RedisClients
   pool: Pool
-  store: CodeStore
+  store: PoolStore
   wechat: Wechat
   onEvent?: (event: RefillEvent) => void
   /** The clock for how long what failed is left alone, in milliseconds from any beginning. @default performance.now */
@@ -140,6 +140,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
     const isDrawn = mayDraw && (await draw(Math.min(missing, BATCH), signal))
     if (signal.aborted) return everyMs
     if (now() >= renewAt) {
+      await store.recognise()
       await upkeep.renew()
       renewAt = now() + RENEW_MS
     }

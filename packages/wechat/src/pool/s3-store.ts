@@ -1,7 +1,7 @@
-import type { S3Client } from '@aws-sdk/client-s3'
+import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
 import type { CodeStore } from './code-store.ts'
 import { CodeStoreError } from './code-store-error.ts'
-import { checkStoreKey, isStoreKey, urlUnder } from './store-key.ts'
+import { checkStoreKey, isStoreKey, MARK, urlUnder } from './store-key.ts'
 
 /**
  * Where a request names the bucket: before the path of the object, before the host's name, or nowhere, because the endpoint is a domain
@@ -82,6 +82,7 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
     throw new TypeError('SAOMA_POOL_ADDRESSING=domain needs the domain of the bucket: set AWS_ENDPOINT_URL_S3')
   // What the SDK wants to be told as the bucket where it is not to name it.
   const Bucket = addressing === 'domain' && endpoint ? endpoint : bucket
+  const place = `s3://${bucket}/${folder}`
   let client: S3Client | undefined
   let sdk: Promise<typeof import('@aws-sdk/client-s3')> | undefined
 
@@ -106,7 +107,7 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
     const { name, message } = Object(error) as { name?: unknown; message?: unknown }
     const known = /^Region /.test(`${message}`) ? NO_REGION : sentences[`${name}`]
     const why = isLate ? LATE : (known ?? `${name}: ${message}`)
-    return new CodeStoreError(`s3://${bucket}/${folder}: ${why}`, {
+    return new CodeStoreError(`${place}: ${why}`, {
       isSetting: !isLate && known !== undefined,
       cause: error,
     })
@@ -147,30 +148,33 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
     }
   }
 
+  const write = async (name: string, object: Pick<PutObjectCommandInput, 'Body' | 'ContentType' | 'CacheControl'>) => {
+    await ask(({ s3, client }, limits) =>
+      client.send(new s3.PutObjectCommand({ Bucket, Key: folder + name, ...object }), limits),
+    )
+  }
+  const read = (name: string): Promise<Buffer | undefined> =>
+    ask(async ({ s3, client }, limits) => {
+      try {
+        const { Body } = await client.send(new s3.GetObjectCommand({ Bucket, Key: folder + name }), limits)
+        return Body && Buffer.from(await Body.transformToByteArray())
+      } catch (error) {
+        if (error instanceof s3.NoSuchKey) return undefined
+        throw error
+      }
+    })
+
   return {
+    place,
     check: async () => {
       await ask(({ s3, client }, limits) =>
         client.send(new s3.ListObjectsCommand({ Bucket, Prefix: folder, MaxKeys: 1 }), limits),
       )
     },
-    put: async (key, bytes, type) => {
-      const object = { Bucket, Key: folder + checkStoreKey(key), Body: bytes, ContentType: type }
-      await ask(({ s3, client }, limits) =>
-        client.send(new s3.PutObjectCommand({ ...object, CacheControl: CACHE }), limits),
-      )
-    },
-    get: (key) => {
-      const object = { Bucket, Key: folder + checkStoreKey(key) }
-      return ask(async ({ s3, client }, limits) => {
-        try {
-          const { Body } = await client.send(new s3.GetObjectCommand(object), limits)
-          return Body && Buffer.from(await Body.transformToByteArray())
-        } catch (error) {
-          if (error instanceof s3.NoSuchKey) return undefined
-          throw error
-        }
-      })
-    },
+    id: async () => (await read(MARK))?.toString().trim(),
+    found: (id) => write(MARK, { Body: id, ContentType: 'text/plain' }),
+    put: async (key, Body, ContentType) => write(checkStoreKey(key), { Body, ContentType, CacheControl: CACHE }),
+    get: async (key) => read(checkStoreKey(key)),
     remove: async (keys) => {
       // All workers take from one iterator, so each is removed once.
       const names = keys.map((key) => folder + checkStoreKey(key)).values()

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto'
+import { type RedisClients, reply } from '@saoma/redis'
+import type { CodeStore } from './code-store.ts'
+import { CodeStoreError } from './code-store-error.ts'
+import type { Pool } from './pool.ts'
+import { poolKeys } from './pool-keys.ts'
+
+/** The store of one pool. No code counts as without its picture in a store that is another. */
+export interface PoolStore extends CodeStore {
+  /**
+   * Resolves when the store is that of the pool, which it becomes if the pool has none. Rejects with CodeStoreError when it is another,
+   * or may be the folder below a disk that is not mounted.
+   */
+  recognise(): Promise<void>
+  /** Makes it the store of the pool, whatever was before. The word of an operator is needed for that. */
+  adopt(): Promise<void>
+}
+
+export interface PoolStoreDeps {
+  redis: RedisClients
+  pool: Pick<Pool, 'list'>
+  store: CodeStore
+}
+
+/** Codes whose pictures are looked for in a store that Redis does not know yet. One at least is there in the right one. */
+const LOOKED_FOR = 5
+/** Before the id, while it is being written into the store: whoever goes on with it takes the same. */
+const DRAFT = 'draft:'
+
+export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: string): PoolStore => {
+  const { data, keys } = redis
+  const { ttlMs } = poolKeys(keys, appid)
+  const key = keys.poolStore(appid)
+  const remember = (id: string) => reply(data.set(key, id, 'PX', ttlMs))
+  const refuse = (why: string) =>
+    new CodeStoreError(
+      `${store.place}: ${why}. Is SAOMA_POOL_STORE the same for all nodes, and is the disk mounted? \`adopt\` makes it the store of the pool`,
+      { isSetting: false },
+    )
+
+  /** Whether the store has pictures of the pool, or there are none that it could have. */
+  const mayBeOurs = async (): Promise<boolean> => {
+    let looked = 0
+    for await (const { image } of pool.list()) {
+      if (await store.get(image.key)) return true
+      if (++looked === LOOKED_FOR) break
+    }
+    return looked === 0
+  }
+
+  /** Writes one id into the store and into Redis, whoever else does it at the same time. */
+  const name = async (): Promise<void> => {
+    await reply(data.set(key, DRAFT + randomUUID(), 'PX', ttlMs, 'NX'))
+    const [, id] = ((await reply(data.get(key))) ?? '').split(DRAFT)
+    if (!id) return // Another has done it meanwhile.
+    await store.found(id)
+    await remember(id)
+  }
+
+  /** What Redis and the store say. */
+  const read = async () => {
+    const [known, id] = await Promise.all([reply(data.get(key)), store.id()])
+    return { known: known?.startsWith(DRAFT) ? undefined : known, id }
+  }
+  const isSame = async (): Promise<boolean> => {
+    const { known, id } = await read()
+    return Boolean(known) && known === id
+  }
+
+  const adopt = async (): Promise<void> => {
+    const id = await store.id()
+    if (id) await remember(id)
+    else {
+      await reply(data.del(key))
+      await name()
+    }
+  }
+
+  return {
+    ...store,
+    adopt,
+    recognise: async () => {
+      const { known, id } = await read()
+      if (!known) {
+        if (!(await mayBeOurs())) throw refuse('the pictures of the pool are not here')
+        await (id ? remember(id) : name())
+      } else if (id !== known)
+        throw refuse(
+          id ? 'this is the store of another pool' : 'this is not the store of the pool: no picture was ever put here',
+        )
+      else await reply(data.pexpire(key, ttlMs))
+    },
+    get: async (picture) => {
+      const bytes = await store.get(picture)
+      if (bytes || (await isSame())) return bytes
+      throw refuse('this is not the store of the pool')
+    },
+  }
+}
