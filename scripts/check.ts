@@ -6,9 +6,10 @@ const steps = [
   // Its globals are WeChat's, which contradict Node's.
   { name: 'types of the mini-program', args: [tool('typescript/bin/tsc'), '-p', 'apps/miniprogram'] },
   { name: 'boundaries', args: ['scripts/check-boundaries.ts'] },
+  { name: 'clocks', args: ['scripts/check-clocks.ts'] },
 ]
 
-/** Format, lint, types and boundaries; all of them, so that one run tells everything. Resolves with what failed. */
+/** Format, lint, types, boundaries and clocks; all of them, so that one run tells everything. Resolves with what failed. */
 export const check = async (): Promise<string[]> => {
   const failed: string[] = []
   for (const { name, args } of steps) if ((await runNode(args)) !== 0) failed.push(name)

@@ -1,10 +1,10 @@
-import { type Code, codes, type Refusal } from '@saoma/protocol'
+import { codes, type Failed, type Refusal } from '@saoma/protocol'
 
 /** What the outside needs to know of a refusal. */
-export const refusal = (code: Code, retryAfter?: number): Refusal => ({
+export const refusal = ({ code, retryAfter, detail }: Omit<Failed, 'ok'>): Refusal => ({
   ok: false,
   code,
-  message: codes[code].say.en,
+  message: detail ?? codes[code].say.en,
   react: codes[code].react,
   ...(retryAfter === undefined ? {} : { retryAfter }),
 })

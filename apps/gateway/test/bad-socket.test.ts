@@ -58,11 +58,11 @@ test('a foreign origin, an unknown namespace and the empty one are refused', asy
   const empty = await request(`${origin}/socket.io/?EIO=4&transport=polling&sid=`, {
     headers: { origin: 'https://evil.example' },
   })
-  expect(empty).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } })
+  expect(empty).toMatchObject({ status: 403, body: { code: 'ORIGIN_NOT_ALLOWED' } })
   const polling = await request(`${origin}/socket.io/?EIO=4&transport=polling`, {
     headers: { origin: 'https://evil.example' },
   })
-  expect(polling).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } })
+  expect(polling).toMatchObject({ status: 403, body: { code: 'ORIGIN_NOT_ALLOWED' } })
   expect(await request(`${origin}/socket.io/?EIO=3&transport=polling`)).toMatchObject({ status: 400 })
   expect(await request(`${origin}/socket.io/?EIO=4&transport=polling&sid=a-nosuchsession`)).toMatchObject({
     status: 400,

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Message, Position } from '@saoma/protocol'
+import { type Message, type Position, parseExact } from '@saoma/protocol'
 
 /**
  * A message as it lies in the log and travels between nodes: its text is made by the script that publishes it and only passed on by
@@ -31,6 +31,6 @@ export class Kept implements Position {
   }
 
   parse(): Message {
-    return JSON.parse(this.json)
+    return parseExact(this.json) as Message
   }
 }

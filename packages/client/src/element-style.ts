@@ -43,14 +43,16 @@ export const elementStyle = css`
   p { margin: 0; }
 
   .card {
+    container-type: inline-size;
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     justify-items: center;
     gap: 0.35rem;
     width: calc(var(--size) + 6rem);
     min-height: calc(var(--size) + 20.5rem);
     align-content: start;
     max-width: 100%;
-    padding: 2rem 1.5rem 1.25rem;
+    padding: min(2rem, 10%) min(1.5rem, 7%) 1.25rem;
     text-align: center;
     background: var(--surface);
     border: 1px solid var(--line);
@@ -79,12 +81,12 @@ export const elementStyle = css`
     place-content: center;
     justify-items: center;
     gap: 0.75rem;
-    padding: 1rem;
+    padding: min(1rem, 5%);
     color: #16211c;
   }
   .over.plate { background: var(--surface); color: var(--text); }
-  .badge { display: grid; place-content: center; width: 5rem; height: 5rem; border-radius: 50%; color: var(--tone); background: color-mix(in srgb, var(--tone) 13%, var(--surface)); }
-  .badge svg { width: 2.75rem; height: 2.75rem; }
+  .badge { display: grid; place-content: center; width: 5rem; width: min(5rem, 40cqi); aspect-ratio: 1; border-radius: 50%; color: var(--tone); background: color-mix(in srgb, var(--tone) 13%, var(--surface)); }
+  .badge svg { width: 2.75rem; width: min(2.75rem, 22cqi); aspect-ratio: 1; }
   .scanned .badge { box-shadow: 0 6px 24px rgb(0 0 0 / 16%); }
   .good { --tone: var(--good); }
   .bad { --tone: var(--bad); }
@@ -94,23 +96,25 @@ export const elementStyle = css`
   .headline:focus {
     outline: none;
   }
-  .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-weight: 650; line-height: 1.35; text-wrap: balance; }
-  .hint { min-height: 1.5rem; color: var(--muted); font-size: 0.95rem; text-wrap: balance; }
-  .check { display: flex; align-items: center; justify-content: center; gap: 0.9rem; width: 100%; margin-bottom: 0.5rem; text-align: start; }
+  .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-size: min(1.2rem, 11cqi); overflow-wrap: anywhere; font-weight: 650; line-height: 1.35; text-wrap: balance; }
+  .hint { min-height: 1.5rem; color: var(--muted); font-size: 0.95rem; overflow-wrap: anywhere; text-wrap: balance; }
+  .check { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0.9rem; width: 100%; margin-bottom: 0.5rem; text-align: start; }
   /* It has been given. Its place stays, so that nothing jumps. */
   .scanned .check { visibility: hidden; }
   .check strong { font: 700 2.75rem/1 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; letter-spacing: 0.06em; }
   .check span { max-width: 11rem; color: var(--muted); font-size: 0.95rem; }
-  .code { display: grid; gap: 0.15rem; width: 100%; margin-top: 0.7rem; padding: 0.55rem 0.9rem 0.6rem; border: 1px solid var(--line); border-radius: 0.8rem; }
+  .code { display: grid; gap: 0.15rem; width: 100%; margin-top: 0.7rem; padding: 0.55rem min(0.9rem, 4%) 0.6rem; border: 1px solid var(--line); border-radius: 0.8rem; }
   .code span { color: var(--muted); font-size: 0.85rem; }
-  .code strong { font: 650 1.45rem/1.25 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; letter-spacing: 0.08em; }
-  .foot { display: flex; align-items: center; justify-content: center; gap: 0.4rem; min-height: 2.9rem; color: var(--muted); font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+  .code strong { font: 650 1.45rem/1.25 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; font-size: min(1.45rem, 11cqi); letter-spacing: 0.08em; }
+  .foot { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0.4rem; min-height: 2.9rem; color: var(--muted); font-size: 0.9rem; font-variant-numeric: tabular-nums; }
   .foot svg { flex: none; width: 1.1rem; height: 1.1rem; }
   .foot.alert { color: var(--warn); font-weight: 600; }
 
   button, a {
     min-height: 2.75rem;
-    padding: 0.55rem 1.25rem;
+    max-width: 100%;
+    padding: 0.55rem min(1.25rem, 8%);
+    overflow-wrap: anywhere;
     font: inherit;
     font-weight: 600;
     border-radius: 0.75rem;

@@ -26,6 +26,7 @@ const text = {
     check: 'The phone that scans asks for this number',
     pictureFailed: 'No picture to scan',
     pictureChanged: 'The picture at this address was changed, so it is not shown.',
+    pictureUnshown: 'What came cannot be shown. The policy of this page must allow data: and blob: images.',
     pictureAgain: 'Load again',
     samePhone: 'Tap the button, or scan the code with another phone',
     openWechat: 'Open in WeChat',
@@ -58,6 +59,7 @@ const text = {
     check: '扫码的手机会要求输入这个数字',
     pictureFailed: '二维码加载失败',
     pictureChanged: '该地址的二维码图片已被改动，因此不予显示。',
+    pictureUnshown: '收到的内容无法显示。本页面的安全策略须允许 data: 和 blob: 图片。',
     pictureAgain: '重新加载',
     samePhone: '点击按钮，或用另一部手机扫码',
     openWechat: '在微信中打开',
@@ -81,5 +83,6 @@ export const sayFailure = (code: string, language: Language): string => {
   if (code in codes) return codes[code as keyof typeof codes].say[language]
   if (code === 'NETWORK' || code === 'temporarily_unavailable') return text[language].unreachable
   if (code === 'PICTURE_CHANGED') return text[language].pictureChanged
+  if (code === 'PICTURE_UNSHOWN') return text[language].pictureUnshown
   return code === 'invalid_grant' ? text[language].unfinished : text[language].wrong
 }

@@ -1,5 +1,5 @@
 import type { TokenSet } from '@saoma/protocol'
-import { html, LitElement, nothing, type TemplateResult } from 'lit'
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { icons } from './element-icons.ts'
 import { createPhoneLink, type PhoneLink } from './element-link.ts'
 import { isPhone } from './element-phone.ts'
@@ -27,6 +27,9 @@ declare global {
   }
   interface HTMLElementEventMap extends SaomaLoginEvents {}
 }
+
+/** What another login needs. */
+const BEGINS_ANEW = ['origin', 'clientId', 'scope', 'ticket'] as const
 
 /**
  * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
@@ -83,6 +86,22 @@ export class SaomaLogin extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
+    this.#clock = setInterval(() => this.requestUpdate(), 1_000)
+    // Taken out and put in again: nothing has changed, so Lit would not update.
+    this.requestUpdate()
+  }
+
+  /** Frameworks put an element in and set its properties afterwards, in the same turn: they are there at the first update. */
+  override updated(changed: PropertyValues<this>): void {
+    if (!this.isConnected) return
+    if (this.#login) {
+      if (!BEGINS_ANEW.some((name) => changed.has(name))) return
+      this.#end()
+    }
+    this.#begin()
+  }
+
+  #begin(): void {
     this.#login = createLogin({
       origin: this.origin ?? location.origin,
       ...(this.clientId ? { clientId: this.clientId } : {}),
@@ -91,17 +110,20 @@ export class SaomaLogin extends LitElement {
     })
     this.#login.on('state', (state) => this.#enter(state))
     this.#login.on('connection', () => this.requestUpdate())
-    this.#clock = setInterval(() => this.requestUpdate(), 1_000)
     this.#login.start()
+  }
+
+  #end(): void {
+    this.#login?.close()
+    this.#login = undefined
+    this.#picture.clear()
+    this.#link.clear()
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     clearInterval(this.#clock)
-    this.#login?.close()
-    this.#login = undefined
-    this.#picture.clear()
-    this.#link.clear()
+    this.#end()
   }
 
   #enter(state: LoginState): void {
@@ -181,9 +203,12 @@ export class SaomaLogin extends LitElement {
       return html`<img class=${dim ? 'dim' : ''} src=${picture.url} alt=${say.picture} part="picture" />`
     if (dim) return html`<span></span>`
     if (picture.status === 'loading') return over('calm plate spins', icons.spinner)
+    // This code has had its pictures; another one has not.
+    const isSpent = picture.code === 'RATE_LIMITED'
+    const act = isSpent ? this.#renewByHand : () => this.#picture.retry()
     return html`<div class="over plate warn">
       <span class="badge">${icons.warning}</span>
-      <button class="inside" type="button" @click=${() => this.#picture.retry()}>${say.pictureAgain}</button>
+      <button class="inside" type="button" @click=${act}>${isSpent ? say.renew : say.pictureAgain}</button>
     </div>`
   }
 

@@ -5,6 +5,8 @@ export interface Listenable<Events extends object> {
 
 export interface Emitter<Events extends object> extends Listenable<Events> {
   emit<K extends keyof Events>(event: K, value: Events[K]): void
+  /** Whether anybody listens. */
+  isHeard(event: keyof Events): boolean
 }
 
 /** A listener that throws is reported as an uncaught error and does not keep the others from hearing. */
@@ -16,6 +18,7 @@ export const createEmitter = <Events extends object>(): Emitter<Events> => {
       listeners.set(event, group.add(listener))
       return () => void group.delete(listener)
     },
+    isHeard: (event) => (listeners.get(event)?.size ?? 0) > 0,
     emit: (event, value) => {
       for (const listener of [...(listeners.get(event) ?? [])]) {
         try {

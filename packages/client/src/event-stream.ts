@@ -1,3 +1,4 @@
+import { boundBy } from './bound.ts'
 import { type Failure, failureOf, unanswered } from './request.ts'
 
 /**
@@ -59,6 +60,7 @@ const SILENCE_MS = 40_000
 export const followStream = async (options: FollowStreamOptions): Promise<Failure> => {
   const { fetch } = options // As a method of `options`, the browser's own would refuse to run.
   const silent = new AbortController()
+  const { signal, release } = boundBy([options.signal, silent.signal])
   let heard = false
   let patience = setTimeout(() => silent.abort(), FIRST_WORD_MS)
   const noStream = (message: string): Failure => ({ ok: false, code: 'NO_STREAM', react: 'retry', message })
@@ -71,7 +73,7 @@ export const followStream = async (options: FollowStreamOptions): Promise<Failur
     const response = await fetch(options.url, {
       cache: 'no-store',
       headers: { ...options.headers, accept: 'text/event-stream' },
-      signal: AbortSignal.any([options.signal, silent.signal]),
+      signal,
     })
     if (!response.ok) return failureOf(response, await response.json().catch(() => undefined))
     answered = true
@@ -91,6 +93,7 @@ export const followStream = async (options: FollowStreamOptions): Promise<Failur
     return !heard && (answered || silent.signal.aborted) ? noStream('The stream is kept back.') : unanswered(error)
   } finally {
     clearTimeout(patience)
+    release()
   }
 }
 

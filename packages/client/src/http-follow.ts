@@ -1,5 +1,7 @@
 import { type LossReason, OWN_CHANNEL, type Page, parseSubscribed, type Subscribed, userOf } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
+import { boundBy } from './bound.ts'
+import { now } from './clock.ts'
 import { createDispatch } from './dispatch.ts'
 import { cursorOf, type LiveApi } from './live-api.ts'
 import type { Failure } from './request.ts'
@@ -87,7 +89,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
   const cursors = () => open().map((room) => cursorOf(room.channel, room.position))
 
   const poll = async (): Promise<Failure | undefined> => {
-    const askedAt = Date.now()
+    const askedAt = now()
     const answer = await api.wait(cursors(), waitSeconds, signal)
     if (signal.aborted) return
     if (!answer.ok) return answer
@@ -98,7 +100,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
       news ||= page.messages.length > 0 || page.reason !== undefined
       for (const room of open()) if (room.is(page.channel)) take(room, page)
     }
-    const held = waitSeconds === 0 || news || Date.now() - askedAt >= HELD_AT_LEAST_MS
+    const held = waitSeconds === 0 || news || now() - askedAt >= HELD_AT_LEAST_MS
     waitSeconds = WAIT_SECONDS
     if (held) return
     attempt = attempts + 1
@@ -118,11 +120,13 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
         if (!take(room, page.value)) hole.abort()
       })
     }
-    const answer = await api.stream(cursors(), onEvent, AbortSignal.any([signal, hole.signal]))
+    const bound = boundBy([signal, hole.signal])
+    const answer = await api.stream(cursors(), onEvent, bound.signal)
+    bound.release()
     return answer.ok ? undefined : answer
   }
 
-  const streamIsWorthIt = () => ways.includes('stream') && (!ways.includes('poll') || Date.now() >= streamAgainAt)
+  const streamIsWorthIt = () => ways.includes('stream') && (!ways.includes('poll') || now() >= streamAgainAt)
 
   /** The whole request was refused: because of which room? */
   const sortOut = async (failure: Failure) => {
@@ -144,7 +148,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
     options.onWay(undefined)
     for (const room of open()) room.settle(false)
     waitSeconds = 0
-    if (failure.code === 'NO_STREAM') streamAgainAt = Date.now() + STREAM_AGAIN_MS
+    if (failure.code === 'NO_STREAM') streamAgainAt = now() + STREAM_AGAIN_MS
     else if (isFinal(failure)) await sortOut(failure)
     const asked = Math.min(failure.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
     await pause(Math.max(asked, backoffMs(attempt++, RETRY, random)), signal)

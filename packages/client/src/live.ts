@@ -7,6 +7,7 @@ import {
   parsePresence,
   parsePublished,
 } from '@saoma/protocol'
+import { notCarried } from './carried.ts'
 import type { Transports } from './connection.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
 import { createHttpDoor } from './http-door.ts'
@@ -117,11 +118,11 @@ export const createLive = (options: LiveOptions): Live => {
     unlistenSession()
   }
 
-  const end = (why: Failure) => {
+  const end = (why: Failure, isTold = events.isHeard('ended')) => {
     if (closing.signal.aborted) return
     failure = why
     stop()
-    for (const each of [...followed()]) each.refuse(why)
+    for (const each of [...followed()]) each.refuse(why, isTold)
     enter('ended')
     events.emit('ended', why)
   }
@@ -178,7 +179,7 @@ export const createLive = (options: LiveOptions): Live => {
     socket.wake()
     http.restart()
   })
-  const unlistenSession = session?.on('ended', () => end(failureFor('UNAUTHORIZED'))) ?? (() => {})
+  const unlistenSession = session?.on('ended', () => end(failureFor('UNAUTHORIZED'), true)) ?? (() => {})
 
   /** Once for all rooms that come and go in one turn. */
   const roomsChanged = () => {
@@ -204,7 +205,9 @@ export const createLive = (options: LiveOptions): Live => {
     return retry(attempt, { withinMs, random, signal: closing.signal })
   }
 
-  const publish = (publication: Publication): Promise<Answer<Published>> => {
+  const publish = async (publication: Publication): Promise<Answer<Published>> => {
+    const wrong = notCarried(publication.data)
+    if (wrong) return wrong
     const once = publication.volatile
       ? publication
       : { ...publication, idempotencyKey: publication.idempotencyKey ?? drawKey() }

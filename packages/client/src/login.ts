@@ -13,8 +13,8 @@ import { createLoginApi } from './login-api.ts'
 import { type LoginConnection, type LoginState, stateOf } from './login-state.ts'
 import { browserPage, type Page } from './page.ts'
 import { redeem } from './redeem.ts'
-import { type Answer, type Failure, failureFor } from './request.ts'
-import { browserStorage, createStored, type KeyValue } from './storage.ts'
+import { type Answer, type Failure, failureFor, unexpected } from './request.ts'
+import { browserStorage, createStored, type KeyValue, type Place, takePlace } from './storage.ts'
 
 export interface LoginOptions {
   /** Where Saoma is, without a path: `https://login.example.com`. */
@@ -76,7 +76,10 @@ export const createLogin = (options: LoginOptions): Login => {
   const origin = options.origin.replace(/\/+$/, '')
   const page = options.page ?? browserPage()
   const api = createLoginApi({ origin, clientId, fetch: options.fetch ?? globalThis.fetch })
-  const saved = createStored(options.storage ?? browserStorage('sessionStorage'), `saoma:login:${origin}:${clientId}`)
+  const storage = options.storage ?? browserStorage('sessionStorage')
+  const name = `saoma:login:${origin}:${clientId}`
+  let place: Place | undefined
+  let saved = createStored(storage, name)
   const events = createEmitter<LoginEvents>()
   let state: LoginState = { status: 'idle' }
   let connection: LoginConnection = 'connecting'
@@ -102,12 +105,21 @@ export const createLogin = (options: LoginOptions): Login => {
 
   const failed = ({ code, react, message }: Failure) => enter({ status: 'failed', code, react, message })
 
+  /** Whatever is thrown: nobody is left to wait for what will not come. */
+  const run = (work: () => Promise<void>) => {
+    work().catch((error: unknown) => {
+      round?.abort()
+      fault(unexpected(error))
+      failed(unexpected(error))
+    })
+  }
+
   /** The code is over. Nobody needs a new one on a page nobody sees, or has looked at for long. */
   const expired = () => {
     saved.clear()
     if (page.hidden || renewals >= maxRenewals) return enter({ status: 'expired' })
     renewals++
-    void begin()
+    run(begin)
   }
 
   const collect = async (deviceCode: string, windowMs: number, signal: AbortSignal) => {
@@ -127,7 +139,7 @@ export const createLogin = (options: LoginOptions): Login => {
     const onState = (ticket: TicketState) => {
       if (ticket.status === 'confirmed') {
         following.close()
-        void collect(deviceCode, ticket.expiresIn * 1_000, signal)
+        run(() => collect(deviceCode, ticket.expiresIn * 1_000, signal))
         return
       }
       const next = stateOf(authorization, ticket, Date.now())
@@ -200,11 +212,13 @@ export const createLogin = (options: LoginOptions): Login => {
 
   const start = () => {
     if (round && !round.signal.aborted && !over(state)) return
+    place ??= takePlace(storage, name)
+    if (place.key !== saved.key) saved = createStored(storage, place.key)
     unlisten()
     unlisten = page.onChange(() => {
       if (state.status === 'expired' && !page.hidden && renewals < maxRenewals) expired()
     })
-    void begin()
+    run(begin)
   }
 
   return {
@@ -229,6 +243,8 @@ export const createLogin = (options: LoginOptions): Login => {
     close: () => {
       round?.abort()
       unlisten()
+      place?.free()
+      place = undefined
       enter({ status: 'idle' })
     },
   }

@@ -1,5 +1,6 @@
 import type { TicketState } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
+import { now } from './clock.ts'
 import type { LoginApi } from './login-api.ts'
 import type { Failure } from './request.ts'
 
@@ -40,13 +41,13 @@ export const createLongPoll = (options: LongPollOptions): LongPoll => {
     let waitSeconds = 0
     while (!signal.aborted) {
       const before = options.version()
-      const askedAt = Date.now()
+      const askedAt = now()
       const answer = await options.api.read(options.deviceCode, before, waitSeconds, signal)
       if (signal.aborted) return
       if (answer.ok) {
         options.onReachable(true)
         options.onState(answer.value)
-        const held = waitSeconds === 0 || options.version() > before || Date.now() - askedAt >= HELD_AT_LEAST_MS
+        const held = waitSeconds === 0 || options.version() > before || now() - askedAt >= HELD_AT_LEAST_MS
         attempt = held ? 0 : attempt + 1
         waitSeconds = WAIT_SECONDS
         if (!held) await pause(backoffMs(attempt, RETRY, options.random), signal)

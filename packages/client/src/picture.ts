@@ -1,4 +1,5 @@
 import { type CodePicture, parseCodePicture, parseProblem } from '@saoma/protocol'
+import { boundBy } from './bound.ts'
 
 export interface ShownPicture {
   url: string
@@ -10,7 +11,7 @@ export interface ShownPicture {
   link: boolean
 }
 
-/** The picture of a code. `code` of a failure is one of the protocol, `NETWORK`, `MALFORMED` or `PICTURE_CHANGED`. */
+/** The picture of a code. `code` of a failure is one of the protocol, `NETWORK`, `MALFORMED`, `PICTURE_CHANGED` or `PICTURE_UNSHOWN`. */
 export type PictureState =
   | { status: 'loading' }
   | ({ status: 'shown' } & ShownPicture)
@@ -45,6 +46,20 @@ const fetchPlaced = async (
     // A wrong hash and a lost connection look alike. Asked without the hash, only the second fails again.
     const other = await fetch(url, init).catch(() => undefined)
     return other?.ok ? 'PICTURE_CHANGED' : 'NETWORK'
+  }
+}
+
+/** What came counts as shown when the browser can show it: it may be a page of a hotel's Wi-Fi, or the page's policy may forbid it. */
+const decoded = async (next: PictureState): Promise<PictureState> => {
+  if (next.status !== 'shown') return next
+  const image = new Image()
+  image.src = next.url
+  try {
+    await image.decode()
+    return next
+  } catch {
+    URL.revokeObjectURL(next.url)
+    return failed('PICTURE_UNSHOWN')
   }
 }
 
@@ -103,9 +118,9 @@ export const createPicture = (onChange: () => void): Picture => {
     round = new AbortController()
     const { signal } = round
     enter({ status: 'loading' })
-    const next = await load(shown, usesPlace, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])).catch(() =>
-      failed('NETWORK'),
-    )
+    const bound = boundBy([signal], TIMEOUT_MS)
+    const next = await load(shown, usesPlace, bound.signal).then(decoded, () => failed('NETWORK'))
+    bound.release()
     if (!signal.aborted) enter(next)
     else if (next.status === 'shown') URL.revokeObjectURL(next.url)
   }

@@ -1,5 +1,6 @@
 import type { TokenSet } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
+import { now } from './clock.ts'
 import type { LoginApi } from './login-api.ts'
 import type { Answer, Failure } from './request.ts'
 
@@ -26,17 +27,19 @@ export const redeem = async ({
   signal,
   onFailure,
 }: RedeemOptions): Promise<Answer<TokenSet>> => {
-  const until = Date.now() + windowMs
+  const until = now() + windowMs
   let intervalMs = POLL_INTERVAL_MS
   for (let attempt = 0; ; attempt++) {
     const answer = await api.redeem(deviceCode, signal)
     if (answer.ok || signal.aborted) return answer
     onFailure(answer)
+    // Asked once and refused: another page that has the same code, such as a duplicated tab, was there first.
+    if (answer.code === 'invalid_grant' && attempt === 0) return { ...answer, code: 'expired_token' }
     if (answer.react !== 'retry') return answer
     if (answer.code === 'slow_down') intervalMs += POLL_INTERVAL_MS
     const polling = answer.code === 'slow_down' || answer.code === 'authorization_pending'
     const waitMs = polling ? intervalMs : Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, random))
-    if (Date.now() + waitMs >= until) return { ...answer, react: 'renew' }
+    if (now() + waitMs >= until) return { ...answer, react: 'renew' }
     await pause(waitMs, signal)
   }
 }

@@ -1,6 +1,10 @@
 import { type Code, codes, parseOAuthError, parseProblem, type Reaction, type Result } from '@saoma/protocol'
+import { boundBy } from './bound.ts'
 
-/** Why a request has no value. `code` is one of the protocol, one of OAuth, `NETWORK` (no answer) or `MALFORMED` (not our server). */
+/**
+ * Why a request has no value. `code` is one of the protocol, one of OAuth, `NETWORK` (no answer), `MALFORMED` (not our
+ * server) or `UNEXPECTED` (a fault of the program or of the browser).
+ */
 export interface Failure {
   ok: false
   code: string
@@ -51,8 +55,10 @@ export const failureOf = (response: Response, body: unknown): Failure => {
   const wait = retryAfterMs(response.headers)
   const problem = parseProblem(body)
   if (problem.ok) {
-    const { code, react } = problem.value
-    return { ok: false, code, react, message: problem.value.detail ?? codes[code].say.en, ...wait }
+    const { code, react, detail } = problem.value
+    const message = detail ?? codes[code].say.en
+    if (code === 'ORIGIN_NOT_ALLOWED') console.warn(`Saoma: ${message}`)
+    return { ok: false, code, react, message, ...wait }
   }
   const passing = response.status >= 500 || response.status === 429
   const oauth = parseOAuthError(body)
@@ -69,8 +75,7 @@ export const failureOf = (response: Response, body: unknown): Failure => {
 /** One request with a bound on its time. Resolves with a value or a failure; it rejects for no reason of the network's. */
 export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>> => {
   const { fetch } = options // As a method of `options`, the browser's own would refuse to run.
-  const timeout = AbortSignal.timeout(options.timeoutMs)
-  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
+  const { signal, release } = boundBy([options.signal], options.timeoutMs)
   try {
     const response = await fetch(options.url, { cache: 'no-store', ...options.init, signal })
     const body: unknown = await response.json().catch((error: unknown) => {
@@ -82,6 +87,8 @@ export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>>
     return parsed.ok ? parsed : malformed()
   } catch (error) {
     return unanswered(error)
+  } finally {
+    release()
   }
 }
 
@@ -91,6 +98,14 @@ export const malformed = (): Failure => ({
   code: 'MALFORMED',
   react: 'stop',
   message: 'The answer is not of the form we know.',
+})
+
+/** Something was thrown that nobody foresaw; a person can try again. */
+export const unexpected = (cause: unknown): Failure => ({
+  ok: false,
+  code: 'UNEXPECTED',
+  react: 'renew',
+  message: cause instanceof Error ? cause.message : String(cause),
 })
 
 /** Nothing came. */

@@ -1,4 +1,5 @@
 import { type BackoffOptions, backoffMs, pause } from './backoff.ts'
+import { now as forward } from './clock.ts'
 import type { Answer } from './request.ts'
 
 export interface RetryOptions {
@@ -6,7 +7,7 @@ export interface RetryOptions {
   withinMs: number
   random: () => number
   signal: AbortSignal
-  /** The clock, in milliseconds from any beginning. @default Date.now */
+  /** The clock, in milliseconds from any beginning. @default one that only goes forward */
   now?: () => number
   /** @default 300 ms, at most 5 s */
   backoff?: BackoffOptions
@@ -16,7 +17,7 @@ const BACKOFF: BackoffOptions = { baseMs: 300, capMs: 5_000 }
 
 /** Tries until there is an answer that will not change, the time is over, or `signal` fires. Resolves with the last answer. */
 export const retry = async <T>(attempt: () => Promise<Answer<T>>, options: RetryOptions): Promise<Answer<T>> => {
-  const { withinMs, random, signal, now = Date.now, backoff = BACKOFF } = options
+  const { withinMs, random, signal, now = forward, backoff = BACKOFF } = options
   const until = now() + withinMs
   for (let attempts = 0; ; attempts++) {
     const answer = await attempt()

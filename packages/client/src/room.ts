@@ -90,7 +90,8 @@ export interface Followed {
   counted(inbox: Inbox): void
   /** Whether what comes now is whole. */
   settle(live: boolean): void
-  refuse(failure: Failure): void
+  /** @param isTold  somebody has been told why already. @default false */
+  refuse(failure: Failure, isTold?: boolean): void
 }
 
 export interface RoomDeps {
@@ -240,12 +241,15 @@ export const createRoom = (
     },
     counted,
     settle: (live) => enter(live ? 'live' : 'joining'),
-    refuse: (failure) => {
+    refuse: (failure, isTold = false) => {
       if (!open()) return
       cursor.close()
       enter('refused')
       deps.onClose()
       events.emit('refused', failure)
+      // Or a developer waits for messages that will not come.
+      if (!isTold && !events.isHeard('refused'))
+        console.warn(`Saoma: ${channel} is not followed: ${failure.code}, ${failure.message}`)
     },
   }
 

@@ -12,6 +12,8 @@ import {
   type Reaction,
   type Result,
 } from '@saoma/protocol'
+import { notCarried } from './carried.ts'
+import { now as forward } from './clock.ts'
 import { type Answer, type Failure, malformed, request } from './request.ts'
 import { drawKey, retry } from './retry.ts'
 
@@ -42,7 +44,7 @@ export interface PublisherOptions {
   withinMs?: number
   /** Gives `[0, 1)`; for the jitter of retries. */
   random?: () => number
-  /** The clock for `withinMs`, in milliseconds. @default Date.now */
+  /** The clock for `withinMs`, in milliseconds. @default one that only goes forward */
   now?: () => number
 }
 
@@ -74,7 +76,7 @@ type Sent = Outgoing
 export const createPublisher = <Events extends object = Record<string, unknown>>(
   options: PublisherOptions,
 ): Publisher<Events> => {
-  const { apiKey, withinMs = WITHIN_MS, random = Math.random, now = Date.now } = options
+  const { apiKey, withinMs = WITHIN_MS, random = Math.random, now = forward } = options
   const fetch = options.fetch ?? globalThis.fetch
   const origin = options.origin.replace(/\/+$/, '')
   const { signal } = new AbortController()
@@ -108,7 +110,9 @@ export const createPublisher = <Events extends object = Record<string, unknown>>
 
   const of = (channel: string, what: string) => `/v1/channels/${encodeURIComponent(channel)}/${what}`
 
-  const publishOne = (message: Sent): Promise<Answer<Published>> => {
+  const publishOne = async (message: Sent): Promise<Answer<Published>> => {
+    const wrong = notCarried(message.data)
+    if (wrong) return wrong
     const attempt = () => once('POST', '/v1/publish', parsePublished, message)
     return message.volatile ? attempt() : safely(attempt)
   }
@@ -131,13 +135,17 @@ export const createPublisher = <Events extends object = Record<string, unknown>>
     return answers
   }
 
-  const publish = (messages: Sent | readonly Sent[]): Promise<Answer<Published> | Answer<Published>[]> => {
-    if (!isMany(messages)) return publishOne(keyed(messages))
-    return batches(messages.map(keyed)).reduce<Promise<Answer<Published>[]>>(
-      async (before, batch) => [...(await before), ...(await publishBatch(batch))],
-      Promise.resolve([]),
-    )
+  /** What cannot be carried keeps its place among the answers. */
+  const publishAll = async (messages: readonly Sent[]): Promise<Answer<Published>[]> => {
+    const wrong = messages.map(({ data }) => notCarried(data))
+    const answers: Answer<Published>[] = []
+    for (const batch of batches(messages.filter((_, i) => !wrong[i]).map(keyed)))
+      answers.push(...(await publishBatch(batch)))
+    return wrong.map((failure) => failure ?? answers.shift() ?? malformed())
   }
+
+  const publish = (messages: Sent | readonly Sent[]): Promise<Answer<Published> | Answer<Published>[]> =>
+    isMany(messages) ? publishAll(messages) : publishOne(keyed(messages))
 
   return {
     publish: publish as Publisher<Events>['publish'],

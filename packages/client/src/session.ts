@@ -1,9 +1,11 @@
 import { HASHED_TOKEN, parseTokenSet, TAKES_HASHES_HEADER, type TokenSet } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
+import { boundBy } from './bound.ts'
 import { type Claims, decodeClaims } from './claims.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
 import { createFarewells } from './farewells.ts'
 import { type Answer, failureFor, form, request, unanswered } from './request.ts'
+import { retry } from './retry.ts'
 import { browserStorage, createStored, type KeyValue } from './storage.ts'
 
 export interface SessionOptions {
@@ -142,10 +144,26 @@ export const createSession = (options: SessionOptions): Session => {
   })
   farewells.resume()
 
+  /** Without a refresh token there is nothing to revoke: the session is ended as one of the person's, and with it the access token. */
+  const endByAccess = async (accessToken: string): Promise<boolean> => {
+    const sid = decodeClaims(accessToken)?.sid
+    if (!sid) return false
+    const end = () =>
+      request({
+        fetch,
+        url: `${origin}/v1/sessions/${encodeURIComponent(sid)}`,
+        init: { method: 'DELETE', headers: { authorization: `Bearer ${accessToken}` }, keepalive: true },
+        parse: () => ({ ok: true, value: true }),
+        timeoutMs: REQUEST_TIMEOUT_MS,
+      })
+    const answer = await retry(end, { withinMs: REQUEST_TIMEOUT_MS, random, signal: closing.signal })
+    // Whoever may not say it any more has a session that is over.
+    return answer.ok || answer.react === 'reauth'
+  }
+
   /** Whether the server has ended the session of these tokens. */
   const tellOfEnd = async ({ refresh_token: refreshToken, access_token: accessToken }: TokenSet): Promise<boolean> => {
-    // An access token cannot be revoked, and is over in some minutes.
-    if (!refreshToken) return (await revoke(accessToken)).ok
+    if (!refreshToken) return endByAccess(accessToken)
     const farewell = farewells.begin(refreshToken)
     const answer = await revoke(refreshToken)
     if (answer.ok || answer.react !== 'retry') farewell.done()
@@ -153,20 +171,28 @@ export const createSession = (options: SessionOptions): Session => {
     return answer.ok
   }
 
+  /** Cut short when the session ends or is closed. */
+  const rest = async (ms: number, ended: AbortSignal) => {
+    const { signal, release } = boundBy([closing.signal, ended])
+    await pause(ms, signal)
+    release()
+  }
+
   const exchange = async (): Promise<Answer<string>> => {
     for (let attempt = 1; ; attempt++) {
       const refreshToken = kept?.tokens.refresh_token
       if (!refreshToken) return failureFor('UNAUTHORIZED')
       const ended = ending.signal
-      const signal = AbortSignal.any([closing.signal, ended])
+      const bound = boundBy([closing.signal, ended])
       const answer = await request({
         fetch,
         url: `${origin}/oidc/token`,
         init: form({ grant_type: 'refresh_token', refresh_token: refreshToken, client_id: clientId }),
         parse: parseTokenSet,
         timeoutMs: REQUEST_TIMEOUT_MS,
-        signal,
+        signal: bound.signal,
       })
+      bound.release()
       // A logout or a login in the meantime, here or in another tab; without locks, another tab's refresh as well.
       syncWithTabs()
       if (kept?.tokens.refresh_token !== refreshToken) {
@@ -181,7 +207,7 @@ export const createSession = (options: SessionOptions): Session => {
       if (answer.code === 'invalid_grant') end('refused')
       if (answer.react !== 'retry') return answer
       if (attempt === REFRESH_ATTEMPTS || closing.signal.aborted) return answer
-      await pause(Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, random)), signal)
+      await rest(Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, random)), ended)
     }
   }
 

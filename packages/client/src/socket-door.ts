@@ -152,7 +152,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   const rest = (expiresIn: number) => {
     wakeUp()
     const ms = Math.max(expiresIn / 2, expiresIn - WARNING_S) * 1_000 - EARLY_MS
-    renewed = setTimeout(wakeUp, ms)
+    if (ms > 0) renewed = setTimeout(wakeUp, ms)
   }
 
   const refresh = async (signal: AbortSignal) => {

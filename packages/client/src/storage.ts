@@ -81,3 +81,21 @@ export const createStored = (storage: KeyValue, key: string) => {
     },
   }
 }
+
+/** A key that nobody else on this page uses. */
+export interface Place {
+  readonly key: string
+  free(): void
+}
+
+const taken = new WeakMap<KeyValue, Set<string>>()
+
+/** The first free one of `name`, `name:2`, `name:3` …: what takes them in the same order after a reload finds its own again. */
+export const takePlace = (storage: KeyValue, name: string): Place => {
+  const keys = taken.get(storage) ?? new Set()
+  taken.set(storage, keys)
+  let key = name
+  for (let n = 2; keys.has(key); n++) key = `${name}:${n}`
+  keys.add(key)
+  return { key, free: () => void keys.delete(key) }
+}

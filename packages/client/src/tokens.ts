@@ -1,4 +1,4 @@
-import { type Answer, type Failure, unanswered } from './request.ts'
+import { type Answer, type Failure, failureFor, unanswered } from './request.ts'
 
 /**
  * Gives the token to be shown to the server; `session.accessToken` is one. `renew` is true when the token given last was refused or is about
@@ -24,6 +24,12 @@ const TIMEOUT_MS = 60_000
 /** Tokens that are refused one after the other before it is given up. */
 const MAX_REFUSALS = 3
 
+/** A page without types may give none. */
+const noToken = (): Failure => ({
+  ...failureFor('UNAUTHORIZED'),
+  message: 'There is no token: nobody is logged in here.',
+})
+
 /** @param onEnd  there is no token any more that the server would take */
 export const createTokens = (source: TokenSource, onEnd: (failure: Failure) => void): Tokens => {
   let last: string | undefined
@@ -38,8 +44,8 @@ export const createTokens = (source: TokenSource, onEnd: (failure: Failure) => v
       timer = setTimeout(() => resolve(unanswered('The token did not come in time.')), TIMEOUT_MS)
     })
     try {
-      const given = await Promise.race([typeof source === 'string' ? source : source({ renew }), timeout])
-      const answer: Answer<string> = typeof given === 'string' ? { ok: true, value: given } : given
+      const given = await Promise.race([typeof source === 'function' ? source({ renew }) : source, timeout])
+      const answer: Answer<string> = typeof given === 'object' ? given : given ? { ok: true, value: given } : noToken()
       if (answer.ok) {
         last = answer.value
         if (renew) outdated = false

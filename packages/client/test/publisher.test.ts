@@ -52,6 +52,22 @@ test('of many messages each has its own answer', async () => {
   expect(await open().publish([])).toEqual([])
 })
 
+test('what JSON cannot hold is refused with where it is, and is never sent as something else', async () => {
+  const channel = 'room:open-odd'
+  const odd = [{ price: Number.NaN }, Number.POSITIVE_INFINITY, { id: 12345678901234567890n }]
+  for (const data of odd)
+    expect(await open().publish({ channel, event: 'e', data })).toMatchObject({ ok: false, code: 'INVALID' })
+  const answers = await open().publish([...odd, 4].map((data) => ({ channel, event: 'e', data })))
+  expect(answers).toMatchObject([
+    { code: 'INVALID', message: 'This cannot be written as JSON: price is NaN.' },
+    { code: 'INVALID', message: 'This cannot be written as JSON: data is Infinity.' },
+    { code: 'INVALID', message: 'This cannot be written as JSON: id is 12345678901234567890.' },
+    { ok: true, value: { offset: 1 } },
+  ])
+  const { live } = openLive({ origin: cluster.origin, token: testApiKey })
+  expect(await live.publish({ channel, event: 'e', data: [Number.NaN] })).toMatchObject({ code: 'INVALID' })
+})
+
 test('a key of yours is kept, and another message under it is refused', async () => {
   const message = { channel: 'room:open-key', event: 'e', data: 1, idempotencyKey: 'order-17' }
   expect(await open().publish(message)).toMatchObject({ ok: true, value: { offset: 1 } })

@@ -1,6 +1,6 @@
 import type { TokenSet } from '@saoma/protocol'
 import { HASHED_TOKEN } from '@saoma/protocol'
-import { until } from '@saoma/testing'
+import { confirm, createTicket, phoneToken, redeem, request, scan, until } from '@saoma/testing'
 import { createMemoryStorage } from '../src/storage.ts'
 import { createLocks, prepareTabs, refused, said } from './tabs.ts'
 
@@ -88,6 +88,20 @@ test('logout in one tab is not undone by the refresh of another', async () => {
   expect(await refreshed).toMatchObject({ ok: false, react: 'reauth' })
   expect(events).toEqual(['elsewhere'])
   expect(open(shared).tokens).toBeUndefined()
+})
+
+test('a session without a refresh token ends on the server too, and its access token with it', async () => {
+  const at = origin()
+  const { ticket, device_code: code } = await createTicket(at, { form: { client_id: 'web', scope: 'openid profile' } })
+  const phone = await phoneToken(at, 'Somebody')
+  await scan(at, ticket, phone)
+  await confirm(at, ticket, phone)
+  const { body: tokens } = await redeem(at, code)
+  const session = open({ storage: createMemoryStorage() })
+  session.adopt(tokens)
+  expect(tokens.refresh_token).toBeUndefined()
+  expect(await session.logout()).toEqual({ ended: true })
+  expect(await request(`${at}/v1/sessions`, { bearer: tokens.access_token })).toMatchObject({ status: 401 })
 })
 
 test('a login during the refresh of the one before it stays', async () => {

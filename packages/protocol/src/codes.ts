@@ -169,6 +169,8 @@ export interface Failed {
   ok: false
   code: Code
   retryAfter?: number
+  /** For a developer, where there is more to say than the code's own sentence. */
+  detail?: string
 }
 
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value })

@@ -29,6 +29,7 @@ export {
   type LoginServerEvents,
   type Refusal,
 } from './events.ts'
+export { exactText, mayBeInexact, parseExact, reviveExact } from './exact-json.ts'
 export {
   parseCheck,
   parseCodePicture,

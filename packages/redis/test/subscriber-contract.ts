@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { onCleanup } from '@saoma/testing'
+import { onCleanup, until } from '@saoma/testing'
 import { type Connection, createRedis } from '../src/index.ts'
 import { next, openSubscriber } from './fixtures/subscriber.ts'
 
@@ -91,7 +91,11 @@ export const subscriberContract = async (url: string) => {
       await ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
       await resubscribed
       // In a Redis Cluster each shard's connection comes back by itself.
-      for (const channel of CHANNELS) while ((await subscribersOf(channel)) < 1) await once(subscriber, 'resubscribed')
+      for (const channel of CHANNELS)
+        await until(
+          () => subscribersOf(channel),
+          (count) => count === 1,
+        )
       for (const channel of CHANNELS) {
         const heard = next(subscriber, channel)
         await redis.pub.spublish(channel, `round ${round}`)

@@ -1,4 +1,4 @@
-import type { Code } from '@saoma/protocol'
+import { type Code, parseExact } from '@saoma/protocol'
 import type { Context } from 'koa'
 import { problem } from './problem.ts'
 
@@ -44,7 +44,7 @@ export const readBody = async (ctx: Context, absent?: unknown): Promise<Body> =>
   }
   if (size === 0 && absent !== undefined) return { json: absent }
   try {
-    return { json: JSON.parse(utf8.decode(Buffer.concat(chunks))) }
+    return { json: parseExact(utf8.decode(Buffer.concat(chunks))) }
   } catch {
     return { code: 'INVALID', detail: 'the body is not JSON in UTF-8' }
   }

@@ -28,7 +28,7 @@ export const known =
   async (ctx: Context): Promise<void> => {
     ctx.state.routine = true
     const who = await callerOf(ctx, authenticate)
-    if (!who.ok) return problem(ctx, who.code)
+    if (!who.ok) return problem(ctx, who.code, who.detail)
     ctx.state.who = who.value
     try {
       await act(ctx, who.value)

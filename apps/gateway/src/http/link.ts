@@ -38,7 +38,7 @@ const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: L
   const ms = options.seconds * 1000
 
   const make = async (ticket: string): Promise<Remembered<{ url: string; until: number }>> => {
-    const until = Date.now() + ms
+    const until = performance.now() + ms
     const made = await wechat.link(ticket, options)
     if (made.ok) return { value: ok({ url: made.url, until }), ms }
     log[made.kind === 'unavailable' ? 'warn' : 'error'](
@@ -52,7 +52,7 @@ const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: L
     const link = await known.get(ticket, () => make(ticket))
     if (!link.ok) return link
     const { url, until } = link.value
-    return ok({ url, expiresIn: Math.max(0, Math.floor((until - Date.now()) / 1000)) })
+    return ok({ url, expiresIn: Math.max(0, Math.floor((until - performance.now()) / 1000)) })
   }
 }
 

@@ -41,7 +41,8 @@ export const plainPicture =
   async (ticket) => {
     const bytes = await QRCode.toBuffer(`${origin}/phone?ticket=${ticket}`, {
       errorCorrectionLevel: 'M',
-      margin: 2,
+      // The quiet zone of ISO/IEC 18004: four modules.
+      margin: 4,
       width: 430,
     })
     return ok({ code: 'plain', image: { bytes, type: 'image/png' } })

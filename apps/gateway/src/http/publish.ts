@@ -93,9 +93,7 @@ export const publishRoutes = ({ live, authenticate, limits }: PublishRoutesDeps)
       if (body.json.length > LARGEST_BATCH) return problem(ctx, 'INVALID', `more than ${LARGEST_BATCH} messages`)
       const results = await publishAll(who, body.json)
       ctx.set('Cache-Control', 'no-store')
-      ctx.body = results.map((result) =>
-        result.ok ? { ok: true, ...result.value } : refusal(result.code, result.retryAfter),
-      )
+      ctx.body = results.map((result) => (result.ok ? { ok: true, ...result.value } : refusal(result)))
     }),
   )
 

@@ -1,9 +1,10 @@
-import type { Result } from '@saoma/protocol'
+import { type Failed, fail, type Result } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import type { Principal } from '../live/principal.ts'
 import type { Logger } from '../log.ts'
 import { refusal } from '../refusal.ts'
 import type { Trace } from '../trace.ts'
+import { Bytes } from './parser.ts'
 
 interface Asker {
   readonly id: string
@@ -22,6 +23,11 @@ const whoAndWhere = ({ id, data }: Asker, request: unknown) => {
     ...(typeof channel === 'string' ? { channel: channel.slice(0, 140) } : {}),
   }
 }
+
+const bytes = ({ path }: Bytes): Failed => ({
+  ...fail('INVALID'),
+  detail: `${path || 'the request'} holds bytes, which are not carried: send them as base64`,
+})
 
 /**
  * Does what an event asks for. What `later` is given happens when the answer is on its way, and not at all when there is none because
@@ -54,13 +60,13 @@ export const listen = <S extends Asker>(name: string, { log, trace }: ListenDeps
         act(this, request, (later) => {
           after = later
         })
-      const result = await (trace ? trace.event(name, work) : work())
+      const result = request instanceof Bytes ? bytes(request) : await (trace ? trace.event(name, work) : work())
       if (!result.ok) log.info({ event: 'refused', on: name, code: result.code, ...whoAndWhere(this, request) })
-      answer(result.ok ? { ok: true, ...result.value } : refusal(result.code, result.retryAfter))
+      answer(result.ok ? { ok: true, ...result.value } : refusal(result))
       after()
     } catch (error) {
       const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'
       log.error({ err: error, event: 'refused', on: name, code, ...whoAndWhere(this, request) })
-      answer(refusal(code))
+      answer(refusal({ code }))
     }
   }

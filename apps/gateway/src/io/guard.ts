@@ -72,7 +72,7 @@ export const createGuard = (
 
   const judge = (connection: Connection, { type, data }: Packet): string | undefined => {
     const said = saidBy(connection)
-    const now = Date.now()
+    const now = performance.now()
     if (now - said.since > WINDOW_MS) {
       said.since = now
       said.packets = 0

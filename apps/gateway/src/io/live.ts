@@ -1,5 +1,5 @@
 import type { Kept, Listener, Signal } from '@saoma/channels'
-import type { Code, LiveClientEvents } from '@saoma/protocol'
+import type { Failed, LiveClientEvents } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import { isDeaf, type Limits } from '../limits.ts'
 import type { Live } from '../live/live.ts'
@@ -81,22 +81,23 @@ export const serveLive = (
   const listeners = Object.entries(events).map(([name, act]) => [name, listen(name, deps, act)] as const)
 
   namespace.use(async (socket, next) => {
-    const refuse = (code: Code) => {
+    const refuse = (failed: Omit<Failed, 'ok'>) => {
+      const { code } = failed
       metrics.handshakesRejected.inc({ reason: code })
       if (code !== 'INTERNAL' && code !== 'REDIS_UNAVAILABLE') log.info({ event: 'refused', on: 'connect', code })
       guard.answered(socket)
-      next(Object.assign(new Error(code), { data: refusal(code) }))
+      next(Object.assign(new Error(code), { data: refusal(failed) }))
     }
     try {
       // A connection may ask to be let in as often as it likes.
-      if (await limits.liveEvents(connectionOf(socket))) return refuse('RATE_LIMITED')
+      if (await limits.liveEvents(connectionOf(socket))) return refuse({ code: 'RATE_LIMITED' })
       const verdict = await sessions.admit(socket)
-      if (!verdict.ok) return refuse(verdict.code)
+      if (!verdict.ok) return refuse(verdict)
       next()
     } catch (error) {
       const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'
       log.error({ err: error, event: 'refused', on: 'connect', code })
-      refuse(code)
+      refuse({ code })
     }
   })
 
@@ -117,7 +118,7 @@ export const serveLive = (
         if (!slow) return next()
         if (isDeaf(slow)) return socket.disconnect(true)
         const ack = args.at(-1)
-        if (typeof ack === 'function') ack(refusal('RATE_LIMITED', slow.retryAfterSeconds))
+        if (typeof ack === 'function') ack(refusal({ code: 'RATE_LIMITED', retryAfter: slow.retryAfterSeconds }))
       }, next)
     })
     for (const [name, listener] of listeners) socket.on(name as 'subscribe', listener)

@@ -13,6 +13,7 @@ import type { LiveNamespace } from './connected.ts'
 import { createGuard } from './guard.ts'
 import { type LiveNamespaceDeps, type LiveNamespaceOptions, serveLive } from './live.ts'
 import { type LoginDeps, type LoginNamespace, serveLogin } from './login.ts'
+import { parser } from './parser.ts'
 import { newSessionId } from './session-id.ts'
 
 export interface IoOptions extends Pick<AdmissionOptions, 'origins' | 'addressOf'>, LiveNamespaceOptions {
@@ -47,6 +48,7 @@ export const createIo = (
       channelPrefix: redis.keys.prefix,
       subscriptionMode: 'dynamic',
     }),
+    parser,
     serveClient: false,
     maxHttpBufferSize: options.maxDataBytes + ENVELOPE,
     perMessageDeflate: false,

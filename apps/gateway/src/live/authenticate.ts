@@ -45,7 +45,7 @@ export const createAuthenticate = ({
     if (token.length === 0 || token.length > LARGEST_TOKEN) return fail('UNAUTHORIZED')
     if (token.startsWith(API_KEY_PREFIX)) {
       const backend = apiKeys.find(token)
-      return backend ? ok(backend) : fail('UNAUTHORIZED')
+      return backend ? ok(backend) : { ...fail('UNAUTHORIZED'), detail: 'API key not known' }
     }
     // A token that claims to be ours is judged by us alone, so that no other server is ever shown one.
     if (!identity.isOwn(token)) return businessTokens ? judge(businessTokens, token, from) : fail('UNAUTHORIZED')

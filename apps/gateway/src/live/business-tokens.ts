@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { channelPattern, fail, ok, type Result, userChannel } from '@saoma/protocol'
+import { channelPattern, exactText, fail, ok, type Result, userChannel } from '@saoma/protocol'
 import * as v from 'valibot'
 import type { Logger } from '../log.ts'
 import { networkOf, wideNetworkOf } from '../networks.ts'
@@ -33,7 +33,11 @@ const REFUSED_MS = 1_000
 const DEFAULT_SECONDS = 600
 
 /** Backends say 0 for "nobody" as often as null: all their strangers would be one person. */
-const Uid = v.union([v.string(), v.pipe(v.number(), v.safeInteger(), v.notValue(0))])
+const Uid = v.union([
+  v.string(),
+  // Ids of 64 bits come as they were written.
+  v.pipe(v.unknown(), v.transform(exactText), v.string(), v.regex(/^-?[1-9]\d*$/)),
+])
 const Answer = v.object({
   uid: v.optional(v.unknown()),
   rooms: v.nullish(v.array(v.string())),
@@ -72,8 +76,12 @@ export const createBusinessTokens = (
 
   const personOf = ({ uid, rooms, expiresIn, sid }: v.InferOutput<typeof Answer>, lastEnd?: string): Resolved => {
     const named = v.safeParse(Uid, uid)
-    if (!named.success || named.output === '') return unauthorized
-    const user = String(named.output)
+    if (!named.success || named.output === '') {
+      if (uid !== undefined && uid !== null && uid !== 0 && uid !== '')
+        log.warn({ event: 'business', setting: SETTING, uid: JSON.stringify(uid).slice(0, 64) }, 'this uid is no id')
+      return unauthorized
+    }
+    const user = named.output
     if (!channelPattern.test(userChannel(user))) {
       log.warn({ event: 'business', setting: SETTING, uid: user.slice(0, 64) }, 'this uid cannot name a channel')
       return unauthorized

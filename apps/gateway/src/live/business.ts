@@ -1,3 +1,4 @@
+import { parseExact } from '@saoma/protocol'
 import * as v from 'valibot'
 import type { Logger } from '../log.ts'
 
@@ -70,7 +71,7 @@ const readBody = async (response: Response): Promise<string> => {
 
 const parseJson = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return parseExact(text)
   } catch {
     return undefined
   }

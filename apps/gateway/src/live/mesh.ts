@@ -1,4 +1,4 @@
-import { fail, ok, type Publication, parseChannel, type Result, userOf } from '@saoma/protocol'
+import { fail, ok, type Publication, parseChannel, parseExact, type Result, userOf } from '@saoma/protocol'
 import * as v from 'valibot'
 
 /** Event of a message that was published as any text of CONNMIX; its data is that text. */
@@ -18,7 +18,7 @@ const Params = v.object({
 /** The data of `{"event":"@user","data":…}`, if the text is exactly how we would write it again. */
 const ownData = (text: string): { data: unknown } | undefined => {
   try {
-    const parsed: unknown = JSON.parse(text)
+    const parsed = parseExact(text)
     if (typeof parsed !== 'object' || parsed === null || !('event' in parsed && 'data' in parsed)) return undefined
     const { event, data } = parsed
     return event === OWN_EVENT && JSON.stringify({ event, data }) === text ? { data } : undefined

@@ -21,7 +21,7 @@ export interface WsDoorOptions extends Pick<AdmissionOptions, 'addressOf' | 'isD
   maxBufferBytes: number
   /** Milliseconds after which a client that says nothing is closed. @default 60000 */
   idleMs?: number
-  /** The clock for that, in milliseconds from any beginning. @default Date.now */
+  /** The clock for that, in milliseconds from any beginning. @default performance.now */
   now?: () => number
 }
 
@@ -39,7 +39,7 @@ export interface WsDoor extends Door {
 export const createWsDoor = (
   io: Server,
   { limits, log }: WsDoorDeps,
-  { nodeId, maxBufferBytes, idleMs = 60_000, now = Date.now, addressOf, isDraining }: WsDoorOptions,
+  { nodeId, maxBufferBytes, idleMs = 60_000, now = () => performance.now(), addressOf, isDraining }: WsDoorOptions,
 ): WsDoor => {
   const connections = new Set<WsConnection>()
   const open = createWebSockets({ nodeId, maxPayload: io.engine.opts.maxHttpBufferSize })

@@ -1,4 +1,4 @@
-import { type Code, codes, type Failed } from '@saoma/protocol'
+import { type Code, codes, type Failed, parseExact } from '@saoma/protocol'
 
 /** Types of Socket.IO's packets as they are written, for the root namespace. */
 const CONNECT = '0'
@@ -33,7 +33,7 @@ const failedOf = (answer: unknown): Failed => {
 
 const readAck = (text: string): Packet => {
   const bodyAt = text.indexOf('[')
-  const [answer]: unknown[] = JSON.parse(text.slice(bodyAt))
+  const [answer] = parseExact(text.slice(bodyAt)) as unknown[]
   const id = Number(text.slice(1, bodyAt))
   if (!isObject(answer) || !('ok' in answer) || answer.ok !== true) return { kind: 'ack', id, answer: failedOf(answer) }
   const { ok, ...value } = answer
@@ -54,7 +54,7 @@ export const readPacket = (text: string): Packet | undefined => {
     case ACK:
       return readAck(text)
     case EVENT: {
-      const [name, body]: unknown[] = JSON.parse(text.slice(1))
+      const [name, body] = parseExact(text.slice(1)) as unknown[]
       return typeof name === 'string' && isObject(body) ? { kind: 'event', name, body } : undefined
     }
     default:

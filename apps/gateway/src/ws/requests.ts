@@ -1,3 +1,4 @@
+import { parseExact } from '@saoma/protocol'
 import { meshPublication } from '../live/mesh.ts'
 
 /** What clients may ask for, and the keys of each that reach Socket.IO. Its events have the same names, but for `auth`. */
@@ -72,7 +73,7 @@ const readOp = (frame: Frame): Request => {
 /** Reads a text frame. Whether its values are of the right types is said by those who use them. */
 export const readRequest = (text: string): Request => {
   try {
-    const frame: unknown = JSON.parse(text)
+    const frame = parseExact(text)
     if (typeof frame === 'object' && frame !== null)
       return 'm' in frame ? readMesh(frame as Frame) : readOp(frame as Frame)
   } catch {

@@ -1,0 +1,64 @@
+/*
+ * The system's clock can be set, and jumps when a virtual machine wakes: whatever is measured with it ends at once, or never. For how
+ * long something takes there is performance.now(). Date.now() is for moments that others know as well (the end of a token, the time of a
+ * message) and for what outlives the process; the files that need it are listed here, with why.
+ *
+ *   node scripts/check-clocks.ts [--root <folder>]
+ */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { readWorkspaces } from './workspaces.ts'
+
+const MOMENTS: Readonly<Record<string, string>> = {
+  'apps/gateway/src/codes/pool-commands.ts': 'the age of a code',
+  'apps/gateway/src/http/lifetime.ts': 'the end of a token',
+  'apps/gateway/src/http/messages.ts': 'the end of a token',
+  'apps/gateway/src/io/sessions.ts': 'the end of a token',
+  'apps/gateway/src/live/business-tokens.ts': 'the end of a token',
+  'apps/shop/src/jobs.ts': 'rows of a database',
+  'apps/shop/src/notice-routes.ts': 'rows of a database',
+  'apps/shop/src/orders.ts': 'rows of a database',
+  'apps/shop/src/outbox.ts': 'rows of a database',
+  'apps/shop/src/signature.ts': 'the time in a signature',
+  'packages/client/src/clock.ts': 'where there is no other clock',
+  'packages/client/src/element.ts': 'the end of a code, which outlives a reload',
+  'packages/client/src/farewells.ts': 'kept for the next page',
+  'packages/client/src/login.ts': 'the end of a code, which outlives a reload',
+  'packages/client/src/request.ts': 'a date in Retry-After',
+  'packages/client/src/session.ts': 'the end of a token, which outlives a reload',
+  'packages/client/src/wx/web-socket.ts': 'a clock that goes on while WeChat sleeps',
+  'packages/identity/src/device-codes.ts': 'times of tokens',
+  'packages/identity/src/grants.ts': 'times of tokens',
+  'packages/identity/src/sessions.ts': 'times of sessions in Redis',
+  'packages/identity/src/signing-keys.ts': 'times of keys in Redis',
+  'packages/identity/src/verify.ts': 'the end of a token',
+  'packages/wechat/src/minute.ts': 'the minute of WeChat’s quota',
+  'packages/wechat/src/pool/audit.ts': 'the age of a picture',
+  'packages/wechat/src/pool/picture-key.ts': 'the moment in a key',
+  'packages/wechat/src/wechat.ts': 'the end of a link, which WeChat is told',
+}
+
+const { values } = parseArgs({ options: { root: { type: 'string', default: '.' } } })
+const { root } = values
+
+const usesDate = (file: string): boolean => /\bDate\.now\b|\bnew Date\(\)/.test(readFileSync(join(root, file), 'utf8'))
+const isProduct = (file: string): boolean =>
+  /^(apps|packages)\/[^/]+\/src\//.test(file) &&
+  !/^(apps\/(loadtest|local|miniprogram|web|wechat-simulator)|packages\/testing)\//.test(file)
+
+const using = readWorkspaces(root)
+  .flatMap(({ files }) => files)
+  .filter((file) => isProduct(file) && usesDate(file))
+const wrong = [
+  ...using
+    .filter((file) => !(file in MOMENTS))
+    .map((file) => `${file} reads the system's clock: for a duration take performance.now()`),
+  ...Object.keys(MOMENTS)
+    .filter((file) => !using.includes(file))
+    .map((file) => `${file} reads the system's clock no more: take it off the list`),
+]
+for (const line of wrong) console.error(line)
+if (wrong.length === 0) console.log('Clocks: no duration is measured with the one that can be set.')
+process.exitCode = wrong.length === 0 ? 0 : 1
