@@ -1,4 +1,5 @@
 import type { PresenceChange } from '@saoma/protocol'
+import { inLots } from '@saoma/testing'
 import {
   drawChannel,
   drawLoudChannel,
@@ -74,9 +75,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
 
   test('[C22] of 1,200 people 1,000 are named and all counted', async () => {
     const channel = drawChannel()
-    const followers = await Promise.all(
-      numbers(1_200).map((i) => follow(i % 2 ? node : other, channel, { user: `user-${i}` })),
-    )
+    const followers = await inLots(numbers(1_200), (i) => follow(i % 2 ? node : other, channel, { user: `user-${i}` }))
     const presence = await node.presence(channel)
     expect(presence).toMatchObject({ count: 1_200, connections: 1_200 })
     expect(new Set(presence.users).size).toBe(1_000)

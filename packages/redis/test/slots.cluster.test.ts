@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { onCleanup, startRedisCluster, until } from '@saoma/testing'
+import { inLots, onCleanup, startRedisCluster, until } from '@saoma/testing'
 import calculateSlot from 'cluster-key-slot'
 import { type Away, type Connection, connect, createRedis, Subscriber, shardsOf, whenReady } from '../src/index.ts'
 import { next, openSubscriber } from './fixtures/subscriber.ts'
@@ -129,7 +129,7 @@ test('1,500 channels of slots that move cost one subscription for each, and each
   await cluster.moveSlots([...slots], first)
   const moving = namesIn('many-', 1_500, (slot) => slots.has(slot))
   const staying = namesIn('stays-', 300, (slot) => !slots.has(slot))
-  await Promise.all([...moving, ...staying].map((name) => subscriber.hold(name)))
+  await inLots([...moving, ...staying], (name) => subscriber.hold(name))
   const away: string[] = []
   subscriber.on('resubscribed', (channels) => away.push(...channels.keys()))
   const before = await calls('ssubscribe')

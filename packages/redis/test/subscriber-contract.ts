@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { onCleanup, until } from '@saoma/testing'
+import { inLots, onCleanup, until } from '@saoma/testing'
 import { type Connection, createRedis } from '../src/index.ts'
 import { next, openSubscriber } from './fixtures/subscriber.ts'
 
@@ -37,12 +37,10 @@ export const subscriberContract = async (url: string) => {
         if (heard.add(channel).size === 1_000) resolve()
       })
     })
-    await Promise.all(
-      Array.from({ length: 1_000 }, async (_, i) => {
-        await subscriber.hold(`at-once-${i}`)
-        await redis.pub.spublish(`at-once-${i}`, 'hello')
-      }),
-    )
+    await inLots(Array(1_000).fill(undefined), async (_, i) => {
+      await subscriber.hold(`at-once-${i}`)
+      await redis.pub.spublish(`at-once-${i}`, 'hello')
+    })
     await all
     subscriber.close()
   })

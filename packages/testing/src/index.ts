@@ -34,6 +34,7 @@ export {
   scan,
 } from './login.ts'
 export { type LossyWay, startLossyWay } from './lossy-way.ts'
+export { inLots } from './lots.ts'
 export { type Nginx, type NginxOptions, startNginx } from './nginx.ts'
 export { closeOf, metricOf, monitorOf, until } from './observe.ts'
 export { buildPage, ensurePage, pageFolder, pageSources } from './page.ts'

@@ -1,5 +1,5 @@
 import { type RedisClients, Subscriber, shardsOf } from '@saoma/redis'
-import { onCleanup } from '@saoma/testing'
+import { inLots, onCleanup } from '@saoma/testing'
 import { createTickets } from '../src/index.ts'
 import { drawDeviceCode, LONG_MS, make, OWNER, value } from './fixtures.ts'
 
@@ -31,7 +31,7 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
   }
 
   test(`[T21] of ${CONFIRMS} confirms around the moment of the subscription none is lost`, async () => {
-    const scanned = await Promise.all(Array.from({ length: CONFIRMS }, () => make.scanned(phone)))
+    const scanned = await inLots(Array(CONFIRMS).fill(undefined), () => make.scanned(phone))
     const byChannel = new Map(scanned.map(({ ticket }, i) => [tickets.channel(ticket), { ticket, half: i % 2 }]))
     const confirms: Promise<unknown>[] = []
     const confirm = (half: number) => (channel: string) => {
@@ -40,9 +40,7 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
     }
     telling.asked = confirm(0)
     telling.held = confirm(1)
-    const states = await Promise.all(
-      scanned.map(({ deviceCode }) => tickets.wait(deviceCode, 2, { timeoutMs: LONG_MS })),
-    )
+    const states = await inLots(scanned, ({ deviceCode }) => tickets.wait(deviceCode, 2, { timeoutMs: LONG_MS }))
     expect(confirms).toHaveLength(CONFIRMS)
     expect(states.filter((state) => value(state).status === 'confirmed')).toHaveLength(CONFIRMS)
     expect(telling.size).toBe(0)
