@@ -6,6 +6,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +15,8 @@ import { fileURLToPath } from 'node:url'
 const OLDEST_NODE = 20
 /** Everything else runs on it; package.json pins a newer one. */
 const WANTED_NODE = 24
+/** Between two looks at whether npm is still there. */
+const PARENT_MS = 500
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const pinnedNode = join(root, 'node_modules/node/bin/node')
@@ -78,9 +81,30 @@ if (majorOf(process.version) < OLDEST_NODE)
   fail(`This is Node ${process.version}. Saoma needs Node ${OLDEST_NODE} or newer: https://nodejs.org`)
 if (process.platform === 'win32') fail('Saoma runs on Linux and macOS. On Windows use WSL.')
 
-if (!isInstalled()) install()
-const node = findNode()
 const [script, ...args] = process.argv.slice(2)
+
+/** Whether nobody listens there; the program itself says what else may be wrong. */
+const isFree = (port, host) =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', ({ code }) => resolve(code !== 'EADDRINUSE'))
+    server.listen(port, host, () => server.close(() => resolve(true)))
+  })
+
+/** Installing takes a minute: nobody should wait for it to be told that the port is taken. */
+const lookAtPort = async () => {
+  const [, text = '8080'] = /--port[= ](\d+)/.exec(args.join(' ')) ?? []
+  const port = Number(text)
+  if (port < 1 || port > 65_535 || args.includes('--help')) return
+  if (!(await isFree(port, args.includes('--lan') ? '0.0.0.0' : '127.0.0.1')))
+    fail(`Port ${port} is in use. Choose another: npm start -- --port ${port + 1}`)
+}
+
+if (!isInstalled()) {
+  if (script === 'apps/local/src/main.ts') await lookAtPort()
+  install()
+}
+const node = findNode()
 if (script) {
   const child = spawn(node, [join(root, script), ...args], {
     cwd: root,
@@ -90,5 +114,13 @@ if (script) {
   child.once('error', (error) => fail(`${script} cannot be run: ${error.message}`))
   // The child decides what a signal means; this process lives as long as it does.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  // npm that is killed tells nobody. Without it, what it started ends too.
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    child.kill('SIGTERM')
+  }, PARENT_MS)
+  if (!process.env.npm_lifecycle_event) clearInterval(watch)
   child.once('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }

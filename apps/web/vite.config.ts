@@ -21,7 +21,9 @@ export default defineConfig({
         target: 'es2022',
         assetsInlineLimit: 0,
         modulePreload: { polyfill: false },
-        rolldownOptions: { input: ['index.html', 'phone.html', 'table.html', 'chat.html', 'inbox.html', 'job.html'] },
+        rolldownOptions: {
+          input: ['index.html', 'phone.html', 'verify.html', 'table.html', 'chat.html', 'inbox.html', 'job.html'],
+        },
       },
     },
     embed: {

@@ -33,6 +33,7 @@ const pageOrigin = v.pipe(
     'must hold origins such as https://www.example.com or capacitor://localhost, without a path, separated by commas',
   ),
 )
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 const redisUrl = v.pipe(
   v.string(),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -242,10 +243,7 @@ export const Environment = v.object({
   SAOMA_DRAIN_WINDOW_MS: v.optional(number(0, 600_000), '10000'),
   SAOMA_DRAIN_DEADLINE_MS: v.optional(number(100, 3_600_000), '25000'),
   NODE_ENV: v.optional(v.string()),
-  LOG_LEVEL: v.optional(
-    v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level'),
-    'info',
-  ),
+  LOG_LEVEL: v.optional(v.picklist(levels, `must be one of ${levels.join(', ')}`), 'info'),
   SAOMA_ADMIN_UI: v.optional(credentials),
   OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(webAddress),
   OTEL_EXPORTER_OTLP_PROTOCOL: v.optional(

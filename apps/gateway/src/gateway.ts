@@ -66,6 +66,7 @@ export type GatewayOptions = Pick<
   | 'origin'
   | 'webRoot'
   | 'demo'
+  | 'demo'
   | 'wechat'
   | 'allowedOrigins'
   | 'trustedProxies'

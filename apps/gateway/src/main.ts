@@ -23,6 +23,7 @@ import { createPolicy } from './live/policy.ts'
 import { createRules } from './live/rules.ts'
 import { createLog, rarely } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { misspelled } from './misspelled.ts'
 import { openRedis } from './open-redis.ts'
 import { watchOrigin } from './origin-watch.ts'
 import { createOrigins, isLoopback } from './origins.ts'
@@ -37,6 +38,13 @@ const BACKLOG = 4_096
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
 const QUIET_MS = 10_000
 
+const sayPort = ({ code, message }: NodeJS.ErrnoException, name: string, port: number, host: string): string => {
+  if (code === 'EADDRINUSE') return `${name} ${port} is taken on ${host}: another program listens there. Choose another`
+  if (code === 'EACCES') return `${name} ${port} needs special rights: choose one above 1023`
+  if (code === 'EADDRNOTAVAIL') return `HOST ${host} is no address of this machine`
+  return `${name} ${port} cannot be listened on: ${message}`
+}
+
 const ending = createEnding((code) => process.exit(code))
 process.on('uncaughtException', ending.surprise)
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, ending.signal)
@@ -45,6 +53,8 @@ const start = async (): Promise<Stop> => {
   const config = readConfig(process.env)
   const log = createLog({ level: config.logLevel, node: config.nodeId })
   ending.log = log
+  for (const { name, nearest } of misspelled(process.env))
+    log.warn({ event: 'settings', name, nearest }, `${name} is no setting${nearest ? `: is ${nearest} meant?` : ''}`)
   const metrics = createMetrics()
   metrics.node.set({ node: config.nodeId, version }, 1)
   process.on('unhandledRejection', (error) =>
@@ -203,15 +213,17 @@ const start = async (): Promise<Stop> => {
     config,
   )
 
-  const listen = (server: typeof gateway.http, port: number): Promise<number> =>
+  const listen = (server: typeof gateway.http, name: string, port: number): Promise<number> =>
     new Promise((resolve, reject) => {
-      server.once('error', reject)
+      server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(Object.assign(new Error(sayPort(error, name, port, config.host)), { code: error.code })),
+      )
       server.listen({ port, host: config.host, backlog: BACKLOG }, () =>
         resolve((server.address() as AddressInfo).port),
       )
     })
-  const internalPort = await listen(gateway.internal, config.internalPort)
-  const port = await listen(gateway.http, config.port)
+  const internalPort = await listen(gateway.internal, 'INTERNAL_PORT', config.internalPort)
+  const port = await listen(gateway.http, 'PORT', config.port)
   log.info({ event: 'listening', port, internalPort, origin: config.origin, demo: config.demo })
   // No proxy's address leads to a cluster that is for one machine alone, out of a container for instance.
   const originWatch = isLoopback(new URL(config.origin).hostname)

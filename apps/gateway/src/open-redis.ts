@@ -2,6 +2,7 @@ import {
   assertSuitable,
   createRedis,
   type MemoryWatch,
+  parseRedisUrl,
   type RedisClients,
   RedisUnavailable,
   type Role,
@@ -36,6 +37,18 @@ const QUIET_MS = 10_000
 /** Longest that a start waits for the Redis of the channels, without which logins are served all the same. */
 const CHANNELS_WAIT_MS = 5_000
 
+/** Where Redis is, without a password. */
+const placeOf = (redisUrl: string): string =>
+  parseRedisUrl(redisUrl)
+    .hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
+    .join(', ')
+
+/** What a person is told whose Redis does not answer. */
+export const unreachable = (error: RedisUnavailable, redisUrl: string): string => {
+  const why = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  return `${error.message}: REDIS_URL names ${placeOf(redisUrl)}${why}`
+}
+
 export const openRedis = async (
   config: Pick<
     Config,
@@ -68,6 +81,7 @@ export const openRedis = async (
       metrics.redisReconnects.inc({ client: client(role) }, 0)
       metrics.redisCommands.zero({ client: client(role), result: 'none' })
     }
+    let isOpening = true
     const opened: Promise<RedisClients> = createRedis({
       url,
       certificates: config.redisCertificates,
@@ -88,17 +102,24 @@ export const openRedis = async (
       },
       onError: (error, role) => {
         metrics.redisErrors.inc({ client: client(role) })
-        log.warn({ event: 'redis', client: client(role), message: error.message })
+        // Whoever waits for the start gets the last of them in a sentence.
+        if (!isOpening || options.mayBeAway) log.warn({ event: 'redis', client: client(role), message: error.message })
       },
       ...options,
     })
+    const end = () => {
+      isOpening = false
+    }
+    opened.then(end, end)
     return opened
   }
   const examine = async (redis: RedisClients) => {
     for (const untold of await assertSuitable(redis)) log.warn({ event: 'redis', untold })
   }
 
-  const logins = await open(config.redisUrl, '', {})
+  const logins = await open(config.redisUrl, '', {}).catch((error: unknown) => {
+    throw error instanceof RedisUnavailable ? new RedisUnavailable(unreachable(error, config.redisUrl)) : error
+  })
   await examine(logins)
   const { redisChannelsUrl: url } = config
   const channels = url ? await open(url, 'channels:', { mayBeAway: true, readyTimeoutMs: CHANNELS_WAIT_MS }) : logins

@@ -1,9 +1,10 @@
-import { createRedis, parseRedisUrl, RedisUnavailable } from '@saoma/redis'
+import { createRedis, RedisUnavailable } from '@saoma/redis'
 import { createBudget, createWechat } from '@saoma/wechat'
 import { openPool, openPoolStore } from './codes/open-pool.ts'
 import { createPoolCommands } from './codes/pool-commands.ts'
 import { type PoolCommand, readPoolCommand, USAGE } from './codes/read-pool-command.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
+import { unreachable } from './open-redis.ts'
 
 /*
  * The pool of codes by hand, with the settings of a node in the environment:
@@ -31,12 +32,6 @@ const readPoolConfig = () => {
     ])
   return { ...config, wechat, pool }
 }
-
-/** Where Redis is, without a password. */
-const placeOf = (redisUrl: string): string =>
-  parseRedisUrl(redisUrl)
-    .hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
-    .join(', ')
 
 const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfig>): Promise<void> => {
   const interrupted = new AbortController()
@@ -79,8 +74,7 @@ const start = async (command: PoolCommand): Promise<void> => {
     await run(command, config)
   } catch (error) {
     if (!(error instanceof RedisUnavailable)) throw error
-    const why = error.cause instanceof Error ? ` (${error.cause.message})` : ''
-    throw new Error(`${error.message}: REDIS_URL names ${placeOf(config.redisUrl)}${why}`, { cause: error })
+    throw new Error(unreachable(error, config.redisUrl), { cause: error })
   }
 }
 

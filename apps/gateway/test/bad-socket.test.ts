@@ -63,7 +63,10 @@ test('a foreign origin, an unknown namespace and the empty one are refused', asy
     headers: { origin: 'https://evil.example' },
   })
   expect(polling).toMatchObject({ status: 403, body: { code: 'ORIGIN_NOT_ALLOWED' } })
-  expect(await request(`${origin}/socket.io/?EIO=3&transport=polling`)).toMatchObject({ status: 400 })
+  expect(await request(`${origin}/socket.io/?EIO=3&transport=polling`)).toMatchObject({
+    status: 400,
+    body: { code: 5, message: expect.stringContaining('use Socket.IO 3 or 4') },
+  })
   expect(await request(`${origin}/socket.io/?EIO=4&transport=polling&sid=a-nosuchsession`)).toMatchObject({
     status: 400,
   })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup } from '@saoma/testing'
 import { ConfigError, readConfig } from '../src/config.ts'
+import { misspelled } from '../src/misspelled.ts'
 
 const secret = 'x'.repeat(32)
 const demo = { SAOMA_ORIGIN: 'http://127.0.0.1:8080', SAOMA_SECRET: secret, SAOMA_DEMO: 'true' }
@@ -70,6 +71,32 @@ test('origins of pages in applications may be allowed, and null is nobody’s', 
       wrong,
       [expect.stringContaining('SAOMA_ALLOWED_ORIGINS must hold origins')],
     ])
+})
+
+test('a name that is misspelled is told with the setting that is meant', () => {
+  expect(
+    misspelled({
+      ...demo,
+      SAOMA_LIMT_REQUESTS: '1',
+      SAOMA_ALLOWED_ORIGIN: 'https://a.example',
+      SAOMA_SOMETHING_ELSE_ALTOGETHER: '1',
+      // Of others beside a node, and of Kubernetes.
+      SAOMA_NODES: 'a=b:1',
+      SAOMA_GATEWAY_SERVICE_HOST: '10.0.0.1',
+      SAOMA_GATEWAY_PORT_3000_TCP_ADDR: '10.0.0.1',
+      SAOMAX: '1',
+    }),
+  ).toEqual([
+    { name: 'SAOMA_LIMT_REQUESTS', nearest: 'SAOMA_LIMIT_REQUESTS' },
+    { name: 'SAOMA_ALLOWED_ORIGIN', nearest: 'SAOMA_ALLOWED_ORIGINS' },
+    { name: 'SAOMA_SOMETHING_ELSE_ALTOGETHER' },
+  ])
+})
+
+test('a level of the log that is none is told which there are', () => {
+  expect(problemsOf({ ...demo, LOG_LEVEL: 'verbose' })).toEqual([
+    'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent',
+  ])
 })
 
 test('demo mode refuses production and real WeChat credentials, but not the simulator', () => {

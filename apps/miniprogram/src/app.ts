@@ -1,8 +1,11 @@
 import '@saoma/client/wx/globals'
 import { origin, person } from './config.ts'
 import type { Shared } from './current-program.ts'
+import { baseOf, isTooOld } from './logic/base-library.ts'
 import { createProgram } from './logic/program.ts'
 
-App<{ globalData: Shared }>({
-  globalData: { program: createProgram({ wx, origin, ...(person ? { demo: person } : {}) }) },
-})
+const program = createProgram({ wx, origin, ...(person ? { demo: person } : {}) })
+// It may work all the same, or in part: the person is told why, and kept out of nothing.
+if (isTooOld(baseOf(wx))) wx.showModal({ content: program.text.words.tooOld, showCancel: false })
+
+App<{ globalData: Shared }>({ globalData: { program } })

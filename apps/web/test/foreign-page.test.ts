@@ -249,6 +249,27 @@ test('a browser in which something throws says so, with a button', async () => {
   await page.getByRole('button', { name: 'Try again' }).waitFor()
 })
 
+test('whoever waits for a code for long hears a word and has a button', async () => {
+  let isSilent = true
+  const page = await open(element(), {
+    prepare: async (one) => {
+      await one.clock.install()
+      await one.route('**/oidc/device/auth', async (route) => {
+        // No answer at all, as of a server that stands still.
+        if (!isSilent) await route.continue()
+      })
+    },
+  })
+  await headline(page, 'Getting a code')
+  expect(await page.getByRole('button').count()).toBe(0)
+  await page.clock.runFor(11_000)
+  await page.getByText('This takes longer than it should.').waitFor()
+  isSilent = false
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.clock.runFor(2_000)
+  await shown(page).waitFor()
+})
+
 test('a page that is not allowed is told which setting to mend, on the card and in the console', async () => {
   const lines: string[] = []
   const page = await open(element(), {

@@ -3,6 +3,7 @@ import {
   attemptPhoneToken,
   type Cluster,
   confirm,
+  createTicket,
   ensurePage,
   launchBrowser,
   pageFolder,
@@ -67,6 +68,23 @@ const describeAs = (page: Page, change: (described: Record<string, unknown>) => 
     const answer = await route.fetch()
     await route.fulfill({ response: answer, json: change(await answer.json()) })
   })
+
+test('the address of a device login leads to a picture to scan and to where the code is typed, not to a phone for demos', async () => {
+  const asked = await createTicket(cluster.origin)
+  const page = await (await browser.newContext({ locale: 'en-US', viewport: { width: 390, height: 844 } })).newPage()
+  await page.goto(asked.verification_uri)
+  await page.getByRole('heading', { name: 'Type the code' }).waitFor()
+  expect(await page.getByRole('img').count()).toBe(0)
+  await page.goto(asked.verification_uri_complete)
+  const picture = page.getByAltText('Code to scan with WeChat')
+  await picture.waitFor()
+  expect(await picture.evaluate((image: HTMLImageElement) => image.decode().then(() => image.naturalWidth > 100))).toBe(
+    true,
+  )
+  expect(await page.locator('body').textContent()).not.toMatch(/demo phone|Who are you/i)
+  await page.goto(`${asked.verification_uri}?ticket=${'A'.repeat(22)}`)
+  await page.getByRole('heading', { name: 'This request is over' }).waitFor()
+})
 
 test('on a phone, a tap opens WeChat for this code; back on the page the person is logged in', async () => {
   const page = await open(handset, wechatComesUp)

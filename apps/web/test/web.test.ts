@@ -160,6 +160,25 @@ test('a person sees where they are logged in, at once when it changes, and ends 
   }
 })
 
+test('while Redis stands still the phone repeats the one answer, and says in the end what became of it', async () => {
+  const page = await open('/', desktop)
+  const phone = await open(await scanned(page), mobile)
+  await phone.getByRole('button', { name: 'Han Meimei' }).click()
+  await card(page, 'scanned').waitFor()
+  const confirming = phone.getByRole('button', { name: 'Confirm' })
+  await confirming.waitFor()
+  await cluster.redis.kill('SIGSTOP')
+  try {
+    await confirming.click()
+    await phone.getByText('Your answer is repeated until it does.').waitFor()
+    expect(await phone.getByRole('button', { name: 'Decline' }).count()).toBe(0)
+  } finally {
+    await cluster.redis.kill('SIGCONT')
+  }
+  await phone.getByRole('heading', { name: 'Logged in' }).waitFor()
+  await page.getByRole('heading', { name: 'Hello, Han Meimei' }).waitFor()
+})
+
 test('a person declines: the page says so, and shows a new code when asked', async () => {
   const page = await open('/', desktop)
   const link = await scanned(page)

@@ -8,6 +8,7 @@ export const languageOf = (tag: string | null | undefined): Language => (/^zh\b/
 const text = {
   en: {
     creating: 'Getting a code…',
+    slow: 'This takes longer than it should. We keep trying.',
     waiting: 'Scan to log in',
     withCamera: 'Point your phone’s camera at the code',
     withWechat: 'Open WeChat, tap Scan, point it at the code',
@@ -41,6 +42,7 @@ const text = {
   },
   zh: {
     creating: '正在获取二维码…',
+    slow: '用时比平常长，仍在尝试。',
     waiting: '扫码登录',
     withCamera: '用手机相机对准二维码',
     withWechat: '打开微信「扫一扫」，对准小程序码',

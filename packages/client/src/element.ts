@@ -1,5 +1,6 @@
 import type { TokenSet } from '@saoma/protocol'
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
+import { now } from './clock.ts'
 import { icons } from './element-icons.ts'
 import { createPhoneLink, type PhoneLink } from './element-link.ts'
 import { isPhone } from './element-phone.ts'
@@ -28,6 +29,8 @@ declare global {
   interface HTMLElementEventMap extends SaomaLoginEvents {}
 }
 
+/** A code that is asked for comes at once, or something is wrong. */
+const SLOW_MS = 10_000
 /** What another login needs. */
 const BEGINS_ANEW = ['origin', 'clientId', 'scope', 'ticket'] as const
 
@@ -68,6 +71,8 @@ export class SaomaLogin extends LitElement {
     () => this.requestUpdate(),
   )
   #clock: ReturnType<typeof setInterval> | undefined
+  /** Since when a code is being asked for. */
+  #asking = 0
 
   get state(): LoginState {
     return this.#login?.state ?? { status: 'idle' }
@@ -128,6 +133,7 @@ export class SaomaLogin extends LitElement {
 
   #enter(state: LoginState): void {
     if ('qr' in state) this.#picture.show(state.qr)
+    if (state.status === 'creating') this.#asking = now()
     this.requestUpdate()
     this.#tell('saoma-state', { state })
     if (state.status === 'done') this.#tell('saoma-login', { tokens: state.tokens })
@@ -221,6 +227,7 @@ export class SaomaLogin extends LitElement {
   #hint(state: LoginState, say: ElementText): string | typeof nothing {
     if (state.status === 'scanned') return say.onlyIfSame
     if (state.status === 'rejected') return say.nobody
+    if (this.#isSlow(state)) return say.slow
     if (state.status === 'failed') return `${say.reason}: ${state.code}`
     if (state.status !== 'waiting') return nothing
     const picture = this.#picture.state
@@ -253,8 +260,14 @@ export class SaomaLogin extends LitElement {
     return html`<p class="foot" role="timer" aria-live="off">${icons.clock} ${say.left} ${minutes(state.expiresAt)}</p>`
   }
 
+  /** Nobody should look at a wheel that turns without a word. */
+  #isSlow({ status }: LoginState): boolean {
+    return status === 'creating' && now() - this.#asking >= SLOW_MS
+  }
+
   #action(state: LoginState, say: ElementText): TemplateResult | typeof nothing {
     const { status } = state
+    if (this.#isSlow(state)) return html`<button type="button" @click=${this.#renewByHand}>${say.again}</button>`
     if (status === 'rejected' || status === 'expired')
       return html`<button type="button" @click=${this.#renewByHand}>${say.renew}</button>`
     if (status === 'failed' && state.react !== 'stop')

@@ -1,4 +1,5 @@
 export { type BackoffOptions, backoffMs } from './backoff.ts'
+export { type Bound, boundBy } from './bound.ts'
 export { type Claims, decodeClaims } from './claims.ts'
 export type { Transports } from './connection.ts'
 export type { Lost } from './cursor.ts'

@@ -35,6 +35,7 @@ export interface AppOptions {
   nodeId: string
   origin: string
   webRoot?: string
+  demo: boolean
   pool?: Pick<NonNullable<Config['pool']>, 'cdn'>
   origins: Origins
   addressOf: (req: IncomingMessage) => string
@@ -129,7 +130,10 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     app.use(router.routes())
     app.use(router.allowedMethods())
   }
-  if (webRoot) app.use(pages(webRoot, origin, options.pool?.cdn))
+  if (webRoot)
+    app.use(
+      pages({ root: webRoot, origin, demo: options.demo, ...(options.pool?.cdn ? { cdn: options.pool.cdn } : {}) }),
+    )
 
   // Everything the middleware did not answer is a broken connection: a client that left is no error of ours.
   app.on('error', (error: NodeJS.ErrnoException) => {

@@ -46,6 +46,13 @@ export const streamMessages = (
     // Opened by the first channel: until then there can be a problem instead.
     let stream: EventStream | undefined
 
+    const cutOff = () => {
+      log.warn({ event: 'slow', code: 'SLOW_READER', request: ctx.state.requestId })
+      metrics.slowReaders.inc()
+      stream?.cut()
+      lifetime.end()
+    }
+
     const write = (events: string) => {
       if (!stream || lifetime.over.aborted) return
       // Looked at before and not after: within one turn of the loop nothing is taken, however fast the reader is.
@@ -53,10 +60,7 @@ export const streamMessages = (
         metrics.traffic.bytesOut += stream.write(events)
         return
       }
-      log.warn({ event: 'slow', code: 'SLOW_READER', request: ctx.state.requestId })
-      metrics.slowReaders.inc()
-      stream.cut()
-      lifetime.end()
+      cutOff()
     }
 
     const broke = (error: unknown) => {
@@ -67,7 +71,7 @@ export const streamMessages = (
 
     const readers = createReaders(live, who, from, {
       subscribed: (subscribed, idAt) => {
-        stream ??= openEventStream(ctx)
+        stream ??= openEventStream(ctx, { onStalled: cutOff })
         const { recovered, reason = 'new' } = subscribed
         metrics.recoveries.inc({ result: recovered ? 'recovered' : reason })
         if (recovered) metrics.recovered.inc(subscribed.messages.length)

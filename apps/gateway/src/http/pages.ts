@@ -13,11 +13,17 @@ const policy = (origin: string, cdn?: string): string =>
     "frame-ancestors 'none'",
   ].join('; ')
 
-/**
- * The built web pages. Files with a hash in their name are kept for ever, all others are asked for anew.
- * @param cdn  where the pages fetch pictures from, besides the origin
- */
-export const pages = (root: string, origin: string, cdn?: string): Middleware => {
+export interface PagesOptions {
+  root: string
+  origin: string
+  /** Whether `/phone` is a phone for demos; else it leads into the mini-program. */
+  demo: boolean
+  /** Where the pages fetch pictures from, besides the origin. */
+  cdn?: string
+}
+
+/** The built web pages. Files with a hash in their name are kept for ever, all others are asked for anew. */
+export const pages = ({ root, origin, demo, cdn }: PagesOptions): Middleware => {
   const { host } = new URL(origin)
   const contentPolicy = policy(origin, cdn)
   return compose([
@@ -25,6 +31,7 @@ export const pages = (root: string, origin: string, cdn?: string): Middleware =>
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
       // A page under another name of this machine would be a foreign origin to its own server.
       if (ctx.host !== host && /^\/(phone|[a-z]+\.html)?$/.test(ctx.path)) return ctx.redirect(`${origin}${ctx.url}`)
+      if (ctx.path === '/phone' && !demo) ctx.path = '/verify'
       await next()
       if (ctx.response.is('html')) {
         ctx.set('Content-Security-Policy', contentPolicy)

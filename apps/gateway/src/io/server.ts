@@ -22,6 +22,9 @@ export interface IoOptions extends Pick<AdmissionOptions, 'origins' | 'addressOf
   maxDataBytes: number
 }
 
+const OLD_CLIENT =
+  'This client speaks a protocol that is not served (EIO 3): use Socket.IO 3 or 4 for JavaScript, or a client that speaks EIO 4'
+
 /** Who may not begin is refused readably; what is said to a session is for nobody else. */
 const crossOrigin =
   (origins: Origins): NonNullable<ServerOptions['cors']> =>
@@ -56,6 +59,9 @@ export const createIo = (
     connectTimeout: 10_000,
     cors: crossOrigin(options.origins),
   })
+
+  // Engine.IO's own word for it names no version, and an old client shows its user nothing else.
+  Object.assign(Reflect.get(io.engine.constructor, 'errorMessages'), { 5: OLD_CLIENT })
 
   io.engine.use(createAdmission(judge, options.nodeId))
 

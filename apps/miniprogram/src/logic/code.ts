@@ -43,4 +43,9 @@ export const warningOf = ({ launchScene }: Pick<Entry, 'launchScene'>, sameNetwo
 }
 
 /** What keyboards make of digits and capitals: full width ones, spaces around them. */
-export const typed = (text: string): string => text.normalize('NFKC').trim().toUpperCase()
+export const typed = (text: string): string =>
+  // By hand: not every phone's WeChat has what is behind `normalize`.
+  text
+    .replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
+    .trim()
+    .toUpperCase()

@@ -1,5 +1,6 @@
 import { createDevices } from '@saoma/client'
 import { createWxFetch, createWxPage } from '@saoma/client/wx'
+import { baseOf } from './base-library.ts'
 import { createConnection } from './connection.ts'
 import { createDevicesPage } from './devices.ts'
 import type { DevicesPage } from './devices-screen.ts'
@@ -48,7 +49,7 @@ export const createProgram = (options: ProgramOptions): Program => {
   const origin = options.origin.replace(/\/+$/, '')
   const { fetch, now: serverNow } = createServerClock(createWxFetch(wx), now)
   const page = createWxPage(wx)
-  const text = createText(wx.getAppBaseInfo().language, serverNow)
+  const text = createText(baseOf(wx).language, serverNow)
   const loginCode = demo ? async () => `demo:${demo}` : () => wxLoginCode(wx)
   const tokensOf = (clientId: 'phone' | 'miniprogram') => createTokens({ clientId, origin, fetch, loginCode, now })
   const phone = tokensOf('phone')

@@ -25,7 +25,7 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
 /**
- * @param named  the phone's language, as `wx.getAppBaseInfo` names it
+ * @param named  the phone's language, as WeChat names it
  * @param now    the server's time, in milliseconds since 1970
  */
 export const createText = (named: string | undefined, now: () => number = Date.now): Text => {

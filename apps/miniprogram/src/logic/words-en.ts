@@ -2,6 +2,7 @@ import type { zh } from './words-zh.ts'
 
 export const en: typeof zh = {
   tabs: { devices: 'My devices', messages: 'Messages', table: 'Order' },
+  tooOld: 'This WeChat is too old for this mini-program. Update WeChat, then open it again.',
   retry: 'Try again',
   reconnect: 'Connect again',
   cancel: 'Cancel',

@@ -1,5 +1,6 @@
 export const zh = {
   tabs: { devices: '我的设备', messages: '消息', table: '点餐' },
+  tooOld: '当前微信版本过低，请更新微信后重新打开。',
   retry: '重试',
   reconnect: '重新连接',
   cancel: '取消',

@@ -1,4 +1,5 @@
 import type { Wx } from '@saoma/client/wx'
+import type { BaseWx } from './base-library.ts'
 
 /** How WeChat opened the mini-program. `scene` is its number for the way, not the scene of a code. */
 export interface EnterOptions {
@@ -6,9 +7,8 @@ export interface EnterOptions {
 }
 
 /** The part of WeChat's `wx` that this mini-program uses. */
-export interface WxApp extends Wx {
+export interface WxApp extends Wx, BaseWx {
   /** Gives a code that says who the person is: good for one time, for five minutes. */
   login(options: { success(result: { code: string }): void; fail(error: { errMsg: string }): void }): unknown
-  getAppBaseInfo(): { language?: string }
   getEnterOptionsSync(): EnterOptions
 }

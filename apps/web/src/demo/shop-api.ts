@@ -1,4 +1,4 @@
-import { backoffMs, type Session } from '@saoma/client'
+import { backoffMs, boundBy, type Session } from '@saoma/client'
 
 /** What the shop answered. `status` 0: nothing, however often it was asked. */
 export interface ShopAnswer {
@@ -27,17 +27,20 @@ export const createShopApi = (session: Session): ShopApi => {
   const once = async (method: string, path: string, body?: object): Promise<ShopAnswer> => {
     const token = await session.accessToken()
     if (!token.ok) return { status: token.react === 'retry' ? 0 : 401, body: undefined }
+    const { signal, release } = boundBy([], TIMEOUT_MS)
     try {
       const response = await fetch(`/shop/${path}`, {
         method,
         headers: { authorization: `Bearer ${token.value}`, ...(body ? { 'content-type': 'application/json' } : {}) },
         ...(body ? { body: JSON.stringify(body) } : {}),
         cache: 'no-store',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal,
       })
       return { status: response.status, body: await response.json().catch(() => undefined) }
     } catch {
       return { status: 0, body: undefined }
+    } finally {
+      release()
     }
   }
 

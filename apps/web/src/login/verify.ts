@@ -1,3 +1,4 @@
+import { boundBy } from '@saoma/client'
 /** Why a token would be refused; the same checks that a backend makes. */
 export type Flaw = 'signature' | 'key' | 'expired' | 'issuer' | 'audience' | 'unreachable' | 'insecure'
 
@@ -22,13 +23,16 @@ const jsonOf = (part: string): Record<string, unknown> => JSON.parse(new TextDec
 const loadKeys = async (
   origin: string,
 ): Promise<{ keys: (JsonWebKey & { kid?: string })[]; node: string } | undefined> => {
+  const { signal, release } = boundBy([], TIMEOUT_MS)
   try {
-    const response = await fetch(`${origin}/oidc/jwks`, { cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) })
+    const response = await fetch(`${origin}/oidc/jwks`, { cache: 'no-store', signal })
     if (!response.ok) return undefined
     const { keys } = await response.json()
     return { keys, node: response.headers.get('x-saoma-node') ?? '' }
   } catch {
     return undefined
+  } finally {
+    release()
   }
 }
 

@@ -23,12 +23,14 @@ const parseDecision = (body: unknown): Result<DecisionAnswer> => {
   return state.ok ? ok({ state: state.value }) : fail('INVALID')
 }
 
+export type Decision = 'confirm' | 'reject'
+
 export interface PhoneApi {
   /** Becomes a demo person; a server that is not in demo mode answers `invalid_grant`. */
   signIn(name: string): Promise<Answer<TokenSet>>
   find(token: string, userCode: string): Promise<Answer<string>>
   scan(token: string, ticket: string): Promise<Answer<ScanAnswer>>
-  decide(token: string, ticket: string, decision: 'confirm' | 'reject'): Promise<Answer<DecisionAnswer>>
+  decide(token: string, ticket: string, decision: Decision): Promise<Answer<DecisionAnswer>>
 }
 
 export const createPhoneApi = (origin: string): PhoneApi => {

@@ -1,12 +1,16 @@
-import type { Answer, Failure } from '@saoma/client'
+import { type Answer, backoffMs, type Failure } from '@saoma/client'
 import type { LoginRequest } from '@saoma/protocol'
-import type { PhoneApi } from './api.ts'
+import type { Decision, PhoneApi } from './api.ts'
 
 /** What the phone shows. */
 export type Screen =
   | { status: 'choosing'; error?: string }
   | { status: 'typing'; error?: string }
   | { status: 'working' }
+  /** The answer is on its way; `again` when it had to be repeated. */
+  | { status: 'deciding'; decision: Decision; again: boolean }
+  /** It was decided; perhaps by this answer, of which no word came back. */
+  | { status: 'settled'; decision: Decision }
   /** `until`: milliseconds since 1970 by this phone's clock. */
   | { status: 'asking'; ticket: string; request: LoginRequest; until: number; error?: string }
   | { status: 'confirmed' | 'rejected' | 'expired' | 'not-demo' }
@@ -20,9 +24,15 @@ export interface Phone {
   change(): void
   /** Looks up a code that was typed. */
   find(userCode: string): Promise<void>
-  decide(decision: 'confirm' | 'reject'): Promise<void>
+  decide(decision: Decision): Promise<void>
   close(): void
 }
+
+/** After these nobody knows whether the server has done what it was asked for. */
+const UNCERTAIN: readonly string[] = ['NETWORK', 'INTERNAL', 'REDIS_UNAVAILABLE']
+const RETRY = { baseMs: 500, capMs: 4_000 }
+/** So long after its time a request is known to the server, and what became of it. */
+const LATEST_MS = 60_000
 
 /** What the server takes for a demo person's name. */
 export const namePattern = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u
@@ -33,6 +43,9 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
   let name = ''
   let token = ''
   let deadline: ReturnType<typeof setTimeout> | undefined
+
+  /** What is shown by now; the compiler takes it for what it was. */
+  const present = (): Screen => screen
 
   const show = (next: Screen) => {
     clearTimeout(deadline)
@@ -97,12 +110,27 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
     decide: async (decision) => {
       if (screen.status !== 'asking') return
       const asking = screen
-      show({ status: 'working' })
-      const answer = await withToken((token) => api.decide(token, asking.ticket, decision))
-      if (answer.ok) return show({ status: decision === 'confirm' ? 'confirmed' : 'rejected' })
-      // Nothing was decided, and there may be time yet: the person stays in front of the same question.
-      if (answer.react === 'retry' && asking.until > Date.now()) return show({ ...asking, error: answer.code })
-      failed(answer, () => show(asking))
+      let isUncertain = false
+      for (let attempt = 0; ; attempt++) {
+        const telling: Screen = { status: 'deciding', decision, again: attempt > 0 }
+        show(telling)
+        const answer = await withToken((token) => api.decide(token, asking.ticket, decision))
+        if (present() !== telling) return
+        if (answer.ok) return show({ status: decision === 'confirm' ? 'confirmed' : 'rejected' })
+        isUncertain ||= UNCERTAIN.includes(answer.code)
+        // Forgotten is what was decided minutes ago, by this very answer perhaps.
+        const isOver = answer.code === 'TICKET_SETTLED' || answer.code === 'TICKET_NOT_FOUND'
+        if (isOver && isUncertain) return show({ status: 'settled', decision })
+        if (answer.react !== 'retry') return failed(answer, () => show(asking))
+        // Nothing was decided, and there may be time yet: the person stays in front of the same question.
+        if (!isUncertain && asking.until > Date.now()) return show({ ...asking, error: answer.code })
+        // Once it may have been heard there is one answer to go on with, and it is said until it is known what became of it.
+        if (Date.now() > asking.until + LATEST_MS) return failed(answer, () => void show(asking))
+        await new Promise((done) =>
+          setTimeout(done, Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, Math.random))),
+        )
+        if (present() !== telling) return
+      }
     },
     close: () => clearTimeout(deadline),
   }

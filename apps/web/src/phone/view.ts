@@ -19,6 +19,10 @@ export const screenView = (phone: Phone): TemplateResult => {
       return asking(phone, screen)
     case 'working':
       return html`<p class="card result" role="status" tabindex="-1" data-start>${say().working}</p>`
+    case 'deciding':
+      return html`<p class="card result" role="status" tabindex="-1" data-start>${screen.again ? say().tellingAgain : say().telling}</p>`
+    case 'settled':
+      return result('warn', '…', say().settled, say().settledHint)
     case 'confirmed':
       return result('good', '✓', say().confirmed, say().confirmedHint)
     case 'rejected':

@@ -35,7 +35,7 @@ export const createWxFetch = (wx: Pick<Wx, 'request'>): typeof fetch => {
         ...(data === undefined ? {} : { data }),
         dataType: 'text',
         responseType: 'text',
-        success: (result) => settle(() => resolve(answer(url, result.statusCode, result.header, result.data))),
+        success: (result) => settle(() => resolve(answer(url, result.statusCode, result.header ?? {}, result.data))),
         fail: ({ errMsg }) => settle(() => reject(new TypeError(errMsg))),
       })
     })

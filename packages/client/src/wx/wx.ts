@@ -12,7 +12,7 @@ export interface WxRequestOptions {
   dataType?: string
   responseType?: 'text' | 'arraybuffer'
   /** Called with any status. */
-  success?: (result: { data: unknown; statusCode: number; header: object }) => void
+  success?: (result: { data: unknown; statusCode: number; header?: object }) => void
   fail?: (error: WxError) => void
 }
 
