@@ -188,6 +188,43 @@ test('what is said while there is no network is shown at once, and goes out when
   expect(await ana.locator('.said li').count()).toBe(1)
 })
 
+test('while Redis stands still a page says that it recovers, and what was said looks unsaid; then all is there', async () => {
+  const ana = await open('/chat.html?room=still', await deviceOf('Ana'))
+  await isLive(ana)
+  await cluster.redis.kill('SIGSTOP')
+  try {
+    await ana.getByLabel('Your message').fill('is anybody there?')
+    await ana.keyboard.press('Enter')
+    await ana.locator('.pending').getByText('is anybody there?').waitFor()
+    await ana.locator('[data-state="recovering"]').getByText('Recovering…').waitFor()
+  } finally {
+    await cluster.redis.kill('SIGCONT')
+  }
+  await ana.locator('[data-offset="1"]').getByText('is anybody there?').waitFor()
+  expect(await ana.locator('.said li').count()).toBe(1)
+  await isLive(ana)
+})
+
+test('an order that is not kept yet does not look ordered', async () => {
+  const ana = await open('/table.html?table=31', await deviceOf('Ana'))
+  await isLive(ana)
+  const more = ana.getByRole('button', { name: 'One more: Beef noodles' })
+  await more.click()
+  await ana.getByText('Beef noodles × 1', { exact: true }).waitFor()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await ana.route('**/edits', async (route) => {
+    await promise
+    await route.continue()
+  })
+  await more.click()
+  await ana.locator('.lines .unsaved').getByText('not saved yet').waitFor()
+  await ana.locator('[data-state="recovering"]').waitFor()
+  resolve()
+  await ana.locator('.lines').getByText('from Ana').waitFor()
+  expect(await ana.locator('.unsaved').count()).toBe(0)
+  await isLive(ana)
+})
+
 test('the bell counts alike on two screens, also what came while nobody looked; reading on one is reading on both', async () => {
   const device = await deviceOf('Chen')
   const one = await open('/inbox.html', device)

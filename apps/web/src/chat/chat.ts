@@ -40,6 +40,8 @@ export interface Missing {
 export interface Pending {
   id: string
   text: string
+  /** When it was sent, by `performance.now()`. */
+  since: number
   failure?: string
 }
 
@@ -208,7 +210,7 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
       const text = written.trim().slice(0, MOST_TEXT)
       if (!text) return
       const id = drawId()
-      pending = [...pending, { id, text }]
+      pending = [...pending, { id, text, since: performance.now() }]
       typedAt = 0
       send(id, text)
       update()
@@ -216,7 +218,7 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
     again: (id) => {
       const failed = pending.find((each) => each.id === id)
       if (!failed) return
-      pending = pending.map((each) => (each.id === id ? { id, text: each.text } : each))
+      pending = pending.map((each) => (each.id === id ? { id, text: each.text, since: performance.now() } : each))
       send(id, failed.text)
       update()
     },

@@ -20,5 +20,9 @@ const drawAtEnd = (update: () => void) => (): void => {
 
 showDemo('chat', ({ live, me, update }) => {
   const chat = createChat(name, { live, me, update: drawAtEnd(update) })
-  return { view: () => chatView(name, chat, me), close: chat.close }
+  return {
+    view: () => chatView(name, chat, me),
+    waitingSince: () => chat.pending.find(({ failure }) => !failure)?.since,
+    close: chat.close,
+  }
 })

@@ -30,9 +30,14 @@ export interface Person {
 /** The inside of one demo page. */
 export interface Demo {
   view(): TemplateResult
+  /** Since when the oldest of the person's own doings waits for an answer, by `performance.now()`. @default nothing is waited for */
+  waitingSince?(): number | undefined
   close(): void
 }
 
+/** An answer that takes longer is one that the server is recovering from something for, though the connection stands. */
+const SLOW_MS = 3_000
+const LOOK_MS = 500
 /** Messages of one's own channel that the message center begins with; elsewhere their number is enough. */
 const OWN_HISTORY = 50
 
@@ -104,12 +109,20 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
     </main>
   `
 
+  const isSlow = (): boolean =>
+    performance.now() - (signedIn?.demo.waitingSince?.() ?? Number.POSITIVE_INFINITY) > SLOW_MS
+  let slow = false
+  setInterval(() => {
+    if (isSlow() !== slow) update()
+  }, LOOK_MS)
+
   const update = (): void => {
     if (!root) return
+    slow = isSlow()
     document.title = `${say().titles[name]} · Saoma`
     render(
       html`
-        ${header(update)} ${signedIn ? bar(name, signedIn.surroundings, session) : nothing}
+        ${header(update)} ${signedIn ? bar(name, signedIn.surroundings, session, slow) : nothing}
         ${signedIn ? html`<main class="demo ${name}">${signedIn.demo.view()}</main>` : entrance()}
         <footer class="bottom"><span>${say().footer}</span><a href="/">${say().home}</a></footer>
       `,
@@ -141,7 +154,9 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
 const tone = (state: LiveState): string =>
   ['socket', 'stream', 'poll'].includes(state) ? 'good' : ['offline', 'ended'].includes(state) ? 'bad' : 'warn'
 
-const bar = (here: DemoName, { live, own, me }: Surroundings, session: Session): TemplateResult => {
+const bar = (here: DemoName, { live, own, me }: Surroundings, session: Session, slow: boolean): TemplateResult => {
+  // What was said last of the connection is no use to whoever waits.
+  const isRecovering = slow && tone(live.state) === 'good'
   const unread = own.inbox?.unread ?? 0
   const announced = fill(say().unread, { n: unread })
   return html`
@@ -153,7 +168,12 @@ const bar = (here: DemoName, { live, own, me }: Surroundings, session: Session):
         )}
       </nav>
       <div class="who">
-        <span class="state ${tone(live.state)}" role="status" data-state=${live.state}>${say().states[live.state]}</span>
+        <span
+          class="state ${isRecovering ? 'warn' : tone(live.state)}"
+          role="status"
+          data-state=${isRecovering ? 'recovering' : live.state}
+          >${isRecovering ? say().recovering : say().states[live.state]}</span
+        >
         ${
           live.state === 'ended'
             ? html`<button class="plain" type="button" @click=${() => location.reload()}>${say().reload}</button>`

@@ -10,6 +10,7 @@ interface FrameText {
   titles: Record<DemoName, string>
   leads: Record<DemoName, string>
   states: Record<LiveState, string>
+  recovering: string
   unread: string
   logout: string
   footer: string
@@ -43,6 +44,7 @@ const text: Record<Language, FrameText> = {
       offline: 'Offline',
       ended: 'Ended',
     },
+    recovering: 'Recovering…',
     unread: 'Unread messages: {n}',
     logout: 'Log out',
     footer: 'This page uses nothing but the public API.',
@@ -69,6 +71,7 @@ const text: Record<Language, FrameText> = {
       offline: '已离线',
       ended: '已断开',
     },
+    recovering: '正在恢复…',
     unread: '{n} 条未读消息',
     logout: '退出登录',
     footer: '本页面只使用公开的 API。',

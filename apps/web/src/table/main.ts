@@ -30,5 +30,5 @@ showDemo('table', (surroundings) => {
     begin: write,
     end: () => write(undefined),
   }
-  return { view: () => tableView(name, table, notes), close: table.close }
+  return { view: () => tableView(name, table, notes), waitingSince: table.waitingSince, close: table.close }
 })

@@ -22,6 +22,10 @@ export interface Table {
   readonly feed: readonly Change[]
   /** Quantity of a dish as this person should see it, with their own clicks that are still on the way. */
   quantity(dish: string): number
+  /** Whether what is seen of a dish has not been kept yet. */
+  isUnsaved(dish: string): boolean
+  /** Since when the oldest edit waits for its answer, by `performance.now()`. */
+  waitingSince(): number | undefined
   /** @param based  version that the person was looking at. @default the present one */
   edit(edit: Edit, based?: number): Promise<void>
   /** Ends the conflict with the other's note, or with one's own. */
@@ -44,6 +48,8 @@ export const createTable = (name: string, { live, shop, me, update }: TableDeps)
   const room = live.channel<TableEvents>(`room:table-${name}`)
   /** Clicks on + and - that the shop has not answered yet, by edit. */
   const pending = new Map<string, { dish: string; delta: number }>()
+  /** Since when an edit waits for its answer, by edit, oldest first. */
+  const asked = new Map<string, number>()
   let order: Order | undefined
   let menu: readonly Dish[] = []
   let conflict: Conflict | undefined
@@ -101,10 +107,12 @@ export const createTable = (name: string, { live, shop, me, update }: TableDeps)
   const edit = async (wanted: Edit, based = order?.version ?? 0) => {
     const id = drawId()
     if (wanted.kind === 'quantity') pending.set(id, { dish: wanted.dish, delta: wanted.delta })
+    asked.set(id, performance.now())
     refusal = undefined
     update()
     const { status, body } = await shop.post(`tables/${name}/edits`, { id, based, name: me.name, edit: wanted })
     pending.delete(id)
+    asked.delete(id)
     if (status === 200) take(body)
     else {
       take(member(body, 'order'))
@@ -141,6 +149,8 @@ export const createTable = (name: string, { live, shop, me, update }: TableDeps)
         clicks.reduce((sum, { delta }) => sum + delta, known),
       )
     },
+    isUnsaved: (dish) => [...pending.values()].some((click) => click.dish === dish),
+    waitingSince: () => asked.values().next().value,
     edit,
     resolve: (keepMine) => {
       const settled = conflict

@@ -5,6 +5,8 @@ import type { Dish, Line, Order } from './order.ts'
 import type { Conflict, Table } from './table.ts'
 import { dishName, money, say, sayChange, sayRefusal } from './text.ts'
 
+const LATE_MS = 1_000
+
 /** A note that is being written, and the version of the order that its writer saw when they began. */
 export interface Draft {
   dish: string
@@ -61,7 +63,7 @@ const dishView = (table: Table, order: Order, { id, name, price }: Dish): Templa
   const dish = name[language()]
   const frozen = order.status === 'placed'
   const step = (delta: number) => void table.edit({ kind: 'quantity', dish: id, delta })
-  return html`<li class="row apart" data-dish=${id}>
+  return html`<li class="row apart ${table.isUnsaved(id) ? 'unsaved' : ''}" data-dish=${id}>
     <span><span class="dish">${dish}</span><span class="hint">${money(price)}</span></span>
     <span class="stepper" role="group" aria-label=${dish}>
       <button type="button" ?disabled=${frozen || quantity === 0} aria-label=${fill(say().fewer, { dish })}
@@ -77,9 +79,12 @@ const lineView = (table: Table, order: Order, line: Line, notes: Draughtsman): T
   const price = table.menu.find(({ id }) => id === line.dish)?.price ?? 0
   const quantity = table.quantity(line.dish)
   const writing = notes.draft?.dish === line.dish && order.status === 'open'
-  return html`<li data-dish=${line.dish}>
+  const isUnsaved = table.isUnsaved(line.dish)
+  return html`<li class=${isUnsaved ? 'unsaved' : ''} data-dish=${line.dish}>
     <p class="row apart">
-      <span><strong>${dish} × ${quantity}</strong> <span class="hint theirs">${fill(say().by, { name: line.by })}</span></span>
+      <span><strong>${dish} × ${quantity}</strong> <span class="hint theirs"
+        >${isUnsaved && isLate(table) ? say().unsaved : fill(say().by, { name: line.by })}</span
+      ></span>
       <span>${money(price * quantity)}</span>
     </p>
     ${line.note ? html`<p class="note theirs">${line.note}</p>` : nothing}
@@ -150,5 +155,9 @@ const feedView = (table: Table): TemplateResult => html`
     </ul>
   </div>
 `
+
+/** A word for every click would only flicker. */
+const isLate = (table: Table): boolean =>
+  performance.now() - (table.waitingSince() ?? Number.POSITIVE_INFINITY) > LATE_MS
 
 const totalOf = (table: Table): number => table.menu.reduce((sum, { id, price }) => sum + price * table.quantity(id), 0)
