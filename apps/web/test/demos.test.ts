@@ -124,6 +124,8 @@ test('at one table, over two nodes: what one orders the other sees, and two note
 
   await ben.getByRole('button', { name: '提交到厨房' }).click()
   await ana.getByText('Sent to the kitchen. The order can no longer be changed.').waitFor()
+  // Beside the buttons that are grey now, also where the order itself is out of sight.
+  await ben.locator('[data-frozen]').getByText('不能再加菜').waitFor()
   expect(await ana.getByRole('button', { name: 'One more: Beef noodles' }).isDisabled()).toBe(true)
   await ana.getByRole('button', { name: 'Start a new order' }).click()
   await ben.getByText('还没有点菜。').waitFor()

@@ -33,6 +33,7 @@ const slip = (table: Table, order: Order, notes: Draughtsman): TemplateResult =>
   <div class="sheets">
     <section class="card" aria-labelledby="menu">
       <h2 id="menu">${say().menu}</h2>
+      ${order.status === 'placed' ? html`<p class="hint" data-frozen>${say().frozen}</p>` : nothing}
       <ul class="dishes">
         ${table.menu.map((dish) => dishView(table, order, dish))}
       </ul>
