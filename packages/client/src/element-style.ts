@@ -96,7 +96,7 @@ export const elementStyle = css`
   .headline:focus {
     outline: none;
   }
-  .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-size: min(1.2rem, 11cqi); overflow-wrap: anywhere; font-weight: 650; line-height: 1.35; text-wrap: balance; }
+  .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-size: min(1.2rem, 17cqi); overflow-wrap: anywhere; font-weight: 650; line-height: 1.35; text-wrap: balance; }
   .hint { min-height: 1.5rem; color: var(--muted); font-size: 0.95rem; overflow-wrap: anywhere; text-wrap: balance; }
   .check { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0.9rem; width: 100%; margin-bottom: 0.5rem; text-align: start; }
   /* It has been given. Its place stays, so that nothing jumps. */
@@ -105,7 +105,7 @@ export const elementStyle = css`
   .check span { max-width: 11rem; color: var(--muted); font-size: 0.95rem; }
   .code { display: grid; gap: 0.15rem; width: 100%; margin-top: 0.7rem; padding: 0.55rem min(0.9rem, 4%) 0.6rem; border: 1px solid var(--line); border-radius: 0.8rem; }
   .code span { color: var(--muted); font-size: 0.85rem; }
-  .code strong { font: 650 1.45rem/1.25 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; font-size: min(1.45rem, 11cqi); letter-spacing: 0.08em; }
+  .code strong { font: 650 1.45rem/1.25 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; font-size: min(1.45rem, 17cqi); overflow-wrap: anywhere; letter-spacing: 0.08em; }
   .foot { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0.4rem; min-height: 2.9rem; color: var(--muted); font-size: 0.9rem; font-variant-numeric: tabular-nums; }
   .foot svg { flex: none; width: 1.1rem; height: 1.1rem; }
   .foot.alert { color: var(--warn); font-weight: 600; }
