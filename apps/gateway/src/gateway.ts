@@ -66,7 +66,6 @@ export type GatewayOptions = Pick<
   | 'origin'
   | 'webRoot'
   | 'demo'
-  | 'demo'
   | 'wechat'
   | 'allowedOrigins'
   | 'trustedProxies'

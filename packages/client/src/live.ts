@@ -131,9 +131,9 @@ export const createLive = (options: LiveOptions): Live => {
     if (!closing.signal.aborted) events.emit('error', each)
   }
 
-  const session = typeof token === 'object' ? token : undefined
+  const session = typeof token === 'object' && token !== null ? token : undefined
   const source: TokenSource =
-    typeof token === 'object' ? ({ renew }) => (renew ? token.refresh() : token.accessToken()) : token
+    typeof token === 'object' && token !== null ? ({ renew }) => (renew ? token.refresh() : token.accessToken()) : token
   const tokens = createTokens(source, end)
   const api = createLiveApi({ origin, fetch: options.fetch ?? globalThis.fetch, tokens })
 

@@ -45,7 +45,7 @@ export const createTokens = (source: TokenSource, onEnd: (failure: Failure) => v
     })
     try {
       const given = await Promise.race([typeof source === 'function' ? source({ renew }) : source, timeout])
-      const answer: Answer<string> = typeof given === 'object' ? given : given ? { ok: true, value: given } : noToken()
+      const answer: Answer<string> = !given ? noToken() : typeof given === 'object' ? given : { ok: true, value: given }
       if (answer.ok) {
         last = answer.value
         if (renew) outdated = false

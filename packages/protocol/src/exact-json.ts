@@ -33,9 +33,24 @@ export const reviveExact = (_key: string, value: unknown, context?: { source?: s
   return json.rawJSON(source)
 }
 
+/** What no number of the common languages can hold: a reader of any other would lose the whole document over it. */
+export const isBeyond = (value: unknown): boolean => typeof value === 'number' && !Number.isFinite(value)
+
 /** As JSON.parse, and what it gives is written again by JSON.stringify with every number as it was. */
 export const parseExact = (text: string): unknown =>
   mayBeInexact(text) ? JSON.parse(text, reviveExact) : JSON.parse(text)
+
+/** As `parseExact`. @throws RangeError for a number that is beyond all, with its key */
+export const readExact = (text: string): unknown =>
+  mayBeInexact(text)
+    ? JSON.parse(text, (key: string, value: unknown, context?: { source?: string }) => {
+        if (isBeyond(value)) throw new RangeError(sayBeyond(key, context?.source))
+        return reviveExact(key, value, context)
+      })
+    : JSON.parse(text)
+
+export const sayBeyond = (key: string, source = 'a number'): string =>
+  `${key || 'the data'} is ${source.slice(0, 32)}, which is beyond what a number can be: send it as a string`
 
 /** A number as it was written, whatever size it has; undefined for what is no number. */
 export const exactText = (value: unknown): string | undefined => {

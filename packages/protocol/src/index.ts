@@ -29,7 +29,7 @@ export {
   type LoginServerEvents,
   type Refusal,
 } from './events.ts'
-export { exactText, mayBeInexact, parseExact, reviveExact } from './exact-json.ts'
+export { exactText, isBeyond, mayBeInexact, parseExact, readExact, reviveExact, sayBeyond } from './exact-json.ts'
 export {
   parseCheck,
   parseCodePicture,

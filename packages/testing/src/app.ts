@@ -23,7 +23,8 @@ export interface App extends Restartable {
   readonly internalPort: number
 }
 
-const LISTEN_TIMEOUT_MS = 20_000
+/** Longer than a node waits for a Redis that is not there. */
+const LISTEN_TIMEOUT_MS = 45_000
 /** Longer than a node takes to send its browsers away. */
 const STOP_TIMEOUT_MS = 20_000
 /**

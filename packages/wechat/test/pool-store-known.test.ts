@@ -100,9 +100,9 @@ describe.each([
     expect(await redis.data.get(key)).toBe(id)
 
     const late = at(`${name}-late`, await openRedis(server.url))
-    await redis.data.set(late.key, 'draft:half', 'PX', 60_000)
+    await redis.data.set(late.key, 'draft', 'PX', 300)
     await late.store.recognise()
-    expect([await late.store.id(), await redis.data.get(late.key)]).toEqual(['half', 'half'])
+    expect(await redis.data.get(late.key)).toBe(await late.store.id())
   })
 })
 
@@ -121,6 +121,19 @@ test('[P30] a folder from before there were ids is known by its pictures, and an
   await node.store.recognise()
   expect(await node.store.id()).toBe(await redis.data.get(node.key))
   await expect(wrong.store.recognise()).rejects.toThrow(CodeStoreError)
+})
+
+test('[P30] two nodes with folders of their own do not share an id, and a mark of a former version is mended', async () => {
+  const redis = await openRedis(server.url)
+  const nodes = ['one', 'two'].map((name) => look(redis, createFolderStore(join(base, `split-${name}`))))
+  const ends = await Promise.allSettled(nodes.map(({ store }) => store.recognise()))
+  expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  const at = ends.findIndex(({ status }) => status === 'fulfilled')
+  const folder = join(base, `split-${['one', 'two'][at]}`)
+  await writeFile(join(folder, '.saoma-pool'), '')
+  const again = look(redis, createFolderStore(folder))
+  await again.store.recognise()
+  expect(await again.store.id()).toBe(await redis.data.get(again.key))
 })
 
 test('[P30] a disk that is not mounted at the start: the pool keeps its codes, and goes on when it is back', async () => {

@@ -1,4 +1,4 @@
-import { type Code, parseExact } from '@saoma/protocol'
+import { type Code, readExact } from '@saoma/protocol'
 import type { Context } from 'koa'
 import { problem } from './problem.ts'
 
@@ -44,8 +44,9 @@ export const readBody = async (ctx: Context, absent?: unknown): Promise<Body> =>
   }
   if (size === 0 && absent !== undefined) return { json: absent }
   try {
-    return { json: parseExact(utf8.decode(Buffer.concat(chunks))) }
-  } catch {
+    return { json: readExact(utf8.decode(Buffer.concat(chunks))) }
+  } catch (error) {
+    if (error instanceof RangeError) return { code: 'INVALID', detail: error.message }
     return { code: 'INVALID', detail: 'the body is not JSON in UTF-8' }
   }
 }

@@ -4,7 +4,7 @@ import type { Principal } from '../live/principal.ts'
 import type { Logger } from '../log.ts'
 import { refusal } from '../refusal.ts'
 import type { Trace } from '../trace.ts'
-import { Bytes } from './parser.ts'
+import { Flawed } from './parser.ts'
 
 interface Asker {
   readonly id: string
@@ -24,10 +24,7 @@ const whoAndWhere = ({ id, data }: Asker, request: unknown) => {
   }
 }
 
-const bytes = ({ path }: Bytes): Failed => ({
-  ...fail('INVALID'),
-  detail: `${path || 'the request'} holds bytes, which are not carried: send them as base64`,
-})
+const flawed = ({ why }: Flawed): Failed => ({ ...fail('INVALID'), detail: why })
 
 /**
  * Does what an event asks for. What `later` is given happens when the answer is on its way, and not at all when there is none because
@@ -60,7 +57,7 @@ export const listen = <S extends Asker>(name: string, { log, trace }: ListenDeps
         act(this, request, (later) => {
           after = later
         })
-      const result = request instanceof Bytes ? bytes(request) : await (trace ? trace.event(name, work) : work())
+      const result = request instanceof Flawed ? flawed(request) : await (trace ? trace.event(name, work) : work())
       if (!result.ok) log.info({ event: 'refused', on: name, code: result.code, ...whoAndWhere(this, request) })
       answer(result.ok ? { ok: true, ...result.value } : refusal(result))
       after()

@@ -1,14 +1,15 @@
-import { mayBeInexact, reviveExact } from '@saoma/protocol'
+import { isBeyond, mayBeInexact, reviveExact, sayBeyond } from '@saoma/protocol'
 import { Encoder, Decoder as PlainDecoder } from 'socket.io-parser'
 
-/** Stands in the place of a request that has bytes in it. They would arrive as an object of numbers. */
-export class Bytes {
-  /** Where they are: `data.picture`. */
-  readonly path: string
-  constructor(path: string) {
-    this.path = path
+/** Stands in the place of a request that cannot be carried as it was sent. */
+export class Flawed {
+  readonly why: string
+  constructor(why: string) {
+    this.why = why
   }
 }
+
+const sayBytes = (path = 'the request'): string => `${path} holds bytes, which are not carried: send them as base64`
 
 const pathOfBytes = (value: unknown): string | undefined => {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return ''
@@ -23,21 +24,30 @@ const pathOfBytes = (value: unknown): string | undefined => {
 /** Socket.IO's own, but that numbers stay as they were written and bytes are seen. */
 class Decoder extends PlainDecoder {
   #hasBytes = false
+  #beyond: string | undefined
 
   constructor() {
     super()
     // Before Socket.IO hears of it.
     this.on('decoded', (packet) => {
-      if (this.#hasBytes && Array.isArray(packet.data))
-        packet.data = [packet.data[0], new Bytes(pathOfBytes(packet.data[1]) ?? '')]
+      if (!Array.isArray(packet.data)) return
+      const [name, request] = packet.data
+      if (this.#hasBytes) packet.data = [name, new Flawed(sayBytes(pathOfBytes(request)))]
+      else if (this.#beyond) packet.data = [name, new Flawed(this.#beyond)]
     })
+  }
+
+  readonly #revive = (key: string, value: unknown, context?: { source?: string }): unknown => {
+    if (isBeyond(value)) this.#beyond ??= sayBeyond(key, context?.source)
+    return reviveExact(key, value, context)
   }
 
   override add(part: unknown): void {
     if (typeof part === 'string') {
       this.#hasBytes = part.startsWith('5')
+      this.#beyond = undefined
       // It would read every packet with a function, which takes several times as long.
-      Reflect.set(Reflect.get(this, 'opts'), 'reviver', mayBeInexact(part) ? reviveExact : undefined)
+      Reflect.set(Reflect.get(this, 'opts'), 'reviver', mayBeInexact(part) ? this.#revive : undefined)
     }
     super.add(part)
   }

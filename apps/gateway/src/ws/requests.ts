@@ -1,4 +1,4 @@
-import { parseExact } from '@saoma/protocol'
+import { exactText, readExact } from '@saoma/protocol'
 import { meshPublication } from '../live/mesh.ts'
 
 /** What clients may ask for, and the keys of each that reach Socket.IO. Its events have the same names, but for `auth`. */
@@ -14,7 +14,8 @@ const keysOf = {
 
 export type Op = keyof typeof keysOf
 
-export type RequestId = string | number
+/** A number of any size, as it was written, is an object of JSON.rawJSON. */
+export type RequestId = string | number | object
 
 /** What the answer to a request looks like. */
 export interface Form {
@@ -43,7 +44,7 @@ export interface Request {
 const LONGEST_ID = 128
 
 const isId = (value: unknown): value is RequestId =>
-  Number.isFinite(value) || (typeof value === 'string' && value.length <= LONGEST_ID)
+  (typeof value === 'string' ? value : (exactText(value) ?? '-'.repeat(LONGEST_ID + 1))).length <= LONGEST_ID
 
 const isOp = (value: unknown): value is Op => typeof value === 'string' && Object.hasOwn(keysOf, value)
 
@@ -73,7 +74,7 @@ const readOp = (frame: Frame): Request => {
 /** Reads a text frame. Whether its values are of the right types is said by those who use them. */
 export const readRequest = (text: string): Request => {
   try {
-    const frame = parseExact(text)
+    const frame = readExact(text)
     if (typeof frame === 'object' && frame !== null)
       return 'm' in frame ? readMesh(frame as Frame) : readOp(frame as Frame)
   } catch {

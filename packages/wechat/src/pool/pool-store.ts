@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type RedisClients, reply } from '@saoma/redis'
 import type { CodeStore } from './code-store.ts'
 import { CodeStoreError } from './code-store-error.ts'
@@ -24,8 +25,11 @@ export interface PoolStoreDeps {
 
 /** Codes whose pictures are looked for in a store that Redis does not know yet. One at least is there in the right one. */
 const LOOKED_FOR = 5
-/** Before the id, while it is being written into the store: whoever goes on with it takes the same. */
-const DRAFT = 'draft:'
+/** Stands in Redis while somebody writes an id into the store, so that no second place gets one. If they die it goes by itself. */
+const DRAFT = 'draft'
+const DRAFT_MS = 15_000
+const LOOK_MS = 100
+const MOST_LOOKS = (DRAFT_MS + 5_000) / LOOK_MS
 
 export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: string): PoolStore => {
   const { data, keys } = redis
@@ -48,47 +52,54 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
     return looked === 0
   }
 
-  /** Writes one id into the store and into Redis, whoever else does it at the same time. */
+  /** Writes an id into the store and into Redis, or waits until somebody else has. */
   const name = async (): Promise<void> => {
-    await reply(data.set(key, DRAFT + randomUUID(), 'PX', ttlMs, 'NX'))
-    const [, id] = ((await reply(data.get(key))) ?? '').split(DRAFT)
-    if (!id) return // Another has done it meanwhile.
-    await store.found(id)
-    await remember(id)
+    for (let looks = 0; looks < MOST_LOOKS; looks++) {
+      if (await reply(data.set(key, DRAFT, 'PX', DRAFT_MS, 'NX'))) {
+        const id = (await store.id()) || randomUUID()
+        await store.found(id)
+        await remember(id)
+        return
+      }
+      if ((await reply(data.get(key))) !== DRAFT) return
+      await delay(LOOK_MS)
+    }
   }
 
   /** What Redis and the store say. */
   const read = async () => {
     const [known, id] = await Promise.all([reply(data.get(key)), store.id()])
-    return { known: known?.startsWith(DRAFT) ? undefined : known, id }
+    return { known: known && known !== DRAFT ? known : undefined, id }
   }
   const isSame = async (): Promise<boolean> => {
     const { known, id } = await read()
-    return Boolean(known) && known === id
-  }
-
-  const adopt = async (): Promise<void> => {
-    const id = await store.id()
-    if (id) await remember(id)
-    else {
-      await reply(data.del(key))
-      await name()
-    }
+    return known !== undefined && known === id
   }
 
   return {
     ...store,
-    adopt,
+    adopt: async () => {
+      const id = (await store.id()) || randomUUID()
+      await store.found(id)
+      await remember(id)
+    },
     recognise: async () => {
-      const { known, id } = await read()
-      if (!known) {
+      let { known, id } = await read()
+      if (known === undefined) {
         if (!(await mayBeOurs())) throw refuse('the pictures of the pool are not here')
-        await (id ? remember(id) : name())
-      } else if (id !== known)
+        await name()
+        ;({ known, id } = await read())
+      } else if (id === '' && (await mayBeOurs())) {
+        // A node from before there were ids has written its mark over it.
+        await store.found(known)
+        id = known
+      }
+      if (known === undefined) throw refuse('another node is making its own place the store')
+      if (id !== known)
         throw refuse(
           id ? 'this is the store of another pool' : 'this is not the store of the pool: no picture was ever put here',
         )
-      else await reply(data.pexpire(key, ttlMs))
+      await reply(data.pexpire(key, ttlMs))
     },
     get: async (picture) => {
       const bytes = await store.get(picture)
