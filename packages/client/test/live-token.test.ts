@@ -28,7 +28,7 @@ test('a token that ends is replaced before it does, and the connection stays', a
   const { live, states, failures } = open({
     token: ({ renew }) => {
       if (renew && ++renewals === 3) enough()
-      return endsIn('ann', 4_000)
+      return endsIn('ann', 10_000)
     },
   })
   const room = listen(live.channel('room:open-refresh'))

@@ -42,6 +42,8 @@ export interface AppOptions {
   limits: Pick<Config['limits'], 'bufferBytes' | 'messageBytes'>
 }
 
+/** More than nginx ever passes on. */
+const MOST_DISCARDED = 2 * 1024 * 1024
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
 /** What happens all day long (pages, polls, a code that nobody confirmed yet) would drown what an operator looks for. */
@@ -101,8 +103,10 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     // A browser asks so before it asks; what follows is counted.
     if (ctx.method === 'OPTIONS') return next()
     ctx.state.largestBody = largestBody(ctx.path, options.limits.messageBytes)
-    if (Number(ctx.get('Content-Length') || 0) > ctx.state.largestBody) {
-      ctx.set('Connection', 'close')
+    const length = Number(ctx.get('Content-Length') || 0)
+    if (length > ctx.state.largestBody) {
+      // What a proxy lets through is read and thrown away: ended in the middle, the connection takes the answer with it.
+      if (length > MOST_DISCARDED) ctx.set('Connection', 'close')
       return problem(ctx, 'TOO_LARGE')
     }
     // All of a backend comes from one address. Looking at a key costs next to nothing, at any other token too much to do it first.
