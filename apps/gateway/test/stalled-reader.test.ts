@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import { onCleanup } from '@saoma/testing'
+import { onCleanup, until } from '@saoma/testing'
 import Koa from 'koa'
 import { type EventStream, openEventStream } from '../src/http/event-stream.ts'
 
@@ -39,11 +39,10 @@ test('a reader that has stopped reading is cut off, though nothing more is writt
   await fill(stream)
   const closed = once(reader, 'close')
   // It would never see the end of a connection that it does not read.
-  const gone = new Promise<void>((resolve) => {
-    const look = () => (stream.waiting === 0 ? resolve() : setTimeout(look, 20))
-    look()
-  })
-  await gone
+  await until(
+    async () => stream.waiting,
+    (bytes) => bytes === 0,
+  )
   reader.resume()
   await closed
 })
