@@ -294,6 +294,7 @@ test('a reader that stops reading is cut off at its cap, the others notice nothi
   // A bare socket that says hello, subscribes and then never reads again.
   const { port } = new URL(origin('a'))
   const deaf = dial(Number(port), '127.0.0.1')
+  deaf.on('error', () => {})
   const frame = (text: string) => {
     const payload = Buffer.from(text)
     return Buffer.concat([

@@ -66,14 +66,16 @@ export const startStrictProxy = async (target: string): Promise<StrictProxy> => 
     req.pipe(out)
   })
   server.on('upgrade', (req, socket: Duplex) => {
+    // Before anything else: a client may reset at any moment, and nobody else listens to this socket.
+    socket.on('error', () => socket.destroy())
     if (!allowed) return socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
     const out = forward(new URL(req.url ?? '/', target), { headers: req.headers })
     out.on('upgrade', (answer, upstream, first) => {
+      upstream.on('error', () => upstream.destroy())
       const head = Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}`)
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${head.join('\r\n')}\r\n\r\n`)
       for (const end of [socket, upstream]) {
         tunnels.add(end)
-        end.on('error', () => end.destroy())
         end.on('close', () => tunnels.delete(end))
       }
       // The server may have spoken right behind its headers.

@@ -27,6 +27,7 @@ const startNode = async (id: string, listener: RequestListener = json): Promise<
   })
   server.on('upgrade', (incoming, socket) => {
     seen.push(incoming)
+    socket.on('error', () => {})
     socket.end(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello from ${id}`)
   })
   server.listen(0, '127.0.0.1')
