@@ -1,12 +1,17 @@
 import { type Failure, failureFor } from './request.ts'
 
-/** Why data would arrive as something else: JSON has no NaN, no Infinity and no BigInt. Undefined when it can be carried. */
+/**
+ * Why data would arrive as something else. JSON has no NaN, no Infinity and no BigInt, and makes objects of bytes, Maps and Sets, which
+ * arrive as `{"0":104,…}` or as nothing. Undefined when it can be carried.
+ */
 export const notCarried = (data: unknown): Failure | undefined => {
   const wrong: string[] = []
-  const look = (key: string, value: unknown): unknown => {
-    const isWrong = typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))
-    if (isWrong) wrong.push(`${key || 'data'} is ${String(value)}`)
-    return isWrong ? null : value
+  function look(this: unknown, key: string, value: unknown): unknown {
+    // Node's Buffer is an object of numbers by the time that `value` is seen.
+    const given = (this as Record<string, unknown>)[key]
+    const why = problemOf(given)
+    if (why) wrong.push(`${key || 'data'} is ${why}`)
+    return why ? null : value
   }
   try {
     JSON.stringify(data, look)
@@ -15,4 +20,14 @@ export const notCarried = (data: unknown): Failure | undefined => {
   }
   if (wrong.length === 0) return undefined
   return { ...failureFor('INVALID'), message: `This cannot be written as JSON: ${wrong[0]}.` }
+}
+
+const problemOf = (value: unknown): string | undefined => {
+  if (typeof value === 'bigint') return `${value}`
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${value}`
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return 'bytes; send them as base64'
+  if (typeof Blob !== 'undefined' && value instanceof Blob) return 'a Blob; send its bytes as base64'
+  if (value instanceof Map) return 'a Map; send Object.fromEntries of it'
+  if (value instanceof Set) return 'a Set; send an array of it'
+  return undefined
 }

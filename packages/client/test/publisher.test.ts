@@ -54,7 +54,16 @@ test('of many messages each has its own answer', async () => {
 
 test('what JSON cannot hold is refused with where it is, and is never sent as something else', async () => {
   const channel = 'room:open-odd'
-  const odd = [{ price: Number.NaN }, Number.POSITIVE_INFINITY, { id: 12345678901234567890n }]
+  const odd = [
+    { price: Number.NaN },
+    Number.POSITIVE_INFINITY,
+    { id: 12345678901234567890n },
+    { photo: new Uint8Array([104, 105]) },
+    { photo: Buffer.from('hi') },
+    new ArrayBuffer(2),
+    { names: new Map([['a', 1]]) },
+    { seen: new Set([1]) },
+  ]
   for (const data of odd)
     expect(await open().publish({ channel, event: 'e', data })).toMatchObject({ ok: false, code: 'INVALID' })
   const answers = await open().publish([...odd, 4].map((data) => ({ channel, event: 'e', data })))
@@ -62,6 +71,11 @@ test('what JSON cannot hold is refused with where it is, and is never sent as so
     { code: 'INVALID', message: 'This cannot be written as JSON: price is NaN.' },
     { code: 'INVALID', message: 'This cannot be written as JSON: data is Infinity.' },
     { code: 'INVALID', message: 'This cannot be written as JSON: id is 12345678901234567890.' },
+    { code: 'INVALID', message: 'This cannot be written as JSON: photo is bytes; send them as base64.' },
+    { code: 'INVALID', message: 'This cannot be written as JSON: photo is bytes; send them as base64.' },
+    { code: 'INVALID', message: 'This cannot be written as JSON: data is bytes; send them as base64.' },
+    { code: 'INVALID', message: 'This cannot be written as JSON: names is a Map; send Object.fromEntries of it.' },
+    { code: 'INVALID', message: 'This cannot be written as JSON: seen is a Set; send an array of it.' },
     { ok: true, value: { offset: 1 } },
   ])
   const { live } = openLive({ origin: cluster.origin, token: testApiKey })
