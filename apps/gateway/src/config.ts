@@ -7,6 +7,7 @@ import { Environment, type TraceSampler } from './environment.ts'
 import type { ApiKeyList } from './live/api-keys.ts'
 import type { Rule } from './live/rules.ts'
 import { isLoopback } from './origins.ts'
+import { readSettingFiles } from './setting-files.ts'
 
 export interface Config {
   /** Public origin of the whole cluster, without a trailing slash. */
@@ -226,14 +227,15 @@ const contradictions = (env: Environment): string[] => {
 /** The only reader of the environment. Throws ConfigError. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
   // An empty setting is one that compose files pass on without a value: the default applies.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const { given, problems: unread } = readSettingFiles(set, Object.keys(Environment.entries))
   const parsed = v.safeParse(Environment, given)
-  if (!parsed.success) {
-    const problems = parsed.issues.map((issue) => {
+  if (!parsed.success || unread.size > 0) {
+    const wrong = (parsed.issues ?? []).map((issue) => {
       const name = String(issue.path?.[0]?.key)
-      return given[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`
+      return unread.get(name) ?? (given[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`)
     })
-    throw new ConfigError([...new Set(problems)])
+    throw new ConfigError([...new Set([...unread.values(), ...wrong])])
   }
   const settings = parsed.output
   const problems = contradictions(settings)

@@ -40,7 +40,8 @@ export interface Misspelled {
 
 /** Names that look like a setting of ours and are none, each with the setting that is most like it. */
 export const misspelled = (env: Readonly<Record<string, string | undefined>>): Misspelled[] => {
-  const known = [...Object.keys(Environment.entries), ...ELSEWHERE]
+  const settings = Object.keys(Environment.entries)
+  const known = [...settings, ...settings.map((name) => `${name}_FILE`), ...ELSEWHERE]
   return Object.keys(env)
     .filter((name) => name.startsWith('SAOMA_') && !known.includes(name) && !OF_SERVICES.test(name))
     .map((name) => {

@@ -93,6 +93,45 @@ test('a name that is misspelled is told with the setting that is meant', () => {
   ])
 })
 
+test('a setting may stand in a file, as secrets do in a container', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'saoma-settings-'))
+  onCleanup(() => rmSync(folder, { recursive: true }))
+  const put = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text)
+    return join(folder, name)
+  }
+  const { SAOMA_SECRET, ...rest } = real
+  const secretFile = put('secret', `${SAOMA_SECRET}\n`)
+  const wechatFile = put('wechat', 'its-secret')
+  const config = readConfig({
+    ...rest,
+    SAOMA_SECRET_FILE: secretFile,
+    REDIS_URL_FILE: put('redis', 'redis://:a%20word@redis.internal:6380\r\n'),
+    WECHAT_SECRET: '',
+    WECHAT_SECRET_FILE: wechatFile,
+  })
+  expect(config).toMatchObject({
+    secrets: [SAOMA_SECRET],
+    redisUrl: 'redis://:a%20word@redis.internal:6380',
+    wechat: { secret: 'its-secret' },
+  })
+  expect(misspelled({ SAOMA_SECRET_FILE: secretFile, REDIS_URL_FILE: 'x' })).toEqual([])
+
+  expect(problemsOf({ ...real, SAOMA_SECRET_FILE: secretFile })).toEqual([
+    'SAOMA_SECRET and SAOMA_SECRET_FILE exclude each other: set one of them',
+  ])
+  const absent = join(folder, 'absent')
+  const empty = put('empty', '\n')
+  const short = put('short', 'too short')
+  expect(
+    problemsOf({ ...rest, SAOMA_SECRET_FILE: absent, REDIS_URL_FILE: empty, SAOMA_PREVIOUS_SECRET_FILE: short }),
+  ).toEqual([
+    `REDIS_URL_FILE names a file that is empty: ${empty}`,
+    `SAOMA_SECRET_FILE names a file that cannot be read (ENOENT): ${absent}`,
+    'SAOMA_PREVIOUS_SECRET must have at least 32 characters',
+  ])
+})
+
 test('a level of the log that is none is told which there are', () => {
   expect(problemsOf({ ...demo, LOG_LEVEL: 'verbose' })).toEqual([
     'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent',
