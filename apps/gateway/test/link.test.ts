@@ -138,7 +138,27 @@ test('WECHAT_LINK chooses: WeChat’s own scheme, or nothing; and the picture sa
   expect(body.url).toMatch(/^weixin:\/\/dl\/business\/\?t=/)
   expect(await simulator('/links/open', { url: body.url })).toMatchObject({ query: { scene: code.ticket } })
   expect(await linkOf(code, none.origin)).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } })
+  expect(await request(`${none.origin}/v1/link`)).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } })
   expect([await hasLink(scheme.origin), await hasLink(none.origin)]).toEqual([true, false])
+})
+
+test('the link to where a code is typed is anybody’s, is made once, and has no ticket in it', async () => {
+  const before = await linksMade()
+  const toType = (origin = cluster.nodes[0]?.origin) => request<TicketLink & Problem>(`${origin}/v1/link`)
+  const [first, ...again] = await Promise.all([toType(), toType(), toType()])
+  expect(first).toMatchObject({ status: 200, body: { url: expect.stringMatching(/^https:\/\/wxaurl\.cn\//) } })
+  expect(first.body.expiresIn).toBeGreaterThan(43_200)
+  expect(again.map(({ body }) => body.url)).toEqual([first.body.url, first.body.url])
+  expect(await linksMade()).toBe(before + 1)
+  expect(await simulator('/links/open', { url: first.body.url })).toMatchObject({
+    path: 'pages/login/index',
+    query: {},
+  })
+
+  const other = cluster.nodes[1]?.origin
+  await simulator('/faults', { path: '/wxa/generate_urllink', kind: 'errcode', errcode: 45009, times: 1 })
+  const failed = { status: 502, body: { code: 'WECHAT_UNAVAILABLE', react: 'retry' } }
+  expect([await toType(other), await toType(other)]).toMatchObject([failed, failed])
 })
 
 test('codes that any camera reads lead to the page of this cluster', async () => {

@@ -42,7 +42,7 @@ const simulator = async <T>(path: string, json?: object) =>
   (await request<T>(`${cluster.simulator?.origin}/simulator${path}`, json ? { json } : {})).body
 const linksMade = async () => (await simulator<{ links: number }>('/counters')).links
 
-const open = (device: Device, prepare?: Preparation) => screens.open(browser, '/', device, prepare)
+const open = (device: Device, prepare?: Preparation, path = '/') => screens.open(browser, path, device, prepare)
 
 const button = (page: Page) => page.locator('saoma-login a')
 const picture = (page: Page) => card(page, 'waiting').locator('img')
@@ -75,6 +75,12 @@ test('the address of a device login leads to a picture to scan and to where the 
   await page.goto(asked.verification_uri)
   await page.getByRole('heading', { name: 'Type the code' }).waitFor()
   expect(await page.getByRole('img').count()).toBe(0)
+  // No phone: there is nothing to tap.
+  expect(await page.getByRole('link', { name: 'Open the mini-program' }).count()).toBe(0)
+  const onPhone = await open(handset, wechatComesUp, asked.verification_uri)
+  const link = onPhone.getByRole('link', { name: 'Open the mini-program' })
+  await link.waitFor()
+  expect(await link.getAttribute('href')).toMatch(/^https:\/\/wxaurl\.cn\//)
   await page.goto(asked.verification_uri_complete)
   const picture = page.getByAltText('Code to scan with WeChat')
   await picture.waitFor()

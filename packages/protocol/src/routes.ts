@@ -70,7 +70,7 @@ export interface CodePicture {
   link: boolean
 }
 
-/** Answer of `POST /v1/tickets/{ticket}/link`. */
+/** Answer of `POST /v1/tickets/{ticket}/link` and of `GET /v1/link`. */
 export interface TicketLink {
   /** Opens the app on the same phone. */
   url: string

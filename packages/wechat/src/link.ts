@@ -14,7 +14,8 @@ export interface LinkOptions {
 /** Where it leads. */
 export interface LinkTarget {
   page: string
-  scene: string
+  /** None: the page as it is without a code. */
+  scene: string | undefined
   envVersion: 'release' | 'trial' | 'develop'
 }
 
@@ -39,7 +40,7 @@ const readScheme = jsonOf(v.object({ openlink: v.pipe(v.string(), v.url(), v.sta
 export const linkCall = ({ kind, seconds }: LinkOptions, target: LinkTarget, now: number): LinkCall => {
   const place = {
     path: target.page,
-    query: `scene=${encodeURIComponent(target.scene)}`,
+    query: target.scene === undefined ? '' : `scene=${encodeURIComponent(target.scene)}`,
     env_version: target.envVersion,
   }
   // Older descriptions want `is_expire`; the present one no longer lists it, but its examples still have it.

@@ -32,7 +32,7 @@ export interface Wechat {
    * An address that opens the page on the same phone (generateUrlLink, generateScheme), for companies only and once published.
    * @param scene  as of a code
    */
-  link(scene: string, options: LinkOptions): Promise<{ ok: true; url: string } | WechatFailure>
+  link(scene: string | undefined, options: LinkOptions): Promise<{ ok: true; url: string } | WechatFailure>
   /** Who is behind a code of `wx.login` (code2Session). Each code works once, so a failure means: get another. */
   session(jsCode: string): Promise<{ ok: true; openid: string; unionid?: string } | WechatFailure>
   /** Ends what is under way; later calls fail as unavailable. Redis stays open. */
@@ -141,7 +141,11 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
     return drawn.ok ? { ok: true, image: drawn.value } : drawn
   }
 
-  const makeLink = async (scene: string, link: LinkOptions, signal: AbortSignal): ReturnType<Wechat['link']> => {
+  const makeLink = async (
+    scene: string | undefined,
+    link: LinkOptions,
+    signal: AbortSignal,
+  ): ReturnType<Wechat['link']> => {
     const { api, json, read } = linkCall(link, { page, scene, envVersion }, Date.now())
     const made = await authorised((query) => tryOnce({ api, query, json, signal }, read), signal)
     return made.ok ? { ok: true, url: made.value } : made
@@ -175,7 +179,8 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
         ? inTime((signal) => draw(scene, signal))
         : misconfigured('the scene must be 1 to 32 of the characters that WeChat accepts'),
     link: async (scene, link) => {
-      if (!isScene(scene)) return misconfigured('the scene must be 1 to 32 of the characters that WeChat accepts')
+      if (scene !== undefined && !isScene(scene))
+        return misconfigured('the scene must be 1 to 32 of the characters that WeChat accepts')
       if (!isLinkLife(link.seconds)) return misconfigured('a link must live longer than a minute and at most 30 days')
       return inTime((signal) => makeLink(scene, link, signal))
     },

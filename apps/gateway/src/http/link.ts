@@ -10,8 +10,13 @@ import { bearer } from './credentials.ts'
 import { deviceCodeFor } from './device-code.ts'
 import { answer, problem, tooMany } from './problem.ts'
 
-/** Finds the address that opens the confirmation of a ticket on the phone that shows it. */
-export type Link = (ticket: string) => Promise<Result<TicketLink>>
+/** Addresses that open the app on the phone that shows them. */
+export interface Link {
+  /** The confirmation of this ticket. */
+  of(ticket: string): Promise<Result<TicketLink>>
+  /** Where the code of another screen is typed: the same for everybody. */
+  toType(): Promise<Result<TicketLink>>
+}
 
 export interface LinkRoutesDeps {
   tickets: Tickets
@@ -21,13 +26,17 @@ export interface LinkRoutesDeps {
 }
 
 /** The page that any browser opens. @param seconds  how long a ticket waits for its scan */
-const plainLink =
-  (origin: string, seconds: number): Link =>
-  async (ticket) =>
-    ok({ url: `${origin}/phone?ticket=${ticket}`, expiresIn: seconds })
+const plainLink = (origin: string, seconds: number): Link => ({
+  of: async (ticket) => ok({ url: `${origin}/phone?ticket=${ticket}`, expiresIn: seconds }),
+  toType: async () => ok({ url: `${origin}/phone`, expiresIn: TYPED_SECONDS }),
+})
 
 /** Links remembered by one node. */
 const KEPT = 10_000
+/** How long a link to where codes are typed is good for; a node gives it away for half of that. */
+const TYPED_SECONDS = 86_400
+/** Anybody may ask for that link, so WeChat's no is remembered as well. */
+const NO_MS = 10_000
 
 /**
  * A link into WeChat. Each node remembers the ones it has made: a page that is loaded again gets the same one. Another node makes
@@ -35,24 +44,33 @@ const KEPT = 10_000
  */
 const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: LinkOptions): Link => {
   const known = createAnswers<{ url: string; until: number }>({ yes: KEPT, no: 1 })
-  const ms = options.seconds * 1000
+  const typing = createAnswers<{ url: string; until: number }>({ yes: 1, no: 1 })
 
-  const make = async (ticket: string): Promise<Remembered<{ url: string; until: number }>> => {
-    const until = performance.now() + ms
-    const made = await wechat.link(ticket, options)
-    if (made.ok) return { value: ok({ url: made.url, until }), ms }
+  const make = async (
+    ticket: string | undefined,
+    { seconds, keptMs, noMs }: { seconds: number; keptMs: number; noMs: number },
+  ): Promise<Remembered<{ url: string; until: number }>> => {
+    const until = performance.now() + seconds * 1000
+    const made = await wechat.link(ticket, { ...options, seconds })
+    if (made.ok) return { value: ok({ url: made.url, until }), ms: keptMs }
     log[made.kind === 'unavailable' ? 'warn' : 'error'](
       { event: 'wechat', kind: made.kind, errcode: made.errcode },
       made.message,
     )
-    return { value: fail('WECHAT_UNAVAILABLE'), ms: 0 }
+    return { value: fail('WECHAT_UNAVAILABLE'), ms: noMs }
   }
 
-  return async (ticket) => {
-    const link = await known.get(ticket, () => make(ticket))
+  const told = (link: Result<{ url: string; until: number }>): Result<TicketLink> => {
     if (!link.ok) return link
     const { url, until } = link.value
     return ok({ url, expiresIn: Math.max(0, Math.floor((until - performance.now()) / 1000)) })
+  }
+
+  const ofTicket = { seconds: options.seconds, keptMs: options.seconds * 1000, noMs: 0 }
+  const toType = { seconds: TYPED_SECONDS, keptMs: TYPED_SECONDS * 500, noMs: NO_MS }
+  return {
+    of: async (ticket) => told(await known.get(ticket, () => make(ticket, ofTicket))),
+    toType: async () => told(await typing.get('', () => make(undefined, toType))),
   }
 }
 
@@ -80,7 +98,7 @@ const refusals = {
   expired: 'TICKET_EXPIRED',
 } as const satisfies Record<Exclude<TicketStatus, 'pending'>, Code>
 
-/** The way from a browser on a phone into the app on the same phone. Only who holds the device code gets it, so nobody draws links for others. */
+/** The way from a browser on a phone into the app on the same phone. Only who holds the device code gets that of a ticket, so nobody draws links for others. */
 export const linkRoutes = ({ tickets, limits, link }: LinkRoutesDeps): Router => {
   const router = new Router({ prefix: '/v1', sensitive: true })
 
@@ -93,7 +111,13 @@ export const linkRoutes = ({ tickets, limits, link }: LinkRoutesDeps): Router =>
     if (status !== 'pending') return problem(ctx, refusals[status])
     const slow = await limits.links(ticket)
     if (slow) return tooMany(ctx, slow.retryAfterSeconds)
-    answer<TicketLink>(ctx, await link(ticket))
+    answer<TicketLink>(ctx, await link.of(ticket))
+  })
+
+  // No ticket is in it, and a node makes two a day, so it is anybody's.
+  router.get('/link', async (ctx) => {
+    if (!link) return problem(ctx, 'NOT_FOUND')
+    answer<TicketLink>(ctx, await link.toType())
   })
 
   return router

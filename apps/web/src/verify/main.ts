@@ -1,8 +1,10 @@
+import { isPhone } from '@saoma/client'
 import { parseTicket } from '@saoma/protocol'
 import { html, nothing, render, type TemplateResult } from 'lit'
 import { header } from '../frame.ts'
 import { createTicketPicture, type TicketPicture } from './picture.ts'
 import { say, sayCode } from './text.ts'
+import { typingLink } from './typing-link.ts'
 
 /*
  * Where `verification_uri` of RFC 8628 leads when codes are WeChat's: a command line or a TV has shown its person this address, and the
@@ -10,6 +12,8 @@ import { say, sayCode } from './text.ts'
  */
 
 const root = document.querySelector<HTMLElement>('#app')
+/** Opens the app where the code is typed. */
+let link: string | undefined
 const ticket = parseTicket(new URLSearchParams(location.search).get('ticket') ?? undefined)
 
 const pictureView = ({ picture, load }: TicketPicture): TemplateResult => {
@@ -28,6 +32,7 @@ const typing = (): TemplateResult => html`
   <section class="card">
     <h2>${say().type}</h2>
     <p class="sub">${say().typeHint}</p>
+    ${link ? html`<a class="button" href=${link}>${say().open}</a>` : nothing}
   </section>
 `
 
@@ -62,6 +67,14 @@ const update = (): void => {
   )
 }
 
+/** On a phone a tap is the shortest way; elsewhere it would lead nowhere. */
+const findLink = async (): Promise<void> => {
+  if (!isPhone()) return
+  link = await typingLink().catch(() => undefined)
+  update()
+}
+
 const shown = ticket.ok ? createTicketPicture(ticket.value, update) : undefined
 update()
 void shown?.load()
+void findLink()

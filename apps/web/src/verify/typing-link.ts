@@ -1,0 +1,10 @@
+/** It becomes an href: nothing that runs. */
+const OPENS = /^(https?|weixin):/
+
+/** The address that opens the app where a code is typed; undefined where there is none. */
+export const typingLink = async (): Promise<string | undefined> => {
+  const response = await fetch('/v1/link')
+  if (!response.ok) return undefined
+  const { url } = Object(await response.json()) as { url?: unknown }
+  return typeof url === 'string' && OPENS.test(url) ? url : undefined
+}
