@@ -191,20 +191,26 @@ test('what is said while there is no network is shown at once, and goes out when
 })
 
 test('while Redis stands still a page says that it recovers, and what was said looks unsaid; then all is there', async () => {
-  const ana = await open('/chat.html?room=still', await deviceOf('Ana'))
-  await isLive(ana)
+  const [ana, idle] = await Promise.all([
+    open('/chat.html?room=still', await deviceOf('Ana')),
+    open('/table.html?table=40', await deviceOf('Ben')),
+  ])
+  await Promise.all([isLive(ana), isLive(idle)])
   await cluster.redis.kill('SIGSTOP')
   try {
+    // Who does nothing is told as well.
+    const told = idle.locator('[data-state="recovering"]').getByText('Recovering…').waitFor()
     await ana.getByLabel('Your message').fill('is anybody there?')
     await ana.keyboard.press('Enter')
     await ana.locator('.pending').getByText('is anybody there?').waitFor()
     await ana.locator('[data-state="recovering"]').getByText('Recovering…').waitFor()
+    await told
   } finally {
     await cluster.redis.kill('SIGCONT')
   }
   await ana.locator('[data-offset="1"]').getByText('is anybody there?').waitFor()
   expect(await ana.locator('.said li').count()).toBe(1)
-  await isLive(ana)
+  await Promise.all([isLive(ana), isLive(idle)])
 })
 
 test('an order that is not kept yet does not look ordered', async () => {

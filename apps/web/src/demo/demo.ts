@@ -3,6 +3,7 @@ import '@saoma/client/element'
 import { html, nothing, render, type TemplateResult } from 'lit'
 import { header } from '../frame.ts'
 import { fill } from '../language.ts'
+import { createPulse } from './pulse.ts'
 import { createShopApi, type ShopApi } from './shop-api.ts'
 import { type DemoName, demos, say } from './text.ts'
 
@@ -48,6 +49,8 @@ const bell = html`<svg viewBox="0 0 24 24" aria-hidden="true">
 interface SignedIn {
   surroundings: Surroundings
   demo: Demo
+  /** Since when the person's doings, or the page itself, wait for an answer, by `performance.now()`. */
+  waitingSince(): number | undefined
   close(): void
 }
 
@@ -77,12 +80,15 @@ const signIn = (
   own.on('inbox', updateOpened)
   const surroundings = { live, own, shop: createShopApi(session), me: personOf(session), update: updateOpened }
   const demo = open(surroundings)
+  const pulse = createPulse(own)
   opened = true
   return {
     surroundings,
     demo,
+    waitingSince: () => demo.waitingSince?.() ?? pulse.waitingSince,
     close: () => {
       opened = false
+      pulse.close()
       demo.close()
       live.close()
     },
@@ -109,8 +115,7 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
     </main>
   `
 
-  const isSlow = (): boolean =>
-    performance.now() - (signedIn?.demo.waitingSince?.() ?? Number.POSITIVE_INFINITY) > SLOW_MS
+  const isSlow = (): boolean => performance.now() - (signedIn?.waitingSince() ?? Number.POSITIVE_INFINITY) > SLOW_MS
   let slow = false
   setInterval(() => {
     if (isSlow() !== slow) update()
