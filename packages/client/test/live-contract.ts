@@ -176,7 +176,8 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
 
   test('a volatile message comes and leaves no trace', async () => {
     const { live } = open()
-    const other = listen(open().live.channel('room:open-volatile'))
+    const lily = await webToken(cluster.origin, 'Lily')
+    const other = listen(open({ token: () => lily.access_token }).live.channel('room:open-volatile'))
     const room = live.channel('room:open-volatile')
     const heardIt = heard<Events>(other.room)('volatile')
     await Promise.all([listen(room).at('live'), other.at('live')])

@@ -38,6 +38,8 @@ export const createWxFetch = (wx: Pick<Wx, 'request'>): typeof fetch => {
         success: (result) => settle(() => resolve(answer(url, result.statusCode, result.header ?? {}, result.data))),
         fail: ({ errMsg }) => settle(() => reject(new TypeError(errMsg))),
       })
+      // What a framework's promise says has been said to `fail`.
+      if ('then' in task) void Promise.resolve(task).catch(() => {})
     })
   return ask
 }

@@ -30,7 +30,11 @@ export const createWxPage = (wx: PageWx): Page => {
     online = next
     changed()
   }
-  const look = () => wx.getNetworkType({ success: ({ networkType }) => setOnline(networkType !== 'none') })
+  const look = () => {
+    const asked = wx.getNetworkType({ success: ({ networkType }) => setOnline(networkType !== 'none') })
+    // A framework's promise, that is nobody's to wait for.
+    void Promise.resolve(asked).catch(() => {})
+  }
   const onShow = () => {
     hidden = false
     // Sockets hear of the return as well, and those that died of it must have said so before anybody looks at them.

@@ -78,14 +78,14 @@ export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketO
       try {
         // The first listeners are added after this returns, so a refusal may not be told before.
         const fail = ({ errMsg }: { errMsg: string }) => void Promise.resolve().then(() => this.#fail(errMsg))
-        const task = wx.connectSocket({
+        const given = wx.connectSocket({
           url: this.url,
           ...(names.length > 0 ? { protocols: names } : {}),
           timeout: CONNECT_WITHIN_MS,
           fail,
         })
-        this.#task = task
-        this.#listen(task)
+        if ('then' in given) given.then((task) => this.#take(task), fail)
+        else this.#take(given)
       } catch (error) {
         void Promise.resolve().then(() => this.#fail(String(error)))
       }
@@ -121,7 +121,8 @@ export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketO
       }
     }
 
-    #listen(task: WxTask): void {
+    #take(task: WxTask): void {
+      this.#task = task
       task.onOpen(({ header }) => {
         // Given up while it was connecting; until now there was nothing that WeChat would have closed.
         if (this.readyState !== this.CONNECTING) return this.#discard()

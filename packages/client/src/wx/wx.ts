@@ -16,6 +16,11 @@ export interface WxRequestOptions {
   fail?: (error: WxError) => void
 }
 
+export interface WxRequestTask {
+  abort(): void
+  then?: unknown
+}
+
 /** What `wx.request` sends; there is no PATCH. */
 export type WxMethod = 'OPTIONS' | 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'CONNECT'
 
@@ -38,10 +43,14 @@ export interface WxTask {
   onClose(listener: (result: { code: number; reason: string }) => void): void
 }
 
-/** The part of WeChat's `wx` that is used here. The real one fits, and so does anything of this form. */
+/**
+ * The part of WeChat's `wx` that is used here. The real one fits, and so do Taro 4 and `uni` of uni-app, which give promises besides or
+ * instead.
+ */
 export interface Wx {
-  request(options: WxRequestOptions): { abort(): void }
-  connectSocket(options: WxSocketOptions): WxTask
+  /** A promise that it gives is not needed, as `success` and `fail` are called all the same. */
+  request(options: WxRequestOptions): WxRequestTask
+  connectSocket(options: WxSocketOptions): WxTask | PromiseLike<WxTask>
   /** An empty string when there is nothing. */
   getStorageSync(key: string): unknown
   /** Throws when it is full. */
@@ -53,5 +62,5 @@ export interface Wx {
   offAppHide(listener: () => void): void
   onNetworkStatusChange(listener: (result: { isConnected: boolean }) => void): void
   offNetworkStatusChange(listener?: object): void
-  getNetworkType(options: { success?: (result: { networkType: string }) => void }): void
+  getNetworkType(options: { success?: (result: { networkType: string }) => void }): unknown
 }

@@ -1,19 +1,13 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { createContext, Script } from 'node:vm'
-import { type Cluster, createWx, onCleanup, phoneToken, startCluster, webToken } from '@saoma/testing'
+import { type Cluster, createWx, phoneToken, startCluster, webToken } from '@saoma/testing'
 import { openBrowser } from '../browser.ts'
+import { build } from '../build.ts'
 import { approve } from '../login-contract.ts'
 import { listen, openLive, publishNumbers, upTo } from '../visitor.ts'
 
 type Sdk = typeof import('../../src/index.ts') & typeof import('../../src/wx/index.ts')
-
-const root = fileURLToPath(new URL('../../../../', import.meta.url))
-const BUILD_TIMEOUT_MS = 25_000
 
 /** A page of a mini-program as its build makes it: one file, nothing loaded later. */
 const entry = `
@@ -26,34 +20,16 @@ const entry = `
 const shadowed = `window, document, frames, self, location, navigator, localStorage, history, Caches, screen, alert, confirm, prompt,
   fetch, XMLHttpRequest, WebSocket, webkit, WeixinJSCore, Reporter, print, URL`
 
-const build = async (): Promise<string> => {
-  const folder = await mkdtemp(join(tmpdir(), 'saoma-wx-'))
-  onCleanup(() => rm(folder, { recursive: true, force: true }))
-  await writeFile(join(folder, 'page.js'), entry)
-  const client = join(root, 'packages/client/src')
-  const config = {
-    root: folder,
-    logLevel: 'warn',
-    configFile: false,
+const buildPage = async (): Promise<string> => {
+  const out = await build(entry, (page) => ({
     define: { self: 'globalThis' },
-    resolve: {
-      alias: {
-        '@saoma/client/wx/globals': join(client, 'wx/globals.ts'),
-        '@saoma/client/wx': join(client, 'wx/index.ts'),
-        '@saoma/client': join(client, 'index.ts'),
-      },
-    },
     build: {
-      outDir: 'out',
       target: 'es2018',
-      lib: { entry: join(folder, 'page.js'), formats: ['cjs'], fileName: () => 'page.js' },
+      lib: { entry: page, formats: ['cjs'], fileName: () => 'page.js' },
       rolldownOptions: { output: { codeSplitting: false } },
     },
-  }
-  await writeFile(join(folder, 'vite.config.mjs'), `export default ${JSON.stringify(config)}\n`)
-  const args = [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--config', join(folder, 'vite.config.mjs')]
-  await promisify(execFile)(process.execPath, args, { cwd: root, timeout: BUILD_TIMEOUT_MS })
-  return readFile(join(folder, 'out/page.js'), 'utf8')
+  }))
+  return readFile(join(out, 'page.js'), 'utf8')
 }
 
 /** Runs it where there is ECMAScript, timers and nothing else, and where text is not made into code. */
@@ -77,7 +53,7 @@ let cluster: Cluster
 let code: string
 
 beforeAll(async () => {
-  ;[cluster, code] = await Promise.all([startCluster({ nodes: 1 }), build()])
+  ;[cluster, code] = await Promise.all([startCluster({ nodes: 1 }), buildPage()])
 })
 
 /** What a page of the mini-program has from its phone. */
