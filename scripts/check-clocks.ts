@@ -28,6 +28,7 @@ const MOMENTS: Readonly<Record<string, string>> = {
   'packages/client/src/login.ts': 'the end of a code, which outlives a reload',
   'packages/client/src/request.ts': 'a date in Retry-After',
   'packages/client/src/session.ts': 'the end of a token, which outlives a reload',
+  'packages/client/src/shared.ts': 'which of two tabs leads later',
   'packages/client/src/wx/web-socket.ts': 'a clock that goes on while WeChat sleeps',
   'packages/identity/src/device-codes.ts': 'times of tokens',
   'packages/identity/src/grants.ts': 'times of tokens',

@@ -1,6 +1,7 @@
-import { type LossReason, OWN_CHANNEL, type Page, parseSubscribed, type Subscribed, userOf } from '@saoma/protocol'
+import { type LossReason, type Page, parseSubscribed } from '@saoma/protocol'
 import { backoffMs, pause } from './backoff.ts'
 import { boundBy } from './bound.ts'
+import { firstPage, isOwn } from './catch-up.ts'
 import { now } from './clock.ts'
 import { createDispatch } from './dispatch.ts'
 import { cursorOf, type LiveApi } from './live-api.ts'
@@ -51,20 +52,13 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
   const begin = async (room: Followed): Promise<Failure | undefined> => {
     const reason = losses.get(room)
     if (!room.position || reason) {
-      const { history } = room
-      const answer = await api.newest(room.channel, Math.max(1, history), signal)
+      const page = await firstPage(api, room, reason, signal)
       if (signal.aborted) return
-      if (!answer.ok) return isFinal(answer) ? dismiss(room, answer) : answer
-      const page: Subscribed = answer.value
+      if (!page.ok) return isFinal(page) ? dismiss(room, page) : page
       losses.delete(room)
-      room.take({
-        ...page,
-        ...(reason ? { reason } : {}),
-        messages: history > 0 ? page.messages.slice(-history) : [],
-      })
+      room.take(page.value)
     }
-    const own = room.channel === OWN_CHANNEL || userOf(room.channel) !== undefined
-    if (room.inbox || !own) return
+    if (room.inbox || !isOwn(room.channel)) return
     const inbox = await api.inbox(room.channel, signal)
     if (inbox.ok && !signal.aborted) room.counted(inbox.value)
     return

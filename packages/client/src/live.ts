@@ -1,34 +1,18 @@
-import {
-  type Inbox,
-  type Presence,
-  type Publication,
-  type Published,
-  parseInbox,
-  parsePresence,
-  parsePublished,
-} from '@saoma/protocol'
+import type { Inbox, Presence, Publication, Published } from '@saoma/protocol'
 import { notCarried } from './carried.ts'
 import type { Transports } from './connection.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
-import { createHttpDoor } from './http-door.ts'
-import type { HttpWay } from './http-follow.ts'
-import { createLiveApi } from './live-api.ts'
 import { browserPage, type Page } from './page.ts'
 import { type Answer, type Failure, failureFor } from './request.ts'
 import { drawKey, retry } from './retry.ts'
 import { createRoom, type Followed, type Room, type RoomOptions } from './room.ts'
 import type { Session } from './session.ts'
-import { createSocketDoor } from './socket-door.ts'
+import { createShared, isShareable } from './shared.ts'
 import { createStored, type KeyValue } from './storage.ts'
 import { createTokens, type TokenSource } from './tokens.ts'
+import { createUpstream, type Door, isUp, type LiveState } from './upstream.ts'
 
-/**
- * How messages come: by `socket`; where no socket gets through, by event `stream` or long `poll`; or not at the moment. `ended`: it was
- * closed, or the server will not have us any more, and nothing more is tried.
- */
-export type LiveState = 'connecting' | 'socket' | 'stream' | 'poll' | 'reconnecting' | 'offline' | 'ended'
-
-export type Door = 'socket' | HttpWay
+export type { Door, LiveState } from './upstream.ts'
 
 export interface LiveOptions {
   /** Where Saoma is, without a path. */
@@ -39,6 +23,12 @@ export interface LiveOptions {
   doors?: readonly Door[]
   /** Socket.IO transports, by name or as classes, in the order they are tried. @default ['websocket', 'polling'] */
   transports?: Transports
+  /**
+   * One connection for all tabs of a browser that show the same person here, with the same options: one tab makes it, and when that tab
+   * goes another goes on from where each stands. Without Web Locks, BroadcastChannel or a readable token each tab has its own.
+   * @default true in a browser's page
+   */
+  shared?: boolean
   /** Where positions outlive a reload, so that it misses nothing; `sessionStorage` suits a tab. @default nowhere */
   positions?: KeyValue
   fetch?: typeof fetch
@@ -70,8 +60,6 @@ export interface Live extends Listenable<LiveEvents> {
   close(): void
 }
 
-/** How long we do without the socket before plain HTTP stands in. */
-const SOCKET_PATIENCE_MS = 2_500
 /** Well inside the ten minutes for which the server remembers a key. */
 const PUBLISH_WITHIN_MS = 30_000
 const ASK_WITHIN_MS = 10_000
@@ -84,37 +72,25 @@ export const createLive = (options: LiveOptions): Live => {
   const events = createEmitter<LiveEvents>()
   const closing = new AbortController()
   const rooms = new Map<string, { room: Room; followed: Followed }>()
-  const usesSocket = doors.includes('socket') && transports.length > 0
   let state: LiveState = 'connecting'
-  let way: HttpWay | undefined
-  let patience: ReturnType<typeof setTimeout> | undefined
   let everUp = false
-  let changed = false
   let failure: Failure = { ok: false, code: 'CLOSED', react: 'stop', message: 'This connection was closed.' }
 
   const followed = function* () {
     for (const each of rooms.values()) yield each.followed
   }
 
-  const enter = (next: LiveState) => {
+  const enter = (given: LiveState) => {
+    everUp ||= isUp(given)
+    const next = given === 'connecting' && everUp ? 'reconnecting' : given
     if (next === state) return
     state = next
     events.emit('state', next)
   }
 
-  const report = () => {
-    if (closing.signal.aborted) return
-    const door = socket.up ? 'socket' : way
-    everUp ||= door !== undefined
-    enter(page.online ? (door ?? (everUp ? 'reconnecting' : 'connecting')) : 'offline')
-  }
-
   const stop = () => {
     closing.abort()
-    clearTimeout(patience)
-    socket.close()
-    http.stop()
-    unlisten()
+    link.close()
     unlistenSession()
   }
 
@@ -135,70 +111,17 @@ export const createLive = (options: LiveOptions): Live => {
   const source: TokenSource =
     typeof token === 'object' && token !== null ? ({ renew }) => (renew ? token.refresh() : token.accessToken()) : token
   const tokens = createTokens(source, end)
-  const api = createLiveApi({ origin, fetch: options.fetch ?? globalThis.fetch, tokens })
+  const linked = { rooms: followed, onState: enter, onEnd: end, onFailure }
+  const fetch = options.fetch ?? globalThis.fetch
+  const upstream = { ...linked, origin, tokens, doors, transports, fetch, page, random }
+  const link = isShareable(options.shared) ? createShared(upstream) : createUpstream(upstream)
 
-  const http = createHttpDoor({
-    api,
-    ways: doors.filter((door) => door !== 'socket'),
-    random,
-    rooms: followed,
-    onFailure,
-    onWay: (next) => {
-      way = next
-      report()
-    },
-  })
-
-  const waitForSocket = () => {
-    clearTimeout(patience)
-    patience = setTimeout(http.start, SOCKET_PATIENCE_MS)
-  }
-
-  const socket = createSocketDoor({
-    origin,
-    transports: usesSocket ? transports : [],
-    random,
-    tokens,
-    rooms: followed,
-    onUp: (up) => {
-      if (up) {
-        clearTimeout(patience)
-        http.stop()
-      } else {
-        waitForSocket()
-      }
-      report()
-    },
-    onEnd: end,
-    onFailure,
-  })
-
-  const unlisten = page.onChange(() => {
-    report()
-    if (!page.online || page.hidden) return
-    socket.wake()
-    http.restart()
-  })
   const unlistenSession = session?.on('ended', () => end(failureFor('UNAUTHORIZED'), true)) ?? (() => {})
 
-  /** Once for all rooms that come and go in one turn. */
-  const roomsChanged = () => {
-    if (changed) return
-    changed = true
-    queueMicrotask(() => {
-      changed = false
-      http.restart()
-    })
-  }
-
-  const ask = async <T>(
-    withinMs: number,
-    bySocket: () => Promise<Answer<T>>,
-    byHttp: () => Promise<Answer<T>>,
-  ): Promise<Answer<T>> => {
-    if (closing.signal.aborted) return failure
+  const ask = <T>(withinMs: number, once: () => Promise<Answer<T>>): Promise<Answer<T>> => {
     const attempt = async () => {
-      const answer = await (socket.up ? bySocket() : byHttp())
+      if (closing.signal.aborted) return failure
+      const answer = await once()
       if (!answer.ok) onFailure(answer)
       return answer
     }
@@ -208,29 +131,15 @@ export const createLive = (options: LiveOptions): Live => {
   const publish = async (publication: Publication): Promise<Answer<Published>> => {
     const wrong = notCarried(publication.data)
     if (wrong) return wrong
-    const once = publication.volatile
-      ? publication
-      : { ...publication, idempotencyKey: publication.idempotencyKey ?? drawKey() }
-    return ask(
-      publication.volatile ? 0 : PUBLISH_WITHIN_MS,
-      () => socket.ask('publish', once, parsePublished),
-      () => api.publish(once, closing.signal),
-    )
+    if (publication.volatile) return ask(0, () => link.publish(publication))
+    const once = { ...publication, idempotencyKey: publication.idempotencyKey ?? drawKey() }
+    return ask(PUBLISH_WITHIN_MS, () => link.publish(once))
   }
 
-  const presence = (channel: string): Promise<Answer<Presence>> =>
-    ask(
-      ASK_WITHIN_MS,
-      () => socket.ask('presence', { channel }, parsePresence),
-      () => api.presence(channel, closing.signal),
-    )
+  const presence = (channel: string): Promise<Answer<Presence>> => ask(ASK_WITHIN_MS, () => link.presence(channel))
 
   const markRead = (channel: string, offset: number): Promise<Answer<Inbox>> =>
-    ask(
-      ASK_WITHIN_MS,
-      () => socket.ask('read', { channel, offset }, parseInbox),
-      () => api.markRead(channel, offset, closing.signal),
-    )
+    ask(ASK_WITHIN_MS, () => link.markRead(channel, offset))
 
   const open = (channel: string, roomOptions: RoomOptions): Room => {
     const made = createRoom(channel, roomOptions, {
@@ -240,21 +149,16 @@ export const createLive = (options: LiveOptions): Live => {
       markRead: (offset) => markRead(channel, offset),
       onClose: () => {
         if (rooms.get(channel) === made) rooms.delete(channel)
-        socket.leave(made.followed)
-        roomsChanged()
+        link.leave(made.followed)
       },
     })
     rooms.set(channel, made)
-    roomsChanged()
     queueMicrotask(() => {
       if (closing.signal.aborted) made.followed.refuse(failure)
-      else if (made.followed.open) socket.join(made.followed)
+      else if (made.followed.open) link.join(made.followed)
     })
     return made.room
   }
-
-  if (usesSocket) waitForSocket()
-  else http.start()
 
   return {
     get state() {

@@ -38,3 +38,21 @@ export const onPageHide = (listener: () => void): (() => void) => {
   addEventListener('pagehide', listener)
   return () => removeEventListener('pagehide', listener)
 }
+
+/** A page that was left and is not kept is gone by then. */
+const LEFT_MS = 10_000
+
+/** Calls back once when a page that was left is shown again, or when it was not left after all; returns the function that ends it. */
+export const onPageReturn = (listener: () => void): (() => void) => {
+  const end = () => {
+    clearTimeout(timer)
+    removeEventListener('pageshow', back)
+  }
+  const back = () => {
+    end()
+    listener()
+  }
+  const timer = setTimeout(back, LEFT_MS)
+  addEventListener('pageshow', back)
+  return end
+}

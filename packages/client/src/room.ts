@@ -108,6 +108,8 @@ export const createRoom = (
   deps: RoomDeps,
 ): { room: Room; followed: Followed } => {
   const events = createEmitter<RoomEvents<Record<string, unknown>>>()
+  // It may be a Proxy of a page's framework, which no tab can hand to another.
+  const from = since && { epoch: since.epoch, offset: since.offset }
   const kept = since ? undefined : recall(deps.stored?.read())
   /** The channel's full name, as soon as it is known. */
   let name = kept?.channel
@@ -157,7 +159,7 @@ export const createRoom = (
       },
       onLost: (lost) => events.emit('lost', lost),
     })
-  let cursor = newCursor(since ?? kept)
+  let cursor = newCursor(from ?? kept)
 
   const take = (page: Subscribed) => {
     if (!open()) return

@@ -5,7 +5,7 @@ import { createWxFetch, createWxPage, createWxTransport } from '../src/wx/index.
 /** Where a page is open. */
 export interface Environment {
   /** What it gives to a connection; each time that of another tab, or of another phone. */
-  surroundings(): Pick<LiveOptions, 'transports' | 'fetch' | 'page'>
+  surroundings(): Pick<LiveOptions, 'transports' | 'fetch' | 'page' | 'shared'>
   /** The ways by which messages can come there. */
   doors: readonly Door[]
 }
@@ -21,3 +21,6 @@ export const miniProgram: Environment = {
   },
   doors: ['socket', 'poll'],
 }
+
+/** Tabs of one browser: whatever is open for the same person goes by one connection. */
+export const tabs: Environment = { surroundings: () => ({ shared: true }), doors: ['socket', 'stream', 'poll'] }

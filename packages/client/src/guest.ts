@@ -1,0 +1,318 @@
+import {
+  type Publication,
+  parseInbox,
+  parsePresence,
+  parsePublished,
+  parseSubscribed,
+  type Result,
+} from '@saoma/protocol'
+import { backoffMs, pause, soon } from './backoff.ts'
+import { now } from './clock.ts'
+import { createDispatch } from './dispatch.ts'
+import type { Page } from './page.ts'
+import { type Answer, malformed, unanswered } from './request.ts'
+import type { Followed } from './room.ts'
+import { type HubId, type HubWord, type Joined, openTabChannel, type Question, type Word } from './tab-words.ts'
+import { isUp, type Link, type Linked } from './upstream.ts'
+
+export interface GuestOptions extends Linked {
+  /** Of the tabs' channel. */
+  name: string
+  tab: string
+  page: Page
+  random: () => number
+  /** Whether the hub is in this tab. */
+  leads: () => boolean
+  /** The hub does not answer, or does not get connected: it is better in this tab. */
+  onDeaf: () => void
+  /** The hub has found that it is another person's. */
+  onOther: () => void
+  /** What this tab needs cannot be had by the hub. */
+  onUnfit: () => void
+}
+
+/** A tab's link to the connection that tabs share. */
+export interface Guest extends Link {
+  /** Of the last hub that was heard. */
+  readonly term: number
+  /** Nothing comes any more from the hub of now. */
+  lose(): void
+}
+
+/** What was told of a room that is being joined. */
+interface Held {
+  told: { event: string; body: unknown }[]
+  hole: boolean
+}
+
+const RETRY = { baseMs: 300, capMs: 10_000 }
+/** A server may not put us off for longer. */
+const MAX_RETRY_AFTER_MS = 60_000
+/** Longer than the hub waits for the server. */
+const ANSWER_MS = 12_000
+/** How long a question waits for a hub. */
+const HUB_MS = 3_000
+/** How often a tab that somebody looks at makes sure of the hub. */
+const PROBE_EVERY_MS = 5_000
+/** A hub that says nothing for so long is in a tab that the browser has put to sleep. */
+const DEAF_MS = 3_000
+/** Timers of a page that nobody looks at are slow, so it is slow to connect again. */
+const DOWN_UNSEEN_MS = 3_000
+/** Something may be wrong with that tab alone: with its token, for one. */
+const DOWN_SEEN_MS = 15_000
+/** Of two tabs in view only one is to take over. */
+const JITTER_MS = 1_000
+const MOST_HELD = 1_000
+/** A hub that is connected and yet cannot say where a room stands, because plain HTTP does not get through. */
+const MOST_TRIES = 8
+
+export const createGuest = (options: GuestOptions): Guest => {
+  const { tab, page, random, rooms } = options
+  const pending = new Map<number, (answer: Answer<unknown>) => void>()
+  const joining = new Map<Followed, Held>()
+  /** Channels of which all that comes is whole. */
+  const whole = new Set<string>()
+  const waiting = new Set<() => void>()
+  let present = new AbortController()
+  let hub: HubId | undefined
+  let connected = false
+  let term = 0
+  let asked = 0
+  let deaf: ReturnType<typeof setTimeout> | undefined
+  let down: { timer: ReturnType<typeof setTimeout>; hidden: boolean } | undefined
+
+  const ask = (question: Question, timeoutMs?: number): Promise<Answer<unknown>> =>
+    new Promise((resolve) => {
+      if (!hub) return resolve(unanswered('No tab has the connection at the moment.'))
+      const id = ++asked
+      const settle = (answer: Answer<unknown>) => {
+        clearTimeout(timer)
+        pending.delete(id)
+        resolve(answer)
+      }
+      const late = () => settle(unanswered('The tab that has the connection did not answer.'))
+      const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs)
+      pending.set(id, settle)
+      words.say({ say: 'question', hub: hub.id, tab, id, question })
+    })
+
+  const askFor = async <T>(question: Question, parse: (body: unknown) => Result<T>): Promise<Answer<T>> => {
+    if (!hub) await soon(waiting, HUB_MS)
+    const answer = await ask(question, ANSWER_MS)
+    if (!answer.ok) return answer
+    const parsed = parse(answer.value)
+    return parsed.ok ? parsed : malformed()
+  }
+
+  /** False: something is missing before what was held. */
+  const release = (room: Followed, held: Held): boolean => {
+    const { told, hole } = held
+    held.told = []
+    held.hole = false
+    let isWhole = !hole
+    const dispatch = createDispatch(
+      () => [room],
+      () => {
+        isWhole = false
+      },
+    )
+    for (const { event, body } of told) dispatch.take(event, body)
+    return isWhole
+  }
+
+  const follow = async (room: Followed, held: Held, signal: AbortSignal) => {
+    for (let attempt = 0; room.open && !signal.aborted; attempt++) {
+      const answer = await ask({ ask: 'join', request: room.request })
+      if (signal.aborted || !room.open) return
+      if (answer.ok) {
+        const { page: body, live } = answer.value as Joined
+        const joined = parseSubscribed(body)
+        if (!joined.ok) return room.refuse(malformed())
+        room.take(joined.value)
+        if (live) whole.add(room.channel)
+        if (joined.value.more) {
+          attempt = 0
+          continue
+        }
+        if (release(room, held)) return room.settle(whole.has(room.channel))
+        await pause(backoffMs(attempt, RETRY, random), signal)
+        continue
+      }
+      // Of a channel too many the hub tells apart, and how many it follows.
+      if (answer.code === 'TOO_MANY_CHANNELS') return
+      options.onFailure(answer)
+      // What is none of our server's answers is a proxy's, and passes.
+      const passes = answer.react === 'retry' || answer.react === 'reauth' || answer.code === 'MALFORMED'
+      if (!passes) return room.refuse(answer)
+      if (connected && attempt + 1 >= MOST_TRIES) return options.onUnfit()
+      const putOff = Math.min(answer.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
+      await pause(Math.max(putOff, backoffMs(attempt, RETRY, random)), signal)
+    }
+  }
+
+  const join = (room: Followed) => {
+    if (!hub || joining.has(room)) return
+    const held: Held = { told: [], hole: false }
+    joining.set(room, held)
+    room.settle(false)
+    void follow(room, held, present.signal).finally(() => {
+      if (joining.get(room) === held) joining.delete(room)
+    })
+  }
+
+  const each = (channel: string, act: (room: Followed) => void) => {
+    for (const room of [...rooms()]) if (room.channel === channel) act(room)
+  }
+
+  const told = (channel: string, event: string, body: unknown) =>
+    each(channel, (room) => {
+      const held = joining.get(room)
+      if (!held) createDispatch(() => [room], join).take(event, body)
+      else if (held.told.length < MOST_HELD) held.told.push({ event, body })
+      else held.hole = true
+    })
+
+  /** What was asked of this hub, it will not answer. */
+  const forget = () => {
+    hub = undefined
+    connected = false
+    present.abort()
+    present = new AbortController()
+    joining.clear()
+    whole.clear()
+    for (const settle of [...pending.values()]) settle(unanswered('Another tab takes over the connection.'))
+  }
+
+  const lose = () => {
+    forget()
+    for (const room of rooms()) room.settle(false)
+    options.onState('connecting')
+  }
+
+  const wakeWaiting = () => {
+    for (const done of [...waiting]) done()
+  }
+
+  const meet = (next: HubId) => {
+    forget()
+    hub = next
+    term = next.term
+    for (const room of rooms()) join(room)
+    wakeWaiting()
+  }
+
+  const notDown = () => {
+    clearTimeout(down?.timer)
+    down = undefined
+  }
+
+  const takeOver = () => {
+    clearTimeout(deaf)
+    notDown()
+    if (!page.hidden && page.online && !options.leads()) options.onDeaf()
+  }
+
+  const hello = ({ hub: from, state, hidden }: HubWord & { say: 'hello' }) => {
+    if (from.id !== hub?.id) {
+      // A hub that was taken over may not know it yet.
+      if (hub && from.term <= term) return
+      meet(from)
+    }
+    clearTimeout(deaf)
+    connected = isUp(state)
+    options.onState(state)
+    if (connected || state === 'offline') return notDown()
+    if (down && down.hidden === hidden) return
+    notDown()
+    const ms = (hidden ? DOWN_UNSEEN_MS : DOWN_SEEN_MS) + random() * JITTER_MS
+    down = { timer: setTimeout(takeOver, ms), hidden }
+  }
+
+  const refused = ({ channel, failure, channels }: HubWord & { say: 'refused' }) => {
+    const mine = [...rooms()].filter((room) => room.channel === channel && room.open)
+    if (mine.length === 0) return
+    // With a connection of its own there is room for what this tab follows.
+    const own = new Set([...rooms()].map((room) => room.channel))
+    if (failure.code === 'TOO_MANY_CHANNELS' && channels >= own.size) return options.onUnfit()
+    options.onFailure(failure)
+    for (const room of mine) room.refuse(failure)
+  }
+
+  const hear = (word: Word) => {
+    if (word.say === 'hello') return hello(word)
+    if (word.say === 'ping' || word.say === 'wake' || word.say === 'question' || word.hub.id !== hub?.id) return
+    if (word.say === 'told') return told(word.channel, word.event, word.body)
+    if (word.say === 'refused') return refused(word)
+    if (word.say === 'answer') {
+      if (word.tab === tab) pending.get(word.id)?.(word.answer)
+    } else if (word.say === 'settled') {
+      if (word.live) whole.add(word.channel)
+      else whole.delete(word.channel)
+      each(word.channel, (room) => {
+        if (!joining.has(room)) room.settle(word.live)
+      })
+    } else if (word.say === 'hole') {
+      each(word.channel, (room) => {
+        const held = joining.get(room)
+        if (held) held.hole = true
+        else join(room)
+      })
+    } else {
+      lose()
+      if (word.other) return options.onOther()
+      // There may be one that we did not listen to.
+      words.say({ say: 'ping' })
+    }
+  }
+
+  const words = openTabChannel(options.name, hear)
+
+  const probe = () => {
+    words.say({ say: 'ping' })
+    if (options.leads() || page.hidden || !page.online) return
+    clearTimeout(deaf)
+    const probedAt = now()
+    const giveUp = () => {
+      // This tab was asleep itself, and answers may lie behind this timer.
+      if (now() - probedAt > DEAF_MS + 2 * JITTER_MS) probe()
+      else takeOver()
+    }
+    deaf = setTimeout(giveUp, DEAF_MS + random() * JITTER_MS)
+  }
+
+  const unlisten = page.onChange(() => {
+    if (options.leads() || page.hidden || !page.online) return
+    words.say({ say: 'wake' })
+    probe()
+  })
+  const probing = setInterval(() => {
+    if (!page.hidden) probe()
+  }, PROBE_EVERY_MS)
+  probe()
+
+  return {
+    get term() {
+      return term
+    },
+    lose,
+    join,
+    leave: (room) => {
+      for (const other of rooms()) if (other.channel === room.channel) return
+      void ask({ ask: 'leave', channel: room.channel }, ANSWER_MS)
+    },
+    publish: (publication: Publication) =>
+      askFor({ ask: 'publish', publication: JSON.stringify(publication) }, parsePublished),
+    presence: (channel) => askFor({ ask: 'presence', channel }, parsePresence),
+    markRead: (channel, offset) => askFor({ ask: 'read', channel, offset }, parseInbox),
+    close: () => {
+      clearTimeout(deaf)
+      notDown()
+      clearInterval(probing)
+      unlisten()
+      for (const room of rooms()) void ask({ ask: 'leave', channel: room.channel })
+      forget()
+      wakeWaiting()
+      words.close()
+    },
+  }
+}

@@ -1,0 +1,198 @@
+import { backoffMs, pause, soon } from './backoff.ts'
+import { decodeClaims } from './claims.ts'
+import { now } from './clock.ts'
+import { createElection, hold, type Locks } from './election.ts'
+import { createGuest, type Guest } from './guest.ts'
+import { createHub, type Hub, tabLock } from './hub.ts'
+import { identityOf, type Known, tokensOf } from './identity.ts'
+import { onPageHide, onPageReturn } from './page.ts'
+import { unanswered } from './request.ts'
+import { drawKey } from './retry.ts'
+import { createUpstream, type Link, type UpstreamOptions } from './upstream.ts'
+
+/** Raised when tabs of two builds would not understand each other. */
+const WORDS = 1
+const RETRY = { baseMs: 300, capMs: 10_000 }
+/** How long a question waits until it is known whom to ask. */
+const LINK_MS = 3_000
+/** Somebody who is another again so soon has tokens that differ in what does not matter. */
+const CHANGES_MS = 60_000
+/** How long before the end of its token a tab looks who it is; a session gives a new one by then. */
+const AHEAD_MS = 20_000
+/** A token that ends later is looked at then. */
+const LONGEST_MS = 3_600_000
+
+const early = () => unanswered('There is no connection yet.')
+
+const locksHere = (): Locks | undefined => (globalThis.navigator as Partial<Navigator> | undefined)?.locks
+
+/** Whether this surrounding has what tabs need to share a connection, and is a page's, unless it is asked for. */
+export const isShareable = (asked: boolean | undefined): boolean =>
+  (asked ?? 'document' in globalThis) && typeof BroadcastChannel === 'function' && locksHere() !== undefined
+
+/** Rooms are followed by the connection of whichever tab leads. Every tab is a guest of it, the one that leads as well. */
+export const createShared = (options: UpstreamOptions): Link => {
+  const { tokens, random } = options
+  const locks = locksHere()
+  const closing = new AbortController()
+  const waiting = new Set<() => void>()
+  let link: Link | undefined
+  let leave = () => {}
+  let changedAt: number | undefined
+
+  const use = (next: Link | undefined) => {
+    link = next
+    for (const done of [...waiting]) done()
+  }
+
+  /** A page may publish before it is known who it is. */
+  const linked = async (): Promise<Link | undefined> => {
+    if (link || closing.signal.aborted) return link
+    await soon(waiting, LINK_MS)
+    return link
+  }
+
+  /** A connection of this tab's own. */
+  const alone = () => {
+    if (closing.signal.aborted) return
+    const upstream = createUpstream(options)
+    for (const room of options.rooms()) upstream.join(room)
+    use(upstream)
+  }
+
+  const meet = async (name: string, known: Known, locks: Locks) => {
+    const meeting = new AbortController()
+    const tab = drawKey()
+    let hub: Hub | undefined
+    let guest: Guest | undefined
+    let unlisten = () => {}
+    let looking: ReturnType<typeof setTimeout> | undefined
+
+    const leaveHub = () => {
+      clearTimeout(looking)
+      if (!guest) return
+      if (!closing.signal.aborted) guest.lose()
+      guest.close()
+      guest = undefined
+      use(undefined)
+    }
+
+    const part = (other = false) => {
+      meeting.abort()
+      unlisten()
+      hub?.close(other)
+      hub = undefined
+      leaveHub()
+      election.close()
+    }
+    leave = part
+
+    /** Whoever we were, we may be somebody else now. */
+    const again = () => {
+      if (meeting.signal.aborted) return
+      part(true)
+      const before = changedAt
+      changedAt = now()
+      if (before !== undefined && changedAt - before < CHANGES_MS) alone()
+      else void begin()
+    }
+
+    /** Others need the connection that this tab may have. */
+    const unfit = () => {
+      if (!election.leads) part()
+      leaveHub()
+      alone()
+    }
+
+    /** A tab that only listens would not hear that its own token has ended, or is another person's. */
+    const look = async () => {
+      const given = await tokens.get()
+      if (meeting.signal.aborted) return
+      if (given.ok && identityOf(given.value) !== known.identity) return again()
+      lookAt(given.ok ? given.value : undefined)
+    }
+    const lookAt = (token: string | undefined) => {
+      clearTimeout(looking)
+      const { exp } = decodeClaims(token) ?? {}
+      const ms = exp ? exp * 1_000 - Date.now() - AHEAD_MS : token ? LONGEST_MS : 0
+      looking = setTimeout(() => void look(), Math.min(Math.max(ms, AHEAD_MS), LONGEST_MS))
+    }
+
+    const election = createElection({
+      locks,
+      name,
+      onLead: () => {
+        const id = { id: drawKey(), term: Math.max((guest?.term ?? 0) + 1, Date.now()) }
+        hub = createHub({ ...options, tokens: tokensOf(tokens, known, again), name, hub: id, locks })
+      },
+      onLost: () => {
+        hub?.close()
+        hub = undefined
+      },
+      onImpossible: () => {
+        part()
+        alone()
+      },
+    })
+
+    try {
+      await hold(locks, tabLock(name, tab), meeting.signal)
+    } catch {
+      if (!meeting.signal.aborted) alone()
+      return
+    }
+    if (meeting.signal.aborted) return
+    guest = createGuest({
+      ...options,
+      name,
+      tab,
+      leads: () => election.leads,
+      onDeaf: election.take,
+      onOther: again,
+      onUnfit: unfit,
+    })
+    use(guest)
+    lookAt(known.first.value)
+    // A page that is left may be kept as it is, with all that it holds, and others would see somebody who is not there.
+    unlisten = onPageHide(() => {
+      const isGuest = guest !== undefined
+      part()
+      if (isGuest) leave = onPageReturn(() => void begin())
+    })
+    election.stand()
+  }
+
+  const begin = async () => {
+    const { signal } = closing
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const askedAt = now()
+      const first = await tokens.get()
+      if (signal.aborted) return
+      if (first.ok) {
+        const identity = identityOf(first.value)
+        const { origin, doors, transports } = options
+        if (!identity || !locks || transports.some((each) => typeof each !== 'string')) return alone()
+        const name = `saoma:live:${WORDS}:${origin}:${doors}:${transports}:${identity}`
+        return meet(name, { identity, first, askedAt }, locks)
+      }
+      options.onFailure(first)
+      await pause(backoffMs(attempt, RETRY, random), signal)
+    }
+  }
+
+  void begin()
+
+  return {
+    join: (room) => link?.join(room),
+    leave: (room) => link?.leave(room),
+    publish: async (publication) => (await linked())?.publish(publication) ?? early(),
+    presence: async (channel) => (await linked())?.presence(channel) ?? early(),
+    markRead: async (channel, offset) => (await linked())?.markRead(channel, offset) ?? early(),
+    close: () => {
+      closing.abort()
+      leave()
+      link?.close()
+      use(undefined)
+    },
+  }
+}

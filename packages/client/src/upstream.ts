@@ -1,0 +1,179 @@
+import {
+  type Inbox,
+  type Presence,
+  type Publication,
+  type Published,
+  parseInbox,
+  parsePresence,
+  parsePublished,
+  type Subscribed,
+  type SubscribeRequest,
+} from '@saoma/protocol'
+import { catchUp } from './catch-up.ts'
+import type { Transports } from './connection.ts'
+import { createHttpDoor } from './http-door.ts'
+import type { HttpWay } from './http-follow.ts'
+import { createLiveApi } from './live-api.ts'
+import type { Page } from './page.ts'
+import type { Answer, Failure } from './request.ts'
+import type { Followed } from './room.ts'
+import { createSocketDoor } from './socket-door.ts'
+import type { Tokens } from './tokens.ts'
+
+/**
+ * How messages come: by `socket`; where no socket gets through, by event `stream` or long `poll`; or not at the moment. `ended`: it was
+ * closed, or the server will not have us any more, and nothing more is tried.
+ */
+export type LiveState = 'connecting' | 'socket' | 'stream' | 'poll' | 'reconnecting' | 'offline' | 'ended'
+
+export type Door = 'socket' | HttpWay
+
+export const isUp = (state: LiveState): boolean => state === 'socket' || state === 'stream' || state === 'poll'
+
+/** What a live connection needs of whatever carries its rooms. Each question is asked once; the answer says whether to try again. */
+export interface Link {
+  /** A room was opened. */
+  join(room: Followed): void
+  /** A room is open no longer. */
+  leave(room: Followed): void
+  publish(publication: Publication): Promise<Answer<Published>>
+  presence(channel: string): Promise<Answer<Presence>>
+  markRead(channel: string, offset: number): Promise<Answer<Inbox>>
+  close(): void
+}
+
+/** What a link tells, and asks, of the live connection that it carries. */
+export interface Linked {
+  /** All rooms that are open, whenever they are asked for. */
+  rooms: () => Iterable<Followed>
+  /** `connecting` also when it was up before. */
+  onState: (state: LiveState) => void
+  /** The server will not have us, now or later. */
+  onEnd: (failure: Failure) => void
+  /** Each thing that failed, also those that are tried again. */
+  onFailure: (failure: Failure) => void
+}
+
+export interface UpstreamOptions extends Linked {
+  /** Where Saoma is, without a slash at the end. */
+  origin: string
+  tokens: Tokens
+  doors: readonly Door[]
+  transports: Transports
+  fetch: typeof fetch
+  page: Page
+  random: () => number
+}
+
+/** A connection of our own to the server. */
+export interface Upstream extends Link {
+  /** What came after the request's position, without following anything. */
+  catchUp(request: SubscribeRequest): Promise<Answer<Subscribed>>
+  /** Tries now what waits: somebody looks. */
+  wake(): void
+}
+
+/** How long we do without the socket before plain HTTP stands in. */
+const SOCKET_PATIENCE_MS = 2_500
+
+export const createUpstream = (options: UpstreamOptions): Upstream => {
+  const { origin, doors, transports, tokens, page, random, rooms, onFailure } = options
+  const closing = new AbortController()
+  const { signal } = closing
+  const usesSocket = doors.includes('socket') && transports.length > 0
+  let way: HttpWay | undefined
+  let patience: ReturnType<typeof setTimeout> | undefined
+  let changed = false
+
+  const report = () => {
+    if (signal.aborted) return
+    options.onState(page.online ? (socket.up ? 'socket' : (way ?? 'connecting')) : 'offline')
+  }
+
+  const api = createLiveApi({ origin, fetch: options.fetch, tokens })
+
+  const http = createHttpDoor({
+    api,
+    ways: doors.filter((door) => door !== 'socket'),
+    random,
+    rooms,
+    onFailure,
+    onWay: (next) => {
+      way = next
+      report()
+    },
+  })
+
+  const waitForSocket = () => {
+    clearTimeout(patience)
+    patience = setTimeout(http.start, SOCKET_PATIENCE_MS)
+  }
+
+  const socket = createSocketDoor({
+    origin,
+    transports: usesSocket ? transports : [],
+    random,
+    tokens,
+    rooms,
+    onUp: (up) => {
+      if (up) {
+        clearTimeout(patience)
+        http.stop()
+      } else {
+        waitForSocket()
+      }
+      report()
+    },
+    onEnd: options.onEnd,
+    onFailure,
+  })
+
+  const wake = () => {
+    socket.wake()
+    http.restart()
+  }
+
+  const unlisten = page.onChange(() => {
+    report()
+    if (page.online && !page.hidden) wake()
+  })
+
+  /** Once for all rooms that come and go in one turn. */
+  const roomsChanged = () => {
+    if (changed) return
+    changed = true
+    queueMicrotask(() => {
+      changed = false
+      http.restart()
+    })
+  }
+
+  if (usesSocket) waitForSocket()
+  else http.start()
+
+  return {
+    join: (room) => {
+      socket.join(room)
+      roomsChanged()
+    },
+    leave: (room) => {
+      socket.leave(room)
+      roomsChanged()
+    },
+    publish: (publication) =>
+      socket.up ? socket.ask('publish', publication, parsePublished) : api.publish(publication, signal),
+    presence: (channel) =>
+      socket.up ? socket.ask('presence', { channel }, parsePresence) : api.presence(channel, signal),
+    markRead: (channel, offset) =>
+      socket.up ? socket.ask('read', { channel, offset }, parseInbox) : api.markRead(channel, offset, signal),
+    catchUp: (request) => catchUp(api, request, signal),
+    wake,
+    close: () => {
+      closing.abort()
+      clearTimeout(patience)
+      socket.close()
+      http.stop()
+      unlisten()
+    },
+  }
+}
