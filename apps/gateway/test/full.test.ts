@@ -128,6 +128,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'get /tickets/:ticket/qr': () => get(`/v1/tickets/${fresh.ticket}/qr`),
       'post /codes/:scene': () => post(`/v1/codes/${fresh.ticket}`, phone, {}),
       'post /tickets/:ticket/link': () => post(`/v1/tickets/${fresh.ticket}/link`, fresh.device_code),
+      'get /link': () => request(`${origin}/v1/link`),
       'post /mesh/publish': () => post('/v1/mesh/publish', testApiKey, { c: room, d: 1 }),
       'get /channels/:channel/messages': () => get(`/v1/channels/${room}/messages`),
       'get /messages': () => get(`/v1/messages?channel=${room}`),

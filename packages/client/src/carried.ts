@@ -9,7 +9,7 @@ export const notCarried = (data: unknown): Failure | undefined => {
   function look(this: unknown, key: string, value: unknown): unknown {
     // Node's Buffer is an object of numbers by the time that `value` is seen.
     const given = (this as Record<string, unknown>)[key]
-    const why = problemOf(given)
+    const why = problemOf(ArrayBuffer.isView(given) ? given : value)
     if (why) wrong.push(`${key || 'data'} is ${why}`)
     return why ? null : value
   }

@@ -78,6 +78,8 @@ export const createGuest = (options: GuestOptions): Guest => {
   let connected = false
   let term = 0
   let asked = 0
+  /** This tab has had its turn since any was connected. */
+  let failed = false
   let deaf: ReturnType<typeof setTimeout> | undefined
   let down: { timer: ReturnType<typeof setTimeout>; hidden: boolean } | undefined
 
@@ -121,6 +123,7 @@ export const createGuest = (options: GuestOptions): Guest => {
   }
 
   const follow = async (room: Followed, held: Held, signal: AbortSignal) => {
+    let unreached = 0
     for (let attempt = 0; room.open && !signal.aborted; attempt++) {
       const answer = await ask({ ask: 'join', request: room.request })
       if (signal.aborted || !room.open) return
@@ -144,7 +147,9 @@ export const createGuest = (options: GuestOptions): Guest => {
       // What is none of our server's answers is a proxy's, and passes.
       const passes = answer.react === 'retry' || answer.react === 'reauth' || answer.code === 'MALFORMED'
       if (!passes) return room.refuse(answer)
-      if (connected && attempt + 1 >= MOST_TRIES) return options.onUnfit()
+      const isReached = answer.code !== 'NETWORK' && answer.code !== 'MALFORMED'
+      unreached = connected && !isReached ? unreached + 1 : 0
+      if (unreached >= MOST_TRIES) return options.onUnfit()
       const putOff = Math.min(answer.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
       await pause(Math.max(putOff, backoffMs(attempt, RETRY, random)), signal)
     }
@@ -172,9 +177,15 @@ export const createGuest = (options: GuestOptions): Guest => {
       else held.hole = true
     })
 
+  const notDown = () => {
+    clearTimeout(down?.timer)
+    down = undefined
+  }
+
   /** What was asked of this hub, it will not answer. */
   const forget = () => {
     hub = undefined
+    notDown()
     connected = false
     present.abort()
     present = new AbortController()
@@ -201,11 +212,6 @@ export const createGuest = (options: GuestOptions): Guest => {
     wakeWaiting()
   }
 
-  const notDown = () => {
-    clearTimeout(down?.timer)
-    down = undefined
-  }
-
   const takeOver = () => {
     clearTimeout(deaf)
     notDown()
@@ -220,21 +226,23 @@ export const createGuest = (options: GuestOptions): Guest => {
     }
     clearTimeout(deaf)
     connected = isUp(state)
+    if (connected) failed = false
+    else if (options.leads()) failed = true
     options.onState(state)
-    if (connected || state === 'offline') return notDown()
+    if (connected || state === 'offline' || failed) return notDown()
     if (down && down.hidden === hidden) return
     notDown()
     const ms = (hidden ? DOWN_UNSEEN_MS : DOWN_SEEN_MS) + random() * JITTER_MS
     down = { timer: setTimeout(takeOver, ms), hidden }
   }
 
-  const refused = ({ channel, failure, channels }: HubWord & { say: 'refused' }) => {
+  const refused = ({ channel, failure, channels, told }: HubWord & { say: 'refused' }) => {
     const mine = [...rooms()].filter((room) => room.channel === channel && room.open)
     if (mine.length === 0) return
     // With a connection of its own there is room for what this tab follows.
     const own = new Set([...rooms()].map((room) => room.channel))
     if (failure.code === 'TOO_MANY_CHANNELS' && channels >= own.size) return options.onUnfit()
-    options.onFailure(failure)
+    if (!told || !options.leads()) options.onFailure(failure)
     for (const room of mine) room.refuse(failure)
   }
 
@@ -306,7 +314,6 @@ export const createGuest = (options: GuestOptions): Guest => {
     markRead: (channel, offset) => askFor({ ask: 'read', channel, offset }, parseInbox),
     close: () => {
       clearTimeout(deaf)
-      notDown()
       clearInterval(probing)
       unlisten()
       for (const room of rooms()) void ask({ ask: 'leave', channel: room.channel })

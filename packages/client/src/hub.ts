@@ -32,6 +32,8 @@ export const createHub = (options: HubOptions): Hub => {
   const tabs = new Set<string>()
   /** Failures of which the tabs concerned are told. */
   const reported = new WeakSet<Failure>()
+  /** Failures of which this tab has been told. */
+  const told = new WeakSet<Failure>()
   const inTurn = createTurns(CATCH_UPS_AT_ONCE)
   let state: LiveState = 'connecting'
 
@@ -69,7 +71,7 @@ export const createHub = (options: HubOptions): Hub => {
         if (channels.get(channel)?.relayed === relayed) channels.delete(channel)
         upstream.leave(relayed.followed)
         reported.add(failure)
-        words.say({ say: 'refused', hub, channel, failure, channels: channels.size })
+        words.say({ say: 'refused', hub, channel, failure, channels: channels.size, told: told.has(failure) })
       },
     })
     const opened = { relayed, tabs: new Set<string>() }
@@ -112,7 +114,9 @@ export const createHub = (options: HubOptions): Hub => {
     rooms,
     onFailure: (failure) =>
       queueMicrotask(() => {
-        if (!reported.has(failure)) options.onFailure(failure)
+        if (reported.has(failure)) return
+        told.add(failure)
+        options.onFailure(failure)
       }),
     onState: (next) => {
       if (next === state) return

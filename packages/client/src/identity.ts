@@ -3,8 +3,8 @@ import { now } from './clock.ts'
 import { type Answer, unanswered } from './request.ts'
 import type { Tokens } from './tokens.ts'
 
-/** Claims that are another in each token of one person. */
-const OF_THE_TOKEN = new Set(['exp', 'iat', 'nbf', 'jti'])
+/** Claims that are another in each token of one person; the last ones are of Azure. */
+const OF_THE_TOKEN = new Set(['exp', 'iat', 'nbf', 'jti', 'at_hash', 'nonce', 'uti', 'aio', 'rh'])
 
 /**
  * Who somebody is here and what they may: all that a token says, but for its own times and number. Undefined for one that cannot be read.

@@ -3,7 +3,10 @@ import { createEmitter, type Listenable } from './emitter.ts'
 import { createLive, type Live, type LiveOptions } from './live.ts'
 import type { Session } from './session.ts'
 
-export type SessionMonitorOptions = Pick<LiveOptions, 'origin' | 'doors' | 'transports' | 'fetch' | 'page' | 'random'>
+export type SessionMonitorOptions = Pick<
+  LiveOptions,
+  'origin' | 'doors' | 'transports' | 'shared' | 'fetch' | 'page' | 'random'
+>
 
 export interface SessionMonitorEvents {
   /** A login of the person has begun or ended somewhere, or may have: see `onDevicesChanged`. */

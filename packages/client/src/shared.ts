@@ -1,4 +1,5 @@
 import { backoffMs, pause, soon } from './backoff.ts'
+import { boundBy } from './bound.ts'
 import { decodeClaims } from './claims.ts'
 import { now } from './clock.ts'
 import { createElection, hold, type Locks } from './election.ts'
@@ -32,7 +33,7 @@ export const isShareable = (asked: boolean | undefined): boolean =>
 
 /** Rooms are followed by the connection of whichever tab leads. Every tab is a guest of it, the one that leads as well. */
 export const createShared = (options: UpstreamOptions): Link => {
-  const { tokens, random } = options
+  const { tokens, page, random } = options
   const locks = locksHere()
   const closing = new AbortController()
   const waiting = new Set<() => void>()
@@ -41,8 +42,9 @@ export const createShared = (options: UpstreamOptions): Link => {
   let changedAt: number | undefined
 
   const use = (next: Link | undefined) => {
+    if (link !== next) link?.close()
     link = next
-    for (const done of [...waiting]) done()
+    if (next || closing.signal.aborted) for (const done of [...waiting]) done()
   }
 
   /** A page may publish before it is known who it is. */
@@ -70,11 +72,12 @@ export const createShared = (options: UpstreamOptions): Link => {
 
     const leaveHub = () => {
       clearTimeout(looking)
-      if (!guest) return
-      if (!closing.signal.aborted) guest.lose()
-      guest.close()
+      const was = guest
       guest = undefined
+      if (!was) return
+      // First, so that a hub that stays, because others need it, is told what is left.
       use(undefined)
+      if (!closing.signal.aborted) was.lose()
     }
 
     const part = (other = false) => {
@@ -91,10 +94,7 @@ export const createShared = (options: UpstreamOptions): Link => {
     const again = () => {
       if (meeting.signal.aborted) return
       part(true)
-      const before = changedAt
-      changedAt = now()
-      if (before !== undefined && changedAt - before < CHANGES_MS) alone()
-      else void begin()
+      void begin(known.identity)
     }
 
     /** Others need the connection that this tab may have. */
@@ -107,7 +107,7 @@ export const createShared = (options: UpstreamOptions): Link => {
     /** A tab that only listens would not hear that its own token has ended, or is another person's. */
     const look = async () => {
       const given = await tokens.get()
-      if (meeting.signal.aborted) return
+      if (!guest) return
       if (given.ok && identityOf(given.value) !== known.identity) return again()
       lookAt(given.ok ? given.value : undefined)
     }
@@ -162,9 +162,11 @@ export const createShared = (options: UpstreamOptions): Link => {
     election.stand()
   }
 
-  const begin = async () => {
+  /** @param before  who it was so far, if it may be another by now */
+  const begin = async (before?: string) => {
     const { signal } = closing
     for (let attempt = 0; !signal.aborted; attempt++) {
+      options.onState(page.online ? 'connecting' : 'offline')
       const askedAt = now()
       const first = await tokens.get()
       if (signal.aborted) return
@@ -172,11 +174,21 @@ export const createShared = (options: UpstreamOptions): Link => {
         const identity = identityOf(first.value)
         const { origin, doors, transports } = options
         if (!identity || !locks || transports.some((each) => typeof each !== 'string')) return alone()
+        if (before !== undefined && before !== identity) {
+          const last = changedAt
+          changedAt = now()
+          if (last !== undefined && changedAt - last < CHANGES_MS) return alone()
+        }
         const name = `saoma:live:${WORDS}:${origin}:${doors}:${transports}:${identity}`
         return meet(name, { identity, first, askedAt }, locks)
       }
       options.onFailure(first)
-      await pause(backoffMs(attempt, RETRY, random), signal)
+      const waking = new AbortController()
+      const bound = boundBy([signal, waking.signal])
+      const unlisten = page.onChange(() => waking.abort())
+      await pause(backoffMs(attempt, RETRY, random), bound.signal)
+      unlisten()
+      bound.release()
     }
   }
 

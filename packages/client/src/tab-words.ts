@@ -38,8 +38,8 @@ export type HubWord =
   | { say: 'settled'; hub: HubId; channel: string; live: boolean }
   /** Something of this channel is missing: ask from where you stand. */
   | { say: 'hole'; hub: HubId; channel: string }
-  /** `channels`: how many the hub follows besides. */
-  | { say: 'refused'; hub: HubId; channel: string; failure: Failure; channels: number }
+  /** `channels`: how many the hub follows besides. `told`: the tab of the hub has been told already. */
+  | { say: 'refused'; hub: HubId; channel: string; failure: Failure; channels: number; told: boolean }
   /** `other`: it found that it is another person's by now, so look who you are. */
   | { say: 'gone'; hub: HubId; other: boolean }
 

@@ -63,6 +63,7 @@ test('what JSON cannot hold is refused with where it is, and is never sent as so
     new ArrayBuffer(2),
     { names: new Map([['a', 1]]) },
     { seen: new Set([1]) },
+    { rate: { toJSON: () => Number.NaN } },
   ]
   for (const data of odd)
     expect(await open().publish({ channel, event: 'e', data })).toMatchObject({ ok: false, code: 'INVALID' })
@@ -76,6 +77,7 @@ test('what JSON cannot hold is refused with where it is, and is never sent as so
     { code: 'INVALID', message: 'This cannot be written as JSON: data is bytes; send them as base64.' },
     { code: 'INVALID', message: 'This cannot be written as JSON: names is a Map; send Object.fromEntries of it.' },
     { code: 'INVALID', message: 'This cannot be written as JSON: seen is a Set; send an array of it.' },
+    { code: 'INVALID', message: 'This cannot be written as JSON: rate is NaN.' },
     { ok: true, value: { offset: 1 } },
   ])
   const { live } = openLive({ origin: cluster.origin, token: testApiKey })

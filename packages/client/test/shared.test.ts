@@ -2,7 +2,7 @@ import { type Cluster, request, startCluster, until, webToken } from '@saoma/tes
 import type { Live } from '../src/live.ts'
 import { createPage } from './browser.ts'
 import { startStrictProxy } from './strict-proxy.ts'
-import { type Heard, listen, openLive, publishNumbers, publishUntil, upTo } from './visitor.ts'
+import { type Heard, listen, openLive, publishNumbers, publishUntil, upTo, type Visitor } from './visitor.ts'
 
 const MOST_CHANNELS = 4
 
@@ -204,6 +204,34 @@ test('more channels than one connection may have: a tab that does not fit makes 
   await Promise.all(rooms.map(({ room }) => publishNumbers(cluster.origin, room.channel, 1, 1)))
   await Promise.all(rooms.map((room) => room.until(1)))
   expect(rooms.map(({ numbers }) => numbers)).toEqual(rooms.map(() => [1]))
+})
+
+test('who has the connection and does not fit any more leaves it to the others, and is followed once', async () => {
+  const token = await tokenOf('Full')
+  const leader = openTab(token)
+  await leader.at('socket')
+  const guest = openTab(token)
+  const open = ({ live }: Visitor, name: string) => listen(live.channel(`room:open-full-${name}`))
+  const rooms = [open(leader, 'a'), open(leader, 'b'), open(guest, 'c'), open(guest, 'd')]
+  await Promise.all(rooms.map((room) => room.at('live')))
+  const [first] = rooms
+  const more = open(leader, 'e')
+  await more.at('live')
+  await Promise.all(rooms.map((room) => room.at('live')))
+  await until(
+    () => connectionsIn('room:open-full-a', token),
+    (connections) => connections === 1,
+  )
+  first?.room.close()
+  await until(
+    () => connectionsIn('room:open-full-a', token),
+    (connections) => connections === 0,
+  )
+  for (const room of [...rooms.slice(1), more]) {
+    await publishNumbers(cluster.origin, room.room.channel, 1, 1)
+    await room.until(1)
+    expect(room.numbers).toEqual([1])
+  }
 })
 
 test('a token that is another person’s when it is renewed gets a connection of that person’s', async () => {
