@@ -7,8 +7,8 @@ import {
   type Result,
 } from '@saoma/protocol'
 import { backoffMs, pause, soon } from './backoff.ts'
-import { now } from './clock.ts'
 import { createDispatch } from './dispatch.ts'
+import { createHubWatch } from './hub-watch.ts'
 import type { Page } from './page.ts'
 import { type Answer, malformed, unanswered } from './request.ts'
 import type { Followed } from './room.ts'
@@ -23,8 +23,8 @@ export interface GuestOptions extends Linked {
   random: () => number
   /** Whether the hub is in this tab. */
   leads: () => boolean
-  /** The hub does not answer, or does not get connected: it is better in this tab. */
-  onDeaf: () => void
+  /** The hub is better in this tab. */
+  onUseless: () => void
   /** The hub has found that it is another person's. */
   onOther: () => void
   /** What this tab needs cannot be had by the hub. */
@@ -52,22 +52,12 @@ const MAX_RETRY_AFTER_MS = 60_000
 const ANSWER_MS = 12_000
 /** How long a question waits for a hub. */
 const HUB_MS = 3_000
-/** How often a tab that somebody looks at makes sure of the hub. */
-const PROBE_EVERY_MS = 5_000
-/** A hub that says nothing for so long is in a tab that the browser has put to sleep. */
-const DEAF_MS = 3_000
-/** Timers of a page that nobody looks at are slow, so it is slow to connect again. */
-const DOWN_UNSEEN_MS = 3_000
-/** Something may be wrong with that tab alone: with its token, for one. */
-const DOWN_SEEN_MS = 15_000
-/** Of two tabs in view only one is to take over. */
-const JITTER_MS = 1_000
 const MOST_HELD = 1_000
 /** A hub that is connected and yet cannot say where a room stands, because plain HTTP does not get through. */
 const MOST_TRIES = 8
 
 export const createGuest = (options: GuestOptions): Guest => {
-  const { tab, page, random, rooms } = options
+  const { tab, random, rooms } = options
   const pending = new Map<number, (answer: Answer<unknown>) => void>()
   const joining = new Map<Followed, Held>()
   /** Channels of which all that comes is whole. */
@@ -78,10 +68,6 @@ export const createGuest = (options: GuestOptions): Guest => {
   let connected = false
   let term = 0
   let asked = 0
-  /** This tab has had its turn since any was connected. */
-  let failed = false
-  let deaf: ReturnType<typeof setTimeout> | undefined
-  let down: { timer: ReturnType<typeof setTimeout>; hidden: boolean } | undefined
 
   const ask = (question: Question, timeoutMs?: number): Promise<Answer<unknown>> =>
     new Promise((resolve) => {
@@ -177,15 +163,10 @@ export const createGuest = (options: GuestOptions): Guest => {
       else held.hole = true
     })
 
-  const notDown = () => {
-    clearTimeout(down?.timer)
-    down = undefined
-  }
-
   /** What was asked of this hub, it will not answer. */
   const forget = () => {
     hub = undefined
-    notDown()
+    watch.forget()
     connected = false
     present.abort()
     present = new AbortController()
@@ -212,28 +193,15 @@ export const createGuest = (options: GuestOptions): Guest => {
     wakeWaiting()
   }
 
-  const takeOver = () => {
-    clearTimeout(deaf)
-    notDown()
-    if (!page.hidden && page.online && !options.leads()) options.onDeaf()
-  }
-
   const hello = ({ hub: from, state, hidden }: HubWord & { say: 'hello' }) => {
     if (from.id !== hub?.id) {
       // A hub that was taken over may not know it yet.
       if (hub && from.term <= term) return
       meet(from)
     }
-    clearTimeout(deaf)
     connected = isUp(state)
-    if (connected) failed = false
-    else if (options.leads()) failed = true
+    watch.heard(state, hidden)
     options.onState(state)
-    if (connected || state === 'offline' || failed) return notDown()
-    if (down && down.hidden === hidden) return
-    notDown()
-    const ms = (hidden ? DOWN_UNSEEN_MS : DOWN_SEEN_MS) + random() * JITTER_MS
-    down = { timer: setTimeout(takeOver, ms), hidden }
   }
 
   const refused = ({ channel, failure, channels, told }: HubWord & { say: 'refused' }) => {
@@ -275,28 +243,14 @@ export const createGuest = (options: GuestOptions): Guest => {
 
   const words = openTabChannel(options.name, hear)
 
-  const probe = () => {
-    words.say({ say: 'ping' })
-    if (options.leads() || page.hidden || !page.online) return
-    clearTimeout(deaf)
-    const probedAt = now()
-    const giveUp = () => {
-      // This tab was asleep itself, and answers may lie behind this timer.
-      if (now() - probedAt > DEAF_MS + 2 * JITTER_MS) probe()
-      else takeOver()
-    }
-    deaf = setTimeout(giveUp, DEAF_MS + random() * JITTER_MS)
-  }
-
-  const unlisten = page.onChange(() => {
-    if (options.leads() || page.hidden || !page.online) return
-    words.say({ say: 'wake' })
-    probe()
+  const watch = createHubWatch({
+    page: options.page,
+    random,
+    leads: options.leads,
+    ping: () => words.say({ say: 'ping' }),
+    wake: () => words.say({ say: 'wake' }),
+    onUseless: options.onUseless,
   })
-  const probing = setInterval(() => {
-    if (!page.hidden) probe()
-  }, PROBE_EVERY_MS)
-  probe()
 
   return {
     get term() {
@@ -313,11 +267,9 @@ export const createGuest = (options: GuestOptions): Guest => {
     presence: (channel) => askFor({ ask: 'presence', channel }, parsePresence),
     markRead: (channel, offset) => askFor({ ask: 'read', channel, offset }, parseInbox),
     close: () => {
-      clearTimeout(deaf)
-      clearInterval(probing)
-      unlisten()
       for (const room of rooms()) void ask({ ask: 'leave', channel: room.channel })
       forget()
+      watch.close()
       wakeWaiting()
       words.close()
     },

@@ -147,7 +147,7 @@ export const createShared = (options: UpstreamOptions): Link => {
       name,
       tab,
       leads: () => election.leads,
-      onDeaf: election.take,
+      onUseless: election.take,
       onOther: again,
       onUnfit: unfit,
     })

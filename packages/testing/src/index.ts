@@ -1,4 +1,5 @@
 export { type App, type AppOptions, nodeFlags, startApp } from './app.ts'
+export { startAwake } from './awake.ts'
 export { launchBrowser } from './browser.ts'
 export { type Authority, type Certificate, createAuthority } from './certificates.ts'
 export { cleanUp, onCleanup } from './cleanup.ts'
