@@ -61,7 +61,9 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
         await remember(id)
         return
       }
-      if ((await reply(data.get(key))) !== DRAFT) return
+      const named = await reply(data.get(key))
+      // The draft of somebody who died may have ended just now: then nobody has named it.
+      if (named !== null && named !== DRAFT) return
       await delay(LOOK_MS)
     }
   }
