@@ -1,9 +1,7 @@
-import { type LossReason, OWN_CHANNEL, type Subscribed, type SubscribeRequest, userOf } from '@saoma/protocol'
+import type { LossReason, Subscribed, SubscribeRequest } from '@saoma/protocol'
+import { isOwn } from './channel-name.ts'
 import { cursorOf, type LiveApi } from './live-api.ts'
 import { type Answer, malformed } from './request.ts'
-
-/** A person's own channel, which has an inbox. */
-export const isOwn = (channel: string): boolean => channel === OWN_CHANNEL || userOf(channel) !== undefined
 
 /** The page with which a reader begins who stands nowhere, or, for `reason`, no longer. */
 export const firstPage = async (

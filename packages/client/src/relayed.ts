@@ -1,4 +1,5 @@
-import { OWN_CHANNEL, type Subscribed, type SubscribeRequest, userOf } from '@saoma/protocol'
+import type { Subscribed, SubscribeRequest } from '@saoma/protocol'
+import { isCalled } from './channel-name.ts'
 import { createCursor } from './cursor.ts'
 import { type Answer, type Failure, unanswered } from './request.ts'
 import type { Followed } from './room.ts'
@@ -73,7 +74,7 @@ export const createRelayed = (begin: SubscribeRequest, deps: RelayedDeps): Relay
       const { history } = followed
       return { channel, ...(position ? { since: position } : {}), ...(history > 0 ? { history } : {}) }
     },
-    is: (full) => (channel === OWN_CHANNEL ? userOf(full) !== undefined : full === channel),
+    is: (full) => isCalled(channel, full),
     take: (page) => {
       if (!open) return
       name = page.channel

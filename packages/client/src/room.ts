@@ -2,7 +2,6 @@ import {
   type Inbox,
   isEmptyEpoch,
   type Message,
-  OWN_CHANNEL,
   type Position,
   type Presence,
   type PresenceChange,
@@ -10,9 +9,9 @@ import {
   parsePosition,
   type Subscribed,
   type SubscribeRequest,
-  userOf,
   type VolatileMessage,
 } from '@saoma/protocol'
+import { isCalled } from './channel-name.ts'
 import { createCursor, type Lost } from './cursor.ts'
 import { createEmitter, type Listenable } from './emitter.ts'
 import type { Answer, Failure } from './request.ts'
@@ -231,8 +230,7 @@ export const createRoom = (
       const { position } = cursor
       return { channel, ...(position ? { since: position } : {}), ...(history > 0 ? { history } : {}) }
     },
-    // No person hears of another person's own channel.
-    is: (full) => (channel === OWN_CHANNEL ? userOf(full) !== undefined : full === channel),
+    is: (full) => isCalled(channel, full),
     take,
     receive,
     pass: (message) => {

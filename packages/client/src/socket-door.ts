@@ -1,7 +1,6 @@
 import {
   type LiveClientEvents,
   type LiveServerEvents,
-  OWN_CHANNEL,
   ok,
   parseSubscribed,
   type Refusal,
@@ -9,7 +8,7 @@ import {
 } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
 import { backoffMs, pause } from './backoff.ts'
-import { isOwn } from './catch-up.ts'
+import { isSame } from './channel-name.ts'
 import { createConnection, type Transports } from './connection.ts'
 import { createDispatch, TOLD } from './dispatch.ts'
 import { type Answer, type Failure, failureFor, malformed, unanswered } from './request.ts'
@@ -143,8 +142,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   /** Tells the server, unless the room was opened anew. */
   const part = (room: Followed) => {
     // The server knows `@user` by its full name, under which another room may follow it.
-    const names = (channel: string, other: string) => channel === other || (channel === OWN_CHANNEL && isOwn(other))
-    for (const { channel } of options.rooms()) if (names(channel, room.channel) || names(room.channel, channel)) return
+    for (const other of options.rooms()) if (isSame(other.channel, room.channel)) return
     void ask('unsubscribe', { channel: room.channel }, ok)
   }
 
