@@ -41,7 +41,11 @@ test('when a replica takes over, orderly or because its master was killed, all c
   // Its slots are served again when the others have heard of it.
   await replica?.nextLine(({ text }) => text.includes('Cluster state changed: ok'), 20_000)
   expect(await liveAgain()).toBeLessThan(LIVE_MS)
-  expect(redis.unavailable()).toEqual([])
+  // On a machine that is busy elsewhere an echo comes late.
+  await until(
+    async () => redis.unavailable(),
+    (roles) => roles.length === 0,
+  )
 })
 
 test('whoever comes to a cluster that has failed over is in at the first attempt', async () => {

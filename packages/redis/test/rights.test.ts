@@ -100,6 +100,10 @@ test('what a node can do without is no reason', async () => {
     async () => String(await operator.call('INFO', 'commandstats')),
     (info) => info.includes('cmdstat_incr:'),
   )
-  expect(redis.unavailable()).toEqual([])
+  // On a machine that is busy elsewhere an echo comes late.
+  await until(
+    async () => redis.unavailable(),
+    (roles) => roles.length === 0,
+  )
   expect(told).toEqual([])
 })
