@@ -24,6 +24,8 @@ export interface Config {
   /** Part of `maxmemory` from which on channels take no writes. */
   channelsMemoryShare: number
   redisPrefix: string
+  /** Whether a cluster may begin anew where Redis has nothing of it. */
+  mayBegin: boolean
   /** Replicas that must have what is acknowledged, and how long they may take. */
   replicas: { count: number; timeoutMs: number }
   secrets: [string, ...string[]]
@@ -259,6 +261,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       : {}),
     channelsMemoryShare: settings.SAOMA_CHANNELS_MEMORY_SHARE,
     redisPrefix: settings.SAOMA_REDIS_PREFIX,
+    mayBegin: settings.SAOMA_EMPTY_REDIS === 'begin',
     replicas: { count: settings.SAOMA_REDIS_REPLICAS, timeoutMs: settings.SAOMA_REDIS_REPLICAS_MS },
     secrets: [settings.SAOMA_SECRET, ...(settings.SAOMA_PREVIOUS_SECRET ? [settings.SAOMA_PREVIOUS_SECRET] : [])],
     appName: settings.SAOMA_APP_NAME,

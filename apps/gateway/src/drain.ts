@@ -2,19 +2,13 @@ import type { Server as HttpServer } from 'node:http'
 import { Server as TcpServer } from 'node:net'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type { Server } from 'socket.io'
+import { guestsOf, sendAway, windowFor } from './guests.ts'
 import type { Holds } from './http/holds.ts'
-import { socketsOf } from './io/counts.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { WaitingDoor } from './waiting/door.ts'
 import type { WsDoor } from './ws/door.ts'
 
-/** Time between two batches. */
-const STEP_MS = 250
-/** A node with few clients need not take the whole window: so many that come back in a second are no storm. */
-const LEAVES_PER_SECOND = 20
-/** However few they are: nginx needs two seconds to use the node again that was updated before this one. */
-const LEAST_MS = 3_000
 /** nginx gives up a connection that it has not used for five seconds (`keepalive_timeout` of its upstreams). */
 const PROXY_IDLE_MS = 6_000
 /** How long requests that are being answered may hold up the end. */
@@ -36,58 +30,27 @@ export interface DrainDeps {
   log: Logger
 }
 
-/** Somebody who is told to go elsewhere, and whose connection is then closed. */
-interface Guest {
-  readonly isOpen: boolean
-  sendAway(resumeAfterMs: number): void
-  end(): void
-}
-
-/** Those of all doors who are in a namespace. */
-const guestsOf = ({ io, waiting }: DrainDeps): Guest[] => [
-  ...socketsOf(io).map((socket) => ({
-    get isOpen() {
-      return Reflect.get(socket.conn, 'readyState') === 'open'
-    },
-    sendAway: (resumeAfterMs: number) => void socket.emit('drain', { resumeAfterMs }),
-    end: () => void socket.conn.close(),
-  })),
-  ...waiting.browsers(),
-]
-
 /**
- * Sends the clients of a node elsewhere without a storm: each is told its own moment to come back, and sockets and held requests end in
- * batches over a window, each after its moment. Sockets are closed as connections, not as "disconnected by the server", which a client
- * would take for good. Meanwhile everything but a new handshake is served as ever: polling sessions live here and nowhere else.
+ * Sends the clients of a node elsewhere without a storm, sockets and held requests. Meanwhile everything but a new handshake is served as
+ * ever: polling sessions live here and nowhere else.
  */
-const sendAway = async (deps: DrainDeps, windowMs: number): Promise<void> => {
+const empty = async (deps: DrainDeps, windowMs: number): Promise<void> => {
   const { holds, metrics, log } = deps
-  const sockets = guestsOf(deps)
+  const guests = guestsOf(deps)
   const requests = holds.size
-  const window = Math.min(windowMs, Math.max(LEAST_MS, ((sockets.length + requests) / LEAVES_PER_SECOND) * 1000))
-  log.info({ event: 'draining', sockets: sockets.length, requests, windowMs: Math.round(window) })
-
-  for (const [i, socket] of sockets.entries())
-    socket.sendAway(Math.round(((i + Math.random()) / sockets.length) * window))
-
-  const steps = Math.ceil(window / STEP_MS)
-  const close = (from: number, to: number) => {
-    for (const guest of sockets.slice(from, to)) {
-      // Who knows what `drain` means has gone already.
-      if (!guest.isOpen) continue
-      guest.end()
-      metrics.drained.inc()
-    }
-  }
-  const share = (all: number, step: number) => Math.round((all * step) / steps)
-  for (let step = 1; step <= steps; step++) {
-    await delay(STEP_MS)
-    close(share(sockets.length, step - 1), share(sockets.length, step))
-    holds.release(share(requests, step) - share(requests, step - 1))
-  }
-  if (steps === 0) close(0, sockets.length)
+  const window = windowFor(guests.length + requests, windowMs)
+  log.info({ event: 'draining', sockets: guests.length, requests, windowMs: Math.round(window) })
+  let released = 0
+  await sendAway(guests, window, {
+    onStep: (part) => {
+      const due = Math.round(requests * part)
+      holds.release(due - released)
+      released = due
+    },
+    onEnd: () => metrics.drained.inc(),
+  })
   // Whoever was in the middle of coming in, and what has been held since.
-  for (const socket of guestsOf(deps)) socket.end()
+  for (const guest of guestsOf(deps)) guest.end()
   holds.close()
 }
 
@@ -113,7 +76,7 @@ const stopListening = async (http: HttpServer, waitMs: number): Promise<void> =>
 
 export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> => {
   const { http, io, ws, waiting } = deps
-  await sendAway(deps, windowMs)
+  await empty(deps, windowMs)
   // Those who never said who they are.
   ws.close()
   waiting.close()

@@ -175,6 +175,7 @@ export const Environment = v.object({
     v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,32}$/, 'must be 1 to 32 of A-Z, a-z, 0-9, _ . -')),
     'saoma',
   ),
+  SAOMA_EMPTY_REDIS: v.optional(v.picklist(['begin', 'refuse'], 'must be begin or refuse'), 'begin'),
   SAOMA_SECRET: secret,
   SAOMA_PREVIOUS_SECRET: v.optional(secret),
   SAOMA_APP_NAME: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), 'Saoma'),

@@ -9,11 +9,13 @@ import type { Pool } from '@saoma/wechat'
 import type { Server } from 'socket.io'
 import type { Config } from './config.ts'
 import { drain } from './drain.ts'
+import { guestsOf } from './guests.ts'
 import { createApp } from './http/app.ts'
+import type { Builds } from './http/builds.ts'
 import { createHolds } from './http/holds.ts'
 import type { Link } from './http/link.ts'
 import type { Picture } from './http/picture.ts'
-import { createInternalServer } from './internal.ts'
+import type { Inside } from './internal.ts'
 import type { Admin } from './io/admin.ts'
 import { createJudge } from './io/admission.ts'
 import { countPeople, countSockets } from './io/counts.ts'
@@ -29,6 +31,7 @@ import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Room } from './open-redis.ts'
 import { createOrigins } from './origins.ts'
+import { createProxies } from './proxies.ts'
 import { createPushes } from './pushes.ts'
 import { tellResubscribed } from './resubscribed.ts'
 import type { Trace } from './trace.ts'
@@ -53,6 +56,7 @@ export interface GatewayDeps {
   stillValid: StillValid
   picture: Picture
   link?: Link
+  builds?: Builds
   pool?: Pick<Pool, 'resolve'>
   metrics: Metrics
   log: Logger
@@ -77,8 +81,8 @@ export type GatewayOptions = Pick<
 export interface Gateway {
   /** The public door: HTTP and Socket.IO. Not listening yet. */
   http: HttpServer
-  /** Health, readiness and metrics, for operators only. Not listening yet. */
-  internal: HttpServer
+  /** For operators: health, readiness and what is counted. */
+  inside: Inside
   io: Server
   /** Takes the node out: no new sockets, held requests answered, open sockets sent elsewhere at their own moments. */
   close(): Promise<void>
@@ -132,28 +136,29 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   })
   channelsRedis?.subscriber.on('message', () => metrics.pubsubReceived.inc())
   const ws = createWsDoor(io, deps, doorOptions)
+  const proxies = createProxies({ ...deps, guests: () => guestsOf({ io, waiting }) }, options.drain)
   // Who waits for a login is asked first: Engine.IO would take everything below its path.
-  routeUpgrades(http, [waiting, ws, createEngineDoor(io)], { ...deps, judge }, doorOptions)
+  routeUpgrades(http, [waiting, ws, createEngineDoor(io)], { ...deps, judge, proxies }, doorOptions)
   const lateness = watchLateness()
-  const internal = createInternalServer({
+  const inside: Inside = {
     redis,
     ...(channelsRedis ? { channelsRedis } : {}),
     room,
-    metrics,
     isDraining: () => leaving,
     isLate: lateness.isLate,
+    proxyLeaves: proxies.leave,
     counts: {
       sockets: () => [...countSockets(io), { nsp: LOGIN_NAMESPACE, transport: 'websocket', sockets: waiting.size }],
       people: () => countPeople(io),
       tickets: watching.tickets,
       live: () => channels.size,
     },
-  })
+  }
 
   let closing: Promise<void> | undefined
   return {
     http,
-    internal,
+    inside,
     io,
     close: () => {
       closing ??= (async () => {
@@ -163,8 +168,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
         draining = true
         await drain({ ...deps, http, io, ws, waiting, holds }, options.drain.windowMs)
         lateness.close()
-        internal.close()
-        internal.closeAllConnections()
+        proxies.close()
       })()
       return closing
     },

@@ -1,15 +1,19 @@
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createChannels } from '@saoma/channels'
-import { createIdentity } from '@saoma/identity'
+import { createIdentity, type IdentityOptions, isVoid } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
-import { join } from '@saoma/redis'
+import { join, type RedisClients } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { createWechat } from '@saoma/wechat'
 import { openCodes } from './codes/open-codes.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { createEnding, type Stop } from './ending.ts'
 import { createGateway } from './gateway.ts'
+import { openBuilds } from './http/builds.ts'
 import { openLink } from './http/link.ts'
+import { createInternal } from './internal.ts'
 import { openAdmin } from './io/admin.ts'
 import { createLimits } from './limits.ts'
 import { createAllowance } from './live/allowance.ts'
@@ -24,9 +28,10 @@ import { createRules } from './live/rules.ts'
 import { createLog, rarely } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { misspelled } from './misspelled.ts'
-import { openRedis } from './open-redis.ts'
+import { openRedis, placeOf } from './open-redis.ts'
 import { watchOrigin } from './origin-watch.ts'
 import { createOrigins, isLoopback } from './origins.ts'
+import { createPatience } from './patience.ts'
 import { createRecognise } from './recognise.ts'
 import { openTrace } from './trace.ts'
 import { version } from './version.ts'
@@ -37,6 +42,15 @@ const BACKLOG = 4_096
 
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
 const QUIET_MS = 10_000
+
+/** Most looks for the first message to itself, and the time between two. */
+const LOOKS = 100
+const LOOK_MS = 20
+
+/** A node that has not heard itself through Redis is not ready. It takes some milliseconds, so nobody should see it. */
+const heardItself = async ({ echoAge }: Pick<RedisClients, 'echoAge'>): Promise<void> => {
+  for (let look = 0; look < LOOKS && echoAge() === undefined; look++) await delay(LOOK_MS)
+}
 
 const sayPort = ({ code, message }: NodeJS.ErrnoException, name: string, port: number, host: string): string => {
   if (code === 'EADDRINUSE') return `${name} ${port} is taken on ${host}: another program listens there. Choose another`
@@ -61,17 +75,41 @@ const start = async (): Promise<Stop> => {
     log.error({ err: error, event: 'unhandledRejection' }, 'a rejection nobody waited for'),
   )
 
+  const listen = (server: Server, name: string, port: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(Object.assign(new Error(sayPort(error, name, port, config.host)), { code: error.code })),
+      )
+      server.listen({ port, host: config.host, backlog: BACKLOG }, () =>
+        resolve((server.address() as AddressInfo).port),
+      )
+    })
+  // Before anything is waited for: whoever asks hears what it is.
+  const internal = createInternal(metrics)
+  const internalPort = await listen(internal.server, 'INTERNAL_PORT', config.internalPort)
+  const patience = createPatience((reason, isTime) => {
+    const sentence = `${reason}. The node waits for it: REDIS_URL names ${placeOf(config.redisUrl)}`
+    internal.waitsFor(sentence)
+    if (isTime) log.error({ event: 'waiting', internalPort }, sentence)
+  })
+  ending.stop = async (why, code) => {
+    log.info({ event: 'stopped', signal: why }, 'before it had started')
+    process.exit(code)
+  }
+
   const trace = await openTrace(config, log)
   const admin = await openAdmin(config.admin && { ...config.admin, nodeId: config.nodeId })
-  const opened = await openRedis(config, { metrics, log })
+  const opened = await openRedis(config, { metrics, log, patience })
   metrics.channelsShare.set(config.channelsMemoryShare)
   const redis = opened.logins
-  const membership = await join(redis, {
-    nodeId: config.nodeId,
-    onConflict: rarely(QUIET_MS, (other: string) =>
-      log.error({ event: 'node-id', other }, 'another node has this SAOMA_NODE_ID too: end one of them'),
-    ),
-  })
+  const membership = await patience.until(() =>
+    join(redis, {
+      nodeId: config.nodeId,
+      onConflict: rarely(QUIET_MS, (other: string) =>
+        log.error({ event: 'node-id', other }, 'another node has this SAOMA_NODE_ID too: end one of them'),
+      ),
+    }),
+  )
   const limits = createLimits(redis, config.limits, metrics)
   const tickets = createTickets(redis, config.times)
   const rules = createRules(config.live.rules)
@@ -118,45 +156,54 @@ const start = async (): Promise<Stop> => {
       .publish({ channel: userChannel(sub), event: 'session', data: { change }, volatile: true })
       .catch((error: unknown) => log.warn({ err: error, change }, 'a person’s devices could not be told of a session'))
   }
-  const identity = await createIdentity(
-    { redis, tickets },
-    {
-      origin: config.origin,
-      appName: config.appName,
-      codeSeconds: tickets.times.scanMs / 1000,
-      secrets: config.secrets,
-      admits: createOrigins(config).admits,
-      describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
-      recognise: createRecognise({
-        log,
-        limits,
-        demo: config.demo,
-        ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
-      }),
-      onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
-      onRefreshRepeated: () => metrics.refreshRepeated.inc(),
-      onRefreshLimited: () => metrics.limited.inc({ what: 'refreshes' }),
-      onSessionEnded: async ({ sub, sid }) => {
-        await channels.end(sub, sid)
-        tellLogins(sub, 'ended')
-      },
-      onSessionEndError: (error) => log.error({ err: error }, 'the end of a session could not be told to the nodes'),
-      onKeysError: rarely(QUIET_MS, (error: unknown, times) =>
-        log.error({ err: error, times }, 'the signing keys could not be read again'),
-      ),
-      // A refusal is part of the request's own log line; a failure needs its stack.
-      onError: (ctx, error) => {
-        ctx.state.code = error.message
-        // The detail is for us: the client is not told why its grant is no good.
-        const { error_description: told, error_detail: detail } = error as Error & {
-          [word in 'error_description' | 'error_detail']?: unknown
-        }
-        const reason = [told, detail].filter((text) => typeof text === 'string').join(': ')
-        if (reason) ctx.state.reason = reason.slice(0, 200)
-        if (ctx.status >= 500) log.error({ err: error, request: ctx.state.requestId }, 'OAuth request failed')
-      },
+  const identityOptions: IdentityOptions = {
+    origin: config.origin,
+    appName: config.appName,
+    codeSeconds: tickets.times.scanMs / 1000,
+    secrets: config.secrets,
+    admits: createOrigins(config).admits,
+    describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
+    recognise: createRecognise({
+      log,
+      limits,
+      demo: config.demo,
+      ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
+    }),
+    onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
+    onRefreshRepeated: () => metrics.refreshRepeated.inc(),
+    onRefreshLimited: () => metrics.limited.inc({ what: 'refreshes' }),
+    onSessionEnded: async ({ sub, sid }) => {
+      await channels.end(sub, sid)
+      tellLogins(sub, 'ended')
     },
-  )
+    onSessionEndError: (error) => log.error({ err: error }, 'the end of a session could not be told to the nodes'),
+    onKeysError: rarely(QUIET_MS, (error: unknown, times) =>
+      log.error({ err: error, times }, 'the signing keys could not be read again'),
+    ),
+    // A refusal is part of the request's own log line; a failure needs its stack.
+    onError: (ctx, error) => {
+      ctx.state.code = error.message
+      // The detail is for us: the client is not told why its grant is no good.
+      const { error_description: told, error_detail: detail } = error as Error & {
+        [word in 'error_description' | 'error_detail']?: unknown
+      }
+      const reason = [told, detail].filter((text) => typeof text === 'string').join(': ')
+      if (reason) ctx.state.reason = reason.slice(0, 200)
+      if (ctx.status >= 500) log.error({ err: error, request: ctx.state.requestId }, 'OAuth request failed')
+    },
+  }
+  if (await patience.until(() => isVoid(redis))) {
+    const empty = `Redis has nothing of this cluster (${placeOf(config.redisUrl)}, SAOMA_REDIS_PREFIX ${config.redisPrefix})`
+    if (!config.mayBegin)
+      throw new ConfigError([
+        `SAOMA_EMPTY_REDIS is refuse, and ${empty}: restore its backup, as docs/operate.md says. To begin anew set begin`,
+      ])
+    log.warn(
+      { event: 'empty' },
+      `${empty}: it begins anew, and everybody gets a new id. Should there have been a backup?`,
+    )
+  }
+  const identity = await patience.until(() => createIdentity({ redis, tickets }, identityOptions))
   const apiKeys = createApiKeys(config.live.apiKeys, {
     onProblem: (problems) =>
       log.error({ event: 'api-keys', problems }, 'SAOMA_API_KEYS: the keys read before stay good'),
@@ -186,9 +233,17 @@ const start = async (): Promise<Stop> => {
     ...(opened.isApart ? { loginsSubscriber: redis.subscriber } : {}),
     log,
   })
-  const codes = await openCodes({ redis, ...(wechat ? { wechat } : {}), metrics, log }, config)
+  const codes = await patience.until(() => openCodes({ redis, ...(wechat ? { wechat } : {}), metrics, log }, config))
   const { picture, pool } = codes
   const link = openLink({ ...(wechat ? { wechat } : {}), log }, config)
+  const builds =
+    config.webRoot === undefined
+      ? undefined
+      : await openBuilds(redis, {
+          root: config.webRoot,
+          secrets: config.secrets,
+          onError: (error) => log.warn({ err: error, event: 'pages' }, 'other nodes do not get the files of the pages'),
+        })
   const gateway = createGateway(
     {
       redis,
@@ -205,6 +260,7 @@ const start = async (): Promise<Stop> => {
       picture,
       ...(pool ? { pool } : {}),
       ...(link ? { link } : {}),
+      ...(builds ? { builds } : {}),
       metrics,
       log,
       ...(trace ? { trace } : {}),
@@ -213,17 +269,10 @@ const start = async (): Promise<Stop> => {
     config,
   )
 
-  const listen = (server: typeof gateway.http, name: string, port: number): Promise<number> =>
-    new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(Object.assign(new Error(sayPort(error, name, port, config.host)), { code: error.code })),
-      )
-      server.listen({ port, host: config.host, backlog: BACKLOG }, () =>
-        resolve((server.address() as AddressInfo).port),
-      )
-    })
-  const internalPort = await listen(gateway.internal, 'INTERNAL_PORT', config.internalPort)
+  internal.waitsFor('the node has not heard itself through Redis yet')
+  await heardItself(redis)
   const port = await listen(gateway.http, 'PORT', config.port)
+  internal.open(gateway.inside)
   log.info({ event: 'listening', port, internalPort, origin: config.origin, demo: config.demo })
   // No proxy's address leads to a cluster that is for one machine alone, out of a container for instance.
   const originWatch = isLoopback(new URL(config.origin).hostname)
@@ -244,9 +293,12 @@ const start = async (): Promise<Stop> => {
     originWatch?.close()
     const codesClosed = codes.close()
     await gateway.close()
+    internal.server.close()
+    internal.server.closeAllConnections()
     // Now that nobody waits for a picture: it ends what the pool's job has under way.
     wechat?.close()
     await codesClosed
+    builds?.close()
     attendance.close()
     apiKeys.close()
     await channels.close()

@@ -12,6 +12,7 @@ import type { Config } from './config.ts'
 import { createExamination, type Examination } from './examination.ts'
 import { type Logger, rarely } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { Patience } from './patience.ts'
 
 /** Whether the channels may write. */
 export interface Room extends Pick<MemoryWatch, 'part'> {
@@ -38,7 +39,7 @@ const QUIET_MS = 10_000
 const CHANNELS_WAIT_MS = 5_000
 
 /** Where Redis is, without a password. */
-const placeOf = (redisUrl: string): string =>
+export const placeOf = (redisUrl: string): string =>
   parseRedisUrl(redisUrl)
     .hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
     .join(', ')
@@ -60,10 +61,18 @@ export const openRedis = async (
     | 'nodeId'
     | 'channelsMemoryShare'
   >,
-  { metrics, log }: { metrics: Metrics; log: Logger },
+  { metrics, log, patience }: { metrics: Metrics; log: Logger; patience: Patience },
 ): Promise<OpenRedis> => {
-  /** @param of  put before the role wherever it is named: '' or 'channels:' */
-  const open = (url: string, of: string, options: { mayBeAway?: boolean; readyTimeoutMs?: number }) => {
+  /**
+   * @param of  put before the role wherever it is named: '' or 'channels:'
+   * @param whileOpening  told of the errors until it is open, in place of the log
+   */
+  const open = (
+    url: string,
+    of: string,
+    options: { mayBeAway?: boolean; readyTimeoutMs?: number },
+    whileOpening?: (error: Error) => void,
+  ) => {
     const client = (role: Role) => `${of}${role}`
     /** As often as a Redis that is nearly full goes over its limit and back. */
     const refuses = (role: Role) =>
@@ -102,8 +111,8 @@ export const openRedis = async (
       },
       onError: (error, role) => {
         metrics.redisErrors.inc({ client: client(role) })
-        // Whoever waits for the start gets the last of them in a sentence.
-        if (!isOpening || options.mayBeAway) log.warn({ event: 'redis', client: client(role), message: error.message })
+        if (isOpening && whileOpening) whileOpening(error)
+        else log.warn({ event: 'redis', client: client(role), message: error.message })
       },
       ...options,
     })
@@ -117,10 +126,8 @@ export const openRedis = async (
     for (const untold of await assertSuitable(redis)) log.warn({ event: 'redis', untold })
   }
 
-  const logins = await open(config.redisUrl, '', {}).catch((error: unknown) => {
-    throw error instanceof RedisUnavailable ? new RedisUnavailable(unreachable(error, config.redisUrl)) : error
-  })
-  await examine(logins)
+  const logins = await patience.until(() => open(config.redisUrl, '', {}, patience.hear))
+  await patience.until(() => examine(logins))
   const { redisChannelsUrl: url } = config
   const channels = url ? await open(url, 'channels:', { mayBeAway: true, readyTimeoutMs: CHANNELS_WAIT_MS }) : logins
   let examination: Examination | undefined

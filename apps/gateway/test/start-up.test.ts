@@ -60,15 +60,6 @@ test('a secret that does not open the keys in Redis is a sentence, too', async (
   expect(await refusalOf(start('another secret, also of thirty-two'))).toMatch(/^SAOMA_SECRET does not open .+\.$/)
 })
 
-test('a Redis that is not there is one sentence, and no line of the log', async () => {
-  const port = await freePort()
-  const started = startGateway({ redisUrl: `redis://127.0.0.1:${port}`, nodeId: 'a', origin })
-  const [, ...said] = (await started.catch((error: Error) => error.message)).toString().split('\n')
-  expect(said).toEqual([
-    expect.stringMatching(new RegExp(`^Redis .+: REDIS_URL names 127.0.0.1:${port} .+ECONNREFUSED`)),
-  ])
-})
-
 test.each(['PORT', 'INTERNAL_PORT'])('a %s that is taken is a sentence', async (name) => {
   const redis = await startRedis()
   const other = createServer().listen(0, '127.0.0.1')

@@ -36,7 +36,7 @@ const judge = createJudge(
     isDraining: () => draining,
   },
 )
-routeUpgrades(http, [door, createEngineDoor(io)], { judge, metrics, log }, { nodeId: 'a' })
+routeUpgrades(http, [door, createEngineDoor(io)], { judge, proxies: { note: () => {} }, metrics, log }, { nodeId: 'a' })
 http.listen(0, '127.0.0.1')
 await once(http, 'listening')
 onCleanup(() => {

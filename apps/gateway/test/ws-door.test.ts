@@ -69,7 +69,12 @@ const openDoor = async ({ limits: some = {}, connectTimeout = 10_000, ...options
   }
   const doorOptions = { ...admission, nodeId: 'a', maxBufferBytes: enough.bufferBytes }
   const door = createWsDoor(io, { limits, log }, doorOptions)
-  routeUpgrades(http, [door], { judge: createJudge({ limits, metrics, log }, admission), metrics, log }, doorOptions)
+  routeUpgrades(
+    http,
+    [door],
+    { judge: createJudge({ limits, metrics, log }, admission), proxies: { note: () => {} }, metrics, log },
+    doorOptions,
+  )
   // As the gateway's namespace does it: a person's name is the token.
   io.use((socket, next) => {
     const { token } = socket.handshake.auth

@@ -1,12 +1,18 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink, unlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
+  anotherBuild,
   type Cluster,
   confirm,
   connectLogin,
   createKubelet,
   createTicket,
+  ensurePage,
+  nodeIds,
   onCleanup,
+  pageFolder,
   phoneToken,
   poll,
   publish,
@@ -17,6 +23,7 @@ import {
 } from '@saoma/testing'
 import { createLogin } from '../src/login.ts'
 import { startBusiness } from './business.ts'
+import { loadParts, type Visit, visit } from './page-visits.ts'
 import { listen, openLive, upTo } from './visitor.ts'
 
 /** The long run is `ROLLING_SOCKETS=2000`; with `ROLLING_NODES=2` there is only one other to go to. */
@@ -28,6 +35,8 @@ const NODES = Number(process.env.ROLLING_NODES ?? 3)
 /** Messages and logins that are begun in a second, whatever became of those before. */
 const MESSAGES_PER_SECOND = 15
 const LOGINS_PER_SECOND = 3
+const VISITS_PER_SECOND = 1
+const PAGES = ['/', '/chat.html', '/verify', '/table.html']
 /** Half a minute more than the test's own bound would hide what hangs. */
 const TEST_MS = 60_000 + SOCKETS * 60
 
@@ -53,15 +62,23 @@ interface Answer {
 let cluster: Cluster
 /** Requests for which the business did not answer in time: it lives in this process, which a busy machine may hold up. */
 const unanswered = new Set<unknown>()
+/** What each node takes for its build: a link. */
+let builds: string
+const buildOf = (nodeId: string) => join(builds, nodeId)
 beforeAll(async () => {
+  await ensurePage(() => {})
+  builds = await mkdtemp(join(tmpdir(), 'saoma-builds-'))
+  onCleanup(() => rm(builds, { recursive: true }))
+  for (const id of nodeIds(NODES)) await symlink(pageFolder, buildOf(id))
   cluster = await startCluster({
     nodes: NODES,
+    envOf: (id) => ({ SAOMA_WEB_ROOT: buildOf(id) }),
     onLine: (_, { json }) => {
       if (json?.code === 'BACKEND_UNAVAILABLE') unanswered.add(json.request)
     },
     env: { SAOMA_AUTH_URL: await startBusiness(), SAOMA_DRAIN_WINDOW_MS: '6000' },
   })
-})
+}, 90_000)
 
 /** Begins `work` at a steady rate until `over`, and resolves with all of it. */
 const steadily = async <T>(perSecond: number, over: AbortSignal, work: (i: number) => Promise<T>): Promise<T[]> => {
@@ -181,10 +198,24 @@ test(
     })
     const loggedIn = steadily(LOGINS_PER_SECOND, over.signal, (i) => (i % 2 ? logInByHttp(phone) : logInByPage(phone)))
 
+    // Two builds from here on. What is open now asks for the rest of itself when all is over.
+    const openBefore = await Promise.all(PAGES.map((path) => visit(cluster.origin, path)))
+    const visited: Promise<Visit[]> = steadily(VISITS_PER_SECOND, over.signal, (i) =>
+      visit(cluster.origin, PAGES[i % PAGES.length] ?? '/'),
+    )
+    const successor = await anotherBuild()
+    const changeBuild = async ({ id }: { id: string }) => {
+      await unlink(buildOf(id))
+      await symlink(successor, buildOf(id))
+    }
+
     const draining = Promise.all(
       cluster.nodes.map((node) => node.nextLine(({ json }) => json?.event === 'draining', TEST_MS)),
     )
-    const replaced = await createKubelet({ ...(await readPodTimes()), ...NO_SLEEP }).rollingUpdate(cluster.nodes)
+    const replaced = await createKubelet({ ...(await readPodTimes()), ...NO_SLEEP }).rollingUpdate(
+      cluster.nodes,
+      changeBuild,
+    )
     over.abort()
     for (const { exit } of replaced) expect(exit).toEqual({ code: 0, signal: null })
 
@@ -196,6 +227,18 @@ test(
       expect(inbox.numbers).toEqual(upTo(sent))
       expect(inbox.lost).toEqual([])
     }
+
+    const openAfter = await Promise.all(PAGES.map((path) => visit(cluster.origin, path)))
+    const late = await Promise.all(openBefore.map(({ html }) => loadParts(cluster.origin, html)))
+    const pages = [...openBefore, ...(await visited), ...openAfter]
+    const parts = [...pages.flatMap(({ answers }) => answers), ...late.flat()]
+    expect(parts.filter((answer) => !answer.startsWith('200 '))).toEqual([])
+    // Of both builds, or nothing was shown.
+    for (const [open, isAnother] of [
+      [openBefore, false],
+      [openAfter, true],
+    ] as const)
+      for (const { html } of open) expect(html.includes('-another1.js')).toBe(isAnother)
 
     // nginx saw every request of everybody, those of Engine.IO's polling too.
     const answers = (await readFile(cluster.nginx.accessLog, 'utf8')).trim().split('\n')
@@ -230,6 +273,7 @@ test(
     await Promise.all(cluster.nodes.map((node) => node.kill()))
     process.stdout.write(
       `rolling update: ${answers.length} requests, ${(await published).length} messages, ${(await loggedIn).length} logins, ` +
+        `${pages.length} pages with ${parts.length} parts, ` +
         `${returns.length} returns (busiest second ${Math.max(...paces).toFixed(2)} of the mean), ends after ${replaced
           .map(({ stopMs }) => `${Math.round(stopMs)}`)
           .join(', ')} ms\n`,

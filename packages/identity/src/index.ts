@@ -4,5 +4,6 @@ export { createIdentity, type Identity, type IdentityOptions } from './identity.
 export type { EndedSession } from './session-ends.ts'
 export type { BegunSession, SessionRecord } from './sessions.ts'
 export type { SigningKeyTimes } from './signing-keys.ts'
+export { isVoid, type Survey, survey } from './survey.ts'
 export type { Bearer } from './verify.ts'
 export type { Recognise, Recognition } from './wx-code.ts'

@@ -20,7 +20,8 @@ const WORTH_MS = 60_000
 /** Keys that were taken away: more than anybody takes away while their tokens live. */
 const MOST_REVOKED = 20
 
-const StoredRing = v.array(v.object({ kid: v.string(), signsFrom: v.number(), sealed: v.string() }))
+/** As it lies in Redis. */
+export const StoredRing = v.array(v.object({ kid: v.string(), signsFrom: v.number(), sealed: v.string() }))
 type StoredKey = v.InferOutput<typeof StoredRing>[number]
 
 /** Written with each ring, and left behind by an operator who deletes the ring: so that a key that was taken away is told from one that was lost. */

@@ -80,6 +80,9 @@ export const createKeys = (prefix: string) => ({
   /** Pub/sub channel on which nodes hear what happens in a channel. */
   channelLive: (channel: string) => `${prefix}:live:{${channel}}`,
 
+  /** String, sealed: a file of a build of the pages. */
+  pageFile: (path: string) => `${prefix}:page:{${path}}`,
+
   /** String: the process that goes by a node's name. */
   nodeName: (nodeId: string) => `${prefix}:node-name:{${nodeId}}`,
   /** String: the version of the nodes that are here. */
@@ -99,6 +102,8 @@ export const createKeys = (prefix: string) => ({
   mark: (tag: string) => `${prefix}:mark:{${tag}}`,
   /** Pub/sub channel on which a node hears its own beats. */
   beatChannel: (tag: string) => `${prefix}#beat#{${tag}}`,
+  /** Pub/sub channel on which nodes hear that what came through a run of nginx has to leave. */
+  proxyLeaves: () => `${prefix}#proxy-leaves`,
   /** One of each type, for a few seconds: what a node tries before it works with a Redis. */
   trial: (tag: string, type: string) => `${prefix}:trial:{${tag}}:${type}`,
 

@@ -10,6 +10,8 @@ export interface FrontOptions {
   nodes?: number
   /** Settings of every gateway. */
   env?: Record<string, string>
+  /** Settings of one. */
+  envOf?: (nodeId: string) => Record<string, string>
   /** Settings of nginx/render.sh. */
   nginxEnv?: Record<string, string>
   /** Give the gateways a WeChat server. @default false */
@@ -47,7 +49,7 @@ export const nodeIds = (count: number): string[] =>
 
 /** Starts what stands before a Redis that runs already. */
 export const startFront = async (redisUrl: string, options: FrontOptions = {}): Promise<Front> => {
-  const { nodes: count = 2, env = {}, nginxEnv = {}, onLine } = options
+  const { nodes: count = 2, env = {}, envOf = () => ({}), nginxEnv = {}, onLine } = options
   // The gateways have to know the origin before nginx, which has to know their ports, can start.
   const port = await freePort()
   const origin = options.origin ?? `http://127.0.0.1:${port}`
@@ -58,7 +60,7 @@ export const startFront = async (redisUrl: string, options: FrontOptions = {}): 
         redisUrl,
         nodeId,
         origin,
-        env: { ...simulator?.env, ...env },
+        env: { ...simulator?.env, ...env, ...envOf(nodeId) },
         ...(onLine ? { onLine: (line: Line) => onLine(nodeId, line) } : {}),
       }),
     ),

@@ -24,6 +24,8 @@ export interface Replacement {
 }
 
 const PROBE_TIMEOUT_MS = 1_000
+/** Kubernetes would wait for ever. */
+const START_MS = 60_000
 const manifest = new URL('../../../k8s/base/gateway/nodes.yaml', import.meta.url)
 
 /** What the project's own manifest says of a node. */
@@ -31,12 +33,12 @@ export const readPodTimes = async (): Promise<PodTimes> => {
   // Loaded when it is wanted: most tests want none of it.
   const { parse } = await import('yaml')
   const { spec } = parse(await readFile(manifest, 'utf8')).spec.template
-  const [{ lifecycle, startupProbe }] = spec.containers
+  const [{ lifecycle, readinessProbe }] = spec.containers
   return {
     preStopMs: lifecycle.preStop.sleep.seconds * 1_000,
     graceMs: spec.terminationGracePeriodSeconds * 1_000,
-    periodMs: startupProbe.periodSeconds * 1_000,
-    startMs: startupProbe.periodSeconds * startupProbe.failureThreshold * 1_000,
+    periodMs: readinessProbe.periodSeconds * 1_000,
+    startMs: START_MS,
   }
 }
 
@@ -58,24 +60,31 @@ export const createKubelet = ({ preStopMs, graceMs, periodMs, startMs }: PodTime
     }
   }
 
-  const replace = async (node: Gateway): Promise<Replacement> => {
+  const replace = async (node: Gateway, between: (node: Gateway) => Promise<void>): Promise<Replacement> => {
     await delay(preStopMs)
     const told = performance.now()
     const forced = setTimeout(() => void node.kill('SIGKILL'), graceMs - preStopMs)
     await node.kill('SIGTERM')
     clearTimeout(forced)
     const gone = { exit: await node.exited, stopMs: performance.now() - told }
+    await between(node)
     await node.restart()
-    await until(node, '/startupz')
     await until(node, '/readyz')
     return gone
   }
 
   return {
-    /** As a StatefulSet does: from the last pod to the first, each only when the one before is ready. */
-    rollingUpdate: async (nodes: readonly Gateway[]): Promise<Replacement[]> => {
+    /**
+     * As a StatefulSet does: from the last pod to the first, each only when the one before is ready.
+     *
+     * @param between  changes what is to be another in the new process
+     */
+    rollingUpdate: async (
+      nodes: readonly Gateway[],
+      between: (node: Gateway) => Promise<void> = async () => {},
+    ): Promise<Replacement[]> => {
       const replaced: Replacement[] = []
-      for (const node of nodes.toReversed()) replaced.push(await replace(node))
+      for (const node of nodes.toReversed()) replaced.push(await replace(node, between))
       return replaced
     },
   }

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { onCleanup } from './cleanup.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const web = join(root, 'apps/web')
@@ -52,4 +54,23 @@ export const ensurePage = async (say: (sentence: string) => void): Promise<void>
   if (!(await isStale())) return
   say('Building the web page.')
   await buildPage()
+}
+
+const HASHED = /-[\w-]{8}(\.\w+)$/
+
+/** Folder with another build of the pages: whatever has a hash in its name has another one. Removed when the test is over. */
+export const anotherBuild = async (): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'saoma-build-'))
+  onCleanup(() => rm(folder, { recursive: true, force: true }))
+  const entries = await readdir(pageFolder, { withFileTypes: true, recursive: true })
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const names = files.map((file) => basename(file)).filter((name) => HASHED.test(name))
+  const renamed = (text: string) =>
+    names.reduce((all, name) => all.replaceAll(name, name.replace(HASHED, '-another1$1')), text)
+  for (const file of files) {
+    const copy = join(folder, renamed(relative(pageFolder, file)))
+    await mkdir(dirname(copy), { recursive: true })
+    await writeFile(copy, renamed(await readFile(file, 'utf8')))
+  }
+  return folder
 }

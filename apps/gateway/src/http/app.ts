@@ -6,6 +6,7 @@ import type { Logger } from '../log.ts'
 import type { Origins } from '../origins.ts'
 import type { Trace } from '../trace.ts'
 import { largestBody } from './body.ts'
+import type { Builds } from './builds.ts'
 import { channelRoutes } from './channels.ts'
 import { type CodeRoutesDeps, codeRoutes } from './codes.ts'
 import { bearsApiKey, callerOf } from './credentials.ts'
@@ -27,6 +28,8 @@ export interface AppDeps
     LinkRoutesDeps,
     SessionRoutesDeps,
     MessageRoutesDeps {
+  /** With pages of their own (`webRoot`). */
+  builds?: Pick<Builds, 'find'>
   log: Logger
   trace?: Trace
 }
@@ -134,10 +137,10 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     app.use(router.routes())
     app.use(router.allowedMethods())
   }
-  if (webRoot)
-    app.use(
-      pages({ root: webRoot, origin, demo: options.demo, ...(options.pool?.cdn ? { cdn: options.pool.cdn } : {}) }),
-    )
+  if (webRoot && deps.builds) {
+    const cdn = options.pool?.cdn
+    app.use(pages({ root: webRoot, origin, demo: options.demo, builds: deps.builds, ...(cdn ? { cdn } : {}) }))
+  }
 
   // Everything the middleware did not answer is a broken connection: a client that left is no error of ours.
   app.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,6 +1,8 @@
+import { extname } from 'node:path'
 import type { Middleware } from 'koa'
 import compose from 'koa-compose'
 import serve from 'koa-static'
+import type { Builds } from './builds.ts'
 
 const policy = (origin: string, cdn?: string): string =>
   [
@@ -20,10 +22,19 @@ export interface PagesOptions {
   demo: boolean
   /** Where the pages fetch pictures from, besides the origin. */
   cdn?: string
+  /** Where files of other builds are found. */
+  builds: Pick<Builds, 'find'>
 }
 
-/** The built web pages. Files with a hash in their name are kept for ever, all others are asked for anew. */
-export const pages = ({ root, origin, demo, cdn }: PagesOptions): Middleware => {
+/** What has a hash in its name is the same for ever. */
+const cacheControl = (path: string): string =>
+  path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache'
+
+/**
+ * The built web pages, and what pages of another build ask for while nodes of both run. Files with a hash in their name are kept for ever,
+ * all others are asked for anew.
+ */
+export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middleware => {
   const { host } = new URL(origin)
   const contentPolicy = policy(origin, cdn)
   return compose([
@@ -41,9 +52,18 @@ export const pages = ({ root, origin, demo, cdn }: PagesOptions): Middleware => 
     serve(root, {
       extensions: ['html'],
       setHeaders: (res, path) => {
-        res.setHeader('Cache-Control', /\/assets\//.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache')
+        res.setHeader('Cache-Control', cacheControl(path))
         if (path.endsWith('/saoma-login.js')) res.setHeader('Access-Control-Allow-Origin', '*')
       },
     }),
+    async (ctx, next) => {
+      if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
+      const path = extname(ctx.path) ? ctx.path : `${ctx.path}.html`
+      const file = await builds.find(path)
+      if (!file) return next()
+      ctx.type = extname(path)
+      ctx.set('Cache-Control', cacheControl(path))
+      ctx.body = file
+    },
   ])
 }

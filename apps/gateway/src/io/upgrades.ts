@@ -2,6 +2,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Duplex } from 'node:stream'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Proxies } from '../proxies.ts'
 import { answerTo, type HandshakeRefusal, type Judge } from './admission.ts'
 import { answerAndEnd, own } from './raw-sockets.ts'
 
@@ -19,6 +20,7 @@ export interface Door {
 
 export interface UpgradesDeps {
   judge: Judge
+  proxies: Pick<Proxies, 'note'>
   metrics: Pick<Metrics, 'handshakesRejected'>
   log: Logger
 }
@@ -55,7 +57,7 @@ const isAnswering = (tcp: Duplex): boolean => answers.get(tcp)?.writableFinished
 export const routeUpgrades = (
   http: HttpServer,
   doors: readonly Door[],
-  { judge, metrics, log }: UpgradesDeps,
+  { judge, proxies, metrics, log }: UpgradesDeps,
   { nodeId }: { nodeId: string },
 ): void => {
   const refuse = (tcp: Duplex, refusal: HandshakeRefusal) => answerAndEnd(tcp, answerTo(refusal, nodeId))
@@ -70,6 +72,7 @@ export const routeUpgrades = (
   http.on('upgrade', (req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>) => {
     own(tcp)
     if (isAnswering(tcp)) return tcp.destroy()
+    proxies.note(req, tcp)
     const door = doors.find(({ claims }) => claims(req))
     if (!door) {
       metrics.handshakesRejected.inc({ reason: NOWHERE.reason })

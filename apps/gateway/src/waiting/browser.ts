@@ -127,6 +127,10 @@ export class WaitingBrowser extends WebSocket implements Waiter, Listener {
     this.#write(pingFrame)
   }
 
+  get tcp(): Duplex {
+    return this.#tcp
+  }
+
   follow(ticket: string): Promise<void> {
     return this.#keeper.follow(ticket, this)
   }

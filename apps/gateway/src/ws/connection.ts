@@ -100,6 +100,10 @@ export class WsConnection extends EventEmitter implements PlainConnection {
     ws.on('error', () => {})
   }
 
+  get tcp(): Duplex {
+    return this.#tcp
+  }
+
   get bufferedAmount(): number {
     return this.#ws.bufferedAmount
   }

@@ -1,0 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { RedisUnavailable } from '@saoma/redis'
+
+/** How the start of a node waits for Redis: as long as it takes, with a back-off, and aloud. */
+export interface Patience {
+  /** Told of each error of a connection that is being opened. */
+  hear(error: Error): void
+  /** Repeats a step of the start while it rejects with RedisUnavailable. Any other error is for its caller. */
+  until<T>(step: () => Promise<T>): Promise<T>
+}
+
+/** One sentence in this time. */
+const SAY_MS = 10_000
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 5_000
+
+/** With jitter, so that nodes that wait together do not come together. */
+const pauseMs = (tries: number): number =>
+  Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2)
+
+/**
+ * A node that ended because Redis is away would be started again after longer and longer pauses by whoever starts it, and be away for
+ * minutes after Redis is back.
+ *
+ * @param onWait  told of each reason to wait, and whether it is time to say it again
+ * @param clock  milliseconds
+ */
+export const createPatience = (
+  onWait: (reason: string, isTime: boolean) => void,
+  clock: () => number = () => performance.now(),
+): Patience => {
+  let sayAt = Number.NEGATIVE_INFINITY
+  const hear = ({ message, cause }: Error) => {
+    const now = clock()
+    const isTime = now >= sayAt
+    if (isTime) sayAt = now + SAY_MS
+    onWait(
+      cause instanceof Error && !message.includes(cause.message) ? `${message} (${cause.message})` : message,
+      isTime,
+    )
+  }
+  return {
+    hear,
+    until: async (step) => {
+      for (let tries = 0; ; tries++) {
+        try {
+          return await step()
+        } catch (error) {
+          if (!(error instanceof RedisUnavailable)) throw error
+          hear(error)
+        }
+        await delay(pauseMs(tries))
+      }
+    },
+  }
+}

@@ -1,0 +1,75 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type RedisClients, reply } from '@saoma/redis'
+import { type Guest, sendAway, windowFor } from './guests.ts'
+import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** The runs of nginx through which sockets come. One that ends, or reads its configuration anew, would close all of its sockets at once. */
+export interface Proxies {
+  /** Remembers through which run a socket came. */
+  note(req: IncomingMessage, tcp: Duplex): void
+  /** Tells all nodes that what came through this run has to leave. Rejects with RedisUnavailable. */
+  leave(run: string): Promise<void>
+  close(): void
+}
+
+export interface ProxiesDeps {
+  redis: Pick<RedisClients, 'data' | 'keys' | 'subscriber'>
+  guests: () => readonly Guest[]
+  metrics: Pick<Metrics, 'drained'>
+  log: Logger
+}
+
+/** nginx ends what is left after 30 s (`worker_shutdown_timeout`). */
+const LONGEST_MS = 25_000
+const RUN = /^[A-Za-z0-9-]{1,128}$/
+
+export const isRun = (name: string): boolean => RUN.test(name)
+
+/** @param windowMs  over which they leave, at most */
+export const createProxies = (
+  { redis, guests, metrics, log }: ProxiesDeps,
+  { windowMs }: { windowMs: number },
+): Proxies => {
+  const { data, keys, subscriber } = redis
+  const channel = keys.proxyLeaves()
+  const runs = new WeakMap<Duplex, string>()
+  /** One text for the many that come through the same. */
+  let latest = ''
+  const leaving = new Set<string>()
+
+  const send = async (run: string): Promise<void> => {
+    const theirs = guests().filter(({ tcp }) => tcp && runs.get(tcp) === run)
+    const window = windowFor(theirs.length, Math.min(windowMs, LONGEST_MS))
+    log.info({ event: 'proxy-leaves', run, sockets: theirs.length, windowMs: Math.round(window) })
+    await sendAway(theirs, window, { onEnd: () => metrics.drained.inc() })
+  }
+  const hear = (heard: string, payload: Buffer): void => {
+    const run = heard === channel ? String(payload) : ''
+    if (!isRun(run) || leaving.has(run)) return
+    leaving.add(run)
+    send(run)
+      .catch((error: unknown) => log.error({ err: error, event: 'proxy-leaves' }, 'sockets could not be sent away'))
+      .finally(() => leaving.delete(run))
+  }
+  subscriber.on('message', hear)
+  // The subscriber goes on trying.
+  subscriber.hold(channel).catch(() => {})
+
+  return {
+    note: ({ headers }, tcp) => {
+      const run = headers['x-saoma-proxy']
+      if (typeof run !== 'string' || !isRun(run)) return
+      if (run !== latest) latest = run
+      runs.set(tcp, latest)
+    },
+    leave: async (run) => {
+      await reply(data.spublish(channel, run))
+    },
+    close: () => {
+      subscriber.off('message', hear)
+      subscriber.release(channel)
+    },
+  }
+}

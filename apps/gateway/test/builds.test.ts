@@ -1,0 +1,77 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { connect, whenReady } from '@saoma/redis'
+import { type Gateway, onCleanup, type RedisServer, request, startGateway, startRedis } from '@saoma/testing'
+
+const origin = 'http://127.0.0.1'
+const SECRET = 'a secret of a test that nobody keeps'
+
+const buildOf = async (files: Record<string, string>): Promise<string> => {
+  const root = await mkdtemp(join(tmpdir(), 'saoma-pages-'))
+  onCleanup(() => rm(root, { recursive: true, force: true }))
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    await writeFile(join(root, path), text)
+  }
+  return root
+}
+
+let redis: RedisServer
+beforeEach(async () => {
+  redis = await startRedis()
+})
+
+const start = (nodeId: string, root: string, env: Record<string, string> = {}): Promise<Gateway> =>
+  startGateway({ redisUrl: redis.url, nodeId, origin, env: { SAOMA_WEB_ROOT: root, SAOMA_SECRET: SECRET, ...env } })
+
+const get = (node: Gateway, path: string, method = 'GET') => request(`${node.origin}${path}`, { method })
+
+const former = {
+  'index.html': 'former',
+  'assets/a-11111111.js': 'a()',
+  'assets/a-11111111.css': 'a{}',
+  'gone.html': '<p>',
+}
+const next = { 'index.html': 'next', 'assets/a-22222222.js': 'b()', 'new.html': '<p>' }
+
+test('a node has the files of the other build while nodes of both run, and after the last of them has gone', async () => {
+  const a = await start('a', await buildOf(former))
+  const b = await start('b', await buildOf(next))
+  const script = await get(a, '/assets/a-22222222.js')
+  expect([script.status, script.body]).toEqual([200, 'b()'])
+  expect(script.headers.get('content-type')).toMatch(/^(text|application)\/javascript/)
+  expect(script.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+  expect((await get(a, '/index')).body).toBe('former')
+  const page = await get(a, '/new')
+  expect([page.status, page.headers.get('cache-control')]).toEqual([200, 'no-cache'])
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'self'")
+  expect((await get(b, '/assets/a-11111111.css', 'HEAD')).status).toBe(200)
+  await a.stop()
+  expect((await get(b, '/assets/a-11111111.js')).body).toBe('a()')
+  for (const path of ['/assets/a-33333333.js', '/wp-login.php', '/assets/'])
+    expect([path, (await get(b, path)).status]).toEqual([path, 404])
+})
+
+test('what somebody else has put into Redis is not served; what a node with a former secret did is', async () => {
+  const before = await start('a', await buildOf(former))
+  const changed = { SAOMA_SECRET: 'another secret of a test, of today', SAOMA_PREVIOUS_SECRET: SECRET }
+  const changing = await start('b', await buildOf(next), changed)
+  expect((await get(changing, '/assets/a-11111111.js')).body).toBe('a()')
+  expect((await get(before, '/assets/a-22222222.js')).body).toBe('b()')
+
+  const writer = connect({ url: redis.url, name: 'test', onError: () => {} })
+  onCleanup(() => writer.disconnect())
+  await whenReady(writer, 5_000)
+  const [a, b] = ['saoma:page:{/assets/a-11111111.js}', 'saoma:page:{/assets/a-11111111.css}']
+  const sealed = await writer.getBuffer(a)
+  if (!sealed) throw new Error('there is no such file')
+  // Of another name, in part, and not at all.
+  await writer.set(b, sealed)
+  expect((await get(changing, '/assets/a-11111111.css')).status).toBe(404)
+  await writer.set(a, sealed.subarray(0, -1))
+  expect((await get(changing, '/assets/a-11111111.js')).status).toBe(404)
+  await writer.set(a, 'alert(1)')
+  expect((await get(changing, '/assets/a-11111111.js')).status).toBe(404)
+  expect(await writer.ttl('saoma:page:{/assets/a-22222222.js}')).toBeGreaterThan(6 * 24 * 3_600)
+})

@@ -1,0 +1,65 @@
+import { mastersOf, type RedisClients, reply } from '@saoma/redis'
+import * as v from 'valibot'
+import { createSeal } from './sealed.ts'
+import { StoredRing } from './signing-keys.ts'
+
+/** What a Redis holds of a cluster's logins. */
+export interface Survey {
+  accounts: number
+  /** People with an entry in their list of logins. */
+  people: number
+  /** Entries of those lists, of logins that ran out too. */
+  sessions: number
+  /** ISO 8601 time at which the newest of them began; undefined without any. */
+  newest?: string
+  /** All of them open. */
+  signingKeys: number
+}
+
+/** Keys that one call looks at. */
+const COUNT = 1_000
+const SINCE = v.object({ since: v.pipe(v.string(), v.isoTimestamp()) })
+const readEntry = v.safeParser(v.pipe(v.string(), v.parseJson(), SINCE))
+
+/**
+ * Reads, and changes nothing. It looks at every key once, which takes a minute for some millions. Rejects with RedisUnavailable, or with
+ * the error for the operator when the secrets do not open the signing keys.
+ */
+export const survey = async (
+  { data, keys }: Pick<RedisClients, 'data' | 'keys'>,
+  secrets: readonly [string, ...string[]],
+): Promise<Survey> => {
+  const found: Survey = { accounts: 0, people: 0, sessions: 0, signingKeys: 0 }
+  const seal = createSeal(secrets)
+  const text = await reply(data.get(keys.signingKeys()))
+  for (const { sealed } of text ? v.parse(StoredRing, JSON.parse(text)) : []) {
+    await seal.open(sealed)
+    found.signingKeys++
+  }
+
+  const [account, list] = [keys.account(''), keys.sessions('')].map((key) => key.slice(0, -1)) as [string, string]
+  const countLists = async (lists: readonly string[]): Promise<void> => {
+    for (const entries of await Promise.all(lists.map((key) => reply(data.hvals(key))))) {
+      const begun = entries
+        .map((entry) => readEntry(entry))
+        .flatMap((read) => (read.success ? [read.output.since] : []))
+      if (begun.length > 0) found.people++
+      found.sessions += begun.length
+      for (const since of begun) if (since > (found.newest ?? '')) found.newest = since
+    }
+  }
+  for (const master of mastersOf(data)) {
+    let cursor = '0'
+    do {
+      const [next, names] = await reply(master.scan(cursor, 'MATCH', `${keys.prefix}:*`, 'COUNT', COUNT))
+      found.accounts += names.filter((name) => name.startsWith(account)).length
+      await countLists(names.filter((name) => name.startsWith(list)))
+      cursor = next
+    } while (cursor !== '0')
+  }
+  return found
+}
+
+/** Whether nothing of this cluster was ever here, or all of it was lost. */
+export const isVoid = async ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>): Promise<boolean> =>
+  (await reply(data.exists(keys.signingKeys(), keys.signingKeysKnown()))) === 0
