@@ -15,11 +15,19 @@
 #
 # And how nginx runs:
 #
-#   NGINX_LISTEN       addresses, separated by spaces       (default 127.0.0.1:8080)
+#   NGINX_LISTEN       addresses, separated by spaces; one of IPv6 is left out where the machine has none  (default 127.0.0.1:8080)
+#   NGINX_PROBE        address for those who watch: /nginx-health, and /nginx-status with the number of connections. Full of clients,
+#                      nginx still answers there           (default none)
+#   NGINX_TLS_CERT, NGINX_TLS_KEY   files (PEM): NGINX_LISTEN speaks TLS then  (default none)
+#   NGINX_REDIRECT     addresses whose visitors are sent to https, with NGINX_TLS_CERT  (default none)
+#   NGINX_PROXY_PROTOCOL   on: what stands in front (NGINX_TRUST) tells the visitor's address by the PROXY protocol  (default off)
 #   NGINX_TEMP         folder for temporary files and pid   (default /tmp)
 #   NGINX_ACCESS_LOG   file, or off                         (default /dev/stdout)
 #   NGINX_WORKERS      processes                            (default auto)
-#   NGINX_CONNECTIONS  per worker; two for every socket     (default 16384)
+#   NGINX_CONNECTIONS  per worker; two for every socket     (default 16384, for 7424 sockets)
+#   NGINX_LIMIT_SENDERS  requests with a body that one address (of IPv6: network) has under way, as a company behind one address has
+#                      them; what is more is answered 503  (default 1000)
+#   NGINX_ID           names this run to the nodes, see run.sh  (default none)
 #   NGINX_TRUST        networks of the proxies in front, whose X-Forwarded-For and -Proto are believed: '10.0.0.0/8 …' (default none)
 #   NGINX_SHOP         host:port of the demo's shop, which then answers below /shop/ (default none: there is no such location)
 #   SAOMA_LIMIT_MESSAGE_BYTES  as the nodes have it, so that what they take gets to them  (default 1048576, the most they may have)
@@ -35,16 +43,18 @@ fail() {
 
 : "${SAOMA_NODES:=}" "${SAOMA_CONTAINERS:=}" "${SAOMA_SERVICE:=}" "${SAOMA_NODE_NAMES:=}"
 : "${NGINX_LISTEN:=127.0.0.1:8080}" "${NGINX_TEMP:=/tmp}" "${NGINX_ACCESS_LOG:=/dev/stdout}" "${NGINX_WORKERS:=auto}"
+: "${NGINX_PROBE:=}" "${NGINX_TLS_CERT:=}" "${NGINX_TLS_KEY:=}" "${NGINX_REDIRECT:=}" "${NGINX_PROXY_PROTOCOL:=off}"
+: "${NGINX_LIMIT_SENDERS:=1000}" "${NGINX_ID:=}"
 : "${NGINX_CONNECTIONS:=16384}" "${NGINX_TRUST:=}" "${NGINX_RESOLVER:=}" "${NGINX_SHOP:=}"
 : "${SAOMA_LIMIT_MESSAGE_BYTES:=1048576}"
 
 # What is put into the configuration must not be able to end a directive.
-for value in "$SAOMA_CONTAINERS" "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP"; do
+for value in "$SAOMA_CONTAINERS" "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP" "$NGINX_PROBE" "$NGINX_REDIRECT" "$NGINX_ID"; do
   case $value in
     *[!A-Za-z0-9._:/\ \[\]*-]*) fail "a setting contains a character that has no place there: $value" ;;
   esac
 done
-for path in "$NGINX_TEMP" "$NGINX_ACCESS_LOG"; do
+for path in "$NGINX_TEMP" "$NGINX_ACCESS_LOG" "$NGINX_TLS_CERT" "$NGINX_TLS_KEY"; do
   case $path in
     *[\"\\\$\;\{\}]*) fail "a path contains a character that nginx would take for its own: $path" ;;
   esac
@@ -74,6 +84,40 @@ done
 [ -z "$NGINX_SHOP" ] || echo "$NGINX_SHOP" | grep -Eq '^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$' ||
   fail "NGINX_SHOP is '$NGINX_SHOP', which is not host:port"
 
+for number in NGINX_CONNECTIONS NGINX_LIMIT_SENDERS; do
+  eval "value=\$$number"
+  echo "$value" | grep -Eqx '[1-9][0-9]{1,6}' || fail "$number is '$value', which is not a number from 10 to 9999999"
+done
+case "$NGINX_TLS_CERT:$NGINX_TLS_KEY" in
+  : | ?*:?*) ;;
+  *) fail 'NGINX_TLS_CERT and NGINX_TLS_KEY go together: set both or none' ;;
+esac
+for path in "$NGINX_TLS_CERT" "$NGINX_TLS_KEY"; do
+  [ -z "$path" ] || [ -r "$path" ] || fail "NGINX_TLS_CERT or NGINX_TLS_KEY names a file that cannot be read: $path"
+done
+[ -z "$NGINX_REDIRECT" ] || [ -n "$NGINX_TLS_CERT" ] || fail 'NGINX_REDIRECT sends visitors to https: set NGINX_TLS_CERT'
+case $NGINX_PROXY_PROTOCOL in
+  on) [ -n "$NGINX_TRUST" ] || fail 'NGINX_PROXY_PROTOCOL is on: set NGINX_TRUST to the network that speaks it' ;;
+  off) ;;
+  *) fail "NGINX_PROXY_PROTOCOL is '$NGINX_PROXY_PROTOCOL', which is neither on nor off" ;;
+esac
+
+# Where the kernel has no IPv6, nginx would not start at all.
+without_ipv6() {
+  kept=
+  for address in $1; do
+    case $address in
+      \[*) [ -e /proc/net/if_inet6 ] || [ ! -d /proc/net ] || continue ;;
+    esac
+    kept="$kept${kept:+ }$address"
+  done
+  echo "$kept"
+}
+NGINX_LISTEN=$(without_ipv6 "$NGINX_LISTEN")
+NGINX_PROBE=$(without_ipv6 "$NGINX_PROBE")
+NGINX_REDIRECT=$(without_ipv6 "$NGINX_REDIRECT")
+[ -n "$NGINX_LISTEN" ] || fail 'NGINX_LISTEN has addresses of IPv6 only, and this machine has no IPv6'
+
 echo "$SAOMA_LIMIT_MESSAGE_BYTES" | grep -Eqx '[0-9]{2,7}' ||
   fail "SAOMA_LIMIT_MESSAGE_BYTES is '$SAOMA_LIMIT_MESSAGE_BYTES', which is not a number of bytes"
 
@@ -90,9 +134,15 @@ case $NGINX_RESOLVER in
     ;;
 esac
 
+# Whether nginx is of this version or newer: 1027003 is 1.27.3.
+is_since() {
+  nginx -v 2>&1 | awk -F'[/. ]' -v since="$1" \
+    '{ for (i = 1; i < NF; i++) if ($i == "nginx" && $(i + 1) ~ /^[0-9]+$/) { found = ($(i + 1) * 1000 + $(i + 2)) * 1000 + $(i + 3) } } END { exit !(found >= since) }'
+}
+http2=
+if [ -n "$NGINX_TLS_CERT" ] && is_since 1025001; then http2=on; fi
 # Names that are asked for at each use need no certain version.
-if [ -n "$SAOMA_NODES" ] && [ -n "$NGINX_RESOLVER" ] && ! nginx -v 2>&1 |
-  awk -F'[/. ]' '{ for (i = 1; i < NF; i++) if ($i == "nginx" && $(i + 1) ~ /^[0-9]+$/) { found = ($(i + 1) * 1000 + $(i + 2)) * 1000 + $(i + 3) } } END { exit !(found >= 1027003) }'; then
+if [ -n "$SAOMA_NODES" ] && [ -n "$NGINX_RESOLVER" ] && ! is_since 1027003; then
   echo 'render.sh: this nginx is older than 1.27.3, so the names of the nodes are looked up once, at start' >&2
   NGINX_RESOLVER=
 fi
@@ -107,7 +157,14 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
   -v service="$SAOMA_SERVICE" -v node_names="$SAOMA_NODE_NAMES" -v search="$search" \
   -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
   -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" \
-  -v message="$SAOMA_LIMIT_MESSAGE_BYTES" '
+  -v message="$SAOMA_LIMIT_MESSAGE_BYTES" -v probe="$NGINX_PROBE" -v cert="$NGINX_TLS_CERT" -v key="$NGINX_TLS_KEY" -v http2="$http2" \
+  -v redirect="$NGINX_REDIRECT" -v proxy_protocol="$NGINX_PROXY_PROTOCOL" -v senders="$NGINX_LIMIT_SENDERS" -v run="$NGINX_ID" '
+  # One line for each of these addresses.
+  function listens(addresses, flags,   count, address, i, text) {
+    count = split(addresses, address, " ")
+    for (i = 1; i <= count; i++) text = text "    listen " address[i] flags ";\n"
+    return text
+  }
   BEGIN {
     any = "saoma"
     any_socket = "saoma_sockets"
@@ -157,20 +214,28 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
       # No connection is kept then, and it is the node that ends it: the other way round the ports of nginx would run out.
       after_answer = "close"
     } else if (resolver != "") resolver_line = "resolver " resolver " valid=5s;"
-    count = split(listen, address, " ")
-    for (i = 2; i <= count; i++) more = more "    listen " address[i] " backlog=4096;\n"
+    by_protocol = proxy_protocol == "on"
+    flags = (cert == "" ? "" : " ssl") (by_protocol ? " proxy_protocol" : "") " backlog=4096"
     count = split(trust, network, " ")
     for (i = 1; i <= count; i++) {
-      trusted = trusted "    " network[i] " 1;\n"
+      # What speaks the PROXY protocol passes the headers of strangers on as they are.
+      if (!by_protocol) trusted = trusted "    " network[i] " 1;\n"
       real_ip = real_ip "set_real_ip_from " network[i] ";\n  "
     }
-    if (count > 0) real_ip = real_ip "real_ip_header X-Forwarded-For;\n  real_ip_recursive on;"
+    if (count > 0) real_ip = real_ip (by_protocol ? "real_ip_header proxy_protocol;" : "real_ip_header X-Forwarded-For;\n  real_ip_recursive on;")
+    stranger = by_protocol ? "" : "\"~^0:.\" $realip_remote_addr;"
+    if (cert != "") tls = "    ssl_certificate \"" cert "\";\n    ssl_certificate_key \"" key "\";\n    ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_session_cache shared:saoma_tls:10m;\n    ssl_session_timeout 1d;\n    ssl_session_tickets off;\n" (http2 == "" ? "" : "    http2 on;\n")
+    if (redirect != "") redirect_server = "  server {\n" listens(redirect, by_protocol ? " proxy_protocol" : "") "    return 308 https://$host$request_uri;\n  }\n"
+    if (probe != "") probe_server = "  # For those who watch, and not for clients.\n  server {\n" listens(probe, "") "    access_log off;\n    location = /nginx-health {\n      return 204;\n    }\n    location = /nginx-status {\n      stub_status;\n    }\n    location / {\n      return 404;\n    }\n  }\n"
+    # Connections that are kept, requests, and whoever asks at the probe.
+    spare = int(connections / 16) + (connections > 1024 ? 512 : int(connections / 4))
+    sockets = int((connections - spare) / 2)
     if (shop != "" && containers != "") {
       upstreams = upstreams "  map \047\047 $saoma_shop {\n    default " shop ";\n  }\n"
-      shop_location = "\n    location /shop/ {\n      proxy_pass http://$saoma_shop;\n    }\n"
+      shop_location = "\n    location /shop/ {\n      proxy_request_buffering off;\n      proxy_pass http://$saoma_shop;\n    }\n"
     } else if (shop != "") {
       shop_upstream = "  upstream shop {\n    zone shop 64k;\n    server " shop resolve ";\n    keepalive 16;\n    keepalive_timeout 5s;\n  }\n"
-      shop_location = "\n    location /shop/ {\n      proxy_pass http://shop;\n    }\n"
+      shop_location = "\n    location /shop/ {\n      proxy_request_buffering off;\n      proxy_pass http://shop;\n    }\n"
     }
 
     # A message and what surrounds it, as the nodes reckon. A client that polls packs as many together as fit.
@@ -181,7 +246,9 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     value["KEPT"] = kept; value["KEPT_IN_ALL"] = kept_in_all
     value["RESOLVER"] = resolver_line
     value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["ACCESS_LOG"] = access_log == "off" ? "off" : "\"" access_log "\" saoma"; value["CONNECTIONS"] = connections
-    value["LISTEN"] = address[1]; value["LISTEN_MORE"] = more; value["REAL_IP"] = real_ip
+    value["LISTEN"] = listens(listen, flags); value["REAL_IP"] = real_ip; value["TLS"] = tls
+    value["REDIRECT_SERVER"] = redirect_server; value["PROBE_SERVER"] = probe_server; value["STRANGER"] = stranger
+    value["SOCKETS"] = sockets; value["SENDERS"] = senders; value["ID"] = run
     value["TRUSTED"] = trusted; value["SERVERS"] = servers; value["SOCKET_SERVERS"] = socket_servers; value["UPSTREAMS"] = upstreams; value["SESSIONS"] = sessions
     value["SHOP_UPSTREAM"] = shop_upstream; value["SHOP_LOCATION"] = shop_location
   }
