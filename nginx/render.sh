@@ -139,6 +139,9 @@ is_since() {
   nginx -v 2>&1 | awk -F'[/. ]' -v since="$1" \
     '{ for (i = 1; i < NF; i++) if ($i == "nginx" && $(i + 1) ~ /^[0-9]+$/) { found = ($(i + 1) * 1000 + $(i + 2)) * 1000 + $(i + 3) } } END { exit !(found >= since) }'
 }
+# A worker that goes away would close a connection that is kept in the moment in which a request comes on it.
+keepalive_min=
+if is_since 1027004; then keepalive_min='keepalive_min_timeout 10s;'; fi
 http2=
 if [ -n "$NGINX_TLS_CERT" ] && is_since 1025001; then http2=on; fi
 # Names that are asked for at each use need no certain version.
@@ -158,7 +161,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
   -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
   -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" \
   -v message="$SAOMA_LIMIT_MESSAGE_BYTES" -v probe="$NGINX_PROBE" -v cert="$NGINX_TLS_CERT" -v key="$NGINX_TLS_KEY" -v http2="$http2" \
-  -v redirect="$NGINX_REDIRECT" -v proxy_protocol="$NGINX_PROXY_PROTOCOL" -v senders="$NGINX_LIMIT_SENDERS" -v run="$NGINX_ID" '
+  -v redirect="$NGINX_REDIRECT" -v proxy_protocol="$NGINX_PROXY_PROTOCOL" -v senders="$NGINX_LIMIT_SENDERS" -v run="$NGINX_ID" -v keepalive_min="$keepalive_min" '
   # One line for each of these addresses.
   function listens(addresses, flags,   count, address, i, text) {
     count = split(addresses, address, " ")
@@ -248,7 +251,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["ACCESS_LOG"] = access_log == "off" ? "off" : "\"" access_log "\" saoma"; value["CONNECTIONS"] = connections
     value["LISTEN"] = listens(listen, flags); value["REAL_IP"] = real_ip; value["TLS"] = tls
     value["REDIRECT_SERVER"] = redirect_server; value["PROBE_SERVER"] = probe_server; value["STRANGER"] = stranger
-    value["SOCKETS"] = sockets; value["SENDERS"] = senders; value["ID"] = run
+    value["SOCKETS"] = sockets; value["SENDERS"] = senders; value["ID"] = run; value["KEEPALIVE_MIN"] = keepalive_min
     value["TRUSTED"] = trusted; value["SERVERS"] = servers; value["SOCKET_SERVERS"] = socket_servers; value["UPSTREAMS"] = upstreams; value["SESSIONS"] = sessions
     value["SHOP_UPSTREAM"] = shop_upstream; value["SHOP_LOCATION"] = shop_location
   }

@@ -40,6 +40,8 @@ render() {
 tell() {
   [ -n "$NGINX_TELL" ] || return 0
   (
+    # Its workers listen for a moment yet, and who is sent away should not come to them.
+    sleep 1
     for node in $NGINX_TELL; do
       if curl -fsS -m 5 -o /dev/null -X POST "http://$node/proxies/$1/leave"; then exit 0; fi
     done

@@ -8,7 +8,7 @@ const say = (sentence: string): void => console.log(sentence)
 export const prepareTests = async (): Promise<void> => {
   const failed = await check()
   if (failed.length > 0) throw new Error(`The check failed, so no test was run: ${failed.join(', ')}.`)
-  await ensurePrograms(['redis', 'nginx', 'chromium'], say)
+  await ensurePrograms(['redis', 'nginx', 'curl', 'chromium'], say)
   await ensurePage(say)
 }
 

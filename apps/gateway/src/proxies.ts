@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type RedisClients, reply } from '@saoma/redis'
 import { type Guest, sendAway, windowFor } from './guests.ts'
 import type { Logger } from './log.ts'
@@ -23,6 +24,8 @@ export interface ProxiesDeps {
 
 /** nginx ends what is left after 30 s (`worker_shutdown_timeout`). */
 const LONGEST_MS = 25_000
+/** Between two looks for whoever came late. */
+const AGAIN_MS = 2_000
 const RUN = /^[A-Za-z0-9-]{1,128}$/
 
 export const isRun = (name: string): boolean => RUN.test(name)
@@ -38,12 +41,23 @@ export const createProxies = (
   /** One text for the many that come through the same. */
   let latest = ''
   const leaving = new Set<string>()
+  let isOver = false
 
-  const send = async (run: string): Promise<void> => {
+  const sendTheirs = async (run: string, leftMs: number, isAgain: boolean): Promise<void> => {
     const theirs = guests().filter(({ tcp }) => tcp && runs.get(tcp) === run)
-    const window = windowFor(theirs.length, Math.min(windowMs, LONGEST_MS))
+    if (isAgain && theirs.length === 0) return
+    const window = windowFor(theirs.length, Math.min(windowMs, leftMs))
     log.info({ event: 'proxy-leaves', run, sockets: theirs.length, windowMs: Math.round(window) })
     await sendAway(theirs, window, { onEnd: () => metrics.drained.inc() })
+  }
+  const send = async (run: string): Promise<void> => {
+    const end = performance.now() + LONGEST_MS
+    for (let leftMs = LONGEST_MS, isAgain = false; leftMs > 0 && !isOver; isAgain = true) {
+      await sendTheirs(run, leftMs, isAgain)
+      // Some may have been let in meanwhile: its workers go on listening for a moment.
+      await delay(AGAIN_MS, undefined, { ref: false })
+      leftMs = end - performance.now()
+    }
   }
   const hear = (heard: string, payload: Buffer): void => {
     const run = heard === channel ? String(payload) : ''
@@ -68,6 +82,7 @@ export const createProxies = (
       await reply(data.spublish(channel, run))
     },
     close: () => {
+      isOver = true
       subscriber.off('message', hear)
       subscriber.release(channel)
     },

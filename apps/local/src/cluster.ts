@@ -148,6 +148,7 @@ export const startLocalCluster = async (
     env: {
       ...shopAs.nginxEnv,
       SAOMA_LIMIT_MESSAGE_BYTES: settings.SAOMA_LIMIT_MESSAGE_BYTES ?? '',
+      NGINX_TELL: nodes.map(({ app }) => `127.0.0.1:${app.internalPort}`).join(' '),
     },
     accessLog: join(folder.logs, 'access.log'),
     onLine: logTo('nginx'),

@@ -68,7 +68,11 @@ export const startFront = async (redisUrl: string, options: FrontOptions = {}): 
   const nginx = await startNginx({
     nodes,
     port,
-    env: { SAOMA_LIMIT_MESSAGE_BYTES: env.SAOMA_LIMIT_MESSAGE_BYTES ?? '', ...nginxEnv },
+    env: {
+      SAOMA_LIMIT_MESSAGE_BYTES: env.SAOMA_LIMIT_MESSAGE_BYTES ?? '',
+      NGINX_TELL: nodes.map(({ internalPort }) => `127.0.0.1:${internalPort}`).join(' '),
+      ...nginxEnv,
+    },
   })
 
   return {

@@ -1,13 +1,11 @@
-import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { onCleanup } from './cleanup.ts'
 import type { Line } from './lines.ts'
 import { freePort } from './ports.ts'
-import { startProcess } from './process.ts'
+import { plainEnv, startProcess } from './process.ts'
 import { requireProgram } from './programs.ts'
 import { type Restartable, startRestartable } from './restartable.ts'
 
@@ -26,30 +24,25 @@ export interface NginxOptions {
   onLine?: (line: Line) => void
 }
 
-/** A real nginx with the project's own configuration, as an ordinary user on an unprivileged port. */
+/**
+ * A real nginx with the project's own configuration, run by nginx/run.sh as an ordinary user on an unprivileged port. Signals go to that,
+ * and so does `pid`.
+ */
 export interface Nginx extends Restartable {
   readonly origin: string
   readonly port: number
   readonly accessLog: string
+  /** nginx itself, whose children are the workers. */
+  masterPid(): Promise<number>
 }
 
-const RENDER_TIMEOUT_MS = 5_000
-const renderScript = fileURLToPath(new URL('../../../nginx/render.sh', import.meta.url))
-
-/** Prints the configuration as `npm start`, compose and Kubernetes use it. */
-const render = async (env: Record<string, string>): Promise<string> => {
-  const PATH = process.env.PATH ?? ''
-  const { stdout } = await promisify(execFile)('/bin/sh', [renderScript], {
-    env: { PATH, ...env },
-    timeout: RENDER_TIMEOUT_MS,
-  })
-  return stdout
-}
+const script = fileURLToPath(new URL('../../../nginx/run.sh', import.meta.url))
 
 /** Resolves once it listens. A node need not run yet. */
 export const startNginx = async (options: NginxOptions): Promise<Nginx> => {
   const { nodes, host = '127.0.0.1', env = {}, onLine } = options
-  const command = requireProgram('nginx')
+  // In a place that is perhaps not on the PATH.
+  const folder = dirname(requireProgram('nginx'))
   const port = options.port ?? (await freePort())
   const temp = await mkdtemp(join(tmpdir(), 'saoma-nginx-'))
   const removeTemp = () => {
@@ -61,7 +54,6 @@ export const startNginx = async (options: NginxOptions): Promise<Nginx> => {
   await chmod(temp, 0o711)
 
   const accessLog = options.accessLog ?? join(temp, 'access.log')
-  const config = join(temp, 'nginx.conf')
   const settings = {
     SAOMA_NODES: nodes.map((node) => `${node.id}=127.0.0.1:${node.port}`).join(' '),
     NGINX_LISTEN: `${host}:${port}`,
@@ -70,17 +62,21 @@ export const startNginx = async (options: NginxOptions): Promise<Nginx> => {
     NGINX_WORKERS: '1',
     ...env,
   }
-  await writeFile(config, await render(settings))
-
   const launch = () =>
     startProcess({
       name: 'nginx',
-      command,
-      args: ['-e', 'stderr', '-p', temp, '-c', config],
+      command: '/bin/sh',
+      args: [script],
+      env: { ...plainEnv(), PATH: [process.env.PATH, folder].filter(Boolean).join(delimiter), ...settings },
       // Its sockets listen before the first worker starts; what comes in between waits in the kernel's queue.
       ready: ({ text }) => text.includes('start worker process '),
       ...(onLine ? { onLine } : {}),
     })
   const server = await startRestartable(launch, removeTemp)
-  return Object.assign(server, { origin: `http://${host}:${port}`, port, accessLog })
+  return Object.assign(server, {
+    origin: `http://${host}:${port}`,
+    port,
+    accessLog,
+    masterPid: async () => Number(await readFile(join(temp, 'nginx.pid'), 'utf8')),
+  })
 }

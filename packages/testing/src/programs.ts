@@ -14,6 +14,8 @@ export interface Program {
 export const programs = {
   redis: { commands: ['redis-server', 'valkey-server'], packages: { apt: 'redis-server', brew: 'redis' } },
   nginx: { commands: ['nginx'], packages: { apt: 'nginx-light', brew: 'nginx' } },
+  // nginx/run.sh tells the nodes with it.
+  curl: { commands: ['curl'], packages: { apt: 'curl', brew: 'curl' } },
   // Only to render k8s/: nothing is asked of a cluster.
   kubectl: { commands: ['kubectl'], packages: { apt: 'kubernetes-client', brew: 'kubernetes-cli' } },
   chromium: {

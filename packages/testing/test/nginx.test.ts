@@ -1,50 +1,10 @@
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer, request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { request as httpRequest, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort, type NginxOptions, onCleanup, request, startNginx } from '@saoma/testing'
-
-interface Node {
-  id: string
-  port: number
-  /** Requests that reached it. */
-  seen: IncomingMessage[]
-}
-
-const json: RequestListener = (_, response) => response.setHeader('content-type', 'application/json')
-
-/** A small real server that answers with its own id and the headers it saw, unless told otherwise. */
-const startNode = async (id: string, listener: RequestListener = json): Promise<Node> => {
-  const seen: IncomingMessage[] = []
-  const server = createServer((incoming, response) => {
-    seen.push(incoming)
-    incoming.resume()
-    listener(incoming, response)
-    if (!response.writableEnded && !response.destroyed && listener === json)
-      response.end(JSON.stringify({ id, headers: incoming.headers }))
-  })
-  server.on('upgrade', (incoming, socket) => {
-    seen.push(incoming)
-    socket.on('error', () => {})
-    socket.end(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello from ${id}`)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onCleanup(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return { id, port: (server.address() as AddressInfo).port, seen }
-}
-
-const start = async (nodes: Pick<Node, 'id' | 'port'>[], options: Partial<NginxOptions> = {}) => {
-  const nginx = await startNginx({ nodes, ...options })
-  const ask = (path: string, init: Parameters<typeof request>[1] = {}) =>
-    request<{ id: string; headers: Record<string, string> }>(nginx.origin + path, { timeoutMs: 10_000, ...init })
-  return { nginx, ask }
-}
+import { freePort, onCleanup } from '@saoma/testing'
+import { start, startNode } from './small-node.ts'
 
 const times = <T>(count: number, act: (i: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, i) => act(i)))

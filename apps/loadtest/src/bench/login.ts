@@ -72,7 +72,8 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
   const start = (nodeId: string) => startGateway({ redisUrl: redis.url, nodeId, origin: ORIGIN, env: LIMITS })
   const [a, b] = await Promise.all([start('a'), start('b')])
   const nginx = await startNginx({ nodes: [a, b] })
-  const nginxPids = [nginx.pid, ...(await workersOf(nginx.pid))]
+  const master = await nginx.masterPid()
+  const nginxPids = [master, ...(await workersOf(master))]
   const bare = await startChild<BareOrder, BareAnswer>('./login-bare.ts', [])
   const parts = await startChild<PartsOrder, PartsAnswer>('./login-parts.ts', [redis.url])
   const bareUrl = `http://127.0.0.1:${bare.started.port}`
