@@ -34,6 +34,7 @@ import { createOrigins } from './origins.ts'
 import { createProxies } from './proxies.ts'
 import { createPushes } from './pushes.ts'
 import { tellResubscribed } from './resubscribed.ts'
+import { warnOfStrangers } from './strangers.ts'
 import type { Trace } from './trace.ts'
 import { createAddressReader } from './visitor.ts'
 import { createWaitingDoor } from './waiting/door.ts'
@@ -96,7 +97,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const isDraining = () => draining
   const holds = createHolds(metrics)
   const origins = createOrigins(options)
-  const addressOf = createAddressReader(options.trustedProxies)
+  const addressOf = createAddressReader(options.trustedProxies, warnOfStrangers(deps.log))
   const pushes = createPushes(metrics)
 
   const app = createApp({ ...deps, holds, pushes }, { ...options, origins, addressOf })

@@ -3,11 +3,22 @@ import type { LoginRequest } from '@saoma/protocol'
 import Bowser from 'bowser'
 import proxyAddr from 'proxy-addr'
 
+/** Told of an address that passes on requests of others and is not trusted, and where that would be said. */
+export type OnStranger = (address: string, setting: 'NGINX_TRUST' | 'SAOMA_TRUSTED_PROXIES') => void
+
 /** The address a request came from: what a trusted proxy says it is, or the peer itself. */
-export const createAddressReader = (trustedProxies: readonly string[]) => {
+export const createAddressReader = (trustedProxies: readonly string[], onStranger: OnStranger = () => {}) => {
   const trust = proxyAddr.compile([...trustedProxies])
-  // Of a connection that has ended there is no address any more, whatever the types say.
-  return (req: IncomingMessage): string => ((proxyAddr(req, trust) as string | undefined) ?? '').replace(/^::ffff:/, '')
+  return (req: IncomingMessage): string => {
+    // Of a connection that has ended there is no address any more, whatever the types say.
+    const address = ((proxyAddr(req, trust) as string | undefined) ?? '').replace(/^::ffff:/, '')
+    const { 'x-saoma-untrusted': stranger, 'x-forwarded-for': forwarded } = req.headers
+    if (stranger === undefined && forwarded === undefined) return address
+    const isTrusted = trust(req.socket.remoteAddress ?? '', 0)
+    if (isTrusted && typeof stranger === 'string') onStranger(stranger, 'NGINX_TRUST')
+    else if (!isTrusted && address !== '') onStranger(address, 'SAOMA_TRUSTED_PROXIES')
+    return address
+  }
 }
 
 const LONGEST_USER_AGENT = 512

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { createOrigins } from '../src/origins.ts'
+import { warnOfStrangers } from '../src/strangers.ts'
 import { createAddressReader, describeUserAgent } from '../src/visitor.ts'
 
 const from = (remoteAddress: string, forwarded?: string) =>
@@ -23,6 +24,46 @@ describe('the address of a visitor', () => {
   })
   test('is IPv4 even when it came over an IPv6 socket', () => {
     expect(addressOf(from('::ffff:198.51.100.7'))).toBe('198.51.100.7')
+  })
+})
+
+describe('a proxy that nobody trusts', () => {
+  const told = () => {
+    const lines: unknown[] = []
+    const addressOf = createAddressReader(
+      ['127.0.0.0/8'],
+      warnOfStrangers({ warn: (line: object) => lines.push(line) }),
+    )
+    const visit = (peer: string, headers: Record<string, string>) =>
+      addressOf({
+        socket: { remoteAddress: peer },
+        connection: { remoteAddress: peer },
+        headers,
+      } as unknown as IncomingMessage)
+    return { lines, visit }
+  }
+
+  test('is told of once, with its address and the setting', () => {
+    const { lines, visit } = told()
+    for (let i = 0; i < 3; i++) visit('127.0.0.1', { 'x-saoma-untrusted': '10.0.0.5', 'x-forwarded-for': '10.0.0.5' })
+    for (let i = 0; i < 3; i++) visit('::ffff:10.0.0.6', { 'x-forwarded-for': '203.0.113.9' })
+    expect(lines).toEqual([
+      { event: 'proxy', address: '10.0.0.5', setting: 'NGINX_TRUST' },
+      { event: 'proxy', address: '10.0.0.6', setting: 'SAOMA_TRUSTED_PROXIES' },
+    ])
+  })
+  test('with a public address is told of when it does so often, and never by its own word', () => {
+    const { lines, visit } = told()
+    for (let i = 0; i < 99; i++) visit('127.0.0.1', { 'x-saoma-untrusted': '203.0.113.9' })
+    visit('198.51.100.7', { 'x-saoma-untrusted': '10.0.0.7' })
+    expect(lines).toEqual([])
+    for (let i = 0; i < 10; i++) visit('127.0.0.1', { 'x-saoma-untrusted': '203.0.113.9' })
+    expect(lines).toEqual([{ event: 'proxy', address: '203.0.113.9', setting: 'NGINX_TRUST' }])
+  })
+  test('is one of few that are remembered', () => {
+    const { lines, visit } = told()
+    for (let i = 0; i < 1_000; i++) visit('127.0.0.1', { 'x-saoma-untrusted': `10.0.${i >> 8}.${i & 255}` })
+    expect(lines).toHaveLength(64)
   })
 })
 
