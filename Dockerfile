@@ -1,10 +1,10 @@
-# One image for the gateway (what it runs by default), the demo's shop and the WeChat simulator:
+# One image for the gateway (what it runs by default), the metrics of nginx, the demo's shop and the WeChat simulator:
 #   docker build -t saoma .
 #   docker run saoma node apps/wechat-simulator/src/main.ts
 # Node runs the TypeScript sources as they are; only the web page is built.
 
 # The Node that package.json pins; a test compares the two.
-FROM node:26-bookworm-slim AS base
+FROM node:26.10.0-bookworm-slim AS base
 WORKDIR /app
 
 # Only what decides which npm packages there are: a change of a source does not install them again.
@@ -22,7 +22,7 @@ RUN cd apps/web && node ../../node_modules/vite/bin/vite.js build
 
 FROM base AS packages
 COPY --from=manifests /app ./
-RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --workspace @saoma/gateway --workspace @saoma/shop --workspace @saoma/wechat-simulator
+RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --workspace @saoma/gateway --workspace @saoma/shop --workspace @saoma/wechat-simulator --workspace @saoma/nginx-metrics
 
 FROM base
 # Demo mode refuses to start with this.
@@ -35,6 +35,7 @@ COPY packages ./packages
 COPY apps/gateway ./apps/gateway
 COPY apps/shop ./apps/shop
 COPY apps/wechat-simulator ./apps/wechat-simulator
+COPY apps/nginx-metrics ./apps/nginx-metrics
 COPY --from=page /app/apps/web/dist ./apps/web/dist
 
 # The shop's database and the pool's pictures: a volume that is mounted there takes over whose it is.

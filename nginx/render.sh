@@ -25,6 +25,7 @@
 #   NGINX_ACCESS_LOG   file, or off                         (default /dev/stdout)
 #   NGINX_WORKERS      processes                            (default auto)
 #   NGINX_CONNECTIONS  per worker; two for every socket     (default 16384, for 7424 sockets)
+#   NGINX_METRICS      host:port (UDP) of apps/nginx-metrics, which is told the status of each answer by syslog  (default none)
 #   NGINX_LIMIT_SENDERS  requests with a body that one address (of IPv6: network) has under way, as a company behind one address has
 #                      them; what is more is answered 503  (default 1000)
 #   NGINX_ID           names this run to the nodes, see run.sh  (default none)
@@ -44,12 +45,12 @@ fail() {
 : "${SAOMA_NODES:=}" "${SAOMA_CONTAINERS:=}" "${SAOMA_SERVICE:=}" "${SAOMA_NODE_NAMES:=}"
 : "${NGINX_LISTEN:=127.0.0.1:8080}" "${NGINX_TEMP:=/tmp}" "${NGINX_ACCESS_LOG:=/dev/stdout}" "${NGINX_WORKERS:=auto}"
 : "${NGINX_PROBE:=}" "${NGINX_TLS_CERT:=}" "${NGINX_TLS_KEY:=}" "${NGINX_REDIRECT:=}" "${NGINX_PROXY_PROTOCOL:=off}"
-: "${NGINX_LIMIT_SENDERS:=1000}" "${NGINX_ID:=}"
+: "${NGINX_LIMIT_SENDERS:=1000}" "${NGINX_ID:=}" "${NGINX_METRICS:=}"
 : "${NGINX_CONNECTIONS:=16384}" "${NGINX_TRUST:=}" "${NGINX_RESOLVER:=}" "${NGINX_SHOP:=}"
 : "${SAOMA_LIMIT_MESSAGE_BYTES:=1048576}"
 
 # What is put into the configuration must not be able to end a directive.
-for value in "$SAOMA_CONTAINERS" "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP" "$NGINX_PROBE" "$NGINX_REDIRECT" "$NGINX_ID"; do
+for value in "$SAOMA_CONTAINERS" "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP" "$NGINX_PROBE" "$NGINX_REDIRECT" "$NGINX_ID" "$NGINX_METRICS"; do
   case $value in
     *[!A-Za-z0-9._:/\ \[\]*-]*) fail "a setting contains a character that has no place there: $value" ;;
   esac
@@ -150,6 +151,8 @@ if [ -n "$SAOMA_NODES" ] && [ -n "$NGINX_RESOLVER" ] && ! is_since 1027003; then
   NGINX_RESOLVER=
 fi
 
+# As nginx itself would.
+[ "$NGINX_WORKERS" != auto ] || NGINX_WORKERS=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 # Two descriptors for every socket and some to spare, as far as the limit of this process allows.
 files=$((NGINX_CONNECTIONS * 2 + 1024))
 hard_limit=$(ulimit -H -n)
@@ -161,7 +164,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
   -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
   -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" \
   -v message="$SAOMA_LIMIT_MESSAGE_BYTES" -v probe="$NGINX_PROBE" -v cert="$NGINX_TLS_CERT" -v key="$NGINX_TLS_KEY" -v http2="$http2" \
-  -v redirect="$NGINX_REDIRECT" -v proxy_protocol="$NGINX_PROXY_PROTOCOL" -v senders="$NGINX_LIMIT_SENDERS" -v run="$NGINX_ID" -v keepalive_min="$keepalive_min" '
+  -v redirect="$NGINX_REDIRECT" -v proxy_protocol="$NGINX_PROXY_PROTOCOL" -v senders="$NGINX_LIMIT_SENDERS" -v run="$NGINX_ID" -v keepalive_min="$keepalive_min" -v metrics="$NGINX_METRICS" '
   # One line for each of these addresses.
   function listens(addresses, flags,   count, address, i, text) {
     count = split(addresses, address, " ")
@@ -229,10 +232,10 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     stranger = by_protocol ? "" : "\"~^0:.\" $realip_remote_addr;"
     if (cert != "") tls = "    ssl_certificate \"" cert "\";\n    ssl_certificate_key \"" key "\";\n    ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_session_cache shared:saoma_tls:10m;\n    ssl_session_timeout 1d;\n    ssl_session_tickets off;\n" (http2 == "" ? "" : "    http2 on;\n")
     if (redirect != "") redirect_server = "  server {\n" listens(redirect, by_protocol ? " proxy_protocol" : "") "    return 308 https://$host$request_uri;\n  }\n"
-    if (probe != "") probe_server = "  # For those who watch, and not for clients.\n  server {\n" listens(probe, "") "    access_log off;\n    location = /nginx-health {\n      return 204;\n    }\n    location = /nginx-status {\n      stub_status;\n    }\n    location / {\n      return 404;\n    }\n  }\n"
     # Connections that are kept, requests, and whoever asks at the probe.
     spare = int(connections / 16) + (connections > 1024 ? 512 : int(connections / 4))
     sockets = int((connections - spare) / 2)
+    if (probe != "") probe_server = "  # For those who watch, and not for clients.\n  server {\n" listens(probe, "") "    access_log off;\n    location = /nginx-health {\n      return 204;\n    }\n    location = /nginx-status {\n      stub_status;\n    }\n    location = /nginx-limits {\n      return 200 \"sockets " sockets * workers "\\n\";\n    }\n    location / {\n      return 404;\n    }\n  }\n"
     if (shop != "" && containers != "") {
       upstreams = upstreams "  map \047\047 $saoma_shop {\n    default " shop ";\n  }\n"
       shop_location = "\n    location /shop/ {\n      proxy_request_buffering off;\n      proxy_pass http://$saoma_shop;\n    }\n"
@@ -251,7 +254,8 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["ACCESS_LOG"] = access_log == "off" ? "off" : "\"" access_log "\" saoma"; value["CONNECTIONS"] = connections
     value["LISTEN"] = listens(listen, flags); value["REAL_IP"] = real_ip; value["TLS"] = tls
     value["REDIRECT_SERVER"] = redirect_server; value["PROBE_SERVER"] = probe_server; value["STRANGER"] = stranger
-    value["SOCKETS"] = sockets; value["SENDERS"] = senders; value["ID"] = run; value["KEEPALIVE_MIN"] = keepalive_min
+    value["SOCKETS"] = sockets; value["SENDERS"] = senders; value["ID"] = run; value["METRICS_LOG"] = metrics == "" ? "" : "access_log syslog:server=" metrics ",nohostname,tag=saoma saoma_metrics;"
+    value["KEEPALIVE_MIN"] = keepalive_min
     value["TRUSTED"] = trusted; value["SERVERS"] = servers; value["SOCKET_SERVERS"] = socket_servers; value["UPSTREAMS"] = upstreams; value["SESSIONS"] = sessions
     value["SHOP_UPSTREAM"] = shop_upstream; value["SHOP_LOCATION"] = shop_location
   }

@@ -6,6 +6,12 @@ const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const REDIS_SECONDS = [0.0002, 0.0005, 0.001, ...SECONDS.slice(0, -1)]
 const CLIENTS = ['data', 'pub', 'sub'] as const
 const A_DAY_MS = 86_400_000
+/** What is refused for its rate, as docs/operate.md has it. */
+const LIMITED = [
+  ...['codes', 'codes_cluster', 'pictures', 'links', 'bad_phone_codes', 'phone_codes_cluster', 'demo_people'],
+  ...['user_codes', 'checks', 'refreshes', 'decisions', 'requests', 'held', 'events', 'live_events', 'key_events'],
+  ...['person_messages', 'person_bytes', 'person_kept', 'person_channels', 'person_follows', 'key_bytes'],
+]
 
 /** Prometheus metrics of one node. Labels have few values: never a ticket, a person or an address. */
 export const createMetrics = () => {
@@ -14,6 +20,8 @@ export const createMetrics = () => {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: A_DAY_MS })
   for (const part of ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'])
     registry.removeSingleMetric(`nodejs_eventloop_lag_${part}_seconds`)
+  // Gauges with the names of counters; those without `_total` tell the same by kind.
+  for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`)
   watchEventLoop(registry)
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
@@ -154,7 +162,11 @@ export const createMetrics = () => {
     [metrics.sessionsEnded, 'by', ['phone', 'browser']],
     [metrics.redisErrors, 'client', CLIENTS],
     [metrics.redisReconnects, 'client', CLIENTS],
-    [metrics.limited, 'what', ['codes_cluster', 'phone_codes_cluster', 'bad_phone_codes', 'person_messages']],
+    [metrics.limited, 'what', LIMITED],
+    [metrics.opened, 'transport', ['websocket', 'polling', 'plain']],
+    [metrics.handshakesRejected, 'reason', ['origin', 'draining', 'rate', 'nowhere', 'method', 'admin']],
+    [metrics.poolRefill, 'result', ['drawn', 'retired', 'error']],
+    [metrics.wechatDraws, 'purpose', ['login', 'pool']],
     [metrics.wechat, 'event', ['answered', 'refused', 'unreachable', 'unexpected']],
     [metrics.poolLeases, 'result', ['fresh', 'rested', 'empty', 'unreadable']],
   ]

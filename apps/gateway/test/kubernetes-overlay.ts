@@ -1,5 +1,6 @@
 import type { IGateway } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1/Gateway'
 import type { IHTTPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1/HTTPRoute'
+import type { IPodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor'
 import type { IPrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule'
 import type { IServiceMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor'
 import type { IStatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
@@ -28,6 +29,7 @@ export interface Kinds {
   HTTPRoute: IHTTPRoute
   PrometheusRule: IPrometheusRule
   ServiceMonitor: IServiceMonitor
+  PodMonitor: IPodMonitor
 }
 export type Labels = Record<string, string> | undefined
 

@@ -39,15 +39,39 @@ describeRendered('k8s/overlays/production', () => {
     expect(k8s.one('Service', 'saoma').spec?.selector).toEqual({ 'app.kubernetes.io/name': 'saoma-nginx' })
   })
 
-  test('autoscaling goes by a metric that nodes have, and slowly down', () => {
-    const { metrics = [], behavior } = k8s.one('HorizontalPodAutoscaler', 'saoma-gateway').spec ?? {}
-    const names = metrics.flatMap(({ pods }) => pods?.metric.name ?? [])
-    expect(names).toEqual(['saoma_connections'])
-    for (const name of names) expect(createMetrics().registry.getSingleMetric(name)).toBeDefined()
-    expect(behavior?.scaleDown?.stabilizationWindowSeconds).toBeGreaterThanOrEqual(300)
-    expect(behavior?.scaleDown?.policies).toEqual([{ type: 'Pods', value: 1, periodSeconds: 60 }])
+  test('autoscaling goes by what is there without an adapter, and slowly down', () => {
+    for (const name of ['saoma-gateway', 'saoma-nginx']) {
+      const { metrics = [], behavior } = k8s.one('HorizontalPodAutoscaler', name).spec ?? {}
+      // One that is missing would let nothing scale down.
+      expect(metrics.map(({ type }) => type)).toEqual(['Resource'])
+      expect(behavior?.scaleDown?.stabilizationWindowSeconds).toBeGreaterThanOrEqual(300)
+      expect(behavior?.scaleDown?.policies).toEqual([{ type: 'Pods', value: 1, periodSeconds: 60 }])
+    }
     // Or each `kubectl apply` would set the number back.
     expect(k8s.one('StatefulSet', 'saoma-gateway').spec).not.toHaveProperty('replicas')
+    expect(k8s.one('Deployment', 'saoma-nginx').spec).not.toHaveProperty('replicas')
+  })
+
+  test('by sockets it goes where a component says so, by metrics that README.md tells the adapter of', async () => {
+    const bySockets = lookInto(await render('production-by-sockets'))
+    const named = ['saoma-gateway', 'saoma-nginx'].map((name) =>
+      (bySockets.one('HorizontalPodAutoscaler', name).spec?.metrics ?? []).flatMap(
+        ({ pods }) => pods?.metric.name ?? [],
+      ),
+    )
+    expect(named).toEqual([['saoma_connections'], ['saoma_nginx_connections_active']])
+    expect(createMetrics().registry.getSingleMetric('saoma_connections')).toBeDefined()
+    expect(read('k8s/README.md')).toContain('name: { as: saoma_nginx_connections_active }')
+  })
+
+  test('each nginx has its metrics beside it, scraped as they are named', () => {
+    const nginx = k8s.template(k8s.one('Deployment', 'saoma-nginx'))
+    expect(nginx.spec?.containers.map(({ name }) => name).sort()).toEqual(['metrics', 'nginx'])
+    const [beside] = (nginx.spec?.containers ?? []).filter(({ name }) => name === 'metrics')
+    expect(beside?.image).toContain('registry.example.com/saoma')
+    const { podMetricsEndpoints = [] } = k8s.one('PodMonitor', 'saoma-nginx').spec ?? {}
+    expect(beside?.ports?.map(({ name }) => name)).toContain(podMetricsEndpoints[0]?.port)
+    expect(k8s.environmentOf(nginx).NGINX_METRICS).toBe('127.0.0.1:9514')
   })
 
   test('Prometheus scrapes every node once, as a job that the alerts look for, and has the alerts', () => {

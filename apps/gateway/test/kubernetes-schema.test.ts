@@ -5,7 +5,9 @@ import { promisify } from 'node:util'
 import { onCleanup } from '@saoma/testing'
 import { describeRendered, filesOf, objectOf, render, root, type Thing } from './kubernetes-objects.ts'
 
-const overlays = ['local', 'production'] as const
+const overlays = ['local', 'production', 'production-by-sockets'] as const
+/** Applied by themselves, when README.md says so. */
+const alone = ['k8s/restore.yaml']
 
 const packages: [group: RegExp, name: string][] = [
   [/^gateway\.networking\.k8s\.io\//, '@kubernetes-models/gateway-api'],
@@ -51,7 +53,7 @@ const strangersOf = async (objects: readonly Thing[]): Promise<string[]> => {
   )
 }
 
-const files = [...new Set(overlays.flatMap((overlay) => filesOf(`k8s/overlays/${overlay}`).objects))]
+const files = [...alone, ...new Set(overlays.flatMap((overlay) => filesOf(`k8s/overlays/${overlay}`).objects))]
 
 test('every file holds one object that fits its schema', async () => {
   expect(files.length).toBeGreaterThan(20)
@@ -61,7 +63,7 @@ test('every file holds one object that fits its schema', async () => {
 })
 
 test('every file belongs to an overlay', async () => {
-  const used = overlays.flatMap((overlay) => Object.values(filesOf(`k8s/overlays/${overlay}`)).flat())
+  const used = [...alone, ...overlays.flatMap((overlay) => Object.values(filesOf(`k8s/overlays/${overlay}`)).flat())]
   const there = (await readdir(join(root, 'k8s'), { recursive: true })).filter((path) => /\.(yaml|env)$/.test(path))
   expect(there.map((path) => `k8s/${path}`).filter((path) => !used.includes(path))).toEqual([])
 })

@@ -232,7 +232,9 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
   test('nginx takes its settings, and finds the nodes by the names they have', async () => {
     const nginx = k8s.template(k8s.one('Deployment', 'saoma-nginx'))
     const env = k8s.environmentOf(nginx)
-    const documented = [...read('nginx/render.sh').matchAll(/^# {3}([A-Z_]+) /gm)].map(([, name]) => name)
+    const documented = [...(read('nginx/render.sh') + read('nginx/run.sh')).matchAll(/^# {3}([A-Z_]+) /gm)].map(
+      ([, name]) => name,
+    )
     expect(Object.keys(env).filter((name) => !documented.includes(name))).toEqual([])
 
     // What is mounted, and what a kubelet writes into a pod of that namespace.

@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 import { createMetrics } from '../src/metrics.ts'
 
@@ -21,6 +23,13 @@ interface Rules {
 }
 
 const { registry } = createMetrics()
+/** Of apps/nginx-metrics. */
+const NGINX: Record<string, readonly string[]> = {
+  saoma_nginx_up: [],
+  saoma_nginx_connections: ['state'],
+  saoma_nginx_sockets_limit: [],
+  saoma_nginx_answers_total: ['status'],
+}
 const rulesOf = async () => (parse(await read('monitoring/alerts.yml')) as Rules).groups.flatMap(({ rules }) => rules)
 const dashboardOf = async () => JSON.parse(await read('monitoring/dashboard.json')) as Dashboard
 /** Labels that Prometheus adds by itself. */
@@ -28,6 +37,7 @@ const ADDED = ['job', 'instance', 'le']
 
 /** The labels of a metric, or of one of the series that a histogram is made of; undefined when there is none of that name. */
 const labelsOf = (series: string): readonly string[] | undefined => {
+  if (NGINX[series]) return NGINX[series]
   const name = registry.getSingleMetric(series) ? series : series.replace(/_(bucket|count|sum)$/, '')
   const metric = registry.getSingleMetric(name)
   return metric && 'labelNames' in metric ? (metric.labelNames as string[]) : undefined
@@ -66,10 +76,45 @@ test('every metric and label that an alert names exists, and every alert is expl
   for (const { alert, expr } of rules) {
     expect(runbook).toContain(alert)
     expect([alert, ...strangersIn(expr)]).toEqual([alert])
-    expect(selectorsIn(expr).length + Number(expr.startsWith('up{'))).toBeGreaterThan(0)
+    expect(selectorsIn(expr).length + Number(/^(absent\()?up\{/.test(expr))).toBeGreaterThan(0)
     // What is left after grouping is what the sentence of an alert may name.
     for (const label of groupsIn(expr)) expect(ADDED).toContain(label)
   }
+})
+
+test('what the alerts name of nginx is told by apps/nginx-metrics', async () => {
+  const source = await read('apps/nginx-metrics/src/main.ts')
+  for (const [name, labels] of Object.entries(NGINX)) {
+    expect(source).toContain(`'${name}'`)
+    for (const label of labels) expect(source).toMatch(new RegExp(`'${label}'`))
+  }
+})
+
+const promtool = spawnSync('promtool', ['--version']).status === 0
+const withPromtool = promtool ? test : test.skip
+
+withPromtool('promtool finds the rules and the configuration right, and each alert fires when it should', () => {
+  const run = (...args: string[]) =>
+    spawnSync('promtool', args, {
+      cwd: fileURLToPath(new URL('../../../monitoring', import.meta.url)),
+      encoding: 'utf8',
+    })
+  for (const args of [
+    ['check', 'rules', 'alerts.yml'],
+    ['check', 'config', 'prometheus.yml'],
+    ['test', 'rules', 'alerts.test.yml'],
+  ]) {
+    const { status, stdout, stderr } = run(...args)
+    expect([args, status, status === 0 ? '' : stdout + stderr]).toEqual([args, 0, ''])
+  }
+})
+
+withPromtool('promtool finds no fault with the names of metrics', async () => {
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+    input: await registry.metrics(),
+    encoding: 'utf8',
+  })
+  expect([status, stdout + stderr]).toEqual([0, ''])
 })
 
 test('every metric and label that the dashboard names exists, and every panel says what it shows', async () => {

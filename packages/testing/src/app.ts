@@ -6,7 +6,7 @@ import { type Restartable, startRestartable } from './restartable.ts'
 
 export interface AppOptions {
   /** Folder below apps/. */
-  app: 'gateway' | 'wechat-simulator' | 'shop'
+  app: 'gateway' | 'wechat-simulator' | 'shop' | 'nginx-metrics'
   name: string
   /** Its settings, on top of `plainEnv`. Ports that are 0 or absent are chosen once and kept over restarts. */
   env: Record<string, string>

@@ -16,7 +16,7 @@ test('package.json, its lock, the image, CI and the pages name one Node', async 
   expect(majorOf(packages['node_modules/@types/node'].version)).toBe(major)
 
   const images = (await read('Dockerfile')).match(/^FROM node:\S+/gm)
-  expect(images?.map((image) => image.split('-')[0])).toEqual([`FROM node:${major}`])
+  expect(images?.map((image) => image.split('-')[0])).toEqual([`FROM node:${devDependencies.node}`])
   expect(await read('README.md')).toContain(`They install Node ${major}`)
   expect(await read('CONTRIBUTING.md')).toContain(`Node ${major} comes with the npm packages`)
   expect(await read('.ci/run')).toContain(`on Node ${major},`)
