@@ -89,6 +89,7 @@ for number in NGINX_CONNECTIONS NGINX_LIMIT_SENDERS; do
   eval "value=\$$number"
   echo "$value" | grep -Eqx '[1-9][0-9]{1,6}' || fail "$number is '$value', which is not a number from 10 to 9999999"
 done
+[ "$NGINX_LIMIT_SENDERS" -le 65535 ] || fail "NGINX_LIMIT_SENDERS is '$NGINX_LIMIT_SENDERS': nginx counts to 65535"
 case "$NGINX_TLS_CERT:$NGINX_TLS_KEY" in
   : | ?*:?*) ;;
   *) fail 'NGINX_TLS_CERT and NGINX_TLS_KEY go together: set both or none' ;;
@@ -235,6 +236,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     # Connections that are kept, requests, and whoever asks at the probe.
     spare = int(connections / 16) + (connections > 1024 ? 512 : int(connections / 4))
     sockets = int((connections - spare) / 2)
+    if (sockets > 65535) sockets = 65535
     if (probe != "") probe_server = "  # For those who watch, and not for clients.\n  server {\n" listens(probe, "") "    access_log off;\n    location = /nginx-health {\n      return 204;\n    }\n    location = /nginx-status {\n      stub_status;\n    }\n    location = /nginx-limits {\n      return 200 \"sockets " sockets * workers "\\n\";\n    }\n    location / {\n      return 404;\n    }\n  }\n"
     if (shop != "" && containers != "") {
       upstreams = upstreams "  map \047\047 $saoma_shop {\n    default " shop ";\n  }\n"

@@ -108,7 +108,15 @@ export const runChaos = async (options: ChaosOptions): Promise<Outage[]> => {
     options.onOutage(outage)
     // Another node in each round, also where there are as many faults as nodes.
     const nodeTurn = turn + Math.floor(turn / options.faults.length)
-    const scene = { nodes: front.nodes, store, chance: chance.fork(), turn: nodeTurn, downMs, busiest }
+    const scene = {
+      nodes: front.nodes,
+      nginx: front.nginx,
+      store,
+      chance: chance.fork(),
+      turn: nodeTurn,
+      downMs,
+      busiest,
+    }
     outage.what = await faults[fault].act(scene)
     outage.to = now()
     await awaitGreen(

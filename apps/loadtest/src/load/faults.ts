@@ -1,4 +1,5 @@
 import { drain, kill, subscriber } from './faults/nodes.ts'
+import { reload } from './faults/proxy.ts'
 import type { Fault } from './faults/scene.ts'
 import { failover, freeze, redis } from './faults/servers.ts'
 import { slots } from './faults/slots.ts'
@@ -6,7 +7,7 @@ import { noreplicas, oom } from './faults/writes.ts'
 import type { StoreKind } from './store.ts'
 
 export const faultNames = [
-  ...(['kill', 'drain', 'subscriber', 'redis', 'freeze', 'noreplicas', 'oom'] as const),
+  ...(['kill', 'drain', 'reload', 'subscriber', 'redis', 'freeze', 'noreplicas', 'oom'] as const),
   ...(['slots', 'failover'] as const),
 ]
 export type FaultName = (typeof faultNames)[number]
@@ -24,6 +25,7 @@ export interface FaultKind {
 export const faults: Readonly<Record<FaultName, FaultKind>> = {
   kill: { act: kill, silent: true, is: 'a node dies (kill -9)' },
   drain: { act: drain, silent: false, is: 'a node is drained (SIGTERM) and started anew' },
+  reload: { act: reload, silent: true, is: 'nginx reads its configuration anew (SIGHUP)' },
   subscriber: { act: subscriber, silent: false, is: 'the connections on which nodes listen are cut' },
   redis: { act: redis, silent: true, is: 'Redis, or one master of a cluster, is restarted' },
   freeze: { act: freeze, silent: true, is: 'Redis, or one master, answers nothing for a while (SIGSTOP)' },

@@ -67,6 +67,7 @@ export const startTarget = async (options: Options, sockets: number): Promise<Ta
       NGINX_CONNECTIONS: `${PROXY_CONNECTIONS}`,
       NGINX_WORKERS: `${Math.ceil((UNEVEN * (2 * sockets + OTHER_CONNECTIONS)) / PROXY_CONNECTIONS)}`,
       NGINX_ACCESS_LOG: 'off',
+      NGINX_LIMIT_SENDERS: '65535',
     },
     onLine: (id, line) => nodeLogs.get(id)?.(line),
   })

@@ -1,10 +1,11 @@
-import type { Gateway } from '@saoma/testing'
+import type { Gateway, Nginx } from '@saoma/testing'
 import type { Chance } from '../chance.ts'
 import type { Store } from '../store.ts'
 
 /** Where a fault happens, and what is drawn for it. */
 export interface Scene {
   nodes: readonly Gateway[]
+  nginx: Nginx
   store: Store
   /** A source of its own for each fault. */
   chance: Chance
