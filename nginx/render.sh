@@ -144,8 +144,6 @@ is_since() {
 # A worker that goes away would close a connection that is kept in the moment in which a request comes on it.
 keepalive_min=
 if is_since 1027004; then keepalive_min='keepalive_min_timeout 10s;'; fi
-http2=
-if [ -n "$NGINX_TLS_CERT" ] && is_since 1025001; then http2=on; fi
 # Names that are asked for at each use need no certain version.
 if [ -n "$SAOMA_NODES" ] && [ -n "$NGINX_RESOLVER" ] && ! is_since 1027003; then
   echo 'render.sh: this nginx is older than 1.27.3, so the names of the nodes are looked up once, at start' >&2
@@ -164,7 +162,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
   -v service="$SAOMA_SERVICE" -v node_names="$SAOMA_NODE_NAMES" -v search="$search" \
   -v listen="$NGINX_LISTEN" -v temp="$NGINX_TEMP" -v access_log="$NGINX_ACCESS_LOG" -v workers="$NGINX_WORKERS" \
   -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" \
-  -v message="$SAOMA_LIMIT_MESSAGE_BYTES" -v probe="$NGINX_PROBE" -v cert="$NGINX_TLS_CERT" -v key="$NGINX_TLS_KEY" -v http2="$http2" \
+  -v message="$SAOMA_LIMIT_MESSAGE_BYTES" -v probe="$NGINX_PROBE" -v cert="$NGINX_TLS_CERT" -v key="$NGINX_TLS_KEY" \
   -v redirect="$NGINX_REDIRECT" -v proxy_protocol="$NGINX_PROXY_PROTOCOL" -v senders="$NGINX_LIMIT_SENDERS" -v run="$NGINX_ID" -v keepalive_min="$keepalive_min" -v metrics="$NGINX_METRICS" '
   # One line for each of these addresses.
   function listens(addresses, flags,   count, address, i, text) {
@@ -231,7 +229,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     }
     if (count > 0) real_ip = real_ip (by_protocol ? "real_ip_header proxy_protocol;" : "real_ip_header X-Forwarded-For;\n  real_ip_recursive on;")
     stranger = by_protocol ? "" : "\"~^0:.\" $realip_remote_addr;"
-    if (cert != "") tls = "    ssl_certificate \"" cert "\";\n    ssl_certificate_key \"" key "\";\n    ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_session_cache shared:saoma_tls:10m;\n    ssl_session_timeout 1d;\n    ssl_session_tickets off;\n" (http2 == "" ? "" : "    http2 on;\n")
+    if (cert != "") tls = "    ssl_certificate \"" cert "\";\n    ssl_certificate_key \"" key "\";\n    ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_session_cache shared:saoma_tls:10m;\n    ssl_session_timeout 1d;\n    ssl_session_tickets off;\n"
     if (redirect != "") redirect_server = "  server {\n" listens(redirect, by_protocol ? " proxy_protocol" : "") "    return 308 https://$host$request_uri;\n  }\n"
     # Connections that are kept, requests, and whoever asks at the probe.
     spare = int(connections / 16) + (connections > 1024 ? 512 : int(connections / 4))
@@ -253,10 +251,13 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     value["ANY"] = any; value["ANY_SOCKET"] = any_socket; value["TRIES"] = tries; value["AFTER_ANSWER"] = after_answer
     value["KEPT"] = kept; value["KEPT_IN_ALL"] = kept_in_all
     value["RESOLVER"] = resolver_line
-    value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["ACCESS_LOG"] = access_log == "off" ? "off" : "\"" access_log "\" saoma"; value["CONNECTIONS"] = connections
+    value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["CONNECTIONS"] = connections
     value["LISTEN"] = listens(listen, flags); value["REAL_IP"] = real_ip; value["TLS"] = tls
     value["REDIRECT_SERVER"] = redirect_server; value["PROBE_SERVER"] = probe_server; value["STRANGER"] = stranger
-    value["SOCKETS"] = sockets; value["SENDERS"] = senders; value["ID"] = run; value["METRICS_LOG"] = metrics == "" ? "" : "access_log syslog:server=" metrics ",nohostname,tag=saoma saoma_metrics;"
+    value["SOCKETS"] = sockets; value["SENDERS"] = senders; value["ID"] = run; # One `off` would take the other with it.
+    if (access_log != "off") logs = "  access_log \"" access_log "\" saoma;\n"
+    if (metrics != "") logs = logs "  access_log syslog:server=" metrics ",nohostname,tag=saoma saoma_metrics;\n"
+    value["ACCESS_LOGS"] = logs == "" ? "  access_log off;\n" : logs
     value["KEEPALIVE_MIN"] = keepalive_min
     value["TRUSTED"] = trusted; value["SERVERS"] = servers; value["SOCKET_SERVERS"] = socket_servers; value["UPSTREAMS"] = upstreams; value["SESSIONS"] = sessions
     value["SHOP_UPSTREAM"] = shop_upstream; value["SHOP_LOCATION"] = shop_location

@@ -36,16 +36,36 @@ render() {
   mv "$configuration.new" "$configuration"
 }
 
+# The addresses behind a name: of several nodes one may be just starting, or gone.
+addresses_of() {
+  host=${1%:*}
+  port=${1##*:}
+  found=$(getent ahosts "$host" 2>/dev/null | awk '!seen[$1]++ { print $1 }') || found=
+  for address in ${found:-$host}; do
+    case $address in
+      \[*) echo "$address:$port" ;;
+      *:*) echo "[$address]:$port" ;;
+      *) echo "$address:$port" ;;
+    esac
+  done
+}
+
 # In the background: signals are heard meanwhile.
 tell() {
   [ -n "$NGINX_TELL" ] || return 0
   (
+    trap - QUIT TERM INT HUP USR1
     # Its workers listen for a moment yet, and who is sent away should not come to them.
     sleep 1
-    for node in $NGINX_TELL; do
-      if curl -fsS -m 5 -o /dev/null -X POST "http://$node/proxies/$1/leave"; then exit 0; fi
+    for round in 1 2 3; do
+      for name in $NGINX_TELL; do
+        for node in $(addresses_of "$name"); do
+          if curl -fsS --connect-timeout 1 -m 5 -o /dev/null -X POST "http://$node/proxies/$1/leave"; then exit 0; fi
+        done
+      done
+      sleep 1
     done
-    say 'no node could be told that sockets have to leave: they will leave together'
+    say "no node could be told that sockets have to leave (round $round): they will leave together"
   ) &
   telling=$!
 }
@@ -78,7 +98,7 @@ filter=$!
 nginx -e stderr -p "$NGINX_TEMP" -c "$configuration" 2>"$errors" &
 nginx=$!
 trap leave QUIT
-trap 'kill -TERM "$nginx" 2>/dev/null || true' TERM INT
+trap 'kill -TERM "$nginx" $telling 2>/dev/null || true' TERM INT
 trap reload HUP
 trap 'kill -USR1 "$nginx" 2>/dev/null || true' USR1
 
@@ -88,7 +108,10 @@ while kill -0 "$nginx" 2>/dev/null; do
   status=0
   wait "$nginx" || status=$?
 done
-[ -z "$telling" ] || wait "$telling" 2>/dev/null || true
-wait "$filter" 2>/dev/null || true
+# Its workers hold the log open, when nginx has not ended in order: then this ends without the rest of it, for whoever starts it again.
+if [ "$status" -eq 0 ]; then
+  [ -z "$telling" ] || wait "$telling" 2>/dev/null || true
+  wait "$filter" 2>/dev/null || true
+fi
 rm -f "$errors"
 exit "$status"

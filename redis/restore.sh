@@ -39,6 +39,8 @@ ended() {
 }
 ask() { "$client" -s "$socket" -e "$@" 2>/dev/null; }
 pid=
+is_ours=
+is_aside=
 
 put_back() {
   status=$?
@@ -46,8 +48,10 @@ put_back() {
   [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
   [ -z "$pid" ] || wait "$pid" 2>/dev/null || true
   rm -rf "$sockets"
-  if [ "$status" -ne 0 ] && [ -d "$before" ]; then
-    rm -rf "$data/appendonlydir" "$data/restored.rdb"
+  if [ "$status" -ne 0 ] && [ -n "$is_ours" ]; then
+    rm -f "$data/restored.rdb"
+    # What Redis has made goes only where what was there before is aside.
+    [ -z "$is_aside" ] || rm -rf "$data/appendonlydir" "$data/appendonly.aof"
     for part in "$before"/*; do [ ! -e "$part" ] || mv "$part" "$data/"; done
     rmdir "$before"
     echo 'restore.sh: nothing was changed' >&2
@@ -58,10 +62,13 @@ trap put_back EXIT
 trap 'exit 1' INT TERM HUP
 
 mkdir "$before"
+is_ours=yes
+# First of all: it may lie among what is put aside.
+cp "$backup" "$data/restored.rdb"
 for part in appendonlydir appendonly.aof dump.rdb; do
   [ ! -e "$data/$part" ] || mv "$data/$part" "$before/"
 done
-cp "$backup" "$data/restored.rdb"
+is_aside=yes
 
 "$server" --dir "$data" --dbfilename restored.rdb --appendonly no --save '' --port 0 --unixsocket "$socket" \
   --loglevel warning >"$sockets/log" 2>&1 &

@@ -103,7 +103,9 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const app = createApp({ ...deps, holds, pushes }, { ...options, origins, addressOf })
   const http = createServer(
     {
+      // A request with its body, however slowly it comes; looked at every ten seconds.
       requestTimeout: 60_000,
+      connectionsCheckingInterval: 10_000,
       headersTimeout: 15_000,
       keepAliveTimeout: 75_000,
       maxHeaderSize: 16_384,

@@ -1,10 +1,7 @@
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
 import { createChannels } from '@saoma/channels'
 import { createIdentity, type IdentityOptions, isVoid } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
-import { join, type RedisClients } from '@saoma/redis'
+import { join } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { createWechat } from '@saoma/wechat'
 import { openCodes } from './codes/open-codes.ts'
@@ -16,6 +13,7 @@ import { openLink } from './http/link.ts'
 import { createInternal } from './internal.ts'
 import { openAdmin } from './io/admin.ts'
 import { createLimits } from './limits.ts'
+import { listen } from './listen.ts'
 import { createAllowance } from './live/allowance.ts'
 import { createApiKeys } from './live/api-keys.ts'
 import { createAttendance } from './live/attendance.ts'
@@ -31,33 +29,14 @@ import { misspelled } from './misspelled.ts'
 import { openRedis, placeOf } from './open-redis.ts'
 import { watchOrigin } from './origin-watch.ts'
 import { createOrigins, isLoopback } from './origins.ts'
-import { createPatience } from './patience.ts'
+import { createPatience, heardItself } from './patience.ts'
 import { createRecognise } from './recognise.ts'
 import { openTrace } from './trace.ts'
 import { version } from './version.ts'
 import { describeUserAgent } from './visitor.ts'
 
-/** Connections that may wait to be taken in. Node's 511 is less than one node's browsers that come back at once. */
-const BACKLOG = 4_096
-
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
 const QUIET_MS = 10_000
-
-/** Most looks for the first message to itself, and the time between two. */
-const LOOKS = 100
-const LOOK_MS = 20
-
-/** A node that has not heard itself through Redis is not ready. It takes some milliseconds, so nobody should see it. */
-const heardItself = async ({ echoAge }: Pick<RedisClients, 'echoAge'>): Promise<void> => {
-  for (let look = 0; look < LOOKS && echoAge() === undefined; look++) await delay(LOOK_MS)
-}
-
-const sayPort = ({ code, message }: NodeJS.ErrnoException, name: string, port: number, host: string): string => {
-  if (code === 'EADDRINUSE') return `${name} ${port} is taken on ${host}: another program listens there. Choose another`
-  if (code === 'EACCES') return `${name} ${port} needs special rights: choose one above 1023`
-  if (code === 'EADDRNOTAVAIL') return `HOST ${host} is no address of this machine`
-  return `${name} ${port} cannot be listened on: ${message}`
-}
 
 const ending = createEnding((code) => process.exit(code))
 process.on('uncaughtException', ending.surprise)
@@ -75,18 +54,13 @@ const start = async (): Promise<Stop> => {
     log.error({ err: error, event: 'unhandledRejection' }, 'a rejection nobody waited for'),
   )
 
-  const listen = (server: Server, name: string, port: number): Promise<number> =>
-    new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(Object.assign(new Error(sayPort(error, name, port, config.host)), { code: error.code })),
-      )
-      server.listen({ port, host: config.host, backlog: BACKLOG }, () =>
-        resolve((server.address() as AddressInfo).port),
-      )
-    })
   // Before anything is waited for: whoever asks hears what it is.
   const internal = createInternal(metrics)
-  const internalPort = await listen(internal.server, 'INTERNAL_PORT', config.internalPort)
+  const internalPort = await listen(internal.server, {
+    name: 'INTERNAL_PORT',
+    port: config.internalPort,
+    host: config.host,
+  })
   const patience = createPatience((reason, isTime) => {
     const sentence = `${reason}. The node waits for it: REDIS_URL names ${placeOf(config.redisUrl)}`
     internal.waitsFor(sentence)
@@ -271,7 +245,7 @@ const start = async (): Promise<Stop> => {
 
   internal.waitsFor('the node has not heard itself through Redis yet')
   await heardItself(redis)
-  const port = await listen(gateway.http, 'PORT', config.port)
+  const port = await listen(gateway.http, { name: 'PORT', port: config.port, host: config.host })
   internal.open(gateway.inside)
   log.info({ event: 'listening', port, internalPort, origin: config.origin, demo: config.demo })
   // No proxy's address leads to a cluster that is for one machine alone, out of a container for instance.

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { RedisUnavailable } from '@saoma/redis'
+import { type RedisClients, RedisUnavailable } from '@saoma/redis'
 
 /** How the start of a node waits for Redis: as long as it takes, with a back-off, and aloud. */
 export interface Patience {
@@ -53,4 +53,13 @@ export const createPatience = (
       }
     },
   }
+}
+
+/** Most looks for the first message to itself, and the time between two. */
+const LOOKS = 100
+const LOOK_MS = 20
+
+/** A node that has not heard itself through Redis is not ready. It takes some milliseconds, so nobody should see it. */
+export const heardItself = async ({ echoAge }: Pick<RedisClients, 'echoAge'>): Promise<void> => {
+  for (let look = 0; look < LOOKS && echoAge() === undefined; look++) await delay(LOOK_MS)
 }

@@ -35,13 +35,16 @@ const check = async (): Promise<boolean> => {
       say(`signing keys  ${found.signingKeys}, opened with SAOMA_SECRET`)
       say(`accounts      ${found.accounts}`)
       say(`logins        ${found.sessions} of ${found.people} people, the newest began ${found.newest ?? 'never'}`)
-      if (found.signingKeys > 0) {
+      if (found.signingKeys > 0 && found.accounts > 0) {
         say('Nodes may start on it.')
         return true
       }
-      say(
-        'It is empty: a cluster would begin anew here, and everybody get a new id. Was the backup restored as docs/operate.md says?',
-      )
+      if (found.signingKeys > 0)
+        say('Nobody has an account here: a node has begun a cluster anew, in place of the one of the backup.')
+      else
+        say(
+          'It is empty: a cluster would begin anew here, and everybody get a new id. Was the backup restored as docs/operate.md says?',
+        )
       return false
     } finally {
       await redis.close()

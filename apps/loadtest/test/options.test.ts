@@ -9,7 +9,7 @@ const read = (...args: string[]): Options => {
 test('chaos is everything at once, with every fault that its Redis can have, and what must hold', () => {
   const { scenarios, faults, shuffles, redis, expectations } = read('chaos')
   expect(scenarios).toEqual(['idle', 'login', 'inbox', 'fanout'])
-  expect(faults).toEqual(['kill', 'drain', 'subscriber', 'redis', 'freeze', 'noreplicas', 'oom'])
+  expect(faults).toEqual(['kill', 'drain', 'reload', 'subscriber', 'redis', 'freeze', 'noreplicas', 'oom'])
   expect({ shuffles, redis }).toEqual({ shuffles: true, redis: 'standalone' })
   expect(expectations.map(({ text }) => text)).toEqual([
     ...['lost==0', 'wrong==0', 'duplicated==0', 'disordered==0'],

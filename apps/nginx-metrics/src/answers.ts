@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Counter } from 'prom-client'
 
 /** A line of the access log in the format `saoma_metrics` of nginx.conf.template, as syslog brings it. */
-const LINE = /saoma: (\d{3})$/
+const LINE = /saoma: (\d{3}) (nginx|node)$/
 
 /**
  * Counts what nginx answers, which it tells by a datagram for each. One that gets lost is not counted. Rejects when the port is taken.
@@ -11,14 +11,14 @@ const LINE = /saoma: (\d{3})$/
  * @returns the socket, to be closed
  */
 export const countAnswers = async (
-  answers: Counter<'status'>,
+  answers: Counter<'status' | 'by'>,
   { host, port }: { host: string; port: number },
 ): Promise<Socket> => {
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
   socket.on('message', (message) => {
-    const status = LINE.exec(message.toString('latin1').trimEnd())?.[1]
+    const [, status, by] = LINE.exec(message.toString('latin1').trimEnd()) ?? []
     // Anybody in the network may send a datagram: no more series than there are codes.
-    if (status !== undefined && status >= '100' && status < '600') answers.inc({ status })
+    if (status !== undefined && by !== undefined && status >= '100' && status < '600') answers.inc({ status, by })
   })
   socket.bind(port, host)
   await once(socket, 'listening')

@@ -41,11 +41,11 @@ const start = async (status: URL): Promise<void> => {
     })
   const answers = new Counter({
     name: 'saoma_nginx_answers_total',
-    help: 'Requests by the status that the client got',
-    labelNames: ['status'],
+    help: 'Requests by the status that the client got, and whether a node was asked or nginx answered itself',
+    labelNames: ['status', 'by'],
     registers: [...registers],
   })
-  for (const known of KNOWN) answers.inc({ status: known }, 0)
+  for (const by of ['node', 'nginx']) for (const known of KNOWN) answers.inc({ status: known, by }, 0)
 
   const look = async (): Promise<void> => {
     try {

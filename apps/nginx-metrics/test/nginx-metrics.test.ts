@@ -35,7 +35,7 @@ test('it tells of nginx: connections, room, and answers by their status', async 
   expect(none('saoma_nginx_up')).toBe(1)
   // Two workers, each with 2048 connections less 128 and 512, two for each socket.
   expect(none('saoma_nginx_sockets_limit')).toBe(1408)
-  expect(none('saoma_nginx_answers_total{status="502"}')).toBe(0)
+  expect(none('saoma_nginx_answers_total{status="502",by="node"}')).toBe(0)
 
   const browsers = Array.from({ length: 5 }, () => connectLogin(cluster.origin))
   for (const browser of browsers) await browser.next('connect')
@@ -48,13 +48,14 @@ test('it tells of nginx: connections, room, and answers by their status', async 
   expect((await request(`${cluster.origin}/v1/nothing`)).status).toBe(502)
   // Whatever else comes by datagram is nobody's answer.
   const liar = createSocket('udp4')
-  for (const text of ['saoma: 999', 'saoma: 502 x', '502', '']) liar.send(text, syslog, '127.0.0.1')
+  for (const text of ['saoma: 999 node', 'saoma: 502 x', '502', 'saoma: 200', '']) liar.send(text, syslog, '127.0.0.1')
   const after = await until(
     () => metricsOf(origin),
     (series) =>
-      series('saoma_nginx_answers_total{status="502"}') > 0 && series('saoma_nginx_answers_total{status="404"}') > 0,
+      series('saoma_nginx_answers_total{status="502",by="node"}') > 0 &&
+      series('saoma_nginx_answers_total{status="404",by="node"}') > 0,
   )
-  expect(after('saoma_nginx_answers_total{status="999"}')).toBeNaN()
+  expect(after('saoma_nginx_answers_total{status="999",by="node"}')).toBeNaN()
   liar.close()
   for (const browser of browsers) browser.close()
 

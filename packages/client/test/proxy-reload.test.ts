@@ -13,12 +13,12 @@ import { startBusiness } from './business.ts'
 import { listen, openLive, upTo } from './visitor.ts'
 
 /** The long run is `PROXY_SOCKETS=2000`. */
-const SOCKETS = Number(process.env.PROXY_SOCKETS ?? 100)
+const SOCKETS = Number(process.env.PROXY_SOCKETS ?? 50)
 /** Of each other kind. */
 const OTHERS = 10
 /** Who come at once. */
 const AT_ONCE = 40
-const WINDOW_MS = 6_000
+const WINDOW_MS = 4_000
 const TEST_MS = 60_000 + SOCKETS * 60
 /** This process is all clients: while it stands still nobody leaves, and then all at once. */
 const SLACK = 2.5

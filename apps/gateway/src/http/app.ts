@@ -142,9 +142,10 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     app.use(pages({ root: webRoot, origin, demo: options.demo, builds: deps.builds, ...(cdn ? { cdn } : {}) }))
   }
 
-  // Everything the middleware did not answer is a broken connection: a client that left is no error of ours.
+  // Everything the middleware did not answer is a broken connection: a client that left is no error of ours, nor one whose body broke off
+  // (of Node's parser: HPE_INVALID_EOF_STATE).
   app.on('error', (error: NodeJS.ErrnoException) => {
-    if (!['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code ?? ''))
+    if (!/^(ECONNRESET|EPIPE|ECANCELED|ERR_STREAM_PREMATURE_CLOSE|HPE_.*)$/.test(error.code ?? ''))
       log.error({ err: error }, 'answer failed')
   })
   return app

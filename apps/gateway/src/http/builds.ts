@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { promisify } from 'node:util'
-import { brotliCompress, brotliDecompress } from 'node:zlib'
+import { brotliCompress, brotliDecompress, constants } from 'node:zlib'
 import { type RedisClients, reply } from '@saoma/redis'
 
 /** The files of the pages of all builds that run in the cluster, or did of late. */
@@ -28,7 +28,11 @@ export interface BuildsOptions {
 const KEEP_SECONDS = 7 * 24 * 60 * 60
 /** Between two times that the files are put there again: Redis may have lost them, and a build that runs on keeps its files. */
 const AGAIN_MS = 60 * 60_000
+/** The same after a time that failed. */
+const SOON_MS = 5_000
 const MAC_BYTES = 32
+/** The best would take a second of a start. */
+const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }
 /** What a build makes: `/index.html`, `/assets/chat-CNAh6bH5.css`. */
 const PATH = /^\/(assets\/)?[\w-][\w.-]{0,99}\.(html|js|css|svg|png|json|woff2)$/
 
@@ -50,29 +54,48 @@ export const openBuilds = async (
 ): Promise<Builds> => {
   const macWith = (secret: string, path: string, body: Buffer): Buffer =>
     createHmac('sha256', `saoma pages ${secret}`).update(path).update('\0').update(body).digest()
-  // By the secret that nodes before a change of it know, too.
-  const sealing = secrets.at(-1) ?? secrets[0]
+  // By the first secret and by the last: while one is being changed, some nodes know the one only, and some the other.
+  const sealsOf = (path: string, body: Buffer): Buffer[] =>
+    [secrets[0], secrets.at(-1) ?? secrets[0]].map((secret) => macWith(secret, path, body))
 
   const put = async (path: string): Promise<void> => {
-    const body = await compress(await readFile(join(root, path)))
-    const sealed = Buffer.concat([macWith(sealing, path, body), body])
+    const body = await compress(await readFile(join(root, path)), QUALITY)
+    const sealed = Buffer.concat([...sealsOf(path, body), body])
     await reply(data.set(keys.pageFile(path), sealed, 'EX', KEEP_SECONDS))
   }
   const putAll = async (): Promise<void> => {
     for (const path of await pathsBelow(root)) await put(path)
   }
-  await putAll().catch(onError)
-  const timer = setInterval(() => void putAll().catch(onError), AGAIN_MS).unref()
+  let timer: NodeJS.Timeout | undefined
+  let isOver = false
+  const keepThere = async (): Promise<void> => {
+    const failed = await putAll().then(
+      () => false,
+      (error: unknown) => {
+        onError(error)
+        return true
+      },
+    )
+    if (!isOver) timer = setTimeout(() => void keepThere(), failed ? SOON_MS : AGAIN_MS).unref()
+  }
+  await keepThere()
 
   return {
     find: async (path) => {
       if (!PATH.test(path)) return undefined
       const sealed = await reply(data.getBuffer(keys.pageFile(path)))
-      if (!sealed || sealed.length <= MAC_BYTES) return undefined
-      const [mac, body] = [sealed.subarray(0, MAC_BYTES), sealed.subarray(MAC_BYTES)]
-      const isOurs = secrets.some((secret) => timingSafeEqual(mac, macWith(secret, path, body)))
+      if (!sealed || sealed.length <= 2 * MAC_BYTES) return undefined
+      const body = sealed.subarray(2 * MAC_BYTES)
+      const seals = [sealed.subarray(0, MAC_BYTES), sealed.subarray(MAC_BYTES, 2 * MAC_BYTES)]
+      const isOurs = secrets.some((secret) => {
+        const mac = macWith(secret, path, body)
+        return seals.some((seal) => timingSafeEqual(seal, mac))
+      })
       return isOurs ? decompress(body) : undefined
     },
-    close: () => clearInterval(timer),
+    close: () => {
+      isOver = true
+      clearTimeout(timer)
+    },
   }
 }

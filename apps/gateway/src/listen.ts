@@ -1,0 +1,30 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** Connections that may wait to be taken in. Node's 511 is less than one node's browsers that come back at once. */
+const BACKLOG = 4_096
+
+export interface Place {
+  /** Of the setting that says the port. */
+  name: string
+  port: number
+  host: string
+}
+
+const sentenceOf = ({ code, message }: NodeJS.ErrnoException, { name, port, host }: Place): string => {
+  if (code === 'EADDRINUSE') return `${name} ${port} is taken on ${host}: another program listens there. Choose another`
+  if (code === 'EACCES') return `${name} ${port} needs special rights: choose one above 1023`
+  if (code === 'EADDRNOTAVAIL') return `HOST ${host} is no address of this machine`
+  return `${name} ${port} cannot be listened on: ${message}`
+}
+
+/** Resolves with the port. Rejects with a sentence for whoever set it, and the system's code. */
+export const listen = (server: Server, place: Place): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(Object.assign(new Error(sentenceOf(error, place)), { code: error.code })),
+    )
+    server.listen({ port: place.port, host: place.host, backlog: BACKLOG }, () =>
+      resolve((server.address() as AddressInfo).port),
+    )
+  })
