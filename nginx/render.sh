@@ -137,9 +137,11 @@ case $NGINX_RESOLVER in
 esac
 
 # Whether nginx is of this version or newer: 1027003 is 1.27.3.
+version=$(nginx -v 2>&1 | sed -n 's|.*nginx/\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*|\1 \2 \3|p')
 is_since() {
-  nginx -v 2>&1 | awk -F'[/. ]' -v since="$1" \
-    '{ for (i = 1; i < NF; i++) if ($i == "nginx" && $(i + 1) ~ /^[0-9]+$/) { found = ($(i + 1) * 1000 + $(i + 2)) * 1000 + $(i + 3) } } END { exit !(found >= since) }'
+  # shellcheck disable=SC2086
+  set -- "$1" ${version:-0 0 0}
+  [ $((($2 * 1000 + $3) * 1000 + $4)) -ge "$1" ]
 }
 # A worker that goes away would close a connection that is kept in the moment in which a request comes on it.
 keepalive_min=

@@ -31,10 +31,10 @@ render() {
   runs=$((runs + 1))
   NGINX_ID="$(hostname | tr -cd 'A-Za-z0-9-')-$$-$(date +%s)-$runs"
   export NGINX_ID
-  sh "$here/render.sh" >"$configuration.new" || return 1
-  nginx -t -q -e stderr -p "$NGINX_TEMP" -c "$configuration.new" || return 1
-  mv "$configuration.new" "$configuration"
+  sh "$here/render.sh" >"$configuration.new"
 }
+# nginx that runs would go on with what it has, and say so in its log alone.
+is_good() { nginx -t -q -e stderr -p "$NGINX_TEMP" -c "$configuration.new"; }
 
 # The addresses behind a name: of several nodes one may be just starting, or gone.
 addresses_of() {
@@ -76,18 +76,24 @@ leave() {
 }
 reload() {
   former=$NGINX_ID
-  if ! render; then
+  if ! render || ! is_good; then
     say 'the former configuration stays'
     NGINX_ID=$former
     return 0
   fi
+  mv "$configuration.new" "$configuration"
   kill -HUP "$nginx" && tell "$former"
 }
 
 render || exit 1
+mv "$configuration.new" "$configuration"
 rm -f "$errors"
 mkfifo "$errors"
-if sed -u '' </dev/null 2>/dev/null; then line_by_line=-u; else line_by_line=-l; fi
+# GNU's word for it, and that of BSD.
+case $(uname) in
+  Linux) line_by_line=-u ;;
+  *) line_by_line=-l ;;
+esac
 # Signals of a terminal go to all of a group; this one ends when nobody writes any more.
 (
   trap '' INT TERM QUIT HUP USR1
