@@ -60,6 +60,7 @@ const operatorOf = async (url: string) => {
 
 test('a node that starts while Redis is away says so at its internal port, waits, and serves when it comes', async () => {
   const port = await freePort()
+  const began = performance.now()
   const node = await startWaiting(`redis://127.0.0.1:${port}`)
   const sentence = expect.stringMatching(
     new RegExp(
@@ -84,7 +85,7 @@ test('a node that starts while Redis is away says so at its internal port, waits
   expect(await ask(node, '/readyz')).toMatchObject({ status: 200, body: { ok: true, reasons: [], warnings: [] } })
   await createTicket(door)
   // A line each ten seconds, however often it tried.
-  expect(node.waitLines()).toBe(1)
+  expect(node.waitLines()).toBeLessThanOrEqual(1 + Math.floor((performance.now() - began) / 10_000))
 })
 
 test('one that is told to stop while it waits ends in order', async () => {

@@ -23,6 +23,7 @@ import {
 } from '@saoma/testing'
 import { createLogin } from '../src/login.ts'
 import { startBusiness } from './business.ts'
+import { busiestSecond, watchStalls } from './pace.ts'
 import { loadParts, type Visit, visit } from './page-visits.ts'
 import { listen, openLive, upTo } from './visitor.ts'
 
@@ -42,9 +43,6 @@ const TEST_MS = 60_000 + SOCKETS * 60
 
 /** A return may take so long after its moment on a busy machine. */
 const LATE_MS = 2_000
-
-/** All visitors live in this process. When it stands still, so do they, and that is not the nodes' doing. */
-const STALL_MS = 500
 
 /** nginx has a fixed list of nodes here, so nobody hears of the end before it comes: that is harder than in Kubernetes, and sleeping proves nothing. */
 const NO_SLEEP = { preStopMs: 0, periodMs: 200 }
@@ -128,25 +126,6 @@ const logInByPage = (phone: string): Promise<number[]> =>
     })
     login.start()
   })
-
-/** Moments at which this process had stood still for so long that whoever should have come back meanwhile did so at once. */
-const watchStalls = (): number[] => {
-  const stalls: number[] = []
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    if (now - last > STALL_MS) stalls.push(Date.now())
-    last = now
-  }, 50)
-  onCleanup(() => clearInterval(timer))
-  return stalls
-}
-
-/** Most of these moments that fall into one second. */
-const busiestSecond = (times: readonly number[]): number => {
-  const sorted = times.toSorted((a, b) => a - b)
-  return Math.max(0, ...sorted.map((from, i) => sorted.findLastIndex((time) => time < from + 1_000) - i + 1))
-}
 
 test(
   `a rolling update of ${NODES} nodes with ${SOCKETS} sockets: no request fails, no login fails, no message is lost, nobody comes back in a storm`,

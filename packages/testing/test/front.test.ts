@@ -79,60 +79,70 @@ const programs: Record<string, (text: string, place: Place) => Promise<{ args: s
 }
 const languages: Record<string, string> = { nginx: 'nginx', haproxy: 'haproxy', caddy: 'caddyfile' }
 
-test.each(Object.keys(programs))('%s in front, as docs/front.md has it', async (name) => {
-  const command = find(name)
-  const page = await example(languages[name] ?? name)
-  // The page is to be right also where the program is not there to run it.
-  expect(page).toContain('127.0.0.1:8080')
-  if (!command) return console.warn(`Not tested: ${name} in front of nginx. It is not installed.`)
+test.each(Object.keys(programs))(
+  '%s in front, as docs/front.md has it',
+  async (name) => {
+    const command = find(name)
+    const page = await example(languages[name] ?? name)
+    // The page is to be right also where the program is not there to run it.
+    expect(page).toContain('127.0.0.1:8080')
+    if (!command) return console.warn(`Not tested: ${name} in front of nginx. It is not installed.`)
 
-  const dir = await mkdtemp(join(tmpdir(), 'saoma-front-'))
-  onCleanup(() => rm(dir, { recursive: true, force: true }))
-  const authority = createAuthority()
-  const { certFile, keyFile } = authority.issue(['localhost', '127.0.0.1'])
-  const port = await freePort()
-  const origin = `https://127.0.0.1:${port}`
-  const lines: Line[] = []
-  const cluster = await startCluster({
-    nodes: 2,
-    origin,
-    nginxEnv: { NGINX_TRUST: '127.0.0.1' },
-    env: { LOG_LEVEL: 'debug' },
-    onLine: (_, line) => lines.push(line),
-  })
-  const { args } = (await programs[name]?.(page, { port, nginxPort: cluster.nginx.port, dir, certFile, keyFile })) ?? {
-    args: [],
-  }
-  await startProcess({ name, command, args, env: { PATH: process.env.PATH, HOME: dir } })
+    const dir = await mkdtemp(join(tmpdir(), 'saoma-front-'))
+    onCleanup(() => rm(dir, { recursive: true, force: true }))
+    const authority = createAuthority()
+    const { certFile, keyFile } = authority.issue(['localhost', '127.0.0.1'])
+    const port = await freePort()
+    const origin = `https://127.0.0.1:${port}`
+    const lines: Line[] = []
+    const cluster = await startCluster({
+      nodes: 2,
+      origin,
+      nginxEnv: { NGINX_TRUST: '127.0.0.1' },
+      env: { LOG_LEVEL: 'debug' },
+      onLine: (_, line) => lines.push(line),
+    })
+    const { args } = (await programs[name]?.(page, {
+      port,
+      nginxPort: cluster.nginx.port,
+      dir,
+      certFile,
+      keyFile,
+    })) ?? {
+      args: [],
+    }
+    await startProcess({ name, command, args, env: { PATH: process.env.PATH, HOME: dir } })
 
-  const ca = await readFile(authority.caFile)
-  const ask = async (path: string, headers: Record<string, string> = {}): Promise<number> => {
-    const asked = httpsRequest({ host: '127.0.0.1', port, path, ca, headers, localAddress: VISITOR }).end()
-    const [answer] = await once(asked, 'response')
-    answer.resume()
-    await once(answer, 'end')
-    return answer.statusCode
-  }
-  await until(
-    () => ask('/oidc/.well-known/openid-configuration').catch(() => 0),
-    (status) => status === 200,
-  )
-  // Whoever lies about itself is seen as it is: a proxy adds what it saw, and nginx believes that.
-  await ask('/v1/nothing', { 'X-Forwarded-For': '203.0.113.9', 'X-Request-Id': 'a-lie-of-a-client' })
-  await until(async () => lines.some(({ json }) => json?.request === 'a-lie-of-a-client'), Boolean)
-  expect(lines.find(({ json }) => json?.request === 'a-lie-of-a-client')?.json?.ip).toBe(VISITOR)
-  expect(lines.some(({ json }) => json?.event === 'proxy')).toBe(false)
+    const ca = await readFile(authority.caFile)
+    const ask = async (path: string, headers: Record<string, string> = {}): Promise<number> => {
+      const asked = httpsRequest({ host: '127.0.0.1', port, path, ca, headers, localAddress: VISITOR }).end()
+      const [answer] = await once(asked, 'response')
+      answer.resume()
+      await once(answer, 'end')
+      return answer.statusCode
+    }
+    await until(
+      () => ask('/oidc/.well-known/openid-configuration').catch(() => 0),
+      (status) => status === 200,
+    )
+    // Whoever lies about itself is seen as it is: a proxy adds what it saw, and nginx believes that.
+    await ask('/v1/nothing', { 'X-Forwarded-For': '203.0.113.9', 'X-Request-Id': 'a-lie-of-a-client' })
+    await until(async () => lines.some(({ json }) => json?.request === 'a-lie-of-a-client'), Boolean)
+    expect(lines.find(({ json }) => json?.request === 'a-lie-of-a-client')?.json?.ip).toBe(VISITOR)
+    expect(lines.some(({ json }) => json?.event === 'proxy')).toBe(false)
 
-  const socket = new WebSocket(`wss://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`, { ca, origin })
-  onCleanup(() => socket.terminate())
-  const [opened] = await once(socket, 'message')
-  expect(String(opened)).toMatch(/^0\{"sid":"/)
+    const socket = new WebSocket(`wss://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`, { ca, origin })
+    onCleanup(() => socket.terminate())
+    const [opened] = await once(socket, 'message')
+    expect(String(opened)).toMatch(/^0\{"sid":"/)
 
-  // A login through it, the phone past it.
-  const inside = cluster.nginx.origin
-  const phone = await phoneToken(inside, 'alice')
-  const { ticket, device_code } = await createTicket(inside)
-  await scan(inside, ticket, phone)
-  await confirm(inside, ticket, phone)
-  expect((await poll(inside, device_code, { after: 1 })).body.status).toBe('confirmed')
-})
+    // A login through it, the phone past it.
+    const inside = cluster.nginx.origin
+    const phone = await phoneToken(inside, 'alice')
+    const { ticket, device_code } = await createTicket(inside)
+    await scan(inside, ticket, phone)
+    await confirm(inside, ticket, phone)
+    expect((await poll(inside, device_code, { after: 1 })).body.status).toBe('confirmed')
+  },
+  120_000,
+)
