@@ -240,6 +240,12 @@ export class Feed {
     return this.#marks.map((mark, i) => ({ offset: before + 1 + i, mark }))
   }
 
+  /** Whether another message was handed out at this offset; false where that is not known any more. */
+  #differs(kept: Kept): boolean {
+    const mark = this.#marks.at(kept.offset - this.#offset - 1)
+    return this.#offset - kept.offset < this.#marks.length && mark !== kept.mark
+  }
+
   #take(kept: Kept): void {
     if (!this.positioned || this.#filling) return this.#wait(kept)
     if (isNext({ epoch: this.#epoch, offset: this.#offset }, kept)) {
@@ -251,8 +257,9 @@ export class Feed {
     }
     if (kept.epoch === this.#epoch) {
       if (kept.offset <= this.#offset) {
-        // Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again.
-        if (kept.offset > this.#logged) void this.fill({ heard: kept.offset })
+        // Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again. What was read from the log it may
+        // repeat, but not with other words: then the log that was read is not the one that goes on.
+        if (kept.offset > this.#logged || this.#differs(kept)) void this.fill({ heard: kept.offset })
         return
       }
     }

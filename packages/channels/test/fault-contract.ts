@@ -230,6 +230,26 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     follower.close()
   })
 
+  test('[C21] a message in the place of one that was read from the log, and was never heard, is handed out', async () => {
+    const channel = drawChannel()
+    const follower = await follow(node, channel)
+    await publishNumbers(other, channel, numbers(10))
+    await follower.count(10)
+    const { epoch } = await node.read(channel)
+    // 11 shows as a gap, so 11 and 12 are read: from a master that has been replaced and does not know it yet.
+    await swallow(channel, 1)
+    await publishNumbers(other, channel, [12])
+    await follower.count(12)
+    await goBack(channel, 11)
+    const [again] = await publishNumbers(other, channel, [112])
+    expect(again).toMatchObject({ epoch, offset: 12 })
+    await publishNumbers(other, channel, [113])
+    await follower.count(14)
+    expect(follower.data()).toEqual([...numbers(12), 112, 113])
+    expect(follower.heard.at(-1)?.epoch).not.toBe(epoch)
+    follower.close()
+  })
+
   test('[C21] a log that went back is found by the check before anything is published', async () => {
     const { checking, channel, follower, epoch } = await hearTen()
     await goBack(channel, 7)
