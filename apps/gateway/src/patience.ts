@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type RedisClients, RedisUnavailable } from '@saoma/redis'
+import { type RedisClients, RedisUnavailable, reconnectDelayMs } from '@saoma/redis'
 
 /** How the start of a node waits for Redis: as long as it takes, with a back-off, and aloud. */
 export interface Patience {
@@ -11,12 +11,6 @@ export interface Patience {
 
 /** One sentence in this time. */
 const SAY_MS = 10_000
-const FIRST_PAUSE_MS = 250
-const LONGEST_PAUSE_MS = 5_000
-
-/** With jitter, so that nodes that wait together do not come together. */
-const pauseMs = (tries: number): number =>
-  Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2)
 
 /**
  * A node that ended because Redis is away would be started again after longer and longer pauses by whoever starts it, and be away for
@@ -49,7 +43,7 @@ export const createPatience = (
           if (!(error instanceof RedisUnavailable)) throw error
           hear(error)
         }
-        await delay(pauseMs(tries))
+        await delay(reconnectDelayMs(tries))
       }
     },
   }

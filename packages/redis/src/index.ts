@@ -6,6 +6,7 @@ export {
   type ConnectionOptions,
   connect,
   connectServer,
+  reconnectDelayMs,
   serverOptions,
   whenReady,
 } from './connection.ts'
