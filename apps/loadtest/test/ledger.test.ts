@@ -131,7 +131,7 @@ test('what a master told that had been replaced, and had again under another epo
   give(4, 'e', 'me5')
   give(5, 'e', 'me4')
   for (const offset of [4, 5, 6]) publish(offset)
-  expect(ledger.account()).toMatchObject({ lost: 1, duplicated: 2 })
+  expect(ledger.account()).toMatchObject({ lost: 3, duplicated: 2 })
   reader.skipped({ epoch: 'f', offset: 3 })
   for (const offset of [4, 5, 6]) give(offset, 'f', `me${offset}`)
   ledger.acknowledged(ROOM, { epoch: 'f', offset: 6 }, 'me6')
@@ -142,6 +142,29 @@ test('what a master told that had been replaced, and had again under another epo
     disordered: 0,
     named: { lost: ['room:books: ann never got f:7'] },
   })
+})
+
+test('a message that a reader had before its log got another epoch, in which it is acknowledged, is not lost', () => {
+  const { ledger, reader, publish, give } = open()
+  publish(3)
+  for (const offset of [3, 4]) give(offset)
+  reader.skipped({ epoch: 'f', offset: 5 })
+  reader.received({ epoch: 'f', offset: 5 }, { to: ROOM, id: 'me5' })
+  ledger.acknowledged(ROOM, { epoch: 'f', offset: 4 }, 'me4')
+  ledger.acknowledged(ROOM, { epoch: 'f', offset: 5 }, 'me5')
+  expect(ledger.account()).toMatchObject({ lost: 0, duplicated: 0 })
+})
+
+test('a message in whose place a reader was given another one is lost, until it has it', () => {
+  const { ledger, reader, publish, give } = open()
+  reader.received({ epoch: 'e', offset: 3 }, { to: ROOM, id: 'of a master that had been replaced' })
+  for (const offset of [3, 4]) publish(offset)
+  give(4)
+  expect(ledger.isComplete()).toBe(false)
+  expect(ledger.account()).toMatchObject({ lost: 1, named: { lost: ['room:books: ann never got e:3'] } })
+  reader.skipped({ epoch: 'f', offset: 2 })
+  reader.received({ epoch: 'f', offset: 3 }, { to: ROOM, id: 'me3' })
+  expect(ledger.isComplete()).toBe(true)
 })
 
 test('a message that is acknowledged at two places was kept twice, whatever was told', () => {

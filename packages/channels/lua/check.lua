@@ -1,13 +1,11 @@
 -- check: where the channel is, for a node that follows it and thereby keeps it alive.
 -- KEYS  meta, log, people, mine
--- ARGV  new_epoch, offset, mark (of the newest message that this node has; 0 when it has none)
--- reply {epoch, top, people of this node, 1 that message is in the log or no more | 0 another one has its offset}
+-- ARGV  new_epoch, offset, mark, … (of messages that this node has handed out)
+-- reply {epoch, top, people of this node, 1 those messages are in the log or no more | 0 it is not the log that was handed out}
 
 local meta, log, people, mine = unpack(KEYS)
-local new_epoch, offset, mark = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
-local channel = open(meta, log, new_epoch)
+local channel = open(meta, log, ARGV[1])
 keep(people, DAY_MS)
 keep(mine, DAY_MS)
-local here = offset > 0 and mark_at(channel, offset)
-return { channel.epoch, channel.top, redis.call('HLEN', mine), here and here ~= mark and 0 or 1 }
+return { channel.epoch, channel.top, redis.call('HLEN', mine), agreed_until(channel, 2) and 0 or 1 }

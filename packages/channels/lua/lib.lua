@@ -108,6 +108,17 @@ local function mark_at(channel, offset)
   return tonumber(string.sub(redis.sha1hex(string.sub(body, 1, #body - #time)), 1, 8), 16)
 end
 
+-- Up to which offset the log is the one that was handed out, by what is known of that: ARGV[first] on, offset, mark, … nil when it is.
+local function agreed_until(channel, first)
+  local agreed
+  for i = first, #ARGV, 2 do
+    local offset, mark = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+    local here = mark_at(channel, offset)
+    if offset > channel.top or (here and here ~= mark) then agreed = math.min(agreed or offset - 1, offset - 1) end
+  end
+  return agreed
+end
+
 -- Forgets what is older than age_ms. Returns the offset and the time of the oldest message left; top + 1 and nil when there is none.
 -- Halves its way to it, so that a log of any length costs a few looks.
 local function forget_old(channel, age_ms)

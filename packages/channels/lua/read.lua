@@ -2,8 +2,8 @@
 -- KEYS  meta, log
 -- ARGV  new_epoch, age_ms, since_epoch ('' when there is no since), since_offset, history, limit, most_bytes (1 or more),
 --       go_on (1: what is left behind a loss instead of the history)
--- reply {epoch, offset, "recovered"|"fresh"|"epoch"|"trimmed", more 0|1, {id, body, …}}
---       epoch and offset are where the reader stands after the page. A reader who comes from an earlier epoch of this log is told
+-- reply {epoch, offset, "recovered"|"fresh"|"epoch"|"trimmed", more 0|1, {id, body, …}, mark}
+--       epoch and offset are where the reader stands after the page; mark is of the message there if the page has none, or 0. A reader who comes from an earlier epoch of this log is told
 --       `epoch`, and gets all from where the two part
 
 local meta, log = KEYS[1], KEYS[2]
@@ -90,4 +90,5 @@ else
 end
 -- A reader of a channel that is still empty keeps its position, as any other does; after a day it gets a later one.
 if channel.unused and how == 'recovered' and empty_at(since_epoch) > channel.now - DAY_MS then channel.epoch = since_epoch end
-return { channel.epoch, offset, how, offset < channel.top and 1 or 0, entries }
+local mark = count == 0 and offset > 0 and mark_at(channel, offset) or 0
+return { channel.epoch, offset, how, offset < channel.top and 1 or 0, entries, mark }

@@ -1,30 +1,38 @@
 -- rotate: a node has handed out messages that the log does not have: it has gone back (a failover lost writes) and uses offsets again, or
 -- a master that had been replaced without knowing it told of messages that only it had. Under another epoch nobody takes the one for
--- the other.
+-- the other. When another node has said so before, this one may know of more: its readers come with the same former epoch.
 -- KEYS  meta, log
--- ARGV  new_epoch, epoch, offset (the newest handed out), heard (the lowest offset that was heard a second time; 0 when none was),
---       most (epochs to remember), offset, mark, … (of the newest that were handed out)
+-- ARGV  new_epoch, epoch, offset (the newest handed out), unsure (the lowest offset at which another message may have been handed out;
+--       0 when there is none), most (epochs to remember), offset, mark, … (of messages that were handed out)
 -- reply {epoch, top}
 
 local meta, log = KEYS[1], KEYS[2]
-local new_epoch, epoch, offset, heard, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local new_epoch, epoch, offset, unsure, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local channel = open(meta, log, new_epoch)
-if channel.unused or channel.epoch ~= epoch then return { channel.epoch, channel.top } end
+local is_present = channel.epoch == epoch
+local left = agreed_until(channel, 6)
+if is_present and channel.top < offset then left = math.min(left or channel.top, channel.top) end
+if channel.unused or not left then return { channel.epoch, channel.top } end
+if unsure > 0 then left = math.min(left, unsure - 1) end
 
-local left = channel.top < offset and channel.top or nil
-for i = 6, #ARGV, 2 do
-  local its, mark = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
-  local here = mark_at(channel, its)
-  if its > channel.top or (here and here ~= mark) then left = math.min(left or its - 1, its - 1) end
-end
-if not left then return { channel.epoch, channel.top } end
-if heard > 0 then left = math.min(left, heard - 1) end
-
+-- The epochs of before, each with what is left of it.
 local past = past_of(channel)
-past[#past + 1] = epoch
-past[#past + 1] = left
+if is_present then
+  past[#past + 1] = epoch
+  past[#past + 1] = left
+else
+  local is_known = false
+  for i = 1, #past, 2 do
+    if past[i] == epoch and left < past[i + 1] then past[i + 1], is_known = left, true end
+  end
+  if not is_known then return { channel.epoch, channel.top } end
+end
 local text = ''
 for i = math.max(1, #past - 2 * most + 1), #past, 2 do text = text .. past[i] .. ':' .. past[i + 1] .. ' ' end
-redis.call('HSET', meta, 'epoch', new_epoch, 'base', left, 'past', text .. new_epoch, 'since', channel.now)
-return { new_epoch, channel.top }
+if is_present then
+  redis.call('HSET', meta, 'epoch', new_epoch, 'base', left, 'past', text .. new_epoch, 'since', channel.now)
+  return { new_epoch, channel.top }
+end
+redis.call('HSET', meta, 'past', text .. channel.epoch)
+return { channel.epoch, channel.top }

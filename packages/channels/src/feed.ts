@@ -1,16 +1,14 @@
 import { isEmptyEpoch, isNext, type Position } from '@saoma/protocol'
 import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
-import type { Signal } from './follower.ts'
 import type { Kept } from './kept.ts'
-import type { KeptPage, Log, Witness } from './log.ts'
+import type { KeptPage, Log } from './log.ts'
 import type { Member } from './member.ts'
-import { decodeEnded, decodeInbox, decodeMessage, decodePresence, decodeVolatile, kinds } from './wire.ts'
+import { decodeEnded, decodeMessage, decodeSignal, kinds } from './wire.ts'
+import { Witnesses } from './witnesses.ts'
 
 /** Messages that may wait while the log is read. Past it they are dropped, which shows as a gap and is read again. */
 const MOST_WAITING = 1_000
-/** What is kept of the newest messages: as many as a master can have told of after another one had taken over, in most channels. */
-const MOST_SEEN = 32
 
 export interface FeedContext {
   log: Log
@@ -32,16 +30,15 @@ export class Feed {
   readonly attendants = new Set<(sid: string | undefined) => void>()
   /** Who uses it or is about to: the subscription is held as long as there is anybody. */
   users = 0
-  /** The subscription was away: a position that is behind the log is no mere delay. */
-  suspect = false
 
   readonly #context: FeedContext
   #epoch = ''
   #offset = 0
   /** Up to here messages came from the log, so pub/sub may repeat them. */
   #logged = 0
-  /** Marks of the newest messages that were handed out, up to the position. */
-  #marks: number[] = []
+  readonly #witnesses = new Witnesses()
+  /** The subscription was away and no check has looked since. Each time is another one. */
+  #doubt: symbol | undefined
   #batch: Kept[] = []
   #waiting: Kept[] = []
   /** Set while the log is read; aborted when the last member leaves. */
@@ -61,6 +58,15 @@ export class Feed {
     return this.#epoch !== ''
   }
 
+  /** The subscription was away: until the next check a position that is behind the log is no mere delay. */
+  doubt(): void {
+    this.#doubt = Symbol()
+  }
+
+  get suspect(): boolean {
+    return this.#doubt !== undefined
+  }
+
   hear(payload: Buffer): void {
     const kind = payload[0]
     if (kind === kinds.message) {
@@ -71,7 +77,7 @@ export class Feed {
       const sid = decodeEnded(payload.toString())
       for (const attendant of this.attendants) attendant(sid)
     } else if (this.members.size > 0) {
-      const signal = this.#signalOf(kind, payload.toString())
+      const signal = decodeSignal(this.channel, payload)
       if (!signal) return
       this.flush()
       for (const member of this.members) member.signal(signal)
@@ -90,13 +96,18 @@ export class Feed {
   }
 
   /** The member stands behind its page. Returns whether the feed has got its position by that. */
-  settle(member: Member, page: Position): boolean {
+  settle(member: Member, page: KeptPage): boolean {
     member.standAt(page)
     if (this.positioned) {
       if (!this.#continues(member, page)) {
         // The page is the later truth. What waits is of the log before.
         member.clear()
         void this.fill()
+      } else if (page.epoch === this.#epoch) {
+        // What pub/sub tells of it the member is not told of.
+        if (page.offset > this.#offset) this.#witnesses.doubt(this.#offset + 1)
+        this.#witnesses.learn(page)
+        if (this.#witnesses.contradicted) void this.fill()
       }
       return false
     }
@@ -122,11 +133,11 @@ export class Feed {
     this.#filling = undefined
     this.#epoch = ''
     this.#offset = 0
-    this.#marks = []
+    this.#witnesses.clear()
     this.#batch = []
     this.#waiting = []
     this.#owed = 0
-    this.suspect = false
+    this.#doubt = undefined
     return positioned
   }
 
@@ -143,7 +154,7 @@ export class Feed {
    * a mere delay, or the log was being read, perhaps from before the moment in question.
    */
   async check(
-    found: (newest: Witness | undefined) => Promise<{ epoch: string; top: number; same: boolean }>,
+    found: (witnesses: readonly number[]) => Promise<{ epoch: string; top: number; same: boolean }>,
   ): Promise<boolean> {
     const run = this.#run
     if (!this.positioned) return true
@@ -153,39 +164,42 @@ export class Feed {
       return true
     }
     const [epoch, offset] = [this.#epoch, this.#offset]
-    const { epoch: present, top, same } = await found(this.#seen().at(-1))
+    const [doubt, suspect] = [this.#doubt, this.suspect]
+    const compared = this.#witnesses.comparing()
+    const { epoch: present, top, same } = await found(this.#witnesses.due(suspect))
     if (this.#run !== run || this.#filling || this.#epoch !== epoch) return false
-    const { suspect } = this
-    this.suspect = false
+    if (this.#doubt === doubt) this.#doubt = undefined
     if (isEmptyEpoch(epoch) && isEmptyEpoch(present)) {
       // Still empty, which is worth more the later it was seen.
       this.#epoch = present
-    } else if (present === epoch && !same) {
-      void this.fill({})
-    } else if ((present !== epoch && !(isEmptyEpoch(epoch) && top > 0)) || top < offset) {
+      return true
+    }
+    const isOther = present !== epoch && !(isEmptyEpoch(epoch) && top > 0)
+    if (isOther || !same || top < offset) {
+      this.#witnesses.contradicted = true
       void this.fill()
-    } else if (top > this.#offset) {
+      return true
+    }
+    compared(offset)
+    if (top > this.#offset) {
       if (suspect) void this.fill()
       else this.#owed = top
       return suspect
     }
-    return true
+    // What came meanwhile from a master that is none any more would hide what is in the log at its place.
+    return !suspect || this.#offset === offset
   }
 
-  /**
-   * Reads the log from the position on until it has caught up with pub/sub. Never rejects.
-   *
-   * @param doubt  that the log is the one that was handed out; `heard` is an offset that came a second time
-   */
-  async fill(doubt?: { heard?: number }): Promise<void> {
+  /** Reads the log from the position on until it has caught up with pub/sub. Never rejects. */
+  async fill(): Promise<void> {
     if (this.#filling || !this.positioned) return
     this.#filling = new AbortController()
     const { signal } = this.#filling
     let messages = 0
     let attempt = 0
-    for (let more = true; more; ) {
+    for (let more = true; more || this.#witnesses.contradicted; ) {
       try {
-        const page = await this.#next(doubt)
+        const page = await this.#next()
         if (signal.aborted) return
         attempt = 0
         if (!page) continue
@@ -205,18 +219,23 @@ export class Feed {
     this.#drain()
   }
 
-  /** The next page; undefined when the log has gone back and was given another epoch first. */
-  async #next(doubt?: { heard?: number }): Promise<KeptPage | undefined> {
+  /** The next page; undefined when the log went back meanwhile. */
+  async #next(): Promise<KeptPage | undefined> {
     const { log } = this.#context
     const position = { epoch: this.#epoch, offset: this.#offset }
     // Whatever was heard so far is in the log, and the page comes to it.
     this.#waiting = []
-    const seen = this.#seen()
-    if (doubt) await log.rotate(this.channel, position, seen, doubt.heard)
+    const { contradicted, unsure } = this.#witnesses
+    const due = this.#witnesses.due(true)
+    this.#witnesses.contradicted = false
+    try {
+      await log.rotate(this.channel, position, due, unsure)
+    } catch (error) {
+      this.#witnesses.contradicted ||= contradicted
+      throw error
+    }
     const page = await log.resume(this.channel, position)
-    if (page.how !== 'epoch' || page.epoch !== position.epoch) return page
-    await log.rotate(this.channel, position, seen)
-    return undefined
+    return page.how === 'epoch' && page.epoch === position.epoch ? undefined : page
   }
 
   #show(page: KeptPage): void {
@@ -224,47 +243,43 @@ export class Feed {
     if (page.how !== 'recovered') this.#context.onEvent({ kind: 'lost', channel: this.channel })
     if (page.messages.length > 0) for (const member of this.members) member.messages(page.messages)
     this.#stand(page)
-    if (page.messages.at(-1)?.offset === page.offset)
-      this.#marks = page.messages.slice(-MOST_SEEN).map(({ mark }) => mark)
   }
 
-  #stand(position: Position): void {
-    this.#epoch = position.epoch
-    this.#offset = position.offset
-    this.#logged = position.offset
-    this.#marks = []
-  }
-
-  #seen(): Witness[] {
-    const before = this.#offset - this.#marks.length
-    return this.#marks.map((mark, i) => ({ offset: before + 1 + i, mark }))
-  }
-
-  /** Whether another message was handed out at this offset; false where that is not known any more. */
-  #differs(kept: Kept): boolean {
-    const mark = this.#marks.at(kept.offset - this.#offset - 1)
-    return this.#offset - kept.offset < this.#marks.length && mark !== kept.mark
+  #stand(page: KeptPage): void {
+    if (page.epoch !== this.#epoch) this.#witnesses.clear()
+    this.#epoch = page.epoch
+    this.#offset = page.offset
+    this.#logged = page.offset
+    this.#witnesses.learn(page)
   }
 
   #take(kept: Kept): void {
     if (!this.positioned || this.#filling) return this.#wait(kept)
     if (isNext({ epoch: this.#epoch, offset: this.#offset }, kept)) {
+      // A page has shown another one in its place.
+      if (this.#witnesses.contradict(kept)) return void this.fill()
       this.#epoch = kept.epoch
       this.#offset = kept.offset
-      if (this.#marks.push(kept.mark) > MOST_SEEN) this.#marks.shift()
+      this.#witnesses.add(kept)
       if (this.#batch.push(kept) === 1) this.#context.schedule(this)
       return
     }
-    if (kept.epoch === this.#epoch) {
-      if (kept.offset <= this.#offset) {
-        // Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again. What was read from the log it may
-        // repeat, but not with other words: then the log that was read is not the one that goes on.
-        if (kept.offset > this.#logged || this.#differs(kept)) void this.fill({ heard: kept.offset })
-        return
-      }
-    }
+    if (kept.epoch === this.#epoch && kept.offset <= this.#offset) return this.#hearAgain(kept)
     this.#wait(kept)
     void this.fill()
+  }
+
+  /**
+   * Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again. What was read from the log it may
+   * repeat, but not with other words: then the log that was read is not the one that goes on.
+   */
+  #hearAgain(kept: Kept): void {
+    const isKnown = this.#witnesses.knows(kept.offset)
+    const isOther = this.#witnesses.contradict(kept)
+    const isAgain = kept.offset > this.#logged
+    if (isOther || isAgain || !isKnown) this.#witnesses.doubt(kept.offset)
+    this.#witnesses.contradicted ||= isAgain
+    if (isOther || isAgain) void this.fill()
   }
 
   #wait(kept: Kept): void {
@@ -280,18 +295,5 @@ export class Feed {
       if (this.#filling) return
       this.#take(kept)
     }
-  }
-
-  #signalOf(kind: number | undefined, text: string): Signal | undefined {
-    if (kind === kinds.volatile) return { kind: 'volatile', json: decodeVolatile(this.channel, text) }
-    if (kind === kinds.presence) {
-      const change = decodePresence(this.channel, text)
-      return change && { kind: 'presence', change }
-    }
-    if (kind === kinds.inbox) {
-      const inbox = decodeInbox(text)
-      return inbox && { kind: 'inbox', channel: this.channel, inbox }
-    }
-    return undefined
   }
 }

@@ -1,4 +1,3 @@
-import type { Position } from '@saoma/protocol'
 import type { Away, RedisClients } from '@saoma/redis'
 import { createChecks } from './checks.ts'
 import type { ChannelsEvent } from './event.ts'
@@ -42,8 +41,8 @@ export const createFeeds = (
     checkMs,
     onEvent,
     check: (feed) =>
-      feed.check(async (newest) => {
-        const { people, ...place } = await log.check(feed.channel, presence.node, newest)
+      feed.check(async (witnesses) => {
+        const { people, ...place } = await log.check(feed.channel, presence.node, witnesses)
         presence.compare(feed.channel, people)
         return place
       }),
@@ -56,7 +55,7 @@ export const createFeeds = (
       const feed = feeds.get(live)
       if (!feed || feed.members.size === 0) continue
       // One that has no position yet is checked as soon as it has.
-      feed.suspect = true
+      feed.doubt()
       missed.push(feed)
     }
     checks.resync(missed)
@@ -96,7 +95,7 @@ export const createFeeds = (
     }
   }
 
-  const settle = (feed: Feed, member: Member, page: Position) => {
+  const settle = (feed: Feed, member: Member, page: KeptPage) => {
     if (!feed.settle(member, page)) return
     size.channels++
     checks.add(feed)
@@ -124,7 +123,7 @@ export const createFeeds = (
           exit(feed)
           return { page, start: () => {}, close: () => {} }
         }
-        settle(feed, member, page)
+        settle(feed, member, kept)
         if (user !== undefined) await presence.add(channel, user)
         refuseWhenClosed()
         size.followers++

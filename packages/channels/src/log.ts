@@ -28,20 +28,13 @@ const MOST_MESSAGES = 1_000_000
 /** Earlier epochs of a log that are remembered: failovers that lost writes while a reader was away. */
 const MOST_PAST = 8
 
-/**
- * What is left of a message to know it by. A publication that is repeated, because its master was lost before it was acknowledged, mostly
- * gets the offset that it had: that is the same message.
- */
-export interface Witness {
-  offset: number
-  mark: number
-}
-
 /** A page as it lies in the log. */
 export interface KeptPage extends Position {
   how: 'recovered' | 'fresh' | 'epoch' | 'trimmed'
   more: boolean
   messages: Kept[]
+  /** Of the message at `offset`, where the page has none and the log has it. */
+  mark?: number
 }
 
 /** As the wire has it. */
@@ -112,7 +105,7 @@ export const createLog = (
 
   const page = async (channel: string, request: ReadRequest, goOn: 0 | 1): Promise<KeptPage> => {
     const { since, history = 0, limit = PAGE_MESSAGES, mostBytes = PAGE_BYTES } = request
-    const { epoch, offset, how, more, entries } = await scripts.read(data, logOf(channel), [
+    const { epoch, offset, how, more, entries, mark } = await scripts.read(data, logOf(channel), [
       drawEpoch(),
       kept(channel).ms,
       since?.epoch ?? '',
@@ -123,7 +116,7 @@ export const createLog = (
       goOn,
     ])
     const messages = entries.map((entry) => new Kept(channel, epoch, entry.offset, entry.body))
-    return { epoch, offset, how, more, messages }
+    return { epoch, offset, how, more, messages, ...(mark > 0 ? { mark } : {}) }
   }
 
   return {
@@ -161,29 +154,37 @@ export const createLog = (
     /** As `read`, but after a loss it goes on with what is left behind the loss. */
     resume: (channel: string, since: Position): Promise<KeptPage> => page(channel, { since }, 1),
 
-    /** Where the channel is, how many people of a node Redis counts in it, and whether its log has that message at its place. */
-    check: async (channel: string, node: string, newest: Witness | undefined) =>
+    /** Where the channel is, how many people of a node Redis counts in it, and whether its log contradicts these witnesses. */
+    check: async (channel: string, node: string, witnesses: readonly number[]) =>
       scripts.check(
         data,
         [...logOf(channel), keys.channelPeople(channel), keys.channelPeopleOf(channel, node)],
-        [drawEpoch(), newest?.offset ?? 0, newest?.mark ?? 0],
+        [drawEpoch(), ...witnesses],
       ),
 
     /**
      * Gives the channel another epoch if its log is not the one that was handed out up to this position.
      *
-     * @param seen  the newest messages that were handed out, oldest first
-     * @param heard  the lowest offset that was heard a second time
+     * @param witnesses  of what was handed out
+     * @param unsure  the lowest offset at which another message may have been handed out; 0 when there is none
      */
-    rotate: async (channel: string, position: Position, seen: readonly Witness[], heard = 0) =>
-      scripts.rotate(data, logOf(channel), [
-        drawEpoch(),
-        position.epoch,
-        position.offset,
-        heard,
-        MOST_PAST,
-        ...seen.flatMap(({ offset, mark }) => [offset, mark]),
-      ]),
+    rotate: async (
+      channel: string,
+      position: Position,
+      witnesses: readonly number[],
+      unsure: number,
+    ): Promise<void> => {
+      const [meta, log] = logOf(channel)
+      const replicated = writing(meta)
+      const drawn = drawEpoch()
+      const { epoch } = await scripts.rotate(
+        data,
+        [meta, log],
+        [drawn, position.epoch, position.offset, unsure, MOST_PAST, ...witnesses],
+      )
+      // Readers that were told of it come back with it.
+      if (epoch === drawn) await replicated()
+    },
 
     trim: async (channel: string, offset: number): Promise<number> => {
       const log = keys.channelLog(named(channel))

@@ -23,8 +23,8 @@ const Receipt = v.pipe(
   v.transform(([, epoch, offset, connections, repeated]) => ({ epoch, offset, connections, repeated })),
 )
 const Page = v.pipe(
-  v.tuple([v.string(), v.number(), v.picklist(['recovered', 'fresh', 'epoch', 'trimmed']), Flag, Entries]),
-  v.transform(([epoch, offset, how, more, entries]) => ({ epoch, offset, how, more, entries })),
+  v.tuple([v.string(), v.number(), v.picklist(['recovered', 'fresh', 'epoch', 'trimmed']), Flag, Entries, v.number()]),
+  v.transform(([epoch, offset, how, more, entries, mark]) => ({ epoch, offset, how, more, entries, mark })),
 )
 const Checked = v.pipe(
   v.tuple([v.string(), v.number(), v.number(), Flag]),
@@ -98,12 +98,12 @@ export const scripts = {
   >('read', 2, Page),
   check: define<
     [...Log, people: string, mine: string],
-    [newEpoch: string, offset: number, mark: number],
+    [newEpoch: string, ...offsetAndMark: number[]],
     v.InferOutput<typeof Checked>
   >('check', 4, Checked),
   rotate: define<
     Log,
-    [newEpoch: string, epoch: string, offset: number, heard: number, most: number, ...offsetAndMark: number[]],
+    [newEpoch: string, epoch: string, offset: number, unsure: number, most: number, ...offsetAndMark: number[]],
     v.InferOutput<typeof Place>
   >('rotate', 2, Place),
   inbox: define<Log, [newEpoch: string, ageMs: number], v.InferOutput<typeof Inbox>>('inbox', 2, Inbox),

@@ -1,4 +1,5 @@
 import type { Inbox, PresenceChange } from '@saoma/protocol'
+import type { Signal } from './follower.ts'
 import { Kept } from './kept.ts'
 
 /**
@@ -26,18 +27,30 @@ export const decodeMessage = (channel: string, text: string, epoch: string): Kep
   return new Kept(channel, same ? epoch : text.slice(gap + 1, end), offset, text.slice(end + 1))
 }
 
-/** A VolatileMessage. */
-export const decodeVolatile = (channel: string, text: string): string => `{"channel":"${channel}",${text.slice(1)}}`
-
-export const decodePresence = (channel: string, text: string): PresenceChange | undefined => {
+const decodePresence = (channel: string, text: string): PresenceChange | undefined => {
   const [, event, count, user] = /^p(join|leave) (\d+) (.+)$/s.exec(text) ?? []
   if ((event !== 'join' && event !== 'leave') || user === undefined) return undefined
   return { channel, event, user, count: Number(count) }
 }
 
-export const decodeInbox = (text: string): Inbox | undefined => {
+const decodeInbox = (text: string): Inbox | undefined => {
   const [, read, unread] = /^i(\d+) (\d+)$/.exec(text) ?? []
   return read === undefined ? undefined : { read: Number(read), unread: Number(unread) }
+}
+
+/** What is passed on without being kept. */
+export const decodeSignal = (channel: string, payload: Buffer): Signal | undefined => {
+  const [kind, text] = [payload[0], payload.toString()]
+  if (kind === kinds.volatile) return { kind: 'volatile', json: `{"channel":"${channel}",${text.slice(1)}}` }
+  if (kind === kinds.presence) {
+    const change = decodePresence(channel, text)
+    return change && { kind: 'presence', change }
+  }
+  if (kind === kinds.inbox) {
+    const inbox = decodeInbox(text)
+    return inbox && { kind: 'inbox', channel, inbox }
+  }
+  return undefined
 }
 
 export const decodeEnded = (text: string): string | undefined => (text.length > 1 ? text.slice(1) : undefined)

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Kept } from '../src/index.ts'
+import { createLog } from '../src/log.ts'
 import {
   createChance,
   cutSubscriptions,
@@ -70,6 +71,16 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await follower.count(10)
     const { epoch } = await node.read(channel)
     return { checking, channel, follower, epoch }
+  }
+
+  /** Somebody has heard ten messages on a node that compares only when its subscription was away. */
+  const hearTenUnchecked = async () => {
+    const cut = await openNode(url, prefix, { checkMs: HOUR_MS })
+    const channel = drawChannel()
+    const follower = await follow(cut, channel)
+    await publishNumbers(other, channel, numbers(10))
+    await follower.count(10)
+    return { cut, channel, follower, epoch: (await node.read(channel)).epoch }
   }
 
   test('[C18] whatever is published while subscriptions are cut again and again, none is lost or doubled', async () => {
@@ -248,6 +259,82 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     expect(follower.data()).toEqual([...numbers(12), 112, 113])
     expect(follower.heard.at(-1)?.epoch).not.toBe(epoch)
     follower.close()
+  })
+
+  test('[C21] what a master that was none any more told of is found behind what its successor told of', async () => {
+    const { channel, follower, epoch, cut } = await hearTenUnchecked()
+    await goBackAndUseAgain(channel, 7, 3, 100)
+    await publishNumbers(other, channel, [11])
+    await follower.count(11)
+    await cutSubscriptions(cut.redis)
+    await follower.count(15)
+    expect(follower.data()).toEqual([...numbers(11), ...numbers(3, 108), 11])
+    expect(follower.heard.at(-1)?.epoch).not.toBe(epoch)
+    await cut.close()
+  })
+
+  test('[C21] what a master that was none any more told of is found before a gap is filled', async () => {
+    const { channel, follower, epoch, cut } = await hearTenUnchecked()
+    await goBackAndUseAgain(channel, 7, 4, 100)
+    await publishNumbers(other, channel, [12])
+    await follower.count(15)
+    expect(follower.data()).toEqual([...numbers(10), ...numbers(4, 108), 12])
+    expect(follower.heard.at(-1)?.epoch).not.toBe(epoch)
+    await cut.close()
+  })
+
+  test('[C21] what a master that was none any more told of is found by the check, whatever came since the last one', async () => {
+    const checking = await openNode(url, prefix, { checkMs: 300 })
+    const channel = drawChannel()
+    await publishNumbers(other, channel, numbers(10))
+    const follower = await follow(checking, channel, { history: 100 })
+    await goBackAndUseAgain(channel, 7, 3, 100)
+    await publishNumbers(other, channel, numbers(5, 11))
+    await follower.count(13)
+    expect(follower.data().slice(-8)).toEqual([...numbers(3, 108), ...numbers(5, 11)])
+    await checking.close()
+  })
+
+  test('[C21] the page of a master that was none any more hides nothing from whoever has read it', async () => {
+    for (const already of [false, true])
+      for (const request of [{}, { history: 5 }, { since: 10 }, { since: 13 }]) {
+        const reading = await openNode(url, prefix, { checkMs: HOUR_MS })
+        const channel = drawChannel()
+        await publishNumbers(other, channel, numbers(10))
+        const { epoch } = await node.read(channel)
+        const before = already ? await follow(reading, channel) : undefined
+        await swallow(channel, 3)
+        const { since, ...rest } = { since: undefined, ...request }
+        const follower = await follow(reading, channel, {
+          ...rest,
+          ...(since ? { since: { epoch, offset: since } } : {}),
+        })
+        expect(follower.page).toMatchObject({ epoch, offset: 13 })
+        await goBack(channel, 10)
+        for (const value of numbers(4, 111)) await publishNumbers(other, channel, [value])
+        for (const each of before ? [before, follower] : [follower]) {
+          while (each.data().at(-1) !== 114) await node.read(channel)
+          expect(each.data().slice(-4)).toEqual(numbers(4, 111))
+        }
+        await reading.close()
+      }
+  })
+
+  test('[C21] [C32] a node that knows of more than the one that gave the channel another epoch misses nothing', async () => {
+    const { channel, follower, epoch, cut } = await hearTenUnchecked()
+    await goBackAndUseAgain(channel, 7, 3, 100)
+    const newest = follower.heard.at(-1)
+    const position = { epoch, offset: 10 }
+    const log = createLog(node.redis, () => ({ messages: 100, ms: HOUR_MS }))
+    await log.rotate(channel, position, [10, newest?.mark ?? 0], 0)
+    const page = await other.read(channel, { since: position })
+    expect(page.messages.map(({ offset }) => offset)).toEqual([10])
+    await publishNumbers(other, channel, [11])
+    await follower.count(14)
+    expect(follower.data()).toEqual([...numbers(10), ...numbers(3, 108), 11])
+    // And whoever comes back with the former epoch has all of it as well.
+    expect((await other.read(channel, { since: position })).messages).toHaveLength(4)
+    await cut.close()
   })
 
   test('[C21] a log that went back is found by the check before anything is published', async () => {

@@ -2,7 +2,7 @@ import { RedisUnavailable } from '@saoma/redis'
 import pMap from 'p-map'
 import type { ChannelsEvent } from '../src/event.ts'
 import { Feed } from '../src/feed.ts'
-import { createLog } from '../src/log.ts'
+import { createLog, type Log } from '../src/log.ts'
 import { Member } from '../src/member.ts'
 import {
   drawChannel,
@@ -118,12 +118,74 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     })
     const member = new Member({ messages: () => {}, signal: () => {} })
     feed.join(member)
-    feed.settle(member, { epoch, offset: 1 })
+    feed.settle(member, { epoch, offset: 1, how: 'recovered', more: false, messages: [] })
     // Of an epoch that is no more, and heard while the log is read for another: it is looked at once more, and then not again.
     for (const offset of [3, 4]) feed.hear(Buffer.from(`m${offset} bygone "event":"e","data":1,"time":1`))
     for (let i = 0; i < 50; i++) await node.read(channel)
     expect(reads).toBe(2)
     feed.leave(member)
+  })
+
+  /** A feed by itself, of a channel with ten messages, and a member that has them. */
+  const openFeed = async (around: (resume: Log['resume']) => Log['resume'] = (resume) => resume) => {
+    const channel = drawChannel()
+    const published = await publishNumbers(other, channel, numbers(10))
+    const epoch = published[0]?.epoch ?? ''
+    const log = createLog(node.redis, () => ({ messages: 100, ms: 60_000 }))
+    const feed = new Feed(channel, keys.channelLive(channel), {
+      log: { ...log, resume: around(log.resume) },
+      schedule: (due) => queueMicrotask(() => due.flush()),
+      onEvent: () => {},
+    })
+    const stand = (offset: number, messages: Kept[] = []) => {
+      const heard: Kept[] = []
+      const member = new Member({ messages: (batch) => void heard.push(...batch), signal: () => {} })
+      feed.join(member)
+      feed.settle(member, { epoch, offset, how: 'recovered', more: false, messages })
+      member.start()
+      return { heard, member }
+    }
+    return { channel, epoch, feed, stand, first: stand(10) }
+  }
+  /** As a master that had been replaced would tell of it. */
+  const ghost = (offset: number, epoch: string) =>
+    Buffer.from(`m${offset} ${epoch} "event":"number","data":"ghost","time":1`)
+
+  test('[C21] what a page contradicts while the log is read is found when it has been read', async () => {
+    let late = () => {}
+    const { channel, epoch, feed, stand, first } = await openFeed((resume) => async (...asked) => {
+      late()
+      late = () => {}
+      return resume(...asked)
+    })
+    const joined: { heard: Kept[]; member: Member }[] = []
+    late = () => {
+      joined.push(stand(11, [new Kept(channel, epoch, 11, '"event":"number","data":"ghost","time":1')]))
+    }
+    await publishNumbers(other, channel, [11, 12])
+    feed.hear(ghost(12, epoch))
+    while (joined.length === 0) await node.read(channel)
+    const [second] = joined
+    if (!second) throw new Error('somebody joined')
+    while (second.heard.length < 3) await node.read(channel)
+    expect(second.heard.map((kept) => [kept.epoch === epoch, kept.offset])).toEqual([
+      [true, 12],
+      [false, 11],
+      [false, 12],
+    ])
+    for (const { member } of [first, second]) feed.leave(member)
+  })
+
+  test('[C21] what came while the log was compared is compared as well', async () => {
+    const { epoch, feed, first } = await openFeed()
+    feed.doubt()
+    const found = async () => {
+      feed.hear(ghost(11, epoch))
+      return { epoch, top: 11, same: true }
+    }
+    expect(await feed.check(found)).toBe(false)
+    expect(await feed.check(async () => ({ epoch, top: 11, same: true }))).toBe(true)
+    feed.leave(first.member)
   })
 
   test('[C14] messages and signals wait for start, in order', async () => {

@@ -44,10 +44,17 @@ interface Progress {
   start: number
   top: number
   missing: Set<number>
+  /** What it was given from there on, as numbers of the ids: a set of texts for each reader would be too much. */
+  given: number[]
+}
+
+/** As the books have it: ids are compared with those of each reader, again and again. */
+interface Entry extends Acknowledged {
+  number: number
 }
 
 /** What was acknowledged and is not known to have arrived everywhere, with the time of its acknowledgement. */
-interface Due extends Acknowledged {
+interface Due extends Entry {
   at: number
 }
 
@@ -61,8 +68,8 @@ interface Following {
 }
 
 interface Page {
-  /** Ids by epoch and offset. */
-  acknowledged: Map<string, Map<number, string>>
+  /** By epoch and offset. */
+  acknowledged: Map<string, Map<number, Entry>>
   /** Where each message was acknowledged to lie, by its id. */
   places: Map<string, Position>
   /** Where each was first heard, and those that were heard or acknowledged elsewhere as well. */
@@ -75,6 +82,13 @@ interface Page {
   due: Due[]
   /** When the last one before those was acknowledged. */
   arrivedUntil: number
+}
+
+/** FNV-1a. Two messages in one place of which a reader has but one are told apart by it, as far as chance goes. */
+const numberOf = (id: string): number => {
+  let number = 0x811c9dc5
+  for (let i = 0; i < id.length; i++) number = Math.imul(number ^ id.charCodeAt(i), 0x01000193)
+  return number
 }
 
 /** Faults that are named, of each kind; the others are only counted. */
@@ -121,8 +135,8 @@ export const createLedger = () => {
       )
     }
     page.places.set(id, { epoch, offset })
-    const ids = page.acknowledged.get(epoch) ?? new Map<number, string>()
-    page.acknowledged.set(epoch, ids.set(offset, id))
+    const entries = page.acknowledged.get(epoch) ?? new Map<number, Entry>()
+    page.acknowledged.set(epoch, entries.set(offset, { epoch, offset, id, number: numberOf(id) }))
   }
 
   /**
@@ -144,7 +158,7 @@ export const createLedger = () => {
     /** A log that is new to this reader is whole from its first message on, unless the reader begins with it. */
     const at = (epoch: string, begin: number): Progress => {
       const start = progress.size === 0 && !following.sawEmpty ? begin : 0
-      const known = progress.get(epoch) ?? { start, top: start, missing: new Set() }
+      const known = progress.get(epoch) ?? { start, top: start, missing: new Set(), given: [] }
       progress.set(epoch, known)
       return known
     }
@@ -166,6 +180,7 @@ export const createLedger = () => {
         else place(page, channel, position, content.id)
         following.since?.add(content.id)
         const known = at(epoch, offset - 1)
+        known.given[offset - known.start] ??= numberOf(content.id)
         if (offset > known.top) return advance(known, offset)
         if (known.missing.delete(offset))
           return note('disordered', `${channel}: ${reader} was given ${epoch}:${offset} after ${known.top}`)
@@ -180,18 +195,22 @@ export const createLedger = () => {
     }
   }
 
-  /** Whether it has the message, or was never promised it. */
-  const hasGot = ({ progress, sawEmpty, since }: Following, { epoch, offset, id }: Acknowledged): boolean => {
+  /**
+   * Whether it has the message, or was never promised it. A message keeps its offset when its log gets another epoch, in which it may be
+   * acknowledged once more; and in its place a reader may have been given another one.
+   */
+  const hasGot = ({ progress, sawEmpty, since }: Following, { epoch, offset, id, number }: Entry): boolean => {
     if (progress.size === 0 && !sawEmpty) return true
-    const { start, top, missing } = progress.get(epoch) ?? { start: 0, top: 0, missing: new Set<number>() }
-    return offset <= start || (offset <= top && !missing.has(offset)) || since?.has(id) === true
+    if (offset <= (progress.get(epoch)?.start ?? 0) || since?.has(id)) return true
+    for (const { start, given } of progress.values()) if (given[offset - start] === number) return true
+    return false
   }
 
   /** Offsets that were acknowledged while the reader followed and that it does not have. */
   const lostTo = (page: Page, following: Following, epoch: string): number[] =>
-    [...(page.acknowledged.get(epoch) ?? [])]
-      .filter(([offset, id]) => !hasGot(following, { epoch, offset, id }))
-      .map(([offset]) => offset)
+    [...(page.acknowledged.get(epoch)?.values() ?? [])]
+      .filter((entry) => !hasGot(following, entry))
+      .map(({ offset }) => offset)
 
   const hasArrived = ({ readers }: Page, due: Due): boolean => readers.every((following) => hasGot(following, due))
 
@@ -224,7 +243,7 @@ export const createLedger = () => {
       const { epoch, offset } = position
       enter(page, channel, { epoch, offset, id })
       place(page, channel, position, id)
-      page.due.push({ epoch, offset, id, at })
+      page.due.push({ epoch, offset, id, number: numberOf(id), at })
     },
 
     /**
