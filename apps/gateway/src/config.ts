@@ -115,8 +115,6 @@ export interface Config {
   }
   logLevel: string
   traces?: TraceOptions
-  /** Who may look with the admin UI of Socket.IO. */
-  admin?: { user: string; passwordHash: string }
 }
 
 export type { TraceSampler }
@@ -334,7 +332,6 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       deadlineMs: settings.SAOMA_DRAIN_DEADLINE_MS,
     },
     logLevel: settings.LOG_LEVEL,
-    ...(settings.SAOMA_ADMIN_UI ? { admin: settings.SAOMA_ADMIN_UI } : {}),
     ...(settings.OTEL_EXPORTER_OTLP_ENDPOINT
       ? {
           traces: {

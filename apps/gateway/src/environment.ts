@@ -125,19 +125,6 @@ const rules = listing<readonly Rule[]>((text) => {
   return { value: parsed.rules, problems: parsed.problems }
 })
 
-/** A hash of a cost below 10 is guessed too soon, one above 12 stops the node for too long. */
-const credentials = v.pipe(
-  v.string(),
-  v.regex(
-    /^[^:\s]{1,64}:\$2[aby]\$1[0-2]\$[./A-Za-z0-9]{53}$/,
-    'must be a name, a colon and the bcrypt hash of a password with a cost of 10 to 12 (htpasswd -nBC 11 name)',
-  ),
-  v.transform((text) => {
-    const [user = '', passwordHash = ''] = text.split(':')
-    return { user, passwordHash }
-  }),
-)
-
 const samplers = [
   'always_on',
   'always_off',
@@ -245,7 +232,6 @@ export const Environment = v.object({
   SAOMA_DRAIN_DEADLINE_MS: v.optional(number(100, 3_600_000), '25000'),
   NODE_ENV: v.optional(v.string()),
   LOG_LEVEL: v.optional(v.picklist(levels, `must be one of ${levels.join(', ')}`), 'info'),
-  SAOMA_ADMIN_UI: v.optional(credentials),
   OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(webAddress),
   OTEL_EXPORTER_OTLP_PROTOCOL: v.optional(
     v.picklist(['http/json'], 'must be http/json: OTLP over HTTP, which collectors take at port 4318'),

@@ -16,7 +16,6 @@ import { createHolds } from './http/holds.ts'
 import type { Link } from './http/link.ts'
 import type { Picture } from './http/picture.ts'
 import type { Inside } from './internal.ts'
-import type { Admin } from './io/admin.ts'
 import { createJudge } from './io/admission.ts'
 import { countPeople, countSockets } from './io/counts.ts'
 import { createEngineDoor } from './io/engine-door.ts'
@@ -62,7 +61,6 @@ export interface GatewayDeps {
   metrics: Metrics
   log: Logger
   trace?: Trace
-  admin?: Admin
 }
 
 export type GatewayOptions = Pick<

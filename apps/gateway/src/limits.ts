@@ -64,8 +64,6 @@ export interface Limits {
   liveEvents: Limit
   /** Events of one backend's connection to the channels. */
   keyEvents: Limit
-  /** Passwords for the admin UI that a node looks at: each costs it 0.1 to 0.4 s. */
-  admin: Limit
   /** Subscriptions of one connection: each one makes Redis work. */
   subscribes: Limit
 }
@@ -179,7 +177,6 @@ export const createLimits = (
     events: onNode('events', EVENTS.points, EVENTS.seconds),
     liveEvents: onNode('live_events', config.eventsPerTenSeconds, 10),
     keyEvents: onNode('key_events', config.keyEventsPerTenSeconds, 10),
-    admin: onNode('admin', 10),
     subscribes: onNode('subscribes', 2 * config.channels, 10),
   }
 }

@@ -11,7 +11,6 @@ import { createGateway } from './gateway.ts'
 import { openBuilds } from './http/builds.ts'
 import { openLink } from './http/link.ts'
 import { createInternal } from './internal.ts'
-import { openAdmin } from './io/admin.ts'
 import { createLimits } from './limits.ts'
 import { listen } from './listen.ts'
 import { createAllowance } from './live/allowance.ts'
@@ -72,7 +71,6 @@ const start = async (): Promise<Stop> => {
   }
 
   const trace = await openTrace(config, log)
-  const admin = await openAdmin(config.admin && { ...config.admin, nodeId: config.nodeId })
   const opened = await openRedis(config, { metrics, log, patience })
   metrics.channelsShare.set(config.channelsMemoryShare)
   const redis = opened.logins
@@ -238,7 +236,6 @@ const start = async (): Promise<Stop> => {
       metrics,
       log,
       ...(trace ? { trace } : {}),
-      ...(admin ? { admin } : {}),
     },
     config,
   )

@@ -164,7 +164,7 @@ export const createMetrics = () => {
     [metrics.redisReconnects, 'client', CLIENTS],
     [metrics.limited, 'what', LIMITED],
     [metrics.opened, 'transport', ['websocket', 'polling', 'plain']],
-    [metrics.handshakesRejected, 'reason', ['origin', 'draining', 'rate', 'nowhere', 'method', 'admin']],
+    [metrics.handshakesRejected, 'reason', ['origin', 'draining', 'rate', 'nowhere', 'method']],
     [metrics.poolRefill, 'result', ['drawn', 'retired', 'error']],
     [metrics.wechatDraws, 'purpose', ['login', 'pool']],
     [metrics.wechat, 'event', ['answered', 'refused', 'unreachable', 'unexpected']],

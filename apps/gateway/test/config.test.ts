@@ -242,15 +242,6 @@ test('a reader may always be given one message', () => {
   ])
 })
 
-test('the admin UI wants the hash of a password, of a cost that neither is guessed soon nor stops the node', () => {
-  const hash = '$2y$11$0123456789012345678901uVhJ4mL7nq2xQ0z3ZrYw5b8cT6kE9dO'
-  expect(problemsOf({ ...demo, SAOMA_ADMIN_UI: `ops:${hash}` })).toEqual([])
-  for (const wrong of ['ops:a password', hash, `:${hash}`, 'ops:', `ops:${hash.replace('$11$', '$09$')}`])
-    expect(problemsOf({ ...demo, SAOMA_ADMIN_UI: wrong })).toEqual([expect.stringContaining('bcrypt hash')])
-  for (const costly of ['13', '31'])
-    expect(problemsOf({ ...demo, SAOMA_ADMIN_UI: `ops:${hash.replace('$11$', `$${costly}$`)}` })).toHaveLength(1)
-})
-
 test('traces go where OpenTelemetry’s own variables say, and nowhere without', () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' }
   expect(readConfig(demo).traces).toBeUndefined()

@@ -7,7 +7,6 @@ import { ENVELOPE } from '../http/body.ts'
 import { exposedHeaders } from '../http/cross-origin.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Origins } from '../origins.ts'
-import { ADMIN_NAMESPACE, type Admin } from './admin.ts'
 import { type AdmissionOptions, createAdmission, type Judge, namesSession } from './admission.ts'
 import type { LiveNamespace } from './connected.ts'
 import { createGuard } from './guard.ts'
@@ -42,10 +41,10 @@ const crossOrigin =
 export const createIo = (
   http: HttpServer,
   redis: RedisClients,
-  deps: Omit<LoginDeps & LiveNamespaceDeps, 'guard'> & { judge: Judge; metrics: Metrics; admin?: Admin },
+  deps: Omit<LoginDeps & LiveNamespaceDeps, 'guard'> & { judge: Judge; metrics: Metrics },
   options: IoOptions,
 ): Server => {
-  const { judge, metrics, admin } = deps
+  const { judge, metrics } = deps
   const io = new Server(http, {
     adapter: createShardedAdapter(redis.pub, adapterClient(redis.subscriber), {
       channelPrefix: redis.keys.prefix,
@@ -72,7 +71,7 @@ export const createIo = (
   })
   // Shared functions, because a closure for each of ten thousand waiting browsers is memory.
   const onClose = (reason: string) => metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
-  const namespaces = ['/', LOGIN_NAMESPACE, ...(admin ? [ADMIN_NAMESPACE] : [])]
+  const namespaces = ['/', LOGIN_NAMESPACE]
   const guard = createGuard(namespaces, options.maxBufferBytes, (reason) => metrics.cut.inc({ reason }))
   io.engine.on('connection', (connection) => {
     guard.watch(connection)
@@ -87,6 +86,5 @@ export const createIo = (
   // Each namespace has events of its own, which the server's type cannot say.
   serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard })
   http.once('close', serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard }, options))
-  admin?.serve(io, { ...deps, guard })
   return io
 }
