@@ -10,6 +10,7 @@
 import { dirname, join, normalize } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findCycles } from './cycles.ts'
+import { foldersOf, wrongFloor } from './floors.ts'
 import { type Import, importsOf } from './imports.ts'
 import { readWorkspaces, type Workspace } from './workspaces.ts'
 
@@ -66,6 +67,7 @@ export const checkBoundaries = (root: string): string[] => {
   const problems: string[] = []
   const packageEdges: Edges = new Map()
   const fileEdges: Edges = new Map()
+  const folderEdges: Edges = new Map()
 
   for (const workspace of workspaces) {
     for (const file of workspace.files) {
@@ -76,6 +78,10 @@ export const checkBoundaries = (root: string): string[] => {
           if (!target.startsWith(`${workspace.folder}/`))
             problems.push(`${file}:${line} leaves its workspace: ${specifier}`)
           else if (!typeOnly) add(fileEdges, file, target)
+          const floor = wrongFloor(file, target)
+          if (floor) problems.push(`${file}:${line} ${floor}`)
+          const folders = foldersOf(file, target)
+          if (folders) add(folderEdges, ...folders)
           continue
         }
         const problem = wrongPackage(found, isTest(file), workspace, members)
@@ -87,6 +93,7 @@ export const checkBoundaries = (root: string): string[] => {
     }
   }
   for (const cycle of findCycles(packageEdges)) problems.push(`packages in a circle: ${cycle.join(' -> ')}`)
+  for (const cycle of findCycles(folderEdges)) problems.push(`folders in a circle: ${cycle.join(' -> ')}`)
   for (const cycle of findCycles(fileEdges)) problems.push(`files in a circle: ${cycle.join(' -> ')}`)
   return problems
 }

@@ -12,11 +12,11 @@ import { parseArgs } from 'node:util'
 import { readWorkspaces } from './workspaces.ts'
 
 const MOMENTS: Readonly<Record<string, string>> = {
-  'apps/gateway/src/codes/pool-commands.ts': 'the age of a code',
-  'apps/gateway/src/http/lifetime.ts': 'the end of a token',
-  'apps/gateway/src/http/messages.ts': 'the end of a token',
-  'apps/gateway/src/io/sessions.ts': 'the end of a token',
-  'apps/gateway/src/live/business-tokens.ts': 'the end of a token',
+  'apps/gateway/src/bin/pool-commands.ts': 'the age of a code',
+  'apps/gateway/src/live/http/lifetime.ts': 'the end of a token',
+  'apps/gateway/src/live/http/messages.ts': 'the end of a token',
+  'apps/gateway/src/live/socketio/sessions.ts': 'the end of a token',
+  'apps/gateway/src/access/business-tokens.ts': 'the end of a token',
   'apps/shop/src/jobs.ts': 'rows of a database',
   'apps/shop/src/notice-routes.ts': 'rows of a database',
   'apps/shop/src/orders.ts': 'rows of a database',

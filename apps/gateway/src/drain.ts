@@ -1,24 +1,44 @@
 import type { Server as HttpServer } from 'node:http'
 import { Server as TcpServer } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type { Server } from 'socket.io'
-import { guestsOf, sendAway, windowFor } from './guests.ts'
-import type { Holds } from './http/holds.ts'
-import type { Logger } from './log.ts'
-import type { Metrics } from './metrics.ts'
-import type { WaitingDoor } from './waiting/door.ts'
-import type { WsDoor } from './ws/door.ts'
+import { LAST_ANSWERS_MS, PROXY_IDLE_MS } from './config/drain-times.ts'
+import { WsConnection } from './live/connmix/connection.ts'
+import type { WsDoor } from './live/connmix/door.ts'
+import { socketsOf } from './live/socketio/counts.ts'
+import type { WaitingDoor } from './login/watch/door.ts'
+import type { Logger } from './operate/log.ts'
+import type { Metrics } from './operate/metrics.ts'
+import { type Guest, sendAway, windowFor } from './transport/guests.ts'
+import type { Holds } from './transport/http/held-requests.ts'
 
-/** nginx gives up a connection that it has not used for five seconds (`keepalive_timeout` of its upstreams). */
-const PROXY_IDLE_MS = 6_000
-/** How long requests that are being answered may hold up the end. */
-const LAST_ANSWERS_MS = 2_000
-/** What comes after the window, at most, with what is said to Redis in the end. */
-export const AFTER_WINDOW_MS = PROXY_IDLE_MS + LAST_ANSWERS_MS + 1_000
 /** Turns of the event loop in a row that brought no new connection: each takes in one. */
 const QUIET_TURNS = 5
 /** When new ones come all the time. */
 const MOST_TURNS = 1_000
+
+/** Engine.IO's WebSocket keeps that of `ws`, and that one its connection. */
+const tcpOf = (conn: object): Duplex | undefined => {
+  if (conn instanceof WsConnection) return conn.tcp
+  const ws: unknown = Reflect.get(Reflect.get(conn, 'transport') ?? {}, 'socket')
+  return typeof ws === 'object' && ws !== null ? Reflect.get(ws, '_socket') : undefined
+}
+
+/** Those of all doors who are in a namespace. */
+export const guestsOf = ({ io, waiting }: { io: Server; waiting: WaitingDoor }): Guest[] => [
+  ...socketsOf(io).map((socket) => ({
+    get isOpen() {
+      return Reflect.get(socket.conn, 'readyState') === 'open'
+    },
+    get tcp() {
+      return tcpOf(socket.conn)
+    },
+    sendAway: (resumeAfterMs: number) => void socket.emit('drain', { resumeAfterMs }),
+    end: () => void socket.conn.close(),
+  })),
+  ...waiting.browsers(),
+]
 
 export interface DrainDeps {
   http: HttpServer

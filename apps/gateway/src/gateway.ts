@@ -7,38 +7,41 @@ import type { RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
 import type { Server } from 'socket.io'
-import type { Config } from './config.ts'
-import { drain } from './drain.ts'
-import { guestsOf } from './guests.ts'
-import { createApp } from './http/app.ts'
-import type { Builds } from './http/builds.ts'
-import { createHolds } from './http/holds.ts'
-import type { Link } from './http/link.ts'
-import type { Picture } from './http/picture.ts'
-import type { Inside } from './internal.ts'
-import { createJudge } from './io/admission.ts'
-import { countPeople, countSockets } from './io/counts.ts'
-import { createEngineDoor } from './io/engine-door.ts'
-import { createIo } from './io/server.ts'
-import { isWebSocketHandshake, routeUpgrades } from './io/upgrades.ts'
-import { watchLateness } from './late.ts'
-import { DEAF_FACTOR, type Limits } from './limits.ts'
-import type { Attendance } from './live/attendance.ts'
+import type { Authenticate, StillValid } from './access/principal.ts'
+import type { Attendance } from './access/session-watch.ts'
+import { createApp } from './app.ts'
+import type { Config } from './config/config.ts'
+import { createOrigins } from './config/origins.ts'
+import { drain, guestsOf } from './drain.ts'
+import { createWsDoor } from './live/connmix/door.ts'
 import type { Live } from './live/live.ts'
-import type { Authenticate, StillValid } from './live/principal.ts'
-import type { Logger } from './log.ts'
-import type { Metrics } from './metrics.ts'
-import type { Room } from './open-redis.ts'
-import { createOrigins } from './origins.ts'
-import { createProxies } from './proxies.ts'
-import { createPushes } from './pushes.ts'
-import { tellResubscribed } from './resubscribed.ts'
-import { warnOfStrangers } from './strangers.ts'
-import type { Trace } from './trace.ts'
-import { createAddressReader } from './visitor.ts'
-import { createWaitingDoor } from './waiting/door.ts'
-import { createWatching } from './waiting/watching.ts'
-import { createWsDoor } from './ws/door.ts'
+import { countPeople, countSockets } from './live/socketio/counts.ts'
+import { serveLive } from './live/socketio/live.ts'
+import type { LiveNamespace } from './live/socketio/live-socket.ts'
+import { createPushes } from './login/confirm-latency.ts'
+import type { Link } from './login/qr/link.ts'
+import type { Picture } from './login/qr/picture.ts'
+import { createWaitingDoor } from './login/watch/door.ts'
+import { type LoginNamespace, serveLogin } from './login/watch/socketio.ts'
+import { createWatching } from './login/watch/watches.ts'
+import type { Inside } from './operate/health.ts'
+import { watchLateness } from './operate/lateness.ts'
+import type { Logger } from './operate/log.ts'
+import type { Metrics } from './operate/metrics.ts'
+import type { Room } from './operate/open-redis.ts'
+import { tellResubscribed } from './operate/resubscribed.ts'
+import type { Trace } from './operate/tracing/trace.ts'
+import { createAddressReader } from './transport/client-address.ts'
+import type { Builds } from './transport/http/builds.ts'
+import { createHolds } from './transport/http/held-requests.ts'
+import { DEAF_FACTOR, type Limits } from './transport/limits.ts'
+import { createProxies } from './transport/proxies.ts'
+import { createJudge } from './transport/socket/admission.ts'
+import { createEngineDoor } from './transport/socket/engine-door.ts'
+import type { Guard } from './transport/socket/guard.ts'
+import { createIo } from './transport/socket/server.ts'
+import { isWebSocketHandshake, routeUpgrades } from './transport/socket/upgrades.ts'
+import { warnOfStrangers } from './transport/strangers.ts'
 
 export interface GatewayDeps {
   redis: RedisClients
@@ -124,11 +127,17 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
       backend: DEAF_FACTOR * options.limits.keyEventsPerTenSeconds,
     },
   }
+  const serve = (io: Server, guard: Guard): void => {
+    const { subscriber } = redis
+    // Each namespace has events of its own, which the server's type cannot say.
+    serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard, watching, subscriber })
+    http.once('close', serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard }, doorOptions))
+  }
   const watching = createWatching({ ...deps, subscriber: redis.subscriber })
   http.once('close', watching.close)
   tellResubscribed(redis.subscriber, deps)
   if (channelsRedis) tellResubscribed(channelsRedis.subscriber, deps)
-  const io = createIo(http, redis, { ...deps, subscriber: redis.subscriber, watching, judge }, doorOptions)
+  const io = createIo(http, redis, { judge, metrics, serve }, doorOptions)
   const waiting = createWaitingDoor(io, { ...deps, watching }, doorOptions)
   // After those who listen for browsers, which hear it first: by then they have written it to their sockets.
   redis.subscriber.on('message', (channel, payload) => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onCleanup } from '@saoma/testing'
-import { type ApiKeys, createApiKeys, parseApiKeys } from '../src/live/api-keys.ts'
+import { type ApiKeys, createApiKeys, parseApiKeys } from '../src/access/api-keys.ts'
 
 const LOOK_MS = 20
 const keyOf = (name: string, letter = 'x'): string => `saoma_${name}_${letter.repeat(43)}`
@@ -178,7 +178,7 @@ test('a file that cannot be used leaves the keys as they are, and is told of onc
 })
 
 const makeKey = (...args: string[]): string =>
-  execFileSync(process.execPath, [fileURLToPath(new URL('../src/key.ts', import.meta.url)), ...args], {
+  execFileSync(process.execPath, [fileURLToPath(new URL('../src/bin/create-api-key.ts', import.meta.url)), ...args], {
     encoding: 'utf8',
     stdio: 'pipe',
   })

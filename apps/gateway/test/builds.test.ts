@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { connect, createRedis, whenReady } from '@saoma/redis'
 import { type Gateway, onCleanup, type RedisServer, request, startGateway, startRedis } from '@saoma/testing'
-import { openBuilds } from '../src/http/builds.ts'
+import { openBuilds } from '../src/transport/http/builds.ts'
 
 const origin = 'http://127.0.0.1'
 const SECRET = 'a secret of a test that nobody keeps'

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup } from '@saoma/testing'
-import { ConfigError, readConfig } from '../src/config.ts'
-import { misspelled } from '../src/misspelled.ts'
+import { ConfigError, readConfig } from '../src/config/config.ts'
+import { misspelled } from '../src/config/misspelled.ts'
 
 const secret = 'x'.repeat(32)
 const demo = { SAOMA_ORIGIN: 'http://127.0.0.1:8080', SAOMA_SECRET: secret, SAOMA_DEMO: 'true' }

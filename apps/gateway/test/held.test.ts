@@ -1,7 +1,7 @@
 import type { Page } from '@saoma/protocol'
 import { type Cluster, metricOf, publish, request, startCluster, testApiKey, until, webToken } from '@saoma/testing'
-import { createCrowd } from '../src/live/crowd.ts'
-import type { Backend, Person } from '../src/live/principal.ts'
+import type { Backend, Person } from '../src/access/principal.ts'
+import { createCrowd } from '../src/access/quota.ts'
 
 /** What a person may have held on one node, and what an API key may. */
 const [MOST, MOST_OF_KEY] = [50, 200]

@@ -11,7 +11,7 @@ import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap'
 import type { IPodTemplateSpec } from 'kubernetes-models/v1/PodTemplateSpec'
 import type { ISecret } from 'kubernetes-models/v1/Secret'
 import type { IService } from 'kubernetes-models/v1/Service'
-import { Environment } from '../src/environment.ts'
+import { Environment } from '../src/config/environment.ts'
 import type { Thing } from './kubernetes-objects.ts'
 
 /** The kinds that are looked into. */

@@ -1,5 +1,5 @@
 import { parse } from 'yaml'
-import { createMetrics } from '../src/metrics.ts'
+import { createMetrics } from '../src/operate/metrics.ts'
 import { describeRendered, read, render } from './kubernetes-objects.ts'
 import { fits, isRead, type Labels, lookInto, type Overlay } from './kubernetes-overlay.ts'
 

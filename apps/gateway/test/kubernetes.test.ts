@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { onCleanup } from '@saoma/testing'
-import { readConfig } from '../src/config.ts'
+import { readConfig } from '../src/config/config.ts'
 import { describeRendered, read, render } from './kubernetes-objects.ts'
 import { fits, isRead, type Labels, lookInto, type Overlay } from './kubernetes-overlay.ts'
 
@@ -190,7 +190,7 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
 
   test('the probes ask what a node answers', () => {
     const { container } = k8s.gateway()
-    const answered = [...read('apps/gateway/src/internal.ts').matchAll(/case '(\/\w+)'/g)].map(([, path]) => path)
+    const answered = [...read('apps/gateway/src/operate/health.ts').matchAll(/case '(\/\w+)'/g)].map(([, path]) => path)
     const { startupProbe, readinessProbe, livenessProbe } = container
     // One would end a node that waits for Redis.
     expect(startupProbe).toBeUndefined()

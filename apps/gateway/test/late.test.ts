@@ -1,5 +1,5 @@
 import { onCleanup } from '@saoma/testing'
-import { watchLateness } from '../src/late.ts'
+import { watchLateness } from '../src/operate/lateness.ts'
 
 const EVERY_MS = 5
 const LATE_MS = 100

@@ -1,4 +1,4 @@
-import { createLog } from '../src/log.ts'
+import { createLog } from '../src/operate/log.ts'
 
 /** Says the words it is started with, each at its level (`info:one`), and ends as the first word says: `exit`, `killed`, or not at all. */
 const [end, ...words] = process.argv.slice(2)

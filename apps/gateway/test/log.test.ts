@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { connect, whenReady } from '@saoma/redis'
 import { onCleanup, type Process, startProcess, startRedis } from '@saoma/testing'
-import { createLog, rarely } from '../src/log.ts'
+import { createLog, rarely } from '../src/operate/log.ts'
 
 const SAID = 'what somebody said'
 

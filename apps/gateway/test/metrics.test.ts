@@ -19,7 +19,7 @@ import {
   webToken,
 } from '@saoma/testing'
 import { Registry } from 'prom-client'
-import { watchEventLoop } from '../src/event-loop.ts'
+import { watchEventLoop } from '../src/operate/event-loop.ts'
 
 let cluster: Cluster
 let a: Gateway

@@ -12,7 +12,7 @@ import {
   startProcess,
   startRedis,
 } from '@saoma/testing'
-import { createPatience } from '../src/patience.ts'
+import { createPatience } from '../src/operate/patience.ts'
 
 const origin = 'http://127.0.0.1'
 

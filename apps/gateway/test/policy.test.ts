@@ -1,9 +1,9 @@
 import { until } from '@saoma/testing'
-import { createHook, type Hook } from '../src/live/hook.ts'
-import { createPolicy } from '../src/live/policy.ts'
-import type { Backend, Person } from '../src/live/principal.ts'
-import { createRules, parseRules } from '../src/live/rules.ts'
-import { createLog } from '../src/log.ts'
+import { createHook, type Hook } from '../src/access/hook.ts'
+import { createPolicy } from '../src/access/policy.ts'
+import type { Backend, Person } from '../src/access/principal.ts'
+import { createRules, parseRules } from '../src/access/rules.ts'
+import { createLog } from '../src/operate/log.ts'
 import { type BusinessServer, json, startBusinessServer } from './business-server.ts'
 
 const log = createLog({ level: 'silent', node: 'test' })

@@ -1,4 +1,4 @@
-import { createBreaker } from '../src/codes/breaker.ts'
+import { createBreaker } from '../src/login/qr/circuit-breaker.ts'
 import { createClock } from './clock.ts'
 
 test('it admits everybody until a failure, then nobody, and after the pause one at a time', () => {

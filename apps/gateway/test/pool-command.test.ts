@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort, plainEnv, startProcess } from '@saoma/testing'
 import { createBudget, createWechat } from '@saoma/wechat'
-import { createPoolCommands } from '../src/codes/pool-commands.ts'
-import { readPoolCommand } from '../src/codes/read-pool-command.ts'
+import { createPoolCommands } from '../src/bin/pool-commands.ts'
+import { readPoolCommand } from '../src/bin/read-pool-command.ts'
 import { type PoolNodes, startPoolNodes } from './pool-nodes.ts'
 
-const script = fileURLToPath(new URL('../src/pool.ts', import.meta.url))
+const script = fileURLToPath(new URL('../src/bin/pool.ts', import.meta.url))
 
 let nodes: PoolNodes
 beforeAll(async () => {

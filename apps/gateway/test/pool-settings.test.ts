@@ -1,5 +1,5 @@
-import { openStore } from '../src/codes/open-pool.ts'
-import { ConfigError, readConfig } from '../src/config.ts'
+import { ConfigError, readConfig } from '../src/config/config.ts'
+import { openStore } from '../src/login/qr/open-pool.ts'
 
 const real = {
   SAOMA_ORIGIN: 'https://login.example.com',

@@ -20,7 +20,7 @@ import {
 const origin = 'http://127.0.0.1'
 const SECRET = 'a secret of a test that nobody keeps'
 const restoreScript = fileURLToPath(new URL('../../../redis/restore.sh', import.meta.url))
-const storeCommand = fileURLToPath(new URL('../src/store.ts', import.meta.url))
+const storeCommand = fileURLToPath(new URL('../src/bin/store.ts', import.meta.url))
 
 const newFolder = async (): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'saoma-restore-'))

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { onCleanup, until } from '@saoma/testing'
 import Koa from 'koa'
-import { type EventStream, openEventStream } from '../src/http/event-stream.ts'
+import { type EventStream, openEventStream } from '../src/transport/http/event-stream.ts'
 
 /** A stream whose heart beats that often, and its reader. */
 const open = async (heartbeatMs: number) => {

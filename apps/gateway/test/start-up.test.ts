@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createTicket, freePort, type Gateway, onCleanup, startCluster, startGateway, startRedis } from '@saoma/testing'
-import { watchOrigin } from '../src/origin-watch.ts'
+import { watchOrigin } from '../src/operate/origin-watch.ts'
 
 const origin = 'http://127.0.0.1'
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { createOrigins } from '../src/origins.ts'
-import { warnOfStrangers } from '../src/strangers.ts'
-import { createAddressReader, describeUserAgent } from '../src/visitor.ts'
+import { createOrigins } from '../src/config/origins.ts'
+import { createAddressReader, describeUserAgent } from '../src/transport/client-address.ts'
+import { warnOfStrangers } from '../src/transport/strangers.ts'
 
 const from = (remoteAddress: string, forwarded?: string) =>
   ({

@@ -1,10 +1,10 @@
 import { Kept } from '@saoma/channels'
 import fc from 'fast-check'
-import { ended, granted, notAuthenticated, refused } from '../src/ws/answers.ts'
-import { burstOf, payloadOf } from '../src/ws/burst.ts'
-import { noticeOf } from '../src/ws/notices.ts'
-import { readPacket } from '../src/ws/packets.ts'
-import { type Call, readRequest } from '../src/ws/requests.ts'
+import { ended, granted, notAuthenticated, refused } from '../src/live/connmix/answers.ts'
+import { burstOf, payloadOf } from '../src/live/connmix/burst.ts'
+import { noticeOf } from '../src/live/connmix/notices.ts'
+import { readPacket } from '../src/live/connmix/packets.ts'
+import { type Call, readRequest } from '../src/live/connmix/requests.ts'
 
 const callOf = (text: string): Call => {
   const { call } = readRequest(text)

@@ -30,7 +30,7 @@ const aboutWechat = (simulator: string): string => `
                   Codes come from the pool now: save the picture of one and let the phone scan that file
                   (with --check and the number, if there is one beside the code).
   And up again:   curl -X DELETE ${simulator}/simulator/faults
-  The pool:       node --env-file=.saoma/wechat.env scripts/bootstrap.mjs apps/gateway/src/pool.ts list
+  The pool:       node --env-file=.saoma/wechat.env scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts list
 `
 
 /** What a person reads when all is up. */

@@ -122,7 +122,7 @@ test('npm start -- --wechat has codes of a mini-program, a phone to scan them, a
   expect((await phone('--decline'))[1]).toMatch('(TICKET_SETTLED)')
 
   const down = { kind: 'down', path: '/wxa/getwxacodeunlimit' }
-  const pool = ['--env-file=.saoma/wechat.env', fileOf('../../gateway/src/pool.ts'), 'list']
+  const pool = ['--env-file=.saoma/wechat.env', fileOf('../../gateway/src/bin/pool.ts'), 'list']
   await until(
     () => run(folder, ...pool),
     (lines) => lines.some((line) => line.includes(' fresh ')),

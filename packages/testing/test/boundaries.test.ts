@@ -110,6 +110,30 @@ test.each([
     'files in a circle: apps/gateway/src/a.ts -> apps/gateway/src/b.ts -> apps/gateway/src/c.ts -> apps/gateway/src/a.ts',
   ],
   [
+    'one product that knows of the other',
+    { 'apps/gateway/src/login/qr/a.ts': `import type { b } from '../../live/b.ts'`, 'apps/gateway/src/live/b.ts': '' },
+    'apps/gateway/src/login/qr/a.ts:1 stands beside live, and imports apps/gateway/src/live/b.ts',
+  ],
+  [
+    'a lower floor that knows of a higher one',
+    { 'apps/gateway/src/transport/a.ts': `import '../live/b.ts'`, 'apps/gateway/src/live/b.ts': '' },
+    'apps/gateway/src/transport/a.ts:1 is below live, and imports apps/gateway/src/live/b.ts',
+  ],
+  [
+    'a floor that knows who puts the house together',
+    { 'apps/gateway/src/config/a.ts': `import type { b } from '../drain.ts'`, 'apps/gateway/src/drain.ts': '' },
+    'apps/gateway/src/config/a.ts:1 is below what puts the house together, and imports apps/gateway/src/drain.ts',
+  ],
+  [
+    'a circle of folders',
+    {
+      'apps/gateway/src/login/qr/a.ts': `import type { b } from '../b.ts'`,
+      'apps/gateway/src/login/b.ts': 'export type b = 1',
+      'apps/gateway/src/login/c.ts': `import './qr/a.ts'`,
+    },
+    'folders in a circle: apps/gateway/src/login -> apps/gateway/src/login/qr -> apps/gateway/src/login',
+  ],
+  [
     'a circle of packages',
     {
       'packages/redis/package.json': manifest('@saoma/redis', {

@@ -4,7 +4,7 @@ import { nodeFlags } from '../src/app.ts'
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 const names = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, name]) => name ?? '')
 
-const settings = names(read('apps/gateway/src/environment.ts'), /^ {2}([A-Z][A-Z_]+): v\./gm)
+const settings = names(read('apps/gateway/src/config/environment.ts'), /^ {2}([A-Z][A-Z_]+): v\./gm)
 
 test('the template explains every setting that a node reads, with its default', () => {
   const template = read('.env.template')

@@ -1,8 +1,8 @@
 import { fail, ok, type Result } from '@saoma/protocol'
 import { type Budget, createBudget, createPlaces, type RedisClients } from '@saoma/redis'
-import type { Config } from '../config.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Principal } from './principal.ts'
+import type { Principal } from '../access/principal.ts'
+import type { Config } from '../config/config.ts'
+import type { Metrics } from '../operate/metrics.ts'
 
 /**
  * What a person may use of the whole cluster's channels. Sockets, tokens, addresses and nodes are as many as one likes, so none of them is

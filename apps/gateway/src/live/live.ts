@@ -17,8 +17,8 @@ import {
   userChannel,
   userOf,
 } from '@saoma/protocol'
+import { matches, type Policy, type Principal } from '../access/principal.ts'
 import type { Allowance } from './allowance.ts'
-import { matches, type Policy, type Principal } from './principal.ts'
 
 export interface LiveDeps {
   channels: Channels

@@ -20,7 +20,7 @@ interface Node {
   push(ticket: string): Promise<unknown>
 }
 
-/** As in apps/gateway/src/io/server.ts; the push is the transition itself. */
+/** As in apps/gateway/src/transport/socket/server.ts; the push is the transition itself. */
 const createOurs = async (redisUrl: string): Promise<Node> => {
   const redis = await createRedis({ url: redisUrl })
   const tickets = createTickets(redis)

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import Koa from 'koa'
+import type { Config } from './config/config.ts'
+import type { Origins } from './config/origins.ts'
+import { meshRoutes } from './live/connmix/routes.ts'
+import { channelRoutes } from './live/http/channels.ts'
+import { type MessageRoutesDeps, messageRoutes } from './live/http/messages.ts'
+import { publishRoutes } from './live/http/publish.ts'
+import { type SessionRoutesDeps, sessionRoutes } from './login/logins.ts'
+import { oauth } from './login/oauth.ts'
+import { type LinkRoutesDeps, linkRoutes } from './login/qr/link.ts'
+import { type CodeRoutesDeps, codeRoutes } from './login/qr/routes.ts'
+import { type TicketRoutesDeps, ticketRoutes } from './login/tickets.ts'
+import { wechatPolls } from './login/wechat-polls.ts'
+import type { Logger } from './operate/log.ts'
+import type { Trace } from './operate/tracing/trace.ts'
+import { largestBody } from './transport/http/body.ts'
+import type { Builds } from './transport/http/builds.ts'
+import { bearsApiKey, callerOf } from './transport/http/credentials.ts'
+import { crossOrigin } from './transport/http/cross-origin.ts'
+import { pages } from './transport/http/pages.ts'
+import { problem, problems, tooMany } from './transport/http/problem.ts'
+
+export interface AppDeps
+  extends TicketRoutesDeps,
+    CodeRoutesDeps,
+    LinkRoutesDeps,
+    SessionRoutesDeps,
+    MessageRoutesDeps {
+  /** With pages of their own (`webRoot`). */
+  builds?: Pick<Builds, 'find'>
+  log: Logger
+  trace?: Trace
+}
+
+export interface AppOptions {
+  nodeId: string
+  origin: string
+  webRoot?: string
+  demo: boolean
+  pool?: Pick<NonNullable<Config['pool']>, 'cdn'>
+  origins: Origins
+  addressOf: (req: IncomingMessage) => string
+  limits: Pick<Config['limits'], 'bufferBytes' | 'messageBytes'>
+}
+
+/** More than nginx ever passes on. */
+const MOST_DISCARDED = 2 * 1024 * 1024
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
+
+/** What happens all day long (pages, polls, a code that nobody confirmed yet) would drown what an operator looks for. */
+const ROUTINE = new Set(['authorization_pending', 'slow_down'])
+const levelOf = ({ status, method, state }: Koa.Context): 'error' | 'warn' | 'info' | 'debug' => {
+  if (status >= 500) return 'error'
+  if (status >= 400 && !ROUTINE.has(state.code)) return 'warn'
+  return method === 'GET' || state.routine || ROUTINE.has(state.code) ? 'debug' : 'info'
+}
+
+/** Every HTTP door but Engine.IO's. */
+export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
+  const { tickets, authenticate, limits, holds, metrics, log, trace } = deps
+  const { nodeId, origin, webRoot, origins, addressOf } = options
+  const app = new Koa()
+  if (trace) app.use(trace.request)
+
+  app.use(async (ctx, next) => {
+    const started = process.hrtime.bigint()
+    const given = ctx.get('X-Request-Id')
+    ctx.state.requestId = REQUEST_ID.test(given) ? given : randomUUID()
+    ctx.state.origin = origin
+    ctx.request.ip = addressOf(ctx.req)
+    ctx.set('X-Saoma-Node', nodeId)
+    ctx.set('X-Request-Id', ctx.state.requestId)
+    ctx.set('X-Content-Type-Options', 'nosniff')
+    ctx.set('Referrer-Policy', 'no-referrer')
+    if (origin.startsWith('https:')) ctx.set('Strict-Transport-Security', 'max-age=31536000')
+    await next()
+
+    const seconds = Number(process.hrtime.bigint() - started) / 1e9
+    const mounted = ctx.path.startsWith('/oidc/') ? '/oidc' : ''
+    const route = ctx._matchedRoute ? `${mounted}${ctx._matchedRoute}` : 'page'
+    ctx.state.route = route
+    if (!ctx.state.held) metrics.requests.observe({ route, status: String(ctx.status) }, seconds)
+    const level = levelOf(ctx)
+    log[level]({
+      event: 'request',
+      request: ctx.state.requestId,
+      method: ctx.method,
+      // Whose channel it was is told at debug only.
+      path: ctx.state.routine && level !== 'debug' ? route : ctx.path.slice(0, 256),
+      status: ctx.status,
+      ...ctx.state.login,
+      ...(ctx.state.key ? { key: ctx.state.key } : {}),
+      ...(ctx.state.code ? { code: ctx.state.code, reason: ctx.state.reason ?? ctx.state.detail } : {}),
+      ...(ctx.state.trace ? { trace: ctx.state.trace } : {}),
+      ip: ctx.ip,
+      ms: Math.round(seconds * 1000),
+    })
+  })
+
+  app.use(crossOrigin(origins))
+  app.use(problems(log))
+
+  app.use(async (ctx, next) => {
+    // A browser asks so before it asks; what follows is counted.
+    if (ctx.method === 'OPTIONS') return next()
+    ctx.state.largestBody = largestBody(ctx.path, options.limits.messageBytes)
+    const length = Number(ctx.get('Content-Length') || 0)
+    if (length > ctx.state.largestBody) {
+      // What a proxy lets through is read and thrown away: ended in the middle, the connection takes the answer with it.
+      if (length > MOST_DISCARDED) ctx.set('Connection', 'close')
+      return problem(ctx, 'TOO_LARGE')
+    }
+    // All of a backend comes from one address. Looking at a key costs next to nothing, at any other token too much to do it first.
+    const key = bearsApiKey(ctx) ? await callerOf(ctx, authenticate) : undefined
+    const slow = await (key?.ok && key.value.kind === 'backend' ? limits.keys(key.value.name) : limits.requests(ctx.ip))
+    return slow ? tooMany(ctx, slow.retryAfterSeconds) : next()
+  })
+
+  const { scanMs, confirmMs, redeemMs } = tickets.times
+  const ticketSeconds = Math.ceil((scanMs + confirmMs + redeemMs) / 1000)
+  app.use(oauth(deps, { ticketSeconds, secure: origin.startsWith('https:') }))
+
+  const routers = [
+    ticketRoutes(deps),
+    codeRoutes(deps, { hasLink: deps.link !== undefined }),
+    linkRoutes(deps),
+    wechatPolls(tickets, holds),
+    publishRoutes(deps),
+    meshRoutes(deps),
+    channelRoutes(deps),
+    sessionRoutes(deps),
+    messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),
+  ]
+  for (const router of routers) {
+    app.use(router.routes())
+    app.use(router.allowedMethods())
+  }
+  if (webRoot && deps.builds) {
+    const cdn = options.pool?.cdn
+    app.use(pages({ root: webRoot, origin, demo: options.demo, builds: deps.builds, ...(cdn ? { cdn } : {}) }))
+  }
+
+  // Everything the middleware did not answer is a broken connection: a client that left is no error of ours, nor one whose body broke off
+  // (of Node's parser: HPE_INVALID_EOF_STATE).
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    if (!/^(ECONNRESET|EPIPE|ECANCELED|ERR_STREAM_PREMATURE_CLOSE|HPE_.*)$/.test(error.code ?? ''))
+      log.error({ err: error }, 'answer failed')
+  })
+  return app
+}

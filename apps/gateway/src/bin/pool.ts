@@ -1,0 +1,92 @@
+import { createRedis, RedisUnavailable } from '@saoma/redis'
+import { createBudget, createWechat } from '@saoma/wechat'
+import { type Config, ConfigError, readConfig } from '../config/config.ts'
+import { openPool, openPoolStore } from '../login/qr/open-pool.ts'
+import { unreachable } from '../operate/open-redis.ts'
+import { createPoolCommands } from './pool-commands.ts'
+import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts'
+
+/*
+ * The pool of codes by hand, with the settings of a node in the environment:
+ *
+ *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts fill 500
+ *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts list
+ *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts check [--repair]
+ *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts retire <scene>… | --all
+ *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts adopt
+ *
+ * `--help` says so too. Ends with 0 when all is well, 1 when something is wrong, 130 when it was interrupted.
+ */
+
+/** A person waits for it. */
+const READY_MS = 5_000
+
+/** @throws ConfigError */
+const readPoolConfig = () => {
+  const config: Config = readConfig(process.env)
+  const { wechat, pool } = config
+  if (!wechat || !pool)
+    throw new ConfigError([
+      ...(wechat ? [] : ['WECHAT_APPID and WECHAT_SECRET are needed: a pool belongs to a mini-program']),
+      ...(pool ? [] : ['SAOMA_POOL_STORE is needed: where the pictures lie']),
+    ])
+  return { ...config, wechat, pool }
+}
+
+const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfig>): Promise<void> => {
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+  const redis = await createRedis({
+    url: config.redisUrl,
+    certificates: config.redisCertificates,
+    prefix: config.redisPrefix,
+    name: 'saoma-pool',
+    probeMs: 0,
+    readyTimeoutMs: READY_MS,
+  })
+  const wechat = createWechat(redis, config.wechat)
+  const pool = openPool(redis, config)
+  const store = openPoolStore(redis, pool, config)
+  try {
+    const commands = createPoolCommands({
+      pool,
+      store,
+      wechat,
+      budget: createBudget(redis, config.wechat.appid),
+      say: (line) => process.stdout.write(`${line}\n`),
+      signal: interrupted.signal,
+    })
+    const isGood = await command(commands, config.pool)
+    process.exitCode = interrupted.signal.aborted ? 130 : isGood ? 0 : 1
+  } finally {
+    store.close()
+    wechat.close()
+    await redis.close()
+  }
+}
+
+// A reader such as `head` has had enough: what is not read need not be written.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
+
+const start = async (command: PoolCommand): Promise<void> => {
+  const config = readPoolConfig()
+  try {
+    await run(command, config)
+  } catch (error) {
+    if (!(error instanceof RedisUnavailable)) throw error
+    throw new Error(unreachable(error, config.redisUrl), { cause: error })
+  }
+}
+
+const asked = readPoolCommand(process.argv.slice(2))
+if (asked.kind === 'help') {
+  process.stdout.write(USAGE)
+} else if (asked.kind === 'wrong') {
+  process.stderr.write(`${asked.reason}\n${USAGE}`)
+  process.exitCode = 1
+} else {
+  start(asked.run).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
+    process.exitCode = 1
+  })
+}

@@ -1,0 +1,84 @@
+import { exactText, readExact } from '@saoma/protocol'
+import { meshPublication } from './publication.ts'
+
+/** What clients may ask for, and the keys of each that reach Socket.IO. Its events have the same names, but for `auth`. */
+const keysOf = {
+  auth: ['token'],
+  subscribe: ['channel', 'since', 'history'],
+  unsubscribe: ['channel'],
+  publish: ['channel', 'event', 'data', 'idempotencyKey', 'volatile'],
+  presence: ['channel'],
+  read: ['channel', 'offset'],
+  refresh: ['token'],
+} as const satisfies Record<string, readonly string[]>
+
+export type Op = keyof typeof keysOf
+
+/** A number of any size, as it was written, is an object of JSON.rawJSON. */
+export type RequestId = string | number | object
+
+/** What the answer to a request looks like. */
+export interface Form {
+  /** CONNMIX has one form for clients and one for backends. */
+  mesh: boolean
+  /** Repeated in the answer. */
+  id?: RequestId
+}
+
+export interface Call {
+  op: Op
+  /** JSON of the one argument of the Socket.IO event. */
+  body: string
+  /** The channel as the client wrote it. */
+  channel?: string
+  /** Whether a subscription asks for more than CONNMIX gives: positions, and what is said beside messages. */
+  extended: boolean
+}
+
+/** A text frame of a client. Without a `call` it is nothing that we know. */
+export interface Request {
+  form: Form
+  call?: Call
+}
+
+const LONGEST_ID = 128
+
+const isId = (value: unknown): value is RequestId =>
+  (typeof value === 'string' ? value : (exactText(value) ?? '-'.repeat(LONGEST_ID + 1))).length <= LONGEST_ID
+
+const isOp = (value: unknown): value is Op => typeof value === 'string' && Object.hasOwn(keysOf, value)
+
+type Frame = Readonly<Record<string, unknown>>
+
+const readMesh = ({ m, p, i }: Frame): Request => {
+  const form: Form = { mesh: true, ...(isId(i) ? { id: i } : {}) }
+  const publication = m === 'mesh.publish' ? meshPublication(p) : undefined
+  if (!publication?.ok) return { form }
+  return { form, call: { op: 'publish', body: JSON.stringify(publication.value), extended: false } }
+}
+
+const readOp = (frame: Frame): Request => {
+  const { op, id, channel } = frame
+  const form: Form = { mesh: false, ...(isId(id) ? { id } : {}) }
+  if (!isOp(op) || (id !== undefined && !isId(id))) return { form }
+  const given = keysOf[op].filter((key) => Object.hasOwn(frame, key))
+  const call: Call = {
+    op,
+    body: JSON.stringify(Object.fromEntries(given.map((key) => [key, frame[key]]))),
+    extended: op === 'subscribe' && (Object.hasOwn(frame, 'since') || Object.hasOwn(frame, 'history')),
+    ...(typeof channel === 'string' ? { channel } : {}),
+  }
+  return { form, call }
+}
+
+/** Reads a text frame. Whether its values are of the right types is said by those who use them. */
+export const readRequest = (text: string): Request => {
+  try {
+    const frame = readExact(text)
+    if (typeof frame === 'object' && frame !== null)
+      return 'm' in frame ? readMesh(frame as Frame) : readOp(frame as Frame)
+  } catch {
+    // No JSON, or nested so deeply that it cannot be written again.
+  }
+  return { form: { mesh: false } }
+}

@@ -1,0 +1,56 @@
+import Router from '@koa/router'
+import { type Code, codes, fail, type Published, type Result } from '@saoma/protocol'
+import { RedisUnavailable } from '@saoma/redis'
+import type { Context } from 'koa'
+import type { Authenticate } from '../../access/principal.ts'
+import { readBody } from '../../transport/http/body.ts'
+import { callerOf } from '../../transport/http/credentials.ts'
+import type { Live } from '../live.ts'
+import { meshPublication } from './publication.ts'
+
+export interface MeshRoutesDeps {
+  live: Live
+  authenticate: Authenticate
+}
+
+/** CONNMIX's own number for an argument it cannot use. */
+const INVALID_ARGUMENT = 101
+
+const refuse = (ctx: Context, code: Code, retryAfter = 2): void => {
+  const { status, say } = codes[code]
+  const isArgument = code === 'INVALID' || code === 'TOO_LARGE'
+  ctx.status = code === 'INVALID' ? 400 : status
+  if (status === 429 || status === 502 || status === 503) ctx.set('Retry-After', String(retryAfter))
+  ctx.body = { E: { c: isArgument ? INVALID_ARGUMENT : status, m: say.en } }
+  ctx.state.code = code
+}
+
+/** CONNMIX's HTTP interface, for backends that were written against it. */
+export const meshRoutes = ({ live, authenticate }: MeshRoutesDeps): Router => {
+  const router = new Router({ prefix: '/v1', sensitive: true })
+
+  const publish = async (ctx: Context): Promise<Result<Published>> => {
+    const who = await callerOf(ctx, authenticate)
+    if (!who.ok) return who
+    if (who.value.kind !== 'backend') return fail('FORBIDDEN')
+    const body = await readBody(ctx)
+    const publication = 'json' in body ? meshPublication(body.json) : fail(body.code)
+    return publication.ok ? live.publish(who.value, publication.value) : publication
+  }
+
+  router.post('/mesh/publish', async (ctx) => {
+    ctx.state.routine = true
+    ctx.set('Cache-Control', 'no-store')
+    try {
+      const published = await publish(ctx)
+      if (!published.ok) return refuse(ctx, published.code, published.retryAfter)
+      // `f` counts what CONNMIX could not write to a socket; what a client of ours missed it reads again.
+      ctx.body = { E: null, r: { s: published.value.connections, f: 0 } }
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable)) throw error
+      refuse(ctx, 'REDIS_UNAVAILABLE')
+    }
+  })
+
+  return router
+}

@@ -1,0 +1,114 @@
+import { once } from 'node:events'
+import { RedisUnavailable } from '@saoma/redis'
+import type { Context } from 'koa'
+import type { Principal } from '../../access/principal.ts'
+import type { Attendance } from '../../access/session-watch.ts'
+import type { Logger } from '../../operate/log.ts'
+import type { Metrics } from '../../operate/metrics.ts'
+import { type EventStream, eventOf, openEventStream } from '../../transport/http/event-stream.ts'
+import type { Holds } from '../../transport/http/held-requests.ts'
+import { problem } from '../../transport/http/problem.ts'
+import type { Live } from '../live.ts'
+import { signalJson } from '../signal.ts'
+import type { Asked } from './channel-query.ts'
+import { beginLifetime } from './lifetime.ts'
+import { createReaders } from './readers.ts'
+
+export interface MessageStreamDeps {
+  live: Live
+  attendance: Attendance
+  holds: Holds
+  metrics: Metrics
+  log: Logger
+}
+
+export interface MessageStreamOptions {
+  /** Bytes that may wait for a reader before it is cut off. */
+  maxBufferBytes: number
+}
+
+/**
+ * Server-Sent Events of channels. Each begins with its page and goes on live; pages behind the first follow as messages. Ends with a word
+ * (`ended`) when the token or the session does or a channel may not be read any longer, and without one when the node is drained: the
+ * client comes back with the id of its last event.
+ */
+export const streamMessages = (
+  ctx: Context,
+  { live, attendance, holds, metrics, log }: MessageStreamDeps,
+  { maxBufferBytes }: MessageStreamOptions,
+  who: Principal,
+  from: { asked: readonly Asked[]; history: number },
+): Promise<void> =>
+  holds.hold(ctx, async (left) => {
+    const begun = await beginLifetime(attendance, who, left)
+    if (!begun.ok) return problem(ctx, begun.code)
+    const lifetime = begun.value
+    // Opened by the first channel: until then there can be a problem instead.
+    let stream: EventStream | undefined
+
+    const cutOff = () => {
+      log.warn({ event: 'slow', code: 'SLOW_READER', request: ctx.state.requestId })
+      metrics.slowReaders.inc()
+      stream?.cut()
+      lifetime.end()
+    }
+
+    const write = (events: string) => {
+      if (!stream || lifetime.over.aborted) return
+      // Looked at before and not after: within one turn of the loop nothing is taken, however fast the reader is.
+      if (stream.waiting <= maxBufferBytes) {
+        metrics.traffic.bytesOut += stream.write(events)
+        return
+      }
+      cutOff()
+    }
+
+    const broke = (error: unknown) => {
+      if (!lifetime.over.aborted && !(error instanceof RedisUnavailable))
+        log.error({ err: error, request: ctx.state.requestId }, 'an event stream broke')
+      lifetime.end()
+    }
+
+    const readers = createReaders(live, who, from, {
+      subscribed: (subscribed, idAt) => {
+        stream ??= openEventStream(ctx, { onStalled: cutOff })
+        const { recovered, reason = 'new' } = subscribed
+        metrics.recoveries.inc({ result: recovered ? 'recovered' : reason })
+        if (recovered) metrics.recovered.inc(subscribed.messages.length)
+        write(eventOf('subscribed', JSON.stringify(subscribed), idAt(subscribed)))
+      },
+      messages: (batch, idAt) => {
+        metrics.traffic.messagesOut += batch.length
+        write(batch.map((message) => eventOf('message', message.json, idAt(message))).join(''))
+      },
+      signal: (signal) => {
+        // They may be lost, and a reader that is behind has no use for them.
+        if (stream?.isBehind) metrics.traffic.signalsDropped++
+        else write(eventOf(signal.kind, signalJson(signal)))
+      },
+      ready: async () => {
+        lifetime.over.throwIfAborted()
+        await stream?.taken(lifetime.over)
+      },
+      refused: lifetime.end,
+      broke,
+    })
+
+    try {
+      await readers.begin()
+      if (stream && !lifetime.over.aborted) await once(lifetime.over, 'abort')
+    } catch (error) {
+      if (!stream && !lifetime.over.aborted) throw error
+      broke(error)
+    } finally {
+      readers.close()
+      lifetime.close()
+    }
+    const { code } = lifetime
+    if (!stream) return problem(ctx, code ?? 'DRAINING')
+    if (code) {
+      metrics.ended.inc({ code })
+      stream.write(eventOf('ended', JSON.stringify({ code })))
+    }
+    stream.end()
+  })

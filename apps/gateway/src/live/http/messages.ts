@@ -1,0 +1,149 @@
+import Router from '@koa/router'
+import { type Code, fail, ok, type Page, type Result } from '@saoma/protocol'
+import type { Context } from 'koa'
+import type { Authenticate, Principal, StillValid } from '../../access/principal.ts'
+import { known } from '../../transport/http/credentials.ts'
+import { answer, problem, tooMany } from '../../transport/http/problem.ts'
+import { count } from '../../transport/http/query.ts'
+import type { Limits } from '../../transport/limits.ts'
+import { type Asked, askedOfMany, askedOfOne } from './channel-query.ts'
+import { beginLifetime } from './lifetime.ts'
+import { type MessageStreamDeps, type MessageStreamOptions, streamMessages } from './message-stream.ts'
+import { hear } from './wait.ts'
+
+/** Longest a poll is held, in seconds: below every proxy's default patience. */
+const LONGEST_WAIT = 25
+/** Most messages of one page, and of a beginning without a position. */
+const LARGEST_PAGE = 300
+const LONGEST_HISTORY = 100
+/** Bytes of messages in one answer, shared by its channels; each may give one message, however long. */
+const ANSWER_BYTES = 256 * 1024
+
+export interface MessageRoutesDeps extends MessageStreamDeps {
+  authenticate: Authenticate
+  stillValid: StillValid
+  limits: Limits
+}
+
+interface Reading {
+  wait: number
+  /** Undefined when the request does not say. */
+  limit: number | undefined
+}
+
+/** Pages of all channels, or why one of them may not be read. */
+type Pages = { ok: true; value: Page[] } | { ok: false; code: Code; channel?: string }
+
+const isNews = ({ recovered, messages }: Page): boolean => !recovered || messages.length > 0
+
+/** Messages over HTTP: pages, long polls and event streams, all with the positions of the other doors. */
+export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOptions): Router => {
+  const { live, attendance, authenticate, stillValid, limits, holds, metrics } = deps
+  const router = new Router({ prefix: '/v1', sensitive: true })
+
+  const reading = (ctx: Context): Result<Reading> => {
+    const wait = count(ctx.query.wait, 0, LONGEST_WAIT)
+    const limit = ctx.query.limit === undefined ? ok(undefined) : count(ctx.query.limit, 0, LARGEST_PAGE)
+    if (!wait.ok) return wait
+    return limit.ok ? ok({ wait: wait.value, limit: limit.value }) : limit
+  }
+
+  const readAll = async (
+    who: Principal,
+    asked: readonly Asked[],
+    limit: number | undefined,
+    history: number,
+  ): Promise<Pages> => {
+    const mostBytes = Math.floor(ANSWER_BYTES / asked.length)
+    const reads = asked.map(({ channel, since }) =>
+      since
+        ? live.read(who, channel, { since, mostBytes, ...(limit ? { limit } : {}) })
+        : live.read(who, channel, { mostBytes, history: Math.min(limit ?? history, LONGEST_HISTORY) }),
+    )
+    const value: Page[] = []
+    for (const [i, read] of (await Promise.all(reads)).entries()) {
+      if (!read.ok) return { ...read, channel: asked[i]?.channel ?? '' }
+      value.push(read.value)
+    }
+    return { ok: true, value }
+  }
+
+  /** Reads; if there is nothing new, waits until there is and reads again. So what is told is always the log's own word. */
+  const poll = async (
+    ctx: Context,
+    who: Principal,
+    asked: readonly Asked[],
+    { wait, limit }: Reading,
+    history: number,
+  ): Promise<Pages> => {
+    const pages = await readAll(who, asked, limit, history)
+    // A reader without a position is news to itself: to hold its answer would lose what comes meanwhile.
+    if (!pages.ok || wait === 0 || ctx.method !== 'GET' || pages.value.some(isNews)) return pages
+
+    const ms = Math.max(0, Math.min(wait * 1000, who.expiresAt - Date.now()))
+    const held = await holds.hold(ctx, async (signal): Promise<Result<Set<string>>> => {
+      const lifetime = await beginLifetime(attendance, who, signal)
+      if (!lifetime.ok) return lifetime
+      try {
+        const heard = await hear(live, who, asked, { ms, signal: lifetime.value.over })
+        return lifetime.value.code === 'REVOKED' ? fail('REVOKED') : ok(heard)
+      } finally {
+        lifetime.value.close()
+      }
+    })
+    metrics.longPollsDone.inc({ result: !held.ok ? held.code : held.value.size > 0 ? 'messages' : 'nothing' })
+    if (!held.ok) return held
+    const heard = held.value
+    if (heard.size === 0) return pages
+    // The session may have ended in the meantime.
+    const valid = await stillValid(who)
+    if (!valid.ok) return valid
+    const spoken = asked.filter(({ channel }) => heard.has(channel))
+    const again = await readAll(who, spoken, limit, history)
+    if (!again.ok) return again
+    const value = pages.value.map((page) => again.value.find(({ channel }) => channel === page.channel) ?? page)
+    return { ok: true, value }
+  }
+
+  /** A request costs as much as one for each of its channels would; the first was paid for at the door. */
+  const slowness = async (ctx: Context, who: Principal, channels: number) => {
+    if (channels < 2) return undefined
+    return who.kind === 'backend' ? limits.keys(who.name, channels - 1) : limits.requests(ctx.ip, channels - 1)
+  }
+
+  const wantsStream = (ctx: Context): boolean =>
+    ctx.method === 'GET' && ctx.accepts('json', 'text/event-stream') === 'text/event-stream'
+
+  /** A route by how it names its channels, what it tells a newcomer who does not say how much, and how it writes the answer. */
+  const serve = (readAsked: typeof askedOfOne, history: number, write: (pages: Page[]) => object | undefined) =>
+    known(authenticate, async (ctx, who) => {
+      const asked = readAsked(ctx, who, live)
+      if (!asked.ok) return problem(ctx, asked.code, asked.detail)
+      const how = reading(ctx)
+      if (!how.ok) return problem(ctx, how.code, 'wait and limit are whole numbers')
+      const slow = await slowness(ctx, who, asked.value.length)
+      if (slow) return tooMany(ctx, slow.retryAfterSeconds)
+
+      if (wantsStream(ctx)) {
+        // Looked at before it begins: from then on there is no status to tell anything with.
+        const allowed = await readAll(who, asked.value, 1, 0)
+        if (!allowed.ok) return problem(ctx, allowed.code, allowed.channel)
+        const from = { asked: asked.value, history: Math.min(how.value.limit ?? 0, LONGEST_HISTORY) }
+        return streamMessages(ctx, deps, options, who, from)
+      }
+      const pages = await poll(ctx, who, asked.value, how.value, history)
+      if (!pages.ok) return problem(ctx, pages.code, pages.channel)
+      answer(ctx, ok(write(pages.value) ?? {}))
+    })
+
+  router.get(
+    '/channels/:channel/messages',
+    serve(askedOfOne, LONGEST_HISTORY, ([page]) => page),
+  )
+  router.get(
+    '/messages',
+    serve(askedOfMany, 0, (channels) => ({ channels })),
+  )
+
+  return router
+}

@@ -1,0 +1,28 @@
+import { LOGIN_NAMESPACE } from '@saoma/protocol'
+import type { Server } from 'socket.io'
+import type { LiveNamespace } from './live-socket.ts'
+
+/** Sockets of all namespaces. */
+export const socketsOf = (io: Server) => ['/', LOGIN_NAMESPACE].flatMap((name) => [...io.of(name).sockets.values()])
+
+/** Open sockets by namespace and transport, counted when somebody asks. */
+export const countSockets = (io: Server): { nsp: string; transport: string; sockets: number }[] => {
+  const counts = new Map<string, number>()
+  for (const { conn, nsp } of socketsOf(io)) {
+    const key = `${nsp.name} ${conn.transport.name}`
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  return [...counts].map(([key, sockets]) => {
+    const [nsp = '', transport = ''] = key.split(' ')
+    return { nsp, transport, sockets }
+  })
+}
+
+/** People with at least one socket in the channels. */
+export const countPeople = (io: Server): number => {
+  const people = new Set<string>()
+  const namespace = io.of('/') as unknown as LiveNamespace
+  for (const { data } of namespace.sockets.values())
+    if (data.who.kind === 'person') people.add(`${data.who.issuer} ${data.who.user}`)
+  return people.size
+}

@@ -1,0 +1,69 @@
+import Router from '@koa/router'
+import type { Identity } from '@saoma/identity'
+import { fail, ok, type Result, type SessionList, type SessionsEnded } from '@saoma/protocol'
+import type { Context } from 'koa'
+import type { Authenticate, Person } from '../access/principal.ts'
+import type { Metrics } from '../operate/metrics.ts'
+import { known } from '../transport/http/credentials.ts'
+import { answer, problem, tooMany } from '../transport/http/problem.ts'
+import type { Limits } from '../transport/limits.ts'
+
+export interface SessionRoutesDeps {
+  identity: Identity
+  authenticate: Authenticate
+  limits: Limits
+  metrics: Metrics
+}
+
+const SID = /^[A-Za-z0-9_-]{22}$/
+
+/** Where a person is logged in, for that person alone. */
+export const sessionRoutes = ({ identity, authenticate, limits, metrics }: SessionRoutesDeps): Router => {
+  const router = new Router({ prefix: '/v1', sensitive: true })
+
+  /** Makes a route of what the bearer of a token of ours may ask; a backend, or a business's own token, has no sessions here. */
+  const own = (act: (ctx: Context, who: Person) => Promise<void>) =>
+    known(authenticate, async (ctx, who) => {
+      if (who.kind !== 'person' || who.issuer !== 'saoma') return problem(ctx, 'FORBIDDEN')
+      const slow = await limits.decisions(who.user)
+      return slow ? tooMany(ctx, slow.retryAfterSeconds) : act(ctx, who)
+    })
+
+  const ended = (ctx: Context, who: Person, count: number): Result<SessionsEnded> => {
+    // That somebody was logged out on purpose is not routine.
+    ctx.state.routine = false
+    metrics.sessionsEnded.inc({ by: who.sid === undefined ? 'phone' : 'browser' }, count)
+    return ok({ ended: count })
+  }
+
+  router.get(
+    '/sessions',
+    own(async (ctx, who) => {
+      const records = await identity.sessions(who.user)
+      answer<SessionList>(
+        ctx,
+        ok({ sessions: records.map((record) => ({ ...record, current: record.sid === who.sid })) }),
+      )
+    }),
+  )
+
+  router.delete(
+    '/sessions/:sid',
+    own(async (ctx, who) => {
+      const sid = ctx.params.sid ?? ''
+      const done = SID.test(sid) && (await identity.end(who.user, sid))
+      answer(ctx, done ? ended(ctx, who, 1) : fail('SESSION_NOT_FOUND'))
+    }),
+  )
+
+  router.delete(
+    '/sessions',
+    own(async (ctx, who) => {
+      const { keep } = ctx.query
+      if (keep !== undefined && keep !== 'current') return problem(ctx, 'INVALID', 'keep is "current", or absent')
+      answer(ctx, ended(ctx, who, await identity.endAll(who.user, keep && who.sid)))
+    }),
+  )
+
+  return router
+}

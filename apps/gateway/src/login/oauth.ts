@@ -1,0 +1,78 @@
+import type { Identity } from '@saoma/identity'
+import { DEVICE_CODE_GRANT, parseDeviceCode, TAKES_HASHES_HEADER, ticketOf } from '@saoma/protocol'
+import type { Context, Middleware } from 'koa'
+import mount from 'koa-mount'
+import type { Metrics } from '../operate/metrics.ts'
+import { problem } from '../transport/http/problem.ts'
+import type { Limits, Verdict } from '../transport/limits.ts'
+import { ticketCookie } from './ticket-cookie.ts'
+
+const READ = ['GET', 'HEAD', 'OPTIONS']
+const POST = ['POST', 'OPTIONS']
+
+/**
+ * What there is of the provider, and how it may be asked. It would also answer to other spellings of these (letter case, percent signs),
+ * to endpoints that nothing here uses, and to a GET of `/device/auth` as if `auth` named an interaction; all would pass by our own limits.
+ */
+const ROUTES = new Map([
+  ['/oidc/.well-known/openid-configuration', READ],
+  ['/oidc/.well-known/oauth-authorization-server', READ],
+  ['/oidc/jwks', READ],
+  ['/oidc/device', [...READ, 'POST']],
+  ['/oidc/device/auth', POST],
+  ['/oidc/token', POST],
+  ['/oidc/token/revocation', POST],
+])
+
+/** OAuth's own form of "too many requests" (RFC 6749 has none, so the registered `temporarily_unavailable` with status 429; 503 when it is all together who ask). */
+const refuse = (ctx: Context, { retryAfterSeconds, everybody }: NonNullable<Verdict>): void => {
+  ctx.status = everybody ? 503 : 429
+  ctx.set('Retry-After', String(retryAfterSeconds))
+  ctx.set('Cache-Control', 'no-store')
+  ctx.state.code = everybody ? 'CODES_EXHAUSTED' : 'RATE_LIMITED'
+  ctx.body = { error: 'temporarily_unavailable', error_description: 'too many requests' }
+}
+
+export interface OauthDeps {
+  identity: Identity
+  limits: Limits
+  metrics: Metrics
+}
+
+/** The OAuth provider at `/oidc`: limited, and with the cookie that binds a new ticket to its browser. */
+export const oauth = (
+  { identity, limits, metrics }: OauthDeps,
+  { ticketSeconds, secure }: { ticketSeconds: number; secure: boolean },
+): Middleware => {
+  let mounted: { provider: unknown; door: Middleware } | undefined
+  const door: Middleware = (ctx, next) => {
+    const provider = identity.provider()
+    if (mounted?.provider !== provider) mounted = { provider, door: mount('/oidc', provider as never) }
+    return mounted.door(ctx, next)
+  }
+
+  return async (ctx, next) => {
+    const methods = ROUTES.get(ctx.path)
+    if (!methods) return next()
+    if (!methods.includes(ctx.method)) {
+      ctx.set('Allow', methods.join(', '))
+      return problem(ctx, 'METHOD_NOT_ALLOWED')
+    }
+    // The provider builds the addresses it publishes from this; it must not be what a request claims in its Host header.
+    Object.defineProperty(ctx, 'href', { value: `${ctx.state.origin}/oidc` })
+    const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
+    const slow = creates ? await limits.codes(ctx.ip) : undefined
+    if (slow) return refuse(ctx, slow)
+    await door(ctx, next)
+    if (ctx.path === '/oidc/token/revocation') ctx.set(TAKES_HASHES_HEADER, '1')
+    const body = ctx.body as { device_code?: string } | undefined
+    // One login can be followed through the log by its ticket.
+    const { grant_type: grant, client_id: client, device_code: code } = ctx.oidc?.params ?? {}
+    const deviceCode = parseDeviceCode(body?.device_code ?? code)
+    ctx.state.login = { grant, client, ...(deviceCode.ok ? { ticket: ticketOf(deviceCode.value) } : {}) }
+    if (grant === DEVICE_CODE_GRANT && ctx.status === 200) metrics.transitions.inc({ state: 'redeemed' })
+    if (!creates || !body?.device_code) return
+    metrics.transitions.inc({ state: 'created' })
+    ticketCookie.set(ctx, body.device_code, ticketSeconds, secure)
+  }
+}

@@ -1,0 +1,84 @@
+import type { Channels } from '@saoma/channels'
+import { createIdentity, type Identity, type IdentityOptions } from '@saoma/identity'
+import { userChannel } from '@saoma/protocol'
+import type { RedisClients } from '@saoma/redis'
+import type { Tickets } from '@saoma/tickets'
+import type { Wechat } from '@saoma/wechat'
+import type { Config } from '../config/config.ts'
+import { createOrigins } from '../config/origins.ts'
+import { type Logger, rarely } from '../operate/log.ts'
+import type { Metrics } from '../operate/metrics.ts'
+import { describeUserAgent } from '../transport/client-address.ts'
+import type { Limits } from '../transport/limits.ts'
+import { createRecognise } from './identify-phone.ts'
+import { createPhoneCodes } from './phone-codes.ts'
+
+export interface OpenIdentityDeps {
+  redis: RedisClients
+  tickets: Tickets
+  channels: Pick<Channels, 'publish' | 'end'>
+  wechat?: Wechat
+  limits: Limits
+  metrics: Metrics
+  log: Logger
+}
+
+/** One line of the log in this time. */
+const QUIET_MS = 10_000
+
+/** A refusal is part of the request's own log line; a failure needs its stack. */
+const createOnError =
+  (log: Logger): NonNullable<IdentityOptions['onError']> =>
+  (ctx, error) => {
+    ctx.state.code = error.message
+    // The detail is for us: the client is not told why its grant is no good.
+    const { error_description: told, error_detail: detail } = error as Error & {
+      [word in 'error_description' | 'error_detail']?: unknown
+    }
+    const reason = [told, detail].filter((text) => typeof text === 'string').join(': ')
+    if (reason) ctx.state.reason = reason.slice(0, 200)
+    if (ctx.status >= 500) log.error({ err: error, request: ctx.state.requestId }, 'OAuth request failed')
+  }
+
+/** The OpenID provider of the logins. Rejects with RedisUnavailable. */
+export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Identity> => {
+  const { redis, tickets, channels, wechat, limits, metrics, log } = deps
+
+  /** Tells a person's other pages and phone to read the list of logins again. They read it also without: a loss does no harm. */
+  const tellLogins = (sub: string, change: 'began' | 'ended'): void => {
+    channels
+      .publish({ channel: userChannel(sub), event: 'session', data: { change }, volatile: true })
+      .catch((error: unknown) => log.warn({ err: error, change }, 'a person’s devices could not be told of a session'))
+  }
+
+  return createIdentity(
+    { redis, tickets },
+    {
+      origin: config.origin,
+      appName: config.appName,
+      codeSeconds: tickets.times.scanMs / 1000,
+      secrets: config.secrets,
+      admits: createOrigins(config).admits,
+      describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
+      recognise: createRecognise({
+        log,
+        limits,
+        phoneCodes: createPhoneCodes(redis, config.limits, metrics),
+        demo: config.demo,
+        ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
+      }),
+      onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
+      onRefreshRepeated: () => metrics.refreshRepeated.inc(),
+      onRefreshLimited: () => metrics.limited.inc({ what: 'refreshes' }),
+      onSessionEnded: async ({ sub, sid }) => {
+        await channels.end(sub, sid)
+        tellLogins(sub, 'ended')
+      },
+      onSessionEndError: (error) => log.error({ err: error }, 'the end of a session could not be told to the nodes'),
+      onKeysError: rarely(QUIET_MS, (error: unknown, times) =>
+        log.error({ err: error, times }, 'the signing keys could not be read again'),
+      ),
+      onError: createOnError(log),
+    },
+  )
+}

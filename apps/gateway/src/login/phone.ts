@@ -1,0 +1,15 @@
+import type { Identity } from '@saoma/identity'
+import { fail, ok, type Result } from '@saoma/protocol'
+import type { Context } from 'koa'
+import { bearer } from '../transport/http/credentials.ts'
+
+/** The account behind a phone's access token. Tokens of browsers may not confirm logins. */
+export const phoneOf =
+  (identity: Identity) =>
+  async (ctx: Context): Promise<Result<string>> => {
+    const token = bearer(ctx)
+    if (!token) return fail('UNAUTHORIZED')
+    const verified = await identity.verify(token)
+    if (!verified.ok) return verified
+    return verified.value.clientId === 'phone' ? ok(verified.value.sub) : fail('FORBIDDEN')
+  }

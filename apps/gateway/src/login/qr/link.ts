@@ -1,0 +1,124 @@
+import Router from '@koa/router'
+import { type Code, fail, ok, type Result, type TicketLink, type TicketStatus } from '@saoma/protocol'
+import type { Tickets } from '@saoma/tickets'
+import type { LinkOptions, Wechat } from '@saoma/wechat'
+import { createAnswers, type Remembered } from '../../access/answer-cache.ts'
+import type { Config } from '../../config/config.ts'
+import type { Logger } from '../../operate/log.ts'
+import { bearer } from '../../transport/http/credentials.ts'
+import { answer, problem, tooMany } from '../../transport/http/problem.ts'
+import type { Limits } from '../../transport/limits.ts'
+import { deviceCodeFor } from '../device-code.ts'
+
+/** Addresses that open the app on the phone that shows them. */
+export interface Link {
+  /** The confirmation of this ticket. */
+  of(ticket: string): Promise<Result<TicketLink>>
+  /** Where the code of another screen is typed: the same for everybody. */
+  toType(): Promise<Result<TicketLink>>
+}
+
+export interface LinkRoutesDeps {
+  tickets: Tickets
+  limits: Limits
+  /** None when the app cannot be opened that way. */
+  link?: Link
+}
+
+/** The page that any browser opens. @param seconds  how long a ticket waits for its scan */
+const plainLink = (origin: string, seconds: number): Link => ({
+  of: async (ticket) => ok({ url: `${origin}/phone?ticket=${ticket}`, expiresIn: seconds }),
+  toType: async () => ok({ url: `${origin}/phone`, expiresIn: TYPED_SECONDS }),
+})
+
+/** Links remembered by one node. */
+const KEPT = 10_000
+/** How long a link to where codes are typed is good for; a node gives it away for half of that. */
+const TYPED_SECONDS = 86_400
+/** Anybody may ask for that link, so WeChat's no is remembered as well. */
+const NO_MS = 10_000
+
+/**
+ * A link into WeChat. Each node remembers the ones it has made: a page that is loaded again gets the same one. Another node makes
+ * another, which leads to the same ticket and costs one of the 500,000 of a day: not worth a place in Redis.
+ */
+const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: LinkOptions): Link => {
+  const known = createAnswers<{ url: string; until: number }>({ yes: KEPT, no: 1 })
+  const typing = createAnswers<{ url: string; until: number }>({ yes: 1, no: 1 })
+
+  const make = async (
+    ticket: string | undefined,
+    { seconds, keptMs, noMs }: { seconds: number; keptMs: number; noMs: number },
+  ): Promise<Remembered<{ url: string; until: number }>> => {
+    const until = performance.now() + seconds * 1000
+    const made = await wechat.link(ticket, { ...options, seconds })
+    if (made.ok) return { value: ok({ url: made.url, until }), ms: keptMs }
+    log[made.kind === 'unavailable' ? 'warn' : 'error'](
+      { event: 'wechat', kind: made.kind, errcode: made.errcode },
+      made.message,
+    )
+    return { value: fail('WECHAT_UNAVAILABLE'), ms: noMs }
+  }
+
+  const told = (link: Result<{ url: string; until: number }>): Result<TicketLink> => {
+    if (!link.ok) return link
+    const { url, until } = link.value
+    return ok({ url, expiresIn: Math.max(0, Math.floor((until - performance.now()) / 1000)) })
+  }
+
+  const ofTicket = { seconds: options.seconds, keptMs: options.seconds * 1000, noMs: 0 }
+  const toType = { seconds: TYPED_SECONDS, keptMs: TYPED_SECONDS * 500, noMs: NO_MS }
+  return {
+    of: async (ticket) => told(await known.get(ticket, () => make(ticket, ofTicket))),
+    toType: async () => told(await typing.get('', () => make(undefined, toType))),
+  }
+}
+
+/** More than WeChat's least, and than a ticket waits, by two clocks: what opens too late says so itself. */
+const MARGIN_SECONDS = 60
+
+/** The way in that the settings name. */
+export const openLink = (
+  { wechat, log }: { wechat?: Wechat; log: Logger },
+  config: Pick<Config, 'demo' | 'origin' | 'times' | 'wechat'>,
+): Link | undefined => {
+  const scanSeconds = Math.ceil(config.times.scanMs / 1000)
+  if (config.demo || !wechat || !config.wechat) return plainLink(config.origin, scanSeconds)
+  const { link: kind } = config.wechat
+  if (kind === 'none') return undefined
+  return wechatLink({ wechat, log }, { kind, seconds: Math.max(scanSeconds, MARGIN_SECONDS) + MARGIN_SECONDS })
+}
+
+/** Why a ticket that no longer waits has no link. */
+const refusals = {
+  scanned: 'TICKET_TAKEN',
+  confirmed: 'TICKET_SETTLED',
+  rejected: 'TICKET_SETTLED',
+  redeemed: 'TICKET_EXPIRED',
+  expired: 'TICKET_EXPIRED',
+} as const satisfies Record<Exclude<TicketStatus, 'pending'>, Code>
+
+/** The way from a browser on a phone into the app on the same phone. Only who holds the device code gets that of a ticket, so nobody draws links for others. */
+export const linkRoutes = ({ tickets, limits, link }: LinkRoutesDeps): Router => {
+  const router = new Router({ prefix: '/v1', sensitive: true })
+
+  router.post('/tickets/:ticket/link', async (ctx) => {
+    const code = deviceCodeFor(bearer(ctx), ctx.params.ticket)
+    const state = code.ok ? await tickets.read(code.value) : code
+    if (!state.ok) return problem(ctx, state.code)
+    const { ticket, status } = state.value
+    if (!link) return problem(ctx, 'NOT_FOUND')
+    if (status !== 'pending') return problem(ctx, refusals[status])
+    const slow = await limits.links(ticket)
+    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
+    answer<TicketLink>(ctx, await link.of(ticket))
+  })
+
+  // No ticket is in it, and a node makes two a day, so it is anybody's.
+  router.get('/link', async (ctx) => {
+    if (!link) return problem(ctx, 'NOT_FOUND')
+    answer<TicketLink>(ctx, await link.toType())
+  })
+
+  return router
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import type { Lease, Pool, PoolStore } from '@saoma/wechat'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { type Logger, rarely } from '../../operate/log.ts'
+import type { Metrics } from '../../operate/metrics.ts'
+import { atMost } from './at-most.ts'
+import type { Image, Place, Shown, Wish } from './picture.ts'
+
+export interface PooledPictureDeps {
+  pool: Pool
+  store: PoolStore
+  /** Told when a picture was asked for and none could be leased. */
+  onEmpty: () => void
+  metrics: Metrics
+  log: Logger
+}
+
+/** A picture from the pool; undefined when there is none to be had. */
+export type PooledPicture = (ticket: string, wish: Wish) => Promise<Shown | undefined>
+
+export interface PooledPictureOptions {
+  /** How long a code leads to its ticket, in milliseconds. */
+  leaseMs: number
+  /** How long a person waits for the store, in milliseconds. @default 3000 */
+  patienceMs?: number
+}
+
+/** Broken pictures that one request takes out before it gives up. */
+const MOST_BROKEN = 3
+/** Those that a node takes out in a minute. Where more are missing it is the store that is wrong, and the codes are good on other nodes. */
+const BROKEN_PER_MINUTE = 10
+/** Every visitor comes upon a store that is down: it gets one line of the log in this time. */
+const QUIET_MS = 10_000
+
+export const createPooledPicture = (
+  { pool, store, onEmpty, metrics, log }: PooledPictureDeps,
+  { leaseMs, patienceMs = 3_000 }: PooledPictureOptions,
+): PooledPicture => {
+  const retirements = new RateLimiterMemory({ points: BROKEN_PER_MINUTE, duration: 60 })
+  const mayRetire = async (): Promise<boolean> => {
+    try {
+      await retirements.consume('')
+      return true
+    } catch {
+      return false
+    }
+  }
+  const unreadable = rarely(QUIET_MS, (error: unknown, times) =>
+    log.error({ err: error, event: 'pool', times }, 'the store of the pool cannot be read'),
+  )
+  const empty = rarely(QUIET_MS, (_, times) =>
+    log.error({ event: 'pool', kind: 'empty', times }, 'the pool has no code to show'),
+  )
+  const hollow = rarely(QUIET_MS, (_, times) =>
+    log.error(
+      { event: 'pool', times },
+      'the store of the pool lacks many pictures: is SAOMA_POOL_STORE the same place for all nodes? No more codes are retired for it',
+    ),
+  )
+
+  /** `broken` when the picture is not there or is another. */
+  const read = async ({ image }: Lease): Promise<Image | 'broken'> => {
+    const bytes = await store.get(image.key)
+    const isGood = bytes && createHash('sha256').update(bytes).digest('base64') === image.sha256
+    return isGood ? { bytes, type: image.type } : 'broken'
+  }
+
+  /** Undefined when the store cannot be asked: the code may be as good as ever. */
+  const look = async (lease: Lease, wish: Wish): Promise<Image | Place | 'broken' | undefined> => {
+    const url = wish.takesPlace ? store.url(lease.image.key) : undefined
+    if (url) return { url, integrity: `sha256-${lease.image.sha256}` }
+    try {
+      const image = await atMost(patienceMs, read(lease))
+      if (!image) unreadable(new Error('no answer in time'))
+      return image
+    } catch (error) {
+      unreadable(error)
+      return undefined
+    }
+  }
+
+  return async (ticket, wish) => {
+    for (let broken = 0; broken < MOST_BROKEN; broken++) {
+      const lease = await pool.lease(ticket, leaseMs)
+      if (!lease) {
+        metrics.poolLeases.inc({ result: 'empty' })
+        empty(undefined)
+        onEmpty()
+        return undefined
+      }
+      const image = await look(lease, wish)
+      if (!image) {
+        metrics.poolLeases.inc({ result: 'unreadable' })
+        return undefined
+      }
+      if (image !== 'broken') {
+        if (wish.isFirst) metrics.poolLeases.inc({ result: lease.check ? 'rested' : 'fresh' })
+        return { code: 'mini-program', ...(lease.check ? { check: lease.check } : {}), image }
+      }
+      metrics.poolBroken.inc()
+      if (!(await mayRetire())) {
+        hollow(undefined)
+        return undefined
+      }
+      log.error(
+        { event: 'pool', scene: lease.scene, picture: lease.image.key },
+        'a picture of the pool is missing or not the one that was put there: its code is retired',
+      )
+      await pool.retire([lease.scene])
+      // Best effort: what is left over is found by `check`.
+      await store.remove([lease.image.key]).catch(() => {})
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,108 @@
+import Router from '@koa/router'
+import type { Identity } from '@saoma/identity'
+import {
+  type CodePicture,
+  fail,
+  ok,
+  type PooledCodeAnswer,
+  parseCheck,
+  parsePooledScene,
+  parseTicket,
+  type Result,
+} from '@saoma/protocol'
+import type { Tickets } from '@saoma/tickets'
+import type { Pool } from '@saoma/wechat'
+import type { Context } from 'koa'
+import type { Metrics } from '../../operate/metrics.ts'
+import { readJson } from '../../transport/http/body.ts'
+import { answer, problem, tooMany } from '../../transport/http/problem.ts'
+import type { Limits } from '../../transport/limits.ts'
+import { phoneOf } from '../phone.ts'
+import type { Picture, Shown } from './picture.ts'
+
+export interface CodeRoutesDeps {
+  tickets: Tickets
+  identity: Identity
+  limits: Limits
+  metrics: Metrics
+  picture: Picture
+  /** None without WeChat. */
+  pool?: Pick<Pool, 'resolve'>
+}
+
+export interface CodeRoutesOptions {
+  /** Whether a ticket can be opened on the same phone. */
+  hasLink: boolean
+}
+
+const describe = ({ code, check, image }: Shown, link: boolean): CodePicture => ({
+  code,
+  ...('url' in image ? image : { url: `data:${image.type};base64,${image.bytes.toString('base64')}` }),
+  ...(check ? { check } : {}),
+  link,
+})
+
+/** The code of a ticket: its picture for the browser, and what it leads to for the phone. */
+export const codeRoutes = (deps: CodeRoutesDeps, { hasLink }: CodeRoutesOptions): Router => {
+  const { tickets, identity, limits, metrics, picture, pool } = deps
+  const phone = phoneOf(identity)
+  const router = new Router({ prefix: '/v1', sensitive: true })
+
+  router.get('/tickets/:ticket/qr', async (ctx) => {
+    ctx.vary('Accept')
+    const ticket = parseTicket(ctx.params.ticket)
+    if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
+    // Only a ticket that is waiting has a picture, and only a few: WeChat draws 5,000 a minute for all of us.
+    if (!(await tickets.isPending(ticket.value))) return problem(ctx, 'TICKET_NOT_FOUND')
+    const { slow, isFirst } = await limits.pictures(ticket.value)
+    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
+    const wantsJson = ctx.accepts('image/png', 'json') === 'json'
+    const shown = await picture(ticket.value, { isFirst, takesPlace: wantsJson })
+    if (!shown.ok) return problem(ctx, shown.code)
+    const { code, check, image } = shown.value
+    if (wantsJson || 'url' in image) return answer<CodePicture>(ctx, ok(describe(shown.value, hasLink)))
+    ctx.type = image.type
+    ctx.set('Cache-Control', 'no-store')
+    ctx.set('X-Saoma-Code', code)
+    if (check) ctx.set('X-Saoma-Check', check)
+    ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
+    ctx.body = image.bytes
+  })
+
+  /** Only who gives a number can guess one: a wrong one costs, a right one and none are free. */
+  const resolve = async (
+    ctx: Context,
+    sub: string,
+    scene: string,
+    check?: string,
+  ): Promise<Result<string> | undefined> => {
+    if (!pool) return fail('TICKET_EXPIRED')
+    const slow = check === undefined ? undefined : await limits.checks(sub)
+    if (slow) {
+      tooMany(ctx, slow.retryAfterSeconds)
+      return undefined
+    }
+    const found = await pool.resolve(scene, check)
+    if (check !== undefined && (found.ok || found.code !== 'CHECK_WRONG')) await limits.checks.giveBack(sub)
+    return found
+  }
+
+  router.post('/codes/:scene', async (ctx) => {
+    const sub = await phone(ctx)
+    if (!sub.ok) return problem(ctx, sub.code)
+    const scene = parsePooledScene(ctx.params.scene)
+    if (!scene.ok) return problem(ctx, 'TICKET_NOT_FOUND')
+    const busy = await limits.decisions(sub.value)
+    if (busy) return tooMany(ctx, busy.retryAfterSeconds)
+    const body = await readJson(ctx, {})
+    if (!body) return
+    const given = parseCheck(body.json)
+    if (!given.ok) return problem(ctx, given.code, 'check is the two digits beside the code')
+    const found = await resolve(ctx, sub.value, scene.value, given.value.check)
+    if (!found) return metrics.poolChecks.inc({ result: 'RATE_LIMITED' })
+    metrics.poolChecks.inc({ result: found.ok ? 'ok' : found.code })
+    answer<PooledCodeAnswer>(ctx, found.ok ? ok({ ticket: found.value }) : found)
+  })
+
+  return router
+}

@@ -1,0 +1,31 @@
+import type { Tickets } from '@saoma/tickets'
+import type { Context } from 'koa'
+import { eventOf, openEventStream } from '../transport/http/event-stream.ts'
+import type { Holds } from '../transport/http/held-requests.ts'
+import { answer } from '../transport/http/problem.ts'
+
+/** Server-Sent Events of one ticket: `event: ticket`, `id` is the version, so `Last-Event-ID` resumes on any node. Ends with the ticket. */
+export const streamTicket = async (
+  ctx: Context,
+  tickets: Tickets,
+  holds: Holds,
+  deviceCode: string,
+  after: number,
+): Promise<void> => {
+  const present = await tickets.read(deviceCode)
+  if (!present.ok) return answer(ctx, present)
+
+  const stream = openEventStream(ctx)
+  try {
+    await holds.hold(ctx, async (signal) => {
+      for await (const state of tickets.follow(deviceCode, after, signal)) {
+        stream.write(eventOf('ticket', JSON.stringify(state), String(state.version)))
+        await stream.taken(signal)
+      }
+    })
+  } catch {
+    // The headers are out: a stream that breaks simply ends, and the client comes back with its cursor.
+  } finally {
+    stream.end()
+  }
+}

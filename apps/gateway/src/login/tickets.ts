@@ -1,0 +1,115 @@
+import Router from '@koa/router'
+import type { Identity } from '@saoma/identity'
+import {
+  type DecisionAnswer,
+  ok,
+  parseTicket,
+  type Result,
+  type ScanAnswer,
+  type UserCodeAnswer,
+} from '@saoma/protocol'
+import type { Tickets } from '@saoma/tickets'
+import type { Context } from 'koa'
+import { networkOf } from '../access/networks.ts'
+import type { Metrics } from '../operate/metrics.ts'
+import { bearer } from '../transport/http/credentials.ts'
+import type { Holds } from '../transport/http/held-requests.ts'
+import { answer, problem, tooMany } from '../transport/http/problem.ts'
+import { count } from '../transport/http/query.ts'
+import type { Limits } from '../transport/limits.ts'
+import type { Pushes } from './confirm-latency.ts'
+import { deviceCodeFor } from './device-code.ts'
+import { phoneOf } from './phone.ts'
+import { ticketCookie } from './ticket-cookie.ts'
+import { streamTicket } from './ticket-stream.ts'
+
+export interface TicketRoutesDeps {
+  tickets: Tickets
+  identity: Identity
+  limits: Limits
+  holds: Holds
+  metrics: Metrics
+  pushes: Pushes
+}
+
+/** Longest a poll is held, in seconds: below every proxy's default patience. */
+const LONGEST_WAIT = 25
+
+export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pushes }: TicketRoutesDeps): Router => {
+  const router = new Router({ prefix: '/v1', sensitive: true })
+
+  const phone = phoneOf(identity)
+
+  /** A transition asked for by a phone. */
+  const decide =
+    <T extends object>(name: string, act: (ticket: string, sub: string, ip: string) => Promise<Result<T>>) =>
+    async (ctx: Context): Promise<void> => {
+      const sub = await phone(ctx)
+      if (!sub.ok) return problem(ctx, sub.code)
+      const ticket = parseTicket(ctx.params.ticket)
+      if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
+      const slow = (await limits.decisions(sub.value)) ?? (await limits.ticket(ticket.value))
+      if (slow) return tooMany(ctx, slow.retryAfterSeconds)
+      const result = await act(ticket.value, sub.value, ctx.ip)
+      if (result.ok) metrics.transitions.inc({ state: name })
+      answer(ctx, result)
+    }
+
+  const decision = (result: Awaited<ReturnType<Tickets['confirm']>>): Result<DecisionAnswer> =>
+    result.ok ? ok({ state: result.value }) : result
+
+  router.post(
+    '/tickets/:ticket/scan',
+    decide<ScanAnswer>('scanned', async (ticket, sub, ip) => {
+      const scanned = await tickets.scan(ticket, sub)
+      if (!scanned.ok) return scanned
+      return ok({ ...scanned.value, sameNetwork: networkOf(ip) === networkOf(scanned.value.request.ip) })
+    }),
+  )
+  router.post(
+    '/tickets/:ticket/confirm',
+    decide('confirmed', async (ticket, sub) => {
+      pushes.begin(tickets.channel(ticket))
+      return decision(await tickets.confirm(ticket, sub))
+    }),
+  )
+  router.post(
+    '/tickets/:ticket/reject',
+    decide('rejected', async (ticket, sub) => decision(await tickets.reject(ticket, sub))),
+  )
+
+  router.get('/tickets/:ticket', async (ctx) => {
+    const code = deviceCodeFor(bearer(ctx), ctx.params.ticket)
+    if (!code.ok) return problem(ctx, code.code)
+    const after = count(ctx.query.after ?? (ctx.get('Last-Event-ID') || undefined), 0, Number.MAX_SAFE_INTEGER)
+    const wait = count(ctx.query.wait, LONGEST_WAIT, LONGEST_WAIT)
+    if (!after.ok || !wait.ok) return problem(ctx, 'INVALID', 'after and wait are whole numbers')
+    if (ctx.accepts('json', 'text/event-stream') === 'text/event-stream')
+      return streamTicket(ctx, tickets, holds, code.value, after.value)
+
+    const result = await holds.hold(ctx, (signal) =>
+      tickets.wait(code.value, after.value, { timeoutMs: wait.value * 1000, signal }),
+    )
+    metrics.longPollsDone.inc({ result: result.ok ? result.value.status : result.code })
+    answer(ctx, result)
+  })
+
+  // A browser that came through WeChat's own formats holds its device code in a cookie its scripts cannot read. Here it gets the code back.
+  router.post('/tickets/:ticket/resume', async (ctx) => {
+    const code = deviceCodeFor(ticketCookie.read(ctx, ctx.params.ticket ?? ''), ctx.params.ticket)
+    const state = code.ok ? await tickets.read(code.value) : code
+    if (!code.ok || !state.ok) return problem(ctx, state.ok ? 'UNAUTHORIZED' : state.code)
+    answer(ctx, ok({ deviceCode: code.value, state: state.value }))
+  })
+
+  router.get('/user-codes/:userCode', async (ctx) => {
+    const sub = await phone(ctx)
+    if (!sub.ok) return problem(ctx, sub.code)
+    const slow = await limits.userCodes(sub.value)
+    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
+    const found = await tickets.findByUserCode((ctx.params.userCode ?? '').slice(0, 32))
+    answer<UserCodeAnswer>(ctx, found.ok ? ok({ ticket: found.value }) : found)
+  })
+
+  return router
+}

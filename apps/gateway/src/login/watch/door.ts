@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { LOGIN_ONLY } from '@saoma/protocol'
+import type { Tickets } from '@saoma/tickets'
+import type { Server, ServerOptions } from 'socket.io'
+import type { Metrics } from '../../operate/metrics.ts'
+import type { Door } from '../../transport/socket/upgrades.ts'
+import { createWebSockets } from '../../transport/socket/web-sockets.ts'
+import { now } from './clock.ts'
+import { type Keeper, WaitingBrowser } from './light-socket.ts'
+import type { Watching } from './watches.ts'
+
+export interface WaitingDoorDeps {
+  watching: Watching
+  tickets: Pick<Tickets, 'listen' | 'unlisten'>
+  metrics: Metrics
+}
+
+export interface WaitingDoorOptions {
+  nodeId: string
+  /** Bytes that may wait for a reader before it is cut off. */
+  maxBufferBytes: number
+}
+
+export interface WaitingDoor extends Door {
+  /** Those in the namespace. */
+  browsers(): WaitingBrowser[]
+  /** How many. */
+  readonly size: number
+  /** Ends what is still open; drain the browsers first. */
+  close(): void
+}
+
+/** How often heartbeats are looked at: one timer for all browsers instead of two for each. */
+const SWEEP_MS = 1_000
+
+/**
+ * The door for a WebSocket that says in its address that it will use the namespace `/login` only. What it hears there is the same as
+ * from Socket.IO, whose objects for a connection are three times as large as the connection itself. All else is Engine.IO's.
+ */
+export const createWaitingDoor = (
+  io: Server,
+  { watching, tickets, metrics }: WaitingDoorDeps,
+  { nodeId, maxBufferBytes }: WaitingDoorOptions,
+): WaitingDoor => {
+  // Its type leaves them open; they are there.
+  const { pingInterval, pingTimeout, maxHttpBufferSize: maxPayload } = io.engine.opts as Required<ServerOptions>
+  const connections = new Set<WaitingBrowser>()
+  let size = 0
+  // A ping is answered by the browser itself: what ws keeps for it is a closure for each.
+  const open = createWebSockets({ nodeId, maxPayload, autoPong: false, WebSocket: WaitingBrowser })
+
+  const keeper: Keeper = {
+    opening: { pingInterval, pingTimeout, maxPayload },
+    nodeId,
+    maxBufferBytes,
+    watch: watching.watch,
+    follow: tickets.listen,
+    unfollow: tickets.unlisten,
+    heard: watching.heard,
+    joined: (browser) => {
+      size++
+      watching.add(browser)
+    },
+    left: (browser) => {
+      size--
+      watching.remove(browser)
+    },
+    limited: () => metrics.limited.inc({ what: 'events' }),
+    cut: (reason) => metrics.cut.inc({ reason }),
+    closed: (browser, reason) => {
+      connections.delete(browser)
+      metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
+    },
+  }
+
+  const path = `${io.path()}/?`
+  const claims = ({ url = '' }: IncomingMessage): boolean => {
+    if (!url.startsWith(path)) return false
+    // The last of several counts, and an empty session is none, as for Engine.IO.
+    const said = Object.fromEntries(new URLSearchParams(url.slice(path.length)))
+    return said.only === LOGIN_ONLY.only && said.transport === 'websocket' && said.EIO === '4' && !said.sid
+  }
+
+  const sweep = setInterval(() => {
+    const at = now()
+    for (const browser of connections) browser.check(at)
+  }, SWEEP_MS).unref()
+
+  return {
+    name: 'waiting',
+    claims,
+    enter: (req, tcp, head) =>
+      open(req, tcp, head, (browser) => {
+        connections.add(browser)
+        metrics.opened.inc({ transport: 'websocket' })
+        browser.begin(tcp, randomBytes(15).toString('base64url'), keeper)
+      }),
+    browsers: () => [...connections].filter(({ isOpen }) => isOpen),
+    get size() {
+      return size
+    },
+    close: () => {
+      clearInterval(sweep)
+      for (const browser of connections) browser.end()
+    },
+  }
+}

@@ -1,0 +1,93 @@
+import type { LoginClientEvents, LoginServerEvents, TicketState } from '@saoma/protocol'
+import type { Subscriber } from '@saoma/redis'
+import type { Tickets } from '@saoma/tickets'
+import type { Namespace, Socket } from 'socket.io'
+import type { Limits } from '../../transport/limits.ts'
+import type { Guard } from '../../transport/socket/guard.ts'
+import { closeWhenUnused } from '../../transport/socket/unused.ts'
+import type { Waiter } from './watcher.ts'
+import type { Watching } from './watches.ts'
+
+type LoginSocket = Socket<LoginClientEvents, LoginServerEvents, Record<string, never>, SocketWaiter>
+export type LoginNamespace = Namespace<LoginClientEvents, LoginServerEvents, Record<string, never>, SocketWaiter>
+
+export interface LoginDeps {
+  guard: Guard
+  watching: Watching
+  tickets: Pick<Tickets, 'room' | 'channel'>
+  subscriber: Pick<Subscriber, 'confirmed'>
+  limits: Limits
+}
+
+/** Stands in for the headers and addresses of the handshake, which Socket.IO would keep for as long as the socket lives. */
+const FORGOTTEN = Object.freeze({})
+
+/** Engine.IO's and Socket.IO's own; their types keep both to themselves. */
+const connectionOf = (socket: LoginSocket): string => Reflect.get(socket.conn, 'id')
+
+/** A browser that came through Socket.IO, by long-polling for instance. The room of its ticket is told of transitions. */
+class SocketWaiter implements Waiter {
+  deviceCode: string | undefined = undefined
+  watching = false
+  version = 0
+  dueAt = 0
+  readonly #socket: LoginSocket
+  readonly #deps: LoginDeps
+
+  constructor(socket: LoginSocket, deps: LoginDeps) {
+    this.#socket = socket
+    this.#deps = deps
+  }
+
+  get id(): string {
+    return this.#socket.id
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.connected
+  }
+
+  async follow(ticket: string): Promise<void> {
+    const { tickets, subscriber } = this.#deps
+    await this.#socket.join(tickets.room(ticket))
+    await subscriber.confirmed(tickets.channel(ticket))
+  }
+
+  unfollow(ticket: string): void | Promise<void> {
+    return this.#socket.leave(this.#deps.tickets.room(ticket))
+  }
+
+  tell(state: TicketState): void {
+    this.#socket.emit('ticket', state)
+  }
+
+  dismiss(): void {
+    this.#socket.disconnect(true)
+  }
+}
+
+/** Namespace `/login` of Socket.IO: a browser follows its ticket. */
+export const serveLogin = (namespace: LoginNamespace, deps: LoginDeps): void => {
+  const { guard, watching, limits } = deps
+
+  // Shared functions, because a closure for each of ten thousand waiting browsers is memory.
+  function onWatch(this: LoginSocket, ...args: unknown[]): void {
+    void watching.watch.apply(this.data, args)
+  }
+  function onDisconnect(this: LoginSocket): void {
+    watching.remove(this.data)
+  }
+
+  namespace.on('connection', (socket) => {
+    guard.answered(socket)
+    socket.data = new SocketWaiter(socket, deps)
+    watching.add(socket.data)
+    Object.assign(socket, { handshake: FORGOTTEN })
+    socket.use((_, next) => {
+      limits.events(connectionOf(socket)).then((slow) => (slow ? socket.disconnect(true) : next()), next)
+    })
+    socket.on('watch', onWatch)
+    socket.on('disconnect', closeWhenUnused)
+    socket.on('disconnect', onDisconnect)
+  })
+}

@@ -1,0 +1,70 @@
+import Router from '@koa/router'
+import { parseDeviceCode, type TicketStatus, ticketOf } from '@saoma/protocol'
+import type { Tickets } from '@saoma/tickets'
+import type { Context } from 'koa'
+import type { Holds } from '../transport/http/held-requests.ts'
+import { ticketCookie } from './ticket-cookie.ts'
+
+/** WeChat's pages hold a poll for about as long. */
+const HOLD_MS = 25_000
+
+/** What a page may be told of its ticket: a status, or that it does not have this ticket (any more). */
+type Reading = { status: TicketStatus; deviceCode: string } | 'unchanged' | 'gone'
+
+/**
+ * The two long polls of WeChat's own login pages, for pages written against them. A ticket is told only to the browser whose cookie
+ * proves that it made it; to anybody else it reads as expired.
+ */
+export const wechatPolls = (tickets: Tickets, holds: Holds): Router => {
+  const router = new Router({ sensitive: true })
+
+  const read = async (ctx: Context, knowsScan: boolean): Promise<Reading> => {
+    const ticket = String(ctx.query.uuid ?? '')
+    const cookie = parseDeviceCode(ticketCookie.read(ctx, ticket))
+    if (!cookie.ok || ticketOf(cookie.value) !== ticket) return 'gone'
+    const present = await tickets.read(cookie.value)
+    if (!present.ok) return 'gone'
+    // A page that knows of the scan waits for what follows; any other is told of the scan at once.
+    const seen = knowsScan && present.value.status === 'scanned' ? present.value.version : 1
+    const state = await holds.hold(ctx, (signal) => tickets.wait(cookie.value, seen, { timeoutMs: HOLD_MS, signal }))
+    if (!state.ok) return 'gone'
+    return state.value.version > seen ? { status: state.value.status, deviceCode: cookie.value } : 'unchanged'
+  }
+
+  const script = (ctx: Context, body: string): void => {
+    ctx.type = 'text/javascript; charset=utf-8'
+    ctx.set('Cache-Control', 'no-store')
+    ctx.set('Cross-Origin-Resource-Policy', 'same-origin')
+    ctx.body = body
+  }
+
+  // Web WeChat. `tip=1` means "tell me of the scan", `tip=0` "I know of it".
+  router.get('/cgi-bin/mmwebwx-bin/login', async (ctx) => {
+    const reading = await read(ctx, ctx.query.tip === '0')
+    if (reading === 'unchanged') return script(ctx, 'window.code=408;')
+    if (reading !== 'gone' && reading.status === 'scanned') return script(ctx, 'window.code=201;')
+    if (reading !== 'gone' && reading.status === 'confirmed') {
+      const target = `${ctx.state.origin}/?ticket=${ticketOf(reading.deviceCode)}`
+      return script(ctx, `window.code=200;\nwindow.redirect_uri=${JSON.stringify(target)};`)
+    }
+    script(ctx, 'window.code=400;')
+  })
+
+  // Website login of the Open Platform. `last=404` means "I know of the scan".
+  router.get('/connect/l/qrconnect', async (ctx) => {
+    const reading = await read(ctx, ctx.query.last === '404')
+    if (reading === 'unchanged') return script(ctx, "window.wx_errcode=408;window.wx_code='';")
+    if (reading !== 'gone' && reading.status === 'scanned')
+      return script(ctx, "window.wx_errcode=404;window.wx_code='';")
+    if (reading !== 'gone' && reading.status === 'confirmed') {
+      return script(ctx, `window.wx_errcode=405;window.wx_code=${JSON.stringify(reading.deviceCode)};`)
+    }
+    // A page that was told of the refusal and asks again should fetch a new code.
+    if (reading !== 'gone' && reading.status === 'rejected' && ctx.query.last !== '403') {
+      return script(ctx, "window.wx_errcode=403;window.wx_code='';")
+    }
+    script(ctx, "window.wx_errcode=402;window.wx_code='';")
+  })
+
+  return router
+}

@@ -1,0 +1,126 @@
+import type { Server as HttpServer } from 'node:http'
+import { createChannels } from '@saoma/channels'
+import type { RedisClients } from '@saoma/redis'
+import { createTickets } from '@saoma/tickets'
+import { openAccess } from './access/open-access.ts'
+import { createRules } from './access/rules.ts'
+import type { Config } from './config/config.ts'
+import { mayBegin } from './config/empty-redis.ts'
+import { createGateway } from './gateway.ts'
+import { createAllowance } from './live/allowance.ts'
+import { tellChannelEvents } from './live/channel-events.ts'
+import { createLive } from './live/live.ts'
+import { openIdentity } from './login/open-identity.ts'
+import { openWechat } from './login/open-wechat.ts'
+import { openLink } from './login/qr/link.ts'
+import { openCodes } from './login/qr/open-pictures.ts'
+import type { Inside } from './operate/health.ts'
+import type { Logger } from './operate/log.ts'
+import { openMembership } from './operate/membership.ts'
+import type { Metrics } from './operate/metrics.ts'
+import { openRedis } from './operate/open-redis.ts'
+import type { Patience } from './operate/patience.ts'
+import { openTrace } from './operate/tracing/trace.ts'
+import { openPages } from './transport/http/builds.ts'
+import { createLimits } from './transport/limits.ts'
+
+export interface NodeDeps {
+  metrics: Metrics
+  log: Logger
+  patience: Patience
+}
+
+/** One node of a cluster, with all that it is made of. */
+export interface Node {
+  /** The public door, not listening yet. */
+  http: HttpServer
+  /** For operators. */
+  inside: Inside
+  redis: RedisClients
+  /** Sends everybody elsewhere, then gives back what the node holds. */
+  close(): Promise<void>
+}
+
+/** Builds a node from its settings, and waits for Redis as long as it takes. Rejects with what the settings cannot be. */
+export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> => {
+  const { metrics, log, patience } = deps
+  const trace = await openTrace(config, log)
+  const opened = await openRedis(config, deps)
+  metrics.channelsShare.set(config.channelsMemoryShare)
+  const redis = opened.logins
+  const membership = await patience.until(() => openMembership(redis, config.nodeId, log))
+  const limits = createLimits(redis, config.limits, metrics)
+  const tickets = createTickets(redis, config.times)
+  const rules = createRules(config.live.rules)
+  const channels = createChannels(opened.channels, {
+    nodeId: config.nodeId,
+    retention: rules.retention,
+    announces: rules.announces,
+    onEvent: tellChannelEvents(deps),
+  })
+  const wechat = openWechat(redis, metrics, config.wechat)
+  const withWechat = wechat ? { wechat } : {}
+  await patience.until(() => mayBegin(redis, config, log))
+  const identity = await patience.until(() =>
+    openIdentity({ ...deps, ...withWechat, redis, tickets, channels, limits }, config),
+  )
+  const access = openAccess(
+    {
+      channels,
+      identity,
+      rules,
+      subscriber: opened.channels.subscriber,
+      ...(opened.isApart ? { loginsSubscriber: redis.subscriber } : {}),
+      log,
+    },
+    config.live,
+  )
+  const allowance = createAllowance({ redis: opened.channels, metrics }, config)
+  const live = createLive(
+    { channels, policy: access.policy, allowance, hasRoom: opened.room.hasRoom },
+    {
+      maxDataBytes: config.limits.messageBytes,
+      onPublish: (result, seconds) => metrics.published.observe({ result }, seconds),
+    },
+  )
+  const codes = await patience.until(() => openCodes({ ...deps, ...withWechat, redis }, config))
+  const link = openLink({ ...withWechat, log }, config)
+  const builds = await openPages(redis, config, log)
+  const gateway = createGateway(
+    {
+      ...{ redis, limits, tickets, identity, channels, live, metrics, log },
+      ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
+      room: opened.room,
+      attendance: access.attendance,
+      authenticate: access.authenticate,
+      stillValid: access.stillValid,
+      picture: codes.picture,
+      ...(codes.pool ? { pool: codes.pool } : {}),
+      ...(link ? { link } : {}),
+      ...(builds ? { builds } : {}),
+      ...(trace ? { trace } : {}),
+    },
+    config,
+  )
+
+  return {
+    http: gateway.http,
+    inside: gateway.inside,
+    redis,
+    close: async () => {
+      const codesClosed = codes.close()
+      await gateway.close()
+      // Now that nobody waits for a picture: it ends what the pool's job has under way.
+      wechat?.close()
+      await codesClosed
+      builds?.close()
+      access.close()
+      await channels.close()
+      identity.close()
+      await membership.close()
+      allowance.close()
+      await opened.close()
+      await trace?.close()
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import { fail, type Result } from '@saoma/protocol'
+import type { Context } from 'koa'
+import { API_KEY_PREFIX } from '../../access/api-keys.ts'
+import type { Authenticate, Principal } from '../../access/principal.ts'
+import { Crowded } from './held-requests.ts'
+import { problem, tooMany } from './problem.ts'
+
+/** When somebody who has too many requests held may try again: by then some of them have been answered. */
+const RETRY_SECONDS = 5
+
+export const bearer = (ctx: Context): string | undefined =>
+  /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(ctx.get('Authorization'))?.[1]
+
+export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(API_KEY_PREFIX) ?? false
+
+/** Who asks, by the bearer token. */
+export const callerOf = async (ctx: Context, authenticate: Authenticate): Promise<Result<Principal>> => {
+  const token = bearer(ctx)
+  const who = token ? await authenticate(token, ctx.ip) : fail('UNAUTHORIZED')
+  // An operator finds by it whose calls are refused; a key's name is no secret.
+  if (who.ok && who.value.kind === 'backend') ctx.state.key = who.value.name
+  return who
+}
+
+/** Makes a route of what somebody who is known may ask. */
+export const known =
+  (authenticate: Authenticate, act: (ctx: Context, who: Principal) => Promise<void>) =>
+  async (ctx: Context): Promise<void> => {
+    ctx.state.routine = true
+    const who = await callerOf(ctx, authenticate)
+    if (!who.ok) return problem(ctx, who.code, who.detail)
+    ctx.state.who = who.value
+    try {
+      await act(ctx, who.value)
+    } catch (error) {
+      if (!(error instanceof Crowded)) throw error
+      tooMany(ctx, RETRY_SECONDS)
+    }
+  }

@@ -1,0 +1,64 @@
+import { type Code, codes, type Problem, type Result } from '@saoma/protocol'
+import { RedisUnavailable } from '@saoma/redis'
+import type { Context, Middleware } from 'koa'
+import type { Logger } from '../../operate/log.ts'
+
+/** Answers with `application/problem+json` (RFC 9457). `detail` is for the developer who reads it and never holds a secret. */
+export const problem = (ctx: Context, code: Code, detail?: string): void => {
+  const { status, react, say } = codes[code]
+  const body: Problem = {
+    type: 'about:blank',
+    title: say.en,
+    status,
+    ...(detail ? { detail } : {}),
+    instance: ctx.state.requestId,
+    code,
+    react,
+  }
+  // Under /oidc clients look for OAuth's own word (RFC 6749 section 5.2).
+  const oauth = ctx.path.startsWith('/oidc/') && {
+    error: react === 'retry' ? 'temporarily_unavailable' : 'invalid_request',
+  }
+  ctx.status = status
+  ctx.type = 'application/problem+json'
+  ctx.set('Cache-Control', 'no-store')
+  if (status === 401) ctx.set('WWW-Authenticate', 'Bearer')
+  if (status === 503 || status === 502) ctx.set('Retry-After', '2')
+  ctx.body = JSON.stringify({ ...body, ...oauth })
+  ctx.state.code = code
+  if (detail) ctx.state.detail = detail
+}
+
+/** A value as JSON that no cache keeps, or the problem. `rule` is what a request broke that is INVALID. */
+export const answer = <T extends object>(ctx: Context, result: Result<T>, rule?: string): void => {
+  if (!result.ok) {
+    problem(ctx, result.code, result.code === 'INVALID' ? rule : undefined)
+    if (result.retryAfter !== undefined) ctx.set('Retry-After', String(result.retryAfter))
+    return
+  }
+  ctx.set('Cache-Control', 'no-store')
+  ctx.body = result.value
+}
+
+export const tooMany = (ctx: Context, retryAfterSeconds: number): void => {
+  problem(ctx, 'RATE_LIMITED')
+  ctx.set('Retry-After', String(retryAfterSeconds))
+}
+
+/** The one place where what nobody planned becomes an answer. */
+export const problems =
+  (log: Logger): Middleware =>
+  async (ctx, next) => {
+    try {
+      await next()
+    } catch (error) {
+      if (error instanceof RedisUnavailable) return problem(ctx, 'REDIS_UNAVAILABLE')
+      const status = error instanceof Error && 'status' in error ? error.status : 500
+      if (status === 400) return problem(ctx, 'INVALID', 'the address is not well formed')
+      log.error({ err: error, request: ctx.state.requestId }, 'request failed')
+      problem(ctx, 'INTERNAL')
+    }
+    if (ctx.body !== undefined || ctx.state.raw || ctx.method === 'OPTIONS') return
+    if (ctx.status === 404) problem(ctx, 'NOT_FOUND')
+    else if (ctx.status === 405 || ctx.status === 501) problem(ctx, 'METHOD_NOT_ALLOWED')
+  }

@@ -1,0 +1,88 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type RedisClients, reply } from '@saoma/redis'
+import { isRun } from '../operate/health.ts'
+import type { Logger } from '../operate/log.ts'
+import type { Metrics } from '../operate/metrics.ts'
+import { type Guest, sendAway, windowFor } from './guests.ts'
+
+/** The runs of nginx through which sockets come. One that ends, or reads its configuration anew, would close all of its sockets at once. */
+export interface Proxies {
+  /** Remembers through which run a socket came. */
+  note(req: IncomingMessage, tcp: Duplex): void
+  /** Tells all nodes that what came through this run has to leave. Rejects with RedisUnavailable. */
+  leave(run: string): Promise<void>
+  close(): void
+}
+
+export interface ProxiesDeps {
+  redis: Pick<RedisClients, 'data' | 'keys' | 'subscriber'>
+  guests: () => readonly Guest[]
+  metrics: Pick<Metrics, 'drained'>
+  log: Logger
+}
+
+/** nginx ends what is left after 30 s (`worker_shutdown_timeout`). */
+const LONGEST_MS = 25_000
+/** Between two looks for whoever came late. */
+const AGAIN_MS = 2_000
+
+/** @param windowMs  over which they leave, at most */
+export const createProxies = (
+  { redis, guests, metrics, log }: ProxiesDeps,
+  { windowMs }: { windowMs: number },
+): Proxies => {
+  const { data, keys, subscriber } = redis
+  const channel = keys.proxyLeaves()
+  const runs = new WeakMap<Duplex, string>()
+  /** One text for the many that come through the same. */
+  let latest = ''
+  const leaving = new Set<string>()
+  let isOver = false
+
+  const sendTheirs = async (run: string, leftMs: number, isAgain: boolean): Promise<void> => {
+    const theirs = guests().filter(({ tcp }) => tcp && runs.get(tcp) === run)
+    if (isAgain && theirs.length === 0) return
+    const window = windowFor(theirs.length, Math.min(windowMs, leftMs))
+    log.info({ event: 'proxy-leaves', run, sockets: theirs.length, windowMs: Math.round(window) })
+    await sendAway(theirs, window, { onEnd: () => metrics.drained.inc() })
+  }
+  const send = async (run: string): Promise<void> => {
+    const end = performance.now() + LONGEST_MS
+    for (let leftMs = LONGEST_MS, isAgain = false; leftMs > 0 && !isOver; isAgain = true) {
+      await sendTheirs(run, leftMs, isAgain)
+      // Some may have been let in meanwhile: its workers go on listening for a moment.
+      await delay(AGAIN_MS, undefined, { ref: false })
+      leftMs = end - performance.now()
+    }
+  }
+  const hear = (heard: string, payload: Buffer): void => {
+    const run = heard === channel ? String(payload) : ''
+    if (!isRun(run) || leaving.has(run)) return
+    leaving.add(run)
+    send(run)
+      .catch((error: unknown) => log.error({ err: error, event: 'proxy-leaves' }, 'sockets could not be sent away'))
+      .finally(() => leaving.delete(run))
+  }
+  subscriber.on('message', hear)
+  // The subscriber goes on trying.
+  subscriber.hold(channel).catch(() => {})
+
+  return {
+    note: ({ headers }, tcp) => {
+      const run = headers['x-saoma-proxy']
+      if (typeof run !== 'string' || !isRun(run)) return
+      if (run !== latest) latest = run
+      runs.set(tcp, latest)
+    },
+    leave: async (run) => {
+      await reply(data.spublish(channel, run))
+    },
+    close: () => {
+      isOver = true
+      subscriber.off('message', hear)
+      subscriber.release(channel)
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import { dirname } from 'node:path'
+
+/**
+ * The floors of a workspace's sources, the lowest first. A folder imports from itself and from lower floors, types included. Folders
+ * of one floor know nothing of each other. Files beside the floors, and folders that are not named, stand above all of them.
+ */
+const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'apps/gateway/src': [['operate'], ['access'], ['config'], ['transport'], ['login', 'live']],
+}
+
+interface Room {
+  house: string
+  /** Undefined above all floors. */
+  folder: string | undefined
+  floor: number
+}
+
+const roomOf = (file: string): Room | undefined => {
+  for (const [house, floors] of Object.entries(houses)) {
+    if (!file.startsWith(`${house}/`)) continue
+    const [folder = ''] = file.slice(house.length + 1).split('/')
+    const floor = floors.findIndex((folders) => folders.includes(folder))
+    return floor < 0 ? { house, folder: undefined, floor: floors.length } : { house, folder, floor }
+  }
+  return undefined
+}
+
+/** What is wrong with an import within one workspace; undefined when nothing is. */
+export const wrongFloor = (file: string, target: string): string | undefined => {
+  const [from, to] = [roomOf(file), roomOf(target)]
+  if (!from || !to || from.house !== to.house || from.folder === to.folder || to.floor < from.floor) return undefined
+  if (to.floor === from.floor) return `stands beside ${to.folder}, and imports ${target}`
+  return `is below ${to.folder ?? 'what puts the house together'}, and imports ${target}`
+}
+
+/** The folders of both, where they are to have no circle. */
+export const foldersOf = (file: string, target: string): [string, string] | undefined => {
+  const [from, to] = [dirname(file), dirname(target)]
+  return from !== to && roomOf(file) && roomOf(target) ? [from, to] : undefined
+}
