@@ -6,6 +6,7 @@ import { dirname } from 'node:path'
  */
 const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'apps/gateway/src': [['operate'], ['access'], ['config'], ['transport'], ['login', 'live']],
+  'packages/client/src': [['core'], ['login', 'live'], ['session', 'element', 'wx']],
 }
 
 interface Room {

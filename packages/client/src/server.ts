@@ -12,12 +12,12 @@ import {
   type Reaction,
   type Result,
 } from '@saoma/protocol'
-import { notCarried } from './carried.ts'
-import { now as forward } from './clock.ts'
-import { type Answer, type Failure, malformed, request } from './request.ts'
-import { drawKey, retry } from './retry.ts'
+import { notCarried } from './core/carried.ts'
+import { now as forward } from './core/clock.ts'
+import { type Answer, type Failure, malformed, request } from './core/request.ts'
+import { drawKey, retry } from './core/retry.ts'
 
-export type { Answer, Failure } from './request.ts'
+export type { Answer, Failure } from './core/request.ts'
 
 /** A message to publish; `Events` says what data each event has. */
 export type Outgoing<Events extends object = Record<string, unknown>> = {

@@ -1,5 +1,5 @@
-import { backoffMs, pause } from '../src/backoff.ts'
-import { RECONNECT } from '../src/connection.ts'
+import { backoffMs, pause } from '../src/core/backoff.ts'
+import { RECONNECT } from '../src/core/connection.ts'
 
 const options = { baseMs: 100, capMs: 1_000 }
 

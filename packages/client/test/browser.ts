@@ -1,8 +1,8 @@
 import { type Cluster, onCleanup } from '@saoma/testing'
-import { createLogin, type Login, type LoginEvents, type LoginOptions } from '../src/login.ts'
-import type { LoginConnection, LoginState } from '../src/login-state.ts'
-import type { Page } from '../src/page.ts'
-import { createMemoryStorage } from '../src/storage.ts'
+import type { Page } from '../src/core/page.ts'
+import { createMemoryStorage } from '../src/core/storage.ts'
+import { createLogin, type Login, type LoginEvents, type LoginOptions } from '../src/login/login.ts'
+import type { LoginConnection, LoginState } from '../src/login/login-state.ts'
 import { heard } from './heard.ts'
 
 type Status = LoginState['status']

@@ -1,5 +1,5 @@
 import type { Message, Page, Position } from '@saoma/protocol'
-import { createCursor, type Lost } from '../src/cursor.ts'
+import { createCursor, type Lost } from '../src/live/cursor.ts'
 
 const CHANNEL = 'room:open'
 const at = (offset: number, epoch = 'one'): Message => ({

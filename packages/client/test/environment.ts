@@ -1,5 +1,5 @@
 import { createWx } from '@saoma/testing'
-import type { Door, LiveOptions } from '../src/live.ts'
+import type { Door, LiveOptions } from '../src/live/live.ts'
 import { createWxFetch, createWxPage, createWxTransport } from '../src/wx/index.ts'
 
 /** Where a page is open. */

@@ -1,4 +1,4 @@
-import { createEventReader, followStream } from '../src/event-stream.ts'
+import { createEventReader, followStream } from '../src/core/event-stream.ts'
 
 const read = (...pieces: string[]) => {
   const events: string[] = []

@@ -17,7 +17,7 @@ import {
   testApiKey,
   until,
 } from '@saoma/testing'
-import { decodeClaims } from '../src/claims.ts'
+import { decodeClaims } from '../src/core/claims.ts'
 import { createPublisher } from '../src/server.ts'
 import { startBusiness } from './business.ts'
 import { listen, openLive, upTo } from './visitor.ts'

@@ -1,4 +1,4 @@
-import type { Listenable } from '../src/emitter.ts'
+import type { Listenable } from '../src/core/emitter.ts'
 
 const TIMEOUT_MS = 15_000
 

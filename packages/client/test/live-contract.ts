@@ -1,6 +1,6 @@
 import { type Cluster, onCleanup, publish, webToken } from '@saoma/testing'
-import type { RoomEvents } from '../src/room.ts'
-import { createMemoryStorage } from '../src/storage.ts'
+import { createMemoryStorage } from '../src/core/storage.ts'
+import type { RoomEvents } from '../src/live/room.ts'
 import type { Environment } from './environment.ts'
 import { heard } from './heard.ts'
 import { listen, openLive, publishNumbers, upTo } from './visitor.ts'

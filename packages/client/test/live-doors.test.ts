@@ -1,5 +1,5 @@
 import { type Cluster, startCluster, webToken } from '@saoma/testing'
-import type { Door } from '../src/live.ts'
+import type { Door } from '../src/live/live.ts'
 import { createPage } from './browser.ts'
 import { browser } from './environment.ts'
 import { liveDoorsContract } from './live-doors-contract.ts'

@@ -1,5 +1,5 @@
 import type { DeviceAuthorization, TicketState } from '@saoma/protocol'
-import { isNews, stateOf } from '../src/login-state.ts'
+import { isNews, stateOf } from '../src/login/login-state.ts'
 
 const ticket = (status: TicketState['status'], version: number, expiresIn = 0): TicketState => ({
   ticket: 'abcdefghijklmnopqrstuv',

@@ -1,5 +1,5 @@
 import { type Cluster, phoneToken, startCluster } from '@saoma/testing'
-import type { LoginOptions } from '../src/login.ts'
+import type { LoginOptions } from '../src/login/login.ts'
 import { createPage, openBrowser } from './browser.ts'
 import { browser } from './environment.ts'
 import { approve, finish, loginContract } from './login-contract.ts'

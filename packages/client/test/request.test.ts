@@ -1,5 +1,5 @@
 import { ok } from '@saoma/protocol'
-import { request } from '../src/request.ts'
+import { request } from '../src/core/request.ts'
 
 const answered = (status: number, body: unknown, headers: Record<string, string> = {}) =>
   request({

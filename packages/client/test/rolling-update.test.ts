@@ -21,7 +21,7 @@ import {
   scan,
   startCluster,
 } from '@saoma/testing'
-import { createLogin } from '../src/login.ts'
+import { createLogin } from '../src/login/login.ts'
 import { startBusiness } from './business.ts'
 import { busiestSecond, watchStalls } from './pace.ts'
 import { loadParts, type Visit, visit } from './page-visits.ts'

@@ -1,7 +1,7 @@
 import type { TokenSet } from '@saoma/protocol'
 import { HASHED_TOKEN } from '@saoma/protocol'
 import { confirm, createTicket, phoneToken, redeem, request, scan, until } from '@saoma/testing'
-import { createMemoryStorage } from '../src/storage.ts'
+import { createMemoryStorage } from '../src/core/storage.ts'
 import { createLocks, prepareTabs, refused, said } from './tabs.ts'
 
 const { open, logIn, useRefreshToken, origin } = prepareTabs()

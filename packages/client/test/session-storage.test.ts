@@ -1,5 +1,5 @@
-import type { SessionOptions } from '../src/session.ts'
-import { browserStorage, createMemoryStorage } from '../src/storage.ts'
+import { browserStorage, createMemoryStorage } from '../src/core/storage.ts'
+import type { SessionOptions } from '../src/session/session.ts'
 import { prepareTabs, said } from './tabs.ts'
 
 const { open, logIn } = prepareTabs()

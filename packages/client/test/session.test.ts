@@ -1,7 +1,7 @@
 import type { TokenSet } from '@saoma/protocol'
 import { request } from '@saoma/testing'
-import type { SessionEvents } from '../src/session.ts'
-import { createMemoryStorage } from '../src/storage.ts'
+import { createMemoryStorage } from '../src/core/storage.ts'
+import type { SessionEvents } from '../src/session/session.ts'
 import { heard } from './heard.ts'
 import { createLocks, prepareTabs, refused } from './tabs.ts'
 

@@ -1,5 +1,5 @@
 import { type Cluster, request, startCluster, until, webToken } from '@saoma/testing'
-import type { Live } from '../src/live.ts'
+import type { Live } from '../src/live/live.ts'
 import { createPage } from './browser.ts'
 import { startStrictProxy } from './strict-proxy.ts'
 import { type Heard, listen, openLive, publishNumbers, publishUntil, upTo, type Visitor } from './visitor.ts'

@@ -10,8 +10,8 @@ import {
   scan,
   startCluster,
 } from '@saoma/testing'
-import { createSession, type Session, type SessionOptions } from '../src/session.ts'
-import { createMemoryStorage } from '../src/storage.ts'
+import { createMemoryStorage } from '../src/core/storage.ts'
+import { createSession, type Session, type SessionOptions } from '../src/session/session.ts'
 
 /** Locks as the browser has them, for pages of this process. */
 export const createLocks = (): NonNullable<SessionOptions['locks']> => {

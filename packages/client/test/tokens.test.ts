@@ -1,5 +1,5 @@
-import { type Failure, failureFor } from '../src/request.ts'
-import { createTokens, type TokenSource } from '../src/tokens.ts'
+import { type Failure, failureFor } from '../src/core/request.ts'
+import { createTokens, type TokenSource } from '../src/core/tokens.ts'
 
 const expired = failureFor('TOKEN_EXPIRED')
 

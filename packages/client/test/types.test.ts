@@ -1,4 +1,4 @@
-import type { Live } from '../src/live.ts'
+import type { Live } from '../src/live/live.ts'
 import type { Publisher } from '../src/server.ts'
 
 interface Chat {

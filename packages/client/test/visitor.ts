@@ -1,7 +1,7 @@
 import type { Message, Position } from '@saoma/protocol'
 import { onCleanup, publish } from '@saoma/testing'
-import { createLive, type Live, type LiveEvents, type LiveOptions, type LiveState } from '../src/live.ts'
-import type { Room, RoomEvents, RoomState } from '../src/room.ts'
+import { createLive, type Live, type LiveEvents, type LiveOptions, type LiveState } from '../src/live/live.ts'
+import type { Room, RoomEvents, RoomState } from '../src/live/room.ts'
 import { heard } from './heard.ts'
 
 type AnyEvents = Record<string, unknown>

@@ -1,4 +1,4 @@
-import type { Page } from '../page.ts'
+import type { Page } from '../core/page.ts'
 import type { Wx } from './wx.ts'
 
 /** What a page needs of `wx`. */

@@ -1,4 +1,4 @@
-import type { KeyValue } from '../storage.ts'
+import type { KeyValue } from '../core/storage.ts'
 import type { Wx } from './wx.ts'
 
 /** WeChat's storage, which outlives the mini-program: up to 1 MB a key, 10 MB in all. An empty text reads as none. */

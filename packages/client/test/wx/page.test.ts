@@ -1,5 +1,5 @@
 import { createWx } from '@saoma/testing'
-import { createStored } from '../../src/storage.ts'
+import { createStored } from '../../src/core/storage.ts'
 import { createWxPage, createWxStorage } from '../../src/wx/index.ts'
 
 test('a mini-program in the background is hidden, and one without a network offline', async () => {

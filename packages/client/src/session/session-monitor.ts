@@ -1,6 +1,6 @@
+import { createEmitter, type Listenable } from '../core/emitter.ts'
+import { createLive, type Live, type LiveOptions } from '../live/live.ts'
 import { onDevicesChanged } from './devices.ts'
-import { createEmitter, type Listenable } from './emitter.ts'
-import { createLive, type Live, type LiveOptions } from './live.ts'
 import type { Session } from './session.ts'
 
 export type SessionMonitorOptions = Pick<

@@ -1,5 +1,5 @@
 import type { SubscribeRequest } from '@saoma/protocol'
-import type { Answer, Failure } from './request.ts'
+import type { Answer, Failure } from '../core/request.ts'
 import type { LiveState } from './upstream.ts'
 
 /** Which of the tabs' connections it is; a later one has the higher term. */

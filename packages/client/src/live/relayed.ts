@@ -1,7 +1,7 @@
 import type { Subscribed, SubscribeRequest } from '@saoma/protocol'
+import { type Answer, type Failure, unanswered } from '../core/request.ts'
 import { isCalled } from './channel-name.ts'
 import { createCursor } from './cursor.ts'
-import { type Answer, type Failure, unanswered } from './request.ts'
 import type { Followed } from './room.ts'
 
 export interface RelayedDeps {

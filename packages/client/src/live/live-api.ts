@@ -14,9 +14,9 @@ import {
   parseSubscribed,
   type Result,
 } from '@saoma/protocol'
-import { followStream } from './event-stream.ts'
-import { type Answer, failureFor, request } from './request.ts'
-import type { Tokens } from './tokens.ts'
+import { followStream } from '../core/event-stream.ts'
+import { type Answer, failureFor, request } from '../core/request.ts'
+import type { Tokens } from '../core/tokens.ts'
 
 export interface LiveApiOptions {
   origin: string

@@ -14,7 +14,7 @@ import {
   type TokenSet,
   ticketOf,
 } from '@saoma/protocol'
-import { type Answer, form, request } from './request.ts'
+import { type Answer, form, request } from '../core/request.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000
 

@@ -7,13 +7,13 @@ import {
   type Result,
 } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
-import { backoffMs, pause } from './backoff.ts'
+import { backoffMs, pause } from '../core/backoff.ts'
+import { createConnection, type Transports } from '../core/connection.ts'
+import { type Answer, type Failure, failureFor, malformed, unanswered } from '../core/request.ts'
+import type { Tokens } from '../core/tokens.ts'
 import { isSame } from './channel-name.ts'
-import { createConnection, type Transports } from './connection.ts'
 import { createDispatch, TOLD } from './dispatch.ts'
-import { type Answer, type Failure, failureFor, malformed, unanswered } from './request.ts'
 import type { Followed } from './room.ts'
-import type { Tokens } from './tokens.ts'
 
 export interface SocketDoorOptions {
   origin: string

@@ -1,8 +1,8 @@
 import type { TokenSet } from '@saoma/protocol'
-import { backoffMs, pause } from './backoff.ts'
-import { now } from './clock.ts'
+import { backoffMs, pause } from '../core/backoff.ts'
+import { now } from '../core/clock.ts'
+import type { Answer, Failure } from '../core/request.ts'
 import type { LoginApi } from './login-api.ts'
-import type { Answer, Failure } from './request.ts'
 
 export interface RedeemOptions {
   api: LoginApi

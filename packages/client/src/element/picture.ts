@@ -1,5 +1,5 @@
 import { type CodePicture, parseCodePicture, parseProblem } from '@saoma/protocol'
-import { boundBy } from './bound.ts'
+import { boundBy } from '../core/bound.ts'
 
 export interface ShownPicture {
   url: string

@@ -1,11 +1,11 @@
 import { isTerminal, type TicketState } from '@saoma/protocol'
-import { backoffMs } from './backoff.ts'
-import type { Transports } from './connection.ts'
+import { backoffMs } from '../core/backoff.ts'
+import type { Transports } from '../core/connection.ts'
+import type { Page } from '../core/page.ts'
+import type { Failure } from '../core/request.ts'
 import type { LoginApi } from './login-api.ts'
 import { isNews, type LoginConnection } from './login-state.ts'
 import { createLongPoll } from './long-poll.ts'
-import type { Page } from './page.ts'
-import type { Failure } from './request.ts'
 import { createSocketWatch } from './socket-watch.ts'
 
 export interface FollowOptions {

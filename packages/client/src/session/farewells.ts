@@ -1,7 +1,7 @@
 import { HASHED_TOKEN } from '@saoma/protocol'
-import { type BackoffOptions, backoffMs, pause } from './backoff.ts'
-import type { Answer } from './request.ts'
-import type { createStored } from './storage.ts'
+import { type BackoffOptions, backoffMs, pause } from '../core/backoff.ts'
+import type { Answer } from '../core/request.ts'
+import type { createStored } from '../core/storage.ts'
 
 /** A logout that the server has not been told of yet. */
 interface Farewell {

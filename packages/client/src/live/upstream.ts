@@ -9,16 +9,16 @@ import {
   type Subscribed,
   type SubscribeRequest,
 } from '@saoma/protocol'
+import type { Transports } from '../core/connection.ts'
+import type { Page } from '../core/page.ts'
+import type { Answer, Failure } from '../core/request.ts'
+import type { Tokens } from '../core/tokens.ts'
 import { catchUp } from './catch-up.ts'
-import type { Transports } from './connection.ts'
 import { createHttpDoor } from './http-door.ts'
 import type { HttpWay } from './http-follow.ts'
 import { createLiveApi } from './live-api.ts'
-import type { Page } from './page.ts'
-import type { Answer, Failure } from './request.ts'
 import type { Followed } from './room.ts'
 import { createSocketDoor } from './socket-door.ts'
-import type { Tokens } from './tokens.ts'
 
 /**
  * How messages come: by `socket`; where no socket gets through, by event `stream` or long `poll`; or not at the moment. `ended`: it was

@@ -1,6 +1,6 @@
 import { parseSessionList, parseSessionsEnded, type Result, type SessionEntry } from '@saoma/protocol'
-import { type Answer, request } from './request.ts'
-import type { Room } from './room.ts'
+import { type Answer, request } from '../core/request.ts'
+import type { Room } from '../live/room.ts'
 
 export interface DevicesOptions {
   /** Where Saoma is, without a path. */

@@ -1,12 +1,12 @@
 import { HASHED_TOKEN, parseTokenSet, TAKES_HASHES_HEADER, type TokenSet } from '@saoma/protocol'
-import { backoffMs, pause } from './backoff.ts'
-import { boundBy } from './bound.ts'
-import { type Claims, decodeClaims } from './claims.ts'
-import { createEmitter, type Listenable } from './emitter.ts'
+import { backoffMs, pause } from '../core/backoff.ts'
+import { boundBy } from '../core/bound.ts'
+import { type Claims, decodeClaims } from '../core/claims.ts'
+import { createEmitter, type Listenable } from '../core/emitter.ts'
+import { type Answer, failureFor, form, request, unanswered } from '../core/request.ts'
+import { retry } from '../core/retry.ts'
+import { browserStorage, createStored, type KeyValue } from '../core/storage.ts'
 import { createFarewells } from './farewells.ts'
-import { type Answer, failureFor, form, request, unanswered } from './request.ts'
-import { retry } from './retry.ts'
-import { browserStorage, createStored, type KeyValue } from './storage.ts'
 
 export interface SessionOptions {
   /** Where Saoma is, without a path. */

@@ -6,11 +6,11 @@ import {
   parseSubscribed,
   type Result,
 } from '@saoma/protocol'
-import { backoffMs, pause, soon } from './backoff.ts'
+import { backoffMs, pause, soon } from '../core/backoff.ts'
+import type { Page } from '../core/page.ts'
+import { type Answer, malformed, unanswered } from '../core/request.ts'
 import { createDispatch } from './dispatch.ts'
 import { createHubWatch } from './hub-watch.ts'
-import type { Page } from './page.ts'
-import { type Answer, malformed, unanswered } from './request.ts'
 import type { Followed } from './room.ts'
 import { type HubId, type HubWord, type Joined, openTabChannel, type Question, type Word } from './tab-words.ts'
 import { isUp, type Link, type Linked } from './upstream.ts'

@@ -1,17 +1,17 @@
 import type { TokenSet } from '@saoma/protocol'
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
-import { now } from './clock.ts'
-import { icons } from './element-icons.ts'
-import { createPhoneLink, type PhoneLink } from './element-link.ts'
-import { isPhone } from './element-phone.ts'
-import { elementStyle } from './element-style.ts'
-import { type ElementText, type Language, languageOf, sayFailure, textIn } from './element-text.ts'
-import { createLogin, type Login } from './login.ts'
-import type { LoginConnection, LoginState } from './login-state.ts'
+import { now } from '../core/clock.ts'
+import { failureFor } from '../core/request.ts'
+import { createLogin, type Login } from '../login/login.ts'
+import type { LoginConnection, LoginState } from '../login/login-state.ts'
+import { icons } from './icons.ts'
+import { createPhoneLink, type PhoneLink } from './link.ts'
+import { isPhone } from './phone.ts'
 import { createPicture, type Picture } from './picture.ts'
-import { failureFor } from './request.ts'
+import { elementStyle } from './style.ts'
+import { type ElementText, type Language, languageOf, sayFailure, textIn } from './text.ts'
 
-export { isPhone } from './element-phone.ts'
+export { isPhone } from './phone.ts'
 
 export interface SaomaLoginEvents {
   /** The person is logged in. */

@@ -1,6 +1,6 @@
 import type { TicketLink } from '@saoma/protocol'
-import type { Answer } from './request.ts'
-import { retry } from './retry.ts'
+import type { Answer } from '../core/request.ts'
+import { retry } from '../core/retry.ts'
 
 /** The address that opens the code in the app on the same phone. */
 export interface PhoneLink {

@@ -1,15 +1,14 @@
 import type { Inbox, Presence, Publication, Published } from '@saoma/protocol'
-import { notCarried } from './carried.ts'
-import type { Transports } from './connection.ts'
-import { createEmitter, type Listenable } from './emitter.ts'
-import { browserPage, type Page } from './page.ts'
-import { type Answer, type Failure, failureFor } from './request.ts'
-import { drawKey, retry } from './retry.ts'
+import { notCarried } from '../core/carried.ts'
+import type { Transports } from '../core/connection.ts'
+import { createEmitter, type Listenable } from '../core/emitter.ts'
+import { browserPage, type Page } from '../core/page.ts'
+import { type Answer, type Failure, failureFor } from '../core/request.ts'
+import { drawKey, retry } from '../core/retry.ts'
+import { createStored, type KeyValue } from '../core/storage.ts'
+import { createTokens, type TokenSession, type TokenSource } from '../core/tokens.ts'
 import { createRoom, type Followed, type Room, type RoomOptions } from './room.ts'
-import type { Session } from './session.ts'
 import { createShared, isShareable } from './shared.ts'
-import { createStored, type KeyValue } from './storage.ts'
-import { createTokens, type TokenSource } from './tokens.ts'
 import { createUpstream, type Door, isUp, type LiveState } from './upstream.ts'
 
 export type { Door, LiveState } from './upstream.ts'
@@ -18,7 +17,7 @@ export interface LiveOptions {
   /** Where Saoma is, without a path. */
   origin: string
   /** Says who we are: a session of `createSession`, with whose end we end, a function that gives a token, or a token, which lasts as long as it does. */
-  token: Pick<Session, 'accessToken' | 'refresh' | 'on'> | TokenSource
+  token: TokenSession | TokenSource
   /** In the order they are preferred; the socket, if it is there, comes first. @default ['socket', 'stream', 'poll'] */
   doors?: readonly Door[]
   /** Socket.IO transports, by name or as classes, in the order they are tried. @default ['websocket', 'polling'] */

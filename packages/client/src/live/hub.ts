@@ -1,7 +1,7 @@
 import type { Publication, SubscribeRequest } from '@saoma/protocol'
+import { type Answer, type Failure, unexpected } from '../core/request.ts'
 import { type Locks, whenFree } from './election.ts'
 import { createRelayed, type Relayed } from './relayed.ts'
-import { type Answer, type Failure, unexpected } from './request.ts'
 import { type HubId, openTabChannel, type Question, type Word } from './tab-words.ts'
 import { createTurns } from './turns.ts'
 import { createUpstream, type LiveState, type Upstream, type UpstreamOptions } from './upstream.ts'

@@ -1,5 +1,5 @@
-import { now } from './clock.ts'
-import type { Page } from './page.ts'
+import { now } from '../core/clock.ts'
+import type { Page } from '../core/page.ts'
 import { isUp, type LiveState } from './upstream.ts'
 
 export interface HubWatchOptions {

@@ -6,6 +6,13 @@ import { type Answer, type Failure, failureFor, unanswered } from './request.ts'
  */
 export type TokenSource = string | ((why: { renew: boolean }) => Given | Promise<Given>)
 
+/** Tokens that renew themselves, and may end: a session is one. */
+export interface TokenSession {
+  accessToken(): Promise<Answer<string>>
+  refresh(): Promise<Answer<string>>
+  on(event: 'ended', listener: () => void): () => void
+}
+
 type Given = string | Answer<string>
 
 /** The token of the moment, for all that need it at the same time. */

@@ -1,7 +1,7 @@
 import type { LossReason, Subscribed, SubscribeRequest } from '@saoma/protocol'
+import { type Answer, malformed } from '../core/request.ts'
 import { isOwn } from './channel-name.ts'
 import { cursorOf, type LiveApi } from './live-api.ts'
-import { type Answer, malformed } from './request.ts'
 
 /** The page with which a reader begins who stands nowhere, or, for `reason`, no longer. */
 export const firstPage = async (

@@ -11,11 +11,11 @@ import {
   type SubscribeRequest,
   type VolatileMessage,
 } from '@saoma/protocol'
+import { createEmitter, type Listenable } from '../core/emitter.ts'
+import type { Answer, Failure } from '../core/request.ts'
+import type { createStored } from '../core/storage.ts'
 import { isCalled } from './channel-name.ts'
 import { createCursor, type Lost } from './cursor.ts'
-import { createEmitter, type Listenable } from './emitter.ts'
-import type { Answer, Failure } from './request.ts'
-import type { createStored } from './storage.ts'
 
 /** A message of a channel whose events are known: `event` says what `data` is. The types are your word; nothing checks them. */
 export type Told<Events extends object, M extends VolatileMessage> = {

@@ -5,16 +5,16 @@ import {
   type TicketState,
   type TokenSet,
 } from '@saoma/protocol'
-import { backoffMs, pause } from './backoff.ts'
-import type { Transports } from './connection.ts'
-import { createEmitter, type Listenable } from './emitter.ts'
+import { backoffMs, pause } from '../core/backoff.ts'
+import type { Transports } from '../core/connection.ts'
+import { createEmitter, type Listenable } from '../core/emitter.ts'
+import { browserPage, type Page } from '../core/page.ts'
+import { type Answer, type Failure, failureFor, unexpected } from '../core/request.ts'
+import { browserStorage, createStored, type KeyValue, type Place, takePlace } from '../core/storage.ts'
 import { createFollow } from './follow.ts'
 import { createLoginApi } from './login-api.ts'
 import { type LoginConnection, type LoginState, stateOf } from './login-state.ts'
-import { browserPage, type Page } from './page.ts'
 import { redeem } from './redeem.ts'
-import { type Answer, type Failure, failureFor, unexpected } from './request.ts'
-import { browserStorage, createStored, type KeyValue, type Place, takePlace } from './storage.ts'
 
 export interface LoginOptions {
   /** Where Saoma is, without a path: `https://login.example.com`. */

@@ -1,7 +1,7 @@
-import { decodeClaims } from './claims.ts'
-import { now } from './clock.ts'
-import { type Answer, unanswered } from './request.ts'
-import type { Tokens } from './tokens.ts'
+import { decodeClaims } from '../core/claims.ts'
+import { now } from '../core/clock.ts'
+import { type Answer, unanswered } from '../core/request.ts'
+import type { Tokens } from '../core/tokens.ts'
 
 /** Claims that are another in each token of one person; the last ones are of Azure. */
 const OF_THE_TOKEN = new Set(['exp', 'iat', 'nbf', 'jti', 'at_hash', 'nonce', 'uti', 'aio', 'rh'])

@@ -8,8 +8,8 @@ import {
   type TicketState,
 } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
-import { createConnection, type Transports } from './connection.ts'
-import type { Failure } from './request.ts'
+import { createConnection, type Transports } from '../core/connection.ts'
+import type { Failure } from '../core/request.ts'
 
 export interface SocketWatchOptions {
   origin: string
