@@ -10,6 +10,7 @@ const A_DAY_MS = 86_400_000
 const LIMITED = [
   ...['codes', 'codes_cluster', 'pictures', 'links', 'bad_phone_codes', 'phone_codes_cluster', 'demo_people'],
   ...['user_codes', 'checks', 'refreshes', 'decisions', 'requests', 'held', 'events', 'live_events', 'key_events'],
+  ...['handshakes', 'ticket', 'subscribes', 'keys'],
   ...['person_messages', 'person_bytes', 'person_kept', 'person_channels', 'person_follows', 'key_bytes'],
 ]
 
