@@ -1,4 +1,5 @@
-# One image for the gateway (what it runs by default), the metrics of nginx, the demo's shop and the WeChat simulator:
+# One image for the gateway (what it runs by default), the metrics of nginx, the demo's shop and the WeChat
+# simulator:
 #   docker build -t saoma .
 #   docker run saoma node apps/wechat-simulator/src/main.ts
 # Node runs the TypeScript sources as they are; only the web page is built.
@@ -12,8 +13,9 @@ FROM base AS manifests
 COPY . .
 RUN find . -type f ! -name package.json ! -name package-lock.json -delete
 
-# Install scripts stay off: the only one that matters fetches a Node, and this image is one. `install --no-save` takes the versions of
-# the lock file as `ci` does, and also puts up with a lock that was written on another platform.
+# Install scripts stay off: the only one that matters fetches a Node, and this image is one. `install
+# --no-save` takes the versions of the lock file as `ci` does, and also puts up with a lock that was written
+# on another platform.
 FROM base AS page
 COPY --from=manifests /app ./
 RUN npm install --no-save --ignore-scripts --no-audit --no-fund
@@ -28,8 +30,9 @@ FROM base
 # Demo mode refuses to start with this.
 ENV NODE_ENV=production
 ENV SAOMA_WEB_ROOT=/app/apps/web/dist
-# npm links the workspaces into node_modules, so their folders come along at the same place. What two of them need in different
-# versions is in folders of their own: all that was installed is taken, not the first node_modules alone.
+# npm links the workspaces into node_modules, so their folders come along at the same place. What two of them
+# need in different versions is in folders of their own: all that was installed is taken, not the first
+# node_modules alone.
 COPY --from=packages /app ./
 COPY packages ./packages
 COPY apps/gateway ./apps/gateway

@@ -5,36 +5,45 @@
 #
 #   SAOMA_NODES        'a=10.0.0.1:3000 b=10.0.0.2:3000', node id and public port of each node
 #
-#   SAOMA_CONTAINERS   'gateway:3000', a name with the addresses of all nodes, each of which also has its id as a name: 12 hexadecimal
-#                      digits, as Docker gives every container. Both are asked of NGINX_RESOLVER whenever they are needed, and the
-#                      shop as well
+#   SAOMA_CONTAINERS   'gateway:3000', a name with the addresses of all nodes, each of which also has its id
+#                      as a name: 12 hexadecimal digits, as Docker gives every container. Both are asked of
+#                      NGINX_RESOLVER whenever they are needed, and the shop as well
 #
 #   SAOMA_SERVICE      'saoma-gateway:3000', behind which is every node that is ready; looked up at start
-#   SAOMA_NODE_NAMES   'saoma-gateway-*.saoma-nodes:3000', one node by its id, which is a number and stands for the *; asked of
-#                      NGINX_RESOLVER whenever a session is to go there, so that nodes come and go without a reload
+#   SAOMA_NODE_NAMES   'saoma-gateway-*.saoma-nodes:3000', one node by its id, which is a number and stands
+#                      for the *; asked of NGINX_RESOLVER whenever a session is to go there, so that nodes
+#                      come and go without a reload
 #
 # And how nginx runs:
 #
-#   NGINX_LISTEN       addresses, separated by spaces; one of IPv6 is left out where the machine has none  (default 127.0.0.1:8080)
-#   NGINX_PROBE        address for those who watch: /nginx-health, and /nginx-status with the number of connections. Full of clients,
-#                      nginx still answers there           (default none)
+#   NGINX_LISTEN       addresses, separated by spaces; one of IPv6 is left out where the machine has none
+#                      (default 127.0.0.1:8080)
+#   NGINX_PROBE        address for those who watch: /nginx-health, and /nginx-status with the number of
+#                      connections. Full of clients, nginx still answers there           (default none)
 #   NGINX_TLS_CERT, NGINX_TLS_KEY   files (PEM): NGINX_LISTEN speaks TLS then  (default none)
 #   NGINX_REDIRECT     addresses whose visitors are sent to https, with NGINX_TLS_CERT  (default none)
-#   NGINX_PROXY_PROTOCOL   on: what stands in front (NGINX_TRUST) tells the visitor's address by the PROXY protocol  (default off)
+#   NGINX_PROXY_PROTOCOL   on: what stands in front (NGINX_TRUST) tells the visitor's address by the PROXY
+#                          protocol  (default off)
 #   NGINX_TEMP         folder for temporary files and pid   (default /tmp)
 #   NGINX_ACCESS_LOG   file, or off                         (default /dev/stdout)
 #   NGINX_WORKERS      processes                            (default auto)
 #   NGINX_CONNECTIONS  per worker; two for every socket     (default 16384, for 7424 sockets)
-#   NGINX_METRICS      host:port (UDP) of apps/nginx-metrics, which is told the status of each answer by syslog  (default none)
-#   NGINX_LIMIT_SENDERS  requests with a body that one address (of IPv6: network) has under way, as a company behind one address has
+#   NGINX_METRICS      host:port (UDP) of apps/nginx-metrics, which is told the status of each answer by
+#                      syslog  (default none)
+#   NGINX_LIMIT_SENDERS  requests with a body that one address (of IPv6: network) has under way, as a company
+#                        behind one address has
 #                      them; what is more is answered 503  (default 1000)
 #   NGINX_ID           names this run to the nodes, see run.sh  (default none)
-#   NGINX_TRUST        networks of the proxies in front, whose X-Forwarded-For and -Proto are believed: '10.0.0.0/8 …' (default none)
-#   NGINX_SHOP         host:port of the demo's shop, which then answers below /shop/ (default none: there is no such location)
-#   SAOMA_LIMIT_MESSAGE_BYTES  as the nodes have it, so that what they take gets to them  (default 1048576, the most they may have)
-#   NGINX_RESOLVER     DNS servers to ask while running, or a file such as /etc/resolv.conf that names them, whose first search domain
-#                      then completes the names. For SAOMA_NODES it needs nginx 1.27.3. (default none: names are looked up at start;
-#                      with SAOMA_SERVICE /etc/resolv.conf, with SAOMA_CONTAINERS 127.0.0.11, which is Docker's own)
+#   NGINX_TRUST        networks of the proxies in front, whose X-Forwarded-For and -Proto are believed:
+#                      '10.0.0.0/8 …' (default none)
+#   NGINX_SHOP         host:port of the demo's shop, which then answers below /shop/ (default none: there is
+#                      no such location)
+#   SAOMA_LIMIT_MESSAGE_BYTES  as the nodes have it, so that what they take gets to them  (default 1048576,
+#                              the most they may have)
+#   NGINX_RESOLVER     DNS servers to ask while running, or a file such as /etc/resolv.conf that names them,
+#                      whose first search domain then completes the names. For SAOMA_NODES it needs nginx
+#                      1.27.3. (default none: names are looked up at start; with SAOMA_SERVICE
+#                      /etc/resolv.conf, with SAOMA_CONTAINERS 127.0.0.11, which is Docker's own)
 set -eu
 
 fail() {
@@ -191,13 +200,13 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
       sessions = sessions "    \"~^" id "-\" saoma_" id ";\n"
     }
     if (service != "") {
-      # Twice, because each connection to it may lead to another node: what failed at one is tried again. And never out of use: one of
-      # its nodes failing says nothing about the next.
+      # Twice, because each connection to it may lead to another node: what failed at one is tried again. And
+      # never out of use: one of its nodes failing says nothing about the next.
       server = "    server " service " max_fails=0;\n"
       servers = server server
       socket_servers = servers
-      # A connection that is kept keeps its node. So none is kept for long: a new node is not passed over, and one that is taken out is
-      # not asked any more when it stops.
+      # A connection that is kept keeps its node. So none is kept for long: a new node is not passed over, and
+      # one that is taken out is not asked any more when it stops.
       kept = "2s"
       kept_in_all = "keepalive_time 2s;"
       at = index(node_names, ":")
@@ -205,20 +214,22 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
       # Digits only: nobody can make nginx go anywhere else.
       sub(/\*/, "$saoma_node", name)
       sessions = "    \"~^(?<saoma_node>0|[1-9][0-9]{0,3})-\" \"" name "\";\n"
-      # A node that is replaced has another address: it is believed for a second, whatever its TTL. A DNS server that is silent holds up
-      # nobody for longer than a node that is.
+      # A node that is replaced has another address: it is believed for a second, whatever its TTL. A DNS
+      # server that is silent holds up nobody for longer than a node that is.
       resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
     } else if (containers != "") {
       resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
       # Nothing but what looks like the id of a container: whoever asks writes the session id.
       sessions = "    \"~^(?<saoma_node>[0-9a-f]{12})-\" \"$saoma_node" substr(containers, index(containers, ":")) "\";\n"
-      # Not by an upstream that follows the name: when its addresses change, nginx gives up what was just trying one of those that have
-      # gone. A request that asks for itself goes on to the next it was told of, and several may have gone in that second.
+      # Not by an upstream that follows the name: when its addresses change, nginx gives up what was just
+      # trying one of those that have gone. A request that asks for itself goes on to the next it was told of,
+      # and several may have gone in that second.
       any = any_socket = "$saoma_containers"
       tries = 0
       upstreams = "  map \047\047 $saoma_containers {\n    default " containers ";\n  }\n"
       servers = socket_servers = "    server 127.0.0.1:1 down; # not used\n"
-      # No connection is kept then, and it is the node that ends it: the other way round the ports of nginx would run out.
+      # No connection is kept then, and it is the node that ends it: the other way round the ports of nginx
+      # would run out.
       after_answer = "close"
     } else if (resolver != "") resolver_line = "resolver " resolver " valid=5s;"
     by_protocol = proxy_protocol == "on"

@@ -1,18 +1,20 @@
 #!/bin/sh
 # Runs nginx with the configuration that render.sh prints. Settings are those of render.sh, and:
 #
-#   NGINX_TELL   internal ports of nodes, separated by spaces, such as 'gateway:9090'; one of them is told when sockets have to leave
-#                (default none: they leave together, when worker_shutdown_timeout is over)
+#   NGINX_TELL   internal ports of nodes, separated by spaces, such as 'gateway:9090'; one of them is told
+#                when sockets have to leave (default none: they leave together, when worker_shutdown_timeout
+#                is over)
 #
 # Signals:
 #
 #   QUIT         ends in order: what is being answered is answered, and sockets are sent elsewhere one by one
 #   TERM, INT    ends at once
-#   HUP          reads the settings and certificates anew (those in files and DNS; an environment does not change), and sends the sockets
-#                of the former configuration elsewhere one by one
+#   HUP          reads the settings and certificates anew (those in files and DNS; an environment does not
+#                change), and sends the sockets of the former configuration elsewhere one by one
 #   USR1         opens the access log anew
 #
-# Its log is nginx's without queries: the id of a polling session stands there, and whoever has it is that session.
+# Its log is nginx's without queries: the id of a polling session stands there, and whoever has it is that
+# session.
 set -eu
 
 here=$(dirname "$0")
@@ -114,7 +116,8 @@ while kill -0 "$nginx" 2>/dev/null; do
   status=0
   wait "$nginx" || status=$?
 done
-# Its workers hold the log open, when nginx has not ended in order: then this ends without the rest of it, for whoever starts it again.
+# Its workers hold the log open, when nginx has not ended in order: then this ends without the rest of it, for
+# whoever starts it again.
 if [ "$status" -eq 0 ]; then
   [ -z "$telling" ] || wait "$telling" 2>/dev/null || true
   wait "$filter" 2>/dev/null || true

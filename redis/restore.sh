@@ -3,10 +3,12 @@
 #
 #   restore.sh dump.rdb [folder]        the folder is /data unless another is named
 #
-# With `appendonly yes` Redis reads that file alone: a dump.rdb that is merely copied there is ignored, and the database is empty without
-# a word. So the backup is loaded once without the append-only file, which is then made from what was loaded.
+# With `appendonly yes` Redis reads that file alone: a dump.rdb that is merely copied there is ignored, and
+# the database is empty without a word. So the backup is loaded once without the append-only file, which is
+# then made from what was loaded.
 #
-# Redis must not be running on the folder. What was there is kept in before-restore-<time>; when something fails it is put back.
+# Redis must not be running on the folder. What was there is kept in before-restore-<time>; when something
+# fails it is put back.
 set -eu
 
 fail() {

@@ -1,6 +1,7 @@
 /*
- * monitoring/alerts.yml as the object that prometheus-operator wants: the same rules one level deeper. kustomize cannot take one into the
- * other, so the object is a file of its own; a test fails when the two differ.
+ * monitoring/alerts.yml as the object that prometheus-operator wants: the same rules one level deeper.
+ * kustomize cannot take one into the other, so the object is a file of its own; a test fails when the two
+ * differ.
  *
  *   node scripts/bootstrap.mjs scripts/alert-object.ts
  */

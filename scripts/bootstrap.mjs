@@ -1,5 +1,6 @@
-// Every npm script starts here: on any Node from 20, before the npm packages are there. It installs those when they are missing or
-// not the ones that package-lock.json names, and goes on in the Node that is one of them, or in the one that RUN_WITH_NODE names:
+// Every npm script starts here: on any Node from 20, before the npm packages are there. It installs those
+// when they are missing or not the ones that package-lock.json names, and goes on in the Node that is one of
+// them, or in the one that RUN_WITH_NODE names:
 //
 //   node scripts/bootstrap.mjs <script> [arguments]
 //   RUN_WITH_NODE=/path/to/node npm test
@@ -28,7 +29,10 @@ const fail = (sentence) => {
 
 const majorOf = (version) => Number(version.replace(/^v/, '').split('.')[0])
 
-/** Whether node_modules holds what package-lock.json names. Optional packages depend on the machine and do not count. */
+/**
+ * Whether node_modules holds what package-lock.json names. Optional packages depend on the machine and do not
+ * count.
+ */
 const isInstalled = () => {
   try {
     const read = (file) => JSON.parse(readFileSync(join(root, file), 'utf8')).packages
@@ -46,9 +50,10 @@ const install = () => {
   // npm tells its scripts where it is itself; without that it is on the PATH.
   const npm = process.env.npm_execpath
   const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []]
-  // Not `npm ci`: it refuses a lock file that lacks the optional packages of some other platform, which depends on where the lock was
-  // written. This installs the versions of the lock file just the same, and leaves the file alone.
-  // Errors only: this npm may belong to an older Node than the one that will run the packages, and would warn about each.
+  // Not `npm ci`: it refuses a lock file that lacks the optional packages of some other platform, which
+  // depends on where the lock was written. This installs the versions of the lock file just the same, and
+  // leaves the file alone. Errors only: this npm may belong to an older Node than the one that will run the
+  // packages, and would warn about each.
   const flags = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error']
   const { status, error } = spawnSync(command, [...args, 'install', ...flags], {
     cwd: root,

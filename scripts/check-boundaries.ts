@@ -1,8 +1,9 @@
 /*
- * npm puts the packages of all workspaces into one node_modules, so a workspace can import what it never declared, a package can
- * reach into an app, and a file can pull in another package's insides: everything runs, until an image is built with only the declared
- * packages, or somebody moves a file that was nobody's business. Arrows also turn round quietly: one import in the wrong
- * direction and two packages can no longer be understood apart. No compiler looks at any of this, so this script does.
+ * npm puts the packages of all workspaces into one node_modules, so a workspace can import what it never
+ * declared, a package can reach into an app, and a file can pull in another package's insides: everything
+ * runs, until an image is built with only the declared packages, or somebody moves a file that was nobody's
+ * business. Arrows also turn round quietly: one import in the wrong direction and two packages can no longer
+ * be understood apart. No compiler looks at any of this, so this script does.
  *
  *   node scripts/check-boundaries.ts [--root <folder>]
  */

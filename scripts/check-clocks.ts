@@ -1,7 +1,8 @@
 /*
- * The system's clock can be set, and jumps when a virtual machine wakes: whatever is measured with it ends at once, or never. For how
- * long something takes there is performance.now(). Date.now() is for moments that others know as well (the end of a token, the time of a
- * message) and for what outlives the process; the files that need it are listed here, with why.
+ * The system's clock can be set, and jumps when a virtual machine wakes: whatever is measured with it ends at
+ * once, or never. For how long something takes there is performance.now(). Date.now() is for moments that
+ * others know as well (the end of a token, the time of a message) and for what outlives the process; the
+ * files that need it are listed here, with why.
  *
  *   node scripts/check-clocks.ts [--root <folder>]
  */

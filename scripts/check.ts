@@ -7,9 +7,13 @@ const steps = [
   { name: 'types of the mini-program', args: [tool('typescript/bin/tsc'), '-p', 'apps/miniprogram'] },
   { name: 'boundaries', args: ['scripts/check-boundaries.ts'] },
   { name: 'clocks', args: ['scripts/check-clocks.ts'] },
+  { name: 'width', args: ['scripts/check-width.ts'] },
 ]
 
-/** Format, lint, types, boundaries and clocks; all of them, so that one run tells everything. Resolves with what failed. */
+/**
+ * Format, lint, types, boundaries and clocks; all of them, so that one run tells everything. Resolves with
+ * what failed.
+ */
 export const check = async (): Promise<string[]> => {
   const failed: string[] = []
   for (const { name, args } of steps) if ((await runNode(args)) !== 0) failed.push(name)

@@ -1,4 +1,6 @@
-/** Cycles of a graph, one for each edge that closes one, each as the path that leads back to where it begins. */
+/**
+ * Cycles of a graph, one for each edge that closes one, each as the path that leads back to where it begins.
+ */
 export const findCycles = (edges: ReadonlyMap<string, ReadonlySet<string>>): string[][] => {
   const cycles: string[][] = []
   const done = new Set<string>()

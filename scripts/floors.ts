@@ -1,8 +1,9 @@
 import { dirname } from 'node:path'
 
 /**
- * The floors of a workspace's sources, the lowest first. A folder imports from itself and from lower floors, types included. Folders
- * of one floor know nothing of each other. Files beside the floors, and folders that are not named, stand above all of them.
+ * The floors of a workspace's sources, the lowest first. A folder imports from itself and from lower floors,
+ * types included. Folders of one floor know nothing of each other. Files beside the floors, and folders that
+ * are not named, stand above all of them.
  */
 const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'apps/gateway/src': [['operate'], ['access'], ['config'], ['transport'], ['login', 'live']],

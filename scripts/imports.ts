@@ -53,7 +53,10 @@ const walk = (value: unknown, visit: (node: Tree) => void): void => {
   }
 }
 
-/** Every import, re-export, `import()` and `require()` of a file, with literal names. Throws when it cannot be parsed. */
+/**
+ * Every import, re-export, `import()` and `require()` of a file, with literal names. Throws when it cannot be
+ * parsed.
+ */
 export const importsOf = (file: string): Import[] => {
   const source = readFileSync(file, 'utf8')
   const typescript = /\.[cm]?ts$/.test(file)

@@ -28,7 +28,10 @@ export const failures = ({ testResults }: JestReport): { file: string; test?: st
     return failed.map(({ fullName }) => ({ file: file.name, test: fullName }))
   })
 
-/** Runs Jest in front of the person's eyes. Without a report it did not get as far as the first test, and has said why. */
+/**
+ * Runs Jest in front of the person's eyes. Without a report it did not get as far as the first test, and has
+ * said why.
+ */
 export const runJest = async (args: readonly string[]): Promise<{ code: number; report?: JestReport }> => {
   const folder = await mkdtemp(join(tmpdir(), 'saoma-test-'))
   try {

@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url'
 import TestSequencer from '@jest/test-sequencer'
 
 /**
- * What takes longest, longest first: one of these that begins last would keep everybody waiting for itself. Jest knows how long a file
- * took only where it has run before; on a fresh clone it goes by the size of a file, and some of the shortest files run the longest.
+ * What takes longest, longest first: one of these that begins last would keep everybody waiting for itself.
+ * Jest knows how long a file took only where it has run before; on a fresh clone it goes by the size of a
+ * file, and some of the shortest files run the longest.
  */
 const longest = [
   'apps/loadtest/test/chaos',
@@ -36,11 +37,15 @@ const longest = [
 })
 
 /**
- * Of the longest, so many run at once, and the other workers have what is short. They start whole clusters: with one on each of four
- * workers two cores are so busy that bounds of the product itself, such as the three seconds of a command, are passed.
+ * Of the longest, so many run at once, and the other workers have what is short. They start whole clusters:
+ * with one on each of four workers two cores are so busy that bounds of the product itself, such as the three
+ * seconds of a command, are passed.
  */
 const AT_ONCE = 2
-/** Files that are begun between two of the longest: about as many as two workers finish while two others are at one of those. */
+/**
+ * Files that are begun between two of the longest: about as many as two workers finish while two others are
+ * at one of those.
+ */
 const BETWEEN = 4
 
 // biome-ignore lint/style/noDefaultExport: Jest asks for it.

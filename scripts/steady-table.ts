@@ -15,7 +15,9 @@ export const isSteady = (runs: readonly Run[]): boolean =>
     return passed > 0 && failed === 0
   })
 
-/** What became of the runs: a line for each, and one for each test that failed, with the runs in which it did. */
+/**
+ * What became of the runs: a line for each, and one for each test that failed, with the runs in which it did.
+ */
 export const tableOf = (runs: readonly Run[], root: string): string[] => {
   const failedIn = new Map<string, number[]>()
   const lines = runs.map(({ seconds, report }, i) => {

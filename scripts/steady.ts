@@ -1,9 +1,9 @@
 /*
- * Runs the tests again and again on a machine that it keeps busy, and says what failed in which run. A test that passes on an idle
- * machine only is one that depends on luck.
+ * Runs the tests again and again on a machine that it keeps busy, and says what failed in which run. A test
+ * that passes on an idle machine only is one that depends on luck.
  *
- *   npm run steady                                                 five runs of everything, beside two loops
- *   npm run steady -- --runs 20 --loops 4 packages/wechat/test     some of it, more often, on a busier machine
+ *   npm run steady                                               five runs of everything, beside two loops
+ *   npm run steady -- --runs 20 --loops 4 packages/wechat/test   some of it, more often, on a busier machine
  */
 
 import { parseArgs } from 'node:util'

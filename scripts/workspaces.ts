@@ -34,7 +34,10 @@ const sourcesIn = (root: string, folder: string): string[] =>
     .map((file) => relative(root, join(root, folder, file)))
     .sort()
 
-/** Every workspace that the root's package.json names, and `scripts/` as one of its own that belongs to the root. */
+/**
+ * Every workspace that the root's package.json names, and `scripts/` as one of its own that belongs to the
+ * root.
+ */
 export const readWorkspaces = (root: string): Workspace[] => {
   const read = (folder: string, kind: Workspace['kind'], sources = folder): Workspace => {
     const manifest = readManifest(root, folder)

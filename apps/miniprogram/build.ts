@@ -1,6 +1,6 @@
 /*
- * Makes dist/, which WeChat's developer tools open as it is: each page's script as one CommonJS file, what pages share as one more,
- * and of the component library only what is used, likewise.
+ * Makes dist/, which WeChat's developer tools open as it is: each page's script as one CommonJS file, what
+ * pages share as one more, and of the component library only what is used, likewise.
  *
  *   node build.ts [--watch] [--publish] [--out <folder>]      SAOMA_ORIGIN, SAOMA_PAGE, SAOMA_PERSON
  *
@@ -76,7 +76,8 @@ await build({
     rolldownOptions: {
       output: {
         chunkFileNames: '[name].js',
-        // WeChat has no import(), and in one file the globals come before those who need them. The library is for pages only.
+        // WeChat has no import(), and in one file the globals come before those who need them. The library is
+        // for pages only.
         codeSplitting: {
           groups: [
             { name: `${libraryPlace}/shared`, test: (id) => id.startsWith(library) && !entries.has(id) },

@@ -2,11 +2,17 @@ import { loginPage } from './sources.ts'
 
 /** What a package is built for. */
 export interface Settings {
-  /** Of the Saoma server: SAOMA_ORIGIN. A phone takes https only; the developer tools take any once told not to check domains. */
+  /**
+   * Of the Saoma server: SAOMA_ORIGIN. A phone takes https only; the developer tools take any once told not
+   * to check domains.
+   */
   origin: string
   /** Path of the page that confirms a login, the server's WECHAT_PAGE: SAOMA_PAGE. */
   page: string
-  /** Demo account to be, where the developer tools have nobody to log in: SAOMA_PERSON. Empty: who WeChat says. */
+  /**
+   * Demo account to be, where the developer tools have nobody to log in: SAOMA_PERSON. Empty: who WeChat
+   * says.
+   */
   person: string
 }
 

@@ -73,7 +73,10 @@ export const findSources = (page: string): Sources => {
   }
 }
 
-/** A file as it goes into the package: names of the library become paths, and the list of pages tells where the login page is. */
+/**
+ * A file as it goes into the package: names of the library become paths, and the list of pages tells where
+ * the login page is.
+ */
 export const readStatic = (file: string, page: string): string | Uint8Array => {
   const bytes = readFileSync(file)
   if (!file.startsWith(source) || !file.endsWith('.json')) return bytes

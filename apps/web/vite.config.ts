@@ -1,8 +1,9 @@
 import { defineConfig } from 'vite'
 
 /**
- * One `vite build` makes two things: the pages with hashed assets, and `saoma-login.js`, the element as one file under a name that
- * other sites can rely on. Nothing is inlined into the pages, so that they run under a policy of `default-src 'self'`.
+ * One `vite build` makes two things: the pages with hashed assets, and `saoma-login.js`, the element as one
+ * file under a name that other sites can rely on. Nothing is inlined into the pages, so that they run under a
+ * policy of `default-src 'self'`.
  */
 export default defineConfig({
   base: '/',

@@ -49,7 +49,10 @@ export interface AppOptions {
 const MOST_DISCARDED = 2 * 1024 * 1024
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
-/** What happens all day long (pages, polls, a code that nobody confirmed yet) would drown what an operator looks for. */
+/**
+ * What happens all day long (pages, polls, a code that nobody confirmed yet) would drown what an operator
+ * looks for.
+ */
 const ROUTINE = new Set(['authorization_pending', 'slow_down'])
 const levelOf = ({ status, method, state }: Koa.Context): 'error' | 'warn' | 'info' | 'debug' => {
   if (status >= 500) return 'error'
@@ -108,11 +111,13 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     ctx.state.largestBody = largestBody(ctx.path, options.limits.messageBytes)
     const length = Number(ctx.get('Content-Length') || 0)
     if (length > ctx.state.largestBody) {
-      // What a proxy lets through is read and thrown away: ended in the middle, the connection takes the answer with it.
+      // What a proxy lets through is read and thrown away: ended in the middle, the connection takes the
+      // answer with it.
       if (length > MOST_DISCARDED) ctx.set('Connection', 'close')
       return problem(ctx, 'TOO_LARGE')
     }
-    // All of a backend comes from one address. Looking at a key costs next to nothing, at any other token too much to do it first.
+    // All of a backend comes from one address. Looking at a key costs next to nothing, at any other token too
+    // much to do it first.
     const key = bearsApiKey(ctx) ? await callerOf(ctx, authenticate) : undefined
     const slow = await (key?.ok && key.value.kind === 'backend' ? limits.keys(key.value.name) : limits.requests(ctx.ip))
     return slow ? tooMany(ctx, slow.retryAfterSeconds) : next()
@@ -142,8 +147,8 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
     app.use(pages({ root: webRoot, origin, demo: options.demo, builds: deps.builds, ...(cdn ? { cdn } : {}) }))
   }
 
-  // Everything the middleware did not answer is a broken connection: a client that left is no error of ours, nor one whose body broke off
-  // (of Node's parser: HPE_INVALID_EOF_STATE).
+  // Everything the middleware did not answer is a broken connection: a client that left is no error of ours,
+  // nor one whose body broke off (of Node's parser: HPE_INVALID_EOF_STATE).
   app.on('error', (error: NodeJS.ErrnoException) => {
     if (!/^(ECONNRESET|EPIPE|ECANCELED|ERR_STREAM_PREMATURE_CLOSE|HPE_.*)$/.test(error.code ?? ''))
       log.error({ err: error }, 'answer failed')

@@ -51,8 +51,8 @@ export interface DrainDeps {
 }
 
 /**
- * Sends the clients of a node elsewhere without a storm, sockets and held requests. Meanwhile everything but a new handshake is served as
- * ever: polling sessions live here and nowhere else.
+ * Sends the clients of a node elsewhere without a storm, sockets and held requests. Meanwhile everything but
+ * a new handshake is served as ever: polling sessions live here and nowhere else.
  */
 const empty = async (deps: DrainDeps, windowMs: number): Promise<void> => {
   const { holds, metrics, log } = deps
@@ -75,9 +75,10 @@ const empty = async (deps: DrainDeps, windowMs: number): Promise<void> => {
 }
 
 /**
- * Ends the HTTP door so that no request is lost between a proxy and this node. A new connection is refused, upon which the proxy asks
- * another node. One that is there is not closed by us, because a request may be on its way in that moment, and one that is not
- * repeatable would fail: it is told to close with its next answer, and the proxy itself gives up what it does not use.
+ * Ends the HTTP door so that no request is lost between a proxy and this node. A new connection is refused,
+ * upon which the proxy asks another node. One that is there is not closed by us, because a request may be on
+ * its way in that moment, and one that is not repeatable would fail: it is told to close with its next
+ * answer, and the proxy itself gives up what it does not use.
  */
 const stopListening = async (http: HttpServer, waitMs: number): Promise<void> => {
   http.prependListener('request', (_, res) => {
@@ -101,7 +102,8 @@ export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> =>
   ws.close()
   waiting.close()
   await stopListening(http, windowMs === 0 ? 0 : PROXY_IDLE_MS)
-  // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its connection ends with the process.
+  // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its
+  // connection ends with the process.
   await Promise.race([io.close(), delay(LAST_ANSWERS_MS, undefined, { ref: false })])
   http.closeAllConnections()
 }

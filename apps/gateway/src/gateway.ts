@@ -86,7 +86,10 @@ export interface Gateway {
   /** For operators: health, readiness and what is counted. */
   inside: Inside
   io: Server
-  /** Takes the node out: no new sockets, held requests answered, open sockets sent elsewhere at their own moments. */
+  /**
+   * Takes the node out: no new sockets, held requests answered, open sockets sent elsewhere at their own
+   * moments.
+   */
   close(): Promise<void>
 }
 

@@ -41,7 +41,10 @@ export interface Node {
   close(): Promise<void>
 }
 
-/** Builds a node from its settings, and waits for Redis as long as it takes. Rejects with what the settings cannot be. */
+/**
+ * Builds a node from its settings, and waits for Redis as long as it takes. Rejects with what the settings
+ * cannot be.
+ */
 export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> => {
   const { metrics, log, patience } = deps
   const trace = await openTrace(config, log)

@@ -157,7 +157,8 @@ test('a file that cannot be used leaves the keys as they are, and is told of onc
   expect(problems).toEqual(['line 1: the second word must be the SHA-256 of the key in hex'])
   expect(keys.find(good)).toBeDefined()
 
-  // Each of these has its first look a whole interval after it was made: the watch above has looked in that time.
+  // Each of these has its first look a whole interval after it was made: the watch above has looked in that
+  // time.
   for (let i = 0; i < 3; i++) {
     const another = watch('', file)
     await another.complained()

@@ -20,7 +20,10 @@ import {
   webToken,
 } from '@saoma/testing'
 
-/** Logins do not share the fate of chat: channels in a Redis of their own, and in the same one below a share of its memory. */
+/**
+ * Logins do not share the fate of chat: channels in a Redis of their own, and in the same one below a share
+ * of its memory.
+ */
 const origin = 'http://127.0.0.1:8080'
 const ROOM = 'room:open-fate'
 const message = { channel: ROOM, event: 'said', data: 'x' }

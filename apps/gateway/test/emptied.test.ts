@@ -18,7 +18,10 @@ import {
   webToken,
 } from '@saoma/testing'
 
-/* Redis loses its data while nodes run and nobody's connection is lost: emptied by hand, or swapped behind a stable address. */
+/*
+ * Redis loses its data while nodes run and nobody's connection is lost: emptied by hand, or swapped behind a
+ * stable address.
+ */
 
 /** Less than the 30 s in which everything is compared anyway. */
 const SOON_MS = 10_000

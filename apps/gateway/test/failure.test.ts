@@ -103,7 +103,8 @@ test('the subscriptions alone are cut: what was published meanwhile is read from
   for (const browser of browsers) await browser.watch(device_code)
   const held = poll(gateway('a').origin, device_code, { after: 1, wait: 25 })
 
-  // SIGSTOP stands for a partition: the node cannot hear while its subscription is cut and the ticket moves on.
+  // SIGSTOP stands for a partition: the node cannot hear while its subscription is cut and the ticket moves
+  // on.
   await gateway('a').kill('SIGSTOP')
   await request(`${gateway('b').origin}/healthz`)
   const admin = connect({ url: cluster.redis.url, name: 'admin', onError: () => {} })

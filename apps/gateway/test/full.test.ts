@@ -23,7 +23,10 @@ import {
   webToken,
 } from '@saoma/testing'
 
-/* Redis is full: maxmemory is reached. What ends something works; what needs memory is refused with a reason, and no answer is 500. */
+/*
+ * Redis is full: maxmemory is reached. What ends something works; what needs memory is refused with a reason,
+ * and no answer is 500.
+ */
 
 const topologies = {
   standalone: async () => {

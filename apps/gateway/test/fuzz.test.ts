@@ -2,7 +2,8 @@ import { type Cluster, connectLogin, createTicket, loginDoors, phoneToken, reque
 import fc from 'fast-check'
 
 /**
- * Random events, frames and requests; frames of WebSockets are those of waiting-doors.test.ts. A failing run names its seed and path in the report; put them into FUZZ_SEED to see it again.
+ * Random events, frames and requests; frames of WebSockets are those of waiting-doors.test.ts. A failing run
+ * names its seed and path in the report; put them into FUZZ_SEED to see it again.
  */
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 /** How many runs of a test; `FUZZ_RUNS=2000` is the long form. */

@@ -69,7 +69,10 @@ export const lookInto = (objects: readonly Thing[]) => {
     if (!container) throw new Error('the nodes have no container')
     return { nodes, container, pod: template(nodes).spec }
   }
-  /** The environment of the container of that pod, as the kubelet would make it: what a Secret of the operator's holds is left out. */
+  /**
+   * The environment of the container of that pod, as the kubelet would make it: what a Secret of the
+   * operator's holds is left out.
+   */
   const environmentOf = (pod: IPodTemplateSpec): Record<string, string> => {
     const container = pod.spec?.containers[0]
     const env: Record<string, string> = {}

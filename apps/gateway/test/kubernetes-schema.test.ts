@@ -31,8 +31,8 @@ const faultsOf = async (objects: readonly Thing[]): Promise<string[]> =>
   (await Promise.all(objects.map(faultOf))).filter((fault) => fault !== undefined)
 
 /**
- * What no field of the API is. Schemas let unknown fields pass, and a cluster ignores them: `readinesProbe` is no probe at all. The
- * compiler does not let them pass in a literal, and the same packages have the types.
+ * What no field of the API is. Schemas let unknown fields pass, and a cluster ignores them: `readinesProbe`
+ * is no probe at all. The compiler does not let them pass in a literal, and the same packages have the types.
  */
 const strangersOf = async (objects: readonly Thing[]): Promise<string[]> => {
   const cache = join(root, 'node_modules/.cache/saoma')

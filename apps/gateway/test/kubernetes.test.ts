@@ -9,7 +9,10 @@ import { readConfig } from '../src/config/config.ts'
 import { describeRendered, read, render } from './kubernetes-objects.ts'
 import { fits, isRead, type Labels, lookInto, type Overlay } from './kubernetes-overlay.ts'
 
-/** Megabytes that are left for logins in a Redis whose channels are at their share: see docs/operate.md for the numbers. */
+/**
+ * Megabytes that are left for logins in a Redis whose channels are at their share: see docs/operate.md for
+ * the numbers.
+ */
 const CODE_KILOBYTES = 1.5
 const CODE_MINUTES = 7
 const MESSAGES_A_SECOND = 25
@@ -124,7 +127,8 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
           if (typeof port === 'string') for (const pod of servers) expect(k8s.portsOf(pod)).toContain(port)
       }
     }
-    // Who may talk to whom, in all: the nodes are asked by nginx and, where there is monitoring, by Prometheus; Redis by the nodes.
+    // Who may talk to whom, in all: the nodes are asked by nginx and, where there is monitoring, by
+    // Prometheus; Redis by the nodes.
     const askers = (name: string) =>
       k8s
         .all('NetworkPolicy')

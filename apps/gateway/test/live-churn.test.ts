@@ -14,7 +14,10 @@ import {
 /** Connections made and closed; the long run is `CHURN=50000`. */
 const total = Number(process.env.CHURN ?? 800)
 const AT_ONCE = 25
-/** Heap that code, caches and the machine's mood may add. A leak of one connection's state would be many times this. */
+/**
+ * Heap that code, caches and the machine's mood may add. A leak of one connection's state would be many times
+ * this.
+ */
 const MOST_GROWTH = 3 * 2 ** 20
 
 /** Heap of a node after a full collection, asked over its inspector. */

@@ -39,10 +39,16 @@ const ready = (id: string) =>
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
 
 const ANSWER_MS = 10_000
-/** Between two messages, and before one is tried again: what is proved is that none is lost, not how many there can be. */
+/**
+ * Between two messages, and before one is tried again: what is proved is that none is lost, not how many
+ * there can be.
+ */
 const PAUSE_MS = 25
 
-/** Follows a channel on one connection for as long as it takes: subscribes again from its position after every loss of the connection. */
+/**
+ * Follows a channel on one connection for as long as it takes: subscribes again from its position after every
+ * loss of the connection.
+ */
 const follow = async (origin: string, channel: string) => {
   const client = connectLive(origin, { token: alice.access_token })
   const heard: Message[] = []
@@ -55,7 +61,10 @@ const follow = async (origin: string, channel: string) => {
     }
     wake()
   }
-  /** In the moment in which the answer is heard: a promise would go on after the messages that came together with it. */
+  /**
+   * In the moment in which the answer is heard: a promise would go on after the messages that came together
+   * with it.
+   */
   const subscribe = (): Promise<void> =>
     new Promise((resolve) => {
       client.socket.timeout(ANSWER_MS).emit('subscribe', { channel, ...(at ? { since: at } : {}) }, (error, answer) => {

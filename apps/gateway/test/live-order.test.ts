@@ -63,7 +63,8 @@ test('messages never overtake the answer to their subscription, however many ans
     const answers = channels.map(
       (channel) =>
         new Promise<{ channel: string; offset: number; early: readonly number[] }>((resolve) => {
-          // Looked at while the answer is being heard: a promise would go on after whatever came together with it.
+          // Looked at while the answer is being heard: a promise would go on after whatever came together
+          // with it.
           reader.socket.emit('subscribe', { channel }, (answer) =>
             resolve({ channel, offset: answer.ok ? answer.offset : Number.NaN, early: offsetsOf(heard, channel) }),
           )

@@ -1,6 +1,9 @@
 import { createLog } from '../src/operate/log.ts'
 
-/** Says the words it is started with, each at its level (`info:one`), and ends as the first word says: `exit`, `killed`, or not at all. */
+/**
+ * Says the words it is started with, each at its level (`info:one`), and ends as the first word says: `exit`,
+ * `killed`, or not at all.
+ */
 const [end, ...words] = process.argv.slice(2)
 const log = createLog({ level: 'info', node: 'test' })
 for (const word of words) {

@@ -50,7 +50,8 @@ const logIn = async (browserAt: Gateway, phoneAt: Gateway): Promise<void> => {
   await scan(phoneAt.origin, ticket, alice)
   await browser.next('ticket')
   await confirm(phoneAt.origin, ticket, alice)
-  // Once more, as a phone does that lost the answer: nothing is told, so the redemption must not be taken for it.
+  // Once more, as a phone does that lost the answer: nothing is told, so the redemption must not be taken for
+  // it.
   await confirm(phoneAt.origin, ticket, alice)
   await browser.next('ticket')
   await redeem(browserAt.origin, device_code)
@@ -145,7 +146,8 @@ test('an event loop that stood still shows it for a while, however often it is a
     const endAt = performance.now() + 300
     while (performance.now() < endAt);
   }
-  // What is tested is a clock that looks every 50 ms and tells of itself by no event: it may not have looked before the first time.
+  // What is tested is a clock that looks every 50 ms and tells of itself by no event: it may not have looked
+  // before the first time.
   await until(
     async () => {
       standStill()

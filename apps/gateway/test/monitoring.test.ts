@@ -35,7 +35,10 @@ const dashboardOf = async () => JSON.parse(await read('monitoring/dashboard.json
 /** Labels that Prometheus adds by itself. */
 const ADDED = ['job', 'instance', 'le']
 
-/** The labels of a metric, or of one of the series that a histogram is made of; undefined when there is none of that name. */
+/**
+ * The labels of a metric, or of one of the series that a histogram is made of; undefined when there is none
+ * of that name.
+ */
 const labelsOf = (series: string): readonly string[] | undefined => {
   if (NGINX[series]) return NGINX[series]
   const name = registry.getSingleMetric(series) ? series : series.replace(/_(bucket|count|sum)$/, '')

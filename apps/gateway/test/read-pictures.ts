@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { readCode } from '@saoma/testing'
 
 /*
- * Reads every picture of a folder, in a process of its own: inside Jest's sandbox it takes ten times as long. A line of JSON for each.
+ * Reads every picture of a folder, in a process of its own: inside Jest's sandbox it takes ten times as long.
+ * A line of JSON for each.
  */
 const [folder = ''] = process.argv.slice(2)
 for (const name of readdirSync(folder)) {

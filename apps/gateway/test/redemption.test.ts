@@ -14,7 +14,10 @@ import {
   until,
 } from '@saoma/testing'
 
-/* What a login gives lies on several shards of a Redis Cluster. Whichever of them refuses writes, its code is good for another try. */
+/*
+ * What a login gives lies on several shards of a Redis Cluster. Whichever of them refuses writes, its code is
+ * good for another try.
+ */
 
 const LOGINS = 6
 

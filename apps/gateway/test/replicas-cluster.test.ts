@@ -22,8 +22,9 @@ import {
 } from '@saoma/testing'
 
 /*
- * A Redis Cluster of three shards, of which one has lost its replica. Each call that acknowledges something is asked several times, and
- * what it has written on the master without a replica is read from that master itself: no call may say yes that has written there.
+ * A Redis Cluster of three shards, of which one has lost its replica. Each call that acknowledges something
+ * is asked several times, and what it has written on the master without a replica is read from that master
+ * itself: no call may say yes that has written there.
  */
 
 const INSTANCES = 4

@@ -14,15 +14,19 @@ import {
 } from '@saoma/testing'
 
 /**
- * Clients that vanish: a phone without a network resets its connection at any byte of its request, and at any moment after it. No door
- * may take that for more than the end of one connection, whether it serves, refuses, limits or is going away. RESETS=all tries every
- * byte; a failing run names its seed, which RESETS_SEED gives back.
+ * Clients that vanish: a phone without a network resets its connection at any byte of its request, and at any
+ * moment after it. No door may take that for more than the end of one connection, whether it serves, refuses,
+ * limits or is going away. RESETS=all tries every byte; a failing run names its seed, which RESETS_SEED gives
+ * back.
  */
 const seed = Number(process.env.RESETS_SEED ?? Date.now() % 2 ** 31)
 const all = process.env.RESETS === 'all'
 /** Of the bytes of a request, how many are tried in the short form. */
 const SOME_BYTES = all ? Number.POSITIVE_INFINITY : 12
-/** Milliseconds after the whole request; -1 is at the first byte of the answer, or after `HELD_MS` without one. */
+/**
+ * Milliseconds after the whole request; -1 is at the first byte of the answer, or after `HELD_MS` without
+ * one.
+ */
 const MOMENTS = [0, 0, 0, 1, 1, 2, 3, 5, 8, 13, -1, -1].flatMap((ms) => Array(all ? 10 : 1).fill(ms))
 const HELD_MS = 40
 /** Connections at a time. */
@@ -99,7 +103,10 @@ const ENGINE = '/socket.io/?EIO=4&transport='
 const ONLY = new URLSearchParams(LOGIN_ONLY).toString()
 
 const stranger = () => `198.18.${random(256)}.${random(256)}`
-/** A session of Engine.IO at that port, in which nothing has been said; `none` where nobody takes one in any more. */
+/**
+ * A session of Engine.IO at that port, in which nothing has been said; `none` where nobody takes one in any
+ * more.
+ */
 const session = async (port: number): Promise<string> => {
   const address = { 'x-forwarded-for': stranger() }
   const opened = request<string>(`http://127.0.0.1:${port}${ENGINE}polling`, { headers: address })

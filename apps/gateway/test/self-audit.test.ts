@@ -18,7 +18,10 @@ import {
   until,
 } from '@saoma/testing'
 
-/** F1–F6 of "Demystifying the (In)Security of QR Code-based Login in Real-world Deployments" (USENIX Security 2025), tried on ourselves. */
+/**
+ * F1–F6 of "Demystifying the (In)Security of QR Code-based Login in Real-world Deployments" (USENIX Security
+ * 2025), tried on ourselves.
+ */
 let cluster: Cluster
 let alice: string
 
@@ -29,7 +32,10 @@ beforeAll(async () => {
 
 const show = ({ status, body }: { status: number; body: unknown }) => `${status} ${JSON.stringify(body)}`
 
-/** Asks for `ticket` at every door whose address names it and that answers at once, as a browser that holds `deviceCode` and `cookie`. */
+/**
+ * Asks for `ticket` at every door whose address names it and that answers at once, as a browser that holds
+ * `deviceCode` and `cookie`.
+ */
 const ask = (ticket: string, deviceCode: string, cookie: string): Promise<string>[] => {
   const headers = { cookie }
   const { origin } = cluster

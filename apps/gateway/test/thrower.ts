@@ -1,6 +1,6 @@
 /**
- * Loaded into a node before its own program (`--import`): throws where nobody catches it. On SIGUSR2, and with THROW_AT_START as soon as
- * the program listens for what nobody catches.
+ * Loaded into a node before its own program (`--import`): throws where nobody catches it. On SIGUSR2, and
+ * with THROW_AT_START as soon as the program listens for what nobody catches.
  */
 let times = 0
 const surprise = () => {

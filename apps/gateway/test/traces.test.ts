@@ -21,7 +21,10 @@ const startTrace = (sampled = true) => {
   return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-${sampled ? '01' : '00'}` } }
 }
 
-/** Prints what a process loads of OpenTelemetry, but for its interface, which prom-client has for uses of its own. */
+/**
+ * Prints what a process loads of OpenTelemetry, but for its interface, which prom-client has for uses of its
+ * own.
+ */
 const watchLoads = {
   NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(`
     import { registerHooks } from 'node:module'

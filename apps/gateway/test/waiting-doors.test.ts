@@ -17,8 +17,9 @@ import fc from 'fast-check'
 import WebSocket from 'ws'
 
 /**
- * Socket.IO is the judge: whatever a client says, the door of waiting browsers must answer and close as Socket.IO does. A failing run
- * names its seed and path in the report; put them into FUZZ_SEED to see it again.
+ * Socket.IO is the judge: whatever a client says, the door of waiting browsers must answer and close as
+ * Socket.IO does. A failing run names its seed and path in the report; put them into FUZZ_SEED to see it
+ * again.
  */
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 let gateway: Gateway
@@ -30,7 +31,9 @@ beforeAll(async () => {
 
 type Frame = string | Buffer
 
-/** Comes after each frame: its answer tells that the frame was read and, unless it is RATE_LIMITED, answered. */
+/**
+ * Comes after each frame: its answer tells that the frame was read and, unless it is RATE_LIMITED, answered.
+ */
 const MARK = '42/login,77["watch",null]'
 
 /** What is by chance, or by the moment, is made the same. */
@@ -80,7 +83,8 @@ const converse = async (query: Record<string, string>, frames: readonly Frame[])
     if (isOver()) break
     const before = marks
     socket.send(frame)
-    // The mark must not come in one read with the frame: what Socket.IO has under way then, it answers differently from what is done.
+    // The mark must not come in one read with the frame: what Socket.IO has under way then, it answers
+    // differently from what is done.
     socket.ping()
     await until(() => pongs > before)
     socket.send(MARK)

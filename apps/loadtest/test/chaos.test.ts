@@ -29,7 +29,8 @@ const runChaos = async (faults: readonly FaultName[], ...args: string[]): Promis
 }
 
 test('every fault of a standalone Redis once, a hundred connected: nothing acknowledged is lost, nobody is somebody else, all is green again', async () => {
-  // The nodes' turns are apart: one right after the other would leave nginx without a node that it believes in.
+  // The nodes' turns are apart: one right after the other would leave nginx without a node that it believes
+  // in.
   const { result, text } = await runChaos([
     'kill',
     'redis',

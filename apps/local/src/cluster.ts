@@ -162,7 +162,8 @@ export const startLocalCluster = async (
     simulator,
     stop: async () => {
       stopping.abort()
-      // From the outside in: nobody new comes, the nodes send their browsers away, and Redis is there until they have.
+      // From the outside in: nobody new comes, the nodes send their browsers away, and Redis is there until
+      // they have.
       await nginx.stop()
       await Promise.all(nodes.map(({ app }) => app.stop()))
       await Promise.all([shop.stop(), simulator.stop(), redis.stop()])

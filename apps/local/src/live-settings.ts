@@ -6,7 +6,9 @@ type Settings = Readonly<Record<string, string>>
 const textOf = async (value: string | undefined): Promise<string | undefined> =>
   value && /^[./]/.test(value) ? readFile(value, 'utf8') : value
 
-/** Own rules first: the first one that matches counts. What is no list is left for the nodes to complain of. */
+/**
+ * Own rules first: the first one that matches counts. What is no list is left for the nodes to complain of.
+ */
 const joinRules = (own: string, shops: string): string => {
   try {
     const rules: unknown = JSON.parse(own)
@@ -17,8 +19,8 @@ const joinRules = (own: string, shops: string): string => {
 }
 
 /**
- * The shop's keys, rules and hook, beside the person's own. A hook of their own takes the shop's place. Files are
- * read once: a key that is put into one later needs a restart here.
+ * The shop's keys, rules and hook, beside the person's own. A hook of their own takes the shop's place. Files
+ * are read once: a key that is put into one later needs a restart here.
  */
 export const joinLiveSettings = async (own: Settings, shops: Settings): Promise<Record<string, string>> => {
   const [keys, rules, shopRules] = await Promise.all(

@@ -28,7 +28,10 @@ const tell = (error: unknown): void => {
   process.exitCode = 1
 }
 
-/** Resolves at the first SIGINT, SIGTERM or SIGHUP; from then on another one ends this process, and with it all others, at once. */
+/**
+ * Resolves at the first SIGINT, SIGTERM or SIGHUP; from then on another one ends this process, and with it
+ * all others, at once.
+ */
 const whenToldToStop = (): Promise<void> =>
   new Promise((resolve) => {
     let first = 0

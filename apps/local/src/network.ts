@@ -1,7 +1,10 @@
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
-/** Networks that home and office routers give out; a container's bridge or a VPN may be there too, so these go first. */
+/**
+ * Networks that home and office routers give out; a container's bridge or a VPN may be there too, so these go
+ * first.
+ */
 const PRIVATE = [/^192\.168\./, /^10\./, /^172\.(1[6-9]|2\d|3[01])\./]
 /** Interfaces of containers and virtual machines: no phone is on those. */
 const VIRTUAL = /^(docker|br-|veth|virbr|vmnet|vboxnet|utun|tun|tap)/

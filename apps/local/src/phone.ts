@@ -6,7 +6,8 @@ import { type Answer, attemptPhoneToken, confirm, reject, request, scan } from '
 import { sceneOf } from './scanned.ts'
 
 /*
- * A person with a phone, for the cluster of `npm start -- --wechat`: does what the mini-program does, in one go.
+ * A person with a phone, for the cluster of `npm start -- --wechat`: does what the mini-program does, in one
+ * go.
  */
 
 const USAGE = `node scripts/bootstrap.mjs apps/local/src/phone.ts [what it scans] [options]

@@ -35,7 +35,8 @@ const readPicture = async (file: string): Promise<string> => {
 
 /**
  * The `scene` that the mini-program is opened with. Throws an error for the person when there is none.
- * @param seen  a scene, the file of a picture, or the address behind "Open in WeChat". @default the newest code that WeChat drew for a page
+ * @param seen  a scene, the file of a picture, or the address behind "Open in WeChat". @default the newest
+ *   code that WeChat drew for a page
  * @param simulator  origin of WeChat's server
  */
 export const sceneOf = async (seen: string | undefined, simulator: string): Promise<string> => {

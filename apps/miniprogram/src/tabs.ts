@@ -3,13 +3,19 @@ import type { Text } from './logic/text.ts'
 const tabs = ['devices', 'messages', 'table'] as const
 const ignore = (): void => {}
 
-/** Names a tab's page, and all tabs, in the person's language. app.json can hold one language only, and only a tab's page may do this. */
+/**
+ * Names a tab's page, and all tabs, in the person's language. app.json can hold one language only, and only a
+ * tab's page may do this.
+ */
 export const nameTabs = ({ words }: Text, title: string): void => {
   wx.setNavigationBarTitle({ title })
   for (const [index, tab] of tabs.entries()) wx.setTabBarItem({ index, text: words.tabs[tab], fail: ignore })
 }
 
-/** Shows beside the name of a tab how many wait there. WeChat refuses it while another page is in front: the next change shows it. */
+/**
+ * Shows beside the name of a tab how many wait there. WeChat refuses it while another page is in front: the
+ * next change shows it.
+ */
 export const countTab = (tab: (typeof tabs)[number], n: number): void => {
   const index = tabs.indexOf(tab)
   if (n > 0) wx.setTabBarBadge({ index, text: n > 99 ? '99+' : String(n), fail: ignore })

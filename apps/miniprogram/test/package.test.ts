@@ -28,10 +28,16 @@ const read = (file: string): string => readFileSync(join(dist, file), 'utf8')
 const json = (file: string): Record<string, unknown> => JSON.parse(read(file))
 const usedBy = (file: string): string[] => Object.values((json(file).usingComponents ?? {}) as Record<string, string>)
 
-/** Names that WeChat gives to each file as parameters without a value, so that the globals of that name are out of its reach. */
+/**
+ * Names that WeChat gives to each file as parameters without a value, so that the globals of that name are
+ * out of its reach.
+ */
 const shadowed = `window, document, frames, self, location, navigator, localStorage, history, screen, fetch, XMLHttpRequest, WebSocket, URL`
 
-/** Runs a file as WeChat does: one function for each, where there is ECMAScript, timers, what is given and nothing else. */
+/**
+ * Runs a file as WeChat does: one function for each, where there is ECMAScript, timers, what is given and
+ * nothing else.
+ */
 const createRunner = (given: object): ((file: string) => unknown) => {
   const timers = {
     // WeChat ends them with the mini-program, and this process must not wait for them.

@@ -121,7 +121,10 @@ const codeOf = async ({ simulator }: Cluster, person: string): Promise<string> =
 
 type Asked = Parameters<WxApp['request']>[0]
 
-/** The next answer on this path is lost on its way to the phone, after `meanwhile`. The server has done what it was asked. */
+/**
+ * The next answer on this path is lost on its way to the phone, after `meanwhile`. The server has done what
+ * it was asked.
+ */
 export const losing =
   (path: string, meanwhile: () => Promise<unknown> = async () => {}) =>
   (wx: WxApp): WxApp => {

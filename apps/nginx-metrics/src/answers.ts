@@ -6,7 +6,8 @@ import type { Counter } from 'prom-client'
 const LINE = /saoma: (\d{3}) (nginx|node)$/
 
 /**
- * Counts what nginx answers, which it tells by a datagram for each. One that gets lost is not counted. Rejects when the port is taken.
+ * Counts what nginx answers, which it tells by a datagram for each. One that gets lost is not counted.
+ * Rejects when the port is taken.
  *
  * @returns the socket, to be closed
  */

@@ -12,7 +12,10 @@ import { readStatus } from './status.ts'
  *   SYSLOG_PORT    UDP port of HOST for NGINX_METRICS of nginx/render.sh  (default 9514)
  */
 
-/** Those that alerts and pictures ask for are there from the start: a series that begins with its first event has no increase yet. */
+/**
+ * Those that alerts and pictures ask for are there from the start: a series that begins with its first event
+ * has no increase yet.
+ */
 const KNOWN = ['101', '200', '400', '401', '404', '413', '429', '499', '500', '502', '503', '504']
 
 const { NGINX_STATUS = '', HOST = '127.0.0.1', PORT = '9113', SYSLOG_PORT = '9514' } = process.env

@@ -25,9 +25,9 @@ const isOurs = (error: unknown): boolean =>
   error.code === 'ERR_JOSE_GENERIC'
 
 /**
- * Verifies access tokens of Saoma by its published keys, without asking it about each one. A phone's token has
- * another audience and is nobody's here. A session that ended is noticed when its last token ends, ten minutes later
- * at most.
+ * Verifies access tokens of Saoma by its published keys, without asking it about each one. A phone's token
+ * has another audience and is nobody's here. A session that ended is noticed when its last token ends, ten
+ * minutes later at most.
  */
 export const createBearers = ({ origin, saomaUrl }: BearersOptions): Bearers => {
   const keys = createRemoteJWKSet(new URL('/oidc/jwks', saomaUrl), { timeoutDuration: KEYS_TIMEOUT_MS })

@@ -16,7 +16,10 @@ export interface CourierOptions {
   ms: number
 }
 
-/** The other company of this demo, which takes its time. It shares nothing with the shop but HTTP and a secret. */
+/**
+ * The other company of this demo, which takes its time. It shares nothing with the shop but HTTP and a
+ * secret.
+ */
 export interface Courier {
   routes: Router
   close(): Promise<void>

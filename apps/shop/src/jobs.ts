@@ -24,8 +24,8 @@ export interface Jobs {
   find(user: string, id: string): Job | undefined
   isOf(user: string, id: string): boolean
   /**
-   * Ends a job with its quote, or without one, and tells its page; false when there is no such job. Ending it again
-   * changes nothing.
+   * Ends a job with its quote, or without one, and tells its page; false when there is no such job. Ending it
+   * again changes nothing.
    */
   finish(id: string, quote: Quote | undefined): boolean
   /** Jobs that have not ended. */

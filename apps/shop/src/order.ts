@@ -52,9 +52,9 @@ export const MOST_OF_ONE_DISH = 99
 export const emptyOrder = (table: string): Order => ({ table, version: 0, status: 'open', lines: [] })
 
 /**
- * Applies an edit by somebody who was looking at version `based`. Quantities are differences, so they merge; a note
- * replaces a note, so it is refused when somebody else has written another one meanwhile; and nobody sends to the
- * kitchen what they have not seen.
+ * Applies an edit by somebody who was looking at version `based`. Quantities are differences, so they merge;
+ * a note replaces a note, so it is refused when somebody else has written another one meanwhile; and nobody
+ * sends to the kitchen what they have not seen.
  */
 export const applyEdit = (order: Order, edit: Edit, based: number, author: Author): Outcome => {
   const version = order.version + 1

@@ -35,7 +35,8 @@ export const createOrders = (database: Database, outbox: Outbox): Orders => {
 
   return {
     read,
-    // The order and what the others are told of it are written together: whoever dies in between has not told a lie.
+    // The order and what the others are told of it are written together: whoever dies in between has not told
+    // a lie.
     edit: (table, { id, based, edit, author }) =>
       database.transaction(() => {
         const order = read(table)

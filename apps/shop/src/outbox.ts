@@ -3,9 +3,10 @@ import type { Logger } from 'pino'
 import type { Database } from './database.ts'
 
 /**
- * Messages on their way to Saoma. They are written in the same transaction as the change that they tell of, and
- * published after it, as often as it takes: nothing is told that did not happen, and nothing that happened is kept
- * quiet, also when this process dies in between. The idempotency key makes what was published twice be told once.
+ * Messages on their way to Saoma. They are written in the same transaction as the change that they tell of,
+ * and published after it, as often as it takes: nothing is told that did not happen, and nothing that
+ * happened is kept quiet, also when this process dies in between. The idempotency key makes what was
+ * published twice be told once.
  */
 export interface Outbox {
   /** @param due  milliseconds since 1970 before which it is not published. @default now */

@@ -3,7 +3,10 @@ import * as v from 'valibot'
 import type { Bearers } from './bearers.ts'
 import { problem } from './problem.ts'
 
-/** What a page calls the person. It is for others to read and decides nothing; who somebody is, their token says. */
+/**
+ * What a page calls the person. It is for others to read and decides nothing; who somebody is, their token
+ * says.
+ */
 export const Name = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(40))
 /** What a page calls one of its requests, so that it can be sent again without being done again. */
 export const Id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{8,64}$/))

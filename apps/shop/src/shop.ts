@@ -32,9 +32,9 @@ export interface ShopOptions {
 }
 
 /**
- * A small business: people order at tables, get notices, and wait for a quote of a courier. It knows Saoma as any
- * business does, by its published keys, its HTTP publish and the hook it is asked by; nothing of Saoma's insides is
- * imported here.
+ * A small business: people order at tables, get notices, and wait for a quote of a courier. It knows Saoma as
+ * any business does, by its published keys, its HTTP publish and the hook it is asked by; nothing of Saoma's
+ * insides is imported here.
  */
 export interface Shop {
   handler: RequestListener

@@ -14,8 +14,8 @@ export const sign = (secret: string, body: Buffer, time = nowSeconds()): string 
   `t=${time},v1=${mac(secret, time, body).toString('hex')}`
 
 /**
- * Whether that body was signed with that secret, lately. Takes the same time wherever a wrong signature begins to
- * differ.
+ * Whether that body was signed with that secret, lately. Takes the same time wherever a wrong signature
+ * begins to differ.
  */
 export const isSigned = (secret: string, body: Buffer, header: string): boolean => {
   const [, time, signature] = HEADER.exec(header) ?? []

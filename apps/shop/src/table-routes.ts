@@ -24,7 +24,9 @@ const EditBody = v.object({
   ]),
 })
 
-/** Ordering at a table. Reading an order is for everybody who is signed in, as the channel of its table is. */
+/**
+ * Ordering at a table. Reading an order is for everybody who is signed in, as the channel of its table is.
+ */
 export const tableRoutes = (orders: Orders, signedIn: SignedIn): Router => {
   const router = new Router({ prefix: '/shop' })
   router.get('/menu', (ctx) => {

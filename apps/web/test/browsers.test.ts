@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { ensurePage, pageFolder } from '@saoma/testing'
 
 /*
- * The syntax of the built files is that of es2022: Chrome and Edge 94, Firefox 93, Safari 16.4, as the README says. No tool that builds
- * looks at functions. Below is what came later to one of these browsers and has a name of its own, so that its use can be seen in a text.
+ * The syntax of the built files is that of es2022: Chrome and Edge 94, Firefox 93, Safari 16.4, as the README
+ * says. No tool that builds looks at functions. Below is what came later to one of these browsers and has a
+ * name of its own, so that its use can be seen in a text.
  */
 
 const LATER = [

@@ -52,7 +52,10 @@ const deviceOf = async (name: string, device: Device = desktop): Promise<Device>
 
 const isLive = (page: Page): Promise<void> => page.locator('[data-state="socket"]').waitFor()
 
-/** Reloads the page. Engine.IO's first frame names the session, which begins with the id of the node that holds it. */
+/**
+ * Reloads the page. Engine.IO's first frame names the session, which begins with the id of the node that
+ * holds it.
+ */
 const reload = async (page: Page): Promise<Gateway> => {
   // Or the socket that we hear of could be the one of the page before.
   await isLive(page)

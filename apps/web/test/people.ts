@@ -28,7 +28,9 @@ interface Screen {
 export interface Screens {
   /** Somebody opens a page on a machine that knows nothing but what `storageState` says. */
   open(browser: Browser, path: string, device: Device, prepare?: Preparation): Promise<Page>
-  /** The end of a test: everybody leaves, their machines forget. Resolves with what the pages complained of. */
+  /**
+   * The end of a test: everybody leaves, their machines forget. Resolves with what the pages complained of.
+   */
   leave(): Promise<string[]>
 }
 
@@ -36,8 +38,9 @@ export interface Screens {
 const bare = (origin: string): string => `${origin}/oidc/jwks`
 
 /**
- * A new machine costs more than all that a test does with it, so the next test gets one that was used and has forgotten everything.
- * Nothing of a page lives on in it: it has gone elsewhere, and storage, cookies, routes and listeners are gone.
+ * A new machine costs more than all that a test does with it, so the next test gets one that was used and has
+ * forgotten everything. Nothing of a page lives on in it: it has gone elsewhere, and storage, cookies, routes
+ * and listeners are gone.
  */
 export const createScreens = (originOf: () => string): Screens => {
   const inUse = new Set<Screen>()

@@ -33,7 +33,10 @@ const read = <T>(ctx: Context, schema: v.GenericSchema<unknown, T>): T => {
   return body.output
 }
 
-/** What WeChat does not have: the phone's side, orders to behave badly, and a look inside. For tests and people on this machine. */
+/**
+ * What WeChat does not have: the phone's side, orders to behave badly, and a look inside. For tests and
+ * people on this machine.
+ */
 export const controlRoutes = (state: State): Router => {
   const { clock, tokens, logins, codes, links, faults, calls } = state
   const router = new Router({ prefix: '/simulator' })

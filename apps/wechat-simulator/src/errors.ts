@@ -3,7 +3,10 @@ import { randomBytes } from 'node:crypto'
 /** WeChat says `encoding` where others say `charset`. */
 export const JSON_TYPE = 'application/json; encoding=utf-8'
 
-/** WeChat's error texts by errcode, as far as they are known. The simulator can be told to answer with any of them. */
+/**
+ * WeChat's error texts by errcode, as far as they are known. The simulator can be told to answer with any of
+ * them.
+ */
 export const errors: Readonly<Record<number, string>> = {
   [-1]: 'system error',
   40001:
@@ -54,7 +57,10 @@ export const errors: Readonly<Record<number, string>> = {
   89507: 'ip refused by admin for one hour',
 }
 
-/** An error body: the text and an id for WeChat's support, whose first group is the time in hexadecimal seconds. */
+/**
+ * An error body: the text and an id for WeChat's support, whose first group is the time in hexadecimal
+ * seconds.
+ */
 export const errorBody = (errcode: number, nowMs: number): { errcode: number; errmsg: string } => {
   const seconds = Math.floor(nowMs / 1000).toString(16)
   const [first, second] = [randomBytes(4), randomBytes(4)].map((bytes) => bytes.toString('hex'))

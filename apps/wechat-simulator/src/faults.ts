@@ -8,8 +8,8 @@ export interface Fault {
   /** Only on this path. @default every path of WeChat's */
   path?: string
   /**
-   * `slow` answers late, `down` cuts the connection without an answer, `cut` does the work first and then cuts, `errcode` refuses,
-   * `garbage` answers with a page of HTML.
+   * `slow` answers late, `down` cuts the connection without an answer, `cut` does the work first and then
+   * cuts, `errcode` refuses, `garbage` answers with a page of HTML.
    */
   kind: 'slow' | 'down' | 'cut' | 'errcode' | 'garbage'
   /** Milliseconds of `slow`. */

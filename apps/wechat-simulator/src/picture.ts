@@ -21,8 +21,8 @@ export const textOf = (page: string, scene: string): string => `${page}?scene=${
 const hex = (value: number): string => Math.trunc(value).toString(16).padStart(2, '0')
 
 /**
- * WeChat draws its own round or flower-like code that only WeChat reads. This is an ordinary QR code of `<page>?scene=<scene>`,
- * which every reader reads.
+ * WeChat draws its own round or flower-like code that only WeChat reads. This is an ordinary QR code of
+ * `<page>?scene=<scene>`, which every reader reads.
  */
 export const drawPicture = async ({ page, scene, width, hyaline, line }: Picture): Promise<Buffer> => {
   const text = textOf(page, scene)

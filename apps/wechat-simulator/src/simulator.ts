@@ -5,8 +5,8 @@ import { createState, type SimulatorOptions, type State } from './state.ts'
 import { wechatRoutes } from './wechat-routes.ts'
 
 /**
- * A server that behaves as api.weixin.qq.com does: rules, limits, error bodies and oddities. What it cannot know it does not
- * invent: the order of checks is the one that public reports suggest.
+ * A server that behaves as api.weixin.qq.com does: rules, limits, error bodies and oddities. What it cannot
+ * know it does not invent: the order of checks is the one that public reports suggest.
  */
 export interface Simulator {
   /** For `createServer`. */

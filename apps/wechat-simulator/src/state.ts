@@ -12,7 +12,10 @@ export interface SimulatorOptions {
   secret: string
   /** Pages of the published release, the home page first. @default ['pages/login/index'] */
   pages?: readonly string[]
-  /** Name of the Open Platform account it is bound to; then people have a unionid, the same in every app of that account. */
+  /**
+   * Name of the Open Platform account it is bound to; then people have a unionid, the same in every app of
+   * that account.
+   */
   openPlatform?: string
   /** @default what WeChat documents */
   limits?: Partial<Limits>

@@ -4,7 +4,9 @@ import type { Limits } from './limits.ts'
 import { createQuota, DAY_MS } from './quota.ts'
 
 const LIFETIME_MS = 7_200_000
-/** An old token goes on beside its successor for this long; a stable one is replaced when it has no more left. */
+/**
+ * An old token goes on beside its successor for this long; a stable one is replaced when it has no more left.
+ */
 const OVERLAP_MS = 300_000
 const FORCE_GAP_MS = 30_000
 /** Tokens remembered, so that an old one can be told from one that never was. */
@@ -80,8 +82,8 @@ export const createTokens = (clock: Clock, limits: Limits) => {
     },
 
     /**
-     * `force_refresh`: ends the present stable token at once. Sooner than 30 s after the last time it changes nothing.
-     * Undefined when the day's are used up.
+     * `force_refresh`: ends the present stable token at once. Sooner than 30 s after the last time it changes
+     * nothing. Undefined when the day's are used up.
      */
     force: (): Grant | undefined => {
       if (stable && clock.now() - lastForced < FORCE_GAP_MS) return grant(stable)
@@ -103,7 +105,10 @@ export const createTokens = (clock: Clock, limits: Limits) => {
       return token.until > clock.now() ? undefined : token.endsAs
     },
 
-    /** Order of a test: what was issued so far is refused, and stable_token goes on giving it out until it is forced to renew. */
+    /**
+     * Order of a test: what was issued so far is refused, and stable_token goes on giving it out until it is
+     * forced to renew.
+     */
     refuse: (): void => {
       for (const token of issued.values()) token.refused = true
     },

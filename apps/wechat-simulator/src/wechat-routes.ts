@@ -14,7 +14,10 @@ import type { State } from './state.ts'
 const SESSION_TYPE = 'text/plain'
 const LARGEST_BODY = 1024 * 1024
 
-/** The body as text whatever its type is called: WeChat does not look at the type either. Undefined when it is too large. */
+/**
+ * The body as text whatever its type is called: WeChat does not look at the type either. Undefined when it is
+ * too large.
+ */
 const readBody = async (req: IncomingMessage): Promise<string | undefined> => {
   const chunks: Buffer[] = []
   let size = 0

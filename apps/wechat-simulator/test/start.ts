@@ -18,11 +18,15 @@ export interface Started extends Simulator {
   refusalOf(token: string): Promise<number>
 }
 
-/** A simulator in this process, listening on a free port, closed at the end. Its clock stands still unless it is advanced. */
+/**
+ * A simulator in this process, listening on a free port, closed at the end. Its clock stands still unless it
+ * is advanced.
+ */
 export const start = async (options: Partial<SimulatorOptions> = {}): Promise<Started> => {
   const startedAt = Date.parse('2026-03-02T04:05:30Z')
   const simulator = createSimulator({ appid, secret, now: () => startedAt, ...options })
-  // Drawing and reading pictures keeps this process busy: a connection must not end of idleness just when it is used again.
+  // Drawing and reading pictures keeps this process busy: a connection must not end of idleness just when it
+  // is used again.
   const server = createServer({ keepAliveTimeout: 60_000 }, simulator.handler).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onCleanup(() => {

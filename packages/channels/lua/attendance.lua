@@ -1,4 +1,5 @@
--- attendance: how many connections of some people a node has now. Numbers are absolute, so it may be told again.
+-- attendance: how many connections of some people a node has now. Numbers are absolute, so it may be told
+-- again.
 -- KEYS  people, mine, live
 -- ARGV  announces 0|1, then user, connections, …
 -- reply 1

@@ -1,7 +1,8 @@
 -- check: where the channel is, for a node that follows it and thereby keeps it alive.
 -- KEYS  meta, log, people, mine
 -- ARGV  new_epoch, offset, mark, … (of messages that this node has handed out)
--- reply {epoch, top, people of this node, 1 those messages are in the log or no more | 0 it is not the log that was handed out}
+-- reply {epoch, top, people of this node, 1 those messages are in the log or no more | 0 it is not the log
+--       that was handed out}
 
 local meta, log, people, mine = unpack(KEYS)
 

@@ -1,5 +1,6 @@
--- end: a session of a person has ended, or all of them. Told at once, and remembered for those who could not hear it. Runs also in a
--- full Redis, so what it writes is bounded: when most are remembered, one of all stands for them, after which each is looked up.
+-- end: a session of a person has ended, or all of them. Told at once, and remembered for those who could not
+-- hear it. Runs also in a full Redis, so what it writes is bounded: when most are remembered, one of all
+-- stands for them, after which each is looked up.
 -- KEYS  ends, live
 -- ARGV  sid ('' for all), mark (a word that no other end has), ms, most
 -- reply 1

@@ -1,10 +1,17 @@
 -- Shared by the scripts of this folder, each of which is this text followed by its own.
 --
--- meta: hash. epoch; base (the offset before the first message of this epoch); past (the epochs that this log had before, each with the
---   offset after which it was gone back on, oldest first, and last the epoch under which that was written: `E0:26 E1:40 E2`; written
---   by a node that does not know it, another epoch would be in force); top (newest offset); lasts (ms epoch until which the log
---   must be there); due (ms epoch before which no message grows too old); read (inbox position); since (ms epoch: the channel was not
---   surely empty before it, because another log had been here; absent when there was none).
+-- meta: hash.
+--   epoch
+--   base   the offset before the first message of this epoch
+--   past   the epochs that this log had before, each with the offset after which it was gone back on, oldest
+--          first, and last the epoch under which that was written: `E0:26 E1:40 E2`. Written by a node that
+--          does not know it, another epoch would be in force
+--   top    newest offset
+--   lasts  ms epoch until which the log must be there
+--   due    ms epoch before which no message grows too old
+--   read   inbox position
+--   since  ms epoch: the channel was not surely empty before it, because another log had been here. Absent
+--          when there was none
 -- log: stream. Ids are <offset>-0, the one field `m` is the message's text, whose last member is its time.
 
 local META_MS = 30 * 86400000
@@ -24,19 +31,21 @@ local function keep(key, ms)
   if left ~= -2 and left < ms * 0.9 then redis.call('PEXPIRE', key, ms) end
 end
 
--- Lengthens the life of what is known of a channel: a day as long as nothing was published, so that asking for names costs little; then
--- a month, and always longer than its log (by a quarter, because `keep` lets a tenth go by).
+-- Lengthens the life of what is known of a channel: a day as long as nothing was published, so that asking
+-- for names costs little; then a month, and always longer than its log (by a quarter, because `keep` lets a
+-- tenth go by).
 local function keep_meta(channel)
   local ms = channel.top == 0 and DAY_MS or META_MS
   keep(channel.meta, math.max(ms, math.floor((channel.lasts - channel.now) * 1.25)))
 end
 
--- A channel in which nothing was ever published has nothing in Redis, however often it is asked for. Its epoch is this word with the
--- moment at which it was empty.
+-- A channel in which nothing was ever published has nothing in Redis, however often it is asked for. Its
+-- epoch is this word with the moment at which it was empty.
 local NONE = 'none-'
 local function empty_at(epoch) return tonumber(string.match(epoch, '^none%-(%d+)$')) end
 
--- Begins the channel under an epoch. `since`: when another log was here before, the moment at which that was found to be gone.
+-- Begins the channel under an epoch. `since`: when another log was here before, the moment at which that was
+-- found to be gone.
 local function begin(channel, epoch, since)
   channel.epoch, channel.base, channel.top, channel.unused = epoch, 0, 0, false
   channel.lasts, channel.due, channel.read, channel.since, channel.past = 0, 0, 0, since or 0, ''
@@ -45,8 +54,8 @@ local function begin(channel, epoch, since)
   if since then redis.call('HSET', channel.meta, 'since', since) end
 end
 
--- The channel as it is. One whose log or meta is gone before its time begins anew, under new_epoch. One that never was is `unused`, and
--- nothing is written.
+-- The channel as it is. One whose log or meta is gone before its time begins anew, under new_epoch. One that
+-- never was is `unused`, and nothing is written.
 local function open(meta, log, new_epoch)
   local epoch, base, top, lasts, due, read, since, past =
     unpack(redis.call('HMGET', meta, 'epoch', 'base', 'top', 'lasts', 'due', 'read', 'since', 'past'))
@@ -66,8 +75,8 @@ local function open(meta, log, new_epoch)
   return channel
 end
 
--- Whether a reader who saw the channel empty has missed nothing but what is in the log. Younger than META_MS, or a log may have come and
--- gone since without a trace; and not of the future, which nobody has seen.
+-- Whether a reader who saw the channel empty has missed nothing but what is in the log. Younger than META_MS,
+-- or a log may have come and gone since without a trace; and not of the future, which nobody has seen.
 local function was_empty(channel, epoch)
   local at = empty_at(epoch)
   return at ~= nil and at >= channel.since and at > channel.now - META_MS and at <= channel.now + CLOCKS_MS
@@ -85,7 +94,8 @@ local function past_of(channel)
   return list
 end
 
--- Up to which offset the log of an earlier epoch is the same as this one; nil when that epoch is not known to have been one of it.
+-- Up to which offset the log of an earlier epoch is the same as this one; nil when that epoch is not known to
+-- have been one of it.
 local function shared_with(channel, epoch)
   local past = past_of(channel)
   local shared
@@ -99,7 +109,8 @@ local function id_of(offset) return string.format('%d-0', offset) end
 local function offset_of(id) return tonumber(string.match(id, '^%d+')) end
 local function time_of(body) return tonumber(string.match(string.sub(body, -24), '"time":(%d+)$')) end
 
--- A number for what a message says, whenever it was published; nil when it is not kept. `Kept.mark` is the same.
+-- A number for what a message says, whenever it was published; nil when it is not kept. `Kept.mark` is the
+-- same.
 local function mark_at(channel, offset)
   local entry = redis.call('XRANGE', channel.log, id_of(offset), id_of(offset))[1]
   if not entry then return nil end
@@ -108,7 +119,8 @@ local function mark_at(channel, offset)
   return tonumber(string.sub(redis.sha1hex(string.sub(body, 1, #body - #time)), 1, 8), 16)
 end
 
--- Up to which offset the log is the one that was handed out, by what is known of that: ARGV[first] on, offset, mark, … nil when it is.
+-- Up to which offset the log is the one that was handed out, by what is known of that: ARGV[first] on,
+-- offset, mark, … nil when it is.
 local function agreed_until(channel, first)
   local agreed
   for i = first, #ARGV, 2 do
@@ -119,8 +131,8 @@ local function agreed_until(channel, first)
   return agreed
 end
 
--- Forgets what is older than age_ms. Returns the offset and the time of the oldest message left; top + 1 and nil when there is none.
--- Halves its way to it, so that a log of any length costs a few looks.
+-- Forgets what is older than age_ms. Returns the offset and the time of the oldest message left; top + 1 and
+-- nil when there is none. Halves its way to it, so that a log of any length costs a few looks.
 local function forget_old(channel, age_ms)
   local log, limit = channel.log, channel.now - age_ms
   local function look(offset)
@@ -151,7 +163,8 @@ end
 local function connections_of(people) return tonumber(redis.call('HGET', people, '') or 0) end
 local function count_of(people) return redis.call('HLEN', people) - redis.call('HEXISTS', people, '') end
 
--- Adds to a person's connections and tells the channel, if it is to be told, when the person came or went by that.
+-- Adds to a person's connections and tells the channel, if it is to be told, when the person came or went by
+-- that.
 local function add_connections(people, live, announces, user, delta)
   if delta == 0 then return end
   local before = tonumber(redis.call('HGET', people, user) or 0)

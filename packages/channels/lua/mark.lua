@@ -1,4 +1,5 @@
--- mark: a person has read everything up to an offset. Never goes back and never past the newest message; other devices are told.
+-- mark: a person has read everything up to an offset. Never goes back and never past the newest message;
+-- other devices are told.
 -- KEYS  meta, log, live
 -- ARGV  new_epoch, age_ms, offset
 -- reply {read, unread}

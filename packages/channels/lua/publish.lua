@@ -1,8 +1,9 @@
 -- publish: a message gets the next offset, is kept, and is told to every node that follows the channel.
 -- KEYS  meta, log, people, live, receipt
--- ARGV  content (`"event":…,"data":…,["from":…,]`), new_epoch, messages, age_ms, receipt_ms (0: no idempotency key),
---       begins 0|1 (whether it may be the first message of a channel that never was)
--- reply {"OK", epoch, offset, connections, repeated 0|1} | {"KEY_REUSED"} | {"UNUSED"} (it would be the first, and may not)
+-- ARGV  content (`"event":…,"data":…,["from":…,]`), new_epoch, messages, age_ms, receipt_ms (0: no
+--       idempotency key), begins 0|1 (whether it may be the first message of a channel that never was)
+-- reply {"OK", epoch, offset, connections, repeated 0|1} | {"KEY_REUSED"} | {"UNUSED"} (it would be the
+--       first, and may not)
 
 local meta, log, people, live, receipt = unpack(KEYS)
 local content, new_epoch = ARGV[1], ARGV[2]
@@ -15,8 +16,8 @@ if channel.unused then
 end
 if receipt_ms > 0 then
   local epoch, offset, hash = string.match(redis.call('GET', receipt) or '', '^(%S+) (%d+) (%x+)$')
-  -- A receipt of a log that was lost speaks of a message that is no more. One from before this log got another name was written with
-  -- its message, which is where it was.
+  -- A receipt of a log that was lost speaks of a message that is no more. One from before this log got
+  -- another name was written with its message, which is where it was.
   if epoch and (epoch == channel.epoch or shared_with(channel, epoch)) then
     if hash ~= redis.sha1hex(content) then return { 'KEY_REUSED' } end
     return { 'OK', channel.epoch, tonumber(offset), connections_of(people), 1 }

@@ -1,15 +1,17 @@
 -- read: one page of the log.
 -- KEYS  meta, log
--- ARGV  new_epoch, age_ms, since_epoch ('' when there is no since), since_offset, history, limit, most_bytes (1 or more),
---       go_on (1: what is left behind a loss instead of the history)
--- reply {epoch, offset, "recovered"|"fresh"|"epoch"|"trimmed", more 0|1, {id, body, …}, mark}
---       epoch and offset are where the reader stands after the page; mark is of the message there if the page has none, or 0. A reader who comes from an earlier epoch of this log is told
---       `epoch`, and gets all from where the two part
+-- ARGV  new_epoch, age_ms, since_epoch ('' when there is no since), since_offset, history, limit, most_bytes
+--       (1 or more), go_on (1: what is left behind a loss instead of the history)
+-- reply {epoch, offset, "recovered"|"fresh"|"epoch"|"trimmed", more 0|1, {id, body, …}, mark}. epoch and
+--       offset are where the reader stands after the page; mark is of the message there if the page has none,
+--       or 0. A reader who comes from an earlier epoch of this log is told `epoch`, and gets all from where
+--       the two part
 
 local meta, log = KEYS[1], KEYS[2]
 local new_epoch, age_ms, since_epoch, since_offset = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local history, limit, most_bytes, go_on = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
--- Entries asked for at once: few to begin with and never many, because what is copied into the script without fitting is work for nothing.
+-- Entries asked for at once: few to begin with and never many, because what is copied into the script without
+-- fitting is work for nothing.
 local FEW, MANY = 8, 50
 
 local channel = open(meta, log, new_epoch)
@@ -88,7 +90,8 @@ elseif go_on then
 else
   newest(history)
 end
--- A reader of a channel that is still empty keeps its position, as any other does; after a day it gets a later one.
+-- A reader of a channel that is still empty keeps its position, as any other does; after a day it gets a
+-- later one.
 if channel.unused and how == 'recovered' and empty_at(since_epoch) > channel.now - DAY_MS then channel.epoch = since_epoch end
 local mark = count == 0 and offset > 0 and mark_at(channel, offset) or 0
 return { channel.epoch, offset, how, offset < channel.top and 1 or 0, entries, mark }

@@ -1,9 +1,11 @@
--- rotate: a node has handed out messages that the log does not have: it has gone back (a failover lost writes) and uses offsets again, or
--- a master that had been replaced without knowing it told of messages that only it had. Under another epoch nobody takes the one for
--- the other. When another node has said so before, this one may know of more: its readers come with the same former epoch.
+-- rotate: a node has handed out messages that the log does not have: it has gone back (a failover lost
+-- writes) and uses offsets again, or a master that had been replaced without knowing it told of messages that
+-- only it had. Under another epoch nobody takes the one for the other. When another node has said so before,
+-- this one may know of more: its readers come with the same former epoch.
 -- KEYS  meta, log
--- ARGV  new_epoch, epoch, offset (the newest handed out), unsure (the lowest offset at which another message may have been handed out;
---       0 when there is none), most (epochs to remember), offset, mark, … (of messages that were handed out)
+-- ARGV  new_epoch, epoch, offset (the newest handed out), unsure (the lowest offset at which another message
+--       may have been handed out; 0 when there is none), most (epochs to remember), offset, mark, … (of
+--       messages that were handed out)
 -- reply {epoch, top}
 
 local meta, log = KEYS[1], KEYS[2]

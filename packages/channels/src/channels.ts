@@ -31,22 +31,25 @@ export interface ChannelsOptions {
 }
 
 /**
- * Durable channels in Redis; SPEC.md holds the rules. Outcomes that a caller can cause are results. Every call rejects with
- * RedisUnavailable when Redis cannot be asked; a `publish` may still have been done then, so repeat it with an idempotency key.
+ * Durable channels in Redis; SPEC.md holds the rules. Outcomes that a caller can cause are results. Every
+ * call rejects with RedisUnavailable when Redis cannot be asked; a `publish` may still have been done then,
+ * so repeat it with an idempotency key.
  */
 export interface Channels {
   /**
-   * KEY_REUSED when the idempotency key belongs to another message of the same publisher; and whatever `mayBegin` refuses with.
+   * KEY_REUSED when the idempotency key belongs to another message of the same publisher; and whatever
+   * `mayBegin` refuses with.
    */
   publish(publication: Publication & Publishing): Promise<Result<Published>>
   /**
-   * One page after `since`, or the newest `history` messages. Pages end at 300 messages or 256 KiB (at least one message); `limit`
-   * and `mostBytes` make them shorter. Nothing is followed.
+   * One page after `since`, or the newest `history` messages. Pages end at 300 messages or 256 KiB (at least
+   * one message); `limit` and `mostBytes` make them shorter. Nothing is followed.
    */
   read(channel: string, request?: ReadRequest): Promise<Page>
   /**
-   * Reads a page and follows the channel from there on: nothing is lost, doubled or out of order between the two. When the page has
-   * `more`, nothing is followed and `start` does nothing: follow again from its position.
+   * Reads a page and follows the channel from there on: nothing is lost, doubled or out of order between the
+   * two. When the page has `more`, nothing is followed and `start` does nothing: follow again from its
+   * position.
    */
   follow(channel: string, request: FollowRequest, listener: Listener): Promise<Following>
   /** Forgets all messages up to and including `offset`. Resolves with the number of messages forgotten. */
@@ -54,12 +57,16 @@ export interface Channels {
   presence(channel: string): Promise<Presence>
   /** Of a `user:` channel. */
   inbox(channel: string): Promise<Inbox>
-  /** Moves the read position of a `user:` channel forward (never back, never past the newest message) and tells the person's other devices. */
+  /**
+   * Moves the read position of a `user:` channel forward (never back, never past the newest message) and
+   * tells the person's other devices.
+   */
   markRead(channel: string, offset: number): Promise<Inbox>
 
   /**
-   * Hears of the end of a person's sessions until closed: `onEnded(sid)` for one, `onEnded(undefined)` for all. Resolves when no end can be
-   * missed any more (see `RedisClients.subscriber`, event `resubscribed`, for when one may have been).
+   * Hears of the end of a person's sessions until closed: `onEnded(sid)` for one, `onEnded(undefined)` for
+   * all. Resolves when no end can be missed any more (see `RedisClients.subscriber`, event `resubscribed`,
+   * for when one may have been).
    */
   attend(user: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }>
   /** The Redis channel on which that is heard. */
@@ -67,8 +74,8 @@ export interface Channels {
   /** Tells every node that a session of a person has ended; without `sid`, all of them. */
   end(user: string, sid?: string): Promise<void>
   /**
-   * A word for the last end of that session or of all, which changes with the next one; empty when there was none in the last hour. For
-   * whoever may have missed being told.
+   * A word for the last end of that session or of all, which changes with the next one; empty when there was
+   * none in the last hour. For whoever may have missed being told.
    */
   lastEnd(user: string, sid?: string): Promise<string>
 

@@ -3,7 +3,9 @@ import { backoffMs } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
 import type { Feed } from './feed.ts'
 
-/** Checks begun in one tick, and under way at once: with ten ticks in a second that is 1,000 checks a second. */
+/**
+ * Checks begun in one tick, and under way at once: with ten ticks in a second that is 1,000 checks a second.
+ */
 const PER_TICK = 100
 const TICK_MS = 100
 /** What a message may take from the log to this node. */
@@ -17,12 +19,18 @@ export interface ChecksOptions {
   onEvent: (event: ChannelsEvent) => void
 }
 
-/** One timer for all feeds of a node: it compares them with Redis in turn, and at once those whose messages may have been lost. */
+/**
+ * One timer for all feeds of a node: it compares them with Redis in turn, and at once those whose messages
+ * may have been lost.
+ */
 export const createChecks = ({ checkMs, check, onEvent }: ChecksOptions) => {
   /** By the time of their last check, the longest ago first. */
   const turns = new Map<Feed, number>()
   const urgent = new Set<Feed>()
-  /** Feeds to be looked at again at some time, because pub/sub was behind: it has that long for what is merely on its way. */
+  /**
+   * Feeds to be looked at again at some time, because pub/sub was behind: it has that long for what is merely
+   * on its way.
+   */
   const owing = new Map<Feed, number>()
   let running = 0
   /** Feeds of a resync that is under way. */

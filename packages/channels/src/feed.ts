@@ -7,7 +7,10 @@ import type { Member } from './member.ts'
 import { decodeEnded, decodeMessage, decodeSignal, kinds } from './wire.ts'
 import { Witnesses } from './witnesses.ts'
 
-/** Messages that may wait while the log is read. Past it they are dropped, which shows as a gap and is read again. */
+/**
+ * Messages that may wait while the log is read. Past it they are dropped, which shows as a gap and is read
+ * again.
+ */
 const MOST_WAITING = 1_000
 
 export interface FeedContext {
@@ -18,9 +21,11 @@ export interface FeedContext {
 }
 
 /**
- * One channel followed on this node: takes what pub/sub says, puts it in order, fills its gaps from the log and hands it to the members.
+ * One channel followed on this node: takes what pub/sub says, puts it in order, fills its gaps from the log
+ * and hands it to the members.
  *
- * Its position is what has been handed out. It is known from the first member's page until the last member leaves.
+ * Its position is what has been handed out. It is known from the first member's page until the last member
+ * leaves.
  */
 export class Feed {
   readonly channel: string
@@ -45,7 +50,10 @@ export class Feed {
   #filling: AbortController | undefined
   /** The top that the last check found and pub/sub still owed. */
   #owed = 0
-  /** Counts how often the position was lost, so that what was asked before can be told from what was asked since. */
+  /**
+   * Counts how often the position was lost, so that what was asked before can be told from what was asked
+   * since.
+   */
   #run = 0
 
   constructor(channel: string, live: string, context: FeedContext) {
@@ -90,7 +98,10 @@ export class Feed {
     this.members.add(member)
   }
 
-  /** Whether a member's page ends before what the member was told of begins: only possible when replies overtook each other. */
+  /**
+   * Whether a member's page ends before what the member was told of begins: only possible when replies
+   * overtook each other.
+   */
   misses(member: Member, page: Position): boolean {
     return page.epoch === this.#epoch && page.offset < member.from
   }
@@ -117,7 +128,10 @@ export class Feed {
     return true
   }
 
-  /** Whether a member's page and what the feed tells are of one log. A channel that was empty on one side has begun meanwhile. */
+  /**
+   * Whether a member's page and what the feed tells are of one log. A channel that was empty on one side has
+   * begun meanwhile.
+   */
   #continues(member: Member, page: Position): boolean {
     if (page.epoch === this.#epoch || isEmptyEpoch(this.#epoch)) return true
     return isEmptyEpoch(page.epoch) && member.from === 0
@@ -150,8 +164,9 @@ export class Feed {
   }
 
   /**
-   * Compares the position with the log's. Resolves with false when it is to be done again soon: pub/sub is behind, which is most often
-   * a mere delay, or the log was being read, perhaps from before the moment in question.
+   * Compares the position with the log's. Resolves with false when it is to be done again soon: pub/sub is
+   * behind, which is most often a mere delay, or the log was being read, perhaps from before the moment in
+   * question.
    */
   async check(
     found: (witnesses: readonly number[]) => Promise<{ epoch: string; top: number; same: boolean }>,
@@ -270,8 +285,9 @@ export class Feed {
   }
 
   /**
-   * Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again. What was read from the log it may
-   * repeat, but not with other words: then the log that was read is not the one that goes on.
+   * Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again. What was
+   * read from the log it may repeat, but not with other words: then the log that was read is not the one that
+   * goes on.
    */
   #hearAgain(kept: Kept): void {
     const isKnown = this.#witnesses.knows(kept.offset)

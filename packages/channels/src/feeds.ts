@@ -12,7 +12,10 @@ export interface FeedsOptions {
   onEvent: (event: ChannelsEvent) => void
 }
 
-/** The channels that are followed on this node: one subscription and one place in the log for all who follow the same. */
+/**
+ * The channels that are followed on this node: one subscription and one place in the log for all who follow
+ * the same.
+ */
 export const createFeeds = (
   redis: RedisClients,
   log: Log,
@@ -31,7 +34,8 @@ export const createFeeds = (
     scheduled = []
     for (const feed of due) feed.flush()
   }
-  // ioredis says all messages of one read of the connection in one go, so a microtask comes behind the last of them.
+  // ioredis says all messages of one read of the connection in one go, so a microtask comes behind the last
+  // of them.
   const schedule = (feed: Feed) => {
     if (scheduled.push(feed) === 1) queueMicrotask(flush)
   }
@@ -67,7 +71,10 @@ export const createFeeds = (
     if (closed) throw new Error('the channels of this node are closed')
   }
 
-  /** Uses the channel's feed; `confirmed` settles as its subscription does. To be followed by `exit`, whatever happens. */
+  /**
+   * Uses the channel's feed; `confirmed` settles as its subscription does. To be followed by `exit`, whatever
+   * happens.
+   */
   const enter = (channel: string): { feed: Feed; confirmed: Promise<void> } => {
     refuseWhenClosed()
     const live = keys.channelLive(named(channel))

@@ -11,8 +11,9 @@ export type Signal =
 /** Who follows a channel on this node. Neither method may throw. */
 export interface Listener {
   /**
-   * Consecutive messages, oldest first, each once, all after what the listener had before. The same array is handed to every listener
-   * that gets all of it, so that work done for one (encoding) can be kept for the others.
+   * Consecutive messages, oldest first, each once, all after what the listener had before. The same array is
+   * handed to every listener that gets all of it, so that work done for one (encoding) can be kept for the
+   * others.
    */
   messages(batch: readonly Kept[]): void
   signal(signal: Signal): void
@@ -28,7 +29,10 @@ export interface FollowRequest {
 
 export interface Following {
   readonly page: Page
-  /** Hands over what came since the page was read, and goes on live. Call it once, after the page has been sent. */
+  /**
+   * Hands over what came since the page was read, and goes on live. Call it once, after the page has been
+   * sent.
+   */
   start(): void
   /** Lets go. Safe at any time, also twice. */
   close(): void

@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import { type Message, type Position, parseExact } from '@saoma/protocol'
 
 /**
- * A message as it lies in the log and travels between nodes: its text is made by the script that publishes it and only passed on by
- * the nodes, which need no more of it than its place.
+ * A message as it lies in the log and travels between nodes: its text is made by the script that publishes it
+ * and only passed on by the nodes, which need no more of it than its place.
  */
 export class Kept implements Position {
   readonly channel: string

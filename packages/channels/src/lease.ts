@@ -6,9 +6,15 @@ import { scripts } from './scripts.ts'
 
 /** Beats that may be missing before a node counts as dead. */
 const MISSES = 5
-/** A node that has been without a beat for longer may share its trouble with the others, whose names ran out a little sooner. */
+/**
+ * A node that has been without a beat for longer may share its trouble with the others, whose names ran out a
+ * little sooner.
+ */
 const STEADY = MISSES - 2
-/** Of these a node has been well before it calls others dead: after an outage they may be slower to come back than it was. */
+/**
+ * Of these a node has been well before it calls others dead: after an outage they may be slower to come back
+ * than it was.
+ */
 const LEASES_WELL = 2
 const DAY_MS = 86_400_000
 /** People taken away in one call. */
@@ -21,13 +27,17 @@ export interface LeaseOptions {
   beatMs: number
   announces: (channel: string) => boolean
   onEvent: (event: ChannelsEvent) => void
-  /** The node holds another name now, and nobody is present under it yet. Told once of each former name, whatever failed in between. */
+  /**
+   * The node holds another name now, and nobody is present under it yet. Told once of each former name,
+   * whatever failed in between.
+   */
   onRenamed: (former: string) => void
 }
 
 /**
- * A node's name among the others, held by regular signs of life. A name whose beats were overdue is given up for good: what it
- * left is swept, by this node or another, while this one says everything again under a new name. So no sweep can hit the living.
+ * A node's name among the others, held by regular signs of life. A name whose beats were overdue is given up
+ * for good: what it left is swept, by this node or another, while this one says everything again under a new
+ * name. So no sweep can hit the living.
  */
 export const createLease = (redis: RedisClients, options: LeaseOptions) => {
   const { nodeId, beatMs, announces, onEvent, onRenamed } = options
@@ -37,7 +47,10 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
 
   let node = drawName()
   let first = true
-  /** Names given up, until the node holds another and that was told. A state and not a step: the first beat under a new name may fail. */
+  /**
+   * Names given up, until the node holds another and that was told. A state and not a step: the first beat
+   * under a new name may fail.
+   */
   const former = new Set<string>()
   /** When the last beat that was taken under this name was sent. */
   let beatAt = Number.NEGATIVE_INFINITY
@@ -94,7 +107,10 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
     beatAt = Number.NEGATIVE_INFINITY
   }
 
-  /** What Redis says to a sign of life that was sent at that moment: names whose time is over; undefined when ours is. */
+  /**
+   * What Redis says to a sign of life that was sent at that moment: names whose time is over; undefined when
+   * ours is.
+   */
   const say = async (sentAt: number): Promise<string[] | undefined> => {
     const { taken, overdue } = await scripts.beat(data, [keys.nodes()], [node, leaseMs, first ? 1 : 0])
     if (!taken) return undefined
@@ -117,7 +133,8 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
       overdue = await say(sentAt)
     }
     await reply(data.pexpire(keys.nodeChannels(node), DAY_MS))
-    // After an outage all are overdue for a moment: only one who has been well all the time may call others dead.
+    // After an outage all are overdue for a moment: only one who has been well all the time may call others
+    // dead.
     if (!overdue?.length || sweeping.size > 0 || sentAt - steadySince < LEASES_WELL * leaseMs) return
     const swept = sweepAll(overdue)
     sweeping.add(swept)
@@ -140,7 +157,10 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
       return node
     },
 
-    /** Resolves when the name is held for certain: a node that was stopped for a while may have lost it without knowing. */
+    /**
+     * Resolves when the name is held for certain: a node that was stopped for a while may have lost it
+     * without knowing.
+     */
     held: async (): Promise<void> => {
       if (performance.now() - beatAt > (MISSES - 1) * beatMs) await beatOnce()
     },

@@ -48,7 +48,9 @@ export const pageOf = (channel: string, { epoch, offset, how, more, messages }: 
   ...(more ? { more: true } : {}),
 })
 
-/** The name itself, when it is one: braces would move its keys to another slot, quotes would leave its JSON. */
+/**
+ * The name itself, when it is one: braces would move its keys to another slot, quotes would leave its JSON.
+ */
 export const named = (channel: string): string => {
   if (!channelPattern.test(channel)) throw new TypeError(`not the name of a channel: ${channel}`)
   return channel
@@ -88,7 +90,8 @@ export const createLog = (
   { data, keys, writing, reachReplicas }: RedisClients,
   retention: (channel: string) => Retention,
 ) => {
-  // Each call brings a name, for the case that the script has to begin an epoch: chance once, then a count, is cheap and names no two alike.
+  // Each call brings a name, for the case that the script has to begin an epoch: chance once, then a count,
+  // is cheap and names no two alike.
   const source = randomBytes(9).toString('base64url')
   let drawn = 0
   const drawEpoch = (): string => source + (drawn++).toString(36)
@@ -154,7 +157,10 @@ export const createLog = (
     /** As `read`, but after a loss it goes on with what is left behind the loss. */
     resume: (channel: string, since: Position): Promise<KeptPage> => page(channel, { since }, 1),
 
-    /** Where the channel is, how many people of a node Redis counts in it, and whether its log contradicts these witnesses. */
+    /**
+     * Where the channel is, how many people of a node Redis counts in it, and whether its log contradicts
+     * these witnesses.
+     */
     check: async (channel: string, node: string, witnesses: readonly number[]) =>
       scripts.check(
         data,
@@ -166,7 +172,8 @@ export const createLog = (
      * Gives the channel another epoch if its log is not the one that was handed out up to this position.
      *
      * @param witnesses  of what was handed out
-     * @param unsure  the lowest offset at which another message may have been handed out; 0 when there is none
+     * @param unsure  the lowest offset at which another message may have been handed out; 0 when there is
+     *   none
      */
     rotate: async (
       channel: string,

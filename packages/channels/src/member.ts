@@ -2,7 +2,9 @@ import type { Position } from '@saoma/protocol'
 import type { Listener, Signal } from './follower.ts'
 import type { Kept } from './kept.ts'
 
-/** What may wait for `start`. Past it the oldest goes: the follower sees a gap and asks, as after any loss. */
+/**
+ * What may wait for `start`. Past it the oldest goes: the follower sees a gap and asks, as after any loss.
+ */
 const MOST_WAITING = 1_000
 
 /** One follower of a channel: where it stands, and what came before it was ready. */

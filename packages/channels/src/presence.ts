@@ -50,8 +50,9 @@ export interface Attendance {
 }
 
 /**
- * Who follows what, counted by node and added up in Redis. The node says how many connections a person has here, never how many
- * more, so that everything may be said again. Of one channel it says one thing at a time.
+ * Who follows what, counted by node and added up in Redis. The node says how many connections a person has
+ * here, never how many more, so that everything may be said again. Of one channel it says one thing at a
+ * time.
  */
 export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces, onEvent }: PresenceOptions) => {
   const { data, keys } = redis
@@ -98,7 +99,8 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
         rooms,
         async ([channel, room]) => {
           await restore(channel, room)
-          // What was on its way under the former name may have come after the sweep of it. This comes after that.
+          // What was on its way under the former name may have come after the sweep of it. This comes after
+          // that.
           await persist(() => lease.take(channel, former))
         },
         { concurrency: AT_ONCE },
@@ -106,7 +108,10 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     },
   })
 
-  /** Before the people themselves: a channel listed for nothing does no harm, one not listed would not be swept. */
+  /**
+   * Before the people themselves: a channel listed for nothing does no harm, one not listed would not be
+   * swept.
+   */
   const list = async (channel: string, room: Room, node: string) => {
     if (room.listedAs === node) return
     // Nor does a full Redis list a channel for those alone who are new.

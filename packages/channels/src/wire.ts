@@ -3,8 +3,8 @@ import type { Signal } from './follower.ts'
 import { Kept } from './kept.ts'
 
 /**
- * What the scripts say to the nodes on a channel's pub/sub channel, in one character and its text:
- * `m<offset> <epoch> <body>` a kept message, `v<body>` a volatile one, `p<join|leave> <count> <user>` a presence change,
+ * What the scripts say to the nodes on a channel's pub/sub channel, in one character and its text: `m<offset>
+ * <epoch> <body>` a kept message, `v<body>` a volatile one, `p<join|leave> <count> <user>` a presence change,
  * `i<read> <unread>` an inbox, `e<sid>` the end of a session, without `sid` of all of them.
  *
  * Nothing is parsed as JSON: a node only passes on what a client or the log will read.

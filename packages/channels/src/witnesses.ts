@@ -1,20 +1,27 @@
 import type { Kept } from './kept.ts'
 import type { KeptPage } from './log.ts'
 
-/** How many are known: as many as a master can have told of after another one had taken over, in most channels. */
+/**
+ * How many are known: as many as a master can have told of after another one had taken over, in most
+ * channels.
+ */
 const MOST = 32
 
 /**
- * What is left of the newest messages of one epoch that anybody was given: offset, mark, offset, mark, … by offset. A log that has
- * another message in one of these places is not the log that was handed out. The mark is not of the time: a publication that is
- * repeated, because its master was lost before it was acknowledged, mostly gets the offset that it had, and is the same message.
+ * What is left of the newest messages of one epoch that anybody was given: offset, mark, offset, mark, … by
+ * offset. A log that has another message in one of these places is not the log that was handed out. The mark
+ * is not of the time: a publication that is repeated, because its master was lost before it was acknowledged,
+ * mostly gets the offset that it had, and is the same message.
  *
  * One flat list, because a node has one for each channel; and it is what the scripts take.
  */
 export class Witnesses {
   /** Two of them, or one and what was heard, contradict each other: all are to be compared with the log. */
   contradicted = false
-  /** The lowest offset since the last comparison at which another message may have been given than the log has. 0 when there is none. */
+  /**
+   * The lowest offset since the last comparison at which another message may have been given than the log
+   * has. 0 when there is none.
+   */
   unsure = 0
 
   #pairs: number[] = []
@@ -40,7 +47,10 @@ export class Witnesses {
     if (mark !== undefined) this.add({ offset, mark })
   }
 
-  /** It comes in a place that may have been given already. Returns whether another message is known to have been there. */
+  /**
+   * It comes in a place that may have been given already. Returns whether another message is known to have
+   * been there.
+   */
   contradict(kept: Kept): boolean {
     for (let i = this.#end(kept.offset); this.#pairs[i - 2] === kept.offset; i -= 2)
       if (this.#pairs[i - 1] !== kept.mark) {
@@ -59,8 +69,9 @@ export class Witnesses {
   }
 
   /**
-   * What to compare: at least the newest, and all where there is a contradiction. Of a log that may be another master's by now also
-   * what was compared only once: that master has had the time between two comparisons to hear of the others.
+   * What to compare: at least the newest, and all where there is a contradiction. Of a log that may be
+   * another master's by now also what was compared only once: that master has had the time between two
+   * comparisons to hear of the others.
    */
   due(isSuspect: boolean): readonly number[] {
     if (this.contradicted) return this.#pairs
@@ -68,7 +79,10 @@ export class Witnesses {
     return this.#pairs.slice(Math.min(this.#end(isSuspect ? before : last), Math.max(this.#pairs.length - 2, 0)))
   }
 
-  /** Begins a comparison of what is due. To be called when it has shown that the log is the same up to an offset. */
+  /**
+   * Begins a comparison of what is due. To be called when it has shown that the log is the same up to an
+   * offset.
+   */
   comparing(): (offset: number) => void {
     const [begun, unsure] = [this.#compared, this.unsure]
     return (offset) => {

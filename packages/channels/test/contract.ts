@@ -7,7 +7,10 @@ import { personContract } from './person-contract.ts'
 import { presenceContract } from './presence-contract.ts'
 import { readContract } from './read-contract.ts'
 
-/** The rules of SPEC.md that hold on every topology. Two nodes take part, so that none holds by being one process. */
+/**
+ * The rules of SPEC.md that hold on every topology. Two nodes take part, so that none holds by being one
+ * process.
+ */
 export const channelsContract = async (url: string) => {
   const prefix = uniquePrefix()
   const [node, other] = await Promise.all([openNode(url, prefix), openNode(url, prefix)])
@@ -24,7 +27,8 @@ export const channelsContract = async (url: string) => {
     const kinds = new Set<string>()
     for (const server of serversOf(node.redis)) {
       for (const key of (await server.keys('*')).filter((name) => name.startsWith(prefix))) {
-        // By hand, and no key of ours; and what the clients of Redis write for themselves, which may be between its making and its life.
+        // By hand, and no key of ours; and what the clients of Redis write for themselves, which may be
+        // between its making and its life.
         if (key.endsWith(':away') || /:(beat|mark|trial):/.test(key)) continue
         const left = await server.pttl(key)
         expect({ key, eternal: left === -1 }).toEqual({ key, eternal: false })

@@ -49,7 +49,9 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await data.hset(keys.channelMeta(channel), 'top', top)
   }
 
-  /** The same, with others in their places before anybody can look: what they say is their offset and `more`. */
+  /**
+   * The same, with others in their places before anybody can look: what they say is their offset and `more`.
+   */
   const goBackAndUseAgain = async (channel: string, top: number, count: number, more: number) => {
     const lua = `
       for _, entry in ipairs(redis.call('XRANGE', KEYS[2], ARGV[1] + 1 .. '-0', '+')) do redis.call('XDEL', KEYS[2], entry[1]) end
@@ -139,7 +141,8 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await swallow(channel, 3)
     await checked.count(3)
     expect(checked.data()).toEqual(numbers(3))
-    // Without a check it stays unknown, unless a shard's subscriptions came late and all was compared for that.
+    // Without a check it stays unknown, unless a shard's subscriptions came late and all was compared for
+    // that.
     const resynced = control.events.some(({ kind }) => kind === 'resynced')
     const heard = unchecked.data()
     await Promise.all([checking.close(), control.close()])
@@ -157,7 +160,8 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await publishNumbers(other, channel, numbers(10))
     await checked.count(10)
     expect(checked.data()).toEqual(numbers(10))
-    // Without a check it stays unknown, unless a shard's subscriptions came late and all was compared for that.
+    // Without a check it stays unknown, unless a shard's subscriptions came late and all was compared for
+    // that.
     const resynced = control.events.some(({ kind }) => kind === 'resynced')
     const heard = unchecked.data()
     await Promise.all([checking.close(), control.close()])
@@ -247,7 +251,8 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await publishNumbers(other, channel, numbers(10))
     await follower.count(10)
     const { epoch } = await node.read(channel)
-    // 11 shows as a gap, so 11 and 12 are read: from a master that has been replaced and does not know it yet.
+    // 11 shows as a gap, so 11 and 12 are read: from a master that has been replaced and does not know it
+    // yet.
     await swallow(channel, 1)
     await publishNumbers(other, channel, [12])
     await follower.count(12)

@@ -17,7 +17,10 @@ import {
 } from './fixtures.ts'
 
 const CHANNELS = 40
-/** Channels that race at once: with all of them a command waits for longer than its three seconds on a busy machine. */
+/**
+ * Channels that race at once: with all of them a command waits for longer than its three seconds on a busy
+ * machine.
+ */
 const AT_ONCE = { concurrency: 10 }
 /** Steps of a publisher on each channel, and messages in each. */
 const STEPS = 20
@@ -119,7 +122,8 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     const member = new Member({ messages: () => {}, signal: () => {} })
     feed.join(member)
     feed.settle(member, { epoch, offset: 1, how: 'recovered', more: false, messages: [] })
-    // Of an epoch that is no more, and heard while the log is read for another: it is looked at once more, and then not again.
+    // Of an epoch that is no more, and heard while the log is read for another: it is looked at once more,
+    // and then not again.
     for (const offset of [3, 4]) feed.hear(Buffer.from(`m${offset} bygone "event":"e","data":1,"time":1`))
     for (let i = 0; i < 50; i++) await node.read(channel)
     expect(reads).toBe(2)

@@ -20,7 +20,10 @@ export const lifetimeContract = async (url: string, node: Node) => {
   const left = (channel: string) => data.pttl(keys.channelMeta(channel))
   const keysOf = async ({ redis }: Node, channel: string): Promise<string[]> =>
     (await Promise.all(serversOf(redis).map((server) => server.keys(`*{${channel}}*`)))).flat()
-  /** How many checks a node has made, by what Redis counts of HLEN, which no other script of a quiet channel has. */
+  /**
+   * How many checks a node has made, by what Redis counts of HLEN, which no other script of a quiet channel
+   * has.
+   */
   const checksOf = async ({ redis }: Node) => {
     const count = async () => {
       const infos = await Promise.all(serversOf(redis).map((server) => server.info('commandstats')))

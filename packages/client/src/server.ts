@@ -49,8 +49,8 @@ export interface PublisherOptions {
 }
 
 /**
- * What a backend does with live channels. Calls are tried again while that is safe and the server says it may help: nothing happens
- * twice. They resolve with an answer or a failure, and do not reject.
+ * What a backend does with live channels. Calls are tried again while that is safe and the server says it may
+ * help: nothing happens twice. They resolve with an answer or a failure, and do not reject.
  */
 export interface Publisher<Events extends object = Record<string, unknown>> {
   publish(message: Outgoing<Events>): Promise<Answer<Published>>

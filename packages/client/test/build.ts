@@ -16,7 +16,10 @@ interface Settings {
   define?: Record<string, string>
 }
 
-/** Builds this page with Vite, as somebody's application would be. Resolves with the folder of what was made; `entry` is the page. */
+/**
+ * Builds this page with Vite, as somebody's application would be. Resolves with the folder of what was made;
+ * `entry` is the page.
+ */
 export const build = async (code: string, settings: (entry: string) => Settings): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'saoma-build-'))
   onCleanup(() => rm(folder, { recursive: true, force: true }))

@@ -6,8 +6,8 @@ import { onCleanup } from '@saoma/testing'
 const AN_HOUR_SECONDS = 3_600
 
 /**
- * A business with tokens of its own: a person's name, or `<name>:<milliseconds since 1970 at which it ends>`. Resolves with its address,
- * for SAOMA_AUTH_URL.
+ * A business with tokens of its own: a person's name, or `<name>:<milliseconds since 1970 at which it ends>`.
+ * Resolves with its address, for SAOMA_AUTH_URL.
  */
 export const startBusiness = async (): Promise<string> => {
   const server = createServer(async (req, res) => {

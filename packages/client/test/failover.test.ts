@@ -47,7 +47,10 @@ const green = (nodes: readonly Gateway[]) =>
     (answers) => answers.every(({ status }) => status === 200),
   )
 
-/** Refused is an answer that says "come back"; lost is any other but the one that must come, as every step before was acknowledged. */
+/**
+ * Refused is an answer that says "come back"; lost is any other but the one that must come, as every step
+ * before was acknowledged.
+ */
 type Outcome = 'done' | 'refused' | 'lost' | 'wrong'
 
 const outcomeOf = (status: number): Outcome => {
@@ -125,10 +128,12 @@ const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[], or
     await inbox.until(sent)
     const { numbers, lost } = inbox
     expect([...new Set(numbers)]).toEqual(upTo(sent))
-    // One that was heard and not yet acknowledged may have died with the master: it comes again, and the log has said that it went back.
+    // One that was heard and not yet acknowledged may have died with the master: it comes again, and the log
+    // has said that it went back.
     const twice = numbers.filter((n, i) => numbers.indexOf(n) !== i)
     expect(twice.length).toBeLessThanOrEqual(1)
-    // On a machine that is busy elsewhere a Sentinel may take the new master for dead too: then the log goes back once more.
+    // On a machine that is busy elsewhere a Sentinel may take the new master for dead too: then the log goes
+    // back once more.
     expect(lost.length).toBeGreaterThanOrEqual(twice.length)
     expect(new Set(lost.map(({ reason }) => reason))).toEqual(new Set(lost.length > 0 ? ['epoch'] : []))
   }
@@ -171,7 +176,8 @@ test('a Redis Cluster makes a replica the master of a shard: the same', async ()
     await masters[0]?.kill()
     await replicas[0]?.kill('SIGCONT')
     await replicas[0]?.nextLine(({ text }) => text.includes('Failover election won'), 20_000)
-    // It comes back as the replica of the one that took over, which then has somebody to pass its writes on to.
+    // It comes back as the replica of the one that took over, which then has somebody to pass its writes on
+    // to.
     await masters[0]?.restart()
   })
 })

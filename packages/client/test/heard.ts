@@ -2,7 +2,9 @@ import type { Listenable } from '../src/core/emitter.ts'
 
 const TIMEOUT_MS = 15_000
 
-/** Waits for events of an object: `await heard<LoginEvents>(login)('state', isExpired)`. Rejects after 15 s. */
+/**
+ * Waits for events of an object: `await heard<LoginEvents>(login)('state', isExpired)`. Rejects after 15 s.
+ */
 export const heard =
   <Events extends object>(from: Listenable<Events>) =>
   <K extends keyof Events, T extends Events[K] = Events[K]>(

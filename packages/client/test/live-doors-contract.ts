@@ -112,7 +112,8 @@ export const liveDoorsContract = ({ surroundings, doors }: Environment, at: () =
       const answer = await publisher.presence(channel)
       return answer.ok && answer.value.connections === 1
     }
-    // Counted when the page has been read: the message is in no answer, and there is no other that would tell of it.
+    // Counted when the page has been read: the message is in no answer, and there is no other that would tell
+    // of it.
     while (!(await isFollowed()));
     await publishNumbers(cluster.origin, channel, 1, 1)
     await room.until(1)

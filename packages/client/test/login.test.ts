@@ -85,7 +85,9 @@ describe('a code that nobody scans', () => {
     hasty = await startCluster({ nodes: 1, env: { SAOMA_SCAN_SECONDS: '1' } })
   })
 
-  /** A browser, and the codes that it was given: on a busy machine one may be over before the page shows it. */
+  /**
+   * A browser, and the codes that it was given: on a busy machine one may be over before the page shows it.
+   */
   const open = (options: Partial<LoginOptions> = {}) => {
     const codes: string[] = []
     const browser = openBrowser({

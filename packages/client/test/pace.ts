@@ -3,7 +3,10 @@ import { onCleanup } from '@saoma/testing'
 /** All visitors live in this process. When it stands still, so do they, and that is not the nodes' doing. */
 const STALL_MS = 500
 
-/** Moments (ms since 1970) at which this process had stood still, so that whoever should have acted meanwhile did so at once. */
+/**
+ * Moments (ms since 1970) at which this process had stood still, so that whoever should have acted meanwhile
+ * did so at once.
+ */
 export const watchStalls = (): number[] => {
   const stalls: number[] = []
   let last = performance.now()

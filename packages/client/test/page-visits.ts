@@ -1,6 +1,9 @@
 import { request } from '@saoma/testing'
 
-/** What a page or a script of the build names: everything in `/assets/`, and what a script loads beside itself. */
+/**
+ * What a page or a script of the build names: everything in `/assets/`, and what a script loads beside
+ * itself.
+ */
 const partsIn = (text: string): string[] => [
   ...[...text.matchAll(/\/assets\/[\w.-]+\.(?:js|css)/g)].map(([part]) => part),
   ...[...text.matchAll(/["'`]\.\/([\w.-]+\.(?:js|css))["'`]/g)].map(([, name]) => `/assets/${name}`),
@@ -18,7 +21,10 @@ const get = async (origin: string, path: string) => {
   return { answer: `${status} ${path}`, text: String(body) }
 }
 
-/** Loads all that a page names, and what that names in turn, those parts too which a browser loads when they are wanted. */
+/**
+ * Loads all that a page names, and what that names in turn, those parts too which a browser loads when they
+ * are wanted.
+ */
 export const loadParts = async (origin: string, html: string): Promise<string[]> => {
   const answers: string[] = []
   const seen = new Set<string>()

@@ -96,7 +96,8 @@ test(
       (lines) => lines === 2,
     )
     expect(toldOf()).toBe(all)
-    // nginx closes connections that are kept and unused, perhaps with a request on its way: the publisher says it again by its key.
+    // nginx closes connections that are kept and unused, perhaps with a request on its way: the publisher
+    // says it again by its key.
     const publisher = createPublisher({ origin: cluster.origin, apiKey: testApiKey })
     let sent = 0
     while (gone.length < all - OTHERS && performance.now() - began < 2 * WINDOW_MS) {

@@ -44,7 +44,10 @@ const TEST_MS = 60_000 + SOCKETS * 60
 /** A return may take so long after its moment on a busy machine. */
 const LATE_MS = 2_000
 
-/** nginx has a fixed list of nodes here, so nobody hears of the end before it comes: that is harder than in Kubernetes, and sleeping proves nothing. */
+/**
+ * nginx has a fixed list of nodes here, so nobody hears of the end before it comes: that is harder than in
+ * Kubernetes, and sleeping proves nothing.
+ */
 const NO_SLEEP = { preStopMs: 0, periodMs: 200 }
 
 /** A line of nginx's log; `time` to the second. */
@@ -58,7 +61,10 @@ interface Answer {
 }
 
 let cluster: Cluster
-/** Requests for which the business did not answer in time: it lives in this process, which a busy machine may hold up. */
+/**
+ * Requests for which the business did not answer in time: it lives in this process, which a busy machine may
+ * hold up.
+ */
 const unanswered = new Set<unknown>()
 /** What each node takes for its build: a link. */
 let builds: string
@@ -144,7 +150,8 @@ test(
       const some = Math.min(AT_ONCE, SOCKETS + POLLERS - people.length)
       people.push(...(await Promise.all(upTo(some).map((n) => come(people.length + n)))))
     }
-    // The moment at which somebody goes to another node; how long that one then takes is not what a drain can pace.
+    // The moment at which somebody goes to another node; how long that one then takes is not what a drain can
+    // pace.
     for (const { live } of people) {
       let before = live.state
       live.on('state', (state) => {
@@ -225,7 +232,8 @@ test(
       const { time, windowMs } = json as { time: string; windowMs: number }
       return { upstream: `127.0.0.1:${cluster.nodes[i]?.port}`, at: Date.parse(time) + windowMs }
     })
-    // Everybody was told a moment within the window. On a machine that stands still somebody says goodbye later, to a closed door.
+    // Everybody was told a moment within the window. On a machine that stands still somebody says goodbye
+    // later, to a closed door.
     const isLate = (line: Answer) =>
       line.method === 'POST' &&
       line.path === '/socket.io/' &&

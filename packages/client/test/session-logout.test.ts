@@ -7,8 +7,8 @@ import { createLocks, prepareTabs, refused, said } from './tabs.ts'
 const { open, logIn, useRefreshToken, origin } = prepareTabs()
 
 /**
- * A refresh that the server has granted stays on its way to us until it is released, or aborted. `deaf` does not hear that it
- * is aborted.
+ * A refresh that the server has granted stays on its way to us until it is released, or aborted. `deaf` does
+ * not hear that it is aborted.
  */
 const holding = ({ deaf = false } = {}) => {
   const granted = Promise.withResolvers<TokenSet>()
@@ -118,7 +118,9 @@ test('a login during the refresh of the one before it stays', async () => {
   expect(session.tokens).toEqual(next)
 })
 
-/** A network that loses what is said of logouts until it is mended, and a storage whose contents can be read. */
+/**
+ * A network that loses what is said of logouts until it is mended, and a storage whose contents can be read.
+ */
 const lossy = () => {
   let isMended = false
   let isOld = false

@@ -9,13 +9,19 @@ export interface StrictProxy {
   allowSockets(): void
   /** Lets no WebSocket through from now on, and cuts those there are. */
   refuseSockets(): void
-  /** From now on event streams are kept back until they end, as by a proxy that buffers; those there are get cut. */
+  /**
+   * From now on event streams are kept back until they end, as by a proxy that buffers; those there are get
+   * cut.
+   */
   holdStreams(): void
   /** Cuts every connection there is, and the next request, which may be what follows a poll. */
   cut(): void
   /** The sockets of now stay open and carry nothing any more, as after a change of networks. */
   freeze(): void
-  /** Loses the next piece that the server sends by socket or stream and that holds this text. Resolves when it is lost. */
+  /**
+   * Loses the next piece that the server sends by socket or stream and that holds this text. Resolves when it
+   * is lost.
+   */
   lose(text: string): Promise<void>
   /** Keeps what the server sends until this text is in it, and sends all of that as one piece. */
   gather(text: string): void

@@ -85,7 +85,10 @@ export const publishNumbers = async (origin: string, channel: string, from: numb
 /** Numbers that may be on their way: fewer than a log keeps. */
 const AHEAD = 200
 
-/** Publishes number after number into a room until `over` resolves: what happens meanwhile happens in the middle of a stream. Resolves with the last. */
+/**
+ * Publishes number after number into a room until `over` resolves: what happens meanwhile happens in the
+ * middle of a stream. Resolves with the last.
+ */
 export const publishUntil = async (
   origin: string,
   { room, numbers, until }: Heard,

@@ -1,5 +1,5 @@
--- ended: sessions of a person that were marked as being ended are over. That stays on the list for as long as the login that began one
--- may be asked for again.
+-- ended: sessions of a person that were marked as being ended are over. That stays on the list for as long as
+-- the login that began one may be asked for again.
 -- KEYS  sessions
 -- ARGV  keep_ms, sid, ...
 -- reply {sid, ...} of those that this call ended

@@ -1,5 +1,5 @@
--- ending: marks sessions of a person's list as being ended. Only those that are on it and not over: a mark is no longer than the entry
--- that it replaces, so it is made also in a full Redis.
+-- ending: marks sessions of a person's list as being ended. Only those that are on it and not over: a mark is
+-- no longer than the entry that it replaces, so it is made also in a full Redis.
 -- KEYS  sessions
 -- ARGV  sid, ...
 -- reply {sid, ...} of those that were marked before

@@ -1,4 +1,5 @@
--- swap: replaces the ring of signing keys only when it is still the one the caller has read, and with it what is known of them.
+-- swap: replaces the ring of signing keys only when it is still the one the caller has read, and with it what
+-- is known of them.
 -- KEYS  ring, known
 -- ARGV  expected ('' for "not there"), replacement, known
 -- reply 1 when replaced | 0 when somebody else was first

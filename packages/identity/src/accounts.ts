@@ -1,7 +1,10 @@
 import { hash, randomBytes } from 'node:crypto'
 import { type RedisClients, reply } from '@saoma/redis'
 
-/** How a person was recognised. The openid stays behind this type: only its hash is stored and no client ever sees it. */
+/**
+ * How a person was recognised. The openid stays behind this type: only its hash is stored and no client ever
+ * sees it.
+ */
 export type OutsideIdentity = { via: 'wechat'; appid: string; openid: string } | { via: 'demo'; name: string }
 
 export interface Account {
@@ -13,8 +16,8 @@ export interface Account {
 
 export interface Accounts {
   /**
-   * The account of this identity, made at its first appearance; two nodes that meet it at once agree on one. `mayBegin` is asked before it
-   * is made, and says how many seconds to wait if it may not.
+   * The account of this identity, made at its first appearance; two nodes that meet it at once agree on one.
+   * `mayBegin` is asked before it is made, and says how many seconds to wait if it may not.
    */
   of(
     identity: OutsideIdentity,

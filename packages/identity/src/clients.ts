@@ -4,7 +4,10 @@ import type { ClientMetadata } from 'oidc-provider'
 export const ACCESS_TOKEN_SECONDS: number = 10 * 60
 export const SCOPE = 'openid profile offline_access'
 
-/** May decide about logins. Its tokens are for this cluster only: a backend that checks the audience of its own users' tokens refuses them. */
+/**
+ * May decide about logins. Its tokens are for this cluster only: a backend that checks the audience of its
+ * own users' tokens refuses them.
+ */
 export const PHONE_CLIENT = 'phone'
 export const phoneAudience = (origin: string): string => `${origin}/v1`
 
@@ -25,8 +28,8 @@ const publicClient = (
 })
 
 /**
- * Who may ask for tokens: a browser; the phone where it decides about logins; and the mini-program as an application of its own, whose
- * tokens are for channels and for the business's backends, like a browser's.
+ * Who may ask for tokens: a browser; the phone where it decides about logins; and the mini-program as an
+ * application of its own, whose tokens are for channels and for the business's backends, like a browser's.
  */
 export const clientsOf = (appName: string): ClientMetadata[] => [
   publicClient('web', appName, [DEVICE_CODE_GRANT, 'refresh_token'], SCOPE),

@@ -10,7 +10,10 @@ export interface TicketStore {
   }): Promise<Result<TicketState>>
   record(deviceCode: string): Promise<Result<TicketRecord>>
   redeem(deviceCode: string): Promise<Result<TicketRecord>>
-  /** Counts a poll of the token endpoint; false when it came sooner than the interval allows (RFC 8628 `slow_down`). */
+  /**
+   * Counts a poll of the token endpoint; false when it came sooner than the interval allows (RFC 8628
+   * `slow_down`).
+   */
   poll(deviceCode: string): Promise<boolean>
   /** How long a confirmed ticket can be redeemed. */
   readonly times: { readonly redeemMs: number }
@@ -34,11 +37,17 @@ export interface NewSession {
   request: Omit<LoginRequest, 'requestedAt'>
   /** When the person agreed, in ISO 8601. */
   since: string
-  /** What its first refresh token is named after: always the same, and known to nobody who has only one half of it. */
+  /**
+   * What its first refresh token is named after: always the same, and known to nobody who has only one half
+   * of it.
+   */
   tokenSeed: { deviceCode: string; salt: string }
 }
 
-/** What is kept beside the ticket: the provider's record without the code itself, and the session's future name. */
+/**
+ * What is kept beside the ticket: the provider's record without the code itself, and the session's future
+ * name.
+ */
 interface Authorization {
   payload: AdapterPayload
   sid: string
@@ -60,8 +69,9 @@ const redemptionOf = (): Redemption => {
 }
 
 /**
- * Uses up the device code whose tokens this request has made, if it is one that redeems. Last, when all that the login gives is written:
- * whatever fails before, the code is good for another try. Rejects when somebody else has used it up meanwhile, or when Redis cannot be asked.
+ * Uses up the device code whose tokens this request has made, if it is one that redeems. Last, when all that
+ * the login gives is written: whatever fails before, the code is good for another try. Rejects when somebody
+ * else has used it up meanwhile, or when Redis cannot be asked.
  */
 export const finishRedemption = async (state: { redemption?: Redemption }): Promise<void> => {
   await state.redemption?.finish?.()
@@ -70,11 +80,13 @@ export const finishRedemption = async (state: { redemption?: Redemption }): Prom
 const epochSeconds = () => Math.floor(Date.now() / 1000)
 
 /**
- * oidc-provider's storage of device codes, over the ticket record. The provider drives RFC 8628; the ticket decides.
+ * oidc-provider's storage of device codes, over the ticket record. The provider drives RFC 8628; the ticket
+ * decides.
  *
  * @param newName  draws 22 random characters
  * @param describe  reads what the phone shows out of the stored payload
- * @param begin  called by each redemption, always with the same. False: the person has ended the session in the same moment
+ * @param begin  called by each redemption, always with the same. False: the person has ended the session in
+ *   the same moment
  * @param onRedeemed  told once per ticket, by the one redemption that won
  */
 export const createDeviceCodes = (
@@ -138,11 +150,13 @@ export const createDeviceCodes = (
       }
     },
 
-    // Only looks whether it may be used up. What a login gives lies on several shards, and any of them may refuse or be gone.
+    // Only looks whether it may be used up. What a login gives lies on several shards, and any of them may
+    // refuse or be gone.
     consume: async (deviceCode) => {
       const redemption = redemptionOf()
       const { found } = redemption
-      // The provider asks to consume a declined code before it answers access_denied: there is nothing to use up.
+      // The provider asks to consume a declined code before it answers access_denied: there is nothing to use
+      // up.
       if (found?.state.status === 'rejected') return
       if (found?.state.status !== 'confirmed') throw new errors.InvalidGrant('device code was already used')
       const { payload, sid, salt } = read(found)

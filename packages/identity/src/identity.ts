@@ -18,9 +18,15 @@ export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
   secrets: readonly [string, ...string[]]
   /** The keys were there but could not be used, for instance because another node has another secret. */
   onKeysError: (error: unknown) => void
-  /** Told after a session has begun. Nobody waits for it, and it must not throw: the login goes on whatever comes of it. */
+  /**
+   * Told after a session has begun. Nobody waits for it, and it must not throw: the login goes on whatever
+   * comes of it.
+   */
   onSessionBegan?: (session: BegunSession) => void
-  /** Told after a session has been ended, by its owner or because a refresh token of it was replayed. Tried a few times when it rejects. */
+  /**
+   * Told after a session has been ended, by its owner or because a refresh token of it was replayed. Tried a
+   * few times when it rejects.
+   */
   onSessionEnded?: (session: EndedSession) => Promise<void>
   /** Telling it failed for good. */
   onSessionEndError?: (error: unknown) => void
@@ -29,15 +35,21 @@ export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
   keyCheckMs?: number
 }
 
-/** No more often than this a token that names an unknown key has the keys looked at: anybody can write one. */
+/**
+ * No more often than this a token that names an unknown key has the keys looked at: anybody can write one.
+ */
 const UNKNOWN_KEY_MS = 2_000
 
 export interface Identity {
-  /** The OAuth provider to mount at `/oidc`. Ask anew for each request: a change of signing keys makes a new one. */
+  /**
+   * The OAuth provider to mount at `/oidc`. Ask anew for each request: a change of signing keys makes a new
+   * one.
+   */
   provider(): Provider
   /**
-   * Checks an access token of this cluster without asking anybody, but for one that names a key which is not known: then Redis is looked
-   * at, once in two seconds at most, and it rejects with RedisUnavailable when that fails.
+   * Checks an access token of this cluster without asking anybody, but for one that names a key which is not
+   * known: then Redis is looked at, once in two seconds at most, and it rejects with RedisUnavailable when
+   * that fails.
    */
   verify(token: string): Promise<Result<Bearer>>
   /** Whether a token says that it is of this cluster. Anybody can write one that does: `verify` decides. */
@@ -46,14 +58,20 @@ export interface Identity {
   isLive(sid: string): Promise<boolean>
   /** Where a person is logged in, the newest first. Rejects with RedisUnavailable, like the two below. */
   sessions(sub: string): Promise<SessionRecord[]>
-  /** Ends a session on every node. False when it is none of this person's, is over, or somebody else has just ended it. */
+  /**
+   * Ends a session on every node. False when it is none of this person's, is over, or somebody else has just
+   * ended it.
+   */
   end(sub: string, sid: string): Promise<boolean>
   /** Ends all sessions of a person but `keep`. Resolves with how many this call ended. */
   endAll(sub: string, keep?: string): Promise<number>
   close(): void
 }
 
-/** The OAuth 2.0 / OpenID Connect side of the cluster. Rejects when Redis cannot be reached or the secret does not fit. */
+/**
+ * The OAuth 2.0 / OpenID Connect side of the cluster. Rejects when Redis cannot be reached or the secret does
+ * not fit.
+ */
 export const createIdentity = async (
   deps: Omit<ProviderDeps, 'accounts' | 'grants' | 'sessions'>,
   options: IdentityOptions,

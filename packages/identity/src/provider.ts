@@ -22,7 +22,10 @@ import type { KeyRing } from './signing-keys.ts'
 import { type Recognise, wxCodeGrant } from './wx-code.ts'
 
 export interface ProviderOptions {
-  /** Public origin of the cluster; the issuer is `${origin}/oidc` and the audience of access tokens is the origin itself. */
+  /**
+   * Public origin of the cluster; the issuer is `${origin}/oidc` and the audience of access tokens is the
+   * origin itself.
+   */
   origin: string
   /** Shown on the phone as what the person logs in to. */
   appName: string
@@ -94,8 +97,8 @@ const withOutage = (adapter: Adapter): Adapter =>
   ) as unknown as Adapter
 
 /**
- * The request that redeems a code writes the grant and then looks for it, to sign what it says: it has it at hand. A refresh token whose
- * grant is not there is worth nothing any more.
+ * The request that redeems a code writes the grant and then looks for it, to sign what it says: it has it at
+ * hand. A refresh token whose grant is not there is worth nothing any more.
  */
 const rememberedInRequest = (adapter: Adapter, refreshTokens: Adapter): Adapter => ({
   ...adapter,
@@ -113,7 +116,9 @@ const rememberedInRequest = (adapter: Adapter, refreshTokens: Adapter): Adapter 
   },
 })
 
-/** One oidc-provider over one key ring. It holds no state of its own, so a change of keys is a new provider. */
+/**
+ * One oidc-provider over one key ring. It holds no state of its own, so a change of keys is a new provider.
+ */
 export const createProvider = (
   { redis, tickets, accounts, grants, sessions }: ProviderDeps,
   ring: KeyRing,
@@ -182,7 +187,8 @@ export const createProvider = (
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: false },
       dPoP: { enabled: false },
-      // An unstable feature: should its next version be another one, the provider refuses this name and no node starts.
+      // An unstable feature: should its next version be another one, the provider refuses this name and no
+      // node starts.
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: {
         enabled: true,

@@ -9,12 +9,16 @@ export const recordKey = (keys: Keys, model: string, id: string): string =>
 
 /** What a refresh token is called by the provider. */
 export const REFRESH_TOKEN = 'RefreshToken'
-/** How long a refresh token that is worth nothing stays: a repeat must be known for one, and a log-out that is told twice be served. */
+/**
+ * How long a refresh token that is worth nothing stays: a repeat must be known for one, and a log-out that is
+ * told twice be served.
+ */
 export const KEEP_SECONDS = 600
 
 /**
- * oidc-provider's storage for everything but device codes and, in part, refresh tokens. One Redis hash a record, under the
- * hash of its id, so that reading Redis gives nobody a token. A record is used up at most once, whoever asks at the same time.
+ * oidc-provider's storage for everything but device codes and, in part, refresh tokens. One Redis hash a
+ * record, under the hash of its id, so that reading Redis gives nobody a token. A record is used up at most
+ * once, whoever asks at the same time.
  */
 export const createRecords = ({ data, keys, writing }: RedisClients, model: string): Adapter => {
   const at = (id: string) => recordKey(keys, model, id)
@@ -37,7 +41,8 @@ export const createRecords = ({ data, keys, writing }: RedisClients, model: stri
     destroy: async (id) => {
       await reply(data.unlink(at(id)))
     },
-    // Tokens are worth nothing without their grant, which the provider destroys beside this call; what is left goes with its TTL.
+    // Tokens are worth nothing without their grant, which the provider destroys beside this call; what is
+    // left goes with its TTL.
     revokeByGrantId: async () => {},
     findByUserCode: async () => undefined,
     findByUid: async () => undefined,

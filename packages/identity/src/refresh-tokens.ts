@@ -9,14 +9,18 @@ import { isMark } from './session-marks.ts'
 import { tooMany } from './too-many.ts'
 
 /**
- * For so many seconds after its use a refresh token may be used again, and gets the same successor: the answer may have been lost with a
- * node, a network or a page. Longer than the SDK goes on trying unless it is told to wait (46 s). Later it is a replay, which ends the session.
+ * For so many seconds after its use a refresh token may be used again, and gets the same successor: the
+ * answer may have been lost with a node, a network or a page. Longer than the SDK goes on trying unless it is
+ * told to wait (46 s). Later it is a replay, which ends the session.
  */
 export const REPEAT_SECONDS = 60
 
 /** 32,768 marks: two and a half times what a page needs that refreshes every ten minutes for ninety days. */
 const MOST_BYTES = 262_144
-/** A refresh token begins with the name of its session, so that it can be known for a used one without a record of its own. */
+/**
+ * A refresh token begins with the name of its session, so that it can be known for a used one without a
+ * record of its own.
+ */
 const TOKEN = /^[A-Za-z0-9_-]{65}$/
 const DIGEST = /^[A-Za-z0-9_-]{43}$/
 const SID_LENGTH = 22
@@ -24,7 +28,10 @@ const sidOf = (id: string): string => id.slice(0, SID_LENGTH)
 const digestOf = (id: string): string => hash('sha256', id, 'base64url')
 const markOf = (id: string): string => digestOf(id).slice(0, 8)
 
-/** Names the first refresh token of a session, in the request that makes it: each try of the same login makes the same one. */
+/**
+ * Names the first refresh token of a session, in the request that makes it: each try of the same login makes
+ * the same one.
+ */
 export const nameFirst = ({ deviceCode, salt }: { deviceCode: string; salt: string }): void => {
   const end = createHmac('sha256', deviceCode).update(salt).digest('base64url')
   if (Provider.ctx) Provider.ctx.state.refresh = { end, isRepeat: false } satisfies Refresh
@@ -39,8 +46,9 @@ interface Refresh {
 const refreshOf = (): Refresh | undefined => Provider.ctx?.state.refresh as Refresh | undefined
 
 /**
- * oidc-provider's storage of refresh tokens. The provider uses one up before it writes its successor; here it is the other way round, and in
- * between comes the wait for replicas: whatever fails, the token that the client has is good for another try.
+ * oidc-provider's storage of refresh tokens. The provider uses one up before it writes its successor; here it
+ * is the other way round, and in between comes the wait for replicas: whatever fails, the token that the
+ * client has is good for another try.
  *
  * @param onRepeated  told of each repeat of a refresh
  * @param onLimited  told of each that was refused because its session was refreshed too often of late
@@ -57,7 +65,10 @@ export const createRefreshTokens = (
   const nameOf = (id: string) => (id.startsWith(HASHED_TOKEN) ? id.slice(HASHED_TOKEN.length) : digestOf(id))
   const at = (id: string) => keys.oidc(MODEL, nameOf(id))
 
-  /** By the hash that a client kept to log out with. On that route alone: nothing else may take a hash for a token. */
+  /**
+   * By the hash that a client kept to log out with. On that route alone: nothing else may take a hash for a
+   * token.
+   */
   const findByHash = async (id: string) => {
     if (Provider.ctx?.oidc.route !== 'revocation' || !DIGEST.test(nameOf(id))) return undefined
     const found = await recall(data, [at(id)], [])
@@ -83,7 +94,8 @@ export const createRefreshTokens = (
       const isReplay = usedSecondsAgo !== undefined && (usedSecondsAgo > REPEAT_SECONDS || !mayRepeat)
       return { ...JSON.parse(payload), jti: id, ...(isReplay ? { consumed: true } : {}) }
     },
-    // Decides which token comes next. The salt is known to us alone and the old token to its bearer: the two make the successor.
+    // Decides which token comes next. The salt is known to us alone and the old token to its bearer: the two
+    // make the successor.
     consume: async (id) => {
       const decided = await succeed(data, [at(id)], [randomBytes(16).toString('base64url')])
       if (!decided) throw new errors.InvalidGrant('refresh token not found')
@@ -95,7 +107,8 @@ export const createRefreshTokens = (
       const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
       if (payload.rotations && !used) throw new Error('the provider does not say which refresh token was used')
       const { grantId = '', accountId = '' } = payload
-      // On no list it could be shown to nobody and ended by nobody: Redis has lost that. And a mark is an end that somebody began.
+      // On no list it could be shown to nobody and ended by nobody: Redis has lost that. And a mark is an end
+      // that somebody began.
       if (used && (await onList(accountId, grantId)) !== 'listed') {
         await grants.destroy(grantId)
         throw new errors.InvalidGrant('this session is on no list')
@@ -115,7 +128,8 @@ export const createRefreshTokens = (
       }
       await records.upsert(id, payload, expiresIn)
       if (!used || !expiresIn) return replicated()
-      // All that this refresh has written and will write: on shards of their own, and the old token is used up last.
+      // All that this refresh has written and will write: on shards of their own, and the old token is used
+      // up last.
       await reachReplicas(grants.at(grantId), at(id), at(used.jti), marks)
       const mark = [markOf(used.jti), MOST_BYTES, expiresIn] as const
       if (!refreshOf()?.isRepeat && !(await remember(data, [marks], mark))) {
@@ -125,7 +139,8 @@ export const createRefreshTokens = (
       await consume(data, [at(used.jti)], [KEEP_SECONDS])
       await replicated()
     },
-    // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would find nothing to end.
+    // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would
+    // find nothing to end.
     destroy: async (id) => {
       await reply(data.expire(at(id), KEEP_SECONDS, 'LT'))
     },
@@ -137,7 +152,10 @@ interface TokenModel {
   prototype: { grantId?: string; generateTokenId(): string }
 }
 
-/** Gives the provider's refresh tokens the names that the storage has decided: a successor's, or else a random one. */
+/**
+ * Gives the provider's refresh tokens the names that the storage has decided: a successor's, or else a random
+ * one.
+ */
 export const nameSuccessors = (model: object): void => {
   const { prototype } = model as TokenModel
   const random = prototype.generateTokenId

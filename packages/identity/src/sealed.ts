@@ -8,7 +8,10 @@ export interface Seal {
   open(sealed: string): Promise<unknown>
 }
 
-/** @param secrets  the first one encrypts; all are tried when reading, so that a secret can be replaced without losing what it protects */
+/**
+ * @param secrets  the first one encrypts; all are tried when reading, so that a secret can be replaced
+ *   without losing what it protects
+ */
 export const createSeal = (secrets: readonly [string, ...string[]]): Seal => {
   const keys = secrets.map((secret) => new Uint8Array(hkdfSync('sha256', secret, '', 'saoma signing keys', 32)))
   return {

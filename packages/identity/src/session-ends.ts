@@ -10,8 +10,8 @@ const TRIES = 6
 const FIRST_PAUSE_MS = 200
 
 /**
- * Tells of ended sessions. `tell` resolves after the first try, whatever came of it: the session is over in any case. Further tries are
- * made behind it, for about six seconds.
+ * Tells of ended sessions. `tell` resolves after the first try, whatever came of it: the session is over in
+ * any case. Further tries are made behind it, for about six seconds.
  */
 export const createSessionEnds = (
   onEnded: (session: EndedSession) => Promise<void> = async () => {},

@@ -2,9 +2,10 @@ import type { RedisClients } from '@saoma/redis'
 import { ended, ending } from './scripts.ts'
 
 /**
- * What stands in place of a session's entry on its person's list: `''` while it is being ended, and whoever reads this sees to it that
- * it is; `ended:` and a moment (ms) when it is over. Until that moment the login that began it may be asked for again, because Redis
- * refused it half-way or two asked at once, and must not begin it anew.
+ * What stands in place of a session's entry on its person's list: `''` while it is being ended, and whoever
+ * reads this sees to it that it is; `ended:` and a moment (ms) when it is over. Until that moment the login
+ * that began it may be asked for again, because Redis refused it half-way or two asked at once, and must not
+ * begin it anew.
  */
 export interface SessionMarks {
   /** Marks those that are on the list as being ended. Resolves with those that were so before. */
@@ -19,7 +20,10 @@ export interface SessionMarks {
 const SLACK_MS = 60_000
 const OVER = /^ended:(\d+)$/
 
-/** An entry is an object's text. What nobody can read counts as being ended: what cannot be shown to its owner must not live. */
+/**
+ * An entry is an object's text. What nobody can read counts as being ended: what cannot be shown to its owner
+ * must not live.
+ */
 export const isMark = (text: string): boolean => !text.startsWith('{')
 /** The moment until which a session that is over stays on the list; undefined for any other. */
 export const overUntil = (text: string): number | undefined => {

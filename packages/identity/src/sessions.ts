@@ -23,13 +23,16 @@ export interface BegunSession {
 /** The sessions of each person. Every call rejects with RedisUnavailable when Redis cannot be asked. */
 export interface Sessions {
   /**
-   * Begins a session with what `saveGrant` stores. False when somebody has ended all of the person's sessions in the meantime: there is no
-   * grant then.
+   * Begins a session with what `saveGrant` stores. False when somebody has ended all of the person's sessions
+   * in the meantime: there is no grant then.
    */
   begin(sub: string, record: SessionRecord, saveGrant: () => Promise<void>): Promise<boolean>
   /** The living ones, the newest first. */
   list(sub: string): Promise<SessionRecord[]>
-  /** Whether this call ended it. False when it is none of this person's, is over, or is being ended by somebody else. */
+  /**
+   * Whether this call ended it. False when it is none of this person's, is over, or is being ended by
+   * somebody else.
+   */
   end(sub: string, sid: string): Promise<boolean>
   /** Ends all but `keep`. Resolves with how many this call ended. */
   endAll(sub: string, keep?: string): Promise<number>
@@ -53,13 +56,13 @@ export const MOST_SESSIONS = 100
 /**
  * An index of grants by person, in an order by which no session is ever live and not listed:
  *
- * - A session begins with its entry, then comes the grant, then a look whether the entry is still as it was written. Tokens are made
- *   only after that.
+ * - A session begins with its entry, then comes the grant, then a look whether the entry is still as it was
+ *   written. Tokens are made only after that.
  * - A session ends with a mark in its entry, then goes the grant, then another mark says that it is over.
  *
- * Either the look comes before the mark, and the end finds the grant; or it finds the mark, and the beginning takes its grant back. An
- * end that was cut off after its mark is finished by the next list or end. A login that is asked for again finds the mark as well: what
- * somebody has ended does not come back.
+ * Either the look comes before the mark, and the end finds the grant; or it finds the mark, and the beginning
+ * takes its grant back. An end that was cut off after its mark is finished by the next list or end. A login
+ * that is asked for again finds the mark as well: what somebody has ended does not come back.
  */
 export const createSessions = (
   { data, keys, writing, reachReplicas }: RedisClients,
@@ -83,8 +86,9 @@ export const createSessions = (
     // The marks. That they are replaced need not last: whoever finds one finishes it.
     await replicated()
     const ended = new Set(await marks.finish(sub, sids))
-    // Of several that end the same one the call has done it that replaced the mark: another may have taken the grant. One that ran out
-    // was ended by nobody. One that a call had marked and could not finish, because replicas were missing, is ended by this one.
+    // Of several that end the same one the call has done it that replaced the mark: another may have taken
+    // the grant. One that ran out was ended by nobody. One that a call had marked and could not finish,
+    // because replicas were missing, is ended by this one.
     return sids.filter((sid, i) => ended.has(sid) && (lived[i] || wereMarked.has(sid))).length
   }
 
@@ -134,7 +138,8 @@ export const createSessions = (
         await replicated()
       }
       const found = await reply(data.hget(at, sid))
-      // Whoever ends a session leaves a mark. Where nothing is, Redis has lost the entry: all can be asked for again.
+      // Whoever ends a session leaves a mark. Where nothing is, Redis has lost the entry: all can be asked
+      // for again.
       if (found === null) throw new RedisUnavailable('the list of sessions has lost what was just written')
       if (isMark(found)) {
         await grants.destroy(sid)

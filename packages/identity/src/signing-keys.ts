@@ -7,7 +7,9 @@ import type { Seal } from './sealed.ts'
 export interface SigningKeyTimes {
   /** Age at which the signing key gets a successor. @default 30 days */
   rotateMs: number
-  /** How long a successor is published before it signs, so that every cached JWKS knows it. @default 1 hour */
+  /**
+   * How long a successor is published before it signs, so that every cached JWKS knows it. @default 1 hour
+   */
   publishAheadMs: number
   /** How long a replaced key stays published: longer than any token it signed. @default 2 hours */
   retireMs: number
@@ -15,7 +17,10 @@ export interface SigningKeyTimes {
 
 const HOUR_MS = 3_600_000
 const defaults: SigningKeyTimes = { rotateMs: 30 * 24 * HOUR_MS, publishAheadMs: HOUR_MS, retireMs: 2 * HOUR_MS }
-/** A key that Redis has lost and that has less than this to go is not brought back: the clocks of two nodes need not agree on its end. */
+/**
+ * A key that Redis has lost and that has less than this to go is not brought back: the clocks of two nodes
+ * need not agree on its end.
+ */
 const WORTH_MS = 60_000
 /** Keys that were taken away: more than anybody takes away while their tokens live. */
 const MOST_REVOKED = 20
@@ -24,7 +29,10 @@ const MOST_REVOKED = 20
 export const StoredRing = v.array(v.object({ kid: v.string(), signsFrom: v.number(), sealed: v.string() }))
 type StoredKey = v.InferOutput<typeof StoredRing>[number]
 
-/** Written with each ring, and left behind by an operator who deletes the ring: so that a key that was taken away is told from one that was lost. */
+/**
+ * Written with each ring, and left behind by an operator who deletes the ring: so that a key that was taken
+ * away is told from one that was lost.
+ */
 const Known = v.object({ kids: v.array(v.string()), revoked: v.array(v.string()) })
 
 /** Private JWKs of ES256, the one that signs now in front; all of them verify. */
@@ -73,11 +81,13 @@ const merge = (
 }
 
 /**
- * The cluster's signing keys, as a node knows them. They have no TTL: without them every token that is out would be worthless.
+ * The cluster's signing keys, as a node knows them. They have no TTL: without them every token that is out
+ * would be worthless.
  *
- * What a node holds and what Redis has are merged at each look, whichever of them is behind: a Redis that comes back empty, or from an
- * older copy, gets the keys again from the first node that looks, and tokens that are out stay good. Keys that an operator has deleted
- * do not come back: nodes remember which they were, and Redis does.
+ * What a node holds and what Redis has are merged at each look, whichever of them is behind: a Redis that
+ * comes back empty, or from an older copy, gets the keys again from the first node that looks, and tokens
+ * that are out stay good. Keys that an operator has deleted do not come back: nodes remember which they were,
+ * and Redis does.
  */
 export const createSigningKeys = (redis: RedisClients, seal: Seal, options: Partial<SigningKeyTimes> = {}) => {
   const times = { ...defaults, ...options }
@@ -94,8 +104,8 @@ export const createSigningKeys = (redis: RedisClients, seal: Seal, options: Part
 
   return {
     /**
-     * Reads the keys, making the first one or a successor when it is time. Every node may call this at once: the swap lets one writer
-     * through and the others read what it wrote.
+     * Reads the keys, making the first one or a successor when it is time. Every node may call this at once:
+     * the swap lets one writer through and the others read what it wrote.
      */
     load: async (now = Date.now()): Promise<KeyRing> => {
       for (let attempt = 0; attempt < 5; attempt++) {

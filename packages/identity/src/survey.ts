@@ -22,8 +22,8 @@ const SINCE = v.object({ since: v.pipe(v.string(), v.isoTimestamp()) })
 const readEntry = v.safeParser(v.pipe(v.string(), v.parseJson(), SINCE))
 
 /**
- * Reads, and changes nothing. It looks at every key once, which takes a minute for some millions. Rejects with RedisUnavailable, or with
- * the error for the operator when the secrets do not open the signing keys.
+ * Reads, and changes nothing. It looks at every key once, which takes a minute for some millions. Rejects
+ * with RedisUnavailable, or with the error for the operator when the secrets do not open the signing keys.
  */
 export const survey = async (
   { data, keys }: Pick<RedisClients, 'data' | 'keys'>,

@@ -25,12 +25,15 @@ const Claims = v.object({
   exp: v.number(),
 })
 
-/** Tokens that were good; a phone that scans comes back in a few seconds to confirm. About a kilobyte each. */
+/**
+ * Tokens that were good; a phone that scans comes back in a few seconds to confirm. About a kilobyte each.
+ */
 const MOST_REMEMBERED = 2_000
 
 /**
- * A verifier over one set of public keys. Answers TOKEN_EXPIRED or UNAUTHORIZED; never says which check failed. A token that was good is
- * good until it expires, so its signature, the most expensive part of a phone's request, is checked once.
+ * A verifier over one set of public keys. Answers TOKEN_EXPIRED or UNAUTHORIZED; never says which check
+ * failed. A token that was good is good until it expires, so its signature, the most expensive part of a
+ * phone's request, is checked once.
  */
 export const createVerifier = (keys: readonly JWK[], issuer: string, audience: string[], now = () => new Date()) => {
   const known = createLocalJWKSet({ keys: keys.map(({ d: _, ...shared }) => shared) })
@@ -52,7 +55,10 @@ export const createVerifier = (keys: readonly JWK[], issuer: string, audience: s
   }
 }
 
-/** Whether a token says that this issuer made it. That is not checked here: it only tells whose business the check is. */
+/**
+ * Whether a token says that this issuer made it. That is not checked here: it only tells whose business the
+ * check is.
+ */
 export const claimsToBeOf = (issuer: string, token: string): boolean => {
   try {
     return decodeJwt(token).iss === issuer

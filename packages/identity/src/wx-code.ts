@@ -7,7 +7,10 @@ export type Recognition =
   | {
       ok: true
       identity: OutsideIdentity
-      /** Asked before an account is made for them, where that may be too many; resolves with the seconds to wait. */
+      /**
+       * Asked before an account is made for them, where that may be too many; resolves with the seconds to
+       * wait.
+       */
       mayBegin?: () => Promise<number | undefined>
     }
   | { ok: false; kind: 'rejected' | 'unavailable'; message: string }
@@ -17,8 +20,9 @@ export type Recognition =
 export type Recognise = (code: string, from: string) => Promise<Recognition>
 
 /**
- * The grant of the mini-program: a single-use `wx.login` code becomes an access token. Who the person is comes from WeChat alone.
- * There is no refresh token: the phone can always ask WeChat for another code, so nothing long-lived need lie on it.
+ * The grant of the mini-program: a single-use `wx.login` code becomes an access token. Who the person is
+ * comes from WeChat alone. There is no refresh token: the phone can always ask WeChat for another code, so
+ * nothing long-lived need lie on it.
  */
 export const wxCodeGrant =
   (

@@ -1,6 +1,7 @@
 /**
- * A channel is a room with a memory: `user:<id>` is a person's own, `room:<name>` is shared. Every message that is kept has an offset,
- * counted from 1 without gaps, inside an epoch that names the log. A log that was lost begins again under another epoch.
+ * A channel is a room with a memory: `user:<id>` is a person's own, `room:<name>` is shared. Every message
+ * that is kept has an offset, counted from 1 without gaps, inside an epoch that names the log. A log that was
+ * lost begins again under another epoch.
  */
 export const channelPattern: RegExp = /^(?:user|room):[A-Za-z0-9_.:@~-]{1,128}$/
 
@@ -20,11 +21,17 @@ export interface Position {
   offset: number
 }
 
-/** The epoch of a channel in which nothing was published yet: the word and the moment at which it was empty. It has no messages. */
+/**
+ * The epoch of a channel in which nothing was published yet: the word and the moment at which it was empty.
+ * It has no messages.
+ */
 const EMPTY = /^none-\d+$/
 export const isEmptyEpoch = (epoch: string): boolean => EMPTY.test(epoch)
 
-/** Whether a message is the very next after a position: by its number, or as the first of a channel that was empty. */
+/**
+ * Whether a message is the very next after a position: by its number, or as the first of a channel that was
+ * empty.
+ */
 export const isNext = (position: Position, { epoch, offset }: Position): boolean =>
   position.epoch === epoch ? offset === position.offset + 1 : isEmptyEpoch(position.epoch) && offset === 1
 
@@ -48,7 +55,10 @@ export interface Publication {
   event: string
   /** Any JSON. */
   data: unknown
-  /** The same key with the same message gives the first answer again, for ten minutes; with another message it is refused. */
+  /**
+   * The same key with the same message gives the first answer again, for ten minutes; with another message it
+   * is refused.
+   */
   idempotencyKey?: string
   /** Not kept, no offset, may be lost. */
   volatile?: boolean
@@ -72,7 +82,10 @@ export interface SubscribeRequest {
   history?: number
 }
 
-/** Why a reader could not be given everything after its position: the log was lost, or no longer reaches back so far. */
+/**
+ * Why a reader could not be given everything after its position: the log was lost, or no longer reaches back
+ * so far.
+ */
 export type LossReason = 'epoch' | 'trimmed'
 
 /** One read of a log. */

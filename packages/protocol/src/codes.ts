@@ -1,6 +1,6 @@
 /**
- * What a client does about a failure:
- * `retry` the same call after a back-off, `reauth` get a new token first, `renew` ask for a new code, `stop` give up and say so.
+ * What a client does about a failure: `retry` the same call after a back-off, `reauth` get a new token first,
+ * `renew` ask for a new code, `stop` give up and say so.
  */
 export type Reaction = 'retry' | 'reauth' | 'renew' | 'stop'
 
@@ -161,7 +161,10 @@ export const codes = {
 
 export type Code = keyof typeof codes
 
-/** A value, or the code that says why there is none. Expected outcomes travel as values; exceptions are for surprise. */
+/**
+ * A value, or the code that says why there is none. Expected outcomes travel as values; exceptions are for
+ * surprise.
+ */
 export type Result<T> = { ok: true; value: T } | Failed
 
 /** `retryAfter` is in seconds, where it is known when the same call may succeed. */

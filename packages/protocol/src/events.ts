@@ -41,7 +41,10 @@ export interface LoginServerEvents {
 
 /** Socket.IO namespace `/` (channels), client to server. The handshake's `auth` is `{ token }`. */
 export interface LiveClientEvents {
-  /** Follow a channel. The ack is sent after the node is subscribed and has read the log: nothing is lost or doubled in between. */
+  /**
+   * Follow a channel. The ack is sent after the node is subscribed and has read the log: nothing is lost or
+   * doubled in between.
+   */
   subscribe: (request: SubscribeRequest, ack: Ack<Subscribed>) => void
   unsubscribe: (request: { channel: string }, ack: Ack<object>) => void
   publish: (message: Publication, ack: Ack<Published>) => void
@@ -54,7 +57,10 @@ export interface LiveClientEvents {
 
 /** Socket.IO namespace `/` (channels), server to client. */
 export interface LiveServerEvents {
-  /** Messages of one channel come in the order of their offsets. A gap means that something was lost: subscribe again with the last position. */
+  /**
+   * Messages of one channel come in the order of their offsets. A gap means that something was lost:
+   * subscribe again with the last position.
+   */
   message: (message: Message) => void
   volatile: (message: VolatileMessage) => void
   presence: (change: PresenceChange) => void
@@ -72,7 +78,8 @@ export interface LiveServerEvents {
 export const LOGIN_NAMESPACE = '/login'
 
 /**
- * In the address of a connection that uses the namespace `/login` and no other: as a WebSocket it costs a node a third of the memory. Socket.IO's own
- * client takes it as its option `query`, together with `forceNew`.
+ * In the address of a connection that uses the namespace `/login` and no other: as a WebSocket it costs a
+ * node a third of the memory. Socket.IO's own client takes it as its option `query`, together with
+ * `forceNew`.
  */
 export const LOGIN_ONLY = { only: 'login' } as const

@@ -1,7 +1,8 @@
 /*
- * A double holds no 64-bit id, and JSON.parse rounds one without a word. What is only passed on keeps its numbers as they were written:
- * each that a double changes is V8's raw JSON in the place of the number, and JSON.stringify writes it again as it came. Needs
- * what browsers before 2023 and WeChat have not: the servers use it.
+ * A double holds no 64-bit id, and JSON.parse rounds one without a word. What is only passed on keeps its
+ * numbers as they were written: each that a double changes is V8's raw JSON in the place of the number, and
+ * JSON.stringify writes it again as it came. Needs what browsers before 2023 and WeChat have not: the servers
+ * use it.
  */
 
 /** Whether a text may hold a number that JSON.parse changes: a look that costs little. */
@@ -33,7 +34,10 @@ export const reviveExact = (_key: string, value: unknown, context?: { source?: s
   return json.rawJSON(source)
 }
 
-/** What no number of the common languages can hold: a reader of any other would lose the whole document over it. */
+/**
+ * What no number of the common languages can hold: a reader of any other would lose the whole document over
+ * it.
+ */
 export const isBeyond = (value: unknown): boolean => typeof value === 'number' && !Number.isFinite(value)
 
 /** As JSON.parse, and what it gives is written again by JSON.stringify with every number as it was. */

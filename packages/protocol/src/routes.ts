@@ -37,7 +37,10 @@ export interface OAuthError {
 export interface ScanAnswer {
   state: TicketState
   request: LoginRequest
-  /** Whether phone and browser come from the same address: a hint only, since most phones are on another network. */
+  /**
+   * Whether phone and browser come from the same address: a hint only, since most phones are on another
+   * network.
+   */
   sameNetwork: boolean
 }
 
@@ -64,7 +67,9 @@ export interface CodePicture {
   url: string
   /** Of what lies there, in the form of Subresource Integrity. Show nothing that does not fit. */
   integrity?: string
-  /** Two digits to show beside the code, which the phone asks for: the code was shown to somebody else before. */
+  /**
+   * Two digits to show beside the code, which the phone asks for: the code was shown to somebody else before.
+   */
   check?: string
   /** Whether `POST /v1/tickets/{ticket}/link` leads from a browser on the phone into the app. */
   link: boolean
@@ -116,11 +121,14 @@ export interface Problem {
 }
 
 /**
- * In front of the base64url SHA-256 of a refresh token, the revocation endpoint takes it in the token's place. Whoever wants to log out
- * later can keep that: it ends the session and is good for nothing else.
+ * In front of the base64url SHA-256 of a refresh token, the revocation endpoint takes it in the token's
+ * place. Whoever wants to log out later can keep that: it ends the session and is good for nothing else.
  */
 export const HASHED_TOKEN = 'sha256~'
-/** Of an answer of the revocation endpoint that knows of that. To a token that it does not know it says 200, as RFC 7009 asks. */
+/**
+ * Of an answer of the revocation endpoint that knows of that. To a token that it does not know it says 200,
+ * as RFC 7009 asks.
+ */
 export const TAKES_HASHES_HEADER = 'X-Saoma-Takes-Hashes'
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 export const WX_CODE_GRANT = 'urn:saoma:grant-type:wx-code'

@@ -1,6 +1,6 @@
 /**
- * The life of a login ticket. A ticket is an OAuth 2.0 device authorization (RFC 8628); its states are those of
- * the person's phone: not yet read, read, agreed, refused; `redeemed` when the browser has its tokens.
+ * The life of a login ticket. A ticket is an OAuth 2.0 device authorization (RFC 8628); its states are those
+ * of the person's phone: not yet read, read, agreed, refused; `redeemed` when the browser has its tokens.
  */
 export const transitions = {
   pending: ['scanned', 'rejected', 'expired'],
@@ -15,12 +15,16 @@ export type TicketStatus = keyof typeof transitions
 
 export const isTerminal = (status: TicketStatus): boolean => transitions[status].length === 0
 
-/** All that a browser is ever told of a ticket before it has its tokens. Nothing personal may be added here. */
+/**
+ * All that a browser is ever told of a ticket before it has its tokens. Nothing personal may be added here.
+ */
 export interface TicketState {
   /** Public id, 22 characters of `[A-Za-z0-9_-]`; it is what the picture shows. */
   ticket: string
   status: TicketStatus
-  /** Grows by one with every transition: the cursor of the long poll and the key by which repeats are dropped. */
+  /**
+   * Grows by one with every transition: the cursor of the long poll and the key by which repeats are dropped.
+   */
   version: number
   /** Whole seconds until the current status expires; 0 when it is terminal. */
   expiresIn: number
@@ -57,7 +61,8 @@ export const pooledSceneBits: number = SCENE_LENGTH * 6
 export const deviceCodeBits: number = DEVICE_CODE_LENGTH * 6
 
 /**
- * The ticket a device code belongs to. A device code is the ticket's public id followed by 43 more random characters (258 bits),
- * which only the browser knows: so one string finds the record and proves the right to it, and the picture proves nothing.
+ * The ticket a device code belongs to. A device code is the ticket's public id followed by 43 more random
+ * characters (258 bits), which only the browser knows: so one string finds the record and proves the right to
+ * it, and the picture proves nothing.
  */
 export const ticketOf = (deviceCode: string): string => deviceCode.slice(0, TICKET_LENGTH)

@@ -1,4 +1,5 @@
--- hold: writes a value for a while. Small and one of each node or shard, so it is written also into a Redis that is full.
+-- hold: writes a value for a while. Small and one of each node or shard, so it is written also into a Redis
+-- that is full.
 -- KEYS  key
 -- ARGV  value, ms
 -- reply the value before, or nil

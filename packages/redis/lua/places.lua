@@ -1,5 +1,5 @@
--- places: says how many places a node holds for a subject. Numbers are absolute, so it may be said again; a node that does not is
--- forgotten after a while.
+-- places: says how many places a node holds for a subject. Numbers are absolute, so it may be said again; a
+-- node that does not is forgotten after a while.
 -- KEYS  places
 -- ARGV  node, holds, ms, limit (of all nodes; 0: asks for no more than before)
 -- reply 1 when it holds them, 0 when that would be too many

@@ -1,6 +1,7 @@
 -- spend: takes a slice of a budget that all nodes share, for some time from its first use on.
 -- KEYS  spent
--- ARGV  limit, window_ms, settled (spent already without asking), cost (what must fit), slice (what is taken if there is so much)
+-- ARGV  limit, window_ms, settled (spent already without asking), cost (what must fit), slice (what is taken
+--       if there is so much)
 -- reply {taken (0: the cost does not fit), ms until the budget is whole again}
 
 local spent = KEYS[1]

@@ -1,8 +1,8 @@
 import type { Subscriber } from './subscriber.ts'
 
 /**
- * What the sharded Socket.IO adapter uses of a subscriber connection, over our counted subscriptions. The adapter ignores the
- * promises it is given, so these methods never reject.
+ * What the sharded Socket.IO adapter uses of a subscriber connection, over our counted subscriptions. The
+ * adapter ignores the promises it is given, so these methods never reject.
  */
 export const adapterClient = (subscriber: Subscriber) => ({
   ssubscribe: (channel: string): void => {

@@ -9,19 +9,31 @@ import { defineScript } from './script.ts'
 export type Way = 'data' | 'pub'
 
 export interface BeatOptions {
-  /** Told when what Redis refuses on a connection becomes another thing: a word of Redis such as OOM, or nothing any more. */
+  /**
+   * Told when what Redis refuses on a connection becomes another thing: a word of Redis such as OOM, or
+   * nothing any more.
+   */
   onRefusal: (way: Way, word: string | undefined, error?: Error) => void
-  /** Told when some shard has lost what it had: it was emptied, or came back without its data. Once, if several did at the same time. */
+  /**
+   * Told when some shard has lost what it had: it was emptied, or came back without its data. Once, if
+   * several did at the same time.
+   */
   onEmptied?: () => void
   /** The clock, in milliseconds. @default performance.now */
   now?: () => number
 }
 
-/** A master of a Redis Cluster that gives no answer for longer has not merely been replaced; one of several does not turn all nodes red. */
+/**
+ * A master of a Redis Cluster that gives no answer for longer has not merely been replaced; one of several
+ * does not turn all nodes red.
+ */
 const AWAY_MS = 5_000
 /** A key that nobody writes any more is gone after this. */
 const KEY_MS = 60_000
-/** By then whoever is connected has shown a new token, so that nobody needs to be told what an outage as long has lost. */
+/**
+ * By then whoever is connected has shown a new token, so that nobody needs to be told what an outage as long
+ * has lost.
+ */
 export const MARK_MS = 3_600_000
 /** Shards that are emptied one after the other by one hand are told of together. */
 const TOGETHER_MS = 200
@@ -35,7 +47,10 @@ const beat = defineScript<[key: string], [channel: string, message: string, ms: 
 /** What the shards of a Redis Cluster say while one of them is replaced, or its slots move. */
 const FAILING_OVER = new Set(['CLUSTERDOWN', 'MASTERDOWN', 'LOADING', 'TRYAGAIN', 'MOVED', 'ASK'])
 
-/** Redis's own error, also within one of ours or of ioredis, which gives up after so many redirections and quotes the last of them. */
+/**
+ * Redis's own error, also within one of ours or of ioredis, which gives up after so many redirections and
+ * quotes the last of them.
+ */
 const replyIn = (error: unknown): Error | undefined => {
   if (!(error instanceof Error)) return undefined
   if (error.name === 'ReplyError') return error
@@ -44,14 +59,17 @@ const replyIn = (error: unknown): Error | undefined => {
 }
 
 /**
- * Whether the connections can do what the product does with them: run a script that writes and publishes. One that is connected may be
- * that to a master that was demoted, to a Redis that is full, or as a user who lost a right; every call would fail and nobody would know.
+ * Whether the connections can do what the product does with them: run a script that writes and publishes. One
+ * that is connected may be that to a master that was demoted, to a Redis that is full, or as a user who lost
+ * a right; every call would fail and nobody would know.
  */
 export const createBeat = (connections: Record<Way, Connection>, keys: Keys, options: BeatOptions) => {
   const { onRefusal, onEmptied = () => {}, now = () => performance.now() } = options
   /** The tags of the shards there are. */
   const tags = new Set<string>()
-  /** What failed last, by the tag of its shard or by another name: a word of Redis, or '' without an answer. */
+  /**
+   * What failed last, by the tag of its shard or by another name: a word of Redis, or '' without an answer.
+   */
   const failures: Record<Way, Map<string, { word: string; since: number }>> = { data: new Map(), pub: new Map() }
   const told: Record<Way, string | undefined> = { data: undefined, pub: undefined }
   /** When the last mark was sent that the shard of a tag took. */
@@ -68,8 +86,9 @@ export const createBeat = (connections: Record<Way, Connection>, keys: Keys, opt
   }
 
   /**
-   * A key of our own on each shard, that is there unless the shard has lost it: a slot that moves takes it along, and a replica has it
-   * after the first moment. It is written also when Redis is full, which is when somebody may empty it.
+   * A key of our own on each shard, that is there unless the shard has lost it: a slot that moves takes it
+   * along, and a replica has it after the first moment. It is written also when Redis is full, which is when
+   * somebody may empty it.
    */
   const mark = async (tag: string): Promise<void> => {
     const sentAt = now()
@@ -107,7 +126,8 @@ export const createBeat = (connections: Record<Way, Connection>, keys: Keys, opt
         if (tags.has(tag)) clear(way, tag)
         return true
       } catch (error) {
-        // One that was on its way when its shard was forgotten would be said by nobody any more, and so never be taken back.
+        // One that was on its way when its shard was forgotten would be said by nobody any more, and so never
+        // be taken back.
         const answer = replyIn(error)
         if (tags.has(tag)) note(way, tag, answer ? wordOf(answer) : '', saidAt, answer)
         return false
@@ -119,12 +139,18 @@ export const createBeat = (connections: Record<Way, Connection>, keys: Keys, opt
       marked.delete(tag)
       for (const way of ['data', 'pub'] as const) clear(way, tag)
     },
-    /** What else Redis refuses the product on a connection, by a name of its own: its word, or undefined for no more. */
+    /**
+     * What else Redis refuses the product on a connection, by a name of its own: its word, or undefined for
+     * no more.
+     */
     heed: (way: Way, name: string, word: string | undefined, error?: Error): void => {
       if (word === undefined) clear(way, name)
       else note(way, name, word, now(), error)
     },
-    /** Whether some shard did not take the last one. In a Redis Cluster one that is being replaced has a moment. */
+    /**
+     * Whether some shard did not take the last one. In a Redis Cluster one that is being replaced has a
+     * moment.
+     */
     fails: (way: Way): boolean => {
       const before = connections[way] instanceof Cluster ? now() - AWAY_MS : Number.POSITIVE_INFINITY
       const mayPass = (word: string) => word === '' || FAILING_OVER.has(word)

@@ -13,13 +13,16 @@ export interface BudgetOptions {
 /** What all nodes together allow a subject. */
 export interface Budget {
   /**
-   * Spends. Resolves with undefined, or with the milliseconds until the budget is whole again when the cost does not fit. Rejects with
-   * RedisUnavailable.
+   * Spends. Resolves with undefined, or with the milliseconds until the budget is whole again when the cost
+   * does not fit. Rejects with RedisUnavailable.
    */
   spend(subject: string, cost: number): Promise<number | undefined>
 }
 
-/** A node takes this part of the budget at once, and spends as much in a window before it asks for the first time. */
+/**
+ * A node takes this part of the budget at once, and spends as much in a window before it asks for the first
+ * time.
+ */
 const SLICES = 20
 /** Subjects that a node remembers. One that is forgotten has its free slice again. */
 const MOST_SUBJECTS = 100_000
@@ -48,10 +51,11 @@ interface Purse {
 }
 
 /**
- * Counts in slices, because a counter in Redis for each message would double the cost of publishing. Who spends little never costs a
- * call; who spends much costs one for each slice, a twentieth of the limit. So the limit holds but for one slice of each node (which it
- * lets pass before it asks), and each node may hold back a slice when it is nearly used up. The window is a fixed one: at its edge twice
- * the limit may be spent in one moment.
+ * Counts in slices, because a counter in Redis for each message would double the cost of publishing. Who
+ * spends little never costs a call; who spends much costs one for each slice, a twentieth of the limit. So
+ * the limit holds but for one slice of each node (which it lets pass before it asks), and each node may hold
+ * back a slice when it is nearly used up. The window is a fixed one: at its edge twice the limit may be spent
+ * in one moment.
  */
 export const createBudget = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>, options: BudgetOptions): Budget => {
   const { name, limit, windowMs } = options

@@ -2,7 +2,10 @@ import { tracingChannel } from 'node:diagnostics_channel'
 import type { Connection } from './connection.ts'
 import { type Send, wrapSend } from './send.ts'
 
-/** What is told of each command on the diagnostics channel `saoma:redis`: for traces, and nothing at all while nobody listens. */
+/**
+ * What is told of each command on the diagnostics channel `saoma:redis`: for traces, and nothing at all while
+ * nobody listens.
+ */
 export interface RedisCommand {
   /** Its name, as `evalsha`; no keys and no arguments. */
   command: string
@@ -12,8 +15,8 @@ const commands = tracingChannel<RedisCommand>('saoma:redis')
 const ignore = () => {}
 
 /**
- * Tells how long each command waited for its reply, and whether it got one, those of scripts and subscriptions included. ioredis has a
- * channel of its own, but makes a text of every argument for it.
+ * Tells how long each command waited for its reply, and whether it got one, those of scripts and
+ * subscriptions included. ioredis has a channel of its own, but makes a text of every argument for it.
  */
 export const watchCommands = (connection: Connection, tell: (seconds: number, replied: boolean) => void): void => {
   const watch =

@@ -11,8 +11,7 @@ export type Connection = Redis | Cluster
 
 export interface ConnectionOptions {
   /**
-   * Where Redis is, in one string:
-   * `redis://[user:password@]host:port[/db]` (`rediss://` for TLS),
+   * Where Redis is, in one string: `redis://[user:password@]host:port[/db]` (`rediss://` for TLS),
    * `redis+sentinel://[user:password@]host:port,host:port/master-name[/db][?sentinel_username=…&sentinel_password=…]`
    * (`rediss+sentinel://` for TLS to the Sentinels and to the master),
    * `redis+cluster://[user:password@]host:port,host:port` (`rediss+cluster://` for TLS).
@@ -29,16 +28,23 @@ export interface ConnectionOptions {
 export const reconnectDelayMs = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2)
 
-/** Longer than any command may take. A Sentinel that takes connections and answers nothing would be waited for, for ever. */
+/**
+ * Longer than any command may take. A Sentinel that takes connections and answers nothing would be waited
+ * for, for ever.
+ */
 const COMMAND_TIMEOUT_MS = 3_000
 
-/** READONLY makes a connection anew at once, and then, as long as it leads to a replica, after pauses that grow to this. */
+/**
+ * READONLY makes a connection anew at once, and then, as long as it leads to a replica, after pauses that
+ * grow to this.
+ */
 const LONGEST_READONLY_PAUSE_MS = 8_000
 const FIRST_READONLY_PAUSE_MS = 1_000
 
 /**
- * The master was demoted and its address now leads elsewhere: a new connection finds out where. The command is not sent again. Each new
- * connection ends what is under way on the old one, reads too, so a master that stays demoted is not left for itself without a pause.
+ * The master was demoted and its address now leads elsewhere: a new connection finds out where. The command
+ * is not sent again. Each new connection ends what is under way on the old one, reads too, so a master that
+ * stays demoted is not left for itself without a pause.
  */
 const leaveReplica = (): ((error: Error) => boolean) => {
   let pauseMs = FIRST_READONLY_PAUSE_MS
@@ -58,8 +64,8 @@ const tlsOf = (address: Address, certificates: Certificates = {}): Certificates 
   address.tls ? certificates : undefined
 
 /**
- * What every connection to a server with data is made with, whoever makes it: who we are, TLS, and how long to wait. It has no host, no
- * database and no word about reconnecting.
+ * What every connection to a server with data is made with, whoever makes it: who we are, TLS, and how long
+ * to wait. It has no host, no database and no word about reconnecting.
  */
 export const serverOptions = ({
   url,
@@ -73,12 +79,14 @@ export const serverOptions = ({
     connectionName: name,
     connectTimeout: 5_000,
     commandTimeout: COMMAND_TIMEOUT_MS,
-    // A connection whose commands stay without any answer is half open: Redis or the network is gone without a word.
+    // A connection whose commands stay without any answer is half open: Redis or the network is gone without
+    // a word.
     socketTimeout: 6_000,
-    // A command whose connection is lost fails at that moment. ioredis would send it again after the reconnect, when its caller may
-    // long have been told that nothing was done.
+    // A command whose connection is lost fails at that moment. ioredis would send it again after the
+    // reconnect, when its caller may long have been told that nothing was done.
     maxRetriesPerRequest: 0,
-    // ioredis keeps the process alive this long when it is told to disconnect from a server that has gone already.
+    // ioredis keeps the process alive this long when it is told to disconnect from a server that has gone
+    // already.
     disconnectTimeout: 200,
     enableReadyCheck: true,
     autoResubscribe: false,
@@ -111,7 +119,8 @@ const explained = (error: Error, where: string): Error =>
   })
 
 /**
- * Opens a connection to one server, such as a shard of a Redis Cluster, with the options of every other and the same care for its errors.
+ * Opens a connection to one server, such as a shard of a Redis Cluster, with the options of every other and
+ * the same care for its errors.
  *
  * @param more  what is to be otherwise than on a connection of `connect`
  */
@@ -159,16 +168,19 @@ const connectSentinel = (address: Address, options: ConnectionOptions): Redis =>
 
 const connectCluster = (address: Address, options: ConnectionOptions): Cluster => {
   const connection = new Cluster(address.hosts, {
-    // A shard is connected when it is found, not at its first command: the second would be refused while the first connects.
+    // A shard is connected when it is found, not at its first command: the second would be refused while the
+    // first connects.
     redisOptions: { ...serverOptions(options), lazyConnect: false },
     enableOfflineQueue: false,
-    // ioredis asks any master whether the cluster is well, and begins anew when that one is only being connected to: a cluster that has
-    // failed over was not entered in 15 s by one start of twenty. What the shards say of themselves is tried anyway, and then by the beat.
+    // ioredis asks any master whether the cluster is well, and begins anew when that one is only being
+    // connected to: a cluster that has failed over was not entered in 15 s by one start of twenty. What the
+    // shards say of themselves is tried anyway, and then by the beat.
     enableReadyCheck: false,
-    // A host is asked for by its name, which is what its certificate says, and not by the address that ioredis finds for it before.
+    // A host is asked for by its name, which is what its certificate says, and not by the address that
+    // ioredis finds for it before.
     dnsLookup: (name, found) => found(null, name),
-    // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN are still followed:
-    // a command that got one of those was not run.
+    // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN
+    // are still followed: a command that got one of those was not run.
     retryDelayOnFailover: 0,
     slotsRefreshTimeout: 2_000,
     clusterRetryStrategy: reconnectDelayMs,
@@ -186,8 +198,8 @@ const connectCluster = (address: Address, options: ConnectionOptions): Cluster =
 }
 
 /**
- * Opens one connection. It fails fast instead of queueing while Redis is away: a caller hears "unavailable" within
- * `commandTimeout` and can answer 503, and nothing is done later behind its back.
+ * Opens one connection. It fails fast instead of queueing while Redis is away: a caller hears "unavailable"
+ * within `commandTimeout` and can answer 503, and nothing is done later behind its back.
  */
 export const connect = (options: ConnectionOptions): Connection => {
   const address = parseRedisUrl(options.url)
@@ -210,9 +222,9 @@ const firstOf = (emitter: Connection, events: readonly string[], giveUp: AbortSi
   })
 
 /**
- * Resolves when commands can be sent: at the first `ready`, and in a Redis Cluster when no shard is being connected any more.
- * Rejects with RedisRefused at once when Redis does not let us in, and after `timeoutMs` with RedisUnavailable, whose cause is the last
- * error.
+ * Resolves when commands can be sent: at the first `ready`, and in a Redis Cluster when no shard is being
+ * connected any more. Rejects with RedisRefused at once when Redis does not let us in, and after `timeoutMs`
+ * with RedisUnavailable, whose cause is the last error.
  */
 export const whenReady = async (connection: Connection, timeoutMs: number): Promise<void> => {
   const over = new AbortController()

@@ -29,8 +29,8 @@ export const placeOf = ({ host, port }: Endpoint): string =>
 /** Opens sockets for ioredis and keeps an eye on their errors. */
 abstract class Connector extends AbstractConnector {
   /**
-   * ioredis listens for one error of a socket, and a TLS socket may have two: the second would end the process. Hence a listener that
-   * stays.
+   * ioredis listens for one error of a socket, and a TLS socket may have two: the second would end the
+   * process. Hence a listener that stays.
    */
   protected dial({ host, port }: Endpoint, tls: Certificates | undefined): Socket {
     if (!this.connecting) throw new Error(CLOSED)
@@ -80,8 +80,9 @@ export interface SentinelSearch extends Credentials {
 const MOST_SENTINELS = 20
 
 /**
- * For the master that Sentinels name. ioredis has one of its own; it speaks plaintext unless it is told otherwise for each kind of server,
- * and says `Connection is closed.` for every reason that a Sentinel or its certificate gives.
+ * For the master that Sentinels name. ioredis has one of its own; it speaks plaintext unless it is told
+ * otherwise for each kind of server, and says `Connection is closed.` for every reason that a Sentinel or its
+ * certificate gives.
  */
 export const sentinelConnector = (search: SentinelSearch) => {
   const { master, tls, timeoutMs, username, password } = search

@@ -1,12 +1,16 @@
-/** Raised with each change of what nodes keep in Redis, or say to each other, that the nodes before it do not understand. */
+/**
+ * Raised with each change of what nodes keep in Redis, or say to each other, that the nodes before it do not
+ * understand.
+ */
 export const CLUSTER_VERSION = 1
 
 /**
- * Every key and channel of the cluster is named here and nowhere else. Braces are Redis Cluster hash tags: all that one script
- * touches carries the same tag, so it lives in one slot.
+ * Every key and channel of the cluster is named here and nowhere else. Braces are Redis Cluster hash tags:
+ * all that one script touches carries the same tag, so it lives in one slot.
  *
- * Each key has a TTL, set by whoever writes it, with two exceptions: `signingKeys` and `signingKeysKnown`, because without them
- * every token that is out would be worthless, and `account`/`accountOf`, because a business stores its own data under those names.
+ * Each key has a TTL, set by whoever writes it, with two exceptions: `signingKeys` and `signingKeysKnown`,
+ * because without them every token that is out would be worthless, and `account`/`accountOf`, because a
+ * business stores its own data under those names.
  */
 export const createKeys = (prefix: string) => ({
   prefix,
@@ -30,7 +34,10 @@ export const createKeys = (prefix: string) => ({
   accountOf: (identity: string) => `${prefix}:account-of:{${identity}}`,
   /** String: the encrypted signing keys. */
   signingKeys: () => `${prefix}:signing-keys`,
-  /** String: the names of these keys, and of those that were taken away. In the slot of the keys, whose name is its hash tag. */
+  /**
+   * String: the names of these keys, and of those that were taken away. In the slot of the keys, whose name
+   * is its hash tag.
+   */
   signingKeysKnown: () => `${prefix}:signing-keys-known:{${prefix}:signing-keys}`,
 
   /** String: WeChat's access token, encrypted, shared by all nodes; it lives as long as the token. */
@@ -49,7 +56,9 @@ export const createKeys = (prefix: string) => ({
   poolFresh: (appid: string) => `${prefix}:pool:{${appid}}:fresh`,
   /** Set: codes that have been leased before and may be again. */
   poolRested: (appid: string) => `${prefix}:pool:{${appid}}:rested`,
-  /** Sorted set: codes that are leased or in quarantine, by the moment (ms) at which they may be leased again. */
+  /**
+   * Sorted set: codes that are leased or in quarantine, by the moment (ms) at which they may be leased again.
+   */
   poolBusy: (appid: string) => `${prefix}:pool:{${appid}}:busy`,
   /** String: the run of the Redis server that has seen every lease of late. */
   poolRun: (appid: string) => `${prefix}:pool:{${appid}}:run`,
@@ -109,7 +118,10 @@ export const createKeys = (prefix: string) => ({
 
   /** String: what a subject has spent of a budget of all nodes in its present window. `subject` is a hash. */
   budget: (name: string, subject: string) => `${prefix}:budget:${name}:{${subject}}`,
-  /** Hash: the places that nodes hold for a subject, each with the moment (ms) until which it does. `subject` is a hash. */
+  /**
+   * Hash: the places that nodes hold for a subject, each with the moment (ms) until which it does. `subject`
+   * is a hash.
+   */
   places: (name: string, subject: string) => `${prefix}:places:${name}:{${subject}}`,
 
   /** Prefix of the rate limiter's counters. */

@@ -14,8 +14,9 @@ const EVERY_MS = 1_000
 const ANSWER_MS = 500
 
 /**
- * Finds the master that stands still while its replica takes over: a process that is stopped, a machine that hangs. Its connection stays
- * open and says nothing, so that only the other members can tell. Everything else a shard tells of itself.
+ * Finds the master that stands still while its replica takes over: a process that is stopped, a machine that
+ * hangs. Its connection stays open and says nothing, so that only the other members can tell. Everything else
+ * a shard tells of itself.
  */
 export const createLookout = (shards: Shards, cluster: Cluster, { onDoubt, onGone }: LookoutOptions) => {
   /** Since when a shard owes an answer. */

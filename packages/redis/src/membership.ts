@@ -11,7 +11,10 @@ export interface MembershipOptions {
   nodeId: string
   /** Nodes of two versions do not work together. @default CLUSTER_VERSION */
   version?: number
-  /** Somebody else goes by our name after all, and who: after an outage of Redis nobody can tell the two apart. */
+  /**
+   * Somebody else goes by our name after all, and who: after an outage of Redis nobody can tell the two
+   * apart.
+   */
   onConflict: (other: string) => void
 }
 
@@ -65,8 +68,9 @@ const nameOf = (text: string): string => {
 }
 
 /**
- * Takes a place in the cluster and keeps it by regular signs of life. Rejects with NotAdmitted when nodes of another version are there,
- * or another living node has this name: browsers would be led to either of the two.
+ * Takes a place in the cluster and keeps it by regular signs of life. Rejects with NotAdmitted when nodes of
+ * another version are there, or another living node has this name: browsers would be led to either of the
+ * two.
  */
 export const join = async (redis: RedisClients, options: MembershipOptions): Promise<Membership> => {
   const { nodeId, version = CLUSTER_VERSION, onConflict } = options

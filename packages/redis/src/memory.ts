@@ -15,7 +15,10 @@ export interface MemoryWatchOptions {
   everyMs?: number
   /** Told once of each change. */
   onRoom?: (hasRoom: boolean) => void
-  /** Told with the reason, and not again until something was seen, when there is nothing to look at: no `maxmemory`, or Redis does not say. */
+  /**
+   * Told with the reason, and not again until something was seen, when there is nothing to look at: no
+   * `maxmemory`, or Redis does not say.
+   */
   onUntold?: (why: string) => void
 }
 
@@ -29,7 +32,10 @@ export interface MemoryWatch {
   close(): void
 }
 
-/** There is room again below the share less this part of it, so that what grows and shrinks at the edge is not on and off all the time. */
+/**
+ * There is room again below the share less this part of it, so that what grows and shrinks at the edge is not
+ * on and off all the time.
+ */
 const AGAIN = 0.95
 const EVERY_MS = 1_000
 

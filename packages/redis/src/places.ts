@@ -7,7 +7,9 @@ export interface PlacesOptions {
   name: string
   /** This node, as the others see it. */
   nodeId: string
-  /** Places that a subject may hold on all nodes together, besides those that each node gives without asking. */
+  /**
+   * Places that a subject may hold on all nodes together, besides those that each node gives without asking.
+   */
   limit: number
   /** Those. */
   free: number
@@ -17,7 +19,10 @@ export interface PlacesOptions {
 
 /** Places that a subject holds on all nodes at the same time. */
 export interface Places {
-  /** Takes one, to be given back by calling what is returned (safe twice); undefined when there is none. Rejects with RedisUnavailable. */
+  /**
+   * Takes one, to be given back by calling what is returned (safe twice); undefined when there is none.
+   * Rejects with RedisUnavailable.
+   */
   enter(subject: string): Promise<(() => void) | undefined>
   close(): void
 }
@@ -44,8 +49,8 @@ interface Held {
 }
 
 /**
- * Counted in slices, as budgets are: who holds few never costs a call. So all nodes together give `limit` and `free` each. A node that
- * dies gives its places back by silence, three minutes later.
+ * Counted in slices, as budgets are: who holds few never costs a call. So all nodes together give `limit` and
+ * `free` each. A node that dies gives its places back by silence, three minutes later.
  */
 export const createPlaces = (
   { data, keys }: Pick<RedisClients, 'data' | 'keys'>,

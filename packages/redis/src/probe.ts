@@ -31,7 +31,9 @@ interface Echoes extends Record<Way, Echo> {
 
 /** Echoes that may be missing before the connection is given up. */
 const MISSES = 3
-/** A subscription that is not confirmed for longer is not just being made again after a move or a failover. */
+/**
+ * A subscription that is not confirmed for longer is not just being made again after a move or a failover.
+ */
 const UNHEARD_MS = 5_000
 const WAYS: readonly Way[] = ['data', 'pub']
 
@@ -43,9 +45,10 @@ const echoAt = (heardAt: number | undefined): Echo => ({
 })
 
 /**
- * Has the beat go out, on every shard, and listens for it. So it finds a subscription that is connected but deaf: a half-open connection,
- * a proxy that lost its way, a server that forgot us. Such a one looks healthy from every other side. The beat goes both ways that the
- * product's own messages go: those of scripts over `data`, those of the Socket.IO adapter over `pub`.
+ * Has the beat go out, on every shard, and listens for it. So it finds a subscription that is connected but
+ * deaf: a half-open connection, a proxy that lost its way, a server that forgot us. Such a one looks healthy
+ * from every other side. The beat goes both ways that the product's own messages go: those of scripts over
+ * `data`, those of the Socket.IO adapter over `pub`.
  */
 export const createProbe = (
   data: Connection,
@@ -77,7 +80,8 @@ export const createProbe = (
     echo.missed++
     const wasHeard = isHeard(tag)
     echoes.unheardSince = wasHeard ? undefined : (echoes.unheardSince ?? performance.now())
-    // A beat that fails is Redis's fault, not that of our ears. And for what is being subscribed to again a new connection is no help.
+    // A beat that fails is Redis's fault, not that of our ears. And for what is being subscribed to again a
+    // new connection is no help.
     if (!(await beat.say(way, tag)) || !wasHeard) echo.missed = 0
   }
   const sayBoth = (tag: string, echo: Echoes): void => {
@@ -123,7 +127,9 @@ export const createProbe = (
   }, intervalMs).unref()
 
   return {
-    /** One out of turn, whose echo nobody counts on: a connection is back, and this shows whether all is well. */
+    /**
+     * One out of turn, whose echo nobody counts on: a connection is back, and this shows whether all is well.
+     */
     hasten: (way: Way): void => {
       for (const tag of echoes.keys()) void beat.say(way, tag)
     },

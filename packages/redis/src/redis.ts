@@ -24,9 +24,14 @@ export interface RedisOptions {
   name?: string
   /** Milliseconds to wait for the first connection. @default 15000 */
   readyTimeoutMs?: number
-  /** It is opened also when nothing is there by then: calls are refused until there is. Not if it refuses us. @default false */
+  /**
+   * It is opened also when nothing is there by then: calls are refused until there is. Not if it refuses us.
+   * @default false
+   */
   mayBeAway?: boolean
-  /** Milliseconds between two beats, each a write and a message to ourselves; 0 turns them off. @default 2000 */
+  /**
+   * Milliseconds between two beats, each a write and a message to ourselves; 0 turns them off. @default 2000
+   */
   probeMs?: number
   /** Commands of a connection that may wait for their replies; more fail at once. @default 10000 */
   mostWaiting?: number
@@ -34,13 +39,22 @@ export interface RedisOptions {
   replicas?: ReplicasOptions
   /** Told of each such message that was heard, with the seconds it took. */
   onEcho?: (seconds: number) => void
-  /** Told when Redis begins to refuse what is written on a connection, by its word, and by undefined when it takes it again. */
+  /**
+   * Told when Redis begins to refuse what is written on a connection, by its word, and by undefined when it
+   * takes it again.
+   */
   onRefusal?: (role: Role, word: string | undefined, error?: Error) => void
-  /** Told when Redis, or a shard, has lost its data: it was emptied, or came back without. Whatever was read before is in doubt. */
+  /**
+   * Told when Redis, or a shard, has lost its data: it was emptied, or came back without. Whatever was read
+   * before is in doubt.
+   */
   onEmptied?: () => void
   /** Told of every connection error; ioredis goes on reconnecting by itself. */
   onError?: (error: Error, role: Role) => void
-  /** Told of each command with the seconds until its end, and whether Redis replied to it. @default nothing is timed */
+  /**
+   * Told of each command with the seconds until its end, and whether Redis replied to it.
+   * @default nothing is timed
+   */
   onCommand?: (role: Role, seconds: number, replied: boolean) => void
   /** Told each time a connection that was lost can be used again. */
   onReconnect?: (role: Role) => void
@@ -56,7 +70,10 @@ export interface RedisClients extends Replicas {
   keys: Keys
   /** Roles that cannot be used at this moment; empty when all is well. */
   unavailable(): Role[]
-  /** The word with which Redis refuses what is written on the connection of that role, such as READONLY or OOM. */
+  /**
+   * The word with which Redis refuses what is written on the connection of that role, such as READONLY or
+   * OOM.
+   */
   refusal(role: Role): string | undefined
   /** Seconds since a beat was last heard; undefined until one was heard, 0 without beats. */
   echoAge(): number | undefined
@@ -121,7 +138,8 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
       throw error
     }
   }
-  // The subscriber has `pub` look again when masters change, within a second; `data` would find out by its next command alone.
+  // The subscriber has `pub` look again when masters change, within a second; `data` would find out by its
+  // next command alone.
   const { data, pub } = connections
   if (data instanceof Cluster && pub instanceof Cluster)
     pub.on('refresh', () => {

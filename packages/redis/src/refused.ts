@@ -2,13 +2,18 @@ import type { Redis } from 'ioredis'
 import { isPassing } from './replies.ts'
 import { type Send, wrapSend } from './send.ts'
 
-/** A server does not let us in, or has not what the URL names. A person can put it right, and its message says how. */
+/**
+ * A server does not let us in, or has not what the URL names. A person can put it right, and its message says
+ * how.
+ */
 export class RedisRefused extends Error {
   override readonly name = 'RedisRefused'
   readonly code = 'REDIS_REFUSED'
 }
 
-/** Node's codes for a certificate that it does not take, and OpenSSL's for a server that does not take ours. */
+/**
+ * Node's codes for a certificate that it does not take, and OpenSSL's for a server that does not take ours.
+ */
 const CERTIFICATE =
   /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_)/
 
@@ -36,8 +41,8 @@ const WANTED_OURS = /CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/
 const HOW_TO_SHOW_OURS = '. It asks for our certificate: set REDIS_CERT_FILE and REDIS_KEY_FILE.'
 
 /**
- * Why a server will not let us in until somebody changes something, as a sentence; undefined for what may pass by itself, such as a
- * server that is away or is loading its data.
+ * Why a server will not let us in until somebody changes something, as a sentence; undefined for what may
+ * pass by itself, such as a server that is away or is loading its data.
  */
 export const refusalOf = (error: Error, where: string, what = 'Redis'): RedisRefused | undefined => {
   if (CERTIFICATE.test(codeOf(error))) {
@@ -63,8 +68,9 @@ export const refusalOfSentinel = (error: Error, where: string, master: string): 
 }
 
 /**
- * Ends a connection that Redis answers with an error while it is made. ioredis goes on when SELECT or CLIENT SETNAME fails: the node
- * would work in database 0, which belongs to somebody else. It is tried again after a pause, as a password that is refused is.
+ * Ends a connection that Redis answers with an error while it is made. ioredis goes on when SELECT or CLIENT
+ * SETNAME fails: the node would work in database 0, which belongs to somebody else. It is tried again after a
+ * pause, as a password that is refused is.
  *
  * @param tell  is told of each error of the connection
  */
@@ -81,7 +87,8 @@ export const guardHandshake = (server: Redis, tell?: (error: Error) => void): vo
       const answer = send(command, ...others)
       if (command.name === 'select' || (command.name === 'client' && /^setname$/i.test(String(command.args[0]))))
         command.promise.catch((error: Error) => {
-          // Where the password was refused, this and every other command is too, and ioredis tells of the password.
+          // Where the password was refused, this and every other command is too, and ioredis tells of the
+          // password.
           if (error.name !== 'ReplyError' || error.message.startsWith('NOAUTH')) return
           server.emit('error', error)
           isEnding = true

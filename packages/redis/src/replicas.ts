@@ -14,7 +14,10 @@ export interface ReplicasOptions {
 
 /** One wait for many writes of one master: those that come while one is under way share the next. */
 interface Group {
-  /** Commands that were sent here because another master, which is handing the slot over, no longer has the key (ASK). */
+  /**
+   * Commands that were sent here because another master, which is handing the slot over, no longer has the
+   * key (ASK).
+   */
   asked: number
   /** Connections made so far. What was written over an earlier one cannot be asked for over a later one. */
   generation: number
@@ -38,15 +41,17 @@ export interface Replicas {
   /** Whether any are asked for. */
   asksReplicas: boolean
   /**
-   * To be asked before a call writes, with every key that it writes. What it gives, called right after the replies, resolves when so
-   * many replicas have what was written, else rejects with RedisUnavailable: the writes are done and may be lost with a master. So they
-   * may be when another master has taken over a key meanwhile, whichever of the two has run the write: the new one's replicas know
-   * nothing of it. A call that is repeated and then passes is safe.
+   * To be asked before a call writes, with every key that it writes. What it gives, called right after the
+   * replies, resolves when so many replicas have what was written, else rejects with RedisUnavailable: the
+   * writes are done and may be lost with a master. So they may be when another master has taken over a key
+   * meanwhile, whichever of the two has run the write: the new one's replicas know nothing of it. A call that
+   * is repeated and then passes is safe.
    */
   writing(...keys: readonly string[]): () => Promise<void>
   /**
-   * Resolves when so many replicas of these keys' masters take writes at this moment, else rejects with RedisUnavailable. To be asked
-   * before something is used up: `writing` alone comes too late for that, and tells nothing as long as nothing new was written.
+   * Resolves when so many replicas of these keys' masters take writes at this moment, else rejects with
+   * RedisUnavailable. To be asked before something is used up: `writing` alone comes too late for that, and
+   * tells nothing as long as nothing new was written.
    */
   reachReplicas(...toBeWritten: readonly string[]): Promise<void>
 }
@@ -55,8 +60,9 @@ export interface Replicas {
 const TOUCH_MS = 10_000
 
 /**
- * The wait for replicas. Commands of the connection wait behind it (`WAIT` blocks it), so it costs each of them up to the replicas' lag,
- * and once up to `timeoutMs` when replicas go missing. In a Redis Cluster each master that was written to is asked.
+ * The wait for replicas. Commands of the connection wait behind it (`WAIT` blocks it), so it costs each of
+ * them up to the replicas' lag, and once up to `timeoutMs` when replicas go missing. In a Redis Cluster each
+ * master that was written to is asked.
  */
 export const createReplicas = (
   connection: Connection,

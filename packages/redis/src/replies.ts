@@ -4,8 +4,9 @@ export class RedisUnavailable extends Error {
 }
 
 /**
- * States of a server that will pass: loading, failing over (and WAIT is then a mistake), out of memory, not enough replicas, no room for another client. What a
- * script's command was refused for is worded as if it had been asked for by itself, with the script's name behind it.
+ * States of a server that will pass: loading, failing over (and WAIT is then a mistake), out of memory, not
+ * enough replicas, no room for another client. What a script's command was refused for is worded as if it had
+ * been asked for by itself, with the script's name behind it.
  */
 const passing =
   /^(LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|OOM|NOREPLICAS|BUSY|MISCONF|UNBLOCKED|ERR max number of clients|ERR WAIT cannot be used with replica|ERR Script killed by user)/
@@ -13,8 +14,9 @@ const passing =
 export const isPassing = (message: string): boolean => passing.test(message)
 
 /**
- * Whether the user lacks a right. Within a script Redis says so in a sentence. A node does not start without its rights; when one is
- * taken away while it runs, only an operator can give it back, but callers are in the same place as with a Redis that is full.
+ * Whether the user lacks a right. Within a script Redis says so in a sentence. A node does not start without
+ * its rights; when one is taken away while it runs, only an operator can give it back, but callers are in the
+ * same place as with a Redis that is full.
  */
 export const isForbidden = (message: string): boolean => /^NOPERM|The user executing the script/.test(message)
 
@@ -22,7 +24,9 @@ export const isForbidden = (message: string): boolean => /^NOPERM|The user execu
 export const wordOf = ({ message }: Error): string =>
   isForbidden(message) ? 'NOPERM' : (/^[A-Z]+/.exec(message)?.[0] ?? 'ERR')
 
-/** Redis discards a whole MULTI because of one command, and says why in an error before it, or behind a colon. */
+/**
+ * Redis discards a whole MULTI because of one command, and says why in an error before it, or behind a colon.
+ */
 interface Aborted extends Error {
   previousErrors?: readonly Error[]
 }
@@ -41,7 +45,10 @@ const passOn = async <T>(pending: Promise<T>, isUnavailable: (message: string) =
   }
 }
 
-/** Passes a reply on; turns "cannot be asked" into RedisUnavailable and lets a reply that is our own mistake through as it is. */
+/**
+ * Passes a reply on; turns "cannot be asked" into RedisUnavailable and lets a reply that is our own mistake
+ * through as it is.
+ */
 export const reply = <T>(pending: Promise<T>): Promise<T> =>
   passOn(pending, (message) => isPassing(message) || isForbidden(message))
 

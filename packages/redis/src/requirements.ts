@@ -7,7 +7,10 @@ import { verdict } from './replies.ts'
 import { drawTags, shardAt } from './tags.ts'
 import { type Failure, tryOut } from './trials.ts'
 
-/** Redis would lose what it is given, or lacks what we need. A person can put it right, and its message says how. */
+/**
+ * Redis would lose what it is given, or lacks what we need. A person can put it right, and its message says
+ * how.
+ */
 export class RedisUnsuitable extends Error {
   override readonly name = 'RedisUnsuitable'
   readonly code = 'REDIS_UNSUITABLE'
@@ -65,7 +68,10 @@ export const whereOf = ({ stream, options }: Redis): string =>
     port: stream?.remotePort ?? options.port ?? 0,
   })
 
-/** What a person does about it, in one sentence for what the user may not do and in one for what the server does not have. */
+/**
+ * What a person does about it, in one sentence for what the user may not do and in one for what the server
+ * does not have.
+ */
 export const problemsIn = (failures: readonly Failure[], where: string, user: string, prefix: string): string[] => {
   const problems: string[] = []
   const forbidden = failures.filter(({ message }) => message.includes('NOPERM'))
@@ -102,8 +108,8 @@ const learnSlots = (data: RedisClients['data']): Promise<void> =>
   })
 
 /**
- * What a master refuses of all that a node does. While slots move, a master that is asked directly sends to another: then a key of
- * another slot is tried.
+ * What a master refuses of all that a node does. While slots move, a master that is asked directly sends to
+ * another: then a key of another slot is tried.
  *
  * @param over  the connection to ask it on
  */
@@ -126,8 +132,8 @@ export const refusedBy = async (
 }
 
 /**
- * Looks whether Redis is one that we can work with: on every master its version and eviction policy, and each command that is used, in
- * keys and channels of ours. Rejects with RedisUnsuitable, or RedisUnavailable.
+ * Looks whether Redis is one that we can work with: on every master its version and eviction policy, and each
+ * command that is used, in keys and channels of ours. Rejects with RedisUnsuitable, or RedisUnavailable.
  *
  * @returns what Redis would not tell, for the log
  */

@@ -11,13 +11,19 @@ export interface RightsOptions {
   /** Milliseconds between two looks. While a right is missing they are more frequent. */
   everyMs: number
   againMs: number
-  /** Told after each look what the user may not do any more, with the line that gives it back; undefined when it may do everything. */
+  /**
+   * Told after each look what the user may not do any more, with the line that gives it back; undefined when
+   * it may do everything.
+   */
   onLook: (missing: Error | undefined) => void
 }
 
 const tried = new Set(triedCommands.map((command) => command.toLowerCase()))
 
-/** Tells of each command that is refused to this user. Of those alone that a node needs: others, such as INFO, it does without. */
+/**
+ * Tells of each command that is refused to this user. Of those alone that a node needs: others, such as INFO,
+ * it does without.
+ */
 const onForbidden = (connection: Connection, tell: () => void): void =>
   wrapSend(connection, (send) => (command, ...others) => {
     command.promise.catch((error: unknown) => {
@@ -26,7 +32,10 @@ const onForbidden = (connection: Connection, tell: () => void): void =>
     return send(command, ...others)
   })
 
-/** In a transaction nobody else's command may stand, and the product's own commands need not wait behind the trials. */
+/**
+ * In a transaction nobody else's command may stand, and the product's own commands need not wait behind the
+ * trials.
+ */
 const apart = async <T>(master: Redis, work: (connection: Redis) => Promise<T>): Promise<T> => {
   const connection = master.duplicate({
     lazyConnect: true,
@@ -43,8 +52,9 @@ const apart = async <T>(master: Redis, work: (connection: Redis) => Promise<T>):
 }
 
 /**
- * Looks whether the user of a node that runs may still do all that the node needs. The beat uses a few commands; whoever lost the right to
- * another one would serve errors and look well. It looks now and then, and at once when a command of the product is refused.
+ * Looks whether the user of a node that runs may still do all that the node needs. The beat uses a few
+ * commands; whoever lost the right to another one would serve errors and look well. It looks now and then,
+ * and at once when a command of the product is refused.
  */
 export const watchRights = (
   redis: Pick<RedisClients, 'data' | 'pub' | 'keys' | 'asksReplicas'>,

@@ -3,14 +3,20 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type Connection, reply } from './connection.ts'
 
-/** Runs a Lua script: keys, then arguments, as its header lists them. Rejects with RedisUnavailable when Redis cannot be asked. */
+/**
+ * Runs a Lua script: keys, then arguments, as its header lists them. Rejects with RedisUnavailable when Redis
+ * cannot be asked.
+ */
 export type Script<K extends readonly string[], A extends readonly (string | number)[], R> = (
   connection: Connection,
   keys: K,
   args: A,
 ) => Promise<R>
 
-/** What is told of each run on the diagnostics channel `saoma:script`: for traces, and nothing at all while nobody listens. */
+/**
+ * What is told of each run on the diagnostics channel `saoma:script`: for traces, and nothing at all while
+ * nobody listens.
+ */
 export interface ScriptRun {
   /** Its name, as `confirm`; no keys and no arguments. */
   script: string
@@ -20,14 +26,16 @@ const runs = tracingChannel<ScriptRun>('saoma:script')
 
 export interface ScriptFlags {
   /**
-   * Runs also when Redis is full (`maxmemory`), where it refuses every other script at its first command that may need memory. For the
-   * way out, and for what keeps others from being taken for gone: it frees memory, or writes little that is bounded by what is there.
-   * Such a script may touch only keys of the slot of its KEYS.
+   * Runs also when Redis is full (`maxmemory`), where it refuses every other script at its first command that
+   * may need memory. For the way out, and for what keeps others from being taken for gone: it frees memory,
+   * or writes little that is bounded by what is there. Such a script may touch only keys of the slot of its
+   * KEYS.
    */
   allowOom?: boolean
   /**
-   * Never runs when Redis is full. Without it such a script is refused at its first command that may need memory, unless it has written
-   * before: what lengthens or ends the life of a key needs none, and after that Redis refuses nothing any more.
+   * Never runs when Redis is full. Without it such a script is refused at its first command that may need
+   * memory, unless it has written before: what lengthens or ends the life of a key needs none, and after that
+   * Redis refuses nothing any more.
    */
   neverWhenFull?: boolean
 }
@@ -35,8 +43,9 @@ export interface ScriptFlags {
 type Command = (...args: (string | number)[]) => Promise<unknown>
 
 /**
- * Binds Lua files to a typed function. Several files are one script: earlier ones hold local functions for the last,
- * which names the command. ioredis sends the hash and falls back to the text when Redis does not know it yet.
+ * Binds Lua files to a typed function. Several files are one script: earlier ones hold local functions for
+ * the last, which names the command. ioredis sends the hash and falls back to the text when Redis does not
+ * know it yet.
  *
  * @param files  URLs of the Lua files
  * @param numberOfKeys  how many of the parameters are KEYS

@@ -11,8 +11,8 @@ import {
 import { keyOf, type Place, readTopology, Topology } from './topology.ts'
 
 /**
- * Why a channel is to be read anew: Redis ended its subscription, the connection was lost, it was deaf, it was late from the beginning,
- * or it was there all the time and what it brought is in doubt.
+ * Why a channel is to be read anew: Redis ended its subscription, the connection was lost, it was deaf, it
+ * was late from the beginning, or it was there all the time and what it brought is in doubt.
  */
 export type Cause = 'pushed' | 'lost' | 'probe' | 'late' | 'suspect'
 
@@ -38,7 +38,9 @@ export interface ShardsSource {
   open: (place?: Place) => Redis
   /** Knows the masters of a Redis Cluster. Outside of one there is one shard, which has all channels. */
   cluster?: Cluster
-  /** Told, now and then, that Redis refuses what is subscribed to, for a reason that does not pass by itself. */
+  /**
+   * Told, now and then, that Redis refuses what is subscribed to, for a reason that does not pass by itself.
+   */
   onRefused?: (error: Error) => void
 }
 
@@ -137,7 +139,10 @@ export class Shards {
       })
   }
 
-  /** Learns from any member which masters there are, at most once at a time. Keeps what it knows when none can be asked. */
+  /**
+   * Learns from any member which masters there are, at most once at a time. Keeps what it knows when none can
+   * be asked.
+   */
   learn(): Promise<void> {
     const { cluster } = this.#options
     if (!cluster) return Promise.resolve()

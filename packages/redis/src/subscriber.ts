@@ -10,7 +10,10 @@ interface Subscription {
   holders: number
   /** Whom it was asked of, and the only one that is listened to. Undefined while it is of nobody. */
   shard: Shard | undefined
-  /** Those who wait for the confirmation; undefined once Redis has confirmed it. An array for each would be memory for each browser. */
+  /**
+   * Those who wait for the confirmation; undefined once Redis has confirmed it. An array for each would be
+   * memory for each browser.
+   */
   waiting: (() => void)[] | undefined
 }
 
@@ -20,7 +23,10 @@ export type Away = ReadonlyMap<string, Cause>
 interface SubscriberEvents {
   /** One message of a sharded channel. */
   message: [channel: string, payload: Buffer]
-  /** These channels are confirmed again after they were away: what was published on them in between is lost, so read the truth. */
+  /**
+   * These channels are confirmed again after they were away: what was published on them in between is lost,
+   * so read the truth.
+   */
   resubscribed: [away: Away]
 }
 
@@ -30,13 +36,19 @@ const CONFIRM_TIMEOUT_MS = 5_000
 const BATCH = 500
 /** MOVEDs that are followed at once. Where members disagree for longer, they are given time. */
 const MOST_HOPS = 3
-/** The longest pause before what has no shard is tried again: a failover is to be over for us soon after it is over. */
+/**
+ * The longest pause before what has no shard is tried again: a failover is to be over for us soon after it is
+ * over.
+ */
 const LONGEST_PAUSE_MS = 1_000
 /** Pauses begin short again when there was none for that long. */
 const CALM_MS = 5_000
 /** Between two looks at what a shard has ended, while it goes on ending. */
 const HEED_AGAIN_MS = 100
-/** How often a shard is asked whether it still has what we think, in case it has said otherwise and was not heard. */
+/**
+ * How often a shard is asked whether it still has what we think, in case it has said otherwise and was not
+ * heard.
+ */
 const AUDIT_MS = 5_000
 /** A refusal of subscriptions is told once in this time, however many there are. */
 const REFUSAL_QUIET_MS = 10_000
@@ -44,9 +56,11 @@ const REFUSAL_QUIET_MS = 10_000
 const NOBODY: (() => void)[] = []
 
 /**
- * Sharded subscriptions of one node, counted by holder: the Socket.IO adapter and the long polls may hold the same channel. Each has one
- * owner at a time, the shard of its slot. It leaves it when that shard itself says so (Redis ends a subscription whose slot goes), when
- * the connection is lost, or when it stands still and the others have another master; and by nobody else's word; then it is asked of the new owner, and only it. Nothing in here rejects unobserved.
+ * Sharded subscriptions of one node, counted by holder: the Socket.IO adapter and the long polls may hold the
+ * same channel. Each has one owner at a time, the shard of its slot. It leaves it when that shard itself says
+ * so (Redis ends a subscription whose slot goes), when the connection is lost, or when it stands still and
+ * the others have another master; and by nobody else's word; then it is asked of the new owner, and only it.
+ * Nothing in here rejects unobserved.
  */
 export class Subscriber extends EventEmitter<SubscriberEvents> {
   readonly #shards: Shards
@@ -116,8 +130,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   /**
-   * Takes hold of a channel. Resolves once Redis has confirmed the subscription: from then on no message is missed.
-   * Rejects with RedisUnavailable after 5 s without confirmation; the hold remains until `release`.
+   * Takes hold of a channel. Resolves once Redis has confirmed the subscription: from then on no message is
+   * missed. Rejects with RedisUnavailable after 5 s without confirmation; the hold remains until `release`.
    */
   async hold(channel: string): Promise<void> {
     const subscription = this.#subscriptions.get(channel)
@@ -167,11 +181,15 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     this.#subscriptions.delete(channel)
     this.#open.delete(channel)
     this.#away.delete(channel)
-    // Harmless when it fails: a new connection subscribes only to what is held, and a slot that goes takes its subscriptions with it.
+    // Harmless when it fails: a new connection subscribes only to what is held, and a slot that goes takes
+    // its subscriptions with it.
     subscription.shard?.connection.sunsubscribe(channel).catch(() => {})
   }
 
-  /** Gives connections up for new ones, on which what they had is subscribed to again: those of these channels, or all. */
+  /**
+   * Gives connections up for new ones, on which what they had is subscribed to again: those of these
+   * channels, or all.
+   */
   reconnect(channels: Iterable<string> = this.#subscriptions.keys()): void {
     for (const shard of new Set([...channels].map((channel) => this.#subscriptions.get(channel)?.shard))) {
       if (!shard) continue
@@ -188,7 +206,10 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     this.#shards.close()
   }
 
-  /** Asks for channels that are of nobody: each of the shard of its slot, and if there is none to be asked, of one that comes. */
+  /**
+   * Asks for channels that are of nobody: each of the shard of its slot, and if there is none to be asked, of
+   * one that comes.
+   */
   #ask(channels: Iterable<string>, hops = 0): void {
     const bySlot = new Map<number, string[]>()
     for (const channel of channels) {
@@ -212,7 +233,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   async #subscribe(shard: Shard, channels: string[], hops: number): Promise<void> {
-    // A channel let go and held again meanwhile is another subscription, with a confirmation of its own to come.
+    // A channel let go and held again meanwhile is another subscription, with a confirmation of its own to
+    // come.
     const asked = channels.map((channel) => this.#subscriptions.get(channel))
     for (const subscription of asked) if (subscription) subscription.shard = shard
     try {
@@ -298,7 +320,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     const { cause } = shard
     shard.cause = 'lost'
     if (isBack) {
-      // It may have lost its slots meanwhile; as somebody's replica it would even confirm. But one that was deaf is not believed.
+      // It may have lost its slots meanwhile; as somebody's replica it would even confirm. But one that was
+      // deaf is not believed.
       if (cause === 'probe') await this.#shards.learn()
       else
         await this.#shards.ask(shard).then(
@@ -341,14 +364,16 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
         this.#shards.adopt(topology)
         const isStill = isUnexplained
         isUnexplained = gone.length === 0 && shard.ended > 0
-        // A slot that came back before we asked shows nowhere, but its subscriptions were ended like the others.
+        // A slot that came back before we asked shows nowhere, but its subscriptions were ended like the
+        // others.
         if (isUnexplained && isStill) await this.#repeat(shard, cause)
         else shard.ended = Math.max(0, shard.ended - gone.length)
         this.#ask(gone)
         this.#prune()
       }
     } catch {
-      // Its connection is lost, which is another way to the same end and takes `ended` back, or nobody answers: soon again.
+      // Its connection is lost, which is another way to the same end and takes `ended` back, or nobody
+      // answers: soon again.
       if (shard.ended > 0 && !this.#isClosed) setTimeout(() => void this.#heed(shard), HEED_AGAIN_MS).unref()
     } finally {
       shard.isHeeding = false
@@ -383,7 +408,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     )
     for (const [i, group] of groups.entries()) {
       const count = counts[i] as number | undefined
-      // There is nothing to compare the first with; and what has ended meanwhile makes the count worth nothing.
+      // There is nothing to compare the first with; and what has ended meanwhile makes the count worth
+      // nothing.
       const isKnown = i > 0 && shard.ended === 0 && count !== undefined && count <= before
       if (count !== undefined) before = count
       if (isKnown) continue

@@ -3,7 +3,10 @@ import calculateSlot from 'cluster-key-slot'
 import { Redis } from 'ioredis'
 import type { Connection } from './connection.ts'
 
-/** Where the master of a shard is, as `host:port`; the empty one is all that there is outside of a Redis Cluster. */
+/**
+ * Where the master of a shard is, as `host:port`; the empty one is all that there is outside of a Redis
+ * Cluster.
+ */
 export type Shard = string
 
 /** Draws of a tag for every shard: some for each, and not for ever for one that has next to no slots. */

@@ -46,8 +46,8 @@ const topologyFrom = async (member: Redis): Promise<Topology> => {
 }
 
 /**
- * Asks that member; or of the masters that the connection to the cluster knows one after the other, each without waiting long for the one
- * before: it may be the one that has gone, or stands still.
+ * Asks that member; or of the masters that the connection to the cluster knows one after the other, each
+ * without waiting long for the one before: it may be the one that has gone, or stands still.
  */
 export const readTopology = async (member: Redis | Cluster): Promise<Topology> => {
   if (!(member instanceof Cluster)) return topologyFrom(member)

@@ -5,8 +5,8 @@ import type { Keys } from './keys.ts'
 const KEY_MS = '10000'
 
 /**
- * Every command that the product sends, by itself or in a script, as one that does no harm. The first word after the command is the type
- * of the key. A test compares them with the scripts.
+ * Every command that the product sends, by itself or in a script, as one that does no harm. The first word
+ * after the command is the type of the key. A test compares them with the scripts.
  */
 const TRIALS: readonly string[] = [
   `SET string 1 PX ${KEY_MS}`,
@@ -79,7 +79,8 @@ export interface Failure {
 }
 
 /**
- * Does with a server what the product does, in keys of the prefix, and resolves with what it refused. Rejects when it cannot be asked.
+ * Does with a server what the product does, in keys of the prefix, and resolves with what it refused. Rejects
+ * when it cannot be asked.
  *
  * @param tag  hash tag of a slot that the server has
  * @param ask  turns a promise into the message of an answer that will be the same later, or undefined
@@ -112,7 +113,8 @@ export const tryOut = async (
   await call('EVALSHA', NO_SCRIPT, '1', key)
   await call('SPUBLISH', channel, '')
   if (replicas) await call('WAIT', '0', '1')
-  // In one turn, so that nobody else's command comes into the transaction; the last is for an EXEC that is refused.
+  // In one turn, so that nobody else's command comes into the transaction; the last is for an EXEC that is
+  // refused.
   await Promise.all([call('MULTI'), call('EXEC'), call('DISCARD')])
   // A connection that subscribes is for that alone.
   const listener = server.duplicate({

@@ -53,22 +53,24 @@ const sentinelCredentials = (kind: Address['kind'], query: string, own: Credenti
     given.set(name, decode(value))
   }
   const username = given.get('sentinel_username')
-  // A Sentinel that asks for a password mostly asks for that of its servers. One that asks for none takes any of its default user,
-  // but not a user that it does not know: so the servers' user is not sent.
+  // A Sentinel that asks for a password mostly asks for that of its servers. One that asks for none takes any
+  // of its default user, but not a user that it does not know: so the servers' user is not sent.
   const password = given.get('sentinel_password') ?? (given.size === 0 ? own.password : undefined)
   return { ...(username ? { username } : {}), ...(password ? { password } : {}) }
 }
 
 /**
- * Reads the forms of `ConnectionOptions.url`. What it does not understand it refuses, because what is passed over would be missing on the
- * connection. Throws TypeError with the end of a sentence for the operator, which shows no password.
+ * Reads the forms of `ConnectionOptions.url`. What it does not understand it refuses, because what is passed
+ * over would be missing on the connection. Throws TypeError with the end of a sentence for the operator,
+ * which shows no password.
  */
 export const parseRedisUrl = (url: string): Address => {
   const match =
     /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?([^/@?#]+)(\/[^?#]*)?(?:\?([^#]*))?$/.exec(
       url,
     )
-  // A bare one of these ends the user and password for us where it does not for whoever wrote it, and would then be shown.
+  // A bare one of these ends the user and password for us where it does not for whoever wrote it, and would
+  // then be shown.
   if (/^[^/]*:\/\/[^@]*[/?#].*@/s.test(url))
     throw new TypeError('holds a user or a password with a bare /, ?, # or @: write it as %2F, %3F, %23 or %40')
   const [, scheme, way, user = '', secret, hostList = '', path = '', query = ''] = match ?? []

@@ -20,7 +20,8 @@ test('a Redis that does not answer is asked so many things and no more; what is 
   const tooMany = '100 commands wait for Redis already'
   expect(refused).toEqual(Array.from({ length: 900 }, () => tooMany))
   await server.kill('SIGCONT')
-  // The others have their reply, or waited for it in vain as long as a command may on a machine that is busy; none is forgotten.
+  // The others have their reply, or waited for it in vain as long as a command may on a machine that is busy;
+  // none is forgotten.
   await Promise.all(asked)
   expect(refused.filter((why) => why === tooMany)).toHaveLength(900)
   await until(

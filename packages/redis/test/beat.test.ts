@@ -138,7 +138,8 @@ test('behind a stable address, who was connected to the master that was demoted 
   expect(await atNext.get('after')).toBe('x')
   const heard: string[] = []
   redis.subscriber.on('message', (channel, payload) => channel === '{room}' && heard.push(String(payload)))
-  // Its subscription is with the former master still, until that has caught up with the new one or the beat is missed.
+  // Its subscription is with the former master still, until that has caught up with the new one or the beat
+  // is missed.
   await until(
     async () => {
       await redis.pub.spublish('{room}', 'still here')

@@ -113,7 +113,9 @@ test('a script is found again after Redis has forgotten it', async () => {
   expect(await add(data, ['sum'], [3])).toBe(5)
 })
 
-/** Each way in which Redis refuses for a while, as an operator or a fault brings it about, and how it ends. */
+/**
+ * Each way in which Redis refuses for a while, as an operator or a fault brings it about, and how it ends.
+ */
 const troubles: [
   name: string,
   begin: (server: RedisClients['data']) => unknown,

@@ -78,7 +78,8 @@ test('in a Redis Cluster each shard is noticed that alone is deaf', async () => 
     )
     const before = errors.length
     way.deafen('sub')
-    // On a busy machine three echoes in a row of a shard that hears may be late: one more alarm, which does no harm.
+    // On a busy machine three echoes in a row of a shard that hears may be late: one more alarm, which does
+    // no harm.
     while (errors.length === before) await once(redis.subscriber, 'resubscribed')
   }
   expect(errors.length).toBeGreaterThanOrEqual(ways.length)

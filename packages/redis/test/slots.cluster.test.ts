@@ -216,7 +216,8 @@ test('a hold on a slot that nobody has waits, and is made good when somebody has
     await (await memberOf(port)).call('CLUSTER', 'SETSLOT', `${slot}`, 'NODE', ids.get(owner) ?? '')
   await hold
   expect(await liveAgain(subscriber, 'orphan')).toBeLessThan(LIVE_MS)
-  // Redis reads from one connection and from another in any order: it may have had its owner again before it was subscribed to.
+  // Redis reads from one connection and from another in any order: it may have had its owner again before it
+  // was subscribed to.
   const outcome = await released.catch(({ message }: Error) => message)
   expect([undefined, 'no confirmation of {orphan}released']).toContain(outcome)
   await until(

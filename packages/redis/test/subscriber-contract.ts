@@ -57,7 +57,8 @@ export const subscriberContract = async (url: string) => {
     subscriber.release('counted')
     subscriber.release('counted')
     expect(subscriber.size).toBe(0)
-    // Redis answers in order, so a hold of another channel of the same slot is confirmed after that channel's end.
+    // Redis answers in order, so a hold of another channel of the same slot is confirmed after that channel's
+    // end.
     await subscriber.hold('{counted}')
     expect(await subscribersOf('counted')).toBe(0)
     subscriber.close()

@@ -8,7 +8,9 @@ export interface AppOptions {
   /** Folder below apps/. */
   app: 'gateway' | 'wechat-simulator' | 'shop' | 'nginx-metrics'
   name: string
-  /** Its settings, on top of `plainEnv`. Ports that are 0 or absent are chosen once and kept over restarts. */
+  /**
+   * Its settings, on top of `plainEnv`. Ports that are 0 or absent are chosen once and kept over restarts.
+   */
   env: Record<string, string>
   /** Start it again whenever its sources change. @default false */
   watch?: boolean
@@ -28,8 +30,9 @@ const LISTEN_TIMEOUT_MS = 45_000
 /** Longer than a node takes to send its browsers away. */
 const STOP_TIMEOUT_MS = 20_000
 /**
- * For a process full of small things that wait: little room for what is young, and a collection when what is old has grown by 15 %, where
- * Node would let the garbage of ten thousand handshakes lie. It costs about 10 us of a handshake.
+ * For a process full of small things that wait: little room for what is young, and a collection when what is
+ * old has grown by 15 %, where Node would let the garbage of ten thousand handshakes lie. It costs about 10
+ * us of a handshake.
  */
 export const nodeFlags: readonly string[] = ['--max-semi-space-size=2', '--heap-growing-percent=15']
 

@@ -12,8 +12,8 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // The last of these lists is the one that counts, so what matters of Playwright's is here again. The first two prepare what no test
-  // looks at, a process each for every new context: nearly half of the work of one.
+  // The last of these lists is the one that counts, so what matters of Playwright's is here again. The first
+  // two prepare what no test looks at, a process each for every new context: nearly half of the work of one.
   `--disable-features=${[
     'WebUIOmniboxPopup',
     'SpareRendererForSitePerProcess',
@@ -30,12 +30,19 @@ const LAUNCH_TIMEOUT_MS = 30_000
 /** Loaded when a browser is wanted: it would double the start of every other test. */
 const loadChromium = async () => (await import('playwright-core')).chromium
 
-/** The machine's Chromium, or the one that `playwright-core install` put into the person's cache; `CHROMIUM` names another one. */
+/**
+ * The machine's Chromium, or the one that `playwright-core install` put into the person's cache; `CHROMIUM`
+ * names another one.
+ */
 export const findBrowser = async (): Promise<string | undefined> =>
   findProgram('chromium') ?? [(await loadChromium()).executablePath()].find(isExecutable)
 
 export interface BrowserOptions {
-  /** Pages that were left are kept for a return, sockets and all, as people's browsers do. Playwright turns that off. @default false */
+  /**
+   * Pages that were left are kept for a return, sockets and all, as people's browsers do. Playwright turns
+   * that off.
+   * @default false
+   */
   keepsPages?: boolean
 }
 

@@ -6,8 +6,9 @@ const stops = new Set<Stop>()
 const CLEANUP_TIMEOUT_MS = 60_000
 
 /**
- * Registers what must be stopped at the end. Everything that this package starts registers itself; a test adds what it opens on
- * top of that (a Redis client, a server). Last in, first out, so a client closes before the server it talks to.
+ * Registers what must be stopped at the end. Everything that this package starts registers itself; a test
+ * adds what it opens on top of that (a Redis client, a server). Last in, first out, so a client closes before
+ * the server it talks to.
  *
  * @returns forgets the registration, for what was stopped by hand
  */
@@ -31,6 +32,7 @@ export const cleanUp = async (): Promise<void> => {
   if (failures.length > 1) throw new AggregateError(failures, failures.map(String).join('\n'))
 }
 
-// In a Jest file this hook is defined by the import, hence before all others, and Jest runs them in that order: a test that closes
-// something in its own afterAll finds its servers gone. That is what onCleanup is for. Outside Jest the caller runs cleanUp.
+// In a Jest file this hook is defined by the import, hence before all others, and Jest runs them in that
+// order: a test that closes something in its own afterAll finds its servers gone. That is what onCleanup is
+// for. Outside Jest the caller runs cleanUp.
 if (typeof afterAll === 'function') afterAll(cleanUp, CLEANUP_TIMEOUT_MS)

@@ -4,7 +4,10 @@ import { readJpeg } from './read-jpeg.ts'
 /** Loaded when a picture is read: most tests read none, and Jest would load it anew for each file. */
 const loadReader = (): typeof import('jsqr') => createRequire(import.meta.url)('jsqr')
 
-/** Every second pixel of every second line says as much: the simulator draws in blocks of eight. A quarter of the work is left. */
+/**
+ * Every second pixel of every second line says as much: the simulator draws in blocks of eight. A quarter of
+ * the work is left.
+ */
 const STEP = 2
 
 const thin = ({ data, width, height }: ReturnType<typeof readJpeg>): ReturnType<typeof readJpeg> => {

@@ -25,8 +25,8 @@ interface Payloads {
 export interface LoginClient {
   readonly socket: Socket<LoginServerEvents, LoginClientEvents>
   /**
-   * The next event of that name that this method has not given yet: events are queued from the start, so the n-th call gives the
-   * n-th event, whether it has come or not. Rejects after `timeoutMs` (20 s).
+   * The next event of that name that this method has not given yet: events are queued from the start, so the
+   * n-th call gives the n-th event, whether it has come or not. Rejects after `timeoutMs` (20 s).
    */
   next<E extends EventName>(event: E, timeoutMs?: number): Promise<Payloads[E]>
   /** Events of that name that came and that `next` has not given. */
@@ -38,13 +38,18 @@ export interface LoginClient {
 
 const queued: readonly EventName[] = ['ticket', 'drain', 'connect', 'disconnect', 'connect_error']
 
-/** The ways of a WebSocket to `/login`, with the query that leads there: what holds for one holds for both. */
+/**
+ * The ways of a WebSocket to `/login`, with the query that leads there: what holds for one holds for both.
+ */
 export const loginDoors: readonly (readonly [name: string, query: Readonly<Record<string, string>>])[] = [
   ['through the door of those who only wait', LOGIN_ONLY],
   ['through Socket.IO', {}],
 ]
 
-/** Starts to connect, says as the SDK does that it uses this namespace only, and reconnects by itself like a browser's client; `next('connect')` tells when. */
+/**
+ * Starts to connect, says as the SDK does that it uses this namespace only, and reconnects by itself like a
+ * browser's client; `next('connect')` tells when.
+ */
 export const connectLogin = (origin: string, { query = LOGIN_ONLY, ...options }: ConnectOptions = {}): LoginClient => {
   const socket: LoginClient['socket'] = io(`${origin}${LOGIN_NAMESPACE}`, {
     transports: ['websocket'],

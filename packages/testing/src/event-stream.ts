@@ -10,7 +10,9 @@ export interface StreamEvent<T = unknown> {
 const names = ['subscribed', 'message', 'volatile', 'presence', 'inbox', 'ended', 'ticket'] as const
 type Name = (typeof names)[number]
 
-/** A client of an event stream. It does not come back by itself: that is for the test to do, with `lastId`. */
+/**
+ * A client of an event stream. It does not come back by itself: that is for the test to do, with `lastId`.
+ */
 export interface EventStreamClient extends Pick<Queues<Record<Name, StreamEvent>>, 'pending'> {
   readonly status: number
   readonly headers: Headers

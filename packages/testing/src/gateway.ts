@@ -23,7 +23,10 @@ export interface Gateway extends App {
   readonly internalOrigin: string
 }
 
-/** What a test wants otherwise than an operator: demo phones, no drain, and limits that one address does not reach. */
+/**
+ * What a test wants otherwise than an operator: demo phones, no drain, and limits that one address does not
+ * reach.
+ */
 const testSettings = {
   ...liveSettings,
   SAOMA_DEMO: 'true',

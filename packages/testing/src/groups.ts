@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
 /**
- * Process groups that must not outlive this process, however it ends. A `kill -9` leaves no time for an exit handler, so a tiny
- * shell keeps the list: it reads from a pipe that only we hold, and the end of that pipe is the end of us.
+ * Process groups that must not outlive this process, however it ends. A `kill -9` leaves no time for an exit
+ * handler, so a tiny shell keeps the list: it reads from a pipe that only we hold, and the end of that pipe
+ * is the end of us.
  */
 const KEEPER = `
 groups=' '

@@ -31,7 +31,10 @@ const run = async (say: Say, command: readonly [string, ...string[]]): Promise<b
   }
 }
 
-/** The package manager we may use without asking anybody for a password, as commands to run; undefined when there is none. */
+/**
+ * The package manager we may use without asking anybody for a password, as commands to run; undefined when
+ * there is none.
+ */
 const installer = (names: readonly ProgramName[]): [string, ...string[]][] | undefined => {
   const packages: Program['packages'][] = names.map((name) => programs[name].packages)
   if (works('apt-get', ['--version'])) {
@@ -60,8 +63,9 @@ const installBrowser = (say: Say) => {
 }
 
 /**
- * Sees to it that these programs are there: installs the missing ones with apt-get or Homebrew where that needs no password, and
- * says what it does. Throws an error that names the command for the person when they are still missing.
+ * Sees to it that these programs are there: installs the missing ones with apt-get or Homebrew where that
+ * needs no password, and says what it does. Throws an error that names the command for the person when they
+ * are still missing.
  */
 export const ensurePrograms = async (names: readonly ProgramName[], say: Say): Promise<void> => {
   const wanted = await missing(names)

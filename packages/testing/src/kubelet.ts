@@ -42,7 +42,10 @@ export const readPodTimes = async (): Promise<PodTimes> => {
   }
 }
 
-/** Plays what Kubernetes does with the pods of a set, on processes: probe, preStop, SIGTERM, grace period, replacement, one after the other. */
+/**
+ * Plays what Kubernetes does with the pods of a set, on processes: probe, preStop, SIGTERM, grace period,
+ * replacement, one after the other.
+ */
 export const createKubelet = ({ preStopMs, graceMs, periodMs, startMs }: PodTimes) => {
   const passes = async (node: Gateway, path: string): Promise<boolean> => {
     const answer = await request(`${node.internalOrigin}${path}`, { timeoutMs: PROBE_TIMEOUT_MS }).catch(

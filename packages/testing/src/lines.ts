@@ -21,7 +21,10 @@ const parse = (text: string): Line => {
   }
 }
 
-/** Output of a process, by line: each line goes to one `next` at most, whether it was asked for before or after it came. */
+/**
+ * Output of a process, by line: each line goes to one `next` at most, whether it was asked for before or
+ * after it came.
+ */
 export const createLines = () => {
   const all: Line[] = []
   const given = new WeakSet<Line>()

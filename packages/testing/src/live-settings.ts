@@ -17,7 +17,9 @@ const rules = [
   { match: 'room:hook-*', follow: 'hook', publish: 'hook' },
 ]
 
-/** Keys and rules of a test cluster. Nobody listens at the hook's address: a test that asks it brings its own. */
+/**
+ * Keys and rules of a test cluster. Nobody listens at the hook's address: a test that asks it brings its own.
+ */
 export const liveSettings: Record<string, string> = {
   SAOMA_API_KEYS: [apiKeyLine(testApiKey, 'room:*,user:*'), apiKeyLine(narrowApiKey, 'room:read-*')].join(';'),
   SAOMA_CHANNELS: JSON.stringify(rules),

@@ -21,7 +21,9 @@ type LiveRequest<E extends keyof LiveClientEvents> = Parameters<LiveClientEvents
 /** Rejects when there is no ack within `timeoutMs` (20 s). */
 type Ask<E extends keyof LiveClientEvents> = (request: LiveRequest<E>, timeoutMs?: number) => Promise<LiveAnswer<E>>
 
-/** A client's socket in the namespace `/`. Its methods send the event of their name and resolve with the ack. */
+/**
+ * A client's socket in the namespace `/`. Its methods send the event of their name and resolve with the ack.
+ */
 export interface LiveClient {
   readonly socket: Socket<LiveServerEvents, LiveClientEvents>
   /** The next event of that name that this method has not given yet: see `LoginClient.next`. */
@@ -50,7 +52,10 @@ const queued: readonly (keyof Payloads)[] = [
   'connect_error',
 ]
 
-/** Starts to connect with that token, and reconnects by itself like a browser's client; `next('connect')` tells when. */
+/**
+ * Starts to connect with that token, and reconnects by itself like a browser's client; `next('connect')`
+ * tells when.
+ */
 export const connectLive = (origin: string, { token, ...options }: ConnectOptions & { token: string }): LiveClient => {
   const socket: LiveClient['socket'] = io(`${origin}/`, {
     transports: ['websocket'],
@@ -96,7 +101,9 @@ export const publish = <T = Published>(
   options: RequestOptions = {},
 ): Promise<Answer<T>> => request(`${origin}/v1/publish`, { bearer: key, json: body, ...options })
 
-/** A whole login by scanning, as the demo account `name`: what the browser has at its end, and whose it is. */
+/**
+ * A whole login by scanning, as the demo account `name`: what the browser has at its end, and whose it is.
+ */
 export const webToken = async (origin: string, name: string): Promise<TokenSet & { user: string }> => {
   const phone = await phoneToken(origin, name)
   const { device_code: deviceCode, ticket } = await createTicket(origin)

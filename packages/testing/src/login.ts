@@ -42,7 +42,9 @@ export const scan = act<ScanAnswer>('scan')
 export const confirm = act<DecisionAnswer>('confirm')
 export const reject = act<DecisionAnswer>('reject')
 
-/** What a browser does to follow its ticket without a socket; `after` and `wait` (seconds) hold the answer. */
+/**
+ * What a browser does to follow its ticket without a socket; `after` and `wait` (seconds) hold the answer.
+ */
 export const poll = (
   origin: string,
   deviceCode: string,

@@ -7,8 +7,8 @@ export interface LossyWay {
   /** A Redis URL that leads through here. */
   readonly url: string
   /**
-   * From now on what the server says on the connection of this role (`data`, `pub` or `sub`) is swallowed, and the connection stays up.
-   * Throws when there is not exactly one.
+   * From now on what the server says on the connection of this role (`data`, `pub` or `sub`) is swallowed,
+   * and the connection stays up. Throws when there is not exactly one.
    */
   deafen(role: string): void
 }

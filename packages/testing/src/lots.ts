@@ -1,6 +1,6 @@
 /**
- * Does the work for each, a lot at a time, and gives what came of it in the same order. On a busy machine a thousand commands at once wait
- * for longer than the three seconds that each has.
+ * Does the work for each, a lot at a time, and gives what came of it in the same order. On a busy machine a
+ * thousand commands at once wait for longer than the three seconds that each has.
  */
 export const inLots = async <T, R>(
   items: readonly T[],

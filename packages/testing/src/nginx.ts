@@ -16,7 +16,10 @@ export interface NginxOptions {
   host?: string
   /** @default a free one */
   port?: number
-  /** File of its access log, one JSON object a line. @default `access.log` in its temporary folder, removed by `stop` */
+  /**
+   * File of its access log, one JSON object a line.
+   * @default `access.log` in its temporary folder, removed by `stop`
+   */
   accessLog?: string
   /** More settings of nginx/render.sh, such as NGINX_TRUST. */
   env?: Record<string, string>
@@ -25,8 +28,8 @@ export interface NginxOptions {
 }
 
 /**
- * A real nginx with the project's own configuration, run by nginx/run.sh as an ordinary user on an unprivileged port. Signals go to that,
- * and so does `pid`.
+ * A real nginx with the project's own configuration, run by nginx/run.sh as an ordinary user on an
+ * unprivileged port. Signals go to that, and so does `pid`.
  */
 export interface Nginx extends Restartable {
   readonly origin: string

@@ -22,7 +22,10 @@ export const until = async <T>(read: () => Promise<T>, isWanted: (value: T) => b
   }
 }
 
-/** A connection that hears (`monitor`) all that a server does. What comes in one piece with Redis's yes is an error to ioredis. */
+/**
+ * A connection that hears (`monitor`) all that a server does. What comes in one piece with Redis's yes is an
+ * error to ioredis.
+ */
 export const monitorOf = async (server: Server): Promise<Server> => {
   const monitor = server.duplicate({ monitor: true, lazyConnect: false })
   monitor.on('error', () => {})

@@ -58,7 +58,10 @@ export const ensurePage = async (say: (sentence: string) => void): Promise<void>
 
 const HASHED = /-[\w-]{8}(\.\w+)$/
 
-/** Folder with another build of the pages: whatever has a hash in its name has another one. Removed when the test is over. */
+/**
+ * Folder with another build of the pages: whatever has a hash in its name has another one. Removed when the
+ * test is over.
+ */
 export const anotherBuild = async (): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'saoma-build-'))
   onCleanup(() => rm(folder, { recursive: true, force: true }))

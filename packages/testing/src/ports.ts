@@ -4,11 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import getPort from 'get-port'
 
-/** Below the range from which the kernel takes ports for outgoing connections: those come and go while a server restarts. */
+/**
+ * Below the range from which the kernel takes ports for outgoing connections: those come and go while a
+ * server restarts.
+ */
 const FIRST_PORT = 15_000
 const LAST_PORT = 32_000
 
-/** Who has drawn which port, a file each: between its drawing and its first listener others must not draw it, in whatever process. */
+/**
+ * Who has drawn which port, a file each: between its drawing and its first listener others must not draw it,
+ * in whatever process.
+ */
 const folder = join(tmpdir(), 'saoma-ports')
 
 const isAlive = (pid: number): boolean => {

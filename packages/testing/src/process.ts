@@ -15,13 +15,21 @@ export interface ProcessOptions {
   name: string
   /** Told of every line of output. */
   onLine?: (line: Line) => void
-  /** The line that says it is up: `startProcess` resolves then, and kills it and rejects when the line does not come. @default none */
+  /**
+   * The line that says it is up: `startProcess` resolves then, and kills it and rejects when the line does
+   * not come.
+   * @default none
+   */
   ready?: (line: Line) => boolean
   /** Milliseconds to wait for that line. @default 10000 */
   readyTimeoutMs?: number
   /** Milliseconds between SIGTERM and SIGKILL in `stop`. @default 10000 */
   stopTimeoutMs?: number
-  /** It forks itself for short works and does not wait for those when it ends: they are ended without an error. @default false */
+  /**
+   * It forks itself for short works and does not wait for those when it ends: they are ended without an
+   * error.
+   * @default false
+   */
   forks?: boolean
 }
 
@@ -40,23 +48,34 @@ export interface Process {
   /** Resolves when the process has ended; never rejects. */
   readonly exited: Promise<Exit>
   /**
-   * The first line, past or future, that matches and that no earlier call was given. Rejects when the process ends first or after
-   * `timeoutMs` (20 s), with the last output in the message.
+   * The first line, past or future, that matches and that no earlier call was given. Rejects when the process
+   * ends first or after `timeoutMs` (20 s), with the last output in the message.
    */
   nextLine(matches: (line: Line) => boolean, timeoutMs?: number): Promise<Line>
-  /** Sends a signal; for one that ends a process (all but SIGSTOP, SIGCONT, SIGHUP, SIGUSR1/2) resolves when it has ended. */
+  /**
+   * Sends a signal; for one that ends a process (all but SIGSTOP, SIGCONT, SIGHUP, SIGUSR1/2) resolves when
+   * it has ended.
+   */
   kill(signal?: NodeJS.Signals): Promise<void>
-  /** SIGTERM, and if that was not enough in time SIGKILL and a rejection. Resolves at once when it has ended already. */
+  /**
+   * SIGTERM, and if that was not enough in time SIGKILL and a rejection. Resolves at once when it has ended
+   * already.
+   */
   stop(): Promise<void>
 }
 
-/** What Node made of our sources, so that the next of many processes need not: half of the work of a start. */
+/**
+ * What Node made of our sources, so that the next of many processes need not: half of the work of a start.
+ */
 const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/saoma/node', import.meta.url))
 const LINE_TIMEOUT_MS = 20_000
 const STOP_TIMEOUT_MS = 10_000
 const survivable: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
 
-/** The few variables that programs need of the machine. The rest of our own environment would make runs differ. */
+/**
+ * The few variables that programs need of the machine. The rest of our own environment would make runs
+ * differ.
+ */
 export const plainEnv = (): Record<string, string | undefined> => {
   const { PATH, HOME, LANG, TZ, TMPDIR } = process.env
   return { PATH, HOME, LANG, TZ, TMPDIR, NODE_COMPILE_CACHE: compileCache }
@@ -85,7 +104,8 @@ export const startProcess = async (options: ProcessOptions): Promise<Process> =>
   let orphaned = false
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (_, signal) => {
-      // Whatever the leader left behind dies with it. After our own SIGKILL it had no chance to see to that itself.
+      // Whatever the leader left behind dies with it. After our own SIGKILL it had no chance to see to that
+      // itself.
       orphaned = signalGroup(pid, 'SIGKILL') && !forks && !forced && signal !== 'SIGKILL'
       releaseGroup(pid)
     })

@@ -11,7 +11,10 @@ export interface RedisClusterOptions extends RedisAccess {
   announces?: string
   /** Keep append-only files, so that members can be killed and restarted with their data. @default false */
   appendonly?: boolean
-  /** Silence after which a member counts as failed, and then the whole cluster refuses. @default 2 s with replicas, else 15 s */
+  /**
+   * Silence after which a member counts as failed, and then the whole cluster refuses.
+   * @default 2 s with replicas, else 15 s
+   */
   nodeTimeoutMs?: number
   /** Told of every line of the members' logs. */
   onLine?: (line: Line) => void
@@ -35,8 +38,8 @@ const SLOTS = 16_384
 const FORMED_TIMEOUT_MS = 20_000
 
 /**
- * Silence after which a member counts as failed, and then the whole cluster refuses. Short where a replica is to take over; elsewhere no
- * disk or processor that is busy for two seconds should be taken for a failure.
+ * Silence after which a member counts as failed, and then the whole cluster refuses. Short where a replica is
+ * to take over; elsewhere no disk or processor that is busy for two seconds should be taken for a failure.
  */
 const NODE_TIMEOUT_MS = { alone: 15_000, replicated: 2_000 }
 

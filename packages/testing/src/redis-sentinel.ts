@@ -50,7 +50,10 @@ const startReplica = async (master: RedisServer, access: RedisAccess): Promise<R
   return replica
 }
 
-/** Resolves when a write reaches the replicas: one that is just synchronised gets none before it has said so, once a second. */
+/**
+ * Resolves when a write reaches the replicas: one that is just synchronised gets none before it has said so,
+ * once a second.
+ */
 const attached = async ({ operator }: RedisServer): Promise<void> => {
   const connection = connect({ ...operator, name: 'saoma-testing', onError: () => {} })
   await whenReady(connection, READY_TIMEOUT_MS)

@@ -18,14 +18,18 @@ export interface RedisTopology {
   /**
    * Gives slots to a master, keys and all, each of them as `redis-cli --cluster reshard` does.
    *
-   * @param stepMs  between two steps of a slot, as if whoever moves it were far away; and its keys go in several steps. @default 0
+   * @param stepMs  between two steps of a slot, as if whoever moves it were far away; and its keys go in
+   *   several steps. @default 0
    */
   moveSlots(slots: readonly number[], to: number, stepMs?: number): Promise<void>
   /** Starts one more master. It has no slots until some are moved to it. */
   addMaster(): Promise<RedisServer>
   /** Shares a master's slots out over the other ones, has all of them forget it, and ends it. */
   removeMaster(port: number): Promise<void>
-  /** Has a replica take over from its master, orderly, and resolves with the new master's port when all members know. */
+  /**
+   * Has a replica take over from its master, orderly, and resolves with the new master's port when all
+   * members know.
+   */
   failOver(port: number): Promise<number>
 }
 
@@ -77,7 +81,10 @@ const describe = async (member: Connection): Promise<Described[]> =>
       slots: slotsOf(ranges),
     }))
 
-/** The other masters let only one take over from the same master within twice the node timeout, and refuse without a word. */
+/**
+ * The other masters let only one take over from the same master within twice the node timeout, and refuse
+ * without a word.
+ */
 const takeOver = async (server: RedisServer | undefined, replica: Connection | undefined): Promise<void> => {
   if (!server || !replica) throw new Error('the replica does not run')
   await until(

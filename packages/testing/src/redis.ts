@@ -13,7 +13,10 @@ import { type Restartable, startRestartable } from './restartable.ts'
 
 /** How a server of Redis, a Sentinel or the members of a Redis Cluster are reached. */
 export interface RedisAccess {
-  /** Speak TLS, and nothing else, with certificates of this authority for `localhost`, `127.0.0.1` and `::1`. @default plaintext */
+  /**
+   * Speak TLS, and nothing else, with certificates of this authority for `localhost`, `127.0.0.1` and `::1`.
+   * @default plaintext
+   */
   tls?: Authority
   /** Names and addresses in the certificates, where they are to be others. */
   certifiedFor?: readonly string[]
@@ -21,7 +24,10 @@ export interface RedisAccess {
   host?: '127.0.0.1' | '::1'
   /** Password that it asks for; of the user below if there is one. @default none */
   password?: string
-  /** A user with these rights beside the default one, which can do nothing then: `{ name: 'saoma', rights: '~* &* +@all' }`. */
+  /**
+   * A user with these rights beside the default one, which can do nothing then: `{ name: 'saoma', rights: '~*
+   * &* +@all' }`.
+   */
   user?: { name: string; rights: string }
 }
 
@@ -33,15 +39,19 @@ export interface RedisServerOptions extends RedisAccess {
   /** Folder of its data. @default a new temporary one, removed by `stop` */
   dir?: string
   /**
-   * Keep an append-only file, so that `restart` finds the data again. What was acknowledged is in it whatever becomes of the process;
-   * where the machine may go down, `args` has to name another `appendfsync`. @default false
+   * Keep an append-only file, so that `restart` finds the data again. What was acknowledged is in it whatever
+   * becomes of the process; where the machine may go down, `args` has to name another `appendfsync`.
+   * @default false
    */
   appendonly?: boolean
   /** Told of every line of its log. */
   onLine?: (line: Line) => void
 }
 
-/** A user of servers that have a user of ours: for what belongs to the servers themselves, and for a test that is the operator. */
+/**
+ * A user of servers that have a user of ours: for what belongs to the servers themselves, and for a test that
+ * is the operator.
+ */
 export const REPLICATION = { user: 'operator', password: 'of-the-servers' }
 
 /** What a client of such a server trusts. */
@@ -118,8 +128,9 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
   const launch = (port: number) => {
     const reached = accessSettings(port, options).flatMap(([name, ...values]) => [`--${name}`, ...values])
     const settings = [...reached, '--dir', dir, '--logfile', '', '--daemonize', 'no']
-    // With `no` each write is handed to the system before it is acknowledged. With `everysec` Redis puts that off while a slow disk is
-    // still at the last one, for up to two seconds, and whoever kills it then loses acknowledged writes.
+    // With `no` each write is handed to the system before it is acknowledged. With `everysec` Redis puts that
+    // off while a slow disk is still at the last one, for up to two seconds, and whoever kills it then loses
+    // acknowledged writes.
     const persistence = ['--save', '', '--appendonly', appendonly ? 'yes' : 'no', '--appendfsync', 'no']
     return startProcess({
       name: 'redis',

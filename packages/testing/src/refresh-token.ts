@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto'
 import { createRedis } from '@saoma/redis'
 
-/** Makes the use of a refresh token so many seconds older than it is, and what is kept of it only so long go. */
+/**
+ * Makes the use of a refresh token so many seconds older than it is, and what is kept of it only so long go.
+ */
 export const ageRefreshToken = async (redisUrl: string, token: string, seconds: number): Promise<void> => {
   const { data, keys, close } = await createRedis({ url: redisUrl, probeMs: 0 })
   try {

@@ -2,7 +2,10 @@
 export interface Answer<T = unknown> {
   status: number
   headers: Headers
-  /** Parsed JSON, or the text when the answer is not JSON. `T` is the caller's expectation, not a promise of this function. */
+  /**
+   * Parsed JSON, or the text when the answer is not JSON. `T` is the caller's expectation, not a promise of
+   * this function.
+   */
   body: T
 }
 

@@ -2,7 +2,10 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onCleanup } from './cleanup.ts'
 
-/** One address for many servers, as a Service of Kubernetes is: each connection goes to one of those that are ready, at random. */
+/**
+ * One address for many servers, as a Service of Kubernetes is: each connection goes to one of those that are
+ * ready, at random.
+ */
 export interface Service {
   /** `host:port` where it listens. */
   readonly address: string

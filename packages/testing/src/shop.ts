@@ -29,7 +29,10 @@ const testSecrets: ShopSecrets = { apiKey: testApiKey, hookSecret: 'a secret of 
 /** File of the rules: who may do what in the channels of the demos. */
 const rules = fileURLToPath(new URL('../../../apps/shop/channels.json', import.meta.url))
 
-/** What the rest of a cluster has to know of a shop on that port: settings of every node, and of nginx/render.sh. */
+/**
+ * What the rest of a cluster has to know of a shop on that port: settings of every node, and of
+ * nginx/render.sh.
+ */
 export const shopSettings = (
   port: number,
   { apiKey, hookSecret }: ShopSecrets = testSecrets,

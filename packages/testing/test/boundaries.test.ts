@@ -9,7 +9,10 @@ const script = fileURLToPath(new URL('../../../scripts/check-boundaries.ts', imp
 const manifest = (name: string, more: object = {}) =>
   JSON.stringify({ name, exports: { '.': './src/index.ts' }, ...more })
 
-/** A repository without a fault: an app on a package on the protocol, and a testing package that tests may use. */
+/**
+ * A repository without a fault: an app on a package on the protocol, and a testing package that tests may
+ * use.
+ */
 const sound: Record<string, string> = {
   'package.json': JSON.stringify({ workspaces: ['packages/*', 'apps/*'], devDependencies: { typescript: '*' } }),
   'packages/protocol/package.json': manifest('@saoma/protocol', { dependencies: { valibot: '*' } }),

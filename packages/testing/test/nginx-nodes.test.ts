@@ -116,7 +116,10 @@ const openSession = async (origin: string, givenSid?: string): Promise<Session> 
   }
 }
 
-/** A session with each of that many nodes. Opened side by side: one after the other they would use one connection again. */
+/**
+ * A session with each of that many nodes. Opened side by side: one after the other they would use one
+ * connection again.
+ */
 const sessionsOf = async (origin: string, count: number): Promise<Session[]> => {
   const byNode = new Map<string, Session>()
   await until(

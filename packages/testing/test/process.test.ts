@@ -6,7 +6,9 @@ import { onCleanup, type ProcessOptions, startProcess } from '@saoma/testing'
 const node = (script: string, options: Partial<ProcessOptions> = {}) =>
   startProcess({ name: 'a script', command: process.execPath, args: ['-e', script], ...options })
 
-/** A process that runs `script` connects here; `ended` resolves when it, and with it its connection, is gone. */
+/**
+ * A process that runs `script` connects here; `ended` resolves when it, and with it its connection, is gone.
+ */
 const expectConnection = async () => {
   const server = createServer().listen(0, '127.0.0.1')
   onCleanup(() => server.close())

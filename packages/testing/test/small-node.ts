@@ -13,7 +13,10 @@ export interface Node {
 
 const json: RequestListener = (_, response) => response.setHeader('content-type', 'application/json')
 
-/** A small real server that answers with its own id and the headers it saw, unless told otherwise. Upgraded, it says hello and ends, or not. */
+/**
+ * A small real server that answers with its own id and the headers it saw, unless told otherwise. Upgraded,
+ * it says hello and ends, or not.
+ */
 export const startNode = async (
   id: string,
   listener: RequestListener = json,

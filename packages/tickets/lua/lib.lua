@@ -1,7 +1,8 @@
 -- Shared by the scripts of this folder, each of which is this text followed by its own.
 --
--- The hash of a ticket: status, version, deadline (ms epoch), created (ms epoch), secret (hash of the device code), request (JSON),
--- authorization (text of the OAuth layer), owner (sub, once there is one), decidedAt (ms epoch, once confirmed).
+-- The hash of a ticket: status, version, deadline (ms epoch), created (ms epoch), secret (hash of the device
+-- code), request (JSON), authorization (text of the OAuth layer), owner (sub, once there is one), decidedAt
+-- (ms epoch, once confirmed).
 
 local SETTLED = { rejected = true, redeemed = true }
 
@@ -11,7 +12,8 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The ticket as it is at this moment, or nil. A deadline that has passed shows as `expired`, one version on; nothing is written for it.
+-- The ticket as it is at this moment, or nil. A deadline that has passed shows as `expired`, one version on;
+-- nothing is written for it.
 local function find(key)
   local status, version, deadline, owner = unpack(redis.call('HMGET', key, 'status', 'version', 'deadline', 'owner'))
   if not status then return nil end
@@ -27,8 +29,8 @@ local function find(key)
   return ticket
 end
 
--- Takes the ticket to its next status, keeps it for keep_ms past its deadline, and tells the room. `event_head` and `event_tail` are
--- the adapter's message around the changing part of the state.
+-- Takes the ticket to its next status, keeps it for keep_ms past its deadline, and tells the room.
+-- `event_head` and `event_tail` are the adapter's message around the changing part of the state.
 local function move(ticket, status, deadline, keep_ms, channel, event_head, event_tail)
   ticket.status, ticket.version, ticket.deadline = status, ticket.version + 1, deadline
   ticket.left = SETTLED[status] and 0 or deadline - ticket.now

@@ -1,7 +1,9 @@
--- read: all that the holder of the device code may learn; the caller compares the secret before it tells anybody.
+-- read: all that the holder of the device code may learn; the caller compares the secret before it tells
+-- anybody.
 -- KEYS  ticket
 -- ARGV  none
--- reply {"OK", status, version, left_ms, secret, authorization, owner | nil, decided_at | nil} | {"TICKET_NOT_FOUND"}
+-- reply {"OK", status, version, left_ms, secret, authorization, owner | nil, decided_at | nil} |
+--       {"TICKET_NOT_FOUND"}
 
 local ticket = find(KEYS[1])
 if not ticket then return { 'TICKET_NOT_FOUND' } end

@@ -23,8 +23,8 @@ export interface Listener {
 
 export interface Listening {
   /**
-   * Resolves once the subscription is confirmed: the listener misses nothing from then on. Rejects with RedisUnavailable after 5 s; also
-   * then it listens until it is removed.
+   * Resolves once the subscription is confirmed: the listener misses nothing from then on. Rejects with
+   * RedisUnavailable after 5 s; also then it listens until it is removed.
    */
   add(channel: string, listener: Listener): Promise<void>
   remove(channel: string, listener: Listener): void
@@ -33,11 +33,14 @@ export interface Listening {
 }
 
 /**
- * Gives each message to those who follow its channel: one listener on the subscriber for all of them, so that the cost of a message
- * does not grow with the number of long polls on the node.
+ * Gives each message to those who follow its channel: one listener on the subscriber for all of them, so that
+ * the cost of a message does not grow with the number of long polls on the node.
  */
 export const createListening = (subscriber: Subscriber): Listening => {
-  /** Nearly every ticket has one listener, and there are as many tickets as waiting browsers: a set for each would be memory. */
+  /**
+   * Nearly every ticket has one listener, and there are as many tickets as waiting browsers: a set for each
+   * would be memory.
+   */
   const byChannel = new Map<string, Listener | Set<Listener>>()
 
   const each = (listeners: Listener | Set<Listener>, act: (listener: Listener) => void): void => {

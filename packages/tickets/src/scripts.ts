@@ -2,7 +2,9 @@ import { type Code, codes, fail, ok, type Result, type TicketStatus, transitions
 import { defineScript, type ScriptFlags } from '@saoma/redis'
 import * as v from 'valibot'
 
-/** A ticket's state as scripts tell it: milliseconds instead of seconds, and no id, which the caller knows. */
+/**
+ * A ticket's state as scripts tell it: milliseconds instead of seconds, and no id, which the caller knows.
+ */
 export interface Snapshot {
   status: TicketStatus
   version: number

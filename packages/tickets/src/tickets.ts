@@ -47,9 +47,10 @@ export interface TicketRecord {
 }
 
 /**
- * Login tickets in Redis; SPEC.md holds the rules. Outcomes that a person can cause are results. Every call rejects with
- * RedisUnavailable when Redis cannot be asked. What was asked may still have been done: scan, confirm and reject can be repeated, `create`
- * wants a new device code, and a `redeem` whose answer was lost is answered TICKET_EXPIRED.
+ * Login tickets in Redis; SPEC.md holds the rules. Outcomes that a person can cause are results. Every call
+ * rejects with RedisUnavailable when Redis cannot be asked. What was asked may still have been done: scan,
+ * confirm and reject can be repeated, `create` wants a new device code, and a `redeem` whose answer was lost
+ * is answered TICKET_EXPIRED.
  */
 export interface Tickets {
   /** TICKET_TAKEN when the user code or the ticket's id is already in use: draw others. */
@@ -61,7 +62,10 @@ export interface Tickets {
   scan(ticket: string, sub: string): Promise<Result<{ state: TicketState; request: LoginRequest }>>
   confirm(ticket: string, sub: string): Promise<Result<TicketState>>
   reject(ticket: string, sub: string): Promise<Result<TicketState>>
-  /** Succeeds once. NOT_SCANNED while nobody has decided, TICKET_SETTLED when rejected, TICKET_EXPIRED when too late or repeated. */
+  /**
+   * Succeeds once. NOT_SCANNED while nobody has decided, TICKET_SETTLED when rejected, TICKET_EXPIRED when
+   * too late or repeated.
+   */
   redeem(deviceCode: string): Promise<Result<TicketRecord>>
   /** Counts a poll of the token endpoint; false when it came too soon (RFC 8628 `slow_down`). */
   poll(deviceCode: string): Promise<boolean>
@@ -70,19 +74,24 @@ export interface Tickets {
   /** The ticket behind a user code as a person typed it. */
   findByUserCode(userCode: string): Promise<Result<string>>
   /**
-   * Resolves with a state above version `after` as soon as there is one, or with the present one when none can follow, `timeoutMs` have
-   * passed or the signal fires. A passed deadline is a state above it (`expired`); a redemption is TICKET_EXPIRED, as in `read`.
+   * Resolves with a state above version `after` as soon as there is one, or with the present one when none
+   * can follow, `timeoutMs` have passed or the signal fires. A passed deadline is a state above it
+   * (`expired`); a redemption is TICKET_EXPIRED, as in `read`.
    */
   wait(
     deviceCode: string,
     after: number,
     options: { timeoutMs: number; signal?: AbortSignal },
   ): Promise<Result<TicketState>>
-  /** States above version `after`, up to and including a terminal one; none at all when `read` would refuse. Ends when the signal fires. */
+  /**
+   * States above version `after`, up to and including a terminal one; none at all when `read` would refuse.
+   * Ends when the signal fires.
+   */
   follow(deviceCode: string, after: number, signal: AbortSignal): AsyncGenerator<TicketState>
   /**
-   * Tells the listener of every transition. Resolves once none can be missed any more; rejects with RedisUnavailable when Redis does not
-   * confirm within 5 s. Either way it listens until `unlisten`, which each call needs once.
+   * Tells the listener of every transition. Resolves once none can be missed any more; rejects with
+   * RedisUnavailable when Redis does not confirm within 5 s. Either way it listens until `unlisten`, which
+   * each call needs once.
    */
   listen(ticket: string, listener: Listener): Promise<void>
   unlisten(ticket: string, listener: Listener): void
@@ -95,7 +104,10 @@ export interface Tickets {
 }
 
 const defaults: TicketTimes = { scanMs: 120_000, confirmMs: 60_000, redeemMs: 60_000, keepMs: 300_000 }
-/** RFC 8628 section 3.5: five seconds between polls, five more after each that came too soon. Networks are forgiven a little. */
+/**
+ * RFC 8628 section 3.5: five seconds between polls, five more after each that came too soon. Networks are
+ * forgiven a little.
+ */
 const POLL = { intervalMs: 5_000, stepMs: 5_000, mostMs: 60_000, graceMs: 500 }
 /** A day: far below what a timer can hold, far above what a login takes. */
 const LONGEST_MS = 86_400_000
@@ -143,7 +155,10 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
   const read = async (deviceCode: string) =>
     mapped(await look(deviceCode), (found) => stateOf(ticketOf(deviceCode), found))
 
-  /** The next state above `after`, or the present one if it is terminal; undefined when `endAt` has passed or the signal has fired. */
+  /**
+   * The next state above `after`, or the present one if it is terminal; undefined when `endAt` has passed or
+   * the signal has fired.
+   */
   const next = async (ear: Ear, deviceCode: string, after: number, endAt: number, signal?: AbortSignal) => {
     let deadline = 0 // Not known before the first read.
     for (;;) {
@@ -163,7 +178,10 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     }
   }
 
-  /** A transition counts when the replicas that were asked for have it; one that is repeated because they had not is the same one. */
+  /**
+   * A transition counts when the replicas that were asked for have it; one that is repeated because they had
+   * not is the same one.
+   */
   const lasting = async <T>(ticket: string, write: () => Promise<Result<T>>): Promise<Result<T>> => {
     const replicated = writing(keys.ticket(ticket))
     const result = await write()
@@ -179,7 +197,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       const ticket = ticketOf(deviceCode)
       const index = keys.userCode(userCode)
       const replicated = writing(index, keys.ticket(ticket))
-      // The code first: a ticket never stands without one, and a code without its ticket leads to a plain TICKET_NOT_FOUND.
+      // The code first: a ticket never stands without one, and a code without its ticket leads to a plain
+      // TICKET_NOT_FOUND.
       if (!(await reply(data.set(index, ticket, 'PX', scanMs, 'NX')))) return fail('TICKET_TAKEN')
       const created = await scripts.create(
         data,
@@ -225,8 +244,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     redeem: async (deviceCode) => {
       if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
       const ticket = ticketOf(deviceCode)
-      // What is used up cannot be repeated, so replicas are asked for before it and not waited for after it. Should a failover lose it, the
-      // same holder may do it again.
+      // What is used up cannot be repeated, so replicas are asked for before it and not waited for after it.
+      // Should a failover lose it, the same holder may do it again.
       await reachReplicas(keys.ticket(ticket))
       const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
       return mapped(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
@@ -256,7 +275,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
 
     wait: async (deviceCode, after, { timeoutMs, signal }) => {
       const endAt = performance.now() + timeoutMs
-      // A first read, so that nobody without the secret makes us subscribe; the one that counts comes after the subscription.
+      // A first read, so that nobody without the secret makes us subscribe; the one that counts comes after
+      // the subscription.
       const present = await read(deviceCode)
       if (!present.ok || present.value.version > after || isTerminal(present.value.status)) return present
       if (timeoutMs <= 0 || signal?.aborted) return present
@@ -267,7 +287,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       } finally {
         ear.close()
       }
-      // Reading once more at the end also covers a subscription that has gone deaf. An aborted caller is in a hurry.
+      // Reading once more at the end also covers a subscription that has gone deaf. An aborted caller is in a
+      // hurry.
       return signal?.aborted ? present : read(deviceCode)
     },
 

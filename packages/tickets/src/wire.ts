@@ -2,8 +2,9 @@ import { LOGIN_NAMESPACE, parseTicketState, type TicketState } from '@saoma/prot
 import * as v from 'valibot'
 
 /**
- * The form in which the sharded Socket.IO adapter carries a broadcast to one room between nodes. A script that publishes it makes
- * every node emit `ticket` to the browsers in that room, as if a node had done so. The wire test compares it with the adapter's own.
+ * The form in which the sharded Socket.IO adapter carries a broadcast to one room between nodes. A script
+ * that publishes it makes every node emit `ticket` to the browsers in that room, as if a node had done so.
+ * The wire test compares it with the adapter's own.
  */
 const BROADCAST = 3
 /** Socket.IO's packet type of an event. */
@@ -22,8 +23,8 @@ const message = (room: string, state: TicketState) => ({
 })
 
 /**
- * The message of a ticket's room in two halves. Between them belongs what a transition changes, which is known only inside the
- * script: `"status":"scanned","version":2,"expiresIn":60`.
+ * The message of a ticket's room in two halves. Between them belongs what a transition changes, which is
+ * known only inside the script: `"status":"scanned","version":2,"expiresIn":60`.
  */
 export const encodeEvent = (room: string, ticket: string): [head: string, tail: string] => {
   const changing = { status: 'pending', version: 0, expiresIn: 0 } as const

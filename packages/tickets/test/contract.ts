@@ -7,7 +7,10 @@ import { redeemContract } from './redeem-contract.ts'
 import { waitContract } from './wait-contract.ts'
 import { walkContract } from './walk-contract.ts'
 
-/** The rules of SPEC.md that hold on every topology. Two nodes take part, so that none holds by being one process. */
+/**
+ * The rules of SPEC.md that hold on every topology. Two nodes take part, so that none holds by being one
+ * process.
+ */
 export const ticketContract = async (url: string) => {
   const prefix = uniquePrefix()
   const [redis, otherRedis] = await Promise.all([openRedis(url, prefix), openRedis(url, prefix)])

@@ -60,7 +60,8 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
     await new Promise<void>((resolve) => {
       telling.held = () => resolve()
     })
-    // The state is changed behind the channel's back, as if its event had been sent while nobody was subscribed.
+    // The state is changed behind the channel's back, as if its event had been sent while nobody was
+    // subscribed.
     await redis.data.hset(redis.keys.ticket(ticket), 'status', 'confirmed', 'version', 3)
     const nodes = 'nodes' in redis.data ? redis.data.nodes('master') : [redis.data]
     await Promise.all(nodes.map((node) => node.call('CLIENT', 'KILL', 'TYPE', 'pubsub')))

@@ -32,7 +32,9 @@ const TRUST_MS = 60_000
 const SHORT_TRUST_MS = 1_000
 /** The same while Redis is away: one that hangs takes seconds to be given up. */
 const AWAY_TRUST_MS = 10_000
-/** A search for a token ends after this, so that some of a request's eight seconds remain for the call itself. */
+/**
+ * A search for a token ends after this, so that some of a request's eight seconds remain for the call itself.
+ */
 const OBTAIN_MS = 6_500
 /** Fetches of one search. */
 const FETCHES = 3
@@ -52,10 +54,12 @@ const NONE = { token: '', value: '' }
 type Fetched = { ok: true; known: Known } | { ok: false; failure: WechatFailure; passing: boolean }
 
 /**
- * The stable access token of the app, one for the whole cluster. Redis holds it; one node at a time fetches, and the others use the
- * old token while it lasts or wait. If that node dies the next goes on when the lock runs out.
+ * The stable access token of the app, one for the whole cluster. Redis holds it; one node at a time fetches,
+ * and the others use the old token while it lasts or wait. If that node dies the next goes on when the lock
+ * runs out.
  *
- * A node that cannot ask Redis fetches for itself: without force_refresh every caller gets the same token, so no harm is done.
+ * A node that cannot ask Redis fetches for itself: without force_refresh every caller gets the same token, so
+ * no harm is done.
  */
 export const createAccessToken = (deps: AccessTokenDeps) => {
   const { redis, appid, secret, ask, askMs, onEvent, closing } = deps
@@ -85,7 +89,8 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
     let started = now()
     let forced = false
     let outcome = await ask(false, signal)
-    // The normal mode helps where a token ran out or another system replaced it, and it does not end anybody's token.
+    // The normal mode helps where a token ran out or another system replaced it, and it does not end
+    // anybody's token.
     if (outcome.kind === 'answer' && outcome.value.access_token === refused.token) {
       forced = (await turn?.mayForce()) ?? false
       if (forced) {
@@ -95,7 +100,8 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
     }
     if (outcome.kind !== 'answer') return fail(outcome)
     const { access_token: token, expires_in } = outcome.value
-    // If it may not be forced, or that changed nothing, the token gets another chance: WeChat says it is the right one.
+    // If it may not be forced, or that changed nothing, the token gets another chance: WeChat says it is the
+    // right one.
     if (token === refused.token) refused = NONE
     const leftMs = Math.floor(Math.max(expires_in * 1000 - (now() - started), 1))
     onEvent({ kind: 'token-fetched', lifeMs: leftMs, forced })
@@ -130,12 +136,14 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
     for (let round = 1; ; round++) {
       const { value, shared, turn } = await claim(refused.value)
       if (shared && shared.token !== refused.token) {
-        // Near its end it still works, so nobody waits for the next one. If that fails, a later claim tries again.
+        // Near its end it still works, so nobody waits for the next one. If that fails, a later claim tries
+        // again.
         if (turn) takeTurn(turn, closing).catch(() => {})
         return { ok: true, token: keep(shared).token }
       }
       if (value) {
-        // The refused token, stored once more, or one that our secret does not open: passed over by the next claim.
+        // The refused token, stored once more, or one that our secret does not open: passed over by the next
+        // claim.
         refused = { token: refused.token, value }
         await turn?.settle()
       } else if (turn) {

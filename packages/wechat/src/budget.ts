@@ -4,7 +4,10 @@ import { COUNTER_MS, countOne, presentMinute } from './minute.ts'
 /** Codes that WeChat draws for one app in a minute. */
 export const CODES_PER_MINUTE = 5_000
 
-/** The codes that all nodes had drawn in this minute. Both calls reject with RedisUnavailable when Redis cannot be asked. */
+/**
+ * The codes that all nodes had drawn in this minute. Both calls reject with RedisUnavailable when Redis
+ * cannot be asked.
+ */
 export interface Budget {
   /** Counts one call. Nobody is refused: who waits for a code is served as long as WeChat will. */
   count(): Promise<void>

@@ -14,7 +14,9 @@ const signatures = [
   { type: 'image/png', bytes: Buffer.from('89504e47', 'hex') },
 ] as const
 
-/** Tells a picture by its first bytes: the header says image/jpeg for a PNG too. Undefined for anything else. */
+/**
+ * Tells a picture by its first bytes: the header says image/jpeg for a PNG too. Undefined for anything else.
+ */
 export const readImage = (bytes: Buffer): CodeImage | undefined => {
   const found = signatures.find((signature) => bytes.subarray(0, signature.bytes.length).equals(signature.bytes))
   return found && { bytes, type: found.type }

@@ -1,7 +1,7 @@
 /**
- * What we do about a refusal:
- * `retry` it passes by itself, `refresh` the access token is no longer good, `unavailable` it will not pass within one request,
- * `rejected` the person or their code is at fault, `misconfigured` we are.
+ * What we do about a refusal: `retry` it passes by itself, `refresh` the access token is no longer good,
+ * `unavailable` it will not pass within one request, `rejected` the person or their code is at fault,
+ * `misconfigured` we are.
  */
 export type Remedy = 'retry' | 'refresh' | 'unavailable' | 'rejected' | 'misconfigured'
 

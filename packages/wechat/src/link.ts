@@ -3,11 +3,14 @@ import { jsonOf, type Request } from './request.ts'
 
 export interface LinkOptions {
   /**
-   * `link` is an https address that any browser opens and that goes on into WeChat; `scheme` (weixin://) opens WeChat at once, where the
-   * browser lets it.
+   * `link` is an https address that any browser opens and that goes on into WeChat; `scheme` (weixin://)
+   * opens WeChat at once, where the browser lets it.
    */
   kind: 'link' | 'scheme'
-  /** How long it opens anything: more than a minute, at most 30 days. Our clock and WeChat's may differ, so take some more. */
+  /**
+   * How long it opens anything: more than a minute, at most 30 days. Our clock and WeChat's may differ, so
+   * take some more.
+   */
   seconds: number
 }
 

@@ -7,8 +7,8 @@ const MINUTE_MS = 60_000
 export const COUNTER_MS: number = 15 * MINUTE_MS
 
 /**
- * The minute since 1970 by the clock of this machine: WeChat counts by a clock of its own in any case, and a few seconds between
- * nodes shift a count by that much and no more.
+ * The minute since 1970 by the clock of this machine: WeChat counts by a clock of its own in any case, and a
+ * few seconds between nodes shift a count by that much and no more.
  */
 export const presentMinute = (): number => Math.floor(Date.now() / MINUTE_MS)
 

@@ -3,7 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1_000
 
-/** Waits before try number `tries + 1`: exponential, with full jitter. False when the signal ends the wait. */
+/**
+ * Waits before try number `tries + 1`: exponential, with full jitter. False when the signal ends the wait.
+ */
 export const pause = async (tries: number, signal: AbortSignal): Promise<boolean> => {
   const most = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS)
   try {
@@ -14,7 +16,10 @@ export const pause = async (tries: number, signal: AbortSignal): Promise<boolean
   }
 }
 
-/** The work's result, or `otherwise` when the signal comes first. The work itself goes on: others may wait for it too. */
+/**
+ * The work's result, or `otherwise` when the signal comes first. The work itself goes on: others may wait for
+ * it too.
+ */
 export const within = <T>(signal: AbortSignal, work: Promise<T>, otherwise: T): Promise<T> =>
   new Promise((resolve, reject) => {
     const giveUp = () => resolve(otherwise)

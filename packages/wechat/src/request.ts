@@ -33,7 +33,10 @@ export type Outcome<T> =
   /** An answer that is not what the documentation says. */
   | { kind: 'body' }
 
-/** What is told of each try on the diagnostics channel `saoma:wechat`: for traces, and nothing at all while nobody listens. */
+/**
+ * What is told of each try on the diagnostics channel `saoma:wechat`: for traces, and nothing at all while
+ * nobody listens.
+ */
 export interface WechatCall {
   api: Api
   host: string
@@ -96,7 +99,8 @@ const unreachable = (error: unknown): Outcome<never> => {
 
 /**
  * One try. Never rejects.
- * @param read  the value of a body, or undefined if it is not what was expected. It gets the JSON if the body is any.
+ * @param read  the value of a body, or undefined if it is not what was expected. It gets the JSON if the body
+ *   is any.
  */
 export const send = <T>(
   base: string,
@@ -126,7 +130,8 @@ const tryOnce = async <T>(
     return unreachable(error)
   }
 
-  // The type in the header is no guide: errors of the image endpoint and images have been seen under each other's.
+  // The type in the header is no guide: errors of the image endpoint and images have been seen under each
+  // other's.
   const parsed = parseJson(bytes)
   const refusal = v.safeParse(Refusal, parsed)
   if (refusal.success) {

@@ -4,8 +4,9 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /**
- * Encrypts the access token for Redis under a key made of the app secret, which every node has anyway. A copy of Redis's memory or
- * disk is then no key to the app's WeChat account, and a node with another secret does not use a token that its secret cannot get.
+ * Encrypts the access token for Redis under a key made of the app secret, which every node has anyway. A copy
+ * of Redis's memory or disk is then no key to the app's WeChat account, and a node with another secret does
+ * not use a token that its secret cannot get.
  */
 export const createSeal = (appid: string, secret: string) => {
   const key = new Uint8Array(hkdfSync('sha256', secret, appid, 'saoma wechat access token', 32))

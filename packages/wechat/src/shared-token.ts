@@ -36,7 +36,9 @@ export interface Claimed {
   turn?: Turn
 }
 
-/** The cluster's access token in Redis. Every call rejects with RedisUnavailable when Redis cannot be asked. */
+/**
+ * The cluster's access token in Redis. Every call rejects with RedisUnavailable when Redis cannot be asked.
+ */
 export const createSharedToken = (redis: RedisClients, appid: string, secret: string, lockMs: number) => {
   const seal = createSeal(appid, secret)
   const token = redis.keys.wechatToken(appid)

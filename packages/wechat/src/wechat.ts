@@ -16,7 +16,10 @@ export interface WechatOptions {
   api: string
   /** The page that a code opens, without a leading slash and without a query. */
   page: string
-  /** Which version of the mini-program a code opens. Only `release` must have the page already. @default 'release' */
+  /**
+   * Which version of the mini-program a code opens. Only `release` must have the page already.
+   * @default 'release'
+   */
   envVersion?: 'release' | 'trial' | 'develop'
   /** Milliseconds for one HTTP try. @default 3000 */
   timeoutMs?: number
@@ -26,14 +29,20 @@ export interface WechatOptions {
 
 /** WeChat's server API. Each call settles within eight seconds, whatever WeChat and Redis do. */
 export interface Wechat {
-  /** A mini-program code (getUnlimitedQRCode). @param scene  1 to 32 characters; the page gets it as `query.scene` */
+  /**
+   * A mini-program code (getUnlimitedQRCode). @param scene  1 to 32 characters; the page gets it as
+   * `query.scene`
+   */
   codeImage(scene: string): Promise<{ ok: true; image: CodeImage } | WechatFailure>
   /**
-   * An address that opens the page on the same phone (generateUrlLink, generateScheme), for companies only and once published.
+   * An address that opens the page on the same phone (generateUrlLink, generateScheme), for companies only
+   * and once published.
    * @param scene  as of a code
    */
   link(scene: string | undefined, options: LinkOptions): Promise<{ ok: true; url: string } | WechatFailure>
-  /** Who is behind a code of `wx.login` (code2Session). Each code works once, so a failure means: get another. */
+  /**
+   * Who is behind a code of `wx.login` (code2Session). Each code works once, so a failure means: get another.
+   */
   session(jsCode: string): Promise<{ ok: true; openid: string; unionid?: string } | WechatFailure>
   /** Ends what is under way; later calls fail as unavailable. Redis stays open. */
   close(): void
@@ -88,7 +97,10 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
     return outcome
   }
 
-  /** Tries again what may pass by itself, if that is safe; the outcome of the last try, and how many there were. */
+  /**
+   * Tries again what may pass by itself, if that is safe; the outcome of the last try, and how many there
+   * were.
+   */
   const insist = async <T>(
     signal: AbortSignal,
     once: () => Promise<Outcome<T>>,
@@ -134,7 +146,8 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
   const draw = async (scene: string, signal: AbortSignal): ReturnType<Wechat['codeImage']> => {
     const json = { scene, page, check_path: envVersion === 'release', env_version: envVersion }
     const drawn = await authorised((query) => {
-      // Nobody waits for the count or fails by it: it only holds back the refill of the pool, which without Redis does nothing.
+      // Nobody waits for the count or fails by it: it only holds back the refill of the pool, which without
+      // Redis does nothing.
       budget.count().catch(() => {})
       return tryOnce({ api: 'code', query, json, signal }, readImage)
     }, signal)
@@ -156,8 +169,9 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
     const { outcome, tries } = await insist(
       signal,
       () => tryOnce({ api: 'session', query, signal }, readSession),
-      // A code works once. After a silence WeChat may have used it up, and the second answer would be "used": a lie about the
-      // person, who in a moment gets a fresh code for nothing. So only what surely did nothing is tried again.
+      // A code works once. After a silence WeChat may have used it up, and the second answer would be "used":
+      // a lie about the person, who in a moment gets a fresh code for nothing. So only what surely did
+      // nothing is tried again.
       (failed) => failed.kind === 'refused' || (failed.kind === 'unreachable' && !failed.sent),
     )
     if (outcome.kind === 'answer') return { ok: true, ...outcome.value }

@@ -1,4 +1,7 @@
-/** A node as a process, to be killed: fills the pool with the settings in its environment, and prints what it does. */
+/**
+ * A node as a process, to be killed: fills the pool with the settings in its environment, and prints what it
+ * does.
+ */
 import { createRedis } from '@saoma/redis'
 import { createFolderStore, createPool, createPoolStore, createRefill, createWechat } from '../src/index.ts'
 

@@ -16,7 +16,10 @@ import {
   untilRested,
 } from './pool-fixtures.ts'
 
-/** The rules of SPEC.md that hold on every topology. Two nodes take part, so that none holds by being one process. */
+/**
+ * The rules of SPEC.md that hold on every topology. Two nodes take part, so that none holds by being one
+ * process.
+ */
 export const poolContract = (url: string) => {
   leaseContract(url)
   const refusal = (code: string) => ({ ok: false, code })

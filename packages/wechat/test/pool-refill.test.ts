@@ -248,7 +248,8 @@ test.each([
     const asked = await calls()
     // Four at once, and three tries each where it may pass by itself.
     expect(asked - before).toBeLessThanOrEqual(4 * 3)
-    // However often it looks meanwhile: WeChat is asked again when that time is over, and not a moment earlier.
+    // However often it looks meanwhile: WeChat is asked again when that time is over, and not a moment
+    // earlier.
     clock.now += event.retryInMs - 1
     await looks(2)
     expect(await calls()).toBe(asked)

@@ -43,7 +43,8 @@ describe.each([
 ])('%s', (_, open) => {
   let redis: RedisClients
   let name: string
-  // Its client is loaded when it is first asked, which may hold this process up for longer than a command of Redis may take.
+  // Its client is loaded when it is first asked, which may hold this process up for longer than a command of
+  // Redis may take.
   beforeAll(() =>
     open('first')
       .get('nothing')

@@ -10,8 +10,8 @@ export interface Remembered<T> {
 /** Answers by their question. However many ask the same at once, it is asked once. */
 export interface Answers<T> {
   /**
-   * `since` is a word for something that an answer has to know of: with one, only what was asked with the same word counts, be it
-   * remembered or still being asked.
+   * `since` is a word for something that an answer has to know of: with one, only what was asked with the
+   * same word counts, be it remembered or still being asked.
    */
   get(question: string, ask: () => Promise<Remembered<T>>, since?: string): Promise<Result<T>>
 }
@@ -22,16 +22,19 @@ interface Known<T> {
 }
 
 /**
- * @param most  answers kept, those that say yes and those that say no: of each, the one that was given last the longest ago goes first
+ * @param most  answers kept, those that say yes and those that say no: of each, the one that was given last
+ *   the longest ago goes first
  * @param now  the clock, in milliseconds from any beginning but 0
  */
 export const createAnswers = <T>(
   most: { yes: number; no: number },
   now: () => number = () => performance.now(),
 ): Answers<T> => {
-  // The clock is looked at each time and not at most once a millisecond, for which the cache would need a timer of its own.
+  // The clock is looked at each time and not at most once a millisecond, for which the cache would need a
+  // timer of its own.
   const clock = { perf: { now }, ttlResolution: 0 }
-  // Apart, because anybody can make as many refusals as they like: they would push out what is known of everybody else.
+  // Apart, because anybody can make as many refusals as they like: they would push out what is known of
+  // everybody else.
   const yes = new LRUCache<string, Known<T>>({ max: most.yes, ...clock })
   const no = new LRUCache<string, Known<T>>({ max: most.no, ...clock })
   const asked = new Map<string, { since: string | undefined; answer: Promise<Result<T>> }>()

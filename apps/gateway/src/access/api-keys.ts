@@ -37,7 +37,10 @@ const SHA256 = /^[0-9a-f]{64}$/i
 
 const hash = (key: string): Buffer => createHash('sha256').update(key).digest()
 
-/** Reads `<name> <sha256 hex> <pattern>[,<pattern>…]`, one per line or between semicolons; `#` begins a comment. */
+/**
+ * Reads `<name> <sha256 hex> <pattern>[,<pattern>…]`, one per line or between semicolons; `#` begins a
+ * comment.
+ */
 export const parseApiKeys = (text: string): { entries: ReadonlyMap<string, Entry>; problems: string[] } => {
   const entries = new Map<string, Entry>()
   const problems: string[] = []
@@ -66,8 +69,9 @@ const same = (a: Entry, b: Entry): boolean =>
   a.sha256.equals(b.sha256) && a.backend.channels.join() === b.backend.channels.join()
 
 /**
- * The keys of backends. Only their hashes are known here. A file is looked at again and again, so that keys come and go without a restart;
- * by its path and not by a watch, which would stay with the old file when a deployment swaps links.
+ * The keys of backends. Only their hashes are known here. A file is looked at again and again, so that keys
+ * come and go without a restart; by its path and not by a watch, which would stay with the old file when a
+ * deployment swaps links.
  */
 export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs = LOOK_MS }: ApiKeysOptions): ApiKeys => {
   let entries = parseApiKeys(text).entries

@@ -32,7 +32,10 @@ export const createAuthenticate = ({
     return (await identity.isLive(who.sid)) ? ok(true) : fail('REVOKED')
   }
 
-  /** What a business revokes among its own tokens it says by ending the person's sessions: after that, a yes from before does not count. */
+  /**
+   * What a business revokes among its own tokens it says by ending the person's sessions: after that, a yes
+   * from before does not count.
+   */
   const judge = async (tokens: BusinessTokens, token: string, from: string): Promise<Result<Person>> => {
     const believed = await tokens.resolve(token, from)
     if (!believed.ok) return believed

@@ -10,8 +10,8 @@ import type { Person } from './principal.ts'
 /** People with tokens that the business issued itself. */
 export interface BusinessTokens {
   /**
-   * UNAUTHORIZED, TOKEN_EXPIRED, BACKEND_UNAVAILABLE. `from` is the address it came from. With `lastEnd` only what the business was asked
-   * after that end was seen counts.
+   * UNAUTHORIZED, TOKEN_EXPIRED, BACKEND_UNAVAILABLE. `from` is the address it came from. With `lastEnd` only
+   * what the business was asked after that end was seen counts.
    */
   resolve(token: string, from: string, lastEnd?: string): Promise<Result<Person>>
 }
@@ -49,13 +49,18 @@ const unauthorized: Resolved = { value: fail('UNAUTHORIZED'), ms: REFUSED_MS }
 const unavailable: Resolved = { value: fail('BACKEND_UNAVAILABLE'), ms: 0 }
 
 export interface BusinessTokensOptions {
-  /** The clock for how long an answer counts, in milliseconds from any beginning but 0. @default performance.now */
+  /**
+   * The clock for how long an answer counts, in milliseconds from any beginning but 0.
+   * @default performance.now
+   */
   now?: () => number
   /** Milliseconds for one answer. @default 3000 */
   timeoutMs?: number
 }
 
-/** Asks the business who a token stands for, as CONNMIX does with its `auth_url`: `{ token }` for `{ uid }`. */
+/**
+ * Asks the business who a token stands for, as CONNMIX does with its `auth_url`: `{ token }` for `{ uid }`.
+ */
 export const createBusinessTokens = (
   url: string,
   log: Logger,

@@ -17,19 +17,25 @@ export interface BusinessOptions<T> {
   refusals: readonly number[]
   /** Milliseconds for one question. */
   timeoutMs: number
-  /** Questions asked at the same time; one more is not asked. The second half is for groups with few, however many subjects they are. */
+  /**
+   * Questions asked at the same time; one more is not asked. The second half is for groups with few, however
+   * many subjects they are.
+   */
   maxInFlight: number
   /** Of these, questions for one subject; one more waits for its turn, at most `timeoutMs`. */
   maxPerSubject: number
   log: Logger
-  /** The clock for how long a server that failed is left alone, in milliseconds from any beginning. @default performance.now */
+  /**
+   * The clock for how long a server that failed is left alone, in milliseconds from any beginning.
+   * @default performance.now
+   */
   now?: () => number
 }
 
 export interface Business<T> {
   /**
-   * Posts a question as JSON. `subject` is whom it is asked for: nobody else has to wait for theirs. `group` is who may be behind many
-   * subjects. Never rejects.
+   * Posts a question as JSON. `subject` is whom it is asked for: nobody else has to wait for theirs. `group`
+   * is who may be behind many subjects. Never rejects.
    */
   ask(question: object, subject: string, group?: string): Promise<Reply<T>>
 }
@@ -52,10 +58,16 @@ const PAUSE_MS = 1_000
 /** One line in the log for the failures of this time. */
 const QUIET_MS = 10_000
 const LARGEST_BODY = 64 * 1024
-/** Questions that wait for their turn: of one subject, which may be a school that comes back all at once, and of all. */
+/**
+ * Questions that wait for their turn: of one subject, which may be a school that comes back all at once, and
+ * of all.
+ */
 const MOST_WAITING_EACH = 200
 const MOST_WAITING = 1_000
-/** Statuses of a server, or of what stands before it, that is not there for anybody. 429 may be meant for one flood only. */
+/**
+ * Statuses of a server, or of what stands before it, that is not there for anybody. 429 may be meant for one
+ * flood only.
+ */
 const overloaded: readonly number[] = [502, 503, 504]
 
 const readBody = async (response: Response): Promise<string> => {
@@ -77,7 +89,9 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-/** What failed, without a message, which may quote what was sent. `fetch failed` says nothing; its cause does. */
+/**
+ * What failed, without a message, which may quote what was sent. `fetch failed` says nothing; its cause does.
+ */
 const reasonOf = (error: unknown): string => {
   const { cause = error } = Object(error) as { cause?: unknown }
   const { code, name } = Object(cause) as { code?: unknown; name?: unknown }
@@ -85,8 +99,8 @@ const reasonOf = (error: unknown): string => {
 }
 
 /**
- * An address of the business that questions are posted to. However slow or down it is, a bounded number of calls is open and nobody waits
- * long; and however much one subject asks, the others are asked for.
+ * An address of the business that questions are posted to. However slow or down it is, a bounded number of
+ * calls is open and nobody waits long; and however much one subject asks, the others are asked for.
  */
 export const createBusiness = <T>(options: BusinessOptions<T>): Business<T> => {
   const { setting, url, secret, answer, refusals, timeoutMs, maxInFlight, maxPerSubject, log } = options

@@ -29,8 +29,8 @@ const refused: Verdict = { value: fail('FORBIDDEN'), ms: REFUSED_MS }
 const unavailable: Verdict = { value: fail('BACKEND_UNAVAILABLE'), ms: 0 }
 
 /**
- * Posts `{ action, channel, user, sid? }` and expects `{ allow, seconds? }`, or 403 for no. When it fails, nothing that it said before
- * stands in for its answer: by now that may be a no.
+ * Posts `{ action, channel, user, sid? }` and expects `{ allow, seconds? }`, or 403 for no. When it fails,
+ * nothing that it said before stands in for its answer: by now that may be a no.
  */
 export const createHook = ({ url, secret }: { url: string; secret: string }, log: Logger): Hook => {
   const business = createBusiness({

@@ -16,7 +16,10 @@ const refused: Result<true> = fail('FORBIDDEN')
 const isMember = ({ rooms }: Person, channel: string): boolean =>
   rooms.some((room) => matches(room.startsWith('room:') ? room : `room:${room}`, channel))
 
-/** Who may do what: backends by the patterns of their key, people by the operator's rules. What nothing allows is forbidden. */
+/**
+ * Who may do what: backends by the patterns of their key, people by the operator's rules. What nothing allows
+ * is forbidden.
+ */
 export const createPolicy = ({ rules, hook }: PolicyDeps): Policy => {
   const mayFollow = async (who: Person, channel: string): Promise<Result<true>> => {
     const rule = rules.of(channel)

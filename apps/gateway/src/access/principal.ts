@@ -14,8 +14,9 @@ export interface Person {
   /** Milliseconds since 1970: when the token ends. */
   expiresAt: number
   /**
-   * The last end of this person's sessions that does not count against them, because it was known when the token was judged (of a
-   * business's tokens) or when somebody began to watch over them (of Saoma's own): see `Channels.lastEnd`.
+   * The last end of this person's sessions that does not count against them, because it was known when the
+   * token was judged (of a business's tokens) or when somebody began to watch over them (of Saoma's own): see
+   * `Channels.lastEnd`.
    */
   lastEnd?: string
   /** Rooms that the token makes this person a member of, as patterns. */
@@ -33,8 +34,9 @@ export interface Backend {
 }
 
 /**
- * Turns a bearer token into who it stands for: UNAUTHORIZED, TOKEN_EXPIRED, REVOKED, BACKEND_UNAVAILABLE. `from` is the address it came
- * from, so that one that sends many wrong ones keeps nobody else waiting; those without an address wait for each other.
+ * Turns a bearer token into who it stands for: UNAUTHORIZED, TOKEN_EXPIRED, REVOKED, BACKEND_UNAVAILABLE.
+ * `from` is the address it came from, so that one that sends many wrong ones keeps nobody else waiting; those
+ * without an address wait for each other.
  */
 export type Authenticate = (token: string, from?: string) => Promise<Result<Principal>>
 

@@ -1,8 +1,14 @@
 import type { Principal } from './principal.ts'
 
-/** Counts what each person and each API key holds of something on this node, so that none of them takes all of it. */
+/**
+ * Counts what each person and each API key holds of something on this node, so that none of them takes all of
+ * it.
+ */
 export interface Crowd {
-  /** Takes one more place, to be given back by calling what is returned (safe twice); `undefined` when they have as many as they may. */
+  /**
+   * Takes one more place, to be given back by calling what is returned (safe twice); `undefined` when they
+   * have as many as they may.
+   */
   enter(who: Principal): (() => void) | undefined
 }
 

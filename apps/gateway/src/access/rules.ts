@@ -5,7 +5,10 @@ import { matches, patternSyntax } from './principal.ts'
 /** What the operator wants of the channels that fit a pattern. */
 export interface Rule {
   match: string
-  /** Who may follow: any person, those whose token names the room, those whom the backend's hook lets in, or API keys only. */
+  /**
+   * Who may follow: any person, those whose token names the room, those whom the backend's hook lets in, or
+   * API keys only.
+   */
   follow: 'public' | 'members' | 'hook' | 'nobody'
   /** Which people may publish. */
   publish: 'nobody' | 'followers' | 'hook'

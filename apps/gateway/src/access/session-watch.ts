@@ -25,8 +25,8 @@ export interface AttendanceDeps {
 /** Watches over those who stay: people by their sessions, backends by their keys. */
 export interface Attendance {
   /**
-   * `onEnded` is called once when the session has ended on any node, or the API key was taken away. It is looked up once more when no
-   * end can be missed any longer: REVOKED then. Rejects with RedisUnavailable.
+   * `onEnded` is called once when the session has ended on any node, or the API key was taken away. It is
+   * looked up once more when no end can be missed any longer: REVOKED then. Rejects with RedisUnavailable.
    */
   attend(who: Principal, onEnded: () => void): Promise<Result<{ close(): void }>>
   close(): void

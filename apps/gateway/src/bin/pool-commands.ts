@@ -22,7 +22,10 @@ export interface PoolCommandDeps {
   signal: AbortSignal
 }
 
-/** What an operator can do to the pool by hand. Each resolves with whether all went well, and has said what did not. */
+/**
+ * What an operator can do to the pool by hand. Each resolves with whether all went well, and has said what
+ * did not.
+ */
 export interface PoolCommands {
   /** Makes codes, besides those that the nodes make. @param max  codes that the pool may hold */
   fill(codes: number, max: number): Promise<boolean>

@@ -4,8 +4,8 @@ import { readConfig } from '../config/config.ts'
 import { placeOf, unreachable } from '../operate/open-redis.ts'
 
 /*
- * Looks whether a Redis holds a cluster that nodes can go on with, a restored backup for instance, with the settings of a node in the
- * environment. It changes nothing.
+ * Looks whether a Redis holds a cluster that nodes can go on with, a restored backup for instance, with the
+ * settings of a node in the environment. It changes nothing.
  *
  *   node scripts/bootstrap.mjs apps/gateway/src/store.ts check
  *

@@ -31,7 +31,10 @@ export interface Config extends RedisSettings {
     /** How a phone's browser opens the mini-program. */
     link: 'link' | 'scheme' | 'none'
   }
-  /** Where the picture of a login comes from: WeChat draws it, or it was drawn before, or the second when the first fails. */
+  /**
+   * Where the picture of a login comes from: WeChat draws it, or it was drawn before, or the second when the
+   * first fails.
+   */
   codes: 'fresh' | 'pool' | 'fresh-then-pool'
   /** Codes that are drawn before anybody asks for them. */
   pool?: {

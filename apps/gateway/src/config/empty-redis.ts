@@ -4,7 +4,9 @@ import type { Logger } from '../operate/log.ts'
 import { placeOf } from '../operate/open-redis.ts'
 import { type Config, ConfigError } from './config.ts'
 
-/** Whether a cluster may begin anew where Redis has nothing of it. Rejects with ConfigError when it may not. */
+/**
+ * Whether a cluster may begin anew where Redis has nothing of it. Rejects with ConfigError when it may not.
+ */
 export const mayBegin = async (
   redis: RedisClients,
   { redisUrl, redisPrefix, mayBegin }: Pick<Config, 'redisUrl' | 'redisPrefix' | 'mayBegin'>,

@@ -24,7 +24,10 @@ const origin = v.pipe(
     'must be an origin such as https://login.example.com',
   ),
 )
-/** Of pages in an application: Capacitor, Ionic, Tauri, Electron, extensions of browsers. To a URL of theirs Node gives no origin. */
+/**
+ * Of pages in an application: Capacitor, Ionic, Tauri, Electron, extensions of browsers. To a URL of theirs
+ * Node gives no origin.
+ */
 const APP_ORIGIN = /^(?!https?:|file:|data:|blob:)[a-z][a-z0-9+.-]*:\/\/[A-Za-z0-9._-]+(:\d{1,5})?$/
 /** `null` is what every sandboxed frame and local file has, so nobody's. */
 const pageOrigin = v.pipe(

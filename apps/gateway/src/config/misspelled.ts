@@ -1,7 +1,10 @@
 import type { Logger } from '../operate/log.ts'
 import { Environment } from './environment.ts'
 
-/** Settings of what else runs beside a node and may share its environment: nginx, compose, the shop, the tools. */
+/**
+ * Settings of what else runs beside a node and may share its environment: nginx, compose, the shop, the
+ * tools.
+ */
 const ELSEWHERE = [
   'API_KEY',
   'BIND',

@@ -20,8 +20,8 @@ const textOf = (path: string): { text: string } | { why: string } => {
 }
 
 /**
- * `NAME_FILE` names a file that holds `NAME`: how Docker and Kubernetes give secrets to a container. Environments are seen by whoever
- * may inspect it, files are not.
+ * `NAME_FILE` names a file that holds `NAME`: how Docker and Kubernetes give secrets to a container.
+ * Environments are seen by whoever may inspect it, files are not.
  */
 export const readSettingFiles = (env: Settings, names: readonly string[]): FromFiles => {
   const given: Record<string, string | undefined> = { ...env }

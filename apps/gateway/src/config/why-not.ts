@@ -1,6 +1,9 @@
 import { ConfigError } from './config.ts'
 
-/** Why a node does not start, for a person: settings and addresses get their sentence, anything else its stack. */
+/**
+ * Why a node does not start, for a person: settings and addresses get their sentence, anything else its
+ * stack.
+ */
 export const whyNot = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
   const isPlain = error instanceof ConfigError || 'code' in error || error.name === 'RedisUnavailable'

@@ -5,8 +5,9 @@ import type { Config } from '../config/config.ts'
 import type { Metrics } from '../operate/metrics.ts'
 
 /**
- * What a person may use of the whole cluster's channels. Sockets, tokens, addresses and nodes are as many as one likes, so none of them is
- * counted here: one person is one person on all of them. An API key is the operator's own and has a budget only where one is set.
+ * What a person may use of the whole cluster's channels. Sockets, tokens, addresses and nodes are as many as
+ * one likes, so none of them is counted here: one person is one person on all of them. An API key is the
+ * operator's own and has a budget only where one is set.
  */
 export interface Allowance {
   /** Spends what a message costs. `bytes` are those of its event and data. */

@@ -5,7 +5,10 @@ import type { Metrics } from '../operate/metrics.ts'
 /** What may happen in thousands of channels at once gets one line of the log in this time. */
 const QUIET_MS = 10_000
 
-/** Counts what the channels tell of, and says it in the log. A channel's name says who talks with whom: it is told at debug only. */
+/**
+ * Counts what the channels tell of, and says it in the log. A channel's name says who talks with whom: it is
+ * told at debug only.
+ */
 export const tellChannelEvents = ({ metrics, log }: { metrics: Metrics; log: Logger }) => {
   const failed = rarely(QUIET_MS, (error: unknown, times) =>
     log.error({ err: error, times }, 'channels: something failed and is tried again'),

@@ -31,7 +31,9 @@ export interface LiveDeps {
 export interface LiveOptions {
   /** Most bytes that the JSON of a message's data may have. */
   maxDataBytes: number
-  /** Told of each publication: `ok`, why not, or `failed`, and the seconds from the question to the answer. */
+  /**
+   * Told of each publication: `ok`, why not, or `failed`, and the seconds from the question to the answer.
+   */
   onPublish: (result: string, seconds: number) => void
 }
 
@@ -41,14 +43,17 @@ export interface Subscription {
 }
 
 /**
- * What people and backends do with channels, the same on every door: each call reads its request, asks the policy and then the
- * channels. Rejects with RedisUnavailable when Redis cannot be asked.
+ * What people and backends do with channels, the same on every door: each call reads its request, asks the
+ * policy and then the channels. Rejects with RedisUnavailable when Redis cannot be asked.
  */
 export interface Live {
   /** A channel's full name: `@user` is the asker's own. INVALID for anything that is no channel. */
   resolve(who: Principal, asked: unknown): Result<string>
   publish(who: Principal, publication: unknown): Promise<Result<Published>>
-  /** Follows a channel. `counted` makes the person present in it. Call `following.start()` when the page has been sent. */
+  /**
+   * Follows a channel. `counted` makes the person present in it. Call `following.start()` when the page has
+   * been sent.
+   */
   subscribe(who: Principal, request: unknown, listener: Listener, counted: boolean): Promise<Result<Subscription>>
   /** One page, without following. */
   read(who: Principal, asked: string, request: ReadRequest): Promise<Result<Page>>
@@ -69,7 +74,10 @@ const isDeeper = (data: unknown, levels: number): boolean =>
   data !== null &&
   (levels === 0 || Object.values(data).some((member) => isDeeper(member, levels - 1)))
 
-/** A following that gives its place back when it ends, or at once when its page has more behind it and nothing is followed. */
+/**
+ * A following that gives its place back when it ends, or at once when its page has more behind it and nothing
+ * is followed.
+ */
 const holding = (following: Following, leave: () => void): Following => {
   if (following.page.more) leave()
   return {

@@ -21,7 +21,10 @@ const SID = /^[A-Za-z0-9_-]{22}$/
 export const sessionRoutes = ({ identity, authenticate, limits, metrics }: SessionRoutesDeps): Router => {
   const router = new Router({ prefix: '/v1', sensitive: true })
 
-  /** Makes a route of what the bearer of a token of ours may ask; a backend, or a business's own token, has no sessions here. */
+  /**
+   * Makes a route of what the bearer of a token of ours may ask; a backend, or a business's own token, has no
+   * sessions here.
+   */
   const own = (act: (ctx: Context, who: Person) => Promise<void>) =>
     known(authenticate, async (ctx, who) => {
       if (who.kind !== 'person' || who.issuer !== 'saoma') return problem(ctx, 'FORBIDDEN')

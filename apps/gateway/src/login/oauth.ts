@@ -11,8 +11,9 @@ const READ = ['GET', 'HEAD', 'OPTIONS']
 const POST = ['POST', 'OPTIONS']
 
 /**
- * What there is of the provider, and how it may be asked. It would also answer to other spellings of these (letter case, percent signs),
- * to endpoints that nothing here uses, and to a GET of `/device/auth` as if `auth` named an interaction; all would pass by our own limits.
+ * What there is of the provider, and how it may be asked. It would also answer to other spellings of these
+ * (letter case, percent signs), to endpoints that nothing here uses, and to a GET of `/device/auth` as if
+ * `auth` named an interaction; all would pass by our own limits.
  */
 const ROUTES = new Map([
   ['/oidc/.well-known/openid-configuration', READ],
@@ -24,7 +25,10 @@ const ROUTES = new Map([
   ['/oidc/token/revocation', POST],
 ])
 
-/** OAuth's own form of "too many requests" (RFC 6749 has none, so the registered `temporarily_unavailable` with status 429; 503 when it is all together who ask). */
+/**
+ * OAuth's own form of "too many requests" (RFC 6749 has none, so the registered `temporarily_unavailable`
+ * with status 429; 503 when it is all together who ask).
+ */
 const refuse = (ctx: Context, { retryAfterSeconds, everybody }: NonNullable<Verdict>): void => {
   ctx.status = everybody ? 503 : 429
   ctx.set('Retry-After', String(retryAfterSeconds))
@@ -58,7 +62,8 @@ export const oauth = (
       ctx.set('Allow', methods.join(', '))
       return problem(ctx, 'METHOD_NOT_ALLOWED')
     }
-    // The provider builds the addresses it publishes from this; it must not be what a request claims in its Host header.
+    // The provider builds the addresses it publishes from this; it must not be what a request claims in its
+    // Host header.
     Object.defineProperty(ctx, 'href', { value: `${ctx.state.origin}/oidc` })
     const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
     const slow = creates ? await limits.codes(ctx.ip) : undefined

@@ -44,7 +44,10 @@ const createOnError =
 export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Identity> => {
   const { redis, tickets, channels, wechat, limits, metrics, log } = deps
 
-  /** Tells a person's other pages and phone to read the list of logins again. They read it also without: a loss does no harm. */
+  /**
+   * Tells a person's other pages and phone to read the list of logins again. They read it also without: a
+   * loss does no harm.
+   */
   const tellLogins = (sub: string, change: 'began' | 'ended'): void => {
     channels
       .publish({ channel: userChannel(sub), event: 'session', data: { change }, volatile: true })

@@ -7,8 +7,8 @@ import type { Metrics } from '../operate/metrics.ts'
 /** Who may have WeChat asked about a code. */
 export interface PhoneCodes {
   /**
-   * Resolves with the seconds to wait, or with how to say what came of it: `false` when WeChat did not accept the code. Call that once, in
-   * any case. Rejects with RedisUnavailable.
+   * Resolves with the seconds to wait, or with how to say what came of it: `false` when WeChat did not accept
+   * the code. Call that once, in any case. Rejects with RedisUnavailable.
    */
   ask(
     address: string,
@@ -21,13 +21,17 @@ const ALL = 'all'
 /** When one may ask again who only has too many questions open. */
 const SOON_SECONDS = 1
 
-/** In the second half, a wide network has at most this part of a network's limit under way: any of it may turn out bad. */
+/**
+ * In the second half, a wide network has at most this part of a network's limit under way: any of it may turn
+ * out bad.
+ */
 const MODEST = 12
 
 /**
- * WeChat's quota is the cluster's, and anybody can make up codes. A network pays for codes that WeChat refused, and not for those that
- * were people: a school that logs in at once is not held up. The second half of the calls of a minute is for wide networks of which WeChat
- * has refused none of late: one owner has as many small networks as there are codes to try.
+ * WeChat's quota is the cluster's, and anybody can make up codes. A network pays for codes that WeChat
+ * refused, and not for those that were people: a school that logs in at once is not held up. The second half
+ * of the calls of a minute is for wide networks of which WeChat has refused none of late: one owner has as
+ * many small networks as there are codes to try.
  */
 export const createPhoneCodes = (
   redis: { data: Connection; keys: Keys },

@@ -4,7 +4,10 @@ import { eventOf, openEventStream } from '../transport/http/event-stream.ts'
 import type { Holds } from '../transport/http/held-requests.ts'
 import { answer } from '../transport/http/problem.ts'
 
-/** Server-Sent Events of one ticket: `event: ticket`, `id` is the version, so `Last-Event-ID` resumes on any node. Ends with the ticket. */
+/**
+ * Server-Sent Events of one ticket: `event: ticket`, `id` is the version, so `Last-Event-ID` resumes on any
+ * node. Ends with the ticket.
+ */
 export const streamTicket = async (
   ctx: Context,
   tickets: Tickets,

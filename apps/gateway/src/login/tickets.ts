@@ -94,7 +94,8 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pushes
     answer(ctx, result)
   })
 
-  // A browser that came through WeChat's own formats holds its device code in a cookie its scripts cannot read. Here it gets the code back.
+  // A browser that came through WeChat's own formats holds its device code in a cookie its scripts cannot
+  // read. Here it gets the code back.
   router.post('/tickets/:ticket/resume', async (ctx) => {
     const code = deviceCodeFor(ticketCookie.read(ctx, ctx.params.ticket ?? ''), ctx.params.ticket)
     const state = code.ok ? await tickets.read(code.value) : code

@@ -12,8 +12,8 @@ const HOLD_MS = 25_000
 type Reading = { status: TicketStatus; deviceCode: string } | 'unchanged' | 'gone'
 
 /**
- * The two long polls of WeChat's own login pages, for pages written against them. A ticket is told only to the browser whose cookie
- * proves that it made it; to anybody else it reads as expired.
+ * The two long polls of WeChat's own login pages, for pages written against them. A ticket is told only to
+ * the browser whose cookie proves that it made it; to anybody else it reads as expired.
  */
 export const wechatPolls = (tickets: Tickets, holds: Holds): Router => {
   const router = new Router({ sensitive: true })

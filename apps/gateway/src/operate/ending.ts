@@ -12,11 +12,17 @@ export interface Ending {
   within(deadlineMs: number): void
   /** A signal to end. The second one, whichever, does not wait. */
   signal(name: string): void
-  /** An exception that nobody caught. One is the end, in order; another, or one in the middle of an end, is the end at once. */
+  /**
+   * An exception that nobody caught. One is the end, in order; another, or one in the middle of an end, is
+   * the end at once.
+   */
   surprise(error: unknown): void
 }
 
-/** How the process ends, by whatever is the first reason to. Until there is something to end in order, it just ends. */
+/**
+ * How the process ends, by whatever is the first reason to. Until there is something to end in order, it just
+ * ends.
+ */
 export const createEnding = (exit: (code: number) => void): Ending => {
   let signalled = false
   let stopping = false

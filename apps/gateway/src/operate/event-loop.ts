@@ -1,7 +1,10 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { Gauge, type Registry } from 'prom-client'
 
-/** Between two looks: twenty a second cost an idle node 0.2 % of a core. What is shorter may fall between two of them. */
+/**
+ * Between two looks: twenty a second cost an idle node 0.2 % of a core. What is shorter may fall between two
+ * of them.
+ */
 const EVERY_MS = 50
 const PERCENTILES = [50, 99, 100] as const
 /** As often as a Prometheus asks, but by our own clock: two of them see the same. */

@@ -87,13 +87,15 @@ const gather = (metrics: Metrics, { redis, channelsRedis, room, isDraining, coun
 }
 
 /**
- * The port for operators. `/healthz` never asks Redis: a blip of Redis must not restart every node at once, which would turn it
- * into a storm of reconnects. `/startupz` waits for the first message that the node sent itself through Redis. `/readyz` says whether new
- * traffic should come here, and why not: `starting`, `redis:data`, `redis:pub`, `redis:sub`, `draining`, and where Redis refuses what is written its word
- * for that, as in `redis:data:READONLY`. That the event loop is late is told there too,
- * but turns nobody away: after an outage all nodes are late at once, and a cluster that is slow is better than one that is not there. Nor
- * does what is wrong with the channels' own Redis (`channels:data`, …) or its room (`channels:full`, `channels:unfit`): logins go on.
- * `POST /proxies/{run}/leave` is for nginx that ends or reads its configuration anew.
+ * The port for operators. `/healthz` never asks Redis: a blip of Redis must not restart every node at once,
+ * which would turn it into a storm of reconnects. `/startupz` waits for the first message that the node sent
+ * itself through Redis. `/readyz` says whether new traffic should come here, and why not: `starting`,
+ * `redis:data`, `redis:pub`, `redis:sub`, `draining`, and where Redis refuses what is written its word for
+ * that, as in `redis:data:READONLY`. That the event loop is late is told there too, but turns nobody away:
+ * after an outage all nodes are late at once, and a cluster that is slow is better than one that is not
+ * there. Nor does what is wrong with the channels' own Redis (`channels:data`, …) or its room
+ * (`channels:full`, `channels:unfit`): logins go on. `POST /proxies/{run}/leave` is for nginx that ends or
+ * reads its configuration anew.
  */
 export const createInternal = (metrics: Metrics): Internal => {
   let inside: Inside | undefined

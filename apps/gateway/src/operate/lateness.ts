@@ -12,7 +12,10 @@ interface LatenessOptions {
   now?: () => number
 }
 
-/** Tells whether the event loop has been late again and again: a node that should not be given more for a while. */
+/**
+ * Tells whether the event loop has been late again and again: a node that should not be given more for a
+ * while.
+ */
 export const watchLateness = (options: LatenessOptions = {}) => {
   const { everyMs = EVERY_MS, lateMs = LATE_MS, now = () => performance.now() } = options
   let due = now() + everyMs

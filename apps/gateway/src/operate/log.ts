@@ -8,7 +8,10 @@ const DEEPEST = 3
 const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value)
 const errorsIn = (value: unknown): Error[] => [value].flat().filter((one) => one instanceof Error)
 
-/** Of what an error carries, its words and numbers and other errors: one of Redis has its command with it, and so what somebody wrote. */
+/**
+ * Of what an error carries, its words and numbers and other errors: one of Redis has its command with it, and
+ * so what somebody wrote.
+ */
 const describeError = (error: unknown, depth = 0): unknown => {
   if (!(error instanceof Error)) return isPlain(error) ? error : typeof error
   const { type, message, stack } = pino.stdSerializers.err(error)
@@ -22,15 +25,24 @@ const describeError = (error: unknown, depth = 0): unknown => {
   return told
 }
 
-/** How long a line of routine may wait for others. Written one by one, those of a login would cost as much as its signatures. */
+/**
+ * How long a line of routine may wait for others. Written one by one, those of a login would cost as much as
+ * its signatures.
+ */
 const GATHER_MS = 50
 const GATHER_BYTES = 8 * 1024
-/** Of lines that cannot be written, because a disk is full for instance. What comes when they are that many is lost. */
+/**
+ * Of lines that cannot be written, because a disk is full for instance. What comes when they are that many is
+ * lost.
+ */
 const MOST_WAITING_BYTES = 1024 * 1024
 /** pino's number of that level. */
 const WARN = 40
 
-/** stdout. Lines of routine are gathered for a moment; a warning and worse is written at once, behind those that came before it. */
+/**
+ * stdout. Lines of routine are gathered for a moment; a warning and worse is written at once, behind those
+ * that came before it.
+ */
 const gathered = (): DestinationStream => {
   const out = pino.destination({ dest: 1, sync: true, minLength: GATHER_BYTES, maxLength: MOST_WAITING_BYTES })
   let isFailing = false
@@ -65,8 +77,8 @@ const gathered = (): DestinationStream => {
 }
 
 /**
- * JSON lines, on stdout unless another destination is given. Nothing that holds a header, a body or a query is ever handed to it, so no
- * secret can end up there.
+ * JSON lines, on stdout unless another destination is given. Nothing that holds a header, a body or a query
+ * is ever handed to it, so no secret can end up there.
  */
 export const createLog = (
   options: { level: string; node: string },
@@ -83,7 +95,10 @@ export const createLog = (
     destination,
   )
 
-/** Says the first at once; after that, one line in `ms` with the last of those that came meanwhile and their number. */
+/**
+ * Says the first at once; after that, one line in `ms` with the last of those that came meanwhile and their
+ * number.
+ */
 export const rarely = <T>(ms: number, say: (last: T, times: number) => void): ((item: T) => void) => {
   let came: { last: T; times: number } | undefined
   let timer: NodeJS.Timeout | undefined

@@ -17,7 +17,8 @@ const LIMITED = [
 /** Prometheus metrics of one node. Labels have few values: never a ticket, a person or an address. */
 export const createMetrics = () => {
   const registry = new Registry()
-  // Its look at the event loop cannot be turned off, only made so rare that it costs nothing; what it says is taken away.
+  // Its look at the event loop cannot be turned off, only made so rare that it costs nothing; what it says is
+  // taken away.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: A_DAY_MS })
   for (const part of ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'])
     registry.removeSingleMetric(`nodejs_eventloop_lag_${part}_seconds`)
@@ -154,7 +155,8 @@ export const createMetrics = () => {
     draining: gauge('saoma_draining', 'Whether this node is being taken out', []),
     drained: counter('saoma_drained_connections_total', 'Sockets closed by a drain', []),
   }
-  // A series that begins with its first event has no increase yet, so an alert or a picture would miss that one.
+  // A series that begins with its first event has no increase yet, so an alert or a picture would miss that
+  // one.
   const known: [Counter, string, readonly string[]][] = [
     [metrics.transitions, 'state', ['created', 'scanned', 'confirmed', 'rejected', 'redeemed']],
     [metrics.recoveries, 'result', ['new', 'recovered', 'trimmed', 'epoch']],

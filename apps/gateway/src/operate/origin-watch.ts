@@ -18,9 +18,9 @@ const lookAt = async (origin: string, signal: AbortSignal): Promise<string | und
 }
 
 /**
- * Looks whether the origin that goes into codes and tokens leads to this cluster, and tells when it does not by the last look. It cannot be
- * asked before the node listens, since what is in front waits for that; nor be a reason to end, since not every network lets a machine reach
- * itself from the outside.
+ * Looks whether the origin that goes into codes and tokens leads to this cluster, and tells when it does not
+ * by the last look. It cannot be asked before the node listens, since what is in front waits for that; nor be
+ * a reason to end, since not every network lets a machine reach itself from the outside.
  *
  * @param looksMs  milliseconds before each look
  */
@@ -48,7 +48,10 @@ export const watchOrigin = (
   }
 }
 
-/** The same for a node. No proxy's address leads to a cluster that is for one machine alone, out of a container for instance. */
+/**
+ * The same for a node. No proxy's address leads to a cluster that is for one machine alone, out of a
+ * container for instance.
+ */
 export const openOriginWatch = (origin: string, isLocal: boolean, log: Pick<Logger, 'warn'>): { close(): void } =>
   isLocal
     ? { close: () => {} }

@@ -7,7 +7,9 @@ import type { Logger } from './log.ts'
 export interface Patience {
   /** Told of each error of a connection that is being opened. */
   hear(error: Error): void
-  /** Repeats a step of the start while it rejects with RedisUnavailable. Any other error is for its caller. */
+  /**
+   * Repeats a step of the start while it rejects with RedisUnavailable. Any other error is for its caller.
+   */
   until<T>(step: () => Promise<T>): Promise<T>
 }
 
@@ -15,8 +17,8 @@ export interface Patience {
 const SAY_MS = 10_000
 
 /**
- * A node that ended because Redis is away would be started again after longer and longer pauses by whoever starts it, and be away for
- * minutes after Redis is back.
+ * A node that ended because Redis is away would be started again after longer and longer pauses by whoever
+ * starts it, and be away for minutes after Redis is back.
  *
  * @param onWait  told of each reason to wait, and whether it is time to say it again
  * @param clock  milliseconds
@@ -70,7 +72,10 @@ export const openPatience = (
 const LOOKS = 100
 const LOOK_MS = 20
 
-/** A node that has not heard itself through Redis is not ready. It takes some milliseconds, so nobody should see it. */
+/**
+ * A node that has not heard itself through Redis is not ready. It takes some milliseconds, so nobody should
+ * see it.
+ */
 export const heardItself = async ({ echoAge }: Pick<RedisClients, 'echoAge'>): Promise<void> => {
   for (let look = 0; look < LOOKS && echoAge() === undefined; look++) await delay(LOOK_MS)
 }

@@ -26,7 +26,10 @@ const browsers = new Set(Object.values(Bowser.BROWSER_MAP))
 const systems = new Set(Object.values(Bowser.OS_MAP))
 const VERSION = /^[A-Za-z0-9. ]{1,12}$/
 
-/** "Chrome 126" from known names only: whoever made the code chose this text, and a person reads it before saying yes. */
+/**
+ * "Chrome 126" from known names only: whoever made the code chose this text, and a person reads it before
+ * saying yes.
+ */
 const known = (names: Set<string>, name = '', version = ''): string => {
   if (!names.has(name)) return ''
   return VERSION.test(version) ? `${name} ${version}` : name

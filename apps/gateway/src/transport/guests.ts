@@ -12,7 +12,9 @@ export interface Guest {
 
 /** Time between two batches. */
 const STEP_MS = 250
-/** A node with few clients need not take the whole window: so many that come back in a second are no storm. */
+/**
+ * A node with few clients need not take the whole window: so many that come back in a second are no storm.
+ */
 const LEAVES_PER_SECOND = 20
 /** However few they are: nginx needs two seconds to use the node again that was updated before this one. */
 const LEAST_MS = 3_000
@@ -22,8 +24,9 @@ export const windowFor = (many: number, windowMs: number): number =>
   Math.min(windowMs, Math.max(LEAST_MS, (many / LEAVES_PER_SECOND) * 1000))
 
 /**
- * Sends guests elsewhere: each is told its own moment to come back, and they are closed in batches over the window, each after its moment.
- * They are closed as connections, not as "disconnected by the server", which a client would take for good.
+ * Sends guests elsewhere: each is told its own moment to come back, and they are closed in batches over the
+ * window, each after its moment. They are closed as connections, not as "disconnected by the server", which a
+ * client would take for good.
  *
  * @param onStep  told after each batch which part of the window is over, 0 to 1
  * @param onEnd  told of each who did not leave by itself

@@ -4,7 +4,9 @@ import { networkOf, wideNetworkOf } from '../access/networks.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../operate/metrics.ts'
 
-/** `undefined` when the call may go on, else the seconds to wait and how many times the limit was asked for. */
+/**
+ * `undefined` when the call may go on, else the seconds to wait and how many times the limit was asked for.
+ */
 export type Verdict =
   | {
       retryAfterSeconds: number
@@ -25,7 +27,10 @@ const ALL = 'all'
 /** A network that has had at most this part of its own limit has had little. */
 const MODEST = 12
 
-/** Three visits of one ticket, each of which may ask for both forms of the picture. Every one may be drawn by WeChat. */
+/**
+ * Three visits of one ticket, each of which may ask for both forms of the picture. Every one may be drawn by
+ * WeChat.
+ */
 const PICTURES = 6
 const CHECKS = 5
 
@@ -49,13 +54,19 @@ export interface Limits {
   pictures: (ticket: string) => Promise<{ slow: Verdict; isFirst: boolean }>
   /** Links of one ticket, cluster-wide. */
   links: Limit
-  /** Numbers given for pooled codes, per account, cluster-wide: there are only ninety. A right one is given back. */
+  /**
+   * Numbers given for pooled codes, per account, cluster-wide: there are only ninety. A right one is given
+   * back.
+   */
   checks: Limit & { giveBack(sub: string): Promise<void> }
   /** New sockets, per address and node. */
   handshakes: Limit
   /** Everything over HTTP that bears an API key, per key and node. */
   keys: Limit
-  /** Events of one waiting browser's connection, which a client cannot renew by leaving a namespace and joining it again. */
+  /**
+   * Events of one waiting browser's connection, which a client cannot renew by leaving a namespace and
+   * joining it again.
+   */
   events: Limit
   /** Events of one person's connection to the channels. */
   liveEvents: Limit
@@ -109,8 +120,8 @@ export const createLimits = (
   }
 
   /**
-   * A limit of each network, and one of all together. The second half of that is for those who have had little: who uses up the first one,
-   * with however many networks of one owner, does not keep them out.
+   * A limit of each network, and one of all together. The second half of that is for those who have had
+   * little: who uses up the first one, with however many networks of one owner, does not keep them out.
    */
   const ofAll = (
     { what, whatOfAll, name }: { what: string; whatOfAll: string; name: string },

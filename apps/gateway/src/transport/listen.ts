@@ -1,7 +1,10 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Connections that may wait to be taken in. Node's 511 is less than one node's browsers that come back at once. */
+/**
+ * Connections that may wait to be taken in. Node's 511 is less than one node's browsers that come back at
+ * once.
+ */
 const BACKLOG = 4_096
 
 export interface Place {

@@ -7,7 +7,10 @@ import type { Logger } from '../operate/log.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { type Guest, sendAway, windowFor } from './guests.ts'
 
-/** The runs of nginx through which sockets come. One that ends, or reads its configuration anew, would close all of its sockets at once. */
+/**
+ * The runs of nginx through which sockets come. One that ends, or reads its configuration anew, would close
+ * all of its sockets at once.
+ */
 export interface Proxies {
   /** Remembers through which run a socket came. */
   note(req: IncomingMessage, tcp: Duplex): void

@@ -4,13 +4,16 @@ import type { OnStranger } from './client-address.ts'
 
 /** Addresses that are remembered: somebody may send from many. */
 const MOST = 64
-/** Anybody in the internet may send the header by hand; what does so again and again is a proxy. Nobody's hand has a private address. */
+/**
+ * Anybody in the internet may send the header by hand; what does so again and again is a proxy. Nobody's hand
+ * has a private address.
+ */
 const OFTEN = 100
 const isPrivate = proxyAddr.compile(['loopback', 'linklocal', 'uniquelocal', '100.64.0.0/10'])
 
 /**
- * A proxy in front that nobody told us of makes all who come through it one visitor, so that limits refuse the many for what one may do.
- * Says so in the log, once for each address.
+ * A proxy in front that nobody told us of makes all who come through it one visitor, so that limits refuse
+ * the many for what one may do. Says so in the log, once for each address.
  */
 export const warnOfStrangers = (log: Pick<Logger, 'warn'>): OnStranger => {
   const seen = new Map<string, number>()

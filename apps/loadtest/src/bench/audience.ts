@@ -4,7 +4,10 @@ import { ORIGIN } from './footprint.ts'
 
 /** Clients of all nodes that are in one room. */
 export interface Audience {
-  /** Resolves when each has received every message up to the one with this number, once and in order; rejects when not. */
+  /**
+   * Resolves when each has received every message up to the one with this number, once and in order; rejects
+   * when not.
+   */
   received(number: number, timeoutMs: number): Promise<void>
   stop(): Promise<void>
 }

@@ -6,7 +6,10 @@ import type { Receipts } from './receipts.ts'
 import { connectSocket } from './socket.ts'
 
 export interface Browsers {
-  /** Gives each ticket to one browser of the node with that number, in a room of its own; resolves when all rooms are joined. */
+  /**
+   * Gives each ticket to one browser of the node with that number, in a room of its own; resolves when all
+   * rooms are joined.
+   */
   wait(node: number, tickets: readonly string[]): Promise<void>
   close(): void
 }

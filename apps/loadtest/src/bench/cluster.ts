@@ -18,7 +18,10 @@ export interface Cost {
 
 export interface Cluster {
   readonly kind: Kind
-  /** Pushes `count` times, each from the first node to a client of the second. Rejects when one is lost or comes twice. */
+  /**
+   * Pushes `count` times, each from the first node to a client of the second. Rejects when one is lost or
+   * comes twice.
+   */
   run(count: number): Promise<Cost>
   /** CPU microseconds that all nodes and Redis use in `ms` of doing nothing. */
   idle(ms: number): Promise<number>

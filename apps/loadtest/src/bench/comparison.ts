@@ -81,7 +81,10 @@ const compareAt = async (
   return { nodes, pushes, ...figures, ratio: median(ratios) }
 }
 
-/** CPU that one push to a client of another node costs, ours beside stock in the same run, for each size of the cluster. */
+/**
+ * CPU that one push to a client of another node costs, ours beside stock in the same run, for each size of
+ * the cluster.
+ */
 export const compare = async (start: Start, options: ComparisonOptions): Promise<Comparison[]> => {
   const results: Comparison[] = []
   for (const nodes of options.nodes) results.push(await compareAt(nodes, start, options))

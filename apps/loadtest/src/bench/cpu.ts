@@ -4,7 +4,10 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** CPU time in microseconds that a running process has used, all threads, read from outside so that the reading costs it nothing. */
+/**
+ * CPU time in microseconds that a running process has used, all threads, read from outside so that the
+ * reading costs it nothing.
+ */
 export const cpuOf = async (pid: number): Promise<number> => {
   if (process.platform === 'linux') {
     const folder = `/proc/${pid}/task`

@@ -1,6 +1,9 @@
 import { LOGIN_NAMESPACE, LOGIN_ONLY } from '@saoma/protocol'
 
-/** How a client of a crowd speaks until it is served. Frames are written by hand: a client library would cost more than the server. */
+/**
+ * How a client of a crowd speaks until it is served. Frames are written by hand: a client library would cost
+ * more than the server.
+ */
 export interface Dialogue {
   path: string
   /** What it answers to a frame, if anything. Absent when being connected is being served. */
@@ -9,7 +12,10 @@ export interface Dialogue {
   served?: string
 }
 
-/** Engine.IO's packet type is the first character of a frame, Socket.IO's the second: connect to a namespace, send one event, get its ack. */
+/**
+ * Engine.IO's packet type is the first character of a frame, Socket.IO's the second: connect to a namespace,
+ * send one event, get its ack.
+ */
 const socketIo = (namespace: string, event: readonly unknown[], auth?: object, query: object = {}): Dialogue => {
   const prefix = namespace === '/' ? '' : `${namespace},`
   return {

@@ -43,7 +43,10 @@ export interface FanoutSide {
   name: string
   steady: FanoutFigure
   bursts: FanoutFigure
-  /** What nodes and Redis use in the time of one steady delivery while nothing is published. Part of the figures. */
+  /**
+   * What nodes and Redis use in the time of one steady delivery while nothing is published. Part of the
+   * figures.
+   */
   idle: number
 }
 

@@ -8,9 +8,10 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { HEARTBEAT_MS } from './heartbeat.ts'
 
 /**
- * What the gateway is compared with: `idle-server.ts bare` is a WebSocket server that does nothing but ask whether its sockets are alive,
- * `idle-server.ts stock <redis url>` is Socket.IO with its classic Redis adapter, all defaults, each socket in one room.
- * SIGUSR2 collects the garbage (`--expose-gc`) and tells what is left.
+ * What the gateway is compared with: `idle-server.ts bare` is a WebSocket server that does nothing but ask
+ * whether its sockets are alive, `idle-server.ts stock <redis url>` is Socket.IO with its classic Redis
+ * adapter, all defaults, each socket in one room. SIGUSR2 collects the garbage (`--expose-gc`) and tells what
+ * is left.
  */
 const http = createServer()
 const [kind, redisUrl = ''] = process.argv.slice(2)

@@ -11,7 +11,10 @@ export interface Answered {
   body: unknown
 }
 
-/** One POST over a connection that is kept, as a proxy makes it. Rejects unless it is answered 200 with JSON in time. */
+/**
+ * One POST over a connection that is kept, as a proxy makes it. Rejects unless it is answered 200 with JSON
+ * in time.
+ */
 export const post = (url: string, headers: Record<string, string>, form?: Record<string, string>): Promise<Answered> =>
   new Promise((resolve, reject) => {
     const body = form ? `${new URLSearchParams(form)}` : ''

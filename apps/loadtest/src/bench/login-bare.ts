@@ -10,8 +10,8 @@ import { obey } from './child.ts'
 import type { Answered } from './keep-alive.ts'
 
 /**
- * The least that HTTP and WebSocket ask for a login: Koa and ws, which take what a page and a phone send and answer what a node answered
- * once. Nothing is checked, kept, signed or logged.
+ * The least that HTTP and WebSocket ask for a login: Koa and ws, which take what a page and a phone send and
+ * answer what a node answered once. Nothing is checked, kept, signed or logged.
  */
 export type BareOrder = { do: 'learn'; answers: Record<'create' | 'scan' | 'confirm' | 'redeem', Answered> }
 export type BareAnswer = { did: 'start'; port: number } | { did: 'learn' }

@@ -7,8 +7,8 @@ import type { Login, Step } from './login-walk.ts'
 import { openLoop } from './open-loop.ts'
 
 /**
- * What a login asks of Redis and of ES256, each alone: `login-parts.ts <redis url>`. The scripts are those of the nodes, the records
- * beside them are as many and as long as theirs.
+ * What a login asks of Redis and of ES256, each alone: `login-parts.ts <redis url>`. The scripts are those of
+ * the nodes, the records beside them are as many and as long as theirs.
  */
 export type PartsOrder =
   /** Makes so many fresh logins of which the steps below take each one on. */
@@ -24,7 +24,10 @@ const redis = await createRedis({ url: process.argv[2] ?? '', name: 'bench' })
 const { data, keys, subscriber } = redis
 const tickets = createTickets(redis)
 
-/** About as long as the provider's record of a code, of a grant, of a refresh token, and a session in the list of a person's. */
+/**
+ * About as long as the provider's record of a code, of a grant, of a refresh token, and a session in the list
+ * of a person's.
+ */
 const LENGTHS = { authorization: 380, grant: 260, refreshToken: 560, session: 160 }
 const MINUTE = 60
 

@@ -68,7 +68,10 @@ const decide = async (login: Login, doors: Doors, verb: string, status: TicketSt
   return answered
 }
 
-/** What a page and a phone do, one after the other. Each rejects when anything is not as it should be, and leaves nothing under way. */
+/**
+ * What a page and a phone do, one after the other. Each rejects when anything is not as it should be, and
+ * leaves nothing under way.
+ */
 export const steps = {
   create: async (login: Login, { browser }: Doors): Promise<Answered | undefined> => {
     const form = { client_id: 'web', scope: 'openid profile offline_access' }

@@ -49,7 +49,10 @@ const AT_ONCE = 20
 /** Signatures in one measurement. */
 const SIGNATURES = 1_000
 const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000' }
-/** What cannot be done without: the phone's token is checked when it comes first, access token and id token are signed. */
+/**
+ * What cannot be done without: the phone's token is checked when it comes first, access token and id token
+ * are signed.
+ */
 const SIGNED: Partial<Record<Step, Crypto[]>> = { scan: ['verify'], redeem: ['sign', 'sign'] }
 
 /** A value for each step, made one after the other. */
@@ -81,7 +84,9 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
   const proxied: Doors = { browser: nginx.origin, phone: nginx.origin }
   const floor: Doors = { browser: bareUrl, phone: bareUrl }
 
-  /** As many people, each with a token that no node has seen yet: a node remembers those that it has checked. */
+  /**
+   * As many people, each with a token that no node has seen yet: a node remembers those that it has checked.
+   */
   const fetchPhones = async (): Promise<string[]> => {
     const phones: string[] = []
     for (const batch of batches([...Array(logins).keys()], AT_ONCE))
@@ -94,7 +99,10 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
   const answers = await eachStep(async (step) => steps[step](sample, direct))
   await bare.ask({ do: 'learn', answers: answers as Record<'create' | 'scan' | 'confirm' | 'redeem', Answered> })
 
-  /** Takes as many logins through all steps, each step of all logins before the next. Resolves with what it cost each process, per login. */
+  /**
+   * Takes as many logins through all steps, each step of all logins before the next. Resolves with what it
+   * cost each process, per login.
+   */
   const walk = async (pids: readonly number[], doors: Doors): Promise<Record<Step, number[]>> => {
     const walking = (await fetchPhones()).map(newLogin)
     return eachStep(async (step) => {

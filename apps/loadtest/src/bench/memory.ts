@@ -25,16 +25,23 @@ export interface MemoryResult {
   /** The bare server with the gateway's flags. */
   tuned: Footprint
   stock: Footprint
-  /** KB of Redis's memory: what a new ticket takes, and what a node's subscription to its channel takes on top. */
+  /**
+   * KB of Redis's memory: what a new ticket takes, and what a node's subscription to its channel takes on
+   * top.
+   */
   redis: { perTicket: number; perSubscription: number }
 }
 
-/** Long enough that no ticket expires while memory is being read: telling the browser takes some for a moment. */
+/**
+ * Long enough that no ticket expires while memory is being read: telling the browser takes some for a moment.
+ */
 const SCAN_MS = 1_800_000
 /** After a collection, for what it gave back to reach the operating system. */
 const RETURN_MS = 1_000
 
-/** A real gateway as it runs in production. Its garbage cannot be collected from outside, so it is given time. */
+/**
+ * A real gateway as it runs in production. Its garbage cannot be collected from outside, so it is given time.
+ */
 const measureGateway = async (
   redisUrl: string,
   count: number,
@@ -77,7 +84,10 @@ const measureGateway = async (
   }
 }
 
-/** A process of idle-server.ts, with Node's default flags unless told. Its garbage is collected before each reading. */
+/**
+ * A process of idle-server.ts, with Node's default flags unless told. Its garbage is collected before each
+ * reading.
+ */
 const measureOther = async (
   kind: 'bare' | 'stock',
   redisUrl: string,
@@ -107,7 +117,10 @@ const measureOther = async (
   return footprint
 }
 
-/** Memory and CPU of a waiting browser: on the gateway, on a server that only holds its WebSocket, and on Socket.IO as it comes. */
+/**
+ * Memory and CPU of a waiting browser: on the gateway, on a server that only holds its WebSocket, and on
+ * Socket.IO as it comes.
+ */
 export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promise<MemoryResult> => {
   const server = await startRedis()
   onProgress(`gateway: ${sockets} browsers`)

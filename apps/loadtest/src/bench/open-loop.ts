@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
- * Begins `act` for one item after the other, `perSecond` a second, whether or not earlier ones are done: a slow server gets no fewer.
- * One that is begun late moves those behind it: catching up would bundle them into fewer and cheaper reads and writes. Resolves when
- * all are done; rejects with what failed first.
+ * Begins `act` for one item after the other, `perSecond` a second, whether or not earlier ones are done: a
+ * slow server gets no fewer. One that is begun late moves those behind it: catching up would bundle them into
+ * fewer and cheaper reads and writes. Resolves when all are done; rejects with what failed first.
  */
 export const openLoop = async <T>(
   items: readonly T[],

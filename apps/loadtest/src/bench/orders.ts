@@ -1,6 +1,9 @@
 import type { Pace } from './pace.ts'
 
-/** What is compared: the cluster as the gateway builds it, and Socket.IO with its classic Redis adapter as its documentation shows it. */
+/**
+ * What is compared: the cluster as the gateway builds it, and Socket.IO with its classic Redis adapter as its
+ * documentation shows it.
+ */
 export type Kind = 'ours' | 'stock'
 
 /** Orders to worker.ts. */

@@ -7,8 +7,8 @@ export interface Pace {
 }
 
 /**
- * Pushes are spread over time. As many as possible at once would be bundled into fewer reads and writes, which no cluster under its
- * normal load sees: that would make them look half as expensive.
+ * Pushes are spread over time. As many as possible at once would be bundled into fewer reads and writes,
+ * which no cluster under its normal load sees: that would make them look half as expensive.
  */
 export const PACE: Pace = { perSecond: 2_000, inFlight: 32 }
 
@@ -18,8 +18,9 @@ const TICK_MS = 1
 export const paceMs = (count: number): number => (count / PACE.perSecond) * 1000
 
 /**
- * Begins a few pushes with every tick, and resolves when all have been taken. A tick that comes late begins no more than the others:
- * catching up would bundle pushes into fewer and cheaper reads and writes, most of all on a busy machine.
+ * Begins a few pushes with every tick, and resolves when all have been taken. A tick that comes late begins
+ * no more than the others: catching up would bundle pushes into fewer and cheaper reads and writes, most of
+ * all on a busy machine.
  */
 export const pushAll = (
   ids: readonly string[],

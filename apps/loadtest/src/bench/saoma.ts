@@ -7,7 +7,10 @@ import type { System } from './system.ts'
 /** One machine is all clients of a cluster here. */
 const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000', SAOMA_LIMIT_KEY_EVENTS: '1000000' }
 
-/** Real gateways with production flags. People's tokens are their names; the backend has a socket and an API key. */
+/**
+ * Real gateways with production flags. People's tokens are their names; the backend has a socket and an API
+ * key.
+ */
 export const startSaoma = async (size: number): Promise<System> => {
   const redis = await startRedis()
   const authority = await startAuthority()

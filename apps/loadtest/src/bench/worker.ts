@@ -11,7 +11,9 @@ import { obey } from './child.ts'
 import { type Kind, type NodeAnswer, type NodeOrder, OWNER } from './orders.ts'
 import { pushAll } from './pace.ts'
 
-/** One node of a cluster under test. Started as `worker.ts ours|stock <redis url>`; takes NodeOrders over IPC. */
+/**
+ * One node of a cluster under test. Started as `worker.ts ours|stock <redis url>`; takes NodeOrders over IPC.
+ */
 interface Node {
   io: Server
   /** Puts a browser into the ticket's room; resolves when pushes from other nodes reach it. */
@@ -50,7 +52,8 @@ const createOurs = async (redisUrl: string): Promise<Node> => {
 const createStock = async (redisUrl: string): Promise<Node> => {
   const subscriber = new Redis(redisUrl)
   const publisher = new Redis(redisUrl)
-  // The adapter drops the promise of its publish. Keeping the last one is all we add: it tells when Redis has taken the push.
+  // The adapter drops the promise of its publish. Keeping the last one is all we add: it tells when Redis has
+  // taken the push.
   let published: Promise<unknown> = Promise.resolve()
   const publish = publisher.publish.bind(publisher)
   const client = Object.assign(publisher, {

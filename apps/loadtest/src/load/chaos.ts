@@ -61,8 +61,9 @@ type Looks = Readonly<Record<string, () => boolean | Promise<boolean>>>
 /**
  * Looks until everything is green at one time, and writes into the outage when that was.
  *
- * @param rounds  of looks; those of a later one are had only when the earlier ones were green. What acts comes after what only looks:
- *   a login makes subscriptions, and with them a node may notice what it would have slept through
+ * @param rounds  of looks; those of a later one are had only when the earlier ones were green. What acts
+ *   comes after what only looks: a login makes subscriptions, and with them a node may notice what it would
+ *   have slept through
  */
 export const awaitGreen = async (outage: Outage, rounds: readonly Looks[], now: () => number): Promise<void> => {
   const firstRed = async (): Promise<string[]> => {
@@ -88,8 +89,8 @@ export const awaitGreen = async (outage: Outage, rounds: readonly Looks[], now: 
 }
 
 /**
- * Faults in rounds, each after the one before was recovered from, until the time is over and each was had at least once. The seed draws
- * their order, the moments, and what each is done to.
+ * Faults in rounds, each after the one before was recovered from, until the time is over and each was had at
+ * least once. The seed draws their order, the moments, and what each is done to.
  */
 export const runChaos = async (options: ChaosOptions): Promise<Outage[]> => {
   const { front, store, canary, now, durationMs, downMs, calmMs, busiest } = options

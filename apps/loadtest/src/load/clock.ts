@@ -13,8 +13,8 @@ export const localClock: Clock = { now: here }
 const QUESTIONS = 8
 
 /**
- * The clock of the Redis that the workers meet at: machines' own may differ by more than a message takes. Between machines it is
- * right to about half of a round trip.
+ * The clock of the Redis that the workers meet at: machines' own may differ by more than a message takes.
+ * Between machines it is right to about half of a round trip.
  */
 export const createClock = async (redis: Redis): Promise<Clock> => {
   let best = { tripMs: Number.POSITIVE_INFINITY, offsetMs: 0 }

@@ -20,7 +20,10 @@ export interface Underway {
   timeline: Timeline
   /** Milliseconds since the beginning. */
   now(): number
-  /** Sockets that are connected, and that should be, in all workers; and until when all has arrived in each, see the ledger. */
+  /**
+   * Sockets that are connected, and that should be, in all workers; and until when all has arrived in each,
+   * see the ledger.
+   */
   crowd(): Crowd
   storm(): Promise<void>
 }

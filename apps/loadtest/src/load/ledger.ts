@@ -32,8 +32,8 @@ export interface Reader {
   joined(position: Position): void
   received(position: Position, content: Content): void
   /**
-   * It was told that messages are missing, perhaps for good, or that some it had are gone, and stands at `position` after what it is given
-   * now. From then on it may be given what it had before.
+   * It was told that messages are missing, perhaps for good, or that some it had are gone, and stands at
+   * `position` after what it is given now. From then on it may be given what it had before.
    */
   skipped(position: Position): void
 }
@@ -44,7 +44,9 @@ interface Progress {
   start: number
   top: number
   missing: Set<number>
-  /** What it was given from there on, as numbers of the ids: a set of texts for each reader would be too much. */
+  /**
+   * What it was given from there on, as numbers of the ids: a set of texts for each reader would be too much.
+   */
   given: number[]
 }
 
@@ -53,7 +55,9 @@ interface Entry extends Acknowledged {
   number: number
 }
 
-/** What was acknowledged and is not known to have arrived everywhere, with the time of its acknowledgement. */
+/**
+ * What was acknowledged and is not known to have arrived everywhere, with the time of its acknowledgement.
+ */
 interface Due extends Entry {
   at: number
 }
@@ -63,7 +67,10 @@ interface Following {
   progress: Map<string, Progress>
   /** It joined a channel that was empty: it is owed the log from its first message on. */
   sawEmpty: boolean
-  /** Ids of all that came since it was first told that something is missing: the log may have another epoch since then. */
+  /**
+   * Ids of all that came since it was first told that something is missing: the log may have another epoch
+   * since then.
+   */
   since?: Set<string>
 }
 
@@ -84,7 +91,10 @@ interface Page {
   arrivedUntil: number
 }
 
-/** FNV-1a. Two messages in one place of which a reader has but one are told apart by it, as far as chance goes. */
+/**
+ * FNV-1a. Two messages in one place of which a reader has but one are told apart by it, as far as chance
+ * goes.
+ */
 const numberOf = (id: string): number => {
   let number = 0x811c9dc5
   for (let i = 0; i < id.length; i++) number = Math.imul(number ^ id.charCodeAt(i), 0x01000193)
@@ -124,7 +134,10 @@ export const createLedger = () => {
     name(kind, text)
   }
 
-  /** One that is acknowledged once more, under another epoch that its log has got meanwhile, counts where it was first. */
+  /**
+   * One that is acknowledged once more, under another epoch that its log has got meanwhile, counts where it
+   * was first.
+   */
   const enter = (page: Page, channel: string, { epoch, offset, id }: Acknowledged) => {
     const known = page.places.get(id)
     if (known) {
@@ -140,8 +153,8 @@ export const createLedger = () => {
   }
 
   /**
-   * A message that lies in two places was kept twice, whatever its idempotency key said; or a master that had been replaced without
-   * knowing it told of it, of which readers are to be told.
+   * A message that lies in two places was kept twice, whatever its idempotency key said; or a master that had
+   * been replaced without knowing it told of it, of which readers are to be told.
    */
   const place = (page: Page, channel: string, { epoch, offset }: Position, id: string) => {
     const here = `${epoch}:${offset}`
@@ -155,7 +168,9 @@ export const createLedger = () => {
     const progress: Map<string, Progress> = new Map()
     const following: Following = { name: reader, progress, sawEmpty: false }
     page.readers.push(following)
-    /** A log that is new to this reader is whole from its first message on, unless the reader begins with it. */
+    /**
+     * A log that is new to this reader is whole from its first message on, unless the reader begins with it.
+     */
     const at = (epoch: string, begin: number): Progress => {
       const start = progress.size === 0 && !following.sawEmpty ? begin : 0
       const known = progress.get(epoch) ?? { start, top: start, missing: new Set(), given: [] }
@@ -196,8 +211,9 @@ export const createLedger = () => {
   }
 
   /**
-   * Whether it has the message, or was never promised it. A message keeps its offset when its log gets another epoch, in which it may be
-   * acknowledged once more; and in its place a reader may have been given another one.
+   * Whether it has the message, or was never promised it. A message keeps its offset when its log gets
+   * another epoch, in which it may be acknowledged once more; and in its place a reader may have been given
+   * another one.
    */
   const hasGot = ({ progress, sawEmpty, since }: Following, { epoch, offset, id, number }: Entry): boolean => {
     if (progress.size === 0 && !sawEmpty) return true
@@ -247,8 +263,8 @@ export const createLedger = () => {
     },
 
     /**
-     * Until when all that was acknowledged has arrived, in all channels, and in this one something: its readers hear. Whoever published
-     * nothing into it since knows nothing of later.
+     * Until when all that was acknowledged has arrived, in all channels, and in this one something: its
+     * readers hear. Whoever published nothing into it since knows nothing of later.
      */
     arrivedUntil: (channel: string): number => {
       for (const page of pages.values()) settleDue(page)

@@ -23,7 +23,10 @@ const PORTS = { first: 1_024, last: 32_767 }
 /** What `ws` says when its user closes it before it is open: the SDK does after five seconds. */
 const GIVEN_UP = /closed before the connection was established/
 
-/** On one machine each worker is an address of its own: a pair of addresses has 28,000 connections, and rate limits count by address. */
+/**
+ * On one machine each worker is an address of its own: a pair of addresses has 28,000 connections, and rate
+ * limits count by address.
+ */
 export const sourceAddress = (url: string, index: number): string | undefined => {
   const { hostname } = new URL(url)
   const isLoopback = hostname === 'localhost' || (isIP(hostname) === 4 && hostname.startsWith('127.'))
@@ -57,7 +60,8 @@ export const createNetwork = (recorder: Recorder, url: string, index: number): N
 
   const counted = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     try {
-      // The same interface from two sources: Node's own types, and those of the package that Node's fetch is made of.
+      // The same interface from two sources: Node's own types, and those of the package that Node's fetch is
+      // made of.
       const options = { ...init, dispatcher: agent } as Parameters<typeof undiciFetch>[1]
       const response = (await undiciFetch(String(input), options)) as unknown as Response
       if (response.status === 429 || response.status >= 500) {
@@ -85,8 +89,8 @@ export const createNetwork = (recorder: Recorder, url: string, index: number): N
     ...(localAddress ? { localAddress, family: 4 } : {}),
   }
 
-  // In turn, because the kernel would look for a free one among all that are bound on the machine: with 70,000 of them that was a third
-  // of two cores. Beyond ours it may.
+  // In turn, because the kernel would look for a free one among all that are bound on the machine: with
+  // 70,000 of them that was a third of two cores. Beyond ours it may.
   const taken = new Set<number>()
   let last = PORTS.last
   const takePort = (): number | undefined => {

@@ -17,8 +17,9 @@ export interface LoginDeps {
 }
 
 /**
- * How a login ended. `lost`: it was acknowledged as confirmed and gave no token. `rescan`: its tokens were asked for in vain, and then
- * its code was used up, which a node or a Redis that dies in that moment may do. `failed`: it never came as far as a confirmation.
+ * How a login ended. `lost`: it was acknowledged as confirmed and gave no token. `rescan`: its tokens were
+ * asked for in vain, and then its code was used up, which a node or a Redis that dies in that moment may do.
+ * `failed`: it never came as far as a confirmation.
  */
 export type LoginEnd =
   | { end: 'done' }
@@ -38,8 +39,8 @@ const parseScan = (body: unknown): Result<true> => {
 }
 
 /**
- * One whole login, as a person with a browser and a phone has it: the browser is the SDK that pages use, the phone scans as soon as the
- * browser watches, and says yes as soon as its scan is answered.
+ * One whole login, as a person with a browser and a phone has it: the browser is the SDK that pages use, the
+ * phone scans as soon as the browser watches, and says yes as soon as its scan is answered.
  *
  * @param dueAt  by the clock: when it should have begun
  */

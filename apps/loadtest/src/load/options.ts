@@ -140,7 +140,9 @@ const MOST_RATE = 20_000
 const MOST_CLIENTS = 500_000
 const MOST_WORKERS = 64
 const DAY_MS = 24 * 3_600_000
-/** Scans and confirmations of one account are limited: so many accounts for a login a second stay far below. */
+/**
+ * Scans and confirmations of one account are limited: so many accounts for a login a second stay far below.
+ */
 const PHONES_PER_LOGIN = 4
 const LEAST_PHONES = 10
 
@@ -206,12 +208,16 @@ const readFaults = (text: string | undefined, kind: StoreKind): FaultName[] => {
   })
 }
 
-/** Nothing that was acknowledged may be missing or doubled; and where nothing is broken on purpose, nothing may fail. */
+/**
+ * Nothing that was acknowledged may be missing or doubled; and where nothing is broken on purpose, nothing
+ * may fail.
+ */
 const defaultsFor = (counters: readonly string[], chaos: boolean, storm: boolean): string => {
   const books = ['lost', 'wrong', 'duplicated', 'disordered'].filter((name) => counters.includes(name))
   const rest = [
     ...(chaos ? ['recovery.never==0'] : ['errors==0']),
-    // A fault of Redis lasts as long as Redis: how soon all is green afterwards is told, and for the reader to judge.
+    // A fault of Redis lasts as long as Redis: how soon all is green afterwards is told, and for the reader
+    // to judge.
     ...(storm && !chaos ? ['recovery.max<10s'] : []),
   ]
   return [...books.map((name) => `${name}==0`), ...rest].join(',')

@@ -99,7 +99,10 @@ export const createDemos = async (
   return people
 }
 
-/** People whose tokens came in a file, each with the user's id behind it if the token does not say it; they last as long as they do. */
+/**
+ * People whose tokens came in a file, each with the user's id behind it if the token does not say it; they
+ * last as long as they do.
+ */
 export const holdersOf = (lines: readonly string[]): Person[] =>
   lines.map((line) => {
     const [token = '', id] = line.split(/\s+/)

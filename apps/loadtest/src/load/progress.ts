@@ -22,7 +22,10 @@ const timesOf = ({ times }: Second): string =>
     .slice(0, MOST_TIMES)
     .join('   ')
 
-/** What is going on, on the screen: a block that is written over on a terminal, a line every five seconds elsewhere. */
+/**
+ * What is going on, on the screen: a block that is written over on a terminal, a line every five seconds
+ * elsewhere.
+ */
 export const showProgress = (
   screen: Screen,
   run: Underway,

@@ -14,8 +14,9 @@ export interface Rescan {
 const BEFORE_MS = 1_000
 
 /**
- * Whether nobody could know if the code was used up: no answer came, or Redis itself gave none at that time. A node that answers "try
- * again" while Redis answers everything has used up the code of a login that it did not complete.
+ * Whether nobody could know if the code was used up: no answer came, or Redis itself gave none at that time.
+ * A node that answers "try again" while Redis answers everything has used up the code of a login that it did
+ * not complete.
  */
 const isExcused = ({ at, answer }: Rescan, outages: readonly Outage[]): boolean =>
   answer === undefined ||

@@ -8,7 +8,9 @@ export interface ScheduleOptions {
   rampMs: number
   /** When it begins, by the clock. */
   at: number
-  /** 0 to 1: where between two beginnings of its own this worker's lie, so that workers do not act in step. */
+  /**
+   * 0 to 1: where between two beginnings of its own this worker's lie, so that workers do not act in step.
+   */
   phase: number
   /** Does one thing that was due at `dueAt`. Not awaited by the next; must not reject. */
   act: (dueAt: number) => Promise<void>
@@ -32,8 +34,9 @@ const dueAfter = (n: number, perSecond: number, rampMs: number): number => {
 }
 
 /**
- * Open loop: what is due is begun whether or not the server has answered the last, and every time is measured from when it was due. A server
- * that stalls for a second shows as that second in the times of all that was due in it, not as one slow answer.
+ * Open loop: what is due is begun whether or not the server has answered the last, and every time is measured
+ * from when it was due. A server that stalls for a second shows as that second in the times of all that was
+ * due in it, not as one slow answer.
  */
 export const startSchedule = (
   deps: { clock: Clock; recorder: Recorder },

@@ -4,8 +4,8 @@ import type { Sent } from './listener.ts'
 import type { ScenarioDeps } from './scenario.ts'
 
 /**
- * A backend that publishes numbered messages with the SDK, which repeats what was refused under the same idempotency key. What was
- * acknowledged goes into the books.
+ * A backend that publishes numbered messages with the SDK, which repeats what was refused under the same
+ * idempotency key. What was acknowledged goes into the books.
  *
  * @param timing  what its times are counted as
  * @returns publishes one message that was due then

@@ -33,7 +33,10 @@ export interface StoreOptions {
 }
 
 const SLOTS = 16_384
-/** Longer than a processor that is busy with the whole test stands still, shorter than anybody wants to wait for a replica to take over. */
+/**
+ * Longer than a processor that is busy with the whole test stands still, shorter than anybody wants to wait
+ * for a replica to take over.
+ */
 const NODE_TIMEOUT_MS = 3_000
 
 /** Opens a connection for one act. */
@@ -65,8 +68,9 @@ const startStandalone = async ({ durable, onLine }: StoreOptions): Promise<Store
 }
 
 /**
- * Three masters. Where things are broken on purpose each has a replica, and the nodes acknowledge nothing that the replica does not
- * have: else what a master had acknowledged a moment before its end would be lost with it, and nobody's fault.
+ * Three masters. Where things are broken on purpose each has a replica, and the nodes acknowledge nothing
+ * that the replica does not have: else what a master had acknowledged a moment before its end would be lost
+ * with it, and nobody's fault.
  */
 const startClusterOfRedis = async ({ durable, onLine }: StoreOptions): Promise<Store> => {
   const cluster = await startRedisCluster({

@@ -43,8 +43,8 @@ const percentilesOf = (histogram: Histogram): Percentiles => ({
 })
 
 /**
- * Puts the workers' slices together. Times of the ramp are shown in their second but are no part of the totals: what was measured with
- * half of the load says nothing of the whole.
+ * Puts the workers' slices together. Times of the ramp are shown in their second but are no part of the
+ * totals: what was measured with half of the load says nothing of the whole.
  */
 export const createTimeline = (options: { workers: number; rampSeconds: number }) => {
   const open = new Map<number, Open>()

@@ -32,7 +32,10 @@ const REQUEST_TIMEOUT_MS = 10_000
 const MAX_RESUME_MS = 15_000
 /** The id of the event that is sent, and of its ack. */
 const WATCH = 0
-/** Frames by hand: Engine.IO's type is the first character, Socket.IO's the second. A client library would be the larger part of the test's memory. */
+/**
+ * Frames by hand: Engine.IO's type is the first character, Socket.IO's the second. A client library would be
+ * the larger part of the test's memory.
+ */
 const ENTER = `40${LOGIN_NAMESPACE},`
 const REFUSED = `44${LOGIN_NAMESPACE},`
 const ACK = `43${LOGIN_NAMESPACE},${WATCH}`

@@ -23,7 +23,10 @@ export type Said = { worker: string } & (
   | { did: 'join'; machine: string; workers: number }
   | { did: 'prepare' }
   | { did: 'slice'; slice: Slice }
-  /** `arrivedUntil`: milliseconds since the beginning, see the ledger; absent where nobody publishes into the room. */
+  /**
+   * `arrivedUntil`: milliseconds since the beginning, see the ledger; absent where nobody publishes into the
+   * room.
+   */
   | { did: 'crowd'; connected: number; wanted: number; arrivedUntil?: number }
   | { did: 'end'; told: readonly Acknowledged[] }
   | { did: 'settle'; account: Account; rescans: readonly Rescan[] }

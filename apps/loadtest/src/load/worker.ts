@@ -16,8 +16,9 @@ import { createLoginScenario } from './scenarios/login.ts'
 import type { Said, Told } from './words.ts'
 
 /**
- * A process of clients: `worker.ts --coordinator <redis> --place <place> --worker <name> --machine <name> --workers <n>`. What it has to
- * do it is told by the leader of the run; it ends with the run, or with whoever started it.
+ * A process of clients: `worker.ts --coordinator <redis> --place <place> --worker <name> --machine <name>
+ * --workers <n>`. What it has to do it is told by the leader of the run; it ends with the run, or with
+ * whoever started it.
  */
 const { values } = parseArgs({
   options: {

@@ -33,7 +33,10 @@ const ALBUM: readonly number[] = [1049, 1013]
 /** URL Scheme, URL Link, and a link within WeChat's own browser. */
 const LINK: readonly number[] = [1065, 1194, 1167]
 
-/** What there is to fear of a code that came this way. Whatever is not known to be a camera may have been sent by anybody. */
+/**
+ * What there is to fear of a code that came this way. Whatever is not known to be a camera may have been sent
+ * by anybody.
+ */
 export const warningOf = ({ launchScene }: Pick<Entry, 'launchScene'>, sameNetwork: boolean): Warning | undefined => {
   if (CAMERA.includes(launchScene)) return undefined
   if (ALBUM.includes(launchScene)) return 'album'

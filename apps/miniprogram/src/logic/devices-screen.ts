@@ -5,7 +5,10 @@ export interface Device extends SessionEntry {
   ending: boolean
 }
 
-/** Where the person is logged in, as the server last said. `error` is a code to be put into words by `sayCode`. */
+/**
+ * Where the person is logged in, as the server last said. `error` is a code to be put into words by
+ * `sayCode`.
+ */
 export type DevicesScreen =
   | { status: 'loading' }
   | { status: 'failed'; code: string }

@@ -9,9 +9,9 @@ export interface Entry {
 }
 
 /**
- * Why the code may be somebody else's, who wants to be logged in as this person. `album`, `long-press` and `forwarded`: it was no camera that
- * read it, but a picture or a message. `link`: a link on this phone, which is as usual; `link-elsewhere`: a link, and who asks is on
- * another network than this phone.
+ * Why the code may be somebody else's, who wants to be logged in as this person. `album`, `long-press` and
+ * `forwarded`: it was no camera that read it, but a picture or a message. `link`: a link on this phone, which
+ * is as usual; `link-elsewhere`: a link, and who asks is on another network than this phone.
  */
 export type Warning = 'album' | 'long-press' | 'forwarded' | 'link' | 'link-elsewhere'
 
@@ -29,13 +29,15 @@ export interface Question {
 }
 
 /**
- * What the login page shows. `error` is a code to be put into words by `sayCode`: of the protocol, of OAuth, or `NETWORK`.
+ * What the login page shows. `error` is a code to be put into words by `sayCode`: of the protocol, of OAuth,
+ * or `NETWORK`.
  *
  * - `no-code`: nothing was scanned. Says how to, and takes a user code that is typed.
  * - `opening`: one moment.
  * - `checking`: the number beside the code must be typed; `busy` while it is looked at.
  * - `asking`: the question. `deciding`: its answer is on the way.
- * - `settled`: decided before. `answered` is what this person answered here, if the server may have taken it: the other screen shows which it was.
+ * - `settled`: decided before. `answered` is what this person answered here, if the server may have taken it:
+ *   the other screen shows which it was.
  * - `failed`: `canRetry` when it may work another time.
  * - `offline`: nothing is lost, and it goes on by itself when the network is back.
  */
@@ -53,7 +55,9 @@ export type LoginScreen =
 /** The login page, from what was scanned to what was decided. */
 export interface LoginPage {
   readonly screen: LoginScreen
-  /** Begins with this code. Whatever was there before is left as it is, and its late answers are not heard. */
+  /**
+   * Begins with this code. Whatever was there before is left as it is, and its late answers are not heard.
+   */
   open(entry: Entry): void
   /** A user code, in place of a scan; upper or lower case, with or without dashes. */
   findUserCode(userCode: string): void

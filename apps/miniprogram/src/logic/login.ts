@@ -58,7 +58,10 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
     show({ status: 'failed', code, canRetry: react !== 'stop' })
   }
 
-  /** One step towards a decision, which can be taken again from `failed` and `offline`. Its answer is for this round only. */
+  /**
+   * One step towards a decision, which can be taken again from `failed` and `offline`. Its answer is for this
+   * round only.
+   */
   const step = async <T>(
     attempt: () => Promise<Answer<T>>,
     onAnswer: (answer: Answer<T>) => void,
@@ -131,7 +134,8 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
         // Forgotten is what was decided minutes ago, by this very answer perhaps.
         const isOver = answer.code === 'TICKET_SETTLED' || answer.code === 'TICKET_NOT_FOUND'
         if (isOver && isUncertain) return show({ status: 'settled', answered: decision })
-        // Nothing was decided: the person is in front of the same question. Else there is but one answer to go on with, the one they gave.
+        // Nothing was decided: the person is in front of the same question. Else there is but one answer to
+        // go on with, the one they gave.
         if (answer.react === 'retry' && !isUncertain) return show({ status: 'asking', question, error: answer.code })
         failed(answer)
       },

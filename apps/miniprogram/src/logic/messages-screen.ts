@@ -12,8 +12,8 @@ export interface Notice {
 /**
  * The person's own messages.
  *
- * - `ready`: `notices`, newest first; `unread` counts older ones too. `isLost`: some older ones are no longer kept. `error`, a code, is why the last
- *   mark was not made.
+ * - `ready`: `notices`, newest first; `unread` counts older ones too. `isLost`: some older ones are no longer
+ *   kept. `error`, a code, is why the last mark was not made.
  * - `ended`: the server will not have us any more. `code` says why; `reconnect` begins anew.
  */
 export type MessagesScreen =

@@ -7,7 +7,10 @@ import { throttle } from './throttle.ts'
 const HISTORY = 50
 const MOST_NOTICES = 200
 const MOST_TEXT = 300
-/** WeChat copies the whole list to the page for each change, and after a day away hundreds of messages come at once. */
+/**
+ * WeChat copies the whole list to the page for each change, and after a day away hundreds of messages come at
+ * once.
+ */
 const CHANGES_EVERY_MS = 100
 
 interface Kept {

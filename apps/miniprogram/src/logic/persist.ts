@@ -13,7 +13,10 @@ const BACKOFF = { baseMs: 300, capMs: 3_000 }
 /** Nobody looks at "one moment" for longer: who has to wait more is told so, and may try again. */
 const LONGEST_WAIT_MS = 3_000
 
-/** Tries again, three times in all and after a back-off, what says that another time it may work. Resolves with the last answer. */
+/**
+ * Tries again, three times in all and after a back-off, what says that another time it may work. Resolves
+ * with the last answer.
+ */
 export const persist = async <T>(attempt: () => Promise<Answer<T>>, options: PersistOptions): Promise<Answer<T>> => {
   const { isWorth = () => true, random, signal } = options
   for (let made = 1; ; made++) {

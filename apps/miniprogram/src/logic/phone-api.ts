@@ -21,7 +21,9 @@ export interface PhoneApiOptions {
   tokens: Tokens
 }
 
-/** What a phone may ask about a login. One request each, within ten seconds, and a token before it if need be. */
+/**
+ * What a phone may ask about a login. One request each, within ten seconds, and a token before it if need be.
+ */
 export interface PhoneApi {
   /** The ticket behind a user code. */
   find(userCode: string): Promise<Answer<string>>

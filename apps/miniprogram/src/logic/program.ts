@@ -21,7 +21,10 @@ export interface ProgramOptions {
   wx: WxApp
   /** Where Saoma is, without a path. */
   origin: string
-  /** Demo account to be, in place of WeChat's person, where WeChat's developer tools have none. A server takes it in demo mode only. */
+  /**
+   * Demo account to be, in place of WeChat's person, where WeChat's developer tools have none. A server takes
+   * it in demo mode only.
+   */
   demo?: string
   /** Milliseconds since 1970. @default Date.now */
   now?: () => number
@@ -30,8 +33,8 @@ export interface ProgramOptions {
 }
 
 /**
- * Everything behind the pages, made once in `App`. A page asks for its part when it is attached, is told by `onChange` that its `screen` is
- * another one, and closes it when it is detached.
+ * Everything behind the pages, made once in `App`. A page asks for its part when it is attached, is told by
+ * `onChange` that its `screen` is another one, and closes it when it is detached.
  */
 export interface Program {
   /** In the person's language. */

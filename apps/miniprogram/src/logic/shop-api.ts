@@ -3,7 +3,10 @@ import { member } from './json.ts'
 import { persist } from './persist.ts'
 import type { Tokens } from './tokens.ts'
 
-/** What the shop answered. `code` is that of its refusal, or `NETWORK`: nothing, however often it was asked; undefined when it did as it was asked. */
+/**
+ * What the shop answered. `code` is that of its refusal, or `NETWORK`: nothing, however often it was asked;
+ * undefined when it did as it was asked.
+ */
 export interface ShopAnswer {
   code: string | undefined
   body: unknown

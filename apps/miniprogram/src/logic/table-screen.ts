@@ -18,8 +18,8 @@ export interface Conflict {
 /**
  * One slip that everybody at the table writes on.
  *
- * - `ready`: `feed` is what was done since the page was opened, newest first. `refusal` is why the last edit was not made, a code of the shop or
- *   `NETWORK`, to be put into words by `sayRefusal`.
+ * - `ready`: `feed` is what was done since the page was opened, newest first. `refusal` is why the last edit
+ *   was not made, a code of the shop or `NETWORK`, to be put into words by `sayRefusal`.
  * - `failed`: it cannot be read; `code` as `refusal`.
  */
 export type TableScreen =

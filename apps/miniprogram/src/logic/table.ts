@@ -18,7 +18,10 @@ export interface TablePageDeps {
   random: () => number
 }
 
-/** A shop that knows less than its own messages say has lost something, and asking it on and on does not bring that back. */
+/**
+ * A shop that knows less than its own messages say has lost something, and asking it on and on does not bring
+ * that back.
+ */
 const MOST_READS = 3
 
 /** The table's channel is written by the shop alone, so its messages are taken at their word. */

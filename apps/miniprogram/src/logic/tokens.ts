@@ -3,7 +3,10 @@ import { parseTokenSet, WX_CODE_GRANT } from '@saoma/protocol'
 import type { WxApp } from './wx-app.ts'
 
 export interface TokensOptions {
-  /** `phone` may scan and decide; `miniprogram` is an application: channels and business backends take its tokens. */
+  /**
+   * `phone` may scan and decide; `miniprogram` is an application: channels and business backends take its
+   * tokens.
+   */
   clientId: 'phone' | 'miniprogram'
   origin: string
   fetch: typeof fetch
@@ -13,8 +16,9 @@ export interface TokensOptions {
 }
 
 /**
- * The access token of one client, for as long as this object lives: it is kept nowhere else, because WeChat says at any time, without asking
- * the person, who they are. Who asks while it is on its way waits for the same one. One try each time: whoever asks knows how long to go on.
+ * The access token of one client, for as long as this object lives: it is kept nowhere else, because WeChat
+ * says at any time, without asking the person, who they are. Who asks while it is on its way waits for the
+ * same one. One try each time: whoever asks knows how long to go on.
  */
 export interface Tokens {
   /** One that is good for a while yet. */
@@ -31,7 +35,10 @@ export interface Tokens {
 const AHEAD_MS = 60_000
 const TIMEOUT_MS = 10_000
 
-/** Codes of `wx.login`. Rejects with WeChat's own words, or when WeChat has none: everybody who needs a token waits for this. */
+/**
+ * Codes of `wx.login`. Rejects with WeChat's own words, or when WeChat has none: everybody who needs a token
+ * waits for this.
+ */
 export const wxLoginCode = (wx: Pick<WxApp, 'login'>): Promise<string> =>
   new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('login:fail no answer')), TIMEOUT_MS)

@@ -9,7 +9,10 @@ import { createText } from '../../src/logic/text.ts'
 const BUILD_TIMEOUT_MS = 60_000
 const ZH = 'zh_CN'
 
-/** What the simulator of WeChat's components gives. Its own types declare WeChat's globals, which are not Node's. */
+/**
+ * What the simulator of WeChat's components gives. Its own types declare WeChat's globals, which are not
+ * Node's.
+ */
 interface Rendered {
   readonly dom: HTMLElement
   readonly data: object

@@ -31,12 +31,18 @@ export interface Person {
 /** The inside of one demo page. */
 export interface Demo {
   view(): TemplateResult
-  /** Since when the oldest of the person's own doings waits for an answer, by `performance.now()`. @default nothing is waited for */
+  /**
+   * Since when the oldest of the person's own doings waits for an answer, by `performance.now()`.
+   * @default nothing is waited for
+   */
   waitingSince?(): number | undefined
   close(): void
 }
 
-/** An answer that takes longer is one that the server is recovering from something for, though the connection stands. */
+/**
+ * An answer that takes longer is one that the server is recovering from something for, though the connection
+ * stands.
+ */
 const SLOW_MS = 3_000
 const LOOK_MS = 500
 /** Messages of one's own channel that the message center begins with; elsewhere their number is enough. */

@@ -3,7 +3,10 @@ import type { Room } from '@saoma/client'
 /** With `SLOW_MS` of the demo it is told within five seconds. */
 const EVERY_MS = 1_200
 
-/** Whether the cluster behind a connection that stands still does its work: a question of no other use, while somebody looks. */
+/**
+ * Whether the cluster behind a connection that stands still does its work: a question of no other use, while
+ * somebody looks.
+ */
 export interface Pulse {
   /** Since when it has had no good answer, by `performance.now()`. */
   readonly waitingSince: number | undefined

@@ -17,7 +17,9 @@ export type Screen =
   | { status: 'done'; id: string; city: string; quote: Quote }
   | { status: 'failed' | 'refused' }
 
-/** One slow job, from the question to its answer. Its id is in the address, so that a reload goes on with it. */
+/**
+ * One slow job, from the question to its answer. Its id is in the address, so that a reload goes on with it.
+ */
 export interface Job {
   readonly screen: Screen
   ask(city: string): Promise<void>

@@ -8,7 +8,8 @@ import { say } from './text.ts'
 const { origin } = location
 const root = document.querySelector<HTMLElement>('#app')
 const session = createSession({ origin })
-// WeChat's own long poll sends the browser here with a confirmed ticket. It is good once, so it does not stay in the address.
+// WeChat's own long poll sends the browser here with a confirmed ticket. It is good once, so it does not stay
+// in the address.
 let ticket = new URLSearchParams(location.search).get('ticket') ?? undefined
 if (ticket) history.replaceState(null, '', location.pathname)
 

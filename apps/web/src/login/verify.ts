@@ -37,8 +37,8 @@ const loadKeys = async (
 }
 
 /**
- * Verifies an ES256 access token as a backend would: the signature by the published keys, then issuer, audience and
- * time.
+ * Verifies an ES256 access token as a backend would: the signature by the published keys, then issuer,
+ * audience and time.
  */
 export const verifyToken = async (token: string, origin: string): Promise<Verification> => {
   const [head = '', payload = '', signature = ''] = token.split('.')

@@ -124,7 +124,8 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
         if (answer.react !== 'retry') return failed(answer, () => show(asking))
         // Nothing was decided, and there may be time yet: the person stays in front of the same question.
         if (!isUncertain && asking.until > Date.now()) return show({ ...asking, error: answer.code })
-        // Once it may have been heard there is one answer to go on with, and it is said until it is known what became of it.
+        // Once it may have been heard there is one answer to go on with, and it is said until it is known
+        // what became of it.
         if (Date.now() > asking.until + LATEST_MS) return failed(answer, () => void show(asking))
         await new Promise((done) =>
           setTimeout(done, Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, Math.random))),

@@ -41,7 +41,10 @@ export interface TableDeps {
 }
 
 const MOST_FEED = 5
-/** A shop that knows less than its own messages say has lost something, and asking it on and on does not bring that back. */
+/**
+ * A shop that knows less than its own messages say has lost something, and asking it on and on does not bring
+ * that back.
+ */
 const MOST_READS = 3
 
 export const createTable = (name: string, { live, shop, me, update }: TableDeps): Table => {

@@ -7,8 +7,8 @@ import { say, sayCode } from './text.ts'
 import { typingLink } from './typing-link.ts'
 
 /*
- * Where `verification_uri` of RFC 8628 leads when codes are WeChat's: a command line or a TV has shown its person this address, and the
- * mini-program is where the login is confirmed.
+ * Where `verification_uri` of RFC 8628 leads when codes are WeChat's: a command line or a TV has shown its
+ * person this address, and the mini-program is where the login is confirmed.
  */
 
 const root = document.querySelector<HTMLElement>('#app')

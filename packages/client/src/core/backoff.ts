@@ -6,8 +6,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Full jitter: anything between nothing and `base * 2^attempt`, so that the clients of a node that went away do not come back in
- * one wave. `attempt` counts from 0; `random` gives `[0, 1)`.
+ * Full jitter: anything between nothing and `base * 2^attempt`, so that the clients of a node that went away
+ * do not come back in one wave. `attempt` counts from 0; `random` gives `[0, 1)`.
  */
 export const backoffMs = (attempt: number, { baseMs, capMs }: BackoffOptions, random: () => number): number =>
   Math.round(random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30)))

@@ -6,8 +6,8 @@ export interface Bound {
 }
 
 /**
- * Fires when one of the signals does, or when the time is over. `AbortSignal.any` and `AbortSignal.timeout` do less, and are missing in
- * browsers that people have (Safari before 17.4).
+ * Fires when one of the signals does, or when the time is over. `AbortSignal.any` and `AbortSignal.timeout`
+ * do less, and are missing in browsers that people have (Safari before 17.4).
  * @param timeoutMs  milliseconds from now. @default no bound
  */
 export const boundBy = (signals: readonly (AbortSignal | undefined)[], timeoutMs?: number): Bound => {

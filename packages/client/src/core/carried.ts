@@ -1,8 +1,8 @@
 import { type Failure, failureFor } from './request.ts'
 
 /**
- * Why data would arrive as something else. JSON has no NaN, no Infinity and no BigInt, and makes objects of bytes, Maps and Sets, which
- * arrive as `{"0":104,…}` or as nothing. Undefined when it can be carried.
+ * Why data would arrive as something else. JSON has no NaN, no Infinity and no BigInt, and makes objects of
+ * bytes, Maps and Sets, which arrive as `{"0":104,…}` or as nothing. Undefined when it can be carried.
  */
 export const notCarried = (data: unknown): Failure | undefined => {
   const wrong: string[] = []

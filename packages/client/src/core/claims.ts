@@ -13,8 +13,8 @@ export interface Claims {
 }
 
 /**
- * Reads the payload of a JWT WITHOUT checking its signature. Good for showing a name; a backend that decides by it must verify
- * the token against `/oidc/jwks`.
+ * Reads the payload of a JWT WITHOUT checking its signature. Good for showing a name; a backend that decides
+ * by it must verify the token against `/oidc/jwks`.
  */
 export const decodeClaims = (token: string | undefined): Claims | undefined => {
   try {

@@ -18,7 +18,10 @@ export interface ConnectionOptions {
   /** Told once, before the first attempt: the place to add listeners. */
   onCreated: (socket: Socket) => void
   onConnected: (socket: Socket) => void
-  /** There is no connection any more, or an attempt failed; `refusal` is what the server said to the handshake. */
+  /**
+   * There is no connection any more, or an attempt failed; `refusal` is what the server said to the
+   * handshake.
+   */
   onLost: (refusal?: unknown) => void
 }
 
@@ -35,7 +38,10 @@ export interface Connection {
 
 const CONNECT_TIMEOUT_MS = 5_000
 /** Small at first: a node that died costs a person well under a second. */
-/** A connection that is lost is tried three times within five seconds, however the dice fall: who waits should not see that a node died. */
+/**
+ * A connection that is lost is tried three times within five seconds, however the dice fall: who waits should
+ * not see that a node died.
+ */
 export const RECONNECT: BackoffOptions = { baseMs: 400, capMs: 10_000 }
 /** A page that was left and is not kept is gone by then. */
 const LEFT_MS = 10_000
@@ -90,7 +96,8 @@ export const createConnection = (options: ConnectionOptions): Connection => {
 
   const open = async () => {
     if (options.transports.length === 0) return
-    // Loaded on its own: the page is there before this arrives, and where it is blocked plain HTTP does the work.
+    // Loaded on its own: the page is there before this arrives, and where it is blocked plain HTTP does the
+    // work.
     const client = await import('socket.io-client').catch(() => undefined)
     if (closed || !client) return
     const created = client.io(`${options.origin}${options.namespace}`, {
@@ -114,7 +121,10 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     await connect()
   }
 
-  /** A page kept for a return would keep its socket too, and others would see somebody who is not there. `wake` comes with the return. */
+  /**
+   * A page kept for a return would keep its socket too, and others would see somebody who is not there.
+   * `wake` comes with the return.
+   */
   const rest = () => {
     if (closed || !socket) return
     turn++

@@ -32,7 +32,10 @@ export const browserPage = (): Page => {
   }
 }
 
-/** Calls back when a browser leaves the page, which it may keep as it is for a return; returns the function that ends it. */
+/**
+ * Calls back when a browser leaves the page, which it may keep as it is for a return; returns the function
+ * that ends it.
+ */
 export const onPageHide = (listener: () => void): (() => void) => {
   if (typeof document === 'undefined') return () => {}
   addEventListener('pagehide', listener)
@@ -42,7 +45,10 @@ export const onPageHide = (listener: () => void): (() => void) => {
 /** A page that was left and is not kept is gone by then. */
 const LEFT_MS = 10_000
 
-/** Calls back once when a page that was left is shown again, or when it was not left after all; returns the function that ends it. */
+/**
+ * Calls back once when a page that was left is shown again, or when it was not left after all; returns the
+ * function that ends it.
+ */
 export const onPageReturn = (listener: () => void): (() => void) => {
   const end = () => {
     clearTimeout(timer)

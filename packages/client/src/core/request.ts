@@ -2,8 +2,8 @@ import { type Code, codes, parseOAuthError, parseProblem, type Reaction, type Re
 import { boundBy } from './bound.ts'
 
 /**
- * Why a request has no value. `code` is one of the protocol, one of OAuth, `NETWORK` (no answer), `MALFORMED` (not our
- * server) or `UNEXPECTED` (a fault of the program or of the browser).
+ * Why a request has no value. `code` is one of the protocol, one of OAuth, `NETWORK` (no answer), `MALFORMED`
+ * (not our server) or `UNEXPECTED` (a fault of the program or of the browser).
  */
 export interface Failure {
   ok: false
@@ -72,7 +72,10 @@ export const failureOf = (response: Response, body: unknown): Failure => {
     : { ok: false, code: 'MALFORMED', react: 'stop', message: `Unexpected answer ${response.status}.` }
 }
 
-/** One request with a bound on its time. Resolves with a value or a failure; it rejects for no reason of the network's. */
+/**
+ * One request with a bound on its time. Resolves with a value or a failure; it rejects for no reason of the
+ * network's.
+ */
 export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>> => {
   const { fetch } = options // As a method of `options`, the browser's own would refuse to run.
   const { signal, release } = boundBy([options.signal], options.timeoutMs)

@@ -15,7 +15,10 @@ export interface RetryOptions {
 
 const BACKOFF: BackoffOptions = { baseMs: 300, capMs: 5_000 }
 
-/** Tries until there is an answer that will not change, the time is over, or `signal` fires. Resolves with the last answer. */
+/**
+ * Tries until there is an answer that will not change, the time is over, or `signal` fires. Resolves with the
+ * last answer.
+ */
 export const retry = async <T>(attempt: () => Promise<Answer<T>>, options: RetryOptions): Promise<Answer<T>> => {
   const { withinMs, random, signal, now = forward, backoff = BACKOFF } = options
   const until = now() + withinMs

@@ -11,8 +11,9 @@ export const createMemoryStorage = (): KeyValue => {
 }
 
 /**
- * The browser's storage, or one that lasts as long as the page where there is none or where it is forbidden. Outside of a page each call
- * gives one of its own: Node 26 has a `sessionStorage` too, which is the whole process's, and two logins would show one code.
+ * The browser's storage, or one that lasts as long as the page where there is none or where it is forbidden.
+ * Outside of a page each call gives one of its own: Node 26 has a `sessionStorage` too, which is the whole
+ * process's, and two logins would show one code.
  */
 export const browserStorage = (kind: 'sessionStorage' | 'localStorage'): KeyValue => {
   if (!('document' in globalThis)) return createMemoryStorage()
@@ -27,12 +28,15 @@ export const browserStorage = (kind: 'sessionStorage' | 'localStorage'): KeyValu
 }
 
 /**
- * A JSON value under one key. What cannot be read back is as good as absent. When the storage is full or blocked, the value
- * lasts as long as the page, or until another page writes the key.
+ * A JSON value under one key. What cannot be read back is as good as absent. When the storage is full or
+ * blocked, the value lasts as long as the page, or until another page writes the key.
  */
 export const createStored = (storage: KeyValue, key: string) => {
   let text: string | null = null
-  /** What the storage held when `text` became the value: anything else there is another page's word, and newer. */
+  /**
+   * What the storage held when `text` became the value: anything else there is another page's word, and
+   * newer.
+   */
   let seen: string | null = null
 
   const look = (): string | null => {
@@ -90,7 +94,10 @@ export interface Place {
 
 const taken = new WeakMap<KeyValue, Set<string>>()
 
-/** The first free one of `name`, `name:2`, `name:3` …: what takes them in the same order after a reload finds its own again. */
+/**
+ * The first free one of `name`, `name:2`, `name:3` …: what takes them in the same order after a reload finds
+ * its own again.
+ */
 export const takePlace = (storage: KeyValue, name: string): Place => {
   const keys = taken.get(storage) ?? new Set()
   taken.set(storage, keys)

@@ -1,8 +1,9 @@
 import { type Answer, type Failure, failureFor, unanswered } from './request.ts'
 
 /**
- * Gives the token to be shown to the server; `session.accessToken` is one. `renew` is true when the token given last was refused or is about
- * to end: then the same one is of no use. A failure whose `react` is `retry`, like a rejection, is asked for again; any other is the end.
+ * Gives the token to be shown to the server; `session.accessToken` is one. `renew` is true when the token
+ * given last was refused or is about to end: then the same one is of no use. A failure whose `react` is
+ * `retry`, like a rejection, is asked for again; any other is the end.
  */
 export type TokenSource = string | ((why: { renew: boolean }) => Given | Promise<Given>)
 

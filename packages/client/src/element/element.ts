@@ -36,8 +36,9 @@ const BEGINS_ANEW = ['origin', 'clientId', 'scope', 'ticket'] as const
 
 /**
  * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
- * Its events bubble. Without `lang` it speaks the language of the page around it. On a phone there is a button beside the code that opens
- * the app on that phone: `same-phone` is `auto` (the default), `always` or `never`.
+ * Its events bubble. Without `lang` it speaks the language of the page around it. On a phone there is a
+ * button beside the code that opens the app on that phone: `same-phone` is `auto` (the default), `always` or
+ * `never`.
  */
 export class SaomaLogin extends LitElement {
   static override readonly styles = elementStyle
@@ -83,7 +84,10 @@ export class SaomaLogin extends LitElement {
     this.#login?.renew()
   }
 
-  /** By a click: the button goes away with its state, so the focus moves to the sentence that says what is shown instead. */
+  /**
+   * By a click: the button goes away with its state, so the focus moves to the sentence that says what is
+   * shown instead.
+   */
   #renewByHand(): void {
     this.renew()
     void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('.headline')?.focus())
@@ -96,7 +100,10 @@ export class SaomaLogin extends LitElement {
     this.requestUpdate()
   }
 
-  /** Frameworks put an element in and set its properties afterwards, in the same turn: they are there at the first update. */
+  /**
+   * Frameworks put an element in and set its properties afterwards, in the same turn: they are there at the
+   * first update.
+   */
   override updated(changed: PropertyValues<this>): void {
     if (!this.isConnected) return
     if (this.#login) {

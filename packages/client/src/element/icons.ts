@@ -1,6 +1,9 @@
 import { html, svg, type TemplateResult } from 'lit'
 
-/** Line icons on a grid of 24, drawn in the text's colour. They carry no meaning that the sentence beside them does not. */
+/**
+ * Line icons on a grid of 24, drawn in the text's colour. They carry no meaning that the sentence beside them
+ * does not.
+ */
 const icon = (
   paths: TemplateResult,
 ) => html`<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"

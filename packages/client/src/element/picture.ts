@@ -11,7 +11,10 @@ export interface ShownPicture {
   link: boolean
 }
 
-/** The picture of a code. `code` of a failure is one of the protocol, `NETWORK`, `MALFORMED`, `PICTURE_CHANGED` or `PICTURE_UNSHOWN`. */
+/**
+ * The picture of a code. `code` of a failure is one of the protocol, `NETWORK`, `MALFORMED`,
+ * `PICTURE_CHANGED` or `PICTURE_UNSHOWN`.
+ */
 export type PictureState =
   | { status: 'loading' }
   | ({ status: 'shown' } & ShownPicture)
@@ -49,7 +52,10 @@ const fetchPlaced = async (
   }
 }
 
-/** What came counts as shown when the browser can show it: it may be a page of a hotel's Wi-Fi, or the page's policy may forbid it. */
+/**
+ * What came counts as shown when the browser can show it: it may be a page of a hotel's Wi-Fi, or the page's
+ * policy may forbid it.
+ */
 const decoded = async (next: PictureState): Promise<PictureState> => {
   if (next.status !== 'shown') return next
   const image = new Image()
@@ -98,9 +104,9 @@ const load = async (qr: string, usesPlace: boolean, signal: AbortSignal): Promis
 }
 
 /**
- * Loads the picture as data instead of by an image's `src`: so a failure has a reason that can be told (WeChat is away, too many
- * requests), the kind of code is known, and a picture that lies elsewhere is held against its hash before anybody scans it. The page's
- * policy must allow `blob:` and `data:` images.
+ * Loads the picture as data instead of by an image's `src`: so a failure has a reason that can be told
+ * (WeChat is away, too many requests), the kind of code is known, and a picture that lies elsewhere is held
+ * against its hash before anybody scans it. The page's policy must allow `blob:` and `data:` images.
  */
 export const createPicture = (onChange: () => void): Picture => {
   let state: PictureState = { status: 'loading' }

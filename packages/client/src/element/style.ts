@@ -1,8 +1,9 @@
 import { css } from 'lit'
 
 /**
- * Colours are custom properties, so that a page can make the card its own: set `--saoma-accent`, `--saoma-surface` and the others
- * on the element. The picture's own ground stays white in dark mode; cameras need the contrast.
+ * Colours are custom properties, so that a page can make the card its own: set `--saoma-accent`,
+ * `--saoma-surface` and the others on the element. The picture's own ground stays white in dark mode; cameras
+ * need the contrast.
  */
 export const elementStyle = css`
   :host {

@@ -1,6 +1,9 @@
 import { isEmptyEpoch, isNext, type LossReason, type Message, type Page, type Position } from '@saoma/protocol'
 
-/** The server could not give everything after `since`: read the state anew from your backend, then go on from `position`. */
+/**
+ * The server could not give everything after `since`: read the state anew from your backend, then go on from
+ * `position`.
+ */
 export interface Lost {
   /** `trimmed`: the log no longer reaches back so far. `epoch`: the log itself was lost and began again. */
   reason: LossReason
@@ -21,7 +24,10 @@ export interface Cursor {
   readonly position: Position | undefined
   /** Takes what was answered to the present position. */
   take(page: Page): void
-  /** Takes one message. False: something between is missing, and the message was left alone; ask from `position`. */
+  /**
+   * Takes one message. False: something between is missing, and the message was left alone; ask from
+   * `position`.
+   */
   receive(message: Message): boolean
   /** Nothing is handed on any more, not even the rest of a page. */
   close(): void

@@ -2,7 +2,10 @@ import { parseInbox, parseMessage, parsePresenceChange, parseVolatile } from '@s
 import type { Followed } from './room.ts'
 
 export interface Dispatch {
-  /** Takes what a server said, on whatever door. Events of another kind, and bodies that are none of ours, are left alone. */
+  /**
+   * Takes what a server said, on whatever door. Events of another kind, and bodies that are none of ours, are
+   * left alone.
+   */
   take(event: string, body: unknown): void
   /** Each room that is this channel. */
   each(channel: string, act: (room: Followed) => void): void

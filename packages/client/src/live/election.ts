@@ -11,7 +11,10 @@ export interface ElectionOptions {
   onImpossible: () => void
 }
 
-/** Who of several tabs leads: the one that holds a lock. When its tab goes, the browser gives the lock to the next that stands. */
+/**
+ * Who of several tabs leads: the one that holds a lock. When its tab goes, the browser gives the lock to the
+ * next that stands.
+ */
 export interface Election {
   readonly leads: boolean
   /** Waits for its turn. */

@@ -53,7 +53,9 @@ const ANSWER_MS = 12_000
 /** How long a question waits for a hub. */
 const HUB_MS = 3_000
 const MOST_HELD = 1_000
-/** A hub that is connected and yet cannot say where a room stands, because plain HTTP does not get through. */
+/**
+ * A hub that is connected and yet cannot say where a room stands, because plain HTTP does not get through.
+ */
 const MOST_TRIES = 8
 
 export const createGuest = (options: GuestOptions): Guest => {

@@ -11,7 +11,9 @@ export interface HttpDoor {
   readonly running: boolean
   start(): void
   stop(): void
-  /** Begins anew if it runs: rooms came or went, the network is back. What was on its way is asked for again. */
+  /**
+   * Begins anew if it runs: rooms came or went, the network is back. What was on its way is asked for again.
+   */
   restart(): void
 }
 

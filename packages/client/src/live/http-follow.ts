@@ -29,12 +29,18 @@ const WAIT_SECONDS = 25
 const RETRY = { baseMs: 500, capMs: 10_000 }
 /** A server may not put us off for longer. */
 const MAX_RETRY_AFTER_MS = 60_000
-/** An answer without news that comes sooner was not held: a cache or a full server is in the way, so do not spin. */
+/**
+ * An answer without news that comes sooner was not held: a cache or a full server is in the way, so do not
+ * spin.
+ */
 const HELD_AT_LEAST_MS = 1_000
 /** Where streams do not get through they are tried again after this time. */
 const STREAM_AGAIN_MS = 120_000
 
-/** Follows rooms with plain HTTP until `signal` fires or none of them is open any more. Any node can answer any request. */
+/**
+ * Follows rooms with plain HTTP until `signal` fires or none of them is open any more. Any node can answer
+ * any request.
+ */
 export const followByHttp = async (options: HttpFollowOptions): Promise<void> => {
   const { api, random, signal, ways } = options
   let attempt = 0
@@ -49,7 +55,10 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
     options.onWay(way)
   }
 
-  /** Rooms that stand nowhere, or no longer, begin with a page of their own, and people's own channels with what has been read. */
+  /**
+   * Rooms that stand nowhere, or no longer, begin with a page of their own, and people's own channels with
+   * what has been read.
+   */
   const begin = async (room: Followed): Promise<Failure | undefined> => {
     const reason = losses.get(room)
     if (!room.position || reason) {
@@ -155,7 +164,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
 }
 
 /**
- * Whether there is no use in asking again. What is wrong with the token is the token's affair, and ends everything when there is no other;
- * what is none of our server's answers is a proxy's, and passes.
+ * Whether there is no use in asking again. What is wrong with the token is the token's affair, and ends
+ * everything when there is no other; what is none of our server's answers is a proxy's, and passes.
  */
 const isFinal = ({ react, code }: Failure): boolean => react !== 'retry' && react !== 'reauth' && code !== 'MALFORMED'

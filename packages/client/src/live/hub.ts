@@ -13,7 +13,10 @@ export interface HubOptions extends Omit<UpstreamOptions, 'rooms' | 'onState'> {
   locks: Locks
 }
 
-/** The connection that tabs share, in the tab that leads. It follows each channel once, from the position of the first that asked. */
+/**
+ * The connection that tabs share, in the tab that leads. It follows each channel once, from the position of
+ * the first that asked.
+ */
 export interface Hub {
   /** @param other  it is another person's by now */
   close(other?: boolean): void

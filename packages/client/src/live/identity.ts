@@ -7,8 +7,8 @@ import type { Tokens } from '../core/tokens.ts'
 const OF_THE_TOKEN = new Set(['exp', 'iat', 'nbf', 'jti', 'at_hash', 'nonce', 'uti', 'aio', 'rh'])
 
 /**
- * Who somebody is here and what they may: all that a token says, but for its own times and number. Undefined for one that cannot be read.
- * Two tokens with the same identity are as good as each other.
+ * Who somebody is here and what they may: all that a token says, but for its own times and number. Undefined
+ * for one that cannot be read. Two tokens with the same identity are as good as each other.
  */
 export const identityOf = (token: string): string | undefined => {
   const claims = decodeClaims(token)
@@ -32,7 +32,8 @@ export interface Known {
 
 /**
  * The tokens of one person.
- * @param first    was asked for at `askedAt`, by `now()`, to learn who it is, and need not be asked for again at once
+ * @param first    was asked for at `askedAt`, by `now()`, to learn who it is, and need not be asked for again
+ *   at once
  * @param onOther  the next token is another person's, or says that the person may do other things
  */
 export const tokensOf = (tokens: Tokens, { identity, first, askedAt }: Known, onOther: () => void): Tokens => {

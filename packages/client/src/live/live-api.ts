@@ -25,8 +25,8 @@ export interface LiveApiOptions {
 }
 
 /**
- * Live channels over plain HTTP. A refusal because of the token reads as `retry` as long as there is hope in another one. `cursors` are
- * channels as `cursorOf` writes them, at most 32.
+ * Live channels over plain HTTP. A refusal because of the token reads as `retry` as long as there is hope in
+ * another one. `cursors` are channels as `cursorOf` writes them, at most 32.
  */
 export interface LiveApi {
   publish(publication: Publication, signal: AbortSignal): Promise<Answer<Published>>
@@ -37,7 +37,10 @@ export interface LiveApi {
   newest(channel: string, limit: number, signal: AbortSignal): Promise<Answer<Page>>
   /** What came after the cursors; held up to `waitSeconds` until there is something. */
   wait(cursors: string[], waitSeconds: number, signal: AbortSignal): Promise<Answer<Page[]>>
-  /** Events as they come, until the stream ends. Resolves with why it did; `NO_STREAM` when streams do not get through at all. */
+  /**
+   * Events as they come, until the stream ends. Resolves with why it did; `NO_STREAM` when streams do not get
+   * through at all.
+   */
   stream(
     cursors: string[],
     onEvent: (event: string, data: unknown) => void,

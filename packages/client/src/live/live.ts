@@ -16,19 +16,32 @@ export type { Door, LiveState } from './upstream.ts'
 export interface LiveOptions {
   /** Where Saoma is, without a path. */
   origin: string
-  /** Says who we are: a session of `createSession`, with whose end we end, a function that gives a token, or a token, which lasts as long as it does. */
+  /**
+   * Says who we are: a session of `createSession`, with whose end we end, a function that gives a token, or a
+   * token, which lasts as long as it does.
+   */
   token: TokenSession | TokenSource
-  /** In the order they are preferred; the socket, if it is there, comes first. @default ['socket', 'stream', 'poll'] */
+  /**
+   * In the order they are preferred; the socket, if it is there, comes first.
+   * @default ['socket', 'stream', 'poll']
+   */
   doors?: readonly Door[]
-  /** Socket.IO transports, by name or as classes, in the order they are tried. @default ['websocket', 'polling'] */
+  /**
+   * Socket.IO transports, by name or as classes, in the order they are tried.
+   * @default ['websocket', 'polling']
+   */
   transports?: Transports
   /**
-   * One connection for all tabs of a browser that show the same person here, with the same options: one tab makes it, and when that tab
-   * goes another goes on from where each stands. Without Web Locks, BroadcastChannel or a readable token each tab has its own.
+   * One connection for all tabs of a browser that show the same person here, with the same options: one tab
+   * makes it, and when that tab goes another goes on from where each stands. Without Web Locks,
+   * BroadcastChannel or a readable token each tab has its own.
    * @default true in a browser's page
    */
   shared?: boolean
-  /** Where positions outlive a reload, so that it misses nothing; `sessionStorage` suits a tab. @default nowhere */
+  /**
+   * Where positions outlive a reload, so that it misses nothing; `sessionStorage` suits a tab.
+   * @default nowhere
+   */
   positions?: KeyValue
   fetch?: typeof fetch
   /** @default the browser's page */
@@ -45,14 +58,20 @@ export interface LiveEvents {
   error: Failure
 }
 
-/** A live connection. It connects at once, and again after every loss; rooms go on where they were, by whatever door. */
+/**
+ * A live connection. It connects at once, and again after every loss; rooms go on where they were, by
+ * whatever door.
+ */
 export interface Live extends Listenable<LiveEvents> {
   readonly state: LiveState
-  /** Opens a channel: `@user` or `room:<name>`. One that is open already is given again; it closes once for all. */
+  /**
+   * Opens a channel: `@user` or `room:<name>`. One that is open already is given again; it closes once for
+   * all.
+   */
   channel<Events extends object = Record<string, unknown>>(name: string, options?: RoomOptions): Room<Events>
   /**
-   * Publishes once, however often it has to be sent: by socket or by HTTP, for 30 s at most. Await one before the next where their order
-   * matters. A volatile message is sent one time.
+   * Publishes once, however often it has to be sent: by socket or by HTTP, for 30 s at most. Await one before
+   * the next where their order matters. A volatile message is sent one time.
    */
   publish(publication: Publication): Promise<Answer<Published>>
   /** Stops everything. Positions that are kept stay. */

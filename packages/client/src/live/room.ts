@@ -17,7 +17,10 @@ import type { createStored } from '../core/storage.ts'
 import { isCalled } from './channel-name.ts'
 import { createCursor, type Lost } from './cursor.ts'
 
-/** A message of a channel whose events are known: `event` says what `data` is. The types are your word; nothing checks them. */
+/**
+ * A message of a channel whose events are known: `event` says what `data` is. The types are your word;
+ * nothing checks them.
+ */
 export type Told<Events extends object, M extends VolatileMessage> = {
   [E in keyof Events & string]: Omit<M, 'event' | 'data'> & { event: E; data: Events[E] }
 }[keyof Events & string]
@@ -34,18 +37,26 @@ export interface RoomEvents<Events extends object> {
   presence: PresenceChange
   /** Of a person's own channel: what has been read and how much has not. */
   inbox: Inbox
-  /** Messages are missing for good: read the state anew from your backend. What comes after is whole again. */
+  /**
+   * Messages are missing for good: read the state anew from your backend. What comes after is whole again.
+   */
   lost: Lost
   state: RoomState
   refused: Failure
 }
 
-/** One channel of a live connection. Add listeners in the turn in which it was opened: nothing is told before the next. */
+/**
+ * One channel of a live connection. Add listeners in the turn in which it was opened: nothing is told before
+ * the next.
+ */
 export interface Room<Events extends object = Record<string, unknown>> extends Listenable<RoomEvents<Events>> {
   /** As it was asked for. */
   readonly channel: string
   readonly state: RoomState
-  /** Up to where everything has been told; undefined before the first answer. Keep it to continue there another day. */
+  /**
+   * Up to where everything has been told; undefined before the first answer. Keep it to continue there
+   * another day.
+   */
   readonly position: Position | undefined
   /** Of a person's own channel, once it is known. */
   readonly inbox: Inbox | undefined
@@ -65,7 +76,9 @@ export interface Room<Events extends object = Record<string, unknown>> extends L
 export interface RoomOptions {
   /** Continue after this position. @default the one kept in `positions`, if any */
   since?: Position
-  /** Without a position to continue from: begin with this many of the newest messages, at most 100. @default 0 */
+  /**
+   * Without a position to continue from: begin with this many of the newest messages, at most 100. @default 0
+   */
   history?: number
 }
 
@@ -140,7 +153,10 @@ export const createRoom = (
     events.emit('inbox', next)
   }
 
-  /** The server counts when it is asked; between, we do. A count that knew these messages already is not raised by them. */
+  /**
+   * The server counts when it is asked; between, we do. A count that knew these messages already is not
+   * raised by them.
+   */
   const count = (before: Position | undefined) => {
     const { position } = cursor
     if (!inbox || !position || !before) return
@@ -165,7 +181,8 @@ export const createRoom = (
     const { reason, ...begin } = page
     const moved = name !== undefined && name !== page.channel
     if (moved) {
-      // `@user` has become somebody else: where the former person stood means nothing here, and nothing was lost.
+      // `@user` has become somebody else: where the former person stood means nothing here, and nothing was
+      // lost.
       cursor = newCursor(undefined)
       inbox = undefined
     }

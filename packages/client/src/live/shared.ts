@@ -27,11 +27,16 @@ const early = () => unanswered('There is no connection yet.')
 
 const locksHere = (): Locks | undefined => (globalThis.navigator as Partial<Navigator> | undefined)?.locks
 
-/** Whether this surrounding has what tabs need to share a connection, and is a page's, unless it is asked for. */
+/**
+ * Whether this surrounding has what tabs need to share a connection, and is a page's, unless it is asked for.
+ */
 export const isShareable = (asked: boolean | undefined): boolean =>
   (asked ?? 'document' in globalThis) && typeof BroadcastChannel === 'function' && locksHere() !== undefined
 
-/** Rooms are followed by the connection of whichever tab leads. Every tab is a guest of it, the one that leads as well. */
+/**
+ * Rooms are followed by the connection of whichever tab leads. Every tab is a guest of it, the one that leads
+ * as well.
+ */
 export const createShared = (options: UpstreamOptions): Link => {
   const { tokens, page, random } = options
   const locks = locksHere()
@@ -153,7 +158,8 @@ export const createShared = (options: UpstreamOptions): Link => {
     })
     use(guest)
     lookAt(known.first.value)
-    // A page that is left may be kept as it is, with all that it holds, and others would see somebody who is not there.
+    // A page that is left may be kept as it is, with all that it holds, and others would see somebody who is
+    // not there.
     unlisten = onPageHide(() => {
       const isGuest = guest !== undefined
       part()

@@ -96,7 +96,8 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     for (let attempt = 0; room.open && !signal.aborted; ) {
       const answer = await ask('subscribe', room.request, (body) => {
         const page = parseSubscribed(body)
-        // Here and not below: the next message may stand right behind the answer, and would be taken before it.
+        // Here and not below: the next message may stand right behind the answer, and would be taken before
+        // it.
         if (page.ok && !signal.aborted) room.take(page.value)
         return page
       })
@@ -150,7 +151,10 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     clearTimeout(renewed)
     renewed = undefined
   }
-  /** Until a new token is to be renewed: a minute before its end, or at half its life. A server may announce the end more often. */
+  /**
+   * Until a new token is to be renewed: a minute before its end, or at half its life. A server may announce
+   * the end more often.
+   */
   const rest = (expiresIn: number) => {
     wakeUp()
     const ms = Math.max(expiresIn / 2, expiresIn - WARNING_S) * 1_000 - EARLY_MS

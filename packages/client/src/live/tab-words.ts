@@ -8,7 +8,10 @@ export interface HubId {
   term: number
 }
 
-/** What a tab asks of the hub. A publication goes as its JSON text: what a page publishes may be no value that tabs can hand over. */
+/**
+ * What a tab asks of the hub. A publication goes as its JSON text: what a page publishes may be no value that
+ * tabs can hand over.
+ */
 export type Question =
   | { ask: 'join'; request: SubscribeRequest }
   | { ask: 'leave'; channel: string }
@@ -50,7 +53,9 @@ export interface TabChannel {
   close(): void
 }
 
-/** What the tabs of one name say to each other. Nobody hears themselves, so a tab and its hub have one each. */
+/**
+ * What the tabs of one name say to each other. Nobody hears themselves, so a tab and its hub have one each.
+ */
 export const openTabChannel = (name: string, listener: (word: Word) => void): TabChannel => {
   const channel = new BroadcastChannel(name)
   channel.onmessage = ({ data }: MessageEvent) => listener(data as Word)

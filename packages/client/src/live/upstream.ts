@@ -21,8 +21,8 @@ import type { Followed } from './room.ts'
 import { createSocketDoor } from './socket-door.ts'
 
 /**
- * How messages come: by `socket`; where no socket gets through, by event `stream` or long `poll`; or not at the moment. `ended`: it was
- * closed, or the server will not have us any more, and nothing more is tried.
+ * How messages come: by `socket`; where no socket gets through, by event `stream` or long `poll`; or not at
+ * the moment. `ended`: it was closed, or the server will not have us any more, and nothing more is tried.
  */
 export type LiveState = 'connecting' | 'socket' | 'stream' | 'poll' | 'reconnecting' | 'offline' | 'ended'
 
@@ -30,7 +30,10 @@ export type Door = 'socket' | HttpWay
 
 export const isUp = (state: LiveState): boolean => state === 'socket' || state === 'stream' || state === 'poll'
 
-/** What a live connection needs of whatever carries its rooms. Each question is asked once; the answer says whether to try again. */
+/**
+ * What a live connection needs of whatever carries its rooms. Each question is asked once; the answer says
+ * whether to try again.
+ */
 export interface Link {
   /** A room was opened. */
   join(room: Followed): void

@@ -33,8 +33,8 @@ const DEADLINE_GRACE_MS = 400
 const DEADLINE_RETRY = { baseMs: 1_000, capMs: 10_000 }
 
 /**
- * Keeps one ticket's true state: by socket when it can, by long poll when the socket is away, and by one read at the deadline
- * in case both missed it. Ends by itself when the ticket is in a terminal state.
+ * Keeps one ticket's true state: by socket when it can, by long poll when the socket is away, and by one read
+ * at the deadline in case both missed it. Ends by itself when the ticket is in a terminal state.
  */
 export const createFollow = (options: FollowOptions): Follow => {
   const closing = new AbortController()

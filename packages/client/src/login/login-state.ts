@@ -28,7 +28,10 @@ export type LoginState =
 /** How news of the ticket reaches us; apart from the state, because a lost connection takes nothing back. */
 export type LoginConnection = 'connecting' | 'socket' | 'poll' | 'reconnecting' | 'offline'
 
-/** Whether `next` says more than `last`: a higher version, or the expiry, which is the clock's doing and bumps no version. */
+/**
+ * Whether `next` says more than `last`: a higher version, or the expiry, which is the clock's doing and bumps
+ * no version.
+ */
 export const isNews = (last: TicketState | undefined, next: TicketState): boolean =>
   !last || next.version > last.version || (next.status === 'expired' && !isTerminal(last.status))
 

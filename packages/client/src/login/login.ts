@@ -24,8 +24,9 @@ export interface LoginOptions {
   /** @default 'openid profile offline_access' */
   scope?: string
   /**
-   * A ticket that is already confirmed and belongs to this browser by cookie: pages of WeChat's own long poll come back to
-   * `${origin}/?ticket=…`. It is redeemed instead of asking for a code. If that is too late, a code is shown as always.
+   * A ticket that is already confirmed and belongs to this browser by cookie: pages of WeChat's own long poll
+   * come back to `${origin}/?ticket=…`. It is redeemed instead of asking for a code. If that is too late, a
+   * code is shown as always.
    */
   ticket?: string
   /** Socket.IO transports, by name or as classes. Empty: long poll only. @default ['websocket'] */
@@ -53,13 +54,16 @@ export interface LoginEvents {
 export interface Login extends Listenable<LoginEvents> {
   readonly state: LoginState
   readonly connection: LoginConnection
-  /** Shows a code: the one from before a reload if it still lives, else a new one. Does nothing while one is on its way. */
+  /**
+   * Shows a code: the one from before a reload if it still lives, else a new one. Does nothing while one is
+   * on its way.
+   */
   start(): void
   /** Drops the present code and asks for a new one. */
   renew(): void
   /**
-   * Gets an address that opens the present code in the app on the same phone. Ask where a person can use it: each costs the server a
-   * call to WeChat. A failure takes nothing from the code.
+   * Gets an address that opens the present code in the app on the same phone. Ask where a person can use it:
+   * each costs the server a call to WeChat. A failure takes nothing from the code.
    */
   link(): Promise<Answer<TicketLink>>
   /** Stops everything. A code that was shown stays valid, and `start` continues it. */
@@ -68,7 +72,10 @@ export interface Login extends Listenable<LoginEvents> {
 
 const CREATE_ATTEMPTS = 8
 const CREATE_RETRY = { baseMs: 500, capMs: 15_000 }
-/** A stored code is worth asking for this long after its time to be scanned: it may be scanned or confirmed by now. */
+/**
+ * A stored code is worth asking for this long after its time to be scanned: it may be scanned or confirmed by
+ * now.
+ */
 const AFTER_SCAN_MS = 120_000
 
 export const createLogin = (options: LoginOptions): Login => {

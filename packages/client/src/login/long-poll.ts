@@ -28,16 +28,22 @@ export interface LongPoll {
 /** The server's own bound on how long it holds an answer. */
 const WAIT_SECONDS = 25
 const RETRY = { baseMs: 500, capMs: 10_000 }
-/** An answer without news that comes sooner was not held: a cache or a full server is in the way, so do not spin. */
+/**
+ * An answer without news that comes sooner was not held: a cache or a full server is in the way, so do not
+ * spin.
+ */
 const HELD_AT_LEAST_MS = 1_000
 
-/** Follows a ticket with plain HTTP, for networks that let no socket through. Any node can answer any request. */
+/**
+ * Follows a ticket with plain HTTP, for networks that let no socket through. Any node can answer any request.
+ */
 export const createLongPoll = (options: LongPollOptions): LongPoll => {
   let running: AbortController | undefined
 
   const run = async (signal: AbortSignal) => {
     let attempt = 0
-    // The first request asks for the present state only: it proves that this way is open, and the next one may wait.
+    // The first request asks for the present state only: it proves that this way is open, and the next one
+    // may wait.
     let waitSeconds = 0
     while (!signal.aborted) {
       const before = options.version()

@@ -11,8 +11,8 @@ export interface DevicesOptions {
 }
 
 /**
- * Where a person is logged in. An answer `REVOKED` says that the asker's own session is over; give it to `session.recheck`. Nothing is
- * tried again by itself.
+ * Where a person is logged in. An answer `REVOKED` says that the asker's own session is over; give it to
+ * `session.recheck`. Nothing is tried again by itself.
  */
 export interface Devices {
   /** The newest login first. */
@@ -28,8 +28,9 @@ const REQUEST_TIMEOUT_MS = 10_000
 const CHANGES_EVERY_MS = 2_000
 
 /**
- * Calls back when a login of the person has begun or ended somewhere, or may have while nobody could tell: the list is to be read again.
- * At once, and then every two seconds at most. Nothing is told over the long poll, so read it also when the page is looked at again.
+ * Calls back when a login of the person has begun or ended somewhere, or may have while nobody could tell:
+ * the list is to be read again. At once, and then every two seconds at most. Nothing is told over the long
+ * poll, so read it also when the page is looked at again.
  *
  * @param room  of the person's own channel, `@user`
  * @returns the function that ends it

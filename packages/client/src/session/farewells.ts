@@ -52,10 +52,11 @@ const isFarewell = (value: unknown): value is Farewell => {
 }
 
 /**
- * Tells the server of logouts until it has heard of them: with back-off, also after the page was loaded anew, and for no longer than the
- * session could live. This page tells with the token itself, which every server knows. What is kept for the next is a hash that can end
- * that session and do nothing else, so it is safe to keep after a logout. Where the browser cannot make one, nothing is kept, and the
- * telling ends with the page.
+ * Tells the server of logouts until it has heard of them: with back-off, also after the page was loaded anew,
+ * and for no longer than the session could live. This page tells with the token itself, which every server
+ * knows. What is kept for the next is a hash that can end that session and do nothing else, so it is safe to
+ * keep after a logout. Where the browser cannot make one, nothing is kept, and the telling ends with the
+ * page.
  */
 export const createFarewells = ({ stored, tell, random, signal }: FarewellsOptions): Farewells => {
   const own = new Map<string, OwnFarewell>()

@@ -18,12 +18,13 @@ export interface SessionMonitor extends Listenable<SessionMonitorEvents> {
 }
 
 /**
- * Hears of the end of a session when it comes, instead of at the next refresh: the person ended it from another device, or its refresh
- * token was replayed. The session then ends with the reason `revoked`. Follows the session from login to login until closed, by a live
- * connection to the person's own channel. By the same connection it hears of the person's other logins.
+ * Hears of the end of a session when it comes, instead of at the next refresh: the person ended it from
+ * another device, or its refresh token was replayed. The session then ends with the reason `revoked`. Follows
+ * the session from login to login until closed, by a live connection to the person's own channel. By the same
+ * connection it hears of the person's other logins.
  *
- * A page that has a live connection already needs none of this: `live.on('ended', () => void session.recheck())`, and
- * `onDevicesChanged(live.channel('@user'), …)`.
+ * A page that has a live connection already needs none of this: `live.on('ended', () => void
+ * session.recheck())`, and `onDevicesChanged(live.channel('@user'), …)`.
  */
 export const monitorSession = (session: Session, options: SessionMonitorOptions): SessionMonitor => {
   const events = createEmitter<SessionMonitorEvents>()

@@ -15,9 +15,11 @@ export interface SessionOptions {
   clientId?: string
   fetch?: typeof fetch
   /**
-   * Where the tokens are kept. In `localStorage` a login outlives the browser's restart and is shared by its tabs, and any
-   * script that gets to run on your page can read it; refresh tokens rotate, which bounds the harm and does not prevent it.
-   * Pass `sessionStorage` for one tab only, or `createMemoryStorage()` to keep nothing. @default localStorage
+   * Where the tokens are kept. In `localStorage` a login outlives the browser's restart and is shared by its
+   * tabs, and any script that gets to run on your page can read it; refresh tokens rotate, which bounds the
+   * harm and does not prevent it. Pass `sessionStorage` for one tab only, or `createMemoryStorage()` to keep
+   * nothing.
+   * @default localStorage
    */
   storage?: KeyValue
   /** Makes refreshing one at a time over all tabs. @default navigator.locks, where there is one */
@@ -29,8 +31,8 @@ export interface SessionEvents {
   /** New tokens, from here or from another tab. */
   changed: TokenSet
   /**
-   * No tokens any more: logged out here or in another tab (`elsewhere`), the server refused to refresh them, or somebody has ended the
-   * session from another device and `recheck` has found it out (`revoked`).
+   * No tokens any more: logged out here or in another tab (`elsewhere`), the server refused to refresh them,
+   * or somebody has ended the session from another device and `recheck` has found it out (`revoked`).
    */
   ended: { reason: 'logout' | 'elsewhere' | 'refused' | 'revoked' }
 }
@@ -49,14 +51,15 @@ export interface Session extends Listenable<SessionEvents> {
   /** Refreshes now. */
   refresh(): Promise<Answer<string>>
   /**
-   * Asks the server whether the session still stands, by refreshing: for whoever was answered `REVOKED`. If it does not, it ends here with
-   * the reason `revoked`, and in all other tabs.
+   * Asks the server whether the session still stands, by refreshing: for whoever was answered `REVOKED`. If
+   * it does not, it ends here with the reason `revoked`, and in all other tabs.
    */
   recheck(): Promise<Answer<string>>
   /**
-   * Ends the session here at once, and on the server. `ended` is false when the server could not be told: until it is, whoever has a copy
-   * of the tokens may use them. It is told again behind the caller, with back-off and also after the page was loaded anew; what is kept
-   * for that can end this session and do nothing else.
+   * Ends the session here at once, and on the server. `ended` is false when the server could not be told:
+   * until it is, whoever has a copy of the tokens may use them. It is told again behind the caller, with
+   * back-off and also after the page was loaded anew; what is kept for that can end this session and do
+   * nothing else.
    */
   logout(): Promise<{ ended: boolean }>
   /** Stops listening to other tabs. The tokens stay. */
@@ -131,7 +134,8 @@ export const createSession = (options: SessionOptions): Session => {
       parse: (_, headers) => ({ ok: true, value: headers.has(TAKES_HASHES_HEADER) }),
       timeoutMs: REQUEST_TIMEOUT_MS,
     })
-    // While a server is updated, or set back, some of its nodes take a hash for a token that they never gave out, and are content.
+    // While a server is updated, or set back, some of its nodes take a hash for a token that they never gave
+    // out, and are content.
     const isDeaf = answer.ok && !answer.value && token.startsWith(HASHED_TOKEN)
     return isDeaf ? unanswered('This server does not know sessions by a hash yet.') : answer
   }
@@ -144,7 +148,10 @@ export const createSession = (options: SessionOptions): Session => {
   })
   farewells.resume()
 
-  /** Without a refresh token there is nothing to revoke: the session is ended as one of the person's, and with it the access token. */
+  /**
+   * Without a refresh token there is nothing to revoke: the session is ended as one of the person's, and with
+   * it the access token.
+   */
   const endByAccess = async (accessToken: string): Promise<boolean> => {
     const sid = decodeClaims(accessToken)?.sid
     if (!sid) return false
@@ -193,14 +200,16 @@ export const createSession = (options: SessionOptions): Session => {
         signal: bound.signal,
       })
       bound.release()
-      // A logout or a login in the meantime, here or in another tab; without locks, another tab's refresh as well.
+      // A logout or a login in the meantime, here or in another tab; without locks, another tab's refresh as
+      // well.
       syncWithTabs()
       if (kept?.tokens.refresh_token !== refreshToken) {
         if (answer.ok && ended.aborted) void tellOfEnd(answer.value)
         return kept && isFresh() ? { ok: true, value: kept.tokens.access_token } : exchange()
       }
       if (answer.ok) {
-        // RFC 6749 section 6: a server that does not rotate sends no new refresh token; an id_token is optional as well.
+        // RFC 6749 section 6: a server that does not rotate sends no new refresh token; an id_token is
+        // optional as well.
         adopt({ ...kept.tokens, ...answer.value })
         return { ok: true, value: answer.value.access_token }
       }

@@ -3,10 +3,11 @@ import type { Wx, WxMethod } from './wx.ts'
 type FetchInit = NonNullable<Parameters<typeof fetch>[1]>
 
 /**
- * What this SDK needs of `fetch`, over `wx.request`: method, headers, a body of text, form fields or bytes, a signal; of the answer the
- * status, the headers, `json()` and `text()`. WeChat asks for ten at once and keeps the others waiting; it keeps no cookies. An event stream
- * is never asked for, because `wx.request` gives nothing before the end: it looks like a proxy that lets no streams through, and the long
- * poll does the work.
+ * What this SDK needs of `fetch`, over `wx.request`: method, headers, a body of text, form fields or bytes, a
+ * signal; of the answer the status, the headers, `json()` and `text()`. WeChat asks for ten at once and keeps
+ * the others waiting; it keeps no cookies. An event stream is never asked for, because `wx.request` gives
+ * nothing before the end: it looks like a proxy that lets no streams through, and the long poll does the
+ * work.
  */
 export const createWxFetch = (wx: Pick<Wx, 'request'>): typeof fetch => {
   const ask = (input: RequestInfo | URL, init: FetchInit = {}): Promise<Response> =>

@@ -1,9 +1,10 @@
 /*
- * What this SDK and Socket.IO's client take for granted and WeChat's JavaScript lacks; what is there already is left alone. Import it before
- * everything else. The bundler has three things to do besides:
+ * What this SDK and Socket.IO's client take for granted and WeChat's JavaScript lacks; what is there already
+ * is left alone. Import it before everything else. The bundler has three things to do besides:
  *
  * - resolve for browsers, so that Socket.IO's client comes without Node's modules;
- * - replace the free name `self` by `globalThis`: WeChat wraps each file into a function with a parameter of that name, which is undefined;
+ * - replace the free name `self` by `globalThis`: WeChat wraps each file into a function with a parameter of
+ *   that name, which is undefined;
  * - put what is imported dynamically into the same file: a mini-program has no import().
  */
 import './self.ts'

@@ -14,8 +14,8 @@ export type PageWx = Pick<
 >
 
 /**
- * The mini-program as a page: hidden while it is in the background, offline while the phone has no network. It listens to `wx` as long as
- * anybody listens to it. Taken to be online until WeChat has said otherwise.
+ * The mini-program as a page: hidden while it is in the background, offline while the phone has no network.
+ * It listens to `wx` as long as anybody listens to it. Taken to be online until WeChat has said otherwise.
  */
 export const createWxPage = (wx: PageWx): Page => {
   const listeners = new Set<() => void>()
@@ -37,7 +37,8 @@ export const createWxPage = (wx: PageWx): Page => {
   }
   const onShow = () => {
     hidden = false
-    // Sockets hear of the return as well, and those that died of it must have said so before anybody looks at them.
+    // Sockets hear of the return as well, and those that died of it must have said so before anybody looks at
+    // them.
     void Promise.resolve().then(changed)
     look() // Nobody is told of what happened to the network while JavaScript was suspended.
   }

@@ -14,7 +14,9 @@ export interface WxWebSocket extends SocketEvents {
   readonly readyState: number
   /** Stays `arraybuffer`; like any value that the standard does not know, others are left aside. */
   binaryType: string
-  /** Throws `InvalidStateError` before it is open; afterwards what cannot be sent is dropped, as in a browser. */
+  /**
+   * Throws `InvalidStateError` before it is open; afterwards what cannot be sent is dropped, as in a browser.
+   */
   send(data: SocketData): void
   /** Throws for codes and reasons that a page may not give. */
   close(code?: number, reason?: string): void
@@ -38,7 +40,10 @@ export interface WxWebSocketOptions {
 
 /** WeChat lets a mini-program run, and its sockets be, for so long after it went to the background. */
 const SUSPENDED_AFTER_MS = 5_000
-/** Nothing closes a socket that is still connecting, and it takes a place among the five: WeChat itself has to give it up. */
+/**
+ * Nothing closes a socket that is still connecting, and it takes a place among the five: WeChat itself has to
+ * give it up.
+ */
 const CONNECT_WITHIN_MS = 10_000
 /** How long a close that was asked for may take; WeChat sometimes never tells of it. */
 const CLOSE_WITHIN_MS = 3_000
@@ -46,8 +51,9 @@ const CLOSE_WITHIN_MS = 3_000
 const ABNORMAL = 1_006
 
 /**
- * Makes WebSockets over `wx.connectSocket`. Each one ends for sure: when WeChat forgets to tell of it, when the phone comes back from the
- * background too late, when a sixth is opened. One that has ended is closed on WeChat's side too, so that it takes no place among the five.
+ * Makes WebSockets over `wx.connectSocket`. Each one ends for sure: when WeChat forgets to tell of it, when
+ * the phone comes back from the background too late, when a sixth is opened. One that has ended is closed on
+ * WeChat's side too, so that it takes no place among the five.
  */
 export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketOptions = {}): WxWebSocketConstructor =>
   class extends SocketEvents implements WxWebSocket {

@@ -44,8 +44,8 @@ export interface WxTask {
 }
 
 /**
- * The part of WeChat's `wx` that is used here. The real one fits, and so do Taro 4 and `uni` of uni-app, which give promises besides or
- * instead.
+ * The part of WeChat's `wx` that is used here. The real one fits, and so do Taro 4 and `uni` of uni-app,
+ * which give promises besides or instead.
  */
 export interface Wx {
   /** A promise that it gives is not needed, as `success` and `fail` are called all the same. */

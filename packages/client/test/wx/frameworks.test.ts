@@ -7,7 +7,8 @@ import type { Environment } from '../environment.ts'
 import { liveContract, liveRules } from '../live-contract.ts'
 
 /*
- * Frameworks give an object of their own for `wx`, with promises in it. These are made by their own packages, as their builds make them.
+ * Frameworks give an object of their own for `wx`, with promises in it. These are made by their own packages,
+ * as their builds make them.
  */
 
 /** What Taro's build decides for a runtime. */

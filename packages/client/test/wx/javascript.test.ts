@@ -16,7 +16,10 @@ const entry = `
   export * from '@saoma/client/wx'
 `
 
-/** Names that WeChat gives to each file as parameters without a value, so that the globals of that name are out of its reach. */
+/**
+ * Names that WeChat gives to each file as parameters without a value, so that the globals of that name are
+ * out of its reach.
+ */
 const shadowed = `window, document, frames, self, location, navigator, localStorage, history, Caches, screen, alert, confirm, prompt,
   fetch, XMLHttpRequest, WebSocket, webkit, WeixinJSCore, Reporter, print, URL`
 

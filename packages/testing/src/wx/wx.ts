@@ -4,7 +4,9 @@ import { createJavaScript } from './javascript.ts'
 import { createRequests, type WxRequest, type WxRequestTask } from './requests.ts'
 import { createSockets, type WxConnect, type WxSocketTask } from './sockets.ts'
 
-/** How the mini-program was opened: `scene` is WeChat's number for the way, `query.scene` what the code says. */
+/**
+ * How the mini-program was opened: `scene` is WeChat's number for the way, `query.scene` what the code says.
+ */
 export interface WxEnterOptions {
   path: string
   query: Record<string, string>
@@ -44,18 +46,25 @@ export interface TestWxOptions {
   storage?: Map<string, unknown>
   /** @default 'zh_CN' */
   language?: string
-  /** The `Origin` that this system's WeChat sends; empty where it sends none. @default 'https://servicewechat.com' */
+  /**
+   * The `Origin` that this system's WeChat sends; empty where it sends none.
+   * @default 'https://servicewechat.com'
+   */
   origin?: string
 }
 
 /** A phone with one mini-program, and what a person and the network do to it. */
 export interface WxPhone {
   readonly wx: TestWx
-  /** Milliseconds since 1970 by the phone's clock, which runs ahead by the time that was spent in the background. */
+  /**
+   * Milliseconds since 1970 by the phone's clock, which runs ahead by the time that was spent in the
+   * background.
+   */
   now(): number
   /**
-   * Away for so many milliseconds; `foreground` comes back after them, without a wait. Longer than 5 s suspends JavaScript: requests end with
-   * `fail interrupted`, sockets are cut and their `onClose` never comes, and what is asked for meanwhile is asked at the return.
+   * Away for so many milliseconds; `foreground` comes back after them, without a wait. Longer than 5 s
+   * suspends JavaScript: requests end with `fail interrupted`, sockets are cut and their `onClose` never
+   * comes, and what is asked for meanwhile is asked at the return.
    * @default 30000
    */
   background(awayMs?: number): void

@@ -1,5 +1,5 @@
--- cull: takes out codes that have had all their leases, and of the rested ones those that are more than the pool should hold.
--- Never one that is leased or in quarantine: no login notices.
+-- cull: takes out codes that have had all their leases, and of the rested ones those that are more than the
+-- pool should hold. Never one that is leased or in quarantine: no login notices.
 -- KEYS  codes (prefix), leases (prefix), fresh, rested, busy
 -- ARGV  max (codes in the pool), most (how many at one go)
 -- reply {image, …}

@@ -1,6 +1,7 @@
 -- lease: a code for a ticket. The one it has, else a fresh one, else one that has rested.
 -- KEYS  codes (prefix), fresh, rested, busy, run, lease
--- ARGV  ticket, lease_ms, quarantine_ms, leases (how many a code may have), random (integer), due (how many to release), ttl_ms
+-- ARGV  ticket, lease_ms, quarantine_ms, leases (how many a code may have), random (integer), due (how many
+--       to release), ttl_ms
 -- reply {scene, epoch, check or "", image, type, sha256} | nil there is none to lease
 
 local codes, fresh, rested, busy, run, lease = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]

@@ -1,11 +1,13 @@
 -- Shared by the scripts of this folder, each of which is this text followed by its own.
 --
--- Key of a code: the prefix that scripts get as the key `codes`, and the scene. A script learns only while it runs which code it
--- takes, so it makes that key itself: all of a pool lies in one slot.
--- The hash of a code: image, type, sha256 (its picture), madeAt (ms epoch), epoch (leases so far); and from the first lease on ticket,
--- leasedUntil and freeAt (ms epoch), check ("" in the first lease), checks (every number it ever had, two digits each).
+-- Key of a code: the prefix that scripts get as the key `codes`, and the scene. A script learns only while it
+-- runs which code it takes, so it makes that key itself: all of a pool lies in one slot. The hash of a code:
+-- image, type, sha256 (its picture), madeAt (ms epoch), epoch (leases so far); and from the first lease on
+-- ticket, leasedUntil and freeAt (ms epoch), check ("" in the first lease), checks (every number it ever had,
+-- two digits each).
 --
--- A code is in one of three places: `fresh`, `rested` or `busy`. One that has had all its leases stays in `busy` with the score NEVER.
+-- A code is in one of three places: `fresh`, `rested` or `busy`. One that has had all its leases stays in
+-- `busy` with the score NEVER.
 
 local NEVER = '+inf'
 
@@ -15,9 +17,9 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- A server that was restarted, or took over from another, may have lost the last leases: what looks fresh there may be on a page at
--- this moment, so it counts as shown before. `run` names the server that has seen everything since. One that may not be asked for its
--- name is taken for the same.
+-- A server that was restarted, or took over from another, may have lost the last leases: what looks fresh
+-- there may be on a page at this moment, so it counts as shown before. `run` names the server that has seen
+-- everything since. One that may not be asked for its name is taken for the same.
 local function distrust_after_restart(run, fresh, rested, ttl_ms)
   local info = redis.pcall('INFO', 'server')
   local present = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or 'unknown'

@@ -1,5 +1,5 @@
--- renew: gives codes and the places they are in a new life. A rested code that has had more leases than are allowed by now is one that
--- has had all its leases, so that it does not count as a reserve.
+-- renew: gives codes and the places they are in a new life. A rested code that has had more leases than are
+-- allowed by now is one that has had all its leases, so that it does not count as a reserve.
 -- KEYS  codes (prefix), fresh, rested, busy, run
 -- ARGV  ttl_ms, leases, scene…
 -- reply how many of the codes are there

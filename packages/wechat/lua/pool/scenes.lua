@@ -1,4 +1,5 @@
--- scenes: every code, in one look, so that none is missed because it moved meanwhile. As long as the pool is large: some 30 bytes each.
+-- scenes: every code, in one look, so that none is missed because it moved meanwhile. As long as the pool is
+-- large: some 30 bytes each.
 -- KEYS  fresh, rested, busy
 -- reply {scene, …}
 

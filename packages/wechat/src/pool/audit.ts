@@ -36,8 +36,9 @@ const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
 }
 
 /**
- * Compares a pool with its store. Codes come and go meanwhile, so what looks wrong is looked at twice. A file in the store whose
- * name no pool made is nobody's business here. Rejects when Redis or the store cannot be asked, or the store is not that of the pool.
+ * Compares a pool with its store. Codes come and go meanwhile, so what looks wrong is looked at twice. A file
+ * in the store whose name no pool made is nobody's business here. Rejects when Redis or the store cannot be
+ * asked, or the store is not that of the pool.
  */
 export const auditPool = async (pool: Pool, store: PoolStore, options: AuditOptions = {}): Promise<Audit> => {
   const { repair = false, signal, onPicture = () => {} } = options

@@ -1,5 +1,8 @@
 export interface BackOff {
-  /** Milliseconds to wait after one more failure: doubled each time up to the longest, less up to half by chance. */
+  /**
+   * Milliseconds to wait after one more failure: doubled each time up to the longest, less up to half by
+   * chance.
+   */
   next(): number
   reset(): void
 }

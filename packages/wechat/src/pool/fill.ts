@@ -39,9 +39,10 @@ export const FILL_PER_MINUTE: number = CODES_PER_MINUTE - 500
 const AT_ONCE = 4
 
 /**
- * Makes codes for the pool, four at once, until there are enough, WeChat fails, or the quota is used up. The picture is stored first:
- * a crash in between leaves a picture without a code, which `auditPool` finds, never a code without its picture. Rejects when the
- * store or Redis cannot be asked, or the store is not that of the pool. Any number of these may run at once.
+ * Makes codes for the pool, four at once, until there are enough, WeChat fails, or the quota is used up. The
+ * picture is stored first: a crash in between leaves a picture without a code, which `auditPool` finds, never
+ * a code without its picture. Rejects when the store or Redis cannot be asked, or the store is not that of
+ * the pool. Any number of these may run at once.
  */
 export const fillPool = async (deps: FillDeps, options: FillOptions): Promise<Filled> => {
   const { pool, store, wechat, budget } = deps

@@ -32,7 +32,10 @@ export const createFolderStore = (folder: string, { cdn }: FolderStoreOptions = 
     if ((await readMark()) === undefined)
       throw unusable('no picture was ever put here: is it the right folder, and is the disk mounted?', false)
   }
-  /** Under a name that is no key until it is whole: who reads meanwhile finds nothing or the old one, never a half. */
+  /**
+   * Under a name that is no key until it is whole: who reads meanwhile finds nothing or the old one, never a
+   * half.
+   */
   const write = async (path: string, bytes: Buffer | string) => {
     const draft = join(folder, `.${randomUUID()}`)
     try {

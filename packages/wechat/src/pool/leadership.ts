@@ -12,8 +12,9 @@ export interface LeadershipOptions {
 /** The right to fill the pool, which one node has at a time. */
 export interface Leadership {
   /**
-   * Takes or renews it. `won` says whether this node has it, and `leftMs` for how long it is given away. Rejects with
-   * RedisUnavailable when Redis cannot be asked; what was won before then lasts until its lease is over.
+   * Takes or renews it. `won` says whether this node has it, and `leftMs` for how long it is given away.
+   * Rejects with RedisUnavailable when Redis cannot be asked; what was won before then lasts until its lease
+   * is over.
    */
   claim(): Promise<{ won: boolean; leftMs: number }>
   /** Fires when it is lost; undefined while this node does not have it. */
@@ -22,7 +23,10 @@ export interface Leadership {
   resign(): Promise<void>
 }
 
-/** @param onLost  told when another node has it, or may have it soon because this one could not renew its lease */
+/**
+ * @param onLost  told when another node has it, or may have it soon because this one could not renew its
+ *   lease
+ */
 export const createLeadership = (
   { data, keys }: RedisClients,
   { appid, nodeId, leaseMs }: LeadershipOptions,

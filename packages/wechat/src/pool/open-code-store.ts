@@ -12,8 +12,8 @@ export interface CodeStoreOptions {
 const S3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9_.\-/]*))?$/
 
 /**
- * The store at an address: a folder, or `s3://bucket[/prefix]` with credentials, region and endpoint from AWS's own variables.
- * Nothing is asked of it yet.
+ * The store at an address: a folder, or `s3://bucket[/prefix]` with credentials, region and endpoint from
+ * AWS's own variables. Nothing is asked of it yet.
  * @throws TypeError with a sentence for the operator
  */
 export const openCodeStore = (address: string, { cdn, addressing }: CodeStoreOptions = {}): CodeStore => {

@@ -4,8 +4,8 @@ import type { CodeImage } from '../code-image.ts'
 const KEY = /^(\d{10})-[0-9a-f]{32}\.(jpg|png)$/
 
 /**
- * A key for a new picture. Whoever does not know it cannot fetch the picture, and so cannot see a code before it is shown; it begins
- * with the second in which it was made, for `auditPool`.
+ * A key for a new picture. Whoever does not know it cannot fetch the picture, and so cannot see a code before
+ * it is shown; it begins with the second in which it was made, for `auditPool`.
  */
 export const pictureKey = (type: CodeImage['type'], now: number = Date.now()): string =>
   `${Math.floor(now / 1000)}-${randomBytes(16).toString('hex')}.${type === 'image/png' ? 'png' : 'jpg'}`

@@ -9,8 +9,8 @@ import { poolKeys } from './pool-keys.ts'
 /** The store of one pool. No code counts as without its picture in a store that is another. */
 export interface PoolStore extends CodeStore {
   /**
-   * Resolves when the store is that of the pool, which it becomes if the pool has none. Rejects with CodeStoreError when it is another,
-   * or may be the folder below a disk that is not mounted.
+   * Resolves when the store is that of the pool, which it becomes if the pool has none. Rejects with
+   * CodeStoreError when it is another, or may be the folder below a disk that is not mounted.
    */
   recognise(): Promise<void>
   /** Makes it the store of the pool, whatever was before. The word of an operator is needed for that. */
@@ -23,9 +23,15 @@ export interface PoolStoreDeps {
   store: CodeStore
 }
 
-/** Codes whose pictures are looked for in a store that Redis does not know yet. One at least is there in the right one. */
+/**
+ * Codes whose pictures are looked for in a store that Redis does not know yet. One at least is there in the
+ * right one.
+ */
 const LOOKED_FOR = 5
-/** Stands in Redis while somebody writes an id into the store, so that no second place gets one. If they die it goes by itself. */
+/**
+ * Stands in Redis while somebody writes an id into the store, so that no second place gets one. If they die
+ * it goes by itself.
+ */
 const DRAFT = 'draft'
 const DRAFT_MS = 15_000
 const LOOK_MS = 100

@@ -6,7 +6,10 @@ import type { Lease, PooledCode, PooledImage, Stock } from './code.ts'
 import { poolKeys } from './pool-keys.ts'
 import { parseFields, scripts } from './scripts.ts'
 
-/** Codes made ahead, one pool for each app; SPEC.md holds the rules. Every call rejects with RedisUnavailable when Redis cannot be asked. */
+/**
+ * Codes made ahead, one pool for each app; SPEC.md holds the rules. Every call rejects with RedisUnavailable
+ * when Redis cannot be asked.
+ */
 export interface Pool {
   /** How many tickets a code is leased to before it is thrown away. */
   readonly leases: number
@@ -16,8 +19,8 @@ export interface Pool {
    */
   lease(ticket: string, leaseMs: number): Promise<Lease | undefined>
   /**
-   * The ticket behind a scene. TICKET_EXPIRED when it is leased to nobody; CHECK_REQUIRED, CHECK_WRONG when the code was shown to
-   * others before and the number does not prove that the person looks at this lease.
+   * The ticket behind a scene. TICKET_EXPIRED when it is leased to nobody; CHECK_REQUIRED, CHECK_WRONG when
+   * the code was shown to others before and the number does not prove that the person looks at this lease.
    */
   resolve(scene: string, check?: string): Promise<Result<string>>
   /** Counts a picture that was asked for, pooled or not: the refill job looks at it. */
@@ -29,7 +32,10 @@ export interface Pool {
   add(scene: string, image: PooledImage): Promise<void>
   /** Every code, in no order. */
   list(): AsyncIterable<PooledCode>
-  /** Takes codes out for good; one that is leased at this moment goes too, and its scan reads as expired. Gives the store's keys of those that were there. */
+  /**
+   * Takes codes out for good; one that is leased at this moment goes too, and its scan reads as expired.
+   * Gives the store's keys of those that were there.
+   */
   retire(scenes: readonly string[]): Promise<string[]>
 }
 
@@ -38,8 +44,8 @@ export interface PoolOptions {
   /** How many tickets a code is leased to before it is thrown away: 1 to 60. @default 20 */
   leases?: number
   /**
-   * Milliseconds from the end of a lease until the code may be leased again. It must be longer than a ticket can live after its
-   * lease, or a late phone acts on the ticket of one person with the picture of another.
+   * Milliseconds from the end of a lease until the code may be leased again. It must be longer than a ticket
+   * can live after its lease, or a late phone acts on the ticket of one person with the picture of another.
    */
   quarantineMs: number
   /** A random integer from 0 up to, but not including, `below`. @default crypto.randomInt */

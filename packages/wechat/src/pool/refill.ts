@@ -17,7 +17,10 @@ export type RefillEvent =
   | { kind: 'leading' }
   /** It does not any more: another node has its place, or it could not tell Redis in time that it lives. */
   | { kind: 'lost' }
-  /** One look at the pool by the node that fills it: what there is, what was asked for, and how many fresh codes there should be. */
+  /**
+   * One look at the pool by the node that fills it: what there is, what was asked for, and how many fresh
+   * codes there should be.
+   */
   | { kind: 'looked'; stock: Stock; demand: number; lowWater: number }
   | { kind: 'filled'; codes: number }
   | { kind: 'retired'; codes: number }
@@ -32,7 +35,10 @@ export interface RefillDeps {
   store: PoolStore
   wechat: Wechat
   onEvent?: (event: RefillEvent) => void
-  /** The clock for how long what failed is left alone, in milliseconds from any beginning. @default performance.now */
+  /**
+   * The clock for how long what failed is left alone, in milliseconds from any beginning.
+   * @default performance.now
+   */
   now?: () => number
 }
 
@@ -50,7 +56,10 @@ export interface RefillOptions {
   perMinute?: number
   /** Milliseconds between two looks at the pool. @default 3000 */
   everyMs?: number
-  /** Milliseconds after which another node takes over from one that died; renewed three times as often. @default 15000 */
+  /**
+   * Milliseconds after which another node takes over from one that died; renewed three times as often.
+   * @default 15000
+   */
   leaseMs?: number
   /** @default 2 s to 5 min */
   unavailable?: Pauses
@@ -144,8 +153,8 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
       await upkeep.renew()
       renewAt = now() + RENEW_MS
     }
-    // Only after new codes are there: while WeChat is down the rested ones are all there is. Last, because a store that lets nobody
-    // remove anything must not keep the pool from being filled and renewed.
+    // Only after new codes are there: while WeChat is down the rested ones are all there is. Last, because a
+    // store that lets nobody remove anything must not keep the pool from being filled and renewed.
     const culled = await upkeep.cull(max)
     if (culled > 0) onEvent({ kind: 'retired', codes: culled })
     return isDrawn && missing > BATCH ? 0 : everyMs

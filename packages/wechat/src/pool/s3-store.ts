@@ -4,8 +4,8 @@ import { CodeStoreError } from './code-store-error.ts'
 import { checkStoreKey, isStoreKey, MARK, urlUnder } from './store-key.ts'
 
 /**
- * Where a request names the bucket: before the path of the object, before the host's name, or nowhere, because the endpoint is a domain
- * of that bucket alone.
+ * Where a request names the bucket: before the path of the object, before the host's name, or nowhere,
+ * because the endpoint is a domain of that bucket alone.
  */
 export type Addressing = 'path' | 'virtual-hosted' | 'domain'
 
@@ -15,7 +15,10 @@ export interface S3StoreOptions {
   prefix?: string
   /** Public base URL of the objects, prefix included. @default none */
   cdn?: string
-  /** Where S3 is spoken, and with whose name. @default the SDK's own: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID … */
+  /**
+   * Where S3 is spoken, and with whose name.
+   * @default the SDK's own: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID …
+   */
   endpoint?: string
   region?: string
   credentials?: { accessKeyId: string; secretAccessKey: string }
@@ -59,15 +62,19 @@ const NO_REGION = 'there is no region: set AWS_REGION'
 const hosted =
   /\.(amazonaws\.com(\.cn)?|aliyuncs\.com|myqcloud\.com|tencentcos\.cn|myhuaweicloud\.(com|eu)|volces\.com|ivolces\.com)$/
 
-/** What the cloud of an endpoint takes: a store of one's own rarely has a host name for each bucket. @param endpoint  default: Amazon's */
+/**
+ * What the cloud of an endpoint takes: a store of one's own rarely has a host name for each bucket. @param
+ * endpoint  default: Amazon's
+ */
 export const addressingOf = (endpoint: string | undefined): Addressing => {
   const { hostname } = (endpoint && URL.parse(endpoint)) || {}
   return hostname !== undefined && !hosted.test(hostname) ? 'path' : 'virtual-hosted'
 }
 
 /**
- * Pictures in a bucket of any store that speaks S3, in words that all of them know: no checksums, and so one request for each object that
- * is removed, because a list of them needs one. The SDK is loaded at the first use.
+ * Pictures in a bucket of any store that speaks S3, in words that all of them know: no checksums, and so one
+ * request for each object that is removed, because a list of them needs one. The SDK is loaded at the first
+ * use.
  */
 export const createS3Store = (options: S3StoreOptions): CodeStore => {
   const { bucket, cdn, region, credentials } = options
@@ -128,7 +135,8 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
     for (let after: string | undefined, isMore = true; isMore; ) {
       const page = await ask(({ s3, client }, limits) =>
         client.send(
-          // The first version of this call: every store that speaks S3 knows it, and it goes on after a name instead of a token.
+          // The first version of this call: every store that speaks S3 knows it, and it goes on after a name
+          // instead of a token.
           new s3.ListObjectsCommand({
             Bucket,
             Prefix: folder,

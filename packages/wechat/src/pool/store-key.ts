@@ -1,4 +1,7 @@
-/** As `CodeStore` says, and no leading dot: that would be a hidden file, a folder above, or a picture that is half written. */
+/**
+ * As `CodeStore` says, and no leading dot: that would be a hidden file, a folder above, or a picture that is
+ * half written.
+ */
 const KEY = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/
 
 /** What holds the id of a store: no key of a picture, so no list shows it. */

@@ -12,9 +12,15 @@ export interface UpkeepDeps {
 
 /** What a pool needs besides new codes. Calls reject when Redis or the store cannot be asked. */
 export interface Upkeep {
-  /** Takes out codes that have had all their leases, and rested ones above `max` codes in all, with their pictures. How many. */
+  /**
+   * Takes out codes that have had all their leases, and rested ones above `max` codes in all, with their
+   * pictures. How many.
+   */
   cull(max: number): Promise<number>
-  /** Gives every key of the pool its 30 days anew, and takes rested codes out of the reserve that may not be leased again. */
+  /**
+   * Gives every key of the pool its 30 days anew, and takes rested codes out of the reserve that may not be
+   * leased again.
+   */
   renew(): Promise<void>
 }
 
@@ -27,7 +33,8 @@ export const createUpkeep = ({ redis, pool, store }: UpkeepDeps, appid: string):
   return {
     cull: async (max) => {
       const images = await scripts.cull(data, [codes, leasesPrefix, ...places], [max, CULLED_AT_ONCE])
-      // The code first: a picture without a code is found by `auditPool`, a code without its picture by a visitor.
+      // The code first: a picture without a code is found by `auditPool`, a code without its picture by a
+      // visitor.
       if (images.length > 0) await store.remove(images)
       return images.length
     },

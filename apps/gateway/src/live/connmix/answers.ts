@@ -1,7 +1,10 @@
 import { type Code, codes, type Message } from '@saoma/protocol'
 import type { Call, Form } from './requests.ts'
 
-/** CONNMIX's own number for an argument it cannot use; other refusals have their HTTP status, as on the HTTP door. */
+/**
+ * CONNMIX's own number for an argument it cannot use; other refusals have their HTTP status, as on the HTTP
+ * door.
+ */
 const INVALID_ARGUMENT = 101
 const NOT_AUTH = 'Not Auth'
 

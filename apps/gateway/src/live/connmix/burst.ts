@@ -15,7 +15,7 @@ const DATA = '","data":'
 const FROM = ',"from":"'
 const TIME = ',"time":'
 
-/** The parts of a kept message's text, found without parsing it: `"event":…,"data":…,["from":…,]"time":…`. */
+/** The parts of a kept message's text, without parsing it: `"event":…,"data":…,["from":…,]"time":…`. */
 const partsOf = (body: string): { event: string; data: string; isFromPerson: boolean } => {
   const eventEnd = body.indexOf('"', EVENT.length)
   const dataAt = eventEnd + DATA.length
@@ -64,7 +64,10 @@ const encode = (payloads: readonly (string | Buffer)[]): Buffer => {
 
 const bursts = new WeakMap<readonly Kept[], Map<string, Buffer>>()
 
-/** The WebSocket frames of a burst in one piece, made once for all subscribers that hear of it in the same form. */
+/**
+ * The WebSocket frames of a burst in one piece, made once for all subscribers that hear of it in the same
+ * form.
+ */
 export const burstOf = (batch: readonly Kept[], subscription: Subscription): Buffer => {
   const forms = bursts.get(batch) ?? new Map<string, Buffer>()
   if (forms.size === 0) bursts.set(batch, forms)

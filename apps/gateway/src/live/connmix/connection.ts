@@ -16,20 +16,28 @@ export interface Keeper {
   isDraining(): boolean
   /** The clock by which a client is silent, in milliseconds from any beginning. */
   now(): number
-  /** Counts a frame that never becomes an event of Socket.IO; `flood` is called when there were far too many. */
+  /**
+   * Counts a frame that never becomes an event of Socket.IO; `flood` is called when there were far too many.
+   */
   countStray(connection: string, flood: () => void): void
   /** Reads a packet of Socket.IO; the same packet often goes to many. */
   read(packet: string): Packet | undefined
 }
 
-/** A request in its place of the queue: answers have no ids in CONNMIX, so they go out in the order of the requests. */
+/**
+ * A request in its place of the queue: answers have no ids in CONNMIX, so they go out in the order of the
+ * requests.
+ */
 interface Pending extends Request {
   /** Id of the Socket.IO event, once it is on its way. */
   ack?: number
   answer?: string
 }
 
-/** From here on nothing more is read until there are answers: a client may ask ahead without being punished, and memory is bounded. */
+/**
+ * From here on nothing more is read until there are answers: a client may ask ahead without being punished,
+ * and memory is bounded.
+ */
 const MOST_PENDING = 1_000
 const MOST_PENDING_BYTES = 256 * 1024
 /** Bytes a client may be behind and still be given what may be lost. */
@@ -48,7 +56,9 @@ const SESSION_ENDED = 4401
 /** These change what the next request means, so nothing overtakes them. */
 const isBarrier = ({ op }: Call): boolean => op !== 'publish' && op !== 'presence' && op !== 'read'
 
-/** Emits like a connection of Engine.IO and is used like one, so that Socket.IO needs not know the difference. */
+/**
+ * Emits like a connection of Engine.IO and is used like one, so that Socket.IO needs not know the difference.
+ */
 export class WsConnection extends EventEmitter implements PlainConnection {
   readonly id: string
   /** Engine.IO's revision that Socket.IO goes by. */
@@ -71,7 +81,9 @@ export class WsConnection extends EventEmitter implements PlainConnection {
   #authenticated = false
   /** Why Socket.IO let go, for the close frame. */
   #farewell: readonly [code: number, reason: string] | undefined
-  /** Requests that are not answered, oldest first; those from `#unsent` on have not been handed to Socket.IO. */
+  /**
+   * Requests that are not answered, oldest first; those from `#unsent` on have not been handed to Socket.IO.
+   */
   #pending: Pending[] = []
   #unsent = 0
   #pendingBytes = 0

@@ -33,8 +33,8 @@ export interface WsDoor extends Door {
 }
 
 /**
- * The plain WebSocket door: each WebSocket becomes an engine connection that Socket.IO takes for one of its own, so that there is one
- * authentication, one rate limit and one drain.
+ * The plain WebSocket door: each WebSocket becomes an engine connection that Socket.IO takes for one of its
+ * own, so that there is one authentication, one rate limit and one drain.
  */
 export const createWsDoor = (
   io: Server,

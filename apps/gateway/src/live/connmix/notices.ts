@@ -2,7 +2,10 @@ import type { Inbox, LiveServerEvents, PresenceChange, VolatileMessage } from '@
 import { ended } from './answers.ts'
 import type { Subscription } from './burst.ts'
 
-/** What the server says besides messages, as Socket.IO's clients hear it. Our own server's words are not checked again. */
+/**
+ * What the server says besides messages, as Socket.IO's clients hear it. Our own server's words are not
+ * checked again.
+ */
 type Said = { [E in keyof LiveServerEvents]: Parameters<LiveServerEvents[E]>[0] }
 
 export interface Listener {
@@ -39,7 +42,10 @@ const extendedFrame = (name: string, body: object, listener: Listener): object |
   }
 }
 
-/** The frame by which a connection hears of an event; `undefined` when it did not ask for such. Messages do not come this way. */
+/**
+ * The frame by which a connection hears of an event; `undefined` when it did not ask for such. Messages do
+ * not come this way.
+ */
 export const noticeOf = (name: string, body: object, listener: Listener): string | undefined => {
   if (name === 'ended') return ended((body as Said['ended']).code)
   const frame =

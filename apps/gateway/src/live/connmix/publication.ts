@@ -30,8 +30,9 @@ const ownData = (text: string): { data: unknown } | undefined => {
 const isBase64 = (text: string): boolean => Buffer.from(text, 'base64').toString('base64') === text
 
 /**
- * What CONNMIX's `mesh.publish` asks for, as a publication of ours. A text that its clients read as an event of the person's own channel
- * becomes that event, readable on every door; any other text, and bytes, are kept as they are.
+ * What CONNMIX's `mesh.publish` asks for, as a publication of ours. A text that its clients read as an event
+ * of the person's own channel becomes that event, readable on every door; any other text, and bytes, are kept
+ * as they are.
  */
 export const meshPublication = (params: unknown): Result<Publication> => {
   const parsed = v.safeParse(Params, params)

@@ -1,7 +1,10 @@
 import { exactText, readExact } from '@saoma/protocol'
 import { meshPublication } from './publication.ts'
 
-/** What clients may ask for, and the keys of each that reach Socket.IO. Its events have the same names, but for `auth`. */
+/**
+ * What clients may ask for, and the keys of each that reach Socket.IO. Its events have the same names, but
+ * for `auth`.
+ */
 const keysOf = {
   auth: ['token'],
   subscribe: ['channel', 'since', 'history'],

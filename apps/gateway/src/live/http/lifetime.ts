@@ -16,7 +16,10 @@ export interface Lifetime {
 /** Longest that a timer can wait. Whoever has a token that lives longer only has to come back once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** Begins when no end can be missed any more; REVOKED if it is over already. `left` fires when the client is gone or sent away. */
+/**
+ * Begins when no end can be missed any more; REVOKED if it is over already. `left` fires when the client is
+ * gone or sent away.
+ */
 export const beginLifetime = async (
   attendance: Attendance,
   who: Principal,

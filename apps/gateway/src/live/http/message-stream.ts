@@ -28,9 +28,9 @@ export interface MessageStreamOptions {
 }
 
 /**
- * Server-Sent Events of channels. Each begins with its page and goes on live; pages behind the first follow as messages. Ends with a word
- * (`ended`) when the token or the session does or a channel may not be read any longer, and without one when the node is drained: the
- * client comes back with the id of its last event.
+ * Server-Sent Events of channels. Each begins with its page and goes on live; pages behind the first follow
+ * as messages. Ends with a word (`ended`) when the token or the session does or a channel may not be read any
+ * longer, and without one when the node is drained: the client comes back with the id of its last event.
  */
 export const streamMessages = (
   ctx: Context,
@@ -55,7 +55,8 @@ export const streamMessages = (
 
     const write = (events: string) => {
       if (!stream || lifetime.over.aborted) return
-      // Looked at before and not after: within one turn of the loop nothing is taken, however fast the reader is.
+      // Looked at before and not after: within one turn of the loop nothing is taken, however fast the reader
+      // is.
       if (stream.waiting <= maxBufferBytes) {
         metrics.traffic.bytesOut += stream.write(events)
         return

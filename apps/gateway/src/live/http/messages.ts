@@ -68,7 +68,10 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     return { ok: true, value }
   }
 
-  /** Reads; if there is nothing new, waits until there is and reads again. So what is told is always the log's own word. */
+  /**
+   * Reads; if there is nothing new, waits until there is and reads again. So what is told is always the log's
+   * own word.
+   */
   const poll = async (
     ctx: Context,
     who: Principal,
@@ -114,7 +117,10 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
   const wantsStream = (ctx: Context): boolean =>
     ctx.method === 'GET' && ctx.accepts('json', 'text/event-stream') === 'text/event-stream'
 
-  /** A route by how it names its channels, what it tells a newcomer who does not say how much, and how it writes the answer. */
+  /**
+   * A route by how it names its channels, what it tells a newcomer who does not say how much, and how it
+   * writes the answer.
+   */
   const serve = (readAsked: typeof askedOfOne, history: number, write: (pages: Page[]) => object | undefined) =>
     known(authenticate, async (ctx, who) => {
       const asked = readAsked(ctx, who, live)

@@ -19,7 +19,10 @@ export interface PublishRoutesDeps {
 /** Most messages in one call. */
 const LARGEST_BATCH = 100
 
-/** After these the next message of the channel would overtake one that is yet to come, or came without our knowing. */
+/**
+ * After these the next message of the channel would overtake one that is yet to come, or came without our
+ * knowing.
+ */
 const STOPPING: readonly Code[] = ['REDIS_UNAVAILABLE', 'BACKEND_UNAVAILABLE', 'RATE_LIMITED']
 
 const sample = { channel: 'room:any', event: 'any', data: null }

@@ -23,7 +23,10 @@ export interface Hearing {
 
 /** Somebody's reading of several channels, from the log and live. */
 export interface Readers {
-  /** Begins with all of them, one after the other, so that no more than a page waits for the client; rejects with RedisUnavailable. */
+  /**
+   * Begins with all of them, one after the other, so that no more than a page waits for the client; rejects
+   * with RedisUnavailable.
+   */
   begin(): Promise<void>
   close(): void
 }

@@ -4,8 +4,8 @@ import type { Live } from '../live.ts'
 import type { Asked } from './channel-query.ts'
 
 /**
- * Follows channels until something is said in one of them: resolves with those in which there is something to read, at the latest after
- * `ms` or when the signal fires; then with none. Nobody counts as present by it.
+ * Follows channels until something is said in one of them: resolves with those in which there is something to
+ * read, at the latest after `ms` or when the signal fires; then with none. Nobody counts as present by it.
  */
 export const hear = async (
   live: Live,

@@ -31,7 +31,10 @@ const event = (name: string, json: string): string => `2["${name}",${json}]`
 const batches = new WeakMap<readonly Kept[], Frames>()
 const signals = new WeakMap<Signal, Frames>()
 
-/** The frames of a burst of messages. The same array gives the same frames, so two thousand readers share one encoding. */
+/**
+ * The frames of a burst of messages. The same array gives the same frames, so two thousand readers share one
+ * encoding.
+ */
 export const framesOf = (batch: readonly Kept[]): Frames => {
   let frames = batches.get(batch)
   if (!frames) {

@@ -27,10 +27,14 @@ export interface LiveNamespaceOptions {
   maxPackets: { person: number; backend: number }
 }
 
-/** Stands in for the handshake, which Socket.IO would keep, token and all, for as long as the socket lives. */
+/**
+ * Stands in for the handshake, which Socket.IO would keep, token and all, for as long as the socket lives.
+ */
 const FORGOTTEN = Object.freeze({})
 
-/** Namespace `/`: people and backends follow channels and publish into them. Returns the end of its timers. */
+/**
+ * Namespace `/`: people and backends follow channels and publish into them. Returns the end of its timers.
+ */
 export const serveLive = (
   namespace: LiveNamespace,
   deps: LiveNamespaceDeps,

@@ -16,7 +16,10 @@ export interface SessionsDeps {
 
 /** How long before its end a token is announced to end, at most. */
 const WARNING_MS = 60_000
-/** Two ends that are nearer are one: whoever renews a token may be given the same again, and was told of its end. */
+/**
+ * Two ends that are nearer are one: whoever renews a token may be given the same again, and was told of its
+ * end.
+ */
 const SAME_END_MS = 2_000
 /** Until the socket is taken in. */
 const NOBODY = { messages: () => {}, signal: () => {} }
@@ -25,7 +28,10 @@ const LONGEST_SECONDS = 86_400
 /** How often ends are looked for: one timer for all sockets instead of one for each. */
 const SWEEP_MS = 1_000
 
-/** Sockets on one node: a person has a few devices with a few pages each, a backend some hundreds of processes. */
+/**
+ * Sockets on one node: a person has a few devices with a few pages each, a backend some hundreds of
+ * processes.
+ */
 const MOST_SOCKETS = { person: 100, backend: 1_000 }
 
 const samePerson = (a: Principal, b: Principal): boolean =>
@@ -33,7 +39,10 @@ const samePerson = (a: Principal, b: Principal): boolean =>
     ? a.user === b.user && a.issuer === b.issuer
     : a.kind === 'backend' && b.kind === 'backend' && a.name === b.name
 
-/** A token that lives for less than two minutes is announced to end when half of what is left of it has passed. */
+/**
+ * A token that lives for less than two minutes is announced to end when half of what is left of it has
+ * passed.
+ */
 const warnAtOf = ({ expiresAt }: Principal): number => {
   const now = Date.now()
   return Math.max(expiresAt - WARNING_MS, now + (expiresAt - now) / 2)
@@ -93,7 +102,8 @@ export const createSessions = (namespace: LiveNamespace, { attendance, authentic
       waiting: [],
     }
     const { data, conn } = socket
-    // The connection's end as well as the socket's, which is never told if the connection went while it was being let in.
+    // The connection's end as well as the socket's, which is never told if the connection went while it was
+    // being let in.
     const onEnd = () => {
       conn.off('close', onEnd)
       release(data)

@@ -42,7 +42,10 @@ const TRY_AGAIN_LATER = 1013
 /** How long a reader that does not read may take to take the close frame. */
 const LAST_FRAME_MS = 2_000
 
-/** Classes, because with thousands of readers a delivery costs as much as the objects it has to find in memory. */
+/**
+ * Classes, because with thousands of readers a delivery costs as much as the objects it has to find in
+ * memory.
+ */
 class EngineOutlet implements Outlet {
   readonly #connection: Connection
   readonly #maxBufferBytes: number
@@ -68,7 +71,8 @@ class EngineOutlet implements Outlet {
   }
 
   isSlow(): boolean {
-    // What Engine.IO has queued, answers to the client's questions included; too slow to be asked with every message.
+    // What Engine.IO has queued, answers to the client's questions included; too slow to be asked with every
+    // message.
     const waiting = this.#connection.writeBuffer.reduce((sum, { data }) => sum + (data?.length ?? 0), 0)
     if (!this.#cut && Math.max(this.#buffered(), waiting) <= this.#maxBufferBytes) return false
     this.#cutOff()
@@ -87,8 +91,9 @@ class EngineOutlet implements Outlet {
   }
 
   /**
-   * The way past Engine.IO and ws, whose queues and events cost more than the write. It is clear when all that was said before has
-   * reached the TCP connection: Engine.IO has nothing queued, and ws keeps nothing back because nothing is compressed.
+   * The way past Engine.IO and ws, whose queues and events cost more than the write. It is clear when all
+   * that was said before has reached the TCP connection: Engine.IO has nothing queued, and ws keeps nothing
+   * back because nothing is compressed.
    */
   #clearWay(): Tcp | undefined {
     const { transport, writeBuffer } = this.#connection
@@ -108,7 +113,8 @@ class EngineOutlet implements Outlet {
 
   #enqueue({ texts, bytes }: Frames): void {
     const connection = this.#connection
-    // Engine.IO sends pre-encoded frames as they are, so a burst is one packet to it and one write to the system.
+    // Engine.IO sends pre-encoded frames as they are, so a burst is one packet to it and one write to the
+    // system.
     if (connection.transport.name === 'websocket')
       connection.write(texts[0], { compress: false, wsPreEncodedFrame: [bytes] })
     else for (const text of texts) connection.write(text)

@@ -1,6 +1,11 @@
-/** Keeps callers from somebody who just failed: while he is left alone, one in `pauseMs` finds out whether he is back. */
+/**
+ * Keeps callers from somebody who just failed: while he is left alone, one in `pauseMs` finds out whether he
+ * is back.
+ */
 export interface Breaker {
-  /** Whether he may be asked. A yes after a pause is given to one caller, the next one waits as long again. */
+  /**
+   * Whether he may be asked. A yes after a pause is given to one caller, the next one waits as long again.
+   */
   admits(): boolean
   succeeded(): void
   failed(): void

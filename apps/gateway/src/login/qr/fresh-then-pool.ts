@@ -23,7 +23,10 @@ const PAUSE_MS = 5_000
 export const freshThenPool = ({ draw, pooled, onSwitch, isLeased }: FreshThenPoolDeps): Picture => {
   const breaker = createBreaker(PAUSE_MS, onSwitch)
 
-  /** What is shown instead of a code that WeChat drew: a ticket keeps the code of the pool that it was shown once. */
+  /**
+   * What is shown instead of a code that WeChat drew: a ticket keeps the code of the pool that it was shown
+   * once.
+   */
   const kept: PooledPicture = async (ticket, wish) => ((await isLeased(ticket)) ? pooled(ticket, wish) : undefined)
 
   return async (ticket, wish) => {

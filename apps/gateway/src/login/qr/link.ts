@@ -39,8 +39,9 @@ const TYPED_SECONDS = 86_400
 const NO_MS = 10_000
 
 /**
- * A link into WeChat. Each node remembers the ones it has made: a page that is loaded again gets the same one. Another node makes
- * another, which leads to the same ticket and costs one of the 500,000 of a day: not worth a place in Redis.
+ * A link into WeChat. Each node remembers the ones it has made: a page that is loaded again gets the same
+ * one. Another node makes another, which leads to the same ticket and costs one of the 500,000 of a day: not
+ * worth a place in Redis.
  */
 const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: LinkOptions): Link => {
   const known = createAnswers<{ url: string; until: number }>({ yes: KEPT, no: 1 })
@@ -98,7 +99,10 @@ const refusals = {
   expired: 'TICKET_EXPIRED',
 } as const satisfies Record<Exclude<TicketStatus, 'pending'>, Code>
 
-/** The way from a browser on a phone into the app on the same phone. Only who holds the device code gets that of a ticket, so nobody draws links for others. */
+/**
+ * The way from a browser on a phone into the app on the same phone. Only who holds the device code gets that
+ * of a ticket, so nobody draws links for others.
+ */
 export const linkRoutes = ({ tickets, limits, link }: LinkRoutesDeps): Router => {
   const router = new Router({ prefix: '/v1', sensitive: true })
 

@@ -25,7 +25,10 @@ export interface Codes {
   close(): Promise<void>
 }
 
-/** Where the codes of logins come from, as the settings say. Rejects with ConfigError when the store of the pool cannot be one. */
+/**
+ * Where the codes of logins come from, as the settings say. Rejects with ConfigError when the store of the
+ * pool cannot be one.
+ */
 export const openCodes = async ({ redis, wechat, metrics, log }: CodesDeps, config: Config): Promise<Codes> => {
   const nothing = async () => {}
   if (config.demo || !wechat || !config.wechat) return { picture: plainPicture(config.origin), close: nothing }

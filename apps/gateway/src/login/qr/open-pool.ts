@@ -5,7 +5,10 @@ import { type Config, ConfigError } from '../../config/config.ts'
 /** On top of what a ticket can live, for a phone that is slow. */
 const MARGIN = 1 / 4
 
-/** How long a code leads to its ticket, in milliseconds: as long as the phone may scan, and scan again until it confirms. */
+/**
+ * How long a code leads to its ticket, in milliseconds: as long as the phone may scan, and scan again until
+ * it confirms.
+ */
 export const leaseMsOf = ({ scanMs, confirmMs }: Config['times']): number => scanMs + confirmMs
 
 /** The pool of the mini-program, whether or not it is filled or leased from at present. */

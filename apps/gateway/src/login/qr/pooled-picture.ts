@@ -27,7 +27,10 @@ export interface PooledPictureOptions {
 
 /** Broken pictures that one request takes out before it gives up. */
 const MOST_BROKEN = 3
-/** Those that a node takes out in a minute. Where more are missing it is the store that is wrong, and the codes are good on other nodes. */
+/**
+ * Those that a node takes out in a minute. Where more are missing it is the store that is wrong, and the
+ * codes are good on other nodes.
+ */
 const BROKEN_PER_MINUTE = 10
 /** Every visitor comes upon a store that is down: it gets one line of the log in this time. */
 const QUIET_MS = 10_000

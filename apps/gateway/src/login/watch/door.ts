@@ -35,8 +35,9 @@ export interface WaitingDoor extends Door {
 const SWEEP_MS = 1_000
 
 /**
- * The door for a WebSocket that says in its address that it will use the namespace `/login` only. What it hears there is the same as
- * from Socket.IO, whose objects for a connection are three times as large as the connection itself. All else is Engine.IO's.
+ * The door for a WebSocket that says in its address that it will use the namespace `/login` only. What it
+ * hears there is the same as from Socket.IO, whose objects for a connection are three times as large as the
+ * connection itself. All else is Engine.IO's.
  */
 export const createWaitingDoor = (
   io: Server,

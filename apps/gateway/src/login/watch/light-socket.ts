@@ -61,8 +61,8 @@ const ASKED = 1
 const EXTENDED = 2
 
 /**
- * A WebSocket that does nothing but wait for a login, in Engine.IO's and Socket.IO's words. There are tens of thousands of them, so one
- * is one object: the WebSocket itself with a few fields.
+ * A WebSocket that does nothing but wait for a login, in Engine.IO's and Socket.IO's words. There are tens of
+ * thousands of them, so one is one object: the WebSocket itself with a few fields.
  */
 export class WaitingBrowser extends WebSocket implements Waiter, Listener {
   id = ''

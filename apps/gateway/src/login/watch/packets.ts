@@ -36,7 +36,10 @@ const eventFrame = <E extends keyof LoginServerEvents>(name: E, value: Parameter
 
 const tickets = new WeakMap<TicketState, Buffer>()
 
-/** The event of a ticket's state. The same object gives the same frame, so all who wait for it share one encoding. */
+/**
+ * The event of a ticket's state. The same object gives the same frame, so all who wait for it share one
+ * encoding.
+ */
 export const ticketFrame = (state: TicketState): Buffer => {
   let frame = tickets.get(state)
   if (!frame) {
@@ -63,7 +66,10 @@ export const readPacket = (text: string): Packet => {
   return read
 }
 
-/** Reads a packet that has bytes: feed it what comes until it gives the packet. Throws what Socket.IO's parser throws. */
+/**
+ * Reads a packet that has bytes: feed it what comes until it gives the packet. Throws what Socket.IO's parser
+ * throws.
+ */
 export const createReader = (): ((part: string | Buffer) => Packet | undefined) => {
   const own = new Decoder()
   let whole: Packet | undefined

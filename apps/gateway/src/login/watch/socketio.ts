@@ -19,13 +19,19 @@ export interface LoginDeps {
   limits: Limits
 }
 
-/** Stands in for the headers and addresses of the handshake, which Socket.IO would keep for as long as the socket lives. */
+/**
+ * Stands in for the headers and addresses of the handshake, which Socket.IO would keep for as long as the
+ * socket lives.
+ */
 const FORGOTTEN = Object.freeze({})
 
 /** Engine.IO's and Socket.IO's own; their types keep both to themselves. */
 const connectionOf = (socket: LoginSocket): string => Reflect.get(socket.conn, 'id')
 
-/** A browser that came through Socket.IO, by long-polling for instance. The room of its ticket is told of transitions. */
+/**
+ * A browser that came through Socket.IO, by long-polling for instance. The room of its ticket is told of
+ * transitions.
+ */
 class SocketWaiter implements Waiter {
   deviceCode: string | undefined = undefined
   watching = false

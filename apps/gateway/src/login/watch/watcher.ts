@@ -11,9 +11,15 @@ export interface Waiter {
   watching: boolean
   /** Of the ticket, as far as it was told. */
   version: number
-  /** By `now()` of clock.ts: when the status it was told of expires, or when one that follows nothing is closed. */
+  /**
+   * By `now()` of clock.ts: when the status it was told of expires, or when one that follows nothing is
+   * closed.
+   */
   dueAt: number
-  /** Resolves once no transition of the ticket can be missed any more; of each it is told from then on. Rejects with RedisUnavailable. */
+  /**
+   * Resolves once no transition of the ticket can be missed any more; of each it is told from then on.
+   * Rejects with RedisUnavailable.
+   */
   follow(ticket: string): Promise<void>
   unfollow(ticket: string): void | Promise<void>
   tell(state: TicketState): void

@@ -40,8 +40,8 @@ const RETRY_MS = 2_000
 const RESYNC_BATCH = 100
 
 /**
- * The order is the promise: follow the ticket, wait until Redis has confirmed the subscription, and only then read the state that the ack
- * carries. So no transition falls between the two.
+ * The order is the promise: follow the ticket, wait until Redis has confirmed the subscription, and only then
+ * read the state that the ack carries. So no transition falls between the two.
  */
 export const createWatching = (deps: WatchingDeps): Watching => {
   const { tickets, subscriber, log } = deps
@@ -77,7 +77,9 @@ export const createWatching = (deps: WatchingDeps): Watching => {
     if (deviceCode) await waiter.unfollow(ticketOf(deviceCode))
   }
 
-  /** Notes what the browser knows and when to look again; a ticket that is over is not followed any longer. */
+  /**
+   * Notes what the browser knows and when to look again; a ticket that is over is not followed any longer.
+   */
   const note = async (waiter: Waiter, deviceCode: string, state: Result<TicketState>): Promise<void> => {
     if (waiter.deviceCode !== deviceCode) return
     if (!state.ok || isTerminal(state.value.status)) return leave(waiter)
@@ -87,7 +89,10 @@ export const createWatching = (deps: WatchingDeps): Watching => {
     waiter.dueAt = now() + state.value.expiresIn * 1000
   }
 
-  /** Reads the ticket again and tells the browser what it may have missed: at a deadline, and after Redis was away. */
+  /**
+   * Reads the ticket again and tells the browser what it may have missed: at a deadline, and after Redis was
+   * away.
+   */
   const refresh = async (waiter: Waiter): Promise<void> => {
     const { deviceCode } = waiter
     if (!deviceCode || !waiter.isOpen) return
@@ -95,7 +100,8 @@ export const createWatching = (deps: WatchingDeps): Watching => {
       const state = await tickets.read(deviceCode)
       if (waiter.deviceCode !== deviceCode) return
       if (state.ok && state.value.version > waiter.version) waiter.tell(state.value)
-      // It was there, and Redis has lost it: its picture leads nowhere any more, and the browser takes another at once.
+      // It was there, and Redis has lost it: its picture leads nowhere any more, and the browser takes
+      // another at once.
       if (!state.ok && state.code === 'TICKET_NOT_FOUND' && waiter.version > 0)
         waiter.tell({
           ticket: ticketOf(deviceCode),

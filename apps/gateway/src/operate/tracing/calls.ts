@@ -16,8 +16,9 @@ interface Begun {
 const nothing = () => {}
 
 /**
- * Makes spans of what is told on a diagnostics channel: one for each call made for a request that is being traced. What goes on after its
- * request has ended, such as a feed that a subscriber began, belongs to nobody's trace.
+ * Makes spans of what is told on a diagnostics channel: one for each call made for a request that is being
+ * traced. What goes on after its request has ended, such as a feed that a subscriber began, belongs to
+ * nobody's trace.
  */
 const follow = <T extends object>(
   tracer: Tracer,

@@ -12,8 +12,8 @@ import { parseTicket } from '@saoma/protocol'
 import type { Trace } from './trace.ts'
 
 /*
- * What may be in a span: the pattern of a route, never an address, which has a query; no header, no body; of a login its ticket, which
- * is public. The id of the request is in the log as well.
+ * What may be in a span: the pattern of a route, never an address, which has a query; no header, no body; of
+ * a login its ticket, which is public. The id of the request is in the log as well.
  */
 
 /** With nothing of an error but its name: its message may hold what somebody sent. */

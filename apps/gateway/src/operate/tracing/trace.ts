@@ -3,7 +3,10 @@ import type { Middleware } from 'koa'
 import type { Logger } from '../log.ts'
 import type { TraceOptions } from './options.ts'
 
-/** Spans around what comes from outside. What is done for it, in Redis and at WeChat, becomes spans below these. */
+/**
+ * Spans around what comes from outside. What is done for it, in Redis and at WeChat, becomes spans below
+ * these.
+ */
 export interface Trace {
   /** Around an HTTP request, below the span that its `traceparent` names if it has one. */
   request: Middleware

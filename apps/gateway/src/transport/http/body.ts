@@ -10,7 +10,10 @@ const PUBLISHES = new Set(['/v1/publish', '/v1/mesh/publish'])
 /** Room for what surrounds the data of a message. */
 export const ENVELOPE = 4 * 1024
 
-/** Most bytes that the body of a request to this address may have. nginx/render.sh reckons the same. @param messageBytes  of one message */
+/**
+ * Most bytes that the body of a request to this address may have. nginx/render.sh reckons the same. @param
+ * messageBytes  of one message
+ */
 export const largestBody = (path: string, messageBytes: number): number =>
   PUBLISHES.has(path) ? Math.max(LARGEST_PUBLISH, messageBytes + ENVELOPE) : LARGEST_BODY
 

@@ -9,8 +9,8 @@ import type { Logger } from '../../operate/log.ts'
 /** The files of the pages of all builds that run in the cluster, or did of late. */
 export interface Builds {
   /**
-   * A file that this node's own build does not have, by its path below the root. Undefined when no build has it. Rejects with
-   * RedisUnavailable.
+   * A file that this node's own build does not have, by its path below the root. Undefined when no build has
+   * it. Rejects with RedisUnavailable.
    */
   find(path: string): Promise<Buffer | undefined>
   close(): void
@@ -19,7 +19,10 @@ export interface Builds {
 export interface BuildsOptions {
   /** The folder of this node's own build. */
   root: string
-  /** Those of the node, the newest first: what lies in Redis is sealed, or whoever writes there could put a script into the pages. */
+  /**
+   * Those of the node, the newest first: what lies in Redis is sealed, or whoever writes there could put a
+   * script into the pages.
+   */
   secrets: readonly [string, ...string[]]
   /** Told when the files could not be put into Redis. It is tried again. */
   onError: (error: unknown) => void
@@ -27,7 +30,10 @@ export interface BuildsOptions {
 
 /** A page that was loaded from a former build may ask for a part of it as long. */
 const KEEP_SECONDS = 7 * 24 * 60 * 60
-/** Between two times that the files are put there again: Redis may have lost them, and a build that runs on keeps its files. */
+/**
+ * Between two times that the files are put there again: Redis may have lost them, and a build that runs on
+ * keeps its files.
+ */
 const AGAIN_MS = 60 * 60_000
 /** The same after a time that failed. */
 const SOON_MS = 5_000
@@ -46,8 +52,9 @@ const pathsBelow = async (root: string): Promise<string[]> => {
 }
 
 /**
- * While nodes are updated two builds run side by side, and a page of one asks any node for its parts. So each node puts the files of its
- * build into Redis before it serves a page, and looks there for what it does not have.
+ * While nodes are updated two builds run side by side, and a page of one asks any node for its parts. So each
+ * node puts the files of its build into Redis before it serves a page, and looks there for what it does not
+ * have.
  */
 export const openBuilds = async (
   { data, keys }: Pick<RedisClients, 'data' | 'keys'>,
@@ -55,7 +62,8 @@ export const openBuilds = async (
 ): Promise<Builds> => {
   const macWith = (secret: string, path: string, body: Buffer): Buffer =>
     createHmac('sha256', `saoma pages ${secret}`).update(path).update('\0').update(body).digest()
-  // By the first secret and by the last: while one is being changed, some nodes know the one only, and some the other.
+  // By the first secret and by the last: while one is being changed, some nodes know the one only, and some
+  // the other.
   const sealsOf = (path: string, body: Buffer): Buffer[] =>
     [secrets[0], secrets.at(-1) ?? secrets[0]].map((secret) => macWith(secret, path, body))
 

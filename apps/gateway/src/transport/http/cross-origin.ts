@@ -15,7 +15,10 @@ export const exposedHeaders = [
   TAKES_HASHES_HEADER,
 ].join(', ')
 
-/** The tracing tools of a page add headers of their own to whatever it asks; we read none that we do not know, so all may come. */
+/**
+ * The tracing tools of a page add headers of their own to whatever it asks; we read none that we do not know,
+ * so all may come.
+ */
 const allowed = (origins: Origins): Middleware =>
   cors({
     origin: ({ headers }: Context) => {
@@ -33,8 +36,8 @@ const allowed = (origins: Origins): Middleware =>
 const isPublic = (path: string): boolean => path === '/oidc/jwks' || path.startsWith('/oidc/.well-known/')
 
 /**
- * What pages of other origins may do, before anything is counted or refused: they have to be able to read a refusal too. A page of an
- * origin that is not allowed gets no other answer, and no side effect either.
+ * What pages of other origins may do, before anything is counted or refused: they have to be able to read a
+ * refusal too. A page of an origin that is not allowed gets no other answer, and no side effect either.
  */
 export const crossOrigin = (origins: Origins): Middleware => {
   const allow = allowed(origins)

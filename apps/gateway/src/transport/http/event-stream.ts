@@ -3,7 +3,10 @@ import type { Context } from 'koa'
 
 /** How often a comment keeps proxies from taking a quiet stream for a dead one. */
 const HEARTBEAT_MS = 15_000
-/** Heartbeats in a row at which something waited and nothing was taken: the reader has stopped, as a socket has that answers no ping. */
+/**
+ * Heartbeats in a row at which something waited and nothing was taken: the reader has stopped, as a socket
+ * has that answers no ping.
+ */
 const MOST_STALLS = 3
 
 /** Server-Sent Events on their way to one client. */
@@ -33,7 +36,10 @@ export interface EventStreamOptions {
   heartbeatMs?: number
 }
 
-/** Begins the answer. From here on its status is told: what goes wrong can only end it, and the client comes back with its last id. */
+/**
+ * Begins the answer. From here on its status is told: what goes wrong can only end it, and the client comes
+ * back with its last id.
+ */
 export const openEventStream = (
   ctx: Context,
   { onStalled, heartbeatMs = HEARTBEAT_MS }: EventStreamOptions = {},

@@ -8,11 +8,16 @@ export class Crowded extends Error {
   override name = 'Crowded'
 }
 
-/** Requests that are held on purpose. Each gets a signal that fires when its client is gone or it is released. */
+/**
+ * Requests that are held on purpose. Each gets a signal that fires when its client is gone or it is released.
+ */
 export interface Holds {
   /** How many there are now. */
   readonly size: number
-  /** Runs `work` with that signal. Rejects with Crowded, before anything is answered, when whoever is known to ask has too many held. */
+  /**
+   * Runs `work` with that signal. Rejects with Crowded, before anything is answered, when whoever is known to
+   * ask has too many held.
+   */
   hold<T>(ctx: Context, work: (signal: AbortSignal) => Promise<T>): Promise<T>
   /** Makes the `count` requests that are held longest answer now. */
   release(count: number): void

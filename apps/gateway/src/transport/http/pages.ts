@@ -31,8 +31,8 @@ const cacheControl = (path: string): string =>
   path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache'
 
 /**
- * The built web pages, and what pages of another build ask for while nodes of both run. Files with a hash in their name are kept for ever,
- * all others are asked for anew.
+ * The built web pages, and what pages of another build ask for while nodes of both run. Files with a hash in
+ * their name are kept for ever, all others are asked for anew.
  */
 export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middleware => {
   const { host } = new URL(origin)

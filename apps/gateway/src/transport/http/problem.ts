@@ -3,7 +3,10 @@ import { RedisUnavailable } from '@saoma/redis'
 import type { Context, Middleware } from 'koa'
 import type { Logger } from '../../operate/log.ts'
 
-/** Answers with `application/problem+json` (RFC 9457). `detail` is for the developer who reads it and never holds a secret. */
+/**
+ * Answers with `application/problem+json` (RFC 9457). `detail` is for the developer who reads it and never
+ * holds a secret.
+ */
 export const problem = (ctx: Context, code: Code, detail?: string): void => {
   const { status, react, say } = codes[code]
   const body: Problem = {

@@ -27,8 +27,8 @@ const whoAndWhere = ({ id, data }: Asker, request: unknown) => {
 const flawed = ({ why }: Flawed): Failed => ({ ...fail('INVALID'), detail: why })
 
 /**
- * Does what an event asks for. What `later` is given happens when the answer is on its way, and not at all when there is none because
- * the work failed.
+ * Does what an event asks for. What `later` is given happens when the answer is on its way, and not at all
+ * when there is none because the work failed.
  */
 export type Act<S extends Asker> = (
   socket: S,
@@ -42,8 +42,8 @@ export interface ListenDeps {
 }
 
 /**
- * Makes a Socket.IO listener of an act, with `this` being the socket: a function shared by all sockets, because a closure for each of ten
- * thousand is memory. The one place where outcomes become acks.
+ * Makes a Socket.IO listener of an act, with `this` being the socket: a function shared by all sockets,
+ * because a closure for each of ten thousand is memory. The one place where outcomes become acks.
  */
 export const listen = <S extends Asker>(name: string, { log, trace }: ListenDeps, act: Act<S>) =>
   async function onEvent(this: S, ...args: unknown[]): Promise<void> {

@@ -70,7 +70,10 @@ export const createJudge = ({ limits, metrics, log }: JudgeDeps, options: Admiss
   }
 }
 
-/** Whether a request to Engine.IO names a session, which was judged when it began. Of several ids it takes the last, and an empty one for none. */
+/**
+ * Whether a request to Engine.IO names a session, which was judged when it began. Of several ids it takes the
+ * last, and an empty one for none.
+ */
 export const namesSession = ({ url = '/' }: IncomingMessage): boolean =>
   Boolean(new URL(url, 'http://node').searchParams.getAll('sid').at(-1))
 

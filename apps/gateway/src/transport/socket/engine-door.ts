@@ -9,7 +9,10 @@ interface Engine {
   handleUpgrade(req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>): void
 }
 
-/** Engine.IO's way in: everything below its path, as for its polling. A polling session that goes on as a WebSocket was let in before. */
+/**
+ * Engine.IO's way in: everything below its path, as for its polling. A polling session that goes on as a
+ * WebSocket was let in before.
+ */
 export const createEngineDoor = (io: Server): Door => {
   const engine = io.engine as unknown as Engine
   const path = `${io.path()}/`

@@ -25,8 +25,9 @@ interface Said {
 }
 
 /**
- * Looks at every packet of a connection before Socket.IO does, and in the same turn: limits that are asked for later come too late for
- * whoever sends ten thousand packets at once, each of which Socket.IO would answer, or make a socket of.
+ * Looks at every packet of a connection before Socket.IO does, and in the same turn: limits that are asked
+ * for later come too late for whoever sends ten thousand packets at once, each of which Socket.IO would
+ * answer, or make a socket of.
  */
 export interface Guard {
   watch(connection: Socket['conn']): void
@@ -54,8 +55,9 @@ const cutOff = (connection: Connection): void => {
 }
 
 /**
- * @param namespaces  those that there are. Socket.IO answers a CONNECT to any other by itself and keeps nothing of it, so it is bounded by
- *   what bounds every packet: their number, and the bytes that wait for the client.
+ * @param namespaces  those that there are. Socket.IO answers a CONNECT to any other by itself and keeps
+ *   nothing of it, so it is bounded by what bounds every packet: their number, and the bytes that wait for
+ *   the client.
  */
 export const createGuard = (
   namespaces: readonly string[],

@@ -21,7 +21,9 @@ const pathOfBytes = (value: unknown): string | undefined => {
   return undefined
 }
 
-/** What the packet that is being decoded has which no number can be. One for all: a text is decoded in one go. */
+/**
+ * What the packet that is being decoded has which no number can be. One for all: a text is decoded in one go.
+ */
 let beyond: string | undefined
 
 const revive = (key: string, value: unknown, context?: { source?: string }): unknown => {

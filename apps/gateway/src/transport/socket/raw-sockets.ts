@@ -17,8 +17,9 @@ function destroy(this: Duplex): void {
 }
 
 /**
- * Takes a socket from Node's HTTP server, which hands it out with `upgrade` and `connect` and takes its own listeners off it first. A
- * reset that nobody listens for is an uncaught exception, so this comes before anything else.
+ * Takes a socket from Node's HTTP server, which hands it out with `upgrade` and `connect` and takes its own
+ * listeners off it first. A reset that nobody listens for is an uncaught exception, so this comes before
+ * anything else.
  */
 export const own = (tcp: Duplex): void => {
   tcp.on('error', destroy)
@@ -29,13 +30,16 @@ export const handOver = (tcp: Duplex): void => {
   tcp.off('error', destroy)
 }
 
-/** Says why not, and ends the connection: a client that does not close its side is cut off after `LAST_WORD_MS`. */
+/**
+ * Says why not, and ends the connection: a client that does not close its side is cut off after
+ * `LAST_WORD_MS`.
+ */
 export const answerAndEnd = (tcp: Duplex, { status, headers, body }: RawAnswer): void => {
   const timer = setTimeout(() => tcp.destroy(), LAST_WORD_MS).unref()
   tcp.once('close', () => clearTimeout(timer))
   const lines = Object.entries({ ...headers, Connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`)
   tcp.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
-  // Nobody reads it any more. Unread, the client's end would not be seen; and closed with bytes unread, a socket is reset instead, with
-  // which the client may lose the answer.
+  // Nobody reads it any more. Unread, the client's end would not be seen; and closed with bytes unread, a
+  // socket is reset instead, with which the client may lose the answer.
   tcp.resume()
 }

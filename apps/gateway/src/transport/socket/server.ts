@@ -43,7 +43,10 @@ const crossOrigin =
     })
   }
 
-/** Socket.IO over the sharded Redis adapter. A message to a room wakes only the nodes that hold somebody in it. */
+/**
+ * Socket.IO over the sharded Redis adapter. A message to a room wakes only the nodes that hold somebody in
+ * it.
+ */
 export const createIo = (
   http: HttpServer,
   redis: RedisClients,
@@ -82,7 +85,8 @@ export const createIo = (
     guard.watch(connection)
     // Behind a proxy Engine.IO's own is the proxy's.
     if (connection.request) Object.assign(connection, { remoteAddress: options.addressOf(connection.request) })
-    // Kept by Engine.IO for as long as the socket lives and read by nobody: the largest part of a waiting browser's memory.
+    // Kept by Engine.IO for as long as the socket lives and read by nobody: the largest part of a waiting
+    // browser's memory.
     connection.request = null
     metrics.opened.inc({ transport: connection.transport.name })
     connection.on('close', onClose)

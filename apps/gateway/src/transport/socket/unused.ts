@@ -1,6 +1,9 @@
 import type { Socket } from 'socket.io'
 
-/** How long a connection may be in no namespace. Socket.IO looks after that only until the first one is joined. */
+/**
+ * How long a connection may be in no namespace. Socket.IO looks after that only until the first one is
+ * joined.
+ */
 const UNUSED_MS = 30_000
 
 /** Socket.IO's own; its types keep it to themselves. */
@@ -15,6 +18,7 @@ export function closeWhenUnused(this: Socket, reason: string): void {
     conn.off('close', onClose)
     if (namespacesOf(this) === 0) conn.close()
   }, UNUSED_MS).unref()
-  // Most clients leave the namespace and then the connection: nothing of them is kept for the rest of the time.
+  // Most clients leave the namespace and then the connection: nothing of them is kept for the rest of the
+  // time.
   conn.once('close', onClose)
 }

@@ -26,8 +26,8 @@ export interface UpgradesDeps {
 }
 
 /**
- * Whether a request begins a WebSocket (RFC 6455 section 4.1), for the server's `shouldUpgradeCallback`. One that asks for anything
- * else, such as HTTP/2 (`h2c`), is served as if it did not ask (RFC 9110 section 7.8).
+ * Whether a request begins a WebSocket (RFC 6455 section 4.1), for the server's `shouldUpgradeCallback`. One
+ * that asks for anything else, such as HTTP/2 (`h2c`), is served as if it did not ask (RFC 9110 section 7.8).
  */
 export const isWebSocketHandshake = ({ method, headers }: IncomingMessage): boolean =>
   method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
@@ -40,19 +40,21 @@ const answers = new WeakMap<Duplex, ServerResponse>()
 
 const onRequest = ({ headers, socket }: IncomingMessage, res: ServerResponse): void => {
   answers.set(socket, res)
-  // Node's parser drops what comes in one read behind such a request. The client learns by the end of the connection that it was not served.
+  // Node's parser drops what comes in one read behind such a request. The client learns by the end of the
+  // connection that it was not served.
   if (headers.upgrade !== undefined) res.shouldKeepAlive = false
 }
 
 /**
- * Whether a request before it is still being answered. What is written by hand would go out first, and be taken for the answer to that;
- * and behind a 101 that answer would be no frame of a WebSocket.
+ * Whether a request before it is still being answered. What is written by hand would go out first, and be
+ * taken for the answer to that; and behind a 101 that answer would be no frame of a WebSocket.
  */
 const isAnswering = (tcp: Duplex): boolean => answers.get(tcp)?.writableFinished === false
 
 /**
- * The one place that raw sockets of the HTTP server come to. Each gets a listener of its errors, and then goes to the first door that
- * claims the request, once the judge has let it in; to no door means 404. It takes the place of those who listened for upgrades before.
+ * The one place that raw sockets of the HTTP server come to. Each gets a listener of its errors, and then
+ * goes to the first door that claims the request, once the judge has let it in; to no door means 404. It
+ * takes the place of those who listened for upgrades before.
  */
 export const routeUpgrades = (
   http: HttpServer,

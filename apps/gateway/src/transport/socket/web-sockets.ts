@@ -12,7 +12,9 @@ export interface WebSocketsOptions<W extends typeof WebSocket> {
   WebSocket?: W
 }
 
-/** What a door besides Engine.IO's makes of a request that was let in: a WebSocket, which is then welcomed. */
+/**
+ * What a door besides Engine.IO's makes of a request that was let in: a WebSocket, which is then welcomed.
+ */
 export const createWebSockets = <W extends typeof WebSocket = typeof WebSocket>({
   nodeId,
   ...options

@@ -17,7 +17,7 @@ export interface Scene {
 }
 
 /**
- * What is done to a cluster. Resolves with what it was done to when it is over: what was taken away is there again and says that it
- * listens.
+ * What is done to a cluster. Resolves with what it was done to when it is over: what was taken away is there
+ * again and says that it listens.
  */
 export type Fault = (scene: Scene) => Promise<string>

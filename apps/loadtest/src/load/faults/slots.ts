@@ -3,14 +3,23 @@ import type { Chance } from '../chance.ts'
 import { type Store, withRedis } from '../store.ts'
 import type { Fault } from './scene.ts'
 
-/** Slots that are moved at one time are up to two to the power of this; one alone is as likely as a few or many. */
+/**
+ * Slots that are moved at one time are up to two to the power of this; one alone is as likely as a few or
+ * many.
+ */
 const MOST_DOUBLINGS = 9
-/** Between two steps of a move, in half of the moves: whoever moves slots may be far away, and then the masters know of it by and by. */
+/**
+ * Between two steps of a move, in half of the moves: whoever moves slots may be far away, and then the
+ * masters know of it by and by.
+ */
 const MOST_STEP_MS = 50
 /** How often the channel that all follow is among what is moved. */
 const BUSIEST = 1 / 2
 
-/** A slot that somebody listens on: the one of the busiest channel, of another one, or of a ticket that a browser waits for. */
+/**
+ * A slot that somebody listens on: the one of the busiest channel, of another one, or of a ticket that a
+ * browser waits for.
+ */
 const drawBusy = async (store: Store, chance: Chance, busiest: string): Promise<number> => {
   const masters = await store.masters()
   const heardBy = (redis: Redis) => redis.call('PUBSUB', 'SHARDCHANNELS') as Promise<string[]>

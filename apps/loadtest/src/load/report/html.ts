@@ -10,7 +10,10 @@ const read = (name: string) => readFile(new URL(import.meta.resolve(name)), 'utf
 /** JSON inside of a script: nothing in it may end the script. */
 const json = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')
 
-/** One page that has all it needs inside of it and asks nobody for anything, which its own policy would not let it. */
+/**
+ * One page that has all it needs inside of it and asks nobody for anything, which its own policy would not
+ * let it.
+ */
 export const htmlReport = async (result: Result): Promise<string> => {
   const [plot, plotStyle, style] = await Promise.all([
     read('uplot/dist/uPlot.iife.min.js'),

@@ -9,8 +9,8 @@ export interface Words {
 }
 
 /**
- * Draws the report. It runs in the reader's browser, where nothing of this project is: its own text is put into the page, so it
- * may use nothing that is not inside of it.
+ * Draws the report. It runs in the reader's browser, where nothing of this project is: its own text is put
+ * into the page, so it may use nothing that is not inside of it.
  */
 export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanings, verdicts }: Words): void => {
   const seconds = result.timeline.map(({ second }) => second)

@@ -8,7 +8,9 @@ export interface Line {
 }
 
 export interface Plots {
-  /** Lines over `x`: the seconds of the run if `time`, percentiles if not. Nothing is drawn before `redraw`. */
+  /**
+   * Lines over `x`: the seconds of the run if `time`, percentiles if not. Nothing is drawn before `redraw`.
+   */
   plotInto(
     holder: HTMLElement,
     x: (number | null)[],
@@ -19,7 +21,10 @@ export interface Plots {
   redraw(): void
 }
 
-/** The charts of the report. Like the page itself it is put there as text, so it may use nothing that is not inside of it. */
+/**
+ * The charts of the report. Like the page itself it is put there as text, so it may use nothing that is not
+ * inside of it.
+ */
 export const createPlots = (Plot: typeof uPlot, outages: Result['outages']): Plots => {
   const HEIGHT = 220
   const redraws: (() => void)[] = []

@@ -1,0 +1,51 @@
+/*
+ * A line of prose is at most 110 columns wide, in Markdown and in comments: a diff then shows the sentence
+ * that changed, and two versions fit beside each other. Tables, code and what cannot be broken are left
+ * alone.
+ *
+ *   node scripts/check-width.ts [file…]    those files; without any, all of the repository
+ */
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+
+const MOST = 110
+
+/** How comments begin, by the ends of file names. */
+const comments: readonly [files: RegExp, comment: RegExp][] = [
+  [/\.[cm]?[jt]s$/, /^\s*(?:\/\/|\/?\*)/],
+  [/\.lua$/, /^\s*--/],
+  [/\.(?:sh|ya?ml|template)$|(?:^|\/)Dockerfile/, /^\s*# /],
+]
+
+const widthOf = (line: string): number => [...line].length
+/** Such as a long address. */
+const isUnbreakable = (line: string): boolean =>
+  !/\S\s+\S/.test(line.replace(/^\s*(?:\/\/|\/?\*+|--|#|[-*]|\d+\.)\s+/, ''))
+
+const isWide = (line: string): boolean => widthOf(line) > MOST && !isUnbreakable(line)
+
+/** The numbers of the lines that are too wide. */
+const wideLines = (file: string, text: string): number[] => {
+  const lines = text.split('\n')
+  if (file.endsWith('.md')) {
+    let isCode = false
+    return lines.flatMap((line, i) => {
+      if (/^\s*(?:```|~~~)/.test(line)) isCode = !isCode
+      return !isCode && !/^\s*\|/.test(line) && isWide(line) ? [i + 1] : []
+    })
+  }
+  const comment = comments.find(([files]) => files.test(file))?.[1]
+  return comment ? lines.flatMap((line, i) => (comment.test(line) && isWide(line) ? [i + 1] : [])) : []
+}
+
+const listed = (): string[] =>
+  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((name) => name !== '' && existsSync(name))
+
+const files = process.argv.length > 2 ? process.argv.slice(2) : listed()
+const wide = files.flatMap((file) => wideLines(file, readFileSync(file, 'utf8')).map((line) => `${file}:${line}`))
+for (const place of wide) console.error(`${place} is wider than ${MOST} columns`)
+if (wide.length === 0) console.log(`Width: no line of prose is wider than ${MOST} columns.`)
+process.exitCode = wide.length === 0 ? 0 : 1
