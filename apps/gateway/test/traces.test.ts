@@ -23,13 +23,13 @@ const startTrace = (sampled = true) => {
 
 /**
  * Prints what a process loads of OpenTelemetry, but for its interface, which prom-client has for uses of its
- * own.
+ * own, and of what is ours, but for what loads the rest.
  */
 const watchLoads = {
   NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(`
     import { registerHooks } from 'node:module'
     registerHooks({ load: (url, context, next) => {
-      if (/opentelemetry\\/(?!api\\/)|tracing\\//.test(url)) process.stdout.write(JSON.stringify({ loads: url }) + '\\n')
+      if (/opentelemetry\\/(?!api\\/)|tracing\\/(?!trace\\.ts|options\\.ts)/.test(url)) process.stdout.write(JSON.stringify({ loads: url }) + '\\n')
       return next(url, context)
     } })`)}`,
 }
