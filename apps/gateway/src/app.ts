@@ -7,10 +7,10 @@ import { meshRoutes } from './live/connmix/routes.ts'
 import { channelRoutes } from './live/http/channels.ts'
 import { type MessageRoutesDeps, messageRoutes } from './live/http/messages.ts'
 import { publishRoutes } from './live/http/publish.ts'
-import { type SessionRoutesDeps, sessionRoutes } from './login/logins.ts'
+import { type LoginRoutesDeps, loginRoutes } from './login/logins.ts'
 import { oauth } from './login/oauth.ts'
 import { type LinkRoutesDeps, linkRoutes } from './login/qr/link.ts'
-import { type CodeRoutesDeps, codeRoutes } from './login/qr/routes.ts'
+import { type QrRoutesDeps, qrRoutes } from './login/qr/routes.ts'
 import { type TicketRoutesDeps, ticketRoutes } from './login/tickets.ts'
 import { wechatPolls } from './login/wechat-polls.ts'
 import type { Logger } from './operate/log.ts'
@@ -22,12 +22,7 @@ import { crossOrigin } from './transport/http/cross-origin.ts'
 import { pages } from './transport/http/pages.ts'
 import { problem, problems, tooMany } from './transport/http/problem.ts'
 
-export interface AppDeps
-  extends TicketRoutesDeps,
-    CodeRoutesDeps,
-    LinkRoutesDeps,
-    SessionRoutesDeps,
-    MessageRoutesDeps {
+export interface AppDeps extends TicketRoutesDeps, QrRoutesDeps, LinkRoutesDeps, LoginRoutesDeps, MessageRoutesDeps {
   /** With pages of their own (`webRoot`). */
   builds?: Pick<Builds, 'find'>
   log: Logger
@@ -129,13 +124,13 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
 
   const routers = [
     ticketRoutes(deps),
-    codeRoutes(deps, { hasLink: deps.link !== undefined }),
+    qrRoutes(deps, { hasLink: deps.link !== undefined }),
     linkRoutes(deps),
     wechatPolls(tickets, holds),
     publishRoutes(deps),
     meshRoutes(deps),
     channelRoutes(deps),
-    sessionRoutes(deps),
+    loginRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),
   ]
   for (const router of routers) {

@@ -7,11 +7,11 @@ import { LAST_ANSWERS_MS, PROXY_IDLE_MS } from './config/drain-times.ts'
 import { WsConnection } from './live/connmix/connection.ts'
 import type { WsDoor } from './live/connmix/door.ts'
 import { socketsOf } from './live/socketio/counts.ts'
-import type { WaitingDoor } from './login/watch/door.ts'
+import type { LightLoginDoor } from './login/watch/door.ts'
 import type { Logger } from './operate/log.ts'
 import type { Metrics } from './operate/metrics.ts'
 import { type Guest, sendAway, windowFor } from './transport/guests.ts'
-import type { Holds } from './transport/http/held-requests.ts'
+import type { HeldRequests } from './transport/http/held-requests.ts'
 
 /** Turns of the event loop in a row that brought no new connection: each takes in one. */
 const QUIET_TURNS = 5
@@ -26,7 +26,7 @@ const tcpOf = (conn: object): Duplex | undefined => {
 }
 
 /** Those of all doors who are in a namespace. */
-export const guestsOf = ({ io, waiting }: { io: Server; waiting: WaitingDoor }): Guest[] => [
+export const guestsOf = ({ io, waiting }: { io: Server; waiting: LightLoginDoor }): Guest[] => [
   ...socketsOf(io).map((socket) => ({
     get isOpen() {
       return Reflect.get(socket.conn, 'readyState') === 'open'
@@ -44,8 +44,8 @@ export interface DrainDeps {
   http: HttpServer
   io: Server
   ws: WsDoor
-  waiting: WaitingDoor
-  holds: Holds
+  waiting: LightLoginDoor
+  holds: HeldRequests
   metrics: Metrics
   log: Logger
 }

@@ -8,7 +8,7 @@ import type { Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
 import type { Server } from 'socket.io'
 import type { Authenticate, StillValid } from './access/principal.ts'
-import type { Attendance } from './access/session-watch.ts'
+import type { RevocationWatch } from './access/revocation-watch.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { createOrigins } from './config/origins.ts'
@@ -18,27 +18,27 @@ import type { Live } from './live/live.ts'
 import { countPeople, countSockets } from './live/socketio/counts.ts'
 import { serveLive } from './live/socketio/live.ts'
 import type { LiveNamespace } from './live/socketio/live-socket.ts'
-import { createPushes } from './login/confirm-latency.ts'
+import { createConfirmLatency } from './login/confirm-latency.ts'
 import type { Link } from './login/qr/link.ts'
-import type { Picture } from './login/qr/picture.ts'
-import { createWaitingDoor } from './login/watch/door.ts'
+import type { QrPicture } from './login/qr/picture.ts'
+import { createLightLoginDoor } from './login/watch/door.ts'
 import { type LoginNamespace, serveLogin } from './login/watch/socketio.ts'
-import { createWatching } from './login/watch/watches.ts'
-import type { Inside } from './operate/health.ts'
-import { watchLateness } from './operate/lateness.ts'
+import { createTicketWatches } from './login/watch/ticket-watches.ts'
+import { watchEventLoopLag } from './operate/event-loop-lag.ts'
 import type { Logger } from './operate/log.ts'
 import type { Metrics } from './operate/metrics.ts'
 import type { Room } from './operate/open-redis.ts'
+import type { NodeView } from './operate/operator-server.ts'
 import { tellResubscribed } from './operate/resubscribed.ts'
 import type { Trace } from './operate/tracing/trace.ts'
 import { createAddressReader } from './transport/client-address.ts'
 import type { Builds } from './transport/http/builds.ts'
-import { createHolds } from './transport/http/held-requests.ts'
+import { createHeldRequests } from './transport/http/held-requests.ts'
 import { DEAF_FACTOR, type Limits } from './transport/limits.ts'
 import { createProxies } from './transport/proxies.ts'
 import { createJudge } from './transport/socket/admission.ts'
 import { createEngineDoor } from './transport/socket/engine-door.ts'
-import type { Guard } from './transport/socket/guard.ts'
+import type { PacketGuard } from './transport/socket/packet-guard.ts'
 import { createIo } from './transport/socket/server.ts'
 import { isWebSocketHandshake, routeUpgrades } from './transport/socket/upgrades.ts'
 import { warnOfStrangers } from './transport/strangers.ts'
@@ -54,10 +54,10 @@ export interface GatewayDeps {
   identity: Identity
   channels: Channels
   live: Live
-  attendance: Attendance
+  attendance: RevocationWatch
   authenticate: Authenticate
   stillValid: StillValid
-  picture: Picture
+  picture: QrPicture
   link?: Link
   builds?: Builds
   pool?: Pick<Pool, 'resolve'>
@@ -84,7 +84,7 @@ export interface Gateway {
   /** The public door: HTTP and Socket.IO. Not listening yet. */
   http: HttpServer
   /** For operators: health, readiness and what is counted. */
-  inside: Inside
+  inside: NodeView
   io: Server
   /**
    * Takes the node out: no new sockets, held requests answered, open sockets sent elsewhere at their own
@@ -99,10 +99,10 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   let leaving = false
   let draining = false
   const isDraining = () => draining
-  const holds = createHolds(metrics)
+  const holds = createHeldRequests(metrics)
   const origins = createOrigins(options)
   const addressOf = createAddressReader(options.trustedProxies, warnOfStrangers(deps.log))
-  const pushes = createPushes(metrics)
+  const pushes = createConfirmLatency(metrics)
 
   const app = createApp({ ...deps, holds, pushes }, { ...options, origins, addressOf })
   const http = createServer(
@@ -130,18 +130,18 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
       backend: DEAF_FACTOR * options.limits.keyEventsPerTenSeconds,
     },
   }
-  const serve = (io: Server, guard: Guard): void => {
+  const serve = (io: Server, guard: PacketGuard): void => {
     const { subscriber } = redis
     // Each namespace has events of its own, which the server's type cannot say.
     serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard, watching, subscriber })
     http.once('close', serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard }, doorOptions))
   }
-  const watching = createWatching({ ...deps, subscriber: redis.subscriber })
+  const watching = createTicketWatches({ ...deps, subscriber: redis.subscriber })
   http.once('close', watching.close)
   tellResubscribed(redis.subscriber, deps)
   if (channelsRedis) tellResubscribed(channelsRedis.subscriber, deps)
   const io = createIo(http, redis, { judge, metrics, serve }, doorOptions)
-  const waiting = createWaitingDoor(io, { ...deps, watching }, doorOptions)
+  const waiting = createLightLoginDoor(io, { ...deps, watching }, doorOptions)
   // After those who listen for browsers, which hear it first: by then they have written it to their sockets.
   redis.subscriber.on('message', (channel, payload) => {
     metrics.pubsubReceived.inc()
@@ -152,8 +152,8 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const proxies = createProxies({ ...deps, guests: () => guestsOf({ io, waiting }) }, options.drain)
   // Who waits for a login is asked first: Engine.IO would take everything below its path.
   routeUpgrades(http, [waiting, ws, createEngineDoor(io)], { ...deps, judge, proxies }, doorOptions)
-  const lateness = watchLateness()
-  const inside: Inside = {
+  const lateness = watchEventLoopLag()
+  const inside: NodeView = {
     redis,
     ...(channelsRedis ? { channelsRedis } : {}),
     room,

@@ -4,10 +4,10 @@ import { isLoopback } from './config/origins.ts'
 import { whyNot } from './config/why-not.ts'
 import { createNode } from './node.ts'
 import { createEnding, type Stop } from './operate/ending.ts'
-import { createInternal } from './operate/health.ts'
 import { createLog } from './operate/log.ts'
 import { createMetrics } from './operate/metrics.ts'
 import { placeOf } from './operate/open-redis.ts'
+import { createOperatorServer } from './operate/operator-server.ts'
 import { openOriginWatch } from './operate/origin-watch.ts'
 import { heardItself, openPatience } from './operate/patience.ts'
 import { version } from './operate/version.ts'
@@ -26,7 +26,7 @@ const start = async (): Promise<Stop> => {
   const metrics = createMetrics()
   metrics.node.set({ node: config.nodeId, version }, 1)
   // Before anything is waited for: whoever asks hears what it is.
-  const internal = createInternal(metrics)
+  const internal = createOperatorServer(metrics)
   const internalPort = await listen(internal.server, { name: 'INTERNAL_PORT', port: config.internalPort, host })
   const patience = openPatience(placeOf(config.redisUrl), { internal, internalPort, log })
   ending.stop = async (why, code) => {

@@ -13,12 +13,12 @@ import { createLive } from './live/live.ts'
 import { openIdentity } from './login/open-identity.ts'
 import { openWechat } from './login/open-wechat.ts'
 import { openLink } from './login/qr/link.ts'
-import { openCodes } from './login/qr/open-pictures.ts'
-import type { Inside } from './operate/health.ts'
+import { openQrPictures } from './login/qr/open-qr-pictures.ts'
 import type { Logger } from './operate/log.ts'
 import { openMembership } from './operate/membership.ts'
 import type { Metrics } from './operate/metrics.ts'
 import { openRedis } from './operate/open-redis.ts'
+import type { NodeView } from './operate/operator-server.ts'
 import type { Patience } from './operate/patience.ts'
 import { openTrace } from './operate/tracing/trace.ts'
 import { openPages } from './transport/http/builds.ts'
@@ -35,7 +35,7 @@ export interface Node {
   /** The public door, not listening yet. */
   http: HttpServer
   /** For operators. */
-  inside: Inside
+  inside: NodeView
   redis: RedisClients
   /** Sends everybody elsewhere, then gives back what the node holds. */
   close(): Promise<void>
@@ -86,7 +86,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       onPublish: (result, seconds) => metrics.published.observe({ result }, seconds),
     },
   )
-  const codes = await patience.until(() => openCodes({ ...deps, ...withWechat, redis }, config))
+  const codes = await patience.until(() => openQrPictures({ ...deps, ...withWechat, redis }, config))
   const link = openLink({ ...withWechat, log }, config)
   const builds = await openPages(redis, config, log)
   const gateway = createGateway(

@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http'
 import { fail, ok } from '@saoma/protocol'
 import { freePort } from '@saoma/testing'
 import * as v from 'valibot'
-import { createAnswers } from '../src/access/answer-cache.ts'
-import { createBusiness } from '../src/access/business.ts'
-import { createBusinessTokens } from '../src/access/business-tokens.ts'
+import { createCoalescingCache } from '../src/access/coalescing-cache.ts'
+import { createTokenIntrospection } from '../src/access/token-introspection.ts'
+import { createWebhookClient } from '../src/access/webhook-client.ts'
 import { createLog } from '../src/operate/log.ts'
 import { type BusinessServer, json, startBusinessServer } from './business-server.ts'
 import { createClock } from './clock.ts'
@@ -23,7 +23,7 @@ const serve = async (answer: BusinessServer['answer'], timeoutMs?: number) => {
   return {
     server,
     clock,
-    tokens: createBusinessTokens(server.url, log, { now: clock.now, ...(timeoutMs ? { timeoutMs } : {}) }),
+    tokens: createTokenIntrospection(server.url, log, { now: clock.now, ...(timeoutMs ? { timeoutMs } : {}) }),
   }
 }
 
@@ -96,7 +96,7 @@ test.each([
 })
 
 test('nobody is let in or turned away when no server is there', async () => {
-  const tokens = createBusinessTokens(`http://127.0.0.1:${await freePort()}/`, log)
+  const tokens = createTokenIntrospection(`http://127.0.0.1:${await freePort()}/`, log)
   expect(await tokens.resolve('t', HOME)).toEqual(unavailable)
 })
 
@@ -149,7 +149,7 @@ interface AskOptions {
   now?: () => number
 }
 const ask = (url: string, options: AskOptions = {}) =>
-  createBusiness({
+  createWebhookClient({
     setting: 'TEST',
     url,
     secret: 'a secret',
@@ -316,7 +316,7 @@ test('a question from before an end is not joined by whoever has seen the end', 
 
 /** Asks for what is remembered; tells what had to be asked. */
 const remembering = (most: { yes: number; no: number }) => {
-  const answers = createAnswers<string>(most)
+  const answers = createCoalescingCache<string>(most)
   const asked: string[] = []
   const get = (question: string, no?: 'no') =>
     answers.get(question, async () => {

@@ -1,7 +1,7 @@
 import type { Page } from '@saoma/protocol'
 import { type Cluster, metricOf, publish, request, startCluster, testApiKey, until, webToken } from '@saoma/testing'
+import { createConcurrencyQuota } from '../src/access/concurrency-quota.ts'
 import type { Backend, Person } from '../src/access/principal.ts'
-import { createCrowd } from '../src/access/quota.ts'
 
 /** What a person may have held on one node, and what an API key may. */
 const [MOST, MOST_OF_KEY] = [50, 200]
@@ -63,7 +63,7 @@ test.each([
 )
 
 test('places are counted by person and by key, whatever the token, and each is given back once', () => {
-  const crowd = createCrowd({ person: 2, backend: 1 })
+  const crowd = createConcurrencyQuota({ person: 2, backend: 1 })
   const anna: Person = { kind: 'person', issuer: 'saoma', user: 'anna', sid: 's1', expiresAt: 0, rooms: [] }
   const shop: Backend = { kind: 'backend', name: 'anna', channels: [], expiresAt: Number.POSITIVE_INFINITY }
   const leave = crowd.enter(anna)

@@ -194,7 +194,9 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
 
   test('the probes ask what a node answers', () => {
     const { container } = k8s.gateway()
-    const answered = [...read('apps/gateway/src/operate/health.ts').matchAll(/case '(\/\w+)'/g)].map(([, path]) => path)
+    const answered = [...read('apps/gateway/src/operate/operator-server.ts').matchAll(/case '(\/\w+)'/g)].map(
+      ([, path]) => path,
+    )
     const { startupProbe, readinessProbe, livenessProbe } = container
     // One would end a node that waits for Redis.
     expect(startupProbe).toBeUndefined()

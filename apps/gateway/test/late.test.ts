@@ -1,5 +1,5 @@
 import { onCleanup } from '@saoma/testing'
-import { watchLateness } from '../src/operate/lateness.ts'
+import { watchEventLoopLag } from '../src/operate/event-loop-lag.ts'
 
 const EVERY_MS = 5
 const LATE_MS = 100
@@ -11,7 +11,7 @@ test('a node is late when its event loop was so three times in a row, and no lon
     looked()
     return present
   }
-  const watch = watchLateness({ everyMs: EVERY_MS, lateMs: LATE_MS, now })
+  const watch = watchEventLoopLag({ everyMs: EVERY_MS, lateMs: LATE_MS, now })
   onCleanup(watch.close)
   /** What it says after its next look, which is so much later than it was due. */
   const look = async (lateMs: number): Promise<boolean> => {

@@ -1,5 +1,5 @@
 import { until } from '@saoma/testing'
-import { createHook, type Hook } from '../src/access/hook.ts'
+import { type AuthorizationWebhook, createAuthorizationWebhook } from '../src/access/authorization-webhook.ts'
 import { createPolicy } from '../src/access/policy.ts'
 import type { Backend, Person } from '../src/access/principal.ts'
 import { createRules, parseRules } from '../src/access/rules.ts'
@@ -116,7 +116,7 @@ test('without a hook, what is left to it is closed', async () => {
 
 const withHook = async (answer: BusinessServer['answer']) => {
   const server = await startBusinessServer(answer)
-  const hook: Hook = createHook({ url: server.url, secret: SECRET }, log)
+  const hook: AuthorizationWebhook = createAuthorizationWebhook({ url: server.url, secret: SECRET }, log)
   return { server, policy: createPolicy({ rules, hook }) }
 }
 

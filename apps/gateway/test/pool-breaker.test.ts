@@ -1,10 +1,10 @@
-import { createBreaker } from '../src/login/qr/circuit-breaker.ts'
+import { createCircuitBreaker } from '../src/login/qr/circuit-breaker.ts'
 import { createClock } from './clock.ts'
 
 test('it admits everybody until a failure, then nobody, and after the pause one at a time', () => {
   const clock = createClock()
   const switches: boolean[] = []
-  const breaker = createBreaker(30, (isOpen) => switches.push(isOpen), clock.now)
+  const breaker = createCircuitBreaker(30, (isOpen) => switches.push(isOpen), clock.now)
   expect([breaker.admits(), breaker.admits()]).toEqual([true, true])
   breaker.failed()
   for (let round = 0; round < 2; round++) {

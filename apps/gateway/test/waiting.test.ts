@@ -9,8 +9,8 @@ import { createTickets } from '@saoma/tickets'
 import { Server } from 'socket.io'
 import WebSocket from 'ws'
 import { now } from '../src/login/watch/clock.ts'
-import { createWaitingDoor } from '../src/login/watch/door.ts'
-import { createWatching } from '../src/login/watch/watches.ts'
+import { createLightLoginDoor } from '../src/login/watch/door.ts'
+import { createTicketWatches } from '../src/login/watch/ticket-watches.ts'
 import { createLog } from '../src/operate/log.ts'
 import { createMetrics } from '../src/operate/metrics.ts'
 import { createJudge } from '../src/transport/socket/admission.ts'
@@ -26,8 +26,8 @@ const log = createLog({ level: 'silent', node: 'a' })
 const http = createServer()
 const io = new Server(http)
 let draining = false
-const watching = createWatching({ tickets, subscriber: redis.subscriber, metrics, log })
-const door = createWaitingDoor(io, { watching, tickets, metrics }, { nodeId: 'a', maxBufferBytes: 1 << 20 })
+const watching = createTicketWatches({ tickets, subscriber: redis.subscriber, metrics, log })
+const door = createLightLoginDoor(io, { watching, tickets, metrics }, { nodeId: 'a', maxBufferBytes: 1 << 20 })
 const judge = createJudge(
   { limits: { handshakes: async () => undefined }, metrics, log },
   {

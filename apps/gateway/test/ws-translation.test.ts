@@ -1,4 +1,4 @@
-import { Kept } from '@saoma/channels'
+import { LogEntry } from '@saoma/channels'
 import fc from 'fast-check'
 import { ended, granted, notAuthenticated, refused } from '../src/live/connmix/answers.ts'
 import { burstOf, payloadOf } from '../src/live/connmix/burst.ts'
@@ -206,7 +206,8 @@ describe('notices', () => {
 describe('messages', () => {
   const bodyOf = (event: string, data: unknown, from?: string): string =>
     JSON.stringify({ event, data, ...(from === undefined ? {} : { from }), time: 1_795_248_000_000 }).slice(1, -1)
-  const kept = (event: string, data: unknown, from?: string) => new Kept('user:1', 'e', 7, bodyOf(event, data, from))
+  const kept = (event: string, data: unknown, from?: string) =>
+    new LogEntry('user:1', 'e', 7, bodyOf(event, data, from))
   const plain = { alias: '@user', extended: false }
   const extended = { alias: '@user', extended: true }
 

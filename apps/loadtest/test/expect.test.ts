@@ -1,5 +1,5 @@
 import { judge, readExpectations, showVerdict } from '../src/load/expect.ts'
-import { knownOf } from '../src/load/figures.ts'
+import { knownOf } from '../src/load/metric-names.ts'
 
 const known = knownOf(['login', 'inbox'], true)
 const read = (text: string) => readExpectations(text, known)

@@ -20,8 +20,8 @@ import {
   startSimulator,
 } from '@saoma/testing'
 import type { Folder } from './folder.ts'
-import { keep } from './keep.ts'
 import { joinLiveSettings } from './live-settings.ts'
+import { keep } from './supervise.ts'
 import { wechatSettings, writeToolSettings } from './wechat-side.ts'
 
 export interface LocalOptions {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { cleanUp, ensurePage, ensurePrograms } from '@saoma/testing'
+import { welcome } from './banner.ts'
 import { startLocalCluster } from './cluster.ts'
 import { takeFolder } from './folder.ts'
 import { assertFree, lanAddress } from './network.ts'
@@ -7,7 +8,6 @@ import { type Options, readOptions, usage } from './options.ts'
 import { watchPage } from './page-watch.ts'
 import { refusalOf } from './refusal.ts'
 import { assertFits } from './wechat-side.ts'
-import { welcome } from './welcome.ts'
 
 /** One Ctrl-C may reach us several times, from the terminal and from npm; after this it is a second one. */
 const SAME_SIGNAL_MS = 1_000

@@ -11,7 +11,7 @@ import type { RedisClients } from '@saoma/redis'
 import type { ChannelsEvent } from './event.ts'
 import { createFeeds } from './feeds.ts'
 import type { Following, FollowRequest, Listener } from './follower.ts'
-import { createLog, named, type Publishing, pageOf, type ReadRequest } from './log.ts'
+import { assertChannelName, createLog, type Publishing, pageOf, type ReadRequest } from './log.ts'
 import { createPresence } from './presence.ts'
 import type { Retention } from './retention.ts'
 
@@ -109,7 +109,7 @@ export const createChannels = (redis: RedisClients, options: ChannelsOptions): C
     inbox: log.inbox,
     markRead: log.markRead,
     attend: (user, onEnded) => feeds.attend(userChannel(user), onEnded),
-    heardOn: (user) => redis.keys.channelLive(named(userChannel(user))),
+    heardOn: (user) => redis.keys.channelLive(assertChannelName(userChannel(user))),
     end: (user, sid) => log.end(userChannel(user), sid),
     lastEnd: (user, sid) => log.lastEnd(userChannel(user), sid),
     size: feeds.size,

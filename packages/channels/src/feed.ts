@@ -1,9 +1,9 @@
 import { isEmptyEpoch, isNext, type Position } from '@saoma/protocol'
 import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
-import type { Kept } from './kept.ts'
-import type { KeptPage, Log } from './log.ts'
-import type { Member } from './member.ts'
+import type { FeedListener } from './feed-listener.ts'
+import type { Log, LogPage } from './log.ts'
+import type { LogEntry } from './log-entry.ts'
 import { decodeEnded, decodeMessage, decodeSignal, kinds } from './wire.ts'
 import { Witnesses } from './witnesses.ts'
 
@@ -31,7 +31,7 @@ export class Feed {
   readonly channel: string
   /** The Redis channel. */
   readonly live: string
-  readonly members = new Set<Member>()
+  readonly members = new Set<FeedListener>()
   readonly attendants = new Set<(sid: string | undefined) => void>()
   /** Who uses it or is about to: the subscription is held as long as there is anybody. */
   users = 0
@@ -44,8 +44,8 @@ export class Feed {
   readonly #witnesses = new Witnesses()
   /** The subscription was away and no check has looked since. Each time is another one. */
   #doubt: symbol | undefined
-  #batch: Kept[] = []
-  #waiting: Kept[] = []
+  #batch: LogEntry[] = []
+  #waiting: LogEntry[] = []
   /** Set while the log is read; aborted when the last member leaves. */
   #filling: AbortController | undefined
   /** The top that the last check found and pub/sub still owed. */
@@ -93,7 +93,7 @@ export class Feed {
   }
 
   /** From here on the member is told of everything; until it starts, that waits. */
-  join(member: Member): void {
+  join(member: FeedListener): void {
     member.from = this.#offset
     this.members.add(member)
   }
@@ -102,12 +102,12 @@ export class Feed {
    * Whether a member's page ends before what the member was told of begins: only possible when replies
    * overtook each other.
    */
-  misses(member: Member, page: Position): boolean {
+  misses(member: FeedListener, page: Position): boolean {
     return page.epoch === this.#epoch && page.offset < member.from
   }
 
   /** The member stands behind its page. Returns whether the feed has got its position by that. */
-  settle(member: Member, page: KeptPage): boolean {
+  settle(member: FeedListener, page: LogPage): boolean {
     member.standAt(page)
     if (this.positioned) {
       if (!this.#continues(member, page)) {
@@ -132,13 +132,13 @@ export class Feed {
    * Whether a member's page and what the feed tells are of one log. A channel that was empty on one side has
    * begun meanwhile.
    */
-  #continues(member: Member, page: Position): boolean {
+  #continues(member: FeedListener, page: Position): boolean {
     if (page.epoch === this.#epoch || isEmptyEpoch(this.#epoch)) return true
     return isEmptyEpoch(page.epoch) && member.from === 0
   }
 
   /** Returns whether the feed has lost its position, because nobody is left. */
-  leave(member: Member): boolean {
+  leave(member: FeedListener): boolean {
     member.close()
     if (!this.members.delete(member) || this.members.size > 0) return false
     const { positioned } = this
@@ -235,7 +235,7 @@ export class Feed {
   }
 
   /** The next page; undefined when the log went back meanwhile. */
-  async #next(): Promise<KeptPage | undefined> {
+  async #next(): Promise<LogPage | undefined> {
     const { log } = this.#context
     const position = { epoch: this.#epoch, offset: this.#offset }
     // Whatever was heard so far is in the log, and the page comes to it.
@@ -253,14 +253,14 @@ export class Feed {
     return page.how === 'epoch' && page.epoch === position.epoch ? undefined : page
   }
 
-  #show(page: KeptPage): void {
+  #show(page: LogPage): void {
     this.flush()
     if (page.how !== 'recovered') this.#context.onEvent({ kind: 'lost', channel: this.channel })
     if (page.messages.length > 0) for (const member of this.members) member.messages(page.messages)
     this.#stand(page)
   }
 
-  #stand(page: KeptPage): void {
+  #stand(page: LogPage): void {
     if (page.epoch !== this.#epoch) this.#witnesses.clear()
     this.#epoch = page.epoch
     this.#offset = page.offset
@@ -268,7 +268,7 @@ export class Feed {
     this.#witnesses.learn(page)
   }
 
-  #take(kept: Kept): void {
+  #take(kept: LogEntry): void {
     if (!this.positioned || this.#filling) return this.#wait(kept)
     if (isNext({ epoch: this.#epoch, offset: this.#offset }, kept)) {
       // A page has shown another one in its place.
@@ -289,7 +289,7 @@ export class Feed {
    * read from the log it may repeat, but not with other words: then the log that was read is not the one that
    * goes on.
    */
-  #hearAgain(kept: Kept): void {
+  #hearAgain(kept: LogEntry): void {
     const isKnown = this.#witnesses.knows(kept.offset)
     const isOther = this.#witnesses.contradict(kept)
     const isAgain = kept.offset > this.#logged
@@ -298,7 +298,7 @@ export class Feed {
     if (isOther || isAgain) void this.fill()
   }
 
-  #wait(kept: Kept): void {
+  #wait(kept: LogEntry): void {
     if (this.#waiting.length === MOST_WAITING) this.#waiting = []
     this.#waiting.push(kept)
   }

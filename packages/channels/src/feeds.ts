@@ -1,11 +1,11 @@
 import type { Away, RedisClients } from '@saoma/redis'
-import { createChecks } from './checks.ts'
 import type { ChannelsEvent } from './event.ts'
 import { Feed } from './feed.ts'
+import { FeedListener } from './feed-listener.ts'
 import type { Following, FollowRequest, Listener } from './follower.ts'
-import { type KeptPage, type Log, named, pageOf } from './log.ts'
-import { Member } from './member.ts'
-import type { Attendance } from './presence.ts'
+import { assertChannelName, type Log, type LogPage, pageOf } from './log.ts'
+import type { PresenceCounts } from './presence.ts'
+import { createReconciler } from './reconciler.ts'
 
 export interface FeedsOptions {
   checkMs: number
@@ -19,7 +19,7 @@ export interface FeedsOptions {
 export const createFeeds = (
   redis: RedisClients,
   log: Log,
-  presence: Attendance,
+  presence: PresenceCounts,
   { checkMs, onEvent }: FeedsOptions,
 ) => {
   const { subscriber, keys } = redis
@@ -41,7 +41,7 @@ export const createFeeds = (
   }
   const context = { log, schedule, onEvent }
 
-  const checks = createChecks({
+  const checks = createReconciler({
     checkMs,
     onEvent,
     check: (feed) =>
@@ -77,7 +77,7 @@ export const createFeeds = (
    */
   const enter = (channel: string): { feed: Feed; confirmed: Promise<void> } => {
     refuseWhenClosed()
-    const live = keys.channelLive(named(channel))
+    const live = keys.channelLive(assertChannelName(channel))
     const known = feeds.get(live)
     if (known) {
       known.users++
@@ -95,20 +95,20 @@ export const createFeeds = (
     subscriber.release(feed.live)
   }
 
-  const leave = (feed: Feed, member: Member) => {
+  const leave = (feed: Feed, member: FeedListener) => {
     if (feed.leave(member)) {
       size.channels--
       checks.delete(feed)
     }
   }
 
-  const settle = (feed: Feed, member: Member, page: KeptPage) => {
+  const settle = (feed: Feed, member: FeedListener, page: LogPage) => {
     if (!feed.settle(member, page)) return
     size.channels++
     checks.add(feed)
   }
 
-  const read = async (feed: Feed, member: Member, request: FollowRequest): Promise<KeptPage> => {
+  const read = async (feed: Feed, member: FeedListener, request: FollowRequest): Promise<LogPage> => {
     const page = await log.read(feed.channel, request)
     // A page read from now on comes at least to where the member was told of everything.
     return feed.misses(member, page) ? log.read(feed.channel, request) : page
@@ -117,7 +117,7 @@ export const createFeeds = (
   return {
     follow: async (channel: string, request: FollowRequest, listener: Listener): Promise<Following> => {
       const { user } = request
-      const member = new Member(listener)
+      const member = new FeedListener(listener)
       const { feed, confirmed } = enter(channel)
       try {
         await confirmed

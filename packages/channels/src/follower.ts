@@ -1,5 +1,5 @@
 import type { Inbox, Page, Position, PresenceChange } from '@saoma/protocol'
-import type { Kept } from './kept.ts'
+import type { LogEntry } from './log-entry.ts'
 
 /** What is passed on without being kept. */
 export type Signal =
@@ -15,7 +15,7 @@ export interface Listener {
    * handed to every listener that gets all of it, so that work done for one (encoding) can be kept for the
    * others.
    */
-  messages(batch: readonly Kept[]): void
+  messages(batch: readonly LogEntry[]): void
   signal(signal: Signal): void
 }
 

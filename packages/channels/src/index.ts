@@ -1,6 +1,6 @@
 export { type Channels, type ChannelsOptions, createChannels } from './channels.ts'
 export type { ChannelsEvent } from './event.ts'
 export type { Following, FollowRequest, Listener, Signal } from './follower.ts'
-export { Kept } from './kept.ts'
 export type { ReadRequest } from './log.ts'
+export { LogEntry } from './log-entry.ts'
 export type { Retention } from './retention.ts'

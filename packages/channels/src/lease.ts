@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type RedisClients, reply } from '@saoma/redis'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
 import pMap from 'p-map'
 import type { ChannelsEvent } from './event.ts'
 import { scripts } from './scripts.ts'
@@ -71,14 +71,14 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
   }
 
   const forget = async (name: string) => {
-    await reply(data.del(keys.nodeChannels(name)))
-    await reply(data.zrem(keys.nodes(), name))
+    await orUnavailable(data.del(keys.nodeChannels(name)))
+    await orUnavailable(data.zrem(keys.nodes(), name))
   }
 
   const sweep = async (name: string) => {
     // Two may sweep the same without harm; the lock only spares the work.
-    if (!(await reply(data.set(keys.nodeSweep(name), node, 'PX', leaseMs, 'NX')))) return
-    const channels = await reply(data.smembers(keys.nodeChannels(name)))
+    if (!(await orUnavailable(data.set(keys.nodeSweep(name), node, 'PX', leaseMs, 'NX')))) return
+    const channels = await orUnavailable(data.smembers(keys.nodeChannels(name)))
     await pMap(
       channels,
       async (channel) => {
@@ -132,7 +132,7 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
       sentAt = performance.now()
       overdue = await say(sentAt)
     }
-    await reply(data.pexpire(keys.nodeChannels(node), DAY_MS))
+    await orUnavailable(data.pexpire(keys.nodeChannels(node), DAY_MS))
     // After an outage all are overdue for a moment: only one who has been well all the time may call others
     // dead.
     if (!overdue?.length || sweeping.size > 0 || sentAt - steadySince < LEASES_WELL * leaseMs) return

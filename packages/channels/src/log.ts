@@ -9,8 +9,8 @@ import {
   type Published,
   type Result,
 } from '@saoma/protocol'
-import { type RedisClients, reply } from '@saoma/redis'
-import { Kept } from './kept.ts'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
+import { LogEntry } from './log-entry.ts'
 import type { Retention } from './retention.ts'
 import { scripts } from './scripts.ts'
 
@@ -29,16 +29,16 @@ const MOST_MESSAGES = 1_000_000
 const MOST_PAST = 8
 
 /** A page as it lies in the log. */
-export interface KeptPage extends Position {
+export interface LogPage extends Position {
   how: 'recovered' | 'fresh' | 'epoch' | 'trimmed'
   more: boolean
-  messages: Kept[]
+  messages: LogEntry[]
   /** Of the message at `offset`, where the page has none and the log has it. */
   mark?: number
 }
 
 /** As the wire has it. */
-export const pageOf = (channel: string, { epoch, offset, how, more, messages }: KeptPage): Page => ({
+export const pageOf = (channel: string, { epoch, offset, how, more, messages }: LogPage): Page => ({
   channel,
   recovered: how === 'recovered',
   ...(how === 'epoch' || how === 'trimmed' ? { reason: how } : {}),
@@ -51,7 +51,7 @@ export const pageOf = (channel: string, { epoch, offset, how, more, messages }: 
 /**
  * The name itself, when it is one: braces would move its keys to another slot, quotes would leave its JSON.
  */
-export const named = (channel: string): string => {
+export const assertChannelName = (channel: string): string => {
   if (!channelPattern.test(channel)) throw new TypeError(`not the name of a channel: ${channel}`)
   return channel
 }
@@ -96,7 +96,10 @@ export const createLog = (
   let drawn = 0
   const drawEpoch = (): string => source + (drawn++).toString(36)
 
-  const logOf = (channel: string): [string, string] => [keys.channelMeta(named(channel)), keys.channelLog(channel)]
+  const logOf = (channel: string): [string, string] => [
+    keys.channelMeta(assertChannelName(channel)),
+    keys.channelLog(channel),
+  ]
   const kept = (channel: string): Retention => {
     const { messages, ms } = retention(channel)
     if (!(Number.isInteger(messages) && messages > 0 && messages <= MOST_MESSAGES))
@@ -106,7 +109,7 @@ export const createLog = (
     return { messages, ms }
   }
 
-  const page = async (channel: string, request: ReadRequest, goOn: 0 | 1): Promise<KeptPage> => {
+  const page = async (channel: string, request: ReadRequest, goOn: 0 | 1): Promise<LogPage> => {
     const { since, history = 0, limit = PAGE_MESSAGES, mostBytes = PAGE_BYTES } = request
     const { epoch, offset, how, more, entries, mark } = await scripts.read(data, logOf(channel), [
       drawEpoch(),
@@ -118,7 +121,7 @@ export const createLog = (
       Math.max(1, Math.min(mostBytes, PAGE_BYTES)),
       goOn,
     ])
-    const messages = entries.map((entry) => new Kept(channel, epoch, entry.offset, entry.body))
+    const messages = entries.map((entry) => new LogEntry(channel, epoch, entry.offset, entry.body))
     return { epoch, offset, how, more, messages, ...(mark > 0 ? { mark } : {}) }
   }
 
@@ -128,7 +131,7 @@ export const createLog = (
       const [meta, log] = logOf(channel)
       const [people, live] = [keys.channelPeople(channel), keys.channelLive(channel)]
       const content = contentOf(publication)
-      if (volatile) return ok({ connections: await scripts.pass(data, [people, live], [content]) })
+      if (volatile) return ok({ connections: await scripts.publishVolatile(data, [people, live], [content]) })
       const { messages, ms } = kept(channel)
       const receipt = keys.channelReceipt(channel, idempotencyKey === undefined ? '' : receiptOf(from, idempotencyKey))
       const receiptMs = idempotencyKey === undefined ? 0 : RECEIPT_MS
@@ -152,17 +155,17 @@ export const createLog = (
       return ok({ epoch, offset, connections, ...(repeated ? { repeated } : {}) })
     },
 
-    read: (channel: string, request: ReadRequest = {}): Promise<KeptPage> => page(channel, request, 0),
+    read: (channel: string, request: ReadRequest = {}): Promise<LogPage> => page(channel, request, 0),
 
     /** As `read`, but after a loss it goes on with what is left behind the loss. */
-    resume: (channel: string, since: Position): Promise<KeptPage> => page(channel, { since }, 1),
+    resume: (channel: string, since: Position): Promise<LogPage> => page(channel, { since }, 1),
 
     /**
      * Where the channel is, how many people of a node Redis counts in it, and whether its log contradicts
      * these witnesses.
      */
     check: async (channel: string, node: string, witnesses: readonly number[]) =>
-      scripts.check(
+      scripts.compare(
         data,
         [...logOf(channel), keys.channelPeople(channel), keys.channelPeopleOf(channel, node)],
         [drawEpoch(), ...witnesses],
@@ -194,11 +197,11 @@ export const createLog = (
     },
 
     trim: async (channel: string, offset: number): Promise<number> => {
-      const log = keys.channelLog(named(channel))
+      const log = keys.channelLog(assertChannelName(channel))
       // How many were forgotten can be told once only.
       await reachReplicas(log)
       const replicated = writing(log)
-      const trimmed = await reply(data.xtrim(log, 'MINID', '=', `${offset + 1}-0`))
+      const trimmed = await orUnavailable(data.xtrim(log, 'MINID', '=', `${offset + 1}-0`))
       await replicated()
       return trimmed
     },
@@ -209,7 +212,7 @@ export const createLog = (
     markRead: async (channel: string, offset: number): Promise<Inbox> => {
       const [meta, log] = logOf(channel)
       const replicated = writing(meta)
-      const marked = await scripts.mark(
+      const marked = await scripts.markRead(
         data,
         [meta, log, keys.channelLive(channel)],
         [drawEpoch(), kept(channel).ms, offset],
@@ -219,14 +222,16 @@ export const createLog = (
     },
 
     end: async (channel: string, sid = ''): Promise<void> => {
-      const ends = keys.channelEnds(named(channel))
+      const ends = keys.channelEnds(assertChannelName(channel))
       const replicated = writing(ends)
       await scripts.end(data, [ends, keys.channelLive(channel)], [sid, drawEpoch(), ENDS_MS, MOST_ENDS])
       await replicated()
     },
 
     lastEnd: async (channel: string, sid = ''): Promise<string> =>
-      (await reply(data.hmget(keys.channelEnds(named(channel)), ...new Set(['', sid])))).join(' ').trim(),
+      (await orUnavailable(data.hmget(keys.channelEnds(assertChannelName(channel)), ...new Set(['', sid]))))
+        .join(' ')
+        .trim(),
   }
 }
 

@@ -1,10 +1,10 @@
 import type { Presence } from '@saoma/protocol'
-import { type RedisClients, reply } from '@saoma/redis'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
 import pMap from 'p-map'
 import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
 import { createLease } from './lease.ts'
-import { named } from './log.ts'
+import { assertChannelName } from './log.ts'
 import { scripts } from './scripts.ts'
 
 const MOST_USERS = 1_000
@@ -39,7 +39,7 @@ interface Room {
 }
 
 /** What the feeds tell of their followers. */
-export interface Attendance {
+export interface PresenceCounts {
   /** This node's present name. */
   readonly node: string
   /** Resolves when the connection is counted; rejects, and does not count it, when Redis cannot be told. */
@@ -115,7 +115,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
   const list = async (channel: string, room: Room, node: string) => {
     if (room.listedAs === node) return
     // Nor does a full Redis list a channel for those alone who are new.
-    const say = room.untold.size > room.fresh.size ? scripts.listAgain : scripts.list
+    const say = room.untold.size > room.fresh.size ? scripts.registerAgain : scripts.register
     await say(data, [keys.nodeChannels(node)], [channel])
     room.listedAs = node
   }
@@ -123,7 +123,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     const node = room.listedAs
     room.listedAs = ''
     // It stays listed when this fails.
-    if (node !== '') await reply(data.srem(keys.nodeChannels(node), channel)).catch(failed)
+    if (node !== '') await orUnavailable(data.srem(keys.nodeChannels(node), channel)).catch(failed)
   }
 
   const tellSome = async (channel: string, room: Room) => {
@@ -136,7 +136,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     const untold = [...room.untold.keys()]
     const old = untold.filter((user) => !room.fresh.has(user))
     const users = (old.length > 0 ? old : untold).slice(0, BATCH)
-    const say = old.length > 0 ? scripts.attendanceAgain : scripts.attendance
+    const say = old.length > 0 ? scripts.setPresenceAgain : scripts.setPresence
     const waiting = users.flatMap((user) => room.untold.get(user) ?? [])
     const told = users.flatMap((user) => [user, room.connections.get(user) ?? 0])
     for (const user of users) room.untold.delete(user)
@@ -233,7 +233,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     /** Who follows the channel, on all nodes. */
     read: async (channel: string): Promise<Presence> => ({
       channel,
-      ...(await scripts.people(data, [keys.channelPeople(named(channel))], [MOST_USERS])),
+      ...(await scripts.people(data, [keys.channelPeople(assertChannelName(channel))], [MOST_USERS])),
     }),
 
     /** Takes this node's people away. What cannot be told now is swept by another node. */

@@ -81,7 +81,7 @@ export const scripts = {
     [content: string, newEpoch: string, messages: number, ageMs: number, receiptMs: number, begins: 0 | 1],
     ReturnType<typeof published>
   >(files('publish'), 5, published, { neverWhenFull: true }),
-  pass: define<[people: string, live: string], [content: string], number>('pass', 2, v.number()),
+  publishVolatile: define<[people: string, live: string], [content: string], number>('publish-volatile', 2, v.number()),
   read: define<
     Log,
     [
@@ -96,22 +96,22 @@ export const scripts = {
     ],
     v.InferOutput<typeof Page>
   >('read', 2, Page),
-  check: define<
+  compare: define<
     [...Log, people: string, mine: string],
     [newEpoch: string, ...offsetAndMark: number[]],
     v.InferOutput<typeof Checked>
-  >('check', 4, Checked),
+  >('compare', 4, Checked),
   rotate: define<
     Log,
     [newEpoch: string, epoch: string, offset: number, unsure: number, most: number, ...offsetAndMark: number[]],
     v.InferOutput<typeof Place>
   >('rotate', 2, Place),
   inbox: define<Log, [newEpoch: string, ageMs: number], v.InferOutput<typeof Inbox>>('inbox', 2, Inbox),
-  mark: define<[...Log, live: string], [newEpoch: string, ageMs: number, offset: number], v.InferOutput<typeof Inbox>>(
-    'mark',
-    3,
-    Inbox,
-  ),
+  markRead: define<
+    [...Log, live: string],
+    [newEpoch: string, ageMs: number, offset: number],
+    v.InferOutput<typeof Inbox>
+  >('mark-read', 3, Inbox),
   people: define<[people: string], [most: number], v.InferOutput<typeof People>>('people', 1, People),
   end: define<[ends: string, live: string], [sid: string, mark: string, ms: number, most: number], number>(
     'end',
@@ -119,19 +119,19 @@ export const scripts = {
     v.number(),
     evenWhenFull,
   ),
-  list: define<[channels: string], [channel: string], number>('list', 1, v.number()),
-  listAgain: define<[channels: string], [channel: string], number>('list', 1, v.number(), evenWhenFull),
-  attendance: define<
+  register: define<[channels: string], [channel: string], number>('register-channel', 1, v.number()),
+  registerAgain: define<[channels: string], [channel: string], number>('register-channel', 1, v.number(), evenWhenFull),
+  setPresence: define<
     [people: string, mine: string, live: string],
     [announces: 0 | 1, ...userAndConnections: (string | number)[]],
     number
-  >('attendance', 3, v.number()),
+  >('set-presence', 3, v.number()),
   /** The same for people of whom Redis was told before: it needs no memory that it did not have for them. */
-  attendanceAgain: define<
+  setPresenceAgain: define<
     [people: string, mine: string, live: string],
     [announces: 0 | 1, ...userAndConnections: (string | number)[]],
     number
-  >('attendance', 3, v.number(), evenWhenFull),
+  >('set-presence', 3, v.number(), evenWhenFull),
   sweep: define<[people: string, mine: string, live: string], [announces: 0 | 1, most: number], number>(
     'sweep',
     3,

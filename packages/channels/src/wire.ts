@@ -1,6 +1,6 @@
 import type { Inbox, PresenceChange } from '@saoma/protocol'
 import type { Signal } from './follower.ts'
-import { Kept } from './kept.ts'
+import { LogEntry } from './log-entry.ts'
 
 /**
  * What the scripts say to the nodes on a channel's pub/sub channel, in one character and its text: `m<offset>
@@ -18,13 +18,13 @@ export const kinds = {
 } as const
 
 /** `epoch` is the one expected: its own string is kept then, not a copy with each message. */
-export const decodeMessage = (channel: string, text: string, epoch: string): Kept | undefined => {
+export const decodeMessage = (channel: string, text: string, epoch: string): LogEntry | undefined => {
   const gap = text.indexOf(' ', 1)
   const end = text.indexOf(' ', gap + 1)
   const offset = Number(text.slice(1, gap))
   if (gap < 2 || end < 0 || !Number.isSafeInteger(offset)) return undefined
   const same = end - gap - 1 === epoch.length && text.startsWith(epoch, gap + 1)
-  return new Kept(channel, same ? epoch : text.slice(gap + 1, end), offset, text.slice(end + 1))
+  return new LogEntry(channel, same ? epoch : text.slice(gap + 1, end), offset, text.slice(end + 1))
 }
 
 const decodePresence = (channel: string, text: string): PresenceChange | undefined => {

@@ -1,5 +1,5 @@
-import type { Kept } from './kept.ts'
-import type { KeptPage } from './log.ts'
+import type { LogPage } from './log.ts'
+import type { LogEntry } from './log-entry.ts'
 
 /**
  * How many are known: as many as a master can have told of after another one had taken over, in most
@@ -42,7 +42,7 @@ export class Witnesses {
     if (offset <= last) this.#compared = { last: offset - 1, before: Math.min(before, offset - 1) }
   }
 
-  learn({ messages, offset, mark }: KeptPage): void {
+  learn({ messages, offset, mark }: LogPage): void {
     for (const kept of messages.slice(-MOST)) this.add(kept)
     if (mark !== undefined) this.add({ offset, mark })
   }
@@ -51,7 +51,7 @@ export class Witnesses {
    * It comes in a place that may have been given already. Returns whether another message is known to have
    * been there.
    */
-  contradict(kept: Kept): boolean {
+  contradict(kept: LogEntry): boolean {
     for (let i = this.#end(kept.offset); this.#pairs[i - 2] === kept.offset; i -= 2)
       if (this.#pairs[i - 1] !== kept.mark) {
         this.contradicted = true

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Kept } from '../src/index.ts'
+import type { LogEntry } from '../src/index.ts'
 import { createLog } from '../src/log.ts'
 import {
   createChance,
@@ -19,7 +19,7 @@ const HOUR_MS = 3_600_000
 /** Rules about what pub/sub or Redis has lost. */
 export const faultContract = async (url: string, prefix: string, node: Node, other: Node) => {
   const { data, keys } = node.redis
-  const offsetsOf = (heard: readonly Kept[]) => heard.map(({ offset }) => offset)
+  const offsetsOf = (heard: readonly LogEntry[]) => heard.map(({ offset }) => offset)
 
   /** Publishes without telling anybody, as if pub/sub had lost it. */
   const swallow = async (channel: string, count: number) => {

@@ -9,7 +9,7 @@ import {
   createChannels,
   type Following,
   type FollowRequest,
-  Kept,
+  LogEntry,
   type Signal,
 } from '../src/index.ts'
 
@@ -102,12 +102,12 @@ export const serversOf = ({ data }: RedisClients): Exclude<Connection, { nodes: 
 export const cutSubscriptions = (redis: RedisClients) =>
   Promise.all(serversOf(redis).map((server) => server.call('CLIENT', 'KILL', 'TYPE', 'pubsub')))
 
-export { Kept }
+export { LogEntry }
 
 export interface Follower extends Following {
   /** Live messages in the order in which they came. */
-  heard: Kept[]
-  batches: (readonly Kept[])[]
+  heard: LogEntry[]
+  batches: (readonly LogEntry[])[]
   signals: Signal[]
   /** Page and live messages together, as numbers that the publisher put into `data`. */
   data(): number[]
@@ -123,9 +123,9 @@ export const follow = async (
   request: FollowRequest = {},
   { start = true } = {},
 ): Promise<Follower> => {
-  const telling = createTelling<readonly Kept[] | Signal>()
-  const heard: Kept[] = []
-  const batches: (readonly Kept[])[] = []
+  const telling = createTelling<readonly LogEntry[] | Signal>()
+  const heard: LogEntry[] = []
+  const batches: (readonly LogEntry[])[] = []
   const signals: Signal[] = []
   const following = await channels.follow(channel, request, {
     messages: (batch) => {

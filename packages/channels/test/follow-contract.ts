@@ -2,13 +2,13 @@ import { RedisUnavailable } from '@saoma/redis'
 import pMap from 'p-map'
 import type { ChannelsEvent } from '../src/event.ts'
 import { Feed } from '../src/feed.ts'
+import { FeedListener } from '../src/feed-listener.ts'
 import { createLog, type Log } from '../src/log.ts'
-import { Member } from '../src/member.ts'
 import {
   drawChannel,
   type Follower,
   follow,
-  Kept,
+  LogEntry,
   type Node,
   numbers,
   openNode,
@@ -119,7 +119,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
       schedule: (due) => queueMicrotask(() => due.flush()),
       onEvent: () => {},
     })
-    const member = new Member({ messages: () => {}, signal: () => {} })
+    const member = new FeedListener({ messages: () => {}, signal: () => {} })
     feed.join(member)
     feed.settle(member, { epoch, offset: 1, how: 'recovered', more: false, messages: [] })
     // Of an epoch that is no more, and heard while the log is read for another: it is looked at once more,
@@ -141,9 +141,9 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
       schedule: (due) => queueMicrotask(() => due.flush()),
       onEvent: () => {},
     })
-    const stand = (offset: number, messages: Kept[] = []) => {
-      const heard: Kept[] = []
-      const member = new Member({ messages: (batch) => void heard.push(...batch), signal: () => {} })
+    const stand = (offset: number, messages: LogEntry[] = []) => {
+      const heard: LogEntry[] = []
+      const member = new FeedListener({ messages: (batch) => void heard.push(...batch), signal: () => {} })
       feed.join(member)
       feed.settle(member, { epoch, offset, how: 'recovered', more: false, messages })
       member.start()
@@ -162,9 +162,9 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
       late = () => {}
       return resume(...asked)
     })
-    const joined: { heard: Kept[]; member: Member }[] = []
+    const joined: { heard: LogEntry[]; member: FeedListener }[] = []
     late = () => {
-      joined.push(stand(11, [new Kept(channel, epoch, 11, '"event":"number","data":"ghost","time":1')]))
+      joined.push(stand(11, [new LogEntry(channel, epoch, 11, '"event":"number","data":"ghost","time":1')]))
     }
     await publishNumbers(other, channel, [11, 12])
     feed.hear(ghost(12, epoch))
@@ -232,9 +232,9 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
   })
 
   test('[C14] of what waits for start the oldest goes past 1,000', () => {
-    const member = new Member({ messages: (batch) => heard.push(...batch), signal: () => {} })
-    const heard: Kept[] = []
-    for (const offset of numbers(1_500)) member.messages([new Kept('room:a', 'epoch', offset, '')])
+    const member = new FeedListener({ messages: (batch) => heard.push(...batch), signal: () => {} })
+    const heard: LogEntry[] = []
+    for (const offset of numbers(1_500)) member.messages([new LogEntry('room:a', 'epoch', offset, '')])
     member.start()
     expect(heard.map(({ offset }) => offset)).toEqual(numbers(1_000, 501))
   })
@@ -311,7 +311,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
   test('[C17] a follower that lets go while it is told hears no more', async () => {
     const channel = drawChannel()
     const watch = await follow(node, channel)
-    const heard: Kept[] = []
+    const heard: LogEntry[] = []
     const following = await node.follow(
       channel,
       {},

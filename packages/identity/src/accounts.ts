@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto'
-import { type RedisClients, reply } from '@saoma/redis'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
 
 /**
  * How a person was recognised. The openid stays behind this type: only its hash is stored and no client ever
@@ -33,7 +33,7 @@ export const createAccounts = ({ data, keys, writing }: RedisClients): Accounts 
     const link = keys.accountOf(hash('sha256', source, 'base64url'))
     const name = identity.via === 'demo' ? { name: identity.name } : {}
 
-    const known = await reply(data.get(link))
+    const known = await orUnavailable(data.get(link))
     if (known) {
       // Whoever wrote it may have been refused because replicas were missing.
       await writing(link, keys.account(known))()
@@ -44,15 +44,15 @@ export const createAccounts = ({ data, keys, writing }: RedisClients): Accounts 
     const sub = randomBytes(16).toString('base64url')
     const replicated = writing(keys.account(sub), link)
     // The record first: a link never points at an account that is not there.
-    await reply(data.hset(keys.account(sub), { via: identity.via, ...name }))
-    const winner = (await reply(data.set(link, sub, 'NX', 'GET'))) ?? sub
-    if (winner !== sub) await reply(data.unlink(keys.account(sub)))
+    await orUnavailable(data.hset(keys.account(sub), { via: identity.via, ...name }))
+    const winner = (await orUnavailable(data.set(link, sub, 'NX', 'GET'))) ?? sub
+    if (winner !== sub) await orUnavailable(data.unlink(keys.account(sub)))
     await replicated()
     if (winner !== sub) await writing(keys.account(winner))()
     return { sub: winner, ...name }
   },
   find: async (sub) => {
-    const record = await reply(data.hgetall(keys.account(sub)))
+    const record = await orUnavailable(data.hgetall(keys.account(sub)))
     if (!record.via) return undefined
     return record.name ? { sub, name: record.name } : { sub }
   },

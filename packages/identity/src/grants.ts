@@ -1,5 +1,5 @@
 import { userChannel } from '@saoma/protocol'
-import { type RedisClients, reply } from '@saoma/redis'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
 import type { Adapter } from 'oidc-provider'
 import { ACCESS_TOKEN_SECONDS } from './clients.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN, recordKey } from './records.ts'
@@ -81,7 +81,7 @@ export const createGrants = (
       // The provider ends one by revocation, or because a refresh token was replayed. In the order in which
       // all sessions end.
       destroy: async (sid) => {
-        const sub = ownerOf(await reply(data.hget(at(sid), 'payload')))
+        const sub = ownerOf(await orUnavailable(data.hget(at(sid), 'payload')))
         if (!sub) return void (await destroy(sid))
         const replicated = writing(keys.sessions(sub))
         await marks.begin(sub, [sid])
@@ -95,6 +95,6 @@ export const createGrants = (
       return prolong(data, [at(sid)], [until, token, MOST_REFRESH_TOKENS, KEEP_SECONDS])
     },
     destroy: async (sid) => (await destroy(sid)) !== undefined,
-    isLive: async (sid) => (await reply(data.exists(at(sid)))) === 1,
+    isLive: async (sid) => (await orUnavailable(data.exists(at(sid)))) === 1,
   }
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type Keys, type RedisClients, reply } from '@saoma/redis'
+import { type Keys, orUnavailable, type RedisClients } from '@saoma/redis'
 import { type Adapter, errors } from './oidc-provider.ts'
 import { consume, save } from './scripts.ts'
 
@@ -31,7 +31,7 @@ export const createRecords = ({ data, keys, writing }: RedisClients, model: stri
       await replicated()
     },
     find: async (id) => {
-      const [payload, consumed] = await reply(data.hmget(at(id), 'payload', 'consumed'))
+      const [payload, consumed] = await orUnavailable(data.hmget(at(id), 'payload', 'consumed'))
       if (!payload) return undefined
       return { ...JSON.parse(payload), jti: id, ...(consumed ? { consumed: Number(consumed) } : {}) }
     },
@@ -39,7 +39,7 @@ export const createRecords = ({ data, keys, writing }: RedisClients, model: stri
       if (!(await consume(data, [at(id)], [0]))) throw new errors.InvalidGrant('already used')
     },
     destroy: async (id) => {
-      await reply(data.unlink(at(id)))
+      await orUnavailable(data.unlink(at(id)))
     },
     // Tokens are worth nothing without their grant, which the provider destroys beside this call; what is
     // left goes with its TTL.

@@ -1,10 +1,10 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import { HASHED_TOKEN } from '@saoma/protocol'
-import { type RedisClients, RedisUnavailable, reply } from '@saoma/redis'
+import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import type { Grants } from './grants.ts'
 import { type Adapter, errors, Provider } from './oidc-provider.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN as MODEL } from './records.ts'
-import { consume, recall, remember, remembers, succeed } from './scripts.ts'
+import { chooseSuccessor, consume, isUsed, loadToken, markUsed } from './scripts.ts'
 import { isMark } from './session-marks.ts'
 import { tooMany } from './too-many.ts'
 
@@ -71,12 +71,12 @@ export const createRefreshTokens = (
    */
   const findByHash = async (id: string) => {
     if (Provider.ctx?.oidc.route !== 'revocation' || !DIGEST.test(nameOf(id))) return undefined
-    const found = await recall(data, [at(id)], [])
+    const found = await loadToken(data, [at(id)], [])
     return found && { ...JSON.parse(found.payload), jti: id }
   }
 
   const onList = async (sub: string, sid: string): Promise<'listed' | 'ended' | 'nowhere'> => {
-    const entry = await reply(data.hget(keys.sessions(sub), sid))
+    const entry = await orUnavailable(data.hget(keys.sessions(sub), sid))
     return entry === null ? 'nowhere' : isMark(entry) ? 'ended' : 'listed'
   }
 
@@ -84,9 +84,9 @@ export const createRefreshTokens = (
     ...records,
     find: async (id) => {
       if (id.startsWith(HASHED_TOKEN)) return findByHash(id)
-      const found = await recall(data, [at(id)], [])
+      const found = await loadToken(data, [at(id)], [])
       if (!found) {
-        const isReplay = TOKEN.test(id) && (await remembers(data, [keys.usedRefreshTokens(sidOf(id))], [markOf(id)]))
+        const isReplay = TOKEN.test(id) && (await isUsed(data, [keys.usedRefreshTokens(sidOf(id))], [markOf(id)]))
         if (isReplay) await grants.adapter.destroy(sidOf(id))
         return undefined
       }
@@ -97,7 +97,7 @@ export const createRefreshTokens = (
     // Decides which token comes next. The salt is known to us alone and the old token to its bearer: the two
     // make the successor.
     consume: async (id) => {
-      const decided = await succeed(data, [at(id)], [randomBytes(16).toString('base64url')])
+      const decided = await chooseSuccessor(data, [at(id)], [randomBytes(16).toString('base64url')])
       if (!decided) throw new errors.InvalidGrant('refresh token not found')
       if (decided.isRepeat) onRepeated()
       const end = createHmac('sha256', id).update(decided.salt).digest('base64url')
@@ -132,7 +132,7 @@ export const createRefreshTokens = (
       // up last.
       await reachReplicas(grants.at(grantId), at(id), at(used.jti), marks)
       const mark = [markOf(used.jti), MOST_BYTES, expiresIn] as const
-      if (!refreshOf()?.isRepeat && !(await remember(data, [marks], mark))) {
+      if (!refreshOf()?.isRepeat && !(await markUsed(data, [marks], mark))) {
         await grants.adapter.destroy(grantId)
         throw new errors.InvalidGrant('this session was refreshed too often')
       }
@@ -142,7 +142,7 @@ export const createRefreshTokens = (
     // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would
     // find nothing to end.
     destroy: async (id) => {
-      await reply(data.expire(at(id), KEEP_SECONDS, 'LT'))
+      await orUnavailable(data.expire(at(id), KEEP_SECONDS, 'LT'))
     },
   }
 }

@@ -48,11 +48,11 @@ export const ended = defineScript<readonly [sessions: string], readonly [keepMs:
   { allowOom: true },
 )
 
-export const enlist = defineScript<
+export const addSession = defineScript<
   readonly [sessions: string],
   readonly [sid: string, entry: string, ttlSeconds: number],
   number
->([lua('enlist')], 1, Number)
+>([lua('add-session')], 1, Number)
 
 export const consume = defineScript<readonly [record: string], readonly [keepSeconds: number], boolean>(
   [lua('consume')],
@@ -60,14 +60,14 @@ export const consume = defineScript<readonly [record: string], readonly [keepSec
   first,
 )
 
-export const remember = defineScript<
+export const markUsed = defineScript<
   readonly [used: string],
   readonly [mark: string, mostBytes: number, ttlSeconds: number],
   boolean
->([lua('remember')], 1, first)
+>([lua('mark-used')], 1, first)
 
-export const remembers = defineScript<readonly [used: string], readonly [mark: string], boolean>(
-  [lua('remembers')],
+export const isUsed = defineScript<readonly [used: string], readonly [mark: string], boolean>(
+  [lua('is-used')],
   1,
   first,
 )
@@ -75,11 +75,11 @@ export const remembers = defineScript<readonly [used: string], readonly [mark: s
 const Recalled = v.union([v.tuple([v.string(), v.number(), v.number()]), v.tuple([])])
 
 /** `mayRepeat`: its successor can be made again. */
-export const recall = defineScript<
+export const loadToken = defineScript<
   readonly [record: string],
   readonly [],
   { payload: string; usedSecondsAgo?: number; mayRepeat: boolean } | undefined
->([lua('recall')], 1, (raw) => {
+>([lua('load-token')], 1, (raw) => {
   const [payload, age, salted] = v.parse(Recalled, raw)
   if (payload === undefined || age === undefined) return undefined
   return { payload, ...(age < 0 ? {} : { usedSecondsAgo: age }), mayRepeat: salted === 1 }
@@ -87,11 +87,11 @@ export const recall = defineScript<
 
 const Succeeded = v.union([v.tuple([v.string(), v.number()]), v.tuple([])])
 
-export const succeed = defineScript<
+export const chooseSuccessor = defineScript<
   readonly [record: string],
   readonly [salt: string],
   { salt: string; isRepeat: boolean } | undefined
->([lua('succeed')], 1, (raw) => {
+>([lua('choose-successor')], 1, (raw) => {
   const [salt, used] = v.parse(Succeeded, raw)
   return salt === undefined ? undefined : { salt, isRepeat: used === 1 }
 })

@@ -1,8 +1,8 @@
 import { type LoginRequest, userChannel } from '@saoma/protocol'
-import { type RedisClients, RedisUnavailable, reply } from '@saoma/redis'
+import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import * as v from 'valibot'
 import type { Grants } from './grants.ts'
-import { enlist } from './scripts.ts'
+import { addSession } from './scripts.ts'
 import { isMark, overUntil, type SessionMarks } from './session-marks.ts'
 
 /** Where a person is logged in, as the phone was shown it before it confirmed. */
@@ -70,7 +70,7 @@ export const createSessions = (
   grants: Pick<Grants, 'at' | 'destroy' | 'isLive'>,
 ): Sessions => {
   const forget = async (sub: string, sids: readonly string[]) => {
-    if (sids.length > 0) await reply(data.hdel(keys.sessions(sub), ...sids))
+    if (sids.length > 0) await orUnavailable(data.hdel(keys.sessions(sub), ...sids))
   }
 
   /** Resolves with how many of them this call ended. */
@@ -97,7 +97,7 @@ export const createSessions = (
     // With the marks, whatever nobody can read: what cannot be shown to its owner must not live.
     const halfEnded: string[] = []
     const over: string[] = []
-    for (const [sid, text] of Object.entries(await reply(data.hgetall(keys.sessions(sub))))) {
+    for (const [sid, text] of Object.entries(await orUnavailable(data.hgetall(keys.sessions(sub))))) {
       const entry = readEntry(text)
       const until = overUntil(text)
       if (entry.success) records.push({ sid, ...entry.output })
@@ -132,12 +132,12 @@ export const createSessions = (
       const at = keys.sessions(sub)
       const text = JSON.stringify(entry satisfies Entry)
       const replicated = writing(at)
-      const listed = await enlist(data, [at], [sid, text, SESSION_SECONDS])
+      const listed = await addSession(data, [at], [sid, text, SESSION_SECONDS])
       if (listed > 0) {
         await saveGrant()
         await replicated()
       }
-      const found = await reply(data.hget(at, sid))
+      const found = await orUnavailable(data.hget(at, sid))
       // Whoever ends a session leaves a mark. Where nothing is, Redis has lost the entry: all can be asked
       // for again.
       if (found === null) throw new RedisUnavailable('the list of sessions has lost what was just written')
@@ -152,12 +152,12 @@ export const createSessions = (
     list,
 
     end: async (sub, sid) => {
-      const text = await reply(data.hget(keys.sessions(sub), sid))
+      const text = await orUnavailable(data.hget(keys.sessions(sub), sid))
       return text !== null && overUntil(text) === undefined && (await finish(sub, [sid])) === 1
     },
 
     endAll: async (sub, keep) => {
-      const entries = Object.entries(await reply(data.hgetall(keys.sessions(sub))))
+      const entries = Object.entries(await orUnavailable(data.hgetall(keys.sessions(sub))))
       const others = entries.filter(([sid, text]) => sid !== keep && overUntil(text) === undefined)
       return finish(
         sub,

@@ -1,4 +1,4 @@
-import { type RedisClients, reply } from '@saoma/redis'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose'
 import * as v from 'valibot'
 import { swap } from './scripts.ts'
@@ -109,7 +109,7 @@ export const createSigningKeys = (redis: RedisClients, seal: Seal, options: Part
      */
     load: async (now = Date.now()): Promise<KeyRing> => {
       for (let attempt = 0; attempt < 5; attempt++) {
-        const [text, knownText] = await reply(redis.data.mget(...at))
+        const [text, knownText] = await orUnavailable(redis.data.mget(...at))
         const stored = text ? v.parse(StoredRing, JSON.parse(text)) : []
         const known = knownText ? v.parse(Known, JSON.parse(knownText)) : { kids: [], revoked: [] }
         const has = new Set(stored.map(({ kid }) => kid))

@@ -1,4 +1,4 @@
-import { mastersOf, type RedisClients, reply } from '@saoma/redis'
+import { mastersOf, orUnavailable, type RedisClients } from '@saoma/redis'
 import * as v from 'valibot'
 import { createSeal } from './sealed.ts'
 import { StoredRing } from './signing-keys.ts'
@@ -31,7 +31,7 @@ export const survey = async (
 ): Promise<Survey> => {
   const found: Survey = { accounts: 0, people: 0, sessions: 0, signingKeys: 0 }
   const seal = createSeal(secrets)
-  const text = await reply(data.get(keys.signingKeys()))
+  const text = await orUnavailable(data.get(keys.signingKeys()))
   for (const { sealed } of text ? v.parse(StoredRing, JSON.parse(text)) : []) {
     await seal.open(sealed)
     found.signingKeys++
@@ -39,7 +39,7 @@ export const survey = async (
 
   const [account, list] = [keys.account(''), keys.sessions('')].map((key) => key.slice(0, -1)) as [string, string]
   const countLists = async (lists: readonly string[]): Promise<void> => {
-    for (const entries of await Promise.all(lists.map((key) => reply(data.hvals(key))))) {
+    for (const entries of await Promise.all(lists.map((key) => orUnavailable(data.hvals(key))))) {
       const begun = entries
         .map((entry) => readEntry(entry))
         .flatMap((read) => (read.success ? [read.output.since] : []))
@@ -51,7 +51,7 @@ export const survey = async (
   for (const master of mastersOf(data)) {
     let cursor = '0'
     do {
-      const [next, names] = await reply(master.scan(cursor, 'MATCH', `${keys.prefix}:*`, 'COUNT', COUNT))
+      const [next, names] = await orUnavailable(master.scan(cursor, 'MATCH', `${keys.prefix}:*`, 'COUNT', COUNT))
       found.accounts += names.filter((name) => name.startsWith(account)).length
       await countLists(names.filter((name) => name.startsWith(list)))
       cursor = next
@@ -62,4 +62,4 @@ export const survey = async (
 
 /** Whether nothing of this cluster was ever here, or all of it was lost. */
 export const isVoid = async ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>): Promise<boolean> =>
-  (await reply(data.exists(keys.signingKeys(), keys.signingKeysKnown()))) === 0
+  (await orUnavailable(data.exists(keys.signingKeys(), keys.signingKeysKnown()))) === 0

@@ -4,7 +4,7 @@ import { guardHandshake, RedisRefused, refusalOf } from './refused.ts'
 import { RedisUnavailable } from './replies.ts'
 import { type Address, parseRedisUrl } from './url.ts'
 
-export { RedisUnavailable, reply } from './replies.ts'
+export { orUnavailable, RedisUnavailable } from './replies.ts'
 
 /** A connection to standalone Redis, to the master that Sentinels name, or to a Redis Cluster. */
 export type Connection = Redis | Cluster

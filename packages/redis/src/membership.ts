@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { reply } from './connection.ts'
+import { orUnavailable } from './connection.ts'
 import { hold } from './hold.ts'
 import { CLUSTER_VERSION } from './keys.ts'
 import type { RedisClients } from './redis.ts'
@@ -72,7 +72,7 @@ const nameOf = (text: string): string => {
  * another version are there, or another living node has this name: browsers would be led to either of the
  * two.
  */
-export const join = async (redis: RedisClients, options: MembershipOptions): Promise<Membership> => {
+export const joinCluster = async (redis: RedisClients, options: MembershipOptions): Promise<Membership> => {
   const { nodeId, version = CLUSTER_VERSION, onConflict } = options
   const { data, keys } = redis
   const key = keys.nodeName(nodeId)
@@ -82,7 +82,7 @@ export const join = async (redis: RedisClients, options: MembershipOptions): Pro
     pid: process.pid,
   } satisfies Holder)
 
-  const present = await reply(data.set(keys.clusterVersion(), version, 'PX', VERSION_MS, 'NX', 'GET'))
+  const present = await orUnavailable(data.set(keys.clusterVersion(), version, 'PX', VERSION_MS, 'NX', 'GET'))
   if (present !== null && present !== `${version}`)
     throw new NotAdmitted(
       `The nodes in this Redis are of version ${present}, this one is of version ${version}, and they do not understand each other. End them, wait ${VERSION_MS / 1000} s and start this one, or give it a SAOMA_REDIS_PREFIX of its own.`,
@@ -93,14 +93,14 @@ export const join = async (redis: RedisClients, options: MembershipOptions): Pro
     let leftMs = 0
     for (let look = 0; look < LOOKS; look++) {
       const former: string | null = holder
-      holder = await reply(data.set(key, mine, 'PX', NAME_MS, 'NX', 'GET'))
+      holder = await orUnavailable(data.set(key, mine, 'PX', NAME_MS, 'NX', 'GET'))
       if (holder === null) return
       if (hasEnded(JSON.parse(holder))) {
         await deleteIf(data, [key], [holder])
         continue
       }
       const formerLeftMs = leftMs
-      leftMs = await reply(data.pttl(key))
+      leftMs = await orUnavailable(data.pttl(key))
       // It has more time than it had: a sign of life.
       if (former === holder && leftMs > formerLeftMs) break
       await delay(LOOK_MS)

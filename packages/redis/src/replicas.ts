@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import type { Connection } from './connection.ts'
 import { hold } from './hold.ts'
 import type { Keys } from './keys.ts'
-import { RedisUnavailable, reply } from './replies.ts'
+import { orUnavailable, RedisUnavailable } from './replies.ts'
 import { shardAt, shardOf } from './tags.ts'
 
 export interface ReplicasOptions {
@@ -103,7 +103,7 @@ export const createReplicas = (
       await group.running?.catch(() => {})
       group.running = group.next
       delete group.next
-      const have = await reply(master.wait(count, group.short ? Math.min(SHORT_MS, timeoutMs) : timeoutMs))
+      const have = await orUnavailable(master.wait(count, group.short ? Math.min(SHORT_MS, timeoutMs) : timeoutMs))
       group.short = have < count
       return have
     })()

@@ -49,7 +49,7 @@ const passOn = async <T>(pending: Promise<T>, isUnavailable: (message: string) =
  * Passes a reply on; turns "cannot be asked" into RedisUnavailable and lets a reply that is our own mistake
  * through as it is.
  */
-export const reply = <T>(pending: Promise<T>): Promise<T> =>
+export const orUnavailable = <T>(pending: Promise<T>): Promise<T> =>
   passOn(pending, (message) => isPassing(message) || isForbidden(message))
 
 /** The same for whoever wants to know what this user may do: a right that is missing is an answer. */

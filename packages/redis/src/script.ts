@@ -1,7 +1,7 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { type Connection, reply } from './connection.ts'
+import { type Connection, orUnavailable } from './connection.ts'
 
 /**
  * Runs a Lua script: keys, then arguments, as its header lists them. Rejects with RedisUnavailable when Redis
@@ -74,7 +74,7 @@ export const defineScript = <K extends readonly string[], A extends readonly (st
 
   return async (connection, keys, args) => {
     const command = bound.get(connection) ?? bind(connection)
-    const run = async () => parse(await reply(command.call(connection, ...keys, ...args)))
+    const run = async () => parse(await orUnavailable(command.call(connection, ...keys, ...args)))
     return runs.hasSubscribers ? runs.tracePromise(run, { script }) : run()
   }
 }

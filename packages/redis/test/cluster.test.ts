@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onCleanup, plainEnv, startProcess, startRedisCluster } from '@saoma/testing'
-import { createRedis, RedisUnavailable, reply } from '../src/index.ts'
+import { createRedis, orUnavailable, RedisUnavailable } from '../src/index.ts'
 
 /** Keys of many slots, so that every shard has some. */
 const KEYS = Array.from({ length: 300 }, (_, i) => `key-${i}`)
@@ -18,7 +18,7 @@ const open = async () => {
 test('as soon as createRedis resolves, every shard takes any number of commands at once', async () => {
   for (let round = 0; round < 5; round++) {
     const { data } = await open()
-    await Promise.all(KEYS.map((key) => reply(data.set(key, round))))
+    await Promise.all(KEYS.map((key) => orUnavailable(data.set(key, round))))
   }
 })
 
@@ -34,7 +34,7 @@ test('when a master is killed its commands fail, and all comes back with it: com
   await survivor.nextLine(({ text }) => text === 'ready')
 
   await lost?.kill('SIGKILL')
-  const results = await Promise.allSettled(KEYS.map((key) => reply(data.get(key))))
+  const results = await Promise.allSettled(KEYS.map((key) => orUnavailable(data.get(key))))
   const failures = results.filter((result) => result.status === 'rejected')
   expect(failures.length).toBeGreaterThan(0)
   for (const { reason } of failures) expect(reason).toBeInstanceOf(RedisUnavailable)
@@ -42,7 +42,7 @@ test('when a master is killed its commands fail, and all comes back with it: com
   await lost?.restart()
   await lost?.nextLine(({ text }) => text.includes('Cluster state changed: ok'), BACK_MS)
   const all = (command: (name: string) => Promise<unknown>, names: string[]) =>
-    Promise.all(names.map((name) => reply(command(name))))
+    Promise.all(names.map((name) => orUnavailable(command(name))))
   // The connection to the returned master is made anew; until then its commands go on failing fast.
   for (;;) {
     try {

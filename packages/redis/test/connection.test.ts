@@ -4,9 +4,9 @@ import {
   connect,
   createRedis,
   defineScript,
+  orUnavailable,
   type RedisClients,
   RedisUnavailable,
-  reply,
   whenReady,
 } from '../src/index.ts'
 
@@ -43,7 +43,7 @@ test('while Redis is down a command fails fast with RedisUnavailable, and works 
   await closed
 
   for (let i = 0; i < 20; i++) {
-    const error = await failureOf(reply(data.get('key')))
+    const error = await failureOf(orUnavailable(data.get('key')))
     expect(error).toBeInstanceOf(RedisUnavailable)
     expect(error).not.toMatchObject({ cause: SLOW })
   }
@@ -51,7 +51,7 @@ test('while Redis is down a command fails fast with RedisUnavailable, and works 
 
   await server.restart()
   await whenReady(data, READY_MS)
-  expect(await reply(data.set('key', 'value'))).toBe('OK')
+  expect(await orUnavailable(data.set('key', 'value'))).toBe('OK')
 })
 
 test('a command in flight when the connection is lost fails at once and is not sent again', async () => {
@@ -61,7 +61,7 @@ test('a command in flight when the connection is lost fails at once and is not s
   const id = await data.client('ID')
   // Redis holds the write back, so that it is certainly in flight when its connection is cut.
   await operator.call('CLIENT', 'PAUSE', '20000', 'WRITE')
-  const write = failureOf(reply(data.incr('counter')))
+  const write = failureOf(orUnavailable(data.incr('counter')))
   await operator.call('CLIENT', 'KILL', 'ID', `${id}`)
   const error = await write
   expect(error).toBeInstanceOf(RedisUnavailable)
@@ -77,16 +77,16 @@ test('a Redis that does not answer is RedisUnavailable within the command timeou
   const server = await startRedis()
   const { data } = await open(server)
   await server.kill('SIGSTOP')
-  expect(await failureOf(reply(data.ping()))).toMatchObject({ name: 'RedisUnavailable', cause: SLOW })
+  expect(await failureOf(orUnavailable(data.ping()))).toMatchObject({ name: 'RedisUnavailable', cause: SLOW })
   await server.kill('SIGCONT')
-  expect(await reply(data.ping())).toBe('PONG')
+  expect(await orUnavailable(data.ping())).toBe('PONG')
 })
 
 test('states of the server that pass are RedisUnavailable, our own mistakes are not', async () => {
   const server = await startRedis({ args: ['--maxmemory', '1', '--maxmemory-policy', 'noeviction'] })
   const { data } = await open(server)
-  await expect(reply(data.set('key', 'value'))).rejects.toThrow(RedisUnavailable)
-  const mistake = reply(data.call('NO-SUCH-COMMAND'))
+  await expect(orUnavailable(data.set('key', 'value'))).rejects.toThrow(RedisUnavailable)
+  const mistake = orUnavailable(data.call('NO-SUCH-COMMAND'))
   await expect(mistake).rejects.not.toBeInstanceOf(RedisUnavailable)
   await expect(mistake).rejects.toThrow('unknown command')
 })
@@ -145,12 +145,12 @@ test.each(troubles)(
     }
     const refused: Record<string, unknown> = {}
     for (const [name, write] of Object.entries(writes))
-      refused[name] = await reply<unknown>(write()).catch((error: unknown) => error instanceof RedisUnavailable)
+      refused[name] = await orUnavailable<unknown>(write()).catch((error: unknown) => error instanceof RedisUnavailable)
     expect(refused).toEqual({ command: true, transaction: true, script: true, strictScript: true })
     // By another connection: READONLY makes one connect anew, and a node's writes come back by themselves.
-    expect(await reply(operator.get('key'))).toBe('value')
+    expect(await orUnavailable(operator.get('key'))).toBe('value')
     await end(operator)
-    expect(await reply(operator.set('key', 'other'))).toBe('OK')
+    expect(await orUnavailable(operator.set('key', 'other'))).toBe('OK')
   },
 )
 
@@ -158,11 +158,11 @@ test('a Redis that is kept busy by a script, and the script that an operator end
   const server = await startRedis({ args: ['--busy-reply-threshold', '20'] })
   const { data } = await open(server)
   const { data: operator } = await open(server)
-  const endless = reply(operator.eval('while true do end', 0)).catch((error: unknown) => error)
+  const endless = orUnavailable(operator.eval('while true do end', 0)).catch((error: unknown) => error)
   const isBusy = (error: unknown) => error instanceof RedisUnavailable && `${error.cause}`.includes('BUSY')
   let answer: unknown
-  while (!isBusy(answer)) answer = await reply(data.get('key')).catch((error: unknown) => error)
-  await expect(reply(data.multi().set('key', 'value').exec())).rejects.toThrow(RedisUnavailable)
+  while (!isBusy(answer)) answer = await orUnavailable(data.get('key')).catch((error: unknown) => error)
+  await expect(orUnavailable(data.multi().set('key', 'value').exec())).rejects.toThrow(RedisUnavailable)
   await data.call('SCRIPT', 'KILL')
   expect(await endless).toBeInstanceOf(RedisUnavailable)
 })
@@ -177,5 +177,5 @@ test('a script that says so runs in a full Redis; a transaction with a mistake o
   await expect(refused(data, ['key'], ['value'])).rejects.toThrow(RedisUnavailable)
   expect(await allowed(data, ['key'], ['value'])).toBe('OK')
   await data.config('SET', 'maxmemory', '0')
-  await expect(reply(data.multi().call('NOSUCHCOMMAND').set('key', 'x').exec())).rejects.toThrow('EXECABORT')
+  await expect(orUnavailable(data.multi().call('NOSUCHCOMMAND').set('key', 'x').exec())).rejects.toThrow('EXECABORT')
 })

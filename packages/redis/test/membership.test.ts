@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { onCleanup, plainEnv, type RedisServer, startProcess, startRedis } from '@saoma/testing'
-import { createRedis, join, type MembershipOptions, NotAdmitted, type RedisClients } from '../src/index.ts'
+import { createRedis, joinCluster, type MembershipOptions, NotAdmitted, type RedisClients } from '../src/index.ts'
 
 let server: RedisServer
 let redis: RedisClients
@@ -14,7 +14,7 @@ beforeAll(async () => {
 beforeEach(() => redis.data.flushall())
 
 const joinAs = (nodeId: string, options: Partial<MembershipOptions> = {}) =>
-  join(redis, {
+  joinCluster(redis, {
     nodeId,
     onConflict: (other) => {
       throw new Error(`there is ${other}`)

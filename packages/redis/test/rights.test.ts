@@ -1,5 +1,5 @@
 import { onCleanup, startRedis, until } from '@saoma/testing'
-import { connect, createRedis, defineScript, RedisUnavailable, reply, whenReady } from '../src/index.ts'
+import { connect, createRedis, defineScript, orUnavailable, RedisUnavailable, whenReady } from '../src/index.ts'
 
 const BEAT_MS = 50
 
@@ -34,15 +34,15 @@ test('a right that is taken away at run time: commands, transactions and scripts
   )
   expect(await script(data, ['key'], ['value'])).toBe('OK')
   await rights('-set')
-  await expect(reply(data.set('key', 'x'))).rejects.toThrow(RedisUnavailable)
-  await expect(reply(data.multi().set('key', 'x').exec())).rejects.toThrow(RedisUnavailable)
+  await expect(orUnavailable(data.set('key', 'x'))).rejects.toThrow(RedisUnavailable)
+  await expect(orUnavailable(data.multi().set('key', 'x').exec())).rejects.toThrow(RedisUnavailable)
   await expect(script(data, ['key'], ['value'])).rejects.toThrow(RedisUnavailable)
   await rights('+set', '-evalsha', '-eval')
   await expect(script(data, ['key'], ['value'])).rejects.toThrow(RedisUnavailable)
   await rights('+@all', 'resetkeys', '~other')
   await expect(script(data, ['key'], ['value'])).rejects.toThrow(RedisUnavailable)
   // A mistake of ours stays one.
-  await expect(reply(data.call('NO-SUCH-COMMAND'))).rejects.toThrow('unknown command')
+  await expect(orUnavailable(data.call('NO-SUCH-COMMAND'))).rejects.toThrow('unknown command')
 })
 
 test('one that the beat does not use is missed too, told with the line that gives it back, and back by itself', async () => {

@@ -1,5 +1,5 @@
 import type { Line } from './lines.ts'
-import { until } from './observe.ts'
+import { until } from './metrics.ts'
 import { freePort } from './ports.ts'
 import { inUrl, type RedisAccess, type RedisServer, startRedis, urlBefore } from './redis.ts'
 import { createTopology, type Member, open, type RedisTopology } from './redis-topology.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Connection, connect, whenReady } from '@saoma/redis'
-import { until } from './observe.ts'
+import { until } from './metrics.ts'
 import type { RedisServer } from './redis.ts'
 
 /** A member of a Redis Cluster. */

@@ -3,7 +3,7 @@ import type { Subscriber } from '@saoma/redis'
 import { decodeEvent } from './wire.ts'
 
 /** One follower of a ticket's channel. */
-export interface Ear {
+export interface TicketInbox {
   /** Whether the subscription was away, so that only a read tells the truth. For the follower to clear. */
   missed: boolean
   /** Takes the first state above `after` that was heard and not taken yet. */
@@ -29,7 +29,7 @@ export interface Listening {
   add(channel: string, listener: Listener): Promise<void>
   remove(channel: string, listener: Listener): void
   /** For somebody who waits. Resolves and rejects as `add`, with nothing left behind when it rejects. */
-  open(channel: string): Promise<Ear>
+  open(channel: string): Promise<TicketInbox>
 }
 
 /**
@@ -75,10 +75,10 @@ export const createListening = (subscriber: Subscriber): Listening => {
     subscriber.release(channel)
   }
 
-  const open = async (channel: string): Promise<Ear> => {
+  const open = async (channel: string): Promise<TicketInbox> => {
     const heard: TicketState[] = []
     let wake = () => {}
-    const ear: Ear = {
+    const ear: TicketInbox = {
       missed: false,
       take: (after) => {
         for (let state = heard.shift(); state; state = heard.shift()) if (state.version > after) return state

@@ -11,8 +11,8 @@ import {
   type TicketState,
   ticketOf,
 } from '@saoma/protocol'
-import { type RedisClients, reply } from '@saoma/redis'
-import { createListening, type Ear, type Listener } from './listen.ts'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
+import { createListening, type Listener, type TicketInbox } from './listen.ts'
 import { type Snapshot, scripts } from './scripts.ts'
 import { encodeEvent } from './wire.ts'
 
@@ -126,7 +126,7 @@ const stateOf = (ticket: string, { status, version, leftMs }: Snapshot): TicketS
   expiresIn: Math.ceil(leftMs / 1_000),
 })
 
-const mapped = <T, U>(result: Result<T>, map: (value: T) => U): Result<U> =>
+const mapResult = <T, U>(result: Result<T>, map: (value: T) => U): Result<U> =>
   result.ok ? ok(map(result.value)) : result
 
 export const createTickets = (redis: RedisClients, options: Partial<TicketTimes> = {}): Tickets => {
@@ -153,13 +153,13 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
   }
 
   const read = async (deviceCode: string) =>
-    mapped(await look(deviceCode), (found) => stateOf(ticketOf(deviceCode), found))
+    mapResult(await look(deviceCode), (found) => stateOf(ticketOf(deviceCode), found))
 
   /**
    * The next state above `after`, or the present one if it is terminal; undefined when `endAt` has passed or
    * the signal has fired.
    */
-  const next = async (ear: Ear, deviceCode: string, after: number, endAt: number, signal?: AbortSignal) => {
+  const next = async (ear: TicketInbox, deviceCode: string, after: number, endAt: number, signal?: AbortSignal) => {
     let deadline = 0 // Not known before the first read.
     for (;;) {
       const heard = ear.take(after)
@@ -182,7 +182,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
    * A transition counts when the replicas that were asked for have it; one that is repeated because they had
    * not is the same one.
    */
-  const lasting = async <T>(ticket: string, write: () => Promise<Result<T>>): Promise<Result<T>> => {
+  const replicated = async <T>(ticket: string, write: () => Promise<Result<T>>): Promise<Result<T>> => {
     const replicated = writing(keys.ticket(ticket))
     const result = await write()
     if (result.ok) await replicated()
@@ -199,21 +199,21 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       const replicated = writing(index, keys.ticket(ticket))
       // The code first: a ticket never stands without one, and a code without its ticket leads to a plain
       // TICKET_NOT_FOUND.
-      if (!(await reply(data.set(index, ticket, 'PX', scanMs, 'NX')))) return fail('TICKET_TAKEN')
+      if (!(await orUnavailable(data.set(index, ticket, 'PX', scanMs, 'NX')))) return fail('TICKET_TAKEN')
       const created = await scripts.create(
         data,
         [keys.ticket(ticket)],
         [hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs],
       )
-      if (!created.ok) await reply(data.del(index))
+      if (!created.ok) await orUnavailable(data.del(index))
       if (created.ok) await replicated()
-      return mapped(created, (snapshot) => stateOf(ticket, snapshot))
+      return mapResult(created, (snapshot) => stateOf(ticket, snapshot))
     },
 
     read,
 
     record: async (deviceCode) =>
-      mapped(await look(deviceCode), ({ sub, decidedAt, authorization, ...snapshot }) => ({
+      mapResult(await look(deviceCode), ({ sub, decidedAt, authorization, ...snapshot }) => ({
         state: stateOf(ticketOf(deviceCode), snapshot),
         ...(sub === undefined ? {} : { sub }),
         ...(decidedAt === undefined ? {} : { decidedAt }),
@@ -223,7 +223,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     scan: async (ticket, sub) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
       const scan = () => scripts.scan(data, keysOf(ticket), [sub, confirmMs, keepMs, ...eventOf(ticket)])
-      return mapped(await lasting(ticket, scan), ({ request, createdAt, ...snapshot }) => ({
+      return mapResult(await replicated(ticket, scan), ({ request, createdAt, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         request: { ...request, requestedAt: new Date(createdAt).toISOString() },
       }))
@@ -232,13 +232,13 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     confirm: async (ticket, sub) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
       const confirm = () => scripts.confirm(data, keysOf(ticket), [sub, redeemMs, keepMs, ...eventOf(ticket)])
-      return mapped(await lasting(ticket, confirm), (snapshot) => stateOf(ticket, snapshot))
+      return mapResult(await replicated(ticket, confirm), (snapshot) => stateOf(ticket, snapshot))
     },
 
     reject: async (ticket, sub) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
       const reject = () => scripts.reject(data, keysOf(ticket), [sub, keepMs, ...eventOf(ticket)])
-      return mapped(await lasting(ticket, reject), (snapshot) => stateOf(ticket, snapshot))
+      return mapResult(await replicated(ticket, reject), (snapshot) => stateOf(ticket, snapshot))
     },
 
     redeem: async (deviceCode) => {
@@ -248,7 +248,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       // Should a failover lose it, the same holder may do it again.
       await reachReplicas(keys.ticket(ticket))
       const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
-      return mapped(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
+      return mapResult(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         sub,
         decidedAt,
@@ -269,7 +269,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     },
 
     findByUserCode: async (userCode) => {
-      const ticket = await reply(data.get(keys.userCode(normalise(userCode))))
+      const ticket = await orUnavailable(data.get(keys.userCode(normalise(userCode))))
       return ticket === null ? fail('TICKET_NOT_FOUND') : ok(ticket)
     },
 

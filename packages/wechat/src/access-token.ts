@@ -1,8 +1,8 @@
 import { type RedisClients, RedisUnavailable } from '@saoma/redis'
 import type { WechatEvent } from './events.ts'
 import { type Failed, failureOf, remedyOf, unavailable, type WechatFailure } from './failure.ts'
-import { pause } from './patience.ts'
 import type { Outcome } from './request.ts'
+import { pause } from './retry-wait.ts'
 import { AHEAD_MS, createSharedToken, type SharedToken, type Turn } from './shared-token.ts'
 
 /** An answer of stable_token. */

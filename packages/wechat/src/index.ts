@@ -1,5 +1,5 @@
-export { type Budget, CODES_PER_MINUTE, createBudget } from './budget.ts'
 export type { CodeImage } from './code-image.ts'
+export { type Budget, CODES_PER_MINUTE, createBudget } from './draw-quota.ts'
 export type { WechatEvent } from './events.ts'
 export type { WechatFailure } from './failure.ts'
 export type { LinkOptions } from './link.ts'

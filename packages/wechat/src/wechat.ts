@@ -1,13 +1,13 @@
 import type { RedisClients } from '@saoma/redis'
 import * as v from 'valibot'
 import { createAccessToken } from './access-token.ts'
-import { createBudget } from './budget.ts'
 import { type CodeImage, isScene, readImage } from './code-image.ts'
+import { createBudget } from './draw-quota.ts'
 import type { WechatEvent } from './events.ts'
 import { failureOf, misconfigured, rejected, remedyOf, unavailable, type WechatFailure } from './failure.ts'
 import { isLinkLife, type LinkOptions, linkCall } from './link.ts'
-import { pause, within } from './patience.ts'
 import { jsonOf, type Outcome, type Request, send } from './request.ts'
+import { pause, within } from './retry-wait.ts'
 
 export interface WechatOptions {
   appid: string

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { type Backend, patternSyntax } from './principal.ts'
-import type { KeyRing } from './session-watch.ts'
+import type { KeyRing } from './revocation-watch.ts'
 
 /** The list of keys as it was at the start, and the file it came from if it did: that one may change. */
 export interface ApiKeyList {

@@ -2,14 +2,14 @@ import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import { fail, ok, type Result } from '@saoma/protocol'
 import { API_KEY_PREFIX, type ApiKeys } from './api-keys.ts'
-import type { BusinessTokens } from './business-tokens.ts'
 import type { Authenticate, Person, StillValid } from './principal.ts'
+import type { TokenIntrospection } from './token-introspection.ts'
 
 export interface AuthenticateDeps {
   apiKeys: Pick<ApiKeys, 'find' | 'isKnown'>
   identity: Pick<Identity, 'isOwn' | 'verify' | 'isLive'>
   /** Asked about tokens that are not ours. */
-  businessTokens?: BusinessTokens
+  businessTokens?: TokenIntrospection
   channels: Pick<Channels, 'lastEnd'>
 }
 
@@ -36,7 +36,7 @@ export const createAuthenticate = ({
    * What a business revokes among its own tokens it says by ending the person's sessions: after that, a yes
    * from before does not count.
    */
-  const judge = async (tokens: BusinessTokens, token: string, from: string): Promise<Result<Person>> => {
+  const judge = async (tokens: TokenIntrospection, token: string, from: string): Promise<Result<Person>> => {
     const believed = await tokens.resolve(token, from)
     if (!believed.ok) return believed
     const lastEnd = await channels.lastEnd(believed.value.user, believed.value.sid)

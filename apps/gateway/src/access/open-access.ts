@@ -4,12 +4,12 @@ import type { Subscriber } from '@saoma/redis'
 import type { Logger } from '../operate/log.ts'
 import { type ApiKeyList, createApiKeys } from './api-keys.ts'
 import { createAuthenticate } from './authenticate.ts'
-import { createBusinessTokens } from './business-tokens.ts'
-import { createHook } from './hook.ts'
+import { createAuthorizationWebhook } from './authorization-webhook.ts'
 import { createPolicy } from './policy.ts'
 import type { Authenticate, Policy, StillValid } from './principal.ts'
+import { createRevocationWatch, type RevocationWatch } from './revocation-watch.ts'
 import type { Rules } from './rules.ts'
-import { type Attendance, createAttendance } from './session-watch.ts'
+import { createTokenIntrospection } from './token-introspection.ts'
 
 export interface OpenAccessDeps {
   channels: Channels
@@ -34,7 +34,7 @@ export interface Access {
   authenticate: Authenticate
   stillValid: StillValid
   policy: Policy
-  attendance: Attendance
+  attendance: RevocationWatch
   close(): void
 }
 
@@ -44,15 +44,15 @@ export const openAccess = (deps: OpenAccessDeps, settings: AccessSettings): Acce
     onProblem: (problems) =>
       log.error({ event: 'api-keys', problems }, 'SAOMA_API_KEYS: the keys read before stay good'),
   })
-  const businessTokens = settings.authUrl ? createBusinessTokens(settings.authUrl, log) : undefined
-  const hook = settings.hook && createHook(settings.hook, log)
+  const businessTokens = settings.authUrl ? createTokenIntrospection(settings.authUrl, log) : undefined
+  const hook = settings.hook && createAuthorizationWebhook(settings.hook, log)
   const { authenticate, stillValid } = createAuthenticate({
     apiKeys,
     identity,
     channels,
     ...(businessTokens ? { businessTokens } : {}),
   })
-  const attendance = createAttendance({ ...deps, keyRing: apiKeys, stillValid })
+  const attendance = createRevocationWatch({ ...deps, keyRing: apiKeys, stillValid })
   return {
     authenticate,
     stillValid,

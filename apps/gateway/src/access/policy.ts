@@ -1,12 +1,12 @@
 import { fail, ok, type Result, userOf } from '@saoma/protocol'
-import type { Hook } from './hook.ts'
+import type { AuthorizationWebhook } from './authorization-webhook.ts'
 import { matches, type Person, type Policy } from './principal.ts'
 import type { Rules } from './rules.ts'
 
 export interface PolicyDeps {
   rules: Rules
   /** Without one, what a rule leaves to the hook is refused. */
-  hook?: Hook
+  hook?: AuthorizationWebhook
 }
 
 const allowed: Result<true> = ok(true)

@@ -6,7 +6,7 @@ import type { Metrics } from '../operate/metrics.ts'
  * node that it came to: only those are timed, from beginning to end by one clock. A time of Redis against a
  * node's clock would measure how wrong the clocks are.
  */
-export interface Pushes {
+export interface ConfirmLatency {
   /**
    * A confirm is about to be written; its event will come over this channel if anybody here listens to it.
    */
@@ -23,7 +23,7 @@ const MOST = 1_000
 const PATIENCE_MS = 5_000
 const CONFIRMED = '"status":"confirmed"'
 
-export const createPushes = ({ pushes }: Pick<Metrics, 'pushes'>): Pushes => {
+export const createConfirmLatency = ({ pushes }: Pick<Metrics, 'pushes'>): ConfirmLatency => {
   const begun = new LRUCache<string, number>({ max: MOST, ttl: PATIENCE_MS })
   return {
     begin: (channel) => {

@@ -23,7 +23,7 @@ const askWechat = async (
   }
 }
 
-export interface RecogniseDeps {
+export interface IdentifyPhoneDeps {
   log: Logger
   limits: Pick<Limits, 'demoPeople'>
   phoneCodes: PhoneCodes
@@ -33,8 +33,8 @@ export interface RecogniseDeps {
 }
 
 /** Who the phone's code stands for: WeChat says so, or in demo mode the code itself. */
-export const createRecognise =
-  ({ log, limits, phoneCodes, demo, wechat, appid }: RecogniseDeps): Recognise =>
+export const createIdentifyPhone =
+  ({ log, limits, phoneCodes, demo, wechat, appid }: IdentifyPhoneDeps): Recognise =>
   async (code, from) => {
     const name = DEMO.exec(code)?.[1]
     if (demo && name)

@@ -8,7 +8,7 @@ import { known } from '../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../transport/http/problem.ts'
 import type { Limits } from '../transport/limits.ts'
 
-export interface SessionRoutesDeps {
+export interface LoginRoutesDeps {
   identity: Identity
   authenticate: Authenticate
   limits: Limits
@@ -18,7 +18,7 @@ export interface SessionRoutesDeps {
 const SID = /^[A-Za-z0-9_-]{22}$/
 
 /** Where a person is logged in, for that person alone. */
-export const sessionRoutes = ({ identity, authenticate, limits, metrics }: SessionRoutesDeps): Router => {
+export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRoutesDeps): Router => {
   const router = new Router({ prefix: '/v1', sensitive: true })
 
   /**

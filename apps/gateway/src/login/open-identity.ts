@@ -10,7 +10,7 @@ import { type Logger, rarely } from '../operate/log.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { describeUserAgent } from '../transport/client-address.ts'
 import type { Limits } from '../transport/limits.ts'
-import { createRecognise } from './identify-phone.ts'
+import { createIdentifyPhone } from './identify-phone.ts'
 import { createPhoneCodes } from './phone-codes.ts'
 
 export interface OpenIdentityDeps {
@@ -63,7 +63,7 @@ export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Id
       secrets: config.secrets,
       admits: createOrigins(config).admits,
       describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
-      recognise: createRecognise({
+      recognise: createIdentifyPhone({
         log,
         limits,
         phoneCodes: createPhoneCodes(redis, config.limits, metrics),

@@ -1,7 +1,7 @@
 import type { Tickets } from '@saoma/tickets'
 import type { Context } from 'koa'
 import { eventOf, openEventStream } from '../transport/http/event-stream.ts'
-import type { Holds } from '../transport/http/held-requests.ts'
+import type { HeldRequests } from '../transport/http/held-requests.ts'
 import { answer } from '../transport/http/problem.ts'
 
 /**
@@ -11,7 +11,7 @@ import { answer } from '../transport/http/problem.ts'
 export const streamTicket = async (
   ctx: Context,
   tickets: Tickets,
-  holds: Holds,
+  holds: HeldRequests,
   deviceCode: string,
   after: number,
 ): Promise<void> => {

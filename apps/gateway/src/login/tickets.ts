@@ -13,11 +13,11 @@ import type { Context } from 'koa'
 import { networkOf } from '../access/networks.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { bearer } from '../transport/http/credentials.ts'
-import type { Holds } from '../transport/http/held-requests.ts'
+import type { HeldRequests } from '../transport/http/held-requests.ts'
 import { answer, problem, tooMany } from '../transport/http/problem.ts'
 import { count } from '../transport/http/query.ts'
 import type { Limits } from '../transport/limits.ts'
-import type { Pushes } from './confirm-latency.ts'
+import type { ConfirmLatency } from './confirm-latency.ts'
 import { deviceCodeFor } from './device-code.ts'
 import { phoneOf } from './phone.ts'
 import { ticketCookie } from './ticket-cookie.ts'
@@ -27,9 +27,9 @@ export interface TicketRoutesDeps {
   tickets: Tickets
   identity: Identity
   limits: Limits
-  holds: Holds
+  holds: HeldRequests
   metrics: Metrics
-  pushes: Pushes
+  pushes: ConfirmLatency
 }
 
 /** Longest a poll is held, in seconds: below every proxy's default patience. */

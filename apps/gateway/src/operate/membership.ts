@@ -1,4 +1,4 @@
-import { join, type RedisClients } from '@saoma/redis'
+import { joinCluster, type RedisClients } from '@saoma/redis'
 import { type Logger, rarely } from './log.ts'
 
 /** One line of the log in this time. */
@@ -9,8 +9,8 @@ export const openMembership = (
   redis: RedisClients,
   nodeId: string,
   log: Pick<Logger, 'error'>,
-): ReturnType<typeof join> =>
-  join(redis, {
+): ReturnType<typeof joinCluster> =>
+  joinCluster(redis, {
     nodeId,
     onConflict: rarely(QUIET_MS, (other: string) =>
       log.error({ event: 'node-id', other }, 'another node has this SAOMA_NODE_ID too: end one of them'),

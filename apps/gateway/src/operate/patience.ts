@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type RedisClients, RedisUnavailable, reconnectDelayMs } from '@saoma/redis'
-import type { Internal } from './health.ts'
 import type { Logger } from './log.ts'
+import type { OperatorServer } from './operator-server.ts'
 
 /** How the start of a node waits for Redis: as long as it takes, with a back-off, and aloud. */
 export interface Patience {
@@ -60,7 +60,7 @@ export const openPatience = (
     internal,
     internalPort,
     log,
-  }: { internal: Pick<Internal, 'waitsFor'>; internalPort: number; log: Pick<Logger, 'error'> },
+  }: { internal: Pick<OperatorServer, 'waitsFor'>; internalPort: number; log: Pick<Logger, 'error'> },
 ): Patience =>
   createPatience((reason, isTime) => {
     const sentence = `${reason}. The node waits for it: REDIS_URL names ${place}`

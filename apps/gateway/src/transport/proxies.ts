@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type RedisClients, reply } from '@saoma/redis'
-import { isRun } from '../operate/health.ts'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
 import type { Logger } from '../operate/log.ts'
 import type { Metrics } from '../operate/metrics.ts'
+import { isRun } from '../operate/operator-server.ts'
 import { type Guest, sendAway, windowFor } from './guests.ts'
 
 /**
@@ -80,7 +80,7 @@ export const createProxies = (
       runs.set(tcp, latest)
     },
     leave: async (run) => {
-      await reply(data.spublish(channel, run))
+      await orUnavailable(data.spublish(channel, run))
     },
     close: () => {
       isOver = true

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { costOf } from './cpu.ts'
 import { sum } from './numbers.ts'
-import type { Kind } from './orders.ts'
 import { paceMs } from './pace.ts'
 import type { Receipts } from './receipts.ts'
+import type { Kind } from './worker-commands.ts'
 
 /** CPU microseconds per push. */
 export interface Cost {

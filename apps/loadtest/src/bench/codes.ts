@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { ticketOf } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
 import { batches } from './numbers.ts'
-import { OWNER } from './orders.ts'
+import { OWNER } from './worker-commands.ts'
 
 /** Calls to Redis at once. */
 const AT_ONCE = 200

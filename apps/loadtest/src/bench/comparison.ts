@@ -1,8 +1,8 @@
 import { table } from '../table.ts'
 import type { Cluster, Cost } from './cluster.ts'
 import { median } from './numbers.ts'
-import type { Kind } from './orders.ts'
 import { PACE, paceMs } from './pace.ts'
+import type { Kind } from './worker-commands.ts'
 
 export interface ComparisonOptions {
   /** Sizes of the clusters. */

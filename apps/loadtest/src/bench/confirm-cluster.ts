@@ -5,9 +5,9 @@ import { openBrowsers } from './browsers.ts'
 import { type Child, startChild } from './child.ts'
 import { type Cluster, createCluster } from './cluster.ts'
 import { createNames, createScanned } from './codes.ts'
-import type { Kind, NodeAnswer, NodeOrder } from './orders.ts'
 import { PACE } from './pace.ts'
 import { createReceipts } from './receipts.ts'
+import type { Kind, NodeAnswer, NodeOrder } from './worker-commands.ts'
 
 /** Those of the receiving node share the rooms of a run among them; the others wait. */
 const BROWSERS_PER_NODE = 100

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { table } from '../table.ts'
 import { type Audience, openAudience } from './audience.ts'
+import type { System } from './cluster-under-test.ts'
 import { costOf } from './cpu.ts'
 import type { Opening } from './crowd.ts'
 import { ROOM } from './dialogues.ts'
@@ -8,7 +9,6 @@ import { findNchan, startNchan } from './nchan.ts'
 import { median, sum } from './numbers.ts'
 import { startSaoma } from './saoma.ts'
 import { startStock } from './stock.ts'
-import type { System } from './system.ts'
 
 export interface FanoutOptions {
   /** Clients in the room on each node. */

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto'
-import { createRedis, reply } from '@saoma/redis'
+import { createRedis, orUnavailable } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { jwtVerify, SignJWT } from 'jose'
 import { obey } from './child.ts'
@@ -62,7 +62,7 @@ const acts = {
     const redeemed = await tickets.redeem(deviceCode)
     if (!redeemed.ok) throw new Error(`redeem: ${redeemed.code}`)
     const sid = random(16)
-    await reply(
+    await orUnavailable(
       Promise.all([
         keep(keys.oidc('Grant', sid), LENGTHS.grant),
         keep(keys.oidc('RefreshToken', random(32)), LENGTHS.refreshToken),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findProgram, freePort, onCleanup, startProcess, startRedis } from '@saoma/testing'
 import { WebSocket } from 'ws'
-import type { System } from './system.ts'
+import type { System } from './cluster-under-test.ts'
 
 const MODULE = 'ngx_nchan_module.so'
 /** Where Debian, Alpine and Homebrew put the modules of nginx. */

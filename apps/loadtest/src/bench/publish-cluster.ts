@@ -3,12 +3,12 @@ import { onCleanup } from '@saoma/testing'
 import type { Socket } from 'socket.io-client'
 import { type Cluster, createCluster } from './cluster.ts'
 import { batches } from './numbers.ts'
-import type { Kind } from './orders.ts'
 import { PACE, pushAll } from './pace.ts'
 import { createReceipts } from './receipts.ts'
 import { startSaoma } from './saoma.ts'
 import { connectSocket } from './socket.ts'
 import { startStock } from './stock.ts'
+import type { Kind } from './worker-commands.ts'
 
 /** Those of the receiving node share the messages of a run among them; the others wait. */
 const PEOPLE_PER_NODE = 100

@@ -1,8 +1,8 @@
 import { startGateway, startRedis, testApiKey } from '@saoma/testing'
 import { startAuthority } from './authority.ts'
+import type { System } from './cluster-under-test.ts'
 import { ORIGIN } from './footprint.ts'
 import { openPublisher } from './publisher.ts'
-import type { System } from './system.ts'
 
 /** One machine is all clients of a cluster here. */
 const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000', SAOMA_LIMIT_KEY_EVENTS: '1000000' }

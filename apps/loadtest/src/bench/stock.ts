@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { startProcess, startRedis } from '@saoma/testing'
+import type { System } from './cluster-under-test.ts'
 import { openPublisher } from './publisher.ts'
-import type { System } from './system.ts'
 
 /** Socket.IO with its classic Redis adapter, all defaults. */
 export const startStock = async (size: number): Promise<System> => {

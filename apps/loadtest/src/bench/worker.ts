@@ -8,8 +8,8 @@ import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter'
 import { Redis } from 'ioredis'
 import { Server, type Socket } from 'socket.io'
 import { obey } from './child.ts'
-import { type Kind, type NodeAnswer, type NodeOrder, OWNER } from './orders.ts'
 import { pushAll } from './pace.ts'
+import { type Kind, type NodeAnswer, type NodeOrder, OWNER } from './worker-commands.ts'
 
 /**
  * One node of a cluster under test. Started as `worker.ts ours|stock <redis url>`; takes NodeOrders over IPC.

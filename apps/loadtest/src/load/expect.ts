@@ -1,4 +1,4 @@
-import { type Known, statistics } from './figures.ts'
+import { type Known, statistics } from './metric-names.ts'
 import { readMs, showMs } from './quantity.ts'
 import { UsageError } from './usage-error.ts'
 

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createClock } from './clock.ts'
 import type { Account, Acknowledged } from './ledger.ts'
-import type { Meeting } from './meeting.ts'
 import type { Plan } from './plan.ts'
+import type { Meeting } from './rendezvous.ts'
 import type { Rescan } from './rescans.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
-import type { Said } from './words.ts'
+import type { Said } from './worker-messages.ts'
 
 export interface LeadOptions {
   plan: Plan

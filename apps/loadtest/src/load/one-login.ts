@@ -1,7 +1,7 @@
 import { createLogin, createMemoryStorage, decodeClaims, type Failure, request } from '@saoma/client'
 import { ok, parseScanAnswer, type Result } from '@saoma/protocol'
 import type { Clock } from './clock.ts'
-import type { Timing } from './figures.ts'
+import type { Timing } from './metric-names.ts'
 import type { Network } from './network.ts'
 import { type Person, persist } from './people.ts'
 import type { Rescan } from './rescans.ts'

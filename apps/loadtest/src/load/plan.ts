@@ -1,4 +1,4 @@
-import type { ScenarioName } from './figures.ts'
+import type { ScenarioName } from './metric-names.ts'
 
 /** What is to be done, by all workers together. */
 export interface Plan {

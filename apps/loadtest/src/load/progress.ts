@@ -1,6 +1,6 @@
 import type { Outage } from './chaos.ts'
-import type { Timing } from './figures.ts'
 import type { Underway } from './lead.ts'
+import type { Timing } from './metric-names.ts'
 import { showMs } from './quantity.ts'
 import type { Second } from './timeline.ts'
 

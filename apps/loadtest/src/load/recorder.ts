@@ -1,5 +1,5 @@
 import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js'
-import type { Counter, Timing } from './figures.ts'
+import type { Counter, Timing } from './metric-names.ts'
 
 /** What one worker saw in one second. */
 export interface Slice {

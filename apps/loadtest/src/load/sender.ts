@@ -1,6 +1,6 @@
 import { createPublisher } from '@saoma/client/server'
-import type { Timing } from './figures.ts'
 import type { Sent } from './listener.ts'
+import type { Timing } from './metric-names.ts'
 import type { ScenarioDeps } from './scenario.ts'
 
 /**

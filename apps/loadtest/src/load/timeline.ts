@@ -1,5 +1,5 @@
 import type { Histogram } from 'hdr-histogram-js'
-import type { Counter, Timing } from './figures.ts'
+import type { Counter, Timing } from './metric-names.ts'
 import { createHistogram, decode, type Slice } from './recorder.ts'
 
 /** What a chart shows of a time: milliseconds. */

@@ -1,19 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { createClock } from './clock.ts'
-import type { ScenarioName } from './figures.ts'
 import { createLedger } from './ledger.ts'
-import { enterMeeting } from './meeting.ts'
+import type { ScenarioName } from './metric-names.ts'
 import { createNetwork } from './network.ts'
 import type { Plan, Share } from './plan.ts'
 import { createRecorder } from './recorder.ts'
+import { enterMeeting } from './rendezvous.ts'
 import type { Rescan } from './rescans.ts'
 import type { CreateScenario, Scenario } from './scenario.ts'
 import { createFanoutScenario } from './scenarios/fanout.ts'
 import { createIdleScenario } from './scenarios/idle.ts'
 import { createInboxScenario } from './scenarios/inbox.ts'
 import { createLoginScenario } from './scenarios/login.ts'
-import type { Said, Told } from './words.ts'
+import type { Said, Told } from './worker-messages.ts'
 
 /**
  * A process of clients: `worker.ts --coordinator <redis> --place <place> --worker <name> --machine <name>

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type RedisClients, reply } from '@saoma/redis'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
 import type { CodeStore } from './code-store.ts'
 import { CodeStoreError } from './code-store-error.ts'
 import type { Pool } from './pool.ts'
@@ -41,7 +41,7 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
   const { data, keys } = redis
   const { ttlMs } = poolKeys(keys, appid)
   const key = keys.poolStore(appid)
-  const remember = (id: string) => reply(data.set(key, id, 'PX', ttlMs))
+  const remember = (id: string) => orUnavailable(data.set(key, id, 'PX', ttlMs))
   const refuse = (why: string) =>
     new CodeStoreError(
       `${store.place}: ${why}. Is SAOMA_POOL_STORE the same for all nodes, and is the disk mounted? \`adopt\` makes it the store of the pool`,
@@ -61,13 +61,13 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
   /** Writes an id into the store and into Redis, or waits until somebody else has. */
   const name = async (): Promise<void> => {
     for (let looks = 0; looks < MOST_LOOKS; looks++) {
-      if (await reply(data.set(key, DRAFT, 'PX', DRAFT_MS, 'NX'))) {
+      if (await orUnavailable(data.set(key, DRAFT, 'PX', DRAFT_MS, 'NX'))) {
         const id = (await store.id()) || randomUUID()
         await store.found(id)
         await remember(id)
         return
       }
-      const named = await reply(data.get(key))
+      const named = await orUnavailable(data.get(key))
       // The draft of somebody who died may have ended just now: then nobody has named it.
       if (named !== null && named !== DRAFT) return
       await delay(LOOK_MS)
@@ -76,7 +76,7 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
 
   /** What Redis and the store say. */
   const read = async () => {
-    const [known, id] = await Promise.all([reply(data.get(key)), store.id()])
+    const [known, id] = await Promise.all([orUnavailable(data.get(key)), store.id()])
     return { known: known && known !== DRAFT ? known : undefined, id }
   }
   const isSame = async (): Promise<boolean> => {
@@ -107,7 +107,7 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
         throw refuse(
           id ? 'this is the store of another pool' : 'this is not the store of the pool: no picture was ever put here',
         )
-      await reply(data.pexpire(key, ttlMs))
+      await orUnavailable(data.pexpire(key, ttlMs))
     },
     get: async (picture) => {
       const bytes = await store.get(picture)

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { fail, parsePooledScene, type Result } from '@saoma/protocol'
-import { type RedisClients, reply } from '@saoma/redis'
-import { COUNTER_MS, countOne, presentMinute } from '../minute.ts'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
+import { COUNTER_MS, countOne, presentMinute } from '../per-minute-counter.ts'
 import type { Lease, PooledCode, PooledImage, Stock } from './code.ts'
 import { poolKeys } from './pool-keys.ts'
 import { parseFields, scripts } from './scripts.ts'
@@ -77,10 +77,10 @@ export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
     const scenes = await scripts.scenes(data, places, [])
     for (let i = 0; i < scenes.length; i += BATCH) {
       const some = scenes.slice(i, i + BATCH)
-      const [seconds, micros] = await reply(data.time())
+      const [seconds, micros] = await orUnavailable(data.time())
       const now = Number(seconds) * 1000 + Number(micros) / 1000
-      const unseen = await reply(data.smismember(places[0], ...some))
-      const hashes = await Promise.all(some.map((scene) => reply(data.hgetall(code(scene)))))
+      const unseen = await orUnavailable(data.smismember(places[0], ...some))
+      const hashes = await Promise.all(some.map((scene) => orUnavailable(data.hgetall(code(scene)))))
       for (const [j, scene] of some.entries()) {
         const fields = parseFields(hashes[j])
         if (!fields) continue // Gone since.
@@ -111,7 +111,7 @@ export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
     demand: async () => {
       const present = presentMinute()
       const minutes = Array.from({ length: DEMAND_MINUTES }, (_, i) => keys.poolDemand(appid, present - i))
-      return Math.max(...(await reply(data.mget(minutes))).map(Number))
+      return Math.max(...(await orUnavailable(data.mget(minutes))).map(Number))
     },
 
     stock: () => scripts.stock(data, [codes, ...places, run], [leases, DUE_PER_STOCK, ttlMs]),

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RedisClients } from '@saoma/redis'
-import { createBudget } from '../budget.ts'
+import { createBudget } from '../draw-quota.ts'
 import type { WechatFailure } from '../failure.ts'
 import type { Wechat } from '../wechat.ts'
 import { createBackOff } from './back-off.ts'

@@ -1,4 +1,4 @@
-import type { Kept } from '@saoma/channels'
+import type { LogEntry } from '@saoma/channels'
 import { BINARY, frameSize, TEXT, writeHeader } from '../../transport/socket/frame.ts'
 import { MESH_BINARY, MESH_TEXT } from './publication.ts'
 
@@ -39,7 +39,7 @@ const rawOf = (event: string, data: string): string | Buffer | undefined => {
 }
 
 /** A message as this subscription is told of it: a string is a text frame, bytes are a binary one. */
-export const payloadOf = (kept: Kept, { alias, extended }: Subscription): string | Buffer => {
+export const payloadOf = (kept: LogEntry, { alias, extended }: Subscription): string | Buffer => {
   if (extended) {
     const named = `"name":${kept.body.slice(EVENT.length - 1)}`
     return `{"event":"${alias}",${named},"epoch":"${kept.epoch}","offset":${kept.offset}}`
@@ -62,13 +62,13 @@ const encode = (payloads: readonly (string | Buffer)[]): Buffer => {
   return bytes
 }
 
-const bursts = new WeakMap<readonly Kept[], Map<string, Buffer>>()
+const bursts = new WeakMap<readonly LogEntry[], Map<string, Buffer>>()
 
 /**
  * The WebSocket frames of a burst in one piece, made once for all subscribers that hear of it in the same
  * form.
  */
-export const burstOf = (batch: readonly Kept[], subscription: Subscription): Buffer => {
+export const burstOf = (batch: readonly LogEntry[], subscription: Subscription): Buffer => {
   const forms = bursts.get(batch) ?? new Map<string, Buffer>()
   if (forms.size === 0) bursts.set(batch, forms)
   const form = `${subscription.extended ? '+' : '-'}${subscription.alias}`

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
-import type { Kept } from '@saoma/channels'
+import type { LogEntry } from '@saoma/channels'
 import type { RawData, WebSocket } from 'ws'
-import type { PlainConnection } from '../socketio/writer.ts'
+import type { PlainConnection } from '../socketio/socket-writer.ts'
 import { granted, invalid, notAuthenticated, refused } from './answers.ts'
 import { burstOf, type Subscription } from './burst.ts'
 import { noticeOf } from './notices.ts'
@@ -153,7 +153,7 @@ export class WsConnection extends EventEmitter implements PlainConnection {
   }
 
   /** Writes consecutive messages of one channel that this connection subscribed to; returns the bytes. */
-  deliver(batch: readonly Kept[]): number {
+  deliver(batch: readonly LogEntry[]): number {
     const subscription = this.#subscriptions.get(batch[0]?.channel ?? '')
     if (this.#ws.readyState !== this.#ws.OPEN || !subscription) return 0
     // Whole frames, made once for all: past ws, which would frame them anew for every connection.

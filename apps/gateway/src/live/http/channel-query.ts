@@ -5,7 +5,7 @@ import { count } from '../../transport/http/query.ts'
 import type { Live } from '../live.ts'
 
 /** A channel that a reader wants, and where the reader stands in it. */
-export interface Asked {
+export interface ChannelQuery {
   /** Full name. */
   channel: string
   since?: Position
@@ -15,35 +15,35 @@ export interface Asked {
 const MOST_CHANNELS = 32
 
 /** All channels of a request, or what is wrong with it, for whoever writes the client. */
-type Reading = { ok: true; value: Asked[] } | { ok: false; code: 'INVALID'; detail: string }
+type Reading = { ok: true; value: ChannelQuery[] } | { ok: false; code: 'INVALID'; detail: string }
 
-const whole = (value: Asked[]): Reading => ({ ok: true, value })
+const whole = (value: ChannelQuery[]): Reading => ({ ok: true, value })
 const refused = (detail: string): Reading => ({ ok: false, code: 'INVALID', detail })
 
 /** `name` or `name;epoch;offset`, as queries and event ids write it. */
-const parsePlace = (who: Principal, live: Live, text: string): Result<Asked> => {
+const parsePlace = (who: Principal, live: Live, text: string): Result<ChannelQuery> => {
   const [name, epoch, offset, ...rest] = text.split(';')
   const channel = live.resolve(who, name)
   if (!channel.ok || rest.length > 0) return fail('INVALID')
   return epoch === undefined ? ok({ channel: channel.value }) : withPosition(channel.value, epoch, offset)
 }
 
-const withPosition = (channel: string, epoch: unknown, offset: string | string[] | undefined): Result<Asked> => {
+const withPosition = (channel: string, epoch: unknown, offset: string | string[] | undefined): Result<ChannelQuery> => {
   const number = count(offset ?? '', 0, Number.MAX_SAFE_INTEGER)
   const since = number.ok ? parsePosition({ epoch, offset: number.value }) : number
   return since.ok ? ok({ channel, since: since.value }) : since
 }
 
 /** The inverse: all positions of a stream as the id of one event. */
-export const formatPlace = ({ channel, since }: Asked): string =>
+export const formatPosition = ({ channel, since }: ChannelQuery): string =>
   since ? `${channel};${since.epoch};${since.offset}` : channel
 export const PLACE_SEPARATOR = ','
 
 /** An event stream that comes back says where it stood; that is newer than the address it was opened with. */
-const resumed = (ctx: Context, who: Principal, live: Live, asked: Asked[]): Reading => {
+const resumed = (ctx: Context, who: Principal, live: Live, asked: ChannelQuery[]): Reading => {
   const places = ctx.get('Last-Event-ID')
   if (!places) return whole(asked)
-  const known = new Map<string, Asked>()
+  const known = new Map<string, ChannelQuery>()
   for (const text of places.split(PLACE_SEPARATOR)) {
     const place = parsePlace(who, live, text)
     if (!place.ok) return refused('Last-Event-ID is no id of this stream')
@@ -53,7 +53,7 @@ const resumed = (ctx: Context, who: Principal, live: Live, asked: Asked[]): Read
 }
 
 /** `GET /v1/channels/{channel}/messages?epoch=&after=` */
-export const askedOfOne = (ctx: Context, who: Principal, live: Live): Reading => {
+export const queryOfOne = (ctx: Context, who: Principal, live: Live): Reading => {
   const channel = live.resolve(who, ctx.params.channel)
   if (!channel.ok) return refused('this is no name of a channel')
   const { epoch, after } = ctx.query
@@ -63,10 +63,10 @@ export const askedOfOne = (ctx: Context, who: Principal, live: Live): Reading =>
 }
 
 /** `GET /v1/messages?channel=&channel=` */
-export const askedOfMany = (ctx: Context, who: Principal, live: Live): Reading => {
+export const queryOfMany = (ctx: Context, who: Principal, live: Live): Reading => {
   const texts = [ctx.query.channel ?? []].flat()
   if (texts.length === 0 || texts.length > MOST_CHANNELS) return refused(`ask for 1 to ${MOST_CHANNELS} channels`)
-  const asked: Asked[] = []
+  const asked: ChannelQuery[] = []
   for (const text of texts) {
     const place = parsePlace(who, live, text)
     if (!place.ok) return refused('a channel is written name or name;epoch;offset')

@@ -1,6 +1,6 @@
 import { type Code, ok, type Result } from '@saoma/protocol'
 import type { Principal } from '../../access/principal.ts'
-import type { Attendance } from '../../access/session-watch.ts'
+import type { RevocationWatch } from '../../access/revocation-watch.ts'
 
 /** How long somebody may stay: until the token or the session ends, or whatever else calls `end`. */
 export interface Lifetime {
@@ -21,7 +21,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
  * gone or sent away.
  */
 export const beginLifetime = async (
-  attendance: Attendance,
+  attendance: RevocationWatch,
   who: Principal,
   left: AbortSignal,
 ): Promise<Result<Lifetime>> => {

@@ -2,22 +2,22 @@ import { once } from 'node:events'
 import { RedisUnavailable } from '@saoma/redis'
 import type { Context } from 'koa'
 import type { Principal } from '../../access/principal.ts'
-import type { Attendance } from '../../access/session-watch.ts'
+import type { RevocationWatch } from '../../access/revocation-watch.ts'
 import type { Logger } from '../../operate/log.ts'
 import type { Metrics } from '../../operate/metrics.ts'
 import { type EventStream, eventOf, openEventStream } from '../../transport/http/event-stream.ts'
-import type { Holds } from '../../transport/http/held-requests.ts'
+import type { HeldRequests } from '../../transport/http/held-requests.ts'
 import { problem } from '../../transport/http/problem.ts'
 import type { Live } from '../live.ts'
 import { signalJson } from '../signal.ts'
-import type { Asked } from './channel-query.ts'
+import type { ChannelQuery } from './channel-query.ts'
 import { beginLifetime } from './lifetime.ts'
-import { createReaders } from './readers.ts'
+import { createMultiChannelReaders } from './multi-channel-readers.ts'
 
 export interface MessageStreamDeps {
   live: Live
-  attendance: Attendance
-  holds: Holds
+  attendance: RevocationWatch
+  holds: HeldRequests
   metrics: Metrics
   log: Logger
 }
@@ -37,7 +37,7 @@ export const streamMessages = (
   { live, attendance, holds, metrics, log }: MessageStreamDeps,
   { maxBufferBytes }: MessageStreamOptions,
   who: Principal,
-  from: { asked: readonly Asked[]; history: number },
+  from: { asked: readonly ChannelQuery[]; history: number },
 ): Promise<void> =>
   holds.hold(ctx, async (left) => {
     const begun = await beginLifetime(attendance, who, left)
@@ -70,7 +70,7 @@ export const streamMessages = (
       lifetime.end()
     }
 
-    const readers = createReaders(live, who, from, {
+    const readers = createMultiChannelReaders(live, who, from, {
       subscribed: (subscribed, idAt) => {
         stream ??= openEventStream(ctx, { onStalled: cutOff })
         const { recovered, reason = 'new' } = subscribed

@@ -6,10 +6,10 @@ import { known } from '../../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import { count } from '../../transport/http/query.ts'
 import type { Limits } from '../../transport/limits.ts'
-import { type Asked, askedOfMany, askedOfOne } from './channel-query.ts'
+import { type ChannelQuery, queryOfMany, queryOfOne } from './channel-query.ts'
 import { beginLifetime } from './lifetime.ts'
 import { type MessageStreamDeps, type MessageStreamOptions, streamMessages } from './message-stream.ts'
-import { hear } from './wait.ts'
+import { waitForMessage } from './wait-for-message.ts'
 
 /** Longest a poll is held, in seconds: below every proxy's default patience. */
 const LONGEST_WAIT = 25
@@ -50,7 +50,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
 
   const readAll = async (
     who: Principal,
-    asked: readonly Asked[],
+    asked: readonly ChannelQuery[],
     limit: number | undefined,
     history: number,
   ): Promise<Pages> => {
@@ -75,7 +75,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
   const poll = async (
     ctx: Context,
     who: Principal,
-    asked: readonly Asked[],
+    asked: readonly ChannelQuery[],
     { wait, limit }: Reading,
     history: number,
   ): Promise<Pages> => {
@@ -88,7 +88,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
       const lifetime = await beginLifetime(attendance, who, signal)
       if (!lifetime.ok) return lifetime
       try {
-        const heard = await hear(live, who, asked, { ms, signal: lifetime.value.over })
+        const heard = await waitForMessage(live, who, asked, { ms, signal: lifetime.value.over })
         return lifetime.value.code === 'REVOKED' ? fail('REVOKED') : ok(heard)
       } finally {
         lifetime.value.close()
@@ -121,7 +121,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
    * A route by how it names its channels, what it tells a newcomer who does not say how much, and how it
    * writes the answer.
    */
-  const serve = (readAsked: typeof askedOfOne, history: number, write: (pages: Page[]) => object | undefined) =>
+  const serve = (readAsked: typeof queryOfOne, history: number, write: (pages: Page[]) => object | undefined) =>
     known(authenticate, async (ctx, who) => {
       const asked = readAsked(ctx, who, live)
       if (!asked.ok) return problem(ctx, asked.code, asked.detail)
@@ -144,11 +144,11 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
 
   router.get(
     '/channels/:channel/messages',
-    serve(askedOfOne, LONGEST_HISTORY, ([page]) => page),
+    serve(queryOfOne, LONGEST_HISTORY, ([page]) => page),
   )
   router.get(
     '/messages',
-    serve(askedOfMany, 0, (channels) => ({ channels })),
+    serve(queryOfMany, 0, (channels) => ({ channels })),
   )
 
   return router

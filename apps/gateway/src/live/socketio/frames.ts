@@ -1,4 +1,4 @@
-import type { Kept, Signal } from '@saoma/channels'
+import type { LogEntry, Signal } from '@saoma/channels'
 import { frameSize, TEXT, writeHeader } from '../../transport/socket/frame.ts'
 import { signalJson } from '../signal.ts'
 
@@ -28,14 +28,14 @@ const frame = (texts: readonly [string, ...string[]]): Frames => {
 /** A Socket.IO event of the root namespace whose one argument is JSON already. */
 const event = (name: string, json: string): string => `2["${name}",${json}]`
 
-const batches = new WeakMap<readonly Kept[], Frames>()
+const batches = new WeakMap<readonly LogEntry[], Frames>()
 const signals = new WeakMap<Signal, Frames>()
 
 /**
  * The frames of a burst of messages. The same array gives the same frames, so two thousand readers share one
  * encoding.
  */
-export const framesOf = (batch: readonly Kept[]): Frames => {
+export const framesOf = (batch: readonly LogEntry[]): Frames => {
   let frames = batches.get(batch)
   if (!frames) {
     const [first = '', ...others] = batch.map((kept) => event('message', kept.json))

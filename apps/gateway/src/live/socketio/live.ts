@@ -1,19 +1,19 @@
-import type { Kept, Listener, Signal } from '@saoma/channels'
+import type { Listener, LogEntry, Signal } from '@saoma/channels'
 import type { Failed, LiveClientEvents } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import { isDeaf, type Limits } from '../../transport/limits.ts'
 import { refusal } from '../../transport/refusal.ts'
-import { type Act, type ListenDeps, listen } from '../../transport/socket/acks.ts'
-import type { Guard } from '../../transport/socket/guard.ts'
-import { closeWhenUnused } from '../../transport/socket/unused.ts'
+import { type AckHandler, handleEvents, type ListenDeps } from '../../transport/socket/ack-handler.ts'
+import { closeWhenUnused } from '../../transport/socket/close-idle.ts'
+import type { PacketGuard } from '../../transport/socket/packet-guard.ts'
 import type { Live } from '../live.ts'
 import { connectionOf, type LiveNamespace, type LiveSocket, release } from './live-socket.ts'
 import { createSessions, type SessionsDeps } from './sessions.ts'
+import { createSocketWriter, type SocketWriter } from './socket-writer.ts'
 import { createSubscriptions } from './subscriptions.ts'
-import { createOutlet, type Outlet } from './writer.ts'
 
 export interface LiveNamespaceDeps extends SessionsDeps, ListenDeps {
-  guard: Guard
+  guard: PacketGuard
   live: Live
   limits: Limits
 }
@@ -58,10 +58,10 @@ export const serveLive = (
     release(socket.data)
   }
 
-  const listenerOf = (socket: LiveSocket, outlet: Outlet): Listener => {
+  const listenerOf = (socket: LiveSocket, outlet: SocketWriter): Listener => {
     const { traffic } = metrics
     return {
-      messages: (batch: readonly Kept[]) => {
+      messages: (batch: readonly LogEntry[]) => {
         const written = outlet.messages(batch)
         if (written === 'slow') return onSlow(socket)
         traffic.messagesOut += batch.length
@@ -75,14 +75,14 @@ export const serveLive = (
     }
   }
 
-  const events: Record<keyof LiveClientEvents, Act<LiveSocket>> = {
+  const events: Record<keyof LiveClientEvents, AckHandler<LiveSocket>> = {
     ...subscriptions,
     refresh: sessions.refresh,
     publish: ({ data }, request) => live.publish(data.who, request),
     presence: ({ data }, request) => live.presence(data.who, request),
     read: ({ data }, request) => live.markRead(data.who, request),
   }
-  const listeners = Object.entries(events).map(([name, act]) => [name, listen(name, deps, act)] as const)
+  const listeners = Object.entries(events).map(([name, act]) => [name, handleEvents(name, deps, act)] as const)
 
   namespace.use(async (socket, next) => {
     const refuse = (failed: Omit<Failed, 'ok'>) => {
@@ -108,7 +108,7 @@ export const serveLive = (
   namespace.on('connection', (socket) => {
     guard.answered(socket)
     if (socket.data.endedEarly) return sessions.end(socket, socket.data.endedEarly)
-    const outlet = createOutlet(socket.conn, maxBufferBytes)
+    const outlet = createSocketWriter(socket.conn, maxBufferBytes)
     Object.assign(socket, { handshake: FORGOTTEN })
     Object.assign(socket.data, { outlet, listener: listenerOf(socket, outlet) })
     const isBackend = socket.data.who.kind === 'backend'

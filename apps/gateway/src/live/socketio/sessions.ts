@@ -1,14 +1,14 @@
 import { type Code, fail, ok, parseRefresh, type Result } from '@saoma/protocol'
+import { createConcurrencyQuota } from '../../access/concurrency-quota.ts'
 import type { Authenticate, Principal } from '../../access/principal.ts'
-import { createCrowd } from '../../access/quota.ts'
-import type { Attendance } from '../../access/session-watch.ts'
+import type { RevocationWatch } from '../../access/revocation-watch.ts'
 import type { Logger } from '../../operate/log.ts'
 import type { Metrics } from '../../operate/metrics.ts'
-import type { Act } from '../../transport/socket/acks.ts'
+import type { AckHandler } from '../../transport/socket/ack-handler.ts'
 import { isOpen, type LiveNamespace, type LiveSocket, release } from './live-socket.ts'
 
 export interface SessionsDeps {
-  attendance: Attendance
+  attendance: RevocationWatch
   authenticate: Authenticate
   metrics: Metrics
   log: Logger
@@ -51,7 +51,7 @@ const haveSameEnd = (a: Principal, b: Principal): boolean => Math.abs(a.expiresA
 
 /** Who the sockets of a namespace belong to, from the handshake to the end of the token or the session. */
 export const createSessions = (namespace: LiveNamespace, { attendance, authenticate, metrics, log }: SessionsDeps) => {
-  const crowd = createCrowd(MOST_SOCKETS)
+  const crowd = createConcurrencyQuota(MOST_SOCKETS)
 
   const end = (socket: LiveSocket, code: Code): void => {
     if (!socket.connected) {
@@ -115,7 +115,7 @@ export const createSessions = (namespace: LiveNamespace, { attendance, authentic
     return ok(true)
   }
 
-  const refresh: Act<LiveSocket> = async (socket, request) => {
+  const refresh: AckHandler<LiveSocket> = async (socket, request) => {
     const { data } = socket
     const asked = parseRefresh(request)
     if (!asked.ok) return asked

@@ -2,9 +2,9 @@ import { fail, ok, parseOfChannel, parseSubscribe, type Result, type Subscribed,
 import type { Principal } from '../../access/principal.ts'
 import type { Metrics } from '../../operate/metrics.ts'
 import type { Limits } from '../../transport/limits.ts'
-import type { Act } from '../../transport/socket/acks.ts'
+import type { AckHandler } from '../../transport/socket/ack-handler.ts'
 import type { Live } from '../live.ts'
-import { connectionOf, isOpen, type LiveSocket, type Place } from './live-socket.ts'
+import { connectionOf, type FollowedChannel, isOpen, type LiveSocket } from './live-socket.ts'
 
 export interface SubscriptionsDeps {
   live: Live
@@ -21,7 +21,7 @@ const JOINS_AT_ONCE = 4
 export const createSubscriptions = (
   { live, limits, metrics, cutIfSlow }: SubscriptionsDeps,
   maxChannels: number,
-): { subscribe: Act<LiveSocket>; unsubscribe: Act<LiveSocket> } => {
+): { subscribe: AckHandler<LiveSocket>; unsubscribe: AckHandler<LiveSocket> } => {
   /** Waits for its turn among the joins of the connection. */
   const inTurn = async <T>({ data }: LiveSocket, join: () => Promise<T>): Promise<T> => {
     if (data.joining >= JOINS_AT_ONCE) await new Promise<void>((resolve) => data.waiting.push(resolve))
@@ -38,7 +38,7 @@ export const createSubscriptions = (
   const join = async (
     socket: LiveSocket,
     name: string,
-    place: Place,
+    place: FollowedChannel,
     request: { since?: unknown },
     later: (work: () => void) => void,
   ): Promise<Result<Subscribed>> => {
@@ -71,7 +71,7 @@ export const createSubscriptions = (
     return inbox.ok ? ok({ ...page.value, inbox: inbox.value }) : inbox
   }
 
-  const subscribe: Act<LiveSocket> = async (socket, request, later) => {
+  const subscribe: AckHandler<LiveSocket> = async (socket, request, later) => {
     const { who, following } = socket.data
     const asked = parseSubscribe(request)
     if (!asked.ok) return asked
@@ -97,7 +97,7 @@ export const createSubscriptions = (
     }
   }
 
-  const unsubscribe: Act<LiveSocket> = async ({ data: { who, following } }, request) => {
+  const unsubscribe: AckHandler<LiveSocket> = async ({ data: { who, following } }, request) => {
     const asked = parseOfChannel(request)
     const channel = asked.ok ? live.resolve(who, asked.value.channel) : asked
     if (!channel.ok) return channel

@@ -2,7 +2,7 @@
  * Keeps callers from somebody who just failed: while he is left alone, one in `pauseMs` finds out whether he
  * is back.
  */
-export interface Breaker {
+export interface CircuitBreaker {
   /**
    * Whether he may be asked. A yes after a pause is given to one caller, the next one waits as long again.
    */
@@ -15,11 +15,11 @@ export interface Breaker {
  * @param onSwitch  told when it begins, and when it ends, to keep callers away
  * @param now  the clock, in milliseconds from any beginning
  */
-export const createBreaker = (
+export const createCircuitBreaker = (
   pauseMs: number,
   onSwitch: (isOpen: boolean) => void = () => {},
   now: () => number = () => performance.now(),
-): Breaker => {
+): CircuitBreaker => {
   let closedUntil: number | undefined
   const pause = () => {
     closedUntil = now() + pauseMs

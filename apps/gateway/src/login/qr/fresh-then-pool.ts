@@ -1,12 +1,12 @@
 import type { Result } from '@saoma/protocol'
-import { atMost } from './at-most.ts'
-import { createBreaker } from './circuit-breaker.ts'
-import type { Picture, Shown } from './picture.ts'
+import { createCircuitBreaker } from './circuit-breaker.ts'
+import type { QrPicture, ShownPicture } from './picture.ts'
 import type { PooledPicture } from './pooled-picture.ts'
+import { withTimeout } from './with-timeout.ts'
 
 export interface FreshThenPoolDeps {
   /** Lets WeChat draw one. */
-  draw: (ticket: string) => Promise<Result<Shown>>
+  draw: (ticket: string) => Promise<Result<ShownPicture>>
   pooled: PooledPicture
   /** Told when WeChat begins to fail, and when it draws again. */
   onSwitch: (isPooled: boolean) => void
@@ -20,8 +20,8 @@ const PATIENCE_MS = 2_500
 const PAUSE_MS = 5_000
 
 /** WeChat draws the code; when it fails or is slow, the pool has one. */
-export const freshThenPool = ({ draw, pooled, onSwitch, isLeased }: FreshThenPoolDeps): Picture => {
-  const breaker = createBreaker(PAUSE_MS, onSwitch)
+export const freshThenPool = ({ draw, pooled, onSwitch, isLeased }: FreshThenPoolDeps): QrPicture => {
+  const breaker = createCircuitBreaker(PAUSE_MS, onSwitch)
 
   /**
    * What is shown instead of a code that WeChat drew: a ticket keeps the code of the pool that it was shown
@@ -35,7 +35,7 @@ export const freshThenPool = ({ draw, pooled, onSwitch, isLeased }: FreshThenPoo
 
     const drawing = breaker.admits() ? draw(ticket) : undefined
     if (drawing) {
-      const drawn = await atMost(PATIENCE_MS, drawing)
+      const drawn = await withTimeout(PATIENCE_MS, drawing)
       if (drawn?.ok) {
         breaker.succeeded()
         // Another request for the same ticket may have been less lucky meanwhile.

@@ -2,7 +2,7 @@ import Router from '@koa/router'
 import { type Code, fail, ok, type Result, type TicketLink, type TicketStatus } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
 import type { LinkOptions, Wechat } from '@saoma/wechat'
-import { createAnswers, type Remembered } from '../../access/answer-cache.ts'
+import { createCoalescingCache, type Remembered } from '../../access/coalescing-cache.ts'
 import type { Config } from '../../config/config.ts'
 import type { Logger } from '../../operate/log.ts'
 import { bearer } from '../../transport/http/credentials.ts'
@@ -44,8 +44,8 @@ const NO_MS = 10_000
  * worth a place in Redis.
  */
 const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: LinkOptions): Link => {
-  const known = createAnswers<{ url: string; until: number }>({ yes: KEPT, no: 1 })
-  const typing = createAnswers<{ url: string; until: number }>({ yes: 1, no: 1 })
+  const known = createCoalescingCache<{ url: string; until: number }>({ yes: KEPT, no: 1 })
+  const typing = createCoalescingCache<{ url: string; until: number }>({ yes: 1, no: 1 })
 
   const make = async (
     ticket: string | undefined,

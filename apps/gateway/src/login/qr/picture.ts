@@ -4,28 +4,28 @@ import QRCode from 'qrcode'
 import type { Logger } from '../../operate/log.ts'
 import type { Metrics } from '../../operate/metrics.ts'
 
-export interface Image {
+export interface QrImage {
   bytes: Buffer
   type: string
 }
 
 /** Where an image lies, for who can fetch it and hold it against its hash. */
-export interface Place {
+export interface ImageLocation {
   url: string
   /** In the form of Subresource Integrity. */
   integrity: string
 }
 
 /** What a page shows for a ticket. */
-export interface Shown {
+export interface ShownPicture {
   /** Whether any camera reads it, or WeChat only. */
   code: 'plain' | 'mini-program'
   /** Two digits that belong beside it. */
   check?: string
-  image: Image | Place
+  image: QrImage | ImageLocation
 }
 
-export interface Wish {
+export interface PictureRequest {
   /** Whether nobody has asked for this ticket's picture before. */
   isFirst: boolean
   /** Whether a place will do instead of the image. */
@@ -33,11 +33,11 @@ export interface Wish {
 }
 
 /** Finds what the phone scans for a ticket. */
-export type Picture = (ticket: string, wish: Wish) => Promise<Result<Shown>>
+export type QrPicture = (ticket: string, wish: PictureRequest) => Promise<Result<ShownPicture>>
 
 /** A plain QR code of the page that any phone's camera opens. */
 export const plainPicture =
-  (origin: string): Picture =>
+  (origin: string): QrPicture =>
   async (ticket) => {
     const bytes = await QRCode.toBuffer(`${origin}/phone?ticket=${ticket}`, {
       errorCorrectionLevel: 'M',
@@ -51,7 +51,7 @@ export const plainPicture =
 /** A mini-program code, drawn by WeChat for this ticket alone. */
 export const wechatPicture =
   ({ wechat, metrics, log }: { wechat: Wechat; metrics: Metrics; log: Logger }) =>
-  async (ticket: string): Promise<Result<Shown>> => {
+  async (ticket: string): Promise<Result<ShownPicture>> => {
     const drawn = await wechat.codeImage(ticket)
     if (drawn.ok) {
       metrics.wechatDraws.inc({ purpose: 'login' })

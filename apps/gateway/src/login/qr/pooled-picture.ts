@@ -3,8 +3,8 @@ import type { Lease, Pool, PoolStore } from '@saoma/wechat'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { type Logger, rarely } from '../../operate/log.ts'
 import type { Metrics } from '../../operate/metrics.ts'
-import { atMost } from './at-most.ts'
-import type { Image, Place, Shown, Wish } from './picture.ts'
+import type { ImageLocation, PictureRequest, QrImage, ShownPicture } from './picture.ts'
+import { withTimeout } from './with-timeout.ts'
 
 export interface PooledPictureDeps {
   pool: Pool
@@ -16,7 +16,7 @@ export interface PooledPictureDeps {
 }
 
 /** A picture from the pool; undefined when there is none to be had. */
-export type PooledPicture = (ticket: string, wish: Wish) => Promise<Shown | undefined>
+export type PooledPicture = (ticket: string, wish: PictureRequest) => Promise<ShownPicture | undefined>
 
 export interface PooledPictureOptions {
   /** How long a code leads to its ticket, in milliseconds. */
@@ -62,18 +62,18 @@ export const createPooledPicture = (
   )
 
   /** `broken` when the picture is not there or is another. */
-  const read = async ({ image }: Lease): Promise<Image | 'broken'> => {
+  const read = async ({ image }: Lease): Promise<QrImage | 'broken'> => {
     const bytes = await store.get(image.key)
     const isGood = bytes && createHash('sha256').update(bytes).digest('base64') === image.sha256
     return isGood ? { bytes, type: image.type } : 'broken'
   }
 
   /** Undefined when the store cannot be asked: the code may be as good as ever. */
-  const look = async (lease: Lease, wish: Wish): Promise<Image | Place | 'broken' | undefined> => {
+  const look = async (lease: Lease, wish: PictureRequest): Promise<QrImage | ImageLocation | 'broken' | undefined> => {
     const url = wish.takesPlace ? store.url(lease.image.key) : undefined
     if (url) return { url, integrity: `sha256-${lease.image.sha256}` }
     try {
-      const image = await atMost(patienceMs, read(lease))
+      const image = await withTimeout(patienceMs, read(lease))
       if (!image) unreadable(new Error('no answer in time'))
       return image
     } catch (error) {

@@ -18,24 +18,24 @@ import { readJson } from '../../transport/http/body.ts'
 import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import type { Limits } from '../../transport/limits.ts'
 import { phoneOf } from '../phone.ts'
-import type { Picture, Shown } from './picture.ts'
+import type { QrPicture, ShownPicture } from './picture.ts'
 
-export interface CodeRoutesDeps {
+export interface QrRoutesDeps {
   tickets: Tickets
   identity: Identity
   limits: Limits
   metrics: Metrics
-  picture: Picture
+  picture: QrPicture
   /** None without WeChat. */
   pool?: Pick<Pool, 'resolve'>
 }
 
-export interface CodeRoutesOptions {
+export interface QrRoutesOptions {
   /** Whether a ticket can be opened on the same phone. */
   hasLink: boolean
 }
 
-const describe = ({ code, check, image }: Shown, link: boolean): CodePicture => ({
+const describe = ({ code, check, image }: ShownPicture, link: boolean): CodePicture => ({
   code,
   ...('url' in image ? image : { url: `data:${image.type};base64,${image.bytes.toString('base64')}` }),
   ...(check ? { check } : {}),
@@ -43,7 +43,7 @@ const describe = ({ code, check, image }: Shown, link: boolean): CodePicture => 
 })
 
 /** The code of a ticket: its picture for the browser, and what it leads to for the phone. */
-export const codeRoutes = (deps: CodeRoutesDeps, { hasLink }: CodeRoutesOptions): Router => {
+export const qrRoutes = (deps: QrRoutesDeps, { hasLink }: QrRoutesOptions): Router => {
   const { tickets, identity, limits, metrics, picture, pool } = deps
   const phone = phoneOf(identity)
   const router = new Router({ prefix: '/v1', sensitive: true })

@@ -7,24 +7,24 @@ import type { Metrics } from '../../operate/metrics.ts'
 import type { Door } from '../../transport/socket/upgrades.ts'
 import { createWebSockets } from '../../transport/socket/web-sockets.ts'
 import { now } from './clock.ts'
-import { type Keeper, WaitingBrowser } from './light-socket.ts'
-import type { Watching } from './watches.ts'
+import { type Keeper, LightLoginSocket } from './light-login-socket.ts'
+import type { TicketWatches } from './ticket-watches.ts'
 
-export interface WaitingDoorDeps {
-  watching: Watching
+export interface LightLoginDoorDeps {
+  watching: TicketWatches
   tickets: Pick<Tickets, 'listen' | 'unlisten'>
   metrics: Metrics
 }
 
-export interface WaitingDoorOptions {
+export interface LightLoginDoorOptions {
   nodeId: string
   /** Bytes that may wait for a reader before it is cut off. */
   maxBufferBytes: number
 }
 
-export interface WaitingDoor extends Door {
+export interface LightLoginDoor extends Door {
   /** Those in the namespace. */
-  browsers(): WaitingBrowser[]
+  browsers(): LightLoginSocket[]
   /** How many. */
   readonly size: number
   /** Ends what is still open; drain the browsers first. */
@@ -39,17 +39,17 @@ const SWEEP_MS = 1_000
  * hears there is the same as from Socket.IO, whose objects for a connection are three times as large as the
  * connection itself. All else is Engine.IO's.
  */
-export const createWaitingDoor = (
+export const createLightLoginDoor = (
   io: Server,
-  { watching, tickets, metrics }: WaitingDoorDeps,
-  { nodeId, maxBufferBytes }: WaitingDoorOptions,
-): WaitingDoor => {
+  { watching, tickets, metrics }: LightLoginDoorDeps,
+  { nodeId, maxBufferBytes }: LightLoginDoorOptions,
+): LightLoginDoor => {
   // Its type leaves them open; they are there.
   const { pingInterval, pingTimeout, maxHttpBufferSize: maxPayload } = io.engine.opts as Required<ServerOptions>
-  const connections = new Set<WaitingBrowser>()
+  const connections = new Set<LightLoginSocket>()
   let size = 0
   // A ping is answered by the browser itself: what ws keeps for it is a closure for each.
-  const open = createWebSockets({ nodeId, maxPayload, autoPong: false, WebSocket: WaitingBrowser })
+  const open = createWebSockets({ nodeId, maxPayload, autoPong: false, WebSocket: LightLoginSocket })
 
   const keeper: Keeper = {
     opening: { pingInterval, pingTimeout, maxPayload },

@@ -3,17 +3,17 @@ import type { Subscriber } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Namespace, Socket } from 'socket.io'
 import type { Limits } from '../../transport/limits.ts'
-import type { Guard } from '../../transport/socket/guard.ts'
-import { closeWhenUnused } from '../../transport/socket/unused.ts'
-import type { Waiter } from './watcher.ts'
-import type { Watching } from './watches.ts'
+import { closeWhenUnused } from '../../transport/socket/close-idle.ts'
+import type { PacketGuard } from '../../transport/socket/packet-guard.ts'
+import type { TicketWatcher } from './ticket-watcher.ts'
+import type { TicketWatches } from './ticket-watches.ts'
 
 type LoginSocket = Socket<LoginClientEvents, LoginServerEvents, Record<string, never>, SocketWaiter>
 export type LoginNamespace = Namespace<LoginClientEvents, LoginServerEvents, Record<string, never>, SocketWaiter>
 
 export interface LoginDeps {
-  guard: Guard
-  watching: Watching
+  guard: PacketGuard
+  watching: TicketWatches
   tickets: Pick<Tickets, 'room' | 'channel'>
   subscriber: Pick<Subscriber, 'confirmed'>
   limits: Limits
@@ -32,7 +32,7 @@ const connectionOf = (socket: LoginSocket): string => Reflect.get(socket.conn, '
  * A browser that came through Socket.IO, by long-polling for instance. The room of its ticket is told of
  * transitions.
  */
-class SocketWaiter implements Waiter {
+class SocketWaiter implements TicketWatcher {
   deviceCode: string | undefined = undefined
   watching = false
   version = 0

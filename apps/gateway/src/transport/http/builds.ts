@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib'
-import { type RedisClients, reply } from '@saoma/redis'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
 import type { Logger } from '../../operate/log.ts'
 
 /** The files of the pages of all builds that run in the cluster, or did of late. */
@@ -70,7 +70,7 @@ export const openBuilds = async (
   const put = async (path: string): Promise<void> => {
     const body = await compress(await readFile(join(root, path)), QUALITY)
     const sealed = Buffer.concat([...sealsOf(path, body), body])
-    await reply(data.set(keys.pageFile(path), sealed, 'EX', KEEP_SECONDS))
+    await orUnavailable(data.set(keys.pageFile(path), sealed, 'EX', KEEP_SECONDS))
   }
   const putAll = async (): Promise<void> => {
     for (const path of await pathsBelow(root)) await put(path)
@@ -92,7 +92,7 @@ export const openBuilds = async (
   return {
     find: async (path) => {
       if (!PATH.test(path)) return undefined
-      const sealed = await reply(data.getBuffer(keys.pageFile(path)))
+      const sealed = await orUnavailable(data.getBuffer(keys.pageFile(path)))
       if (!sealed || sealed.length <= 2 * MAC_BYTES) return undefined
       const body = sealed.subarray(2 * MAC_BYTES)
       const seals = [sealed.subarray(0, MAC_BYTES), sealed.subarray(MAC_BYTES, 2 * MAC_BYTES)]

@@ -2,7 +2,7 @@ import { fail, type Result } from '@saoma/protocol'
 import type { Context } from 'koa'
 import { API_KEY_PREFIX } from '../../access/api-keys.ts'
 import type { Authenticate, Principal } from '../../access/principal.ts'
-import { Crowded } from './held-requests.ts'
+import { TooManyHeld } from './held-requests.ts'
 import { problem, tooMany } from './problem.ts'
 
 /** When somebody who has too many requests held may try again: by then some of them have been answered. */
@@ -33,7 +33,7 @@ export const known =
     try {
       await act(ctx, who.value)
     } catch (error) {
-      if (!(error instanceof Crowded)) throw error
+      if (!(error instanceof TooManyHeld)) throw error
       tooMany(ctx, RETRY_SECONDS)
     }
   }

@@ -1,17 +1,17 @@
 import type { Context } from 'koa'
+import { createConcurrencyQuota } from '../../access/concurrency-quota.ts'
 import type { Principal } from '../../access/principal.ts'
-import { createCrowd } from '../../access/quota.ts'
 import type { Metrics } from '../../operate/metrics.ts'
 
 /** Somebody has as many requests held as they may. */
-export class Crowded extends Error {
+export class TooManyHeld extends Error {
   override name = 'Crowded'
 }
 
 /**
  * Requests that are held on purpose. Each gets a signal that fires when its client is gone or it is released.
  */
-export interface Holds {
+export interface HeldRequests {
   /** How many there are now. */
   readonly size: number
   /**
@@ -28,9 +28,9 @@ export interface Holds {
 /** A person has a few devices with a few pages each, a backend some dozens of processes. */
 const MOST = { person: 50, backend: 200 }
 
-export const createHolds = (metrics: Metrics): Holds => {
+export const createHeldRequests = (metrics: Metrics): HeldRequests => {
   const held = new Set<AbortController>()
-  const crowd = createCrowd(MOST)
+  const crowd = createConcurrencyQuota(MOST)
   let closed = false
   return {
     get size() {
@@ -42,7 +42,7 @@ export const createHolds = (metrics: Metrics): Holds => {
       const leave = who ? crowd.enter(who) : () => {}
       if (!leave) {
         metrics.limited.inc({ what: 'held' })
-        throw new Crowded()
+        throw new TooManyHeld()
       }
       state.held = true
       const done = new AbortController()

@@ -8,7 +8,7 @@ import type { Metrics } from '../../operate/metrics.ts'
 import { ENVELOPE } from '../http/body.ts'
 import { exposedHeaders } from '../http/cross-origin.ts'
 import { type AdmissionOptions, createAdmission, type Judge, namesSession } from './admission.ts'
-import { createGuard, type Guard } from './guard.ts'
+import { createPacketGuard, type PacketGuard } from './packet-guard.ts'
 import { parser } from './parser.ts'
 import { newSessionId } from './session-id.ts'
 
@@ -16,7 +16,7 @@ export interface IoDeps {
   judge: Judge
   metrics: Metrics
   /** Gives the namespaces those who serve them. */
-  serve: (io: Server, guard: Guard) => void
+  serve: (io: Server, guard: PacketGuard) => void
 }
 
 export interface IoOptions extends Pick<AdmissionOptions, 'origins' | 'addressOf'> {
@@ -80,7 +80,7 @@ export const createIo = (
   // Shared functions, because a closure for each of ten thousand waiting browsers is memory.
   const onClose = (reason: string) => metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
   const namespaces = ['/', LOGIN_NAMESPACE]
-  const guard = createGuard(namespaces, options.maxBufferBytes, (reason) => metrics.cut.inc({ reason }))
+  const guard = createPacketGuard(namespaces, options.maxBufferBytes, (reason) => metrics.cut.inc({ reason }))
   io.engine.on('connection', (connection) => {
     guard.watch(connection)
     // Behind a proxy Engine.IO's own is the proxy's.

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { showVerdict } from '../expect.ts'
-import { counters, timings } from '../figures.ts'
+import { counters, timings } from '../metric-names.ts'
 import type { Result } from '../result.ts'
 import { drawReport, type Words } from './page.ts'
 import { createPlots } from './plots.ts'

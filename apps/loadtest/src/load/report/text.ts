@@ -1,6 +1,6 @@
 import { table } from '../../table.ts'
 import { showVerdict } from '../expect.ts'
-import { counters, timings } from '../figures.ts'
+import { counters, timings } from '../metric-names.ts'
 import { showMs } from '../quantity.ts'
 import type { Result, TimeFigures } from '../result.ts'
 

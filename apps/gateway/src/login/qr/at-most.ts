@@ -1,6 +1,0 @@
-/** The value, or undefined when it takes longer. The work itself goes on. */
-export const atMost = <T>(ms: number, work: Promise<T>): Promise<T | undefined> => {
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  const timer = setTimeout(() => resolve(undefined), ms)
-  return Promise.race([work, promise]).finally(() => clearTimeout(timer))
-}

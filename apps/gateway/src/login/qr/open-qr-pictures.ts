@@ -1,0 +1,88 @@
+import { fail, ok } from '@saoma/protocol'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
+import { CodeStoreError, type Pool, type Wechat } from '@saoma/wechat'
+import { type Config, ConfigError } from '../../config/config.ts'
+import type { Logger } from '../../operate/log.ts'
+import type { Metrics } from '../../operate/metrics.ts'
+import { freshThenPool } from './fresh-then-pool.ts'
+import { leaseMsOf, openPool, openPoolStore } from './open-pool.ts'
+import { plainPicture, type QrPicture, wechatPicture } from './picture.ts'
+import { createPooledPicture } from './pooled-picture.ts'
+import { startRefill } from './start-refill.ts'
+
+export interface QrPicturesDeps {
+  redis: RedisClients
+  wechat?: Wechat
+  metrics: Metrics
+  log: Logger
+}
+
+export interface QrPictures {
+  picture: QrPicture
+  /** Who knows what a pooled code leads to; none without WeChat. */
+  pool?: Pool
+  /** Ends what this node does for the pool. */
+  close(): Promise<void>
+}
+
+/**
+ * Where the codes of logins come from, as the settings say. Rejects with ConfigError when the store of the
+ * pool cannot be one.
+ */
+export const openQrPictures = async (
+  { redis, wechat, metrics, log }: QrPicturesDeps,
+  config: Config,
+): Promise<QrPictures> => {
+  const nothing = async () => {}
+  if (config.demo || !wechat || !config.wechat) return { picture: plainPicture(config.origin), close: nothing }
+
+  const { appid } = config.wechat
+  const draw = wechatPicture({ wechat, metrics, log })
+  // Codes that were leased before the settings were changed still lead to their tickets.
+  const pool = openPool(redis, { ...config, wechat: config.wechat })
+  if (config.codes === 'fresh' || !config.pool) return { picture: draw, pool, close: nothing }
+
+  const store = openPoolStore(redis, pool, { wechat: config.wechat, pool: config.pool })
+  await store.check().catch((error: unknown) => {
+    if (error instanceof CodeStoreError && error.isSetting) throw new ConfigError([`SAOMA_POOL_STORE ${error.message}`])
+    // It may come back: until then the pool has nothing to give.
+    log.error({ err: error, event: 'pool' }, 'the store of the pool cannot be used at present')
+  })
+  const refill = startRefill(
+    { redis, pool, store, wechat, metrics, log },
+    { appid, nodeId: config.nodeId, min: config.pool.min, max: config.pool.max },
+  )
+  const pooled = createPooledPicture(
+    { pool, store, onEmpty: refill.nudge, metrics, log },
+    { leaseMs: leaseMsOf(config.times) },
+  )
+  const chosen: QrPicture =
+    config.codes === 'pool'
+      ? async (ticket, wish) => {
+          const shown = await pooled(ticket, wish)
+          return shown ? ok(shown) : fail('CODE_UNAVAILABLE')
+        }
+      : freshThenPool({
+          draw,
+          pooled,
+          onSwitch: (isPooled) =>
+            isPooled
+              ? log.warn({ event: 'pool', kind: 'instead' }, 'WeChat fails or is slow: codes come from the pool')
+              : log.info({ event: 'pool', kind: 'fresh' }, 'WeChat draws codes again'),
+          isLeased: async (ticket) =>
+            (await orUnavailable(redis.data.exists(redis.keys.poolLease(appid, ticket)))) === 1,
+        })
+
+  return {
+    // What is asked for now says how much of a reserve is needed.
+    picture: async (ticket, wish) => {
+      if (wish.isFirst) await pool.count()
+      return chosen(ticket, wish)
+    },
+    pool,
+    close: async () => {
+      await refill.close()
+      store.close()
+    },
+  }
+}

@@ -1,0 +1,289 @@
+import type { Duplex } from 'node:stream'
+import { LOGIN_NAMESPACE, type TicketState } from '@saoma/protocol'
+import type { Listener } from '@saoma/tickets'
+import { type Packet, PacketType } from 'socket.io-parser'
+import { WebSocket } from 'ws'
+import { EVENTS } from '../../transport/limits.ts'
+import { STRANGERS_PACKETS, WINDOW_MS } from '../../transport/socket/packet-guard.ts'
+import { now } from './clock.ts'
+import {
+  ackFrame,
+  BASE64,
+  CLOSE,
+  connectFrame,
+  createReader,
+  disconnectFrame,
+  drainFrame,
+  hasBytes,
+  MESSAGE,
+  NOOP,
+  noNamespaceFrame,
+  OPEN,
+  openFrame,
+  PING,
+  PONG,
+  pingFrame,
+  readPacket,
+  ticketFrame,
+  UPGRADE,
+} from './packets.ts'
+import type { TicketWatcher } from './ticket-watcher.ts'
+
+/** What the door does for all of its browsers. */
+export interface Keeper {
+  /** What Engine.IO says when a connection is open; the id comes before it. */
+  readonly opening: { pingInterval: number; pingTimeout: number; maxPayload: number }
+  readonly nodeId: string
+  /** Bytes that may wait for a client that goes on asking. */
+  readonly maxBufferBytes: number
+  /** The event `watch`, for `this`. */
+  watch(this: TicketWatcher, ...args: unknown[]): Promise<void>
+  follow(ticket: string, listener: Listener): Promise<void>
+  unfollow(ticket: string, listener: Listener): void
+  heard(waiter: TicketWatcher, state: TicketState): void
+  joined(browser: LightLoginSocket): void
+  left(browser: LightLoginSocket): void
+  /** It has said more events than it may. */
+  limited(): void
+  cut(reason: string): void
+  closed(browser: LightLoginSocket, reason: string): void
+}
+
+/** How long a connection may take until it joins the namespace, as Socket.IO has it. */
+const JOIN_MS = 10_000
+/** How long it may be there after it has left. */
+const UNUSED_MS = 30_000
+
+/** Where the heartbeat is: `beatAt` is when the next ping is due, or when its answer must have come. */
+const RESTING = 0
+const ASKED = 1
+/** Another packet came instead, which shows life as well, once. */
+const EXTENDED = 2
+
+/**
+ * A WebSocket that does nothing but wait for a login, in Engine.IO's and Socket.IO's words. There are tens of
+ * thousands of them, so one is one object: the WebSocket itself with a few fields.
+ */
+export class LightLoginSocket extends WebSocket implements TicketWatcher, Listener {
+  id = ''
+  deviceCode: string | undefined = undefined
+  watching = false
+  version = 0
+  dueAt = 0
+  /** Whether it is in the namespace. */
+  isOpen = false
+  #isGone = false
+  #keeper!: Keeper
+  #tcp!: Duplex
+  #beat: typeof RESTING | typeof ASKED | typeof EXTENDED = RESTING
+  #beatAt = 0
+  /** Packets, and events among them, since `#since`. */
+  #since = 0
+  #packets = 0
+  #events = 0
+  /** While bytes of a packet are still to come. */
+  #reader: ((part: string | Buffer) => Packet | undefined) | undefined = undefined
+
+  /** Once, when the handshake is done. `id` is the part of the engine's id behind the node's. */
+  begin(tcp: Duplex, id: string, keeper: Keeper): void {
+    this.#tcp = tcp
+    this.#keeper = keeper
+    this.id = id
+    const { opening, nodeId } = keeper
+    this.dueAt = now() + JOIN_MS
+    this.#beatAt = now() + opening.pingInterval
+    this.#write(openFrame({ sid: `${nodeId}-${id}`, upgrades: [], ...opening }))
+  }
+
+  /** What ws has to tell. Taken here, because a table of listeners for each connection would be memory. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    switch (event) {
+      case 'message':
+        // With its ordinary `binaryType` ws gives buffers only.
+        this.#receive(args[0] as Buffer, args[1] === true ? 'bytes' : 'text')
+        return true
+      case 'ping':
+        this.#receive(args[0] as Buffer, 'ping')
+        return true
+      case 'error':
+        // A broken frame; ws closes the connection itself, with the right code.
+        this.#gone('transport error')
+        return true
+      case 'close':
+        this.#gone('transport close')
+        return true
+      default:
+        return super.emit(event, ...args)
+    }
+  }
+
+  /** Looks at the deadlines that are the connection's own. */
+  check(at: number): void {
+    if (!this.isOpen && at >= this.dueAt) return this.end('forced close')
+    if (at < this.#beatAt) return
+    if (this.#beat !== RESTING) return this.end('ping timeout')
+    this.#beat = ASKED
+    this.#beatAt = at + this.#keeper.opening.pingTimeout
+    this.#write(pingFrame)
+  }
+
+  get tcp(): Duplex {
+    return this.#tcp
+  }
+
+  follow(ticket: string): Promise<void> {
+    return this.#keeper.follow(ticket, this)
+  }
+
+  unfollow(ticket: string): void {
+    this.#keeper.unfollow(ticket, this)
+  }
+
+  tell(state: TicketState): void {
+    this.#write(ticketFrame(state))
+  }
+
+  hear(state: TicketState): void {
+    // A read has told it already: what comes twice, or late, is not news.
+    if (state.version <= this.version) return
+    this.tell(state)
+    this.#keeper.heard(this, state)
+  }
+
+  /** Every waiter's ticket is read anew when subscriptions were away. */
+  miss(): void {}
+
+  sendAway(resumeAfterMs: number): void {
+    this.#write(drainFrame(resumeAfterMs))
+  }
+
+  dismiss(): void {
+    this.#write(disconnectFrame)
+    this.end('forced close')
+  }
+
+  /** Closes the connection, not as "disconnected by the server", which a client would take for good. */
+  end(reason = 'forced close'): void {
+    if (this.#isGone) return
+    this.close()
+    this.#gone(reason)
+  }
+
+  /** The connection is over, for whatever reason is the first. */
+  #gone(reason: string): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    this.#leave()
+    this.#keeper.closed(this, reason)
+  }
+
+  /** At once: a client like this would not take a closing word. */
+  #cutOff(reason: string): void {
+    this.#keeper.cut(reason)
+    this.close()
+    this.terminate()
+    this.#gone('forced close')
+  }
+
+  /** What the client says. A WebSocket's own ping counts as well. */
+  #receive(data: Buffer, kind: 'text' | 'bytes' | 'ping'): void {
+    if (this.#isGone) return
+    const at = now()
+    if (at - this.#since > WINDOW_MS) {
+      this.#since = at
+      this.#packets = 0
+      this.#events = 0
+    }
+    if (++this.#packets > STRANGERS_PACKETS) return this.#cutOff('flood')
+    if (this.bufferedAmount > this.#keeper.maxBufferBytes) return this.#cutOff('slow')
+    if (kind === 'ping') return this.pong(data)
+    const text = kind === 'text' ? data.toString() : undefined
+    if (this.#beat === ASKED && text !== PONG) {
+      this.#beat = EXTENDED
+      this.#beatAt = at + this.#keeper.opening.pingTimeout
+    }
+    if (text === undefined) return this.#read(data)
+    switch (text[0]) {
+      case PONG:
+        this.#beat = RESTING
+        this.#beatAt = at + this.#keeper.opening.pingInterval
+        return
+      case MESSAGE:
+        return text.length > 1 ? this.#read(text.slice(1)) : this.end()
+      case BASE64:
+        return this.#read(Buffer.from(text.slice(1), 'base64'))
+      case PING:
+        // It is for the server to ask.
+        return this.end('transport error')
+      case OPEN:
+      case CLOSE:
+      case UPGRADE:
+      case NOOP:
+        return
+      default:
+        return this.end('parse error')
+    }
+  }
+
+  #read(part: string | Buffer): void {
+    try {
+      if (!this.#reader && typeof part === 'string' && !hasBytes(part)) return this.#take(readPacket(part))
+      this.#reader ??= createReader()
+      const packet = this.#reader(part)
+      if (!packet) return
+      this.#reader = undefined
+      this.#take(packet)
+    } catch {
+      // No packet of Socket.IO.
+      this.end()
+    }
+  }
+
+  #take({ type, nsp, id, data }: Packet): void {
+    if (type === PacketType.CONNECT) return this.#join(nsp)
+    if (!this.isOpen || nsp !== LOGIN_NAMESPACE) return this.end()
+    switch (type) {
+      case PacketType.EVENT:
+        return this.#hearEvent(id, data)
+      case PacketType.DISCONNECT:
+        this.#leave()
+        this.dueAt = now() + UNUSED_MS
+        return
+      case PacketType.ACK:
+        // Nothing was asked.
+        return
+      default:
+        return this.end()
+    }
+  }
+
+  #join(namespace: string): void {
+    if (namespace !== LOGIN_NAMESPACE) return this.#write(noNamespaceFrame(namespace))
+    // One that has left while its `watch` is under way would get the answer in its next life.
+    if (this.isOpen || this.watching) return this.end()
+    this.isOpen = true
+    this.#keeper.joined(this)
+    this.#write(connectFrame(this.id))
+  }
+
+  #leave(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.#keeper.left(this)
+  }
+
+  #hearEvent(id: number | undefined, [name, ...args]: unknown[] = []): void {
+    if (++this.#events > EVENTS.points) {
+      this.#keeper.limited()
+      return this.dismiss()
+    }
+    if (name !== 'watch') return
+    if (id !== undefined) args.push((answer: object) => this.#write(ackFrame(id, answer)))
+    void this.#keeper.watch.apply(this, args)
+  }
+
+  /** Past ws, which keeps nothing back because nothing is compressed, and would frame it anew for each. */
+  #write(frame: Buffer): void {
+    if (this.readyState === WebSocket.OPEN) this.#tcp.write(frame)
+  }
+}

@@ -1,0 +1,156 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { RedisClients } from '@saoma/redis'
+import type { Metrics } from './metrics.ts'
+import type { Room } from './open-redis.ts'
+
+/** What is counted only when somebody asks. */
+export interface Counts {
+  sockets(): { nsp: string; transport: string; sockets: number }[]
+  people(): number
+  tickets(): number
+  live(): { channels: number; followers: number }
+}
+
+/** What a node that works tells of. */
+export interface NodeView {
+  redis: Pick<RedisClients, 'unavailable' | 'refusal' | 'echoAge' | 'subscriber'>
+  /** The Redis of the live channels, when they have one of their own. */
+  channelsRedis?: Pick<RedisClients, 'unavailable' | 'refusal' | 'echoAge' | 'subscriber'>
+  /** In the Redis of the channels. */
+  room: Pick<Room, 'part' | 'isFull' | 'isUnfit'>
+  isDraining: () => boolean
+  /** Sends elsewhere what came through a run of nginx, on all nodes. Rejects with RedisUnavailable. */
+  proxyLeaves: (run: string) => Promise<void>
+  /** Whether the event loop does not keep up. */
+  isLate: () => boolean
+  counts: Counts
+}
+
+/** The port for operators, which is there before the node is. */
+export interface OperatorServer {
+  /** Not listening yet. */
+  server: Server
+  /** What the start waits for, in a sentence. */
+  waitsFor(why: string): void
+  /** From now on there is a node to tell of. */
+  open(inside: NodeView): void
+}
+
+/** The name of a run of nginx. */
+export const isRun = (name: string): boolean => /^[A-Za-z0-9-]{1,128}$/.test(name)
+const PROXY_LEAVES = /^\/proxies\/([^/?]+)\/leave$/
+const ROLES = ['data', 'pub', 'sub'] as const
+
+/** Of the node that is there. */
+const judge = ({ redis, channelsRedis, room, isDraining, isLate }: NodeView) => {
+  const whys = (of: string, { unavailable, refusal }: NodeView['redis']) =>
+    unavailable().map((role) => [of, role, refusal(role) ?? []].flat().join(':'))
+  const hasStarted = redis.echoAge() !== undefined
+  const away = whys('redis', redis)
+  return {
+    hasStarted,
+    reasons: [...away, ...(hasStarted || away.length > 0 ? [] : ['starting']), ...(isDraining() ? ['draining'] : [])],
+    warnings: [
+      ...(isLate() ? ['event-loop'] : []),
+      ...(channelsRedis ? whys('channels', channelsRedis) : []),
+      ...(room.isFull() ? ['channels:full'] : []),
+      ...(room.isUnfit() ? ['channels:unfit'] : []),
+    ],
+  }
+}
+
+const gather = (metrics: Metrics, { redis, channelsRedis, room, isDraining, counts }: NodeView): void => {
+  metrics.redisRefuses.reset()
+  for (const [of, clients] of [
+    ['', redis],
+    ['channels:', channelsRedis],
+  ] as const) {
+    const away = clients?.unavailable() ?? []
+    if (clients) for (const role of ROLES) metrics.redisUp.set({ client: `${of}${role}` }, away.includes(role) ? 0 : 1)
+    for (const role of away) {
+      const reason = clients?.refusal(role)
+      if (reason) metrics.redisRefuses.set({ client: `${of}${role}`, reason }, 1)
+    }
+  }
+  metrics.redisMemory.set(room.part() ?? 0)
+  metrics.channelsRoom.set(room.isFull() || room.isUnfit() ? 0 : 1)
+  metrics.connections.reset()
+  for (const { sockets, ...labels } of counts.sockets()) metrics.connections.inc(labels, sockets)
+  metrics.people.set(counts.people())
+  metrics.watched.set(counts.tickets())
+  const { channels, followers } = counts.live()
+  metrics.channels.set(channels)
+  metrics.followers.set(followers)
+  metrics.subscriptions.set(redis.subscriber.size + (channelsRedis?.subscriber.size ?? 0))
+  metrics.echoAge.set(Math.max(redis.echoAge() ?? 0, channelsRedis?.echoAge() ?? 0))
+  metrics.draining.set(isDraining() ? 1 : 0)
+}
+
+/**
+ * The port for operators. `/healthz` never asks Redis: a blip of Redis must not restart every node at once,
+ * which would turn it into a storm of reconnects. `/startupz` waits for the first message that the node sent
+ * itself through Redis. `/readyz` says whether new traffic should come here, and why not: `starting`,
+ * `redis:data`, `redis:pub`, `redis:sub`, `draining`, and where Redis refuses what is written its word for
+ * that, as in `redis:data:READONLY`. That the event loop is late is told there too, but turns nobody away:
+ * after an outage all nodes are late at once, and a cluster that is slow is better than one that is not
+ * there. Nor does what is wrong with the channels' own Redis (`channels:data`, …) or its room
+ * (`channels:full`, `channels:unfit`): logins go on. `POST /proxies/{run}/leave` is for nginx that ends or
+ * reads its configuration anew.
+ */
+export const createOperatorServer = (metrics: Metrics): OperatorServer => {
+  let inside: NodeView | undefined
+  let why = 'the node is starting'
+  for (const client of ROLES) metrics.redisUp.set({ client }, 0)
+
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<unknown> => {
+    const say = (status: number, body: unknown) => {
+      res.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+      res.end(JSON.stringify(body))
+    }
+    const told = inside ? judge(inside) : { hasStarted: false, reasons: ['starting'], warnings: [], why }
+    const { hasStarted, ...judgement } = told
+    const [, run] = PROXY_LEAVES.exec(req.url ?? '') ?? []
+    if (run !== undefined && isRun(run)) {
+      if (req.method !== 'POST') return say(405, { ok: false })
+      if (!inside) return say(503, { ok: false, why })
+      return inside.proxyLeaves(run).then(
+        () => say(202, { ok: true }),
+        () => say(503, { ok: false, why: 'Redis cannot be asked' }),
+      )
+    }
+    switch (req.url?.split('?')[0]) {
+      case '/healthz':
+        return say(200, { ok: true })
+      case '/startupz':
+        return say(hasStarted ? 200 : 503, { ok: hasStarted, ...(hasStarted ? {} : judgement) })
+      case '/readyz': {
+        const ok = judgement.reasons.length === 0
+        return say(ok ? 200 : 503, { ok, ...judgement })
+      }
+      case '/metrics': {
+        if (inside) gather(metrics, inside)
+        const text = await metrics.registry.metrics()
+        res.writeHead(200, { 'Content-Type': metrics.registry.contentType })
+        return res.end(text)
+      }
+      default:
+        return say(404, { ok: false })
+    }
+  }
+  const server = createServer((req, res) => {
+    answer(req, res).catch((error: unknown) => {
+      // Whoever asks is not to wait for ever for an answer that failed.
+      if (!res.headersSent) res.writeHead(500, { 'Content-Type': 'text/plain' })
+      res.end(String(error))
+    })
+  })
+  return {
+    server,
+    waitsFor: (sentence) => {
+      why = sentence
+    },
+    open: (node) => {
+      inside = node
+    },
+  }
+}

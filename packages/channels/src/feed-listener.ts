@@ -1,0 +1,74 @@
+import type { Position } from '@saoma/protocol'
+import type { Listener, Signal } from './follower.ts'
+import type { LogEntry } from './log-entry.ts'
+
+/**
+ * What may wait for `start`. Past it the oldest goes: the follower sees a gap and asks, as after any loss.
+ */
+const MOST_WAITING = 1_000
+
+/** One follower of a channel: where it stands, and what came before it was ready. */
+export class FeedListener {
+  /** The offset after which it was told of everything: lower ones must be in its page. */
+  from = 0
+  readonly #listener: Listener
+  #waiting: (readonly LogEntry[] | Signal)[] | undefined = []
+  #ahead: Position | undefined
+  #closed = false
+
+  constructor(listener: Listener) {
+    this.#listener = listener
+  }
+
+  /** What a page up to here has shown already is not handed out again. */
+  standAt(position: Position): void {
+    this.#ahead = { epoch: position.epoch, offset: position.offset }
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    if (this.#waiting) this.#waiting = []
+  }
+
+  /** Hands over what waits; from then on everything goes straight to the listener. */
+  start(): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const item of waiting) {
+      if (this.#closed) return
+      if ('kind' in item) this.signal(item)
+      else this.messages(item)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.clear()
+  }
+
+  signal(signal: Signal): void {
+    if (this.#waiting) this.#wait(signal)
+    else this.#listener.signal(signal)
+  }
+
+  messages(batch: readonly LogEntry[]): void {
+    if (this.#waiting) return this.#wait(batch)
+    const rest = this.#ahead ? this.#after(this.#ahead, batch) : batch
+    if (rest.length > 0) this.#listener.messages(rest)
+  }
+
+  /** A batch is of one epoch and without gaps, so that its part after a position can be counted out. */
+  #after(position: Position, batch: readonly LogEntry[]): readonly LogEntry[] {
+    const [first] = batch
+    const known = first && first.epoch === position.epoch ? position.offset - first.offset + 1 : 0
+    if (known >= batch.length) return []
+    this.#ahead = undefined
+    return known > 0 ? batch.slice(known) : batch
+  }
+
+  #wait(item: readonly LogEntry[] | Signal): void {
+    if (!this.#waiting) return
+    if (this.#waiting.length === MOST_WAITING) this.#waiting.shift()
+    this.#waiting.push(item)
+  }
+}
