@@ -6,8 +6,8 @@
  *   node scripts/check-width.ts [file…]    those files; without any, all of the repository
  */
 
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { filesBelow } from './files.ts'
 
 const MOST = 110
 
@@ -39,12 +39,7 @@ const wideLines = (file: string, text: string): number[] => {
   return comment ? lines.flatMap((line, i) => (comment.test(line) && isWide(line) ? [i + 1] : [])) : []
 }
 
-const listed = (): string[] =>
-  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
-    .split('\n')
-    .filter((name) => name !== '' && existsSync(name))
-
-const files = process.argv.length > 2 ? process.argv.slice(2) : listed()
+const files = process.argv.length > 2 ? process.argv.slice(2) : filesBelow('.')
 const wide = files.flatMap((file) => wideLines(file, readFileSync(file, 'utf8')).map((line) => `${file}:${line}`))
 for (const place of wide) console.error(`${place} is wider than ${MOST} columns`)
 if (wide.length === 0) console.log(`Width: no line of prose is wider than ${MOST} columns.`)

@@ -8,6 +8,7 @@ const steps = [
   { name: 'boundaries', args: ['scripts/check-boundaries.ts'] },
   { name: 'clocks', args: ['scripts/check-clocks.ts'] },
   { name: 'width', args: ['scripts/check-width.ts'] },
+  { name: 'paths', args: ['scripts/check-paths.ts'] },
 ]
 
 /**

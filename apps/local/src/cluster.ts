@@ -21,7 +21,7 @@ import {
 } from '@saoma/testing'
 import type { Folder } from './folder.ts'
 import { joinLiveSettings } from './live-settings.ts'
-import { keep } from './supervise.ts'
+import { supervise } from './supervise.ts'
 import { wechatSettings, writeToolSettings } from './wechat-side.ts'
 
 export interface LocalOptions {
@@ -75,7 +75,7 @@ export const startLocalCluster = async (
   }
   const kept: Promise<void>[] = []
   const over = AbortSignal.any([stopping.signal, signal])
-  const keepRunning = (name: string, running: Restartable) => kept.push(keep(name, running, over, say))
+  const keepRunning = (name: string, running: Restartable) => kept.push(supervise(name, running, over, say))
 
   const redis: RedisServer = await startRedis({
     dir: folder.redis,

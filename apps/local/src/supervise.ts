@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '@saoma/protocol'
 import type { Restartable } from '@saoma/testing'
 
-const FIRST_DELAY_MS = 500
-const MAX_DELAY_MS = 10_000
+const BACKOFF = { baseMs: 750, capMs: 15_000, least: 1 / 3 }
 /** Having run for this long, a process begins with the first delay again. */
 const STEADY_MS = 30_000
 
@@ -10,7 +10,7 @@ const STEADY_MS = 30_000
  * Starts a process again whenever it ends by itself, later and later if it keeps ending, until the signal.
  * @param say  told of every end and every return
  */
-export const keep = async (
+export const supervise = async (
   name: string,
   running: Restartable,
   signal: AbortSignal,
@@ -22,8 +22,7 @@ export const keep = async (
     const { code, signal: killer } = await running.exited
     if (signal.aborted) return
     if (Date.now() - since > STEADY_MS) tries = 0
-    // Up to a half more or less, so that several that fell together do not get up together.
-    const waitMs = Math.round(Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** tries++) * (0.5 + Math.random()))
+    const waitMs = backoffMs(tries++, BACKOFF)
     say(`${name} ended (${killer ?? `exit code ${code}`}). Starting it again in ${(waitMs / 1000).toFixed(1)} s.`)
     try {
       await delay(waitMs, undefined, { signal })

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '@saoma/protocol'
 import type { Logger } from 'pino'
 import type { Jobs } from './jobs.ts'
 
@@ -17,8 +18,7 @@ export interface CourierOrders {
 
 const TIMEOUT_MS = 5_000
 const TRIES = 8
-const RETRY_BASE_MS = 500
-const RETRY_CAP_MS = 10_000
+const RETRY = { baseMs: 500, capMs: 10_000 }
 
 export const createCourierOrders = (jobs: Jobs, { url, secret }: CourierOrdersOptions, log: Logger): CourierOrders => {
   const closing = new AbortController()
@@ -43,9 +43,7 @@ export const createCourierOrders = (jobs: Jobs, { url, secret }: CourierOrdersOp
   const askUntilTaken = async (job: { id: string; city: string }): Promise<void> => {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       if (await isTaken(job)) return
-      await delay(Math.random() * Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** attempt), undefined, { signal }).catch(
-        () => {},
-      )
+      await delay(backoffMs(attempt, RETRY), undefined, { signal }).catch(() => {})
       if (signal.aborted) return
     }
     log.error({ event: 'courier', job: job.id }, 'the courier does not answer')

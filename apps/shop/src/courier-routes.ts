@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import Router from '@koa/router'
+import { backoffMs } from '@saoma/protocol'
 import type { Logger } from 'pino'
 import * as v from 'valibot'
 import { readJson } from './body.ts'
@@ -27,8 +28,7 @@ export interface Courier {
 
 const TIMEOUT_MS = 5_000
 const TRIES = 10
-const RETRY_BASE_MS = 500
-const RETRY_CAP_MS = 10_000
+const RETRY = { baseMs: 500, capMs: 10_000 }
 const MOST_UNDER_WAY = 1_000
 
 const RequestBody = v.object({ job: v.pipe(v.string(), v.maxLength(64)), city: v.pipe(v.string(), v.maxLength(60)) })
@@ -43,7 +43,7 @@ export const createCourier = ({ webhook, secret, ms }: CourierOptions, log: Logg
     const quote = { number: `Q${randomInt(100_000, 1_000_000)}`, price: randomInt(12, 60) * 100, days: randomInt(1, 6) }
     const body = Buffer.from(JSON.stringify({ job, quote }))
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      const wait = attempt === 0 ? ms : Math.random() * Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** attempt)
+      const wait = attempt === 0 ? ms : backoffMs(attempt, RETRY)
       await delay(wait, undefined, { signal })
       try {
         const response = await fetch(webhook, {

@@ -1,4 +1,5 @@
 import type { Outgoing, Publisher } from '@saoma/client/server'
+import { backoffMs } from '@saoma/protocol'
 import type { Logger } from 'pino'
 import type { Database } from './database.ts'
 
@@ -18,8 +19,7 @@ export interface Outbox {
 }
 
 const BATCH = 100
-const RETRY_BASE_MS = 500
-const RETRY_CAP_MS = 10_000
+const RETRY = { baseMs: 500, capMs: 10_000 }
 /** Timers cannot be set for longer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -79,8 +79,7 @@ export const createOutbox = (database: Database, publisher: Publisher, log: Logg
         publishing = false
         if (closed) return
         failures = again === undefined ? 0 : failures + 1
-        if (again !== undefined)
-          return wake(Math.max(again, Math.random() * Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** failures)))
+        if (again !== undefined) return wake(Math.max(again, backoffMs(failures, RETRY)))
         const first = next.get()?.due
         if (typeof first === 'number') wake(Math.max(0, first - Date.now()))
       })

@@ -109,8 +109,8 @@ local function id_of(offset) return string.format('%d-0', offset) end
 local function offset_of(id) return tonumber(string.match(id, '^%d+')) end
 local function time_of(body) return tonumber(string.match(string.sub(body, -24), '"time":(%d+)$')) end
 
--- A number for what a message says, whenever it was published; nil when it is not kept. `Kept.mark` is the
--- same.
+-- A number for what a message says, whenever it was published; nil when it is not kept. `LogEntry.mark` is
+-- the same.
 local function mark_at(channel, offset)
   local entry = redis.call('XRANGE', channel.log, id_of(offset), id_of(offset))[1]
   if not entry then return nil end

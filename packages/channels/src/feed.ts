@@ -224,7 +224,7 @@ export class Feed {
       } catch (error) {
         if (signal.aborted) return
         this.#context.onEvent({ kind: 'error', error })
-        await backOff(++attempt, signal)
+        await backOff(attempt++, signal)
         if (signal.aborted) return
       }
     }

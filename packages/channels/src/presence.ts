@@ -84,7 +84,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
         return await act()
       } catch (error) {
         failed(error)
-        await backOff(++attempt, closing.signal)
+        await backOff(attempt++, closing.signal)
       }
     }
   }
@@ -179,7 +179,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
         rejectAll(room, error)
         if (closing.signal.aborted) return
         failed(error)
-        await backOff(++attempt, closing.signal)
+        await backOff(attempt++, closing.signal)
       }
     }
     room.telling = false

@@ -1,5 +1,6 @@
+import { backoffMs } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
-import { backoffMs } from './backoff.ts'
+import { REDIS_BACKOFF } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
 import type { Feed } from './feed.ts'
 
@@ -59,7 +60,7 @@ export const createReconciler = ({ checkMs, check, onEvent }: ReconcilerOptions)
     if (turns.has(feed)) urgent.add(feed)
     // Those under way fail together, which is one failure.
     const now = performance.now()
-    if (now >= pausedUntil) pausedUntil = now + backoffMs(++attempt)
+    if (now >= pausedUntil) pausedUntil = now + backoffMs(attempt++, REDIS_BACKOFF)
   }
 
   const run = async (feed: Feed) => {

@@ -1,5 +1,5 @@
--- add-session: puts a session on the list of a person's, which lives as long as the youngest of them may. Never
--- again one that was ended.
+-- add-session: puts a session on the list of a person's, which lives as long as the youngest of them may.
+-- Never again one that was ended.
 -- KEYS  sessions
 -- ARGV  sid, entry, ttl_seconds
 -- reply how many are on the list, with those that were ended of late | 0 when this one is ended, or is being

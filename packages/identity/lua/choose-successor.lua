@@ -1,4 +1,5 @@
--- choose-successor: decides what the successor of a refresh token is made with; the first caller decides it for all.
+-- choose-successor: decides what the successor of a refresh token is made with; the first caller decides it
+-- for all.
 -- KEYS  record
 -- ARGV  salt
 -- reply the salt that counts, and 1 when the token was used before | nothing when it is gone

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '@saoma/protocol'
 
 /** A session that somebody ended; one that only ran out is not told of. */
 export interface EndedSession {
@@ -25,7 +26,7 @@ export const createSessionEnds = (
     for (let tries = 1; tries < TRIES; tries++) {
       try {
         // Never shorter than half, so that all tries together outlast a short outage.
-        const pauseMs = firstPauseMs * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
+        const pauseMs = backoffMs(tries - 1, { baseMs: firstPauseMs, capMs: Number.POSITIVE_INFINITY, least: 0.5 })
         await delay(pauseMs, undefined, { signal: closing.signal })
         return await onEnded(session)
       } catch (error) {

@@ -1,3 +1,4 @@
+import { backoffMs } from '@saoma/protocol'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { type Certificates, placeOf, ServerConnector, sentinelConnector } from './connector.ts'
 import { guardHandshake, RedisRefused, refusalOf } from './refused.ts'
@@ -26,7 +27,7 @@ export interface ConnectionOptions {
 
 /** Grows to two seconds, with jitter so that a cluster of nodes does not return to Redis in one instant. */
 export const reconnectDelayMs = (attempt: number): number =>
-  Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2)
+  backoffMs(attempt, { baseMs: 50, capMs: 2_000, least: 0.5 })
 
 /**
  * Longer than any command may take. A Sentinel that takes connections and answers nothing would be waited

@@ -1,15 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '@saoma/protocol'
 
-const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 1_000
+const BACKOFF = { baseMs: 100, capMs: 1_000 }
 
-/**
- * Waits before try number `tries + 1`: exponential, with full jitter. False when the signal ends the wait.
- */
+/** Waits before try number `tries + 1`. False when the signal ends the wait. */
 export const pause = async (tries: number, signal: AbortSignal): Promise<boolean> => {
-  const most = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS)
   try {
-    await delay(Math.random() * most, undefined, { signal })
+    await delay(backoffMs(tries, BACKOFF), undefined, { signal })
     return true
   } catch {
     return false // Out of time, or closed.

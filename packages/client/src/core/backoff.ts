@@ -1,16 +1,4 @@
-export interface BackoffOptions {
-  /** Upper bound of the first delay. */
-  baseMs: number
-  /** Upper bound of every delay. */
-  capMs: number
-}
-
-/**
- * Full jitter: anything between nothing and `base * 2^attempt`, so that the clients of a node that went away
- * do not come back in one wave. `attempt` counts from 0; `random` gives `[0, 1)`.
- */
-export const backoffMs = (attempt: number, { baseMs, capMs }: BackoffOptions, random: () => number): number =>
-  Math.round(random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30)))
+export { type Backoff as BackoffOptions, backoffMs } from '@saoma/protocol'
 
 /** Resolves after `ms`, or at once when `signal` is aborted. Never rejects. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> =>

@@ -1,3 +1,5 @@
+import { backoffMs } from '@saoma/protocol'
+
 export interface BackOff {
   /**
    * Milliseconds to wait after one more failure: doubled each time up to the longest, less up to half by
@@ -10,7 +12,7 @@ export interface BackOff {
 export const createBackOff = ([firstMs, longestMs]: readonly [firstMs: number, longestMs: number]): BackOff => {
   let failures = 0
   return {
-    next: () => Math.round(Math.min(firstMs * 2 ** failures++, longestMs) * (1 - Math.random() / 2)),
+    next: () => backoffMs(failures++, { baseMs: firstMs, capMs: longestMs, least: 0.5 }),
     reset: () => {
       failures = 0
     },

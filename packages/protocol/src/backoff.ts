@@ -1,0 +1,21 @@
+export interface Backoff {
+  /** Upper bound of the first delay. */
+  baseMs: number
+  /** Upper bound of every delay. */
+  capMs: number
+  /** Part of each bound that a delay has at least: 0 is full jitter, 0.5 equal jitter. @default 0 */
+  least?: number
+}
+
+/**
+ * Exponential back-off with jitter: up to `baseMs * 2^attempt`, so that the many that lost something together
+ * do not come back in one wave.
+ *
+ * @param attempt  counts from 0
+ * @param random  gives `[0, 1)`
+ */
+export const backoffMs = (
+  attempt: number,
+  { baseMs, capMs, least = 0 }: Backoff,
+  random: () => number = Math.random,
+): number => Math.round((least + (1 - least) * random()) * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30)))

@@ -1,0 +1,35 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onCleanup, startProcess } from '@saoma/testing'
+
+const script = fileURLToPath(new URL('../../../scripts/check-paths.ts', import.meta.url))
+
+const check = async (page: string): Promise<string[]> => {
+  const root = await mkdtemp(join(tmpdir(), 'saoma-paths-'))
+  onCleanup(() => rm(root, { recursive: true }))
+  for (const [file, text] of [
+    ['docs/page.md', page],
+    ['README.md', ''],
+    ['packages/channels/src/feed.ts', ''],
+    ['node_modules/other/gone.ts', ''],
+  ] as const) {
+    await mkdir(dirname(join(root, file)), { recursive: true })
+    await writeFile(join(root, file), text)
+  }
+  const run = await startProcess({ name: 'the check', command: process.execPath, args: [script, '--root', root] })
+  await run.exited
+  return run.lines.map(({ text }) => text)
+}
+
+test.each([
+  ['a link to a page', '[so](../README.md#try-it)', 'Paths: every page leads to files that are there.'],
+  ['a link to elsewhere', '[so](https://example.com/a.md)', 'Paths: every page leads to files that are there.'],
+  ['a link to nowhere', '\n[so](README.md)', 'docs/page.md:2 links to docs/README.md, which is not there'],
+  ['a file', '`channels/feed.ts`, `packages/channels/src/feed.ts`', 'Paths: every page leads to files that are there.'],
+  ['a file that is gone', '`channels/member.ts`', 'docs/page.md:1 names channels/member.ts, which is no file'],
+  ['a file of somebody else', '`other/gone.ts`', 'docs/page.md:1 names other/gone.ts, which is no file'],
+])('%s', async (_, page, told) => {
+  expect(await check(page)).toEqual([told])
+})
