@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Account } from './account.ts'
 import { createClock } from './clock.ts'
-import type { Account, Acknowledged } from './ledger.ts'
+import type { Acknowledged } from './ledger.ts'
 import type { Plan } from './plan.ts'
 import type { Meeting } from './rendezvous.ts'
 import type { Rescan } from './rescans.ts'

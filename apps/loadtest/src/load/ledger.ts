@@ -1,4 +1,5 @@
 import { isEmptyEpoch, type Position } from '@saoma/protocol'
+import type { Account } from './account.ts'
 import { rangesOf, showRanges } from './ranges.ts'
 
 /** A message that was acknowledged, and where it lies. */
@@ -12,18 +13,6 @@ export interface Content {
   to: string
   /** Its own name, in all of the run: its publisher's, and a number. */
   id: string
-}
-
-/** How the books stand. Each text names a channel, a reader and offsets. */
-export interface Account {
-  acknowledged: number
-  received: number
-  lost: number
-  duplicated: number
-  disordered: number
-  wrong: number
-  /** The first of each kind. */
-  named: { lost: string[]; duplicated: string[]; disordered: string[]; wrong: string[] }
 }
 
 /** One who follows a channel. */

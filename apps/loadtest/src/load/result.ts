@@ -1,7 +1,7 @@
+import type { Account } from './account.ts'
 import type { Outage } from './chaos.ts'
 import { type Expectation, judge, type Verdict } from './expect.ts'
 import type { Led } from './lead.ts'
-import type { Account } from './ledger.ts'
 import { type Counter, counters, type ScenarioName, type Timing, timings } from './metric-names.ts'
 import { judgeRescans, showRescan } from './rescans.ts'
 import type { StoreKind } from './store.ts'

@@ -1,4 +1,5 @@
-import type { Account, Acknowledged } from './ledger.ts'
+import type { Account } from './account.ts'
+import type { Acknowledged } from './ledger.ts'
 import type { Plan } from './plan.ts'
 import type { Slice } from './recorder.ts'
 import type { Rescan } from './rescans.ts'
