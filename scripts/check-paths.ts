@@ -1,6 +1,7 @@
 /*
- * Pages lead to files: by links, and by paths such as `channels/feed.ts` for packages/channels/src/feed.ts. A
- * file that is moved or goes away leaves none of them behind.
+ * Pages lead to files: by links, and by paths such as `channels/feed.ts` for packages/channels/src/feed.ts.
+ * So do whole paths in programs, which tell people what to run. A file that is moved leaves none of them
+ * behind.
  *
  *   node scripts/check-paths.ts [--root <folder>]
  */
@@ -11,7 +12,11 @@ import { parseArgs } from 'node:util'
 import { filesBelow } from './files.ts'
 
 const LINK = /\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)/g
-const PATH = /`((?:[\w@.-]+\/)+[\w.-]+\.(?:ts|lua|sh|mjs|md|ya?ml|template))`/g
+const SHORT = /`((?:[\w@.-]+\/)+[\w.-]+\.(?:ts|lua|sh|mjs|md|ya?ml|template))`/g
+const WHOLE = /(?<![\w./-])((?:apps|packages|scripts|docs)\/[\w./@-]+\.(?:ts|lua|sh|mjs|md|ya?ml))\b/g
+const SPEAKS = /\.(?:md|[cm]?[jt]s|lua|sh|ya?ml|template)$|(?:^|\/)Dockerfile$/
+/** What was once, and the made-up repositories of tests. */
+const SILENT = /CHANGELOG\.md$|(?:^|\/)test\//
 /** What users have, and made-up names in examples. */
 const ELSEWHERE = /^(?:secrets|node_modules|\.saoma)\/|NOUN/
 
@@ -19,33 +24,37 @@ const ELSEWHERE = /^(?:secrets|node_modules|\.saoma)\/|NOUN/
 const checkPaths = (root: string): string[] => {
   const files = filesBelow(root)
   // Pages leave out `packages/`, `apps/` and `src/`.
-  const known = new Set(
+  const short = new Set(
     files.flatMap((file) =>
       [file, file.replace('/src/', '/')].flatMap((path) =>
         path.split('/').map((_, i, parts) => parts.slice(i).join('/')),
       ),
     ),
   )
+  const isThere = (path: string): boolean => ELSEWHERE.test(path) || existsSync(join(root, path))
+  const all = (line: string, what: RegExp): string[] => [...line.matchAll(what)].map(([, found = '']) => found)
+
+  const wrongIn = (file: string, line: string): string[] => {
+    const gone = all(line, WHOLE).filter((path) => !isThere(path))
+    if (!file.endsWith('.md')) return gone.map((path) => `names ${path}, which is no file`)
+    const unknown = all(line, SHORT).filter((path) => !short.has(path) && !ELSEWHERE.test(path))
+    const links = all(line, LINK).map((link) => normalize(join(dirname(file), link)))
+    return [
+      ...new Set([...gone, ...unknown].map((path) => `names ${path}, which is no file`)),
+      ...links.filter((target) => !isThere(target)).map((target) => `links to ${target}, which is not there`),
+    ]
+  }
   return files
-    .filter((file) => file.endsWith('.md') && !file.endsWith('CHANGELOG.md'))
+    .filter((file) => SPEAKS.test(file) && !SILENT.test(file))
     .flatMap((file) =>
       readFileSync(join(root, file), 'utf8')
         .split('\n')
-        .flatMap((line, i) => [
-          ...[...line.matchAll(LINK)]
-            .map(([, link = '']) => normalize(join(dirname(file), link)))
-            .filter((target) => !existsSync(join(root, target)))
-            .map((target) => `${file}:${i + 1} links to ${target}, which is not there`),
-          ...[...line.matchAll(PATH)]
-            .map(([, path = '']) => path)
-            .filter((path) => !known.has(path) && !ELSEWHERE.test(path))
-            .map((path) => `${file}:${i + 1} names ${path}, which is no file`),
-        ]),
+        .flatMap((line, i) => wrongIn(file, line).map((wrong) => `${file}:${i + 1} ${wrong}`)),
     )
 }
 
 const { values } = parseArgs({ options: { root: { type: 'string', default: '.' } } })
 const problems = checkPaths(values.root)
 for (const problem of problems) console.error(problem)
-if (problems.length === 0) console.log('Paths: every page leads to files that are there.')
+if (problems.length === 0) console.log('Paths: every file that is named is there.')
 process.exitCode = problems.length === 0 ? 0 : 1

@@ -40,7 +40,6 @@ const start = async (): Promise<Stop> => {
   internal.open(node.inside)
   log.info({ event: 'listening', port, internalPort, origin, demo: config.demo })
   const originWatch = openOriginWatch(origin, isLoopback(new URL(origin).hostname), log)
-
   return async (why, code) => {
     log.info({ event: 'stopping', signal: why })
     ending.within(config.drain.deadlineMs)

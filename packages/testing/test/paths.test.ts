@@ -6,12 +6,13 @@ import { onCleanup, startProcess } from '@saoma/testing'
 
 const script = fileURLToPath(new URL('../../../scripts/check-paths.ts', import.meta.url))
 
-const check = async (page: string): Promise<string[]> => {
+const check = async (page: string, program = ''): Promise<string[]> => {
   const root = await mkdtemp(join(tmpdir(), 'saoma-paths-'))
   onCleanup(() => rm(root, { recursive: true }))
   for (const [file, text] of [
     ['docs/page.md', page],
     ['README.md', ''],
+    ['apps/gateway/src/main.ts', program],
     ['packages/channels/src/feed.ts', ''],
     ['node_modules/other/gone.ts', ''],
   ] as const) {
@@ -24,12 +25,22 @@ const check = async (page: string): Promise<string[]> => {
 }
 
 test.each([
-  ['a link to a page', '[so](../README.md#try-it)', 'Paths: every page leads to files that are there.'],
-  ['a link to elsewhere', '[so](https://example.com/a.md)', 'Paths: every page leads to files that are there.'],
+  ['a link to a page', '[so](../README.md#try-it)', 'Paths: every file that is named is there.'],
+  ['a link to elsewhere', '[so](https://example.com/a.md)', 'Paths: every file that is named is there.'],
   ['a link to nowhere', '\n[so](README.md)', 'docs/page.md:2 links to docs/README.md, which is not there'],
-  ['a file', '`channels/feed.ts`, `packages/channels/src/feed.ts`', 'Paths: every page leads to files that are there.'],
+  ['a file', '`channels/feed.ts`, `packages/channels/src/feed.ts`', 'Paths: every file that is named is there.'],
   ['a file that is gone', '`channels/member.ts`', 'docs/page.md:1 names channels/member.ts, which is no file'],
   ['a file of somebody else', '`other/gone.ts`', 'docs/page.md:1 names other/gone.ts, which is no file'],
 ])('%s', async (_, page, told) => {
   expect(await check(page)).toEqual([told])
+})
+
+test('what a program tells people to run is there', async () => {
+  expect(await check('', "'Usage: node apps/gateway/src/main.ts'")).toEqual([
+    'Paths: every file that is named is there.',
+  ])
+  expect(await check('```sh\nnode apps/gateway/src/gone.ts\n```', "'Usage: node apps/gateway/src/key.ts'")).toEqual([
+    'apps/gateway/src/main.ts:1 names apps/gateway/src/key.ts, which is no file',
+    'docs/page.md:2 names apps/gateway/src/gone.ts, which is no file',
+  ])
 })

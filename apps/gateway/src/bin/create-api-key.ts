@@ -4,7 +4,7 @@ import { API_KEY_PREFIX, parseApiKeys } from '../access/api-keys.ts'
 /*
  * Makes an API key and the line of SAOMA_API_KEYS that lets it in:
  *
- *   node scripts/bootstrap.mjs apps/gateway/src/key.ts shop 'room:*,user:*'
+ *   node scripts/bootstrap.mjs apps/gateway/src/bin/create-api-key.ts shop 'room:*,user:*'
  */
 const [name = '', patterns = ''] = process.argv.slice(2)
 const key = `${API_KEY_PREFIX}${name}_${randomBytes(32).toString('base64url')}`
@@ -12,7 +12,7 @@ const line = `${name} ${createHash('sha256').update(key).digest('hex')} ${patter
 const { entries, problems } = parseApiKeys(line)
 if (problems.length > 0 || entries.size !== 1) {
   process.stderr.write(
-    "Usage: node scripts/bootstrap.mjs apps/gateway/src/key.ts <name> <pattern>[,<pattern>…], such as shop 'room:*,user:*'\n",
+    "Usage: node scripts/bootstrap.mjs apps/gateway/src/bin/create-api-key.ts <name> <pattern>[,<pattern>…], such as shop 'room:*,user:*'\n",
   )
   process.exitCode = 1
 } else {

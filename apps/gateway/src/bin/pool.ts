@@ -9,11 +9,11 @@ import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts
 /*
  * The pool of codes by hand, with the settings of a node in the environment:
  *
- *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts fill 500
- *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts list
- *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts check [--repair]
- *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts retire <scene>… | --all
- *   node scripts/bootstrap.mjs apps/gateway/src/pool.ts adopt
+ *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts fill 500
+ *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts list
+ *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts check [--repair]
+ *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts retire <scene>… | --all
+ *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts adopt
  *
  * `--help` says so too. Ends with 0 when all is well, 1 when something is wrong, 130 when it was interrupted.
  */

@@ -1,7 +1,7 @@
 import { parsePooledScene } from '@saoma/protocol'
 import type { PoolCommands } from './pool-commands.ts'
 
-export const USAGE = `Usage: node scripts/bootstrap.mjs apps/gateway/src/pool.ts <command>
+export const USAGE = `Usage: node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts <command>
   fill <number>             make so many codes
   list                      show every code
   check [--repair]          compare the codes with their pictures, and remove what does not fit

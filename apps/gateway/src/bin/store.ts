@@ -7,14 +7,14 @@ import { placeOf, unreachable } from '../operate/open-redis.ts'
  * Looks whether a Redis holds a cluster that nodes can go on with, a restored backup for instance, with the
  * settings of a node in the environment. It changes nothing.
  *
- *   node scripts/bootstrap.mjs apps/gateway/src/store.ts check
+ *   node scripts/bootstrap.mjs apps/gateway/src/bin/store.ts check
  *
  * Ends with 0 when nodes may start on it, with 1 and a sentence when not.
  */
 
 /** A person waits for it. */
 const READY_MS = 5_000
-const USAGE = 'Usage: node scripts/bootstrap.mjs apps/gateway/src/store.ts check\n'
+const USAGE = 'Usage: node scripts/bootstrap.mjs apps/gateway/src/bin/store.ts check\n'
 
 const check = async (): Promise<boolean> => {
   const config = readConfig(process.env)
