@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import {
   attemptTicket,
   confirm,
+  elected,
   freePort,
   type Gateway,
   onCleanup,
@@ -172,10 +173,12 @@ test('Sentinel makes a replica the master: what was acknowledged is there, every
 test('a Redis Cluster makes a replica the master of a shard: the same', async () => {
   const { url, nodes: masters, replicas } = await startRedisCluster({ replicas: true })
   await goOnDuring(url, async () => {
-    await replicas[0]?.kill('SIGSTOP')
+    const [replica] = replicas
+    if (!replica) throw new Error('it has no replicas')
+    await replica.kill('SIGSTOP')
     await masters[0]?.kill()
-    await replicas[0]?.kill('SIGCONT')
-    await replicas[0]?.nextLine(({ text }) => text.includes('Failover election won'), 20_000)
+    await replica.kill('SIGCONT')
+    await elected(replica)
     // It comes back as the replica of the one that took over, which then has somebody to pass its writes on
     // to.
     await masters[0]?.restart()

@@ -1,4 +1,4 @@
-import { onCleanup, startAwake, startRedisCluster, until } from '@saoma/testing'
+import { elected, onCleanup, startAwake, startRedisCluster, until } from '@saoma/testing'
 import { connect, createRedis, whenReady } from '../src/index.ts'
 import { shardOf } from '../src/tags.ts'
 import { next, openSubscriber } from './fixtures/subscriber.ts'
@@ -36,10 +36,11 @@ test('when a replica takes over, orderly or because its master was killed, all c
 
   const [, killed] = cluster.nodes
   const [, replica] = cluster.replicas
+  if (!replica) throw new Error('it has no replicas')
   await killed?.kill('SIGKILL')
-  await replica?.nextLine(({ text }) => text.includes('election won'), 20_000)
+  await elected(replica)
   // Its slots are served again when the others have heard of it.
-  await replica?.nextLine(({ text }) => text.includes('Cluster state changed: ok'), 20_000)
+  await replica.nextLine(({ text }) => text.includes('Cluster state changed: ok'), 20_000)
   expect(await liveAgain()).toBeLessThan(LIVE_MS)
   // On a machine that is busy elsewhere an echo comes late.
   await until(
@@ -74,7 +75,7 @@ test('when the master that is replaced stands still and its connections stay ope
   const its = names.filter((name) => shardOf(redis.data, name) === `127.0.0.1:${frozen.port}`)
   await Promise.all(names.map((name) => subscriber.hold(name)))
 
-  const taken = replica.nextLine(({ text }) => text.includes('election won'), 20_000)
+  const taken = elected(replica)
   await frozen.kill('SIGSTOP')
   onCleanup(() => frozen.kill('SIGCONT'))
   await taken

@@ -53,7 +53,7 @@ export {
 } from './redis.ts'
 export { type RedisClusterOptions, type RedisClusterServer, startRedisCluster } from './redis-cluster.ts'
 export { type RedisSentinelOptions, type RedisSentinelServer, startRedisSentinel } from './redis-sentinel.ts'
-export type { RedisTopology } from './redis-topology.ts'
+export { elected, type RedisTopology } from './redis-topology.ts'
 export { ageRefreshToken } from './refresh-token.ts'
 export { type Answer, type RequestOptions, request } from './request.ts'
 export { type Restartable, startRestartable } from './restartable.ts'

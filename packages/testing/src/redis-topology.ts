@@ -46,10 +46,19 @@ const MIGRATE_TIMEOUT_MS = 5_000
 /** Longer than Redis tries to. */
 const FAILOVER_TIMEOUT_MS = 10_000
 const KEYS_AT_ONCE = 100
-/** A member writes its configuration down once for all that came together. */
 /** As many as redis-cli moves with one command. */
 const KEYS_A_STEP = 10
+/** A member writes its configuration down once for all that came together. */
 const SLOTS_AT_ONCE = 256
+/**
+ * Whoever stood still during an election has missed it. The next one comes after four times the node timeout,
+ * and a vote that was given late forbids that one too. The third comes within 30 s.
+ */
+const ELECTED_TIMEOUT_MS = 45_000
+
+/** Resolves when a replica has been elected in place of its master, which has failed. */
+export const elected = async (replica: RedisServer): Promise<void> =>
+  void (await replica.nextLine(({ text }) => text.includes('Failover election won'), ELECTED_TIMEOUT_MS))
 
 export const open = async (server: RedisServer): Promise<Connection> => {
   const connection = connect({ ...server.operator, name: 'saoma-testing', onError: () => {} })
