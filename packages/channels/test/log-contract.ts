@@ -57,6 +57,25 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     expect(value(await other.publish(publication))).toMatchObject({ offset: 1, repeated: true })
   })
 
+  test('[C31] whoever would begin a channel asks whether it may; a channel that is there is not asked for', async () => {
+    const channel = drawChannel()
+    let asked = 0
+    const say = (allowed: boolean) => {
+      const mayBegin = async () => {
+        asked++
+        return allowed
+          ? { ok: true as const, value: true as const }
+          : { ok: false as const, code: 'RATE_LIMITED' as const }
+      }
+      return node.publish({ channel, event: 'n', data: 1, mayBegin })
+    }
+    expect(await say(false)).toEqual({ ok: false, code: 'RATE_LIMITED' })
+    expect(await data.exists(keys.channelMeta(channel), keys.channelLog(channel))).toBe(0)
+    expect(await say(true)).toMatchObject({ ok: true, value: { offset: 1 } })
+    expect(await say(false)).toMatchObject({ ok: true, value: { offset: 2 } })
+    expect(asked).toBe(2)
+  })
+
   test('[C2] nobody uses up the key of another publisher', async () => {
     const channel = drawChannel()
     const publication = { channel, event: 'paid', data: 1, idempotencyKey: 'order-7-paid' }
@@ -79,7 +98,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     expect(left).toBeLessThanOrEqual(600_000)
   })
 
-  test('[C2] after a change of the epoch a key is as new', async () => {
+  test('[C2] after the log was lost a key is as new', async () => {
     const channel = drawChannel()
     const publication = { channel, event: 'paid', data: 1, idempotencyKey: 'key' }
     const before = value(await node.publish(publication))
