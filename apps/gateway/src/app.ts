@@ -17,6 +17,7 @@ import type { Logger } from './operate/log.ts'
 import type { Trace } from './operate/tracing/trace.ts'
 import { largestBody } from './transport/http/body.ts'
 import type { Builds } from './transport/http/builds.ts'
+import type { Context, RequestState } from './transport/http/context.ts'
 import { bearsApiKey, callerOf } from './transport/http/credentials.ts'
 import { crossOrigin } from './transport/http/cross-origin.ts'
 import { pages } from './transport/http/pages.ts'
@@ -49,17 +50,18 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
  * looks for.
  */
 const ROUTINE = new Set(['authorization_pending', 'slow_down'])
-const levelOf = ({ status, method, state }: Koa.Context): 'error' | 'warn' | 'info' | 'debug' => {
+const levelOf = ({ status, method, state }: Context): 'error' | 'warn' | 'info' | 'debug' => {
   if (status >= 500) return 'error'
-  if (status >= 400 && !ROUTINE.has(state.code)) return 'warn'
-  return method === 'GET' || state.routine || ROUTINE.has(state.code) ? 'debug' : 'info'
+  const isRoutine = state.routine || ROUTINE.has(state.code ?? '')
+  if (status >= 400 && !ROUTINE.has(state.code ?? '')) return 'warn'
+  return method === 'GET' || isRoutine ? 'debug' : 'info'
 }
 
 /** Every HTTP door but Engine.IO's. */
-export const createApp = (deps: AppDeps, options: AppOptions): Koa => {
+export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState> => {
   const { tickets, authenticate, limits, holds, metrics, log, trace } = deps
   const { nodeId, origin, webRoot, origins, addressOf } = options
-  const app = new Koa()
+  const app = new Koa<RequestState>()
   if (trace) app.use(trace.request)
 
   app.use(async (ctx, next) => {

@@ -1,49 +1,42 @@
 import type { Server as HttpServer } from 'node:http'
 import { Server as TcpServer } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import type { Server } from 'socket.io'
 import { LAST_ANSWERS_MS, PROXY_IDLE_MS } from './config/drain-times.ts'
-import { WsConnection } from './live/connmix/connection.ts'
-import type { WsDoor } from './live/connmix/door.ts'
+import type { ConnmixDoor } from './live/connmix/door.ts'
 import { socketsOf } from './live/socketio/counts.ts'
 import type { LightLoginDoor } from './login/watch/door.ts'
 import type { Logger } from './operate/log.ts'
 import type { Metrics } from './operate/metrics.ts'
 import { type Guest, sendAway, windowFor } from './transport/guests.ts'
 import type { HeldRequests } from './transport/http/held-requests.ts'
+import { engineOf, isOpen, tcpOf } from './transport/socket/engine.ts'
 
 /** Turns of the event loop in a row that brought no new connection: each takes in one. */
 const QUIET_TURNS = 5
 /** When new ones come all the time. */
 const MOST_TURNS = 1_000
 
-/** Engine.IO's WebSocket keeps that of `ws`, and that one its connection. */
-const tcpOf = (conn: object): Duplex | undefined => {
-  if (conn instanceof WsConnection) return conn.tcp
-  const ws: unknown = Reflect.get(Reflect.get(conn, 'transport') ?? {}, 'socket')
-  return typeof ws === 'object' && ws !== null ? Reflect.get(ws, '_socket') : undefined
-}
-
-/** Those of all doors who are in a namespace. */
-export const guestsOf = ({ io, waiting }: { io: Server; waiting: LightLoginDoor }): Guest[] => [
+/** Those of all doors who have come in: into a namespace, or past the question who they are. */
+export const guestsOf = ({ io, ws, waiting }: Pick<DrainDeps, 'io' | 'ws' | 'waiting'>): Guest[] => [
   ...socketsOf(io).map((socket) => ({
     get isOpen() {
-      return Reflect.get(socket.conn, 'readyState') === 'open'
+      return isOpen(engineOf(socket.conn))
     },
     get tcp() {
-      return tcpOf(socket.conn)
+      return tcpOf(engineOf(socket.conn))
     },
     sendAway: (resumeAfterMs: number) => void socket.emit('drain', { resumeAfterMs }),
     end: () => void socket.conn.close(),
   })),
+  ...ws.guests(),
   ...waiting.browsers(),
 ]
 
 export interface DrainDeps {
   http: HttpServer
   io: Server
-  ws: WsDoor
+  ws: ConnmixDoor
   waiting: LightLoginDoor
   holds: HeldRequests
   metrics: Metrics
@@ -104,6 +97,7 @@ export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> =>
   await stopListening(http, windowMs === 0 ? 0 : PROXY_IDLE_MS)
   // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its
   // connection ends with the process.
-  await Promise.race([io.close(), delay(LAST_ANSWERS_MS, undefined, { ref: false })])
+  const closed = new Promise<void>((resolve) => http.close(() => resolve()))
+  await Promise.race([Promise.all([io.close(), closed]), delay(LAST_ANSWERS_MS, undefined, { ref: false })])
   http.closeAllConnections()
 }

@@ -13,11 +13,13 @@ import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { createOrigins } from './config/origins.ts'
 import { drain, guestsOf } from './drain.ts'
-import { createWsDoor } from './live/connmix/door.ts'
+import { createConnmixDoor } from './live/connmix/door.ts'
 import type { Live } from './live/live.ts'
-import { countPeople, countSockets } from './live/socketio/counts.ts'
-import { serveLive } from './live/socketio/live.ts'
+import { createLiveConnections } from './live/live-connections.ts'
+import { createLiveRequests } from './live/live-requests.ts'
+import { countSockets } from './live/socketio/counts.ts'
 import type { LiveNamespace } from './live/socketio/live-socket.ts'
+import { serveLive } from './live/socketio/namespace.ts'
 import { createConfirmLatency } from './login/confirm-latency.ts'
 import type { Link } from './login/qr/link.ts'
 import type { QrPicture } from './login/qr/picture.ts'
@@ -32,6 +34,7 @@ import type { NodeView } from './operate/operator-server.ts'
 import { tellResubscribed } from './operate/resubscribed.ts'
 import type { Trace } from './operate/tracing/trace.ts'
 import { createAddressReader } from './transport/client-address.ts'
+import { ENVELOPE } from './transport/http/body.ts'
 import type { Builds } from './transport/http/builds.ts'
 import { createHeldRequests } from './transport/http/held-requests.ts'
 import { DEAF_FACTOR, type Limits } from './transport/limits.ts'
@@ -105,6 +108,30 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const pushes = createConfirmLatency(metrics)
 
   const app = createApp({ ...deps, holds, pushes }, { ...options, origins, addressOf })
+  const admission = { origins, addressOf, isDraining }
+  const judge = createJudge(deps, admission)
+  const doorOptions = {
+    ...admission,
+    nodeId: options.nodeId,
+    maxBufferBytes: options.limits.bufferBytes,
+    maxPayload: options.limits.messageBytes + ENVELOPE,
+    maxPackets: {
+      person: DEAF_FACTOR * options.limits.eventsPerTenSeconds,
+      backend: DEAF_FACTOR * options.limits.keyEventsPerTenSeconds,
+    },
+  }
+  const serve = (io: Server, guard: PacketGuard): void => {
+    // Each namespace has events of its own, which the server's type cannot say.
+    serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard, watching })
+    serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard, connections, requests }, doorOptions)
+  }
+  const watching = createTicketWatches({ ...deps, subscriber: redis.subscriber, pushes })
+  const connections = createLiveConnections({ ...deps, maxChannels: options.limits.channels })
+  const requests = createLiveRequests(deps.live, metrics)
+  tellResubscribed(redis.subscriber, deps)
+  if (channelsRedis) tellResubscribed(channelsRedis.subscriber, deps)
+  const io = createIo(redis, { judge, metrics, serve }, doorOptions)
+  const engine = createEngineDoor(io)
   const http = createServer(
     {
       // A request with its body, however slowly it comes; looked at every ten seconds.
@@ -115,43 +142,13 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
       maxHeaderSize: 16_384,
       shouldUpgradeCallback: isWebSocketHandshake,
     },
-    app.callback(),
+    engine.before(app.callback()),
   )
-  const admission = { origins, addressOf, isDraining }
-  const judge = createJudge(deps, admission)
-  const doorOptions = {
-    ...admission,
-    nodeId: options.nodeId,
-    maxChannels: options.limits.channels,
-    maxBufferBytes: options.limits.bufferBytes,
-    maxDataBytes: options.limits.messageBytes,
-    maxPackets: {
-      person: DEAF_FACTOR * options.limits.eventsPerTenSeconds,
-      backend: DEAF_FACTOR * options.limits.keyEventsPerTenSeconds,
-    },
-  }
-  const serve = (io: Server, guard: PacketGuard): void => {
-    const { subscriber } = redis
-    // Each namespace has events of its own, which the server's type cannot say.
-    serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard, watching, subscriber })
-    http.once('close', serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard }, doorOptions))
-  }
-  const watching = createTicketWatches({ ...deps, subscriber: redis.subscriber })
-  http.once('close', watching.close)
-  tellResubscribed(redis.subscriber, deps)
-  if (channelsRedis) tellResubscribed(channelsRedis.subscriber, deps)
-  const io = createIo(http, redis, { judge, metrics, serve }, doorOptions)
   const waiting = createLightLoginDoor(io, { ...deps, watching }, doorOptions)
-  // After those who listen for browsers, which hear it first: by then they have written it to their sockets.
-  redis.subscriber.on('message', (channel, payload) => {
-    metrics.pubsubReceived.inc()
-    pushes.heard(channel, payload)
-  })
-  channelsRedis?.subscriber.on('message', () => metrics.pubsubReceived.inc())
-  const ws = createWsDoor(io, deps, doorOptions)
-  const proxies = createProxies({ ...deps, guests: () => guestsOf({ io, waiting }) }, options.drain)
+  const ws = createConnmixDoor({ ...deps, connections, requests }, doorOptions)
+  const proxies = createProxies({ ...deps, guests: () => guestsOf({ io, ws, waiting }) }, options.drain)
   // Who waits for a login is asked first: Engine.IO would take everything below its path.
-  routeUpgrades(http, [waiting, ws, createEngineDoor(io)], { ...deps, judge, proxies }, doorOptions)
+  routeUpgrades(http, [waiting, ws, engine], { ...deps, judge, proxies }, doorOptions)
   const lateness = watchEventLoopLag()
   const inside: NodeView = {
     redis,
@@ -161,8 +158,12 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     isLate: lateness.isLate,
     proxyLeaves: proxies.leave,
     counts: {
-      sockets: () => [...countSockets(io), { nsp: LOGIN_NAMESPACE, transport: 'websocket', sockets: waiting.size }],
-      people: () => countPeople(io),
+      sockets: () => [
+        ...countSockets(io),
+        { nsp: LOGIN_NAMESPACE, transport: 'websocket', sockets: waiting.size },
+        { nsp: '/', transport: 'plain', sockets: ws.guests().length },
+      ],
+      people: connections.people,
       tickets: watching.tickets,
       live: () => channels.size,
     },
@@ -180,6 +181,8 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
         await delay(options.drain.delayMs)
         draining = true
         await drain({ ...deps, http, io, ws, waiting, holds }, options.drain.windowMs)
+        watching.close()
+        connections.stop()
         lateness.close()
         proxies.close()
       })()

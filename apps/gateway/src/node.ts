@@ -81,10 +81,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const allowance = createAllowance({ redis: opened.channels, metrics }, config)
   const live = createLive(
     { channels, policy: access.policy, allowance, hasRoom: opened.room.hasRoom },
-    {
-      maxDataBytes: config.limits.messageBytes,
-      onPublish: (result, seconds) => metrics.published.observe({ result }, seconds),
-    },
+    { maxDataBytes: config.limits.messageBytes },
   )
   const codes = await patience.until(() => openQrPictures({ ...deps, ...withWechat, redis }, config))
   const link = openLink({ ...withWechat, log }, config)

@@ -6,6 +6,7 @@ import { LOGIN_ONLY } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import { connectLogin, onCleanup, startRedis } from '@saoma/testing'
 import { createTickets } from '@saoma/tickets'
+import { Server as Engine } from 'engine.io'
 import { Server } from 'socket.io'
 import WebSocket from 'ws'
 import { now } from '../src/login/watch/clock.ts'
@@ -23,10 +24,12 @@ onCleanup(() => redis.close())
 const tickets = createTickets(redis)
 const metrics = createMetrics()
 const log = createLog({ level: 'silent', node: 'a' })
-const http = createServer()
-const io = new Server(http)
+const io = new Server()
+io.bind(new Engine())
+const engine = createEngineDoor(io)
+const http = createServer(engine.before((_, res) => res.end()))
 let draining = false
-const watching = createTicketWatches({ tickets, subscriber: redis.subscriber, metrics, log })
+const watching = createTicketWatches({ tickets, subscriber: redis.subscriber, pushes: { told: () => {} }, log })
 const door = createLightLoginDoor(io, { watching, tickets, metrics }, { nodeId: 'a', maxBufferBytes: 1 << 20 })
 const judge = createJudge(
   { limits: { handshakes: async () => undefined }, metrics, log },
@@ -36,12 +39,13 @@ const judge = createJudge(
     isDraining: () => draining,
   },
 )
-routeUpgrades(http, [door, createEngineDoor(io)], { judge, proxies: { note: () => {} }, metrics, log }, { nodeId: 'a' })
+routeUpgrades(http, [door, engine], { judge, proxies: { note: () => {} }, metrics, log }, { nodeId: 'a' })
 http.listen(0, '127.0.0.1')
 await once(http, 'listening')
 onCleanup(() => {
   watching.close()
   door.close()
+  http.close()
   return io.close()
 })
 const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`

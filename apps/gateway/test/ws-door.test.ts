@@ -1,22 +1,26 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { type Failed, fail, ok } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
-import { closeOf, connectWs, onCleanup, startRedis, type WsClient } from '@saoma/testing'
+import { connectWs, onCleanup, startRedis, until, type WsClient } from '@saoma/testing'
 import fc from 'fast-check'
-import { Server } from 'socket.io'
-import type { WsConnection } from '../src/live/connmix/connection.ts'
-import { createWsDoor, type WsDoorOptions } from '../src/live/connmix/door.ts'
+import type { Authenticate } from '../src/access/principal.ts'
+import { type ConnmixDoorOptions, createConnmixDoor } from '../src/live/connmix/door.ts'
+import type { Live } from '../src/live/live.ts'
+import type { LiveConnection } from '../src/live/live-connection.ts'
+import { createLiveConnections } from '../src/live/live-connections.ts'
 import { createLog } from '../src/operate/log.ts'
 import { createMetrics } from '../src/operate/metrics.ts'
 import { createLimits } from '../src/transport/limits.ts'
 import { type AdmissionOptions, createJudge } from '../src/transport/socket/admission.ts'
+import type { Act } from '../src/transport/socket/answer-event.ts'
 import { routeUpgrades } from '../src/transport/socket/upgrades.ts'
 import { createClock } from './clock.ts'
 
-/** The door in front of a real Socket.IO server, whose acks this file holds in its hands. */
+/** The door alone: what is asked through it, this file answers. */
 
-type Ack = (answer: object) => void
+type Ack = (answer: { ok: true; [member: string]: unknown } | Failed) => void
 interface Asked {
   event: string
   body: { channel?: string; token?: string }
@@ -48,17 +52,21 @@ const enough = {
   demoPeople: 100,
 }
 
-interface DoorOptions extends Partial<WsDoorOptions & AdmissionOptions> {
+interface DoorOptions extends Partial<ConnmixDoorOptions & AdmissionOptions> {
   limits?: Partial<typeof enough>
-  connectTimeout?: number
 }
 
 /** One for all doors: each adds to what runs at the end of the process. */
 const log = createLog({ level: 'silent', node: 'a' })
 
-const openDoor = async ({ limits: some = {}, connectTimeout = 10_000, ...options }: DoorOptions = {}) => {
+/** A person's name is the token, and only one is known. */
+const authenticate: Authenticate = async (token) =>
+  token === 'ann'
+    ? ok({ kind: 'person', issuer: 'saoma', user: 'ann', expiresAt: Date.now() + 3_600_000, rooms: [] })
+    : fail('UNAUTHORIZED')
+
+const openDoor = async ({ limits: some = {}, ...options }: DoorOptions = {}) => {
   const http = createServer()
-  const io = new Server(http, { connectTimeout, maxHttpBufferSize: 36_000 })
   const metrics = createMetrics()
   const limits = createLimits(redis, { ...enough, ...some }, metrics)
   const admission = {
@@ -67,48 +75,73 @@ const openDoor = async ({ limits: some = {}, connectTimeout = 10_000, ...options
     isDraining: () => false,
     ...options,
   }
-  const doorOptions = { ...admission, nodeId: 'a', maxBufferBytes: enough.bufferBytes }
-  const door = createWsDoor(io, { limits, log }, doorOptions)
+  const doorOptions = { ...admission, nodeId: 'a', maxBufferBytes: enough.bufferBytes, maxPayload: 36_000 }
+  const asked: Asked[] = []
+  let onAsked = (_: Asked) => {}
+  const act =
+    (event: string): Act<LiveConnection> =>
+    (_, body) =>
+      new Promise((resolve) => {
+        const one: Asked = {
+          event,
+          body: body as Asked['body'],
+          ack: (answer) => resolve(answer.ok ? { ok: true, value: { ...answer, ok: undefined } } : answer),
+        }
+        asked.push(one)
+        onAsked(one)
+      })
+  const names = ['subscribe', 'unsubscribe', 'publish', 'presence', 'read', 'refresh'] as const
+  const requests = Object.fromEntries(names.map((name) => [name, act(name)])) as Record<
+    (typeof names)[number],
+    Act<LiveConnection>
+  >
+  const live = createLiveConnections({
+    live: {} as Live,
+    limits,
+    attendance: { attend: async () => ok({ close: () => {} }), close: () => {} },
+    authenticate,
+    metrics,
+    log,
+    maxChannels: enough.channels,
+  })
+  const opened: LiveConnection[] = []
+  const connections = {
+    ...live,
+    open: (connection: LiveConnection) => {
+      opened.push(connection)
+      live.open(connection)
+    },
+  }
+  const door = createConnmixDoor({ limits, log, metrics, connections, requests }, doorOptions)
   routeUpgrades(
     http,
     [door],
     { judge: createJudge({ limits, metrics, log }, admission), proxies: { note: () => {} }, metrics, log },
     doorOptions,
   )
-  // As the gateway's namespace does it: a person's name is the token.
-  io.use((socket, next) => {
-    const { token } = socket.handshake.auth
-    if (token === 'ann') return next()
-    next(Object.assign(new Error('no'), { data: { code: 'UNAUTHORIZED' } }))
-  })
-  const asked: Asked[] = []
-  let onAsked = (_: Asked) => {}
-  io.on('connection', (socket) => {
-    socket.onAny((event: string, body: Asked['body'], ack: Ack) => {
-      asked.push({ event, body, ack })
-      onAsked({ event, body, ack })
-    })
-  })
-  const connections: WsConnection[] = []
-  io.engine.on('connection', (connection) => connections.push(connection))
   await once(http.listen(0, '127.0.0.1'), 'listening')
-  onCleanup(() => {
+  onCleanup(async () => {
+    live.stop()
     door.close()
-    for (const connection of connections) connection.close(true)
-    return io.close()
+    http.close()
+    http.closeAllConnections()
   })
   const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
   return {
     origin,
-    io,
     asked,
-    connections,
+    opened,
+    guests: door.guests,
+    close: door.close,
+    /** How many connections there were, and how many are over. */
+    count: async (what: 'opened' | 'closed') =>
+      (await metrics[what].get()).values.reduce((sum, { value }) => sum + value, 0),
     /** Calls back for what was asked and for what will be. */
     eachAsked: (listener: (asked: Asked) => void) => {
       asked.forEach(listener)
       onAsked = listener
     },
-    /** Resolves when so many events have reached Socket.IO. */
+    /** Resolves when so many requests have come through. */
     reached: (count: number) =>
       new Promise<void>((resolve) => {
         if (asked.length >= count) return resolve()
@@ -225,11 +258,11 @@ describe('what is not let in', () => {
     const door = await openDoor(options)
     const origin = 'https://elsewhere.example'
     await expect(connectWs(door.origin, { origin })).rejects.toThrow(`${status}`)
-    expect(door.connections).toEqual([])
+    expect(await door.count('opened')).toBe(0)
   })
 
   test('who does not authenticate in time is closed', async () => {
-    const door = await openDoor({ connectTimeout: 50 })
+    const door = await openDoor({ authMs: 50 })
     const client = await connectWs(door.origin)
     expect(await client.closed()).toEqual({ code: 1008, reason: 'Not Auth' })
   })
@@ -257,7 +290,7 @@ describe('what is closed', () => {
   test('a client that says nothing; one that does goes on', async () => {
     const clock = createClock()
     const door = await openDoor({ now: clock.now })
-    const [silent, talking] = [await connectWs(door.origin), await connectWs(door.origin)]
+    const [silent, talking] = [await door.enter(), await door.enter()]
     clock.pass(30_000)
     expect(await talking.ask('ping')).toBe('pong')
     clock.pass(30_001)
@@ -267,29 +300,38 @@ describe('what is closed', () => {
     expect(await talking.closed()).toEqual({ code: 1000, reason: 'idle' })
   })
 
-  test('a reader that was cut off is told why, and is gone even when it does not listen', async () => {
-    const door = await openDoor()
-    const [listens, sleeps] = [await door.enter(), await door.enter()]
-    const ends = door.connections.map((connection) => closeOf(connection))
-    sleeps.socket.pause()
-    for (const connection of door.connections) connection.terminate(1013, 'SLOW_READER')
-    expect(await listens.closed()).toEqual({ code: 1013, reason: 'SLOW_READER' })
-    await Promise.all(ends)
-  })
-
-  test('a client that asks on and on and reads no answer', async () => {
-    const door = await openDoor()
-    const [client, neighbour] = [await door.enter(), await connectWs(door.origin)]
+  /** Asks on and on and reads nothing, until it is cut off. */
+  const beSlow = async (door: Awaited<ReturnType<typeof openDoor>>): Promise<WsClient> => {
+    const client = await door.enter()
+    const [connection] = door.guests().slice(-1)
+    const neighbour = await connectWs(door.origin)
     client.socket.pause()
     const page = 'x'.repeat(200_000)
+    const more = () => client.send(presence(0))
     door.eachAsked(({ ack }) => {
       ack({ ok: true, page })
-      client.send(presence(0))
+      more()
     })
-    client.send(presence(0))
-    while (door.connections[0]?.readyState === 'open') await neighbour.ask('ping')
+    more()
+    while (connection?.isOpen) await neighbour.ask('ping')
+    return client
+  }
+
+  test('a client that asks on and on and reads no answer', async () => {
+    const client = await beSlow(await openDoor())
     client.socket.resume()
     expect(await client.closed()).toEqual({ code: 1013, reason: 'SLOW_READER' })
+  })
+
+  test('a reader that was cut off is gone even when it does not listen', async () => {
+    const door = await openDoor()
+    await beSlow(door)
+    expect(
+      await until(
+        () => door.count('closed'),
+        (closed) => closed === 1,
+      ),
+    ).toBe(1)
   })
 
   test('what is left when the door closes: with the word for a restart while the node drains', async () => {
@@ -297,17 +339,14 @@ describe('what is closed', () => {
     const door = await openDoor({ isDraining: () => draining })
     const client = await door.enter()
     draining = true
-    for (const connection of door.connections) connection.close()
+    door.close()
     expect(await client.closed()).toEqual({ code: 1012, reason: 'drain' })
   })
 
   test('the end of a session, with the reason in a frame before', async () => {
     const door = await openDoor()
     const client = await door.enter()
-    for (const socket of door.io.of('/').sockets.values()) {
-      socket.emit('ended', { code: 'TOKEN_EXPIRED' })
-      socket.disconnect(true)
-    }
+    for (const connection of door.opened) connection.end('TOKEN_EXPIRED')
     expect(await client.next()).toBe('{"code":1,"msg":"Not Auth","error":"TOKEN_EXPIRED"}')
     expect(await client.closed()).toMatchObject({ code: 4401 })
   })

@@ -1,9 +1,8 @@
-import { LogEntry } from '@saoma/channels'
+import { LogEntry, type Signal } from '@saoma/channels'
 import fc from 'fast-check'
 import { ended, granted, notAuthenticated, refused } from '../src/live/connmix/answers.ts'
 import { burstOf, payloadOf } from '../src/live/connmix/burst.ts'
-import { noticeOf } from '../src/live/connmix/notices.ts'
-import { readPacket } from '../src/live/connmix/packets.ts'
+import { noticeOf, noticeOfSignal } from '../src/live/connmix/notices.ts'
 import { type Call, readRequest } from '../src/live/connmix/requests.ts'
 
 const callOf = (text: string): Call => {
@@ -29,8 +28,9 @@ describe('requests', () => {
     ['{"op":"read","channel":"@user","offset":7}', 'read', '{"channel":"@user","offset":7}', false],
     ['{"op":"presence","channel":7}', 'presence', '{"channel":7}', false],
     ['{"op":"refresh","token":"t","since":1}', 'refresh', '{"token":"t"}', false],
-  ])('%s becomes the event that Socket.IO knows', (text, op, body, extended) => {
-    expect(callOf(text)).toMatchObject({ op, body, extended })
+  ])('%s becomes the request that Socket.IO knows', (text, op, body, extended) => {
+    const call = callOf(text)
+    expect({ ...call, body: JSON.stringify(call.body) }).toMatchObject({ op, body, extended })
   })
 
   test.each(
@@ -60,7 +60,7 @@ describe('requests', () => {
   test('mesh.publish is a publication, and anything else that names a method is refused in the same form', () => {
     expect(callOf('{"m":"mesh.publish","p":{"c":"user:1","d":"hello"},"i":1}')).toMatchObject({
       op: 'publish',
-      body: expect.stringContaining('"mesh.text"'),
+      body: { channel: 'user:1', event: 'mesh.text', data: 'hello' },
     })
     expect(readRequest('{"m":"conn.call","p":{},"i":7}')).toEqual({ form: { mesh: true, id: 7 } })
     expect(readRequest('{"m":"mesh.publish","i":8}')).toEqual({ form: { mesh: true, id: 8 } })
@@ -88,7 +88,7 @@ describe('requests', () => {
     fc.assert(
       fc.property(frames, (text) => {
         const { call } = readRequest(text)
-        for (const key of Object.keys(call ? JSON.parse(call.body) : {})) expect(known).toContain(key)
+        for (const key of Object.keys(call?.body ?? {})) expect(known).toContain(key)
       }),
     )
   })
@@ -147,22 +147,6 @@ describe('answers', () => {
   })
 })
 
-describe('packets of Socket.IO', () => {
-  test.each([
-    ['0{"sid":"x"}', { kind: 'connected' }],
-    ['1', { kind: 'disconnected' }],
-    ['4{"message":"x","data":{"code":"REVOKED"}}', { kind: 'refused', code: 'REVOKED' }],
-    ['4{"message":"x"}', { kind: 'refused', code: 'INTERNAL' }],
-    ['312[{"ok":true,"epoch":"e"}]', { kind: 'ack', id: 12, answer: { ok: true, value: { epoch: 'e' } } }],
-    ['30[{"ok":false,"code":"FORBIDDEN"}]', { kind: 'ack', id: 0, answer: { ok: false, code: 'FORBIDDEN' } }],
-    ['31[]', { kind: 'ack', id: 1, answer: { ok: false, code: 'INTERNAL' } }],
-    ['2["drain",{"resumeAfterMs":1}]', { kind: 'event', name: 'drain', body: { resumeAfterMs: 1 } }],
-    ['51-["x",{"_placeholder":true,"num":0}]', undefined],
-  ])('%s', (text, packet) => {
-    expect(readPacket(text)).toEqual(packet)
-  })
-})
-
 describe('notices', () => {
   const subscriptions = new Map([
     ['user:1', { alias: '@user', extended: true }],
@@ -172,34 +156,39 @@ describe('notices', () => {
   const plain = { subscriptions, extended: false }
   const typing = { channel: 'room:x', event: 'typing', data: { a: 1 }, from: 'u', time: 5 }
 
-  test.each([
-    ['volatile', typing, plain, '{"event":"room:x","data":{"a":1}}'],
+  const change = { channel: 'room:x', event: 'join', user: 'u', count: 2 } as const
+  const volatile = (message: object): Signal => ({ kind: 'volatile', json: JSON.stringify(message) })
+
+  test.each<[string, Signal, typeof plain, string | undefined]>([
+    ['a volatile message', volatile(typing), plain, '{"event":"room:x","data":{"a":1}}'],
     [
-      'volatile',
-      { ...typing, channel: 'user:1' },
+      'a volatile message, for one that asked for more',
+      volatile({ ...typing, channel: 'user:1' }),
       extended,
       '{"event":"@user","type":"volatile","name":"typing","data":{"a":1},"from":"u","time":5}',
     ],
     [
       'presence',
-      { channel: 'room:x', event: 'join', user: 'u', count: 2 },
+      { kind: 'presence', change },
       extended,
       '{"event":"room:x","type":"presence","data":{"event":"join","user":"u","count":2}}',
     ],
     [
-      'inbox',
-      { channel: 'user:1', read: 3, unread: 0 },
+      'an inbox',
+      { kind: 'inbox', channel: 'user:1', inbox: { read: 3, unread: 0 } },
       extended,
       '{"event":"@user","type":"inbox","data":{"read":3,"unread":0}}',
     ],
-    ['expiring', { expiresIn: 60 }, extended, '{"event":"expiring","data":{"expiresIn":60}}'],
-    ['drain', { resumeAfterMs: 9 }, extended, '{"event":"drain","data":{"resumeAfterMs":9}}'],
-    ['ended', { code: 'REVOKED' }, plain, '{"code":1,"msg":"Not Auth","error":"REVOKED"}'],
-    ['presence', { channel: 'room:x', event: 'join', user: 'u', count: 2 }, plain, undefined],
-    ['drain', { resumeAfterMs: 9 }, plain, undefined],
-    ['message', typing, extended, undefined],
-  ])('%s', (name, body, listener, frame) => {
-    expect(noticeOf(name, body, listener)).toBe(frame)
+    ['presence, for one that did not ask for more', { kind: 'presence', change }, plain, undefined],
+  ])('%s', (_, signal, listener, frame) => {
+    expect(noticeOfSignal(signal, listener)).toBe(frame)
+  })
+
+  test('what a connection hears of itself', () => {
+    expect(noticeOf('expiring', { expiresIn: 60 }, extended)).toBe('{"event":"expiring","data":{"expiresIn":60}}')
+    expect(noticeOf('drain', { resumeAfterMs: 9 }, extended)).toBe('{"event":"drain","data":{"resumeAfterMs":9}}')
+    expect(noticeOf('ended', { code: 'REVOKED' }, plain)).toBe('{"code":1,"msg":"Not Auth","error":"REVOKED"}')
+    expect(noticeOf('drain', { resumeAfterMs: 9 }, plain)).toBeUndefined()
   })
 })
 

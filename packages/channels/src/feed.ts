@@ -1,4 +1,5 @@
 import { isEmptyEpoch, isNext, type Position } from '@saoma/protocol'
+import type { ChannelListener } from '@saoma/redis'
 import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
 import type { FeedListener } from './feed-listener.ts'
@@ -27,7 +28,7 @@ export interface FeedContext {
  * Its position is what has been handed out. It is known from the first member's page until the last member
  * leaves.
  */
-export class Feed {
+export class Feed implements ChannelListener {
   readonly channel: string
   /** The Redis channel. */
   readonly live: string

@@ -52,7 +52,6 @@ export const createFeeds = (
       }),
   })
 
-  const hear = (channel: string, payload: Buffer) => feeds.get(channel)?.hear(payload)
   const resync = (away: Away) => {
     const missed: Feed[] = []
     for (const live of away.keys()) {
@@ -64,7 +63,6 @@ export const createFeeds = (
     }
     checks.resync(missed)
   }
-  subscriber.on('message', hear)
   subscriber.on('resubscribed', resync)
 
   const refuseWhenClosed = () => {
@@ -86,13 +84,13 @@ export const createFeeds = (
     const feed = new Feed(channel, live, context)
     feed.users++
     feeds.set(live, feed)
-    return { feed, confirmed: subscriber.hold(live) }
+    return { feed, confirmed: subscriber.hold(live, feed) }
   }
 
   const exit = (feed: Feed) => {
     if (--feed.users > 0 || closed) return
     feeds.delete(feed.live)
-    subscriber.release(feed.live)
+    subscriber.release(feed.live, feed)
   }
 
   const leave = (feed: Feed, member: FeedListener) => {
@@ -181,11 +179,10 @@ export const createFeeds = (
     close: (): void => {
       closed = true
       checks.close()
-      subscriber.off('message', hear)
       subscriber.off('resubscribed', resync)
       for (const feed of feeds.values()) {
         for (const member of feed.members) leave(feed, member)
-        subscriber.release(feed.live)
+        subscriber.release(feed.live, feed)
       }
       feeds.clear()
       size.followers = 0

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Presence, Result } from '@saoma/protocol'
-import { type Connection, createRedis, type RedisClients, Subscriber, shardsOf } from '@saoma/redis'
+import {
+  type ChannelListener,
+  type Connection,
+  createRedis,
+  type RedisClients,
+  Subscriber,
+  shardsOf,
+} from '@saoma/redis'
 import { onCleanup } from '@saoma/testing'
 import {
   type Channels,
@@ -34,9 +41,9 @@ export class Telling extends Subscriber {
   asked: (live: string) => void = () => {}
   held: (live: string) => void = () => {}
 
-  override async hold(live: string): Promise<void> {
+  override async hold(live: string, listener: ChannelListener): Promise<void> {
     this.asked(live)
-    await super.hold(live)
+    await super.hold(live, listener)
     this.held(live)
   }
 }

@@ -1,31 +1,7 @@
-import type { LoginRequest, Result, TicketState } from '@saoma/protocol'
-import { type Adapter, type AdapterPayload, errors, Provider } from './oidc-provider.ts'
-
-/** What the OAuth layer needs of the login tickets; the ticket's record is the only one there is. */
-export interface TicketStore {
-  create(ticket: {
-    deviceCode: string
-    request: Omit<LoginRequest, 'requestedAt'>
-    authorization: string
-  }): Promise<Result<TicketState>>
-  record(deviceCode: string): Promise<Result<TicketRecord>>
-  redeem(deviceCode: string): Promise<Result<TicketRecord>>
-  /**
-   * Counts a poll of the token endpoint; false when it came sooner than the interval allows (RFC 8628
-   * `slow_down`).
-   */
-  poll(deviceCode: string): Promise<boolean>
-  /** How long a confirmed ticket can be redeemed. */
-  readonly times: { readonly redeemMs: number }
-}
-
-export interface TicketRecord {
-  state: TicketState
-  sub?: string
-  /** Milliseconds since the epoch at which the person agreed. */
-  decidedAt?: number
-  authorization: string
-}
+import type { LoginRequest } from '@saoma/protocol'
+import { type Adapter, type AdapterPayload, errors } from './oidc-provider.ts'
+import { type Redemption, type RequestState, requestState } from './request-state.ts'
+import type { TicketRecord, TicketStore } from './ticket-store.ts'
 
 /** A redeemed ticket begins a session; `sid` names it in every token and is the provider's grant id. */
 export interface NewSession {
@@ -55,14 +31,8 @@ interface Authorization {
   salt?: string
 }
 
-/** What one request has found out about the code that it redeems. */
-interface Redemption {
-  found?: TicketRecord
-  /** Uses the code up; what is left to do when the tokens are made. */
-  finish?: () => Promise<void>
-}
 const redemptionOf = (): Redemption => {
-  const state = Provider.ctx?.state as { redemption?: Redemption } | undefined
+  const state = requestState()
   if (!state) throw new Error('a device code is redeemed outside of a request')
   state.redemption ??= {}
   return state.redemption
@@ -73,8 +43,8 @@ const redemptionOf = (): Redemption => {
  * the login gives is written: whatever fails before, the code is good for another try. Rejects when somebody
  * else has used it up meanwhile, or when Redis cannot be asked.
  */
-export const finishRedemption = async (state: { redemption?: Redemption }): Promise<void> => {
-  await state.redemption?.finish?.()
+export const finishRedemption = async ({ redemption }: RequestState): Promise<void> => {
+  await redemption?.finish?.()
 }
 
 const epochSeconds = () => Math.floor(Date.now() / 1000)

@@ -4,7 +4,7 @@ import { DEVICE_CODE_GRANT, deviceCodeBits, type LoginRequest, ticketOf, WX_CODE
 import { type RedisClients, RedisUnavailable } from '@saoma/redis'
 import type { Accounts } from './accounts.ts'
 import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } from './clients.ts'
-import { createDeviceCodes, finishRedemption, type TicketStore } from './device-codes.ts'
+import { createDeviceCodes, finishRedemption } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import {
   type Adapter,
@@ -16,9 +16,11 @@ import {
 } from './oidc-provider.ts'
 import { createRecords } from './records.ts'
 import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
+import { requestState } from './request-state.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
 import { SigningKey } from './signing-key.ts'
 import type { KeyRing } from './signing-keys.ts'
+import type { TicketStore } from './ticket-store.ts'
 import { type Recognise, wxCodeGrant } from './wx-code.ts'
 
 export interface ProviderOptions {
@@ -104,10 +106,11 @@ const rememberedInRequest = (adapter: Adapter, refreshTokens: Adapter): Adapter 
   ...adapter,
   upsert: async (id, payload, expiresIn) => {
     await adapter.upsert(id, payload, expiresIn)
-    if (Provider.ctx) Provider.ctx.state.grant = { ...payload, jti: id }
+    const state = requestState()
+    if (state) state.grant = { ...payload, jti: id }
   },
   find: async (id) => {
-    const written = Provider.ctx?.state.grant
+    const written = requestState()?.grant
     if (written?.jti === id) return written
     const found = await adapter.find(id)
     const token = String(Provider.ctx?.oidc.params?.refresh_token ?? '')

@@ -4,6 +4,7 @@ import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis
 import type { Grants } from './grants.ts'
 import { type Adapter, errors, Provider } from './oidc-provider.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN as MODEL } from './records.ts'
+import { requestState } from './request-state.ts'
 import { chooseSuccessor, consume, isUsed, loadToken, markUsed } from './scripts.ts'
 import { isMark } from './session-marks.ts'
 import { tooMany } from './too-many.ts'
@@ -34,16 +35,9 @@ const markOf = (id: string): string => digestOf(id).slice(0, 8)
  */
 export const nameFirst = ({ deviceCode, salt }: { deviceCode: string; salt: string }): void => {
   const end = createHmac('sha256', deviceCode).update(salt).digest('base64url')
-  if (Provider.ctx) Provider.ctx.state.refresh = { end, isRepeat: false } satisfies Refresh
+  const state = requestState()
+  if (state) state.refresh = { end, isRepeat: false }
 }
-
-/** What a request that refreshes, or makes the first token of a session, has found out. */
-interface Refresh {
-  /** Of the token to be made. */
-  end: string
-  isRepeat: boolean
-}
-const refreshOf = (): Refresh | undefined => Provider.ctx?.state.refresh as Refresh | undefined
 
 /**
  * oidc-provider's storage of refresh tokens. The provider uses one up before it writes its successor; here it
@@ -101,7 +95,8 @@ export const createRefreshTokens = (
       if (!decided) throw new errors.InvalidGrant('refresh token not found')
       if (decided.isRepeat) onRepeated()
       const end = createHmac('sha256', id).update(decided.salt).digest('base64url')
-      if (Provider.ctx) Provider.ctx.state.refresh = { end, isRepeat: decided.isRepeat } satisfies Refresh
+      const state = requestState()
+      if (state) state.refresh = { end, isRepeat: decided.isRepeat }
     },
     upsert: async (id, payload, expiresIn) => {
       const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
@@ -132,7 +127,7 @@ export const createRefreshTokens = (
       // up last.
       await reachReplicas(grants.at(grantId), at(id), at(used.jti), marks)
       const mark = [markOf(used.jti), MOST_BYTES, expiresIn] as const
-      if (!refreshOf()?.isRepeat && !(await markUsed(data, [marks], mark))) {
+      if (!requestState()?.refresh?.isRepeat && !(await markUsed(data, [marks], mark))) {
         await grants.adapter.destroy(grantId)
         throw new errors.InvalidGrant('this session was refreshed too often')
       }
@@ -160,6 +155,6 @@ export const nameSuccessors = (model: object): void => {
   const { prototype } = model as TokenModel
   const random = prototype.generateTokenId
   prototype.generateTokenId = function (): string {
-    return `${this.grantId}${refreshOf()?.end ?? random.call(this)}`
+    return `${this.grantId}${requestState()?.refresh?.end ?? random.call(this)}`
   }
 }

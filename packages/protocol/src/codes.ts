@@ -174,6 +174,8 @@ export interface Failed {
   retryAfter?: number
   /** For a developer, where there is more to say than the code's own sentence. */
   detail?: string
+  /** The members of a request that are missing or not well formed; empty when it is no object at all. */
+  unfit?: readonly string[]
 }
 
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value })

@@ -1,10 +1,17 @@
 import * as v from 'valibot'
 import { fail, ok, type Result } from './codes.ts'
 
-/** A parser from `unknown`. Unknown extra keys are dropped; anything that does not fit is INVALID. */
+const memberOf = ({ path }: v.BaseIssue<unknown>): string[] => {
+  const key = path?.[0]?.key
+  return typeof key === 'string' ? [key] : []
+}
+
+/** A parser from `unknown`. Unknown extra keys are dropped. What does not fit is INVALID and `unfit`. */
 export const parser =
   <T>(schema: v.GenericSchema<unknown, T>): ((input: unknown) => Result<T>) =>
   (input) => {
     const result = v.safeParse(schema, input)
-    return result.success ? ok(result.output) : fail('INVALID')
+    return result.success
+      ? ok(result.output)
+      : { ...fail('INVALID'), unfit: [...new Set(result.issues.flatMap(memberOf))] }
   }

@@ -2,6 +2,7 @@ import type { Beat, Way } from './beat.ts'
 import type { Connection } from './connection.ts'
 import type { Keys } from './keys.ts'
 import type { Subscriber } from './subscriber.ts'
+import type { ChannelListener } from './subscription.ts'
 import { drawTags, shardOf, shardsOf } from './tags.ts'
 
 export interface ProbeOptions {
@@ -25,6 +26,7 @@ interface Echo {
 
 /** Of one shard. */
 interface Echoes extends Record<Way, Echo> {
+  listener: ChannelListener
   /** Since when Redis has not confirmed that we listen; undefined while it has. */
   unheardSince: number | undefined
 }
@@ -60,16 +62,23 @@ export const createProbe = (
   /** By the tag of the shard. */
   const echoes = new Map<string, Echoes>()
   const all = (): Echo[] => [...echoes.values()].flatMap((echo) => WAYS.map((way) => echo[way]))
-  const hear = (channel: string, payload: Buffer) => {
-    const [, tag = ''] = /\{(.*)\}/.exec(channel) ?? []
-    const echo = channel === keys.beatChannel(tag) ? echoes.get(tag)?.[String(payload) as Way] : undefined
-    if (!echo) return
+  const hear = (echo: Echo): void => {
     echo.heardAt = performance.now()
     if (echo.missed > 0) onEcho((echo.heardAt - echo.saidAt) / 1_000)
     echo.missed = 0
     echo.isLost = false
   }
-  subscriber.on('message', hear)
+  const createEchoes = (heardAt: number | undefined): Echoes => {
+    const [data, pub] = [echoAt(heardAt), echoAt(heardAt)]
+    const listener = {
+      hear: (payload: Buffer) => {
+        const way = payload.toString()
+        if (way === 'data') hear(data)
+        if (way === 'pub') hear(pub)
+      },
+    }
+    return { data, pub, listener, unheardSince: undefined }
+  }
 
   const isHeard = (tag: string): boolean => subscriber.connected && subscriber.hears(keys.beatChannel(tag))
   const say = async (tag: string, way: Way, echoes: Echoes): Promise<void> => {
@@ -91,19 +100,19 @@ export const createProbe = (
   /** One channel for each shard there is now. */
   const cover = (heardAt?: number): void => {
     const uncovered = shardsOf(data)
-    for (const tag of echoes.keys()) {
+    for (const [tag, { listener }] of echoes) {
       const shard = shardOf(data, keys.beatChannel(tag))
       if (shard === undefined || uncovered.delete(shard)) continue
       // Its slot has moved to a shard that has one already.
       echoes.delete(tag)
       beat.forget(tag)
-      subscriber.release(keys.beatChannel(tag))
+      subscriber.release(keys.beatChannel(tag), listener)
     }
     for (const tag of drawTags(data, uncovered).values()) {
-      const echo = { data: echoAt(heardAt), pub: echoAt(heardAt), unheardSince: undefined }
+      const echo = createEchoes(heardAt)
       echoes.set(tag, echo)
       beat.know(tag)
-      subscriber.hold(keys.beatChannel(tag)).then(
+      subscriber.hold(keys.beatChannel(tag), echo.listener).then(
         () => sayBoth(tag, echo),
         // Unconfirmed holds are made good by the subscriber itself.
         () => {},
@@ -149,7 +158,7 @@ export const createProbe = (
     },
     close: (): void => {
       clearInterval(timer)
-      subscriber.off('message', hear)
+      for (const [tag, { listener }] of echoes) subscriber.release(keys.beatChannel(tag), listener)
     },
   }
 }

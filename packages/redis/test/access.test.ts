@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import {
   createAuthority,
@@ -45,10 +44,10 @@ const works = async ({ data, pub, subscriber, keys }: RedisClients): Promise<voi
   for (const name of ['a', 'b', 'c', 'd']) {
     expect(await data.set(`${keys.prefix}:{${name}}`, 'x', 'PX', 60_000)).toBe('OK')
     const channel = `${keys.prefix}#{${name}}`
-    await subscriber.hold(channel)
-    const heard = once(subscriber, 'message')
+    const heard = Promise.withResolvers<string>()
+    await subscriber.hold(channel, { hear: (payload) => heard.resolve(String(payload)) })
     await pub.spublish(channel, name)
-    expect(String((await heard)[1])).toBe(name)
+    expect(await heard.promise).toBe(name)
   }
 }
 

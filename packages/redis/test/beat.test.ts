@@ -116,7 +116,8 @@ test('behind a stable address, who was connected to the master that was demoted 
   const [atFormer, atNext] = [await operatorOf(former), await operatorOf(next)]
   const service = await startService([`127.0.0.1:${former.port}`])
   const { redis, told } = await open(`redis://${service.address}`)
-  await redis.subscriber.hold('{room}')
+  const heard: string[] = []
+  await redis.subscriber.hold('{room}', { hear: (payload) => heard.push(String(payload)) })
   await when(redis, undefined)
 
   await atNext.replicaof('NO', 'ONE')
@@ -136,8 +137,6 @@ test('behind a stable address, who was connected to the master that was demoted 
   expect(told.map(({ word }) => word)).toEqual(['READONLY', 'READONLY', undefined, undefined])
   expect(await redis.data.set('after', 'x', 'PX', 60_000)).toBe('OK')
   expect(await atNext.get('after')).toBe('x')
-  const heard: string[] = []
-  redis.subscriber.on('message', (channel, payload) => channel === '{room}' && heard.push(String(payload)))
   // Its subscription is with the former master still, until that has caught up with the new one or the beat
   // is missed.
   await until(

@@ -73,15 +73,15 @@ test('when the master that is replaced stands still and its connections stay ope
   onCleanup(() => successor.disconnect())
   await whenReady(successor, 5_000)
   const its = names.filter((name) => shardOf(redis.data, name) === `127.0.0.1:${frozen.port}`)
-  await Promise.all(names.map((name) => subscriber.hold(name)))
+  const unheard = new Set<string>()
+  await Promise.all(names.map((name) => subscriber.hold(name, { hear: () => unheard.delete(name) })))
 
   const taken = elected(replica)
   await frozen.kill('SIGSTOP')
   onCleanup(() => frozen.kill('SIGCONT'))
   await taken
   const awake = startAwake()
-  const unheard = new Set(its)
-  subscriber.on('message', (channel) => unheard.delete(channel))
+  for (const name of its) unheard.add(name)
   while (unheard.size > 0) {
     await Promise.allSettled([...unheard].map((name) => successor.spublish(name, 'are you there?')))
     await new Promise(setImmediate)

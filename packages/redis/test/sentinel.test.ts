@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { onCleanup, startRedisSentinel } from '@saoma/testing'
 import { createRedis } from '../src/index.ts'
-import { next } from './fixtures/subscriber.ts'
 
 test('behind Sentinel, a node follows the master to the replica that took over, and its subscriptions follow too', async () => {
   const { url, master, switched } = await startRedisSentinel()
@@ -9,7 +8,8 @@ test('behind Sentinel, a node follows the master to the replica that took over, 
   onCleanup(() => redis.close())
   await redis.data.set('before', 'kept')
   expect(await redis.data.wait(2, 2_000)).toBe(2)
-  await redis.subscriber.hold('{room}')
+  const heard = Promise.withResolvers<string>()
+  await redis.subscriber.hold('{room}', { hear: (payload) => heard.resolve(String(payload)) })
 
   const resubscribed = once(redis.subscriber, 'resubscribed')
   // Not events.once, which takes the errors of the search for the new master for the end.
@@ -18,7 +18,6 @@ test('behind Sentinel, a node follows the master to the replica that took over, 
   await Promise.all([switched(), resubscribed, back])
 
   expect(await redis.data.get('before')).toBe('kept')
-  const heard = next(redis.subscriber, '{room}')
   await redis.data.spublish('{room}', 'still here')
-  expect(await heard).toBe('still here')
+  expect(await heard.promise).toBe('still here')
 })

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { inLots, onCleanup, startAwake, startRedisCluster, until } from '@saoma/testing'
 import calculateSlot from 'cluster-key-slot'
-import { type Away, type Connection, connect, createRedis, Subscriber, shardsOf, whenReady } from '../src/index.ts'
-import { next, openSubscriber } from './fixtures/subscriber.ts'
+import { type Away, type Connection, connect, createRedis, shardsOf, whenReady } from '../src/index.ts'
+import { HearingSubscriber, next, openSubscriber } from './fixtures/subscriber.ts'
 
 /** What an operator may count on after a move, an addition, a removal. */
 const LIVE_MS = 2_000
@@ -183,7 +183,7 @@ test('what is published while the slot moves comes once and in order, and nothin
   await subscriber.hold('ordered')
   const slot = calculateSlot('ordered')
   const heard: number[] = []
-  subscriber.on('message', (channel, payload) => channel === 'ordered' && heard.push(Number(payload)))
+  subscriber.heard.on('message', (channel, payload) => channel === 'ordered' && heard.push(Number(payload)))
   let sent = 0
   let isMoving = true
   const publishing = (async () => {
@@ -245,7 +245,7 @@ test('a master is added and taken away again: its channels follow, and its conne
 test('a push that is lost is made good: the shard is asked whether it still has what we think', async () => {
   const slot = calculateSlot('unheard')
   await cluster.moveSlots([slot], first)
-  const subscriber = new Subscriber(
+  const subscriber = new HearingSubscriber(
     shardsOf({ url: cluster.url, name: 'test:sub', onError: () => {} }, redis.pub, (connection) => {
       // As if ioredis had taken each push for the answer to a command of ours.
       const { emit } = connection

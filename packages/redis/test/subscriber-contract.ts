@@ -33,7 +33,7 @@ export const subscriberContract = async (url: string) => {
     const subscriber = await openSubscriber(url)
     const heard = new Set<string>()
     const all = new Promise<void>((resolve) => {
-      subscriber.on('message', (channel) => {
+      subscriber.heard.on('message', (channel) => {
         if (heard.add(channel).size === 1_000) resolve()
       })
     })

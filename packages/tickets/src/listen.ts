@@ -1,5 +1,5 @@
 import type { TicketState } from '@saoma/protocol'
-import type { Subscriber } from '@saoma/redis'
+import type { ChannelListener, Subscriber } from '@saoma/redis'
 import { decodeEvent } from './wire.ts'
 
 /** One follower of a ticket's channel. */
@@ -32,47 +32,72 @@ export interface Listening {
   open(channel: string): Promise<TicketInbox>
 }
 
-/**
- * Gives each message to those who follow its channel: one listener on the subscriber for all of them, so that
- * the cost of a message does not grow with the number of long polls on the node.
- */
-export const createListening = (subscriber: Subscriber): Listening => {
+/** All on this node who listen to one ticket. */
+class Audience implements ChannelListener {
   /**
    * Nearly every ticket has one listener, and there are as many tickets as waiting browsers: a set for each
    * would be memory.
    */
-  const byChannel = new Map<string, Listener | Set<Listener>>()
+  #listeners: Listener | Set<Listener>
 
-  const each = (listeners: Listener | Set<Listener>, act: (listener: Listener) => void): void => {
-    if (listeners instanceof Set) for (const listener of listeners) act(listener)
-    else act(listeners)
+  constructor(listener: Listener) {
+    this.#listeners = listener
   }
 
-  subscriber.on('message', (channel, payload) => {
-    const listeners = byChannel.get(channel)
-    const state = listeners && decodeEvent(payload)
-    if (state) each(listeners, (listener) => listener.hear(state))
-  })
+  add(listener: Listener): void {
+    if (this.#listeners instanceof Set) this.#listeners.add(listener)
+    else this.#listeners = new Set([this.#listeners, listener])
+  }
+
+  /** Returns whether nobody is left. */
+  remove(listener: Listener): boolean {
+    if (!(this.#listeners instanceof Set)) return this.#listeners === listener
+    this.#listeners.delete(listener)
+    return this.#listeners.size === 0
+  }
+
+  hear(payload: Buffer): void {
+    const state = decodeEvent(payload)
+    if (state) this.#each((listener) => listener.hear(state))
+  }
+
+  miss(): void {
+    this.#each((listener) => listener.miss())
+  }
+
+  #each(act: (listener: Listener) => void): void {
+    if (this.#listeners instanceof Set) for (const listener of this.#listeners) act(listener)
+    else act(this.#listeners)
+  }
+}
+
+/**
+ * Gives each message to those who listen to its ticket: it is read once, so that its cost does not grow with
+ * the number of long polls on the node.
+ */
+export const createListening = (subscriber: Subscriber): Listening => {
+  const audiences = new Map<string, Audience>()
+
   subscriber.on('resubscribed', (away) => {
-    for (const channel of away.keys()) {
-      const listeners = byChannel.get(channel)
-      if (listeners) each(listeners, (listener) => listener.miss())
-    }
+    for (const channel of away.keys()) audiences.get(channel)?.miss()
   })
 
   const add = (channel: string, listener: Listener): Promise<void> => {
-    const present = byChannel.get(channel)
-    // Before the confirmation, or a message that comes right behind it would find nobody.
-    if (present instanceof Set) present.add(listener)
-    else byChannel.set(channel, present ? new Set([present, listener]) : listener)
-    return subscriber.hold(channel)
+    const present = audiences.get(channel)
+    if (present) {
+      present.add(listener)
+      return subscriber.confirmed(channel)
+    }
+    const audience = new Audience(listener)
+    audiences.set(channel, audience)
+    return subscriber.hold(channel, audience)
   }
 
   const remove = (channel: string, listener: Listener): void => {
-    const present = byChannel.get(channel)
-    if (present instanceof Set) present.delete(listener)
-    if (present === listener || (present instanceof Set && present.size === 0)) byChannel.delete(channel)
-    subscriber.release(channel)
+    const present = audiences.get(channel)
+    if (!present?.remove(listener)) return
+    audiences.delete(channel)
+    subscriber.release(channel, present)
   }
 
   const open = async (channel: string): Promise<TicketInbox> => {

@@ -1,5 +1,5 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { type Result, type TicketState, ticketOf } from '@saoma/protocol'
 import { createRedis, type RedisClients, type Subscriber } from '@saoma/redis'
 import { onCleanup } from '@saoma/testing'
@@ -74,18 +74,21 @@ export const make = {
 /** Everything said on a channel from now on. */
 export const hear = async (subscriber: Subscriber, channel: string) => {
   const payloads: Buffer[] = []
-  subscriber.on('message', (from, payload) => {
-    if (from === channel) payloads.push(payload)
+  const told = new EventEmitter()
+  await subscriber.hold(channel, {
+    hear: (payload) => {
+      payloads.push(payload)
+      told.emit('message')
+    },
   })
-  await subscriber.hold(channel)
   return {
     /** Resolves with all payloads once there are `count` of them. */
     payloads: async (count: number): Promise<Buffer[]> => {
-      while (payloads.length < count) await once(subscriber, 'message')
+      while (payloads.length < count) await once(told, 'message')
       return payloads
     },
     states: async (count: number): Promise<(TicketState | undefined)[]> => {
-      while (payloads.length < count) await once(subscriber, 'message')
+      while (payloads.length < count) await once(told, 'message')
       return payloads.map(decodeEvent)
     },
   }

@@ -1,4 +1,4 @@
-import { type RedisClients, Subscriber, shardsOf } from '@saoma/redis'
+import { type ChannelListener, type RedisClients, Subscriber, shardsOf } from '@saoma/redis'
 import { inLots, onCleanup } from '@saoma/testing'
 import { createTickets } from '../src/index.ts'
 import { drawDeviceCode, LONG_MS, make, OWNER, value } from './fixtures.ts'
@@ -9,11 +9,18 @@ const CONFIRMS = 1_000
 class Telling extends Subscriber {
   asked: (channel: string) => void = () => {}
   held: (channel: string) => void = () => {}
+  waited: () => void = () => {}
 
-  override async hold(channel: string): Promise<void> {
+  override async hold(channel: string, listener: ChannelListener): Promise<void> {
     this.asked(channel)
-    await super.hold(channel)
+    await super.hold(channel, listener)
     this.held(channel)
+  }
+
+  /** By whoever holds a channel first, and by all who come to it. */
+  override async confirmed(channel: string): Promise<void> {
+    await super.confirmed(channel)
+    this.waited()
   }
 }
 
@@ -147,16 +154,16 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
 
   test('[T24] the last to stop waiting ends the subscription', async () => {
     const { ticket, deviceCode } = await make.scanned(phone)
-    let holds = 0
+    let listeners = 0
     const abort = new AbortController()
-    const bothHeld = new Promise<void>((resolve) => {
-      telling.held = () => {
-        if (++holds === 2) resolve()
+    const bothListen = new Promise<void>((resolve) => {
+      telling.waited = () => {
+        if (++listeners === 2) resolve()
       }
     })
     const first = tickets.wait(deviceCode, 2, { timeoutMs: LONG_MS, signal: abort.signal })
     const second = tickets.wait(deviceCode, 2, { timeoutMs: LONG_MS })
-    await bothHeld
+    await bothListen
     abort.abort()
     value(await first)
     expect(telling.size).toBe(1)

@@ -1,3 +1,4 @@
+import type { TicketState } from '@saoma/protocol'
 import { LRUCache } from 'lru-cache'
 import type { Metrics } from '../operate/metrics.ts'
 
@@ -7,12 +8,10 @@ import type { Metrics } from '../operate/metrics.ts'
  * node's clock would measure how wrong the clocks are.
  */
 export interface ConfirmLatency {
-  /**
-   * A confirm is about to be written; its event will come over this channel if anybody here listens to it.
-   */
-  begin(channel: string): void
-  /** To be told of every message after the sockets were. */
-  heard(channel: string, payload: Buffer): void
+  /** A confirm is about to be written. */
+  begin(ticket: string): void
+  /** A browser of this node was told of a transition. */
+  told(state: TicketState): void
 }
 
 /** Confirms whose event may still come. */
@@ -21,18 +20,17 @@ const MOST = 1_000
  * An event that has not come by then went to another node, or was there already: a confirm may be repeated.
  */
 const PATIENCE_MS = 5_000
-const CONFIRMED = '"status":"confirmed"'
 
 export const createConfirmLatency = ({ pushes }: Pick<Metrics, 'pushes'>): ConfirmLatency => {
   const begun = new LRUCache<string, number>({ max: MOST, ttl: PATIENCE_MS })
   return {
-    begin: (channel) => {
-      if (!begun.has(channel)) begun.set(channel, performance.now())
+    begin: (ticket) => {
+      if (!begun.has(ticket)) begun.set(ticket, performance.now())
     },
-    heard: (channel, payload) => {
-      const at = begun.size > 0 ? begun.get(channel) : undefined
-      if (at === undefined || !payload.includes(CONFIRMED)) return
-      begun.delete(channel)
+    told: ({ ticket, status }) => {
+      const at = status === 'confirmed' && begun.size > 0 ? begun.get(ticket) : undefined
+      if (at === undefined) return
+      begun.delete(ticket)
       pushes.observe((performance.now() - at) / 1_000)
     },
   }

@@ -1,9 +1,9 @@
 import Router from '@koa/router'
 import type { Identity } from '@saoma/identity'
 import { fail, ok, type Result, type SessionList, type SessionsEnded } from '@saoma/protocol'
-import type { Context } from 'koa'
 import type { Authenticate, Person } from '../access/principal.ts'
 import type { Metrics } from '../operate/metrics.ts'
+import type { Context, RequestState } from '../transport/http/context.ts'
 import { known } from '../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../transport/http/problem.ts'
 import type { Limits } from '../transport/limits.ts'
@@ -18,8 +18,8 @@ export interface LoginRoutesDeps {
 const SID = /^[A-Za-z0-9_-]{22}$/
 
 /** Where a person is logged in, for that person alone. */
-export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRoutesDeps): Router => {
-  const router = new Router({ prefix: '/v1', sensitive: true })
+export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRoutesDeps): Router<RequestState> => {
+  const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
   /**
    * Makes a route of what the bearer of a token of ours may ask; a backend, or a business's own token, has no

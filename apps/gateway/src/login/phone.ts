@@ -1,6 +1,6 @@
 import type { Identity } from '@saoma/identity'
 import { fail, ok, type Result } from '@saoma/protocol'
-import type { Context } from 'koa'
+import type { Context } from '../transport/http/context.ts'
 import { bearer } from '../transport/http/credentials.ts'
 
 /** The account behind a phone's access token. Tokens of browsers may not confirm logins. */

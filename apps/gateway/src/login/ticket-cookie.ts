@@ -1,5 +1,5 @@
 import { parseTicket, ticketOf } from '@saoma/protocol'
-import type { Context } from 'koa'
+import type { Context } from '../transport/http/context.ts'
 
 const name = (ticket: string) => `saoma_${ticket}`
 

@@ -1,5 +1,5 @@
 import type { Tickets } from '@saoma/tickets'
-import type { Context } from 'koa'
+import type { Context } from '../transport/http/context.ts'
 import { eventOf, openEventStream } from '../transport/http/event-stream.ts'
 import type { HeldRequests } from '../transport/http/held-requests.ts'
 import { answer } from '../transport/http/problem.ts'

@@ -9,9 +9,9 @@ import {
   type UserCodeAnswer,
 } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
-import type { Context } from 'koa'
 import { networkOf } from '../access/networks.ts'
 import type { Metrics } from '../operate/metrics.ts'
+import type { Context, RequestState } from '../transport/http/context.ts'
 import { bearer } from '../transport/http/credentials.ts'
 import type { HeldRequests } from '../transport/http/held-requests.ts'
 import { answer, problem, tooMany } from '../transport/http/problem.ts'
@@ -35,8 +35,15 @@ export interface TicketRoutesDeps {
 /** Longest a poll is held, in seconds: below every proxy's default patience. */
 const LONGEST_WAIT = 25
 
-export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pushes }: TicketRoutesDeps): Router => {
-  const router = new Router({ prefix: '/v1', sensitive: true })
+export const ticketRoutes = ({
+  tickets,
+  identity,
+  limits,
+  holds,
+  metrics,
+  pushes,
+}: TicketRoutesDeps): Router<RequestState> => {
+  const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
   const phone = phoneOf(identity)
 
@@ -69,7 +76,7 @@ export const ticketRoutes = ({ tickets, identity, limits, holds, metrics, pushes
   router.post(
     '/tickets/:ticket/confirm',
     decide('confirmed', async (ticket, sub) => {
-      pushes.begin(tickets.channel(ticket))
+      pushes.begin(ticket)
       return decision(await tickets.confirm(ticket, sub))
     }),
   )

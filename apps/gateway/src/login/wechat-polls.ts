@@ -1,7 +1,7 @@
 import Router from '@koa/router'
 import { parseDeviceCode, type TicketStatus, ticketOf } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
-import type { Context } from 'koa'
+import type { Context, RequestState } from '../transport/http/context.ts'
 import type { HeldRequests } from '../transport/http/held-requests.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
@@ -15,8 +15,8 @@ type Reading = { status: TicketStatus; deviceCode: string } | 'unchanged' | 'gon
  * The two long polls of WeChat's own login pages, for pages written against them. A ticket is told only to
  * the browser whose cookie proves that it made it; to anybody else it reads as expired.
  */
-export const wechatPolls = (tickets: Tickets, holds: HeldRequests): Router => {
-  const router = new Router({ sensitive: true })
+export const wechatPolls = (tickets: Tickets, holds: HeldRequests): Router<RequestState> => {
+  const router = new Router<RequestState>({ sensitive: true })
 
   const read = async (ctx: Context, knowsScan: boolean): Promise<Reading> => {
     const ticket = String(ctx.query.uuid ?? '')

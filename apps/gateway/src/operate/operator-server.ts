@@ -81,7 +81,10 @@ const gather = (metrics: Metrics, { redis, channelsRedis, room, isDraining, coun
   const { channels, followers } = counts.live()
   metrics.channels.set(channels)
   metrics.followers.set(followers)
-  metrics.subscriptions.set(redis.subscriber.size + (channelsRedis?.subscriber.size ?? 0))
+  const subscribers = [redis.subscriber, ...(channelsRedis ? [channelsRedis.subscriber] : [])]
+  metrics.subscriptions.set(subscribers.reduce((sum, { size }) => sum + size, 0))
+  metrics.pubsubReceived.reset()
+  metrics.pubsubReceived.inc(subscribers.reduce((sum, { received }) => sum + received, 0))
   metrics.echoAge.set(Math.max(redis.echoAge() ?? 0, channelsRedis?.echoAge() ?? 0))
   metrics.draining.set(isDraining() ? 1 : 0)
 }

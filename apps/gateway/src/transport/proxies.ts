@@ -60,17 +60,17 @@ export const createProxies = (
       leftMs = end - performance.now()
     }
   }
-  const hear = (heard: string, payload: Buffer): void => {
-    const run = heard === channel ? String(payload) : ''
+  const hear = (payload: Buffer): void => {
+    const run = String(payload)
     if (!isRun(run) || leaving.has(run)) return
     leaving.add(run)
     send(run)
       .catch((error: unknown) => log.error({ err: error, event: 'proxy-leaves' }, 'sockets could not be sent away'))
       .finally(() => leaving.delete(run))
   }
-  subscriber.on('message', hear)
+  const listener = { hear }
   // The subscriber goes on trying.
-  subscriber.hold(channel).catch(() => {})
+  subscriber.hold(channel, listener).catch(() => {})
 
   return {
     note: ({ headers }, tcp) => {
@@ -84,8 +84,7 @@ export const createProxies = (
     },
     close: () => {
       isOver = true
-      subscriber.off('message', hear)
-      subscriber.release(channel)
+      subscriber.release(channel, listener)
     },
   }
 }

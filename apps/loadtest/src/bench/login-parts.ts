@@ -37,6 +37,9 @@ const browser = { app: 'Saoma', ip: '127.0.0.1', browser: 'Chrome 140', os: 'Lin
 /** A record with its TTL, in one command. */
 const keep = (key: string, length: number) => data.set(key, 'x'.repeat(length), 'EX', MINUTE)
 
+/** Whoever waits hears nothing here: only the subscription is measured. */
+const nobody = { hear: () => {} }
+
 const acts = {
   create: async ({ deviceCode }: Ours) => {
     const userCode = random(9)
@@ -46,7 +49,7 @@ const acts = {
     if (!created.ok) throw new Error(`create: ${created.code}`)
   },
   watch: async ({ deviceCode, ticket }: Ours) => {
-    await subscriber.hold(tickets.channel(ticket))
+    await subscriber.hold(tickets.channel(ticket), nobody)
     const read = await tickets.read(deviceCode)
     if (!read.ok) throw new Error(`read: ${read.code}`)
   },
@@ -70,7 +73,7 @@ const acts = {
       ]),
     )
   },
-  leave: async ({ ticket }: Ours) => subscriber.release(tickets.channel(ticket)),
+  leave: async ({ ticket }: Ours) => subscriber.release(tickets.channel(ticket), nobody),
   /** What it costs to begin the others at their moments. */
   nothing: async () => {},
 } satisfies Record<Step | 'nothing', (login: Ours) => Promise<unknown>>

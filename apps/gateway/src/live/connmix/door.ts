@@ -1,59 +1,61 @@
-import type { Server } from 'socket.io'
-import type { Logger } from '../../operate/log.ts'
+import type { LiveClientEvents } from '@saoma/protocol'
+import type { Metrics } from '../../operate/metrics.ts'
 import { isDeaf, type Limits } from '../../transport/limits.ts'
 import type { AdmissionOptions } from '../../transport/socket/admission.ts'
+import { type Act, type AnswerDeps, answerEvent } from '../../transport/socket/answer-event.ts'
 import { newSessionId } from '../../transport/socket/session-id.ts'
 import type { Door } from '../../transport/socket/upgrades.ts'
 import { createWebSockets } from '../../transport/socket/web-sockets.ts'
-import { type Keeper, WsConnection } from './connection.ts'
-import { type Packet, readPacket } from './packets.ts'
+import type { LiveConnection } from '../live-connection.ts'
+import type { LiveConnections } from '../live-connections.ts'
+import { ConnmixConnection, type Keeper } from './connmix-connection.ts'
 
 const WS_PATH = '/ws'
 
-export interface WsDoorDeps {
+export interface ConnmixDoorDeps extends AnswerDeps {
+  connections: LiveConnections
+  requests: Record<keyof LiveClientEvents, Act<LiveConnection>>
   limits: Pick<Limits, 'liveEvents'>
-  log: Logger
+  metrics: Pick<Metrics, 'opened' | 'closed'>
 }
 
-export interface WsDoorOptions extends Pick<AdmissionOptions, 'addressOf' | 'isDraining'> {
+export interface ConnmixDoorOptions extends Pick<AdmissionOptions, 'addressOf' | 'isDraining'> {
   nodeId: string
   /** Bytes that may wait for a reader before it is cut off. */
   maxBufferBytes: number
+  /** Most bytes of one frame. */
+  maxPayload: number
+  /** Milliseconds after which a client that has not said who it is is closed. @default 10000 */
+  authMs?: number
   /** Milliseconds after which a client that says nothing is closed. @default 60000 */
   idleMs?: number
-  /** The clock for that, in milliseconds from any beginning. @default performance.now */
+  /** The clock for both, in milliseconds from any beginning. @default performance.now */
   now?: () => number
 }
 
-const NORMAL = 1000
+/** How often the two are looked at: one timer for all connections. */
+const SWEEP_MS = 1_000
 
-export interface WsDoor extends Door {
-  /** Ends what is still open; drain the sockets first. */
+export interface ConnmixDoor extends Door {
+  /** Those who have said who they are. */
+  guests(): ConnmixConnection[]
+  /** Ends what is still open; send the guests away first. */
   close(): void
 }
 
-/**
- * The plain WebSocket door: each WebSocket becomes an engine connection that Socket.IO takes for one of its
- * own, so that there is one authentication, one rate limit and one drain.
- */
-export const createWsDoor = (
-  io: Server,
-  { limits, log }: WsDoorDeps,
-  { nodeId, maxBufferBytes, idleMs = 60_000, now = () => performance.now(), addressOf, isDraining }: WsDoorOptions,
-): WsDoor => {
-  const connections = new Set<WsConnection>()
-  const open = createWebSockets({ nodeId, maxPayload: io.engine.opts.maxHttpBufferSize })
+/** The door of plain WebSockets: mini-programs and others that speak CONNMIX. */
+export const createConnmixDoor = (deps: ConnmixDoorDeps, options: ConnmixDoorOptions): ConnmixDoor => {
+  const { connections, requests, limits, metrics, log } = deps
+  const { nodeId, maxBufferBytes, maxPayload, addressOf, isDraining } = options
+  const { authMs = 10_000, idleMs = 60_000, now = () => performance.now() } = options
+  const open = createWebSockets({ nodeId, maxPayload })
+  const present = new Set<ConnmixConnection>()
 
-  // A signal is the same text for all who get it, one after the other.
-  let last: { text: string; packet: Packet | undefined } | undefined
   const keeper: Keeper = {
     isDraining,
     now,
     maxBufferBytes,
-    read: (text) => {
-      if (last?.text !== text) last = { text, packet: readPacket(text) }
-      return last.packet
-    },
+    connections,
     countStray: (connection, flood) => {
       limits.liveEvents(connection).then(
         (slow) => {
@@ -62,14 +64,26 @@ export const createWsDoor = (
         (error) => log.error({ err: error }, 'a limit could not be read'),
       )
     },
+    ask: async (connection, event, body, answer) => {
+      const spent = await connection.spend()
+      if (spent === 'spent') await answerEvent(event, deps, requests[event], connection, body, answer)
+      else if (spent !== 'gone') answer(spent)
+    },
+    closed: (connection, reason) => {
+      present.delete(connection)
+      metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
+    },
   }
 
   const sweep = setInterval(
     () => {
-      const deadline = now() - idleMs
-      for (const connection of connections) if (connection.heardAt < deadline) connection.end(NORMAL, 'idle')
+      const at = now()
+      for (const connection of present) {
+        if (!connection.isAuthenticated && connection.begunAt < at - authMs) connection.end()
+        else if (connection.heardAt < at - idleMs) connection.endIdle()
+      }
     },
-    Math.min(1_000, idleMs / 2),
+    Math.min(SWEEP_MS, idleMs / 2, authMs / 2),
   ).unref()
 
   return {
@@ -78,15 +92,14 @@ export const createWsDoor = (
     enter: (req, tcp, head) => {
       const address = addressOf(req)
       open(req, tcp, head, (ws) => {
-        const connection = new WsConnection(ws, tcp, newSessionId(nodeId), address, keeper)
-        connections.add(connection)
-        connection.once('close', () => connections.delete(connection))
-        io.engine.emit('connection', connection)
+        present.add(new ConnmixConnection(ws, tcp, newSessionId(nodeId), address, keeper))
+        metrics.opened.inc({ transport: 'plain' })
       })
     },
+    guests: () => [...present].filter(({ isOpen, isAuthenticated }) => isOpen && isAuthenticated),
     close: () => {
       clearInterval(sweep)
-      for (const connection of connections) connection.close()
+      for (const connection of present) connection.end()
     },
   }
 }

@@ -1,13 +1,10 @@
-import type { Inbox, LiveServerEvents, PresenceChange, VolatileMessage } from '@saoma/protocol'
+import type { Signal } from '@saoma/channels'
+import { parseExact, type VolatileMessage } from '@saoma/protocol'
+import type { Notice, NoticeBody } from '../endpoint.ts'
 import { ended } from './answers.ts'
 import type { Subscription } from './burst.ts'
 
-/**
- * What the server says besides messages, as Socket.IO's clients hear it. Our own server's words are not
- * checked again.
- */
-type Said = { [E in keyof LiveServerEvents]: Parameters<LiveServerEvents[E]>[0] }
-
+/** What decides in which form a connection is told of something besides messages, and whether it is. */
 export interface Listener {
   /** By full channel name. */
   subscriptions: ReadonlyMap<string, Subscription>
@@ -18,41 +15,41 @@ export interface Listener {
 const about = ({ subscriptions }: Listener, channel: string): Subscription =>
   subscriptions.get(channel) ?? { alias: channel, extended: false }
 
+/** A signal is the same object for all who get it. */
+const volatile = new WeakMap<Signal, VolatileMessage>()
+const volatileOf = (signal: Signal & { kind: 'volatile' }): VolatileMessage => {
+  const message = volatile.get(signal) ?? (parseExact(signal.json) as VolatileMessage)
+  volatile.set(signal, message)
+  return message
+}
+
 const volatileFrame = ({ channel, event, ...message }: VolatileMessage, listener: Listener): object => {
   const { alias, extended } = about(listener, channel)
   if (!extended) return { event: alias, data: message.data }
   return { event: alias, type: 'volatile', name: event, ...message }
 }
 
-const extendedFrame = (name: string, body: object, listener: Listener): object | undefined => {
-  switch (name as keyof Said) {
-    case 'presence': {
-      const { channel, ...data } = body as PresenceChange
-      return { event: about(listener, channel).alias, type: 'presence', data }
-    }
-    case 'inbox': {
-      const { channel, ...data } = body as Inbox & { channel: string }
-      return { event: about(listener, channel).alias, type: 'inbox', data }
-    }
-    case 'expiring':
-    case 'drain':
-      return { event: name, data: body }
-    default:
-      return undefined
-  }
+const frameOf = (signal: Signal, listener: Listener): object | undefined => {
+  if (signal.kind === 'volatile') return volatileFrame(volatileOf(signal), listener)
+  if (!listener.extended) return undefined
+  if (signal.kind === 'inbox')
+    return { event: about(listener, signal.channel).alias, type: 'inbox', data: signal.inbox }
+  const { channel, ...data } = signal.change
+  return { event: about(listener, channel).alias, type: 'presence', data }
 }
 
-/**
- * The frame by which a connection hears of an event; `undefined` when it did not ask for such. Messages do
- * not come this way.
- */
-export const noticeOf = (name: string, body: object, listener: Listener): string | undefined => {
-  if (name === 'ended') return ended((body as Said['ended']).code)
-  const frame =
-    name === 'volatile'
-      ? volatileFrame(body as VolatileMessage, listener)
-      : listener.extended
-        ? extendedFrame(name, body, listener)
-        : undefined
+/** The frame by which a connection hears of a signal; `undefined` when it did not ask for such. */
+export const noticeOfSignal = (signal: Signal, listener: Listener): string | undefined => {
+  const frame = frameOf(signal, listener)
   return frame && JSON.stringify(frame)
+}
+
+/** The frame by which a connection hears of itself; `undefined` when it did not ask for such. */
+export const noticeOf = <N extends Notice>(
+  notice: N,
+  body: NoticeBody<N>,
+  { extended }: Listener,
+): string | undefined => {
+  if ('code' in body) return ended(body.code)
+  return extended ? JSON.stringify({ event: notice, data: body }) : undefined
 }

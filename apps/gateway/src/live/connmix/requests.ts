@@ -2,7 +2,7 @@ import { exactText, readExact } from '@saoma/protocol'
 import { meshPublication } from './publication.ts'
 
 /**
- * What clients may ask for, and the keys of each that reach Socket.IO. Its events have the same names, but
+ * What clients may ask for, and the keys of each that are read. Socket.IO's events have the same names, but
  * for `auth`.
  */
 const keysOf = {
@@ -30,8 +30,8 @@ export interface Form {
 
 export interface Call {
   op: Op
-  /** JSON of the one argument of the Socket.IO event. */
-  body: string
+  /** As Socket.IO's clients would send it, for those who parse it. */
+  body: Readonly<Record<string, unknown>>
   /** The channel as the client wrote it. */
   channel?: string
   /** Whether a subscription asks for more than CONNMIX gives: positions, and what is said beside messages. */
@@ -57,7 +57,7 @@ const readMesh = ({ m, p, i }: Frame): Request => {
   const form: Form = { mesh: true, ...(isId(i) ? { id: i } : {}) }
   const publication = m === 'mesh.publish' ? meshPublication(p) : undefined
   if (!publication?.ok) return { form }
-  return { form, call: { op: 'publish', body: JSON.stringify(publication.value), extended: false } }
+  return { form, call: { op: 'publish', body: { ...publication.value }, extended: false } }
 }
 
 const readOp = (frame: Frame): Request => {
@@ -67,7 +67,7 @@ const readOp = (frame: Frame): Request => {
   const given = keysOf[op].filter((key) => Object.hasOwn(frame, key))
   const call: Call = {
     op,
-    body: JSON.stringify(Object.fromEntries(given.map((key) => [key, frame[key]]))),
+    body: Object.fromEntries(given.map((key) => [key, frame[key]])),
     extended: op === 'subscribe' && (Object.hasOwn(frame, 'since') || Object.hasOwn(frame, 'history')),
     ...(typeof channel === 'string' ? { channel } : {}),
   }
@@ -81,7 +81,7 @@ export const readRequest = (text: string): Request => {
     if (typeof frame === 'object' && frame !== null)
       return 'm' in frame ? readMesh(frame as Frame) : readOp(frame as Frame)
   } catch {
-    // No JSON, or nested so deeply that it cannot be written again.
+    // No JSON, or it holds a number that is beyond all.
   }
   return { form: { mesh: false } }
 }

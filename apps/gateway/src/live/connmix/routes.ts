@@ -1,16 +1,20 @@
 import Router from '@koa/router'
 import { type Code, codes, fail, type Published, type Result } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
-import type { Context } from 'koa'
 import type { Authenticate } from '../../access/principal.ts'
+import type { Metrics } from '../../operate/metrics.ts'
 import { readBody } from '../../transport/http/body.ts'
+import type { Context, RequestState } from '../../transport/http/context.ts'
 import { callerOf } from '../../transport/http/credentials.ts'
+import { channelOf } from '../channel-name.ts'
+import { countPublication } from '../count-publication.ts'
 import type { Live } from '../live.ts'
 import { meshPublication } from './publication.ts'
 
 export interface MeshRoutesDeps {
   live: Live
   authenticate: Authenticate
+  metrics: Pick<Metrics, 'published'>
 }
 
 /** CONNMIX's own number for an argument it cannot use. */
@@ -26,8 +30,8 @@ const refuse = (ctx: Context, code: Code, retryAfter = 2): void => {
 }
 
 /** CONNMIX's HTTP interface, for backends that were written against it. */
-export const meshRoutes = ({ live, authenticate }: MeshRoutesDeps): Router => {
-  const router = new Router({ prefix: '/v1', sensitive: true })
+export const meshRoutes = ({ live, authenticate, metrics }: MeshRoutesDeps): Router<RequestState> => {
+  const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
   const publish = async (ctx: Context): Promise<Result<Published>> => {
     const who = await callerOf(ctx, authenticate)
@@ -35,7 +39,11 @@ export const meshRoutes = ({ live, authenticate }: MeshRoutesDeps): Router => {
     if (who.value.kind !== 'backend') return fail('FORBIDDEN')
     const body = await readBody(ctx)
     const publication = 'json' in body ? meshPublication(body.json) : fail(body.code)
-    return publication.ok ? live.publish(who.value, publication.value) : publication
+    if (!publication.ok) return publication
+    return countPublication(metrics, async () => {
+      const channel = channelOf(who.value, publication.value.channel)
+      return channel.ok ? live.publish(who.value, { ...publication.value, channel: channel.value }) : channel
+    })
   }
 
   router.post('/mesh/publish', async (ctx) => {

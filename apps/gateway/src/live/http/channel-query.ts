@@ -1,13 +1,12 @@
 import { fail, ok, type Position, parsePosition, type Result } from '@saoma/protocol'
-import type { Context } from 'koa'
 import type { Principal } from '../../access/principal.ts'
+import type { Context } from '../../transport/http/context.ts'
 import { count } from '../../transport/http/query.ts'
-import type { Live } from '../live.ts'
+import { type ChannelName, channelOf } from '../channel-name.ts'
 
 /** A channel that a reader wants, and where the reader stands in it. */
 export interface ChannelQuery {
-  /** Full name. */
-  channel: string
+  channel: ChannelName
   since?: Position
 }
 
@@ -21,14 +20,18 @@ const whole = (value: ChannelQuery[]): Reading => ({ ok: true, value })
 const refused = (detail: string): Reading => ({ ok: false, code: 'INVALID', detail })
 
 /** `name` or `name;epoch;offset`, as queries and event ids write it. */
-const parsePlace = (who: Principal, live: Live, text: string): Result<ChannelQuery> => {
+const parsePlace = (who: Principal, text: string): Result<ChannelQuery> => {
   const [name, epoch, offset, ...rest] = text.split(';')
-  const channel = live.resolve(who, name)
+  const channel = channelOf(who, name)
   if (!channel.ok || rest.length > 0) return fail('INVALID')
   return epoch === undefined ? ok({ channel: channel.value }) : withPosition(channel.value, epoch, offset)
 }
 
-const withPosition = (channel: string, epoch: unknown, offset: string | string[] | undefined): Result<ChannelQuery> => {
+const withPosition = (
+  channel: ChannelName,
+  epoch: unknown,
+  offset: string | string[] | undefined,
+): Result<ChannelQuery> => {
   const number = count(offset ?? '', 0, Number.MAX_SAFE_INTEGER)
   const since = number.ok ? parsePosition({ epoch, offset: number.value }) : number
   return since.ok ? ok({ channel, since: since.value }) : since
@@ -40,12 +43,12 @@ export const formatPosition = ({ channel, since }: ChannelQuery): string =>
 export const PLACE_SEPARATOR = ','
 
 /** An event stream that comes back says where it stood; that is newer than the address it was opened with. */
-const resumed = (ctx: Context, who: Principal, live: Live, asked: ChannelQuery[]): Reading => {
+const resumed = (ctx: Context, who: Principal, asked: ChannelQuery[]): Reading => {
   const places = ctx.get('Last-Event-ID')
   if (!places) return whole(asked)
   const known = new Map<string, ChannelQuery>()
   for (const text of places.split(PLACE_SEPARATOR)) {
-    const place = parsePlace(who, live, text)
+    const place = parsePlace(who, text)
     if (!place.ok) return refused('Last-Event-ID is no id of this stream')
     if (place.value.since) known.set(place.value.channel, place.value)
   }
@@ -53,25 +56,25 @@ const resumed = (ctx: Context, who: Principal, live: Live, asked: ChannelQuery[]
 }
 
 /** `GET /v1/channels/{channel}/messages?epoch=&after=` */
-export const queryOfOne = (ctx: Context, who: Principal, live: Live): Reading => {
-  const channel = live.resolve(who, ctx.params.channel)
+export const queryOfOne = (ctx: Context, who: Principal): Reading => {
+  const channel = channelOf(who, ctx.params.channel)
   if (!channel.ok) return refused('this is no name of a channel')
   const { epoch, after } = ctx.query
-  if (epoch === undefined && after === undefined) return resumed(ctx, who, live, [{ channel: channel.value }])
+  if (epoch === undefined && after === undefined) return resumed(ctx, who, [{ channel: channel.value }])
   const one = withPosition(channel.value, epoch, after)
-  return one.ok ? resumed(ctx, who, live, [one.value]) : refused('epoch and after are a position: give both or none')
+  return one.ok ? resumed(ctx, who, [one.value]) : refused('epoch and after are a position: give both or none')
 }
 
 /** `GET /v1/messages?channel=&channel=` */
-export const queryOfMany = (ctx: Context, who: Principal, live: Live): Reading => {
+export const queryOfMany = (ctx: Context, who: Principal): Reading => {
   const texts = [ctx.query.channel ?? []].flat()
   if (texts.length === 0 || texts.length > MOST_CHANNELS) return refused(`ask for 1 to ${MOST_CHANNELS} channels`)
   const asked: ChannelQuery[] = []
   for (const text of texts) {
-    const place = parsePlace(who, live, text)
+    const place = parsePlace(who, text)
     if (!place.ok) return refused('a channel is written name or name;epoch;offset')
     if (asked.some(({ channel }) => channel === place.value.channel)) return refused('a channel was named twice')
     asked.push(place.value)
   }
-  return resumed(ctx, who, live, asked)
+  return resumed(ctx, who, asked)
 }

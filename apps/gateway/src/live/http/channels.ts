@@ -1,43 +1,50 @@
 import Router from '@koa/router'
-import { ok } from '@saoma/protocol'
+import { ok, parseRead, type Result } from '@saoma/protocol'
 import * as v from 'valibot'
-import type { Authenticate } from '../../access/principal.ts'
+import type { Authenticate, Principal } from '../../access/principal.ts'
 import { readJson } from '../../transport/http/body.ts'
+import type { Context, RequestState } from '../../transport/http/context.ts'
 import { known } from '../../transport/http/credentials.ts'
 import { answer, problem } from '../../transport/http/problem.ts'
 import { count } from '../../transport/http/query.ts'
+import { type ChannelName, channelOf } from '../channel-name.ts'
 import type { Live } from '../live.ts'
 
-const Read = v.object({ offset: v.unknown() })
 const End = v.object({ sid: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(128))) })
 
+const NO_CHANNEL = 'this is no name of a channel'
+
 /** What can be asked of a channel, and done to it, besides its messages. */
-export const channelRoutes = ({ live, authenticate }: { live: Live; authenticate: Authenticate }): Router => {
-  const router = new Router({ prefix: '/v1', sensitive: true })
+export const channelRoutes = ({
+  live,
+  authenticate,
+}: {
+  live: Live
+  authenticate: Authenticate
+}): Router<RequestState> => {
+  const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
-  router.get(
-    '/channels/:channel/presence',
-    known(authenticate, async (ctx, who) =>
-      answer(ctx, await live.presence(who, { channel: ctx.params.channel }), 'this is no name of a channel'),
-    ),
-  )
+  /** A route about the channel that the address names. `rule` is what a request broke that is INVALID. */
+  const ofChannel = (
+    rule: string,
+    act: (who: Principal, channel: ChannelName, ctx: Context) => Promise<Result<object> | undefined>,
+  ) =>
+    known(authenticate, async (ctx, who) => {
+      const channel = channelOf(who, ctx.params.channel)
+      const result = channel.ok ? await act(who, channel.value, ctx) : channel
+      if (result) answer(ctx, result, rule)
+    })
 
-  router.get(
-    '/channels/:channel/inbox',
-    known(authenticate, async (ctx, who) =>
-      answer(ctx, await live.inbox(who, { channel: ctx.params.channel }), 'only user: channels have an inbox'),
-    ),
-  )
+  router.get('/channels/:channel/presence', ofChannel(NO_CHANNEL, live.presence))
+  router.get('/channels/:channel/inbox', ofChannel('only user: channels have an inbox', live.inbox))
 
   router.post(
     '/channels/:channel/read',
-    known(authenticate, async (ctx, who) => {
+    ofChannel('offset is a whole number, and only user: channels have an inbox', async (who, channel, ctx) => {
       const body = await readJson(ctx)
-      if (!body) return
-      const read = v.safeParse(Read, body.json)
-      const offset = read.success ? read.output.offset : undefined
-      const marked = await live.markRead(who, { channel: ctx.params.channel, offset })
-      answer(ctx, marked, 'offset is a whole number, and only user: channels have an inbox')
+      if (!body) return undefined
+      const asked = parseRead({ channel, offset: Object(body.json).offset })
+      return asked.ok ? live.markRead(who, channel, asked.value.offset) : asked
     }),
   )
 
@@ -46,7 +53,8 @@ export const channelRoutes = ({ live, authenticate }: { live: Live; authenticate
     known(authenticate, async (ctx, who) => {
       const before = count(ctx.query.before, 0, Number.MAX_SAFE_INTEGER)
       if (!before.ok || before.value === 0) return problem(ctx, 'INVALID', 'before is an offset')
-      answer(ctx, await live.trim(who, ctx.params.channel ?? '', before.value), 'this is no name of a channel')
+      const channel = channelOf(who, ctx.params.channel)
+      answer(ctx, channel.ok ? await live.trim(who, channel.value, before.value) : channel, NO_CHANNEL)
     }),
   )
 

@@ -1,7 +1,7 @@
 import Router from '@koa/router'
 import { type Code, fail, ok, type Page, type Result } from '@saoma/protocol'
-import type { Context } from 'koa'
 import type { Authenticate, Principal, StillValid } from '../../access/principal.ts'
+import type { Context, RequestState } from '../../transport/http/context.ts'
 import { known } from '../../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import { count } from '../../transport/http/query.ts'
@@ -37,9 +37,9 @@ type Pages = { ok: true; value: Page[] } | { ok: false; code: Code; channel?: st
 const isNews = ({ recovered, messages }: Page): boolean => !recovered || messages.length > 0
 
 /** Messages over HTTP: pages, long polls and event streams, all with the positions of the other doors. */
-export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOptions): Router => {
+export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOptions): Router<RequestState> => {
   const { live, attendance, authenticate, stillValid, limits, holds, metrics } = deps
-  const router = new Router({ prefix: '/v1', sensitive: true })
+  const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
   const reading = (ctx: Context): Result<Reading> => {
     const wait = count(ctx.query.wait, 0, LONGEST_WAIT)
@@ -123,7 +123,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
    */
   const serve = (readAsked: typeof queryOfOne, history: number, write: (pages: Page[]) => object | undefined) =>
     known(authenticate, async (ctx, who) => {
-      const asked = readAsked(ctx, who, live)
+      const asked = readAsked(ctx, who)
       if (!asked.ok) return problem(ctx, asked.code, asked.detail)
       const how = reading(ctx)
       if (!how.ok) return problem(ctx, how.code, 'wait and limit are whole numbers')

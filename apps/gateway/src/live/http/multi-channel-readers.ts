@@ -80,7 +80,7 @@ export const createMultiChannelReaders = (
     const listener = listenerOf(reader)
     for (let beginning = true; ; beginning = false) {
       const { channel, since } = reader
-      const result = await live.subscribe(who, { channel, ...(since ? { since } : { history }) }, listener, true)
+      const result = await live.subscribe(who, channel, since ? { since } : { history }, listener, true)
       if (!result.ok) return hearing.refused(result.code)
       const { subscribed, following } = result.value
       reader.following = following

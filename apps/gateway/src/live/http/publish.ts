@@ -1,19 +1,32 @@
 import Router from '@koa/router'
-import { type Code, fail, OWN_CHANNEL, type Published, parsePublication, type Result } from '@saoma/protocol'
+import {
+  type Code,
+  type Failed,
+  fail,
+  ok,
+  type Publication,
+  type Published,
+  parsePublication,
+  type Result,
+} from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
-import type { Context } from 'koa'
 import type { Authenticate, Principal } from '../../access/principal.ts'
+import type { Metrics } from '../../operate/metrics.ts'
 import { readJson } from '../../transport/http/body.ts'
+import type { Context, RequestState } from '../../transport/http/context.ts'
 import { known } from '../../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import type { Limits } from '../../transport/limits.ts'
 import { refusal } from '../../transport/refusal.ts'
+import { type ChannelName, channelOf } from '../channel-name.ts'
+import { countPublication } from '../count-publication.ts'
 import type { Live } from '../live.ts'
 
 export interface PublishRoutesDeps {
   live: Live
   authenticate: Authenticate
   limits: Limits
+  metrics: Pick<Metrics, 'published'>
 }
 
 /** Most messages in one call. */
@@ -25,32 +38,39 @@ const LARGEST_BATCH = 100
  */
 const STOPPING: readonly Code[] = ['REDIS_UNAVAILABLE', 'BACKEND_UNAVAILABLE', 'RATE_LIMITED']
 
-const sample = { channel: 'room:any', event: 'any', data: null }
-const isRecord = (input: unknown): input is Record<string, unknown> =>
-  typeof input === 'object' && input !== null && !Array.isArray(input)
+/** Says what does not fit, for whoever writes the backend. */
+const explain = ({ unfit, detail }: Failed): string => {
+  if (!unfit) return detail ?? 'this message cannot be published'
+  if (unfit.length === 0) return 'a message is an object with channel, event and data'
+  return `missing or not well formed: ${unfit.join(', ')}`
+}
 
-/** Names the members that do not fit, for whoever writes the backend. */
-const explain = (input: unknown): string => {
-  if (!isRecord(input)) return 'a message is an object with channel, event and data'
-  const wrong = [...Object.keys(sample), 'idempotencyKey', 'volatile'].filter(
-    (key) => !parsePublication({ ...sample, [key]: input[key] }).ok,
-  )
-  if (wrong.length > 0) return `missing or not well formed: ${wrong.join(', ')}`
-  return input.channel === OWN_CHANNEL ? 'an API key has no channel of its own' : 'this message cannot be published'
+type ChannelPublication = Publication & { channel: ChannelName }
+
+/** A message as somebody wrote it, with the full name of its channel. */
+const readPublication = (who: Principal, input: unknown): Result<ChannelPublication> => {
+  const publication = parsePublication(input)
+  if (!publication.ok) return publication
+  const channel = channelOf(who, publication.value.channel)
+  if (channel.ok) return ok({ ...publication.value, channel: channel.value })
+  return { ...fail('INVALID'), detail: 'an API key has no channel of its own' }
 }
 
 /** Publishing over HTTP: one message, or many in one call. */
-export const publishRoutes = ({ live, authenticate, limits }: PublishRoutesDeps): Router => {
-  const router = new Router({ prefix: '/v1', sensitive: true })
+export const publishRoutes = ({ live, authenticate, limits, metrics }: PublishRoutesDeps): Router<RequestState> => {
+  const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
   /** A person may say as much here as over a connection. A key's calls are counted as calls. */
   const slowness = async (who: Principal) => (who.kind === 'person' ? limits.liveEvents(`http:${who.user}`) : undefined)
 
+  const publish = (who: Principal, publication: Result<ChannelPublication>): Promise<Result<Published>> =>
+    countPublication(metrics, async () => (publication.ok ? live.publish(who, publication.value) : publication))
+
   /** One of many: its failure is its own. */
-  const attempt = async (who: Principal, input: unknown): Promise<Result<Published>> => {
+  const attempt = async (who: Principal, publication: Result<ChannelPublication>): Promise<Result<Published>> => {
     try {
       const slow = await slowness(who)
-      return slow ? fail('RATE_LIMITED', slow.retryAfterSeconds) : await live.publish(who, input)
+      return slow ? fail('RATE_LIMITED', slow.retryAfterSeconds) : await publish(who, publication)
     } catch (error) {
       if (error instanceof RedisUnavailable) return fail('REDIS_UNAVAILABLE')
       throw error
@@ -60,18 +80,17 @@ export const publishRoutes = ({ live, authenticate, limits }: PublishRoutesDeps)
   /** Each channel's messages one after the other, the channels side by side. */
   const publishAll = async (who: Principal, inputs: readonly unknown[]): Promise<Result<Published>[]> => {
     const results: Result<Published>[] = []
-    const byChannel = new Map<string, number[]>()
-    inputs.forEach((input, i) => {
-      const channel = live.resolve(who, isRecord(input) ? input.channel : undefined)
-      if (channel.ok) byChannel.set(channel.value, [...(byChannel.get(channel.value) ?? []), i])
-      else results[i] = channel
+    const publications = inputs.map((input) => readPublication(who, input))
+    const byChannel = Map.groupBy(publications.keys(), (i) => {
+      const publication = publications[i]
+      return publication?.ok ? publication.value.channel : undefined
     })
     await Promise.all(
-      [...byChannel.values()].map(async (indexes) => {
+      [...byChannel].map(async ([channel, indexes]) => {
         let stopped: Result<Published> | undefined
         for (const i of indexes) {
-          const result = stopped ?? (await attempt(who, inputs[i]))
-          if (!result.ok && STOPPING.includes(result.code)) stopped = result
+          const result: Result<Published> = stopped ?? (await attempt(who, publications[i] ?? fail('INVALID')))
+          if (channel !== undefined && !result.ok && STOPPING.includes(result.code)) stopped = result
           results[i] = result
         }
       }),
@@ -82,8 +101,8 @@ export const publishRoutes = ({ live, authenticate, limits }: PublishRoutesDeps)
   const one = async (ctx: Context, who: Principal, input: unknown): Promise<void> => {
     const slow = await slowness(who)
     if (slow) return tooMany(ctx, slow.retryAfterSeconds)
-    const result = await live.publish(who, input)
-    if (!result.ok && result.code === 'INVALID') return problem(ctx, 'INVALID', explain(input))
+    const result = await publish(who, readPublication(who, input))
+    if (!result.ok && result.code === 'INVALID') return problem(ctx, 'INVALID', explain(result))
     answer(ctx, result)
   }
 

@@ -23,7 +23,7 @@ export const waitForMessage = async (
 
   const follow = async ({ channel, since }: ChannelQuery): Promise<Following | undefined> => {
     const listener: Listener = { messages: () => onWord(channel), signal: () => {} }
-    const result = await live.subscribe(who, { channel, since }, listener, false)
+    const result = await live.subscribe(who, channel, since ? { since } : {}, listener, false)
     if (!result.ok) {
       // The read that comes next says why.
       onWord(channel)

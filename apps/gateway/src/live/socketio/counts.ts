@@ -1,6 +1,5 @@
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import type { Server } from 'socket.io'
-import type { LiveNamespace } from './live-socket.ts'
 
 /** Sockets of all namespaces. */
 export const socketsOf = (io: Server) => ['/', LOGIN_NAMESPACE].flatMap((name) => [...io.of(name).sockets.values()])
@@ -16,13 +15,4 @@ export const countSockets = (io: Server): { nsp: string; transport: string; sock
     const [nsp = '', transport = ''] = key.split(' ')
     return { nsp, transport, sockets }
   })
-}
-
-/** People with at least one socket in the channels. */
-export const countPeople = (io: Server): number => {
-  const people = new Set<string>()
-  const namespace = io.of('/') as unknown as LiveNamespace
-  for (const { data } of namespace.sockets.values())
-    if (data.who.kind === 'person') people.add(`${data.who.issuer} ${data.who.user}`)
-  return people.size
 }

@@ -5,6 +5,7 @@ import type { LinkOptions, Wechat } from '@saoma/wechat'
 import { createCoalescingCache, type Remembered } from '../../access/coalescing-cache.ts'
 import type { Config } from '../../config/config.ts'
 import type { Logger } from '../../operate/log.ts'
+import type { RequestState } from '../../transport/http/context.ts'
 import { bearer } from '../../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import type { Limits } from '../../transport/limits.ts'
@@ -103,8 +104,8 @@ const refusals = {
  * The way from a browser on a phone into the app on the same phone. Only who holds the device code gets that
  * of a ticket, so nobody draws links for others.
  */
-export const linkRoutes = ({ tickets, limits, link }: LinkRoutesDeps): Router => {
-  const router = new Router({ prefix: '/v1', sensitive: true })
+export const linkRoutes = ({ tickets, limits, link }: LinkRoutesDeps): Router<RequestState> => {
+  const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
   router.post('/tickets/:ticket/link', async (ctx) => {
     const code = deviceCodeFor(bearer(ctx), ctx.params.ticket)

@@ -12,9 +12,9 @@ import {
 } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
-import type { Context } from 'koa'
 import type { Metrics } from '../../operate/metrics.ts'
 import { readJson } from '../../transport/http/body.ts'
+import type { Context, RequestState } from '../../transport/http/context.ts'
 import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import type { Limits } from '../../transport/limits.ts'
 import { phoneOf } from '../phone.ts'
@@ -43,10 +43,10 @@ const describe = ({ code, check, image }: ShownPicture, link: boolean): CodePict
 })
 
 /** The code of a ticket: its picture for the browser, and what it leads to for the phone. */
-export const qrRoutes = (deps: QrRoutesDeps, { hasLink }: QrRoutesOptions): Router => {
+export const qrRoutes = (deps: QrRoutesDeps, { hasLink }: QrRoutesOptions): Router<RequestState> => {
   const { tickets, identity, limits, metrics, picture, pool } = deps
   const phone = phoneOf(identity)
-  const router = new Router({ prefix: '/v1', sensitive: true })
+  const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
   router.get('/tickets/:ticket/qr', async (ctx) => {
     ctx.vary('Accept')

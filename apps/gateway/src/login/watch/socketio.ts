@@ -1,9 +1,9 @@
 import type { LoginClientEvents, LoginServerEvents, TicketState } from '@saoma/protocol'
-import type { Subscriber } from '@saoma/redis'
-import type { Tickets } from '@saoma/tickets'
+import type { Listener, Tickets } from '@saoma/tickets'
 import type { Namespace, Socket } from 'socket.io'
 import type { Limits } from '../../transport/limits.ts'
 import { closeWhenUnused } from '../../transport/socket/close-idle.ts'
+import { engineOf, forgetHandshake } from '../../transport/socket/engine.ts'
 import type { PacketGuard } from '../../transport/socket/packet-guard.ts'
 import type { TicketWatcher } from './ticket-watcher.ts'
 import type { TicketWatches } from './ticket-watches.ts'
@@ -14,25 +14,15 @@ export type LoginNamespace = Namespace<LoginClientEvents, LoginServerEvents, Rec
 export interface LoginDeps {
   guard: PacketGuard
   watching: TicketWatches
-  tickets: Pick<Tickets, 'room' | 'channel'>
-  subscriber: Pick<Subscriber, 'confirmed'>
+  tickets: Pick<Tickets, 'room' | 'listen' | 'unlisten'>
   limits: Limits
 }
-
-/**
- * Stands in for the headers and addresses of the handshake, which Socket.IO would keep for as long as the
- * socket lives.
- */
-const FORGOTTEN = Object.freeze({})
-
-/** Engine.IO's and Socket.IO's own; their types keep both to themselves. */
-const connectionOf = (socket: LoginSocket): string => Reflect.get(socket.conn, 'id')
 
 /**
  * A browser that came through Socket.IO, by long-polling for instance. The room of its ticket is told of
  * transitions.
  */
-class SocketWaiter implements TicketWatcher {
+class SocketWaiter implements TicketWatcher, Listener {
   deviceCode: string | undefined = undefined
   watching = false
   version = 0
@@ -54,14 +44,24 @@ class SocketWaiter implements TicketWatcher {
   }
 
   async follow(ticket: string): Promise<void> {
-    const { tickets, subscriber } = this.#deps
+    const { tickets } = this.#deps
     await this.#socket.join(tickets.room(ticket))
-    await subscriber.confirmed(tickets.channel(ticket))
+    // Behind the room, which tells the browser.
+    await tickets.listen(ticket, this)
   }
 
   unfollow(ticket: string): void | Promise<void> {
-    return this.#socket.leave(this.#deps.tickets.room(ticket))
+    const { tickets } = this.#deps
+    tickets.unlisten(ticket, this)
+    return this.#socket.leave(tickets.room(ticket))
   }
+
+  hear(state: TicketState): void {
+    this.#deps.watching.heard(this, state)
+  }
+
+  /** Every waiter's ticket is read anew when subscriptions were away. */
+  miss(): void {}
 
   tell(state: TicketState): void {
     this.#socket.emit('ticket', state)
@@ -88,9 +88,9 @@ export const serveLogin = (namespace: LoginNamespace, deps: LoginDeps): void => 
     guard.answered(socket)
     socket.data = new SocketWaiter(socket, deps)
     watching.add(socket.data)
-    Object.assign(socket, { handshake: FORGOTTEN })
+    forgetHandshake(socket)
     socket.use((_, next) => {
-      limits.events(connectionOf(socket)).then((slow) => (slow ? socket.disconnect(true) : next()), next)
+      limits.events(engineOf(socket.conn).id).then((slow) => (slow ? socket.disconnect(true) : next()), next)
     })
     socket.on('watch', onWatch)
     socket.on('disconnect', closeWhenUnused)

@@ -2,16 +2,16 @@ import { fail, isTerminal, ok, parseWatch, type Result, type TicketState, ticket
 import { RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Logger } from '../../operate/log.ts'
-import type { Metrics } from '../../operate/metrics.ts'
 import type { Trace } from '../../operate/tracing/trace.ts'
-import { handleEvents } from '../../transport/socket/ack-handler.ts'
+import { type Act, answerEvent, askedBy } from '../../transport/socket/answer-event.ts'
+import type { ConfirmLatency } from '../confirm-latency.ts'
 import { now } from './clock.ts'
 import type { TicketWatcher } from './ticket-watcher.ts'
 
 export interface TicketWatchesDeps {
   tickets: Pick<Tickets, 'read' | 'channel'>
   subscriber: Pick<Subscriber, 'on'>
-  metrics: Metrics
+  pushes: Pick<ConfirmLatency, 'told'>
   log: Logger
   trace?: Trace
 }
@@ -23,7 +23,7 @@ export interface TicketWatches {
   remove(waiter: TicketWatcher): void
   /** The event `watch`: its arguments as they came, the last one being the ack if there is one. */
   watch(this: TicketWatcher, ...args: unknown[]): Promise<void>
-  /** Takes note of a transition that the waiter is being told of. */
+  /** Takes note of a transition that the waiter was told of. */
   heard(waiter: TicketWatcher, state: TicketState): void
   /** How many tickets somebody follows. */
   tickets(): number
@@ -44,7 +44,7 @@ const RESYNC_BATCH = 100
  * read the state that the ack carries. So no transition falls between the two.
  */
 export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
-  const { tickets, subscriber, log } = deps
+  const { tickets, subscriber, pushes, log } = deps
   const waiters = new Set<TicketWatcher>()
 
   const watch = async (waiter: TicketWatcher, request: unknown): Promise<Result<TicketState>> => {
@@ -117,7 +117,7 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
     }
   }
 
-  const onWatch = handleEvents<TicketWatcher>('watch', deps, async (waiter, request) => {
+  const onWatch: Act<TicketWatcher> = async (waiter, request) => {
     // One at a time: two that cross would each undo half of the other.
     if (waiter.watching) return fail('RATE_LIMITED')
     waiter.watching = true
@@ -129,7 +129,7 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
     } finally {
       waiter.watching = false
     }
-  })
+  }
 
   const sweep = setInterval(() => {
     const at = now()
@@ -159,8 +159,12 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
       waiters.delete(waiter)
       void leave(waiter)
     },
-    watch: onWatch,
+    watch(...args) {
+      const { request, answer } = askedBy(args)
+      return answerEvent('watch', deps, onWatch, this, request, answer)
+    },
     heard: (waiter, state) => {
+      pushes.told(state)
       if (waiter.deviceCode) void note(waiter, waiter.deviceCode, ok(state))
     },
     tickets: () => new Set([...waiters].flatMap(({ deviceCode }) => deviceCode ?? [])).size,

@@ -1,6 +1,7 @@
 import type { Result } from '@saoma/protocol'
 import type { Middleware } from 'koa'
 import type { Logger } from '../log.ts'
+import type { RequestNotes } from '../request-notes.ts'
 import type { TraceOptions } from './options.ts'
 
 /**
@@ -9,7 +10,7 @@ import type { TraceOptions } from './options.ts'
  */
 export interface Trace {
   /** Around an HTTP request, below the span that its `traceparent` names if it has one. */
-  request: Middleware
+  request: Middleware<RequestNotes>
   /** Around an event of a socket. */
   event<T extends Result<object>>(name: string, work: () => Promise<T>): Promise<T>
   /** Sends what is left, for at most three seconds. */

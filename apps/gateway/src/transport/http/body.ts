@@ -1,5 +1,5 @@
 import { type Code, readExact } from '@saoma/protocol'
-import type { Context } from 'koa'
+import type { Context } from './context.ts'
 import { problem } from './problem.ts'
 
 /** Most routes of ours take less; the OAuth routes have a smaller limit of their own. */

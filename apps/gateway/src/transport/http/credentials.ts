@@ -1,7 +1,7 @@
 import { fail, type Result } from '@saoma/protocol'
-import type { Context } from 'koa'
 import { API_KEY_PREFIX } from '../../access/api-keys.ts'
 import type { Authenticate, Principal } from '../../access/principal.ts'
+import type { Context } from './context.ts'
 import { TooManyHeld } from './held-requests.ts'
 import { problem, tooMany } from './problem.ts'
 
@@ -13,8 +13,13 @@ export const bearer = (ctx: Context): string | undefined =>
 
 export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(API_KEY_PREFIX) ?? false
 
-/** Who asks, by the bearer token. */
+/** Who asks, by the bearer token; looked at once a request. */
 export const callerOf = async (ctx: Context, authenticate: Authenticate): Promise<Result<Principal>> => {
+  ctx.state.caller ??= await recognise(ctx, authenticate)
+  return ctx.state.caller
+}
+
+const recognise = async (ctx: Context, authenticate: Authenticate): Promise<Result<Principal>> => {
   const token = bearer(ctx)
   const who = token ? await authenticate(token, ctx.ip) : fail('UNAUTHORIZED')
   // An operator finds by it whose calls are refused; a key's name is no secret.
@@ -29,7 +34,6 @@ export const known =
     ctx.state.routine = true
     const who = await callerOf(ctx, authenticate)
     if (!who.ok) return problem(ctx, who.code, who.detail)
-    ctx.state.who = who.value
     try {
       await act(ctx, who.value)
     } catch (error) {

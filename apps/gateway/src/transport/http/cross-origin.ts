@@ -1,7 +1,7 @@
 import cors from '@koa/cors'
 import { TAKES_HASHES_HEADER } from '@saoma/protocol'
-import type { Context, Middleware } from 'koa'
 import type { Origins } from '../../config/origins.ts'
+import type { Context, Middleware } from './context.ts'
 import { problem } from './problem.ts'
 
 /** What a page of another origin may read besides the body. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Context } from 'koa'
+import type { Context } from './context.ts'
 
 /** How often a comment keeps proxies from taking a quiet stream for a dead one. */
 const HEARTBEAT_MS = 15_000

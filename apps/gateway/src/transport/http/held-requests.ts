@@ -1,7 +1,6 @@
-import type { Context } from 'koa'
 import { createConcurrencyQuota } from '../../access/concurrency-quota.ts'
-import type { Principal } from '../../access/principal.ts'
 import type { Metrics } from '../../operate/metrics.ts'
+import type { Context } from './context.ts'
 
 /** Somebody has as many requests held as they may. */
 export class TooManyHeld extends Error {
@@ -38,7 +37,7 @@ export const createHeldRequests = (metrics: Metrics): HeldRequests => {
     },
     hold: async ({ res, state }, work) => {
       // Who waits for a login is nobody yet.
-      const { who } = state as { who?: Principal }
+      const who = state.caller?.ok ? state.caller.value : undefined
       const leave = who ? crowd.enter(who) : () => {}
       if (!leave) {
         metrics.limited.inc({ what: 'held' })

@@ -1,8 +1,8 @@
 import { extname } from 'node:path'
-import type { Middleware } from 'koa'
 import compose from 'koa-compose'
 import serve from 'koa-static'
 import type { Builds } from './builds.ts'
+import type { Middleware } from './context.ts'
 
 const policy = (origin: string, cdn?: string): string =>
   [

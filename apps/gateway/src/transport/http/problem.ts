@@ -1,7 +1,7 @@
 import { type Code, codes, type Problem, type Result } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
-import type { Context, Middleware } from 'koa'
 import type { Logger } from '../../operate/log.ts'
+import type { Context, Middleware } from './context.ts'
 
 /**
  * Answers with `application/problem+json` (RFC 9457). `detail` is for the developer who reads it and never

@@ -1,13 +1,11 @@
 import type { Socket } from 'socket.io'
+import { namespacesOf } from './engine.ts'
 
 /**
  * How long a connection may be in no namespace. Socket.IO looks after that only until the first one is
  * joined.
  */
 const UNUSED_MS = 30_000
-
-/** Socket.IO's own; its types keep it to themselves. */
-const namespacesOf = (socket: Socket): number => Reflect.get(socket.client, 'sockets').size
 
 /** Listener of `disconnect`: a connection that has left every namespace is watched by nobody else. */
 export function closeWhenUnused(this: Socket, reason: string): void {

@@ -1,18 +1,5 @@
 import type { Socket } from 'socket.io'
-import type { WebSocket } from 'ws'
-
-/** The part of an Engine.IO connection that is used here; some of it is private in its types. */
-interface Connection {
-  readonly transport: { socket?: WebSocket }
-  readonly writeBuffer: readonly { data?: string | Buffer }[]
-  on(event: 'packet', listener: (packet: Packet) => void): unknown
-  close(discard: boolean): unknown
-}
-
-interface Packet {
-  type: string
-  data?: unknown
-}
+import { bufferedBytes, cutOff, type EngineConnection, type EnginePacket, engineOf, queuedBytes } from './engine.ts'
 
 interface Said {
   /** Packets since then. */
@@ -44,16 +31,6 @@ export const STRANGERS_PACKETS = 100
 /** A namespace's name, in Socket.IO's packet "connect": `0/login,{…}`, `0{…}` for the root. */
 const CONNECT = /^0(\/[^,]*)?/
 
-const waiting = ({ writeBuffer, transport }: Connection): number =>
-  writeBuffer.reduce((sum, { data }) => sum + (data?.length ?? 0), transport.socket?.bufferedAmount ?? 0)
-
-/** At once: a client like this would not take a closing word. */
-const cutOff = (connection: Connection): void => {
-  const { socket } = connection.transport
-  connection.close(true)
-  socket?.terminate()
-}
-
 /**
  * @param namespaces  those that there are. Socket.IO answers a CONNECT to any other by itself and keeps
  *   nothing of it, so it is bounded by what bounds every packet: their number, and the bytes that wait for
@@ -72,7 +49,7 @@ export const createPacketGuard = (
     return said
   }
 
-  const judge = (connection: Connection, { type, data }: Packet): string | undefined => {
+  const judge = (connection: EngineConnection, { type, data }: EnginePacket): string | undefined => {
     const said = saidBy(connection)
     const now = performance.now()
     if (now - said.since > WINDOW_MS) {
@@ -80,7 +57,7 @@ export const createPacketGuard = (
       said.packets = 0
     }
     if (++said.packets > said.most) return 'flood'
-    if (waiting(connection) > maxBufferBytes) return 'slow'
+    if (queuedBytes(connection) + bufferedBytes(connection) > maxBufferBytes) return 'slow'
     const connect = type === 'message' && typeof data === 'string' ? CONNECT.exec(data) : null
     if (!connect) return undefined
     const namespace = connect[1] ?? '/'
@@ -91,7 +68,7 @@ export const createPacketGuard = (
   }
 
   // One function for all, because a closure for each of ten thousand waiting browsers is memory.
-  function onPacket(this: Connection, packet: Packet): void {
+  function onPacket(this: EngineConnection, packet: EnginePacket): void {
     const reason = judge(this, packet)
     if (!reason) return
     onCut(reason)
@@ -99,10 +76,7 @@ export const createPacketGuard = (
   }
 
   return {
-    watch: (connection) => {
-      const guarded = connection as unknown as Connection
-      guarded.on('packet', onPacket)
-    },
+    watch: (connection) => void engineOf(connection).on('packet', onPacket),
     answered: ({ conn, nsp }) => void saidBy(conn).asking.delete(nsp.name),
     trust: ({ conn }, packets) => {
       saidBy(conn).most = packets

@@ -1,5 +1,6 @@
 import { isBeyond, mayBeInexact, reviveExact, sayBeyond } from '@saoma/protocol'
 import { Encoder, type Packet, Decoder as PlainDecoder } from 'socket.io-parser'
+import { reviveWith } from './engine.ts'
 
 /** Stands in the place of a request that cannot be carried as it was sent. */
 export class Flawed {
@@ -54,7 +55,7 @@ class Decoder extends PlainDecoder {
       this.hasBytes = part.startsWith('5')
       beyond = undefined
       // It would read every packet with a function, which takes several times as long.
-      Reflect.set(Reflect.get(this, 'opts'), 'reviver', mayBeInexact(part) ? revive : undefined)
+      reviveWith(this, mayBeInexact(part) ? revive : undefined)
     }
     super.add(part)
   }

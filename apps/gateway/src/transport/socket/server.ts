@@ -1,13 +1,14 @@
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { adapterClient, type RedisClients } from '@saoma/redis'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
+import { Server as Engine } from 'engine.io'
 import { Server, type ServerOptions } from 'socket.io'
 import type { Origins } from '../../config/origins.ts'
 import type { Metrics } from '../../operate/metrics.ts'
-import { ENVELOPE } from '../http/body.ts'
 import { exposedHeaders } from '../http/cross-origin.ts'
 import { type AdmissionOptions, createAdmission, type Judge, namesSession } from './admission.ts'
+import { engineOf, forgetRequest, tellOldClients } from './engine.ts'
 import { createPacketGuard, type PacketGuard } from './packet-guard.ts'
 import { parser } from './parser.ts'
 import { newSessionId } from './session-id.ts'
@@ -23,8 +24,8 @@ export interface IoOptions extends Pick<AdmissionOptions, 'origins' | 'addressOf
   nodeId: string
   /** Bytes that may wait for a reader before it is cut off. */
   maxBufferBytes: number
-  /** Most bytes of a message's data. */
-  maxDataBytes: number
+  /** Most bytes of one packet. */
+  maxPayload: number
 }
 
 const OLD_CLIENT =
@@ -45,30 +46,29 @@ const crossOrigin =
 
 /**
  * Socket.IO over the sharded Redis adapter. A message to a room wakes only the nodes that hold somebody in
- * it.
+ * it. It listens to no HTTP server: requests and upgrades reach it through `createEngineDoor`.
  */
-export const createIo = (
-  http: HttpServer,
-  redis: RedisClients,
-  { judge, metrics, serve }: IoDeps,
-  options: IoOptions,
-): Server => {
-  const io = new Server(http, {
+export const createIo = (redis: RedisClients, { judge, metrics, serve }: IoDeps, options: IoOptions): Server => {
+  const io = new Server({
     adapter: createShardedAdapter(redis.pub, adapterClient(redis.subscriber), {
       channelPrefix: redis.keys.prefix,
       subscriptionMode: 'dynamic',
     }),
     parser,
     serveClient: false,
-    maxHttpBufferSize: options.maxDataBytes + ENVELOPE,
-    perMessageDeflate: false,
-    httpCompression: false,
     connectTimeout: 10_000,
-    cors: crossOrigin(options.origins),
   })
+  io.bind(
+    new Engine({
+      maxHttpBufferSize: options.maxPayload,
+      perMessageDeflate: false,
+      httpCompression: false,
+      cors: crossOrigin(options.origins),
+    }),
+  )
 
-  // Engine.IO's own word for it names no version, and an old client shows its user nothing else.
-  Object.assign(Reflect.get(io.engine.constructor, 'errorMessages'), { 5: OLD_CLIENT })
+  // An old client shows its user nothing else.
+  tellOldClients(io, OLD_CLIENT)
 
   io.engine.use(createAdmission(judge, options.nodeId))
 
@@ -83,11 +83,7 @@ export const createIo = (
   const guard = createPacketGuard(namespaces, options.maxBufferBytes, (reason) => metrics.cut.inc({ reason }))
   io.engine.on('connection', (connection) => {
     guard.watch(connection)
-    // Behind a proxy Engine.IO's own is the proxy's.
-    if (connection.request) Object.assign(connection, { remoteAddress: options.addressOf(connection.request) })
-    // Kept by Engine.IO for as long as the socket lives and read by nobody: the largest part of a waiting
-    // browser's memory.
-    connection.request = null
+    forgetRequest(engineOf(connection), options.addressOf)
     metrics.opened.inc({ transport: connection.transport.name })
     connection.on('close', onClose)
   })

@@ -53,8 +53,7 @@ const isAnswering = (tcp: Duplex): boolean => answers.get(tcp)?.writableFinished
 
 /**
  * The one place that raw sockets of the HTTP server come to. Each gets a listener of its errors, and then
- * goes to the first door that claims the request, once the judge has let it in; to no door means 404. It
- * takes the place of those who listened for upgrades before.
+ * goes to the first door that claims the request, once the judge has let it in; to no door means 404.
  */
 export const routeUpgrades = (
   http: HttpServer,
@@ -70,7 +69,6 @@ export const routeUpgrades = (
     else door.enter(req, tcp, head)
   }
 
-  http.removeAllListeners('upgrade')
   http.on('upgrade', (req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>) => {
     own(tcp)
     if (isAnswering(tcp)) return tcp.destroy()

@@ -1,0 +1,208 @@
+import type { Listener, LogEntry, Signal } from '@saoma/channels'
+import { type Code, type Failed, fail, ok, type Result } from '@saoma/protocol'
+import type { Authenticate, Principal } from '../access/principal.ts'
+import type { RevocationWatch } from '../access/revocation-watch.ts'
+import type { Logger } from '../operate/log.ts'
+import type { Metrics } from '../operate/metrics.ts'
+import { isDeaf, type Limits } from '../transport/limits.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Live } from './live.ts'
+import { Subscriptions } from './subscriptions.ts'
+
+/** What all connections of a node share. */
+export interface LiveConnectionDeps {
+  live: Live
+  limits: Pick<Limits, 'liveEvents' | 'keyEvents' | 'subscribes'>
+  attendance: RevocationWatch
+  authenticate: Authenticate
+  metrics: Metrics
+  log: Logger
+  /** Most channels that one connection may follow. */
+  maxChannels: number
+}
+
+/** Who was let in, and what is to be given back when they leave. */
+export interface Admission {
+  who: Principal
+  /** Watches over the session or the API key. */
+  watch: { close(): void }
+  /** Gives back the place of one connection. */
+  leave: () => void
+}
+
+/** How long before its end a token is announced to end, at most. */
+const WARNING_MS = 60_000
+/**
+ * Two ends that are nearer are one: whoever renews a token may be given the same again, and was told of its
+ * end.
+ */
+const SAME_END_MS = 2_000
+/** An API key has no end, and JSON no infinity. */
+const LONGEST_SECONDS = 86_400
+
+const samePerson = (a: Principal, b: Principal): boolean =>
+  a.kind === 'person' && b.kind === 'person'
+    ? a.user === b.user && a.issuer === b.issuer
+    : a.kind === 'backend' && b.kind === 'backend' && a.name === b.name
+
+/**
+ * A token that lives for less than two minutes is announced to end when half of what is left of it has
+ * passed.
+ */
+const warnAtOf = ({ expiresAt }: Principal): number => {
+  const now = Date.now()
+  return Math.max(expiresAt - WARNING_MS, now + (expiresAt - now) / 2)
+}
+const haveSameEnd = (a: Principal, b: Principal): boolean => Math.abs(a.expiresAt - b.expiresAt) < SAME_END_MS
+
+/**
+ * One connection of a person or a backend to the channels, whichever door it came through: who it is, what it
+ * may spend, what it follows, and when its token or session ends.
+ */
+export class LiveConnection implements Listener {
+  readonly endpoint: Endpoint
+  readonly subscriptions: Subscriptions
+  readonly #deps: LiveConnectionDeps
+  readonly #leave: () => void
+  #who: Principal
+  #watch: { close(): void }
+  /** When the end of the token is announced, in milliseconds since 1970; Infinity when it was. */
+  #warnAt: number
+  #state: 'admitted' | 'open' | 'closed' = 'admitted'
+  /** The session ended before the client could be told anything. */
+  #endedEarly: Code | undefined
+  #wasSlow = false
+
+  constructor(endpoint: Endpoint, { who, watch, leave }: Admission, deps: LiveConnectionDeps) {
+    this.endpoint = endpoint
+    this.#deps = deps
+    this.#who = who
+    this.#watch = watch
+    this.#leave = leave
+    this.#warnAt = warnAtOf(who)
+    this.subscriptions = new Subscriptions(this, deps)
+  }
+
+  /** Its name in the log. */
+  get id(): string {
+    return this.endpoint.id
+  }
+
+  get who(): Principal {
+    return this.#who
+  }
+
+  get isOpen(): boolean {
+    return this.#state !== 'closed' && this.endpoint.isOpen
+  }
+
+  /** The client can be told something from now on. */
+  open(): void {
+    if (this.#state !== 'admitted') return
+    this.#state = 'open'
+    if (this.#endedEarly) this.end(this.#endedEarly)
+  }
+
+  /** Lets go of everything. May be called again. */
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#watch.close()
+    this.#leave()
+    this.subscriptions.close()
+  }
+
+  /** The token or the session is over. */
+  end(code: Code): void {
+    if (this.#state === 'admitted') this.#endedEarly = code
+    if (this.#state !== 'open') return
+    const { metrics, log } = this.#deps
+    const who = this.#who
+    metrics.ended.inc({ code })
+    log.info({
+      event: 'ended',
+      code,
+      socket: this.id,
+      ...(who.kind === 'person' ? { user: who.user } : { key: who.name }),
+    })
+    this.endpoint.tell('ended', { code })
+    this.endpoint.dismiss()
+  }
+
+  /** Looks at the end of the token. */
+  check(now: number): void {
+    const { expiresAt } = this.#who
+    if (now >= expiresAt) return this.end('TOKEN_EXPIRED')
+    if (now < this.#warnAt) return
+    this.#warnAt = Number.POSITIVE_INFINITY
+    this.endpoint.tell('expiring', { expiresIn: Math.ceil((expiresAt - now) / 1000) })
+  }
+
+  /**
+   * Spends what one event costs. Resolves with a refusal to answer, or with `gone` when there is nobody to be
+   * answered any longer.
+   */
+  async spend(): Promise<Failed | 'gone' | 'spent'> {
+    const { liveEvents, keyEvents } = this.#deps.limits
+    const slow = await (this.#who.kind === 'backend' ? keyEvents : liveEvents)(this.endpoint.connection)
+    // Who asks and does not read the answers would pile those up as well.
+    if (this.cutIfSlow()) return 'gone'
+    if (!slow) return 'spent'
+    if (!isDeaf(slow)) return fail('RATE_LIMITED', slow.retryAfterSeconds)
+    this.endpoint.dismiss()
+    return 'gone'
+  }
+
+  /** A newer token of the same person or the same key. */
+  async refresh(token: string): Promise<Result<{ expiresIn: number }>> {
+    const { attendance, authenticate, metrics } = this.#deps
+    const who = await authenticate(token, this.endpoint.address)
+    if (!who.ok) return who
+    if (!samePerson(who.value, this.#who)) return fail('FORBIDDEN')
+    const watch = await attendance.attend(who.value, () => this.end('REVOKED'))
+    if (!watch.ok) return watch
+    if (!this.isOpen) {
+      watch.value.close()
+      return fail('UNAUTHORIZED')
+    }
+    this.#watch.close()
+    this.#watch = watch.value
+    if (!haveSameEnd(who.value, this.#who)) this.#warnAt = warnAtOf(who.value)
+    this.#who = who.value
+    metrics.refreshed.inc()
+    return ok({
+      expiresIn: Math.max(0, Math.min(LONGEST_SECONDS, Math.floor((who.value.expiresAt - Date.now()) / 1000))),
+    })
+  }
+
+  /** Cuts off a reader that is behind; true if it was. */
+  cutIfSlow(): boolean {
+    const isSlow = this.endpoint.isSlow()
+    if (isSlow) this.#onSlow()
+    return isSlow
+  }
+
+  messages(batch: readonly LogEntry[]): void {
+    const { traffic } = this.#deps.metrics
+    const written = this.endpoint.messages(batch)
+    if (written === 'slow') return this.#onSlow()
+    traffic.messagesOut += batch.length
+    traffic.bytesOut += written
+  }
+
+  signal(signal: Signal): void {
+    const { traffic } = this.#deps.metrics
+    const written = this.endpoint.signal(signal)
+    if (written === 'dropped') traffic.signalsDropped++
+    else traffic.bytesOut += written
+  }
+
+  #onSlow(): void {
+    if (this.#wasSlow) return
+    this.#wasSlow = true
+    const { metrics, log } = this.#deps
+    log.warn({ event: 'slow', code: 'SLOW_READER', socket: this.id })
+    metrics.slowReaders.inc()
+    this.close()
+  }
+}

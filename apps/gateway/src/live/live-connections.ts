@@ -1,0 +1,100 @@
+import { fail, ok, parseRefresh, type Result } from '@saoma/protocol'
+import { RedisUnavailable } from '@saoma/redis'
+import { createConcurrencyQuota } from '../access/concurrency-quota.ts'
+import type { Endpoint } from './endpoint.ts'
+import { LiveConnection, type LiveConnectionDeps } from './live-connection.ts'
+
+/** The connections to the channels of one node, of every door. */
+export interface LiveConnections {
+  /**
+   * Lets a client in by its token, or says why not; never rejects. Call `open` of the connection when the
+   * client can be told something, and `close` when it is gone.
+   */
+  admit(endpoint: Endpoint, token: unknown): Promise<Result<LiveConnection>>
+  /** It is open: from now on the end of its token is looked for. */
+  open(connection: LiveConnection): void
+  /** It is gone. May be called again. */
+  close(connection: LiveConnection): void
+  /** How many people have at least one. */
+  people(): number
+  /** Ends the timers. */
+  stop(): void
+}
+
+/** How often ends are looked for: one timer for all connections instead of one for each. */
+const SWEEP_MS = 1_000
+/**
+ * Connections on one node: a person has a few devices with a few pages each, a backend some hundreds of
+ * processes.
+ */
+const MOST = { person: 100, backend: 1_000 }
+
+export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections => {
+  const { limits, attendance, authenticate, metrics, log } = deps
+  const crowd = createConcurrencyQuota(MOST)
+  const connections = new Set<LiveConnection>()
+
+  const admit = async (endpoint: Endpoint, token: unknown): Promise<Result<LiveConnection>> => {
+    // A connection may ask to be let in as often as it likes.
+    if (await limits.liveEvents(endpoint.connection)) return fail('RATE_LIMITED')
+    const asked = parseRefresh({ token })
+    if (!asked.ok) return fail('UNAUTHORIZED')
+    const who = await authenticate(asked.value.token, endpoint.address)
+    if (!who.ok) return who
+    let connection: LiveConnection | undefined
+    let ended = false
+    const watch = await attendance.attend(who.value, () => {
+      ended = true
+      connection?.end('REVOKED')
+    })
+    if (!watch.ok) return watch
+    const leave = ended ? undefined : crowd.enter(who.value)
+    if (!leave) {
+      watch.value.close()
+      return fail(ended ? 'REVOKED' : 'RATE_LIMITED')
+    }
+    connection = new LiveConnection(endpoint, { who: who.value, watch: watch.value, leave }, deps)
+    return ok(connection)
+  }
+
+  const sweep = setInterval(() => {
+    const now = Date.now()
+    for (const connection of connections) connection.check(now)
+  }, SWEEP_MS).unref()
+
+  return {
+    admit: async (endpoint, token) => {
+      try {
+        const admitted = await admit(endpoint, token)
+        if (admitted.ok) return admitted
+        const { code } = admitted
+        metrics.handshakesRejected.inc({ reason: code })
+        log.info({ event: 'refused', on: 'connect', code })
+        return admitted
+      } catch (error) {
+        const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'
+        metrics.handshakesRejected.inc({ reason: code })
+        log.error({ err: error, event: 'refused', on: 'connect', code })
+        return fail(code)
+      }
+    },
+
+    open: (connection) => {
+      connections.add(connection)
+      connection.open()
+    },
+
+    close: (connection) => {
+      connections.delete(connection)
+      connection.close()
+    },
+
+    people: () => {
+      const people = new Set<string>()
+      for (const { who } of connections) if (who.kind === 'person') people.add(`${who.issuer} ${who.user}`)
+      return people.size
+    },
+
+    stop: () => clearInterval(sweep),
+  }
+}

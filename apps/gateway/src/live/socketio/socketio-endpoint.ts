@@ -1,0 +1,133 @@
+import type { LogEntry, Signal } from '@saoma/channels'
+import { WebSocket } from 'ws'
+import {
+  bufferedBytes,
+  type EngineConnection,
+  engineOf,
+  isOpen,
+  queuedBytes,
+  type Tcp,
+  tcpOf,
+  webSocketOf,
+  writeFrames,
+} from '../../transport/socket/engine.ts'
+import type { Endpoint, Notice, NoticeBody } from '../endpoint.ts'
+import { type Frames, framesOf, framesOfSignal } from './frames.ts'
+import type { LiveSocket } from './live-socket.ts'
+
+/** WebSocket close code "try again later". */
+const TRY_AGAIN_LATER = 1013
+/** How long a reader that does not read may take to take the close frame. */
+const LAST_FRAME_MS = 2_000
+
+/**
+ * A client of Socket.IO, over WebSocket or HTTP long-polling. A class, because with thousands of readers a
+ * delivery costs as much as the objects it has to find in memory.
+ */
+export class SocketIoEndpoint implements Endpoint {
+  readonly #socket: LiveSocket
+  readonly #engine: EngineConnection
+  readonly #maxBufferBytes: number
+  #webSocket: WebSocket | undefined
+  #tcp: Tcp | undefined
+  /** Bytes handed over since Engine.IO's own queue was last empty: it counts packets only. */
+  #queued = 0
+  #cut = false
+
+  constructor(socket: LiveSocket, maxBufferBytes: number) {
+    this.#socket = socket
+    this.#engine = engineOf(socket.conn)
+    this.#maxBufferBytes = maxBufferBytes
+  }
+
+  get id(): string {
+    return this.#socket.id
+  }
+
+  get connection(): string {
+    return this.#engine.id
+  }
+
+  get address(): string {
+    return this.#engine.remoteAddress
+  }
+
+  get isOpen(): boolean {
+    return isOpen(this.#engine)
+  }
+
+  messages(batch: readonly LogEntry[]): number | 'slow' {
+    if (this.#cut) return 'slow'
+    const frames = framesOf(batch)
+    const tcp = this.#clearWay()
+    if ((tcp ? tcp.writableLength : this.#buffered()) > this.#maxBufferBytes) return this.#cutOff()
+    if (tcp) tcp.write(frames.bytes)
+    else this.#enqueue(frames)
+    return frames.bytes.length
+  }
+
+  isSlow(): boolean {
+    if (this.#cut) return true
+    // What waits in Engine.IO is too slow to be asked with every message.
+    const waiting = Math.max(this.#buffered(), queuedBytes(this.#engine))
+    return waiting > this.#maxBufferBytes && this.#cutOff() === 'slow'
+  }
+
+  signal(signal: Signal): number | 'dropped' {
+    if (this.#cut) return 'dropped'
+    const tcp = this.#clearWay()
+    const isBehind = tcp ? tcp.writableLength > 0 : this.#buffered() > 0 || !this.#engine.transport.writable
+    if (isBehind) return 'dropped'
+    const frames = framesOfSignal(signal)
+    if (tcp) tcp.write(frames.bytes)
+    else this.#enqueue(frames)
+    return frames.bytes.length
+  }
+
+  tell<N extends Notice>(notice: N, body: NoticeBody<N>): void {
+    // The server's types do not see that the body belongs to the notice.
+    this.#socket.emit(notice as 'drain', body as NoticeBody<'drain'>)
+  }
+
+  dismiss(): void {
+    this.#socket.disconnect(true)
+  }
+
+  /**
+   * The way past Engine.IO and ws, whose queues and events cost more than the write. It is clear when all
+   * that was said before has reached the TCP connection: Engine.IO has nothing queued, and ws keeps nothing
+   * back because nothing is compressed.
+   */
+  #clearWay(): Tcp | undefined {
+    if (this.#engine.writeBuffer.length > 0) return undefined
+    if (!this.#tcp) {
+      this.#webSocket = webSocketOf(this.#engine)
+      this.#tcp = tcpOf(this.#engine)
+    }
+    return this.#webSocket?.readyState === WebSocket.OPEN ? this.#tcp : undefined
+  }
+
+  #buffered(): number {
+    if (this.#engine.writeBuffer.length === 0) this.#queued = 0
+    return this.#queued + bufferedBytes(this.#engine)
+  }
+
+  #enqueue({ texts, bytes }: Frames): void {
+    const engine = this.#engine
+    if (webSocketOf(engine)) writeFrames(engine, texts[0], bytes)
+    else for (const text of texts) engine.write(text)
+    if (engine.writeBuffer.length > 0) this.#queued += bytes.length
+  }
+
+  #cutOff(): 'slow' {
+    this.#cut = true
+    const webSocket = webSocketOf(this.#engine)
+    if (webSocket) {
+      webSocket.close(TRY_AGAIN_LATER, 'SLOW_READER')
+      setTimeout(() => webSocket.terminate(), LAST_FRAME_MS).unref()
+    }
+    // What waits in the queue would never be taken either.
+    this.#engine.close(true)
+    return 'slow'
+  }
+}

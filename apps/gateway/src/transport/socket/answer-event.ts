@@ -1,0 +1,82 @@
+import { type Failed, fail, type Result } from '@saoma/protocol'
+import { RedisUnavailable } from '@saoma/redis'
+import type { Principal } from '../../access/principal.ts'
+import type { Logger } from '../../operate/log.ts'
+import type { Trace } from '../../operate/tracing/trace.ts'
+import { refusal } from '../refusal.ts'
+import { Flawed } from './parser.ts'
+
+/** Whoever asks over a connection. */
+export interface Asker {
+  /** Its name in the log. */
+  readonly id: string
+  /** Who it is, if that is known. */
+  readonly who?: Principal
+}
+
+/**
+ * Does what an event asks for. What `later` is given happens when the answer is on its way, and not at all
+ * when there is none because the work failed.
+ */
+export type Act<A extends Asker> = (
+  asker: A,
+  request: unknown,
+  later: (work: () => void) => void,
+) => Promise<Result<object>>
+
+export interface AnswerDeps {
+  log: Logger
+  trace?: Trace
+}
+
+/** Who was refused, and where: what an operator looks for. Neither tokens nor messages. */
+const whoAndWhere = ({ id, who }: Asker, request: unknown) => {
+  const channel = Object(request).channel
+  return {
+    socket: id,
+    ...(who?.kind === 'person' ? { user: who.user } : {}),
+    ...(who?.kind === 'backend' ? { key: who.name } : {}),
+    ...(typeof channel === 'string' ? { channel: channel.slice(0, 140) } : {}),
+  }
+}
+
+const flawed = ({ why }: Flawed): Failed => ({ ...fail('INVALID'), detail: why })
+
+/** Does what an event asks for and answers it, once: the one place where outcomes become answers. */
+export const answerEvent = async <A extends Asker>(
+  name: string,
+  { log, trace }: AnswerDeps,
+  act: Act<A>,
+  asker: A,
+  request: unknown,
+  answer: (result: Result<object>) => void,
+): Promise<void> => {
+  let after = () => {}
+  try {
+    const work = () =>
+      act(asker, request, (later) => {
+        after = later
+      })
+    const result = request instanceof Flawed ? flawed(request) : await (trace ? trace.event(name, work) : work())
+    if (!result.ok) log.info({ event: 'refused', on: name, code: result.code, ...whoAndWhere(asker, request) })
+    answer(result)
+    after()
+  } catch (error) {
+    const code = error instanceof RedisUnavailable ? 'REDIS_UNAVAILABLE' : 'INTERNAL'
+    log.error({ err: error, event: 'refused', on: name, code, ...whoAndWhere(asker, request) })
+    answer(fail(code))
+  }
+}
+
+/** What a Socket.IO client asked, and the way to answer it. */
+export const askedBy = (args: readonly unknown[]): { request: unknown; answer: (result: Result<object>) => void } => {
+  // The ack comes last, also behind a request that was left out or had company.
+  const ack = args.at(-1)
+  return {
+    request: typeof args[0] === 'function' ? undefined : args[0],
+    answer:
+      typeof ack === 'function'
+        ? (result) => ack(result.ok ? { ok: true, ...result.value } : refusal(result))
+        : () => {},
+  }
+}

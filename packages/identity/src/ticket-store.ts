@@ -1,0 +1,27 @@
+import type { LoginRequest, Result, TicketState } from '@saoma/protocol'
+
+/** What the OAuth layer needs of the login tickets; the ticket's record is the only one there is. */
+export interface TicketStore {
+  create(ticket: {
+    deviceCode: string
+    request: Omit<LoginRequest, 'requestedAt'>
+    authorization: string
+  }): Promise<Result<TicketState>>
+  record(deviceCode: string): Promise<Result<TicketRecord>>
+  redeem(deviceCode: string): Promise<Result<TicketRecord>>
+  /**
+   * Counts a poll of the token endpoint; false when it came sooner than the interval allows (RFC 8628
+   * `slow_down`).
+   */
+  poll(deviceCode: string): Promise<boolean>
+  /** How long a confirmed ticket can be redeemed. */
+  readonly times: { readonly redeemMs: number }
+}
+
+export interface TicketRecord {
+  state: TicketState
+  sub?: string
+  /** Milliseconds since the epoch at which the person agreed. */
+  decidedAt?: number
+  authorization: string
+}
