@@ -92,9 +92,9 @@ test('a login across two nodes is one trace, with Redis and WeChat below the req
   const parentOf = (name: string) => ours.find((span) => span.spanId === named(name).parentSpanId)
   const auth = named('POST /oidc/device/auth')
   expect(ours.filter(({ parentSpanId }) => parentSpanId === auth.spanId).map(({ name }) => name)).toContain('redis set')
-  expect(parentOf('redis create')?.name).toBe('POST /oidc/device/auth')
-  expect(parentOf('redis confirm')).toMatchObject({ name: 'POST /v1/tickets/:ticket/confirm', node: phoneAt.id })
-  expect(parentOf('redis redeem')).toMatchObject({ name: 'POST /oidc/token', node: browserAt.id })
+  expect(parentOf('tickets create')?.name).toBe('POST /oidc/device/auth')
+  expect(parentOf('tickets confirm')).toMatchObject({ name: 'POST /v1/tickets/:ticket/confirm', node: phoneAt.id })
+  expect(parentOf('tickets redeem')).toMatchObject({ name: 'POST /oidc/token', node: browserAt.id })
   expect(parentOf('wechat code')).toMatchObject({ name: 'GET /v1/tickets/:ticket/qr', node: browserAt.id })
   expect(parentOf('wechat session')).toMatchObject({ name: 'POST /oidc/token', node: phoneAt.id })
   expect(named('wechat session').attributes).toMatchObject({ 'saoma.wechat.outcome': 'answer' })
@@ -103,7 +103,7 @@ test('a login across two nodes is one trace, with Redis and WeChat below the req
   const watch = spans.find(({ name }) => name === 'socket watch')
   expect(watch).toMatchObject({ parentSpanId: undefined, node: browserAt.id })
   expect(spans.filter(({ parentSpanId }) => parentSpanId === watch?.spanId).map(({ name }) => name)).toContain(
-    'redis read',
+    'tickets read',
   )
 
   const said = collector.bodies.join('\n')

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '@saoma/protocol'
-import { defineScript, type ScriptFlags } from '@saoma/redis'
+import { type ScriptFlags, scriptsIn } from '@saoma/redis'
 import * as v from 'valibot'
 
 const Flag = v.pipe(
@@ -58,17 +58,14 @@ const Unused = v.tuple([v.literal('UNUSED')])
 const published = (raw: unknown): Result<v.InferOutput<typeof Receipt>> | 'unused' =>
   v.is(Unused, raw) ? 'unused' : v.is(Refused, raw) ? fail('KEY_REUSED') : ok(v.parse(Receipt, raw))
 
-const files = (verb: string) => [
-  new URL('../lua/lib.lua', import.meta.url),
-  new URL(`../lua/${verb}.lua`, import.meta.url),
-]
+const script = scriptsIn('channels', new URL('../lua/', import.meta.url), 'lib')
 
 const define = <K extends readonly string[], A extends readonly (string | number)[], T>(
   verb: string,
   numberOfKeys: K['length'],
   schema: v.GenericSchema<unknown, T>,
   flags?: ScriptFlags,
-) => defineScript<K, A, T>(files(verb), numberOfKeys, parsing(schema), flags)
+) => script<K, A, T>(verb, numberOfKeys, parsing(schema), flags)
 
 const evenWhenFull: ScriptFlags = { allowOom: true }
 
@@ -76,11 +73,11 @@ type Log = [meta: string, log: string]
 
 /** The Lua files, one function each. Their headers say what they do and reply. */
 export const scripts = {
-  publish: defineScript<
+  publish: script<
     [...Log, people: string, live: string, receipt: string],
     [content: string, newEpoch: string, messages: number, ageMs: number, receiptMs: number, begins: 0 | 1],
     ReturnType<typeof published>
-  >(files('publish'), 5, published, { neverWhenFull: true }),
+  >('publish', 5, published, { neverWhenFull: true }),
   publishVolatile: define<[people: string, live: string], [content: string], number>('publish-volatile', 2, v.number()),
   read: define<
     Log,

@@ -20,7 +20,7 @@ const backend = await openNode(cluster.url, prefix, { ...options, nodeId: 'backe
 /** How often a channel was looked at or read in this process since it began. */
 let scripts = 0
 channel('tracing:saoma:script:start').subscribe((run) => {
-  if (['compare', 'read'].includes((run as ScriptRun).script)) scripts++
+  if (['channels compare', 'channels read'].includes((run as ScriptRun).script)) scripts++
 })
 
 test('[C19] when slots move, their channels are read again, once each, and no other; what was missed comes', async () => {

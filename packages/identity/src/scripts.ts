@@ -1,28 +1,28 @@
-import { defineScript } from '@saoma/redis'
+import { scriptsIn } from '@saoma/redis'
 import * as v from 'valibot'
 
-const lua = (name: string) => new URL(`../lua/${name}.lua`, import.meta.url)
+const script = scriptsIn('identity', new URL('../lua/', import.meta.url))
 const first = (raw: unknown): boolean => raw === 1
 
-export const save = defineScript<readonly [record: string], readonly [payload: string, ttlSeconds: number], boolean>(
-  [lua('save')],
+export const save = script<readonly [record: string], readonly [payload: string, ttlSeconds: number], boolean>(
+  'save',
   1,
   first,
 )
 
-export const prolong = defineScript<
+export const prolong = script<
   readonly [grant: string],
   readonly [until: number, token: string, most: number, windowSeconds: number],
   { isLive: boolean; waitSeconds?: number }
->([lua('prolong')], 1, (raw) => {
+>('prolong', 1, (raw) => {
   const answer = Number(raw)
   return { isLive: answer !== 0, ...(answer < 0 ? { waitSeconds: -answer } : {}) }
 })
 
 const Taken = v.nullable(v.tuple([v.string(), v.string()]))
 
-export const take = defineScript<readonly [grant: string], readonly [], { payload: string; token: string } | undefined>(
-  [lua('take')],
+export const take = script<readonly [grant: string], readonly [], { payload: string; token: string } | undefined>(
+  'take',
   1,
   (raw) => {
     const [payload, token] = v.parse(Taken, raw) ?? []
@@ -33,53 +33,45 @@ export const take = defineScript<readonly [grant: string], readonly [], { payloa
 
 const sidsOf = v.parser(v.array(v.string()))
 
-export const ending = defineScript<readonly [sessions: string], readonly string[], string[]>(
-  [lua('ending')],
+export const ending = script<readonly [sessions: string], readonly string[], string[]>(
+  'ending',
   1,
   (raw) => sidsOf(raw),
   { allowOom: true },
 )
 
-export const ended = defineScript<readonly [sessions: string], readonly [keepMs: number, ...sids: string[]], string[]>(
-  [lua('ended')],
+export const ended = script<readonly [sessions: string], readonly [keepMs: number, ...sids: string[]], string[]>(
+  'ended',
   1,
   (raw) => sidsOf(raw),
   // Each mark is a few bytes in place of an entry.
   { allowOom: true },
 )
 
-export const addSession = defineScript<
+export const addSession = script<
   readonly [sessions: string],
   readonly [sid: string, entry: string, ttlSeconds: number],
   number
->([lua('add-session')], 1, Number)
+>('add-session', 1, Number)
 
-export const consume = defineScript<readonly [record: string], readonly [keepSeconds: number], boolean>(
-  [lua('consume')],
-  1,
-  first,
-)
+export const consume = script<readonly [record: string], readonly [keepSeconds: number], boolean>('consume', 1, first)
 
-export const markUsed = defineScript<
+export const markUsed = script<
   readonly [used: string],
   readonly [mark: string, mostBytes: number, ttlSeconds: number],
   boolean
->([lua('mark-used')], 1, first)
+>('mark-used', 1, first)
 
-export const isUsed = defineScript<readonly [used: string], readonly [mark: string], boolean>(
-  [lua('is-used')],
-  1,
-  first,
-)
+export const isUsed = script<readonly [used: string], readonly [mark: string], boolean>('is-used', 1, first)
 
 const Recalled = v.union([v.tuple([v.string(), v.number(), v.number()]), v.tuple([])])
 
 /** `mayRepeat`: its successor can be made again. */
-export const loadToken = defineScript<
+export const loadToken = script<
   readonly [record: string],
   readonly [],
   { payload: string; usedSecondsAgo?: number; mayRepeat: boolean } | undefined
->([lua('load-token')], 1, (raw) => {
+>('load-token', 1, (raw) => {
   const [payload, age, salted] = v.parse(Recalled, raw)
   if (payload === undefined || age === undefined) return undefined
   return { payload, ...(age < 0 ? {} : { usedSecondsAgo: age }), mayRepeat: salted === 1 }
@@ -87,17 +79,17 @@ export const loadToken = defineScript<
 
 const Succeeded = v.union([v.tuple([v.string(), v.number()]), v.tuple([])])
 
-export const chooseSuccessor = defineScript<
+export const chooseSuccessor = script<
   readonly [record: string],
   readonly [salt: string],
   { salt: string; isRepeat: boolean } | undefined
->([lua('choose-successor')], 1, (raw) => {
+>('choose-successor', 1, (raw) => {
   const [salt, used] = v.parse(Succeeded, raw)
   return salt === undefined ? undefined : { salt, isRepeat: used === 1 }
 })
 
-export const swap = defineScript<
+export const swap = script<
   readonly [value: string, known: string],
   readonly [expected: string, replacement: string, known: string],
   boolean
->([lua('swap')], 2, first)
+>('swap', 2, first)

@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts'
 import { hold } from './hold.ts'
 import type { Keys } from './keys.ts'
 import { wordOf } from './replies.ts'
-import { defineScript } from './script.ts'
+import { script } from './script.ts'
 
 /** The connections that write and publish. */
 export type Way = 'data' | 'pub'
@@ -38,11 +38,7 @@ export const MARK_MS = 3_600_000
 /** Shards that are emptied one after the other by one hand are told of together. */
 const TOGETHER_MS = 200
 
-const beat = defineScript<[key: string], [channel: string, message: string, ms: number], number>(
-  [new URL('../lua/beat.lua', import.meta.url)],
-  1,
-  Number,
-)
+const beat = script<[key: string], [channel: string, message: string, ms: number], number>('beat', 1, Number)
 
 /** What the shards of a Redis Cluster say while one of them is replaced, or its slots move. */
 const FAILING_OVER = new Set(['CLUSTERDOWN', 'MASTERDOWN', 'LOADING', 'TRYAGAIN', 'MOVED', 'ASK'])

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { RedisClients } from './redis.ts'
-import { defineScript } from './script.ts'
+import { script } from './script.ts'
 
 export interface BudgetOptions {
   /** Part of its key. */
@@ -27,11 +27,11 @@ const SLICES = 20
 /** Subjects that a node remembers. One that is forgotten has its free slice again. */
 const MOST_SUBJECTS = 100_000
 
-const spend = defineScript<
+const spend = script<
   [spent: string],
   [limit: number, windowMs: number, settled: number, cost: number, slice: number],
   { taken: number; ms: number }
->([new URL('../lua/spend.lua', import.meta.url)], 1, (raw) => {
+>('spend', 1, (raw) => {
   const [taken, ms] = raw as number[]
   return { taken: Number(taken), ms: Number(ms) }
 })

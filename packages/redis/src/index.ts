@@ -20,7 +20,7 @@ export { createRedis, type RedisClients, type RedisOptions, type Role } from './
 export { RedisRefused } from './refused.ts'
 export { orUnavailable, RedisUnavailable } from './replies.ts'
 export { assertSuitable, mastersOf, problemsOf, RedisUnsuitable } from './requirements.ts'
-export { defineScript, type Script, type ScriptFlags, type ScriptRun } from './script.ts'
+export { type Script, type ScriptFlags, type ScriptRun, scriptsIn } from './script.ts'
 export { type Cause, shardsOf } from './shards.ts'
 export { Subscriber } from './subscriber.ts'
 export type { ChannelListener } from './subscription.ts'

@@ -5,7 +5,7 @@ import { orUnavailable } from './connection.ts'
 import { hold } from './hold.ts'
 import { CLUSTER_VERSION } from './keys.ts'
 import type { RedisClients } from './redis.ts'
-import { defineScript } from './script.ts'
+import { script } from './script.ts'
 
 export interface MembershipOptions {
   nodeId: string
@@ -45,11 +45,7 @@ const LOOK_MS = 200
 /** By then the name is free or was seen to be in use. */
 const LOOKS = (2 * NAME_MS) / LOOK_MS
 
-const deleteIf = defineScript<[key: string], [value: string], number>(
-  [new URL('../lua/delete-if.lua', import.meta.url)],
-  1,
-  Number,
-)
+const deleteIf = script<[key: string], [value: string], number>('delete-if', 1, Number)
 
 /** A process of this machine that is there no more, so that a node that was killed is back at once. */
 const hasEnded = ({ host, pid }: Holder): boolean => {

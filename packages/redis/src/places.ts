@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { RedisClients } from './redis.ts'
-import { defineScript } from './script.ts'
+import { script } from './script.ts'
 
 export interface PlacesOptions {
   /** Part of its key. */
@@ -35,8 +35,8 @@ const FORGET_MS = 3 * SAY_MS
 /** Subjects that are said at the same time. */
 const BATCH = 1_000
 
-const hold = defineScript<[places: string], [node: string, holds: number, ms: number, limit: number], boolean>(
-  [new URL('../lua/places.lua', import.meta.url)],
+const hold = script<[places: string], [node: string, holds: number, ms: number, limit: number], boolean>(
+  'places',
   1,
   (raw) => raw === 1,
 )

@@ -1,6 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
 import { type Connection, orUnavailable } from './connection.ts'
 
 /**
@@ -18,7 +17,7 @@ export type Script<K extends readonly string[], A extends readonly (string | num
  * nobody listens.
  */
 export interface ScriptRun {
-  /** Its name, as `confirm`; no keys and no arguments. */
+  /** Whose it is and its name, as `tickets confirm`; no keys and no arguments. */
   script: string
 }
 
@@ -42,39 +41,52 @@ export interface ScriptFlags {
 
 type Command = (...args: (string | number)[]) => Promise<unknown>
 
-/**
- * Binds Lua files to a typed function. Several files are one script: earlier ones hold local functions for
- * the last, which names the command. ioredis sends the hash and falls back to the text when Redis does not
- * know it yet.
- *
- * @param files  URLs of the Lua files
- * @param numberOfKeys  how many of the parameters are KEYS
- * @param parse  turns the raw reply into R, or throws
- * @param flags  what Redis is told of the script in its first line
- */
-export const defineScript = <K extends readonly string[], A extends readonly (string | number)[], R>(
-  files: readonly URL[],
+/** Binds a Lua file to a typed function. */
+type DefineScript = <K extends readonly string[], A extends readonly (string | number)[], R>(
+  name: string,
   numberOfKeys: K['length'],
   parse: (raw: unknown) => R,
-  { allowOom = false, neverWhenFull = false }: ScriptFlags = {},
-): Script<K, A, R> => {
-  const script = basename(files.at(-1)?.pathname ?? '', '.lua')
-  const name = `saoma:${script}${allowOom ? ':when-full' : ''}`
-  const text = files.map((file) => readFileSync(file, 'utf8')).join('\n')
-  const lua = allowOom ? `#!lua flags=allow-oom\n${text}` : neverWhenFull ? `#!lua\n${text}` : text
-  const bound = new WeakMap<Connection, Command>()
+  flags?: ScriptFlags,
+) => Script<K, A, R>
 
-  const bind = (connection: Connection): Command => {
-    connection.defineCommand(name, { numberOfKeys, lua })
-    const command = (connection as unknown as Record<string, Command>)[name]
-    if (!command) throw new TypeError(`${name} is not a command`)
-    bound.set(connection, command)
-    return command
-  }
+/**
+ * The scripts of one package. ioredis sends the hash of one and falls back to the text when Redis does not
+ * know it yet.
+ *
+ * - `name`: of the Lua file, without `.lua`
+ * - `numberOfKeys`: how many of the parameters are KEYS
+ * - `parse`: turns the raw reply into R, or throws
+ * - `flags`: what Redis is told of the script in its first line
+ *
+ * @param owner  whose they are, for traces and for the names of the commands
+ * @param folder  URL of the folder of the Lua files
+ * @param library  name of a file that holds local functions for all of them
+ */
+export const scriptsIn = (owner: string, folder: URL, library?: string): DefineScript => {
+  const read = (name: string): string => readFileSync(new URL(`${name}.lua`, folder), 'utf8')
 
-  return async (connection, keys, args) => {
-    const command = bound.get(connection) ?? bind(connection)
-    const run = async () => parse(await orUnavailable(command.call(connection, ...keys, ...args)))
-    return runs.hasSubscribers ? runs.tracePromise(run, { script }) : run()
+  return (name, numberOfKeys, parse, { allowOom = false, neverWhenFull = false } = {}) => {
+    const script = `${owner} ${name}`
+    const command = `saoma:${owner}:${name}${allowOom ? ':when-full' : ''}`
+    const text = [...(library === undefined ? [] : [library]), name].map(read).join('\n')
+    const lua = allowOom ? `#!lua flags=allow-oom\n${text}` : neverWhenFull ? `#!lua\n${text}` : text
+    const bound = new WeakMap<Connection, Command>()
+
+    const bind = (connection: Connection): Command => {
+      connection.defineCommand(command, { numberOfKeys, lua })
+      const run = (connection as unknown as Record<string, Command>)[command]
+      if (!run) throw new TypeError(`${command} is not a command`)
+      bound.set(connection, run)
+      return run
+    }
+
+    return async (connection, keys, args) => {
+      const run = bound.get(connection) ?? bind(connection)
+      const answer = async () => parse(await orUnavailable(run.call(connection, ...keys, ...args)))
+      return runs.hasSubscribers ? runs.tracePromise(answer, { script }) : answer()
+    }
   }
 }
+
+/** Those of this package. */
+export const script: DefineScript = scriptsIn('redis', new URL('../lua/', import.meta.url))

@@ -3,12 +3,14 @@ import {
   type Connection,
   connect,
   createRedis,
-  defineScript,
   orUnavailable,
   type RedisClients,
   RedisUnavailable,
+  scriptsIn,
   whenReady,
 } from '../src/index.ts'
+
+const script = scriptsIn('test', new URL('./fixtures/', import.meta.url))
 
 const READY_MS = 10_000
 /** What a caller hears that was kept waiting for three seconds. */
@@ -106,8 +108,7 @@ test('createRedis rejects with RedisUnavailable and its cause when there is no R
 test('a script is found again after Redis has forgotten it', async () => {
   const server = await startRedis()
   const { data } = await open(server)
-  const file = new URL('./fixtures/add.lua', import.meta.url)
-  const add = defineScript<[key: string], [number], number>([file], 1, Number)
+  const add = script<[key: string], [number], number>('add', 1, Number)
   expect(await add(data, ['sum'], [2])).toBe(2)
   await data.script('FLUSH')
   expect(await add(data, ['sum'], [3])).toBe(5)
@@ -171,9 +172,8 @@ test('a script that says so runs in a full Redis; a transaction with a mistake o
   const server = await startRedis()
   const { data } = await open(server)
   await data.config('SET', 'maxmemory', '1')
-  const lua = new URL('./fixtures/set.lua', import.meta.url)
-  const refused = defineScript<[string], [string], unknown>([lua], 1, (raw) => raw)
-  const allowed = defineScript<[string], [string], unknown>([lua], 1, (raw) => raw, { allowOom: true })
+  const refused = script<[string], [string], unknown>('set', 1, (raw) => raw)
+  const allowed = script<[string], [string], unknown>('set', 1, (raw) => raw, { allowOom: true })
   await expect(refused(data, ['key'], ['value'])).rejects.toThrow(RedisUnavailable)
   expect(await allowed(data, ['key'], ['value'])).toBe('OK')
   await data.config('SET', 'maxmemory', '0')

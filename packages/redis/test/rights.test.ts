@@ -1,5 +1,5 @@
 import { onCleanup, startRedis, until } from '@saoma/testing'
-import { connect, createRedis, defineScript, orUnavailable, RedisUnavailable, whenReady } from '../src/index.ts'
+import { connect, createRedis, orUnavailable, RedisUnavailable, scriptsIn, whenReady } from '../src/index.ts'
 
 const BEAT_MS = 50
 
@@ -27,8 +27,8 @@ const setup = async () => {
 test('a right that is taken away at run time: commands, transactions and scripts are RedisUnavailable', async () => {
   const { open, rights } = await setup()
   const { data } = await open(0)
-  const script = defineScript<[string], [string], unknown>(
-    [new URL('./fixtures/set.lua', import.meta.url)],
+  const script = scriptsIn('test', new URL('./fixtures/', import.meta.url))<[string], [string], unknown>(
+    'set',
     1,
     (raw) => raw,
   )

@@ -1,5 +1,5 @@
 import { type Code, codes, fail, ok, type Result, type TicketStatus, transitions } from '@saoma/protocol'
-import { defineScript, type ScriptFlags } from '@saoma/redis'
+import { type ScriptFlags, scriptsIn } from '@saoma/redis'
 import * as v from 'valibot'
 
 /**
@@ -62,17 +62,14 @@ const reply =
     return refusal.success ? fail(refusal.output[0]) : ok(v.parse(schema, raw))
   }
 
-const files = (verb: string) => [
-  new URL('../lua/lib.lua', import.meta.url),
-  new URL(`../lua/${verb}.lua`, import.meta.url),
-]
+const script = scriptsIn('tickets', new URL('../lua/', import.meta.url), 'lib')
 
 const define = <K extends readonly string[], A extends readonly (string | number)[], T>(
   verb: string,
   numberOfKeys: K['length'],
   schema: v.GenericSchema<unknown, T>,
   flags?: ScriptFlags,
-) => defineScript<K, A, Result<T>>(files(verb), numberOfKeys, reply(schema), flags)
+) => script<K, A, Result<T>>(verb, numberOfKeys, reply(schema), flags)
 
 type Ticket = [ticket: string]
 type TicketAndChannel = [ticket: string, channel: string]
@@ -98,8 +95,8 @@ export const scripts = {
     2,
     Redeemed,
   ),
-  poll: defineScript<Ticket, [intervalMs: number, stepMs: number, mostMs: number, graceMs: number], boolean>(
-    files('poll'),
+  poll: script<Ticket, [intervalMs: number, stepMs: number, mostMs: number, graceMs: number], boolean>(
+    'poll',
     1,
     (raw) => raw === 1,
   ),

@@ -1,4 +1,4 @@
-import { defineScript } from '@saoma/redis'
+import { scriptsIn } from '@saoma/redis'
 import * as v from 'valibot'
 
 const MINUTE_MS = 60_000
@@ -13,8 +13,8 @@ export const COUNTER_MS: number = 15 * MINUTE_MS
 export const presentMinute = (): number => Math.floor(Date.now() / MINUTE_MS)
 
 /** One more in a counter of Redis. */
-export const countOne = defineScript<[counter: string], [lifeMs: number], number>(
-  [new URL('../lua/count.lua', import.meta.url)],
-  1,
-  (raw) => v.parse(v.number(), raw),
-)
+export const countOne = scriptsIn('wechat', new URL('../lua/', import.meta.url))<
+  [counter: string],
+  [lifeMs: number],
+  number
+>('count', 1, (raw) => v.parse(v.number(), raw))

@@ -1,7 +1,7 @@
-import { defineScript } from '@saoma/redis'
+import { scriptsIn } from '@saoma/redis'
 import * as v from 'valibot'
 
-const file = (verb: string) => [new URL(`../lua/${verb}.lua`, import.meta.url)]
+const script = scriptsIn('wechat', new URL('../lua/', import.meta.url))
 
 const Claim = v.pipe(
   v.tuple([v.picklist(['TOKEN', 'FETCH', 'WAIT']), v.string(), v.number()]),
@@ -13,19 +13,19 @@ const yes = (raw: unknown): boolean => raw === 1
 
 /** The Lua files, one function each. Their headers say what they do and reply. */
 export const scripts = {
-  claim: defineScript<
+  claim: script<
     [token: string, lock: string],
     [holder: string, lockMs: number, aheadMs: number, refused: string],
     Claim
-  >(file('claim'), 2, (raw) => v.parse(Claim, raw)),
-  settle: defineScript<[token: string, lock: string], [holder: string, value: string, lifeMs: number], boolean>(
-    file('settle'),
+  >('claim', 2, (raw) => v.parse(Claim, raw)),
+  settle: script<[token: string, lock: string], [holder: string, value: string, lifeMs: number], boolean>(
+    'settle',
     2,
     yes,
   ),
-  force: defineScript<
+  force: script<
     [forced: string, lock: string],
     [holder: string, lockMs: number, gapMs: number, perDay: number, dayMs: number],
     boolean
-  >(file('force'), 2, yes),
+  >('force', 2, yes),
 }

@@ -1,13 +1,11 @@
 import { type Code, fail, ok, type Result } from '@saoma/protocol'
-import { defineScript } from '@saoma/redis'
+import { scriptsIn } from '@saoma/redis'
 import * as v from 'valibot'
 import type { Lease, Stock } from './code.ts'
 
-const files = (verb: string) => [
-  new URL('../../lua/pool/lib.lua', import.meta.url),
-  new URL(`../../lua/pool/${verb}.lua`, import.meta.url),
-]
-const file = (verb: string) => [new URL(`../../lua/pool/${verb}.lua`, import.meta.url)]
+const folder = new URL('../../lua/pool/', import.meta.url)
+const alone = scriptsIn('pool', folder)
+const script = scriptsIn('pool', folder, 'lib')
 
 const ImageType = v.picklist(['image/jpeg', 'image/png'])
 
@@ -56,45 +54,41 @@ type Places = [fresh: string, rested: string, busy: string]
 
 /** The Lua files, one function each. Their headers say what they do and reply. */
 export const scripts = {
-  lease: defineScript<
+  lease: script<
     [codes: string, ...Places, run: string, lease: string],
     [ticket: string, leaseMs: number, quarantineMs: number, leases: number, random: number, due: number, ttlMs: number],
     Lease | undefined
-  >(files('lease'), 6, (raw) => (raw === null ? undefined : v.parse(Leased, raw))),
-  resolve: defineScript<[code: string], [check: string], Result<string>>(files('resolve'), 1, resolved),
-  add: defineScript<
+  >('lease', 6, (raw) => (raw === null ? undefined : v.parse(Leased, raw))),
+  resolve: script<[code: string], [check: string], Result<string>>('resolve', 1, resolved),
+  add: script<
     [code: string, fresh: string, rested: string, run: string],
     [scene: string, image: string, type: string, sha256: string, ttlMs: number],
     boolean
-  >(files('add'), 4, (raw) => raw === 1),
-  stock: defineScript<[codes: string, ...Places, run: string], [leases: number, due: number, ttlMs: number], Stock>(
-    files('stock'),
+  >('add', 4, (raw) => raw === 1),
+  stock: script<[codes: string, ...Places, run: string], [leases: number, due: number, ttlMs: number], Stock>(
+    'stock',
     5,
     (raw) => v.parse(Counts, raw),
   ),
-  scenes: defineScript<Places, [], string[]>(file('scenes'), 3, (raw) => v.parse(Strings, raw)),
-  retire: defineScript<[codes: string, leases: string, ...Places], readonly string[], string[]>(
-    files('retire'),
-    5,
-    (raw) => v.parse(Strings, raw),
+  scenes: alone<Places, [], string[]>('scenes', 3, (raw) => v.parse(Strings, raw)),
+  retire: script<[codes: string, leases: string, ...Places], readonly string[], string[]>('retire', 5, (raw) =>
+    v.parse(Strings, raw),
   ),
-  cull: defineScript<[codes: string, leases: string, ...Places], [max: number, most: number], string[]>(
-    files('cull'),
-    5,
-    (raw) => v.parse(Strings, raw),
+  cull: script<[codes: string, leases: string, ...Places], [max: number, most: number], string[]>('cull', 5, (raw) =>
+    v.parse(Strings, raw),
   ),
-  renew: defineScript<[codes: string, ...Places, run: string], [ttlMs: number, leases: number, ...string[]], number>(
-    files('renew'),
+  renew: script<[codes: string, ...Places, run: string], [ttlMs: number, leases: number, ...string[]], number>(
+    'renew',
     5,
     (raw) => v.parse(v.number(), raw),
   ),
-  lead: defineScript<[refiller: string], [holder: string, leaseMs: number], { won: boolean; leftMs: number }>(
-    file('lead'),
+  lead: alone<[refiller: string], [holder: string, leaseMs: number], { won: boolean; leftMs: number }>(
+    'lead',
     1,
     (raw) => {
       const [won, leftMs] = v.parse(v.tuple([v.number(), v.number()]), raw)
       return { won: won === 1, leftMs }
     },
   ),
-  resign: defineScript<[refiller: string], [holder: string], boolean>(file('resign'), 1, (raw) => raw === 1),
+  resign: alone<[refiller: string], [holder: string], boolean>('resign', 1, (raw) => raw === 1),
 }

@@ -58,7 +58,7 @@ const redis = (operation: string): Attributes => ({ 'db.system.name': 'redis', '
 export const followCalls = (tracer: Tracer): (() => void) => {
   const stops = [
     follow<ScriptRun>(tracer, 'saoma:script', ({ script }) => ({
-      name: `redis ${script}`,
+      name: script,
       attributes: { ...redis('EVALSHA'), 'db.stored_procedure.name': script },
     })),
     // Those of our scripts have a span with a name already.
