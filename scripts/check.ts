@@ -9,6 +9,7 @@ const steps = [
   { name: 'clocks', args: ['scripts/check-clocks.ts'] },
   { name: 'width', args: ['scripts/check-width.ts'] },
   { name: 'paths', args: ['scripts/check-paths.ts'] },
+  { name: 'rules', args: ['scripts/check-specs.ts'] },
 ]
 
 /**

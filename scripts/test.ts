@@ -1,6 +1,8 @@
 import { ensurePage, ensurePrograms } from '@saoma/testing'
 import { check } from './check.ts'
+import { fastTests } from './fast-tests.ts'
 import { count, runJest } from './jest.ts'
+import { root } from './run.ts'
 
 const say = (sentence: string): void => console.log(sentence)
 
@@ -12,9 +14,17 @@ export const prepareTests = async (): Promise<void> => {
   await ensurePage(say)
 }
 
+/** The tests that need neither Redis nor another process, without the check: for while one is writing. */
+const FAST = '--fast'
+
 const main = async (): Promise<boolean> => {
-  await prepareTests()
-  const { code, report } = await runJest(process.argv.slice(2))
+  const args = process.argv.slice(2)
+  const isFast = args.includes(FAST)
+  if (!isFast) await prepareTests()
+  const { code, report } = await runJest([
+    ...args.filter((arg) => arg !== FAST),
+    ...(isFast ? ['--runTestsByPath', ...fastTests(root)] : []),
+  ])
   const { passed, failed } = report ? count(report) : { passed: 0, failed: 1 }
   say(`${passed} passed, ${failed} failed`)
   return code === 0 && failed === 0 && passed > 0
