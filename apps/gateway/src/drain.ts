@@ -97,7 +97,11 @@ export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> =>
   await stopListening(http, windowMs === 0 ? 0 : PROXY_IDLE_MS)
   // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its
   // connection ends with the process.
-  const closed = new Promise<void>((resolve) => http.close(() => resolve()))
-  await Promise.race([Promise.all([io.close(), closed]), delay(LAST_ANSWERS_MS, undefined, { ref: false })])
+  const close = async () => {
+    // It answers the polls that it holds, whose connections are idle then.
+    await io.close()
+    await new Promise<void>((resolve) => http.close(() => resolve()))
+  }
+  await Promise.race([close(), delay(LAST_ANSWERS_MS, undefined, { ref: false })])
   http.closeAllConnections()
 }

@@ -103,6 +103,15 @@ describe('what is refused', () => {
     ['ending nobody', 'POST', 'users/some%20body/end', testApiKey, {}, 422, 'INVALID'],
     ['ending a session that is no text', 'POST', 'users/somebody/end', testApiKey, { sid: 1 }, 422, 'INVALID'],
     ['a trim by a person', 'DELETE', 'channels/room:open-1/messages?before=2', person, undefined, 403, 'FORBIDDEN'],
+    [
+      'a trim of no channel by a person',
+      'DELETE',
+      'channels/lobby/messages?before=2',
+      person,
+      undefined,
+      403,
+      'FORBIDDEN',
+    ],
     ['a trim below nothing', 'DELETE', 'channels/room:open-1/messages?before=0', testApiKey, undefined, 422, 'INVALID'],
     ['a trim of no channel', 'DELETE', 'channels/lobby/messages?before=2', testApiKey, undefined, 422, 'INVALID'],
   ])('%s', async (_, method, path, who, json, status, code) => {

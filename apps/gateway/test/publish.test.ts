@@ -120,6 +120,7 @@ describe('an array', () => {
       2,
     ])
     expect(body[1]).toEqual({ ok: false, code: 'INVALID', message: expect.any(String), react: 'stop' })
+    expect(body[4]).toEqual(body[1])
   })
 
   test('of nothing publishes nothing; one of 101 is refused as a whole', async () => {

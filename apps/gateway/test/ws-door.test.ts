@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+import { LogEntry } from '@saoma/channels'
 import { type Failed, fail, ok } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import { connectWs, onCleanup, startRedis, until, type WsClient } from '@saoma/testing'
@@ -332,6 +334,26 @@ describe('what is closed', () => {
         (closed) => closed === 1,
       ),
     ).toBe(1)
+  })
+
+  test('a burst that comes while a client is being closed does not reach behind the close frame', async () => {
+    const door = await openDoor()
+    const client = await door.enter()
+    client.send({ op: 'subscribe', channel: 'room:x' })
+    await door.reached(1)
+    door.asked[0]?.ack({ ok: true, channel: 'room:x' })
+    expect(await client.next()).toBe('{"result":true}')
+    const [connection] = door.guests()
+    const kept = new LogEntry('room:x', 'e', 1, '"event":"n","data":1,"time":1')
+    // A server that went on writing would end with an error of the socket, and the client without the code.
+    client.send('x'.repeat(36_001))
+    let written = 0
+    while (connection?.isOpen) {
+      written += Number(connection.messages([kept]))
+      await turn()
+    }
+    expect(written).toBeGreaterThan(0)
+    expect(await client.closed()).toMatchObject({ code: 1009 })
   })
 
   test('what is left when the door closes: with the word for a restart while the node drains', async () => {

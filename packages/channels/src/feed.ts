@@ -1,12 +1,12 @@
-import { isEmptyEpoch, isNext, type Position } from '@saoma/protocol'
+import { isEmptyEpoch, type Position } from '@saoma/protocol'
 import type { ChannelListener } from '@saoma/redis'
 import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
 import type { FeedListener } from './feed-listener.ts'
 import type { Log, LogPage } from './log.ts'
 import type { LogEntry } from './log-entry.ts'
+import { Place } from './place.ts'
 import { decodeEnded, decodeMessage, decodeSignal, kinds } from './wire.ts'
-import { Witnesses } from './witnesses.ts'
 
 /**
  * Messages that may wait while the log is read. Past it they are dropped, which shows as a gap and is read
@@ -38,11 +38,7 @@ export class Feed implements ChannelListener {
   users = 0
 
   readonly #context: FeedContext
-  #epoch = ''
-  #offset = 0
-  /** Up to here messages came from the log, so pub/sub may repeat them. */
-  #logged = 0
-  readonly #witnesses = new Witnesses()
+  readonly #place = new Place()
   /** The subscription was away and no check has looked since. Each time is another one. */
   #doubt: symbol | undefined
   #batch: LogEntry[] = []
@@ -64,7 +60,7 @@ export class Feed implements ChannelListener {
   }
 
   get positioned(): boolean {
-    return this.#epoch !== ''
+    return this.#place.isKnown
   }
 
   /** The subscription was away: until the next check a position that is behind the log is no mere delay. */
@@ -80,7 +76,7 @@ export class Feed implements ChannelListener {
     const kind = payload[0]
     if (kind === kinds.message) {
       if (this.members.size === 0) return
-      const kept = decodeMessage(this.channel, payload.toString(), this.#epoch)
+      const kept = decodeMessage(this.channel, payload.toString(), this.#place.epoch)
       if (kept) this.#take(kept)
     } else if (kind === kinds.ended) {
       const sid = decodeEnded(payload.toString())
@@ -95,7 +91,7 @@ export class Feed implements ChannelListener {
 
   /** From here on the member is told of everything; until it starts, that waits. */
   join(member: FeedListener): void {
-    member.from = this.#offset
+    member.from = this.#place.offset
     this.members.add(member)
   }
 
@@ -104,38 +100,29 @@ export class Feed implements ChannelListener {
    * overtook each other.
    */
   misses(member: FeedListener, page: Position): boolean {
-    return page.epoch === this.#epoch && page.offset < member.from
+    return page.epoch === this.#place.epoch && page.offset < member.from
   }
 
   /** The member stands behind its page. Returns whether the feed has got its position by that. */
   settle(member: FeedListener, page: LogPage): boolean {
     member.standAt(page)
     if (this.positioned) {
-      if (!this.#continues(member, page)) {
+      if (!this.#place.continues(page, member.from)) {
         // The page is the later truth. What waits is of the log before.
         member.clear()
         void this.fill()
-      } else if (page.epoch === this.#epoch) {
+      } else if (page.epoch === this.#place.epoch) {
         // What pub/sub tells of it the member is not told of.
-        if (page.offset > this.#offset) this.#witnesses.doubt(this.#offset + 1)
-        this.#witnesses.learn(page)
-        if (this.#witnesses.contradicted) void this.fill()
+        if (page.offset > this.#place.offset) this.#place.witnesses.doubt(this.#place.offset + 1)
+        this.#place.witnesses.learn(page)
+        if (this.#place.witnesses.contradicted) void this.fill()
       }
       return false
     }
-    this.#stand(page)
+    this.#place.stand(page)
     for (const other of this.members) other.from = page.offset
     this.#drain()
     return true
-  }
-
-  /**
-   * Whether a member's page and what the feed tells are of one log. A channel that was empty on one side has
-   * begun meanwhile.
-   */
-  #continues(member: FeedListener, page: Position): boolean {
-    if (page.epoch === this.#epoch || isEmptyEpoch(this.#epoch)) return true
-    return isEmptyEpoch(page.epoch) && member.from === 0
   }
 
   /** Returns whether the feed has lost its position, because nobody is left. */
@@ -146,9 +133,7 @@ export class Feed implements ChannelListener {
     this.#run++
     this.#filling?.abort()
     this.#filling = undefined
-    this.#epoch = ''
-    this.#offset = 0
-    this.#witnesses.clear()
+    this.#place.clear()
     this.#batch = []
     this.#waiting = []
     this.#owed = 0
@@ -175,35 +160,35 @@ export class Feed implements ChannelListener {
     const run = this.#run
     if (!this.positioned) return true
     if (this.#filling) return false
-    if (this.#owed > this.#offset) {
+    if (this.#owed > this.#place.offset) {
       void this.fill()
       return true
     }
-    const [epoch, offset] = [this.#epoch, this.#offset]
+    const [epoch, offset] = [this.#place.epoch, this.#place.offset]
     const [doubt, suspect] = [this.#doubt, this.suspect]
-    const compared = this.#witnesses.comparing()
-    const { epoch: present, top, same } = await found(this.#witnesses.due(suspect))
-    if (this.#run !== run || this.#filling || this.#epoch !== epoch) return false
+    const compared = this.#place.witnesses.comparing()
+    const { epoch: present, top, same } = await found(this.#place.witnesses.due(suspect))
+    if (this.#run !== run || this.#filling || this.#place.epoch !== epoch) return false
     if (this.#doubt === doubt) this.#doubt = undefined
     if (isEmptyEpoch(epoch) && isEmptyEpoch(present)) {
       // Still empty, which is worth more the later it was seen.
-      this.#epoch = present
+      this.#place.epoch = present
       return true
     }
     const isOther = present !== epoch && !(isEmptyEpoch(epoch) && top > 0)
     if (isOther || !same || top < offset) {
-      this.#witnesses.contradicted = true
+      this.#place.witnesses.contradicted = true
       void this.fill()
       return true
     }
     compared(offset)
-    if (top > this.#offset) {
+    if (top > this.#place.offset) {
       if (suspect) void this.fill()
       else this.#owed = top
       return suspect
     }
     // What came meanwhile from a master that is none any more would hide what is in the log at its place.
-    return !suspect || this.#offset === offset
+    return !suspect || this.#place.offset === offset
   }
 
   /** Reads the log from the position on until it has caught up with pub/sub. Never rejects. */
@@ -213,7 +198,7 @@ export class Feed implements ChannelListener {
     const { signal } = this.#filling
     let messages = 0
     let attempt = 0
-    for (let more = true; more || this.#witnesses.contradicted; ) {
+    for (let more = true; more || this.#place.witnesses.contradicted; ) {
       try {
         const page = await this.#next()
         if (signal.aborted) return
@@ -238,16 +223,16 @@ export class Feed implements ChannelListener {
   /** The next page; undefined when the log went back meanwhile. */
   async #next(): Promise<LogPage | undefined> {
     const { log } = this.#context
-    const position = { epoch: this.#epoch, offset: this.#offset }
+    const position = { epoch: this.#place.epoch, offset: this.#place.offset }
     // Whatever was heard so far is in the log, and the page comes to it.
     this.#waiting = []
-    const { contradicted, unsure } = this.#witnesses
-    const due = this.#witnesses.due(true)
-    this.#witnesses.contradicted = false
+    const { contradicted, unsure } = this.#place.witnesses
+    const due = this.#place.witnesses.due(true)
+    this.#place.witnesses.contradicted = false
     try {
       await log.rotate(this.channel, position, due, unsure)
     } catch (error) {
-      this.#witnesses.contradicted ||= contradicted
+      this.#place.witnesses.contradicted ||= contradicted
       throw error
     }
     const page = await log.resume(this.channel, position)
@@ -258,29 +243,19 @@ export class Feed implements ChannelListener {
     this.flush()
     if (page.how !== 'recovered') this.#context.onEvent({ kind: 'lost', channel: this.channel })
     if (page.messages.length > 0) for (const member of this.members) member.messages(page.messages)
-    this.#stand(page)
-  }
-
-  #stand(page: LogPage): void {
-    if (page.epoch !== this.#epoch) this.#witnesses.clear()
-    this.#epoch = page.epoch
-    this.#offset = page.offset
-    this.#logged = page.offset
-    this.#witnesses.learn(page)
+    this.#place.stand(page)
   }
 
   #take(kept: LogEntry): void {
     if (!this.positioned || this.#filling) return this.#wait(kept)
-    if (isNext({ epoch: this.#epoch, offset: this.#offset }, kept)) {
+    if (this.#place.isNext(kept)) {
       // A page has shown another one in its place.
-      if (this.#witnesses.contradict(kept)) return void this.fill()
-      this.#epoch = kept.epoch
-      this.#offset = kept.offset
-      this.#witnesses.add(kept)
+      if (this.#place.witnesses.contradict(kept)) return void this.fill()
+      this.#place.step(kept)
       if (this.#batch.push(kept) === 1) this.#context.schedule(this)
       return
     }
-    if (kept.epoch === this.#epoch && kept.offset <= this.#offset) return this.#hearAgain(kept)
+    if (kept.epoch === this.#place.epoch && kept.offset <= this.#place.offset) return this.#hearAgain(kept)
     this.#wait(kept)
     void this.fill()
   }
@@ -291,11 +266,11 @@ export class Feed implements ChannelListener {
    * goes on.
    */
   #hearAgain(kept: LogEntry): void {
-    const isKnown = this.#witnesses.knows(kept.offset)
-    const isOther = this.#witnesses.contradict(kept)
-    const isAgain = kept.offset > this.#logged
-    if (isOther || isAgain || !isKnown) this.#witnesses.doubt(kept.offset)
-    this.#witnesses.contradicted ||= isAgain
+    const isKnown = this.#place.witnesses.knows(kept.offset)
+    const isOther = this.#place.witnesses.contradict(kept)
+    const isAgain = kept.offset > this.#place.logged
+    if (isOther || isAgain || !isKnown) this.#place.witnesses.doubt(kept.offset)
+    this.#place.witnesses.contradicted ||= isAgain
     if (isOther || isAgain) void this.fill()
   }
 

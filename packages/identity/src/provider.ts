@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { DEVICE_CODE_GRANT, deviceCodeBits, type LoginRequest, ticketOf, WX_CODE_GRANT } from '@saoma/protocol'
-import { type RedisClients, RedisUnavailable } from '@saoma/redis'
+import type { RedisClients } from '@saoma/redis'
 import type { Accounts } from './accounts.ts'
 import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } from './clients.ts'
 import { createDeviceCodes, finishRedemption } from './device-codes.ts'
@@ -14,6 +14,7 @@ import {
   Provider,
   type ResourceServer,
 } from './oidc-provider.ts'
+import { outage, withOutage } from './outage.ts'
 import { createRecords } from './records.ts'
 import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
 import { requestState } from './request-state.ts'
@@ -74,29 +75,6 @@ const refusals = [
   'jwks.error',
   'server_error',
 ] as const
-
-/** Redis being away must read as "try again", which the provider would turn into a server error. */
-const outage = (cause: unknown): unknown => {
-  if (!(cause instanceof RedisUnavailable)) return cause
-  return Object.assign(new errors.TemporarilyUnavailable('the service is recovering; try again', { cause }), {
-    status: 503,
-    statusCode: 503,
-  })
-}
-
-const withOutage = (adapter: Adapter): Adapter =>
-  Object.fromEntries(
-    Object.entries(adapter).map(([name, method]) => [
-      name,
-      async (...args: unknown[]) => {
-        try {
-          return await (method as (...args: unknown[]) => Promise<unknown>)(...args)
-        } catch (error) {
-          throw outage(error)
-        }
-      },
-    ]),
-  ) as unknown as Adapter
 
 /**
  * The request that redeems a code writes the grant and then looks for it, to sign what it says: it has it at

@@ -1,2 +1,3 @@
 export type { Listener } from './listen.ts'
-export { createTickets, type NewTicket, type TicketRecord, type Tickets, type TicketTimes } from './tickets.ts'
+export type { NewTicket, TicketRecord, TicketTimes } from './ticket.ts'
+export { createTickets, type Tickets } from './tickets.ts'

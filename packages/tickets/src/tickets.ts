@@ -13,38 +13,9 @@ import {
 } from '@saoma/protocol'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
 import { createListening, type Listener, type TicketInbox } from './listen.ts'
-import { type Snapshot, scripts } from './scripts.ts'
+import { scripts } from './scripts.ts'
+import { type NewTicket, stateOf, type TicketRecord, type TicketTimes } from './ticket.ts'
 import { encodeEvent } from './wire.ts'
-
-/** Milliseconds. */
-export interface TicketTimes {
-  /** From the creation until the scan. @default 120000 */
-  scanMs: number
-  /** From the scan until the confirmation. @default 60000 */
-  confirmMs: number
-  /** From the confirmation until the browser has redeemed it. @default 60000 */
-  redeemMs: number
-  /** How long past its deadline a ticket can still be told from one that never was. @default 300000 */
-  keepMs: number
-}
-
-export interface NewTicket {
-  deviceCode: string
-  /** Who asks. `requestedAt` is Redis's time of creation. */
-  request: Omit<LoginRequest, 'requestedAt'>
-  /** Text of the OAuth layer, kept with the ticket and not looked at. */
-  authorization: string
-}
-
-/** A ticket as the OAuth layer sees it. */
-export interface TicketRecord {
-  state: TicketState
-  /** The account that scanned it. */
-  sub?: string
-  /** When it was confirmed: milliseconds since 1970. */
-  decidedAt?: number
-  authorization: string
-}
 
 /**
  * Login tickets in Redis; SPEC.md holds the rules. Outcomes that a person can cause are results. Every call
@@ -118,13 +89,6 @@ const same = (a: string, b: string): boolean => a.length === b.length && timingS
 
 /** People type user codes in any case, with or without the dash. */
 const normalise = (userCode: string): string => userCode.toUpperCase().replace(/[^A-Z0-9]/g, '')
-
-const stateOf = (ticket: string, { status, version, leftMs }: Snapshot): TicketState => ({
-  ticket,
-  status,
-  version,
-  expiresIn: Math.ceil(leftMs / 1_000),
-})
 
 const mapResult = <T, U>(result: Result<T>, map: (value: T) => U): Result<U> =>
   result.ok ? ok(map(result.value)) : result

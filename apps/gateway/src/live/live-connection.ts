@@ -146,7 +146,7 @@ export class LiveConnection implements Listener {
     const { liveEvents, keyEvents } = this.#deps.limits
     const slow = await (this.#who.kind === 'backend' ? keyEvents : liveEvents)(this.endpoint.connection)
     // Who asks and does not read the answers would pile those up as well.
-    if (this.cutIfSlow()) return 'gone'
+    if (!this.isOpen || this.cutIfSlow()) return 'gone'
     if (!slow) return 'spent'
     if (!isDeaf(slow)) return fail('RATE_LIMITED', slow.retryAfterSeconds)
     this.endpoint.dismiss()

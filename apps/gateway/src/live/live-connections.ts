@@ -80,7 +80,7 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
     },
 
     open: (connection) => {
-      connections.add(connection)
+      if (connection.isOpen) connections.add(connection)
       connection.open()
     },
 

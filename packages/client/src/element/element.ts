@@ -1,9 +1,9 @@
-import type { TokenSet } from '@saoma/protocol'
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { now } from '../core/clock.ts'
 import { failureFor } from '../core/request.ts'
 import { createLogin, type Login } from '../login/login.ts'
 import type { LoginConnection, LoginState } from '../login/login-state.ts'
+import type { SaomaLoginEvents } from './events.ts'
 import { icons } from './icons.ts'
 import { createPhoneLink, type PhoneLink } from './link.ts'
 import { isPhone } from './phone.ts'
@@ -11,22 +11,13 @@ import { createPicture, type Picture } from './picture.ts'
 import { elementStyle } from './style.ts'
 import { type ElementText, type Language, languageOf, sayFailure, textIn } from './text.ts'
 
+export type { SaomaLoginEvents } from './events.ts'
 export { isPhone } from './phone.ts'
-
-export interface SaomaLoginEvents {
-  /** The person is logged in. */
-  'saoma-login': CustomEvent<{ tokens: TokenSet }>
-  /** Every change of the login's state. */
-  'saoma-state': CustomEvent<{ state: LoginState }>
-  /** The code is there to be scanned: by any camera when it is plain, otherwise by WeChat only. */
-  'saoma-picture': CustomEvent<{ plain: boolean }>
-}
 
 declare global {
   interface HTMLElementTagNameMap {
     'saoma-login': SaomaLogin
   }
-  interface HTMLElementEventMap extends SaomaLoginEvents {}
 }
 
 /** A code that is asked for comes at once, or something is wrong. */
@@ -36,9 +27,8 @@ const BEGINS_ANEW = ['origin', 'clientId', 'scope', 'ticket'] as const
 
 /**
  * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
- * Its events bubble. Without `lang` it speaks the language of the page around it. On a phone there is a
- * button beside the code that opens the app on that phone: `same-phone` is `auto` (the default), `always` or
- * `never`.
+ * Its events bubble. Without `lang` it speaks the language of the page around it. On a phone a button beside
+ * the code opens the app on that phone: `same-phone` is `auto` (the default), `always` or `never`.
  */
 export class SaomaLogin extends LitElement {
   static override readonly styles = elementStyle

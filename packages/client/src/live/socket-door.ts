@@ -1,16 +1,10 @@
-import {
-  type LiveClientEvents,
-  type LiveServerEvents,
-  ok,
-  parseSubscribed,
-  type Refusal,
-  type Result,
-} from '@saoma/protocol'
+import { type LiveClientEvents, ok, parseSubscribed, type Result } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
 import { backoffMs, pause } from '../core/backoff.ts'
 import { createConnection, type Transports } from '../core/connection.ts'
-import { type Answer, type Failure, failureFor, malformed, unanswered } from '../core/request.ts'
+import { type Answer, type Failure, failureFor, unanswered } from '../core/request.ts'
 import type { Tokens } from '../core/tokens.ts'
+import { askSocket, failureOf, isRefusal, type LiveSocket } from './ask-socket.ts'
 import { isSame } from './channel-name.ts'
 import { createDispatch, TOLD } from './dispatch.ts'
 import type { Followed } from './room.ts'
@@ -50,8 +44,6 @@ export interface SocketDoor {
   close(): void
 }
 
-type LiveSocket = Socket<LiveServerEvents, LiveClientEvents>
-
 /** Longer than a node waits for Redis. */
 const ACK_TIMEOUT_MS = 5_000
 /** How soon a connection must prove that it has outlived the sleep of its page. */
@@ -63,6 +55,12 @@ const NAMESPACE = '/'
 /** The server announces the end of a token so many seconds before, and looks once a second. */
 const WARNING_S = 60
 const EARLY_MS = 1_500
+
+/** Seconds that a token lives which the server has taken; 0 if it does not say. */
+const lifeOf = (answer: unknown): Result<number> => {
+  const { expiresIn } = Object(answer) as { expiresIn?: unknown }
+  return ok(typeof expiresIn === 'number' ? expiresIn : 0)
+}
 
 export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   const { tokens, random } = options
@@ -81,7 +79,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     // A socket that is not connected would keep the event and send it some day.
     if (!socket?.connected) return unanswered('There is no connection.')
     const { signal } = present
-    const answer = await emit(socket, event, request, parse, timeoutMs)
+    const answer = await askSocket(socket, event, request, parse, timeoutMs)
     // The server answers whatever happens to it, so this connection leads nowhere.
     if (!answer.ok && answer.code === 'NETWORK' && !signal.aborted) connection.reconnect()
     return answer
@@ -281,39 +279,3 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     },
   }
 }
-
-/** Seconds that a token lives which the server has taken; 0 if it does not say. */
-const lifeOf = (answer: unknown): Result<number> => {
-  const { expiresIn } = Object(answer) as { expiresIn?: unknown }
-  return ok(typeof expiresIn === 'number' ? expiresIn : 0)
-}
-
-/** Resolves with what `parse` made of the answer; it is called in the moment in which the answer comes. */
-const emit = <T>(
-  socket: LiveSocket,
-  event: string,
-  request: object,
-  parse: (answer: unknown) => Result<T>,
-  timeoutMs: number,
-): Promise<Answer<T>> =>
-  new Promise((resolve) => {
-    // Socket.IO's types lose the tie between an event and its ack in generic code.
-    const untyped: Socket = socket
-    untyped.timeout(timeoutMs).emit(event, request, (error: Error | null, answer: unknown) => {
-      if (error) return resolve(unanswered(error))
-      if (isRefusal(answer)) return resolve(failureOf(answer))
-      const parsed = parse(answer)
-      resolve(parsed.ok ? parsed : malformed())
-    })
-  })
-
-const failureOf = ({ code, react, message, retryAfter }: Refusal): Failure => ({
-  ok: false,
-  code,
-  react,
-  message,
-  ...(typeof retryAfter === 'number' ? { retryAfterMs: retryAfter * 1_000 } : {}),
-})
-
-const isRefusal = (value: unknown): value is Refusal =>
-  typeof value === 'object' && value !== null && 'react' in value && 'code' in value

@@ -5,31 +5,11 @@ import type { RawData, WebSocket } from 'ws'
 import type { Guest } from '../../transport/guests.ts'
 import type { Endpoint, Notice, NoticeBody } from '../endpoint.ts'
 import type { LiveConnection } from '../live-connection.ts'
-import type { LiveConnections } from '../live-connections.ts'
 import { granted, invalid, notAuthenticated, refused } from './answers.ts'
 import { burstOf, type Subscription } from './burst.ts'
+import type { Keeper } from './keeper.ts'
 import { noticeOf, noticeOfSignal } from './notices.ts'
-import { type Call, type Op, type Request, readRequest } from './requests.ts'
-
-/** What the door does for all of its connections. */
-export interface Keeper {
-  /** Bytes that may wait for a client that goes on asking. */
-  readonly maxBufferBytes: number
-  isDraining(): boolean
-  /** The clock by which a client is silent, in milliseconds from any beginning. */
-  now(): number
-  /** Counts a frame that asks nothing of the channels; `flood` is called when there were far too many. */
-  countStray(connection: string, flood: () => void): void
-  readonly connections: LiveConnections
-  /** Does what is asked and answers it once, or not at all when there is nobody to be answered. */
-  ask(
-    connection: LiveConnection,
-    event: Exclude<Op, 'auth'>,
-    body: object,
-    answer: (result: Result<object>) => void,
-  ): Promise<void>
-  closed(connection: ConnmixConnection, reason: string): void
-}
+import { type Call, type Request, readRequest } from './requests.ts'
 
 /**
  * A request in its place of the queue: answers have no ids in CONNMIX, so they go out in the order of the
@@ -118,7 +98,8 @@ export class ConnmixConnection implements Endpoint, Guest {
   messages(batch: readonly LogEntry[]): number | 'slow' {
     if (this.isSlow()) return 'slow'
     const subscription = this.#subscriptions.get(batch[0]?.channel ?? '')
-    if (!this.isOpen || !subscription) return 0
+    // Its client may have closed it, or sent what made ws close it.
+    if (!this.isOpen || this.#ws.readyState !== this.#ws.OPEN || !subscription) return 0
     // Whole frames, made once for all: past ws, which would frame them anew for every connection.
     const bytes = burstOf(batch, subscription)
     this.tcp.write(bytes)

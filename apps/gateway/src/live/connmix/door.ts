@@ -8,7 +8,8 @@ import type { Door } from '../../transport/socket/upgrades.ts'
 import { createWebSockets } from '../../transport/socket/web-sockets.ts'
 import type { LiveConnection } from '../live-connection.ts'
 import type { LiveConnections } from '../live-connections.ts'
-import { ConnmixConnection, type Keeper } from './connmix-connection.ts'
+import { ConnmixConnection } from './connmix-connection.ts'
+import type { Keeper } from './keeper.ts'
 
 const WS_PATH = '/ws'
 

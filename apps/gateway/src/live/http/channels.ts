@@ -53,6 +53,7 @@ export const channelRoutes = ({
     known(authenticate, async (ctx, who) => {
       const before = count(ctx.query.before, 0, Number.MAX_SAFE_INTEGER)
       if (!before.ok || before.value === 0) return problem(ctx, 'INVALID', 'before is an offset')
+      if (who.kind !== 'backend') return problem(ctx, 'FORBIDDEN')
       const channel = channelOf(who, ctx.params.channel)
       answer(ctx, channel.ok ? await live.trim(who, channel.value, before.value) : channel, NO_CHANNEL)
     }),

@@ -67,10 +67,10 @@ export const publishRoutes = ({ live, authenticate, limits, metrics }: PublishRo
     countPublication(metrics, async () => (publication.ok ? live.publish(who, publication.value) : publication))
 
   /** One of many: its failure is its own. */
-  const attempt = async (who: Principal, publication: Result<ChannelPublication>): Promise<Result<Published>> => {
+  const attempt = async (who: Principal, publication: ChannelPublication): Promise<Result<Published>> => {
     try {
       const slow = await slowness(who)
-      return slow ? fail('RATE_LIMITED', slow.retryAfterSeconds) : await publish(who, publication)
+      return slow ? fail('RATE_LIMITED', slow.retryAfterSeconds) : await publish(who, ok(publication))
     } catch (error) {
       if (error instanceof RedisUnavailable) return fail('REDIS_UNAVAILABLE')
       throw error
@@ -80,17 +80,22 @@ export const publishRoutes = ({ live, authenticate, limits, metrics }: PublishRo
   /** Each channel's messages one after the other, the channels side by side. */
   const publishAll = async (who: Principal, inputs: readonly unknown[]): Promise<Result<Published>[]> => {
     const results: Result<Published>[] = []
-    const publications = inputs.map((input) => readPublication(who, input))
-    const byChannel = Map.groupBy(publications.keys(), (i) => {
-      const publication = publications[i]
-      return publication?.ok ? publication.value.channel : undefined
-    })
+    const byChannel = new Map<string, [at: number, publication: ChannelPublication][]>()
+    for (const [i, input] of inputs.entries()) {
+      const publication = readPublication(who, input)
+      if (publication.ok)
+        byChannel.set(publication.value.channel, [
+          ...(byChannel.get(publication.value.channel) ?? []),
+          [i, publication.value],
+        ])
+      else results[i] = await publish(who, fail(publication.code))
+    }
     await Promise.all(
-      [...byChannel].map(async ([channel, indexes]) => {
+      [...byChannel.values()].map(async (publications) => {
         let stopped: Result<Published> | undefined
-        for (const i of indexes) {
-          const result: Result<Published> = stopped ?? (await attempt(who, publications[i] ?? fail('INVALID')))
-          if (channel !== undefined && !result.ok && STOPPING.includes(result.code)) stopped = result
+        for (const [i, publication] of publications) {
+          const result: Result<Published> = stopped ?? (await attempt(who, publication))
+          if (!result.ok && STOPPING.includes(result.code)) stopped = result
           results[i] = result
         }
       }),
