@@ -1,7 +1,8 @@
-# One image for the gateway, the metrics of nginx, the demo's shop and the WeChat simulator. It runs the
-# gateway by default:
+# Two images. The first is for production: the gateway, and the metrics of nginx.
 #   docker build -t saoma .
-#   docker run saoma node apps/wechat-simulator/src/main.ts
+# The second has the demo's shop and the WeChat simulator besides.
+#   docker build -t saoma-demo --target demo .
+#   docker run saoma-demo node apps/wechat-simulator/src/main.ts
 # Node runs the TypeScript sources as they are; only the web page is built.
 
 # The Node that package.json pins; a test compares the two.
@@ -25,9 +26,12 @@ RUN cd apps/web && node ../../node_modules/vite/bin/vite.js build
 
 FROM base AS packages
 COPY --from=manifests /app ./
-RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --workspace @saoma/gateway --workspace @saoma/shop --workspace @saoma/wechat-simulator --workspace @saoma/nginx-metrics
+RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --workspace @saoma/gateway --workspace @saoma/nginx-metrics
 
-FROM base
+FROM packages AS demo-packages
+RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --workspace @saoma/gateway --workspace @saoma/nginx-metrics --workspace @saoma/shop --workspace @saoma/wechat-simulator
+
+FROM base AS production
 # With this a node refuses to start in demo mode.
 ENV NODE_ENV=production
 ENV SAOMA_WEB_ROOT=/app/apps/web/dist
@@ -37,14 +41,11 @@ ENV SAOMA_WEB_ROOT=/app/apps/web/dist
 COPY --from=packages /app ./
 COPY packages ./packages
 COPY apps/gateway ./apps/gateway
-COPY apps/shop ./apps/shop
-COPY apps/wechat-simulator ./apps/wechat-simulator
 COPY apps/nginx-metrics ./apps/nginx-metrics
 COPY --from=page /app/apps/web/dist ./apps/web/dist
 
-# For the shop's database and the pool's pictures. An empty volume that is mounted there gets
-# the owner of the folder.
-RUN install -d -o node -g node /data /codes
+# For the pool's pictures. An empty volume that is mounted there gets the owner of the folder.
+RUN install -d -o node -g node /codes
 
 USER node
 EXPOSE 3000 9090
@@ -55,3 +56,18 @@ CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=15", "apps/gatew
 # node.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.INTERNAL_PORT || 9090}/healthz`, { signal: AbortSignal.timeout(2000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+
+FROM production AS demo
+USER root
+COPY --from=demo-packages /app ./
+COPY apps/shop ./apps/shop
+COPY apps/wechat-simulator ./apps/wechat-simulator
+# For the shop's database.
+RUN install -d -o node -g node /data
+USER node
+CMD ["node", "apps/shop/src/main.ts"]
+# The two have other addresses for it; compose names them.
+HEALTHCHECK NONE
+
+# What is built without `--target`.
+FROM production

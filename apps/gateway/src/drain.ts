@@ -18,7 +18,7 @@ const QUIET_TURNS = 5
 const MOST_TURNS = 1_000
 
 /** Those of all doors who have come in: into a namespace, or past the question who they are. */
-export const guestsOf = ({ io, ws, waiting }: Pick<DrainDeps, 'io' | 'ws' | 'waiting'>): Guest[] => [
+export const guestsOf = ({ io, ws, lightLogins }: Pick<DrainDeps, 'io' | 'ws' | 'lightLogins'>): Guest[] => [
   ...socketsOf(io).map((socket) => ({
     get isOpen() {
       return isOpen(engineOf(socket.conn))
@@ -30,14 +30,14 @@ export const guestsOf = ({ io, ws, waiting }: Pick<DrainDeps, 'io' | 'ws' | 'wai
     end: () => void socket.conn.close(),
   })),
   ...ws.guests(),
-  ...waiting.browsers(),
+  ...lightLogins.browsers(),
 ]
 
 export interface DrainDeps {
   http: HttpServer
   io: Server
   ws: ConnmixDoor
-  waiting: LightLoginDoor
+  lightLogins: LightLoginDoor
   holds: HeldRequests
   metrics: Metrics
   log: Logger
@@ -89,11 +89,11 @@ const stopListening = async (http: HttpServer, waitMs: number): Promise<void> =>
 }
 
 export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> => {
-  const { http, io, ws, waiting } = deps
+  const { http, io, ws, lightLogins } = deps
   await empty(deps, windowMs)
   // Those who never said who they are.
   ws.close()
-  waiting.close()
+  lightLogins.close()
   await stopListening(http, windowMs === 0 ? 0 : PROXY_IDLE_MS)
   // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its
   // connection ends with the process.

@@ -57,7 +57,7 @@ export interface GatewayDeps {
   identity: Identity
   channels: Channels
   live: Live
-  attendance: RevocationWatch
+  revocations: RevocationWatch
   authenticate: Authenticate
   stillValid: StillValid
   picture: QrPicture
@@ -144,11 +144,11 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     },
     engine.before(app.callback()),
   )
-  const waiting = createLightLoginDoor(io, { ...deps, watching }, doorOptions)
+  const lightLogins = createLightLoginDoor(io, { ...deps, watching }, doorOptions)
   const ws = createConnmixDoor({ ...deps, connections, requests }, doorOptions)
-  const proxies = createProxies({ ...deps, guests: () => guestsOf({ io, ws, waiting }) }, options.drain)
+  const proxies = createProxies({ ...deps, guests: () => guestsOf({ io, ws, lightLogins }) }, options.drain)
   // Who waits for a login is asked first: Engine.IO would take everything below its path.
-  routeUpgrades(http, [waiting, ws, engine], { ...deps, judge, proxies }, doorOptions)
+  routeUpgrades(http, [lightLogins, ws, engine], { ...deps, judge, proxies }, doorOptions)
   const lateness = watchEventLoopLag()
   const inside: NodeView = {
     redis,
@@ -160,7 +160,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     counts: {
       sockets: () => [
         ...countSockets(io),
-        { nsp: LOGIN_NAMESPACE, transport: 'websocket', sockets: waiting.size },
+        { nsp: LOGIN_NAMESPACE, transport: 'websocket', sockets: lightLogins.size },
         { nsp: '/', transport: 'plain', sockets: ws.guests().length },
       ],
       people: connections.people,
@@ -180,7 +180,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
         // Balancers that ask /readyz get this time to look elsewhere, before anybody is refused.
         await delay(options.drain.delayMs)
         draining = true
-        await drain({ ...deps, http, io, ws, waiting, holds }, options.drain.windowMs)
+        await drain({ ...deps, http, io, ws, lightLogins, holds }, options.drain.windowMs)
         watching.close()
         connections.stop()
         lateness.close()

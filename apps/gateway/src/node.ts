@@ -91,7 +91,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       ...{ redis, limits, tickets, identity, channels, live, metrics, log },
       ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
       room: opened.room,
-      attendance: access.attendance,
+      revocations: access.revocations,
       authenticate: access.authenticate,
       stillValid: access.stillValid,
       picture: codes.picture,

@@ -35,8 +35,8 @@ const open = (options: { who?: () => Promise<Result<Principal>>; onWatch?: (watc
   const connections = createLiveConnections({
     live: {} as Live,
     limits: { liveEvents: async () => undefined, keyEvents: async () => undefined, subscribes: async () => undefined },
-    attendance: {
-      attend: async (_, onEnded) => {
+    revocations: {
+      watch: async (_, onEnded) => {
         const one: Watched = { end: onEnded, isOver: false }
         watched.push(one)
         onWatch(one)

@@ -100,7 +100,7 @@ const openDoor = async ({ limits: some = {}, ...options }: DoorOptions = {}) => 
   const live = createLiveConnections({
     live: {} as Live,
     limits,
-    attendance: { attend: async () => ok({ close: () => {} }), close: () => {} },
+    revocations: { watch: async () => ok({ close: () => {} }), close: () => {} },
     authenticate,
     metrics,
     log,

@@ -20,17 +20,9 @@ export const readBody = async (ctx: Context): Promise<Buffer | undefined> => {
   return Buffer.concat(chunks)
 }
 
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 /** What the body says, or undefined after having answered that it is not of that form. */
 export const parseBody = <T>(ctx: Context, body: Buffer, schema: v.GenericSchema<unknown, T>): T | undefined => {
-  const parsed = v.safeParse(schema, parseJson(body.toString()))
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), body.toString())
   if (parsed.success) return parsed.output
   problem(ctx, 'INVALID')
   return undefined

@@ -68,7 +68,7 @@ export interface Channels {
    * all. Resolves when no end can be missed any more (see `RedisClients.subscriber`, event `resubscribed`,
    * for when one may have been).
    */
-  attend(user: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }>
+  watchEnds(user: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }>
   /** The Redis channel on which that is heard. */
   heardOn(user: string): string
   /** Tells every node that a session of a person has ended; without `sid`, all of them. */
@@ -108,8 +108,8 @@ export const createChannels = (redis: RedisClients, options: ChannelsOptions): C
     presence: presence.read,
     inbox: log.inbox,
     markRead: log.markRead,
-    attend: (user, onEnded) => feeds.attend(userChannel(user), onEnded),
-    heardOn: (user) => redis.keys.channelLive(assertChannelName(userChannel(user))),
+    watchEnds: (user, onEnded) => feeds.watchEnds(userChannel(user), onEnded),
+    heardOn: (user) => redis.keys.channelPubsub(assertChannelName(userChannel(user))),
     end: (user, sid) => log.end(userChannel(user), sid),
     lastEnd: (user, sid) => log.lastEnd(userChannel(user), sid),
     size: feeds.size,

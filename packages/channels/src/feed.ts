@@ -3,9 +3,9 @@ import type { ChannelListener } from '@saoma/redis'
 import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
 import type { FeedListener } from './feed-listener.ts'
+import { FeedPosition } from './feed-position.ts'
 import type { Log, LogPage } from './log.ts'
 import type { LogEntry } from './log-entry.ts'
-import { Place } from './place.ts'
 import { decodeEnded, decodeMessage, decodeSignal, kinds } from './wire.ts'
 
 /**
@@ -31,14 +31,14 @@ export interface FeedContext {
 export class Feed implements ChannelListener {
   readonly channel: string
   /** The Redis channel. */
-  readonly live: string
+  readonly pubsub: string
   readonly members = new Set<FeedListener>()
-  readonly attendants = new Set<(sid: string | undefined) => void>()
+  readonly endListeners = new Set<(sid: string | undefined) => void>()
   /** Who uses it or is about to: the subscription is held as long as there is anybody. */
   users = 0
 
   readonly #context: FeedContext
-  readonly #place = new Place()
+  readonly #position = new FeedPosition()
   /** The subscription was away and no check has looked since. Each time is another one. */
   #doubt: symbol | undefined
   #batch: LogEntry[] = []
@@ -53,14 +53,14 @@ export class Feed implements ChannelListener {
    */
   #run = 0
 
-  constructor(channel: string, live: string, context: FeedContext) {
+  constructor(channel: string, pubsub: string, context: FeedContext) {
     this.channel = channel
-    this.live = live
+    this.pubsub = pubsub
     this.#context = context
   }
 
   get positioned(): boolean {
-    return this.#place.isKnown
+    return this.#position.isKnown
   }
 
   /** The subscription was away: until the next check a position that is behind the log is no mere delay. */
@@ -76,11 +76,11 @@ export class Feed implements ChannelListener {
     const kind = payload[0]
     if (kind === kinds.message) {
       if (this.members.size === 0) return
-      const kept = decodeMessage(this.channel, payload.toString(), this.#place.epoch)
+      const kept = decodeMessage(this.channel, payload.toString(), this.#position.epoch)
       if (kept) this.#take(kept)
     } else if (kind === kinds.ended) {
       const sid = decodeEnded(payload.toString())
-      for (const attendant of this.attendants) attendant(sid)
+      for (const listener of this.endListeners) listener(sid)
     } else if (this.members.size > 0) {
       const signal = decodeSignal(this.channel, payload)
       if (!signal) return
@@ -91,7 +91,7 @@ export class Feed implements ChannelListener {
 
   /** From here on the member is told of everything; until it starts, that waits. */
   join(member: FeedListener): void {
-    member.from = this.#place.offset
+    member.from = this.#position.offset
     this.members.add(member)
   }
 
@@ -100,26 +100,26 @@ export class Feed implements ChannelListener {
    * overtook each other.
    */
   misses(member: FeedListener, page: Position): boolean {
-    return page.epoch === this.#place.epoch && page.offset < member.from
+    return page.epoch === this.#position.epoch && page.offset < member.from
   }
 
   /** The member stands behind its page. Returns whether the feed has got its position by that. */
   settle(member: FeedListener, page: LogPage): boolean {
     member.standAt(page)
     if (this.positioned) {
-      if (!this.#place.continues(page, member.from)) {
+      if (!this.#position.continues(page, member.from)) {
         // The page is the later truth. What waits is of the log before.
         member.clear()
         void this.fill()
-      } else if (page.epoch === this.#place.epoch) {
+      } else if (page.epoch === this.#position.epoch) {
         // What pub/sub tells of it the member is not told of.
-        if (page.offset > this.#place.offset) this.#place.witnesses.doubt(this.#place.offset + 1)
-        this.#place.witnesses.learn(page)
-        if (this.#place.witnesses.contradicted) void this.fill()
+        if (page.offset > this.#position.offset) this.#position.witnesses.doubt(this.#position.offset + 1)
+        this.#position.witnesses.learn(page)
+        if (this.#position.witnesses.contradicted) void this.fill()
       }
       return false
     }
-    this.#place.stand(page)
+    this.#position.stand(page)
     for (const other of this.members) other.from = page.offset
     this.#drain()
     return true
@@ -133,7 +133,7 @@ export class Feed implements ChannelListener {
     this.#run++
     this.#filling?.abort()
     this.#filling = undefined
-    this.#place.clear()
+    this.#position.clear()
     this.#batch = []
     this.#waiting = []
     this.#owed = 0
@@ -160,35 +160,35 @@ export class Feed implements ChannelListener {
     const run = this.#run
     if (!this.positioned) return true
     if (this.#filling) return false
-    if (this.#owed > this.#place.offset) {
+    if (this.#owed > this.#position.offset) {
       void this.fill()
       return true
     }
-    const [epoch, offset] = [this.#place.epoch, this.#place.offset]
+    const [epoch, offset] = [this.#position.epoch, this.#position.offset]
     const [doubt, suspect] = [this.#doubt, this.suspect]
-    const compared = this.#place.witnesses.comparing()
-    const { epoch: present, top, same } = await found(this.#place.witnesses.due(suspect))
-    if (this.#run !== run || this.#filling || this.#place.epoch !== epoch) return false
+    const compared = this.#position.witnesses.comparing()
+    const { epoch: present, top, same } = await found(this.#position.witnesses.due(suspect))
+    if (this.#run !== run || this.#filling || this.#position.epoch !== epoch) return false
     if (this.#doubt === doubt) this.#doubt = undefined
     if (isEmptyEpoch(epoch) && isEmptyEpoch(present)) {
       // Still empty, which is worth more the later it was seen.
-      this.#place.epoch = present
+      this.#position.epoch = present
       return true
     }
     const isOther = present !== epoch && !(isEmptyEpoch(epoch) && top > 0)
     if (isOther || !same || top < offset) {
-      this.#place.witnesses.contradicted = true
+      this.#position.witnesses.contradicted = true
       void this.fill()
       return true
     }
     compared(offset)
-    if (top > this.#place.offset) {
+    if (top > this.#position.offset) {
       if (suspect) void this.fill()
       else this.#owed = top
       return suspect
     }
     // What came meanwhile from a master that is none any more would hide what is in the log at its place.
-    return !suspect || this.#place.offset === offset
+    return !suspect || this.#position.offset === offset
   }
 
   /** Reads the log from the position on until it has caught up with pub/sub. Never rejects. */
@@ -198,7 +198,7 @@ export class Feed implements ChannelListener {
     const { signal } = this.#filling
     let messages = 0
     let attempt = 0
-    for (let more = true; more || this.#place.witnesses.contradicted; ) {
+    for (let more = true; more || this.#position.witnesses.contradicted; ) {
       try {
         const page = await this.#next()
         if (signal.aborted) return
@@ -223,16 +223,16 @@ export class Feed implements ChannelListener {
   /** The next page; undefined when the log went back meanwhile. */
   async #next(): Promise<LogPage | undefined> {
     const { log } = this.#context
-    const position = { epoch: this.#place.epoch, offset: this.#place.offset }
+    const position = { epoch: this.#position.epoch, offset: this.#position.offset }
     // Whatever was heard so far is in the log, and the page comes to it.
     this.#waiting = []
-    const { contradicted, unsure } = this.#place.witnesses
-    const due = this.#place.witnesses.due(true)
-    this.#place.witnesses.contradicted = false
+    const { contradicted, unsure } = this.#position.witnesses
+    const due = this.#position.witnesses.due(true)
+    this.#position.witnesses.contradicted = false
     try {
       await log.rotate(this.channel, position, due, unsure)
     } catch (error) {
-      this.#place.witnesses.contradicted ||= contradicted
+      this.#position.witnesses.contradicted ||= contradicted
       throw error
     }
     const page = await log.resume(this.channel, position)
@@ -243,19 +243,19 @@ export class Feed implements ChannelListener {
     this.flush()
     if (page.how !== 'recovered') this.#context.onEvent({ kind: 'lost', channel: this.channel })
     if (page.messages.length > 0) for (const member of this.members) member.messages(page.messages)
-    this.#place.stand(page)
+    this.#position.stand(page)
   }
 
   #take(kept: LogEntry): void {
     if (!this.positioned || this.#filling) return this.#wait(kept)
-    if (this.#place.isNext(kept)) {
+    if (this.#position.isNext(kept)) {
       // A page has shown another one in its place.
-      if (this.#place.witnesses.contradict(kept)) return void this.fill()
-      this.#place.step(kept)
+      if (this.#position.witnesses.contradict(kept)) return void this.fill()
+      this.#position.step(kept)
       if (this.#batch.push(kept) === 1) this.#context.schedule(this)
       return
     }
-    if (kept.epoch === this.#place.epoch && kept.offset <= this.#place.offset) return this.#hearAgain(kept)
+    if (kept.epoch === this.#position.epoch && kept.offset <= this.#position.offset) return this.#hearAgain(kept)
     this.#wait(kept)
     void this.fill()
   }
@@ -266,11 +266,11 @@ export class Feed implements ChannelListener {
    * goes on.
    */
   #hearAgain(kept: LogEntry): void {
-    const isKnown = this.#place.witnesses.knows(kept.offset)
-    const isOther = this.#place.witnesses.contradict(kept)
-    const isAgain = kept.offset > this.#place.logged
-    if (isOther || isAgain || !isKnown) this.#place.witnesses.doubt(kept.offset)
-    this.#place.witnesses.contradicted ||= isAgain
+    const isKnown = this.#position.witnesses.knows(kept.offset)
+    const isOther = this.#position.witnesses.contradict(kept)
+    const isAgain = kept.offset > this.#position.logged
+    if (isOther || isAgain || !isKnown) this.#position.witnesses.doubt(kept.offset)
+    this.#position.witnesses.contradicted ||= isAgain
     if (isOther || isAgain) void this.fill()
   }
 

@@ -41,7 +41,7 @@ export const createFeeds = (
   }
   const context = { log, schedule, onEvent }
 
-  const checks = createReconciler({
+  const reconciler = createReconciler({
     checkMs,
     onEvent,
     check: (feed) =>
@@ -54,14 +54,14 @@ export const createFeeds = (
 
   const resync = (away: Away) => {
     const missed: Feed[] = []
-    for (const live of away.keys()) {
-      const feed = feeds.get(live)
+    for (const pubsub of away.keys()) {
+      const feed = feeds.get(pubsub)
       if (!feed || feed.members.size === 0) continue
       // One that has no position yet is checked as soon as it has.
       feed.doubt()
       missed.push(feed)
     }
-    checks.resync(missed)
+    reconciler.resync(missed)
   }
   subscriber.on('resubscribed', resync)
 
@@ -75,35 +75,35 @@ export const createFeeds = (
    */
   const enter = (channel: string): { feed: Feed; confirmed: Promise<void> } => {
     refuseWhenClosed()
-    const live = keys.channelLive(assertChannelName(channel))
-    const known = feeds.get(live)
+    const pubsub = keys.channelPubsub(assertChannelName(channel))
+    const known = feeds.get(pubsub)
     if (known) {
       known.users++
-      return { feed: known, confirmed: subscriber.confirmed(live) }
+      return { feed: known, confirmed: subscriber.confirmed(pubsub) }
     }
-    const feed = new Feed(channel, live, context)
+    const feed = new Feed(channel, pubsub, context)
     feed.users++
-    feeds.set(live, feed)
-    return { feed, confirmed: subscriber.hold(live, feed) }
+    feeds.set(pubsub, feed)
+    return { feed, confirmed: subscriber.hold(pubsub, feed) }
   }
 
   const exit = (feed: Feed) => {
     if (--feed.users > 0 || closed) return
-    feeds.delete(feed.live)
-    subscriber.release(feed.live, feed)
+    feeds.delete(feed.pubsub)
+    subscriber.release(feed.pubsub, feed)
   }
 
   const leave = (feed: Feed, member: FeedListener) => {
     if (feed.leave(member)) {
       size.channels--
-      checks.delete(feed)
+      reconciler.delete(feed)
     }
   }
 
   const settle = (feed: Feed, member: FeedListener, page: LogPage) => {
     if (!feed.settle(member, page)) return
     size.channels++
-    checks.add(feed)
+    reconciler.add(feed)
   }
 
   const read = async (feed: Feed, member: FeedListener, request: FollowRequest): Promise<LogPage> => {
@@ -153,16 +153,16 @@ export const createFeeds = (
       }
     },
 
-    attend: async (channel: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }> => {
+    watchEnds: async (channel: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }> => {
       const { feed, confirmed } = enter(channel)
-      // A function of its own, so that the same one may attend twice.
-      const attendant = (sid: string | undefined) => onEnded(sid)
-      feed.attendants.add(attendant)
+      // A function of its own, so that the same one may watch twice.
+      const listener = (sid: string | undefined) => onEnded(sid)
+      feed.endListeners.add(listener)
       let open = true
       const close = () => {
         if (!open) return
         open = false
-        feed.attendants.delete(attendant)
+        feed.endListeners.delete(listener)
         exit(feed)
       }
       try {
@@ -178,11 +178,11 @@ export const createFeeds = (
 
     close: (): void => {
       closed = true
-      checks.close()
+      reconciler.close()
       subscriber.off('resubscribed', resync)
       for (const feed of feeds.values()) {
         for (const member of feed.members) leave(feed, member)
-        subscriber.release(feed.live, feed)
+        subscriber.release(feed.pubsub, feed)
       }
       feeds.clear()
       size.followers = 0

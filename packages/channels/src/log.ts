@@ -2,7 +2,10 @@ import { hash, randomBytes } from 'node:crypto'
 import {
   channelPattern,
   type Inbox,
+  MOST_HISTORY,
   ok,
+  PAGE_BYTES,
+  PAGE_MESSAGES,
   type Page,
   type Position,
   type Publication,
@@ -14,9 +17,6 @@ import { LogEntry } from './log-entry.ts'
 import type { Retention } from './retention.ts'
 import { scripts } from './scripts.ts'
 
-const PAGE_MESSAGES = 300
-const PAGE_BYTES = 256 * 1024
-const MOST_HISTORY = 100
 /** Longer than any yes of a business is believed, and than most outages. */
 const ENDS_MS = 3_600_000
 /** Ends of one person's sessions that are remembered one by one: ten times what a person has. */
@@ -129,7 +129,7 @@ export const createLog = (
     publish: async (publication: Publication & Publishing): Promise<Result<Published>> => {
       const { channel, idempotencyKey, volatile, from, mayBegin } = publication
       const [meta, log] = logOf(channel)
-      const [people, live] = [keys.channelPeople(channel), keys.channelLive(channel)]
+      const [people, live] = [keys.channelPeople(channel), keys.channelPubsub(channel)]
       const content = contentOf(publication)
       if (volatile) return ok({ connections: await scripts.publishVolatile(data, [people, live], [content]) })
       const { messages, ms } = kept(channel)
@@ -214,7 +214,7 @@ export const createLog = (
       const replicated = writing(meta)
       const marked = await scripts.markRead(
         data,
-        [meta, log, keys.channelLive(channel)],
+        [meta, log, keys.channelPubsub(channel)],
         [drawEpoch(), kept(channel).ms, offset],
       )
       await replicated()
@@ -224,7 +224,7 @@ export const createLog = (
     end: async (channel: string, sid = ''): Promise<void> => {
       const ends = keys.channelEnds(assertChannelName(channel))
       const replicated = writing(ends)
-      await scripts.end(data, [ends, keys.channelLive(channel)], [sid, drawEpoch(), ENDS_MS, MOST_ENDS])
+      await scripts.end(data, [ends, keys.channelPubsub(channel)], [sid, drawEpoch(), ENDS_MS, MOST_ENDS])
       await replicated()
     },
 

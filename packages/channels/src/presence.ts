@@ -3,8 +3,8 @@ import { orUnavailable, type RedisClients } from '@saoma/redis'
 import pMap from 'p-map'
 import { backOff } from './backoff.ts'
 import type { ChannelsEvent } from './event.ts'
-import { createLease } from './lease.ts'
 import { assertChannelName } from './log.ts'
+import { createNodeLiveness } from './node-liveness.ts'
 import { scripts } from './scripts.ts'
 
 const MOST_USERS = 1_000
@@ -89,7 +89,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     }
   }
 
-  const lease = createLease(redis, {
+  const liveness = createNodeLiveness(redis, {
     nodeId,
     beatMs,
     announces,
@@ -101,7 +101,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
           await restore(channel, room)
           // What was on its way under the former name may have come after the sweep of it. This comes after
           // that.
-          await persist(() => lease.take(channel, former))
+          await persist(() => liveness.take(channel, former))
         },
         { concurrency: AT_ONCE },
       )
@@ -127,11 +127,11 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
   }
 
   const tellSome = async (channel: string, room: Room) => {
-    await lease.held()
-    const node = lease.node
+    await liveness.held()
+    const node = liveness.node
     await list(channel, room, node)
     closing.signal.throwIfAborted()
-    if (lease.node !== node) return
+    if (liveness.node !== node) return
     // In calls of their own those whom Redis knows, or who left: a Redis that is full takes no others.
     const untold = [...room.untold.keys()]
     const old = untold.filter((user) => !room.fresh.has(user))
@@ -143,7 +143,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     try {
       await say(
         data,
-        [keys.channelPeople(channel), keys.channelPeopleOf(channel, node), keys.channelLive(channel)],
+        [keys.channelPeople(channel), keys.channelPeopleOf(channel, node), keys.channelPubsub(channel)],
         [announces(channel) ? 1 : 0, ...told],
       )
     } catch (error) {
@@ -206,7 +206,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
 
   return {
     get node() {
-      return lease.node
+      return liveness.node
     },
 
     add: async (channel: string, user: string): Promise<void> => {
@@ -239,13 +239,13 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     /** Takes this node's people away. What cannot be told now is swept by another node. */
     close: async (): Promise<void> => {
       closing.abort(closed)
-      const { node } = lease
+      const { node } = liveness
       try {
         for (const room of rooms.values()) rejectAll(room, closed)
-        await pMap(rooms.keys(), (channel) => lease.take(channel, node), { concurrency: AT_ONCE })
-        await lease.close()
+        await pMap(rooms.keys(), (channel) => liveness.take(channel, node), { concurrency: AT_ONCE })
+        await liveness.close()
       } catch (error) {
-        lease.stop()
+        liveness.stop()
         failed(error)
       }
       rooms.clear()

@@ -135,7 +135,7 @@ export const scripts = {
     v.number(),
     evenWhenFull,
   ),
-  beat: define<[nodes: string], [node: string, leaseMs: number, first: 0 | 1], v.InferOutput<typeof Beat>>(
+  beat: define<[nodes: string], [node: string, aliveMs: number, first: 0 | 1], v.InferOutput<typeof Beat>>(
     'beat',
     1,
     Beat,

@@ -156,7 +156,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     ])
     const channel = drawChannel()
     const [checked, unchecked] = [await follow(checking, channel), await follow(control, channel)]
-    for (const { deafen } of [checking, control]) await deafen(keys.channelLive(channel))
+    for (const { deafen } of [checking, control]) await deafen(keys.channelPubsub(channel))
     await publishNumbers(other, channel, numbers(10))
     await checked.count(10)
     expect(checked.data()).toEqual(numbers(10))
@@ -464,7 +464,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await data.rename(log, `${log}:away`)
     await data.set(log, 'no stream', 'PX', HOUR_MS)
     await node.redis.pub.spublish(
-      keys.channelLive(channel),
+      keys.channelPubsub(channel),
       `m3 ${(await value(await other.publish({ channel: drawChannel(), event: 'e', data: 1 }))).epoch} "event":"e","data":3,"time":1`,
     )
     await node.event(({ kind }) => kind === 'error')

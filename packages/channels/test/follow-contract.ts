@@ -48,7 +48,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     const { subscriber } = racing
     const followers: Follower[] = []
     const race = async (channel: string) => {
-      const live = keys.channelLive(channel)
+      const live = keys.channelPubsub(channel)
       const bursts: Promise<unknown>[] = []
       const burst = () => bursts.push(publishNumbers(other, channel, numbers(BURST)))
       const join = async (start: boolean) => {
@@ -114,7 +114,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
       reads++
       return log.resume(...asked)
     }
-    const feed = new Feed(channel, keys.channelLive(channel), {
+    const feed = new Feed(channel, keys.channelPubsub(channel), {
       log: { ...log, resume },
       schedule: (due) => queueMicrotask(() => due.flush()),
       onEvent: () => {},
@@ -136,7 +136,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     const published = await publishNumbers(other, channel, numbers(10))
     const epoch = published[0]?.epoch ?? ''
     const log = createLog(node.redis, () => ({ messages: 100, ms: 60_000 }))
-    const feed = new Feed(channel, keys.channelLive(channel), {
+    const feed = new Feed(channel, keys.channelPubsub(channel), {
       log: { ...log, resume: around(log.resume) },
       schedule: (due) => queueMicrotask(() => due.flush()),
       onEvent: () => {},
@@ -279,7 +279,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
       if (i % 5 === 0) await publishNumbers(other, channel, [i])
       follower.close()
       follower.close()
-      if (i % 4 === 0) (await node.attend(`user-${i % 7}`, () => {})).close()
+      if (i % 4 === 0) (await node.watchEnds(`user-${i % 7}`, () => {})).close()
     }
     for (let i = 0; i < CHURN; i += 100) await Promise.all(numbers(100, i).map(churn))
     expect(node.size).toEqual({ channels: 0, followers: 0 })

@@ -35,7 +35,7 @@ test('[C30] while Redis is away every call is refused; afterwards followers go o
     () => node.markRead(mail, 1),
     () => node.end('ann'),
     () => node.lastEnd('ann'),
-    () => node.attend('bob', () => {}),
+    () => node.watchEnds('bob', () => {}),
     () => follow(node, channel, { user: 'bob' }),
     () => follow(node, drawChannel(), { user: 'bob' }),
   ]

@@ -45,22 +45,22 @@ export const personContract = async (url: string, prefix: string, node: Node, ot
     follower.close()
   })
 
-  test('[C28] the end of a session, or of all, reaches those who attend that person, on every node', async () => {
+  test('[C28] the end of a session, or of all, reaches those who watch for it, on every node', async () => {
     const user = drawUser()
     const ends = createTelling<string>()
-    const attendances = await Promise.all([
-      node.attend(user, (sid) => ends.tell(`node ${sid}`)),
-      other.attend(user, (sid) => ends.tell(`other ${sid}`)),
-      other.attend(drawUser(), () => ends.tell('somebody else')),
+    const watches = await Promise.all([
+      node.watchEnds(user, (sid) => ends.tell(`node ${sid}`)),
+      other.watchEnds(user, (sid) => ends.tell(`other ${sid}`)),
+      other.watchEnds(drawUser(), () => ends.tell('somebody else')),
     ])
     expect(node.size).toEqual({ channels: 0, followers: 0 })
     await node.end(user, 'session 1')
     await other.end(user)
     await ends.until(() => ends.all.length >= 4)
     expect(ends.all.sort()).toEqual(['node session 1', 'node undefined', 'other session 1', 'other undefined'])
-    for (const attendance of attendances) {
-      attendance.close()
-      attendance.close()
+    for (const watch of watches) {
+      watch.close()
+      watch.close()
     }
     expect([node.subscriber.size, other.subscriber.size]).toEqual([0, 0])
   })
@@ -83,26 +83,26 @@ export const personContract = async (url: string, prefix: string, node: Node, ot
     expect(after[2]).toBe(after[0])
   })
 
-  test('[C28] an end right after attend resolves is heard, 200 times', async () => {
+  test('[C28] an end right after watchEnds resolves is heard, 200 times', async () => {
     const ends = createTelling<string | undefined>()
-    const attendances = await Promise.all(
+    const watches = await Promise.all(
       numbers(200).map(async (i) => {
         const user = drawUser()
-        const attendance = await node.attend(user, ends.tell)
+        const watch = await node.watchEnds(user, ends.tell)
         await other.end(user, `${i}`)
-        return attendance
+        return watch
       }),
     )
     await ends.until(() => ends.all.length >= 200)
     expect(new Set(ends.all).size).toBe(200)
-    for (const attendance of attendances) attendance.close()
+    for (const watch of watches) watch.close()
   })
 
-  test('[C28] one who attends and follows the same channel keeps the one when the other ends', async () => {
+  test('[C28] who watches for ends and follows the same channel keeps the one when the other ends', async () => {
     const user = drawUser()
     const channel = userChannel(user)
     const ends = createTelling<string | undefined>()
-    const attendance = await node.attend(user, ends.tell)
+    const watch = await node.watchEnds(user, ends.tell)
     const follower = await follow(node, channel)
     await publishNumbers(other, channel, [1])
     await follower.count(1)
@@ -111,7 +111,7 @@ export const personContract = async (url: string, prefix: string, node: Node, ot
     await other.end(user, 'a')
     await ends.until(() => ends.all.length >= 1)
     const again = await follow(node, channel, { since: follower.page })
-    attendance.close()
+    watch.close()
     await publishNumbers(other, channel, [3])
     await again.count(1)
     expect(again.data()).toEqual([1, 2, 3])
@@ -119,11 +119,11 @@ export const personContract = async (url: string, prefix: string, node: Node, ot
     expect(node.subscriber.size).toBe(0)
   })
 
-  test('[C28] attendance outlives a cut of the subscription', async () => {
+  test('[C28] a watch for ends outlives a cut of the subscription', async () => {
     const cut = await openNode(url, prefix)
     const user = drawUser()
     const ends = createTelling<string | undefined>()
-    await cut.attend(user, ends.tell)
+    await cut.watchEnds(user, ends.tell)
     // In a Redis Cluster each shard comes back by itself.
     cut.subscriber.on('resubscribed', () => void other.end(user, 'a'))
     await cutSubscriptions(cut.redis)

@@ -32,7 +32,7 @@ test('[C19] when slots move, their channels are read again, once each, and no ot
   const [first = 0, second = 0] = cluster.ports
   const slots = ((await cluster.masters()).get(first) ?? []).slice(0, MOVED_SLOTS)
   const slotOf = (name: string) =>
-    serversOf(node.redis)[0]?.call('CLUSTER', 'KEYSLOT', node.redis.keys.channelLive(name))
+    serversOf(node.redis)[0]?.call('CLUSTER', 'KEYSLOT', node.redis.keys.channelPubsub(name))
   const slotsOfNames = await pMap(names, slotOf, AT_ONCE)
   const moved = names.filter((_, i) => slots.includes(Number(slotsOfNames[i])))
   expect(moved.length).toBeGreaterThan(10)

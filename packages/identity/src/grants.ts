@@ -17,10 +17,10 @@ export interface Grants {
    * A session gets a refresh token: so many seconds from now, never fewer than it has, and none after its
    * latest end. `token` names the token's record. With `waitSeconds` it got too many of late.
    */
-  prolong(sid: string, seconds: number, token: string): Promise<{ isLive: boolean; waitSeconds?: number }>
+  prolong(sid: string, seconds: number, token: string): Promise<{ isThere: boolean; waitSeconds?: number }>
   /** Ends a session. Whether this call was the one that did. */
   destroy(sid: string): Promise<boolean>
-  isLive(sid: string): Promise<boolean>
+  hasSession(sid: string): Promise<boolean>
 }
 
 const MODEL = 'Grant'
@@ -95,6 +95,6 @@ export const createGrants = (
       return prolong(data, [at(sid)], [until, token, MOST_REFRESH_TOKENS, KEEP_SECONDS])
     },
     destroy: async (sid) => (await destroy(sid)) !== undefined,
-    isLive: async (sid) => (await orUnavailable(data.exists(at(sid)))) === 1,
+    hasSession: async (sid) => (await orUnavailable(data.exists(at(sid)))) === 1,
   }
 }

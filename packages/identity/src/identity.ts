@@ -5,8 +5,8 @@ import type Provider from 'oidc-provider'
 import { createAccounts } from './accounts.ts'
 import { phoneAudience } from './clients.ts'
 import { createGrants } from './grants.ts'
+import { createKeySeal } from './key-seal.ts'
 import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
-import { createSeal } from './sealed.ts'
 import { createSessionEnds, type EndedSession } from './session-ends.ts'
 import { createSessionMarks } from './session-marks.ts'
 import { type BegunSession, createSessions, type SessionRecord } from './sessions.ts'
@@ -55,7 +55,7 @@ export interface Identity {
   /** Whether a token says that it is of this cluster. Anybody can write one that does: `verify` decides. */
   isOwn(token: string): boolean
   /** Whether a session has not ended yet: one look into Redis. Rejects with RedisUnavailable. */
-  isLive(sid: string): Promise<boolean>
+  hasSession(sid: string): Promise<boolean>
   /** Where a person is logged in, the newest first. Rejects with RedisUnavailable, like the two below. */
   sessions(sub: string): Promise<SessionRecord[]>
   /**
@@ -77,7 +77,7 @@ export const createIdentity = async (
   options: IdentityOptions,
 ): Promise<Identity> => {
   const accounts = createAccounts(deps.redis)
-  const seal = createSeal(options.secrets)
+  const seal = createKeySeal(options.secrets)
   const cookieSecret = createHash('sha256').update(`saoma cookies ${options.secrets[0]}`).digest('base64url')
   const issuer = `${options.origin}/oidc`
   const sessionEnds = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
@@ -143,7 +143,7 @@ export const createIdentity = async (
       return current.verify(token)
     },
     isOwn: (token) => claimsToBeOf(issuer, token),
-    isLive: grants.isLive,
+    hasSession: grants.hasSession,
     sessions: sessions.list,
     end: sessions.end,
     endAll: sessions.endAll,

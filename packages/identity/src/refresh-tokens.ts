@@ -111,15 +111,15 @@ export const createRefreshTokens = (
       const marks = keys.usedRefreshTokens(grantId)
       const replicated = writing(grants.at(grantId), at(id), ...(used ? [at(used.jti), marks] : []))
       if (expiresIn) {
-        const { isLive, waitSeconds } = await grants.prolong(grantId, expiresIn, nameOf(id))
+        const { isThere, waitSeconds } = await grants.prolong(grantId, expiresIn, nameOf(id))
         if (waitSeconds !== undefined) {
           onLimited()
           throw tooMany(Provider.ctx, waitSeconds)
         }
-        if (!isLive && (used || (await onList(accountId, grantId)) === 'ended'))
+        if (!isThere && (used || (await onList(accountId, grantId)) === 'ended'))
           throw new errors.InvalidGrant('this session was ended')
         // Lost, and begun anew when the login is asked for again.
-        if (!isLive) throw new RedisUnavailable('the session that has just begun is not there')
+        if (!isThere) throw new RedisUnavailable('the session that has just begun is not there')
       }
       await records.upsert(id, payload, expiresIn)
       if (!used || !expiresIn) return replicated()

@@ -13,10 +13,10 @@ export const save = script<readonly [record: string], readonly [payload: string,
 export const prolong = script<
   readonly [grant: string],
   readonly [until: number, token: string, most: number, windowSeconds: number],
-  { isLive: boolean; waitSeconds?: number }
+  { isThere: boolean; waitSeconds?: number }
 >('prolong', 1, (raw) => {
   const answer = Number(raw)
-  return { isLive: answer !== 0, ...(answer < 0 ? { waitSeconds: -answer } : {}) }
+  return { isThere: answer !== 0, ...(answer < 0 ? { waitSeconds: -answer } : {}) }
 })
 
 const Taken = v.nullable(v.tuple([v.string(), v.string()]))

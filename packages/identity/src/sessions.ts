@@ -67,7 +67,7 @@ export const MOST_SESSIONS = 100
 export const createSessions = (
   { data, keys, writing, reachReplicas }: RedisClients,
   marks: SessionMarks,
-  grants: Pick<Grants, 'at' | 'destroy' | 'isLive'>,
+  grants: Pick<Grants, 'at' | 'destroy' | 'hasSession'>,
 ): Sessions => {
   const forget = async (sub: string, sids: readonly string[]) => {
     if (sids.length > 0) await orUnavailable(data.hdel(keys.sessions(sub), ...sids))
@@ -79,7 +79,7 @@ export const createSessions = (
     const at = keys.sessions(sub)
     // All that is written below, before anything is done: whoever ends their own session could not repeat it.
     await reachReplicas(at, ...sids.map(grants.at), keys.channelEnds(userChannel(sub)))
-    const lived = await Promise.all(sids.map((sid) => grants.isLive(sid)))
+    const lived = await Promise.all(sids.map((sid) => grants.hasSession(sid)))
     const replicated = writing(at)
     const wereMarked = new Set(await marks.begin(sub, sids))
     await Promise.all(sids.map((sid) => grants.destroy(sid)))
@@ -110,7 +110,7 @@ export const createSessions = (
   const list = async (sub: string): Promise<SessionRecord[]> => {
     const { records, halfEnded, over } = await read(sub)
     await finish(sub, halfEnded)
-    const lives = await Promise.all(records.map(({ sid }) => grants.isLive(sid)))
+    const lives = await Promise.all(records.map(({ sid }) => grants.hasSession(sid)))
     // A session whose grant is not there may still be beginning: `since` is when the person agreed.
     const youngest = Date.now() - marks.keepMs
     const gone = records.filter(({ since }, i) => !lives[i] && Date.parse(since) < youngest)

@@ -1,8 +1,8 @@
 import { orUnavailable, type RedisClients } from '@saoma/redis'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose'
 import * as v from 'valibot'
+import type { KeySeal } from './key-seal.ts'
 import { swap } from './scripts.ts'
-import type { Seal } from './sealed.ts'
 
 export interface SigningKeyTimes {
   /** Age at which the signing key gets a successor. @default 30 days */
@@ -38,7 +38,7 @@ const Known = v.object({ kids: v.array(v.string()), revoked: v.array(v.string())
 /** Private JWKs of ES256, the one that signs now in front; all of them verify. */
 export type KeyRing = readonly [JWK, ...JWK[]]
 
-const generate = async (seal: Seal, signsFrom: number): Promise<StoredKey> => {
+const generate = async (seal: KeySeal, signsFrom: number): Promise<StoredKey> => {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true })
   const jwk = await exportJWK(privateKey)
   const kid = await calculateJwkThumbprint(jwk)
@@ -55,7 +55,7 @@ const published = (ring: readonly StoredKey[], now: number, { retireMs }: Signin
 /** What the ring should be at `now`: keys long replaced are dropped, an old signing key gets a successor. */
 const renew = async (
   ring: readonly StoredKey[],
-  seal: Seal,
+  seal: KeySeal,
   now: number,
   times: SigningKeyTimes,
 ): Promise<StoredKey[]> => {
@@ -89,7 +89,7 @@ const merge = (
  * that are out stay good. Keys that an operator has deleted do not come back: nodes remember which they were,
  * and Redis does.
  */
-export const createSigningKeys = (redis: RedisClients, seal: Seal, options: Partial<SigningKeyTimes> = {}) => {
+export const createSigningKeys = (redis: RedisClients, seal: KeySeal, options: Partial<SigningKeyTimes> = {}) => {
   const times = { ...defaults, ...options }
   const at: [ring: string, known: string] = [redis.keys.signingKeys(), redis.keys.signingKeysKnown()]
   let held: readonly StoredKey[] = []

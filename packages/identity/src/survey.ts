@@ -1,6 +1,6 @@
 import { mastersOf, orUnavailable, type RedisClients } from '@saoma/redis'
 import * as v from 'valibot'
-import { createSeal } from './sealed.ts'
+import { createKeySeal } from './key-seal.ts'
 import { StoredRing } from './signing-keys.ts'
 
 /** What a Redis holds of a cluster's logins. */
@@ -30,7 +30,7 @@ export const survey = async (
   secrets: readonly [string, ...string[]],
 ): Promise<Survey> => {
   const found: Survey = { accounts: 0, people: 0, sessions: 0, signingKeys: 0 }
-  const seal = createSeal(secrets)
+  const seal = createKeySeal(secrets)
   const text = await orUnavailable(data.get(keys.signingKeys()))
   for (const { sealed } of text ? v.parse(StoredRing, JSON.parse(text)) : []) {
     await seal.open(sealed)

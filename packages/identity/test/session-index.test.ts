@@ -74,10 +74,10 @@ test('one session ends and the others stay; it can be ended once, and only by it
   await begin('carl', 'carl-1')
   await begin('carl', 'carl-2')
   expect(await sessions.end('dora', 'carl-1')).toBe(false)
-  expect(await grants.isLive('carl-1')).toBe(true)
+  expect(await grants.hasSession('carl-1')).toBe(true)
   expect(await sessions.end('carl', 'carl-1')).toBe(true)
   expect(await sessions.end('carl', 'carl-1')).toBe(false)
-  expect(await grants.isLive('carl-1')).toBe(false)
+  expect(await grants.hasSession('carl-1')).toBe(false)
   expect(sidsOf(await sessions.list('carl'))).toEqual(['carl-2'])
   expect(told).toEqual([{ sub: 'carl', sid: 'carl-1' }])
 })
@@ -93,7 +93,7 @@ test('of many ends of one session exactly one did it, and it is told once', asyn
       sessions.list('eve').then(() => false),
     ])
     expect(outcomes.filter(Boolean)).toHaveLength(1)
-    expect(await grants.isLive(sid)).toBe(false)
+    expect(await grants.hasSession(sid)).toBe(false)
   }
   expect(told).toHaveLength(20)
   expect(await indexed('eve')).toEqual([])
@@ -119,7 +119,7 @@ test('a session that begins while all are ended is either refused or listed: non
       await sessions.endAll('gina')
     })()
     const [begun] = await Promise.all([begin('gina', sid), ending])
-    const live = await grants.isLive(sid)
+    const live = await grants.hasSession(sid)
     const listed = sidsOf(await sessions.list('gina')).includes(sid)
     expect({ round, listed }).toEqual({ round, listed: live })
     if (!begun) expect({ round, live }).toEqual({ round, live: false })
@@ -145,7 +145,7 @@ test('an end that was cut off after its mark is finished by the next list', asyn
   await begin('ida', 'ida-1')
   await redis.data.hset(redis.keys.sessions('ida'), 'ida-1', '')
   expect(await sessions.list('ida')).toEqual([])
-  expect(await grants.isLive('ida-1')).toBe(false)
+  expect(await grants.hasSession('ida-1')).toBe(false)
   expect(told).toEqual([{ sub: 'ida', sid: 'ida-1' }])
 })
 
@@ -181,7 +181,7 @@ test('sessions that ran out take nobody’s place: the oldest is ended only when
     // As its TTL does.
     await redis.data.unlink(recordKey(redis.keys, 'Grant', `lea-${i}`))
   }
-  expect(await grants.isLive('lea-oldest')).toBe(true)
+  expect(await grants.hasSession('lea-oldest')).toBe(true)
   expect(told).toEqual([])
   expect(sidsOf(await sessions.list('lea'))).toEqual(['lea-oldest'])
 })
@@ -195,7 +195,7 @@ test.each(['{', '{}', 'null', '{"since":"soon"}'])(
     await save(sub, 'mia-2')
     await redis.data.hset(redis.keys.sessions(sub), 'mia-2', rubbish)
     expect(sidsOf(await sessions.list(sub))).toEqual(['mia-1'])
-    expect(await grants.isLive('mia-2')).toBe(false)
+    expect(await grants.hasSession('mia-2')).toBe(false)
     expect(await indexed(sub)).toEqual(['mia-1'])
   },
 )
@@ -216,7 +216,7 @@ test.each(ends)(
     expect(await begin(sub, sid, since)).toBe(true)
     await end(prepared, sub, sid)
     expect(await begin(sub, sid, since)).toBe(false)
-    expect(await grants.isLive(sid)).toBe(false)
+    expect(await grants.hasSession(sid)).toBe(false)
     expect(await sessions.list(sub)).toEqual([])
     expect(await begin(sub, sid, since)).toBe(false)
     expect(told).toEqual([{ sub, sid }])
@@ -240,7 +240,7 @@ test('a session that is ended while its login is asked for a second time does no
     await save('olga', 'olga-1')
   })
   expect(await again).toBe(false)
-  expect(await grants.isLive('olga-1')).toBe(false)
+  expect(await grants.hasSession('olga-1')).toBe(false)
 })
 
 test('two that begin a session at once with other words leave those of the first, which an older node looks for', async () => {

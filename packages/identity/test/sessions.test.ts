@@ -22,17 +22,17 @@ const grantsOf = (tell: Parameters<typeof createGrants>[2]) =>
   createGrants(redis, createSessionMarks(redis, 60_000), tell)
 
 test('a session is live from its beginning to its end', async () => {
-  const { adapter, isLive } = grantsOf(nobody)
-  expect(await isLive('s1')).toBe(false)
+  const { adapter, hasSession } = grantsOf(nobody)
+  expect(await hasSession('s1')).toBe(false)
   await adapter.upsert('s1', payload('anna'), 60)
-  expect(await isLive('s1')).toBe(true)
-  expect(await isLive('s2')).toBe(false)
+  expect(await hasSession('s1')).toBe(true)
+  expect(await hasSession('s2')).toBe(false)
   await adapter.destroy('s1')
-  expect(await isLive('s1')).toBe(false)
+  expect(await hasSession('s1')).toBe(false)
 })
 
 test('a session lives no longer than its access token, unless a refresh token prolongs it, and never past its latest end', async () => {
-  const { adapter, prolong, isLive } = grantsOf(nobody)
+  const { adapter, prolong, hasSession } = grantsOf(nobody)
   const ttl = () => redis.data.ttl(recordKey(redis.keys, 'Grant', 's6'))
   const now = Math.floor(Date.now() / 1000)
   await adapter.upsert('s6', { ...payload('anna'), exp: now + 10_000 }, 10_000)
@@ -46,13 +46,13 @@ test('a session lives no longer than its access token, unless a refresh token pr
   expect(await ttl()).toBeLessThanOrEqual(10_000)
   await adapter.destroy('s6')
   await prolong('s6', 5_000, 'token-3')
-  expect(await isLive('s6')).toBe(false)
+  expect(await hasSession('s6')).toBe(false)
 })
 
 test('the end of a session is told once, whoever ends it at the same time, and when its record is gone', async () => {
   const told: (EndedSession & { live: boolean })[] = []
   const grants = grantsOf(async (session) => {
-    told.push({ ...session, live: await grants.isLive(session.sid) })
+    told.push({ ...session, live: await grants.hasSession(session.sid) })
   })
   await grants.adapter.upsert('s3', payload('anna'), 60)
   await Promise.all(Array.from({ length: 20 }, () => grants.adapter.destroy('s3')))
@@ -66,7 +66,7 @@ test('a session ends also when nobody can be told', async () => {
   const grants = grantsOf(ends.tell)
   await grants.adapter.upsert('s4', payload('anna'), 60)
   await grants.adapter.destroy('s4')
-  expect(await grants.isLive('s4')).toBe(false)
+  expect(await grants.hasSession('s4')).toBe(false)
 })
 
 const session = { sub: 'anna', sid: 's5' }

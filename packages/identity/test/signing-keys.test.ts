@@ -1,11 +1,11 @@
 import { createRedis, type RedisClients } from '@saoma/redis'
 import { onCleanup, startRedis } from '@saoma/testing'
-import { createSeal, type Seal } from '../src/sealed.ts'
+import { createKeySeal, type KeySeal } from '../src/key-seal.ts'
 import { createSigningKeys, type SigningKeyTimes } from '../src/signing-keys.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
-const seal = createSeal(['a secret of at least thirty-two characters'])
+const seal = createKeySeal(['a secret of at least thirty-two characters'])
 let redis: RedisClients
 
 beforeAll(async () => {
@@ -16,7 +16,7 @@ beforeAll(async () => {
 beforeEach(() => redis.data.flushall())
 
 /** As a node that has just started. */
-const loadSigningKeys = (from: RedisClients, opener: Seal, times: Partial<SigningKeyTimes> = {}, now = Date.now()) =>
+const loadSigningKeys = (from: RedisClients, opener: KeySeal, times: Partial<SigningKeyTimes> = {}, now = Date.now()) =>
   createSigningKeys(from, opener, times).load(now)
 const kids = (ring: readonly { kid?: string }[]) => ring.map(({ kid }) => kid)
 
@@ -53,13 +53,13 @@ test('the keys lie encrypted in Redis, and a wrong secret is a sentence for the 
   const stored = await redis.data.get(redis.keys.signingKeys())
   expect(key.d).toMatch(/^[A-Za-z0-9_-]{43}$/)
   expect(stored).not.toContain(key.d)
-  const other = createSeal(['another secret of at least thirty-two characters'])
+  const other = createKeySeal(['another secret of at least thirty-two characters'])
   await expect(loadSigningKeys(redis, other)).rejects.toThrow('SAOMA_SECRET does not open the signing keys')
 })
 
 test('a replaced secret still opens what the old one closed', async () => {
   const before = kids(await loadSigningKeys(redis, seal))
-  const replaced = createSeal([
+  const replaced = createKeySeal([
     'another secret of at least thirty-two characters',
     'a secret of at least thirty-two characters',
   ])
@@ -133,7 +133,7 @@ test('keys of another secret stay as they are: nothing is written by a node that
   const running = createSigningKeys(redis, seal)
   await running.load()
   await redis.data.flushall()
-  const foreign = createSeal(['another secret of at least thirty-two characters'])
+  const foreign = createKeySeal(['another secret of at least thirty-two characters'])
   await loadSigningKeys(redis, foreign)
   const stored = await redis.data.get(redis.keys.signingKeys())
   await expect(running.load()).rejects.toThrow('SAOMA_SECRET does not open the signing keys')

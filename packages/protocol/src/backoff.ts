@@ -19,3 +19,16 @@ export const backoffMs = (
   { baseMs, capMs, least = 0 }: Backoff,
   random: () => number = Math.random,
 ): number => Math.round((least + (1 - least) * random()) * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30)))
+
+/** Resolves after `ms`, or at once when `signal` is aborted. Never rejects. */
+export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+  })

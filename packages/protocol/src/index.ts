@@ -1,4 +1,4 @@
-export { type Backoff, backoffMs } from './backoff.ts'
+export { type Backoff, backoffMs, pause } from './backoff.ts'
 export {
   channelPattern,
   type Inbox,
@@ -32,7 +32,14 @@ export {
 } from './events.ts'
 export { exactText, isBeyond, mayBeInexact, parseExact, readExact, reviveExact, sayBeyond } from './exact-json.ts'
 export {
-  parseCheck,
+  LONGEST_HOLD_SECONDS,
+  LONGEST_TOKEN,
+  MOST_CHANNELS,
+  MOST_HISTORY,
+  PAGE_BYTES,
+  PAGE_MESSAGES,
+} from './limits.ts'
+export {
   parseCodePicture,
   parseDeviceAuthorization,
   parseDeviceCode,
@@ -47,6 +54,7 @@ export {
   parseTicketLink,
   parseTicketState,
   parseTokenSet,
+  parseVerificationDigits,
   parseWatch,
 } from './parse.ts'
 export {
@@ -65,6 +73,7 @@ export {
   parseSubscribed,
   parseVolatile,
 } from './parse-live.ts'
+export { readBytes, reasonOf } from './response.ts'
 export {
   type CodePicture,
   DEVICE_CODE_GRANT,

@@ -13,6 +13,7 @@ import {
   type SubscribeRequest,
   type VolatileMessage,
 } from './channel.ts'
+import { LONGEST_TOKEN, MOST_HISTORY } from './limits.ts'
 import { parser } from './parser.ts'
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -38,11 +39,11 @@ const Publish = v.object({
 const Subscribe = v.object({
   channel: Asked,
   since: v.nullish(At),
-  history: v.optional(v.pipe(Count, v.maxValue(100))),
+  history: v.optional(v.pipe(Count, v.maxValue(MOST_HISTORY))),
 })
 const OfChannel = v.object({ channel: Asked })
 const Read = v.object({ channel: Asked, offset: Count })
-const Refresh = v.object({ token: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)) })
+const Refresh = v.object({ token: v.pipe(v.string(), v.minLength(1), v.maxLength(LONGEST_TOKEN)) })
 
 const Kept = v.object({
   channel: Name,

@@ -110,7 +110,7 @@ export const parsePooledScene: (input: unknown) => Result<string> = parser(
   v.pipe(v.string(), v.regex(pooledScenePattern)),
 )
 /** Body of `POST /v1/codes/{scene}`. */
-export const parseCheck: (input: unknown) => Result<{ check?: string | undefined }> = parser(
+export const parseVerificationDigits: (input: unknown) => Result<{ check?: string | undefined }> = parser(
   v.object({ check: v.optional(Check) }),
 )
 export const parseDeviceCode: (input: unknown) => Result<string> = parser(DeviceCode)

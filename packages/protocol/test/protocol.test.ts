@@ -3,11 +3,11 @@ import {
   codes,
   deviceCodePattern,
   isTerminal,
-  parseCheck,
   parseDeviceCode,
   parsePooledScene,
   parseTicket,
   parseTicketState,
+  parseVerificationDigits,
   parseWatch,
   ticketOf,
   transitions,
@@ -62,7 +62,7 @@ test.each([
   ['٤٧', false],
   ['47\n', false],
 ])('the number beside a code is two digits of text: %p', (check, ok) => {
-  expect(parseCheck({ check }).ok).toBe(ok)
+  expect(parseVerificationDigits({ check }).ok).toBe(ok)
 })
 
 test.each([

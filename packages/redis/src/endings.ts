@@ -8,7 +8,7 @@ export interface Holdings {
   readonly shards: Shards
   readonly subscriptions: ReadonlyMap<string, Subscription>
   /** Takes channels from their shard: those of all it has that are gone. Returns those. */
-  leaveAll(shard: Shard, cause: Cause, isGone: (channel: string, isLive: boolean) => boolean): string[]
+  leaveAll(shard: Shard, cause: Cause, isGone: (channel: string, isConfirmed: boolean) => boolean): string[]
   /** Takes one from its shard. */
   leave(channel: string, cause: Cause): void
   /** Asks for channels that are of nobody. */
@@ -76,9 +76,9 @@ export class Endings {
 
   #goneFrom(shard: Shard, topology: Topology, cause: Cause): string[] {
     const { shards, leaveAll } = this.#holdings
-    return leaveAll(shard, cause, (channel, isLive) => {
+    return leaveAll(shard, cause, (channel, isConfirmed) => {
       // What is not confirmed yet is going to get an answer of its own.
-      if (!isLive) return false
+      if (!isConfirmed) return false
       const owner = topology.ownerOf(shards.slotOf(channel))
       return !owner || keyOf(owner) !== shard.key
     })

@@ -87,7 +87,7 @@ export const createKeys = (prefix: string) => ({
   /** Hash: the last ends of a person's sessions, by session; the empty name is all of them. */
   channelEnds: (channel: string) => `${prefix}:channel:{${channel}}:ends`,
   /** Pub/sub channel on which nodes hear what happens in a channel. */
-  channelLive: (channel: string) => `${prefix}:live:{${channel}}`,
+  channelPubsub: (channel: string) => `${prefix}:live:{${channel}}`,
 
   /** String, sealed: a file of a build of the pages. */
   pageFile: (path: string) => `${prefix}:page:{${path}}`,

@@ -278,12 +278,16 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   /** Takes channels from their shard: all it has, or those it has no more. Returns those. */
-  #leaveAll(shard: Shard, cause: Cause, isGone: (channel: string, isLive: boolean) => boolean = () => true): string[] {
+  #leaveAll(
+    shard: Shard,
+    cause: Cause,
+    isGone: (channel: string, isConfirmed: boolean) => boolean = () => true,
+  ): string[] {
     const left: string[] = []
     for (const [channel, subscription] of this.#subscriptions) {
-      const isLive = subscription.isConfirmed
-      if (subscription.shard !== shard || !isGone(channel, isLive)) continue
-      this.#leave(channel, isLive ? cause : undefined)
+      const isConfirmed = subscription.isConfirmed
+      if (subscription.shard !== shard || !isGone(channel, isConfirmed)) continue
+      this.#leave(channel, isConfirmed ? cause : undefined)
       left.push(channel)
     }
     return left

@@ -1,3 +1,4 @@
+import { createParser } from 'eventsource-parser'
 import { onCleanup } from './cleanup.ts'
 import { createQueues, type Queues } from './queues.ts'
 
@@ -30,14 +31,6 @@ export interface EventStreamOptions {
   lastEventId?: string
 }
 
-const parse = (text: string): { name: string; id?: string; data: string } | undefined => {
-  const fields = text.split('\n').map((line) => /^([a-z]+): (.*)$/s.exec(line))
-  const field = (wanted: string) => fields.find((match) => match?.[1] === wanted)?.[2]
-  const [name, id, data] = [field('event'), field('id'), field('data')]
-  if (name === undefined || data === undefined) return undefined
-  return { name, data, ...(id === undefined ? {} : { id }) }
-}
-
 /** Resolves when the answer's head has come. */
 export const openEvents = async (url: string, options: EventStreamOptions): Promise<EventStreamClient> => {
   const { bearer, lastEventId } = options
@@ -53,16 +46,14 @@ export const openEvents = async (url: string, options: EventStreamOptions): Prom
   const queues = createQueues<Record<Name, StreamEvent>>(names)
   let lastId = lastEventId
   const read = async () => {
-    let rest = ''
-    for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
-      const pieces = (rest + chunk).split('\n\n')
-      rest = pieces.pop() ?? ''
-      for (const event of pieces.map(parse)) {
-        if (!event) continue
-        lastId = event.id ?? lastId
-        queues.push(event.name as Name, { id: event.id, data: JSON.parse(event.data) })
-      }
-    }
+    const parser = createParser({
+      onEvent: ({ event, id, data }) => {
+        lastId = id ?? lastId
+        queues.push(event as Name, { id, data: JSON.parse(data) })
+      },
+    })
+    for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()))
+      parser.feed(chunk)
   }
   const close = () => {
     forget()

@@ -34,23 +34,20 @@ export const encodeEvent = (room: string, ticket: string): [head: string, tail: 
   return [text.slice(0, at), text.slice(at + gap.length)]
 }
 
-const Event = v.object({
-  type: v.literal(BROADCAST),
-  data: v.object({ packet: v.object({ data: v.tuple([v.literal('ticket'), v.unknown()]) }) }),
-})
+/** The adapter sends binary data in another form, which is never a ticket. */
+const Event = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    type: v.literal(BROADCAST),
+    data: v.object({ packet: v.object({ data: v.tuple([v.literal('ticket'), v.unknown()]) }) }),
+  }),
+)
 
 /** The state inside a message of a ticket's channel; undefined for anything else. */
 export const decodeEvent = (payload: Buffer): TicketState | undefined => {
-  const event = v.safeParse(Event, parseJson(payload.toString()))
+  const event = v.safeParse(Event, payload.toString())
   if (!event.success) return undefined
   const state = parseTicketState(event.output.data.packet.data[1])
   return state.ok ? state.value : undefined
-}
-
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined // The adapter sends binary data in another form, which is never a ticket.
-  }
 }

@@ -1,4 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import { readBytes, reasonOf } from '@saoma/protocol'
 import * as v from 'valibot'
 
 /** The endpoints in use. */
@@ -77,23 +78,8 @@ export const jsonOf =
     return result.success ? result.output : undefined
   }
 
-const readBody = async (response: Response): Promise<Buffer> => {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > LARGEST_BODY) throw new RangeError('the answer is too large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
 const unreachable = (error: unknown): Outcome<never> => {
-  // `fetch failed` says nothing; what failed is its cause.
-  const { cause = error } = Object(error) as { cause?: unknown }
-  const { code, name } = Object(cause) as { code?: unknown; name?: unknown }
-  // An error's message may quote the address, which holds a secret; its code and its name never do.
-  const reason = typeof code === 'string' ? code : typeof name === 'string' ? name : 'Error'
+  const reason = reasonOf(error)
   return { kind: 'unreachable', sent: !neverSent.test(reason), reason }
 }
 
@@ -125,7 +111,7 @@ const tryOnce = async <T>(
       redirect: 'manual',
       ...(json ? { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(json) } : {}),
     })
-    bytes = await readBody(response)
+    bytes = Buffer.from(await readBytes(response, LARGEST_BODY))
   } catch (error) {
     return unreachable(error)
   }

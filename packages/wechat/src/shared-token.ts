@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { RedisClients } from '@saoma/redis'
+import { createSeal, type RedisClients } from '@saoma/redis'
 import { scripts } from './scripts.ts'
-import { createSeal } from './seal.ts'
 
 /** WeChat renews a stable token in its last 300 seconds; asked earlier it gives the same one again. */
 export const AHEAD_MS = 300_000
@@ -40,7 +39,9 @@ export interface Claimed {
  * The cluster's access token in Redis. Every call rejects with RedisUnavailable when Redis cannot be asked.
  */
 export const createSharedToken = (redis: RedisClients, appid: string, secret: string, lockMs: number) => {
-  const seal = createSeal(appid, secret)
+  // Every node has the app secret anyway. A copy of Redis's memory or disk is then no key to the app's WeChat
+  // account, and a node with another secret does not use a token that its secret cannot get.
+  const seal = createSeal({ secrets: [secret], owner: appid, purpose: 'saoma wechat access token' })
   const token = redis.keys.wechatToken(appid)
   const lock = redis.keys.wechatTokenLock(appid)
   const forced = redis.keys.wechatForced(appid)
@@ -48,7 +49,7 @@ export const createSharedToken = (redis: RedisClients, appid: string, secret: st
   const turnOf = (holder: string): Turn => ({
     mayForce: () => scripts.force(redis.data, [forced, lock], [holder, lockMs, FORCE_GAP_MS, FORCED_PER_DAY, DAY_MS]),
     settle: async (fetched = '', lifeMs = 0) => {
-      const value = fetched && seal.close(fetched)
+      const value = fetched && (await seal.close(fetched))
       await scripts.settle(redis.data, [token, lock], [holder, value, lifeMs])
       return value
     },
@@ -62,7 +63,7 @@ export const createSharedToken = (redis: RedisClients, appid: string, secret: st
       [token, lock],
       [holder, lockMs, AHEAD_MS, refused],
     )
-    const opened = value ? seal.open(value) : undefined
+    const opened = value ? await seal.open(value) : undefined
     return {
       value,
       ...(opened ? { shared: { token: opened, value, leftMs } } : {}),

@@ -43,7 +43,7 @@ test('the token in Redis is encrypted and lives as long as at WeChat', async () 
   const [node] = await cluster(1)
   await draw(node)
   const key = node?.redis.keys.wechatToken(simulator.env.WECHAT_APPID) ?? ''
-  expect(await node?.redis.data.get(key)).toMatch(/^[\w-]{150,}$/)
+  expect(await node?.redis.data.get(key)).toMatch(/^[\w.-]{150,}$/)
   expect(await node?.redis.data.get(key)).not.toMatch(/^\d+_/)
   const leftMs = (await node?.redis.data.pttl(key)) ?? 0
   expect(leftMs).toBeGreaterThan(7_100_000)

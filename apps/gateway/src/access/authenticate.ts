@@ -7,7 +7,7 @@ import type { TokenIntrospection } from './token-introspection.ts'
 
 export interface AuthenticateDeps {
   apiKeys: Pick<ApiKeys, 'find' | 'isKnown'>
-  identity: Pick<Identity, 'isOwn' | 'verify' | 'isLive'>
+  identity: Pick<Identity, 'isOwn' | 'verify' | 'hasSession'>
   /** Asked about tokens that are not ours. */
   businessTokens?: TokenIntrospection
   channels: Pick<Channels, 'lastEnd'>
@@ -29,7 +29,7 @@ export const createAuthenticate = ({
     }
     // A business's sessions are known to nobody else. A phone's token has none; it is over in ten minutes.
     if (who.issuer === 'business' || who.sid === undefined) return ok(true)
-    return (await identity.isLive(who.sid)) ? ok(true) : fail('REVOKED')
+    return (await identity.hasSession(who.sid)) ? ok(true) : fail('REVOKED')
   }
 
   /**
@@ -55,7 +55,7 @@ export const createAuthenticate = ({
     const bearer = await identity.verify(token)
     if (!bearer.ok) return bearer
     const { sub, sid, exp, rooms } = bearer.value
-    const valid = sid === undefined || (await identity.isLive(sid))
+    const valid = sid === undefined || (await identity.hasSession(sid))
     if (!valid) return fail('REVOKED')
     return ok({
       kind: 'person',

@@ -34,7 +34,7 @@ export interface Access {
   authenticate: Authenticate
   stillValid: StillValid
   policy: Policy
-  attendance: RevocationWatch
+  revocations: RevocationWatch
   close(): void
 }
 
@@ -52,14 +52,14 @@ export const openAccess = (deps: OpenAccessDeps, settings: AccessSettings): Acce
     channels,
     ...(businessTokens ? { businessTokens } : {}),
   })
-  const attendance = createRevocationWatch({ ...deps, keyRing: apiKeys, stillValid })
+  const revocations = createRevocationWatch({ ...deps, keyRing: apiKeys, stillValid })
   return {
     authenticate,
     stillValid,
     policy: createPolicy({ rules, ...(hook ? { hook } : {}) }),
-    attendance,
+    revocations,
     close: () => {
-      attendance.close()
+      revocations.close()
       apiKeys.close()
     },
   }

@@ -28,7 +28,7 @@ export interface RevocationWatch {
    * `onEnded` is called once when the session has ended on any node, or the API key was taken away. It is
    * looked up once more when no end can be missed any longer: REVOKED then. Rejects with RedisUnavailable.
    */
-  attend(who: Principal, onEnded: () => void): Promise<Result<{ close(): void }>>
+  watch(who: Principal, onEnded: () => void): Promise<Result<{ close(): void }>>
   close(): void
 }
 
@@ -82,7 +82,7 @@ export const createRevocationWatch = (deps: RevocationWatchDeps): RevocationWatc
     who.issuer === 'business' ? who : { ...who, lastEnd: await channels.lastEnd(who.user, who.sid) }
 
   const watchPerson = async (who: Person, end: () => void) => {
-    const told = await channels.attend(who.user, (sid) => {
+    const told = await channels.watchEnds(who.user, (sid) => {
       if (sid === undefined || sid === who.sid) end()
     })
     try {
@@ -102,7 +102,7 @@ export const createRevocationWatch = (deps: RevocationWatchDeps): RevocationWatc
     })
 
   return {
-    attend: async (who, onEnded) => {
+    watch: async (who, onEnded) => {
       let open = true
       const end = () => {
         if (!open) return

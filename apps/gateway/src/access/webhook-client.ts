@@ -1,4 +1,4 @@
-import { parseExact } from '@saoma/protocol'
+import { parseExact, readBytes, reasonOf } from '@saoma/protocol'
 import * as v from 'valibot'
 import type { Logger } from '../operate/log.ts'
 
@@ -70,32 +70,12 @@ const MOST_WAITING = 1_000
  */
 const overloaded: readonly number[] = [502, 503, 504]
 
-const readBody = async (response: Response): Promise<string> => {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > LARGEST_BODY) throw new RangeError('the answer is too large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
-}
-
 const parseJson = (text: string): unknown => {
   try {
     return parseExact(text)
   } catch {
     return undefined
   }
-}
-
-/**
- * What failed, without a message, which may quote what was sent. `fetch failed` says nothing; its cause does.
- */
-const reasonOf = (error: unknown): string => {
-  const { cause = error } = Object(error) as { cause?: unknown }
-  const { code, name } = Object(cause) as { code?: unknown; name?: unknown }
-  return typeof code === 'string' ? code : typeof name === 'string' ? name : 'Error'
 }
 
 /**
@@ -143,7 +123,7 @@ export const createWebhookClient = <T>(options: WebhookClientOptions<T>): Webhoo
       })
       status = response.status
       // In any case, so that the connection can be used again.
-      text = await readBody(response)
+      text = Buffer.from(await readBytes(response, LARGEST_BODY)).toString()
     } catch (error) {
       return unreachable(startedAt, reasonOf(error))
     }

@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util'
 import { parsePooledScene } from '@saoma/protocol'
 import type { PoolCommands } from './pool-commands.ts'
 
@@ -17,7 +18,7 @@ export type AskedCommand = { kind: 'command'; run: PoolCommand } | { kind: 'help
 
 interface Grammar {
   /** Its one option. */
-  option?: string
+  option?: 'repair' | 'all'
   /** Gives the command, or the reason why the words are none. */
   read(words: readonly string[], hasOption: boolean): PoolCommand | string
 }
@@ -37,14 +38,14 @@ const grammars: Record<string, Grammar> = {
     read: ([more]) => (more === undefined ? ({ list }) => list() : `list needs no more words, but there is "${more}".`),
   },
   check: {
-    option: '--repair',
+    option: 'repair',
     read: ([more], repair) =>
       more === undefined
         ? ({ check }) => check(repair)
         : `check needs no more words than --repair, but there is "${more}".`,
   },
   retire: {
-    option: '--all',
+    option: 'all',
     read: (words, all) => {
       if (all && words.length > 0) return 'retire takes scenes or --all, not both.'
       if (all) return ({ retireAll }) => retireAll()
@@ -62,16 +63,21 @@ const grammars: Record<string, Grammar> = {
 const wrong = (reason: string): AskedCommand => ({ kind: 'wrong', reason })
 
 export const readPoolCommand = (args: readonly string[]): AskedCommand => {
-  // A scene may begin with a dash.
-  const isOption = (word: string) => word.startsWith('-') && !isScene(word)
-  const options = args.filter(isOption)
-  const [name, ...words] = args.filter((word) => !isOption(word))
-  if (options.includes('--help') || options.includes('-h') || name === 'help') return { kind: 'help' }
+  // A scene may begin with a dash, so it is no option.
+  const { values, positionals } = parseArgs({
+    args: args.filter((word) => !isScene(word)),
+    options: { help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+    strict: false,
+  })
+  const { help, ...options } = values
+  const [name, ...words] = positionals
+  if (help || name === 'help') return { kind: 'help' }
   if (name === undefined) return wrong('Say what is to be done.')
   const grammar = Object.hasOwn(grammars, name) ? grammars[name] : undefined
   if (!grammar) return wrong(`There is no command "${name}".`)
-  const unknown = options.find((option) => option !== grammar.option)
-  if (unknown !== undefined) return wrong(`${name} has no option ${unknown}.`)
-  const read = grammar.read(words, options.length > 0)
+  const unknown = Object.keys(options).find((option) => option !== grammar.option)
+  if (unknown !== undefined) return wrong(`${name} has no option ${unknown.length > 1 ? '--' : '-'}${unknown}.`)
+  const read = grammar.read([...words, ...args.filter(isScene)], Object.keys(options).length > 0)
   return typeof read === 'string' ? wrong(read) : { kind: 'command', run: read }
 }

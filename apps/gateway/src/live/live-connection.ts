@@ -13,7 +13,7 @@ import { Subscriptions } from './subscriptions.ts'
 export interface LiveConnectionDeps {
   live: Live
   limits: Pick<Limits, 'liveEvents' | 'keyEvents' | 'subscribes'>
-  attendance: RevocationWatch
+  revocations: RevocationWatch
   authenticate: Authenticate
   metrics: Metrics
   log: Logger
@@ -155,11 +155,11 @@ export class LiveConnection implements Listener {
 
   /** A newer token of the same person or the same key. */
   async refresh(token: string): Promise<Result<{ expiresIn: number }>> {
-    const { attendance, authenticate, metrics } = this.#deps
+    const { revocations, authenticate, metrics } = this.#deps
     const who = await authenticate(token, this.endpoint.address)
     if (!who.ok) return who
     if (!samePerson(who.value, this.#who)) return fail('FORBIDDEN')
-    const watch = await attendance.attend(who.value, () => this.end('REVOKED'))
+    const watch = await revocations.watch(who.value, () => this.end('REVOKED'))
     if (!watch.ok) return watch
     if (!this.isOpen) {
       watch.value.close()

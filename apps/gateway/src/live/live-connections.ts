@@ -30,7 +30,7 @@ const SWEEP_MS = 1_000
 const MOST = { person: 100, backend: 1_000 }
 
 export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections => {
-  const { limits, attendance, authenticate, metrics, log } = deps
+  const { limits, revocations, authenticate, metrics, log } = deps
   const crowd = createConcurrencyQuota(MOST)
   const connections = new Set<LiveConnection>()
 
@@ -43,7 +43,7 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
     if (!who.ok) return who
     let connection: LiveConnection | undefined
     let ended = false
-    const watch = await attendance.attend(who.value, () => {
+    const watch = await revocations.watch(who.value, () => {
       ended = true
       connection?.end('REVOKED')
     })

@@ -4,7 +4,7 @@ import { fail, ok, type Result, type SessionList, type SessionsEnded } from '@sa
 import type { Authenticate, Person } from '../access/principal.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
-import { known } from '../transport/http/credentials.ts'
+import { authenticated } from '../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../transport/http/problem.ts'
 import type { Limits } from '../transport/limits.ts'
 
@@ -26,7 +26,7 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
    * sessions here.
    */
   const own = (act: (ctx: Context, who: Person) => Promise<void>) =>
-    known(authenticate, async (ctx, who) => {
+    authenticated(authenticate, async (ctx, who) => {
       if (who.kind !== 'person' || who.issuer !== 'saoma') return problem(ctx, 'FORBIDDEN')
       const slow = await limits.decisions(who.user)
       return slow ? tooMany(ctx, slow.retryAfterSeconds) : act(ctx, who)

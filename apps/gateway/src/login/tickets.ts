@@ -2,6 +2,7 @@ import Router from '@koa/router'
 import type { Identity } from '@saoma/identity'
 import {
   type DecisionAnswer,
+  LONGEST_HOLD_SECONDS,
   ok,
   parseTicket,
   type Result,
@@ -31,9 +32,6 @@ export interface TicketRoutesDeps {
   metrics: Metrics
   pushes: ConfirmLatency
 }
-
-/** Longest a poll is held, in seconds: below every proxy's default patience. */
-const LONGEST_WAIT = 25
 
 export const ticketRoutes = ({
   tickets,
@@ -89,7 +87,7 @@ export const ticketRoutes = ({
     const code = deviceCodeFor(bearer(ctx), ctx.params.ticket)
     if (!code.ok) return problem(ctx, code.code)
     const after = count(ctx.query.after ?? (ctx.get('Last-Event-ID') || undefined), 0, Number.MAX_SAFE_INTEGER)
-    const wait = count(ctx.query.wait, LONGEST_WAIT, LONGEST_WAIT)
+    const wait = count(ctx.query.wait, LONGEST_HOLD_SECONDS, LONGEST_HOLD_SECONDS)
     if (!after.ok || !wait.ok) return problem(ctx, 'INVALID', 'after and wait are whole numbers')
     if (ctx.accepts('json', 'text/event-stream') === 'text/event-stream')
       return streamTicket(ctx, tickets, holds, code.value, after.value)

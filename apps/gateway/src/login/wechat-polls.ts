@@ -1,12 +1,12 @@
 import Router from '@koa/router'
-import { parseDeviceCode, type TicketStatus, ticketOf } from '@saoma/protocol'
+import { LONGEST_HOLD_SECONDS, parseDeviceCode, type TicketStatus, ticketOf } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
 import type { Context, RequestState } from '../transport/http/context.ts'
 import type { HeldRequests } from '../transport/http/held-requests.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
 /** WeChat's pages hold a poll for about as long. */
-const HOLD_MS = 25_000
+const HOLD_MS = LONGEST_HOLD_SECONDS * 1_000
 
 /** What a page may be told of its ticket: a status, or that it does not have this ticket (any more). */
 type Reading = { status: TicketStatus; deviceCode: string } | 'unchanged' | 'gone'

@@ -58,7 +58,7 @@ export interface Limits {
    * Numbers given for pooled codes, per account, cluster-wide: there are only ninety. A right one is given
    * back.
    */
-  checks: Limit & { giveBack(sub: string): Promise<void> }
+  verificationDigits: Limit & { giveBack(sub: string): Promise<void> }
   /** New sockets, per address and node. */
   handshakes: Limit
   /** Everything over HTTP that bears an API key, per key and node. */
@@ -170,7 +170,7 @@ export const createLimits = (
       return { slow: verdict('pictures', PICTURES, consumed), isFirst: consumed.spent.isFirstInDuration }
     },
     links: inCluster('links', 6, 120),
-    checks: Object.assign(judge('checks', checks, CHECKS), {
+    verificationDigits: Object.assign(judge('checks', checks, CHECKS), {
       giveBack: async (sub: string) => {
         try {
           await checks.reward(sub)

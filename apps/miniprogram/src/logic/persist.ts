@@ -1,4 +1,5 @@
-import { type Answer, backoffMs } from '@saoma/client'
+import type { Answer } from '@saoma/client'
+import { backoffMs, pause } from '@saoma/protocol'
 
 export interface PersistOptions {
   /** Whether another try can do any good right now. @default always */
@@ -28,15 +29,3 @@ export const persist = async <T>(attempt: () => Promise<Answer<T>>, options: Per
     if (signal.aborted || !isWorth()) return answer
   }
 }
-
-/** Resolves after `ms`, or as soon as `signal` is aborted. */
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done)
-  })

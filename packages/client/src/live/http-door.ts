@@ -1,3 +1,4 @@
+import { MOST_CHANNELS } from '@saoma/protocol'
 import { followByHttp, type HttpFollowOptions, type HttpWay } from './http-follow.ts'
 import type { Followed } from './room.ts'
 
@@ -17,9 +18,6 @@ export interface HttpDoor {
   restart(): void
 }
 
-/** Channels that one request may ask for. */
-const GROUP = 32
-
 export const createHttpDoor = (options: HttpDoorOptions): HttpDoor => {
   let running: AbortController | undefined
 
@@ -27,14 +25,14 @@ export const createHttpDoor = (options: HttpDoorOptions): HttpDoor => {
     const rooms = [...options.rooms()]
     /** The way of each group: the door is as open as the worst of them. */
     const ways: (HttpWay | undefined)[] = []
-    for (let i = 0; i < rooms.length; i += GROUP) {
+    for (let i = 0; i < rooms.length; i += MOST_CHANNELS) {
       const group = ways.push(undefined) - 1
       const onWay = (way: HttpWay | undefined) => {
         if (signal.aborted) return
         ways[group] = way
         options.onWay(ways.includes(undefined) ? undefined : ways.includes('poll') ? 'poll' : 'stream')
       }
-      void followByHttp({ ...options, rooms: rooms.slice(i, i + GROUP), signal, onWay })
+      void followByHttp({ ...options, rooms: rooms.slice(i, i + MOST_CHANNELS), signal, onWay })
     }
   }
 

@@ -1,4 +1,4 @@
-import { type LossReason, type Page, parseSubscribed } from '@saoma/protocol'
+import { LONGEST_HOLD_SECONDS, type LossReason, type Page, parseSubscribed } from '@saoma/protocol'
 import { backoffMs, pause } from '../core/backoff.ts'
 import { boundBy } from '../core/bound.ts'
 import { now } from '../core/clock.ts'
@@ -13,7 +13,7 @@ export type HttpWay = 'stream' | 'poll'
 
 export interface HttpFollowOptions {
   api: LiveApi
-  /** At most 32, which is what one request may ask for. */
+  /** At most `MOST_CHANNELS`, which is what one request may ask for. */
   rooms: readonly Followed[]
   /** In the order they are tried. */
   ways: readonly HttpWay[]
@@ -24,8 +24,6 @@ export interface HttpFollowOptions {
   onFailure: (failure: Failure) => void
 }
 
-/** The server's own bound on how long it holds an answer. */
-const WAIT_SECONDS = 25
 const RETRY = { baseMs: 500, capMs: 10_000 }
 /** A server may not put us off for longer. */
 const MAX_RETRY_AFTER_MS = 60_000
@@ -105,7 +103,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
       for (const room of open()) if (room.is(page.channel)) take(room, page)
     }
     const held = waitSeconds === 0 || news || now() - askedAt >= HELD_AT_LEAST_MS
-    waitSeconds = WAIT_SECONDS
+    waitSeconds = LONGEST_HOLD_SECONDS
     if (held) return
     attempt = attempts + 1
     await pause(backoffMs(attempts, RETRY, random), signal)

@@ -1,4 +1,4 @@
-import type { TicketState } from '@saoma/protocol'
+import { LONGEST_HOLD_SECONDS, type TicketState } from '@saoma/protocol'
 import { backoffMs, pause } from '../core/backoff.ts'
 import { now } from '../core/clock.ts'
 import type { Failure } from '../core/request.ts'
@@ -25,8 +25,6 @@ export interface LongPoll {
   wake(): void
 }
 
-/** The server's own bound on how long it holds an answer. */
-const WAIT_SECONDS = 25
 const RETRY = { baseMs: 500, capMs: 10_000 }
 /**
  * An answer without news that comes sooner was not held: a cache or a full server is in the way, so do not
@@ -55,7 +53,7 @@ export const createLongPoll = (options: LongPollOptions): LongPoll => {
         options.onState(answer.value)
         const held = waitSeconds === 0 || options.version() > before || now() - askedAt >= HELD_AT_LEAST_MS
         attempt = held ? 0 : attempt + 1
-        waitSeconds = WAIT_SECONDS
+        waitSeconds = LONGEST_HOLD_SECONDS
         if (!held) await pause(backoffMs(attempt, RETRY, options.random), signal)
       } else if (answer.react === 'retry') {
         options.onReachable(false)

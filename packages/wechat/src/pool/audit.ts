@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import pMap from 'p-map'
 import type { PooledCode } from './code.ts'
 import { pictureMadeAt } from './picture-key.ts'
 import type { Pool } from './pool.ts'
@@ -49,19 +50,18 @@ export const auditPool = async (pool: Pool, store: PoolStore, options: AuditOpti
   const owned = new Set(codes.map(({ image }) => image.key))
 
   const wrong = new Map<string, 'missing' | 'damaged'>()
-  // All readers take from one iterator, so each code is read once.
-  const unread = codes.values()
   let read = 0
-  const readAll = async (): Promise<void> => {
-    for (const { scene, image } of unread) {
+  await pMap(
+    codes,
+    async ({ scene, image }) => {
       if (signal?.aborted) return
       const bytes = await store.get(image.key)
       if (!bytes) wrong.set(scene, 'missing')
       else if (createHash('sha256').update(bytes).digest('base64') !== image.sha256) wrong.set(scene, 'damaged')
       onPicture(++read, codes.length)
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, readAll))
+    },
+    { concurrency: AT_ONCE },
+  )
 
   // A code that was retired meanwhile lost its picture for a good reason.
   const still = wrong.size > 0 ? await collect(pool.list()) : []

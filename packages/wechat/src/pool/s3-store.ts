@@ -1,4 +1,5 @@
 import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
+import pMap from 'p-map'
 import type { CodeStore } from './code-store.ts'
 import { CodeStoreError } from './code-store-error.ts'
 import { checkStoreKey, isStoreKey, MARK, urlUnder } from './store-key.ts'
@@ -184,13 +185,10 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
     put: async (key, Body, ContentType) => write(checkStoreKey(key), { Body, ContentType, CacheControl: CACHE }),
     get: async (key) => read(checkStoreKey(key)),
     remove: async (keys) => {
-      // All workers take from one iterator, so each is removed once.
-      const names = keys.map((key) => folder + checkStoreKey(key)).values()
-      const work = async (): Promise<void> => {
-        for (const Key of names)
-          await ask(({ s3, client }, limits) => client.send(new s3.DeleteObjectCommand({ Bucket, Key }), limits))
-      }
-      await Promise.all(Array.from({ length: Math.min(REMOVED_AT_ONCE, keys.length) }, work))
+      const names = keys.map((key) => folder + checkStoreKey(key))
+      const remove = (Key: string) =>
+        ask(({ s3, client }, limits) => client.send(new s3.DeleteObjectCommand({ Bucket, Key }), limits))
+      await pMap(names, remove, { concurrency: REMOVED_AT_ONCE })
     },
     list,
     url: urlUnder(cdn),

@@ -1,4 +1,4 @@
-import { fail, ok, type Position, parsePosition, type Result } from '@saoma/protocol'
+import { fail, MOST_CHANNELS, ok, type Position, parsePosition, type Result } from '@saoma/protocol'
 import type { Principal } from '../../access/principal.ts'
 import type { Context } from '../../transport/http/context.ts'
 import { count } from '../../transport/http/query.ts'
@@ -9,9 +9,6 @@ export interface ChannelQuery {
   channel: ChannelName
   since?: Position
 }
-
-/** Most channels in one request: their positions have to fit into a header. */
-const MOST_CHANNELS = 32
 
 /** All channels of a request, or what is wrong with it, for whoever writes the client. */
 type Reading = { ok: true; value: ChannelQuery[] } | { ok: false; code: 'INVALID'; detail: string }

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import type { Authenticate, Principal } from '../../access/principal.ts'
 import { readJson } from '../../transport/http/body.ts'
 import type { Context, RequestState } from '../../transport/http/context.ts'
-import { known } from '../../transport/http/credentials.ts'
+import { authenticated } from '../../transport/http/credentials.ts'
 import { answer, problem } from '../../transport/http/problem.ts'
 import { count } from '../../transport/http/query.ts'
 import { type ChannelName, channelOf } from '../channel-name.ts'
@@ -29,7 +29,7 @@ export const channelRoutes = ({
     rule: string,
     act: (who: Principal, channel: ChannelName, ctx: Context) => Promise<Result<object> | undefined>,
   ) =>
-    known(authenticate, async (ctx, who) => {
+    authenticated(authenticate, async (ctx, who) => {
       const channel = channelOf(who, ctx.params.channel)
       const result = channel.ok ? await act(who, channel.value, ctx) : channel
       if (result) answer(ctx, result, rule)
@@ -50,7 +50,7 @@ export const channelRoutes = ({
 
   router.delete(
     '/channels/:channel/messages',
-    known(authenticate, async (ctx, who) => {
+    authenticated(authenticate, async (ctx, who) => {
       const before = count(ctx.query.before, 0, Number.MAX_SAFE_INTEGER)
       if (!before.ok || before.value === 0) return problem(ctx, 'INVALID', 'before is an offset')
       if (who.kind !== 'backend') return problem(ctx, 'FORBIDDEN')
@@ -61,7 +61,7 @@ export const channelRoutes = ({
 
   router.post(
     '/users/:user/end',
-    known(authenticate, async (ctx, who) => {
+    authenticated(authenticate, async (ctx, who) => {
       const body = await readJson(ctx, {})
       if (!body) return
       const end = v.safeParse(End, body.json)

@@ -21,7 +21,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
  * gone or sent away.
  */
 export const beginLifetime = async (
-  attendance: RevocationWatch,
+  revocations: RevocationWatch,
   who: Principal,
   left: AbortSignal,
 ): Promise<Result<Lifetime>> => {
@@ -31,8 +31,8 @@ export const beginLifetime = async (
     code ??= why
     ended.abort()
   }
-  const attending = await attendance.attend(who, () => end('REVOKED'))
-  if (!attending.ok) return attending
+  const watch = await revocations.watch(who, () => end('REVOKED'))
+  if (!watch.ok) return watch
   const timer =
     who.kind === 'person'
       ? setTimeout(() => end('TOKEN_EXPIRED'), Math.min(who.expiresAt - Date.now(), LONGEST_TIMER_MS))
@@ -46,7 +46,7 @@ export const beginLifetime = async (
     close: () => {
       end()
       clearTimeout(timer)
-      attending.value.close()
+      watch.value.close()
     },
   })
 }

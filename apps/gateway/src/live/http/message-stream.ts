@@ -16,7 +16,7 @@ import { createMultiChannelReaders } from './multi-channel-readers.ts'
 
 export interface MessageStreamDeps {
   live: Live
-  attendance: RevocationWatch
+  revocations: RevocationWatch
   holds: HeldRequests
   metrics: Metrics
   log: Logger
@@ -34,13 +34,13 @@ export interface MessageStreamOptions {
  */
 export const streamMessages = (
   ctx: Context,
-  { live, attendance, holds, metrics, log }: MessageStreamDeps,
+  { live, revocations, holds, metrics, log }: MessageStreamDeps,
   { maxBufferBytes }: MessageStreamOptions,
   who: Principal,
   from: { asked: readonly ChannelQuery[]; history: number },
 ): Promise<void> =>
   holds.hold(ctx, async (left) => {
-    const begun = await beginLifetime(attendance, who, left)
+    const begun = await beginLifetime(revocations, who, left)
     if (!begun.ok) return problem(ctx, begun.code)
     const lifetime = begun.value
     // Opened by the first channel: until then there can be a problem instead.

@@ -1,8 +1,18 @@
 import Router from '@koa/router'
-import { type Code, fail, ok, type Page, type Result } from '@saoma/protocol'
+import {
+  type Code,
+  fail,
+  LONGEST_HOLD_SECONDS,
+  MOST_HISTORY,
+  ok,
+  PAGE_BYTES,
+  PAGE_MESSAGES,
+  type Page,
+  type Result,
+} from '@saoma/protocol'
 import type { Authenticate, Principal, StillValid } from '../../access/principal.ts'
 import type { Context, RequestState } from '../../transport/http/context.ts'
-import { known } from '../../transport/http/credentials.ts'
+import { authenticated } from '../../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import { count } from '../../transport/http/query.ts'
 import type { Limits } from '../../transport/limits.ts'
@@ -10,14 +20,6 @@ import { type ChannelQuery, queryOfMany, queryOfOne } from './channel-query.ts'
 import { beginLifetime } from './lifetime.ts'
 import { type MessageStreamDeps, type MessageStreamOptions, streamMessages } from './message-stream.ts'
 import { waitForMessage } from './wait-for-message.ts'
-
-/** Longest a poll is held, in seconds: below every proxy's default patience. */
-const LONGEST_WAIT = 25
-/** Most messages of one page, and of a beginning without a position. */
-const LARGEST_PAGE = 300
-const LONGEST_HISTORY = 100
-/** Bytes of messages in one answer, shared by its channels; each may give one message, however long. */
-const ANSWER_BYTES = 256 * 1024
 
 export interface MessageRoutesDeps extends MessageStreamDeps {
   authenticate: Authenticate
@@ -38,12 +40,12 @@ const isNews = ({ recovered, messages }: Page): boolean => !recovered || message
 
 /** Messages over HTTP: pages, long polls and event streams, all with the positions of the other doors. */
 export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOptions): Router<RequestState> => {
-  const { live, attendance, authenticate, stillValid, limits, holds, metrics } = deps
+  const { live, revocations, authenticate, stillValid, limits, holds, metrics } = deps
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
   const reading = (ctx: Context): Result<Reading> => {
-    const wait = count(ctx.query.wait, 0, LONGEST_WAIT)
-    const limit = ctx.query.limit === undefined ? ok(undefined) : count(ctx.query.limit, 0, LARGEST_PAGE)
+    const wait = count(ctx.query.wait, 0, LONGEST_HOLD_SECONDS)
+    const limit = ctx.query.limit === undefined ? ok(undefined) : count(ctx.query.limit, 0, PAGE_MESSAGES)
     if (!wait.ok) return wait
     return limit.ok ? ok({ wait: wait.value, limit: limit.value }) : limit
   }
@@ -54,11 +56,11 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     limit: number | undefined,
     history: number,
   ): Promise<Pages> => {
-    const mostBytes = Math.floor(ANSWER_BYTES / asked.length)
+    const mostBytes = Math.floor(PAGE_BYTES / asked.length)
     const reads = asked.map(({ channel, since }) =>
       since
         ? live.read(who, channel, { since, mostBytes, ...(limit ? { limit } : {}) })
-        : live.read(who, channel, { mostBytes, history: Math.min(limit ?? history, LONGEST_HISTORY) }),
+        : live.read(who, channel, { mostBytes, history: Math.min(limit ?? history, MOST_HISTORY) }),
     )
     const value: Page[] = []
     for (const [i, read] of (await Promise.all(reads)).entries()) {
@@ -85,7 +87,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
 
     const ms = Math.max(0, Math.min(wait * 1000, who.expiresAt - Date.now()))
     const held = await holds.hold(ctx, async (signal): Promise<Result<Set<string>>> => {
-      const lifetime = await beginLifetime(attendance, who, signal)
+      const lifetime = await beginLifetime(revocations, who, signal)
       if (!lifetime.ok) return lifetime
       try {
         const heard = await waitForMessage(live, who, asked, { ms, signal: lifetime.value.over })
@@ -122,7 +124,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
    * writes the answer.
    */
   const serve = (readAsked: typeof queryOfOne, history: number, write: (pages: Page[]) => object | undefined) =>
-    known(authenticate, async (ctx, who) => {
+    authenticated(authenticate, async (ctx, who) => {
       const asked = readAsked(ctx, who)
       if (!asked.ok) return problem(ctx, asked.code, asked.detail)
       const how = reading(ctx)
@@ -134,7 +136,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
         // Looked at before it begins: from then on there is no status to tell anything with.
         const allowed = await readAll(who, asked.value, 1, 0)
         if (!allowed.ok) return problem(ctx, allowed.code, allowed.channel)
-        const from = { asked: asked.value, history: Math.min(how.value.limit ?? 0, LONGEST_HISTORY) }
+        const from = { asked: asked.value, history: Math.min(how.value.limit ?? 0, MOST_HISTORY) }
         return streamMessages(ctx, deps, options, who, from)
       }
       const pages = await poll(ctx, who, asked.value, how.value, history)
@@ -144,7 +146,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
 
   router.get(
     '/channels/:channel/messages',
-    serve(queryOfOne, LONGEST_HISTORY, ([page]) => page),
+    serve(queryOfOne, MOST_HISTORY, ([page]) => page),
   )
   router.get(
     '/messages',

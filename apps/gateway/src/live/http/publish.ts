@@ -14,7 +14,7 @@ import type { Authenticate, Principal } from '../../access/principal.ts'
 import type { Metrics } from '../../operate/metrics.ts'
 import { readJson } from '../../transport/http/body.ts'
 import type { Context, RequestState } from '../../transport/http/context.ts'
-import { known } from '../../transport/http/credentials.ts'
+import { authenticated } from '../../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import type { Limits } from '../../transport/limits.ts'
 import { refusal } from '../../transport/refusal.ts'
@@ -113,7 +113,7 @@ export const publishRoutes = ({ live, authenticate, limits, metrics }: PublishRo
 
   router.post(
     '/publish',
-    known(authenticate, async (ctx, who) => {
+    authenticated(authenticate, async (ctx, who) => {
       const body = await readJson(ctx)
       if (!body) return
       if (!Array.isArray(body.json)) return one(ctx, who, body.json)

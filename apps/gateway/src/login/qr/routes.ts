@@ -5,9 +5,9 @@ import {
   fail,
   ok,
   type PooledCodeAnswer,
-  parseCheck,
   parsePooledScene,
   parseTicket,
+  parseVerificationDigits,
   type Result,
 } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
@@ -77,13 +77,13 @@ export const qrRoutes = (deps: QrRoutesDeps, { hasLink }: QrRoutesOptions): Rout
     check?: string,
   ): Promise<Result<string> | undefined> => {
     if (!pool) return fail('TICKET_EXPIRED')
-    const slow = check === undefined ? undefined : await limits.checks(sub)
+    const slow = check === undefined ? undefined : await limits.verificationDigits(sub)
     if (slow) {
       tooMany(ctx, slow.retryAfterSeconds)
       return undefined
     }
     const found = await pool.resolve(scene, check)
-    if (check !== undefined && (found.ok || found.code !== 'CHECK_WRONG')) await limits.checks.giveBack(sub)
+    if (check !== undefined && (found.ok || found.code !== 'CHECK_WRONG')) await limits.verificationDigits.giveBack(sub)
     return found
   }
 
@@ -96,7 +96,7 @@ export const qrRoutes = (deps: QrRoutesDeps, { hasLink }: QrRoutesOptions): Rout
     if (busy) return tooMany(ctx, busy.retryAfterSeconds)
     const body = await readJson(ctx, {})
     if (!body) return
-    const given = parseCheck(body.json)
+    const given = parseVerificationDigits(body.json)
     if (!given.ok) return problem(ctx, given.code, 'check is the two digits beside the code')
     const found = await resolve(ctx, sub.value, scene.value, given.value.check)
     if (!found) return metrics.poolChecks.inc({ result: 'RATE_LIMITED' })

@@ -40,7 +40,7 @@ export interface Keeper {
   watch(this: TicketWatcher, ...args: unknown[]): Promise<void>
   follow(ticket: string, listener: Listener): Promise<void>
   unfollow(ticket: string, listener: Listener): void
-  heard(waiter: TicketWatcher, state: TicketState): void
+  heard(watcher: TicketWatcher, state: TicketState): void
   joined(browser: LightLoginSocket): void
   left(browser: LightLoginSocket): void
   /** It has said more events than it may. */
@@ -150,7 +150,7 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
     this.#keeper.heard(this, state)
   }
 
-  /** Every waiter's ticket is read anew when subscriptions were away. */
+  /** Every watcher's ticket is read anew when subscriptions were away. */
   miss(): void {}
 
   sendAway(resumeAfterMs: number): void {

@@ -8,8 +8,8 @@ import type { PacketGuard } from '../../transport/socket/packet-guard.ts'
 import type { TicketWatcher } from './ticket-watcher.ts'
 import type { TicketWatches } from './ticket-watches.ts'
 
-type LoginSocket = Socket<LoginClientEvents, LoginServerEvents, Record<string, never>, SocketWaiter>
-export type LoginNamespace = Namespace<LoginClientEvents, LoginServerEvents, Record<string, never>, SocketWaiter>
+type LoginSocket = Socket<LoginClientEvents, LoginServerEvents, Record<string, never>, SocketIoWatcher>
+export type LoginNamespace = Namespace<LoginClientEvents, LoginServerEvents, Record<string, never>, SocketIoWatcher>
 
 export interface LoginDeps {
   guard: PacketGuard
@@ -22,7 +22,7 @@ export interface LoginDeps {
  * A browser that came through Socket.IO, by long-polling for instance. The room of its ticket is told of
  * transitions.
  */
-class SocketWaiter implements TicketWatcher, Listener {
+class SocketIoWatcher implements TicketWatcher, Listener {
   deviceCode: string | undefined = undefined
   watching = false
   version = 0
@@ -60,7 +60,7 @@ class SocketWaiter implements TicketWatcher, Listener {
     this.#deps.watching.heard(this, state)
   }
 
-  /** Every waiter's ticket is read anew when subscriptions were away. */
+  /** Every watcher's ticket is read anew when subscriptions were away. */
   miss(): void {}
 
   tell(state: TicketState): void {
@@ -86,7 +86,7 @@ export const serveLogin = (namespace: LoginNamespace, deps: LoginDeps): void => 
 
   namespace.on('connection', (socket) => {
     guard.answered(socket)
-    socket.data = new SocketWaiter(socket, deps)
+    socket.data = new SocketIoWatcher(socket, deps)
     watching.add(socket.data)
     forgetHandshake(socket)
     socket.use((_, next) => {

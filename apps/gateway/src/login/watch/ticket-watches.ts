@@ -18,13 +18,13 @@ export interface TicketWatchesDeps {
 
 /** How browsers follow their tickets, the same through every door. */
 export interface TicketWatches {
-  add(waiter: TicketWatcher): void
+  add(watcher: TicketWatcher): void
   /** Lets go of everything. May be called again. */
-  remove(waiter: TicketWatcher): void
+  remove(watcher: TicketWatcher): void
   /** The event `watch`: its arguments as they came, the last one being the ack if there is one. */
   watch(this: TicketWatcher, ...args: unknown[]): Promise<void>
-  /** Takes note of a transition that the waiter was told of. */
-  heard(waiter: TicketWatcher, state: TicketState): void
+  /** Takes note of a transition that the watcher was told of. */
+  heard(watcher: TicketWatcher, state: TicketState): void
   /** How many tickets somebody follows. */
   tickets(): number
   close(): void
@@ -45,105 +45,105 @@ const RESYNC_BATCH = 100
  */
 export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
   const { tickets, subscriber, pushes, log } = deps
-  const waiters = new Set<TicketWatcher>()
+  const watchers = new Set<TicketWatcher>()
 
-  const watch = async (waiter: TicketWatcher, request: unknown): Promise<Result<TicketState>> => {
+  const watch = async (watcher: TicketWatcher, request: unknown): Promise<Result<TicketState>> => {
     const parsed = parseWatch(request)
     if (!parsed.ok) return parsed
     const { deviceCode } = parsed.value
     // The secret is checked before anything is subscribed, so that a stranger costs one read.
     const known = await tickets.read(deviceCode)
     if (!known.ok) return known
-    await leave(waiter)
+    await leave(watcher)
     // Following after the connection has ended would hold the ticket for ever.
-    if (!waiter.isOpen) return known
-    waiter.deviceCode = deviceCode
+    if (!watcher.isOpen) return known
+    watcher.deviceCode = deviceCode
     try {
-      await waiter.follow(ticketOf(deviceCode))
+      await watcher.follow(ticketOf(deviceCode))
       const state = await tickets.read(deviceCode)
-      await note(waiter, deviceCode, state)
+      await note(watcher, deviceCode, state)
       return state
     } catch (error) {
-      await leave(waiter)
+      await leave(watcher)
       throw error
     }
   }
 
-  const leave = async (waiter: TicketWatcher): Promise<void> => {
-    const { deviceCode } = waiter
-    waiter.deviceCode = undefined
-    waiter.version = 0
-    waiter.dueAt = now() + IDLE_MS
-    if (deviceCode) await waiter.unfollow(ticketOf(deviceCode))
+  const leave = async (watcher: TicketWatcher): Promise<void> => {
+    const { deviceCode } = watcher
+    watcher.deviceCode = undefined
+    watcher.version = 0
+    watcher.dueAt = now() + IDLE_MS
+    if (deviceCode) await watcher.unfollow(ticketOf(deviceCode))
   }
 
   /**
    * Notes what the browser knows and when to look again; a ticket that is over is not followed any longer.
    */
-  const note = async (waiter: TicketWatcher, deviceCode: string, state: Result<TicketState>): Promise<void> => {
-    if (waiter.deviceCode !== deviceCode) return
-    if (!state.ok || isTerminal(state.value.status)) return leave(waiter)
+  const note = async (watcher: TicketWatcher, deviceCode: string, state: Result<TicketState>): Promise<void> => {
+    if (watcher.deviceCode !== deviceCode) return
+    if (!state.ok || isTerminal(state.value.status)) return leave(watcher)
     // A push may have overtaken what was read before it.
-    if (state.value.version < waiter.version) return
-    waiter.version = state.value.version
-    waiter.dueAt = now() + state.value.expiresIn * 1000
+    if (state.value.version < watcher.version) return
+    watcher.version = state.value.version
+    watcher.dueAt = now() + state.value.expiresIn * 1000
   }
 
   /**
    * Reads the ticket again and tells the browser what it may have missed: at a deadline, and after Redis was
    * away.
    */
-  const refresh = async (waiter: TicketWatcher): Promise<void> => {
-    const { deviceCode } = waiter
-    if (!deviceCode || !waiter.isOpen) return
+  const refresh = async (watcher: TicketWatcher): Promise<void> => {
+    const { deviceCode } = watcher
+    if (!deviceCode || !watcher.isOpen) return
     try {
       const state = await tickets.read(deviceCode)
-      if (waiter.deviceCode !== deviceCode) return
-      if (state.ok && state.value.version > waiter.version) waiter.tell(state.value)
+      if (watcher.deviceCode !== deviceCode) return
+      if (state.ok && state.value.version > watcher.version) watcher.tell(state.value)
       // It was there, and Redis has lost it: its picture leads nowhere any more, and the browser takes
       // another at once.
-      if (!state.ok && state.code === 'TICKET_NOT_FOUND' && waiter.version > 0)
-        waiter.tell({
+      if (!state.ok && state.code === 'TICKET_NOT_FOUND' && watcher.version > 0)
+        watcher.tell({
           ticket: ticketOf(deviceCode),
           status: 'expired',
-          version: waiter.version + 1,
+          version: watcher.version + 1,
           expiresIn: 0,
         })
-      await note(waiter, deviceCode, state)
+      await note(watcher, deviceCode, state)
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error
       // The connections come back one by one, so `resubscribed` may have been too early: soon again.
-      waiter.dueAt = now() + Math.round(RETRY_MS * (0.5 + Math.random()))
+      watcher.dueAt = now() + Math.round(RETRY_MS * (0.5 + Math.random()))
     }
   }
 
-  const onWatch: Act<TicketWatcher> = async (waiter, request) => {
+  const onWatch: Act<TicketWatcher> = async (watcher, request) => {
     // One at a time: two that cross would each undo half of the other.
-    if (waiter.watching) return fail('RATE_LIMITED')
-    waiter.watching = true
+    if (watcher.watching) return fail('RATE_LIMITED')
+    watcher.watching = true
     try {
-      const state = await watch(waiter, request)
+      const state = await watch(watcher, request)
       if (!state.ok) return state
       log.info({ event: 'watch', ticket: state.value.ticket, status: state.value.status })
       return ok({ state: state.value })
     } finally {
-      waiter.watching = false
+      watcher.watching = false
     }
   }
 
   const sweep = setInterval(() => {
     const at = now()
-    for (const waiter of waiters) {
-      if (at < waiter.dueAt) continue
+    for (const watcher of watchers) {
+      if (at < watcher.dueAt) continue
       // The answer sets the next deadline; should Redis be away, it is looked at again later.
-      waiter.dueAt = at + IDLE_MS
-      if (waiter.deviceCode) void refresh(waiter)
-      else waiter.dismiss()
+      watcher.dueAt = at + IDLE_MS
+      if (watcher.deviceCode) void refresh(watcher)
+      else watcher.dismiss()
     }
   }, SWEEP_MS).unref()
 
   subscriber.on('resubscribed', async (away) => {
-    const missed = [...waiters].filter(
+    const missed = [...watchers].filter(
       ({ deviceCode }) => deviceCode && away.has(tickets.channel(ticketOf(deviceCode))),
     )
     for (let i = 0; i < missed.length; i += RESYNC_BATCH)
@@ -151,23 +151,23 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
   })
 
   return {
-    add: (waiter) => {
-      waiter.dueAt = now() + IDLE_MS
-      waiters.add(waiter)
+    add: (watcher) => {
+      watcher.dueAt = now() + IDLE_MS
+      watchers.add(watcher)
     },
-    remove: (waiter) => {
-      waiters.delete(waiter)
-      void leave(waiter)
+    remove: (watcher) => {
+      watchers.delete(watcher)
+      void leave(watcher)
     },
     watch(...args) {
       const { request, answer } = askedBy(args)
       return answerEvent('watch', deps, onWatch, this, request, answer)
     },
-    heard: (waiter, state) => {
+    heard: (watcher, state) => {
       pushes.told(state)
-      if (waiter.deviceCode) void note(waiter, waiter.deviceCode, ok(state))
+      if (watcher.deviceCode) void note(watcher, watcher.deviceCode, ok(state))
     },
-    tickets: () => new Set([...waiters].flatMap(({ deviceCode }) => deviceCode ?? [])).size,
+    tickets: () => new Set([...watchers].flatMap(({ deviceCode }) => deviceCode ?? [])).size,
     close: () => clearInterval(sweep),
   }
 }

@@ -1,4 +1,4 @@
-import { fail, type Result } from '@saoma/protocol'
+import { fail, LONGEST_TOKEN, type Result } from '@saoma/protocol'
 import { API_KEY_PREFIX } from '../../access/api-keys.ts'
 import type { Authenticate, Principal } from '../../access/principal.ts'
 import type { Context } from './context.ts'
@@ -8,8 +8,8 @@ import { problem, tooMany } from './problem.ts'
 /** When somebody who has too many requests held may try again: by then some of them have been answered. */
 const RETRY_SECONDS = 5
 
-export const bearer = (ctx: Context): string | undefined =>
-  /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(ctx.get('Authorization'))?.[1]
+const BEARER = new RegExp(`^Bearer ([\\x21-\\x7e]{1,${LONGEST_TOKEN}})$`, 'i')
+export const bearer = (ctx: Context): string | undefined => BEARER.exec(ctx.get('Authorization'))?.[1]
 
 export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(API_KEY_PREFIX) ?? false
 
@@ -28,7 +28,7 @@ const recognise = async (ctx: Context, authenticate: Authenticate): Promise<Resu
 }
 
 /** Makes a route of what somebody who is known may ask. */
-export const known =
+export const authenticated =
   (authenticate: Authenticate, act: (ctx: Context, who: Principal) => Promise<void>) =>
   async (ctx: Context): Promise<void> => {
     ctx.state.routine = true

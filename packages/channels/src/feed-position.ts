@@ -4,7 +4,7 @@ import type { LogEntry } from './log-entry.ts'
 import { Witnesses } from './witnesses.ts'
 
 /** Where a feed stands: what it has handed out, and what it remembers of the way. */
-export class Place {
+export class FeedPosition {
   epoch = ''
   offset = 0
   /** Up to here messages came from the log, so pub/sub may repeat them. */

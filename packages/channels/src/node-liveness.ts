@@ -15,14 +15,14 @@ const STEADY = MISSES - 2
  * Of these a node has been well before it calls others dead: after an outage they may be slower to come back
  * than it was.
  */
-const LEASES_WELL = 2
+const PERIODS_WELL = 2
 const DAY_MS = 86_400_000
 /** People taken away in one call. */
 const BATCH = 500
 /** Channels swept at once. */
 const AT_ONCE = 20
 
-export interface LeaseOptions {
+export interface NodeLivenessOptions {
   nodeId: string
   beatMs: number
   announces: (channel: string) => boolean
@@ -39,10 +39,10 @@ export interface LeaseOptions {
  * for good: what it left is swept, by this node or another, while this one says everything again under a new
  * name. So no sweep can hit the living.
  */
-export const createLease = (redis: RedisClients, options: LeaseOptions) => {
+export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOptions) => {
   const { nodeId, beatMs, announces, onEvent, onRenamed } = options
   const { data, keys } = redis
-  const leaseMs = MISSES * beatMs
+  const aliveMs = MISSES * beatMs
   const drawName = () => `${nodeId}.${randomBytes(6).toString('base64url')}`
 
   let node = drawName()
@@ -65,7 +65,7 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
     const swept: [string, string, string] = [
       keys.channelPeople(channel),
       keys.channelPeopleOf(channel, from),
-      keys.channelLive(channel),
+      keys.channelPubsub(channel),
     ]
     while ((await scripts.sweep(data, swept, [announces(channel) ? 1 : 0, BATCH])) > 0);
   }
@@ -77,7 +77,7 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
 
   const sweep = async (name: string) => {
     // Two may sweep the same without harm; the lock only spares the work.
-    if (!(await orUnavailable(data.set(keys.nodeSweep(name), node, 'PX', leaseMs, 'NX')))) return
+    if (!(await orUnavailable(data.set(keys.nodeSweep(name), node, 'PX', aliveMs, 'NX')))) return
     const channels = await orUnavailable(data.smembers(keys.nodeChannels(name)))
     await pMap(
       channels,
@@ -112,7 +112,7 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
    * ours is.
    */
   const say = async (sentAt: number): Promise<string[] | undefined> => {
-    const { taken, overdue } = await scripts.beat(data, [keys.nodes()], [node, leaseMs, first ? 1 : 0])
+    const { taken, overdue } = await scripts.beat(data, [keys.nodes()], [node, aliveMs, first ? 1 : 0])
     if (!taken) return undefined
     if (sentAt - beatAt > STEADY * beatMs) steadySince = sentAt
     first = false
@@ -135,7 +135,7 @@ export const createLease = (redis: RedisClients, options: LeaseOptions) => {
     await orUnavailable(data.pexpire(keys.nodeChannels(node), DAY_MS))
     // After an outage all are overdue for a moment: only one who has been well all the time may call others
     // dead.
-    if (!overdue?.length || sweeping.size > 0 || sentAt - steadySince < LEASES_WELL * leaseMs) return
+    if (!overdue?.length || sweeping.size > 0 || sentAt - steadySince < PERIODS_WELL * aliveMs) return
     const swept = sweepAll(overdue)
     sweeping.add(swept)
     void swept.then(() => sweeping.delete(swept))

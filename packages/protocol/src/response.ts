@@ -1,0 +1,27 @@
+/** Reads the body of an answer. Rejects with a RangeError when it has more bytes than `most`. */
+export const readBytes = async (response: Response, most: number): Promise<Uint8Array> => {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > most) throw new RangeError('the answer is too large')
+    chunks.push(chunk)
+  }
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+/**
+ * Why a `fetch` failed, in one word: a code or an error's name. Its message may quote the address or what was
+ * sent, which may be secret. `fetch failed` says nothing; what failed is its cause.
+ */
+export const reasonOf = (error: unknown): string => {
+  const { cause = error } = Object(error) as { cause?: unknown }
+  const { code, name } = Object(cause) as { code?: unknown; name?: unknown }
+  return typeof code === 'string' ? code : typeof name === 'string' ? name : 'Error'
+}
