@@ -63,7 +63,7 @@ const watch = (text: string, given?: string): Watched & { file: string } => {
   }
 }
 
-test('a key lets in whoever has all of it', () => {
+test('a complete key lets its holder in', () => {
   const key = keyOf('shop')
   const keys = createApiKeys({ text: lineOf(key, 'room:*,user:*') }, { onProblem: () => {} })
   expect(keys.find(key)).toMatchObject({ kind: 'backend', name: 'shop', channels: ['room:*', 'user:*'] })
@@ -71,7 +71,7 @@ test('a key lets in whoever has all of it', () => {
     expect([wrong, keys.find(wrong)]).toEqual([wrong, undefined])
 })
 
-test('the list may be lines or one line, with comments', () => {
+test('the list of keys may be one line or several, and may hold comments', () => {
   const [a, b] = [lineOf(keyOf('a'), 'room:a-*'), lineOf(keyOf('b'), 'user:1')]
   const names = (text: string) => [...parseApiKeys(text).entries.keys()]
   expect(names(`# of the shop\n${a}  # made in May\r\n\n  ${b}\n`)).toEqual(['a', 'b'])
@@ -79,7 +79,7 @@ test('the list may be lines or one line, with comments', () => {
   expect(names('')).toEqual([])
 })
 
-test('every problem names its line and shows nothing of it', () => {
+test('every problem names its line and shows none of its content', () => {
   const key = keyOf('shop')
   const { problems } = parseApiKeys(
     [
@@ -102,7 +102,7 @@ test('every problem names its line and shows nothing of it', () => {
   expect(problems.join()).not.toContain(key)
 })
 
-test('a key is exchanged without a restart: both are good for a while, then the old one is not', async () => {
+test('a key is replaced without a restart; both keys work until the old one is removed', async () => {
   const [old, young] = [keyOf('shop-1'), keyOf('shop-2')]
   const { keys, file, changed } = watch(lineOf(old, 'room:*'))
   const before = keys.find(old)
@@ -124,7 +124,7 @@ test.each([
   ['another secret under the same name', lineOf(keyOf('shop', 'y'), 'room:*')],
   ['other channels', lineOf(keyOf('shop'), 'room:read-*')],
   ['no keys at all', '# closed for today'],
-])('who came with a key is not known any more after %s', async (_, line) => {
+])('the holder of a key is no longer known after %s', async (_, line) => {
   const { keys, file, changed } = watch(lineOf(keyOf('shop'), 'room:*'))
   const before = keys.find(keyOf('shop'))
   expect(before && keys.isKnown(before)).toBe(true)
@@ -133,7 +133,8 @@ test.each([
   expect(before && keys.isKnown(before)).toBe(false)
 })
 
-test('a file behind links is followed when a link is swapped, as Kubernetes does', async () => {
+// As Kubernetes swaps it.
+test('a key file behind symbolic links is read again when a link is swapped', async () => {
   for (const version of ['v1', 'v2']) writeFileSync(join(folder, version), lineOf(keyOf(version), 'room:*'))
   const data = join(folder, '..data')
   const file = join(folder, 'keys')
@@ -147,7 +148,7 @@ test('a file behind links is followed when a link is swapped, as Kubernetes does
   expect(keys.find(keyOf('v2'))).toBeDefined()
 })
 
-test('a file that cannot be used leaves the keys as they are, and is told of once for each change', async () => {
+test('an unusable file leaves the keys as they are and is reported once per change', async () => {
   const good = keyOf('shop')
   const { keys, file, problems, complained, changed } = watch(lineOf(good, 'room:*'))
 

@@ -10,6 +10,7 @@ import {
   startCluster,
 } from '@saoma/testing'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { failuresOf } from './fixtures.ts'
 
 let cluster: Cluster
 let origin: string
@@ -55,21 +56,21 @@ describe('the routes of a ticket', () => {
     ],
     ['a scene that climbs', 'GET', '/v1/tickets/..%2f..%2fetc%2fpasswd/qr', 404, 'TICKET_NOT_FOUND'],
     ['a resume without the cookie', 'POST', `/v1/tickets/${nobody}/resume`, 401, 'UNAUTHORIZED'],
-  ])('%s', async (_, method, path, status, code) => {
+  ])('%s: the request is refused', async (_, method, path, status, code) => {
     const answer = await request(`${origin}${path}`, { method })
     if (path.includes('%ff')) expect([400, 401, 404, 422]).toContain(answer.status)
     else await refused(answer, status, code)
   })
 
   test.each(['after=-1', 'after=x', 'after=1&after=2', 'wait=1e3', 'wait=', 'after=99999999999999999999'])(
-    'a cursor such as %s',
+    'a cursor such as %s is refused',
     async (query) => {
       const { device_code, ticket } = await createTicket(origin)
       await refused(await request(`${origin}/v1/tickets/${ticket}?${query}`, { bearer: device_code }), 422, 'INVALID')
     },
   )
 
-  test('a phone’s call with a body of any kind is answered as if there were none, unless the body is too large', async () => {
+  test('a phone’s call ignores its body, unless the body is too large', async () => {
     const { ticket } = await createTicket(origin)
     const post = (body: BodyInit, type: string) =>
       fetch(`${origin}/v1/tickets/${ticket}/scan`, {
@@ -93,7 +94,7 @@ describe('the routes of a ticket', () => {
     expect(direct?.status ?? 413).toBe(413)
   })
 
-  test('a foreign origin is refused, whatever it carries, and changes nothing', async () => {
+  test('a foreign origin is refused whatever it sends, and changes nothing', async () => {
     const { ticket, device_code } = await createTicket(origin)
     const foreign = await scan(origin, ticket, alice, { headers: { origin: 'https://evil.example' } })
     await refused(foreign, 403, 'ORIGIN_NOT_ALLOWED')
@@ -126,7 +127,7 @@ describe('access tokens', () => {
       .setExpirationTime(over.expires ?? Math.floor(Date.now() / 1000) + 600)
       .sign(key)
 
-  test('forged ones of every kind are refused and change nothing', async () => {
+  test('forged tokens of every kind are refused and change nothing', async () => {
     const { ticket, device_code } = await createTicket(origin)
     const [header = '', payload = '', signature = ''] = alice.split('.')
     const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
@@ -157,7 +158,7 @@ describe('access tokens', () => {
     expect((await poll(origin, device_code)).body).toMatchObject({ status: 'pending', version: 1 })
   })
 
-  test('an id token, a browser’s token and a device code are no phone’s token', async () => {
+  test('an id token, a browser’s token and a device code do not count as a phone’s token', async () => {
     const { ticket, device_code } = await createTicket(origin)
     await scan(origin, ticket, alice)
     await confirm(origin, ticket, alice)
@@ -186,7 +187,7 @@ describe('the OAuth routes', () => {
     [{ client_id: 'phone', grant_type: 'urn:saoma:grant-type:wx-code', code: 'x'.repeat(129) }, 'invalid_request'],
     [{ client_id: 'phone', grant_type: 'urn:saoma:grant-type:wx-code', code: 'demo:' }, 'invalid_grant'],
     [{ client_id: 'phone', grant_type: 'urn:saoma:grant-type:wx-code', code: 'demo:<script>' }, 'invalid_grant'],
-  ])('POST /oidc/token %j: %s', async (form, error) => {
+  ])('POST /oidc/token with %j is refused with %s', async (form, error) => {
     const answer = await token(form as Record<string, string>)
     expect(answer.status).toBeGreaterThanOrEqual(400)
     expect(answer.status).toBeLessThan(500)
@@ -202,7 +203,7 @@ describe('the OAuth routes', () => {
     ['a scope that is not there', 'application/x-www-form-urlencoded', 'client_id=web&scope=admin%20openid%22'],
     ['a key twice', 'application/x-www-form-urlencoded', 'client_id=web&client_id=phone'],
     ['the phone asks for a ticket', 'application/x-www-form-urlencoded', 'client_id=phone'],
-  ])('POST /oidc/device/auth with %s', async (_, type, body) => {
+  ])('POST /oidc/device/auth with %s is refused', async (_, type, body) => {
     const answer = await fetch(`${origin}/oidc/device/auth`, {
       method: 'POST',
       body,
@@ -212,7 +213,7 @@ describe('the OAuth routes', () => {
     expect(await answer.json()).toHaveProperty('error')
   })
 
-  test('a body beyond the limit is refused', async () => {
+  test('a body above the limit is refused', async () => {
     const answer = await fetch(`${origin}/oidc/token`, {
       method: 'POST',
       body: `code=${'x'.repeat(66_000)}`,
@@ -222,7 +223,7 @@ describe('the OAuth routes', () => {
     expect(await attemptPhoneToken(origin, 'demo:alice')).toMatchObject({ status: 200 })
   })
 
-  test('another spelling of an address does not pass by the limits: it is not there', async () => {
+  test('another spelling of an address is not found, so it cannot bypass the limits', async () => {
     for (const path of [
       '/oidc/Device/Auth',
       '/oidc/%64evice/auth',
@@ -236,7 +237,7 @@ describe('the OAuth routes', () => {
     expect((await request(`${origin}/V1/tickets/${'A'.repeat(22)}/resume`, { method: 'POST' })).status).toBe(404)
   })
 
-  test('the rest of an OAuth server that is not here is not here', async () => {
+  test('OAuth routes that the gateway does not offer are not found', async () => {
     for (const path of [
       '/oidc/me',
       '/oidc/reg',
@@ -257,18 +258,13 @@ describe('the OAuth routes', () => {
     ['GET', 'token/revocation', 'POST'],
     ['DELETE', 'jwks', 'GET'],
     ['POST', '.well-known/openid-configuration', 'GET'],
-  ])('%s of /oidc/%s is told to use %s', async (method, path, other) => {
+  ])('%s /oidc/%s is answered 405, and the answer names %s', async (method, path, other) => {
     const answer = await request(`${origin}/oidc/${path}`, { method })
     expect(answer.headers.get('allow')?.split(', ')).toContain(other)
     await refused(answer, 405, 'METHOD_NOT_ALLOWED')
   })
 })
 
-test('after all this no node has failed at anything', () => {
-  for (const node of cluster.nodes) {
-    const failures = node.lines.filter(
-      ({ json }) => !json || json.level === 'error' || json.event === 'unhandledRejection',
-    )
-    expect(failures).toEqual([])
-  }
+test('no node has logged an error after all these tests', () => {
+  expect(cluster.nodes.flatMap(failuresOf)).toEqual([])
 })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { get } from 'node:http'
 import { connect } from 'node:net'
 import { type Cluster, closeOf, connectLogin, createTicket, loginDoors, request, startCluster } from '@saoma/testing'
+import { failuresOf } from './fixtures.ts'
 
 let cluster: Cluster
 let origin: string
@@ -11,7 +12,7 @@ beforeAll(async () => {
   origin = cluster.origin
 })
 
-test.each(loginDoors)('%s: every malformed watch gets a refused ack, and the socket goes on', async (_, query) => {
+test.each(loginDoors)('%s: a malformed watch is refused, and the socket stays open', async (_, query) => {
   const { device_code, ticket } = await createTicket(origin)
   const browser = connectLogin(origin, { query })
   const watch = (...args: unknown[]) =>
@@ -38,7 +39,7 @@ test.each(loginDoors)('%s: every malformed watch gets a refused ack, and the soc
   browser.close()
 })
 
-test.each(loginDoors)('%s: a socket that floods is closed; others do not notice', async (_, query) => {
+test.each(loginDoors)('%s: a socket that floods is closed, and the others notice nothing', async (_, query) => {
   const { device_code } = await createTicket(origin)
   const [flood, other] = [connectLogin(origin, { query, reconnection: false }), connectLogin(origin)]
   await Promise.all([flood.next('connect'), other.next('connect')])
@@ -49,7 +50,7 @@ test.each(loginDoors)('%s: a socket that floods is closed; others do not notice'
   other.close()
 })
 
-test('a foreign origin, an unknown namespace and the empty one are refused', async () => {
+test('a foreign origin, an unknown namespace and the empty namespace are refused', async () => {
   for (const [, query] of loginDoors) {
     const extraHeaders = { origin: 'https://evil.example' }
     const foreign = connectLogin(origin, { query, extraHeaders, reconnection: false })
@@ -72,7 +73,7 @@ test('a foreign origin, an unknown namespace and the empty one are refused', asy
   })
 })
 
-test('leaving the namespace and joining it again is no fresh start of the limits', async () => {
+test('leaving and rejoining the namespace does not reset the limits', async () => {
   const url = `${cluster.nodes[0]?.origin}/socket.io/?EIO=4&transport=polling`
   const opened = await request<string>(url)
   const session = `${url}&sid=${JSON.parse(opened.body.slice(1)).sid}`
@@ -85,7 +86,7 @@ test('leaving the namespace and joining it again is no fresh start of the limits
   expect(answers.match(/43\/login,/g)?.length ?? 0).toBeLessThanOrEqual(20)
 })
 
-test('an upgrade to any other address is a plain 404, and nginx goes on trusting its nodes', async () => {
+test('an upgrade to any other address is a plain 404, and nginx still trusts its nodes', async () => {
   const upgrade = { headers: { connection: 'Upgrade', upgrade: 'websocket' } }
   const ask = (url: string) =>
     new Promise<number>((resolve, reject) => {
@@ -102,7 +103,7 @@ test('an upgrade to any other address is a plain 404, and nginx goes on trusting
   expect(ordinary.filter(({ status }) => status !== 200)).toEqual([])
 })
 
-test('raw bytes in place of HTTP and of frames hurt nobody', async () => {
+test('raw bytes in place of HTTP or of frames do no harm', async () => {
   const node = cluster.nodes[0]
   const speak = async (bytes: string | Buffer): Promise<void> => {
     const tcp = connect(node?.port ?? 0, '127.0.0.1')
@@ -127,11 +128,6 @@ test('raw bytes in place of HTTP and of frames hurt nobody', async () => {
   expect((await request(`${node?.internalOrigin}/healthz`)).status).toBe(200)
 })
 
-test('after all this no node has failed at anything', () => {
-  for (const node of cluster.nodes) {
-    const failures = node.lines.filter(
-      ({ json }) => !json || json.level === 'error' || json.event === 'unhandledRejection',
-    )
-    expect(failures).toEqual([])
-  }
+test('no node has logged an error after all these tests', () => {
+  expect(cluster.nodes.flatMap(failuresOf)).toEqual([])
 })

@@ -1,10 +1,9 @@
-import { type Connection, connect, whenReady } from '@saoma/redis'
+import type { Connection } from '@saoma/redis'
 import {
   connectLive,
   type Gateway,
   type LiveClient,
   metricOf,
-  onCleanup,
   publish,
   type RedisServer,
   request,
@@ -14,6 +13,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { nodeAt, openOperator } from './fixtures.ts'
 
 /** What one person, however many sockets and addresses they take, may do to two nodes and their Redis. */
 const MEGABYTE = 2 ** 20
@@ -36,12 +36,10 @@ beforeAll(async () => {
     SAOMA_LIMIT_PERSON_FOLLOWS: '50',
   }
   nodes = await Promise.all(['a', 'b'].map((nodeId) => startGateway({ redisUrl: server.url, nodeId, origin, env })))
-  redis = connect({ url: server.url, name: 'test', onError: () => {} })
-  onCleanup(() => redis.disconnect())
-  await whenReady(redis, 5_000)
+  redis = await openOperator(server.url)
 })
 
-const nodeOf = (i: number): Gateway => nodes[i % NODES] as Gateway
+const nodeOf = (i: number): Gateway => nodeAt(nodes, i)
 
 /** Sockets of one person, each from an address of its own. */
 const connectMany = async (count: number, token: string): Promise<LiveClient[]> => {
@@ -53,7 +51,8 @@ const connectMany = async (count: number, token: string): Promise<LiveClient[]> 
 }
 const channelKeys = () => redis.keys('*:channel:*')
 
-test('a person with 35 sockets is limited as one, Redis stays below its share, and others log in meanwhile', async () => {
+// Redis stays below its share.
+test('the 35 sockets of a person share one limit while other people log in', async () => {
   const mallory = await webToken(nodeOf(0).origin, 'mallory')
   const sockets = await connectMany(SOCKETS, mallory.access_token)
   const data = 'x'.repeat(30_000)
@@ -92,7 +91,8 @@ test('a person with 35 sockets is limited as one, Redis stays below its share, a
   for (const socket of sockets) socket.close()
 })
 
-test('a person begins so many channels a day on all nodes; what is there already, and a key, are not counted', async () => {
+// Channels that exist already, and the channels of a key, are not counted.
+test('a person may begin a limited number of channels a day, counted over all nodes', async () => {
   const { access_token } = await webToken(nodeOf(0).origin, 'columbus')
   const say = (i: number, n: number, bearer = access_token) =>
     publish(nodeOf(n).origin, { channel: `room:open-new-${i}`, event: 'said', data: 1 }, bearer)
@@ -108,7 +108,8 @@ test('a person begins so many channels a day on all nodes; what is there already
   expect((await say(refused, 0)).status).toBe(200)
 })
 
-test('following what never was leaves nothing in Redis, and a person follows so many at once on all nodes', async () => {
+// Following a channel that never existed leaves nothing in Redis.
+test('a person may follow a limited number of channels at once, counted over all nodes', async () => {
   const before = (await channelKeys()).length
   const { access_token } = await webToken(nodeOf(0).origin, 'collector')
   const sockets = await connectMany(8, access_token)
@@ -134,7 +135,7 @@ test('following what never was leaves nothing in Redis, and a person follows so 
   again?.close()
 })
 
-test('reading, asking who is there and polling a channel that never was writes nothing', async () => {
+test('reading, polling and presence of a channel that never existed write nothing', async () => {
   const { access_token: bearer } = await webToken(nodeOf(0).origin, 'reader')
   for (let i = 0; i < 20; i++) {
     const at = `${nodeOf(i).origin}/v1/channels/room:open-asked-${i}`

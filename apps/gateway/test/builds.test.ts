@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { connect, createRedis, whenReady } from '@saoma/redis'
+import { createRedis } from '@saoma/redis'
 import { type Gateway, onCleanup, type RedisServer, request, startGateway, startRedis } from '@saoma/testing'
 import { openBuilds } from '../src/transport/http/builds.ts'
+import { openOperator } from './fixtures.ts'
 
 const origin = 'http://127.0.0.1'
 const SECRET = 'a secret of a test that nobody keeps'
@@ -36,7 +37,7 @@ const former = {
 }
 const next = { 'index.html': 'next', 'assets/a-22222222.js': 'b()', 'new.html': '<p>' }
 
-test('a node has the files of the other build while nodes of both run, and after the last of them has gone', async () => {
+test('a node serves the files of another build, even after its last node has stopped', async () => {
   const a = await start('a', await buildOf(former))
   const b = await start('b', await buildOf(next))
   const script = await get(a, '/assets/a-22222222.js')
@@ -54,7 +55,7 @@ test('a node has the files of the other build while nodes of both run, and after
     expect([path, (await get(b, path)).status]).toEqual([path, 404])
 })
 
-test('what somebody else has put into Redis is not served; what a node with a former secret did is', async () => {
+test('a node serves only those files of Redis that a node with a known secret sealed', async () => {
   const before = await start('a', await buildOf(former))
   const changed = { SAOMA_SECRET: 'another secret of a test, of today', SAOMA_PREVIOUS_SECRET: SECRET }
   const changing = await start('b', await buildOf(next), changed)
@@ -70,9 +71,7 @@ test('what somebody else has put into Redis is not served; what a node with a fo
   expect(String(await later.find('/assets/a-22222222.js'))).toBe('b()')
   expect(await later.find('/assets/a-11111111.js')).toBeUndefined()
 
-  const writer = connect({ url: redis.url, name: 'test', onError: () => {} })
-  onCleanup(() => writer.disconnect())
-  await whenReady(writer, 5_000)
+  const writer = await openOperator(redis.url)
   const [a, b] = ['saoma:page:{/assets/a-22222222.js}', 'saoma:page:{/assets/a-11111111.css}']
   const sealed = await writer.getBuffer(a)
   if (!sealed) throw new Error('there is no such file')

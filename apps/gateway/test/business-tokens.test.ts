@@ -59,7 +59,7 @@ test('the answer may name rooms, a session and the end of the token', async () =
   expect(expiresAt).toBeLessThanOrEqual(after + 120_000)
 })
 
-test('a token that is over is one to be refreshed', async () => {
+test('an expired token is refused as TOKEN_EXPIRED', async () => {
   const { tokens } = await serve(json({ uid: 1, expiresIn: 0 }))
   expect(await tokens.resolve('t', HOME)).toEqual({ ok: false, code: 'TOKEN_EXPIRED' })
 })
@@ -100,7 +100,7 @@ test('nobody is let in or turned away when no server is there', async () => {
   expect(await tokens.resolve('t', HOME)).toEqual(unavailable)
 })
 
-test('a redirect is not followed: whoever it leads to would be handed the token', async () => {
+test('a redirect is not followed, because its target would receive the token', async () => {
   const other = await startBusinessServer(json({ uid: 1 }))
   const { server, tokens } = await serve((res) => res.writeHead(307, { location: other.url }).end())
   expect(await tokens.resolve('t', HOME)).toEqual(unavailable)
@@ -163,7 +163,7 @@ const ask = (url: string, options: AskOptions = {}) =>
   })
 const silent: BusinessServer['answer'] = () => {}
 
-test('a server that does not answer in time is left alone by everybody for a second', async () => {
+test('a server that does not answer in time is not asked again for a second', async () => {
   const server = await startBusinessServer(silent)
   const clock = createClock()
   // Long enough for the answer at the end on a busy machine, and spent once.
@@ -181,7 +181,7 @@ test('a server that does not answer in time is left alone by everybody for a sec
   expect(server.questions).toHaveLength(2)
 })
 
-test('one difficult question does not keep the others from being asked', async () => {
+test('a question without an answer does not delay the others', async () => {
   const difficult: ServerResponse[] = []
   const server = await startBusinessServer((res, question) => {
     if (question.body.difficult) difficult.push(res)
@@ -196,7 +196,7 @@ test('one difficult question does not keep the others from being asked', async (
   expect(await business.ask({}, 'anna')).toEqual({ kind: 'answer', body: { n: 1 } })
 })
 
-test('so many questions are open at once and no more', async () => {
+test('only a limited number of questions is open at once', async () => {
   const open: ServerResponse[] = []
   const server = await startBusinessServer((res) => open.push(res))
   const business = ask(server.url, { timeoutMs: 5_000, maxInFlight: 2 })
@@ -209,7 +209,8 @@ test('so many questions are open at once and no more', async () => {
   expect(server.questions[0]?.headers.authorization).toBe('Bearer a secret')
 })
 
-test('of one subject only so many are open; its others wait in their order, and other subjects do not', async () => {
+// The subject's other questions wait in their order.
+test('the open questions of one subject are limited, and other subjects do not wait', async () => {
   const open: { n: unknown; res: ServerResponse }[] = []
   const server = await startBusinessServer((res, { body }) => open.push({ n: body.n, res }))
   const business = ask(server.url, { timeoutMs: 5_000, maxPerSubject: 2 })
@@ -232,7 +233,7 @@ test('of one subject only so many are open; its others wait in their order, and 
   expect(new Set(told.map((one) => (one as unknown[])[1]))).toEqual(new Set(['answer']))
 })
 
-test('whoever waits for their turn longer than an answer may take hears that it is not to be had', async () => {
+test('a question that waits too long for its turn is answered as unavailable', async () => {
   const open: ServerResponse[] = []
   const server = await startBusinessServer((res) => open.push(res))
   const business = ask(server.url, { timeoutMs: 250, maxPerSubject: 1 })
@@ -241,7 +242,7 @@ test('whoever waits for their turn longer than an answer may take hears that it 
   expect(server.questions).toHaveLength(1)
 })
 
-test('429 is an answer to one flood: nobody else has to wait for its end', async () => {
+test('an answer of 429 to one subject does not delay the others', async () => {
   const server = await startBusinessServer((res, question) =>
     json({ n: 1 }, question.body.flood ? 429 : 200)(res, question),
   )
@@ -265,7 +266,7 @@ test.each([
   expect(new Set((await Promise.all(wrong)).map(({ ok }) => ok))).toEqual(new Set([false]))
 })
 
-test('nor does one with a token from each network of a /48', async () => {
+test('a stranger with a token from each network of a /48 keeps nobody else out', async () => {
   const { server, tokens } = await serve((res, question) => {
     if (!String(question.body.token).startsWith('wrong')) json({ uid: 1 })(res, question)
   }, PATIENT_MS)
@@ -277,7 +278,7 @@ test('nor does one with a token from each network of a /48', async () => {
   expect(new Set((await Promise.all(wrong)).map(({ ok }) => ok))).toEqual(new Set([false]))
 })
 
-test('nor do they take all the places of those who wait for their turn', async () => {
+test('the questions of one owner leave room in the queue for others', async () => {
   const server = await startBusinessServer((res, question) => {
     if (question.body.good) json({ n: 1 })(res, question)
   })
@@ -289,7 +290,7 @@ test('nor do they take all the places of those who wait for their turn', async (
   await Promise.all(wrong)
 })
 
-test('after an end only what was asked since counts; that is remembered, and asked once however many come', async () => {
+test('after an end a token is asked about once more, and that answer is remembered', async () => {
   const { server, tokens } = await serve(json({ uid: 1 }))
   expect(await tokens.resolve('t', HOME)).toMatchObject({ ok: true })
   const since = await Promise.all(Array.from({ length: 20 }, () => tokens.resolve('t', HOME, 'end 1')))
@@ -303,7 +304,7 @@ test('after an end only what was asked since counts; that is remembered, and ask
   expect(server.questions).toHaveLength(3)
 })
 
-test('a question from before an end is not joined by whoever has seen the end', async () => {
+test('a question from before an end is not shared with callers who know of the end', async () => {
   const open: ServerResponse[] = []
   const { server, tokens } = await serve((res) => open.push(res))
   const before = tokens.resolve('t', HOME)
@@ -326,13 +327,13 @@ const remembering = (most: { yes: number; no: number }) => {
   return { asked, get }
 }
 
-test('as many answers are remembered as may be; the one not given for longest goes first', async () => {
+test('the number of remembered answers is limited, and the oldest one goes first', async () => {
   const { asked, get } = remembering({ yes: 2, no: 2 })
   for (const question of ['a', 'b', 'a', 'c', 'a', 'b']) await get(question)
   expect(asked).toEqual(['a', 'b', 'c', 'b'])
 })
 
-test('refusals push out no yes, however many they are', async () => {
+test('refusals never push out a yes, however many they are', async () => {
   const { asked, get } = remembering({ yes: 1, no: 2 })
   await get('good')
   for (const question of ['x', 'y', 'z', 'z']) await get(question, 'no')

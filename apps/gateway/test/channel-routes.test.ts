@@ -9,6 +9,7 @@ import {
   testApiKey,
   webToken,
 } from '@saoma/testing'
+import { failuresOf, nodeAt } from './fixtures.ts'
 
 let cluster: Cluster
 let origin: string
@@ -21,11 +22,11 @@ beforeAll(async () => {
 })
 
 /** Turn by turn one node and the other, past nginx. */
-const door = (i: number): string => cluster.nodes[i % 2]?.origin ?? ''
+const door = (i: number): string => nodeAt(cluster.nodes, i).origin
 const get = (path: string, bearer: string) => request(`${origin}/v1/${path}`, { bearer })
 const post = (path: string, bearer: string, json: unknown) => request(`${origin}/v1/${path}`, { bearer, json })
 
-test('presence is that of the whole cluster, for whoever may follow and for backends', async () => {
+test('presence covers the whole cluster, for people who may follow and for backends', async () => {
   const channel = 'room:open-presence'
   const bob = await webToken(origin, 'bob')
   const tokens = [alice.access_token, alice.access_token, bob.access_token]
@@ -42,7 +43,7 @@ test('presence is that of the whole cluster, for whoever may follow and for back
   }
 })
 
-test('what one device has read, the others and the backend see; it never goes back', async () => {
+test('all devices and the backend share one read position, which never goes back', async () => {
   const own = `user:${alice.user}`
   for (const data of [1, 2, 3]) await publish(origin, { channel: own, event: 'n', data })
   const inbox = (channel: string, bearer: string) => get(`channels/${channel}/inbox`, bearer)
@@ -55,7 +56,7 @@ test('what one device has read, the others and the backend see; it never goes ba
   expect((await inbox(own, testApiKey)).body).toEqual({ read: 3, unread: 0 })
 })
 
-test('a backend ends one session of a person, and then all', async () => {
+test('a backend ends one session of a person, and then all of them', async () => {
   const dora = await Promise.all([webToken(origin, 'dora'), webToken(origin, 'dora')])
   const sid = (token: string): unknown => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).sid
   const clients = dora.map(({ access_token: token }, i) => connectLive(door(i), { token, reconnection: false }))
@@ -70,7 +71,7 @@ test('a backend ends one session of a person, and then all', async () => {
   expect(await clients[1]?.next('ended')).toEqual({ code: 'REVOKED' })
 })
 
-test('a backend forgets what is below an offset, and nothing above', async () => {
+test('a backend deletes the messages below an offset and keeps the rest', async () => {
   const channel = 'room:read-trim'
   for (const data of [1, 2, 3]) await publish(origin, { channel, event: 'n', data }, narrowApiKey)
   const trim = (before: string) =>
@@ -114,7 +115,7 @@ describe('what is refused', () => {
     ],
     ['a trim below nothing', 'DELETE', 'channels/room:open-1/messages?before=0', testApiKey, undefined, 422, 'INVALID'],
     ['a trim of no channel', 'DELETE', 'channels/lobby/messages?before=2', testApiKey, undefined, 422, 'INVALID'],
-  ])('%s', async (_, method, path, who, json, status, code) => {
+  ])('%s: the request is refused', async (_, method, path, who, json, status, code) => {
     const bearer = who === person ? alice.access_token : who
     const answer = await request(`${origin}/v1/${path}`, {
       method,
@@ -129,7 +130,7 @@ describe('what is refused', () => {
   })
 })
 
-test('a page of an allowed origin may do all of this, says the preflight', async () => {
+test('the preflight permits all of this to a page of an allowed origin', async () => {
   const answer = await fetch(`${origin}/v1/channels/room:open-1/messages`, {
     method: 'OPTIONS',
     headers: {
@@ -148,9 +149,6 @@ test('a page of an allowed origin may do all of this, says the preflight', async
   )
 })
 
-test('after all this no node has failed at anything', () => {
-  for (const node of cluster.nodes) {
-    const failures = node.lines.filter(({ json }) => !json || json.level === 'error')
-    expect(failures).toEqual([])
-  }
+test('no node has logged an error after all these tests', () => {
+  expect(cluster.nodes.flatMap(failuresOf)).toEqual([])
 })

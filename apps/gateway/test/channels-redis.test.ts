@@ -1,11 +1,9 @@
-import { connect, whenReady } from '@saoma/redis'
 import {
   confirm,
   connectLive,
   createTicket,
   type Gateway,
   metricOf,
-  onCleanup,
   phoneToken,
   publish,
   type RedisServer,
@@ -19,6 +17,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { openOperator } from './fixtures.ts'
 
 /**
  * Logins do not share the fate of chat: channels in a Redis of their own, and in the same one below a share
@@ -62,7 +61,7 @@ const liveALogin = async (node: Gateway, name: string): Promise<void> => {
   expect((await refresh(node.origin, renewed.body.refresh_token)).status).toBe(400)
 }
 
-describe('a Redis of their own', () => {
+describe('a separate Redis for channels', () => {
   let logins: RedisServer
   let chat: RedisServer
   let nodes: Gateway[]
@@ -78,7 +77,7 @@ describe('a Redis of their own', () => {
     first = nodes[0] as Gateway
   })
 
-  test('messages cross the nodes through it, and the metrics name its connections', async () => {
+  test('it carries messages between the nodes, and the metrics name its connections', async () => {
     const { access_token } = await webToken(first.origin, 'ann')
     const client = connectLive(first.origin, { token: access_token })
     expect(await client.subscribe({ channel: ROOM })).toMatchObject({ ok: true })
@@ -91,7 +90,7 @@ describe('a Redis of their own', () => {
     expect(await metricOf(first, 'saoma_redis_memory_ratio')).toBeGreaterThan(0)
   })
 
-  test('the end of a session is told through it', async () => {
+  test('it carries the end of a session to the other nodes', async () => {
     const { access_token } = await webToken(first.origin, 'eve')
     const client = connectLive(nodes[1]?.origin ?? '', { token: access_token })
     await client.next('connect')
@@ -100,14 +99,14 @@ describe('a Redis of their own', () => {
     client.close()
   })
 
-  test('while it does not answer logins go on in every step', async () => {
+  test('every step of a login works while it does not answer', async () => {
     await chat.kill('SIGSTOP')
     await liveALogin(first, 'hans')
     await chat.kill('SIGCONT')
     await unwarned(first)
   })
 
-  test('while it is away logins go on in every step; channels say so and come back', async () => {
+  test('every step of a login works while it is away, and channels recover afterwards', async () => {
     const { access_token } = await webToken(first.origin, 'bob')
     const client = connectLive(first.origin, { token: access_token })
     await client.subscribe({ channel: ROOM })
@@ -135,7 +134,7 @@ describe('a Redis of their own', () => {
     await again.stop()
   })
 
-  test('a node starts while it is away, and has channels when it comes', async () => {
+  test('a node starts while it is away, and has channels once it comes', async () => {
     const late = await startGateway({
       redisUrl: logins.url,
       nodeId: 'late',
@@ -157,7 +156,7 @@ describe('a Redis of their own', () => {
   })
 })
 
-test('one that comes after the start and would lose messages is written into when that is put right', async () => {
+test('a Redis that could lose messages gets no writes until its policy is corrected', async () => {
   const [logins, chat] = await Promise.all([startRedis(), startRedis()])
   await chat.stop()
   const env = { REDIS_CHANNELS_URL: chat.url }
@@ -167,15 +166,13 @@ test('one that comes after the start and would lose messages is written into whe
   expect((await publish(node.origin, message)).status).toBe(503)
   expect(await metricOf(node, 'saoma_channels_room')).toBe(0)
   await liveALogin(node, 'ida')
-  const operator = connect({ url: chat.url, name: 'test', onError: () => {} })
-  onCleanup(() => operator.disconnect())
-  await whenReady(operator, 5_000)
+  const operator = await openOperator(chat.url)
   await operator.config('SET', 'maxmemory-policy', 'noeviction')
   await unwarned(node)
   expect((await publish(node.origin, message)).status).toBe(200)
 })
 
-describe('one Redis', () => {
+describe('one Redis for everything', () => {
   let redis: RedisServer
   let node: Gateway
 
@@ -185,7 +182,8 @@ describe('one Redis', () => {
     node = await startGateway({ redisUrl: redis.url, nodeId: 'a', origin, env })
   })
 
-  test('channels stop at their share of its memory while logins go on, and begin again when there is room', async () => {
+  // Logins go on meanwhile.
+  test('channels stop at their share of the memory and resume when there is room', async () => {
     const { access_token } = await webToken(node.origin, 'ann')
     const client = connectLive(node.origin, { token: access_token })
     await client.subscribe({ channel: ROOM })

@@ -44,13 +44,13 @@ test.each([
   ['text/html', 'image/png'],
   ['image/*;q=0.5, application/json', 'application/json'],
   ['application/json', 'application/json'],
-])('who accepts %s gets %s', async (accept, type) => {
+])('a client that accepts %s gets %s', async (accept, type) => {
   const answer = await fetch(await openOn(plain), { headers: { accept } })
   expect([answer.status, answer.headers.get('content-type')?.split(';')[0]]).toEqual([200, type])
   expect(answer.headers.get('vary')).toMatch(/\bAccept\b/)
 })
 
-test('a plain code: the same bytes in both forms, and a link', async () => {
+test('a plain code has the same bytes in both forms, and a link', async () => {
   const url = await openOn(plain)
   const image = Buffer.from(await (await fetch(url)).arrayBuffer())
   expect(await asJson(url)).toEqual({
@@ -60,7 +60,7 @@ test('a plain code: the same bytes in both forms, and a link', async () => {
   })
 })
 
-test('a code that WeChat draws for the ticket: a data: URL, without a number', async () => {
+test('a code that WeChat draws for the ticket is a data: URL without a check number', async () => {
   await nodes.up()
   const url = await openOn(fresh)
   const { code, url: data, ...rest } = await asJson(url)
@@ -69,7 +69,8 @@ test('a code that WeChat draws for the ticket: a data: URL, without a number', a
   expect(url).toContain(sceneIn(Buffer.from(data.replace('data:image/jpeg;base64,', ''), 'base64')))
 })
 
-test('a pooled code with a public place: its address and hash in JSON, its bytes to who wants an image, the number with both', async () => {
+// The JSON has the hash of the picture as well, and both forms carry the check number.
+test('a pooled code is its public address in JSON, and its bytes for an image request', async () => {
   for await (const { scene } of nodes.pool.list()) await nodes.pool.retire([scene])
   const scene = await nodes.addCode(1)
   const url = await openOn(pooled)
@@ -92,13 +93,13 @@ test('a pooled code with a public place: its address and hash in JSON, its bytes
   })
 })
 
-test('our pages may fetch from that place, and from nowhere else', async () => {
+test('our pages may fetch from that public place, and from nowhere else', async () => {
   const { headers } = await request(`${pooled?.origin}/page1.html`)
   const sources = /connect-src ([^;]*)/.exec(headers.get('content-security-policy') ?? '')?.[1]?.split(' ')
   expect(sources).toEqual(["'self'", nodes.settings.SAOMA_ORIGIN.replace('http', 'ws'), 'https://cdn.example.com'])
 })
 
-test('one ticket has six pictures in two minutes, in whatever form', async () => {
+test('one ticket gets six pictures in two minutes, whatever their form', async () => {
   const url = await openOn(plain)
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, i) =>

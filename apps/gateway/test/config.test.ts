@@ -24,7 +24,7 @@ const problemsOf = (env: Record<string, string>): readonly string[] => {
   return []
 }
 
-test('every problem is reported at once, each with its name', () => {
+test('all problems are reported at once, each with the name of its setting', () => {
   expect(
     problemsOf({
       SAOMA_ORIGIN: 'login.example.com/',
@@ -45,7 +45,7 @@ test('every problem is reported at once, each with its name', () => {
   ])
 })
 
-test('origins of pages in applications may be allowed, and null is nobody’s', () => {
+test('the origins of pages in applications may be allowed, but null may not', () => {
   const origins = [
     'https://www.example.com',
     'http://localhost:5173',
@@ -73,7 +73,7 @@ test('origins of pages in applications may be allowed, and null is nobody’s', 
     ])
 })
 
-test('a name that is misspelled is told with the setting that is meant', () => {
+test('a misspelled name is reported with the setting that was meant', () => {
   expect(
     misspelled({
       ...demo,
@@ -93,7 +93,7 @@ test('a name that is misspelled is told with the setting that is meant', () => {
   ])
 })
 
-test('a setting may stand in a file, as secrets do in a container', () => {
+test('a setting may be in a file, like secrets in a container', () => {
   const folder = mkdtempSync(join(tmpdir(), 'saoma-settings-'))
   onCleanup(() => rmSync(folder, { recursive: true }))
   const put = (name: string, text: string) => {
@@ -132,7 +132,7 @@ test('a setting may stand in a file, as secrets do in a container', () => {
   ])
 })
 
-test('a level of the log that is none is told which there are', () => {
+test('an unknown log level is reported with the levels that exist', () => {
   expect(problemsOf({ ...demo, LOG_LEVEL: 'verbose' })).toEqual([
     'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent',
   ])
@@ -144,7 +144,7 @@ test('demo mode refuses production and real WeChat credentials, but not the simu
   expect(problemsOf({ ...real, SAOMA_DEMO: 'true', WECHAT_API: 'http://127.0.0.1:9000' })).toEqual([])
 })
 
-test('without demo mode there must be a mini-program', () => {
+test('a mini-program is required without demo mode', () => {
   expect(problemsOf({ SAOMA_ORIGIN: 'https://a.example', SAOMA_SECRET: secret })).toEqual([
     expect.stringContaining('WECHAT_APPID'),
   ])
@@ -165,11 +165,11 @@ test.each([
   expect(problemsOf({ ...real, ...others, [name]: published })).toEqual([expect.stringContaining('make your own')])
 })
 
-test('an empty setting is its default', () => {
+test('an empty setting means its default', () => {
   expect(readConfig({ ...demo, PORT: '', WECHAT_APPID: '' })).toMatchObject({ port: 3000 })
 })
 
-test('a new secret encrypts, the previous one may still read', () => {
+test('a new secret encrypts, and the previous one can still read', () => {
   expect(readConfig(demo).secrets).toEqual([secret])
   const replaced = { ...demo, SAOMA_SECRET: 'n'.repeat(32), SAOMA_PREVIOUS_SECRET: secret }
   expect(readConfig(replaced).secrets).toEqual(['n'.repeat(32), secret])
@@ -179,7 +179,7 @@ test('a new secret encrypts, the previous one may still read', () => {
 const rules = '[{"match":"room:*","follow":"public"}]'
 const hash = 'ab'.repeat(32)
 
-test('keys and rules may be written out or be in files, which are named when they cannot be read', () => {
+test('keys and rules may be inline or in files, and an unreadable file is named', () => {
   const folder = mkdtempSync(join(tmpdir(), 'saoma-config-'))
   onCleanup(() => rmSync(folder, { recursive: true }))
   const [keyFile, ruleFile] = [join(folder, 'keys'), join(folder, 'rules.json')]
@@ -197,7 +197,7 @@ test('keys and rules may be written out or be in files, which are named when the
   ])
 })
 
-test('every wrong line of the keys and every wrong rule is a problem of its own', () => {
+test('every wrong line of the keys and every wrong rule is a separate problem', () => {
   expect(
     problemsOf({
       ...demo,
@@ -215,7 +215,7 @@ test('every wrong line of the keys and every wrong rule is a problem of its own'
   ])
 })
 
-test('a rule that asks the hook needs one, and a hook needs a secret', () => {
+test('a rule that asks the hook needs a hook, and a hook needs a secret', () => {
   const asking = { ...demo, SAOMA_CHANNELS: '[{"match":"room:*","publish":"hook"}]' }
   const hook = { SAOMA_HOOK_URL: 'http://shop.internal/hook', SAOMA_HOOK_SECRET: 'a secret of 16 letters or more' }
   expect(problemsOf(asking)).toEqual([expect.stringContaining('set SAOMA_HOOK_URL')])
@@ -230,19 +230,19 @@ test('a rule that asks the hook needs one, and a hook needs a secret', () => {
   })
 })
 
-test('a business with accounts of its own needs no mini-program', () => {
+test('a business with its own accounts needs no mini-program', () => {
   const alone = { SAOMA_ORIGIN: 'https://a.example', SAOMA_SECRET: secret, SAOMA_AUTH_URL: 'https://shop.example/auth' }
   expect(readConfig(alone)).toMatchObject({ live: { authUrl: alone.SAOMA_AUTH_URL }, demo: false })
   expect(problemsOf({ ...alone, WECHAT_APPID: 'wx1' })).toEqual([expect.stringContaining('go together')])
 })
 
-test('a reader may always be given one message', () => {
+test('the buffer of a reader must hold one message of the largest size', () => {
   expect(problemsOf({ ...demo, SAOMA_LIMIT_BUFFER_BYTES: '65536', SAOMA_LIMIT_MESSAGE_BYTES: '65537' })).toEqual([
     expect.stringContaining('must not be less'),
   ])
 })
 
-test('traces go where OpenTelemetry’s own variables say, and nowhere without', () => {
+test('traces go where the OpenTelemetry variables say, and nowhere without them', () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' }
   expect(readConfig(demo).traces).toBeUndefined()
   expect(readConfig({ ...demo, OTEL_EXPORTER_OTLP_ENDPOINT: '', OTEL_SERVICE_NAME: 'x' }).traces).toBeUndefined()
@@ -263,7 +263,7 @@ test('traces go where OpenTelemetry’s own variables say, and nowhere without',
   ])
 })
 
-test('files for TLS are for either Redis', () => {
+test('the files for TLS may be set for either Redis', () => {
   const folder = mkdtempSync(join(tmpdir(), 'saoma-config-'))
   onCleanup(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'ca.pem')

@@ -1,4 +1,5 @@
 import { createTicket, type RequestOptions, request, startCluster } from '@saoma/testing'
+import { nodeAt } from './fixtures.ts'
 
 const page = 'https://www.example.com'
 const app = 'capacitor://localhost'
@@ -18,7 +19,7 @@ const [busy, calm] = await Promise.all(
 )
 if (!busy || !calm) throw new Error('there is no cluster')
 // The one code that an address may have here.
-const { ticket } = await createTicket(calm.nodes[0]?.origin ?? '')
+const { ticket } = await createTicket(nodeAt(calm.nodes, 0).origin)
 
 const ask = (cluster: typeof calm, path: string, options: RequestOptions = {}, origin = page) =>
   request(`${cluster.origin}${path}`, { ...options, headers: { origin, ...options.headers } })
@@ -41,7 +42,7 @@ const preflight = (cluster: typeof calm, path: string, origin = page, headers = 
 const newCode = { form: { client_id: 'web', scope: 'openid' } }
 const form = { client_id: 'web', grant_type: 'refresh_token', refresh_token: 'x' }
 
-test('a page of another origin that is allowed can read every refusal, and how long to wait', async () => {
+test('a page of an allowed origin can read every refusal and how long to wait', async () => {
   const answers: [number, Answer][] = [
     [429, await ask(calm, '/oidc/device/auth', newCode)],
     [400, await ask(calm, '/oidc/token', { form })],
@@ -59,7 +60,7 @@ test('a page of another origin that is allowed can read every refusal, and how l
   expect(answers[0]?.[1].headers.get('retry-after')).toMatch(/^\d+$/)
 })
 
-test('so can one that has asked too often; and the question before a question is not counted', async () => {
+test('a page of an allowed origin can read a 429, and its preflights are not counted', async () => {
   for (let i = 0; i < 60; i++) expect((await preflight(busy, '/v1/sessions')).status).toBe(204)
   expect((await ask(busy, '/v1/sessions')).status).toBe(401)
   let answer = await ask(busy, '/v1/sessions')
@@ -70,7 +71,7 @@ test('so can one that has asked too often; and the question before a question is
   expect((await preflight(busy, '/oidc/token')).status).toBe(204)
 })
 
-test('a page’s tracing tool may add its headers', async () => {
+test('the tracing tool of a page may add its headers', async () => {
   const headers = 'authorization,baggage,content-type,sentry-trace,traceparent,tracestate,x-b3-traceid'
   for (const path of ['/v1/tickets/x/scan', '/oidc/token']) {
     const answer = await preflight(calm, path, page, headers)
@@ -78,7 +79,7 @@ test('a page’s tracing tool may add its headers', async () => {
   }
 })
 
-test('pages in applications are let in by their origins; null, and others of the kind, are not', async () => {
+test('pages in applications are admitted by their origins; null and similar ones are not', async () => {
   expect(readable(await ask(calm, '/v1/sessions', {}, app))).toMatch(/^capacitor:\/\/localhost /)
   for (const origin of ['null', 'capacitor://other', 'tauri://localhost', 'file://'])
     expect(await ask(calm, '/v1/sessions', {}, origin)).toMatchObject({
@@ -87,7 +88,7 @@ test('pages in applications are let in by their origins; null, and others of the
     })
 })
 
-test('a page that is not allowed can read that, at every door, and does nothing', async () => {
+test('a page of a foreign origin can read its refusal at every door, and does nothing', async () => {
   const doors = [`/v1/tickets/${ticket}/cancel`, '/v1/publish', '/oidc/token', '/oidc/device/auth']
   for (const path of doors) {
     const before = await preflight(calm, path, foreign)
@@ -101,15 +102,15 @@ test('a page that is not allowed can read that, at every door, and does nothing'
   expect(readable(handshake)).toMatch(/^\* .*Retry-After/)
 })
 
-test('a handshake that comes too soon can be read as well', async () => {
+test('a page can read the refusal of a handshake that comes too soon', async () => {
   const shake = () => ask(calm, '/socket.io/?EIO=4&transport=polling')
   let answer = await shake()
   for (let i = 0; i < 10 && answer.status === 200; i++) answer = await shake()
   expect([answer.status, readable(answer)]).toEqual([429, expect.stringMatching(/^https:.*Retry-After/)])
 })
 
-test('while no node answers, a page can read that too', async () => {
-  await calm.nodes[0]?.kill()
+test('a page can read that no node answers', async () => {
+  await nodeAt(calm.nodes, 0).kill()
   expect((await preflight(calm, '/v1/sessions')).status).toBe(204)
   const answer = await ask(calm, '/v1/sessions')
   expect(answer).toMatchObject({ status: 502, body: { react: 'retry' } })

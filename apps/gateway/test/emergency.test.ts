@@ -17,7 +17,7 @@ const login = async () => {
 const sessions = async ({ origin }: Gateway, bearer: string): Promise<number> =>
   (await request(`${origin}/v1/sessions`, { bearer })).status
 
-test('without the signing keys every access token is worthless, and nobody is logged out', async () => {
+test('without the signing keys access tokens are worthless, but nobody is logged out', async () => {
   const { data, keys, tokens, start } = await login()
   expect(await data.unlink(keys.signingKeys())).toBe(1)
   const second = await start()

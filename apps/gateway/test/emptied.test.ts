@@ -1,11 +1,9 @@
-import { connect, whenReady } from '@saoma/redis'
 import {
   type Cluster,
   connectLive,
   connectLogin,
   createTicket,
   loginDoors,
-  onCleanup,
   phoneToken,
   poll,
   request,
@@ -17,6 +15,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { openOperator } from './fixtures.ts'
 
 /*
  * Redis loses its data while nodes run and nobody's connection is lost: emptied by hand, or swapped behind a
@@ -37,16 +36,11 @@ beforeAll(async () => {
   b = second
 })
 
-const openOperator = async (url: string) => {
-  const redis = connect({ url, name: 'test', onError: () => {} })
-  onCleanup(() => redis.disconnect())
-  await whenReady(redis, 5_000)
-  return redis
-}
 const empty = async () => (await openOperator(cluster.redis.url)).flushall()
 const own = (origin: string, bearer: string) => request(`${origin}/v1/channels/@user/messages`, { bearer })
 
-test('who is there is present again within seconds, ended sessions end, and waiting browsers take another code', async () => {
+// Browsers that wait for a login take another code.
+test('presence returns and ended sessions end within seconds after Redis was emptied', async () => {
   const channel = 'room:open-emptied'
   const phones = await Promise.all(['ada', 'ben'].map((name) => phoneToken(a, name)))
   const people = phones.map((token, i) => connectLive(i ? b : a, { token }))
@@ -76,7 +70,8 @@ test('who is there is present again within seconds, ended sessions end, and wait
     for (const { event } of person.pending('presence').slice(told[i])) expect(event).toBe('join')
 })
 
-test('nodes that hold keys, and one that starts in the empty Redis, take each other’s tokens; those from before stay good', async () => {
+// Two of them hold keys, and one starts in the empty Redis. Tokens from before stay good.
+test('all nodes accept each other’s tokens after Redis was emptied', async () => {
   const before = await phoneToken(a, 'ada')
   await empty()
   const third = await startGateway({ redisUrl: cluster.redis.url, nodeId: 'c', origin: cluster.origin })
@@ -97,7 +92,8 @@ const people = async (origin: string, count: number) =>
     }),
   )
 
-test('with channels in a Redis of their own the loss of the logins’ Redis ends sessions, emptied or restarted', async () => {
+// Lost by a FLUSHALL, and by a restart without its data.
+test('sessions end when the logins’ Redis is lost, even if channels have another one', async () => {
   const [logins, chat] = await Promise.all([startRedis(), startRedis()])
   const node = await startGateway({
     redisUrl: logins.url,
@@ -115,7 +111,8 @@ test('with channels in a Redis of their own the loss of the logins’ Redis ends
   expect(await restarted?.socket.next('ended', 2 * SOON_MS)).toMatchObject({ code: 'REVOKED' })
 })
 
-test('one shard of a Redis Cluster that is emptied ends the sessions that lay there, wherever their people’s channels are', async () => {
+// It does not matter where the channels of their people are.
+test('an emptied shard of a Redis Cluster ends the sessions that were stored there', async () => {
   const redis = await startRedisCluster()
   const node = await startGateway({ redisUrl: redis.url, nodeId: 'a', origin: 'http://127.0.0.1' })
   // So many that each shard has some.

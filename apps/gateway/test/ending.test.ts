@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { connectLogin, type Gateway, request, startCluster, startGateway, startRedis } from '@saoma/testing'
+import { nodeAt } from './fixtures.ts'
 
 /** What a node does when something throws that nobody catches. */
 const NODE_OPTIONS = `--import=${fileURLToPath(new URL('./thrower.ts', import.meta.url))}`
@@ -14,10 +15,9 @@ const start = async (env: Record<string, string> = {}): Promise<Gateway> => {
   return startGateway({ redisUrl: redis.url, nodeId: 'a', origin: 'http://127.0.0.1', env: { NODE_OPTIONS, ...env } })
 }
 
-test('it says so in one fatal line with the stack, sends its browsers elsewhere, and ends with code 1', async () => {
+test('an uncaught error is one fatal line; the node sends browsers away and exits with 1', async () => {
   const cluster = await startCluster({ nodes: 2, env: { NODE_OPTIONS, SAOMA_DRAIN_WINDOW_MS: '3000' } })
-  const [breaks, stays] = cluster.nodes
-  if (!breaks || !stays) throw new Error('there are no nodes')
+  const [breaks, stays] = [nodeAt(cluster.nodes, 0), nodeAt(cluster.nodes, 1)]
   const browser = connectLogin(breaks.origin, { reconnection: false })
   await browser.next('connect')
   await breaks.kill('SIGUSR2')
@@ -41,7 +41,7 @@ test('it says so in one fatal line with the stack, sends its browsers elsewhere,
 
 const LONG = { SAOMA_DRAIN_DELAY_MS: '60000', SAOMA_DRAIN_DEADLINE_MS: '69000' }
 
-test('a second one ends it at once', async () => {
+test('a second uncaught error ends the node at once', async () => {
   const node = await start(LONG)
   await node.kill('SIGUSR2')
   await node.nextLine(({ json }) => json?.event === 'stopping')
@@ -53,7 +53,7 @@ test('a second one ends it at once', async () => {
   ])
 })
 
-test('one while it is being stopped ends it at once', async () => {
+test('an uncaught error during a stop ends the node at once', async () => {
   const node = await start(LONG)
   const stopped = node.kill('SIGTERM')
   await node.nextLine(({ json }) => json?.event === 'stopping')
@@ -63,7 +63,7 @@ test('one while it is being stopped ends it at once', async () => {
   expect(fatal(node)).toHaveLength(1)
 })
 
-test('a signal after it changes nothing; a second one does not wait', async () => {
+test('after an uncaught error the first signal changes nothing, and the second does not wait', async () => {
   const node = await start(LONG)
   await node.kill('SIGUSR2')
   await node.nextLine(({ json }) => json?.event === 'stopping')
@@ -74,7 +74,7 @@ test('a signal after it changes nothing; a second one does not wait', async () =
   expect(await node.exited).toEqual({ code: 1, signal: null })
 })
 
-test('before it listens it ends at once, and says why', async () => {
+test('an uncaught error before listening ends the node at once and says why', async () => {
   const message = await start({ THROW_AT_START: 'yes' }).then(
     () => 'it started',
     (error: Error) => error.message,

@@ -52,7 +52,8 @@ const enter = async (transport: 'websocket' | 'polling') => {
   return { client, socket, connection: engineOf(socket.conn) }
 }
 
-test('engine.io Socket: id, readyState, remoteAddress, transport.name, transport.writable, request', async () => {
+// They are id, readyState, remoteAddress, transport.name, transport.writable and request.
+test('an engine.io Socket has the fields that the gateway reads', async () => {
   const { connection } = await enter('websocket')
   expect(connection).toMatchObject({
     id: expect.stringMatching(/^[\w-]{20}$/),
@@ -66,7 +67,8 @@ test('engine.io Socket: id, readyState, remoteAddress, transport.name, transport
   expect([connection.request, connection.remoteAddress]).toEqual([null, '192.0.2.7'])
 })
 
-test('engine.io WebSocket transport: socket, which is the WebSocket of ws, with its TCP connection in _socket', async () => {
+// That one has its TCP connection in _socket.
+test('the engine.io WebSocket transport has the WebSocket of ws as its socket', async () => {
   const { connection } = await enter('websocket')
   expect(webSocketOf(connection)).toMatchObject({ readyState: WebSocket.OPEN, bufferedAmount: 0 })
   expect(tcpOf(connection)).toBeInstanceOf(TcpSocket)
@@ -75,7 +77,7 @@ test('engine.io WebSocket transport: socket, which is the WebSocket of ws, with 
   expect([webSocketOf(polling), tcpOf(polling), bufferedBytes(polling)]).toEqual([undefined, undefined, 0])
 })
 
-test('engine.io Socket: writeBuffer holds the packets that wait, each with its data', async () => {
+test('writeBuffer of an engine.io Socket holds the waiting packets with their data', async () => {
   const { connection } = await enter('polling')
   // The client's poll takes the first; until it asks again the rest waits.
   for (const text of ['2["a"]', '2["b"]', '2["c"]']) connection.write(text)
@@ -83,14 +85,14 @@ test('engine.io Socket: writeBuffer holds the packets that wait, each with its d
   expect(connection.writeBuffer.every(({ data }) => typeof data === 'string')).toBe(true)
 })
 
-test('engine.io write: wsPreEncodedFrame goes out as it is', async () => {
+test('engine.io writes a wsPreEncodedFrame as it is', async () => {
   const { client, connection } = await enter('websocket')
   const heard = new Promise((resolve) => client.once('hello', resolve))
   writeFrames(connection, '2["never said"]', textFrame('42["hello","as it is"]'))
   expect(await heard).toBe('as it is')
 })
 
-test('engine.io Socket: the event packet comes before Socket.IO hears of it', async () => {
+test('an engine.io Socket emits packet before Socket.IO hears of the packet', async () => {
   const { client, socket, connection } = await enter('websocket')
   const order: string[] = []
   connection.on('packet', ({ type, data }) => order.push(`${type} ${data}`))
@@ -113,7 +115,7 @@ test('engine.io close(true) and ws terminate() end a connection at once', async 
   expect(isOpen(connection)).toBe(false)
 })
 
-test('socket.io Socket: handshake is a field, and nothing looks at it later', async () => {
+test('handshake is a field of a socket.io Socket that nothing reads later', async () => {
   const { client, socket } = await enter('websocket')
   forgetHandshake(socket)
   expect(socket.handshake).toEqual({})
@@ -124,7 +126,7 @@ test('socket.io Socket: handshake is a field, and nothing looks at it later', as
   expect(await answered).toBe('answer')
 })
 
-test('socket.io Client: sockets are those of all namespaces', async () => {
+test('sockets of a socket.io Client are those of all namespaces', async () => {
   io.of('/other')
   const { client, socket } = await enter('websocket')
   expect(namespacesOf(socket)).toBe(1)
@@ -135,13 +137,14 @@ test('socket.io Client: sockets are those of all namespaces', async () => {
   client.disconnect()
 })
 
-test('engine.io Server: handleRequest, handleUpgrade, and errorMessages[5] for a client of another protocol', async () => {
+// That message is for a client of another protocol.
+test('an engine.io Server has handleRequest, handleUpgrade and errorMessages[5]', async () => {
   tellOldClients(io, 'too old')
   const answer = await fetch(`${origin}/socket.io/?EIO=3&transport=polling`)
   expect([answer.status, await answer.json()]).toEqual([400, { code: 5, message: 'too old' }])
 })
 
-test('socket.io-parser Decoder: opts.reviver reads the JSON of the next packet', () => {
+test('opts.reviver of a socket.io-parser Decoder reads the JSON of the next packet', () => {
   const decoder = new Decoder()
   const packets: unknown[] = []
   decoder.on('decoded', ({ data }) => packets.push(data))

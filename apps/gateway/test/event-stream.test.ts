@@ -1,12 +1,11 @@
 import { once } from 'node:events'
 import { connect as dial } from 'node:net'
 import type { Inbox, Message, Position, PresenceChange, Subscribed, TokenSet } from '@saoma/protocol'
-import { type Connection, connect, createKeys, whenReady } from '@saoma/redis'
+import { type Connection, createKeys } from '@saoma/redis'
 import {
   type Cluster,
   cursor,
   type EventStreamClient,
-  type Gateway,
   metricOf,
   onCleanup,
   openEvents,
@@ -18,6 +17,7 @@ import {
   webToken,
 } from '@saoma/testing'
 import { json, startBusinessServer } from './business-server.ts'
+import { failuresOf, nodeAt, openOperator, roomsOf, untilHeld, upTo } from './fixtures.ts'
 
 let cluster: Cluster
 let origin: string
@@ -36,16 +36,10 @@ beforeAll(async () => {
   alice = await webToken(origin, 'alice')
 })
 
-const gateway = (i: number): Gateway => {
-  const node = cluster.nodes[i % 2]
-  if (!node) throw new Error('there is no such node')
-  return node
-}
 /** Turn by turn one node and the other, past nginx. */
+const gateway = (i: number) => nodeAt(cluster.nodes, i)
 const door = (i: number): string => gateway(i).origin
-let rooms = 0
-const openRoom = (): string => `room:open-stream-${++rooms}`
-const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
+const openRoom = roomsOf('open-stream')
 
 const open = (at: string, channels: string[], lastEventId?: string, bearer = alice.access_token) =>
   openEvents(`${at}/v1/messages?${new URLSearchParams(channels.map((channel) => ['channel', channel]))}`, {
@@ -75,7 +69,7 @@ const datasOf = (messages: readonly Message[]): unknown[] => messages.map(({ dat
 
 const metric = (i: number, name: string): Promise<number> => metricOf(gateway(i), name)
 
-test('a stream begins with each channel’s page, and every message carries the place in all of them', async () => {
+test('a stream begins with each channel’s page, and each message carries all positions', async () => {
   const [first, second] = [openRoom(), openRoom()]
   await say(origin, first, 'before')
   const stream = await open(door(0), [first, second, '@user'])
@@ -103,7 +97,7 @@ test('a stream begins with each channel’s page, and every message carries the 
   stream.close()
 })
 
-test('one channel has a stream at its own address, and history if asked for', async () => {
+test('one channel has a stream at its own address, with history on request', async () => {
   const channel = openRoom()
   await sayMany(origin, channel, [1, 2, 3])
   const at = `${origin}/v1/channels/${channel}/messages`
@@ -116,7 +110,7 @@ test('one channel has a stream at its own address, and history if asked for', as
   resumed.close()
 })
 
-test('Last-Event-ID continues on the other node, again and again: the exact sequence', async () => {
+test('Last-Event-ID continues the exact sequence on the other node, again and again', async () => {
   const [busy, quiet] = [openRoom(), openRoom()]
   const { stream: first, subscribed } = await begun(door(0), [busy, quiet])
   first.close()
@@ -140,29 +134,29 @@ test('Last-Event-ID continues on the other node, again and again: the exact sequ
     seen.push(...late)
   }
   await publishing
-  expect(seen).toEqual(numbers(total))
+  expect(seen).toEqual(upTo(total))
 })
 
-test('a reader who is 700 messages behind gets a page, the others as messages, and then what is live', async () => {
+test('a reader 700 messages behind gets a page, then the other messages, then live ones', async () => {
   const channel = openRoom()
   const { stream: first, subscribed } = await begun(door(0), [channel])
   first.close()
-  await sayMany(door(1), channel, numbers(700))
+  await sayMany(door(1), channel, upTo(700))
   const since = cursor(channel, subscribed[0] ?? { epoch: '', offset: 0 })
   const publishing = sayMany(
     door(1),
     channel,
-    numbers(200).map((n) => n + 700),
+    upTo(200).map((n) => n + 700),
   )
   const { stream, subscribed: again } = await begun(door(0), [since])
   const page = again[0]?.messages ?? []
   expect([again[0]?.more, page.length]).toEqual([true, 300])
-  expect(datasOf([...page, ...(await take(stream, 600))])).toEqual(numbers(900))
+  expect(datasOf([...page, ...(await take(stream, 600))])).toEqual(upTo(900))
   await publishing
   stream.close()
 })
 
-test('volatile messages, presence and the inbox come as they come on a socket', async () => {
+test('volatile messages, presence and the inbox arrive as they do on a socket', async () => {
   const channel = openRoom()
   const { stream } = await begun(door(0), [channel, '@user'])
   expect((await stream.next<PresenceChange>('presence')).data).toEqual({
@@ -208,7 +202,7 @@ test('volatile messages, presence and the inbox come as they come on a socket', 
   stream.close()
 })
 
-test('a channel that may not be read is named in a problem, and there is no stream', async () => {
+test('a channel that may not be read is named in a problem, and no stream begins', async () => {
   const answer = await request(`${origin}/v1/messages?channel=${openRoom()}&channel=room:nothing`, {
     bearer: alice.access_token,
     headers: { accept: 'text/event-stream' },
@@ -216,7 +210,7 @@ test('a channel that may not be read is named in a problem, and there is no stre
   expect(answer).toMatchObject({ status: 403, body: { code: 'FORBIDDEN', detail: 'room:nothing' } })
 })
 
-test('a token that ends, and a session that is ended on another node, end the stream with their code', async () => {
+test('an ended token and a session ended on another node end the stream with their code', async () => {
   const channel = openRoom()
   const short = await begun(door(0), [channel], undefined, 'carol')
   expect((await short.stream.next('ended')).data).toEqual({ code: 'TOKEN_EXPIRED' })
@@ -245,16 +239,14 @@ test('a token that ends, and a session that is ended on another node, end the st
   expect(late).toMatchObject({ status: 401, body: { code: 'REVOKED' } })
 })
 
-describe('what was lost for good under a stream', () => {
+describe('a loss for good during a stream', () => {
   const keys = createKeys('saoma')
   let redis: Connection
   beforeAll(async () => {
-    redis = connect({ url: cluster.redis.url, name: 'test', onError: () => {} })
-    onCleanup(() => redis.disconnect())
-    await whenReady(redis, 5_000)
+    redis = await openOperator(cluster.redis.url)
   })
 
-  test('a log that begins again begins the channel anew, and it is said why', async () => {
+  test('a log that begins again restarts the channel and gives the reason', async () => {
     const channel = openRoom()
     const { stream } = await begun(door(0), [channel])
     await say(door(1), channel, 'before')
@@ -269,7 +261,7 @@ describe('what was lost for good under a stream', () => {
     stream.close()
   })
 
-  test('so does a hole that the log cannot fill', async () => {
+  test('a hole that the log cannot fill restarts the channel as well', async () => {
     const channel = openRoom()
     const { stream } = await begun(door(0), [channel])
     await say(door(1), channel, 1)
@@ -287,7 +279,8 @@ describe('what was lost for good under a stream', () => {
   })
 })
 
-test('a reader that does not read is cut off and continues from where it was; the others feel nothing', async () => {
+// The others feel nothing.
+test('a reader that does not read is cut off, and continues where it was', async () => {
   const channel = openRoom()
   const { stream, subscribed } = await begun(door(0), [channel])
   const deaf = dial(gateway(0).port, '127.0.0.1')
@@ -306,9 +299,9 @@ test('a reader that does not read is cut off and continues from where it was; th
   for (let sent = 0; sent < total; sent += 30)
     await publish(
       door(1),
-      numbers(30).map(() => ({ channel, event: 'n', data })),
+      upTo(30).map(() => ({ channel, event: 'n', data })),
     )
-  expect((await take(stream, total)).map(({ offset }) => offset)).toEqual(numbers(total).map((n) => n + 1))
+  expect((await take(stream, total)).map(({ offset }) => offset)).toEqual(upTo(total).map((n) => n + 1))
   expect(await metric(0, 'saoma_slow_consumer_closed_total')).toBe(1)
   deaf.resume()
   await closed
@@ -321,12 +314,13 @@ test('a reader that does not read is cut off and continues from where it was; th
   back.stream.close()
 })
 
-test('48 clients that leave their streams, and 48 that leave at any moment of the beginning, leave nothing behind', async () => {
-  const channels = numbers(4).map(openRoom)
+// 48 leave open streams, and 48 leave while their streams begin.
+test('clients that leave their streams at any moment leave nothing behind', async () => {
+  const channels = upTo(4).map(openRoom)
   const streams: EventStreamClient[] = []
   // Not all at once: a busy machine would end those that wait too long for Redis.
   while (streams.length < 48)
-    streams.push(...(await Promise.all(numbers(12).map(() => begun(door(0), channels)))).map(({ stream }) => stream))
+    streams.push(...(await Promise.all(upTo(12).map(() => begun(door(0), channels)))).map(({ stream }) => stream))
   await until(
     () => metric(0, 'saoma_followers'),
     (followers) => followers === 48 * 4,
@@ -339,11 +333,8 @@ test('48 clients that leave their streams, and 48 that leave at any moment of th
     fetch(url, { headers, signal: AbortSignal.timeout(afterMs) })
       .then((answer) => answer.text())
       .catch(() => {})
-  await Promise.all(numbers(48).map(leave))
-  await until(
-    () => metric(0, 'saoma_longpoll_waiting'),
-    (waiting) => waiting === 0,
-  )
+  await Promise.all(upTo(48).map(leave))
+  await untilHeld(gateway(0), 0)
   expect(await metric(0, 'saoma_followers')).toBe(0)
   expect(await metric(0, 'saoma_channels')).toBe(0)
   const presence = () =>
@@ -363,7 +354,7 @@ test.each([
   expect(answer).toMatchObject({ status: 422, body: { code: 'INVALID' } })
 })
 
-test('a request for the head of a stream is not held', async () => {
+test('a HEAD request for a stream is not held', async () => {
   const answer = await fetch(`${origin}/v1/messages?channel=${openRoom()}`, {
     method: 'HEAD',
     headers: { authorization: `Bearer ${alice.access_token}`, accept: 'text/event-stream' },
@@ -372,7 +363,7 @@ test('a request for the head of a stream is not held', async () => {
   expect(answer.status).toBe(200)
 })
 
-test('a node that is drained ends its streams without a word, and they continue at the other', async () => {
+test('a drained node ends its streams silently, and they continue at the other node', async () => {
   const channel = openRoom()
   const { stream } = await begun(door(0), [channel])
   await say(door(1), channel, 1)
@@ -386,9 +377,6 @@ test('a node that is drained ends its streams without a word, and they continue 
   await stopped
 })
 
-test('after all this no node has failed at anything', () => {
-  for (const node of cluster.nodes) {
-    const failures = node.lines.filter(({ json: line }) => !line || line.level === 'error')
-    expect(failures).toEqual([])
-  }
+test('no node has logged an error after all these tests', () => {
+  expect(cluster.nodes.flatMap(failuresOf)).toEqual([])
 })

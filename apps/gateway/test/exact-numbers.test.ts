@@ -1,5 +1,6 @@
 import { exactText, parseExact } from '@saoma/protocol'
 import { connectLive, connectWs, startCluster, testApiKey } from '@saoma/testing'
+import { roomsOf } from './fixtures.ts'
 
 const cluster = await startCluster({ nodes: 2 })
 const { origin } = cluster
@@ -11,8 +12,7 @@ const NUMBERS = [
   '3.14159265358979323846264338327950288',
   '1e-400',
 ]
-let channels = 0
-const openRoom = () => `room:open-exact-${++channels}`
+const openRoom = roomsOf('open-exact')
 const post = (text: string) =>
   fetch(`${origin}/v1/publish`, {
     method: 'POST',
@@ -69,7 +69,7 @@ test.each(NUMBERS)(
   },
 )
 
-test('an idempotency key tells apart what differs behind the sixteenth digit', async () => {
+test('an idempotency key distinguishes numbers that differ after the sixteenth digit', async () => {
   const channel = openRoom()
   const say = async (id: string) => {
     const answer = await post(`{"channel":"${channel}","event":"e","data":{"id":${id}},"idempotencyKey":"k"}`)
@@ -80,7 +80,8 @@ test('an idempotency key tells apart what differs behind the sixteenth digit', a
   expect(await say('1234567890123456790')).toMatchObject({ body: { code: 'KEY_REUSED' } })
 })
 
-test('a number that is beyond all is refused, with its key: other readers would lose the whole page over it', async () => {
+// Other readers would lose the whole page over it.
+test('a number beyond any range is refused, and the refusal names its place', async () => {
   const channel = openRoom()
   const answer = await post(`{"channel":"${channel}","event":"e","data":{"price":1e400}}`)
   expect([answer.status, await answer.json()]).toMatchObject([
@@ -107,7 +108,7 @@ test('an id of 64 bits comes back as it was written', async () => {
   expect(`${await ws.next()}`).toContain('"id":1234567890123456789')
 })
 
-test('bytes are refused, with where they are, and nothing is published', async () => {
+test('bytes are refused with their place, and nothing is published', async () => {
   const channel = openRoom()
   const live = connectLive(origin, { token: testApiKey })
   await live.next('connect')
@@ -123,7 +124,7 @@ test('bytes are refused, with where they are, and nothing is published', async (
   expect(await live.publish({ channel, event: 'e', data: 1 })).toMatchObject({ ok: true, offset: 1 })
 })
 
-test('numbers that a double holds are numbers, however they are written', () => {
+test('numbers that a double can hold are numbers in any notation', () => {
   for (const text of [
     '1e3',
     '1.0',

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { connect as dial } from 'node:net'
-import { connect, whenReady } from '@saoma/redis'
 import {
   type Cluster,
   confirm,
@@ -17,6 +16,7 @@ import {
   startCluster,
   until,
 } from '@saoma/testing'
+import { nodeAt, nodeNamed, openOperator, untilHeld } from './fixtures.ts'
 
 let cluster: Cluster
 let alice: string
@@ -26,18 +26,15 @@ beforeAll(async () => {
   alice = await phoneToken(cluster.origin, 'alice')
 })
 
-const gateway = (id: string) => {
-  const node = cluster.nodes.find((candidate) => candidate.id === id)
-  if (!node) throw new Error(`there is no node ${id}`)
-  return node
-}
+const gateway = (id: string) => nodeNamed(cluster.nodes, id)
 
 /** The node that holds the browser: engine ids begin with it. */
 const holderOf = (browser: LoginClient): string => browser.socket.io.engine.id.split('-')[0] ?? ''
 
 const readiness = (id: string) => request(`${gateway(id).internalOrigin}/readyz`)
 
-test('kill -9 of the node that holds the browser, between scan and confirm: logged in by the other one', async () => {
+// The node is killed between scan and confirm.
+test('a browser logs in through the other node after kill -9 of its own node', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   const browser = connectLogin(cluster.origin)
   await browser.next('connect')
@@ -60,7 +57,8 @@ test('kill -9 of the node that holds the browser, between scan and confirm: logg
   await gateway(holder).restart()
 })
 
-test('Redis is killed and comes back with its log: nodes stay up, say so, and browsers learn what they missed', async () => {
+// Redis comes back with its log. Until then the nodes say that they are not ready.
+test('nodes survive the death of Redis, and browsers learn what they missed', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   const browsers = loginDoors.map(([, query]) => connectLogin(gateway('a').origin, { query }))
   for (const browser of browsers) await browser.watch(device_code)
@@ -97,7 +95,7 @@ test('Redis is killed and comes back with its log: nodes stay up, say so, and br
   for (const browser of browsers) browser.close()
 })
 
-test('the subscriptions alone are cut: what was published meanwhile is read from the ticket', async () => {
+test('a browser whose subscription was cut reads from the ticket what it missed', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   const browsers = loginDoors.map(([, query]) => connectLogin(gateway('a').origin, { query }))
   for (const browser of browsers) await browser.watch(device_code)
@@ -107,8 +105,7 @@ test('the subscriptions alone are cut: what was published meanwhile is read from
   // on.
   await gateway('a').kill('SIGSTOP')
   await request(`${gateway('b').origin}/healthz`)
-  const admin = connect({ url: cluster.redis.url, name: 'admin', onError: () => {} })
-  await whenReady(admin, 5_000)
+  const admin = await openOperator(cluster.redis.url)
   await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await scan(gateway('b').origin, ticket, alice)
   await confirm(gateway('b').origin, ticket, alice)
@@ -121,7 +118,7 @@ test('the subscriptions alone are cut: what was published meanwhile is read from
   for (const browser of browsers) browser.close()
 })
 
-test('clients that leave at any moment of a stream or a held poll leave nothing behind', async () => {
+test('clients that leave a stream or a held poll at any moment leave nothing behind', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   const url = `${gateway('a').origin}/v1/tickets/${ticket}?after=1`
   const leave = async (accept: string, afterMs: number) => {
@@ -134,22 +131,16 @@ test('clients that leave at any moment of a stream or a held poll leave nothing 
     const accept = round % 2 ? 'text/event-stream' : 'application/json'
     await Promise.all(Array.from({ length: 20 }, (_, i) => leave(accept, i)))
   }
-  await until(
-    () => metricOf(gateway('a'), 'saoma_longpoll_waiting'),
-    (waiting) => waiting === 0,
-  )
+  await untilHeld(gateway('a'), 0)
   expect(await metricOf(gateway('a'), 'saoma_subscriptions')).toBeLessThan(10)
 })
 
-test('SIGTERM: held polls are answered, browsers are told when to return, and the node ends by itself', async () => {
+test('SIGTERM answers held polls, tells browsers when to return, and ends the node', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   const browsers = loginDoors.map(([, query]) => connectLogin(gateway('a').origin, { query, reconnection: false }))
   for (const browser of browsers) await browser.watch(device_code)
   const held = poll(gateway('a').origin, device_code, { after: 1, wait: 25 })
-  await until(
-    () => metricOf(gateway('a'), 'saoma_longpoll_waiting'),
-    (waiting) => waiting === 1,
-  )
+  await untilHeld(gateway('a'), 1)
 
   // A client that does not answer the close frame must not hold up the end.
   const stubborn = dial(gateway('a').port, '127.0.0.1')
@@ -174,7 +165,7 @@ test('SIGTERM: held polls are answered, browsers are told when to return, and th
   await gateway('a').restart()
 })
 
-test('SIGTERM: requests that the kernel has taken in and the node has not are answered, too', async () => {
+test('SIGTERM also answers the requests that wait in the queue of the kernel', async () => {
   const node = gateway('a')
   // Stopped, it takes in nobody; its queue does.
   await node.kill('SIGSTOP')
@@ -197,13 +188,12 @@ test('SIGTERM: requests that the kernel has taken in and the node has not are an
   await node.restart()
 })
 
-test('a second signal, whichever, ends a node at once', async () => {
+test('a second signal ends a node at once, whichever it is', async () => {
   const { nodes } = await startCluster({
     nodes: 2,
     env: { SAOMA_DRAIN_DELAY_MS: '60000', SAOMA_DRAIN_DEADLINE_MS: '69000' },
   })
-  const [impatient, other] = nodes
-  if (!impatient || !other) throw new Error('there are no nodes')
+  const [impatient, other] = [nodeAt(nodes, 0), nodeAt(nodes, 1)]
   const ended = impatient.kill('SIGTERM')
   await impatient.nextLine(({ json }) => json?.event === 'stopping')
   await impatient.kill('SIGINT')

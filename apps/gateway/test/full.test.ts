@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { connect, createRedis, whenReady } from '@saoma/redis'
+import { createRedis } from '@saoma/redis'
 import {
   type Answer,
   attemptPhoneToken,
@@ -22,6 +22,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { openOperator } from './fixtures.ts'
 
 /*
  * Redis is full: maxmemory is reached. What ends something works; what needs memory is refused with a reason,
@@ -43,11 +44,7 @@ const topologies = {
 const prepare = async (topology: keyof typeof topologies) => {
   const { url, servers } = await topologies[topology]()
   const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://full.test' })
-  const operators = servers.map((server) => connect({ url: server.url, name: 'operator', onError: () => {} }))
-  onCleanup(() => {
-    for (const operator of operators) operator.disconnect()
-  })
-  await Promise.all(operators.map((operator) => whenReady(operator, 5_000)))
+  const operators = await Promise.all(servers.map((server) => openOperator(server.url)))
   const limit = (maxmemory: string) =>
     Promise.all(operators.map((operator) => operator.call('CONFIG', 'SET', 'maxmemory', maxmemory)))
   return { url, origin, fill: () => limit('1'), free: () => limit('0') }
@@ -61,7 +58,8 @@ const sids = async (origin: string, bearer: string): Promise<{ sid: string; curr
   (await request<{ sessions: { sid: string; current: boolean }[] }>(`${origin}/v1/sessions`, { bearer })).body.sessions
 
 describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s Redis', (topology) => {
-  test('every way out is open: it frees memory, and is over on every door', async () => {
+  // So do a reject and a trim: whatever frees memory must be possible.
+  test('every log-out works and takes effect on every door', async () => {
     const { url, origin, fill } = await prepare(topology)
     const phone = await phoneToken(origin, 'ada')
     const logins = [await webToken(origin, 'ada'), await webToken(origin, 'ada'), await webToken(origin, 'ada')]
@@ -99,7 +97,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
     expect((await request(`${origin}/v1/channels/room:open-1/messages?before=1`, trim)).status).toBe(200)
   })
 
-  test('every other door refuses with REDIS_UNAVAILABLE or answers, and never with 500', async () => {
+  test('every other door answers or refuses with REDIS_UNAVAILABLE, and never with 500', async () => {
     const { origin, fill, free } = await prepare(topology)
     const phone = await phoneToken(origin, 'ada')
     const kept = await webToken(origin, 'ada')

@@ -1,11 +1,12 @@
 import { type Cluster, connectLogin, createTicket, loginDoors, phoneToken, request, startCluster } from '@saoma/testing'
 import fc from 'fast-check'
+import { failuresOf, nodeAt, seed } from './fixtures.ts'
 
-/**
+/*
  * Random events, frames and requests; frames of WebSockets are those of waiting-doors.test.ts. A failing run
  * names its seed and path in the report; put them into FUZZ_SEED to see it again.
  */
-const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
+
 /** How many runs of a test; `FUZZ_RUNS=2000` is the long form. */
 const runs = (some: number): number => Number(process.env.FUZZ_RUNS ?? some)
 /** Milliseconds that the long form may take on top. */
@@ -23,19 +24,16 @@ const json = fc.jsonValue({ maxDepth: 4 })
 
 /** The same process as at the start, and no line of it speaks of a failure. */
 const unharmed = async (pid: number): Promise<void> => {
-  const [node] = cluster.nodes
-  if (!node) throw new Error('there is no node')
+  const node = nodeAt(cluster.nodes, 0)
   expect(node.pid).toBe(pid)
   expect((await request(`${node.internalOrigin}/readyz`)).status).toBe(200)
-  expect(
-    node.lines.filter(({ json: line }) => !line || line.level === 'error' || line.event === 'unhandledRejection'),
-  ).toEqual([])
+  expect(failuresOf(node)).toEqual([])
 }
 
 test.each(loginDoors)(
   `%s: socket events of any shape are refused or ignored (seed ${seed})`,
   async (_, query) => {
-    const pid = cluster.nodes[0]?.pid ?? 0
+    const pid = nodeAt(cluster.nodes, 0).pid
     await fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -43,7 +41,7 @@ test.each(loginDoors)(
           { maxLength: 15 },
         ),
         async (events) => {
-          const browser = connectLogin(cluster.nodes[0]?.origin ?? '', { query, reconnection: false })
+          const browser = connectLogin(nodeAt(cluster.nodes, 0).origin, { query, reconnection: false })
           await browser.next('connect')
           const answers: unknown[] = []
           for (const [name, args] of events) {
@@ -72,7 +70,7 @@ test.each(loginDoors)(
 test(
   `raw Socket.IO packets of any content end at most their own connection (seed ${seed})`,
   async () => {
-    const pid = cluster.nodes[0]?.pid ?? 0
+    const pid = nodeAt(cluster.nodes, 0).pid
     const packet = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc
@@ -100,7 +98,7 @@ test(
     )
     await fc.assert(
       fc.asyncProperty(fc.array(packet, { minLength: 1, maxLength: 10 }), async (packets) => {
-        const url = `${cluster.nodes[0]?.origin}/socket.io/?EIO=4&transport=polling`
+        const url = `${nodeAt(cluster.nodes, 0).origin}/socket.io/?EIO=4&transport=polling`
         const opened = await request<string>(url)
         const { sid } = JSON.parse(opened.body.slice(1))
         const answer = await fetch(`${url}&sid=${sid}`, {
@@ -120,7 +118,7 @@ test(
 test(
   `requests of any shape get an answer below 500 (seed ${seed})`,
   async () => {
-    const pid = cluster.nodes[0]?.pid ?? 0
+    const pid = nodeAt(cluster.nodes, 0).pid
     const { ticket, device_code } = await createTicket(cluster.origin)
     const segment = fc.oneof(
       fc.constantFrom(
@@ -192,7 +190,7 @@ test(
         credentials,
         form,
         async (method, at, query, authorization, fields) => {
-          const url = `${cluster.nodes[0]?.origin}${at}?wait=0&${new URLSearchParams(query)}`
+          const url = `${nodeAt(cluster.nodes, 0).origin}${at}?wait=0&${new URLSearchParams(query)}`
           const answer = await fetch(url, {
             method,
             redirect: 'manual',

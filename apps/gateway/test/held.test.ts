@@ -1,7 +1,8 @@
 import type { Page } from '@saoma/protocol'
-import { type Cluster, metricOf, publish, request, startCluster, testApiKey, until, webToken } from '@saoma/testing'
+import { type Cluster, publish, request, startCluster, testApiKey, webToken } from '@saoma/testing'
 import { createConcurrencyQuota } from '../src/access/concurrency-quota.ts'
 import type { Backend, Person } from '../src/access/principal.ts'
+import { nodeAt, untilHeld } from './fixtures.ts'
 
 /** What a person may have held on one node, and what an API key may. */
 const [MOST, MOST_OF_KEY] = [50, 200]
@@ -14,16 +15,8 @@ beforeAll(async () => {
   await publish(cluster.origin, { channel, event: 'e', data: 0 })
 })
 
-const node = () => {
-  const [only] = cluster.nodes
-  if (!only) throw new Error('there is no node')
-  return only
-}
-const holding = (count: number) =>
-  until(
-    () => metricOf(node(), 'saoma_longpoll_waiting'),
-    (waiting) => waiting === count,
-  )
+const node = () => nodeAt(cluster.nodes, 0)
+const holding = (count: number) => untilHeld(node(), count)
 const poll = async (bearer: string) => {
   const at = `${node().origin}/v1/channels/${channel}/messages`
   const { epoch, offset } = (await request<Page>(at, { bearer })).body
@@ -31,38 +24,36 @@ const poll = async (bearer: string) => {
     request<Page>(`${at}?epoch=${epoch}&after=${offset}&wait=25`, { bearer, headers: { accept } })
 }
 
+// The others do not feel it.
 test.each([
   ['a person', async () => (await webToken(cluster.origin, 'alice')).access_token, MOST],
   ['an API key', async () => testApiKey, MOST_OF_KEY],
-])(
-  '%s has only so many requests held on a node; others do not feel it, and places are given back',
-  async (_, by, most) => {
-    const hold = await poll(await by())
-    const other = await poll((await webToken(cluster.origin, 'bert')).access_token)
-    const held = Array.from({ length: most }, () => hold())
-    await holding(most)
-    for (const accept of ['application/json', 'text/event-stream']) {
-      const refused = await hold(accept)
-      expect(refused).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } })
-      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
-    }
-    const others = other()
-    await holding(most + 1)
+])('%s may have a limited number of requests held on a node, and places are freed', async (_, by, most) => {
+  const hold = await poll(await by())
+  const other = await poll((await webToken(cluster.origin, 'bert')).access_token)
+  const held = Array.from({ length: most }, () => hold())
+  await holding(most)
+  for (const accept of ['application/json', 'text/event-stream']) {
+    const refused = await hold(accept)
+    expect(refused).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } })
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  }
+  const others = other()
+  await holding(most + 1)
 
-    await publish(cluster.origin, { channel, event: 'e', data: 1 })
-    for (const { status, body } of await Promise.all([...held, others])) {
-      expect(status).toBe(200)
-      expect(body.messages).toMatchObject([{ data: 1 }])
-    }
-    await holding(0)
-    const next = (await poll(await by()))()
-    await holding(1)
-    await publish(cluster.origin, { channel, event: 'e', data: 2 })
-    expect((await next).status).toBe(200)
-  },
-)
+  await publish(cluster.origin, { channel, event: 'e', data: 1 })
+  for (const { status, body } of await Promise.all([...held, others])) {
+    expect(status).toBe(200)
+    expect(body.messages).toMatchObject([{ data: 1 }])
+  }
+  await holding(0)
+  const next = (await poll(await by()))()
+  await holding(1)
+  await publish(cluster.origin, { channel, event: 'e', data: 2 })
+  expect((await next).status).toBe(200)
+})
 
-test('places are counted by person and by key, whatever the token, and each is given back once', () => {
+test('places are counted per person and per key, and each is given back once', () => {
   const crowd = createConcurrencyQuota({ person: 2, backend: 1 })
   const anna: Person = { kind: 'person', issuer: 'saoma', user: 'anna', sid: 's1', expiresAt: 0, rooms: [] }
   const shop: Backend = { kind: 'backend', name: 'anna', channels: [], expiresAt: Number.POSITIVE_INFINITY }

@@ -14,7 +14,7 @@ describeRendered('k8s/overlays/production', () => {
     k8s = lookInto(await render('production'))
   })
 
-  test('no secret is in the repository, and the keys that README.md names are settings', () => {
+  test('the repository holds no secret, and the keys that README.md names are settings', () => {
     expect(k8s.all('Secret')).toEqual([])
     expect(secretKeys).toEqual(expect.arrayContaining(['SAOMA_SECRET', 'REDIS_URL', 'WECHAT_SECRET']))
     expect(secretKeys.filter((key) => !isRead(key))).toEqual([])
@@ -39,7 +39,7 @@ describeRendered('k8s/overlays/production', () => {
     expect(k8s.one('Service', 'saoma').spec?.selector).toEqual({ 'app.kubernetes.io/name': 'saoma-nginx' })
   })
 
-  test('autoscaling goes by what is there without an adapter, and slowly down', () => {
+  test('autoscaling needs no adapter, and scales down slowly', () => {
     for (const name of ['saoma-gateway', 'saoma-nginx']) {
       const { metrics = [], behavior } = k8s.one('HorizontalPodAutoscaler', name).spec ?? {}
       // One that is missing would let nothing scale down.
@@ -52,7 +52,7 @@ describeRendered('k8s/overlays/production', () => {
     expect(k8s.one('Deployment', 'saoma-nginx').spec).not.toHaveProperty('replicas')
   })
 
-  test('by sockets it goes where a component says so, by metrics that README.md tells the adapter of', async () => {
+  test('a component autoscales by sockets, with the metrics that README.md gives the adapter', async () => {
     const bySockets = lookInto(await render('production-by-sockets'))
     const named = ['saoma-gateway', 'saoma-nginx'].map((name) =>
       (bySockets.one('HorizontalPodAutoscaler', name).spec?.metrics ?? []).flatMap(
@@ -64,7 +64,7 @@ describeRendered('k8s/overlays/production', () => {
     expect(read('k8s/README.md')).toContain('name: { as: saoma_nginx_connections_active }')
   })
 
-  test('each nginx has its metrics beside it, scraped as they are named', () => {
+  test('each nginx has its metrics beside it, scraped under their name', () => {
     const nginx = k8s.template(k8s.one('Deployment', 'saoma-nginx'))
     expect(nginx.spec?.containers.map(({ name }) => name).sort()).toEqual(['metrics', 'nginx'])
     const [beside] = (nginx.spec?.containers ?? []).filter(({ name }) => name === 'metrics')
@@ -74,7 +74,7 @@ describeRendered('k8s/overlays/production', () => {
     expect(k8s.environmentOf(nginx).NGINX_METRICS).toBe('127.0.0.1:9514')
   })
 
-  test('Prometheus scrapes every node once, as a job that the alerts look for, and has the alerts', () => {
+  test('Prometheus scrapes every node once, under the job of the alerts, and has the alerts', () => {
     const { selector, endpoints = [] } = k8s.one('ServiceMonitor', 'saoma-nodes').spec ?? {}
     const scraped = k8s.all('Service').filter(({ metadata }) => fits(metadata.labels, selector?.matchLabels as Labels))
     expect(scraped.map(({ metadata }) => metadata.name)).toEqual(['saoma-nodes'])

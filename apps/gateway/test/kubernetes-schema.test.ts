@@ -68,7 +68,7 @@ test('every file belongs to an overlay', async () => {
   expect(there.map((path) => `k8s/${path}`).filter((path) => !used.includes(path))).toEqual([])
 })
 
-test('a wrong value and a field that does not exist are found', async () => {
+test('a wrong value and an unknown field are found', async () => {
   const nodes = objectOf('k8s/base/gateway/nodes.yaml')
   const broken = JSON.stringify(nodes).replace('"replicas":3', '"replicas":"three"')
   expect(await faultsOf([JSON.parse(broken)])).toEqual([expect.stringContaining('replicas')])

@@ -21,7 +21,7 @@ const roomOf = (megabytes: number, { channelsMemoryShare, limits }: ReturnType<t
   (limits.codesInCluster * CODE_MINUTES * CODE_KILOBYTES) / 1_000 -
   MESSAGES_A_SECOND
 
-test('so has that of docker compose', () => {
+test('the Redis of docker compose has room for all codes and a second of messages', () => {
   const compose = readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8')
   const [, gigabytes] = /SAOMA_REDIS_MEMORY:-(\d+)gb/.exec(compose) ?? []
   const demo = { SAOMA_ORIGIN: 'http://127.0.0.1:8080', SAOMA_SECRET: 'x'.repeat(32), SAOMA_DEMO: 'true' }
@@ -48,7 +48,7 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
     ...k8s.environmentOf(k8s.template(k8s.gateway().nodes)),
   })
 
-  test('a node reads every setting it is given, and starts with them', () => {
+  test('a node reads every setting it is given and starts with them', () => {
     const env = gatewayEnvironment()
     expect(Object.keys(env).filter((name) => !isRead(name))).toEqual([])
     const config = readConfig(env)
@@ -61,7 +61,7 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
     expect(config.demo).toBe(overlay === 'local')
   })
 
-  test('above the share of the channels its Redis has room for all codes and a second of messages', () => {
+  test('its Redis has room for all codes and a second of messages beside the channels', () => {
     const redis = k8s.workloads().find(({ metadata }) => metadata.name === 'saoma-redis')
     if (!redis) return expect(overlay).toBe('production')
     const { args = [] } = k8s.template(redis).spec?.containers[0] ?? {}
@@ -69,7 +69,7 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
     expect(roomOf(Number(megabytes), readConfig(gatewayEnvironment()))).toBeGreaterThan(0)
   })
 
-  test('what is selected is there', () => {
+  test('every selector and every name finds what it selects', () => {
     for (const workload of k8s.workloads()) {
       const { metadata, spec } = k8s.template(workload)
       const labels = metadata?.labels as Labels
@@ -153,7 +153,7 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
     ])
   })
 
-  test('ConfigMaps and Secrets that pods use are there, or README.md says how to make them', () => {
+  test('ConfigMaps and Secrets of pods exist, or README.md says how to make them', () => {
     const made = [...read('k8s/README.md').matchAll(/create secret (?:generic|tls) (\S+)/g)].map(([, name]) => name)
     const there = k8s.objects
       .filter(({ kind }) => kind === 'ConfigMap' || kind === 'Secret')
@@ -192,7 +192,7 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
     expect(nginx?.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(slept + shutdown + 10)
   })
 
-  test('the probes ask what a node answers', () => {
+  test('the probes ask addresses that a node answers', () => {
     const { container } = k8s.gateway()
     const answered = [...read('apps/gateway/src/operate/operator-server.ts').matchAll(/case '(\/\w+)'/g)].map(
       ([, path]) => path,
@@ -216,7 +216,7 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
     expect(heap / (Number(amount) * (unit === 'Gi' ? 1024 : 1))).toBeCloseTo(0.75, 1)
   })
 
-  test('no container may do more than it has to', () => {
+  test('no container has more rights than it needs', () => {
     for (const workload of k8s.workloads()) {
       const pod = k8s.template(workload).spec
       expect(pod).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false })
@@ -235,7 +235,7 @@ describeRendered.each(['local', 'production'] as const)('k8s/overlays/%s', (over
     }
   })
 
-  test('nginx takes its settings, and finds the nodes by the names they have', async () => {
+  test('nginx takes its settings, and finds the nodes by their names', async () => {
     const nginx = k8s.template(k8s.one('Deployment', 'saoma-nginx'))
     const env = k8s.environmentOf(nginx)
     const documented = [...(read('nginx/render.sh') + read('nginx/run.sh')).matchAll(/^# {3}([A-Z_]+) /gm)].map(

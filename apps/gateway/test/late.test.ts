@@ -4,7 +4,7 @@ import { watchEventLoopLag } from '../src/operate/event-loop-lag.ts'
 const EVERY_MS = 5
 const LATE_MS = 100
 
-test('a node is late when its event loop was so three times in a row, and no longer when it is in time again', async () => {
+test('a node is late after three late looks in a row, and no longer after one in time', async () => {
   let present = 0
   let looked = () => {}
   const now = () => {

@@ -13,6 +13,7 @@ import {
   startCluster,
   startGateway,
 } from '@saoma/testing'
+import { nodeAt } from './fixtures.ts'
 
 let cluster: Cluster
 
@@ -42,7 +43,7 @@ const ask = (origin: string, ticket: string, bearer?: string) =>
 const linkOf = ({ ticket, device_code }: { ticket: string; device_code: string }, origin = cluster.origin) =>
   ask(origin, ticket, device_code)
 
-test('the link opens the page of the code for this ticket, and whoever came by it logs the browser in', async () => {
+test('the link opens the page of the code for this ticket, and its visitor can log in', async () => {
   const code = await createTicket(cluster.origin)
   const { status, body, headers } = await linkOf(code)
   expect([status, headers.get('cache-control')]).toEqual([200, 'no-store'])
@@ -58,10 +59,10 @@ test('the link opens the page of the code for this ticket, and whoever came by i
   expect((await redeem(cluster.origin, code.device_code)).status).toBe(200)
 })
 
-test('a page that is loaded again gets the same link from a node, and half a dozen at most from all', async () => {
+test('a page that is loaded again gets the same link, and six at most from all nodes', async () => {
   const code = await createTicket(cluster.origin)
   const before = await linksMade()
-  const node = cluster.nodes[0]?.origin ?? ''
+  const node = nodeAt(cluster.nodes, 0).origin
   const [first, ...again] = await Promise.all([linkOf(code, node), linkOf(code, node), linkOf(code, node)])
   expect(again.map(({ body }) => body.url)).toEqual([first.body.url, first.body.url])
   expect(await linksMade()).toBe(before + 1)
@@ -70,7 +71,8 @@ test('a page that is loaded again gets the same link from a node, and half a doz
   expect(await linksMade()).toBe(before + 2)
 })
 
-test('only who shows the code gets its link: not a phone, not another browser, not somebody who saw the code', async () => {
+// Not a phone, not another browser, and not somebody who saw the code.
+test('only the browser that shows the code gets its link', async () => {
   const [code, other] = await Promise.all([createTicket(cluster.origin), createTicket(cluster.origin)])
   const before = await linksMade()
   const wrong = `${code.ticket}${other.device_code.slice(22)}`
@@ -87,7 +89,7 @@ test('only who shows the code gets its link: not a phone, not another browser, n
   expect(await linksMade()).toBe(before)
 })
 
-test('there is one only while the code waits to be scanned', async () => {
+test('a link exists only while the code waits to be scanned', async () => {
   const token = await phone('zhao')
   const code = await createTicket(cluster.origin)
   await scan(cluster.origin, code.ticket, token)
@@ -103,7 +105,8 @@ test('there is one only while the code waits to be scanned', async () => {
   expect(await linkOf(used)).toMatchObject({ status: 410, body: { code: 'TICKET_EXPIRED' } })
 })
 
-test('WeChat that makes no link is 502, told in the log without the link, and the next try may work', async () => {
+// The log tells of it without the link.
+test('a WeChat that makes no link causes a 502, and the next try may work', async () => {
   const code = await createTicket(cluster.origin)
   const node = cluster.nodes[0]
   await simulator('/faults', { path: '/wxa/generate_urllink', kind: 'errcode', errcode: 45009, times: 1 })
@@ -117,7 +120,7 @@ test('WeChat that makes no link is 502, told in the log without the link, and th
   expect(log).not.toContain(code.device_code)
 })
 
-test('WECHAT_LINK chooses: WeChat’s own scheme, or nothing; and the picture says beforehand whether there is one', async () => {
+test('WECHAT_LINK selects the scheme of the link or none; the picture says if there is one', async () => {
   const start = (nodeId: string, WECHAT_LINK: string) =>
     startGateway({
       redisUrl: cluster.redis.url,
@@ -142,7 +145,7 @@ test('WECHAT_LINK chooses: WeChat’s own scheme, or nothing; and the picture sa
   expect([await hasLink(scheme.origin), await hasLink(none.origin)]).toEqual([true, false])
 })
 
-test('the link to where a code is typed is anybody’s, is made once, and has no ticket in it', async () => {
+test('the link to the page for typed codes is public, made once and without a ticket', async () => {
   const before = await linksMade()
   const toType = (origin = cluster.nodes[0]?.origin) => request<TicketLink & Problem>(`${origin}/v1/link`)
   const [first, ...again] = await Promise.all([toType(), toType(), toType()])
@@ -161,7 +164,7 @@ test('the link to where a code is typed is anybody’s, is made once, and has no
   expect([await toType(other), await toType(other)]).toMatchObject([failed, failed])
 })
 
-test('codes that any camera reads lead to the page of this cluster', async () => {
+test('codes that any camera can read lead to the page of this cluster', async () => {
   const demo = await startGateway({ redisUrl: cluster.redis.url, nodeId: 'd', origin: cluster.origin })
   const code = await createTicket(demo.origin)
   const { body } = await linkOf(code, demo.origin)

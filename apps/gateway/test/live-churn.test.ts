@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { connect, whenReady } from '@saoma/redis'
 import {
   connectLive,
   type Gateway,
@@ -10,6 +9,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { openOperator } from './fixtures.ts'
 
 /** Connections made and closed; the long run is `CHURN=50000`. */
 const total = Number(process.env.CHURN ?? 800)
@@ -49,7 +49,7 @@ const openInspector = async (gateway: Gateway) => {
 }
 
 test(
-  `${total} connections come, follow and go: every gauge, every key and the heap are where they were`,
+  `gauges, keys and the heap are as before after ${total} connections came and went`,
   async () => {
     const redis = await startRedis()
     const origin = 'http://127.0.0.1'
@@ -60,9 +60,7 @@ test(
       env: { NODE_OPTIONS: '--inspect=127.0.0.1:0', SAOMA_LIMIT_HANDSHAKES: '1000000' },
     })
     const heap = await openInspector(gateway)
-    const data = connect({ url: redis.url, name: 'test', onError: () => {} })
-    onCleanup(() => data.disconnect())
-    await whenReady(data, 5_000)
+    const data = await openOperator(redis.url)
     const { access_token: token } = await webToken(gateway.origin, 'alice')
 
     const gauges = async () => {

@@ -74,13 +74,13 @@ const open = (options: { who?: () => Promise<Result<Principal>>; onWatch?: (watc
   return { connections, watched, told, endpoint, enter, metrics }
 }
 
-test('a session that ends while it is looked for lets nobody in, and leaves nothing behind', async () => {
+test('a session that ends during its lookup lets nobody in and leaves nothing behind', async () => {
   const { connections, watched, endpoint } = open({ onWatch: ({ end }) => end() })
   expect(await connections.admit(endpoint, 'token')).toEqual(fail('REVOKED'))
   expect(watched).toMatchObject([{ isOver: true }])
 })
 
-test('a session that ends before the client can be told anything is told of when it can', async () => {
+test('an early end of a session is announced as soon as the client can be told', async () => {
   const { connections, watched, told, endpoint } = open()
   const admitted = await connections.admit(endpoint, 'token')
   if (!admitted.ok) throw new Error(admitted.code)
@@ -93,7 +93,7 @@ test('a session that ends before the client can be told anything is told of when
 test.each([
   ['without a token', undefined, 'UNAUTHORIZED'],
   ['with something else for a token', { token: 1 }, 'UNAUTHORIZED'],
-])('nobody comes in %s', async (_, token, code) => {
+])('nobody is let in %s', async (_, token, code) => {
   const { connections, endpoint, metrics } = open()
   expect(await connections.admit(endpoint, token)).toMatchObject({ ok: false, code })
   const { values } = await metrics.handshakesRejected.get()
@@ -103,12 +103,12 @@ test.each([
 test.each([
   ['that Redis is away', new RedisUnavailable('away'), 'REDIS_UNAVAILABLE'],
   ['what nobody planned', new Error('a surprise'), 'INTERNAL'],
-])('%s is an answer, not a rejection', async (_, error, code) => {
+])('%s becomes an answer, not a rejection', async (_, error, code) => {
   const { connections, endpoint } = open({ who: () => Promise.reject(error) })
   expect(await connections.admit(endpoint, 'token')).toEqual(fail(code as 'INTERNAL'))
 })
 
-test('a person has a hundred connections at most, and a place that is given back is there for another', async () => {
+test('a person has a hundred connections at most, and a closed one frees its place', async () => {
   const { connections, endpoint, enter, watched } = open()
   const all = await Promise.all(Array.from({ length: 100 }, enter))
   expect(connections.people()).toBe(1)
@@ -122,7 +122,7 @@ test('a person has a hundred connections at most, and a place that is given back
   expect(await connections.admit(endpoint, 'token')).toEqual(fail('RATE_LIMITED'))
 })
 
-test('a newer token takes the place of the one before; another person’s is refused', async () => {
+test('a newer token replaces the one before, and another person’s token is refused', async () => {
   let next: Principal = ann()
   const { enter, watched } = open({ who: async () => ok(next) })
   const connection = await enter()
@@ -135,7 +135,7 @@ test('a newer token takes the place of the one before; another person’s is ref
   expect(connection.who).toMatchObject({ user: 'ann' })
 })
 
-test('who leaves while a newer token is looked at is watched over no longer', async () => {
+test('a client that leaves during a refresh is no longer watched', async () => {
   const { connections, enter, watched } = open()
   const connection = await enter()
   const refreshed = connection.refresh('newer')
@@ -157,7 +157,7 @@ test('the end of a token is announced once, and then it comes', async () => {
   expect(told.slice(1)).toEqual(['ended {"code":"TOKEN_EXPIRED"}', 'dismissed'])
 })
 
-test('what is asked of a connection that is over is not done', async () => {
+test('a closed connection does nothing that is asked of it', async () => {
   const { connections, enter } = open()
   const connection = await enter()
   const spent = connection.spend()

@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Message, Position } from '@saoma/protocol'
-import { connect, whenReady } from '@saoma/redis'
 import {
   type Cluster,
   connectLive,
-  onCleanup,
   publish,
   request,
   startCluster,
@@ -15,6 +13,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { nodeNamed, openOperator, upTo } from './fixtures.ts'
 
 let cluster: Cluster
 let alice: Awaited<ReturnType<typeof webToken>>
@@ -24,19 +23,13 @@ beforeAll(async () => {
   alice = await webToken(cluster.origin, 'alice')
 })
 
-const node = (id: string) => {
-  const found = cluster.nodes.find((candidate) => candidate.id === id)
-  if (!found) throw new Error(`there is no node ${id}`)
-  return found
-}
+const node = (id: string) => nodeNamed(cluster.nodes, id)
 
 const ready = (id: string) =>
   until(
     () => request(`${node(id).internalOrigin}/readyz`),
     ({ status }) => status === 200,
   )
-
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
 
 const ANSWER_MS = 10_000
 /**
@@ -141,7 +134,8 @@ const expectWhole = (heard: readonly Message[], acknowledged: readonly { n: numb
   for (const { n, offset } of acknowledged) expect(heard[offset - 1]?.data).toBe(n)
 }
 
-test('Redis is killed and comes back with its log: writes meanwhile are refused and did not happen, followers get all of the rest', async () => {
+// Redis is killed and comes back with its log.
+test('writes that were refused while Redis was dead did not happen; followers get the rest', async () => {
   const channel = 'room:open-redis'
   const readers = await Promise.all([follow(node('a').origin, channel), follow(node('b').origin, channel)])
   const exits: unknown[] = []
@@ -172,11 +166,9 @@ test('Redis is killed and comes back with its log: writes meanwhile are refused 
   expect(exits).toEqual([])
 })
 
-test('only the subscriptions are cut, again and again: nobody misses anything', async () => {
+test('nobody misses anything when only the subscriptions are cut, again and again', async () => {
   const channel = 'room:open-cut'
-  const operator = connect({ url: cluster.redis.url, name: 'operator', onError: () => {} })
-  onCleanup(() => operator.disconnect())
-  await whenReady(operator, 5_000)
+  const operator = await openOperator(cluster.redis.url)
   const reader = await follow(node('a').origin, channel)
   const publisher = publishNumbers([node('b').origin], channel)
   for (const round of upTo(5)) {
@@ -191,7 +183,7 @@ test('only the subscriptions are cut, again and again: nobody misses anything', 
   reader.client.close()
 })
 
-test('kill -9 of the node that holds the reader: it goes on at the other from its position', async () => {
+test('a reader continues at the other node from its position after kill -9 of its own', async () => {
   const channel = 'room:open-kill'
   const reader = await follow(cluster.origin, channel)
   const holder = reader.client.socket.io.engine.id.split('-')[0] ?? ''
@@ -207,7 +199,7 @@ test('kill -9 of the node that holds the reader: it goes on at the other from it
   await node(holder).restart()
 })
 
-test('a dead node is no longer present within seconds', async () => {
+test('the people of a dead node are no longer present within seconds', async () => {
   const channel = 'room:open-presence'
   const stays = connectLive(node('b').origin, { token: alice.access_token })
   await stays.subscribe({ channel })
@@ -222,7 +214,7 @@ test('a dead node is no longer present within seconds', async () => {
   await node('a').restart()
 })
 
-test('a subscription that is connected but deaf: the node notices, and its readers get everything', async () => {
+test('a node notices a deaf subscription, and its readers get everything', async () => {
   const redis = await startRedis()
   const way = await startLossyWay(redis.port)
   const origin = 'http://127.0.0.1'

@@ -1,5 +1,6 @@
 import type { Message } from '@saoma/protocol'
 import { type Cluster, connectLive, type LiveClient, startCluster, testApiKey } from '@saoma/testing'
+import { nodeAt, upTo } from './fixtures.ts'
 
 let cluster: Cluster
 let writer: LiveClient
@@ -13,8 +14,7 @@ beforeAll(async () => {
   await writer.next('connect')
 })
 
-const origin = (node: number): string => cluster.nodes[node]?.origin ?? ''
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
+const origin = (node: number): string => nodeAt(cluster.nodes, node).origin
 
 /** Publishes into all channels, as fast as they are taken, until it is told to end. */
 const writeTo = (channels: readonly string[]): (() => Promise<unknown>) => {
@@ -53,7 +53,8 @@ const offsetsOf = (messages: readonly Message[], channel: string) =>
 const expectConsecutive = (offsets: readonly number[], first: number) =>
   expect(offsets).toEqual(offsets.map((_, i) => first + i))
 
-test('messages never overtake the answer to their subscription, however many answers are under way', async () => {
+// However many answers are under way.
+test('messages never overtake the answer to their subscription', async () => {
   const channels = upTo(8).map((i) => `room:open-order-${i}`)
   const end = writeTo(channels)
   for (const _ of upTo(15)) {
@@ -81,7 +82,7 @@ test('messages never overtake the answer to their subscription, however many ans
   await end()
 })
 
-test('a client that goes over from polling to a WebSocket while messages come gets each once and in order', async () => {
+test('a client that moves from polling to a WebSocket gets each message once, in order', async () => {
   const channel = 'room:open-upgrade'
   const end = writeTo([channel])
   await Promise.all(

@@ -1,7 +1,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect, createKeys, whenReady } from '@saoma/redis'
+import { createKeys } from '@saoma/redis'
 import {
   ageRefreshToken,
   apiKeyLine,
@@ -19,6 +19,7 @@ import {
   webToken,
 } from '@saoma/testing'
 import { type BusinessServer, json, startBusinessServer } from './business-server.ts'
+import { openOperator } from './fixtures.ts'
 
 const [oldKey, newKey] = ['one', 'two'].map((name) => `saoma_${name}_${'k'.repeat(43)}`) as [string, string]
 const lines = {
@@ -81,7 +82,7 @@ const code = (answer: object) => ('code' in answer ? answer.code : answer)
 const revoke = (origin: string, refreshToken: string | undefined) =>
   request(`${origin}/oidc/token/revocation`, { form: { token: refreshToken ?? '', client_id: 'web' } })
 
-test('a token that ends is announced and then closes the socket, unless a newer one is brought in time', async () => {
+test('the end of a token is announced and closes the socket, unless a newer token comes', async () => {
   const stays = await connected(a, 'uid=stays&expiresIn=5')
   const short = await connected(a, 'uid=short&expiresIn=6')
   await stays.subscribe({ channel: '@user' })
@@ -102,7 +103,8 @@ test('a token that ends is announced and then closes the socket, unless a newer 
   expect(stays.pending('ended')).toEqual([])
 })
 
-test('each end of a token is announced once, at half of a short life, however often the token is brought', async () => {
+// The end of a short life is announced at half of it.
+test('each end of a token is announced once, however often the token is brought', async () => {
   const live = await connected(a, 'uid=brief&expiresIn=8')
   const first = await live.next('expiring')
   expect(first.expiresIn).toBeLessThanOrEqual(4)
@@ -117,7 +119,7 @@ test('each end of a token is announced once, at half of a short life, however of
   expect(live.pending('expiring')).toEqual([])
 })
 
-test('a newer token of somebody else, or none that is good, changes nothing', async () => {
+test('a newer token of somebody else and an invalid one change nothing', async () => {
   const live = await connected(a, 'uid=anna')
   expect(code(await live.refresh({ token: 'uid=bert' }))).toBe('FORBIDDEN')
   expect(code(await live.refresh({ token: 'nonsense' }))).toBe('UNAUTHORIZED')
@@ -125,7 +127,7 @@ test('a newer token of somebody else, or none that is good, changes nothing', as
   expect(await live.subscribe({ channel: '@user' })).toMatchObject({ ok: true, channel: 'user:anna' })
 })
 
-test('a session that is revoked on one node is over on the other at that moment, and only that one', async () => {
+test('revoking a session on one node ends it on the other at once, and ends no other', async () => {
   const [gone, kept] = [await webToken(cluster.origin, 'alice'), await webToken(cluster.origin, 'alice')]
   expect(gone.user).toBe(kept.user)
   const [live, other] = [await connected(b, gone.access_token), await connected(b, kept.access_token)]
@@ -157,7 +159,7 @@ test('the replay of a refresh token ends the sockets of its session', async () =
   expect(await live.next('ended')).toEqual({ code: 'REVOKED' })
 })
 
-test('a backend ends the sockets of its people, whose tokens are its own', async () => {
+test('a backend ends the sockets of its people, who have tokens of the business', async () => {
   const [live, other] = [await connected(a, 'uid=ended'), await connected(b, 'uid=ended')]
   const bystander = await connected(b, 'uid=ended2')
   const end = (key: string) => request(`${a}/v1/users/ended/end`, { method: 'POST', bearer: key, json: {} })
@@ -168,13 +170,12 @@ test('a backend ends the sockets of its people, whose tokens are its own', async
   expect(bystander.socket.connected).toBe(true)
 })
 
-test('an end that was told while no node could hear it is found when they hear again, whoever issued the token', async () => {
+// It does not matter who issued the token.
+test('nodes that could not hear of an end find it when they hear again', async () => {
   const [browser, phone] = [await webToken(cluster.origin, 'deaf'), await phoneToken(cluster.origin, 'deaf')]
   const bystander = await connected(b, (await webToken(cluster.origin, 'hearing')).access_token)
   const all = [await connected(a, browser.access_token), await connected(b, phone), await connected(a, 'uid=deaf')]
-  const redis = connect({ url: cluster.redis.url, name: 'test:rights', onError: () => {} })
-  onCleanup(() => redis.disconnect())
-  await whenReady(redis, 5_000)
+  const redis = await openOperator(cluster.redis.url)
   // As in the script of an end, but told to nobody.
   const keys = createKeys('saoma')
   for (const user of [browser.user, 'deaf']) await redis.hset(keys.channelEnds(`user:${user}`), '', 'an end')
@@ -191,7 +192,7 @@ test('an end that was told while no node could hear it is found when they hear a
   expect([again, bystander].flatMap((socket) => socket.pending('ended'))).toEqual([])
 })
 
-test('after that, a yes of the business from before does not let the same token in again, on any node', async () => {
+test('an end outlives an earlier yes of the business: the token gets in at no node', async () => {
   const token = 'uid=zoe&device=stolen'
   const first = await connected(a, token)
   const elsewhere = await connected(b, token)
@@ -212,7 +213,7 @@ test('after that, a yes of the business from before does not let the same token 
   expect(auth.questions).toHaveLength(asked)
 })
 
-test("nobody reads somebody else's channel, on any door", async () => {
+test('nobody can read the channel of somebody else, on any door', async () => {
   const live = await connected(a, 'uid=eve')
   const channel = 'user:anna'
   expect(code(await live.subscribe({ channel }))).toBe('FORBIDDEN')
@@ -233,7 +234,7 @@ test('a key does nothing outside its channels', async () => {
     expect([channel, code(await live.subscribe({ channel }))]).toEqual([channel, 'FORBIDDEN'])
 })
 
-test("members are whom the business's token says", async () => {
+test('the token of the business says who is a member', async () => {
   const live = await connected(a, 'uid=member&rooms=members-1')
   expect(await live.subscribe({ channel: 'room:members-1' })).toMatchObject({ ok: true })
   expect(code(await live.subscribe({ channel: 'room:members-2' }))).toBe('FORBIDDEN')
@@ -241,12 +242,12 @@ test("members are whom the business's token says", async () => {
   expect(await live.next('message')).toMatchObject({ from: 'member' })
 })
 
-test('a phone has a channel of its own too', async () => {
+test('a phone has its own channel, too', async () => {
   const live = await connected(a, await phoneToken(cluster.origin, 'dave'))
   expect(await live.subscribe({ channel: '@user' })).toMatchObject({ ok: true })
 })
 
-test('the hook decides: no, not to be had while it fails or is slow, and yes', async () => {
+test('the hook decides, and counts as unavailable while it fails or is slow', async () => {
   const live = await connected(a, 'uid=hooked')
   hook.answer = json({ allow: false })
   expect(code(await live.subscribe({ channel: 'room:hook-1' }))).toBe('FORBIDDEN')
@@ -271,7 +272,7 @@ test('the hook decides: no, not to be had while it fails or is slow, and yes', a
   expect(hook.questions.at(-1)?.headers.authorization).toMatch(/^Bearer a secret of tests/)
 })
 
-test('a business that does not know who somebody is lets nobody in, and turns nobody away', async () => {
+test('a business that cannot answer lets nobody in and turns nobody away', async () => {
   auth.answer = json({}, 500)
   expect(await refusal(a, 'uid=nobody-yet')).toMatchObject({ code: 'BACKEND_UNAVAILABLE', react: 'retry' })
   auth.answer = answerToken
@@ -279,7 +280,7 @@ test('a business that does not know who somebody is lets nobody in, and turns no
   await connected(a, 'uid=nobody-yet')
 })
 
-test('a stranger with many tokens keeps nobody of another address waiting', async () => {
+test('a stranger with many tokens delays nobody at another address', async () => {
   const open: (() => void)[] = []
   const before = auth.questions.length
   const wrong = () => auth.questions.slice(before).filter(({ body }) => body.token !== 'uid=elsewhere').length
@@ -298,7 +299,7 @@ test('a stranger with many tokens keeps nobody of another address waiting', asyn
   expect(new Set((await Promise.all(refused)).map(({ status }) => status))).toEqual(new Set([401]))
 })
 
-test('the business is shown no token of ours and no API key, however wrong they are', async () => {
+test('the business sees no token of ours and no API key, however wrong they are', async () => {
   const { access_token: token } = await webToken(cluster.origin, 'frank')
   const forged = `${token.slice(0, -4)}AAAA`
   const mistyped = `${testApiKey.slice(0, -1)}x`
@@ -309,7 +310,7 @@ test('the business is shown no token of ours and no API key, however wrong they 
   for (const ours of [token, forged, mistyped, testApiKey, 'saoma_']) expect(shown).not.toContain(ours)
 })
 
-test('a key is exchanged without a restart, and its sockets end with it', async () => {
+test('a key is replaced without a restart, and its sockets end with it', async () => {
   const sockets = [await connected(a, oldKey), await connected(b, oldKey)]
   const bystander = await connected(a, testApiKey)
   writeKeys(lines.test, lines.narrow, lines.new)

@@ -10,6 +10,7 @@ import {
   testApiKey,
   webToken,
 } from '@saoma/testing'
+import { nodeNamed, roomsOf, upTo } from './fixtures.ts'
 
 let cluster: Cluster
 let alice: Awaited<ReturnType<typeof webToken>>
@@ -24,11 +25,7 @@ beforeAll(async () => {
   bob = await webToken(cluster.origin, 'bob')
 })
 
-const origin = (id: 'a' | 'b'): string => {
-  const node = cluster.nodes.find((candidate) => candidate.id === id)
-  if (!node) throw new Error(`there is no node ${id}`)
-  return node.origin
-}
+const origin = (id: 'a' | 'b'): string => nodeNamed(cluster.nodes, id).origin
 
 const page = (answer: Awaited<ReturnType<LiveClient['subscribe']>>): Subscribed => {
   if (!answer.ok) throw new Error(`refused: ${answer.code}`)
@@ -36,7 +33,6 @@ const page = (answer: Awaited<ReturnType<LiveClient['subscribe']>>): Subscribed 
 }
 
 const numbers = (messages: readonly Message[]) => messages.map(({ data }) => data)
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
 
 /** Collects messages of one client until there are `count`. */
 const take = async (client: LiveClient, count: number): Promise<Message[]> => {
@@ -45,8 +41,7 @@ const take = async (client: LiveClient, count: number): Promise<Message[]> => {
   return taken
 }
 
-let rooms = 0
-const newRoom = () => `room:open-live-${++rooms}`
+const newRoom = roomsOf('open-live')
 
 test.each([
   ['no token', {}],
@@ -60,7 +55,7 @@ test.each([
   expect(error.data).toMatchObject({ ok: false, code: 'UNAUTHORIZED', react: 'reauth' })
 })
 
-test("a person's own channel: what a backend publishes on the other node arrives, in order, with its place", async () => {
+test('messages of a backend on the other node arrive in a person’s own channel, in order', async () => {
   const client = connectLive(origin('a'), { token: alice.access_token })
   const { channel, offset, recovered, messages, inbox } = page(await client.subscribe({ channel: '@user' }))
   expect({ channel, recovered, messages }).toEqual({ channel: `user:${alice.user}`, recovered: false, messages: [] })
@@ -79,7 +74,7 @@ test("a person's own channel: what a backend publishes on the other node arrives
   expect(heard[0]).not.toHaveProperty('from')
 })
 
-test("somebody else's channel is not to be followed, read, or published into", async () => {
+test('the channel of somebody else cannot be followed, read or published into', async () => {
   const client = connectLive(origin('a'), { token: bob.access_token })
   const channel = `user:${alice.user}`
   expect(await client.subscribe({ channel })).toMatchObject({ ok: false, code: 'FORBIDDEN', react: 'stop' })
@@ -89,7 +84,8 @@ test("somebody else's channel is not to be followed, read, or published into", a
   expect(await client.publish({ channel: '@user', event: 'e', data: 1 })).toMatchObject({ code: 'FORBIDDEN' })
 })
 
-test('10,000 messages published on another node at the moment of the ack: none lost, none doubled, in order', async () => {
+// They are published on another node.
+test('10,000 messages from the moment of the ack on arrive once each and in order', async () => {
   const channel = newRoom()
   const reader = connectLive(origin('a'), { token: alice.access_token })
   const writer = connectLive(origin('b'), { token: testApiKey })
@@ -110,7 +106,8 @@ test('10,000 messages published on another node at the moment of the ack: none l
   expect(new Set(numbers(heard)).size).toBe(total)
 })
 
-test('subscribing while a publisher runs: page and live messages together are the sequence, on either node, again and again', async () => {
+// Subscribing again and again while a publisher runs.
+test('the page and the live messages together are the exact sequence, on either node', async () => {
   const channel = newRoom()
   const writer = connectLive(origin('b'), { token: testApiKey })
   let running = true
@@ -132,7 +129,8 @@ test('subscribing while a publisher runs: page and live messages together are th
   await writing
 })
 
-test('a position taken on one node goes on at the other; long logs come in pages, and only then live', async () => {
+// Only after the last page is anything live.
+test('a position from one node continues on the other, and long logs come in pages', async () => {
   const channel = newRoom()
   const reader = connectLive(origin('a'), { token: alice.access_token })
   const { epoch, offset } = page(await reader.subscribe({ channel }))
@@ -161,7 +159,7 @@ test('a position taken on one node goes on at the other; long logs come in pages
   expect(await again.next('message')).toMatchObject({ data: 700, offset: 701 })
 })
 
-test('what cannot be made good is said: trimmed, or another epoch', async () => {
+test('a gap that cannot be filled is reported as trimmed or as another epoch', async () => {
   const channel = newRoom()
   await publish(
     origin('a'),
@@ -185,7 +183,8 @@ test('what cannot be made good is said: trimmed, or another epoch', async () => 
   })
 })
 
-test('people publish where the rule lets them, under their own name; volatile messages have no place', async () => {
+// Volatile messages have no place in the log.
+test('people publish where the rule lets them, under their own name', async () => {
   const channel = newRoom()
   const speaker = connectLive(origin('a'), { token: alice.access_token })
   const hearer = connectLive(origin('b'), { token: bob.access_token })
@@ -204,7 +203,7 @@ test('people publish where the rule lets them, under their own name; volatile me
   expect(await speaker.subscribe({ channel: 'room:without-a-rule' })).toMatchObject({ code: 'FORBIDDEN' })
 })
 
-test('the same idempotency key is one message, whichever node is asked; with other words it is refused', async () => {
+test('one idempotency key makes one message on all nodes, and refuses other content', async () => {
   const channel = newRoom()
   const message = { channel, event: 'paid', data: { order: 7 }, idempotencyKey: 'order-7' }
   const answers = await Promise.all(upTo(50).map((n) => publish(origin(n % 2 ? 'a' : 'b'), message)))
@@ -214,7 +213,7 @@ test('the same idempotency key is one message, whichever node is asked; with oth
   expect(other).toMatchObject({ status: 409, body: { code: 'KEY_REUSED' } })
 })
 
-test('presence over two nodes: who, how many, and who comes and goes', async () => {
+test('presence over two nodes tells who is there, how many, and who comes and goes', async () => {
   const channel = newRoom()
   const first = connectLive(origin('a'), { token: alice.access_token })
   page(await first.subscribe({ channel }))
@@ -232,7 +231,7 @@ test('presence over two nodes: who, how many, and who comes and goes', async () 
   expect(await first.next('presence')).toEqual({ channel, event: 'leave', user: bob.user, count: 1 })
 })
 
-test('what came while somebody was away is counted, and read on one device is read on all', async () => {
+test('missed messages are counted, and reading on one device counts on all', async () => {
   const carol = await webToken(cluster.origin, 'carol')
   const channel = `user:${carol.user}`
   for (const data of [1, 2, 3]) await publish(origin('a'), { channel, event: 'notice', data })
@@ -249,7 +248,7 @@ test('what came while somebody was away is counted, and read on one device is re
   expect(await desk.read({ channel: '@user', offset: 99 })).toEqual({ ok: true, read: 3, unread: 0 })
 })
 
-test('limits: channels of a connection, events of a connection, size of a message', async () => {
+test('a connection has limits of channels, of events and of the size of a message', async () => {
   const client = connectLive(origin('a'), { token: alice.access_token })
   const channels = upTo(50).map(newRoom)
   for (const channel of channels) page(await client.subscribe({ channel }))
@@ -281,12 +280,13 @@ test.each([
   ['read', { channel: '@user', offset: 1.5 }],
   ['read', { channel: 'room:open-x', offset: 1 }],
   ['refresh', { token: 7 }],
-] as const)('bad input: %s %j is INVALID', async (event, body) => {
+] as const)('%s %j is refused as INVALID', async (event, body) => {
   const client = connectLive(origin('a'), { token: alice.access_token })
   expect(await client[event](body as never)).toMatchObject({ ok: false, code: 'INVALID', react: 'stop' })
 })
 
-test('a reader that stops reading is cut off at its cap, the others notice nothing, and it recovers whole', async () => {
+// The others notice nothing.
+test('a reader that stops reading is cut off at its cap and recovers everything', async () => {
   const channel = newRoom()
   const writer = connectLive(origin('b'), { token: testApiKey })
   const good = connectLive(origin('a'), { token: bob.access_token })
@@ -349,7 +349,8 @@ const heard = (socket: ReturnType<typeof dial>, text: string): Promise<void> =>
     socket.once('close', () => reject(new Error(`closed before it said ${text}`)))
   })
 
-test('subscribing again interrupts nothing: not when nothing is asked of the past, and not when it is refused', async () => {
+// Neither when nothing is asked of the past, nor when it is refused.
+test('subscribing again interrupts nothing', async () => {
   const channel = newRoom()
   const reader = connectLive(origin('a'), { token: bob.access_token })
   const writer = connectLive(origin('b'), { token: testApiKey })

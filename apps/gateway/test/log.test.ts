@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { connect, whenReady } from '@saoma/redis'
-import { onCleanup, type Process, startProcess, startRedis } from '@saoma/testing'
+import { type Process, startProcess, startRedis } from '@saoma/testing'
 import { createLog, rarely } from '../src/operate/log.ts'
+import { openOperator } from './fixtures.ts'
 
 const SAID = 'what somebody said'
 
@@ -11,11 +11,10 @@ const logging = () => {
   return { lines, log: createLog({ level: 'info', node: 'test' }, { write: (line) => void lines.push(line) }) }
 }
 
-test('an error of Redis is told without its command, which holds what somebody said, however deep it is', async () => {
+// The command holds what somebody said.
+test('an error of Redis is logged without its command, however deep it is', async () => {
   const { url } = await startRedis()
-  const redis = connect({ url, name: 'test:log', onError: () => {} })
-  onCleanup(() => redis.disconnect())
-  await whenReady(redis, 5_000)
+  const redis = await openOperator(url)
   await redis.set('text', 'x')
   const wrongType: Error = await redis.rpush('text', SAID).then(
     () => new Error('this was no failure'),
@@ -45,7 +44,7 @@ test('an error keeps its code', () => {
   expect(JSON.parse(lines[0] ?? '').err).toMatchObject({ type: 'Error', code: 'ECONNREFUSED', port: 6379 })
 })
 
-test('what happens often is told at once, and then together with how often it happened meanwhile', async () => {
+test('a frequent event is logged at once, and later together with its count', async () => {
   const said: [string, number][] = []
   await new Promise<void>((resolve) => {
     const say = rarely<string>(50, (last, times) => {
@@ -69,13 +68,13 @@ describe('on stdout', () => {
     })
   const told = ({ lines }: Process) => lines.map(({ json }) => json?.msg)
 
-  test('lines of routine come by themselves', async () => {
+  test('routine lines come without a further call', async () => {
     const process = await writer('stays', 'info:one', 'info:two')
     await process.nextLine(({ json }) => json?.msg === 'two')
     expect(told(process)).toEqual(['one', 'two'])
   })
 
-  test('a warning is out when it is said, behind what was said before it', async () => {
+  test('a warning is written at once, after everything that was logged before it', async () => {
     const process = await writer('killed', 'info:one', 'warn:two')
     expect(await process.exited).toMatchObject({ signal: 'SIGKILL' })
     expect(told(process)).toEqual(['one', 'two'])
@@ -86,7 +85,7 @@ describe('on stdout', () => {
   onFullDisk.each([
     ['routine', 'info:one'],
     ['a warning', 'warn:one'],
-  ])('a disk that is full costs %s, and nothing else', async (_, word) => {
+  ])('a full disk loses %s, and nothing else', async (_, word) => {
     const { exited, lines } = await startProcess({
       name: 'log writer',
       command: '/bin/sh',
@@ -105,7 +104,8 @@ describe('on stdout', () => {
     expect(lines).toEqual([])
   })
 
-  test('a fatal line is out when it is said, behind all that was said before it, however long it is', async () => {
+  // However long that is.
+  test('a fatal line is written at once, after everything that was logged before it', async () => {
     const process = await writer(
       'killed',
       ...Array.from({ length: 200 }, (_, i) => `info:line ${i} ${'x'.repeat(100)}`),
@@ -116,7 +116,7 @@ describe('on stdout', () => {
     expect(told(process).at(-1)).toBe('end')
   })
 
-  test('nothing is left behind at the end', async () => {
+  test('no line is left behind at the end', async () => {
     const process = await writer('exit', 'info:one', 'info:two')
     expect(await process.exited).toMatchObject({ code: 0 })
     expect(told(process)).toEqual(['one', 'two'])

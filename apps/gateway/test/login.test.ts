@@ -14,6 +14,7 @@ import {
   scan,
   startCluster,
 } from '@saoma/testing'
+import { nodeAt } from './fixtures.ts'
 
 /** The long run is `LOGINS=1000`. */
 const LOGINS = Number(process.env.LOGINS ?? 60)
@@ -31,7 +32,7 @@ beforeAll(async () => {
 })
 
 /** The public door of one node, past nginx: so that a test knows which node it speaks to. */
-const door = (node: number): string => cluster.nodes[node % 2]?.origin ?? ''
+const door = (node: number): string => nodeAt(cluster.nodes, node).origin
 const nodeOf = ({ headers }: { headers: Headers }) => headers.get('x-saoma-node')
 
 const watching = async (origin: string, deviceCode: string, query = loginDoors[0]?.[1]) => {
@@ -41,29 +42,27 @@ const watching = async (origin: string, deviceCode: string, query = loginDoors[0
   return { browser, state: ack.state }
 }
 
-test.each(loginDoors)(
-  'scan and confirm on one node reach the browser on the other, in order and with nothing personal, %s',
-  async (_, query) => {
-    const { device_code, ticket } = await createTicket(door(a))
-    const { browser, state } = await watching(door(a), device_code, query)
-    // What is left of 120 s: a busy machine spends some of it.
-    expect(state).toEqual({ ticket, status: 'pending', version: 1, expiresIn: expect.closeTo(120, -2) })
+// They tell nothing personal.
+test.each(loginDoors)('scan and confirm on one node reach the browser on the other in order, %s', async (_, query) => {
+  const { device_code, ticket } = await createTicket(door(a))
+  const { browser, state } = await watching(door(a), device_code, query)
+  // What is left of 120 s: a busy machine spends some of it.
+  expect(state).toEqual({ ticket, status: 'pending', version: 1, expiresIn: expect.closeTo(120, -2) })
 
-    const scanned = await scan(door(b), ticket, alice)
-    expect([scanned.status, nodeOf(scanned)]).toEqual([200, 'b'])
-    expect(await browser.next('ticket')).toEqual({ ticket, status: 'scanned', version: 2, expiresIn: 60 })
+  const scanned = await scan(door(b), ticket, alice)
+  expect([scanned.status, nodeOf(scanned)]).toEqual([200, 'b'])
+  expect(await browser.next('ticket')).toEqual({ ticket, status: 'scanned', version: 2, expiresIn: 60 })
 
-    const confirmed = await confirm(door(b), ticket, alice)
-    expect([confirmed.status, nodeOf(confirmed)]).toEqual([200, 'b'])
-    expect(await browser.next('ticket')).toEqual({ ticket, status: 'confirmed', version: 3, expiresIn: 60 })
+  const confirmed = await confirm(door(b), ticket, alice)
+  expect([confirmed.status, nodeOf(confirmed)]).toEqual([200, 'b'])
+  expect(await browser.next('ticket')).toEqual({ ticket, status: 'confirmed', version: 3, expiresIn: 60 })
 
-    const tokens = await redeem(door(b), device_code)
-    expect(tokens.status).toBe(200)
-    expect(tokens.headers.get('cache-control')).toBe('no-store')
-    expect(await browser.next('ticket')).toEqual({ ticket, status: 'redeemed', version: 4, expiresIn: 0 })
-    browser.close()
-  },
-)
+  const tokens = await redeem(door(b), device_code)
+  expect(tokens.status).toBe(200)
+  expect(tokens.headers.get('cache-control')).toBe('no-store')
+  expect(await browser.next('ticket')).toEqual({ ticket, status: 'redeemed', version: 4, expiresIn: 0 })
+  browser.close()
+})
 
 interface Met {
   browser: LoginClient
@@ -109,7 +108,7 @@ const meetings: [when: string, meet: (i: number, deviceCode: string, ticket: str
 ]
 
 test.each(meetings)(
-  `${LOGINS} logins across the nodes, confirmed %s: none is lost, and each has a token of its own`,
+  `${LOGINS} logins across the nodes, confirmed %s, each get a token of their own`,
   async (_, meet) => {
     const tokens = new Set<string>()
     const login = async (i: number): Promise<void> => {
@@ -130,7 +129,7 @@ test.each(meetings)(
   600_000,
 )
 
-test('50 parallel redemptions of one device code: one 200', async () => {
+test('50 parallel redemptions of one device code get one 200', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   await scan(cluster.origin, ticket, alice)
   await confirm(cluster.origin, ticket, alice)
@@ -143,7 +142,7 @@ test('50 parallel redemptions of one device code: one 200', async () => {
   })
 })
 
-test('50 phones scan one ticket: one owner, and 49 are told that it is taken', async () => {
+test('one of 50 phones that scan one ticket owns it, and 49 hear that it is taken', async () => {
   const { ticket } = await createTicket(cluster.origin)
   const phones = await Promise.all(Array.from({ length: 50 }, (_, i) => phoneToken(cluster.origin, `phone ${i}`)))
   const answers = await Promise.all(phones.map((token, i) => scan(door(i), ticket, token)))
@@ -177,7 +176,7 @@ test('a decline reaches the browser and ends the ticket', async () => {
   browser.close()
 })
 
-test(`a browser that may only poll is served through nginx by the node that has its session: ${ROUNDS * 100} requests, none astray`, async () => {
+test(`nginx sends all ${ROUNDS * 100} requests of polling browsers to the node of their session`, async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   const browsers = Array.from({ length: 60 }, () => connectLogin(cluster.origin, { transports: ['polling'] }))
   const failures: unknown[] = []

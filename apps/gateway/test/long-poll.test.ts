@@ -3,7 +3,6 @@ import {
   type Answer,
   type Cluster,
   cursor,
-  type Gateway,
   metricOf,
   publish,
   type RequestOptions,
@@ -13,6 +12,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { failuresOf, nodeAt, roomsOf, untilHeld, upTo } from './fixtures.ts'
 
 let cluster: Cluster
 let origin: string
@@ -24,15 +24,10 @@ beforeAll(async () => {
   alice = await webToken(origin, 'alice')
 })
 
-const gateway = (i: number): Gateway => {
-  const node = cluster.nodes[i % 2]
-  if (!node) throw new Error('there is no such node')
-  return node
-}
 /** Turn by turn one node and the other, past nginx. */
+const gateway = (i: number) => nodeAt(cluster.nodes, i)
 const door = (i: number): string => gateway(i).origin
-let rooms = 0
-const openRoom = (): string => `room:open-poll-${++rooms}`
+const openRoom = roomsOf('open-poll')
 
 interface Many {
   channels: Page[]
@@ -62,13 +57,9 @@ const positionOf = async (channel: string): Promise<Position> => {
   return { epoch, offset }
 }
 const metric = (i: number, name: string): Promise<number> => metricOf(gateway(i), name)
-const held = (i: number, count: number) =>
-  until(
-    () => metric(i, 'saoma_longpoll_waiting'),
-    (waiting) => waiting === count,
-  )
+const held = (i: number, count: number) => untilHeld(gateway(i), count)
 
-test('polls on alternating nodes while a publisher runs give the exact sequence', async () => {
+test('polls on alternating nodes give the exact sequence while a publisher runs', async () => {
   const channel = openRoom()
   let since = await positionOf(channel)
   const total = 300
@@ -83,10 +74,10 @@ test('polls on alternating nodes while a publisher runs give the exact sequence'
     since = { epoch: body.epoch, offset: body.offset }
   }
   await publishing
-  expect(seen).toEqual(Array.from({ length: total }, (_, i) => i))
+  expect(seen).toEqual(upTo(total))
 })
 
-test('a message published while 20 polls are on their way is in the answer of each, 25 times', async () => {
+test('each of 20 polls on their way gets a message published meanwhile, 25 times in a row', async () => {
   for (let round = 0; round < 25; round++) {
     const channel = openRoom()
     const since = await positionOf(channel)
@@ -99,7 +90,7 @@ test('a message published while 20 polls are on their way is in the answer of ea
   }
 })
 
-test('a poll that hears nothing ends after its time with the position it came with', async () => {
+test('a poll that hears nothing ends on time with the position it came with', async () => {
   const channel = openRoom()
   const since = await positionOf(channel)
   const { status, body, headers } = await pollOne(door(0), channel, { since, wait: 1 })
@@ -107,7 +98,7 @@ test('a poll that hears nothing ends after its time with the position it came wi
   expect(headers.get('cache-control')).toBe('no-store')
 })
 
-test('a poll of nobody who has a position is answered at once, whatever it would wait', async () => {
+test('a poll without a position is answered at once, whatever it would wait', async () => {
   const channel = openRoom()
   await say(origin, channel, 1)
   await say(origin, channel, 2)
@@ -120,7 +111,7 @@ test('a poll of nobody who has a position is answered at once, whatever it would
   expect(many.body.channels).toMatchObject([{ channel, offset: 2, messages: [] }, { reason: 'epoch' }])
 })
 
-test('of many channels the answer tells each position, and what was said in one of them', async () => {
+test('the answer for many channels has each position and the messages of one channel', async () => {
   const channels = [openRoom(), openRoom(), `user:${alice.user}`]
   const positions = await Promise.all(channels.map(positionOf))
   const asked = channels.map((channel, i) => cursor(channel, positions[i] ?? { epoch: '', offset: 0 }))
@@ -136,7 +127,7 @@ test('of many channels the answer tells each position, and what was said in one 
   expect((await pollMany(door(1), ['@user'])).body.channels).toMatchObject([{ channel: `user:${alice.user}` }])
 })
 
-test('pages follow one another to the end, as long as they are asked for', async () => {
+test('pages follow one another to the end as long as they are asked for', async () => {
   const channel = openRoom()
   const beginning = await positionOf(channel)
   const messages = Array.from({ length: 700 }, (_, i) => ({ channel, event: 'n', data: i }))
@@ -154,7 +145,7 @@ test('pages follow one another to the end, as long as they are asked for', async
   }
 })
 
-test('channels of one request share the bytes of its answer, and each goes on from its position', async () => {
+test('channels of one request share the bytes of its answer, and each continues', async () => {
   const channels = Array.from({ length: 16 }, openRoom)
   const places = new Map<string, Position>()
   for (const channel of channels) {
@@ -176,10 +167,10 @@ test('channels of one request share the bytes of its answer, and each goes on fr
     }
     behind = body.channels.filter(({ more }) => more).map(({ channel }) => channel)
   }
-  for (const read of seen.values()) expect(read).toEqual(Array.from({ length: 20 }, (_, i) => i))
+  for (const read of seen.values()) expect(read).toEqual(upTo(20))
 })
 
-test('a position that cannot be honoured is told so at once, with its reason', async () => {
+test('a position that cannot be honoured is reported at once, with its reason', async () => {
   const channel = openRoom()
   for (let i = 0; i < 5; i++) await say(origin, channel, i)
   const { epoch, offset } = await positionOf(channel)
@@ -200,7 +191,7 @@ test('a channel that may not be read refuses the poll at once, and is named', as
   expect(answer).toMatchObject({ status: 403, body: { code: 'FORBIDDEN', react: 'stop', detail: 'room:nothing' } })
 })
 
-test('whoever polls is not present', async () => {
+test('a client that polls is not present', async () => {
   const channel = openRoom()
   const since = await positionOf(channel)
   const answer = pollOne(door(0), channel, { since, wait: 25 })
@@ -211,7 +202,7 @@ test('whoever polls is not present', async () => {
   await answer
 })
 
-test('a held poll of a session that has ended learns that, and not what was said', async () => {
+test('a held poll of an ended session hears of the end, and not what was said', async () => {
   const bob = await webToken(origin, 'bob')
   const channel = openRoom()
   const since = await positionOf(channel)
@@ -256,12 +247,12 @@ describe('what is refused', () => {
     ['half a position in a list', 'messages?channel=room:open-1;e'],
     ['too much of a position', 'messages?channel=room:open-1;e;1;2'],
     ['a trim without an offset', 'channels/room:open-1/messages', 'DELETE'],
-  ])('%s', async (_, path, method = 'GET') => {
+  ])('%s is refused', async (_, path, method = 'GET') => {
     const answer = await request(`${origin}/v1/${path}`, { method, bearer: alice.access_token })
     expect(answer).toMatchObject({ status: 422, body: { code: 'INVALID', detail: expect.any(String) } })
   })
 
-  test('a person who would trim, and a stranger who would read', async () => {
+  test('a person who would trim and a stranger who would read are refused', async () => {
     const trim = await request(`${origin}/v1/channels/room:open-1/messages?before=2`, {
       method: 'DELETE',
       bearer: alice.access_token,
@@ -272,7 +263,8 @@ describe('what is refused', () => {
   })
 })
 
-test('a node that is drained answers the polls it holds; the client goes on at another with the same position', async () => {
+// With the same position.
+test('a drained node answers the polls it holds, and their clients go on at another', async () => {
   const channel = openRoom()
   const since = await positionOf(channel)
   const answers: Promise<Answer<Page>>[] = Array.from({ length: 5 }, () =>
@@ -289,7 +281,7 @@ test('a node that is drained answers the polls it holds; the client goes on at a
   expect((await next).body.messages).toMatchObject([{ data: 'still here' }])
 })
 
-test('a request for many channels costs an address as much as one for each of them would', async () => {
+test('a request for many channels costs an address as much as one request for each', async () => {
   const small = await startCluster({ nodes: 1, env: { SAOMA_LIMIT_REQUESTS: '30' } })
   const bob = await webToken(small.origin, 'bob')
   const channels = Array.from({ length: 32 }, openRoom)
@@ -303,9 +295,6 @@ test('a request for many channels costs an address as much as one for each of th
   expect(await ask(channels, testApiKey)).toMatchObject({ status: 200 })
 })
 
-test('after all this no node has failed at anything', () => {
-  for (const node of cluster.nodes) {
-    const failures = node.lines.filter(({ json }) => !json || json.level === 'error')
-    expect(failures).toEqual([])
-  }
+test('no node has logged an error after all these tests', () => {
+  expect(cluster.nodes.flatMap(failuresOf)).toEqual([])
 })

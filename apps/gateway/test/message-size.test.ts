@@ -26,7 +26,7 @@ test.each(['websocket', 'polling'])(
   },
 )
 
-test('so it does over HTTP, in our own form and in CONNMIX’s', async () => {
+test('such a message passes over HTTP, too, in our form and in CONNMIX’s', async () => {
   expect(await publish(origin, { channel, event: 'large', data })).toMatchObject({ status: 200 })
   expect(await publish(origin, { channel, event: 'large', data: `${data}x` })).toMatchObject({ status: 413 })
   const mesh = await request(`${origin}/v1/mesh/publish`, { bearer: testApiKey, json: { c: channel, d: data } })

@@ -1,5 +1,4 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { connect, whenReady } from '@saoma/redis'
 import {
   type Cluster,
   confirm,
@@ -8,7 +7,6 @@ import {
   createTicket,
   type Gateway,
   metricOf,
-  onCleanup,
   phoneToken,
   publish,
   redeem,
@@ -20,6 +18,7 @@ import {
 } from '@saoma/testing'
 import { Registry } from 'prom-client'
 import { watchEventLoop } from '../src/operate/event-loop.ts'
+import { openOperator } from './fixtures.ts'
 
 let cluster: Cluster
 let a: Gateway
@@ -59,7 +58,7 @@ const logIn = async (browserAt: Gateway, phoneAt: Gateway): Promise<void> => {
   browser.close()
 }
 
-test('a confirm is timed to a browser of the same node, once, and to one of another node never', async () => {
+test('a confirm is timed once for a browser of the same node, and never for another node', async () => {
   await logIn(a, a)
   expect([await pushes(a), await pushes(b)]).toEqual([1, 0])
   const seconds = await metricOf(a, 'saoma_login_confirm_push_seconds_sum')
@@ -72,7 +71,7 @@ test('a confirm is timed to a browser of the same node, once, and to one of anot
   )
 })
 
-test('the steps of a login are counted on the node that each came to', async () => {
+test('each step of a login is counted on the node that it came to', async () => {
   const states = ['created', 'scanned', 'confirmed', 'redeemed']
   const counts = (node: Gateway) =>
     Promise.all(states.map((state) => seriesOf(node, `saoma_login_transitions_total{state="${state}"}`)))
@@ -82,7 +81,7 @@ test('the steps of a login are counted on the node that each came to', async () 
   expect(after).toEqual([before[0]?.map((count) => count + 1), before[1]])
 })
 
-test('people, not sockets, and what they had missed', async () => {
+test('the metrics count people, not sockets, and the messages they had missed', async () => {
   const { access_token: token, user } = await webToken(a.origin, 'carol')
   const channel = `user:${user}`
   const open = async () => {
@@ -106,7 +105,7 @@ test('people, not sockets, and what they had missed', async () => {
   )
 })
 
-test('commands are timed by connection, and connections that come back are counted', async () => {
+test('commands are timed per connection, and reconnects are counted', async () => {
   const commands = (client: string) =>
     seriesOf(a, `saoma_redis_command_seconds_count{client="${client}",result="reply"}`)
   const reconnects = () => seriesOf(a, 'saoma_redis_reconnects_total{client="sub"}')
@@ -116,9 +115,7 @@ test('commands are timed by connection, and connections that come back are count
   expect(await commands('sub')).toBeGreaterThan(0)
   expect(await reconnects()).toBe(0)
 
-  const admin = connect({ url: cluster.redis.url, name: 'admin', onError: () => {} })
-  onCleanup(() => admin.disconnect())
-  await whenReady(admin, 5_000)
+  const admin = await openOperator(cluster.redis.url)
   await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await until(reconnects, (times) => times === 1)
 })
@@ -135,7 +132,7 @@ test('a node names itself, and tells how busy its event loop was', async () => {
   )
 })
 
-test('an event loop that stood still shows it for a while, however often it is asked', async () => {
+test('a stalled event loop shows for a while, however often it is asked', async () => {
   const registry = new Registry()
   watchEventLoop(registry, 1_000)
   const longest = async (): Promise<number> => {

@@ -72,7 +72,7 @@ const strangersIn = (query: string, shown: readonly string[] = []): string[] => 
   ]
 }
 
-test('every metric and label that an alert names exists, and every alert is explained', async () => {
+test('every metric and label of an alert exists, and every alert is explained', async () => {
   const runbook = await read('docs/operate.md')
   const rules = await rulesOf()
   expect(rules.length).toBeGreaterThan(10)
@@ -85,7 +85,7 @@ test('every metric and label that an alert names exists, and every alert is expl
   }
 })
 
-test('what the alerts name of nginx is told by apps/nginx-metrics', async () => {
+test('apps/nginx-metrics tells what the alerts name of nginx', async () => {
   const source = await read('apps/nginx-metrics/src/main.ts')
   for (const [name, labels] of Object.entries(NGINX)) {
     expect(source).toContain(`'${name}'`)
@@ -120,7 +120,7 @@ withPromtool('promtool finds no fault with the names of metrics', async () => {
   expect([status, stdout + stderr]).toEqual([0, ''])
 })
 
-test('every metric and label that the dashboard names exists, and every panel says what it shows', async () => {
+test('every metric and label of the dashboard exists, and every panel is explained', async () => {
   const { panels, templating } = await dashboardOf()
   const pictures = panels.filter(({ type }) => type !== 'row')
   expect(pictures.length).toBeGreaterThan(30)
@@ -152,7 +152,7 @@ test('every metric of ours is on the dashboard', async () => {
   expect(names.filter((name) => !shown.has(name))).toEqual([])
 })
 
-test('the table of metrics is the one of the registry', async () => {
+test('the table of metrics matches the registry', async () => {
   const rows = (await read('docs/operate.md')).match(/^\| `saoma_.*$/gm)
   const metrics = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('saoma_'))
   const code = (words: readonly string[] = []) => words.map((word) => `\`${word}\``).join(', ')

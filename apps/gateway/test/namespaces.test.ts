@@ -103,7 +103,8 @@ const invalid = (name: string) => `44${name},{"message":"Invalid namespace"}`
 const watch = '42/login,1["watch",{"deviceCode":7}]'
 
 describe.each(doors)('%s', (_, open) => {
-  test('a namespace that is not there is answered by its name, with or without a query, and the connection stays', async () => {
+  // With or without a query.
+  test('an unknown namespace is refused by its name, and the connection stays', async () => {
     const client = await open()
     for (const name of strange) {
       client.say(`40${name},`)
@@ -119,7 +120,7 @@ describe.each(doors)('%s', (_, open) => {
     expect(await client.next()).toMatch(/^43\/login,1\[\{"ok":false,"code":"INVALID"/)
   })
 
-  test('who asks for namespaces without end is cut off', async () => {
+  test('a client that asks for namespaces without end is cut off', async () => {
     const cut = () => metricOf(gateway, 'saoma_connections_cut_total{reason="flood"}')
     const before = await cut()
     const client = await open()
@@ -129,7 +130,7 @@ describe.each(doors)('%s', (_, open) => {
   })
 })
 
-test('to the root it is the same, for whoever only waits', async () => {
+test('the root is refused in the same way to a client that only waits', async () => {
   const client = await overWebSocket(LOGIN_ONLY)
   client.say('40')
   expect(await client.next()).toBe('44{"message":"Invalid namespace"}')
@@ -141,7 +142,7 @@ test.each([
   ['websocket', {}],
   ['websocket', LOGIN_ONLY],
   ['polling', {}],
-] as const)('Socket.IO’s own client is told, over %s %j, and does not dial again', async (transport, query) => {
+] as const)('Socket.IO’s own client hears of it over %s %j, and does not dial again', async (transport, query) => {
   const strange = io(`${gateway.origin}/nowhere`, { transports: [transport], query: { ...query }, forceNew: true })
   const dialled: unknown[] = []
   strange.io.on('reconnect_attempt', () => dialled.push(1))
@@ -159,7 +160,7 @@ test.each([
   login.disconnect()
 })
 
-test('a backend that is let in asks for another, and goes on', async () => {
+test('a backend that asks for an unknown namespace keeps its connection', async () => {
   const client = await overWebSocket({})
   client.say(`40${JSON.stringify({ token: testApiKey })}`)
   expect(await client.next()).toMatch(/^40\{"sid":"/)

@@ -20,6 +20,7 @@ import {
 } from '@saoma/testing'
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose'
 import * as client from 'openid-client'
+import { nodeAt } from './fixtures.ts'
 
 let cluster: Cluster
 let config: client.Configuration
@@ -58,7 +59,7 @@ const login = async (sub = alice) => {
   })
 }
 
-test('discovery names the endpoints and nothing that is not there', () => {
+test('discovery names the endpoints that exist, and no others', () => {
   const metadata = config.serverMetadata()
   const { origin } = cluster
   expect(metadata).toMatchObject({
@@ -80,7 +81,7 @@ test('discovery names the endpoints and nothing that is not there', () => {
   expect(metadata.token_endpoint_auth_methods_supported).toEqual(['none'])
 })
 
-test('discovery says the public origin, whatever a request claims in its Host', async () => {
+test('discovery names the public origin, whatever the Host of a request claims', async () => {
   const secure = await startCluster({ nodes: 1, origin: 'https://login.example.com' })
   const answer = await raw(
     secure.nodes[0]?.port ?? 0,
@@ -105,7 +106,7 @@ test('an independent client polls until the person has confirmed', async () => {
   expect(tokens.claims()).toMatchObject({ iss: `${cluster.origin}/oidc`, aud: 'web', name: 'alice', acr: 'scan' })
 })
 
-test('pending, slow_down, denied: the words of RFC 8628', async () => {
+test('pending, slow_down and denied are told in the words of RFC 8628', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   const words = [await redeem(cluster.origin, device_code), await redeem(cluster.origin, device_code)]
   expect(words.map(({ status, body }) => [status, 'error' in body && body.error])).toEqual([
@@ -116,7 +117,7 @@ test('pending, slow_down, denied: the words of RFC 8628', async () => {
   expect(await redeem(cluster.origin, device_code)).toMatchObject({ status: 400, body: { error: 'access_denied' } })
 })
 
-test('a person who confirms at once is not made to wait by slow_down', async () => {
+test('slow_down does not delay a person who confirms at once', async () => {
   const { device_code, ticket } = await createTicket(cluster.origin)
   await redeem(cluster.origin, device_code)
   await scan(cluster.origin, ticket, alice)
@@ -124,7 +125,7 @@ test('a person who confirms at once is not made to wait by slow_down', async () 
   expect((await redeem(cluster.origin, device_code)).status).toBe(200)
 })
 
-test('the access token verifies with the keys of the other node, and says who and which session', async () => {
+test('the access token verifies on the other node, and names the person and the session', async () => {
   const tokens = await login()
   const jwks = await request<JSONWebKeySet>(`${cluster.nodes[1]?.origin}/oidc/jwks`)
   for (const key of jwks.body.keys) expect(key).not.toHaveProperty('d')
@@ -140,7 +141,7 @@ test('the access token verifies with the keys of the other node, and says who an
   expect(payload.sub).toMatch(/^[A-Za-z0-9_-]{22}$/)
 })
 
-test('a phone’s token is for this cluster only: a backend that checks the audience refuses it', async () => {
+test('a backend that checks the audience refuses a phone’s token', async () => {
   const jwks = await request<JSONWebKeySet>(`${cluster.origin}/oidc/jwks`)
   const check = jwtVerify(alice, createLocalJWKSet(jwks.body), {
     issuer: `${cluster.origin}/oidc`,
@@ -150,7 +151,7 @@ test('a phone’s token is for this cluster only: a backend that checks the audi
 })
 
 test.each([61, 86_400])(
-  'refresh tokens rotate; the same session goes on; a replay after %i s ends it everywhere',
+  'refresh tokens rotate within a session, and a replay after %i s ends it everywhere',
   async (seconds) => {
     const { refresh_token: first = '', ...before } = await login()
     const { refresh_token: second = '', ...after } = await client.refreshTokenGrant(config, first)
@@ -163,7 +164,7 @@ test.each([61, 86_400])(
   },
 )
 
-test('a session that is refreshed more often than anybody has to is ended, and Redis keeps no more of it', async () => {
+test('a session that is refreshed far too often is ended, and Redis keeps no more of it', async () => {
   const { refresh_token = '' } = await login()
   const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
   await data.set(keys.usedRefreshTokens(refresh_token.slice(0, 22)), '-'.repeat(262_144), 'EX', 60)
@@ -172,10 +173,11 @@ test('a session that is refreshed more often than anybody has to is ended, and R
   expect(await refused(client.refreshTokenGrant(config, refresh_token))).toBe('invalid_grant')
 })
 
-test('a refresh whose answer was lost may be repeated, on any node, and gets the same successor; so do those that race', async () => {
+// As a client does whose first answer was lost.
+test('a repeated refresh gets the same successor, on any node and in any race', async () => {
   const { refresh_token: first = '' } = await login()
   const successor = async (token: string, i = 0) =>
-    (await refresh(`${cluster.nodes[i % 2]?.origin}`, token)).body.refresh_token
+    (await refresh(nodeAt(cluster.nodes, i).origin, token)).body.refresh_token
   const [second = '', ...others] = await Promise.all(Array.from({ length: 20 }, (_, i) => successor(first, i)))
   expect(second).toMatch(/^[A-Za-z0-9_-]{65}$/)
   expect(new Set(others)).toEqual(new Set([second]))
@@ -191,7 +193,7 @@ test('a refresh whose answer was lost may be repeated, on any node, and gets the
   expect(await successor(third ?? '')).toBeUndefined()
 })
 
-test('revocation ends the session on every node, and other sessions of the person go on', async () => {
+test('revocation ends the session on every node, and no other session of the person', async () => {
   const [ended, other] = [await login(), await login()]
   await client.tokenRevocation(config, ended.refresh_token ?? '')
   expect(await refused(client.refreshTokenGrant(config, ended.refresh_token ?? ''))).toBe('invalid_grant')
@@ -229,27 +231,24 @@ const ways: [string, (tokens: { access_token: string; refresh_token: string }) =
     ({ access_token: bearer }) => request(`${cluster.origin}/v1/sessions`, { method: 'DELETE', bearer }),
   ],
 ]
-test.each(ways)(
-  'of a session that was ended by %s Redis keeps its tokens for ten minutes and not for a fortnight',
-  async (way, end) => {
-    const person = await phoneToken(cluster.origin, `leaver by ${way}`)
-    const { refresh_token: first = '' } = await login(person)
-    const { refresh_token: second = '', access_token } = await client.refreshTokenGrant(config, first)
-    const before = await leftOf([first, second])
-    expect(before).toMatchObject({ marks: 1 })
-    expect(before.records[1]).toBeGreaterThan(86_400)
+test.each(ways)('Redis keeps the tokens of a session that was ended by %s for ten minutes only', async (way, end) => {
+  const person = await phoneToken(cluster.origin, `leaver by ${way}`)
+  const { refresh_token: first = '' } = await login(person)
+  const { refresh_token: second = '', access_token } = await client.refreshTokenGrant(config, first)
+  const before = await leftOf([first, second])
+  expect(before).toMatchObject({ marks: 1 })
+  expect(before.records[1]).toBeGreaterThan(86_400)
 
-    expect((await end({ access_token, refresh_token: second })).status).toBe(200)
-    const { records } = await until(
-      () => leftOf([first, second]),
-      ({ records, marks }) => marks === 0 && records.every((seconds) => seconds <= 600),
-    )
-    // Not at once: who was not told of their log-out asks again.
-    for (const seconds of records) expect(seconds).toBeGreaterThan(500)
-  },
-)
+  expect((await end({ access_token, refresh_token: second })).status).toBe(200)
+  const { records } = await until(
+    () => leftOf([first, second]),
+    ({ records, marks }) => marks === 0 && records.every((seconds) => seconds <= 600),
+  )
+  // Not at once: who was not told of their log-out asks again.
+  for (const seconds of records) expect(seconds).toBeGreaterThan(500)
+})
 
-test('a refresh token that is used when its session has run out goes after ten minutes', async () => {
+test('a refresh token used after its session ran out goes after ten minutes', async () => {
   const { refresh_token: token = '' } = await login()
   const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
   await data.unlink(keys.oidc('Grant', hash('sha256', token.slice(0, 22), 'base64url')))
@@ -259,7 +258,7 @@ test('a refresh token that is used when its session has run out goes after ten m
   expect((await leftOf([token])).records[0]).toBeLessThanOrEqual(600)
 })
 
-test('a session is refreshed sixty times in ten minutes at most: then it waits, and others do not', async () => {
+test('a session is refreshed sixty times in ten minutes at most, and others do not wait', async () => {
   const [{ refresh_token: first = '' }, { refresh_token: other = '' }] = [await login(), await login()]
   const used = [first]
   for (;;) {
@@ -296,14 +295,14 @@ test('the revocation endpoint says that it takes hashes, also to a page of anoth
   for (const name of ['Retry-After', 'WWW-Authenticate', TAKES_HASHES_HEADER]) expect(exposed).toContain(name)
 })
 
-test('one person is one account, on every login; two people are two', async () => {
+test('one person has one account in every login, and two people have two', async () => {
   const bob = await phoneToken(cluster.origin, 'bob')
   const subs = [await login(), await login(), await login(bob)].map((tokens) => tokens.claims()?.sub)
   expect(subs[0]).toBe(subs[1])
   expect(subs[2]).not.toBe(subs[0])
 })
 
-test('a code that nobody scans expires: expired_token, and the ticket says so', async () => {
+test('a code that nobody scans ends as expired_token, and the ticket says so', async () => {
   const hasty = await startCluster({ nodes: 1, env: { SAOMA_SCAN_SECONDS: '1' } })
   const { device_code, expires_in, ticket } = await createTicket(hasty.origin)
   expect(expires_in).toBe(1)

@@ -1,11 +1,10 @@
 import { fileURLToPath } from 'node:url'
-import { connect, RedisUnavailable, whenReady } from '@saoma/redis'
+import { RedisUnavailable } from '@saoma/redis'
 import {
   createTicket,
   freePort,
   type Gateway,
   type Line,
-  onCleanup,
   plainEnv,
   request,
   startGateway,
@@ -13,6 +12,7 @@ import {
   startRedis,
 } from '@saoma/testing'
 import { createPatience } from '../src/operate/patience.ts'
+import { openOperator } from './fixtures.ts'
 
 const origin = 'http://127.0.0.1'
 
@@ -51,14 +51,7 @@ const startWaiting = async (redisUrl: string, nodeId = 'a'): Promise<Waiting> =>
 
 const ask = (node: Waiting, path: string) => request(`${node.internalOrigin}${path}`)
 
-const operatorOf = async (url: string) => {
-  const operator = connect({ url, name: 'test', onError: () => {} })
-  onCleanup(() => operator.disconnect())
-  await whenReady(operator, 5_000)
-  return operator
-}
-
-test('a node that starts while Redis is away says so at its internal port, waits, and serves when it comes', async () => {
+test('a node that starts without Redis waits, says so, and serves when Redis comes', async () => {
   const port = await freePort()
   const began = performance.now()
   const node = await startWaiting(`redis://127.0.0.1:${port}`)
@@ -88,7 +81,7 @@ test('a node that starts while Redis is away says so at its internal port, waits
   expect(node.waitLines()).toBeLessThanOrEqual(1 + Math.floor((performance.now() - began) / 10_000))
 })
 
-test('one that is told to stop while it waits ends in order', async () => {
+test('a node that is told to stop while it waits ends in order', async () => {
   const node = await startProcess({
     name: 'a node',
     command: process.execPath,
@@ -113,17 +106,18 @@ test('one that is told to stop while it waits ends in order', async () => {
 test.each([
   ['takes no writes', ['--min-replicas-to-write', '1'], 'NOREPLICAS', ['min-replicas-to-write', '0']],
   ['is full', ['--maxmemory', '1mb', '--maxmemory-policy', 'noeviction'], 'OOM', ['maxmemory', '100mb']],
-] as const)('a Redis that %s at the start is waited for', async (_, args, word, [name, value]) => {
+] as const)('a node waits for a Redis that %s at the start', async (_, args, word, [name, value]) => {
   const redis = await startRedis({ args })
   const node = await startWaiting(redis.url)
   expect((await node.line).json?.msg).toContain(word)
   expect(await ask(node, '/readyz')).toMatchObject({ status: 503, body: { why: expect.stringContaining(word) } })
-  const operator = await operatorOf(redis.url)
+  const operator = await openOperator(redis.url)
   await operator.config('SET', name, value)
   await createTicket((await node.started).origin)
 })
 
-test('a reason is said at once and then again each ten seconds; what is no absence of Redis ends the waiting', async () => {
+// Whatever is not an absence of Redis ends the waiting.
+test('the reason for waiting is told at once and then every ten seconds', async () => {
   const told: [string, boolean][] = []
   let now = 0
   const patience = createPatience(

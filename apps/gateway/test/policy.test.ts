@@ -43,20 +43,21 @@ const rules = rulesOf(
 )
 const policy = createPolicy({ rules })
 
-test("a person follows their own channel, nobody else's, and publishes into none", async () => {
+test('a person follows their own channel and nobody else’s, and publishes into none', async () => {
   expect(await policy(person('anna'), 'follow', 'user:anna')).toEqual(yes)
   expect(await policy(person('anna'), 'follow', 'user:anna2')).toEqual(no)
   expect(await policy(person('anna', ['*', 'user:*']), 'follow', 'user:bert')).toEqual(no)
   expect(await policy(person('anna'), 'publish', 'user:anna')).toEqual(no)
 })
 
-test('a public room is for every person to follow; publishing takes a rule of its own', async () => {
+test('everybody may follow a public room, but publishing takes a rule of its own', async () => {
   expect(await policy(person('anna'), 'follow', 'room:lobby')).toEqual(yes)
   expect(await policy(person('anna'), 'publish', 'room:lobby')).toEqual(no)
   expect(await policy(person('anna'), 'publish', 'room:chat-1')).toEqual(yes)
 })
 
-test('members are those whose token names the room, with or without the prefix, whole or by its beginning', async () => {
+// With or without the prefix.
+test('members are people whose token names the room, whole or by its beginning', async () => {
   for (const room of ['table-7', 'room:table-7', 'table-*', 'room:*', '*'])
     for (const action of ['follow', 'publish'] as const)
       expect([room, await policy(person('anna', [room]), action, 'room:table-7')]).toEqual([room, yes])
@@ -65,13 +66,13 @@ test('members are those whose token names the room, with or without the prefix, 
       expect([room, await policy(person('anna', [room]), action, 'room:table-7')]).toEqual([room, no])
 })
 
-test('what no rule opens is closed to people', async () => {
+test('a channel that no rule opens is closed to people', async () => {
   for (const channel of ['room:closed-1', 'room:other', 'room:lobby2'])
     for (const action of ['follow', 'publish'] as const)
       expect([channel, await policy(person('anna', ['*']), action, channel)]).toEqual([channel, no])
 })
 
-test('a backend does everything where its patterns fit, and nothing elsewhere', async () => {
+test('a backend may do everything where its patterns fit, and nothing elsewhere', async () => {
   const shop = backend('room:shop-*', 'user:1001')
   for (const action of ['follow', 'publish'] as const) {
     for (const channel of ['room:shop-', 'room:shop-1', 'user:1001'])
@@ -109,7 +110,7 @@ test.each([
   expect(parseRules(text).problems).toEqual([expect.stringMatching(sentence)])
 })
 
-test('without a hook, what is left to it is closed', async () => {
+test('a channel that is left to the hook is closed without a hook', async () => {
   expect(await policy(person('anna'), 'follow', 'room:ask-1')).toEqual(no)
   expect(await policy(person('anna'), 'publish', 'room:ask-1')).toEqual(no)
 })
@@ -120,7 +121,7 @@ const withHook = async (answer: BusinessServer['answer']) => {
   return { server, policy: createPolicy({ rules, hook }) }
 }
 
-test('the hook is told who wants what, and that it is us', async () => {
+test('the hook is told who wants what, and is shown our secret', async () => {
   const { server, policy } = await withHook(json({ allow: true }))
   expect(await policy(person('anna', [], 's1'), 'follow', 'room:ask-1')).toEqual(yes)
   expect(await policy(person('bert'), 'publish', 'room:ask-1')).toEqual(yes)
@@ -141,12 +142,12 @@ test.each([
   ['500', json({ allow: true }, 500), unavailable],
   ['a yes in words', json({ allow: 'yes' }), unavailable],
   ['an empty answer', json({}), unavailable],
-])('the hook answers %s', async (_, answer, expected) => {
+])('the hook’s answer %s is applied', async (_, answer, expected) => {
   const { policy } = await withHook(answer)
   expect(await policy(person('anna'), 'follow', 'room:ask-1')).toEqual(expected)
 })
 
-test('a question is asked once: by many at the same time, and again while its answer holds', async () => {
+test('a question is asked once while its answer holds, however many ask it', async () => {
   const { server, policy } = await withHook(json({ allow: true, seconds: 60 }))
   await Promise.all(Array.from({ length: 50 }, () => policy(person('anna'), 'publish', 'room:ask-1')))
   await policy(person('anna'), 'publish', 'room:ask-1')
@@ -160,7 +161,7 @@ test('a question is asked once: by many at the same time, and again while its an
   expect(server.questions).toHaveLength(4)
 })
 
-test('a yes holds as long as the hook says and not longer, and nothing old stands in for an answer', async () => {
+test('a yes holds only as long as the hook says, and nothing old replaces an answer', async () => {
   const { server, policy } = await withHook(json({ allow: true, seconds: 0.1 }))
   const publish = () => policy(person('anna'), 'publish', 'room:ask-1')
   expect(await publish()).toEqual(yes)
@@ -168,13 +169,13 @@ test('a yes holds as long as the hook says and not longer, and nothing old stand
   expect(await until(publish, ({ ok }) => !ok)).toEqual(unavailable)
 })
 
-test('a yes for no time at all is asked for every time', async () => {
+test('a yes that holds for no time is asked for every time', async () => {
   const { server, policy } = await withHook(json({ allow: true, seconds: 0 }))
   for (let i = 0; i < 3; i++) await policy(person('anna'), 'publish', 'room:ask-1')
   expect(server.questions).toHaveLength(3)
 })
 
-test('a slow hook is asked four questions of one person at a time, and nobody else waits for those', async () => {
+test('a slow hook gets four questions of one person at a time, and nobody else waits', async () => {
   const { server, policy } = await withHook((res, question) => {
     if (question.body.user !== 'slow') json({ allow: true })(res, question)
   })
@@ -186,7 +187,7 @@ test('a slow hook is asked four questions of one person at a time, and nobody el
   expect(new Set(await Promise.all(all))).toEqual(new Set([unavailable]))
 })
 
-test('a slow hook holds four hundred questions and no more; the others hear at once that it is not to be had', async () => {
+test('a slow hook holds four hundred questions at most, and the others fail at once', async () => {
   const { server, policy } = await withHook(() => {})
   const all = Array.from({ length: 410 }, (_, i) => policy(person(`p${i}`), 'follow', 'room:ask-1'))
   expect(new Set(await Promise.all(all.slice(400)))).toEqual(new Set([unavailable]))

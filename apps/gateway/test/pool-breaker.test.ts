@@ -1,7 +1,7 @@
 import { createCircuitBreaker } from '../src/login/qr/circuit-breaker.ts'
 import { createClock } from './clock.ts'
 
-test('it admits everybody until a failure, then nobody, and after the pause one at a time', () => {
+test('the breaker admits everybody until a failure, then one caller after each pause', () => {
   const clock = createClock()
   const switches: boolean[] = []
   const breaker = createCircuitBreaker(30, (isOpen) => switches.push(isOpen), clock.now)

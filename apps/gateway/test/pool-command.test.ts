@@ -64,7 +64,7 @@ test('two fills at once make what each was asked for, and list shows every code'
   expect(rows[0]).toEqual([expect.any(String), 'fresh', '0', '0 min', expect.stringMatching(/\.jpg$/)])
 })
 
-test('check names what does not fit; with --repair it is gone', async () => {
+test('check names what does not fit, and --repair removes it', async () => {
   expect((await run('check')).isGood).toBe(true)
   const [lost, spoiled, good] = await Promise.all(
     (await known()).slice(0, 3).map(async (wanted) => {
@@ -94,7 +94,7 @@ test('check names what does not fit; with --repair it is gone', async () => {
   expect(left).toContain(good?.scene)
 })
 
-test('a folder that is gone whole has lost no picture and takes none, until an operator says that it is the store', async () => {
+test('a missing folder loses no picture and takes none until an operator adopts it', async () => {
   const codes = await known()
   await rm(nodes.folder, { recursive: true })
   const repair = async () => {
@@ -114,7 +114,7 @@ test('a folder that is gone whole has lost no picture and takes none, until an o
   expect(await known()).toHaveLength(1)
 })
 
-test('retire takes codes out with their pictures, and says which it does not know', async () => {
+test('retire removes codes with their pictures, and names those that it does not know', async () => {
   const [scene = ''] = await known()
   expect(await run('retire', scene)).toEqual({ isGood: true, lines: ['1 code was retired.'] })
   expect(await run('retire', scene)).toEqual({
@@ -134,7 +134,7 @@ test('an interrupted fill leaves whole codes, and ends with 130', async () => {
   expect((await run('check')).isGood).toBe(true)
 })
 
-test('WeChat draws no more: it says why', async () => {
+test('fill says why WeChat draws no more', async () => {
   await nodes.down()
   const { isGood, lines } = await run('fill', '3')
   await nodes.up()
@@ -151,7 +151,7 @@ test('a fill beyond what the pool may hold makes nothing', async () => {
   expect(await nodes.codesDrawn()).toBe(drawn)
 })
 
-test('a reader that has had enough ends a list without a complaint', async () => {
+test('list ends without a complaint when its reader has had enough', async () => {
   const list = await startProcess({
     name: 'pool list into nothing',
     command: 'bash',
@@ -176,7 +176,7 @@ test.each<[string[], RegExp]>([
   [['retire', '--all', 'A'.repeat(24)], /, not both\.$/],
   [['refill'], /^There is no command "refill"\.$/],
   [['toString'], /^There is no command "toString"\.$/],
-])('is no command, and says why: %j', (args, reason) => {
+])('%j is no command, and the reason is told', (args, reason) => {
   expect(readPoolCommand(args)).toEqual({ kind: 'wrong', reason: expect.stringMatching(reason) })
 })
 
@@ -185,7 +185,7 @@ test('a scene may begin with a dash', async () => {
   expect((await run('retire', scene)).lines).toEqual([`${scene}  is not in the pool`, '0 codes were retired.'])
 })
 
-test('who asks for help gets it on standard output, whatever else is said', async () => {
+test('a request for help prints it on standard output, whatever else is said', async () => {
   for (const args of [['--help'], ['-h'], ['help'], ['fill', '--help']])
     expect(readPoolCommand(args)).toEqual({ kind: 'help' })
   const help = await startProcess({
@@ -197,7 +197,7 @@ test('who asks for help gets it on standard output, whatever else is said', asyn
   expect(help.lines[0]?.text).toMatch(/^Usage:/)
 })
 
-test('a wrong command, missing settings and an absent Redis end with 1 and plain words', async () => {
+test('wrong commands, missing settings and an absent Redis end with 1 and plain words', async () => {
   const nobody = `127.0.0.1:${await freePort()}`
   const wrong = await Promise.all([
     start(['refill']),

@@ -45,7 +45,7 @@ const login = async (person: string) => {
   }
 }
 
-test('nodes that start cold with an empty pool: one of them fills it, and draws no more than that', async () => {
+test('one of the nodes that start cold fills the empty pool, and draws no more than that', async () => {
   await until(nodes.codesDrawn, (drawn) => drawn >= CODES)
   await until(
     () => nodes.pool.stock(),
@@ -56,7 +56,7 @@ test('nodes that start cold with an empty pool: one of them fills it, and draws 
   await readAll(nodes.folder)
 })
 
-test('WeChat is slow: the page has a code of the pool after 2.5 seconds, and so has the next one', async () => {
+test('pages get a code of the pool while WeChat is slow, the first after 2.5 seconds', async () => {
   // A WeChat that is well may still be too slow now and then, on a busy machine.
   await until(
     () => login('li'),
@@ -72,7 +72,8 @@ test('WeChat is slow: the page has a code of the pool after 2.5 seconds, and so 
   expect(first.ms).toBeGreaterThan(2_000)
 })
 
-test('the node that fills the pool is killed and WeChat goes down: logins go on from the pool, and when it is back WeChat draws again', async () => {
+// When WeChat is back, it draws again.
+test('logins go on from the pool when the node that fills it and WeChat are gone', async () => {
   const [leader] = await leadersOf(nodes.nodes)
   living = nodes.nodes.filter((node) => node !== leader)
   await leader?.kill('SIGKILL')

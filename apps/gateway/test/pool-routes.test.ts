@@ -30,7 +30,7 @@ const open = async (): Promise<Open> => {
 }
 const wrongOf = (check: string): string => (check === '99' ? '10' : `${Number(check) + 1}`)
 
-test('a code that others have seen leads to its ticket only with the number beside it, on any node', async () => {
+test('a code that others have seen needs the number beside it, on any node', async () => {
   const { ticket, deviceCode, scene, check } = await open()
   const phone = await nodes.phone('li')
   expect(check).toMatch(/^[1-9]\d$/)
@@ -54,7 +54,7 @@ test('a code that others have seen leads to its ticket only with the number besi
   expect(await scan(origin(), ticket, phone)).toMatchObject({ status: 409, body: { code: 'TICKET_SETTLED' } })
 })
 
-test('only phones learn what a code leads to', async () => {
+test('only phones learn where a code leads', async () => {
   const { scene, check } = await open()
   const browser = async () => {
     const { ticket, device_code } = await createTicket(origin())
@@ -84,7 +84,7 @@ test.each([
   ['digits of another script', '{"check":"٤٧"}', 422, 'INVALID'],
   ['null', 'null', 422, 'INVALID'],
   ['no JSON', 'check=47', 422, 'INVALID'],
-])('a body may be refused: %s', async (_, body, status, code) => {
+])('a request with %s is refused', async (_, body, status, code) => {
   const { scene } = await open()
   const answer = await fetch(`${origin()}/v1/codes/${scene}`, {
     method: 'POST',
@@ -94,7 +94,7 @@ test.each([
   expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code])
 })
 
-test('what is no scene has no ticket, a scene that nobody knows or has leased has expired', async () => {
+test('what is no scene has no ticket, and an unknown or unleased scene has expired', async () => {
   const phone = await nodes.phone('li')
   const idle = await nodes.addCode()
   for (const odd of ['x', 'a'.repeat(22), 'a'.repeat(25), `${'a'.repeat(23)}%2F`, `${'a'.repeat(23)}%00`])
@@ -115,7 +115,7 @@ test('what is no scene has no ticket, a scene that nobody knows or has leased ha
   await nodes.pool.retire([rested])
 })
 
-test('twenty pages ask two nodes for five codes at once: five have one each, and the others none', async () => {
+test('five of twenty pages that ask two nodes for five codes at once get one each', async () => {
   const scenes = await Promise.all(Array.from({ length: 5 }, () => nodes.addCode()))
   const tickets = await Promise.all(Array.from({ length: 20 }, () => createTicket(origin())))
   const answers = await Promise.all(
@@ -126,7 +126,7 @@ test('twenty pages ask two nodes for five codes at once: five have one each, and
   expect(answers.filter(({ status }) => status === 503)).toHaveLength(15)
 })
 
-test('two phones that read the same code at once: both learn the ticket, one of them gets it', async () => {
+test('two phones that read the same code both learn the ticket, and one gets it', async () => {
   const { ticket, deviceCode, scene, check } = await open()
   const phones = await Promise.all(['li', 'wang'].map((person) => nodes.phone(person)))
   const answers = await Promise.all(
@@ -141,7 +141,8 @@ test('two phones that read the same code at once: both learn the ticket, one of 
   expect((await redeem(origin(), deviceCode)).status).toBe(200)
 })
 
-test('an account has five wrong numbers in ten minutes on all nodes, guessed at once or not; right ones and the ticket are untouched', async () => {
+// Guessed at once or not. Right numbers and the ticket are untouched.
+test('an account has five wrong numbers in ten minutes, counted over all nodes', async () => {
   const { ticket, scene, check } = await open()
   const [guesser, owner] = (await Promise.all(['mallory', 'li'].map((person) => nodes.phone(person)))) as [
     string,
@@ -158,7 +159,7 @@ test('an account has five wrong numbers in ten minutes on all nodes, guessed at 
   expect((await scan(origin(), ticket, owner)).status).toBe(200)
 })
 
-test('a ticket keeps its code and its number, however often and wherever its picture is asked for', async () => {
+test('a ticket keeps its code and its number, however often its picture is asked for', async () => {
   const { ticket, scene, check } = await open()
   const again = await Promise.all(
     Array.from({ length: 5 }, (_, i) => request<string>(`${origin(i % 2)}/v1/tickets/${ticket}/qr`)),
@@ -168,7 +169,7 @@ test('a ticket keeps its code and its number, however often and wherever its pic
   )
 })
 
-test('no code in the pool: CODE_UNAVAILABLE, and the ticket goes on', async () => {
+test('an empty pool answers CODE_UNAVAILABLE, and the ticket goes on', async () => {
   const { ticket, device_code } = await createTicket(origin())
   expect(await request(`${origin()}/v1/tickets/${ticket}/qr`)).toMatchObject({
     status: 503,
@@ -191,7 +192,7 @@ test('no code in the pool: CODE_UNAVAILABLE, and the ticket goes on', async () =
 test.each([
   ['missing', (path: string) => rm(path)],
   ['another one', (path: string) => writeFile(path, 'a code of somebody else')],
-])('a picture that is %s is not shown: its code is retired and another leased', async (_, spoil) => {
+])('a picture that is %s is not shown, and its code is retired for another', async (_, spoil) => {
   const scene = await nodes.addCode()
   await spoil(join(nodes.folder, `${scene}.jpg`))
   const { ticket } = await createTicket(origin())
@@ -237,7 +238,8 @@ describe('a node', () => {
     lines.length = 0
   })
 
-  test('whose folder is not the one that the others share retires a few codes and then says so, and the rest stay good', async () => {
+  // The rest stay good.
+  test('a node without the shared folder retires a few codes, then says so and stops', async () => {
     await Promise.all(Array.from({ length: 30 }, () => nodes.addCode()))
     const picture = pictureOf({ get: async () => undefined, remove: async () => {} })
     for (let i = 0; i < 12; i++) expect(await picture(`${i}`, wish)).toBeUndefined()
@@ -245,7 +247,7 @@ describe('a node', () => {
     expect(lines.filter(({ msg }) => msg.includes('SAOMA_POOL_STORE'))).toHaveLength(1)
   })
 
-  test('that ends no longer says that it fills the pool', async () => {
+  test('a node that ends no longer says that it fills the pool', async () => {
     const { clients, pool, store, simulator } = nodes
     const { WECHAT_APPID: appid, WECHAT_SECRET: secret, WECHAT_API: api } = simulator.env
     const wechat = createWechat(clients, { appid, secret, api, page: 'pages/login/index' })
@@ -261,7 +263,7 @@ describe('a node', () => {
     expect(await leads()).toBe(0)
   })
 
-  test('whose store hangs lets nobody wait for it, and does not fill the log with that', async () => {
+  test('a node whose store hangs lets nobody wait, and does not fill the log', async () => {
     await Promise.all(Array.from({ length: 5 }, () => nodes.addCode()))
     const metrics = createMetrics()
     const picture = pictureOf({ get: () => new Promise(() => {}) }, metrics)

@@ -19,7 +19,7 @@ const problemsOf = (env: Record<string, string>): readonly string[] => {
   return []
 }
 
-test('without a setting there is no pool, and a store alone fills none', () => {
+test('there is no pool without settings, and a store alone fills none', () => {
   expect(readConfig(real)).toMatchObject({ codes: 'fresh' })
   expect(readConfig(real)).not.toHaveProperty('pool')
   expect(readConfig({ ...real, SAOMA_POOL_STORE: './codes' })).toMatchObject({
@@ -28,7 +28,7 @@ test('without a setting there is no pool, and a store alone fills none', () => {
   })
 })
 
-test('the whole of it', () => {
+test('all settings together make a pool', () => {
   const cdn = { SAOMA_POOL_STORE: 's3://codes/login', SAOMA_POOL_CDN: 'https://cdn.example.com/codes/' }
   const more = { SAOMA_POOL_ADDRESSING: 'path' }
   expect(
@@ -77,11 +77,11 @@ test.each<[string, Record<string, string>, RegExp]>([
   ],
   ['more than Redis can list in one go', { ...pool, SAOMA_POOL_MAX: '100001' }, /^SAOMA_POOL_MAX /],
   ['numbers that run out', { ...pool, SAOMA_POOL_LEASES: '61' }, /^SAOMA_POOL_LEASES /],
-])('refused in one sentence: %s', (_, env, sentence) => {
+])('%s: the setting is refused in one sentence', (_, env, sentence) => {
   expect(problemsOf(env)).toEqual([expect.stringMatching(sentence)])
 })
 
-test('a bucket’s own domain that is not named is a wrong setting', () => {
+test('a bucket addressed by its own domain must name that domain', () => {
   const { pool: settings } = readConfig({ ...pool, SAOMA_POOL_STORE: 's3://codes', SAOMA_POOL_ADDRESSING: 'domain' })
   if (!settings) throw new Error('there is no pool')
   expect(() => openStore(settings)).toThrow(ConfigError)

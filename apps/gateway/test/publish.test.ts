@@ -13,6 +13,7 @@ import {
   webToken,
 } from '@saoma/testing'
 import fc from 'fast-check'
+import { failuresOf, nodeAt, roomsOf, upTo } from './fixtures.ts'
 
 let cluster: Cluster
 let origin: string
@@ -25,16 +26,13 @@ beforeAll(async () => {
 })
 
 /** Turn by turn one node and the other, past nginx. */
-const door = (i: number): string => cluster.nodes[i % 2]?.origin ?? ''
-/** A room of its own for each test. */
-let rooms = 0
-const openRoom = (): string => `room:open-publish-${++rooms}`
+const door = (i: number): string => nodeAt(cluster.nodes, i).origin
+const openRoom = roomsOf('open-publish')
 
 type Outcome = ({ ok: true } & Published) | Refusal
 const read = async (channel: string): Promise<Page> =>
   (await request<Page>(`${origin}/v1/channels/${channel}/messages`, { bearer: testApiKey })).body
 const datas = async (channel: string): Promise<unknown[]> => (await read(channel)).messages.map(({ data }) => data)
-const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
 test('a publication is answered with its position, and is in the log from then on', async () => {
   const channel = openRoom()
@@ -48,17 +46,17 @@ test('a publication is answered with its position, and is in the log from then o
   ])
 })
 
-test('a person publishes where the rule says so, and the server says who it was', async () => {
+test('a person publishes where a rule allows it, and the server names the sender', async () => {
   const channel = openRoom()
   const sent = { channel, event: 'said', data: 1, from: 'somebody else' }
   expect(await publish(origin, sent, alice.access_token)).toMatchObject({ status: 200, body: { offset: 1 } })
   expect((await read(channel)).messages).toMatchObject([{ from: alice.user }])
 })
 
-test('50 parallel repeats with one idempotency key over both nodes: one message, and one answer for all', async () => {
+test('50 repeats with one idempotency key over both nodes make one message and one answer', async () => {
   const channel = openRoom()
   const sent = { channel, event: 'paid', data: { order: 7 }, idempotencyKey: 'order 7' }
-  const answers = await Promise.all(numbers(50).map((i) => publish(door(i), sent)))
+  const answers = await Promise.all(upTo(50).map((i) => publish(door(i), sent)))
   const { epoch, messages } = await read(channel)
   expect(messages).toHaveLength(1)
   for (const { status, body } of answers) expect([status, body]).toMatchObject([200, { epoch, offset: 1 }])
@@ -69,7 +67,7 @@ test('50 parallel repeats with one idempotency key over both nodes: one message,
   })
 })
 
-test('a volatile message reaches those who follow and is not kept', async () => {
+test('a volatile message reaches the followers and is not kept', async () => {
   const channel = openRoom()
   const stream = await openEvents(`${door(0)}/v1/channels/${channel}/messages`, { bearer: alice.access_token })
   await stream.next('subscribed')
@@ -86,20 +84,20 @@ test('a volatile message reaches those who follow and is not kept', async () => 
 })
 
 describe('an array', () => {
-  test('publishes each channel in the given order, and is answered in that order', async () => {
+  test('an array publishes each channel in the given order, and is answered in that order', async () => {
     const channels = [openRoom(), openRoom(), openRoom()]
-    const sent = numbers(99).map((i) => ({ channel: channels[i % 3], event: 'n', data: i }))
+    const sent = upTo(99).map((i) => ({ channel: channels[i % 3], event: 'n', data: i }))
     const answer = await publish<Outcome[]>(origin, sent)
     expect(answer.status).toBe(200)
     answer.body.forEach((outcome, i) => {
       expect(outcome).toMatchObject({ ok: true, offset: Math.floor(i / 3) + 1 })
     })
     for (const [i, channel] of channels.entries()) {
-      expect(await datas(channel)).toEqual(numbers(33).map((n) => n * 3 + i))
+      expect(await datas(channel)).toEqual(upTo(33).map((n) => n * 3 + i))
     }
   })
 
-  test('gives each message an outcome of its own', async () => {
+  test('an array gives each message its own outcome', async () => {
     const channel = openRoom()
     const good = { channel, event: 'n', data: 1 }
     const sent = [
@@ -123,12 +121,12 @@ describe('an array', () => {
     expect(body[4]).toEqual(body[1])
   })
 
-  test('of nothing publishes nothing; one of 101 is refused as a whole', async () => {
+  test('an array of nothing publishes nothing, and one of 101 is refused as a whole', async () => {
     expect(await publish<Outcome[]>(origin, [])).toMatchObject({ status: 200, body: [] })
     const channel = openRoom()
     const answer = await publish(
       origin,
-      numbers(101).map((data) => ({ channel, event: 'n', data })),
+      upTo(101).map((data) => ({ channel, event: 'n', data })),
     )
     expect(answer).toMatchObject({ status: 422, body: { code: 'INVALID', detail: 'more than 100 messages' } })
     expect(await datas(channel)).toEqual([])
@@ -159,7 +157,7 @@ describe('what is refused', () => {
     ['volatile in words', { ...good, volatile: 'yes' }, 'missing or not well formed: volatile'],
     ['several at once', { channel: 1, event: 2 }, 'missing or not well formed: channel, event, data'],
     ['a backend’s own channel', { ...good, channel: '@user' }, 'an API key has no channel of its own'],
-  ])('a message with %s, and it is said what is wrong', async (_, sent, detail) => {
+  ])('a message with %s is refused, with the reason', async (_, sent, detail) => {
     const answer = await publish(origin, sent)
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
     expect(answer).toMatchObject({ status: 422, body: { code: 'INVALID', react: 'stop', detail } })
@@ -178,29 +176,29 @@ describe('what is refused', () => {
     ['a form', 'channel=room:open-1&event=e', { 'content-type': 'application/x-www-form-urlencoded' }],
     ['bytes that are no UTF-8', new Uint8Array([0x22, 0xff, 0x22]), {}],
     ['a compressed body', JSON.stringify(good), { 'content-encoding': 'gzip' }],
-  ])('%s', async (_, body, headers) => {
+  ])('%s is refused', async (_, body, headers) => {
     const answer = await post(body, headers)
     expect([answer.status, await answer.json()]).toMatchObject([422, { code: 'INVALID', detail: expect.any(String) }])
   })
 
-  test('data above 32 KiB, and bodies above 1 MiB; what is below goes through', async () => {
+  test('data above 32 KiB and bodies above 1 MiB are refused, and smaller ones pass', async () => {
     const channel = openRoom()
     const sized = (bytes: number) => ({ channel, event: 'e', data: 'x'.repeat(bytes - 2) })
     expect(await publish(origin, sized(32_768))).toMatchObject({ status: 200 })
     expect(await publish(origin, sized(32_769))).toMatchObject({ status: 413, body: { code: 'TOO_LARGE' } })
     const large = await publish<Outcome[]>(
       origin,
-      numbers(30).map(() => sized(32_768)),
+      upTo(30).map(() => sized(32_768)),
     )
-    expect(large.body.map(({ ok }) => ok)).toEqual(numbers(30).map(() => true))
+    expect(large.body.map(({ ok }) => ok)).toEqual(upTo(30).map(() => true))
     const tooLarge = await post('x'.repeat(1024 * 1024 + 1))
     expect([tooLarge.status, await tooLarge.json()]).toMatchObject([413, { code: 'TOO_LARGE', react: 'stop' }])
     const elsewhere = await post('x'.repeat(64 * 1024 + 1), {}, '/v1/users/x/end')
     expect(elsewhere.status).toBe(413)
   })
 
-  test('a body that does not say how long it is ends at the same bound, on the node itself', async () => {
-    const socket = connect(cluster.nodes[0]?.port ?? 0, '127.0.0.1')
+  test('a body without a length ends at the same bound, on the node itself', async () => {
+    const socket = connect(nodeAt(cluster.nodes, 0).port, '127.0.0.1')
     socket.on('error', () => {})
     socket.write(
       `POST /v1/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${testApiKey}\r\nTransfer-Encoding: chunked\r\n\r\n`,
@@ -214,7 +212,7 @@ describe('what is refused', () => {
     socket.destroy()
   })
 
-  test('data nested without end, which nobody could write again', async () => {
+  test('data nested without end is refused, because nobody could write it again', async () => {
     const channel = openRoom()
     const nested = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
     const answer = await post(`{"channel":"${channel}","event":"e","data":${nested}}`)
@@ -222,7 +220,7 @@ describe('what is refused', () => {
     expect(await datas(channel)).toEqual([])
   })
 
-  test('any JSON at all, in the place of any part of it, is answered with an outcome', async () => {
+  test('any JSON in the place of any part is answered with an outcome', async () => {
     const anything = fc.jsonValue()
     const or = (value: unknown) => fc.oneof(fc.constant(value), anything)
     const near = fc.record({ channel: or(good.channel), event: or(good.event), data: anything, volatile: or(true) })
@@ -250,7 +248,7 @@ describe('what is refused', () => {
     ['a person, where nobody may', 'alice', 'room:read-x', 403, 'FORBIDDEN'],
     ['a person, where only members may', 'alice', 'room:members-x', 403, 'FORBIDDEN'],
     ['a person, in a room without a rule', 'alice', 'room:anything', 403, 'FORBIDDEN'],
-  ])('%s', async (_, who, channel, status, code) => {
+  ])('%s: the publication is refused', async (_, who, channel, status, code) => {
     const bearer = who === 'alice' ? alice.access_token : who
     const options: RequestOptions = bearer ? { bearer } : {}
     const json = { channel, event: 'e', data: 1 }
@@ -259,7 +257,7 @@ describe('what is refused', () => {
     if (status === 401) expect(answer.headers.get('www-authenticate')).toBe('Bearer')
   })
 
-  test('another method, and an address beside it', async () => {
+  test('another method and another spelling of the address are refused', async () => {
     expect(await request(`${origin}/v1/publish`, { bearer: testApiKey })).toMatchObject({
       status: 405,
       body: { code: 'METHOD_NOT_ALLOWED' },
@@ -268,14 +266,14 @@ describe('what is refused', () => {
     expect(away).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } })
   })
 
-  test('a page of a foreign origin, before anything is read', async () => {
+  test('a page of a foreign origin is refused before anything is read', async () => {
     const channel = openRoom()
     const foreign = { headers: { origin: 'https://evil.example' } }
     expect(await publish(origin, { ...good, channel }, testApiKey, foreign)).toMatchObject({ status: 403 })
     expect(await datas(channel)).toEqual([])
   })
 
-  test('a key within its patterns publishes', async () => {
+  test('a key publishes within its patterns', async () => {
     expect(await publish(origin, { ...good, channel: 'room:read-x' }, narrowApiKey)).toMatchObject({ status: 200 })
   })
 })
@@ -292,7 +290,7 @@ describe('CONNMIX’s mesh publish', () => {
     return answer.text()
   }
 
-  test('is answered byte for byte, `s` being the connections that followed', async () => {
+  test('it is answered byte for byte, and `s` counts the connections that followed', async () => {
     const channel = openRoom()
     expect(await raw({ c: channel, d: 'hi' })).toBe('{"E":null,"r":{"s":0,"f":0}}')
     const stream = await openEvents(`${origin}/v1/channels/${channel}/messages`, { bearer: alice.access_token })
@@ -301,7 +299,8 @@ describe('CONNMIX’s mesh publish', () => {
     stream.close()
   })
 
-  test('keeps a text of the person’s own event as that event, and any other text as it is', async () => {
+  // Any other text is kept as it is.
+  test('it publishes a text of the person’s own event as that event', async () => {
     const own = '{"event":"@user","data":{"uid":1001,"msg":"Hello,World!"}}'
     const texts = [
       own,
@@ -334,11 +333,11 @@ describe('CONNMIX’s mesh publish', () => {
     ['an unknown type', { c: 'room:open-1', d: 'x', t: 'xml' }],
     ['bytes that are no base64', { c: 'room:open-1', d: 'x', t: 'binary' }],
     ['an array', [{ c: 'room:open-1', d: 'x' }]],
-  ])('refuses %s as an invalid argument', async (_, body) => {
+  ])('it refuses %s as an invalid argument', async (_, body) => {
     expect(await mesh(body)).toMatchObject({ status: 400, body: { E: { c: 101, m: expect.any(String) } } })
   })
 
-  test('tells a stranger and a person apart from a backend', async () => {
+  test('it distinguishes strangers and people from backends', async () => {
     const body = { c: 'room:open-1', d: 'x' }
     expect(await mesh(body, {})).toMatchObject({ status: 401, body: { E: { c: 401 } } })
     expect(await mesh(body, { bearer: `saoma_test_${'A'.repeat(43)}` })).toMatchObject({ body: { E: { c: 401 } } })
@@ -347,7 +346,7 @@ describe('CONNMIX’s mesh publish', () => {
   })
 })
 
-test('the log names the key and the route, and at no level a token or what was said', async () => {
+test('the log names the key and the route, and never a token or what was said', async () => {
   const secret = `whispered ${'w'.repeat(20)}`
   const refusedAnswer = await publish(origin, { channel: 'user:somebody', event: 'e', data: secret }, narrowApiKey)
   const node = cluster.nodes.find(({ id }) => id === refusedAnswer.headers.get('x-saoma-node'))
@@ -361,11 +360,8 @@ test('the log names the key and the route, and at no level a token or what was s
   }
 })
 
-test('after all this no node has failed at anything', () => {
-  for (const node of cluster.nodes) {
-    const failures = node.lines.filter(({ json }) => !json || json.level === 'error')
-    expect(failures).toEqual([])
-  }
+test('no node has logged an error after all these tests', () => {
+  expect(cluster.nodes.flatMap(failuresOf)).toEqual([])
 })
 
 describe('limits', () => {
@@ -374,10 +370,10 @@ describe('limits', () => {
     small = await startCluster({ nodes: 1, env: { SAOMA_LIMIT_REQUESTS: '30', SAOMA_LIMIT_EVENTS: '5' } })
   })
 
-  test('a person publishes over HTTP as much as over a connection, then is told to wait', async () => {
+  test('a person may publish as much over HTTP as over a connection, and then must wait', async () => {
     const bob = await webToken(small.origin, 'bob')
     const sent = (data: number) => ({ channel: 'room:open-1', event: 'n', data })
-    const { body } = await publish<Outcome[]>(small.origin, numbers(7).map(sent), bob.access_token)
+    const { body } = await publish<Outcome[]>(small.origin, upTo(7).map(sent), bob.access_token)
     expect(body.map((outcome) => (outcome.ok ? outcome.offset : outcome.code))).toEqual([
       ...[1, 2, 3, 4, 5],
       'RATE_LIMITED',
@@ -388,7 +384,7 @@ describe('limits', () => {
     expect(Number(single.headers.get('retry-after'))).toBeGreaterThan(0)
   })
 
-  test('the limit of an address is not a backend’s, but it is that of whoever guesses keys', async () => {
+  test('the limit of an address spares backends, but not clients that guess keys', async () => {
     const wrong = `saoma_test_${'A'.repeat(43)}`
     const statuses = new Set<number>()
     for (let i = 0; i < 40; i++) statuses.add((await publish(small.origin, {}, wrong)).status)

@@ -1,18 +1,17 @@
 import { connect, whenReady } from '@saoma/redis'
 import { attemptTicket, metricOf, onCleanup, publish, request, startGateway, startRedis, until } from '@saoma/testing'
+import { openOperator } from './fixtures.ts'
 
 interface Ready {
   ok: boolean
   reasons: string[]
 }
 
-test('a node whose Redis is full says so at /readyz, in a metric and in its log, and that it is over', async () => {
+test('a node reports a full Redis, and its end, at /readyz, in a metric and in its log', async () => {
   const redis = await startRedis()
   const origin = 'http://127.0.0.1:8080'
   const node = await startGateway({ redisUrl: redis.url, nodeId: 'a', origin })
-  const operator = connect({ url: redis.url, name: 'operator', onError: () => {} })
-  onCleanup(() => operator.disconnect())
-  await whenReady(operator, 5_000)
+  const operator = await openOperator(redis.url)
   const ready = () => request<Ready>(`${node.internalOrigin}/readyz`)
   await until(ready, ({ body }) => body.ok)
 
@@ -32,7 +31,7 @@ test('a node whose Redis is full says so at /readyz, in a metric and in its log,
   await node.nextLine(({ json }) => json?.client === 'data' && json.msg === 'Redis takes writes again', 15_000)
 })
 
-test('a right that the Redis user loses while the node runs: calls answer 503, and /readyz says why', async () => {
+test('calls answer 503 and /readyz says why when the Redis user loses a right', async () => {
   const redis = await startRedis({ user: { name: 'saoma', rights: '~* &* +@all' }, password: 'pw' })
   const node = await startGateway({ redisUrl: redis.url, nodeId: 'a', origin: 'http://127.0.0.1:8080' })
   const operator = connect({ ...redis.operator, name: 'operator', onError: () => {} })

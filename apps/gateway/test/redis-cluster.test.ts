@@ -12,14 +12,16 @@ import {
   startNginx,
   startRedisCluster,
 } from '@saoma/testing'
+import { nodeAt } from './fixtures.ts'
 
-test('the same cluster over a Redis Cluster of three masters: 60 logins across two nodes, at every door, and refreshed', async () => {
+// They use every door and are refreshed.
+test('a Redis Cluster of three masters carries 60 logins across two nodes', async () => {
   const { url: redisUrl } = await startRedisCluster()
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
   const nodes = await Promise.all(['a', 'b'].map((nodeId) => startGateway({ redisUrl, nodeId, origin })))
   await startNginx({ nodes, port })
-  const door = (i: number) => nodes[i % 2]?.origin ?? ''
+  const door = (i: number) => nodeAt(nodes, i).origin
   const alice = await phoneToken(origin, 'alice')
 
   const login = async (i: number) => {

@@ -12,7 +12,7 @@ import {
   webToken,
 } from '@saoma/testing'
 
-test('while replicas are missing nothing is used up: a code and a refresh token are refused, and are good when they are back', async () => {
+test('codes and refresh tokens refused for want of replicas stay good', async () => {
   const { url, replicas } = await startRedisSentinel()
   const env = { SAOMA_REDIS_REPLICAS: '1' }
   const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://replicas.test', env })
@@ -40,7 +40,7 @@ test('while replicas are missing nothing is used up: a code and a refresh token 
   expect((await refresh(origin, redeemed.body.refresh_token)).status).toBe(200)
 })
 
-test('a login that was refused half-way and ended by its person does not begin when the browser asks again', async () => {
+test('a half-refused login that its person ended does not begin when asked again', async () => {
   const { url, replicas } = await startRedisSentinel()
   const env = { SAOMA_REDIS_REPLICAS: '1' }
   const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://replicas.test', env })

@@ -4,7 +4,6 @@ import {
   type Cluster,
   connectLogin,
   createTicket,
-  type Gateway,
   metricOf,
   request,
   startCluster,
@@ -12,6 +11,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { failuresOf, nodeAt } from './fixtures.ts'
 
 /**
  * Clients that vanish: a phone without a network resets its connection at any byte of its request, and at any
@@ -257,24 +257,17 @@ const knock = async (wanted: readonly Vanishing[]): Promise<void> => {
   await Promise.all(Array.from({ length: ABREAST }, walk))
 }
 
-const node = (which: 0 | 1): Gateway => {
-  const found = cluster.nodes[which]
-  if (!found) throw new Error('there is no such node')
-  return found
-}
+const node = (which: 0 | 1) => nodeAt(cluster.nodes, which)
 
 describe.each(situations)(`%s (seed ${seed})`, (_, headers) => {
-  test.each(doors)('%s', async (_, say) => {
+  test.each(doors)('%s: clients that vanish at any moment hurt no node', async (_, say) => {
     for (const { port } of [node(0), cluster.nginx]) await knock(await vanishings(port, say, headers))
     for (const { internalOrigin } of cluster.nodes)
       expect((await request(`${internalOrigin}/healthz`)).status).toBe(200)
   })
 })
 
-const failures = ({ lines: said }: Gateway) =>
-  said.filter(({ json }) => !json || json.level === 'error' || json.level === 'fatal')
-
-test('after all that the processes are the same, hold nobody, have failed at nothing, and log somebody in', async () => {
+test('the same processes hold nobody, have failed at nothing and log somebody in', async () => {
   expect(cluster.nodes.map(({ pid }) => pid)).toEqual(pids)
   for (const one of cluster.nodes) {
     const open = async () => {
@@ -284,7 +277,7 @@ test('after all that the processes are the same, hold nobody, have failed at not
       )
     }
     await until(open, (counts) => counts.every((count) => count === 0))
-    expect(failures(one)).toEqual([])
+    expect(failuresOf(one)).toEqual([])
     expect(await metricOf(one, 'saoma_draining')).toBe(0)
   }
   const browser = connectLogin(cluster.origin, { extraHeaders: { 'x-forwarded-for': '198.18.0.1' } })
@@ -295,7 +288,7 @@ test('after all that the processes are the same, hold nobody, have failed at not
 })
 
 // The last: it takes a node away.
-test(`a node that is going away is asked at every door until it is gone, and ends in order (seed ${seed})`, async () => {
+test(`a leaving node is asked at every door until it is gone, and ends in order (seed ${seed})`, async () => {
   const leaving = node(1)
   const wanted = await Promise.all(
     situations.flatMap(([, headers]) =>
@@ -309,6 +302,6 @@ test(`a node that is going away is asked at every door until it is gone, and end
   await knock(prepared)
   await stopped
   expect(await leaving.exited).toEqual({ code: 0, signal: null })
-  expect(failures(leaving)).toEqual([])
+  expect(failuresOf(leaving)).toEqual([])
   expect(await webToken(cluster.origin, 'carol')).toMatchObject({ token_type: 'Bearer' })
 })

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { connect, whenReady } from '@saoma/redis'
 import {
   type Line,
   onCleanup,
@@ -16,6 +15,7 @@ import {
   startRedis,
   webToken,
 } from '@saoma/testing'
+import { openOperator } from './fixtures.ts'
 
 const origin = 'http://127.0.0.1'
 const SECRET = 'a secret of a test that nobody keeps'
@@ -61,7 +61,7 @@ const REFUSE = { SAOMA_EMPTY_REDIS: 'refuse' }
 const TEST_MS = 180_000
 
 test(
-  'a backup that is restored as the page says logs the same people in; one that is just copied is noticed',
+  'a backup restored as documented logs people in, and one just copied is noticed',
   async () => {
     const redis = await startRedis({ appendonly: true })
     const node = await start(redis)
@@ -114,13 +114,11 @@ test(
 )
 
 test(
-  'what is no backup, or half of one, changes nothing',
+  'a file that is no backup, or half of one, changes nothing',
   async () => {
     const data = await newFolder()
     const redis = await startRedis({ dir: data, appendonly: true })
-    const writer = connect({ url: redis.url, name: 'test', onError: () => {} })
-    onCleanup(() => writer.disconnect())
-    await whenReady(writer, 5_000)
+    const writer = await openOperator(redis.url)
     for (let i = 0; i < 100; i++) await writer.set(`key-${i}`, 'value')
     const backup = await backUp(redis)
     await redis.stop()
@@ -153,9 +151,7 @@ test(
     expect(failed.said).toContain('nothing was changed')
     expect(await readdir(data)).toEqual(['appendonlydir'])
     const again = await startRedis({ dir: data, port: redis.port, appendonly: true })
-    const reader = connect({ url: again.url, name: 'test', onError: () => {} })
-    onCleanup(() => reader.disconnect())
-    await whenReady(reader, 5_000)
+    const reader = await openOperator(again.url)
     expect(await reader.get('key-99')).toBe('value')
   },
   TEST_MS,

@@ -65,7 +65,7 @@ const cookieOf = ({ headers }: { headers: Headers }) => headers.get('set-cookie'
 const telling = (answers: string[]) =>
   answers.filter((answer) => /pending|scanned|confirmed|code=20[01]|errcode=40[45]/.test(answer))
 
-test('F1 unbound session: a browser with a ticket of its own cannot follow another’s, at any door and at any moment', async () => {
+test('F1 unbound session: a browser cannot follow the ticket of another at any door', async () => {
   const victim = await createTicket(cluster.origin)
   const attacker = await attemptTicket(cluster.origin)
   const own = attacker.body.device_code
@@ -114,7 +114,7 @@ test('F2 reusable code: after the login the ticket is gone at every door', async
   })
 })
 
-test('F3 predictable id: 500 tickets share nothing, and no character of an id says what the next will be', async () => {
+test('F3 predictable id: 500 tickets share nothing, and no character foretells the next', async () => {
   const created = await inLots(Array(500).fill(undefined), () => createTicket(cluster.origin), 50)
   for (const part of [(code: string) => code.slice(0, 22), (code: string) => code.slice(22)]) {
     const values = created.map(({ device_code }) => part(device_code))
@@ -126,7 +126,7 @@ test('F3 predictable id: 500 tickets share nothing, and no character of an id sa
   }
 })
 
-test('F4 controllable id: nothing a client sends becomes the id', async () => {
+test('F4 controllable id: nothing that a client sends becomes the id', async () => {
   const wanted = 'A'.repeat(22)
   const { body } = await attemptTicket(cluster.origin, {
     form: {
@@ -165,7 +165,7 @@ test('F5 identity from the client: what a phone claims to be has no effect', asy
   })
 })
 
-test('F6 leaks: until the login is done, no answer holds more than ticket, status, version and seconds', async () => {
+test('F6 leaks: before the login is done answers hold ticket, status, version and seconds only', async () => {
   const { ticket, device_code } = await createTicket(cluster.origin)
   const browser = connectLogin(cluster.origin)
   const heard: unknown[] = [await browser.watch(device_code)]
@@ -182,7 +182,7 @@ test('F6 leaks: until the login is done, no answer holds more than ticket, statu
   browser.close()
 })
 
-test('no secret is in any log line of any node or of nginx', async () => {
+test('no log line of any node or of nginx holds a secret', async () => {
   const { ticket, device_code } = await createTicket(cluster.origin)
   await poll(cluster.origin, device_code)
   await scan(cluster.origin, ticket, alice)

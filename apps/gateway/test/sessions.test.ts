@@ -1,6 +1,6 @@
 import { createHash, hkdfSync } from 'node:crypto'
 import { type Page, type SessionList, type SessionsEnded, type TokenSet, WX_CODE_GRANT } from '@saoma/protocol'
-import { connect, createKeys, createRedis, whenReady } from '@saoma/redis'
+import { createKeys, createRedis } from '@saoma/redis'
 import {
   type Answer,
   type Cluster,
@@ -8,7 +8,6 @@ import {
   connectLive,
   connectWs,
   createTicket,
-  metricOf,
   onCleanup,
   openEvents,
   phoneToken,
@@ -18,11 +17,11 @@ import {
   scan,
   startCluster,
   testApiKey,
-  until,
   webToken,
 } from '@saoma/testing'
 import { compactDecrypt, importJWK, type JWK, SignJWT } from 'jose'
 import { type BusinessServer, json, startBusinessServer } from './business-server.ts'
+import { nodeAt, openOperator, untilHeld } from './fixtures.ts'
 
 const secret = 'a secret of tests, which this file knows'
 
@@ -57,7 +56,7 @@ const programToken = async (name: string): Promise<string> => {
 }
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
-test('a person sees where they are logged in, from any device, as the phone was shown it', async () => {
+test('a person sees their logins from any device, as the phone was shown them', async () => {
   const phone = await phoneToken(a, 'anna')
   expect((await list(b, phone)).body).toEqual({ sessions: [] })
   const agent =
@@ -90,7 +89,8 @@ test('a person sees where they are logged in, from any device, as the phone was 
   expect((await list(a, await phoneToken(a, 'bert'))).body).toEqual({ sessions: [] })
 })
 
-test('a session that is ended from the phone by one node is over on the other within a second, on every door; the next one lives on', async () => {
+// The next session lives on.
+test('a session ended by a phone is over on the other node within a second, on every door', async () => {
   const [gone, kept] = [await webToken(cluster.origin, 'carl'), await webToken(cluster.origin, 'carl')]
   const phone = await phoneToken(b, 'carl')
   const sid = await currentSid(gone)
@@ -102,17 +102,12 @@ test('a session that is ended from the phone by one node is over on the other wi
   await plain.ask({ op: 'auth', token: gone.access_token })
   const stream = await openEvents(`${a}/v1/messages?channel=@user`, { bearer: gone.access_token })
   await stream.next('subscribed')
-  const [node] = cluster.nodes
-  if (!node) throw new Error('there is no node')
   const { epoch, offset } = (await request<Page>(`${a}/v1/channels/@user/messages`, { bearer: gone.access_token })).body
   const polled = request(`${a}/v1/channels/@user/messages?epoch=${epoch}&after=${offset}&wait=25`, {
     bearer: gone.access_token,
   })
   // The event stream is the other one.
-  await until(
-    () => metricOf(node, 'saoma_longpoll_waiting'),
-    (waiting) => waiting === 2,
-  )
+  await untilHeld(nodeAt(cluster.nodes, 0), 2)
 
   expect(await end(b, phone, `/${sid}`)).toMatchObject({ status: 200, body: { ended: 1 } })
   expect(await live.next('ended')).toEqual({ code: 'REVOKED' })
@@ -134,7 +129,7 @@ test('a session that is ended from the phone by one node is over on the other wi
   expect(other.socket.connected).toBe(true)
 })
 
-test('a session is ended once, by its owner, and by its own name', async () => {
+test('only its owner ends a session, once and by its own name', async () => {
   const mine = await webToken(cluster.origin, 'dora')
   const [phone, stranger] = [await phoneToken(a, 'dora'), await phoneToken(a, 'mallory')]
   const sid = await currentSid(mine)
@@ -148,7 +143,7 @@ test('a session is ended once, by its owner, and by its own name', async () => {
   for (const origin of [a, b]) expect(await end(origin, phone, `/${sid}`)).toMatchObject(notFound)
 })
 
-test('of many devices on two nodes that end one session, one does it', async () => {
+test('one of many devices on two nodes that end one session does it', async () => {
   const phone = await phoneToken(a, 'eve')
   for (let round = 0; round < 5; round++) {
     const sid = await currentSid(await webToken(cluster.origin, 'eve'))
@@ -157,7 +152,7 @@ test('of many devices on two nodes that end one session, one does it', async () 
   }
 })
 
-test('a person ends all others, then all; ends that race count each session once', async () => {
+test('a person ends all other sessions, then all, and racing ends count each one once', async () => {
   const [here, ...rest] = await Promise.all(Array.from({ length: 4 }, () => webToken(cluster.origin, 'fred')))
   if (!here) throw new Error('nobody is logged in')
   expect(await end(b, here.access_token, '?keep=all')).toMatchObject({ status: 422, body: { code: 'INVALID' } })
@@ -173,7 +168,7 @@ test('a person ends all others, then all; ends that race count each session once
   expect(await list(a, here.access_token)).toMatchObject({ status: 401, body: { code: 'REVOKED' } })
 })
 
-test('a login that is redeemed while all are ended is refused, or listed, or over: never live and not listed', async () => {
+test('a login redeemed while all sessions end is never live and not listed', async () => {
   const phone = await phoneToken(a, 'gina')
   const redeemed = async (): Promise<void> => {
     const { device_code: deviceCode, ticket } = await createTicket(a)
@@ -189,11 +184,9 @@ test('a login that is redeemed while all are ended is refused, or listed, or ove
   for (let round = 0; round < 40; round++) await redeemed()
 })
 
-test('a session lasts as long as its refresh token, and one without any as long as its access token', async () => {
+test('a session lasts as long as its refresh token, or as its access token without one', async () => {
   const { redis } = cluster
-  const data = connect({ url: redis.url, name: 'test', onError: () => {} })
-  onCleanup(() => data.disconnect())
-  await whenReady(data, 5_000)
+  const data = await openOperator(redis.url)
   const lifeOf = async (tokens: TokenSet) => {
     const id = createHash('sha256')
       .update(await currentSid(tokens))
@@ -215,7 +208,8 @@ test('a session lasts as long as its refresh token, and one without any as long 
   expect(await lifeOf(long)).toBeGreaterThan(13 * 86_400)
 })
 
-test('when a login begins or ends, the person’s other devices are told on both nodes; the list is right by then, and nothing is kept', async () => {
+// The list is right by then, and nothing is kept.
+test('the other devices of a person hear on both nodes when a login begins or ends', async () => {
   const [program, stranger] = [await programToken('lena'), await programToken('mona')]
   const here = await webToken(a, 'lena')
   const lives = [here.access_token, program, stranger].map((token, i) => connectLive(i % 2 ? b : a, { token }))
@@ -255,7 +249,7 @@ test('a log-out takes its session off the list', async () => {
   expect(sidsOf(await list(a, stays.access_token))).toEqual([await currentSid(stays)])
 })
 
-test('a session whose list Redis has lost, or that is half ended, does not outlive its next refresh unseen', async () => {
+test('a session with a lost list or half an end does not survive its next refresh', async () => {
   const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
   onCleanup(close)
   const phone = await phoneToken(a, 'ines')
@@ -275,10 +269,8 @@ test('a session whose list Redis has lost, or that is half ended, does not outli
   }
 })
 
-test('nobody but the person may ask: no token, rubbish, a key, a business’s token, one that has ended', async () => {
-  const redis = connect({ url: cluster.redis.url, name: 'test:sessions', onError: () => {} })
-  onCleanup(() => redis.disconnect())
-  await whenReady(redis, 5_000)
+test('nobody but the person may list or end their sessions', async () => {
+  const redis = await openOperator(cluster.redis.url)
   const [{ kid, sealed }] = JSON.parse((await redis.get(createKeys('saoma').signingKeys())) ?? '')
   const key = new Uint8Array(hkdfSync('sha256', secret, '', 'saoma signing keys', 32))
   const jwk: JWK = JSON.parse(new TextDecoder().decode((await compactDecrypt(sealed, key)).plaintext))
@@ -306,7 +298,7 @@ test('nobody but the person may ask: no token, rubbish, a key, a business’s to
   expect(await request(`${a}/v1/sessions`, { method: 'POST' })).toMatchObject({ status: 405 })
 })
 
-test('the mini-program as an application: channels, sessions and the business’s backends, but no decision about a login', async () => {
+test('a mini-program as an application has channels and sessions, but decides no login', async () => {
   const [token, phone] = [await programToken('jack'), await phoneToken(a, 'jack')]
   const [mine, phones] = [claimsOf(token), claimsOf(phone)]
   expect(mine).toMatchObject({ aud: cluster.origin, client_id: 'miniprogram', sub: phones.sub })
@@ -326,7 +318,7 @@ test('the mini-program as an application: channels, sessions and the business’
   expect(live.pending('ended')).toEqual([])
 })
 
-test('who asks too often waits', async () => {
+test('a client that asks too often waits', async () => {
   const strict = await startCluster({ nodes: 1, env: { SAOMA_LIMIT_DECISIONS: '3' } })
   const phone = await phoneToken(strict.origin, 'kate')
   const answers = []

@@ -36,18 +36,24 @@ const fill = async (stream: EventStream) => {
 test('a reader that has stopped reading is cut off, though nothing more is written for it', async () => {
   const { stream, reader } = await open(300)
   reader.pause()
-  await fill(stream)
+  const bytes = await fill(stream)
+  expect(stream.waiting).toBeGreaterThan(0)
   const closed = once(reader, 'close')
   // It would never see the end of a connection that it does not read.
   await until(
     async () => stream.waiting,
     (bytes) => bytes === 0,
   )
+  let heard = 0
+  reader.on('data', (data: Buffer) => {
+    heard += data.length
+  })
   reader.resume()
   await closed
+  expect(heard).toBeLessThan(bytes)
 })
 
-test('one that reads slowly is not, and a quiet stream stays', async () => {
+test('a slow reader is not cut off, and a quiet stream stays', async () => {
   // So slowly that filling it takes less than three beats on a busy machine.
   const { stream, reader } = await open(1_500)
   reader.pause()

@@ -17,7 +17,7 @@ const refusalOf = async (started: Promise<Gateway>): Promise<string> => {
   return said.filter((line) => !line.startsWith('{')).join('\n')
 }
 
-test('a second node of one name is refused with a sentence and the first goes on; after kill -9 the name is free at once', async () => {
+test('a second node of one name is refused, and the name is free at once after kill -9', async () => {
   const redis = await startRedis()
   const start = (nodeId: string) => startGateway({ redisUrl: redis.url, nodeId, origin })
   const first = await start('a')
@@ -32,7 +32,7 @@ test('a second node of one name is refused with a sentence and the first goes on
   await createTicket((await start('a')).origin)
 })
 
-test('a Redis that throws data away is refused with a sentence', async () => {
+test('a Redis that evicts data is refused with a sentence', async () => {
   const redis = await startRedis({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] })
   expect(await refusalOf(startGateway({ redisUrl: redis.url, nodeId: 'a', origin }))).toMatch(
     /^Redis at .+ \(maxmemory-policy allkeys-lru\), .+: set noeviction\.$/,
@@ -52,7 +52,7 @@ test.each([
   expect(await refusalOf(startGateway({ redisUrl: logins.url, nodeId: 'a', origin, env }))).toMatch(sentence)
 })
 
-test('a secret that does not open the keys in Redis is a sentence, too', async () => {
+test('a secret that does not open the keys in Redis is refused with a sentence', async () => {
   const redis = await startRedis()
   const start = (secret: string) =>
     startGateway({ redisUrl: redis.url, nodeId: 'a', origin, env: { SAOMA_SECRET: secret } })
@@ -60,7 +60,7 @@ test('a secret that does not open the keys in Redis is a sentence, too', async (
   expect(await refusalOf(start('another secret, also of thirty-two'))).toMatch(/^SAOMA_SECRET does not open .+\.$/)
 })
 
-test.each(['PORT', 'INTERNAL_PORT'])('a %s that is taken is a sentence', async (name) => {
+test.each(['PORT', 'INTERNAL_PORT'])('a %s that is taken is refused with a sentence', async (name) => {
   const redis = await startRedis()
   const other = createServer().listen(0, '127.0.0.1')
   onCleanup(() => other.close())
@@ -79,7 +79,7 @@ describe('the origin', () => {
       onCleanup(close)
     })
 
-  test('that leads nowhere, or to somebody else, is told of once', async () => {
+  test('an origin that leads nowhere, or to somebody else, is reported once', async () => {
     let asked = 0
     const other = createServer((_, res) => {
       asked++
@@ -93,7 +93,7 @@ describe('the origin', () => {
     expect(await lost(`http://127.0.0.1:${await freePort()}`)).toContain('ECONNREFUSED')
   })
 
-  test('that leads here, through nginx, is not', async () => {
+  test('an origin that leads here through nginx is not reported', async () => {
     const { origin: here } = await startCluster({ nodes: 1 })
     const told: string[] = []
     const seen = fetch(`${here}/oidc/.well-known/openid-configuration`).then((answer) => answer.json())

@@ -10,6 +10,7 @@ import {
   startSimulator,
   until,
 } from '@saoma/testing'
+import { nodeAt } from './fixtures.ts'
 
 /** What strangers may spend of what is the whole cluster's: WeChat's quota, memory for codes, accounts. */
 const origin = 'http://127.0.0.1:8080'
@@ -49,9 +50,10 @@ describe('login codes of phones', () => {
     (await simulate<{ calls: Record<string, number> }>('/counters')).calls['/sns/jscode2session'] ?? 0
   const jsCode = async (person: string) => (await simulate<{ js_code: string }>('/login', { person })).js_code
   const send = (i: number, code: string, address: string) =>
-    attemptPhoneToken(nodes[i % 2]?.origin ?? '', code, from(address))
+    attemptPhoneToken(nodeAt(nodes, i).origin, code, from(address))
 
-  test('a network spends a bounded number of calls on codes that WeChat refuses, whatever it sends at once', async () => {
+  // Whatever it sends at once.
+  test('a network spends a limited number of calls on codes that WeChat refuses', async () => {
     const before = await asked()
     const answers = await many(100, (i) => send(i, `made-up-${randomUUID()}`, '203.0.113.9'))
     // As many under way on each node as may turn out bad.
@@ -71,7 +73,7 @@ describe('login codes of phones', () => {
     expect(await metricOf(nodes[0], 'saoma_ratelimited_total{what="bad_phone_codes"}')).toBeGreaterThan(0)
   })
 
-  test('people whose codes are good are not counted, however many come from one network', async () => {
+  test('people with good codes are not counted, however many come from one network', async () => {
     await many(3 * BAD, async (i) => {
       const code = await jsCode(`pupil-${i}`)
       // Only those under way at the same time may be told to come again in a second.
@@ -83,7 +85,7 @@ describe('login codes of phones', () => {
     expect((await send(0, await jsCode('teacher'), '198.51.100.8')).status).toBe(200)
   })
 
-  test('strangers of many networks spend half of the cluster’s calls, and people still log in', async () => {
+  test('strangers of many networks spend half of the cluster’s calls, and logins go on', async () => {
     const before = await asked()
     await many(40, async (network) => {
       for (let i = 0; i < 5; i++) await send(i, `made-up-${randomUUID()}`, `192.0.2.${network}`)
@@ -94,7 +96,7 @@ describe('login codes of phones', () => {
     expect((await send(1, await jsCode('zhao'), '2001:db8:1:2::3')).status).toBe(200)
   })
 
-  test('the owner of a /48, with one code from each of its networks, spends no more than half', async () => {
+  test('the owner of a /48 spends half of the calls at most, with a code from each network', async () => {
     const before = await asked()
     for (let batch = 0; batch < 6; batch++)
       await many(50, (i) => send(i, `made-up-${randomUUID()}`, `2001:db8:48:${batch}${i % 10}${Math.floor(i / 10)}::1`))
@@ -115,8 +117,8 @@ beforeAll(async () => {
   })
 })
 
-test('codes of all browsers have a budget, whose second half is for networks that had few', async () => {
-  const create = (i: number, address: string) => attemptTicket(nodes[i % 2]?.origin ?? '', from(address))
+test('all browsers share a budget of codes, and half of it is for networks that had few', async () => {
+  const create = (i: number, address: string) => attemptTicket(nodeAt(nodes, i).origin, from(address))
   // One owner of many addresses.
   const flood = await many(200, (i) => create(i, `203.0.113.${i % 40}`))
   const given = flood.filter(({ status }) => status === 200).length
@@ -141,9 +143,9 @@ test('codes of all browsers have a budget, whose second half is for networks tha
   expect(all.filter(({ status }) => status !== 200).map(({ status }) => status)).toContain(503)
 })
 
-test('a demo phone makes so many people in an hour; those that are there go on', async () => {
+test('a demo phone makes a limited number of people an hour, and existing people go on', async () => {
   const phone = (i: number, name: string, address: string) =>
-    attemptPhoneToken(nodes[i % 2]?.origin ?? '', `demo:${name}`, from(address))
+    attemptPhoneToken(nodeAt(nodes, i).origin, `demo:${name}`, from(address))
   expect((await phone(0, 'alice', '203.0.113.1')).status).toBe(200)
   const made = await many(40, (i) => phone(i, `sock ${i}`, '203.0.113.1'))
   expect(made.filter(({ status }) => status === 200)).toHaveLength(19)
@@ -156,9 +158,9 @@ test('a demo phone makes so many people in an hour; those that are there go on',
   expect((await phone(1, 'bob', '198.51.100.1')).status).toBe(200)
 })
 
-test('nor do the many networks of one owner keep others from beginning in a demo', async () => {
+test('the many networks of one owner do not keep others from beginning in a demo', async () => {
   const phone = (i: number, address: string) =>
-    attemptPhoneToken(nodes[i % 2]?.origin ?? '', `demo:crowd ${i}`, from(address))
+    attemptPhoneToken(nodeAt(nodes, i).origin, `demo:crowd ${i}`, from(address))
   const flood: { status: number }[] = []
   for (let network = 0; network < 16; network++)
     flood.push(...(await many(20, (i) => phone(100 * network + i, `2001:db8:7:${network}::1`))))

@@ -46,7 +46,7 @@ const asked = [
 ] as const
 
 test.each(loginDoors.flatMap(([door, query]) => asked.map(([where, packet]) => [where, door, packet, query] as const)))(
-  'asking to be let in again and again, %s, %s, ends the connection and leaves no sockets',
+  'repeated requests to join %s, %s, end the connection and leave no sockets',
   async (_, __, packet, query) => {
     const before = await memory()
     const sockets = await Promise.all(Array.from({ length: 5 }, () => engine(query)))
@@ -73,7 +73,7 @@ test.each(loginDoors)('a flood of packets is cut off, %s', async (_, query) => {
   expect(await metric(cut)).toBe(before + 1)
 })
 
-test.each(loginDoors)('pings of somebody who reads no pongs fill no memory, %s', async (_, query) => {
+test.each(loginDoors)('pings of a client that reads no pongs fill no memory, %s', async (_, query) => {
   const before = await memory()
   const tcp = dial(Number(new URL(gateway.origin).port), '127.0.0.1')
   tcp.on('error', () => {})
@@ -93,7 +93,7 @@ test.each(loginDoors)('pings of somebody who reads no pongs fill no memory, %s',
   tcp.destroy()
 })
 
-test('somebody who is known may say more than a stranger', async () => {
+test('a known client may say more than a stranger', async () => {
   const backend = connectLive(gateway.origin, { token: testApiKey })
   await backend.next('connect')
   const answers = await Promise.all(
@@ -102,7 +102,7 @@ test('somebody who is known may say more than a stranger', async () => {
   expect(answers.every(({ ok }) => ok)).toBe(true)
 })
 
-test('who asks for pages and does not read them is cut off', async () => {
+test('a client that asks for pages and does not read them is cut off', async () => {
   const channels = Array.from({ length: 60 }, (_, n) => `room:open-page-${n}`)
   const writer = connectLive(gateway.origin, { token: testApiKey })
   await writer.next('connect')

@@ -35,7 +35,8 @@ const watchLoads = {
 }
 const loadsOf = ({ lines }: Gateway) => lines.filter(({ json }) => typeof json?.loads === 'string').length
 
-test('a login across two nodes is one trace, with Redis and WeChat below the requests and nothing secret in it', async () => {
+// Nothing secret is in it.
+test('a login across two nodes is one trace with Redis and WeChat below its requests', async () => {
   const collector = await startCollector()
   const cluster = await startCluster({
     nodes: 2,
@@ -124,7 +125,7 @@ test('a login across two nodes is one trace, with Redis and WeChat below the req
   expect(said).not.toMatch(/eyJ[A-Za-z0-9_-]{10}/)
 })
 
-test('without an endpoint nothing of it is loaded, with one it is; a sampler may leave out what the client wants', async () => {
+test('tracing is loaded only with an endpoint, and a sampler may overrule the client', async () => {
   const collector = await startCollector()
   const redis = await startRedis()
   const start = (nodeId: string, env: Record<string, string>) =>
@@ -147,7 +148,7 @@ test('without an endpoint nothing of it is loaded, with one it is; a sampler may
   expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([wanted.traceId]))
 })
 
-test('a collector that is away costs no request and not the end of a node, and the log says so', async () => {
+test('an absent collector delays neither requests nor the end of a node, and is logged', async () => {
   const redis = await startRedis()
   const node = await startGateway({
     redisUrl: redis.url,

@@ -72,17 +72,20 @@ const nowhere = [
   '//ws',
 ]
 
-test.each(nowhere)('a WebSocket to %s is answered 404 at once, as a problem, and the connection ends', async (path) => {
-  const rejected = () => metricOf(node, 'saoma_handshake_rejected_total{reason="nowhere"}')
-  const before = (await rejected()) || 0
-  const answer = await answerTo(node.port, text(`GET ${path}`, WEBSOCKET))
-  expect(answer.status).toBe(404)
-  expect(answer.headers).toContain('content-type: application/problem+json')
-  expect(answer.headers).toContain('connection: close')
-  expect(answer.headers).toContain(`x-saoma-node: ${node.id}`)
-  expect(JSON.parse(answer.body)).toMatchObject({ status: 404, code: 'NOT_FOUND', react: 'stop' })
-  expect(await rejected()).toBe(before + 1)
-})
+test.each(nowhere)(
+  'a WebSocket to %s is answered with a 404 problem at once, and the connection ends',
+  async (path) => {
+    const rejected = () => metricOf(node, 'saoma_handshake_rejected_total{reason="nowhere"}')
+    const before = (await rejected()) || 0
+    const answer = await answerTo(node.port, text(`GET ${path}`, WEBSOCKET))
+    expect(answer.status).toBe(404)
+    expect(answer.headers).toContain('content-type: application/problem+json')
+    expect(answer.headers).toContain('connection: close')
+    expect(answer.headers).toContain(`x-saoma-node: ${node.id}`)
+    expect(JSON.parse(answer.body)).toMatchObject({ status: 404, code: 'NOT_FOUND', react: 'stop' })
+    expect(await rejected()).toBe(before + 1)
+  },
+)
 
 test.each(['/ws/', '/wsx', '/socket.io', '/socket.iox', '/nowhere'])(
   'a WebSocket to %s through nginx is answered 404 at once',
@@ -96,14 +99,15 @@ test.each(['/ws/', '/wsx', '/socket.io', '/socket.iox', '/nowhere'])(
   },
 )
 
-describe('an upgrade to another protocol is served as if it had not been asked for, and then the connection ends', () => {
-  test('a page that is there', async () => {
+// It is served as if it had not been asked for, and then the connection ends.
+describe('an upgrade to another protocol', () => {
+  test('a page that exists is served', async () => {
     const answer = await answerTo(node.port, text('GET /oidc/jwks', H2C))
     expect(answer.status).toBe(200)
     expect(JSON.parse(answer.body)).toHaveProperty('keys')
   })
 
-  test('a page that is not', async () => {
+  test('a page that does not exist is answered 404', async () => {
     expect(await answerTo(node.port, text('GET /nowhere', H2C))).toMatchObject({ status: 404 })
   })
 
@@ -114,7 +118,7 @@ describe('an upgrade to another protocol is served as if it had not been asked f
     expect(JSON.parse(answer.body)).toMatchObject({ offset: 1 })
   })
 
-  test('Socket.IO', async () => {
+  test('Socket.IO answers a poll, and no WebSocket', async () => {
     const polling = await answerTo(node.port, text(`GET ${ENGINE}polling`, H2C))
     expect(polling).toMatchObject({ status: 200, body: expect.stringMatching(/^0\{"sid"/) })
     expect(await answerTo(node.port, text(`GET ${ENGINE}websocket`, H2C))).toMatchObject({ status: 400 })
@@ -122,7 +126,7 @@ describe('an upgrade to another protocol is served as if it had not been asked f
   })
 })
 
-test('a WebSocket is begun by GET: any other method is an ordinary request', async () => {
+test('only GET begins a WebSocket, and any other method is an ordinary request', async () => {
   expect(await answerTo(node.port, text('POST /ws', [...WEBSOCKET, 'Content-Length: 0']))).toMatchObject({
     status: 404,
   })
@@ -134,14 +138,14 @@ test('a tunnel is answered 405', async () => {
   expect(JSON.parse(answer.body)).toMatchObject({ code: 'METHOD_NOT_ALLOWED' })
 })
 
-describe('behind a request that is still being answered nothing overtakes its answer: the connection ends', () => {
+describe('behind a request that is still being answered', () => {
   const before = text('GET /oidc/jwks', [])
   test.each([
     ['a WebSocket to no door', text('GET /nowhere', WEBSOCKET)],
     ['a WebSocket to a door', text('GET /ws', WEBSOCKET)],
     ['a WebSocket of Socket.IO', text(`GET ${ENGINE}websocket`, WEBSOCKET)],
     ['a tunnel', text('CONNECT 127.0.0.1:80', [])],
-  ])('%s', async (_, behind) => {
+  ])('%s ends the connection, and overtakes no answer', async (_, behind) => {
     const tcp = await dial(node.port)
     let answer = ''
     tcp.setEncoding('utf8').on('data', (chunk) => {
@@ -153,7 +157,7 @@ describe('behind a request that is still being answered nothing overtakes its an
     expect(answer).toBe('')
   })
 
-  test('but after that answer it is served', async () => {
+  test('a WebSocket after that answer is served', async () => {
     const tcp = await dial(node.port)
     let answer = ''
     tcp.setEncoding('utf8').on('data', (chunk) => {
@@ -169,7 +173,7 @@ describe('behind a request that is still being answered nothing overtakes its an
   })
 })
 
-test('the internal port serves an upgrade as if it had not been asked for, and takes no tunnel', async () => {
+test('the internal port serves an upgrade like a plain request, and takes no tunnel', async () => {
   const ask = (first: string, headers: readonly string[]) =>
     answerTo(node.internalPort, text(first, [...headers, 'Connection: close']))
   expect(await ask('GET /healthz', WEBSOCKET)).toMatchObject({ status: 200 })
@@ -186,7 +190,7 @@ const refused = [
 ] as const
 
 test.each(refused)(
-  'a client that was refused, by %s, has time to read why, and is cut off when it never closes',
+  'a client refused by %s has time to read why, and is cut off when it never closes',
   async (_, path) => {
     const clients = await Promise.all(Array.from({ length: 50 }, () => dial(node.port)))
     for (const tcp of clients) {

@@ -13,16 +13,16 @@ const from = (remoteAddress: string, forwarded?: string) =>
 describe('the address of a visitor', () => {
   const addressOf = createAddressReader(['127.0.0.0/8'])
 
-  test('is what the trusted proxy saw', () => {
+  test('the address is what the trusted proxy saw', () => {
     expect(addressOf(from('127.0.0.1', '203.0.113.9'))).toBe('203.0.113.9')
   })
-  test('is the peer itself when the peer is no trusted proxy, whatever it claims', () => {
+  test('the address is the peer itself, unless the peer is a trusted proxy', () => {
     expect(addressOf(from('198.51.100.7', '203.0.113.9'))).toBe('198.51.100.7')
   })
-  test('is the last one no trusted proxy stands behind: a forged list does not reach further back', () => {
+  test('the address is the last untrusted one, so a forged list does not reach further', () => {
     expect(addressOf(from('127.0.0.1', '10.1.1.1, 203.0.113.9'))).toBe('203.0.113.9')
   })
-  test('is IPv4 even when it came over an IPv6 socket', () => {
+  test('the address is IPv4 even when it came over an IPv6 socket', () => {
     expect(addressOf(from('::ffff:198.51.100.7'))).toBe('198.51.100.7')
   })
 })
@@ -43,7 +43,7 @@ describe('a proxy that nobody trusts', () => {
     return { lines, visit }
   }
 
-  test('is told of once, with its address and the setting', () => {
+  test('it is reported once, with its address and the setting', () => {
     const { lines, visit } = told()
     for (let i = 0; i < 3; i++) visit('127.0.0.1', { 'x-saoma-untrusted': '10.0.0.5', 'x-forwarded-for': '10.0.0.5' })
     for (let i = 0; i < 3; i++) visit('::ffff:10.0.0.6', { 'x-forwarded-for': '203.0.113.9' })
@@ -52,7 +52,7 @@ describe('a proxy that nobody trusts', () => {
       { event: 'proxy', address: '10.0.0.6', setting: 'SAOMA_TRUSTED_PROXIES' },
     ])
   })
-  test('with a public address is told of when it does so often, and never by its own word', () => {
+  test('it is reported with a public address when it does so often, not by its own word', () => {
     const { lines, visit } = told()
     for (let i = 0; i < 99; i++) visit('127.0.0.1', { 'x-saoma-untrusted': '203.0.113.9' })
     visit('198.51.100.7', { 'x-saoma-untrusted': '10.0.0.7' })
@@ -60,7 +60,7 @@ describe('a proxy that nobody trusts', () => {
     for (let i = 0; i < 10; i++) visit('127.0.0.1', { 'x-saoma-untrusted': '203.0.113.9' })
     expect(lines).toEqual([{ event: 'proxy', address: '203.0.113.9', setting: 'NGINX_TRUST' }])
   })
-  test('is one of few that are remembered', () => {
+  test('only a few of them are remembered', () => {
     const { lines, visit } = told()
     for (let i = 0; i < 1_000; i++) visit('127.0.0.1', { 'x-saoma-untrusted': `10.0.${i >> 8}.${i & 255}` })
     expect(lines).toHaveLength(64)
@@ -84,7 +84,7 @@ describe('an origin', () => {
     ['', false],
   ])('%s is allowed: %s', (origin, allowed) => expect(production.allows(origin)).toBe(allowed))
 
-  test('in demo mode this machine may call itself by another name, on the same port only', () => {
+  test('this machine may use another name in demo mode, on the same port only', () => {
     expect(local.allows('http://localhost:8080')).toBe(true)
     expect(local.allows('http://localhost:8081')).toBe(false)
     const served = createOrigins({ origin: 'http://127.0.0.1:8080', allowedOrigins: [], demo: false })
@@ -113,7 +113,7 @@ describe('an origin', () => {
   })
 })
 
-test('a user agent becomes two short words, and a hostile one does not hurt', () => {
+test('a user agent becomes two short words, and a hostile one does no harm', () => {
   const chrome =
     'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36'
   expect(describeUserAgent(chrome)).toEqual({ browser: 'Chrome 126', os: 'Windows 10' })

@@ -15,13 +15,14 @@ import {
 } from '@saoma/testing'
 import fc from 'fast-check'
 import WebSocket from 'ws'
+import { seed } from './fixtures.ts'
 
-/**
+/*
  * Socket.IO is the judge: whatever a client says, the door of waiting browsers must answer and close as
  * Socket.IO does. A failing run names its seed and path in the report; put them into FUZZ_SEED to see it
  * again.
  */
-const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
+
 let gateway: Gateway
 
 beforeAll(async () => {
@@ -134,7 +135,7 @@ const single: Frame[] = [
   Buffer.from('4'),
 ]
 
-test.each(single.map((frame) => [frame]))('one frame is answered as by Socket.IO: %j', async (frame) => {
+test.each(single.map((frame) => [frame]))('the frame %j is answered as by Socket.IO', async (frame) => {
   await compare([frame])
 })
 
@@ -185,7 +186,7 @@ test(`any frames, one after the other, are answered as by Socket.IO (seed ${seed
   ).toEqual([])
 })
 
-test('more events than a browser may send are answered the same way', async () => {
+test('more events than a browser may send are answered as by Socket.IO', async () => {
   const events = Array.from({ length: 12 }, () => '42/login,["anything"]')
   const heard = await compare(events)
   // Ten with their marks, then a word that it was the server.
@@ -193,7 +194,7 @@ test('more events than a browser may send are answered the same way', async () =
 })
 
 test.each(loginDoors)(
-  '%s: a watch that is refused changes nothing, one that is not replaces the one before',
+  '%s: a refused watch changes nothing, and an accepted one replaces the one before',
   async (_, query) => {
     const phone = await phoneToken(gateway.origin, 'alice')
     const [one, other] = [await createTicket(gateway.origin), await createTicket(gateway.origin)]

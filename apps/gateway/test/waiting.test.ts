@@ -112,7 +112,7 @@ const join = async () => {
 const reasons = async (): Promise<Record<string, number>> =>
   Object.fromEntries((await metrics.closed.get()).values.map(({ labels, value }) => [labels.reason, value]))
 
-test('it opens as Engine.IO does, with a session that begins with the node', async () => {
+test('the door opens as Engine.IO does, with a session that begins with the node', async () => {
   const { opening, node, socket } = await dial()
   const through = await dial({})
   const { sid, ...rest } = JSON.parse(opening.slice(1))
@@ -130,7 +130,7 @@ test.each([
   ['with an empty session, which is none', { only: 'login', sid: '' }, true],
   ['another namespace', { only: 'chat' }, false],
   ['nothing', {}, false],
-])('whom it takes: %s', async (_, query, isOurs) => {
+])('the right door takes the handshake: %s', async (_, query, isOurs) => {
   const browser = await dial(query)
   browser.say('40/login,')
   const answer = await browser.next()
@@ -147,7 +147,7 @@ test.each([
   await expect(dial(query)).rejects.toThrow(/400|socket hang up|closed/)
 })
 
-test('a node that is going away says so in HTTP, and when to ask again', async () => {
+test('a node that is going away answers 503 and says when to ask again', async () => {
   draining = true
   const socket = new WebSocket(`${origin.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket&only=login`)
   const [request, answer] = await once(socket, 'unexpected-response')
@@ -156,7 +156,7 @@ test('a node that is going away says so in HTTP, and when to ask again', async (
   request.destroy()
 })
 
-test('browsers of this door are told to go, and are closed as connections', async () => {
+test('browsers of this door are told to leave, and are closed as connections', async () => {
   const { connection, next, closed } = await join()
   connection.sendAway(900)
   expect(await next()).toBe('42/login,["drain",{"resumeAfterMs":900}]')
@@ -164,7 +164,7 @@ test('browsers of this door are told to go, and are closed as connections', asyn
   expect(await closed).toBe(1005)
 })
 
-test('it asks for a sign of life when one is due, and closes who gives none', async () => {
+test('the door asks for a sign of life when one is due, and closes a client without one', async () => {
   const { connection, next, say, closed } = await join()
   const start = now()
   connection.check(start + 24_000)
@@ -183,7 +183,7 @@ test('it asks for a sign of life when one is due, and closes who gives none', as
   expect((await reasons()).ping_timeout).toBe(timeouts + 1)
 })
 
-test('another packet in place of a pong is a sign of life, once', async () => {
+test('another packet in place of a pong counts as a sign of life once', async () => {
   const { connection, next, say, closed } = await join()
   const start = now()
   connection.check(start + 26_000)
@@ -199,7 +199,7 @@ test('another packet in place of a pong is a sign of life, once', async () => {
   await closed
 })
 
-test('who joins no namespace, has left it, or follows nothing is closed', async () => {
+test('a client that joins no namespace, has left it, or follows nothing is closed', async () => {
   const late = await join()
   late.connection.check(now() + 11_000)
   expect(late.connection.isOpen).toBe(true)
@@ -216,7 +216,7 @@ test('who joins no namespace, has left it, or follows nothing is closed', async 
   await late.closed
 })
 
-test('a ticket is heard from the watch on, and let go with the connection', async () => {
+test('a ticket is followed from the watch until the connection ends', async () => {
   const { deviceCode, ticket } = await pending()
   const [one, other] = [await join(), await join()]
   for (const browser of [one, other]) {
@@ -244,7 +244,7 @@ test('a ticket is heard from the watch on, and let go with the connection', asyn
   expect(followed()).toBe(0)
 })
 
-test('Socket.IO’s own client logs in and leaves as ever', async () => {
+test('Socket.IO’s own client logs in and leaves as always', async () => {
   const { deviceCode, ticket } = await pending()
   const browser = connectLogin(origin)
   expect(await browser.watch(deviceCode)).toMatchObject({ ok: true, state: { ticket, status: 'pending' } })
@@ -255,7 +255,7 @@ test('Socket.IO’s own client logs in and leaves as ever', async () => {
   await until(() => followed() === 0)
 })
 
-test('a second watch while the first is being answered is refused', async () => {
+test('a second watch is refused while the first is being answered', async () => {
   const { deviceCode } = await pending()
   const { connection, socket } = await join()
   const ask = () => new Promise((resolve) => void watching.watch.call(connection, { deviceCode }, resolve))

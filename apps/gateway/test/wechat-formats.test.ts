@@ -9,6 +9,7 @@ import {
   scan,
   startCluster,
 } from '@saoma/testing'
+import { nodeAt } from './fixtures.ts'
 
 let cluster: Cluster
 let alice: string
@@ -52,7 +53,7 @@ const open = async ({ ticket, cookie }: Pick<Browser, 'ticket' | 'cookie'>, last
   return answer.body
 }
 
-test('web WeChat: 201 when scanned, 200 with a place to go when confirmed, 400 once used', async () => {
+test('web WeChat answers 201 when scanned, 200 when confirmed and 400 once used', async () => {
   const mine = await browser()
   const first = web(mine, 1)
   await scan(cluster.origin, mine.ticket, alice)
@@ -75,7 +76,7 @@ test('web WeChat: 201 when scanned, 200 with a place to go when confirmed, 400 o
   expect(await web(mine, 0)).toBe('window.code=400;')
 })
 
-test('open platform: 404 when scanned, 405 with a code when confirmed, 402 once used', async () => {
+test('the open platform answers 404 when scanned, 405 when confirmed and 402 once used', async () => {
   const mine = await browser()
   const first = open(mine)
   await scan(cluster.origin, mine.ticket, alice)
@@ -89,7 +90,7 @@ test('open platform: 404 when scanned, 405 with a code when confirmed, 402 once 
   expect(await open(mine, '404')).toBe("window.wx_errcode=402;window.wx_code='';")
 })
 
-test('a decline: 403 once, then 402; 400 for web WeChat', async () => {
+test('a decline is 403 once and then 402, or 400 for web WeChat', async () => {
   const mine = await browser()
   const waiting = open(mine)
   await reject(cluster.origin, mine.ticket, alice)
@@ -98,7 +99,7 @@ test('a decline: 403 once, then 402; 400 for web WeChat', async () => {
   expect(await web(mine, 1)).toBe('window.code=400;')
 })
 
-test('408 when nothing happens for 25 s, on both, and the poll goes on where it was', async () => {
+test('both formats answer 408 after 25 s without news, and the poll goes on where it was', async () => {
   const mine = await browser()
   const answers = await Promise.all([web(mine, 1), open(mine)])
   expect(answers).toEqual(['window.code=408;', "window.wx_errcode=408;window.wx_code='';"])
@@ -107,7 +108,7 @@ test('408 when nothing happens for 25 s, on both, and the poll goes on where it 
   expect(await next).toBe("window.wx_errcode=404;window.wx_code='';")
 })
 
-test('a ticket that expires: 400 and 402', async () => {
+test('a ticket that expires is answered 400 and 402', async () => {
   const hasty = await startCluster({ nodes: 1, env: { SAOMA_SCAN_SECONDS: '1' } })
   const { body, headers } = await attemptTicket(hasty.origin)
   const cookie = headers.get('set-cookie')?.split(';')[0] ?? ''
@@ -118,7 +119,7 @@ test('a ticket that expires: 400 and 402', async () => {
   await hasty.stop()
 })
 
-test('a second browser that polls the first one’s ticket learns nothing, at any moment', async () => {
+test('a second browser that polls the first one’s ticket never learns anything', async () => {
   const mine = await browser()
   const other = await browser()
   const strangers = [
@@ -143,7 +144,7 @@ test('a second browser that polls the first one’s ticket learns nothing, at an
 
 test('the cookie is Secure when the origin is', async () => {
   const secure = await startCluster({ nodes: 1, origin: 'https://login.example.com' })
-  const { headers } = await attemptTicket(secure.nodes[0]?.origin ?? '')
+  const { headers } = await attemptTicket(nodeAt(secure.nodes, 0).origin)
   expect(headers.get('set-cookie')).toMatch(/SameSite=Strict; Secure$/)
   await secure.stop()
 })

@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterEach(clearFaults)
 
-test('two cold nodes that are asked for 40 pictures at once fetch one access token, and draw each ticket once', async () => {
+test('two cold nodes fetch one access token for 40 pictures, and draw each ticket once', async () => {
   const tickets = await Promise.all(Array.from({ length: 40 }, () => createTicket(cluster.origin)))
   const answers = await Promise.all(tickets.map(({ ticket }, i) => picture(i % 2, ticket)))
   expect(answers.map(({ status }) => status)).toEqual(Array(40).fill(200))
@@ -42,7 +42,7 @@ test('two cold nodes that are asked for 40 pictures at once fetch one access tok
   expect((await counters()).calls['/cgi-bin/stable_token']).toBe(1)
 })
 
-test('a person of WeChat logs in: the openid stays inside, the account is the same every time', async () => {
+test('a person of WeChat gets the same account every time, and the openid stays inside', async () => {
   const login = async (person: string) => {
     const { ticket, device_code } = await createTicket(cluster.origin)
     const token = await attemptPhoneToken(cluster.origin, await jsCode(person))
@@ -59,7 +59,7 @@ test('a person of WeChat logs in: the openid stays inside, the account is the sa
   expect(first.seen).not.toMatch(/openid":"|session_key|unionid/)
 })
 
-test('a wx.login code works once, a made-up one never, and a demo name not outside demo mode', async () => {
+test('a wx.login code works once, a made-up one never, and a demo name only in a demo', async () => {
   const code = await jsCode('li')
   const tries = await Promise.all(Array.from({ length: 5 }, () => attemptPhoneToken(cluster.origin, code)))
   expect(tries.filter(({ status }) => status === 200)).toHaveLength(1)
@@ -71,7 +71,7 @@ test('a wx.login code works once, a made-up one never, and a demo name not outsi
   }
 })
 
-test('the access token died at WeChat: one forced refresh, and the person sees nothing of it', async () => {
+test('an access token that died at WeChat is refreshed once, and the person sees nothing', async () => {
   expect((await picture(0, (await createTicket(cluster.origin)).ticket)).status).toBe(200)
   await simulator('/tokens/refuse', {})
   const before = (await counters()).tokens.forced ?? 0
@@ -88,7 +88,7 @@ test.each([
   ['busy', { kind: 'errcode', errcode: -1 }],
   ['talking nonsense', { kind: 'garbage' }],
 ])(
-  'WeChat is %s: WECHAT_UNAVAILABLE within a bounded time, and the cluster recovers by itself',
+  'calls fail soon with WECHAT_UNAVAILABLE while WeChat is %s, and recover by themselves',
   async (_, fault) => {
     await simulator('/faults', { path: '/wxa/getwxacodeunlimit', ...fault })
     await simulator('/faults', { path: '/sns/jscode2session', ...fault })

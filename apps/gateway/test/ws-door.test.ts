@@ -162,7 +162,7 @@ const openDoor = async ({ limits: some = {}, ...options }: DoorOptions = {}) => 
 const presence = (id: number) => ({ op: 'presence', channel: 'room:x', id })
 
 describe('the order of answers', () => {
-  test('answers go out in the order of the requests, in whatever order they are ready', async () => {
+  test('answers go out in the order of the requests, whichever is ready first', async () => {
     const door = await openDoor()
     const client = await door.enter()
     for (const id of [1, 2, 3]) client.send(presence(id))
@@ -177,7 +177,7 @@ describe('the order of answers', () => {
     ])
   })
 
-  test('a subscription waits for what was asked before, and all that is asked after waits for it', async () => {
+  test('a subscription waits for earlier requests, and later requests wait for it', async () => {
     const door = await openDoor()
     const client = await door.enter()
     client.send(presence(1))
@@ -237,7 +237,8 @@ describe('the order of answers', () => {
     expect(await client.next()).toBe('{"result":true}')
   })
 
-  test('a client that asks far ahead is read no further until it has answers, and then gets all of them in order', async () => {
+  // Then it gets all of them in order.
+  test('a client that asks far ahead is read no further until it has its answers', async () => {
     const door = await openDoor()
     const [client, neighbour] = [await door.enter(), await connectWs(door.origin)]
     const requests = 400
@@ -256,14 +257,14 @@ describe('what is not let in', () => {
     ['a node that is going away', { isDraining: () => true }, 503],
     ['a foreign origin', { origins: { allows: () => false, admits: () => false } }, 403],
     ['too many handshakes of one address', { limits: { handshakesPerMinute: 0 } }, 429],
-  ])('%s answers %#', async (_, options, status) => {
+  ])('a handshake is refused for %s', async (_, options, status) => {
     const door = await openDoor(options)
     const origin = 'https://elsewhere.example'
     await expect(connectWs(door.origin, { origin })).rejects.toThrow(`${status}`)
     expect(await door.count('opened')).toBe(0)
   })
 
-  test('who does not authenticate in time is closed', async () => {
+  test('a client that does not authenticate in time is closed', async () => {
     const door = await openDoor({ authMs: 50 })
     const client = await connectWs(door.origin)
     expect(await client.closed()).toEqual({ code: 1008, reason: 'Not Auth' })
@@ -275,21 +276,21 @@ describe('what is closed', () => {
     ['bytes', (client: WsClient) => client.socket.send(Buffer.from('ping')), 1003],
     ['a frame that is too large', (client: WsClient) => client.send('x'.repeat(36_001)), 1009],
     ['text that is none', (client: WsClient) => client.socket.send(Buffer.from([0xff]), { binary: false }), 1007],
-  ])('%s', async (_, act, code) => {
+  ])('a client that sends %s is closed', async (_, act, code) => {
     const door = await openDoor()
     const client = await door.enter()
     act(client)
     expect(await client.closed()).toMatchObject({ code })
   })
 
-  test('garbage without end', async () => {
+  test('a client that sends garbage without end is closed', async () => {
     const door = await openDoor({ limits: { eventsPerTenSeconds: 20 } })
     const client = await door.enter()
     for (let i = 0; i < 200; i++) client.send('garbage')
     expect(await client.closed()).toEqual({ code: 1008, reason: 'RATE_LIMITED' })
   })
 
-  test('a client that says nothing; one that does goes on', async () => {
+  test('a client that says nothing is closed, and one that does goes on', async () => {
     const clock = createClock()
     const door = await openDoor({ now: clock.now })
     const [silent, talking] = [await door.enter(), await door.enter()]
@@ -319,7 +320,7 @@ describe('what is closed', () => {
     return client
   }
 
-  test('a client that asks on and on and reads no answer', async () => {
+  test('a client that asks on and on and reads no answer is closed', async () => {
     const client = await beSlow(await openDoor())
     client.socket.resume()
     expect(await client.closed()).toEqual({ code: 1013, reason: 'SLOW_READER' })
@@ -336,7 +337,7 @@ describe('what is closed', () => {
     ).toBe(1)
   })
 
-  test('a burst that comes while a client is being closed does not reach behind the close frame', async () => {
+  test('a burst does not reach behind the close frame of a client that is being closed', async () => {
     const door = await openDoor()
     const client = await door.enter()
     client.send({ op: 'subscribe', channel: 'room:x' })
@@ -356,7 +357,7 @@ describe('what is closed', () => {
     expect(await client.closed()).toMatchObject({ code: 1009 })
   })
 
-  test('what is left when the door closes: with the word for a restart while the node drains', async () => {
+  test('a closing door closes its clients, with the word for a restart while draining', async () => {
     let draining = false
     const door = await openDoor({ isDraining: () => draining })
     const client = await door.enter()
@@ -365,7 +366,7 @@ describe('what is closed', () => {
     expect(await client.closed()).toEqual({ code: 1012, reason: 'drain' })
   })
 
-  test('the end of a session, with the reason in a frame before', async () => {
+  test('the end of a session closes its client, with the reason in a frame before', async () => {
     const door = await openDoor()
     const client = await door.enter()
     for (const connection of door.opened) connection.end('TOKEN_EXPIRED')
@@ -374,7 +375,7 @@ describe('what is closed', () => {
   })
 })
 
-test('of any frames each gets one answer, and the connection goes on', async () => {
+test('each frame gets one answer whatever it is, and the connection goes on', async () => {
   const door = await openDoor()
   door.eachAsked(({ ack }) => ack({ ok: false, code: 'INVALID' }))
   const op = fc.constantFrom('auth', 'subscribe', 'unsubscribe', 'publish', 'presence', 'read', 'refresh', 'none')

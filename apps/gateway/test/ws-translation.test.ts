@@ -53,11 +53,11 @@ describe('requests', () => {
   })
 
   // Node 24 cannot write it again, Node 26 can; how deep data may be is said by those who take it.
-  test('what is nested without end is read or refused, and throws nothing', () => {
+  test('endlessly nested frames are read or refused, and throw nothing', () => {
     expect(() => readRequest(`{"op":"publish","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`)).not.toThrow()
   })
 
-  test('mesh.publish is a publication, and anything else that names a method is refused in the same form', () => {
+  test('mesh.publish is a publication, and other methods are refused in the same form', () => {
     expect(callOf('{"m":"mesh.publish","p":{"c":"user:1","d":"hello"},"i":1}')).toMatchObject({
       op: 'publish',
       body: { channel: 'user:1', event: 'mesh.text', data: 'hello' },
@@ -66,7 +66,7 @@ describe('requests', () => {
     expect(readRequest('{"m":"mesh.publish","i":8}')).toEqual({ form: { mesh: true, id: 8 } })
   })
 
-  test('whatever comes, reading it neither throws nor lets a foreign key through', () => {
+  test('no input makes reading throw or lets a foreign key through', () => {
     const known = new Set([
       'token',
       'channel',
@@ -142,7 +142,7 @@ describe('answers', () => {
     ],
     ['mesh.publish not done', refused({ mesh: true }, 'FORBIDDEN'), '{"E":{"c":403,"m":"You may not do this."}}'],
     ['mesh.publish before auth', notAuthenticated({ mesh: true, id: 1 }), '{"E":{"c":401,"m":"Not Auth"},"i":1}'],
-  ])('%s', (_, answer, expected) => {
+  ])('an answer has its exact text: %s', (_, answer, expected) => {
     expect(answer).toBe(expected)
   })
 })
@@ -180,11 +180,11 @@ describe('notices', () => {
       '{"event":"@user","type":"inbox","data":{"read":3,"unread":0}}',
     ],
     ['presence, for one that did not ask for more', { kind: 'presence', change }, plain, undefined],
-  ])('%s', (_, signal, listener, frame) => {
+  ])('a notice has its exact text: %s', (_, signal, listener, frame) => {
     expect(noticeOfSignal(signal, listener)).toBe(frame)
   })
 
-  test('what a connection hears of itself', () => {
+  test('what a connection hears of itself has its exact text', () => {
     expect(noticeOf('expiring', { expiresIn: 60 }, extended)).toBe('{"event":"expiring","data":{"expiresIn":60}}')
     expect(noticeOf('drain', { resumeAfterMs: 9 }, extended)).toBe('{"event":"drain","data":{"resumeAfterMs":9}}')
     expect(noticeOf('ended', { code: 'REVOKED' }, plain)).toBe('{"code":1,"msg":"Not Auth","error":"REVOKED"}')
@@ -200,17 +200,17 @@ describe('messages', () => {
   const plain = { alias: '@user', extended: false }
   const extended = { alias: '@user', extended: true }
 
-  test('a subscription as CONNMIX knows it gets the channel as it was asked for and the data, and nothing else', () => {
+  test('a plain CONNMIX subscription gets the channel as it was asked for and the data', () => {
     expect(payloadOf(kept('said', { a: 1 }, 'u'), plain)).toBe('{"event":"@user","data":{"a":1}}')
   })
 
-  test('one that asked for positions gets them', () => {
+  test('a subscription that asked for positions gets them', () => {
     expect(payloadOf(kept('said', { a: 1 }, 'u'), extended)).toBe(
       '{"event":"@user","name":"said","data":{"a":1},"from":"u","time":1795248000000,"epoch":"e","offset":7}',
     )
   })
 
-  test('text and bytes of a backend go out as they came in', () => {
+  test('texts and bytes of a backend go out as they came in', () => {
     expect(payloadOf(kept('mesh.text', '{ "event" : "@user" }\n'), plain)).toBe('{ "event" : "@user" }\n')
     expect(payloadOf(kept('mesh.binary', 'AP8Q'), plain)).toEqual(Buffer.from([0, 255, 16]))
     expect(JSON.parse(payloadOf(kept('mesh.text', 'x'), extended).toString())).toMatchObject({
@@ -244,7 +244,7 @@ describe('messages', () => {
     )
   })
 
-  test('a burst is one piece of frames, shared by all who hear of it in the same form', () => {
+  test('a burst is one piece of frames that all listeners of the same form share', () => {
     const batch = [kept('said', 'é'.repeat(40)), kept('said', 'x'.repeat(300)), kept('said', 'x'.repeat(70_000))]
     const bytes = burstOf(batch, plain)
     const payloads = batch.map((message) => Buffer.from(payloadOf(message, plain)))

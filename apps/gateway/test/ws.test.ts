@@ -12,8 +12,8 @@ import {
   webToken,
 } from '@saoma/testing'
 import fc from 'fast-check'
+import { nodeNamed, roomsOf, seed, upTo } from './fixtures.ts'
 
-const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 const OK = '{"result":true}'
 let cluster: Cluster
 let alice: Awaited<ReturnType<typeof webToken>>
@@ -25,14 +25,10 @@ beforeAll(async () => {
   bob = await webToken(cluster.origin, 'bob')
 })
 
-const node = (id: string) => {
-  const found = cluster.nodes.find((candidate) => candidate.id === id)
-  if (!found) throw new Error(`there is no node ${id}`)
-  return found
-}
+const node = (id: string) => nodeNamed(cluster.nodes, id)
 
-let rooms = 0
-const newRoom = (kind = 'open') => `room:${kind}-ws-${++rooms}`
+const newRoom = roomsOf('open-ws')
+const newReadRoom = roomsOf('read-ws')
 
 const enter = async (origin: string, token = alice.access_token): Promise<WsClient> => {
   const client = await connectWs(origin)
@@ -49,7 +45,7 @@ const mesh = async (body: string): Promise<string> => {
   return (await fetch(`${node('b').origin}/v1/mesh/publish`, { method: 'POST', headers, body })).text()
 }
 
-test("CONNMIX's table, byte for byte, with the publisher on another node", async () => {
+test('CONNMIX’s table holds byte for byte, with the publisher on another node', async () => {
   const client = await connectWs(node('a').origin)
   expect(client.node).toBe('a')
   expect(await client.ask('{"op":"subscribe","channel":"@user"}')).toBe('{"code":1,"msg":"Not Auth"}')
@@ -69,7 +65,7 @@ test("CONNMIX's table, byte for byte, with the publisher on another node", async
   expect(client.pending()).toEqual([])
 })
 
-test('a token that is none is refused, and the connection may try again', async () => {
+test('an invalid token is refused, and the connection may try again', async () => {
   const client = await connectWs(cluster.origin)
   const refused = '{"code":1,"msg":"Not Auth","error":"UNAUTHORIZED","react":"reauth"}'
   for (const token of ['nonsense', '', 7, null, { a: 1 }]) expect(await client.ask({ op: 'auth', token })).toBe(refused)
@@ -77,7 +73,7 @@ test('a token that is none is refused, and the connection may try again', async 
   expect(await client.ask({ op: 'auth', token: alice.access_token })).toBe(OK)
 })
 
-test('a second auth is a refresh for the same person, and refused for another', async () => {
+test('a second auth refreshes the same person, and is refused for another', async () => {
   const client = await enter(cluster.origin)
   expect(await client.ask({ op: 'auth', token: alice.access_token })).toBe(OK)
   expect(read(await client.ask({ op: 'auth', token: bob.access_token }))).toMatchObject({ error: 'FORBIDDEN' })
@@ -141,7 +137,7 @@ test('people on Socket.IO and on plain WebSockets share a room, each in their fo
   })
 })
 
-test('who comes, who goes and what was read is told only to those who ever asked for more', async () => {
+test('presence and read notices go only to those who ever asked for more', async () => {
   const room = newRoom()
   const [plain, extended] = [await enter(node('a').origin), await enter(node('a').origin)]
   await plain.ask({ op: 'subscribe', channel: room })
@@ -170,8 +166,8 @@ test('who comes, who goes and what was read is told only to those who ever asked
 })
 
 describe('backends', () => {
-  test('any text and any bytes arrive as they were published, and with positions in an envelope', async () => {
-    const room = newRoom('read')
+  test('any text and any bytes arrive as published, and with positions in an envelope', async () => {
+    const room = newReadRoom()
     const [plain, extended] = [await enter(node('a').origin), await enter(node('a').origin)]
     await plain.ask({ op: 'subscribe', channel: room })
     await extended.ask({ op: 'subscribe', channel: room, since: null })
@@ -188,7 +184,7 @@ describe('backends', () => {
     expect(await plain.next()).toEqual(Buffer.from([0, 255, 16]))
   })
 
-  test('what is wrong with a mesh.publish is said in its own form', async () => {
+  test('the errors of a mesh.publish are told in its own form', async () => {
     const backend = await enter(cluster.origin, narrowApiKey)
     const ask = (p: unknown) => backend.ask({ m: 'mesh.publish', p, i: 1 })
     const invalid = '{"E":{"c":101,"m":"The request is not well formed."},"i":1}'
@@ -202,8 +198,8 @@ describe('backends', () => {
     )
   })
 
-  test('a thousand publications asked ahead are kept in their order, each with its answer', async () => {
-    const room = newRoom('read')
+  test('a thousand publications asked ahead keep their order, and each gets its answer', async () => {
+    const room = newReadRoom()
     const reader = await enter(node('a').origin)
     await reader.ask({ op: 'subscribe', channel: room, since: null })
     const backend = await enter(node('b').origin, testApiKey)
@@ -215,7 +211,7 @@ describe('backends', () => {
   })
 })
 
-test('a person whose sessions are ended is told so and closed, on whatever node', async () => {
+test('a person whose sessions are ended is told so and closed, on any node', async () => {
   const carol = await webToken(cluster.origin, 'carol')
   const client = await enter(node('a').origin, carol.access_token)
   await request(`${node('b').origin}/v1/users/${carol.user}/end`, { bearer: testApiKey, json: {} })
@@ -262,8 +258,9 @@ test(`any frames, with or without a token, leave the node as it was (seed ${seed
   expect(node('c').lines.filter(({ json }) => json?.event === 'unhandledRejection')).toEqual([])
 })
 
-test('a reader that does not read is cut off, others feel nothing, and its position brings everything back', async () => {
-  const room = newRoom('read')
+// The others feel nothing.
+test('a reader that does not read is cut off, and its position brings everything back', async () => {
+  const room = newReadRoom()
   const [slow, quick] = [await enter(node('a').origin), await enter(node('a').origin)]
   const { epoch, offset } = read(await slow.ask({ op: 'subscribe', channel: room, since: null }))
   await quick.ask({ op: 'subscribe', channel: room, since: null })
@@ -289,8 +286,9 @@ test('a reader that does not read is cut off, others feel nothing, and its posit
   expect(offsets).toEqual(Array.from({ length: count }, (_, i) => i + 1))
 })
 
-test('whoever comes back with the last position has everything, once and in order, though its node was killed', async () => {
-  const room = newRoom('read')
+// Once and in order.
+test('a client with its last position gets everything, though its node was killed', async () => {
+  const room = newReadRoom()
   const count = 150
   const heard: Frame[] = []
   let client = await enter(cluster.origin)
@@ -318,11 +316,12 @@ test('whoever comes back with the last position has everything, once and in orde
   while (heard.length < count) heard.push(read(await client.next()))
   await publishing
   await node(killed).restart()
-  expect(heard.map(({ data }) => data)).toEqual(Array.from({ length: count }, (_, i) => i))
+  expect(heard.map(({ data }) => data)).toEqual(upTo(count))
   expect(heard.every(({ event, name }) => event === room && name === 'n')).toBe(true)
 })
 
-test('a node that goes away says when to come back, to those who asked for more, and closes with the code for a restart', async () => {
+// It says so to those who asked for more.
+test('a leaving node says when to come back, and closes with the code for a restart', async () => {
   const [plain, extended] = [await enter(node('a').origin), await enter(node('a').origin)]
   const stranger = await connectWs(node('a').origin)
   await extended.ask({ op: 'subscribe', channel: '@user', since: null })

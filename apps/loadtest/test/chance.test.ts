@@ -13,12 +13,12 @@ const draw = (seed: number) => {
   ]
 }
 
-test('a seed draws the same again, and another seed something else', () => {
+test('a seed repeats its draws, and another seed draws something else', () => {
   expect(draw(7)).toEqual(draw(7))
   expect(draw(7)).not.toEqual(draw(8))
 })
 
-test('what is drawn from a fork moves nothing that is drawn beside it', () => {
+test('draws from a fork do not affect the draws beside it', () => {
   const [idle, busy] = [createChance(1), createChance(1)]
   idle.fork()
   const fork = busy.fork()
@@ -26,7 +26,7 @@ test('what is drawn from a fork moves nothing that is drawn beside it', () => {
   expect(busy.next()).toBe(idle.next())
 })
 
-test('whole numbers have both ends, and a shuffle has all of them', () => {
+test('whole numbers include both ends, and a shuffle has all elements', () => {
   const chance = createChance(3)
   const drawn = new Set(Array.from({ length: 200 }, () => chance.between(2, 4)))
   expect([...drawn].sort()).toEqual([2, 3, 4])

@@ -28,7 +28,9 @@ const runChaos = async (faults: readonly FaultName[], ...args: string[]): Promis
   return { result, text }
 }
 
-test('every fault of a standalone Redis once, a hundred connected: nothing acknowledged is lost, nobody is somebody else, all is green again', async () => {
+// Each fault happens once while a hundred are connected. Nobody is taken for somebody else, and in the end
+// all is green.
+test('no fault of a standalone Redis costs an acknowledged message', async () => {
   // The nodes' turns are apart: one right after the other would leave nginx without a node that it believes
   // in.
   const { result, text } = await runChaos([
@@ -49,7 +51,8 @@ test('every fault of a standalone Redis once, a hundred connected: nothing ackno
   expect(text).toMatch(/^noreplicas +1 /m)
 }, 120_000)
 
-test('a Redis Cluster whose slots move, whose masters refuse writes and whose replicas take over loses as little', async () => {
+// Its slots move, its masters refuse writes and its replicas take over.
+test('no fault of a Redis Cluster costs an acknowledged message', async () => {
   const { result } = await runChaos(['slots', 'oom', 'slots', 'failover', 'noreplicas'], '--redis', 'cluster')
   expect(result.counts.refused).toBeGreaterThan(0)
   expect(result.faults).toMatchObject([

@@ -4,7 +4,7 @@ import { knownOf } from '../src/load/metric-names.ts'
 const known = knownOf(['login', 'inbox'], true)
 const read = (text: string) => readExpectations(text, known)
 
-test('conditions are read with their operators, and times in milliseconds', () => {
+test('conditions are read with their operators and times in milliseconds', () => {
   expect(
     read('confirm.p99<50ms, lost==0,login.rate >= 9.5,deliver.p99.9<=2s,recovery.max!=1m,connected.min>3'),
   ).toEqual([
@@ -34,7 +34,7 @@ test.each([
   expect(() => read(text)).toThrow(sentence)
 })
 
-test('a run without faults has no recovery to expect', () => {
+test('a run without faults has no recovery to check', () => {
   expect(() => readExpectations('recovery.max<10s', knownOf(['login'], false))).toThrow(/no figure "recovery.max"/)
 })
 
@@ -51,7 +51,7 @@ test.each([
   expect(judge(read(text), () => actual)).toMatchObject([{ actual, met }])
 })
 
-test('what was not measured meets nothing', () => {
+test('a value that was not measured meets no condition', () => {
   const [verdict] = judge(read('confirm.p99<50ms'), () => undefined)
   expect(verdict).toMatchObject({ met: false })
   expect(verdict && showVerdict(verdict)).toBe('confirm.p99<50ms: not measured')

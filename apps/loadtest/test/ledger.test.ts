@@ -16,7 +16,7 @@ const open = () => {
   }
 }
 
-test('all that was acknowledged and arrived once and in order leaves clean books', () => {
+test('messages that arrive once and in order as acknowledged leave clean books', () => {
   const { ledger, publish, give } = open()
   for (const offset of [3, 4, 5]) publish(offset)
   for (const offset of [3, 4, 5]) give(offset)
@@ -32,14 +32,14 @@ test('all that was acknowledged and arrived once and in order leaves clean books
   })
 })
 
-test('what was acknowledged before the reader joined is not missed', () => {
+test('messages acknowledged before the reader joined are not missed', () => {
   const { ledger, publish } = open()
   publish(1)
   publish(2)
   expect(ledger.account().lost).toBe(0)
 })
 
-test('a message between two others that never came is named, with those at the end', () => {
+test('a missing message is named, between two others and at the end', () => {
   const { ledger, publish, give } = open()
   for (const offset of [3, 4, 5, 6, 7]) publish(offset)
   for (const offset of [3, 5]) give(offset)
@@ -68,7 +68,7 @@ test('a message that comes twice is named', () => {
   })
 })
 
-test('a message that was kept twice under one idempotency key is named', () => {
+test('a message kept twice under one idempotency key is named', () => {
   const { ledger, publish, reader } = open()
   publish(3)
   reader.received({ epoch: 'e', offset: 3 }, { to: ROOM, id: 'me3' })
@@ -79,7 +79,7 @@ test('a message that was kept twice under one idempotency key is named', () => {
   })
 })
 
-test('a message that comes after a later one is out of order, and not lost', () => {
+test('a message that arrives after a later one is out of order and not lost', () => {
   const { ledger, publish, give } = open()
   for (const offset of [3, 4]) publish(offset)
   give(4)
@@ -101,7 +101,7 @@ test("somebody else's message is wrong", () => {
   })
 })
 
-test('what a reader was told is gone for good is lost, and what comes after is not', () => {
+test('a message reported as gone is lost, and those after it are not', () => {
   const { ledger, reader, publish, give } = open()
   for (const offset of [3, 4, 5, 6]) publish(offset)
   give(3)
@@ -122,7 +122,8 @@ test('a log that began again counts from its first message, and the old one stil
   expect(ledger.account().named.lost).toEqual(['room:books: ann never got e:4', 'room:books: ann never got f:1'])
 })
 
-test('what a master told that had been replaced, and had again under another epoch, is no fault once it was told', () => {
+// The reader has them again under another epoch.
+test('messages of a replaced master are no fault once that was reported', () => {
   const { ledger, reader, publish } = open()
   const give = (offset: number, epoch: string, id: string) => reader.received({ epoch, offset }, { to: ROOM, id })
   publish(3)
@@ -144,7 +145,8 @@ test('what a master told that had been replaced, and had again under another epo
   })
 })
 
-test('a message that a reader had before its log got another epoch, in which it is acknowledged, is not lost', () => {
+// It is acknowledged in that epoch.
+test('a message read before its log got another epoch is not lost', () => {
   const { ledger, reader, publish, give } = open()
   publish(3)
   for (const offset of [3, 4]) give(offset)
@@ -155,7 +157,7 @@ test('a message that a reader had before its log got another epoch, in which it 
   expect(ledger.account()).toMatchObject({ lost: 0, duplicated: 0 })
 })
 
-test('a message in whose place a reader was given another one is lost, until it has it', () => {
+test('a message whose place another one took is lost until the reader has it', () => {
   const { ledger, reader, publish, give } = open()
   reader.received({ epoch: 'e', offset: 3 }, { to: ROOM, id: 'of a master that had been replaced' })
   for (const offset of [3, 4]) publish(offset)
@@ -167,7 +169,7 @@ test('a message in whose place a reader was given another one is lost, until it 
   expect(ledger.isComplete()).toBe(true)
 })
 
-test('a message that is acknowledged at two places was kept twice, whatever was told', () => {
+test('a message acknowledged at two places was kept twice, whatever was reported', () => {
   const { ledger, reader, publish } = open()
   publish(3)
   reader.skipped({ epoch: 'f', offset: 3 })
@@ -175,7 +177,7 @@ test('a message that is acknowledged at two places was kept twice, whatever was 
   expect(ledger.account().named.duplicated).toEqual(['room:books: message me3 is kept at e:3 and f:4'])
 })
 
-test('what another worker was told counts for the readers here', () => {
+test('a report to another worker counts for the readers here', () => {
   const teller = open()
   for (const offset of [3, 4, 5]) teller.publish(offset)
   const { ledger, give } = open()
@@ -185,14 +187,14 @@ test('what another worker was told counts for the readers here', () => {
   expect(ledger.account()).toMatchObject({ lost: 2, named: { lost: ['room:books: ann never got e:4-5'] } })
 })
 
-test('one who never joined was promised nothing', () => {
+test('a reader that never joined was promised nothing', () => {
   const ledger = createLedger()
   ledger.addReader(ROOM, 'late')
   ledger.acknowledged(ROOM, { epoch: 'e', offset: 1 }, 'a')
   expect(ledger.account().lost).toBe(0)
 })
 
-test('it is known until when all has arrived that a channel was told, and that anybody was', () => {
+test('the ledger gives the time until which everything reported has arrived', () => {
   const ledger = createLedger()
   const [reader, other] = [ledger.addReader(ROOM, 'ann'), ledger.addReader('user:bob', 'bob')]
   reader.joined({ epoch: 'e', offset: 0 })

@@ -22,7 +22,7 @@ const load = (...args: string[]) => runLoad(...args, '--url', cluster.origin, '-
 
 const page = () => join(folder, 'login.html')
 
-test('logins as expected end with 0, a table and JSON', async () => {
+test('logins that meet expectations end with 0, a table and JSON', async () => {
   const json = join(folder, 'login.json')
   const { code, text } = await load(
     'login',
@@ -46,7 +46,7 @@ test('logins as expected end with 0, a table and JSON', async () => {
   expect(result.times.login?.p50).toBeGreaterThan(result.times.confirm?.p50 ?? Number.POSITIVE_INFINITY)
 })
 
-test('the page of that run asks nobody for anything', async () => {
+test('the page of that run loads nothing from anywhere', async () => {
   const shown = await browser.newPage()
   const complaints: string[] = []
   const requests: string[] = []
@@ -61,7 +61,8 @@ test('the page of that run asks nobody for anything', async () => {
   expect(requests).toEqual([address])
 })
 
-test('two machines that meet in a Redis are one run, whose result the first has: a storm among messages', async () => {
+// The first machine has the result. The run is a storm among messages.
+test('two machines that meet in a Redis are one run with one result', async () => {
   const redis = await startRedis()
   const json = join(folder, 'two.json')
   const together = ['--coordinator', redis.url, '--run', 'two', '--machines', '2', '--duration', '4s', '--json', json]
@@ -93,7 +94,7 @@ test('two machines that meet in a Redis are one run, whose result the first has:
   expect(result.times.fanout?.count).toBeGreaterThan(result.times.broadcast?.count ?? Number.POSITIVE_INFINITY)
 })
 
-test('messages that were acknowledged and never came are lost, by number and by name', async () => {
+test('acknowledged messages that never arrived are lost, by number and by name', async () => {
   const way = await startLyingWay(cluster.origin)
   const json = join(folder, 'lost.json')
   const much = ['--people', '4', '--messages', '10', '--duration', '1s', '--ramp', '500ms', '--workers', '1']
@@ -108,7 +109,8 @@ test('messages that were acknowledged and never came are lost, by number and by 
   expect(code).toBe(1)
 })
 
-test('conditions that are not met end with 1 and are named, and a rate limit that was met is said to be what was measured', async () => {
+// A rate limit that was met is named as what was measured.
+test('failed conditions are named and end with 1', async () => {
   const much = ['--browsers', `${2 * CODES_PER_MINUTE}`, '--duration', '1s']
   const { code, text } = await load('idle', ...much, '--expect', 'connect.p50<1us,reconnects==0')
   expect(code).toBe(1)
@@ -118,7 +120,7 @@ test('conditions that are not met end with 1 and are named, and a rate limit tha
   expect(text).toMatch(/\d+ times a rate limit answered \(429\).*Raise SAOMA_LIMIT_CODES/)
 })
 
-test('an address where no Saoma is ends with 2 and one sentence', async () => {
+test('an address without Saoma ends with 2 and one sentence', async () => {
   const { internalOrigin = '' } = cluster.nodes[0] ?? {}
   expect(await runLoad('login', '--url', internalOrigin)).toEqual({
     code: 2,

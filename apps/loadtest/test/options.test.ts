@@ -6,7 +6,7 @@ const read = (...args: string[]): Options => {
   return options
 }
 
-test('chaos is everything at once, with every fault that its Redis can have, and what must hold', () => {
+test('chaos is every scenario with every fault of its Redis and the conditions to meet', () => {
   const { scenarios, faults, shuffles, redis, expectations } = read('chaos')
   expect(scenarios).toEqual(['idle', 'login', 'inbox', 'fanout'])
   expect(faults).toEqual(['kill', 'drain', 'reload', 'subscriber', 'redis', 'freeze', 'noreplicas', 'oom'])
@@ -18,7 +18,7 @@ test('chaos is everything at once, with every fault that its Redis can have, and
   expect(read('chaos', '--redis', 'cluster').faults).toEqual([...faults, 'slots', 'failover'])
 })
 
-test('faults that are named come in that order, drawn by the seed that is given', () => {
+test('named faults come in that order, drawn by the given seed', () => {
   expect(read('chaos', '--faults', 'oom,kill', '--seed', '7')).toMatchObject({
     faults: ['oom', 'kill'],
     shuffles: false,
@@ -27,7 +27,7 @@ test('faults that are named come in that order, drawn by the seed that is given'
   expect(read('chaos').seed).not.toBe(read('chaos').seed)
 })
 
-test('scenarios are had together, each once', () => {
+test('scenarios can be combined, each once', () => {
   expect(read('login', 'idle', 'login').scenarios).toEqual(['login', 'idle'])
 })
 

@@ -20,7 +20,7 @@ const beginAll = async (options: { perSecond: number; rampMs: number; phase?: nu
   return { due, recorder }
 }
 
-test('each is begun for its own time, however late, and the lateness is counted', async () => {
+test('each action begins under its due time, however late, and the lateness is counted', async () => {
   const { due, recorder } = await beginAll({ perSecond: 10, rampMs: 0 })
   expect(due).toEqual([0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1_000])
   const late = decode(recorder.take().times.late ?? '')
@@ -28,7 +28,7 @@ test('each is begun for its own time, however late, and the lateness is counted'
   expect(late.maxValue / 1_000).toBeCloseTo(1_000, -1)
 })
 
-test('the rate rises in a straight line: half of them are due after seven tenths of the ramp', async () => {
+test('the rate rises linearly: half of the actions are due after seven tenths of the ramp', async () => {
   const { due } = await beginAll({ perSecond: 200, rampMs: 1_000 })
   expect(due).toHaveLength(101)
   expect(due[50]).toBeCloseTo(1_000 * Math.SQRT1_2, 6)
@@ -40,7 +40,7 @@ test('workers that share a rate do not act in step', async () => {
   expect(second?.due).toEqual([500, 1_000])
 })
 
-test('what is due while too much is under way is an error, not a wait', async () => {
+test('an action due while too much is under way is an error and does not wait', async () => {
   const recorder = createRecorder()
   let begun = 0
   const { promise: stalled, resolve } = Promise.withResolvers<void>()

@@ -8,7 +8,7 @@ const sliceOf = (second: number, ms: readonly number[], more: Partial<Slice> = {
   return { second, ...recorder.take(), connected: 10, wanted: 20, ...more }
 }
 
-test('slices of one second are put together, and the ramp is no part of the totals', () => {
+test('slices of one second are combined, and the totals exclude the ramp', () => {
   const timeline = createTimeline({ workers: 2, rampSeconds: 1 })
   timeline.take(sliceOf(0, [900, 900]))
   timeline.take(sliceOf(0, [900, 900]))
@@ -27,7 +27,7 @@ test('slices of one second are put together, and the ramp is no part of the tota
   expect((total?.getValueAtPercentile(50) ?? 0) / 1_000).toBeCloseTo(2, 1)
 })
 
-test('a worker that has stalled does not hold up the seconds of the others, and its own still count', () => {
+test('a stalled worker does not delay the seconds of others, and its own still count', () => {
   const timeline = createTimeline({ workers: 2, rampSeconds: 0 })
   for (let second = 0; second <= 6; second++) timeline.take(sliceOf(second, [1]))
   expect(timeline.seconds.map(({ second }) => second)).toEqual([0, 1])

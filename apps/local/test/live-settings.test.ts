@@ -19,13 +19,13 @@ const file = async (text: string): Promise<string> => {
   return path
 }
 
-test('without settings of their own a person has those of the shop', async () => {
+test('without their own settings a person has those of the shop', async () => {
   const rules = await file(shops.SAOMA_CHANNELS)
   expect(await joinLiveSettings({}, { ...shops, SAOMA_CHANNELS: rules })).toEqual({ ...shops, SAOMA_CHANNELS: rules })
 })
 
 test.each([['inline'], ['in files']])(
-  'keys and rules of their own, %s, come first, and the shop’s stay',
+  'a person’s own keys and rules, %s, come first, and the shop’s stay',
   async (where) => {
     const given = async (text: string) => (where === 'inline' ? text : file(text))
     const joined = await joinLiveSettings(
@@ -37,11 +37,11 @@ test.each([['inline'], ['in files']])(
   },
 )
 
-test('a hook of their own takes the place of the shop’s, with its secret', async () => {
+test('a person’s own hook replaces the shop’s, with its secret', async () => {
   const own = { SAOMA_HOOK_URL: 'https://mine.example.com/', SAOMA_HOOK_SECRET: 'mine' }
   expect(await joinLiveSettings(own, shops)).toEqual({ ...shops, ...own })
 })
 
-test('rules that are no list reach the nodes as they are, which say what is wrong', async () => {
+test('rules that are not a list reach the nodes unchanged, which report the error', async () => {
   expect((await joinLiveSettings({ SAOMA_CHANNELS: '{"match":' }, shops)).SAOMA_CHANNELS).toBe('{"match":')
 })

@@ -48,7 +48,7 @@ const run = async (folder: string, ...args: string[]): Promise<string[]> => {
 
 const says = (words: string) => (line: { text: string }) => line.text.includes(words)
 
-test('npm start brings a cluster up, restarts a node that is killed, and leaves nothing behind', async () => {
+test('npm start runs a cluster, restarts a killed node and leaves nothing behind', async () => {
   const folder = await emptyFolder()
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
@@ -92,7 +92,8 @@ test('npm start brings a cluster up, restarts a node that is killed, and leaves 
   expect(await readFile(join(folder, '.saoma/logs/node-a.log'), 'utf8')).toContain('"event":"stopped"')
 }, 120_000)
 
-test('npm start -- --wechat has codes of a mini-program, a phone to scan them, and a pool for when WeChat is down', async () => {
+// The phone scans them, and the pool is for when WeChat is down.
+test('npm start -- --wechat offers mini-program codes, a phone and a pool', async () => {
   const folder = await emptyFolder()
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
@@ -140,7 +141,7 @@ test('npm start -- --wechat has codes of a mini-program, a phone to scan them, a
   expect(await phone()).toEqual(['There is no cluster with codes of WeChat here. Start one: npm start -- --wechat'])
 })
 
-test('a setting that the nodes cannot read is all that is told of, and everything ends', async () => {
+test('an unreadable setting is the only thing reported, and everything ends', async () => {
   const folder = await emptyFolder()
   const local = await startWith({ SAOMA_LIMIT_CODES: 'many' }, folder, '--port', `${await freePort()}`)
   expect(await local.exited).toEqual({ code: 1, signal: null })
@@ -151,7 +152,7 @@ test('a setting that the nodes cannot read is all that is told of, and everythin
   expect(await readdir(join(folder, '.saoma'))).not.toContain('lock')
 })
 
-test('a busy port is one line that says what to do', async () => {
+test('a busy port gives one line that says what to do', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   onCleanup(() => server.close())
   await once(server, 'listening')
@@ -170,7 +171,7 @@ test.each([
   [['--nodes', '1.5'], '--nodes must be a whole number from 1 to 16, not 1.5'],
   [['--port', '0'], '--port must be a whole number from 1 to 65535, not 0'],
   [['--lon'], "Unknown option '--lon'"],
-])('%j is refused with a sentence', async (args, sentence) => {
+])('%j is refused with a message', async (args, sentence) => {
   const local = await start(await emptyFolder(), ...args)
   expect(await local.exited).toEqual({ code: 1, signal: null })
   expect(local.lines.map(({ text }) => text)).toEqual([expect.stringContaining(sentence)])

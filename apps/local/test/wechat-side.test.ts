@@ -4,7 +4,7 @@ test.each([
   [{ SAOMA_DEMO: 'true' }, true, 'SAOMA_DEMO=true does not go with --wechat.'],
   [{ SAOMA_DEMO: 'false' }, false, 'leave SAOMA_DEMO out: npm start -- --wechat'],
   [{ SAOMA_CODES: 'pool' }, false, 'SAOMA_CODES=pool needs codes that WeChat draws: npm start -- --wechat'],
-])('%j with --wechat %s is not overridden in silence', (own, wechat, sentence) => {
+])('%j with --wechat %s is not overridden silently', (own, wechat, sentence) => {
   expect(() => assertFits(own, wechat)).toThrow(sentence)
 })
 
@@ -16,7 +16,7 @@ test.each([
   expect(() => assertFits(own, wechat)).not.toThrow()
 })
 
-test('codes and their place are the person’s choice, and otherwise of WeChat first and of the pool then', () => {
+test('the person chooses the codes and their store; the default is WeChat, then the pool', () => {
   const own = { SAOMA_CODES: 'pool', SAOMA_POOL_STORE: 's3://mine' }
   expect(wechatSettings(own, '/codes')).toEqual({ ...own, SAOMA_DEMO: 'false' })
   expect(wechatSettings({}, '/codes')).toEqual({

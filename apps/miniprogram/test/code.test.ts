@@ -7,7 +7,7 @@ import { zh } from '../src/logic/words-zh.ts'
 const known = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-'
 const scene = (length: number) => fc.string({ unit: fc.constantFrom(...known), minLength: length, maxLength: length })
 
-test('a ticket has 22 characters, a code of the pool 24, however WeChat encodes them', () => {
+test('a ticket has 22 characters and a pooled code 24, however WeChat encodes them', () => {
   const encodings = fc.constantFrom<(text: string) => string>(
     (text) => text,
     encodeURIComponent,
@@ -21,7 +21,7 @@ test('a ticket has 22 characters, a code of the pool 24, however WeChat encodes 
   )
 })
 
-test('whatever else there is in a code leads nowhere, and nothing of it is asked of the server', () => {
+test('any other content of a code leads nowhere and is not sent to the server', () => {
   const odd = fc.oneof(
     fc.string({ unit: 'binary', minLength: 1, maxLength: 64 }),
     fc.constantFrom('%', '%E0%A4%A', `${'a'.repeat(22)}\n`, `${'a'.repeat(23)}%00`, 'demo:Ana', 'undefined', '../scan'),
@@ -36,7 +36,7 @@ test('whatever else there is in a code leads nowhere, and nothing of it is asked
   expect([readCode(undefined), readCode('')]).toEqual([{ kind: 'none' }, { kind: 'none' }])
 })
 
-test('what is typed is read as it was meant', () => {
+test('typed input is read as intended', () => {
   expect(typed(' ｂｃｄｆ－ghjk ')).toBe('BCDF-GHJK')
   expect(typed('４７')).toBe('47')
 })
@@ -50,9 +50,7 @@ describe('words', () => {
     ['en-GB', 'en'],
     ['ja', 'zh'],
     [undefined, 'zh'],
-  ])('a phone that speaks %s is spoken to in %s', (named, language) =>
-    expect(createText(named).language).toBe(language),
-  )
+  ])('a phone that speaks %s gets %s', (named, language) => expect(createText(named).language).toBe(language))
 
   const places = (words: object): string[] =>
     Object.entries(words).flatMap(([name, value]) =>
@@ -60,7 +58,7 @@ describe('words', () => {
         ? `${name} ${(value.match(/\{\w+\}/g) ?? []).sort()}`
         : places(value).map((place) => `${name}.${place}`),
     )
-  test('both languages say the same things about the same values', () => expect(places(en)).toEqual(places(zh)))
+  test('both languages say the same about the same values', () => expect(places(en)).toEqual(places(zh)))
 
   test.each([
     [0, 'just now'],
@@ -76,7 +74,7 @@ describe('words', () => {
     expect(createText('en', () => now).sayAge(then)).toBe(words)
   })
 
-  test('a code that nobody knows still has words', () => {
+  test('an unknown code still has a sentence', () => {
     const { sayCode, sayRefusal } = createText('en')
     expect([sayCode('TICKET_TAKEN'), sayCode('NETWORK'), sayCode('odd'), sayRefusal('odd')]).toEqual([
       'Somebody else has already scanned this code.',

@@ -34,7 +34,7 @@ describe('my devices', () => {
   const listed = ({ screen }: DevicesPage) => screen.status === 'listed' && !screen.refreshing && screen
   const sidOf = (token: string) => decodeClaims(token)?.sid ?? ''
 
-  test('a login that is ended on the phone: its socket on the other node is told at once, its refresh token is dead', async () => {
+  test('a login ended on the phone loses its socket on the other node and its refresh token', async () => {
     const [web, other] = [await webToken(cluster.origin, 'Dora'), await webToken(cluster.origin, 'Dora')]
     const browser = connectLive(nodeA(), { token: web.access_token })
     const untouched = connectLive(nodeA(), { token: other.access_token })
@@ -59,7 +59,7 @@ describe('my devices', () => {
     expect((await refresh(cluster.origin, other.refresh_token)).status).toBe(200)
   })
 
-  test('all are ended at once', async () => {
+  test('all logins are ended at once', async () => {
     const tokens = [await webToken(cluster.origin, 'Emil'), await webToken(cluster.origin, 'Emil')]
     const browsers = tokens.map(({ access_token: token }, i) => connectLive(cluster.nodes[i]?.origin ?? '', { token }))
     await Promise.all(browsers.map((browser) => browser.next('connect')))
@@ -71,7 +71,8 @@ describe('my devices', () => {
     for (const { refresh_token: token } of tokens) expect((await refresh(cluster.origin, token)).status).toBe(400)
   })
 
-  test('a login that is over already, because it was ended elsewhere or the answer was lost, is gone', async () => {
+  // It was ended elsewhere, or the answer was lost.
+  test('a login that is already over is gone', async () => {
     const { access_token: token } = await webToken(cluster.origin, 'Fay')
     const { page, when } = show(phone('Fay', { wrap: losing(`/v1/sessions/${sidOf(token)}`) }).program.devices)
     await when(listed)
@@ -79,7 +80,7 @@ describe('my devices', () => {
     expect(page.screen).toEqual({ status: 'listed', devices: [], refreshing: false, endingAll: false })
   })
 
-  test('what could not be ended for want of a network is still there, and says so', async () => {
+  test('a login that could not be ended without a network stays and says so', async () => {
     const { access_token: token } = await webToken(cluster.origin, 'Gus')
     const owner = phone('Gus')
     const { page, when } = show(owner.program.devices)
@@ -91,7 +92,7 @@ describe('my devices', () => {
     expect(await when((shown) => listed(shown))).not.toHaveProperty('error')
   })
 
-  test('that a login could not be ended is not forgotten when a list comes that was asked for before', async () => {
+  test('a failure to end a login survives a list that was requested earlier', async () => {
     const { access_token: token } = await webToken(cluster.origin, 'Gil')
     let release: (() => void) | undefined
     let isSlow = false
@@ -120,7 +121,7 @@ describe('my devices', () => {
     expect(page.screen).toMatchObject({ refreshing: false, devices: [{ sid: sidOf(token) }], error: 'NOT_FOUND' })
   })
 
-  test('without a network there is no list; it comes with the network', async () => {
+  test('without a network there is no list, and with the network it arrives', async () => {
     const owner = phone('Hana')
     owner.device.offline()
     const { when } = show(owner.program.devices)
@@ -149,7 +150,7 @@ describe('messages', () => {
     expect((await publish(cluster.origin, message)).status).toBe(200)
   }
 
-  test('those from before and those that come are shown, newest first; reading them on one phone reads them on all', async () => {
+  test('old and new messages are shown newest first and are read on all phones at once', async () => {
     const user = await userOf('Ida')
     await tell(user, 'one')
     const [first, second] = [open('Ida'), open('Ida')]
@@ -171,7 +172,7 @@ describe('messages', () => {
     for (const { when } of [first, second]) await when(ready(({ unread }) => unread === 0))
   })
 
-  test('what came during 30 s in the background is there at the return, once', async () => {
+  test('messages from 30 s in the background are there at the return, once', async () => {
     const user = await userOf('Jon')
     const { owner, when } = open('Jon')
     await when(ready(({ connection }) => connection === 'socket'))
@@ -187,7 +188,7 @@ describe('messages', () => {
     await when(ready(({ notices: later }) => later.map(({ text }) => text).join() === 'after,meanwhile,before'))
   })
 
-  test('the network goes and returns: says so, and misses nothing', async () => {
+  test('the page reports a lost network and misses nothing when it returns', async () => {
     const user = await userOf('Kim')
     const { owner, page, when } = open('Kim')
     await when(ready(({ connection }) => connection === 'socket'))
@@ -199,7 +200,8 @@ describe('messages', () => {
     expect(page.screen).not.toHaveProperty('error')
   })
 
-  test('many at once are shown by few changes, since WeChat copies the whole list for each', async () => {
+  // WeChat copies the whole list for each change.
+  test('many messages at once cause few changes', async () => {
     const user = await userOf('Ned')
     await Promise.all(Array.from({ length: 40 }, (_, i) => tell(user, `${i}`)))
     const { program } = phone('Ned')
@@ -214,14 +216,14 @@ describe('messages', () => {
     expect(changes).toBeLessThan(20)
   })
 
-  test('a message of a kind that nobody knows here is shown as one', async () => {
+  test('a message of an unknown kind is shown as a message', async () => {
     const user = await userOf('Lea')
     await publish(cluster.origin, { channel: `user:${user}`, event: 'odd', data: [{ text: 1 }] })
     const { when } = open('Lea')
     expect((await when(ready(({ unread }) => unread === 1))).notices[0]?.text).toBeUndefined()
   })
 
-  test('a mini-program that was opened for a login alone has no socket', async () => {
+  test('a mini-program opened only for a login has no socket', async () => {
     const owner = phone('Max')
     await owner.login({ scene: 'x'.repeat(22), launchScene: 1047 }).reaches('not-found')
     expect(owner.device.sockets).toBe(0)
@@ -242,7 +244,7 @@ describe('a table', () => {
   }
   const quantityOf = ({ lines }: Ready, dish: string) => lines.find((line) => line.dish === dish)?.quantity ?? 0
 
-  test('what one phone orders the other sees, with who did it; a tap counts at once', async () => {
+  test('each phone sees the orders of the other, with the person, and a tap counts at once', async () => {
     const [ana, ben] = [await sit('Ana', '1'), await sit('Ben', '1')]
     const done = ana.page.edit({ kind: 'quantity', dish: 'rice', delta: 2 })
     expect(ana.page.screen).toMatchObject({
@@ -259,7 +261,7 @@ describe('a table', () => {
     expect(quantityOf(await ana.when(ready((screen) => quantityOf(screen, 'rice') >= 3)), 'rice')).toBe(3)
   })
 
-  test('of two notes for one dish the second writer is asked', async () => {
+  test('the second writer of a note for one dish is asked which to keep', async () => {
     const [ana, ben] = [await sit('Ana', '2'), await sit('Ben', '2')]
     await ana.page.edit({ kind: 'quantity', dish: 'mapo', delta: 1 })
     await ben.when(ready((screen) => quantityOf(screen, 'mapo') === 1))
@@ -276,7 +278,7 @@ describe('a table', () => {
     for (const { when } of [ana, ben]) await when(ready(({ lines, conflict }) => !conflict && lines[0]?.note === mine))
   })
 
-  test('an edit whose answer was lost is made once', async () => {
+  test('an edit whose answer was lost happens once', async () => {
     const owner = phone('Ana', { wrap: losing('/edits') })
     const { page, when } = show((onChange) => owner.program.table('3', onChange))
     await when(ready(() => true))
@@ -284,7 +286,7 @@ describe('a table', () => {
     expect(await when(ready(() => true))).toMatchObject({ lines: [{ dish: 'tea', quantity: 1 }] })
   })
 
-  test('what the kitchen has is not changed: says why', async () => {
+  test('an order in the kitchen is not changed, and the page says why', async () => {
     const [ana, ben] = [await sit('Ana', '4'), await sit('Ben', '4')]
     await ana.page.edit({ kind: 'quantity', dish: 'tea', delta: 1 })
     await ana.page.edit({ kind: 'place' })
@@ -293,16 +295,17 @@ describe('a table', () => {
     expect(ben.page.screen).toMatchObject({ refusal: 'PLACED', lines: [{ quantity: 1 }] })
   })
 
-  test('away for 30 s: the slip is whole at the return', async () => {
+  test('the slip is complete on return after 30 s away', async () => {
     const [ana, ben] = [await sit('Ana', '5'), await sit('Ben', '5')]
     ana.owner.device.background()
     await ben.page.edit({ kind: 'quantity', dish: 'tea', delta: 1 })
     await ben.page.edit({ kind: 'quantity', dish: 'rice', delta: 1 })
     ana.owner.device.foreground()
-    await ana.when(ready(({ lines }) => lines.map(({ dish }) => dish).join() === 'tea,rice'))
+    const { lines } = await ana.when(ready(({ lines }) => lines.map(({ dish }) => dish).join() === 'tea,rice'))
+    expect(lines.map(({ quantity }) => quantity)).toEqual([1, 1])
   })
 
-  test('a connection that the server would not have any more is made anew on demand', async () => {
+  test('a connection that the server refused is made again on request', async () => {
     let isRefused = false
     const refusing: PhoneOptions['wrap'] = (wx) => ({
       ...wx,
@@ -321,9 +324,10 @@ describe('a table', () => {
     isRefused = false
     page.retry()
     await when(ready(({ connection }) => connection === 'socket'))
+    expect(page.screen).toMatchObject({ status: 'ready', connection: 'socket' })
   })
 
-  test('a shop that does not know of what was done is asked a few times, and then the slip is shown as it is', async () => {
+  test('a shop that does not know of an edit is asked a few times, and then its slip is shown', async () => {
     const ben = await sit('Ben', '7')
     const answers: Promise<void>[] = []
     let old: unknown
@@ -355,7 +359,7 @@ describe('a table', () => {
     expect(reads.length).toBeLessThan(4)
   })
 
-  test('there is none of that name', async () => {
+  test('the shop refuses a table that does not exist', async () => {
     const { when } = show((onChange) => phone('Ana').program.table('0', onChange))
     expect(await when(({ screen }) => screen.status === 'failed' && screen)).toMatchObject({ code: 'NOT_FOUND' })
   })

@@ -38,7 +38,8 @@ const asking = async (person: string, options?: PhoneOptions) => {
   return { ticket, deviceCode, owner, login, question }
 }
 
-test('what is scanned and confirmed on node B logs in the browser on node A, as the person of the phone', async () => {
+// The browser is logged in as the person of the phone.
+test('scanning and confirming on node B logs in the browser on node A', async () => {
   const userAgent = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0 Safari/537.36'
   const { ticket, device_code: deviceCode, user_code: userCode } = await ask({ 'user-agent': userAgent })
   const browser = connectLogin(cluster.nodes[0]?.origin ?? '')
@@ -70,7 +71,7 @@ test('declining tells the browser, and nobody is logged in', async () => {
 })
 
 test.each([600_000, -600_000])(
-  'a phone whose clock is wrong by %d ms tells the age and the time left',
+  'a phone with a clock wrong by %d ms shows the right age and time left',
   async (aheadMs) => {
     const { owner, login, question } = await asking('Ana', { aheadMs })
     const aMinuteBefore = new Date(Date.parse(question.request.requestedAt) - 60_000).toISOString()
@@ -92,19 +93,20 @@ test.each([
   [1194, 'link'],
   [1007, 'forwarded'],
   [1089, 'forwarded'],
-])('opened the way %i the question warns of: %s', async (launchScene, warning) => {
+])('way in %i leads to the warning: %s', async (launchScene, warning) => {
   const { ticket } = await ask()
   const login = phone('Ana').login({ scene: ticket, launchScene })
   expect((await login.reaches('asking')).question.warning).toBe(warning)
 })
 
-test('a link whose browser is on another network is warned of strongly', async () => {
+test('a link whose browser is on another network has a strong warning', async () => {
   const { ticket } = await ask({ 'x-forwarded-for': '203.0.113.9' })
   const login = phone('Ana').login({ scene: ticket, launchScene: 1194 })
   expect((await login.reaches('asking')).question).toMatchObject({ sameNetwork: false, warning: 'link-elsewhere' })
 })
 
-test('a second scan replaces the first, however late the answer to the first comes; the first ticket is left alone', async () => {
+// The first ticket is left alone.
+test('a second scan replaces the first, however late the first answer comes', async () => {
   const { deviceCode: first, login } = await asking('Ana')
   const [second, third] = [await ask(), await ask()]
   login.page.open(scanned(second.ticket))
@@ -117,7 +119,7 @@ test('a second scan replaces the first, however late the answer to the first com
   expect(await statusOf(first)).toBe('scanned')
 })
 
-test('a mini-program that was killed and is opened by a second scan shows the second code', async () => {
+test('a mini-program that was killed shows the code of the second scan', async () => {
   const { owner } = await asking('Ana')
   const { ticket } = await ask()
   owner.device.kill()
@@ -125,7 +127,7 @@ test('a mini-program that was killed and is opened by a second scan shows the se
 })
 
 describe('away for 30 s', () => {
-  test('with the question open: it is asked whether it still stands, and goes on', async () => {
+  test('with the question open: it is checked and goes on', async () => {
     const { ticket, deviceCode, owner, login, question } = await asking('Ana')
     owner.device.background()
     owner.device.foreground()
@@ -139,7 +141,7 @@ describe('away for 30 s', () => {
     expect(await statusOf(deviceCode)).toBe('confirmed')
   })
 
-  test('while the code is being read: it is read at the return', async () => {
+  test('while the code is read: it is read on return', async () => {
     const { ticket } = await ask()
     const owner = phone('Ana')
     const login = owner.login(scanned(ticket))
@@ -149,7 +151,7 @@ describe('away for 30 s', () => {
     await login.reaches('asking')
   })
 
-  test('while the answer is on its way: it is sent again, the same one', async () => {
+  test('while the answer is on its way: the same answer is sent again', async () => {
     const { deviceCode, owner, login } = await asking('Ana')
     login.page.confirm()
     owner.device.background()
@@ -159,7 +161,7 @@ describe('away for 30 s', () => {
     expect(await statusOf(deviceCode)).toBe('confirmed')
   })
 
-  test('past the deadline: the request has expired, and nobody is asked', async () => {
+  test('past the deadline: the request has expired and nobody is asked', async () => {
     const { owner, login } = await asking('Ana')
     const before = owner.asked().length
     owner.device.background(61_000)
@@ -168,7 +170,7 @@ describe('away for 30 s', () => {
     expect(owner.asked()).toHaveLength(before)
   })
 
-  test('and decided on another phone of the same person: says so', async () => {
+  test('after a decision on another phone of the person: it says so', async () => {
     const { ticket, owner, login } = await asking('Ana')
     owner.device.background()
     expect((await reject(cluster.origin, ticket, await phoneToken(cluster.origin, 'Ana'))).status).toBe(200)
@@ -176,7 +178,7 @@ describe('away for 30 s', () => {
     expect(await login.reaches('settled')).toEqual({ status: 'settled' })
   })
 
-  test('after the decision: the number of the scene is still there, and begins nothing anew', async () => {
+  test('after the decision: the scene of the launch begins nothing new', async () => {
     const { owner, login } = await asking('Ana')
     login.page.decline()
     await login.reaches('declined')
@@ -190,7 +192,7 @@ describe('away for 30 s', () => {
 })
 
 describe('without a network', () => {
-  test('before the scan: goes on by itself when the network is back', async () => {
+  test('before the scan: it goes on automatically when the network is back', async () => {
     const { ticket } = await ask()
     const owner = phone('Ana')
     owner.device.offline()
@@ -200,7 +202,7 @@ describe('without a network', () => {
     expect((await login.reaches('asking')).question.ticket).toBe(ticket)
   })
 
-  test('before the answer: it is kept, and sent when the network is back', async () => {
+  test('before the answer: it is kept and sent when the network is back', async () => {
     const { deviceCode, owner, login } = await asking('Ana')
     owner.device.offline()
     login.page.confirm()
@@ -212,7 +214,7 @@ describe('without a network', () => {
     expect(decisions(owner.asked())).not.toContain('reject')
   })
 
-  test('trying again by hand while there is none stays offline', async () => {
+  test('a manual retry without a network stays offline', async () => {
     const { ticket } = await ask()
     const owner = phone('Ana')
     owner.device.offline()
@@ -225,7 +227,7 @@ describe('without a network', () => {
 })
 
 describe('the answer to a confirmation is lost', () => {
-  test('and the browser has not gone on yet: it is sent again, and is confirmed', async () => {
+  test('before the browser goes on: the answer is sent again and confirmed', async () => {
     const { deviceCode, owner, login } = await asking('Ana', { wrap: losing('/confirm') })
     login.page.confirm()
     await login.reaches('confirmed')
@@ -233,7 +235,7 @@ describe('the answer to a confirmation is lost', () => {
     expect(await statusOf(deviceCode)).toBe('confirmed')
   })
 
-  test('and the browser has gone on: says that it is settled, and that it may well be the yes that counted', async () => {
+  test('after the browser has gone on: it is settled, and perhaps by this confirmation', async () => {
     let deviceCode = ''
     const made = await asking('Ana', { wrap: losing('/confirm', () => redeem(cluster.origin, deviceCode)) })
     deviceCode = made.deviceCode
@@ -241,7 +243,7 @@ describe('the answer to a confirmation is lost', () => {
     expect(await made.login.reaches('settled')).toEqual({ status: 'settled', answered: 'confirm' })
   })
 
-  test('and the server has forgotten the login when it hears of it again: the yes may well have counted', async () => {
+  test('after the server forgot the login: the confirmation may still have counted', async () => {
     const redis = await createRedis({ url: cluster.redis.url, probeMs: 0 })
     onCleanup(() => redis.close())
     let ticket = ''
@@ -252,7 +254,7 @@ describe('the answer to a confirmation is lost', () => {
     expect(await made.login.reaches('settled')).toEqual({ status: 'settled', answered: 'confirm' })
   })
 
-  test('and one to a refusal: it is sent again, and is declined', async () => {
+  test('if it was a refusal: it is sent again and declined', async () => {
     const { owner, login } = await asking('Ana', { wrap: losing('/reject') })
     login.page.decline()
     await login.reaches('declined')
@@ -273,7 +275,7 @@ test('of two taps on different buttons one counts', async () => {
 test('a code that somebody else has scanned is taken', async () => {
   const { ticket } = await ask()
   await scan(cluster.origin, ticket, await phoneToken(cluster.origin, 'Ben'))
-  await phone('Ana').login(scanned(ticket)).reaches('taken')
+  expect(await phone('Ana').login(scanned(ticket)).reaches('taken')).toEqual({ status: 'taken' })
 })
 
 test('a code that was decided is settled', async () => {
@@ -284,7 +286,7 @@ test('a code that was decided is settled', async () => {
   expect(await phone('Ana').login(scanned(ticket)).reaches('settled')).toEqual({ status: 'settled' })
 })
 
-test('a code that ended before it was scanned has expired', async () => {
+test('a code that ended before its scan has expired', async () => {
   const env = { SAOMA_SCAN_SECONDS: '1' }
   const { origin, redis } = cluster
   const hasty = await startGateway({ redisUrl: redis.url, nodeId: 'h', origin, env })
@@ -293,10 +295,9 @@ test('a code that ended before it was scanned has expired', async () => {
   await phone('Ana').login(scanned(ticket)).reaches('expired')
 })
 
-test('a code that nobody made is not found', async () => {
-  await phone('Ana')
-    .login(scanned('x'.repeat(22)))
-    .reaches('not-found')
+test('a code that never existed is not found', async () => {
+  const login = phone('Ana').login(scanned('x'.repeat(22)))
+  expect(await login.reaches('not-found')).toEqual({ status: 'not-found' })
 })
 
 describe('a user code that is typed', () => {
@@ -309,7 +310,7 @@ describe('a user code that is typed', () => {
     ['in small letters, without the dash', (code: string) => code.toLowerCase().replace('-', '')],
     ['in full width letters, with spaces', (code: string) => ` ${widened(code)} `],
     ['with the dash that a keyboard made of it', (code: string) => code.replace('-', '——')],
-  ])('%s leads to the question, with no warning of the way it came', async (_, written) => {
+  ])('%s leads to the question without a warning of the way in', async (_, written) => {
     const { ticket, user_code: userCode } = await ask()
     const login = typing(`Typist ${written.length}${userCode.slice(0, 2)}`)
     expect(login.page.screen).toEqual({ status: 'no-code' })
@@ -318,7 +319,7 @@ describe('a user code that is typed', () => {
   })
 
   test.each(['BCDF-GHJK', '', '..', 'a/b', '🙂'.repeat(8)])(
-    '%j is none: the person may type again',
+    '%j is not a code, and the person may type again',
     async (written) => {
       const login = typing(`Bad typist ${written.length}`)
       login.page.findUserCode(written)
@@ -326,7 +327,7 @@ describe('a user code that is typed', () => {
     },
   )
 
-  test('who has typed five wrong ones has to wait, and is told so at once', async () => {
+  test('a person who typed five wrong codes has to wait and is told so at once', async () => {
     const login = typing('Guesser')
     const errors: unknown[] = []
     for (const letter of 'BCDFGH') {

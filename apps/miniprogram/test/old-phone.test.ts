@@ -19,7 +19,7 @@ test.each([
   expect(isTooOld(version === undefined ? {} : { SDKVersion: version })).toBe(expected)
 })
 
-test('what keyboards make of a code is read without what is behind normalize', () => {
+test('codes changed by keyboards are read without String.prototype.normalize', () => {
   const { normalize } = String.prototype
   Reflect.deleteProperty(String.prototype, 'normalize')
   try {

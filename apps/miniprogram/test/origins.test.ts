@@ -29,13 +29,16 @@ test.each(WECHATS)('a person logs in and hears messages with the Origin of %s', 
 
   const messages = show(phone.program.messages)
   // By its socket and not by polling, which is there for those who get none.
-  await messages.when(({ screen }: MessagesPage) => screen.status === 'ready' && screen.connection === 'socket')
+  const { connection } = await messages.when(
+    ({ screen }: MessagesPage) => screen.status === 'ready' && screen.connection === 'socket' && screen,
+  )
+  expect(connection).toBe('socket')
 })
 
-describe('what WeChat sends opens none of a browser’s doors', () => {
+describe('WeChat’s Origin opens none of a browser’s doors', () => {
   const headers = { origin: 'https://servicewechat.com' }
 
-  test('with a cookie it is a browser’s, and refused', async () => {
+  test('a request with a cookie is a browser’s and is refused', async () => {
     const { ticket } = await createTicket(origin)
     const cookie = { ...headers, cookie: 'a=b' }
     expect(await scan(origin, ticket, 'none', { headers: cookie })).toMatchObject({
@@ -46,13 +49,13 @@ describe('what WeChat sends opens none of a browser’s doors', () => {
     expect(handshake).toMatchObject({ status: 403, body: { code: 'ORIGIN_NOT_ALLOWED' } })
   })
 
-  test('nor does the token endpoint take it with a cookie', async () => {
+  test('the token endpoint refuses it with a cookie', async () => {
     const form = { client_id: 'web', grant_type: 'refresh_token', refresh_token: 'x' }
     const answer = await request(`${origin}/oidc/token`, { form, headers: { ...headers, cookie: 'a=b' } })
     expect(answer).toMatchObject({ status: 403, body: { code: 'ORIGIN_NOT_ALLOWED' } })
   })
 
-  test('a page that asks before it calls is told nothing', async () => {
+  test('a preflight request gets no permission', async () => {
     const answer = await request(`${origin}/v1/sessions`, {
       method: 'OPTIONS',
       headers: {

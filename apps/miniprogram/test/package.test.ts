@@ -84,7 +84,7 @@ describe('the package', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(WECHAT_TAKES_BYTES / 2)
   })
 
-  it('lists exactly the pages there are, the page for logins at the place that was asked for', () => {
+  it('lists exactly the existing pages, with the login page at the requested path', () => {
     const pages = (json('app.json').pages as string[]).map((page) => `${page}.wxml`)
     expect([...pages].sort()).toEqual(filesOf('.wxml').filter((file) => file.startsWith('pages/')))
     expect(pages).toContain(`${PAGE}.wxml`)
@@ -100,7 +100,7 @@ describe('the package', () => {
     for (const [, name = ''] of read('app.json').matchAll(/"@(\w+)"/g)) expect(light).toHaveProperty(name)
   })
 
-  it('contains every component that is used, and what those import', () => {
+  it('contains every component in use and what those import', () => {
     const missing = [
       ...filesOf('.json').flatMap((file) => usedBy(file).map((path) => [file, path, '.js'] as const)),
       ...filesOf('.json').flatMap((file) => usedBy(file).map((path) => [file, path, '.wxml'] as const)),
@@ -114,7 +114,7 @@ describe('the package', () => {
   })
 
   it.each(globSync('pages/*/*.wxml', { cwd: join(app, 'src') }))(
-    '%s binds only what its page has, and names only what it uses',
+    '%s binds only what its page has and names only what it uses',
     (file) => {
       const wxml = readFileSync(join(app, 'src', file), 'utf8')
       const script = readFileSync(join(app, 'src', file.replace('.wxml', '.ts')), 'utf8')
@@ -129,7 +129,7 @@ describe('the package', () => {
   )
 })
 
-test("in WeChat's JavaScript every file registers its own component, once", () => {
+test("in WeChat's JavaScript every file registers its own component once", () => {
   const registered: object[] = []
   const run = createRunner({
     wx: { ...createWx().wx, ...phone },
@@ -150,7 +150,7 @@ test("in WeChat's JavaScript every file registers its own component, once", () =
   expect(components.length).toBeGreaterThan(10)
 })
 
-test("in WeChat's JavaScript, with nothing of a browser, the built program confirms a login", async () => {
+test("in WeChat's JavaScript, without browser features, the program confirms a login", async () => {
   const { ticket, device_code: deviceCode } = await createTicket(cluster.origin)
   const { wx } = createWx({ login: async () => 'demo:Li Lei' })
   const programs: Program[] = []

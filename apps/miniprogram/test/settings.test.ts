@@ -1,7 +1,7 @@
 import { readSettings } from '../settings.ts'
 import { findSources } from '../sources.ts'
 
-test('without any setting it is built for the developer tools on this machine', () => {
+test('without settings it is built for the developer tools on this machine', () => {
   expect(readSettings({}, false)).toEqual({ origin: 'http://127.0.0.1:8080', page: 'pages/login/index', person: '' })
 })
 
@@ -20,7 +20,7 @@ test.each([
   expect(() => readSettings(env, false)).toThrow(Object.keys(env)[0])
 })
 
-test('the page for logins takes the place of no other page', () => {
+test('the login page replaces no other page', () => {
   expect(() => findSources('pages/devices/index')).toThrow('SAOMA_PAGE')
 })
 
@@ -29,11 +29,11 @@ const published = { SAOMA_ORIGIN: 'https://login.example.com' }
 test.each([
   ['to the machine it was built on', {}, 'SAOMA_ORIGIN'],
   ['into a demo account', { ...published, SAOMA_PERSON: 'Li Lei' }, 'SAOMA_PERSON'],
-])('what would lead everybody %s is not published', (_, env, name) => {
+])('a setting that would lead everybody %s is not published', (_, env, name) => {
   expect(() => readSettings(env, true)).toThrow(name)
 })
 
-test('what works for others is published', () => {
+test('a setting that works for others is published', () => {
   expect(readSettings(published, true)).toEqual({
     origin: published.SAOMA_ORIGIN,
     page: 'pages/login/index',

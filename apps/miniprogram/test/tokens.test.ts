@@ -1,13 +1,13 @@
 import { wxLoginCode } from '../src/logic/tokens.ts'
 
-test('WeChat that says nothing at all keeps nobody waiting for ever', async () => {
+test('a silent WeChat keeps nobody waiting for ever', async () => {
   import.meta.jest.useFakeTimers()
   const refused = expect(wxLoginCode({ login: () => {} })).rejects.toThrow('login:fail no answer')
   import.meta.jest.advanceTimersByTime(10_000)
   await refused
 })
 
-test('a code that comes leaves no timer behind', async () => {
+test('a code that arrives leaves no timer behind', async () => {
   import.meta.jest.useFakeTimers()
   expect(await wxLoginCode({ login: ({ success }) => success({ code: 'c' }) })).toBe('c')
   expect(import.meta.jest.getTimerCount()).toBe(0)

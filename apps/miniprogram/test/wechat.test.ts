@@ -34,8 +34,8 @@ const simulator = async (path: string, json?: object, method = json ? 'POST' : '
 const ask = () => createTicket(cluster.nodes[0]?.origin ?? '')
 const phone = (person: string, options?: PhoneOptions) => startPhone(cluster, person, options)
 
-describe('who the person is, WeChat says', () => {
-  test('once for the login page and the list of devices, and again, without a word, when the token is about to end', async () => {
+describe('WeChat identifies the person', () => {
+  test('once for the login page and the devices, and again silently before the token ends', async () => {
     const owner = phone('Ana')
     const [first, second] = [await ask(), await ask()]
     const login = owner.login(scanned(first.ticket))
@@ -55,14 +55,14 @@ describe('who the person is, WeChat says', () => {
     expect(owner.logins).toBe(2)
   })
 
-  test('again, without a word, when the server would not have the token', async () => {
+  test('again silently when the server refuses the token', async () => {
     const { ticket } = await ask()
     const owner = phone('Ana', { wrap: spoilingToken('/scan') })
     await owner.login(scanned(ticket)).reaches('asking')
     expect(owner.logins).toBe(2)
   })
 
-  test('with another code when the first had been used', async () => {
+  test('with another code when the first was already used', async () => {
     const { ticket } = await ask()
     const codes = ['a code of yesterday', (await simulator('/login', { person: 'Ana' })).js_code]
     const owner = phone('Ana', { loginCode: async () => codes.shift() ?? '' })
@@ -70,7 +70,7 @@ describe('who the person is, WeChat says', () => {
     expect(codes).toEqual([])
   })
 
-  test('after a short trouble of WeChat the person sees nothing of it; after a long one, a button that helps', async () => {
+  test('silently after a short outage of WeChat, and with a button after a long one', async () => {
     const [first, second] = [await ask(), await ask()]
     const fault = { path: '/sns/jscode2session', kind: 'errcode', errcode: -1 }
     await simulator('/faults', { ...fault, times: 1 })
@@ -117,7 +117,7 @@ describe('a code of the pool', () => {
     expect((await phone('Ana').login(scanned(scene)).reaches('asking')).question.ticket).toBe(ticket)
   })
 
-  test('that others have seen asks for the number beside it, as often as it takes', async () => {
+  test('that others have seen asks for its number until it is right', async () => {
     const { ticket } = await ask()
     const { scene, check } = await leaseAgain(ticket)
     const login = phone('Ana').login(scanned(scene))
@@ -133,9 +133,8 @@ describe('a code of the pool', () => {
     await login.reaches('confirmed')
   })
 
-  test('that is nobody’s now has expired', async () => {
-    await phone('Ana')
-      .login(scanned('x'.repeat(24)))
-      .reaches('expired')
+  test('that belongs to nobody now has expired', async () => {
+    const login = phone('Ana').login(scanned('x'.repeat(24)))
+    expect(await login.reaches('expired')).toEqual({ status: 'expired' })
   })
 })

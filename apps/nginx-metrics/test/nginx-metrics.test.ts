@@ -13,7 +13,7 @@ const metricsOf = async (origin: string) => {
     )
 }
 
-test('it tells of nginx: connections, room, and answers by their status', async () => {
+test('it reports nginx’s connections, room, and answers by status', async () => {
   const [probe, port, syslog] = [`127.0.0.1:${await freePort()}`, await freePort(), await freePort()]
   const cluster = await startCluster({
     nodes: 1,

@@ -36,7 +36,7 @@ const told = async (job: string): Promise<{ messages: unknown[] }> => {
   return (await request<{ messages: unknown[] }>(url, { bearer: testApiKey })).body
 }
 
-test('the answer of the courier comes to the person who asked, and Saoma lets nobody else listen', async () => {
+test('the courier’s answer reaches only the person who asked', async () => {
   const { id } = await begin(ana)
   const [page, stranger] = [ana, ben].map((token) => connectLive(restaurant.cluster.origin, { token }))
   const channel = `room:job-${id}`
@@ -51,7 +51,7 @@ test('the answer of the courier comes to the person who asked, and Saoma lets no
   expect((await restaurant.get(`jobs/${id}`, ben)).status).toBe(404)
 })
 
-test('a webhook that is called again changes nothing and tells nothing', async () => {
+test('a repeated webhook changes nothing and announces nothing', async () => {
   const { id } = await begin(ana)
   const answers = await Promise.all(['first', 'first', 'second'].map((number) => webhook(id, number)))
   expect(answers.map(({ status }) => status)).toEqual([204, 204, 204])
@@ -77,11 +77,11 @@ test.each([
   expect((await restaurant.get(`jobs/${id}`, ana)).body).not.toMatchObject({ quote: { number: 'forged' } })
 })
 
-test('a webhook for a job that there is not is a 404', async () => {
+test('a webhook for a missing job is a 404', async () => {
   expect((await webhook('nothing', 'x')).status).toBe(404)
 })
 
-test('the hook answers whoever knows its secret, and lets follow only', async () => {
+test('the hook answers only callers with its secret and only allows following', async () => {
   const { id } = await begin(ana)
   const [, payload = ''] = ana.split('.')
   const { sub } = JSON.parse(Buffer.from(payload, 'base64url').toString())
@@ -99,14 +99,14 @@ test('the hook answers whoever knows its secret, and lets follow only', async ()
   expect((await ask(question, 'wrong')).status).toBe(401)
 })
 
-test('a job that is asked for again is the same job', async () => {
+test('a job that is requested again is the same job', async () => {
   const name = randomUUID()
   const jobs = await Promise.all([begin(ana, name), begin(ana, name), begin(ana, name)])
   expect(new Set(jobs.map(({ id }) => id)).size).toBe(1)
   expect((await begin(ben, name)).id).not.toBe(jobs[0]?.id)
 })
 
-test('a job goes on when the shop is killed in the middle of it', async () => {
+test('a job survives a kill of the shop', async () => {
   const { id } = await begin(ana)
   const page = connectLive(restaurant.cluster.origin, { token: ana })
   expect(await page.subscribe({ channel: `room:job-${id}` })).toMatchObject({ ok: true })
@@ -115,7 +115,7 @@ test('a job goes on when the shop is killed in the middle of it', async () => {
   expect(await page.next('message')).toMatchObject({ event: 'finished', data: { quote: expect.any(Object) } })
 })
 
-test('a notice waits while Saoma cannot be reached, and comes once', async () => {
+test('a notice waits while Saoma is unreachable and arrives once', async () => {
   const page = connectLive(restaurant.cluster.origin, { token: ana })
   await page.next('connect')
   // So that the shop has the keys of the tokens.

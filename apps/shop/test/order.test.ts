@@ -9,7 +9,7 @@ const after = (...edits: Edit[]): Order =>
 
 const noodles: Edit = { kind: 'quantity', dish: 'noodles', delta: 2 }
 
-test('quantities are differences: what two people ask for at once adds up', () => {
+test('quantities are differences: simultaneous orders add up', () => {
   const order = after(noodles)
   const first = applyEdit(order, { kind: 'quantity', dish: 'noodles', delta: 3 }, order.version, ana)
   const second = applyEdit(first.order, { kind: 'quantity', dish: 'noodles', delta: -1 }, order.version, ben)
@@ -20,7 +20,7 @@ test('quantities are differences: what two people ask for at once adds up', () =
   })
 })
 
-test('a dish leaves the order at zero, and is never below', () => {
+test('a dish leaves the order at zero and never goes below', () => {
   const order = after(noodles)
   const gone = applyEdit(order, { kind: 'quantity', dish: 'noodles', delta: -5 }, 1, ana)
   expect(gone).toMatchObject({ kind: 'changed', order: { lines: [] }, change: { line: null } })
@@ -36,7 +36,7 @@ test(`no table gets more than ${MOST_OF_ONE_DISH} of one dish`, () => {
   })
 })
 
-test('a note that somebody has rewritten meanwhile is not overwritten, whatever else has changed', () => {
+test('a note that was rewritten meanwhile is not overwritten, whatever else changed', () => {
   const order = after(noodles)
   const theirs = applyEdit(order, { kind: 'note', dish: 'noodles', note: 'hot' }, 1, ana).order
   const mine = (note: string, based: number) => applyEdit(theirs, { kind: 'note', dish: 'noodles', note }, based, ben)
@@ -48,13 +48,13 @@ test('a note that somebody has rewritten meanwhile is not overwritten, whatever 
   expect(applyEdit(unrelated, { kind: 'note', dish: 'noodles', note: 'mild' }, 1, ben).kind).toBe('changed')
 })
 
-test('removing what is gone is no change; a note for it is refused', () => {
+test('removing a missing dish changes nothing, and a note for it is refused', () => {
   const order = after(noodles, { kind: 'remove', dish: 'noodles' })
   expect(applyEdit(order, { kind: 'remove', dish: 'noodles' }, 1, ben)).toEqual({ kind: 'unchanged', order })
   expect(applyEdit(order, { kind: 'note', dish: 'noodles', note: 'hot' }, 1, ben)).toMatchObject({ code: 'CONFLICT' })
 })
 
-test('nobody sends to the kitchen what they have not seen, or nothing', () => {
+test('nobody sends to the kitchen an order that is empty or that they have not seen', () => {
   const order = after(noodles, { kind: 'quantity', dish: 'tea', delta: 1 })
   expect(applyEdit(order, { kind: 'place' }, 1, ana)).toMatchObject({ code: 'CONFLICT' })
   expect(applyEdit(order, { kind: 'place' }, 2, ana)).toMatchObject({ kind: 'changed', order: { status: 'placed' } })
@@ -72,6 +72,6 @@ test('a placed order is frozen until the next one begins', () => {
   expect(applyEdit(next.order, { kind: 'begin' }, placed.version, ana).kind).toBe('unchanged')
 })
 
-test('a version that never was is refused: it is of another database', () => {
+test('a version that never existed is refused: it is of another database', () => {
   expect(applyEdit(after(noodles), noodles, 9, ana)).toMatchObject({ code: 'CONFLICT' })
 })

@@ -38,7 +38,8 @@ const followTo = async (client: LiveClient, table: string, version: number): Pro
   return order
 }
 
-test('twenty clients edit one table at once: none is lost, and all end with the same order', async () => {
+// All end with the same order.
+test('no edit is lost when twenty clients edit one table at once', async () => {
   const people = await Promise.all(
     ['Ana', 'Ben', 'Chen', 'Dai'].map((name) => webToken(restaurant.cluster.origin, name)),
   )
@@ -68,7 +69,7 @@ test('twenty clients edit one table at once: none is lost, and all end with the 
   for (const client of clients) expect(sorted(await followTo(client, '1', truth.version))).toEqual(sorted(truth))
 })
 
-test('of two notes written at the same time one is kept, and the other is refused with the one that is', async () => {
+test('of two simultaneous notes one is kept, and the other is refused with the kept one', async () => {
   const { body: order } = await restaurant.edit('2', token, { kind: 'quantity', dish: 'mapo', delta: 1 })
   const notes = ['hot', 'mild']
   const answers = await Promise.all(
@@ -82,7 +83,7 @@ test('of two notes written at the same time one is kept, and the other is refuse
   expect(await orderOf('2')).toMatchObject({ version: 2, lines: [{ note: notes[won] }] })
 })
 
-test('an edit that is sent again is made once', async () => {
+test('an edit that is sent again happens once', async () => {
   const id = randomUUID()
   const one: Edit = { kind: 'quantity', dish: 'rice', delta: 1 }
   const answers = await Promise.all([1, 2, 3].map(() => restaurant.edit('3', token, one, { id })))
@@ -93,7 +94,8 @@ test('an edit that is sent again is made once', async () => {
   ])
 })
 
-test('of twenty who send the order to the kitchen one does, and afterwards nothing changes', async () => {
+// Afterwards nothing changes.
+test('of twenty who send the order to the kitchen one succeeds', async () => {
   const client = await open('4')
   await restaurant.edit('4', token, { kind: 'quantity', dish: 'rice', delta: 1 })
   await Promise.all(Array.from({ length: 20 }, () => restaurant.edit('4', token, { kind: 'place' }, { based: 1 })))
@@ -103,7 +105,7 @@ test('of twenty who send the order to the kitchen one does, and afterwards nothi
   expect((await client.next('message')).data).toMatchObject({ version: 2, kind: 'place' })
 })
 
-test('a shop that is killed while it is told a hundred things has forgotten none that it said yes to, and told each', async () => {
+test('a shop that is killed forgets no edit that it confirmed and announces each', async () => {
   const client = await open('5')
   const edits = Array.from({ length: 100 }, () =>
     restaurant.edit('5', token, { kind: 'quantity', dish: 'tea', delta: 1 }).catch(() => ({ status: 0 })),
@@ -129,7 +131,7 @@ test('a page cannot write into the channel of a table', async () => {
   })
 })
 
-test('nobody gets in without the token of a login; a phone has none', async () => {
+test('only the token of a login gives access, and a phone has none', async () => {
   const { origin } = restaurant.cluster
   for (const wrong of [undefined, 'x', `${token}x`, await phoneToken(origin, 'Ana')])
     expect((await restaurant.get('tables/7', wrong)).status).toBe(401)
@@ -143,7 +145,7 @@ test.each([
   [{ kind: 'note', dish: 'rice', note: 'x'.repeat(201) }],
   [{ kind: 'eat' }],
   [null],
-])('%j is refused as not well formed', async (edit) => {
+])('%j is refused as malformed', async (edit) => {
   const json = { id: randomUUID(), based: 0, name: 'Ana', edit }
   expect(await restaurant.post('tables/7/edits', token, json)).toMatchObject({ status: 422, body: { code: 'INVALID' } })
 })

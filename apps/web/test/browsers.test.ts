@@ -32,7 +32,7 @@ beforeAll(() => ensurePage(() => {}), 90_000)
 
 const files = () => globSync('**/*.js', { cwd: pageFolder })
 
-test('the built files use nothing that a browser lacks in which they are said to run', () => {
+test('the built files use only features of the browsers they are said to run in', () => {
   expect(files()).toContain('saoma-login.js')
   const used = files().flatMap((file) => {
     const text = readFileSync(join(pageFolder, file), 'utf8')

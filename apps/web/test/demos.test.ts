@@ -79,7 +79,7 @@ const apart = async (one: Page, other: Page): Promise<void> => {
   throw new Error(`nginx gave ${held.id} to both pages, ${MOST_RELOADS} times`)
 }
 
-test('who is not signed in gets the login first; then the page goes on, and the way to the others is there', async () => {
+test('a visitor logs in first, and then the page and its links to the others work', async () => {
   const page = await open('/table.html?table=12', desktop)
   const ticket = new URL(await scanned(page)).searchParams.get('ticket') ?? ''
   const token = await phoneToken(cluster.origin, 'Grace')
@@ -99,10 +99,11 @@ test('who is not signed in gets the login first; then the page goes on, and the 
   await page.goto(`${cluster.origin}/`)
   await page.getByRole('link', { name: 'Message center' }).click()
   await page.getByRole('button', { name: 'Log out' }).click()
-  await scanned(page)
+  expect(new URL(await scanned(page)).searchParams.get('ticket')).not.toBe(ticket)
 })
 
-test('at one table, over two nodes: what one orders the other sees, and two notes are put before the second writer', async () => {
+// The second writer of a note is asked which of the two is kept.
+test('two people at a table share an order over two nodes', async () => {
   const [ana, ben] = await Promise.all([
     open('/table.html?table=8', await deviceOf('Ana')),
     open('/table.html?table=8', await deviceOf('Ben', { ...mobile, locale: 'zh-CN' })),
@@ -134,7 +135,8 @@ test('at one table, over two nodes: what one orders the other sees, and two note
   await ben.getByText('还没有点菜。').waitFor()
 })
 
-test('in a chat room, over two nodes: who is here, who is writing, what was said; all of it text', async () => {
+// Messages are shown as text, never as HTML.
+test('a chat room over two nodes shows who is here, who is writing and what was said', async () => {
   const [ana, ben] = await Promise.all([
     open('/chat.html?room=garden', await deviceOf('Ana')),
     open('/chat.html?room=garden', await deviceOf('Ben', mobile)),
@@ -168,7 +170,8 @@ test('in a chat room, over two nodes: who is here, who is writing, what was said
   await ana.getByRole('heading', { name: '1 person here' }).waitFor()
 })
 
-test('who goes on to another page is no longer here at once, though browsers keep pages for a return', async () => {
+// Browsers keep pages for a return.
+test('a person who leaves for another page is gone at once, even from a cached page', async () => {
   const keeping = await launchBrowser({ keepsPages: true })
   const [ana, ben] = await Promise.all([
     open('/chat.html?room=garden', await deviceOf('Ana')),
@@ -178,9 +181,10 @@ test('who goes on to another page is no longer here at once, though browsers kee
   await ana.getByRole('heading', { name: '2 people here' }).waitFor()
   await ben.goto(`${cluster.origin}/table.html?table=9`)
   await ana.getByRole('heading', { name: '1 person here' }).waitFor()
+  expect(await ana.getByRole('heading', { name: '2 people here' }).count()).toBe(0)
 })
 
-test('what is said while there is no network is shown at once, and goes out when there is', async () => {
+test('a message written offline is shown at once and sent when the network is back', async () => {
   const ana = await open('/chat.html?room=tunnel', await deviceOf('Ana'))
   await isLive(ana)
   await ana.context().setOffline(true)
@@ -193,7 +197,8 @@ test('what is said while there is no network is shown at once, and goes out when
   expect(await ana.locator('.said li').count()).toBe(1)
 })
 
-test('while Redis stands still a page says that it recovers, and what was said looks unsaid; then all is there', async () => {
+// A message written meanwhile looks unsent.
+test('while Redis stands still a page says that it recovers, and then all is there', async () => {
   const [ana, idle] = await Promise.all([
     open('/chat.html?room=still', await deviceOf('Ana')),
     open('/table.html?table=40', await deviceOf('Ben')),
@@ -216,7 +221,7 @@ test('while Redis stands still a page says that it recovers, and what was said l
   await Promise.all([isLive(ana), isLive(idle)])
 })
 
-test('an order that is not kept yet does not look ordered', async () => {
+test('an order that is not yet kept does not look ordered', async () => {
   const ana = await open('/table.html?table=31', await deviceOf('Ana'))
   await isLive(ana)
   const more = ana.getByRole('button', { name: 'One more: Beef noodles' })
@@ -236,7 +241,8 @@ test('an order that is not kept yet does not look ordered', async () => {
   await isLive(ana)
 })
 
-test('the bell counts alike on two screens, also what came while nobody looked; reading on one is reading on both', async () => {
+// What came while nobody looked is counted as well.
+test('the bell counts alike on two screens, and reading on one counts on both', async () => {
   const device = await deviceOf('Chen')
   const one = await open('/inbox.html', device)
   await isLive(one)
@@ -262,7 +268,8 @@ test('the bell counts alike on two screens, also what came while nobody looked; 
   for (const page of [one, other]) await page.getByText('Everything read').waitFor()
 })
 
-test('the answer of a third party reaches the page that asked, though its node was killed meanwhile; nobody else sees it', async () => {
+// The node of that page is killed meanwhile.
+test('a third party’s answer reaches only the page that asked', async () => {
   const [ana, ben] = await Promise.all([
     open('/job.html', await deviceOf('Ana')),
     open('/job.html', await deviceOf('Ben')),

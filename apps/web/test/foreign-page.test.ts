@@ -78,7 +78,7 @@ const logIn = async (ticket: string) => {
   await confirm(origin, ticket, phone)
 }
 
-test('under a strict policy with Trusted Types the login works, with what the README asks for', async () => {
+test('the login works under a strict policy with Trusted Types, with the README’s settings', async () => {
   const policy = [
     "default-src 'none'",
     `script-src ${origin}`,
@@ -104,7 +104,7 @@ test.each([
   ['a page came in its place', { status: 200, contentType: 'text/html', body: '<h1>Please accept our terms</h1>' }],
   ['nothing came', { status: 200, contentType: 'image/png', body: '' }],
 ])(
-  'a picture that the browser cannot show is not shown, and the card says so: %s',
+  'a picture that the browser cannot show is hidden, and the card says so: %s',
   async (_, { policy, ...answer }: Broken) => {
     const page = await open(
       `<script>window.told = 0; addEventListener('saoma-picture', () => told++)</script>${element()}`,
@@ -133,7 +133,8 @@ interface Broken {
   body?: string
 }
 
-test('properties that a framework sets after it has put the element in are used, and later ones begin anew', async () => {
+// A framework sets properties after insertion.
+test('properties set after insertion are used, and later changes begin a new login', async () => {
   const page = await open(`<script type="module">
     await customElements.whenDefined('saoma-login')
     const element = document.createElement('saoma-login')
@@ -156,7 +157,7 @@ test('properties that a framework sets after it has put the element in are used,
   expect(await ticketOf(page)).toBe(first)
 })
 
-test('two elements of a page have a code each, also after a reload; both log in', async () => {
+test('two elements on a page have a code each, even after a reload, and both log in', async () => {
   const page = await open(element() + element())
   const both = async () => {
     await Promise.all([0, 1].map((n) => shown(page, n).waitFor()))
@@ -219,7 +220,7 @@ test.each([
       'Iterator',
     ],
   ],
-])('a browser without what came later logs in: %s', async (_, missing) => {
+])('a browser without newer features logs in: %s', async (_, missing) => {
   const failures: string[] = []
   const page = await open(element(), {
     prepare: async (one) => {
@@ -241,15 +242,16 @@ test.each([
   expect(failures).toEqual([])
 })
 
-test('a browser in which something throws says so, with a button', async () => {
+test('a browser in which something throws shows a message and a button', async () => {
   const page = await open(element(), {
     prepare: (one) => one.addInitScript(() => Reflect.deleteProperty(globalThis, 'AbortController')),
   })
   await headline(page, 'Something went wrong')
   await page.getByRole('button', { name: 'Try again' }).waitFor()
+  expect(await page.locator('saoma-login .card.waiting').count()).toBe(0)
 })
 
-test('whoever waits for a code for long hears a word and has a button', async () => {
+test('a person who waits long for a code sees a message and a button', async () => {
   let isSilent = true
   const page = await open(element(), {
     prepare: async (one) => {
@@ -270,7 +272,7 @@ test('whoever waits for a code for long hears a word and has a button', async ()
   await shown(page).waitFor()
 })
 
-test('a page that is not allowed is told which setting to mend, on the card and in the console', async () => {
+test('a page without permission names the setting to correct, on the card and in the console', async () => {
   const lines: string[] = []
   const page = await open(element(), {
     at: strange,
@@ -280,7 +282,7 @@ test('a page that is not allowed is told which setting to mend, on the card and 
   expect(lines).toEqual(expect.arrayContaining([`Saoma: SAOMA_ALLOWED_ORIGINS does not name ${strange}`]))
 })
 
-test('whoever has reloaded too often gets a new code by the button', async () => {
+test('a person who has reloaded too often gets a new code by the button', async () => {
   const page = await open(element())
   await shown(page).waitFor()
   const first = await ticketOf(page)
@@ -298,7 +300,7 @@ test.each([
   ['a column of 200 px', 'width: 200px', '100%'],
   ['text of 200 %', 'width: 360px', '200%'],
   ['both', 'width: 200px', '200%'],
-])('nothing is cut off or sticks out of the card in %s', async (_, style, size) => {
+])('nothing is cut off or overflows the card in %s', async (_, style, size) => {
   const page = await open(
     `<style>html { font-size: ${size} } body { margin: 0 } div { ${style} }</style><div>${element()}</div>`,
   )

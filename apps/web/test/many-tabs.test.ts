@@ -73,7 +73,8 @@ const takeLeader = async (tabs: Page[]): Promise<Page> => {
   throw new Error('no tab has the connection')
 }
 
-test('seven tabs without WebSockets are live in a browser that opens six connections; when the one with the connection is closed or asleep, another has it', async () => {
+// When the tab with the connection is closed or asleep, another has it.
+test('seven tabs without WebSockets are live in a browser that opens six connections', async () => {
   const tabs: Page[] = []
   for (let tab = 0; tab < TABS; tab++) {
     const page = await open()

@@ -69,7 +69,8 @@ const describeAs = (page: Page, change: (described: Record<string, unknown>) => 
     await route.fulfill({ response: answer, json: change(await answer.json()) })
   })
 
-test('the address of a device login leads to a picture to scan and to where the code is typed, not to a phone for demos', async () => {
+// They do not lead to the demo phone.
+test('the address of a device login leads to a picture and to code entry', async () => {
   const asked = await createTicket(cluster.origin)
   const page = await (await browser.newContext({ locale: 'en-US', viewport: { width: 390, height: 844 } })).newPage()
   await page.goto(asked.verification_uri)
@@ -92,7 +93,7 @@ test('the address of a device login leads to a picture to scan and to where the 
   await page.getByRole('heading', { name: 'This request is over' }).waitFor()
 })
 
-test('on a phone, a tap opens WeChat for this code; back on the page the person is logged in', async () => {
+test('on a phone a tap opens WeChat for this code, and back on the page one is logged in', async () => {
   const page = await open(handset, wechatComesUp)
   await page.getByText('Tap the button, or scan the code with another phone').waitFor()
   await picture(page).waitFor()
@@ -107,7 +108,7 @@ test('on a phone, a tap opens WeChat for this code; back on the page the person 
   await page.getByRole('heading', { name: /^Hello, #[\w-]{4}$/ }).waitFor()
 })
 
-test('when WeChat’s own page took the place of ours, the way back leads into the login', async () => {
+test('if WeChat’s page replaced ours, the way back leads into the login', async () => {
   const page = await open(handset, (page) =>
     page.route('https://wxaurl.cn/**', (route) => route.fulfill({ contentType: 'text/html', body: '<h1>WeChat</h1>' })),
   )
@@ -117,9 +118,10 @@ test('when WeChat’s own page took the place of ours, the way back leads into t
   await agree()
   await page.goBack()
   await page.getByRole('heading', { name: /^Hello/ }).waitFor()
+  expect(new URL(page.url()).origin).toBe(cluster.origin)
 })
 
-test('the page that was away knows at once what happened meanwhile', async () => {
+test('a page that was away shows at once what happened meanwhile', async () => {
   const page = await open(handset)
   const ticket = await tap((await button(page).getAttribute('href')) ?? '')
   await page.context().setOffline(true)
@@ -127,9 +129,10 @@ test('the page that was away knows at once what happened meanwhile', async () =>
   await approve(ticket, 'zhao')
   await page.context().setOffline(false)
   await card(page, 'scanned').getByText('Scanned. Confirm on your phone').waitFor()
+  expect(await card(page, 'waiting').count()).toBe(0)
 })
 
-test('a new code has a new button, and the old one opens nothing that logs this page in', async () => {
+test('a new code has a new button, and the old one cannot log this page in', async () => {
   const page = await open(handset)
   const first = (await button(page).getAttribute('href')) ?? ''
   await page.locator('saoma-login').evaluate((login) => (login as HTMLElement & { renew(): void }).renew())
@@ -138,7 +141,8 @@ test('a new code has a new button, and the old one opens nothing that logs this 
   expect(await tap(second)).not.toBe(await tap(first))
 })
 
-test('a desktop has the code and no button, and WeChat is not asked for a link; an attribute decides otherwise', async () => {
+// An attribute decides otherwise.
+test('a desktop shows the code without a button and requests no link from WeChat', async () => {
   const before = await linksMade()
   const page = await open(desktop)
   await page.getByText('Open WeChat, tap Scan, point it at the code').waitFor()
@@ -152,7 +156,7 @@ test('a desktop has the code and no button, and WeChat is not asked for a link; 
   expect(await linksMade()).toBe(before + 1)
 })
 
-test('without a link the code is still there to be scanned', async () => {
+test('without a link the code can still be scanned', async () => {
   await simulator('/faults', { path: '/wxa/generate_urllink', kind: 'errcode', errcode: 40002 })
   let refused: Promise<{ status(): number }> | undefined
   const page = await open(handset, async (page) => {
@@ -164,7 +168,7 @@ test('without a link the code is still there to be scanned', async () => {
   expect(await button(page).count()).toBe(0)
 })
 
-test('a code that any camera reads leads to the phone page, on the phone as a button', async () => {
+test('a code for any camera leads to the phone page, and on the phone it is a button', async () => {
   const page = await open(handset, (page) => describeAs(page, (described) => ({ ...described, code: 'plain' })))
   const link = page.getByRole('link', { name: 'Open the phone page' })
   expect(await link.getAttribute('href')).toContain('/phone?')
@@ -173,24 +177,21 @@ test('a code that any camera reads leads to the phone page, on the phone as a bu
 test.each([
   ['en-US', 'The phone that scans asks for this number'],
   ['zh-CN', '扫码的手机会要求输入这个数字'],
-])(
-  'a number belongs beside the code until it is scanned, and leaves its place empty then (%s)',
-  async (locale, sentence) => {
-    const page = await open({ ...handset, locale }, (page) =>
-      describeAs(page, (described) => ({ ...described, check: '47' })),
-    )
-    const number = page.locator('saoma-login .check')
-    await number.waitFor()
-    expect(await number.textContent()).toBe(`47 ${sentence}`)
-    const place = await number.boundingBox()
-    await approve(await tap((await button(page).getAttribute('href')) ?? ''), 'sun')
-    await card(page, 'scanned').waitFor()
-    expect(await number.isVisible()).toBe(false)
-    expect(await number.boundingBox()).toEqual(place)
-  },
-)
+])('a number stands beside the code until it is scanned, then its place is empty (%s)', async (locale, sentence) => {
+  const page = await open({ ...handset, locale }, (page) =>
+    describeAs(page, (described) => ({ ...described, check: '47' })),
+  )
+  const number = page.locator('saoma-login .check')
+  await number.waitFor()
+  expect(await number.textContent()).toBe(`47 ${sentence}`)
+  const place = await number.boundingBox()
+  await approve(await tap((await button(page).getAttribute('href')) ?? ''), 'sun')
+  await card(page, 'scanned').waitFor()
+  expect(await number.isVisible()).toBe(false)
+  expect(await number.boundingBox()).toEqual(place)
+})
 
-describe('a picture that lies elsewhere', () => {
+describe('a picture in another place', () => {
   const place = () => `${cluster.origin}/cdn/picture.jpg`
   /** Puts the picture that the server describes there; `changed` is what became of it. */
   const put = async (page: Page, changed?: (bytes: Buffer) => Buffer | undefined) => {
@@ -213,7 +214,7 @@ describe('a picture that lies elsewhere', () => {
     return asked
   }
 
-  test('is shown when it is what was put there', async () => {
+  test('is shown if it is unchanged', async () => {
     let asked: string[] = []
     const page = await open(desktop, async (page) => {
       asked = await put(page)
@@ -223,7 +224,7 @@ describe('a picture that lies elsewhere', () => {
     expect(asked).toHaveLength(1)
   })
 
-  test('is not shown when it was changed: the page says so, and gets it from the server when asked', async () => {
+  test('is hidden if it was changed: the page says so and gets it from the server on request', async () => {
     const page = await open(desktop, (page) => put(page, (bytes) => Buffer.concat([bytes, Buffer.from('!')])))
     await page.getByText('The picture at this address was changed, so it is not shown.').waitFor()
     expect(await picture(page).count()).toBe(0)
@@ -231,7 +232,7 @@ describe('a picture that lies elsewhere', () => {
     await picture(page).waitFor()
   })
 
-  test('comes from the server when it is not to be had there', async () => {
+  test('comes from the server if it is missing there', async () => {
     let asked: string[] = []
     const page = await open(desktop, async (page) => {
       asked = await put(page, () => undefined)
@@ -241,7 +242,7 @@ describe('a picture that lies elsewhere', () => {
   })
 })
 
-test('a server that knows no description answers with the picture, which is shown', async () => {
+test('a picture from a server that knows no description is shown', async () => {
   const page = await open(handset, (page) =>
     page.route('**/qr', (route) => route.continue({ headers: { ...route.request().headers(), accept: 'image/*' } })),
   )

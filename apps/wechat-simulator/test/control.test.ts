@@ -20,7 +20,7 @@ test('a login mints a code for a person', async () => {
   expect(await simulator.json('/sns/jscode2session', { query })).toHaveProperty('openid')
 })
 
-test('"errcode" refuses as often as it was ordered to, with the text of that errcode', async () => {
+test('"errcode" refuses the ordered number of times with the text of that errcode', async () => {
   for (const errcode of [-1, 40164, 45009]) {
     await order({ path, kind: 'errcode', errcode, times: 1 })
     const answer = await simulator.call(path, { body })
@@ -33,7 +33,7 @@ test('"errcode" refuses as often as it was ordered to, with the text of that err
   }
 })
 
-test('"down" cuts the connection, on that path only, until it is taken back', async () => {
+test('"down" cuts the connections of that path until it is withdrawn', async () => {
   await order({ path, kind: 'down' })
   await expect(simulator.call(path, { body })).rejects.toThrow()
   await expect(simulator.call(path, { body })).rejects.toThrow()
@@ -50,7 +50,7 @@ test('"cut" does the work and then cuts the connection', async () => {
   expect(await simulator.json('/sns/jscode2session', { query })).toHaveProperty('errcode', 40163)
 })
 
-test('"slow" answers late but truly', async () => {
+test('"slow" answers late and correctly', async () => {
   await order({ kind: 'slow', ms: 100, times: 1 })
   const started = performance.now()
   expect(await simulator.json(path, { body })).toHaveProperty('access_token')
@@ -69,7 +69,7 @@ test('an order that is not understood is refused', async () => {
     expect((await order(fault)).status).toBe(400)
 })
 
-test('calls and tokens are counted, spoilt calls too', async () => {
+test('calls and tokens are counted, including spoilt calls', async () => {
   const own = await start()
   await own.stableToken()
   await own.stableToken(true)
@@ -84,7 +84,7 @@ test('calls and tokens are counted, spoilt calls too', async () => {
   })
 })
 
-test('the clock can be advanced, and tokens made to run out, from outside', async () => {
+test('the clock can be advanced and tokens expired from outside', async () => {
   const { access_token } = await simulator.stableToken()
   await simulator.call('/simulator/tokens/expire', { method: 'POST' })
   expect(await simulator.refusalOf(access_token)).toBe(42001)
@@ -95,7 +95,7 @@ test('the clock can be advanced, and tokens made to run out, from outside', asyn
   expect(await simulator.refusalOf(next.access_token)).toBe(40001)
 })
 
-test('the process says where it listens, and ends cleanly on SIGTERM, held answers or not', async () => {
+test('the process says where it listens and ends cleanly on SIGTERM, even with held answers', async () => {
   const program = await startSimulator({ appid, secret })
   const ordered = await fetch(`${program.origin}/simulator/faults`, {
     method: 'POST',

@@ -24,7 +24,7 @@ const bodyOf = (kind: keyof typeof paths, target: object, rest: object) =>
 describe.each(['link', 'scheme'] as const)('a %s', (kind) => {
   const name = kind === 'link' ? 'url_link' : 'openlink'
 
-  test('is made for a page of the release, with or without a leading slash, and none is the home page', async () => {
+  test('is made for a released page, with or without a leading slash, or the home page', async () => {
     for (const path of [page, `/${page}`, '', undefined]) {
       const made = await ask(kind, bodyOf(kind, { ...place, path }, inMinutes(2)))
       expect(made).toEqual({ errcode: 0, errmsg: 'ok', [name]: expect.stringMatching(/^(https|weixin):\/\//) })
@@ -58,7 +58,7 @@ describe.each(['link', 'scheme'] as const)('a %s', (kind) => {
   })
 })
 
-test('both kinds share one quota: so many in a second, so many in a day', async () => {
+test('both kinds share one quota per second and per day', async () => {
   const own = await start({ limits: { linksPerSecond: 2, linksPerDay: 3 } })
   const query = { access_token: (await own.stableToken()).access_token }
   const make = async (kind: keyof typeof paths) => (await own.json(paths[kind], { query, body: {} })).errcode
@@ -68,7 +68,7 @@ test('both kinds share one quota: so many in a second, so many in a day', async 
   expect((await own.json('/simulator/counters')).links).toBe(3)
 })
 
-test('a release that is not there cannot be led to', async () => {
+test('a link to a missing release is refused', async () => {
   const own = await start({ pages: [] })
   const query = { access_token: (await own.stableToken()).access_token }
   expect((await own.json(paths.link, { query, body: place })).errcode).toBe(85079)

@@ -25,37 +25,34 @@ const readPng = (bytes: Buffer) => {
 
 const scene = 'abcdefghijABCDEFGHIJ_-'
 
-test.each([280, 430, 1280])(
-  'a code asked for in %d pixels is a JPEG that reads as its page and scene',
-  async (width) => {
-    const image = readJpeg(await draw({ scene, page: 'pages/login/index', width }))
-    expect(image.width).toBeGreaterThanOrEqual(width)
-    expect(image.height).toBe(image.width)
-    expect(textOf(image)).toBe(`pages/login/index?scene=${scene}`)
-  },
-)
+test.each([280, 430, 1280])('a code of %d pixels is a JPEG that reads as its page and scene', async (width) => {
+  const image = readJpeg(await draw({ scene, page: 'pages/login/index', width }))
+  expect(image.width).toBeGreaterThanOrEqual(width)
+  expect(image.height).toBe(image.width)
+  expect(textOf(image)).toBe(`pages/login/index?scene=${scene}`)
+})
 
-test('without a width it has 430 pixels, without a page it opens the home page', async () => {
+test('the default width is 430 pixels, and the default page is the home page', async () => {
   const image = readJpeg(await draw({ scene }))
   expect(image.width).toBe(430)
   expect(textOf(image)).toBe(`pages/home/index?scene=${scene}`)
 })
 
-test('is_hyaline makes it a transparent PNG, although the header still says image/jpeg', async () => {
+test('is_hyaline gives a transparent PNG although the header still says image/jpeg', async () => {
   const image = readPng(await draw({ scene, is_hyaline: true, line_color: { r: 200, g: 0, b: '0' } }))
   expect(image.width).toBe(430)
   expect([...image.data.subarray(0, 4)]).toEqual([255, 255, 255, 0])
   expect(textOf(image)).toBe(`pages/home/index?scene=${scene}`)
 })
 
-test('every character that WeChat allows arrives, percent-encoded as in a query', async () => {
+test('every allowed character arrives, percent-encoded as in a query', async () => {
   for (const odd of ["!#$&'()*+,/:;=?@-._~`", '0123456789ABCDEFGHIJKLMNOPQRSTUV']) {
     const text = textOf(readJpeg(await draw({ scene: odd }))) ?? ''
     expect(decodeURIComponent(text.split('scene=')[1] ?? '')).toBe(odd)
   }
 })
 
-test('what was drawn can be listed', async () => {
+test('drawn codes can be listed', async () => {
   await draw({ scene: 'the-last-one', env_version: 'trial' })
   const { codes } = (await simulator.json('/simulator/codes')) as { codes: object[] }
   expect(codes.at(-1)).toEqual({ page: 'pages/home/index', scene: 'the-last-one', env_version: 'trial' })

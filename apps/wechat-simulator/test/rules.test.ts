@@ -97,7 +97,7 @@ describe('POST /wxa/getwxacodeunlimit', () => {
     expect(await errcode('/wxa/getwxacodeunlimit', { query: { access_token }, body })).toBe(code)
   })
 
-  test('check_path false lets a code point to a page that does not exist yet, up to a number of pages', async () => {
+  test('check_path false allows a limited number of pages that do not exist yet', async () => {
     const small = await start({ limits: { unpublishedPages: 1 } })
     const { access_token } = await small.stableToken()
     const draw = async (page: string) => {
@@ -111,7 +111,7 @@ describe('POST /wxa/getwxacodeunlimit', () => {
     expect(isPicture(await draw('pages/login/index'))).toBe(true)
   })
 
-  test('the minute has a limit, and the next minute begins anew', async () => {
+  test('the minute has a limit, and the next minute begins afresh', async () => {
     const small = await start({ limits: { codesPerMinute: 2 } })
     const { access_token } = await small.stableToken()
     expect(await small.refusalOf(access_token)).toBe(0)
@@ -140,7 +140,7 @@ describe('GET /sns/jscode2session', () => {
   const session = (simulator: Started, js_code: string) =>
     simulator.json('/sns/jscode2session', { query: { ...valid, js_code } })
 
-  test('a code gives the same person the same openid, once', async () => {
+  test('a code gives the same person the same openid once', async () => {
     const [first, second, other] = ['alice', 'alice', 'bob'].map((person) => simulator.state.logins.login(person))
     const alice = await session(simulator, first ?? '')
     expect(alice).toEqual({ openid: expect.stringMatching(/^o[\w-]{27}$/), session_key: expect.any(String) })
@@ -149,7 +149,7 @@ describe('GET /sns/jscode2session', () => {
     expect((await session(simulator, other ?? '')).openid).not.toBe(alice.openid)
   })
 
-  test('of fifty who use a code at once one succeeds', async () => {
+  test('of fifty simultaneous uses of a code one succeeds', async () => {
     const code = simulator.state.logins.login('carol')
     const answers = await Promise.all(Array.from({ length: 50 }, () => session(simulator, code)))
     expect(answers.filter(({ openid }) => openid)).toHaveLength(1)
@@ -169,7 +169,7 @@ describe('GET /sns/jscode2session', () => {
     expect((await session(simulator, simulator.state.logins.login('mallory', true))).errcode).toBe(40226)
   })
 
-  test('a person may ask a hundred times a minute', async () => {
+  test('a person is limited to a hundred requests a minute', async () => {
     const own = await start({ limits: { sessionsPerMinute: 1 } })
     expect((await session(own, own.state.logins.login('alice'))).openid).toBeDefined()
     expect((await session(own, own.state.logins.login('alice'))).errcode).toBe(45011)
@@ -195,7 +195,7 @@ test('an unknown path is refused with 40066', async () => {
   expect(await errcode('/')).toBe(40066)
 })
 
-test('an error carries an id that begins with the time in hexadecimal seconds', async () => {
+test('an error has an id that begins with the time in hexadecimal seconds', async () => {
   const { errmsg } = await simulator.json('/wxa/nothing')
   const [, seconds = ''] = /^invalid url rid: ([0-9a-f]{8})-[0-9a-f]{8}-[0-9a-f]{8}$/.exec(String(errmsg)) ?? []
   expect(Number.parseInt(seconds, 16)).toBe(Math.floor(simulator.state.clock.now() / 1000))

@@ -4,7 +4,7 @@ const credential = { grant_type: 'client_credential', appid, secret }
 const normalToken = async (simulator: Started) =>
   String((await simulator.json('/cgi-bin/token', { query: credential })).access_token)
 
-test('a stable token stays the same until its last five minutes, and then overlaps with the next', async () => {
+test('a stable token stays the same until its last five minutes and then overlaps the next', async () => {
   const simulator = await start()
   const { clock } = simulator.state
   const first = await simulator.stableToken()
@@ -63,7 +63,7 @@ test('a normal token is new at every call, and the previous one works five more 
   expect(await simulator.refusalOf(second)).toBe(0)
 })
 
-test('normal and stable tokens do not touch each other', async () => {
+test('normal and stable tokens are independent', async () => {
   const simulator = await start()
   const normal = await normalToken(simulator)
   const stable = await simulator.stableToken()
@@ -89,7 +89,7 @@ test('stable_token has a limit per minute and one per day', async () => {
   expect(await day.stableToken()).toHaveProperty('errcode', 45009)
 })
 
-test('an order makes tokens run out', async () => {
+test('an order expires tokens', async () => {
   const simulator = await start()
   const { access_token } = await simulator.stableToken()
   simulator.state.tokens.expire()
@@ -97,7 +97,7 @@ test('an order makes tokens run out', async () => {
   expect((await simulator.stableToken()).access_token).not.toBe(access_token)
 })
 
-test('an order makes a token refused while stable_token still gives it out, until it is forced', async () => {
+test('an order makes a token refused while stable_token gives it out, until it is forced', async () => {
   const simulator = await start()
   const { access_token } = await simulator.stableToken()
   simulator.state.tokens.refuse()

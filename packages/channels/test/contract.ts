@@ -22,7 +22,7 @@ export const channelsContract = async (url: string) => {
   await personContract(url, prefix, node, other)
   await lifetimeContract(url, node)
 
-  test('[C29] after all of the above every key has a TTL', async () => {
+  test('[C29] every key has a TTL after all of the above', async () => {
     const follower = await follow(node, drawChannel(), { user: 'ann' })
     const kinds = new Set<string>()
     for (const server of serversOf(node.redis)) {

@@ -85,7 +85,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     return { cut, channel, follower, epoch: (await node.read(channel)).epoch }
   }
 
-  test('[C18] whatever is published while subscriptions are cut again and again, none is lost or doubled', async () => {
+  test('[C18] no message is lost or doubled while subscriptions are cut again and again', async () => {
     const cut = await openNode(url, prefix)
     const channels = numbers(12).map(drawChannel)
     const followers = await Promise.all(channels.map((channel) => follow(cut, channel)))
@@ -106,7 +106,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await cut.close()
   })
 
-  test('[C18] what was published while nobody heard is there as soon as the subscription is back, without another message', async () => {
+  test('[C18] a subscription that returns delivers missed messages without waiting for a new one', async () => {
     const cut = await openNode(url, prefix, { checkMs: HOUR_MS })
     const channel = drawChannel()
     const follower = await follow(cut, channel)
@@ -119,7 +119,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await cut.close()
   })
 
-  test('[C19] a lost message is made good by the next one', async () => {
+  test('[C19] the next message makes good a lost one', async () => {
     const channel = drawChannel()
     const follower = await follow(node, channel)
     await publishNumbers(other, channel, [1])
@@ -131,7 +131,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     follower.close()
   })
 
-  test('[C19] a lost message after which nothing comes is found by the check', async () => {
+  test('[C19] the check finds a lost message when no other follows it', async () => {
     const [checking, control] = await Promise.all([
       openNode(url, prefix, { checkMs: 20 }),
       openNode(url, prefix, { checkMs: HOUR_MS }),
@@ -149,7 +149,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     expect(heard).toEqual(resynced ? expect.anything() : [])
   })
 
-  test('[C19] a subscription that is deaf for one channel is found by the check', async () => {
+  test('[C19] the check finds a subscription that is deaf for one channel', async () => {
     const [checking, control] = await Promise.all([
       openNode(url, prefix, { checkMs: 20 }),
       openNode(url, prefix, { checkMs: HOUR_MS }),
@@ -168,7 +168,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     expect(heard).toEqual(resynced ? expect.anything() : [])
   })
 
-  test('[C19] a busy channel that is checked all the time is never read again for nothing', async () => {
+  test('[C19] constant checks of a busy channel cause no unnecessary reads', async () => {
     const checking = await openNode(url, prefix, { checkMs: 1 })
     const channel = drawChannel()
     const follower = await follow(checking, channel)
@@ -183,7 +183,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await checking.close()
   })
 
-  test('[C20] when the log has forgotten what was lost, an offset is skipped', async () => {
+  test('[C20] an offset is skipped when the log no longer has what was lost', async () => {
     const channel = drawChannel()
     const followers = [await follow(node, channel), await follow(node, channel)]
     await publishNumbers(other, channel, numbers(2))
@@ -200,7 +200,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await node.event((event) => event.kind === 'lost' && event.channel === channel)
   })
 
-  test('[C20] when the log was lost, followers get the new one from its beginning', async () => {
+  test('[C20] followers get the new log from its beginning when the old one was lost', async () => {
     for (const loud of [true, false]) {
       const channel = drawChannel()
       const follower = await follow(node, channel)
@@ -222,7 +222,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     }
   })
 
-  test('[C21] a log that went back gets another epoch with the next message, which is handed out once', async () => {
+  test('[C21] a log that went back gets another epoch with the next message, delivered once', async () => {
     const channel = drawChannel()
     const follower = await follow(node, channel)
     await publishNumbers(other, channel, numbers(10))
@@ -245,7 +245,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     follower.close()
   })
 
-  test('[C21] a message in the place of one that was read from the log, and was never heard, is handed out', async () => {
+  test('[C21] a new message at an offset that was read but never heard is delivered', async () => {
     const channel = drawChannel()
     const follower = await follow(node, channel)
     await publishNumbers(other, channel, numbers(10))
@@ -266,7 +266,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     follower.close()
   })
 
-  test('[C21] what a master that was none any more told of is found behind what its successor told of', async () => {
+  test('[C21] messages of a replaced master are found behind those of its successor', async () => {
     const { channel, follower, epoch, cut } = await hearTenUnchecked()
     await goBackAndUseAgain(channel, 7, 3, 100)
     await publishNumbers(other, channel, [11])
@@ -278,7 +278,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await cut.close()
   })
 
-  test('[C21] what a master that was none any more told of is found before a gap is filled', async () => {
+  test('[C21] messages of a replaced master are found before a gap is filled', async () => {
     const { channel, follower, epoch, cut } = await hearTenUnchecked()
     await goBackAndUseAgain(channel, 7, 4, 100)
     await publishNumbers(other, channel, [12])
@@ -288,7 +288,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await cut.close()
   })
 
-  test('[C21] what a master that was none any more told of is found by the check, whatever came since the last one', async () => {
+  test('[C21] the check finds messages of a replaced master, whatever arrived since the last check', async () => {
     const checking = await openNode(url, prefix, { checkMs: 300 })
     const channel = drawChannel()
     await publishNumbers(other, channel, numbers(10))
@@ -300,7 +300,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await checking.close()
   })
 
-  test('[C21] the page of a master that was none any more hides nothing from whoever has read it', async () => {
+  test('[C21] a page read from a replaced master hides nothing from its reader', async () => {
     for (const already of [false, true])
       for (const request of [{}, { history: 5 }, { since: 10 }, { since: 13 }]) {
         const reading = await openNode(url, prefix, { checkMs: HOUR_MS })
@@ -325,7 +325,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
       }
   })
 
-  test('[C21] [C32] a node that knows of more than the one that gave the channel another epoch misses nothing', async () => {
+  test('[C21] [C32] a node misses nothing when another with less knowledge changes the epoch', async () => {
     const { channel, follower, epoch, cut } = await hearTenUnchecked()
     await goBackAndUseAgain(channel, 7, 3, 100)
     const newest = follower.heard.at(-1)
@@ -342,7 +342,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await cut.close()
   })
 
-  test('[C21] a log that went back is found by the check before anything is published', async () => {
+  test('[C21] the check finds a log that went back before anything is published', async () => {
     const { checking, channel, follower, epoch } = await hearTen()
     await goBack(channel, 7)
     await checking.event((event) => event.kind === 'lost' && event.channel === channel)
@@ -354,7 +354,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await checking.close()
   })
 
-  test('[C21] [C32] a log that went back and has used the offsets again before anybody looked is found, and all of it is had', async () => {
+  test('[C21] [C32] a log that went back and reused its offsets unseen is found and read in full', async () => {
     const checking = await openNode(url, prefix, { checkMs: 20 })
     const channel = drawChannel()
     const key = 'of a message that was kept'
@@ -383,7 +383,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await checking.close()
   })
 
-  test('[C21] messages that a failover lost and that are published again in their places are the same ones', async () => {
+  test('[C21] messages lost in a failover and published again in place are the same messages', async () => {
     const { checking, channel, follower, epoch } = await hearTen()
     await goBackAndUseAgain(channel, 7, 3, 0)
     await publishNumbers(other, channel, [11])
@@ -394,7 +394,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
   })
 
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-  test(`[C13] [C18] [C19] publishers, followers that come and go, and cuts, at random: all agree with the log (SEED=${seed})`, async () => {
+  test(`[C13] [C18] [C19] random publishes, followers and cuts agree with the log (SEED=${seed})`, async () => {
     const chance = createChance(seed)
     const nodes = await Promise.all(numbers(2).map(() => openNode(url, prefix, { checkMs: 50 })))
     const [first, second] = nodes
@@ -454,7 +454,7 @@ export const faultContract = async (url: string, prefix: string, node: Node, oth
     await Promise.all(nodes.map((each) => each.close()))
   })
 
-  test('[C20] an error while the log is read is told and the read repeated', async () => {
+  test('[C20] an error while reading the log is reported and the read repeated', async () => {
     const channel = drawChannel()
     const follower = await follow(node, channel)
     await publishNumbers(other, channel, [1])

@@ -43,7 +43,7 @@ const expectWhole = (follower: Follower, last: number) => {
 export const followContract = async (url: string, prefix: string, node: Node, other: Node) => {
   const { keys } = node.redis
 
-  test(`[C13] of ${CHANNELS * MESSAGES} messages around the moment of following none is lost or doubled, and all are in order`, async () => {
+  test(`[C13] ${CHANNELS * MESSAGES} messages around the moment of following come once and in order`, async () => {
     const racing = await openNode(url, prefix)
     const { subscriber } = racing
     const followers: Follower[] = []
@@ -85,7 +85,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     await racing.close()
   })
 
-  test('[C13] a follower that comes back with its position gets the rest, from its page and live', async () => {
+  test('[C13] a follower that returns with its position gets the rest from its page and live', async () => {
     const channel = drawChannel()
     let position = { epoch: (await node.read(channel)).epoch, offset: 0 }
     const got: number[] = []
@@ -104,7 +104,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     expect(got).toEqual(numbers(1_000))
   })
 
-  test('[C21] what was heard before the log was read is not taken for news after it', async () => {
+  test('[C21] a message heard before the log is read does not count as news afterwards', async () => {
     const channel = drawChannel()
     const [published] = await publishNumbers(other, channel, [1])
     const epoch = published?.epoch ?? ''
@@ -155,7 +155,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
   const ghost = (offset: number, epoch: string) =>
     Buffer.from(`m${offset} ${epoch} "event":"number","data":"ghost","time":1`)
 
-  test('[C21] what a page contradicts while the log is read is found when it has been read', async () => {
+  test('[C21] a contradiction that arrives while the log is read is found after the read', async () => {
     let late = () => {}
     const { channel, epoch, feed, stand, first } = await openFeed((resume) => async (...asked) => {
       late()
@@ -180,7 +180,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     for (const { member } of [first, second]) feed.leave(member)
   })
 
-  test('[C21] what came while the log was compared is compared as well', async () => {
+  test('[C21] a message that arrives during a comparison is compared as well', async () => {
     const { epoch, feed, first } = await openFeed()
     feed.doubt()
     const found = async () => {
@@ -192,7 +192,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     feed.leave(first.member)
   })
 
-  test('[C14] messages and signals wait for start, in order', async () => {
+  test('[C14] messages and signals wait for start and keep their order', async () => {
     const channel = drawChannel()
     const [waiting, running] = [await follow(node, channel, {}, { start: false }), await follow(node, channel)]
     await publishNumbers(other, channel, [1, 2])
@@ -209,7 +209,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     for (const follower of [waiting, running]) follower.close()
   })
 
-  test('[C14] messages and signals keep their order, also when they come together', async () => {
+  test('[C14] messages and signals keep their order even when they arrive together', async () => {
     const channel = drawChannel()
     const order: string[] = []
     const following = await node.follow(
@@ -231,7 +231,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     for (const follower of [watch, following]) follower.close()
   })
 
-  test('[C14] of what waits for start the oldest goes past 1,000', () => {
+  test('[C14] above 1,000 waiting messages the oldest is dropped', () => {
     const member = new FeedListener({ messages: (batch) => heard.push(...batch), signal: () => {} })
     const heard: LogEntry[] = []
     for (const offset of numbers(1_500)) member.messages([new LogEntry('room:a', 'epoch', offset, '')])
@@ -239,7 +239,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     expect(heard.map(({ offset }) => offset)).toEqual(numbers(1_000, 501))
   })
 
-  test('[C15] a page with more follows nothing; from its position one goes on', async () => {
+  test('[C15] a page with more follows nothing; the next follow continues from its position', async () => {
     const channel = drawChannel()
     await publishNumbers(other, channel, numbers(310))
     const since = { epoch: (await node.read(channel)).epoch, offset: 0 }
@@ -256,7 +256,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     second.close()
   })
 
-  test('[C16] what came together is handed out together, the same array to all who get all of it', async () => {
+  test('[C16] messages that arrive together are one batch, the same array for all who get it', async () => {
     const channel = drawChannel()
     const followers = await Promise.all(numbers(3).map(() => follow(node, channel)))
     await publishNumbers(other, channel, numbers(500))
@@ -270,7 +270,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     for (const follower of followers) follower.close()
   })
 
-  test(`[C17] following and letting go ${CHURN} times leaves nothing behind`, async () => {
+  test(`[C17] ${CHURN} rounds of following and closing leave nothing behind`, async () => {
     const channels = numbers(20).map(drawChannel)
     const pick = (i: number) => channels[i % channels.length] ?? ''
     const churn = async (i: number) => {
@@ -292,7 +292,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     expect(node.events.filter((event) => event.kind !== 'resynced' && !isLate(event))).toEqual([])
   })
 
-  test('[C17] followed, let go and followed again in one tick, a channel is heard', async () => {
+  test('[C17] a channel that is followed, closed and followed again in one tick is heard', async () => {
     for (const channel of numbers(30).map(drawChannel)) {
       const first = await follow(node, channel)
       first.close()
@@ -308,7 +308,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     expect(node.subscriber.size).toBe(0)
   })
 
-  test('[C17] a follower that lets go while it is told hears no more', async () => {
+  test('[C17] a follower that closes while a message is delivered hears no more', async () => {
     const channel = drawChannel()
     const watch = await follow(node, channel)
     const heard: LogEntry[] = []
@@ -332,7 +332,7 @@ export const followContract = async (url: string, prefix: string, node: Node, ot
     watch.close()
   })
 
-  test('[C17] a node that closes refuses to follow, also those who are about to', async () => {
+  test('[C17] a closing node refuses new followers and those under way', async () => {
     const closing = await openNode(url, prefix)
     const channels = numbers(10).map(drawChannel)
     const [open] = await Promise.all([follow(closing, channels[0] ?? '', { user: 'ann' })])

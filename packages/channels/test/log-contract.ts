@@ -25,7 +25,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     expect(messages[0]?.time).toBeLessThan(before + 30_000)
   })
 
-  test('[C1] of 500 messages published at once by two nodes each gets an offset of its own, without gaps', async () => {
+  test('[C1] 500 messages published at once by two nodes get distinct offsets without gaps', async () => {
     const channel = drawChannel()
     const published = await Promise.all([
       publishNumbers(node, channel, numbers(250)),
@@ -36,7 +36,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     expect(new Set(published.flat().map(({ epoch }) => epoch)).size).toBe(1)
   })
 
-  test('[C2] of 50 repeats at once one is published', async () => {
+  test('[C2] of 50 simultaneous repeats one is published', async () => {
     const channel = drawChannel()
     const publication = { channel, event: 'paid', data: { sum: 7 }, from: 'shop', idempotencyKey: 'order 1' }
     const published = await Promise.all(numbers(50).map((i) => (i % 2 ? node : other).publish(publication)))
@@ -46,7 +46,8 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     expect((await node.read(channel)).offset).toBe(1)
   })
 
-  test('[C2] a key with another message is refused; without it, or in another channel, the message is new', async () => {
+  // Without the key, or in another channel, the message is new.
+  test('[C2] a key with another message is refused', async () => {
     const [channel, elsewhere] = [drawChannel(), drawChannel()]
     const publication = { channel, event: 'paid', data: 1, idempotencyKey: 'key' }
     value(await node.publish(publication))
@@ -57,7 +58,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     expect(value(await other.publish(publication))).toMatchObject({ offset: 1, repeated: true })
   })
 
-  test('[C31] whoever would begin a channel asks whether it may; a channel that is there is not asked for', async () => {
+  test('[C31] mayBegin is asked before a channel’s first message and only then', async () => {
     const channel = drawChannel()
     let asked = 0
     const say = (allowed: boolean) => {
@@ -76,7 +77,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     expect(asked).toBe(2)
   })
 
-  test('[C2] nobody uses up the key of another publisher', async () => {
+  test('[C2] nobody can use up the key of another publisher', async () => {
     const channel = drawChannel()
     const publication = { channel, event: 'paid', data: 1, idempotencyKey: 'order-7-paid' }
     const publishers = [{ from: 'mallory' }, { from: 'null' }, {}, { from: 'ann' }, { from: '' }]
@@ -98,7 +99,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     expect(left).toBeLessThanOrEqual(600_000)
   })
 
-  test('[C2] after the log was lost a key is as new', async () => {
+  test('[C2] a key counts as new after the log was lost', async () => {
     const channel = drawChannel()
     const publication = { channel, event: 'paid', data: 1, idempotencyKey: 'key' }
     const before = value(await node.publish(publication))
@@ -109,7 +110,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     expect(after.epoch).not.toBe(before.epoch)
   })
 
-  test('[C3] a volatile message is told and not kept', async () => {
+  test('[C3] a volatile message is delivered and not kept', async () => {
     const channel = drawChannel()
     const follower = await follow(node, channel)
     const publication = { channel, event: 'typing', data: ['ann'], from: 'ann', volatile: true }
@@ -127,7 +128,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     follower.close()
   })
 
-  test('[C4] a name that is no channel and data that is no JSON are refused', async () => {
+  test('[C4] an invalid channel name and data that is not JSON are refused', async () => {
     for (const channel of ['', 'room:', 'room:a b', 'room:{a}', 'other:a', 'room:"', `room:${'a'.repeat(129)}`]) {
       await expect(node.publish({ channel, event: 'e', data: 1 })).rejects.toThrow(TypeError)
       await expect(node.read(channel)).rejects.toThrow(TypeError)
@@ -149,7 +150,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     await short.close()
   })
 
-  test('[C6] [C12] what has grown old is not served; the epoch and the offsets go on', async () => {
+  test('[C6] [C12] expired messages are not served; the epoch and the offsets go on', async () => {
     const short = await openNode(url, prefix, { retention: () => ({ messages: 1_000, ms: 150 }) })
     const channel = drawChannel()
     await publishNumbers(short, channel, numbers(100))
@@ -171,7 +172,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     await short.close()
   })
 
-  test('[C6] only what is too old goes, wherever in the log that ends', async () => {
+  test('[C6] only expired messages are removed, wherever in the log they end', async () => {
     const hour = 3_600_000
     const short = await openNode(url, prefix, { retention: () => ({ messages: 1_000, ms: hour }) })
     const now = Number((await data.time())[0]) * 1_000
@@ -199,7 +200,7 @@ export const logContract = async (url: string, prefix: string, node: Node, other
     await short.close()
   })
 
-  test('[C7] trim forgets up to an offset', async () => {
+  test('[C7] trim deletes the messages up to an offset', async () => {
     const channel = drawChannel()
     await publishNumbers(node, channel, numbers(20))
     expect(await other.trim(channel, 5)).toBe(5)

@@ -18,7 +18,7 @@ const server = await startRedis({ appendonly: true })
 const prefix = uniquePrefix()
 const [node, other] = await Promise.all([openNode(server.url, prefix), openNode(server.url, prefix)])
 
-test('[C30] while Redis is away every call is refused; afterwards followers go on without a gap, all present', async () => {
+test('[C30] calls are refused while Redis is away; afterwards followers continue without a gap', async () => {
   const channel = drawLoudChannel()
   const follower = await follow(node, channel, { user: 'ann' })
   await publishNumbers(other, channel, numbers(10))
@@ -54,7 +54,7 @@ test('[C30] while Redis is away every call is refused; afterwards followers go o
   expect(follower.signals).toMatchObject([{ kind: 'presence', change: { event: 'join', user: 'ann' } }])
 })
 
-test('[C30] a Redis that comes back empty has other epochs, and its followers are told', async () => {
+test('[C30] a Redis that returns empty has other epochs, and followers are told', async () => {
   const channel = drawChannel()
   const follower = await follow(node, channel, { user: 'ann' })
   await publishNumbers(other, channel, numbers(3))
@@ -96,7 +96,8 @@ const openPair = async () => {
 }
 const failures = ({ events }: Node) => events.filter(({ kind }) => kind === 'error').length
 
-test('[C25] writes refused until names run out, and while the next ones are taken: nobody is told to be gone', async () => {
+// The same holds while the next names are taken.
+test('[C25] nobody is said to leave when writes are refused until names run out', async () => {
   const { data, keys, nodes, channel, names, held, heard, first } = await openPair()
   const former = await names()
   const before = heard()
@@ -118,7 +119,7 @@ test('[C25] writes refused until names run out, and while the next ones are take
   expect(heard()).toEqual(before)
 })
 
-test('[C25] a node that is new, or was away itself, calls nobody dead for ten beats', async () => {
+test('[C25] a node that is new or returns from an outage calls nobody dead for ten beats', async () => {
   const { url } = await startRedis()
   const dead = 'dead.node'
   const newAt = performance.now()
@@ -142,7 +143,7 @@ test('[C25] a node that is new, or was away itself, calls nobody dead for ten be
   expect(performance.now() - backAt).toBeGreaterThan(10 * BEAT_MS)
 })
 
-test('[C25] a Redis that is full keeps the names: who is there stays, who leaves is gone at once, who is new is refused', async () => {
+test('[C25] a full Redis keeps those present, lets them leave and refuses newcomers', async () => {
   const { data, keys, channel, followers, names, heard, first } = await openPair()
   const former = (await names()).sort()
   const before = heard()

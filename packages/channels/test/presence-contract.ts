@@ -35,7 +35,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     throw new Error(`no node has people in ${channel}`)
   }
 
-  test('[C22] people and connections are counted over all nodes, from when follow resolves', async () => {
+  test('[C22] people and connections are counted on all nodes from when follow resolves', async () => {
     const channel = drawChannel()
     const followers: Follower[] = []
     const present = async (of: Node, user?: string) =>
@@ -59,7 +59,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     expect(await settled(channel, 0)).toEqual({ channel, users: [], count: 0, connections: 0 })
   })
 
-  test('[C22] one who could not be counted does not follow and is not counted later', async () => {
+  test('[C22] a follower that could not be counted does not follow and is not counted later', async () => {
     const channel = drawChannel()
     const people = keys.channelPeople(channel)
     // No hash: counting fails.
@@ -73,7 +73,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     await settled(channel, 0)
   })
 
-  test('[C22] of 1,200 people 1,000 are named and all counted', async () => {
+  test('[C22] 1,000 of 1,200 people are named and all are counted', async () => {
     const channel = drawChannel()
     const followers = await inLots(numbers(1_200), (i) => follow(i % 2 ? node : other, channel, { user: `user-${i}` }))
     const presence = await node.presence(channel)
@@ -83,7 +83,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     expect(await settled(channel, 0)).toMatchObject({ count: 0 })
   })
 
-  test('[C23] the first connection of a person is a join, the end of the last a leave', async () => {
+  test('[C23] a person’s first connection is a join, and the end of the last a leave', async () => {
     const [announcing, elsewhere] = await Promise.all([steady(), steady()])
     const channel = drawLoudChannel()
     const watch = await follow(announcing, channel)
@@ -105,7 +105,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     await Promise.all([announcing.close(), elsewhere.close()])
   })
 
-  test('[C23] a channel that does not announce is quiet', async () => {
+  test('[C23] a channel that does not announce stays quiet', async () => {
     const channel = drawChannel()
     const watch = await follow(node, channel)
     for (const user of ['ann', 'bob']) (await follow(other, channel, { user })).close()
@@ -117,7 +117,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     watch.close()
   })
 
-  test('[C23] however often one comes and goes at once, joins and leaves take turns', async () => {
+  test('[C23] joins and leaves alternate, however often somebody comes and goes at once', async () => {
     const [announcing, elsewhere] = await Promise.all([steady(), steady()])
     const channel = drawLoudChannel()
     const watch = await follow(announcing, channel)
@@ -134,7 +134,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     await Promise.all([announcing.close(), elsewhere.close()])
   })
 
-  test('[C24] the people of a node that died are taken away and said to leave; those of the living stay', async () => {
+  test('[C24] the people of a dead node are removed and announced as leaving; others stay', async () => {
     const [living, dying] = await Promise.all([steady(), quick()])
     const channels = numbers(30).map(drawLoudChannel)
     const watches = await Promise.all(channels.map((channel) => follow(living, channel, { user: 'ann' })))
@@ -155,7 +155,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     await Promise.all([living.close(), dying.close()])
   })
 
-  test('[C25] a living node that was taken for dead says its people again, under another name', async () => {
+  test('[C25] a living node that was taken for dead reports its people again by another name', async () => {
     const [living, cutOff] = await Promise.all([steady(), steady(3_600_000)])
     const channels = numbers(10).map(drawChannel)
     await Promise.all(channels.map((channel) => follow(cutOff, channel, { user: 'ann' })))
@@ -175,7 +175,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     await Promise.all([living.close(), cutOff.close()])
   })
 
-  test('[C25] a count that Redis has lost is found by the check', async () => {
+  test('[C25] the check finds a count that Redis has lost', async () => {
     const checking = await steady()
     const channel = drawChannel()
     await Promise.all(['ann', 'bob'].map((user) => follow(checking, channel, { user })))
@@ -185,7 +185,7 @@ export const presenceContract = async (url: string, prefix: string, node: Node, 
     await checking.close()
   })
 
-  test('[C26] a node that closes takes its people away before close resolves', async () => {
+  test('[C26] a node that closes removes its people before close resolves', async () => {
     const closing = await steady()
     const channels = numbers(40).map(drawLoudChannel)
     const watch = await follow(node, channels[0] ?? '')

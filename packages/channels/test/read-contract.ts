@@ -11,7 +11,7 @@ export const readContract = async (node: Node, other: Node) => {
   const { data, keys } = node.redis
   const start = async (channel: string) => ({ epoch: (await node.read(channel)).epoch, offset: 0 })
 
-  test('[C8] pages follow each other without a gap and end where the log ends', async () => {
+  test('[C8] pages follow each other without a gap and stop at the end of the log', async () => {
     const channel = drawChannel()
     await publishNumbers(node, channel, numbers(750))
     let position = await start(channel)
@@ -34,7 +34,7 @@ export const readContract = async (node: Node, other: Node) => {
     )
   })
 
-  test('[C8] a page ends at 256 KiB, but not before its first message', async () => {
+  test('[C8] a page ends at 256 KiB but not before its first message', async () => {
     const channel = drawChannel()
     for (const size of [100_000, 100_000, 100_000, 400_000, 10])
       value(await node.publish({ channel, event: 'big', data: 'x'.repeat(size) }))
@@ -50,7 +50,7 @@ export const readContract = async (node: Node, other: Node) => {
     expect(offsetsOf(await other.read(channel, { history: 3 }))).toEqual([5])
   })
 
-  test('[C8] [C9] whatever the sizes of messages and limits, a page is as long as they allow', async () => {
+  test('[C8] [C9] a page is as long as any message sizes and limits allow', async () => {
     const channel = drawChannel()
     const sizes = numbers(160).map((i) => (i % 37 === 0 ? 30_000 : i < 60 ? 10 : (i * 977) % 3_000))
     for (const size of sizes) value(await node.publish({ channel, event: 'n', data: 'x'.repeat(size) }))
@@ -77,7 +77,7 @@ export const readContract = async (node: Node, other: Node) => {
         }
   })
 
-  test('[C8] [C9] a page of large messages costs Redis little more than what it gives', async () => {
+  test('[C8] [C9] a page of large messages costs Redis little more than its content', async () => {
     const channel = drawChannel()
     const log = keys.channelLog(channel)
     for (const i of numbers(40)) value(await node.publish({ channel, event: 'n', data: `${i}`.padEnd(32_000) }))
@@ -120,7 +120,7 @@ export const readContract = async (node: Node, other: Node) => {
     for (const monitor of monitors) monitor.disconnect()
   })
 
-  test('[C9] without a position the newest messages are read, as many as asked for', async () => {
+  test('[C9] reading without a position gives as many of the newest messages as asked for', async () => {
     const channel = drawChannel()
     await publishNumbers(node, channel, numbers(130))
     expect(await other.read(channel)).toMatchObject({ ...NOTHING, offset: 130 })
@@ -138,7 +138,7 @@ export const readContract = async (node: Node, other: Node) => {
     }
   })
 
-  test('[C10] a position of another epoch or ahead of the log is told, and the history given', async () => {
+  test('[C10] a position of another epoch or ahead of the log is reported, with the history', async () => {
     const channel = drawChannel()
     await publishNumbers(node, channel, numbers(5))
     const { epoch } = await start(channel)
@@ -157,7 +157,7 @@ export const readContract = async (node: Node, other: Node) => {
   const NONE = /^none-\d{13}$/
   const atNone = (ms: number) => ({ epoch: `none-${ms}`, offset: 0 })
 
-  test('[C11] a channel that was only read is empty at a moment, and its first message is next after that', async () => {
+  test('[C11] an empty channel has a momentary epoch, and its first message follows any such', async () => {
     const channel = drawChannel()
     const pages = await Promise.all(numbers(20).map((i) => (i % 2 ? node : other).read(channel)))
     for (const page of pages) {
@@ -182,7 +182,8 @@ export const readContract = async (node: Node, other: Node) => {
     expect(await node.read(channel, { since })).toMatchObject({ ...NOTHING, reason: 'trimmed', offset: 3 })
   })
 
-  test('[C11] who saw it empty is not told a half: another log in between, a month, and no such position', async () => {
+  // Cases: another log began in between, a month went by, the position never existed.
+  test('[C11] a reader that saw the channel empty is never told half a history', async () => {
     const channel = drawChannel()
     const { epoch } = await node.read(channel)
     const lost = { ...NOTHING, reason: 'epoch' }
@@ -210,7 +211,7 @@ export const readContract = async (node: Node, other: Node) => {
     })
   })
 
-  test('[C12] a log that is lost, alone or with all that is known of it, begins another epoch', async () => {
+  test('[C12] a log that is lost, alone or with its metadata, begins another epoch', async () => {
     const lose = [
       (channel: string) => data.del(keys.channelLog(channel)),
       (channel: string) => data.del(keys.channelMeta(channel)),

@@ -23,7 +23,7 @@ channel('tracing:saoma:script:start').subscribe((run) => {
   if (['channels compare', 'channels read'].includes((run as ScriptRun).script)) scripts++
 })
 
-test('[C19] when slots move, their channels are read again, once each, and no other; what was missed comes', async () => {
+test('[C19] only the channels of moved slots are read again, once each, and lose nothing', async () => {
   const names = Array.from({ length: FOLLOWED }, (_, i) => `room:moved-${i}`)
   const followers = await pMap(names, (name) => follow(node, name), AT_ONCE)
   onCleanup(() => {

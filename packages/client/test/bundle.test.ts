@@ -20,7 +20,7 @@ const weigh = async (code: string, external: string[]): Promise<number> => {
   return gzipSync(Buffer.concat(pieces)).length
 }
 
-test(`live channels weigh less than ${LARGEST} bytes without Socket.IO's client`, async () => {
+test(`live channels weigh less than ${LARGEST} bytes without Socket.IO’s client`, async () => {
   const bytes = await weigh("import { createLive } from '@saoma/client'\nglobalThis.createLive = createLive\n", [
     'socket.io-client',
   ])

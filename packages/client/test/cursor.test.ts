@@ -34,7 +34,7 @@ const reader = (position?: Position) => {
   return { cursor, told, lost }
 }
 
-test('nothing is told before the first answer says where one stands', () => {
+test('nothing is delivered before the first answer gives the position', () => {
   const { cursor, told } = reader()
   expect(cursor.receive(at(5))).toBe(false)
   cursor.take(page([], { epoch: 'one', offset: 4 }, { recovered: false }))
@@ -42,7 +42,7 @@ test('nothing is told before the first answer says where one stands', () => {
   expect(told).toEqual(['one:5'])
 })
 
-test('what is known already is not told again, by whatever way it comes', () => {
+test('a known message is not delivered again, whichever way it comes', () => {
   const { cursor, told } = reader({ epoch: 'one', offset: 3 })
   expect(cursor.receive(at(3))).toBe(true)
   cursor.take(page(range(2, 6), { epoch: 'one', offset: 6 }))
@@ -50,7 +50,7 @@ test('what is known already is not told again, by whatever way it comes', () => 
   expect(told).toEqual(['one:4', 'one:5', 'one:6'])
 })
 
-test('a message behind a hole is left alone, and comes after what was missing', () => {
+test('a message behind a hole waits for the missing ones', () => {
   const { cursor, told } = reader({ epoch: 'one', offset: 3 })
   expect(cursor.receive(at(6))).toBe(false)
   expect(cursor.position).toEqual({ epoch: 'one', offset: 3 })
@@ -58,7 +58,7 @@ test('a message behind a hole is left alone, and comes after what was missing', 
   expect(told).toEqual(['one:4', 'one:5', 'one:6'])
 })
 
-test('the first message of a channel that was empty is the next one, and a page from before it takes nobody back', () => {
+test('the first message of an empty channel is next, and an older page moves nothing back', () => {
   const empty = { epoch: 'none-1795248000000', offset: 0 }
   const { cursor, told, lost } = reader()
   cursor.take(page([], empty, { recovered: false }))
@@ -72,13 +72,13 @@ test('the first message of a channel that was empty is the next one, and a page 
   expect(cursor.position).toEqual(empty)
 })
 
-test('another epoch is a hole, even where its numbers fit', () => {
+test('another epoch is a hole even if its numbers fit', () => {
   const { cursor } = reader({ epoch: 'one', offset: 3 })
   expect(cursor.receive(at(4, 'two'))).toBe(false)
 })
 
 test.each(['trimmed', 'epoch'] as const)(
-  'a loss (%s) is told first, and it goes on from where the server says',
+  'a loss (%s) is reported first, and delivery continues from the server’s position',
   (reason) => {
     const { cursor, told, lost } = reader({ epoch: 'one', offset: 3 })
     const epoch = reason === 'epoch' ? 'two' : 'one'
@@ -89,7 +89,7 @@ test.each(['trimmed', 'epoch'] as const)(
   },
 )
 
-test('a page that was read before live messages does not take the position back', () => {
+test('a page read before live messages does not move the position back', () => {
   const { cursor, told } = reader({ epoch: 'one', offset: 3 })
   cursor.receive(at(4))
   cursor.receive(at(5))
@@ -98,7 +98,7 @@ test('a page that was read before live messages does not take the position back'
   expect(told).toEqual(['one:4', 'one:5', 'one:6'])
 })
 
-test('after its end nothing is told, not even the rest of a page', () => {
+test('nothing is delivered after the end, not even the rest of a page', () => {
   const told: number[] = []
   const cursor = createCursor({
     position: { epoch: 'one', offset: 0 },
@@ -115,7 +115,7 @@ test('after its end nothing is told, not even the rest of a page', () => {
   expect(cursor.position).toEqual({ epoch: 'one', offset: 1 })
 })
 
-test('any mixture of pages and live messages, late, doubled or missing, gives every number once and in order', () => {
+test('any mix of late, doubled or missing pages and messages gives each number once in order', () => {
   let seed = 20_26
   const random = (n: number) => {
     seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31

@@ -55,7 +55,7 @@ test('a person lists their logins and ends one, the others, and all', async () =
   expect(await browser.list()).toMatchObject({ ok: false, code: 'UNAUTHORIZED' })
 })
 
-test('a session that was ended elsewhere ends here when it is rechecked, and in the other tabs; one that was not goes on', async () => {
+test('a recheck ends a session in all tabs if it was ended elsewhere, and only then', async () => {
   const shared = { storage: createMemoryStorage(), locks: createLocks() }
   const { session, sid } = await entered(shared)
   const tab = open(shared)
@@ -72,7 +72,7 @@ test('a session that was ended elsewhere ends here when it is rechecked, and in 
   expect(open(shared).tokens).toBeUndefined()
 })
 
-test('a recheck does not go by the answer to a refresh that was asked for before', async () => {
+test('a recheck ignores the answer to a refresh that began before it', async () => {
   const granted = Promise.withResolvers<void>()
   const release = Promise.withResolvers<void>()
   let first = true
@@ -96,7 +96,7 @@ test('a recheck does not go by the answer to a refresh that was asked for before
   expect(session.tokens).toBeUndefined()
 })
 
-test('without a refresh token there is nobody to ask: the word is believed', async () => {
+test('a recheck without a refresh token ends the session', async () => {
   const session = open()
   const { refresh_token: _, ...tokens } = await logIn()
   session.adopt(tokens)
@@ -108,7 +108,7 @@ test('without a refresh token there is nobody to ask: the word is believed', asy
 test.each([
   ['socket', {}],
   ['stream', { doors: ['stream'] as const }],
-])('a monitored session ends by %s at the moment of its end on the phone', async (_, doors) => {
+])('a monitored session ends by %s when it is ended on the phone', async (_, doors) => {
   const { session, sid } = await entered()
   const tokens = session.tokens
   const monitor = monitorSession(session, { origin: origin(), random: () => 0, ...doors })
@@ -134,7 +134,7 @@ test('a monitor follows the session from login to login', async () => {
   monitor.close()
 })
 
-test('a page that has a live connection already hears of the end by it', async () => {
+test('a page with a live connection hears of the end by it', async () => {
   const { session, sid } = await entered()
   const live = createLive({ origin: origin(), token: session })
   live.on('ended', () => void session.recheck())
@@ -145,7 +145,7 @@ test('a page that has a live connection already hears of the end by it', async (
   expect(await ended).toBe('revoked')
 })
 
-test('a monitor says when it begins to listen, and then by socket and by stream when the person logs in elsewhere', async () => {
+test('a monitor reports when it listens, and reports a login elsewhere by socket and stream', async () => {
   const { session } = await entered()
   const options = { origin: origin(), random: () => 0 }
   const monitors = [monitorSession(session, options), monitorSession(session, { ...options, doors: ['stream'] })]
@@ -160,7 +160,7 @@ test('a monitor says when it begins to listen, and then by socket and by stream 
   for (const monitor of monitors) monitor.close()
 })
 
-test('a hundred changes are told at once and one time more; other messages are none; nothing is told after the end', async () => {
+test('a hundred changes cause two calls, other messages none, and stop ends them', async () => {
   const room = createEmitter<RoomEvents<Record<string, unknown>>>()
   const message = { channel: 'user:me', event: 'session', data: { change: 'ended' }, time: 1 }
   let times = 0

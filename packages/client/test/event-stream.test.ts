@@ -9,23 +9,24 @@ const read = (...pieces: string[]) => {
 
 const stream = 'retry: 1000\n\n:\n\nevent: message\nid: room:a;e;1\ndata: {"a":1}\n\nevent: ended\ndata: {}\n\n'
 
-test('events are read, comments and other fields are not', () => {
+test('events are read; comments and other fields are ignored', () => {
   expect(read(stream)).toEqual(['message={"a":1}', 'ended={}'])
 })
 
-test('it does not matter where the network cuts', () => {
+test('the network may cut the stream anywhere', () => {
   for (let cut = 0; cut <= stream.length; cut++)
     expect(read(stream.slice(0, cut), stream.slice(cut))).toEqual(read(stream))
   expect(read(...stream)).toEqual(read(stream))
 })
 
-test.each(['\n', '\r\n', '\r'])('lines may end as they like (%j)', (end) => {
+test.each(['\n', '\r\n', '\r'])('lines may end in any way (%j)', (end) => {
   const text = stream.replaceAll('\n', end)
   // A CR that ends everything may be half of a CR LF, so one more line is needed to know.
   expect(read(...text, ':')).toEqual(read(stream))
 })
 
-test('data of several lines is one, without an event it is a message, and an event that is not complete is none', () => {
+// An event without a name is a message.
+test('several data lines make one message, and an incomplete event is dropped', () => {
   expect(read('data: 1\ndata:2\n\ndata: 3')).toEqual(['message=1\n2'])
 })
 
@@ -63,7 +64,7 @@ test.each([
   expect(await follow(answer).ended).toMatchObject({ code: 'NO_STREAM', react: 'retry' })
 })
 
-test('without an answer the network is to blame, not the stream', async () => {
+test('a missing answer is the network’s failure, not the stream’s', async () => {
   expect(await follow(() => Promise.reject(new TypeError('no route'))).ended).toMatchObject({ code: 'NETWORK' })
 })
 

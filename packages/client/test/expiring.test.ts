@@ -4,7 +4,7 @@ import { onCleanup } from '@saoma/testing'
 import { Server } from 'socket.io'
 import { openLive } from './visitor.ts'
 
-test('a server that says again and again that a token ends gets a new one once', async () => {
+test('a server that reports the same expiring token repeatedly gets a new one once', async () => {
   const http = createServer()
   const io = new Server(http)
   onCleanup(() => io.close())

@@ -151,7 +151,8 @@ const goOnDuring = async (redisUrl: string, fail: (nodes: readonly Gateway[], or
   )
 }
 
-test('Sentinel makes a replica the master: what was acknowledged is there, everybody hears it once and in order, logins go on', async () => {
+// Everybody hears every acknowledged message in order, and logins go on.
+test('no acknowledged message is lost when Sentinel promotes a replica', async () => {
   const { url, master, replicas, switched } = await startRedisSentinel()
   await goOnDuring(url, async (nodes, origin) => {
     const promoted = switched()
@@ -170,7 +171,7 @@ test('Sentinel makes a replica the master: what was acknowledged is there, every
   })
 })
 
-test('a Redis Cluster makes a replica the master of a shard: the same', async () => {
+test('no acknowledged message is lost when a Redis Cluster promotes a replica', async () => {
   const { url, nodes: masters, replicas } = await startRedisCluster({ replicas: true })
   await goOnDuring(url, async () => {
     const [replica] = replicas

@@ -25,7 +25,7 @@ const approve = async ({ origin }: Gateway, ticket: string) => {
   expect(await confirm(origin, ticket, phone)).toMatchObject({ status: 200 })
 }
 
-test('a node that drains sends its browser to another; nothing fails', async () => {
+test('a draining node sends its browser to another, and nothing fails', async () => {
   const browser = openBrowser({ origin: cluster.origin })
   const failures: unknown[] = []
   browser.login.on('error', (failure) => failures.push(failure))
@@ -43,7 +43,7 @@ test('a node that drains sends its browser to another; nothing fails', async () 
   await node.restart()
 })
 
-test('the node that holds the browser is killed: back on another, and logged in', async () => {
+test('a browser whose node is killed reconnects to another and logs in', async () => {
   const browser = openBrowser({ origin: cluster.origin })
   const { ticket, node, survivor } = await waiting(browser)
 
@@ -59,7 +59,7 @@ test('the node that holds the browser is killed: back on another, and logged in'
   await node.restart()
 })
 
-test('what is decided while the browser has no connection is there when it returns', async () => {
+test('a decision made while the browser is disconnected is there when it returns', async () => {
   // It comes back as late as it may, so that the decision is made in between.
   const browser = openBrowser({ origin: cluster.origin, random: () => 0.999 })
   const { ticket, node, survivor } = await waiting(browser)

@@ -28,7 +28,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
 
   const open = (options = {}) => openLive({ origin: cluster.origin, token: () => token, ...surroundings(), ...options })
 
-  test('a message comes once, in order, whoever publishes it', async () => {
+  test('a message arrives once and in order, whoever publishes it', async () => {
     const { live } = open()
     const heard = listen(live.channel('room:open-order'))
     await heard.at('live')
@@ -42,7 +42,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(heard.room.position).toMatchObject({ offset: 20 })
   })
 
-  test('history comes before what is new, and more than a page is read to its end', async () => {
+  test('history comes before new messages, and long history is read to its end', async () => {
     const channel = 'room:open-history'
     await Promise.all(
       upTo(10).map(() =>
@@ -62,7 +62,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(all.lost).toEqual([])
   })
 
-  test('positions that are kept let a reload miss nothing and repeat nothing', async () => {
+  test('with saved positions a reload misses nothing and repeats nothing', async () => {
     const channel = 'room:open-reload'
     const positions = createMemoryStorage()
     const before = open({ positions })
@@ -78,7 +78,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(after.lost).toEqual([])
   })
 
-  test('the next person at the same page is not told of losses of the person before', async () => {
+  test('the next person on a page is not told of the previous person’s losses', async () => {
     const positions = createMemoryStorage()
     const first = listen(open({ positions }).live.channel('@user'))
     await first.at('live')
@@ -92,7 +92,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect({ numbers: second.numbers, lost: second.lost }).toEqual({ numbers: [7], lost: [] })
   })
 
-  test('what the log has forgotten is said, and then it goes on', async () => {
+  test('a loss in the log is reported, and then it goes on', async () => {
     const channel = 'room:short-trimmed'
     const { epoch } = await publishNumbers(cluster.origin, channel, 1, 10)
     const since = { epoch, offset: 2 }
@@ -104,7 +104,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(heard.numbers).toEqual([9, 10, 11])
   })
 
-  test('a log that began again is said, and then it goes on', async () => {
+  test('a log that began again is reported, and then it goes on', async () => {
     const channel = 'room:open-epoch'
     const since = { epoch: 'before', offset: 7 }
     const { epoch } = await publishNumbers(cluster.origin, channel, 1, 2)
@@ -116,7 +116,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(heard.numbers).toEqual([3])
   })
 
-  test('a listener that throws is reported, and keeps nobody from hearing', async () => {
+  test('a listener that throws is reported and stops no other listener', async () => {
     const errors: unknown[] = []
     const { queueMicrotask } = globalThis
     // Where the page would see an uncaught error.
@@ -144,7 +144,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(errors).toEqual([wrong, wrong])
   })
 
-  test('a room that may not be followed is refused alone', async () => {
+  test('a forbidden room is refused and others are not', async () => {
     const { live, failures } = open()
     const closed = listen(live.channel('room:nobody'))
     const opened = listen(live.channel('room:open-alone'))
@@ -154,7 +154,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(live.state).toBe('socket')
   })
 
-  test('a room that was closed says nothing, also in the middle of a burst, and can be opened again', async () => {
+  test('a closed room is silent, even in the middle of a burst, and can be reopened', async () => {
     const channel = 'room:open-close'
     const { epoch } = await publishNumbers(cluster.origin, channel, 1, 5)
     const { live } = open()
@@ -174,7 +174,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(second.numbers).toEqual([3, 4, 5, 6])
   })
 
-  test('a volatile message comes and leaves no trace', async () => {
+  test('a volatile message arrives and leaves no trace', async () => {
     const { live } = open()
     const lily = await webToken(cluster.origin, 'Lily')
     const other = listen(open({ token: () => lily.access_token }).live.channel('room:open-volatile'))
@@ -187,7 +187,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(other.room.position).toMatchObject({ offset: 0 })
   })
 
-  test('who is there is known, and told where the rule says so', async () => {
+  test('presence is known, and announced where the rule says so', async () => {
     const other = await webToken(cluster.origin, 'Lily')
     const { live } = open()
     const room = live.channel('room:open-presence')
@@ -202,7 +202,7 @@ export const liveContract = ({ surroundings }: Environment, at: () => Cluster) =
     expect(await left).toMatchObject({ user: other.user, count: 1 })
   })
 
-  test('a bell counts what comes, and what is read here is read on the other device', async () => {
+  test('a bell counts new messages, and reading on one device counts on the other', async () => {
     const me = await webToken(cluster.origin, 'Lucy')
     const devices = [open({ token: () => me.access_token }), open({ token: () => me.access_token })]
     const [one, two] = devices.map(({ live }) => listen(live.channel('@user')))

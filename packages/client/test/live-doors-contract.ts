@@ -27,7 +27,7 @@ export const liveDoorsContract = ({ surroundings, doors }: Environment, at: () =
       ...options,
     })
 
-  test.each(doors)('by %s every message comes once and in order', async (door) => {
+  test.each(doors)('by %s every message arrives once and in order', async (door) => {
     const channel = `room:open-${door}`
     const { live, at } = open({ doors: [door] })
     const before = await publishNumbers(cluster.origin, channel, 1, 3)
@@ -57,7 +57,7 @@ export const liveDoorsContract = ({ surroundings, doors }: Environment, at: () =
     expect(closed.numbers).toEqual([])
   })
 
-  test.each(doors)('connections cut in the middle of a stream by %s lose and double nothing', async (door) => {
+  test.each(doors)('connections cut mid-stream by %s lose and double nothing', async (door) => {
     const channel = `room:open-cut-${door}`
     const proxy = await startStrictProxy(cluster.origin)
     proxy.allowSockets()
@@ -79,7 +79,7 @@ export const liveDoorsContract = ({ surroundings, doors }: Environment, at: () =
   })
 
   test.each(pushing)(
-    'a message that is lost on the way by %s is noticed at the next and told before it',
+    'a message lost on the way by %s is noticed at the next one and delivered before it',
     async (door) => {
       const channel = `room:open-hole-${door}`
       const proxy = await startStrictProxy(cluster.origin)
@@ -99,7 +99,7 @@ export const liveDoorsContract = ({ surroundings, doors }: Environment, at: () =
     },
   )
 
-  test('a message right behind the answer to a subscription is not taken before it', async () => {
+  test('a message right behind the answer to a subscription is not handled before it', async () => {
     const channel = 'room:open-behind'
     const proxy = await startStrictProxy(cluster.origin)
     proxy.allowSockets()
@@ -120,7 +120,7 @@ export const liveDoorsContract = ({ surroundings, doors }: Environment, at: () =
     expect(room.numbers).toEqual([1])
   })
 
-  test.each(doors)('by %s, who was away for too long is told, and begins with the newest', async (door) => {
+  test.each(doors)('by %s, a client that was away too long is told and begins with the newest', async (door) => {
     const channel = `room:open-lost-${door}`
     const { epoch } = await publishNumbers(cluster.origin, channel, 1, 10)
     const publisher = createPublisher({ origin: cluster.origin, apiKey: testApiKey })

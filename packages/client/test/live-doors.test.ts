@@ -28,7 +28,8 @@ test('forty rooms are followed without a socket', async () => {
   expect(rooms.map(({ numbers }) => numbers)).toEqual(upTo(40).map((n) => [n]))
 })
 
-test('from socket to stream to poll and back to the socket, in the middle of a stream: every number once, in order', async () => {
+// Every number comes once and in order.
+test('changing between socket, stream and poll mid-stream loses nothing', async () => {
   const channel = 'room:open-every-door'
   const proxy = await startStrictProxy(cluster.origin)
   proxy.allowSockets()
@@ -52,7 +53,7 @@ test('from socket to stream to poll and back to the socket, in the middle of a s
   expect(states.filter((state) => state !== 'reconnecting')).toEqual(['socket', 'stream', 'poll', 'socket'])
 })
 
-test.each([['stream'], ['poll']] as Door[][])('by %s, the page of a proxy is not taken for an answer', async (door) => {
+test.each([['stream'], ['poll']] as Door[][])('by %s, a proxy’s page is not taken for an answer', async (door) => {
   let portal = 0
   const { live } = open({
     doors: [door],
@@ -64,7 +65,7 @@ test.each([['stream'], ['poll']] as Door[][])('by %s, the page of a proxy is not
   expect(portal).toBeGreaterThan(2)
 })
 
-test('without a network it says so, and it is back at once when there is one', async () => {
+test('it reports a missing network and reconnects at once when there is one', async () => {
   const page = createPage()
   const proxy = await startStrictProxy(cluster.origin)
   proxy.allowSockets()
@@ -102,7 +103,7 @@ test('a page that is shown again notices that its connection died in its sleep',
   expect(room.numbers).toEqual([1, 2])
 })
 
-test("where WebSockets are blocked, Socket.IO's own polling does", async () => {
+test("where WebSockets are blocked, Socket.IO's own polling works", async () => {
   const proxy = await startStrictProxy(cluster.origin)
   const { live, states } = open({ origin: proxy.origin, transports: undefined })
   const room = listen(live.channel('room:open-polling'))

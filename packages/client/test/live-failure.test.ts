@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 liveFailureContract(browser, () => cluster)
 
-test('a node that drains in the middle of a stream sends its people to another: every number once, nothing fails', async () => {
+test('a node that drains mid-stream hands its people over without loss or failure', async () => {
   const { visitor, room, node, survivor } = await openFollowing(cluster, token, 'room:open-drain', {})
   const drain = async () => {
     await room.until(20)
@@ -32,7 +32,7 @@ test('a node that drains in the middle of a stream sends its people to another: 
   await node.restart()
 })
 
-test('a connection that carries nothing any more is given up, and what it was asked goes another way', async () => {
+test('a silent connection is given up, and its requests go another way', async () => {
   const proxy = await startStrictProxy(cluster.origin)
   proxy.allowSockets()
   const { live, at } = openLive({ origin: proxy.origin, token: () => token, transports: ['websocket'] })

@@ -18,7 +18,7 @@ const endsIn = (uid: string, ms: number) => `${uid}:${Date.now() + ms}`
 const open = (options: { token: TokenSource; doors?: ('socket' | 'stream' | 'poll')[] }) =>
   openLive({ origin: cluster.origin, transports: ['websocket'], random: () => 0.2, ...options })
 
-test('a token that ends is replaced before it does, and the connection stays', async () => {
+test('a token is replaced before it ends, and the connection stays', async () => {
   let renewals = 0
   let enough = () => {}
   // The server asks for a newer one at half the life of each, so that by then the first token has ended.
@@ -40,7 +40,7 @@ test('a token that ends is replaced before it does, and the connection stays', a
 })
 
 test.each([['socket'], ['stream'], ['poll']] as const)(
-  'a token that has ended after all is replaced, and by %s nothing is missed',
+  'a token that has ended anyway is replaced, and by %s nothing is missed',
   async (door) => {
     const channel = `room:open-ended-${door}`
     let ended = false
@@ -70,7 +70,7 @@ test.each([['socket'], ['stream'], ['poll']] as const)(
 )
 
 test.each([['socket'], ['stream'], ['poll']] as const)(
-  'by %s, tokens that are refused again and again are the end',
+  'by %s, tokens that are refused again and again end the connection',
   async (door) => {
     let asked = 0
     const { live } = open({
@@ -100,18 +100,21 @@ test('a source of tokens that fails for a while is asked again', async () => {
   expect(live.state).toBe('socket')
 })
 
-test.each([['socket'], ['stream']] as const)('by %s, a session that a backend ends is the end', async (door) => {
-  const { live, at } = open({ doors: [door], token: () => endsIn(`eve-${door}`, 600_000) })
-  await listen(live.channel('@user')).at('live')
-  await at(door)
-  const ended = heard<LiveEvents>(live)('ended')
-  const publisher = createPublisher({ origin: cluster.origin, apiKey: testApiKey })
-  expect(await publisher.end(`eve-${door}`)).toEqual({ ok: true })
-  expect(await ended).toMatchObject({ code: 'REVOKED' })
-  expect(live.state).toBe('ended')
-})
+test.each([['socket'], ['stream']] as const)(
+  'by %s, a session ended by a backend ends the connection',
+  async (door) => {
+    const { live, at } = open({ doors: [door], token: () => endsIn(`eve-${door}`, 600_000) })
+    await listen(live.channel('@user')).at('live')
+    await at(door)
+    const ended = heard<LiveEvents>(live)('ended')
+    const publisher = createPublisher({ origin: cluster.origin, apiKey: testApiKey })
+    expect(await publisher.end(`eve-${door}`)).toEqual({ ok: true })
+    expect(await ended).toMatchObject({ code: 'REVOKED' })
+    expect(live.state).toBe('ended')
+  },
+)
 
-test('a session can be given as it is: it is used, and its logout ends the connection', async () => {
+test('a session can be passed directly, and its logout ends the connection', async () => {
   const session = createSession({ origin: cluster.origin, storage: createMemoryStorage() })
   onCleanup(() => session.close())
   const { user, ...tokens } = await webToken(cluster.origin, 'Li Lei')

@@ -33,7 +33,7 @@ export const loginContract = ({ surroundings }: Environment, at: () => Cluster) 
 
   const open = (options: LoginOptions) => openBrowser({ ...surroundings(), ...options })
 
-  test('scanned, confirmed and redeemed over the socket', async () => {
+  test('a ticket is scanned, confirmed and redeemed over the socket', async () => {
     const browser = open({ origin: cluster.origin })
     browser.login.start()
     const { ticket, qr, userCode } = await browser.at('waiting')
@@ -66,7 +66,7 @@ export const loginContract = ({ surroundings }: Environment, at: () => Cluster) 
     await finish(browser, cluster, phone)
   })
 
-  test('declined on the phone: nobody is logged in, and a click shows a new code', async () => {
+  test('a decline on the phone logs nobody in, and a click shows a new code', async () => {
     const browser = open({ origin: cluster.origin })
     browser.login.start()
     const { ticket } = await browser.at('waiting')
@@ -80,7 +80,7 @@ export const loginContract = ({ surroundings }: Environment, at: () => Cluster) 
     await finish(browser, cluster, phone)
   })
 
-  test('a page reload goes on with the same code', async () => {
+  test('a page reload keeps the same code', async () => {
     const storage = createMemoryStorage()
     const before = open({ origin: cluster.origin, storage })
     before.login.start()
@@ -94,7 +94,7 @@ export const loginContract = ({ surroundings }: Environment, at: () => Cluster) 
     expect(after.statuses).toEqual(['creating', 'confirmed', 'done'])
   })
 
-  test('of two tabs that hold the same code one is logged in, and the other shows a new one', async () => {
+  test('of two tabs with the same code one is logged in, and the other shows a new code', async () => {
     const storage = createMemoryStorage()
     const one = open({ origin: cluster.origin, storage })
     one.login.start()

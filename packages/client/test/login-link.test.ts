@@ -7,7 +7,7 @@ beforeAll(async () => {
   cluster = await startCluster({ nodes: 1 })
 })
 
-test('a login that shows a code has an address for the same phone, and only then', async () => {
+test('a login has an address for the same phone only while it shows a code', async () => {
   const { origin } = cluster
   const { login, at, next } = openBrowser({ origin })
   const none = { ok: false, code: 'TICKET_NOT_FOUND', react: 'renew' }
@@ -33,7 +33,7 @@ test('a login that shows a code has an address for the same phone, and only then
   expect(await login.link()).toMatchObject(none)
 })
 
-test('a link that cannot be had takes nothing from the code', async () => {
+test('a link that is unavailable takes nothing from the code', async () => {
   const { origin } = cluster
   const cut: typeof fetch = (url, init) =>
     `${url}`.endsWith('/link') ? Promise.reject(new TypeError('no network')) : fetch(url, init)

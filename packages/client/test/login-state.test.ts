@@ -8,19 +8,19 @@ const ticket = (status: TicketState['status'], version: number, expiresIn = 0): 
   expiresIn,
 })
 
-test('the first state is news, a repeat and an older one are not', () => {
+test('the first state is news; a repeat and an older one are not', () => {
   expect(isNews(undefined, ticket('pending', 1))).toBe(true)
   expect(isNews(ticket('pending', 1), ticket('scanned', 2))).toBe(true)
   expect(isNews(ticket('scanned', 2), ticket('scanned', 2))).toBe(false)
   expect(isNews(ticket('confirmed', 3), ticket('scanned', 2))).toBe(false)
 })
 
-test('an expiry is news without a higher version, but never takes back an end', () => {
+test('an expiry is news without a higher version but never undoes an end', () => {
   expect(isNews(ticket('pending', 1), ticket('expired', 1))).toBe(true)
   expect(isNews(ticket('rejected', 3), ticket('expired', 3))).toBe(false)
 })
 
-test('what is shown carries the code only while it can be used', () => {
+test('a display has the code only while it can be used', () => {
   const authorization: DeviceAuthorization = {
     device_code: 'secret',
     user_code: 'BCDF-GHJK',

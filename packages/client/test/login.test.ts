@@ -22,10 +22,12 @@ test('it returns from the long poll to the socket as soon as one gets through', 
   await browser.connectedBy('poll')
   proxy.allowSockets()
   await browser.connectedBy('socket')
+  expect(browser.login.connection).toBe('socket')
   await finish(browser, cluster, phone)
+  expect(browser.statuses.at(-1)).toBe('done')
 })
 
-test('an answer that is lost on the way to the token endpoint is asked for again', async () => {
+test('a lost answer of the token endpoint is requested again', async () => {
   let lost = 0
   const browser = openBrowser({
     origin: cluster.origin,
@@ -40,7 +42,7 @@ test('an answer that is lost on the way to the token endpoint is asked for again
   expect(lost).toBe(4)
 })
 
-test('a ticket handed over in the address is redeemed by the cookie of this browser, and by no other', async () => {
+test('a ticket in the address is redeemed by the cookie of this browser and no other', async () => {
   const jar: string[] = []
   const withCookies: typeof fetch = async (input, init) => {
     const headers = new Headers(init?.headers)
@@ -64,7 +66,7 @@ test('a ticket handed over in the address is redeemed by the cookie of this brow
   expect((await returning.at('done')).tokens.access_token).toEqual(expect.any(String))
 })
 
-test('a server that cannot be reached is tried a while, and then the person is asked', async () => {
+test('an unreachable server is tried for a while, and then the person is asked', async () => {
   let asked = 0
   const browser = openBrowser({
     origin: cluster.origin,
@@ -102,7 +104,7 @@ describe('a code that nobody scans', () => {
     return { browser, codes }
   }
 
-  test('is replaced by itself, a bounded number of times, and then by a click', async () => {
+  test('is replaced automatically a limited number of times, and then by a click', async () => {
     const { browser, codes } = open({ maxRenewals: 1 })
     browser.login.start()
     await browser.at('expired')
@@ -113,7 +115,7 @@ describe('a code that nobody scans', () => {
     expect(new Set(codes).size).toBe(4)
   })
 
-  test('is not replaced on a page nobody sees, until somebody does', async () => {
+  test('is not replaced on a hidden page until somebody looks', async () => {
     const page = createPage()
     const { browser, codes } = open({ page, maxRenewals: 1 })
     page.change(true)

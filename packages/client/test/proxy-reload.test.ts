@@ -56,8 +56,9 @@ const come = async () => {
   return people
 }
 
+// Then SIGQUIT ends nginx, and they leave in the same way.
 test(
-  `nginx reads its configuration anew with ${SOCKETS} sockets: they move one by one, and nobody loses anything; it ends in the same way`,
+  `a reload of nginx moves ${SOCKETS} sockets one by one without loss`,
   async () => {
     const people = await come()
     const { device_code: deviceCode } = await createTicket(cluster.origin)

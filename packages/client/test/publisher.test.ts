@@ -29,14 +29,14 @@ test('a message whose answer is lost is sent again and happens once', async () =
   expect(way.sent).toBe(4)
 })
 
-test('the same of many messages at once, more than one request takes', async () => {
+test('messages of several requests whose answers are lost happen once', async () => {
   const way = losing(2)
   const messages = upTo(250).map((data) => ({ channel: 'room:open-many', event: 'e', data }))
   const answers = await open(way).publish(messages)
   expect(answers.map((answer) => answer.ok && answer.value.offset)).toEqual(upTo(250))
 })
 
-test('of many messages each has its own answer', async () => {
+test('each of many messages gets its own answer', async () => {
   const answers = await open({ apiKey: narrowApiKey }).publish([
     { channel: 'room:read-own', event: 'e', data: 1 },
     { channel: 'room:open-not-own', event: 'e', data: 2 },
@@ -52,7 +52,7 @@ test('of many messages each has its own answer', async () => {
   expect(await open().publish([])).toEqual([])
 })
 
-test('what JSON cannot hold is refused with where it is, and is never sent as something else', async () => {
+test('data that JSON cannot hold is refused with its path and never sent altered', async () => {
   const channel = 'room:open-odd'
   const odd = [
     { price: Number.NaN },
@@ -84,21 +84,21 @@ test('what JSON cannot hold is refused with where it is, and is never sent as so
   expect(await live.publish({ channel, event: 'e', data: [Number.NaN] })).toMatchObject({ code: 'INVALID' })
 })
 
-test('a key of yours is kept, and another message under it is refused', async () => {
+test('a caller’s key is kept, and another message under it is refused', async () => {
   const message = { channel: 'room:open-key', event: 'e', data: 1, idempotencyKey: 'order-17' }
   expect(await open().publish(message)).toMatchObject({ ok: true, value: { offset: 1 } })
   expect(await open().publish(message)).toMatchObject({ ok: true, value: { offset: 1, repeated: true } })
   expect(await open().publish({ ...message, data: 2 })).toMatchObject({ ok: false, code: 'KEY_REUSED' })
 })
 
-test('a volatile message is sent one time', async () => {
+test('a volatile message is sent once', async () => {
   const way = losing(1)
   const answer = await open(way).publish({ channel: 'room:open-volatile', event: 'e', data: 1, volatile: true })
   expect(answer).toMatchObject({ ok: false, code: 'NETWORK' })
   expect(way.sent).toBe(1)
 })
 
-test('what may help later is tried until the time is over, what will not is not', async () => {
+test('temporary failures are retried until the time is over; others are not', async () => {
   let asked = 0
   const answering = (status: number, code: string, react: string) => async () => {
     asked++
@@ -114,7 +114,7 @@ test('what may help later is tried until the time is over, what will not is not'
   expect(asked).toBe(1)
 })
 
-test('who is there, what is unread, and forgetting', async () => {
+test('presence, unread counts and forgetting work', async () => {
   const publisher = open()
   const { access_token: token, user } = await webToken(cluster.origin, 'Li Lei')
   const { live } = openLive({ origin: cluster.origin, token: () => token })

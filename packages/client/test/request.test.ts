@@ -10,7 +10,7 @@ const answered = (status: number, body: unknown, headers: Record<string, string>
     timeoutMs: 1_000,
   })
 
-test('a problem keeps its code, what to do about it and how long to wait', async () => {
+test('a problem keeps its code, its reaction and its waiting time', async () => {
   const problem = { type: 'about:blank', title: 't', status: 429, code: 'RATE_LIMITED', react: 'retry' }
   expect(await answered(429, problem, { 'retry-after': '7' })).toMatchObject({
     ok: false,
@@ -32,15 +32,15 @@ test.each([
   expect(await answered(status, { error })).toMatchObject({ ok: false, code: error, react })
 })
 
-test('a proxy in between that has no answer is a network that has none', async () => {
+test('a proxy’s own error page counts as a network failure', async () => {
   expect(await answered(502, '<html>Bad Gateway')).toMatchObject({ code: 'NETWORK', react: 'retry' })
 })
 
-test('an answer of another server is not taken for ours', async () => {
+test('an answer from another server is not taken for ours', async () => {
   expect(await answered(404, '<html>')).toMatchObject({ code: 'MALFORMED', react: 'stop' })
 })
 
-test('a request that is never answered ends with its time', async () => {
+test('a request that is never answered ends at its timeout', async () => {
   const never = request({
     fetch: (_url, init) =>
       new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))),
@@ -52,7 +52,8 @@ test('a request that is never answered ends with its time', async () => {
   expect(await never).toMatchObject({ ok: false, code: 'NETWORK', react: 'retry' })
 })
 
-test('fetch is called as a plain function: a browser refuses it as the method of another object', async () => {
+// A browser refuses it as the method of another object.
+test('fetch is called as a plain function', async () => {
   let self: unknown = 'not called'
   await request({
     async fetch(this: unknown) {

@@ -40,7 +40,7 @@ const holding = ({ deaf = false } = {}) => {
   }
 }
 
-test('logout during a refresh aborts it: nobody is logged in again, and what the server granted is worth nothing', async () => {
+test('a logout aborts a refresh under way, and what the server granted is worthless', async () => {
   const { fetch, granted, aborted } = holding()
   const storage = createMemoryStorage()
   const session = open({ fetch, storage })
@@ -57,7 +57,7 @@ test('logout during a refresh aborts it: nobody is logged in again, and what the
   expect(await useRefreshToken(fresh)).toMatchObject(refused)
 })
 
-test('tokens that arrive after the logout are revoked and not adopted', async () => {
+test('tokens that arrive after the logout are revoked and not used', async () => {
   const { fetch, granted, release, revoked, revokedAgain } = holding({ deaf: true })
   const storage = createMemoryStorage()
   const session = open({ fetch, storage })
@@ -75,7 +75,7 @@ test('tokens that arrive after the logout are revoked and not adopted', async ()
   expect(revoked).toEqual([tokens.refresh_token, fresh.refresh_token])
 })
 
-test('logout in one tab is not undone by the refresh of another', async () => {
+test('a refresh in one tab does not undo a logout in another', async () => {
   const { fetch, granted, release } = holding()
   const shared = { storage: createMemoryStorage(), locks: createLocks() }
   open(shared).adopt(await logIn())
@@ -90,7 +90,7 @@ test('logout in one tab is not undone by the refresh of another', async () => {
   expect(open(shared).tokens).toBeUndefined()
 })
 
-test('a session without a refresh token ends on the server too, and its access token with it', async () => {
+test('a session without a refresh token ends on the server, with its access token', async () => {
   const at = origin()
   const { ticket, device_code: code } = await createTicket(at, { form: { client_id: 'web', scope: 'openid profile' } })
   const phone = await phoneToken(at, 'Somebody')
@@ -104,7 +104,7 @@ test('a session without a refresh token ends on the server too, and its access t
   expect(await request(`${at}/v1/sessions`, { bearer: tokens.access_token })).toMatchObject({ status: 401 })
 })
 
-test('a login during the refresh of the one before it stays', async () => {
+test('a login during the previous session’s refresh stays', async () => {
   const { fetch, granted, release } = holding({ deaf: true })
   const session = open({ fetch })
   session.adopt(await logIn())
@@ -156,7 +156,7 @@ const lossy = () => {
 /** The revocation endpoint is not asked more often than this by a test that has no patience. */
 const random = () => 0.01
 
-test('a logout that the server could not be told of says so, and is told again until it was', async () => {
+test('a logout that did not reach the server reports so and is repeated until it does', async () => {
   const { fetch, storage, values, tries, mend } = lossy()
   const session = open({ fetch, storage, random })
   const tokens = await logIn()
@@ -176,7 +176,8 @@ test('a logout that the server could not be told of says so, and is told again u
   expect(await session.logout()).toEqual({ ended: true })
 })
 
-test('the page may be loaded anew meanwhile: what was kept for it is no token, and ends that session alone', async () => {
+// The value kept for that is not a token.
+test('an unreported logout survives a reload and ends only that session', async () => {
   const { fetch, storage, values, tries, mend } = lossy()
   const session = open({ fetch, storage, random: () => 1 })
   const [tokens, other] = [await logIn(), await logIn()]
@@ -208,7 +209,7 @@ test('the page may be loaded anew meanwhile: what was kept for it is no token, a
   expect((await useRefreshToken(other)).status).toBe(200)
 })
 
-test('a server that takes the hash for a token it never gave out was not told: it is told again', async () => {
+test('a logout is repeated if the server took the hash for an unknown token', async () => {
   const { fetch, storage, values, tries, setBack, mend } = lossy()
   const session = open({ fetch, storage, random: () => 1 })
   const tokens = await logIn()

@@ -29,7 +29,7 @@ const failing = () => {
 }
 
 test.each(['full', 'blocked'] as const)(
-  'a storage that is %s from the start: the login lasts as long as the page',
+  'with a storage that is %s from the start, the login lasts as long as the page',
   async (is) => {
     const { storage, state } = failing()
     state.is = is
@@ -49,28 +49,25 @@ test.each(['full', 'blocked'] as const)(
   },
 )
 
-test.each(['full', 'blocked'] as const)(
-  'a storage that becomes %s: no used refresh token comes back from it',
-  async (is) => {
-    const { storage, state } = failing()
-    const session = open({ storage })
-    session.adopt(await logIn())
-    state.is = is
-    const events = said(session)
-    const first = await session.refresh()
-    expect(first).toMatchObject({ ok: true })
-    const second = await session.refresh()
-    expect(second).toMatchObject({ ok: true })
-    expect(second).not.toEqual(first)
-    expect(second).toMatchObject({ value: session.tokens?.access_token })
-    expect(events).toEqual(['changed', 'changed'])
-    await session.logout()
-    expect(events).toEqual(['changed', 'changed', 'logout'])
-    expect(await session.refresh()).toMatchObject({ ok: false, react: 'reauth' })
-  },
-)
+test.each(['full', 'blocked'] as const)('a storage that becomes %s returns no used refresh token', async (is) => {
+  const { storage, state } = failing()
+  const session = open({ storage })
+  session.adopt(await logIn())
+  state.is = is
+  const events = said(session)
+  const first = await session.refresh()
+  expect(first).toMatchObject({ ok: true })
+  const second = await session.refresh()
+  expect(second).toMatchObject({ ok: true })
+  expect(second).not.toEqual(first)
+  expect(second).toMatchObject({ value: session.tokens?.access_token })
+  expect(events).toEqual(['changed', 'changed'])
+  await session.logout()
+  expect(events).toEqual(['changed', 'changed', 'logout'])
+  expect(await session.refresh()).toMatchObject({ ok: false, react: 'reauth' })
+})
 
-test('a full storage keeps no used refresh token for the next page, and a later login there is heard', async () => {
+test('a full storage keeps no used refresh token, and a later login there is heard', async () => {
   const { storage, state } = failing()
   const session = open({ storage })
   session.adopt(await logIn())
@@ -85,7 +82,7 @@ test('a full storage keeps no used refresh token for the next page, and a later 
 })
 
 test.each(['sessionStorage', 'localStorage'] as const)(
-  'outside of a page nobody shares a %s, which Node may have',
+  'outside a page a %s, which Node may have, is not shared',
   (kind) => {
     const [one, other] = [browserStorage(kind), browserStorage(kind)]
     one.setItem('saoma:test', 'mine')

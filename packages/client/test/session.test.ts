@@ -19,7 +19,7 @@ const counting = () => {
 
 const ending = (tokens: TokenSet): TokenSet => ({ ...tokens, expires_in: 5 })
 
-test('it knows who is logged in, and gives the token while it is good', async () => {
+test('it knows the user and gives the token while it is valid', async () => {
   const session = open()
   const tokens = await logIn()
   session.adopt(tokens)
@@ -27,7 +27,7 @@ test('it knows who is logged in, and gives the token while it is good', async ()
   expect(await session.accessToken()).toEqual({ ok: true, value: tokens.access_token })
 })
 
-test('a token about to end is refreshed first, and the new one is good for the server', async () => {
+test('a token about to end is refreshed first, and the server accepts the new one', async () => {
   const session = open()
   const tokens = await logIn()
   session.adopt(ending(tokens))
@@ -59,7 +59,7 @@ test('a session outlives the page that began it', async () => {
   expect(await reopened.accessToken()).toEqual({ ok: true, value: tokens.access_token })
 })
 
-test('a page that goes while its refresh is on the way does not take the session with it', async () => {
+test('a page that closes during its refresh does not end the session', async () => {
   const granted = Promise.withResolvers<TokenSet>()
   const storage = createMemoryStorage()
   const page = open({
@@ -78,7 +78,7 @@ test('a page that goes while its refresh is on the way does not take the session
   expect(reloaded.tokens).toMatchObject({ refresh_token })
 })
 
-test('after logout there is nothing here, and the refresh token is worth nothing there', async () => {
+test('after logout nothing is stored, and the refresh token is worthless', async () => {
   const storage = createMemoryStorage()
   const session = open({ storage })
   const tokens = await logIn()
@@ -92,7 +92,7 @@ test('after logout there is nothing here, and the refresh token is worth nothing
   expect(await useRefreshToken(tokens)).toMatchObject(refused)
 })
 
-test('a session that the server has ended ends here at the next refresh', async () => {
+test('a session that the server has ended ends at the next refresh', async () => {
   const session = open()
   const tokens = await logIn()
   session.adopt(ending(tokens))
@@ -103,7 +103,7 @@ test('a session that the server has ended ends here at the next refresh', async 
   expect(await ended).toEqual({ reason: 'refused' })
 })
 
-test('refreshing ahead may fail: the token is given as long as it holds', async () => {
+test('an early refresh may fail: the token is given as long as it is valid', async () => {
   const session = open({ fetch: () => Promise.reject(new TypeError('no route')), random: () => 0 })
   const tokens = await logIn()
   session.adopt({ ...tokens, expires_in: 20 })

@@ -13,7 +13,7 @@ beforeAll(async () => {
   ;[cluster, mortal] = await Promise.all([startCluster({ nodes: 2, env }), startCluster({ nodes: 2 })])
 })
 
-describe('of a tab that shares its connection', () => {
+describe('a tab that shares its connection', () => {
   liveContract(tabs, () => cluster)
   liveDoorsContract(tabs, () => cluster)
   liveFailureContract(tabs, () => mortal)

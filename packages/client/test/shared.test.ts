@@ -37,7 +37,7 @@ const leadingLocks = async () => {
   return held.map(({ name = '' }) => name).filter((name) => name.startsWith('saoma:live:') && !name.includes(':tab:'))
 }
 
-test('nine tabs of a person are one connection, and each has every message once, from where it stands', async () => {
+test('nine tabs of a person share one connection, and each gets every message once', async () => {
   const channel = 'room:open-nine'
   const token = await tokenOf('Nine')
   await publishNumbers(cluster.origin, channel, 1, 9)
@@ -48,7 +48,8 @@ test('nine tabs of a person are one connection, and each has every message once,
   expect(tabs.map(({ numbers }) => numbers)).toEqual(upTo(9).map((history) => upTo(10).slice(-history - 1)))
 })
 
-test('the tab that has the connection goes in the middle of a stream, one after the other: nothing is missed or doubled', async () => {
+// The tabs that hold the connection go one after the other.
+test('nothing is lost or doubled when the tab with the connection closes mid-stream', async () => {
   const channel = 'room:open-heirs'
   const token = await tokenOf('Heirs')
   const tabs: { live: Live; room: Heard }[] = []
@@ -73,7 +74,7 @@ test('the tab that has the connection goes in the middle of a stream, one after 
   expect(last.room.lost).toEqual([])
 })
 
-test('what a tab asks while the connection changes hands happens once', async () => {
+test('a request made while the connection changes hands happens once', async () => {
   const channel = 'room:open-asked'
   const token = await tokenOf('Asked')
   const first = openTab(token)
@@ -90,7 +91,7 @@ test('what a tab asks while the connection changes hands happens once', async ()
   expect([...room.numbers].sort((a, b) => Number(a) - Number(b))).toEqual(upTo(40))
 })
 
-test('two people, other options and a tab that wants none have connections of their own', async () => {
+test('two people, other options and a tab that opts out have their own connections', async () => {
   const channel = 'room:open-apart'
   const [one, other] = [await tokenOf('One'), await tokenOf('Other')]
   const tabs = [openTab(one), openTab(one), openTab(other), openTab(one, { doors: ['socket'] })]
@@ -118,7 +119,7 @@ test('a channel that no tab follows any more is left', async () => {
   expect(staying.live.state).toBe('socket')
 })
 
-test('what tabs cannot hand to each other is published all the same', async () => {
+test('a message that tabs cannot hand to each other is published all the same', async () => {
   const channel = 'room:open-proxied'
   const { live } = openTab(await tokenOf('Proxied'))
   const room = listen(live.channel(channel))
@@ -130,7 +131,7 @@ test('what tabs cannot hand to each other is published all the same', async () =
   expect(room.messages[0]?.data).toEqual({ text: 'hello', at: '1970-01-01T00:00:00.000Z' })
 })
 
-test('a page may publish before it knows who it is', async () => {
+test('a page may publish before it knows its user', async () => {
   const channel = 'room:open-early'
   const token = await tokenOf('Early')
   const heard = listen(openTab(token, { shared: false }).live.channel(channel))
@@ -143,7 +144,7 @@ test('a page may publish before it knows who it is', async () => {
   await heard.until(1)
 })
 
-test('a tab that was put to sleep with the connection is taken over by one in view', async () => {
+test('a visible tab takes over from a sleeping tab that holds the connection', async () => {
   const token = await tokenOf('Asleep')
   const before = await leadingLocks()
   const awake = openTab(token)
@@ -163,9 +164,12 @@ test('a tab that was put to sleep with the connection is taken over by one in vi
   await taken
   await inView.at('socket')
   await behind.at('socket')
+  const channel = 'room:open-asleep'
+  await Promise.all([inView, behind].map(({ live }) => listen(live.channel(channel)).at('live')))
+  expect(await connectionsIn(channel, token)).toBe(1)
 })
 
-test('a connection that a tab out of view does not get back is taken over by one in view', async () => {
+test('a visible tab takes over a connection that a hidden tab cannot restore', async () => {
   const proxy = await startStrictProxy(cluster.origin)
   proxy.allowSockets()
   const token = await tokenOf('Unseen')
@@ -194,7 +198,7 @@ test('a connection that a tab out of view does not get back is taken over by one
   expect(room.numbers).toEqual(upTo(3))
 })
 
-test('more channels than one connection may have: a tab that does not fit makes its own', async () => {
+test('a tab whose channels do not fit into the shared connection opens its own', async () => {
   const token = await tokenOf('Many')
   const tabs = [openTab(token), openTab(token)]
   const rooms = tabs.flatMap(({ live }, tab) =>
@@ -206,7 +210,8 @@ test('more channels than one connection may have: a tab that does not fit makes 
   expect(rooms.map(({ numbers }) => numbers)).toEqual(rooms.map(() => [1]))
 })
 
-test('who has the connection and does not fit any more leaves it to the others, and is followed once', async () => {
+// It is followed once.
+test('a tab that holds the connection and no longer fits hands it over', async () => {
   const token = await tokenOf('Full')
   const leader = openTab(token)
   await leader.at('socket')
@@ -234,7 +239,7 @@ test('who has the connection and does not fit any more leaves it to the others, 
   }
 })
 
-test('a token that is another person’s when it is renewed gets a connection of that person’s', async () => {
+test('a renewed token of another person gets that person’s connection', async () => {
   const channel = 'room:open-changed'
   const [before, after] = [await tokenOf('Before'), await tokenOf('After')]
   let token = before
@@ -253,14 +258,14 @@ test('a token that is another person’s when it is renewed gets a connection of
   expect(present.body).toMatchObject({ users: [user], connections: 1 })
 })
 
-test('a token that cannot be read is nobody’s to share', async () => {
+test('a token that cannot be read is not shared', async () => {
   const { live, failures } = openTab('not-a-token')
   const ended = new Promise((resolve) => live.on('ended', resolve))
   expect(await ended).toMatchObject({ react: 'reauth' })
   expect(failures.length).toBeGreaterThan(0)
 })
 
-test('tokens that say another thing each time are shared with nobody, and are no reason to begin again and again', async () => {
+test('tokens that change with each reading are not shared and cause no restarts', async () => {
   const claims = (n: number) => `e30.${btoa(JSON.stringify({ sub: 'x', n }))}.x`
   let asked = 0
   const { failures, live } = openTab('', { token: () => claims(++asked) })

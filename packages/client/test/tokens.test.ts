@@ -20,7 +20,7 @@ const counting = () => {
   return { asked, source }
 }
 
-test('all that need a token at the same time cause one question', async () => {
+test('callers that need a token at the same time cause one request', async () => {
   const { asked, source } = counting()
   const { tokens } = prepare(source)
   const answers = await Promise.all([tokens.get(), tokens.get(), tokens.get()])
@@ -28,7 +28,7 @@ test('all that need a token at the same time cause one question', async () => {
   expect(asked).toEqual([false])
 })
 
-test('a refused token is renewed, once for all who were refused with it', async () => {
+test('a refused token is renewed once for all who were refused with it', async () => {
   const { asked, source } = counting()
   const { tokens, ends } = prepare(source)
   await tokens.get()
@@ -41,7 +41,7 @@ test('a refused token is renewed, once for all who were refused with it', async 
   expect(ends).toEqual([])
 })
 
-test('who wants another token does not get the answer to a question from before', async () => {
+test('a request for another token does not get the answer to an earlier request', async () => {
   const { asked, source } = counting()
   const { tokens } = prepare(source)
   const [before, after] = await Promise.all([tokens.get(), tokens.renew()])
@@ -52,7 +52,7 @@ test('who wants another token does not get the answer to a question from before'
   expect(asked).toEqual([false, true])
 })
 
-test('three tokens refused in a row are the end; one that was taken starts the count again', async () => {
+test('three refused tokens in a row end it; an accepted one resets the count', async () => {
   const { source } = counting()
   const { tokens, ends } = prepare(source)
   for (const token of ['t1', 't2']) {
@@ -71,7 +71,7 @@ test('three tokens refused in a row are the end; one that was taken starts the c
   expect(ends).toEqual([expired])
 })
 
-test('a revoked session is the end at once', async () => {
+test('a revoked session ends it at once', async () => {
   const { source } = counting()
   const { tokens, ends } = prepare(source)
   await tokens.get()
@@ -79,7 +79,7 @@ test('a revoked session is the end at once', async () => {
   expect(ends).toMatchObject([{ code: 'REVOKED' }])
 })
 
-test('a source that fails for now may be asked again, one that has nothing more is the end', async () => {
+test('a source that fails temporarily is asked again; one that has nothing more ends it', async () => {
   const throwing = prepare(() => Promise.reject(new Error('no route')))
   expect(await throwing.tokens.get()).toMatchObject({ ok: false, react: 'retry' })
   expect(throwing.ends).toEqual([])

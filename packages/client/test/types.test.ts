@@ -43,6 +43,6 @@ const use = async (live: Live, publisher: Publisher<Chat>) => {
   await publisher.publish({ channel: 'room:lobby', event: 'said', data: { reason: 'tired' } })
 }
 
-test('events and their data are known by type', () => {
+test('events and their data are typed', () => {
   expect(use).toHaveLength(2)
 })

@@ -1,19 +1,17 @@
-import { createRedis, type RedisClients } from '@saoma/redis'
-import { onCleanup, startRedis } from '@saoma/testing'
+import type { RedisClients } from '@saoma/redis'
 import { createAccounts } from '../src/accounts.ts'
 import { createRecords } from '../src/records.ts'
+import { openRedis } from './fixtures.ts'
 
 let redis: RedisClients
 
 beforeAll(async () => {
-  const server = await startRedis()
-  redis = await createRedis({ url: server.url })
-  onCleanup(() => redis.close())
+  redis = await openRedis()
 })
 
 const names = async () => (await redis.data.keys('*')).join('\n')
 
-test('a record is used up once, whoever asks at the same time', async () => {
+test('a record is used up once, even by simultaneous callers', async () => {
   const records = createRecords(redis, 'AuthorizationCode')
   await records.upsert('a-code', { jti: 'a-code', kind: 'AuthorizationCode' }, 60)
   const tries = await Promise.allSettled(Array.from({ length: 50 }, () => records.consume('a-code')))
@@ -21,13 +19,13 @@ test('a record is used up once, whoever asks at the same time', async () => {
   expect(await records.find('a-code')).toMatchObject({ jti: 'a-code', consumed: expect.any(Number) })
 })
 
-test('using up a record that is gone makes none', async () => {
+test('using up a missing record creates none', async () => {
   const records = createRecords(redis, 'AuthorizationCode')
   await expect(records.consume('never-issued')).rejects.toThrow('invalid_grant')
   expect(await records.find('never-issued')).toBeUndefined()
 })
 
-test('a token is found neither among the keys nor in the values', async () => {
+test('a token appears neither in the keys nor in the values', async () => {
   const records = createRecords(redis, 'AuthorizationCode')
   await records.upsert('secret-token', { jti: 'secret-token', kind: 'AuthorizationCode', accountId: 'somebody' }, 60)
   const keys = await redis.data.keys('*AuthorizationCode*')
@@ -55,7 +53,7 @@ test('one WeChat identity is one account, however many nodes meet it first', asy
   expect(await redis.data.keys('*account:*')).toHaveLength(1)
 })
 
-test('the openid is nowhere in Redis', async () => {
+test('the openid is stored nowhere in Redis', async () => {
   await createAccounts(redis).of({ via: 'wechat', appid: 'wx1', openid: 'oSecretOpenid' })
   expect(await names()).not.toContain('oSecretOpenid')
 })

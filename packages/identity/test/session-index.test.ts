@@ -1,19 +1,17 @@
-import { createRedis, type RedisClients, RedisUnavailable } from '@saoma/redis'
-import { onCleanup, startRedis } from '@saoma/testing'
+import { type RedisClients, RedisUnavailable } from '@saoma/redis'
 import { createGrants } from '../src/grants.ts'
 import { recordKey } from '../src/records.ts'
 import type { EndedSession } from '../src/session-ends.ts'
 import { createSessionMarks, overUntil } from '../src/session-marks.ts'
 import { createSessions, MOST_SESSIONS, type SessionRecord } from '../src/sessions.ts'
+import { openRedis } from './fixtures.ts'
 
 const REDEEM_MS = 60_000
 let redis: RedisClients
 let told: EndedSession[]
 
 beforeAll(async () => {
-  const server = await startRedis()
-  redis = await createRedis({ url: server.url })
-  onCleanup(() => redis.close())
+  redis = await openRedis()
 })
 
 beforeEach(() => {
@@ -55,7 +53,8 @@ const indexed = async (sub: string) =>
     .sort()
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-test('a person’s sessions are listed as the phone was shown them, the newest first, and nobody else’s', async () => {
+// Nobody else's sessions are in the list.
+test('a person’s sessions are listed newest first, as the phone was shown them', async () => {
   const { sessions, begin } = prepare()
   await begin('anna', 'anna-1', at(1))
   await begin('anna', 'anna-3', at(3))
@@ -69,7 +68,7 @@ test('a person’s sessions are listed as the phone was shown them, the newest f
   expect(await redis.data.ttl(redis.keys.sessions('anna'))).toBeGreaterThan(89 * 86_400)
 })
 
-test('one session ends and the others stay; it can be ended once, and only by its owner', async () => {
+test('one session can be ended once, only by its owner, and the others stay', async () => {
   const { sessions, grants, begin } = prepare()
   await begin('carl', 'carl-1')
   await begin('carl', 'carl-2')
@@ -82,7 +81,7 @@ test('one session ends and the others stay; it can be ended once, and only by it
   expect(told).toEqual([{ sub: 'carl', sid: 'carl-1' }])
 })
 
-test('of many ends of one session exactly one did it, and it is told once', async () => {
+test('of many simultaneous ends of a session one succeeds, and it is announced once', async () => {
   const { sessions, grants, begin } = prepare()
   for (const round of numbers(20)) {
     const sid = `eve-${round}`
@@ -99,7 +98,7 @@ test('of many ends of one session exactly one did it, and it is told once', asyn
   expect(await indexed('eve')).toEqual([])
 })
 
-test('all sessions end but the one that is kept', async () => {
+test('all sessions end except the one that is kept', async () => {
   const { sessions, begin } = prepare()
   for (const i of numbers(5)) await begin('fred', `fred-${i}`)
   expect(await sessions.endAll('fred', 'fred-3')).toBe(4)
@@ -108,7 +107,8 @@ test('all sessions end but the one that is kept', async () => {
   expect(await sessions.endAll('fred')).toBe(0)
 })
 
-test('a session that begins while all are ended is either refused or listed: none is live and not listed', async () => {
+// No session is live without being listed.
+test('a session that begins while all are ended is refused or listed', async () => {
   const { sessions, grants, begin } = prepare()
   const seen = { refused: 0, listed: 0, ended: 0 }
   for (const round of numbers(300)) {
@@ -130,7 +130,7 @@ test('a session that begins while all are ended is either refused or listed: non
   for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0)
 })
 
-test('a list that comes while a session begins neither shows it nor harms it', async () => {
+test('a list read while a session begins neither shows nor harms it', async () => {
   const { sessions, save } = prepare()
   const begun = await sessions.begin('hugo', record('hugo-1', new Date().toISOString()), async () => {
     expect(await sessions.list('hugo')).toEqual([])
@@ -140,7 +140,7 @@ test('a list that comes while a session begins neither shows it nor harms it', a
   expect(sidsOf(await sessions.list('hugo'))).toEqual(['hugo-1'])
 })
 
-test('an end that was cut off after its mark is finished by the next list', async () => {
+test('the next list finishes an end that was interrupted after its mark', async () => {
   const { sessions, grants, begin } = prepare()
   await begin('ida', 'ida-1')
   await redis.data.hset(redis.keys.sessions('ida'), 'ida-1', '')
@@ -149,7 +149,7 @@ test('an end that was cut off after its mark is finished by the next list', asyn
   expect(told).toEqual([{ sub: 'ida', sid: 'ida-1' }])
 })
 
-test('a session that logged out or ran out is neither listed nor kept in the index', async () => {
+test('a session that logged out or expired is neither listed nor kept in the index', async () => {
   const { sessions, grants, begin } = prepare()
   for (const i of numbers(3)) await begin('jack', `jack-${i}`, at(i))
   await grants.adapter.destroy('jack-0')
@@ -161,7 +161,7 @@ test('a session that logged out or ran out is neither listed nor kept in the ind
   expect(await sessions.end('jack', 'jack-1')).toBe(false)
 })
 
-test(`a person has ${MOST_SESSIONS} sessions: with another, the oldest is ended`, async () => {
+test(`a person has ${MOST_SESSIONS} sessions, and another one ends the oldest`, async () => {
   const { sessions, begin } = prepare()
   for (const i of numbers(MOST_SESSIONS)) await begin('kate', `kate-${i}`, at(i))
   expect(told).toEqual([])
@@ -173,7 +173,7 @@ test(`a person has ${MOST_SESSIONS} sessions: with another, the oldest is ended`
   expect(told.length).toBeGreaterThanOrEqual(11)
 })
 
-test('sessions that ran out take nobody’s place: the oldest is ended only when that many live', async () => {
+test('expired sessions do not count towards the limit', async () => {
   const { sessions, grants, begin } = prepare()
   await begin('lea', 'lea-oldest', at(0))
   for (const i of numbers(MOST_SESSIONS)) {
@@ -187,7 +187,7 @@ test('sessions that ran out take nobody’s place: the oldest is ended only when
 })
 
 test.each(['{', '{}', 'null', '{"since":"soon"}'])(
-  'an entry that nobody can read (%s) hides no other, and its session does not live on unseen',
+  'an unreadable entry (%s) hides no other, and its session does not live on unseen',
   async (rubbish) => {
     const { sessions, grants, save, begin } = prepare()
     const sub = `mia ${rubbish}`
@@ -206,32 +206,29 @@ const ends: [string, (prepared: ReturnType<typeof prepare>, sub: string, sid: st
   ['by its own log-out', ({ grants }, _, sid) => grants.adapter.destroy(sid)],
   ['half, by a node that died', (_, sub, sid) => redis.data.hset(redis.keys.sessions(sub), sid, '')],
 ]
-test.each(ends)(
-  'a session that was ended (%s) does not come back when its login is asked for again',
-  async (how, end) => {
-    const prepared = prepare()
-    const { sessions, grants, begin } = prepared
-    const [sub, sid, since] = [`nora ${how}`, `nora-${how}`, new Date().toISOString()]
-    expect(await begin(sub, sid, since)).toBe(true)
-    expect(await begin(sub, sid, since)).toBe(true)
-    await end(prepared, sub, sid)
-    expect(await begin(sub, sid, since)).toBe(false)
-    expect(await grants.hasSession(sid)).toBe(false)
-    expect(await sessions.list(sub)).toEqual([])
-    expect(await begin(sub, sid, since)).toBe(false)
-    expect(told).toEqual([{ sub, sid }])
-    // It cannot be ended a second time, and is not remembered longer than its login may be asked for.
-    expect([await sessions.end(sub, sid), await sessions.endAll(sub)]).toEqual([false, 0])
-    const index = redis.keys.sessions(sub)
-    expect(await redis.data.pttl(index)).toBeLessThanOrEqual(2 * REDEEM_MS)
-    expect(await begin(sub, `${sid}-2`)).toBe(true)
-    await redis.data.hset(index, sid, `ended:${Date.now() - 1}`)
-    expect(sidsOf(await sessions.list(sub))).toEqual([`${sid}-2`])
-    expect(await redis.data.hkeys(index)).toEqual([`${sid}-2`])
-  },
-)
+test.each(ends)('an ended session (%s) does not return when its login is requested again', async (how, end) => {
+  const prepared = prepare()
+  const { sessions, grants, begin } = prepared
+  const [sub, sid, since] = [`nora ${how}`, `nora-${how}`, new Date().toISOString()]
+  expect(await begin(sub, sid, since)).toBe(true)
+  expect(await begin(sub, sid, since)).toBe(true)
+  await end(prepared, sub, sid)
+  expect(await begin(sub, sid, since)).toBe(false)
+  expect(await grants.hasSession(sid)).toBe(false)
+  expect(await sessions.list(sub)).toEqual([])
+  expect(await begin(sub, sid, since)).toBe(false)
+  expect(told).toEqual([{ sub, sid }])
+  // It cannot be ended a second time, and is not remembered longer than its login may be asked for.
+  expect([await sessions.end(sub, sid), await sessions.endAll(sub)]).toEqual([false, 0])
+  const index = redis.keys.sessions(sub)
+  expect(await redis.data.pttl(index)).toBeLessThanOrEqual(2 * REDEEM_MS)
+  expect(await begin(sub, `${sid}-2`)).toBe(true)
+  await redis.data.hset(index, sid, `ended:${Date.now() - 1}`)
+  expect(sidsOf(await sessions.list(sub))).toEqual([`${sid}-2`])
+  expect(await redis.data.hkeys(index)).toEqual([`${sid}-2`])
+})
 
-test('a session that is ended while its login is asked for a second time does not come back', async () => {
+test('a session ended during a repeat of its login does not return', async () => {
   const { sessions, grants, begin, save } = prepare()
   const since = new Date().toISOString()
   await begin('olga', 'olga-1', since)
@@ -243,7 +240,8 @@ test('a session that is ended while its login is asked for a second time does no
   expect(await grants.hasSession('olga-1')).toBe(false)
 })
 
-test('two that begin a session at once with other words leave those of the first, which an older node looks for', async () => {
+// A node of the former version looks for them.
+test('of two simultaneous beginnings with other words the first one’s words stay', async () => {
   const { sessions, save } = prepare()
   const [first, second] = [at(1), at(2)]
   const begun = await sessions.begin('quin', record('quin-1', first), async () => {
@@ -254,7 +252,7 @@ test('two that begin a session at once with other words leave those of the first
   expect(await sessions.list('quin')).toEqual([record('quin-1', first)])
 })
 
-test('a beginning of which Redis has lost the entry can be asked for again: nobody has ended it', async () => {
+test('a session whose entry Redis has lost can begin again: nobody ended it', async () => {
   const { sessions, save, begin } = prepare()
   const lost = sessions.begin('paul', record('paul-1', at(1)), async () => {
     await save('paul', 'paul-1')

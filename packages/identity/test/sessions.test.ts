@@ -1,5 +1,5 @@
-import { createRedis, type RedisClients } from '@saoma/redis'
-import { onCleanup, startRedis } from '@saoma/testing'
+import type { RedisClients } from '@saoma/redis'
+import { onCleanup } from '@saoma/testing'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { ACCESS_TOKEN_SECONDS } from '../src/clients.ts'
 import { createGrants } from '../src/grants.ts'
@@ -7,13 +7,12 @@ import { recordKey } from '../src/records.ts'
 import { createSessionEnds, type EndedSession } from '../src/session-ends.ts'
 import { createSessionMarks } from '../src/session-marks.ts'
 import { claimsToBeOf, createVerifier } from '../src/verify.ts'
+import { openRedis } from './fixtures.ts'
 
 let redis: RedisClients
 
 beforeAll(async () => {
-  const server = await startRedis()
-  redis = await createRedis({ url: server.url })
-  onCleanup(() => redis.close())
+  redis = await openRedis()
 })
 
 const payload = (sub: string) => ({ kind: 'Grant', accountId: sub, clientId: 'web' })
@@ -31,7 +30,8 @@ test('a session is live from its beginning to its end', async () => {
   expect(await hasSession('s1')).toBe(false)
 })
 
-test('a session lives no longer than its access token, unless a refresh token prolongs it, and never past its latest end', async () => {
+// It never lasts past its latest end.
+test('a session ends with its access token unless a refresh token prolongs it', async () => {
   const { adapter, prolong, hasSession } = grantsOf(nobody)
   const ttl = () => redis.data.ttl(recordKey(redis.keys, 'Grant', 's6'))
   const now = Math.floor(Date.now() / 1000)
@@ -49,7 +49,8 @@ test('a session lives no longer than its access token, unless a refresh token pr
   expect(await hasSession('s6')).toBe(false)
 })
 
-test('the end of a session is told once, whoever ends it at the same time, and when its record is gone', async () => {
+// It is announced even if its record is gone.
+test('the end of a session is announced once, even if several callers end it at once', async () => {
   const told: (EndedSession & { live: boolean })[] = []
   const grants = grantsOf(async (session) => {
     told.push({ ...session, live: await grants.hasSession(session.sid) })
@@ -60,7 +61,7 @@ test('the end of a session is told once, whoever ends it at the same time, and w
   expect(told).toEqual([{ sub: 'anna', sid: 's3', live: false }])
 })
 
-test('a session ends also when nobody can be told', async () => {
+test('a session ends even when nobody can be told', async () => {
   const ends = createSessionEnds(() => Promise.reject(new Error('deaf')))
   onCleanup(() => ends.close())
   const grants = grantsOf(ends.tell)
@@ -71,7 +72,7 @@ test('a session ends also when nobody can be told', async () => {
 
 const session = { sub: 'anna', sid: 's5' }
 
-test('who could not be told is told again', async () => {
+test('an announcement that failed is repeated', async () => {
   let tries = 0
   const told = new Promise<EndedSession>((resolve, reject) => {
     const ends = createSessionEnds(
@@ -89,7 +90,7 @@ test('who could not be told is told again', async () => {
   expect(tries).toBe(3)
 })
 
-test('who cannot be told at all is reported in the end', async () => {
+test('an announcement that fails for good is reported in the end', async () => {
   let tries = 0
   const failure = new Promise((resolve) => {
     const ends = createSessionEnds(() => Promise.reject(new Error(`deaf ${++tries}`)), resolve, 1)
@@ -98,7 +99,7 @@ test('who cannot be told at all is reported in the end', async () => {
   expect(await failure).toEqual(new Error('deaf 6'))
 })
 
-test('closing does not wait for further tries, and reports what was not told', async () => {
+test('closing waits for no further tries and reports what was not announced', async () => {
   const reported = new Promise((resolve) => {
     const ends = createSessionEnds(() => Promise.reject(new Error('deaf')), resolve, 3_600_000)
     void ends.tell(session).then(() => ends.close())
@@ -106,7 +107,7 @@ test('closing does not wait for further tries, and reports what was not told', a
   expect(await reported).toEqual(new Error('deaf'))
 })
 
-test('a token says whose it is, and rubbish says nothing', () => {
+test('a token gives its owner, and rubbish gives nothing', () => {
   const token = (claims: unknown) => `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2lnbmF0dXJl`
   const issuer = 'https://login.example.com/oidc'
   expect(claimsToBeOf(issuer, token({ iss: issuer }))).toBe(true)
@@ -114,7 +115,7 @@ test('a token says whose it is, and rubbish says nothing', () => {
     expect([other, claimsToBeOf(issuer, other)]).toEqual([other, false])
 })
 
-test('a token that was good once is refused from its last second on, and another with its claims at any time', async () => {
+test('an expired token is refused from its last second, and an altered one always', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const [issuer, audience] = ['https://login.example.com/oidc', 'https://login.example.com']
   const exp = 2_000_000_000
@@ -135,7 +136,7 @@ test('a token that was good once is refused from its last second on, and another
   expect(await verify(good)).toEqual({ ok: false, code: 'TOKEN_EXPIRED' })
 })
 
-test('rooms in a token are the rooms of its bearer', async () => {
+test('the rooms in a token are the rooms of its bearer', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const [issuer, audience] = ['https://login.example.com/oidc', 'https://login.example.com']
   const verify = createVerifier([await exportJWK(publicKey)], issuer, [audience])

@@ -1,7 +1,7 @@
-import { createRedis, type RedisClients } from '@saoma/redis'
-import { onCleanup, startRedis } from '@saoma/testing'
+import type { RedisClients } from '@saoma/redis'
 import { createKeySeal, type KeySeal } from '../src/key-seal.ts'
 import { createSigningKeys, type SigningKeyTimes } from '../src/signing-keys.ts'
+import { openRedis } from './fixtures.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -9,9 +9,7 @@ const seal = createKeySeal(['a secret of at least thirty-two characters'])
 let redis: RedisClients
 
 beforeAll(async () => {
-  const server = await startRedis()
-  redis = await createRedis({ url: server.url })
-  onCleanup(() => redis.close())
+  redis = await openRedis()
 })
 beforeEach(() => redis.data.flushall())
 
@@ -26,7 +24,8 @@ test('ten nodes that start at once agree on one key', async () => {
   expect(rings[0]).toHaveLength(1)
 })
 
-test('a successor is published before it signs, signs when every cache knows it, and the old key leaves only after its last token', async () => {
+// The new key signs once every cache knows it.
+test('a new key is published before it signs, and the old one stays until its last token', async () => {
   const start = Date.now()
   const [first] = kids(await loadSigningKeys(redis, seal, {}, start))
 
@@ -41,14 +40,14 @@ test('a successor is published before it signs, signs when every cache knows it,
   expect(retired).toEqual([announced[1]])
 })
 
-test('nodes that rotate at once make one successor', async () => {
+test('nodes that rotate at once make one new key', async () => {
   const start = Date.now()
   await loadSigningKeys(redis, seal, {}, start)
   const rings = await Promise.all(Array.from({ length: 10 }, () => loadSigningKeys(redis, seal, {}, start + 31 * DAY)))
   expect(new Set(rings.map((ring) => kids(ring).join())).size).toBe(1)
 })
 
-test('the keys lie encrypted in Redis, and a wrong secret is a sentence for the operator', async () => {
+test('the keys are encrypted in Redis, and a wrong secret gives a message for the operator', async () => {
   const [key] = await loadSigningKeys(redis, seal)
   const stored = await redis.data.get(redis.keys.signingKeys())
   expect(key.d).toMatch(/^[A-Za-z0-9_-]{43}$/)
@@ -57,7 +56,7 @@ test('the keys lie encrypted in Redis, and a wrong secret is a sentence for the 
   await expect(loadSigningKeys(redis, other)).rejects.toThrow('SAOMA_SECRET does not open the signing keys')
 })
 
-test('a replaced secret still opens what the old one closed', async () => {
+test('keys encrypted under a replaced secret are still readable', async () => {
   const before = kids(await loadSigningKeys(redis, seal))
   const replaced = createKeySeal([
     'another secret of at least thirty-two characters',
@@ -66,7 +65,8 @@ test('a replaced secret still opens what the old one closed', async () => {
   expect(kids(await loadSigningKeys(redis, replaced))).toEqual(before)
 })
 
-test('a Redis that comes back empty gets the keys again from a node that holds them; one that started meanwhile adds its own', async () => {
+// A node that started meanwhile adds its own.
+test('a node that holds the keys restores them to an empty Redis', async () => {
   const [running, other] = [createSigningKeys(redis, seal), createSigningKeys(redis, seal)]
   const before = kids(await running.load())
   expect(kids(await other.load())).toEqual(before)
@@ -82,7 +82,7 @@ test('a Redis that comes back empty gets the keys again from a node that holds t
     expect(kids(await node.load())).toEqual([fresh, ...before])
 })
 
-test('a Redis that comes back with an older copy gets the newer keys again', async () => {
+test('a Redis restored from an older copy gets the newer keys again', async () => {
   const start = Date.now()
   const running = createSigningKeys(redis, seal)
   await running.load(start)
@@ -95,7 +95,8 @@ test('a Redis that comes back with an older copy gets the newer keys again', asy
   expect(kids(await loadSigningKeys(redis, seal, {}, later))).toEqual(rotated)
 })
 
-test('keys that an operator deletes are gone for good: no node brings them back, nor does an older copy while nodes run', async () => {
+// No node brings them back, nor does an older copy of Redis while nodes run.
+test('keys deleted by an operator stay deleted', async () => {
   const [running, other] = [createSigningKeys(redis, seal), createSigningKeys(redis, seal)]
   const [leaked] = kids(await running.load())
   await other.load()
@@ -111,7 +112,7 @@ test('keys that an operator deletes are gone for good: no node brings them back,
   expect(kids(await running.load())).toEqual([next])
 })
 
-test('keys that an operator deletes stay away also when a node before this version makes the next one', async () => {
+test('deleted keys stay deleted when a node of the former version makes the next one', async () => {
   const running = createSigningKeys(redis, seal)
   const [leaked] = kids(await running.load())
   const known = (await redis.data.get(redis.keys.signingKeysKnown())) ?? ''
@@ -122,14 +123,14 @@ test('keys that an operator deletes stay away also when a node before this versi
   for (const node of [running, createSigningKeys(redis, seal)]) expect(kids(await node.load())).toEqual([next])
 })
 
-test('what a node before this version has written is taken over', async () => {
+test('keys written by a node of the former version are adopted', async () => {
   const before = kids(await loadSigningKeys(redis, seal))
   await redis.data.unlink(redis.keys.signingKeysKnown())
   expect(kids(await loadSigningKeys(redis, seal))).toEqual(before)
   expect(JSON.parse((await redis.data.get(redis.keys.signingKeysKnown())) ?? '')).toEqual({ kids: before, revoked: [] })
 })
 
-test('keys of another secret stay as they are: nothing is written by a node that cannot open them', async () => {
+test('a node that cannot decrypt the keys writes nothing, and they stay as they are', async () => {
   const running = createSigningKeys(redis, seal)
   await running.load()
   await redis.data.flushall()

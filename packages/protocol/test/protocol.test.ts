@@ -26,28 +26,28 @@ test('PROTOCOL.md lists every code with its status and reaction', () => {
   expect(rows).toEqual(Object.entries(codes).map(([code, { status, react }]) => ({ code, status, react })))
 })
 
-test('every code says its sentence in English and in Chinese', () => {
+test('every code has a sentence in English and in Chinese', () => {
   for (const { say } of Object.values(codes)) {
     expect(say.en).toMatch(/^[A-Z].*\.$/)
     expect(say.zh).toMatch(/。$/)
   }
 })
 
-test('every transition leads to a status of the table, and final statuses lead nowhere', () => {
+test('every transition leads to a known status, and final statuses lead nowhere', () => {
   for (const [status, targets] of Object.entries(transitions)) {
     for (const target of targets) expect(Object.keys(transitions)).toContain(target)
     expect(isTerminal(status as keyof typeof transitions)).toBe(targets.length === 0)
   }
 })
 
-test('a device code begins with its ticket and is not the ticket', () => {
+test('a device code begins with its ticket and differs from it', () => {
   expect(deviceCodePattern.test(deviceCode)).toBe(true)
   expect(ticketOf(deviceCode)).toBe(ticket)
   expect(parseTicket(deviceCode).ok).toBe(false)
   expect(parseDeviceCode(ticket).ok).toBe(false)
 })
 
-test('a scene is a ticket or a pooled code by its length, never both', () => {
+test('the length of a scene tells a ticket from a pooled code', () => {
   const scene = `${ticket}wx`
   expect([parsePooledScene(scene).ok, parseTicket(scene).ok]).toEqual([true, false])
   expect([parsePooledScene(ticket).ok, parseTicket(ticket).ok]).toEqual([false, true])
@@ -61,7 +61,7 @@ test.each([
   [47, false],
   ['٤٧', false],
   ['47\n', false],
-])('the number beside a code is two digits of text: %p', (check, ok) => {
+])('the check number of a code is two digits of text: %p', (check, ok) => {
   expect(parseVerificationDigits({ check }).ok).toBe(ok)
 })
 

@@ -67,7 +67,7 @@ const refusal = async (url: string, access: { certificates?: Certificates } = {}
   return (error as RedisRefused).message
 }
 
-test('further: a Cluster that announces host names is asked by them, so that its certificates fit', async () => {
+test('further: a Cluster that announces host names is reached by them, as certificates need', async () => {
   const access = { tls, password, certifiedFor: ['localhost'] }
   const cluster = await startRedisCluster({ ...access, announces: 'localhost' })
   await works(await open(cluster.url, trusting(access)))
@@ -78,7 +78,7 @@ test('further: a Cluster that announces host names is asked by them, so that its
   await cluster.stop()
 })
 
-test('further: a certificate that nobody vouches for, or of another host, is refused with server and reason', async () => {
+test('further: an untrusted certificate or one of another host is refused with the reason', async () => {
   const untrusted = /^(Redis|The Sentinel) at 127\.0\.0\.1:\d+: TLS fails, .*\(SELF_SIGNED_CERT_IN_CHAIN\)$/
   for (const start of Object.values(topologies)) expect(await refusal((await start({ tls })).url)).toMatch(untrusted)
   const other = await startRedis({ tls, certifiedFor: ['redis.example'] })
@@ -87,7 +87,7 @@ test('further: a certificate that nobody vouches for, or of another host, is ref
   )
 })
 
-test('further: a wrong password of a Cluster with TLS is refused, and no error of a socket is left to nobody', async () => {
+test('further: a wrong password of a Cluster with TLS is refused, and no error is unhandled', async () => {
   const cluster = await startRedisCluster({ tls, password })
   const wrong = cluster.url.replace(encodeURIComponent(password), 'no')
   for (let round = 0; round < 3; round++)
@@ -95,7 +95,7 @@ test('further: a wrong password of a Cluster with TLS is refused, and no error o
   await cluster.stop()
 })
 
-test('further: a server that asks for our certificate gets it, and the sentence says so when we have none', async () => {
+test('further: a server that requires our certificate gets it, or the message says so', async () => {
   const asks = ['--tls-auth-clients', 'yes']
   const { certFile, keyFile } = tls.issue(['saoma'])
   const certificates = {
@@ -108,7 +108,7 @@ test('further: a server that asks for our certificate gets it, and the sentence 
   expect(await refusal(server.url, trusting({ tls }))).toMatch(/^Redis at 127\.0\.0\.1:\d+: .*REDIS_CERT_FILE/)
 })
 
-test('further: a database that is gone when the connection comes back is said, and never taken for another one', async () => {
+test('further: a database missing after a reconnect is reported, and no other is used', async () => {
   const first = await startRedis()
   const url = `${first.url}/9`
   const errors: Error[] = []
@@ -129,7 +129,7 @@ test('further: a database that is gone when the connection comes back is said, a
   expect(await operator.exists('in none')).toBe(0)
 })
 
-test('further: Sentinels get the password of the URL, or what its end says', async () => {
+test('further: Sentinels get the password of the URL or its sentinel_password', async () => {
   const same = await startRedisSentinel({ password: 'pw', sentinelPassword: 'pw' })
   await works(await open(same.url, {}))
   const other = await startRedisSentinel({ password: 'pw', sentinelPassword: 'other' })
@@ -138,7 +138,7 @@ test('further: Sentinels get the password of the URL, or what its end says', asy
   expect(await refusal(`${same.url}x`)).toContain('knows no master of the name saomax')
 })
 
-test('further: a password that is changed while the node runs is said, and is no end', async () => {
+test('further: a password changed at run time is reported and is not fatal', async () => {
   const server = await startRedis({ password: 'before' })
   const errors: Error[] = []
   const redis = await createRedis({ url: server.url, probeMs: 0, onError: (error) => errors.push(error) })

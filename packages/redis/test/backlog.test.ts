@@ -1,7 +1,8 @@
 import { onCleanup, startRedis, until } from '@saoma/testing'
 import { createRedis, RedisUnavailable } from '../src/index.ts'
 
-test('a Redis that does not answer is asked so many things and no more; what is above fails at once, and all goes on afterwards', async () => {
+// Afterwards commands work again.
+test('commands to a silent Redis are limited, and the surplus fails at once', async () => {
   const server = await startRedis()
   const redis = await createRedis({ url: server.url, mostWaiting: 100, probeMs: 0 })
   onCleanup(() => redis.close())

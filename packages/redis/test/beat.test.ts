@@ -91,7 +91,7 @@ const cases: Case[] = [
 ]
 
 test.each(cases)(
-  '$word is said of a connection that is open, once, and is over by itself',
+  '$word is reported once for an open connection and ends by itself',
   async ({ word, breaks, mends }) => {
     const dir = await mkdtemp(join(tmpdir(), 'saoma-beat-'))
     onCleanup(() => rm(dir, { recursive: true, force: true }))
@@ -108,7 +108,7 @@ test.each(cases)(
   },
 )
 
-test('behind a stable address, who was connected to the master that was demoted finds the new one', async () => {
+test('behind a stable address, clients of a demoted master find the new one', async () => {
   const args = ['--repl-diskless-sync-delay', '0']
   const former = await startRedis({ args })
   const next = await startRedis({ args: [...args, '--replicaof', '127.0.0.1', `${former.port}`] })
@@ -148,7 +148,7 @@ test('behind a stable address, who was connected to the master that was demoted 
   )
 })
 
-test('a command that a demoted master refused is not sent again to the next', async () => {
+test('a command refused by a demoted master is not sent again to the next', async () => {
   const server = await startRedis()
   const operator = await operatorOf(server)
   const { redis } = await open(server.url, 0)
@@ -160,7 +160,7 @@ test('a command that a demoted master refused is not sent again to the next', as
   expect(await redis.data.incr('counter')).toBe(1)
 })
 
-test('messages of scripts that are not heard are missed, though those of the adapter are', async () => {
+test('silent script messages are noticed even while those of the adapter are heard', async () => {
   const [here, elsewhere] = [await startRedis(), await startRedis()]
   const at = async (server: RedisServer) => {
     const connection = connect({ url: server.url, name: 'test', onError: () => {} })
@@ -174,18 +174,17 @@ test('messages of scripts that are not heard are missed, though those of the ada
   await subscriber.ready(5_000)
   const keys = createKeys('saoma')
   const beat = createBeat({ data, pub }, keys, { onRefusal: () => {} })
-  const deaf = new Promise<void>((resolve) => {
-    const probe = createProbe(data, subscriber, beat, keys, {
-      intervalMs: BEAT_MS,
-      onEcho: () => {},
-      onDeaf: resolve,
-    })
-    onCleanup(() => probe.close())
+  const deaf = Promise.withResolvers<string>()
+  const probe = createProbe(data, subscriber, beat, keys, {
+    intervalMs: BEAT_MS,
+    onEcho: () => {},
+    onDeaf: () => deaf.resolve('deaf'),
   })
-  await deaf
+  onCleanup(() => probe.close())
+  expect(await deaf.promise).toBe('deaf')
 })
 
-test('while its master stays a replica it is not left for itself without a pause, and reads go on', async () => {
+test('a master that stays a replica is not left repeatedly, and reads go on', async () => {
   const server = await startRedis()
   const operator = await operatorOf(server)
   const { redis } = await open(server.url)
@@ -201,12 +200,12 @@ test('while its master stays a replica it is not left for itself without a pause
       if (!String(write).startsWith('READONLY') || read !== null || reads === ENOUGH) return reads
     }
   }
-  await until(inARow, (reads) => reads === ENOUGH)
+  expect(await until(inARow, (reads) => reads === ENOUGH)).toBe(ENOUGH)
   await operator.replicaof('NO', 'ONE')
   await when(redis, undefined)
 })
 
-test('what became of a beat that was on its way when its shard was forgotten is nobody’s any more', async () => {
+test('the outcome of a beat under way is ignored once its shard is forgotten', async () => {
   const server = await startRedis()
   const operator = await operatorOf(server)
   const connection = connect({ url: server.url, name: 'test', onError: () => {} })
@@ -229,7 +228,7 @@ test('what became of a beat that was on its way when its shard was forgotten is 
   expect(words).toEqual(['OOM'])
 })
 
-test('a Redis Cluster that serves nobody is told of with its word, and has a moment to come back', async () => {
+test('a Redis Cluster that serves nobody is reported after a moment to recover', async () => {
   const cluster = await startRedisCluster()
   const connection = connect({ url: cluster.url, name: 'test', onError: () => {} })
   onCleanup(() => connection.disconnect())

@@ -34,7 +34,7 @@ const callsOf = async (): Promise<number> => {
 }
 
 test.each([1, 3, 7])(
-  'all nodes at once allow a subject its limit and at most a slice each, at a cost of %i',
+  'all nodes together allow a subject its limit and one slice each, at a cost of %i',
   async (cost) => {
     const [limit, slice] = [1_000, 50]
     const budgets = nodes.map((redis) => createBudget(redis, { name: `race-${cost}`, limit, windowMs: HOUR_MS }))
@@ -48,7 +48,7 @@ test.each([1, 3, 7])(
   },
 )
 
-test('who spends little costs no call, who spends all costs one a slice, and who is refused none', async () => {
+test('small spending costs no call, full spending one call a slice, and nobody is refused', async () => {
   const [redis] = nodes as [RedisClients]
   const budget = createBudget(redis, { name: 'calls', limit: 1_000, windowMs: HOUR_MS })
   const before = await callsOf()
@@ -63,7 +63,7 @@ test('who spends little costs no call, who spends all costs one a slice, and who
   expect(await redis.data.pttl(key)).toBeGreaterThan(HOUR_MS - 60_000)
 })
 
-test('what does not fit is refused, and what is smaller may still', async () => {
+test('a cost that does not fit is refused, and a smaller one may still fit', async () => {
   const [redis] = nodes as [RedisClients]
   const budget = createBudget(redis, { name: 'sizes', limit: 100, windowMs: HOUR_MS })
   expect(await budget.spend('ann', 101)).toBeGreaterThan(0)
@@ -73,7 +73,7 @@ test('what does not fit is refused, and what is smaller may still', async () => 
   expect(await budget.spend('ann', 1)).toBeGreaterThan(0)
 })
 
-test('when the window is over there is all of it again, on every node', async () => {
+test('when the window is over the whole limit is available again on every node', async () => {
   const budgets = nodes.map((redis) => createBudget(redis, { name: 'window', limit: 10, windowMs: 300 }))
   for (const budget of budgets) while ((await budget.spend('ann', 1)) === undefined);
   const [first] = budgets
@@ -86,7 +86,8 @@ test('when the window is over there is all of it again, on every node', async ()
     )
 })
 
-test('places on all nodes are as many as the limit and those that each gives, and come back when they are left', async () => {
+// Besides the limit each node has some free places.
+test('places on all nodes keep to the limit and return when they are left', async () => {
   const [limit, free] = [150, 20]
   const open = nodes.map((redis, i) => {
     const places = createPlaces(redis, { name: 'seats', nodeId: `n${i}`, limit, free })
@@ -108,7 +109,7 @@ test('places on all nodes are as many as the limit and those that each gives, an
   expect(again.filter((leave) => leave === undefined)).toEqual([])
 })
 
-test('while Redis is away only what costs a call is refused', async () => {
+test('while Redis is away only costs that need a call are refused', async () => {
   const gone = await startRedis()
   const redis = await createRedis({ url: gone.url, probeMs: 0 })
   onCleanup(() => redis.close())
@@ -118,7 +119,7 @@ test('while Redis is away only what costs a call is refused', async () => {
   await expect(budget.spend('ann', 1)).rejects.toThrow(RedisUnavailable)
 })
 
-test('a shard that is not there keeps nobody’s places on the others from being said', async () => {
+test('places on other shards are reported while one shard is away', async () => {
   const cluster = await startRedisCluster()
   const redis = await createRedis({ url: cluster.url, probeMs: 0 })
   onCleanup(() => redis.close())

@@ -36,7 +36,7 @@ const failureOf = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   )
 
-test('while Redis is down a command fails fast with RedisUnavailable, and works again when Redis is back', async () => {
+test('commands fail fast with RedisUnavailable while Redis is down, and recover with it', async () => {
   const server = await startRedis()
   const { data, unavailable } = await open(server)
   expect(unavailable()).toEqual([])
@@ -56,7 +56,7 @@ test('while Redis is down a command fails fast with RedisUnavailable, and works 
   expect(await orUnavailable(data.set('key', 'value'))).toBe('OK')
 })
 
-test('a command in flight when the connection is lost fails at once and is not sent again', async () => {
+test('a command under way on a lost connection fails at once and is not sent again', async () => {
   const server = await startRedis()
   const { data } = await open(server)
   const operator = await openPlain(server)
@@ -84,7 +84,7 @@ test('a Redis that does not answer is RedisUnavailable within the command timeou
   expect(await orUnavailable(data.ping())).toBe('PONG')
 })
 
-test('states of the server that pass are RedisUnavailable, our own mistakes are not', async () => {
+test('temporary states of the server are RedisUnavailable; our own mistakes are not', async () => {
   const server = await startRedis({ args: ['--maxmemory', '1', '--maxmemory-policy', 'noeviction'] })
   const { data } = await open(server)
   await expect(orUnavailable(data.set('key', 'value'))).rejects.toThrow(RedisUnavailable)
@@ -105,7 +105,7 @@ test('createRedis rejects with RedisUnavailable and its cause when there is no R
   expect(new Set(errors)).toEqual(new Set(['data', 'pub', 'sub']))
 })
 
-test('a script is found again after Redis has forgotten it', async () => {
+test('a script is loaded again after Redis has forgotten it', async () => {
   const server = await startRedis()
   const { data } = await open(server)
   const add = script<[key: string], [number], number>('add', 1, Number)
@@ -132,7 +132,7 @@ const troubles: [
 ]
 
 test.each(troubles)(
-  'a Redis that is %s: writes, transactions and scripts are RedisUnavailable, reads go on',
+  'with a Redis that is %s, writes and scripts are RedisUnavailable and reads go on',
   async (_, begin, end) => {
     const server = await startRedis()
     const [{ data }, operator] = [await open(server), await openPlain(server)]
@@ -155,7 +155,7 @@ test.each(troubles)(
   },
 )
 
-test('a Redis that is kept busy by a script, and the script that an operator ends for that, are RedisUnavailable', async () => {
+test('a Redis kept busy by a script, and that script once killed, are RedisUnavailable', async () => {
   const server = await startRedis({ args: ['--busy-reply-threshold', '20'] })
   const { data } = await open(server)
   const { data: operator } = await open(server)
@@ -168,7 +168,8 @@ test('a Redis that is kept busy by a script, and the script that an operator end
   expect(await endless).toBeInstanceOf(RedisUnavailable)
 })
 
-test('a script that says so runs in a full Redis; a transaction with a mistake of ours stays our mistake', async () => {
+// A transaction with a mistake of ours stays our mistake.
+test('a script that allows it runs in a full Redis', async () => {
   const server = await startRedis()
   const { data } = await open(server)
   await data.config('SET', 'maxmemory', '1')

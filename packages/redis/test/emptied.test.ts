@@ -44,7 +44,7 @@ const openNode = async (url: string) => {
   return { redis, told, marked, losses: () => losses }
 }
 
-test('a Redis that is emptied, or comes back without its data, is noticed', async () => {
+test('a Redis that is emptied or returns without its data is noticed', async () => {
   const server = await startRedis()
   const { told, marked } = await openNode(server.url)
   await marked(1)
@@ -55,7 +55,7 @@ test('a Redis that is emptied, or comes back without its data, is noticed', asyn
   expect(await told(2)).toBe(2)
 })
 
-test('one that was full for long and is emptied by hand is noticed', async () => {
+test('a Redis that was full for long and is emptied by hand is noticed', async () => {
   const server = await startRedis()
   const operator = await operatorAt(server.url)
   const { redis, told, marked } = await openNode(server.url)
@@ -68,7 +68,7 @@ test('one that was full for long and is emptied by hand is noticed', async () =>
   expect(await told(1)).toBe(1)
 })
 
-test('a mark that is gone because nothing was said for as long as it lives tells nothing', async () => {
+test('a mark that expired while nothing was sent proves nothing', async () => {
   const server = await startRedis()
   const connection = await operatorAt(server.url)
   const keys = createKeys('saoma')
@@ -96,7 +96,7 @@ test('a mark that is gone because nothing was said for as long as it lives tells
   expect(await told.promise).toBe(2 * MARK_MS)
 })
 
-test('one shard of a Redis Cluster that is emptied is noticed; a slot that moves and a replica that takes over are not', async () => {
+test('an emptied shard is noticed; a moved slot and a failover are not mistaken for one', async () => {
   const cluster = await startRedisCluster({ replicas: true })
   const { redis, told, marked, losses } = await openNode(cluster.url)
   await marked(3)

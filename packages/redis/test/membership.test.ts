@@ -33,7 +33,8 @@ const startMember = async (nodeId: string) => {
   return member
 }
 
-test('of two that start with one name at once, one is admitted; the other is told who has it, until it is given back', async () => {
+// The second is admitted once the name is given back.
+test('of two nodes that start with one name, one is admitted and the other told so', async () => {
   const both = await Promise.allSettled([joinAs('a'), joinAs('a')])
   const [admitted, ...more] = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
   expect(more).toEqual([])
@@ -46,7 +47,7 @@ test('of two that start with one name at once, one is admitted; the other is tol
   expect(await redis.data.keys('*')).toEqual(['saoma:cluster-version'])
 })
 
-test('a living process keeps its name; one that was killed leaves it at once, and only one of two takes it', async () => {
+test('a living process keeps its name; a killed one loses it at once, to one successor', async () => {
   const member = await startMember('a')
   await expect(joinAs('a')).rejects.toThrow(`process ${member.pid} `)
   await member.kill('SIGKILL')
@@ -55,20 +56,22 @@ test('a living process keeps its name; one that was killed leaves it at once, an
   for (const each of both) if (each.status === 'fulfilled') await each.value.close()
 })
 
-test('a process of another machine leaves it when its signs of life have ended', async () => {
+test('a process of another machine loses its name when its signs of life end', async () => {
   const elsewhere = JSON.stringify({ run: 'r', host: 'elsewhere', pid: 1 })
   await redis.data.set(redis.keys.nodeName('a'), elsewhere, 'PX', 700)
-  await (await joinAs('a')).close()
+  const membership = await joinAs('a')
+  expect(await redis.data.get(redis.keys.nodeName('a'))).toContain(`"pid":${process.pid}`)
+  await membership.close()
 })
 
-test('nodes of another version are not joined, and no name is taken', async () => {
+test('a node does not join nodes of another version and takes no name', async () => {
   const present = await joinAs('a', { version: 1 })
   await expect(joinAs('b', { version: 2 })).rejects.toThrow(/are of version 1, this one is of version 2/)
   expect(await redis.data.exists(redis.keys.nodeName('b'))).toBe(0)
   await present.close()
 })
 
-test('a name that somebody else has after all is told of, with who', async () => {
+test('a name taken by another process is reported with its holder', async () => {
   const told = Promise.withResolvers<string>()
   const membership = await joinAs('a', { onConflict: told.resolve })
   await redis.data.set(redis.keys.nodeName('a'), JSON.stringify({ run: 'r', host: 'elsewhere', pid: 7 }))

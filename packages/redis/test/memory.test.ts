@@ -29,7 +29,7 @@ const open = async (
   return { admin, memory, told, fill }
 }
 
-test('there is no room from the share on, and again only a little below it', async () => {
+test('memory is full from the share on, and free again only a little below it', async () => {
   const { admin, memory, told, fill } = await open(['--maxmemory', '100mb'])
   await memory.look()
   expect([memory.hasRoom(), told]).toEqual([true, []])
@@ -46,7 +46,7 @@ test('there is no room from the share on, and again only a little below it', asy
   expect([memory.hasRoom(), told]).toEqual([true, [false, true]])
 })
 
-test('without maxmemory, or where INFO is refused, there is room, and it is said once', async () => {
+test('memory counts as free without maxmemory or a permitted INFO, reported once', async () => {
   const without = await open([])
   const refused = await open(['--maxmemory', '100mb'], { user: 'blind' })
   for (const { memory, told } of [without, refused]) {
@@ -57,7 +57,8 @@ test('without maxmemory, or where INFO is refused, there is room, and it is said
   expect([without.told, refused.told]).toEqual([['maxmemory is not set'], [expect.stringContaining('NOPERM')]])
 })
 
-test('in a Redis Cluster those that answer are judged, one that does not is as full as it was, and without any nothing is said', async () => {
+// Without any answer nothing is said.
+test('in a Redis Cluster the answering shards are judged, and others keep their state', async () => {
   const cluster = await startRedisCluster()
   for (const { url } of cluster.nodes) {
     const operator = connect({ url, name: 'test', onError: () => {} })

@@ -17,7 +17,8 @@ const includes = (heard: string[], text: string) =>
 
 const DEAF = 'sub: the subscription is connected but hears nothing; making it anew'
 
-test('a subscription that is connected but deaf is noticed, said and made anew; without the probe it stays deaf', async () => {
+// Without the probe it stays deaf.
+test('a deaf subscription is noticed, reported and replaced', async () => {
   const server = await startRedis()
   const [way, controlWay] = [await startLossyWay(server.port), await startLossyWay(server.port)]
   const errors: string[] = []
@@ -46,7 +47,7 @@ test('a subscription that is connected but deaf is noticed, said and made anew; 
   expect(control.unavailable()).toEqual([])
 })
 
-test('in a Redis Cluster each shard is noticed that alone is deaf', async () => {
+test('in a Redis Cluster each deaf shard is noticed', async () => {
   const cluster = await startRedisCluster()
   // Every member says that it is at the other end of a way of its own.
   const ways = await Promise.all(cluster.ports.map(startLossyWay))
@@ -89,7 +90,7 @@ test('in a Redis Cluster each shard is noticed that alone is deaf', async () => 
   expect(new Set(errors)).toEqual(new Set([DEAF]))
 })
 
-test('subscriptions that Redis refuses are no excuse for long: it is said, with the word, and over by itself', async () => {
+test('refused subscriptions are reported with the reason after a while, and recover', async () => {
   const server = await startRedis({ user: { name: 'saoma', rights: '~* &* +@all' }, password: 'pw' })
   const operator = connect({ ...server.operator, name: 'operator', onError: () => {} })
   onCleanup(() => operator.disconnect())

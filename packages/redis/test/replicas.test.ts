@@ -10,7 +10,8 @@ const open = async (url: string, count: number, timeoutMs = 500): Promise<RedisC
   return redis
 }
 
-test('behind Sentinel: a write counts when the replicas have it, many share one wait, and not when one is missing', async () => {
+// Many writes share one wait.
+test('behind Sentinel a write counts only when its replicas have it', async () => {
   const { url, replicas } = await startRedisSentinel()
   const redis = await open(url, 2)
   await redis.data.config('RESETSTAT')
@@ -37,7 +38,7 @@ test('behind Sentinel: a write counts when the replicas have it, many share one 
   await again()
 })
 
-test('a connection that is lost meanwhile does not ask on a new one, which never wrote', async () => {
+test('a wait on a lost connection does not move to a new one, which never wrote', async () => {
   const { url, replicas } = await startRedisSentinel()
   const redis = await open(url, 2, 2_000)
   for (const replica of replicas) await replica.kill('SIGSTOP')
@@ -58,7 +59,7 @@ test('a connection that is lost meanwhile does not ask on a new one, which never
   for (const replica of replicas) await replica.kill('SIGCONT')
 })
 
-test('in a Redis Cluster the master of the key is asked', async () => {
+test('in a Redis Cluster the wait goes to the master of the key', async () => {
   const { url, replicas } = await startRedisCluster({ replicas: true })
   const redis = await open(url, 1)
   const names = Array.from({ length: 30 }, (_, i) => `key${i}`)
@@ -77,7 +78,8 @@ test('in a Redis Cluster the master of the key is asked', async () => {
   expect(new Set(afterwards)).toEqual(new Set([true, false]))
 })
 
-test('what was written before another master took over is not asked of its replicas, which may know nothing of it', async () => {
+// Those replicas may not have the write.
+test('a write before a takeover is not confirmed by the new master’s replicas', async () => {
   const cluster = await startRedisCluster({ replicas: true })
   const redis = await open(cluster.url, 1)
   const slot = Number(await redis.data.call('CLUSTER', 'KEYSLOT', 'key'))
@@ -101,7 +103,7 @@ test('what was written before another master took over is not asked of its repli
   )
 })
 
-test('a write that is sent on while its slot is handed over is asked of the replicas where it went', async () => {
+test('a write redirected while its slot moves waits for the replicas of its new master', async () => {
   const cluster = await startRedisCluster({ replicas: true })
   const redis = await open(cluster.url, 1)
   const slot = Number(await redis.data.call('CLUSTER', 'KEYSLOT', 'moving'))
@@ -122,7 +124,7 @@ test('a write that is sent on while its slot is handed over is asked of the repl
   await cluster.replicas[to]?.kill('SIGCONT')
 })
 
-test('a master that has become a replica meanwhile has nobody who could have the write', async () => {
+test('a master that has become a replica has no replicas to confirm a write', async () => {
   const server = await startRedis()
   const redis = await createRedis({ url: server.url, probeMs: 0, replicas: { count: 1, timeoutMs: 500 } })
   onCleanup(() => redis.close())

@@ -20,32 +20,32 @@ const look = async (url: string, options: Partial<RedisOptions> = {}): Promise<s
 
 const lookAt = async (...args: string[]) => look((await startRedis({ args })).url)
 
-test('a Redis as it is installed will do, and one that stops taking writes when it is full', async () => {
+test('a default Redis passes, and so does one that refuses writes when full', async () => {
   expect(await lookAt()).toEqual([])
   expect(await lookAt('--maxmemory', '64mb', '--maxmemory-policy', 'noeviction')).toEqual([])
   expect(await lookAt('--maxmemory-policy', 'allkeys-lru')).toEqual([])
 })
 
-test('one that throws data away will not', async () => {
+test('a Redis that evicts data is refused', async () => {
   await expect(lookAt('--maxmemory', '64mb', '--maxmemory-policy', 'volatile-ttl')).rejects.toThrow(
     /^Redis at 127\.0\.0\.1:\d+ throws data away .*\(maxmemory-policy volatile-ttl\).*: set noeviction\.$/,
   )
 })
 
-test('nor one without sharded pub/sub, or whose user may not use our channels', async () => {
+test('a Redis without sharded pub/sub or with a user without our channels is refused', async () => {
   await expect(lookAt('--rename-command', 'SPUBLISH', '')).rejects.toThrow(/^Redis at .* has no sharded pub\/sub/)
   const server = await startRedis({ args: ['--user', 'saoma', 'on', '>pw', '~*', '+@all', 'resetchannels', '&other*'] })
   await expect(look(`redis://saoma:pw@127.0.0.1:${server.port}`)).rejects.toThrow(/ACL SETUSER saoma &saoma\*$/)
 })
 
-test('what the user may not ask is said, and no reason to refuse', async () => {
+test('a check that the user may not make is reported and no reason to refuse', async () => {
   const server = await startRedis({ args: ['--user', 'saoma', 'on', '>pw', '~*', '&*', '+@all', '-info'] })
   expect(await look(`redis://saoma:pw@127.0.0.1:${server.port}`)).toEqual([
     expect.stringMatching(/^Redis at 127\.0\.0\.1:\d+ does not say its version and eviction policy \(NOPERM/),
   ])
 })
 
-test('in a Redis Cluster every master is looked at', async () => {
+test('every master of a Redis Cluster is checked', async () => {
   const { url } = await startRedisCluster()
   const redis = await createRedis({ url, probeMs: 0 })
   onCleanup(() => redis.close())
@@ -61,12 +61,12 @@ test('in a Redis Cluster every master is looked at', async () => {
   expect((refusal as RedisUnsuitable).problems).toHaveLength(others.length)
 })
 
-test('a Redis Cluster that is away is unavailable, not suitable', async () => {
+test('a Redis Cluster that is away is unavailable, not unsuitable', async () => {
   const url = `redis+cluster://127.0.0.1:${await freePort()}`
   await expect(look(url, { mayBeAway: true, readyTimeoutMs: 100 })).rejects.toThrow(RedisUnavailable)
 })
 
-test('a node that starts while slots move follows them, and refuses nobody for a MOVED', async () => {
+test('a node that starts while slots move follows them and refuses nobody for a MOVED', async () => {
   const { url } = await startRedisCluster()
   const redis = await createRedis({ url, probeMs: 0 })
   onCleanup(() => redis.close())
@@ -110,7 +110,7 @@ const documented = async (): Promise<string> => {
 }
 const startAs = async (rights: string) => startRedis({ password: 'pw', user: { name: 'saoma', rights } })
 
-test('the rights that are documented suffice, with every topology', async () => {
+test('the documented rights suffice with every topology', async () => {
   const access = { password: 'pw', user: { name: 'saoma', rights: await documented() } }
   for (const start of [startRedis, startRedisSentinel, startRedisCluster])
     expect(await look((await start(access)).url)).toEqual([])
@@ -131,7 +131,7 @@ test.each([
   ['-sunsubscribe', '+sunsubscribe'],
   ['resetchannels', '&saoma*'],
   ['resetkeys ~other:*', '~saoma:*'],
-])('a user with %s is refused with the line that mends it', async (without, mends) => {
+])('a user with %s is refused with the line that corrects it', async (without, mends) => {
   const server = await startAs(`${await documented()} ${without}`)
   const refusal = await look(server.url).catch((error: unknown) => error)
   expect(refusal).toBeInstanceOf(RedisUnsuitable)
@@ -142,13 +142,13 @@ test.each([
   ).toBe(`ACL SETUSER saoma ${mends}`)
 })
 
-test('a user that may not wait for replicas is refused where they are asked for, and only there', async () => {
+test('a user without the right to wait for replicas is refused only where they are required', async () => {
   const { url } = await startAs(`${await documented()} -wait`)
   expect(await look(url)).toEqual([])
   await expect(look(url, { replicas: { count: 1, timeoutMs: 10 } })).rejects.toThrow(/ACL SETUSER saoma \+wait$/)
 })
 
-test('a Redis that takes no writes at the moment is unavailable, not unsuitable', async () => {
+test('a Redis that takes no writes for now is unavailable, not unsuitable', async () => {
   for (const args of [
     ['--maxmemory', '1'],
     ['--replicaof', '127.0.0.1', '1'],
@@ -157,7 +157,7 @@ test('a Redis that takes no writes at the moment is unavailable, not unsuitable'
     await expect(lookAt(...args)).rejects.toThrow(RedisUnavailable)
 })
 
-test('what is refused while a connection is made ends the start at once, with a sentence', async () => {
+test('a refused connection ends the start at once with a message', async () => {
   const { port, url } = await startAs(`${await documented()}`)
   const here = `127.0.0.1:${port}`
   const nameless = await startAs(`${await documented()} -client`)
@@ -176,7 +176,7 @@ test('what is refused while a connection is made ends the start at once, with a 
   }
 })
 
-test('every command of every script is tried', async () => {
+test('every command of every script is checked', async () => {
   const used = new Set<string>()
   for await (const path of glob('packages/*/lua/*.lua', { cwd: new URL('../../../', import.meta.url) }))
     for (const [, command = ''] of (await file(path)).matchAll(/redis\.p?call\('([A-Z]+)'/g)) used.add(command)

@@ -24,7 +24,8 @@ const setup = async () => {
   return { operator, told, errors, open, rights }
 }
 
-test('a right that is taken away at run time: commands, transactions and scripts are RedisUnavailable', async () => {
+// The same holds for transactions.
+test('a right removed at run time makes commands and scripts RedisUnavailable', async () => {
   const { open, rights } = await setup()
   const { data } = await open(0)
   const script = scriptsIn('test', new URL('./fixtures/', import.meta.url))<[string], [string], unknown>(
@@ -45,7 +46,8 @@ test('a right that is taken away at run time: commands, transactions and scripts
   await expect(orUnavailable(data.call('NO-SUCH-COMMAND'))).rejects.toThrow('unknown command')
 })
 
-test('one that the beat does not use is missed too, told with the line that gives it back, and back by itself', async () => {
+// The report has the line that gives the right back.
+test('a missing right that the beat does not use is reported too, and recovers', async () => {
   const { open, rights, told } = await setup()
   const redis = await open(BEAT_MS)
   await rights('-xadd', '-ssubscribe')
@@ -65,7 +67,7 @@ test('one that the beat does not use is missed too, told with the line that give
   expect(told.at(-1)?.word).toBeUndefined()
 })
 
-test('the line is told also where the beat is refused before', async () => {
+test('the line is reported even if the beat is refused first', async () => {
   const { open, rights, errors } = await setup()
   const redis = await open(BEAT_MS)
   await rights('-spublish')
@@ -77,7 +79,7 @@ test('the line is told also where the beat is refused before', async () => {
   expect(redis.refusal('data')).toBe('NOPERM')
 })
 
-test('a command of the product that is refused is looked into at once', async () => {
+test('a refused command of the product is examined at once', async () => {
   const { open, rights } = await setup()
   // So that no look of its own comes within this test.
   const redis = await open(10_000)
@@ -89,7 +91,7 @@ test('a command of the product that is refused is looked into at once', async ()
   )
 })
 
-test('what a node can do without is no reason', async () => {
+test('a right that a node can do without is not reported', async () => {
   const { operator, open, rights, told } = await setup()
   const redis = await open(BEAT_MS)
   await rights('-info')

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { onCleanup, startRedisSentinel } from '@saoma/testing'
 import { createRedis } from '../src/index.ts'
 
-test('behind Sentinel, a node follows the master to the replica that took over, and its subscriptions follow too', async () => {
+test('behind Sentinel, a node and its subscriptions follow the master to its successor', async () => {
   const { url, master, switched } = await startRedisSentinel()
   const redis = await createRedis({ url })
   onCleanup(() => redis.close())

@@ -65,7 +65,7 @@ const liveAgain = async (subscriber: Parameters<typeof next>[0], channel: string
   return awake.stop()
 }
 
-test('a channel is heard again within two seconds of each of ten moves, and is subscribed to once', async () => {
+test('a channel is heard within two seconds of each of ten moves, by one subscription', async () => {
   const subscriber = await openSubscriber(cluster.url)
   const slot = calculateSlot('moving')
   await subscriber.hold('moving')
@@ -80,7 +80,7 @@ test('a channel is heard again within two seconds of each of ten moves, and is s
   subscriber.close()
 })
 
-test('200 channels stay 200 subscriptions while a slot moves six times; nobody else is disturbed', async () => {
+test('200 channels keep 200 subscriptions over six moves of a slot, and others are undisturbed', async () => {
   const subscriber = await openSubscriber(cluster.url)
   const [moving = ''] = namesIn('steady-', 1, (slot) => slot < 5_000)
   const names = [moving, ...namesIn('steady-', 200, (slot) => slot !== calculateSlot(moving)).slice(0, 199)]
@@ -98,7 +98,7 @@ test('200 channels stay 200 subscriptions while a slot moves six times; nobody e
   subscriber.close()
 })
 
-test('a slot that has gone and come back before anybody looked is heard', async () => {
+test('a slot that left and returned before any check is heard', async () => {
   const subscriber = await openSubscriber(cluster.url)
   const names = namesIn('boomerang-', 30, (slot) => slot < 5_000)
   const [name = ''] = names
@@ -123,7 +123,7 @@ test('a slot that has gone and come back before anybody looked is heard', async 
   subscriber.close()
 })
 
-test('1,500 channels of slots that move cost one subscription for each, and each is told of once', async () => {
+test('1,500 channels of moved slots cost one subscription and one report each', async () => {
   const subscriber = await openSubscriber(cluster.url)
   const slots = new Set(Array.from({ length: 300 }, (_, i) => 100 + i))
   await cluster.moveSlots([...slots], first)
@@ -146,7 +146,7 @@ test('1,500 channels of slots that move cost one subscription for each, and each
   subscriber.close()
 })
 
-test('holds and releases while the slot moves end as they were meant', async () => {
+test('holds and releases during a move of the slot end as intended', async () => {
   const subscriber = await openSubscriber(cluster.url)
   const [tag = ''] = namesIn('tag-', 1, () => true)
   const slot = calculateSlot(tag)
@@ -178,7 +178,8 @@ test('holds and releases while the slot moves end as they were meant', async () 
   subscriber.close()
 })
 
-test('what is published while the slot moves comes once and in order, and nothing comes from two owners', async () => {
+// Nothing comes from two owners.
+test('messages published during a move arrive once and in order', async () => {
   const subscriber = await openSubscriber(cluster.url)
   await subscriber.hold('ordered')
   const slot = calculateSlot('ordered')
@@ -202,7 +203,7 @@ test('what is published while the slot moves comes once and in order, and nothin
   subscriber.close()
 })
 
-test('a hold on a slot that nobody has waits, and is made good when somebody has it', async () => {
+test('a hold on a slot without an owner waits until it has one', async () => {
   const subscriber = await openSubscriber(cluster.url)
   const slot = calculateSlot('orphan')
   const owner = await cluster.ownerOf(slot)
@@ -227,7 +228,7 @@ test('a hold on a slot that nobody has waits, and is made good when somebody has
   subscriber.close()
 })
 
-test('a master is added and taken away again: its channels follow, and its connection goes with it', async () => {
+test('channels follow an added master and leave a removed one, as does its connection', async () => {
   const subscriber = await openSubscriber(cluster.url)
   const names = namesIn('guest-', 60, () => true)
   await Promise.all(names.map((name) => subscriber.hold(name)))
@@ -242,7 +243,7 @@ test('a master is added and taken away again: its channels follow, and its conne
   subscriber.close()
 })
 
-test('a push that is lost is made good: the shard is asked whether it still has what we think', async () => {
+test('a lost push is made good by asking the shard for its subscriptions', async () => {
   const slot = calculateSlot('unheard')
   await cluster.moveSlots([slot], first)
   const subscriber = new HearingSubscriber(

@@ -42,10 +42,11 @@ export const subscriberContract = async (url: string) => {
       await redis.pub.spublish(`at-once-${i}`, 'hello')
     })
     await all
+    expect(heard).toEqual(new Set(Array.from({ length: 1_000 }, (_, i) => `at-once-${i}`)))
     subscriber.close()
   })
 
-  test('holds are counted: the last release ends the subscription, no earlier one', async () => {
+  test('holds are counted, and only the last release ends the subscription', async () => {
     const subscriber = await openSubscriber(url)
     await Promise.all([subscriber.hold('counted'), subscriber.hold('counted'), subscriber.hold('counted')])
     expect(subscriber.size).toBe(1)
@@ -64,7 +65,7 @@ export const subscriberContract = async (url: string) => {
     subscriber.close()
   })
 
-  test('a channel let go and held again at once is heard', async () => {
+  test('a channel that is released and held again at once is heard', async () => {
     const subscriber = await openSubscriber(url)
     for (let round = 0; round < 50; round++) {
       const channel = `again-${round}`
@@ -78,11 +79,11 @@ export const subscriberContract = async (url: string) => {
     subscriber.close()
   })
 
-  test('nobody may wait for a channel that nobody holds', async () => {
+  test('nobody may wait for a channel that is not held', async () => {
     await expect(redis.subscriber.confirmed('nobody')).rejects.toThrow(TypeError)
   })
 
-  test('after its connection is killed, all channels come back, which it tells, and messages flow again', async () => {
+  test('all channels return after the connection is killed, and this is reported', async () => {
     const subscriber = await openSubscriber(url)
     await Promise.all(CHANNELS.map((channel) => subscriber.hold(channel)))
     for (let round = 0; round < 3; round++) {

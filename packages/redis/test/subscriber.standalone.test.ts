@@ -11,7 +11,7 @@ await subscriberContract(server.url)
 /** Stops this process for a moment, so that what Redis has answered lies in the socket, unread. */
 const holdBreath = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
 
-test('a channel let go and held again is not confirmed by the answer to the first hold', async () => {
+test('a channel released and held again is not confirmed by the first hold’s answer', async () => {
   const subscriber = await openSubscriber(server.url)
   const first = subscriber.hold('again')
   holdBreath()
@@ -28,7 +28,7 @@ test('a channel let go and held again is not confirmed by the answer to the firs
   subscriber.close()
 })
 
-test('a hold is refused when Redis does not confirm it in time, and is made good later', async () => {
+test('an unconfirmed hold is refused in time and made good later', async () => {
   const subscriber = await openSubscriber(server.url)
   const operator = connect({ url: server.url, name: 'operator', onError: () => {} })
   await whenReady(operator, 5_000)
@@ -42,7 +42,7 @@ test('a hold is refused when Redis does not confirm it in time, and is made good
   subscriber.close()
 })
 
-test('whoever gives up waiting for a channel that stays unconfirmed leaves nothing behind', async () => {
+test('a caller that stops waiting for an unconfirmed channel leaves nothing behind', async () => {
   const refusing = await startRedis({ user: { name: 'saoma', rights: '~* &* +@all -ssubscribe' }, password: 'pw' })
   const subscriber = await openSubscriber(refusing.url)
   subscriber.hold('refused').catch(() => {})

@@ -112,12 +112,12 @@ test.each([
   ['redis+sentinel://localhost/login/x', 'database that is not a number: x'],
   ['redis+cluster://localhost/1', 'end it after the hosts'],
   ['redis://me:100%@localhost', 'write it as %25'],
-])('%s is refused with a sentence for the operator', (url, sentence) => {
+])('%s is refused with a message for the operator', (url, sentence) => {
   expect(() => parseRedisUrl(url)).toThrow(TypeError)
   expect(() => parseRedisUrl(url)).toThrow(sentence)
 })
 
-test('what is refused does not show a password', () => {
+test('a refusal does not show a password', () => {
   for (const url of [
     'redis://me:sesame@a,b',
     'redis://me:sesame@a:x',

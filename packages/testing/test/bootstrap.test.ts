@@ -44,7 +44,7 @@ const startAsNpm = async () => {
   return { shell, lines }
 }
 
-test.each(['SIGTERM', 'SIGKILL'] as const)('what npm has started ends when npm is ended by %s', async (signal) => {
+test.each(['SIGTERM', 'SIGKILL'] as const)('processes started by npm end when npm is ended by %s', async (signal) => {
   const { shell, lines } = await startAsNpm()
   expect(await lines.next()).toMatchObject({ value: 'runs' })
   shell.kill(signal)

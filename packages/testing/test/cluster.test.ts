@@ -14,7 +14,7 @@ const login = async (origin: string, name: string) => {
   return tokens.body
 }
 
-test('a cluster logs a browser in through nginx, before and after each of its nodes was restarted', async () => {
+test('a cluster logs a browser in through nginx before and after each node restarts', async () => {
   const cluster = await startCluster({ simulator: true })
   expect(cluster.nodes.map(({ id }) => id)).toEqual(['a', 'b'])
   expect(await login(cluster.origin, 'ana')).toMatchObject({ token_type: 'Bearer' })

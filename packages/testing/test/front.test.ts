@@ -80,7 +80,7 @@ const programs: Record<string, (text: string, place: Place) => Promise<{ args: s
 const languages: Record<string, string> = { nginx: 'nginx', haproxy: 'haproxy', caddy: 'caddyfile' }
 
 test.each(Object.keys(programs))(
-  '%s in front, as docs/front.md has it',
+  '%s in front works as docs/front.md describes it',
   async (name) => {
     const command = find(name)
     const page = await example(languages[name] ?? name)

@@ -18,7 +18,7 @@ const resolvConf = async (text: string): Promise<string> => {
   return join(dir, 'resolv.conf')
 }
 
-test('a resolv.conf says whom to ask, and completes the names', async () => {
+test('a resolv.conf gives the servers and completes the names', async () => {
   const file = await resolvConf(
     'search saoma.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\nnameserver fd00::10\noptions ndots:5\n',
   )
@@ -27,7 +27,7 @@ test('a resolv.conf says whom to ask, and completes the names', async () => {
   expect(stdout).toContain('"saoma-gateway-$saoma_node.saoma-nodes.saoma.svc.cluster.local:3000";')
 })
 
-test('what does not fit is refused with a sentence', async () => {
+test('an invalid value is refused with a message', async () => {
   const bad: [Record<string, string>, RegExp][] = [
     [{}, /SAOMA_NODES is empty/],
     [{ ...named, SAOMA_NODES: 'a=127.0.0.1:1' }, /set one of SAOMA_NODES, SAOMA_CONTAINERS, or/],

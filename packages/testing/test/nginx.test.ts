@@ -17,7 +17,7 @@ test('a polling session goes to the node that its id begins with', async () => {
   }
 })
 
-test('without a session, or with one of a node that is gone, requests are spread', async () => {
+test('requests without a session or with one of a missing node are spread', async () => {
   const { ask } = await start([await startNode('a'), await startNode('b')])
   for (const path of ['/socket.io/?EIO=4', '/socket.io/?EIO=4&sid=z-session', '/v1/tickets/x?sid=a-session', '/']) {
     const answers = await times(20, () => ask(path))
@@ -48,7 +48,7 @@ test('while a node does not listen, the other answers everything', async () => {
   expect([...gets, ...posts].map(({ body }) => body.id)).toEqual(Array.from({ length: 40 }, () => 'b'))
 })
 
-test('a node that dies with a request in hand: GET is asked again elsewhere, POST never', async () => {
+test('when a node dies during a request, a GET is repeated elsewhere and a POST never', async () => {
   const dying: RequestListener = (incoming) => incoming.socket.destroy()
   const nodes = [await startNode('a', dying), await startNode('b', dying)]
   const reached = () => nodes.reduce((sum, { seen }) => sum + seen.length, 0)
@@ -70,7 +70,7 @@ test('a session of a dead node fails at once, so that the client starts another'
   expect((await ask('/socket.io/?EIO=4&sid=a-session')).status).toBe(502)
 })
 
-test('a handshake that a draining node refuses is taken by another', async () => {
+test('a handshake that a draining node refuses goes to another', async () => {
   const { ask } = await start([
     await startNode('a', (_, response) => response.writeHead(503, { 'retry-after': '1' }).end()),
     await startNode('b'),
@@ -79,7 +79,7 @@ test('a handshake that a draining node refuses is taken by another', async () =>
   expect(new Set(answers.map(({ status, body }) => `${status} ${body.id}`))).toEqual(new Set(['200 b']))
 })
 
-test('what a stranger says about itself is replaced', async () => {
+test('a stranger’s statements about itself are replaced', async () => {
   const { ask } = await start([await startNode('a')])
   const { body } = await ask('/', {
     headers: {
@@ -99,14 +99,14 @@ test('what a stranger says about itself is replaced', async () => {
   expect(body.headers).not.toHaveProperty('forwarded')
 })
 
-test('what a trusted proxy says is believed, up to the first address it does not vouch for', async () => {
+test('a trusted proxy is believed up to the first address it does not vouch for', async () => {
   const { ask } = await start([await startNode('a')], { env: { NGINX_TRUST: '127.0.0.0/8 10.0.0.0/8' } })
   const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.9, 10.1.2.3', 'x-forwarded-proto': 'https' }
   const { body } = await ask('/', { headers })
   expect(body.headers).toMatchObject({ 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' })
 })
 
-test('a well-formed request id is kept and returned, anything else is replaced', async () => {
+test('a well-formed request id is kept and returned; any other is replaced', async () => {
   const { ask } = await start([await startNode('a')])
   const kept = await ask('/', { headers: { 'x-request-id': 'request-0001' } })
   expect([kept.headers.get('x-request-id'), kept.body.headers['x-request-id']]).toEqual([
@@ -120,7 +120,7 @@ test('a well-formed request id is kept and returned, anything else is replaced',
   }
 })
 
-test('a body above 64 KB is refused with a problem, and the version of nginx is nobody’s business', async () => {
+test('a body above 64 KB is refused with a problem that hides the version of nginx', async () => {
   const node = await startNode('a')
   const { ask } = await start([node])
   const answer = await ask('/v1/x', { form: { text: 'x'.repeat(65 * 1024) } })
@@ -145,7 +145,7 @@ test('a stream arrives piece by piece', async () => {
   expect((await reader?.read())?.value).toBe('data: second\n\n')
 })
 
-test('the access log is JSON and knows no query', async () => {
+test('the access log is JSON without queries', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'saoma-log-'))
   onCleanup(() => rm(dir, { recursive: true }))
   const accessLog = join(dir, 'access.log')

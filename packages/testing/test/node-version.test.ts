@@ -22,7 +22,7 @@ test('package.json, its lock, the image, CI and the pages name one Node', async 
   expect(await read('.ci/run')).toContain(`on Node ${major},`)
 })
 
-test('the flags of a node are the same in the image, in compose and where tests and benchmarks start one', async () => {
+test('the image, compose, tests and benchmarks start a node with the same flags', async () => {
   const flags = nodeFlags.map((flag) => `"${flag}"`).join(', ')
   expect(await read('Dockerfile')).toContain(`CMD ["node", ${flags}, "apps/gateway/src/main.ts"]`)
   expect(await read('docker-compose.yml')).toContain(`exec node ${nodeFlags.join(' ')} apps/gateway/src/main.ts`)

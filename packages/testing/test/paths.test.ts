@@ -35,7 +35,7 @@ test.each([
   expect(await check(page)).toEqual([told])
 })
 
-test('what a program tells people to run is there', async () => {
+test('commands that a program recommends exist', async () => {
   expect(await check('', "'Usage: node apps/gateway/src/main.ts'")).toEqual([
     'Paths: every file that is named is there.',
   ])

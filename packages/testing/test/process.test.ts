@@ -24,7 +24,7 @@ const expectConnection = async () => {
   }
 }
 
-test('a line is given once, in order, whether it was asked for before or after it came', async () => {
+test('a line is given once and in order, whether it was requested before or after', async () => {
   const script = `process.on('SIGUSR2', () => console.log('late')); setInterval(() => {}, 1e6)
     for (const n of [1, 2, 3]) console.log(JSON.stringify({ event: 'count', n }))
     console.log('{not json')`
@@ -38,18 +38,18 @@ test('a line is given once, in order, whether it was asked for before or after i
   await program.stop()
 })
 
-test('waiting for a line ends with the process, whose last words are in the message', async () => {
+test('waiting for a line ends with the process, and the message has its last words', async () => {
   const program = await node('console.error("no such setting"); process.exitCode = 3')
   await expect(program.nextLine(({ text }) => text === 'ready')).rejects.toThrow(/exit code 3[\s\S]*no such setting/)
   expect(await program.exited).toEqual({ code: 3, signal: null })
   await program.stop()
 })
 
-test('a command that does not exist is a rejection', async () => {
+test('a missing command rejects', async () => {
   await expect(startProcess({ name: 'nothing', command: '/no/such/program' })).rejects.toThrow('ENOENT')
 })
 
-test('a program that ignores SIGTERM is killed, and stop says so', async () => {
+test('a program that ignores SIGTERM is killed, and stop reports it', async () => {
   const stubborn = `process.on('SIGTERM', () => {}); console.log('ready'); setInterval(() => {}, 1e6)`
   const program = await node(stubborn, { stopTimeoutMs: 500 })
   await program.nextLine(({ text }) => text === 'ready')
@@ -57,7 +57,7 @@ test('a program that ignores SIGTERM is killed, and stop says so', async () => {
   expect(await program.exited).toEqual({ code: null, signal: 'SIGKILL' })
 })
 
-test('a program that leaves a process behind is told on, and what it left is killed', async () => {
+test('a program that leaves a process behind is reported, and the process is killed', async () => {
   const { script, connected } = await expectConnection()
   const program = await node(`require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(script)}])
     process.on('SIGTERM', () => process.exit(0))`)

@@ -18,13 +18,13 @@ test('a Redis with an append-only file has its data after kill -9', async () => 
   expect(await (await open(redis.url)).get('kept')).toBe('yes')
 })
 
-test('two servers started at once do not share anything', async () => {
+test('two servers started at once share nothing', async () => {
   const [a, b] = await Promise.all([startRedis(), startRedis()])
   await (await open(a.url)).set('mine', 'a')
   expect(await (await open(b.url)).get('mine')).toBeNull()
 })
 
-test('a Redis that is stopped and continued answers again', async () => {
+test('a Redis that is paused and continued answers again', async () => {
   const redis = await startRedis()
   const connection = await open(redis.url)
   await redis.kill('SIGSTOP')
@@ -44,7 +44,7 @@ test('every master of a cluster sees all slots served', async () => {
   }
 })
 
-test('slots of a cluster move with their keys; a master comes, and one goes', async () => {
+test('slots of a cluster move with their keys; a master joins, and one leaves', async () => {
   const cluster = await startRedisCluster()
   const data = await open(cluster.url)
   const keys = Array.from({ length: 300 }, (_, i) => `{moved}-${i}`)
@@ -73,7 +73,7 @@ test('slots of a cluster move with their keys; a master comes, and one goes', as
   await until(kept, (all) => all)
 })
 
-test('a replica of a cluster takes over from its master and back', async () => {
+test('a replica of a cluster takes over from its master and gives back', async () => {
   const cluster = await startRedisCluster({ replicas: true })
   const [master = 0] = cluster.ports
   const slots = (await cluster.masters()).get(master)

@@ -13,7 +13,7 @@ test('the template explains every setting that a node reads, with its default', 
   expect(settings.filter((name) => !explained.includes(name))).toEqual([])
 })
 
-test('compose passes every setting on, except those that belong to the image', () => {
+test('compose passes every setting on except those of the image', () => {
   const compose = read('docker-compose.yml')
   // What only the container itself knows is in its command.
   const passed = [...names(compose, /^ +([A-Z_]+):/gm), ...names(compose, /"([A-Z_]+)=\$\$HOSTNAME /g)]

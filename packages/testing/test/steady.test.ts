@@ -22,7 +22,8 @@ const lives = (pid: number): boolean => {
 const loopOf = async (steady: Awaited<ReturnType<typeof startSteady>>): Promise<number> =>
   Number((await steady.nextLine(({ text }) => text.startsWith('loop '))).text.split(' ').at(-1))
 
-test('the tests run so often beside loops, and end with what failed; the loops end too', async () => {
+// The loops end too.
+test('the tests run the given number of times beside loops and end with the failures', async () => {
   const steady = await startSteady('--runs', '2', '--loops', '1', QUICK)
   const loop = await loopOf(steady)
   expect(await steady.exited).toEqual({ code: 0, signal: null })
@@ -32,7 +33,7 @@ test('the tests run so often beside loops, and end with what failed; the loops e
   expect(lives(loop)).toBe(false)
 })
 
-test('runs in which nothing is tested are not steady', async () => {
+test('runs without tests are not steady', async () => {
   const steady = await startSteady('--runs', '1', '--loops', '0', '--only', 'there is no such test', QUICK)
   expect(await steady.exited).toEqual({ code: 1, signal: null })
   expect(steady.lines.at(-1)?.text).toBe('Not steady.')
@@ -44,12 +45,13 @@ test('a number that makes no sense is refused', async () => {
   expect(steady.lines.map(({ text }) => text)).toEqual(['--runs is a whole number from 1 to 1000, not many'])
 })
 
-test('its loops do not outlive it, even when it is killed', async () => {
+test('the loops do not outlive it, even when it is killed', async () => {
   const steady = await startSteady('--runs', '1', '--loops', '1', QUICK)
   const loop = await loopOf(steady)
   await steady.kill('SIGKILL')
-  await until(
+  const isAlive = await until(
     async () => lives(loop),
     (alive) => !alive,
   )
+  expect(isAlive).toBe(false)
 })

@@ -20,7 +20,7 @@ const files: [name: string, text: string, lines: number[]][] = [
   ['other.json', wide, []],
 ]
 
-test('prose that is too wide is found in pages and comments, and nothing else', async () => {
+test('prose that is too wide is found in pages and comments and nowhere else', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'saoma-width-'))
   onCleanup(() => rm(folder, { recursive: true }))
   for (const [name, text] of files) await writeFile(join(folder, name), text)

@@ -103,7 +103,7 @@ export const ticketContract = async (url: string) => {
     }
   })
 
-  test('[T6] then it is forgotten, and its user code is free', async () => {
+  test('[T6] after keepMs it is forgotten, and its user code is free', async () => {
     const brief = createTickets(redis, { scanMs: 20, keepMs: 20 })
     const made = await make.pending(brief)
     let last = await brief.read(made.deviceCode)
@@ -214,7 +214,7 @@ export const ticketContract = async (url: string) => {
     expect((await heard.states(2)).map((state) => state?.version)).toEqual([3, 4])
   })
 
-  test('[T14] the owner rejects, anybody may before a scan, and may repeat', async () => {
+  test('[T14] the owner may reject repeatedly, and before a scan anybody may', async () => {
     const scanned = await make.scanned(tickets)
     const pending = await make.pending(tickets)
     for (const [{ ticket, deviceCode }, version] of [
@@ -241,7 +241,7 @@ export const ticketContract = async (url: string) => {
     }
   })
 
-  test('[T15] when confirm and reject race, one wins and the other hears of it', async () => {
+  test('[T15] when confirm and reject race, one wins and the other is told so', async () => {
     for (let round = 0; round < 25; round++) {
       const { ticket, deviceCode } = await make.scanned(tickets)
       const results = await Promise.all(
@@ -256,7 +256,7 @@ export const ticketContract = async (url: string) => {
     }
   })
 
-  test('[T16] nothing moves past the deadline', async () => {
+  test('[T16] nothing changes past the deadline', async () => {
     const scan = await make.pending(createTickets(redis, { scanMs: 20 }))
     const confirm = await make.scanned(createTickets(redis, { confirmMs: 20 }))
     const redeem = await make.confirmed(createTickets(redis, { redeemMs: 20 }))

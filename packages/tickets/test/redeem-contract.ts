@@ -10,7 +10,7 @@ export const redeemContract = (redis: RedisClients, otherRedis: RedisClients) =>
   const refusal = (code: Code) => ({ ok: false, code })
   const stored = (ticket: string) => redis.data.hgetall(redis.keys.ticket(ticket))
 
-  test('[T17] a confirmed ticket is redeemed once, also by 50 at once', async () => {
+  test('[T17] a confirmed ticket is redeemed once, even by 50 at once', async () => {
     const { ticket, deviceCode, authorization } = await make.confirmed(tickets)
     const { decidedAt } = await stored(ticket)
     const redeems = await Promise.all(

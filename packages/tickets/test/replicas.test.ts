@@ -3,7 +3,7 @@ import { onCleanup, startRedisSentinel } from '@saoma/testing'
 import { createTickets } from '../src/tickets.ts'
 import { make } from './fixtures.ts'
 
-test('replicas that go in the moment in which a code is used up cost nobody the login', async () => {
+test('losing the replicas while a code is used up does not cost the login', async () => {
   const { url, replicas } = await startRedisSentinel()
   const redis = await createRedis({ url, probeMs: 0, replicas: { count: 1, timeoutMs: 200 } })
   onCleanup(() => redis.close())

@@ -37,7 +37,7 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
     return statuses
   }
 
-  test(`[T21] of ${CONFIRMS} confirms around the moment of the subscription none is lost`, async () => {
+  test(`[T21] none of ${CONFIRMS} confirms around the moment of the subscription is lost`, async () => {
     const scanned = await inLots(Array(CONFIRMS).fill(undefined), () => make.scanned(phone))
     const byChannel = new Map(scanned.map(({ ticket }, i) => [tickets.channel(ticket), { ticket, half: i % 2 }]))
     const confirms: Promise<unknown>[] = []
@@ -53,7 +53,7 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
     expect(telling.size).toBe(0)
   })
 
-  test('[T21] a state that is newer already is answered at once', async () => {
+  test('[T21] a state that is already newer is answered at once', async () => {
     const { deviceCode } = await make.scanned(phone)
     expect(value(await tickets.wait(deviceCode, 1, { timeoutMs: LONG_MS }))).toMatchObject({
       status: 'scanned',
@@ -61,7 +61,7 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
     })
   })
 
-  test('[T21] what happens while the subscription is lost is read after it is back', async () => {
+  test('[T21] a transition during a lost subscription is read when it is back', async () => {
     const { ticket, deviceCode } = await make.scanned(phone)
     const waiting = tickets.wait(deviceCode, 2, { timeoutMs: LONG_MS })
     await new Promise<void>((resolve) => {
@@ -91,7 +91,7 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
     expect(value(await late)).toMatchObject({ status: 'scanned', version: 2 })
   })
 
-  test('[T22] a deadline that is moved while waiting is waited for anew', async () => {
+  test('[T22] a deadline that moves during the wait is waited for again', async () => {
     const { ticket, deviceCode } = await make.pending(phone)
     const held = new Promise<void>((resolve) => {
       telling.held = () => resolve()
@@ -126,7 +126,8 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
     expect(seen).toEqual(['1 pending', '2 scanned', '3 rejected'])
   })
 
-  test('[T23] follow starts above the cursor, ends at the deadline, at redemption, at the signal', async () => {
+  // It ends at the deadline, at a redemption and at the signal.
+  test('[T23] follow starts above the cursor and ends with the ticket or the signal', async () => {
     const short = await make.scanned(createTickets(redis, { confirmMs: 300 }))
     // Whoever comes late sees the end alone.
     expect([['scanned', 'expired'], ['expired']]).toContainEqual(await collect(short.deviceCode, 1))
@@ -141,7 +142,7 @@ export const waitContract = async (url: string, redis: RedisClients, otherRedis:
     expect(await collect((await make.scanned(phone)).deviceCode, 0, abort.signal)).toEqual([])
   })
 
-  test('[T23] follow gives nothing to those whom read refuses', async () => {
+  test('[T23] follow gives nothing to callers whom read refuses', async () => {
     telling.asked = () => {
       throw new Error('nobody without the secret makes a node subscribe')
     }

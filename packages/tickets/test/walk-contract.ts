@@ -15,7 +15,7 @@ const allowed = (from: TicketStatus, to: TicketStatus) => (transitions[from] as 
 export const walkContract = (redis: RedisClients, otherRedis: RedisClients) => {
   const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
 
-  test(`[T19] whatever is called, only allowed transitions happen and each adds one (SEED=${seed})`, async () => {
+  test(`[T19] random calls make only allowed transitions, and each adds one (SEED=${seed})`, async () => {
     const chance = createChance(seed)
 
     const walk = async (short: boolean) => {

@@ -26,7 +26,7 @@ await once(http, 'listening')
 onCleanup(() => io.close())
 const address = `http://127.0.0.1:${(http.address() as AddressInfo).port}${LOGIN_NAMESPACE}`
 
-test('[T20] our event is, byte for byte, what the adapter publishes for the same state', async () => {
+test('[T20] our event is byte for byte what the adapter publishes for the same state', async () => {
   const { ticket } = await make.pending(tickets)
   const heard = await hear(otherNode.subscriber, tickets.channel(ticket))
   const { state } = value(await tickets.scan(ticket, OWNER))
@@ -38,7 +38,7 @@ test('[T20] our event is, byte for byte, what the adapter publishes for the same
   expect(await heard.states(2)).toEqual([state, state])
 })
 
-test('[T20] a browser in the room, on a node that knows nothing of tickets, gets every transition', async () => {
+test('[T20] a browser in the room gets every transition, even on a node without tickets', async () => {
   const { ticket, deviceCode } = await make.pending(tickets)
   const joined = new Promise<void>((resolve) => {
     login.once('connection', (socket) => {
@@ -72,7 +72,7 @@ test('[T20] the two halves of an event hold any changing part', () => {
   expect(decodeEvent(Buffer.from(`${head}"status":"rejected","version":12,"expiresIn":0${tail}`))).toEqual(state)
 })
 
-test('[T20] anything else on the channel is not taken for an event', () => {
+test('[T20] no other message on the channel is taken for an event', () => {
   const [head, tail] = encodeEvent('{room}', 'A'.repeat(22))
   const wrong = [
     '',

@@ -24,7 +24,7 @@ const forced = async () => (await simulator.counters()).tokens.forced
 const draw = (...nodes: (Node | undefined)[]) => Promise.all(nodes.map((node) => node?.wechat.codeImage(scene)))
 const drawn = expect.objectContaining({ ok: true })
 
-test('two cold nodes that are asked fifty times at once fetch one token', async () => {
+test('two cold nodes with fifty requests at once fetch one token', async () => {
   const before = await fetches()
   const [one, two] = await cluster(2)
   const answers = await draw(...Array.from({ length: 50 }, (_, i) => (i % 2 ? one : two)))
@@ -32,7 +32,7 @@ test('two cold nodes that are asked fifty times at once fetch one token', async 
   expect(await fetches()).toBe(before + 1)
 })
 
-test('ten cold nodes fetch one token too, even if WeChat takes its time', async () => {
+test('ten cold nodes fetch one token, even if WeChat is slow', async () => {
   const before = await fetches()
   await simulator.fault({ path: tokenPath, kind: 'slow', ms: 400 })
   expect(await draw(...(await cluster(10)))).toEqual(Array(10).fill(drawn))
@@ -50,7 +50,7 @@ test('the token in Redis is encrypted and lives as long as at WeChat', async () 
   expect(leftMs).toBeLessThanOrEqual(7_200_000)
 })
 
-test('a token that ran out at WeChat is renewed once for all who noticed, and every call succeeds', async () => {
+test('a token that expired at WeChat is renewed once for all, and every call succeeds', async () => {
   const [one, two] = await cluster(2)
   await draw(one, two)
   await simulator.expireTokens()
@@ -59,7 +59,7 @@ test('a token that ran out at WeChat is renewed once for all who noticed, and ev
   expect(await fetches()).toBe(before + 1)
 })
 
-test('a token that another system replaced is followed, not fought over: nothing is forced', async () => {
+test('a token replaced by another system is adopted, and nothing is forced', async () => {
   const [one, two] = await cluster(2)
   await draw(one, two)
   await simulator.forceFromElsewhere()
@@ -78,7 +78,7 @@ test('a node that missed a refresh takes the shared token without asking WeChat'
   expect(await fetches()).toBe(before)
 })
 
-test('a dead token that WeChat still gives out is renewed by force, once', async () => {
+test('a dead token that WeChat still gives out is renewed by force once', async () => {
   const [one, two] = await cluster(2)
   await draw(one, two)
   await simulator.refuseTokens()
@@ -87,7 +87,7 @@ test('a dead token that WeChat still gives out is renewed by force, once', async
   expect(await forced()).toBe(before + 1)
 })
 
-test('a forced refresh that fails on the way is no reason to use the dead token again', async () => {
+test('a failed forced refresh does not bring the dead token back into use', async () => {
   const [node] = await cluster(1)
   await draw(node)
   await simulator.refuseTokens()
@@ -97,7 +97,7 @@ test('a forced refresh that fails on the way is no reason to use the dead token 
   expect(await draw(node)).toEqual([drawn])
 })
 
-test('a second force within thirty seconds is not tried: the call fails as unavailable', async () => {
+test('a second force within thirty seconds is not tried: the call is unavailable', async () => {
   const [one, two] = await cluster(2)
   await draw(one, two)
   await simulator.refuseTokens()
@@ -109,7 +109,7 @@ test('a second force within thirty seconds is not tried: the call fails as unava
   expect(await forced()).toBe(before)
 })
 
-test('a day has twenty forced refreshes', async () => {
+test('at most twenty forced refreshes happen in a day', async () => {
   const [node] = await cluster(1)
   await draw(node)
   await simulator.refuseTokens()
@@ -142,7 +142,7 @@ test('near its end the token still serves while one node fetches the next', asyn
   expect(await fetches()).toBe(before + 1)
 })
 
-test('if the node that fetches is killed, another goes on when its lock has run out', async () => {
+test('if the fetching node is killed, another takes over when its lock has expired', async () => {
   const prefix = freshPrefix()
   await simulator.fault({ path: tokenPath, kind: 'slow', ms: 600_000, times: 1 })
   const before = await fetches()
@@ -172,7 +172,7 @@ test('a node with another secret neither uses nor spoils the shared token', asyn
   expect(await fetches()).toBe(before)
 })
 
-test('wrong credentials are not tried at every request', async () => {
+test('wrong credentials are not tried for every request', async () => {
   const [node] = await cluster(1, { secret: 'wrong' })
   const before = await fetches()
   for (const _ of [1, 2, 3]) expect(await draw(node)).toEqual([expect.objectContaining({ kind: 'misconfigured' })])

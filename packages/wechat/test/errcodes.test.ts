@@ -52,7 +52,7 @@ test.each(refusedTokens)('%d renews the access token', async (errcode) => {
   expect(await node.wechat.codeImage(scene)).toMatchObject({ ok: true })
 })
 
-test.each(refusedTokens)('%d where there is no access token to renew means misconfigured', async (errcode) => {
+test.each(refusedTokens)('%d without an access token to renew means misconfigured', async (errcode) => {
   await simulator.fault({ path: sessionPath, kind: 'errcode', errcode })
   expect(await node.wechat.session('a-code')).toMatchObject({ ok: false, kind: 'misconfigured', errcode })
   await simulator.fault({ path: tokenPath, kind: 'errcode', errcode })
@@ -60,7 +60,7 @@ test.each(refusedTokens)('%d where there is no access token to renew means misco
   expect(await cold.wechat.codeImage(scene)).toMatchObject({ ok: false, kind: 'misconfigured', errcode })
 })
 
-test('an errcode that nobody knows means unavailable, and is not tried again', async () => {
+test('an unknown errcode means unavailable and is not tried again', async () => {
   await simulator.fault({ path: codePath, kind: 'errcode', errcode: 99999, times: 1 })
   expect(await node.wechat.codeImage(scene)).toMatchObject({ ok: false, kind: 'unavailable', errcode: 99999 })
 })

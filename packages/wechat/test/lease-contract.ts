@@ -17,7 +17,7 @@ import {
 
 /** The rules of SPEC.md about leases, on every topology. */
 export const leaseContract = (url: string) => {
-  test('[P1] of 200 tickets over 60 codes on two nodes, 60 get one each and no code is leased twice', async () => {
+  test('[P1] 200 tickets over 60 codes on two nodes get 60 leases, and no code has two', async () => {
     const { pool, elsewhere } = await openPool(url)
     const scenes = await addCodes(pool, 60)
     const leases = await Promise.all(
@@ -28,7 +28,7 @@ export const leaseContract = (url: string) => {
     expect(leased.toSorted()).toEqual(scenes.toSorted())
   })
 
-  test('[P1] no code is leased twice at once while leases end and begin all the time', async () => {
+  test('[P1] no code has two leases while leases end and begin all the time', async () => {
     const { redis, pool, elsewhere } = await openPool(url, { quarantineMs: 20, leases: 60 })
     await addCodes(pool, 10)
     const [leaseMs, quarantineMs] = [40, 20]
@@ -57,7 +57,7 @@ export const leaseContract = (url: string) => {
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(leaseMs + quarantineMs)
   })
 
-  test('[P2] a ticket that asks again, anywhere and at once, has one code', async () => {
+  test('[P2] a ticket that asks again, anywhere and at once, gets the same code', async () => {
     const { pool, elsewhere } = await openPool(url)
     await addCodes(pool, 5)
     const ticket = drawTicketId()
@@ -68,7 +68,7 @@ export const leaseContract = (url: string) => {
     expect(await pool.stock()).toEqual({ fresh: 4, rested: 0, busy: 1 })
   })
 
-  test('[P2] asking again does not make the lease longer, and after its end the ticket has none', async () => {
+  test('[P2] asking again does not prolong the lease, and after its end the ticket has none', async () => {
     const { pool } = await openPool(url)
     const [scene = ''] = await addCodes(pool, 1)
     const ticket = drawTicketId()
@@ -81,7 +81,7 @@ export const leaseContract = (url: string) => {
     expect(await pool.lease(ticket, LONG)).toBeUndefined()
   })
 
-  test('[P3] fresh codes go first, then rested ones; then there is nothing', async () => {
+  test('[P3] fresh codes go first, then rested ones, then nothing', async () => {
     const { pool } = await openPool(url, { quarantineMs: 1 })
     const [worn] = await addCodes(pool, 1)
     await spend(pool)
@@ -99,7 +99,7 @@ export const leaseContract = (url: string) => {
     expect(await pool.stock()).toEqual({ fresh: 0, rested: 0, busy: 4 })
   })
 
-  test('[P3] codes are leased at random, not in the order in which they were made', async () => {
+  test('[P3] codes are leased at random and not in the order of their making', async () => {
     const { pool } = await openPool(url)
     const scenes = await addCodes(pool, 40)
     const leased: string[] = []
@@ -108,7 +108,7 @@ export const leaseContract = (url: string) => {
     expect(leased.toSorted()).toEqual(scenes.toSorted())
   })
 
-  test('[P4] a code has another number in each lease but the first, all of two digits', async () => {
+  test('[P4] a code has another two-digit number in each lease except the first', async () => {
     const { pool } = await openPool(url, { quarantineMs: 1, leases: 60 })
     const [scene] = await addCodes(pool, 1)
     const leases: Lease[] = []
@@ -126,7 +126,7 @@ export const leaseContract = (url: string) => {
     expect(new Set(checks).size).toBe(59)
   })
 
-  test('[P4] numbers come from the caller’s randomness, drawn from those that are left', async () => {
+  test('[P4] numbers are drawn from those left, by the caller’s randomness', async () => {
     const { pool, again } = await openPool(url, { quarantineMs: 1, random: () => 0 })
     await addCodes(pool, 1)
     expect((await takeTo(pool, 2, drawTicketId())).check).toBe('10')
@@ -138,7 +138,7 @@ export const leaseContract = (url: string) => {
     expect(() => again({ quarantineMs: 0 })).toThrow(RangeError)
   })
 
-  test('[P29] after a change of the Redis server fresh codes count as rested, new ones do not', async () => {
+  test('[P29] after a change of the Redis server fresh codes count as rested; new ones do not', async () => {
     const { redis, pool, elsewhere } = await openPool(url)
     await addCodes(pool, 3)
     expect((await leaseOf(pool)).check).toBeUndefined()
@@ -153,7 +153,7 @@ export const leaseContract = (url: string) => {
     expect(await leaseOf(pool)).toEqual({ scene, epoch: 1, image: imageOf(scene ?? '') })
   })
 
-  test('[P5] in quarantine a code is not leased, after it is', async () => {
+  test('[P5] a code is not leased during its quarantine and may be afterwards', async () => {
     const { pool, again } = await openPool(url)
     await addCodes(pool, 1)
     await spend(pool)
@@ -171,7 +171,7 @@ export const leaseContract = (url: string) => {
     expect(lease).toMatchObject({ scene, epoch: 2 })
   })
 
-  test('[P6] after its last lease a code is never leased again, and is taken out after the quarantine', async () => {
+  test('[P6] a code is never leased after its last lease and is removed after the quarantine', async () => {
     const { redis, pool, again } = await openPool(url)
     const removed: string[] = []
     const upkeep = createUpkeep({ redis, pool, store: { remove: async (keys) => void removed.push(...keys) } }, APPID)
@@ -200,7 +200,7 @@ export const leaseContract = (url: string) => {
     expect((await listOf(hasty)).map(({ scene }) => scene)).toEqual([quarantined])
   })
 
-  test('[P6] a rested code that has had more leases than are now allowed is not leased', async () => {
+  test('[P6] a rested code with more leases than now allowed is not leased', async () => {
     const { redis, pool, again } = await openPool(url, { quarantineMs: 1 })
     await addCodes(pool, 1)
     await spend(pool)
@@ -210,7 +210,8 @@ export const leaseContract = (url: string) => {
     expect(await redis.data.pttl(redis.keys.poolBusy(APPID))).toBeGreaterThan(0)
   })
 
-  test('[P6] [P11] when fewer leases are allowed than before, the next renewal takes codes that have had them out of the reserve', async () => {
+  // It takes those that have had as many leases as are now allowed.
+  test('[P6] [P11] if fewer leases are allowed, the next renewal takes codes from the reserve', async () => {
     const { redis, pool, again } = await openPool(url, { quarantineMs: 1 })
     await addCodes(pool, 1)
     await spend(pool)

@@ -31,7 +31,7 @@ const made = async (options: Parameters<Node['wechat']['link']>[1]) => {
   return answer.url
 }
 
-test('both kinds open the page of a code, with the scene of the code', async () => {
+test('both kinds open the page of a code with its scene', async () => {
   const opened = { path: 'pages/login/index', query: { scene } }
   const link = await made({ kind: 'link', seconds })
   expect(link).toMatch(/^https:\/\//)
@@ -42,7 +42,7 @@ test('both kinds open the page of a code, with the scene of the code', async () 
   expect(await tap(scheme)).toEqual({ ...opened, scene: 1065 })
 })
 
-test('a link opens something for as long as was asked for, and not for ever', async () => {
+test('a link works for the requested time and then ends', async () => {
   const own = await startWechat()
   const cold = await startNode(server, own, { prefix: freshPrefix() })
   const open = async (url: string) => {
@@ -61,7 +61,7 @@ test('a link opens something for as long as was asked for, and not for ever', as
   expect([await open(link.url), await open(other.url), await open('https://wxaurl.cn/never')]).toEqual([410, 200, 404])
 })
 
-test('a life that WeChat does not give, and a scene that no page gets, are refused without a call', async () => {
+test('an invalid lifetime or scene is refused without a call', async () => {
   const before = (await simulator.counters()).calls
   for (const life of [60, 0, -1, 90.5, Number.NaN, 30 * 86_400 + 1])
     expect(await node.wechat.link(scene, { kind: 'link', seconds: life })).toMatchObject({ kind: 'misconfigured' })
@@ -70,7 +70,7 @@ test('a life that WeChat does not give, and a scene that no page gets, are refus
   expect((await simulator.counters()).calls).toEqual(before)
 })
 
-test('the access token of codes serves links too, and is renewed for them when it died', async () => {
+test('the access token of codes serves links too and is renewed for them', async () => {
   await node.wechat.codeImage(scene)
   const { tokens } = await simulator.counters()
   await made({ kind: 'link', seconds })
@@ -93,14 +93,14 @@ test.each([
     expect(await node.wechat.link(scene, { kind: way, seconds })).toMatchObject({ ok: false, kind, errcode })
 })
 
-test('what passes by itself is tried again: busy, too fast, a cut connection', async () => {
+test('a temporary failure is tried again: busy, too fast, a cut connection', async () => {
   for (const errcode of [-1, 44990]) await simulator.fault({ path: linkPath, kind: 'errcode', errcode, times: 1 })
-  await made({ kind: 'link', seconds })
+  expect(await made({ kind: 'link', seconds })).toMatch(/^https:\/\//)
   await simulator.fault({ path: schemePath, kind: 'cut', times: 1 })
-  await made({ kind: 'scheme', seconds })
+  expect(await made({ kind: 'scheme', seconds })).toMatch(/^weixin:\/\//)
 })
 
-test('a page of HTML is no link', async () => {
+test('a page of HTML is not a link', async () => {
   await simulator.fault({ path: linkPath, kind: 'garbage' })
   expect(await node.wechat.link(scene, { kind: 'link', seconds })).toMatchObject({ ok: false, kind: 'unavailable' })
 })

@@ -5,11 +5,10 @@ import { join } from 'node:path'
 import { onCleanup, startRedis } from '@saoma/testing'
 import { auditPool, type CodeStore, createFolderStore, createPool, createPoolStore } from '../src/index.ts'
 import { pictureKey } from '../src/pool/picture-key.ts'
-import { APPID, drawScene, drawTicketId, listOf, openRedis } from './pool-fixtures.ts'
+import { APPID, drawScene, drawTicketId, listOf, openRedis, picture } from './pool-fixtures.ts'
 
 const server = await startRedis()
 const HOUR_MS = 3_600_000
-const picture = Buffer.from('ffd8ff00ff', 'hex')
 const sha256 = createHash('sha256').update(picture).digest('base64')
 
 const open = async () => {
@@ -35,7 +34,7 @@ const keysOf = async (store: CodeStore) => {
 }
 const scenes = (codes: readonly { scene: string }[]) => codes.map(({ scene }) => scene)
 
-test('[P28] an audit finds what is missing, changed and stray, and repairs only when told', async () => {
+test('[P28] an audit finds missing, changed and stray pictures and repairs only on request', async () => {
   const { pool, store, add, oldKey } = await open()
   const [good, missing, damaged] = [await add(), await add(), await add()]
   await store.remove([missing.key])
@@ -56,7 +55,7 @@ test('[P28] an audit finds what is missing, changed and stray, and repairs only 
   expect(await auditPool(pool, store)).toEqual({ codes: 1, missing: [], damaged: [], stray: [], repaired: false })
 })
 
-test('[P28] a picture that may still get its code, and a file that no pool made, are left', async () => {
+test('[P28] an audit leaves a picture that may still get its code and files of others', async () => {
   const { pool, store } = await open()
   const left = [pictureKey('image/png'), 'index.html', 'README'].toSorted()
   for (const key of left) await store.put(key, picture, 'image/png')
@@ -64,7 +63,7 @@ test('[P28] a picture that may still get its code, and a file that no pool made,
   expect(await keysOf(store)).toEqual(left)
 })
 
-test('[P28] codes that are leased, added and retired meanwhile are no faults', async () => {
+test('[P28] codes that are leased, added or retired during an audit are no faults', async () => {
   const { pool, store, add } = await open()
   for (let i = 0; i < 30; i++) await add()
   const audits = Array.from({ length: 10 }, () => auditPool(pool, store, { repair: true }))
@@ -80,14 +79,14 @@ test('[P28] codes that are leased, added and retired meanwhile are no faults', a
   expect(await keysOf(store)).toEqual(keys.toSorted())
 })
 
-test('[P28] an audit that is ended repairs nothing', async () => {
+test('[P28] an audit that is aborted repairs nothing', async () => {
   const { pool, store, add } = await open()
   await store.remove([(await add()).key])
   expect(await auditPool(pool, store, { repair: true, signal: AbortSignal.abort() })).toMatchObject({ repaired: false })
   expect(await listOf(pool)).toHaveLength(1)
 })
 
-test('[P27] keys of pictures tell when they were made, fit a store, and are never the same', () => {
+test('[P27] a picture’s key gives its time, fits a store and is never the same twice', () => {
   const keys = Array.from({ length: 1_000 }, () => pictureKey('image/jpeg'))
   expect(new Set(keys).size).toBe(1_000)
   for (const key of keys) expect(key).toMatch(/^\d{10}-[0-9a-f]{32}\.jpg$/)

@@ -25,7 +25,7 @@ export const poolContract = (url: string) => {
   const refusal = (code: string) => ({ ok: false, code })
   const found = (ticket: string) => ({ ok: true, value: ticket })
 
-  test('[P7] a code in its first lease leads to its ticket, whatever number comes along', async () => {
+  test('[P7] a code in its first lease leads to its ticket, whatever number is given', async () => {
     const { pool, elsewhere } = await openPool(url)
     await addCodes(pool, 1)
     const ticket = drawTicketId()
@@ -34,7 +34,7 @@ export const poolContract = (url: string) => {
     expect(await elsewhere.resolve(scene, '10')).toEqual(found(ticket))
   })
 
-  test('[P7] later it does so only with the number of this lease; those of earlier leases are wrong', async () => {
+  test('[P7] a code in a later lease needs the number of this lease; earlier ones are wrong', async () => {
     const { pool, elsewhere } = await openPool(url, { quarantineMs: 1, random: () => 0 })
     await addCodes(pool, 1)
     const ticket = drawTicketId()
@@ -47,7 +47,7 @@ export const poolContract = (url: string) => {
       expect(await elsewhere.resolve(scene, wrong)).toEqual(refusal('CHECK_WRONG'))
   })
 
-  test('[P8] outside a lease there is no ticket, and nothing tells why', async () => {
+  test('[P8] a code outside a lease has no ticket, and the answer is always the same', async () => {
     const { pool } = await openPool(url, { quarantineMs: 1 })
     const [fresh = '', retired = ''] = await addCodes(pool, 2)
     await pool.retire([retired])
@@ -65,7 +65,7 @@ export const poolContract = (url: string) => {
     expect(await pool.resolve(scene, leased.check)).toEqual(expired)
   })
 
-  test('[P9] wrong numbers spoil nothing, and the right one works as often as it is given', async () => {
+  test('[P9] wrong numbers spoil nothing, and the right one works repeatedly', async () => {
     const { redis, pool } = await openPool(url, { quarantineMs: 1, random: () => 0 })
     await addCodes(pool, 1)
     const ticket = drawTicketId()
@@ -88,7 +88,7 @@ export const poolContract = (url: string) => {
     await expect(pool.add('short', imageOf('a'))).rejects.toThrow(TypeError)
   })
 
-  test('[P11] the stock tells fresh, rested and busy codes apart, whichever node asks', async () => {
+  test('[P11] the stock counts fresh, rested and busy codes, the same on every node', async () => {
     const { pool, elsewhere, again } = await openPool(url, { quarantineMs: 1 })
     await addCodes(pool, 5)
     await spend(pool)
@@ -101,7 +101,7 @@ export const poolContract = (url: string) => {
     expect(await elsewhere.stock()).toEqual({ fresh: 2, rested: 1, busy: 2 })
   })
 
-  test('[P12] the list has every code once, with its state', async () => {
+  test('[P12] the list has every code once with its state', async () => {
     const { pool } = await openPool(url)
     const scenes = await addCodes(pool, 450)
     const { scene } = await leaseOf(pool)
@@ -126,7 +126,8 @@ export const poolContract = (url: string) => {
     expect((await leaseOf(pool, ticket)).scene).toBe(next)
   })
 
-  test('[P14] culling takes rested codes above the maximum, and none that is fresh, leased or in quarantine', async () => {
+  // It removes no code that is fresh, leased or in quarantine.
+  test('[P14] culling removes rested codes above the maximum and no others', async () => {
     const { redis, pool, again } = await openPool(url, { quarantineMs: 1 })
     const removed: string[] = []
     const upkeep = createUpkeep({ redis, pool, store: { remove: async (keys) => void removed.push(...keys) } }, APPID)
@@ -144,7 +145,7 @@ export const poolContract = (url: string) => {
     expect(await pool.resolve(scene)).toMatchObject({ ok: true })
   })
 
-  test('[P15] demand is what all nodes counted in the busiest of the last ten minutes', async () => {
+  test('[P15] demand is the count of all nodes in the busiest of the last ten minutes', async () => {
     const { redis, pool, elsewhere } = await openPool(url)
     expect(await pool.demand()).toBe(0)
     const minute = Math.floor(Date.now() / 60_000)
@@ -159,7 +160,7 @@ export const poolContract = (url: string) => {
     expect(await pool.demand()).toBe(Math.max(now, before, 7))
   })
 
-  test('[P16] every key of the pool runs out, and renewing gives all of them their 30 days', async () => {
+  test('[P16] every key of the pool expires, and renewing gives all of them 30 days again', async () => {
     const { redis, pool, keys } = await openPool(url, { quarantineMs: 1 })
     const upkeep = createUpkeep({ redis, pool, store: { remove: async () => {} } }, APPID)
     await addCodes(pool, 3)
@@ -188,7 +189,7 @@ export const poolContract = (url: string) => {
     expect(await pool.lease(drawTicketId(), LONG)).toBeUndefined()
   })
 
-  test('[P17] lease and quarantine are counted by the clock of Redis', async () => {
+  test('[P17] lease and quarantine follow the clock of Redis', async () => {
     const { redis, pool } = await openPool(url)
     const now = async () => {
       const time = (await redis.data.eval("return redis.call('TIME')", 1, redis.keys.poolFresh(APPID))) as string[]

@@ -17,6 +17,8 @@ export const openRedis = async (url: string, prefix = uniquePrefix()): Promise<R
 export const drawScene = () => randomBytes(18).toString('base64url')
 export const drawTicketId = () => randomBytes(16).toString('base64url')
 
+/** The first bytes of a JPEG. */
+export const picture = Buffer.from('ffd8ff00ff', 'hex')
 export const imageOf = (scene: string): PooledImage => ({ key: `${scene}.jpg`, type: 'image/jpeg', sha256: 'abc=' })
 
 /** Codes that nobody has seen. */

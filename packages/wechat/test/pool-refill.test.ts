@@ -47,7 +47,7 @@ const fresh = (pool: Pool, count: number) =>
 /** What lies in a store but for its own mark. */
 const picturesIn = async (folder: string) => (await readdir(folder)).filter((name) => !name.startsWith('.'))
 
-test('[P19] of two nodes that start cold on an empty pool one fills it, with one call of WeChat for each code', async () => {
+test('[P19] of two cold nodes one fills an empty pool, with one call for each code', async () => {
   const { folder, startRefill } = await openCluster()
   const before = await calls()
   const nodes = await Promise.all(['a', 'b'].map((nodeId) => startRefill({ nodeId, min: 120 })))
@@ -65,7 +65,7 @@ test('[P19] of two nodes that start cold on an empty pool one fills it, with one
   for (const { scene } of await listOf(pool)) expect(drawn.has(scene)).toBe(true)
 })
 
-test('[P19] when the node that fills the pool is killed, another goes on within its lease', async () => {
+test('[P19] when the node that fills the pool is killed, another takes over within its lease', async () => {
   const { prefix, folder, startRefill } = await openCluster()
   const leaseMs = 1_500
   // Slow enough to be killed in the middle.
@@ -101,7 +101,7 @@ test('[P19] when the node that fills the pool is killed, another goes on within 
   expect((await pool.stock()).fresh).toBe(60)
 })
 
-test('[P19] when a node ends in peace another goes on at its next look', async () => {
+test('[P19] when the node that fills the pool ends, another takes over at its next look', async () => {
   const { startRefill } = await openCluster()
   const first = await startRefill({ nodeId: 'a', min: 1 })
   await first.nth('leading')
@@ -130,7 +130,7 @@ test('[P20] a node that lost its right stores no more codes', async () => {
   expect(of('looked').at(-1)?.stock.fresh).toBeLessThanOrEqual(then + 4)
 })
 
-test('[P21] the low-water mark follows demand, between the minimum and the maximum', async () => {
+test('[P21] the low-water mark follows demand between the minimum and the maximum', async () => {
   const { startRefill } = await openCluster()
   const { redis, pool, nth, of, looks } = await startRefill({ min: 10, max: 80 })
   await fresh(pool, 10)
@@ -144,7 +144,7 @@ test('[P21] the low-water mark follows demand, between the minimum and the maxim
   expect((await pool.stock()).fresh).toBe(80)
 })
 
-test('[P21] [P25] at the maximum rested codes make room for fresh ones, pictures and all, but only once those are there', async () => {
+test('[P21] [P25] at the maximum, rested codes and their pictures go once fresh ones are there', async () => {
   const { folder, startRefill } = await openCluster(1)
   const { pool, nth, of, looks } = await startRefill({ min: 20, max: 30, unavailable: [10, 10] })
   await fresh(pool, 20)
@@ -166,7 +166,7 @@ test('[P21] [P25] at the maximum rested codes make room for fresh ones, pictures
   expect((await picturesIn(folder)).toSorted()).toEqual((await listOf(pool)).map(({ image }) => image.key).toSorted())
 })
 
-test('[P21] a nudge makes it look at once', async () => {
+test('[P21] a nudge starts a look at once', async () => {
   const { startRefill } = await openCluster()
   const { pool, refill, nth, of } = await startRefill({ min: 5, everyMs: 60_000, leaseMs: HOUR_MS })
   await nth('filled')
@@ -178,7 +178,7 @@ test('[P21] a nudge makes it look at once', async () => {
   expect((await pool.stock()).fresh).toBe(5)
 })
 
-test('[P22] a picture is there before its code is known', async () => {
+test('[P22] a picture is stored before its code is known', async () => {
   const { folder, startRefill } = await openCluster()
   const folderStore = createFolderStore(folder)
   const known: number[] = []
@@ -203,7 +203,8 @@ test('[P22] a picture is there before its code is known', async () => {
   })
 })
 
-test('[P23] no call is made beyond the quota of the minute, in which people’s codes count; people are not refused', async () => {
+// People's codes count in the quota.
+test('[P23] the job stops at its quota of the minute, and people are not refused', async () => {
   const { startRefill } = await openCluster()
   const minute = presentMinute()
   const node = await startRefill({ min: 1 })
@@ -219,7 +220,7 @@ test('[P23] no call is made beyond the quota of the minute, in which people’s 
   expect(limited.of('failed')).toEqual([])
 })
 
-test('[P23] a minute whose quota is used up is left to pass: the job does not look again and again', async () => {
+test('[P23] the job waits for the end of a minute without quota and does not look again', async () => {
   const { startRefill } = await openCluster()
   const { redis, of, nth } = await startRefill({ min: 500, perMinute: 5, everyMs: 60_000, leaseMs: HOUR_MS })
   await nth('filled')
@@ -232,7 +233,7 @@ test.each([
   ['asked too fast', { kind: 'errcode', errcode: 45011 }, 45011, 2],
   ['busy', { kind: 'errcode', errcode: -1 }, -1, 2],
   ['down', { kind: 'down' }, undefined, 2],
-])('[P24] while WeChat is %s it is left alone, longer each time, and then the pool fills', async (...given) => {
+])('[P24] while WeChat is %s it is left alone ever longer; then the pool fills', async (...given) => {
   const [, fault, errcode, rounds] = given
   const { startRefill } = await openCluster()
   await simulator.fault({ path: codePath, ...fault })
@@ -260,7 +261,7 @@ test.each([
   await fresh(pool, 10)
 })
 
-test('[P24] when we are at fault it says so and waits longer', async () => {
+test('[P24] a misconfiguration is reported and the pause is longer', async () => {
   const { startRefill } = await openCluster()
   await simulator.fault({ path: codePath, kind: 'errcode', errcode: 41030 })
   const { nth } = await startRefill({ min: 10 })
@@ -274,7 +275,7 @@ test('[P24] when we are at fault it says so and waits longer', async () => {
   expect((await nth('failed')).retryInMs).toBeGreaterThanOrEqual(30_000)
 })
 
-test('[P24] a store that cannot be used is left alone too, and WeChat with it', async () => {
+test('[P24] with an unusable store, the store and WeChat are left alone', async () => {
   const { folder, startRefill } = await openCluster()
   const before = await calls()
   const full = new Error('no space left')
@@ -288,7 +289,7 @@ test('[P24] a store that cannot be used is left alone too, and WeChat with it', 
   expect((await calls()) - before).toBeLessThanOrEqual(4)
 })
 
-test('a pool cannot be kept at more than its maximum', async () => {
+test('a minimum above the maximum of the pool is refused', async () => {
   const { startRefill } = await openCluster()
   await expect(startRefill({ min: 11, max: 10 })).rejects.toThrow(RangeError)
 })

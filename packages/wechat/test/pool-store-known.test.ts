@@ -12,13 +12,12 @@ import {
   createPoolStore,
   createS3Store,
 } from '../src/index.ts'
-import { APPID, drawScene, listOf, openRedis } from './pool-fixtures.ts'
+import { APPID, drawScene, listOf, openRedis, picture } from './pool-fixtures.ts'
 
 const server = await startRedis()
 const { endpoint, region, bucket, credentials } = await startS3()
 const base = await mkdtemp(join(tmpdir(), 'saoma-known-'))
 onCleanup(() => rm(base, { recursive: true, force: true }))
-const picture = Buffer.from('ffd8ff00ff', 'hex')
 const type = 'image/jpeg'
 let places = 0
 
@@ -56,7 +55,8 @@ describe.each([
     name = `place-${++places}`
   })
 
-  test('[P30] that is empty becomes the store of a pool that has none, under one id, however many look at once', async () => {
+  // It gets one id even if many nodes look at once.
+  test('[P30] that is empty becomes the store of a new pool, under one id', async () => {
     const other = await openRedis(server.url, redis.keys.prefix)
     const nodes = [at(name), at(name, other), at(name), at(name, other)]
     await Promise.all(nodes.map(({ store }) => store.recognise()))
@@ -68,7 +68,7 @@ describe.each([
     await Promise.all(nodes.map((node) => node.store.recognise()))
   })
 
-  test('[P30] that is another than the pool’s, empty or not, takes no picture and has lost none', async () => {
+  test('[P30] that is not the pool’s takes no picture and has lost none', async () => {
     const node = at(name)
     await node.store.recognise()
     const key = await add(node)
@@ -86,7 +86,7 @@ describe.each([
     expect(await node.store.get('none.jpg')).toBeUndefined()
   })
 
-  test('[P30] becomes the store of the pool by the word of an operator', async () => {
+  test('[P30] becomes the store of the pool by an operator’s order', async () => {
     await at(name).store.recognise()
     for (const place of [`${name}-new`, name]) {
       const { store } = at(place)
@@ -98,7 +98,7 @@ describe.each([
     await expect(at(`${name}-new`).store.recognise()).rejects.toThrow(CodeStoreError)
   })
 
-  test('[P30] is known again after Redis was emptied, and one whose founder died is founded by the next', async () => {
+  test('[P30] is recognised after Redis was emptied, and a founder that died is replaced', async () => {
     const { store, key } = at(name)
     await store.recognise()
     const id = await store.id()
@@ -113,7 +113,7 @@ describe.each([
   })
 })
 
-test('[P30] a folder from before there were ids is known by its pictures, and an empty one beside it is not', async () => {
+test('[P30] a folder without an id is recognised by its pictures, but an empty one is not', async () => {
   const redis = await openRedis(server.url)
   const folder = join(base, 'former')
   const make = async (place: string) => {
@@ -130,7 +130,7 @@ test('[P30] a folder from before there were ids is known by its pictures, and an
   await expect(wrong.store.recognise()).rejects.toThrow(CodeStoreError)
 })
 
-test('[P30] two nodes with folders of their own do not share an id, and a mark of a former version is mended', async () => {
+test('[P30] two nodes with their own folders share no id, and an older mark is corrected', async () => {
   const redis = await openRedis(server.url)
   const nodes = ['one', 'two'].map((name) => look(redis, createFolderStore(join(base, `split-${name}`))))
   const ends = await Promise.allSettled(nodes.map(({ store }) => store.recognise()))
@@ -143,7 +143,7 @@ test('[P30] two nodes with folders of their own do not share an id, and a mark o
   expect(await again.store.id()).toBe(await redis.data.get(again.key))
 })
 
-test('[P30] a disk that is not mounted at the start: the pool keeps its codes, and goes on when it is back', async () => {
+test('[P30] a pool whose disk is not mounted keeps its codes and goes on when it is', async () => {
   const redis = await openRedis(server.url)
   const folder = join(base, 'disk')
   const before = look(redis, createFolderStore(folder))

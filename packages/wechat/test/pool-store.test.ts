@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { onCleanup, startS3 } from '@saoma/testing'
 import { type CodeStore, CodeStoreError, createFolderStore, createS3Store, openCodeStore } from '../src/index.ts'
 import { addressingOf } from '../src/pool/s3-store.ts'
+import { picture } from './pool-fixtures.ts'
 
 const server = await startS3()
 const { endpoint, region, bucket, credentials } = server
@@ -13,7 +14,6 @@ const base = await mkdtemp(join(tmpdir(), 'saoma-codes-'))
 onCleanup(() => rm(base, { recursive: true, force: true }))
 
 const cdn = 'https://cdn.example/codes/'
-const picture = Buffer.from('ffd8ff00ff', 'hex')
 const type = 'image/jpeg'
 let stores = 0
 const bucketStore = (options: Partial<Parameters<typeof createS3Store>[0]> = {}) => {
@@ -38,7 +38,7 @@ describe.each([
     store = open(name)
   })
 
-  test('[P26] gives back what was put there, to everybody who opens it', async () => {
+  test('[P26] gives back what was put there to everybody who opens it', async () => {
     expect(await store.id()).toBeUndefined()
     await store.found('the id')
     expect([await store.id(), await open(name).id()]).toEqual(['the id', 'the id'])
@@ -50,7 +50,7 @@ describe.each([
     expect(await other.get('a.jpg')).toBeUndefined()
   })
 
-  test('that is empty, or not there yet, is no error', async () => {
+  test('is no error when it is empty or missing', async () => {
     await store.check()
     expect(await keysOf(store)).toEqual([])
     await store.remove(['a.jpg'])
@@ -62,7 +62,7 @@ describe.each([
     expect(await store.get('a.jpg')).toBeUndefined()
   })
 
-  test('lists as many as there are, however many a bucket gives at once', async () => {
+  test('lists all pictures, however many a bucket gives at once', async () => {
     const keys = Array.from({ length: 30 }, (_, i) => `${10_000 + i}.png`)
     await Promise.all(keys.map((key) => store.put(key, picture, 'image/png')))
     expect(await keysOf(store)).toEqual(keys)
@@ -70,7 +70,7 @@ describe.each([
     expect(await keysOf(store)).toEqual(keys.toSpliced(1, 20))
   })
 
-  test('removes what is there and does not mind what is not', async () => {
+  test('removes what is there and ignores what is not', async () => {
     await store.put('a.jpg', picture, type)
     await store.put('b.jpg', picture, type)
     await store.remove(['a.jpg', 'none.jpg'])
@@ -86,12 +86,12 @@ describe.each([
     }
   })
 
-  test('says where a browser finds a picture', () => {
+  test('gives the address of a picture for browsers', () => {
     expect(store.url('a.jpg')).toBe('https://cdn.example/codes/a.jpg')
   })
 })
 
-test('[P26] a folder replaces a picture as a whole: a reader sees the old one or the new one', async () => {
+test('[P26] a folder replaces a picture as a whole: a reader sees the old or the new one', async () => {
   const store = createFolderStore(join(base, 'whole'))
   const large = [1, 2].map((byte) => Buffer.alloc(300_000, byte))
   const [old = picture, young = picture] = large
@@ -104,7 +104,7 @@ test('[P26] a folder replaces a picture as a whole: a reader sees the old one or
   expect(await store.get('a.jpg')).toEqual(young)
 })
 
-test('[P26] a folder shows nothing that is half written, and leaves no draft behind', async () => {
+test('[P26] a folder shows no half-written picture and leaves no draft behind', async () => {
   const folder = join(base, 'drafts')
   const store = createFolderStore(folder)
   await store.put('a.jpg', picture, type)
@@ -113,7 +113,7 @@ test('[P26] a folder shows nothing that is half written, and leaves no draft beh
   expect((await readdir(folder)).sort()).toEqual(['.draft', '.saoma-pool', 'a.jpg'])
 })
 
-test('[P26] a folder that was moved away, or is another, has lost no picture: it cannot be asked', async () => {
+test('[P26] a moved or replaced folder has lost no picture: it cannot be asked', async () => {
   const folder = join(base, 'mounted')
   const store = createFolderStore(folder)
   await store.put('a.jpg', picture, type)
@@ -128,7 +128,7 @@ test('[P26] a folder that was moved away, or is another, has lost no picture: it
   expect(await store.get('b.jpg')).toBeUndefined()
 })
 
-test('[P26] an empty folder where a disk was not mounted is none to put pictures into; one that is not there is made', async () => {
+test('[P26] an empty folder of a missing mount is refused, and a missing folder is made', async () => {
   const folder = join(base, 'unmounted')
   await createFolderStore(folder).put('a.jpg', picture, type)
   await rename(folder, `${folder}.disk`)
@@ -140,7 +140,7 @@ test('[P26] an empty folder where a disk was not mounted is none to put pictures
   expect(await readdir(folder)).toEqual([])
 })
 
-test('a folder that cannot be one says why, as a wrong setting', async () => {
+test('an unusable folder gives the reason as a wrong setting', async () => {
   await writeFile(join(base, 'file'), '')
   for (const place of ['file', 'file/below'])
     await expect(createFolderStore(join(base, place)).check()).rejects.toMatchObject({
@@ -149,7 +149,7 @@ test('a folder that cannot be one says why, as a wrong setting', async () => {
     })
 })
 
-test('a picture in a bucket says what it is, and that it never changes', async () => {
+test('a picture in a bucket has its type and is marked as immutable', async () => {
   await bucketStore({ prefix: 'head' }).put('a.png', picture, 'image/png')
   const s3 = await import('@aws-sdk/client-s3')
   const client = new s3.S3Client({ endpoint, region, credentials, forcePathStyle: true })
@@ -168,7 +168,8 @@ const serve = async (listener: RequestListener): Promise<string> => {
   return `http://127.0.0.1:${(answering.address() as AddressInfo).port}`
 }
 
-test('a picture is removed from a bucket without a checksum, which not every store that speaks S3 knows', async () => {
+// Not every store that speaks S3 knows them.
+test('a picture is deleted from a bucket without a checksum', async () => {
   const asked: string[] = []
   const store = bucketStore({
     endpoint: await serve(({ method, url = '', headers }, res) => {
@@ -181,7 +182,7 @@ test('a picture is removed from a bucket without a checksum, which not every sto
   expect(asked.toSorted()).toEqual([`DELETE /${bucket}/a.jpg `, `DELETE /${bucket}/b.jpg `])
 })
 
-test('a bucket is named in the path, but in the host where a cloud takes nothing else', () => {
+test('a bucket is named in the path, or in the host where a cloud requires it', () => {
   for (const own of [
     'http://127.0.0.1:9000',
     'http://minio:9000',
@@ -203,7 +204,8 @@ test('a bucket is named in the path, but in the host where a cloud takes nothing
     expect([cloud, addressingOf(cloud)]).toEqual([cloud, 'virtual-hosted'])
 })
 
-test('with a domain of the bucket’s own, the bucket is named nowhere; without one that is a wrong setting', async () => {
+// Without AWS_ENDPOINT_URL_S3 that is a wrong setting.
+test('a bucket with a domain of its own is not named in requests', async () => {
   const asked: string[] = []
   const endpoint = await serve((req, res) => {
     asked.push(`${req.method} ${req.url}`)
@@ -226,7 +228,7 @@ test('with a domain of the bucket’s own, the bucket is named nowhere; without 
 })
 
 test.each(['SecondLevelDomainForbidden', 'PathStyleDomainForbidden', 'VirtualHostDomainRequired', 'InvalidPathAccess'])(
-  'a cloud that takes no bucket in the path (%s): the error names the setting',
+  'a cloud that takes no bucket in the path (%s) gives an error naming the setting',
   async (code) => {
     const endpoint = await serve((_, res) => void res.writeHead(403).end(`<Error><Code>${code}</Code></Error>`))
     const refused = { isSetting: true, message: expect.stringContaining('set SAOMA_POOL_ADDRESSING=virtual-hosted') }
@@ -234,12 +236,12 @@ test.each(['SecondLevelDomainForbidden', 'PathStyleDomainForbidden', 'VirtualHos
   },
 )
 
-test('a bucket that answers half and then nothing is given up in time, and says so', async () => {
+test('a bucket that stalls after half an answer is given up in time with a message', async () => {
   const endpoint = await serve((_, res) => void res.writeHead(200, { 'content-length': '1000' }).write('half'))
   await expect(bucketStore({ endpoint, deadlineMs: 100 }).get('a.jpg')).rejects.toThrow(/no answer in time$/)
 })
 
-describe('a bucket that cannot be used says why', () => {
+describe('an unusable bucket gives the reason', () => {
   test.each([
     ['no such bucket', { bucket: 'none' }, /^s3:\/\/none\/: there is no such bucket$/],
     ['an unknown key', { credentials: { accessKeyId: 'x', secretAccessKey: 'S3RVER' } }, /AWS_ACCESS_KEY_ID/],
@@ -255,7 +257,7 @@ describe('a bucket that cannot be used says why', () => {
 })
 
 describe('an address', () => {
-  test('is a folder, or a bucket with or without a prefix', async () => {
+  test('names a folder, or a bucket with or without a prefix', async () => {
     const folder = join(base, 'address')
     await openCodeStore(folder).put('a.jpg', picture, type)
     expect((await readdir(folder)).sort()).toEqual(['.saoma-pool', 'a.jpg'])

@@ -6,7 +6,7 @@ import { APPID, addCodes, LONG, leaseOf, openRedis } from './pool-fixtures.ts'
 const server = await startRedis()
 poolContract(server.url)
 
-test('[P29] codes that were fresh before a restart of Redis have a number after it', async () => {
+test('[P29] codes that were fresh before a restart of Redis need a number after it', async () => {
   const restarted = await startRedis({ appendonly: true })
   onCleanup(() => restarted.stop())
   const before = createPool(await openRedis(restarted.url, 'test'), { appid: APPID, quarantineMs: LONG })

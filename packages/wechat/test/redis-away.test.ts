@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 const fetches = async () => (await simulator.counters()).calls[tokenPath] ?? 0
 
-test('without Redis a cold node fetches for itself, once for all who ask at the same time', async () => {
+test('without Redis a cold node fetches for itself, once for all simultaneous callers', async () => {
   const node = await startNode(server, simulator, { prefix: freshPrefix() })
   await server.kill()
   const before = await fetches()
@@ -25,7 +25,7 @@ test('without Redis a cold node fetches for itself, once for all who ask at the 
   expect(node.events).toContainEqual({ kind: 'redis-away' })
 })
 
-test('without Redis a token that ran out is replaced, but nothing is forced', async () => {
+test('without Redis an expired token is replaced, but nothing is forced', async () => {
   const node = await startNode(server, simulator, { prefix: freshPrefix() })
   await node.wechat.codeImage(scene)
   await server.kill()
@@ -43,7 +43,7 @@ test('a session needs no Redis', async () => {
   expect(await node.wechat.session(await simulator.login('alice'))).toMatchObject({ ok: true })
 })
 
-test('a Redis that hangs delays a cold node by seconds, not for ever', async () => {
+test('a Redis that hangs delays a cold node by seconds only', async () => {
   const node = await startNode(server, simulator, { prefix: freshPrefix() })
   await server.kill('SIGSTOP')
   expect(await node.wechat.codeImage(scene)).toMatchObject({ ok: true })

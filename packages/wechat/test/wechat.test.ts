@@ -34,20 +34,20 @@ describe('a code image', () => {
     expect((await simulator.drawn()).at(-1)).toEqual({ page, scene, env_version: 'release' })
   })
 
-  test('may be of a page and a version that are not released yet', async () => {
+  test('may be of a page and a version that are not yet released', async () => {
     const draft = { page: 'pages/draft/index', envVersion: 'develop' } as const
     const developer = await startNode(server, simulator, draft)
     expect(await developer.wechat.codeImage(scene)).toMatchObject({ ok: true })
     expect((await simulator.drawn()).at(-1)).toEqual({ page: draft.page, scene, env_version: 'develop' })
   })
 
-  test.each(['', 'a'.repeat(33), 'a b', '100%', '登录', 'a\n'])('is not asked for with the scene %j', async (bad) => {
+  test.each(['', 'a'.repeat(33), 'a b', '100%', '登录', 'a\n'])('is not requested with the scene %j', async (bad) => {
     const before = await calls(codePath)
     expect(await node.wechat.codeImage(bad)).toMatchObject({ ok: false, kind: 'misconfigured' })
     expect(await calls(codePath)).toBe(before)
   })
 
-  test('of a page that is not in the release is our mistake', async () => {
+  test('of a page outside the release is our mistake', async () => {
     const wrong = await startNode(server, simulator, { page: 'pages/none/index' })
     expect(await wrong.wechat.codeImage(scene)).toEqual({
       ok: false,
@@ -79,7 +79,7 @@ describe('a code image', () => {
     ['a cut connection', { kind: 'down' }],
     ['an HTML page', { kind: 'garbage' }],
     ['a bad gateway', { kind: 'garbage', status: 502 }],
-  ])('is given up after three tries with %s, and drawn again once that is over', async (_, fault) => {
+  ])('is given up after three tries with %s and drawn again afterwards', async (_, fault) => {
     await simulator.fault({ path: codePath, ...fault })
     const before = await calls(codePath)
     expect(await node.wechat.codeImage(scene)).toMatchObject({ ok: false, kind: 'unavailable' })
@@ -88,7 +88,7 @@ describe('a code image', () => {
     expect(await node.wechat.codeImage(scene)).toMatchObject({ ok: true })
   })
 
-  test('is not asked for where we are sent: a redirect would hand the token to a stranger', async () => {
+  test('is not requested from the target of a redirect, which would get the token', async () => {
     await simulator.fault({ path: codePath, kind: 'garbage', status: 302 })
     const before = await calls(codePath)
     expect(await node.wechat.codeImage(scene)).toMatchObject({ ok: false, kind: 'unavailable' })
@@ -105,7 +105,8 @@ describe('time', () => {
     expect(await calls(codePath)).toBe(before + 3)
   })
 
-  test('a call ends after eight seconds, whatever is slow and however much patience each of its tries has', async () => {
+  // The patience of each try does not matter.
+  test('a call ends after eight seconds, whatever is slow', async () => {
     const cold = await startNode(server, simulator, { prefix: freshPrefix(), timeoutMs: 600_000 })
     await simulator.fault({ kind: 'slow', ms: 600_000 })
     const [image, session] = await Promise.all([cold.wechat.codeImage(scene), cold.wechat.session('a-code')])
@@ -113,7 +114,7 @@ describe('time', () => {
     expect(session).toMatchObject({ ok: false, kind: 'unavailable' })
   })
 
-  test('close ends what is under way, and later calls', async () => {
+  test('close ends calls under way and later ones', async () => {
     const closing = await startNode(server, simulator, { prefix: freshPrefix() })
     await simulator.fault({ kind: 'slow', ms: 600_000 })
     const before = await calls(tokenPath)
@@ -128,14 +129,14 @@ describe('time', () => {
 })
 
 describe('a session', () => {
-  test('tells who the person is, and nothing else', async () => {
+  test('gives the person and nothing else', async () => {
     const [first, second] = [await simulator.login('alice'), await simulator.login('alice')]
     const session = await node.wechat.session(first)
     expect(session).toEqual({ ok: true, openid: expect.stringMatching(/^o[\w-]{27}$/) })
     expect(await node.wechat.session(second)).toEqual(session)
   })
 
-  test('cannot be had twice for one code', async () => {
+  test('cannot be opened twice with one code', async () => {
     const code = await simulator.login('alice')
     const answers = await Promise.all(Array.from({ length: 20 }, () => node.wechat.session(code)))
     expect(answers.filter(({ ok }) => ok)).toHaveLength(1)
@@ -144,7 +145,7 @@ describe('a session', () => {
     ).toHaveLength(19)
   })
 
-  test('is rejected for an old, an invented and a blocked person’s code', async () => {
+  test('is rejected for an old or invented code and for a blocked person', async () => {
     const old = await simulator.login('alice')
     await simulator.advance(300_000)
     expect(await node.wechat.session(old)).toMatchObject({ kind: 'rejected', errcode: 40029 })
@@ -155,7 +156,7 @@ describe('a session', () => {
     })
   })
 
-  test.each(['', 'a b', '登录', 'a'.repeat(257)])('is not asked for with the code %j', async (bad) => {
+  test.each(['', 'a b', '登录', 'a'.repeat(257)])('is not requested with the code %j', async (bad) => {
     const before = await calls(sessionPath)
     expect(await node.wechat.session(bad)).toMatchObject({ ok: false, kind: 'rejected' })
     expect(await calls(sessionPath)).toBe(before)
@@ -187,7 +188,8 @@ describe('a session', () => {
     expect(await calls(sessionPath)).toBe(before + 1)
   })
 
-  test('whose code WeChat used up while it was busy is unavailable: the person did nothing wrong', async () => {
+  // The person did nothing wrong.
+  test('is unavailable if WeChat used its code up while busy', async () => {
     await simulator.fault({ path: sessionPath, kind: 'errcode', errcode: -1, times: 1 })
     await simulator.fault({ path: sessionPath, kind: 'errcode', errcode: 40163, times: 1 })
     expect(await node.wechat.session(await simulator.login('alice'))).toMatchObject({
@@ -197,14 +199,15 @@ describe('a session', () => {
   })
 })
 
-test('a WeChat that does not listen is tried three times, even with a login code: it never got it', async () => {
+// WeChat never got the code.
+test('an unreachable WeChat is tried three times, even with a login code', async () => {
   const nobody = await startNode(server, simulator, { api: `http://127.0.0.1:${await freePort()}` })
   expect(await nobody.wechat.session('a-code')).toMatchObject({ kind: 'unavailable' })
   const refused = { kind: 'unreachable', api: 'session', reason: 'ECONNREFUSED', ms: expect.any(Number) }
   expect(nobody.events).toEqual([refused, refused, refused])
 })
 
-test('events and failures hold no secret', async () => {
+test('events and failures contain no secret', async () => {
   const own = await startNode(server, simulator, { prefix: freshPrefix() })
   const code = await simulator.login('alice')
   const answers: unknown[] = [await own.wechat.codeImage(scene)]

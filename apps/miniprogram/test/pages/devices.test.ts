@@ -34,7 +34,7 @@ const two = listed([device(), device({ sid: 'two', app: 'Desk', os: '', browser:
 const acts = (calls: readonly unknown[][]) => calls.filter(([name]) => name === 'end' || name === 'endAll')
 const refreshes = (calls: readonly unknown[][]) => calls.filter(([name]) => name === 'refresh').length
 
-it('says one moment while nothing is known, and why when it stays so', async () => {
+it('says one moment while nothing is known, and the reason if it stays so', async () => {
   const page = open({ screen: { status: 'loading' } })
   expect(page.text()).toBe(zh.loading)
   page.show({ status: 'failed', code: 'NETWORK' })
@@ -44,7 +44,7 @@ it('says one moment while nothing is known, and why when it stays so', async () 
   page.close()
 })
 
-it('lists where somebody is logged in, and since when', () => {
+it('lists where the person is logged in and since when', () => {
   const page = open({ screen: two })
   expect(page.count('.app')).toBe(2)
   expect(page.text()).toContain('Firefox 140 · Windows · 203.0.113.7登录于 3 小时前')
@@ -52,7 +52,8 @@ it('lists where somebody is logged in, and since when', () => {
   page.close()
 })
 
-it('says so when there is none, and still leads to where a code is typed, wherever that page lies', async () => {
+// The link works wherever that page lies.
+it('says so when there is no login, and still links to the code entry', async () => {
   const page = open({ screen: listed([]) })
   expect(page.text()).toContain(words.empty)
   expect(page.count('.end-all')).toBe(0)
@@ -61,7 +62,7 @@ it('says so when there is none, and still leads to where a code is typed, wherev
   page.close()
 })
 
-it('ends one login only after it was asked for and confirmed', async () => {
+it('ends one login only after a request and a confirmation', async () => {
   const page = open({ screen: two })
   await page.tap('.end')
   expect(acts(page.calls)).toEqual([])
@@ -75,7 +76,7 @@ it('ends one login only after it was asked for and confirmed', async () => {
   page.close()
 })
 
-it('ends all logins only after it was asked for and confirmed', async () => {
+it('ends all logins only after a request and a confirmation', async () => {
   const page = open({ screen: two })
   await page.tap('.end-all')
   expect(acts(page.calls)).toEqual([])
@@ -85,7 +86,7 @@ it('ends all logins only after it was asked for and confirmed', async () => {
   page.close()
 })
 
-it('an entry that is being ended is not ended twice', async () => {
+it('does not end an entry twice at the same time', async () => {
   const page = open({ screen: listed([device({ ending: true })], { endingAll: true, error: 'NETWORK' }) })
   await page.tap('.end')
   await page.tap('.end-all')
@@ -95,7 +96,7 @@ it('an entry that is being ended is not ended twice', async () => {
   page.close()
 })
 
-it('reads again when it comes to the front, but not while it is reading for the first time', () => {
+it('reads again when it comes to the front, except during its first read', () => {
   const page = open({ screen: { status: 'loading' } })
   expect(refreshes(page.calls)).toBe(0)
   page.show(two)

@@ -24,7 +24,7 @@ const question = (given: Partial<Question> = {}): Question => ({
   ...given,
 })
 
-it('a page opened by a scan hands over the scene and the way in', () => {
+it('passes the scene and the way in of a scan on', () => {
   const page = open({ screen: { status: 'opening' }, query: { scene }, launchScene: 1049 })
   expect(page.calls).toContainEqual(['open', { scene, launchScene: 1049 }])
   expect(page.text()).toBe(words.opening)
@@ -33,7 +33,7 @@ it('a page opened by a scan hands over the scene and the way in', () => {
 })
 
 describe('the question', () => {
-  it('tells who asks, from where, since when, and what to compare', () => {
+  it('shows who asks, from where, since when, and what to compare', () => {
     const page = open({ screen: { status: 'asking', question: question() } })
     for (const part of [
       '登录 Shop <b>1</b>？',
@@ -50,7 +50,7 @@ describe('the question', () => {
     page.close()
   })
 
-  it('says unknown where the server knows nothing', () => {
+  it('shows unknown where the server knows nothing', () => {
     const request = { ...question().request, ip: '', browser: '', os: '' }
     const page = open({ screen: { status: 'asking', question: question({ request }) } })
     expect(page.text().split(zh.unknown)).toHaveLength(4)
@@ -71,7 +71,7 @@ describe('the question', () => {
   })
 
   it.each<Warning>(['album', 'long-press', 'forwarded', 'link-elsewhere'])(
-    'warns of a code that came by %s, above all else, and then confirming is the paler choice',
+    'warns first of a code that came by %s, and confirming is then the paler choice',
     (warning) => {
       const page = open({ screen: { status: 'asking', question: question({ warning }) } })
       expect(page.text('.warning')).toBe(words.warnings[warning])
@@ -109,13 +109,13 @@ describe('the question', () => {
     page.close()
   })
 
-  it('stays with what went wrong when the answer did not get through', () => {
+  it('shows the failure when the answer did not get through', () => {
     const page = open({ screen: { status: 'asking', question: question(), error: 'NETWORK' } })
     expect(page.text('.error')).toBe(zh.codes.NETWORK)
     page.close()
   })
 
-  it('counts down by itself, and not while another page is in front', () => {
+  it('counts down automatically, but not behind another page', () => {
     import.meta.jest.useFakeTimers()
     const page = open({ screen: { status: 'asking', question: question({ until: Date.now() + 60_000 }) } })
     import.meta.jest.advanceTimersByTime(10_000)
@@ -139,8 +139,8 @@ describe('the question', () => {
   })
 })
 
-describe('what must be typed', () => {
-  it('a user code goes out as it was typed', async () => {
+describe('the input', () => {
+  it('a user code is sent as it was typed', async () => {
     const page = open({ screen: { status: 'no-code' } })
     page.send('.user-code', 'change', { value: 'bcdf-ghjk' })
     await page.tap('.find')
@@ -150,7 +150,8 @@ describe('what must be typed', () => {
     page.close()
   })
 
-  it('a user code that was looked for in vain is still there to be corrected, and gone when another is asked for', () => {
+  // It is gone when another is asked for.
+  it('a user code that was not found can be corrected', () => {
     const page = open({ screen: { status: 'no-code' } })
     page.send('.user-code', 'change', { value: 'BCDFGHJX' })
     page.show({ status: 'opening' })
@@ -162,7 +163,7 @@ describe('what must be typed', () => {
     page.close()
   })
 
-  it('the number beside the code goes out once it has two digits, and a wrong one is told', async () => {
+  it('the check number is sent once it has two digits, and a wrong one is reported', async () => {
     const page = open({ screen: { status: 'checking', busy: false } })
     page.send('.check', 'change', { value: '4' })
     await page.tap('.send')
@@ -175,7 +176,7 @@ describe('what must be typed', () => {
     page.close()
   })
 
-  it('takes no number while one is looked at', async () => {
+  it('takes no other number during a check', async () => {
     const page = open({ screen: { status: 'checking', busy: true } })
     page.send('.check', 'change', { value: '47' })
     await page.tap('.send')
@@ -199,7 +200,7 @@ describe('the end', () => {
     [{ status: 'failed', code: 'NETWORK', canRetry: true }, words.failed, zh.codes.NETWORK, ['retry']],
     [{ status: 'failed', code: 'nonsense', canRetry: false }, words.failed, zh.codes.other, another],
     [{ status: 'offline' }, words.offline, words.offlineHint, ['retry']],
-  ])('%j is told and leads on', async (screen, title, hint, call) => {
+  ])('%j is shown and leads on', async (screen, title, hint, call) => {
     const page = open({ screen: { status: 'opening' }, query: { scene } })
     page.show(screen)
     expect(page.text()).toContain(title)

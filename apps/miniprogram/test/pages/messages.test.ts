@@ -22,13 +22,13 @@ const some = ready([
 ])
 const badges = (calls: readonly unknown[][]) => calls.filter(([name]) => String(name).endsWith('TabBarBadge'))
 
-it('says how it is connected while nothing has come', () => {
+it('shows the state of the connection while nothing has arrived', () => {
   const page = open({ screen: { status: 'loading', connection: 'connecting' } })
   expect(page.text()).toBe(zh.connections.connecting)
   page.close()
 })
 
-it('shows each message as it was written, with its time, and which are new', () => {
+it('shows each message with its text, its time and whether it is new', () => {
   const page = open({ screen: some })
   expect(page.text()).toContain(`${words.isNew}<b>new</b>`)
   expect(page.text()).toContain(`${words.other}1/2 03:04`)
@@ -42,7 +42,7 @@ it.each([
   ['poll', '--success'],
   ['reconnecting', '--warning'],
   ['offline', '--warning'],
-] as const)('tells of the connection: %s', (connection, look) => {
+] as const)('shows the connection: %s', (connection, look) => {
   const page = open({ screen: ready([], { connection }) })
   expect(page.text()).toContain(zh.connections[connection])
   expect(page.dom.querySelector(`[class*="t-tag${look}"]`)).not.toBeNull()
@@ -50,7 +50,7 @@ it.each([
   page.close()
 })
 
-it('marks all as read, or up to one', async () => {
+it('marks all messages as read, or those up to one', async () => {
   const page = open({ screen: some })
   await page.tap('.read')
   await page.tap('.read-all')
@@ -65,7 +65,7 @@ it('offers nothing to mark when all is read', () => {
   page.close()
 })
 
-it('counts on the tab, and takes the count away', () => {
+it('shows the count on the tab and removes it', () => {
   const page = open({ screen: some })
   expect(badges(page.calls).at(-1)).toMatchObject(['wx.setTabBarBadge', { index: 1, text: '1' }])
   page.show(ready([], { unread: 250 }))
@@ -75,14 +75,14 @@ it('counts on the tab, and takes the count away', () => {
   page.close()
 })
 
-it('says what is lost, and what did not work', () => {
+it('reports losses and failures', () => {
   const page = open({ screen: ready([], { isLost: true, error: 'NETWORK' }) })
   expect(page.text()).toContain(words.lost)
   expect(page.text('.error')).toBe(zh.codes.NETWORK)
   page.close()
 })
 
-it('an ended connection says why and begins anew on demand', async () => {
+it('shows why a connection ended and begins again on request', async () => {
   const page = open({ screen: { status: 'ended', code: 'REVOKED' } })
   expect(page.text()).toContain(words.ended)
   await page.tap('.reconnect')

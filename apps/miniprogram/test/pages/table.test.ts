@@ -28,7 +28,7 @@ it.each([
   [{}, '1'],
   [{ scene: '100' }, '1'],
   [{ scene: '../7' }, '1'],
-])('with %j one sits at table %s', (query, table) => {
+])('%j leads to table %s', (query, table) => {
   const page = open({ screen: { status: 'loading' }, query })
   expect(page.calls).toContainEqual(['table', table])
   page.show(ready())
@@ -49,7 +49,7 @@ it('shows the menu, who ordered what, and the sum', () => {
   page.close()
 })
 
-it('asks for the difference when a number is changed, and for nothing when it was not', () => {
+it('sends the difference when a number is changed, and nothing when it was not', () => {
   const page = open({ screen: ready() })
   page.send('.quantity', 'change', { value: 5 })
   page.send('.quantity', 'change', { value: 2 })
@@ -57,7 +57,7 @@ it('asks for the difference when a number is changed, and for nothing when it wa
   page.close()
 })
 
-it('writes a note beginning with the one that is there', async () => {
+it('opens the existing note for writing', async () => {
   const page = open({ screen: ready() })
   await page.tap('.edit-note')
   expect(page.rendered.data).toMatchObject({ draft: { visible: true, dish: 'noodles', note: '<i>不要香菜</i>' } })
@@ -68,7 +68,7 @@ it('writes a note beginning with the one that is there', async () => {
   page.close()
 })
 
-it('removes a line, and sends the order to the kitchen', async () => {
+it('removes a line and sends the order to the kitchen', async () => {
   const page = open({ screen: ready() })
   await page.tap('.remove')
   await page.tap('.place')
@@ -109,13 +109,13 @@ it.each([
   page.close()
 })
 
-it('says what the shop refused', () => {
+it('shows the reason when the shop refuses', () => {
   const page = open({ screen: ready({ refusal: 'PLACED' }) })
   expect(page.text('.error')).toBe(zh.refusals.PLACED)
   page.close()
 })
 
-it('a connection that has ended can be made anew', async () => {
+it('a connection that has ended can be made again', async () => {
   const page = open({ screen: ready() })
   expect(page.count('.reconnect')).toBe(0)
   page.show(ready({ connection: 'ended' }))
@@ -124,7 +124,7 @@ it('a connection that has ended can be made anew', async () => {
   page.close()
 })
 
-it('says why there is nothing to see, and tries again', async () => {
+it('says why there is nothing to see and tries again', async () => {
   const page = open({ screen: { status: 'loading' } })
   expect(page.text()).toContain(zh.loading)
   page.show({ status: 'failed', code: 'NETWORK' })

@@ -27,7 +27,7 @@ const mirror = () =>
     res.end(JSON.stringify({ method, type, authorization, referer, body }))
   })
 
-test('method, headers and body arrive, and status, headers and body of the answer too', async () => {
+test('method, headers and body arrive, and so do the answer’s status, headers and body', async () => {
   const url = await mirror()
   const fetch = createWxFetch(createWx().wx)
   const answer = await fetch(url, {
@@ -50,7 +50,7 @@ test('method, headers and body arrive, and status, headers and body of the answe
   expect(JSON.parse(await refused.text())).toMatchObject({ method: 'DELETE', authorization: 'x', body: '' })
 })
 
-test('form fields and bytes are sent as what they are, other bodies are refused', async () => {
+test('form fields and bytes are sent with their types; other bodies are refused', async () => {
   const url = await mirror()
   const fetch = createWxFetch(createWx().wx)
   const form = await fetch(url, { method: 'POST', body: new URLSearchParams({ a: '1 2' }) })
@@ -63,7 +63,7 @@ test('form fields and bytes are sent as what they are, other bodies are refused'
   await expect(fetch(url, { method: 'POST', body: new FormData() })).rejects.toThrow(TypeError)
 })
 
-test('what is aborted ends at once on both sides, with the reason that was given', async () => {
+test('an abort ends both sides at once with the given reason', async () => {
   const { promise: left, resolve: leave } = Promise.withResolvers<void>()
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   const url = await serve((_req, res) => {
@@ -80,7 +80,8 @@ test('what is aborted ends at once on both sides, with the reason that was given
   await expect(fetch(url, { signal: controller.signal })).rejects.toThrow('no longer needed')
 })
 
-test('no answer is a TypeError with what WeChat says, also when the background interrupts it', async () => {
+// This includes a request that the background interrupts.
+test('a missing answer is a TypeError with WeChat’s message', async () => {
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   const url = await serve(() => ask())
   const phone = createWx()
@@ -98,7 +99,7 @@ test('no answer is a TypeError with what WeChat says, also when the background i
   await expect(fetch(url, { method: 'PATCH', signal })).rejects.toThrow(TypeError)
 })
 
-test('more than ten at once wait for their turn, and all are answered', async () => {
+test('more than ten requests at once wait their turn, and all are answered', async () => {
   const waiting: ServerResponse[] = []
   let most = 0
   const { promise: full, resolve: fill } = Promise.withResolvers<void>()
@@ -117,7 +118,7 @@ test('more than ten at once wait for their turn, and all are answered', async ()
   expect(most).toBe(10)
 })
 
-test('an event stream is not asked for, and looks like one that is kept back', async () => {
+test('an event stream is not requested and looks like one that is held back', async () => {
   const phone = createWx()
   const answer = await createWxFetch(phone.wx)('http://saoma/', { headers: { accept: 'text/event-stream' } })
   expect(answer).toMatchObject({ ok: true, body: null })

@@ -67,7 +67,7 @@ describe.each([
   }
   liveContract(environment, () => cluster)
 
-  test('what cannot be had is a failure of the request, and nobody’s unhandled rejection', async () => {
+  test('a failed or aborted request rejects and leaves no unhandled rejection', async () => {
     const { wx } = createWx()
     const fetch = createWxFetch(framework(wx))
     const unhandled: unknown[] = []

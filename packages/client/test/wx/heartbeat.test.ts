@@ -68,7 +68,8 @@ const connect = async (server: ReturnType<typeof createServer>): Promise<{ socke
   return { socket, reasons }
 }
 
-test('45 minutes of heartbeats: every ping is answered, there is one connection, and nothing is left behind', () =>
+// Every ping is answered.
+test('45 minutes of heartbeats use one connection and leave nothing behind', () =>
   withClock(async () => {
     const server = createServer()
     const { socket, reasons } = await connect(server)
@@ -89,7 +90,7 @@ test('45 minutes of heartbeats: every ping is answered, there is one connection,
     expect(server.phone.listeners).toBe(0)
   }))
 
-test('a server that falls silent is noticed when its ping is overdue, and its task is closed', () =>
+test('a silent server is noticed when its ping is overdue, and its task is closed', () =>
   withClock(async () => {
     const server = createServer()
     const { socket, reasons } = await connect(server)

@@ -71,7 +71,7 @@ const surroundings = ({ createWxTransport, createWxFetch, createWxPage, createWx
   }
 }
 
-test("in WeChat's JavaScript a room is followed by socket, and published to", async () => {
+test("in WeChat's JavaScript a room is followed by socket and published to", async () => {
   const { sdk } = run(code)
   const { access_token: token } = await webToken(cluster.origin, 'Li Lei')
   const { live, at } = openLive({ ...surroundings(sdk), token: () => token }, sdk.createLive)
@@ -84,7 +84,7 @@ test("in WeChat's JavaScript a room is followed by socket, and published to", as
   expect(room.numbers).toEqual(upTo(4))
 })
 
-test("in WeChat's JavaScript a login is watched by socket to its end", async () => {
+test("in WeChat's JavaScript a login is watched by socket until it ends", async () => {
   const { sdk } = run(code)
   const browser = openBrowser(surroundings(sdk), sdk.createLogin)
   browser.login.start()
@@ -95,7 +95,7 @@ test("in WeChat's JavaScript a login is watched by socket to its end", async () 
   expect(sdk.decodeClaims((await done).tokens.id_token)).toMatchObject({ name: '韩梅梅' })
 })
 
-test('what is missing is added, and what the JavaScript has already is left alone', () => {
+test('missing functions are added, and existing ones are left alone', () => {
   const names = ['AbortController', 'AbortSignal', 'URLSearchParams', 'DOMException', 'queueMicrotask', 'atob', 'btoa']
   const missing = (globals: object) => names.filter((name) => !Reflect.has(globals, name))
   expect(missing(run('').globals)).toEqual(names)

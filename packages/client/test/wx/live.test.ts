@@ -32,7 +32,7 @@ const isLeft = async (channel: string) => {
   )
 }
 
-test('30 s in the background in the middle of a stream: every number once and in order, back at once', async () => {
+test('30 s in the background mid-stream lose and double nothing, and it reconnects at once', async () => {
   const channel = 'room:open-background'
   const phone = createWx()
   const { live, next } = open(phone)
@@ -53,7 +53,7 @@ test('30 s in the background in the middle of a stream: every number once and in
   live.close()
 })
 
-test('without a network it says so, and with one it is back at once', async () => {
+test('it reports a missing network and reconnects at once when it returns', async () => {
   const channel = 'room:open-offline'
   const phone = createWx()
   const { live, at } = open(phone)
@@ -71,7 +71,7 @@ test('without a network it says so, and with one it is back at once', async () =
   live.close()
 })
 
-test('a mini-program that was killed and opened again misses nothing', async () => {
+test('a mini-program that was killed and reopened misses nothing', async () => {
   const channel = 'room:open-killed'
   const storage = new Map<string, unknown>()
   const openPhone = () => {
@@ -93,7 +93,7 @@ test('a mini-program that was killed and opened again misses nothing', async () 
   for (const { live } of [before, after]) live.close()
 })
 
-test('where no socket gets through, the long poll does the work and no stream is tried', async () => {
+test('where no socket gets through, the long poll works and no stream is tried', async () => {
   const channel = 'room:open-no-socket'
   const phone = createWx()
   const { live, at } = open(phone, { doors: ['stream', 'poll'], random: () => 0 })

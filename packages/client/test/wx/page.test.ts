@@ -2,7 +2,7 @@ import { createWx } from '@saoma/testing'
 import { createStored } from '../../src/core/storage.ts'
 import { createWxPage, createWxStorage } from '../../src/wx/index.ts'
 
-test('a mini-program in the background is hidden, and one without a network offline', async () => {
+test('a background mini-program is hidden, and one without a network is offline', async () => {
   const phone = createWx()
   const page = createWxPage(phone.wx)
   const seen: object[] = []
@@ -25,7 +25,7 @@ test('a mini-program in the background is hidden, and one without a network offl
   expect(seen).toHaveLength(4)
 })
 
-test('a network that was there or gone before anybody listened is known', () => {
+test('a page knows of a network that went away before anybody listened', () => {
   const phone = createWx()
   phone.offline()
   const page = createWxPage(phone.wx)
@@ -33,7 +33,7 @@ test('a network that was there or gone before anybody listened is known', () => 
   expect(page.online).toBe(false)
 })
 
-test('what is kept is there when the mini-program is opened again, and what is not there is null', () => {
+test('stored values survive a restart of the mini-program, and missing ones are null', () => {
   const storage = new Map<string, unknown>()
   const before = createWxStorage(createWx({ storage }).wx)
   expect(before.getItem('a')).toBeNull()
@@ -44,7 +44,7 @@ test('what is kept is there when the mini-program is opened again, and what is n
   expect(before.getItem('a')).toBeNull()
 })
 
-test('a value that is too much for WeChat lasts as long as the page', () => {
+test('a value that is too large for WeChat lasts as long as the page', () => {
   const stored = createStored(createWxStorage(createWx().wx), 'a')
   const value = 'x'.repeat(2_000_000)
   stored.write(value)

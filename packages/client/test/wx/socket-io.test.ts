@@ -29,7 +29,7 @@ const connect = (phone: WxPhone, options = {}): LiveClient => {
   return connectLive(cluster.origin, { token, transports: [transport], ...options })
 }
 
-test('through nginx: connected, events and their acks, and what others say', async () => {
+test('through nginx it connects and exchanges events, acks and broadcasts', async () => {
   const [one, two] = [connect(createWx()), connect(createWx())]
   await Promise.all([one.next('connect'), two.next('connect')])
   expect(await one.subscribe({ channel: 'room:open-wx' })).toMatchObject({ ok: true, offset: 0 })
@@ -43,7 +43,7 @@ test('through nginx: connected, events and their acks, and what others say', asy
   for (const client of [one, two]) client.close()
 })
 
-test('when its node is killed it is connected to the other', async () => {
+test('it connects to another node when its own is killed', async () => {
   const client = connect(createWx())
   await client.next('connect')
   const node = await holderOf(cluster)
@@ -56,7 +56,7 @@ test('when its node is killed it is connected to the other', async () => {
   await node.restart()
 })
 
-test('a stay of 30 s in the background costs the connection, a shorter one does not', async () => {
+test('30 s in the background cost the connection; a shorter stay does not', async () => {
   const phone = createWx()
   const client = connect(phone)
   await client.next('connect')
@@ -84,7 +84,7 @@ test('a stay of 30 s in the background costs the connection, a shorter one does 
   for (const each of [client, other]) each.close()
 })
 
-test('an end that WeChat tells nobody of is noticed at the next word', async () => {
+test('an end that WeChat does not report is noticed at the next message', async () => {
   const phone = createWx()
   const client = connect(phone)
   await client.next('connect')
@@ -97,19 +97,21 @@ test('an end that WeChat tells nobody of is noticed at the next word', async () 
   client.close()
 })
 
-test('without a network it is lost, and with one it is back', async () => {
+test('it disconnects without a network and reconnects with one', async () => {
   const phone = createWx()
   const client = connect(phone)
   await client.next('connect')
   phone.offline()
   await client.next('disconnect')
   await client.next('connect_error')
+  expect(client.socket.connected).toBe(false)
   phone.online()
   await client.next('connect')
+  expect(client.socket.connected).toBe(true)
   client.close()
 })
 
-test('five connections are there at once, a sixth is refused until one of them ends', async () => {
+test('five connections open at once; a sixth is refused until one ends', async () => {
   const phone = createWx()
   const clients = Array.from({ length: 5 }, () => connect(phone))
   await Promise.all(clients.map((client) => client.next('connect')))
@@ -120,7 +122,7 @@ test('five connections are there at once, a sixth is refused until one of them e
   for (const client of [...clients, sixth]) client.close()
 })
 
-test('bytes go both ways, among other things and in acks', async () => {
+test('bytes pass both ways, inside other data and in acks', async () => {
   const http = createServer()
   const server = new Server(http, { transports: ['websocket'] })
   onCleanup(() => server.close())

@@ -41,7 +41,7 @@ const scripted = (isOpen = true) => {
   return { clock, phone, socket, task, events: said(socket) }
 }
 
-test('text and bytes come and go as they are, of a view only its own bytes', async () => {
+test('text and bytes pass unchanged, and a view sends only its own bytes', async () => {
   const Socket = createWxWebSocket(createWx().wx)
   const socket = new Socket(await startEcho(), ['one', 'two'])
   expect(socket).toMatchObject({ readyState: Socket.CONNECTING, binaryType: 'arraybuffer', bufferedAmount: 0 })
@@ -60,7 +60,7 @@ test('text and bytes come and go as they are, of a view only its own bytes', asy
   expect(socket.readyState).toBe(Socket.CLOSED)
 })
 
-test('what a page may not ask for is refused as by a browser', () => {
+test('invalid arguments are refused as by a browser', () => {
   const { socket, phone } = scripted(false)
   const Socket = createWxWebSocket(phone.wx)
   const named = (act: () => unknown) => {
@@ -81,7 +81,7 @@ test('what a page may not ask for is refused as by a browser', () => {
   expect(phone.tasks).toHaveLength(1)
 })
 
-test('every kind of listener hears, and one that throws keeps none from hearing', async () => {
+test('every kind of listener is called, even if another one throws', async () => {
   const errors: unknown[] = []
   const { queueMicrotask } = globalThis
   globalThis.queueMicrotask = (work) =>
@@ -114,7 +114,7 @@ test('every kind of listener hears, and one that throws keeps none from hearing'
   expect(errors).toEqual([wrong, wrong])
 })
 
-test('a close that WeChat never tells of happens all the same, and the task is closed for real', async () => {
+test('a close that WeChat never reports still happens, and the task is closed', async () => {
   import.meta.jest.useFakeTimers()
   try {
     const { socket, task, events, phone } = scripted()
@@ -132,7 +132,7 @@ test('a close that WeChat never tells of happens all the same, and the task is c
   }
 })
 
-test('who comes back from the background after 5 s has no sockets, before that they stay', () => {
+test('sockets end after 5 s in the background and stay open before that', () => {
   const { socket, phone, clock, task, events } = scripted()
   phone.hide()
   clock.now += 4_999
@@ -145,7 +145,7 @@ test('who comes back from the background after 5 s has no sockets, before that t
   expect(task.closes).toEqual([{}])
 })
 
-test('a task that is dead at the next word is an end', () => {
+test('a task that fails at its next send is closed', () => {
   const { socket, task, events } = scripted()
   task.die()
   socket.send('hello?')
@@ -154,7 +154,7 @@ test('a task that is dead at the next word is an end', () => {
   socket.send('nobody there')
 })
 
-test('an old task that speaks late is not heard', () => {
+test('a late event of an old task is ignored', () => {
   const { socket, task, events } = scripted()
   task.close(1_001, 'Stream end encountered')
   task.message('late')
@@ -164,7 +164,7 @@ test('an old task that speaks late is not heard', () => {
   expect(events).toEqual(['close'])
 })
 
-test('one that was given up before it opened is closed when it opens after all', async () => {
+test('a socket that was closed before it opened is closed when it opens', async () => {
   const { socket, task, events } = scripted(false)
   const closed = next(socket, 'close')
   socket.close()
@@ -178,7 +178,7 @@ test('one that was given up before it opened is closed when it opens after all',
 test.each([
   ['fails', undefined],
   ['throws', new Error('connectSocket is not allowed')],
-])('a connection that %s at once is an error and a close, told after the constructor', async (_how, thrown) => {
+])('a connection that %s at once is an error and a close, after the constructor returns', async (_how, thrown) => {
   const { wx } = createScriptedWx()
   const Socket = createWxWebSocket({
     ...wx,
@@ -194,7 +194,7 @@ test.each([
   expect(events).toEqual(['error', 'close'])
 })
 
-test('a sixth socket fails; one whose end nobody was told of makes room once it is known to be over', async () => {
+test('a sixth socket fails until an unreported end of another is known', async () => {
   const url = await startEcho()
   const phone = createWx()
   const Socket = createWxWebSocket(phone.wx, { now: phone.now })
@@ -214,7 +214,7 @@ test('a sixth socket fails; one whose end nobody was told of makes room once it 
   expect(await open()).toMatchObject({ readyState: 1 })
 })
 
-test('of sockets that were given up while they connected none is left', async () => {
+test('no socket remains of those that were closed while connecting', async () => {
   const url = await startEcho()
   const phone = createWx()
   const Socket = createWxWebSocket(phone.wx)
@@ -229,5 +229,6 @@ test('of sockets that were given up while they connected none is left', async ()
   }
   const last = new Socket(url)
   await next(last, 'open')
+  expect(phone.sockets).toBe(1)
   last.close()
 })
