@@ -1,48 +1,47 @@
 #!/bin/sh
-# Prints the nginx configuration. Settings come from the environment:
+# Prints the nginx configuration. Settings come from the environment.
 #
-# The nodes, one by one or, where they come and go, by name. One of:
+# The nodes, as a list or, if they scale, by DNS names. One of:
 #
 #   SAOMA_NODES        'a=10.0.0.1:3000 b=10.0.0.2:3000', node id and public port of each node
 #
-#   SAOMA_CONTAINERS   'gateway:3000', a name with the addresses of all nodes, each of which also has its id
-#                      as a name: 12 hexadecimal digits, as Docker gives every container. Both are asked of
-#                      NGINX_RESOLVER whenever they are needed, and the shop as well
+#   SAOMA_CONTAINERS   'gateway:3000', a name with the addresses of all nodes. Each node's id must be a name
+#                      too: 12 hexadecimal digits, as Docker gives every container. nginx asks
+#                      NGINX_RESOLVER for these names, and for the shop's, at each use
 #
-#   SAOMA_SERVICE      'saoma-gateway:3000', behind which is every node that is ready; looked up at start
-#   SAOMA_NODE_NAMES   'saoma-gateway-*.saoma-nodes:3000', one node by its id, which is a number and stands
-#                      for the *; asked of NGINX_RESOLVER whenever a session is to go there, so that nodes
-#                      come and go without a reload
+#   SAOMA_SERVICE      'saoma-gateway:3000', a name for all ready nodes, resolved at start
+#   SAOMA_NODE_NAMES   'saoma-gateway-*.saoma-nodes:3000', the name of one node; the node's id, a number,
+#                      replaces the *. nginx asks NGINX_RESOLVER for it at each request of a session, so
+#                      nodes can come and go without a reload
 #
-# And how nginx runs:
+# nginx itself:
 #
-#   NGINX_LISTEN       addresses, separated by spaces; one of IPv6 is left out where the machine has none
+#   NGINX_LISTEN       addresses, separated by spaces; IPv6 addresses are left out on a machine without IPv6
 #                      (default 127.0.0.1:8080)
-#   NGINX_PROBE        address for those who watch: /nginx-health, and /nginx-status with the number of
-#                      connections. Full of clients, nginx still answers there           (default none)
+#   NGINX_PROBE        address for monitoring: /nginx-health, and /nginx-status with the number of
+#                      connections. nginx answers there even if clients use all sockets  (default none)
 #   NGINX_TLS_CERT, NGINX_TLS_KEY   files (PEM): NGINX_LISTEN speaks TLS then  (default none)
-#   NGINX_REDIRECT     addresses whose visitors are sent to https, with NGINX_TLS_CERT  (default none)
-#   NGINX_PROXY_PROTOCOL   on: what stands in front (NGINX_TRUST) tells the visitor's address by the PROXY
+#   NGINX_REDIRECT     addresses that redirect visitors to https, with NGINX_TLS_CERT  (default none)
+#   NGINX_PROXY_PROTOCOL   on: the proxies in front (NGINX_TRUST) send the visitor's address by the PROXY
 #                          protocol  (default off)
 #   NGINX_TEMP         folder for temporary files and pid   (default /tmp)
 #   NGINX_ACCESS_LOG   file, or off                         (default /dev/stdout)
 #   NGINX_WORKERS      processes                            (default auto)
 #   NGINX_CONNECTIONS  per worker; two for every socket     (default 16384, for 7424 sockets)
-#   NGINX_METRICS      host:port (UDP) of apps/nginx-metrics, which is told the status of each answer by
+#   NGINX_METRICS      host:port (UDP) of apps/nginx-metrics; nginx sends it the status of each answer by
 #                      syslog  (default none)
-#   NGINX_LIMIT_SENDERS  requests with a body that one address (of IPv6: network) has under way, as a company
-#                        behind one address has
-#                      them; what is more is answered 503  (default 1000)
-#   NGINX_ID           names this run to the nodes, see run.sh  (default none)
-#   NGINX_TRUST        networks of the proxies in front, whose X-Forwarded-For and -Proto are believed:
+#   NGINX_LIMIT_SENDERS  concurrent requests with a body from one address (IPv6: network), which a whole
+#                        company may share; nginx answers further ones with 503  (default 1000)
+#   NGINX_ID           identifies this run to the nodes, see run.sh  (default none)
+#   NGINX_TRUST        networks of the proxies in front; nginx trusts their X-Forwarded-For and -Proto:
 #                      '10.0.0.0/8 …' (default none)
-#   NGINX_SHOP         host:port of the demo's shop, which then answers below /shop/ (default none: there is
-#                      no such location)
-#   SAOMA_LIMIT_MESSAGE_BYTES  as the nodes have it, so that what they take gets to them  (default 1048576,
-#                              the most they may have)
-#   NGINX_RESOLVER     DNS servers to ask while running, or a file such as /etc/resolv.conf that names them,
-#                      whose first search domain then completes the names. For SAOMA_NODES it needs nginx
-#                      1.27.3. (default none: names are looked up at start; with SAOMA_SERVICE
+#   NGINX_SHOP         host:port of the demo's shop, for the location /shop/ (default none: there is no such
+#                      location)
+#   SAOMA_LIMIT_MESSAGE_BYTES  the same as for the nodes, so that nginx passes on what they accept
+#                              (default 1048576, the maximum)
+#   NGINX_RESOLVER     DNS servers that nginx asks at run time, or a file such as /etc/resolv.conf that names
+#                      them; the file's last search domain completes the names. With SAOMA_NODES it needs
+#                      nginx 1.27.3. (default none: names are resolved at start; with SAOMA_SERVICE
 #                      /etc/resolv.conf, with SAOMA_CONTAINERS 127.0.0.11, which is Docker's own)
 set -eu
 
@@ -58,7 +57,7 @@ fail() {
 : "${NGINX_CONNECTIONS:=16384}" "${NGINX_TRUST:=}" "${NGINX_RESOLVER:=}" "${NGINX_SHOP:=}"
 : "${SAOMA_LIMIT_MESSAGE_BYTES:=1048576}"
 
-# What is put into the configuration must not be able to end a directive.
+# A value must not contain anything that ends a directive.
 for value in "$SAOMA_CONTAINERS" "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LISTEN" "$NGINX_WORKERS" "$NGINX_CONNECTIONS" "$NGINX_TRUST" "$NGINX_RESOLVER" "$NGINX_SHOP" "$NGINX_PROBE" "$NGINX_REDIRECT" "$NGINX_ID" "$NGINX_METRICS"; do
   case $value in
     *[!A-Za-z0-9._:/\ \[\]*-]*) fail "a setting contains a character that has no place there: $value" ;;
@@ -66,7 +65,7 @@ for value in "$SAOMA_CONTAINERS" "$SAOMA_SERVICE" "$SAOMA_NODE_NAMES" "$NGINX_LI
 done
 for path in "$NGINX_TEMP" "$NGINX_ACCESS_LOG" "$NGINX_TLS_CERT" "$NGINX_TLS_KEY"; do
   case $path in
-    *[\"\\\$\;\{\}]*) fail "a path contains a character that nginx would take for its own: $path" ;;
+    *[\"\\\$\;\{\}]*) fail "a path contains a character that has a meaning for nginx: $path" ;;
   esac
 done
 forms=0
@@ -113,7 +112,7 @@ case $NGINX_PROXY_PROTOCOL in
   *) fail "NGINX_PROXY_PROTOCOL is '$NGINX_PROXY_PROTOCOL', which is neither on nor off" ;;
 esac
 
-# Where the kernel has no IPv6, nginx would not start at all.
+# nginx does not start with an IPv6 address on a kernel without IPv6.
 without_ipv6() {
   kept=
   for address in $1; do
@@ -136,34 +135,34 @@ search=
 case $NGINX_RESOLVER in
   /*)
     [ -r "$NGINX_RESOLVER" ] || fail "NGINX_RESOLVER names a file that cannot be read: $NGINX_RESOLVER"
-    # Of several search lines the last counts, as for everybody else who reads this file.
+    # The last of several search lines counts, as in resolv.conf(5).
     search=$(awk '$1 == "search" { domain = $2 } END { print domain }' "$NGINX_RESOLVER")
     NGINX_RESOLVER=$(awk '$1 == "nameserver" { printf "%s%s", (count++ ? " " : ""), ($2 ~ /:/ ? "[" $2 "]" : $2) }' "$NGINX_RESOLVER")
     echo "$NGINX_RESOLVER" | grep -Eqx '[][0-9a-fA-F:. ]+' ||
-      fail "the file of NGINX_RESOLVER names no DNS server that nginx could ask: '$NGINX_RESOLVER'"
-    echo "$search" | grep -Eqx '[A-Za-z0-9.-]*' || fail "the file of NGINX_RESOLVER has a search domain that is none: $search"
+      fail "the file of NGINX_RESOLVER names no DNS server that nginx can use: '$NGINX_RESOLVER'"
+    echo "$search" | grep -Eqx '[A-Za-z0-9.-]*' || fail "the file of NGINX_RESOLVER has an invalid search domain: $search"
     ;;
 esac
 
-# Whether nginx is of this version or newer: 1027003 is 1.27.3.
+# Whether nginx has at least this version: 1027003 is 1.27.3.
 version=$(nginx -v 2>&1 | sed -n 's|.*nginx/\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*|\1 \2 \3|p')
 is_since() {
   # shellcheck disable=SC2086
   set -- "$1" ${version:-0 0 0}
   [ $((($2 * 1000 + $3) * 1000 + $4)) -ge "$1" ]
 }
-# A worker that goes away would close a connection that is kept in the moment in which a request comes on it.
+# Without it, a stopping worker may close a keep-alive connection just as a request arrives on it.
 keepalive_min=
 if is_since 1027004; then keepalive_min='keepalive_min_timeout 10s;'; fi
-# Names that are asked for at each use need no certain version.
+# Names in variables, which nginx resolves at each use, work in any version.
 if [ -n "$SAOMA_NODES" ] && [ -n "$NGINX_RESOLVER" ] && ! is_since 1027003; then
   echo 'render.sh: this nginx is older than 1.27.3, so the names of the nodes are looked up once, at start' >&2
   NGINX_RESOLVER=
 fi
 
-# As nginx itself would.
+# The same number that nginx itself chooses.
 [ "$NGINX_WORKERS" != auto ] || NGINX_WORKERS=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
-# Two descriptors for every socket and some to spare, as far as the limit of this process allows.
+# Two descriptors per connection and some to spare, as far as the limit of this process allows.
 files=$((NGINX_CONNECTIONS * 2 + 1024))
 hard_limit=$(ulimit -H -n)
 [ "$hard_limit" = unlimited ] || [ "$hard_limit" -ge "$files" ] || files=$hard_limit
@@ -175,7 +174,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
   -v connections="$NGINX_CONNECTIONS" -v trust="$NGINX_TRUST" -v resolver="$NGINX_RESOLVER" -v shop="$NGINX_SHOP" \
   -v message="$SAOMA_LIMIT_MESSAGE_BYTES" -v probe="$NGINX_PROBE" -v cert="$NGINX_TLS_CERT" -v key="$NGINX_TLS_KEY" \
   -v redirect="$NGINX_REDIRECT" -v proxy_protocol="$NGINX_PROXY_PROTOCOL" -v senders="$NGINX_LIMIT_SENDERS" -v run="$NGINX_ID" -v keepalive_min="$keepalive_min" -v metrics="$NGINX_METRICS" '
-  # One line for each of these addresses.
+  # One listen directive per address.
   function listens(addresses, flags,   count, address, i, text) {
     count = split(addresses, address, " ")
     for (i = 1; i <= count; i++) text = text "    listen " address[i] flags ";\n"
@@ -200,43 +199,43 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
       sessions = sessions "    \"~^" id "-\" saoma_" id ";\n"
     }
     if (service != "") {
-      # Twice, because each connection to it may lead to another node: what failed at one is tried again. And
-      # never out of use: one of its nodes failing says nothing about the next.
+      # Listed twice, so that nginx retries a failed request: each connection may lead to another node.
+      # max_fails=0, because a failure of one node says nothing about the others.
       server = "    server " service " max_fails=0;\n"
       servers = server server
       socket_servers = servers
-      # A connection that is kept keeps its node. So none is kept for long: a new node is not passed over, and
-      # one that is taken out is not asked any more when it stops.
+      # A keep-alive connection stays with its node, so its life is short. A new node then gets its share, and
+      # a node that leaves the service has no connections left when it stops.
       kept = "2s"
       kept_in_all = "keepalive_time 2s;"
       at = index(node_names, ":")
       name = substr(node_names, 1, at - 1) (search == "" ? "" : "." search) substr(node_names, at)
-      # Digits only: nobody can make nginx go anywhere else.
+      # Digits only, so that a client cannot send nginx to any other host.
       sub(/\*/, "$saoma_node", name)
       sessions = "    \"~^(?<saoma_node>0|[1-9][0-9]{0,3})-\" \"" name "\";\n"
-      # A node that is replaced has another address: it is believed for a second, whatever its TTL. A DNS
-      # server that is silent holds up nobody for longer than a node that is.
+      # A replaced node has a new address, so nginx caches an address for one second, whatever its TTL. A
+      # silent DNS server delays a request no longer than a silent node does.
       resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
     } else if (containers != "") {
       resolver_line = "resolver " resolver " valid=1s;\n  resolver_timeout 2s;"
-      # Nothing but what looks like the id of a container: whoever asks writes the session id.
+      # Only valid container ids, because the client writes the session id.
       sessions = "    \"~^(?<saoma_node>[0-9a-f]{12})-\" \"$saoma_node" substr(containers, index(containers, ":")) "\";\n"
-      # Not by an upstream that follows the name: when its addresses change, nginx gives up what was just
-      # trying one of those that have gone. A request that asks for itself goes on to the next it was told of,
-      # and several may have gone in that second.
+      # A variable instead of an upstream with `resolve`. When the addresses of such an upstream change, nginx
+      # fails the requests that are trying a removed one. With a variable each request resolves the name
+      # itself, and tries one address after another. Several may have gone within that second.
       any = any_socket = "$saoma_containers"
       tries = 0
       upstreams = "  map \047\047 $saoma_containers {\n    default " containers ";\n  }\n"
       servers = socket_servers = "    server 127.0.0.1:1 down; # not used\n"
-      # No connection is kept then, and it is the node that ends it: the other way round the ports of nginx
-      # would run out.
+      # There is no keep-alive in this mode, so the node must close the connection. If nginx closed it, nginx
+      # would run out of ports.
       after_answer = "close"
     } else if (resolver != "") resolver_line = "resolver " resolver " valid=5s;"
     by_protocol = proxy_protocol == "on"
     flags = (cert == "" ? "" : " ssl") (by_protocol ? " proxy_protocol" : "") " backlog=4096"
     count = split(trust, network, " ")
     for (i = 1; i <= count; i++) {
-      # What speaks the PROXY protocol passes the headers of strangers on as they are.
+      # A proxy with the PROXY protocol passes on client headers unchanged, so its headers are not trusted.
       if (!by_protocol) trusted = trusted "    " network[i] " 1;\n"
       real_ip = real_ip "set_real_ip_from " network[i] ";\n  "
     }
@@ -244,11 +243,11 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     stranger = by_protocol ? "" : "\"~^0:.\" $realip_remote_addr;"
     if (cert != "") tls = "    ssl_certificate \"" cert "\";\n    ssl_certificate_key \"" key "\";\n    ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_session_cache shared:saoma_tls:10m;\n    ssl_session_timeout 1d;\n    ssl_session_tickets off;\n"
     if (redirect != "") redirect_server = "  server {\n" listens(redirect, by_protocol ? " proxy_protocol" : "") "    return 308 https://$host$request_uri;\n  }\n"
-    # Connections that are kept, requests, and whoever asks at the probe.
+    # Reserved for keep-alive connections, plain requests and the probe.
     spare = int(connections / 16) + (connections > 1024 ? 512 : int(connections / 4))
     sockets = int((connections - spare) / 2)
     if (sockets > 65535) sockets = 65535
-    if (probe != "") probe_server = "  # For those who watch, and not for clients.\n  server {\n" listens(probe, "") "    access_log off;\n    location = /nginx-health {\n      return 204;\n    }\n    location = /nginx-status {\n      stub_status;\n    }\n    location = /nginx-limits {\n      return 200 \"sockets " sockets * workers "\\n\";\n    }\n    location / {\n      return 404;\n    }\n  }\n"
+    if (probe != "") probe_server = "  # For monitoring, not for clients.\n  server {\n" listens(probe, "") "    access_log off;\n    location = /nginx-health {\n      return 204;\n    }\n    location = /nginx-status {\n      stub_status;\n    }\n    location = /nginx-limits {\n      return 200 \"sockets " sockets * workers "\\n\";\n    }\n    location / {\n      return 404;\n    }\n  }\n"
     if (shop != "" && containers != "") {
       upstreams = upstreams "  map \047\047 $saoma_shop {\n    default " shop ";\n  }\n"
       shop_location = "\n    location /shop/ {\n      proxy_request_buffering off;\n      proxy_pass http://$saoma_shop;\n    }\n"
@@ -257,7 +256,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
       shop_location = "\n    location /shop/ {\n      proxy_request_buffering off;\n      proxy_pass http://shop;\n    }\n"
     }
 
-    # A message and what surrounds it, as the nodes reckon. A client that polls packs as many together as fit.
+    # A message and its envelope, by the same rule as in the nodes. A polling client sends as many as fit.
     poll = message + 4096 > 65536 ? message + 4096 : 65536
     publish = message + 4096 > 1048576 ? message + 4096 : 1048576
     value["POLL_BYTES"] = poll; value["PUBLISH_BYTES"] = publish
@@ -267,7 +266,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     value["WORKERS"] = workers; value["FILES"] = files; value["TEMP"] = temp; value["CONNECTIONS"] = connections
     value["LISTEN"] = listens(listen, flags); value["REAL_IP"] = real_ip; value["TLS"] = tls
     value["REDIRECT_SERVER"] = redirect_server; value["PROBE_SERVER"] = probe_server; value["STRANGER"] = stranger
-    value["SOCKETS"] = sockets; value["SENDERS"] = senders; value["ID"] = run; # One `off` would take the other with it.
+    value["SOCKETS"] = sockets; value["SENDERS"] = senders; value["ID"] = run; # A directive `off` would turn off the syslog too.
     if (access_log != "off") logs = "  access_log \"" access_log "\" saoma;\n"
     if (metrics != "") logs = logs "  access_log syslog:server=" metrics ",nohostname,tag=saoma saoma_metrics;\n"
     value["ACCESS_LOGS"] = logs == "" ? "  access_log off;\n" : logs
@@ -285,7 +284,7 @@ awk -v files="$files" -v nodes="$SAOMA_NODES" -v containers="$SAOMA_CONTAINERS" 
     }
     line = line rest
     sub(/\n$/, "", line)
-    # A name that stands for nothing leaves no empty line.
+    # A line whose placeholders are empty is left out.
     if (line !~ /^ *$/ || $0 ~ /^ *$/) print line
   }
 ' "$here/nginx.conf.template"

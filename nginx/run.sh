@@ -1,20 +1,20 @@
 #!/bin/sh
-# Runs nginx with the configuration that render.sh prints. Settings are those of render.sh, and:
+# Runs nginx with the configuration of render.sh. It has the settings of render.sh, and:
 #
-#   NGINX_TELL   internal ports of nodes, separated by spaces, such as 'gateway:9090'; one of them is told
-#                when sockets have to leave (default none: they leave together, when worker_shutdown_timeout
-#                is over)
+#   NGINX_TELL   internal ports of nodes, separated by spaces, such as 'gateway:9090'. run.sh tells one node
+#                when sockets must move (default none: all sockets close together, when
+#                worker_shutdown_timeout is over)
 #
 # Signals:
 #
-#   QUIT         ends in order: what is being answered is answered, and sockets are sent elsewhere one by one
+#   QUIT         graceful shutdown: finishes running requests, and moves sockets to other nginx one by one
 #   TERM, INT    ends at once
-#   HUP          reads the settings and certificates anew (those in files and DNS; an environment does not
-#                change), and sends the sockets of the former configuration elsewhere one by one
-#   USR1         opens the access log anew
+#   HUP          reads the settings and certificates again (from files and DNS; the environment does not
+#                change), and moves the sockets of the old workers to the new ones, one by one
+#   USR1         reopens the access log
 #
-# Its log is nginx's without queries: the id of a polling session stands there, and whoever has it is that
-# session.
+# The output is nginx's log without queries: a query may contain the id of a polling session, which is all
+# that an attacker needs to take over the session.
 set -eu
 
 here=$(dirname "$0")
@@ -28,17 +28,17 @@ telling=
 
 say() { echo "run.sh: $1" >&2; }
 
-# Each rendering has a name of its own, so that the nodes know which sockets came through which.
+# Each rendered configuration has an id, so that the nodes know through which one a socket came.
 render() {
   runs=$((runs + 1))
   NGINX_ID="$(hostname | tr -cd 'A-Za-z0-9-')-$$-$(date +%s)-$runs"
   export NGINX_ID
   sh "$here/render.sh" >"$configuration.new"
 }
-# nginx that runs would go on with what it has, and say so in its log alone.
+# Checked first: a running nginx would keep its old configuration, and report the error in its log only.
 is_good() { nginx -t -q -e stderr -p "$NGINX_TEMP" -c "$configuration.new"; }
 
-# The addresses behind a name: of several nodes one may be just starting, or gone.
+# All addresses of a name. One of several nodes may be starting, or gone.
 addresses_of() {
   host=${1%:*}
   port=${1##*:}
@@ -52,12 +52,12 @@ addresses_of() {
   done
 }
 
-# In the background: signals are heard meanwhile.
+# In the background, so that the script still handles signals.
 tell() {
   [ -n "$NGINX_TELL" ] || return 0
   (
     trap - QUIT TERM INT HUP USR1
-    # Its workers listen for a moment yet, and who is sent away should not come to them.
+    # The old workers listen for another moment. A moved socket must not reconnect to them.
     sleep 1
     for round in 1 2 3; do
       for name in $NGINX_TELL; do
@@ -91,12 +91,12 @@ render || exit 1
 mv "$configuration.new" "$configuration"
 rm -f "$errors"
 mkfifo "$errors"
-# GNU's word for it, and that of BSD.
+# The option for line buffering, of GNU sed and of BSD sed.
 case $(uname) in
   Linux) line_by_line=-u ;;
   *) line_by_line=-l ;;
 esac
-# Signals of a terminal go to all of a group; this one ends when nobody writes any more.
+# A terminal signals the whole process group. sed ignores that, and ends when nothing writes anymore.
 (
   trap '' INT TERM QUIT HUP USR1
   exec sed $line_by_line 's/?[^" ]*/?/g'
@@ -110,14 +110,14 @@ trap 'kill -TERM "$nginx" $telling 2>/dev/null || true' TERM INT
 trap reload HUP
 trap 'kill -USR1 "$nginx" 2>/dev/null || true' USR1
 
-# A signal ends the wait, not nginx.
+# A signal interrupts `wait`, but nginx goes on.
 status=0
 while kill -0 "$nginx" 2>/dev/null; do
   status=0
   wait "$nginx" || status=$?
 done
-# Its workers hold the log open, when nginx has not ended in order: then this ends without the rest of it, for
-# whoever starts it again.
+# If nginx crashed, its workers keep the log open. The script then exits without the rest of the log, so that
+# its supervisor can restart it.
 if [ "$status" -eq 0 ]; then
   [ -z "$telling" ] || wait "$telling" 2>/dev/null || true
   wait "$filter" 2>/dev/null || true

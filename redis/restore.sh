@@ -1,14 +1,14 @@
 #!/bin/sh
 # Puts a backup into the data folder of a Redis that keeps an append-only file.
 #
-#   restore.sh dump.rdb [folder]        the folder is /data unless another is named
+#   restore.sh dump.rdb [folder]        the default folder is /data
 #
-# With `appendonly yes` Redis reads that file alone: a dump.rdb that is merely copied there is ignored, and
-# the database is empty without a word. So the backup is loaded once without the append-only file, which is
-# then made from what was loaded.
+# With `appendonly yes` Redis reads only the append-only file. It ignores a dump.rdb in the folder, and starts
+# empty without an error. So this script loads the backup once without the append-only file, and then lets
+# Redis write that file.
 #
-# Redis must not be running on the folder. What was there is kept in before-restore-<time>; when something
-# fails it is put back.
+# Redis must not be running on the folder. The script keeps the previous data in before-restore-<time>, and
+# puts them back if it fails.
 set -eu
 
 fail() {
@@ -24,20 +24,20 @@ client=$(command -v redis-cli || command -v valkey-cli) || fail 'neither redis-c
 check=$(command -v redis-check-rdb || command -v valkey-check-rdb || true)
 
 [ -r "$backup" ] || fail "$backup cannot be read"
-[ -d "$data" ] && [ -w "$data" ] || fail "$data is no folder that can be written to"
+[ -d "$data" ] && [ -w "$data" ] || fail "$data is no writable folder"
 case $(head -c 5 "$backup" 2>/dev/null) in
   REDIS | VALKE) ;;
   *) fail "$backup is no backup of Redis: one begins with the letters REDIS" ;;
 esac
-[ -z "$check" ] || "$check" "$backup" >/dev/null 2>&1 || fail "$backup is damaged: $check tells more"
+[ -z "$check" ] || "$check" "$backup" >/dev/null 2>&1 || fail "$backup is damaged: run $check for details"
 
 before=$data/before-restore-$(date -u +%Y%m%dT%H%M%SZ)
-# A folder of sockets has a short path, wherever the data are.
+# The path of a Unix socket must be short, so the socket gets its own folder.
 sockets=$(mktemp -d)
 socket=$sockets/redis.sock
 ended() {
   cat "$sockets/log" >&2
-  fail "Redis $1: what it said is above"
+  fail "Redis $1: its output is above"
 }
 ask() { "$client" -s "$socket" -e "$@" 2>/dev/null; }
 pid=
@@ -52,7 +52,7 @@ put_back() {
   rm -rf "$sockets"
   if [ "$status" -ne 0 ] && [ -n "$is_ours" ]; then
     rm -f "$data/restored.rdb"
-    # What Redis has made goes only where what was there before is aside.
+    # Deletes what Redis has made only if the previous data are safe in the other folder.
     [ -z "$is_aside" ] || rm -rf "$data/appendonlydir" "$data/appendonly.aof"
     for part in "$before"/*; do [ ! -e "$part" ] || mv "$part" "$data/"; done
     rmdir "$before"
@@ -65,7 +65,7 @@ trap 'exit 1' INT TERM HUP
 
 mkdir "$before"
 is_ours=yes
-# First of all: it may lie among what is put aside.
+# Copied first, because the backup may be one of the files that are moved next.
 cp "$backup" "$data/restored.rdb"
 for part in appendonlydir appendonly.aof dump.rdb; do
   [ ! -e "$data/$part" ] || mv "$data/$part" "$before/"
@@ -75,13 +75,13 @@ is_aside=yes
 "$server" --dir "$data" --dbfilename restored.rdb --appendonly no --save '' --port 0 --unixsocket "$socket" \
   --loglevel warning >"$sockets/log" 2>&1 &
 pid=$!
-# It answers LOADING while it reads: as long as it lives, it is waited for.
+# Redis answers LOADING while it reads the backup. Wait as long as it runs.
 until ask ping >/dev/null; do
   kill -0 "$pid" 2>/dev/null || ended 'ended while it read the backup'
   sleep 0.2
 done
 keys=$(ask dbsize)
-[ "$keys" -gt 0 ] || fail 'there is nothing in the backup'
+[ "$keys" -gt 0 ] || fail 'the backup is empty'
 
 ask config set appendonly yes >/dev/null || ended 'cannot write its append-only file'
 field() { ask info persistence | tr -d '\r' | sed -n "s/^$1://p"; }
@@ -94,6 +94,6 @@ ask shutdown nosave >/dev/null || true
 wait "$pid" 2>/dev/null || true
 pid=
 rm -f "$data/restored.rdb"
-# Whether the next start finds it.
-[ -d "$data/appendonlydir" ] || [ -e "$data/appendonly.aof" ] || fail 'there is no append-only file after all'
+# Checks that the next start finds the file.
+[ -d "$data/appendonlydir" ] || [ -e "$data/appendonly.aof" ] || fail 'Redis wrote no append-only file'
 echo "$keys keys are restored. What was in $data before is in $before."

@@ -1,7 +1,7 @@
 /*
- * monitoring/alerts.yml as the object that prometheus-operator wants: the same rules one level deeper.
- * kustomize cannot take one into the other, so the object is a file of its own; a test fails when the two
- * differ.
+ * Writes monitoring/alerts.yml as the PrometheusRule of prometheus-operator: the same rules, one level
+ * deeper. kustomize cannot embed one file in the other, so the object is a file of its own. A test fails if
+ * the two files differ.
  *
  *   node scripts/bootstrap.mjs scripts/alert-object.ts
  */

@@ -1,6 +1,6 @@
-// Every npm script starts here: on any Node from 20, before the npm packages are there. It installs those
-// when they are missing or not the ones that package-lock.json names, and goes on in the Node that is one of
-// them, or in the one that RUN_WITH_NODE names:
+// Every npm script starts here, on any Node from 20, even before the npm packages are installed. It installs
+// the packages if they are missing or differ from package-lock.json. Then it runs the script with the Node
+// that is one of the packages, or with the Node of RUN_WITH_NODE:
 //
 //   node scripts/bootstrap.mjs <script> [arguments]
 //   RUN_WITH_NODE=/path/to/node npm test
@@ -12,11 +12,11 @@ import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** This file and npm run on it. */
+/** The oldest Node that runs this file and npm. */
 const OLDEST_NODE = 20
-/** Everything else runs on it; package.json pins a newer one. */
+/** The oldest Node for everything else. package.json pins a newer one. */
 const WANTED_NODE = 24
-/** Between two looks at whether npm is still there. */
+/** Interval of the check whether npm still runs. */
 const PARENT_MS = 500
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -30,8 +30,7 @@ const fail = (sentence) => {
 const majorOf = (version) => Number(version.replace(/^v/, '').split('.')[0])
 
 /**
- * Whether node_modules holds what package-lock.json names. Optional packages depend on the machine and do not
- * count.
+ * Whether node_modules matches package-lock.json. Optional packages depend on the platform and are ignored.
  */
 const isInstalled = () => {
   try {
@@ -41,23 +40,23 @@ const isInstalled = () => {
       ([path, { version, optional }]) => path === '' || optional || installed[path]?.version === version,
     )
   } catch {
-    return false // One of the files is missing, or was cut short: npm writes them anew.
+    return false // A file is missing or incomplete, so npm must install again.
   }
 }
 
 const install = () => {
   console.error('Installing the npm packages.')
-  // npm tells its scripts where it is itself; without that it is on the PATH.
+  // npm passes its own path to its scripts. Outside of npm, use the one on the PATH.
   const npm = process.env.npm_execpath
   const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []]
-  // Not `npm ci`: it refuses a lock file that lacks the optional packages of some other platform, which
-  // depends on where the lock was written. This installs the versions of the lock file just the same, and
-  // leaves the file alone. Errors only: this npm may belong to an older Node than the one that will run the
-  // packages, and would warn about each.
+  // Do not use `npm ci`: the lock file lists optional packages of one platform only, and `npm ci` fails on
+  // the others. `npm install --no-save` installs the same versions and does not change the lock file. Log
+  // level error: this npm may belong to an older Node than the one that runs the packages, and would warn
+  // about each package.
   const flags = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error']
   const { status, error } = spawnSync(command, [...args, 'install', ...flags], {
     cwd: root,
-    // The scripts of packages must see a plain environment, not that of the npm script we are in.
+    // Removes npm's own variables, because the install scripts of packages must not see them.
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_package_'))),
     stdio: ['ignore', 2, 2],
   })
@@ -65,13 +64,13 @@ const install = () => {
   if (status !== 0) fail('npm install failed, see above.')
 }
 
-/** Whether that program is a Node that will do. */
+/** Whether this program is a Node that is new enough. */
 const willDo = (program) => {
   const { stdout, status } = spawnSync(program, ['--version'], { encoding: 'utf8' })
   return status === 0 && majorOf(stdout) >= WANTED_NODE
 }
 
-/** The Node that a person asked for; else the pinned one; else the one that runs this, when it will do. */
+/** The Node of RUN_WITH_NODE; else the pinned one; else the current one, if it is new enough. */
 const findNode = () => {
   const asked = process.env.RUN_WITH_NODE
   if (asked) return willDo(asked) ? asked : fail(`RUN_WITH_NODE is ${asked}, which is no Node ${WANTED_NODE} or newer.`)
@@ -88,7 +87,7 @@ if (process.platform === 'win32') fail('Saoma runs on Linux and macOS. On Window
 
 const [script, ...args] = process.argv.slice(2)
 
-/** Whether nobody listens there; the program itself says what else may be wrong. */
+/** Whether the port is free. The program itself reports all other errors. */
 const isFree = (port, host) =>
   new Promise((resolve) => {
     const server = createServer()
@@ -96,7 +95,7 @@ const isFree = (port, host) =>
     server.listen(port, host, () => server.close(() => resolve(true)))
   })
 
-/** Installing takes a minute: nobody should wait for it to be told that the port is taken. */
+/** Checks the port first, because installing takes a minute. */
 const lookAtPort = async () => {
   const [, text = '8080'] = /--port[= ](\d+)/.exec(args.join(' ')) ?? []
   const port = Number(text)
@@ -117,9 +116,9 @@ if (script) {
     stdio: 'inherit',
   })
   child.once('error', (error) => fail(`${script} cannot be run: ${error.message}`))
-  // The child decides what a signal means; this process lives as long as it does.
+  // The child decides how to handle a signal. This process ends with the child.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  // npm that is killed tells nobody. Without it, what it started ends too.
+  // A killed npm sends no signal. So when npm is gone, its child must end too.
   const parent = process.ppid
   const watch = setInterval(() => {
     if (process.ppid === parent) return

@@ -1,9 +1,9 @@
 /*
- * npm puts the packages of all workspaces into one node_modules, so a workspace can import what it never
- * declared, a package can reach into an app, and a file can pull in another package's insides: everything
- * runs, until an image is built with only the declared packages, or somebody moves a file that was nobody's
- * business. Arrows also turn round quietly: one import in the wrong direction and two packages can no longer
- * be understood apart. No compiler looks at any of this, so this script does.
+ * npm puts the packages of all workspaces into one node_modules. So a workspace can import a package that it
+ * does not declare, a package can import from an app, and a file can import another package's internals. All
+ * of this works, until an image contains only the declared packages, or somebody moves an internal file.
+ * Dependencies also turn round unnoticed: after one import in the wrong direction two packages cannot be
+ * understood separately. The compiler checks none of this, so this script does.
  *
  *   node scripts/check-boundaries.ts [--root <folder>]
  */
@@ -15,7 +15,7 @@ import { foldersOf, wrongFloor } from './floors.ts'
 import { type Import, importsOf } from './imports.ts'
 import { readWorkspaces, type Workspace } from './workspaces.ts'
 
-/** Packages whose sources run in a browser and in a mini-program as well. */
+/** Packages that also run in a browser and in a mini-program. */
 const RUN_ANYWHERE: readonly string[] = ['@saoma/protocol', '@saoma/client']
 
 type Edges = Map<string, Set<string>>
@@ -34,7 +34,7 @@ const add = (edges: Edges, from: string, to: string): void => {
   else edges.set(from, new Set([to]))
 }
 
-/** What is wrong with the import of another package; undefined when nothing is. */
+/** The violation of an import from another package; undefined if it is allowed. */
 const wrongPackage = (
   { specifier, typeOnly }: Import,
   inTest: boolean,
@@ -55,13 +55,13 @@ const wrongPackage = (
       ? undefined
       : `is part of ${from.kind === 'app' ? 'an' : 'a'} ${from.kind} and imports the app ${name}`
   if (from.dependencies.has(name)) return undefined
-  // Types are gone at run time, and nobody installs an image to run its tests.
+  // Types do not exist at run time, and images contain no tests.
   if ((inTest || typeOnly || from.kind === 'scripts') && from.devDependencies.has(name)) return undefined
   if (to && from.kind === 'scripts') return undefined
   return `imports ${name}, which ${join(from.kind === 'scripts' ? '' : from.folder, 'package.json')} does not declare`
 }
 
-/** Every violation below a folder, one sentence each. */
+/** All violations below a folder, one sentence each. */
 export const checkBoundaries = (root: string): string[] => {
   const workspaces = readWorkspaces(root)
   const members = new Map(workspaces.map((workspace) => [workspace.name, workspace]))
@@ -88,7 +88,7 @@ export const checkBoundaries = (root: string): string[] => {
         const problem = wrongPackage(found, isTest(file), workspace, members)
         const name = packageOf(specifier)
         if (problem) problems.push(`${file}:${line} ${problem}`)
-        // Tests may use what is built on top of the package they test.
+        // Tests may use packages that depend on the tested package.
         else if (members.has(name) && name !== workspace.name && !isTest(file)) add(packageEdges, workspace.name, name)
       }
     }
@@ -103,6 +103,6 @@ if (import.meta.main) {
   const { values } = parseArgs({ options: { root: { type: 'string', default: '.' } } })
   const problems = checkBoundaries(values.root)
   for (const problem of problems) console.error(problem)
-  if (problems.length === 0) console.log('Boundaries: every import is declared, none goes the wrong way.')
+  if (problems.length === 0) console.log('Boundaries: every import is declared, and none goes in the wrong direction.')
   process.exitCode = problems.length === 0 ? 0 : 1
 }

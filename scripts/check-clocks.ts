@@ -1,8 +1,8 @@
 /*
- * The system's clock can be set, and jumps when a virtual machine wakes: whatever is measured with it ends at
- * once, or never. For how long something takes there is performance.now(). Date.now() is for moments that
- * others know as well (the end of a token, the time of a message) and for what outlives the process; the
- * files that need it are listed here, with why.
+ * The system clock can be set, and it jumps when a virtual machine wakes. A timeout that is measured with it
+ * may end at once, or never. Measure durations with performance.now(). Use Date.now() for moments that others
+ * know too (the expiry of a token, the time of a message), and for values that outlive the process. This
+ * script lists the files that need it, with the reasons.
  *
  *   node scripts/check-clocks.ts [--root <folder>]
  */
@@ -63,5 +63,5 @@ const wrong = [
     .map((file) => `${file} reads the system's clock no more: take it off the list`),
 ]
 for (const line of wrong) console.error(line)
-if (wrong.length === 0) console.log('Clocks: no duration is measured with the one that can be set.')
+if (wrong.length === 0) console.log('Clocks: no duration is measured with the system clock.')
 process.exitCode = wrong.length === 0 ? 0 : 1

@@ -1,7 +1,7 @@
 /*
- * Pages lead to files: by links, and by paths such as `channels/feed.ts` for packages/channels/src/feed.ts.
- * So do whole paths in programs, which tell people what to run. A file that is moved leaves none of them
- * behind.
+ * Markdown pages name files, by links and by paths such as `channels/feed.ts` for
+ * packages/channels/src/feed.ts. Programs contain whole paths too, in sentences for people. This check fails
+ * if a named file does not exist, for example after a move.
  *
  *   node scripts/check-paths.ts [--root <folder>]
  */
@@ -15,12 +15,12 @@ const LINK = /\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)/g
 const SHORT = /`((?:[\w@.-]+\/)+[\w.-]+\.(?:ts|lua|sh|mjs|md|ya?ml|template))`/g
 const WHOLE = /(?<![\w./-])((?:apps|packages|scripts|docs)\/[\w./@-]+\.(?:ts|lua|sh|mjs|md|ya?ml))\b/g
 const SPEAKS = /\.(?:md|[cm]?[jt]s|lua|sh|ya?ml|template)$|(?:^|\/)Dockerfile$/
-/** What was once, and the made-up repositories of tests. */
+/** Not checked: history, and the made-up repositories of tests. */
 const SILENT = /CHANGELOG\.md$|(?:^|\/)test\//
-/** What users have, and made-up names in examples. */
+/** Not in the repository: users' own folders, and made-up names in examples. */
 const ELSEWHERE = /^(?:secrets|node_modules|\.saoma)\/|NOUN/
 
-/** One sentence for each path that leads nowhere. */
+/** One sentence for each path that does not exist. */
 const checkPaths = (root: string): string[] => {
   const files = filesBelow(root)
   // Pages leave out `packages/`, `apps/` and `src/`.

@@ -1,6 +1,6 @@
 /*
- * A rule of a SPEC.md has a test whose title begins with its number, such as `[C21]`, and a number in a title
- * has its rule.
+ * Every rule of a SPEC.md must have a test whose title begins with its number, such as `[C21]`. Every number
+ * in a title must have a rule.
  *
  *   node scripts/check-specs.ts [--root <folder>]
  */
@@ -11,13 +11,13 @@ import { parseArgs } from 'node:util'
 import { filesBelow } from './files.ts'
 
 const RULE = /^- \*\*([A-Z]\d+)\*\*/gm
-/** The numbers at the beginning of a title: of `test('…')`, of `test.each(…)('…')`, and in a table. */
+/** Numbers at the beginning of a title: in `test('…')`, in `test.each(…)('…')`, and in a table. */
 const TITLE = /['"`]((?:\[[A-Z]\d+\] ?)+)/g
 const NUMBER = /[A-Z]\d+/g
 
 const all = (text: string, what: RegExp): string[] => [...text.matchAll(what)].map(([, found = '']) => found)
 
-/** One sentence for each number that stands on one side only. */
+/** One sentence for each number without its counterpart. */
 const checkSpecs = (root: string): string[] => {
   const files = filesBelow(root)
   const read = (file: string): string => readFileSync(join(root, file), 'utf8')
@@ -43,5 +43,5 @@ const checkSpecs = (root: string): string[] => {
 const { values } = parseArgs({ options: { root: { type: 'string', default: '.' } } })
 const problems = checkSpecs(values.root)
 for (const problem of problems) console.error(problem)
-if (problems.length === 0) console.log('Rules: each has its test, and each number in a title its rule.')
+if (problems.length === 0) console.log('Rules: every rule has a test, and every number in a title has a rule.')
 process.exitCode = problems.length === 0 ? 0 : 1

@@ -1,9 +1,8 @@
 /*
- * A line of prose is at most 110 columns wide, in Markdown and in comments: a diff then shows the sentence
- * that changed, and two versions fit beside each other. Tables, code and what cannot be broken are left
- * alone.
+ * A line of prose has at most 110 columns, in Markdown and in comments. A diff then shows just the changed
+ * sentence, and two versions fit side by side. Tables, code and unbreakable lines are exempt.
  *
- *   node scripts/check-width.ts [file…]    those files; without any, all of the repository
+ *   node scripts/check-width.ts [file…]    those files; by default the whole repository
  */
 
 import { readFileSync } from 'node:fs'
@@ -11,7 +10,7 @@ import { filesBelow } from './files.ts'
 
 const MOST = 110
 
-/** How comments begin, by the ends of file names. */
+/** How comments begin, by file extension. */
 const comments: readonly [files: RegExp, comment: RegExp][] = [
   [/\.[cm]?[jt]s$/, /^\s*(?:\/\/|\/?\*)/],
   [/\.lua$/, /^\s*--/],
@@ -19,13 +18,13 @@ const comments: readonly [files: RegExp, comment: RegExp][] = [
 ]
 
 const widthOf = (line: string): number => [...line].length
-/** Such as a long address. */
+/** For example a long address. */
 const isUnbreakable = (line: string): boolean =>
   !/\S\s+\S/.test(line.replace(/^\s*(?:\/\/|\/?\*+|--|#|[-*]|\d+\.)\s+/, ''))
 
 const isWide = (line: string): boolean => widthOf(line) > MOST && !isUnbreakable(line)
 
-/** The numbers of the lines that are too wide. */
+/** The numbers of all lines that are too wide. */
 const wideLines = (file: string, text: string): number[] => {
   const lines = text.split('\n')
   if (file.endsWith('.md')) {

@@ -3,7 +3,7 @@ import { runNode, tool } from './run.ts'
 const steps = [
   { name: 'format and lint', args: [tool('@biomejs/biome/bin/biome'), 'check', '.'] },
   { name: 'types', args: [tool('typescript/bin/tsc'), '-p', '.'] },
-  // Its globals are WeChat's, which contradict Node's.
+  // Separate, because its globals are WeChat's, which conflict with Node's.
   { name: 'types of the mini-program', args: [tool('typescript/bin/tsc'), '-p', 'apps/miniprogram'] },
   { name: 'boundaries', args: ['scripts/check-boundaries.ts'] },
   { name: 'clocks', args: ['scripts/check-clocks.ts'] },
@@ -13,8 +13,8 @@ const steps = [
 ]
 
 /**
- * Format, lint, types, boundaries and clocks; all of them, so that one run tells everything. Resolves with
- * what failed.
+ * Runs all checks: format, lint, types, boundaries, clocks and so on. It does not stop at a failure, so one
+ * run reports everything. Resolves with the names of the failed checks.
  */
 export const check = async (): Promise<string[]> => {
   const failed: string[] = []

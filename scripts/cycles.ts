@@ -1,6 +1,4 @@
-/**
- * Cycles of a graph, one for each edge that closes one, each as the path that leads back to where it begins.
- */
+/** The cycles of a graph, one for each edge that closes a cycle. Each is a path that returns to its start. */
 export const findCycles = (edges: ReadonlyMap<string, ReadonlySet<string>>): string[][] => {
   const cycles: string[][] = []
   const done = new Set<string>()

@@ -3,9 +3,12 @@ import { dirname, join } from 'node:path'
 import { filesBelow } from './files.ts'
 
 const IMPORT = /(?:import|export)\s+(type\s+)?([^'"]*?)\s*from\s*'([^']+)'/g
-/** What begins a process, or asks for one that the test has begun elsewhere. */
+/** Names of functions that start a process, or connect to one that the test has started elsewhere. */
 const BEGINS = /^(?:start|open|launch|run|prepare|install|ensure|connectTo)[A-Z]/
-/** They begin nothing either, and take ten seconds: they draw pictures, or wait for a stalled socket. */
+/**
+ * Tests without processes that still take ten seconds, because they draw pictures or wait for a stalled
+ * socket.
+ */
 const SLOW = /wechat-simulator\/test\/picture|gateway\/test\/stalled-reader/
 const PROCESSES = new Set(['node:child_process', 'node:worker_threads', 'node:cluster'])
 
@@ -16,7 +19,7 @@ const namesOf = (clause: string): string[] =>
     .map((name) => name.trim())
     .filter((name) => name !== '' && !name.startsWith('type '))
 
-/** Whether a file of a test begins no process: by what it and the files beside it import. */
+/** Whether a test file starts no process, judging by its imports and those of its local files. */
 const isAlone = (root: string, file: string, seen: Set<string>): boolean => {
   if (seen.has(file)) return true
   seen.add(file)

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Folders with nothing of ours: installed, built, or written while it runs (.gitignore). */
+/** Folders without our own sources: installed, built, or written at run time (.gitignore). */
 const OTHERS = new Set(['node_modules', 'dist', '.git', '.saoma', 'secrets', 'backup'])
 
-/** Every file below a folder, relative to it. Not by git, which a machine need not have. */
+/** All files below a folder, relative to it. It does not use git, which may be missing on a machine. */
 export const filesBelow = (root: string, folder = ''): string[] =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
 
 /**
- * The floors of a workspace's sources, the lowest first. A folder imports from itself and from lower floors,
- * types included. Folders of one floor know nothing of each other. Files beside the floors, and folders that
- * are not named, stand above all of them.
+ * The layers of a workspace's sources, the lowest first. A folder may import from itself and from lower
+ * layers, including types. Folders of one layer must not import each other. Files outside of these folders,
+ * and folders that are not listed, are above all layers.
  */
 const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'apps/gateway/src': [['operate'], ['access'], ['config'], ['transport'], ['login', 'live']],
@@ -12,7 +12,7 @@ const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
 
 interface Room {
   house: string
-  /** Undefined above all floors. */
+  /** Undefined above all layers. */
   folder: string | undefined
   floor: number
 }
@@ -27,7 +27,7 @@ const roomOf = (file: string): Room | undefined => {
   return undefined
 }
 
-/** What is wrong with an import within one workspace; undefined when nothing is. */
+/** The violation of an import within one workspace; undefined if it is allowed. */
 export const wrongFloor = (file: string, target: string): string | undefined => {
   const [from, to] = [roomOf(file), roomOf(target)]
   if (!from || !to || from.house !== to.house || from.folder === to.folder || to.floor < from.floor) return undefined
@@ -35,7 +35,7 @@ export const wrongFloor = (file: string, target: string): string | undefined => 
   return `is below ${to.folder ?? 'what puts the house together'}, and imports ${target}`
 }
 
-/** The folders of both, where they are to have no circle. */
+/** The folders of both files, if these folders must not form a cycle. */
 export const foldersOf = (file: string, target: string): [string, string] | undefined => {
   const [from, to] = [dirname(file), dirname(target)]
   return from !== to && roomOf(file) && roomOf(target) ? [from, to] : undefined

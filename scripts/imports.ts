@@ -5,7 +5,7 @@ import { parseSync } from '@swc/core'
 export interface Import {
   /** As written. */
   specifier: string
-  /** Gone at run time: `import type`, or all of its names are types. */
+  /** Does not exist at run time: `import type`, or all imported names are types. */
   typeOnly: boolean
   line: number
 }
@@ -20,7 +20,7 @@ const text = (value: unknown): string | undefined =>
 const allTypes = (specifiers: unknown): boolean =>
   Array.isArray(specifiers) && specifiers.length > 0 && specifiers.every((one) => isTree(one) && one.isTypeOnly)
 
-/** The module that a node of the syntax tree names, if it is one that does. */
+/** The module that a syntax node imports; undefined for other nodes. */
 const named = (node: Tree): Omit<Import, 'line'> | undefined => {
   const as = (value: unknown, typeOnly: boolean) => {
     const specifier = text(value)
@@ -54,8 +54,8 @@ const walk = (value: unknown, visit: (node: Tree) => void): void => {
 }
 
 /**
- * Every import, re-export, `import()` and `require()` of a file, with literal names. Throws when it cannot be
- * parsed.
+ * Every import, re-export, `import()` and `require()` of a file whose module name is a literal. Throws if the
+ * file cannot be parsed.
  */
 export const importsOf = (file: string): Import[] => {
   const source = readFileSync(file, 'utf8')

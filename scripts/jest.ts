@@ -3,24 +3,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runNode, tool } from './run.ts'
 
-/** What we read of Jest's `--json`. */
+/** The parts of Jest's `--json` that the scripts read. */
 export interface JestReport {
   numPassedTests: number
   numFailedTests: number
   testResults: { name: string; status: string; assertionResults: { fullName: string; status: string }[] }[]
 }
 
-/** A file that fails without a failed test: it cannot be loaded, or left something running. */
+/** A file that fails although no test failed: it could not be loaded, or left something running. */
 const failsAsAWhole = ({ status, assertionResults }: JestReport['testResults'][number]): boolean =>
   status === 'failed' && assertionResults.every((test) => test.status !== 'failed')
 
-/** The count of a run; a file that fails as a whole is one failure. */
+/** The totals of a run. A file that fails as a whole counts as one failure. */
 export const count = ({ numPassedTests, numFailedTests, testResults }: JestReport) => ({
   passed: numPassedTests,
   failed: numFailedTests + testResults.filter(failsAsAWhole).length,
 })
 
-/** What failed in a run: a file and a test each, or a file alone. */
+/** The failures of a run: a file and a test, or a file that failed as a whole. */
 export const failures = ({ testResults }: JestReport): { file: string; test?: string }[] =>
   testResults.flatMap((file) => {
     if (failsAsAWhole(file)) return [{ file: file.name }]
@@ -29,8 +29,8 @@ export const failures = ({ testResults }: JestReport): { file: string; test?: st
   })
 
 /**
- * Runs Jest in front of the person's eyes. Without a report it did not get as far as the first test, and has
- * said why.
+ * Runs Jest with its output on the terminal. Without a report, Jest failed before the first test and has
+ * printed why.
  */
 export const runJest = async (args: readonly string[]): Promise<{ code: number; report?: JestReport }> => {
   const folder = await mkdtemp(join(tmpdir(), 'saoma-test-'))

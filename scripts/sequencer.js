@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url'
 import TestSequencer from '@jest/test-sequencer'
 
 /**
- * What takes longest, longest first: one of these that begins last would keep everybody waiting for itself.
- * Jest knows how long a file took only where it has run before; on a fresh clone it goes by the size of a
- * file, and some of the shortest files run the longest.
+ * The longest test files, the longest first. A long file that begins last would delay the whole run. Jest
+ * knows durations only after an earlier run. On a fresh clone it sorts by file size, and some of the smallest
+ * files run the longest.
  */
 const longest = [
   'apps/loadtest/test/chaos',
@@ -32,19 +32,18 @@ const longest = [
   'packages/client/test/chaos',
 ].map((name) => {
   const file = fileURLToPath(new URL(`../${name}.test.ts`, import.meta.url))
-  if (!existsSync(file)) throw new Error(`scripts/sequencer.js names a test that is not there: ${name}`)
+  if (!existsSync(file)) throw new Error(`scripts/sequencer.js names a test that does not exist: ${name}`)
   return file
 })
 
 /**
- * Of the longest, so many run at once, and the other workers have what is short. They start whole clusters:
- * with one on each of four workers two cores are so busy that bounds of the product itself, such as the three
- * seconds of a command, are passed.
+ * Maximum of long files that begin together; the other workers run short files. Long files start whole
+ * clusters. Four of them on two cores would exceed time limits of the product itself, such as the three
+ * seconds for a command.
  */
 const AT_ONCE = 2
 /**
- * Files that are begun between two of the longest: about as many as two workers finish while two others are
- * at one of those.
+ * Short files between two long ones: about as many as two workers finish while two others run one long file.
  */
 const BETWEEN = 4
 

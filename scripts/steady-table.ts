@@ -1,13 +1,13 @@
 import { relative } from 'node:path'
 import { count, failures, type JestReport } from './jest.ts'
 
-/** One run of the tests; without a report Jest did not get as far as the first of them. */
+/** One run of the tests. Without a report Jest failed before the first test. */
 export interface Run {
   seconds: number
   report?: JestReport
 }
 
-/** Whether every run was green: tests ran, and none of them failed. */
+/** Whether every run passed: tests ran, and none failed. */
 export const isSteady = (runs: readonly Run[]): boolean =>
   runs.length > 0 &&
   runs.every(({ report }) => {
@@ -15,9 +15,7 @@ export const isSteady = (runs: readonly Run[]): boolean =>
     return passed > 0 && failed === 0
   })
 
-/**
- * What became of the runs: a line for each, and one for each test that failed, with the runs in which it did.
- */
+/** A line for each run, and a line for each failed test with the runs in which it failed. */
 export const tableOf = (runs: readonly Run[], root: string): string[] => {
   const failedIn = new Map<string, number[]>()
   const lines = runs.map(({ seconds, report }, i) => {

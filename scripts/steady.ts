@@ -1,6 +1,6 @@
 /*
- * Runs the tests again and again on a machine that it keeps busy, and says what failed in which run. A test
- * that passes on an idle machine only is one that depends on luck.
+ * Runs the tests repeatedly on a machine that it keeps busy, and lists the failures of each run. A test that
+ * passes only on an idle machine depends on luck.
  *
  *   npm run steady                                               five runs of everything, beside two loops
  *   npm run steady -- --runs 20 --loops 4 packages/wechat/test   some of it, more often, on a busier machine
@@ -64,7 +64,7 @@ const main = async (): Promise<boolean> => {
     return true
   }
   if (checks) await prepareTests()
-  // Whatever `startProcess` starts ends with us, even when we are killed.
+  // Processes of `startProcess` end with this one, even if it is killed.
   for (let i = 1; i <= loops; i++) {
     const { pid } = await startProcess({ name: `loop ${i}`, command: process.execPath, args: ['-e', 'for (;;);'] })
     console.log(`loop ${i} is process ${pid}`)
@@ -75,7 +75,7 @@ const main = async (): Promise<boolean> => {
     const start = performance.now()
     const { report } = await runJest(jest)
     runs.push({ seconds: (performance.now() - start) / 1_000, ...(report ? { report } : {}) })
-    // After each, because whoever has seen enough ends it.
+    // After each run, because the user may stop at any time.
     console.log(`\n${tableOf(runs, root).join('\n')}`)
   }
   return isSteady(runs)

@@ -6,7 +6,7 @@ import { root } from './run.ts'
 
 const say = (sentence: string): void => console.log(sentence)
 
-/** Everything that a run of the tests wants to find. Throws what the check found wrong. */
+/** Runs the check and prepares everything that the tests need. Throws if the check fails. */
 export const prepareTests = async (): Promise<void> => {
   const failed = await check()
   if (failed.length > 0) throw new Error(`The check failed, so no test was run: ${failed.join(', ')}.`)
@@ -14,7 +14,7 @@ export const prepareTests = async (): Promise<void> => {
   await ensurePage(say)
 }
 
-/** The tests that need neither Redis nor another process, without the check: for while one is writing. */
+/** Tests that need neither Redis nor another process, without the check, for use while writing code. */
 const FAST = '--fast'
 
 const main = async (): Promise<boolean> => {

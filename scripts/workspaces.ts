@@ -9,7 +9,7 @@ export interface Workspace {
   folder: string
   dependencies: ReadonlySet<string>
   devDependencies: ReadonlySet<string>
-  /** What may be imported from it: `.`, `./element`. */
+  /** The importable entry points, such as `.` or `./element`. */
   exports: ReadonlySet<string>
   files: readonly string[]
 }
@@ -34,10 +34,7 @@ const sourcesIn = (root: string, folder: string): string[] =>
     .map((file) => relative(root, join(root, folder, file)))
     .sort()
 
-/**
- * Every workspace that the root's package.json names, and `scripts/` as one of its own that belongs to the
- * root.
- */
+/** All workspaces of the root's package.json. `scripts/` counts as a workspace that belongs to the root. */
 export const readWorkspaces = (root: string): Workspace[] => {
   const read = (folder: string, kind: Workspace['kind'], sources = folder): Workspace => {
     const manifest = readManifest(root, folder)

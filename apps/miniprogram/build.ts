@@ -1,10 +1,10 @@
 /*
- * Makes dist/, which WeChat's developer tools open as it is: each page's script as one CommonJS file, what
- * pages share as one more, and of the component library only what is used, likewise.
+ * Makes dist/ for WeChat's developer tools. Each page's script becomes one CommonJS file, and the code that
+ * pages share becomes one more. The components of the library that the pages use are built in the same way.
  *
  *   node build.ts [--watch] [--publish] [--out <folder>]      SAOMA_ORIGIN, SAOMA_PAGE, SAOMA_PERSON
  *
- * --publish refuses what may only be built for the developer tools.
+ * --publish rejects settings that are only for the developer tools.
  */
 
 import { statSync } from 'node:fs'
@@ -16,9 +16,9 @@ import { readSettings } from './settings.ts'
 import { findDependency, findSources, library, libraryPlace, readStatic } from './sources.ts'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
-/** WeChat's limit for one package. */
+/** WeChat's size limit for a package. */
 const MOST_BYTES: number = 2 * 1024 * 1024
-/** Understood by every engine that runs the base library of project.config.json. */
+/** Every engine that runs the base library of project.config.json understands this. */
 const ENGINES = 'es2018'
 
 const { values } = parseArgs({
@@ -48,7 +48,7 @@ const packaging: Plugin = {
   writeBundle(_, bundle) {
     const bytes = Object.keys(bundle).reduce((sum, file) => sum + statSync(join(out, file)).size, 0)
     if (bytes > MOST_BYTES) this.error(`The package has ${bytes} bytes, and WeChat takes ${MOST_BYTES}.`)
-    console.log(`The mini-program has ${Math.ceil(bytes / 1024)} KB of the ${MOST_BYTES / 1024} KB that WeChat takes.`)
+    console.log(`The mini-program has ${Math.ceil(bytes / 1024)} KB of the ${MOST_BYTES / 1024} KB that WeChat allows.`)
   },
 }
 
@@ -58,7 +58,7 @@ await build({
   logLevel: 'warn',
   publicDir: false,
   define: {
-    // WeChat gives each file a parameter of this name with nothing in it.
+    // WeChat gives each file a parameter of this name, which is empty.
     self: 'globalThis',
     SAOMA_ORIGIN: JSON.stringify(origin),
     SAOMA_PAGE: JSON.stringify(page),
@@ -70,14 +70,14 @@ await build({
     emptyOutDir: true,
     target: ENGINES,
     minify: !watch,
-    // As a library: pages for a browser would be given a loader that asks the document.
+    // Library mode: builds of pages for a browser contain a loader that needs `document`.
     lib: { entry: scripts, formats: ['cjs'], fileName: (_, name) => `${name}.js` },
     watch: watch ? {} : null,
     rolldownOptions: {
       output: {
         chunkFileNames: '[name].js',
-        // WeChat has no import(), and in one file the globals come before those who need them. The library is
-        // for pages only.
+        // WeChat has no import(). Within one file the globals must come before the code that uses them. Only
+        // pages use the library.
         codeSplitting: {
           groups: [
             { name: `${libraryPlace}/shared`, test: (id) => id.startsWith(library) && !entries.has(id) },

@@ -24,7 +24,7 @@ import { pages } from './transport/http/pages.ts'
 import { problem, problems, tooMany } from './transport/http/problem.ts'
 
 export interface AppDeps extends TicketRoutesDeps, QrRoutesDeps, LinkRoutesDeps, LoginRoutesDeps, MessageRoutesDeps {
-  /** With pages of their own (`webRoot`). */
+  /** Finds page files of other builds. Needed only if the node serves pages (`webRoot`). */
   builds?: Pick<Builds, 'find'>
   log: Logger
   trace?: Trace
@@ -41,13 +41,13 @@ export interface AppOptions {
   limits: Pick<Config['limits'], 'bufferBytes' | 'messageBytes'>
 }
 
-/** More than nginx ever passes on. */
+/** More than nginx ever forwards. */
 const MOST_DISCARDED = 2 * 1024 * 1024
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
 /**
- * What happens all day long (pages, polls, a code that nobody confirmed yet) would drown what an operator
- * looks for.
+ * OAuth errors of a login that is still waiting. They are routine: at a higher log level they would hide what
+ * an operator looks for.
  */
 const ROUTINE = new Set(['authorization_pending', 'slow_down'])
 const levelOf = ({ status, method, state }: Context): 'error' | 'warn' | 'info' | 'debug' => {
@@ -57,7 +57,7 @@ const levelOf = ({ status, method, state }: Context): 'error' | 'warn' | 'info' 
   return method === 'GET' || isRoutine ? 'debug' : 'info'
 }
 
-/** Every HTTP door but Engine.IO's. */
+/** The Koa application: all HTTP routes except those of Engine.IO. */
 export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState> => {
   const { tickets, authenticate, limits, holds, metrics, log, trace } = deps
   const { nodeId, origin, webRoot, origins, addressOf } = options
@@ -87,7 +87,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
       event: 'request',
       request: ctx.state.requestId,
       method: ctx.method,
-      // Whose channel it was is told at debug only.
+      // The name of a channel is logged at debug only, because it says who talks with whom.
       path: ctx.state.routine && level !== 'debug' ? route : ctx.path.slice(0, 256),
       status: ctx.status,
       ...ctx.state.login,
@@ -103,18 +103,18 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
   app.use(problems(log))
 
   app.use(async (ctx, next) => {
-    // A browser asks so before it asks; what follows is counted.
+    // A preflight costs nothing. The request that follows it is counted.
     if (ctx.method === 'OPTIONS') return next()
     ctx.state.largestBody = largestBody(ctx.path, options.limits.messageBytes)
     const length = Number(ctx.get('Content-Length') || 0)
     if (length > ctx.state.largestBody) {
-      // What a proxy lets through is read and thrown away: ended in the middle, the connection takes the
-      // answer with it.
+      // Node reads and discards a body that a proxy forwards: closing the connection in the middle of the
+      // body would lose the answer. After a larger body the connection is closed.
       if (length > MOST_DISCARDED) ctx.set('Connection', 'close')
       return problem(ctx, 'TOO_LARGE')
     }
-    // All of a backend comes from one address. Looking at a key costs next to nothing, at any other token too
-    // much to do it first.
+    // All requests of a backend come from one address, so limit them by API key. Verifying a key is cheap.
+    // Any other token is too expensive to verify before the limit.
     const key = bearsApiKey(ctx) ? await callerOf(ctx, authenticate) : undefined
     const slow = await (key?.ok && key.value.kind === 'backend' ? limits.keys(key.value.name) : limits.requests(ctx.ip))
     return slow ? tooMany(ctx, slow.retryAfterSeconds) : next()
@@ -144,8 +144,8 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     app.use(pages({ root: webRoot, origin, demo: options.demo, builds: deps.builds, ...(cdn ? { cdn } : {}) }))
   }
 
-  // Everything the middleware did not answer is a broken connection: a client that left is no error of ours,
-  // nor one whose body broke off (of Node's parser: HPE_INVALID_EOF_STATE).
+  // Errors that reach this point come from a broken connection. A client that left, or a body that broke off
+  // (Node's parser: HPE_INVALID_EOF_STATE), is not an error of the server.
   app.on('error', (error: NodeJS.ErrnoException) => {
     if (!/^(ECONNRESET|EPIPE|ECANCELED|ERR_STREAM_PREMATURE_CLOSE|HPE_.*)$/.test(error.code ?? ''))
       log.error({ err: error }, 'answer failed')

@@ -12,12 +12,12 @@ import { type Guest, sendAway, windowFor } from './transport/guests.ts'
 import type { HeldRequests } from './transport/http/held-requests.ts'
 import { engineOf, isOpen, tcpOf } from './transport/socket/engine.ts'
 
-/** Turns of the event loop in a row that brought no new connection: each takes in one. */
+/** Consecutive turns of the event loop without a new connection. Each turn accepts one. */
 const QUIET_TURNS = 5
-/** When new ones come all the time. */
+/** Upper bound, for when new connections keep arriving. */
 const MOST_TURNS = 1_000
 
-/** Those of all doors who have come in: into a namespace, or past the question who they are. */
+/** The admitted clients of all doors: those in a namespace, or authenticated on the plain WebSocket. */
 export const guestsOf = ({ io, ws, lightLogins }: Pick<DrainDeps, 'io' | 'ws' | 'lightLogins'>): Guest[] => [
   ...socketsOf(io).map((socket) => ({
     get isOpen() {
@@ -44,8 +44,8 @@ export interface DrainDeps {
 }
 
 /**
- * Sends the clients of a node elsewhere without a storm, sockets and held requests. Meanwhile everything but
- * a new handshake is served as ever: polling sessions live here and nowhere else.
+ * Sends the clients of a node to other nodes without a storm: sockets and held requests. Meanwhile the node
+ * serves everything except new handshakes, because its polling sessions exist on no other node.
  */
 const empty = async (deps: DrainDeps, windowMs: number): Promise<void> => {
   const { holds, metrics, log } = deps
@@ -62,28 +62,28 @@ const empty = async (deps: DrainDeps, windowMs: number): Promise<void> => {
     },
     onEnd: () => metrics.drained.inc(),
   })
-  // Whoever was in the middle of coming in, and what has been held since.
+  // Clients that were still being admitted, and requests that have been held since.
   for (const guest of guestsOf(deps)) guest.end()
   holds.close()
 }
 
 /**
- * Ends the HTTP door so that no request is lost between a proxy and this node. A new connection is refused,
- * upon which the proxy asks another node. One that is there is not closed by us, because a request may be on
- * its way in that moment, and one that is not repeatable would fail: it is told to close with its next
- * answer, and the proxy itself gives up what it does not use.
+ * Closes the HTTP server without losing a request between a proxy and this node. New connections are refused,
+ * and the proxy then tries another node. Open connections are not closed by us: a request may be on its way,
+ * and if it is not idempotent it would fail. Instead the next answer says `Connection: close`, and the proxy
+ * closes its idle connections itself.
  */
 const stopListening = async (http: HttpServer, waitMs: number): Promise<void> => {
   http.prependListener('request', (_, res) => {
     res.shouldKeepAlive = false
   })
-  // What the kernel has accepted for us and we have not would be reset, with the request in it.
+  // Connections that the kernel has accepted but Node has not would be reset, and their requests lost.
   let quiet = 0
   http.on('connection', () => {
     quiet = 0
   })
   for (let turns = 0; quiet < QUIET_TURNS && turns < MOST_TURNS; quiet++, turns++) await turn()
-  // The close() of http.Server would end idle connections, too.
+  // http.Server's own close() would also close idle connections.
   const closed = new Promise<void>((resolve) => TcpServer.prototype.close.call(http, () => resolve()))
   await Promise.race([closed, delay(waitMs, undefined, { ref: false })])
 }
@@ -91,14 +91,14 @@ const stopListening = async (http: HttpServer, waitMs: number): Promise<void> =>
 export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> => {
   const { http, io, ws, lightLogins } = deps
   await empty(deps, windowMs)
-  // Those who never said who they are.
+  // Clients that never authenticated.
   ws.close()
   lightLogins.close()
   await stopListening(http, windowMs === 0 ? 0 : PROXY_IDLE_MS)
-  // Answers on their way get a moment. A client that ignores the close frame does not hold up the end: its
+  // Give answers in progress a moment. A client that ignores the close frame does not delay the end: its
   // connection ends with the process.
   const close = async () => {
-    // It answers the polls that it holds, whose connections are idle then.
+    // This answers the held polls, so their connections become idle.
     await io.close()
     await new Promise<void>((resolve) => http.close(() => resolve()))
   }

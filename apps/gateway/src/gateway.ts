@@ -48,9 +48,9 @@ import { warnOfStrangers } from './transport/strangers.ts'
 
 export interface GatewayDeps {
   redis: RedisClients
-  /** The Redis of the live channels, when they have one of their own. */
+  /** The Redis of the live channels, if they have one of their own. */
   channelsRedis?: RedisClients
-  /** How full the Redis of the channels is. */
+  /** Whether the Redis of the channels has room for writes. */
   room: Room
   limits: Limits
   tickets: Tickets
@@ -84,19 +84,19 @@ export type GatewayOptions = Pick<
 >
 
 export interface Gateway {
-  /** The public door: HTTP and Socket.IO. Not listening yet. */
+  /** The public HTTP server, also for Socket.IO. It is not listening yet. */
   http: HttpServer
-  /** For operators: health, readiness and what is counted. */
+  /** The operator's view: health, readiness and metrics. */
   inside: NodeView
   io: Server
   /**
-   * Takes the node out: no new sockets, held requests answered, open sockets sent elsewhere at their own
-   * moments.
+   * Drains the node: refuses new sockets, answers held requests, and sends each open socket to another node
+   * at its own moment.
    */
   close(): Promise<void>
 }
 
-/** One node of the cluster, put together and not yet listening. */
+/** Assembles one node of the cluster. It is not listening yet. */
 export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gateway => {
   const { redis, channelsRedis, room, channels, metrics } = deps
   let leaving = false
@@ -121,7 +121,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     },
   }
   const serve = (io: Server, guard: PacketGuard): void => {
-    // Each namespace has events of its own, which the server's type cannot say.
+    // Each namespace has its own events, which the type of the server cannot express.
     serveLogin(io.of(LOGIN_NAMESPACE) as unknown as LoginNamespace, { ...deps, guard, watching })
     serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard, connections, requests }, doorOptions)
   }
@@ -134,7 +134,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const engine = createEngineDoor(io)
   const http = createServer(
     {
-      // A request with its body, however slowly it comes; looked at every ten seconds.
+      // The longest time for a request with its body. Node checks it every ten seconds.
       requestTimeout: 60_000,
       connectionsCheckingInterval: 10_000,
       headersTimeout: 15_000,
@@ -147,7 +147,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const lightLogins = createLightLoginDoor(io, { ...deps, watching }, doorOptions)
   const ws = createConnmixDoor({ ...deps, connections, requests }, doorOptions)
   const proxies = createProxies({ ...deps, guests: () => guestsOf({ io, ws, lightLogins }) }, options.drain)
-  // Who waits for a login is asked first: Engine.IO would take everything below its path.
+  // The light login door comes first: Engine.IO would claim everything below its path.
   routeUpgrades(http, [lightLogins, ws, engine], { ...deps, judge, proxies }, doorOptions)
   const lateness = watchEventLoopLag()
   const inside: NodeView = {
@@ -177,7 +177,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     close: () => {
       closing ??= (async () => {
         leaving = true
-        // Balancers that ask /readyz get this time to look elsewhere, before anybody is refused.
+        // Load balancers that poll /readyz get this time to switch, before the node refuses anything.
         await delay(options.drain.delayMs)
         draining = true
         await drain({ ...deps, http, io, ws, lightLogins, holds }, options.drain.windowMs)

@@ -25,12 +25,12 @@ const start = async (): Promise<Stop> => {
   warnOfMisspelled(process.env, log)
   const metrics = createMetrics()
   metrics.node.set({ node: config.nodeId, version }, 1)
-  // Before anything is waited for: whoever asks hears what it is.
+  // Open the operator port before waiting for anything, so that probes learn the reason of the wait.
   const internal = createOperatorServer(metrics)
   const internalPort = await listen(internal.server, { name: 'INTERNAL_PORT', port: config.internalPort, host })
   const patience = openPatience(placeOf(config.redisUrl), { internal, internalPort, log })
   ending.stop = async (why, code) => {
-    log.info({ event: 'stopped', signal: why }, 'before it had started')
+    log.info({ event: 'stopped', signal: why }, 'stopped before the start was complete')
     process.exit(code)
   }
   const node = await createNode(config, { metrics, log, patience })

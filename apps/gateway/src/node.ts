@@ -30,20 +30,19 @@ export interface NodeDeps {
   patience: Patience
 }
 
-/** One node of a cluster, with all that it is made of. */
+/** One node of a cluster, with all of its parts. */
 export interface Node {
-  /** The public door, not listening yet. */
+  /** The public HTTP server, not listening yet. */
   http: HttpServer
-  /** For operators. */
+  /** The operator's view. */
   inside: NodeView
   redis: RedisClients
-  /** Sends everybody elsewhere, then gives back what the node holds. */
+  /** Drains the node, then releases all that it holds. */
   close(): Promise<void>
 }
 
 /**
- * Builds a node from its settings, and waits for Redis as long as it takes. Rejects with what the settings
- * cannot be.
+ * Builds a node from its settings. Waits for Redis as long as it takes. Rejects if the settings cannot work.
  */
 export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> => {
   const { metrics, log, patience } = deps
@@ -110,7 +109,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
     close: async () => {
       const codesClosed = codes.close()
       await gateway.close()
-      // Now that nobody waits for a picture: it ends what the pool's job has under way.
+      // No client waits for a picture any more. This also aborts the pool's calls in progress.
       wechat?.close()
       await codesClosed
       builds?.close()

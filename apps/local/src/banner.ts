@@ -23,20 +23,20 @@ const aboutDemo = `
 
 const aboutWechat = (simulator: string): string => `
   Be the phone:   node scripts/bootstrap.mjs apps/local/src/phone.ts
-                  scans the newest code on a page. --name "Han Meimei" is somebody else, --decline says no.
-                  Or name what it scans: a picture saved from the page, a ticket, the address of "Open in WeChat".
+                  scans the newest code on a page. --name "Han Meimei" changes the person, --decline says no.
+                  To scan another code, pass a saved picture, a ticket, or the address of "Open in WeChat".
   WeChat down:    curl ${simulator}/simulator/faults -H 'Content-Type: application/json' \\
                     -d '{"kind":"down","path":"/wxa/getwxacodeunlimit"}'
-                  Codes come from the pool now: save the picture of one and let the phone scan that file
-                  (with --check and the number, if there is one beside the code).
+                  Meanwhile codes come from the pool. To scan one, save its picture and pass the file to the
+                  phone script (with --check and the number, if there is one beside the code).
   And up again:   curl -X DELETE ${simulator}/simulator/faults
   The pool:       node --env-file=.saoma/wechat.env scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts list
 `
 
-/** What a person reads when all is up. */
+/** What a person reads when everything runs. */
 export const welcome = async (cluster: Welcome): Promise<string> => {
   const { origin, lan, wechat, nodes, shop, simulator, apiKeyFile, logs } = cluster
-  // On this machine only, no phone could follow the picture.
+  // Without --lan no phone could reach the address in the picture.
   const picture = lan ? await QRCode.toString(origin, { type: 'terminal', small: true, errorCorrectionLevel: 'L' }) : ''
   const rows = nodes.map(
     ({ id, app }) =>
@@ -49,14 +49,14 @@ ${picture}
 
 ${rows.join('\n')}
   wechat   simulated (${codes})   ${simulator.origin}
-  shop     process ${shop.pid}   http://127.0.0.1:${shop.port}   a small business that uses all this
+  shop     process ${shop.pid}   http://127.0.0.1:${shop.port}   a small business that uses Saoma
   api key  ${apiKeyFile}
   logs     ${logs}
 
   ${origin}/table.html?table=7       several people, one order
   ${origin}/chat.html?room=lobby     a chat room
   ${origin}/inbox.html               a message center
-  ${origin}/job.html                 the answer of a slow third party
+  ${origin}/job.html                 a result from a slow third party
 ${wechat ? aboutWechat(simulator.origin) : aboutDemo}
   1. Open ${origin} in a browser.
   2. ${wechat ? 'Be the phone, with the command above.' : demoPhone(lan)}

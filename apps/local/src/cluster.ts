@@ -26,17 +26,17 @@ import { wechatSettings, writeToolSettings } from './wechat-side.ts'
 
 export interface LocalOptions {
   nodes: number
-  /** Address and port of nginx. */
+  /** nginx listens on this address and port. */
   host: string
   port: number
-  /** What browsers and phones see of it. */
+  /** The origin that browsers and phones use. */
   origin: string
   watch: boolean
   /** Codes of a mini-program instead of demo phones. */
   wechat: boolean
-  /** Settings of the nodes from the person's own environment. */
+  /** Settings of the nodes from the user's environment. */
   settings: Record<string, string>
-  /** From then on nothing that ends is started again. */
+  /** After this signal the cluster restarts nothing. */
   signal: AbortSignal
 }
 
@@ -44,15 +44,15 @@ export interface LocalOptions {
 export interface LocalCluster {
   nodes: readonly { id: string; app: App }[]
   shop: App
-  /** WeChat's server. */
+  /** The simulator of WeChat's server. */
   simulator: Simulator
-  /** Resolves when everything has ended, in the order that loses nothing. */
+  /** Resolves when everything has stopped, in an order that loses nothing. */
   stop(): Promise<void>
 }
 
 type Say = (sentence: string) => void
 
-/** Starts all of it, Redis first, and restarts what ends by itself. */
+/** Starts everything, Redis first. Restarts any process that ends by itself. */
 export const startLocalCluster = async (
   folder: Folder,
   { nodes: count, host, port, origin, watch, wechat, settings, signal }: LocalOptions,
@@ -65,7 +65,10 @@ export const startLocalCluster = async (
     logs.push(file)
     return (line: Line) => void file.write(`${line.text}\n`)
   }
-  /** Somebody who edits a program of ours wants to see what broke; the log's own lines are for the file. */
+  /**
+   * With --watch, shows the output of our programs, because the developer wants to see errors. JSON log lines
+   * go to the file only.
+   */
   const showAndLogTo = (name: string) => {
     const log = logTo(name)
     return (line: Line) => {
@@ -87,7 +90,8 @@ export const startLocalCluster = async (
   const simulator: Simulator = await startSimulator({ watch, onLine: showAndLogTo('wechat-simulator') })
   keepRunning('the WeChat simulator', simulator)
 
-  // The nodes ask its hook and it publishes through nginx, so all of them know its port beforehand.
+  // The nodes call the shop's hook, and the shop publishes through nginx. So its port must be known
+  // beforehand.
   const shopPort = await freePort()
   const { apiKey, hookSecret } = folder
   const shopAs = shopSettings(shopPort, { apiKey, hookSecret })
@@ -97,7 +101,7 @@ export const startLocalCluster = async (
     apiKey,
     hookSecret,
     database: join(folder.shop, 'shop.db'),
-    // Where nginx listens, whatever phones call it.
+    // The real address of nginx, whatever address phones use.
     env: { SAOMA_URL: `http://127.0.0.1:${port}` },
     watch,
     onLine: showAndLogTo('shop'),
@@ -105,7 +109,7 @@ export const startLocalCluster = async (
   keepRunning('the shop', shop)
   const live = await joinLiveSettings(settings, shopAs.env)
   const common = {
-    // Ctrl-C ends all of it at once: nobody could go elsewhere.
+    // Ctrl-C stops all nodes at once, so browsers have no other node to move to.
     SAOMA_DRAIN_WINDOW_MS: '0',
     ...settings,
     ...(wechat ? wechatSettings(settings, folder.codes) : { SAOMA_DEMO: 'true' }),
@@ -162,13 +166,13 @@ export const startLocalCluster = async (
     simulator,
     stop: async () => {
       stopping.abort()
-      // From the outside in: nobody new comes, the nodes send their browsers away, and Redis is there until
-      // they have.
+      // From the outside in: first no client can connect, then the nodes send their browsers away, and Redis
+      // runs until they have.
       await nginx.stop()
       await Promise.all(nodes.map(({ app }) => app.stop()))
       await Promise.all([shop.stop(), simulator.stop(), redis.stop()])
       await Promise.all(kept)
-      // What was being started again just now.
+      // Stops processes whose restart was under way.
       await cleanUp()
       for (const file of logs) file.end()
     },

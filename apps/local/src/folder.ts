@@ -4,25 +4,25 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** The `.saoma` folder of a local cluster. One cluster at a time holds it. */
+/** The `.saoma` folder of a local cluster. Only one cluster at a time can use it. */
 export interface Folder {
   /** Data of Redis. */
   redis: string
   logs: string
   /** Data of the shop. */
   shop: string
-  /** Pictures of codes made ahead; there when it is needed. */
+  /** Pictures of pooled codes. The folder exists once it is needed. */
   codes: string
-  /** What tools have to know of a cluster whose codes are WeChat's; there as long as one runs. */
+  /** Settings for tools of a cluster with WeChat's codes. The file exists while such a cluster runs. */
   toolSettings: string
-  /** Encrypts the signing keys; made once and kept, so that logins survive a restart. */
+  /** Encrypts the signing keys. It is generated once and kept, so that logins survive a restart. */
   secret: string
-  /** The shop's key, which is good for everything else that a person wants to try with one. */
+  /** The shop's API key. Users may try it for anything else. */
   apiKey: string
   apiKeyFile: string
-  /** With which the nodes ask the shop's hook. */
+  /** The nodes authenticate to the shop's hook with this secret. */
   hookSecret: string
-  /** A new log file of that name. */
+  /** Opens a new log file of that name. */
   log(name: string): WriteStream
   release(): Promise<void>
 }
@@ -32,7 +32,7 @@ const SECRET_BYTES = 32
 const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code
 
-/** Whether that process is a local cluster. A number left behind by a crash may belong to anybody by now. */
+/** Whether this process is a local cluster. After a crash the recorded pid may belong to another program. */
 const isCluster = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -60,7 +60,7 @@ const lock = async (file: string): Promise<void> => {
   }
 }
 
-/** Made once and kept. */
+/** Reads a secret, which it generates at first use. */
 const readSecret = async (file: string, prefix = ''): Promise<string> => {
   try {
     const handle = await open(file, 'wx', 0o600)
@@ -72,7 +72,9 @@ const readSecret = async (file: string, prefix = ''): Promise<string> => {
   return (await readFile(file, 'utf8')).trim()
 }
 
-/** Takes the folder, making what is missing in it. Throws an error for the person when a cluster holds it. */
+/**
+ * Locks the folder and creates whatever is missing in it. Throws an error for the user if a cluster holds it.
+ */
 export const takeFolder = async (path: string): Promise<Folder> => {
   const [redis, logs, shop] = [join(path, 'redis'), join(path, 'logs'), join(path, 'shop')]
   for (const folder of [redis, logs, shop]) await mkdir(folder, { recursive: true, mode: 0o700 })

@@ -2,13 +2,11 @@ import { readFile } from 'node:fs/promises'
 
 type Settings = Readonly<Record<string, string>>
 
-/** These two may hold their text or name a file with it, as the nodes read them. */
+/** The setting may contain the text, or name a file that contains it, as for the nodes. */
 const textOf = async (value: string | undefined): Promise<string | undefined> =>
   value && /^[./]/.test(value) ? readFile(value, 'utf8') : value
 
-/**
- * Own rules first: the first one that matches counts. What is no list is left for the nodes to complain of.
- */
+/** The user's rules come first, because the first match counts. The nodes report rules that are no list. */
 const joinRules = (own: string, shops: string): string => {
   try {
     const rules: unknown = JSON.parse(own)
@@ -19,8 +17,8 @@ const joinRules = (own: string, shops: string): string => {
 }
 
 /**
- * The shop's keys, rules and hook, beside the person's own. A hook of their own takes the shop's place. Files
- * are read once: a key that is put into one later needs a restart here.
+ * Merges the shop's keys, rules and hook with the user's. A hook of the user replaces the shop's. Files are
+ * read once, so a key that is added later needs a restart.
  */
 export const joinLiveSettings = async (own: Settings, shops: Settings): Promise<Record<string, string>> => {
   const [keys, rules, shopRules] = await Promise.all(

@@ -9,14 +9,16 @@ import { watchPage } from './page-watch.ts'
 import { refusalOf } from './refusal.ts'
 import { assertFits } from './wechat-side.ts'
 
-/** One Ctrl-C may reach us several times, from the terminal and from npm; after this it is a second one. */
+/**
+ * One Ctrl-C may send several signals, from the terminal and from npm. Later ones count as a second Ctrl-C.
+ */
 const SAME_SIGNAL_MS = 1_000
 
-/** AWS's are for a pool in an object store. */
+/** The AWS settings are for a pool in an object store. */
 const OWN =
   /^(SAOMA_\w+|LOG_LEVEL|WECHAT_LINK|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|ENDPOINT_URL_S3))$/
 
-/** What a person sets for the nodes; what belongs to this cluster is set over it. */
+/** The user's settings for the nodes. The cluster's own settings override them. */
 const ownSettings = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (OWN.test(name) && value ? [[name, value]] : [])))
 
@@ -29,8 +31,8 @@ const tell = (error: unknown): void => {
 }
 
 /**
- * Resolves at the first SIGINT, SIGTERM or SIGHUP; from then on another one ends this process, and with it
- * all others, at once.
+ * Resolves at the first SIGINT, SIGTERM or SIGHUP. A second one ends this process and all its children at
+ * once.
  */
 const whenToldToStop = (): Promise<void> =>
   new Promise((resolve) => {
@@ -65,7 +67,7 @@ const run = async (options: Options): Promise<void> => {
     await ensurePage(say)
     const { signal } = ending
     const starting = startLocalCluster(folder, { nodes, port, watch, wechat, host, origin, settings, signal }, say)
-    // Told to stop before it was up: what it still starts ends with this process.
+    // A signal came during the start. Whatever still starts ends with this process.
     starting.catch(() => {})
     const cluster = await Promise.race([starting, told])
     if (!cluster) return
@@ -74,7 +76,7 @@ const run = async (options: Options): Promise<void> => {
     say(await welcome({ ...cluster, origin, lan, wechat, apiKeyFile, logs }))
 
     await told
-    say('\nStopping. Once more forces it.')
+    say('\nStopping. Press Ctrl-C again to force it.')
     endWatch()
     await cluster.stop()
   } finally {
@@ -92,5 +94,5 @@ const main = async (): Promise<void> => {
 
 main()
   .catch(tell)
-  // The log files and the keeper of the process groups are open; nothing else is.
+  // Ends at once: only the log files and the process-group watchdog are still open.
   .finally(() => process.exit())

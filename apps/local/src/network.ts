@@ -2,14 +2,14 @@ import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
 /**
- * Networks that home and office routers give out; a container's bridge or a VPN may be there too, so these go
- * first.
+ * Networks of home and office routers. The machine may also have a container bridge or a VPN, so addresses of
+ * these networks go first.
  */
 const PRIVATE = [/^192\.168\./, /^10\./, /^172\.(1[6-9]|2\d|3[01])\./]
-/** Interfaces of containers and virtual machines: no phone is on those. */
+/** Interfaces of containers and virtual machines. Phones cannot reach them. */
 const VIRTUAL = /^(docker|br-|veth|virbr|vmnet|vboxnet|utun|tun|tap)/
 
-/** The address under which phones on the same network reach this machine, or undefined. */
+/** The address by which phones on the same network reach this machine; undefined if there is none. */
 export const lanAddress = (): string | undefined => {
   const addresses = Object.entries(networkInterfaces())
     .filter(([name]) => !VIRTUAL.test(name))
@@ -23,7 +23,7 @@ export const lanAddress = (): string | undefined => {
   return addresses.sort((a, b) => rank(a) - rank(b))[0]
 }
 
-/** Throws an error for the person when nobody can listen there. */
+/** Throws an error for the user if the port is not free. */
 export const assertFree = (host: string, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
     const server = createServer()

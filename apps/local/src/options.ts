@@ -15,12 +15,12 @@ export const usage = `npm start -- [options]     the whole cluster on this machi
 
   --nodes N   gateways behind nginx, 1 to 16        (default 2)
   --port N    where nginx listens                   (default 8080)
-  --lan       let phones on the same network in     (default: this machine only)
-  --wechat    codes of a (simulated) mini-program and a pool of them, no demo phones
-  --watch     restart what changes (npm run dev)
+  --lan       allow phones on the same network      (default: this machine only)
+  --wechat    codes of a simulated mini-program, with a pool; no demo phones
+  --watch     restart programs when their files change (npm run dev)
   --help      this text
 
-Its Redis, its secret and its logs are in .saoma/; delete that folder to begin anew.`
+Its Redis, its secret and its logs are in .saoma/; delete that folder to start over.`
 
 const MAX_NODES = 16
 const MAX_PORT = 65_535
@@ -32,7 +32,7 @@ const wholeNumber = (name: string, text: string, min: number, max: number): numb
   return value
 }
 
-/** Throws TypeError with a sentence for the person. */
+/** Throws TypeError with a sentence for the user. */
 export const readOptions = (args: readonly string[]): Options => {
   const { values } = parseArgs({
     args: [...args],

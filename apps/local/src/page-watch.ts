@@ -1,10 +1,10 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { buildPage, pageSources } from '@saoma/testing'
 
-/** Editors write a file in several steps; a build waits until they are done. */
+/** Editors write a file in several steps. The build waits until they are done. */
 const SETTLE_MS = 150
 
-/** Builds the web page whenever one of its sources changes, one build at a time. Returns what ends it. */
+/** Builds the web page whenever a source changes, one build at a time. Returns a function that stops it. */
 export const watchPage = (say: (sentence: string) => void): (() => void) => {
   let timer: NodeJS.Timeout | undefined
   let building = false

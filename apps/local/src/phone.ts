@@ -6,8 +6,8 @@ import { type Answer, attemptPhoneToken, confirm, reject, request, scan } from '
 import { sceneOf } from './scanned.ts'
 
 /*
- * A person with a phone, for the cluster of `npm start -- --wechat`: does what the mini-program does, in one
- * go.
+ * A simulated person with a phone, for the cluster of `npm start -- --wechat`. It does what the mini-program
+ * does, in one run.
  */
 
 const USAGE = `node scripts/bootstrap.mjs apps/local/src/phone.ts [what it scans] [options]
@@ -21,7 +21,7 @@ const USAGE = `node scripts/bootstrap.mjs apps/local/src/phone.ts [what it scans
 
 It needs the cluster of: npm start -- --wechat`
 
-/** The answer, or an error for the person. */
+/** The answer's body; throws an error for the user if the call failed. */
 const expected = <T>({ status, body }: Answer<T>, hint: (code: string) => string = () => ''): T => {
   if (status === 200) return body
   const problem = parseProblem(body)
@@ -39,12 +39,12 @@ const readSettings = async (): Promise<{ origin: string; simulator: string }> =>
 }
 
 const checkHint = (code: string): string =>
-  code === 'CHECK_REQUIRED' ? '\nThe code was on a page before. Add that number: --check 47' : ''
+  code === 'CHECK_REQUIRED' ? '\nThe code was on a page before. Add the number beside it: --check 47' : ''
 
-/** Without an argument we have guessed; while WeChat draws nothing, the guess is an old code. */
+/** Without an argument the script guesses the code. While WeChat draws none, the guess is an old code. */
 const guessHint = (code: string): string =>
   /^TICKET_/.test(code)
-    ? '\nThis was the newest code that WeChat drew. If the page shows one that was made ahead, save its picture and scan that file.'
+    ? '\nThis was the newest code that WeChat drew. If the page shows a pooled code, save its picture and scan that file.'
     : ''
 
 const run = async (args: string[]): Promise<void> => {

@@ -2,9 +2,8 @@ const REFUSED = /^node \w+ ended \(exit code 1\):\n/
 const STACK = /^\s+at /m
 
 /**
- * What a node said before it ended without ever listening, if that was said to a person: about its settings,
- * or a Redis that it cannot have. Its log lines and our own words around them only hide it. Undefined when
- * the node broke.
+ * The message of a node that ended before it listened, if the message is for the user: about settings, or
+ * about Redis. Removes the node's log lines and our own prefix. Undefined if the node crashed.
  */
 export const refusalOf = (message: string): string | undefined => {
   if (!REFUSED.test(message)) return undefined

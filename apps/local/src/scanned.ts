@@ -4,7 +4,7 @@ import { readCode, request } from '@saoma/testing'
 
 const LINK = /^(https:\/\/wxaurl\.cn\/|weixin:)/
 
-/** The newest code that WeChat drew for a page. Those for the pool are nobody's yet. */
+/** The newest code that WeChat drew for a page. A pooled code belongs to no page yet. */
 const newest = async (simulator: string): Promise<string> => {
   const { body } = await request<{ codes: readonly { scene: string }[] }>(`${simulator}/simulator/codes`)
   const drawn = body.codes.findLast(({ scene }) => parseTicket(scene).ok)
@@ -16,7 +16,7 @@ const tap = async (url: string, simulator: string): Promise<string> => {
   const { status, body } = await request<{ query: { scene?: string } }>(`${simulator}/simulator/links/open`, {
     json: { url },
   })
-  if (status !== 200 || !body.query.scene) throw new Error(`WeChat opens nothing for ${url}: ${body}`)
+  if (status !== 200 || !body.query.scene) throw new Error(`WeChat cannot open ${url}: ${body}`)
   return body.query.scene
 }
 
@@ -34,7 +34,7 @@ const readPicture = async (file: string): Promise<string> => {
 }
 
 /**
- * The `scene` that the mini-program is opened with. Throws an error for the person when there is none.
+ * The `scene` that opens the mini-program. Throws an error for the user if there is none.
  * @param seen  a scene, the file of a picture, or the address behind "Open in WeChat". @default the newest
  *   code that WeChat drew for a page
  * @param simulator  origin of WeChat's server

@@ -3,12 +3,12 @@ import { backoffMs } from '@saoma/protocol'
 import type { Restartable } from '@saoma/testing'
 
 const BACKOFF = { baseMs: 750, capMs: 15_000, least: 1 / 3 }
-/** Having run for this long, a process begins with the first delay again. */
+/** After this uptime a process starts over with the shortest delay. */
 const STEADY_MS = 30_000
 
 /**
- * Starts a process again whenever it ends by itself, later and later if it keeps ending, until the signal.
- * @param say  told of every end and every return
+ * Restarts a process whenever it ends by itself, with growing delays if it keeps ending. Stops at the signal.
+ * @param say  called at every end and every restart
  */
 export const supervise = async (
   name: string,

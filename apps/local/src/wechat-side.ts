@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises'
 
 type Settings = Readonly<Record<string, string>>
 
-/** What the tools for this cluster have to know: `phone.ts` here, and the pool's command of the gateway. */
+/** Settings for the tools of this cluster: `phone.ts` here, and the pool command of the gateway. */
 const FOR_TOOLS = /^(SAOMA_(ORIGIN|SECRET|CODES|POOL_\w+|REDIS_PREFIX)|REDIS_URL|WECHAT_\w+)$/
 
 /**
- * Whether the nodes are without demo phones is one of our options, and only then are there codes of WeChat.
- * Throws an error for the person whose settings say otherwise.
+ * Only the option --wechat turns demo phones off, and only then does WeChat draw codes. Throws an error for
+ * the user if the settings contradict the option.
  */
 export const assertFits = (own: Settings, wechat: boolean): void => {
   const { SAOMA_DEMO: demo, SAOMA_CODES: codes = 'fresh' } = own
@@ -19,8 +19,8 @@ export const assertFits = (own: Settings, wechat: boolean): void => {
 }
 
 /**
- * Settings of nodes whose codes are a mini-program's. @param folder  for the pictures, unless the person
- * names another place
+ * Settings of nodes with mini-program codes.
+ * @param folder  for the pictures, unless the user names another place
  */
 export const wechatSettings = (own: Settings, folder: string): Record<string, string> => ({
   SAOMA_DEMO: 'false',
@@ -29,8 +29,8 @@ export const wechatSettings = (own: Settings, folder: string): Record<string, st
 })
 
 /**
- * Writes what tools have to know of the nodes' settings, for `node --env-file`. It holds the secret, as the
- * file beside it does.
+ * Writes the settings that tools need, for `node --env-file`. The file contains the secret, like the file
+ * beside it.
  */
 export const writeToolSettings = async (file: string, settings: Settings): Promise<void> => {
   const lines = Object.entries(settings).flatMap(([name, value]) =>

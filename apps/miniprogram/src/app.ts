@@ -5,7 +5,7 @@ import { baseOf, isTooOld } from './logic/base-library.ts'
 import { createProgram } from './logic/program.ts'
 
 const program = createProgram({ wx, origin, ...(person ? { demo: person } : {}) })
-// It may work all the same, or in part: the person is told why, and kept out of nothing.
+// An old version may still work, at least in part. So the person gets a warning, and may continue.
 if (isTooOld(baseOf(wx))) wx.showModal({ content: program.text.words.tooOld, showCancel: false })
 
 App<{ globalData: Shared }>({ globalData: { program } })

@@ -1,8 +1,8 @@
 const two = (n: number): string => String(n).padStart(2, '0')
 
 /**
- * A time of day, and the date before it when that was another day. By hand: not every phone's WeChat has
- * Intl.
+ * A time of day, preceded by the date if that was another day. Formatted by hand, because WeChat on some
+ * phones has no Intl.
  */
 export const clock = (time: number, now: number): string => {
   const then = new Date(time)

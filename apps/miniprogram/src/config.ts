@@ -1,12 +1,12 @@
-/** Put in by build.ts. */
+/** build.ts sets these. */
 declare const SAOMA_ORIGIN: string
 declare const SAOMA_PAGE: string
 declare const SAOMA_PERSON: string
 
-/** Of the Saoma server. */
+/** Origin of the Saoma server. */
 export const origin: string = SAOMA_ORIGIN
-/** Demo account to be; empty in everything that is published. */
+/** The demo account to use. Empty in everything that is published. */
 export const person: string = SAOMA_PERSON
-/** Path of the page that confirms a login; the other pages lie where they lie here. */
+/** Path of the page that confirms a login. The other pages keep their paths. */
 export const loginPage: string = SAOMA_PAGE
 export const devicesPage = 'pages/devices/index'

@@ -5,5 +5,5 @@ export interface Shared {
   program: Program
 }
 
-/** Everything behind the pages. Only pages may ask: there is none before `App` was called. */
+/** The logic behind the pages. Only pages may call this: before `App` there is none. */
 export const currentProgram = (): Program => getApp<{ globalData: Shared }>().globalData.program

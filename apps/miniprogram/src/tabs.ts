@@ -4,8 +4,8 @@ const tabs = ['devices', 'messages', 'table'] as const
 const ignore = (): void => {}
 
 /**
- * Names a tab's page, and all tabs, in the person's language. app.json can hold one language only, and only a
- * tab's page may do this.
+ * Sets the titles of a tab's page and of all tabs in the person's language. app.json holds one language only.
+ * WeChat allows this call on tab pages only.
  */
 export const nameTabs = ({ words }: Text, title: string): void => {
   wx.setNavigationBarTitle({ title })
@@ -13,8 +13,8 @@ export const nameTabs = ({ words }: Text, title: string): void => {
 }
 
 /**
- * Shows beside the name of a tab how many wait there. WeChat refuses it while another page is in front: the
- * next change shows it.
+ * Shows the number of waiting items beside a tab's name. WeChat refuses it while another page is in front;
+ * the next change shows it.
  */
 export const countTab = (tab: (typeof tabs)[number], n: number): void => {
   const index = tabs.indexOf(tab)

@@ -5,16 +5,16 @@ import { countAnswers } from './answers.ts'
 import { readStatus } from './status.ts'
 
 /*
- * Prometheus metrics of one nginx, which tells of itself in words of its own and by its access log. Settings:
+ * Prometheus metrics of one nginx, from its status page and its access log. Settings:
  *
  *   NGINX_STATUS   its /nginx-status, at NGINX_PROBE of nginx/render.sh
- *   HOST, PORT     where this answers /metrics and /healthz                (default 127.0.0.1, 9113)
+ *   HOST, PORT     address of /metrics and /healthz                        (default 127.0.0.1, 9113)
  *   SYSLOG_PORT    UDP port of HOST for NGINX_METRICS of nginx/render.sh  (default 9514)
  */
 
 /**
- * Those that alerts and pictures ask for are there from the start: a series that begins with its first event
- * has no increase yet.
+ * These series exist from the start, because alerts and dashboards use them. A series that begins with its
+ * first event shows no increase for it.
  */
 const KNOWN = ['101', '200', '400', '401', '404', '413', '429', '499', '500', '502', '503', '504']
 

@@ -1,11 +1,11 @@
-/** What nginx says of itself at NGINX_PROBE. */
+/** The status that nginx reports at NGINX_PROBE. */
 export interface Status {
-  /** Connections of clients by what they do: `active` are all of them. */
+  /** Client connections by activity; `active` is their total. */
   connections: Record<'active' | 'reading' | 'writing' | 'waiting', number>
   /** Since its start. */
   accepted: number
   handled: number
-  /** Sockets that all workers take together. */
+  /** Maximum of sockets over all workers. */
   most: number
 }
 

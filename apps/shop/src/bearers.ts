@@ -1,23 +1,23 @@
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
 
-/** Who bears a token. */
+/** The owner of a token. */
 export type Bearer = { kind: 'person'; user: string } | { kind: 'nobody' } | { kind: 'unavailable' }
 
 export interface Bearers {
-  /** `nobody`: the token is no good here. `unavailable`: Saoma's keys could not be fetched. */
+  /** `nobody`: the token is invalid here. `unavailable`: Saoma's keys could not be fetched. */
   verify(token: string): Promise<Bearer>
 }
 
 export interface BearersOptions {
-  /** Public origin of Saoma, as its tokens name it. */
+  /** Public origin of Saoma, the issuer in its tokens. */
   origin: string
-  /** Where its keys are fetched from. */
+  /** The keys are fetched from this address. */
   saomaUrl: string
 }
 
 const KEYS_TIMEOUT_MS = 3_000
 
-/** Our trouble, not the token's: the keys did not come, or were none. */
+/** The shop's problem, not the token's: the keys were unreachable or unusable. */
 const isOurs = (error: unknown): boolean =>
   !(error instanceof errors.JOSEError) ||
   error instanceof errors.JWKSTimeout ||
@@ -25,9 +25,9 @@ const isOurs = (error: unknown): boolean =>
   error.code === 'ERR_JOSE_GENERIC'
 
 /**
- * Verifies access tokens of Saoma by its published keys, without asking it about each one. A phone's token
- * has another audience and is nobody's here. A session that ended is noticed when its last token ends, ten
- * minutes later at most.
+ * Verifies access tokens by Saoma's published keys, without a call to Saoma for each token. A phone's token
+ * has another audience, so it is invalid here. A revoked session stays valid until its last token expires, at
+ * most ten minutes later.
  */
 export const createBearers = ({ origin, saomaUrl }: BearersOptions): Bearers => {
   const keys = createRemoteJWKSet(new URL('/oidc/jwks', saomaUrl), { timeoutDuration: KEYS_TIMEOUT_MS })

@@ -4,7 +4,7 @@ import { problem } from './problem.ts'
 
 const LARGEST_BODY = 16 * 1024
 
-/** The body as it was sent, byte for byte, or undefined after having answered that it is too large. */
+/** The body, byte for byte. If it is too large, this answers and returns undefined. */
 export const readBody = async (ctx: Context): Promise<Buffer | undefined> => {
   const chunks: Buffer[] = []
   let size = 0
@@ -20,7 +20,7 @@ export const readBody = async (ctx: Context): Promise<Buffer | undefined> => {
   return Buffer.concat(chunks)
 }
 
-/** What the body says, or undefined after having answered that it is not of that form. */
+/** The parsed body. If it does not match the schema, this answers and returns undefined. */
 export const parseBody = <T>(ctx: Context, body: Buffer, schema: v.GenericSchema<unknown, T>): T | undefined => {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), body.toString())
   if (parsed.success) return parsed.output

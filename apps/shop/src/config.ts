@@ -2,25 +2,25 @@ import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 
 export interface Config {
-  /** Public origin of Saoma, as its tokens name it. */
+  /** Public origin of Saoma, the issuer in its tokens. */
   origin: string
-  /** Where this process reaches it. */
+  /** Address at which this process reaches Saoma. */
   saomaUrl: string
   apiKey: string
-  /** What Saoma shows when it asks the hook. */
+  /** The secret with which Saoma authenticates to the hook. */
   hookSecret: string
   host: string
   port: number
   /** File of the database. */
   database: string
-  /** Shared with the courier, who signs with it. */
+  /** Shared with the courier, which signs its webhooks with it. */
   courierSecret: string
-  /** Milliseconds the simulated courier takes for a quote. */
+  /** Milliseconds that the simulated courier takes for a quote. */
   courierMs: number
   logLevel: string
 }
 
-/** Every problem of the environment at once, one line each. */
+/** All problems of the environment, one line each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
@@ -56,7 +56,7 @@ const Environment = v.object({
 
 /** The only reader of the environment. Throws ConfigError. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
-  // An empty setting is one that compose files pass on without a value: the default applies.
+  // Compose files pass unset variables as empty strings. The default applies to them.
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   const parsed = v.safeParse(Environment, given)
   if (!parsed.success) {
@@ -75,7 +75,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     host: settings.HOST,
     port: settings.PORT,
     database: settings.SHOP_DATABASE,
-    // The courier of this demo lives in this process, so the two agree on whatever is drawn here.
+    // The courier of this demo runs in the same process, so a random secret is enough.
     courierSecret: settings.SHOP_COURIER_SECRET ?? randomBytes(32).toString('base64url'),
     courierMs: settings.SHOP_COURIER_MS,
     logLevel: settings.LOG_LEVEL,

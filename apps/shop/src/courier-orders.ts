@@ -4,14 +4,14 @@ import type { Logger } from 'pino'
 import type { Jobs } from './jobs.ts'
 
 export interface CourierOrdersOptions {
-  /** Where the courier takes requests for a quote. */
+  /** The courier's address for quote requests. */
   url: string
   secret: string
 }
 
-/** Our requests for a quote, from the moment a job begins until the courier has taken it. */
+/** The shop's quote requests, from the start of a job until the courier accepts the request. */
 export interface CourierOrders {
-  /** Asks, and asks again if that did not work; after the last try the job has failed. */
+  /** Sends the request, with retries. After the last attempt the job has failed. */
   order(job: { id: string; city: string }): void
   close(): Promise<void>
 }

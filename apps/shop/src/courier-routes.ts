@@ -9,18 +9,17 @@ import { problem } from './problem.ts'
 import { isSameSecret, sign } from './signature.ts'
 
 export interface CourierOptions {
-  /** The customer's webhook, agreed upon beforehand; it is never taken from a request. */
+  /** The customer's webhook, agreed upon beforehand. A request never contains it. */
   webhook: string
-  /** Agreed upon as well: the customer shows it, and webhooks are signed with it. */
+  /**
+   * Agreed upon beforehand too. The customer authenticates with it, and the courier signs webhooks with it.
+   */
   secret: string
   /** Milliseconds that a quote takes. */
   ms: number
 }
 
-/**
- * The other company of this demo, which takes its time. It shares nothing with the shop but HTTP and a
- * secret.
- */
+/** The other company of this demo, which works slowly. It shares only HTTP and a secret with the shop. */
 export interface Courier {
   routes: Router
   close(): Promise<void>
@@ -38,7 +37,7 @@ export const createCourier = ({ webhook, secret, ms }: CourierOptions, log: Logg
   const { signal } = closing
   const underWay = new Map<string, Promise<void>>()
 
-  /** Calls the webhook until it says that it has understood. */
+  /** Calls the webhook until it answers 2xx, ten times at most. */
   const call = async (job: string): Promise<void> => {
     const quote = { number: `Q${randomInt(100_000, 1_000_000)}`, price: randomInt(12, 60) * 100, days: randomInt(1, 6) }
     const body = Buffer.from(JSON.stringify({ job, quote }))
@@ -72,7 +71,7 @@ export const createCourier = ({ webhook, secret, ms }: CourierOptions, log: Logg
       underWay.set(
         job,
         call(job)
-          // Rejected by nothing but our end.
+          // Only `close` rejects it.
           .catch(() => {})
           .finally(() => underWay.delete(job)),
       )

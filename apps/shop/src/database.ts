@@ -1,9 +1,9 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 
-/** All that the shop knows, in one file. It is asked synchronously: each question takes microseconds. */
+/** The shop's data, in one file. Queries are synchronous, because each takes microseconds. */
 export interface Database {
   prepare(sql: string): StatementSync
-  /** Runs `work` whole or, when it throws, not at all. */
+  /** Runs `work` in a transaction, which is rolled back if it throws. */
   transaction<T>(work: () => T): T
   close(): void
 }
@@ -41,7 +41,7 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS outboxByChannel ON outbox (channel);
 `
 
-/** @param file  made when it is not there */
+/** @param file  created if it does not exist */
 export const openDatabase = (file: string): Database => {
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
   database.exec('PRAGMA journal_mode = WAL')

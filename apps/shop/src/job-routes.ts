@@ -10,7 +10,7 @@ export interface JobRoutesOptions {
   signedIn: SignedIn
   hookSecret: string
   courierSecret: string
-  /** Hands a job to the courier, who will call the webhook. */
+  /** Sends a job to the courier, which later calls the webhook. */
   order: (job: { id: string; city: string }) => void
 }
 
@@ -22,10 +22,10 @@ const WebhookBody = v.object({
 })
 const HookBody = v.object({ action: v.string(), channel: v.string(), user: v.string() })
 
-/** Saoma may believe a yes for so long: whose job it is never changes. */
+/** Saoma may cache a yes for this long, because a job never changes its owner. */
 const YES_SECONDS = 3_600
 
-/** A job from its start to the webhook that ends it, and the hook by which Saoma asks whose it is. */
+/** A job from its start to the webhook that ends it, and the hook that tells Saoma the job's owner. */
 export const jobRoutes = (jobs: Jobs, { signedIn, hookSecret, courierSecret, order }: JobRoutesOptions): Router => {
   const router = new Router({ prefix: '/shop' })
 
@@ -45,7 +45,7 @@ export const jobRoutes = (jobs: Jobs, { signedIn, hookSecret, courierSecret, ord
     ctx.body = job
   })
 
-  // The courier calls again until it is answered, so the same call may come twice.
+  // The courier calls until it gets an answer, so the same call may arrive twice.
   router.post('/webhooks/courier', async (ctx) => {
     const raw = await readBody(ctx)
     if (!raw) return

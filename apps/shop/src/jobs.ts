@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Database } from './database.ts'
 import type { Outbox } from './outbox.ts'
 
-/** What the courier offers. `price` is in fen. */
+/** The courier's offer. `price` is in fen. */
 export interface Quote {
   number: string
   price: number
@@ -16,16 +16,18 @@ export interface Job {
   quote?: Quote
 }
 
-/** Jobs that somebody else does for us, slowly. Each has one person who may hear of it. */
+/** Slow jobs that another company does for the shop. Only the owner may see a job. */
 export interface Jobs {
-  /** The same request of the same person begins one job. Undefined: that person has too many under way. */
+  /**
+   * A repeated request of a person begins no second job. Undefined if the person has too many running jobs.
+   */
   begin(user: string, request: string, city: string): Job | undefined
-  /** Undefined: there is none, or it is not that person's. */
+  /** Undefined if the job does not exist or belongs to another person. */
   find(user: string, id: string): Job | undefined
   isOf(user: string, id: string): boolean
   /**
-   * Ends a job with its quote, or without one, and tells its page; false when there is no such job. Ending it
-   * again changes nothing.
+   * Ends a job, with or without a quote, and notifies its page. Ending it again changes nothing. False if
+   * there is no such job.
    */
   finish(id: string, quote: Quote | undefined): boolean
   /** Jobs that have not ended. */
@@ -34,11 +36,11 @@ export interface Jobs {
 
 const MOST_RUNNING = 10
 const KEPT_MS = 24 * 60 * 60 * 1_000
-/** 128 random bits: nobody guesses the room of somebody else's job, and the hook would not let them in. */
+/** 128 random bits. Nobody can guess the room of another person's job, and the hook would refuse access. */
 const ID_BYTES = 16
 
 const PREFIX = 'room:job-'
-/** The job whose room that is; undefined for another channel. */
+/** The job of this room; undefined for any other channel. */
 export const jobOf = (channel: string): string | undefined =>
   channel.startsWith(PREFIX) ? channel.slice(PREFIX.length) : undefined
 

@@ -7,9 +7,12 @@ import { type Config, ConfigError, readConfig } from './config.ts'
 import { openDatabase } from './database.ts'
 import { createShop } from './shop.ts'
 
-/** Requests still under way after this end with the process. */
+/** Requests that run longer than this are cut off when the process ends. */
 const STOP_TIMEOUT_MS = 5_000
-/** Longer than nginx keeps an idle connection (60 s), or a request could meet its closing. */
+/**
+ * Longer than nginx keeps an idle connection (60 s), so that nginx closes first. Otherwise nginx could send a
+ * request on a connection that this server is closing.
+ */
 const KEEP_ALIVE_MS = 75_000
 
 const run = (config: Config): void => {
@@ -21,7 +24,7 @@ const run = (config: Config): void => {
   })
   const { origin, saomaUrl, apiKey } = config
   const database = openDatabase(config.database)
-  // The outbox tries again, and for longer than one call could.
+  // No retries here: the outbox retries, and for longer than one call could.
   const publisher = createPublisher({ origin: saomaUrl, apiKey, withinMs: 0 })
   const shop = createShop({ database, publisher, bearers: createBearers({ origin, saomaUrl }), log }, config)
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, shop.handler)

@@ -1,4 +1,4 @@
-/** Something to eat or drink. `price` is in fen, a hundredth of a yuan. */
+/** A dish or a drink. `price` is in fen, a hundredth of a yuan. */
 export interface Dish {
   id: string
   name: { en: string; zh: string }

@@ -13,10 +13,10 @@ const NoticeBody = v.object({
   delay: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3_600)), 0),
 })
 
-/** Notices that one person may have waiting. */
+/** Maximum of one person's scheduled notices. */
 const MOST_WAITING = 20
 
-/** Notices to a person's own channel. Anybody may ask for one to themselves. */
+/** Notices to a person's own channel. Each person can request notices to themselves. */
 export const noticeRoutes = (outbox: Outbox, signedIn: SignedIn): Router => {
   const router = new Router({ prefix: '/shop' })
   router.post('/notices', signedIn, async (ctx) => {

@@ -1,16 +1,16 @@
-/** One dish of an order. A dish is there once; whoever wants another raises its quantity. */
+/** One dish of an order. Each dish has one line; another portion raises its quantity. */
 export interface Line {
   dish: string
   quantity: number
-  /** What the kitchen should know. */
+  /** A note for the kitchen. */
   note: string
   /** Version of the order in which the note was last written. */
   noteVersion: number
-  /** Who put the dish there, by the name they gave themselves. */
+  /** The name of the person who added the dish, as that person gave it. */
   by: string
 }
 
-/** What the people at one table share. */
+/** The order that the people at one table share. */
 export interface Order {
   table: string
   /** Grows by one with every change. */
@@ -20,7 +20,7 @@ export interface Order {
 }
 
 export type Edit =
-  /** More or fewer of a dish; the changes of several people add up. */
+  /** A change of a dish's quantity. The changes of several people add up. */
   | { kind: 'quantity'; dish: string; delta: number }
   | { kind: 'note'; dish: string; note: string }
   | { kind: 'remove'; dish: string }
@@ -34,7 +34,7 @@ export interface Author {
   name: string
 }
 
-/** What the others at the table are told: enough to turn version - 1 into version. */
+/** What the others at the table receive. It turns version - 1 of the order into `version`. */
 export type Change = { version: number; author: Author } & (
   | { kind: 'line'; dish: string; line: Line | null }
   | { kind: 'place' }
@@ -43,7 +43,7 @@ export type Change = { version: number; author: Author } & (
 
 export type Outcome =
   | { kind: 'changed'; order: Order; change: Change }
-  /** What was asked for is so already. */
+  /** The order already is as requested. */
   | { kind: 'unchanged'; order: Order }
   | { kind: 'refused'; code: 'CONFLICT' | 'PLACED' | 'FULL'; order: Order }
 
@@ -52,9 +52,9 @@ export const MOST_OF_ONE_DISH = 99
 export const emptyOrder = (table: string): Order => ({ table, version: 0, status: 'open', lines: [] })
 
 /**
- * Applies an edit by somebody who was looking at version `based`. Quantities are differences, so they merge;
- * a note replaces a note, so it is refused when somebody else has written another one meanwhile; and nobody
- * sends to the kitchen what they have not seen.
+ * Applies an edit of a person who saw version `based`. Quantities are differences, so they merge. A note is
+ * replaced, so the edit is refused if another person has changed the note since. Nobody can send an order to
+ * the kitchen that they have not seen.
  */
 export const applyEdit = (order: Order, edit: Edit, based: number, author: Author): Outcome => {
   const version = order.version + 1
@@ -73,7 +73,7 @@ export const applyEdit = (order: Order, edit: Edit, based: number, author: Autho
     }
   }
 
-  // Versions that never were come from a page that knew another database.
+  // The database never had this version: the page saw an earlier database.
   if (based > order.version) return refused('CONFLICT')
   if (edit.kind === 'begin') {
     if (order.status === 'open') return unchanged

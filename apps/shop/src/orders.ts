@@ -3,7 +3,7 @@ import { type Author, applyEdit, type Edit, emptyOrder, type Order, type Outcome
 import type { Outbox } from './outbox.ts'
 
 export interface EditRequest {
-  /** Drawn by the page: the same edit sent again, because no answer came, is made once. */
+  /** The page draws it. A repeated edit, sent because no answer came, has the same id and is made once. */
   id: string
   based: number
   edit: Edit
@@ -16,7 +16,7 @@ export interface Orders {
   edit(table: string, request: EditRequest): Outcome
 }
 
-/** Nobody sends an edit again after this. */
+/** Nobody repeats an edit after this time. */
 const REMEMBERED_MS = 24 * 60 * 60 * 1_000
 
 export const tableChannel = (table: string): string => `room:table-${table}`
@@ -35,8 +35,7 @@ export const createOrders = (database: Database, outbox: Outbox): Orders => {
 
   return {
     read,
-    // The order and what the others are told of it are written together: whoever dies in between has not told
-    // a lie.
+    // One transaction writes the order and the message about it. A crash in between leaves neither.
     edit: (table, { id, based, edit, author }) =>
       database.transaction(() => {
         const order = read(table)
@@ -51,7 +50,7 @@ export const createOrders = (database: Database, outbox: Outbox): Orders => {
         outbox.add({
           channel: tableChannel(table),
           event: 'changed',
-          // The page that made it knows it by its id.
+          // The page that made the edit recognizes it by its id.
           data: { ...change, id },
           idempotencyKey: `table-${table}-${change.version}-${id}`,
         })

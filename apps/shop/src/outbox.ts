@@ -4,23 +4,22 @@ import type { Logger } from 'pino'
 import type { Database } from './database.ts'
 
 /**
- * Messages on their way to Saoma. They are written in the same transaction as the change that they tell of,
- * and published after it, as often as it takes: nothing is told that did not happen, and nothing that
- * happened is kept quiet, also when this process dies in between. The idempotency key makes what was
- * published twice be told once.
+ * A transactional outbox: messages on their way to Saoma. A message is written in the same transaction as its
+ * change, and published afterwards, with retries. So the shop announces no change that did not happen, and
+ * every change that did, even after a crash. The idempotency key removes duplicates.
  */
 export interface Outbox {
-  /** @param due  milliseconds since 1970 before which it is not published. @default now */
+  /** @param due  earliest time of publication, in milliseconds since 1970. @default now */
   add(message: Outgoing, due?: number): void
-  /** How many messages of a channel wait. */
+  /** Number of waiting messages of a channel. */
   waiting(channel: string): number
-  /** Stops publishing; what waits is published after the next start. */
+  /** Stops publishing. Waiting messages are published after the next start. */
   close(): void
 }
 
 const BATCH = 100
 const RETRY = { baseMs: 500, capMs: 10_000 }
-/** Timers cannot be set for longer. */
+/** The maximum of a timer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const createOutbox = (database: Database, publisher: Publisher, log: Logger): Outbox => {
@@ -35,14 +34,17 @@ export const createOutbox = (database: Database, publisher: Publisher, log: Logg
   let failures = 0
   let closed = false
 
-  /** Publishes what is due. A number: some of it has to be tried again, not before so many milliseconds. */
+  /**
+   * Publishes due messages. A number: some of them failed, and a retry must wait at least so many
+   * milliseconds.
+   */
   const publishDue = async (): Promise<number | undefined> => {
     for (;;) {
       const rows = due.all(Date.now(), BATCH)
       if (rows.length === 0) return undefined
       const batch: Outgoing[] = rows.map((row) => JSON.parse(String(row.message)))
       const answers = await publisher.publish(batch)
-      // The database may be closed by now, too.
+      // The database may be closed too.
       if (closed) return undefined
       let again: number | undefined
       for (const [i, row] of rows.entries()) {
@@ -67,7 +69,7 @@ export const createOutbox = (database: Database, publisher: Publisher, log: Logg
   }
 
   const run = () => {
-    // Whoever is publishing looks again before it ends.
+    // The running call reads again before it ends.
     if (publishing) return
     publishing = true
     void publishDue()
@@ -89,7 +91,7 @@ export const createOutbox = (database: Database, publisher: Publisher, log: Logg
   return {
     add: (message, at = Date.now()) => {
       insert.run(message.channel, at, JSON.stringify(message))
-      // After the transaction that we are in; and while Saoma is away, not before its time.
+      // The timer fires after the current transaction. During an outage of Saoma the back-off goes on.
       if (failures === 0) wake(0)
     },
     waiting: (channel) => Number(count.get(channel)?.n),

@@ -4,22 +4,22 @@ import type { Bearers } from './bearers.ts'
 import { problem } from './problem.ts'
 
 /**
- * What a page calls the person. It is for others to read and decides nothing; who somebody is, their token
- * says.
+ * A person's name, as the page gives it. It is for other people and authorizes nothing: the token identifies
+ * the person.
  */
 export const Name = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(40))
-/** What a page calls one of its requests, so that it can be sent again without being done again. */
+/** The page's id for a request. A repeated request with the same id is processed once. */
 export const Id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]{8,64}$/))
 
 export interface PersonState extends DefaultState {
-  /** Id of the person who asks. */
+  /** Id of the requesting person. */
   user: string
 }
 export type SignedIn = Middleware<PersonState>
 
 const BEARER = /^Bearer (\S{1,4096})$/i
 
-/** Lets on whoever has a token of a login, and puts their id into `ctx.state.user`. */
+/** Admits requests with an access token of a login, and puts the person's id into `ctx.state.user`. */
 export const signedIn =
   (bearers: Bearers): SignedIn =>
   async (ctx, next) => {

@@ -1,19 +1,19 @@
 import type { Context } from 'koa'
 
-/** Every refusal of the shop, and its HTTP status. */
+/** All refusals of the shop, with their HTTP status. */
 const statuses = {
   INVALID: 422,
   TOO_LARGE: 413,
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,
   NOT_FOUND: 404,
-  /** Somebody else was faster; the answer has the present state. */
+  /** Another person was faster. The answer contains the current state. */
   CONFLICT: 409,
   /** The order has been sent to the kitchen. */
   PLACED: 409,
   /** More of one dish than a table may order. */
   FULL: 409,
-  /** Too much of it is under way already. */
+  /** Too many are running already. */
   BUSY: 429,
   UNAVAILABLE: 503,
   INTERNAL: 500,
@@ -21,7 +21,7 @@ const statuses = {
 
 export type Code = keyof typeof statuses
 
-/** Answers with `application/problem+json` (RFC 9457); `more` are members of it. */
+/** Answers with `application/problem+json` (RFC 9457). `more` adds members to it. */
 export const problem = (ctx: Context, code: Code, more: object = {}): void => {
   const status = statuses[code]
   ctx.status = status

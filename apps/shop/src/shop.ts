@@ -17,14 +17,14 @@ import { tableRoutes } from './table-routes.ts'
 
 export interface ShopDeps {
   database: Database
-  /** Our way to Saoma's channels, and the only one. */
+  /** The shop's only way to publish to Saoma's channels. */
   publisher: Publisher
   bearers: Bearers
   log: Logger
 }
 
 export interface ShopOptions {
-  /** Under which `/shop/` is reached, also by the courier. */
+  /** `/shop/` is below this address, for the courier too. */
   saomaUrl: string
   hookSecret: string
   courierSecret: string
@@ -32,13 +32,13 @@ export interface ShopOptions {
 }
 
 /**
- * A small business: people order at tables, get notices, and wait for a quote of a courier. It knows Saoma as
- * any business does, by its published keys, its HTTP publish and the hook it is asked by; nothing of Saoma's
- * insides is imported here.
+ * A small business: people order at tables, get notices, and wait for a courier's quote. Like any business it
+ * knows Saoma by three interfaces: the published keys, the HTTP publish and the hook. It imports nothing of
+ * Saoma's internals.
  */
 export interface Shop {
   handler: RequestListener
-  /** Resolves when nothing uses the database any more. */
+  /** Resolves when nothing uses the database anymore. */
   close(): Promise<void>
 }
 
@@ -92,7 +92,7 @@ export const createShop = ({ database, publisher, bearers, log }: ShopDeps, opti
   ])
     app.use(router.routes())
 
-  // The courier may have forgotten what it was asked before we ended.
+  // The courier may have lost the requests from before the shop's restart.
   for (const job of jobs.running()) courierOrders.order(job)
 
   return {

@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
-/** A webhook is good for so long: one that somebody recorded cannot be played again next week. */
+/** A webhook is valid for this long, so a recorded one cannot be replayed later. */
 const MAX_AGE_SECONDS = 300
 const HEADER = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/
 
@@ -13,10 +13,7 @@ const nowSeconds = (): number => Math.floor(Date.now() / 1_000)
 export const sign = (secret: string, body: Buffer, time = nowSeconds()): string =>
   `t=${time},v1=${mac(secret, time, body).toString('hex')}`
 
-/**
- * Whether that body was signed with that secret, lately. Takes the same time wherever a wrong signature
- * begins to differ.
- */
+/** Whether the body was signed with the secret recently. The comparison takes constant time. */
 export const isSigned = (secret: string, body: Buffer, header: string): boolean => {
   const [, time, signature] = HEADER.exec(header) ?? []
   if (!time || !signature) return false
@@ -24,7 +21,7 @@ export const isSigned = (secret: string, body: Buffer, header: string): boolean 
   return fits && Math.abs(nowSeconds() - Number(time)) <= MAX_AGE_SECONDS
 }
 
-/** Compares two secrets in constant time, whatever their lengths. */
+/** Compares two secrets of any lengths in constant time. */
 export const isSameSecret = (given: string, expected: string): boolean => {
   const hash = (text: string) => createHash('sha256').update(text).digest()
   return timingSafeEqual(hash(given), hash(expected))

@@ -12,7 +12,7 @@ const Delta = v.pipe(v.number(), v.integer(), v.minValue(-MOST_OF_ONE_DISH), v.m
 const Note = v.pipe(v.string(), v.trim(), v.maxLength(200))
 const EditBody = v.object({
   id: Id,
-  /** The version of the order that the person was looking at. */
+  /** The version of the order that the person saw. */
   based: v.pipe(v.number(), v.integer(), v.minValue(0)),
   name: Name,
   edit: v.variant('kind', [
@@ -24,9 +24,7 @@ const EditBody = v.object({
   ]),
 })
 
-/**
- * Ordering at a table. Reading an order is for everybody who is signed in, as the channel of its table is.
- */
+/** Ordering at a table. Everybody who is logged in may read an order, like the channel of its table. */
 export const tableRoutes = (orders: Orders, signedIn: SignedIn): Router => {
   const router = new Router({ prefix: '/shop' })
   router.get('/menu', (ctx) => {

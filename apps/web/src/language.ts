@@ -19,7 +19,7 @@ document.documentElement.lang = htmlLang[current]
 
 export const language = (): Language => current
 
-/** Changes the language of the page and remembers it. */
+/** Switches the page to a language and remembers it. */
 export const speak = (next: Language): void => {
   current = next
   document.documentElement.lang = htmlLang[next]

@@ -1,4 +1,4 @@
-/** The simulator's time: the machine's, moved forward by as much as a test asks for. */
+/** The simulator's time: the machine's clock plus the offset that a test sets. */
 export const createClock = (now: () => number = Date.now) => {
   let aheadMs = 0
   return {

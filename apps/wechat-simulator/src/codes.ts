@@ -5,7 +5,7 @@ export interface DrawnCode {
   env_version: string
 }
 
-/** The last ones are kept for whoever wants to know what was drawn without reading the picture. */
+/** Number of recent codes that callers can list, so that they need not read pictures. */
 const KEPT = 1_000
 
 export const createCodes = (published: readonly string[], mostUnpublished: number) => {
@@ -19,7 +19,7 @@ export const createCodes = (published: readonly string[], mostUnpublished: numbe
     home: published[0] ?? '',
 
     isPublished: (page: string): boolean => published.includes(page),
-    /** Whether a code may point to a page that need not exist. */
+    /** Whether a code may point to this page, which may be unpublished. */
     mayPointTo: (page: string): boolean =>
       published.includes(page) || unpublished.has(page) || unpublished.size < mostUnpublished,
 

@@ -25,7 +25,7 @@ const FaultOrder: v.GenericSchema<unknown, Fault> = v.variant('kind', [
 const Opening = v.object({ url: v.string(), inWechat: v.optional(v.boolean(), false) })
 const Advance = v.object({ ms: Count })
 
-/** The body, or a 400 that says what is wrong with it. */
+/** The parsed body, or a 400 that explains the error. */
 const read = <T>(ctx: Context, schema: v.GenericSchema<unknown, T>): T => {
   const body = v.safeParse(schema, ctx.request.body)
   if (!body.success)
@@ -34,8 +34,8 @@ const read = <T>(ctx: Context, schema: v.GenericSchema<unknown, T>): T => {
 }
 
 /**
- * What WeChat does not have: the phone's side, orders to behave badly, and a look inside. For tests and
- * people on this machine.
+ * Controls that WeChat does not have: the phone's side, faults, and the internal state. They are for tests
+ * and for people on this machine.
  */
 export const controlRoutes = (state: State): Router => {
   const { clock, tokens, logins, codes, links, faults, calls } = state
@@ -47,7 +47,7 @@ export const controlRoutes = (state: State): Router => {
     ctx.body = { js_code: logins.login(person, blocked) }
   })
 
-  /** A person taps a link: what the mini-program is opened with, as `wx.getEnterOptionsSync()` gives it. */
+  /** A person taps a link. Returns what `wx.getEnterOptionsSync()` gives to the opened mini-program. */
   router.post('/links/open', (ctx) => {
     const { url, inWechat } = read(ctx, Opening)
     const opened = links.open(url, inWechat)
@@ -80,7 +80,7 @@ export const controlRoutes = (state: State): Router => {
   router.get('/counters', (ctx) => {
     ctx.body = { calls: Object.fromEntries(calls), tokens: tokens.minted, codes: codes.count(), links: links.count() }
   })
-  /** The codes drawn last, oldest first. */
+  /** The most recent codes, oldest first. */
   router.get('/codes', (ctx) => {
     ctx.body = { codes: codes.last() }
   })

@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto'
 
-/** WeChat says `encoding` where others say `charset`. */
+/** WeChat writes `encoding` where other servers write `charset`. */
 export const JSON_TYPE = 'application/json; encoding=utf-8'
 
-/**
- * WeChat's error texts by errcode, as far as they are known. The simulator can be told to answer with any of
- * them.
- */
+/** WeChat's error texts by errcode, as far as they are known. A fault can return any of them. */
 export const errors: Readonly<Record<number, string>> = {
   [-1]: 'system error',
   40001:
@@ -58,7 +55,7 @@ export const errors: Readonly<Record<number, string>> = {
 }
 
 /**
- * An error body: the text and an id for WeChat's support, whose first group is the time in hexadecimal
+ * An error body: the text, and an id for WeChat's support. The id's first group is the time, in hexadecimal
  * seconds.
  */
 export const errorBody = (errcode: number, nowMs: number): { errcode: number; errmsg: string } => {

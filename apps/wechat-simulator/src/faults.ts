@@ -3,22 +3,22 @@ import type { Middleware } from 'koa'
 import type { Clock } from './clock.ts'
 import { errorBody, JSON_TYPE } from './errors.ts'
 
-/** An order to behave badly. */
+/** A fault to simulate. */
 export interface Fault {
-  /** Only on this path. @default every path of WeChat's */
+  /** Only on this path. @default every path of WeChat */
   path?: string
   /**
-   * `slow` answers late, `down` cuts the connection without an answer, `cut` does the work first and then
-   * cuts, `errcode` refuses, `garbage` answers with a page of HTML.
+   * `slow` delays the answer. `down` closes the connection without an answer. `cut` processes the call first,
+   * and closes the connection then. `errcode` refuses. `garbage` answers with an HTML page.
    */
   kind: 'slow' | 'down' | 'cut' | 'errcode' | 'garbage'
-  /** Milliseconds of `slow`. */
+  /** Delay of `slow`, in milliseconds. */
   ms?: number
-  /** Of `errcode`. */
+  /** The errcode of `errcode`. */
   errcode?: number
   /** HTTP status of `garbage`. @default 200 */
   status?: number
-  /** How many calls it spoils. @default all, until it is taken back */
+  /** Number of calls that it affects. @default all, until it is removed */
   times?: number
 }
 
@@ -53,7 +53,7 @@ export const createFaults = (clock: Clock) => {
 
   return {
     middleware,
-    /** Orders apply in the order they came, one to a call. */
+    /** Faults apply in the order of their arrival, one per call. */
     order: (fault: Fault): void => {
       orders.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY })
     },

@@ -1,7 +1,9 @@
-/** Side of a JPEG block in pixels. Each block is one even shade, so only its DC coefficient is not zero. */
+/**
+ * Side of a JPEG block in pixels. Each block has one uniform shade, so only its DC coefficient is not zero.
+ */
 export const BLOCK = 8
 
-/** A DC coefficient is eight times the mean; dividing by eight leaves the mean itself. */
+/** A DC coefficient is eight times the mean. This quantizer leaves the mean itself. */
 const QUANTIZER = 8
 const DC_CATEGORIES = 12
 
@@ -26,9 +28,9 @@ const head = (size: number): number[] => [
 ]
 
 /**
- * A square, grey JPEG of evenly shaded 8x8 blocks: all that a QR code needs.
+ * A square, grey JPEG of uniform 8x8 blocks, which is enough for a QR code.
  * @param size  pixels
- * @param shade  0 black to 255 white, of the block in that column and row
+ * @param shade  of the block in that column and row, from 0 (black) to 255 (white)
  */
 export const drawJpeg = (size: number, shade: (column: number, row: number) => number): Buffer => {
   const bytes = head(size)
@@ -39,7 +41,7 @@ export const drawJpeg = (size: number, shade: (column: number, row: number) => n
       bits = (bits << 1) | ((value >> i) & 1)
       if (++count < 8) continue
       bytes.push(bits)
-      // In the data 0xff must not look like a marker.
+      // In the data 0xff must not look like a marker, so a zero byte follows it.
       if (bits === 0xff) bytes.push(0)
       bits = 0
       count = 0

@@ -1,4 +1,4 @@
-/** What WeChat allows, from its documentation. */
+/** WeChat's limits, from its documentation. */
 export const wechatLimits = {
   /** Answers of getwxacodeunlimit, for the whole account. */
   codesPerMinute: 5_000,
@@ -12,7 +12,7 @@ export const wechatLimits = {
   forcedPerDay: 20,
   /** Calls of jscode2session for one person. */
   sessionsPerMinute: 100,
-  /** Pages that are not in the release and that codes may point to with check_path false. */
+  /** Maximum of unpublished pages that codes may point to with check_path false. */
   unpublishedPages: 60_000,
 }
 

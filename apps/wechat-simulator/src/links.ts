@@ -4,24 +4,24 @@ import type { Clock } from './clock.ts'
 export interface LinkTarget {
   /** Without a leading slash. */
   page: string
-  /** As the mini-program gets it, still percent-encoded. */
+  /** The query that the mini-program receives, still percent-encoded. */
   query: string
   env_version: string
 }
 
-/** What WeChat opens the mini-program with; `scene` is the number of the way in. */
+/** What WeChat opens the mini-program with. `scene` is the number for how it was opened. */
 export interface Opened {
   path: string
   query: Record<string, string>
   scene: number
 }
 
-/** Links remembered. */
+/** Number of links that are stored. */
 const KEPT = 1_000
-/** Numbers of the ways in: a link from outside WeChat, the same inside it, a scheme. */
+/** WeChat's numbers for how it was opened: a link outside WeChat, a link inside it, a scheme. */
 const SCENES = { link: 1194, linkInWechat: 1167, scheme: 1065 }
 
-/** Both kinds of address that open a page of the mini-program. */
+/** Both kinds of addresses that open a page of the mini-program. */
 export const createLinks = (clock: Clock) => {
   const made = new Map<string, { kind: 'link' | 'scheme'; target: LinkTarget; until: number }>()
   let count = 0
@@ -42,13 +42,13 @@ export const createLinks = (clock: Clock) => {
       return url
     },
 
-    /** What a tap on it does, or why it does nothing. */
+    /** The effect of a tap on the link, or why it has none. */
     open: (url: string, inWechat: boolean): Opened | 'unknown' | 'expired' => {
       const link = made.get(url)
       if (!link) return 'unknown'
       if (link.until <= clock.now()) return 'expired'
       const { kind, target } = link
-      // A mini-program gets its query cut at & and =, and not decoded.
+      // WeChat splits the query at & and =, and does not decode it.
       const query = target.query.split('&').flatMap((pair) => {
         const [name = '', ...value] = pair.split('=')
         return name ? [[name, value.join('=')]] : []

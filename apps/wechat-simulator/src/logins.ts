@@ -4,7 +4,7 @@ import type { Limits } from './limits.ts'
 import { createQuota, MINUTE_MS } from './quota.ts'
 
 const CODE_LIFETIME_MS = 5 * MINUTE_MS
-/** Codes remembered, so that a used one can be told from one that never was. */
+/** Codes that are stored, to distinguish a used code from an unknown one. */
 const REMEMBERED = 10_000
 
 export interface Session {
@@ -13,17 +13,20 @@ export interface Session {
   unionid?: string
 }
 
-/** 28 characters that begin with `o`, as WeChat's are; the same for the same person. */
+/** 28 characters that begin with `o`, like WeChat's. The same person always gets the same id. */
 const idOf = (scope: string, person: string): string =>
   `o${createHash('sha256').update(`${scope}\n${person}`).digest('base64url').slice(0, 27)}`
 
-/** People with the app on their phone, and the codes that `wx.login` gave them. */
+/** People with the mini-program on their phones, and their codes from `wx.login`. */
 export const createLogins = (clock: Clock, limits: Limits, appid: string, openPlatform?: string) => {
   const codes = new Map<string, { person: string; blocked: boolean; until: number; used: boolean }>()
   const mayAsk = createQuota(clock, limits.sessionsPerMinute, MINUTE_MS)
 
   return {
-    /** What `wx.login` gives on a person's phone. @param blocked  WeChat takes the person for a danger */
+    /**
+     * The result of `wx.login` on a person's phone.
+     * @param blocked  WeChat considers the person a risk
+     */
     login: (person: string, blocked = false): string => {
       const code = `0${randomBytes(24).toString('base64url').slice(0, 31)}`
       codes.set(code, { person, blocked, until: clock.now() + CODE_LIFETIME_MS, used: false })
@@ -32,7 +35,7 @@ export const createLogins = (clock: Clock, limits: Limits, appid: string, openPl
       return code
     },
 
-    /** Uses up a code: a session, or an errcode. */
+    /** Uses up a code. Returns a session, or an errcode. */
     session: (jsCode: string): Session | number => {
       const login = codes.get(jsCode)
       if (!login || login.until <= clock.now()) return 40029

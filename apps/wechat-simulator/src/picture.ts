@@ -4,7 +4,7 @@ import { BLOCK, drawJpeg } from './jpeg.ts'
 export interface Picture {
   page: string
   scene: string
-  /** Pixels. A JPEG gets larger when the text needs more. */
+  /** Pixels. A JPEG gets larger if the text needs more. */
   width: number
   /** Transparent background: a PNG instead of a JPEG. */
   hyaline: boolean
@@ -15,14 +15,14 @@ export interface Picture {
 const QUIET = 4
 const WHITE = 255
 
-/** The page that a scan opens, as the mini-program gets it: its `query.scene` is percent-encoded. */
+/** The page that a scan opens, as the mini-program receives it. Its `query.scene` is percent-encoded. */
 export const textOf = (page: string, scene: string): string => `${page}?scene=${encodeURIComponent(scene)}`
 
 const hex = (value: number): string => Math.trunc(value).toString(16).padStart(2, '0')
 
 /**
- * WeChat draws its own round or flower-like code that only WeChat reads. This is an ordinary QR code of
- * `<page>?scene=<scene>`, which every reader reads.
+ * An ordinary QR code of `<page>?scene=<scene>`, which every reader understands. WeChat draws a round or
+ * flower-like code of its own, which only WeChat reads.
  */
 export const drawPicture = async ({ page, scene, width, hyaline, line }: Picture): Promise<Buffer> => {
   const text = textOf(page, scene)

@@ -6,12 +6,12 @@ export const DAY_MS = 24 * 60 * MINUTE_MS
 /** WeChat's day begins at midnight in China. */
 const CHINA_MS = 8 * 60 * MINUTE_MS
 
-/** Counts by key in windows that begin at a full minute or at midnight. */
+/** Counts calls by key, in fixed windows that begin at a full minute or at midnight. */
 export const createQuota = (clock: Clock, limit: number, windowMs: number) => {
   let window = 0
   const used = new Map<string, number>()
 
-  /** Takes one; false when the window's are used up. */
+  /** Counts a call. False if the quota of the window is used up. */
   return (key = ''): boolean => {
     const current = Math.floor((clock.now() + CHINA_MS) / windowMs)
     if (current !== window) used.clear()

@@ -5,15 +5,15 @@ import { createState, type SimulatorOptions, type State } from './state.ts'
 import { wechatRoutes } from './wechat-routes.ts'
 
 /**
- * A server that behaves as api.weixin.qq.com does: rules, limits, error bodies and oddities. What it cannot
- * know it does not invent: the order of checks is the one that public reports suggest.
+ * A server that imitates api.weixin.qq.com: rules, limits, error bodies and oddities. Unknown behaviour is
+ * not invented: the order of checks follows public reports.
  */
 export interface Simulator {
   /** For `createServer`. */
   handler: RequestListener
-  /** For tests in the same process; others use `/simulator/…`. */
+  /** For tests in the same process. Other programs use `/simulator/…`. */
   state: State
-  /** Answers those who wait because of a fault. */
+  /** Answers calls that a fault is delaying. */
   close(): void
 }
 

@@ -13,17 +13,17 @@ export interface SimulatorOptions {
   /** Pages of the published release, the home page first. @default ['pages/login/index'] */
   pages?: readonly string[]
   /**
-   * Name of the Open Platform account it is bound to; then people have a unionid, the same in every app of
-   * that account.
+   * Name of the Open Platform account of the app. With it people have a unionid, which is the same in all
+   * apps of that account.
    */
   openPlatform?: string
-  /** @default what WeChat documents */
+  /** @default the documented limits */
   limits?: Partial<Limits>
   /** Milliseconds since 1970. @default Date.now */
   now?: () => number
 }
 
-/** All that the simulator remembers. */
+/** The complete state of the simulator. */
 export interface State {
   appid: string
   secret: string
@@ -33,9 +33,9 @@ export interface State {
   codes: Codes
   links: Links
   faults: Faults
-  /** Calls by path, spoilt ones too. */
+  /** Number of calls by path, including those with a fault. */
   calls: Map<string, number>
-  /** Each takes one of the account's calls; false when there is none left. */
+  /** Each function uses one call of the account's quota. False if the quota is used up. */
   quotas: Record<'codes' | 'linksOfSecond' | 'linksOfDay' | 'tokensOfMinute' | 'tokensOfDay', () => boolean>
 }
 

@@ -5,20 +5,21 @@ import { createQuota, DAY_MS } from './quota.ts'
 
 const LIFETIME_MS = 7_200_000
 /**
- * An old token goes on beside its successor for this long; a stable one is replaced when it has no more left.
+ * An old token stays valid beside its successor for this long. A stable token is replaced when less than this
+ * is left of its life.
  */
 const OVERLAP_MS = 300_000
 const FORCE_GAP_MS = 30_000
-/** Tokens remembered, so that an old one can be told from one that never was. */
+/** Tokens that are stored, to distinguish an old token from an unknown one. */
 const REMEMBERED = 1_000
 const FORM = /^\d+_[\w-]{100,500}$/
 
 interface Issued {
   value: string
   until: number
-  /** What a call hears after that: 42001 it ran out, 40001 another took its place. */
+  /** The errcode after its end: 42001 it expired, 40001 another token replaced it. */
   endsAs: 42001 | 40001
-  /** Refused before its time; see `refuse`. */
+  /** Refused before it expires; see `refuse`. */
   refused: boolean
 }
 
@@ -28,7 +29,7 @@ export interface Grant {
   expires_in: number
 }
 
-/** The access tokens of one account. Those of the two endpoints are isolated from each other. */
+/** The access tokens of one account. The tokens of the two endpoints are independent. */
 export const createTokens = (clock: Clock, limits: Limits) => {
   const issued = new Map<string, Issued>()
   const minted = { normal: 0, stable: 0, forced: 0 }
@@ -64,7 +65,7 @@ export const createTokens = (clock: Clock, limits: Limits) => {
   return {
     minted,
 
-    /** `/cgi-bin/token`: a new one at every call. */
+    /** `/cgi-bin/token`: a new token at every call. */
     normal: (): Grant => {
       supersede(normal, OVERLAP_MS)
       minted.normal++
@@ -72,7 +73,7 @@ export const createTokens = (clock: Clock, limits: Limits) => {
       return grant(normal)
     },
 
-    /** `/cgi-bin/stable_token`: the same one until its last five minutes. */
+    /** `/cgi-bin/stable_token`: the same token until its last five minutes. */
     stable: (): Grant => {
       if (!stable || stable.until - clock.now() < OVERLAP_MS) {
         minted.stable++
@@ -82,8 +83,8 @@ export const createTokens = (clock: Clock, limits: Limits) => {
     },
 
     /**
-     * `force_refresh`: ends the present stable token at once. Sooner than 30 s after the last time it changes
-     * nothing. Undefined when the day's are used up.
+     * `force_refresh`: replaces the stable token at once. Within 30 s of the last forced refresh it changes
+     * nothing. Undefined if the daily quota is used up.
      */
     force: (): Grant | undefined => {
       if (stable && clock.now() - lastForced < FORCE_GAP_MS) return grant(stable)
@@ -96,7 +97,7 @@ export const createTokens = (clock: Clock, limits: Limits) => {
       return grant(stable)
     },
 
-    /** The errcode that a call with this token is refused with, or undefined for a good one. */
+    /** The errcode that refuses this token; undefined for a valid token. */
     refusal: (value: string | null): number | undefined => {
       if (!value) return 41001
       if (!FORM.test(value)) return 40014
@@ -106,14 +107,14 @@ export const createTokens = (clock: Clock, limits: Limits) => {
     },
 
     /**
-     * Order of a test: what was issued so far is refused, and stable_token goes on giving it out until it is
-     * forced to renew.
+     * For tests: refuses all issued tokens. stable_token goes on returning the refused one until a forced
+     * refresh.
      */
     refuse: (): void => {
       for (const token of issued.values()) token.refused = true
     },
 
-    /** Order of a test: every token has run out. */
+    /** For tests: lets all tokens expire. */
     expire: (): void => {
       for (const token of issued.values()) token.until = Math.min(token.until, clock.now())
     },

@@ -10,14 +10,11 @@ import { token } from './api/token.ts'
 import { errorBody, JSON_TYPE } from './errors.ts'
 import type { State } from './state.ts'
 
-/** This endpoint has always called its JSON plain text. */
+/** WeChat has always labelled this endpoint's JSON as plain text. */
 const SESSION_TYPE = 'text/plain'
 const LARGEST_BODY = 1024 * 1024
 
-/**
- * The body as text whatever its type is called: WeChat does not look at the type either. Undefined when it is
- * too large.
- */
+/** The body as text, whatever its content type: WeChat ignores the type too. Undefined if it is too large. */
 const readBody = async (req: IncomingMessage): Promise<string | undefined> => {
   const chunks: Buffer[] = []
   let size = 0
@@ -29,7 +26,7 @@ const readBody = async (req: IncomingMessage): Promise<string | undefined> => {
   return Buffer.concat(chunks).toString()
 }
 
-/** Every business answer has status 200. A picture's type is image/jpeg even when it is a PNG. */
+/** Every business answer has status 200. A picture always has the type image/jpeg, even if it is a PNG. */
 const render = (ctx: Context, state: State, answer: Answer, jsonType: string): void => {
   ctx.status = 200
   if (Buffer.isBuffer(answer)) {
@@ -41,7 +38,7 @@ const render = (ctx: Context, state: State, answer: Answer, jsonType: string): v
   ctx.body = JSON.stringify(typeof answer === 'number' ? errorBody(answer, state.clock.now()) : answer)
 }
 
-/** The server API of WeChat, as far as a login needs it. */
+/** WeChat's server API, as far as a login needs it. */
 export const wechatRoutes = (state: State): Router => {
   const router = new Router()
 

@@ -1,5 +1,5 @@
--- beat: a node is alive until its lease ends. One whose lease has ended may have been swept and is not taken
--- back: it goes on under another name.
+-- beat: renews a node's lease. A node whose lease has ended may have been swept and is not accepted again: it
+-- goes on under another name.
 -- KEYS  nodes
 -- ARGV  node, lease_ms, first 0|1 (its first beat)
 -- reply {1 taken | 0 overdue, node, …} with the names of nodes whose leases have ended

@@ -1,8 +1,8 @@
--- compare: where the channel is, for a node that follows it and thereby keeps it alive.
+-- compare: reads a channel's state for a node that follows it. This also keeps the channel alive.
 -- KEYS  meta, log, people, mine
 -- ARGV  new_epoch, offset, mark, … (of messages that this node has handed out)
--- reply {epoch, top, people of this node, 1 those messages are in the log or no more | 0 it is not the log
---       that was handed out}
+-- reply {epoch, top, people of this node, 1 the log agrees with those messages as far as it reaches | 0 it
+--       has other messages in their place}
 
 local meta, log, people, mine = unpack(KEYS)
 

@@ -1,8 +1,8 @@
--- end: a session of a person has ended, or all of them. Told at once, and remembered for those who could not
--- hear it. Runs also in a full Redis, so what it writes is bounded: when most are remembered, one of all
--- stands for them, after which each is looked up.
+-- end: announces that a session of a person, or all of them, has ended, and remembers it for nodes that miss
+-- the announcement. It also runs in a full Redis, so what it writes is bounded: above `most` entries, one
+-- entry for all sessions replaces them, and every session has to be looked up.
 -- KEYS  ends, live
--- ARGV  sid ('' for all), mark (a word that no other end has), ms, most
+-- ARGV  sid ('' for all), mark (unique to this end), ms, most
 -- reply 1
 
 local ends, live = KEYS[1], KEYS[2]

@@ -1,51 +1,51 @@
--- Shared by the scripts of this folder, each of which is this text followed by its own.
+-- Shared code: each script of this folder is this text followed by its own.
 --
 -- meta: hash.
 --   epoch
 --   base   the offset before the first message of this epoch
---   past   the epochs that this log had before, each with the offset after which it was gone back on, oldest
---          first, and last the epoch under which that was written: `E0:26 E1:40 E2`. Written by a node that
---          does not know it, another epoch would be in force
+--   past   the earlier epochs of this log, oldest first, each with the last offset that it shares with the
+--          present log. At the end the epoch under which this was written: `E0:26 E1:40 E2`. If that is not
+--          the present epoch, a node that does not know `past` has changed the epoch, and `past` is ignored
 --   top    newest offset
---   lasts  ms epoch until which the log must be there
---   due    ms epoch before which no message grows too old
+--   lasts  ms epoch until which the log must exist
+--   due    ms epoch before which no message gets too old
 --   read   inbox position
---   since  ms epoch: the channel was not surely empty before it, because another log had been here. Absent
+--   since  ms epoch before which the channel may not have been empty, because there was another log. Absent
 --          when there was none
 -- log: stream. Ids are <offset>-0, the one field `m` is the message's text, whose last member is its time.
 
 local META_MS = 30 * 86400000
 local DAY_MS = 86400000
--- What two masters' clocks may differ by: after a failover the other one's tells the time.
+-- How much the clocks of two masters may differ: after a failover the new master's clock counts.
 local CLOCKS_MS = 60000
 
--- Milliseconds of Redis's clock, the only one that channels know.
+-- The time of Redis's clock in ms. Channels use no other clock.
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Lengthens a key's life to ms. Not at every call: a write is replicated, a look is not.
+-- Extends a key's TTL to ms. Only if it is more than a tenth short: a write is replicated, a read is not.
 local function keep(key, ms)
   local left = redis.call('PTTL', key)
   if left ~= -2 and left < ms * 0.9 then redis.call('PEXPIRE', key, ms) end
 end
 
--- Lengthens the life of what is known of a channel: a day as long as nothing was published, so that asking
--- for names costs little; then a month, and always longer than its log (by a quarter, because `keep` lets a
--- tenth go by).
+-- Extends the TTL of a channel's meta. A channel without messages gets a day, so that requests for random
+-- names cost little. Otherwise it gets a month, and always more than its log: a quarter more, because `keep`
+-- tolerates a tenth less.
 local function keep_meta(channel)
   local ms = channel.top == 0 and DAY_MS or META_MS
   keep(channel.meta, math.max(ms, math.floor((channel.lasts - channel.now) * 1.25)))
 end
 
--- A channel in which nothing was ever published has nothing in Redis, however often it is asked for. Its
--- epoch is this word with the moment at which it was empty.
+-- A channel that never had a message has no key in Redis, however often it is read. Its epoch is this word
+-- and the time at which it was empty.
 local NONE = 'none-'
 local function empty_at(epoch) return tonumber(string.match(epoch, '^none%-(%d+)$')) end
 
--- Begins the channel under an epoch. `since`: when another log was here before, the moment at which that was
--- found to be gone.
+-- Begins the channel under a new epoch. `since`: set if there was another log before; the time at which it
+-- was found missing.
 local function begin(channel, epoch, since)
   channel.epoch, channel.base, channel.top, channel.unused = epoch, 0, 0, false
   channel.lasts, channel.due, channel.read, channel.since, channel.past = 0, 0, 0, since or 0, ''
@@ -54,8 +54,8 @@ local function begin(channel, epoch, since)
   if since then redis.call('HSET', channel.meta, 'since', since) end
 end
 
--- The channel as it is. One whose log or meta is gone before its time begins anew, under new_epoch. One that
--- never was is `unused`, and nothing is written.
+-- Loads the channel. If its log or meta disappeared too early, it begins again under new_epoch. A channel
+-- that never had a message is `unused`, and nothing is written.
 local function open(meta, log, new_epoch)
   local epoch, base, top, lasts, due, read, since, past =
     unpack(redis.call('HMGET', meta, 'epoch', 'base', 'top', 'lasts', 'due', 'read', 'since', 'past'))
@@ -75,14 +75,14 @@ local function open(meta, log, new_epoch)
   return channel
 end
 
--- Whether a reader who saw the channel empty has missed nothing but what is in the log. Younger than META_MS,
--- or a log may have come and gone since without a trace; and not of the future, which nobody has seen.
+-- Whether the log has everything since a reader saw the channel empty. Only if that was less than META_MS
+-- ago: in a longer time a log may have come and gone without a trace. A time in the future is invalid.
 local function was_empty(channel, epoch)
   local at = empty_at(epoch)
   return at ~= nil and at >= channel.since and at > channel.now - META_MS and at <= channel.now + CLOCKS_MS
 end
 
--- The epochs before this one with what is left of them: text and offset in turn, oldest first.
+-- The epochs before this one, each with its shared offset: epoch and offset alternate, oldest first.
 local function past_of(channel)
   local list = {}
   local text, written = string.match(channel.past, '^(.*) (%S+)$')
@@ -94,8 +94,7 @@ local function past_of(channel)
   return list
 end
 
--- Up to which offset the log of an earlier epoch is the same as this one; nil when that epoch is not known to
--- have been one of it.
+-- The offset up to which the log of an earlier epoch equals this one; nil when that epoch is unknown here.
 local function shared_with(channel, epoch)
   local past = past_of(channel)
   local shared
@@ -109,8 +108,8 @@ local function id_of(offset) return string.format('%d-0', offset) end
 local function offset_of(id) return tonumber(string.match(id, '^%d+')) end
 local function time_of(body) return tonumber(string.match(string.sub(body, -24), '"time":(%d+)$')) end
 
--- A number for what a message says, whenever it was published; nil when it is not kept. `LogEntry.mark` is
--- the same.
+-- A hash of a message without its time; nil when the message is not in the log. `LogEntry.mark` computes the
+-- same hash.
 local function mark_at(channel, offset)
   local entry = redis.call('XRANGE', channel.log, id_of(offset), id_of(offset))[1]
   if not entry then return nil end
@@ -119,8 +118,8 @@ local function mark_at(channel, offset)
   return tonumber(string.sub(redis.sha1hex(string.sub(body, 1, #body - #time)), 1, 8), 16)
 end
 
--- Up to which offset the log is the one that was handed out, by what is known of that: ARGV[first] on,
--- offset, mark, … nil when it is.
+-- The offset up to which the log agrees with the messages that were handed out; nil when all agree. The list
+-- is ARGV[first] on: offset, mark, …
 local function agreed_until(channel, first)
   local agreed
   for i = first, #ARGV, 2 do
@@ -131,8 +130,8 @@ local function agreed_until(channel, first)
   return agreed
 end
 
--- Forgets what is older than age_ms. Returns the offset and the time of the oldest message left; top + 1 and
--- nil when there is none. Halves its way to it, so that a log of any length costs a few looks.
+-- Deletes messages older than age_ms. Returns the offset and the time of the oldest message left, or top + 1
+-- and nil when none is left. It uses a binary search, so a long log costs only a few reads.
 local function forget_old(channel, age_ms)
   local log, limit = channel.log, channel.now - age_ms
   local function look(offset)
@@ -152,19 +151,19 @@ local function forget_old(channel, age_ms)
   return look('-')
 end
 
--- How many messages a person has not read, of those that are still kept.
+-- How many kept messages a person has not read.
 local function unread_of(channel, age_ms)
   local first = forget_old(channel, age_ms)
   return channel.top - math.max(channel.read, first - 1)
 end
 
--- people: hash. A person's connections over all nodes; under the empty name those of everybody.
+-- people: hash. Number of a person's connections over all nodes. The empty name holds the sum of all people.
 
 local function connections_of(people) return tonumber(redis.call('HGET', people, '') or 0) end
 local function count_of(people) return redis.call('HLEN', people) - redis.call('HEXISTS', people, '') end
 
--- Adds to a person's connections and tells the channel, if it is to be told, when the person came or went by
--- that.
+-- Adds to a person's connections. If the channel announces presence, it publishes when the person's first
+-- connection came or the last one left.
 local function add_connections(people, live, announces, user, delta)
   if delta == 0 then return end
   local before = tonumber(redis.call('HGET', people, user) or 0)

@@ -1,5 +1,5 @@
--- mark-read: a person has read everything up to an offset. Never goes back and never past the newest message;
--- other devices are told.
+-- mark-read: a person has read everything up to an offset. The position never moves back and never past the
+-- newest message. Other devices are notified.
 -- KEYS  meta, log, live
 -- ARGV  new_epoch, age_ms, offset
 -- reply {read, unread}

@@ -1,4 +1,4 @@
--- publish-volatile: a volatile message is told to every node that follows the channel, and not kept.
+-- publish-volatile: sends a volatile message to every node that follows the channel. It is not kept.
 -- KEYS  people, live
 -- ARGV  content (`"event":…,"data":…,["from":…,]`)
 -- reply connections

@@ -1,4 +1,4 @@
--- publish: a message gets the next offset, is kept, and is told to every node that follows the channel.
+-- publish: gives a message the next offset, keeps it, and sends it to every node that follows the channel.
 -- KEYS  meta, log, people, live, receipt
 -- ARGV  content (`"event":…,"data":…,["from":…,]`), new_epoch, messages, age_ms, receipt_ms (0: no
 --       idempotency key), begins 0|1 (whether it may be the first message of a channel that never was)
@@ -16,8 +16,8 @@ if channel.unused then
 end
 if receipt_ms > 0 then
   local epoch, offset, hash = string.match(redis.call('GET', receipt) or '', '^(%S+) (%d+) (%x+)$')
-  -- A receipt of a log that was lost speaks of a message that is no more. One from before this log got
-  -- another name was written with its message, which is where it was.
+  -- A receipt from a lost log refers to a message that no longer exists. A receipt from an earlier epoch of
+  -- this log is valid: it was written together with its message.
   if epoch and (epoch == channel.epoch or shared_with(channel, epoch)) then
     if hash ~= redis.sha1hex(content) then return { 'KEY_REUSED' } end
     return { 'OK', channel.epoch, tonumber(offset), connections_of(people), 1 }

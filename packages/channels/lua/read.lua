@@ -4,14 +4,14 @@
 --       (1 or more), go_on (1: what is left behind a loss instead of the history)
 -- reply {epoch, offset, "recovered"|"fresh"|"epoch"|"trimmed", more 0|1, {id, body, …}, mark}. epoch and
 --       offset are where the reader stands after the page; mark is of the message there if the page has none,
---       or 0. A reader who comes from an earlier epoch of this log is told `epoch`, and gets all from where
---       the two part
+--       or 0. A reader from an earlier epoch of this log gets `epoch`, and all messages from the offset on
+--       at which the two logs differ
 
 local meta, log = KEYS[1], KEYS[2]
 local new_epoch, age_ms, since_epoch, since_offset = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local history, limit, most_bytes, go_on = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
--- Entries asked for at once: few to begin with and never many, because what is copied into the script without
--- fitting is work for nothing.
+-- Entries per XRANGE: few at first, never many. Copying entries into the script that do not fit is wasted
+-- work.
 local FEW, MANY = 8, 50
 
 local channel = open(meta, log, new_epoch)
@@ -28,7 +28,7 @@ local entries, count, bytes = {}, 0, 0
 local function fits(body)
   return count < limit and (count == 0 or bytes + #body <= most_bytes)
 end
--- How many of the next ones may fit, if they are like those so far; 0 when the page is full.
+-- Estimates how many more entries fit, from the size of those so far; 0 when the page is full.
 local function expected()
   if count == limit or bytes >= most_bytes then return 0 end
   local alike = count == 0 and math.min(FEW, math.ceil(most_bytes / 1024)) or math.ceil((most_bytes - bytes) * count / bytes)
@@ -42,7 +42,7 @@ local function put(entry)
   entries[#entries + 1] = entry[2][2]
 end
 
--- Takes what follows `offset` and returns the offset of the last one taken.
+-- Adds the messages after `offset`. Returns the offset of the last one.
 local function forward(offset)
   while true do
     local wanted = expected()
@@ -58,7 +58,7 @@ local function forward(offset)
   end
 end
 
--- Takes the newest ones, oldest first.
+-- Adds the newest messages, oldest first.
 local function newest(history)
   local found = {}
   limit = math.min(limit, history)
@@ -90,8 +90,8 @@ elseif go_on then
 else
   newest(history)
 end
--- A reader of a channel that is still empty keeps its position, as any other does; after a day it gets a
--- later one.
+-- A reader of a channel that is still empty keeps its position, like any other reader. After a day it gets a
+-- newer one.
 if channel.unused and how == 'recovered' and empty_at(since_epoch) > channel.now - DAY_MS then channel.epoch = since_epoch end
 local mark = count == 0 and offset > 0 and mark_at(channel, offset) or 0
 return { channel.epoch, offset, how, offset < channel.top and 1 or 0, entries, mark }

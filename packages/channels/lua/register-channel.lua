@@ -1,4 +1,4 @@
--- register-channel: a node is about to have people in a channel.
+-- register-channel: records that clients of a node are about to follow a channel.
 -- KEYS  channels (of the node)
 -- ARGV  channel
 -- reply 1

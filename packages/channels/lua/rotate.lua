@@ -1,7 +1,7 @@
--- rotate: a node has handed out messages that the log does not have: it has gone back (a failover lost
--- writes) and uses offsets again, or a master that had been replaced without knowing it told of messages that
--- only it had. Under another epoch nobody takes the one for the other. When another node has said so before,
--- this one may know of more: its readers come with the same former epoch.
+-- rotate: gives the channel a new epoch when a node has handed out messages that the log does not have.
+-- Either a failover lost writes and the log uses offsets again, or a replaced master, unaware of it,
+-- published messages that only it had. Under a new epoch nobody confuses the two. If another node has already
+-- rotated, this node may still know more: its readers come with the same former epoch.
 -- KEYS  meta, log
 -- ARGV  new_epoch, epoch, offset (the newest handed out), unsure (the lowest offset at which another message
 --       may have been handed out; 0 when there is none), most (epochs to remember), offset, mark, … (of
@@ -18,7 +18,7 @@ if is_present and channel.top < offset then left = math.min(left or channel.top,
 if channel.unused or not left then return { channel.epoch, channel.top } end
 if unsure > 0 then left = math.min(left, unsure - 1) end
 
--- The epochs of before, each with what is left of it.
+-- The earlier epochs, each with its shared offset.
 local past = past_of(channel)
 if is_present then
   past[#past + 1] = epoch

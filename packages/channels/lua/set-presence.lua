@@ -1,5 +1,5 @@
--- set-presence: how many connections of some people a node has now. Numbers are absolute, so it may be told
--- again.
+-- set-presence: sets how many connections some people have on a node. Numbers are absolute, so a call may be
+-- repeated.
 -- KEYS  people, mine, live
 -- ARGV  announces 0|1, then user, connections, …
 -- reply 1

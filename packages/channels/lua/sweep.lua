@@ -1,7 +1,7 @@
--- sweep: takes away the connections that a dead node had in a channel, some people at a time.
+-- sweep: removes the connections of a dead node from a channel, some people per call.
 -- KEYS  people, mine (the dead node's), live
 -- ARGV  announces 0|1, most (people in this call)
--- reply people left
+-- reply number of people left
 
 local people, mine, live = unpack(KEYS)
 local announces, most = ARGV[1] == '1', tonumber(ARGV[2])

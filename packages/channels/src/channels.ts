@@ -16,72 +16,72 @@ import { createPresence } from './presence.ts'
 import type { Retention } from './retention.ts'
 
 export interface ChannelsOptions {
-  /** This node, as other nodes see it. An instance gets a name of its own each time it starts. */
+  /** This node's name in the cluster. Each instance adds a random part when it starts. */
   nodeId: string
   /** @default 1000 messages, 7 days */
   retention?: (channel: string) => Retention
-  /** Channels that tell their followers who comes and goes. @default none */
+  /** Channels that announce presence to their followers. @default none */
   announces?: (channel: string) => boolean
-  /** Milliseconds in which every followed channel is compared with Redis once. @default 30000 */
+  /** Each followed channel is compared with Redis once in this time, in milliseconds. @default 30000 */
   checkMs?: number
-  /** Milliseconds between two signs of life of this node; it counts as dead after five. @default 1000 */
+  /** Milliseconds between two heartbeats of this node; it counts as dead after five. @default 1000 */
   beatMs?: number
-  /** Told of what happens, for metrics and the log. */
+  /** Called for background events, for metrics and the log. */
   onEvent?: (event: ChannelsEvent) => void
 }
 
 /**
  * Durable channels in Redis; SPEC.md holds the rules. Outcomes that a caller can cause are results. Every
- * call rejects with RedisUnavailable when Redis cannot be asked; a `publish` may still have been done then,
- * so repeat it with an idempotency key.
+ * call rejects with RedisUnavailable when Redis is unavailable. A `publish` may then still have happened, so
+ * retry it with an idempotency key.
  */
 export interface Channels {
   /**
-   * KEY_REUSED when the idempotency key belongs to another message of the same publisher; and whatever
-   * `mayBegin` refuses with.
+   * Refused with KEY_REUSED when the same publisher has used the idempotency key for another message, and
+   * with any failure of `mayBegin`.
    */
   publish(publication: Publication & Publishing): Promise<Result<Published>>
   /**
-   * One page after `since`, or the newest `history` messages. Pages end at 300 messages or 256 KiB (at least
-   * one message); `limit` and `mostBytes` make them shorter. Nothing is followed.
+   * Reads one page after `since`, or the newest `history` messages. A page ends at 300 messages or 256 KiB,
+   * with at least one message; `limit` and `mostBytes` make it shorter. Nothing is followed.
    */
   read(channel: string, request?: ReadRequest): Promise<Page>
   /**
-   * Reads a page and follows the channel from there on: nothing is lost, doubled or out of order between the
-   * two. When the page has `more`, nothing is followed and `start` does nothing: follow again from its
+   * Reads a page and follows the channel from there: no message is lost, repeated or out of order in between.
+   * If the page has `more`, nothing is followed and `start` does nothing: follow again from the page's
    * position.
    */
   follow(channel: string, request: FollowRequest, listener: Listener): Promise<Following>
-  /** Forgets all messages up to and including `offset`. Resolves with the number of messages forgotten. */
+  /** Deletes all messages up to and including `offset`. Resolves with the number of deleted messages. */
   trim(channel: string, offset: number): Promise<number>
   presence(channel: string): Promise<Presence>
-  /** Of a `user:` channel. */
+  /** Inbox of a `user:` channel. */
   inbox(channel: string): Promise<Inbox>
   /**
-   * Moves the read position of a `user:` channel forward (never back, never past the newest message) and
-   * tells the person's other devices.
+   * Moves the read position of a `user:` channel forward, never back and never past the newest message.
+   * Notifies the person's other devices.
    */
   markRead(channel: string, offset: number): Promise<Inbox>
 
   /**
-   * Hears of the end of a person's sessions until closed: `onEnded(sid)` for one, `onEnded(undefined)` for
-   * all. Resolves when no end can be missed any more (see `RedisClients.subscriber`, event `resubscribed`,
-   * for when one may have been).
+   * Reports ended sessions of a person until closed: `onEnded(sid)` for one session, `onEnded(undefined)` for
+   * all. Resolves when no further end can be missed. For ends that a lost subscription missed, see event
+   * `resubscribed` of `RedisClients.subscriber`.
    */
   watchEnds(user: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }>
-  /** The Redis channel on which that is heard. */
+  /** The Redis pub/sub channel that reports these ends. */
   heardOn(user: string): string
-  /** Tells every node that a session of a person has ended; without `sid`, all of them. */
+  /** Announces to every node that a session of a person has ended; without `sid`, all sessions. */
   end(user: string, sid?: string): Promise<void>
   /**
-   * A word for the last end of that session or of all, which changes with the next one; empty when there was
-   * none in the last hour. For whoever may have missed being told.
+   * An id of the last end of that session, or of all sessions. It changes with the next end and is empty when
+   * there was none in the last hour. Compare it to detect an end whose announcement was missed.
    */
   lastEnd(user: string, sid?: string): Promise<string>
 
-  /** Channels followed on this node, and listeners of them. */
+  /** Number of channels that this node follows, and of their followers. */
   readonly size: { channels: number; followers: number }
-  /** Takes this node's presence away and stops its timers. */
+  /** Removes this node's presence and stops its timers. */
   close(): Promise<void>
 }
 

@@ -3,13 +3,14 @@ import type { Listener, Signal } from './follower.ts'
 import type { LogEntry } from './log-entry.ts'
 
 /**
- * What may wait for `start`. Past it the oldest goes: the follower sees a gap and asks, as after any loss.
+ * Most batches and signals that wait for `start`. Above it the oldest is dropped: the follower sees a gap and
+ * reads the log, as after any loss.
  */
 const MOST_WAITING = 1_000
 
-/** One follower of a channel: where it stands, and what came before it was ready. */
+/** One follower of a channel: its position, and what arrived before it was ready. */
 export class FeedListener {
-  /** The offset after which it was told of everything: lower ones must be in its page. */
+  /** The follower gets every message after this offset. Earlier ones must be in its page. */
   from = 0
   readonly #listener: Listener
   #waiting: (readonly LogEntry[] | Signal)[] | undefined = []
@@ -20,17 +21,17 @@ export class FeedListener {
     this.#listener = listener
   }
 
-  /** What a page up to here has shown already is not handed out again. */
+  /** Sets the end of the follower's page. Messages up to there are not handed out again. */
   standAt(position: Position): void {
     this.#ahead = { epoch: position.epoch, offset: position.offset }
   }
 
-  /** Forgets what waits. */
+  /** Drops what is waiting. */
   clear(): void {
     if (this.#waiting) this.#waiting = []
   }
 
-  /** Hands over what waits; from then on everything goes straight to the listener. */
+  /** Hands over what is waiting. From then on everything goes straight to the listener. */
   start(): void {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
@@ -57,7 +58,7 @@ export class FeedListener {
     if (rest.length > 0) this.#listener.messages(rest)
   }
 
-  /** A batch is of one epoch and without gaps, so that its part after a position can be counted out. */
+  /** A batch has one epoch and no gaps, so the part after a position follows from its offset. */
   #after(position: Position, batch: readonly LogEntry[]): readonly LogEntry[] {
     const [first] = batch
     const known = first && first.epoch === position.epoch ? position.offset - first.offset + 1 : 0

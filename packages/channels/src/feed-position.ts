@@ -3,11 +3,11 @@ import type { LogPage } from './log.ts'
 import type { LogEntry } from './log-entry.ts'
 import { Witnesses } from './witnesses.ts'
 
-/** Where a feed stands: what it has handed out, and what it remembers of the way. */
+/** The position of a feed, which is the last message that it has handed out, and its witnesses. */
 export class FeedPosition {
   epoch = ''
   offset = 0
-  /** Up to here messages came from the log, so pub/sub may repeat them. */
+  /** Messages up to this offset came from the log, so pub/sub may repeat them. */
   logged = 0
   readonly witnesses = new Witnesses()
 
@@ -15,14 +15,14 @@ export class FeedPosition {
     return this.epoch !== ''
   }
 
-  /** Nobody is left who was handed anything. */
+  /** The last follower has left. */
   clear(): void {
     this.epoch = ''
     this.offset = 0
     this.witnesses.clear()
   }
 
-  /** Behind a page of the log. */
+  /** Moves to the end of a page of the log. */
   stand(page: LogPage): void {
     if (page.epoch !== this.epoch) this.witnesses.clear()
     this.epoch = page.epoch
@@ -35,7 +35,7 @@ export class FeedPosition {
     return isNext({ epoch: this.epoch, offset: this.offset }, kept)
   }
 
-  /** Behind the next message. */
+  /** Moves to the next message. */
   step(kept: LogEntry): void {
     this.epoch = kept.epoch
     this.offset = kept.offset
@@ -43,10 +43,10 @@ export class FeedPosition {
   }
 
   /**
-   * Whether a member's page and what the feed tells are of one log. A channel that was empty on one side has
-   * begun meanwhile.
+   * Whether a follower's page and the feed belong to the same log. If one of them saw the channel empty, the
+   * channel has begun meanwhile.
    *
-   * @param from  where the member was told to be
+   * @param from  the offset after which the follower gets messages
    */
   continues(page: Position, from: number): boolean {
     if (page.epoch === this.epoch || isEmptyEpoch(this.epoch)) return true

@@ -9,48 +9,45 @@ import type { LogEntry } from './log-entry.ts'
 import { decodeEnded, decodeMessage, decodeSignal, kinds } from './wire.ts'
 
 /**
- * Messages that may wait while the log is read. Past it they are dropped, which shows as a gap and is read
- * again.
+ * Most messages that wait while the log is read. Above it they are dropped; that shows as a gap, and the log
+ * is read again.
  */
 const MOST_WAITING = 1_000
 
 export interface FeedContext {
   log: Log
-  /** Flushes the feed as soon as all that came with the present read of the connection was heard. */
+  /** Flushes the feed after all messages of the present read of the connection. */
   schedule: (feed: Feed) => void
   onEvent: (event: ChannelsEvent) => void
 }
 
 /**
- * One channel followed on this node: takes what pub/sub says, puts it in order, fills its gaps from the log
- * and hands it to the members.
+ * One channel that this node follows: takes messages from pub/sub, puts them in order, fills gaps from the
+ * log, and hands them to its members.
  *
- * Its position is what has been handed out. It is known from the first member's page until the last member
- * leaves.
+ * Its position is the last message that it has handed out. It is known from the first member's page until the
+ * last member leaves.
  */
 export class Feed implements ChannelListener {
   readonly channel: string
-  /** The Redis channel. */
+  /** The Redis pub/sub channel. */
   readonly pubsub: string
   readonly members = new Set<FeedListener>()
   readonly endListeners = new Set<(sid: string | undefined) => void>()
-  /** Who uses it or is about to: the subscription is held as long as there is anybody. */
+  /** Number of users, including those about to join. The subscription is held while it is above 0. */
   users = 0
 
   readonly #context: FeedContext
   readonly #position = new FeedPosition()
-  /** The subscription was away and no check has looked since. Each time is another one. */
+  /** Set when the subscription was interrupted, until the next check. A new symbol each time. */
   #doubt: symbol | undefined
   #batch: LogEntry[] = []
   #waiting: LogEntry[] = []
   /** Set while the log is read; aborted when the last member leaves. */
   #filling: AbortController | undefined
-  /** The top that the last check found and pub/sub still owed. */
+  /** The newest offset that the last check found in the log and that pub/sub had not yet delivered. */
   #owed = 0
-  /**
-   * Counts how often the position was lost, so that what was asked before can be told from what was asked
-   * since.
-   */
+  /** Counts how often the position was lost. It tells an answer to an earlier request from a current one. */
   #run = 0
 
   constructor(channel: string, pubsub: string, context: FeedContext) {
@@ -63,7 +60,7 @@ export class Feed implements ChannelListener {
     return this.#position.isKnown
   }
 
-  /** The subscription was away: until the next check a position that is behind the log is no mere delay. */
+  /** The subscription was interrupted. Until the next check, a position behind the log is not mere delay. */
   doubt(): void {
     this.#doubt = Symbol()
   }
@@ -89,30 +86,30 @@ export class Feed implements ChannelListener {
     }
   }
 
-  /** From here on the member is told of everything; until it starts, that waits. */
+  /** From here on the member gets every message. Until it starts, they wait. */
   join(member: FeedListener): void {
     member.from = this.#position.offset
     this.members.add(member)
   }
 
   /**
-   * Whether a member's page ends before what the member was told of begins: only possible when replies
-   * overtook each other.
+   * Whether there is a gap between a member's page and its first live message. That is only possible if
+   * replies overtook each other.
    */
   misses(member: FeedListener, page: Position): boolean {
     return page.epoch === this.#position.epoch && page.offset < member.from
   }
 
-  /** The member stands behind its page. Returns whether the feed has got its position by that. */
+  /** Sets the member's position to the end of its page. Returns whether this gave the feed its position. */
   settle(member: FeedListener, page: LogPage): boolean {
     member.standAt(page)
     if (this.positioned) {
       if (!this.#position.continues(page, member.from)) {
-        // The page is the later truth. What waits is of the log before.
+        // The page is newer than the feed. What is waiting belongs to the earlier log.
         member.clear()
         void this.fill()
       } else if (page.epoch === this.#position.epoch) {
-        // What pub/sub tells of it the member is not told of.
+        // The member has these messages from its page, and will skip those of pub/sub without a comparison.
         if (page.offset > this.#position.offset) this.#position.witnesses.doubt(this.#position.offset + 1)
         this.#position.witnesses.learn(page)
         if (this.#position.witnesses.contradicted) void this.fill()
@@ -125,7 +122,7 @@ export class Feed implements ChannelListener {
     return true
   }
 
-  /** Returns whether the feed has lost its position, because nobody is left. */
+  /** Returns whether the feed has lost its position, because the last member has left. */
   leave(member: FeedListener): boolean {
     member.close()
     if (!this.members.delete(member) || this.members.size > 0) return false
@@ -141,7 +138,7 @@ export class Feed implements ChannelListener {
     return positioned
   }
 
-  /** Hands out what was heard. */
+  /** Hands out the batch of received messages. */
   flush(): void {
     if (this.#batch.length === 0) return
     const batch = this.#batch
@@ -150,9 +147,8 @@ export class Feed implements ChannelListener {
   }
 
   /**
-   * Compares the position with the log's. Resolves with false when it is to be done again soon: pub/sub is
-   * behind, which is most often a mere delay, or the log was being read, perhaps from before the moment in
-   * question.
+   * Compares the position with the log. Resolves with false when the check must be repeated soon. Either
+   * pub/sub is behind, mostly a mere delay, or the log was being read, perhaps at an earlier state.
    */
   async check(
     found: (witnesses: readonly number[]) => Promise<{ epoch: string; top: number; same: boolean }>,
@@ -171,7 +167,7 @@ export class Feed implements ChannelListener {
     if (this.#run !== run || this.#filling || this.#position.epoch !== epoch) return false
     if (this.#doubt === doubt) this.#doubt = undefined
     if (isEmptyEpoch(epoch) && isEmptyEpoch(present)) {
-      // Still empty, which is worth more the later it was seen.
+      // Still empty. A later observation is worth more.
       this.#position.epoch = present
       return true
     }
@@ -187,7 +183,8 @@ export class Feed implements ChannelListener {
       else this.#owed = top
       return suspect
     }
-    // What came meanwhile from a master that is none any more would hide what is in the log at its place.
+    // Messages that arrived meanwhile may come from a replaced master. They would hide those that the log has
+    // at the same offsets, so check again.
     return !suspect || this.#position.offset === offset
   }
 
@@ -224,7 +221,7 @@ export class Feed implements ChannelListener {
   async #next(): Promise<LogPage | undefined> {
     const { log } = this.#context
     const position = { epoch: this.#position.epoch, offset: this.#position.offset }
-    // Whatever was heard so far is in the log, and the page comes to it.
+    // The log contains everything received so far, so the page will contain it, too.
     this.#waiting = []
     const { contradicted, unsure } = this.#position.witnesses
     const due = this.#position.witnesses.due(true)
@@ -249,7 +246,7 @@ export class Feed implements ChannelListener {
   #take(kept: LogEntry): void {
     if (!this.positioned || this.#filling) return this.#wait(kept)
     if (this.#position.isNext(kept)) {
-      // A page has shown another one in its place.
+      // A page has shown another message at this offset.
       if (this.#position.witnesses.contradict(kept)) return void this.fill()
       this.#position.step(kept)
       if (this.#batch.push(kept) === 1) this.#context.schedule(this)
@@ -261,9 +258,9 @@ export class Feed implements ChannelListener {
   }
 
   /**
-   * Pub/sub repeats nothing that it has said itself: the log has gone back and uses offsets again. What was
-   * read from the log it may repeat, but not with other words: then the log that was read is not the one that
-   * goes on.
+   * Handles a message at or before the position. Pub/sub never repeats its own messages, so if one was handed
+   * out from pub/sub, the log has gone back and uses offsets again. Messages read from the log may come again
+   * by pub/sub. If one differs, the log that was read is not the one that goes on.
    */
   #hearAgain(kept: LogEntry): void {
     const isKnown = this.#position.witnesses.knows(kept.offset)
@@ -283,7 +280,7 @@ export class Feed implements ChannelListener {
     const waiting = this.#waiting
     this.#waiting = []
     for (const kept of waiting) {
-      // Its read comes after all these were heard.
+      // The fill reads the log after all these messages were received.
       if (this.#filling) return
       this.#take(kept)
     }

@@ -13,8 +13,7 @@ export interface FeedsOptions {
 }
 
 /**
- * The channels that are followed on this node: one subscription and one place in the log for all who follow
- * the same.
+ * The channels that this node follows. All followers of a channel share one subscription and one position.
  */
 export const createFeeds = (
   redis: RedisClients,
@@ -23,7 +22,7 @@ export const createFeeds = (
   { checkMs, onEvent }: FeedsOptions,
 ) => {
   const { subscriber, keys } = redis
-  /** By Redis channel. */
+  /** By Redis pub/sub channel. */
   const feeds = new Map<string, Feed>()
   const size = { channels: 0, followers: 0 }
   let closed = false
@@ -34,7 +33,7 @@ export const createFeeds = (
     scheduled = []
     for (const feed of due) feed.flush()
   }
-  // ioredis says all messages of one read of the connection in one go, so a microtask comes behind the last
+  // ioredis emits all messages of one read of the connection synchronously. A microtask runs after the last
   // of them.
   const schedule = (feed: Feed) => {
     if (scheduled.push(feed) === 1) queueMicrotask(flush)
@@ -57,7 +56,7 @@ export const createFeeds = (
     for (const pubsub of away.keys()) {
       const feed = feeds.get(pubsub)
       if (!feed || feed.members.size === 0) continue
-      // One that has no position yet is checked as soon as it has.
+      // A feed without a position is checked as soon as it has one.
       feed.doubt()
       missed.push(feed)
     }
@@ -70,8 +69,8 @@ export const createFeeds = (
   }
 
   /**
-   * Uses the channel's feed; `confirmed` settles as its subscription does. To be followed by `exit`, whatever
-   * happens.
+   * Starts using the channel's feed; `confirmed` settles with its subscription. Every call must be followed
+   * by `exit`.
    */
   const enter = (channel: string): { feed: Feed; confirmed: Promise<void> } => {
     refuseWhenClosed()
@@ -108,7 +107,7 @@ export const createFeeds = (
 
   const read = async (feed: Feed, member: FeedListener, request: FollowRequest): Promise<LogPage> => {
     const page = await log.read(feed.channel, request)
-    // A page read from now on comes at least to where the member was told of everything.
+    // A page read from now on reaches at least the offset from which the member gets live messages.
     return feed.misses(member, page) ? log.read(feed.channel, request) : page
   }
 
@@ -155,7 +154,7 @@ export const createFeeds = (
 
     watchEnds: async (channel: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }> => {
       const { feed, confirmed } = enter(channel)
-      // A function of its own, so that the same one may watch twice.
+      // A new function, so that the same callback may watch twice.
       const listener = (sid: string | undefined) => onEnded(sid)
       feed.endListeners.add(listener)
       let open = true

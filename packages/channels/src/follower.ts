@@ -8,12 +8,11 @@ export type Signal =
   | { kind: 'presence'; change: PresenceChange }
   | { kind: 'inbox'; channel: string; inbox: Inbox }
 
-/** Who follows a channel on this node. Neither method may throw. */
+/** A follower of a channel on this node. Its methods must not throw. */
 export interface Listener {
   /**
-   * Consecutive messages, oldest first, each once, all after what the listener had before. The same array is
-   * handed to every listener that gets all of it, so that work done for one (encoding) can be kept for the
-   * others.
+   * Consecutive messages, oldest first, each once, all after those before. All listeners that get the whole
+   * batch share the same array, so work on it (encoding) can be cached.
    */
   messages(batch: readonly LogEntry[]): void
   signal(signal: Signal): void
@@ -21,19 +20,18 @@ export interface Listener {
 
 export interface FollowRequest {
   since?: Position | null
-  /** Newest messages to begin with when there is no `since`. */
+  /** Number of newest messages to begin with when there is no `since`. */
   history?: number
-  /** Counted as present under this id until it closes; without one it is not counted. */
+  /** Present under this id until it closes; without an id it is not counted. */
   user?: string
 }
 
 export interface Following {
   readonly page: Page
   /**
-   * Hands over what came since the page was read, and goes on live. Call it once, after the page has been
-   * sent.
+   * Hands over what arrived since the page was read, then goes on live. Call it once, after sending the page.
    */
   start(): void
-  /** Lets go. Safe at any time, also twice. */
+  /** Stops following. Safe at any time, also twice. */
   close(): void
 }

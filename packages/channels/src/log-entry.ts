@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import { type Message, type Position, parseExact } from '@saoma/protocol'
 
 /**
- * A message as it lies in the log and travels between nodes: its text is made by the script that publishes it
- * and only passed on by the nodes, which need no more of it than its place.
+ * A message as it is stored in the log and sent between nodes. The publishing script creates its text; nodes
+ * only pass it on and need to know only its position.
  */
 export class LogEntry implements Position {
   readonly channel: string
@@ -19,12 +19,12 @@ export class LogEntry implements Position {
     this.body = body
   }
 
-  /** The wire's `Message`. */
+  /** The message as JSON, as on the wire. */
   get json(): string {
     return `{"channel":"${this.channel}",${this.body},"epoch":"${this.epoch}","offset":${this.offset}}`
   }
 
-  /** A number for what it says, whenever it was published: the time is the last member of the body. */
+  /** A hash of the message without its time, which is the last member of the body. */
   get mark(): number {
     const content = this.body.slice(0, this.body.lastIndexOf('"time":'))
     return Number.parseInt(hash('sha1', content).slice(0, 8), 16)

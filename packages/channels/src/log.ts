@@ -17,27 +17,27 @@ import { LogEntry } from './log-entry.ts'
 import type { Retention } from './retention.ts'
 import { scripts } from './scripts.ts'
 
-/** Longer than any yes of a business is believed, and than most outages. */
+/** Longer than any cached permission of a business, and than most outages. */
 const ENDS_MS = 3_600_000
-/** Ends of one person's sessions that are remembered one by one: ten times what a person has. */
+/** Most ends of one person that are remembered one by one: ten times a person's sessions. */
 const MOST_ENDS = 1_000
 const RECEIPT_MS = 600_000
-/** A month more than anybody needs, and far below what Redis takes for a time. */
+/** Longer than anybody needs, and far below Redis's limit for a time. */
 const LONGEST_MS = 10 * 365 * 86_400_000
 const MOST_MESSAGES = 1_000_000
 /** Earlier epochs of a log that are remembered: failovers that lost writes while a reader was away. */
 const MOST_PAST = 8
 
-/** A page as it lies in the log. */
+/** One page of the log. */
 export interface LogPage extends Position {
   how: 'recovered' | 'fresh' | 'epoch' | 'trimmed'
   more: boolean
   messages: LogEntry[]
-  /** Of the message at `offset`, where the page has none and the log has it. */
+  /** Mark of the message at `offset`, if the page is empty and the log has that message. */
   mark?: number
 }
 
-/** As the wire has it. */
+/** The page in its wire form. */
 export const pageOf = (channel: string, { epoch, offset, how, more, messages }: LogPage): Page => ({
   channel,
   recovered: how === 'recovered',
@@ -49,49 +49,54 @@ export const pageOf = (channel: string, { epoch, offset, how, more, messages }: 
 })
 
 /**
- * The name itself, when it is one: braces would move its keys to another slot, quotes would leave its JSON.
+ * Returns a valid name. Braces in a name would move its keys to another slot, and quotes would break its
+ * JSON.
  */
 export const assertChannelName = (channel: string): string => {
-  if (!channelPattern.test(channel)) throw new TypeError(`not the name of a channel: ${channel}`)
+  if (!channelPattern.test(channel)) throw new TypeError(`this is not a valid channel name: ${channel}`)
   return channel
 }
 
-const contentOf = ({ event, data, from }: Publication & { from?: string }): string => {
-  const json = JSON.stringify(data)
+const contentOf = ({ event, data, from, json = JSON.stringify(data) }: Publication & Publishing): string => {
   if (json === undefined) throw new TypeError('the data of a message must be JSON')
   const sender = from === undefined ? '' : `"from":${JSON.stringify(from)},`
   return `"event":${JSON.stringify(event)},"data":${json},${sender}`
 }
 
-/** Of a key and of whose it is: else whoever guesses another's key could silence what it is for. */
+/**
+ * Hash of the key and its publisher. Without the publisher, anyone who guesses another's key could suppress
+ * that publication.
+ */
 const receiptOf = (from: string | undefined, idempotencyKey: string): string =>
   hash('sha256', JSON.stringify([from ?? null, idempotencyKey]))
 
-/** Who says so, and what that person may. */
+/** The publisher and what it may do. */
 export interface Publishing {
-  /** The publisher's id, set by the caller and not by the client. */
+  /** The publisher's id, set by the caller and never by the client. */
   from?: string
-  /** Asked when the message would be the first of a channel that never was; without it that may always be. */
+  /** `data` as JSON, if the caller has written it already. */
+  json?: string
+  /** Called before the first message of a new channel. Without it every publisher may begin a channel. */
   mayBegin?: () => Promise<Result<true>>
 }
 
 export interface ReadRequest {
   since?: Position | null
-  /** Newest messages to begin with when there is no `since`. */
+  /** Number of newest messages to begin with when there is no `since`. */
   history?: number
-  /** Most messages. */
+  /** Most messages of the page. */
   limit?: number
-  /** Most bytes of messages, but at least one message. */
+  /** Most bytes of messages of the page, but at least one message. */
   mostBytes?: number
 }
 
-/** The logs in Redis; nothing in here knows who follows. */
+/** The logs in Redis. This module knows nothing of followers. */
 export const createLog = (
   { data, keys, writing, reachReplicas }: RedisClients,
   retention: (channel: string) => Retention,
 ) => {
-  // Each call brings a name, for the case that the script has to begin an epoch: chance once, then a count,
-  // is cheap and names no two alike.
+  // Each call brings an epoch name, in case the script has to begin an epoch. One random part plus a counter
+  // is cheap and unique.
   const source = randomBytes(9).toString('base64url')
   let drawn = 0
   const drawEpoch = (): string => source + (drawn++).toString(36)
@@ -103,9 +108,11 @@ export const createLog = (
   const kept = (channel: string): Retention => {
     const { messages, ms } = retention(channel)
     if (!(Number.isInteger(messages) && messages > 0 && messages <= MOST_MESSAGES))
-      throw new RangeError(`the messages kept of ${channel} must be a whole number between 1 and ${MOST_MESSAGES}`)
+      throw new RangeError(
+        `the number of messages kept in ${channel} must be a whole number between 1 and ${MOST_MESSAGES}`,
+      )
     if (!(Number.isInteger(ms) && ms > 0 && ms <= LONGEST_MS))
-      throw new RangeError(`the milliseconds that ${channel} keeps a message must be between 1 and ${LONGEST_MS}`)
+      throw new RangeError(`the retention of ${channel} must be between 1 and ${LONGEST_MS} ms`)
     return { messages, ms }
   }
 
@@ -148,7 +155,7 @@ export const createLog = (
         if (!allowed.ok) return allowed
         published = await attempt(1)
       }
-      if (published === 'unused') throw new Error('a channel did not begin with its first message')
+      if (published === 'unused') throw new Error('the first message of a channel was refused')
       if (!published.ok) return published
       await replicated()
       const { epoch, offset, connections, repeated } = published.value
@@ -157,12 +164,12 @@ export const createLog = (
 
     read: (channel: string, request: ReadRequest = {}): Promise<LogPage> => page(channel, request, 0),
 
-    /** As `read`, but after a loss it goes on with what is left behind the loss. */
+    /** Like `read`, but after a loss it continues with the messages that are left, instead of the history. */
     resume: (channel: string, since: Position): Promise<LogPage> => page(channel, { since }, 1),
 
     /**
-     * Where the channel is, how many people of a node Redis counts in it, and whether its log contradicts
-     * these witnesses.
+     * The channel's state: its newest offset, how many of this node's people Redis counts in it, and whether
+     * its log agrees with these witnesses.
      */
     check: async (channel: string, node: string, witnesses: readonly number[]) =>
       scripts.compare(
@@ -172,9 +179,10 @@ export const createLog = (
       ),
 
     /**
-     * Gives the channel another epoch if its log is not the one that was handed out up to this position.
+     * Gives the channel a new epoch if its log differs from the messages that were handed out up to this
+     * position.
      *
-     * @param witnesses  of what was handed out
+     * @param witnesses  marks of messages that were handed out
      * @param unsure  the lowest offset at which another message may have been handed out; 0 when there is
      *   none
      */
@@ -192,13 +200,13 @@ export const createLog = (
         [meta, log],
         [drawn, position.epoch, position.offset, unsure, MOST_PAST, ...witnesses],
       )
-      // Readers that were told of it come back with it.
+      // Readers that get this epoch will return with it, so it must be replicated.
       if (epoch === drawn) await replicated()
     },
 
     trim: async (channel: string, offset: number): Promise<number> => {
       const log = keys.channelLog(assertChannelName(channel))
-      // How many were forgotten can be told once only.
+      // The number of deleted messages can be reported only once, so check the replicas first.
       await reachReplicas(log)
       const replicated = writing(log)
       const trimmed = await orUnavailable(data.xtrim(log, 'MINID', '=', `${offset + 1}-0`))

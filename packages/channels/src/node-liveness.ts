@@ -4,20 +4,20 @@ import pMap from 'p-map'
 import type { ChannelsEvent } from './event.ts'
 import { scripts } from './scripts.ts'
 
-/** Beats that may be missing before a node counts as dead. */
+/** Missing beats after which a node counts as dead. */
 const MISSES = 5
 /**
- * A node that has been without a beat for longer may share its trouble with the others, whose names ran out a
- * little sooner.
+ * After a longer pause without a beat this node may share an outage with the others, whose names expired a
+ * little earlier.
  */
 const STEADY = MISSES - 2
 /**
- * Of these a node has been well before it calls others dead: after an outage they may be slower to come back
- * than it was.
+ * A node must have been well for this many lifetimes before it declares others dead: after an outage they may
+ * need longer to return.
  */
 const PERIODS_WELL = 2
 const DAY_MS = 86_400_000
-/** People taken away in one call. */
+/** People removed in one call. */
 const BATCH = 500
 /** Channels swept at once. */
 const AT_ONCE = 20
@@ -28,16 +28,16 @@ export interface NodeLivenessOptions {
   announces: (channel: string) => boolean
   onEvent: (event: ChannelsEvent) => void
   /**
-   * The node holds another name now, and nobody is present under it yet. Told once of each former name,
-   * whatever failed in between.
+   * The node has a new name, and nobody is present under it yet. Called once for each former name, even if
+   * beats failed in between.
    */
   onRenamed: (former: string) => void
 }
 
 /**
- * A node's name among the others, held by regular signs of life. A name whose beats were overdue is given up
- * for good: what it left is swept, by this node or another, while this one says everything again under a new
- * name. So no sweep can hit the living.
+ * A node's name in the cluster, kept by heartbeats. A name whose beats are overdue is given up for good. Its
+ * presence is swept by this node or another, while this node registers everything again under a new name. So
+ * a sweep never hits a live node.
  */
 export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOptions) => {
   const { nodeId, beatMs, announces, onEvent, onRenamed } = options
@@ -48,19 +48,19 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
   let node = drawName()
   let first = true
   /**
-   * Names given up, until the node holds another and that was told. A state and not a step: the first beat
-   * under a new name may fail.
+   * Former names, until the node holds another name and `onRenamed` was called. They are kept because the
+   * first beat under a new name may fail.
    */
   const former = new Set<string>()
-  /** When the last beat that was taken under this name was sent. */
+  /** When the last accepted beat of this name was sent. */
   let beatAt = Number.NEGATIVE_INFINITY
-  /** Since when there was never so long a pause. */
+  /** Since when there was no long pause between beats. */
   let steadySince = 0
   let beating: Promise<void> | undefined
   const sweeping = new Set<Promise<void>>()
   let closed = false
 
-  /** Takes away what a node has in a channel. */
+  /** Removes the presence of a node from a channel. */
   const take = async (channel: string, from: string) => {
     const swept: [string, string, string] = [
       keys.channelPeople(channel),
@@ -76,7 +76,7 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
   }
 
   const sweep = async (name: string) => {
-    // Two may sweep the same without harm; the lock only spares the work.
+    // Two nodes may sweep the same name without harm; the lock only saves work.
     if (!(await orUnavailable(data.set(keys.nodeSweep(name), node, 'PX', aliveMs, 'NX')))) return
     const channels = await orUnavailable(data.smembers(keys.nodeChannels(name)))
     await pMap(
@@ -86,7 +86,7 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
       },
       { concurrency: AT_ONCE },
     )
-    // A node that leaves does not stay for another's sake: what is left is swept by the next.
+    // A node that is closing does not wait for a sweep. The next node sweeps the rest.
     if (closed) return
     await forget(name)
     onEvent({ kind: 'swept', node: name, channels: channels.length })
@@ -108,8 +108,7 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
   }
 
   /**
-   * What Redis says to a sign of life that was sent at that moment: names whose time is over; undefined when
-   * ours is.
+   * Sends a beat. Resolves with the names whose leases have ended, or with undefined if our own has ended.
    */
   const say = async (sentAt: number): Promise<string[] | undefined> => {
     const { taken, overdue } = await scripts.beat(data, [keys.nodes()], [node, aliveMs, first ? 1 : 0])
@@ -133,8 +132,8 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
       overdue = await say(sentAt)
     }
     await orUnavailable(data.pexpire(keys.nodeChannels(node), DAY_MS))
-    // After an outage all are overdue for a moment: only one who has been well all the time may call others
-    // dead.
+    // After an outage all nodes are overdue for a moment. Only a node that has been well all the time may
+    // declare others dead.
     if (!overdue?.length || sweeping.size > 0 || sentAt - steadySince < PERIODS_WELL * aliveMs) return
     const swept = sweepAll(overdue)
     sweeping.add(swept)
@@ -157,10 +156,7 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
       return node
     },
 
-    /**
-     * Resolves when the name is held for certain: a node that was stopped for a while may have lost it
-     * without knowing.
-     */
+    /** Resolves when the name is certainly held: a suspended process may have lost it without noticing. */
     held: async (): Promise<void> => {
       if (performance.now() - beatAt > (MISSES - 1) * beatMs) await beatOnce()
     },
@@ -172,7 +168,7 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
       clearInterval(timer)
     },
 
-    /** Gives the name up. */
+    /** Gives up the name. */
     close: async (): Promise<void> => {
       closed = true
       clearInterval(timer)

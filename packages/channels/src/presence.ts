@@ -8,9 +8,9 @@ import { createNodeLiveness } from './node-liveness.ts'
 import { scripts } from './scripts.ts'
 
 const MOST_USERS = 1_000
-/** People told of in one call. */
+/** People per call. */
 const BATCH = 500
-/** Channels told of at once, when it is about all of them. */
+/** Channels updated at the same time when all of them are updated. */
 const AT_ONCE = 100
 
 export interface PresenceOptions {
@@ -27,32 +27,32 @@ interface Waiting {
 
 /** This node's people in one channel. */
 interface Room {
-  /** Connections of each. */
+  /** Connections per person. */
   connections: Map<string, number>
-  /** Whose number Redis does not know yet, with those who wait until it does. */
+  /** People whose number Redis does not know yet, with the callers that wait for it. */
   untold: Map<string, Waiting[]>
-  /** Who of them is new: Redis was never told of them. */
+  /** New people among them: Redis does not have them under this node. */
   fresh: Set<string>
-  /** The node's name under which Redis was told that there is somebody. */
+  /** The node name under which Redis lists this channel; empty if it is not listed. */
   listedAs: string
   telling: boolean
 }
 
-/** What the feeds tell of their followers. */
+/** What feeds report of their followers. */
 export interface PresenceCounts {
   /** This node's present name. */
   readonly node: string
-  /** Resolves when the connection is counted; rejects, and does not count it, when Redis cannot be told. */
+  /** Resolves when the connection is counted. Rejects, and does not count it, when Redis is unavailable. */
   add(channel: string, user: string): Promise<void>
   remove(channel: string, user: string): void
-  /** Tells Redis again if its count of this node's people in the channel is another. */
+  /** Updates Redis again if its count of this node's people in the channel differs. */
   compare(channel: string, people: number): void
 }
 
 /**
- * Who follows what, counted by node and added up in Redis. The node says how many connections a person has
- * here, never how many more, so that everything may be said again. Of one channel it says one thing at a
- * time.
+ * Presence: people per channel, counted per node and summed in Redis. A node reports absolute numbers of
+ * connections per person, never differences, so every call may be repeated. Calls for one channel run one at
+ * a time.
  */
 export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces, onEvent }: PresenceOptions) => {
   const { data, keys } = redis
@@ -77,7 +77,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     return tell(channel, room)
   }
 
-  /** Does it again until it is done, or this node closes. */
+  /** Retries until it succeeds or this node closes. */
   const persist = async (act: () => Promise<void>): Promise<void> => {
     for (let attempt = 0; !closing.signal.aborted; ) {
       try {
@@ -99,8 +99,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
         rooms,
         async ([channel, room]) => {
           await restore(channel, room)
-          // What was on its way under the former name may have come after the sweep of it. This comes after
-          // that.
+          // A call under the former name may have arrived after the sweep. Sweep once more now.
           await persist(() => liveness.take(channel, former))
         },
         { concurrency: AT_ONCE },
@@ -109,12 +108,12 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
   })
 
   /**
-   * Before the people themselves: a channel listed for nothing does no harm, one not listed would not be
-   * swept.
+   * Lists the channel before its people: a listed channel without people is harmless, but people in an
+   * unlisted channel would never be swept.
    */
   const list = async (channel: string, room: Room, node: string) => {
     if (room.listedAs === node) return
-    // Nor does a full Redis list a channel for those alone who are new.
+    // A full Redis must not list a channel only for new people, either.
     const say = room.untold.size > room.fresh.size ? scripts.registerAgain : scripts.register
     await say(data, [keys.nodeChannels(node)], [channel])
     room.listedAs = node
@@ -122,7 +121,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
   const unlist = async (channel: string, room: Room) => {
     const node = room.listedAs
     room.listedAs = ''
-    // It stays listed when this fails.
+    // If this fails, it stays listed.
     if (node !== '') await orUnavailable(data.srem(keys.nodeChannels(node), channel)).catch(failed)
   }
 
@@ -132,7 +131,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     await list(channel, room, node)
     closing.signal.throwIfAborted()
     if (liveness.node !== node) return
-    // In calls of their own those whom Redis knows, or who left: a Redis that is full takes no others.
+    // Known people and leavers are sent in calls of their own: a full Redis accepts no others.
     const untold = [...room.untold.keys()]
     const old = untold.filter((user) => !room.fresh.has(user))
     const users = (old.length > 0 ? old : untold).slice(0, BATCH)
@@ -210,7 +209,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     },
 
     add: async (channel: string, user: string): Promise<void> => {
-      if (user === '') throw new TypeError('a person who is present has a name')
+      if (user === '') throw new TypeError('presence needs the id of a person')
       closing.signal.throwIfAborted()
       const { room, waiting } = change(channel, user, 1)
       const counted = new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }))
@@ -236,7 +235,7 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
       ...(await scripts.people(data, [keys.channelPeople(assertChannelName(channel))], [MOST_USERS])),
     }),
 
-    /** Takes this node's people away. What cannot be told now is swept by another node. */
+    /** Removes this node's people. If Redis is unavailable, another node sweeps them. */
     close: async (): Promise<void> => {
       closing.abort(closed)
       const { node } = liveness

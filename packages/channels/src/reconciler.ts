@@ -5,36 +5,37 @@ import type { ChannelsEvent } from './event.ts'
 import type { Feed } from './feed.ts'
 
 /**
- * Checks begun in one tick, and under way at once: with ten ticks in a second that is 1,000 checks a second.
+ * Most checks under way at once, and most that begin in one tick. With ten ticks per second that is 1,000
+ * checks per second.
  */
 const PER_TICK = 100
 const TICK_MS = 100
-/** What a message may take from the log to this node. */
+/** How long a message may take from the log to this node. */
 const GRACE_MS = 500
 
 export interface ReconcilerOptions {
-  /** Every feed is checked once in this time. */
+  /** Each feed is checked once in this time. */
   checkMs: number
-  /** Resolves with false when the feed is to be checked again soon; rejects when Redis cannot be asked. */
+  /** Resolves with false when the feed must be checked again soon. Rejects when Redis is unavailable. */
   check: (feed: Feed) => Promise<boolean>
   onEvent: (event: ChannelsEvent) => void
 }
 
 /**
- * One timer for all feeds of a node: it compares them with Redis in turn, and at once those whose messages
- * may have been lost.
+ * One timer for all feeds of a node. It compares them with Redis in turn. Feeds that may have lost messages
+ * come first.
  */
 export const createReconciler = ({ checkMs, check, onEvent }: ReconcilerOptions) => {
-  /** By the time of their last check, the longest ago first. */
+  /** Time of each feed's last check, oldest first. */
   const turns = new Map<Feed, number>()
   const urgent = new Set<Feed>()
   /**
-   * Feeds to be looked at again at some time, because pub/sub was behind: it has that long for what is merely
-   * on its way.
+   * Feeds whose pub/sub was behind, with the time of their next check. Messages under way have until then to
+   * arrive.
    */
   const owing = new Map<Feed, number>()
   let running = 0
-  /** Feeds of a resync that is under way. */
+  /** Number of feeds in a running resync. */
   let resyncing: number | undefined
   let attempt = 0
   let pausedUntil = 0
@@ -58,7 +59,7 @@ export const createReconciler = ({ checkMs, check, onEvent }: ReconcilerOptions)
 
   const retry = (feed: Feed) => {
     if (turns.has(feed)) urgent.add(feed)
-    // Those under way fail together, which is one failure.
+    // Checks under way fail together; that counts as one failure.
     const now = performance.now()
     if (now >= pausedUntil) pausedUntil = now + backoffMs(attempt++, REDIS_BACKOFF)
   }
@@ -75,7 +76,7 @@ export const createReconciler = ({ checkMs, check, onEvent }: ReconcilerOptions)
       if (!settled && turns.has(feed)) owing.set(feed, performance.now() + GRACE_MS)
     } catch (error) {
       onEvent({ kind: 'error', error })
-      // Any other error is the feed's own: it waits for its next turn.
+      // Any other error concerns only this feed. It waits for its next turn.
       if (error instanceof RedisUnavailable) retry(feed)
     }
     running--

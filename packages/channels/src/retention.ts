@@ -1,7 +1,7 @@
-/** How much of a channel is remembered. */
+/** How much of a channel is kept. */
 export interface Retention {
-  /** Newest messages kept. */
+  /** Number of newest messages that are kept. */
   messages: number
-  /** Milliseconds a message is kept. */
+  /** Milliseconds for which a message is kept. */
   ms: number
 }

@@ -7,7 +7,7 @@ const Flag = v.pipe(
   v.transform((flag) => flag === 1),
 )
 
-/** A stream's entries as they were flattened: id, text, id, text, … */
+/** A flattened list of stream entries: id, text, id, text, … */
 const Entries = v.pipe(
   v.array(v.string()),
   v.transform((flat) => {
@@ -54,7 +54,7 @@ const parsing =
 
 const Refused = v.tuple([v.literal('KEY_REUSED')])
 const Unused = v.tuple([v.literal('UNUSED')])
-/** `unused`: it would be the first message of a channel that never was, and may not. */
+/** `unused`: the message would be the first of a new channel, and may not be. */
 const published = (raw: unknown): Result<v.InferOutput<typeof Receipt>> | 'unused' =>
   v.is(Unused, raw) ? 'unused' : v.is(Refused, raw) ? fail('KEY_REUSED') : ok(v.parse(Receipt, raw))
 
@@ -71,7 +71,7 @@ const evenWhenFull: ScriptFlags = { allowOom: true }
 
 type Log = [meta: string, log: string]
 
-/** The Lua files, one function each. Their headers say what they do and reply. */
+/** The Lua files, one function each. Their headers describe what they do and reply. */
 export const scripts = {
   publish: script<
     [...Log, people: string, live: string, receipt: string],
@@ -123,7 +123,7 @@ export const scripts = {
     [announces: 0 | 1, ...userAndConnections: (string | number)[]],
     number
   >('set-presence', 3, v.number()),
-  /** The same for people of whom Redis was told before: it needs no memory that it did not have for them. */
+  /** The same for people that Redis already has: it needs no additional memory for them. */
   setPresenceAgain: define<
     [people: string, mine: string, live: string],
     [announces: 0 | 1, ...userAndConnections: (string | number)[]],

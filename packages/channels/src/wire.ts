@@ -3,11 +3,11 @@ import type { Signal } from './follower.ts'
 import { LogEntry } from './log-entry.ts'
 
 /**
- * What the scripts say to the nodes on a channel's pub/sub channel, in one character and its text: `m<offset>
- * <epoch> <body>` a kept message, `v<body>` a volatile one, `p<join|leave> <count> <user>` a presence change,
- * `i<read> <unread>` an inbox, `e<sid>` the end of a session, without `sid` of all of them.
+ * Messages between nodes on a channel's pub/sub channel: one character and its text. `m<offset> <epoch>
+ * <body>` is a kept message, `v<body>` a volatile one, `p<join|leave> <count> <user>` a presence change,
+ * `i<read> <unread>` an inbox, `e<sid>` the end of a session, or of all sessions without `sid`.
  *
- * Nothing is parsed as JSON: a node only passes on what a client or the log will read.
+ * Nodes do not parse the JSON: they only pass it on.
  */
 export const kinds = {
   message: 'm'.charCodeAt(0),
@@ -17,7 +17,7 @@ export const kinds = {
   ended: 'e'.charCodeAt(0),
 } as const
 
-/** `epoch` is the one expected: its own string is kept then, not a copy with each message. */
+/** `epoch` is the expected one: the entry then shares this string instead of holding a copy. */
 export const decodeMessage = (channel: string, text: string, epoch: string): LogEntry | undefined => {
   const gap = text.indexOf(' ', 1)
   const end = text.indexOf(' ', gap + 1)
@@ -38,7 +38,7 @@ const decodeInbox = (text: string): Inbox | undefined => {
   return read === undefined ? undefined : { read: Number(read), unread: Number(unread) }
 }
 
-/** What is passed on without being kept. */
+/** Decodes what is passed on without being kept. */
 export const decodeSignal = (channel: string, payload: Buffer): Signal | undefined => {
   const [kind, text] = [payload[0], payload.toString()]
   if (kind === kinds.volatile) return { kind: 'volatile', json: `{"channel":"${channel}",${text.slice(1)}}` }

@@ -2,30 +2,33 @@ import type { LogPage } from './log.ts'
 import type { LogEntry } from './log-entry.ts'
 
 /**
- * How many are known: as many as a master can have told of after another one had taken over, in most
- * channels.
+ * Witnesses per epoch: in most channels more than a replaced master publishes after another has taken over.
  */
 const MOST = 32
 
 /**
- * What is left of the newest messages of one epoch that anybody was given: offset, mark, offset, mark, … by
- * offset. A log that has another message in one of these places is not the log that was handed out. The mark
- * is not of the time: a publication that is repeated, because its master was lost before it was acknowledged,
- * mostly gets the offset that it had, and is the same message.
+ * Witnesses: offset and mark of the newest messages of one epoch that anybody was given, ordered by offset. A
+ * log with another message at one of these offsets is not the log that was handed out. The mark ignores the
+ * time. If a master is lost before it acknowledges, the repeated publication mostly gets the same offset and
+ * counts as the same message.
  *
- * One flat list, because a node has one for each channel; and it is what the scripts take.
+ * One flat list (offset, mark, offset, mark, …): it saves memory, since a node has one per channel, and the
+ * scripts take it as it is.
  */
 export class Witnesses {
-  /** Two of them, or one and what was heard, contradict each other: all are to be compared with the log. */
+  /**
+   * Two witnesses, or a witness and a received message, contradict each other. All must be compared with the
+   * log.
+   */
   contradicted = false
   /**
-   * The lowest offset since the last comparison at which another message may have been given than the log
-   * has. 0 when there is none.
+   * The lowest offset since the last comparison at which a follower may have got another message than the log
+   * has; 0 when there is none.
    */
   unsure = 0
 
   #pairs: number[] = []
-  /** Up to these offsets the log was the same at the last comparison, and at the one before. */
+  /** The log agreed up to these offsets at the last comparison, and at the one before. */
   #compared = { last: 0, before: 0 }
 
   add({ offset, mark }: { offset: number; mark: number }): void {
@@ -47,10 +50,7 @@ export class Witnesses {
     if (mark !== undefined) this.add({ offset, mark })
   }
 
-  /**
-   * It comes in a place that may have been given already. Returns whether another message is known to have
-   * been there.
-   */
+  /** Compares a message with the witnesses of its offset. Returns whether one of them is another message. */
   contradict(kept: LogEntry): boolean {
     for (let i = this.#end(kept.offset); this.#pairs[i - 2] === kept.offset; i -= 2)
       if (this.#pairs[i - 1] !== kept.mark) {
@@ -69,9 +69,9 @@ export class Witnesses {
   }
 
   /**
-   * What to compare: at least the newest, and all where there is a contradiction. Of a log that may be
-   * another master's by now also what was compared only once: that master has had the time between two
-   * comparisons to hear of the others.
+   * Witnesses to compare: at least the newest one, or all after a contradiction. If another master may have
+   * taken over, also those that were compared only once: within two comparisons the former master has had
+   * time to learn of the others.
    */
   due(isSuspect: boolean): readonly number[] {
     if (this.contradicted) return this.#pairs
@@ -80,19 +80,18 @@ export class Witnesses {
   }
 
   /**
-   * Begins a comparison of what is due. To be called when it has shown that the log is the same up to an
-   * offset.
+   * Begins a comparison of the due witnesses. Call the returned function when the log agreed up to an offset.
    */
   comparing(): (offset: number) => void {
     const [begun, unsure] = [this.#compared, this.unsure]
     return (offset) => {
-      // What was added to what lies before is not compared.
+      // If a witness was added before the end meanwhile, it was not compared.
       if (this.#compared === begun) this.#compared = { last: offset, before: begun.last }
       if (this.unsure === unsure) this.unsure = 0
     }
   }
 
-  /** Of another epoch nothing is known. */
+  /** A new epoch begins without witnesses. */
   clear(): void {
     this.#pairs = []
     this.#compared = { last: 0, before: 0 }
@@ -100,7 +99,7 @@ export class Witnesses {
     this.unsure = 0
   }
 
-  /** Where those behind an offset begin. Most often that is the end. */
+  /** The index after the last witness up to this offset, mostly the end of the list. */
   #end(offset: number): number {
     let end = this.#pairs.length
     while (end > 0 && (this.#pairs[end - 2] ?? 0) > offset) end -= 2

@@ -19,7 +19,7 @@ import { drawKey, retry } from './core/retry.ts'
 
 export type { Answer, Failure } from './core/request.ts'
 
-/** A message to publish; `Events` says what data each event has. */
+/** A message to publish. `Events` declares the data of each event. */
 export type Outgoing<Events extends object = Record<string, unknown>> = {
   [E in keyof Events & string]: {
     /** `user:<id>` or `room:<name>`. */
@@ -27,47 +27,50 @@ export type Outgoing<Events extends object = Record<string, unknown>> = {
     event: E
     /** Any JSON, up to 32 KiB. */
     data: Events[E]
-    /** The same key with the same message happens once, for ten minutes. @default a new one */
+    /** Repeated with the same key and message within ten minutes, it is published once. @default a new key */
     idempotencyKey?: string
-    /** Not kept, may be lost, sent one time. */
+    /** Not kept, may be lost, sent only once. */
     volatile?: boolean
   }
 }[keyof Events & string]
 
 export interface PublisherOptions {
-  /** Where Saoma is, without a path. */
+  /** Saoma's origin, without a path. */
   origin: string
   /** One of `SAOMA_API_KEYS`. */
   apiKey: string
   fetch?: typeof fetch
   /** No try begins later than this after the first, in milliseconds. @default 15000 */
   withinMs?: number
-  /** Gives `[0, 1)`; for the jitter of retries. */
+  /** Returns `[0, 1)`; for the jitter of retries. */
   random?: () => number
-  /** The clock for `withinMs`, in milliseconds. @default one that only goes forward */
+  /** The clock for `withinMs`, in milliseconds. @default a monotonic clock */
   now?: () => number
 }
 
 /**
- * What a backend does with live channels. Calls are tried again while that is safe and the server says it may
- * help: nothing happens twice. They resolve with an answer or a failure, and do not reject.
+ * A backend's access to live channels. Calls are idempotent and are retried as long as the server says that
+ * it may help. They resolve with an answer or a failure, and never reject.
  */
 export interface Publisher<Events extends object = Record<string, unknown>> {
   publish(message: Outgoing<Events>): Promise<Answer<Published>>
-  /** Any number of messages, in order within a channel if all succeed; one answer each, in the same order. */
+  /**
+   * Publishes any number of messages. If all succeed, those of one channel keep their order. One answer per
+   * message, in the same order.
+   */
   publish(messages: readonly Outgoing<Events>[]): Promise<Answer<Published>[]>
   presence(channel: string): Promise<Answer<Presence>>
-  /** Of a `user:` channel. */
+  /** Inbox of a `user:` channel. */
   inbox(channel: string): Promise<Answer<Inbox>>
   /** Ends a session of a person, or all of them, on every node. */
   end(user: string, sid?: string): Promise<Answer<void>>
-  /** Forgets every message of a channel below `before`. */
+  /** Deletes every message of a channel below offset `before`. */
   trim(channel: string, before: number): Promise<Answer<{ trimmed: number }>>
 }
 
 const WITHIN_MS = 15_000
 const REQUEST_TIMEOUT_MS = 10_000
-/** What one request may hold by the server's rule; in bytes that is 1 MiB. */
+/** The server's limit for one request; in bytes it is 1 MiB. */
 const MAX_BATCH = 100
 const MAX_BATCH_BYTES = 1_000_000
 
@@ -117,7 +120,7 @@ export const createPublisher = <Events extends object = Record<string, unknown>>
     return message.volatile ? attempt() : safely(attempt)
   }
 
-  /** One request, again for those of its messages for which that may help. */
+  /** Sends one request, and retries those of its messages for which that may help. */
   const publishBatch = async (messages: readonly Sent[]): Promise<Answer<Published>[]> => {
     const answers: Answer<Published>[] = messages.map(() => malformed())
     let left = messages.map((_, i) => i)
@@ -135,7 +138,7 @@ export const createPublisher = <Events extends object = Record<string, unknown>>
     return answers
   }
 
-  /** What cannot be carried keeps its place among the answers. */
+  /** A message that JSON cannot carry keeps its place among the answers. */
   const publishAll = async (messages: readonly Sent[]): Promise<Answer<Published>[]> => {
     const wrong = messages.map(({ data }) => notCarried(data))
     const answers: Answer<Published>[] = []
@@ -161,7 +164,7 @@ const isMany = (messages: Sent | readonly Sent[]): messages is readonly Sent[] =
 
 const isWorthIt = (answer: Answer<unknown> | undefined): boolean => answer?.ok === false && answer.react === 'retry'
 
-/** A key of its own makes a message safe to repeat. */
+/** A key makes a message safe to repeat. */
 const keyed = (message: Sent): Sent =>
   message.volatile ? message : { ...message, idempotencyKey: message.idempotencyKey ?? drawKey() }
 
@@ -182,7 +185,7 @@ const batches = (messages: readonly Sent[]): Sent[][] => {
   return made
 }
 
-/** Answers of a batch: `{ ok: true, … }` or a refusal, one for each message. */
+/** The answers of a batch: `{ ok: true, … }` or a refusal for each message. */
 const parseAnswers =
   (count: number) =>
   (body: unknown): Result<Answer<Published>[]> =>

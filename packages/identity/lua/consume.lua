@@ -1,7 +1,7 @@
--- consume: marks a record as used, with the moment (epoch seconds of Redis's clock); the first caller wins.
+-- consume: marks a record as used, with the time (epoch seconds, Redis's clock). The first caller wins.
 -- KEYS  record
 -- ARGV  keep_seconds (what it still lives at most, 0 for as long as before)
--- reply 1 when this caller was the first | 0 when it was used before or is gone
+-- reply 1 when this caller was the first | 0 when the record was used before or is gone
 local record, keep_seconds = KEYS[1], tonumber(ARGV[1])
 if redis.call('EXISTS', record) == 0 then return 0 end
 local first = redis.call('HSETNX', record, 'consumed', redis.call('TIME')[1])

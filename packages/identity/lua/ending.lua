@@ -1,8 +1,8 @@
--- ending: marks sessions of a person's list as being ended. Only those that are on it and not over: a mark is
--- no longer than the entry that it replaces, so it is made also in a full Redis.
+-- ending: marks sessions on a person's list as being ended. It marks only sessions that are listed and not
+-- over. A mark is never longer than the entry that it replaces, so it can be written to a full Redis.
 -- KEYS  sessions
 -- ARGV  sid, ...
--- reply {sid, ...} of those that were marked before
+-- reply {sid, ...} of the sessions that were marked before
 local sessions = KEYS[1]
 local before = {}
 for _, sid in ipairs(ARGV) do

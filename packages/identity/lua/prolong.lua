@@ -1,9 +1,9 @@
--- prolong: a session gets a refresh token. It lives as long as that, if not longer already, and never past
--- its latest end (`exp` of its payload). What it was named last is kept, so that an end finds that token; the
--- same one again is no further one.
+-- prolong: gives a session a new refresh token. The session lives at least as long as that token, but never
+-- past its latest end (`exp` of its payload). The name of the newest token is stored, so that an end finds
+-- that token. Repeating the same token does not count.
 -- KEYS  grant
 -- ARGV  until (epoch seconds), token (its record's name), most, window_seconds
--- reply 1 | 0 when the session is gone | the seconds to wait, as a negative number, when it got the most in
+-- reply 1 | 0 when the session is gone | the seconds to wait, as a negative number, when it reached `most` in
 --       its window
 local grant, wanted, token = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 local most, window_seconds = tonumber(ARGV[3]), tonumber(ARGV[4])

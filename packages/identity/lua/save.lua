@@ -1,4 +1,4 @@
--- save: writes a record; it never stands without its TTL.
+-- save: writes a record together with its TTL.
 -- KEYS  record
 -- ARGV  payload, ttl_seconds
 -- reply 1

@@ -2,22 +2,23 @@ import { hash, randomBytes } from 'node:crypto'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
 
 /**
- * How a person was recognised. The openid stays behind this type: only its hash is stored and no client ever
- * sees it.
+ * How a person was recognised. The openid never leaves this type: Redis stores only its hash, and no client
+ * ever sees it.
  */
 export type OutsideIdentity = { via: 'wechat'; appid: string; openid: string } | { via: 'demo'; name: string }
 
 export interface Account {
-  /** Random and stable: the only name that tokens carry. */
+  /** Random and stable: the only name of the person in tokens. */
   sub: string
-  /** Shown to the person; known for demo accounts only, since WeChat gives no names. */
+  /** Display name. Only demo accounts have one, because WeChat gives no names. */
   name?: string
 }
 
 export interface Accounts {
   /**
-   * The account of this identity, made at its first appearance; two nodes that meet it at once agree on one.
-   * `mayBegin` is asked before it is made, and says how many seconds to wait if it may not.
+   * Returns the account of this identity. The first call creates it; if two nodes call at the same time, both
+   * get the same account. Before it creates an account it calls `mayBegin`, which returns the seconds to wait
+   * if no account may be created.
    */
   of(
     identity: OutsideIdentity,
@@ -26,7 +27,7 @@ export interface Accounts {
   find(sub: string): Promise<Account | undefined>
 }
 
-/** Accounts have no TTL: they are what a business stores its own data under. */
+/** Accounts have no TTL: a business stores its own data under them. */
 export const createAccounts = ({ data, keys, writing }: RedisClients): Accounts => ({
   of: async (identity, mayBegin) => {
     const source = identity.via === 'wechat' ? `wechat:${identity.appid}:${identity.openid}` : `demo:${identity.name}`
@@ -35,7 +36,7 @@ export const createAccounts = ({ data, keys, writing }: RedisClients): Accounts 
 
     const known = await orUnavailable(data.get(link))
     if (known) {
-      // Whoever wrote it may have been refused because replicas were missing.
+      // The call that wrote the account may have failed because replicas were missing.
       await writing(link, keys.account(known))()
       return { sub: known, ...name }
     }
@@ -43,7 +44,7 @@ export const createAccounts = ({ data, keys, writing }: RedisClients): Accounts 
     if (waitSeconds !== undefined) return { waitSeconds }
     const sub = randomBytes(16).toString('base64url')
     const replicated = writing(keys.account(sub), link)
-    // The record first: a link never points at an account that is not there.
+    // Write the record first, so that a link never points to a missing account.
     await orUnavailable(data.hset(keys.account(sub), { via: identity.via, ...name }))
     const winner = (await orUnavailable(data.set(link, sub, 'NX', 'GET'))) ?? sub
     if (winner !== sub) await orUnavailable(data.unlink(keys.account(sub)))

@@ -5,8 +5,8 @@ export const ACCESS_TOKEN_SECONDS: number = 10 * 60
 export const SCOPE = 'openid profile offline_access'
 
 /**
- * May decide about logins. Its tokens are for this cluster only: a backend that checks the audience of its
- * own users' tokens refuses them.
+ * The client that decides about logins. Its tokens are valid for this cluster only: a backend that checks the
+ * audience of its own users' tokens refuses them.
  */
 export const PHONE_CLIENT = 'phone'
 export const phoneAudience = (origin: string): string => `${origin}/v1`
@@ -28,8 +28,9 @@ const publicClient = (
 })
 
 /**
- * Who may ask for tokens: a browser; the phone where it decides about logins; and the mini-program as an
- * application of its own, whose tokens are for channels and for the business's backends, like a browser's.
+ * The clients that may request tokens: a browser; the phone, which decides about logins; and the mini-program
+ * as an application of its own. The mini-program's tokens are for channels and for the business's backends,
+ * like a browser's.
  */
 export const clientsOf = (appName: string): ClientMetadata[] => [
   publicClient('web', appName, [DEVICE_CODE_GRANT, 'refresh_token'], SCOPE),

@@ -3,45 +3,46 @@ import { type Adapter, type AdapterPayload, errors } from './oidc-provider.ts'
 import { type Redemption, type RequestState, requestState } from './request-state.ts'
 import type { TicketRecord, TicketStore } from './ticket-store.ts'
 
-/** A redeemed ticket begins a session; `sid` names it in every token and is the provider's grant id. */
+/**
+ * A redeemed ticket begins a session. `sid` names the session in every token and is the provider's grant id.
+ */
 export interface NewSession {
   sid: string
   sub: string
   clientId: string
   scope: string
-  /** What the phone was shown before it confirmed. */
+  /** The request that the phone displayed before the person confirmed. */
   request: Omit<LoginRequest, 'requestedAt'>
-  /** When the person agreed, in ISO 8601. */
+  /** When the person confirmed, in ISO 8601. */
   since: string
   /**
-   * What its first refresh token is named after: always the same, and known to nobody who has only one half
-   * of it.
+   * The session's first refresh token is derived from this seed, so every repeat gives the same token. Nobody
+   * can derive it from one half alone.
    */
   tokenSeed: { deviceCode: string; salt: string }
 }
 
 /**
- * What is kept beside the ticket: the provider's record without the code itself, and the session's future
- * name.
+ * Stored with the ticket: the provider's record without the code itself, and the id of the future session.
  */
 interface Authorization {
   payload: AdapterPayload
   sid: string
-  /** Not in the tickets of nodes that knew no repeated redemption. */
+  /** Missing in tickets of older nodes, which could not repeat a redemption. */
   salt?: string
 }
 
 const redemptionOf = (): Redemption => {
   const state = requestState()
-  if (!state) throw new Error('a device code is redeemed outside of a request')
+  if (!state) throw new Error('a device code can only be redeemed within a request')
   state.redemption ??= {}
   return state.redemption
 }
 
 /**
- * Uses up the device code whose tokens this request has made, if it is one that redeems. Last, when all that
- * the login gives is written: whatever fails before, the code is good for another try. Rejects when somebody
- * else has used it up meanwhile, or when Redis cannot be asked.
+ * Consumes the device code that this request redeems, if any. Call it last, after everything that the login
+ * creates is written: if an earlier step fails, the code can be redeemed again. Rejects when another request
+ * has consumed the code, or when Redis is unavailable.
  */
 export const finishRedemption = async ({ redemption }: RequestState): Promise<void> => {
   await redemption?.finish?.()
@@ -50,14 +51,14 @@ export const finishRedemption = async ({ redemption }: RequestState): Promise<vo
 const epochSeconds = () => Math.floor(Date.now() / 1000)
 
 /**
- * oidc-provider's storage of device codes, over the ticket record. The provider drives RFC 8628; the ticket
- * decides.
+ * oidc-provider's storage of device codes, on top of the ticket record. The provider runs RFC 8628; the
+ * ticket decides.
  *
  * @param newName  draws 22 random characters
- * @param describe  reads what the phone shows out of the stored payload
- * @param begin  called by each redemption, always with the same. False: the person has ended the session in
- *   the same moment
- * @param onRedeemed  told once per ticket, by the one redemption that won
+ * @param describe  reads the request that the phone displays from the stored payload
+ * @param begin  called by each redemption with the same arguments. Resolves with false if the person has
+ *   ended the session at the same moment
+ * @param onRedeemed  called once per ticket, by the redemption that won
  */
 export const createDeviceCodes = (
   tickets: TicketStore,
@@ -90,7 +91,7 @@ export const createDeviceCodes = (
       redemptionOf().found = found.value
       const { state, sub, decidedAt } = found.value
       const { payload, sid } = read(found.value)
-      // The ticket's own deadline decides, not the one the provider wrote at creation.
+      // The ticket's own deadline decides, not the expiry that the provider wrote at creation.
       const stored = { ...payload, jti: deviceCode, exp: epochSeconds() + state.expiresIn }
       switch (state.status) {
         case 'pending':
@@ -120,13 +121,13 @@ export const createDeviceCodes = (
       }
     },
 
-    // Only looks whether it may be used up. What a login gives lies on several shards, and any of them may
-    // refuse or be gone.
+    // Only checks that the code may be consumed. A login writes to several shards, and each of these writes
+    // may fail; `finishRedemption` consumes the code after them.
     consume: async (deviceCode) => {
       const redemption = redemptionOf()
       const { found } = redemption
-      // The provider asks to consume a declined code before it answers access_denied: there is nothing to use
-      // up.
+      // Before the provider answers access_denied, it also consumes the declined code. There is nothing to
+      // consume.
       if (found?.state.status === 'rejected') return
       if (found?.state.status !== 'confirmed') throw new errors.InvalidGrant('device code was already used')
       const { payload, sid, salt } = read(found)
@@ -144,7 +145,7 @@ export const createDeviceCodes = (
       }
     },
 
-    // A code ends by its ticket's own rules; nothing else may end or find it.
+    // Only the ticket's own rules end a code.
     destroy: async () => {},
     revokeByGrantId: async () => {},
     findByUserCode: async () => undefined,

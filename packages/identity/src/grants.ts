@@ -9,30 +9,34 @@ import type { SessionMarks } from './session-marks.ts'
 
 /** Sessions: each is a grant of the provider, and its id is the `sid` of every token. */
 export interface Grants {
-  /** Where a session's record lies. */
+  /** Key of a session's record. */
   at(sid: string): string
-  /** oidc-provider's storage of them. */
+  /** oidc-provider's storage of grants. */
   adapter: Adapter
   /**
-   * A session gets a refresh token: so many seconds from now, never fewer than it has, and none after its
-   * latest end. `token` names the token's record. With `waitSeconds` it got too many of late.
+   * Extends a session when it gets a refresh token: to `seconds` from now, never to an earlier end, and never
+   * past its latest end. `token` names the token's record. `waitSeconds` is set if the session got too many
+   * tokens recently.
    */
   prolong(sid: string, seconds: number, token: string): Promise<{ isThere: boolean; waitSeconds?: number }>
-  /** Ends a session. Whether this call was the one that did. */
+  /** Ends a session. Resolves with whether this call ended it. */
   destroy(sid: string): Promise<boolean>
   hasSession(sid: string): Promise<boolean>
 }
 
 const MODEL = 'Grant'
-/** Refresh tokens of a session in ten minutes. A page needs one; the record of each stays as long. */
+/**
+ * Most refresh tokens of one session in ten minutes. A page needs one. The record of each token is stored for
+ * the same time.
+ */
 export const MOST_REFRESH_TOKENS = 60
 /**
- * A session that got no refresh token is over when its access token is; each refresh token gives it the life
- * of that.
+ * A session without a refresh token ends with its access token. Each refresh token prolongs it to that
+ * token's life.
  */
 const FIRST_SECONDS = ACCESS_TOKEN_SECONDS + 60
 
-/** @param onEnded  told once of each session that is ended, when its record is gone; must not reject */
+/** @param onEnded  called once for each ended session, after its record is deleted; must not reject */
 export const createGrants = (
   redis: RedisClients,
   marks: SessionMarks,
@@ -45,8 +49,8 @@ export const createGrants = (
     (payload ? (JSON.parse(payload) as { accountId?: string }) : {}).accountId
 
   /**
-   * What is left of a session lies on other shards. If they cannot be asked it goes by its own TTL, and the
-   * end does not wait for that.
+   * Deletes what else a session has on other shards. This does not delay the end: if a shard is unavailable,
+   * its records expire by their own TTL.
    */
   const forget = (sid: string, token: string): void => {
     data.unlink(keys.usedRefreshTokens(sid)).catch(() => {})
@@ -54,7 +58,8 @@ export const createGrants = (
   }
 
   /**
-   * Whoever ends a session comes through here. Resolves with whose it was, for the one call that ended it.
+   * Every end of a session goes through here. Resolves with the owner's id, for the one call that ended the
+   * session.
    */
   const destroy = async (sid: string): Promise<string | undefined> => {
     const taking = writing(at(sid))
@@ -63,8 +68,8 @@ export const createGrants = (
     if (taken) forget(sid, taken.token)
     const telling = accountId ? writing(keys.channelEnds(userChannel(accountId))) : undefined
     if (accountId) await onEnded({ sub: accountId, sid })
-    // Last, and also for a call that is repeated because it failed here: who was told that it is over is not
-    // logged in after a failover.
+    // Wait for replicas last, also in a retry after a failure at this point: once a client was told that its
+    // session is over, a failover must not bring the session back.
     await Promise.all([taking(), telling?.()])
     return accountId
   }
@@ -74,12 +79,12 @@ export const createGrants = (
     at,
     adapter: {
       ...records,
-      // The provider keeps in the record when a session ends at the latest. So long it lives only if it is
+      // The provider's record holds the session's latest possible end. The session reaches it only if it is
       // used.
       upsert: (sid, record, expiresIn = FIRST_SECONDS) =>
         records.upsert(sid, record, Math.min(expiresIn, FIRST_SECONDS)),
-      // The provider ends one by revocation, or because a refresh token was replayed. In the order in which
-      // all sessions end.
+      // The provider ends a session on revocation, or when a refresh token was replayed. It goes through the
+      // same steps as every other end.
       destroy: async (sid) => {
         const sub = ownerOf(await orUnavailable(data.hget(at(sid), 'payload')))
         if (!sub) return void (await destroy(sid))

@@ -14,53 +14,57 @@ import { createSigningKeys, type KeyRing, type SigningKeyTimes } from './signing
 import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy } from './verify.ts'
 
 export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
-  /** Protects the signing keys at rest. The first encrypts, all may decrypt. Each at least 32 characters. */
+  /**
+   * Protect the signing keys in Redis. The first secret encrypts, all decrypt. Each has at least 32
+   * characters.
+   */
   secrets: readonly [string, ...string[]]
-  /** The keys were there but could not be used, for instance because another node has another secret. */
+  /** Called when the keys are there but unusable, for example because another node has another secret. */
   onKeysError: (error: unknown) => void
   /**
-   * Told after a session has begun. Nobody waits for it, and it must not throw: the login goes on whatever
-   * comes of it.
+   * Called after a session has begun. Identity does not wait for it and ignores its outcome; it must not
+   * throw.
    */
   onSessionBegan?: (session: BegunSession) => void
   /**
-   * Told after a session has been ended, by its owner or because a refresh token of it was replayed. Tried a
-   * few times when it rejects.
+   * Called after a session has been ended, by its owner or because one of its refresh tokens was replayed. If
+   * it rejects it is retried a few times.
    */
   onSessionEnded?: (session: EndedSession) => Promise<void>
-  /** Telling it failed for good. */
+  /** Called when all tries of `onSessionEnded` have failed. */
   onSessionEndError?: (error: unknown) => void
   keyTimes?: Partial<SigningKeyTimes>
-  /** How often the cluster's keys are looked at again: one small read. @default 5 seconds */
+  /** Milliseconds between two reads of the cluster's keys, one small read each. @default 5 seconds */
   keyCheckMs?: number
 }
 
 /**
- * No more often than this a token that names an unknown key has the keys looked at: anybody can write one.
+ * Rate limit: tokens with an unknown key cause at most one read of the keys in this time, because anyone can
+ * write such a token.
  */
 const UNKNOWN_KEY_MS = 2_000
 
 export interface Identity {
   /**
-   * The OAuth provider to mount at `/oidc`. Ask anew for each request: a change of signing keys makes a new
-   * one.
+   * The OAuth provider to mount at `/oidc`. Call this for each request: a change of signing keys creates a
+   * new provider.
    */
   provider(): Provider
   /**
-   * Checks an access token of this cluster without asking anybody, but for one that names a key which is not
-   * known: then Redis is looked at, once in two seconds at most, and it rejects with RedisUnavailable when
-   * that fails.
+   * Verifies an access token of this cluster, without a request to Redis. The exception is a token that names
+   * an unknown key: then the keys are read from Redis, at most once in two seconds. If that read fails, it
+   * rejects with RedisUnavailable.
    */
   verify(token: string): Promise<Result<Bearer>>
-  /** Whether a token says that it is of this cluster. Anybody can write one that does: `verify` decides. */
+  /** Whether a token claims to be of this cluster. Anyone can write such a token: `verify` decides. */
   isOwn(token: string): boolean
-  /** Whether a session has not ended yet: one look into Redis. Rejects with RedisUnavailable. */
+  /** Whether a session has not ended: one read of Redis. Rejects with RedisUnavailable. */
   hasSession(sid: string): Promise<boolean>
-  /** Where a person is logged in, the newest first. Rejects with RedisUnavailable, like the two below. */
+  /** The sessions of a person, newest first. Rejects with RedisUnavailable, like the two methods below. */
   sessions(sub: string): Promise<SessionRecord[]>
   /**
-   * Ends a session on every node. False when it is none of this person's, is over, or somebody else has just
-   * ended it.
+   * Ends a session on every node. Resolves with false if the session is not this person's, is over, or was
+   * just ended by another call.
    */
   end(sub: string, sid: string): Promise<boolean>
   /** Ends all sessions of a person but `keep`. Resolves with how many this call ended. */
@@ -107,22 +111,22 @@ export const createIdentity = async (
     return looking
   }
   const lookAgain = () => {
-    // While Redis is away the present keys stay good; the next round looks again.
+    // While Redis is unavailable the present keys stay valid. The next round reads again.
     look().catch((error: unknown) => {
       if (!(error instanceof RedisUnavailable)) options.onKeysError(error)
     })
   }
   const timer = setInterval(lookAgain, options.keyCheckMs ?? 5_000).unref()
-  // It may have come back with less than it had.
+  // Redis may have come back with less data than before.
   deps.redis.data.on('ready', lookAgain)
 
   let unknownAt = Number.NEGATIVE_INFINITY
   let lookingForUnknown: Promise<void> | undefined
-  /** Whether the keys were looked at because of a token that names an unknown one. */
+  /** Reads the keys because a token names an unknown one. Resolves with whether it did read. */
   const lookForUnknown = async (): Promise<boolean> => {
     if (!lookingForUnknown && performance.now() - unknownAt < UNKNOWN_KEY_MS) return false
     unknownAt = performance.now()
-    // One that is under way may have read before the key was written.
+    // A read that is already running may have started before the key was written.
     lookingForUnknown ??= (looking ?? Promise.resolve())
       .catch(() => {})
       .then(look)

@@ -1,9 +1,9 @@
 import { createSeal } from '@saoma/redis'
 
-/** The signing keys as they lie in Redis, encrypted. */
+/** Encrypts and decrypts the signing keys that are stored in Redis. */
 export interface KeySeal {
   close(value: unknown): Promise<string>
-  /** Rejects with an error for the operator, code WRONG_SECRET, when none of the secrets fits. */
+  /** Rejects with an error for the operator, code WRONG_SECRET, when none of the secrets decrypts it. */
   open(sealed: string): Promise<unknown>
 }
 

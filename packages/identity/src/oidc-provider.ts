@@ -1,5 +1,5 @@
-// The order matters: modules are evaluated in the order of their imports. Whoever needs oidc-provider takes
-// it from here.
+// Modules are evaluated in the order of their imports, so the order below matters. Every other module imports
+// oidc-provider from here.
 import { sayAll } from './provider-notice.ts'
 
 export * from 'oidc-provider'

@@ -1,7 +1,9 @@
 import { RedisUnavailable } from '@saoma/redis'
 import { type Adapter, errors } from './oidc-provider.ts'
 
-/** Redis being away must read as "try again", which the provider would turn into a server error. */
+/**
+ * Turns an unavailable Redis into an error that says "try again". The provider would report a server error.
+ */
 export const outage = (cause: unknown): unknown => {
   if (!(cause instanceof RedisUnavailable)) return cause
   return Object.assign(new errors.TemporarilyUnavailable('the service is recovering; try again', { cause }), {
@@ -10,7 +12,7 @@ export const outage = (cause: unknown): unknown => {
   })
 }
 
-/** An adapter whose failures read so. */
+/** Wraps an adapter so that its failures are reported by `outage`. */
 export const withOutage = (adapter: Adapter): Adapter =>
   Object.fromEntries(
     Object.entries(adapter).map(([name, method]) => [

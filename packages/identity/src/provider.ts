@@ -30,7 +30,7 @@ export interface ProviderOptions {
    * origin itself.
    */
   origin: string
-  /** Shown on the phone as what the person logs in to. */
+  /** The application's name, which the phone displays. */
   appName: string
   /** Seconds a code may wait for its scan (RFC 8628 `expires_in`). */
   codeSeconds: number
@@ -38,17 +38,17 @@ export interface ProviderOptions {
   cookieSecret: string
   /** Whether a request that has an `Origin` may call the token endpoint. */
   admits: (headers: IncomingHttpHeaders) => boolean
-  /** What the server saw of the browser that asks. */
+  /** What the server knows of the browser that sends the request. */
   describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
-  /** Turns the phone's code into a person. */
+  /** Turns the phone's `wx.login` code into a person. */
   recognise: Recognise
-  /** Told after a session has begun; must not throw. */
+  /** Called after a session has begun; must not throw. */
   onSessionBegan?: (session: BegunSession) => void
-  /** Told when a refresh token that was used up is used again, in time to be answered the same. */
+  /** Called when a used refresh token is used again early enough to get the same answer. */
   onRefreshRepeated?: () => void
-  /** Told when a refresh is refused because its session was refreshed too often of late. */
+  /** Called when a refresh is refused because its session has refreshed too often recently. */
   onRefreshLimited?: () => void
-  /** Every refusal and every failure of the OAuth routes, for the log. */
+  /** Called for every refusal and failure of the OAuth routes, for the log. */
   onError: (ctx: KoaContextWithOIDC, error: Error) => void
 }
 
@@ -77,8 +77,8 @@ const refusals = [
 ] as const
 
 /**
- * The request that redeems a code writes the grant and then looks for it, to sign what it says: it has it at
- * hand. A refresh token whose grant is not there is worth nothing any more.
+ * The request that redeems a code writes the grant and then reads it to sign its content. This keeps the
+ * grant in the request's state and saves the read. A refresh token without its grant is worthless.
  */
 const rememberedInRequest = (adapter: Adapter, refreshTokens: Adapter): Adapter => ({
   ...adapter,
@@ -98,7 +98,8 @@ const rememberedInRequest = (adapter: Adapter, refreshTokens: Adapter): Adapter 
 })
 
 /**
- * One oidc-provider over one key ring. It holds no state of its own, so a change of keys is a new provider.
+ * One oidc-provider for one key ring. It holds no state of its own, so a change of keys creates a new
+ * provider.
  */
 export const createProvider = (
   { redis, tickets, accounts, grants, sessions }: ProviderDeps,
@@ -168,8 +169,8 @@ export const createProvider = (
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: false },
       dPoP: { enabled: false },
-      // An unstable feature: should its next version be another one, the provider refuses this name and no
-      // node starts.
+      // An unstable feature. If a later version of the provider changes it, that version refuses this name
+      // and no node starts.
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: {
         enabled: true,
@@ -187,7 +188,8 @@ export const createProvider = (
         },
       },
     },
-    // A device code is the ticket's public id and the browser's secret in one (see the protocol package).
+    // A device code is the ticket's public id and the browser's secret in one string (see the protocol
+    // package).
     formats: { bitsOfOpaqueRandomness: (_ctx, token) => (token.kind === 'DeviceCode' ? deviceCodeBits : 258) },
     ttl: {
       AccessToken: ACCESS_TOKEN_SECONDS,
@@ -209,7 +211,7 @@ export const createProvider = (
       })
       return account && { accountId: sub, claims: () => ({ ...account }) }
     },
-    // Of any client: the SDK also logs a mini-program in, as it does a page.
+    // For every client: the SDK logs in a mini-program in the same way as a page.
     clientBasedCORS: (ctx) => options.admits(ctx.headers),
     interactions: { url: () => '/' },
     renderError: (ctx, out) => {
@@ -233,7 +235,7 @@ export const createProvider = (
     ['code'],
   )
 
-  /** Tokens go out only with their code used up. */
+  /** Sends tokens only after their code is consumed. */
   const answerRedemption = async (ctx: KoaContextWithOIDC): Promise<void> => {
     try {
       await finishRedemption(ctx.state)
@@ -247,14 +249,15 @@ export const createProvider = (
   }
 
   provider.use(async (ctx, next) => {
-    // A typed user code is entered on our own page; the provider's form is not for people.
+    // People type user codes on our own page, not in the provider's form.
     if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/phone`)
     await next()
     if (ctx.status === 200) await answerRedemption(ctx as KoaContextWithOIDC)
     if (ctx.status === 503) ctx.set('Retry-After', '2')
     const body = ctx.body as { device_code?: string; authorization_endpoint?: string } | undefined
     if (body && ctx.path.startsWith('/.well-known/')) {
-      // People log in by scanning: there is no page to send them to, and none of what belongs to one.
+      // People log in by scanning. There is no authorization page, so leave out its endpoint and its
+      // metadata.
       const { authorization_endpoint: _, ...metadata } = body
       ctx.body = {
         ...metadata,

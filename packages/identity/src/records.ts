@@ -3,22 +3,22 @@ import { type Keys, orUnavailable, type RedisClients } from '@saoma/redis'
 import { type Adapter, errors } from './oidc-provider.ts'
 import { consume, save } from './scripts.ts'
 
-/** Where a record lies: under the hash of its id. */
+/** Key of a record: contains the hash of its id. */
 export const recordKey = (keys: Keys, model: string, id: string): string =>
   keys.oidc(model, hash('sha256', id, 'base64url'))
 
-/** What a refresh token is called by the provider. */
+/** The provider's model name of refresh tokens. */
 export const REFRESH_TOKEN = 'RefreshToken'
 /**
- * How long a refresh token that is worth nothing stays: a repeat must be known for one, and a log-out that is
- * told twice be served.
+ * How long a worthless refresh token is kept. It is needed to recognise a repeat, and to answer a repeated
+ * logout.
  */
 export const KEEP_SECONDS = 600
 
 /**
- * oidc-provider's storage for everything but device codes and, in part, refresh tokens. One Redis hash a
- * record, under the hash of its id, so that reading Redis gives nobody a token. A record is used up at most
- * once, whoever asks at the same time.
+ * oidc-provider's storage for everything except device codes and parts of refresh tokens. Each record is one
+ * Redis hash under the hash of its id, so a reader of Redis learns no token. A record is consumed at most
+ * once, also by concurrent requests.
  */
 export const createRecords = ({ data, keys, writing }: RedisClients, model: string): Adapter => {
   const at = (id: string) => recordKey(keys, model, id)
@@ -41,8 +41,8 @@ export const createRecords = ({ data, keys, writing }: RedisClients, model: stri
     destroy: async (id) => {
       await orUnavailable(data.unlink(at(id)))
     },
-    // Tokens are worth nothing without their grant, which the provider destroys beside this call; what is
-    // left goes with its TTL.
+    // Tokens are worthless without their grant. The provider destroys the grant separately; the tokens expire
+    // by their TTL.
     revokeByGrantId: async () => {},
     findByUserCode: async () => undefined,
     findByUid: async () => undefined,

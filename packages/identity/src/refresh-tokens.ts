@@ -10,17 +10,17 @@ import { isMark } from './session-marks.ts'
 import { tooMany } from './too-many.ts'
 
 /**
- * For so many seconds after its use a refresh token may be used again, and gets the same successor: the
- * answer may have been lost with a node, a network or a page. Longer than the SDK goes on trying unless it is
- * told to wait (46 s). Later it is a replay, which ends the session.
+ * For this many seconds after its use a refresh token may be used again, and gets the same successor: the
+ * answer may have been lost with a node, a network or a page. This is longer than the SDK retries without a
+ * `Retry-After` (46 s). A later use is a replay, which ends the session.
  */
 export const REPEAT_SECONDS = 60
 
-/** 32,768 marks: two and a half times what a page needs that refreshes every ten minutes for ninety days. */
+/** 32,768 marks: 2.5 times what a page needs that refreshes every ten minutes for 90 days. */
 const MOST_BYTES = 262_144
 /**
- * A refresh token begins with the name of its session, so that it can be known for a used one without a
- * record of its own.
+ * A refresh token begins with its session's id. So a used token can be recognised without a record of its
+ * own.
  */
 const TOKEN = /^[A-Za-z0-9_-]{65}$/
 const DIGEST = /^[A-Za-z0-9_-]{43}$/
@@ -30,8 +30,8 @@ const digestOf = (id: string): string => hash('sha256', id, 'base64url')
 const markOf = (id: string): string => digestOf(id).slice(0, 8)
 
 /**
- * Names the first refresh token of a session, in the request that makes it: each try of the same login makes
- * the same one.
+ * Names the first refresh token of a session, in the request that creates it. Each retry of the same login
+ * gives the same token.
  */
 export const nameFirst = ({ deviceCode, salt }: { deviceCode: string; salt: string }): void => {
   const end = createHmac('sha256', deviceCode).update(salt).digest('base64url')
@@ -40,12 +40,13 @@ export const nameFirst = ({ deviceCode, salt }: { deviceCode: string; salt: stri
 }
 
 /**
- * oidc-provider's storage of refresh tokens. The provider uses one up before it writes its successor; here it
- * is the other way round, and in between comes the wait for replicas: whatever fails, the token that the
- * client has is good for another try.
+ * oidc-provider's storage of refresh tokens. The provider consumes a token before it writes the successor.
+ * This storage writes the successor first, waits for the replicas, and consumes the old token last. If a step
+ * fails, the client can retry with the token that it has.
  *
- * @param onRepeated  told of each repeat of a refresh
- * @param onLimited  told of each that was refused because its session was refreshed too often of late
+ * @param onRepeated  called for each repeated refresh
+ * @param onLimited  called for each refresh that was refused because its session has refreshed too often
+ *   recently
  */
 export const createRefreshTokens = (
   redis: RedisClients,
@@ -55,13 +56,12 @@ export const createRefreshTokens = (
 ): Adapter => {
   const { data, keys, writing, reachReplicas } = redis
   const records = createRecords(redis, MODEL)
-  /** The digest of a token, or of what stands for it when a client logs out. */
+  /** The digest of a token, or of the hash that a client sends in its place to log out. */
   const nameOf = (id: string) => (id.startsWith(HASHED_TOKEN) ? id.slice(HASHED_TOKEN.length) : digestOf(id))
   const at = (id: string) => keys.oidc(MODEL, nameOf(id))
 
   /**
-   * By the hash that a client kept to log out with. On that route alone: nothing else may take a hash for a
-   * token.
+   * Finds a token by the hash that a client kept for its logout. Only the revocation route may accept a hash.
    */
   const findByHash = async (id: string) => {
     if (Provider.ctx?.oidc.route !== 'revocation' || !DIGEST.test(nameOf(id))) return undefined
@@ -88,8 +88,8 @@ export const createRefreshTokens = (
       const isReplay = usedSecondsAgo !== undefined && (usedSecondsAgo > REPEAT_SECONDS || !mayRepeat)
       return { ...JSON.parse(payload), jti: id, ...(isReplay ? { consumed: true } : {}) }
     },
-    // Decides which token comes next. The salt is known to us alone and the old token to its bearer: the two
-    // make the successor.
+    // Decides the successor. It is derived from the salt, which only we know, and the old token, which only
+    // its bearer knows.
     consume: async (id) => {
       const decided = await chooseSuccessor(data, [at(id)], [randomBytes(16).toString('base64url')])
       if (!decided) throw new errors.InvalidGrant('refresh token not found')
@@ -102,8 +102,8 @@ export const createRefreshTokens = (
       const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
       if (payload.rotations && !used) throw new Error('the provider does not say which refresh token was used')
       const { grantId = '', accountId = '' } = payload
-      // On no list it could be shown to nobody and ended by nobody: Redis has lost that. And a mark is an end
-      // that somebody began.
+      // If the session is not on its person's list, Redis has lost the entry: nobody could see or end the
+      // session. A mark there means that the session is being ended.
       if (used && (await onList(accountId, grantId)) !== 'listed') {
         await grants.destroy(grantId)
         throw new errors.InvalidGrant('this session is on no list')
@@ -118,13 +118,13 @@ export const createRefreshTokens = (
         }
         if (!isThere && (used || (await onList(accountId, grantId)) === 'ended'))
           throw new errors.InvalidGrant('this session was ended')
-        // Lost, and begun anew when the login is asked for again.
+        // Redis has lost the session. A repeat of the login creates it again.
         if (!isThere) throw new RedisUnavailable('the session that has just begun is not there')
       }
       await records.upsert(id, payload, expiresIn)
       if (!used || !expiresIn) return replicated()
-      // All that this refresh has written and will write: on shards of their own, and the old token is used
-      // up last.
+      // Check the replicas of everything that this refresh writes, on several shards. The old token is
+      // consumed last.
       await reachReplicas(grants.at(grantId), at(id), at(used.jti), marks)
       const mark = [markOf(used.jti), MOST_BYTES, expiresIn] as const
       if (!requestState()?.refresh?.isRepeat && !(await markUsed(data, [marks], mark))) {
@@ -134,22 +134,24 @@ export const createRefreshTokens = (
       await consume(data, [at(used.jti)], [KEEP_SECONDS])
       await replicated()
     },
-    // A session ends with its grant. With its token gone, the repeat of a logout that failed half-way would
-    // find nothing to end.
+    // A session ends with its grant. If the token were deleted, a retry of a logout that failed half-way
+    // would find nothing to end.
     destroy: async (id) => {
       await orUnavailable(data.expire(at(id), KEEP_SECONDS, 'LT'))
     },
   }
 }
 
-/** What of the provider's models its types do not show. A test holds it: a repeat gets the same token. */
+/**
+ * The parts of the provider's models that its types leave out. A test covers them: a repeat gets the same
+ * token.
+ */
 interface TokenModel {
   prototype: { grantId?: string; generateTokenId(): string }
 }
 
 /**
- * Gives the provider's refresh tokens the names that the storage has decided: a successor's, or else a random
- * one.
+ * Makes the provider use the names that the storage has decided: the successor's name, or else a random one.
  */
 export const nameSuccessors = (model: object): void => {
   const { prototype } = model as TokenModel

@@ -1,24 +1,24 @@
 import { type AdapterPayload, Provider } from './oidc-provider.ts'
 import type { TicketRecord } from './ticket-store.ts'
 
-/** What one request of the provider has found out, for those who are asked later in it. */
+/** State of one request of the provider, shared by the adapters that it calls. */
 export interface RequestState {
-  /** The grant that it has written. */
+  /** The grant that the request has written. */
   grant?: AdapterPayload
-  /** The refresh token that it makes: the end of its name, and whether it was made before. */
+  /** The refresh token that the request creates: the end of its name, and whether it was created before. */
   refresh?: { end: string; isRepeat: boolean }
-  /** The device code that it redeems. */
+  /** The device code that the request redeems. */
   redemption?: Redemption
 }
 
 export interface Redemption {
   found?: TicketRecord
-  /** Uses the code up; what is left to do when the tokens are made. */
+  /** Consumes the code; called when the tokens exist. */
   finish?: () => Promise<void>
 }
 
 /**
- * Of the request that a route of the provider serves; undefined elsewhere, its own middlewares included: they
- * have it as `ctx.state`.
+ * The state of the request that a provider route serves. Undefined elsewhere, also in our own middlewares,
+ * which have it as `ctx.state`.
  */
 export const requestState = (): RequestState | undefined => Provider.ctx?.state

@@ -44,7 +44,7 @@ export const ended = script<readonly [sessions: string], readonly [keepMs: numbe
   'ended',
   1,
   (raw) => sidsOf(raw),
-  // Each mark is a few bytes in place of an entry.
+  // Each mark is a few bytes and replaces an entry.
   { allowOom: true },
 )
 
@@ -66,7 +66,7 @@ export const isUsed = script<readonly [used: string], readonly [mark: string], b
 
 const Recalled = v.union([v.tuple([v.string(), v.number(), v.number()]), v.tuple([])])
 
-/** `mayRepeat`: its successor can be made again. */
+/** `mayRepeat`: whether its successor can be derived again. */
 export const loadToken = script<
   readonly [record: string],
   readonly [],

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '@saoma/protocol'
 
-/** A session that somebody ended; one that only ran out is not told of. */
+/** A session that was ended on purpose. An expired session is not reported. */
 export interface EndedSession {
   sub: string
   sid: string
@@ -11,8 +11,8 @@ const TRIES = 6
 const FIRST_PAUSE_MS = 200
 
 /**
- * Tells of ended sessions. `tell` resolves after the first try, whatever came of it: the session is over in
- * any case. Further tries are made behind it, for about six seconds.
+ * Reports ended sessions. `tell` resolves after the first try, whatever its outcome: the session is over in
+ * any case. Retries continue in the background for about six seconds.
  */
 export const createSessionEnds = (
   onEnded: (session: EndedSession) => Promise<void> = async () => {},
@@ -25,7 +25,7 @@ export const createSessionEnds = (
     let failure = first
     for (let tries = 1; tries < TRIES; tries++) {
       try {
-        // Never shorter than half, so that all tries together outlast a short outage.
+        // At least half of each pause, so that all tries together outlast a short outage.
         const pauseMs = backoffMs(tries - 1, { baseMs: firstPauseMs, capMs: Number.POSITIVE_INFINITY, least: 0.5 })
         await delay(pauseMs, undefined, { signal: closing.signal })
         return await onEnded(session)

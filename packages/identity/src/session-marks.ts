@@ -2,30 +2,33 @@ import type { RedisClients } from '@saoma/redis'
 import { ended, ending } from './scripts.ts'
 
 /**
- * What stands in place of a session's entry on its person's list: `''` while it is being ended, and whoever
- * reads this sees to it that it is; `ended:` and a moment (ms) when it is over. Until that moment the login
- * that began it may be asked for again, because Redis refused it half-way or two asked at once, and must not
- * begin it anew.
+ * The text that replaces a session's entry on its person's list. `''`: the session is being ended; a reader
+ * of this mark completes the end. `ended:` and a time (ms): the session is over. Until that time a client may
+ * repeat the login that began the session, because Redis refused it half-way or two requests raced. The mark
+ * prevents that repeat from beginning the session again.
  */
 export interface SessionMarks {
-  /** Marks those that are on the list as being ended. Resolves with those that were so before. */
+  /** Marks listed sessions as being ended. Resolves with those that were marked before. */
   begin(sub: string, sids: readonly string[]): Promise<string[]>
-  /** They are over. Resolves with those that this call ended: of several calls the first one. */
+  /**
+   * Marks sessions as over. Resolves with those that this call ended; of concurrent calls the first one
+   * counts.
+   */
   finish(sub: string, sids: readonly string[]): Promise<string[]>
-  /** For how long a login may be asked for again, and a session may be beginning. */
+  /** How long a client may repeat a login, and how long a session may be beginning. */
   readonly keepMs: number
 }
 
-/** For requests under way, and for the clocks of two nodes. */
+/** Margin for running requests and for the clocks of two nodes. */
 const SLACK_MS = 60_000
 const OVER = /^ended:(\d+)$/
 
 /**
- * An entry is an object's text. What nobody can read counts as being ended: what cannot be shown to its owner
+ * An entry is a JSON object. Unreadable text counts as "being ended": a session that its owner cannot see
  * must not live.
  */
 export const isMark = (text: string): boolean => !text.startsWith('{')
-/** The moment until which a session that is over stays on the list; undefined for any other. */
+/** The time until which an ended session stays on the list; undefined for other entries. */
 export const overUntil = (text: string): number | undefined => {
   const [, ms] = OVER.exec(text) ?? []
   return ms === undefined ? undefined : Number(ms)

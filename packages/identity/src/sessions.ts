@@ -5,7 +5,7 @@ import type { Grants } from './grants.ts'
 import { addSession } from './scripts.ts'
 import { isMark, overUntil, type SessionMarks } from './session-marks.ts'
 
-/** Where a person is logged in, as the phone was shown it before it confirmed. */
+/** Where a person is logged in, as the phone displayed it before the person confirmed. */
 export interface SessionRecord extends Pick<LoginRequest, 'app' | 'ip' | 'browser' | 'os'> {
   sid: string
   /** OAuth client that the tokens were issued to. */
@@ -20,18 +20,18 @@ export interface BegunSession {
   sid: string
 }
 
-/** The sessions of each person. Every call rejects with RedisUnavailable when Redis cannot be asked. */
+/** The sessions of each person. Every call rejects with RedisUnavailable when Redis is unavailable. */
 export interface Sessions {
   /**
-   * Begins a session with what `saveGrant` stores. False when somebody has ended all of the person's sessions
-   * in the meantime: there is no grant then.
+   * Begins a session with what `saveGrant` stores. Resolves with false, and without a grant, if the person's
+   * sessions were ended in the meantime.
    */
   begin(sub: string, record: SessionRecord, saveGrant: () => Promise<void>): Promise<boolean>
-  /** The living ones, the newest first. */
+  /** The live sessions, newest first. */
   list(sub: string): Promise<SessionRecord[]>
   /**
-   * Whether this call ended it. False when it is none of this person's, is over, or is being ended by
-   * somebody else.
+   * Resolves with whether this call ended the session. False if the session is not this person's, is over, or
+   * is being ended by another call.
    */
   end(sub: string, sid: string): Promise<boolean>
   /** Ends all but `keep`. Resolves with how many this call ended. */
@@ -49,20 +49,20 @@ const Entry = v.object({
 type Entry = v.InferOutput<typeof Entry>
 const readEntry = v.safeParser(v.pipe(v.string(), v.parseJson(), Entry))
 
-/** As long as a grant lives. */
+/** The life of a grant. */
 export const SESSION_SECONDS = 90 * 24 * 60 * 60
-/** The oldest is ended when another begins. */
+/** When another session begins, the oldest one is ended. */
 export const MOST_SESSIONS = 100
 /**
- * An index of grants by person, in an order by which no session is ever live and not listed:
+ * An index of grants by person. The order of the steps guarantees that no live session is unlisted:
  *
- * - A session begins with its entry, then comes the grant, then a look whether the entry is still as it was
- *   written. Tokens are made only after that.
- * - A session ends with a mark in its entry, then goes the grant, then another mark says that it is over.
+ * - Begin: write the entry, write the grant, check that the entry is unchanged. Only then create tokens.
+ * - End: replace the entry by a mark, delete the grant, replace the mark by one that says "over".
  *
- * Either the look comes before the mark, and the end finds the grant; or it finds the mark, and the beginning
- * takes its grant back. An end that was cut off after its mark is finished by the next list or end. A login
- * that is asked for again finds the mark as well: what somebody has ended does not come back.
+ * There are two cases. If the check precedes the mark, the end finds the grant and deletes it. Otherwise the
+ * check finds the mark, and the beginning deletes its own grant. If an end was interrupted after its mark,
+ * the next `list` or `end` completes it. A repeated login finds the mark as well, so an ended session does
+ * not come back.
  */
 export const createSessions = (
   { data, keys, writing, reachReplicas }: RedisClients,
@@ -73,28 +73,29 @@ export const createSessions = (
     if (sids.length > 0) await orUnavailable(data.hdel(keys.sessions(sub), ...sids))
   }
 
-  /** Resolves with how many of them this call ended. */
+  /** Resolves with the number of sessions that this call ended. */
   const finish = async (sub: string, sids: readonly string[]): Promise<number> => {
     if (sids.length === 0) return 0
     const at = keys.sessions(sub)
-    // All that is written below, before anything is done: whoever ends their own session could not repeat it.
+    // Check the replicas of everything below before the first step: a person who ends their own session could
+    // not retry.
     await reachReplicas(at, ...sids.map(grants.at), keys.channelEnds(userChannel(sub)))
     const lived = await Promise.all(sids.map((sid) => grants.hasSession(sid)))
     const replicated = writing(at)
     const wereMarked = new Set(await marks.begin(sub, sids))
     await Promise.all(sids.map((sid) => grants.destroy(sid)))
-    // The marks. That they are replaced need not last: whoever finds one finishes it.
+    // Wait for the marks. Their replacement need not be replicated: the next reader of a mark completes it.
     await replicated()
     const ended = new Set(await marks.finish(sub, sids))
-    // Of several that end the same one the call has done it that replaced the mark: another may have taken
-    // the grant. One that ran out was ended by nobody. One that a call had marked and could not finish,
-    // because replicas were missing, is ended by this one.
+    // Of several calls that end the same session, the one that replaced the mark counts; another may have
+    // deleted the grant. An expired session was ended by nobody. If a call marked a session and then failed
+    // because replicas were missing, this call has ended it.
     return sids.filter((sid, i) => ended.has(sid) && (lived[i] || wereMarked.has(sid))).length
   }
 
   const read = async (sub: string) => {
     const records: SessionRecord[] = []
-    // With the marks, whatever nobody can read: what cannot be shown to its owner must not live.
+    // Treat unreadable entries like marks: a session that its owner cannot see must not live.
     const halfEnded: string[] = []
     const over: string[] = []
     for (const [sid, text] of Object.entries(await orUnavailable(data.hgetall(keys.sessions(sub))))) {
@@ -111,14 +112,14 @@ export const createSessions = (
     const { records, halfEnded, over } = await read(sub)
     await finish(sub, halfEnded)
     const lives = await Promise.all(records.map(({ sid }) => grants.hasSession(sid)))
-    // A session whose grant is not there may still be beginning: `since` is when the person agreed.
+    // A session without a grant may still be beginning: `since` is the time at which the person confirmed.
     const youngest = Date.now() - marks.keepMs
     const gone = records.filter(({ since }, i) => !lives[i] && Date.parse(since) < youngest)
     await forget(sub, [...over, ...gone.map(({ sid }) => sid)])
     return records.filter((_, i) => lives[i])
   }
 
-  /** Only the living count: sessions that ran out leave their entries behind. */
+  /** Only live sessions count: expired sessions leave their entries behind. */
   const makeRoom = async (sub: string, own: string): Promise<void> => {
     const others = (await list(sub)).filter(({ sid }) => sid !== own)
     await finish(
@@ -138,8 +139,8 @@ export const createSessions = (
         await replicated()
       }
       const found = await orUnavailable(data.hget(at, sid))
-      // Whoever ends a session leaves a mark. Where nothing is, Redis has lost the entry: all can be asked
-      // for again.
+      // An end always leaves a mark. If the entry is missing, Redis has lost it, and the client may repeat
+      // the login.
       if (found === null) throw new RedisUnavailable('the list of sessions has lost what was just written')
       if (isMark(found)) {
         await grants.destroy(sid)

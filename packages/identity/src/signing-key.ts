@@ -3,8 +3,9 @@ import type { JWK } from 'jose'
 import { ExternalSigningKey } from './oidc-provider.ts'
 
 /**
- * A private JWK of ES256 that signs with node:crypto, at once. The provider's own way hands each signature to
- * another thread and back, which costs nearly as much again as the signature, and a login has two.
+ * A private ES256 JWK that signs synchronously with node:crypto. The provider's own signing sends each
+ * signature to another thread and back. That costs nearly as much again as the signature, and each login
+ * needs two.
  */
 export class SigningKey extends ExternalSigningKey {
   readonly #kid: string | undefined

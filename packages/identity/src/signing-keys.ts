@@ -8,7 +8,7 @@ export interface SigningKeyTimes {
   /** Age at which the signing key gets a successor. @default 30 days */
   rotateMs: number
   /**
-   * How long a successor is published before it signs, so that every cached JWKS knows it. @default 1 hour
+   * How long a successor is published before it signs, so that every cached JWKS contains it. @default 1 hour
    */
   publishAheadMs: number
   /** How long a replaced key stays published: longer than any token it signed. @default 2 hours */
@@ -18,24 +18,24 @@ export interface SigningKeyTimes {
 const HOUR_MS = 3_600_000
 const defaults: SigningKeyTimes = { rotateMs: 30 * 24 * HOUR_MS, publishAheadMs: HOUR_MS, retireMs: 2 * HOUR_MS }
 /**
- * A key that Redis has lost and that has less than this to go is not brought back: the clocks of two nodes
- * need not agree on its end.
+ * A lost key with less than this time to live is not restored, because the clocks of two nodes may differ
+ * about its end.
  */
 const WORTH_MS = 60_000
-/** Keys that were taken away: more than anybody takes away while their tokens live. */
+/** Most revoked keys that are remembered: more than an operator removes while their tokens live. */
 const MOST_REVOKED = 20
 
-/** As it lies in Redis. */
+/** The ring as it is stored in Redis. */
 export const StoredRing = v.array(v.object({ kid: v.string(), signsFrom: v.number(), sealed: v.string() }))
 type StoredKey = v.InferOutput<typeof StoredRing>[number]
 
 /**
- * Written with each ring, and left behind by an operator who deletes the ring: so that a key that was taken
- * away is told from one that was lost.
+ * Stored with each ring, and kept when an operator deletes the ring. It tells a key that was removed on
+ * purpose from a lost one.
  */
 const Known = v.object({ kids: v.array(v.string()), revoked: v.array(v.string()) })
 
-/** Private JWKs of ES256, the one that signs now in front; all of them verify. */
+/** Private ES256 JWKs. The first one signs; all of them verify. */
 export type KeyRing = readonly [JWK, ...JWK[]]
 
 const generate = async (seal: KeySeal, signsFrom: number): Promise<StoredKey> => {
@@ -45,14 +45,17 @@ const generate = async (seal: KeySeal, signsFrom: number): Promise<StoredKey> =>
   return { kid, signsFrom, sealed: await seal.close({ ...jwk, kid, alg: 'ES256', use: 'sig' }) }
 }
 
-/** What of a ring is still published at `now`: all but the keys that were replaced long ago. */
+/** The part of a ring that is published at `now`: all but the keys that were replaced long ago. */
 const published = (ring: readonly StoredKey[], now: number, { retireMs }: SigningKeyTimes): StoredKey[] =>
   ring.filter((_, i) => {
     const successor = ring[i + 1]
     return !successor || successor.signsFrom + retireMs > now
   })
 
-/** What the ring should be at `now`: keys long replaced are dropped, an old signing key gets a successor. */
+/**
+ * The ring as it should be at `now`: without keys replaced long ago, and with a successor for an old signing
+ * key.
+ */
 const renew = async (
   ring: readonly StoredKey[],
   seal: KeySeal,
@@ -65,7 +68,7 @@ const renew = async (
   return now - newest.signsFrom > times.rotateMs ? [...kept, await generate(seal, now + times.publishAheadMs)] : kept
 }
 
-/** Both together, the oldest first. Of what Redis does not have only what is good for a while yet. */
+/** Merges both rings, oldest key first. Keys that Redis lacks are added only if they are good for a while. */
 const merge = (
   stored: readonly StoredKey[],
   held: readonly StoredKey[],
@@ -81,13 +84,12 @@ const merge = (
 }
 
 /**
- * The cluster's signing keys, as a node knows them. They have no TTL: without them every token that is out
- * would be worthless.
+ * The cluster's signing keys, as one node knows them. They have no TTL: without them all issued tokens would
+ * be worthless.
  *
- * What a node holds and what Redis has are merged at each look, whichever of them is behind: a Redis that
- * comes back empty, or from an older copy, gets the keys again from the first node that looks, and tokens
- * that are out stay good. Keys that an operator has deleted do not come back: nodes remember which they were,
- * and Redis does.
+ * Each read merges the node's keys with those in Redis. If Redis comes back empty, or from an older copy, the
+ * first node that reads restores the keys, and issued tokens stay valid. Keys that an operator deleted are
+ * not restored: nodes and Redis remember their names.
  */
 export const createSigningKeys = (redis: RedisClients, seal: KeySeal, options: Partial<SigningKeyTimes> = {}) => {
   const times = { ...defaults, ...options }
@@ -104,8 +106,8 @@ export const createSigningKeys = (redis: RedisClients, seal: KeySeal, options: P
 
   return {
     /**
-     * Reads the keys, making the first one or a successor when it is time. Every node may call this at once:
-     * the swap lets one writer through and the others read what it wrote.
+     * Reads the keys. Creates the first key, or a successor, when it is time. All nodes may call this at
+     * once: the swap lets one writer through, and the others read its result.
      */
     load: async (now = Date.now()): Promise<KeyRing> => {
       for (let attempt = 0; attempt < 5; attempt++) {
@@ -113,7 +115,8 @@ export const createSigningKeys = (redis: RedisClients, seal: KeySeal, options: P
         const stored = text ? v.parse(StoredRing, JSON.parse(text)) : []
         const known = knownText ? v.parse(Known, JSON.parse(knownText)) : { kids: [], revoked: [] }
         const has = new Set(stored.map(({ kid }) => kid))
-        // A node that knows nothing of this may have made a key in their place already.
+        // An older node, which does not know about deleted keys, may already have created a key in their
+        // place.
         const isDeleted = knownText && !known.kids.some((kid) => has.has(kid))
         const takenAway = isDeleted ? [...known.kids, ...held.map(({ kid }) => kid)].filter((kid) => !has.has(kid)) : []
         const gone = [...new Set([...known.revoked, ...revoked, ...takenAway])].slice(-MOST_REVOKED)
@@ -122,7 +125,7 @@ export const createSigningKeys = (redis: RedisClients, seal: KeySeal, options: P
         const wanted = await renew(merged, seal, now, times)
         const signer = wanted.findLast(({ signsFrom }) => signsFrom <= now) ?? wanted[0]
         const ordered = [signer, ...wanted.filter((key) => key !== signer)].filter((key) => key !== undefined)
-        // Before anything is written: with a secret that does not fit, what is there stays as it is.
+        // Decrypt before any write: with a wrong secret, the stored ring stays unchanged.
         const [first, ...rest] = await Promise.all(ordered.map(open))
 
         const next = [

@@ -6,24 +6,25 @@ import { StoredRing } from './signing-keys.ts'
 /** What a Redis holds of a cluster's logins. */
 export interface Survey {
   accounts: number
-  /** People with an entry in their list of logins. */
+  /** People with entries in their session list. */
   people: number
-  /** Entries of those lists, of logins that ran out too. */
+  /** Entries of these lists, expired sessions included. */
   sessions: number
-  /** ISO 8601 time at which the newest of them began; undefined without any. */
+  /** ISO 8601 time at which the newest session began; undefined if there is none. */
   newest?: string
-  /** All of them open. */
+  /** Number of signing keys. All of them can be decrypted. */
   signingKeys: number
 }
 
-/** Keys that one call looks at. */
+/** Keys per SCAN call. */
 const COUNT = 1_000
 const SINCE = v.object({ since: v.pipe(v.string(), v.isoTimestamp()) })
 const readEntry = v.safeParser(v.pipe(v.string(), v.parseJson(), SINCE))
 
 /**
- * Reads, and changes nothing. It looks at every key once, which takes a minute for some millions. Rejects
- * with RedisUnavailable, or with the error for the operator when the secrets do not open the signing keys.
+ * Reads only, changes nothing. It scans every key once, which takes a minute for some millions of keys.
+ * Rejects with RedisUnavailable, or with an error for the operator when the secrets do not decrypt the
+ * signing keys.
  */
 export const survey = async (
   { data, keys }: Pick<RedisClients, 'data' | 'keys'>,
@@ -60,6 +61,6 @@ export const survey = async (
   return found
 }
 
-/** Whether nothing of this cluster was ever here, or all of it was lost. */
+/** Whether Redis holds nothing of this cluster: it never did, or all of it was lost. */
 export const isVoid = async ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>): Promise<boolean> =>
   (await orUnavailable(data.exists(keys.signingKeys(), keys.signingKeysKnown()))) === 0

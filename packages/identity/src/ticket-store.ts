@@ -1,6 +1,6 @@
 import type { LoginRequest, Result, TicketState } from '@saoma/protocol'
 
-/** What the OAuth layer needs of the login tickets; the ticket's record is the only one there is. */
+/** What the OAuth layer needs of the login tickets. The ticket's record is the only record of a login. */
 export interface TicketStore {
   create(ticket: {
     deviceCode: string
@@ -10,8 +10,8 @@ export interface TicketStore {
   record(deviceCode: string): Promise<Result<TicketRecord>>
   redeem(deviceCode: string): Promise<Result<TicketRecord>>
   /**
-   * Counts a poll of the token endpoint; false when it came sooner than the interval allows (RFC 8628
-   * `slow_down`).
+   * Counts a poll of the token endpoint. Resolves with false if it came sooner than the interval allows (RFC
+   * 8628 `slow_down`).
    */
   poll(deviceCode: string): Promise<boolean>
   /** How long a confirmed ticket can be redeemed. */
@@ -21,7 +21,7 @@ export interface TicketStore {
 export interface TicketRecord {
   state: TicketState
   sub?: string
-  /** Milliseconds since the epoch at which the person agreed. */
+  /** When the person confirmed, in milliseconds since the epoch. */
   decidedAt?: number
   authorization: string
 }

@@ -3,14 +3,14 @@ import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWK, 
 import { LRUCache } from 'lru-cache'
 import * as v from 'valibot'
 
-/** What an access token says. */
+/** The claims of an access token. */
 export interface Bearer {
   sub: string
   clientId: string
   scope: string
-  /** The session it belongs to; phones have none. */
+  /** The session of the token; phone tokens have none. */
   sid?: string
-  /** Rooms that it makes the person a member of. */
+  /** Rooms of which this token makes the person a member. */
   rooms?: readonly string[]
   /** Seconds since the epoch. */
   exp: number
@@ -25,15 +25,13 @@ const Claims = v.object({
   exp: v.number(),
 })
 
-/**
- * Tokens that were good; a phone that scans comes back in a few seconds to confirm. About a kilobyte each.
- */
+/** LRU size for verified tokens, about 1 KB each. A phone that scans returns in a few seconds to confirm. */
 const MOST_REMEMBERED = 2_000
 
 /**
- * A verifier over one set of public keys. Answers TOKEN_EXPIRED or UNAUTHORIZED; never says which check
- * failed. A token that was good is good until it expires, so its signature, the most expensive part of a
- * phone's request, is checked once.
+ * A verifier for one set of public keys. It answers TOKEN_EXPIRED or UNAUTHORIZED and never reveals which
+ * check failed. The signature, the most expensive part of a phone's request, is verified once: a verified
+ * token stays valid until it expires.
  */
 export const createVerifier = (keys: readonly JWK[], issuer: string, audience: string[], now = () => new Date()) => {
   const known = createLocalJWKSet({ keys: keys.map(({ d: _, ...shared }) => shared) })
@@ -56,8 +54,8 @@ export const createVerifier = (keys: readonly JWK[], issuer: string, audience: s
 }
 
 /**
- * Whether a token says that this issuer made it. That is not checked here: it only tells whose business the
- * check is.
+ * Whether a token names this issuer. The claim is not verified here; it only selects which side has to verify
+ * the token.
  */
 export const claimsToBeOf = (issuer: string, token: string): boolean => {
   try {
@@ -67,7 +65,7 @@ export const claimsToBeOf = (issuer: string, token: string): boolean => {
   }
 }
 
-/** The key that a token says it was signed with. */
+/** The id of the key with which a token claims to be signed. */
 export const keyNamedBy = (token: string): string | undefined => {
   try {
     return decodeProtectedHeader(token).kid

@@ -2,27 +2,27 @@ import type { Accounts, OutsideIdentity } from './accounts.ts'
 import { errors, type KoaContextWithOIDC, type ResourceServer } from './oidc-provider.ts'
 import { tooMany } from './too-many.ts'
 
-/** How the phone's code was received: a person, or the reason there is none. */
+/** The result for a phone's code: a person, or the reason why there is none. */
 export type Recognition =
   | {
       ok: true
       identity: OutsideIdentity
       /**
-       * Asked before an account is made for them, where that may be too many; resolves with the seconds to
-       * wait.
+       * Called before an account is created for this person, to limit new accounts. Resolves with the seconds
+       * to wait.
        */
       mayBegin?: () => Promise<number | undefined>
     }
   | { ok: false; kind: 'rejected' | 'unavailable'; message: string }
-  /** Too many were asked for. */
+  /** The rate limit was reached. */
   | { ok: false; kind: 'limited'; seconds: number }
-/** `from` is the address that the code came from. Rejects with RedisUnavailable. */
+/** `from` is the client's address. Rejects with RedisUnavailable. */
 export type Recognise = (code: string, from: string) => Promise<Recognition>
 
 /**
- * The grant of the mini-program: a single-use `wx.login` code becomes an access token. Who the person is
- * comes from WeChat alone. There is no refresh token: the phone can always ask WeChat for another code, so
- * nothing long-lived need lie on it.
+ * The grant type of the mini-program: it exchanges a single-use `wx.login` code for an access token. Only
+ * WeChat says who the person is. There is no refresh token: the phone can always get another code from
+ * WeChat, so it need not store a long-lived secret.
  */
 export const wxCodeGrant =
   (
@@ -52,7 +52,7 @@ export const wxCodeGrant =
     if ('waitSeconds' in account) throw tooMany(ctx, account.waitSeconds)
     if (!client) throw new errors.InvalidClient()
 
-    // No grant stands behind it, so it carries no session: it lives ten minutes and cannot be renewed.
+    // The token has no grant and no session: it lives ten minutes and cannot be renewed.
     const token = new provider.AccessToken({
       accountId: account.sub,
       client,

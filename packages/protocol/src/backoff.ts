@@ -3,16 +3,16 @@ export interface Backoff {
   baseMs: number
   /** Upper bound of every delay. */
   capMs: number
-  /** Part of each bound that a delay has at least: 0 is full jitter, 0.5 equal jitter. @default 0 */
+  /** Least part of each bound: 0 is full jitter, 0.5 equal jitter. @default 0 */
   least?: number
 }
 
 /**
- * Exponential back-off with jitter: up to `baseMs * 2^attempt`, so that the many that lost something together
- * do not come back in one wave.
+ * Exponential back-off with jitter: up to `baseMs * 2^attempt`. The jitter spreads the retries of many
+ * clients that failed at the same time.
  *
  * @param attempt  counts from 0
- * @param random  gives `[0, 1)`
+ * @param random  returns `[0, 1)`
  */
 export const backoffMs = (
   attempt: number,

@@ -1,116 +1,116 @@
 /**
- * A channel is a room with a memory: `user:<id>` is a person's own, `room:<name>` is shared. Every message
- * that is kept has an offset, counted from 1 without gaps, inside an epoch that names the log. A log that was
- * lost begins again under another epoch.
+ * A channel is a room with a log: `user:<id>` belongs to one person, `room:<name>` is shared. Every kept
+ * message has an offset, counted from 1 without gaps, within an epoch that names the log. A log that was lost
+ * starts again with another epoch.
  */
 export const channelPattern: RegExp = /^(?:user|room):[A-Za-z0-9_.:@~-]{1,128}$/
 
-/** How clients write their own channel. */
+/** A client's name for its own channel. */
 export const OWN_CHANNEL = '@user'
 
 /** The channel of a person. */
 export const userChannel = (user: string): string => `user:${user}`
 
-/** The person behind a `user:` channel; undefined for a room. */
+/** The person of a `user:` channel; undefined for a room. */
 export const userOf = (channel: string): string | undefined =>
   channel.startsWith('user:') ? channel.slice(5) : undefined
 
-/** Where a reader stands: everything up to and including `offset` is known. */
+/** A reader's position: it knows everything up to and including `offset`. */
 export interface Position {
   epoch: string
   offset: number
 }
 
-/**
- * The epoch of a channel in which nothing was published yet: the word and the moment at which it was empty.
- * It has no messages.
- */
+/** The epoch of a channel without any message: this word and the time at which it was empty. */
 const EMPTY = /^none-\d+$/
 export const isEmptyEpoch = (epoch: string): boolean => EMPTY.test(epoch)
 
 /**
- * Whether a message is the very next after a position: by its number, or as the first of a channel that was
- * empty.
+ * Whether a message directly follows a position: it has the next offset, or is the first one of an empty
+ * channel.
  */
 export const isNext = (position: Position, { epoch, offset }: Position): boolean =>
   position.epoch === epoch ? offset === position.offset + 1 : isEmptyEpoch(position.epoch) && offset === 1
 
-/** One kept message. */
+/** A kept message. */
 export interface Message extends Position {
   channel: string
   event: string
   data: unknown
-  /** The client that published it, by the id in its token; absent when a backend did. Set by the server. */
+  /**
+   * The id of the client that published it, from its token. Absent when a backend published it. Set by the
+   * server.
+   */
   from?: string
   /** Milliseconds since 1970, by Redis's clock. */
   time: number
 }
 
-/** A message that is not kept and may be lost: typing, a pointer, a progress bar. */
+/** A message that is not kept and may be lost, such as typing, a pointer or a progress bar. */
 export type VolatileMessage = Omit<Message, keyof Position>
 
-/** What a publisher sends. */
+/** A message to publish. */
 export interface Publication {
   channel: string
   event: string
   /** Any JSON. */
   data: unknown
   /**
-   * The same key with the same message gives the first answer again, for ten minutes; with another message it
-   * is refused.
+   * Idempotency key. For ten minutes, the same key with the same message gets the first answer again; with
+   * another message it is refused.
    */
   idempotencyKey?: string
   /** Not kept, no offset, may be lost. */
   volatile?: boolean
 }
 
-/** Answer to a publication. A volatile one has no position. */
+/** Answer to a publication. A volatile message has no position. */
 export interface Published {
   epoch?: string
   offset?: number
-  /** Connections that followed the channel at that moment, in the whole cluster. */
+  /** Connections that followed the channel at that time, in the whole cluster. */
   connections: number
-  /** The idempotency key was known: nothing was published now. */
+  /** The idempotency key was known: nothing was published this time. */
   repeated?: true
 }
 
 export interface SubscribeRequest {
   channel: string
-  /** Continue after this position. Without one only what comes from now on is told. */
+  /** Continue after this position. Without it, only later messages are sent. */
   since?: Position | null
   /** Without `since`: begin with this many of the newest messages. At most 100. */
   history?: number
 }
 
 /**
- * Why a reader could not be given everything after its position: the log was lost, or no longer reaches back
- * so far.
+ * Why a reader cannot get everything after its position: the log was lost (`epoch`), or no longer reaches
+ * back so far (`trimmed`).
  */
 export type LossReason = 'epoch' | 'trimmed'
 
-/** One read of a log. */
+/** One page of a log. */
 export interface Page extends Position {
-  /** The channel's full name, also when it was asked for as `@user`. */
+  /** The channel's full name, even if it was requested as `@user`. */
   channel: string
-  /** Everything after `since` is here (or, with `more`, on the pages that follow). Never partly. */
+  /** Whether everything after `since` is here or, with `more`, on the following pages. Never partly true. */
   recovered: boolean
-  /** Set when `since` was given and could not be honoured. */
+  /** Set if `since` could not be honoured. */
   reason?: LossReason
-  /** Oldest first. `epoch` and `offset` of the page are where the reader stands after them. */
+  /** Oldest first. The page's `epoch` and `offset` are the reader's position after them. */
   messages: Message[]
-  /** There is more: ask again from here. Until then nothing is followed. */
+  /** There are more messages: read again from this position. Until then the channel is not followed. */
   more?: true
 }
 
-/** A person's own channel as seen from a bell. */
+/** The inbox of a person's own channel. */
 export interface Inbox {
-  /** Offset up to which everything has been read. */
+  /** Everything up to this offset has been read. */
   read: number
-  /** Messages after it that are still kept. */
+  /** Number of kept messages after it. */
   unread: number
 }
 
-/** Ack of `subscribe`: a page, and with it what else a channel's beginning is good for. */
+/** Ack of `subscribe`: a page, and the inbox for a person's own channel. */
 export interface Subscribed extends Page {
   /** For `user:` channels. */
   inbox?: Inbox
@@ -119,19 +119,19 @@ export interface Subscribed extends Page {
 /** Who follows a channel, over all nodes. */
 export interface Presence {
   channel: string
-  /** Ids of people, at most 1000 of them. */
+  /** Ids of people, at most 1000. */
   users: string[]
-  /** How many people. */
+  /** Number of people. */
   count: number
-  /** How many connections: one person may have several. */
+  /** Number of connections: a person may have several. */
   connections: number
 }
 
-/** Somebody's first connection came or last one left. */
+/** A person's first connection came, or the last one left. */
 export interface PresenceChange {
   channel: string
   event: 'join' | 'leave'
   user: string
-  /** How many people are left or there now. */
+  /** Number of people now. */
   count: number
 }

@@ -1,18 +1,18 @@
 /**
- * What a client does about a failure: `retry` the same call after a back-off, `reauth` get a new token first,
- * `renew` ask for a new code, `stop` give up and say so.
+ * A client's reaction to a failure. `retry`: repeat the call after a back-off. `reauth`: get a new token
+ * first. `renew`: request a new code. `stop`: give up and tell the person.
  */
 export type Reaction = 'retry' | 'reauth' | 'renew' | 'stop'
 
 export interface CodeEntry {
-  /** HTTP status of the answer. */
+  /** HTTP status of the response. */
   status: number
   react: Reaction
   /** A sentence for people, per language. */
   say: { en: string; zh: string }
 }
 
-/** Every failure the wire knows. The key is the `code` of a problem+json body and of a refused ack. */
+/** All failures on the wire. The key is the `code` of a problem+json body and of a refused ack. */
 export const codes = {
   INVALID: {
     status: 422,
@@ -161,20 +161,17 @@ export const codes = {
 
 export type Code = keyof typeof codes
 
-/**
- * A value, or the code that says why there is none. Expected outcomes travel as values; exceptions are for
- * surprise.
- */
+/** A value, or the code of a failure. Expected outcomes are values; exceptions are for the unexpected. */
 export type Result<T> = { ok: true; value: T } | Failed
 
-/** `retryAfter` is in seconds, where it is known when the same call may succeed. */
+/** `retryAfter` is in seconds. It is set when the server knows when the same call may succeed. */
 export interface Failed {
   ok: false
   code: Code
   retryAfter?: number
-  /** For a developer, where there is more to say than the code's own sentence. */
+  /** More details for a developer than the code's own sentence. */
   detail?: string
-  /** The members of a request that are missing or not well formed; empty when it is no object at all. */
+  /** The missing or malformed members of a request; empty when the request is not an object. */
   unfit?: readonly string[]
 }
 

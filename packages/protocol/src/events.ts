@@ -18,68 +18,69 @@ export interface Refusal {
   code: Code
   message: string
   react: Reaction
-  /** Seconds after which the same call may succeed, where that is known. */
+  /** Seconds after which the same call may succeed, if known. */
   retryAfter?: number
 }
 
-/** Every event that expects an answer gets one of these. */
+/** The ack of every event that expects an answer. */
 export type Ack<T extends object> = (answer: ({ ok: true } & T) | Refusal) => void
 
 /** Socket.IO namespace `/login`, browser to server. */
 export interface LoginClientEvents {
-  /** Follow a ticket. The ack is sent after the node is subscribed, so no later transition can be missed. */
+  /**
+   * Follows a ticket. The ack is sent after the node has subscribed, so no later transition can be missed.
+   */
   watch: (request: { deviceCode: string }, ack: Ack<{ state: TicketState }>) => void
 }
 
 /** Socket.IO namespace `/login`, server to browser. */
 export interface LoginServerEvents {
-  /** A transition. The same version may come twice; drop versions not above the last one seen. */
+  /** A transition. The same version may arrive twice: ignore versions not above the last one. */
   ticket: (state: TicketState) => void
-  /** The node is going away: reconnect after this many milliseconds (each client gets its own number). */
+  /** The node is shutting down: reconnect after this many milliseconds (each client gets its own number). */
   drain: (notice: { resumeAfterMs: number }) => void
 }
 
 /** Socket.IO namespace `/` (channels), client to server. The handshake's `auth` is `{ token }`. */
 export interface LiveClientEvents {
   /**
-   * Follow a channel. The ack is sent after the node is subscribed and has read the log: nothing is lost or
-   * doubled in between.
+   * Follows a channel. The ack is sent after the node has subscribed and has read the log, so no message is
+   * lost or doubled in between.
    */
   subscribe: (request: SubscribeRequest, ack: Ack<Subscribed>) => void
   unsubscribe: (request: { channel: string }, ack: Ack<object>) => void
   publish: (message: Publication, ack: Ack<Published>) => void
   presence: (request: { channel: string }, ack: Ack<Presence>) => void
-  /** Everything up to `offset` of one's own channel has been read. Never goes back. */
+  /** Marks everything up to `offset` of the person's own channel as read. The position never moves back. */
   read: (request: { channel: string; offset: number }, ack: Ack<Inbox>) => void
-  /** A newer token of the same person, before the present one ends. */
+  /** Sends a newer token of the same person before the present one expires. */
   refresh: (request: { token: string }, ack: Ack<{ expiresIn: number }>) => void
 }
 
 /** Socket.IO namespace `/` (channels), server to client. */
 export interface LiveServerEvents {
   /**
-   * Messages of one channel come in the order of their offsets. A gap means that something was lost:
+   * Messages of one channel arrive in the order of their offsets. A gap means that a message was lost:
    * subscribe again with the last position.
    */
   message: (message: Message) => void
   volatile: (message: VolatileMessage) => void
   presence: (change: PresenceChange) => void
-  /** Another device of the same person has read something. */
+  /** Another device of the same person has read messages. */
   inbox: (inbox: Inbox & { channel: string }) => void
-  /** The token ends in `expiresIn` seconds: send a `refresh`. */
+  /** The token expires in `expiresIn` seconds: send a `refresh`. */
   expiring: (notice: { expiresIn: number }) => void
   /** The server closes this socket for good: TOKEN_EXPIRED or REVOKED. */
   ended: (notice: { code: Code }) => void
-  /** The node is going away: reconnect after this many milliseconds (each client gets its own number). */
+  /** The node is shutting down: reconnect after this many milliseconds (each client gets its own number). */
   drain: (notice: { resumeAfterMs: number }) => void
 }
 
-/** Name of the namespace that browsers wait in. */
+/** The namespace of waiting browsers. */
 export const LOGIN_NAMESPACE = '/login'
 
 /**
- * In the address of a connection that uses the namespace `/login` and no other: as a WebSocket it costs a
- * node a third of the memory. Socket.IO's own client takes it as its option `query`, together with
- * `forceNew`.
+ * Query of a connection that uses only the namespace `/login`: such a WebSocket costs a node a third of the
+ * memory. In Socket.IO's own client, set it as the option `query`, together with `forceNew`.
  */
 export const LOGIN_ONLY = { only: 'login' } as const

@@ -18,12 +18,12 @@ import { parser } from './parser.ts'
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const Name = v.pipe(v.string(), v.regex(channelPattern))
-/** As clients write it. */
+/** A channel name as clients write it. */
 const Asked = v.union([v.literal(OWN_CHANNEL), Name])
 const Event = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.:@~-]{1,64}$/))
 const Epoch = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/))
 const At = v.object({ epoch: Epoch, offset: Count })
-// A key of its own, because `undefined` is no JSON and would vanish on the way.
+// A missing `data` must fail, because `undefined` is not JSON and would disappear in transit.
 const Json = v.pipe(
   v.unknown(),
   v.check((data) => data !== undefined && typeof data !== 'function'),
@@ -75,7 +75,7 @@ const Receipt = v.object({
 const Here = v.object({ channel: Name, users: v.array(v.string()), count: Count, connections: Count })
 const Change = v.object({ channel: Name, event: v.picklist(['join', 'leave']), user: v.string(), count: Count })
 
-/** What clients ask. */
+/** Messages of clients. */
 export const parseChannel = parser<string>(Name)
 export const parsePosition = parser<Position>(At)
 export const parsePublication = parser<Publication>(Publish)
@@ -84,7 +84,7 @@ export const parseOfChannel = parser<{ channel: string }>(OfChannel)
 export const parseRead = parser<{ channel: string; offset: number }>(Read)
 export const parseRefresh = parser<{ token: string }>(Refresh)
 
-/** What servers say. */
+/** Messages of servers. */
 export const parseMessage = parser<Message>(Kept)
 export const parseVolatile = parser<VolatileMessage>(Passing)
 export const parseSubscribed = parser<Subscribed>(PageBody)

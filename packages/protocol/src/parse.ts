@@ -103,9 +103,9 @@ const ProblemBody = v.object({
 
 const OAuthErrorBody = v.object({ error: v.string(), error_description: v.optional(v.string()) })
 
-/** Parsers from `unknown`: the only validators of the wire, for both ends. Unknown extra keys are dropped. */
+/** Parsers from `unknown`: the only validators of wire data, for both sides. Unknown keys are dropped. */
 export const parseTicket: (input: unknown) => Result<string> = parser(Ticket)
-/** The scene of a code that was made ahead of its ticket. */
+/** The scene of a pooled code. */
 export const parsePooledScene: (input: unknown) => Result<string> = parser(
   v.pipe(v.string(), v.regex(pooledScenePattern)),
 )

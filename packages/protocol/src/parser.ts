@@ -6,7 +6,10 @@ const memberOf = ({ path }: v.BaseIssue<unknown>): string[] => {
   return typeof key === 'string' ? [key] : []
 }
 
-/** A parser from `unknown`. Unknown extra keys are dropped. What does not fit is INVALID and `unfit`. */
+/**
+ * Creates a parser from `unknown`. Unknown keys are dropped. Malformed input gives INVALID, with the members
+ * in `unfit`.
+ */
 export const parser =
   <T>(schema: v.GenericSchema<unknown, T>): ((input: unknown) => Result<T>) =>
   (input) => {

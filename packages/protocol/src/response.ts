@@ -1,4 +1,4 @@
-/** Reads the body of an answer. Rejects with a RangeError when it has more bytes than `most`. */
+/** Reads the body of a response. Rejects with a RangeError when it has more bytes than `most`. */
 export const readBytes = async (response: Response, most: number): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = []
   let size = 0
@@ -17,8 +17,8 @@ export const readBytes = async (response: Response, most: number): Promise<Uint8
 }
 
 /**
- * Why a `fetch` failed, in one word: a code or an error's name. Its message may quote the address or what was
- * sent, which may be secret. `fetch failed` says nothing; what failed is its cause.
+ * Why a `fetch` failed, in one word: a code or an error's name. The message is not used, because it may quote
+ * the address or the data, which may be secret. For `fetch failed` the cause is used.
  */
 export const reasonOf = (error: unknown): string => {
   const { cause = error } = Object(error) as { cause?: unknown }

@@ -38,8 +38,7 @@ export interface ScanAnswer {
   state: TicketState
   request: LoginRequest
   /**
-   * Whether phone and browser come from the same address: a hint only, since most phones are on another
-   * network.
+   * Whether phone and browser use the same address. Only a hint, because most phones are on another network.
    */
   sameNetwork: boolean
 }
@@ -49,29 +48,33 @@ export interface DecisionAnswer {
   state: TicketState
 }
 
-/** Answer of `GET /v1/user-codes/{user_code}`: the ticket behind a code that was typed instead of scanned. */
+/** Answer of `GET /v1/user-codes/{user_code}`: the ticket of a code that was typed instead of scanned. */
 export interface UserCodeAnswer {
   ticket: string
 }
 
-/** Answer of `POST /v1/codes/{scene}`: the ticket that a pooled code stands for at this moment. */
+/** Answer of `POST /v1/codes/{scene}`: the ticket to which a pooled code is leased now. */
 export interface PooledCodeAnswer {
   ticket: string
 }
 
-/** Answer of `GET /v1/tickets/{ticket}/qr` to who accepts JSON: how to show the picture. */
+/** Answer of `GET /v1/tickets/{ticket}/qr` to clients that accept JSON: how to show the picture. */
 export interface CodePicture {
-  /** Whether any camera reads it, or WeChat only. */
+  /** Whether any camera can read it, or only WeChat. */
   code: 'plain' | 'mini-program'
-  /** A `data:` URL, or where the picture lies. */
+  /** A `data:` URL, or the picture's address. */
   url: string
-  /** Of what lies there, in the form of Subresource Integrity. Show nothing that does not fit. */
+  /**
+   * Hash of the picture at that address, in the form of Subresource Integrity. Do not show a picture that
+   * does not match.
+   */
   integrity?: string
   /**
-   * Two digits to show beside the code, which the phone asks for: the code was shown to somebody else before.
+   * Two digits to show beside the code; the phone asks for them, because the code was shown to another person
+   * before.
    */
   check?: string
-  /** Whether `POST /v1/tickets/{ticket}/link` leads from a browser on the phone into the app. */
+  /** Whether `POST /v1/tickets/{ticket}/link` gives an address that opens the app on the phone. */
   link: boolean
 }
 
@@ -79,7 +82,7 @@ export interface CodePicture {
 export interface TicketLink {
   /** Opens the app on the same phone. */
   url: string
-  /** Seconds for which it does. */
+  /** Lifetime of the address in seconds. */
   expiresIn: number
 }
 
@@ -94,7 +97,7 @@ export interface SessionEntry {
   os: string
   /** ISO 8601 time of the login. */
   since: string
-  /** Whether it is the asker's own. */
+  /** Whether this is the caller's own session. */
   current: boolean
 }
 
@@ -121,13 +124,13 @@ export interface Problem {
 }
 
 /**
- * In front of the base64url SHA-256 of a refresh token, the revocation endpoint takes it in the token's
- * place. Whoever wants to log out later can keep that: it ends the session and is good for nothing else.
+ * Prefix for a base64url SHA-256 of a refresh token. The revocation endpoint accepts it instead of the token.
+ * A client can store it for a later logout: it ends the session and is good for nothing else.
  */
 export const HASHED_TOKEN = 'sha256~'
 /**
- * Of an answer of the revocation endpoint that knows of that. To a token that it does not know it says 200,
- * as RFC 7009 asks.
+ * Response header of a revocation endpoint that knows `HASHED_TOKEN`. An older one answers 200 to an unknown
+ * token, as RFC 7009 requires.
  */
 export const TAKES_HASHES_HEADER = 'X-Saoma-Takes-Hashes'
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'

@@ -1,6 +1,6 @@
 /**
- * The life of a login ticket. A ticket is an OAuth 2.0 device authorization (RFC 8628); its states are those
- * of the person's phone: not yet read, read, agreed, refused; `redeemed` when the browser has its tokens.
+ * The states of a login ticket. A ticket is an OAuth 2.0 device authorization (RFC 8628). Its states follow
+ * the phone: not yet scanned, scanned, confirmed, rejected. `redeemed`: the browser has its tokens.
  */
 export const transitions = {
   pending: ['scanned', 'rejected', 'expired'],
@@ -15,54 +15,50 @@ export type TicketStatus = keyof typeof transitions
 
 export const isTerminal = (status: TicketStatus): boolean => transitions[status].length === 0
 
-/**
- * All that a browser is ever told of a ticket before it has its tokens. Nothing personal may be added here.
- */
+/** Everything that a browser learns of a ticket before it has its tokens. Do not add personal data here. */
 export interface TicketState {
   /** Public id, 22 characters of `[A-Za-z0-9_-]`; it is what the picture shows. */
   ticket: string
   status: TicketStatus
-  /**
-   * Grows by one with every transition: the cursor of the long poll and the key by which repeats are dropped.
-   */
+  /** Increases by one with every transition: the cursor of the long poll, and the key to ignore repeats. */
   version: number
   /** Whole seconds until the current status expires; 0 when it is terminal. */
   expiresIn: number
 }
 
-/** Who asks to be logged in, as the server saw it; shown on the phone before it confirms. */
+/** The login request as the server saw it. The phone displays it before the person confirms. */
 export interface LoginRequest {
   /** Name of the application the person logs in to. */
   app: string
-  /** Address the request came from, taken from the trusted proxy. */
+  /** Address of the request, as the trusted proxy reports it. */
   ip: string
   browser: string
   os: string
   /** ISO 8601 time. */
   requestedAt: string
-  /** Shown on both screens so that the person can compare (RFC 8628 section 3.3.1). */
+  /** Displayed on both screens for comparison (RFC 8628 section 3.3.1). */
   userCode: string
 }
 
 const TICKET_LENGTH = 22
-/** Another length than a ticket's, so that a phone knows by the scene alone what it has read. */
+/** Differs from a ticket's length, so that a phone can tell by the scene alone what it has scanned. */
 const SCENE_LENGTH = 24
 const DEVICE_CODE_LENGTH = TICKET_LENGTH + 43
 
 export const ticketPattern: RegExp = new RegExp(`^[A-Za-z0-9_-]{${TICKET_LENGTH}}$`)
-/** Scene of a code that was made ahead of its ticket. */
+/** Scene of a pooled code. */
 export const pooledScenePattern: RegExp = new RegExp(`^[A-Za-z0-9_-]{${SCENE_LENGTH}}$`)
 export const deviceCodePattern: RegExp = new RegExp(`^[A-Za-z0-9_-]{${DEVICE_CODE_LENGTH}}$`)
 
 /** Random bits of a pooled code's scene. */
 export const pooledSceneBits: number = SCENE_LENGTH * 6
 
-/** Random bits the server draws for a device code: 6 for each of its 65 characters. */
+/** Random bits of a device code: 6 for each of its 65 characters. */
 export const deviceCodeBits: number = DEVICE_CODE_LENGTH * 6
 
 /**
- * The ticket a device code belongs to. A device code is the ticket's public id followed by 43 more random
- * characters (258 bits), which only the browser knows: so one string finds the record and proves the right to
- * it, and the picture proves nothing.
+ * The ticket of a device code. A device code is the ticket's public id followed by 43 random characters (258
+ * bits), which only the browser knows. It is both lookup key and credential; the picture contains only the
+ * public id.
  */
 export const ticketOf = (deviceCode: string): string => deviceCode.slice(0, TICKET_LENGTH)

@@ -1,6 +1,7 @@
--- beat: writes, and tells whoever listens. What Redis refuses to the product it refuses to this.
+-- beat: writes a key and publishes a message. If Redis refuses the product's writes, it also refuses this
+-- one.
 -- KEYS  key
 -- ARGV  channel, message, ms that the key lives
--- reply how many heard it on this server
+-- reply number of subscribers on this server that got the message
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return redis.call('SPUBLISH', ARGV[1], ARGV[2])

@@ -1,4 +1,4 @@
--- delete-if: deletes a key that still has a certain value.
+-- delete-if: deletes a key if it still has the given value.
 -- KEYS  key
 -- ARGV  value
 -- reply 1 when it was deleted

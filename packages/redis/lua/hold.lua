@@ -1,5 +1,5 @@
--- hold: writes a value for a while. Small and one of each node or shard, so it is written also into a Redis
--- that is full.
+-- hold: writes a value with a TTL. It is small, with one key per node or shard, so it is also written to a
+-- full Redis.
 -- KEYS  key
 -- ARGV  value, ms
 -- reply the value before, or nil

@@ -1,8 +1,8 @@
--- places: says how many places a node holds for a subject. Numbers are absolute, so it may be said again; a
--- node that does not is forgotten after a while.
+-- places: sets how many places a node holds for a subject. Numbers are absolute, so a call may be repeated. A
+-- node that stops calling loses its places after `ms`.
 -- KEYS  places
 -- ARGV  node, holds, ms, limit (of all nodes; 0: asks for no more than before)
--- reply 1 when it holds them, 0 when that would be too many
+-- reply 1 when the node holds them, 0 when they exceed the limit
 
 local places = KEYS[1]
 local node, holds, ms, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])

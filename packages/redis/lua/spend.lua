@@ -1,4 +1,4 @@
--- spend: takes a slice of a budget that all nodes share, for some time from its first use on.
+-- spend: takes a slice of a budget that all nodes share. The window begins with the first use.
 -- KEYS  spent
 -- ARGV  limit, window_ms, settled (spent already without asking), cost (what must fit), slice (what is taken
 --       if there is so much)

@@ -1,30 +1,30 @@
 import type { Cause } from './shards.ts'
 
-/** The channels that were away, each with the reason. */
+/** Channels that were not heard, each with the reason. */
 export type Away = ReadonlyMap<string, Cause>
 
-/** Those channels that were heard, or should have been, and are not at this moment. */
+/** The channels that should be heard but are not heard at the moment. */
 export class Absences {
   readonly #onBack: (away: Away) => void
   readonly #away = new Map<string, Cause>()
   #back = new Map<string, Cause>()
 
-  /** @param onBack  told of channels that are heard again: of all that come back in one turn together */
+  /** @param onBack  called with all channels that are heard again in one turn of the event loop */
   constructor(onBack: (away: Away) => void) {
     this.#onBack = onBack
   }
 
-  /** Why a channel is not heard; undefined when it is. */
+  /** Why a channel is not heard; undefined when it is heard. */
   causeOf(channel: string): Cause | undefined {
     return this.#away.get(channel)
   }
 
   begin(channel: string, cause: Cause): void {
-    // The first reason is the one that counts.
+    // Keep the first reason.
     if (!this.#away.has(channel)) this.#away.set(channel, cause)
   }
 
-  /** Nobody listens any more. */
+  /** The channel has no listener any more. */
   forget(channel: string): void {
     this.#away.delete(channel)
   }

@@ -2,9 +2,9 @@ import type { Subscriber } from './subscriber.ts'
 import type { ChannelListener } from './subscription.ts'
 
 /**
- * What the sharded Socket.IO adapter uses of a subscriber connection, over our subscriptions: it takes a
- * client that has `sSubscribe` for one of the package `redis`, and gives it a listener for each channel. The
- * adapter ignores the promises it is given, so these methods never reject.
+ * A subscriber client for the sharded Socket.IO adapter, on top of our subscriptions. The adapter expects a
+ * client of the package `redis` with `sSubscribe`, and passes a listener for each channel. It ignores the
+ * returned promises, so these methods never reject.
  */
 export const adapterClient = (subscriber: Subscriber) => {
   const listeners = new Map<string, ChannelListener>()

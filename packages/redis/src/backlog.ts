@@ -2,9 +2,9 @@ import { type Connection, RedisUnavailable } from './connection.ts'
 import { type Send, wrapSend } from './send.ts'
 
 /**
- * Bounds how many commands wait for their replies. When Redis is slower than we ask, what is above fails at
- * once instead of filling the memory of the node with requests whose callers will have given up. The parts of
- * a transaction pass: half of one would never be sent.
+ * Back-pressure: bounds how many commands wait for their replies. When Redis is too slow, further commands
+ * fail at once. Otherwise requests whose callers have given up would fill the node's memory. Commands inside
+ * a transaction are exempt: a partial transaction must not be sent.
  */
 export const boundBacklog = (connection: Connection, most: number): void => {
   let waiting = 0

@@ -10,13 +10,13 @@ export type Way = 'data' | 'pub'
 
 export interface BeatOptions {
   /**
-   * Told when what Redis refuses on a connection becomes another thing: a word of Redis such as OOM, or
-   * nothing any more.
+   * Called when the refusal on a connection changes: the first word of Redis's error, such as OOM, or
+   * undefined when Redis accepts writes again.
    */
   onRefusal: (way: Way, word: string | undefined, error?: Error) => void
   /**
-   * Told when some shard has lost what it had: it was emptied, or came back without its data. Once, if
-   * several did at the same time.
+   * Called when a shard has lost its data: it was emptied, or came back without its data. Called once if
+   * several shards lose their data at the same time.
    */
   onEmptied?: () => void
   /** The clock, in milliseconds. @default performance.now */
@@ -24,28 +24,28 @@ export interface BeatOptions {
 }
 
 /**
- * A master of a Redis Cluster that gives no answer for longer has not merely been replaced; one of several
- * does not turn all nodes red.
+ * A replacement of a master in a Redis Cluster takes less than this. A single shard in failover must not make
+ * all nodes unready.
  */
 const AWAY_MS = 5_000
-/** A key that nobody writes any more is gone after this. */
+/** TTL of a beat's key. */
 const KEY_MS = 60_000
 /**
- * By then whoever is connected has shown a new token, so that nobody needs to be told what an outage as long
- * has lost.
+ * After this time every connected client has presented a new token, so ends that an outage of this length
+ * lost need not be announced again.
  */
 export const MARK_MS = 3_600_000
-/** Shards that are emptied one after the other by one hand are told of together. */
+/** Shards that an operator empties one after the other are reported together. */
 const TOGETHER_MS = 200
 
 const beat = script<[key: string], [channel: string, message: string, ms: number], number>('beat', 1, Number)
 
-/** What the shards of a Redis Cluster say while one of them is replaced, or its slots move. */
+/** Errors of a Redis Cluster's shards while a master is being replaced or slots move. */
 const FAILING_OVER = new Set(['CLUSTERDOWN', 'MASTERDOWN', 'LOADING', 'TRYAGAIN', 'MOVED', 'ASK'])
 
 /**
- * Redis's own error, also within one of ours or of ioredis, which gives up after so many redirections and
- * quotes the last of them.
+ * Returns Redis's own error, also from inside our errors and those of ioredis. After too many redirections
+ * ioredis quotes the last error in its message.
  */
 const replyIn = (error: unknown): Error | undefined => {
   if (!(error instanceof Error)) return undefined
@@ -55,36 +55,37 @@ const replyIn = (error: unknown): Error | undefined => {
 }
 
 /**
- * Whether the connections can do what the product does with them: run a script that writes and publishes. One
- * that is connected may be that to a master that was demoted, to a Redis that is full, or as a user who lost
- * a right; every call would fail and nobody would know.
+ * Checks that the connections can do what the product does: run a script that writes and publishes. A
+ * connection may be open and still fail every call: its master was demoted, its Redis is full, or its user
+ * lost a right. The beat detects this.
  */
 export const createBeat = (connections: Record<Way, Connection>, keys: Keys, options: BeatOptions) => {
   const { onRefusal, onEmptied = () => {}, now = () => performance.now() } = options
-  /** The tags of the shards there are. */
+  /** The tags of the present shards. */
   const tags = new Set<string>()
   /**
-   * What failed last, by the tag of its shard or by another name: a word of Redis, or '' without an answer.
+   * The last failure, by the tag of its shard or by another name: the word of Redis's error, or '' for no
+   * reply.
    */
   const failures: Record<Way, Map<string, { word: string; since: number }>> = { data: new Map(), pub: new Map() }
   const told: Record<Way, string | undefined> = { data: undefined, pub: undefined }
-  /** When the last mark was sent that the shard of a tag took. */
+  /** When the last accepted mark was sent, by tag. */
   const marked = new Map<string, number>()
   let telling: NodeJS.Timeout | undefined
 
   const refusal = (way: Way): string | undefined => [...failures[way].values()].find(({ word }) => word !== '')?.word
   const tell = (way: Way, error?: Error) => {
     const word = refusal(way)
-    // Without an answer nobody knows whether Redis would refuse still.
+    // Without a reply it is unknown whether Redis still refuses.
     if (word === told[way] || (word === undefined && failures[way].size > 0)) return
     told[way] = word
     onRefusal(way, word, error)
   }
 
   /**
-   * A key of our own on each shard, that is there unless the shard has lost it: a slot that moves takes it
-   * along, and a replica has it after the first moment. It is written also when Redis is full, which is when
-   * somebody may empty it.
+   * Writes a key of this node on each shard. If the key is missing later, the shard has lost its data: a slot
+   * that moves takes the key along, and a replica gets it within a moment. The key is also written to a full
+   * Redis, because that is when an operator may empty it.
    */
   const mark = async (tag: string): Promise<void> => {
     const sentAt = now()
@@ -92,7 +93,7 @@ export const createBeat = (connections: Record<Way, Connection>, keys: Keys, opt
     if (!tags.has(tag)) return
     const markedAt = marked.get(tag)
     marked.set(tag, sentAt)
-    // After a longer silence it may just have been over.
+    // After a longer pause the key may just have expired.
     if (before !== null || markedAt === undefined || now() - markedAt >= MARK_MS) return
     telling ??= setTimeout(() => {
       telling = undefined
@@ -110,11 +111,11 @@ export const createBeat = (connections: Record<Way, Connection>, keys: Keys, opt
   }
 
   return {
-    /** Begins with a shard: until `forget`, what becomes of its beats is known. */
+    /** Starts tracking a shard's beats, until `forget`. */
     know: (tag: string): void => void tags.add(tag),
-    /** Resolves with whether the shard of `tag` took it. */
+    /** Sends a beat. Resolves with whether the shard of `tag` accepted it. */
     say: async (way: Way, tag: string): Promise<boolean> => {
-      // What Redis refuses, the beat is refused too, and tells of it.
+      // If Redis refuses the mark, it also refuses the beat, and the beat reports it.
       if (way === 'data') mark(tag).catch(() => {})
       const saidAt = now()
       try {
@@ -122,30 +123,29 @@ export const createBeat = (connections: Record<Way, Connection>, keys: Keys, opt
         if (tags.has(tag)) clear(way, tag)
         return true
       } catch (error) {
-        // One that was on its way when its shard was forgotten would be said by nobody any more, and so never
-        // be taken back.
+        // Ignore a beat that fails after its shard was forgotten: no later beat would clear that failure.
         const answer = replyIn(error)
         if (tags.has(tag)) note(way, tag, answer ? wordOf(answer) : '', saidAt, answer)
         return false
       }
     },
-    /** Of a shard that is no more. */
+    /** Stops tracking a shard that is gone. */
     forget: (tag: string): void => {
       tags.delete(tag)
       marked.delete(tag)
       for (const way of ['data', 'pub'] as const) clear(way, tag)
     },
     /**
-     * What else Redis refuses the product on a connection, by a name of its own: its word, or undefined for
-     * no more.
+     * Records another refusal on a connection under a name of its own: Redis's word, or undefined to clear
+     * it.
      */
     heed: (way: Way, name: string, word: string | undefined, error?: Error): void => {
       if (word === undefined) clear(way, name)
       else note(way, name, word, now(), error)
     },
     /**
-     * Whether some shard did not take the last one. In a Redis Cluster one that is being replaced has a
-     * moment.
+     * Whether the last beat on some shard failed. In a Redis Cluster a shard that is being replaced gets a
+     * grace period.
      */
     fails: (way: Way): boolean => {
       const before = connections[way] instanceof Cluster ? now() - AWAY_MS : Number.POSITIVE_INFINITY

@@ -3,28 +3,28 @@ import type { RedisClients } from './redis.ts'
 import { script } from './script.ts'
 
 export interface BudgetOptions {
-  /** Part of its key. */
+  /** Part of the key. */
   name: string
-  /** What a subject may spend in the window, on all nodes together. */
+  /** The most that a subject may spend in the window, on all nodes together. */
   limit: number
   windowMs: number
 }
 
-/** What all nodes together allow a subject. */
+/** A rate limit per subject that all nodes share. */
 export interface Budget {
   /**
-   * Spends. Resolves with undefined, or with the milliseconds until the budget is whole again when the cost
-   * does not fit. Rejects with RedisUnavailable.
+   * Spends `cost`. Resolves with undefined, or with the milliseconds until the window ends when the cost does
+   * not fit. Rejects with RedisUnavailable.
    */
   spend(subject: string, cost: number): Promise<number | undefined>
 }
 
 /**
- * A node takes this part of the budget at once, and spends as much in a window before it asks for the first
- * time.
+ * A node takes this fraction of the budget from Redis at once. Before its first call in a window it may spend
+ * the same amount without asking.
  */
 const SLICES = 20
-/** Subjects that a node remembers. One that is forgotten has its free slice again. */
+/** Subjects that a node remembers. A subject that is evicted gets its free slice again. */
 const MOST_SUBJECTS = 100_000
 
 const spend = script<
@@ -38,29 +38,29 @@ const spend = script<
 
 /** What a node knows of a subject until the window ends. */
 interface Purse {
-  /** By the clock of `performance`. */
+  /** End of the window, by the clock of `performance`. */
   endsAt: number
-  /** Spent before asking, which Redis is told at the first question. */
+  /** Spent before the first call; that call reports it to Redis. */
   untold: number
   asked: boolean
-  /** Taken in Redis and not spent. */
+  /** Taken from Redis and not yet spent. */
   left: number
-  /** What did not fit: nothing as large will until the window ends. */
+  /** The smallest cost that was refused. Equal or larger costs are refused until the window ends. */
   refused: number
   asking: Promise<void> | undefined
 }
 
 /**
- * Counts in slices, because a counter in Redis for each message would double the cost of publishing. Who
- * spends little never costs a call; who spends much costs one for each slice, a twentieth of the limit. So
- * the limit holds but for one slice of each node (which it lets pass before it asks), and each node may hold
- * back a slice when it is nearly used up. The window is a fixed one: at its edge twice the limit may be spent
- * in one moment.
+ * Counts in slices: a call to Redis for each message would double the cost of publishing. A subject that
+ * spends little costs no call; one that spends much costs one call per slice, a twentieth of the limit. Two
+ * errors follow. Each node may let one slice pass above the limit, before it asks. And each node may hold
+ * back a slice when the budget is nearly spent. The window is fixed, so around its edge a subject may spend
+ * twice the limit.
  */
 export const createBudget = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>, options: BudgetOptions): Budget => {
   const { name, limit, windowMs } = options
   const slice = Math.floor(limit / SLICES)
-  /** Those that began last are last. */
+  /** In the order in which their windows began, oldest first. */
   const purses = new Map<string, Purse>()
 
   const purseOf = (subject: string): Purse => {
@@ -77,7 +77,7 @@ export const createBudget = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>
   }
 
   const ask = async (subject: string, purse: Purse, cost: number): Promise<void> => {
-    // A subject's name may have any characters, and a hash tag may not.
+    // A subject may contain any character, but a hash tag may not. So use its hash.
     const key = keys.budget(name, hash('sha256', subject, 'base64url'))
     const { taken, ms } = await spend(data, [key], [limit, windowMs, purse.untold, cost, slice])
     Object.assign(purse, { asked: true, untold: 0, endsAt: performance.now() + ms, left: purse.left + taken })

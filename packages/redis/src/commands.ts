@@ -3,11 +3,11 @@ import type { Connection } from './connection.ts'
 import { type Send, wrapSend } from './send.ts'
 
 /**
- * What is told of each command on the diagnostics channel `saoma:redis`: for traces, and nothing at all while
- * nobody listens.
+ * What the diagnostics channel `saoma:redis` reports of each command, for traces. It costs nothing without a
+ * subscriber.
  */
 export interface RedisCommand {
-  /** Its name, as `evalsha`; no keys and no arguments. */
+  /** The command's name, such as `evalsha`, without keys and arguments. */
   command: string
 }
 
@@ -15,8 +15,8 @@ const commands = tracingChannel<RedisCommand>('saoma:redis')
 const ignore = () => {}
 
 /**
- * Tells how long each command waited for its reply, and whether it got one, those of scripts and
- * subscriptions included. ioredis has a channel of its own, but makes a text of every argument for it.
+ * Reports how long each command waited for its reply, and whether it got one, including commands of scripts
+ * and subscriptions. ioredis has its own diagnostics channel, but that one converts every argument to text.
  */
 export const watchCommands = (connection: Connection, tell: (seconds: number, replied: boolean) => void): void => {
   const watch =
@@ -29,14 +29,14 @@ export const watchCommands = (connection: Connection, tell: (seconds: number, re
           answer = send(command, ...others)
           return command.promise
         }
-        // Its caller hears of an error by the command's own promise.
+        // The caller gets the error from the command's own promise.
         commands.tracePromise(sent, { command: command.name }).catch(ignore)
       } else {
         answer = send(command, ...others)
       }
       command.promise.then(
         () => tell((performance.now() - begunAt) / 1_000, true),
-        // An error that Redis replied with is a reply.
+        // An error reply is a reply, too.
         (error: unknown) =>
           tell((performance.now() - begunAt) / 1_000, error instanceof Error && error.name === 'ReplyError'),
       )

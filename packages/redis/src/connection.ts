@@ -20,32 +20,32 @@ export interface ConnectionOptions {
   url: string
   /** Name shown by `CLIENT LIST`. */
   name: string
-  /** For a URL that says TLS. */
+  /** For a URL with TLS. */
   certificates?: Certificates
   onError: (error: Error) => void
 }
 
-/** Grows to two seconds, with jitter so that a cluster of nodes does not return to Redis in one instant. */
+/** Grows to two seconds. The jitter spreads the reconnects of all nodes. */
 export const reconnectDelayMs = (attempt: number): number =>
   backoffMs(attempt, { baseMs: 50, capMs: 2_000, least: 0.5 })
 
 /**
- * Longer than any command may take. A Sentinel that takes connections and answers nothing would be waited
- * for, for ever.
+ * Longer than any command may take. Without this timeout a Sentinel that accepts connections but never
+ * answers would block the search.
  */
 const COMMAND_TIMEOUT_MS = 3_000
 
 /**
- * READONLY makes a connection anew at once, and then, as long as it leads to a replica, after pauses that
- * grow to this.
+ * The first READONLY reconnects at once. As long as the address leads to a replica, the pauses between
+ * reconnects grow to this.
  */
 const LONGEST_READONLY_PAUSE_MS = 8_000
 const FIRST_READONLY_PAUSE_MS = 1_000
 
 /**
- * The master was demoted and its address now leads elsewhere: a new connection finds out where. The command
- * is not sent again. Each new connection ends what is under way on the old one, reads too, so a master that
- * stays demoted is not left for itself without a pause.
+ * READONLY means that the master was demoted; a new connection finds its successor. The command is not
+ * repeated. Each reconnect aborts the commands under way, reads too. So the pauses grow while the address
+ * still leads to a demoted master.
  */
 const leaveReplica = (): ((error: Error) => boolean) => {
   let pauseMs = FIRST_READONLY_PAUSE_MS
@@ -53,7 +53,7 @@ const leaveReplica = (): ((error: Error) => boolean) => {
   return ({ message }) => {
     const now = performance.now()
     if (!message.startsWith('READONLY') || now < notBefore) return false
-    // It was another demotion that let us wait last.
+    // The last pause belonged to an earlier demotion.
     if (now - notBefore > LONGEST_READONLY_PAUSE_MS) pauseMs = FIRST_READONLY_PAUSE_MS
     notBefore = now + pauseMs * (0.5 + Math.random() / 2)
     pauseMs = Math.min(pauseMs * 2, LONGEST_READONLY_PAUSE_MS)
@@ -65,8 +65,8 @@ const tlsOf = (address: Address, certificates: Certificates = {}): Certificates 
   address.tls ? certificates : undefined
 
 /**
- * What every connection to a server with data is made with, whoever makes it: who we are, TLS, and how long
- * to wait. It has no host, no database and no word about reconnecting.
+ * Options of every connection to a data server: credentials, TLS and timeouts. Host, database and
+ * reconnecting are set elsewhere.
  */
 export const serverOptions = ({
   url,
@@ -80,18 +80,17 @@ export const serverOptions = ({
     connectionName: name,
     connectTimeout: 5_000,
     commandTimeout: COMMAND_TIMEOUT_MS,
-    // A connection whose commands stay without any answer is half open: Redis or the network is gone without
-    // a word.
+    // A connection whose commands get no reply is half open: Redis or the network disappeared without closing
+    // it.
     socketTimeout: 6_000,
-    // A command whose connection is lost fails at that moment. ioredis would send it again after the
-    // reconnect, when its caller may long have been told that nothing was done.
+    // A command fails at once when its connection is lost. ioredis would otherwise repeat it after the
+    // reconnect, when its caller may already have reported a failure.
     maxRetriesPerRequest: 0,
-    // ioredis keeps the process alive this long when it is told to disconnect from a server that has gone
-    // already.
+    // If the server is already gone, ioredis keeps the process alive this long after a disconnect.
     disconnectTimeout: 200,
     enableReadyCheck: true,
     autoResubscribe: false,
-    // Two commands that Redis before 7.2 does not know, for every connection.
+    // Redis before 7.2 does not know two commands that this would send on every connection.
     disableClientInfo: true,
     reconnectOnError: leaveReplica(),
     ...(address.username === undefined ? {} : { username: address.username }),
@@ -100,10 +99,10 @@ export const serverOptions = ({
   } satisfies RedisOptions
 }
 
-/** An error of a connection as an operator reads it; see `connect`. */
+/** Event with a connection error as the operator reads it; see `connect`. */
 const TOLD = 'told'
 
-/** Gives an error of a connection to whoever opened it, and to `whenReady`. */
+/** Returns a function that reports an error of a connection to its opener and to `whenReady`. */
 const tellOf =
   (connection: Connection, onError: (error: Error) => void) =>
   (error: Error): void => {
@@ -111,19 +110,19 @@ const tellOf =
     onError(error)
   }
 
-/** The same error with the place where it happened, and with what to do when we know it. */
+/** The same error, with the server's address and, if known, what to do about it. */
 const explained = (error: Error, where: string): Error =>
-  // Those of the search for a master name their place already.
+  // Errors of the search for a master already name the server.
   (error instanceof RedisRefused || error instanceof RedisUnavailable ? error : refusalOf(error, where)) ??
   Object.assign(new Error(`Redis at ${where}: ${error.message}`, { cause: error }), {
     code: (error as NodeJS.ErrnoException).code,
   })
 
 /**
- * Opens a connection to one server, such as a shard of a Redis Cluster, with the options of every other and
- * the same care for its errors.
+ * Opens a connection to one server, such as a shard of a Redis Cluster, with the same options and error
+ * handling as every other connection.
  *
- * @param more  what is to be otherwise than on a connection of `connect`
+ * @param more  options that differ from those of `connect`
  */
 export const connectServer = (
   options: ConnectionOptions,
@@ -169,19 +168,19 @@ const connectSentinel = (address: Address, options: ConnectionOptions): Redis =>
 
 const connectCluster = (address: Address, options: ConnectionOptions): Cluster => {
   const connection = new Cluster(address.hosts, {
-    // A shard is connected when it is found, not at its first command: the second would be refused while the
-    // first connects.
+    // Connect a shard when it is discovered, not at its first command: a second command would be refused
+    // while the first one connects.
     redisOptions: { ...serverOptions(options), lazyConnect: false },
     enableOfflineQueue: false,
-    // ioredis asks any master whether the cluster is well, and begins anew when that one is only being
-    // connected to: a cluster that has failed over was not entered in 15 s by one start of twenty. What the
-    // shards say of themselves is tried anyway, and then by the beat.
+    // With this check ioredis asks any master about the cluster's state, and restarts if that master is still
+    // connecting. Then one start in twenty did not join a cluster within 15 s after a failover. Commands show
+    // the shards' state anyway, and later the beat does.
     enableReadyCheck: false,
-    // A host is asked for by its name, which is what its certificate says, and not by the address that
-    // ioredis finds for it before.
+    // Connect by host name, because that is what the certificate contains. ioredis would resolve the name to
+    // an address first.
     dnsLookup: (name, found) => found(null, name),
-    // Not again after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and CLUSTERDOWN
-    // are still followed: a command that got one of those was not run.
+    // Do not repeat a command after a lost connection, for the same reason as above. MOVED, ASK, TRYAGAIN and
+    // CLUSTERDOWN are still followed: a command with such a reply did not run.
     retryDelayOnFailover: 0,
     slotsRefreshTimeout: 2_000,
     clusterRetryStrategy: reconnectDelayMs,
@@ -193,14 +192,14 @@ const connectCluster = (address: Address, options: ConnectionOptions): Cluster =
     tell(explained(error, placeOf({ host: key.slice(0, colon), port: Number(key.slice(colon + 1)) })))
   }
   connection.on('node error', tellNode)
-  // That none of them could be asked; each said why.
+  // This error means that no server answered. Each server's own error was reported before.
   connection.on('error', tell)
   return connection
 }
 
 /**
- * Opens one connection. It fails fast instead of queueing while Redis is away: a caller hears "unavailable"
- * within `commandTimeout` and can answer 503, and nothing is done later behind its back.
+ * Opens one connection. While Redis is unavailable, commands fail fast instead of queueing: the caller gets
+ * an error within `commandTimeout` and can answer 503, and nothing runs later in the background.
  */
 export const connect = (options: ConnectionOptions): Connection => {
   const address = parseRedisUrl(options.url)
@@ -210,7 +209,7 @@ export const connect = (options: ConnectionOptions): Connection => {
   return connectServer(options, host, { db: address.db })
 }
 
-/** Resolves at the first of these events, or when it is told to give up. */
+/** Resolves at the first of these events, or when `giveUp` is aborted. */
 const firstOf = (emitter: Connection, events: readonly string[], giveUp: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const done = () => {
@@ -223,9 +222,9 @@ const firstOf = (emitter: Connection, events: readonly string[], giveUp: AbortSi
   })
 
 /**
- * Resolves when commands can be sent: at the first `ready`, and in a Redis Cluster when no shard is being
- * connected any more. Rejects with RedisRefused at once when Redis does not let us in, and after `timeoutMs`
- * with RedisUnavailable, whose cause is the last error.
+ * Resolves when commands can be sent: at the first `ready`, and in a Redis Cluster when no shard is still
+ * connecting. Rejects with RedisRefused at once when Redis refuses the connection, and with RedisUnavailable
+ * after `timeoutMs`. Its cause is the last error.
  */
 export const whenReady = async (connection: Connection, timeoutMs: number): Promise<void> => {
   const over = new AbortController()
@@ -235,7 +234,7 @@ export const whenReady = async (connection: Connection, timeoutMs: number): Prom
     if (error instanceof RedisRefused) over.abort(error)
   }
   const timer = setTimeout(() => {
-    // ioredis waits for a server that is loading, and says nothing.
+    // While a server is loading its data, ioredis waits silently.
     if (connection.status === 'connect') last ??= new Error('it answers, but it may still be loading its data')
     over.abort(new RedisUnavailable('Redis did not become ready in time', { cause: last }))
   }, timeoutMs)

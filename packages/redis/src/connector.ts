@@ -13,24 +13,24 @@ export interface Endpoint {
 
 /** PEM texts for TLS. */
 export interface Certificates {
-  /** Authorities to trust, instead of those that Node brings. @default Node's */
+  /** Certificate authorities to trust instead of Node's. @default Node's */
   ca?: string
-  /** Our own certificate, for a server that asks for one (`tls-auth-clients yes`, Redis's default). */
+  /** Our own certificate, for a server that demands one (`tls-auth-clients yes`, Redis's default). */
   cert?: string
   key?: string
 }
 
-/** The same words as ioredis, which knows by them that nothing went wrong. */
+/** ioredis's own message. ioredis recognises it as an intended close. */
 const CLOSED = 'Connection is closed.'
 
 export const placeOf = ({ host, port }: Endpoint): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 
-/** Opens sockets for ioredis and keeps an eye on their errors. */
+/** Opens sockets for ioredis and handles their errors. */
 abstract class Connector extends AbstractConnector {
   /**
-   * ioredis listens for one error of a socket, and a TLS socket may have two: the second would end the
-   * process. Hence a listener that stays.
+   * ioredis listens for one error of a socket. A TLS socket may emit two, and the second one would end the
+   * process. So this adds a permanent listener.
    */
   protected dial({ host, port }: Endpoint, tls: Certificates | undefined): Socket {
     if (!this.connecting) throw new Error(CLOSED)
@@ -42,13 +42,13 @@ abstract class Connector extends AbstractConnector {
     return socket
   }
 
-  /** Every reply that asks for a new connection calls it: the first is enough. */
+  /** Every reply that demands a new connection calls this. The first call is enough. */
   override disconnect(): void {
     if (this.connecting || !this.stream?.writableEnded) super.disconnect()
   }
 }
 
-/** For the server of `host` and `port` in the options of a connection. */
+/** Connects to the server of `host` and `port` in the connection's options. */
 export class ServerConnector extends Connector {
   readonly #options: RedisOptions
 
@@ -60,7 +60,7 @@ export class ServerConnector extends Connector {
 
   async connect(): Promise<Socket> {
     this.connecting = true
-    // Whoever opens a connection may close it in the same turn.
+    // The opener may close the connection in the same turn.
     await undefined
     const { host = 'localhost', port = 6379, tls } = this.#options
     return this.dial({ host, port }, tls as Certificates | undefined)
@@ -72,21 +72,21 @@ export interface SentinelSearch extends Credentials {
   master: string
   tls?: Certificates | undefined
   timeoutMs: number
-  /** Milliseconds to wait before all are asked again. */
+  /** Milliseconds to wait before the next round over all Sentinels. */
   pauseMs: (round: number) => number
 }
 
-/** Sentinels that are remembered: those of the URL, and others that they tell of. */
+/** Sentinels that are remembered: those of the URL and those that they discover. */
 const MOST_SENTINELS = 20
 
 /**
- * For the master that Sentinels name. ioredis has one of its own; it speaks plaintext unless it is told
- * otherwise for each kind of server, and says `Connection is closed.` for every reason that a Sentinel or its
- * certificate gives.
+ * Connects to the master that Sentinels name. ioredis has such a connector, with two flaws. It speaks
+ * plaintext unless TLS is configured for each kind of server. And it reports `Connection is closed.` for
+ * every error of a Sentinel or its certificate.
  */
 export const sentinelConnector = (search: SentinelSearch) => {
   const { master, tls, timeoutMs, username, password } = search
-  /** The one that answered last is first. */
+  /** The Sentinel that answered last comes first. */
   let known = [...search.sentinels]
 
   const ask = async (sentinel: Endpoint): Promise<Endpoint> => {
@@ -129,7 +129,7 @@ export const sentinelConnector = (search: SentinelSearch) => {
   }
 
   return class MasterConnector extends Connector {
-    /** Ends a pause between two rounds. */
+    /** Aborts the pause between two rounds. */
     #closed = new AbortController()
 
     constructor(options: unknown) {
@@ -141,10 +141,10 @@ export const sentinelConnector = (search: SentinelSearch) => {
       this.#closed.abort()
     }
 
-    /** Whether what a server says of itself is what Sentinels said of it. */
+    /** Whether the server's own role agrees with what the Sentinels said. */
     override check({ role }: { role?: string }): boolean {
       const isMaster = role === undefined || role === 'master'
-      // The one that was asked may be out of touch with the others: those first.
+      // The Sentinel that answered may be out of touch with the others. Ask the others first.
       if (!isMaster) known = [...known.slice(1), ...known.slice(0, 1)]
       return isMaster
     }
@@ -175,14 +175,14 @@ export const sentinelConnector = (search: SentinelSearch) => {
   }
 }
 
-/** What a person can put right goes before what may pass. */
+/** An error that an operator can fix takes precedence over a temporary one. */
 const sumOf = (failures: readonly Error[]): Error =>
   failures.find((error) => error instanceof RedisRefused) ??
   new RedisUnavailable(`No Sentinel names the master. ${failures.map(({ message }) => message).join('; ')}`, {
     cause: failures[0]?.cause,
   })
 
-/** Of one Sentinel as the others describe it: names and values in turn, or a map. */
+/** A Sentinel as the others describe it: alternating names and values, or a map. */
 const endpointIn = (described: unknown): Endpoint[] => {
   const fields = Array.isArray(described)
     ? Object.fromEntries(Array.from({ length: described.length / 2 }, (_, i) => described.slice(2 * i, 2 * i + 2)))

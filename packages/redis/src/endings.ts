@@ -3,30 +3,30 @@ import type { Cause, Shard, Shards } from './shards.ts'
 import type { Subscription } from './subscription.ts'
 import { keyOf, movedTo, type Topology } from './topology.ts'
 
-/** The subscriptions of a node, for those who find out that a shard has ended some. */
+/** The subscriptions of a node, for code that detects that a shard has ended some of them. */
 export interface Holdings {
   readonly shards: Shards
   readonly subscriptions: ReadonlyMap<string, Subscription>
-  /** Takes channels from their shard: those of all it has that are gone. Returns those. */
+  /** Removes from a shard the channels for which `isGone` is true. Returns them. */
   leaveAll(shard: Shard, cause: Cause, isGone: (channel: string, isConfirmed: boolean) => boolean): string[]
-  /** Takes one from its shard. */
+  /** Removes one channel from its shard. */
   leave(channel: string, cause: Cause): void
-  /** Asks for channels that are of nobody. */
+  /** Subscribes to channels that have no shard. */
   ask(channels: Iterable<string>): void
-  /** A channel is heard again that was away. */
+  /** Reports that a channel is heard again. */
   tell(channel: string, cause: Cause): void
   prune(): void
 }
 
-/** Between two looks at what a shard has ended, while it goes on ending. */
+/** Pause between two checks while a shard goes on ending subscriptions. */
 const AGAIN_MS = 100
-/**
- * How often a shard is asked whether it still has what we think, in case it has said otherwise and was not
- * heard.
- */
+/** How often each shard is asked for its slots, in case its notice was lost. */
 const AUDIT_MS = 5_000
 
-/** Subscriptions that Redis ended: it does so when a slot goes, with a push that names no channel. */
+/**
+ * Handles subscriptions that Redis has ended. Redis ends one when its slot moves away, with a push that names
+ * no channel.
+ */
 export class Endings {
   readonly #holdings: Holdings
   readonly #auditTimer: NodeJS.Timeout
@@ -42,7 +42,9 @@ export class Endings {
     clearInterval(this.#auditTimer)
   }
 
-  /** Finds out which subscriptions a shard has ended, and asks their slots' new owners for them. */
+  /**
+   * Finds out which subscriptions a shard has ended, and subscribes to them at the new owners of their slots.
+   */
   async heed(shard: Shard): Promise<void> {
     if (shard.isHeeding) return
     shard.isHeeding = true
@@ -58,16 +60,15 @@ export class Endings {
         shards.adopt(topology)
         const isStill = isUnexplained
         isUnexplained = gone.length === 0 && shard.ended > 0
-        // A slot that came back before we asked shows nowhere, but its subscriptions were ended like the
-        // others.
+        // A slot that has already come back shows no change, but its subscriptions were ended, too.
         if (isUnexplained && isStill) await this.#repeat(shard, cause)
         else shard.ended = Math.max(0, shard.ended - gone.length)
         ask(gone)
         prune()
       }
     } catch {
-      // Its connection is lost, which is another way to the same end and takes `ended` back, or nobody
-      // answers: soon again.
+      // Either the connection is lost, which resets `ended` and is handled elsewhere, or nobody answers. Then
+      // try again soon.
       if (shard.ended > 0 && !this.#isClosed) setTimeout(() => void this.heed(shard), AGAIN_MS).unref()
     } finally {
       shard.isHeeding = false
@@ -77,14 +78,14 @@ export class Endings {
   #goneFrom(shard: Shard, topology: Topology, cause: Cause): string[] {
     const { shards, leaveAll } = this.#holdings
     return leaveAll(shard, cause, (channel, isConfirmed) => {
-      // What is not confirmed yet is going to get an answer of its own.
+      // An unconfirmed subscription will get its own reply.
       if (!isConfirmed) return false
       const owner = topology.ownerOf(shards.slotOf(channel))
       return !owner || keyOf(owner) !== shard.key
     })
   }
 
-  /** Subscribes again to all that a shard has: what the repetition adds to Redis's count was away. */
+  /** Subscribes again to all channels of a shard. Those that increase Redis's count had been ended. */
   async #repeat(shard: Shard, cause: Cause): Promise<void> {
     shard.ended = 0
     const { shards, subscriptions, leave, ask, tell } = this.#holdings
@@ -103,8 +104,8 @@ export class Endings {
     )
     for (const [i, group] of groups.entries()) {
       const count = counts[i] as number | undefined
-      // There is nothing to compare the first with; and what has ended meanwhile makes the count worth
-      // nothing.
+      // The first group has no count to compare with. And if more subscriptions have ended meanwhile, the
+      // count proves nothing.
       const isKnown = i > 0 && shard.ended === 0 && count !== undefined && count <= before
       if (count !== undefined) before = count
       if (isKnown) continue
@@ -120,7 +121,7 @@ export class Endings {
   }
 
   async #audit(): Promise<void> {
-    // One that stands still lets nobody else wait.
+    // In parallel, so that a shard that hangs does not delay the others.
     await Promise.all([...this.#holdings.shards].map((shard) => this.heed(shard)))
   }
 }

@@ -1,6 +1,6 @@
 import { script } from './script.ts'
 
-/** Writes a small value for a while, also into a Redis that is full. Resolves with the value before. */
+/** Writes a small value with a TTL, also to a full Redis. Resolves with the value before. */
 export const hold = script<[key: string], [value: string | number, ms: number], string | null>(
   'hold',
   1,

@@ -2,24 +2,24 @@ import type { Cluster } from 'ioredis'
 import type { Shard, Shards } from './shards.ts'
 
 export interface LookoutOptions {
-  /** Told of a shard that answers, and of which the others say that it is no master any more. */
+  /** Called for a shard that answers although the other members say that it is no longer a master. */
   onDoubt: (shard: Shard) => void
-  /** Told of one that gives no answer either. */
+  /** Called for such a shard that does not answer, either. */
   onGone: (shard: Shard) => void
 }
 
-/** How often the members are asked who the masters are. */
+/** How often the members are asked for the masters. */
 const EVERY_MS = 1_000
-/** A shard that has not answered by then stands still. */
+/** A shard that does not answer within this time hangs. */
 const ANSWER_MS = 500
 
 /**
- * Finds the master that stands still while its replica takes over: a process that is stopped, a machine that
- * hangs. Its connection stays open and says nothing, so that only the other members can tell. Everything else
- * a shard tells of itself.
+ * Detects a master that hangs while its replica takes over: a stopped process or a hanging machine. Its
+ * connection stays open and silent, so only the other members can tell. All other changes are reported by the
+ * shard itself.
  */
 export const createLookout = (shards: Shards, cluster: Cluster, { onDoubt, onGone }: LookoutOptions) => {
-  /** Since when a shard owes an answer. */
+  /** Since when a shard has not answered. */
   const owes = new WeakMap<Shard, number>()
   const asked = new WeakSet<Shard>()
   let known = ''
@@ -35,7 +35,7 @@ export const createLookout = (shards: Shards, cluster: Cluster, { onDoubt, onGon
       owes.delete(shard)
       asked.delete(shard)
     }
-    // Without an answer the time goes on.
+    // After a failure other than an error reply, the clock keeps running.
     shard.connection
       .ping()
       .then(done, (error: Error) => (error.name === 'ReplyError' ? done() : void asked.delete(shard)))
@@ -53,7 +53,7 @@ export const createLookout = (shards: Shards, cluster: Cluster, { onDoubt, onGon
     for (const shard of shards) ask(shard)
     await shards.learn()
     const masters = shards.named.sort().join()
-    // Commands that go to the former one get no answer, and so nothing that would send them elsewhere.
+    // Commands to the former master get no reply, so no MOVED would redirect them.
     if (known !== '' && masters !== known) cluster.refreshSlotsCache()
     known = masters
     for (const shard of shards) judge(shard)
@@ -69,7 +69,7 @@ export const createLookout = (shards: Shards, cluster: Cluster, { onDoubt, onGon
   }
 
   const timer = setInterval(lookOnce, EVERY_MS).unref()
-  // Somebody was sent to another master, so that there may be others.
+  // A command was redirected to another master, so there may be new masters.
   cluster.on('refresh', lookOnce)
   return {
     close: (): void => {

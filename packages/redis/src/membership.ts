@@ -9,22 +9,21 @@ import { script } from './script.ts'
 
 export interface MembershipOptions {
   nodeId: string
-  /** Nodes of two versions do not work together. @default CLUSTER_VERSION */
+  /** Nodes of two versions cannot work together. @default CLUSTER_VERSION */
   version?: number
   /**
-   * Somebody else goes by our name after all, and who: after an outage of Redis nobody can tell the two
-   * apart.
+   * Called with the other process when it uses our name after all. This can happen after an outage of Redis.
    */
   onConflict: (other: string) => void
 }
 
-/** A node's place in the cluster. */
+/** A node's place in the cluster, kept until `close`. */
 export interface Membership {
-  /** Gives the name back. */
+  /** Releases the name. */
   close(): Promise<void>
 }
 
-/** The cluster has no place for this node. A person can put it right, and its message says how. */
+/** The cluster does not admit this node. An operator can fix it; the message says how. */
 export class NotAdmitted extends Error {
   override readonly name = 'NotAdmitted'
   readonly code = 'NOT_ADMITTED'
@@ -37,17 +36,17 @@ interface Holder {
 }
 
 const BEAT_MS = 1_000
-/** A name whose beats stop is free after this. */
+/** A name without beats is free after this time. */
 const NAME_MS = 5_000
-/** Longer than nodes of another version take to be replaced one after the other, each by hand. */
+/** Longer than an operator needs to replace nodes of another version one by one. */
 const VERSION_MS = 30_000
 const LOOK_MS = 200
-/** By then the name is free or was seen to be in use. */
+/** After this many looks the name is free, or was seen to be in use. */
 const LOOKS = (2 * NAME_MS) / LOOK_MS
 
 const deleteIf = script<[key: string], [value: string], number>('delete-if', 1, Number)
 
-/** A process of this machine that is there no more, so that a node that was killed is back at once. */
+/** Whether the holder is an ended process of this machine. Then a killed node can restart at once. */
 const hasEnded = ({ host, pid }: Holder): boolean => {
   if (host !== hostname() || pid === process.pid) return false
   try {
@@ -64,9 +63,9 @@ const nameOf = (text: string): string => {
 }
 
 /**
- * Takes a place in the cluster and keeps it by regular signs of life. Rejects with NotAdmitted when nodes of
- * another version are there, or another living node has this name: browsers would be led to either of the
- * two.
+ * Takes a place in the cluster and renews it by heartbeats. Rejects with NotAdmitted in two cases: nodes of
+ * another version are running, or another live node has this name. nginx would route browsers to either of
+ * the two.
  */
 export const joinCluster = async (redis: RedisClients, options: MembershipOptions): Promise<Membership> => {
   const { nodeId, version = CLUSTER_VERSION, onConflict } = options
@@ -81,7 +80,7 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
   const present = await orUnavailable(data.set(keys.clusterVersion(), version, 'PX', VERSION_MS, 'NX', 'GET'))
   if (present !== null && present !== `${version}`)
     throw new NotAdmitted(
-      `The nodes in this Redis are of version ${present}, this one is of version ${version}, and they do not understand each other. End them, wait ${VERSION_MS / 1000} s and start this one, or give it a SAOMA_REDIS_PREFIX of its own.`,
+      `The nodes in this Redis are of version ${present}, this one is of version ${version}, and the two versions cannot work together. Stop them, wait ${VERSION_MS / 1000} s and start this one, or give it a SAOMA_REDIS_PREFIX of its own.`,
     )
 
   const takeName = async (): Promise<void> => {
@@ -97,7 +96,7 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
       }
       const formerLeftMs = leftMs
       leftMs = await orUnavailable(data.pttl(key))
-      // It has more time than it had: a sign of life.
+      // Its TTL has grown, so the holder is alive.
       if (former === holder && leftMs > formerLeftMs) break
       await delay(LOOK_MS)
     }
@@ -115,7 +114,7 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
   }
   let beating: Promise<void> | undefined
   const timer = setInterval(() => {
-    // That Redis is away is told by its connections.
+    // The connections report an unavailable Redis.
     beating ??= beat()
       .catch(() => {})
       .finally(() => {

@@ -2,39 +2,39 @@ import { Cluster, type Redis } from 'ioredis'
 import type { Connection } from './connection.ts'
 import { verdict } from './replies.ts'
 
-/** How full a master is; without `maxmemory` it has no end of its own. */
+/** Memory of a master. Without `maxmemory` it has no limit. */
 export interface Memory {
   used: number
   most: number
 }
 
 export interface MemoryWatchOptions {
-  /** Part of `maxmemory` from which on there is no room. */
+  /** The share of `maxmemory` from which on there is no room. */
   share: number
-  /** Milliseconds between two looks. @default 1000 */
+  /** Milliseconds between two checks. @default 1000 */
   everyMs?: number
-  /** Told once of each change. */
+  /** Called once for each change. */
   onRoom?: (hasRoom: boolean) => void
   /**
-   * Told with the reason, and not again until something was seen, when there is nothing to look at: no
-   * `maxmemory`, or Redis does not say.
+   * Called with the reason when memory cannot be measured: no `maxmemory`, or Redis does not report it.
+   * Called again only after a successful check.
    */
   onUntold?: (why: string) => void
 }
 
 export interface MemoryWatch {
-  /** Whether every master has room. As long as nobody knows, it is taken to have. */
+  /** Whether every master has room; true while nothing is known. */
   hasRoom(): boolean
-  /** Of the fullest master, used of most; undefined as long as it is not known. */
+  /** Used share of `maxmemory` on the fullest master; undefined while unknown. */
   part(): number | undefined
-  /** Looks now. Resolves when it has; never rejects. */
+  /** Checks now. Resolves when done; never rejects. */
   look(): Promise<void>
   close(): void
 }
 
 /**
- * There is room again below the share less this part of it, so that what grows and shrinks at the edge is not
- * on and off all the time.
+ * Hysteresis: room is reported again only below this fraction of the share, so that use near the limit does
+ * not flap.
  */
 const AGAIN = 0.95
 const EVERY_MS = 1_000
@@ -49,10 +49,10 @@ export const memoryOf = (info: string): Memory => ({
 const mastersOf = (connection: Connection): Redis[] =>
   connection instanceof Cluster ? connection.nodes('master') : [connection]
 
-/** Looks at the memory of each master, so that somebody can stop before Redis refuses everybody's writes. */
+/** Watches the memory of each master, so that channels can stop writing before Redis refuses all writes. */
 export const watchMemory = (connection: Connection, options: MemoryWatchOptions): MemoryWatch => {
   const { share, everyMs = EVERY_MS, onRoom = () => {}, onUntold = () => {} } = options
-  /** Of each master that told of itself, used of most; nothing where it has no end. */
+  /** Used share by master; undefined for a master without a limit. */
   let parts = new Map<string, number | undefined>()
   let full = false
   let told = false
@@ -76,7 +76,7 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
 
   const look = async (): Promise<void> => {
     const masters = mastersOf(connection)
-    // Nobody knows who has the slots, and what was known before is the best guess.
+    // No master has slots at the moment. Keep the last known state.
     if (masters.length === 0) return
     const answers = await Promise.allSettled(masters.map((master) => verdict(master.info('memory'))))
     const before = parts
@@ -91,7 +91,7 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
       } else if (answer.reason instanceof Error && answer.reason.name === 'ReplyError') {
         refusals.push(answer.reason.message)
       } else if (before.has(place)) {
-        // Away, it takes no writes in any case, and when it is back it is as full as it was.
+        // An unavailable master takes no writes. When it returns, its memory is as full as before.
         parts.set(place, before.get(place))
       }
     }

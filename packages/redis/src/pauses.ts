@@ -1,14 +1,14 @@
 import { reconnectDelayMs } from './connection.ts'
 
 /**
- * The longest pause before what has no shard is tried again: a failover is to be over for us soon after it is
- * over.
+ * The longest pause before subscriptions without a shard are retried. It is short, so that a failover ends
+ * for us soon after it ends in Redis.
  */
 const LONGEST_MS = 1_000
-/** Pauses begin short again when there was none for that long. */
+/** After this time without a pause, pauses start short again. */
 const CALM_MS = 5_000
 
-/** Tries again after a pause: one at a time, each longer than the one before. */
+/** Retries after a pause: one retry at a time, each pause longer than the one before. */
 export class Pauses {
   readonly #again: () => Promise<void>
   #count = 0
@@ -16,7 +16,7 @@ export class Pauses {
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  /** @param again  what is tried; the next pause begins when it is over */
+  /** @param again  the retry; the next pause begins when it has finished */
   constructor(again: () => Promise<void>) {
     this.#again = again
   }
@@ -32,7 +32,7 @@ export class Pauses {
     }, pauseMs).unref()
   }
 
-  /** A pause is over: the next one may begin. */
+  /** The retry has finished: the next pause may begin. */
   end(): void {
     this.#timer = undefined
   }

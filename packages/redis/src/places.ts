@@ -3,36 +3,34 @@ import type { RedisClients } from './redis.ts'
 import { script } from './script.ts'
 
 export interface PlacesOptions {
-  /** Part of its key. */
+  /** Part of the key. */
   name: string
-  /** This node, as the others see it. */
+  /** This node's name in the cluster. */
   nodeId: string
-  /**
-   * Places that a subject may hold on all nodes together, besides those that each node gives without asking.
-   */
+  /** Quota of places per subject on all nodes together, in addition to `free` on each node. */
   limit: number
-  /** Those. */
+  /** Places per subject that each node grants without asking Redis. */
   free: number
-  /** Milliseconds between two times that a node says what it holds. @default 60000 */
+  /** Milliseconds between two renewals of a node's places. @default 60000 */
   sayMs?: number
 }
 
-/** Places that a subject holds on all nodes at the same time. */
+/** A concurrency quota per subject over all nodes. */
 export interface Places {
   /**
-   * Takes one, to be given back by calling what is returned (safe twice); undefined when there is none.
-   * Rejects with RedisUnavailable.
+   * Takes a place. Resolves with a function that gives it back (safe to call twice), or with undefined when
+   * no place is left. Rejects with RedisUnavailable.
    */
   enter(subject: string): Promise<(() => void) | undefined>
   close(): void
 }
 
-/** Places a node takes at once. */
+/** Places that a node takes at once. */
 const SLICE = 50
-/** A node says it again in this time, and is forgotten when it has not three times. */
+/** A node renews its places at this interval. After three missed renewals its places are released. */
 const SAY_MS = 60_000
 const FORGET_MS = 3 * SAY_MS
-/** Subjects that are said at the same time. */
+/** Subjects that are renewed at the same time. */
 const BATCH = 1_000
 
 const hold = script<[places: string], [node: string, holds: number, ms: number, limit: number], boolean>(
@@ -43,14 +41,14 @@ const hold = script<[places: string], [node: string, holds: number, ms: number, 
 
 interface Held {
   used: number
-  /** What Redis was told that this node holds. */
+  /** Places that this node holds in Redis. */
   told: number
   asking: Promise<boolean> | undefined
 }
 
 /**
- * Counted in slices, as budgets are: who holds few never costs a call. So all nodes together give `limit` and
- * `free` each. A node that dies gives its places back by silence, three minutes later.
+ * Counts in slices, as budgets do: a subject with few places costs no call. All nodes together grant `limit`,
+ * plus `free` on each node. The places of a node that dies expire three minutes later.
  */
 export const createPlaces = (
   { data, keys }: Pick<RedisClients, 'data' | 'keys'>,
@@ -77,15 +75,15 @@ export const createPlaces = (
     if (held.told === 0 && !held.asking) all.delete(subject)
   }
 
-  /** What is no longer needed is given back here, so that whoever comes and goes does not ask each time. */
+  /** Places are given back only here, so that a subject that comes and goes does not call Redis each time. */
   const sayAgain = async ([subject, held]: [string, Held]): Promise<void> => {
     const needed = Math.max(0, held.used - free)
     const holds = Math.min(held.told, Math.ceil(needed / SLICE) * SLICE)
-    // What cannot be said now is said the next time.
+    // A failed renewal is repeated in the next round.
     if (held.told > 0 && !held.asking) await say(subject, held, holds, 0).catch(() => {})
     if (held.used === 0 && held.told === 0 && !held.asking) all.delete(subject)
   }
-  /** Together, so that those on a shard that does not answer keep nobody waiting. */
+  /** In parallel, so that a shard that does not answer delays no other. */
   const sayAll = async (): Promise<void> => {
     const subjects = [...all]
     for (let i = 0; i < subjects.length; i += BATCH) await Promise.all(subjects.slice(i, i + BATCH).map(sayAgain))

@@ -8,34 +8,32 @@ import { drawTags, shardOf, shardsOf } from './tags.ts'
 export interface ProbeOptions {
   /** Milliseconds between two beats. */
   intervalMs: number
-  /** Told when a subscription that is connected hears nothing; it is being made anew. */
+  /** Called when a subscription is connected but deaf, and is being replaced. */
   onDeaf: () => void
-  /** Told of each echo, with the seconds it took. */
+  /** Called for each echo, with its round-trip time in seconds. */
   onEcho: (seconds: number) => void
 }
 
-/** What the node says to itself over one connection. */
+/** Beats of the node to itself over one connection. */
 interface Echo {
-  /** Said and not heard; less than none where the connection is being made anew. */
+  /** Beats without an echo. Negative while the connection is being replaced. */
   missed: number
   saidAt: number
   heardAt: number | undefined
-  /** It was missed for so long that the connection was given up, and was not heard since. */
+  /** The connection was given up after missing echoes, and no echo has arrived since. */
   isLost: boolean
 }
 
-/** Of one shard. */
+/** The echoes of one shard. */
 interface Echoes extends Record<Way, Echo> {
   listener: ChannelListener
-  /** Since when Redis has not confirmed that we listen; undefined while it has. */
+  /** Since when the subscription is unconfirmed; undefined while it is confirmed. */
   unheardSince: number | undefined
 }
 
-/** Echoes that may be missing before the connection is given up. */
+/** Missing echoes before the connection is given up. */
 const MISSES = 3
-/**
- * A subscription that is not confirmed for longer is not just being made again after a move or a failover.
- */
+/** A subscription that stays unconfirmed for longer is not just moving or failing over. */
 const UNHEARD_MS = 5_000
 const WAYS: readonly Way[] = ['data', 'pub']
 
@@ -47,10 +45,9 @@ const echoAt = (heardAt: number | undefined): Echo => ({
 })
 
 /**
- * Has the beat go out, on every shard, and listens for it. So it finds a subscription that is connected but
- * deaf: a half-open connection, a proxy that lost its way, a server that forgot us. Such a one looks healthy
- * from every other side. The beat goes both ways that the product's own messages go: those of scripts over
- * `data`, those of the Socket.IO adapter over `pub`.
+ * Sends the beat on every shard and listens for its echo. This detects a subscription that is connected but
+ * deaf: a half-open connection, a broken proxy, a server that lost the subscription. Nothing else shows it.
+ * The beat takes both ways of the product's messages: `data` for scripts, `pub` for the Socket.IO adapter.
  */
 export const createProbe = (
   data: Connection,
@@ -83,27 +80,27 @@ export const createProbe = (
   const isHeard = (tag: string): boolean => subscriber.connected && subscriber.hears(keys.beatChannel(tag))
   const say = async (tag: string, way: Way, echoes: Echoes): Promise<void> => {
     const echo = echoes[way]
-    // An echo that is late belongs to what was said first.
+    // A late echo belongs to the first unanswered beat.
     if (echo.missed <= 0) echo.saidAt = performance.now()
-    // Counted first, so that only an echo takes it back.
+    // Count before sending, so that only an echo resets the count.
     echo.missed++
     const wasHeard = isHeard(tag)
     echoes.unheardSince = wasHeard ? undefined : (echoes.unheardSince ?? performance.now())
-    // A beat that fails is Redis's fault, not that of our ears. And for what is being subscribed to again a
-    // new connection is no help.
+    // If the beat itself fails, Redis is at fault and not the subscription. And while a subscription is being
+    // renewed, a new connection does not help.
     if (!(await beat.say(way, tag)) || !wasHeard) echo.missed = 0
   }
   const sayBoth = (tag: string, echo: Echoes): void => {
     for (const way of WAYS) void say(tag, way, echo)
   }
 
-  /** One channel for each shard there is now. */
+  /** Keeps one beat channel per present shard. */
   const cover = (heardAt?: number): void => {
     const uncovered = shardsOf(data)
     for (const [tag, { listener }] of echoes) {
       const shard = shardOf(data, keys.beatChannel(tag))
       if (shard === undefined || uncovered.delete(shard)) continue
-      // Its slot has moved to a shard that has one already.
+      // The slot has moved to a shard that already has a beat channel.
       echoes.delete(tag)
       beat.forget(tag)
       subscriber.release(keys.beatChannel(tag), listener)
@@ -114,7 +111,7 @@ export const createProbe = (
       beat.know(tag)
       subscriber.hold(keys.beatChannel(tag), echo.listener).then(
         () => sayBoth(tag, echo),
-        // Unconfirmed holds are made good by the subscriber itself.
+        // The subscriber itself retries an unconfirmed hold.
         () => {},
       )
     }
@@ -125,24 +122,24 @@ export const createProbe = (
     const isDeaf = ({ data, pub }: Echoes) => subscriber.connected && Math.max(data.missed, pub.missed) >= MISSES
     const deaf = [...echoes].filter(([, echo]) => isDeaf(echo))
     if (deaf.length > 0) {
-      // A connection that is being made anew has twice the time.
+      // A connection that is being replaced gets twice the time.
       for (const [, echo] of deaf) for (const way of WAYS) Object.assign(echo[way], { missed: -MISSES, isLost: true })
       onDeaf()
       subscriber.reconnect(deaf.map(([tag]) => keys.beatChannel(tag)))
     }
-    // A shard that comes later has the benefit of the doubt: the node has been ready before.
+    // A shard that is added later counts as heard, because the node was ready before.
     cover(performance.now())
     for (const [tag, echo] of echoes) sayBoth(tag, echo)
   }, intervalMs).unref()
 
   return {
     /**
-     * One out of turn, whose echo nobody counts on: a connection is back, and this shows whether all is well.
+     * Sends an extra beat whose echo is not expected. After a reconnect it shows early whether all is well.
      */
     hasten: (way: Way): void => {
       for (const tag of echoes.keys()) void beat.say(way, tag)
     },
-    /** Whether an echo is overdue, or there has been nobody to hear it for too long. */
+    /** Whether an echo is overdue, or a subscription has been unconfirmed for too long. */
     isDeaf: (): boolean => {
       const before = performance.now() - UNHEARD_MS
       return (
@@ -150,7 +147,7 @@ export const createProbe = (
         [...echoes].some(([tag, { unheardSince }]) => (unheardSince ?? before) < before && !isHeard(tag))
       )
     },
-    /** Seconds since the echo that was heard longest ago; undefined before each was heard once. */
+    /** Age of the oldest last echo in seconds; undefined until every shard was heard once. */
     age: (): number | undefined => {
       const heard = all().map(({ heardAt }) => heardAt)
       if (heard.length === 0 || heard.includes(undefined)) return undefined

@@ -16,16 +16,17 @@ import { shardsOf as tagShardsOf } from './tags.ts'
 export interface RedisOptions {
   /** See `ConnectionOptions.url`. */
   url: string
-  /** For a URL that says TLS. */
+  /** For a URL with TLS. */
   certificates?: Certificates
   /** First part of every key and channel. @default 'saoma' */
   prefix?: string
-  /** Shown by `CLIENT LIST`, with the role behind it. @default 'saoma' */
+  /** Shown by `CLIENT LIST`, followed by the role. @default 'saoma' */
   name?: string
   /** Milliseconds to wait for the first connection. @default 15000 */
   readyTimeoutMs?: number
   /**
-   * It is opened also when nothing is there by then: calls are refused until there is. Not if it refuses us.
+   * If true, the clients open although Redis is unavailable; calls fail until it is reachable. A Redis that
+   * refuses the connection is still an error. @default false
    * @default false
    */
   mayBeAway?: boolean
@@ -33,30 +34,31 @@ export interface RedisOptions {
    * Milliseconds between two beats, each a write and a message to ourselves; 0 turns them off. @default 2000
    */
   probeMs?: number
-  /** Commands of a connection that may wait for their replies; more fail at once. @default 10000 */
+  /** Most commands per connection that wait for their replies; more fail at once. @default 10000 */
   mostWaiting?: number
-  /** Replicas that must have what is acknowledged. @default none */
+  /** Replicas that must acknowledge a write. @default none */
   replicas?: ReplicasOptions
-  /** Told of each such message that was heard, with the seconds it took. */
+  /** Called for each echo of a beat, with its round-trip time in seconds. */
   onEcho?: (seconds: number) => void
   /**
-   * Told when Redis begins to refuse what is written on a connection, by its word, and by undefined when it
-   * takes it again.
+   * Called with Redis's error word when it begins to refuse writes on a connection, and with undefined when
+   * it accepts them again.
    */
   onRefusal?: (role: Role, word: string | undefined, error?: Error) => void
   /**
-   * Told when Redis, or a shard, has lost its data: it was emptied, or came back without. Whatever was read
-   * before is in doubt.
+   * Called when Redis, or a shard, has lost its data: it was emptied, or came back without data. Earlier
+   * reads are no longer reliable.
    */
   onEmptied?: () => void
-  /** Told of every connection error; ioredis goes on reconnecting by itself. */
+  /** Called for every connection error; ioredis reconnects by itself. */
   onError?: (error: Error, role: Role) => void
   /**
-   * Told of each command with the seconds until its end, and whether Redis replied to it.
+   * Called for each command with its duration in seconds, and whether Redis replied. @default nothing is
+   * timed
    * @default nothing is timed
    */
   onCommand?: (role: Role, seconds: number, replied: boolean) => void
-  /** Told each time a connection that was lost can be used again. */
+  /** Called each time a lost connection can be used again. */
   onReconnect?: (role: Role) => void
 }
 
@@ -68,19 +70,18 @@ export interface RedisClients extends Replicas {
   pub: Connection
   subscriber: Subscriber
   keys: Keys
-  /** Roles that cannot be used at this moment; empty when all is well. */
+  /** Roles that cannot be used at the moment; empty when all is well. */
   unavailable(): Role[]
   /**
-   * The word with which Redis refuses what is written on the connection of that role, such as READONLY or
-   * OOM.
+   * The error word with which Redis refuses writes on the connection of that role, such as READONLY or OOM.
    */
   refusal(role: Role): string | undefined
-  /** Seconds since a beat was last heard; undefined until one was heard, 0 without beats. */
+  /** Age of the last echo in seconds; undefined before the first echo, 0 without beats. */
   echoAge(): number | undefined
   close(): Promise<void>
 }
 
-/** Beats from one look at the rights of the user to the next. */
+/** Beats between two checks of the user's rights. */
 const BEATS_A_LOOK = 15
 
 /** Connects all three, or rejects with RedisUnavailable. */
@@ -102,7 +103,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     onCommand,
     onReconnect = () => {},
   } = options
-  /** Whether nobody is there any more to be told. */
+  /** Set when closing: no callback may be called any more. */
   let isOver = false
   const optionsOf = (role: Role) => ({
     url,
@@ -116,7 +117,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
       if (wasReady) onReconnect(role)
       wasReady = true
     })
-    // Subscriptions are bounded by those who hold them.
+    // The subscriptions' callers bound their number.
     if (role !== 'sub') boundBacklog(connection, mostWaiting)
     if (onCommand) watchCommands(connection, (seconds, replied) => onCommand(role, seconds, replied))
   }
@@ -130,7 +131,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
     const ready = all.map(([, connection]) => whenReady(connection, readyTimeoutMs))
     await Promise.all([...ready, subscriber.ready(readyTimeoutMs)])
   } catch (error) {
-    // That one is let in nowhere does not pass by itself.
+    // A refusal does not pass by itself.
     if (!mayBeAway || error instanceof RedisRefused) {
       isOver = true
       subscriber.close()
@@ -138,8 +139,8 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
       throw error
     }
   }
-  // The subscriber has `pub` look again when masters change, within a second; `data` would find out by its
-  // next command alone.
+  // When masters change, the subscriber refreshes the slots of `pub` within a second. `data` would learn of
+  // it only from its next command.
   const { data, pub } = connections
   if (data instanceof Cluster && pub instanceof Cluster)
     pub.on('refresh', () => {
@@ -157,9 +158,9 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
         })
       : undefined
   for (const [role, connection] of all) connection.on('ready', () => probe?.hasten(role))
-  // For the data connection.
+  // For writes on the data connection.
   const confirmations = createReplicas(connections.data, keys, replicas)
-  /** What the user may not do, as it was found last. */
+  /** The missing rights, as the last check found them. */
   let missed: string | undefined
   const rights =
     probeMs > 0
@@ -169,7 +170,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
             everyMs: probeMs * BEATS_A_LOOK,
             againMs: probeMs * 2,
             onLook: (missing) => {
-              // Where the beat is refused already, its word was told, and not what to do about it.
+              // If the beat is already refused, its error word was reported, but not what to do about it.
               if (missing && missing.message !== missed && beat.refusal('data')) onError(missing, 'data')
               missed = missing?.message
               beat.heed('data', 'rights', missing && 'NOPERM', missing)
@@ -196,7 +197,7 @@ export const createRedis = async (options: RedisOptions): Promise<RedisClients> 
       beat.close()
       subscriber.close()
       connections.pub.disconnect()
-      // The data connection may still carry answers; give them a moment, then cut.
+      // The data connection may still carry replies. Wait a moment, then disconnect.
       await Promise.race([
         connections.data.quit().catch(() => {}),
         new Promise((done) => setTimeout(done, 1_000).unref()),

@@ -1,9 +1,9 @@
 import { isPassing, wordOf } from './replies.ts'
 
-/** A refusal of subscriptions is told once in this time, however many there are. */
+/** A refusal of subscriptions is reported once in this time, however many there are. */
 const QUIET_MS = 10_000
 
-/** What Redis says where it refuses subscriptions. */
+/** Redis's refusals of subscriptions. */
 export class Refusals {
   readonly #onRefused: (error: Error) => void
   #word: string | undefined
@@ -13,7 +13,7 @@ export class Refusals {
     this.#onRefused = onRefused
   }
 
-  /** The word of the last one, such as NOPERM; undefined since Redis confirmed a subscription. */
+  /** The word of the last refusal, such as NOPERM; undefined once Redis has confirmed a subscription. */
   get word(): string | undefined {
     return this.#word
   }

@@ -3,27 +3,27 @@ import { isPassing } from './replies.ts'
 import { type Send, wrapSend } from './send.ts'
 
 /**
- * A server does not let us in, or has not what the URL names. A person can put it right, and its message says
- * how.
+ * A server refuses the connection, or lacks what the URL names. An operator can fix it; the message says how.
  */
 export class RedisRefused extends Error {
   override readonly name = 'RedisRefused'
   readonly code = 'REDIS_REFUSED'
 }
 
-/**
- * Node's codes for a certificate that it does not take, and OpenSSL's for a server that does not take ours.
- */
+/** Node's codes for a certificate that it rejects, and OpenSSL's for a server that rejects ours. */
 const CERTIFICATE =
   /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_)/
 
 const codeOf = (error: Error): string => String((error as NodeJS.ErrnoException).code ?? '')
 
-/** The words of Redis, and what a person does about them. */
+/** Redis's errors, and what an operator does about them. */
 const HELP: readonly [pattern: RegExp, sentence: string][] = [
   [/^WRONGPASS|^ERR invalid password/, 'does not take the user or the password of the URL'],
   [/^NOAUTH/, 'asks for a password and the URL has none: write redis://user:password@host'],
-  [/^DENIED/, 'is in protected mode and takes nobody from another machine: give it a password, and that to the URL'],
+  [
+    /^DENIED/,
+    'is in protected mode and refuses connections from other machines: set a password in Redis and in the URL',
+  ],
   [/^NOPERM.*'hello'/, 'does not let this user in: add +hello to its rights'],
   [
     /^NOPERM.*'select'/,
@@ -36,17 +36,17 @@ const HELP: readonly [pattern: RegExp, sentence: string][] = [
   [/cluster support disabled/, 'is no member of a Redis Cluster: write redis:// instead of redis+cluster://'],
 ]
 
-/** By TLS 1.3 and before. */
+/** From TLS 1.3 and earlier versions. */
 const WANTED_OURS = /CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/
 const HOW_TO_SHOW_OURS = '. It asks for our certificate: set REDIS_CERT_FILE and REDIS_KEY_FILE.'
 
 /**
- * Why a server will not let us in until somebody changes something, as a sentence; undefined for what may
- * pass by itself, such as a server that is away or is loading its data.
+ * Why a server refuses us until an operator changes something, as a sentence. Undefined for temporary errors,
+ * such as a server that is unreachable or loading its data.
  */
 export const refusalOf = (error: Error, where: string, what = 'Redis'): RedisRefused | undefined => {
   if (CERTIFICATE.test(codeOf(error))) {
-    // OpenSSL's own words go over several lines.
+    // OpenSSL's messages span several lines.
     const reason = error.message.trim().replaceAll(/\s+/g, ' ')
     const help = WANTED_OURS.test(codeOf(error)) ? HOW_TO_SHOW_OURS : ''
     return new RedisRefused(`${what} at ${where}: TLS fails, ${reason} (${codeOf(error)})${help}`, { cause: error })
@@ -56,7 +56,7 @@ export const refusalOf = (error: Error, where: string, what = 'Redis'): RedisRef
   return new RedisRefused(`${what} at ${where} ${help} (${error.message})`, { cause: error })
 }
 
-/** The same of a Sentinel. */
+/** The same for a Sentinel. */
 export const refusalOfSentinel = (error: Error, where: string, master: string): RedisRefused | undefined => {
   const help = /^(NOAUTH|WRONGPASS|ERR invalid password)/.test(error.message)
     ? 'does not let us in: end the URL with ?sentinel_password=…, or also with &sentinel_username=…'
@@ -68,14 +68,14 @@ export const refusalOfSentinel = (error: Error, where: string, master: string): 
 }
 
 /**
- * Ends a connection that Redis answers with an error while it is made. ioredis goes on when SELECT or CLIENT
- * SETNAME fails: the node would work in database 0, which belongs to somebody else. It is tried again after a
- * pause, as a password that is refused is.
+ * Closes a connection if Redis replies with an error during the handshake. ioredis continues when SELECT or
+ * CLIENT SETNAME fails; the node would then work in database 0, which belongs to another application. The
+ * connection is retried after a pause, as with a wrong password.
  *
- * @param tell  is told of each error of the connection
+ * @param tell  called for each error of the connection
  */
 export const guardHandshake = (server: Redis, tell?: (error: Error) => void): void => {
-  /** Until it is closed, what fails fails for this reason. */
+  /** True until the connection is closed. Later errors follow from the first one and are not reported. */
   let isEnding = false
   server.on('close', () => {
     isEnding = false
@@ -87,8 +87,7 @@ export const guardHandshake = (server: Redis, tell?: (error: Error) => void): vo
       const answer = send(command, ...others)
       if (command.name === 'select' || (command.name === 'client' && /^setname$/i.test(String(command.args[0]))))
         command.promise.catch((error: Error) => {
-          // Where the password was refused, this and every other command is too, and ioredis tells of the
-          // password.
+          // If the password was refused, so is every other command, and ioredis already reports the password.
           if (error.name !== 'ReplyError' || error.message.startsWith('NOAUTH')) return
           server.emit('error', error)
           isEnding = true

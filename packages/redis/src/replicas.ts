@@ -6,28 +6,30 @@ import { orUnavailable, RedisUnavailable } from './replies.ts'
 import { shardAt, shardOf } from './tags.ts'
 
 export interface ReplicasOptions {
-  /** How many must have a write before it counts as done; 0 asks none. */
+  /** How many replicas must acknowledge a write; 0 turns the wait off. */
   count: number
-  /** Milliseconds that they may take. */
+  /** Milliseconds that the acknowledgement may take. */
   timeoutMs: number
 }
 
-/** One wait for many writes of one master: those that come while one is under way share the next. */
+/** One WAIT for many writes to one master. Writes that arrive during a WAIT share the next one. */
 interface Group {
   /**
-   * Commands that were sent here because another master, which is handing the slot over, no longer has the
-   * key (ASK).
+   * Commands that another master redirected here with ASK, because it is handing over the slot and no longer
+   * has the key.
    */
   asked: number
-  /** Connections made so far. What was written over an earlier one cannot be asked for over a later one. */
+  /** Connections made so far. A WAIT covers only the writes of its own connection. */
   generation: number
   running?: Promise<number>
   next?: Promise<number>
-  /** The last wait was in vain: until one is not, none holds up the connection for long. */
+  /**
+   * The last WAIT failed. Until one succeeds, each WAIT is short, so that it does not block the connection.
+   */
   short: boolean
 }
 
-/** For replicas that were missing a moment ago. */
+/** Timeout of a WAIT after one has failed. */
 const SHORT_MS = 20
 
 const masterOf = (connection: Connection, key: string): Redis | undefined => {
@@ -38,31 +40,31 @@ const masterOf = (connection: Connection, key: string): Redis | undefined => {
 
 /** See `createReplicas`. */
 export interface Replicas {
-  /** Whether any are asked for. */
+  /** Whether replicas are required. */
   asksReplicas: boolean
   /**
-   * To be asked before a call writes, with every key that it writes. What it gives, called right after the
-   * replies, resolves when so many replicas have what was written, else rejects with RedisUnavailable: the
-   * writes are done and may be lost with a master. So they may be when another master has taken over a key
-   * meanwhile, whichever of the two has run the write: the new one's replicas know nothing of it. A call that
-   * is repeated and then passes is safe.
+   * Call it before a write, with every key that is written. Call the function that it returns right after the
+   * replies. It resolves when enough replicas have the writes. Otherwise it rejects with RedisUnavailable:
+   * the writes are done, but may be lost with the master. It also rejects if another master has taken over a
+   * key meanwhile, whichever of the two ran the write, because the new master's replicas may not have it.
+   * Callers may retry: a retry that succeeds is safe.
    */
   writing(...keys: readonly string[]): () => Promise<void>
   /**
-   * Resolves when so many replicas of these keys' masters take writes at this moment, else rejects with
-   * RedisUnavailable. To be asked before something is used up: `writing` alone comes too late for that, and
-   * tells nothing as long as nothing new was written.
+   * Resolves when enough replicas of these keys' masters accept writes at the moment, else rejects with
+   * RedisUnavailable. Call it before something is consumed: `writing` fails too late for that, and proves
+   * nothing if no new write is made.
    */
   reachReplicas(...toBeWritten: readonly string[]): Promise<void>
 }
 
-/** What is written only to be waited for. */
+/** TTL of a key that is written only to be acknowledged. */
 const TOUCH_MS = 10_000
 
 /**
- * The wait for replicas. Commands of the connection wait behind it (`WAIT` blocks it), so it costs each of
- * them up to the replicas' lag, and once up to `timeoutMs` when replicas go missing. In a Redis Cluster each
- * master that was written to is asked.
+ * Waits for replicas with `WAIT`. It blocks the connection, so each command behind it is delayed by up to the
+ * replicas' lag, and once by up to `timeoutMs` when replicas disappear. In a Redis Cluster every master that
+ * was written to is asked.
  */
 export const createReplicas = (
   connection: Connection,
@@ -80,7 +82,7 @@ export const createReplicas = (
     return group
   }
 
-  /** Redirections of that kind are seen by nobody but the master that they lead to. */
+  /** Only the target of an ASK redirection sees it, so count it there. */
   const countAsked = (master: Redis): void => {
     const asking = master.asking.bind(master)
     const group = groupOf(master)
@@ -114,16 +116,16 @@ export const createReplicas = (
     const group = groupOf(master)
     const have = await joined(master, group)
     if (group.generation !== generation)
-      throw new RedisUnavailable('the connection was lost before replicas had the write')
+      throw new RedisUnavailable('the connection was lost before the replicas acknowledged the write')
     if (have < count) throw new RedisUnavailable(`${have} of ${count} replicas have the write`)
   }
 
-  /** Of several keys of one master, one. */
+  /** One key for each master. */
   const byMaster = (keys: readonly string[]): Map<Redis, string> => {
     const found = new Map<Redis, string>()
     for (const key of keys) {
       const master = masterOf(connection, key)
-      if (!master) throw new RedisUnavailable('the master of the key is not known')
+      if (!master) throw new RedisUnavailable('the master of the key is unknown')
       found.set(master, key)
     }
     return found
@@ -137,7 +139,7 @@ export const createReplicas = (
     return async () => {
       for (const [i, key] of keys.entries())
         if (!before[i] || masterOf(connection, key) !== before[i])
-          throw new RedisUnavailable('another master took over before replicas had the write')
+          throw new RedisUnavailable('another master took over before the replicas acknowledged the write')
       for (const [master, times] of askedOf())
         if (times !== (asked.get(master) ?? 0)) generations.set(master, groupOf(master).generation)
       await Promise.all([...generations].map(([master, at]) => master && wait(master, at ?? 0)))

@@ -1,12 +1,12 @@
-/** Redis cannot be asked right now. Whoever sees it answers `REDIS_UNAVAILABLE`. */
+/** Redis is unavailable at the moment. The caller answers `REDIS_UNAVAILABLE`. */
 export class RedisUnavailable extends Error {
   override readonly name = 'RedisUnavailable'
 }
 
 /**
- * States of a server that will pass: loading, failing over (and WAIT is then a mistake), out of memory, not
- * enough replicas, no room for another client. What a script's command was refused for is worded as if it had
- * been asked for by itself, with the script's name behind it.
+ * Temporary states of a server: loading, failing over (where WAIT becomes an error), out of memory, too few
+ * replicas, no room for another client. If a command inside a script is refused, the message is the same,
+ * followed by the script's name.
  */
 const passing =
   /^(LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|OOM|NOREPLICAS|BUSY|MISCONF|UNBLOCKED|ERR max number of clients|ERR WAIT cannot be used with replica|ERR Script killed by user)/
@@ -14,18 +14,18 @@ const passing =
 export const isPassing = (message: string): boolean => passing.test(message)
 
 /**
- * Whether the user lacks a right. Within a script Redis says so in a sentence. A node does not start without
- * its rights; when one is taken away while it runs, only an operator can give it back, but callers are in the
- * same place as with a Redis that is full.
+ * Whether the user lacks a right. Inside a script Redis says so in a sentence. A node does not start without
+ * its rights. If a right is removed later, only an operator can restore it; for callers this is the same as a
+ * full Redis.
  */
 export const isForbidden = (message: string): boolean => /^NOPERM|The user executing the script/.test(message)
 
-/** The word for what Redis replied. Within a script it says a missing right in a sentence. */
+/** The error word of a reply. Inside a script Redis reports a missing right in a sentence instead. */
 export const wordOf = ({ message }: Error): string =>
   isForbidden(message) ? 'NOPERM' : (/^[A-Z]+/.exec(message)?.[0] ?? 'ERR')
 
 /**
- * Redis discards a whole MULTI because of one command, and says why in an error before it, or behind a colon.
+ * Redis discards a whole MULTI because of one command. The reason is in an earlier error, or behind a colon.
  */
 interface Aborted extends Error {
   previousErrors?: readonly Error[]
@@ -46,11 +46,11 @@ const passOn = async <T>(pending: Promise<T>, isUnavailable: (message: string) =
 }
 
 /**
- * Passes a reply on; turns "cannot be asked" into RedisUnavailable and lets a reply that is our own mistake
- * through as it is.
+ * Passes a reply on. Turns temporary errors into RedisUnavailable; errors that are our own mistake stay as
+ * they are.
  */
 export const orUnavailable = <T>(pending: Promise<T>): Promise<T> =>
   passOn(pending, (message) => isPassing(message) || isForbidden(message))
 
-/** The same for whoever wants to know what this user may do: a right that is missing is an answer. */
+/** The same for checks of the user's rights: here a missing right is an answer. */
 export const verdict = <T>(pending: Promise<T>): Promise<T> => passOn(pending, isPassing)

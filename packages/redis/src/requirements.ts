@@ -7,10 +7,7 @@ import { verdict } from './replies.ts'
 import { drawTags, shardAt } from './tags.ts'
 import { type Failure, tryOut } from './trials.ts'
 
-/**
- * Redis would lose what it is given, or lacks what we need. A person can put it right, and its message says
- * how.
- */
+/** Redis could lose data, or lacks what we need. An operator can fix it; the message says how. */
 export class RedisUnsuitable extends Error {
   override readonly name = 'RedisUnsuitable'
   readonly code = 'REDIS_UNSUITABLE'
@@ -21,17 +18,17 @@ export class RedisUnsuitable extends Error {
   }
 }
 
-/** Keys of so many slots are tried where slots move. */
+/** Keys of this many slots are tried while slots move. */
 const MOST_TRIES = 5
-/** For the masters of a Redis Cluster to be connected. */
+/** Timeout for connecting to the masters of a Redis Cluster. */
 const CONNECT_MS = 5_000
-/** Sharded pub/sub came with it. Valkey calls itself 7.2 or newer here. */
+/** The first version with sharded pub/sub. Valkey reports 7.2 or newer here. */
 const OLDEST = 7
 
 const fieldOf = (info: string, name: string): string | undefined =>
   new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1]
 
-/** What is wrong with a server, by the sections `server` and `memory` of its INFO. `where` names it. */
+/** Problems of a server, from the sections `server` and `memory` of its INFO. `where` names the server. */
 export const problemsOf = (info: string, where: string): string[] => {
   const problems: string[] = []
   const version = fieldOf(info, 'redis_version') ?? ''
@@ -47,7 +44,7 @@ export const problemsOf = (info: string, where: string): string[] => {
   return problems
 }
 
-/** An answer that is Redis's own: it will not be another one later. */
+/** The message of Redis's own error reply, which a retry would not change. */
 const refusalOf = async (pending: Promise<unknown>): Promise<string | undefined> => {
   try {
     await verdict(pending)
@@ -61,7 +58,7 @@ const refusalOf = async (pending: Promise<unknown>): Promise<string | undefined>
 export const mastersOf = (data: RedisClients['data']): Redis[] =>
   data instanceof Cluster ? data.nodes('master') : [data]
 
-/** Where a connection leads, also when Sentinels named the place. */
+/** The address that a connection leads to, also when Sentinels named it. */
 export const whereOf = ({ stream, options }: Redis): string =>
   placeOf({
     host: stream?.remoteAddress ?? options.host ?? 'localhost',
@@ -69,8 +66,8 @@ export const whereOf = ({ stream, options }: Redis): string =>
   })
 
 /**
- * What a person does about it, in one sentence for what the user may not do and in one for what the server
- * does not have.
+ * What an operator has to do: one sentence for the user's missing rights, one for commands that the server
+ * lacks.
  */
 export const problemsIn = (failures: readonly Failure[], where: string, user: string, prefix: string): string[] => {
   const problems: string[] = []
@@ -94,11 +91,11 @@ export const problemsIn = (failures: readonly Failure[], where: string, user: st
       `Redis at ${where} has no sharded pub/sub, which carries everything between the nodes (${missing.at(-1)?.message})`,
     )
   else if (names.length > 0)
-    problems.push(`Redis at ${where} does not do ${names.join(', ')}, which a node needs (${missing[0]?.message})`)
+    problems.push(`Redis at ${where} does not support ${names.join(', ')}, which a node needs (${missing[0]?.message})`)
   return problems
 }
 
-/** Rejects with RedisUnavailable when no member says which slots there are. */
+/** Rejects with RedisUnavailable when no member knows the slots. */
 const learnSlots = (data: RedisClients['data']): Promise<void> =>
   new Promise((resolve, reject) => {
     if (!(data instanceof Cluster)) return resolve()
@@ -108,10 +105,10 @@ const learnSlots = (data: RedisClients['data']): Promise<void> =>
   })
 
 /**
- * What a master refuses of all that a node does. While slots move, a master that is asked directly sends to
- * another: then a key of another slot is tried.
+ * The commands that a master refuses, of all those that a node uses. While slots move, a master may redirect
+ * a direct command. Then a key of another slot is tried.
  *
- * @param over  the connection to ask it on
+ * @param over  the connection that carries the trial
  */
 export const refusedBy = async (
   { data, keys, asksReplicas }: Pick<RedisClients, 'data' | 'keys' | 'asksReplicas'>,
@@ -121,7 +118,7 @@ export const refusedBy = async (
   const place = shardAt(data, master)
   for (let tries = 1; ; tries++) {
     const tag = drawTags(data, new Set([place])).get(place)
-    // A master without slots, which gets them later.
+    // A master without slots, which may get some later.
     if (tag === undefined) return []
     const failures = await tryOut(over, keys, tag, asksReplicas, refusalOf)
     if (!failures.some(({ message }) => /^(MOVED|ASK) /.test(message))) return failures
@@ -132,10 +129,10 @@ export const refusedBy = async (
 }
 
 /**
- * Looks whether Redis is one that we can work with: on every master its version and eviction policy, and each
- * command that is used, in keys and channels of ours. Rejects with RedisUnsuitable, or RedisUnavailable.
+ * Checks every master: version, eviction policy, and each command that the product uses, on keys and channels
+ * of our prefix. Rejects with RedisUnsuitable or RedisUnavailable.
  *
- * @returns what Redis would not tell, for the log
+ * @returns what Redis would not report, for the log
  */
 export const assertSuitable = async (
   redis: Pick<RedisClients, 'data' | 'keys' | 'asksReplicas'>,
@@ -144,10 +141,10 @@ export const assertSuitable = async (
   const problems: string[] = []
   const untold: string[] = []
   const masters = mastersOf(data)
-  // Of a Redis Cluster nobody has told anything yet, which says nothing for it.
+  // If no Redis Cluster member has answered yet, the list of masters is empty. That is not a pass.
   if (masters.length === 0 || data.status !== 'ready')
     throw new RedisUnavailable('Redis cannot be reached', { cause: new Error(`the connection is ${data.status}`) })
-  // Its masters are found a moment before they are connected.
+  // The masters are discovered a moment before they are connected.
   if (data instanceof Cluster) await whenReady(data, CONNECT_MS)
   for (const master of masters) {
     const where = whereOf(master)

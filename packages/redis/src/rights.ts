@@ -8,12 +8,12 @@ import { wrapSend } from './send.ts'
 import { triedCommands } from './trials.ts'
 
 export interface RightsOptions {
-  /** Milliseconds between two looks. While a right is missing they are more frequent. */
+  /** Milliseconds between two checks. They are more frequent while a right is missing. */
   everyMs: number
   againMs: number
   /**
-   * Told after each look what the user may not do any more, with the line that gives it back; undefined when
-   * it may do everything.
+   * Called after each check with the missing rights and the command that restores them, or with undefined
+   * when no right is missing.
    */
   onLook: (missing: Error | undefined) => void
 }
@@ -21,8 +21,8 @@ export interface RightsOptions {
 const tried = new Set(triedCommands.map((command) => command.toLowerCase()))
 
 /**
- * Tells of each command that is refused to this user. Of those alone that a node needs: others, such as INFO,
- * it does without.
+ * Calls `tell` for each command that is refused to this user, but only for commands that a node needs. It can
+ * do without others, such as INFO.
  */
 const onForbidden = (connection: Connection, tell: () => void): void =>
   wrapSend(connection, (send) => (command, ...others) => {
@@ -33,8 +33,8 @@ const onForbidden = (connection: Connection, tell: () => void): void =>
   })
 
 /**
- * In a transaction nobody else's command may stand, and the product's own commands need not wait behind the
- * trials.
+ * Runs on a separate connection: no other command may run inside the trial's transaction, and the product's
+ * commands need not wait for the trials.
  */
 const apart = async <T>(master: Redis, work: (connection: Redis) => Promise<T>): Promise<T> => {
   const connection = master.duplicate({
@@ -52,9 +52,9 @@ const apart = async <T>(master: Redis, work: (connection: Redis) => Promise<T>):
 }
 
 /**
- * Looks whether the user of a node that runs may still do all that the node needs. The beat uses a few
- * commands; whoever lost the right to another one would serve errors and look well. It looks now and then,
- * and at once when a command of the product is refused.
+ * Checks repeatedly whether the node's user still has all rights that the node needs. The beat uses only a
+ * few commands; without this check a node could lack another right, serve errors and look healthy. It checks
+ * at intervals, and at once when a command of the product is refused.
  */
 export const watchRights = (
   redis: Pick<RedisClients, 'data' | 'pub' | 'keys' | 'asksReplicas'>,
@@ -83,7 +83,7 @@ export const watchRights = (
       isMissing = problems.length > 0
       if (!isClosed) onLook(isMissing ? new Error(problems.join('\n')) : undefined)
     } catch {
-      // Redis cannot be asked now, of which the beat tells. What was known before is still the best guess.
+      // Redis is unavailable, which the beat reports. Keep the last known state.
     }
     lookedAt = performance.now()
     nextAt = Number.POSITIVE_INFINITY

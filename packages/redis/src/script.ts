@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { type Connection, orUnavailable } from './connection.ts'
 
 /**
- * Runs a Lua script: keys, then arguments, as its header lists them. Rejects with RedisUnavailable when Redis
- * cannot be asked.
+ * Runs a Lua script with the keys and arguments that its header lists. Rejects with RedisUnavailable when
+ * Redis is unavailable.
  */
 export type Script<K extends readonly string[], A extends readonly (string | number)[], R> = (
   connection: Connection,
@@ -13,11 +13,11 @@ export type Script<K extends readonly string[], A extends readonly (string | num
 ) => Promise<R>
 
 /**
- * What is told of each run on the diagnostics channel `saoma:script`: for traces, and nothing at all while
- * nobody listens.
+ * What the diagnostics channel `saoma:script` reports of each run, for traces. It costs nothing without a
+ * subscriber.
  */
 export interface ScriptRun {
-  /** Whose it is and its name, as `tickets confirm`; no keys and no arguments. */
+  /** Owner and name, such as `tickets confirm`, without keys and arguments. */
   script: string
 }
 
@@ -25,16 +25,15 @@ const runs = tracingChannel<ScriptRun>('saoma:script')
 
 export interface ScriptFlags {
   /**
-   * Runs also when Redis is full (`maxmemory`), where it refuses every other script at its first command that
-   * may need memory. For the way out, and for what keeps others from being taken for gone: it frees memory,
-   * or writes little that is bounded by what is there. Such a script may touch only keys of the slot of its
-   * KEYS.
+   * Also runs when Redis is full (`maxmemory`). There Redis refuses every other script at its first command
+   * that may need memory. Use it only for scripts that free memory, and for heartbeats whose small writes are
+   * bounded by what is there. Such a script may touch only keys in the slot of its KEYS.
    */
   allowOom?: boolean
   /**
-   * Never runs when Redis is full. Without it such a script is refused at its first command that may need
-   * memory, unless it has written before: what lengthens or ends the life of a key needs none, and after that
-   * Redis refuses nothing any more.
+   * Never runs when Redis is full. Without this flag, Redis refuses the script at its first command that may
+   * need memory, unless the script has written before. A command that changes or ends a key's TTL needs no
+   * memory, and after it Redis refuses nothing in this run.
    */
   neverWhenFull?: boolean
 }
@@ -50,17 +49,16 @@ type DefineScript = <K extends readonly string[], A extends readonly (string | n
 ) => Script<K, A, R>
 
 /**
- * The scripts of one package. ioredis sends the hash of one and falls back to the text when Redis does not
- * know it yet.
+ * The scripts of one package. ioredis sends a script's hash, and its text if Redis does not know it yet.
  *
- * - `name`: of the Lua file, without `.lua`
+ * - `name`: the Lua file's name without `.lua`
  * - `numberOfKeys`: how many of the parameters are KEYS
  * - `parse`: turns the raw reply into R, or throws
- * - `flags`: what Redis is told of the script in its first line
+ * - `flags`: the script's flags in its first line
  *
- * @param owner  whose they are, for traces and for the names of the commands
+ * @param owner  the package, for traces and for the names of the commands
  * @param folder  URL of the folder of the Lua files
- * @param library  name of a file that holds local functions for all of them
+ * @param library  name of a file with local functions that all scripts share
  */
 export const scriptsIn = (owner: string, folder: URL, library?: string): DefineScript => {
   const read = (name: string): string => readFileSync(new URL(`${name}.lua`, folder), 'utf8')
@@ -88,5 +86,5 @@ export const scriptsIn = (owner: string, folder: URL, library?: string): DefineS
   }
 }
 
-/** Those of this package. */
+/** The scripts of this package. */
 export const script: DefineScript = scriptsIn('redis', new URL('../lua/', import.meta.url))

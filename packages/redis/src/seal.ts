@@ -4,16 +4,16 @@ import { CompactEncrypt, compactDecrypt, errors } from 'jose'
 /** Encrypts small texts for Redis under a configured secret (JWE, A256GCM). */
 export interface Seal {
   close(text: string): Promise<string>
-  /** Undefined for what none of the secrets, or nobody, has sealed. */
+  /** Undefined for text that was not sealed by any of the secrets. */
   open(sealed: string): Promise<string | undefined>
 }
 
 export interface SealOptions {
-  /** The first one encrypts. All are tried when reading, so that a secret can be replaced without a loss. */
+  /** The first secret encrypts. All decrypt, so a secret can be replaced without loss. */
   secrets: readonly [string, ...string[]]
-  /** What it is for: the same secret has another key for something else. */
+  /** What the seal is for. Each purpose derives another key from the same secret. */
   purpose: string
-  /** Whose it is, where several use one secret. @default '' */
+  /** The owner, where several share one secret. @default '' */
   owner?: string
 }
 

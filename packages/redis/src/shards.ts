@@ -11,43 +11,42 @@ import {
 import { keyOf, type Place, readTopology, Topology } from './topology.ts'
 
 /**
- * Why a channel is to be read anew: Redis ended its subscription, the connection was lost, it was deaf, it
- * was late from the beginning, or it was there all the time and what it brought is in doubt.
+ * Why a channel must be read again. `pushed`: Redis ended the subscription. `lost`: the connection was lost.
+ * `probe`: the subscription was deaf. `late`: its first confirmation was late. `suspect`: the subscription
+ * was there all the time, but its messages are in doubt.
  */
 export type Cause = 'pushed' | 'lost' | 'probe' | 'late' | 'suspect'
 
-/** The connection to one master, for subscriptions and for what they need to know. */
+/** The connection to one master, for subscriptions and for questions about slots. */
 export interface Shard {
   readonly key: string
   readonly connection: Redis
-  /** Subscriptions that Redis has ended on it and that are not accounted for yet. */
+  /** Subscriptions that Redis has ended on this shard and that are not yet identified. */
   ended: number
-  /** Whether that is being looked into. */
+  /** Whether they are being identified. */
   isHeeding: boolean
-  /** It came back, and may not be the master any more: nothing is asked of it until that is known. */
+  /** The shard is back and may no longer be the master. It is not used until that is known. */
   isDoubted: boolean
-  /** Since when it is away; undefined while it is there, and before it was there for the first time. */
+  /** When the connection was lost; undefined while it is there, and before it was first ready. */
   awaySince: number | undefined
-  /** What the end of the connection will have been. */
+  /** The cause to report for the loss of the connection. */
   cause: Cause
 }
 
-/** Where the connections come from. */
+/** Source of the connections. */
 export interface ShardsSource {
-  /** Opens a connection to a master of a Redis Cluster; without a place, to what the URL names. */
+  /** Opens a connection to a master of a Redis Cluster, or without a place to the server of the URL. */
   open: (place?: Place) => Redis
-  /** Knows the masters of a Redis Cluster. Outside of one there is one shard, which has all channels. */
+  /** Knows the masters of a Redis Cluster. Without a cluster there is one shard with all channels. */
   cluster?: Cluster
-  /**
-   * Told, now and then, that Redis refuses what is subscribed to, for a reason that does not pass by itself.
-   */
+  /** Called at intervals while Redis refuses subscriptions for a reason that does not pass by itself. */
   onRefused?: (error: Error) => void
 }
 
 /**
- * @param options  for connections to subscribe on
+ * @param options  for connections that subscribe
  * @param commands  a connection to the same Redis, for commands
- * @param onOpen  told of each connection as it is made
+ * @param onOpen  called for each new connection
  */
 export const shardsOf = (
   options: ConnectionOptions,
@@ -56,7 +55,8 @@ export const shardsOf = (
 ): ShardsSource => ({
   open: (place) => {
     const opened = place ? connectServer(options, place) : connect(options)
-    if (opened instanceof Cluster) throw new TypeError('the subscriptions of a Redis Cluster need to know its masters')
+    if (opened instanceof Cluster)
+      throw new TypeError('subscriptions of a Redis Cluster need a connection that knows its masters')
     onOpen(opened)
     return opened
   },
@@ -66,19 +66,19 @@ export const shardsOf = (
 
 interface ShardsOptions extends ShardsSource {
   onMessage: (shard: Shard, channel: Buffer, payload: Buffer) => void
-  /** It can be used, for the first time or again. */
+  /** The shard can be used, for the first time or again. */
   onReady: (shard: Shard, isBack: boolean) => void
   onLost: (shard: Shard) => void
-  /** Redis has ended a subscription, or answered one with MOVED. */
+  /** Redis has ended a subscription, or replied to one with MOVED. */
   onEnded: (shard: Shard) => void
 }
 
-/** A master that is away for longer has not merely been replaced. */
+/** A failover takes less than this. */
 const AWAY_MS = 5_000
-/** Between two attempts to learn which masters there are. */
+/** Pause between two attempts to learn the masters. */
 const LEARN_AGAIN_MS = 100
 
-/** One connection to each master of a Redis Cluster, or one in all elsewhere. */
+/** One connection to each master of a Redis Cluster, or a single connection without a cluster. */
 export class Shards {
   readonly #options: ShardsOptions
   readonly #shards = new Map<string, Shard>()
@@ -91,7 +91,7 @@ export class Shards {
     if (!options.cluster) this.#add('')
   }
 
-  /** Whether all can be heard, but for a master that is being replaced. */
+  /** Whether all shards are connected, apart from a master that is being replaced. */
   get connected(): boolean {
     const shards = [...this.#shards.values()]
     if (!this.#options.cluster) return shards.every(isReady)
@@ -99,12 +99,12 @@ export class Shards {
     return shards.some(isReady) && shards.every(({ awaySince }) => awaySince === undefined || awaySince > before)
   }
 
-  /** The slot by which a channel finds its shard. */
+  /** The slot that determines a channel's shard. */
   slotOf(channel: string): number {
     return this.#options.cluster ? calculateSlot(channel) : 0
   }
 
-  /** The shard of a slot if it can be used now. */
+  /** The shard of a slot, if it is usable now. */
   readyFor(slot: number): Shard | undefined {
     const shard = this.#shards.get(this.#options.cluster ? this.#keyOf(slot) : '')
     return shard && isReady(shard) && !shard.isDoubted ? shard : undefined
@@ -119,7 +119,7 @@ export class Shards {
     return this.#shards.values()
   }
 
-  /** Resolves when each is there or has failed once; rejects when none is there in time. */
+  /** Resolves when each shard is connected or has failed once. Rejects when none is connected in time. */
   async ready(timeoutMs: number): Promise<void> {
     const until = performance.now() + timeoutMs
     while (this.#shards.size === 0) {
@@ -140,8 +140,8 @@ export class Shards {
   }
 
   /**
-   * Learns from any member which masters there are, at most once at a time. Keeps what it knows when none can
-   * be asked.
+   * Asks any member for the masters; concurrent calls share one request. Keeps the last known state when no
+   * member answers.
    */
   learn(): Promise<void> {
     const { cluster } = this.#options
@@ -157,7 +157,7 @@ export class Shards {
     return this.#learning
   }
 
-  /** Learns from a shard itself, whose word on its own slots is the latest there is. */
+  /** Asks a shard itself. Its word on its own slots is the most recent. */
   async ask(shard: Shard): Promise<Topology> {
     try {
       return await readTopology(shard.connection)
@@ -172,18 +172,18 @@ export class Shards {
     for (const place of topology.places) this.#addAt(place)
   }
 
-  /** Takes note of what a MOVED has said. */
+  /** Records the owner that a MOVED names. */
   move(slot: number, place: Place): void {
     this.#topology.give(slot, slot, place)
     this.#addAt(place)
   }
 
-  /** The keys of those that are masters, as it was heard last. */
+  /** The keys of the shards that are masters, as far as known. */
   get named(): string[] {
     return this.#topology.places.map(keyOf)
   }
 
-  /** Ends the connections to those that are masters no more, unless they are still in use. */
+  /** Closes connections to former masters, unless they are still in use. */
   prune(isUsed: (shard: Shard) => boolean): void {
     if (!this.#options.cluster) return
     const masters = new Set(this.named)
@@ -224,19 +224,19 @@ export class Shards {
       onReady(shard, isBack)
     })
     connection.on('close', () => {
-      // Every attempt to come back closes once more.
+      // Each failed reconnect emits another close.
       if (shard.awaySince !== undefined) return
       shard.awaySince = performance.now()
       shard.ended = 0
       shard.isDoubted = Boolean(this.#options.cluster)
       onLost(shard)
     })
-    // ioredis says it without the channel's name, of which Redis does tell.
+    // ioredis does not pass on the channel's name, although Redis sends it.
     connection.on('moved', () => {
       shard.ended++
       onEnded(shard)
     })
-    // On a connection that is well, an error is that ioredis takes one command's answer for another's.
+    // On a healthy connection an error means that ioredis has assigned a reply to the wrong command.
     connection.on('error', () => {
       if (isReady(shard)) connection.disconnect(true)
     })

@@ -10,33 +10,32 @@ import { movedTo } from './topology.ts'
 
 interface SubscriberEvents {
   /**
-   * These channels are confirmed again after they were away: what was published on them in between is lost,
-   * so read the truth.
+   * These channels are confirmed again after an absence. Messages published in between are lost: read the
+   * log.
    */
   resubscribed: [away: Away]
 }
 
 /** Channels per SSUBSCRIBE. */
 const BATCH = 500
-/** MOVEDs that are followed at once. Where members disagree for longer, they are given time. */
+/** MOVEDs followed at once. If members disagree for longer, the subscriber retries later. */
 const MOST_HOPS = 3
 
 /**
- * Sharded subscriptions of one node. A channel may have several listeners: the Socket.IO adapter and long
- * polls may hold the same one. Each has one owner at a time, the shard of its slot. It leaves it when that
- * shard itself says so (Redis ends a subscription whose slot goes), when the connection is lost, or when it
- * stands still and the others have another master; and by nobody else's word. Then it is asked of the new
- * owner, and only it. Nothing in here rejects unobserved.
+ * Sharded subscriptions of one node. A channel may have several listeners, such as the Socket.IO adapter and
+ * long polls. Each channel has one owner at a time, the shard of its slot. It leaves its owner only if that
+ * shard itself ends it (its slot moved), if the connection is lost, or if the shard hangs and the other
+ * members name another master. Then only the new owner is asked. Every rejection in this class is handled.
  */
 export class Subscriber extends EventEmitter<SubscriberEvents> {
   readonly #shards: Shards
   readonly #subscriptions = new Map<string, Subscription>()
-  /** Those that are asked of nobody. */
+  /** Channels without a shard. */
   readonly #open = new Set<string>()
   readonly #absences: Absences
   readonly #refusals: Refusals
   readonly #pauses: Pauses
-  /** In a Redis Cluster. */
+  /** Only in a Redis Cluster. */
   readonly #endings: Endings | undefined
   readonly #lookout: { close: () => void } | undefined
   #received = 0
@@ -80,7 +79,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     })
   }
 
-  /** Whatever was heard may be worth nothing: has everybody read the truth, as after a lost connection. */
+  /** Earlier messages may be wrong: makes every follower read the log, as after a lost connection. */
   suspect(): void {
     this.emit('resubscribed', new Map([...this.#subscriptions.keys()].map((channel) => [channel, 'suspect'])))
   }
@@ -89,7 +88,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     return this.#shards.connected
   }
 
-  /** The word with which Redis refuses what is subscribed to, such as NOPERM. */
+  /** The error word with which Redis refuses subscriptions, such as NOPERM. */
   get refusal(): string | undefined {
     return this.#refusals.word
   }
@@ -98,19 +97,19 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     return this.#subscriptions.size
   }
 
-  /** How many messages have come, of whatever channel. */
+  /** Number of messages received on all channels. */
   get received(): number {
     return this.#received
   }
 
-  /** Resolves when channels can be held. In a Redis Cluster its other connection must be ready before. */
+  /** Resolves when channels can be held. In a Redis Cluster the other connection must be ready first. */
   ready(timeoutMs: number): Promise<void> {
     return this.#shards.ready(timeoutMs)
   }
 
   /**
    * Listens to a channel. Resolves once Redis has confirmed the subscription: from then on no message is
-   * missed. Rejects with RedisUnavailable after 5 s without confirmation; also then it listens until
+   * missed. Rejects with RedisUnavailable after 5 s without confirmation. Even then it keeps listening until
    * `release`.
    */
   async hold(channel: string, listener: ChannelListener): Promise<void> {
@@ -124,37 +123,34 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     await this.confirmed(channel)
   }
 
-  /** Resolves when a channel that somebody holds is confirmed. */
+  /** Resolves when a held channel is confirmed. */
   async confirmed(channel: string): Promise<void> {
     const subscription = this.#subscriptions.get(channel)
-    if (!subscription) throw new TypeError(`nobody holds the channel ${channel}`)
+    if (!subscription) throw new TypeError(`the channel ${channel} is not held`)
     await subscription.confirmed(channel, () => {
-      // Whoever goes on holding it is told when it is there.
+      // A caller that keeps holding it gets `resubscribed` when it is confirmed.
       if (this.#subscriptions.get(channel) === subscription) this.#absences.begin(channel, 'late')
     })
   }
 
-  /** Whether Redis has confirmed a channel and has said nothing else since. */
+  /** Whether Redis has confirmed the channel and the subscription still stands. */
   hears(channel: string): boolean {
     return this.#subscriptions.get(channel)?.isConfirmed ?? false
   }
 
-  /** Listens no more, once; the last listener of a channel ends the subscription. */
+  /** Removes a listener once. Removing the last listener ends the subscription. */
   release(channel: string, listener: ChannelListener): void {
     const subscription = this.#subscriptions.get(channel)
     if (!subscription?.remove(listener)) return
     this.#subscriptions.delete(channel)
     this.#open.delete(channel)
     this.#absences.forget(channel)
-    // Harmless when it fails: a new connection subscribes only to what is held, and a slot that goes takes
-    // its subscriptions with it.
+    // A failure is harmless: a new connection subscribes only to held channels, and a slot that moves away
+    // ends its subscriptions.
     subscription.shard?.connection.sunsubscribe(channel).catch(() => {})
   }
 
-  /**
-   * Gives connections up for new ones, on which what they had is subscribed to again: those of these
-   * channels, or all.
-   */
+  /** Replaces connections: those of these channels, or all. The new ones subscribe to the same channels. */
   reconnect(channels: Iterable<string> = this.#subscriptions.keys()): void {
     for (const shard of new Set([...channels].map((channel) => this.#subscriptions.get(channel)?.shard))) {
       if (!shard) continue
@@ -172,8 +168,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   /**
-   * Asks for channels that are of nobody: each of the shard of its slot, and if there is none to be asked, of
-   * one that comes.
+   * Subscribes to channels without a shard, at the shard of their slot. If that shard is not usable, they
+   * wait.
    */
   #ask(channels: Iterable<string>, hops = 0): void {
     const bySlot = new Map<number, string[]>()
@@ -198,8 +194,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   async #subscribe(shard: Shard, channels: string[], hops: number): Promise<void> {
-    // A channel let go and held again meanwhile is another subscription, with a confirmation of its own to
-    // come.
+    // A channel that was released and held again meanwhile is another subscription with its own confirmation.
     const asked = channels.map((channel) => this.#subscriptions.get(channel))
     for (const subscription of asked) if (subscription) subscription.shard = shard
     try {
@@ -214,12 +209,13 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
 
   #refuse(shard: Shard, channels: string[], hops: number, error: unknown): void {
     const moved = movedTo(error, shard.connection)
-    // Without an answer it may be subscribed yet, so that a release must end it there.
+    // Without a reply the subscription may still be made. It keeps its shard, so that a release can end it
+    // there.
     if (error instanceof Error && error.name === 'ReplyError') {
       for (const channel of channels) this.#leave(channel)
       if (!moved) this.#refusals.note(error)
     }
-    // ioredis tells of it as of a subscription that was ended.
+    // ioredis reports this MOVED as an ended subscription, too.
     if (moved && shard.ended > 0) shard.ended--
     if (moved) this.#shards.move(moved.slot, moved.place)
     if (moved && hops < MOST_HOPS) this.#ask(channels, hops + 1)
@@ -234,7 +230,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     if (cause && this.#subscriptions.get(channel) === subscription) this.#absences.end(channel, cause)
   }
 
-  /** Takes a channel from its shard. With a cause, it was heard until now. */
+  /** Removes a channel from its shard. `cause` is given if the channel was heard until now. */
   #leave(channel: string, cause?: Cause): void {
     const subscription = this.#subscriptions.get(channel)
     if (!subscription) return
@@ -248,7 +244,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
   }
 
   async #retry(): Promise<void> {
-    // Their master may have been replaced.
+    // The master may have been replaced.
     await this.#shards.learn()
     this.#pauses.end()
     if (this.#isClosed) return
@@ -260,8 +256,8 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     const { cause } = shard
     shard.cause = 'lost'
     if (isBack) {
-      // It may have lost its slots meanwhile; as somebody's replica it would even confirm. But one that was
-      // deaf is not believed.
+      // The shard may have lost its slots meanwhile; as a replica it would still confirm subscriptions. A
+      // shard whose connection was deaf is not trusted: ask the others.
       if (cause === 'probe') await this.#shards.learn()
       else
         await this.#shards.ask(shard).then(
@@ -277,7 +273,7 @@ export class Subscriber extends EventEmitter<SubscriberEvents> {
     this.#wait(this.#leaveAll(shard, shard.cause))
   }
 
-  /** Takes channels from their shard: all it has, or those it has no more. Returns those. */
+  /** Removes the channels of a shard for which `isGone` is true. Returns them. */
   #leaveAll(
     shard: Shard,
     cause: Cause,

@@ -1,23 +1,23 @@
 import { RedisUnavailable } from './replies.ts'
 import type { Shard } from './shards.ts'
 
-/** Whoever hears the messages of a channel. It may not throw. */
+/** Gets the messages of a channel. It must not throw. */
 export interface ChannelListener {
   hear(payload: Buffer): void
 }
 
-/** How long a subscription may stay unconfirmed before whoever waits for it is told that Redis is away. */
+/** How long a subscription may stay unconfirmed before its callers get RedisUnavailable. */
 const CONFIRM_TIMEOUT_MS = 5_000
-/** The one empty array that all of them share. Never added to. */
+/** One empty array, shared by all subscriptions to save memory. Never modified. */
 const NOBODY: (() => void)[] = []
 
-/** One channel that somebody on this node listens to. */
+/** One channel with at least one listener on this node. */
 export class Subscription {
-  /** Whom it was asked of, and the only one that is listened to. Undefined while it is of nobody. */
+  /** The shard that was asked; messages from other shards are ignored. Undefined while no shard is asked. */
   shard: Shard | undefined = undefined
-  /** Most channels have one listener, and an array for each would be memory for each browser. */
+  /** A single listener is stored without an array, because most channels have one and memory counts. */
   #listeners: ChannelListener | ChannelListener[]
-  /** Those who wait for the confirmation; undefined once Redis has confirmed it. */
+  /** Callers that wait for the confirmation; undefined once Redis has confirmed. */
   #waiting: (() => void)[] | undefined = NOBODY
 
   constructor(listener: ChannelListener) {
@@ -32,41 +32,41 @@ export class Subscription {
     this.#listeners = [...[this.#listeners].flat(), listener]
   }
 
-  /** Takes a listener away, once if it is there more than once. Returns whether there is nobody left. */
+  /** Removes a listener once, even if it was added twice. Returns whether no listener is left. */
   remove(listener: ChannelListener): boolean {
     if (!Array.isArray(this.#listeners)) return this.#listeners === listener
     const at = this.#listeners.indexOf(listener)
-    // A new array, because the old one may be being told of a message.
+    // A new array, because `hear` may be iterating over the old one.
     if (at >= 0) this.#listeners = this.#listeners.toSpliced(at, 1)
     return [this.#listeners].flat().length === 0
   }
 
-  /** Tells those who listened when it came, in the order in which they came. */
+  /** Calls the present listeners in the order in which they were added. */
   hear(payload: Buffer): void {
     const listeners = this.#listeners
     if (Array.isArray(listeners)) for (const listener of listeners) listener.hear(payload)
     else listeners.hear(payload)
   }
 
-  /** Redis has confirmed it. */
+  /** Redis has confirmed the subscription. */
   confirm(): void {
     const waiting = this.#waiting ?? NOBODY
     this.#waiting = undefined
     for (const wake of waiting) wake()
   }
 
-  /** It is of no shard any more. */
+  /** No shard is asked any more. */
   leave(): void {
     this.shard = undefined
     this.#waiting ??= NOBODY
   }
 
-  /** Resolves when it is confirmed. Rejects with RedisUnavailable after 5 s, and says so before. */
+  /** Resolves when it is confirmed. After 5 s it calls `onLate` and rejects with RedisUnavailable. */
   confirmed(channel: string, onLate: () => void): Promise<void> {
     if (!this.#waiting) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        // It may stay unconfirmed for hours, and be asked for again and again.
+        // Remove it from the list: the subscription may stay unconfirmed for hours, with many callers.
         const at = this.#waiting?.indexOf(wake) ?? -1
         if (at >= 0) this.#waiting?.splice(at, 1)
         onLate()

@@ -8,17 +8,17 @@ export interface Place {
 }
 
 const SLOTS = 16_384
-/** Members that are asked, for one of them may be the one that has gone. */
+/** Members that are asked, because one of them may be gone. */
 const TRIES = 3
-/** Until the next is asked as well. */
+/** Pause before the next member is asked as well. */
 const NEXT_MS = 300
 
 export const keyOf = ({ host, port }: Place): string => `${host}:${port}`
 
-/** Which master of a Redis Cluster has which slot, as one of its members says. */
+/** The master of each slot of a Redis Cluster, as one member reports it. */
 export class Topology {
   readonly places: Place[] = []
-  /** By slot, the master's number in `places` and one more; 0 where nobody has it. */
+  /** By slot: the master's index in `places` plus one; 0 if the slot has no master. */
   readonly #owners = new Uint16Array(SLOTS)
 
   ownerOf(slot: number): Place | undefined {
@@ -38,7 +38,7 @@ const topologyFrom = async (member: Redis): Promise<Topology> => {
   const ranges = (await member.call('CLUSTER', 'SLOTS')) as Range[]
   const topology = new Topology()
   for (const [first, last, [host, port]] of ranges) {
-    // Who does not know its own name has the one by which it was reached.
+    // A member that does not know its own name gets the one by which it was reached.
     const name = host || member.options.host
     if (name) topology.give(first, last, { host: name, port })
   }
@@ -46,8 +46,8 @@ const topologyFrom = async (member: Redis): Promise<Topology> => {
 }
 
 /**
- * Asks that member; or of the masters that the connection to the cluster knows one after the other, each
- * without waiting long for the one before: it may be the one that has gone, or stands still.
+ * Asks the given member. For a cluster connection it asks its known masters one after the other, without
+ * waiting long for each, because a master may be gone or hang.
  */
 export const readTopology = async (member: Redis | Cluster): Promise<Topology> => {
   if (!(member instanceof Cluster)) return topologyFrom(member)
@@ -69,7 +69,7 @@ export const readTopology = async (member: Redis | Cluster): Promise<Topology> =
   }
 }
 
-/** Where a `MOVED` sends us, or undefined for another error. */
+/** The target of a `MOVED`; undefined for any other error. */
 export const movedTo = (error: unknown, from: Redis): { slot: number; place: Place } | undefined => {
   const [, slot, host, port] = (error instanceof Error && /^MOVED (\d+) (.*):(\d+)$/.exec(error.message)) || []
   if (slot === undefined || Number(slot) >= SLOTS) return undefined

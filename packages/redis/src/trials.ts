@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis'
 import type { Keys } from './keys.ts'
 
-/** A key that a trial leaves behind is gone after this. */
+/** TTL of the keys that a trial leaves behind. */
 const KEY_MS = '10000'
 
 /**
- * Every command that the product sends, by itself or in a script, as one that does no harm. The first word
- * after the command is the type of the key. A test compares them with the scripts.
+ * Every command that the product sends, alone or in a script, in a harmless form. The word after the command
+ * is the type of the key. A test compares this list with the scripts.
  */
 const TRIALS: readonly string[] = [
   `SET string 1 PX ${KEY_MS}`,
@@ -35,7 +35,7 @@ const TRIALS: readonly string[] = [
   'HRANDFIELD hash',
   'HDEL hash b',
   'SADD set a b',
-  // It takes the life of the set away.
+  // This removes the TTL of the set.
   'SUNIONSTORE set set',
   `PEXPIRE set ${KEY_MS}`,
   'SCARD set',
@@ -60,11 +60,11 @@ const TRIALS: readonly string[] = [
   'UNLINK hash',
   'TIME',
 ]
-/** Commands that have more than one key, whose others are of the same type. */
+/** Commands with more than one key. All their keys have the same type. */
 const MANY_KEYS = ['SUNIONSTORE']
-/** Answers of Redis to whoever may ask: that there is no such script, or no transaction to end. */
+/** Errors that prove the right: no such script, or no open transaction. */
 const MEANS_YES = /^NOSCRIPT|without MULTI$/
-/** Of no script. */
+/** The hash of no script. */
 const NO_SCRIPT = '0'.repeat(40)
 
 export const triedCommands: readonly string[] = [
@@ -72,18 +72,18 @@ export const triedCommands: readonly string[] = [
   ...['EVAL', 'EVALSHA', 'MULTI', 'EXEC', 'DISCARD', 'SPUBLISH', 'SSUBSCRIBE', 'SUNSUBSCRIBE', 'WAIT'],
 ]
 
-/** What a server did not want, and its words. */
+/** A command that a server refused, and the error message. */
 export interface Failure {
   command: string
   message: string
 }
 
 /**
- * Does with a server what the product does, in keys of the prefix, and resolves with what it refused. Rejects
- * when it cannot be asked.
+ * Runs what the product does on a server, with keys of the prefix. Resolves with the commands that the server
+ * refused. Rejects when the server is unavailable.
  *
  * @param tag  hash tag of a slot that the server has
- * @param ask  turns a promise into the message of an answer that will be the same later, or undefined
+ * @param ask  resolves with the message of a permanent error, else with undefined
  */
 export const tryOut = async (
   server: Redis,
@@ -98,7 +98,7 @@ export const tryOut = async (
     if (message !== undefined && !MEANS_YES.test(message)) failures.push({ command, message })
   }
   const call = (command: string, ...args: string[]) => attempt(command, () => server.call(command, ...args))
-  // In one go, and in this order.
+  // In one batch, in this order.
   await Promise.all(
     TRIALS.map((trial) => {
       const [command = '', type, ...args] = trial.split(' ')
@@ -113,10 +113,9 @@ export const tryOut = async (
   await call('EVALSHA', NO_SCRIPT, '1', key)
   await call('SPUBLISH', channel, '')
   if (replicas) await call('WAIT', '0', '1')
-  // In one turn, so that nobody else's command comes into the transaction; the last is for an EXEC that is
-  // refused.
+  // In one turn, so that no other command enters the transaction. DISCARD ends it if EXEC was refused.
   await Promise.all([call('MULTI'), call('EXEC'), call('DISCARD')])
-  // A connection that subscribes is for that alone.
+  // A connection in subscriber mode takes no other commands.
   const listener = server.duplicate({
     lazyConnect: true,
     retryStrategy: () => null,
@@ -130,7 +129,7 @@ export const tryOut = async (
   } finally {
     listener.disconnect()
   }
-  // What the user may not take away goes by itself.
+  // If the user may not delete a key, it expires by itself.
   for (const type of ['set', 'sorted-set', 'stream']) await server.call('DEL', keys.trial(tag, type)).catch(() => {})
   return failures
 }

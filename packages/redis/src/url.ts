@@ -1,26 +1,26 @@
 import { isIPv6 } from 'node:net'
 
-/** User and password of a server; a user may have no password. */
+/** User and password of a server. A user may have no password. */
 export interface Credentials {
   username?: string
   password?: string
 }
 
-/** What a Redis URL says. */
+/** The parts of a Redis URL. */
 export interface Address extends Credentials {
   kind: 'standalone' | 'sentinel' | 'cluster'
   tls: boolean
   hosts: { host: string; port: number }[]
-  /** Of Sentinels: the name of the master. */
+  /** With Sentinels: the name of the master. */
   master?: string
   db: number
-  /** Of Sentinels: what they themselves are told. */
+  /** With Sentinels: their own credentials. */
   sentinel?: Credentials
 }
 
 const FORM =
   'redis[s][+sentinel|+cluster]://[user:password@]host:port[,host:port][/database or /master-name[/database]]'
-/** What may stand behind the `?` of a Sentinel's URL. */
+/** Query parameters of a Sentinel URL. */
 const SENTINEL_PARAMETERS = ['sentinel_username', 'sentinel_password']
 const DEFAULT_PORTS = { standalone: 6379, sentinel: 26379, cluster: 6379 }
 const DEFAULT_MASTER = 'mymaster'
@@ -45,7 +45,7 @@ const sentinelCredentials = (kind: Address['kind'], query: string, own: Credenti
   const given = new Map<string, string>()
   for (const parameter of query.split('&').filter(Boolean)) {
     const [, name = '', value = ''] = /^([^=]*)=?(.*)$/s.exec(parameter) ?? []
-    // Its value may be a password.
+    // Do not show the value: it may be a password.
     if (kind !== 'sentinel' || !SENTINEL_PARAMETERS.includes(name) || given.has(name))
       throw new TypeError(
         `has a parameter that is not understood: ${name} (redis+sentinel:// may have ${SENTINEL_PARAMETERS.join(' and ')}, each once)`,
@@ -53,24 +53,24 @@ const sentinelCredentials = (kind: Address['kind'], query: string, own: Credenti
     given.set(name, decode(value))
   }
   const username = given.get('sentinel_username')
-  // A Sentinel that asks for a password mostly asks for that of its servers. One that asks for none takes any
-  // of its default user, but not a user that it does not know: so the servers' user is not sent.
+  // A Sentinel with a password mostly uses that of its servers, so the password is the default. A Sentinel
+  // without one accepts any password of its default user, but rejects an unknown user. So the servers' user
+  // is not sent.
   const password = given.get('sentinel_password') ?? (given.size === 0 ? own.password : undefined)
   return { ...(username ? { username } : {}), ...(password ? { password } : {}) }
 }
 
 /**
- * Reads the forms of `ConnectionOptions.url`. What it does not understand it refuses, because what is passed
- * over would be missing on the connection. Throws TypeError with the end of a sentence for the operator,
- * which shows no password.
+ * Parses the forms of `ConnectionOptions.url`. It refuses what it does not understand, instead of ignoring
+ * it. Throws TypeError with the end of a sentence for the operator, which never contains a password.
  */
 export const parseRedisUrl = (url: string): Address => {
   const match =
     /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?([^/@?#]+)(\/[^?#]*)?(?:\?([^#]*))?$/.exec(
       url,
     )
-  // A bare one of these ends the user and password for us where it does not for whoever wrote it, and would
-  // then be shown.
+  // Unescaped, one of these characters would end the credentials early, and the rest of the password would
+  // appear in messages as a host.
   if (/^[^/]*:\/\/[^@]*[/?#].*@/s.test(url))
     throw new TypeError('holds a user or a password with a bare /, ?, # or @: write it as %2F, %3F, %23 or %40')
   const [, scheme, way, user = '', secret, hostList = '', path = '', query = ''] = match ?? []
@@ -90,7 +90,7 @@ export const parseRedisUrl = (url: string): Address => {
 
   const own: Credentials = {
     ...(user ? { username: decode(user) } : {}),
-    // A user without a password is one that Redis asks for none.
+    // A user without a password gets an empty password: AUTH needs one.
     ...(secret ? { password: decode(secret) } : user ? { password: '' } : {}),
   }
   const sentinel = sentinelCredentials(kind, query, own)

@@ -9,40 +9,41 @@ export interface AppOptions {
   app: 'gateway' | 'wechat-simulator' | 'shop' | 'nginx-metrics'
   name: string
   /**
-   * Its settings, on top of `plainEnv`. Ports that are 0 or absent are chosen once and kept over restarts.
+   * Its settings, in addition to `plainEnv`. Ports that are 0 or missing are chosen once and kept over
+   * restarts.
    */
   env: Record<string, string>
-  /** Start it again whenever its sources change. @default false */
+  /** Restarts whenever its sources change. @default false */
   watch?: boolean
-  /** Told of every line of its log. */
+  /** Called for every line of its log. */
   onLine?: (line: Line) => void
 }
 
-/** A program of this project, listening. */
+/** A running program of this project that listens. */
 export interface App extends Restartable {
   readonly port: number
-  /** NaN for a program that has none. */
+  /** NaN for a program without an internal port. */
   readonly internalPort: number
 }
 
-/** Longer than a node waits for a Redis that is not there. */
+/** Longer than a node waits for a missing Redis. */
 const LISTEN_TIMEOUT_MS = 45_000
-/** Longer than a node takes to send its browsers away. */
+/** Longer than a node needs to drain its browsers. */
 const STOP_TIMEOUT_MS = 20_000
 /**
- * For a process full of small things that wait: little room for what is young, and a collection when what is
- * old has grown by 15 %, where Node would let the garbage of ten thousand handshakes lie. It costs about 10
- * us of a handshake.
+ * For a process with many small waiting objects: a small young generation, and a collection whenever the old
+ * generation has grown by 15 %. By default Node would keep the garbage of ten thousand handshakes. It costs
+ * about 10 us per handshake.
  */
 export const nodeFlags: readonly string[] = ['--max-semi-space-size=2', '--heap-growing-percent=15']
 
 const isListening = (line: Line): boolean => line.json?.event === 'listening'
 
-/** Starts a program of this project from its sources. Resolves when it says that it listens. */
+/** Starts a program of this project from its sources. Resolves when it reports that it listens. */
 export const startApp = async ({ app, name, env, watch = false, onLine }: AppOptions): Promise<App> => {
   const main = fileURLToPath(new URL(`../../../apps/${app}/src/main.ts`, import.meta.url))
   const ports: Record<string, string> = {}
-  // Under --watch a restart happens without us, so 0 would be another port each time.
+  // Under --watch Node restarts the program by itself, and 0 would give another port each time.
   if (watch) for (const name of ['PORT', 'INTERNAL_PORT']) ports[name] = env[name] ?? `${await freePort()}`
   const launch = () =>
     startProcess({

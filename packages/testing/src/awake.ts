@@ -1,10 +1,9 @@
 const TICK_MS = 10
-/** A longer pause is one in which the machine let others run. */
+/** In a longer pause other processes had the processor. */
 const MOST_MS = 2 * TICK_MS
 
 /**
- * Times a piece of work by what this process was given of it: on a machine that is busy elsewhere less than
- * the clock's.
+ * Measures the time that this process actually got. On a busy machine it is less than the wall-clock time.
  */
 export const startAwake = (): { stop(): number } => {
   let awake = 0

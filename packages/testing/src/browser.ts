@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core'
 import { onCleanup } from './cleanup.ts'
 import { findProgram, isExecutable, requireProgram } from './programs.ts'
 
-/** A headless browser should talk to the page under test and to nobody else. */
+/** A headless browser must connect only to the page under test. */
 const FLAGS = [
   '--headless',
   '--no-sandbox',
@@ -12,8 +12,9 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // The last of these lists is the one that counts, so what matters of Playwright's is here again. The first
-  // two prepare what no test looks at, a process each for every new context: nearly half of the work of one.
+  // Only the last of these lists counts, so the relevant entries of Playwright's are repeated here. The first
+  // two preload pages that no test uses, with a process each for every new context: nearly half of a
+  // context's work.
   `--disable-features=${[
     'WebUIOmniboxPopup',
     'SpareRendererForSitePerProcess',
@@ -27,11 +28,11 @@ const FLAGS = [
 ]
 const LAUNCH_TIMEOUT_MS = 30_000
 
-/** Loaded when a browser is wanted: it would double the start of every other test. */
+/** Loaded on demand: it would double the start time of every other test. */
 const loadChromium = async () => (await import('playwright-core')).chromium
 
 /**
- * The machine's Chromium, or the one that `playwright-core install` put into the person's cache; `CHROMIUM`
+ * The machine's Chromium, or the one that `playwright-core install` has put into the user's cache. `CHROMIUM`
  * names another one.
  */
 export const findBrowser = async (): Promise<string | undefined> =>
@@ -39,14 +40,14 @@ export const findBrowser = async (): Promise<string | undefined> =>
 
 export interface BrowserOptions {
   /**
-   * Pages that were left are kept for a return, sockets and all, as people's browsers do. Playwright turns
-   * that off.
+   * Uses the back/forward cache, sockets included, like real browsers. Playwright turns it off.
+   * @default false
    * @default false
    */
   keepsPages?: boolean
 }
 
-/** A headless browser, closed at the end. */
+/** A headless browser that is closed at the end. */
 export const launchBrowser = async ({ keepsPages = false }: BrowserOptions = {}): Promise<Browser> => {
   const executablePath = (await findBrowser()) ?? requireProgram('chromium')
   const browser = await (await loadChromium()).launch({
@@ -54,7 +55,7 @@ export const launchBrowser = async ({ keepsPages = false }: BrowserOptions = {})
     args: FLAGS,
     ...(keepsPages ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}),
     timeout: LAUNCH_TIMEOUT_MS,
-    // Signals are ours to handle: Playwright's handlers would end this process before the rest is stopped.
+    // We handle signals: Playwright's handlers would end this process before the rest is stopped.
     handleSIGINT: false,
     handleSIGTERM: false,
     handleSIGHUP: false,

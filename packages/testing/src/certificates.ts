@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup } from './cleanup.ts'
 
-/** An authority of a test, whose certificates nobody else trusts. */
+/** A certificate authority for tests. Nobody else trusts its certificates. */
 export interface Authority {
-  /** Its own certificate: the path of a PEM file. */
+  /** Path of its own certificate, a PEM file. */
   readonly caFile: string
   /** Issues a certificate for these host names and addresses. */
   issue(hosts: readonly string[], validity?: Validity): Certificate
@@ -26,7 +26,7 @@ export interface Validity {
 
 const DAY_MS = 24 * 3_600_000
 
-/** DER: a tag, a length and the content. RFC 5280 names what is inside. */
+/** Encodes DER: a tag, a length and the content. RFC 5280 defines the content. */
 const der = (tag: number, ...content: Uint8Array[]): Buffer => {
   const body = Buffer.concat(content)
   if (body.length < 0x80) return Buffer.concat([Buffer.from([tag, body.length]), body])
@@ -39,7 +39,7 @@ const octets = (content: Uint8Array) => der(0x04, content)
 const bits = (content: Uint8Array) => der(0x03, Buffer.from([0]), content)
 const yes = der(0x01, Buffer.from([0xff]))
 const text = (value: string) => der(0x0c, Buffer.from(value))
-/** A positive number: its first byte is no padding and no sign. */
+/** A positive number: the first byte is neither padding nor a sign. */
 const serial = () => der(0x02, Buffer.from([1]), randomBytes(12))
 const time = (date: Date) => der(0x18, Buffer.from(`${date.toISOString().replace(/[-:T]|\.\d+/g, '')}`))
 
@@ -102,7 +102,7 @@ const certificate = ({ subject, issuer, publicKey, issuerKey, until, extensions 
   return pem('CERTIFICATE', sequence(body, ecdsaWithSha256, bits(sign('sha256', body, issuerKey.privateKey))))
 }
 
-/** Makes an authority out of Node alone: not every machine that has Redis has the openssl program. */
+/** Creates an authority with Node alone: not every machine with Redis has the openssl program. */
 export const createAuthority = (): Authority => {
   const dir = mkdtempSync(join(tmpdir(), 'saoma-certificates-'))
   onCleanup(() => rmSync(dir, { recursive: true, force: true }))

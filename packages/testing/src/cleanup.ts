@@ -2,22 +2,22 @@ type Stop = () => unknown
 
 const stops = new Set<Stop>()
 
-/** How long the end of a test file may take, in milliseconds. */
+/** Timeout of the cleanup after a test file, in milliseconds. */
 const CLEANUP_TIMEOUT_MS = 60_000
 
 /**
- * Registers what must be stopped at the end. Everything that this package starts registers itself; a test
- * adds what it opens on top of that (a Redis client, a server). Last in, first out, so a client closes before
- * the server it talks to.
+ * Registers what must be stopped at the end. Everything that this package starts registers itself. A test
+ * adds what it opens itself, such as a Redis client or a server. Last in, first out: a client closes before
+ * its server.
  *
- * @returns forgets the registration, for what was stopped by hand
+ * @returns a function that removes the registration, for what was stopped by hand
  */
 export const onCleanup = (stop: Stop): (() => void) => {
   stops.add(stop)
   return () => void stops.delete(stop)
 }
 
-/** Stops everything that is registered. Goes on after a failure, then rejects with all of them. */
+/** Stops everything that is registered. Continues after a failure, then rejects with all failures. */
 export const cleanUp = async (): Promise<void> => {
   const failures: unknown[] = []
   for (let stop = [...stops].at(-1); stop; stop = [...stops].at(-1)) {
@@ -32,7 +32,6 @@ export const cleanUp = async (): Promise<void> => {
   if (failures.length > 1) throw new AggregateError(failures, failures.map(String).join('\n'))
 }
 
-// In a Jest file this hook is defined by the import, hence before all others, and Jest runs them in that
-// order: a test that closes something in its own afterAll finds its servers gone. That is what onCleanup is
-// for. Outside Jest the caller runs cleanUp.
+// In a Jest file the import registers this hook first, and Jest runs hooks in that order. So the servers are
+// already gone in a test's own afterAll; use onCleanup instead. Outside Jest the caller runs cleanUp.
 if (typeof afterAll === 'function') afterAll(cleanUp, CLEANUP_TIMEOUT_MS)

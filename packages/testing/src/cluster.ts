@@ -6,28 +6,28 @@ import { type RedisServer, startRedis } from './redis.ts'
 import { type Simulator, startSimulator } from './simulator.ts'
 
 export interface FrontOptions {
-  /** How many gateways; their ids are a, b, c … @default 2 */
+  /** Number of gateways; their ids are a, b, c … @default 2 */
   nodes?: number
-  /** Settings of every gateway. */
+  /** Settings of all gateways. */
   env?: Record<string, string>
-  /** Settings of one. */
+  /** Additional settings of one gateway. */
   envOf?: (nodeId: string) => Record<string, string>
   /** Settings of nginx/render.sh. */
   nginxEnv?: Record<string, string>
-  /** Give the gateways a WeChat server. @default false */
+  /** Start a WeChat simulator for the gateways. @default false */
   simulator?: boolean
-  /** Public origin, when it is not nginx's own. */
+  /** Public origin, if it is not nginx's own. */
   origin?: string
-  /** Told of every line of a gateway's log. */
+  /** Called for every line of a gateway's log. */
   onLine?: (nodeId: string, line: Line) => void
 }
 
 export interface ClusterOptions extends FrontOptions {
-  /** Keep an append-only file, so that Redis can be killed and restarted with its data. @default false */
+  /** Keeps an append-only file, so that Redis can be killed and restarted with its data. @default false */
   appendonly?: boolean
 }
 
-/** A cluster without its Redis: nginx, and gateways as processes. */
+/** A cluster without Redis: nginx, and gateways as processes. */
 export interface Front {
   readonly origin: string
   readonly nodes: readonly Gateway[]
@@ -36,7 +36,7 @@ export interface Front {
   stop(): Promise<void>
 }
 
-/** The whole cluster as an operator runs it: nginx, gateways as processes, Redis. */
+/** A whole cluster as operators run it: nginx, gateways as processes, Redis. */
 export interface Cluster extends Front {
   readonly redis: RedisServer
 }
@@ -47,10 +47,11 @@ const FIRST_LETTER = 'a'.charCodeAt(0)
 export const nodeIds = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => String.fromCharCode(FIRST_LETTER + i))
 
-/** Starts what stands before a Redis that runs already. */
+/** Starts nginx and gateways for a running Redis. */
 export const startFront = async (redisUrl: string, options: FrontOptions = {}): Promise<Front> => {
   const { nodes: count = 2, env = {}, envOf = () => ({}), nginxEnv = {}, onLine } = options
-  // The gateways have to know the origin before nginx, which has to know their ports, can start.
+  // The gateways need the origin, so nginx's port is chosen before they start. nginx needs their ports, so it
+  // starts after them.
   const port = await freePort()
   const origin = options.origin ?? `http://127.0.0.1:${port}`
   const simulator = options.simulator ? await startSimulator() : undefined

@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module'
 import { readJpeg } from './read-jpeg.ts'
 
-/** Loaded when a picture is read: most tests read none, and Jest would load it anew for each file. */
+/** Loaded on demand: most tests read no picture, and Jest would load it again for each file. */
 const loadReader = (): typeof import('jsqr') => createRequire(import.meta.url)('jsqr')
 
 /**
- * Every second pixel of every second line says as much: the simulator draws in blocks of eight. A quarter of
- * the work is left.
+ * Every second pixel in both directions is enough, because the simulator draws blocks of eight. That is a
+ * quarter of the work.
  */
 const STEP = 2
 
@@ -20,12 +20,12 @@ const thin = ({ data, width, height }: ReturnType<typeof readJpeg>): ReturnType<
   return { data: new Uint8ClampedArray(thinned.buffer), width: columns, height: rows }
 }
 
-/** What a phone reads in a code that the simulator drew: the page it opens and that page's `scene`. */
+/** What a phone reads in a code of the simulator: the page that it opens and that page's `scene`. */
 export const readCode = (jpeg: Buffer): { page: string; scene: string } => {
   const { data, width, height } = thin(readJpeg(jpeg))
   const text = loadReader().default(data, width, height)?.data
   const [page = '', query] = text?.split('?') ?? []
   const scene = new URLSearchParams(query).get('scene')
-  if (!scene) throw new Error(`the picture holds no code of WeChat: ${text}`)
+  if (!scene) throw new Error(`the picture contains no WeChat code: ${text}`)
   return { page, scene }
 }

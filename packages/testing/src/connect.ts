@@ -4,7 +4,7 @@ import { onCleanup } from './cleanup.ts'
 import { createQueues, EVENT_TIMEOUT_MS } from './queues.ts'
 
 export type ConnectOptions = Omit<Partial<ManagerOptions & SocketOptions>, 'query'> & {
-  /** @default that of somebody who uses this namespace only */
+  /** @default the query for clients that use only this namespace */
   query?: Readonly<Record<string, string>> | undefined
 }
 
@@ -16,7 +16,7 @@ interface Payloads {
   ticket: Parameters<LoginServerEvents['ticket']>[0]
   drain: Parameters<LoginServerEvents['drain']>[0]
   connect: undefined
-  /** Why, in Socket.IO's words. */
+  /** The reason, in Socket.IO's words. */
   disconnect: string
   connect_error: Error
 }
@@ -25,11 +25,11 @@ interface Payloads {
 export interface LoginClient {
   readonly socket: Socket<LoginServerEvents, LoginClientEvents>
   /**
-   * The next event of that name that this method has not given yet: events are queued from the start, so the
-   * n-th call gives the n-th event, whether it has come or not. Rejects after `timeoutMs` (20 s).
+   * The next event of that name that this method has not returned yet. Events are queued from the start, so
+   * the n-th call returns the n-th event, past or future. Rejects after `timeoutMs` (20 s).
    */
   next<E extends EventName>(event: E, timeoutMs?: number): Promise<Payloads[E]>
-  /** Events of that name that came and that `next` has not given. */
+  /** Queued events of that name. */
   pending<E extends EventName>(event: E): readonly Payloads[E][]
   /** Rejects when there is no ack within `timeoutMs` (20 s). */
   watch(deviceCode: string, timeoutMs?: number): Promise<WatchAnswer>
@@ -38,17 +38,15 @@ export interface LoginClient {
 
 const queued: readonly EventName[] = ['ticket', 'drain', 'connect', 'disconnect', 'connect_error']
 
-/**
- * The ways of a WebSocket to `/login`, with the query that leads there: what holds for one holds for both.
- */
+/** The two WebSocket doors to `/login`, with their queries. Both must behave alike. */
 export const loginDoors: readonly (readonly [name: string, query: Readonly<Record<string, string>>])[] = [
   ['through the door of those who only wait', LOGIN_ONLY],
   ['through Socket.IO', {}],
 ]
 
 /**
- * Starts to connect, says as the SDK does that it uses this namespace only, and reconnects by itself like a
- * browser's client; `next('connect')` tells when.
+ * Connects like the SDK, with the query for this namespace only, and reconnects like a browser's client.
+ * `next('connect')` resolves when it is connected.
  */
 export const connectLogin = (origin: string, { query = LOGIN_ONLY, ...options }: ConnectOptions = {}): LoginClient => {
   const socket: LoginClient['socket'] = io(`${origin}${LOGIN_NAMESPACE}`, {

@@ -1,21 +1,21 @@
 import { onCleanup } from './cleanup.ts'
 
-/** A DNS server on the loopback interface that knows the addresses it is told, as a cluster's own does. */
+/** A DNS server on the loopback interface with configurable addresses, like a cluster's own. */
 export interface Dns {
   /** `host:port` for NGINX_RESOLVER. */
   readonly address: string
-  /** Every name it was asked for, in order. */
+  /** Every requested name, in order. */
   readonly asked: readonly string[]
-  /** IPv4 addresses of a name; none takes the name away. */
+  /** Sets the IPv4 addresses of a name; without addresses it removes the name. */
   set(name: string, ...addresses: string[]): void
   stop(): Promise<void>
 }
 
-/** Longer than anybody should believe it: who asks has to bound that himself. */
+/** Too long to be trusted: clients must limit it themselves. */
 const TTL_SECONDS = 600
 
 export const startDns = async (): Promise<Dns> => {
-  // Loaded when it is wanted: most tests want none of it.
+  // Loaded on demand: most tests do not need it.
   const { Packet, UDPServer } = await import('dns2')
   const addressesOf = new Map<string, readonly string[]>()
   const asked: string[] = []

@@ -11,17 +11,15 @@ export interface StreamEvent<T = unknown> {
 const names = ['subscribed', 'message', 'volatile', 'presence', 'inbox', 'ended', 'ticket'] as const
 type Name = (typeof names)[number]
 
-/**
- * A client of an event stream. It does not come back by itself: that is for the test to do, with `lastId`.
- */
+/** A client of an event stream. It does not reconnect: a test does that itself, with `lastId`. */
 export interface EventStreamClient extends Pick<Queues<Record<Name, StreamEvent>>, 'pending'> {
   readonly status: number
   readonly headers: Headers
   /** The id of the last event that had one. */
   readonly lastId: string | undefined
-  /** The next event of that name, as `LoginClient.next`. */
+  /** The next event of that name, like `LoginClient.next`. */
   next<T>(event: Name, timeoutMs?: number): Promise<StreamEvent<T>>
-  /** Resolves when the stream has ended, however that was; never rejects. */
+  /** Resolves when the stream has ended for any reason; never rejects. */
   readonly ended: Promise<void>
   close(): void
 }
@@ -31,7 +29,7 @@ export interface EventStreamOptions {
   lastEventId?: string
 }
 
-/** Resolves when the answer's head has come. */
+/** Resolves when the response's headers have arrived. */
 export const openEvents = async (url: string, options: EventStreamOptions): Promise<EventStreamClient> => {
   const { bearer, lastEventId } = options
   const left = new AbortController()

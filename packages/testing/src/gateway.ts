@@ -8,23 +8,23 @@ export interface GatewayOptions {
   nodeId: string
   /** Public origin of the cluster. */
   origin: string
-  /** Settings on top of, or instead of, those of a test; `''` is the gateway's own default. */
+  /** Settings that override those of a test; `''` is the gateway's own default. */
   env?: Record<string, string>
-  /** Told of every line of its log. */
+  /** Called for every line of its log. */
   onLine?: (line: Line) => void
 }
 
-/** One node as a process of its own. `stop` sends SIGTERM, upon which it drains. */
+/** One node as a process. `stop` sends SIGTERM, and the node drains. */
 export interface Gateway extends App {
   readonly id: string
-  /** Where this node itself answers, past nginx. */
+  /** The node's own origin, without nginx. */
   readonly origin: string
   /** Origin of /healthz, /readyz and /metrics. */
   readonly internalOrigin: string
 }
 
 /**
- * What a test wants otherwise than an operator: demo phones, no drain, and limits that one address does not
+ * Settings in which tests differ from operators: demo phones, no drain, and limits that one address does not
  * reach.
  */
 const testSettings = {

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
 /**
- * Process groups that must not outlive this process, however it ends. A `kill -9` leaves no time for an exit
- * handler, so a tiny shell keeps the list: it reads from a pipe that only we hold, and the end of that pipe
- * is the end of us.
+ * Process groups that must not outlive this process, however it ends. `kill -9` leaves no time for an exit
+ * handler. So a small shell keeps the list and reads from a pipe that only this process holds: when the pipe
+ * closes, this process has ended.
  */
 const KEEPER = `
 groups=' '
@@ -20,28 +20,28 @@ let keeper: ChildProcess | undefined
 
 const tell = (verb: 'add' | 'drop', group: number): void => {
   if (!keeper) {
-    // Its own session, so that Ctrl-C in a terminal does not end it before us.
+    // In its own session, so that Ctrl-C in a terminal does not end it before us.
     keeper = spawn('/bin/sh', ['-c', KEEPER], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
     keeper.unref()
     const { stdin } = keeper
-    // EPIPE only if somebody killed the keeper; then there is nobody left to tell.
+    // EPIPE means that the keeper was killed. Then nobody can be told.
     stdin?.on('error', () => {})
     if (stdin && 'unref' in stdin && typeof stdin.unref === 'function') stdin.unref()
   }
   keeper.stdin?.write(`${verb} ${group}\n`)
 }
 
-/** Ends the group when this process ends, in whatever way. */
+/** Ends the group when this process ends for any reason. */
 export const guardGroup = (group: number): void => tell('add', group)
 
-/** The group has ended: its number may soon belong to somebody else. */
+/** The group has ended: its number may soon belong to another one. */
 export const releaseGroup = (group: number): void => tell('drop', group)
 
-/** Sends a signal to every process of the group; false if there is none left. */
+/** Sends a signal to every process of the group. Returns false if none is left. */
 export const signalGroup = (group: number, signal: NodeJS.Signals | 0): boolean => {
   try {
     return process.kill(-group, signal)
   } catch {
-    return false // ESRCH: all have ended.
+    return false // ESRCH: all processes have ended.
   }
 }

@@ -13,12 +13,12 @@ const PROBE_TIMEOUT_MS = 5_000
 const works = (command: string, args: readonly string[]): boolean =>
   spawnSync(command, args, { stdio: 'ignore', timeout: PROBE_TIMEOUT_MS }).status === 0
 
-/** Runs a command in front of the person's eyes; false when it fails. */
+/** Runs a command and shows its output. Resolves with false when it fails. */
 const run = async (say: Say, command: readonly [string, ...string[]]): Promise<boolean> => {
   say(`  $ ${command.join(' ')}`)
   const [file, ...args] = command
   const child = spawn(file, args, {
-    // Its output goes to our standard error, so that what we print ourselves stays readable by programs.
+    // Its output goes to our standard error, so that programs can read our standard output.
     stdio: ['ignore', 2, 2],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     timeout: INSTALL_TIMEOUT_MS,
@@ -27,14 +27,11 @@ const run = async (say: Say, command: readonly [string, ...string[]]): Promise<b
     const [code] = await once(child, 'exit')
     return code === 0
   } catch {
-    return false // It does not exist: `error` instead of `exit`.
+    return false // The command does not exist: `error` instead of `exit`.
   }
 }
 
-/**
- * The package manager we may use without asking anybody for a password, as commands to run; undefined when
- * there is none.
- */
+/** Commands of the package manager that we may use without a password; undefined if there is none. */
 const installer = (names: readonly ProgramName[]): [string, ...string[]][] | undefined => {
   const packages: Program['packages'][] = names.map((name) => programs[name].packages)
   if (works('apt-get', ['--version'])) {
@@ -56,16 +53,16 @@ const missing = async (names: readonly ProgramName[]): Promise<ProgramName[]> =>
   return names.filter((_, i) => !found[i])
 }
 
-/** Downloads the Chromium that Playwright builds. */
+/** Downloads Playwright's Chromium. */
 const installBrowser = (say: Say) => {
   const cli = join(dirname(createRequire(import.meta.url).resolve('playwright-core/package.json')), 'cli.js')
   return run(say, [process.execPath, cli, 'install', 'chromium'])
 }
 
 /**
- * Sees to it that these programs are there: installs the missing ones with apt-get or Homebrew where that
- * needs no password, and says what it does. Throws an error that names the command for the person when they
- * are still missing.
+ * Makes sure that these programs are installed. It installs the missing ones with apt-get or Homebrew if that
+ * needs no password, and reports what it does. If programs are still missing, it throws an error with the
+ * command for the person.
  */
 export const ensurePrograms = async (names: readonly ProgramName[], say: Say): Promise<void> => {
   const wanted = await missing(names)
@@ -78,7 +75,7 @@ export const ensurePrograms = async (names: readonly ProgramName[], say: Say): P
     )
     for (const step of steps) await run(say, step)
   }
-  // Where no package brings a browser (Ubuntu has only a snap of it) comes the one that Playwright builds.
+  // Where no package has a browser (Ubuntu has only a snap), use Playwright's.
   if ((await missing(wanted)).includes('chromium')) await installBrowser(say)
   const left = await missing(wanted)
   if (left.length === 0) return

@@ -3,13 +3,12 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onCleanup } from './cleanup.ts'
 
 /**
- * One address for many servers, as a Service of Kubernetes is: each connection goes to one of those that are
- * ready, at random.
+ * One address for several servers, like a Kubernetes Service: each connection goes to a random ready server.
  */
 export interface Service {
-  /** `host:port` where it listens. */
+  /** The `host:port` on which it listens. */
   readonly address: string
-  /** Which servers are ready from now on, as `host:port`. Connections that exist stay. */
+  /** Sets the ready servers, as `host:port`. Existing connections stay. */
   set(backends: readonly string[]): void
 }
 
@@ -19,14 +18,14 @@ export const startService = async (backends: readonly string[] = []): Promise<Se
   const keep = (socket: Socket): Socket => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    // Told as a close as well.
+    // `close` follows.
     socket.on('error', () => {})
     return socket
   }
   const server = createServer((client) => {
     keep(client)
     const [host, port] = ready[Math.floor(Math.random() * ready.length)]?.split(':') ?? []
-    // Nobody is ready: a connection is refused.
+    // No server is ready: refuse the connection.
     if (!host || !port) return client.resetAndDestroy()
     const backend = keep(connect(Number(port), host))
     client.pipe(backend).pipe(client)

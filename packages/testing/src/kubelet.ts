@@ -4,19 +4,19 @@ import type { Gateway } from './gateway.ts'
 import type { Exit } from './process.ts'
 import { request } from './request.ts'
 
-/** What a pod's specification says about its end and its beginning, in milliseconds. */
+/** Times of a pod's specification, in milliseconds. */
 export interface PodTimes {
-  /** How long the hook before SIGTERM sleeps. */
+  /** How long the preStop hook sleeps. */
   preStopMs: number
-  /** From the beginning of that hook to SIGKILL. */
+  /** From the start of that hook to SIGKILL. */
   graceMs: number
   /** Between two probes. */
   periodMs: number
-  /** Most time until it must be ready. */
+  /** Longest time until the pod must be ready. */
   startMs: number
 }
 
-/** How the old process of a pod went. */
+/** How the old process of a pod ended. */
 export interface Replacement {
   exit: Exit
   /** From SIGTERM to its end. */
@@ -28,9 +28,9 @@ const PROBE_TIMEOUT_MS = 1_000
 const START_MS = 60_000
 const manifest = new URL('../../../k8s/base/gateway/nodes.yaml', import.meta.url)
 
-/** What the project's own manifest says of a node. */
+/** The times in the project's own manifest. */
 export const readPodTimes = async (): Promise<PodTimes> => {
-  // Loaded when it is wanted: most tests want none of it.
+  // Loaded on demand: most tests do not need it.
   const { parse } = await import('yaml')
   const { spec } = parse(await readFile(manifest, 'utf8')).spec.template
   const [{ lifecycle, readinessProbe }] = spec.containers
@@ -43,8 +43,8 @@ export const readPodTimes = async (): Promise<PodTimes> => {
 }
 
 /**
- * Plays what Kubernetes does with the pods of a set, on processes: probe, preStop, SIGTERM, grace period,
- * replacement, one after the other.
+ * Simulates what Kubernetes does with the pods of a set, on processes: probes, preStop, SIGTERM, grace period
+ * and replacement.
  */
 export const createKubelet = ({ preStopMs, graceMs, periodMs, startMs }: PodTimes) => {
   const passes = async (node: Gateway, path: string): Promise<boolean> => {
@@ -54,7 +54,7 @@ export const createKubelet = ({ preStopMs, graceMs, periodMs, startMs }: PodTime
     return answer?.status === 200
   }
 
-  /** Probes until it passes: that is the waiting which a kubelet does. */
+  /** Probes until it succeeds, like a kubelet. */
   const until = async (node: Gateway, path: string): Promise<void> => {
     const deadline = performance.now() + startMs
     while (!(await passes(node, path))) {
@@ -78,9 +78,10 @@ export const createKubelet = ({ preStopMs, graceMs, periodMs, startMs }: PodTime
 
   return {
     /**
-     * As a StatefulSet does: from the last pod to the first, each only when the one before is ready.
+     * A rolling update like a StatefulSet's: from the last pod to the first, each one after the previous one
+     * is ready.
      *
-     * @param between  changes what is to be another in the new process
+     * @param between  changes the settings of the new process
      */
     rollingUpdate: async (
       nodes: readonly Gateway[],

@@ -9,7 +9,7 @@ interface Waiter {
   give: (line: Line) => void
 }
 
-/** Lines kept for somebody who asks later. */
+/** Lines that are kept for later calls. */
 const KEPT_LINES = 5_000
 
 const parse = (text: string): Line => {
@@ -17,13 +17,13 @@ const parse = (text: string): Line => {
   try {
     return { text, json: JSON.parse(text) }
   } catch {
-    return { text } // A program may print something that only looks like JSON.
+    return { text } // Some output only looks like JSON.
   }
 }
 
 /**
- * Output of a process, by line: each line goes to one `next` at most, whether it was asked for before or
- * after it came.
+ * Output of a process, line by line. Each line is returned by at most one `next`, whether it was called
+ * before or after the line arrived.
  */
 export const createLines = () => {
   const all: Line[] = []
@@ -47,7 +47,7 @@ export const createLines = () => {
   return {
     all,
 
-    /** Takes a piece of output and returns the lines it completes. */
+    /** Takes a chunk of output and returns the lines that it completes. */
     push: (chunk: string): Line[] => {
       const pieces = (partial + chunk).split('\n')
       partial = pieces.pop() ?? ''
@@ -58,7 +58,7 @@ export const createLines = () => {
     tail: (count = 20): string =>
       [...all.slice(-count).map(({ text }) => text), ...(partial ? [partial] : [])].join('\n'),
 
-    /** The first line that matches and that nobody was given yet. Rejects with the signal's reason. */
+    /** The first matching line that was not returned yet. Rejects with the signal's reason. */
     next: (matches: (line: Line) => boolean, signal: AbortSignal): Promise<Line> => {
       const past = all.find((line) => !given.has(line) && matches(line))
       if (past) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** A backend's key of every test cluster; it may do everything in every channel. */
+/** A backend's API key in every test cluster; it may do everything in every channel. */
 export const testApiKey = 'saoma_test_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG'
 /** Another backend's key, for `room:read-*` only. */
 export const narrowApiKey = 'saoma_narrow_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG'
@@ -9,7 +9,7 @@ export const narrowApiKey = 'saoma_narrow_0123456789abcdefghijklmnopqrstuvwxyzAB
 export const apiKeyLine = (key: string, patterns: string): string =>
   `${key.split('_')[1]} ${createHash('sha256').update(key).digest('hex')} ${patterns}`
 
-/** A room is named after its rule: `room:open-1`, `room:read-1`. */
+/** A room's name begins with its rule: `room:open-1`, `room:read-1`. */
 const rules = [
   { match: 'room:open-*', follow: 'public', publish: 'followers', announce: true },
   { match: 'room:read-*', follow: 'public', publish: 'nobody' },
@@ -18,7 +18,8 @@ const rules = [
 ]
 
 /**
- * Keys and rules of a test cluster. Nobody listens at the hook's address: a test that asks it brings its own.
+ * API keys and rules of a test cluster. Nothing listens at the hook's address: a test that needs the hook
+ * starts its own.
  */
 export const liveSettings: Record<string, string> = {
   SAOMA_API_KEYS: [apiKeyLine(testApiKey, 'room:*,user:*'), apiKeyLine(narrowApiKey, 'room:read-*')].join(';'),

@@ -9,26 +9,26 @@ import { type Answer, type RequestOptions, request } from './request.ts'
 
 type Payloads = { [E in keyof LiveServerEvents]: Parameters<LiveServerEvents[E]>[0] } & {
   connect: undefined
-  /** Why, in Socket.IO's words. */
+  /** The reason, in Socket.IO's words. */
   disconnect: string
   /** `data` is `{ code, message, react }` when the server refused the handshake. */
   connect_error: Error & { data?: unknown }
 }
 
-/** What the server answers to an event. */
+/** The ack of an event. */
 export type LiveAnswer<E extends keyof LiveClientEvents> = Parameters<Parameters<LiveClientEvents[E]>[1]>[0]
 type LiveRequest<E extends keyof LiveClientEvents> = Parameters<LiveClientEvents[E]>[0]
 /** Rejects when there is no ack within `timeoutMs` (20 s). */
 type Ask<E extends keyof LiveClientEvents> = (request: LiveRequest<E>, timeoutMs?: number) => Promise<LiveAnswer<E>>
 
 /**
- * A client's socket in the namespace `/`. Its methods send the event of their name and resolve with the ack.
+ * A client's socket in the namespace `/`. Each method sends the event of its name and resolves with the ack.
  */
 export interface LiveClient {
   readonly socket: Socket<LiveServerEvents, LiveClientEvents>
-  /** The next event of that name that this method has not given yet: see `LoginClient.next`. */
+  /** The next event of that name that this method has not returned yet: see `LoginClient.next`. */
   next<E extends keyof Payloads>(event: E, timeoutMs?: number): Promise<Payloads[E]>
-  /** Events of that name that came and that `next` has not given. */
+  /** Queued events of that name. */
   pending<E extends keyof Payloads>(event: E): readonly Payloads[E][]
   subscribe: Ask<'subscribe'>
   unsubscribe: Ask<'unsubscribe'>
@@ -53,8 +53,8 @@ const queued: readonly (keyof Payloads)[] = [
 ]
 
 /**
- * Starts to connect with that token, and reconnects by itself like a browser's client; `next('connect')`
- * tells when.
+ * Connects with that token, and reconnects like a browser's client. `next('connect')` resolves when it is
+ * connected.
  */
 export const connectLive = (origin: string, { token, ...options }: ConnectOptions & { token: string }): LiveClient => {
   const socket: LiveClient['socket'] = io(`${origin}/`, {
@@ -76,7 +76,7 @@ export const connectLive = (origin: string, { token, ...options }: ConnectOption
   const ask =
     <E extends keyof LiveClientEvents>(event: E): Ask<E> =>
     (body, timeoutMs = EVENT_TIMEOUT_MS) =>
-      // Socket.IO's types lose the tie between an event and its ack in generic code.
+      // In generic code, Socket.IO's types lose the relation between an event and its ack.
       (socket.timeout(timeoutMs) as Socket).emitWithAck(event, body)
 
   return {
@@ -93,7 +93,7 @@ export const connectLive = (origin: string, { token, ...options }: ConnectOption
   }
 }
 
-/** What a backend does: publishes one message, or an array of them. `T` is the caller's expectation. */
+/** Publishes one message, or an array of them, like a backend. `T` is the caller's expectation. */
 export const publish = <T = Published>(
   origin: string,
   body: unknown,
@@ -102,7 +102,7 @@ export const publish = <T = Published>(
 ): Promise<Answer<T>> => request(`${origin}/v1/publish`, { bearer: key, json: body, ...options })
 
 /**
- * A whole login by scanning, as the demo account `name`: what the browser has at its end, and whose it is.
+ * A whole login by scan as the demo account `name`. Resolves with the browser's tokens and the account's id.
  */
 export const webToken = async (origin: string, name: string): Promise<TokenSet & { user: string }> => {
   const phone = await phoneToken(origin, name)
@@ -114,12 +114,12 @@ export const webToken = async (origin: string, name: string): Promise<TokenSet &
   return { ...body, user: subjectOf(body.access_token) }
 }
 
-/** Whose token this is, by its own word. */
+/** The `sub` of a token, without verification. */
 const subjectOf = (token: string): string => {
   const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
   if (typeof claims !== 'object' || claims === null || !('sub' in claims)) throw new Error('a token without a subject')
   return String(claims.sub)
 }
 
-/** A channel's position as the query of `GET /v1/messages` writes it. */
+/** A channel's position in the query format of `GET /v1/messages`. */
 export const cursor = (channel: string, { epoch, offset }: Position): string => `${channel};${epoch};${offset}`

@@ -10,7 +10,7 @@ import {
 } from '@saoma/protocol'
 import { type Answer, type RequestOptions, request } from './request.ts'
 
-/** What a browser does: asks for a code. Use `attemptTicket` to see an answer that is not 200. */
+/** Requests a code like a browser. Use `attemptTicket` for an answer other than 200. */
 export const createTicket = async (origin: string, options: RequestOptions = {}): Promise<DeviceAuthorization> =>
   expected(await attemptTicket(origin, options))
 
@@ -20,11 +20,11 @@ export const attemptTicket = (origin: string, options: RequestOptions = {}): Pro
     ...options,
   })
 
-/** What a phone does first: its token, here of the demo account `name`. */
+/** Gets a phone's token, for the demo account `name`. */
 export const phoneToken = async (origin: string, name: string): Promise<string> =>
   expected(await attemptPhoneToken(origin, `demo:${name}`)).access_token
 
-/** As `phoneToken`, with any `wx.login` code and any answer. */
+/** Like `phoneToken`, with any `wx.login` code and any answer. */
 export const attemptPhoneToken = (
   origin: string,
   code: string,
@@ -37,13 +37,14 @@ const act =
   (origin: string, ticket: string, token: string, options: RequestOptions = {}): Promise<Answer<T>> =>
     request(`${origin}/v1/tickets/${ticket}/${verb}`, { method: 'POST', bearer: token, ...options })
 
-/** What a phone does with a ticket, with its token. */
+/** A phone's actions on a ticket, with its token. */
 export const scan = act<ScanAnswer>('scan')
 export const confirm = act<DecisionAnswer>('confirm')
 export const reject = act<DecisionAnswer>('reject')
 
 /**
- * What a browser does to follow its ticket without a socket; `after` and `wait` (seconds) hold the answer.
+ * Follows a ticket without a socket, like a browser; `after` and `wait` (seconds) make the server hold the
+ * request.
  */
 export const poll = (
   origin: string,
@@ -56,14 +57,14 @@ export const poll = (
   return request(`${origin}/v1/tickets/${ticketOf(deviceCode)}?${query}`, { bearer: deviceCode, ...options })
 }
 
-/** What a browser does with a confirmed ticket. */
+/** Redeems a confirmed ticket, like a browser. */
 export const redeem = (origin: string, deviceCode: string, options: RequestOptions = {}): Promise<Answer<TokenSet>> =>
   request(`${origin}/oidc/token`, {
     form: { grant_type: DEVICE_CODE_GRANT, device_code: deviceCode, client_id: 'web' },
     ...options,
   })
 
-/** What a browser does when its access token is about to end. @param token  a refresh token */
+/** Refreshes like a browser whose access token is about to expire. @param token  a refresh token */
 export const refresh = (
   origin: string,
   token: string | undefined,

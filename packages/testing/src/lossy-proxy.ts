@@ -4,16 +4,16 @@ import { onCleanup } from './cleanup.ts'
 
 export interface LossyWay {
   readonly port: number
-  /** A Redis URL that leads through here. */
+  /** A Redis URL that leads through this proxy. */
   readonly url: string
   /**
-   * From now on what the server says on the connection of this role (`data`, `pub` or `sub`) is swallowed,
-   * and the connection stays up. Throws when there is not exactly one.
+   * From now on the proxy drops what the server sends on the connection of this role (`data`, `pub` or
+   * `sub`); the connection stays open. Throws unless there is exactly one such connection.
    */
   deafen(role: string): void
 }
 
-/** A way to the Redis on that port, on which connections can be made deaf. */
+/** A proxy to the Redis on that port. It can make a connection deaf. */
 export const startLossyWay = async (port: number): Promise<LossyWay> => {
   const ways: { role: string; client: Socket; server: Socket }[] = []
   const listener = createServer((client) => {

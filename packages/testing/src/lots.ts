@@ -1,6 +1,6 @@
 /**
- * Does the work for each, a lot at a time, and gives what came of it in the same order. On a busy machine a
- * thousand commands at once wait for longer than the three seconds that each has.
+ * Maps items in batches, and keeps the order of the results. On a busy machine a thousand commands at once
+ * would exceed the timeout of three seconds that each one has.
  */
 export const inLots = async <T, R>(
   items: readonly T[],

@@ -6,12 +6,12 @@ import { request } from './request.ts'
 
 type Server = Exclude<Connection, { nodes: unknown }>
 
-/** Less than a test has. */
+/** Less than a test's timeout. */
 const LONGEST_MS = 40_000
-/** Between two reads, so that whoever is waited for gets the processor. */
+/** Pause between two reads, so that the observed process gets the processor. */
 const LONGEST_PAUSE_MS = 50
 
-/** Reads again until the value is as wanted; for what tells of itself by no event. */
+/** Reads repeatedly until the value is as wanted. For state that no event reports. */
 export const until = async <T>(read: () => Promise<T>, isWanted: (value: T) => boolean): Promise<T> => {
   const endAt = performance.now() + LONGEST_MS
   for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
@@ -23,8 +23,8 @@ export const until = async <T>(read: () => Promise<T>, isWanted: (value: T) => b
 }
 
 /**
- * A connection that hears (`monitor`) all that a server does. What comes in one piece with Redis's yes is an
- * error to ioredis.
+ * A connection that monitors all commands of a server. If output arrives together with Redis's OK, ioredis
+ * reports an error; it is ignored.
  */
 export const monitorOf = async (server: Server): Promise<Server> => {
   const monitor = server.duplicate({ monitor: true, lazyConnect: false })
@@ -33,11 +33,11 @@ export const monitorOf = async (server: Server): Promise<Server> => {
   return monitor
 }
 
-/** Resolves at its `close`, whatever error goes before that; `once` would reject with the error. */
+/** Resolves at `close`, even after an error; `once` would reject with that error. */
 export const closeOf = (emitter: EventEmitter): Promise<void> =>
   new Promise((resolve) => emitter.once('close', () => resolve()))
 
-/** A metric without labels; NaN if there is none of that name. */
+/** Value of a metric without labels; NaN if there is no such metric. */
 export const metricOf = async ({ internalOrigin }: Gateway, name: string): Promise<number> => {
   const { body } = await request<string>(`${internalOrigin}/metrics`)
   return Number(new RegExp(`^${name} (.*)$`, 'm').exec(body)?.[1])

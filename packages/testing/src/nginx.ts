@@ -10,41 +10,41 @@ import { requireProgram } from './programs.ts'
 import { type Restartable, startRestartable } from './restartable.ts'
 
 export interface NginxOptions {
-  /** The nodes behind it, by id and public port. */
+  /** The nodes behind nginx, by id and public port. */
   nodes: readonly { id: string; port: number }[]
   /** Address to listen on. @default '127.0.0.1' */
   host?: string
-  /** @default a free one */
+  /** @default a free port */
   port?: number
   /**
    * File of its access log, one JSON object a line.
    * @default `access.log` in its temporary folder, removed by `stop`
    */
   accessLog?: string
-  /** More settings of nginx/render.sh, such as NGINX_TRUST. */
+  /** Additional settings of nginx/render.sh, such as NGINX_TRUST. */
   env?: Record<string, string>
-  /** Told of every line of its error log. */
+  /** Called for every line of its error log. */
   onLine?: (line: Line) => void
 }
 
 /**
- * A real nginx with the project's own configuration, run by nginx/run.sh as an ordinary user on an
- * unprivileged port. Signals go to that, and so does `pid`.
+ * A real nginx with the project's own configuration. nginx/run.sh starts it as an ordinary user on an
+ * unprivileged port. Signals and `pid` concern that script.
  */
 export interface Nginx extends Restartable {
   readonly origin: string
   readonly port: number
   readonly accessLog: string
-  /** nginx itself, whose children are the workers. */
+  /** The pid of nginx's master, whose children are the workers. */
   masterPid(): Promise<number>
 }
 
 const script = fileURLToPath(new URL('../../../nginx/run.sh', import.meta.url))
 
-/** Resolves once it listens. A node need not run yet. */
+/** Resolves once it listens. The nodes need not run yet. */
 export const startNginx = async (options: NginxOptions): Promise<Nginx> => {
   const { nodes, host = '127.0.0.1', env = {}, onLine } = options
-  // In a place that is perhaps not on the PATH.
+  // nginx may be installed outside the PATH.
   const folder = dirname(requireProgram('nginx'))
   const port = options.port ?? (await freePort())
   const temp = await mkdtemp(join(tmpdir(), 'saoma-nginx-'))
@@ -53,7 +53,7 @@ export const startNginx = async (options: NginxOptions): Promise<Nginx> => {
     return rm(temp, { recursive: true, force: true })
   }
   const forget = onCleanup(removeTemp)
-  // Started by root, its workers are somebody else and have to find their temporary files.
+  // If root starts nginx, its workers run as another user and must reach their temporary files.
   await chmod(temp, 0o711)
 
   const accessLog = options.accessLog ?? join(temp, 'access.log')
@@ -71,7 +71,7 @@ export const startNginx = async (options: NginxOptions): Promise<Nginx> => {
       command: '/bin/sh',
       args: [script],
       env: { ...plainEnv(), PATH: [process.env.PATH, folder].filter(Boolean).join(delimiter), ...settings },
-      // Its sockets listen before the first worker starts; what comes in between waits in the kernel's queue.
+      // The sockets listen before the first worker starts; connections wait in the kernel's queue.
       ready: ({ text }) => text.includes('start worker process '),
       ...(onLine ? { onLine } : {}),
     })

@@ -13,7 +13,7 @@ const BUILD_TIMEOUT_MS = 120_000
 /** Folder with the built pages, for SAOMA_WEB_ROOT. */
 export const pageFolder: string = join(web, 'dist')
 
-/** What the pages are made of. */
+/** The sources of the pages. */
 export const pageSources: readonly string[] = [
   join(web, 'src'),
   join(web, 'public'),
@@ -21,7 +21,7 @@ export const pageSources: readonly string[] = [
   join(root, 'packages/protocol/src'),
 ]
 
-/** Milliseconds since 1970 of the latest change below a folder; 0 when there is no such folder. */
+/** Time of the latest change below a folder, in milliseconds since 1970; 0 when the folder is missing. */
 const changedAt = async (folder: string): Promise<number> => {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
@@ -38,18 +38,18 @@ const isStale = async (): Promise<boolean> => {
   return Math.max(...ownTimes, ...times) > built
 }
 
-/** Builds the pages. Rejects with what Vite said. */
+/** Builds the pages. Rejects with Vite's output. */
 export const buildPage = async (): Promise<void> => {
   const vite = join(root, 'node_modules/vite/bin/vite.js')
   await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
     cwd: web,
-    // Vite takes a test's NODE_ENV for a wish to build for tests.
+    // With a test's NODE_ENV, Vite would build for tests.
     env: { ...process.env, NODE_ENV: 'production' },
     timeout: BUILD_TIMEOUT_MS,
   })
 }
 
-/** Builds the pages unless they are newer than what they are made of. */
+/** Builds the pages unless they are newer than their sources. */
 export const ensurePage = async (say: (sentence: string) => void): Promise<void> => {
   if (!(await isStale())) return
   say('Building the web page.')
@@ -58,10 +58,7 @@ export const ensurePage = async (say: (sentence: string) => void): Promise<void>
 
 const HASHED = /-[\w-]{8}(\.\w+)$/
 
-/**
- * Folder with another build of the pages: whatever has a hash in its name has another one. Removed when the
- * test is over.
- */
+/** Folder with another build of the pages: the hashes in file names differ. Removed after the test. */
 export const anotherBuild = async (): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'saoma-build-'))
   onCleanup(() => rm(folder, { recursive: true, force: true }))

@@ -5,16 +5,13 @@ import { join } from 'node:path'
 import getPort from 'get-port'
 
 /**
- * Below the range from which the kernel takes ports for outgoing connections: those come and go while a
- * server restarts.
+ * Below the kernel's range for outgoing connections: such a connection could take the port while a server
+ * restarts.
  */
 const FIRST_PORT = 15_000
 const LAST_PORT = 32_000
 
-/**
- * Who has drawn which port, a file each: between its drawing and its first listener others must not draw it,
- * in whatever process.
- */
+/** One file per drawn port. No other process may draw a port between its drawing and its first listener. */
 const folder = join(tmpdir(), 'saoma-ports')
 
 const isAlive = (pid: number): boolean => {
@@ -26,7 +23,7 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-/** A port belongs to the process that has drawn it, as long as that one runs. */
+/** A port belongs to the process that has drawn it, as long as that process runs. */
 const take = async (port: number): Promise<boolean> => {
   const file = join(folder, `${port}`)
   try {
@@ -34,13 +31,13 @@ const take = async (port: number): Promise<boolean> => {
     return true
   } catch {
     const owner = Number(await readFile(file, 'utf8').catch(() => Number.NaN))
-    // Whoever is written down and gone is forgotten; the next draw may have it.
+    // The owner has ended, so remove its file. The next draw may take the port.
     if (owner > 0 && !isAlive(owner)) await rm(file, { force: true })
     return false
   }
 }
 
-/** A port of 127.0.0.1 that nobody listens on and nobody else has drawn. */
+/** A port of 127.0.0.1 on which nobody listens and that no other process has drawn. */
 export const freePort = async (): Promise<number> => {
   await mkdir(folder, { recursive: true })
   for (;;) {

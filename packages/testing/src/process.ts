@@ -11,13 +11,14 @@ export interface ProcessOptions {
   /** The whole environment of the process; see `plainEnv`. */
   env?: Record<string, string | undefined>
   cwd?: string
-  /** Shown in messages. */
+  /** Name in messages. */
   name: string
-  /** Told of every line of output. */
+  /** Called for every line of output. */
   onLine?: (line: Line) => void
   /**
-   * The line that says it is up: `startProcess` resolves then, and kills it and rejects when the line does
-   * not come.
+   * Recognises the line that reports that the process is ready: `startProcess` then resolves. If the line
+   * does not come, it kills the process and rejects.
+   * @default none
    * @default none
    */
   ready?: (line: Line) => boolean
@@ -26,20 +27,21 @@ export interface ProcessOptions {
   /** Milliseconds between SIGTERM and SIGKILL in `stop`. @default 10000 */
   stopTimeoutMs?: number
   /**
-   * It forks itself for short works and does not wait for those when it ends: they are ended without an
-   * error.
+   * The process forks short-lived children and does not wait for them when it ends. They are killed, which is
+   * no error.
+   * @default false
    * @default false
    */
   forks?: boolean
 }
 
-/** How a process ended: one of the two is null. */
+/** How a process ended: either `code` or `signal` is null. */
 export interface Exit {
   code: number | null
   signal: NodeJS.Signals | null
 }
 
-/** A child process in a group of its own, which ends with us however we end. */
+/** A child process in its own process group. It ends with this process, however that ends. */
 export interface Process {
   readonly name: string
   readonly pid: number
@@ -48,40 +50,38 @@ export interface Process {
   /** Resolves when the process has ended; never rejects. */
   readonly exited: Promise<Exit>
   /**
-   * The first line, past or future, that matches and that no earlier call was given. Rejects when the process
-   * ends first or after `timeoutMs` (20 s), with the last output in the message.
+   * The first matching line, past or future, that no earlier call has returned. Rejects when the process ends
+   * first, or after `timeoutMs` (20 s), with the last output in the message.
    */
   nextLine(matches: (line: Line) => boolean, timeoutMs?: number): Promise<Line>
   /**
-   * Sends a signal; for one that ends a process (all but SIGSTOP, SIGCONT, SIGHUP, SIGUSR1/2) resolves when
-   * it has ended.
+   * Sends a signal. If the signal ends a process (all but SIGSTOP, SIGCONT, SIGHUP, SIGUSR1/2), it resolves
+   * when the process has ended.
    */
   kill(signal?: NodeJS.Signals): Promise<void>
   /**
-   * SIGTERM, and if that was not enough in time SIGKILL and a rejection. Resolves at once when it has ended
-   * already.
+   * Sends SIGTERM. If the process does not end in time, it sends SIGKILL and rejects. Resolves at once when
+   * the process has ended already.
    */
   stop(): Promise<void>
 }
 
-/**
- * What Node made of our sources, so that the next of many processes need not: half of the work of a start.
- */
+/** Node's compile cache for our sources. It halves the start time of further processes. */
 const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/saoma/node', import.meta.url))
 const LINE_TIMEOUT_MS = 20_000
 const STOP_TIMEOUT_MS = 10_000
 const survivable: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
 
 /**
- * The few variables that programs need of the machine. The rest of our own environment would make runs
- * differ.
+ * The few environment variables that programs need. With the rest of our environment, runs would differ
+ * between machines.
  */
 export const plainEnv = (): Record<string, string | undefined> => {
   const { PATH, HOME, LANG, TZ, TMPDIR } = process.env
   return { PATH, HOME, LANG, TZ, TMPDIR, NODE_COMPILE_CACHE: compileCache }
 }
 
-/** Starts a program and registers its end. Rejects when it cannot be started or does not get ready. */
+/** Starts a program and registers its cleanup. Rejects when it cannot be started or does not become ready. */
 export const startProcess = async (options: ProcessOptions): Promise<Process> => {
   const { command, args = [], env = plainEnv(), cwd, name, onLine, ready, readyTimeoutMs } = options
   const { stopTimeoutMs = STOP_TIMEOUT_MS, forks = false } = options
@@ -104,8 +104,7 @@ export const startProcess = async (options: ProcessOptions): Promise<Process> =>
   let orphaned = false
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (_, signal) => {
-      // Whatever the leader left behind dies with it. After our own SIGKILL it had no chance to see to that
-      // itself.
+      // Kill what the leader has left behind. After our own SIGKILL the leader could not do that.
       orphaned = signalGroup(pid, 'SIGKILL') && !forks && !forced && signal !== 'SIGKILL'
       releaseGroup(pid)
     })
@@ -127,7 +126,7 @@ export const startProcess = async (options: ProcessOptions): Promise<Process> =>
     if (!gone.signal.aborted) {
       const timer = setTimeout(() => void send('SIGKILL'), stopTimeoutMs)
       child.kill('SIGTERM')
-      child.kill('SIGCONT') // A process that a test has stopped sees SIGTERM only after this.
+      child.kill('SIGCONT') // If a test has suspended the process, it sees SIGTERM only after SIGCONT.
       await exited
       clearTimeout(timer)
       if (forced) throw new Error(`${name} did not end within ${stopTimeoutMs} ms of SIGTERM:\n${lines.tail()}`)

@@ -1,22 +1,22 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** A program that the project needs and npm does not bring. */
+/** A program that the project needs and npm does not provide. */
 export interface Program {
-  /** Names it may have, best first. */
+  /** Possible names, best first. */
   commands: readonly string[]
-  /** Package that brings it, per package manager. */
+  /** The package with the program, per package manager. */
   packages: { apt: string; brew?: string }
-  /** Absolute places outside the PATH. */
+  /** Absolute paths outside the PATH. */
   places?: readonly string[]
 }
 
 export const programs = {
   redis: { commands: ['redis-server', 'valkey-server'], packages: { apt: 'redis-server', brew: 'redis' } },
   nginx: { commands: ['nginx'], packages: { apt: 'nginx-light', brew: 'nginx' } },
-  // nginx/run.sh tells the nodes with it.
+  // nginx/run.sh uses it to notify the nodes.
   curl: { commands: ['curl'], packages: { apt: 'curl', brew: 'curl' } },
-  // Only to render k8s/: nothing is asked of a cluster.
+  // Only renders k8s/; it contacts no cluster.
   kubectl: { commands: ['kubectl'], packages: { apt: 'kubernetes-client', brew: 'kubernetes-cli' } },
   chromium: {
     commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
@@ -30,7 +30,7 @@ export const programs = {
 
 export type ProgramName = keyof typeof programs
 
-/** Where Debian and Homebrew put servers; not always on a person's PATH. */
+/** Where Debian and Homebrew install servers; not always on a user's PATH. */
 const EXTRA_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin', '/opt/homebrew/sbin']
 
 export const isExecutable = (file: string): boolean => {
@@ -51,14 +51,14 @@ export const findProgram = (name: ProgramName): string | undefined => {
   return [...(chosen ? [chosen] : []), ...found, ...(program.places ?? [])].find(isExecutable)
 }
 
-/** As `findProgram`; throws with the package to install when there is none. */
+/** Like `findProgram`, but throws with the name of the package when the program is missing. */
 export const requireProgram = (name: ProgramName): string => {
   const found = findProgram(name)
   if (found) return found
   throw new Error(`${programs[name].commands[0]} is not installed. ${howToInstall([name])}`)
 }
 
-/** A sentence that names the commands, for whoever has to install by hand. */
+/** A sentence with the commands, for a person who has to install by hand. */
 export const howToInstall = (names: readonly ProgramName[]): string => {
   const all: Program[] = names.map((name) => programs[name])
   const apt = all.map(({ packages }) => packages.apt).join(' ')

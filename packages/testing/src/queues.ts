@@ -3,12 +3,15 @@ interface Queue {
   waiting: ((payload: unknown) => void)[]
 }
 
-/** What came, by name: each is given to one `next`, whether it was asked for before or after it came. */
+/**
+ * Queues of values by name. Each value is returned by one `next`, whether it was called before or after the
+ * value arrived.
+ */
 export interface Queues<Payloads> {
   push<E extends keyof Payloads>(name: E, payload: unknown): void
-  /** The n-th call gives the n-th of that name. Rejects after `timeoutMs` (20 s). */
+  /** The n-th call returns the n-th value of that name. Rejects after `timeoutMs` (20 s). */
   next<E extends keyof Payloads>(name: E, timeoutMs?: number): Promise<Payloads[E]>
-  /** Those that came and that `next` has not given. */
+  /** Values that `next` has not returned yet. */
   pending<E extends keyof Payloads>(name: E): readonly Payloads[E][]
 }
 

@@ -10,10 +10,10 @@ const huffman = (counts: Buffer, symbols: Buffer): Map<string, number> => {
   return codes
 }
 
-/** A pixel of RGBA in one number, whose alpha comes last in memory. */
+/** An RGBA pixel as one number; alpha comes last in memory. */
 const [GREY, OPAQUE] = [0x010101, 0xff000000]
 
-/** Decodes a grey baseline JPEG whose blocks are even, into RGBA. Throws on anything else. */
+/** Decodes a grey baseline JPEG whose blocks each have one colour, into RGBA. Throws on any other JPEG. */
 export const readJpeg = (jpeg: Buffer): { data: Uint8ClampedArray; width: number; height: number } => {
   const tables = new Map<number, Map<string, number>>()
   let [width, height, quantizer, at] = [0, 0, 0, 2]

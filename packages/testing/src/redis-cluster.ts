@@ -7,39 +7,41 @@ import { createTopology, type Member, open, type RedisTopology } from './redis-t
 export interface RedisClusterOptions extends RedisAccess {
   /** Give every master a replica. @default false */
   replicas?: boolean
-  /** Name by which the members call themselves, instead of their address. @default none */
+  /** Host name that the members announce instead of their address. @default none */
   announces?: string
-  /** Keep append-only files, so that members can be killed and restarted with their data. @default false */
+  /** Keeps append-only files, so that members can be killed and restarted with their data. @default false */
   appendonly?: boolean
   /**
-   * Silence after which a member counts as failed, and then the whole cluster refuses.
+   * Node timeout: a member that is silent for longer counts as failed, and the whole cluster refuses.
+   * @default 2 s with replicas, else 15 s
    * @default 2 s with replicas, else 15 s
    */
   nodeTimeoutMs?: number
-  /** Told of every line of the members' logs. */
+  /** Called for every line of the members' logs. */
   onLine?: (line: Line) => void
 }
 
-/** A real Redis Cluster of three masters on the loopback interface, whose slots can be moved. */
+/** A real Redis Cluster of three masters on the loopback interface. Its slots can be moved. */
 export interface RedisClusterServer extends RedisTopology {
   /** `redis+cluster://127.0.0.1:port,…` */
   readonly url: string
-  /** Of the masters it began with, as are `nodes` and `replicas`. */
+  /** Ports of the original masters; `nodes` and `replicas` belong to these, too. */
   readonly ports: readonly number[]
   readonly nodes: readonly RedisServer[]
-  /** One for each of `nodes`, in their order, if there are any. */
+  /** One for each of `nodes`, in their order, if there are replicas. */
   readonly replicas: readonly RedisServer[]
   stop(): Promise<void>
 }
 
 const MASTERS = 3
 const SLOTS = 16_384
-/** A master that starts alone waits some seconds before it calls the cluster well. */
+/** A single new master waits some seconds before it reports the cluster as ok. */
 const FORMED_TIMEOUT_MS = 20_000
 
 /**
- * Silence after which a member counts as failed, and then the whole cluster refuses. Short where a replica is
- * to take over; elsewhere no disk or processor that is busy for two seconds should be taken for a failure.
+ * Node timeout: a member that is silent for longer counts as failed, and the whole cluster refuses. It is
+ * short where a replica should take over. Otherwise it is long, so that a busy disk or processor does not
+ * look like a failure.
  */
 const NODE_TIMEOUT_MS = { alone: 15_000, replicated: 2_000 }
 
@@ -52,14 +54,14 @@ const startMember = async (options: RedisClusterOptions): Promise<Member> => {
     ['--tls-cluster', server.tls ? 'yes' : 'no'],
     ['--cluster-port', `${busPort}`],
     ['--cluster-node-timeout', `${timeoutMs}`],
-    // A replica that has to read all anew waits for no other one to do the same.
+    // A full resynchronisation need not wait for other replicas.
     ['--repl-diskless-sync-delay', '0'],
     announces ? ['--cluster-announce-hostname', announces, '--cluster-preferred-endpoint-type', 'hostname'] : [],
   ].flat()
   return { server: await startRedis({ ...server, args }), busPort }
 }
 
-/** Resolves when it has what its master has. */
+/** Resolves when it has its master's data. */
 const startReplica = async (master: RedisServer, options: RedisClusterOptions): Promise<Member> => {
   const { server, busPort } = await startMember(options)
   const [replica, its] = await Promise.all([open(server), open(master)])
@@ -68,7 +70,7 @@ const startReplica = async (master: RedisServer, options: RedisClusterOptions): 
     const { host = '127.0.0.1' } = options
     const ownId = String(await replica.call('CLUSTER', 'MYID'))
     await its.call('CLUSTER', 'MEET', host, `${server.port}`, `${busPort}`)
-    // It can follow only a master that it has heard of, which takes a beat of the gossip.
+    // A replica can follow only a master that it knows by gossip.
     await until(
       () => replica.call('CLUSTER', 'REPLICATE', masterId).then(String, String),
       (answer) => answer === 'OK',
@@ -95,7 +97,8 @@ export const startRedisCluster = async (options: RedisClusterOptions = {}): Prom
     await Promise.all(
       connections.map(async (connection, i) => {
         const [from, to] = [Math.ceil((SLOTS * i) / MASTERS), Math.ceil((SLOTS * (i + 1)) / MASTERS) - 1]
-        // Distinct epochs from the start, or the masters first have to settle whose is whose.
+        // Distinct config epochs from the start. Otherwise the masters first have to resolve conflicts about
+        // slots.
         await connection.call('CLUSTER', 'SET-CONFIG-EPOCH', `${i + 1}`)
         await connection.call('CLUSTER', 'ADDSLOTSRANGE', `${from}`, `${to}`)
       }),

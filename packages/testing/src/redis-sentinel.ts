@@ -18,19 +18,21 @@ import {
 } from './redis.ts'
 
 export interface RedisSentinelOptions extends RedisAccess {
-  /** Password that the Sentinel itself asks for. @default none */
+  /** Password of the Sentinel itself. @default none */
   sentinelPassword?: string
 }
 
-/** A real master with two replicas, and a Sentinel that gives a silent master half a second. */
+/**
+ * A real master with two replicas, and a Sentinel that declares a master down after half a second of silence.
+ */
 export interface RedisSentinelServer {
   /** `redis+sentinel://127.0.0.1:port/saoma` */
   readonly url: string
-  /** Of the Sentinel. */
+  /** Port of the Sentinel. */
   readonly port: number
   readonly master: RedisServer
   readonly replicas: readonly RedisServer[]
-  /** Resolves when the Sentinel has made another one the master. */
+  /** Resolves when the Sentinel has promoted another master. */
   switched(): Promise<void>
   stop(): Promise<void>
 }
@@ -51,8 +53,8 @@ const startReplica = async (master: RedisServer, access: RedisAccess): Promise<R
 }
 
 /**
- * Resolves when a write reaches the replicas: one that is just synchronised gets none before it has said so,
- * once a second.
+ * Resolves when writes reach the replicas. After a synchronisation a replica gets writes only once it has
+ * acknowledged it, which it does once a second.
  */
 const attached = async ({ operator }: RedisServer): Promise<void> => {
   const connection = connect({ ...operator, name: 'saoma-testing', onError: () => {} })
@@ -77,7 +79,7 @@ export const startRedisSentinel = async (options: RedisSentinelOptions = {}): Pr
   const dir = await mkdtemp(join(tmpdir(), 'saoma-sentinel-'))
   onCleanup(() => rm(dir, { recursive: true, force: true }))
   const port = await freePort()
-  // It writes what it learns into its own file.
+  // The Sentinel writes its state into its own configuration file.
   const file = join(dir, 'sentinel.conf')
   const settings = [
     `sentinel monitor ${NAME} ${host} ${master.port} 1`,
@@ -87,7 +89,7 @@ export const startRedisSentinel = async (options: RedisSentinelOptions = {}): Pr
     `sentinel failover-timeout ${NAME} 3000`,
     `sentinel parallel-syncs ${NAME} ${REPLICAS}`,
     ...accessSettings(port, { ...reached, ...(sentinelPassword ? { password: sentinelPassword } : {}) })
-      // Of a server with data alone.
+      // Only for data servers.
       .filter(([name]) => name !== 'masterauth')
       .map((setting) => setting.join(' ')),
   ]

@@ -9,26 +9,26 @@ export interface Member {
   busPort: number
 }
 
-/** What an operator does to a Redis Cluster while it is in use. Members are named by their ports. */
+/** Changes that an operator makes to a Redis Cluster in use. Ports identify the members. */
 export interface RedisTopology {
-  /** The masters by port, each with its slots in ascending order; a master that is new has none. */
+  /** The masters by port, each with its slots in ascending order; a new master has none. */
   masters(): Promise<Map<number, number[]>>
-  /** The port of the master that has a slot. Throws while nobody has it. */
+  /** The port of the master of a slot. Throws while the slot has no master. */
   ownerOf(slot: number): Promise<number>
   /**
-   * Gives slots to a master, keys and all, each of them as `redis-cli --cluster reshard` does.
+   * Moves slots with their keys to a master, as `redis-cli --cluster reshard` does.
    *
-   * @param stepMs  between two steps of a slot, as if whoever moves it were far away; and its keys go in
-   *   several steps. @default 0
+   * @param stepMs  pause between two steps of a slot, as if the operator were far away. With a pause the
+   *   keys also move in several steps. @default 0
    */
   moveSlots(slots: readonly number[], to: number, stepMs?: number): Promise<void>
-  /** Starts one more master. It has no slots until some are moved to it. */
+  /** Starts another master. It has no slots until some are moved to it. */
   addMaster(): Promise<RedisServer>
-  /** Shares a master's slots out over the other ones, has all of them forget it, and ends it. */
+  /** Distributes a master's slots over the others, makes all members forget it, and stops it. */
   removeMaster(port: number): Promise<void>
   /**
-   * Has a replica take over from its master, orderly, and resolves with the new master's port when all
-   * members know.
+   * Makes a replica take over from its master by a manual failover. Resolves with the new master's port when
+   * all members know it.
    */
   failOver(port: number): Promise<number>
 }
@@ -43,20 +43,20 @@ interface Described {
 
 const READY_TIMEOUT_MS = 5_000
 const MIGRATE_TIMEOUT_MS = 5_000
-/** Longer than Redis tries to. */
+/** Longer than Redis itself tries. */
 const FAILOVER_TIMEOUT_MS = 10_000
 const KEYS_AT_ONCE = 100
 /** As many as redis-cli moves with one command. */
 const KEYS_A_STEP = 10
-/** A member writes its configuration down once for all that came together. */
+/** A member saves its configuration once for all slots that change together. */
 const SLOTS_AT_ONCE = 256
 /**
- * Whoever stood still during an election has missed it. The next one comes after four times the node timeout,
- * and a vote that was given late forbids that one too. The third comes within 30 s.
+ * A member that hung during an election has missed it. The next election comes after four node timeouts, and
+ * a late vote blocks that one, too. The third one comes within 30 s.
  */
 const ELECTED_TIMEOUT_MS = 45_000
 
-/** Resolves when a replica has been elected in place of its master, which has failed. */
+/** Resolves when a replica has been elected in place of its failed master. */
 export const elected = async (replica: RedisServer): Promise<void> =>
   void (await replica.nextLine(({ text }) => text.includes('Failover election won'), ELECTED_TIMEOUT_MS))
 
@@ -68,14 +68,14 @@ export const open = async (server: RedisServer): Promise<Connection> => {
 
 const slotsOf = (ranges: string[]): number[] =>
   ranges
-    // In brackets are those that are being moved.
+    // Slots in brackets are being moved.
     .filter((range) => !range.startsWith('['))
     .flatMap((range) => {
       const [first = 0, last = first] = range.split('-').map(Number)
       return Array.from({ length: last - first + 1 }, (_, i) => first + i)
     })
 
-/** One member's view of the cluster, without those that have failed. */
+/** One member's view of the cluster, without failed members. */
 const describe = async (member: Connection): Promise<Described[]> =>
   String(await member.call('CLUSTER', 'NODES'))
     .trim()
@@ -91,8 +91,8 @@ const describe = async (member: Connection): Promise<Described[]> =>
     }))
 
 /**
- * The other masters let only one take over from the same master within twice the node timeout, and refuse
- * without a word.
+ * Within twice the node timeout, the other masters accept only one takeover from the same master. They refuse
+ * a second one silently, so retry.
  */
 const takeOver = async (server: RedisServer | undefined, replica: Connection | undefined): Promise<void> => {
   if (!server || !replica) throw new Error('the replica does not run')
@@ -106,7 +106,7 @@ const takeOver = async (server: RedisServer | undefined, replica: Connection | u
       FAILOVER_TIMEOUT_MS,
     )
     const asked = replica.call('CLUSTER', 'FAILOVER').catch((error: Error) => {
-      // It has won in the moment in which it was given up.
+      // It had won at the moment at which it gave up.
       if (error.message.includes('to a replica')) return 'won'
       throw error
     })
@@ -116,11 +116,11 @@ const takeOver = async (server: RedisServer | undefined, replica: Connection | u
 }
 
 /**
- * @param members  those of the cluster; who is added and removed here comes and goes in it
- * @param startMember  starts a Redis that is of no cluster yet
+ * @param members  members of the cluster; this list changes when members are added or removed
+ * @param startMember  starts a Redis that does not belong to a cluster yet
  */
 export const createTopology = (members: Member[], startMember: () => Promise<Member>): RedisTopology => {
-  /** A connection to each member that runs, for the time of one act. */
+  /** Connects to each running member for the duration of one operation. */
   const withAll = async <T>(act: (connections: Map<number, Connection>) => Promise<T>): Promise<T> => {
     const connections = new Map<number, Connection>()
     try {
@@ -137,7 +137,7 @@ export const createTopology = (members: Member[], startMember: () => Promise<Mem
   }
   const hasEnded = ({ exited }: RedisServer) => Promise.race([exited.then(() => true), Promise.resolve(false)])
 
-  /** The masters as they say themselves, so that nobody's news is old. */
+  /** Each master's own description, because the news of others may be old. */
   const mastersBy = async (connections: Map<number, Connection>): Promise<Map<number, Described>> => {
     const masters = new Map<number, Described>()
     await Promise.all(
@@ -179,14 +179,15 @@ export const createTopology = (members: Member[], startMember: () => Promise<Mem
       await source.call('MIGRATE', '127.0.0.1', to, '', 0, MIGRATE_TIMEOUT_MS, 'KEYS', ...keys)
       await pause()
     }
-    // The new owner first: were it the old one, the slot would be nobody's if all broke off here.
+    // The new owner first: if the old one came first and the operation broke off here, the slot would have no
+    // owner.
     await target.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
-    // And the others by and by: until then they send whoever asks them to the old one.
+    // The others follow one by one. Until then they redirect to the old owner.
     for (const [port, connection] of connections) {
       if (port === to || !masters.has(port)) continue
       await pause()
       await connection.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId).catch((error: Error) => {
-        // Whoever has given its last slot away becomes a replica of the one that has it.
+        // A master that has given away its last slot becomes a replica of the new owner.
         if (!error.message.includes('only with masters')) throw error
       })
     }
@@ -221,7 +222,7 @@ export const createTopology = (members: Member[], startMember: () => Promise<Mem
 
     ownerOf: async (slot) => {
       for (const [port, slots] of await masters()) if (slots.includes(slot)) return port
-      throw new Error(`nobody has slot ${slot}`)
+      throw new Error(`slot ${slot} has no master`)
     },
 
     addMaster: async () => {
@@ -235,7 +236,7 @@ export const createTopology = (members: Member[], startMember: () => Promise<Mem
         await everybodySees(connections, (seen) =>
           members.every(({ server }) => seen.some((m) => m.port === server.port)),
         )
-        // It refuses for a while after it has joined.
+        // For a while after it has joined, the member refuses.
         await until(
           async () => String(await connections.get(added.server.port)?.call('CLUSTER', 'INFO')),
           (info) => info.includes('cluster_state:ok'),
@@ -249,7 +250,7 @@ export const createTopology = (members: Member[], startMember: () => Promise<Mem
         const all = await mastersBy(connections)
         const others = [...all.keys()].filter((other) => other !== port)
         const leaving = all.get(port)
-        if (!leaving || others.length === 0) throw new Error(`${port} is no master, or the last one`)
+        if (!leaving || others.length === 0) throw new Error(`${port} is not a master, or is the last one`)
         await moveAll(connections, all, leaving.slots, (i) => Number(others[i % others.length]))
         for (const [other, connection] of connections)
           if (other !== port) await connection.call('CLUSTER', 'FORGET', leaving.id)
@@ -266,7 +267,7 @@ export const createTopology = (members: Member[], startMember: () => Promise<Mem
         const its = (await mastersBy(connections)).get(port)
         const seen = (await Promise.all([...connections.values()].map(describe))).flat()
         const replica = seen.find(({ masterId }) => masterId === its?.id)
-        if (!its || !replica) throw new Error(`${port} is no master with a replica`)
+        if (!its || !replica) throw new Error(`${port} is not a master with a replica`)
         await takeOver(
           members.find(({ server }) => server.port === replica.port)?.server,
           connections.get(replica.port),

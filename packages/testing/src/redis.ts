@@ -11,50 +11,52 @@ import { startProcess } from './process.ts'
 import { requireProgram } from './programs.ts'
 import { type Restartable, startRestartable } from './restartable.ts'
 
-/** How a server of Redis, a Sentinel or the members of a Redis Cluster are reached. */
+/** How to reach a Redis server, a Sentinel or the members of a Redis Cluster. */
 export interface RedisAccess {
   /**
-   * Speak TLS, and nothing else, with certificates of this authority for `localhost`, `127.0.0.1` and `::1`.
+   * Use only TLS, with certificates of this authority for `localhost`, `127.0.0.1` and `::1`.
+   * @default plaintext
    * @default plaintext
    */
   tls?: Authority
-  /** Names and addresses in the certificates, where they are to be others. */
+  /** Other names and addresses for the certificates. */
   certifiedFor?: readonly string[]
   /** Loopback address. @default '127.0.0.1' */
   host?: '127.0.0.1' | '::1'
-  /** Password that it asks for; of the user below if there is one. @default none */
+  /** Required password; that of the user below if there is one. @default none */
   password?: string
   /**
-   * A user with these rights beside the default one, which can do nothing then: `{ name: 'saoma', rights: '~*
-   * &* +@all' }`.
+   * A user with these rights, while the default user may do nothing: `{ name: 'saoma', rights: '~* &* +@all'
+   * }`.
    */
   user?: { name: string; rights: string }
 }
 
 export interface RedisServerOptions extends RedisAccess {
-  /** More settings, as on the command line: `['--maxmemory', '2mb']`. */
+  /** Additional settings, as on the command line: `['--maxmemory', '2mb']`. */
   args?: readonly string[]
-  /** @default a free one */
+  /** @default a free port */
   port?: number
-  /** Folder of its data. @default a new temporary one, removed by `stop` */
+  /** Folder for its data. @default a new temporary one, removed by `stop` */
   dir?: string
   /**
-   * Keep an append-only file, so that `restart` finds the data again. What was acknowledged is in it whatever
-   * becomes of the process; where the machine may go down, `args` has to name another `appendfsync`.
+   * Keeps an append-only file, so that `restart` finds the data again. It contains every acknowledged write,
+   * even if the process is killed. To survive a crash of the machine, set another `appendfsync` in `args`.
+   * @default false
    * @default false
    */
   appendonly?: boolean
-  /** Told of every line of its log. */
+  /** Called for every line of its log. */
   onLine?: (line: Line) => void
 }
 
 /**
- * A user of servers that have a user of ours: for what belongs to the servers themselves, and for a test that
- * is the operator.
+ * A user with all rights on servers with a restricted user: for replication, and for tests that act as the
+ * operator.
  */
 export const REPLICATION = { user: 'operator', password: 'of-the-servers' }
 
-/** What a client of such a server trusts. */
+/** The certificates that a client of such a server trusts. */
 export const trusting = ({ tls }: RedisAccess): { certificates?: Certificates } =>
   tls ? { certificates: { ca: readFileSync(tls.caFile, 'utf8') } } : {}
 
@@ -64,7 +66,7 @@ export const urlBefore = (kind: '' | '+sentinel' | '+cluster', { tls, user, pass
   return `redis${tls ? 's' : ''}${kind}://${credentials}`
 }
 
-/** A host as URLs write it. */
+/** A host in URL form. */
 export const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host)
 
 const operatorOf = (port: number, access: RedisAccess): RedisServer['operator'] => {
@@ -75,7 +77,7 @@ const operatorOf = (port: number, access: RedisAccess): RedisServer['operator'] 
   return { url: `${urlBefore('', operator)}${inUrl(host)}:${port}`, ...trusting(access) }
 }
 
-/** What a server is told of how it is reached: each a line of its configuration. */
+/** Access settings of a server, one per line of its configuration. */
 export const accessSettings = (
   port: number,
   { tls, certifiedFor = ['localhost', '127.0.0.1', '::1'], host = '127.0.0.1', password, user }: RedisAccess,
@@ -93,7 +95,7 @@ export const accessSettings = (
       ['user', user.name, 'on', `>${password ?? ''}`, ...user.rights.split(' ')],
       ['user', 'default', 'off'],
     )
-    // As which its replicas come, and it itself once it is one.
+    // The user of replicas that connect to this server, and of this server when it is a replica.
     settings.push(['user', REPLICATION.user, 'on', `>${REPLICATION.password}`, '~*', '&*', '+@all'])
     settings.push(['masteruser', REPLICATION.user], ['masterauth', REPLICATION.password])
   } else if (password) {
@@ -102,15 +104,15 @@ export const accessSettings = (
   return settings
 }
 
-/** A real redis-server on the loopback interface. SIGSTOP makes it deaf, SIGCONT brings it back. */
+/** A real redis-server on the loopback interface. SIGSTOP suspends it, SIGCONT resumes it. */
 export interface RedisServer extends Restartable {
   readonly url: string
   readonly port: number
-  /** How whoever operates it reaches it, with all rights. */
+  /** The operator's access, with all rights. */
   readonly operator: { url: string; certificates?: Certificates }
 }
 
-/** Draws of a port before giving up: somebody else may take a free one before Redis does. */
+/** Most ports that are tried: another process may take a free port before Redis does. */
 const PORT_ATTEMPTS = 5
 const READY = 'Ready to accept connections'
 const PORT_TAKEN = /Address already in use/
@@ -128,16 +130,15 @@ export const startRedis = async (options: RedisServerOptions = {}): Promise<Redi
   const launch = (port: number) => {
     const reached = accessSettings(port, options).flatMap(([name, ...values]) => [`--${name}`, ...values])
     const settings = [...reached, '--dir', dir, '--logfile', '', '--daemonize', 'no']
-    // With `no` each write is handed to the system before it is acknowledged. With `everysec` Redis puts that
-    // off while a slow disk is still at the last one, for up to two seconds, and whoever kills it then loses
-    // acknowledged writes.
+    // With `no`, each write is handed to the kernel before it is acknowledged. With `everysec`, Redis delays
+    // that for up to two seconds while a slow disk is still busy, and a kill would lose acknowledged writes.
     const persistence = ['--save', '', '--appendonly', appendonly ? 'yes' : 'no', '--appendfsync', 'no']
     return startProcess({
       name: 'redis',
       command,
       args: [...settings, ...persistence, ...args],
       ready: ({ text }) => text.includes(READY),
-      // For a replica that comes, or to write its files anew.
+      // It forks to synchronise a replica and to rewrite its files.
       forks: true,
       ...(onLine ? { onLine } : {}),
     })

@@ -1,9 +1,7 @@
 import { hash } from 'node:crypto'
 import { createRedis } from '@saoma/redis'
 
-/**
- * Makes the use of a refresh token so many seconds older than it is, and what is kept of it only so long go.
- */
+/** Makes a used refresh token older by some seconds: its use moves back, and its record expires earlier. */
 export const ageRefreshToken = async (redisUrl: string, token: string, seconds: number): Promise<void> => {
   const { data, keys, close } = await createRedis({ url: redisUrl, probeMs: 0 })
   try {

@@ -1,10 +1,9 @@
-/** An HTTP answer, whatever its status. */
+/** An HTTP response with any status. */
 export interface Answer<T = unknown> {
   status: number
   headers: Headers
   /**
-   * Parsed JSON, or the text when the answer is not JSON. `T` is the caller's expectation, not a promise of
-   * this function.
+   * Parsed JSON, or the text when the body is not JSON. `T` is the caller's expectation and is not verified.
    */
   body: T
 }
@@ -18,14 +17,14 @@ export interface RequestOptions {
   json?: unknown
   /** Sent as `Authorization: Bearer`. */
   bearer?: string
-  /** @default 35000, which is longer than a long poll is held */
+  /** @default 35000, longer than a long poll is held */
   timeoutMs?: number
   signal?: AbortSignal
 }
 
 const TIMEOUT_MS = 35_000
 
-/** One HTTP request. Resolves with any status; rejects when there is no answer in time. */
+/** Sends one HTTP request. Resolves with any status; rejects when there is no response in time. */
 export const request = async <T = unknown>(url: string, options: RequestOptions = {}): Promise<Answer<T>> => {
   const { form, json, bearer, timeoutMs = TIMEOUT_MS, signal } = options
   const { method = form || json !== undefined ? 'POST' : 'GET', headers = {} } = options

@@ -1,8 +1,8 @@
 import type { Process } from './process.ts'
 
-/** A process that can be started again: `pid`, `exited` and `lines` are those of the present one. */
+/** A process that can be restarted: `pid`, `exited` and `lines` are those of the present process. */
 export interface Restartable extends Process {
-  /** Ends it if it runs, and starts it again as it was; resolves when it is ready. */
+  /** Ends it if it runs, and starts it again with the same settings. Resolves when it is ready. */
   restart(): Promise<void>
 }
 

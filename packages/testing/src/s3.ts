@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup } from './cleanup.ts'
 
-/** An object store that speaks S3, on the loopback interface, with one empty bucket. */
+/** An S3-compatible object store on the loopback interface, with one empty bucket. */
 export interface S3Server {
   readonly endpoint: string
   readonly region: string
   readonly bucket: string
   readonly credentials: { accessKeyId: string; secretAccessKey: string }
-  /** Settings that let a gateway use it. */
+  /** Settings for a gateway that uses it. */
   readonly env: {
     AWS_ENDPOINT_URL_S3: string
     AWS_REGION: string
@@ -19,14 +19,14 @@ export interface S3Server {
   stop(): Promise<void>
 }
 
-/** The only credentials that this server knows. */
+/** The only valid credentials. */
 const credentials = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' }
 const region = 'us-east-1'
 
 export const startS3 = async (): Promise<S3Server> => {
   const bucket = 'codes'
   const directory = await mkdtemp(join(tmpdir(), 'saoma-s3-'))
-  // Loaded when it is wanted: it would delay the start of every other test.
+  // Loaded on demand: it would delay the start of every other test.
   const { default: S3rver } = await import('s3rver')
   const server = new S3rver({
     address: '127.0.0.1',

@@ -7,9 +7,9 @@ import { onCleanup } from './cleanup.ts'
 import { apiKeyLine, testApiKey } from './live-settings.ts'
 
 export interface ShopSecrets {
-  /** With which the shop publishes. */
+  /** API key with which the shop publishes. */
   apiKey: string
-  /** With which the nodes ask its hook. */
+  /** Secret with which the nodes call its hook. */
   hookSecret: string
 }
 
@@ -21,18 +21,15 @@ export interface ShopOptions extends Partial<ShopSecrets>, Partial<Pick<AppOptio
   database?: string
 }
 
-/** The demo's business backend as a process of its own. */
+/** The demo's business backend as a process. */
 export type Shop = App
 
 const testSecrets: ShopSecrets = { apiKey: testApiKey, hookSecret: 'a secret of tests, which a hook is asked with' }
 
-/** File of the rules: who may do what in the channels of the demos. */
+/** File with the rules for the channels of the demos. */
 const rules = fileURLToPath(new URL('../../../apps/shop/channels.json', import.meta.url))
 
-/**
- * What the rest of a cluster has to know of a shop on that port: settings of every node, and of
- * nginx/render.sh.
- */
+/** Settings for the rest of a cluster with a shop on that port: for every node, and for nginx/render.sh. */
 export const shopSettings = (
   port: number,
   { apiKey, hookSecret }: ShopSecrets = testSecrets,

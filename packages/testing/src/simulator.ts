@@ -5,10 +5,10 @@ export interface SimulatorOptions extends Partial<Pick<AppOptions, 'env' | 'watc
   secret?: string
 }
 
-/** A WeChat server on the loopback interface, as a process of its own. */
+/** A WeChat simulator on the loopback interface, as a process. */
 export interface Simulator extends App {
   readonly origin: string
-  /** Settings that let a gateway use it. */
+  /** Settings for a gateway that uses it. */
   readonly env: { WECHAT_API: string; WECHAT_APPID: string; WECHAT_SECRET: string }
 }
 

@@ -4,25 +4,25 @@ import { onCleanup } from './cleanup.ts'
 import { createQueues } from './queues.ts'
 
 interface Payloads {
-  /** A text frame as it came, or the bytes of a binary one. */
+  /** A text frame as it arrived, or the bytes of a binary one. */
   frame: string | Buffer
   close: { code: number; reason: string }
 }
 
-/** A client that knows nothing but WebSocket. */
+/** A client that speaks only plain WebSocket. */
 export interface WsClient {
   readonly socket: WebSocket
-  /** Which node holds it. */
+  /** The node that holds the connection. */
   readonly node: string
-  /** The next frame that this method has not given yet; rejects after `timeoutMs` (20 s). */
+  /** The next frame that this method has not returned yet. Rejects after `timeoutMs` (20 s). */
   next(timeoutMs?: number): Promise<string | Buffer>
-  /** Frames that came and that `next` has not given. */
+  /** Frames that `next` has not returned yet. */
   pending(): readonly (string | Buffer)[]
-  /** Sends text as it is, or a value as JSON. */
+  /** Sends text as it is, or any other value as JSON. */
   send(frame: string | object): void
   /** Sends, and resolves with the next frame. */
   ask(frame: string | object): Promise<string | Buffer>
-  /** How the server closed. */
+  /** Resolves with the server's close code and reason. */
   closed(timeoutMs?: number): Promise<Payloads['close']>
   close(): void
 }
@@ -33,7 +33,7 @@ export const connectWs = async (origin: string, options: ClientOptions = {}): Pr
   const queues = createQueues<Payloads>(['frame', 'close'])
   socket.on('message', (data: Buffer, isBinary) => queues.push('frame', isBinary ? data : data.toString()))
   socket.on('close', (code, reason) => queues.push('close', { code, reason: reason.toString() }))
-  // Told as a close as well.
+  // `close` follows.
   socket.on('error', () => {})
   const close = () => {
     forget()

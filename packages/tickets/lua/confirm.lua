@@ -1,4 +1,4 @@
--- confirm: the owner agrees. May be repeated, which changes nothing.
+-- confirm: the owner agrees. Idempotent.
 -- KEYS  ticket, channel
 -- ARGV  sub, redeem_ms, keep_ms, event_head, event_tail
 -- reply {"OK", status, version, left_ms}

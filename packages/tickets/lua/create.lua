@@ -1,4 +1,4 @@
--- create: a browser asks to be logged in.
+-- create: a browser requests a login.
 -- KEYS  ticket
 -- ARGV  secret, request, authorization, scan_ms, keep_ms
 -- reply {"OK", status, version, left_ms} | {"TICKET_TAKEN"} the id is in use

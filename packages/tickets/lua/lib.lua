@@ -6,14 +6,14 @@
 
 local SETTLED = { rejected = true, redeemed = true }
 
--- Milliseconds of Redis's clock, the only one that tickets know.
+-- The time of Redis's clock in ms. Tickets use no other clock.
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The ticket as it is at this moment, or nil. A deadline that has passed shows as `expired`, one version on;
--- nothing is written for it.
+-- The present state of the ticket, or nil. After its deadline it reads as `expired` with the next version;
+-- nothing is written.
 local function find(key)
   local status, version, deadline, owner = unpack(redis.call('HMGET', key, 'status', 'version', 'deadline', 'owner'))
   if not status then return nil end
@@ -29,7 +29,7 @@ local function find(key)
   return ticket
 end
 
--- Takes the ticket to its next status, keeps it for keep_ms past its deadline, and tells the room.
+-- Moves the ticket to its next status, keeps it for keep_ms past its deadline, and notifies the room.
 -- `event_head` and `event_tail` are the adapter's message around the changing part of the state.
 local function move(ticket, status, deadline, keep_ms, channel, event_head, event_tail)
   ticket.status, ticket.version, ticket.deadline = status, ticket.version + 1, deadline
@@ -41,7 +41,7 @@ local function move(ticket, status, deadline, keep_ms, channel, event_head, even
     event_head .. string.format(changing, status, ticket.version, math.ceil(ticket.left / 1000)) .. event_tail)
 end
 
--- The reply for a ticket: its state, then whatever the script adds.
+-- The reply for a ticket: its state, then the script's own fields.
 local function answer(ticket, ...)
   return { 'OK', ticket.status, ticket.version, ticket.left, ... }
 end

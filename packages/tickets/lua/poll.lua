@@ -1,6 +1,6 @@
--- poll: the token endpoint was asked about an undecided ticket (RFC 8628 section 3.5). The first poll is
--- always in time; one that comes too soon lengthens the interval for all later ones, as its client must, and
--- does not count as a poll itself.
+-- poll: counts a poll of the token endpoint for an undecided ticket (RFC 8628 section 3.5). The first poll is
+-- always in time. A poll that comes too soon lengthens the interval for all later ones, as its client must
+-- do, and is not counted itself.
 -- KEYS  ticket
 -- ARGV  interval_ms, step_ms, most_ms, grace_ms
 -- reply 1 in time | 0 too soon

@@ -1,5 +1,5 @@
--- read: all that the holder of the device code may learn; the caller compares the secret before it tells
--- anybody.
+-- read: everything that the holder of the device code may learn. The caller must compare the secret before it
+-- answers.
 -- KEYS  ticket
 -- ARGV  none
 -- reply {"OK", status, version, left_ms, secret, authorization, owner | nil, decided_at | nil} |

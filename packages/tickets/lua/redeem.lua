@@ -1,4 +1,4 @@
--- redeem: the browser takes what was confirmed, once. Afterwards the ticket reads as gone.
+-- redeem: the browser exchanges a confirmed ticket, once. Afterwards the ticket reads as gone.
 -- KEYS  ticket, channel
 -- ARGV  secret, keep_ms, event_head, event_tail
 -- reply {"OK", status, version, left_ms, authorization, owner, decided_at}
@@ -11,7 +11,7 @@ local event_head, event_tail = ARGV[3], ARGV[4]
 
 local ticket = find(key)
 if not ticket then return { 'TICKET_NOT_FOUND' } end
--- Both sides are hashes, so how long this takes tells nothing of the secret.
+-- Both sides are hashes, so the duration of the comparison reveals nothing about the secret.
 local stored, authorization, decided_at = unpack(redis.call('HMGET', key, 'secret', 'authorization', 'decidedAt'))
 if stored ~= secret then return { 'TICKET_NOT_FOUND' } end
 if ticket.status == 'expired' or ticket.status == 'redeemed' then return { 'TICKET_EXPIRED' } end

@@ -1,5 +1,5 @@
--- reject: whoever holds the phone refuses; before a scan anybody may, and owns the ticket from then on. May
--- be repeated, which changes nothing.
+-- reject: the phone's owner refuses. Before a scan any account may refuse, and then owns the ticket.
+-- Idempotent.
 -- KEYS  ticket, channel
 -- ARGV  sub, keep_ms, event_head, event_tail
 -- reply {"OK", status, version, left_ms}

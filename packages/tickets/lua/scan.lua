@@ -1,5 +1,4 @@
--- scan: a phone has read the code. The first account owns the ticket; the same account may repeat, which
--- changes nothing.
+-- scan: a phone has read the code. The first account owns the ticket. Idempotent for the same account.
 -- KEYS  ticket, channel
 -- ARGV  sub, confirm_ms, keep_ms, event_head, event_tail
 -- reply {"OK", status, version, left_ms, request, created}

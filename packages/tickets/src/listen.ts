@@ -2,41 +2,41 @@ import type { TicketState } from '@saoma/protocol'
 import type { ChannelListener, Subscriber } from '@saoma/redis'
 import { decodeEvent } from './wire.ts'
 
-/** One follower of a ticket's channel. */
+/** A waiting follower of a ticket's channel. */
 export interface TicketInbox {
-  /** Whether the subscription was away, so that only a read tells the truth. For the follower to clear. */
+  /** Whether the subscription was interrupted, so that the ticket must be read. The follower resets it. */
   missed: boolean
-  /** Takes the first state above `after` that was heard and not taken yet. */
+  /** Returns the first received state above `after` that was not taken yet. */
   take(after: number): TicketState | undefined
-  /** Resolves when something was heard or missed, at the latest after `ms` or when the signal fires. */
+  /** Resolves when a state was received or missed, after `ms`, or when the signal is aborted. */
   changed(ms: number, signal?: AbortSignal): Promise<void>
   close(): void
 }
 
-/** Whoever is told of one ticket. */
+/** A listener of one ticket. */
 export interface Listener {
-  /** A transition. The same object for all who listen to that ticket. */
+  /** Called for a transition. All listeners of the ticket get the same object. */
   hear(state: TicketState): void
-  /** The subscription was away, so that only a read tells the truth. */
+  /** The subscription was interrupted, so the ticket must be read. */
   miss(): void
 }
 
 export interface Listening {
   /**
-   * Resolves once the subscription is confirmed: the listener misses nothing from then on. Rejects with
-   * RedisUnavailable after 5 s; also then it listens until it is removed.
+   * Resolves once the subscription is confirmed: from then on the listener misses nothing. Rejects with
+   * RedisUnavailable after 5 s. Even then it keeps listening until it is removed.
    */
   add(channel: string, listener: Listener): Promise<void>
   remove(channel: string, listener: Listener): void
-  /** For somebody who waits. Resolves and rejects as `add`, with nothing left behind when it rejects. */
+  /** For a caller that waits. Resolves and rejects like `add`, but a rejection leaves nothing behind. */
   open(channel: string): Promise<TicketInbox>
 }
 
-/** All on this node who listen to one ticket. */
+/** All listeners of one ticket on this node. */
 class Audience implements ChannelListener {
   /**
-   * Nearly every ticket has one listener, and there are as many tickets as waiting browsers: a set for each
-   * would be memory.
+   * Nearly every ticket has one listener, and there are as many tickets as waiting browsers. A Set for each
+   * would cost memory.
    */
   #listeners: Listener | Set<Listener>
 
@@ -49,7 +49,7 @@ class Audience implements ChannelListener {
     else this.#listeners = new Set([this.#listeners, listener])
   }
 
-  /** Returns whether nobody is left. */
+  /** Returns whether no listener is left. */
   remove(listener: Listener): boolean {
     if (!(this.#listeners instanceof Set)) return this.#listeners === listener
     this.#listeners.delete(listener)
@@ -72,8 +72,8 @@ class Audience implements ChannelListener {
 }
 
 /**
- * Gives each message to those who listen to its ticket: it is read once, so that its cost does not grow with
- * the number of long polls on the node.
+ * Passes each message to the listeners of its ticket. The message is parsed once, so the cost does not grow
+ * with the number of long polls on the node.
  */
 export const createListening = (subscriber: Subscriber): Listening => {
   const audiences = new Map<string, Audience>()

@@ -3,7 +3,8 @@ import { type ScriptFlags, scriptsIn } from '@saoma/redis'
 import * as v from 'valibot'
 
 /**
- * A ticket's state as scripts tell it: milliseconds instead of seconds, and no id, which the caller knows.
+ * A ticket's state as scripts report it: in milliseconds instead of seconds, and without the id, which the
+ * caller knows.
  */
 export interface Snapshot {
   status: TicketStatus
@@ -54,7 +55,7 @@ const Redeemed = v.pipe(
   })),
 )
 
-/** `{ 'OK', … }` as a value, one word as the code it is; throws on anything that the scripts do not say. */
+/** Turns `{ 'OK', … }` into a value and a single word into that code. Throws on anything else. */
 const reply =
   <T>(schema: v.GenericSchema<unknown, T>) =>
   (raw: unknown): Result<T> => {
@@ -76,7 +77,7 @@ type TicketAndChannel = [ticket: string, channel: string]
 type Event = [head: string, tail: string]
 type Decision = [sub: string, nextMs: number, keepMs: number, ...Event]
 
-/** The Lua files, one function each. Their headers say what they do and reply. */
+/** The Lua files, one function each. Their headers describe what they do and reply. */
 export const scripts = {
   create: define<
     Ticket,
@@ -87,7 +88,8 @@ export const scripts = {
   scan: define<TicketAndChannel, Decision, v.InferOutput<typeof Scanned>>('scan', 2, Scanned),
   confirm: define<TicketAndChannel, Decision, Snapshot>('confirm', 2, Moved),
   reject: define<TicketAndChannel, [sub: string, keepMs: number, ...Event], Snapshot>('reject', 2, Moved, {
-    // A no has to be possible always. It writes a name and a word into a record that is there.
+    // A person must always be able to refuse. It writes only a status and an account name into an existing
+    // record.
     allowOom: true,
   }),
   redeem: define<TicketAndChannel, [secret: string, keepMs: number, ...Event], v.InferOutput<typeof Redeemed>>(

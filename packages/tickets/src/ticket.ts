@@ -9,15 +9,15 @@ export interface TicketTimes {
   confirmMs: number
   /** From the confirmation until the browser has redeemed it. @default 60000 */
   redeemMs: number
-  /** How long past its deadline a ticket can still be told from one that never was. @default 300000 */
+  /** How long after its deadline an expired ticket is still known. @default 300000 */
   keepMs: number
 }
 
 export interface NewTicket {
   deviceCode: string
-  /** Who asks. `requestedAt` is Redis's time of creation. */
+  /** The request for login. `requestedAt` is the time of creation by Redis's clock. */
   request: Omit<LoginRequest, 'requestedAt'>
-  /** Text of the OAuth layer, kept with the ticket and not looked at. */
+  /** Text of the OAuth layer, stored with the ticket as it is. */
   authorization: string
 }
 
@@ -31,7 +31,7 @@ export interface TicketRecord {
   authorization: string
 }
 
-/** What a browser is told of a ticket. */
+/** The state of a ticket for the browser. */
 export const stateOf = (ticket: string, { status, version, leftMs }: Snapshot): TicketState => ({
   ticket,
   status,

@@ -19,35 +19,35 @@ import { encodeEvent } from './wire.ts'
 
 /**
  * Login tickets in Redis; SPEC.md holds the rules. Outcomes that a person can cause are results. Every call
- * rejects with RedisUnavailable when Redis cannot be asked. What was asked may still have been done: scan,
- * confirm and reject can be repeated, `create` wants a new device code, and a `redeem` whose answer was lost
- * is answered TICKET_EXPIRED.
+ * rejects with RedisUnavailable when Redis is unavailable. The operation may still have happened: scan,
+ * confirm and reject are idempotent; `create` needs a new device code; repeating a `redeem` whose answer was
+ * lost gives TICKET_EXPIRED.
  */
 export interface Tickets {
   /** TICKET_TAKEN when the user code or the ticket's id is already in use: draw others. */
   create(ticket: NewTicket): Promise<Result<TicketState>>
   /** TICKET_NOT_FOUND for an unknown ticket and for a wrong secret, TICKET_EXPIRED for a redeemed one. */
   read(deviceCode: string): Promise<Result<TicketState>>
-  /** As `read`. */
+  /** The full record; fails like `read`. */
   record(deviceCode: string): Promise<Result<TicketRecord>>
   scan(ticket: string, sub: string): Promise<Result<{ state: TicketState; request: LoginRequest }>>
   confirm(ticket: string, sub: string): Promise<Result<TicketState>>
   reject(ticket: string, sub: string): Promise<Result<TicketState>>
   /**
-   * Succeeds once. NOT_SCANNED while nobody has decided, TICKET_SETTLED when rejected, TICKET_EXPIRED when
-   * too late or repeated.
+   * Succeeds once. NOT_SCANNED while the ticket is undecided, TICKET_SETTLED when rejected, TICKET_EXPIRED
+   * when too late or repeated.
    */
   redeem(deviceCode: string): Promise<Result<TicketRecord>>
   /** Counts a poll of the token endpoint; false when it came too soon (RFC 8628 `slow_down`). */
   poll(deviceCode: string): Promise<boolean>
-  /** Whether the ticket still waits for its scan: only then is its picture of use to anybody. */
+  /** Whether the ticket still waits for its scan. Only then is its picture needed. */
   isPending(ticket: string): Promise<boolean>
-  /** The ticket behind a user code as a person typed it. */
+  /** The ticket of a user code that a person typed. */
   findByUserCode(userCode: string): Promise<Result<string>>
   /**
-   * Resolves with a state above version `after` as soon as there is one, or with the present one when none
-   * can follow, `timeoutMs` have passed or the signal fires. A passed deadline is a state above it
-   * (`expired`); a redemption is TICKET_EXPIRED, as in `read`.
+   * Waits for a state above version `after` and resolves with it. Resolves with the present state when none
+   * can follow, after `timeoutMs`, or when the signal is aborted. A passed deadline is a higher state
+   * (`expired`). A redeemed ticket gives TICKET_EXPIRED, as in `read`.
    */
   wait(
     deviceCode: string,
@@ -55,20 +55,20 @@ export interface Tickets {
     options: { timeoutMs: number; signal?: AbortSignal },
   ): Promise<Result<TicketState>>
   /**
-   * States above version `after`, up to and including a terminal one; none at all when `read` would refuse.
-   * Ends when the signal fires.
+   * Yields states above version `after`, up to and including a terminal one; none if `read` would refuse.
+   * Ends when the signal is aborted.
    */
   follow(deviceCode: string, after: number, signal: AbortSignal): AsyncGenerator<TicketState>
   /**
-   * Tells the listener of every transition. Resolves once none can be missed any more; rejects with
-   * RedisUnavailable when Redis does not confirm within 5 s. Either way it listens until `unlisten`, which
-   * each call needs once.
+   * Calls the listener for every transition. Resolves once none can be missed any more. Rejects with
+   * RedisUnavailable when Redis does not confirm within 5 s. In both cases it listens until `unlisten`, which
+   * must be called once for each call.
    */
   listen(ticket: string, listener: Listener): Promise<void>
   unlisten(ticket: string, listener: Listener): void
-  /** As configured. */
+  /** The configured times. */
   readonly times: Readonly<TicketTimes>
-  /** The Socket.IO room that is told of the ticket's transitions. */
+  /** The Socket.IO room that gets the ticket's transitions. */
   room(ticket: string): string
   /** The Redis channel that carries them. */
   channel(ticket: string): string
@@ -76,11 +76,11 @@ export interface Tickets {
 
 const defaults: TicketTimes = { scanMs: 120_000, confirmMs: 60_000, redeemMs: 60_000, keepMs: 300_000 }
 /**
- * RFC 8628 section 3.5: five seconds between polls, five more after each that came too soon. Networks are
- * forgiven a little.
+ * RFC 8628 section 3.5: five seconds between polls, five more after each poll that came too soon. A grace
+ * period allows for network jitter.
  */
 const POLL = { intervalMs: 5_000, stepMs: 5_000, mostMs: 60_000, graceMs: 500 }
-/** A day: far below what a timer can hold, far above what a login takes. */
+/** A day: far below the limit of a timer, far above the time of a login. */
 const LONGEST_MS = 86_400_000
 
 const hash = (deviceCode: string): string => digest('sha256', deviceCode, 'base64url')
@@ -107,7 +107,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
   const keysOf = (ticket: string): [string, string] => [keys.ticket(ticket), channel(ticket)]
   const eventOf = (ticket: string) => encodeEvent(room(ticket), ticket)
 
-  /** The record behind a device code whose secret is right; any status but `redeemed`. */
+  /** The record of a device code with the right secret, in any status but `redeemed`. */
   const look = async (deviceCode: string) => {
     if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
     const found = await scripts.read(data, [keys.ticket(ticketOf(deviceCode))], [])
@@ -120,11 +120,11 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     mapResult(await look(deviceCode), (found) => stateOf(ticketOf(deviceCode), found))
 
   /**
-   * The next state above `after`, or the present one if it is terminal; undefined when `endAt` has passed or
-   * the signal has fired.
+   * The next state above `after`, or the present one if it is terminal. Undefined when `endAt` has passed or
+   * the signal is aborted.
    */
   const next = async (ear: TicketInbox, deviceCode: string, after: number, endAt: number, signal?: AbortSignal) => {
-    let deadline = 0 // Not known before the first read.
+    let deadline = 0 // Unknown before the first read.
     for (;;) {
       const heard = ear.take(after)
       if (heard) return heard.status === 'redeemed' ? fail('TICKET_EXPIRED') : ok(heard)
@@ -143,8 +143,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
   }
 
   /**
-   * A transition counts when the replicas that were asked for have it; one that is repeated because they had
-   * not is the same one.
+   * A transition counts only when enough replicas have it. If they do not, a retry repeats the same
+   * transition.
    */
   const replicated = async <T>(ticket: string, write: () => Promise<Result<T>>): Promise<Result<T>> => {
     const replicated = writing(keys.ticket(ticket))
@@ -161,7 +161,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       const ticket = ticketOf(deviceCode)
       const index = keys.userCode(userCode)
       const replicated = writing(index, keys.ticket(ticket))
-      // The code first: a ticket never stands without one, and a code without its ticket leads to a plain
+      // Write the user code first, so that no ticket exists without one. A code without its ticket only gives
       // TICKET_NOT_FOUND.
       if (!(await orUnavailable(data.set(index, ticket, 'PX', scanMs, 'NX')))) return fail('TICKET_TAKEN')
       const created = await scripts.create(
@@ -208,8 +208,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     redeem: async (deviceCode) => {
       if (!parseDeviceCode(deviceCode).ok) return fail('TICKET_NOT_FOUND')
       const ticket = ticketOf(deviceCode)
-      // What is used up cannot be repeated, so replicas are asked for before it and not waited for after it.
-      // Should a failover lose it, the same holder may do it again.
+      // A redemption cannot be repeated, so check the replicas before it and do not wait for them after it.
+      // If a failover loses it, the same holder may redeem again.
       await reachReplicas(keys.ticket(ticket))
       const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
       return mapResult(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
@@ -239,8 +239,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
 
     wait: async (deviceCode, after, { timeoutMs, signal }) => {
       const endAt = performance.now() + timeoutMs
-      // A first read, so that nobody without the secret makes us subscribe; the one that counts comes after
-      // the subscription.
+      // The first read checks the secret before we subscribe. The decisive read follows after the
+      // subscription.
       const present = await read(deviceCode)
       if (!present.ok || present.value.version > after || isTerminal(present.value.status)) return present
       if (timeoutMs <= 0 || signal?.aborted) return present
@@ -251,8 +251,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       } finally {
         ear.close()
       }
-      // Reading once more at the end also covers a subscription that has gone deaf. An aborted caller is in a
-      // hurry.
+      // The read at the end also covers a deaf subscription. Skip it when the caller has aborted.
       return signal?.aborted ? present : read(deviceCode)
     },
 

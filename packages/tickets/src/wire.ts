@@ -2,14 +2,14 @@ import { LOGIN_NAMESPACE, parseTicketState, type TicketState } from '@saoma/prot
 import * as v from 'valibot'
 
 /**
- * The form in which the sharded Socket.IO adapter carries a broadcast to one room between nodes. A script
- * that publishes it makes every node emit `ticket` to the browsers in that room, as if a node had done so.
- * The wire test compares it with the adapter's own.
+ * Message format of the sharded Socket.IO adapter for a broadcast to one room. A script that publishes it
+ * makes every node emit `ticket` to the browsers in that room. The wire test compares it with the adapter's
+ * own messages.
  */
 const BROADCAST = 3
 /** Socket.IO's packet type of an event. */
 const EVENT = 2
-/** Stands in for a node's id, which the adapter compares with its own to skip what it has sent itself. */
+/** Takes the place of a node's id. The adapter skips messages with its own id. */
 const SENDER = 'tickets'
 
 const message = (room: string, state: TicketState) => ({
@@ -23,8 +23,8 @@ const message = (room: string, state: TicketState) => ({
 })
 
 /**
- * The message of a ticket's room in two halves. Between them belongs what a transition changes, which is
- * known only inside the script: `"status":"scanned","version":2,"expiresIn":60`.
+ * The message for a ticket's room, in two halves. The script inserts the changing part between them:
+ * `"status":"scanned","version":2,"expiresIn":60`.
  */
 export const encodeEvent = (room: string, ticket: string): [head: string, tail: string] => {
   const changing = { status: 'pending', version: 0, expiresIn: 0 } as const
@@ -34,7 +34,7 @@ export const encodeEvent = (room: string, ticket: string): [head: string, tail: 
   return [text.slice(0, at), text.slice(at + gap.length)]
 }
 
-/** The adapter sends binary data in another form, which is never a ticket. */
+/** The adapter sends binary data in another form; that is never a ticket. */
 const Event = v.pipe(
   v.string(),
   v.parseJson(),
@@ -44,7 +44,7 @@ const Event = v.pipe(
   }),
 )
 
-/** The state inside a message of a ticket's channel; undefined for anything else. */
+/** The state in a message of a ticket's channel; undefined for any other message. */
 export const decodeEvent = (payload: Buffer): TicketState | undefined => {
   const event = v.safeParse(Event, payload.toString())
   if (!event.success) return undefined

@@ -1,5 +1,6 @@
--- claim: the shared access token if it will do; otherwise the right to fetch another, for one node at a time.
--- A token that is about to run out is handed out too, beside that right: it still works.
+-- claim: returns the shared access token if it is good. Otherwise it grants the right to fetch another one,
+-- to one node at a time. A token that is about to expire still works, so it is returned together with that
+-- right.
 -- KEYS  token, lock
 -- ARGV  holder, lock_ms, ahead_ms, refused (a value that must not be handed out again, or "")
 -- reply {"TOKEN" | "FETCH" | "WAIT", value or "", left_ms}

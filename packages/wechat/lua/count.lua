@@ -1,4 +1,4 @@
--- count: one more in a counter that lives for a while.
+-- count: adds one to a counter with a TTL.
 -- KEYS  counter
 -- ARGV  life_ms
 -- reply the count

@@ -1,6 +1,6 @@
--- force: may the node that fetches renew the access token by force now? A yes is counted, whatever comes of
--- it, and gives the lock a new life for the second call. The day is the last 24 hours, so no midnight,
--- wherever WeChat's may be, sees more than allowed.
+-- force: may the node that fetches force a refresh of the access token now? A yes is counted, whatever its
+-- outcome, and renews the lock for the second call. The quota applies to the last 24 hours, so it holds at
+-- any midnight that WeChat may use.
 -- KEYS  forced, lock
 -- ARGV  holder, lock_ms, gap_ms, per_day, day_ms
 -- reply 1 yes | 0 no, or the lock was lost

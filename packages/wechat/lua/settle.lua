@@ -1,5 +1,5 @@
--- settle: ends a claim, with a token or without. A node whose lock ran out keeps its token to itself: another
--- node has fetched since, perhaps by a forced refresh that made this one worthless.
+-- settle: ends a claim, with or without a token. A node whose lock has expired must not share its token:
+-- another node has fetched since, perhaps by a forced refresh that invalidated this token.
 -- KEYS  token, lock
 -- ARGV  holder, value ("" for none), life_ms
 -- reply 1 settled | 0 the lock was lost

@@ -5,10 +5,10 @@ import type { Outcome } from './request.ts'
 import { pause } from './retry-wait.ts'
 import { AHEAD_MS, createSharedToken, type SharedToken, type Turn } from './shared-token.ts'
 
-/** An answer of stable_token. */
+/** Answer of stable_token. */
 export interface Grant {
   access_token: string
-  /** Seconds. */
+  /** Lifetime in seconds. */
   expires_in: number
 }
 
@@ -18,33 +18,33 @@ export interface AccessTokenDeps {
   redis: RedisClients
   appid: string
   secret: string
-  /** Asks WeChat once, in bounded time. */
+  /** Sends one request to WeChat, with a timeout. */
   ask: (force: boolean, signal: AbortSignal) => Promise<Outcome<Grant>>
-  /** Longest time that `ask` takes. */
+  /** Longest duration of `ask`. */
   askMs: number
   onEvent: (event: WechatEvent) => void
   closing: AbortSignal
 }
 
-/** How long a token is used without asking Redis: so long a refresh by another node may go unnoticed. */
+/** How long a token is used without reading Redis. Another node's refresh may stay unnoticed for so long. */
 const TRUST_MS = 60_000
-/** The same near the token's end. */
+/** The same near the token's expiry. */
 const SHORT_TRUST_MS = 1_000
-/** The same while Redis is away: one that hangs takes seconds to be given up. */
+/** The same while Redis is unavailable: when Redis hangs, each try takes seconds to time out. */
 const AWAY_TRUST_MS = 10_000
-/**
- * A search for a token ends after this, so that some of a request's eight seconds remain for the call itself.
- */
+/** Timeout of a search for a token. Some of a request's eight seconds must remain for the call itself. */
 const OBTAIN_MS = 6_500
-/** Fetches of one search. */
+/** Most fetches in one search. */
 const FETCHES = 3
-/** Wrong credentials stay wrong for a while: asking at every request would make WeChat suspicious. */
+/** Wrong credentials stay wrong for a while. A request to WeChat for every login would look suspicious. */
 const MISCONFIGURED_MS = 5_000
-/** On top of `askMs`: two trips to Redis. */
+/** Added to `askMs`: two round trips to Redis. */
 const LOCK_MARGIN_MS = 1_000
 
 interface Known extends SharedToken {
-  /** When it runs out, and until when it is used unasked; both of this process's monotonic clock. */
+  /**
+   * When it expires, and until when it is used without reading Redis. Both by this process's monotonic clock.
+   */
   until: number
   trustedUntil: number
 }
@@ -54,12 +54,12 @@ const NONE = { token: '', value: '' }
 type Fetched = { ok: true; known: Known } | { ok: false; failure: WechatFailure; passing: boolean }
 
 /**
- * The stable access token of the app, one for the whole cluster. Redis holds it; one node at a time fetches,
- * and the others use the old token while it lasts or wait. If that node dies the next goes on when the lock
- * runs out.
+ * The app's stable access token, one for the whole cluster. It is stored in Redis. One node at a time
+ * fetches; the others use the old token while it is valid, or wait. If that node dies, another one continues
+ * when the lock expires.
  *
- * A node that cannot ask Redis fetches for itself: without force_refresh every caller gets the same token, so
- * no harm is done.
+ * A node without Redis fetches for itself. Without force_refresh every caller gets the same token, so this
+ * does no harm.
  */
 export const createAccessToken = (deps: AccessTokenDeps) => {
   const { redis, appid, secret, ask, askMs, onEvent, closing } = deps
@@ -67,7 +67,7 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
   const now = (): number => performance.now()
 
   let known: Known | undefined
-  /** The last token that WeChat refused: not to be taken from Redis again. */
+  /** The last token that WeChat refused. It is not taken from Redis again. */
   let refused = NONE
   let search: Promise<TokenResult> | undefined
   let barred: { failure: WechatFailure; until: number } | undefined
@@ -84,13 +84,16 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
     return { ok: false, failure, passing: remedyOf(outcome) === 'retry' }
   }
 
-  /** Asks WeChat; by force only if it insists on the token that was refused, and only if this turn may. */
+  /**
+   * Fetches a token from WeChat. It forces a refresh only if WeChat returns the refused token again, and if
+   * this turn may force.
+   */
   const fetchToken = async (signal: AbortSignal, turn?: Turn): Promise<Fetched> => {
     let started = now()
     let forced = false
     let outcome = await ask(false, signal)
-    // The normal mode helps where a token ran out or another system replaced it, and it does not end
-    // anybody's token.
+    // The normal mode is enough if the token has expired or another system has replaced it, and it
+    // invalidates no token.
     if (outcome.kind === 'answer' && outcome.value.access_token === refused.token) {
       forced = (await turn?.mayForce()) ?? false
       if (forced) {
@@ -100,8 +103,8 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
     }
     if (outcome.kind !== 'answer') return fail(outcome)
     const { access_token: token, expires_in } = outcome.value
-    // If it may not be forced, or that changed nothing, the token gets another chance: WeChat says it is the
-    // right one.
+    // The refresh was not forced, or forcing changed nothing. WeChat insists that the token is right, so try
+    // it again.
     if (token === refused.token) refused = NONE
     const leftMs = Math.floor(Math.max(expires_in * 1000 - (now() - started), 1))
     onEvent({ kind: 'token-fetched', lifeMs: leftMs, forced })
@@ -114,7 +117,7 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
       if (fetched.ok) fetched.known.value = await turn.settle(fetched.known.token, fetched.known.leftMs)
       else await turn.settle()
     } catch (error) {
-      // Then the lock runs out by itself, and what we fetched is good for us all the same.
+      // The lock will expire by itself. This node can use the fetched token in any case.
       if (!(error instanceof RedisUnavailable)) throw error
     }
     return fetched
@@ -136,14 +139,14 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
     for (let round = 1; ; round++) {
       const { value, shared, turn } = await claim(refused.value)
       if (shared && shared.token !== refused.token) {
-        // Near its end it still works, so nobody waits for the next one. If that fails, a later claim tries
-        // again.
+        // A token near its expiry still works, so nobody waits for the next one. If this fetch fails, a later
+        // claim tries again.
         if (turn) takeTurn(turn, closing).catch(() => {})
         return { ok: true, token: keep(shared).token }
       }
       if (value) {
-        // The refused token, stored once more, or one that our secret does not open: passed over by the next
-        // claim.
+        // Either the refused token, stored once more, or a token that our secret does not decrypt. The next
+        // claim skips it.
         refused = { token: refused.token, value }
         await turn?.settle()
       } else if (turn) {
@@ -176,17 +179,17 @@ export const createAccessToken = (deps: AccessTokenDeps) => {
   }
 
   return {
-    /** A token that works as far as we know. Settles within seconds. */
+    /** Returns a token that works as far as we know. Settles within seconds. */
     get,
 
-    /** Another token than the one WeChat just refused, if there can be one. */
+    /** Returns another token than the one that WeChat just refused, if possible. */
     renew: async (token: string): Promise<TokenResult> => {
       if (known?.token === token) {
         refused = { token, value: known.value }
         known = undefined
       }
       const next = await get()
-      // A search that had begun before may come back with the token we just gave up.
+      // An earlier search may return the token that we just gave up.
       return next.ok && next.token === token ? get() : next
     },
   }

@@ -1,10 +1,10 @@
-/** A picture as WeChat drew it. */
+/** A picture from WeChat. */
 export interface CodeImage {
   bytes: Buffer
   type: 'image/jpeg' | 'image/png'
 }
 
-/** What WeChat accepts as the `scene` of a code. */
+/** The characters that WeChat accepts in the `scene` of a code. */
 const SCENE = /^[0-9A-Za-z!#$&'()*+,/:;=?@\-._~`]{1,32}$/
 
 export const isScene = (scene: string): boolean => SCENE.test(scene)
@@ -15,7 +15,8 @@ const signatures = [
 ] as const
 
 /**
- * Tells a picture by its first bytes: the header says image/jpeg for a PNG too. Undefined for anything else.
+ * Detects the type by the first bytes, because WeChat's header says image/jpeg for a PNG, too. Undefined for
+ * anything else.
  */
 export const readImage = (bytes: Buffer): CodeImage | undefined => {
   const found = signatures.find((signature) => bytes.subarray(0, signature.bytes.length).equals(signature.bytes))

@@ -1,17 +1,17 @@
 import { orUnavailable, type RedisClients } from '@saoma/redis'
 import { COUNTER_MS, countOne, presentMinute } from './per-minute-counter.ts'
 
-/** Codes that WeChat draws for one app in a minute. */
+/** WeChat's quota of codes per app and minute. */
 export const CODES_PER_MINUTE = 5_000
 
 /**
- * The codes that all nodes had drawn in this minute. Both calls reject with RedisUnavailable when Redis
- * cannot be asked.
+ * Counts the codes that all nodes draw per minute. Both methods reject with RedisUnavailable when Redis is
+ * unavailable.
  */
 export interface Budget {
-  /** Counts one call. Nobody is refused: who waits for a code is served as long as WeChat will. */
+  /** Counts one call. It never refuses: a waiting person is served as long as WeChat allows. */
   count(): Promise<void>
-  /** How many were counted in this minute. */
+  /** How many calls were counted in this minute. */
   used(): Promise<number>
 }
 

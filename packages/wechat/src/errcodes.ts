@@ -1,7 +1,7 @@
 /**
- * What we do about a refusal: `retry` it passes by itself, `refresh` the access token is no longer good,
- * `unavailable` it will not pass within one request, `rejected` the person or their code is at fault,
- * `misconfigured` we are.
+ * Our reaction to a refusal. `retry`: it is temporary. `refresh`: the access token is no longer valid.
+ * `unavailable`: it lasts longer than one request. `rejected`: the person or their code is at fault.
+ * `misconfigured`: we are at fault.
  */
 export type Remedy = 'retry' | 'refresh' | 'unavailable' | 'rejected' | 'misconfigured'
 
@@ -11,7 +11,7 @@ export interface Errcode {
   say: string
 }
 
-/** Every errcode that the endpoints in use are known to give. */
+/** All known errcodes of the endpoints in use. */
 export const errcodes: Readonly<Record<number, Errcode>> = {
   [-1]: { remedy: 'retry', say: 'WeChat is busy' },
   44990: { remedy: 'retry', say: 'more than 100 links in one second' },
@@ -28,7 +28,7 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   45009: { remedy: 'unavailable', say: 'the quota of this API is used up' },
   45011: { remedy: 'unavailable', say: 'too many calls in this minute' },
   45063: { remedy: 'unavailable', say: 'WeChat does not draw more codes for this app at the moment' },
-  48006: { remedy: 'unavailable', say: 'the quota can not be cleared again this month' },
+  48006: { remedy: 'unavailable', say: 'the quota cannot be cleared again this month' },
 
   40002: { remedy: 'misconfigured', say: 'WeChat does not know this grant type, or this app may not make links' },
   40013: { remedy: 'misconfigured', say: 'the app id is wrong' },
@@ -45,9 +45,9 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   41002: { remedy: 'misconfigured', say: 'the app id is missing' },
   41004: { remedy: 'misconfigured', say: 'the app secret is missing' },
   41030: { remedy: 'misconfigured', say: 'the page is not in the published release: check WECHAT_PAGE' },
-  43001: { remedy: 'misconfigured', say: 'WeChat wants GET here' },
-  43002: { remedy: 'misconfigured', say: 'WeChat wants POST here' },
-  43003: { remedy: 'misconfigured', say: 'WeChat wants https: check WECHAT_API' },
+  43001: { remedy: 'misconfigured', say: 'WeChat requires GET for this API' },
+  43002: { remedy: 'misconfigured', say: 'WeChat requires POST for this API' },
+  43003: { remedy: 'misconfigured', say: 'WeChat requires https: check WECHAT_API' },
   44002: { remedy: 'misconfigured', say: 'WeChat got an empty body' },
   45035: { remedy: 'misconfigured', say: 'the address of this server is not registered with the app' },
   47001: { remedy: 'misconfigured', say: 'WeChat does not accept the form of the request' },
@@ -74,7 +74,7 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   },
 }
 
-/** An errcode that nobody told us of: perhaps it passes, and the failure shows its number. */
-const unknown: Errcode = { remedy: 'unavailable', say: 'WeChat refuses for a reason we do not know' }
+/** An undocumented errcode. It may be temporary, and the failure contains its number. */
+const unknown: Errcode = { remedy: 'unavailable', say: 'WeChat refuses for an unknown reason' }
 
 export const lookUp = (errcode: number): Errcode => errcodes[errcode] ?? unknown

@@ -2,8 +2,8 @@ import { lookUp, type Remedy } from './errcodes.ts'
 import type { Outcome } from './request.ts'
 
 /**
- * Why there is no answer: `unavailable` try later, `rejected` the person or their code is at fault,
- * `misconfigured` an operator has to act. The message is for the log and holds no secret.
+ * Why a call failed. `unavailable`: try later. `rejected`: the person or their code is at fault.
+ * `misconfigured`: an operator has to act. The message is for the log and contains no secret.
  */
 export type WechatFailure = {
   ok: false
@@ -18,10 +18,10 @@ export const misconfigured = (message: string): WechatFailure => ({ ok: false, k
 
 export type Failed = Exclude<Outcome<never>, { kind: 'answer' }>
 
-/** What to do about a failed try: the table for a refusal, and for the rest to try again. */
+/** The reaction to a failed try: from the table for a refusal, otherwise mostly a retry. */
 export const remedyOf = (outcome: Failed): Remedy => {
   if (outcome.kind === 'refused') return lookUp(outcome.errcode).remedy
-  // 3xx and 4xx come from something in between that was told where WeChat is; they do not pass.
+  // 3xx and 4xx come from a proxy that was configured as WeChat's address; they are not temporary.
   return outcome.kind === 'status' && outcome.status < 500 ? 'unavailable' : 'retry'
 }
 
@@ -40,7 +40,7 @@ const describe = (outcome: Failed): string => {
   }
 }
 
-/** @param refresh  what a refused access token means where none can be renewed */
+/** @param refresh  the meaning of a refused access token where it cannot be renewed */
 export const failureOf = (outcome: Failed, refresh: WechatFailure['kind']): WechatFailure => {
   const remedy = remedyOf(outcome)
   return {

@@ -14,48 +14,48 @@ export type Api = keyof typeof paths
 
 export interface Request {
   api: Api
-  /** May hold secrets: WeChat wants them in the query. It is never shown. */
+  /** May contain secrets, because WeChat wants them in the query. Never log it. */
   query?: Record<string, string>
-  /** Sent with POST; without it the method is GET. */
+  /** Sent with POST. Without it the method is GET. */
   json?: object
-  /** Ends the try. */
+  /** Aborts the try. */
   signal: AbortSignal
 }
 
-/** What became of one try: an answer, or one of four kinds of failure. */
+/** The outcome of one try: an answer, or one of four kinds of failure. */
 export type Outcome<T> =
   | { kind: 'answer'; value: T }
-  /** No answer in time. `sent` is false when WeChat surely never got the request. */
+  /** No answer in time. `sent` is false when WeChat certainly did not get the request. */
   | { kind: 'unreachable'; sent: boolean; reason: string }
-  /** WeChat said no, whatever the status and type of that answer. `rid` is what its support asks for. */
+  /** WeChat refused, whatever the status and type of its answer. WeChat's support asks for `rid`. */
   | { kind: 'refused'; errcode: number; rid?: string }
-  /** An HTTP status that WeChat does not use: something in between answered. */
+  /** An HTTP status that WeChat does not use: a proxy answered. */
   | { kind: 'status'; status: number }
-  /** An answer that is not what the documentation says. */
+  /** The answer does not match the documentation. */
   | { kind: 'body' }
 
 /**
- * What is told of each try on the diagnostics channel `saoma:wechat`: for traces, and nothing at all while
- * nobody listens.
+ * What the diagnostics channel `saoma:wechat` reports of each try, for traces. It costs nothing without a
+ * subscriber.
  */
 export interface WechatCall {
   api: Api
   host: string
-  /** How it ended. The value of an answer may be secret. */
+  /** The outcome. The value of an answer may be secret. */
   result?: Outcome<unknown>
 }
 
 const calls = tracingChannel<WechatCall>('saoma:wechat')
 
-/** Many times the largest code image. */
+/** Far more than the largest code picture. */
 const LARGEST_BODY = 4 * 1024 * 1024
 const JSON_BRACE = 0x7b
 
-/** Failures of name, route, port or certificate: they come before the first byte of the request. */
+/** Errors of name, route, port or certificate. They occur before the first byte of the request. */
 const neverSent =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_.*|ERR_TLS_.*)$/
 
-/** `errcode` is missing from most successes and 0 in others. */
+/** Most successes have no `errcode`; others have 0. */
 const Refusal = v.object({
   errcode: v.pipe(v.number(), v.integer(), v.notValue(0)),
   errmsg: v.optional(v.string(), ''),
@@ -70,7 +70,7 @@ const parseJson = (bytes: Buffer): unknown => {
   }
 }
 
-/** A reader for `send` that takes a JSON answer of the schema's form. */
+/** A reader for `send` that accepts JSON of this schema. */
 export const jsonOf =
   <T>(schema: v.GenericSchema<unknown, T>) =>
   (_: Buffer, json: unknown): T | undefined => {
@@ -84,9 +84,9 @@ const unreachable = (error: unknown): Outcome<never> => {
 }
 
 /**
- * One try. Never rejects.
- * @param read  the value of a body, or undefined if it is not what was expected. It gets the JSON if the body
- *   is any.
+ * Makes one try. Never rejects.
+ * @param read  returns the value of a body, or undefined for an unexpected one. It gets the parsed JSON if
+ *   the body is JSON
  */
 export const send = <T>(
   base: string,
@@ -107,7 +107,7 @@ const tryOnce = async <T>(
   try {
     response = await fetch(`${base}${paths[api]}?${new URLSearchParams(query)}`, {
       signal,
-      // Whoever redirects us would be handed the secret in the query.
+      // A redirect would hand the secret in the query to another host.
       redirect: 'manual',
       ...(json ? { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(json) } : {}),
     })
@@ -116,8 +116,7 @@ const tryOnce = async <T>(
     return unreachable(error)
   }
 
-  // The type in the header is no guide: errors of the image endpoint and images have been seen under each
-  // other's.
+  // The Content-Type is unreliable: the image endpoint sends errors and images under each other's type.
   const parsed = parseJson(bytes)
   const refusal = v.safeParse(Refusal, parsed)
   if (refusal.success) {

@@ -3,7 +3,7 @@ import { backoffMs } from '@saoma/protocol'
 
 const BACKOFF = { baseMs: 100, capMs: 1_000 }
 
-/** Waits before try number `tries + 1`. False when the signal ends the wait. */
+/** Waits before try number `tries + 1`. Resolves with false when the signal ends the wait. */
 export const pause = async (tries: number, signal: AbortSignal): Promise<boolean> => {
   try {
     await delay(backoffMs(tries, BACKOFF), undefined, { signal })
@@ -14,8 +14,8 @@ export const pause = async (tries: number, signal: AbortSignal): Promise<boolean
 }
 
 /**
- * The work's result, or `otherwise` when the signal comes first. The work itself goes on: others may wait for
- * it too.
+ * Resolves with the work's result, or with `otherwise` when the signal is aborted first. The work itself goes
+ * on, because others may wait for it, too.
  */
 export const within = <T>(signal: AbortSignal, work: Promise<T>, otherwise: T): Promise<T> =>
   new Promise((resolve, reject) => {

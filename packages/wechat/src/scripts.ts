@@ -11,7 +11,7 @@ type Claim = v.InferOutput<typeof Claim>
 
 const yes = (raw: unknown): boolean => raw === 1
 
-/** The Lua files, one function each. Their headers say what they do and reply. */
+/** The Lua files, one function each. Their headers describe what they do and reply. */
 export const scripts = {
   claim: script<
     [token: string, lock: string],

@@ -2,45 +2,45 @@ import { randomUUID } from 'node:crypto'
 import { createSeal, type RedisClients } from '@saoma/redis'
 import { scripts } from './scripts.ts'
 
-/** WeChat renews a stable token in its last 300 seconds; asked earlier it gives the same one again. */
+/** WeChat renews a stable token in its last 300 seconds. Before that it returns the same token. */
 export const AHEAD_MS = 300_000
 
-/** WeChat ignores a force_refresh within 30 seconds of the last; one more for the way there. */
+/** WeChat ignores a force_refresh within 30 seconds of the last one; one more second for the network. */
 const FORCE_GAP_MS = 31_000
 const FORCED_PER_DAY = 20
 const DAY_MS = 24 * 3_600_000
 
-/** An access token as it lies in Redis. */
+/** An access token from Redis. */
 export interface SharedToken {
   token: string
-  /** Its encrypted form, by which Redis can tell it from another; empty if it never was in Redis. */
+  /** Its encrypted form, by which Redis can compare it. Empty if it was never in Redis. */
   value: string
   /** Milliseconds. */
   leftMs: number
 }
 
-/** The right to fetch, which others wait for until it is settled or runs out. */
+/** The right to fetch. Other nodes wait until it is settled or expires. */
 export interface Turn {
-  /** Whether WeChat may be asked for a forced refresh now; counts it if so. */
+  /** Whether a refresh may be forced now. If so, it is counted. */
   mayForce(): Promise<boolean>
-  /** Shares the fetched token, if there is one, and lets others claim. Resolves with its encrypted form. */
+  /** Shares the fetched token, if any, and lets other nodes claim. Resolves with its encrypted form. */
   settle(token?: string, lifeMs?: number): Promise<string>
 }
 
 export interface Claimed {
-  /** What lies in Redis, whether we can read it or not; empty for nothing. */
+  /** The encrypted token in Redis, whether we can decrypt it or not; empty if there is none. */
   value: string
   shared?: SharedToken
-  /** Set for the one that is to fetch. */
+  /** Set if the caller has to fetch. */
   turn?: Turn
 }
 
 /**
- * The cluster's access token in Redis. Every call rejects with RedisUnavailable when Redis cannot be asked.
+ * The cluster's access token in Redis. Every call rejects with RedisUnavailable when Redis is unavailable.
  */
 export const createSharedToken = (redis: RedisClients, appid: string, secret: string, lockMs: number) => {
-  // Every node has the app secret anyway. A copy of Redis's memory or disk is then no key to the app's WeChat
-  // account, and a node with another secret does not use a token that its secret cannot get.
+  // Encrypted with the app secret, which every node has. So a copy of Redis's memory or disk gives no access
+  // to the app's WeChat account, and a node with another secret cannot use this token.
   const seal = createSeal({ secrets: [secret], owner: appid, purpose: 'saoma wechat access token' })
   const token = redis.keys.wechatToken(appid)
   const lock = redis.keys.wechatTokenLock(appid)
@@ -55,7 +55,7 @@ export const createSharedToken = (redis: RedisClients, appid: string, secret: st
     },
   })
 
-  /** @param refused  a value that must not be handed out again; empty for none */
+  /** @param refused  a value that must not be returned again; empty for none */
   return async (refused: string): Promise<Claimed> => {
     const holder = randomUUID()
     const { verdict, value, leftMs } = await scripts.claim(

@@ -12,43 +12,45 @@ import { pause, within } from './retry-wait.ts'
 export interface WechatOptions {
   appid: string
   secret: string
-  /** Where the API is: https://api.weixin.qq.com, or a simulator. */
+  /** Base URL of the API: https://api.weixin.qq.com, or a simulator. */
   api: string
   /** The page that a code opens, without a leading slash and without a query. */
   page: string
   /**
-   * Which version of the mini-program a code opens. Only `release` must have the page already.
+   * Which version of the mini-program a code opens. For `release` the page must be published already.
+   * @default 'release'
    * @default 'release'
    */
   envVersion?: 'release' | 'trial' | 'develop'
-  /** Milliseconds for one HTTP try. @default 3000 */
+  /** Timeout of one HTTP try in milliseconds. @default 3000 */
   timeoutMs?: number
-  /** Told of every try and every new token. Nothing it gets is secret. */
+  /** Called for every try and every new token. Events contain no secrets. */
   onEvent?: (event: WechatEvent) => void
 }
 
 /** WeChat's server API. Each call settles within eight seconds, whatever WeChat and Redis do. */
 export interface Wechat {
   /**
-   * A mini-program code (getUnlimitedQRCode). @param scene  1 to 32 characters; the page gets it as
+   * Draws a mini-program code (getUnlimitedQRCode). @param scene  1 to 32 characters; the page gets it as
    * `query.scene`
    */
   codeImage(scene: string): Promise<{ ok: true; image: CodeImage } | WechatFailure>
   /**
-   * An address that opens the page on the same phone (generateUrlLink, generateScheme), for companies only
-   * and once published.
-   * @param scene  as of a code
+   * Gets an address that opens the page on the same phone (generateUrlLink, generateScheme). Only for
+   * companies with a published mini-program.
+   * @param scene  like a code's
    */
   link(scene: string | undefined, options: LinkOptions): Promise<{ ok: true; url: string } | WechatFailure>
   /**
-   * Who is behind a code of `wx.login` (code2Session). Each code works once, so a failure means: get another.
+   * Identifies the person of a `wx.login` code (code2Session). Each code works once, so after a failure get
+   * another one.
    */
   session(jsCode: string): Promise<{ ok: true; openid: string; unionid?: string } | WechatFailure>
-  /** Ends what is under way; later calls fail as unavailable. Redis stays open. */
+  /** Aborts running calls; later calls fail as unavailable. Redis stays open. */
   close(): void
 }
 
-/** For one call, with everything it takes. */
+/** Timeout of one call with all its tries. */
 const DEADLINE_MS = 8_000
 const TRIES = 3
 
@@ -62,10 +64,10 @@ const readGrant = jsonOf(
     expires_in: v.pipe(v.number(), v.integer(), v.minValue(1)),
   }),
 )
-// The session_key is dropped here: nothing of ours needs it, so nothing can leak it.
+// The session_key is dropped here: we do not need it, so it cannot leak.
 const readSession = jsonOf(v.object({ openid: v.pipe(v.string(), v.minLength(1)), unionid: v.optional(v.string()) }))
 
-/** @throws TypeError for an address or a page that can not be right */
+/** @throws TypeError for an invalid address or page */
 export const createWechat = (redis: RedisClients, options: WechatOptions): Wechat => {
   const { appid, secret, page, envVersion = 'release', timeoutMs = 3_000, onEvent = () => {} } = options
   if (!URL.canParse(options.api)) throw new TypeError('the address of the WeChat API is not a URL')
@@ -98,8 +100,8 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
   }
 
   /**
-   * Tries again what may pass by itself, if that is safe; the outcome of the last try, and how many there
-   * were.
+   * Retries temporary failures, if that is safe. Resolves with the outcome of the last try and the number of
+   * tries.
    */
   const insist = async <T>(
     signal: AbortSignal,
@@ -127,7 +129,7 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
     closing: closing.signal,
   })
 
-  /** One call that bears the access token; a token that is no longer good is renewed, once. */
+  /** One call with the access token. An invalid token is renewed, once. */
   const authorised = async <T>(
     once: (query: { access_token: string }) => Promise<Outcome<T>>,
     signal: AbortSignal,
@@ -146,8 +148,8 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
   const draw = async (scene: string, signal: AbortSignal): ReturnType<Wechat['codeImage']> => {
     const json = { scene, page, check_path: envVersion === 'release', env_version: envVersion }
     const drawn = await authorised((query) => {
-      // Nobody waits for the count or fails by it: it only holds back the refill of the pool, which without
-      // Redis does nothing.
+      // The call does not wait for the count and does not fail with it. The count only limits the refill of
+      // the pool, and without Redis the refill stops anyway.
       budget.count().catch(() => {})
       return tryOnce({ api: 'code', query, json, signal }, readImage)
     }, signal)
@@ -169,13 +171,13 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
     const { outcome, tries } = await insist(
       signal,
       () => tryOnce({ api: 'session', query, signal }, readSession),
-      // A code works once. After a silence WeChat may have used it up, and the second answer would be "used":
-      // a lie about the person, who in a moment gets a fresh code for nothing. So only what surely did
-      // nothing is tried again.
+      // A code works once. If WeChat does not answer, it may have consumed the code, and a second try would
+      // report "used". That would blame the person, who can easily get another code. So retry only if the try
+      // certainly had no effect.
       (failed) => failed.kind === 'refused' || (failed.kind === 'unreachable' && !failed.sent),
     )
     if (outcome.kind === 'answer') return { ok: true, ...outcome.value }
-    // "Busy" did something after all: nobody but us can have used the code since.
+    // A "busy" answer may have consumed the code after all: nobody else can have used it since.
     if (outcome.kind === 'refused' && outcome.errcode === CODE_USED && tries > 1)
       return { ...unavailable('WeChat used up the login code while it was busy'), errcode: CODE_USED }
     return failureOf(outcome, 'misconfigured')

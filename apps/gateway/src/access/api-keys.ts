@@ -3,21 +3,25 @@ import { readFile, stat } from 'node:fs/promises'
 import { type Backend, patternSyntax } from './principal.ts'
 import type { KeyRing } from './revocation-watch.ts'
 
-/** The list of keys as it was at the start, and the file it came from if it did: that one may change. */
+/**
+ * The text of the key list at the start. `file` names its source, if it was read from a file that may change.
+ */
 export interface ApiKeyList {
   text: string
   file?: string
 }
 
 export interface ApiKeysOptions {
-  /** Why a changed file was not taken over; the keys before it stay good. Told once for each change. */
+  /**
+   * Called once per change with the reasons why a changed file was rejected. The previous keys stay valid.
+   */
   onProblem: (problems: readonly string[]) => void
-  /** Milliseconds between two looks at the file. @default 2000 */
+  /** Interval at which the file is checked, in milliseconds. @default 2000 */
   lookMs?: number
 }
 
 export interface ApiKeys extends KeyRing {
-  /** The backend that bears this key, or undefined when nobody does. */
+  /** The backend that owns this key, or undefined if the key is unknown. */
   find(key: string): Backend | undefined
   close(): void
 }
@@ -28,7 +32,7 @@ interface Entry {
 }
 
 const LOOK_MS = 2_000
-/** How API keys begin, and no other token. */
+/** The prefix of API keys. No other token has it. */
 export const API_KEY_PREFIX = 'saoma_'
 /** The prefix, `<name>_` and 256 random bits in base64url. */
 const KEY = /^saoma_([A-Za-z0-9-]{1,32})_[A-Za-z0-9_-]{43}$/
@@ -49,7 +53,7 @@ export const parseApiKeys = (text: string): { entries: ReadonlyMap<string, Entry
     if (!name) continue
     const channels = patterns.split(',')
     const wrong = (what: string) => problems.push(`line ${i + 1}: ${what}`)
-    // The line itself is not shown: somebody may have put the key where its hash belongs.
+    // Do not show the line: it may hold the key itself in the place of the hash.
     if (!NAME.test(name)) wrong('the name must be 1 to 32 of A-Z, a-z, 0-9 and -')
     else if (!SHA256.test(sha256)) wrong('the second word must be the SHA-256 of the key in hex')
     else if (rest.length > 0 || !channels.every((pattern) => patternSyntax.test(pattern)))
@@ -64,14 +68,14 @@ export const parseApiKeys = (text: string): { entries: ReadonlyMap<string, Entry
   return { entries, problems }
 }
 
-/** Whoever has this entry may go on as before: same key, same channels. */
+/** Whether two entries have the same key and the same channels, so that connections may stay. */
 const same = (a: Entry, b: Entry): boolean =>
   a.sha256.equals(b.sha256) && a.backend.channels.join() === b.backend.channels.join()
 
 /**
- * The keys of backends. Only their hashes are known here. A file is looked at again and again, so that keys
- * come and go without a restart; by its path and not by a watch, which would stay with the old file when a
- * deployment swaps links.
+ * The keys of backends. A node knows only their hashes. It polls the file, so that keys come and go without a
+ * restart. It polls the path instead of watching the file: a watch would stay on the old file when a
+ * deployment swaps symbolic links.
  */
 export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs = LOOK_MS }: ApiKeysOptions): ApiKeys => {
   let entries = parseApiKeys(text).entries
@@ -79,7 +83,7 @@ export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs = 
   const listeners = new Set<() => void>()
 
   const replace = (fresh: ReadonlyMap<string, Entry>): void => {
-    // A key that did not change keeps its backend: connections are known by that object.
+    // An unchanged key keeps its `Backend` object, because connections are compared by that object.
     const merged = new Map(
       [...fresh].map(([name, entry]) => {
         const before = entries.get(name)
@@ -106,7 +110,7 @@ export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs = 
       const now = await signature(path)
       if (now === seen) return
       const fresh = parseApiKeys(await readFile(path, 'utf8'))
-      // Written to while it was read: the next look sees it whole.
+      // The file was written while we read it. The next poll reads it whole.
       if ((await signature(path)) !== now) return
       seen = now
       if (fresh.problems.length > 0) onProblem(fresh.problems)

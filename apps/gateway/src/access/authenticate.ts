@@ -8,13 +8,13 @@ import type { TokenIntrospection } from './token-introspection.ts'
 export interface AuthenticateDeps {
   apiKeys: Pick<ApiKeys, 'find' | 'isKnown'>
   identity: Pick<Identity, 'isOwn' | 'verify' | 'hasSession'>
-  /** Asked about tokens that are not ours. */
+  /** Resolves tokens that Saoma did not issue. */
   businessTokens?: TokenIntrospection
   channels: Pick<Channels, 'lastEnd'>
 }
 
 const LARGEST_TOKEN = 4_096
-/** Both reject with RedisUnavailable when a session cannot be looked up. */
+/** Both functions reject with RedisUnavailable when a session cannot be looked up. */
 export const createAuthenticate = ({
   apiKeys,
   identity,
@@ -27,14 +27,15 @@ export const createAuthenticate = ({
       const lastEnd = await channels.lastEnd(who.user, who.sid)
       if (lastEnd !== '' && lastEnd !== who.lastEnd) return fail('REVOKED')
     }
-    // A business's sessions are known to nobody else. A phone's token has none; it is over in ten minutes.
+    // Only the business knows its own sessions. A phone's token has no
+    // session; it expires within ten minutes.
     if (who.issuer === 'business' || who.sid === undefined) return ok(true)
     return (await identity.hasSession(who.sid)) ? ok(true) : fail('REVOKED')
   }
 
   /**
-   * What a business revokes among its own tokens it says by ending the person's sessions: after that, a yes
-   * from before does not count.
+   * A business revokes its own tokens by ending the person's sessions. A positive answer that was cached
+   * before that end is ignored, and the business is asked again.
    */
   const judge = async (tokens: TokenIntrospection, token: string, from: string): Promise<Result<Person>> => {
     const believed = await tokens.resolve(token, from)
@@ -50,7 +51,7 @@ export const createAuthenticate = ({
       const backend = apiKeys.find(token)
       return backend ? ok(backend) : { ...fail('UNAUTHORIZED'), detail: 'API key not known' }
     }
-    // A token that claims to be ours is judged by us alone, so that no other server is ever shown one.
+    // Only Saoma judges a token that claims to be its own, so such a token is never sent to another server.
     if (!identity.isOwn(token)) return businessTokens ? judge(businessTokens, token, from) : fail('UNAUTHORIZED')
     const bearer = await identity.verify(token)
     if (!bearer.ok) return bearer

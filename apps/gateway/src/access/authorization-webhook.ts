@@ -5,20 +5,20 @@ import { createCoalescingCache, type Remembered } from './coalescing-cache.ts'
 import type { Person } from './principal.ts'
 import { createWebhookClient } from './webhook-client.ts'
 
-/** The business's own decisions about rooms. */
+/** Asks the business who may follow or publish in a room. */
 export interface AuthorizationWebhook {
-  /** Whether this person may do it: FORBIDDEN, BACKEND_UNAVAILABLE. */
+  /** Whether this person may perform the action. Fails with FORBIDDEN or BACKEND_UNAVAILABLE. */
   allows(who: Person, action: 'follow' | 'publish', channel: string): Promise<Result<true>>
 }
 
 type Verdict = Remembered<true>
 
 const TIMEOUT_MS = 2_000
-/** It takes a hundred people at once to fill this, each with an account at the business. */
+/** A hundred people at once, each with an account at the business, can fill this. */
 const MAX_IN_FLIGHT = 400
 const MAX_PER_PERSON = 4
 const MOST_ANSWERS = { yes: 20_000, no: 2_000 }
-/** For so long a yes holds, unless the hook says otherwise, and at most. */
+/** How long a positive answer is cached if the hook does not say, and the longest it may say. */
 const DEFAULT_SECONDS = 30
 const MOST_SECONDS = 3_600
 const REFUSED_MS = 5_000
@@ -29,8 +29,8 @@ const refused: Verdict = { value: fail('FORBIDDEN'), ms: REFUSED_MS }
 const unavailable: Verdict = { value: fail('BACKEND_UNAVAILABLE'), ms: 0 }
 
 /**
- * Posts `{ action, channel, user, sid? }` and expects `{ allow, seconds? }`, or 403 for no. When it fails,
- * nothing that it said before stands in for its answer: by now that may be a no.
+ * Posts `{ action, channel, user, sid? }` and expects `{ allow, seconds? }`, or status 403 for no. If the
+ * hook fails, an expired answer is not reused, because the decision may have changed.
  */
 export const createAuthorizationWebhook = (
   { url, secret }: { url: string; secret: string },

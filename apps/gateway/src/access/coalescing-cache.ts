@@ -1,17 +1,17 @@
 import type { Result } from '@saoma/protocol'
 import { LRUCache } from 'lru-cache'
 
-/** An answer, and the milliseconds for which it may be given again. */
+/** An answer, and how many milliseconds it may be cached. */
 export interface Remembered<T> {
   value: Result<T>
   ms: number
 }
 
-/** Answers by their question. However many ask the same at once, it is asked once. */
+/** A cache with single flight: concurrent calls with the same question share one request. */
 export interface CoalescingCache<T> {
   /**
-   * `since` is a word for something that an answer has to know of: with one, only what was asked with the
-   * same word counts, be it remembered or still being asked.
+   * `since` names a cache generation. If it is given, cached and
+   * pending answers of another generation are ignored.
    */
   get(question: string, ask: () => Promise<Remembered<T>>, since?: string): Promise<Result<T>>
 }
@@ -22,19 +22,17 @@ interface Known<T> {
 }
 
 /**
- * @param most  answers kept, those that say yes and those that say no: of each, the one that was given last
- *   the longest ago goes first
- * @param now  the clock, in milliseconds from any beginning but 0
+ * @param most  LRU sizes for positive and negative answers
+ * @param now  the clock, in milliseconds; its zero is arbitrary, but it must not return 0
  */
 export const createCoalescingCache = <T>(
   most: { yes: number; no: number },
   now: () => number = () => performance.now(),
 ): CoalescingCache<T> => {
-  // The clock is looked at each time and not at most once a millisecond, for which the cache would need a
-  // timer of its own.
+  // Read the clock on every access. With a `ttlResolution` the cache would need a timer of its own.
   const clock = { perf: { now }, ttlResolution: 0 }
-  // Apart, because anybody can make as many refusals as they like: they would push out what is known of
-  // everybody else.
+  // Two caches, because anybody can cause any number of refusals. In one cache they would evict the positive
+  // answers of everybody else.
   const yes = new LRUCache<string, Known<T>>({ max: most.yes, ...clock })
   const no = new LRUCache<string, Known<T>>({ max: most.no, ...clock })
   const asked = new Map<string, { since: string | undefined; answer: Promise<Result<T>> }>()

@@ -1,18 +1,18 @@
 import type { Principal } from './principal.ts'
 
 /**
- * Counts what each person and each API key holds of something on this node, so that none of them takes all of
- * it.
+ * Limits how many slots of something one person or one API key holds on
+ * this node, so that none of them takes all of them.
  */
 export interface ConcurrencyQuota {
   /**
-   * Takes one more place, to be given back by calling what is returned (safe twice); `undefined` when they
-   * have as many as they may.
+   * Takes one slot. Returns the function that releases it
+   * (idempotent), or `undefined` if the quota is used up.
    */
   enter(who: Principal): (() => void) | undefined
 }
 
-/** @param most  places of one person and of one API key */
+/** @param most  slots of one person and of one API key */
 export const createConcurrencyQuota = (most: { person: number; backend: number }): ConcurrencyQuota => {
   const taken = new Map<string, number>()
   return {

@@ -16,20 +16,20 @@ export interface OpenAccessDeps {
   identity: Identity
   rules: Rules
   subscriber: Subscriber
-  /** That of the sessions, where it is another Redis. */
+  /** The subscriber of the sessions' Redis, if the channels have a Redis of their own. */
   loginsSubscriber?: Subscriber
   log: Logger
 }
 
 export interface AccessSettings {
   apiKeys: ApiKeyList
-  /** Where tokens that are not ours are resolved. */
+  /** The address that resolves tokens that Saoma did not issue. */
   authUrl?: string
-  /** Who is asked where a rule says so. */
+  /** The webhook that decides where a rule says `hook`. */
   hook?: { url: string; secret: string }
 }
 
-/** Who somebody is, and what they may. */
+/** Authentication, authorization and revocation. */
 export interface Access {
   authenticate: Authenticate
   stillValid: StillValid
@@ -42,7 +42,7 @@ export const openAccess = (deps: OpenAccessDeps, settings: AccessSettings): Acce
   const { channels, identity, rules, log } = deps
   const apiKeys = createApiKeys(settings.apiKeys, {
     onProblem: (problems) =>
-      log.error({ event: 'api-keys', problems }, 'SAOMA_API_KEYS: the keys read before stay good'),
+      log.error({ event: 'api-keys', problems }, 'SAOMA_API_KEYS has problems: the previous keys stay valid'),
   })
   const businessTokens = settings.authUrl ? createTokenIntrospection(settings.authUrl, log) : undefined
   const hook = settings.hook && createAuthorizationWebhook(settings.hook, log)

@@ -5,7 +5,7 @@ import type { Rules } from './rules.ts'
 
 export interface PolicyDeps {
   rules: Rules
-  /** Without one, what a rule leaves to the hook is refused. */
+  /** If it is absent, actions that a rule leaves to the hook are refused. */
   hook?: AuthorizationWebhook
 }
 
@@ -17,8 +17,8 @@ const isMember = ({ rooms }: Person, channel: string): boolean =>
   rooms.some((room) => matches(room.startsWith('room:') ? room : `room:${room}`, channel))
 
 /**
- * Who may do what: backends by the patterns of their key, people by the operator's rules. What nothing allows
- * is forbidden.
+ * Decides who may do what. Backends are bound by the patterns of their key, people by the operator's rules.
+ * Whatever no rule allows is forbidden.
  */
 export const createPolicy = ({ rules, hook }: PolicyDeps): Policy => {
   const mayFollow = async (who: Person, channel: string): Promise<Result<true>> => {

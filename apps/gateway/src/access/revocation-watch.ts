@@ -4,11 +4,11 @@ import { type Away, type Cause, RedisUnavailable, type Subscriber } from '@saoma
 import type { Logger } from '../operate/log.ts'
 import type { Backend, Person, Principal, StillValid } from './principal.ts'
 
-/** The part of the API keys that is about their end. */
+/** The part of the API keys that concerns their removal. */
 export interface KeyRing {
-  /** Whether this name still has the channels it was authenticated with. */
+  /** Whether this key still exists with the channels it was authenticated with. */
   isKnown(who: Backend): boolean
-  /** Calls back after every change of the keys; returns the end of that. */
+  /** Calls `listener` after every change of the keys. Returns the function that unsubscribes it. */
   onChange(listener: () => void): () => void
 }
 
@@ -17,34 +17,38 @@ export interface RevocationWatchDeps {
   keyRing: KeyRing
   stillValid: StillValid
   subscriber: Subscriber
-  /** That of the sessions, where it is another Redis. */
+  /** The subscriber of the sessions' Redis, if the channels have a Redis of their own. */
   loginsSubscriber?: Subscriber
   log: Logger
 }
 
-/** Watches over those who stay: people by their sessions, backends by their keys. */
+/** Watches connected principals for revocation: people by their session, backends by their key. */
 export interface RevocationWatch {
   /**
-   * `onEnded` is called once when the session has ended on any node, or the API key was taken away. It is
-   * looked up once more when no end can be missed any longer: REVOKED then. Rejects with RedisUnavailable.
+   * Calls `onEnded` once, when the session ends on any node or the API key is removed. After subscribing it
+   * looks the session or key up once more, so that no end is missed: if it is over, the result is REVOKED.
+   * Rejects with RedisUnavailable.
    */
   watch(who: Principal, onEnded: () => void): Promise<Result<{ close(): void }>>
   close(): void
 }
 
-/** Looked up together after Redis came back. */
+/** Sessions that are looked up at the same time after Redis came back. */
 const BATCH = 100
-/** When they are looked up again if Redis went away once more. */
+/** When the lookup is retried if Redis failed once more. */
 const AGAIN_MS = 2_000
 
-/** A slot that moved loses nothing. */
+/** Whether messages may have been lost. Moving a slot loses none. */
 const isLoss = (cause: Cause): boolean => cause === 'lost' || cause === 'probe' || cause === 'suspect'
 
 export const createRevocationWatch = (deps: RevocationWatchDeps): RevocationWatch => {
   const { channels, keyRing, stillValid, subscriber, loginsSubscriber, log } = deps
-  /** Those whose end is told over Redis, and may have been told while nobody could hear. */
+  /**
+   * Watched people, by the function that ends the watch. Redis publishes their ends; one published while this
+   * node was not subscribed may have been missed.
+   */
   const people = new Map<() => void, Person>()
-  /** Those of them who are to be looked up. */
+  /** The watches in `people` that have to be looked up. */
   const due = new Set<() => void>()
   let again: NodeJS.Timeout | undefined
 
@@ -70,14 +74,14 @@ export const createRevocationWatch = (deps: RevocationWatchDeps): RevocationWatc
     if (due.size > before) void verify()
   }
   const onResubscribed = (away: Away) => doubt(({ user }) => away.has(channels.heardOn(user)))
-  /** It tells of no ends; but where the sessions are was away, and it may have come back without them. */
+  /** The sessions' Redis publishes no ends, but it may have come back without its sessions. */
   const onLoginsBack = (away: Away) => {
     if ([...away.values()].some(isLoss)) doubt(() => true)
   }
   subscriber.on('resubscribed', onResubscribed)
   loginsSubscriber?.on('resubscribed', onLoginsBack)
 
-  /** With the last end there was when somebody began to watch over them, by which a later one is known. */
+  /** Adds the last session end as it is when the watch begins. A later end is recognized by comparison. */
   const marked = async (who: Person): Promise<Person> =>
     who.issuer === 'business' ? who : { ...who, lastEnd: await channels.lastEnd(who.user, who.sid) }
 

@@ -2,23 +2,23 @@ import type { Retention } from '@saoma/channels'
 import * as v from 'valibot'
 import { matches, patternSyntax } from './principal.ts'
 
-/** What the operator wants of the channels that fit a pattern. */
+/** The operator's settings for the channels that match a pattern. */
 export interface Rule {
   match: string
   /**
-   * Who may follow: any person, those whose token names the room, those whom the backend's hook lets in, or
-   * API keys only.
+   * Who may follow: any person, those whose token names the room, those whom the authorization webhook
+   * admits, or API keys only.
    */
   follow: 'public' | 'members' | 'hook' | 'nobody'
   /** Which people may publish. */
   publish: 'nobody' | 'followers' | 'hook'
-  /** Whether followers are told who comes and goes. */
+  /** Whether followers receive presence changes. */
   announce: boolean
   keep: Retention
 }
 
 export interface Rules {
-  /** The first rule that fits. */
+  /** The first rule that matches. */
   of(channel: string): Rule | undefined
   retention(channel: string): Retention
   announces(channel: string): boolean
@@ -62,7 +62,7 @@ const parseRule = (written: unknown): { rule?: Rule; problems: string[] } => {
   const parsed = v.safeParse(Written, written)
   if (!parsed.success) return { problems: parsed.issues.map(say) }
   const { match, follow, publish, announce, keep } = parsed.output
-  // Who may do what with a person's own channel is no matter of taste.
+  // Access to a person's own channel is fixed and cannot be configured.
   if (match.startsWith('user:') && (follow ?? publish) !== undefined)
     return { problems: ['a rule for user: may only have keep and announce'] }
   return {
@@ -77,7 +77,7 @@ const parseRule = (written: unknown): { rule?: Rule; problems: string[] } => {
   }
 }
 
-/** Reads a JSON array of rules; no text is no rules. */
+/** Reads a JSON array of rules. An empty text means no rules. */
 export const parseRules = (text: string): { rules: Rule[]; problems: string[] } => {
   let written: unknown
   try {

@@ -7,11 +7,11 @@ import { networkOf, wideNetworkOf } from './networks.ts'
 import type { Person } from './principal.ts'
 import { createWebhookClient } from './webhook-client.ts'
 
-/** People with tokens that the business issued itself. */
+/** Resolves tokens that the business issued itself. */
 export interface TokenIntrospection {
   /**
-   * UNAUTHORIZED, TOKEN_EXPIRED, BACKEND_UNAVAILABLE. `from` is the address it came from. With `lastEnd` only
-   * what the business was asked after that end was seen counts.
+   * Fails with UNAUTHORIZED, TOKEN_EXPIRED or BACKEND_UNAVAILABLE. `from` is the client's address. With
+   * `lastEnd`, only an answer that was requested after that session end was seen is valid.
    */
   resolve(token: string, from: string, lastEnd?: string): Promise<Result<Person>>
 }
@@ -20,22 +20,22 @@ type Resolved = Remembered<Person>
 
 const SETTING = 'SAOMA_AUTH_URL'
 const TIMEOUT_MS = 3_000
-/** Anybody can make us ask, with any token: it takes many owners of many networks to fill this. */
+/** Any caller can trigger a request, with any token. Only many owners of many networks can fill this. */
 const MAX_IN_FLIGHT = 1_000
-/** At 50 ms an answer, 160 people of one network come in each second. */
+/** At 50 ms per answer, 160 people of one network can be resolved each second. */
 const MAX_PER_NETWORK = 8
 const MOST_ANSWERS = { yes: 20_000, no: 2_000 }
-/** For so long a yes is believed. */
+/** How long a positive answer is cached. */
 const BELIEVED_MS = 60_000
-/** A wrong token is asked about once in this time. */
+/** How long a negative answer is cached. */
 const REFUSED_MS = 1_000
-/** Life of a token whose end the business does not tell. */
+/** Lifetime of a token if the business does not say when it expires. */
 const DEFAULT_SECONDS = 600
 
-/** Backends say 0 for "nobody" as often as null: all their strangers would be one person. */
+/** Backends use 0 as often as null for "nobody". If 0 were an id, all strangers would be one person. */
 const Uid = v.union([
   v.string(),
-  // Ids of 64 bits come as they were written.
+  // 64-bit ids keep their exact digits.
   v.pipe(v.unknown(), v.transform(exactText), v.string(), v.regex(/^-?[1-9]\d*$/)),
 ])
 const Answer = v.object({
@@ -50,16 +50,16 @@ const unavailable: Resolved = { value: fail('BACKEND_UNAVAILABLE'), ms: 0 }
 
 export interface TokenIntrospectionOptions {
   /**
-   * The clock for how long an answer counts, in milliseconds from any beginning but 0.
+   * The clock of the cache, in milliseconds; its zero is arbitrary, but it must not return 0.
    * @default performance.now
    */
   now?: () => number
-  /** Milliseconds for one answer. @default 3000 */
+  /** Timeout of one request, in milliseconds. @default 3000 */
   timeoutMs?: number
 }
 
 /**
- * Asks the business who a token stands for, as CONNMIX does with its `auth_url`: `{ token }` for `{ uid }`.
+ * Asks the business whom a token belongs to, as CONNMIX does with its `auth_url`: `{ token }` for `{ uid }`.
  */
 export const createTokenIntrospection = (
   url: string,
@@ -83,7 +83,10 @@ export const createTokenIntrospection = (
     const named = v.safeParse(Uid, uid)
     if (!named.success || named.output === '') {
       if (uid !== undefined && uid !== null && uid !== 0 && uid !== '')
-        log.warn({ event: 'business', setting: SETTING, uid: JSON.stringify(uid).slice(0, 64) }, 'this uid is no id')
+        log.warn(
+          { event: 'business', setting: SETTING, uid: JSON.stringify(uid).slice(0, 64) },
+          'this uid is not a valid id',
+        )
       return unauthorized
     }
     const user = named.output
@@ -107,7 +110,7 @@ export const createTokenIntrospection = (
     }
   }
 
-  // By its hash: the memory of a node is no place to keep other people's tokens.
+  // Cache by hash, so that a node's memory holds no tokens of other issuers.
   const nameOf = (token: string) => createHash('sha256').update(token).digest('base64')
 
   return {

@@ -2,31 +2,31 @@ import { parseExact, readBytes, reasonOf } from '@saoma/protocol'
 import * as v from 'valibot'
 import type { Logger } from '../operate/log.ts'
 
-/** The business's server said something, said no, or could not be asked. */
+/** The outcome of a request: an answer, a refusal, or no usable answer. */
 export type WebhookReply<T> = { kind: 'answer'; body: T } | { kind: 'refused' } | { kind: 'unavailable' }
 
 export interface WebhookClientOptions<T> {
-  /** The setting that has the address, for the log. */
+  /** Name of the setting that holds the address, for the log. */
   setting: string
   url: string
-  /** Sent as Bearer. */
+  /** Sent as the Bearer token. */
   secret?: string
-  /** Form of the JSON in an answer of status 200. */
+  /** Schema of the JSON in a response with status 200. */
   answer: v.GenericSchema<unknown, T>
-  /** Statuses that mean no; all others but 200 mean that something is wrong there. */
+  /** Statuses that mean no. Any other status except 200 means that the server is faulty. */
   refusals: readonly number[]
-  /** Milliseconds for one question. */
+  /** Timeout of one request, in milliseconds. */
   timeoutMs: number
   /**
-   * Questions asked at the same time; one more is not asked. The second half is for groups with few, however
-   * many subjects they are.
+   * Most concurrent requests; further ones are refused. Once half of them are in use, a group may have at
+   * most `maxPerSubject` open, however many subjects it has.
    */
   maxInFlight: number
-  /** Of these, questions for one subject; one more waits for its turn, at most `timeoutMs`. */
+  /** Most concurrent requests of one subject. Further ones are queued, for at most `timeoutMs`. */
   maxPerSubject: number
   log: Logger
   /**
-   * The clock for how long a server that failed is left alone, in milliseconds from any beginning.
+   * The clock of the pause after a failure, in milliseconds; its zero is arbitrary.
    * @default performance.now
    */
   now?: () => number
@@ -34,39 +34,36 @@ export interface WebhookClientOptions<T> {
 
 export interface WebhookClient<T> {
   /**
-   * Posts a question as JSON. `subject` is whom it is asked for: nobody else has to wait for theirs. `group`
-   * is who may be behind many subjects. Never rejects.
+   * Posts a question as JSON. `subject` is the one on whose behalf it is asked; subjects do not wait for each
+   * other. `group` is a party that may be behind many subjects. Never rejects.
    */
   ask(question: object, subject: string, group?: string): Promise<WebhookReply<T>>
 }
 
-/** What one group has taken, of the questions and of the waiting ones. */
+/** Open and queued requests of one group. */
 interface Group {
   open: number
   waiting: number
 }
 
-/** What one subject has taken of the questions. */
+/** Open and queued requests of one subject. */
 interface Share {
   open: number
-  /** In the order in which they came. */
+  /** In order of arrival. */
   waiting: Set<(granted: boolean) => void>
 }
 
-/** For so long nobody asks a server that has just failed. */
+/** How long no request is sent to a server that has just failed (circuit breaker). */
 const PAUSE_MS = 1_000
-/** One line in the log for the failures of this time. */
+/** At most one log line about failures in this time. */
 const QUIET_MS = 10_000
 const LARGEST_BODY = 64 * 1024
-/**
- * Questions that wait for their turn: of one subject, which may be a school that comes back all at once, and
- * of all.
- */
+/** Most queued requests: of one subject, which may be a school whose people reconnect at once, and in all. */
 const MOST_WAITING_EACH = 200
 const MOST_WAITING = 1_000
 /**
- * Statuses of a server, or of what stands before it, that is not there for anybody. 429 may be meant for one
- * flood only.
+ * Statuses of a server, or of its proxy, that is unavailable to all callers. 429 is not among them: it may
+ * concern one caller only.
  */
 const overloaded: readonly number[] = [502, 503, 504]
 
@@ -79,8 +76,9 @@ const parseJson = (text: string): unknown => {
 }
 
 /**
- * An address of the business that questions are posted to. However slow or down it is, a bounded number of
- * calls is open and nobody waits long; and however much one subject asks, the others are asked for.
+ * Posts questions to an address of the business. However slow or down the server is, the number of open
+ * requests is bounded and callers wait at most a bounded time. However much one subject asks, other subjects
+ * are served.
  */
 export const createWebhookClient = <T>(options: WebhookClientOptions<T>): WebhookClient<T> => {
   const { setting, url, secret, answer, refusals, timeoutMs, maxInFlight, maxPerSubject, log } = options
@@ -97,13 +95,13 @@ export const createWebhookClient = <T>(options: WebhookClientOptions<T>): Webhoo
   const wrong = (reason: string): WebhookReply<T> => {
     if (now() >= quietUntil) {
       quietUntil = now() + QUIET_MS
-      log.warn({ event: 'business', setting, reason }, 'the address does not answer as it should')
+      log.warn({ event: 'business', setting, reason }, 'the address does not answer as expected')
     }
     return { kind: 'unavailable' }
   }
 
   const unreachable = (startedAt: number, reason: string): WebhookReply<T> => {
-    // If others were answered meanwhile, this question was the difficulty: nobody else need suffer for it.
+    // If the server answered other requests meanwhile, only this request was the problem. Then do not pause.
     if (answeredAt < startedAt) pausedUntil = now() + PAUSE_MS
     return wrong(reason)
   }
@@ -117,12 +115,12 @@ export const createWebhookClient = <T>(options: WebhookClientOptions<T>): Webhoo
         method: 'POST',
         headers,
         body: JSON.stringify(question),
-        // Whoever redirects us would be handed a token.
+        // A redirect would send a token to another server.
         redirect: 'manual',
         signal: AbortSignal.timeout(timeoutMs),
       })
       status = response.status
-      // In any case, so that the connection can be used again.
+      // Always read the body, so that the connection can be reused.
       text = Buffer.from(await readBytes(response, LARGEST_BODY)).toString()
     } catch (error) {
       return unreachable(startedAt, reasonOf(error))
@@ -135,7 +133,10 @@ export const createWebhookClient = <T>(options: WebhookClientOptions<T>): Webhoo
     return parsed.success ? { kind: 'answer', body: parsed.output } : wrong('body')
   }
 
-  /** Resolves with `true` when a question that has ended hands its place on. */
+  /**
+   * Queues a request. Resolves with `true` when a finished request passes its slot on, `false` after a
+   * timeout or when the queue is full.
+   */
   const turnOf = (share: Share, group: Group): Promise<boolean> => {
     const isCrowded = waiting >= MOST_WAITING / 2 && group.waiting >= MOST_WAITING_EACH
     if (share.waiting.size >= MOST_WAITING_EACH || waiting >= MOST_WAITING || isCrowded) return Promise.resolve(false)
@@ -188,7 +189,7 @@ export const createWebhookClient = <T>(options: WebhookClientOptions<T>): Webhoo
         const granted = share.open < maxPerSubject ? enter(subject, share, group) : await turnOf(share, group)
         if (!granted) return wrong('too many questions at once')
         try {
-          // It may have failed others while this one waited.
+          // Other requests may have failed while this one was queued.
           return isPaused() ? { kind: 'unavailable' } : await post(question)
         } finally {
           leave(subject, share, group)

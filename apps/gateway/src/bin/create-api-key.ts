@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { API_KEY_PREFIX, parseApiKeys } from '../access/api-keys.ts'
 
 /*
- * Makes an API key and the line of SAOMA_API_KEYS that lets it in:
+ * Creates an API key, and the line of SAOMA_API_KEYS that admits it:
  *
  *   node scripts/bootstrap.mjs apps/gateway/src/bin/create-api-key.ts shop 'room:*,user:*'
  */

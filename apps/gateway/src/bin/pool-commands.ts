@@ -16,31 +16,31 @@ export interface PoolCommandDeps {
   store: PoolStore
   wechat: Wechat
   budget: Budget
-  /** Writes a line for the operator. */
+  /** Prints a line for the operator. */
   say: (line: string) => void
-  /** Fires when the operator has had enough. */
+  /** Aborts when the operator interrupts the command. */
   signal: AbortSignal
 }
 
-/**
- * What an operator can do to the pool by hand. Each resolves with whether all went well, and has said what
- * did not.
- */
+/** The manual operations on the pool. Each resolves with whether it succeeded, and prints what failed. */
 export interface PoolCommands {
-  /** Makes codes, besides those that the nodes make. @param max  codes that the pool may hold */
+  /**
+   * Makes codes in addition to those that the nodes make.
+   * @param max  most codes that the pool may hold
+   */
   fill(codes: number, max: number): Promise<boolean>
   list(): Promise<boolean>
-  /** Compares the codes with their pictures. */
+  /** Compares the codes with their pictures. With `repair` it removes whatever does not match. */
   check(repair: boolean): Promise<boolean>
   retire(scenes: readonly string[]): Promise<boolean>
   retireAll(): Promise<boolean>
-  /** Makes the store that of the pool, whatever was before. */
+  /** Makes the configured store the store of the pool, whichever it was before. */
   adopt(): Promise<boolean>
 }
 
 const PROGRESS_MS = 1_000
 const PROGRESS_CODES = 10
-/** Between two looks at a minute whose quota is used up. */
+/** Delay between two attempts while the quota of the minute is used up. */
 const QUOTA_PAUSE_MS = 5_000
 const MINUTE_MS = 60_000
 
@@ -50,7 +50,7 @@ const units = [
   ['min', MINUTE_MS],
 ] as const
 
-/** An age in the largest unit that fits. */
+/** Formats an age in the largest unit that fits. */
 const ageOf = (madeAt: number): string => {
   const ms = Math.max(Date.now() - madeAt, 0)
   const [unit, size] = units.find(([, size]) => ms >= size) ?? ['min', MINUTE_MS]

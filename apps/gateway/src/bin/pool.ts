@@ -7,7 +7,7 @@ import { createPoolCommands } from './pool-commands.ts'
 import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts'
 
 /*
- * The pool of codes by hand, with the settings of a node in the environment:
+ * Manages the pool of codes by hand. It reads the settings of a node from the environment:
  *
  *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts fill 500
  *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts list
@@ -15,10 +15,10 @@ import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts
  *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts retire <scene>… | --all
  *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts adopt
  *
- * `--help` says so too. Ends with 0 when all is well, 1 when something is wrong, 130 when it was interrupted.
+ * `--help` prints the same. Exit status: 0 on success, 1 on failure, 130 when interrupted.
  */
 
-/** A person waits for it. */
+/** Short, because a person waits for the command. */
 const READY_MS = 5_000
 
 /** @throws ConfigError */
@@ -28,7 +28,7 @@ const readPoolConfig = () => {
   if (!wechat || !pool)
     throw new ConfigError([
       ...(wechat ? [] : ['WECHAT_APPID and WECHAT_SECRET are needed: a pool belongs to a mini-program']),
-      ...(pool ? [] : ['SAOMA_POOL_STORE is needed: where the pictures lie']),
+      ...(pool ? [] : ['SAOMA_POOL_STORE is needed: the place of the pictures']),
     ])
   return { ...config, wechat, pool }
 }
@@ -65,7 +65,7 @@ const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfi
   }
 }
 
-// A reader such as `head` has had enough: what is not read need not be written.
+// A reader such as `head` has closed the pipe: the rest need not be written.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
 
 const start = async (command: PoolCommand): Promise<void> => {

@@ -3,23 +3,23 @@ import { parsePooledScene } from '@saoma/protocol'
 import type { PoolCommands } from './pool-commands.ts'
 
 export const USAGE = `Usage: node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts <command>
-  fill <number>             make so many codes
+  fill <number>             make that many codes
   list                      show every code
-  check [--repair]          compare the codes with their pictures, and remove what does not fit
-  retire <scene>… | --all   take codes out for good; a login that shows one needs a new code
-  adopt                     make SAOMA_POOL_STORE the store of the pool, whatever was before
+  check [--repair]          compare codes with pictures; --repair removes mismatches
+  retire <scene>… | --all   remove codes for ever; a login that shows one needs a new code
+  adopt                     make SAOMA_POOL_STORE the store of the pool
   --help                    show this
 `
 
 export type PoolCommand = (commands: PoolCommands, config: { max: number }) => Promise<boolean>
 
-/** What the words on the command line ask for. `reason` is a sentence for whoever wrote them. */
+/** The parsed command line. `reason` is an error message for its author. */
 export type AskedCommand = { kind: 'command'; run: PoolCommand } | { kind: 'help' } | { kind: 'wrong'; reason: string }
 
 interface Grammar {
-  /** Its one option. */
+  /** The only option of the command. */
   option?: 'repair' | 'all'
-  /** Gives the command, or the reason why the words are none. */
+  /** Returns the command, or an error message if the words are not valid. */
   read(words: readonly string[], hasOption: boolean): PoolCommand | string
 }
 
@@ -63,7 +63,7 @@ const grammars: Record<string, Grammar> = {
 const wrong = (reason: string): AskedCommand => ({ kind: 'wrong', reason })
 
 export const readPoolCommand = (args: readonly string[]): AskedCommand => {
-  // A scene may begin with a dash, so it is no option.
+  // A scene may begin with a dash, so keep scenes away from the option parser.
   const { values, positionals } = parseArgs({
     args: args.filter((word) => !isScene(word)),
     options: { help: { type: 'boolean', short: 'h' } },

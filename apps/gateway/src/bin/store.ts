@@ -4,15 +4,15 @@ import { readConfig } from '../config/config.ts'
 import { placeOf, unreachable } from '../operate/open-redis.ts'
 
 /*
- * Looks whether a Redis holds a cluster that nodes can go on with, a restored backup for instance, with the
- * settings of a node in the environment. It changes nothing.
+ * Checks whether a Redis, such as a restored backup, holds a cluster that nodes can continue. It reads the
+ * settings of a node from the environment and changes nothing.
  *
  *   node scripts/bootstrap.mjs apps/gateway/src/bin/store.ts check
  *
- * Ends with 0 when nodes may start on it, with 1 and a sentence when not.
+ * Exit status: 0 if nodes may start on it, otherwise 1 and a sentence that says why.
  */
 
-/** A person waits for it. */
+/** Short, because a person waits for the command. */
 const READY_MS = 5_000
 const USAGE = 'Usage: node scripts/bootstrap.mjs apps/gateway/src/bin/store.ts check\n'
 
@@ -40,10 +40,10 @@ const check = async (): Promise<boolean> => {
         return true
       }
       if (found.signingKeys > 0)
-        say('Nobody has an account here: a node has begun a cluster anew, in place of the one of the backup.')
+        say('It has no accounts: a node has begun a new cluster here instead of the one in the backup.')
       else
         say(
-          'It is empty: a cluster would begin anew here, and everybody get a new id. Was the backup restored as docs/operate.md says?',
+          'It is empty: nodes would begin a new cluster here, and all people would get new ids. Was the backup restored as docs/operate.md says?',
         )
       return false
     } finally {

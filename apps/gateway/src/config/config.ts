@@ -10,13 +10,13 @@ import { Environment } from './environment.ts'
 import { readSettingFiles } from './setting-files.ts'
 
 export interface Config extends RedisSettings {
-  /** Public origin of the whole cluster, without a trailing slash. */
+  /** Public origin of the cluster, without a trailing slash. */
   origin: string
   nodeId: string
   host: string
   port: number
   internalPort: number
-  /** Whether a cluster may begin anew where Redis has nothing of it. */
+  /** Whether a node may begin a new cluster in an empty Redis. */
   mayBegin: boolean
   secrets: [string, ...string[]]
   appName: string
@@ -27,27 +27,27 @@ export interface Config extends RedisSettings {
     api: string
     page: string
     envVersion: 'release' | 'trial' | 'develop'
-    /** How a phone's browser opens the mini-program. */
+    /** How the browser of a phone opens the mini-program. */
     link: 'link' | 'scheme' | 'none'
   }
   /**
-   * Where the picture of a login comes from: WeChat draws it, or it was drawn before, or the second when the
-   * first fails.
+   * Where the picture of a login comes from: WeChat draws it, it comes from the pool, or it comes from the
+   * pool if WeChat fails.
    */
   codes: 'fresh' | 'pool' | 'fresh-then-pool'
-  /** Codes that are drawn before anybody asks for them. */
+  /** The reserve of codes that WeChat draws ahead of time. */
   pool?: {
     /** A folder, or `s3://bucket/prefix`. */
     store: string
-    /** Where browsers fetch what lies in the store. */
+    /** Public address from which browsers fetch the pictures of the store. */
     cdn?: string
-    /** Where a request names the bucket, if not where the cloud of the endpoint takes it. */
+    /** How a request names the bucket, if not in the default way of the endpoint's cloud. */
     addressing?: Addressing
-    /** Tickets that one code is leased to in its life. */
+    /** How many tickets one code is leased to during its life. */
     leases: number
-    /** Codes that nobody has seen, at least. */
+    /** Least number of codes that nobody has seen. */
     min: number
-    /** Codes in all. */
+    /** Most codes in the pool. */
     max: number
   }
   webRoot?: string
@@ -59,51 +59,51 @@ export interface Config extends RedisSettings {
     requestsPerMinute: number
     decisionsPerMinute: number
     handshakesPerMinute: number
-    /** Events of one person's connection to the channels. */
+    /** Events of one person's connection to the channels in ten seconds. */
     eventsPerTenSeconds: number
-    /** Events of one backend's connection. */
+    /** Events of one backend's connection in ten seconds. */
     keyEventsPerTenSeconds: number
-    /** Channels that one connection follows. */
+    /** Channels that one connection may follow. */
     channels: number
-    /** Bytes that may wait for one reader. */
+    /** Bytes that may be buffered for one reader. */
     bufferBytes: number
     /** Bytes of the JSON of one message's data. */
     messageBytes: number
-    /** Messages of one person in a minute, on all nodes. */
+    /** Messages that one person publishes in a minute, on all nodes. */
     personMessages: number
-    /** Bytes of those, and of one person's kept messages in a day. */
+    /** Bytes of these messages in a minute, and bytes of one person's kept messages in a day. */
     personBytes: number
     personBytesADay: number
-    /** Channels that one person begins in a day, by the first message there ever was. */
+    /** New channels that one person creates in a day. The first message creates a channel. */
     personChannels: number
-    /** Subscriptions of one person at the same time, on all nodes. */
+    /** Concurrent subscriptions of one person, on all nodes. */
     personFollows: number
-    /** Bytes that one API key publishes in a minute, on all nodes; 0 is no limit. */
+    /** Bytes that one API key publishes in a minute, on all nodes. 0 means no limit. */
     keyBytes: number
-    /** Codes of all browsers in a minute, on all nodes. */
+    /** New login codes of all browsers in a minute, on all nodes. */
     codesInCluster: number
-    /** `wx.login` codes of one network that WeChat refused, in ten minutes. */
+    /** `wx.login` codes of one network that WeChat rejects, in ten minutes. */
     badPhoneCodes: number
-    /** `wx.login` codes that WeChat is asked about in a minute, by all nodes. */
+    /** `wx.login` codes that all nodes send to WeChat in a minute. */
     phoneCodesInCluster: number
-    /** Demo people that one network makes in an hour. */
+    /** Demo people that one network creates in an hour. */
     demoPeople: number
   }
   times: { scanMs: number; confirmMs: number; redeemMs: number }
-  /** How a node goes away after SIGTERM. */
+  /** How a node drains after SIGTERM. */
   drain: {
-    /** Milliseconds in which it only says so at `/readyz`. */
+    /** Milliseconds during which the node only reports it at `/readyz`. */
     delayMs: number
-    /** Milliseconds over which it sends its clients elsewhere. */
+    /** Milliseconds over which the node sends its clients to other nodes. */
     windowMs: number
-    /** Milliseconds after which it ends in any case. */
+    /** Milliseconds after which the process ends in any case. */
     deadlineMs: number
   }
   logLevel: string
   traces?: TraceOptions
 }
 
-/** Every problem of the environment at once, one line each. */
+/** All problems of the environment, one line each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
@@ -118,7 +118,7 @@ export class ConfigError extends Error {
 
 /** The only reader of the environment. Throws ConfigError. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
-  // An empty setting is one that compose files pass on without a value: the default applies.
+  // Compose files pass an unset setting on as an empty one, so the default applies.
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   const { given, problems: unread } = readSettingFiles(set, Object.keys(Environment.entries))
   const parsed = v.safeParse(Environment, given)

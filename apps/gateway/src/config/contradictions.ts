@@ -2,14 +2,14 @@ import { AFTER_WINDOW_MS } from './drain-times.ts'
 import type { Environment } from './environment.ts'
 import { isLoopback } from './origins.ts'
 
-/** What docker-compose.yml has for the demo: everybody can read it. */
+/** The secrets of the demo in docker-compose.yml. Everybody can read them. */
 const published = {
   secret: 'a secret that is good for a demo and for nothing else',
   keySha256: 'a63ccb762a5cea07f20bf35052f292c6aa1510121c622e283f8a4691024b6401',
   hookSecret: 'a hook secret that is good for a demo and for nothing else',
 }
 
-/** The same of the pool. */
+/** Contradictions between the settings of the pool. */
 const poolContradictions = (env: Environment): string[] => {
   const problems: string[] = []
   if (env.SAOMA_CODES !== 'fresh') {
@@ -25,12 +25,12 @@ const poolContradictions = (env: Environment): string[] => {
   if (env.SAOMA_POOL_ADDRESSING && !env.SAOMA_POOL_STORE?.startsWith('s3://'))
     problems.push('SAOMA_POOL_ADDRESSING is about a bucket: SAOMA_POOL_STORE must be s3://bucket/prefix')
   if (env.SAOMA_POOL_CDN?.startsWith('http:') && env.SAOMA_ORIGIN.startsWith('https:'))
-    problems.push('SAOMA_POOL_CDN must be https, as SAOMA_ORIGIN is: browsers show nothing else on such a page')
+    problems.push('SAOMA_POOL_CDN must be https, as SAOMA_ORIGIN is: browsers block other pictures on an https page')
   if (env.SAOMA_POOL_MIN > env.SAOMA_POOL_MAX) problems.push('SAOMA_POOL_MIN must not be greater than SAOMA_POOL_MAX')
   return problems
 }
 
-/** The same of Redis. */
+/** Contradictions between the settings of Redis. */
 const redisContradictions = (env: Environment): string[] => {
   const problems: string[] = []
   if (Boolean(env.REDIS_CERT_FILE) !== Boolean(env.REDIS_KEY_FILE))
@@ -38,12 +38,12 @@ const redisContradictions = (env: Environment): string[] => {
   const urls = [env.REDIS_URL, env.REDIS_CHANNELS_URL ?? '']
   if ((env.REDIS_CA_FILE || env.REDIS_CERT_FILE) && !urls.some((url) => url.startsWith('rediss')))
     problems.push(
-      'REDIS_CA_FILE and REDIS_CERT_FILE are for TLS, and neither REDIS_URL nor REDIS_CHANNELS_URL says so: write rediss',
+      'REDIS_CA_FILE and REDIS_CERT_FILE are for TLS, but neither REDIS_URL nor REDIS_CHANNELS_URL begins with rediss',
     )
   return problems
 }
 
-/** Settings that are each well formed but do not go together. */
+/** Finds settings that are valid alone but contradict each other. */
 export const contradictions = (env: Environment): string[] => {
   const problems: string[] = []
   const hasWechat = Boolean(env.WECHAT_APPID && env.WECHAT_SECRET)
@@ -55,7 +55,7 @@ export const contradictions = (env: Environment): string[] => {
     if (hasWechat && !isLoopback(new URL(env.WECHAT_API).hostname))
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with WeChat credentials')
   } else if (env.SAOMA_SECRET === published.secret) {
-    problems.push('SAOMA_SECRET is the published one of the demo: make your own (openssl rand -base64 32)')
+    problems.push('SAOMA_SECRET is the published secret of the demo: make your own (openssl rand -base64 32)')
   } else if (!hasWechat && !env.SAOMA_AUTH_URL) {
     problems.push(
       'WECHAT_APPID and WECHAT_SECRET are needed (or SAOMA_AUTH_URL for channels alone, or SAOMA_DEMO=true to try things out)',
@@ -67,12 +67,12 @@ export const contradictions = (env: Environment): string[] => {
         'SAOMA_API_KEYS has the published key of the demo: make your own (apps/gateway/src/bin/create-api-key.ts)',
       )
     if (env.SAOMA_HOOK_SECRET === published.hookSecret)
-      problems.push('SAOMA_HOOK_SECRET is the published one of the demo: make your own (openssl rand -base64 32)')
+      problems.push('SAOMA_HOOK_SECRET is the published secret of the demo: make your own (openssl rand -base64 32)')
   }
   if (Boolean(env.SAOMA_HOOK_URL) !== Boolean(env.SAOMA_HOOK_SECRET))
     problems.push('SAOMA_HOOK_URL and SAOMA_HOOK_SECRET go together: set both or none')
   if (!env.SAOMA_HOOK_URL && env.SAOMA_CHANNELS.some(({ follow, publish }) => follow === 'hook' || publish === 'hook'))
-    problems.push('SAOMA_CHANNELS has a rule that asks the hook: set SAOMA_HOOK_URL')
+    problems.push('SAOMA_CHANNELS has a rule with the value hook: set SAOMA_HOOK_URL')
   const largest = env.SAOMA_LIMIT_MESSAGE_BYTES + 1_024
   for (const name of ['SAOMA_LIMIT_PERSON_BYTES', 'SAOMA_LIMIT_PERSON_BYTES_A_DAY', 'SAOMA_LIMIT_KEY_BYTES'] as const)
     if (env[name] < largest && !(name === 'SAOMA_LIMIT_KEY_BYTES' && env[name] === 0))

@@ -5,7 +5,7 @@ import { placeOf } from '../operate/open-redis.ts'
 import { type Config, ConfigError } from './config.ts'
 
 /**
- * Whether a cluster may begin anew where Redis has nothing of it. Rejects with ConfigError when it may not.
+ * Checks whether a node may begin a new cluster in an empty Redis. Rejects with ConfigError if it may not.
  */
 export const mayBegin = async (
   redis: RedisClients,
@@ -20,6 +20,6 @@ export const mayBegin = async (
     ])
   log.warn(
     { event: 'empty' },
-    `${empty}: it begins anew, and everybody gets a new id. Should there have been a backup?`,
+    `${empty}: a new cluster begins, and all people get new ids. Should a backup have been restored?`,
   )
 }

@@ -25,11 +25,11 @@ const origin = v.pipe(
   ),
 )
 /**
- * Of pages in an application: Capacitor, Ionic, Tauri, Electron, extensions of browsers. To a URL of theirs
- * Node gives no origin.
+ * Origins of pages inside applications: Capacitor, Ionic, Tauri, Electron, browser extensions. Node's URL
+ * class yields no origin for their schemes.
  */
 const APP_ORIGIN = /^(?!https?:|file:|data:|blob:)[a-z][a-z0-9+.-]*:\/\/[A-Za-z0-9._-]+(:\d{1,5})?$/
-/** `null` is what every sandboxed frame and local file has, so nobody's. */
+/** `null` is not accepted: every sandboxed frame and every local file has it. */
 const pageOrigin = v.pipe(
   v.string(),
   v.check(
@@ -101,7 +101,7 @@ const publicPlace = v.pipe(
   }, 'must be a URL such as https://cdn.example.com/codes, without a query'),
 )
 
-/** A setting whose value is what `parse` reads, or the path of a file with that in it. */
+/** A setting that holds a text for `parse`, or the path of a file with that text. */
 const listing = <T>(parse: (text: string, file?: string) => { value: T; problems: readonly string[] }) =>
   v.pipe(
     v.string(),
@@ -129,7 +129,7 @@ const rules = listing<readonly Rule[]>((text) => {
   return { value: parsed.rules, problems: parsed.problems }
 })
 
-/** The settings, each by itself: `.env.template` explains them. */
+/** The schema of each setting. `.env.template` explains them. */
 export const Environment = v.object({
   SAOMA_ORIGIN: origin,
   SAOMA_NODE_ID: v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9]{1,16}$/, 'must be 1 to 16 of a-z and 0-9'))),
@@ -144,9 +144,9 @@ export const Environment = v.object({
   SAOMA_CHANNELS_MEMORY_SHARE: v.optional(
     v.pipe(
       v.string(),
-      v.regex(/^(1|1\.0+|0?\.\d+)$/, 'must be a part of the memory above 0 and up to 1, as 0.8'),
+      v.regex(/^(1|1\.0+|0?\.\d+)$/, 'must be a share of the memory above 0 and up to 1, such as 0.8'),
       v.transform(Number),
-      v.check((share) => share > 0, 'must be a part of the memory above 0 and up to 1, as 0.8'),
+      v.check((share) => share > 0, 'must be a share of the memory above 0 and up to 1, such as 0.8'),
     ),
     '0.8',
   ),
@@ -184,7 +184,7 @@ export const Environment = v.object({
   ),
   SAOMA_POOL_LEASES: v.optional(number(1, 60), '20'),
   SAOMA_POOL_MIN: v.optional(number(1, 1e5), '100'),
-  // The job reads the whole pool every hour: so many codes keep Redis for a tenth of a second.
+  // The refill job reads the whole pool every hour. This many codes occupy Redis for a tenth of a second.
   SAOMA_POOL_MAX: v.optional(number(1, 1e5), '10000'),
   SAOMA_WEB_ROOT: v.optional(v.string()),
   SAOMA_TRUSTED_PROXIES: v.optional(
@@ -228,7 +228,7 @@ export const Environment = v.object({
   LOG_LEVEL: v.optional(v.picklist(levels, `must be one of ${levels.join(', ')}`), 'info'),
   OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(webAddress),
   OTEL_EXPORTER_OTLP_PROTOCOL: v.optional(
-    v.picklist(['http/json'], 'must be http/json: OTLP over HTTP, which collectors take at port 4318'),
+    v.picklist(['http/json'], 'must be http/json: OTLP over HTTP, which collectors accept on port 4318'),
     'http/json',
   ),
   OTEL_SERVICE_NAME: v.optional(v.string(), 'saoma'),
@@ -237,7 +237,11 @@ export const Environment = v.object({
     'parentbased_always_on',
   ),
   OTEL_TRACES_SAMPLER_ARG: v.optional(
-    v.pipe(v.string(), v.regex(/^(0|1|0?\.\d+|1\.0+)$/, 'must be a part from 0 to 1, as 0.05'), v.transform(Number)),
+    v.pipe(
+      v.string(),
+      v.regex(/^(0|1|0?\.\d+|1\.0+)$/, 'must be a share from 0 to 1, such as 0.05'),
+      v.transform(Number),
+    ),
     '1',
   ),
 })

@@ -1,10 +1,7 @@
 import type { Logger } from '../operate/log.ts'
 import { Environment } from './environment.ts'
 
-/**
- * Settings of what else runs beside a node and may share its environment: nginx, compose, the shop, the
- * tools.
- */
+/** Settings of other programs that may share a node's environment: nginx, compose, the shop, the tools. */
 const ELSEWHERE = [
   'API_KEY',
   'BIND',
@@ -17,12 +14,12 @@ const ELSEWHERE = [
   'SERVICE',
   'URL',
 ].map((name) => `SAOMA_${name}`)
-/** What Kubernetes tells a pod of each service. */
+/** Variables that Kubernetes sets in a pod for each service. */
 const OF_SERVICES = /_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$/
-/** More letters than that are no slip. */
+/** A larger distance is not a typing error. */
 const MOST_LETTERS = 4
 
-/** How many letters have to be put in, taken out or changed (Levenshtein). */
+/** The Levenshtein distance: how many letters to insert, delete or replace. */
 const distance = (a: string, b: string): number => {
   let above = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (const [i, letter] of [...a].entries()) {
@@ -38,11 +35,11 @@ const distance = (a: string, b: string): number => {
 
 export interface Misspelled {
   name: string
-  /** The setting that may be meant. */
+  /** The setting that was probably meant. */
   nearest?: string
 }
 
-/** Names that look like a setting of ours and are none, each with the setting that is most like it. */
+/** Names that begin like one of our settings but are unknown, each with the most similar setting. */
 export const misspelled = (env: Readonly<Record<string, string | undefined>>): Misspelled[] => {
   const settings = Object.keys(Environment.entries)
   const known = [...settings, ...settings.map((name) => `${name}_FILE`), ...ELSEWHERE]
@@ -57,11 +54,14 @@ export const misspelled = (env: Readonly<Record<string, string | undefined>>): M
     })
 }
 
-/** Names them in the log. */
+/** Logs a warning for each misspelled setting. */
 export const warnOfMisspelled = (
   env: Readonly<Record<string, string | undefined>>,
   log: Pick<Logger, 'warn'>,
 ): void => {
   for (const { name, nearest } of misspelled(env))
-    log.warn({ event: 'settings', name, nearest }, `${name} is no setting${nearest ? `: is ${nearest} meant?` : ''}`)
+    log.warn(
+      { event: 'settings', name, nearest },
+      `${name} is not a setting${nearest ? `: did you mean ${nearest}?` : ''}`,
+    )
 }

@@ -1,27 +1,27 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Config } from './config.ts'
 
-/** Whether a host is this machine itself. */
+/** Whether a host is a loopback name or address. */
 export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[?::1\]?)$/.test(host)
 
-/** Who may call us, by the `Origin` of a request. */
+/** Decides who may send requests, by their `Origin` header. */
 export interface Origins {
   /**
-   * Whether its pages may read our answers. In demo mode the machine's other names for itself count as its
-   * own.
+   * Whether pages of this origin may read our answers (CORS). In demo mode any loopback name of this machine
+   * counts as the cluster's own origin.
    */
   allows(origin: string): boolean
   /**
-   * Whether a request may come in: it is no page's or an allowed one's, or it has what WeChat puts into a
-   * mini-program's, which can neither set nor leave it out. A mini-program has no cookies, so what has one is
-   * a browser's; and where there is neither WeChat nor a demo phone, nobody comes that way.
+   * Whether to accept a request. It is accepted if it has no `Origin`, an allowed one, or the one that WeChat
+   * gives to mini-programs, which they can neither set nor omit. A mini-program sends no cookies, so a
+   * request with a cookie comes from a browser. Mini-programs are accepted only with WeChat or in demo mode.
    */
   admits(headers: Pick<IncomingHttpHeaders, 'origin' | 'cookie'>): boolean
 }
 
 /**
- * What WeChat's runtimes send, which no web page has: a browser writes the Origin itself, and puts no comma
- * into it. docs/surprises.md says which of them sends what.
+ * The `Origin` values of WeChat's runtimes. No web page can send them: the browser writes the header, and
+ * never with a comma. docs/surprises.md lists which runtime sends which.
  */
 const MINI_PROGRAM = /^(https:\/\/servicewechat\.com|weapp:\/\/[a-z0-9.-]+|https?:\/\/[^\s,/]+,\s*(undefined|null))$/
 

@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs'
 type Settings = Readonly<Record<string, string | undefined>>
 
 export interface FromFiles {
-  /** The settings, with those in it that stood in files. */
+  /** All settings, including those that were read from files. */
   given: Settings
-  /** By the name of the setting. */
+  /** Problems by the name of the setting. */
   problems: ReadonlyMap<string, string>
 }
 
 const textOf = (path: string): { text: string } | { why: string } => {
   try {
-    // Whoever writes it with `echo` ends it with a line that is no part of it.
+    // `echo` ends the file with a line break that is not part of the value.
     const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
     return text === '' ? { why: 'is empty' } : { text }
   } catch (error) {
@@ -20,8 +20,8 @@ const textOf = (path: string): { text: string } | { why: string } => {
 }
 
 /**
- * `NAME_FILE` names a file that holds `NAME`: how Docker and Kubernetes give secrets to a container.
- * Environments are seen by whoever may inspect it, files are not.
+ * `NAME_FILE` names a file that holds `NAME`. Docker and Kubernetes pass secrets to a container in this way.
+ * Whoever may inspect a container sees its environment, but not its files.
  */
 export const readSettingFiles = (env: Settings, names: readonly string[]): FromFiles => {
   const given: Record<string, string | undefined> = { ...env }

@@ -1,8 +1,8 @@
 import { ConfigError } from './config.ts'
 
 /**
- * Why a node does not start, for a person: settings and addresses get their sentence, anything else its
- * stack.
+ * Explains to a person why a node does not start: a sentence for wrong settings and addresses, the stack for
+ * any other error.
  */
 export const whyNot = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)

@@ -5,31 +5,31 @@ import type { Config } from '../config/config.ts'
 import type { Metrics } from '../operate/metrics.ts'
 
 /**
- * What a person may use of the whole cluster's channels. Sockets, tokens, addresses and nodes are as many as
- * one likes, so none of them is counted here: one person is one person on all of them. An API key is the
- * operator's own and has a budget only where one is set.
+ * The quotas of a principal over the whole cluster. A person can have any number of sockets, tokens,
+ * addresses and nodes, so the quotas count persons and not those. An API key belongs to the operator and has
+ * a budget only if one is configured.
  */
 export interface Allowance {
-  /** Spends what a message costs. `bytes` are those of its event and data. */
+  /** Spends the cost of a message. `bytes` is the size of the JSON of its data. */
   publish(who: Principal, bytes: number, volatile: boolean): Promise<Result<true>>
-  /** Spends the beginning of a channel that never was. */
+  /** Spends the creation of a channel. */
   begin(who: Principal): Promise<Result<true>>
-  /** Takes the place of one subscription; to be given back by calling the value. */
+  /** Takes one subscription slot. Call the value to release it. */
   follow(who: Principal): Promise<Result<() => void>>
   close(): void
 }
 
 export interface AllowanceDeps {
-  /** The Redis of the channels: who floods it does not touch the logins'. */
+  /** The Redis of the channels, so that a flood does not reach the Redis of the logins. */
   redis: Pick<RedisClients, 'data' | 'keys'>
   metrics: Pick<Metrics, 'limited'>
 }
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
-/** What a kept message takes in Redis besides its text, measured (docs/operate.md). */
+/** Overhead of a kept message in Redis besides its text, as measured in docs/operate.md. */
 const MESSAGE_BYTES = 140
-/** Subscriptions of one person on one node that no other node is asked about: those of a usual page. */
+/** Subscriptions of one person that a node grants without counting in Redis, enough for an ordinary page. */
 const FREE_FOLLOWS = 100
 
 const nothing = () => {}

@@ -2,16 +2,16 @@ import type { ChannelsEvent } from '@saoma/channels'
 import { type Logger, rarely } from '../operate/log.ts'
 import type { Metrics } from '../operate/metrics.ts'
 
-/** What may happen in thousands of channels at once gets one line of the log in this time. */
+/** Events that may occur in thousands of channels at once get one log line in this time. */
 const QUIET_MS = 10_000
 
 /**
- * Counts what the channels tell of, and says it in the log. A channel's name says who talks with whom: it is
- * told at debug only.
+ * Counts and logs the events of the channels. The name of a channel is logged at debug only, because it says
+ * who talks with whom.
  */
 export const tellChannelEvents = ({ metrics, log }: { metrics: Metrics; log: Logger }) => {
   const failed = rarely(QUIET_MS, (error: unknown, times) =>
-    log.error({ err: error, times }, 'channels: something failed and is tried again'),
+    log.error({ err: error, times }, 'channels: an operation failed and is retried'),
   )
   const mended = {
     refilled: rarely(QUIET_MS, (_, times) => log.info({ event: 'channels', kind: 'refilled', times })),
@@ -23,7 +23,7 @@ export const tellChannelEvents = ({ metrics, log }: { metrics: Metrics; log: Log
       mended[event.kind](event)
       log.debug({ event: 'channels', ...event })
     } else if (event.kind === 'resynced') {
-      // While slots move this comes again and again; the line `resync` sums it up.
+      // While slots move, this happens repeatedly. The log line `resync` sums it up.
       log.debug({ event: 'channels', ...event })
     } else {
       log.info({ event: 'channels', ...event })

@@ -7,11 +7,14 @@ export type ChannelName = string & { readonly [checked]: true }
 
 const named = (name: unknown): Result<ChannelName> => parseChannel(name) as Result<ChannelName>
 
-/** What somebody calls a channel, by its full name: `@user` is the asker's own. INVALID for what is none. */
+/**
+ * Resolves the name that a caller uses for a channel to its full name: `@user` is the caller's own channel.
+ * Fails with INVALID if it is not a name of a channel.
+ */
 export const channelOf = (who: Principal, asked: unknown): Result<ChannelName> => {
   if (asked !== OWN_CHANNEL) return named(asked)
   return who.kind === 'person' ? channelOfUser(who.user) : fail('INVALID')
 }
 
-/** A person's own channel. INVALID when no account can have this id. */
+/** A person's own channel. Fails with INVALID if no account can have this id. */
 export const channelOfUser = (user: string): Result<ChannelName> => named(userChannel(user))

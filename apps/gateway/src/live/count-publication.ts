@@ -2,15 +2,15 @@ import type { Result } from '@saoma/protocol'
 import type { Metrics } from '../operate/metrics.ts'
 
 /**
- * Counts what becomes of a publication, and the time from the question to the answer. The door parses within
- * it, because what is not well formed counts as well.
+ * Counts the results of publications, and the time until each answer. The door parses inside of `publish`, so
+ * that malformed requests count too.
  */
 export const countPublication = async <T>(
   { published }: Pick<Metrics, 'published'>,
   publish: () => Promise<Result<T>>,
 ): Promise<Result<T>> => {
   const begunAt = performance.now()
-  // What it stays without an answer, which is mostly Redis being away.
+  // The result if `publish` throws, mostly because Redis is unavailable.
   let result = 'failed'
   try {
     const answer = await publish()

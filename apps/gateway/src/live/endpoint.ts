@@ -1,30 +1,33 @@
 import type { LogEntry, Signal } from '@saoma/channels'
 import type { LiveServerEvents } from '@saoma/protocol'
 
-/** What a client is told of its own connection. */
+/** The notices that a client receives about its own connection. */
 export type Notice = 'expiring' | 'ended' | 'drain'
 export type NoticeBody<N extends Notice> = Parameters<LiveServerEvents[N]>[0]
 
-/** The way to one client, which its door gives to a `LiveConnection`. */
+/** The transport to one client. Its door gives it to a `LiveConnection`. */
 export interface Endpoint {
-  /** What the log calls it. */
+  /** Its name in the log. */
   readonly id: string
-  /** The connection underneath, by which limits count: to leave and come again makes no new one of it. */
+  /**
+   * Id of the underlying connection, the scope of rate limits. Leaving a
+   * namespace and joining again does not change it.
+   */
   readonly connection: string
-  /** The client's address, by which wrong tokens are counted. */
+  /** The client's address, the scope in which wrong tokens are counted. */
   readonly address: string
-  /** Whether it may still be told something. */
+  /** Whether the client can still receive something. */
   readonly isOpen: boolean
   /**
-   * Writes consecutive messages of one channel. Returns bytes written, or `slow` when the reader has more
-   * than the cap waiting: it was cut off.
+   * Writes consecutive messages of one channel. Returns the number of bytes written, or `slow` if the buffer
+   * exceeds the limit. A slow reader has been cut off.
    */
   messages(batch: readonly LogEntry[]): number | 'slow'
-  /** Whether the reader has more than the cap waiting, of whatever kind: it was cut off. */
+  /** Whether the reader's buffer exceeds the limit, whatever it holds. If so, the reader has been cut off. */
   isSlow(): boolean
-  /** Signals may be lost: one is dropped when the reader is behind. */
+  /** Writes a signal. Signals may be lost: one is dropped if the reader is behind. */
   signal(signal: Signal): number | 'dropped'
   tell<N extends Notice>(notice: N, body: NoticeBody<N>): void
-  /** Closes the connection for good: the client is not to come again by itself. */
+  /** Closes the connection for good: the client should not reconnect by itself. */
   dismiss(): void
 }

@@ -9,7 +9,7 @@ import type { Endpoint } from './endpoint.ts'
 import type { Live } from './live.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-/** What all connections of a node share. */
+/** The dependencies that all connections of a node share. */
 export interface LiveConnectionDeps {
   live: Live
   limits: Pick<Limits, 'liveEvents' | 'keyEvents' | 'subscribes'>
@@ -21,23 +21,23 @@ export interface LiveConnectionDeps {
   maxChannels: number
 }
 
-/** Who was let in, and what is to be given back when they leave. */
+/** An admitted principal, and what has to be released when it leaves. */
 export interface Admission {
   who: Principal
-  /** Watches over the session or the API key. */
+  /** The revocation watch of the session or API key. */
   watch: { close(): void }
-  /** Gives back the place of one connection. */
+  /** Releases the slot of the connection. */
   leave: () => void
 }
 
-/** How long before its end a token is announced to end, at most. */
+/** How long before its expiry a token is announced as expiring, at most. */
 const WARNING_MS = 60_000
 /**
- * Two ends that are nearer are one: whoever renews a token may be given the same again, and was told of its
- * end.
+ * Two expiry times that are closer count as equal: a renewal may return the same token, whose expiry was
+ * already announced.
  */
 const SAME_END_MS = 2_000
-/** An API key has no end, and JSON no infinity. */
+/** Stands for the lifetime of an API key, which is infinite. JSON has no infinity. */
 const LONGEST_SECONDS = 86_400
 
 const samePerson = (a: Principal, b: Principal): boolean =>
@@ -46,8 +46,8 @@ const samePerson = (a: Principal, b: Principal): boolean =>
     : a.kind === 'backend' && b.kind === 'backend' && a.name === b.name
 
 /**
- * A token that lives for less than two minutes is announced to end when half of what is left of it has
- * passed.
+ * When to announce the expiry of a token. If less than two minutes of
+ * it are left, it is halfway through that time.
  */
 const warnAtOf = ({ expiresAt }: Principal): number => {
   const now = Date.now()
@@ -56,8 +56,8 @@ const warnAtOf = ({ expiresAt }: Principal): number => {
 const haveSameEnd = (a: Principal, b: Principal): boolean => Math.abs(a.expiresAt - b.expiresAt) < SAME_END_MS
 
 /**
- * One connection of a person or a backend to the channels, whichever door it came through: who it is, what it
- * may spend, what it follows, and when its token or session ends.
+ * One connection of a person or a backend to the channels, on any door. It holds the principal, its rate
+ * limit, its subscriptions, and the end of its token or session.
  */
 export class LiveConnection implements Listener {
   readonly endpoint: Endpoint
@@ -66,10 +66,10 @@ export class LiveConnection implements Listener {
   readonly #leave: () => void
   #who: Principal
   #watch: { close(): void }
-  /** When the end of the token is announced, in milliseconds since 1970; Infinity when it was. */
+  /** When to announce the expiry of the token, in milliseconds since 1970; Infinity once it was announced. */
   #warnAt: number
   #state: 'admitted' | 'open' | 'closed' = 'admitted'
-  /** The session ended before the client could be told anything. */
+  /** The code of an end that came before the client could receive anything. */
   #endedEarly: Code | undefined
   #wasSlow = false
 
@@ -96,14 +96,14 @@ export class LiveConnection implements Listener {
     return this.#state !== 'closed' && this.endpoint.isOpen
   }
 
-  /** The client can be told something from now on. */
+  /** From now on the client can receive events. */
   open(): void {
     if (this.#state !== 'admitted') return
     this.#state = 'open'
     if (this.#endedEarly) this.end(this.#endedEarly)
   }
 
-  /** Lets go of everything. May be called again. */
+  /** Releases everything. Idempotent. */
   close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
@@ -112,7 +112,7 @@ export class LiveConnection implements Listener {
     this.subscriptions.close()
   }
 
-  /** The token or the session is over. */
+  /** Ends the connection because its token or session ended. */
   end(code: Code): void {
     if (this.#state === 'admitted') this.#endedEarly = code
     if (this.#state !== 'open') return
@@ -129,7 +129,7 @@ export class LiveConnection implements Listener {
     this.endpoint.dismiss()
   }
 
-  /** Looks at the end of the token. */
+  /** Checks the expiry of the token. */
   check(now: number): void {
     const { expiresAt } = this.#who
     if (now >= expiresAt) return this.end('TOKEN_EXPIRED')
@@ -139,13 +139,13 @@ export class LiveConnection implements Listener {
   }
 
   /**
-   * Spends what one event costs. Resolves with a refusal to answer, or with `gone` when there is nobody to be
-   * answered any longer.
+   * Spends the cost of one event. Resolves with a refusal to send as the answer, or with `gone` if the client
+   * is gone and needs no answer.
    */
   async spend(): Promise<Failed | 'gone' | 'spent'> {
     const { liveEvents, keyEvents } = this.#deps.limits
     const slow = await (this.#who.kind === 'backend' ? keyEvents : liveEvents)(this.endpoint.connection)
-    // Who asks and does not read the answers would pile those up as well.
+    // A client that does not read its answers would fill the buffer with them.
     if (!this.isOpen || this.cutIfSlow()) return 'gone'
     if (!slow) return 'spent'
     if (!isDeaf(slow)) return fail('RATE_LIMITED', slow.retryAfterSeconds)
@@ -153,7 +153,7 @@ export class LiveConnection implements Listener {
     return 'gone'
   }
 
-  /** A newer token of the same person or the same key. */
+  /** Replaces the token with a newer one of the same person or key. */
   async refresh(token: string): Promise<Result<{ expiresIn: number }>> {
     const { revocations, authenticate, metrics } = this.#deps
     const who = await authenticate(token, this.endpoint.address)
@@ -175,7 +175,7 @@ export class LiveConnection implements Listener {
     })
   }
 
-  /** Cuts off a reader that is behind; true if it was. */
+  /** Cuts off a slow reader. Returns whether it was slow. */
   cutIfSlow(): boolean {
     const isSlow = this.endpoint.isSlow()
     if (isSlow) this.#onSlow()

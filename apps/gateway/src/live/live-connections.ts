@@ -4,28 +4,28 @@ import { createConcurrencyQuota } from '../access/concurrency-quota.ts'
 import type { Endpoint } from './endpoint.ts'
 import { LiveConnection, type LiveConnectionDeps } from './live-connection.ts'
 
-/** The connections to the channels of one node, of every door. */
+/** The connections of one node to the channels, from all doors. */
 export interface LiveConnections {
   /**
-   * Lets a client in by its token, or says why not; never rejects. Call `open` of the connection when the
-   * client can be told something, and `close` when it is gone.
+   * Admits a client by its token, or returns the reason of the refusal; never rejects. Call `open` when the
+   * client can receive events, and `close` when it is gone.
    */
   admit(endpoint: Endpoint, token: unknown): Promise<Result<LiveConnection>>
-  /** It is open: from now on the end of its token is looked for. */
+  /** Opens an admitted connection. From now on the expiry of its token is checked. */
   open(connection: LiveConnection): void
-  /** It is gone. May be called again. */
+  /** Closes a connection. Idempotent. */
   close(connection: LiveConnection): void
-  /** How many people have at least one. */
+  /** Number of people with at least one connection. */
   people(): number
-  /** Ends the timers. */
+  /** Stops the timer. */
   stop(): void
 }
 
-/** How often ends are looked for: one timer for all connections instead of one for each. */
+/** How often token expiry is checked. All connections share one timer. */
 const SWEEP_MS = 1_000
 /**
- * Connections on one node: a person has a few devices with a few pages each, a backend some hundreds of
- * processes.
+ * Most connections on one node. A person has a few devices with a few
+ * pages each, a backend some hundreds of processes.
  */
 const MOST = { person: 100, backend: 1_000 }
 
@@ -35,7 +35,7 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
   const connections = new Set<LiveConnection>()
 
   const admit = async (endpoint: Endpoint, token: unknown): Promise<Result<LiveConnection>> => {
-    // A connection may ask to be let in as often as it likes.
+    // A connection may try to authenticate any number of times, so limit it.
     if (await limits.liveEvents(endpoint.connection)) return fail('RATE_LIMITED')
     const asked = parseRefresh({ token })
     if (!asked.ok) return fail('UNAUTHORIZED')

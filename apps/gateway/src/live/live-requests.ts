@@ -16,9 +16,9 @@ import type { LiveConnection } from './live-connection.ts'
 
 type LiveRequests = Record<keyof LiveClientEvents, Act<LiveConnection>>
 
-/** What can be asked over a live connection: parsed here, and done with types from here on. */
+/** The requests over a live connection. They are parsed here, and typed from here on. */
 export const createLiveRequests = (live: Live, metrics: Pick<Metrics, 'published'>): LiveRequests => {
-  /** Parses a request that names a channel, and that name. */
+  /** Parses a request that names a channel, and resolves the name. */
   const inChannel =
     <T extends { channel: string }>(
       parse: (input: unknown) => Result<T>,

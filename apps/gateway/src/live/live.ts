@@ -20,12 +20,12 @@ export interface LiveDeps {
   channels: Channels
   policy: Policy
   allowance: Allowance
-  /** Whether Redis has room for what channels write. */
+  /** Whether Redis has memory left for writes of the channels. */
   hasRoom: () => boolean
 }
 
 export interface LiveOptions {
-  /** Most bytes that the JSON of a message's data may have. */
+  /** Most bytes of the JSON of a message's data. */
   maxDataBytes: number
 }
 
@@ -38,14 +38,14 @@ export interface Subscription {
 }
 
 /**
- * What people and backends do with channels, the same on every door. A door parses what comes in; each call
- * asks the policy and then the channels. Rejects with RedisUnavailable when Redis cannot be asked.
+ * The operations of people and backends on channels, the same on every door. The door parses the input. Each
+ * call checks the policy and then uses the channels. Rejects with RedisUnavailable.
  */
 export interface Live {
   publish(who: Principal, publication: Publication & { channel: ChannelName }): Promise<Result<Published>>
   /**
-   * Follows a channel. `counted` makes the person present in it. Call `following.start()` when the page has
-   * been sent.
+   * Follows a channel. `counted` adds the person to its presence. Call
+   * `following.start()` when the page has been sent.
    */
   subscribe(
     who: Principal,
@@ -57,17 +57,17 @@ export interface Live {
   /** One page, without following. */
   read(who: Principal, channel: ChannelName, request: ReadRequest): Promise<Result<Page>>
   presence(who: Principal, channel: ChannelName): Promise<Result<Presence>>
-  /** Of a `user:` channel. */
+  /** The inbox of a `user:` channel. */
   inbox(who: Principal, channel: ChannelName): Promise<Result<Inbox>>
-  /** Everything up to `offset` of a `user:` channel has been read. */
+  /** Marks the messages of a `user:` channel as read, up to `offset`. */
   markRead(who: Principal, channel: ChannelName, offset: number): Promise<Result<Inbox>>
-  /** Backends only: forgets the messages below an offset. */
+  /** Backends only: deletes the messages below an offset. */
   trim(who: Principal, channel: ChannelName, before: number): Promise<Result<{ trimmed: number }>>
   /** Backends only: ends a session of a person, or all of them. */
   end(who: Principal, user: string, sid?: string): Promise<Result<true>>
 }
 
-/** Levels of data; parsers of other languages give up at a few hundred. */
+/** Most levels of nesting in data. Parsers of other languages fail at a few hundred. */
 const MOST_LEVELS = 64
 
 const isDeeper = (data: unknown, levels: number): boolean =>
@@ -76,8 +76,8 @@ const isDeeper = (data: unknown, levels: number): boolean =>
   (levels === 0 || Object.values(data).some((member) => isDeeper(member, levels - 1)))
 
 /**
- * A following that gives its place back when it ends, or at once when its page has more behind it and nothing
- * is followed.
+ * Makes a following release its slot when it closes. If its page has more behind it, the channel is not
+ * followed yet, so the slot is released at once.
  */
 const holding = (following: Following, leave: () => void): Following => {
   if (following.page.more) leave()
@@ -103,13 +103,14 @@ export const createLive = ({ channels, policy, allowance, hasRoom }: LiveDeps, {
       const verdict = await policy(who, 'publish', channel)
       if (!verdict.ok) return verdict
       if (isDeeper(data, MOST_LEVELS)) return fail('INVALID')
-      const bytes = Buffer.byteLength(JSON.stringify(data))
+      const json = JSON.stringify(data)
+      const bytes = Buffer.byteLength(json)
       if (bytes > maxDataBytes) return fail('TOO_LARGE')
       if (!volatile && !hasRoom()) return fail('REDIS_UNAVAILABLE')
       const spent = await allowance.publish(who, bytes, volatile)
       if (!spent.ok) return spent
       const publisher = who.kind === 'person' ? { from: who.user, mayBegin: () => allowance.begin(who) } : {}
-      return channels.publish({ ...publication, ...publisher })
+      return channels.publish({ ...publication, ...publisher, json })
     },
 
     subscribe: async (who, channel, { since, history }, listener, counted) => {

@@ -1,6 +1,6 @@
 import type { Signal } from '@saoma/channels'
 
-/** What clients are told of a signal, as JSON. Its kind is the name of the event. */
+/** The JSON of a signal for clients. The kind of the signal is the name of the event. */
 export const signalJson = (signal: Signal): string => {
   switch (signal.kind) {
     case 'volatile':

@@ -4,14 +4,17 @@ import type { ChannelName } from './channel-name.ts'
 import type { ReadFrom } from './live.ts'
 import type { LiveConnection, LiveConnectionDeps } from './live-connection.ts'
 
-/** A channel's place among those of a connection. */
+/** The state of one channel of a connection. */
 interface FollowedChannel {
-  /** Whether a subscription is being answered: the first one, or one that is to replace what is followed. */
+  /** Whether a subscribe is in progress: the first one, or one that replaces the current following. */
   joining: boolean
   followed?: Following
 }
 
-/** Pages read at once for one connection: each may be 256 KiB, and waits for a reader who may not read. */
+/**
+ * Most pages read concurrently for one connection. Each may have 256
+ * KiB and is buffered if the client does not read.
+ */
 const JOINS_AT_ONCE = 4
 
 /** The channels that a connection follows. */
@@ -19,7 +22,7 @@ export class Subscriptions {
   readonly #connection: LiveConnection
   readonly #deps: LiveConnectionDeps
   readonly #channels = new Map<ChannelName, FollowedChannel>()
-  /** Pages being read, and those that wait for their turn. */
+  /** Number of pages being read, and the joins that wait for their turn. */
   #joining = 0
   #waiting: (() => void)[] | undefined
 
@@ -28,7 +31,7 @@ export class Subscriptions {
     this.#deps = deps
   }
 
-  /** `later` is done when the answer is on its way: from then on the client is told of messages. */
+  /** Runs `later` when the answer is on its way. From then on the client receives messages. */
   async subscribe(
     channel: ChannelName,
     from: ReadFrom,
@@ -37,19 +40,20 @@ export class Subscriptions {
     const { limits, maxChannels } = this.#deps
     const channels = this.#channels
     const place = channels.get(channel) ?? { joining: false }
-    // One at a time: two that cross would both follow.
+    // One at a time: two concurrent ones would both follow.
     if (place.joining) return fail('RATE_LIMITED')
     if (!channels.has(channel) && channels.size >= maxChannels) return fail('TOO_MANY_CHANNELS')
     channels.set(channel, place)
     place.joining = true
     try {
       if (await limits.subscribes(this.#connection.endpoint.connection)) return fail('RATE_LIMITED')
-      // Nothing is asked of the past: what is followed goes on as it is, and is not interrupted.
+      // No history is requested, so the current following continues without interruption.
       if (place.followed && !from.since && !from.history) return await this.#look(channel)
       return await this.#inTurn(() => this.#join(channel, place, from, later))
     } finally {
       place.joining = false
-      // Refused, or a page with more behind it. What was followed before goes on if it was not replaced.
+      // It was refused, or its page has more behind it. A previous
+      // following continues unless it was replaced.
       if (!place.followed && channels.get(channel) === place) channels.delete(channel)
     }
   }
@@ -62,13 +66,13 @@ export class Subscriptions {
     return ok({})
   }
 
-  /** Lets go of all of them. May be called again. */
+  /** Closes all of them. Idempotent. */
   close(): void {
     for (const place of this.#channels.values()) place.followed?.close()
     this.#channels.clear()
   }
 
-  /** Waits for its turn among the joins of the connection. */
+  /** Runs a join when it is its turn among those of the connection. */
   async #inTurn<T>(join: () => Promise<T>): Promise<T> {
     if (this.#joining >= JOINS_AT_ONCE) {
       await new Promise<void>((resolve) => {
@@ -96,7 +100,7 @@ export class Subscriptions {
     const result = await live.subscribe(connection.who, channel, from, connection, true)
     if (!result.ok) return result
     const { subscribed, following } = result.value
-    // Unsubscribed, cut off or gone in the meantime.
+    // Unsubscribed, cut off or closed in the meantime.
     if (this.#channels.get(channel) !== place || !connection.isOpen || connection.cutIfSlow()) {
       following.close()
       return fail('NOT_SUBSCRIBED')
@@ -113,7 +117,7 @@ export class Subscriptions {
     return ok(subscribed)
   }
 
-  /** What a subscription is answered, without one. */
+  /** The answer to a subscribe, without subscribing. */
   async #look(channel: ChannelName): Promise<Result<Subscribed>> {
     const { live } = this.#deps
     const { who } = this.#connection

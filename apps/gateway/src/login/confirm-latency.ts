@@ -3,21 +3,22 @@ import { LRUCache } from 'lru-cache'
 import type { Metrics } from '../operate/metrics.ts'
 
 /**
- * Times how long a confirm takes to a browser. Every confirm goes through Redis, also to a browser of the
- * node that it came to: only those are timed, from beginning to end by one clock. A time of Redis against a
- * node's clock would measure how wrong the clocks are.
+ * Measures how long a confirm takes to reach the browser. Every confirm goes through Redis, even if the
+ * browser is on the same node. Only confirms to browsers of the same node are measured, because one clock
+ * then times both ends. Comparing the times of two machines would measure the error of their clocks.
  */
 export interface ConfirmLatency {
-  /** A confirm is about to be written. */
+  /** Call it before a confirm is written. */
   begin(ticket: string): void
-  /** A browser of this node was told of a transition. */
+  /** Call it when a browser of this node received a transition. */
   told(state: TicketState): void
 }
 
-/** Confirms whose event may still come. */
+/** Most confirms that wait for their event. */
 const MOST = 1_000
 /**
- * An event that has not come by then went to another node, or was there already: a confirm may be repeated.
+ * How long to wait for the event. Later it will not come: the browser is
+ * on another node, or the confirm was a repetition.
  */
 const PATIENCE_MS = 5_000
 

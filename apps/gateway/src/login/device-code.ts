@@ -1,8 +1,8 @@
 import { fail, parseDeviceCode, type Result, ticketOf } from '@saoma/protocol'
 
 /**
- * The device code a request may act with, if it belongs to the ticket in the address. A wrong one learns no
- * more than "no such ticket".
+ * The device code of a request, if it belongs to the ticket in the address. A wrong code gets the same answer
+ * as an unknown ticket.
  */
 export const deviceCodeFor = (code: string | undefined, ticket: string | undefined): Result<string> => {
   if (!code) return fail('UNAUTHORIZED')

@@ -6,7 +6,7 @@ import type { PhoneCodes } from './phone-codes.ts'
 
 const DEMO = /^demo:([\p{L}\p{N}][\p{L}\p{N} ._-]{0,31})$/u
 
-/** Asks, and says what became of the question whatever happens. */
+/** Asks WeChat about a code. It always reports the outcome to `answered`, even if the request throws. */
 const askWechat = async (
   wechat: Pick<Wechat, 'session'>,
   code: string,
@@ -15,7 +15,7 @@ const askWechat = async (
   let accepted = true
   try {
     const session = await wechat.session(code)
-    // WeChat's own trouble is nobody's fault.
+    // A failure of WeChat does not count against the client.
     accepted = session.ok || session.kind !== 'rejected'
     return session
   } finally {
@@ -32,7 +32,10 @@ export interface IdentifyPhoneDeps {
   appid?: string
 }
 
-/** Who the phone's code stands for: WeChat says so, or in demo mode the code itself. */
+/**
+ * Identifies the person behind a phone's code: WeChat resolves it,
+ * or in demo mode the code contains the name.
+ */
 export const createIdentifyPhone =
   ({ log, limits, phoneCodes, demo, wechat, appid }: IdentifyPhoneDeps): Recognise =>
   async (code, from) => {
@@ -41,7 +44,7 @@ export const createIdentifyPhone =
       return {
         ok: true,
         identity: { via: 'demo', name: name.trim() },
-        // Anybody can make up names, and each is an account that stays.
+        // Anybody can invent names, and each one becomes a permanent account.
         mayBegin: async () => (await limits.demoPeople(from))?.retryAfterSeconds,
       }
     if (!wechat || !appid || code.startsWith('demo:'))

@@ -17,13 +17,13 @@ export interface LoginRoutesDeps {
 
 const SID = /^[A-Za-z0-9_-]{22}$/
 
-/** Where a person is logged in, for that person alone. */
+/** The routes with which a person lists and ends their own logins. */
 export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRoutesDeps): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
   /**
-   * Makes a route of what the bearer of a token of ours may ask; a backend, or a business's own token, has no
-   * sessions here.
+   * Makes a route for bearers of Saoma's own tokens. A backend, or the
+   * bearer of a business's token, has no sessions here.
    */
   const own = (act: (ctx: Context, who: Person) => Promise<void>) =>
     authenticated(authenticate, async (ctx, who) => {
@@ -33,7 +33,7 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
     })
 
   const ended = (ctx: Context, who: Person, count: number): Result<SessionsEnded> => {
-    // That somebody was logged out on purpose is not routine.
+    // A deliberate logout is not routine, so log it.
     ctx.state.routine = false
     metrics.sessionsEnded.inc({ by: who.sid === undefined ? 'phone' : 'browser' }, count)
     return ok({ ended: count })

@@ -11,9 +11,9 @@ const READ = ['GET', 'HEAD', 'OPTIONS']
 const POST = ['POST', 'OPTIONS']
 
 /**
- * What there is of the provider, and how it may be asked. It would also answer to other spellings of these
- * (letter case, percent signs), to endpoints that nothing here uses, and to a GET of `/device/auth` as if
- * `auth` named an interaction; all would pass by our own limits.
+ * The served routes of the provider, and their methods. Without this list the provider would also answer
+ * other spellings (letter case, percent signs), unused endpoints, and a GET of `/device/auth` as if `auth`
+ * were the id of an interaction. All of these would bypass our limits.
  */
 const ROUTES = new Map([
   ['/oidc/.well-known/openid-configuration', READ],
@@ -26,8 +26,8 @@ const ROUTES = new Map([
 ])
 
 /**
- * OAuth's own form of "too many requests" (RFC 6749 has none, so the registered `temporarily_unavailable`
- * with status 429; 503 when it is all together who ask).
+ * Answers "too many requests" in OAuth's form. RFC 6749 has no such error, so this is the registered
+ * `temporarily_unavailable` with status 429, or 503 if the limit of the whole cluster is reached.
  */
 const refuse = (ctx: Context, { retryAfterSeconds, everybody }: NonNullable<Verdict>): void => {
   ctx.status = everybody ? 503 : 429
@@ -43,7 +43,10 @@ export interface OauthDeps {
   metrics: Metrics
 }
 
-/** The OAuth provider at `/oidc`: limited, and with the cookie that binds a new ticket to its browser. */
+/**
+ * Serves the OAuth provider at `/oidc`, with rate limits, and sets the
+ * cookie that binds a new ticket to its browser.
+ */
 export const oauth = (
   { identity, limits, metrics }: OauthDeps,
   { ticketSeconds, secure }: { ticketSeconds: number; secure: boolean },
@@ -62,8 +65,8 @@ export const oauth = (
       ctx.set('Allow', methods.join(', '))
       return problem(ctx, 'METHOD_NOT_ALLOWED')
     }
-    // The provider builds the addresses it publishes from this; it must not be what a request claims in its
-    // Host header.
+    // The provider builds its published addresses from this. It must
+    // not come from the Host header of a request.
     Object.defineProperty(ctx, 'href', { value: `${ctx.state.origin}/oidc` })
     const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
     const slow = creates ? await limits.codes(ctx.ip) : undefined
@@ -71,7 +74,7 @@ export const oauth = (
     await door(ctx, next)
     if (ctx.path === '/oidc/token/revocation') ctx.set(TAKES_HASHES_HEADER, '1')
     const body = ctx.body as { device_code?: string } | undefined
-    // One login can be followed through the log by its ticket.
+    // The ticket identifies one login throughout the log.
     const { grant_type: grant, client_id: client, device_code: code } = ctx.oidc?.params ?? {}
     const deviceCode = parseDeviceCode(body?.device_code ?? code)
     ctx.state.login = { grant, client, ...(deviceCode.ok ? { ticket: ticketOf(deviceCode.value) } : {}) }

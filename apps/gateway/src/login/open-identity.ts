@@ -23,15 +23,15 @@ export interface OpenIdentityDeps {
   log: Logger
 }
 
-/** One line of the log in this time. */
+/** At most one log line in this time. */
 const QUIET_MS = 10_000
 
-/** A refusal is part of the request's own log line; a failure needs its stack. */
+/** A refusal is logged in the line of its request. A failure needs a line with its stack. */
 const createOnError =
   (log: Logger): NonNullable<IdentityOptions['onError']> =>
   (ctx, error) => {
     ctx.state.code = error.message
-    // The detail is for us: the client is not told why its grant is no good.
+    // The detail is for the log only: the client is not told why its grant is invalid.
     const { error_description: told, error_detail: detail } = error as Error & {
       [word in 'error_description' | 'error_detail']?: unknown
     }
@@ -45,13 +45,15 @@ export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Id
   const { redis, tickets, channels, wechat, limits, metrics, log } = deps
 
   /**
-   * Tells a person's other pages and phone to read the list of logins again. They read it also without: a
-   * loss does no harm.
+   * Tells a person's other pages and phone to reload the list of logins. They also reload it on their own, so
+   * a lost message does no harm.
    */
   const tellLogins = (sub: string, change: 'began' | 'ended'): void => {
     channels
       .publish({ channel: userChannel(sub), event: 'session', data: { change }, volatile: true })
-      .catch((error: unknown) => log.warn({ err: error, change }, 'a person’s devices could not be told of a session'))
+      .catch((error: unknown) =>
+        log.warn({ err: error, change }, 'a person’s devices could not be notified of a session'),
+      )
   }
 
   return createIdentity(
@@ -77,9 +79,10 @@ export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Id
         await channels.end(sub, sid)
         tellLogins(sub, 'ended')
       },
-      onSessionEndError: (error) => log.error({ err: error }, 'the end of a session could not be told to the nodes'),
+      onSessionEndError: (error) =>
+        log.error({ err: error }, 'the end of a session could not be published to the nodes'),
       onKeysError: rarely(QUIET_MS, (error: unknown, times) =>
-        log.error({ err: error, times }, 'the signing keys could not be read again'),
+        log.error({ err: error, times }, 'the signing keys could not be reloaded'),
       ),
       onError: createOnError(log),
     },

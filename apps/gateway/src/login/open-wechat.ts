@@ -3,7 +3,7 @@ import { createWechat, type Wechat } from '@saoma/wechat'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../operate/metrics.ts'
 
-/** WeChat's server API, counted; undefined where it is not configured. */
+/** WeChat's server API with metrics; undefined if it is not configured. */
 export const openWechat = (
   redis: RedisClients,
   { wechat, wechatSeconds }: Pick<Metrics, 'wechat' | 'wechatSeconds'>,

@@ -4,11 +4,11 @@ import { networkOf, wideNetworkOf } from '../access/networks.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../operate/metrics.ts'
 
-/** Who may have WeChat asked about a code. */
+/** The rate limit of questions to WeChat about `wx.login` codes. */
 export interface PhoneCodes {
   /**
-   * Resolves with the seconds to wait, or with how to say what came of it: `false` when WeChat did not accept
-   * the code. Call that once, in any case. Rejects with RedisUnavailable.
+   * Resolves with the seconds to wait, or with `answered`, which reports the outcome: `false` if WeChat
+   * rejected the code. Always call it, and only once. Rejects with RedisUnavailable.
    */
   ask(
     address: string,
@@ -18,27 +18,27 @@ export interface PhoneCodes {
 const WINDOW_SECONDS = 600
 const MINUTE_MS = 60_000
 const ALL = 'all'
-/** When one may ask again who only has too many questions open. */
+/** When to retry if only too many questions are open. */
 const SOON_SECONDS = 1
 
 /**
- * In the second half, a wide network has at most this part of a network's limit under way: any of it may turn
- * out bad.
+ * The divisor of a network's limit. Once only the reserve is left, a wide network may have this part of the
+ * limit open, because any open question may turn out bad.
  */
 const MODEST = 12
 
 /**
- * WeChat's quota is the cluster's, and anybody can make up codes. A network pays for codes that WeChat
- * refused, and not for those that were people: a school that logs in at once is not held up. The second half
- * of the calls of a minute is for wide networks of which WeChat has refused none of late: one owner has as
- * many small networks as there are codes to try.
+ * WeChat's quota is shared by the cluster, and anybody can invent codes. A network pays only for codes that
+ * WeChat rejected, so a school whose people log in at once is not limited. Half of the calls of a minute are
+ * a reserve for wide networks without a recent rejection, because one owner can have as many small networks
+ * as there are codes to try.
  */
 export const createPhoneCodes = (
   redis: { data: Connection; keys: Keys },
   { badPhoneCodes, phoneCodesInCluster }: Pick<Config['limits'], 'badPhoneCodes' | 'phoneCodesInCluster'>,
   { limited }: Pick<Metrics, 'limited'>,
 ): PhoneCodes => {
-  /** Of networks, and of wide ones under another name. */
+  /** Counts rejected codes of networks, and of wide networks under a prefix. */
   const bad = new RateLimiterRedis({
     storeClient: redis.data,
     keyPrefix: redis.keys.rateLimit('bad_phone_codes'),
@@ -51,7 +51,7 @@ export const createPhoneCodes = (
   const reserve = half('phone-codes-reserve')
   const modest = Math.ceil(badPhoneCodes / MODEST)
   const wideOf = (address: string) => `wide:${wideNetworkOf(address)}`
-  /** Questions of this node that WeChat has not answered yet, by network: any of them may turn out bad. */
+  /** Open questions of this node, by network. Any of them may turn out bad. */
   const open = new Map<string, number>()
 
   const failedOf = async (network: string): Promise<{ count: number; ms: number }> => {
@@ -78,12 +78,12 @@ export const createPhoneCodes = (
     try {
       await bad.consume(network)
     } catch (cause) {
-      // That it is above its limit is told at its next question.
+      // The limit is exceeded. The next question is refused for that.
       if (!(cause instanceof RateLimiterRes)) throw new RedisUnavailable('the rate limit cannot be read', { cause })
     }
   }
 
-  /** Resolves with the milliseconds to wait where there is no call left for them. */
+  /** Spends one call. Resolves with the milliseconds to wait if none is left for this network. */
   const spend = async (wide: string, waiting: number): Promise<number | undefined> => {
     const waitMs = await calls.spend(ALL, 1)
     if (waitMs === undefined) return undefined

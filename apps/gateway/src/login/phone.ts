@@ -3,7 +3,7 @@ import { fail, ok, type Result } from '@saoma/protocol'
 import type { Context } from '../transport/http/context.ts'
 import { bearer } from '../transport/http/credentials.ts'
 
-/** The account behind a phone's access token. Tokens of browsers may not confirm logins. */
+/** The account of a phone's access token. Tokens of browsers cannot confirm logins. */
 export const phoneOf =
   (identity: Identity) =>
   async (ctx: Context): Promise<Result<string>> => {

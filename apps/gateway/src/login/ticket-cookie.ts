@@ -4,9 +4,9 @@ import type { Context } from '../transport/http/context.ts'
 const name = (ticket: string) => `saoma_${ticket}`
 
 /**
- * Binds a ticket to the browser that made it, for clients whose requests carry nothing but cookies (WeChat's
- * script formats). One cookie a ticket, so that no page can pass its own ticket off as another's; strict, so
- * that no foreign page can use it.
+ * Binds a ticket to the browser that created it, for clients whose requests carry only cookies (WeChat's
+ * script formats). Each ticket has its own cookie, so that a page cannot pass its own ticket off as another.
+ * The cookie is SameSite=Strict, so that no foreign page can use it.
  */
 export const ticketCookie = {
   set: (ctx: Context, deviceCode: string, maxAgeSeconds: number, secure: boolean): void => {
@@ -17,7 +17,7 @@ export const ticketCookie = {
   },
   read: (ctx: Context, ticket: string): string | undefined => {
     if (!parseTicket(ticket).ok) return undefined
-    // Not ctx.cookies, which keeps a pattern for every name it was ever asked for; ours are endless.
+    // Do not use ctx.cookies: it caches a regular expression for every name, and our names are unlimited.
     const start = `${name(ticket)}=`
     const pair = ctx
       .get('Cookie')

@@ -5,8 +5,8 @@ import type { HeldRequests } from '../transport/http/held-requests.ts'
 import { answer } from '../transport/http/problem.ts'
 
 /**
- * Server-Sent Events of one ticket: `event: ticket`, `id` is the version, so `Last-Event-ID` resumes on any
- * node. Ends with the ticket.
+ * Server-Sent Events of one ticket: `event: ticket`, with the version as `id`, so `Last-Event-ID` resumes on
+ * any node. The stream ends with the ticket.
  */
 export const streamTicket = async (
   ctx: Context,
@@ -27,7 +27,7 @@ export const streamTicket = async (
       }
     })
   } catch {
-    // The headers are out: a stream that breaks simply ends, and the client comes back with its cursor.
+    // The headers have been sent, so a broken stream simply ends. The client reconnects with its cursor.
   } finally {
     stream.end()
   }

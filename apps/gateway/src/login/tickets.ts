@@ -45,7 +45,7 @@ export const ticketRoutes = ({
 
   const phone = phoneOf(identity)
 
-  /** A transition asked for by a phone. */
+  /** Makes a route for a transition that a phone requests. */
   const decide =
     <T extends object>(name: string, act: (ticket: string, sub: string, ip: string) => Promise<Result<T>>) =>
     async (ctx: Context): Promise<void> => {
@@ -99,8 +99,8 @@ export const ticketRoutes = ({
     answer(ctx, result)
   })
 
-  // A browser that came through WeChat's own formats holds its device code in a cookie its scripts cannot
-  // read. Here it gets the code back.
+  // A browser that used WeChat's own formats has its device code in a cookie that its scripts cannot read.
+  // This route returns the code.
   router.post('/tickets/:ticket/resume', async (ctx) => {
     const code = deviceCodeFor(ticketCookie.read(ctx, ctx.params.ticket ?? ''), ctx.params.ticket)
     const state = code.ok ? await tickets.read(code.value) : code

@@ -5,15 +5,17 @@ import type { Context, RequestState } from '../transport/http/context.ts'
 import type { HeldRequests } from '../transport/http/held-requests.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
-/** WeChat's pages hold a poll for about as long. */
+/** WeChat's own polls are held for about as long. */
 const HOLD_MS = LONGEST_HOLD_SECONDS * 1_000
 
-/** What a page may be told of its ticket: a status, or that it does not have this ticket (any more). */
+/**
+ * The answer to a page: the status of its ticket, no change, or that the page has no such ticket (any more).
+ */
 type Reading = { status: TicketStatus; deviceCode: string } | 'unchanged' | 'gone'
 
 /**
- * The two long polls of WeChat's own login pages, for pages written against them. A ticket is told only to
- * the browser whose cookie proves that it made it; to anybody else it reads as expired.
+ * The two long polls of WeChat's own login pages, for pages that were written for them. Only the browser
+ * whose cookie proves that it created the ticket sees its state. To all others it appears expired.
  */
 export const wechatPolls = (tickets: Tickets, holds: HeldRequests): Router<RequestState> => {
   const router = new Router<RequestState>({ sensitive: true })
@@ -24,7 +26,7 @@ export const wechatPolls = (tickets: Tickets, holds: HeldRequests): Router<Reque
     if (!cookie.ok || ticketOf(cookie.value) !== ticket) return 'gone'
     const present = await tickets.read(cookie.value)
     if (!present.ok) return 'gone'
-    // A page that knows of the scan waits for what follows; any other is told of the scan at once.
+    // A page that knows of the scan waits for the next transition. Any other is told of the scan at once.
     const seen = knowsScan && present.value.status === 'scanned' ? present.value.version : 1
     const state = await holds.hold(ctx, (signal) => tickets.wait(cookie.value, seen, { timeoutMs: HOLD_MS, signal }))
     if (!state.ok) return 'gone'
@@ -59,7 +61,7 @@ export const wechatPolls = (tickets: Tickets, holds: HeldRequests): Router<Reque
     if (reading !== 'gone' && reading.status === 'confirmed') {
       return script(ctx, `window.wx_errcode=405;window.wx_code=${JSON.stringify(reading.deviceCode)};`)
     }
-    // A page that was told of the refusal and asks again should fetch a new code.
+    // A page that already knows of the rejection should fetch a new code.
     if (reading !== 'gone' && reading.status === 'rejected' && ctx.query.last !== '403') {
       return script(ctx, "window.wx_errcode=403;window.wx_code='';")
     }

@@ -1,27 +1,27 @@
 import type { Logger } from './log.ts'
 
-/** Takes the node out in order, and then ends the process with this code. */
+/** Drains the node, and then ends the process with this exit code. */
 export type Stop = (why: string, code: number) => Promise<void>
 
 export interface Ending {
-  /** What there is to end in order, as soon as there is. */
+  /** The orderly stop, set once there is something to stop. */
   stop: Stop | undefined
-  /** As soon as there is a log: a rejection that nobody waits for is a line of it, too. */
+  /** Sets the log once there is one. From then on unhandled rejections are logged too. */
   writeTo(log: Logger): void
-  /** From now on the process ends in so many milliseconds in any case. */
+  /** Sets a deadline: the process ends after so many milliseconds in any case. */
   within(deadlineMs: number): void
-  /** A signal to end. The second one, whichever, does not wait. */
+  /** Handles a signal to end. The second signal, whichever it is, ends the process at once. */
   signal(name: string): void
   /**
-   * An exception that nobody caught. One is the end, in order; another, or one in the middle of an end, is
-   * the end at once.
+   * Handles an uncaught exception. The first one stops the node in order. Another one, or one during a stop,
+   * ends the process at once.
    */
   surprise(error: unknown): void
 }
 
 /**
- * How the process ends, by whatever is the first reason to. Until there is something to end in order, it just
- * ends.
+ * Ends the process for whichever reason comes first. Before there is
+ * anything to stop in order, the process exits at once.
  */
 export const createEnding = (exit: (code: number) => void): Ending => {
   let signalled = false
@@ -33,17 +33,17 @@ export const createEnding = (exit: (code: number) => void): Ending => {
     stopping = true
     if (!ending.stop) return exit(1)
     ending.stop(why, code).catch((error: unknown) => {
-      log?.fatal({ err: error }, 'could not stop in order')
+      log?.fatal({ err: error }, 'the orderly stop failed')
       exit(1)
     })
   }
 
   const tell = (error: unknown): void => {
     try {
-      if (log) log.fatal({ err: error, event: 'uncaughtException' }, 'an exception nobody caught')
+      if (log) log.fatal({ err: error, event: 'uncaughtException' }, 'uncaught exception')
       else process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
     } catch {
-      // It was the log that failed: the end must come all the same.
+      // The log itself failed. The process must end all the same.
     }
   }
 
@@ -52,12 +52,12 @@ export const createEnding = (exit: (code: number) => void): Ending => {
     writeTo: (opened) => {
       log = opened
       process.on('unhandledRejection', (error) =>
-        opened.error({ err: error, event: 'unhandledRejection' }, 'a rejection nobody waited for'),
+        opened.error({ err: error, event: 'unhandledRejection' }, 'unhandled rejection'),
       )
     },
     within: (deadlineMs) => {
       setTimeout(() => {
-        log?.fatal({ event: 'deadline' }, 'SAOMA_DRAIN_DEADLINE_MS is over: ending without the rest')
+        log?.fatal({ event: 'deadline' }, 'SAOMA_DRAIN_DEADLINE_MS is over: the process ends at once')
         exit(1)
       }, deadlineMs).unref()
     },

@@ -1,21 +1,18 @@
-/** Between two looks. */
+/** Interval of the checks. */
 const EVERY_MS = 1_000
-/** More than this is late. */
+/** A larger delay counts as late. */
 const LATE_MS = 500
-/** Looks in a row: a garbage collection or a burst of handshakes is no reason to send people elsewhere. */
+/** Consecutive late checks. One garbage collection or burst of handshakes is no reason for a warning. */
 const LOOKS = 3
 
 interface LatenessOptions {
   everyMs?: number
   lateMs?: number
-  /** The clock, in milliseconds from any beginning. @default performance.now */
+  /** The clock, in milliseconds; its zero is arbitrary. @default performance.now */
   now?: () => number
 }
 
-/**
- * Tells whether the event loop has been late again and again: a node that should not be given more for a
- * while.
- */
+/** Detects an event loop that is late several times in a row. `/readyz` reports it as a warning. */
 export const watchEventLoopLag = (options: LatenessOptions = {}) => {
   const { everyMs = EVERY_MS, lateMs = LATE_MS, now = () => performance.now() } = options
   let due = now() + everyMs

@@ -2,22 +2,27 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { Gauge, type Registry } from 'prom-client'
 
 /**
- * Between two looks: twenty a second cost an idle node 0.2 % of a core. What is shorter may fall between two
- * of them.
+ * Sampling interval: twenty samples a second cost an idle node 0.2 % of a core. A shorter delay may fall
+ * between two samples.
  */
 const EVERY_MS = 50
 const PERCENTILES = [50, 99, 100] as const
-/** As often as a Prometheus asks, but by our own clock: two of them see the same. */
+/**
+ * As long as Prometheus's usual interval, but by our own clock, so that two Prometheus servers see the same.
+ */
 const WINDOW_MS = 15_000
 
-/** How late and how busy the event loop was in the last window; in the first one, so far. */
+/**
+ * Measures lag and utilization of the event loop over the last window;
+ * during the first window, over the time so far.
+ */
 export const watchEventLoop = (registry: Registry, windowMs = WINDOW_MS): void => {
   const registers = [registry]
   const delay = monitorEventLoopDelay({ resolution: EVERY_MS })
   delay.enable()
   let before = performance.eventLoopUtilization()
   const look = () => ({
-    // Node measures from one look to the next; what is more than the time between them is the lag.
+    // Node measures the time between two samples. The lag is what exceeds the interval.
     lags: PERCENTILES.map((percentile) => Math.max(0, delay.percentile(percentile) / 1e6 - EVERY_MS) / 1_000),
     utilization: performance.eventLoopUtilization(before).utilization,
   })

@@ -1,19 +1,19 @@
 import { type Connection, RedisUnavailable } from '@saoma/redis'
 import type { Logger } from './log.ts'
 
-/** Whether a Redis that was away at the start is one to work with. */
+/** Checks whether a Redis that was unavailable at the start is suitable. */
 export interface Examination {
-  /** Whether it was looked at and is. */
+  /** Whether it was examined and is suitable. */
   isPassed(): boolean
-  /** Whether it was looked at and is not. */
+  /** Whether it was examined and is not suitable. */
   isFailed(): boolean
   close(): void
 }
 
-/** Between two looks: whoever puts it right does so without a lost connection. */
+/** Interval of the retries: an operator can correct the settings of Redis without a reconnect. */
 const EVERY_MS = 5_000
 
-/** Looks when the connection is there, and again until all is well. */
+/** Examines Redis when the connection is ready, and retries until it is suitable. */
 export const createExamination = (connection: Connection, examine: () => Promise<void>, log: Logger): Examination => {
   let state: 'unknown' | 'passed' | 'failed' = 'unknown'
   let said = ''
@@ -26,14 +26,17 @@ export const createExamination = (connection: Connection, examine: () => Promise
       await examine()
       close()
       state = 'passed'
-      log.info({ event: 'redis', client: 'channels' }, 'the Redis of the channels is there and fit')
+      log.info({ event: 'redis', client: 'channels' }, 'the Redis of the channels is available and suitable')
     } catch (error) {
-      // Away again, it shows nothing new.
+      // It is unavailable again, which is no new result.
       if (error instanceof RedisUnavailable) return
       state = 'failed'
       const message = String((error as Error).message)
       if (message !== said)
-        log.error({ err: error, event: 'redis', client: 'channels' }, 'the Redis of the channels is not fit: no writes')
+        log.error(
+          { err: error, event: 'redis', client: 'channels' },
+          'the Redis of the channels is not suitable: channels take no writes',
+        )
       said = message
     } finally {
       looking = false

@@ -2,15 +2,15 @@ import { type DestinationStream, type Logger, pino } from 'pino'
 
 export type { Logger }
 
-/** Errors within errors that are told. */
+/** Depth to which nested errors are logged. */
 const DEEPEST = 3
 
 const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value)
 const errorsIn = (value: unknown): Error[] => [value].flat().filter((one) => one instanceof Error)
 
 /**
- * Of what an error carries, its words and numbers and other errors: one of Redis has its command with it, and
- * so what somebody wrote.
+ * Logs only the primitive properties and nested errors of an error. An error of Redis also carries its
+ * command, and so data of a client.
  */
 const describeError = (error: unknown, depth = 0): unknown => {
   if (!(error instanceof Error)) return isPlain(error) ? error : typeof error
@@ -26,27 +26,26 @@ const describeError = (error: unknown, depth = 0): unknown => {
 }
 
 /**
- * How long a line of routine may wait for others. Written one by one, those of a login would cost as much as
- * its signatures.
+ * How long a routine line may be buffered. Writing each line by itself
+ * would cost as much as the signatures of a login.
  */
 const GATHER_MS = 50
 const GATHER_BYTES = 8 * 1024
 /**
- * Of lines that cannot be written, because a disk is full for instance. What comes when they are that many is
- * lost.
+ * Most bytes of lines that cannot be written, for instance because the disk is full. Further lines are lost.
  */
 const MOST_WAITING_BYTES = 1024 * 1024
-/** pino's number of that level. */
+/** pino's number of the level `warn`. */
 const WARN = 40
 
 /**
- * stdout. Lines of routine are gathered for a moment; a warning and worse is written at once, behind those
- * that came before it.
+ * Writes to stdout. Routine lines are buffered for a moment. A warning or worse is written at once, after the
+ * lines before it.
  */
 const gathered = (): DestinationStream => {
   const out = pino.destination({ dest: 1, sync: true, minLength: GATHER_BYTES, maxLength: MOST_WAITING_BYTES })
   let isFailing = false
-  // A node serves on without a log: the lines wait, and are tried again with the next one.
+  // A node continues without a log. The lines are buffered and retried with the next line.
   out.on('error', () => {
     isFailing = true
   })
@@ -61,11 +60,11 @@ const gathered = (): DestinationStream => {
   }
   process.once('exit', () => {
     flush()
-    // What is still left. It tries until it can, so not where nothing can be written.
+    // Write the rest. flushSync() retries until it succeeds, so do not call it while writes fail.
     if (!isFailing) out.flushSync()
   })
   return {
-    // With this pino tells the level of each line in `lastLevel` before it writes it.
+    // With this symbol pino sets `lastLevel` before it writes each line.
     [pino.symbols.needsMetadataGsym]: true,
     lastLevel: 0,
     write(line: string) {
@@ -77,8 +76,8 @@ const gathered = (): DestinationStream => {
 }
 
 /**
- * JSON lines, on stdout unless another destination is given. Nothing that holds a header, a body or a query
- * is ever handed to it, so no secret can end up there.
+ * Logs JSON lines, to stdout unless another destination is given. Callers never pass it a header, a body or a
+ * query, so no secret can get into the log.
  */
 export const createLog = (
   options: { level: string; node: string },
@@ -96,8 +95,8 @@ export const createLog = (
   )
 
 /**
- * Says the first at once; after that, one line in `ms` with the last of those that came meanwhile and their
- * number.
+ * Throttles a log line. The first item is reported at once. After that at most one line per `ms` reports the
+ * last item and the number of items.
  */
 export const rarely = <T>(ms: number, say: (last: T, times: number) => void): ((item: T) => void) => {
   let came: { last: T; times: number } | undefined

@@ -1,10 +1,10 @@
 import { joinCluster, type RedisClients } from '@saoma/redis'
 import { type Logger, rarely } from './log.ts'
 
-/** One line of the log in this time. */
+/** At most one log line in this time. */
 const QUIET_MS = 10_000
 
-/** Takes the node's name in the cluster. Rejects when another living node has it. */
+/** Claims the node's name in the cluster. Rejects if another living node has it. */
 export const openMembership = (
   redis: RedisClients,
   nodeId: string,
@@ -13,6 +13,6 @@ export const openMembership = (
   joinCluster(redis, {
     nodeId,
     onConflict: rarely(QUIET_MS, (other: string) =>
-      log.error({ event: 'node-id', other }, 'another node has this SAOMA_NODE_ID too: end one of them'),
+      log.error({ event: 'node-id', other }, 'another node has the same SAOMA_NODE_ID: end one of them'),
     ),
   })

@@ -2,11 +2,11 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { watchEventLoop } from './event-loop.ts'
 
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
-/** Most commands of Redis take less than the smallest of those. */
+/** Most Redis commands take less than the smallest of those buckets. */
 const REDIS_SECONDS = [0.0002, 0.0005, 0.001, ...SECONDS.slice(0, -1)]
 const CLIENTS = ['data', 'pub', 'sub'] as const
 const A_DAY_MS = 86_400_000
-/** What is refused for its rate, as docs/operate.md has it. */
+/** The names of the rate limits, as in docs/operate.md. */
 const LIMITED = [
   ...['codes', 'codes_cluster', 'pictures', 'links', 'bad_phone_codes', 'phone_codes_cluster', 'demo_people'],
   ...['user_codes', 'checks', 'refreshes', 'decisions', 'requests', 'held', 'events', 'live_events', 'key_events'],
@@ -17,12 +17,12 @@ const LIMITED = [
 /** Prometheus metrics of one node. Labels have few values: never a ticket, a person or an address. */
 export const createMetrics = () => {
   const registry = new Registry()
-  // Its look at the event loop cannot be turned off, only made so rare that it costs nothing; what it says is
-  // taken away.
+  // Its event loop monitor cannot be turned off. Make it so rare that
+  // it costs nothing, and remove its metrics.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: A_DAY_MS })
   for (const part of ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'])
     registry.removeSingleMetric(`nodejs_eventloop_lag_${part}_seconds`)
-  // Gauges with the names of counters; those without `_total` tell the same by kind.
+  // These gauges are named like counters. The ones without `_total` give the same numbers by type.
   for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`)
   watchEventLoop(registry)
   const registers = [registry]
@@ -33,7 +33,10 @@ export const createMetrics = () => {
   const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets = SECONDS) =>
     new Histogram({ name, help, labelNames, buckets, registers })
 
-  /** Counted in the path of every delivery, where a labelled counter would cost as much as the delivery. */
+  /**
+   * Counted on the path of every delivery, where a labelled counter
+   * would cost as much as the delivery itself.
+   */
   const traffic = { messagesOut: 0, bytesOut: 0, signalsDropped: 0 }
   const tally = (name: string, help: string, key: keyof typeof traffic) =>
     new Counter({
@@ -53,7 +56,7 @@ export const createMetrics = () => {
     registry,
     traffic,
     node: gauge('saoma_node_info', 'Always 1: which node this is, and of which version', ['node', 'version']),
-    // Not `namespace`, which Prometheus in Kubernetes has for itself.
+    // Not `namespace`: Prometheus in Kubernetes uses that label itself.
     connections: gauge('saoma_connections', 'Open sockets', ['nsp', 'transport']),
     opened: counter('saoma_connections_opened_total', 'Sockets opened', ['transport']),
     closed: counter('saoma_connections_closed_total', 'Sockets closed', ['reason']),
@@ -155,8 +158,8 @@ export const createMetrics = () => {
     draining: gauge('saoma_draining', 'Whether this node is being taken out', []),
     drained: counter('saoma_drained_connections_total', 'Sockets closed by a drain', []),
   }
-  // A series that begins with its first event has no increase yet, so an alert or a picture would miss that
-  // one.
+  // Create each series at 0. A series that appears with its first event shows no increase, so alerts and
+  // graphs would miss that event.
   const known: [Counter, string, readonly string[]][] = [
     [metrics.transitions, 'state', ['created', 'scanned', 'confirmed', 'rejected', 'redeemed']],
     [metrics.recoveries, 'result', ['new', 'recovered', 'trimmed', 'epoch']],

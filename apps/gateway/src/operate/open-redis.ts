@@ -14,52 +14,52 @@ import { type Logger, rarely } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Patience } from './patience.ts'
 
-/** The settings that are about Redis. */
+/** The settings of Redis. */
 export interface RedisSettings {
   nodeId: string
   redisUrl: string
-  /** For a Redis that speaks TLS. */
+  /** Certificates for a Redis with TLS. */
   redisCertificates: Certificates
-  /** Where the live channels are, when not in the same Redis. */
+  /** The Redis of the live channels, if it is a different one. */
   redisChannelsUrl?: string
-  /** Part of `maxmemory` from which on channels take no writes. */
+  /** Share of `maxmemory` above which channels take no writes. */
   channelsMemoryShare: number
   redisPrefix: string
-  /** Replicas that must have what is acknowledged, and how long they may take. */
+  /** How many replicas must have a write before it is acknowledged, and how long they may take. */
   replicas: { count: number; timeoutMs: number }
 }
 
-/** Whether the channels may write. */
+/** Tells whether the channels may write to Redis. */
 export interface Room extends Pick<MemoryWatch, 'part'> {
   hasRoom(): boolean
-  /** Why not: their Redis is nearly full, or was away at the start and is not one to work with. */
+  /** The reasons why not: Redis is nearly full, or it was unavailable at the start and is not suitable. */
   isFull(): boolean
   isUnfit(): boolean
 }
 
-/** The Redis of a node: one, or one for logins and one for live channels. */
+/** The Redis clients of a node: one Redis, or one for logins and one for live channels. */
 export interface OpenRedis {
   logins: RedisClients
-  /** The same as `logins` unless channels have their own. */
+  /** The same as `logins`, unless the channels have a Redis of their own. */
   channels: RedisClients
   isApart: boolean
-  /** In the Redis of the channels. */
+  /** The room in the Redis of the channels. */
   room: Room
   close(): Promise<void>
 }
 
-/** What Redis refuses again and again gets one line of the log in this time. */
+/** At most one log line about refused writes in this time. */
 const QUIET_MS = 10_000
-/** Longest that a start waits for the Redis of the channels, without which logins are served all the same. */
+/** How long a start waits for the Redis of the channels. Logins work without it. */
 const CHANNELS_WAIT_MS = 5_000
 
-/** Where Redis is, without a password. */
+/** The hosts and ports of Redis, without the password. */
 export const placeOf = (redisUrl: string): string =>
   parseRedisUrl(redisUrl)
     .hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
     .join(', ')
 
-/** What a person is told whose Redis does not answer. */
+/** The error message for an operator whose Redis does not answer. */
 export const unreachable = (error: RedisUnavailable, redisUrl: string): string => {
   const why = error.cause instanceof Error ? ` (${error.cause.message})` : ''
   return `${error.message}: REDIS_URL names ${placeOf(redisUrl)}${why}`
@@ -70,8 +70,8 @@ export const openRedis = async (
   { metrics, log, patience }: { metrics: Metrics; log: Logger; patience: Patience },
 ): Promise<OpenRedis> => {
   /**
-   * @param of  put before the role wherever it is named: '' or 'channels:'
-   * @param whileOpening  told of the errors until it is open, in place of the log
+   * @param of  prefix of the role in names: '' or 'channels:'
+   * @param whileOpening  receives the errors until Redis is open, instead of the log
    */
   const open = (
     url: string,
@@ -80,15 +80,12 @@ export const openRedis = async (
     whileOpening?: (error: Error) => void,
   ) => {
     const client = (role: Role) => `${of}${role}`
-    /** As often as a Redis that is nearly full goes over its limit and back. */
+    /** Throttled, because a Redis that is nearly full crosses its limit again and again. */
     const refuses = (role: Role) =>
       rarely(QUIET_MS, ({ word, message }: { word: string | undefined; message: string | undefined }) =>
         word === undefined
           ? log.info({ event: 'redis', client: client(role) }, 'Redis takes writes again')
-          : log.error(
-              { event: 'redis', client: client(role), refuses: word, message },
-              'Redis refuses what is written',
-            ),
+          : log.error({ event: 'redis', client: client(role), refuses: word, message }, 'Redis refuses writes'),
       )
     const refusals = { data: refuses('data'), pub: refuses('pub'), sub: refuses('sub') }
     for (const role of ['data', 'pub', 'sub'] as const) {
@@ -112,7 +109,7 @@ export const openRedis = async (
         const message = of
           ? 'the Redis of the channels has lost its data'
           : 'Redis has lost its data: sessions are over'
-        log.error({ event: 'redis-emptied', client: client('data') }, `${message}, and what is told live begins anew`)
+        log.error({ event: 'redis-emptied', client: client('data') }, `${message}, and live state is read again`)
         void opened.then(({ subscriber }) => subscriber.suspect())
       },
       onError: (error, role) => {
@@ -142,7 +139,10 @@ export const openRedis = async (
       await examine(channels)
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error
-      log.error({ event: 'redis', client: 'channels' }, 'REDIS_CHANNELS_URL cannot be reached: logins go on without')
+      log.error(
+        { event: 'redis', client: 'channels' },
+        'REDIS_CHANNELS_URL cannot be reached: only logins work for now',
+      )
       examination = createExamination(channels.data, () => examine(channels), log)
     }
   }
@@ -154,7 +154,7 @@ export const openRedis = async (
         ? log.info({ event: 'room', part: memory.part() }, 'the channels take writes again')
         : log.error({ event: 'room', part: memory.part() }, 'Redis is nearly full: the channels take no writes'),
     onUntold: (why) =>
-      log.warn({ event: 'room', why }, 'SAOMA_CHANNELS_MEMORY_SHARE has no effect: nobody knows how full Redis is'),
+      log.warn({ event: 'room', why }, 'SAOMA_CHANNELS_MEMORY_SHARE has no effect: it is unknown how full Redis is'),
   })
   await memory.look()
 
@@ -164,7 +164,7 @@ export const openRedis = async (
     isApart: channels !== logins,
     room: {
       part: memory.part,
-      // What was never looked at may lose what is written.
+      // A Redis that was never examined may lose writes.
       hasRoom: () => memory.hasRoom() && examination?.isPassed() !== false,
       isFull: () => !memory.hasRoom(),
       isUnfit: () => examination?.isFailed() === true,

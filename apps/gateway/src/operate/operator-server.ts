@@ -3,7 +3,7 @@ import type { RedisClients } from '@saoma/redis'
 import type { Metrics } from './metrics.ts'
 import type { Room } from './open-redis.ts'
 
-/** What is counted only when somebody asks. */
+/** Numbers that are counted only on request. */
 export interface Counts {
   sockets(): { nsp: string; transport: string; sockets: number }[]
   people(): number
@@ -11,37 +11,37 @@ export interface Counts {
   live(): { channels: number; followers: number }
 }
 
-/** What a node that works tells of. */
+/** The view of a running node for operators. */
 export interface NodeView {
   redis: Pick<RedisClients, 'unavailable' | 'refusal' | 'echoAge' | 'subscriber'>
-  /** The Redis of the live channels, when they have one of their own. */
+  /** The Redis of the live channels, if they have one of their own. */
   channelsRedis?: Pick<RedisClients, 'unavailable' | 'refusal' | 'echoAge' | 'subscriber'>
-  /** In the Redis of the channels. */
+  /** The room in the Redis of the channels. */
   room: Pick<Room, 'part' | 'isFull' | 'isUnfit'>
   isDraining: () => boolean
-  /** Sends elsewhere what came through a run of nginx, on all nodes. Rejects with RedisUnavailable. */
+  /** Sends away the sockets of one nginx run, on all nodes. Rejects with RedisUnavailable. */
   proxyLeaves: (run: string) => Promise<void>
-  /** Whether the event loop does not keep up. */
+  /** Whether the event loop is overloaded. */
   isLate: () => boolean
   counts: Counts
 }
 
-/** The port for operators, which is there before the node is. */
+/** The operator port. It opens before the node is ready. */
 export interface OperatorServer {
   /** Not listening yet. */
   server: Server
-  /** What the start waits for, in a sentence. */
+  /** Sets the sentence that says what the start waits for. */
   waitsFor(why: string): void
-  /** From now on there is a node to tell of. */
+  /** Connects the running node. */
   open(inside: NodeView): void
 }
 
-/** The name of a run of nginx. */
+/** Whether a text is a valid name of an nginx run. */
 export const isRun = (name: string): boolean => /^[A-Za-z0-9-]{1,128}$/.test(name)
 const PROXY_LEAVES = /^\/proxies\/([^/?]+)\/leave$/
 const ROLES = ['data', 'pub', 'sub'] as const
 
-/** Of the node that is there. */
+/** The state of the running node. */
 const judge = ({ redis, channelsRedis, room, isDraining, isLate }: NodeView) => {
   const whys = (of: string, { unavailable, refusal }: NodeView['redis']) =>
     unavailable().map((role) => [of, role, refusal(role) ?? []].flat().join(':'))
@@ -90,15 +90,16 @@ const gather = (metrics: Metrics, { redis, channelsRedis, room, isDraining, coun
 }
 
 /**
- * The port for operators. `/healthz` never asks Redis: a blip of Redis must not restart every node at once,
- * which would turn it into a storm of reconnects. `/startupz` waits for the first message that the node sent
- * itself through Redis. `/readyz` says whether new traffic should come here, and why not: `starting`,
- * `redis:data`, `redis:pub`, `redis:sub`, `draining`, and where Redis refuses what is written its word for
- * that, as in `redis:data:READONLY`. That the event loop is late is told there too, but turns nobody away:
- * after an outage all nodes are late at once, and a cluster that is slow is better than one that is not
- * there. Nor does what is wrong with the channels' own Redis (`channels:data`, …) or its room
- * (`channels:full`, `channels:unfit`): logins go on. `POST /proxies/{run}/leave` is for nginx that ends or
- * reads its configuration anew.
+ * The server of the operator port:
+ * - `/healthz` never asks Redis. Otherwise a short outage of Redis would restart every node at once, and
+ *   cause a storm of reconnects.
+ * - `/startupz` waits for the first message that the node sent to itself through Redis.
+ * - `/readyz` says whether the node should get new traffic, and why not: `starting`, `redis:data`,
+ *   `redis:pub`, `redis:sub`, `draining`. If Redis refuses writes, its error word follows, as in
+ *   `redis:data:READONLY`. Warnings do not make the node unready: a late event loop, because after an outage
+ *   all nodes are late at once, and a slow cluster is better than none; and problems of the channels' own
+ *   Redis (`channels:data`, …) or its memory (`channels:full`, `channels:unfit`), because logins still work.
+ * - `POST /proxies/{run}/leave` is called when nginx ends or reloads its configuration.
  */
 export const createOperatorServer = (metrics: Metrics): OperatorServer => {
   let inside: NodeView | undefined
@@ -142,7 +143,7 @@ export const createOperatorServer = (metrics: Metrics): OperatorServer => {
   }
   const server = createServer((req, res) => {
     answer(req, res).catch((error: unknown) => {
-      // Whoever asks is not to wait for ever for an answer that failed.
+      // Always answer, so that the caller does not wait for ever.
       if (!res.headersSent) res.writeHead(500, { 'Content-Type': 'text/plain' })
       res.end(String(error))
     })

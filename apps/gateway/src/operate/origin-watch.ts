@@ -1,28 +1,28 @@
 import type { Logger } from './log.ts'
 
-/** When the others of a cluster and what is in front of them have had the time to come up. */
+/** Delays before the checks, so that the rest of the cluster and its proxy have time to start. */
 const LOOKS_MS = [10_000, 30_000, 60_000]
 const TIMEOUT_MS = 5_000
 
-/** Why the address does not lead to this cluster; undefined when it does. */
+/** The reason why the address does not lead to this cluster; undefined if it does. */
 const lookAt = async (origin: string, signal: AbortSignal): Promise<string | undefined> => {
   try {
     const answer = await fetch(`${origin}/oidc/.well-known/openid-configuration`, { signal })
     const { issuer } = (await answer.json()) as { issuer?: unknown }
     return issuer === `${origin}/oidc` ? undefined : `something else answers there (status ${answer.status})`
   } catch (error) {
-    // The one that fetch throws only says that it failed.
+    // The error of fetch itself only says that it failed.
     const { message, cause } = error as Error & { cause?: Partial<Error> }
     return cause?.message ?? message
   }
 }
 
 /**
- * Looks whether the origin that goes into codes and tokens leads to this cluster, and tells when it does not
- * by the last look. It cannot be asked before the node listens, since what is in front waits for that; nor be
- * a reason to end, since not every network lets a machine reach itself from the outside.
+ * Checks whether the origin in codes and tokens leads to this cluster. Calls `onLost` if the last check
+ * fails. The check runs after the node listens, because the proxy waits for that. A failure does not end the
+ * node, because some networks do not let a machine reach its own public address.
  *
- * @param looksMs  milliseconds before each look
+ * @param looksMs  milliseconds before each check
  */
 export const watchOrigin = (
   origin: string,
@@ -49,8 +49,8 @@ export const watchOrigin = (
 }
 
 /**
- * The same for a node. No proxy's address leads to a cluster that is for one machine alone, out of a
- * container for instance.
+ * Watches the origin of a node. It skips a local origin: from inside a container, for instance, such an
+ * address never leads to the cluster.
  */
 export const openOriginWatch = (origin: string, isLocal: boolean, log: Pick<Logger, 'warn'>): { close(): void } =>
   isLocal

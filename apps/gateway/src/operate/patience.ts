@@ -3,24 +3,22 @@ import { type RedisClients, RedisUnavailable, reconnectDelayMs } from '@saoma/re
 import type { Logger } from './log.ts'
 import type { OperatorServer } from './operator-server.ts'
 
-/** How the start of a node waits for Redis: as long as it takes, with a back-off, and aloud. */
+/** Waits for Redis during the start of a node: as long as it takes, with back-off, and with log lines. */
 export interface Patience {
-  /** Told of each error of a connection that is being opened. */
+  /** Receives each error of a connection that is being opened. */
   hear(error: Error): void
-  /**
-   * Repeats a step of the start while it rejects with RedisUnavailable. Any other error is for its caller.
-   */
+  /** Retries a step of the start while it rejects with RedisUnavailable. Rethrows any other error. */
   until<T>(step: () => Promise<T>): Promise<T>
 }
 
-/** One sentence in this time. */
+/** At most one log line in this time. */
 const SAY_MS = 10_000
 
 /**
- * A node that ended because Redis is away would be started again after longer and longer pauses by whoever
- * starts it, and be away for minutes after Redis is back.
+ * The node waits instead of ending. Otherwise its supervisor would restart it after longer and longer pauses,
+ * and it would stay away for minutes after Redis is back.
  *
- * @param onWait  told of each reason to wait, and whether it is time to say it again
+ * @param onWait  receives each reason to wait, and whether it is time to log it again
  * @param clock  milliseconds
  */
 export const createPatience = (
@@ -53,7 +51,10 @@ export const createPatience = (
   }
 }
 
-/** The same for a node: who asks at its internal port hears the reason, and the log has it at times. */
+/**
+ * The patience of a node: the internal port tells the reason of the
+ * wait, and the log repeats it from time to time.
+ */
 export const openPatience = (
   place: string,
   {
@@ -68,13 +69,13 @@ export const openPatience = (
     if (isTime) log.error({ event: 'waiting', internalPort }, sentence)
   })
 
-/** Most looks for the first message to itself, and the time between two. */
+/** Most checks for the node's first message to itself, and the delay between two. */
 const LOOKS = 100
 const LOOK_MS = 20
 
 /**
- * A node that has not heard itself through Redis is not ready. It takes some milliseconds, so nobody should
- * see it.
+ * Waits for the node's first message to itself through Redis, before which it is not ready. This takes some
+ * milliseconds, so clients should not notice it.
  */
 export const heardItself = async ({ echoAge }: Pick<RedisClients, 'echoAge'>): Promise<void> => {
   for (let look = 0; look < LOOKS && echoAge() === undefined; look++) await delay(LOOK_MS)

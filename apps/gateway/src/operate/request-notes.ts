@@ -1,24 +1,24 @@
-/** What is noted about one HTTP request, for its line in the log, its span and its metrics. */
+/** Notes about one HTTP request, for its log line, span and metrics. */
 export interface RequestNotes {
   requestId: string
   /** The public origin of the cluster. */
   origin: string
-  /** Its pattern, such as `/v1/tickets/:ticket`, once it is answered. */
+  /** Pattern of its route, such as `/v1/tickets/:ticket`, once it is answered. */
   route?: string
-  /** It waited for something to happen, so its time says nothing. */
+  /** It was held on purpose, so its duration means nothing. */
   held?: true
-  /** It happens all day long: the log tells of it at debug. */
+  /** It is routine, so it is logged at debug. */
   routine?: boolean
-  /** Of a request of OAuth. */
+  /** Parameters of an OAuth request. */
   login?: { grant: unknown; client: unknown; ticket?: string }
-  /** Name of the API key that it bears. */
+  /** Name of its API key. */
   key?: string
-  /** Why it was refused: a code of ours, or a word of OAuth's. */
+  /** Why it was refused: a Saoma code or an OAuth error. */
   code?: string
-  /** The same for an operator, which the client is not told. */
+  /** More of the reason, for the operator. The client does not see it. */
   reason?: string
-  /** The same for whoever wrote the client. */
+  /** More of the reason, for the developer of the client. */
   detail?: string
-  /** Id of its trace, when it is recorded. */
+  /** Id of its trace, if it is recorded. */
   trace?: string
 }

@@ -2,10 +2,10 @@ import type { Away, Cause, Subscriber } from '@saoma/redis'
 import { type Logger, rarely } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
-/** While slots are moved, subscriptions are away and back all the time. */
+/** While slots move, subscriptions are lost and restored all the time. */
 const QUIET_MS = 10_000
 
-/** Counts the subscriptions that were away, and says at times that there were some. */
+/** Counts the subscriptions that were lost and restored, and logs them from time to time. */
 export const tellResubscribed = (
   subscriber: Pick<Subscriber, 'on'>,
   { metrics, log }: { metrics: Metrics; log: Logger },

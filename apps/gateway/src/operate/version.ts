@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Of this gateway, as its package.json has it. */
+/** Version of this gateway, from its package.json. */
 export const { version }: { version: string } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
 )

@@ -3,14 +3,14 @@ import type { LoginRequest } from '@saoma/protocol'
 import Bowser from 'bowser'
 import proxyAddr from 'proxy-addr'
 
-/** Told of an address that passes on requests of others and is not trusted, and where that would be said. */
+/** Receives the address of an untrusted proxy, and the setting where to trust it. */
 export type OnStranger = (address: string, setting: 'NGINX_TRUST' | 'SAOMA_TRUSTED_PROXIES') => void
 
-/** The address a request came from: what a trusted proxy says it is, or the peer itself. */
+/** Reads the client's address of a request: the one that a trusted proxy forwards, or that of the peer. */
 export const createAddressReader = (trustedProxies: readonly string[], onStranger: OnStranger = () => {}) => {
   const trust = proxyAddr.compile([...trustedProxies])
   return (req: IncomingMessage): string => {
-    // Of a connection that has ended there is no address any more, whatever the types say.
+    // A closed connection has no address, whatever the types say.
     const address = ((proxyAddr(req, trust) as string | undefined) ?? '').replace(/^::ffff:/, '')
     const { 'x-saoma-untrusted': stranger, 'x-forwarded-for': forwarded } = req.headers
     if (stranger === undefined && forwarded === undefined) return address
@@ -27,15 +27,15 @@ const systems = new Set(Object.values(Bowser.OS_MAP))
 const VERSION = /^[A-Za-z0-9. ]{1,12}$/
 
 /**
- * "Chrome 126" from known names only: whoever made the code chose this text, and a person reads it before
- * saying yes.
+ * "Chrome 126", from known names only: the creator of a code controls
+ * this text, and a person reads it before confirming.
  */
 const known = (names: Set<string>, name = '', version = ''): string => {
   if (!names.has(name)) return ''
   return VERSION.test(version) ? `${name} ${version}` : name
 }
 
-/** Browser and system as the user agent claims them: shown to the person, never trusted. */
+/** Browser and system as the user agent claims them. They are shown to the person and never trusted. */
 export const describeUserAgent = (userAgent: string | undefined): Pick<LoginRequest, 'browser' | 'os'> => {
   if (!userAgent) return { browser: '', os: '' }
   const { browser, os } = Bowser.parse(userAgent.slice(0, LONGEST_USER_AGENT))

@@ -1,35 +1,38 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Somebody who is told to go elsewhere, and whose connection is then closed. */
+/** A client that is sent to another node or connection, and then closed. */
 export interface Guest {
   readonly isOpen: boolean
-  /** The connection underneath; none for HTTP long-polling, whose requests come and go. */
+  /** The underlying connection. HTTP long-polling has none, because its requests come and go. */
   readonly tcp: Duplex | undefined
   sendAway(resumeAfterMs: number): void
   end(): void
 }
 
-/** Time between two batches. */
+/** Delay between two batches. */
 const STEP_MS = 250
 /**
- * A node with few clients need not take the whole window: so many that come back in a second are no storm.
+ * This many reconnects a second are no storm, so a node with few clients needs less than the whole window.
  */
 const LEAVES_PER_SECOND = 20
-/** However few they are: nginx needs two seconds to use the node again that was updated before this one. */
+/**
+ * Shortest window, for any number of clients: nginx needs two
+ * seconds to use the previously updated node again.
+ */
 const LEAST_MS = 3_000
 
-/** How long so many may take to leave without a storm, at most `windowMs`. */
+/** The window in which so many clients can leave without a storm, at most `windowMs`. */
 export const windowFor = (many: number, windowMs: number): number =>
   Math.min(windowMs, Math.max(LEAST_MS, (many / LEAVES_PER_SECOND) * 1000))
 
 /**
- * Sends guests elsewhere: each is told its own moment to come back, and they are closed in batches over the
- * window, each after its moment. They are closed as connections, not as "disconnected by the server", which a
- * client would take for good.
+ * Sends guests away. Each one gets its own moment to reconnect. They are closed in batches over the window,
+ * each after its moment. The close is not a DISCONNECT packet ("disconnected by the server"), after which a
+ * client would not reconnect.
  *
- * @param onStep  told after each batch which part of the window is over, 0 to 1
- * @param onEnd  told of each who did not leave by itself
+ * @param onStep  called after each batch with the elapsed part of the window, 0 to 1
+ * @param onEnd  called for each guest that did not leave by itself
  */
 export const sendAway = async (
   guests: readonly Guest[],
@@ -42,7 +45,7 @@ export const sendAway = async (
   const share = (step: number) => Math.round((guests.length * step) / steps)
   const close = (from: number, to: number) => {
     for (const guest of guests.slice(from, to)) {
-      // Who knows what `drain` means has gone already.
+      // A client that understands `drain` has already left.
       if (!guest.isOpen) continue
       guest.end()
       onEnd()

@@ -5,74 +5,73 @@ import type { Config } from '../config/config.ts'
 import type { Metrics } from '../operate/metrics.ts'
 
 /**
- * `undefined` when the call may go on, else the seconds to wait and how many times the limit was asked for.
+ * `undefined` if the call is allowed. Otherwise the seconds to wait, and how many times the limit was used.
  */
 export type Verdict =
   | {
       retryAfterSeconds: number
       excess: number
-      /** It is not the asker who asked too often, but all together. */
+      /** The limit of the whole cluster is reached, not that of the caller. */
       everybody?: true
     }
   | undefined
-/** A sender this far above its limit does not listen to refusals. */
+/** A sender that exceeds its limit by this factor ignores refusals. */
 export const DEAF_FACTOR = 5
 export const isDeaf = (verdict: NonNullable<Verdict>): boolean => verdict.excess > DEAF_FACTOR
 
-/** What a waiting browser may say: this many events in so many seconds. */
+/** Limit of a waiting browser: this many events in so many seconds. */
 export const EVENTS = { points: 20, seconds: 10 }
 
-/** The one subject of a budget that is nobody's own. */
+/** The subject of a budget that all callers share. */
 const ALL = 'all'
-/** A network that has had at most this part of its own limit has had little. */
+/** The divisor of a network's limit. A network that has used at most this part has used little. */
 const MODEST = 12
 
 /**
- * Three visits of one ticket, each of which may ask for both forms of the picture. Every one may be drawn by
- * WeChat.
+ * Three visits of one ticket, each of which may request both formats of
+ * the picture. WeChat may have to draw each one.
  */
 const PICTURES = 6
 const CHECKS = 5
 
-/** `points` is what the call costs, 1 unless told. */
+/** `points` is the cost of the call. @default 1 */
 type Limit = (subject: string, points?: number) => Promise<Verdict>
 
 export interface Limits {
-  /** New codes, per address and of all together, cluster-wide: each one costs memory. */
+  /** New codes, per network and in the whole cluster: each one costs memory. */
   codes: Limit
-  /** New people of the demo, per address and of all together, cluster-wide: an account is for ever. */
+  /** New people of the demo, per network and in the whole cluster: accounts are permanent. */
   demoPeople: Limit
   /** Typed user codes, per account, cluster-wide: RFC 8628 section 5.1. */
   userCodes: Limit
-  /** Everything else over HTTP, per address and node. */
+  /** All other HTTP requests, per network and node. */
   requests: Limit
   /** Scans, confirmations and refusals, per account and node. */
   decisions: Limit
   /** Scans, confirmations and refusals of one ticket, per node. */
   ticket: Limit
-  /** Pictures of one ticket, cluster-wide. `isFirst` when nobody has asked before. */
+  /** Pictures of one ticket, cluster-wide. `isFirst` marks the first request. */
   pictures: (ticket: string) => Promise<{ slow: Verdict; isFirst: boolean }>
   /** Links of one ticket, cluster-wide. */
   links: Limit
   /**
-   * Numbers given for pooled codes, per account, cluster-wide: there are only ninety. A right one is given
-   * back.
+   * Attempts at check numbers of pooled codes, per account, cluster-wide: there are only ninety numbers. A
+   * correct attempt is refunded.
    */
   verificationDigits: Limit & { giveBack(sub: string): Promise<void> }
-  /** New sockets, per address and node. */
+  /** New sockets, per network and node. */
   handshakes: Limit
-  /** Everything over HTTP that bears an API key, per key and node. */
+  /** All HTTP requests with an API key, per key and node. */
   keys: Limit
   /**
-   * Events of one waiting browser's connection, which a client cannot renew by leaving a namespace and
-   * joining it again.
+   * Events of one waiting browser's connection. Leaving a namespace and joining it again does not reset it.
    */
   events: Limit
   /** Events of one person's connection to the channels. */
   liveEvents: Limit
   /** Events of one backend's connection to the channels. */
   keyEvents: Limit
-  /** Subscriptions of one connection: each one makes Redis work. */
+  /** Subscriptions of one connection: each one costs work in Redis. */
   subscribes: Limit
 }
 
@@ -81,7 +80,7 @@ const byNetwork =
   (address, points) =>
     limit(networkOf(address), points)
 
-/** Numbers are sized for a school or an office behind one address. */
+/** The limits are sized for a school or an office behind one address. */
 export const createLimits = (
   redis: { data: Connection; keys: Keys },
   config: Config['limits'],
@@ -120,8 +119,9 @@ export const createLimits = (
   }
 
   /**
-   * A limit of each network, and one of all together. The second half of that is for those who have had
-   * little: who uses up the first one, with however many networks of one owner, does not keep them out.
+   * A limit per network, and one for the whole cluster. Half of the latter is a reserve for networks that
+   * have used little. So an attacker that uses up the first half, with however many networks of one owner,
+   * does not lock them out.
    */
   const ofAll = (
     { what, whatOfAll, name }: { what: string; whatOfAll: string; name: string },

@@ -8,13 +8,13 @@ import { isRun } from '../operate/operator-server.ts'
 import { type Guest, sendAway, windowFor } from './guests.ts'
 
 /**
- * The runs of nginx through which sockets come. One that ends, or reads its configuration anew, would close
- * all of its sockets at once.
+ * The nginx runs through which sockets came. An nginx that ends or reloads its configuration would close all
+ * of its sockets at once.
  */
 export interface Proxies {
-  /** Remembers through which run a socket came. */
+  /** Records the nginx run of a socket. */
   note(req: IncomingMessage, tcp: Duplex): void
-  /** Tells all nodes that what came through this run has to leave. Rejects with RedisUnavailable. */
+  /** Tells all nodes to send away the sockets of this run. Rejects with RedisUnavailable. */
   leave(run: string): Promise<void>
   close(): void
 }
@@ -26,12 +26,12 @@ export interface ProxiesDeps {
   log: Logger
 }
 
-/** nginx ends what is left after 30 s (`worker_shutdown_timeout`). */
+/** nginx closes the remaining sockets after 30 s (`worker_shutdown_timeout`). */
 const LONGEST_MS = 25_000
-/** Between two looks for whoever came late. */
+/** Interval of the checks for late sockets. */
 const AGAIN_MS = 2_000
 
-/** @param windowMs  over which they leave, at most */
+/** @param windowMs  longest window in which the sockets leave */
 export const createProxies = (
   { redis, guests, metrics, log }: ProxiesDeps,
   { windowMs }: { windowMs: number },
@@ -39,7 +39,7 @@ export const createProxies = (
   const { data, keys, subscriber } = redis
   const channel = keys.proxyLeaves()
   const runs = new WeakMap<Duplex, string>()
-  /** One text for the many that come through the same. */
+  /** The last name of a run: the sockets of one run share one string. */
   let latest = ''
   const leaving = new Set<string>()
   let isOver = false
@@ -55,7 +55,7 @@ export const createProxies = (
     const end = performance.now() + LONGEST_MS
     for (let leftMs = LONGEST_MS, isAgain = false; leftMs > 0 && !isOver; isAgain = true) {
       await sendTheirs(run, leftMs, isAgain)
-      // Some may have been let in meanwhile: its workers go on listening for a moment.
+      // New sockets may have come through this run meanwhile: its workers keep listening for a moment.
       await delay(AGAIN_MS, undefined, { ref: false })
       leftMs = end - performance.now()
     }
@@ -69,7 +69,7 @@ export const createProxies = (
       .finally(() => leaving.delete(run))
   }
   const listener = { hear }
-  // The subscriber goes on trying.
+  // The subscriber retries by itself.
   subscriber.hold(channel, listener).catch(() => {})
 
   return {

@@ -1,6 +1,6 @@
 import { codes, type Failed, type Refusal } from '@saoma/protocol'
 
-/** What the outside needs to know of a refusal. */
+/** The public form of a refusal. */
 export const refusal = ({ code, retryAfter, detail }: Omit<Failed, 'ok'>): Refusal => ({
   ok: false,
   code,

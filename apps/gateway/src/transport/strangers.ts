@@ -2,18 +2,18 @@ import proxyAddr from 'proxy-addr'
 import type { Logger } from '../operate/log.ts'
 import type { OnStranger } from './client-address.ts'
 
-/** Addresses that are remembered: somebody may send from many. */
+/** Most addresses that are remembered, because requests may come from many. */
 const MOST = 64
 /**
- * Anybody in the internet may send the header by hand; what does so again and again is a proxy. Nobody's hand
- * has a private address.
+ * Anybody on the internet can send the header by hand. An address that sends it so often is a proxy. A
+ * private address is a proxy at once.
  */
 const OFTEN = 100
 const isPrivate = proxyAddr.compile(['loopback', 'linklocal', 'uniquelocal', '100.64.0.0/10'])
 
 /**
- * A proxy in front that nobody told us of makes all who come through it one visitor, so that limits refuse
- * the many for what one may do. Says so in the log, once for each address.
+ * Warns about an untrusted proxy, once for each address. All clients of such a proxy count as one visitor, so
+ * the limits for one visitor refuse many.
  */
 export const warnOfStrangers = (log: Pick<Logger, 'warn'>): OnStranger => {
   const seen = new Map<string, number>()
@@ -24,7 +24,7 @@ export const warnOfStrangers = (log: Pick<Logger, 'warn'>): OnStranger => {
     if (times < OFTEN && !isPrivate(address, 0)) return
     log.warn(
       { event: 'proxy', address, setting },
-      `${address} passes on requests of others (X-Forwarded-For) and is not trusted: all of them count as one visitor. If it is your proxy, put its network into ${setting}`,
+      `${address} forwards requests (X-Forwarded-For) but is not trusted, so all its clients count as one visitor. If it is your proxy, add its network to ${setting}`,
     )
   }
 }

@@ -2,17 +2,17 @@ import { type Child, startChild } from './child.ts'
 import type { CrowdAnswer, CrowdOrder, Opening } from './crowd.ts'
 import { ORIGIN } from './footprint.ts'
 
-/** Clients of all nodes that are in one room. */
+/** All clients of one room, over all nodes. */
 export interface Audience {
   /**
-   * Resolves when each has received every message up to the one with this number, once and in order; rejects
-   * when not.
+   * Resolves when each client has received all messages up to this number, once and in order. Rejects
+   * otherwise.
    */
   received(number: number, timeoutMs: number): Promise<void>
   stop(): Promise<void>
 }
 
-/** `perNode` clients on each node, in a process for each node that is not counted. */
+/** `perNode` clients on each node. For each node they run in one process, whose CPU is not counted. */
 export const openAudience = async (
   urls: readonly string[],
   dialogue: Opening['dialogue'],

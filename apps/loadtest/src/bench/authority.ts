@@ -6,7 +6,7 @@ import { onCleanup } from '@saoma/testing'
 
 const EXPIRES_IN_SECONDS = 3_600
 
-/** The business backend whose tokens are its people's names: what SAOMA_AUTH_URL points to. */
+/** A business backend for SAOMA_AUTH_URL. It accepts a person's name as the person's token. */
 export const startAuthority = async (): Promise<{ url: string; close(): void }> => {
   const http = createServer(async (request, response) => {
     const { token } = (await json(request)) as { token: string }

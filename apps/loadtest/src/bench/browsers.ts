@@ -7,15 +7,15 @@ import { connectSocket } from './socket.ts'
 
 export interface Browsers {
   /**
-   * Gives each ticket to one browser of the node with that number, in a room of its own; resolves when all
-   * rooms are joined.
+   * Gives each ticket to one browser of the node with that number. Each browser joins a room of its own.
+   * Resolves when all rooms are joined.
    */
   wait(node: number, tickets: readonly string[]): Promise<void>
   close(): void
 }
 
 const JOIN_TIMEOUT_MS = 20_000
-/** Handshakes, or joins, at once. */
+/** Concurrent handshakes, or concurrent joins. */
 const AT_ONCE = 50
 
 const connect = async (url: string, receipts: Receipts): Promise<Socket> => {
@@ -26,7 +26,7 @@ const connect = async (url: string, receipts: Receipts): Promise<Socket> => {
   return socket
 }
 
-/** WebSocket-only browsers, `perNode` of them on each node. */
+/** Browsers that use WebSocket only, `perNode` of them on each node. */
 export const openBrowsers = async (urls: readonly string[], perNode: number, receipts: Receipts): Promise<Browsers> => {
   const byNode: Socket[][] = urls.map(() => [])
   const close = () => {

@@ -3,15 +3,15 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { onCleanup, plainEnv } from '@saoma/testing'
 
-/** What a child says: the answer to an order, or to its start. */
+/** A child's answer to an order, or to its start. */
 export type Answer = { did: string } | { did: 'fail'; message: string }
 
-/** A process of one of this folder's files that takes orders over IPC. */
+/** A child process that runs a file of this folder and takes orders over IPC. */
 export interface Child<O extends { do: string }, A extends Answer> {
   readonly pid: number
-  /** What it said when it had started. */
+  /** What the child reported when it had started. */
   readonly started: Extract<A, { did: 'start' }>
-  /** One order at a time. Rejects when the child fails, ends or does not answer. */
+  /** Sends one order at a time. Rejects when the child fails, ends or does not answer. */
   ask<D extends O['do']>(order: Extract<O, { do: D }>): Promise<Extract<A, { did: D }>>
   stop(): Promise<void>
 }
@@ -33,7 +33,7 @@ export const startChild = async <O extends { do: string }, A extends Answer>(
   const stop = async () => {
     forget()
     if (child.exitCode !== null || child.signalCode !== null) return
-    // It has nothing to bring in order.
+    // The child has nothing to clean up.
     child.kill('SIGKILL')
     await exited
   }
@@ -60,12 +60,12 @@ export const startChild = async <O extends { do: string }, A extends Answer>(
   }
 }
 
-/** The child's side: obeys one order after the other, and ends when whoever started it is gone. */
+/** The child's side: obeys one order after another. It ends when its parent process is gone. */
 export const obey = <O extends { do: string }, A extends Answer>(
   started: Extract<A, { did: 'start' }>,
   act: (order: O) => A | Promise<A>,
 ): void => {
-  // Nobody to tell is no failure: `disconnect` ends us.
+  // A lost parent is no failure here: `disconnect` ends this process.
   const say = (answer: Answer) => process.send?.(answer, undefined, undefined, () => {})
   const attempt = async (order: O): Promise<Answer> => {
     try {
@@ -76,7 +76,7 @@ export const obey = <O extends { do: string }, A extends Answer>(
   }
   if (!process.connected) process.exit(0)
   process.on('disconnect', () => process.exit(0))
-  // Ctrl-C in a terminal reaches us as well; the one who started us decides.
+  // Ctrl-C in a terminal reaches this process too. The parent decides what to do.
   process.on('SIGINT', () => {})
   process.on('message', async (order: O) => say(await attempt(order)))
   say(started)

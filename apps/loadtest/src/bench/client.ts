@@ -3,7 +3,7 @@ import type { Dialogue } from './dialogues.ts'
 
 const SERVED_TIMEOUT_MS = 20_000
 
-/** What a browser sends along; a server that keeps the request keeps these. */
+/** Headers that a browser sends. A server that keeps the request keeps these headers too. */
 export const browserHeaders = (origin: string): Record<string, string> => ({
   Origin: origin,
   'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
@@ -18,18 +18,18 @@ export interface ClientOptions {
   /** Origin of the client's page. */
   origin: string
   dialogue: Dialogue
-  /** Told of every frame that comes after it was served and needs no answer. */
+  /** Called with each frame that arrives after the client is served and that needs no answer. */
   onFrame: (frame: Buffer) => void
-  /** Told why it was lost after it was served. */
+  /** Called with the reason when the connection is lost after the client was served. */
   onLost: (reason: string) => void
 }
 
-/** A bare WebSocket that speaks a dialogue. Resolves when it is served. */
+/** A bare WebSocket that speaks a dialogue. Resolves when the server serves the client. */
 export const openClient = ({ url, origin, dialogue, onFrame, onLost }: ClientOptions): Promise<WebSocket> =>
   new Promise((resolve, reject) => {
     const target = new URL(dialogue.path, url)
     target.protocol = 'ws:'
-    // Whether it is UTF-8 was checked by us when we wrote it.
+    // No UTF-8 validation: the bench wrote the messages itself.
     const socket = new WebSocket(target, {
       perMessageDeflate: false,
       skipUTF8Validation: true,

@@ -1,11 +1,11 @@
-/** Nodes with a Redis of their own and a backend that publishes through the first of them. */
+/** Nodes with a Redis of their own, and a backend that publishes through the first node. */
 export interface System {
   /** Addresses of the nodes. */
   readonly urls: readonly string[]
   /** Process ids of the nodes, in the same order. */
   readonly nodes: readonly number[]
   readonly redis: number
-  /** Resolves when the node has taken it. Calls are taken in order. */
+  /** Resolves when the node has accepted the message. Calls are processed in order. */
   publish(channel: string, data: object): Promise<void>
   stop(): Promise<void>
 }

@@ -9,7 +9,7 @@ import type { Kind } from './worker-commands.ts'
 export interface Cost {
   sender: number
   receiver: number
-  /** Each node that neither sends nor receives; 0 when there is none. */
+  /** Each node that neither sends nor receives; 0 if there is no such node. */
   other: number
   /** All nodes together. */
   nodes: number
@@ -19,31 +19,31 @@ export interface Cost {
 export interface Cluster {
   readonly kind: Kind
   /**
-   * Pushes `count` times, each from the first node to a client of the second. Rejects when one is lost or
-   * comes twice.
+   * Pushes `count` times, each from the first node to a client of the second. Rejects when a push is lost or
+   * arrives twice.
    */
   run(count: number): Promise<Cost>
-  /** CPU microseconds that all nodes and Redis use in `ms` of doing nothing. */
+  /** CPU microseconds that all nodes and Redis use while idle for `ms`. */
   idle(ms: number): Promise<number>
   stop(): Promise<void>
 }
 
-/** What a cluster is made of, for which alone one differs from another. */
+/** The parts of a cluster. Clusters differ in nothing else. */
 export interface Parts {
   kind: Kind
   /** Process ids. The first node sends, the second one receives. */
   nodes: readonly number[]
   redis: number
   receipts: Receipts
-  /** Gets everything ready for so many pushes; resolves with their ids. */
+  /** Prepares this many pushes; resolves with their ids. */
   prepare(count: number): Promise<readonly string[]>
-  /** Resolves when the last one has been taken. */
+  /** Resolves when Redis has accepted the last push. */
   push(ids: readonly string[]): Promise<unknown>
   stop(): Promise<void>
 }
 
 const RECEIVE_TIMEOUT_MS = 15_000
-/** What nodes may still have to do after the last client has its push. */
+/** Time for work that nodes may still do after the last client has its push. */
 const SETTLE_MS = 50
 
 export const createCluster = ({ kind, nodes, redis, receipts, prepare, push, stop }: Parts): Cluster => {

@@ -4,7 +4,7 @@ import type { Tickets } from '@saoma/tickets'
 import { batches } from './numbers.ts'
 import { OWNER } from './worker-commands.ts'
 
-/** Calls to Redis at once. */
+/** Concurrent calls to Redis. */
 const AT_ONCE = 200
 const DEVICE_CODE_LENGTH = 65
 
@@ -12,7 +12,7 @@ const random = (length: number) => randomBytes(length).toString('base64url').sli
 
 const request = () => ({ app: 'Bench', ip: '127.0.0.1', browser: 'Bench 1', os: 'Linux', userCode: randomUUID() })
 
-/** Creates tickets as the device authorization endpoint does, and gives their device codes. */
+/** Creates tickets as the device authorization endpoint does. Returns their device codes. */
 export const createCodes = async (tickets: Tickets, count: number): Promise<string[]> => {
   const codes = Array.from({ length: count }, () => random(DEVICE_CODE_LENGTH))
   for (const batch of batches(codes, AT_ONCE))
@@ -25,7 +25,7 @@ export const createCodes = async (tickets: Tickets, count: number): Promise<stri
   return codes
 }
 
-/** Tickets that a phone has scanned: the next step is the confirmation. */
+/** Tickets that a phone has scanned. The next step is the confirmation. */
 export const createScanned = async (tickets: Tickets, count: number): Promise<string[]> => {
   const ids = (await createCodes(tickets, count)).map(ticketOf)
   for (const batch of batches(ids, AT_ONCE))
@@ -38,10 +38,10 @@ export const createScanned = async (tickets: Tickets, count: number): Promise<st
   return ids
 }
 
-/** Names for rooms where there are no tickets. */
+/** Room names for servers without tickets. */
 export const createNames = (count: number): string[] => Array.from({ length: count }, () => random(22))
 
-/** About as long as what the OAuth layer keeps with a ticket. */
+/** About as long as the record that the OAuth layer keeps with a ticket. */
 const authorization = JSON.stringify({
   payload: {
     kind: 'DeviceCode',

@@ -9,17 +9,17 @@ export interface ComparisonOptions {
   nodes: readonly number[]
   /** Pushes of one round. */
   pushes: number
-  /** Told what is going on. */
+  /** Called with each progress message. */
   onProgress: (sentence: string) => void
 }
 
-/** CPU microseconds per push: for each figure the median of the rounds. */
+/** CPU microseconds per push. Each figure is the median of the rounds. */
 export interface Figures extends Cost {
-  /** Nodes and Redis. */
+  /** Sum over nodes and Redis. */
   all: number
-  /** The same sum in each round, in order: how much the machine let it vary. */
+  /** The same sum for each round, in order. It shows how much the machine varies. */
   rounds: number[]
-  /** What nodes and Redis use while nothing is pushed, in the time that one push is given. Part of `all`. */
+  /** What idle nodes and Redis use in the time that one push takes. Part of `all`. */
   idle: number
 }
 
@@ -28,7 +28,7 @@ export interface Comparison {
   pushes: number
   ours: Figures
   stock: Figures
-  /** stock / ours, of nodes and Redis: the median over pairs of rounds, which ran one after the other. */
+  /** stock / ours, for nodes and Redis: the median over pairs of consecutive rounds. */
   ratio: number
 }
 
@@ -69,7 +69,7 @@ const compareAt = async (
     for (const cluster of round % 2 === 0 ? both : both.toReversed())
       costs[cluster.kind].push(await cluster.run(pushes))
   }
-  // At the end: by now there is nothing left to compile or to collect.
+  // Measured at the end, when V8 has nothing left to compile or to collect.
   const [oursIdle = 0, stockIdle = 0] = await Promise.all(both.map((cluster) => cluster.idle(paceMs(pushes))))
   await Promise.all(both.map((cluster) => cluster.stop()))
 
@@ -82,8 +82,8 @@ const compareAt = async (
 }
 
 /**
- * CPU that one push to a client of another node costs, ours beside stock in the same run, for each size of
- * the cluster.
+ * CPU cost of one push to a client of another node, for each cluster size. Measures ours and stock in the
+ * same run.
  */
 export const compare = async (start: Start, options: ComparisonOptions): Promise<Comparison[]> => {
   const results: Comparison[] = []
@@ -120,6 +120,6 @@ export const comparisonTable = (results: readonly Comparison[]): string => {
   ].join('\n')
 }
 
-/** Pushes in all rounds, warming up included. */
+/** Pushes in all rounds, including the warm-up. */
 export const totalPushes = (results: readonly Comparison[]): number =>
   results.reduce((total, { pushes }) => total + pushes * 2 * (ROUNDS + 1), 0)

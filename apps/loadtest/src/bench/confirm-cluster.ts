@@ -9,11 +9,11 @@ import { PACE } from './pace.ts'
 import { createReceipts } from './receipts.ts'
 import type { Kind, NodeAnswer, NodeOrder } from './worker-commands.ts'
 
-/** Those of the receiving node share the rooms of a run among them; the others wait. */
+/** Browsers of the receiving node share the rooms of a run. The other browsers only wait. */
 const BROWSERS_PER_NODE = 100
 const [SENDER, RECEIVER] = [0, 1]
 
-/** Nodes of worker.ts with browsers that wait for the confirmation of a login. */
+/** Nodes of worker.ts, with browsers that wait for the confirmation of a login. */
 export const startConfirmCluster = async (kind: Kind, size: number): Promise<Cluster> => {
   const server = await startRedis()
   const redis = await createRedis({ url: server.url, name: 'bench' })

@@ -1,7 +1,7 @@
 import { type Comparison, type ComparisonOptions, compare, comparisonTable, totalPushes } from './comparison.ts'
 import { startConfirmCluster } from './confirm-cluster.ts'
 
-/** CPU that the push of a confirmed login to a browser on another node costs. */
+/** CPU cost of pushing a confirmed login to a browser on another node. */
 export const benchConfirm = (options: ComparisonOptions): Promise<Comparison[]> => compare(startConfirmCluster, options)
 
 export const confirmReport = (results: readonly Comparison[]): string =>

@@ -5,14 +5,14 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /**
- * CPU time in microseconds that a running process has used, all threads, read from outside so that the
- * reading costs it nothing.
+ * CPU microseconds that all threads of a running process have used. The kernel supplies the figure, so
+ * reading it costs the process nothing.
  */
 export const cpuOf = async (pid: number): Promise<number> => {
   if (process.platform === 'linux') {
     const folder = `/proc/${pid}/task`
     const threads = await readdir(folder)
-    // In nanoseconds; /proc/<pid>/stat counts in hundredths of a second.
+    // schedstat counts nanoseconds; /proc/<pid>/stat counts only hundredths of a second.
     const times = await Promise.all(threads.map((thread) => readFile(`${folder}/${thread}/schedstat`, 'utf8')))
     return times.reduce((total, text) => total + Number(text.split(' ')[0]) / 1_000, 0)
   }
@@ -26,7 +26,7 @@ export const cpuOf = async (pid: number): Promise<number> => {
   )
 }
 
-/** What happens during `act` costs each of the processes, in microseconds. */
+/** CPU microseconds that each process uses during `act`. */
 export const costOf = async (pids: readonly number[], act: () => Promise<unknown>): Promise<number[]> => {
   const read = () => Promise.all(pids.map(cpuOf))
   const before = await read()

@@ -9,26 +9,26 @@ export interface Opening {
   /** Origin of the clients' pages. */
   origin: string
   dialogue: keyof typeof dialogues
-  /** One for each client: the device code it watches, its token, its room. */
+  /** One name for each client: the device code that it watches, its token, or its room. */
   names: readonly string[]
 }
 
 export type CrowdOrder =
   /** Answered when all clients are connected and served. */
   | ({ do: 'open' } & Opening)
-  /** Say how many still are. */
+  /** Asks how many clients are still connected. */
   | { do: 'count' }
-  /** Answered when each client has received every message up to the one with this number. */
+  /** Answered when each client has received all messages up to this number. */
   | { do: 'receive'; number: number; timeoutMs: number }
 
 export type CrowdAnswer = { did: 'start' } | { did: 'open' } | { did: 'count'; open: number } | { did: 'receive' }
 
-/** Handshakes at once. */
+/** Concurrent handshakes. */
 const AT_ONCE = 100
 const DIGIT_0 = 48
 const DIGIT_9 = 57
 
-/** The number that a message carries as `"n":…` in its data; -1 for something else. */
+/** The number that a message carries as `"n":…` in its data; -1 for any other frame. */
 const numberIn = (frame: Buffer): number => {
   const mark = frame.indexOf('"n":')
   if (mark < 0) return -1
@@ -42,14 +42,14 @@ const numberIn = (frame: Buffer): number => {
 
 interface Client {
   socket: WebSocket
-  /** Number of its newest message. */
+  /** Number of the client's newest message. */
   last: number
 }
 
 const clients: Client[] = []
 /** The first thing that went wrong. */
 let problem: string | undefined
-/** Number of the message that all are waited for to have, and how many have not. */
+/** Number of the message that all clients must receive, and how many clients lack it. */
 let goal = Number.POSITIVE_INFINITY
 let missing = 0
 let wake = () => {}
@@ -59,7 +59,7 @@ const fail = (reason: string) => {
   wake()
 }
 
-/** Messages are numbered from 1 without gaps: one that is lost, comes twice or out of order shows at once. */
+/** Messages are numbered from 1 without gaps, so a lost, repeated or reordered message shows at once. */
 const take = (client: { last: number }, frame: Buffer): void => {
   const number = numberIn(frame)
   if (number !== client.last + 1) return fail(`after message ${client.last} a client was sent ${frame}`)

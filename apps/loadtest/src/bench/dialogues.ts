@@ -1,20 +1,20 @@
 import { LOGIN_NAMESPACE, LOGIN_ONLY } from '@saoma/protocol'
 
 /**
- * How a client of a crowd speaks until it is served. Frames are written by hand: a client library would cost
- * more than the server.
+ * The frames that a client of a crowd exchanges until it is served. They are written by hand, because a
+ * client library would use more CPU than the server.
  */
 export interface Dialogue {
   path: string
-  /** What it answers to a frame, if anything. Absent when being connected is being served. */
+  /** The client's answer to a frame, if any. Absent when a connected client counts as served. */
   reply?: (frame: string) => string | undefined
-  /** How the frame begins that says it is served. */
+  /** The beginning of the frame that says the client is served. */
   served?: string
 }
 
 /**
- * Engine.IO's packet type is the first character of a frame, Socket.IO's the second: connect to a namespace,
- * send one event, get its ack.
+ * The first character of a frame is Engine.IO's packet type, the second Socket.IO's. The dialogue connects to
+ * a namespace, sends one event and gets its ack.
  */
 const socketIo = (namespace: string, event: readonly unknown[], auth?: object, query: object = {}): Dialogue => {
   const prefix = namespace === '/' ? '' : `${namespace},`
@@ -30,21 +30,21 @@ const socketIo = (namespace: string, event: readonly unknown[], auth?: object, q
   }
 }
 
-/** The room that all clients of a crowd are in together. Anybody may follow it, nobody is told who does. */
+/** The room that all clients of a crowd share. Anybody may follow it. Nobody receives its presence. */
 export const ROOM = 'room:read-bench'
 
-/** Each by the name that one client of the crowd has. */
+/** Each dialogue takes the name of one client of the crowd. */
 export const dialogues = {
   silent: () => ({ path: '/' }),
-  /** A browser that watches its login; the name is its device code. */
+  /** A browser that watches its login. The name is its device code. */
   watch: (deviceCode: string) => socketIo(LOGIN_NAMESPACE, ['watch', { deviceCode }], undefined, LOGIN_ONLY),
-  /** The same without saying so in the address, upon which Socket.IO serves it. */
+  /** The same, but the address does not announce it, so Socket.IO serves the connection. */
   watchThroughSocketIo: (deviceCode: string) => socketIo(LOGIN_NAMESPACE, ['watch', { deviceCode }]),
-  /** Stock Socket.IO, a room of its own. */
+  /** Stock Socket.IO, with a room for each client. */
   join: (room: string) => socketIo(LOGIN_NAMESPACE, ['join', room]),
-  /** The gateway, the room of all; the name is its token. */
+  /** The gateway, with one shared room. The name is the client's token. */
   follow: (token: string) => socketIo('/', ['subscribe', { channel: ROOM }], { token }),
-  /** Stock Socket.IO, the room of all. */
+  /** Stock Socket.IO, with one shared room. */
   enter: () => socketIo('/', ['join', ROOM]),
   /** Nchan's subscriber location. */
   subscribe: () => ({ path: '/subscribe' }),

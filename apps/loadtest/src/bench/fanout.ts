@@ -13,13 +13,13 @@ import { startStock } from './stock.ts'
 export interface FanoutOptions {
   /** Clients in the room on each node. */
   readers: number
-  /** Published in one round. */
+  /** Messages of one round. */
   messages: number
-  /** Told what is going on. */
+  /** Called with each progress message. */
   onProgress: (sentence: string) => void
 }
 
-/** How messages are spread over time, always as many in a second. */
+/** How messages are spread over time. The rate per second is always the same. */
 const paces = {
   /** One after the other. */
   steady: { burst: 1, everyMs: 40 },
@@ -43,19 +43,16 @@ export interface FanoutSide {
   name: string
   steady: FanoutFigure
   bursts: FanoutFigure
-  /**
-   * What nodes and Redis use in the time of one steady delivery while nothing is published. Part of the
-   * figures.
-   */
+  /** What idle nodes and Redis use in the time of one steady delivery. Part of the figures. */
   idle: number
 }
 
 export interface FanoutResult {
-  /** In the room, over both nodes. */
+  /** Clients in the room, over both nodes. */
   subscribers: number
   messages: number
   sides: FanoutSide[]
-  /** Why there is nobody else to compare with. */
+  /** Why another server is missing from the comparison. */
   absent: string[]
 }
 
@@ -71,7 +68,7 @@ interface Side {
 const NODES = 2
 const ROUNDS = 3
 const RECEIVE_TIMEOUT_MS = 15_000
-/** What a server may still have to do after the last client has its message. */
+/** Time for work that a server may still do after the last client has its message. */
 const SETTLE_MS = 50
 const IDLE_MS = 5_000
 const PADDING = 'x'.repeat(80)
@@ -92,7 +89,7 @@ const openSide = async (
 /** About a hundred bytes. */
 const dataOf = (n: number) => ({ n, text: PADDING })
 
-/** A burst that is late begins late: catching up would make bursts of what is none. */
+/** A late burst does not hurry the next one: catching up would merge separate messages into a burst. */
 const publishAll = async (side: Side, count: number, { burst, everyMs }: (typeof paces)[PaceName]): Promise<void> => {
   for (let left = count; left > 0; left -= burst) {
     const next = delay(everyMs)
@@ -127,7 +124,7 @@ const summarise = (costs: Side['costs'][PaceName]): FanoutFigure => {
   }
 }
 
-/** What it costs to tell a full room, ours beside others in the same run. */
+/** CPU cost of a message to a full room. Measures ours and others in the same run. */
 export const benchFanout = async ({ readers, messages, onProgress }: FanoutOptions): Promise<FanoutResult> => {
   const subscribers = NODES * readers
   const sides: Side[] = []
@@ -143,7 +140,7 @@ export const benchFanout = async ({ readers, messages, onProgress }: FanoutOptio
   for (const side of sides) for (const pace of paceNames) await run(side, messages, pace, subscribers)
   for (let round = 0; round < ROUNDS; round++) {
     onProgress(`fanout: round ${round + 1} of ${ROUNDS}`)
-    // Each begins once.
+    // Each side begins one of the rounds.
     const turn = [...sides.slice(round % sides.length), ...sides.slice(0, round % sides.length)]
     for (const side of turn)
       for (const pace of paceNames) side.costs[pace].push(await run(side, messages, pace, subscribers))
@@ -175,7 +172,7 @@ export const fanoutReport = ({ subscribers, messages, sides, absent }: FanoutRes
   const rows = paceNames.flatMap((pace) =>
     sides.map((side) => {
       const { nodes, redis, all, rounds } = side[pace]
-      // Round by round: those ran one after the other.
+      // Per round, because the sides of one round ran one after another.
       const ratio = median(rounds.map((round, i) => round / (ours?.[pace].rounds[i] ?? Number.NaN)))
       return [
         `${pace}: ${side.name}`,

@@ -14,16 +14,16 @@ export interface Memory {
 }
 
 export interface Footprint {
-  /** Without a socket. */
+  /** With no sockets. */
   empty: Memory
-  /** With all of them. */
+  /** With all sockets. */
   full: Memory
   perSocket: Memory
   /** CPU of the server process for each socket, in microseconds. */
   cpu: {
-    /** From its handshake until it is served. */
+    /** From a socket's handshake until the server serves it. */
     connect: number
-    /** One heartbeat, and whatever else the server does in the time from one to the next. */
+    /** One heartbeat, and whatever else the server does between two heartbeats. */
     heartbeat: number
   }
 }
@@ -31,7 +31,7 @@ export interface Footprint {
 export interface Subject extends Omit<Opening, 'origin'> {
   /** The server process. */
   pid: number
-  /** Memory once nothing happens any more. */
+  /** Memory when the server is idle. */
   measure(): Promise<Memory>
   /** Called while all clients are connected. */
   whileFull?(): Promise<void>
@@ -39,10 +39,10 @@ export interface Subject extends Omit<Opening, 'origin'> {
 
 /** Origin of the clients' pages. */
 export const ORIGIN = 'http://bench.localhost'
-/** For the last handshakes to be wholly done with. */
+/** Lets the last handshakes finish. */
 const QUIET_MS = 2_000
 
-/** What the clients of a crowd cost the server they connect to. */
+/** What the clients of a crowd cost their server. */
 export const takeFootprint = async ({ pid, url, dialogue, names, measure, whileFull }: Subject): Promise<Footprint> => {
   const crowd = await startChild<CrowdOrder, CrowdAnswer>('./crowd.ts', [dialogue])
   const empty = await measure()
@@ -51,7 +51,7 @@ export const takeFootprint = async ({ pid, url, dialogue, names, measure, whileF
   await delay(QUIET_MS)
   const full = await measure()
   await whileFull?.()
-  // In any such time each socket has its heartbeat once.
+  // In this time each socket has exactly one heartbeat.
   const heartbeat = await cost(() => delay(HEARTBEAT_MS))
   const { open } = await crowd.ask({ do: 'count' })
   if (open < names.length) throw new Error(`${names.length - open} of ${names.length} clients were lost meanwhile`)

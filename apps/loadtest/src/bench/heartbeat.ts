@@ -1,2 +1,2 @@
-/** From one heartbeat of a socket to the next, in milliseconds: Engine.IO's, which the gateway keeps. */
+/** Milliseconds between two heartbeats of a socket: Engine.IO's default, which the gateway keeps. */
 export const HEARTBEAT_MS = 25_000

@@ -8,10 +8,10 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { HEARTBEAT_MS } from './heartbeat.ts'
 
 /**
- * What the gateway is compared with: `idle-server.ts bare` is a WebSocket server that does nothing but ask
- * whether its sockets are alive, `idle-server.ts stock <redis url>` is Socket.IO with its classic Redis
- * adapter, all defaults, each socket in one room. SIGUSR2 collects the garbage (`--expose-gc`) and tells what
- * is left.
+ * Servers to compare the gateway with. `idle-server.ts bare` is a WebSocket server that only checks whether
+ * its sockets are alive. `idle-server.ts stock <redis url>` is Socket.IO with its classic Redis adapter, all
+ * defaults, with each socket in one room. On SIGUSR2 the server collects its garbage (`--expose-gc`) and
+ * reports the memory in use.
  */
 const http = createServer()
 const [kind, redisUrl = ''] = process.argv.slice(2)

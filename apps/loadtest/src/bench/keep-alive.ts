@@ -12,8 +12,8 @@ export interface Answered {
 }
 
 /**
- * One POST over a connection that is kept, as a proxy makes it. Rejects unless it is answered 200 with JSON
- * in time.
+ * One POST over a kept-alive connection, like a proxy's. Rejects unless the answer is 200 with JSON and
+ * arrives in time.
  */
 export const post = (url: string, headers: Record<string, string>, form?: Record<string, string>): Promise<Answered> =>
   new Promise((resolve, reject) => {

@@ -10,13 +10,13 @@ import { obey } from './child.ts'
 import type { Answered } from './keep-alive.ts'
 
 /**
- * The least that HTTP and WebSocket ask for a login: Koa and ws, which take what a page and a phone send and
- * answer what a node answered once. Nothing is checked, kept, signed or logged.
+ * The least work that a login needs from HTTP and WebSocket. Koa and ws accept what a page and a phone send,
+ * and repeat an answer that a node once gave. They check, store, sign and log nothing.
  */
 export type BareOrder = { do: 'learn'; answers: Record<'create' | 'scan' | 'confirm' | 'redeem', Answered> }
 export type BareAnswer = { did: 'start'; port: number } | { did: 'learn' }
 
-/** Made by Node or Koa themselves. */
+/** Headers that Node or Koa sets itself. */
 const OWN_HEADERS = ['connection', 'content-length', 'content-type', 'date', 'keep-alive', 'transfer-encoding']
 
 const answers = new Map<string, { headers: Record<string, string>; body: object }>()

@@ -7,11 +7,11 @@ import type { Login, Step } from './login-walk.ts'
 import { openLoop } from './open-loop.ts'
 
 /**
- * What a login asks of Redis and of ES256, each alone: `login-parts.ts <redis url>`. The scripts are those of
- * the nodes, the records beside them are as many and as long as theirs.
+ * The Redis and ES256 work of a login, each part alone: `login-parts.ts <redis url>`. The scripts are those
+ * of the nodes. The other records match the real ones in number and length.
  */
 export type PartsOrder =
-  /** Makes so many fresh logins of which the steps below take each one on. */
+  /** Creates this many fresh logins. Each step below advances each of them. */
   | { do: 'prepare'; count: number }
   | { do: 'step'; step: Step | 'nothing'; perSecond: number }
   | { do: 'crypto'; how: Crypto; count: number }
@@ -25,8 +25,8 @@ const { data, keys, subscriber } = redis
 const tickets = createTickets(redis)
 
 /**
- * About as long as the provider's record of a code, of a grant, of a refresh token, and a session in the list
- * of a person's.
+ * About as long as the real records: the provider's for a code, a grant and a refresh token, and a session's
+ * entry in the person's list.
  */
 const LENGTHS = { authorization: 380, grant: 260, refreshToken: 560, session: 160 }
 const MINUTE = 60
@@ -37,7 +37,7 @@ const browser = { app: 'Saoma', ip: '127.0.0.1', browser: 'Chrome 140', os: 'Lin
 /** A record with its TTL, in one command. */
 const keep = (key: string, length: number) => data.set(key, 'x'.repeat(length), 'EX', MINUTE)
 
-/** Whoever waits hears nothing here: only the subscription is measured. */
+/** A listener that ignores everything: only the subscription is measured. */
 const nobody = { hear: () => {} }
 
 const acts = {
@@ -74,12 +74,12 @@ const acts = {
     )
   },
   leave: async ({ ticket }: Ours) => subscriber.release(tickets.channel(ticket), nobody),
-  /** What it costs to begin the others at their moments. */
+  /** The cost of starting the other steps on schedule. */
   nothing: async () => {},
 } satisfies Record<Step | 'nothing', (login: Ours) => Promise<unknown>>
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-/** As long as what is signed of an access token. */
+/** As long as the signed part of an access token. */
 const signed = Buffer.alloc(420, 'x')
 const dsa = { dsaEncoding: 'ieee-p1363' } as const
 const signature = sign('sha256', signed, { key: privateKey, ...dsa })

@@ -6,13 +6,13 @@ import { median, sum } from './numbers.ts'
 const us = (value: number) => value.toFixed(0)
 const total = (parts: Record<string, number>) => sum(Object.values(parts))
 
-/** The steps and their sum. */
+/** The steps, and their sum. */
 const chapters: readonly { name: string; of: readonly Step[] }[] = [
   ...stepNames.map((step) => ({ name: step as string, of: [step] })),
   { name: 'a login', of: stepNames },
 ]
 
-/** The median over the rounds of what `pick` finds in the steps together. */
+/** The median over the rounds of the sum of `pick` over the steps. */
 const over = (rounds: readonly LoginRound[], of: readonly Step[], pick: (round: LoginRound, step: Step) => number) =>
   median(rounds.map((round) => sum(of.map((step) => pick(round, step)))))
 
@@ -73,7 +73,7 @@ export const loginReport = ({ logins, rounds, crypto, idle }: LoginResult): stri
     ]),
   )
   return [
-    'CPU microseconds of a login by process and step, beside the least that its parts cost alone',
+    'CPU microseconds of a login by process and step, beside the minimum that its parts cost alone',
     '',
     direct,
     '',
@@ -81,7 +81,7 @@ export const loginReport = ({ logins, rounds, crypto, idle }: LoginResult): stri
     '',
     `Medians of ${rounds.length} rounds of ${logins} logins; "ratio" is "in all" / "floor", round by round.`,
     `ES256 by node:crypto: a signature ${us(crypto.sign)}, a check ${us(crypto.verify)}; by jose ${us(crypto['jose sign'])} and ${us(crypto['jose verify'])}.`,
-    `Two nodes and Redis use ${us(idle)} in the time of a login's steps when there is none; nothing is subtracted.`,
+    `Two idle nodes and Redis use ${us(idle)} in the time of a login's steps; nothing is subtracted.`,
     `${logins * (rounds.length + 1) * 2} logins: all got their tokens, and every browser was told of each step once.`,
   ].join('\n')
 }

@@ -5,11 +5,11 @@ import { dialogues } from './dialogues.ts'
 import { ORIGIN } from './footprint.ts'
 import { type Answered, post } from './keep-alive.ts'
 
-/** Where a login is made, and by whom. */
+/** The servers that take part in a login. */
 export interface Doors {
-  /** Base address of what the browser asks. */
+  /** Base address of the browser's requests. */
   browser: string
-  /** Base address of what the phone asks. */
+  /** Base address of the phone's requests. */
   phone: string
 }
 
@@ -20,7 +20,7 @@ export interface Login {
   deviceCode: string
   ticket: string
   socket?: WebSocket
-  /** What the browser is to be told next; anything else is a failure. */
+  /** The next status that the browser must receive. Anything else is a failure. */
   awaited?: { status: TicketStatus; heard: PromiseWithResolvers<void> }
   closed: PromiseWithResolvers<void>
 }
@@ -34,11 +34,11 @@ export const newLogin = (phoneToken: string): Login => ({
 
 const HEAR_TIMEOUT_MS = 20_000
 
-/** Resolves when the browser has been told of the status, once. */
+/** Resolves when the browser has received the status exactly once. */
 const hears = async (login: Login, status: TicketStatus): Promise<void> => {
   const heard = Promise.withResolvers<void>()
   login.awaited = { status, heard }
-  const late = () => heard.reject(new Error(`a browser was not told that its login is ${status}`))
+  const late = () => heard.reject(new Error(`a browser did not hear that its login is ${status}`))
   const timer = setTimeout(late, HEAR_TIMEOUT_MS)
   await heard.promise
   clearTimeout(timer)
@@ -52,7 +52,7 @@ const onFrame = (login: Login, frame: Buffer): void => {
     return awaited.heard.resolve()
   }
   const failed = awaited?.heard ?? closed
-  failed.reject(new Error(`a browser was told ${text} when it waited for ${awaited?.status ?? 'nothing'}`))
+  failed.reject(new Error(`a browser received ${text} while it waited for ${awaited?.status ?? 'nothing'}`))
 }
 
 const decide = async (login: Login, doors: Doors, verb: string, status: TicketStatus): Promise<Answered> => {
@@ -69,8 +69,7 @@ const decide = async (login: Login, doors: Doors, verb: string, status: TicketSt
 }
 
 /**
- * What a page and a phone do, one after the other. Each rejects when anything is not as it should be, and
- * leaves nothing under way.
+ * The steps of a page and a phone, in order. Each step rejects on any deviation, and leaves nothing running.
  */
 export const steps = {
   create: async (login: Login, { browser }: Doors): Promise<Answered | undefined> => {

@@ -15,15 +15,15 @@ import { openLoop } from './open-loop.ts'
 export interface LoginOptions {
   /** Logins of one round. */
   logins: number
-  /** Told what is going on. */
+  /** Called with each progress message. */
   onProgress: (sentence: string) => void
 }
 
-/** CPU microseconds per login that processes used in each step. */
+/** CPU microseconds per login, for each step and each process. */
 type ByStep<Part extends string> = Record<Step, Record<Part, number>>
 
 export interface LoginRound {
-  /** The browser asks one node, the phone another. */
+  /** The browser uses one node, the phone another. */
   direct: ByStep<'browserNode' | 'phoneNode' | 'redis'>
   proxied: ByStep<'nodes' | 'redis' | 'nginx'>
   floor: ByStep<'http' | 'scripts' | 'crypto'>
@@ -34,28 +34,28 @@ export interface LoginResult {
   rounds: LoginRound[]
   /** CPU microseconds of one operation: medians. */
   crypto: Record<Crypto, number>
-  /** What two nodes and Redis use in the time of one login when there is none: part of `direct`. */
+  /** What idle nodes and Redis use in the time of one login. Part of `direct`. */
   idle: number
 }
 
 const ROUNDS = 3
-/** A step of so many logins is begun in a second. */
+/** Logins that begin a step in one second. */
 const PER_SECOND = 200
-/** What a server may still have to do after the last client has its answer. */
+/** Time for work that a server may still do after the last client has its answer. */
 const SETTLE_MS = 100
 const IDLE_MS = 5_000
-/** Tokens that phones fetch at once. */
+/** Token requests of phones at the same time. */
 const AT_ONCE = 20
 /** Signatures in one measurement. */
 const SIGNATURES = 1_000
 const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000' }
 /**
- * What cannot be done without: the phone's token is checked when it comes first, access token and id token
- * are signed.
+ * The indispensable signatures: the node verifies the phone's token at its first use, and signs access token
+ * and id token.
  */
 const SIGNED: Partial<Record<Step, Crypto[]>> = { scan: ['verify'], redeem: ['sign', 'sign'] }
 
-/** A value for each step, made one after the other. */
+/** A value for each step. The values are made one after another. */
 const eachStep = async <T>(make: (step: Step) => Promise<T>): Promise<Record<Step, T>> => {
   const made: [Step, T][] = []
   for (const step of stepNames) made.push([step, await make(step)])
@@ -68,7 +68,7 @@ const named = <Part extends string>(parts: readonly Part[], values: readonly num
 const workersOf = async (pid: number): Promise<number[]> =>
   (await promisify(execFile)('pgrep', ['-P', `${pid}`])).stdout.trim().split('\n').map(Number)
 
-/** CPU that one login costs, step by step, beside the least that its parts cost alone. */
+/** CPU cost of one login, step by step, beside the minimum that its parts cost alone. */
 export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<LoginResult> => {
   onProgress('login: starting')
   const redis = await startRedis()
@@ -85,7 +85,8 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
   const floor: Doors = { browser: bareUrl, phone: bareUrl }
 
   /**
-   * As many people, each with a token that no node has seen yet: a node remembers those that it has checked.
+   * One person per login, with a token that is new to every node: a node remembers the tokens that it has
+   * verified.
    */
   const fetchPhones = async (): Promise<string[]> => {
     const phones: string[] = []
@@ -94,14 +95,14 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
     return phones
   }
 
-  // The bare server answers what a node answers.
+  // The bare server repeats a node's answers.
   const sample = newLogin(await phoneToken(b.origin, 'bench'))
   const answers = await eachStep(async (step) => steps[step](sample, direct))
   await bare.ask({ do: 'learn', answers: answers as Record<'create' | 'scan' | 'confirm' | 'redeem', Answered> })
 
   /**
-   * Takes as many logins through all steps, each step of all logins before the next. Resolves with what it
-   * cost each process, per login.
+   * Takes all logins of a round through all steps. All logins finish one step before the next begins.
+   * Resolves with the CPU cost per login of each process.
    */
   const walk = async (pids: readonly number[], doors: Doors): Promise<Record<Step, number[]>> => {
     const walking = (await fetchPhones()).map(newLogin)
@@ -158,7 +159,7 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
   }
 
   const rounds: LoginRound[] = []
-  // The first one warms up: it is what V8 still compiles.
+  // The first round is a warm-up, in which V8 still compiles.
   for (let round = 0; round <= ROUNDS; round++) {
     onProgress(round === 0 ? 'login: warming up' : `login: round ${round} of ${ROUNDS}`)
     const forwards = round % 2 === 0

@@ -37,12 +37,12 @@ const options = {
 } as const
 
 const benches = ['confirm', 'publish', 'fanout', 'memory', 'login']
-/** Milliseconds. A machine that needs longer gives figures worth nothing. */
+/** Milliseconds. The figures of a machine that needs longer are worthless. */
 const LONGEST = { confirm: 240_000, publish: 300_000, fanout: 300_000, memory: 600_000, login: 300_000 }
-/** Files a process has open besides its sockets. */
+/** Open files of a process besides its sockets. */
 const OTHER_FILES = 200
 
-/** What a person did wrong: one line is enough to tell. */
+/** A mistake of the user. One line explains it. */
 class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -77,7 +77,7 @@ const readArguments = (args: readonly string[]) => {
   }
 }
 
-/** Node raises its own limit to the hard one, and its children inherit that. */
+/** Node raises its own limit to the hard one. Its children inherit that limit. */
 const assertOpenFiles = async (needed: number, option: string): Promise<void> => {
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', 'ulimit -n'])
   const allowed = Number(stdout) || Number.POSITIVE_INFINITY
@@ -101,7 +101,7 @@ const within = async <T>(work: Promise<T>, ms: number, name: string): Promise<T>
 }
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
-/** Not on stdout, which is for the tables. */
+/** On stderr, because stdout is for the tables. */
 const onProgress = (sentence: string) => process.stderr.write(`${sentence}\n`)
 
 const run = async (args: readonly string[]): Promise<void> => {
@@ -142,7 +142,7 @@ const run = async (args: readonly string[]): Promise<void> => {
 }
 
 let ending: Promise<never> | undefined
-/** The first reason to end is the one that counts: what breaks because of it is no news. */
+/** Only the first reason counts. Later failures are its consequences. */
 const end = (code: number, reason?: string): Promise<never> => {
   ending ??= (async () => {
     if (reason) process.stderr.write(`${reason}\n`)
@@ -153,7 +153,7 @@ const end = (code: number, reason?: string): Promise<never> => {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // The second signal does not wait.
+  // The second signal ends the process at once.
   process.once(signal, () => {
     process.once(signal, () => process.exit(1))
     void end(130)

@@ -12,7 +12,7 @@ import { rssOf, settledRss } from './rss.ts'
 
 export interface MemoryOptions {
   sockets: number
-  /** Told what is going on. */
+  /** Called with each progress message. */
   onProgress: (sentence: string) => void
 }
 
@@ -25,22 +25,18 @@ export interface MemoryResult {
   /** The bare server with the gateway's flags. */
   tuned: Footprint
   stock: Footprint
-  /**
-   * KB of Redis's memory: what a new ticket takes, and what a node's subscription to its channel takes on
-   * top.
-   */
+  /** KB of Redis memory for a new ticket, and for a node's subscription to the ticket's channel. */
   redis: { perTicket: number; perSubscription: number }
 }
 
-/**
- * Long enough that no ticket expires while memory is being read: telling the browser takes some for a moment.
- */
+/** No ticket may expire during a measurement, because notifying its browser takes memory for a moment. */
 const SCAN_MS = 1_800_000
-/** After a collection, for what it gave back to reach the operating system. */
+/** Time until the operating system has back what a collection freed. */
 const RETURN_MS = 1_000
 
 /**
- * A real gateway as it runs in production. Its garbage cannot be collected from outside, so it is given time.
+ * A real gateway with production settings. Nobody can trigger its garbage collection from outside, so the
+ * bench waits for it.
  */
 const measureGateway = async (
   redisUrl: string,
@@ -85,8 +81,8 @@ const measureGateway = async (
 }
 
 /**
- * A process of idle-server.ts, with Node's default flags unless told. Its garbage is collected before each
- * reading.
+ * A process of idle-server.ts, with Node's default flags unless `flags` says otherwise. It collects its
+ * garbage before each reading.
  */
 const measureOther = async (
   kind: 'bare' | 'stock',
@@ -118,8 +114,8 @@ const measureOther = async (
 }
 
 /**
- * Memory and CPU of a waiting browser: on the gateway, on a server that only holds its WebSocket, and on
- * Socket.IO as it comes.
+ * Memory and CPU of a waiting browser on three servers: the gateway, a server that only holds its WebSocket,
+ * and stock Socket.IO.
  */
 export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promise<MemoryResult> => {
   const server = await startRedis()

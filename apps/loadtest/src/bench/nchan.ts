@@ -11,7 +11,7 @@ const FOLDERS = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/opt/hom
 const SIZE = 2
 const WORKER = /start worker process (\d+)/
 
-/** The nginx module, where it is installed. */
+/** Path of the nginx module; undefined if it is not installed. */
 export const findNchan = async (): Promise<string | undefined> => {
   if (!findProgram('nginx')) return undefined
   for (const folder of FOLDERS) {
@@ -25,7 +25,7 @@ export const findNchan = async (): Promise<string | undefined> => {
   return undefined
 }
 
-/** As much is kept, in Redis, as a channel of ours keeps. */
+/** Redis keeps as many messages as in a channel of ours. */
 const configuration = (temp: string, module: string, port: number, redisUrl: string): string => `
 load_module ${module};
 daemon off;
@@ -89,7 +89,7 @@ const startNode = async (module: string, redisUrl: string) => {
   }
 }
 
-/** A WebSocket on which each message sent is published, in order, and answered. */
+/** Publishes each message of a WebSocket, in order, and acknowledges it. */
 const openPublisher = async (url: string) => {
   const socket = new WebSocket(`${url.replace('http:', 'ws:')}/publish`, { perMessageDeflate: false })
   const close = () => {
@@ -110,7 +110,7 @@ const openPublisher = async (url: string) => {
   }
 }
 
-/** Two nginx with the Nchan module and one worker each. It has one channel, whatever its name. */
+/** Two nginx with the Nchan module, with one worker each. They serve a single channel, whatever its name. */
 export const startNchan = async (module: string): Promise<System> => {
   const redis = await startRedis()
   const nodes = await Promise.all(Array.from({ length: SIZE }, () => startNode(module, redis.url)))
@@ -118,7 +118,7 @@ export const startNchan = async (module: string): Promise<System> => {
   const publisher = await openPublisher(urls[0] ?? '')
   return {
     urls,
-    // The master process does nothing.
+    // The master process does no work.
     nodes: nodes.map(({ worker }) => worker),
     redis: redis.pid,
     publish: (_, data) => publisher.send(JSON.stringify(data)),

@@ -1,4 +1,4 @@
-/** The middle value; of an even number of them the mean of the middle two. NaN of none. */
+/** The middle value, or the mean of the two middle values. NaN for an empty list. */
 export const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length / 2

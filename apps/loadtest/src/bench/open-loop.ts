@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
- * Begins `act` for one item after the other, `perSecond` a second, whether or not earlier ones are done: a
- * slow server gets no fewer. One that is begun late moves those behind it: catching up would bundle them into
- * fewer and cheaper reads and writes. Resolves when all are done; rejects with what failed first.
+ * Calls `act` for one item after another, `perSecond` times a second. It does not wait for earlier calls, so
+ * a slow server gets just as many. A late start delays the following ones: catching up would batch them into
+ * fewer and cheaper reads and writes. Resolves when all calls are done; rejects with the first failure.
  */
 export const openLoop = async <T>(
   items: readonly T[],
@@ -12,7 +12,7 @@ export const openLoop = async <T>(
 ): Promise<void> => {
   const begun: Promise<unknown>[] = []
   const failed = Promise.withResolvers<never>()
-  failed.promise.catch(() => {}) // It is looked at between two items, and at the end.
+  failed.promise.catch(() => {}) // Both the race and the last await observe it.
   let due = performance.now()
   for (const item of items) {
     due = Math.max(due + 1_000 / perSecond, performance.now())

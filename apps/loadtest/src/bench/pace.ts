@@ -1,26 +1,26 @@
-/** How fast pushes are begun. */
+/** How fast pushes start. */
 export interface Pace {
-  /** Most begun in a second; a busy machine makes it fewer. */
+  /** Maximum of starts per second. A busy machine reaches less. */
   perSecond: number
-  /** Most begun and not yet taken by Redis. */
+  /** Maximum of pushes that Redis has not accepted yet. */
   inFlight: number
 }
 
 /**
- * Pushes are spread over time. As many as possible at once would be bundled into fewer reads and writes,
- * which no cluster under its normal load sees: that would make them look half as expensive.
+ * Pushes are spread over time. A flood would be batched into fewer reads and writes, unlike the normal load
+ * of a cluster, and would make a push look half as expensive.
  */
 export const PACE: Pace = { perSecond: 2_000, inFlight: 32 }
 
 const TICK_MS = 1
 
-/** How long so many pushes take on a machine that has nothing else to do. */
+/** Milliseconds that this many pushes take on an otherwise idle machine. */
 export const paceMs = (count: number): number => (count / PACE.perSecond) * 1000
 
 /**
- * Begins a few pushes with every tick, and resolves when all have been taken. A tick that comes late begins
- * no more than the others: catching up would bundle pushes into fewer and cheaper reads and writes, most of
- * all on a busy machine.
+ * Starts a few pushes at each tick, and resolves when Redis has accepted all. A late tick starts no more than
+ * any other: catching up would batch pushes into fewer and cheaper reads and writes, above all on a busy
+ * machine.
  */
 export const pushAll = (
   ids: readonly string[],

@@ -10,10 +10,10 @@ import { connectSocket } from './socket.ts'
 import { startStock } from './stock.ts'
 import type { Kind } from './worker-commands.ts'
 
-/** Those of the receiving node share the messages of a run among them; the others wait. */
+/** People of the receiving node share the messages of a run. The others only wait. */
 const PEOPLE_PER_NODE = 100
 const RECEIVER = 1
-/** Handshakes at once. */
+/** Concurrent handshakes. */
 const AT_ONCE = 50
 const JOIN_TIMEOUT_MS = 20_000
 
@@ -22,7 +22,7 @@ interface Person {
   name: string
 }
 
-/** Follows one's own channel. */
+/** Follows the person's own channel. */
 const follow = async (kind: Kind, { url, name }: Person, onData: (data: { id: string }) => void): Promise<Socket> => {
   const socket = await connectSocket(url, { token: name })
   const [event, request] = kind === 'ours' ? ['subscribe', { channel: OWN_CHANNEL }] : ['join', userChannel(name)]
@@ -31,7 +31,7 @@ const follow = async (kind: Kind, { url, name }: Person, onData: (data: { id: st
   return socket
 }
 
-/** People who follow their own channels, and a backend that publishes to one of them at a time. */
+/** People who follow their own channels, and a backend that publishes to one person at a time. */
 export const startPublishCluster = async (kind: Kind, size: number): Promise<Cluster> => {
   const system = await (kind === 'ours' ? startSaoma(size) : startStock(size))
   const receipts = createReceipts()
@@ -65,5 +65,5 @@ export const startPublishCluster = async (kind: Kind, size: number): Promise<Clu
   })
 }
 
-/** Makes about a hundred bytes of data. */
+/** Pads the data to about a hundred bytes. */
 const TEXT = 'x'.repeat(80)

@@ -1,7 +1,7 @@
 import { type Comparison, type ComparisonOptions, compare, comparisonTable, totalPushes } from './comparison.ts'
 import { startPublishCluster } from './publish-cluster.ts'
 
-/** CPU that a backend's message to one person on another node costs, from one socket to the other. */
+/** CPU cost of a backend's message to one person on another node, from socket to socket. */
 export const benchPublish = (options: ComparisonOptions): Promise<Comparison[]> => compare(startPublishCluster, options)
 
 export const publishReport = (results: readonly Comparison[]): string =>

@@ -1,4 +1,4 @@
-/** Counts what the clients received: every push must come, and come once. */
+/** Counts what the clients receive. Each push must arrive exactly once. */
 export const createReceipts = () => {
   const counts = new Map<string, number>()
   let missing = 0
@@ -19,7 +19,7 @@ export const createReceipts = () => {
       if (count === 0 && --missing === 0) complete()
     },
 
-    /** Resolves when all have come; rejects with how many have not within `timeoutMs`. */
+    /** Resolves when all have arrived. After `timeoutMs` it rejects with the number of missing ones. */
     all: (timeoutMs: number): Promise<void> =>
       new Promise((resolve, reject) => {
         if (missing === 0) return resolve()
@@ -31,10 +31,10 @@ export const createReceipts = () => {
         }
       }),
 
-    /** Throws when one came more than once. */
+    /** Throws if a push arrived more than once. */
     assertOnce: (): void => {
       const repeated = [...counts.values()].filter((count) => count > 1).length
-      if (repeated > 0) throw new Error(`${repeated} of ${counts.size} pushes came more than once`)
+      if (repeated > 0) throw new Error(`${repeated} of ${counts.size} pushes arrived more than once`)
     },
   }
 }

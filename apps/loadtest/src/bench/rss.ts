@@ -16,13 +16,13 @@ export const rssOf = async (pid: number): Promise<number> => {
 }
 
 const READ_EVERY_MS = 1_000
-/** V8 collects the garbage of a process that has become quiet about eight seconds later, more than once. */
+/** V8 collects the garbage of an idle process after about eight seconds, more than once. */
 const QUIET_READS = 12
 const MOST_READS = 40
-/** A fall of less than this is noise, in KB. */
+/** A smaller decrease, in KB, is noise. */
 const NOISE_KB = 256
 
-/** Resident memory in KB once it has stopped falling: lowest of the last reads, after at most 40 s. */
+/** Resident memory in KB once it has stopped falling: the lowest of the last reads, after at most 40 s. */
 export const settledRss = async (pid: number): Promise<number> => {
   let lowest = await rssOf(pid)
   for (let reads = 1, quiet = 1; quiet < QUIET_READS && reads < MOST_READS; reads++) {

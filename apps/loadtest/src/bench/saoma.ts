@@ -4,12 +4,12 @@ import type { System } from './cluster-under-test.ts'
 import { ORIGIN } from './footprint.ts'
 import { openPublisher } from './publisher.ts'
 
-/** One machine is all clients of a cluster here. */
+/** One machine hosts all clients of the cluster, so its limits are raised. */
 const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000', SAOMA_LIMIT_KEY_EVENTS: '1000000' }
 
 /**
- * Real gateways with production flags. People's tokens are their names; the backend has a socket and an API
- * key.
+ * Real gateways with production flags. A person's token is the person's name. The backend has a socket and an
+ * API key.
  */
 export const startSaoma = async (size: number): Promise<System> => {
   const redis = await startRedis()

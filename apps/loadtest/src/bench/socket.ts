@@ -2,7 +2,7 @@ import { io, type Socket } from 'socket.io-client'
 
 const CONNECT_TIMEOUT_MS = 20_000
 
-/** A Socket.IO client's WebSocket that stays closed once it is lost. Resolves when it is connected. */
+/** A Socket.IO client over WebSocket that does not reconnect. Resolves when it is connected. */
 export const connectSocket = async (url: string, auth: object = {}): Promise<Socket> => {
   const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false, auth })
   await new Promise<void>((resolve, reject) => {

@@ -5,9 +5,9 @@ import { Redis } from 'ioredis'
 import { Server } from 'socket.io'
 
 /**
- * A node of Socket.IO with its classic Redis adapter, all defaults, as its documentation shows it:
- * `stock-node.ts <redis url>`. Sockets join rooms, and whoever asks for it publishes into one. Nothing is
- * kept.
+ * A node of Socket.IO with its classic Redis adapter, all defaults, as in Socket.IO's documentation:
+ * `stock-node.ts <redis url>`. Sockets join rooms. Any socket can publish into a room. The node keeps no
+ * messages.
  */
 const [redisUrl = ''] = process.argv.slice(2)
 const http = createServer()

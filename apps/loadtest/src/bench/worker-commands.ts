@@ -1,8 +1,8 @@
 import type { Pace } from './pace.ts'
 
 /**
- * What is compared: the cluster as the gateway builds it, and Socket.IO with its classic Redis adapter as its
- * documentation shows it.
+ * The two clusters of the comparison: the gateway's, and Socket.IO with its classic Redis adapter as in its
+ * documentation.
  */
 export type Kind = 'ours' | 'stock'
 
@@ -10,7 +10,7 @@ export type Kind = 'ours' | 'stock'
 export type NodeOrder =
   /** Remember these tickets as the next ones to push. */
   | { do: 'load'; tickets: readonly string[] }
-  /** Push what was loaded. Answered when Redis has taken the last one. */
+  /** Push the loaded tickets. Answered when Redis has accepted the last push. */
   | { do: 'push'; pace: Pace }
 
 export type NodeAnswer = { did: 'start'; port: number } | { did: 'load' } | { did: 'push' }

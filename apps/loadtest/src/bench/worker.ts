@@ -12,17 +12,18 @@ import { pushAll } from './pace.ts'
 import { type Kind, type NodeAnswer, type NodeOrder, OWNER } from './worker-commands.ts'
 
 /**
- * One node of a cluster under test. Started as `worker.ts ours|stock <redis url>`; takes NodeOrders over IPC.
+ * One node of a cluster under test. Start it as `worker.ts ours|stock <redis url>`. It takes NodeOrders over
+ * IPC.
  */
 interface Node {
   io: Server
-  /** Puts a browser into the ticket's room; resolves when pushes from other nodes reach it. */
+  /** Puts a browser into the ticket's room. Resolves when pushes from other nodes reach it. */
   join(socket: Socket, ticket: string): Promise<unknown>
-  /** Resolves when Redis has taken it. */
+  /** Resolves when Redis has accepted the push. */
   push(ticket: string): Promise<unknown>
 }
 
-/** As in apps/gateway/src/transport/socket/server.ts; the push is the transition itself. */
+/** As in apps/gateway/src/transport/socket/server.ts. The push is the transition itself. */
 const createOurs = async (redisUrl: string): Promise<Node> => {
   const redis = await createRedis({ url: redisUrl })
   const tickets = createTickets(redis)
@@ -52,8 +53,8 @@ const createOurs = async (redisUrl: string): Promise<Node> => {
 const createStock = async (redisUrl: string): Promise<Node> => {
   const subscriber = new Redis(redisUrl)
   const publisher = new Redis(redisUrl)
-  // The adapter drops the promise of its publish. Keeping the last one is all we add: it tells when Redis has
-  // taken the push.
+  // The adapter drops the promise of its publish. The bench only keeps the last one, to see when Redis has
+  // accepted the push.
   let published: Promise<unknown> = Promise.resolve()
   const publish = publisher.publish.bind(publisher)
   const client = Object.assign(publisher, {

@@ -1,4 +1,4 @@
-/** How the books stand. Each text names a channel, a reader and offsets. */
+/** The totals of the books. Each text names a channel, a reader and offsets. */
 export interface Account {
   acknowledged: number
   received: number
@@ -6,6 +6,6 @@ export interface Account {
   duplicated: number
   disordered: number
   wrong: number
-  /** The first of each kind. */
+  /** The first cases of each kind. */
   named: { lost: string[]; duplicated: string[]; disordered: string[]; wrong: string[] }
 }

@@ -12,11 +12,11 @@ export interface Attended {
   target: Target
   plan: Plan
   run: Underway
-  /** Filled with what was done to the cluster. */
+  /** Receives an entry for each fault of the run. */
   outages: Outage[]
 }
 
-/** What happens while the load is on: progress on the screen, faults or a storm, and the end of the time. */
+/** Runs beside the load: shows progress, causes faults or a storm, and ends at the end of the run. */
 export const attend = async ({ options, target, plan, run, outages }: Attended): Promise<void> => {
   const { rampMs, durationMs, downMs, calmMs, faults, shuffles, seed, room } = options
   const { own } = target

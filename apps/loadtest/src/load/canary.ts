@@ -7,21 +7,21 @@ import { logIn } from './one-login.ts'
 import { createDemos } from './people.ts'
 import { createRecorder } from './recorder.ts'
 
-/** One person and one message by which it is seen that a cluster works. */
+/** One person and one message that show whether a cluster works. */
 export interface Canary {
-  /** Whether a whole login passes now. */
+  /** Whether a whole login succeeds now. */
   login(): Promise<boolean>
-  /** Whether a message reaches a person over a connection that has been there all the time. */
+  /** Whether a message reaches a person over a connection that is open all the time. */
   message(): Promise<boolean>
   close(): Promise<void>
 }
 
 const WITHIN_MS = 3_000
-/** An index that no worker has: an address of its own. */
+/** No worker has this index, so the canary has an address of its own. */
 const INDEX = 200
 
 export const createCanary = async (url: string, run: string, apiKey: string): Promise<Canary> => {
-  // Nobody reads what it counts.
+  // Nothing reads this recorder.
   const network = createNetwork(createRecorder(), url, INDEX)
   const [phone] = await createDemos(network, url, 'phone', [`load-${run}-canary`])
   const [person] = await createDemos(network, url, 'miniprogram', [`load-${run}-canary`])

@@ -1,21 +1,21 @@
-/** A source of chance that a seed can repeat. */
+/** A source of random numbers. The same seed repeats them. */
 export interface Chance {
-  /** From 0 up to 1. */
+  /** At least 0 and less than 1. */
   next(): number
   /** A whole number from `least` to `most`, both included. */
   between(least: number, most: number): number
-  /** One of them; throws when there are none. */
+  /** One element of the list; throws if the list is empty. */
   pick<T>(list: readonly T[]): T
-  /** All of them, in an order of its own. */
+  /** All elements in a random order. */
   shuffled<T>(list: readonly T[]): T[]
-  /** Another source. What is drawn from it moves nothing that is drawn here. */
+  /** An independent source. Draws from it do not change later draws from this one. */
   fork(): Chance
 }
 
-/** The largest seed, and one more than it. */
+/** The number of seeds: the largest seed plus one. */
 export const SEEDS = 2 ** 32
 
-/** mulberry32: the same seed, the same draws. */
+/** mulberry32: the same seed gives the same draws. */
 export const createChance = (seed: number): Chance => {
   let state = seed | 0
   const next = (): number => {

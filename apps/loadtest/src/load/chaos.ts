@@ -5,16 +5,16 @@ import { createChance } from './chance.ts'
 import { type FaultName, faults } from './faults.ts'
 import type { Store } from './store.ts'
 
-/** One fault of a run. Milliseconds since its beginning. */
+/** One fault of a run. Times are milliseconds since the beginning of the run. */
 export interface Outage {
   fault: FaultName | 'storm'
-  /** What it was done to. */
+  /** The target of the fault. */
   what: string
   from: number
   to: number
-  /** When all was green again; undefined when it was not in time. */
+  /** When everything was green again; undefined if that took too long. */
   greenAt?: number
-  /** What was still not green at the last look. */
+  /** What was still not green at the last check. */
   waitedFor?: string
 }
 
@@ -23,7 +23,7 @@ export interface ChaosOptions {
   store: Store
   canary: Canary
   faults: readonly FaultName[]
-  /** Whether each round has an order of its own. */
+  /** Whether the faults are shuffled in each round. */
   shuffles: boolean
   seed: number
   /** The channel that most people follow. */
@@ -31,19 +31,19 @@ export interface ChaosOptions {
   durationMs: number
   downMs: number
   calmMs: number
-  /** Milliseconds since the beginning. */
+  /** Milliseconds since the beginning of the run. */
   now: () => number
-  /** Whether every socket that should be is connected. */
+  /** Whether all sockets are connected that should be. */
   isWhole: () => boolean
-  /** Until when all has arrived, in milliseconds since the beginning; see the ledger. */
+  /** All messages up to this time have arrived, in milliseconds since the beginning; see the ledger. */
   arrivedUntil: () => number
   onOutage: (outage: Outage) => void
 }
 
-/** What does not get green within this has not recovered. */
+/** The limit for recovery. A fault that takes longer to get green counts as not recovered. */
 export const GREEN_MS = 60_000
 const LOOK_MS = 100
-/** From the last green to the next fault, by `calmMs`. */
+/** Pause from the last green to the next fault, as a multiple of `calmMs`. */
 const LEAST_CALM = 0.5
 const MOST_CALM = 1.5
 const READY_TIMEOUT_MS = 2_000
@@ -52,18 +52,18 @@ const isReady = async (internalOrigin: string): Promise<boolean> => {
   try {
     return (await fetch(`${internalOrigin}/readyz`, { signal: AbortSignal.timeout(READY_TIMEOUT_MS) })).ok
   } catch {
-    return false // It does not listen yet, or not in time.
+    return false // The node does not listen yet, or answered too late.
   }
 }
 
 type Looks = Readonly<Record<string, () => boolean | Promise<boolean>>>
 
 /**
- * Looks until everything is green at one time, and writes into the outage when that was.
+ * Repeats the checks until all are green at the same time, and records that time in the outage.
  *
- * @param rounds  of looks; those of a later one are had only when the earlier ones were green. What acts
- *   comes after what only looks: a login makes subscriptions, and with them a node may notice what it would
- *   have slept through
+ * @param rounds  of checks. A later round runs only when all earlier rounds are green. Passive checks come
+ *   first: an active check could hide a fault. A login makes subscriptions, for example, and they may wake a
+ *   node that would otherwise not notice the fault.
  */
 export const awaitGreen = async (outage: Outage, rounds: readonly Looks[], now: () => number): Promise<void> => {
   const firstRed = async (): Promise<string[]> => {
@@ -78,7 +78,7 @@ export const awaitGreen = async (outage: Outage, rounds: readonly Looks[], now: 
     const begun = now()
     const red = await firstRed()
     if (red.length === 0) {
-      // Green is what was seen, at the latest now.
+      // The time after the checks: the cluster was green no later than this.
       outage.greenAt = now()
       delete outage.waitedFor
       return
@@ -89,8 +89,8 @@ export const awaitGreen = async (outage: Outage, rounds: readonly Looks[], now: 
 }
 
 /**
- * Faults in rounds, each after the one before was recovered from, until the time is over and each was had at
- * least once. The seed draws their order, the moments, and what each is done to.
+ * Runs faults in rounds, each after the recovery from the one before. Ends when the time is over and each
+ * fault has occurred at least once. The seed determines their order, times and targets.
  */
 export const runChaos = async (options: ChaosOptions): Promise<Outage[]> => {
   const { front, store, canary, now, durationMs, downMs, calmMs, busiest } = options
@@ -107,7 +107,8 @@ export const runChaos = async (options: ChaosOptions): Promise<Outage[]> => {
     const outage: Outage = { fault, what: '', from: now(), to: Number.POSITIVE_INFINITY }
     outages.push(outage)
     options.onOutage(outage)
-    // Another node in each round, also where there are as many faults as nodes.
+    // Shifts the node in each round, so that a fault meets another node even if there are as many faults as
+    // nodes.
     const nodeTurn = turn + Math.floor(turn / options.faults.length)
     const scene = {
       nodes: front.nodes,
@@ -126,7 +127,7 @@ export const runChaos = async (options: ChaosOptions): Promise<Outage[]> => {
         {
           sockets: options.isWhole,
           ...Object.fromEntries(front.nodes.map((node) => [`node ${node.id}`, () => isReady(node.internalOrigin)])),
-          // Whoever is deaf since the fault misses what is published after it.
+          // A reader that the fault has made deaf misses what is published after it.
           readers: () => options.arrivedUntil() >= outage.to,
         },
         { message: canary.message, login: canary.login },

@@ -9,12 +9,12 @@ const here = (): number => performance.timeOrigin + performance.now()
 
 export const localClock: Clock = { now: here }
 
-/** Questions about the time; the quickest answer is the truest. */
+/** How often the clock is read. The fastest answer is the most accurate. */
 const QUESTIONS = 8
 
 /**
- * The clock of the Redis that the workers meet at: machines' own may differ by more than a message takes.
- * Between machines it is right to about half of a round trip.
+ * The clock of the Redis that connects the workers. Clocks of machines may differ by more than a message
+ * takes. Between machines this clock is accurate to about half a round trip.
  */
 export const createClock = async (redis: Redis): Promise<Clock> => {
   let best = { tripMs: Number.POSITIVE_INFINITY, offsetMs: 0 }

@@ -4,15 +4,15 @@ import { UsageError } from './usage-error.ts'
 
 /** One condition on a run: `confirm.p99<50ms`. */
 export interface Expectation {
-  /** As it was written. */
+  /** The condition as the user wrote it. */
   text: string
   metric: string
   operator: Operator
-  /** Milliseconds for a time, else a plain number. */
+  /** Milliseconds if the metric is a time, else a plain number. */
   value: number
 }
 
-/** What became of an expectation. A figure that was not measured meets none. */
+/** The result of an expectation. A metric that was not measured fails every expectation. */
 export interface Verdict extends Expectation {
   actual: number | undefined
   met: boolean
@@ -31,7 +31,7 @@ type Operator = keyof typeof operators
 const CONDITION = /^([^\s<>=!]+)\s*(<=|>=|==|!=|<|>)\s*(\S+)$/
 const PERCENTILE = /^p(\d{1,2}(?:\.\d{1,3})?|100)$/
 
-/** Whether it is in milliseconds; undefined when there is no such figure. */
+/** Whether the metric is in milliseconds; undefined if there is no such metric. */
 const isTime = (metric: string, known: Known): boolean | undefined => {
   if (known.counters.some((name) => name === metric)) return false
   if (known.others.includes(metric)) return metric === 'recovery.max' || metric === 'recovery.mean'
@@ -62,14 +62,16 @@ const readOne = (text: string, known: Known): Expectation => {
   return { text, metric, operator: operator as Operator, value }
 }
 
-/** Reads conditions with commas between them. Throws UsageError, which names the figures there are. */
+/** Reads comma-separated conditions. Throws UsageError, which lists the valid metrics. */
 export const readExpectations = (text: string, known: Known): Expectation[] => {
   const parts = text.split(',').map((part) => part.trim())
   if (parts.some((part) => part === '')) throw new UsageError(`--expect: there is an empty condition in "${text}"`)
   return parts.map((part) => readOne(part, known))
 }
 
-/** @param figure  gives what was measured, in milliseconds where it is a time; undefined when nothing was */
+/**
+ * @param figure  returns the measured value, in milliseconds for a time; undefined if nothing was measured
+ */
 export const judge = (
   expectations: readonly Expectation[],
   figure: (metric: string) => number | undefined,

@@ -14,11 +14,14 @@ export type FaultName = (typeof faultNames)[number]
 
 export interface FaultKind {
   act: Fault
-  /** What it is. */
+  /** Description for people. */
   is: string
-  /** Whether a command may be done whose answer never comes. Elsewhere Redis says of each whether it is. */
+  /**
+   * Whether Redis may execute a command whose answer never arrives. With other faults Redis answers every
+   * command.
+   */
   silent: boolean
-  /** The only kind of Redis that can have it. */
+  /** The only kind of Redis in which this fault is possible. */
   needs?: StoreKind
 }
 
@@ -40,6 +43,6 @@ export const faults: Readonly<Record<FaultName, FaultKind>> = {
   },
 }
 
-/** Those that a Redis of that kind can have. */
+/** The faults that are possible with this kind of Redis. */
 export const faultsOf = (kind: StoreKind): FaultName[] =>
   faultNames.filter((name) => faults[name].needs === undefined || faults[name].needs === kind)

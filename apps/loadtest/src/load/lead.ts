@@ -11,7 +11,7 @@ import type { Said } from './worker-messages.ts'
 export interface LeadOptions {
   plan: Plan
   machines: number
-  /** What happens once the load is on; the run ends when it resolves. */
+  /** Called when the load is on. The run ends when this resolves. */
   during: (run: Underway) => Promise<void>
   say: (sentence: string) => void
 }
@@ -22,8 +22,8 @@ export interface Underway {
   /** Milliseconds since the beginning. */
   now(): number
   /**
-   * Sockets that are connected, and that should be, in all workers; and until when all has arrived in each,
-   * see the ledger.
+   * Connected sockets and expected sockets, over all workers, and the time up to which everything has arrived
+   * (see the ledger).
    */
   crowd(): Crowd
   storm(): Promise<void>
@@ -41,22 +41,24 @@ export interface Led {
   rescans: Rescan[]
   workers: number
   startedAt: Date
-  /** From the beginning until nothing more was begun. */
+  /** From the beginning until nothing new started. */
   lastedMs: number
 }
 
-/** How long machines may take to come, and to have their tokens. */
+/** Time for machines to join and to obtain their tokens. */
 const JOIN_MS = 120_000
 const PREPARE_MS = 300_000
-/** A worker that is heard of so long ago is gone. */
+/** A worker that has been silent for this long counts as lost. */
 const SILENCE_MS = 20_000
 const LISTEN_MS = 500
-/** For the last word to reach everybody before the load begins. */
+/** Lets the last message reach every worker before the load begins. */
 const HEAD_START_MS = 300
-/** On top of the patience that workers have with what was begun. */
+/** Time on top of the workers' patience with what is still running. */
 const END_MS = 30_000
 
-/** Leads all workers of all machines through one run. Rejects with a sentence when one fails or is gone. */
+/**
+ * Leads all workers of all machines through one run. Rejects with a sentence when a worker fails or is lost.
+ */
 export const lead = async (meeting: Meeting, { plan, machines, during, say }: LeadOptions): Promise<Led> => {
   const clock = await createClock(meeting.redis)
   const heardAt = new Map<string, number>()
@@ -70,7 +72,7 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
   let workers: readonly string[] = []
 
   const take = (said: Said) => {
-    // A machine too many, which sees that itself.
+    // A surplus machine. It notices that itself.
     if (workers.length > 0 && !workers.includes(said.worker)) return
     heardAt.set(said.worker, Date.now())
     const who = done.get(said.did) ?? new Set()
@@ -96,7 +98,7 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
     }
   }
 
-  /** Hears what is said until it is enough. */
+  /** Reads messages of the workers until `isEnough`. */
   const hear = async (isEnough: () => boolean, withinMs: number, late: () => string): Promise<void> => {
     const until = Date.now() + withinMs
     while (!isEnough()) {
@@ -120,7 +122,7 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
   const all = (did: Said['did']) => () => (done.get(did)?.size ?? 0) === workers.length
   const missing = (did: Said['did']) => workers.filter((worker) => !done.get(did)?.has(worker)).join(', ')
 
-  say(`${workers.length} worker(s) on ${here().size} machine(s) make ready.`)
+  say(`${workers.length} worker(s) on ${here().size} machine(s) are preparing.`)
   await meeting.told.write({ do: 'prepare', plan, workers })
   await hear(all('prepare'), PREPARE_MS, () => `not ready within ${PREPARE_MS / 1_000} s: ${missing('prepare')}`)
 
@@ -140,22 +142,22 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
       arrivedUntil: Math.min(...[...crowds.values()].map(({ arrivedUntil }) => arrivedUntil)),
     }),
     storm: () => {
-      // Nobody is known to be connected until the workers say so again.
+      // After a storm no socket counts as connected until the workers report it again.
       for (const crowd of crowds.values()) crowd.connected = 0
       return meeting.told.write({ do: 'storm' })
     },
   }).finally(() => {
     over = true
   })
-  // Its failure is awaited below, after whatever is heard meanwhile.
+  // The code below awaits it and handles its failure.
   running.catch(() => {})
   for (const worker of workers) heardAt.set(worker, Date.now() + HEAD_START_MS)
   while (!over) {
     const said = await meeting.said.next(LISTEN_MS)
     if (said) take(said)
     const silent = workers.filter((worker) => (heardAt.get(worker) ?? 0) < Date.now() - SILENCE_MS)
-    if (silent.length > 0) throw new Error(`nothing was heard for ${SILENCE_MS / 1_000} s of ${silent.join(', ')}`)
-    // Words that have piled up must not hold up the timers of this process.
+    if (silent.length > 0) throw new Error(`no message for ${SILENCE_MS / 1_000} s from ${silent.join(', ')}`)
+    // Queued messages must not hold up the timers of this process.
     await delay(0)
   }
   await running
@@ -166,7 +168,7 @@ export const lead = async (meeting: Meeting, { plan, machines, during, say }: Le
   await hear(
     all('end'),
     patienceMs,
-    () => `did not end what was begun within ${patienceMs / 1_000} s: ${missing('end')}`,
+    () => `did not finish what was running within ${patienceMs / 1_000} s: ${missing('end')}`,
   )
   await meeting.told.write({ do: 'settle', told })
   await hear(

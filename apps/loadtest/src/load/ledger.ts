@@ -2,51 +2,50 @@ import { isEmptyEpoch, type Position } from '@saoma/protocol'
 import type { Account } from './account.ts'
 import { rangesOf, showRanges } from './ranges.ts'
 
-/** A message that was acknowledged, and where it lies. */
+/** An acknowledged message, and its position. */
 export interface Acknowledged extends Position {
   id: string
 }
 
-/** What a message of a run carries. */
+/** The content of a message of a run. */
 export interface Content {
   /** The channel it was published to. */
   to: string
-  /** Its own name, in all of the run: its publisher's, and a number. */
+  /** An id that is unique in the whole run: its publisher's name and a number. */
   id: string
 }
 
-/** One who follows a channel. */
+/** A follower of a channel. */
 export interface Reader {
-  /** From here on nothing may be missing. The first call counts. */
+  /** From this position on the reader must receive everything. Only the first call counts. */
   joined(position: Position): void
   received(position: Position, content: Content): void
   /**
-   * It was told that messages are missing, perhaps for good, or that some it had are gone, and stands at
-   * `position` after what it is given now. From then on it may be given what it had before.
+   * The reader was informed that messages are missing, perhaps for good, or that some earlier ones are gone.
+   * It continues after `position`. From now on it may receive earlier messages again.
    */
   skipped(position: Position): void
 }
 
-/** What one reader has of one epoch: all up to `top`, but for the missing. */
+/** What one reader has of one epoch: everything up to `top` except `missing`. */
 interface Progress {
-  /** Where it began to read. */
+  /** The offset after which it began to read. */
   start: number
   top: number
   missing: Set<number>
   /**
-   * What it was given from there on, as numbers of the ids: a set of texts for each reader would be too much.
+   * Hashes of the ids that it received, by offset from `start`. A set of strings per reader would be too
+   * large.
    */
   given: number[]
 }
 
-/** As the books have it: ids are compared with those of each reader, again and again. */
+/** An entry of the books. Its hash is stored, because every reader's messages are compared with it. */
 interface Entry extends Acknowledged {
   number: number
 }
 
-/**
- * What was acknowledged and is not known to have arrived everywhere, with the time of its acknowledgement.
- */
+/** An acknowledged message that may not have reached everyone yet, with the time of its acknowledgement. */
 interface Due extends Entry {
   at: number
 }
@@ -54,11 +53,11 @@ interface Due extends Entry {
 interface Following {
   name: string
   progress: Map<string, Progress>
-  /** It joined a channel that was empty: it is owed the log from its first message on. */
+  /** It joined an empty channel, so it must receive the log from its first message on. */
   sawEmpty: boolean
   /**
-   * Ids of all that came since it was first told that something is missing: the log may have another epoch
-   * since then.
+   * Ids that it received since it was first informed of missing messages. The log may have a new epoch since
+   * then.
    */
   since?: Set<string>
 }
@@ -66,23 +65,26 @@ interface Following {
 interface Page {
   /** By epoch and offset. */
   acknowledged: Map<string, Map<number, Entry>>
-  /** Where each message was acknowledged to lie, by its id. */
+  /** The acknowledged position of each message, by its id. */
   places: Map<string, Position>
-  /** Where each was first heard, and those that were heard or acknowledged elsewhere as well. */
+  /**
+   * The first known place of each message, whether received or acknowledged. `twice` has those with a second
+   * one.
+   */
   heard: Map<string, string>
   twice: string[]
-  /** Somebody was told that the log is not what it was. */
+  /** A reader was informed that the log has changed. */
   isTold: boolean
   readers: Following[]
-  /** In the order of their acknowledgements. */
+  /** In order of acknowledgement. */
   due: Due[]
-  /** When the last one before those was acknowledged. */
+  /** When the last message before those was acknowledged. */
   arrivedUntil: number
 }
 
 /**
- * FNV-1a. Two messages in one place of which a reader has but one are told apart by it, as far as chance
- * goes.
+ * FNV-1a. If two messages claim the same offset and a reader has one, the hash tells which, barring a
+ * collision.
  */
 const numberOf = (id: string): number => {
   let number = 0x811c9dc5
@@ -90,10 +92,10 @@ const numberOf = (id: string): number => {
   return number
 }
 
-/** Faults that are named, of each kind; the others are only counted. */
+/** The maximum of named faults of each kind. The rest is only counted. */
 const MOST_NAMED = 50
 
-/** Counts every message that was acknowledged against every reader that should have it. */
+/** Checks every acknowledged message against every reader that should have it. */
 export const createLedger = () => {
   const pages = new Map<string, Page>()
   const named: Account['named'] = { lost: [], duplicated: [], disordered: [], wrong: [] }
@@ -123,10 +125,7 @@ export const createLedger = () => {
     name(kind, text)
   }
 
-  /**
-   * One that is acknowledged once more, under another epoch that its log has got meanwhile, counts where it
-   * was first.
-   */
+  /** A repeated acknowledgement, under a newer epoch of the log, counts at its first position. */
   const enter = (page: Page, channel: string, { epoch, offset, id }: Acknowledged) => {
     const known = page.places.get(id)
     if (known) {
@@ -142,8 +141,8 @@ export const createLedger = () => {
   }
 
   /**
-   * A message that lies in two places was kept twice, whatever its idempotency key said; or a master that had
-   * been replaced without knowing it told of it, of which readers are to be told.
+   * A message in two places was stored twice despite its idempotency key. Or a demoted master that did not
+   * know it reported the message; then readers must be informed.
    */
   const place = (page: Page, channel: string, { epoch, offset }: Position, id: string) => {
     const here = `${epoch}:${offset}`
@@ -157,9 +156,7 @@ export const createLedger = () => {
     const progress: Map<string, Progress> = new Map()
     const following: Following = { name: reader, progress, sawEmpty: false }
     page.readers.push(following)
-    /**
-     * A log that is new to this reader is whole from its first message on, unless the reader begins with it.
-     */
+    /** A log that is new to this reader counts from its first message on, unless the reader began with it. */
     const at = (epoch: string, begin: number): Progress => {
       const start = progress.size === 0 && !following.sawEmpty ? begin : 0
       const known = progress.get(epoch) ?? { start, top: start, missing: new Set(), given: [] }
@@ -193,16 +190,16 @@ export const createLedger = () => {
       skipped: ({ epoch, offset }) => {
         page.isTold = true
         following.since ??= new Set()
-        // What it is not given now is found missing at the next message, or at the end.
+        // The next message, or the end, shows what is missing.
         at(epoch, offset)
       },
     }
   }
 
   /**
-   * Whether it has the message, or was never promised it. A message keeps its offset when its log gets
-   * another epoch, in which it may be acknowledged once more; and in its place a reader may have been given
-   * another one.
+   * Whether the reader has the message, or was never promised it. A message keeps its offset when its log
+   * gets a new epoch, and may be acknowledged again there. At the same offset the reader may have received
+   * another message.
    */
   const hasGot = ({ progress, sawEmpty, since }: Following, { epoch, offset, id, number }: Entry): boolean => {
     if (progress.size === 0 && !sawEmpty) return true
@@ -211,7 +208,7 @@ export const createLedger = () => {
     return false
   }
 
-  /** Offsets that were acknowledged while the reader followed and that it does not have. */
+  /** Acknowledged offsets that the reader must have and does not have. */
   const lostTo = (page: Page, following: Following, epoch: string): number[] =>
     [...(page.acknowledged.get(epoch)?.values() ?? [])]
       .filter((entry) => !hasGot(following, entry))
@@ -219,7 +216,7 @@ export const createLedger = () => {
 
   const hasArrived = ({ readers }: Page, due: Due): boolean => readers.every((following) => hasGot(following, due))
 
-  /** Forgets what has arrived, up to the first that has not. */
+  /** Removes arrived messages, up to the first that has not arrived. */
   const settleDue = (page: Page) => {
     const first = page.due.findIndex((due) => !hasArrived(page, due))
     for (const { at } of page.due.splice(0, first < 0 ? page.due.length : first)) page.arrivedUntil = at
@@ -238,9 +235,9 @@ export const createLedger = () => {
     addReader,
 
     /**
-     * The server has said where this message lies.
+     * Records a message's position as the server acknowledged it.
      *
-     * @param at  when, by the worker's clock
+     * @param at  time by the worker's clock
      */
     acknowledged: (channel: string, position: Position, id: string, at = 0): void => {
       const page = pageOf(channel)
@@ -252,8 +249,8 @@ export const createLedger = () => {
     },
 
     /**
-     * Until when all that was acknowledged has arrived, in all channels, and in this one something: its
-     * readers hear. Whoever published nothing into it since knows nothing of later.
+     * The time up to which all acknowledged messages have arrived in all channels, and some in this one: its
+     * readers hear. Without a later message in this channel nothing is known about later times.
      */
     arrivedUntil: (channel: string): number => {
       for (const page of pages.values()) settleDue(page)
@@ -261,16 +258,16 @@ export const createLedger = () => {
       return Math.min(pageOf(channel).arrivedUntil, ...waiting)
     },
 
-    /** What all have been told of a channel, to hand to those who keep books of its other readers. */
+    /** All acknowledged messages of a channel, for workers with other readers of it. */
     told: (channel: string): Acknowledged[] =>
       [...pageOf(channel).places].map(([id, { epoch, offset }]) => ({ epoch, offset, id })),
 
-    /** Others were told this of the channel. */
+    /** Adds messages of the channel that other workers saw acknowledged. */
     assume: (channel: string, told: readonly Acknowledged[]): void => {
       for (const each of told) enter(pageOf(channel), channel, each)
     },
 
-    /** Whether nothing that was acknowledged is missing anywhere. */
+    /** Whether every acknowledged message has arrived everywhere. */
     isComplete: (): boolean => eachLoss().next().done === true,
 
     account: (): Account => {

@@ -5,7 +5,7 @@ import type { Network } from './network.ts'
 import type { Person } from './people.ts'
 import type { Recorder } from './recorder.ts'
 
-/** What a message of a run carries: its name, where it was sent, and when it was due. */
+/** The content of a message of a run, and the time when it was due. */
 export interface Sent extends Content {
   dueAt: number
 }
@@ -22,11 +22,11 @@ export interface ListenerOptions {
   onMessage: (room: Room<Events>, offset: number, sent: Sent) => void
 }
 
-/** Somebody who follows one channel with the SDK, as a page does. */
+/** A follower of one channel. It uses the SDK, as a page does. */
 export interface Listener {
-  /** Whether what comes now is whole. */
+  /** Whether the subscription is live. */
   readonly live: boolean
-  /** Whether it ever was: from then on every message counts. */
+  /** Whether it was ever live. From then on every message counts. */
   readonly joined: boolean
   close(): void
 }

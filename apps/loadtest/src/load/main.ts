@@ -22,7 +22,7 @@ const NOT_MET = 1
 const NOT_UNDERSTOOD = 2
 
 const out = (text: string) => process.stdout.write(`${text}\n`)
-/** Not on stdout, which is for the result. */
+/** On stderr, because stdout is for the result. */
 const say = (sentence: string) => process.stderr.write(`${sentence}\n`)
 
 const planOf = (options: Options, { url }: Target): Plan => {
@@ -39,7 +39,7 @@ const planOf = (options: Options, { url }: Target): Plan => {
   }
 }
 
-/** Sockets that all workers have open at one time, at the least. */
+/** A lower bound for the sockets that all workers have open at the same time. */
 const socketsOf = ({ scenarios, browsers, people, subscribers }: Options): number =>
   (scenarios.includes('idle') ? browsers : 0) +
   (scenarios.includes('inbox') ? people : 0) +
@@ -66,9 +66,9 @@ const leadRun = async (options: Options, meeting: Meeting, target: Target, crew:
   return result.met ? 0 : NOT_MET
 }
 
-/** Another machine leads: our workers hear it themselves. Resolves with the code that it ends with. */
+/** Another machine leads, and the workers listen to it directly. Resolves with its exit code. */
 const followRun = async (meeting: Meeting, hasLeader: () => Promise<boolean>, crew: Crew): Promise<number> => {
-  say('Another machine leads this run and has its result.')
+  say('Another machine leads this run and prints the result.')
   const wait = async (): Promise<number> => {
     for (;;) {
       const told = await meeting.told.next(FOLLOW_MS)
@@ -76,13 +76,13 @@ const followRun = async (meeting: Meeting, hasLeader: () => Promise<boolean>, cr
         say(told.say)
         return told.code
       }
-      if (!told && !(await hasLeader())) throw new Error('the machine that leads this run is gone')
+      if (!told && !(await hasLeader())) throw new Error('the leading machine of this run is gone')
     }
   }
   return Promise.race([wait(), crew.broken])
 }
 
-/** Told before a run of ten minutes, not after it. */
+/** Fails before a run of ten minutes, not after it. */
 const assertWritable = async (file: string | undefined): Promise<void> => {
   if (file === undefined) return
   await appendFile(file, '').catch((error: Error) => {
@@ -103,7 +103,7 @@ const run = async (options: Options): Promise<number> => {
   const { workers } = options
   const starting = startCrew(meeting, { coordinator, machine, workers, say })
   if (!leads) return followRun(meeting, hasLeader, await starting)
-  // At the beginning as well: a run that fails has no report.
+  // Printed at the beginning too, because a failed run has no report.
   if (options.faults.length > 0) say(`The faults are drawn by --seed ${options.seed}, on ${options.redis} Redis.`)
   const [target, crew] = await Promise.all([startTarget(options, socketsOf(options)), starting])
   const leave = (code: number, text: string) => meeting.told.write({ do: 'leave', code, say: text })
@@ -125,7 +125,7 @@ const main = async (): Promise<number> => {
 }
 
 let ending: Promise<never> | undefined
-/** The first reason to end is the one that counts: what breaks because of it is no news. */
+/** Only the first reason counts. Later failures are its consequences. */
 const end = (code: number, reason?: string): Promise<never> => {
   ending ??= (async () => {
     if (reason) say(reason)
@@ -142,7 +142,7 @@ const failed = (error: unknown): Promise<never> => {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    // The second signal does not wait.
+    // The second signal ends the process at once.
     process.once(signal, () => process.exit(1))
     void end(130)
   })

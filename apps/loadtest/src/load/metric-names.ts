@@ -1,29 +1,29 @@
-/** What a run measures: the names that `--expect` may use and that the reports show. */
+/** The metrics of a run: the names that `--expect` accepts and that the reports show. */
 
 export type ScenarioName = 'login' | 'idle' | 'inbox' | 'fanout'
 
-/** Times, each with what it is of. */
+/** Times, each with its description. */
 export const timings = {
   login: 'from the moment a login was due to its tokens',
-  create: 'from the moment a code was due to the code',
+  create: 'from the moment a code was due to its arrival',
   watch: 'from the code to a browser that watches it over a socket',
-  scan: 'from a phone that sends its scan to a browser that knows',
-  confirm: 'from a phone that sends its yes to a browser that knows',
-  redeem: 'from the yes that arrived to the tokens',
+  scan: 'from sending a scan to its arrival at the browser',
+  confirm: 'from sending a confirmation to its arrival at the browser',
+  redeem: 'from the arrival of the confirmation to the tokens',
   connect: 'from dialling to a socket in its namespace',
   publish: 'from the moment a message to one person was due to its acknowledgement',
   deliver: 'from the moment a message to one person was due to its arrival',
-  read: 'from a person who says "read" to its acknowledgement',
+  read: 'from marking a message as read to its acknowledgement',
   broadcast: 'from the moment a message to the room was due to its acknowledgement',
   fanout: 'from the moment a message to the room was due to its arrival, at each subscriber',
   late: 'how late the load tester itself began what was due',
 } as const
 export type Timing = keyof typeof timings
 
-/** What is counted, each with what it is. */
+/** Counters, each with its description. */
 export const counters = {
-  lost: 'acknowledged and never arrived: messages by reader, and confirmed logins without tokens',
-  duplicated: 'messages that arrived more than once, or were kept twice',
+  lost: 'acknowledged messages that a reader never got, and confirmed logins without tokens',
+  duplicated: 'messages that arrived or were stored more than once',
   disordered: 'messages that arrived after a later one',
   wrong: 'logins and messages that reached somebody else',
   errors: 'logins, messages and browsers that were given up',
@@ -33,12 +33,12 @@ export const counters = {
   logins: 'logins that were completed',
   published: 'messages that were acknowledged',
   received: 'messages that arrived',
-  renewed: 'codes that expired in front of a waiting browser and were renewed',
-  reconnects: 'connections that were lost and made again',
+  renewed: 'codes that expired while a browser waited, and were renewed',
+  reconnects: 'lost connections that were reopened',
 } as const
 export type Counter = keyof typeof counters
 
-/** Figures of another kind. */
+/** Other metrics. */
 export const others = {
   'connected.max': 'most sockets connected at one time',
   'connected.min': 'fewest sockets connected in a second after the ramp',
@@ -74,10 +74,10 @@ const countersOf: Readonly<Record<ScenarioName, readonly Counter[]>> = {
   fanout: ofMessages,
 }
 
-/** Statistics that a time has; `p` takes any percentile: p50, p99.9. */
+/** Statistics of a time. `p` takes any percentile: p50, p99.9. */
 export const statistics = ['p50', 'p90', 'p95', 'p99', 'p99.9', 'max', 'mean', 'count', 'rate'] as const
 
-/** What can be expected of a run. */
+/** The metrics that `--expect` may use in this run. */
 export interface Known {
   timings: readonly Timing[]
   counters: readonly Counter[]

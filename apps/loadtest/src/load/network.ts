@@ -6,31 +6,31 @@ import type { Recorder } from './recorder.ts'
 
 /** How a worker's clients reach the server. */
 export interface Network {
-  /** Counts what is refused or breaks. Its callers try again, so each is no error yet. */
+  /** Counts refused and broken requests. The callers retry, so these are not errors yet. */
   fetch: typeof fetch
-  /** Socket.IO's WebSocket transport, counting in the same way. */
+  /** Socket.IO's WebSocket transport, which counts in the same way. */
   transport: typeof NodeWebSocket
-  /** A bare WebSocket to a path of the server. */
+  /** Opens a bare WebSocket to a path of the server. */
   dial(path: string): WebSocket
   close(): Promise<void>
 }
 
-/** HTTP connections that a worker keeps; requests beyond that wait, which their times show. */
+/** Maximum of HTTP connections per worker. Further requests queue, and their times include the wait. */
 const CONNECTIONS = 256
 const HANDSHAKE_MS = 10_000
-/** Ports of a worker's own address that the kernel gives to nobody by itself. */
+/** Ports for explicit use on a worker's address. The kernel does not choose them by itself. */
 const PORTS = { first: 1_024, last: 32_767 }
-/** What `ws` says when its user closes it before it is open: the SDK does after five seconds. */
+/** The error of `ws` when its user closes it before it is open. The SDK does so after five seconds. */
 const GIVEN_UP = /closed before the connection was established/
 
 /**
- * On one machine each worker is an address of its own: a pair of addresses has 28,000 connections, and rate
- * limits count by address.
+ * On one machine each worker has an IP address of its own. A pair of addresses has only 28,000 connections,
+ * and rate limits count per address.
  */
 export const sourceAddress = (url: string, index: number): string | undefined => {
   const { hostname } = new URL(url)
   const isLoopback = hostname === 'localhost' || (isIP(hostname) === 4 && hostname.startsWith('127.'))
-  // 127.0.0.1 is left to everybody else. macOS has only that one.
+  // 127.0.0.1 is for everything else. macOS has no other loopback address.
   if (!isLoopback || process.platform !== 'linux') return undefined
   return `127.0.${1 + Math.floor(index / 250)}.${2 + (index % 250)}`
 }
@@ -49,7 +49,7 @@ const brokenBy = (error: unknown): string => {
   return `broken: ${cause?.code ?? code ?? cause?.name ?? name ?? 'unknown'}`
 }
 
-/** @param index  which worker this is, for its source address */
+/** @param index  number of this worker, for its source address */
 export const createNetwork = (recorder: Recorder, url: string, index: number): Network => {
   const localAddress = sourceAddress(url, index)
   const origin = new URL(url).origin
@@ -60,7 +60,7 @@ export const createNetwork = (recorder: Recorder, url: string, index: number): N
 
   const counted = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     try {
-      // The same interface from two sources: Node's own types, and those of the package that Node's fetch is
+      // The same interface from two sources: Node's own types, and those of undici, which Node's fetch is
       // made of.
       const options = { ...init, dispatcher: agent } as Parameters<typeof undiciFetch>[1]
       const response = (await undiciFetch(String(input), options)) as unknown as Response
@@ -73,7 +73,7 @@ export const createNetwork = (recorder: Recorder, url: string, index: number): N
       }
       return response
     } catch (error) {
-      // Somebody who closes what was under way is no fault of the server's.
+      // An abort by the caller is not the server's fault.
       const { signal } = init
       if (!signal?.aborted || Object(signal.reason).name === 'TimeoutError') recorder.refuse(brokenBy(error))
       throw error
@@ -85,12 +85,12 @@ export const createNetwork = (recorder: Recorder, url: string, index: number): N
     skipUTF8Validation: true,
     handshakeTimeout: HANDSHAKE_MS,
     origin,
-    // `localhost` may be IPv6 as well, to which no address of 127.0.0.0/8 can connect.
+    // `localhost` may also be IPv6, which no address of 127.0.0.0/8 can reach.
     ...(localAddress ? { localAddress, family: 4 } : {}),
   }
 
-  // In turn, because the kernel would look for a free one among all that are bound on the machine: with
-  // 70,000 of them that was a third of two cores. Beyond ours it may.
+  // Ports in turn. Otherwise the kernel searches for a free port among all that are bound on the machine;
+  // with 70,000 of them that took a third of two cores. When our ports run out, the kernel chooses.
   const taken = new Set<number>()
   let last = PORTS.last
   const takePort = (): number | undefined => {

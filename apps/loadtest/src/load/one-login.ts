@@ -10,16 +10,18 @@ export interface LoginDeps {
   url: string
   network: Network
   clock: Clock
-  /** Told of each step that was made. */
+  /** Called with the time of each completed step. */
   onTime: (name: Timing, ms: number) => void
-  /** How long each step may take, with all that is tried again. */
+  /** Time limit of each step, retries included. */
   patienceMs: number
 }
 
 /**
- * How a login ended. `lost`: it was acknowledged as confirmed and gave no token. `rescan`: its tokens were
- * asked for in vain, and then its code was used up, which a node or a Redis that dies in that moment may do.
- * `failed`: it never came as far as a confirmation.
+ * The outcome of a login.
+ * - `lost`: the confirmation was acknowledged, but there is no token.
+ * - `rescan`: the first request for tokens failed, and the code was used up afterwards. A node or a Redis
+ *   that dies at that moment may cause this.
+ * - `failed`: the login was not confirmed.
  */
 export type LoginEnd =
   | { end: 'done' }
@@ -29,7 +31,7 @@ export type LoginEnd =
 
 const REQUEST_TIMEOUT_MS = 10_000
 const CREATE_PATH = '/oidc/device/auth'
-/** Somebody always looks, and there is always a network. */
+/** The page is always visible and always online. */
 const page = { hidden: false, online: true, onChange: () => () => {} }
 
 const parseAny = (): Result<true> => ok(true)
@@ -39,15 +41,15 @@ const parseScan = (body: unknown): Result<true> => {
 }
 
 /**
- * One whole login, as a person with a browser and a phone has it: the browser is the SDK that pages use, the
- * phone scans as soon as the browser watches, and says yes as soon as its scan is answered.
+ * One whole login of a person with a browser and a phone. The browser is the SDK of the pages. The phone
+ * scans as soon as the browser watches, and confirms as soon as its scan is answered.
  *
- * @param dueAt  by the clock: when it should have begun
+ * @param dueAt  scheduled start, by the clock
  */
 export const logIn = async (deps: LoginDeps, phone: Person, dueAt: number): Promise<LoginEnd> => {
   const { url, network, clock, onTime, patienceMs } = deps
   const { promise: ended, resolve: end } = Promise.withResolvers<LoginEnd>()
-  /** The SDK shows a code once it is watched; when the code itself came is to be seen here. */
+  /** The SDK shows a code only when it watches it. This wrapper sees when the code itself arrives. */
   const seeing: typeof fetch = async (input, init) => {
     const response = await network.fetch(input, init)
     if (response.ok && String(input).endsWith(CREATE_PATH)) {
@@ -71,7 +73,7 @@ export const logIn = async (deps: LoginDeps, phone: Person, dueAt: number): Prom
   let confirmedAt = 0
   let acknowledged = false
   let lastFailure: Failure | undefined
-  /** When the tokens were first asked for in vain, and what that was answered. */
+  /** When the first request for tokens failed, and its answer. */
   let vain: { at: number; answer?: string } | undefined
 
   const timer = setTimeout(() => stop('timeout', `nothing more for ${patienceMs / 1_000} s`), patienceMs)
@@ -92,7 +94,7 @@ export const logIn = async (deps: LoginDeps, phone: Person, dueAt: number): Prom
         parse,
         timeoutMs: REQUEST_TIMEOUT_MS,
       })
-      // To a repeated step this says that it was made before.
+      // A repeated step gets this answer if the first attempt succeeded.
       if (!given.ok && given.code === 'TICKET_SETTLED' && repeated) return { ok: true, value: true } as const
       repeated = true
       return given

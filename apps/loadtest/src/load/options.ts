@@ -11,13 +11,13 @@ import { type StoreKind, storeKinds } from './store.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface Options {
-  /** The scenarios by the words of the person: `chaos` is one. */
+  /** The scenarios as the user wrote them; `chaos` is one. */
   asked: string[]
   scenarios: ScenarioName[]
   storm: boolean
-  /** Faults in turn; none when this is no chaos. */
+  /** Faults in turn; empty for a run without chaos. */
   faults: FaultName[]
-  /** Whether each round of them has an order of its own. */
+  /** Whether the faults are shuffled in each round. */
   shuffles: boolean
   seed: number
   logins: number
@@ -31,7 +31,7 @@ export interface Options {
   durationMs: number
   workers: number
   url: string | undefined
-  /** The Redis under a cluster that is started here. */
+  /** The Redis of a cluster that the load test starts. */
   redis: StoreKind
   nodes: number
   env: Record<string, string>
@@ -44,12 +44,12 @@ export interface Options {
   machines: number
   downMs: number
   calmMs: number
-  /** How long what was acknowledged may take to arrive, and what was refused is tried again. */
+  /** How long an acknowledged message may take to arrive, and how long refused calls are retried. */
   patienceMs: number
   expectations: Expectation[]
   json: string | undefined
   html: string | undefined
-  /** Folder for what the programs of the cluster print. */
+  /** Folder for the output of the cluster's programs. */
   logs: string | undefined
 }
 
@@ -87,7 +87,7 @@ const words = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-/** Where things are broken on purpose it has to outlast them. */
+/** A run with faults must be patient longer than its faults last. */
 const PATIENCE = '15s'
 const FAULT_PATIENCE = '60s'
 const MOST_RATE = 20_000
@@ -95,7 +95,8 @@ const MOST_CLIENTS = 500_000
 const MOST_WORKERS = 64
 const DAY_MS = 24 * 3_600_000
 /**
- * Scans and confirmations of one account are limited: so many accounts for a login a second stay far below.
+ * Rate limits bound scans and confirmations per account. With this many accounts per login and second, each
+ * stays far below them.
  */
 const PHONES_PER_LOGIN = 4
 const LEAST_PHONES = 10
@@ -162,22 +163,19 @@ const readFaults = (text: string | undefined, kind: StoreKind): FaultName[] => {
   })
 }
 
-/**
- * Nothing that was acknowledged may be missing or doubled; and where nothing is broken on purpose, nothing
- * may fail.
- */
+/** No acknowledged message may be missing or duplicated. In a run without faults nothing may fail either. */
 const defaultsFor = (counters: readonly string[], chaos: boolean, storm: boolean): string => {
   const books = ['lost', 'wrong', 'duplicated', 'disordered'].filter((name) => counters.includes(name))
   const rest = [
     ...(chaos ? ['recovery.never==0'] : ['errors==0']),
-    // A fault of Redis lasts as long as Redis: how soon all is green afterwards is told, and for the reader
-    // to judge.
+    // A fault of Redis lasts as long as Redis is away. The report shows the recovery time, and the reader
+    // judges it.
     ...(storm && !chaos ? ['recovery.max<10s'] : []),
   ]
   return [...books.map((name) => `${name}==0`), ...rest].join(',')
 }
 
-/** What was asked for; `help` when it was how to ask. Throws UsageError with a sentence for the person. */
+/** Reads the command line; `help` if it asks for help. Throws UsageError with a sentence for the user. */
 export const readOptions = (
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -187,7 +185,7 @@ export const readOptions = (
   const unknown = positionals.find((word) => !(word in meanings))
   if (unknown) throw new UsageError(`there is no scenario "${unknown}", only ${Object.keys(meanings).join(', ')}`)
   if (positionals.length === 0)
-    throw new UsageError(`name a scenario: ${Object.keys(meanings).join(', ')}. --help tells more`)
+    throw new UsageError(`name a scenario: ${Object.keys(meanings).join(', ')}. See --help for details`)
   const scenarios = [...new Set(positionals.flatMap((word) => meanings[word] ?? []))]
   const [chaos, storm] = [positionals.includes('chaos'), positionals.includes('storm')]
   const url = originOf(values.url)

@@ -2,19 +2,19 @@ import { type Answer, backoffMs, decodeClaims, type Failure, form, request } fro
 import { fail, ok, type Result, WX_CODE_GRANT } from '@saoma/protocol'
 import type { Network } from './network.ts'
 
-/** Somebody with a token that lasts: it is exchanged before it ends. */
+/** A person with a token that stays valid: it is exchanged before it expires. */
 export interface Person {
-  /** Whose tokens they are. */
+  /** The id of the person. */
   readonly sub: string
   token(): Promise<string>
 }
 
-/** A token is exchanged so long before its end. */
+/** A token is exchanged this long before it expires. */
 const AHEAD_MS = 90_000
 const RETRY = { baseMs: 300, capMs: 5_000 }
 const WITHIN_MS = 30_000
 const REQUEST_TIMEOUT_MS = 10_000
-/** Tokens that are asked for at once. */
+/** Concurrent token requests. */
 const AT_ONCE = 16
 
 interface Given {
@@ -28,7 +28,7 @@ const parseGiven = (body: unknown): Result<Given> => {
   return ok({ token, endsAt: Date.now() + seconds * 1_000 })
 }
 
-/** Tries as a client does: while the answer says that it may help, with a back-off, for a bounded time. */
+/** Retries like a client: while the answer allows it, with back-off, for a bounded time. */
 export const persist = async <T>(attempt: () => Promise<Answer<T>>, withinMs = WITHIN_MS): Promise<Answer<T>> => {
   const until = Date.now() + withinMs
   for (let tries = 0; ; tries++) {
@@ -45,7 +45,7 @@ const sentence = (who: string, { code, message }: Failure): string =>
     ? `${who} has no demo phone: this server is not in demo mode. Give tokens of your own: --phone-token-file for logins, --token-file for channels`
     : `${who} was given no token: ${code}: ${message}`
 
-/** A demo account: `phone` decides about logins, `miniprogram` has tokens for channels. */
+/** A demo account. `phone` decides about logins; `miniprogram` has tokens for channels. */
 const createDemo = async (
   { fetch }: Network,
   url: string,
@@ -76,7 +76,7 @@ const createDemo = async (
         try {
           await asking
         } catch (error) {
-          // The next who asks may have better luck; until its end the present one is good.
+          // A later caller may succeed. The current token is valid until it expires.
           if (Date.now() >= present.endsAt) throw error
         }
       }
@@ -100,14 +100,14 @@ export const createDemos = async (
 }
 
 /**
- * People whose tokens came in a file, each with the user's id behind it if the token does not say it; they
- * last as long as they do.
+ * People with tokens from a file. A user id follows a token that does not contain it. These tokens are never
+ * renewed.
  */
 export const holdersOf = (lines: readonly string[]): Person[] =>
   lines.map((line) => {
     const [token = '', id] = line.split(/\s+/)
     const sub = id ?? decodeClaims(token)?.sub
     if (sub === undefined)
-      throw new Error('a token of the file does not say whose it is: write the user id behind it, after a space')
+      throw new Error('a token of the file has no user id: write the id after the token and a space')
     return { sub, token: async () => token }
   })

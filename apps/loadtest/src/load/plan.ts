@@ -1,40 +1,40 @@
 import type { ScenarioName } from './metric-names.ts'
 
-/** What is to be done, by all workers together. */
+/** The work of all workers together. */
 export interface Plan {
-  /** Origin of the Saoma under test. */
+  /** Origin of the tested Saoma. */
   url: string
-  /** Makes the names of this run's people and messages different from those of every other run. */
+  /** Makes the names of this run's people and messages unique among runs. */
   run: string
   scenarios: readonly ScenarioName[]
   rampMs: number
-  /** Logins a second, and the phones that confirm them. */
+  /** Logins per second, and the phones that confirm them. */
   logins: number
   phones: number
-  /** Browsers that wait in front of a code. */
+  /** Browsers that wait for a scan. */
   browsers: number
-  /** People with a channel of their own, and messages to them, a second. */
+  /** People with their own channels, and messages per second to them. */
   people: number
   messages: number
-  /** Readers of the room, and messages into it, a second. */
+  /** Subscribers of the room, and messages per second into it. */
   subscribers: number
   broadcasts: number
   room: string
   apiKey: string
-  /** Tokens of phones and of people, where there are no demo phones to make them. */
+  /** Tokens of phones and people for a server without demo phones. */
   phoneTokens: readonly string[]
   tokens: readonly string[]
-  /** How long something acknowledged may take to arrive, and something refused to be tried again. */
+  /** How long an acknowledged message may take to arrive, and how long refused calls are retried. */
   patienceMs: number
 }
 
-/** Which of the workers this is. */
+/** The position of this worker among all workers. */
 export interface Share {
   index: number
   of: number
 }
 
-/** This worker's part of a number that all workers make up together. */
+/** This worker's part of a total number. */
 export const shareOf = (count: number, { index, of }: Share): number =>
   Math.floor(((index + 1) * count) / of) - Math.floor((index * count) / of)
 

@@ -9,7 +9,7 @@ export type Screen = Pick<NodeJS.WriteStream, 'write' | 'isTTY' | 'columns'>
 
 const BLOCK_MS = 250
 const LINES_MS = 5_000
-/** A second's times, in the order in which people ask for them. */
+/** The times of a second, in order of interest. */
 const shown: readonly Timing[] = ['login', 'confirm', 'deliver', 'fanout', 'publish', 'connect', 'watch']
 const MOST_TIMES = 4
 
@@ -23,8 +23,8 @@ const timesOf = ({ times }: Second): string =>
     .join('   ')
 
 /**
- * What is going on, on the screen: a block that is written over on a terminal, a line every five seconds
- * elsewhere.
+ * Shows progress on the screen: a block that overwrites itself on a terminal, elsewhere a line every five
+ * seconds.
  */
 export const showProgress = (
   screen: Screen,
@@ -63,7 +63,7 @@ export const showProgress = (
 
   const block = () => {
     clear()
-    // A line that wraps would be two to write over.
+    // A wrapped line would occupy two lines to overwrite.
     const text = lines().map((line) => line.slice(0, (screen.columns || 80) - 1))
     screen.write(text.map((line) => `${line}\n`).join(''))
     written = text.length

@@ -2,14 +2,14 @@ import { UsageError } from './usage-error.ts'
 
 const UNITS: Readonly<Record<string, number>> = { us: 0.001, µs: 0.001, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
-/** Milliseconds that a text such as `250ms`, `10s` or `5m` says; undefined when it says no such thing. */
+/** Milliseconds of a text such as `250ms`, `10s` or `5m`; undefined for any other text. */
 export const readMs = (text: string): number | undefined => {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([a-zµ]+)$/.exec(text) ?? []
   const factor = UNITS[unit]
   return number === undefined || factor === undefined ? undefined : Number(number) * factor
 }
 
-/** As a person reads it: `850us`, `12.3ms`, `4.20s`. */
+/** A time for people: `850us`, `12.3ms`, `4.20s`. */
 export const showMs = (ms: number): string => {
   if (!Number.isFinite(ms)) return '-'
   if (ms < 1) return `${Math.round(ms * 1_000)}us`
@@ -17,7 +17,7 @@ export const showMs = (ms: number): string => {
   return `${(ms / 1_000).toFixed(2)}s`
 }
 
-/** An option's time within its bounds, in milliseconds. Throws UsageError. */
+/** A time option between its bounds, in milliseconds. Throws UsageError. */
 export const timeWithin = (name: string, text: string, leastMs: number, mostMs: number): number => {
   const ms = readMs(text)
   if (ms === undefined || ms < leastMs || ms > mostMs)
@@ -27,7 +27,7 @@ export const timeWithin = (name: string, text: string, leastMs: number, mostMs: 
   return ms
 }
 
-/** An option's whole number within its bounds. Throws UsageError. */
+/** A whole-number option between its bounds. Throws UsageError. */
 export const countWithin = (name: string, text: string, least: number, most: number): number => {
   const value = Number(text)
   if (!/^\d+$/.test(text) || value < least || value > most)
@@ -35,7 +35,7 @@ export const countWithin = (name: string, text: string, least: number, most: num
   return value
 }
 
-/** An option's number of times a second within its bounds. Throws UsageError. */
+/** A rate option (times per second) between its bounds. Throws UsageError. */
 export const rateWithin = (name: string, text: string, most: number): number => {
   const value = Number(text)
   if (!/^\d+(\.\d+)?$/.test(text) || value > most)

@@ -1,4 +1,4 @@
-/** Offsets from the first to the second, both included; a list of them ascends and has no two that touch. */
+/** Offsets from the first to the second, both included. Ranges in a list ascend and do not touch. */
 export type Range = readonly [number, number]
 
 export const rangesOf = (offsets: Iterable<number>): Range[] => {

@@ -1,25 +1,25 @@
 import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js'
 import type { Counter, Timing } from './metric-names.ts'
 
-/** What one worker saw in one second. */
+/** The measurements of one worker in one second. */
 export interface Slice {
   /** Whole seconds since the beginning. */
   second: number
   counts: Partial<Record<Counter, number>>
-  /** What was given up, and what was refused and tried again, by kind. */
+  /** Errors and refusals by kind: what was given up, and what was refused and retried. */
   errors: Record<string, number>
   refused: Record<string, number>
   /** HDR histograms of microseconds, encoded. */
   times: Partial<Record<Timing, string>>
-  /** Sockets that are connected and served, and that should be. */
+  /** Sockets that are connected and served, and sockets that should be. */
   connected: number
   wanted: number
 }
 
-/** Kinds of errors that are told apart; what comes after is one kind. */
+/** Maximum of distinct kinds of errors. Further kinds share one entry. */
 const MOST_KINDS = 40
 const OTHER = 'others'
-/** A clock may jump back by a little; a time cannot be negative. */
+/** A clock may jump back a little, but a time cannot be negative. */
 const LEAST_US = 0
 
 export const createHistogram = (): Histogram =>
@@ -32,7 +32,7 @@ const bump = (counts: Record<string, number>, kind: string, by = 1) => {
   counts[known] = (counts[known] ?? 0) + by
 }
 
-/** Collects what happens in a worker. */
+/** Collects the measurements of a worker. */
 export const createRecorder = () => {
   const times = new Map<Timing, Histogram>()
   let counts: Partial<Record<Counter, number>> = {}
@@ -52,20 +52,20 @@ export const createRecorder = () => {
       histogram.recordValue(Math.max(LEAST_US, Math.round(ms * 1_000)))
     },
 
-    /** Something was given up. */
+    /** Counts an operation that was given up. */
     error: (kind: string): void => {
       count('errors')
       bump(errors, kind)
     },
 
-    /** A request or a handshake was refused or broke; whoever made it goes on trying. */
+    /** Counts a refused or broken request or handshake. Its caller retries. */
     refuse: (kind: string): void => {
       count('refused')
       if (kind.startsWith('429')) count('limited')
       bump(refused, kind)
     },
 
-    /** All since the last call. */
+    /** Returns everything since the last call. */
     take: (): Pick<Slice, 'counts' | 'errors' | 'refused' | 'times'> => {
       const taken = { counts, errors, refused, times: {} as Slice['times'] }
       for (const [name, histogram] of times) {

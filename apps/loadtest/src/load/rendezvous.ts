@@ -4,16 +4,16 @@ import { Redis } from 'ioredis'
 import { UsageError } from './usage-error.ts'
 import type { Said, Told } from './worker-messages.ts'
 
-/** A stream of messages in Redis. Nothing that was written is missed, however late one begins to read. */
+/** A stream of messages in Redis. A late reader misses nothing. */
 export interface Talk<T> {
   write(message: T): Promise<void>
-  /** The next message; undefined when none came within `timeoutMs`. */
+  /** The next message; undefined if none arrives within `timeoutMs`. */
   next(timeoutMs: number): Promise<T | undefined>
 }
 
-/** Where leader and workers of one run meet, whatever machine they are on. */
+/** The meeting place of a run's leader and workers, on any machine. */
 export interface Meeting {
-  /** Names the run and its leader: what another process needs to come to the same place. */
+  /** The run and its leader. Another process needs this to join. */
   readonly place: string
   readonly redis: Redis
   /** Leader to workers. */
@@ -23,10 +23,10 @@ export interface Meeting {
   close(): void
 }
 
-/** What is left behind by a run that was killed goes by itself. */
+/** Keys of a killed run expire after this time. */
 const KEPT_SECONDS = 3_600
 const MOST_KEPT = 50_000
-/** A leader that says nothing for so long is gone. */
+/** A leader that is silent for this long counts as lost. */
 const LEADER_MS = 15_000
 const LEADER_BEAT_MS = 5_000
 const CONNECT_MS = 5_000
@@ -77,9 +77,9 @@ const openTalk = <T>(redis: Redis, reader: Redis, key: string): Talk<T> => {
 
 const leaderKey = (run: string) => `saoma-load:${run}:leader`
 
-/** Goes to a place that is known. */
+/** Joins a known meeting. */
 export const enterMeeting = async (url: string, place: string): Promise<Meeting> => {
-  // A connection that waits for a stream can do nothing else.
+  // Three connections, because one that waits for a stream can do nothing else.
   const [redis, told, said] = await Promise.all([connect(url), connect(url), connect(url)])
   const close = () => {
     forget()
@@ -95,7 +95,7 @@ export const enterMeeting = async (url: string, place: string): Promise<Meeting>
   }
 }
 
-/** A run's leader is whoever comes first. */
+/** The first process of a run becomes its leader. */
 export const openMeeting = async (
   url: string,
   run: string,

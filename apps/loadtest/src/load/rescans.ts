@@ -1,22 +1,22 @@
 import type { Outage } from './chaos.ts'
 import { faults } from './faults.ts'
 
-/** A login that was confirmed and whose code was worth nothing when its tokens were asked for again. */
+/** A confirmed login whose code was invalid when the browser asked for its tokens again. */
 export interface Rescan {
-  /** Milliseconds since the beginning: when its tokens were first asked for in vain. */
+  /** When the first request for tokens failed, in milliseconds since the beginning. */
   at: number
-  /** What that was answered; undefined when no answer came. */
+  /** The answer to that request; undefined if there was none. */
   answer?: string
   say: string
 }
 
-/** What was asked for shortly before a fault may meet it on its way. */
+/** A fault may hit a request that was sent up to this long before it. */
 const BEFORE_MS = 1_000
 
 /**
- * Whether nobody could know if the code was used up: no answer came, or Redis itself gave none at that time.
- * A node that answers "try again" while Redis answers everything has used up the code of a login that it did
- * not complete.
+ * Whether nobody could know if the code was used up: the request had no answer, or Redis gave none at that
+ * time. Otherwise it is the node's fault. It answered "try again" although Redis answered everything, and it
+ * used up the code of a login that it did not complete.
  */
 const isExcused = ({ at, answer }: Rescan, outages: readonly Outage[]): boolean =>
   answer === undefined ||
@@ -25,7 +25,7 @@ const isExcused = ({ at, answer }: Rescan, outages: readonly Outage[]): boolean 
       fault !== 'storm' && faults[fault].silent && at >= from - BEFORE_MS && at <= (greenAt ?? to),
   )
 
-/** Tells those that are nobody's fault from logins that were lost. */
+/** Separates excused rescans from lost logins. */
 export const judgeRescans = (
   rescans: readonly Rescan[],
   outages: readonly Outage[],

@@ -10,7 +10,7 @@ import type { Second } from './timeline.ts'
 /** A time over the whole run, in milliseconds. */
 export interface TimeFigures {
   count: number
-  /** A second. */
+  /** Per second. */
   rate: number
   mean: number
   p50: number
@@ -19,7 +19,7 @@ export interface TimeFigures {
   p99: number
   'p99.9': number
   max: number
-  /** Percentile and milliseconds, closer together towards 100. */
+  /** Percentile and milliseconds. The points get denser towards 100. */
   curve: [number, number][]
 }
 
@@ -27,44 +27,44 @@ export interface TimeFigures {
 export interface FaultFigures {
   fault: Outage['fault']
   times: number
-  /** What they lasted, together. */
+  /** Total duration of the outages. */
   lasted: number
-  /** From the end of one until all was green: the mean and the longest of those that were. */
+  /** From the end of an outage until everything was green: mean and maximum of those that recovered. */
   greenMean?: number
   greenMax?: number
   neverGreen: number
 }
 
-/** All that is known of a run: what `--json` writes, and what the other reports show. */
+/** The complete result of a run: `--json` writes it, and the other reports show it. */
 export interface Result {
   saoma: string
-  /** The words of the person, and the scenarios that they stand for. */
+  /** The words of the user, and the scenarios that they stand for. */
   asked: readonly string[]
   scenarios: readonly ScenarioName[]
   startedAt: string
-  /** Seconds of the ramp, which is not in `times`, and of all of it. */
+  /** Seconds of the ramp, which `times` excludes, and of the whole run. */
   rampSeconds: number
   seconds: number
   machines: number
   workers: number
-  /** Absent for a Saoma by URL. */
+  /** Absent for a Saoma that the user names by URL. */
   nodes?: number
   redis?: StoreKind
-  /** What drew the faults; absent when there were none. */
+  /** The seed of the faults; absent if there were none. */
   seed?: number
   times: Partial<Record<Timing, TimeFigures>>
   counts: Record<Counter, number>
   connected: { min: number; max: number }
   errors: Record<string, number>
   refused: Record<string, number>
-  /** What was lost, came twice, out of order or to the wrong person, by name; the first of each. */
+  /** The first cases of each kind: lost, duplicated, out of order, or sent to the wrong person. */
   named: Account['named'] & { rescans: string[] }
-  /** How often each fault was had, and what became of it. */
+  /** How often each fault occurred, and how the cluster recovered. */
   faults: FaultFigures[]
   outages: Outage[]
   verdicts: Verdict[]
   met: boolean
-  /** What a reader of the figures has to know. */
+  /** Notes that a reader of the figures needs. */
   notes: string[]
   timeline: Second[]
 }
@@ -83,9 +83,11 @@ export interface ResultOptions extends Led {
 }
 
 const US_PER_MS = 1_000
-/** Beyond this the load tester is what is slow. */
+/** Beyond this the load tester itself is too slow. */
 const LATE_MS = 50
-/** Halves of what is left up to 100, each in so many steps. */
+/**
+ * Points of the curve: the rest up to 100 % is halved this often, each half with the same number of points.
+ */
 const CURVE_HALVES = 14
 const CURVE_STEPS = 4
 const MOST_NAMED = 200
@@ -95,7 +97,7 @@ const curvePercentiles = (count: number): number[] => {
   for (let half = 0; half < CURVE_HALVES; half++)
     for (let step = 0; step < CURVE_STEPS; step++) {
       const left = (100 / 2 ** half) * (1 - step / (2 * CURVE_STEPS))
-      // A percentile of less than one of them says nothing.
+      // A percentile needs at least one value above it.
       if ((count * left) / 100 >= 1) list.push(100 - left)
     }
   return list
@@ -157,7 +159,7 @@ const notesOf = (result: Pick<Result, 'counts' | 'times' | 'nodes' | 'named'>): 
     )
   if (rescans > 0)
     notes.push(
-      `${rescans} login(s) had their code used up without tokens, by a node or a Redis that was gone in that moment. ARCHITECTURE.md says why they cannot be asked for again ("One window stays open on purpose"); the person scans once more.`,
+      `${rescans} login(s) lost their code without tokens, because a node or Redis failed at that moment. ARCHITECTURE.md explains why the tokens cannot be requested again ("One window stays open on purpose"); the person scans again.`,
     )
   const late = result.times.late?.p99 ?? 0
   if (late > LATE_MS)

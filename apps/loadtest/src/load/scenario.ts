@@ -11,26 +11,26 @@ export interface ScenarioDeps {
   clock: Clock
   recorder: Recorder
   network: Network
-  /** The worker's books about messages. */
+  /** The worker's ledger of messages. */
   ledger: Ledger
-  /** Names something that was lost or went to the wrong person and that is no message. */
+  /** Names a login that was lost, or that gave a token of the wrong person. */
   onFault: (kind: 'lost' | 'wrong', say: string) => void
-  /** Names a login whose code was used up for nothing, by the clock. */
+  /** Names a login whose code was used up in vain. Its time is by the clock. */
   onRescan: (rescan: Rescan) => void
 }
 
 /** One worker's share of a scenario. */
 export interface Scenario {
-  /** What takes time and is not measured: tokens. Rejects with a sentence. */
+  /** Does slow work that is not measured: obtaining tokens. Rejects with a sentence. */
   prepare(): Promise<void>
-  /** Begins, at a time of the clock. */
+  /** Begins at a time of the clock. */
   begin(at: number): void
-  /** Sockets that are connected and served, and that should be. */
+  /** Sockets that are connected and served, and sockets that should be. */
   readonly connected: number
   readonly wanted: number
-  /** Cuts all of its connections, if it is one that storms. */
+  /** Cuts all of its connections, if the scenario can storm. */
   storm?(): void
-  /** Begins nothing more; resolves when what was begun has ended. */
+  /** Starts nothing new. Resolves when everything that was started has ended. */
   end(): Promise<void>
   close(): void
 }

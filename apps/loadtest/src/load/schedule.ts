@@ -2,31 +2,29 @@ import type { Clock } from './clock.ts'
 import type { Recorder } from './recorder.ts'
 
 export interface ScheduleOptions {
-  /** How often a second, once the ramp is over. */
+  /** Rate per second after the ramp. */
   perSecond: number
-  /** The rate grows from nothing over so long. */
+  /** The rate grows from zero over this time. */
   rampMs: number
-  /** When it begins, by the clock. */
+  /** When the schedule begins, by the clock. */
   at: number
-  /**
-   * 0 to 1: where between two beginnings of its own this worker's lie, so that workers do not act in step.
-   */
+  /** 0 to 1: this worker's offset between two of its own starts, so that workers do not act in step. */
   phase: number
-  /** Does one thing that was due at `dueAt`. Not awaited by the next; must not reject. */
+  /** Does one action that was due at `dueAt`. The next one does not wait for it. Must not reject. */
   act: (dueAt: number) => Promise<void>
 }
 
-/** Something that is begun at its times, whatever became of the times before. */
+/** Actions that start on schedule, whatever became of earlier ones. */
 export interface Schedule {
-  /** Begins nothing more; resolves when all that was begun has ended. */
+  /** Starts nothing new. Resolves when everything that was started has ended. */
   end(): Promise<void>
 }
 
-/** Things under way at one time. What is due beyond that is not begun, and counted as an error. */
+/** Maximum of concurrent actions. A further due action is not started, and counts as an error. */
 const MOST_UNDER_WAY = 5_000
 const LONGEST_SLEEP_MS = 1_000
 
-/** When the n-th is due: the rate rises in a straight line, then stays. */
+/** When the n-th action is due: the rate rises linearly, then stays constant. */
 const dueAfter = (n: number, perSecond: number, rampMs: number): number => {
   const perMs = perSecond / 1_000
   const inRamp = (perMs * rampMs) / 2
@@ -34,9 +32,9 @@ const dueAfter = (n: number, perSecond: number, rampMs: number): number => {
 }
 
 /**
- * Open loop: what is due is begun whether or not the server has answered the last, and every time is measured
- * from when it was due. A server that stalls for a second shows as that second in the times of all that was
- * due in it, not as one slow answer.
+ * Open loop: a due action starts whether or not the server has answered earlier ones. Every time is measured
+ * from when the action was due. So a stall of one second shows in the times of all actions that were due in
+ * it, not as one slow answer.
  */
 export const startSchedule = (
   deps: { clock: Clock; recorder: Recorder },
@@ -76,6 +74,6 @@ export const startSchedule = (
   }
 }
 
-/** Times at which each of a crowd is due, spread evenly over the ramp. */
+/** Start times of a crowd, spread evenly over the ramp. */
 export const spread = (count: number, rampMs: number): number[] =>
   Array.from({ length: count }, (_, i) => (i * rampMs) / count)

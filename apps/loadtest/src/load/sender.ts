@@ -4,11 +4,11 @@ import type { Timing } from './metric-names.ts'
 import type { ScenarioDeps } from './scenario.ts'
 
 /**
- * A backend that publishes numbered messages with the SDK, which repeats what was refused under the same
- * idempotency key. What was acknowledged goes into the books.
+ * A backend that publishes numbered messages with the SDK. The SDK repeats refused messages under the same
+ * idempotency key. The ledger records acknowledged messages.
  *
- * @param timing  what its times are counted as
- * @returns publishes one message that was due then
+ * @param timing  the metric for its times
+ * @returns a function that publishes one message that was due at the given time
  */
 export const createSender = (
   { plan, share, clock, recorder, network, ledger }: ScenarioDeps,

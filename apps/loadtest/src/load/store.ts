@@ -15,34 +15,31 @@ export type StoreKind = (typeof storeKinds)[number]
 export interface Store {
   readonly kind: StoreKind
   readonly url: string
-  /** All servers, replicas too. */
+  /** All servers, including replicas. */
   readonly servers: readonly RedisServer[]
-  /** Those that take writes at this moment. */
+  /** The servers that accept writes now. */
   masters(): Promise<RedisServer[]>
-  /** The cluster behind it, if it is one. */
+  /** The Redis Cluster, if the store is one. */
   readonly cluster?: RedisClusterServer
-  /** Settings that the nodes need with it. */
+  /** Settings of the nodes for this store. */
   readonly env: Readonly<Record<string, string>>
 }
 
 export interface StoreOptions {
   kind: StoreKind
-  /** Keep what is written over a restart, and have replicas in a cluster. */
+  /** Keep data over a restart. A cluster also gets replicas. */
   durable: boolean
   onLine?: (line: Line) => void
 }
 
 const SLOTS = 16_384
-/**
- * Longer than a processor that is busy with the whole test stands still, shorter than anybody wants to wait
- * for a replica to take over.
- */
+/** Longer than the busy machine may stall a process, but short enough to wait for a failover. */
 const NODE_TIMEOUT_MS = 3_000
 
-/** Opens a connection for one act. */
+/** Opens a connection for one action. */
 export const withRedis = async <T>({ url }: RedisServer, act: (redis: Redis) => Promise<T>): Promise<T> => {
   const redis = new Redis(url)
-  // What fails says so where it is awaited.
+  // Errors surface where commands are awaited.
   redis.on('error', () => {})
   try {
     return await act(redis)
@@ -56,7 +53,7 @@ const linesOf = (text: unknown): string[] => String(text).split('\r\n')
 const isMaster = (server: RedisServer): Promise<boolean> =>
   withRedis(server, async (redis) => linesOf(await redis.info('replication')).includes('role:master'))
 
-/** Those of the servers that take writes at this moment. */
+/** The servers that accept writes now. */
 export const mastersAmong = async (servers: readonly RedisServer[]): Promise<RedisServer[]> => {
   const are = await Promise.all(servers.map(isMaster))
   return servers.filter((_, i) => are[i])
@@ -68,9 +65,9 @@ const startStandalone = async ({ durable, onLine }: StoreOptions): Promise<Store
 }
 
 /**
- * Three masters. Where things are broken on purpose each has a replica, and the nodes acknowledge nothing
- * that the replica does not have: else what a master had acknowledged a moment before its end would be lost
- * with it, and nobody's fault.
+ * Three masters. In a run with faults each has a replica, and the nodes acknowledge a write only when the
+ * replica has it. Otherwise a master's last acknowledged writes could die with it, and no component would be
+ * at fault.
  */
 const startClusterOfRedis = async ({ durable, onLine }: StoreOptions): Promise<Store> => {
   const cluster = await startRedisCluster({
@@ -91,7 +88,7 @@ const startClusterOfRedis = async ({ durable, onLine }: StoreOptions): Promise<S
 export const startStore = (options: StoreOptions): Promise<Store> =>
   options.kind === 'cluster' ? startClusterOfRedis(options) : startStandalone(options)
 
-/** What is still not as it should be, in words; empty when all is well. */
+/** Describes what is still wrong; empty when the store is healthy. */
 const unsettled = async ({ cluster, servers }: Store): Promise<string> => {
   if (!cluster) return ''
   const infos = await Promise.all(
@@ -114,7 +111,7 @@ const unsettled = async ({ cluster, servers }: Store): Promise<string> => {
   return slots === SLOTS ? '' : `${slots} slots have a master`
 }
 
-/** Resolves when every server is there, every slot has a master and every master its replica. */
+/** Resolves when every server answers, every slot has a master and every master its replica. */
 export const settled = async (store: Store): Promise<void> => {
   await until(
     () => unsettled(store).catch(String),

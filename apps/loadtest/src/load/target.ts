@@ -6,14 +6,14 @@ import type { Options } from './options.ts'
 import { type Store, startStore } from './store.ts'
 import { UsageError } from './usage-error.ts'
 
-/** The Saoma under test. */
+/** The tested Saoma. */
 export interface Target {
   url: string
-  /** Absent when it is somebody else's. */
+  /** Absent if the user named it by URL. */
   own?: { front: Front; store: Store }
 }
 
-/** All clients are one machine here, and a limit is not what is to be measured. */
+/** All clients run on one machine, and limits are not the subject of the test. */
 const LIMITS = {
   SAOMA_LIMIT_CODES: '1000000',
   SAOMA_LIMIT_CODES_CLUSTER: '1000000',
@@ -22,15 +22,15 @@ const LIMITS = {
   SAOMA_LIMIT_DECISIONS: '1000000',
   SAOMA_LIMIT_HANDSHAKES: '1000000',
 }
-/** Of one nginx worker, which takes two for each client. */
+/** Connections of one nginx worker, which needs two for each client. */
 const PROXY_CONNECTIONS = 16_384
 const OTHER_CONNECTIONS = 2_000
-/** They take what comes as they come to it, so some of them get more than their share. */
+/** nginx workers compete for connections, so some get more than their share. */
 const UNEVEN = 1.5
 
 const ANSWER_MS = 5_000
 
-/** Throws UsageError when nothing, or something else, is at the address. */
+/** Throws UsageError when the address does not answer as a Saoma. */
 export const assertSaoma = async (url: string): Promise<void> => {
   const signal = AbortSignal.timeout(ANSWER_MS)
   const answer = await fetch(`${url}/oidc/.well-known/openid-configuration`, { signal }).catch((error: unknown) => {
@@ -42,7 +42,7 @@ export const assertSaoma = async (url: string): Promise<void> => {
     throw new UsageError(`--url: what answers at ${url} is no Saoma (status ${answer.status})`)
 }
 
-/** Each of its programs has a file there; what they print is thrown away without a folder. */
+/** A log file for each program of the cluster. Without a folder the output is dropped. */
 const createLogs = async (folder: string | undefined) => {
   if (folder === undefined) return () => () => {}
   await mkdir(folder, { recursive: true })
@@ -52,12 +52,12 @@ const createLogs = async (folder: string | undefined) => {
   }
 }
 
-/** @param sockets  that clients will have open */
+/** @param sockets  that clients will open */
 export const startTarget = async (options: Options, sockets: number): Promise<Target> => {
   const { url, redis, nodes, env, faults, logs } = options
   if (url) return { url }
   const logOf = await createLogs(logs)
-  // Redis that is restarted has to find its data again.
+  // A restarted Redis must find its data again.
   const store = await startStore({ kind: redis, durable: faults.length > 0, onLine: logOf('redis') })
   const nodeLogs = new Map(nodeIds(nodes).map((id) => [id, logOf(`node-${id}`)]))
   const front = await startFront(store.url, {

@@ -2,7 +2,7 @@ import type { Histogram } from 'hdr-histogram-js'
 import type { Counter, Timing } from './metric-names.ts'
 import { createHistogram, decode, type Slice } from './recorder.ts'
 
-/** What a chart shows of a time: milliseconds. */
+/** The percentiles that a chart shows, in milliseconds. */
 export interface Percentiles {
   count: number
   p50: number
@@ -20,13 +20,13 @@ export interface Second {
   wanted: number
 }
 
-/** A second whose slices are still coming. */
+/** A second that still waits for slices. */
 interface Open extends Omit<Second, 'times'> {
   slices: number
   times: Partial<Record<Timing, Histogram>>
 }
 
-/** A worker that says nothing for so long does not hold up a second. */
+/** A worker that is this late no longer delays a second. */
 const LATEST_SECONDS = 5
 const US_PER_MS = 1_000
 
@@ -43,8 +43,8 @@ const percentilesOf = (histogram: Histogram): Percentiles => ({
 })
 
 /**
- * Puts the workers' slices together. Times of the ramp are shown in their second but are no part of the
- * totals: what was measured with half of the load says nothing of the whole.
+ * Merges the workers' slices. Seconds of the ramp show their times but do not count in the totals:
+ * measurements under partial load do not represent the whole.
  */
 export const createTimeline = (options: { workers: number; rampSeconds: number }) => {
   const open = new Map<number, Open>()
@@ -104,12 +104,12 @@ export const createTimeline = (options: { workers: number; rampSeconds: number }
     take,
     /** Closed seconds, in order. */
     seconds,
-    /** Of all seconds after the ramp. */
+    /** Totals of all seconds after the ramp. */
     totals,
     counts,
     errors,
     refused,
-    /** No slice comes any more. */
+    /** No further slices will come. */
     end: (): void => {
       for (const second of [...open.keys()].sort((a, b) => a - b)) close(second)
     },

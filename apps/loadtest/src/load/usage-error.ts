@@ -1,6 +1,6 @@
 /**
- * What a person asked for in words that we do not understand, or that cannot be done: its sentence is all
- * that is told.
+ * An invalid request of the user: unknown words, or something impossible. The program prints the sentence
+ * only.
  */
 export class UsageError extends Error {
   override readonly name = 'UsageError'

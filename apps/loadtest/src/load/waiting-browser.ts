@@ -6,35 +6,35 @@ import type { Network } from './network.ts'
 import { persist } from './people.ts'
 import type { Recorder } from './recorder.ts'
 
-/** A browser in front of a code: it watches, and asks for another code when one expires. */
+/** A browser that shows a code. It watches the ticket, and gets another code when one expires. */
 export interface WaitingBrowser {
-  /** Whether the server has confirmed that it watches. */
+  /** Whether the server has confirmed the watch. */
   readonly watching: boolean
-  /** Loses its connection and comes back at once. */
+  /** Drops its connection and reconnects at once. */
   cut(): void
-  /** Takes it for lost when nothing was heard since that time of the clock. */
+  /** Treats its connection as lost if nothing arrived since that time of the clock. */
   check(since: number): void
   close(): void
 }
 
 export interface WaitingBrowserOptions {
   url: string
-  /** When it should have begun, by the clock. */
+  /** Scheduled start, by the clock. */
   dueAt: number
   patienceMs: number
   onWatching: (watching: boolean) => void
 }
 
 const PATH = `/socket.io/?EIO=4&transport=websocket&${new URLSearchParams(LOGIN_ONLY)}`
-/** As the SDK has it. */
+/** The same back-off as in the SDK. */
 const RECONNECT = { baseMs: 400, capMs: 10_000 }
 const REQUEST_TIMEOUT_MS = 10_000
 const MAX_RESUME_MS = 15_000
-/** The id of the event that is sent, and of its ack. */
+/** The packet id of the event and of its ack. */
 const WATCH = 0
 /**
- * Frames by hand: Engine.IO's type is the first character, Socket.IO's the second. A client library would be
- * the larger part of the test's memory.
+ * Frames are written by hand, because a client library would take most of the test's memory. The first
+ * character is Engine.IO's packet type, the second Socket.IO's.
  */
 const ENTER = `40${LOGIN_NAMESPACE},`
 const REFUSED = `44${LOGIN_NAMESPACE},`
@@ -65,7 +65,7 @@ export const openWaitingBrowser = (
     onWatching(now)
   }
 
-  /** A new code; false when there is none to be had. */
+  /** Requests a new code; false if there is none. */
   const create = async (from: number): Promise<boolean> => {
     const init = form({ client_id: 'web', scope: 'openid profile offline_access' })
     const parse = parseDeviceAuthorization

@@ -4,28 +4,28 @@ import type { Plan } from './plan.ts'
 import type { Slice } from './recorder.ts'
 import type { Rescan } from './rescans.ts'
 
-/** What the leader says to all workers. */
+/** Messages from the leader to all workers. */
 export type Told =
-  /** Do what takes time beforehand. The names of the workers, in order: each finds its share by its place. */
+  /** Do slow work beforehand. `workers` lists all names in order; a worker's index determines its share. */
   | { do: 'prepare'; plan: Plan; workers: readonly string[] }
   /** Begin at this time of the common clock. */
   | { do: 'begin'; at: number }
-  /** All waiting browsers lose their connection now and come back at once. */
+  /** All waiting browsers drop their connections now and reconnect at once. */
   | { do: 'storm' }
-  /** Begin nothing new, end what was begun. */
+  /** Start nothing new, and end what was started. */
   | { do: 'end' }
-  /** Wait for what was acknowledged in the room, then close the books. */
+  /** Wait for the acknowledged messages of the room, then close the ledger. */
   | { do: 'settle'; told: readonly (readonly Acknowledged[])[] }
-  /** It is over. Other machines end with this code, and say this. */
+  /** The run is over. Other machines exit with this code and print this text. */
   | { do: 'leave'; code: number; say: string }
 
-/** What a worker says to the leader. */
+/** Messages from a worker to the leader. */
 export type Said = { worker: string } & (
   | { did: 'join'; machine: string; workers: number }
   | { did: 'prepare' }
   | { did: 'slice'; slice: Slice }
   /**
-   * `arrivedUntil`: milliseconds since the beginning, see the ledger; absent where nobody publishes into the
+   * `arrivedUntil`: milliseconds since the beginning, see the ledger. Absent if nobody publishes into the
    * room.
    */
   | { did: 'crowd'; connected: number; wanted: number; arrivedUntil?: number }

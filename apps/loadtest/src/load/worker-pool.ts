@@ -7,7 +7,7 @@ import { UsageError } from './usage-error.ts'
 
 /** The worker processes of this machine. */
 export interface Crew {
-  /** Rejects when one ends before it was told to; never resolves. */
+  /** Rejects when a worker ends early; never resolves. */
   readonly broken: Promise<never>
   stop(): Promise<void>
 }
@@ -16,16 +16,16 @@ export interface CrewOptions {
   coordinator: string
   machine: string
   workers: number
-  /** Told of whatever a worker prints: it is not meant to. */
+  /** Called with whatever a worker prints. Workers should print nothing. */
   say: (line: string) => void
 }
 
-/** Files that a process has open besides the sockets of its clients. */
+/** Open files of a process besides its clients' sockets. */
 const OTHER_FILES = 300
-/** From one address to one port; Linux has 28,232 by its default range. */
+/** Connections from one address to one port. Linux has 28,232 by its default range. */
 const PORTS_PER_ADDRESS = 28_000
 
-/** Throws UsageError when the limits of this machine are too low for what is asked of one of its workers. */
+/** Throws UsageError when this machine's limits are too low for the load of one worker. */
 export const assertRoom = async (sockets: number, workers: number, ownAddresses: boolean): Promise<void> => {
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', 'ulimit -n'])
   const files = Number(stdout) || Number.POSITIVE_INFINITY
@@ -44,7 +44,7 @@ export const startCrew = async (meeting: Meeting, options: CrewOptions): Promise
   const { coordinator, machine, workers, say } = options
   let stopping = false
   const { promise: broken, reject } = Promise.withResolvers<never>()
-  // Somebody may look only later.
+  // The caller may attach its handler later.
   broken.catch(() => {})
   const all: Process[] = await Promise.all(
     Array.from({ length: workers }, async (_, i) => {
@@ -67,7 +67,7 @@ export const startCrew = async (meeting: Meeting, options: CrewOptions): Promise
       })
       void worker.exited.then(({ code, signal }) => {
         if (code !== 0 && !stopping)
-          reject(new Error(`worker ${i} ended before its time (${signal ?? `exit code ${code}`})`))
+          reject(new Error(`worker ${i} ended unexpectedly (${signal ?? `exit code ${code}`})`))
       })
       return worker
     }),
@@ -76,7 +76,7 @@ export const startCrew = async (meeting: Meeting, options: CrewOptions): Promise
     broken,
     stop: async () => {
       stopping = true
-      // It has nothing to bring in order.
+      // A worker has nothing to clean up.
       await Promise.all(all.map((worker) => worker.kill('SIGKILL')))
     },
   }

@@ -17,8 +17,7 @@ import type { Said, Told } from './worker-messages.ts'
 
 /**
  * A process of clients: `worker.ts --coordinator <redis> --place <place> --worker <name> --machine <name>
- * --workers <n>`. What it has to do it is told by the leader of the run; it ends with the run, or with
- * whoever started it.
+ * --workers <n>`. The run's leader sends it its work. It ends with the run, or with its parent process.
  */
 const { values } = parseArgs({
   options: {
@@ -31,9 +30,9 @@ const { values } = parseArgs({
 })
 
 const SLICE_MS = 1_000
-/** How often it is looked whether somebody has connected or was lost. */
+/** Interval of reports about connected sockets. */
 const CROWD_MS = 100
-/** A leader that waits for other machines says nothing for a while; a run says something sooner. */
+/** A leader that waits for other machines is silent for a while. During a run it speaks sooner. */
 const PATIENCE_MS = 24 * 3_600_000
 const SETTLE_STEP_MS = 100
 
@@ -74,7 +73,7 @@ const run = async (plan: Plan, share: Share): Promise<void> => {
   const acting: Scenario[] = plan.scenarios.map((name) => scenarios[name](deps))
 
   await Promise.all(acting.map((scenario) => scenario.prepare()))
-  // Preparing is not measured.
+  // Drops the measurements of the preparation.
   recorder.take()
   await say({ did: 'prepare' })
 
@@ -89,7 +88,7 @@ const run = async (plan: Plan, share: Share): Promise<void> => {
     const now = {
       connected: sum('connected'),
       wanted: sum('wanted'),
-      // Negative infinity, before the first, is nothing that JSON knows.
+      // Before the first message this is negative infinity, which JSON cannot express.
       ...(hears ? { arrivedUntil: Math.max(0, ledger.arrivedUntil(plan.room) - at) } : {}),
     }
     if (said === JSON.stringify(now)) return
@@ -103,7 +102,7 @@ const run = async (plan: Plan, share: Share): Promise<void> => {
       slice: { second: second++, ...recorder.take(), connected: sum('connected'), wanted: sum('wanted') },
     })
   let slices: NodeJS.Timeout | undefined
-  // By the clock, so that the seconds of all workers are the same and none has two slices.
+  // By the common clock, so that all workers agree on the seconds and each second has one slice per worker.
   const sliceNext = () => {
     slices = setTimeout(
       () => {
@@ -118,7 +117,7 @@ const run = async (plan: Plan, share: Share): Promise<void> => {
   for (let told = await listen(); told.do !== 'end'; told = await listen()) {
     if (told.do !== 'storm') continue
     for (const scenario of acting) scenario.storm?.()
-    // Said again even if it is what was said before.
+    // Forces another report even if the numbers have not changed.
     said = ''
   }
   await Promise.all(acting.map((scenario) => scenario.end()))
@@ -150,8 +149,8 @@ try {
   const { plan, workers } = await expectTold('prepare')
   const index = workers.indexOf(worker)
   if (index < 0) {
-    // Too late: those who were in time are not disturbed.
-    process.stderr.write('this run has begun without this machine: more came than --machines said\n')
+    // Too late: the machines that came in time go on.
+    process.stderr.write('this run began without this machine: more machines joined than --machines allows\n')
     process.exit(1)
   }
   await run(plan, { index, of: workers.length })
@@ -159,5 +158,5 @@ try {
   await say({ did: 'fail', message: error instanceof Error ? error.message : String(error) })
 }
 meeting.close()
-// Whatever a client left behind would keep the process.
+// Handles that a client left open would keep the process alive.
 process.exit()

@@ -1,14 +1,14 @@
 import { parsePooledScene, parseTicket } from '@saoma/protocol'
 import type { Entry, Warning } from './login-screen.ts'
 
-/** What a code says. `none`: there is no code. `unknown`: it is none of ours. */
+/** The content of a code. `none`: there is no code. `unknown`: the code is not Saoma's. */
 export type Code =
   | { kind: 'ticket'; ticket: string }
   | { kind: 'pooled'; scene: string }
   | { kind: 'none' }
   | { kind: 'unknown' }
 
-/** @param delivered  `query.scene`, which WeChat encodes as a part of an URL */
+/** @param delivered  `query.scene`, which WeChat encodes as a URL component */
 export const readCode = (delivered: string | undefined): Code => {
   if (!delivered) return { kind: 'none' }
   const scene = decoded(delivered)
@@ -22,21 +22,18 @@ const decoded = (text: string): string | undefined => {
   try {
     return decodeURIComponent(text)
   } catch {
-    return undefined // Not what an encoder makes.
+    return undefined // No encoder produces this.
   }
 }
 
-/** WeChat's numbers for the ways in that can bring a code: of mini-program codes, and of ordinary ones. */
+/** WeChat's numbers for opening by a camera: mini-program codes, and ordinary QR codes. */
 const CAMERA: readonly number[] = [1047, 1011]
 const LONG_PRESS: readonly number[] = [1048, 1012]
 const ALBUM: readonly number[] = [1049, 1013]
-/** URL Scheme, URL Link, and a link within WeChat's own browser. */
+/** URL Scheme, URL Link, and a link in WeChat's own browser. */
 const LINK: readonly number[] = [1065, 1194, 1167]
 
-/**
- * What there is to fear of a code that came this way. Whatever is not known to be a camera may have been sent
- * by anybody.
- */
+/** The warning for a code that arrived in this way. Unless a camera read it, anybody may have sent it. */
 export const warningOf = ({ launchScene }: Pick<Entry, 'launchScene'>, sameNetwork: boolean): Warning | undefined => {
   if (CAMERA.includes(launchScene)) return undefined
   if (ALBUM.includes(launchScene)) return 'album'
@@ -45,9 +42,9 @@ export const warningOf = ({ launchScene }: Pick<Entry, 'launchScene'>, sameNetwo
   return 'forwarded'
 }
 
-/** What keyboards make of digits and capitals: full width ones, spaces around them. */
+/** Undoes what keyboards make of digits and capitals: full-width characters, and spaces around them. */
 export const typed = (text: string): string =>
-  // By hand: not every phone's WeChat has what is behind `normalize`.
+  // By hand, because WeChat on some phones lacks the data behind `normalize`.
   text
     .replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
     .trim()

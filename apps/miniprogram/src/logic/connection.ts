@@ -6,7 +6,7 @@ import type { WxApp } from './wx-app.ts'
 export interface ConnectionOptions {
   wx: WxApp
   origin: string
-  /** Of the client `miniprogram`. */
+  /** Tokens of the client `miniprogram`. */
   tokens: Tokens
   fetch: typeof fetch
   page: Page
@@ -14,9 +14,9 @@ export interface ConnectionOptions {
   random: () => number
 }
 
-/** The one live connection of the mini-program: WeChat allows five sockets in all. */
+/** The only live connection of the mini-program. WeChat allows five sockets in all. */
 export interface Connection {
-  /** The present one; another one if it has ended. Nobody connects before somebody asks. */
+  /** The current connection, or a new one if it has ended. Connects at the first call. */
   live(): Live
   close(): void
 }
@@ -29,7 +29,7 @@ export const createConnection = ({ wx, origin, tokens, fetch, page, now, random 
         live = createLive({
           origin,
           token: ({ renew }) => (renew ? tokens.renew() : tokens.get()),
-          // WeChat gives nothing of an answer before its end, so there are no event streams.
+          // WeChat delivers an answer only when it is complete, so event streams do not work.
           doors: ['socket', 'poll'],
           transports: [createWxTransport(wx, { now })],
           fetch,

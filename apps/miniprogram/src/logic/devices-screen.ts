@@ -1,13 +1,12 @@
 import type { SessionEntry } from '@saoma/protocol'
 
-/** `ending`: it is being ended, and not known to be over. */
+/** `ending`: a logout was sent, and its result is unknown. */
 export interface Device extends SessionEntry {
   ending: boolean
 }
 
 /**
- * Where the person is logged in, as the server last said. `error` is a code to be put into words by
- * `sayCode`.
+ * The person's logins, as the server last reported them. `error` is a code that `sayCode` puts into words.
  */
 export type DevicesScreen =
   | { status: 'loading' }
@@ -16,11 +15,11 @@ export type DevicesScreen =
 
 export interface DevicesPage {
   readonly screen: DevicesScreen
-  /** Asks again; resolves when the answer is shown, for the pull-down. */
+  /** Reads the list again, for the pull-down gesture. Resolves when the answer is shown. */
   refresh(): Promise<void>
-  /** Logs out there. */
+  /** Logs out that session. */
   end(sid: string): Promise<void>
-  /** Logs out everywhere. */
+  /** Logs out all sessions. */
   endAll(): Promise<void>
   close(): void
 }

@@ -7,13 +7,13 @@ import type { Tokens } from './tokens.ts'
 
 export interface DevicesPageDeps {
   devices: Devices
-  /** Those that `devices` asks with. */
+  /** The tokens for the calls of `devices`. */
   tokens: Pick<Tokens, 'use'>
   page: Page
   random: () => number
 }
 
-/** Shows what the server says and nothing else: an entry goes when it is known to be over. */
+/** Shows only what the server reports. An entry disappears when its session has ended for certain. */
 export const createDevicesPage = (
   { devices, tokens, page, random }: DevicesPageDeps,
   onChange: () => void,
@@ -59,7 +59,7 @@ export const createDevicesPage = (
 
   const refresh = (): Promise<void> => {
     if (!reading) {
-      // What goes wrong from here on is not mended by an answer to this.
+      // Clears older errors now, so that the answer does not clear a newer one.
       error = undefined
       reading = read().finally(() => {
         reading = undefined
@@ -70,7 +70,7 @@ export const createDevicesPage = (
     return reading
   }
 
-  /** An answer to a question that was asked before the end may still have what is over. */
+  /** An answer to an earlier request may still list the ended session, so it reads once more. */
   const readAfter = async () => {
     await reading
     await refresh()
@@ -91,7 +91,7 @@ export const createDevicesPage = (
       show()
       const answer = await ask(() => devices.end(sid))
       ending.delete(sid)
-      // Over is over, whoever ended it.
+      // The session has ended, whoever ended it.
       const isOver = answer.ok || answer.code === 'SESSION_NOT_FOUND'
       if (isOver) entries = entries?.filter((entry) => entry.sid !== sid)
       else failed(answer)

@@ -1,6 +1,6 @@
 export type Language = 'zh' | 'en'
 
-/** Chinese, unless the phone speaks English. `zh_CN`, `en`, `en-US`. */
+/** Chinese, unless the phone is set to English. `zh_CN`, `en`, `en-US`. */
 export const languageOf = (named: string | undefined): Language => (/^en\b|^en_/i.test(named ?? '') ? 'en' : 'zh')
 
 /** Puts values into a sentence: `{name}`. */

@@ -1,45 +1,47 @@
 import type { LoginRequest } from '@saoma/protocol'
 
-/** How a code got to the login page. */
+/** How the code reached the login page. */
 export interface Entry {
   /** `query.scene` as WeChat delivers it, URL-encoded. Absent: the page was opened without a code. */
   scene?: string | undefined
-  /** WeChat's number for the way in, of `wx.getEnterOptionsSync()`. */
+  /** WeChat's number for how the program was opened, from `wx.getEnterOptionsSync()`. */
   launchScene: number
 }
 
 /**
- * Why the code may be somebody else's, who wants to be logged in as this person. `album`, `long-press` and
- * `forwarded`: it was no camera that read it, but a picture or a message. `link`: a link on this phone, which
- * is as usual; `link-elsewhere`: a link, and who asks is on another network than this phone.
+ * Why the code may come from an attacker who wants to be logged in as this person.
+ * - `album`, `long-press`, `forwarded`: it came from a picture or a message, not from a camera.
+ * - `link`: it came as a link on this phone, which is usual.
+ * - `link-elsewhere`: it came as a link, and the requester is on another network than this phone.
  */
 export type Warning = 'album' | 'long-press' | 'forwarded' | 'link' | 'link-elsewhere'
 
 export type Decision = 'confirm' | 'reject'
 
-/** What the person is asked. */
+/** The question to the person. */
 export interface Question {
   ticket: string
-  /** Who asks; `userCode` is to be compared with the other screen. */
+  /** The requester. The person compares `userCode` with the other screen. */
   request: LoginRequest
   sameNetwork: boolean
   warning: Warning | undefined
-  /** Milliseconds since 1970 by this phone's clock: the time to answer is over then. */
+  /** When the time to answer is over: milliseconds since 1970 by this phone's clock. */
   until: number
 }
 
 /**
- * What the login page shows. `error` is a code to be put into words by `sayCode`: of the protocol, of OAuth,
+ * The screen of the login page. `error` is a code that `sayCode` puts into words: of the protocol, of OAuth,
  * or `NETWORK`.
  *
- * - `no-code`: nothing was scanned. Says how to, and takes a user code that is typed.
- * - `opening`: one moment.
- * - `checking`: the number beside the code must be typed; `busy` while it is looked at.
- * - `asking`: the question. `deciding`: its answer is on the way.
- * - `settled`: decided before. `answered` is what this person answered here, if the server may have taken it:
- *   the other screen shows which it was.
- * - `failed`: `canRetry` when it may work another time.
- * - `offline`: nothing is lost, and it goes on by itself when the network is back.
+ * - `no-code`: nothing was scanned. The page explains how to scan, and accepts a typed user code.
+ * - `opening`: please wait.
+ * - `checking`: the person types the check number. `busy` while the server checks it.
+ * - `asking`: the question. `deciding`: the answer was sent.
+ * - `settled`: the login was decided before. `answered` is this person's answer, if the server may have
+ *   accepted
+ *   it. The other screen shows the actual decision.
+ * - `failed`: `canRetry` if a retry may help.
+ * - `offline`: nothing is lost, and the page continues by itself when the network is back.
  */
 export type LoginScreen =
   | { status: 'no-code'; error?: string }
@@ -52,21 +54,19 @@ export type LoginScreen =
   | { status: 'failed'; code: string; canRetry: boolean }
   | { status: 'offline' }
 
-/** The login page, from what was scanned to what was decided. */
+/** The login page, from the scan to the decision. */
 export interface LoginPage {
   readonly screen: LoginScreen
-  /**
-   * Begins with this code. Whatever was there before is left as it is, and its late answers are not heard.
-   */
+  /** Starts over with this code. Answers for the previous code are ignored. */
   open(entry: Entry): void
-  /** A user code, in place of a scan; upper or lower case, with or without dashes. */
+  /** Takes a user code instead of a scan, in upper or lower case, with or without dashes. */
   findUserCode(userCode: string): void
-  /** The number beside the code, two digits. */
+  /** The check number, two digits. */
   giveCheck(check: string): void
   confirm(): void
   decline(): void
-  /** Of `failed` and `offline`: tries again now. */
+  /** In `failed` and `offline`: tries again now. */
   retry(): void
-  /** Nothing is heard of it any more. */
+  /** Stops everything. Later answers are ignored. */
   close(): void
 }

@@ -13,7 +13,7 @@ export interface LoginPageDeps {
   random: () => number
 }
 
-/** After these nobody knows whether the server has done what it was asked for. */
+/** After these errors it is unknown whether the server has processed the request. */
 const UNCERTAIN: readonly string[] = ['NETWORK', 'INTERNAL', 'REDIS_UNAVAILABLE']
 const USER_CODE = /^[A-Z]{8}$/
 const CHECK = /^\d{2}$/
@@ -21,7 +21,7 @@ const CHECK = /^\d{2}$/
 export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onChange: () => void): LoginPage => {
   let screen: LoginScreen = { status: 'opening' }
   let entry: Entry | undefined
-  /** Aborted when another code is opened: answers to the one before are not for this screen. */
+  /** Aborted when another code is opened, because answers for the previous code are not for this screen. */
   let round = new AbortController()
   let again: () => void = () => {}
   let deadline: ReturnType<typeof setTimeout> | undefined
@@ -42,7 +42,7 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
     round = new AbortController()
   }
 
-  /** Where the person stands after a failure that is no answer to what they did last. */
+  /** The screen after a failure that does not concern the person's last input. */
   const failed = ({ code, react }: Failure) => {
     switch (code) {
       case 'TICKET_EXPIRED':
@@ -59,8 +59,7 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
   }
 
   /**
-   * One step towards a decision, which can be taken again from `failed` and `offline`. Its answer is for this
-   * round only.
+   * One step towards a decision. `failed` and `offline` can repeat it. Its answer counts in this round only.
    */
   const step = async <T>(
     attempt: () => Promise<Answer<T>>,
@@ -79,7 +78,7 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
     ticket,
     request,
     sameNetwork,
-    // A code that was typed was in front of the person's eyes.
+    // A typed code was on the screen before the person, so it needs no warning.
     warning: entry && warningOf(entry, sameNetwork),
     until: now() + state.expiresIn * 1_000,
   })
@@ -104,7 +103,7 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
       check === undefined ? { status: 'opening' } : { status: 'checking', busy: true },
     )
 
-  /** The scene whose number is asked for. */
+  /** The scene whose check number the page asks for. */
   let asked = ''
 
   const open = (next: Entry) => {
@@ -131,11 +130,11 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
       attempt,
       (answer) => {
         if (answer.ok) return show({ status: decision === 'confirm' ? 'confirmed' : 'declined' })
-        // Forgotten is what was decided minutes ago, by this very answer perhaps.
+        // The server has forgotten the ticket: it was decided minutes ago, perhaps by this very answer.
         const isOver = answer.code === 'TICKET_SETTLED' || answer.code === 'TICKET_NOT_FOUND'
         if (isOver && isUncertain) return show({ status: 'settled', answered: decision })
-        // Nothing was decided: the person is in front of the same question. Else there is but one answer to
-        // go on with, the one they gave.
+        // The server decided nothing, so the person sees the same question again. But if the answer may have
+        // arrived, the person can only repeat the same answer.
         if (answer.react === 'retry' && !isUncertain) return show({ status: 'asking', question, error: answer.code })
         failed(answer)
       },
@@ -143,7 +142,10 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
     )
   }
 
-  /** The question may be over by now, or decided elsewhere. Scanning again changes nothing and says so. */
+  /**
+   * The question may have expired, or another device may have decided. A repeated scan changes nothing and
+   * reports the state.
+   */
   const lookAgain = async () => {
     if (screen.status !== 'asking') return
     const before = screen
@@ -168,7 +170,7 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
     open,
     findUserCode: (userCode) => {
       if (screen.status !== 'no-code') return
-      // However they are grouped: keyboards make dashes of their own.
+      // Any grouping is valid, because keyboards change the dashes.
       const code = typed(userCode).replace(/[^A-Z0-9]/g, '')
       if (!USER_CODE.test(code)) return show({ status: 'no-code', error: 'TICKET_NOT_FOUND' })
       begin()

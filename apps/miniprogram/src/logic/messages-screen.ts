@@ -2,7 +2,7 @@ import type { LiveState } from '@saoma/client'
 
 export interface Notice {
   offset: number
-  /** Undefined: of a kind that this page does not know. */
+  /** Undefined for a kind that this page does not know. */
   text: string | undefined
   /** Milliseconds since 1970. */
   time: number
@@ -12,9 +12,10 @@ export interface Notice {
 /**
  * The person's own messages.
  *
- * - `ready`: `notices`, newest first; `unread` counts older ones too. `isLost`: some older ones are no longer
- *   kept. `error`, a code, is why the last mark was not made.
- * - `ended`: the server will not have us any more. `code` says why; `reconnect` begins anew.
+ * - `ready`: `notices`, newest first. `unread` counts older messages too. `isLost`: some older messages are
+ *   no
+ *   longer stored. `error` is the code of the last failed attempt to mark messages as read.
+ * - `ended`: the server refuses this client. `code` is the reason; `reconnect` starts over.
  */
 export type MessagesScreen =
   | { status: 'loading'; connection: LiveState }
@@ -30,9 +31,9 @@ export type MessagesScreen =
 
 export interface MessagesPage {
   readonly screen: MessagesScreen
-  /** Marks everything up to here as read, on all devices. @default the newest */
+  /** Marks all messages up to this offset as read, on all devices. @default the newest */
   markRead(offset?: number): Promise<void>
-  /** Of `ended`: begins anew. */
+  /** In `ended`: starts over. */
   reconnect(): void
   close(): void
 }

@@ -8,7 +8,7 @@ const HISTORY = 50
 const MOST_NOTICES = 200
 const MOST_TEXT = 300
 /**
- * WeChat copies the whole list to the page for each change, and after a day away hundreds of messages come at
+ * WeChat copies the whole list to the page at each change. After a day away, hundreds of messages arrive at
  * once.
  */
 const CHANGES_EVERY_MS = 100
@@ -31,7 +31,7 @@ export const createMessagesPage = (connection: Connection, onChange: () => void)
 
   const screenNow = (): MessagesScreen => {
     if (ended) return { status: 'ended', code: ended }
-    // Before its first answer nobody knows whether there is nothing.
+    // Before the first answer it is unknown whether the list is empty.
     if (!room.position) return { status: 'loading', connection: live.state }
     const read = room.inbox?.read ?? 0
     return {

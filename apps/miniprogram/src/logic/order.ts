@@ -1,4 +1,4 @@
-/** The shop's slip, as its API has it. */
+/** The shop's menu and order, as its API defines them. */
 export interface Dish {
   id: string
   name: { en: string; zh: string }
@@ -10,7 +10,7 @@ export interface Line {
   dish: string
   quantity: number
   note: string
-  /** Who ordered it first. */
+  /** The person who ordered it first. */
   by: string
 }
 
@@ -21,7 +21,7 @@ export interface Order {
   lines: Line[]
 }
 
-/** What turns version - 1 of an order into version. `id` is that of the edit which made it. */
+/** Turns version - 1 of an order into `version`. `id` is the id of the edit. */
 export type Change = { version: number; id: string; author: { user: string; name: string } } & (
   | { kind: 'line'; dish: string; line: Line | null }
   | { kind: 'place' }

@@ -2,21 +2,24 @@ import type { Answer } from '@saoma/client'
 import { backoffMs, pause } from '@saoma/protocol'
 
 export interface PersistOptions {
-  /** Whether another try can do any good right now. @default always */
+  /** Whether another try makes sense now. @default always */
   isWorth?: () => boolean
   random: () => number
-  /** Gives up waiting. */
+  /** Aborts the waiting. */
   signal: AbortSignal
 }
 
 const TRIES = 3
 const BACKOFF = { baseMs: 300, capMs: 3_000 }
-/** Nobody looks at "one moment" for longer: who has to wait more is told so, and may try again. */
+/**
+ * A person should see "one moment" no longer than this. For a longer wait the page shows the error, and the
+ * person may retry.
+ */
 const LONGEST_WAIT_MS = 3_000
 
 /**
- * Tries again, three times in all and after a back-off, what says that another time it may work. Resolves
- * with the last answer.
+ * Retries an attempt while its answer allows it: three tries in all, with a back-off. Resolves with the last
+ * answer.
  */
 export const persist = async <T>(attempt: () => Promise<Answer<T>>, options: PersistOptions): Promise<Answer<T>> => {
   const { isWorth = () => true, random, signal } = options

@@ -17,17 +17,18 @@ import type { Tokens } from './tokens.ts'
 export interface PhoneApiOptions {
   origin: string
   fetch: typeof fetch
-  /** Of the client `phone`. */
+  /** Tokens of the client `phone`. */
   tokens: Tokens
 }
 
 /**
- * What a phone may ask about a login. One request each, within ten seconds, and a token before it if need be.
+ * The phone's requests about a login. Each is one request, with a limit of ten seconds, after obtaining a
+ * token if necessary.
  */
 export interface PhoneApi {
-  /** The ticket behind a user code. */
+  /** The ticket of a user code. */
   find(userCode: string): Promise<Answer<string>>
-  /** The ticket behind a code that was made ahead. */
+  /** The ticket of a pooled code. */
   resolve(scene: string, check?: string): Promise<Answer<string>>
   scan(ticket: string): Promise<Answer<ScanAnswer>>
   decide(ticket: string, decision: Decision): Promise<Answer<DecisionAnswer>>

@@ -19,22 +19,22 @@ import type { WxApp } from './wx-app.ts'
 
 export interface ProgramOptions {
   wx: WxApp
-  /** Where Saoma is, without a path. */
+  /** Origin of Saoma, without a path. */
   origin: string
   /**
-   * Demo account to be, in place of WeChat's person, where WeChat's developer tools have none. A server takes
-   * it in demo mode only.
+   * A demo account to use instead of WeChat's person, for developer tools without one. A server accepts it in
+   * demo mode only.
    */
   demo?: string
   /** Milliseconds since 1970. @default Date.now */
   now?: () => number
-  /** Gives `[0, 1)`; for the jitter of retries. */
+  /** Returns numbers in `[0, 1)` for the jitter of retries. */
   random?: () => number
 }
 
 /**
- * Everything behind the pages, made once in `App`. A page asks for its part when it is attached, is told by
- * `onChange` that its `screen` is another one, and closes it when it is detached.
+ * The logic behind all pages, created once in `App`. A page opens its part when it is attached, reads
+ * `screen` again at each `onChange`, and closes its part when it is detached.
  */
 export interface Program {
   /** In the person's language. */
@@ -60,7 +60,7 @@ export const createProgram = (options: ProgramOptions): Program => {
   const api = createPhoneApi({ origin, fetch, tokens: phone })
   const devices = createDevices({ origin, fetch, token: phone.get })
   const connection = createConnection({ wx, origin, tokens: application, fetch, page, now, random })
-  // The page knows of the network only while somebody listens, and a login asks at once whether there is one.
+  // `page` tracks the network only while it has a listener, and a login needs the network state at once.
   const stopListening = page.onChange(() => {})
 
   return {

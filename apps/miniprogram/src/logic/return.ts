@@ -1,8 +1,7 @@
 import type { Page } from '@saoma/client'
 
 /**
- * Calls back when the mini-program is seen and online again after it was not; returns the function that ends
- * it.
+ * Calls `listener` when the mini-program becomes visible and online again. Returns a function that stops it.
  */
 export const onReturn = (page: Page, listener: () => void): (() => void) => {
   let away = page.hidden || !page.online

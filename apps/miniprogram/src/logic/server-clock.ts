@@ -1,8 +1,8 @@
-/** The server's time. A phone's clock may be wrong by minutes, which is all the time that a login has. */
+/** The server's time. A phone's clock may be wrong by minutes, and a login lasts only minutes. */
 export interface ServerClock {
-  /** Milliseconds since 1970, to about a second; by the phone's clock until the server has answered once. */
+  /** Milliseconds since 1970, accurate to about a second. The phone's clock until the first answer. */
   now(): number
-  /** Asks, and reads the time off the answer. */
+  /** Sends a request, and reads the server's time from the answer. */
   fetch: typeof fetch
 }
 

@@ -4,8 +4,8 @@ import { persist } from './persist.ts'
 import type { Tokens } from './tokens.ts'
 
 /**
- * What the shop answered. `code` is that of its refusal, or `NETWORK`: nothing, however often it was asked;
- * undefined when it did as it was asked.
+ * The shop's answer. `code` is that of a refusal, or `NETWORK` if the shop failed or gave no answer; it is
+ * undefined on success.
  */
 export interface ShopAnswer {
   code: string | undefined
@@ -15,17 +15,17 @@ export interface ShopAnswer {
 export interface ShopApiOptions {
   origin: string
   fetch: typeof fetch
-  /** Of the client `miniprogram`. */
+  /** Tokens of the client `miniprogram`. */
   tokens: Tokens
   random: () => number
 }
 
-/** The shop's own HTTP API, called as the person of this phone. */
+/** The shop's own HTTP API, with the token of this phone's person. */
 export interface ShopApi {
   get(path: string): Promise<ShopAnswer>
-  /** Sent again when no answer came: give the body an id by which the shop knows it. */
+  /** Repeated if no answer arrives or the shop fails, so the body needs an id for the request. */
   post(path: string, body: object): Promise<ShopAnswer>
-  /** What is under way is answered with `NETWORK`. */
+  /** Pending requests end with `NETWORK`. */
   close(): void
 }
 

@@ -1,21 +1,21 @@
 import { member } from './json.ts'
 import { applyChange, type Change, type Order } from './order.ts'
 
-/** One order as far as it is known here: what the shop said last, and the person's own taps on top. */
+/** The local state of an order: the shop's last version, and the person's own taps on top. */
 export interface Slip {
   readonly order: Order | undefined
-  /** What was done, newest first. */
+  /** The latest changes, newest first. */
   readonly feed: readonly Change[]
-  /** Whether something is known to have been done that is not in `order` yet. */
+  /** Whether the slip has heard of a change that `order` does not contain yet. */
   readonly isBehind: boolean
-  /** Takes a whole order, unless it is older than what is there. */
+  /** Takes a whole order, unless it is older than the current one. */
   take(body: unknown): void
   hear(change: Change): void
-  /** A tap on more or fewer that is on its way, under the id of its edit. */
+  /** Adds a tap on + or - that was sent, under the id of its edit. */
   begin(id: string, dish: string, delta: number): void
-  /** It has arrived, or never will. */
+  /** Removes the tap: it has arrived, or never will. */
   finish(id: string): void
-  /** Of a dish, with the taps. */
+  /** Quantity of a dish, including the taps. */
   quantity(dish: string): number
 }
 

@@ -1,14 +1,14 @@
 import type { LiveState } from '@saoma/client'
 import type { Change, Dish, Edit, Line } from './order.ts'
 
-/** A line of the slip, with the person's own taps that are still on the way. */
+/** A line of the order, including the person's own taps that are still on the way. */
 export interface ShownLine extends Line {
   name: string
   /** In fen. */
   price: number
 }
 
-/** Two people wrote different notes for one dish: this person decides. */
+/** Two people wrote different notes for one dish. This person decides. */
 export interface Conflict {
   dish: string
   mine: string
@@ -16,11 +16,11 @@ export interface Conflict {
 }
 
 /**
- * One slip that everybody at the table writes on.
+ * An order that everybody at the table shares.
  *
- * - `ready`: `feed` is what was done since the page was opened, newest first. `refusal` is why the last edit
- *   was not made, a code of the shop or `NETWORK`, to be put into words by `sayRefusal`.
- * - `failed`: it cannot be read; `code` as `refusal`.
+ * - `ready`: `feed` lists the changes since the page was opened, newest first. `refusal` is why the last edit
+ *   failed: a code of the shop or `NETWORK`, which `sayRefusal` puts into words.
+ * - `failed`: the order could not be read; `code` is like `refusal`.
  */
 export type TableScreen =
   | { status: 'loading' }
@@ -40,11 +40,11 @@ export type TableScreen =
 
 export interface TablePage {
   readonly screen: TableScreen
-  /** Asked of the shop once, however often it has to be sent. */
+  /** The shop makes the edit once, however often it is sent. */
   edit(edit: Edit): Promise<void>
-  /** Ends the conflict with the other's note, or with one's own. */
+  /** Ends the conflict with the other person's note, or with one's own. */
   resolve(keepMine: boolean): Promise<void>
-  /** Reads it again. */
+  /** Reads the order again. */
   retry(): void
   close(): void
 }

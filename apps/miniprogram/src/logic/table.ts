@@ -10,21 +10,20 @@ import type { Tokens } from './tokens.ts'
 
 export interface TablePageDeps {
   connection: Connection
-  /** Closed with the page. */
+  /** The page closes it. */
   shop: ShopApi
-  /** Of the client `miniprogram`. */
+  /** Tokens of the client `miniprogram`. */
   tokens: Pick<Tokens, 'get'>
   text: Text
   random: () => number
 }
 
 /**
- * A shop that knows less than its own messages say has lost something, and asking it on and on does not bring
- * that back.
+ * If the shop's state is older than its own messages, it has lost data. Further reads do not bring it back.
  */
 const MOST_READS = 3
 
-/** The table's channel is written by the shop alone, so its messages are taken at their word. */
+/** Only the shop writes to the table's channel, so its messages need no validation. */
 interface TableEvents {
   changed: Change
 }
@@ -75,7 +74,7 @@ export const createTablePage = (name: string, deps: TablePageDeps, onChange: () 
       if (code) return code
       menu = (member(body, 'dishes') as Dish[] | undefined) ?? []
     }
-    // A message may overtake the answer: then what came is not yet what was heard of.
+    // A message may overtake the answer. Then the order is older than the message, and is read again.
     for (let reads = 1; !isClosed; reads++) {
       const { code, body } = await shop.get(`tables/${encodeURIComponent(name)}`)
       if (code) return code
@@ -105,7 +104,7 @@ export const createTablePage = (name: string, deps: TablePageDeps, onChange: () 
         changed()
       }),
       room.on('lost', () => void load()),
-      // From here on no change is missed, so this is the moment to read what there is.
+      // From here on no change is missed, so now the order can be read.
       room.on('state', (state) => {
         if (state === 'live') void load()
       }),
@@ -120,14 +119,14 @@ export const createTablePage = (name: string, deps: TablePageDeps, onChange: () 
     }
   }
 
-  /** Others read it; it decides nothing. WeChat gives no names. */
+  /** A name for the others to read; it authorizes nothing. WeChat gives no names. */
   const myName = async (): Promise<string> => {
     const token = await tokens.get()
     const sub = token.ok ? decodeClaims(token.value)?.sub : undefined
     return sub ? `#${sub.slice(0, 4)}` : text.words.table.me
   }
 
-  /** The shop knows an edit by its id and by who asks, so it need not be a secret. */
+  /** The shop identifies an edit by its id and its author, so the id need not be secret. */
   const drawId = () => `${Date.now().toString(36)}-${random().toString(36).slice(2)}-${random().toString(36).slice(2)}`
 
   const edit = async (wanted: Edit, based = slip.order?.version ?? 0) => {

@@ -4,16 +4,16 @@ import type { Change, Dish } from './order.ts'
 import { en } from './words-en.ts'
 import { zh } from './words-zh.ts'
 
-/** What the pages say, in one language. */
+/** The texts of the pages, in one language. */
 export interface Text {
   readonly language: Language
   readonly words: typeof zh
   fill(sentence: string, values: Record<string, string | number>): string
-  /** Of a failure. */
+  /** Text for the code of a failure. */
   sayCode(code: string): string
-  /** Of a refusal of the shop. */
+  /** Text for a refusal of the shop. */
   sayRefusal(code: string): string
-  /** How long ago an ISO 8601 time of the server was; nothing is ever in the future. */
+  /** The age of an ISO 8601 time of the server; never negative. */
   sayAge(isoTime: string): string
   sayChange(change: Change, menu: readonly Dish[]): string
   /** @param fen  hundredths of a yuan */

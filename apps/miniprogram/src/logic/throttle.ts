@@ -1,10 +1,10 @@
 export interface Throttled {
   call(): void
-  /** What still waits is not done. */
+  /** Drops a pending call. */
   cancel(): void
 }
 
-/** Does `work` at the first call, and once more for all calls of the next `everyMs`, at their end. */
+/** Calls `work` at once, and once more for all further calls within `everyMs`, at the end of that time. */
 export const throttle = (work: () => void, everyMs: number): Throttled => {
   let timer: ReturnType<typeof setTimeout> | undefined
   let isAsked = false

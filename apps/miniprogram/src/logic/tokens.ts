@@ -4,40 +4,40 @@ import type { WxApp } from './wx-app.ts'
 
 export interface TokensOptions {
   /**
-   * `phone` may scan and decide; `miniprogram` is an application: channels and business backends take its
-   * tokens.
+   * `phone` may scan and decide. `miniprogram` is an application whose tokens are for channels and business
+   * backends.
    */
   clientId: 'phone' | 'miniprogram'
   origin: string
   fetch: typeof fetch
-  /** Gives a code that works once. */
+  /** Returns a code that works once. */
   loginCode: () => Promise<string>
   now: () => number
 }
 
 /**
- * The access token of one client, for as long as this object lives: it is kept nowhere else, because WeChat
- * says at any time, without asking the person, who they are. Who asks while it is on its way waits for the
- * same one. One try each time: whoever asks knows how long to go on.
+ * The access token of one client. It is kept in memory only, because WeChat identifies the person at any time
+ * without asking. Concurrent callers share one request. Each call makes one attempt; the caller decides about
+ * retries.
  */
 export interface Tokens {
-  /** One that is good for a while yet. */
+  /** A token that is still valid for a while. */
   get(): Promise<Answer<string>>
-  /** Another than the one that was refused; without it, another than the present one. */
+  /** A different token than the refused one, or than the current one if `refused` is missing. */
   renew(refused?: string): Promise<Answer<string>>
-  /** Acts with the token, and once more with another one if the server would not have it. */
+  /** Calls `act` with the token, and once more with a new token if the server refused the first. */
   use<T>(act: (token: string) => Promise<Answer<T>>): Promise<Answer<T>>
-  /** Nothing is waited for any more. */
+  /** Ends all waiting. */
   close(): void
 }
 
-/** Renewed this long before its end, so that it does not end on its way. */
+/** A token is renewed this long before it expires, so that it does not expire on its way. */
 const AHEAD_MS = 60_000
 const TIMEOUT_MS = 10_000
 
 /**
- * Codes of `wx.login`. Rejects with WeChat's own words, or when WeChat has none: everybody who needs a token
- * waits for this.
+ * Codes of `wx.login`. Rejects with WeChat's error text, or after a time limit if WeChat is silent: all users
+ * of tokens wait for this.
  */
 export const wxLoginCode = (wx: Pick<WxApp, 'login'>): Promise<string> =>
   new Promise<string>((resolve, reject) => {
@@ -79,7 +79,7 @@ export const createTokens = ({ clientId, origin, fetch, loginCode, now }: Tokens
     return { ok: true, value }
   }
 
-  /** Every try has a code of its own: of the one before nobody knows whether it was used. */
+  /** Each attempt uses a new code, because it is unknown whether the previous one was used. */
   const acquire = (): Promise<Answer<string>> => {
     inFlight ??= exchange().finally(() => {
       inFlight = undefined
@@ -90,7 +90,7 @@ export const createTokens = ({ clientId, origin, fetch, loginCode, now }: Tokens
   const get = async (): Promise<Answer<string>> => {
     if (token && now() < token.until - AHEAD_MS) return { ok: true, value: token.value }
     const answer = await acquire()
-    // Renewing ahead has failed for now, and what we have still holds.
+    // Early renewal has failed for now, and the current token is still valid.
     if (!answer.ok && token && now() < token.until) return { ok: true, value: token.value }
     return answer
   }
@@ -115,6 +115,6 @@ export const createTokens = ({ clientId, origin, fetch, loginCode, now }: Tokens
   }
 }
 
-/** A code that lay in the background for too long is worth no more than a new one. */
+/** A code expired while the program was in the background. The caller should retry with a new one. */
 const codeUsedUp = (failure: Failure): Failure =>
   failure.code === 'invalid_grant' ? { ...failure, react: 'retry' } : failure

@@ -6,13 +6,13 @@ import { drawId } from '../demo/shop-api.ts'
 export const MOST_TEXT = 1_000
 export const MOST_NAME = 40
 
-/** What members of the room publish themselves: anything may come, so it is typed as nothing. */
+/** Events that members of the room publish. They may contain anything, so their type is `unknown`. */
 interface ChatEvents {
   /** `{ id, name, text }` */
   said: unknown
-  /** Volatile `{ name }`: somebody came. */
+  /** Volatile `{ name }`: a person came. */
   hello: unknown
-  /** Volatile `{ name }`: the answer to a hello, for somebody who cannot know our name yet. */
+  /** Volatile `{ name }`: the answer to a hello, because a newcomer does not know our name yet. */
   here: unknown
   /** Volatile `{ name }` */
   typing: unknown
@@ -21,7 +21,7 @@ interface ChatEvents {
 export interface Said {
   kind: 'said'
   offset: number
-  /** Drawn by the page that said it. */
+  /** The publishing page draws it. */
   id: string
   from: string
   name: string
@@ -30,17 +30,17 @@ export interface Said {
   time: number
 }
 
-/** Messages are missing here for good. */
+/** Messages that are lost here for good. */
 export interface Missing {
   kind: 'missing'
   offset: number
 }
 
-/** Something of our own that is on its way, or did not get there. */
+/** Our own message that is on its way, or that failed. */
 export interface Pending {
   id: string
   text: string
-  /** When it was sent, by `performance.now()`. */
+  /** When the message was sent, by `performance.now()`. */
   since: number
   failure?: string
 }
@@ -48,17 +48,17 @@ export interface Pending {
 export interface Chat {
   readonly entries: readonly (Said | Missing)[]
   readonly pending: readonly Pending[]
-  /** Ids of the people who are here, as far as they were told to us. */
+  /** Ids of the present people, as far as the server has sent them. */
   readonly people: readonly string[]
-  /** How many people are here. */
+  /** Number of people in the room. */
   readonly count: number
-  /** Names of the people who are writing. */
+  /** Names of the people who are typing. */
   readonly typing: readonly string[]
   nameOf(id: string): string
   say(text: string): void
-  /** Sends what had failed once more. */
+  /** Sends a failed message once more. */
   again(id: string): void
-  /** The person is writing. */
+  /** Announces that the person is typing. */
   type(): void
   close(): void
 }
@@ -71,7 +71,7 @@ export interface ChatDeps {
 
 const HISTORY = 50
 const MOST_ENTRIES = 500
-/** A hello is answered with a name while so many are here; beyond, names are learned from what people say. */
+/** Up to this many people answer a hello with their name. In larger rooms names come with messages. */
 const MOST_GREETINGS = 30
 const TYPING_SHOWN_MS = 4_000
 const TYPING_EVERY_MS = 2_000
@@ -84,10 +84,10 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
   let entries: readonly (Said | Missing)[] = []
   let pending: readonly Pending[] = []
   let count = 0
-  /** Comings and goings that we were told of. */
+  /** Number of presence events that arrived. */
   let changes = 0
   let typedAt = 0
-  /** One after the other, so that they stay in the order in which they were written. */
+  /** One message at a time, so that messages keep their order. */
   let sending = Promise.resolve()
 
   const add = (entry: Said | Missing) => {
@@ -118,7 +118,7 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
     const before = changes
     const answer = await room.presence()
     if (!answer.ok) return
-    // Somebody came or went while we were asking, and nobody can say which of the two is newer.
+    // A person came or left during the request, so the answer may be outdated.
     if (changes !== before) return void countPeople()
     people.clear()
     for (const id of answer.value.users) people.add(id)
@@ -129,12 +129,12 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
   room.on('message', ({ event, data, from, offset, time }) => {
     const text = textOf(data, 'text', MOST_TEXT)
     if (event !== 'said' || !text) return
-    // A message of the application itself is nobody's.
+    // A message of the application itself has no sender.
     const given = from ? (learn(from, data) ?? `#${from.slice(0, 4)}`) : (textOf(data, 'name', MOST_NAME) ?? '')
     const id = textOf(data, 'id', MOST_NAME) ?? `${offset}`
     if (from) stopTyping(from)
     add({ kind: 'said', offset, id, from: from ?? '', name: given, text, time })
-    // Said by us, here: the one on its way has arrived.
+    // Our own message has arrived, so it is not pending anymore.
     if (from === me.id) settle(id)
     else update()
   })
@@ -172,7 +172,7 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
     update()
   })
 
-  // Who comes and goes is told only while we are there.
+  // Presence events arrive only while the room is live.
   room.on('state', (state) => {
     if (state === 'live') {
       greet('hello')
@@ -184,7 +184,7 @@ export const createChat = (name: string, { live, me, update }: ChatDeps): Chat =
   const send = (id: string, text: string) => {
     sending = sending.then(async () => {
       const answer = await room.publish('said', { id, name: me.name, text }, { idempotencyKey: id })
-      // When it was taken, the message itself follows or was here already, and that settles it.
+      // On success the message itself settles it; it follows, or has arrived already.
       if (!answer.ok) settle(id, answer.code)
     })
   }

@@ -4,12 +4,12 @@ import { chatView } from './view.ts'
 
 const asked = new URLSearchParams(location.search).get('room') ?? ''
 const name = /^[A-Za-z0-9_-]{1,32}$/.test(asked) ? asked : 'lobby'
-// Whoever shares the address shares what is shown.
+// Keeps the room in the address, so that a shared address opens the same room.
 if (asked !== name) history.replaceState(null, '', `?room=${name}`)
-/** As near to the end as somebody who reads along. */
+/** Within this distance from the end the person is reading along. */
 const NEAR_PX = 80
 
-/** The newest message stays in sight, unless the person has gone back to read. */
+/** Keeps the newest message in view, unless the person has scrolled back. */
 const drawAtEnd = (update: () => void) => (): void => {
   const before = document.querySelector('.said')
   const isAtEnd = !before || before.scrollHeight - before.scrollTop - before.clientHeight < NEAR_PX

@@ -1,4 +1,4 @@
-/** A time of day as people of the page's language write it; with the date when that was another day. */
+/** A time of day in the format of the page's language, with the date if that was another day. */
 export const clock = (time: number): string => {
   const then = new Date(time)
   const lang = document.documentElement.lang

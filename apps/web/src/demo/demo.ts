@@ -7,14 +7,14 @@ import { createPulse } from './pulse.ts'
 import { createShopApi, type ShopApi } from './shop-api.ts'
 import { type DemoName, demos, say } from './text.ts'
 
-/** What a demo is given once somebody is signed in. */
+/** What a demo receives once the person is logged in. */
 export interface Surroundings {
   live: Live
   /** The person's own channel. */
   own: Room<OwnEvents>
   shop: ShopApi
   me: Person
-  /** Draws the page again. */
+  /** Renders the page again. */
   update: () => void
 }
 
@@ -24,28 +24,25 @@ export interface OwnEvents {
 
 export interface Person {
   id: string
-  /** From the id token, for others to read. */
+  /** The name of the id token, for other people. */
   name: string
 }
 
-/** The inside of one demo page. */
+/** The content of a demo page. */
 export interface Demo {
   view(): TemplateResult
   /**
-   * Since when the oldest of the person's own doings waits for an answer, by `performance.now()`.
-   * @default nothing is waited for
+   * When the person's oldest unanswered action began, by `performance.now()`.
+   * @default nothing waits for an answer
    */
   waitingSince?(): number | undefined
   close(): void
 }
 
-/**
- * An answer that takes longer is one that the server is recovering from something for, though the connection
- * stands.
- */
+/** A slower answer means that the server is recovering from a fault, although the connection is up. */
 const SLOW_MS = 3_000
 const LOOK_MS = 500
-/** Messages of one's own channel that the message center begins with; elsewhere their number is enough. */
+/** History of the own channel in the message center. Other demos need only the unread count. */
 const OWN_HISTORY = 50
 
 const bell = html`<svg viewBox="0 0 24 24" aria-hidden="true">
@@ -55,7 +52,7 @@ const bell = html`<svg viewBox="0 0 24 24" aria-hidden="true">
 interface SignedIn {
   surroundings: Surroundings
   demo: Demo
-  /** Since when the person's doings, or the page itself, wait for an answer, by `performance.now()`. */
+  /** When the oldest unanswered request of the person or the page began, by `performance.now()`. */
   waitingSince(): number | undefined
   close(): void
 }
@@ -74,14 +71,14 @@ const signIn = (
 ): SignedIn => {
   const { origin } = location
   let opened = false
-  // Before it is open there is nothing to draw but the login.
+  // Before the demo is open, the page has only the login, which renders itself.
   const updateOpened = () => {
     if (opened) update()
   }
   const live = createLive({ origin, token: session })
   const own = live.channel<OwnEvents>('@user', { history: name === 'inbox' ? OWN_HISTORY : 0 })
   live.on('state', updateOpened)
-  // A session that was ended elsewhere ends here too, and the login is shown.
+  // If the session was ended elsewhere, it ends here too, and the page shows the login.
   live.on('ended', () => void session.recheck())
   own.on('inbox', updateOpened)
   const surroundings = { live, own, shop: createShopApi(session), me: personOf(session), update: updateOpened }
@@ -101,12 +98,12 @@ const signIn = (
   }
 }
 
-/** Shows a demo: the login first, then the demo in a frame with the way to the others. */
+/** Shows a demo: first the login, then the demo in a frame with links to the other demos. */
 export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => Demo): void => {
   const root = document.querySelector<HTMLElement>('#app')
   const session = createSession({ origin: location.origin })
   let signedIn: SignedIn | undefined
-  /** The person ended this login from elsewhere, and did not log in again yet. */
+  /** The person ended this login from another device and has not logged in again yet. */
   let revoked = false
 
   const entrance = (): TemplateResult => html`
@@ -150,7 +147,7 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
       signedIn = now === undefined ? undefined : signIn(name, session, open, update)
     }
     update()
-    // The page has changed under a person who cannot see it: take them to its new heading.
+    // The page has changed. Screen readers continue at the new heading.
     if (known !== now) document.querySelector<HTMLElement>('h1')?.focus()
   }
 
@@ -166,7 +163,7 @@ const tone = (state: LiveState): string =>
   ['socket', 'stream', 'poll'].includes(state) ? 'good' : ['offline', 'ended'].includes(state) ? 'bad' : 'warn'
 
 const bar = (here: DemoName, { live, own, me }: Surroundings, session: Session, slow: boolean): TemplateResult => {
-  // What was said last of the connection is no use to whoever waits.
+  // A slow answer is more useful than a connection state that looks good.
   const isRecovering = slow && tone(live.state) === 'good'
   const unread = own.inbox?.unread ?? 0
   const announced = fill(say().unread, { n: unread })

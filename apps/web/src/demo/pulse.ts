@@ -1,26 +1,23 @@
 import type { Room } from '@saoma/client'
 
-/** With `SLOW_MS` of the demo it is told within five seconds. */
+/** Together with the demo's `SLOW_MS`, the page notices a fault within five seconds. */
 const EVERY_MS = 1_200
 
-/**
- * Whether the cluster behind a connection that stands still does its work: a question of no other use, while
- * somebody looks.
- */
+/** A probe: whether the cluster behind an open connection still works. It runs while the page is visible. */
 export interface Pulse {
-  /** Since when it has had no good answer, by `performance.now()`. */
+  /** When the oldest unsuccessful request began, by `performance.now()`; undefined if there is none. */
   readonly waitingSince: number | undefined
   close(): void
 }
 
-/** @param channel  of the person's own, about which anything may be asked */
+/** @param channel  of the person, for whom any request is allowed */
 export const createPulse = (channel: Pick<Room, 'presence' | 'state'>): Pulse => {
   let since: number | undefined
   let asking = false
 
   const ask = async () => {
     if (document.hidden) {
-      // Timers of a page that nobody looks at are slow, and so would be this.
+      // Browsers slow down the timers of hidden pages, so the probe would seem slow.
       since = undefined
       return
     }

@@ -1,15 +1,17 @@
 import { backoffMs, boundBy, type Session } from '@saoma/client'
 
-/** What the shop answered. `status` 0: nothing, however often it was asked. */
+/** The shop's answer. `status` 0: the last attempt got no answer. */
 export interface ShopAnswer {
   status: number
   body: unknown
 }
 
-/** The shop's own HTTP API, called as the person who is signed in. */
+/** The shop's own HTTP API, with the token of the logged-in person. */
 export interface ShopApi {
   get(path: string): Promise<ShopAnswer>
-  /** Sent again when no answer came: give the body an id by which the shop knows it. */
+  /**
+   * Repeated when no answer arrives or the shop fails, so the body needs an id that identifies the request.
+   */
   post(path: string, body: object): Promise<ShopAnswer>
 }
 
@@ -19,7 +21,7 @@ const BACKOFF = { baseMs: 400, capMs: 4_000 }
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** A name for one request. `crypto.randomUUID` is there on https and localhost only. */
+/** An id for one request. `crypto.randomUUID` exists only on https and localhost. */
 export const drawId = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 

@@ -4,24 +4,24 @@ import { drawId } from '../demo/shop-api.ts'
 
 export interface Notice {
   offset: number
-  /** Undefined: of a kind that this page does not know. */
+  /** Undefined for a kind that this page does not know. */
   text: string | undefined
   /** Milliseconds since 1970. */
   time: number
 }
 
-/** What became of the last request to the shop. */
+/** State of the last request to the shop. */
 export type Sent = 'none' | 'sending' | 'sent' | 'planned' | 'failed' | 'busy'
 
 export interface Inbox {
   /** Newest first. */
   readonly notices: readonly Notice[]
   readonly unread: number
-  /** Offset up to which everything has been read. */
+  /** Everything up to this offset has been read. */
   readonly read: number
   readonly lost: boolean
   readonly sent: Sent
-  /** The last mark was not made. */
+  /** The last attempt to mark messages as read failed. */
   readonly trouble: boolean
   /** @param delay  seconds */
   ask(text: string, delay: number): Promise<void>

@@ -4,6 +4,6 @@ import { inboxView } from './view.ts'
 
 showDemo('inbox', (surroundings) => {
   const inbox = createInbox(surroundings)
-  // What it listens to is the frame's, and ends with it.
+  // It listens only to objects of the frame, which closes them.
   return { view: () => inboxView(inbox), close: () => {} }
 })

@@ -3,7 +3,7 @@ import type { Surroundings } from '../demo/demo.ts'
 import { member, textOf } from '../demo/json.ts'
 import { drawId } from '../demo/shop-api.ts'
 
-/** As the shop's API has it. `price` is in fen. */
+/** A quote of the shop's API. `price` is in fen. */
 export interface Quote {
   number: string
   price: number
@@ -17,18 +17,16 @@ export type Screen =
   | { status: 'done'; id: string; city: string; quote: Quote }
   | { status: 'failed' | 'refused' }
 
-/**
- * One slow job, from the question to its answer. Its id is in the address, so that a reload goes on with it.
- */
+/** One slow job, from the request to its result. Its id is in the address, so a reload continues it. */
 export interface Job {
   readonly screen: Screen
   ask(city: string): Promise<void>
-  /** Back to the question. */
+  /** Returns to the form. */
   again(): void
   close(): void
 }
 
-/** The job's channel is written by the shop alone. Without a quote the job has failed. */
+/** Only the shop writes to the job's channel. Without a quote the job has failed. */
 interface JobEvents {
   finished: { quote?: Quote }
 }
@@ -37,7 +35,7 @@ const STARTED: number = 202
 const BUSY: number = 429
 const MOST_CITY = 60
 
-/** @param onId  the job whose page this is now */
+/** @param onId  called with the id of the current job, for the address */
 export const createJob = (
   known: string | undefined,
   { live, shop, update }: Surroundings,
@@ -56,7 +54,7 @@ export const createJob = (
     show(quote ? { status: 'done', id, city, quote } : { status: 'failed' })
   }
 
-  /** What the shop knows: for a page that comes back after its messages are gone. */
+  /** Reads the shop's state, for a page that returns after the messages were trimmed. */
   const read = async (id: string): Promise<boolean> => {
     const { status, body } = await shop.get(`jobs/${id}`)
     if (status === 404) return false
@@ -70,7 +68,8 @@ export const createJob = (
 
   const follow = (id: string, city: string) => {
     show({ status: 'waiting', id, city })
-    // The answer may be there before us: it is the one message of its channel.
+    // The result may arrive before the subscription. It is the only message of the channel, so history 1
+    // finds it.
     room = live.channel<JobEvents>(`room:job-${id}`, { history: 1 })
     room.on('message', ({ data }) => finish(id, screen.status === 'waiting' ? screen.city : city, data.quote))
     room.on('lost', () => void read(id))

@@ -8,15 +8,17 @@ import { say } from './text.ts'
 const { origin } = location
 const root = document.querySelector<HTMLElement>('#app')
 const session = createSession({ origin })
-// WeChat's own long poll sends the browser here with a confirmed ticket. It is good once, so it does not stay
-// in the address.
+// WeChat's long poll redirects the browser here with a confirmed ticket. The ticket works once, so it does
+// not stay in the address.
 let ticket = new URLSearchParams(location.search).get('ticket') ?? undefined
 if (ticket) history.replaceState(null, '', location.pathname)
 
 let signedIn: SignedIn | undefined
-/** The person ended this login from elsewhere, and did not log in again yet. */
+/** The person ended this login from another device and has not logged in again yet. */
 let revoked = false
-/** Any camera reads the code that is shown: this is a demo, with pages to try things out. */
+/**
+ * The login shows a plain QR code, which any camera reads. This is demo mode, with pages to try things out.
+ */
 let plain = false
 
 const welcome = (): TemplateResult => html`
@@ -67,7 +69,7 @@ const follow = (): void => {
     signedIn ??= createSignedIn(session, origin, update)
   }
   update()
-  // The page has changed under a person who cannot see it: take them to its new heading.
+  // The page has changed. Screen readers continue at the new heading.
   if (entering) document.querySelector<HTMLElement>('h1')?.focus()
 }
 
@@ -75,7 +77,7 @@ session.on('changed', follow)
 session.on('ended', ({ reason }) => {
   revoked = reason === 'revoked'
   follow()
-  // Wherever on the page they were: this is why it has changed.
+  // Moves the focus to the reason for the change.
   document.querySelector<HTMLElement>('.revoked')?.focus()
 })
 follow()

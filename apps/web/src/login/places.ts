@@ -10,7 +10,7 @@ export interface Places {
   close(): void
 }
 
-/** Where the person is logged in, with a button to end each login but this one. */
+/** The list of the person's logins. Each but the current one has a button that ends it. */
 export const createPlaces = (session: Session, monitor: SessionMonitor, origin: string, update: () => void): Places => {
   const devices = createDevices({ origin, token: session.accessToken })
   let entries: SessionEntry[] | undefined
@@ -18,14 +18,14 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
   let trouble = false
   let said = ''
   let asking = false
-  /** Lists asked for, and the last of them that is shown: an answer that a later one has overtaken is not. */
+  /** Number of list requests, and the latest one whose answer is shown. Older answers are dropped. */
   let asked = 0
   let shown = 0
 
-  /** False when there is nothing to go on with. */
+  /** False if the answer is an error. */
   const check = (answer: Answer<unknown>): boolean => {
     if (answer.ok) return true
-    // Ended by the other side in the same moment: as good as done.
+    // Another device ended it at the same moment, which is just as good.
     if (answer.code === 'SESSION_NOT_FOUND') return true
     if (answer.code === 'REVOKED') void session.recheck()
     trouble = true
@@ -47,7 +47,7 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
     check(await read())
   }
 
-  /** Nobody asked for it, so it neither stops a hand nor complains. */
+  /** An automatic reload, so it neither disables buttons nor shows errors. */
   const reload = async () => {
     if (document.hidden) return
     const answer = await read()
@@ -118,7 +118,7 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
     return asking ? fill(say().askEndOthers, { n: (entries?.length ?? 1) - 1 }) : said
   }
 
-  /** The same button asks and takes back, so that a double tap ends nothing and the focus stays. */
+  /** The same button opens the question and cancels it. So a double tap ends nothing, and the focus stays. */
   const others = (): TemplateResult => html`
     <div class="sure">
       ${

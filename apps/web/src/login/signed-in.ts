@@ -10,7 +10,7 @@ export interface SignedIn {
   close(): void
 }
 
-/** The page behind the login: who is logged in, and whether the token they hold would be accepted. */
+/** The page after the login: the logged-in person, and whether a backend would accept the token. */
 export const createSignedIn = (session: Session, origin: string, update: () => void): SignedIn => {
   let verification: Verification | undefined
   let busy = false
@@ -45,7 +45,7 @@ export const createSignedIn = (session: Session, origin: string, update: () => v
   }
 
   const ticking = setInterval(() => {
-    // Not only a number that runs down: asking for the token is what refreshes it ahead of its end.
+    // Fetching the token refreshes it before it expires, so the page does more than count down.
     if (session.tokens && (session.expiresAt ?? 0) < Date.now()) void act(verify)
     else update()
   }, 1_000)

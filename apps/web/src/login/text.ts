@@ -129,10 +129,10 @@ const text = {
 
 export const say = (): (typeof text)[Language] => text[language()]
 
-/** A time of day as people of the page's language write it. */
+/** A time of day in the format of the page's language. */
 export const clock = (time: number): string => new Date(time).toLocaleTimeString(document.documentElement.lang)
 
-/** A day and a time of it, by which one login is told from another. */
+/** A date and time that distinguish one login from another. */
 export const moment = (time: number): string =>
   new Date(time).toLocaleString(document.documentElement.lang, {
     month: 'short',

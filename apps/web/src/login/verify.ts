@@ -1,13 +1,13 @@
 import { boundBy } from '@saoma/client'
-/** Why a token would be refused; the same checks that a backend makes. */
+/** Why a backend would refuse a token. Backends make the same checks. */
 export type Flaw = 'signature' | 'key' | 'expired' | 'issuer' | 'audience' | 'unreachable' | 'insecure'
 
 export interface Verification {
-  /** Absent when the token is good. */
+  /** Absent if the token is valid. */
   flaw?: Flaw
   /** Milliseconds since 1970. */
   checkedAt: number
-  /** The node that answered with the keys. */
+  /** The node that answered the request for the keys. */
   node: string
   header: unknown
   claims: unknown
@@ -37,8 +37,8 @@ const loadKeys = async (
 }
 
 /**
- * Verifies an ES256 access token as a backend would: the signature by the published keys, then issuer,
- * audience and time.
+ * Verifies an ES256 access token like a backend: the signature by the published keys, then issuer, audience
+ * and time.
  */
 export const verifyToken = async (token: string, origin: string): Promise<Verification> => {
   const [head = '', payload = '', signature = ''] = token.split('.')

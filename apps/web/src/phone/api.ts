@@ -26,7 +26,7 @@ const parseDecision = (body: unknown): Result<DecisionAnswer> => {
 export type Decision = 'confirm' | 'reject'
 
 export interface PhoneApi {
-  /** Becomes a demo person; a server that is not in demo mode answers `invalid_grant`. */
+  /** Logs in as a demo person. A server outside of demo mode answers `invalid_grant`. */
   signIn(name: string): Promise<Answer<TokenSet>>
   find(token: string, userCode: string): Promise<Answer<string>>
   scan(token: string, ticket: string): Promise<Answer<ScanAnswer>>

@@ -20,7 +20,7 @@ const update = (): void => {
     `,
     root,
   )
-  // A new screen begins at its heading, also for those who read with their ears or move with the keyboard.
+  // A new screen begins at its heading, for screen readers and the keyboard too.
   if (last && last !== phone.screen) document.querySelector<HTMLElement>('[data-start]')?.focus()
   last = phone.screen
 }

@@ -2,14 +2,14 @@ import { type Answer, backoffMs, type Failure } from '@saoma/client'
 import type { LoginRequest } from '@saoma/protocol'
 import type { Decision, PhoneApi } from './api.ts'
 
-/** What the phone shows. */
+/** The screen of the phone. */
 export type Screen =
   | { status: 'choosing'; error?: string }
   | { status: 'typing'; error?: string }
   | { status: 'working' }
-  /** The answer is on its way; `again` when it had to be repeated. */
+  /** The answer was sent; `again` if it had to be repeated. */
   | { status: 'deciding'; decision: Decision; again: boolean }
-  /** It was decided; perhaps by this answer, of which no word came back. */
+  /** The login was decided, perhaps by this answer, whose acknowledgement was lost. */
   | { status: 'settled'; decision: Decision }
   /** `until`: milliseconds since 1970 by this phone's clock. */
   | { status: 'asking'; ticket: string; request: LoginRequest; until: number; error?: string }
@@ -20,31 +20,33 @@ export interface Phone {
   readonly screen: Screen
   readonly name: string
   choose(name: string): Promise<void>
-  /** Back to the choice of a person. */
+  /** Returns to the choice of a person. */
   change(): void
-  /** Looks up a code that was typed. */
+  /** Finds the ticket of a typed user code. */
   find(userCode: string): Promise<void>
   decide(decision: Decision): Promise<void>
   close(): void
 }
 
-/** After these nobody knows whether the server has done what it was asked for. */
+/** After these errors it is unknown whether the server has processed the request. */
 const UNCERTAIN: readonly string[] = ['NETWORK', 'INTERNAL', 'REDIS_UNAVAILABLE']
 const RETRY = { baseMs: 500, capMs: 4_000 }
-/** So long after its time a request is known to the server, and what became of it. */
+/** The server knows the outcome of a request for at least this long after its expiry. */
 const LATEST_MS = 60_000
 
-/** What the server takes for a demo person's name. */
+/** The names that the server accepts for a demo person. */
 export const namePattern = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u
 
-/** The demo phone: who it belongs to, what is asked of it, what was decided. */
+/** The demo phone: its person, the question, and the decision. */
 export const createPhone = (api: PhoneApi, ticket: string | undefined, update: () => void): Phone => {
   let screen: Screen = { status: 'choosing' }
   let name = ''
   let token = ''
   let deadline: ReturnType<typeof setTimeout> | undefined
 
-  /** What is shown by now; the compiler takes it for what it was. */
+  /**
+   * The current screen. The function call prevents the compiler from narrowing its type to an earlier one.
+   */
   const present = (): Screen => screen
 
   const show = (next: Screen) => {
@@ -59,7 +61,7 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
     show({ status: 'failed', code, ...(react === 'retry' ? { again } : {}) })
   }
 
-  /** A phone's token lives for minutes; one that has ended is replaced once, without a word. */
+  /** A phone's token lives for minutes. An expired one is replaced once, silently. */
   const withToken = async <T>(act: (token: string) => Promise<Answer<T>>): Promise<Answer<T>> => {
     const answer = await act(token)
     if (answer.ok || answer.react !== 'reauth') return answer
@@ -118,14 +120,13 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
         if (present() !== telling) return
         if (answer.ok) return show({ status: decision === 'confirm' ? 'confirmed' : 'rejected' })
         isUncertain ||= UNCERTAIN.includes(answer.code)
-        // Forgotten is what was decided minutes ago, by this very answer perhaps.
+        // The server has forgotten the ticket: it was decided minutes ago, perhaps by this very answer.
         const isOver = answer.code === 'TICKET_SETTLED' || answer.code === 'TICKET_NOT_FOUND'
         if (isOver && isUncertain) return show({ status: 'settled', decision })
         if (answer.react !== 'retry') return failed(answer, () => show(asking))
-        // Nothing was decided, and there may be time yet: the person stays in front of the same question.
+        // The server decided nothing, and there may be time left, so the same question stays.
         if (!isUncertain && asking.until > Date.now()) return show({ ...asking, error: answer.code })
-        // Once it may have been heard there is one answer to go on with, and it is said until it is known
-        // what became of it.
+        // If the answer may have arrived, the phone repeats this same answer until the outcome is known.
         if (Date.now() > asking.until + LATEST_MS) return failed(answer, () => void show(asking))
         await new Promise((done) =>
           setTimeout(done, Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, Math.random))),

@@ -107,7 +107,7 @@ export const say = (): (typeof text)[Language] => text[language()]
 export const sayCode = (code: string): string =>
   code in codes ? codes[code as keyof typeof codes].say[language()] : say().unreachable
 
-/** How long ago the request was made. Two clocks are compared, so nothing is ever in the future. */
+/** The age of the request. Two clocks are compared, so a negative age counts as zero. */
 export const sayAge = (isoTime: string): string => {
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(isoTime)) / 1_000))
   if (!Number.isFinite(seconds)) return say().unknown

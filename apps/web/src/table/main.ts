@@ -4,7 +4,7 @@ import { type Draft, tableView } from './view.ts'
 
 const asked = new URLSearchParams(location.search).get('table') ?? ''
 const name = /^[1-9]\d?$/.test(asked) ? asked : '7'
-// Whoever shares the address shares what is shown.
+// Keeps the table in the address, so that a shared address opens the same table.
 if (asked !== name) history.replaceState(null, '', `?table=${name}`)
 
 showDemo('table', (surroundings) => {
@@ -12,7 +12,7 @@ showDemo('table', (surroundings) => {
   const update = () => {
     surroundings.update()
     const conflict = table.conflict !== undefined
-    // On a phone the question would come up out of sight of whoever has to answer it.
+    // On a phone the question may appear outside of the view of the person who must answer it.
     if (conflict && !asking) document.querySelector<HTMLElement>('#conflict')?.focus()
     asking = conflict
   }

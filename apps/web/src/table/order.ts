@@ -1,6 +1,6 @@
 import { member } from '../demo/json.ts'
 
-/** As the shop's API has them. */
+/** Types of the shop's API. */
 export interface Dish {
   id: string
   name: { en: string; zh: string }
@@ -22,7 +22,7 @@ export interface Order {
   lines: Line[]
 }
 
-/** What turns version - 1 of an order into version. */
+/** Turns version - 1 of an order into `version`. */
 export type Change = { version: number; id: string; author: { user: string; name: string } } & (
   | { kind: 'line'; dish: string; line: Line | null }
   | { kind: 'place' }
@@ -36,7 +36,7 @@ export type Edit =
   | { kind: 'place' }
   | { kind: 'begin' }
 
-/** The table's channel is written by the shop alone, so its messages are taken at their word. */
+/** Only the shop writes to the table's channel, so its messages need no validation. */
 export interface TableEvents {
   changed: Change
 }

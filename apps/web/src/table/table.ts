@@ -4,31 +4,31 @@ import { member } from '../demo/json.ts'
 import { drawId, type ShopApi } from '../demo/shop-api.ts'
 import { applyChange, type Change, type Dish, type Edit, type Order, orderOf, type TableEvents } from './order.ts'
 
-/** Two people wrote different notes for one dish: this person decides. */
+/** Two people wrote different notes for one dish. This person decides. */
 export interface Conflict {
   dish: string
   mine: string
   theirs: string
 }
 
-/** One shared order: the shop's version of it, and what this page has asked for on top. */
+/** A shared order: the shop's version, and this page's pending edits on top. */
 export interface Table {
   readonly order: Order | undefined
   readonly menu: readonly Dish[]
   readonly conflict: Conflict | undefined
-  /** Why the last edit was not made: a code of the shop, or NETWORK. */
+  /** Why the last edit failed: a code of the shop, or NETWORK. */
   readonly refusal: string | undefined
-  /** What was done at this table since the page was opened, newest first. */
+  /** Changes at this table since the page was opened, newest first. */
   readonly feed: readonly Change[]
-  /** Quantity of a dish as this person should see it, with their own clicks that are still on the way. */
+  /** Quantity of a dish for this person, including their own clicks that are still on the way. */
   quantity(dish: string): number
-  /** Whether what is seen of a dish has not been kept yet. */
+  /** Whether a click on the dish is not saved yet. */
   isUnsaved(dish: string): boolean
-  /** Since when the oldest edit waits for its answer, by `performance.now()`. */
+  /** When the oldest unanswered edit began, by `performance.now()`. */
   waitingSince(): number | undefined
-  /** @param based  version that the person was looking at. @default the present one */
+  /** @param based  the version that the person saw. @default the current one */
   edit(edit: Edit, based?: number): Promise<void>
-  /** Ends the conflict with the other's note, or with one's own. */
+  /** Ends the conflict with the other person's note, or with one's own. */
   resolve(keepMine: boolean): void
   close(): void
 }
@@ -42,16 +42,15 @@ export interface TableDeps {
 
 const MOST_FEED = 5
 /**
- * A shop that knows less than its own messages say has lost something, and asking it on and on does not bring
- * that back.
+ * If the shop's state is older than its own messages, it has lost data. Further reads do not bring it back.
  */
 const MOST_READS = 3
 
 export const createTable = (name: string, { live, shop, me, update }: TableDeps): Table => {
   const room = live.channel<TableEvents>(`room:table-${name}`)
-  /** Clicks on + and - that the shop has not answered yet, by edit. */
+  /** Clicks on + and - without an answer of the shop, by edit. */
   const pending = new Map<string, { dish: string; delta: number }>()
-  /** Since when an edit waits for its answer, by edit, oldest first. */
+  /** Start times of edits without an answer, by edit, oldest first. */
   const asked = new Map<string, number>()
   let order: Order | undefined
   let menu: readonly Dish[] = []
@@ -59,10 +58,10 @@ export const createTable = (name: string, { live, shop, me, update }: TableDeps)
   let refusal: string | undefined
   let feed: readonly Change[] = []
   let loading = false
-  /** The highest version that we heard of. */
+  /** The highest version that a message has announced. */
   let heard = 0
 
-  /** Takes a whole order, unless it is older than what we have. */
+  /** Takes a whole order, unless it is older than the current one. */
   const take = (body: unknown) => {
     const next = orderOf(body)
     if (next && next.version >= (order?.version ?? 0)) order = next
@@ -76,7 +75,7 @@ export const createTable = (name: string, { live, shop, me, update }: TableDeps)
         const answer = await shop.get('menu')
         menu = (member(answer.body, 'dishes') as Dish[] | undefined) ?? []
       }
-      // A message may overtake the answer: then what came is not yet what we heard of.
+      // A message may overtake the answer. Then the order is older than the message, and is read again.
       for (let reads = 1; reads <= MOST_READS; reads++) {
         const { status, body } = await shop.get(`tables/${name}`)
         refusal = status === 200 ? undefined : refusalOf(status, body)
@@ -95,14 +94,14 @@ export const createTable = (name: string, { live, shop, me, update }: TableDeps)
     pending.delete(change.id)
     feed = [change, ...feed.filter(({ version }) => version !== change.version)].slice(0, MOST_FEED)
     if (order && change.version === order.version + 1) order = applyChange(order, change)
-    // A hole; an order that is not there yet is being loaded.
+    // A gap: read the order. If there is no order yet, the first read is under way.
     else if (order && change.version > order.version) void load()
     update()
   }
 
   room.on('message', (message) => onChange(message.data))
   room.on('lost', () => void load())
-  // From here on no change is missed, so this is the moment to read what there is.
+  // From here on no change is missed, so now the order can be read.
   room.on('state', (state) => {
     if (state === 'live') void load()
   })

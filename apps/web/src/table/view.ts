@@ -7,7 +7,7 @@ import { dishName, money, say, sayChange, sayRefusal } from './text.ts'
 
 const LATE_MS = 1_000
 
-/** A note that is being written, and the version of the order that its writer saw when they began. */
+/** An unfinished note, and the version of the order that its author saw at the start. */
 export interface Draft {
   dish: string
   based: number
@@ -157,7 +157,7 @@ const feedView = (table: Table): TemplateResult => html`
   </div>
 `
 
-/** A word for every click would only flicker. */
+/** A status for every click would only flicker. */
 const isLate = (table: Table): boolean =>
   performance.now() - (table.waitingSince() ?? Number.POSITIVE_INFINITY) > LATE_MS
 

@@ -7,12 +7,12 @@ import { say, sayCode } from './text.ts'
 import { typingLink } from './typing-link.ts'
 
 /*
- * Where `verification_uri` of RFC 8628 leads when codes are WeChat's: a command line or a TV has shown its
- * person this address, and the mini-program is where the login is confirmed.
+ * The page of RFC 8628's `verification_uri` for WeChat's codes. A command line or a TV shows this address to
+ * its user, and the user confirms the login in the mini-program.
  */
 
 const root = document.querySelector<HTMLElement>('#app')
-/** Opens the app where the code is typed. */
+/** Opens the app on its page for typing a code. */
 let link: string | undefined
 const ticket = parseTicket(new URLSearchParams(location.search).get('ticket') ?? undefined)
 
@@ -67,7 +67,7 @@ const update = (): void => {
   )
 }
 
-/** On a phone a tap is the shortest way; elsewhere it would lead nowhere. */
+/** On a phone a tap is fastest. On other devices the link leads nowhere. */
 const findLink = async (): Promise<void> => {
   if (!isPhone()) return
   link = await typingLink().catch(() => undefined)

@@ -1,19 +1,20 @@
 import { parseProblem } from '@saoma/protocol'
 
-/** What to scan for the ticket of this page. */
+/** The code picture for the ticket of this page. */
 export type Picture =
   | { status: 'loading' }
   | { status: 'shown'; url: string; check?: string }
   | { status: 'failed'; code: string }
 
-/** The picture for a ticket, as this page has it. */
+/** Fetches and holds the picture for a ticket. */
 export interface TicketPicture {
   readonly picture: Picture
   load(): Promise<void>
 }
 
 const pictureOf = async (ticket: string): Promise<Picture> => {
-  // As an image: a description may lead elsewhere, and what lies there has to be held against its hash.
+  // Requested as an image: the JSON description may point to another server, whose picture needs a hash
+  // check.
   const response = await fetch(`/v1/tickets/${encodeURIComponent(ticket)}/qr`, {
     cache: 'no-store',
     headers: { accept: 'image/*' },

@@ -1,7 +1,7 @@
-/** It becomes an href: nothing that runs. */
+/** The value becomes an href, so schemes that run scripts are excluded. */
 const OPENS = /^(https?|weixin):/
 
-/** The address that opens the app where a code is typed; undefined where there is none. */
+/** The address that opens the app's page for typing a code; undefined if there is none. */
 export const typingLink = async (): Promise<string | undefined> => {
   const response = await fetch('/v1/link')
   if (!response.ok) return undefined

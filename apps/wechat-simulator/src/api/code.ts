@@ -17,7 +17,7 @@ const Body = v.object({
   auto_color: v.optional(v.boolean(), false),
   line_color: v.optional(v.object({ r: Shade, g: Shade, b: Shade }), { r: 0, g: 0, b: 0 }),
   is_hyaline: v.optional(v.boolean(), false),
-  // It belongs into the query; in the body it is a well-known mistake.
+  // The token belongs in the query. Sending it in the body is a common mistake.
   access_token: v.optional(v.never()),
 })
 

@@ -6,12 +6,10 @@ export interface Call {
   body: string
 }
 
-/** What an endpoint answers: an errcode, a JSON object or a picture. */
+/** The result of an endpoint: an errcode, a JSON object or a picture. */
 export type Answer = number | object | Buffer
 
-/**
- * One endpoint of WeChat's. The order in which it looks at a call is the order in which WeChat finds fault.
- */
+/** One endpoint of WeChat. It checks a call in the same order as WeChat. */
 export type Endpoint = (state: State, call: Call) => Answer | Promise<Answer>
 
 /** The errcode for wrong credentials of an app. */

@@ -3,7 +3,7 @@ import type { State } from '../state.ts'
 import { type Call, type Endpoint, parseObject } from './endpoint.ts'
 
 const QUERY_LENGTH = 1_024
-/** `%` is for links alone. */
+/** Only links allow `%`. */
 const QUERIES = { link: /^[0-9A-Za-z!#$&'()*+,/:;=?@\-._~%]*$/, scheme: /^[0-9A-Za-z!#$&'()*+,/:;=?@\-._~`]*$/ }
 const LEAST_MS = 60_000
 const DAY_MS = 86_400_000
@@ -24,20 +24,20 @@ const LinkBody = v.object({ ...target, ...expiry })
 const SchemeBody = v.object({ jump_wxa: v.optional(v.object(target), {}), ...expiry })
 type Body = v.InferOutput<typeof LinkBody>
 
-/** When it stops to open anything; undefined for a life that WeChat does not give. */
+/** When the link expires; undefined for a lifetime that WeChat does not offer. */
 const endOf = ({ is_expire, expire_type, expire_time, expire_interval }: Body, now: number): number | undefined => {
   if (expire_type === 1) {
     const days = expire_interval ?? 0
     return days >= 1 && days <= MOST_DAYS ? now + days * DAY_MS : undefined
   }
-  // Nothing for ever is made any more: who does not ask gets the longest.
+  // WeChat no longer makes permanent links. The default is the longest lifetime.
   if (expire_time === undefined) return is_expire ? undefined : now + MOST_DAYS * DAY_MS
   const until = expire_time * 1000
   return until > now + LEAST_MS && until <= now + MOST_DAYS * DAY_MS ? until : undefined
 }
 
 const make = (state: State, kind: 'link' | 'scheme', body: Body): number | string => {
-  // A leading slash is allowed here, other than for a code.
+  // A leading slash is allowed here, unlike for a code.
   const page = body.path.replace(/^\//, '') || state.codes.home
   if (!state.codes.home) return 85079
   if (!state.codes.isPublished(page)) return 40165
@@ -50,7 +50,7 @@ const make = (state: State, kind: 'link' | 'scheme', body: Body): number | strin
   return state.links.add(kind, { page, query: body.query, env_version: body.env_version }, until)
 }
 
-/** What both endpoints look at first; then the body, or why there is none. */
+/** The checks that both endpoints make first. Returns the body, or the errcode of a refusal. */
 const read = <T>(state: State, call: Call, schema: v.GenericSchema<unknown, T>): T | number => {
   if (call.method !== 'POST') return 43002
   const refused = state.tokens.refusal(call.query.get('access_token'))

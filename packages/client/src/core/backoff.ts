@@ -1,6 +1,6 @@
 export { type Backoff as BackoffOptions, backoffMs, pause } from '@saoma/protocol'
 
-/** Resolves when somebody calls what it puts into `waiting`, or after `ms`. */
+/** Resolves when the function that it adds to `waiting` is called, or after `ms`. */
 export const soon = (waiting: Set<() => void>, ms: number): Promise<void> =>
   new Promise((resolve) => {
     const done = () => {

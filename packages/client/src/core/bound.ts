@@ -1,13 +1,13 @@
-/** What ends a piece of work. */
+/** Bounds an operation by signals and time. */
 export interface Bound {
   readonly signal: AbortSignal
-  /** The work is done: nothing is waited for any more. */
+  /** The operation is done: removes the timer and the listeners. */
   release(): void
 }
 
 /**
- * Fires when one of the signals does, or when the time is over. `AbortSignal.any` and `AbortSignal.timeout`
- * do less, and are missing in browsers that people have (Safari before 17.4).
+ * Aborts when one of the signals does, or after the timeout. `AbortSignal.any` and `AbortSignal.timeout` do
+ * less, and are missing in browsers that are still in use (Safari before 17.4).
  * @param timeoutMs  milliseconds from now. @default no bound
  */
 export const boundBy = (signals: readonly (AbortSignal | undefined)[], timeoutMs?: number): Bound => {

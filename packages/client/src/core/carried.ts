@@ -1,13 +1,14 @@
 import { type Failure, failureFor } from './request.ts'
 
 /**
- * Why data would arrive as something else. JSON has no NaN, no Infinity and no BigInt, and makes objects of
- * bytes, Maps and Sets, which arrive as `{"0":104,…}` or as nothing. Undefined when it can be carried.
+ * Checks whether JSON preserves the data. It has no NaN, no Infinity and no BigInt, and turns bytes, Maps and
+ * Sets into objects, which arrive as `{"0":104,…}` or empty. Returns undefined when it does, else the
+ * failure.
  */
 export const notCarried = (data: unknown): Failure | undefined => {
   const wrong: string[] = []
   function look(this: unknown, key: string, value: unknown): unknown {
-    // Node's Buffer is an object of numbers by the time that `value` is seen.
+    // When the replacer sees `value`, a Buffer of Node is already converted. Look at the original.
     const given = (this as Record<string, unknown>)[key]
     const why = problemOf(ArrayBuffer.isView(given) ? given : value)
     if (why) wrong.push(`${key || 'data'} is ${why}`)

@@ -1,4 +1,4 @@
-/** Claims of an id_token or access token that pages show. Others are there too, by name. */
+/** Claims of an id_token or access token that pages display. Other claims are available by name. */
 export interface Claims {
   /** Random per account. */
   sub: string
@@ -13,13 +13,13 @@ export interface Claims {
 }
 
 /**
- * Reads the payload of a JWT WITHOUT checking its signature. Good for showing a name; a backend that decides
- * by it must verify the token against `/oidc/jwks`.
+ * Reads the payload of a JWT WITHOUT verifying its signature. Use it to display a name. A backend that makes
+ * decisions must verify the token against `/oidc/jwks`.
  */
 export const decodeClaims = (token: string | undefined): Claims | undefined => {
   try {
     const base64 = (token?.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/')
-    // Not by TextDecoder, which not every JavaScript has.
+    // No TextDecoder: some JavaScript engines lack it.
     const escaped = Array.from(atob(base64), (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
     const claims: unknown = JSON.parse(decodeURIComponent(escaped.join('')))
     return isClaims(claims) ? claims : undefined

@@ -1,5 +1,2 @@
-/**
- * Milliseconds from any beginning, by a clock that nobody sets: for how long something takes. WeChat's
- * JavaScript has none of that kind.
- */
+/** Milliseconds of a monotonic clock, for measuring durations. WeChat's JavaScript has no such clock. */
 export const now = (): number => (typeof performance === 'undefined' ? Date.now() : performance.now())

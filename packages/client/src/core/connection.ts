@@ -2,50 +2,46 @@ import type { ManagerOptions, Socket } from 'socket.io-client'
 import { type BackoffOptions, backoffMs } from './backoff.ts'
 import { onPageHide } from './page.ts'
 
-/** Names of Socket.IO's own transports, or classes, like `createWxTransport` makes one. */
+/** Names of Socket.IO's own transports, or classes such as those of `createWxTransport`. */
 export type Transports = NonNullable<ManagerOptions['transports']>
 
 export interface ConnectionOptions {
   origin: string
   namespace: string
-  /** Socket.IO transports, in the order they are tried. Empty: no socket at all. */
+  /** Socket.IO transports in the order of preference. Empty: no socket. */
   transports: Transports
   random: () => number
-  /** What the address says besides. */
+  /** Additional query parameters of the address. */
   query?: Readonly<Record<string, string>>
-  /** Asked before each attempt: what the handshake says of us. `undefined`: not now, try again later. */
+  /** Called before each attempt; returns the handshake's `auth`. `undefined`: try again later. */
   auth?: () => Promise<{ token: string } | undefined>
-  /** Told once, before the first attempt: the place to add listeners. */
+  /** Called once before the first attempt. Add listeners here. */
   onCreated: (socket: Socket) => void
   onConnected: (socket: Socket) => void
-  /**
-   * There is no connection any more, or an attempt failed; `refusal` is what the server said to the
-   * handshake.
-   */
+  /** The connection was lost, or an attempt failed. `refusal` is the server's answer to the handshake. */
   onLost: (refusal?: unknown) => void
 }
 
-/** A Socket.IO client that connects again after every loss, for as long as it takes. */
+/** A Socket.IO client that reconnects after every loss until closed. */
 export interface Connection {
-  /** The connection has proven its worth: the next loss begins with a short wait again. */
+  /** The connection works: after the next loss the back-off starts anew. */
   settle(): void
-  /** Lets the present connection go and makes another, after the usual wait. */
+  /** Drops the present connection and makes another, after the usual back-off. */
   reconnect(): void
-  /** Tries now instead of at the end of the wait: the network came back, the page was shown again. */
+  /** Tries now instead of after the back-off: the network is back, or the page is visible again. */
   wake(): void
   close(): void
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
-/** Small at first: a node that died costs a person well under a second. */
 /**
- * A connection that is lost is tried three times within five seconds, however the dice fall: who waits should
- * not see that a node died.
+ * A lost connection is tried three times within five seconds, whatever the jitter: a waiting person should
+ * not notice that a node died.
  */
 export const RECONNECT: BackoffOptions = { baseMs: 400, capMs: 10_000 }
-/** A page that was left and is not kept is gone by then. */
+/** If a page was left and is not cached, it is gone after this time. */
 const LEFT_MS = 10_000
-/** A server may not put us off for longer; plain HTTP stands in meanwhile. */
+/** A draining server may not postpone a client for longer. Plain HTTP takes over meanwhile. */
 const MAX_RESUME_MS = 15_000
 
 export const createConnection = (options: ConnectionOptions): Connection => {
@@ -90,14 +86,13 @@ export const createConnection = (options: ConnectionOptions): Connection => {
   const lost = (refusal?: unknown) => {
     if (closed || replacing) return
     options.onLost(refusal)
-    // A draining server has told us when to return; the time between is spent on plain HTTP.
+    // A draining server has said when to return. Plain HTTP bridges the time.
     if (!draining && !closed) connectLater()
   }
 
   const open = async () => {
     if (options.transports.length === 0) return
-    // Loaded on its own: the page is there before this arrives, and where it is blocked plain HTTP does the
-    // work.
+    // Loaded separately: the page does not wait for it, and if it is blocked, plain HTTP takes over.
     const client = await import('socket.io-client').catch(() => undefined)
     if (closed || !client) return
     const created = client.io(`${options.origin}${options.namespace}`, {
@@ -122,8 +117,8 @@ export const createConnection = (options: ConnectionOptions): Connection => {
   }
 
   /**
-   * A page kept for a return would keep its socket too, and others would see somebody who is not there.
-   * `wake` comes with the return.
+   * A page in the back/forward cache would keep its socket, and others would see a person as present who has
+   * left. `wake` is called on return.
    */
   const rest = () => {
     if (closed || !socket) return

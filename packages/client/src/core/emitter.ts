@@ -1,15 +1,15 @@
-/** What an object that emits offers to others: subscribe, and get the function that ends the subscription. */
+/** Subscribing to events; `on` returns the function that unsubscribes. */
 export interface Listenable<Events extends object> {
   on<K extends keyof Events>(event: K, listener: (value: Events[K]) => void): () => void
 }
 
 export interface Emitter<Events extends object> extends Listenable<Events> {
   emit<K extends keyof Events>(event: K, value: Events[K]): void
-  /** Whether anybody listens. */
+  /** Whether the event has a listener. */
   isHeard(event: keyof Events): boolean
 }
 
-/** A listener that throws is reported as an uncaught error and does not keep the others from hearing. */
+/** If a listener throws, the error is reported as uncaught and the other listeners are still called. */
 export const createEmitter = <Events extends object>(): Emitter<Events> => {
   const listeners = new Map<keyof Events, Set<(value: never) => void>>()
   return {

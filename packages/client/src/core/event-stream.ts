@@ -2,8 +2,8 @@ import { boundBy } from './bound.ts'
 import { type Failure, failureOf, unanswered } from './request.ts'
 
 /**
- * Reads `text/event-stream` (WHATWG HTML, section 9.2) piece by piece, as it comes from the network. Ids are
- * left out: our own positions say where to go on.
+ * Parses `text/event-stream` (WHATWG HTML, section 9.2) chunk by chunk. It ignores ids: our own positions say
+ * where to continue.
  */
 export const createEventReader = (onEvent: (event: string, data: string) => void): { push(text: string): void } => {
   let rest = ''
@@ -49,20 +49,20 @@ export interface FollowStreamOptions {
 }
 
 /**
- * A stream says something at once; one that does not in this time is kept back by a proxy that waits for its
- * end.
+ * The server sends its first event at once. If none arrives in this time, a proxy buffers the response until
+ * its end.
  */
 const FIRST_WORD_MS = 5_000
 /** The server sends a comment every 15 s. */
 const SILENCE_MS = 40_000
 
 /**
- * Follows an event stream to its end; never rejects. A browser's EventSource is of no use here, because it
- * cannot send an Authorization header. Resolves with why it ended: `NO_STREAM` when this way lets no streams
- * through, though requests may pass.
+ * Follows an event stream until its end; never rejects. A browser's EventSource cannot send an Authorization
+ * header. Resolves with the reason of the end. `NO_STREAM`: this network lets no streams through, although
+ * requests may pass.
  */
 export const followStream = async (options: FollowStreamOptions): Promise<Failure> => {
-  const { fetch } = options // As a method of `options`, the browser's own would refuse to run.
+  const { fetch } = options // Called as a method of `options`, the browser's `fetch` would throw.
   const silent = new AbortController()
   const { signal, release } = boundBy([options.signal, silent.signal])
   let heard = false
@@ -105,6 +105,6 @@ const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {
-    return undefined // No parser of ours takes it.
+    return undefined // Every parser rejects it.
   }
 }

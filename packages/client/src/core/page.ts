@@ -1,12 +1,12 @@
-/** What the surroundings tell a login: whether anybody can see it, and whether there is a network. */
+/** State of the page around a login: whether it is visible, and whether there is a network. */
 export interface Page {
   readonly hidden: boolean
   readonly online: boolean
-  /** Calls back when either may have changed; returns the function that ends it. */
+  /** Calls back when either may have changed. Returns the function that unsubscribes. */
   onChange(listener: () => void): () => void
 }
 
-/** The browser's page; outside a browser, one that is always seen and always online. */
+/** The browser's page. Outside a browser: a page that is always visible and online. */
 export const browserPage = (): Page => {
   const { document, navigator } = globalThis as { document?: Document; navigator?: Navigator }
   return {
@@ -33,8 +33,8 @@ export const browserPage = (): Page => {
 }
 
 /**
- * Calls back when a browser leaves the page, which it may keep as it is for a return; returns the function
- * that ends it.
+ * Calls back when a browser leaves the page, which may stay in its cache for a return. Returns the function
+ * that unsubscribes.
  */
 export const onPageHide = (listener: () => void): (() => void) => {
   if (typeof document === 'undefined') return () => {}
@@ -42,12 +42,12 @@ export const onPageHide = (listener: () => void): (() => void) => {
   return () => removeEventListener('pagehide', listener)
 }
 
-/** A page that was left and is not kept is gone by then. */
+/** If a page was left and is not cached, it is gone after this time. */
 const LEFT_MS = 10_000
 
 /**
- * Calls back once when a page that was left is shown again, or when it was not left after all; returns the
- * function that ends it.
+ * Calls back once when a page that was left is shown again, or when it turns out that it was not left.
+ * Returns the function that unsubscribes.
  */
 export const onPageReturn = (listener: () => void): (() => void) => {
   const end = () => {

@@ -2,16 +2,16 @@ import { type Code, codes, parseOAuthError, parseProblem, type Reaction, type Re
 import { boundBy } from './bound.ts'
 
 /**
- * Why a request has no value. `code` is one of the protocol, one of OAuth, `NETWORK` (no answer), `MALFORMED`
- * (not our server) or `UNEXPECTED` (a fault of the program or of the browser).
+ * Why a request failed. `code` is a code of the protocol or of OAuth, or `NETWORK` (no answer), `MALFORMED`
+ * (not our server's answer) or `UNEXPECTED` (a fault of the program or the browser).
  */
 export interface Failure {
   ok: false
   code: string
   react: Reaction
-  /** An English sentence for logs; pages translate by `code`. */
+  /** An English sentence for logs. Pages translate by `code`. */
   message: string
-  /** What the server asked for with `Retry-After`. */
+  /** The server's `Retry-After`. */
   retryAfterMs?: number
 }
 
@@ -26,7 +26,7 @@ export interface RequestOptions<T> {
   signal?: AbortSignal | undefined
 }
 
-/** The failure that a code of the protocol stands for. */
+/** The failure for a code of the protocol. */
 export const failureFor = (code: Code): Failure => ({
   ok: false,
   code,
@@ -50,7 +50,7 @@ const retryAfterMs = (headers: Headers): { retryAfterMs?: number } => {
   return Number.isFinite(ms) ? { retryAfterMs: Math.max(0, ms) } : {}
 }
 
-/** Reads the two error forms of the server, and whatever a proxy between us and it may say. */
+/** Reads the server's two error forms, and any answer of a proxy in between. */
 export const failureOf = (response: Response, body: unknown): Failure => {
   const wait = retryAfterMs(response.headers)
   const problem = parseProblem(body)
@@ -73,17 +73,17 @@ export const failureOf = (response: Response, body: unknown): Failure => {
 }
 
 /**
- * One request with a bound on its time. Resolves with a value or a failure; it rejects for no reason of the
- * network's.
+ * Sends one request with a timeout. Resolves with a value or a failure. A network error never makes it
+ * reject.
  */
 export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>> => {
-  const { fetch } = options // As a method of `options`, the browser's own would refuse to run.
+  const { fetch } = options // Called as a method of `options`, the browser's `fetch` would throw.
   const { signal, release } = boundBy([options.signal], options.timeoutMs)
   try {
     const response = await fetch(options.url, { cache: 'no-store', ...options.init, signal })
     const body: unknown = await response.json().catch((error: unknown) => {
       if (signal.aborted) throw error
-      return undefined // A body that is not JSON is a finding, not a fault of the network.
+      return undefined // A body that is not JSON is a result, not a network error.
     })
     if (!response.ok) return failureOf(response, body)
     const parsed = options.parse(body, response.headers)
@@ -95,15 +95,15 @@ export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>>
   }
 }
 
-/** What came is not of the form we know. */
+/** The answer does not have the expected form. */
 export const malformed = (): Failure => ({
   ok: false,
   code: 'MALFORMED',
   react: 'stop',
-  message: 'The answer is not of the form we know.',
+  message: 'The answer does not have the expected form.',
 })
 
-/** Something was thrown that nobody foresaw; a person can try again. */
+/** An unforeseen exception; the person can try again. */
 export const unexpected = (cause: unknown): Failure => ({
   ok: false,
   code: 'UNEXPECTED',
@@ -111,7 +111,7 @@ export const unexpected = (cause: unknown): Failure => ({
   message: cause instanceof Error ? cause.message : String(cause),
 })
 
-/** Nothing came. */
+/** There was no answer. */
 export const unanswered = (cause: unknown): Failure => ({
   ok: false,
   code: 'NETWORK',
@@ -119,7 +119,7 @@ export const unanswered = (cause: unknown): Failure => ({
   message: cause instanceof Error ? cause.message : String(cause),
 })
 
-/** A form body, as the OAuth endpoints take it. */
+/** A form body, as the OAuth endpoints expect it. */
 export const form = (fields: Record<string, string>): RequestInit => ({
   method: 'POST',
   headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },

@@ -3,11 +3,11 @@ import { now as forward } from './clock.ts'
 import type { Answer } from './request.ts'
 
 export interface RetryOptions {
-  /** No try begins later than this after the first. 0: there is one. */
+  /** No try begins later than this after the first. 0: only one try. */
   withinMs: number
   random: () => number
   signal: AbortSignal
-  /** The clock, in milliseconds from any beginning. @default one that only goes forward */
+  /** The clock, in milliseconds. @default a monotonic clock */
   now?: () => number
   /** @default 300 ms, at most 5 s */
   backoff?: BackoffOptions
@@ -16,8 +16,7 @@ export interface RetryOptions {
 const BACKOFF: BackoffOptions = { baseMs: 300, capMs: 5_000 }
 
 /**
- * Tries until there is an answer that will not change, the time is over, or `signal` fires. Resolves with the
- * last answer.
+ * Retries until the answer is final, the time is over, or `signal` is aborted. Resolves with the last answer.
  */
 export const retry = async <T>(attempt: () => Promise<Answer<T>>, options: RetryOptions): Promise<Answer<T>> => {
   const { withinMs, random, signal, now = forward, backoff = BACKOFF } = options
@@ -32,7 +31,7 @@ export const retry = async <T>(attempt: () => Promise<Answer<T>>, options: Retry
   }
 }
 
-/** A name for one publication, to be repeated with it: 22 characters, 128 random bits. */
+/** An idempotency key for one publication, sent again with each retry: 22 characters, 128 random bits. */
 export const drawKey = (): string =>
   btoa(String.fromCharCode(...drawBytes(16)))
     .replace(/\+/g, '-')
@@ -41,7 +40,7 @@ export const drawKey = (): string =>
 
 const drawBytes = (count: number): Uint8Array => {
   const bytes = new Uint8Array(count)
-  // WeChat's JavaScript has no `crypto`. A key has to be unlike all others, and is no secret.
+  // WeChat's JavaScript has no `crypto`. A key must be unique; it is no secret.
   if (typeof crypto === 'undefined') return bytes.map(() => Math.floor(Math.random() * 256))
   return crypto.getRandomValues(bytes)
 }

@@ -1,4 +1,4 @@
-/** The part of the browser's `Storage` that is used here; bring your own to keep things elsewhere. */
+/** The part of the browser's `Storage` that is used here. Pass your own to store values elsewhere. */
 export type KeyValue = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
 
 export const createMemoryStorage = (): KeyValue => {
@@ -11,16 +11,16 @@ export const createMemoryStorage = (): KeyValue => {
 }
 
 /**
- * The browser's storage, or one that lasts as long as the page where there is none or where it is forbidden.
- * Outside of a page each call gives one of its own: Node 26 has a `sessionStorage` too, which is the whole
- * process's, and two logins would show one code.
+ * The browser's storage. Where it is missing or forbidden, one in memory that lives as long as the page.
+ * Outside a page each call returns a new one: Node 26 has a `sessionStorage` too, but it is shared by the
+ * whole process, and two logins would show one code.
  */
 export const browserStorage = (kind: 'sessionStorage' | 'localStorage'): KeyValue => {
   if (!('document' in globalThis)) return createMemoryStorage()
   try {
     const storage = (globalThis as { sessionStorage?: Storage; localStorage?: Storage })[kind]
     if (!storage) return createMemoryStorage()
-    storage.getItem('') // Reading is what a browser with storage turned off refuses.
+    storage.getItem('') // A browser with storage turned off refuses to read.
     return storage
   } catch {
     return createMemoryStorage()
@@ -28,14 +28,13 @@ export const browserStorage = (kind: 'sessionStorage' | 'localStorage'): KeyValu
 }
 
 /**
- * A JSON value under one key. What cannot be read back is as good as absent. When the storage is full or
- * blocked, the value lasts as long as the page, or until another page writes the key.
+ * A JSON value under one key. An unreadable value counts as absent. If the storage is full or blocked, the
+ * value lives as long as the page, or until another page writes the key.
  */
 export const createStored = (storage: KeyValue, key: string) => {
   let text: string | null = null
   /**
-   * What the storage held when `text` became the value: anything else there is another page's word, and
-   * newer.
+   * The storage's content when `text` became the value. Any other content was written later by another page.
    */
   let seen: string | null = null
 
@@ -43,7 +42,7 @@ export const createStored = (storage: KeyValue, key: string) => {
     try {
       return storage.getItem(key)
     } catch {
-      return seen // Blocked: it has no news for us.
+      return seen // Blocked: the storage has nothing newer.
     }
   }
 
@@ -76,7 +75,7 @@ export const createStored = (storage: KeyValue, key: string) => {
         storage.setItem(key, text)
         seen = text
       } catch {
-        discard() // The value before is outdated, and another page would take it for the current one.
+        discard() // The old value is outdated. Another page would take it for the current one.
       }
     },
     clear: (): void => {
@@ -86,7 +85,7 @@ export const createStored = (storage: KeyValue, key: string) => {
   }
 }
 
-/** A key that nobody else on this page uses. */
+/** A key that nothing else on this page uses. */
 export interface Place {
   readonly key: string
   free(): void
@@ -95,8 +94,8 @@ export interface Place {
 const taken = new WeakMap<KeyValue, Set<string>>()
 
 /**
- * The first free one of `name`, `name:2`, `name:3` …: what takes them in the same order after a reload finds
- * its own again.
+ * Takes the first free one of `name`, `name:2`, `name:3` … After a reload, callers that take them in the same
+ * order get the same keys.
  */
 export const takePlace = (storage: KeyValue, name: string): Place => {
   const keys = taken.get(storage) ?? new Set()

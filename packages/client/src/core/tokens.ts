@@ -1,13 +1,13 @@
 import { type Answer, type Failure, failureFor, unanswered } from './request.ts'
 
 /**
- * Gives the token to be shown to the server; `session.accessToken` is one. `renew` is true when the token
- * given last was refused or is about to end: then the same one is of no use. A failure whose `react` is
- * `retry`, like a rejection, is asked for again; any other is the end.
+ * Returns the token for the server; `session.accessToken` is such a function. `renew` is true when the last
+ * token was refused or is about to expire: do not return it again. A rejection or a failure whose `react` is
+ * `retry` is retried; any other failure ends the connection.
  */
 export type TokenSource = string | ((why: { renew: boolean }) => Given | Promise<Given>)
 
-/** Tokens that renew themselves, and may end: a session is one. */
+/** Tokens that renew themselves and may end, such as a session. */
 export interface TokenSession {
   accessToken(): Promise<Answer<string>>
   refresh(): Promise<Answer<string>>
@@ -16,29 +16,29 @@ export interface TokenSession {
 
 type Given = string | Answer<string>
 
-/** The token of the moment, for all that need it at the same time. */
+/** The current token. Concurrent callers share one request. */
 export interface Tokens {
   get(): Promise<Answer<string>>
-  /** Asks for another token than the last. */
+  /** Gets a new token instead of the last one. */
   renew(): Promise<Answer<string>>
-  /** The server would not have this token. True: the next one may do better. */
+  /** The server refused this token. Returns true if another token may be accepted. */
   refuse(token: string, failure: Failure): boolean
-  /** The server has taken the present token. */
+  /** The server accepted the present token. */
   accept(): void
 }
 
 /** Longer than a session takes for all of its own tries. */
 const TIMEOUT_MS = 60_000
-/** Tokens that are refused one after the other before it is given up. */
+/** After this many refused tokens in a row it gives up. */
 const MAX_REFUSALS = 3
 
-/** A page without types may give none. */
+/** A page without types may return no token. */
 const noToken = (): Failure => ({
   ...failureFor('UNAUTHORIZED'),
   message: 'There is no token: nobody is logged in here.',
 })
 
-/** @param onEnd  there is no token any more that the server would take */
+/** @param onEnd  called when the server will accept no further token */
 export const createTokens = (source: TokenSource, onEnd: (failure: Failure) => void): Tokens => {
   let last: string | undefined
   let outdated = false
@@ -49,7 +49,7 @@ export const createTokens = (source: TokenSource, onEnd: (failure: Failure) => v
     const renew = outdated
     let timer: ReturnType<typeof setTimeout> | undefined
     const timeout = new Promise<Failure>((resolve) => {
-      timer = setTimeout(() => resolve(unanswered('The token did not come in time.')), TIMEOUT_MS)
+      timer = setTimeout(() => resolve(unanswered('The token did not arrive in time.')), TIMEOUT_MS)
     })
     try {
       const given = await Promise.race([typeof source === 'function' ? source({ renew }) : source, timeout])
@@ -79,11 +79,11 @@ export const createTokens = (source: TokenSource, onEnd: (failure: Failure) => v
     get,
     renew: () => {
       outdated = true
-      // A question that is under way was asked before this one, and may be answered with the old token.
+      // A running request began earlier and may return the old token.
       return inFlight ? inFlight.then(get) : get()
     },
     refuse: (token, failure) => {
-      // Several requests may come back with the same token, and the first has already seen to it.
+      // Several requests may fail with the same token. Only the first one counts.
       const isNew = token === last && !outdated
       if (isNew) {
         outdated = true

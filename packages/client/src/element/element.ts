@@ -20,14 +20,14 @@ declare global {
   }
 }
 
-/** A code that is asked for comes at once, or something is wrong. */
+/** A code appears at once. After this time something is wrong. */
 const SLOW_MS = 10_000
-/** What another login needs. */
+/** Properties whose change begins a new login. */
 const BEGINS_ANEW = ['origin', 'clientId', 'scope', 'ticket'] as const
 
 /**
  * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
- * Its events bubble. Without `lang` it speaks the language of the page around it. On a phone a button beside
+ * Its events bubble. Without `lang` it uses the language of the surrounding page. On a phone a button beside
  * the code opens the app on that phone: `same-phone` is `auto` (the default), `always` or `never`.
  */
 export class SaomaLogin extends LitElement {
@@ -41,14 +41,14 @@ export class SaomaLogin extends LitElement {
     samePhone: { attribute: 'same-phone' },
   }
 
-  // Declared only: a class field would hide the accessors that Lit defines for the properties.
-  /** Where Saoma is. @default the page's own origin */
+  // Only declared: a class field would hide the accessors that Lit defines for the properties.
+  /** Saoma's origin. @default the page's own origin */
   declare origin: string | undefined
   declare clientId: string | undefined
   declare scope: string | undefined
   /** A confirmed ticket to redeem first; see LoginOptions. */
   declare ticket: string | undefined
-  /** Whether this is the phone that could scan. @default 'auto': what `isPhone` says */
+  /** Whether the page runs on the phone that would scan. @default 'auto': what `isPhone` says */
   declare samePhone: 'auto' | 'always' | 'never' | undefined
 
   #login: Login | undefined
@@ -62,21 +62,21 @@ export class SaomaLogin extends LitElement {
     () => this.requestUpdate(),
   )
   #clock: ReturnType<typeof setInterval> | undefined
-  /** Since when a code is being asked for. */
+  /** Since when a code is being requested. */
   #asking = 0
 
   get state(): LoginState {
     return this.#login?.state ?? { status: 'idle' }
   }
 
-  /** Drops the code that is shown and shows a new one. */
+  /** Drops the present code and shows a new one. */
   renew(): void {
     this.#login?.renew()
   }
 
   /**
-   * By a click: the button goes away with its state, so the focus moves to the sentence that says what is
-   * shown instead.
+   * Renewal by a click. The button disappears with its state, so the focus moves to the sentence that
+   * replaces it.
    */
   #renewByHand(): void {
     this.renew()
@@ -86,13 +86,13 @@ export class SaomaLogin extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback()
     this.#clock = setInterval(() => this.requestUpdate(), 1_000)
-    // Taken out and put in again: nothing has changed, so Lit would not update.
+    // The element was moved in the page. No property has changed, so Lit would not update.
     this.requestUpdate()
   }
 
   /**
-   * Frameworks put an element in and set its properties afterwards, in the same turn: they are there at the
-   * first update.
+   * Frameworks insert an element and then set its properties in the same turn. At the first update they are
+   * set.
    */
   override updated(changed: PropertyValues<this>): void {
     if (!this.isConnected) return
@@ -140,7 +140,7 @@ export class SaomaLogin extends LitElement {
     return this.samePhone === 'always' || (this.samePhone !== 'never' && isPhone())
   }
 
-  /** Nobody else has a use for it. A plain code's address is known without asking. */
+  /** Only a phone needs the link. A plain code's address is known without a request. */
   #seekLink(): void {
     const { state } = this
     const picture = this.#picture.state
@@ -206,7 +206,7 @@ export class SaomaLogin extends LitElement {
       return html`<img class=${dim ? 'dim' : ''} src=${picture.url} alt=${say.picture} part="picture" />`
     if (dim) return html`<span></span>`
     if (picture.status === 'loading') return over('calm plate spins', icons.spinner)
-    // This code has had its pictures; another one has not.
+    // This code has used up its pictures; a new code has not.
     const isSpent = picture.code === 'RATE_LIMITED'
     const act = isSpent ? this.#renewByHand : () => this.#picture.retry()
     return html`<div class="over plate warn">
@@ -234,7 +234,7 @@ export class SaomaLogin extends LitElement {
     return picture.plain ? say.withCamera : say.withWechat
   }
 
-  /** The number that tells this showing of the code from an earlier one. */
+  /** The number that distinguishes this showing of the code from an earlier one. */
   #check(say: ElementText): TemplateResult | typeof nothing {
     const picture = this.#picture.state
     if (picture.status !== 'shown' || !picture.check) return nothing
@@ -249,7 +249,7 @@ export class SaomaLogin extends LitElement {
     </p>`
   }
 
-  /** How long the code is good for, or what is wrong with the connection. */
+  /** How long the code is valid, or what is wrong with the connection. */
   #foot(state: LoginState, connection: LoginConnection, say: ElementText): TemplateResult | typeof nothing {
     if (!('expiresAt' in state)) return nothing
     if (connection === 'offline') return html`<p class="foot alert">${icons.unplugged} ${say.offline}</p>`
@@ -257,7 +257,7 @@ export class SaomaLogin extends LitElement {
     return html`<p class="foot" role="timer" aria-live="off">${icons.clock} ${say.left} ${minutes(state.expiresAt)}</p>`
   }
 
-  /** Nobody should look at a wheel that turns without a word. */
+  /** A spinner must not turn for long without an explanation. */
   #isSlow({ status }: LoginState): boolean {
     return status === 'creating' && now() - this.#asking >= SLOW_MS
   }
@@ -272,14 +272,14 @@ export class SaomaLogin extends LitElement {
     return nothing
   }
 
-  /** The way that needs no scan: on a phone the first thing to do, elsewhere a way to try things out. */
+  /** The way without a scan: the first choice on a phone, and a way to try things out elsewhere. */
   #open(state: LoginState, say: ElementText): TemplateResult | typeof nothing {
     const picture = this.#picture.state
     if (state.status !== 'waiting' || picture.status !== 'shown') return nothing
     if (picture.plain)
       return html`<a class=${this.#onPhone ? 'open' : 'link'} part="open" href=${state.verificationUriComplete}
         target="_blank" rel="noopener">${say.openLink} <span class="unseen">${say.newTab}</span></a>`
-    // Not into a new tab: WeChat opens over this page, which is there when the person comes back.
+    // Not in a new tab: WeChat opens over this page, and the person returns to it.
     return this.#onPhone && this.#link.url
       ? html`<a class="open" part="open" href=${this.#link.url}>${say.openWechat}</a>`
       : nothing
@@ -289,7 +289,7 @@ export class SaomaLogin extends LitElement {
 const over = (kind: string, icon: TemplateResult): TemplateResult =>
   html`<div class="over ${kind}"><span class="badge">${icon}</span></div>`
 
-/** A screen reader spells the code instead of trying to say it as a word. */
+/** Makes a screen reader spell the code instead of pronouncing it as a word. */
 const spelled = (userCode: string): string => [...userCode.replace('-', '')].join(' ')
 
 const minutes = (until: number): string => {

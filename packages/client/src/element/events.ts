@@ -1,13 +1,13 @@
 import type { TokenSet } from '@saoma/protocol'
 import type { LoginState } from '../login/login-state.ts'
 
-/** What `<saoma-login>` tells the page around it. */
+/** Events of `<saoma-login>` for the page around it. */
 export interface SaomaLoginEvents {
   /** The person is logged in. */
   'saoma-login': CustomEvent<{ tokens: TokenSet }>
   /** Every change of the login's state. */
   'saoma-state': CustomEvent<{ state: LoginState }>
-  /** The code is there to be scanned: by any camera when it is plain, otherwise by WeChat only. */
+  /** The code can be scanned: by any camera when it is plain, otherwise only by WeChat. */
   'saoma-picture': CustomEvent<{ plain: boolean }>
 }
 

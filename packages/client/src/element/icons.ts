@@ -1,8 +1,8 @@
 import { html, svg, type TemplateResult } from 'lit'
 
 /**
- * Line icons on a grid of 24, drawn in the text's colour. They carry no meaning that the sentence beside them
- * does not.
+ * Line icons on a grid of 24, in the text's colour. They are decoration: the sentence beside them has the
+ * meaning.
  */
 const icon = (
   paths: TemplateResult,

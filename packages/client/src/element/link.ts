@@ -4,16 +4,16 @@ import { retry } from '../core/retry.ts'
 
 /** The address that opens the code in the app on the same phone. */
 export interface PhoneLink {
-  /** Absent while there is none, or none to be had: then the code alone has to do. */
+  /** Undefined until it is there, or if there is none. Then only the code can be used. */
   readonly url: string | undefined
   /** Gets it for this ticket, once. */
   show(ticket: string): void
   clear(): void
 }
 
-/** Whoever has not tapped by then scans, or looks elsewhere. */
+/** A person who has not tapped within this time scans, or looks elsewhere. */
 const PATIENCE_MS = 15_000
-/** It becomes an href: nothing that runs. */
+/** It becomes an href, so no scheme that runs code. */
 const OPENS = /^(https?|weixin):/
 
 export const createPhoneLink = (ask: () => Promise<Answer<TicketLink>>, onChange: () => void): PhoneLink => {

@@ -1,9 +1,9 @@
-/** Shortest side of a screen, in CSS pixels, from which on it is no phone's. */
+/** Shortest side of a tablet's screen in CSS pixels. Phones have less. */
 const TABLET_PX = 600
 
 /**
- * Whether this page is looked at on a phone, where nobody can scan what the screen shows: by what the browser
- * says of itself, and for phones that ask for the desktop's page by the finger and the size.
+ * Whether this page is shown on a phone, where nobody can scan the screen. It uses the browser's description
+ * of itself. For phones that request the desktop page it uses touch and screen size.
  */
 export const isPhone = (): boolean => {
   const { userAgent, userAgentData } = navigator as Navigator & { userAgentData?: { mobile?: boolean } }

@@ -3,7 +3,7 @@ import { boundBy } from '../core/bound.ts'
 
 export interface ShownPicture {
   url: string
-  /** Any camera can read it; otherwise it is a mini-program code, for WeChat only. */
+  /** Any camera can read it. Otherwise it is a mini-program code, only for WeChat. */
   plain: boolean
   /** Two digits to show beside it. */
   check?: string
@@ -12,8 +12,8 @@ export interface ShownPicture {
 }
 
 /**
- * The picture of a code. `code` of a failure is one of the protocol, `NETWORK`, `MALFORMED`,
- * `PICTURE_CHANGED` or `PICTURE_UNSHOWN`.
+ * The picture of a code. A failure's `code` is one of the protocol, `NETWORK`, `MALFORMED`, `PICTURE_CHANGED`
+ * or `PICTURE_UNSHOWN`.
  */
 export type PictureState =
   | { status: 'loading' }
@@ -22,7 +22,7 @@ export type PictureState =
 
 export interface Picture {
   readonly state: PictureState
-  /** Loads the picture unless it is the one shown or on its way. */
+  /** Loads the picture, unless it is shown or being loaded already. */
   show(qr: string): void
   /** Loads it again after a failure. */
   retry(): void
@@ -30,12 +30,12 @@ export interface Picture {
 }
 
 const TIMEOUT_MS = 15_000
-/** Servers that know no description answer with the picture. */
+/** Older servers without a description answer with the picture. */
 const DESCRIPTION_OR_IMAGE = 'application/json, image/*;q=0.9'
 
 const failed = (code: string): PictureState => ({ status: 'failed', code })
 
-/** The bytes at that place, if they are the ones that were put there. */
+/** The bytes at that URL, if they have the expected hash. */
 const fetchPlaced = async (
   url: string,
   integrity: string,
@@ -46,15 +46,15 @@ const fetchPlaced = async (
     const response = await fetch(url, { ...init, integrity })
     return response.ok ? await response.blob() : 'NETWORK'
   } catch {
-    // A wrong hash and a lost connection look alike. Asked without the hash, only the second fails again.
+    // A wrong hash and a lost connection fail alike. Without the hash, only the second one fails again.
     const other = await fetch(url, init).catch(() => undefined)
     return other?.ok ? 'PICTURE_CHANGED' : 'NETWORK'
   }
 }
 
 /**
- * What came counts as shown when the browser can show it: it may be a page of a hotel's Wi-Fi, or the page's
- * policy may forbid it.
+ * The picture counts as shown when the browser can decode it. It may be a captive portal's page, or the
+ * page's policy may forbid it.
  */
 const decoded = async (next: PictureState): Promise<PictureState> => {
   if (next.status !== 'shown') return next
@@ -98,15 +98,15 @@ const load = async (qr: string, usesPlace: boolean, signal: AbortSignal): Promis
   if (!integrity) return failed('MALFORMED')
   const placed = usesPlace ? await fetchPlaced(url, integrity, signal) : 'NETWORK'
   if (placed === 'PICTURE_CHANGED') return failed(placed)
-  // What the place cannot give, the server has too.
+  // If the store fails, get the picture from the server.
   if (placed === 'NETWORK') return image(await ask('image/*'), described.value)
   return { status: 'shown', url: URL.createObjectURL(placed), ...about }
 }
 
 /**
- * Loads the picture as data instead of by an image's `src`: so a failure has a reason that can be told
- * (WeChat is away, too many requests), the kind of code is known, and a picture that lies elsewhere is held
- * against its hash before anybody scans it. The page's policy must allow `blob:` and `data:` images.
+ * Loads the picture as data, not with an image's `src`. So a failure has a reason to display (WeChat is down,
+ * rate limit), the kind of code is known, and a picture from another place is checked against its hash before
+ * anybody scans it. The page's policy must allow `blob:` and `data:` images.
  */
 export const createPicture = (onChange: () => void): Picture => {
   let state: PictureState = { status: 'loading' }
@@ -140,7 +140,7 @@ export const createPicture = (onChange: () => void): Picture => {
       shown = qr
       void begin(true)
     },
-    // The place had its chance.
+    // After a hash mismatch, do not use the store again.
     retry: () => void begin(state.status !== 'failed' || state.code !== 'PICTURE_CHANGED'),
     clear: () => {
       round?.abort()

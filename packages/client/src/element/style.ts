@@ -1,9 +1,8 @@
 import { css } from 'lit'
 
 /**
- * Colours are custom properties, so that a page can make the card its own: set `--saoma-accent`,
- * `--saoma-surface` and the others on the element. The picture's own ground stays white in dark mode; cameras
- * need the contrast.
+ * Colours are custom properties: a page sets `--saoma-accent`, `--saoma-surface` and the others on the
+ * element. The picture's background stays white in dark mode, because cameras need the contrast.
  */
 export const elementStyle = css`
   :host {
@@ -25,7 +24,7 @@ export const elementStyle = css`
     color: var(--text);
     font: 400 1rem/1.5 var(--saoma-font, system-ui, -apple-system, 'Segoe UI', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif);
   }
-  /* Follows the page's own color-scheme, so that a page that is only light keeps a light card. */
+  /* Follows the page's own color-scheme: a page with only a light scheme keeps a light card. */
   @supports (color: light-dark(#000, #fff)) {
     :host {
       --accent: var(--saoma-accent, light-dark(#0a7a50, #4cc993));
@@ -100,7 +99,7 @@ export const elementStyle = css`
   .headline { display: flex; align-items: center; justify-content: center; min-height: 1.75rem; font-size: 1.2rem; font-size: min(1.2rem, 17cqi); overflow-wrap: anywhere; font-weight: 650; line-height: 1.35; text-wrap: balance; }
   .hint { min-height: 1.5rem; color: var(--muted); font-size: 0.95rem; overflow-wrap: anywhere; text-wrap: balance; }
   .check { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0.9rem; width: 100%; margin-bottom: 0.5rem; text-align: start; }
-  /* It has been given. Its place stays, so that nothing jumps. */
+  /* The digits were typed. They keep their space, so that nothing moves. */
   .scanned .check { visibility: hidden; }
   .check strong { font: 700 2.75rem/1 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; letter-spacing: 0.06em; }
   .check span { max-width: 11rem; color: var(--muted); font-size: 0.95rem; }

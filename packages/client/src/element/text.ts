@@ -2,7 +2,7 @@ import { codes } from '@saoma/protocol'
 
 export type Language = 'en' | 'zh'
 
-/** `zh-Hans-CN` and the like to a language we have; English is everybody's second best. */
+/** Maps a tag such as `zh-Hans-CN` to a supported language; English is the fallback. */
 export const languageOf = (tag: string | null | undefined): Language => (/^zh\b/i.test(tag ?? '') ? 'zh' : 'en')
 
 const text = {
@@ -80,7 +80,7 @@ export type ElementText = (typeof text)[Language]
 
 export const textIn = (language: Language): ElementText => text[language]
 
-/** A sentence for people about a failure's code. */
+/** The sentence for people about a failure's code. */
 export const sayFailure = (code: string, language: Language): string => {
   if (code in codes) return codes[code as keyof typeof codes].say[language]
   if (code === 'NETWORK' || code === 'temporarily_unavailable') return text[language].unreachable

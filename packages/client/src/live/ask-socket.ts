@@ -5,8 +5,8 @@ import { type Answer, type Failure, malformed, unanswered } from '../core/reques
 export type LiveSocket = Socket<LiveServerEvents, LiveClientEvents>
 
 /**
- * Asks the server over a socket. Resolves with what `parse` made of the answer; it is called in the moment in
- * which the answer comes.
+ * Sends an event and waits for its ack. Resolves with the result of `parse`, which runs inside the ack's
+ * callback.
  */
 export const askSocket = <T>(
   socket: LiveSocket,
@@ -16,7 +16,7 @@ export const askSocket = <T>(
   timeoutMs: number,
 ): Promise<Answer<T>> =>
   new Promise((resolve) => {
-    // Socket.IO's types lose the tie between an event and its ack in generic code.
+    // In generic code, Socket.IO's types lose the relation between an event and its ack.
     const untyped: Socket = socket
     untyped.timeout(timeoutMs).emit(event, request, (error: Error | null, answer: unknown) => {
       if (error) return resolve(unanswered(error))

@@ -3,7 +3,7 @@ import { type Answer, malformed } from '../core/request.ts'
 import { isOwn } from './channel-name.ts'
 import { cursorOf, type LiveApi } from './live-api.ts'
 
-/** The page with which a reader begins who stands nowhere, or, for `reason`, no longer. */
+/** The first page of a reader without a position. `reason` is set if it lost its position. */
 export const firstPage = async (
   api: LiveApi,
   { channel, history }: { channel: string; history: number },
@@ -16,7 +16,7 @@ export const firstPage = async (
   return { ok: true, value: { ...answer.value, ...(reason ? { reason } : {}), messages } }
 }
 
-/** What a subscription would be answered, over plain HTTP and without one. */
+/** The answer that a subscription would get, by plain HTTP and without subscribing. */
 export const catchUp = async (
   api: LiveApi,
   { channel, since, history = 0 }: SubscribeRequest,

@@ -1,15 +1,15 @@
 import { isEmptyEpoch, isNext, type LossReason, type Message, type Page, type Position } from '@saoma/protocol'
 
 /**
- * The server could not give everything after `since`: read the state anew from your backend, then go on from
+ * The server could not give everything after `since`. Reload the state from your backend, then continue from
  * `position`.
  */
 export interface Lost {
-  /** `trimmed`: the log no longer reaches back so far. `epoch`: the log itself was lost and began again. */
+  /** `trimmed`: the log no longer reaches back so far. `epoch`: the log was lost and began again. */
   reason: LossReason
-  /** What was known. */
+  /** The position before the loss. */
   since: Position | undefined
-  /** From where it goes on. */
+  /** The position from which it continues. */
   position: Position
 }
 
@@ -19,17 +19,17 @@ export interface CursorOptions {
   onLost: (lost: Lost) => void
 }
 
-/** Where a reader of one channel stands. Hands on each message once, in order and without a hole. */
+/** The position of a reader in one channel. Hands on each message once, in order and without a gap. */
 export interface Cursor {
   readonly position: Position | undefined
-  /** Takes what was answered to the present position. */
+  /** Takes the answer to a request from the present position. */
   take(page: Page): void
   /**
-   * Takes one message. False: something between is missing, and the message was left alone; ask from
-   * `position`.
+   * Takes one message. Returns false, and ignores the message, if messages before it are missing: request
+   * them from `position`.
    */
   receive(message: Message): boolean
-  /** Nothing is handed on any more, not even the rest of a page. */
+  /** Stops handing on messages, also the rest of a page. */
   close(): void
 }
 
@@ -59,7 +59,7 @@ export const createCursor = (options: CursorOptions): Cursor => {
         if (closed) return
         if (!isKnown(message)) handOn(message)
       }
-      // Live messages may have brought us further than the page that was read before them.
+      // Live messages may have moved the position past a page that was read earlier.
       const wasEmpty = position !== undefined && !isEmptyEpoch(position.epoch) && isEmptyEpoch(epoch)
       if (!wasEmpty && !isKnown({ epoch, offset })) position = { epoch, offset }
     },

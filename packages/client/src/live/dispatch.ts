@@ -2,19 +2,16 @@ import { parseInbox, parseMessage, parsePresenceChange, parseVolatile } from '@s
 import type { Followed } from './room.ts'
 
 export interface Dispatch {
-  /**
-   * Takes what a server said, on whatever door. Events of another kind, and bodies that are none of ours, are
-   * left alone.
-   */
+  /** Takes an event of the server, from any door. It ignores other events and malformed bodies. */
   take(event: string, body: unknown): void
-  /** Each room that is this channel. */
+  /** Calls `act` for each room of this channel. */
   each(channel: string, act: (room: Followed) => void): void
 }
 
-/** What the server tells without being asked. */
+/** Events that the server sends on its own. */
 export const TOLD: readonly string[] = ['message', 'volatile', 'presence', 'inbox']
 
-/** Gives what comes to the rooms it is for. `onHole` is told of a room that misses something. */
+/** Passes events to their rooms. `onHole` is called for a room that misses messages. */
 export const createDispatch = (rooms: () => Iterable<Followed>, onHole: (room: Followed) => void): Dispatch => {
   const each: Dispatch['each'] = (channel, act) => {
     for (const room of rooms()) if (room.is(channel)) act(room)

@@ -3,36 +3,36 @@ export type Locks = Pick<LockManager, 'request'>
 export interface ElectionOptions {
   locks: Locks
   name: string
-  /** This tab leads from now on. */
+  /** This tab becomes the leader. */
   onLead: () => void
-  /** It leads no longer: another tab took it over. */
+  /** This tab is no longer the leader: another tab took over. */
   onLost: () => void
-  /** Locks cannot be had here at all: a page in a sandbox, for one. */
+  /** Locks are not available, for example in a sandboxed page. */
   onImpossible: () => void
 }
 
 /**
- * Who of several tabs leads: the one that holds a lock. When its tab goes, the browser gives the lock to the
- * next that stands.
+ * Leader election between tabs: the leader holds a lock. When its tab closes, the browser gives the lock to
+ * the next candidate.
  */
 export interface Election {
   readonly leads: boolean
-  /** Waits for its turn. */
+  /** Becomes a candidate and waits for the lock. */
   stand(): void
-  /** Takes the lead now, from a tab that does not answer. */
+  /** Takes the lock now, from a leader that does not answer. */
   take(): void
-  /** Neither leads nor stands any more. */
+  /** Stops leading, and is no longer a candidate. */
   close(): void
 }
 
-/** One wish for the lock; `release` is there while it is held. */
+/** One request for the lock. `release` is set while it is held. */
 interface Wish {
   release?: () => void
 }
 
 export const createElection = ({ locks, name, onLead, onLost, onImpossible }: ElectionOptions): Election => {
   let waiting: AbortController | undefined
-  /** The wish that was granted. */
+  /** The request that was granted. */
   let held: Wish | undefined
   let closed = false
 
@@ -90,7 +90,7 @@ export const createElection = ({ locks, name, onLead, onLost, onImpossible }: El
   }
 }
 
-/** Holds a lock of this name until `signal` fires; resolves when it is held. */
+/** Holds a lock of this name until `signal` is aborted. Resolves once it is held. */
 export const hold = (locks: Locks, name: string, signal: AbortSignal): Promise<void> =>
   new Promise((held, refused) => {
     const until = () =>
@@ -102,7 +102,7 @@ export const hold = (locks: Locks, name: string, signal: AbortSignal): Promise<v
     locks.request(name, { signal }, until).catch(refused)
   })
 
-/** Calls back when nobody holds this lock any more: the tab that held it is gone. */
+/** Calls back when the lock is free: the tab that held it is gone. */
 export const whenFree = (locks: Locks, name: string, signal: AbortSignal, listener: () => void): void => {
-  locks.request(name, { signal }, listener).catch(() => {}) // Not waited for any longer.
+  locks.request(name, { signal }, listener).catch(() => {}) // Aborted: nobody waits any longer.
 }

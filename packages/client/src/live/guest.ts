@@ -16,45 +16,46 @@ import { type HubId, type HubWord, type Joined, openTabChannel, type Question, t
 import { isUp, type Link, type Linked } from './upstream.ts'
 
 export interface GuestOptions extends Linked {
-  /** Of the tabs' channel. */
+  /** Name of the tabs' broadcast channel. */
   name: string
   tab: string
   page: Page
   random: () => number
-  /** Whether the hub is in this tab. */
+  /** Whether the hub runs in this tab. */
   leads: () => boolean
-  /** The hub is better in this tab. */
+  /** The hub should move to this tab. */
   onUseless: () => void
-  /** The hub has found that it is another person's. */
+  /** The hub's token now belongs to another person. */
   onOther: () => void
-  /** What this tab needs cannot be had by the hub. */
+  /** The hub cannot do what this tab needs. */
   onUnfit: () => void
 }
 
 /** A tab's link to the connection that tabs share. */
 export interface Guest extends Link {
-  /** Of the last hub that was heard. */
+  /** Term of the last known hub. */
   readonly term: number
-  /** Nothing comes any more from the hub of now. */
+  /** The present hub is gone. */
   lose(): void
 }
 
-/** What was told of a room that is being joined. */
+/** Events of a room that arrived while it was being joined. */
 interface Held {
   told: { event: string; body: unknown }[]
   hole: boolean
 }
 
 const RETRY = { baseMs: 300, capMs: 10_000 }
-/** A server may not put us off for longer. */
+/** A server may not postpone a retry for longer. */
 const MAX_RETRY_AFTER_MS = 60_000
 /** Longer than the hub waits for the server. */
 const ANSWER_MS = 12_000
-/** How long a question waits for a hub. */
+/** How long a request waits for a hub. */
 const HUB_MS = 3_000
 const MOST_HELD = 1_000
 /**
- * A hub that is connected and yet cannot say where a room stands, because plain HTTP does not get through.
+ * After this many failures the tab gives up on a hub that is connected but cannot read a room's position,
+ * because plain HTTP does not get through.
  */
 const MOST_TRIES = 8
 
@@ -62,7 +63,7 @@ export const createGuest = (options: GuestOptions): Guest => {
   const { tab, random, rooms } = options
   const pending = new Map<number, (answer: Answer<unknown>) => void>()
   const joining = new Map<Followed, Held>()
-  /** Channels of which all that comes is whole. */
+  /** Channels whose events arrive without gaps. */
   const whole = new Set<string>()
   const waiting = new Set<() => void>()
   let present = new AbortController()
@@ -94,7 +95,7 @@ export const createGuest = (options: GuestOptions): Guest => {
     return parsed.ok ? parsed : malformed()
   }
 
-  /** False: something is missing before what was held. */
+  /** Hands over the held events. Returns false if messages before them are missing. */
   const release = (room: Followed, held: Held): boolean => {
     const { told, hole } = held
     held.told = []
@@ -129,10 +130,10 @@ export const createGuest = (options: GuestOptions): Guest => {
         await pause(backoffMs(attempt, RETRY, random), signal)
         continue
       }
-      // Of a channel too many the hub tells apart, and how many it follows.
+      // If there are too many channels, the hub reports that separately, with the number that it follows.
       if (answer.code === 'TOO_MANY_CHANNELS') return
       options.onFailure(answer)
-      // What is none of our server's answers is a proxy's, and passes.
+      // An answer that is not our server's comes from a proxy; that is temporary.
       const passes = answer.react === 'retry' || answer.react === 'reauth' || answer.code === 'MALFORMED'
       if (!passes) return room.refuse(answer)
       const isReached = answer.code !== 'NETWORK' && answer.code !== 'MALFORMED'
@@ -165,7 +166,7 @@ export const createGuest = (options: GuestOptions): Guest => {
       else held.hole = true
     })
 
-  /** What was asked of this hub, it will not answer. */
+  /** Forgets the hub and fails all requests to it. */
   const forget = () => {
     hub = undefined
     watch.forget()
@@ -197,7 +198,7 @@ export const createGuest = (options: GuestOptions): Guest => {
 
   const hello = ({ hub: from, state, hidden }: HubWord & { say: 'hello' }) => {
     if (from.id !== hub?.id) {
-      // A hub that was taken over may not know it yet.
+      // A hub that was replaced may not know it yet.
       if (hub && from.term <= term) return
       meet(from)
     }
@@ -209,7 +210,7 @@ export const createGuest = (options: GuestOptions): Guest => {
   const refused = ({ channel, failure, channels, told }: HubWord & { say: 'refused' }) => {
     const mine = [...rooms()].filter((room) => room.channel === channel && room.open)
     if (mine.length === 0) return
-    // With a connection of its own there is room for what this tab follows.
+    // This tab's channels may fit into a connection of its own.
     const own = new Set([...rooms()].map((room) => room.channel))
     if (failure.code === 'TOO_MANY_CHANNELS' && channels >= own.size) return options.onUnfit()
     if (!told || !options.leads()) options.onFailure(failure)
@@ -238,7 +239,7 @@ export const createGuest = (options: GuestOptions): Guest => {
     } else {
       lose()
       if (word.other) return options.onOther()
-      // There may be one that we did not listen to.
+      // Another hub may have started without this tab noticing.
       words.say({ say: 'ping' })
     }
   }

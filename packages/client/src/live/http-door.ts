@@ -3,18 +3,16 @@ import { followByHttp, type HttpFollowOptions, type HttpWay } from './http-follo
 import type { Followed } from './room.ts'
 
 export interface HttpDoorOptions extends Pick<HttpFollowOptions, 'api' | 'ways' | 'random' | 'onFailure' | 'onWay'> {
-  /** All rooms that are open, whenever they are asked for. */
+  /** Returns all open rooms. */
   rooms: () => Iterable<Followed>
 }
 
-/** Follows the rooms with plain HTTP while it runs. */
+/** Follows the rooms by plain HTTP while it runs. */
 export interface HttpDoor {
   readonly running: boolean
   start(): void
   stop(): void
-  /**
-   * Begins anew if it runs: rooms came or went, the network is back. What was on its way is asked for again.
-   */
+  /** Restarts if it runs: rooms came or went, or the network is back. Requests under way are repeated. */
   restart(): void
 }
 
@@ -23,7 +21,7 @@ export const createHttpDoor = (options: HttpDoorOptions): HttpDoor => {
 
   const run = ({ signal }: AbortController) => {
     const rooms = [...options.rooms()]
-    /** The way of each group: the door is as open as the worst of them. */
+    /** The way of each group. The door's state is that of its worst group. */
     const ways: (HttpWay | undefined)[] = []
     for (let i = 0; i < rooms.length; i += MOST_CHANNELS) {
       const group = ways.push(undefined) - 1

@@ -13,38 +13,37 @@ export type HttpWay = 'stream' | 'poll'
 
 export interface HttpFollowOptions {
   api: LiveApi
-  /** At most `MOST_CHANNELS`, which is what one request may ask for. */
+  /** At most `MOST_CHANNELS`, the limit of one request. */
   rooms: readonly Followed[]
-  /** In the order they are tried. */
+  /** In the order of preference. */
   ways: readonly HttpWay[]
   random: () => number
   signal: AbortSignal
-  /** By which way messages come now; undefined while by none. */
+  /** The way by which messages arrive now; undefined if there is none. */
   onWay: (way: HttpWay | undefined) => void
   onFailure: (failure: Failure) => void
 }
 
 const RETRY = { baseMs: 500, capMs: 10_000 }
-/** A server may not put us off for longer. */
+/** A server may not postpone a retry for longer. */
 const MAX_RETRY_AFTER_MS = 60_000
 /**
- * An answer without news that comes sooner was not held: a cache or a full server is in the way, so do not
- * spin.
+ * If an answer without news comes sooner, it was not held: a cache or a full server is in the way. Then back
+ * off instead of spinning.
  */
 const HELD_AT_LEAST_MS = 1_000
-/** Where streams do not get through they are tried again after this time. */
+/** If streams do not get through, they are tried again after this time. */
 const STREAM_AGAIN_MS = 120_000
 
 /**
- * Follows rooms with plain HTTP until `signal` fires or none of them is open any more. Any node can answer
- * any request.
+ * Follows rooms by plain HTTP until `signal` is aborted or no room is open. Any node can answer any request.
  */
 export const followByHttp = async (options: HttpFollowOptions): Promise<void> => {
   const { api, random, signal, ways } = options
   let attempt = 0
   let waitSeconds = 0
   let streamAgainAt = 0
-  /** Rooms that lost messages and begin again with their newest, which these requests do not give. */
+  /** Rooms that lost messages and start again with their newest ones, which these requests do not return. */
   const losses = new Map<Followed, LossReason>()
 
   const open = () => options.rooms.filter((room) => room.open)
@@ -54,8 +53,8 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
   }
 
   /**
-   * Rooms that stand nowhere, or no longer, begin with a page of their own, and people's own channels with
-   * what has been read.
+   * Rooms without a valid position start with a page of their own. A person's own channel starts with its
+   * inbox.
    */
   const begin = async (room: Followed): Promise<Failure | undefined> => {
     const reason = losses.get(room)
@@ -72,7 +71,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
     return
   }
 
-  /** False: the room has to begin again. */
+  /** Returns false if the room has to start again. */
   const take = (room: Followed, page: Page): boolean => {
     if (page.reason && room.history > 0) {
       losses.set(room, page.reason)
@@ -130,7 +129,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
 
   const streamIsWorthIt = () => ways.includes('stream') && (!ways.includes('poll') || now() >= streamAgainAt)
 
-  /** The whole request was refused: because of which room? */
+  /** The whole request was refused. Finds the room that caused it. */
   const sortOut = async (failure: Failure) => {
     const answers = await Promise.all(
       open().map(async (room) => ({ room, answer: await api.newest(room.channel, 1, signal) })),
@@ -162,7 +161,7 @@ export const followByHttp = async (options: HttpFollowOptions): Promise<void> =>
 }
 
 /**
- * Whether there is no use in asking again. What is wrong with the token is the token's affair, and ends
- * everything when there is no other; what is none of our server's answers is a proxy's, and passes.
+ * Whether a retry is useless. A refused token is handled elsewhere, and ends everything if there is no other
+ * token. An answer that is not our server's comes from a proxy; that is temporary.
  */
 const isFinal = ({ react, code }: Failure): boolean => react !== 'retry' && react !== 'reauth' && code !== 'MALFORMED'

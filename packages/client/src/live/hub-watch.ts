@@ -5,40 +5,40 @@ import { isUp, type LiveState } from './upstream.ts'
 export interface HubWatchOptions {
   page: Page
   random: () => number
-  /** Whether the hub is in this tab. */
+  /** Whether the hub runs in this tab. */
   leads: () => boolean
-  /** Asks whether anybody is there. */
+  /** Asks for a sign of life. */
   ping: () => void
-  /** Asks the hub to try now what waits. */
+  /** Asks the hub to retry now. */
   wake: () => void
-  /** The hub does not answer, or does not get connected: it is better in this tab, which is in view. */
+  /** The hub does not answer or does not connect. It should move to this tab, which is visible. */
   onUseless: () => void
 }
 
-/** Makes sure, in a tab that somebody looks at, that the hub is of use. */
+/** A visible tab uses this to check that the hub works. */
 export interface HubWatch {
-  /** The hub has said how it is. */
+  /** The hub has reported its state. */
   heard(state: LiveState, hidden: boolean): void
-  /** There is no hub, or another. */
+  /** There is no hub, or a new one. */
   forget(): void
   close(): void
 }
 
 const PROBE_EVERY_MS = 5_000
-/** A hub that says nothing for so long is in a tab that the browser has put to sleep. */
+/** A hub that is silent for this long runs in a tab that the browser has suspended. */
 const DEAF_MS = 3_000
-/** Timers of a page that nobody looks at are slow, so it is slow to connect again. */
+/** The timers of a hidden page are throttled, so it reconnects slowly. */
 const DOWN_UNSEEN_MS = 3_000
-/** Something may be wrong with that tab alone: with its token, for one. */
+/** The cause may lie in the hub's tab alone, for example in its token. */
 const DOWN_SEEN_MS = 15_000
-/** Of two tabs in view only one is to take over. */
+/** Spreads visible tabs, so that only one takes over. */
 const JITTER_MS = 1_000
 
 export const createHubWatch = (options: HubWatchOptions): HubWatch => {
   const { page, random, leads } = options
   let deaf: ReturnType<typeof setTimeout> | undefined
   let down: { timer: ReturnType<typeof setTimeout>; hidden: boolean } | undefined
-  /** This tab has had its turn since any was connected: another try would change nothing. */
+  /** This tab led since the last working connection and failed. Taking over again would not help. */
   let failed = false
 
   const mayTake = () => !leads() && !page.hidden && page.online
@@ -60,7 +60,7 @@ export const createHubWatch = (options: HubWatchOptions): HubWatch => {
     clearTimeout(deaf)
     const probedAt = now()
     const giveUp = () => {
-      // This tab was asleep itself, and answers may lie behind this timer.
+      // This tab itself was suspended. Answers may be queued behind this timer.
       if (now() - probedAt > DEAF_MS + 2 * JITTER_MS) probe()
       else take()
     }

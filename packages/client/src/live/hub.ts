@@ -7,25 +7,25 @@ import { createTurns } from './turns.ts'
 import { createUpstream, type LiveState, type Upstream, type UpstreamOptions } from './upstream.ts'
 
 export interface HubOptions extends Omit<UpstreamOptions, 'rooms' | 'onState'> {
-  /** Of the tabs' channel. */
+  /** Name of the tabs' broadcast channel. */
   name: string
   hub: HubId
   locks: Locks
 }
 
 /**
- * The connection that tabs share, in the tab that leads. It follows each channel once, from the position of
- * the first that asked.
+ * The connection that tabs share, in the leading tab. It follows each channel once, from the position of the
+ * first tab that asked.
  */
 export interface Hub {
-  /** @param other  it is another person's by now */
+  /** @param other  the token now belongs to another person */
   close(other?: boolean): void
 }
 
-/** When tabs change over to a new hub, each asks for each of its rooms. */
+/** When tabs switch to a new hub, each tab asks for each of its rooms. */
 const CATCH_UPS_AT_ONCE = 8
 
-/** The lock that a tab holds for as long as it is there. */
+/** Name of the lock that a tab holds as long as it exists. */
 export const tabLock = (name: string, tab: string): string => `${name}:tab:${tab}`
 
 export const createHub = (options: HubOptions): Hub => {
@@ -33,9 +33,9 @@ export const createHub = (options: HubOptions): Hub => {
   const closing = new AbortController()
   const channels = new Map<string, { relayed: Relayed; tabs: Set<string> }>()
   const tabs = new Set<string>()
-  /** Failures of which the tabs concerned are told. */
+  /** Failures that were reported to the tabs concerned. */
   const reported = new WeakSet<Failure>()
-  /** Failures of which this tab has been told. */
+  /** Failures that were reported to this tab. */
   const told = new WeakSet<Failure>()
   const inTurn = createTurns(CATCH_UPS_AT_ONCE)
   let state: LiveState = 'connecting'
@@ -54,7 +54,7 @@ export const createHub = (options: HubOptions): Hub => {
     upstream.leave(followed.relayed.followed)
   }
 
-  /** A tab that dies says nothing, but its lock becomes free. */
+  /** A tab that closes sends no message, but its lock becomes free. */
   const watch = (tab: string) => {
     if (tabs.has(tab)) return
     tabs.add(tab)

@@ -3,12 +3,12 @@ import { now } from '../core/clock.ts'
 import { type Answer, unanswered } from '../core/request.ts'
 import type { Tokens } from '../core/tokens.ts'
 
-/** Claims that are another in each token of one person; the last ones are of Azure. */
+/** Claims that differ in every token of the same person; the last ones are Azure's. */
 const OF_THE_TOKEN = new Set(['exp', 'iat', 'nbf', 'jti', 'at_hash', 'nonce', 'uti', 'aio', 'rh'])
 
 /**
- * Who somebody is here and what they may: all that a token says, but for its own times and number. Undefined
- * for one that cannot be read. Two tokens with the same identity are as good as each other.
+ * The person of a token and its rights: all claims except times and ids of the token. Undefined for an
+ * unreadable token. Tokens with the same identity are interchangeable.
  */
 export const identityOf = (token: string): string | undefined => {
   const claims = decodeClaims(token)
@@ -20,10 +20,10 @@ export const identityOf = (token: string): string | undefined => {
   )
 }
 
-/** A token that was asked for so long ago may have been replaced. */
+/** A token that was requested longer ago may have been replaced. */
 const FRESH_MS = 5_000
 
-/** Who somebody is, and how that was learned. */
+/** A person's identity, and the token that showed it. */
 export interface Known {
   identity: string
   first: Answer<string> & { ok: true }
@@ -32,9 +32,9 @@ export interface Known {
 
 /**
  * The tokens of one person.
- * @param first    was asked for at `askedAt`, by `now()`, to learn who it is, and need not be asked for again
- *   at once
- * @param onOther  the next token is another person's, or says that the person may do other things
+ * @param first    the token that was requested at `askedAt` (by `now()`) to learn the identity. It is used
+ *   first, without another request
+ * @param onOther  called when the next token belongs to another person, or has other rights
  */
 export const tokensOf = (tokens: Tokens, { identity, first, askedAt }: Known, onOther: () => void): Tokens => {
   const until = askedAt + FRESH_MS
@@ -43,7 +43,7 @@ export const tokensOf = (tokens: Tokens, { identity, first, askedAt }: Known, on
   const own = (answer: Answer<string>): Answer<string> => {
     if (!answer.ok || identityOf(answer.value) === identity) return answer
     onOther()
-    return unanswered('The token is another person’s now.')
+    return unanswered('The token now belongs to another person.')
   }
 
   return {

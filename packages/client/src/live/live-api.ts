@@ -25,8 +25,8 @@ export interface LiveApiOptions {
 }
 
 /**
- * Live channels over plain HTTP. A refusal because of the token reads as `retry` as long as there is hope in
- * another one. `cursors` are channels as `cursorOf` writes them, at most 32.
+ * Live channels over plain HTTP. A refused token counts as `retry` as long as another token may be accepted.
+ * `cursors` are channels in the form of `cursorOf`, at most 32.
  */
 export interface LiveApi {
   publish(publication: Publication, signal: AbortSignal): Promise<Answer<Published>>
@@ -35,11 +35,11 @@ export interface LiveApi {
   markRead(channel: string, offset: number, signal: AbortSignal): Promise<Answer<Inbox>>
   /** The newest messages of a channel, at least one. */
   newest(channel: string, limit: number, signal: AbortSignal): Promise<Answer<Page>>
-  /** What came after the cursors; held up to `waitSeconds` until there is something. */
+  /** Messages after the cursors. The server holds the request up to `waitSeconds` until there are any. */
   wait(cursors: string[], waitSeconds: number, signal: AbortSignal): Promise<Answer<Page[]>>
   /**
-   * Events as they come, until the stream ends. Resolves with why it did; `NO_STREAM` when streams do not get
-   * through at all.
+   * Passes on events until the stream ends. Resolves with the reason; `NO_STREAM` when streams do not get
+   * through.
    */
   stream(
     cursors: string[],
@@ -50,7 +50,7 @@ export interface LiveApi {
 
 const REQUEST_TIMEOUT_MS = 10_000
 
-/** A channel and where its reader stands, as the wire writes it. */
+/** A channel and its reader's position, as sent on the wire. */
 export const cursorOf = (channel: string, position: { epoch: string; offset: number } | undefined): string =>
   position ? `${channel};${position.epoch};${position.offset}` : channel
 

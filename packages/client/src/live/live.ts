@@ -14,71 +14,75 @@ import { createUpstream, type Door, isUp, type LiveState } from './upstream.ts'
 export type { Door, LiveState } from './upstream.ts'
 
 export interface LiveOptions {
-  /** Where Saoma is, without a path. */
+  /** Saoma's origin, without a path. */
   origin: string
   /**
-   * Says who we are: a session of `createSession`, with whose end we end, a function that gives a token, or a
-   * token, which lasts as long as it does.
+   * Authentication: a session of `createSession` (the connection ends with it), a function that returns a
+   * token, or a token, which is used until it expires.
    */
   token: TokenSession | TokenSource
   /**
-   * In the order they are preferred; the socket, if it is there, comes first.
+   * Doors in the order of preference; the socket always comes first.
+   * @default ['socket', 'stream', 'poll']
    * @default ['socket', 'stream', 'poll']
    */
   doors?: readonly Door[]
   /**
-   * Socket.IO transports, by name or as classes, in the order they are tried.
+   * Socket.IO transports, by name or as classes, in the order of preference.
+   * @default ['websocket', 'polling']
    * @default ['websocket', 'polling']
    */
   transports?: Transports
   /**
-   * One connection for all tabs of a browser that show the same person here, with the same options: one tab
-   * makes it, and when that tab goes another goes on from where each stands. Without Web Locks,
-   * BroadcastChannel or a readable token each tab has its own.
+   * One connection for all tabs of a browser with the same person and the same options. One tab leads and
+   * connects. When it closes, another tab takes over and continues from each tab's position. Without Web
+   * Locks, BroadcastChannel or a readable token each tab connects itself.
+   * @default true in a browser's page
    * @default true in a browser's page
    */
   shared?: boolean
   /**
-   * Where positions outlive a reload, so that it misses nothing; `sessionStorage` suits a tab.
+   * Where positions are stored, so that a reload misses nothing; `sessionStorage` suits a tab.
+   * @default nowhere
    * @default nowhere
    */
   positions?: KeyValue
   fetch?: typeof fetch
   /** @default the browser's page */
   page?: Page
-  /** Gives `[0, 1)`; for the jitter of retries. */
+  /** Returns `[0, 1)`; for the jitter of retries. */
   random?: () => number
 }
 
 export interface LiveEvents {
   state: LiveState
-  /** Why the server, or the session, has ended it. */
+  /** Why the server, or the session, ended the connection. */
   ended: Failure
-  /** Each thing that failed, also those that are tried again. For logs. */
+  /** Each failure, also those that are retried. For logs. */
   error: Failure
 }
 
 /**
- * A live connection. It connects at once, and again after every loss; rooms go on where they were, by
- * whatever door.
+ * A live connection. It connects at once and reconnects after every loss. Rooms continue from their
+ * positions, by any door.
  */
 export interface Live extends Listenable<LiveEvents> {
   readonly state: LiveState
   /**
-   * Opens a channel: `@user` or `room:<name>`. One that is open already is given again; it closes once for
-   * all.
+   * Opens a channel: `@user` or `room:<name>`. If it is open already, the same room is returned; closing it
+   * closes it for all callers.
    */
   channel<Events extends object = Record<string, unknown>>(name: string, options?: RoomOptions): Room<Events>
   /**
-   * Publishes once, however often it has to be sent: by socket or by HTTP, for 30 s at most. Await one before
-   * the next where their order matters. A volatile message is sent one time.
+   * Publishes exactly once, with retries by socket or HTTP for at most 30 s. If the order of messages
+   * matters, await each one before the next. A volatile message is sent only once.
    */
   publish(publication: Publication): Promise<Answer<Published>>
-  /** Stops everything. Positions that are kept stay. */
+  /** Stops everything. Stored positions are kept. */
   close(): void
 }
 
-/** Well inside the ten minutes for which the server remembers a key. */
+/** Well below the ten minutes for which the server remembers a key. */
 const PUBLISH_WITHIN_MS = 30_000
 const ASK_WITHIN_MS = 10_000
 
@@ -183,7 +187,7 @@ export const createLive = (options: LiveOptions): Live => {
       return state
     },
     on: events.on,
-    // What events a channel has is the caller's word.
+    // The caller declares the events of a channel.
     channel: (name, roomOptions = {}) => (rooms.get(name)?.room ?? open(name, roomOptions)) as never,
     publish,
     close: () => {

@@ -5,20 +5,20 @@ import { createCursor } from './cursor.ts'
 import type { Followed } from './room.ts'
 
 export interface RelayedDeps {
-  /** Hands on what the server told. */
+  /** Passes on an event of the server. */
   tell: (event: string, body: unknown) => void
   onSettled: (live: boolean) => void
-  /** Messages are missing for good. */
+  /** Messages are lost for good. */
   onHole: () => void
   onRefused: (failure: Failure) => void
 }
 
-/** A channel that is followed for tabs, each of which stands where it stands. */
+/** A channel that the hub follows for tabs. Each tab has its own position. */
 export interface Relayed {
   readonly followed: Followed
-  /** Whether what comes now is whole. */
+  /** Whether messages arrive without gaps. */
   readonly live: boolean
-  /** The answer to the request with which it began. */
+  /** The answer to the first request. */
   readonly first: Promise<Answer<Subscribed>>
   close(): void
 }
@@ -30,7 +30,7 @@ export const createRelayed = (begin: SubscribeRequest, deps: RelayedDeps): Relay
   let inbox: Followed['inbox']
   let open = true
   let live = false
-  /** The page that answers the first request goes to who asked, and need not be told. */
+  /** The first page goes to the tab that asked, so its messages need not be passed on. */
   let begun = false
   let answer: (page: Answer<Subscribed>) => void = () => {}
   const first = new Promise<Answer<Subscribed>>((resolve) => {
@@ -81,7 +81,7 @@ export const createRelayed = (begin: SubscribeRequest, deps: RelayedDeps): Relay
       cursor.take(page)
       if (!begun) {
         begun = true
-        // By long poll the inbox is asked for apart, and may have come first.
+        // With the long poll the inbox is requested separately and may have arrived first.
         answer({ ok: true, value: inbox ? { inbox, ...page } : page })
       }
       if (page.inbox) followed.counted(page.inbox)
@@ -111,6 +111,6 @@ export const createRelayed = (begin: SubscribeRequest, deps: RelayedDeps): Relay
       return live
     },
     first,
-    close: () => close(unanswered('This channel is followed no longer.')),
+    close: () => close(unanswered('This channel is no longer followed.')),
   }
 }

@@ -18,67 +18,62 @@ import { isCalled } from './channel-name.ts'
 import { createCursor, type Lost } from './cursor.ts'
 
 /**
- * A message of a channel whose events are known: `event` says what `data` is. The types are your word;
- * nothing checks them.
+ * A message of a channel with declared events: `event` determines the type of `data`. The types are the
+ * caller's claim; nothing verifies them.
  */
 export type Told<Events extends object, M extends VolatileMessage> = {
   [E in keyof Events & string]: Omit<M, 'event' | 'data'> & { event: E; data: Events[E] }
 }[keyof Events & string]
 
-/** `refused`: the server will not let us follow it, and nothing more is tried. */
+/** `refused`: the server does not let us follow the channel; there are no further tries. */
 export type RoomState = 'joining' | 'live' | 'refused' | 'closed'
 
 export interface RoomEvents<Events extends object> {
   /** Each kept message once, in order. */
   message: Told<Events, Message>
-  /** Not kept; only some come, and none over the long poll. */
+  /** Not kept. Some may be lost, and none arrive by long poll. */
   volatile: Told<Events, VolatileMessage>
-  /** Somebody came or left, in channels that tell. Not over the long poll. */
+  /** A person came or left, in channels that announce it. Not by long poll. */
   presence: PresenceChange
-  /** Of a person's own channel: what has been read and how much has not. */
+  /** For a person's own channel: its read offset and unread count. */
   inbox: Inbox
-  /**
-   * Messages are missing for good: read the state anew from your backend. What comes after is whole again.
-   */
+  /** Messages are lost for good: reload the state from your backend. Later messages arrive without gaps. */
   lost: Lost
   state: RoomState
   refused: Failure
 }
 
 /**
- * One channel of a live connection. Add listeners in the turn in which it was opened: nothing is told before
- * the next.
+ * One channel of a live connection. Add listeners in the same turn in which it was opened: no event fires
+ * before the next turn.
  */
 export interface Room<Events extends object = Record<string, unknown>> extends Listenable<RoomEvents<Events>> {
-  /** As it was asked for. */
+  /** The name under which it was opened. */
   readonly channel: string
   readonly state: RoomState
   /**
-   * Up to where everything has been told; undefined before the first answer. Keep it to continue there
-   * another day.
+   * Every message up to here was handed on; undefined before the first answer. Store it to continue later.
    */
   readonly position: Position | undefined
-  /** Of a person's own channel, once it is known. */
+  /** The inbox of a person's own channel, once it is known. */
   readonly inbox: Inbox | undefined
-  /** As `publish` of the connection, into this channel. */
+  /** Publishes into this channel, like `publish` of the connection. */
   publish<E extends keyof Events & string>(
     event: E,
     data: Events[E],
     options?: { idempotencyKey?: string; volatile?: boolean },
   ): Promise<Answer<Published>>
   presence(): Promise<Answer<Presence>>
-  /** Of a person's own channel: everything up to `offset` has been read. @default the present position */
+  /** For a person's own channel: marks everything up to `offset` as read. @default the present position */
   read(offset?: number): Promise<Answer<Inbox>>
-  /** Follows the channel no longer. */
+  /** Stops following the channel. */
   close(): void
 }
 
 export interface RoomOptions {
-  /** Continue after this position. @default the one kept in `positions`, if any */
+  /** Continue after this position. @default the one stored in `positions`, if any */
   since?: Position
-  /**
-   * Without a position to continue from: begin with this many of the newest messages, at most 100. @default 0
-   */
+  /** Without a position: begin with this many of the newest messages, at most 100. @default 0 */
   history?: number
 }
 
@@ -91,18 +86,18 @@ export interface Followed {
   /** Neither closed nor refused. */
   readonly open: boolean
   readonly request: SubscribeRequest
-  /** Whether this is what it follows, by the channel's full name. */
+  /** Whether this full name is the room's channel. */
   is(name: string): boolean
-  /** An answer to the present position. */
+  /** Takes the answer to a request from the present position. */
   take(page: Subscribed): void
-  /** False: there is a hole before this message. */
+  /** Returns false if messages before this one are missing. */
   receive(message: Message): boolean
   pass(message: VolatileMessage): void
   change(presence: PresenceChange): void
   counted(inbox: Inbox): void
-  /** Whether what comes now is whole. */
+  /** Whether messages now arrive without gaps. */
   settle(live: boolean): void
-  /** @param isTold  somebody has been told why already. @default false */
+  /** @param isTold  the failure was reported already. @default false */
   refuse(failure: Failure, isTold?: boolean): void
 }
 
@@ -120,10 +115,10 @@ export const createRoom = (
   deps: RoomDeps,
 ): { room: Room; followed: Followed } => {
   const events = createEmitter<RoomEvents<Record<string, unknown>>>()
-  // It may be a Proxy of a page's framework, which no tab can hand to another.
+  // `since` may be a framework's Proxy, which cannot be sent to another tab.
   const from = since && { epoch: since.epoch, offset: since.offset }
   const kept = since ? undefined : recall(deps.stored?.read())
-  /** The channel's full name, as soon as it is known. */
+  /** The channel's full name, once it is known. */
   let name = kept?.channel
   let state: RoomState = 'joining'
   let inbox: Inbox | undefined
@@ -137,7 +132,7 @@ export const createRoom = (
     events.emit('state', next)
   }
 
-  /** One write for a whole burst. */
+  /** Writes once per burst. */
   const save = () => {
     if (!deps.stored || saving) return
     saving = true
@@ -154,8 +149,8 @@ export const createRoom = (
   }
 
   /**
-   * The server counts when it is asked; between, we do. A count that knew these messages already is not
-   * raised by them.
+   * Updates the unread count between the server's counts. Messages that the server has already counted do not
+   * raise it.
    */
   const count = (before: Position | undefined) => {
     const { position } = cursor
@@ -181,8 +176,7 @@ export const createRoom = (
     const { reason, ...begin } = page
     const moved = name !== undefined && name !== page.channel
     if (moved) {
-      // `@user` has become somebody else: where the former person stood means nothing here, and nothing was
-      // lost.
+      // `@user` now means another person. The former position is meaningless, and nothing was lost.
       cursor = newCursor(undefined)
       inbox = undefined
     }
@@ -264,7 +258,7 @@ export const createRoom = (
       enter('refused')
       deps.onClose()
       events.emit('refused', failure)
-      // Or a developer waits for messages that will not come.
+      // Otherwise a developer might wait in vain for messages.
       if (!isTold && !events.isHeard('refused'))
         console.warn(`Saoma: ${channel} is not followed: ${failure.code}, ${failure.message}`)
     },
@@ -273,7 +267,7 @@ export const createRoom = (
   return { room, followed }
 }
 
-/** What was kept of a channel by the page before. */
+/** The position that the previous page stored for a channel. */
 const recall = (value: unknown): (Position & { channel: string }) | undefined => {
   const position = parsePosition(value)
   const { channel } = (value ?? {}) as { channel?: unknown }

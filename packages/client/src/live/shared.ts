@@ -11,32 +11,27 @@ import { createHub, type Hub, tabLock } from './hub.ts'
 import { identityOf, type Known, tokensOf } from './identity.ts'
 import { createUpstream, type Link, type UpstreamOptions } from './upstream.ts'
 
-/** Raised when tabs of two builds would not understand each other. */
+/** Version of the words. Raise it when tabs of two builds would not understand each other. */
 const WORDS = 1
 const RETRY = { baseMs: 300, capMs: 10_000 }
-/** How long a question waits until it is known whom to ask. */
+/** How long a request waits for a link. */
 const LINK_MS = 3_000
-/** Somebody who is another again so soon has tokens that differ in what does not matter. */
+/** If the identity changes again within this time, the tokens differ in something irrelevant. */
 const CHANGES_MS = 60_000
-/** How long before the end of its token a tab looks who it is; a session gives a new one by then. */
+/** How long before the end of its token a tab checks its identity. By then a session returns a new token. */
 const AHEAD_MS = 20_000
-/** A token that ends later is looked at then. */
+/** With a longer token, the check happens after this time. */
 const LONGEST_MS = 3_600_000
 
 const early = () => unanswered('There is no connection yet.')
 
 const locksHere = (): Locks | undefined => (globalThis.navigator as Partial<Navigator> | undefined)?.locks
 
-/**
- * Whether this surrounding has what tabs need to share a connection, and is a page's, unless it is asked for.
- */
+/** Whether this environment has what tabs need to share a connection. By default only in a page. */
 export const isShareable = (asked: boolean | undefined): boolean =>
   (asked ?? 'document' in globalThis) && typeof BroadcastChannel === 'function' && locksHere() !== undefined
 
-/**
- * Rooms are followed by the connection of whichever tab leads. Every tab is a guest of it, the one that leads
- * as well.
- */
+/** The leading tab's connection follows the rooms. Every tab is a guest of the hub, the leading tab too. */
 export const createShared = (options: UpstreamOptions): Link => {
   const { tokens, page, random } = options
   const locks = locksHere()
@@ -52,14 +47,14 @@ export const createShared = (options: UpstreamOptions): Link => {
     if (next || closing.signal.aborted) for (const done of [...waiting]) done()
   }
 
-  /** A page may publish before it is known who it is. */
+  /** A page may publish before its identity is known. */
   const linked = async (): Promise<Link | undefined> => {
     if (link || closing.signal.aborted) return link
     await soon(waiting, LINK_MS)
     return link
   }
 
-  /** A connection of this tab's own. */
+  /** Uses a connection of this tab's own. */
   const alone = () => {
     if (closing.signal.aborted) return
     const upstream = createUpstream(options)
@@ -80,7 +75,7 @@ export const createShared = (options: UpstreamOptions): Link => {
       const was = guest
       guest = undefined
       if (!was) return
-      // First, so that a hub that stays, because others need it, is told what is left.
+      // Leave first: a hub that stays for other tabs must know which rooms are left.
       use(undefined)
       if (!closing.signal.aborted) was.lose()
     }
@@ -95,21 +90,24 @@ export const createShared = (options: UpstreamOptions): Link => {
     }
     leave = part
 
-    /** Whoever we were, we may be somebody else now. */
+    /** The identity may have changed: starts again. */
     const again = () => {
       if (meeting.signal.aborted) return
       part(true)
       void begin(known.identity)
     }
 
-    /** Others need the connection that this tab may have. */
+    /** Leaves the shared connection to the others, and uses one of this tab's own. */
     const unfit = () => {
       if (!election.leads) part()
       leaveHub()
       alone()
     }
 
-    /** A tab that only listens would not hear that its own token has ended, or is another person's. */
+    /**
+     * Checks the identity. A tab that only listens would not notice that its token has ended or changed its
+     * person.
+     */
     const look = async () => {
       const given = await tokens.get()
       if (!guest) return
@@ -158,8 +156,8 @@ export const createShared = (options: UpstreamOptions): Link => {
     })
     use(guest)
     lookAt(known.first.value)
-    // A page that is left may be kept as it is, with all that it holds, and others would see somebody who is
-    // not there.
+    // A page that is left may be cached with its lock and its connection. Then others would see a person as
+    // present who has left.
     unlisten = onPageHide(() => {
       const isGuest = guest !== undefined
       part()
@@ -168,7 +166,7 @@ export const createShared = (options: UpstreamOptions): Link => {
     election.stand()
   }
 
-  /** @param before  who it was so far, if it may be another by now */
+  /** @param before  the identity so far, if it may have changed */
   const begin = async (before?: string) => {
     const { signal } = closing
     for (let attempt = 0; !signal.aborted; attempt++) {

@@ -14,11 +14,11 @@ export interface SocketDoorOptions {
   transports: Transports
   random: () => number
   tokens: Tokens
-  /** All rooms that are open, whenever they are asked for. */
+  /** Returns all open rooms. */
   rooms: () => Iterable<Followed>
-  /** Whether the server has let us in and we still hear it. */
+  /** Whether the server has accepted us and the connection is alive. */
   onUp: (up: boolean) => void
-  /** The server will not have us, now or later. */
+  /** The server refuses us for good. */
   onEnd: (failure: Failure) => void
   onFailure: (failure: Failure) => void
 }
@@ -30,33 +30,33 @@ export interface SocketDoor {
   readonly up: boolean
   /** A room was opened. */
   join(room: Followed): void
-  /** A room is open no longer. */
+  /** A room was closed. */
   leave(room: Followed): void
-  /** An answer that does not come costs the connection its trust: another is made. */
+  /** Sends an event and waits for its ack. If the ack is missing, the connection is replaced. */
   ask<E extends keyof LiveClientEvents, T>(
     event: E,
     request: Request<E>,
     parse: (answer: unknown) => Result<T>,
     timeoutMs?: number,
   ): Promise<Answer<T>>
-  /** Tries now; a connection that seems to be there is asked whether it is. */
+  /** Reconnects now, or checks whether the present connection is alive. */
   wake(): void
   close(): void
 }
 
 /** Longer than a node waits for Redis. */
 const ACK_TIMEOUT_MS = 5_000
-/** How soon a connection must prove that it has outlived the sleep of its page. */
+/** Time for a connection to prove that it survived the suspension of its page. */
 const PROOF_TIMEOUT_MS = 3_000
 const RETRY = { baseMs: 300, capMs: 10_000 }
-/** The server allows so many events in a time, and a page may have a hundred rooms. */
+/** The server limits the events per time, and a page may have a hundred rooms. */
 const JOINS_AT_ONCE = 8
 const NAMESPACE = '/'
-/** The server announces the end of a token so many seconds before, and looks once a second. */
+/** The server announces the end of a token this many seconds before, and checks once a second. */
 const WARNING_S = 60
 const EARLY_MS = 1_500
 
-/** Seconds that a token lives which the server has taken; 0 if it does not say. */
+/** Lifetime of the accepted token in seconds; 0 if the server does not say. */
 const lifeOf = (answer: unknown): Result<number> => {
   const { expiresIn } = Object(answer) as { expiresIn?: unknown }
   return ok(typeof expiresIn === 'number' ? expiresIn : 0)
@@ -68,24 +68,24 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   const joining = new Set<Followed>()
   let socket: LiveSocket | undefined
   let token = ''
-  /** Ends with the present connection. */
+  /** Aborted when the present connection ends. */
   let present = new AbortController()
   let up = false
   let refreshing = false
-  /** Runs while it is too early to renew the token again. */
+  /** Set while it is too early to renew the token again. */
   let renewed: ReturnType<typeof setTimeout> | undefined
 
   const ask: SocketDoor['ask'] = async (event, request, parse, timeoutMs = ACK_TIMEOUT_MS) => {
-    // A socket that is not connected would keep the event and send it some day.
+    // A disconnected socket would buffer the event and send it much later.
     if (!socket?.connected) return unanswered('There is no connection.')
     const { signal } = present
     const answer = await askSocket(socket, event, request, parse, timeoutMs)
-    // The server answers whatever happens to it, so this connection leads nowhere.
+    // The server always answers, so this connection is dead.
     if (!answer.ok && answer.code === 'NETWORK' && !signal.aborted) connection.reconnect()
     return answer
   }
 
-  /** Back to the beginning, with another token. */
+  /** Starts again with another token. */
   const reauthorize = (failure: Failure) => {
     if (tokens.refuse(token, failure)) connection.reconnect()
   }
@@ -94,8 +94,8 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     for (let attempt = 0; room.open && !signal.aborted; ) {
       const answer = await ask('subscribe', room.request, (body) => {
         const page = parseSubscribed(body)
-        // Here and not below: the next message may stand right behind the answer, and would be taken before
-        // it.
+        // Inside the callback: the next message may arrive in the same packet, and code after an `await`
+        // would run after it.
         if (page.ok && !signal.aborted) room.take(page.value)
         return page
       })
@@ -109,7 +109,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
       }
       options.onFailure(answer)
       if (answer.react === 'reauth') return reauthorize(answer)
-      // Not subscribed: this very connection was being cut off.
+      // NOT_SUBSCRIBED: this connection was just being closed.
       if (answer.react !== 'retry' && answer.code !== 'NOT_SUBSCRIBED') return room.refuse(answer)
       await pause(backoffMs(attempt++, RETRY, random), signal)
     }
@@ -138,9 +138,9 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
 
   const dispatch = createDispatch(options.rooms, join)
 
-  /** Tells the server, unless the room was opened anew. */
+  /** Unsubscribes, unless the room was opened again. */
   const part = (room: Followed) => {
-    // The server knows `@user` by its full name, under which another room may follow it.
+    // The server knows `@user` by its full name, and another room may follow it under that name.
     for (const other of options.rooms()) if (isSame(other.channel, room.channel)) return
     void ask('unsubscribe', { channel: room.channel }, ok)
   }
@@ -150,8 +150,8 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     renewed = undefined
   }
   /**
-   * Until a new token is to be renewed: a minute before its end, or at half its life. A server may announce
-   * the end more often.
+   * Sets the time before which the token is not renewed again: a minute before its end, or half its life. A
+   * server may announce the end more often.
    */
   const rest = (expiresIn: number) => {
     wakeUp()
@@ -172,7 +172,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
       }
       if (answer.ok) return
       options.onFailure(answer)
-      // Another person's token, for one: it is good for a connection of its own.
+      // For example a token of another person: it needs a new connection.
       if (answer.react !== 'retry') return connection.reconnect()
       await pause(backoffMs(attempt, RETRY, random), signal)
     }
@@ -245,7 +245,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     onLost: lost,
   })
 
-  /** A phone that slept holds connections that died long ago, and tokens that went with them. */
+  /** Checks the connection after a suspension. A phone may hold dead connections and expired tokens. */
   const prove = async (signal: AbortSignal) => {
     const given = await tokens.get()
     if (!given.ok || signal.aborted) return
@@ -263,7 +263,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     join,
     leave: (room) => {
       const asked = !waiting.delete(room)
-      // One that is being joined is left when the answer is there: the server takes them one at a time.
+      // A room that is being joined is left after its answer: the server handles its events one at a time.
       if (up && asked && !joining.has(room)) part(room)
     },
     ask,

@@ -2,15 +2,15 @@ import type { SubscribeRequest } from '@saoma/protocol'
 import type { Answer, Failure } from '../core/request.ts'
 import type { LiveState } from './upstream.ts'
 
-/** Which of the tabs' connections it is; a later one has the higher term. */
+/** Identifies a hub; a later one has a higher term. */
 export interface HubId {
   id: string
   term: number
 }
 
 /**
- * What a tab asks of the hub. A publication goes as its JSON text: what a page publishes may be no value that
- * tabs can hand over.
+ * A request of a tab to the hub. A publication is sent as JSON text, because tabs cannot exchange every value
+ * that a page may publish.
  */
 export type Question =
   | { ask: 'join'; request: SubscribeRequest }
@@ -19,31 +19,33 @@ export type Question =
   | { ask: 'presence'; channel: string }
   | { ask: 'read'; channel: string; offset: number }
 
-/** A page that was asked for, and whether what comes after it is whole. */
+/** A page that was requested, and whether the messages after it arrive without gaps. */
 export interface Joined {
   page: unknown
   live: boolean
 }
 
 export type TabWord =
-  /** Is anybody there? */
+  /** Asks the hub for a sign of life. */
   | { say: 'ping' }
-  /** Somebody looks at this tab, or its network is back: try what waits. */
+  /** A tab is visible, or its network is back: retry now. */
   | { say: 'wake' }
   | { say: 'question'; hub: string; tab: string; id: number; question: Question }
 
 export type HubWord =
   | { say: 'hello'; hub: HubId; state: LiveState; hidden: boolean }
   | { say: 'answer'; hub: HubId; tab: string; id: number; answer: Answer<unknown> }
-  /** What the server told of a channel. */
+  /** An event of the server about a channel. */
   | { say: 'told'; hub: HubId; channel: string; event: string; body: unknown }
-  /** Whether what comes of this channel is whole. */
+  /** Whether messages of this channel arrive without gaps. */
   | { say: 'settled'; hub: HubId; channel: string; live: boolean }
-  /** Something of this channel is missing: ask from where you stand. */
+  /** Messages of this channel are missing: request them from your position. */
   | { say: 'hole'; hub: HubId; channel: string }
-  /** `channels`: how many the hub follows besides. `told`: the tab of the hub has been told already. */
+  /**
+   * `channels`: how many others the hub follows. `told`: the hub's own tab has reported the failure already.
+   */
   | { say: 'refused'; hub: HubId; channel: string; failure: Failure; channels: number; told: boolean }
-  /** `other`: it found that it is another person's by now, so look who you are. */
+  /** `other`: the hub's token belongs to another person now, so check your identity. */
   | { say: 'gone'; hub: HubId; other: boolean }
 
 export type Word = TabWord | HubWord
@@ -54,7 +56,8 @@ export interface TabChannel {
 }
 
 /**
- * What the tabs of one name say to each other. Nobody hears themselves, so a tab and its hub have one each.
+ * The messages between tabs of one name. A sender does not get its own messages, so a tab and its hub have a
+ * channel each.
  */
 export const openTabChannel = (name: string, listener: (word: Word) => void): TabChannel => {
   const channel = new BroadcastChannel(name)

@@ -1,4 +1,4 @@
-/** Lets so many pieces of work be under way at once; others wait in the order in which they came. */
+/** Limits how many tasks run at once. Others wait in a FIFO queue. */
 export const createTurns = (most: number): (<T>(work: () => Promise<T>) => Promise<T>) => {
   const waiting: (() => void)[] = []
   let running = 0

@@ -21,8 +21,8 @@ import type { Followed } from './room.ts'
 import { createSocketDoor } from './socket-door.ts'
 
 /**
- * How messages come: by `socket`; where no socket gets through, by event `stream` or long `poll`; or not at
- * the moment. `ended`: it was closed, or the server will not have us any more, and nothing more is tried.
+ * How messages arrive: by `socket`; where no socket gets through, by event `stream` or long `poll`; or not at
+ * the moment. `ended`: it was closed, or the server refuses us for good; there are no further tries.
  */
 export type LiveState = 'connecting' | 'socket' | 'stream' | 'poll' | 'reconnecting' | 'offline' | 'ended'
 
@@ -31,13 +31,13 @@ export type Door = 'socket' | HttpWay
 export const isUp = (state: LiveState): boolean => state === 'socket' || state === 'stream' || state === 'poll'
 
 /**
- * What a live connection needs of whatever carries its rooms. Each question is asked once; the answer says
- * whether to try again.
+ * What a live connection needs of the connection that carries its rooms. Each request is sent once; the
+ * answer says whether to retry.
  */
 export interface Link {
   /** A room was opened. */
   join(room: Followed): void
-  /** A room is open no longer. */
+  /** A room was closed. */
   leave(room: Followed): void
   publish(publication: Publication): Promise<Answer<Published>>
   presence(channel: string): Promise<Answer<Presence>>
@@ -45,20 +45,20 @@ export interface Link {
   close(): void
 }
 
-/** What a link tells, and asks, of the live connection that it carries. */
+/** What a link reports to its live connection, and needs from it. */
 export interface Linked {
-  /** All rooms that are open, whenever they are asked for. */
+  /** Returns all open rooms. */
   rooms: () => Iterable<Followed>
-  /** `connecting` also when it was up before. */
+  /** `connecting` also after it was connected before. */
   onState: (state: LiveState) => void
-  /** The server will not have us, now or later. */
+  /** The server refuses us for good. */
   onEnd: (failure: Failure) => void
-  /** Each thing that failed, also those that are tried again. */
+  /** Each failure, also those that are retried. */
   onFailure: (failure: Failure) => void
 }
 
 export interface UpstreamOptions extends Linked {
-  /** Where Saoma is, without a slash at the end. */
+  /** Saoma's origin, without a slash at the end. */
   origin: string
   tokens: Tokens
   doors: readonly Door[]
@@ -68,15 +68,15 @@ export interface UpstreamOptions extends Linked {
   random: () => number
 }
 
-/** A connection of our own to the server. */
+/** This tab's own connection to the server. */
 export interface Upstream extends Link {
-  /** What came after the request's position, without following anything. */
+  /** Reads what came after the request's position, without following. */
   catchUp(request: SubscribeRequest): Promise<Answer<Subscribed>>
-  /** Tries now what waits: somebody looks. */
+  /** Retries now: the page is visible. */
   wake(): void
 }
 
-/** How long we do without the socket before plain HTTP stands in. */
+/** How long the socket may be away before plain HTTP takes over. */
 const SOCKET_PATIENCE_MS = 2_500
 
 export const createUpstream = (options: UpstreamOptions): Upstream => {
@@ -141,7 +141,7 @@ export const createUpstream = (options: UpstreamOptions): Upstream => {
     if (page.online && !page.hidden) wake()
   })
 
-  /** Once for all rooms that come and go in one turn. */
+  /** Called once for all rooms that come and go in one turn. */
   const roomsChanged = () => {
     if (changed) return
     changed = true

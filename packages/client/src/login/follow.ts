@@ -15,7 +15,7 @@ export interface FollowOptions {
   page: Page
   transports: Transports
   random: () => number
-  /** Every state once, in order. */
+  /** Called with every state once, in order. */
   onState: (state: TicketState) => void
   onConnection: (connection: LoginConnection) => void
   /** The ticket can no longer be followed. */
@@ -26,15 +26,15 @@ export interface Follow {
   close(): void
 }
 
-/** How long we do without the socket before the long poll stands in. */
+/** How long the socket may be away before the long poll takes over. */
 const SOCKET_PATIENCE_MS = 2_500
-/** Seconds on the wire are whole; ask a little after the deadline, not a little before. */
+/** The wire has whole seconds: read a little after the deadline, not a little before. */
 const DEADLINE_GRACE_MS = 400
 const DEADLINE_RETRY = { baseMs: 1_000, capMs: 10_000 }
 
 /**
- * Keeps one ticket's true state: by socket when it can, by long poll when the socket is away, and by one read
- * at the deadline in case both missed it. Ends by itself when the ticket is in a terminal state.
+ * Keeps the true state of one ticket: by socket if possible, by long poll while the socket is away, and by
+ * one read at the deadline in case both missed it. It stops when the ticket is in a terminal state.
  */
 export const createFollow = (options: FollowOptions): Follow => {
   const closing = new AbortController()

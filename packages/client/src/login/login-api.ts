@@ -30,19 +30,17 @@ export interface Resumed {
 }
 
 export interface LoginApi {
-  /** Asks for a new code. */
+  /** Requests a new code. */
   authorize(scope: string, signal: AbortSignal): Promise<Answer<DeviceAuthorization>>
   /**
-   * Reads a ticket; the server holds the answer up to `waitSeconds` until there is a version above `after`.
+   * Reads a ticket. The server holds the request up to `waitSeconds` until there is a version above `after`.
    */
   read(deviceCode: string, after: number, waitSeconds: number, signal: AbortSignal): Promise<Answer<TicketState>>
-  /** Turns a confirmed ticket into tokens, once. */
+  /** Exchanges a confirmed ticket for tokens, once. */
   redeem(deviceCode: string, signal: AbortSignal): Promise<Answer<TokenSet>>
   /** Gets an address that opens the code in the app on the same phone; NOT_FOUND when there is none. */
   link(deviceCode: string, signal: AbortSignal): Promise<Answer<TicketLink>>
-  /**
-   * Gets the device code back that this browser holds in a cookie its scripts cannot read. Same origin only.
-   */
+  /** Gets the device code that this browser holds in an HttpOnly cookie. Same origin only. */
   resume(ticket: string, signal: AbortSignal): Promise<Answer<Resumed>>
 }
 

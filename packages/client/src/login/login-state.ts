@@ -1,11 +1,11 @@
 import { type DeviceAuthorization, isTerminal, type Reaction, type TicketState, type TokenSet } from '@saoma/protocol'
 
-/** What a page shows of the code while it can be used. */
+/** What a page displays of a usable code. */
 export interface ShownCode {
   ticket: string
   /** URL of the picture. */
   qr: string
-  /** To compare with what the phone shows. */
+  /** For comparison with the phone's screen. */
   userCode: string
   verificationUri: string
   verificationUriComplete: string
@@ -13,7 +13,9 @@ export interface ShownCode {
   expiresAt: number
 }
 
-/** Where a login stands. `failed` says what to do: `renew` and `retry` are worth a button, `stop` is not. */
+/**
+ * The state of a login. `failed` has the reaction: show a button for `renew` and `retry`, but not for `stop`.
+ */
 export type LoginState =
   | { status: 'idle' }
   | { status: 'creating' }
@@ -25,17 +27,16 @@ export type LoginState =
   | { status: 'done'; tokens: TokenSet }
   | { status: 'failed'; code: string; react: Reaction; message: string }
 
-/** How news of the ticket reaches us; apart from the state, because a lost connection takes nothing back. */
+/** How news of the ticket arrives. Separate from the state: a lost connection does not change the state. */
 export type LoginConnection = 'connecting' | 'socket' | 'poll' | 'reconnecting' | 'offline'
 
 /**
- * Whether `next` says more than `last`: a higher version, or the expiry, which is the clock's doing and bumps
- * no version.
+ * Whether `next` is newer than `last`: a higher version, or the expiry, which does not change the version.
  */
 export const isNews = (last: TicketState | undefined, next: TicketState): boolean =>
   !last || next.version > last.version || (next.status === 'expired' && !isTerminal(last.status))
 
-/** What the page shows of a ticket that was read at `now`. */
+/** The state to display for a ticket that was read at `now`. */
 export const stateOf = (authorization: DeviceAuthorization, ticket: TicketState, now: number): LoginState => {
   const shown: ShownCode = {
     ticket: authorization.ticket,
@@ -54,7 +55,8 @@ export const stateOf = (authorization: DeviceAuthorization, ticket: TicketState,
       return { status: 'confirmed' }
     case 'rejected':
       return { status: 'rejected' }
-    // Redeemed by somebody who holds the same device code, a duplicated tab: for this page the code is gone.
+    // Redeemed by another holder of the same device code, such as a duplicated tab. For this page the code is
+    // gone.
     case 'redeemed':
     case 'expired':
       return { status: 'expired' }

@@ -17,28 +17,28 @@ import { type LoginConnection, type LoginState, stateOf } from './login-state.ts
 import { redeem } from './redeem.ts'
 
 export interface LoginOptions {
-  /** Where Saoma is, without a path: `https://login.example.com`. */
+  /** Saoma's origin, without a path: `https://login.example.com`. */
   origin: string
   /** @default 'web' */
   clientId?: string
   /** @default 'openid profile offline_access' */
   scope?: string
   /**
-   * A ticket that is already confirmed and belongs to this browser by cookie: pages of WeChat's own long poll
-   * come back to `${origin}/?ticket=…`. It is redeemed instead of asking for a code. If that is too late, a
-   * code is shown as always.
+   * A ticket that is confirmed and belongs to this browser by cookie: pages of WeChat's own long poll return
+   * to `${origin}/?ticket=…`. The login redeems it instead of requesting a code. If that is too late, it
+   * shows a code as usual.
    */
   ticket?: string
   /** Socket.IO transports, by name or as classes. Empty: long poll only. @default ['websocket'] */
   transports?: Transports
-  /** Codes renewed without a click, so that a forgotten tab does not ask for ever. @default 5 */
+  /** Automatic renewals of the code, so that a forgotten tab does not renew for ever. @default 5 */
   maxRenewals?: number
   fetch?: typeof fetch
-  /** Where the device code outlives a reload. @default sessionStorage */
+  /** Where the device code is stored over a reload. @default sessionStorage */
   storage?: KeyValue
   /** @default the browser's page */
   page?: Page
-  /** Gives `[0, 1)`; for the jitter of retries. */
+  /** Returns `[0, 1)`; for the jitter of retries. */
   random?: () => number
 }
 
@@ -46,35 +46,35 @@ export interface LoginEvents {
   state: LoginState
   connection: LoginConnection
   tokens: TokenSet
-  /** Each request that failed, also those that are tried again. For logs. */
+  /** Each failed request, also those that are retried. For logs. */
   error: Failure
 }
 
-/** A login by code, from the picture to the tokens. Nothing happens before `start`. */
+/** A login by code, from the picture to the tokens. It does nothing before `start`. */
 export interface Login extends Listenable<LoginEvents> {
   readonly state: LoginState
   readonly connection: LoginConnection
   /**
-   * Shows a code: the one from before a reload if it still lives, else a new one. Does nothing while one is
-   * on its way.
+   * Shows a code: the stored one from before a reload if it is still valid, else a new one. Does nothing
+   * while a code is being requested.
    */
   start(): void
-  /** Drops the present code and asks for a new one. */
+  /** Drops the present code and requests a new one. */
   renew(): void
   /**
-   * Gets an address that opens the present code in the app on the same phone. Ask where a person can use it:
-   * each costs the server a call to WeChat. A failure takes nothing from the code.
+   * Gets an address that opens the present code in the app on the same phone. Call it only where a person can
+   * use it: each call costs the server a call to WeChat. A failure does not affect the code.
    */
   link(): Promise<Answer<TicketLink>>
-  /** Stops everything. A code that was shown stays valid, and `start` continues it. */
+  /** Stops everything. The present code stays valid, and `start` continues it. */
   close(): void
 }
 
 const CREATE_ATTEMPTS = 8
 const CREATE_RETRY = { baseMs: 500, capMs: 15_000 }
 /**
- * A stored code is worth asking for this long after its time to be scanned: it may be scanned or confirmed by
- * now.
+ * A stored code is worth reading for this long after its scan deadline, because it may have been scanned or
+ * confirmed.
  */
 const AFTER_SCAN_MS = 120_000
 
@@ -112,7 +112,7 @@ export const createLogin = (options: LoginOptions): Login => {
 
   const failed = ({ code, react, message }: Failure) => enter({ status: 'failed', code, react, message })
 
-  /** Whatever is thrown: nobody is left to wait for what will not come. */
+  /** Catches every exception, so that the page does not wait for ever. */
   const run = (work: () => Promise<void>) => {
     work().catch((error: unknown) => {
       round?.abort()
@@ -121,7 +121,7 @@ export const createLogin = (options: LoginOptions): Login => {
     })
   }
 
-  /** The code is over. Nobody needs a new one on a page nobody sees, or has looked at for long. */
+  /** The code has expired. A hidden page, or one that was renewed often, needs no new one. */
   const expired = () => {
     saved.clear()
     if (page.hidden || renewals >= maxRenewals) return enter({ status: 'expired' })
@@ -189,7 +189,7 @@ export const createLogin = (options: LoginOptions): Login => {
     }
   }
 
-  /** The code from before a reload. */
+  /** The stored code from before a reload. */
   const recall = (): DeviceAuthorization | undefined => {
     const { authorization, expiresAt } = (saved.read() ?? {}) as { authorization?: unknown; expiresAt?: unknown }
     const parsed = parseDeviceAuthorization(authorization)
@@ -257,5 +257,5 @@ export const createLogin = (options: LoginOptions): Login => {
   }
 }
 
-/** Whether nothing more will happen without a call. */
+/** Whether nothing more happens without a call. */
 const over = (state: LoginState): boolean => ['idle', 'rejected', 'expired', 'done', 'failed'].includes(state.status)

@@ -8,12 +8,12 @@ export interface LongPollOptions {
   api: LoginApi
   deviceCode: string
   random: () => number
-  /** The last version seen: the cursor of the poll. */
+  /** The last known version, the cursor of the poll. */
   version: () => number
   onState: (state: TicketState) => void
-  /** Whether the last request was answered. */
+  /** Whether the last request got an answer. */
   onReachable: (reachable: boolean) => void
-  /** The server will not let us read this ticket, now or later. */
+  /** The server refuses this ticket for good. */
   onRefused: (failure: Failure) => void
 }
 
@@ -21,27 +21,24 @@ export interface LongPoll {
   readonly running: boolean
   start(): void
   stop(): void
-  /** Asks again now instead of at the end of the back-off. */
+  /** Retries now instead of after the back-off. */
   wake(): void
 }
 
 const RETRY = { baseMs: 500, capMs: 10_000 }
 /**
- * An answer without news that comes sooner was not held: a cache or a full server is in the way, so do not
- * spin.
+ * If an answer without news comes sooner, it was not held: a cache or a full server is in the way. Then back
+ * off instead of spinning.
  */
 const HELD_AT_LEAST_MS = 1_000
 
-/**
- * Follows a ticket with plain HTTP, for networks that let no socket through. Any node can answer any request.
- */
+/** Follows a ticket by plain HTTP, for networks that block sockets. Any node can answer any request. */
 export const createLongPoll = (options: LongPollOptions): LongPoll => {
   let running: AbortController | undefined
 
   const run = async (signal: AbortSignal) => {
     let attempt = 0
-    // The first request asks for the present state only: it proves that this way is open, and the next one
-    // may wait.
+    // The first request does not wait: it proves that this way is open.
     let waitSeconds = 0
     while (!signal.aborted) {
       const before = options.version()

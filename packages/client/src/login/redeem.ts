@@ -15,10 +15,10 @@ export interface RedeemOptions {
 }
 
 const RETRY = { baseMs: 300, capMs: 5_000 }
-/** RFC 8628 section 3.5: the pause between polls, and what `slow_down` adds to it. */
+/** RFC 8628 section 3.5: the pause between polls. `slow_down` adds the same amount. */
 const POLL_INTERVAL_MS = 5_000
 
-/** Asks for the tokens until there is an answer that will not change, or the window ends. */
+/** Requests the tokens until the answer is final, or the window ends. */
 export const redeem = async ({
   api,
   deviceCode,
@@ -33,7 +33,7 @@ export const redeem = async ({
     const answer = await api.redeem(deviceCode, signal)
     if (answer.ok || signal.aborted) return answer
     onFailure(answer)
-    // Asked once and refused: another page that has the same code, such as a duplicated tab, was there first.
+    // Refused at the first try: another page with the same code, such as a duplicated tab, was first.
     if (answer.code === 'invalid_grant' && attempt === 0) return { ...answer, code: 'expired_token' }
     if (answer.react !== 'retry') return answer
     if (answer.code === 'slow_down') intervalMs += POLL_INTERVAL_MS

@@ -14,18 +14,18 @@ import type { Failure } from '../core/request.ts'
 export interface SocketWatchOptions {
   origin: string
   deviceCode: string
-  /** Socket.IO transports, in the order they are tried. Empty: no socket at all. */
+  /** Socket.IO transports in the order of preference. Empty: no socket. */
   transports: Transports
   random: () => number
   onState: (state: TicketState) => void
-  /** True once the server has confirmed that no later transition can be missed; false when that is lost. */
+  /** True once the server has confirmed that no later transition can be missed. False when that is lost. */
   onWatching: (watching: boolean) => void
-  /** The server will not let us watch this ticket, now or later. */
+  /** The server refuses this ticket for good. */
   onRefused: (failure: Failure) => void
 }
 
 export interface SocketWatch {
-  /** Tries now instead of at the end of the back-off: the network came back, the page was shown again. */
+  /** Retries now instead of after the back-off: the network is back, or the page is visible again. */
   wake(): void
   close(): void
 }
@@ -34,7 +34,7 @@ const ACK_TIMEOUT_MS = 5_000
 
 type LoginSocket = Socket<LoginServerEvents, LoginClientEvents>
 
-/** Watches one ticket over Socket.IO, for as long as it takes: watches again after every connect. */
+/** Watches one ticket over Socket.IO until closed. It watches again after every connect. */
 export const createSocketWatch = (options: SocketWatchOptions): SocketWatch => {
   let closed = false
 
@@ -44,7 +44,7 @@ export const createSocketWatch = (options: SocketWatchOptions): SocketWatch => {
       .timeout(ACK_TIMEOUT_MS)
       .emitWithAck('watch', { deviceCode: options.deviceCode })
       .catch(() => undefined)
-    if (closed || current.id !== id) return // Another connection has begun, and its own watch with it.
+    if (closed || current.id !== id) return // Another connection has begun, with its own watch.
     if (answer && !answer.ok && answer.react !== 'retry') {
       const { code, react, message } = answer
       return options.onRefused({ ok: false, code, react, message })

@@ -3,37 +3,37 @@ import { type Answer, request } from '../core/request.ts'
 import type { Room } from '../live/room.ts'
 
 export interface DevicesOptions {
-  /** Where Saoma is, without a path. */
+  /** Saoma's origin, without a path. */
   origin: string
-  /** Says who asks, by any token of Saoma's own; `session.accessToken` is one. */
+  /** Returns any of Saoma's own tokens for the person; `session.accessToken` is such a function. */
   token: () => Promise<Answer<string>>
   fetch?: typeof fetch
 }
 
 /**
- * Where a person is logged in. An answer `REVOKED` says that the asker's own session is over; give it to
- * `session.recheck`. Nothing is tried again by itself.
+ * The list of a person's logins. A `REVOKED` answer means that the caller's own session has ended; then call
+ * `session.recheck`. Nothing is retried automatically.
  */
 export interface Devices {
-  /** The newest login first. */
+  /** The logins, newest first. */
   list(): Promise<Answer<SessionEntry[]>>
-  /** Ends one. `SESSION_NOT_FOUND` when it is over already. */
+  /** Ends one login. `SESSION_NOT_FOUND` when it has ended already. */
   end(sid: string): Promise<Answer<void>>
-  /** Ends all, or all but the asker's own. Resolves with how many. */
+  /** Ends all logins, or all but the caller's own. Resolves with their number. */
   endAll(which?: { keepCurrent: boolean }): Promise<Answer<number>>
 }
 
 const REQUEST_TIMEOUT_MS = 10_000
-/** All logins of a person may be ended in one go, and each of their pages reads the list anew. */
+/** All logins of a person may end at once, and each of their pages reloads the list. */
 const CHANGES_EVERY_MS = 2_000
 
 /**
- * Calls back when a login of the person has begun or ended somewhere, or may have while nobody could tell:
- * the list is to be read again. At once, and then every two seconds at most. Nothing is told over the long
- * poll, so read it also when the page is looked at again.
+ * Calls back when a login of the person may have begun or ended: reload the list. The call comes without
+ * delay, but at most every two seconds. The long poll reports no such changes, so also reload the list when
+ * the page becomes visible again.
  *
- * @param room  of the person's own channel, `@user`
- * @returns the function that ends it
+ * @param room  the person's own channel, `@user`
+ * @returns the function that unsubscribes
  */
 export const onDevicesChanged = (room: Pick<Room, 'on'>, listener: () => void): (() => void) => {
   let timer: ReturnType<typeof setTimeout> | undefined

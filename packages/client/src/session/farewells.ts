@@ -3,17 +3,19 @@ import { type BackoffOptions, backoffMs, pause } from '../core/backoff.ts'
 import type { Answer } from '../core/request.ts'
 import type { createStored } from '../core/storage.ts'
 
-/** A logout that the server has not been told of yet. */
+/** A logout that the server has not confirmed yet. */
 interface Farewell {
-  /** What ends the session there: a hash of the refresh token, or the token itself where it is not kept. */
+  /**
+   * Ends the session on the server: a hash of the refresh token, or the token itself, which is never stored.
+   */
   token: string
-  /** Milliseconds since 1970: by then the session is over by itself. */
+  /** Milliseconds since 1970 at which the session expires by itself. */
   until: number
 }
 
-/** One of this page, which has the token itself: any server knows that. */
+/** A logout of this page. It has the token itself, which every server version accepts. */
 interface OwnFarewell extends Farewell {
-  /** The hash that is kept for it. */
+  /** The stored hash for it. */
   hash: string | undefined
 }
 
@@ -25,19 +27,19 @@ export interface FarewellsOptions {
 }
 
 export interface Farewells {
-  /** Begins to remember a logout; `done` forgets it, `later` goes on telling of it behind the caller. */
+  /** Stores a logout. `done` removes it, `later` sends it again in the background. */
   begin(refreshToken: string): { done(): void; later(): void }
-  /** Goes on with what earlier pages could not tell. */
+  /** Continues with logouts of earlier pages. */
   resume(): void
 }
 
-/** A refresh token that nobody uses lives as long. */
+/** Lifetime of an unused refresh token. */
 const KEEP_MS = 14 * 86_400_000
 /** More logouts than one browser has while its network is away. */
 const MOST = 10
 const BACKOFF: BackoffOptions = { baseMs: 1_000, capMs: 60_000 }
 
-/** undefined where there is no such function: on a page without TLS, for instance. */
+/** Undefined where the function is missing, for example on a page without TLS. */
 const hashOf = async (token: string): Promise<string | undefined> => {
   const subtle = (globalThis.crypto as Crypto | undefined)?.subtle
   if (!subtle) return undefined
@@ -52,11 +54,10 @@ const isFarewell = (value: unknown): value is Farewell => {
 }
 
 /**
- * Tells the server of logouts until it has heard of them: with back-off, also after the page was loaded anew,
- * and for no longer than the session could live. This page tells with the token itself, which every server
- * knows. What is kept for the next is a hash that can end that session and do nothing else, so it is safe to
- * keep after a logout. Where the browser cannot make one, nothing is kept, and the telling ends with the
- * page.
+ * Sends logouts until the server has confirmed them: with back-off, also after a reload, until the session
+ * would have expired. This page sends the token itself, which every server version accepts. For the next page
+ * it stores only a hash: it can end that session and do nothing else, so it may be stored after a logout.
+ * Where the browser cannot hash, nothing is stored, and the retries end with the page.
  */
 export const createFarewells = ({ stored, tell, random, signal }: FarewellsOptions): Farewells => {
   const own = new Map<string, OwnFarewell>()
@@ -117,7 +118,7 @@ export const createFarewells = ({ stored, tell, random, signal }: FarewellsOptio
         },
         later: () => {
           void hashed.then((hash) => {
-            // In memory as well: the storage may be full or forbidden.
+            // In memory, too: the storage may be full or forbidden.
             own.set(refreshToken, { token: refreshToken, hash, until })
             return tellAll()
           })

@@ -9,7 +9,7 @@ export type SessionMonitorOptions = Pick<
 >
 
 export interface SessionMonitorEvents {
-  /** A login of the person has begun or ended somewhere, or may have: see `onDevicesChanged`. */
+  /** A login of the person may have begun or ended: see `onDevicesChanged`. */
   devices: undefined
 }
 
@@ -18,31 +18,31 @@ export interface SessionMonitor extends Listenable<SessionMonitorEvents> {
 }
 
 /**
- * Hears of the end of a session when it comes, instead of at the next refresh: the person ended it from
- * another device, or its refresh token was replayed. The session then ends with the reason `revoked`. Follows
- * the session from login to login until closed, by a live connection to the person's own channel. By the same
- * connection it hears of the person's other logins.
+ * Notices the end of a session at once, instead of at the next refresh: the person ended it on another
+ * device, or its refresh token was replayed. The session then ends with the reason `revoked`. The monitor
+ * uses a live connection to the person's own channel, and follows the session from login to login until
+ * closed. It also reports the person's other logins.
  *
- * A page that has a live connection already needs none of this: `live.on('ended', () => void
+ * A page that already has a live connection does not need it: use `live.on('ended', () => void
  * session.recheck())`, and `onDevicesChanged(live.channel('@user'), …)`.
  */
 export const monitorSession = (session: Session, options: SessionMonitorOptions): SessionMonitor => {
   const events = createEmitter<SessionMonitorEvents>()
   let live: Live | undefined
   let unlistenDevices = () => {}
-  /** The session that it follows. */
+  /** The session that is being monitored. */
   let sid: string | undefined
 
   const open = () => {
     sid = session.claims?.sid
     const opened = createLive({ ...options, token: session })
     live = opened
-    // By plain HTTP there is nothing to be told without a channel.
+    // By plain HTTP there is nothing to follow without a channel.
     const own = opened.channel('@user', { history: 0 })
     unlistenDevices = onDevicesChanged(own, () => events.emit('devices', undefined))
     opened.on('ended', async () => {
       await session.recheck()
-      // If it stands after all, we listen again at its next refresh, so that nobody is asked again and again.
+      // If the session still stands, connect again at its next refresh, not at once: that avoids a loop.
       if (live === opened) live = undefined
     })
   }

@@ -9,57 +9,56 @@ import { browserStorage, createStored, type KeyValue } from '../core/storage.ts'
 import { createFarewells } from './farewells.ts'
 
 export interface SessionOptions {
-  /** Where Saoma is, without a path. */
+  /** Saoma's origin, without a path. */
   origin: string
   /** @default 'web' */
   clientId?: string
   fetch?: typeof fetch
   /**
-   * Where the tokens are kept. In `localStorage` a login outlives the browser's restart and is shared by its
-   * tabs, and any script that gets to run on your page can read it; refresh tokens rotate, which bounds the
-   * harm and does not prevent it. Pass `sessionStorage` for one tab only, or `createMemoryStorage()` to keep
-   * nothing.
+   * Where the tokens are stored. In `localStorage` a login survives a restart of the browser and is shared by
+   * its tabs, but every script on your page can read it. Refresh tokens rotate, which limits the damage but
+   * does not prevent it. Pass `sessionStorage` for one tab only, or `createMemoryStorage()` to store nothing.
+   * @default localStorage
    * @default localStorage
    */
   storage?: KeyValue
-  /** Makes refreshing one at a time over all tabs. @default navigator.locks, where there is one */
+  /** Makes tabs refresh one at a time. @default navigator.locks, if available */
   locks?: Pick<LockManager, 'request'>
   random?: () => number
 }
 
 export interface SessionEvents {
-  /** New tokens, from here or from another tab. */
+  /** New tokens, from this tab or another. */
   changed: TokenSet
   /**
-   * No tokens any more: logged out here or in another tab (`elsewhere`), the server refused to refresh them,
-   * or somebody has ended the session from another device and `recheck` has found it out (`revoked`).
+   * The tokens are gone: logged out here, or in another tab (`elsewhere`); the server refused to refresh
+   * them; or the session was ended on another device and `recheck` found out (`revoked`).
    */
   ended: { reason: 'logout' | 'elsewhere' | 'refused' | 'revoked' }
 }
 
-/** The tokens of a logged-in browser, kept fresh. */
+/** The tokens of a logged-in browser. They are refreshed automatically. */
 export interface Session extends Listenable<SessionEvents> {
   readonly tokens: TokenSet | undefined
-  /** Payload of the id_token, NOT verified: to show, not to decide. */
+  /** Payload of the id_token, NOT verified: for display, not for decisions. */
   readonly claims: Claims | undefined
-  /** When the access token ends: milliseconds since 1970, by this machine's clock. */
+  /** When the access token expires: milliseconds since 1970, by this machine's clock. */
   readonly expiresAt: number | undefined
-  /** Takes the tokens of a finished login. */
+  /** Stores the tokens of a finished login. */
   adopt(tokens: TokenSet): void
-  /** An access token that is good for a while yet; refreshes first when it is not. */
+  /** Returns an access token that is valid for a while. Refreshes first if needed. */
   accessToken(): Promise<Answer<string>>
   /** Refreshes now. */
   refresh(): Promise<Answer<string>>
   /**
-   * Asks the server whether the session still stands, by refreshing: for whoever was answered `REVOKED`. If
-   * it does not, it ends here with the reason `revoked`, and in all other tabs.
+   * Asks the server whether the session still stands, by refreshing. Call it after a `REVOKED` answer. If the
+   * session has ended, it ends here and in all other tabs with the reason `revoked`.
    */
   recheck(): Promise<Answer<string>>
   /**
-   * Ends the session here at once, and on the server. `ended` is false when the server could not be told:
-   * until it is, whoever has a copy of the tokens may use them. It is told again behind the caller, with
-   * back-off and also after the page was loaded anew; what is kept for that can end this session and do
-   * nothing else.
+   * Ends the session here at once, and on the server. `ended` is false when the server could not be reached:
+   * until then a copy of the tokens can still be used. The logout is retried in the background, with back-off
+   * and also after a reload. What is stored for that can only end this session.
    */
   logout(): Promise<{ ended: boolean }>
   /** Stops listening to other tabs. The tokens stay. */
@@ -72,7 +71,7 @@ interface Kept {
 }
 
 const REQUEST_TIMEOUT_MS = 10_000
-/** Refresh this long before the end, so that a token does not end on its way. */
+/** How long before its expiry a token is refreshed, so that it does not expire in transit. */
 const AHEAD_MS = 30_000
 const REFRESH_ATTEMPTS = 4
 const RETRY = { baseMs: 400, capMs: 4_000 }
@@ -86,10 +85,10 @@ export const createSession = (options: SessionOptions): Session => {
   const stored = createStored(storage, `saoma:session:${origin}:${clientId}`)
   const events = createEmitter<SessionEvents>()
   const closing = new AbortController()
-  /** Aborted, and replaced by the next one, when the tokens end. */
+  /** Aborted and replaced when the tokens end. */
   let ending = new AbortController()
   let inFlight: Promise<Answer<string>> | undefined
-  /** Somebody has heard that the session was ended. */
+  /** Set by `recheck`: the session may have been ended elsewhere. */
   let doubted = false
 
   const readKept = (): Kept | undefined => {
@@ -115,7 +114,7 @@ export const createSession = (options: SessionOptions): Session => {
     events.emit('ended', { reason: doubted && reason !== 'logout' ? 'revoked' : reason })
   }
 
-  /** Another tab may have refreshed or logged out while we waited; its word is newer than ours. */
+  /** Takes over the stored tokens: another tab may have refreshed or logged out meanwhile. */
   const syncWithTabs = () => {
     const theirs = readKept()
     if (!theirs) return end('elsewhere')
@@ -134,10 +133,9 @@ export const createSession = (options: SessionOptions): Session => {
       parse: (_, headers) => ({ ok: true, value: headers.has(TAKES_HASHES_HEADER) }),
       timeoutMs: REQUEST_TIMEOUT_MS,
     })
-    // While a server is updated, or set back, some of its nodes take a hash for a token that they never gave
-    // out, and are content.
+    // During an update or a rollback, older nodes take the hash for an unknown token and answer 200.
     const isDeaf = answer.ok && !answer.value && token.startsWith(HASHED_TOKEN)
-    return isDeaf ? unanswered('This server does not know sessions by a hash yet.') : answer
+    return isDeaf ? unanswered('This server does not accept a hash of a token yet.') : answer
   }
 
   const farewells = createFarewells({
@@ -149,8 +147,8 @@ export const createSession = (options: SessionOptions): Session => {
   farewells.resume()
 
   /**
-   * Without a refresh token there is nothing to revoke: the session is ended as one of the person's, and with
-   * it the access token.
+   * Without a refresh token there is nothing to revoke. So this ends the session, and its access token, by
+   * the list of the person's sessions.
    */
   const endByAccess = async (accessToken: string): Promise<boolean> => {
     const sid = decodeClaims(accessToken)?.sid
@@ -164,7 +162,7 @@ export const createSession = (options: SessionOptions): Session => {
         timeoutMs: REQUEST_TIMEOUT_MS,
       })
     const answer = await retry(end, { withinMs: REQUEST_TIMEOUT_MS, random, signal: closing.signal })
-    // Whoever may not say it any more has a session that is over.
+    // If the token is refused, the session is over already.
     return answer.ok || answer.react === 'reauth'
   }
 
@@ -178,7 +176,7 @@ export const createSession = (options: SessionOptions): Session => {
     return answer.ok
   }
 
-  /** Cut short when the session ends or is closed. */
+  /** A pause that ends early when the session ends or is closed. */
   const rest = async (ms: number, ended: AbortSignal) => {
     const { signal, release } = boundBy([closing.signal, ended])
     await pause(ms, signal)
@@ -200,16 +198,16 @@ export const createSession = (options: SessionOptions): Session => {
         signal: bound.signal,
       })
       bound.release()
-      // A logout or a login in the meantime, here or in another tab; without locks, another tab's refresh as
-      // well.
+      // A logout or login may have happened meanwhile, here or in another tab; without locks, also another
+      // tab's refresh.
       syncWithTabs()
       if (kept?.tokens.refresh_token !== refreshToken) {
         if (answer.ok && ended.aborted) void tellOfEnd(answer.value)
         return kept && isFresh() ? { ok: true, value: kept.tokens.access_token } : exchange()
       }
       if (answer.ok) {
-        // RFC 6749 section 6: a server that does not rotate sends no new refresh token; an id_token is
-        // optional as well.
+        // RFC 6749 section 6: a server that does not rotate sends no new refresh token. The id_token is
+        // optional, too.
         adopt({ ...kept.tokens, ...answer.value })
         return { ok: true, value: answer.value.access_token }
       }
@@ -220,7 +218,7 @@ export const createSession = (options: SessionOptions): Session => {
     }
   }
 
-  /** One at a time over all tabs. */
+  /** Runs one refresh at a time over all tabs. */
   const exclusively = (run: () => Promise<Answer<string>>): Promise<Answer<string>> => {
     inFlight = (locks ? Promise.resolve(locks.request(stored.key, run)) : run()).finally(() => {
       inFlight = undefined
@@ -239,12 +237,12 @@ export const createSession = (options: SessionOptions): Session => {
   }
 
   const recheck = async (): Promise<Answer<string>> => {
-    // What is under way may have been answered before the session ended.
+    // A running refresh may have been answered before the session ended.
     while (inFlight) await inFlight
     if (!kept) return failureFor('UNAUTHORIZED')
     doubted = true
     try {
-      if (!kept.tokens.refresh_token) end('refused') // The word that made us doubt is all there is to go by.
+      if (!kept.tokens.refresh_token) end('refused') // Nothing to check with: believe the REVOKED.
       return await exclusively(async () => {
         syncWithTabs()
         return exchange()
@@ -276,7 +274,7 @@ export const createSession = (options: SessionOptions): Session => {
       if (!kept) return failureFor('UNAUTHORIZED')
       if (isFresh()) return { ok: true, value: kept.tokens.access_token }
       const answer = await refresh()
-      // Refreshing ahead has failed for now, and what we have still holds.
+      // The early refresh failed, but the present token is still valid.
       if (!answer.ok && answer.react === 'retry' && kept && Date.now() < kept.expiresAt)
         return { ok: true, value: kept.tokens.access_token }
       return answer

@@ -2,5 +2,5 @@ import { AbortController, AbortSignal } from 'abortcontroller-polyfill/dist/cjs-
 
 const { AbortSignal: own } = globalThis as { AbortSignal?: Partial<typeof globalThis.AbortSignal> }
 
-// Both or none: a signal of one kind means nothing to the other.
+// Replace both or none: a signal of one implementation does not work with the other.
 if (!own?.any || !own.timeout) Object.assign(globalThis, { AbortController, AbortSignal })

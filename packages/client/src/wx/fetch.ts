@@ -3,11 +3,11 @@ import type { Wx, WxMethod } from './wx.ts'
 type FetchInit = NonNullable<Parameters<typeof fetch>[1]>
 
 /**
- * What this SDK needs of `fetch`, over `wx.request`: method, headers, a body of text, form fields or bytes, a
- * signal; of the answer the status, the headers, `json()` and `text()`. WeChat asks for ten at once and keeps
- * the others waiting; it keeps no cookies. An event stream is never asked for, because `wx.request` gives
- * nothing before the end: it looks like a proxy that lets no streams through, and the long poll does the
- * work.
+ * The parts of `fetch` that this SDK needs, on top of `wx.request`. Of the request: method, headers, a body
+ * of text, form fields or bytes, and a signal. Of the response: status, headers, `json()` and `text()`.
+ * WeChat runs ten requests at once and queues the others; it has no cookies. Event streams are not used,
+ * because `wx.request` returns nothing before the end. The SDK sees a network without streams and uses the
+ * long poll.
  */
 export const createWxFetch = (wx: Pick<Wx, 'request'>): typeof fetch => {
   const ask = (input: RequestInfo | URL, init: FetchInit = {}): Promise<Response> =>
@@ -27,7 +27,7 @@ export const createWxFetch = (wx: Pick<Wx, 'request'>): typeof fetch => {
           reject(signal?.reason)
           task.abort()
         })
-      // Before the request: WeChat answers at once what it does not like.
+      // Before the request, because WeChat may call `fail` at once.
       signal?.addEventListener('abort', abort)
       const task = wx.request({
         url,
@@ -39,18 +39,18 @@ export const createWxFetch = (wx: Pick<Wx, 'request'>): typeof fetch => {
         success: (result) => settle(() => resolve(answer(url, result.statusCode, result.header ?? {}, result.data))),
         fail: ({ errMsg }) => settle(() => reject(new TypeError(errMsg))),
       })
-      // What a framework's promise says has been said to `fail`.
+      // A framework's promise reports the same error that `fail` reports.
       if ('then' in task) void Promise.resolve(task).catch(() => {})
     })
   return ask
 }
 
 const addressOf = (input: RequestInfo | URL): string => {
-  if (typeof input === 'object' && 'url' in input) throw new TypeError('Give the address, not a Request.')
+  if (typeof input === 'object' && 'url' in input) throw new TypeError('Pass the address, not a Request.')
   return String(input)
 }
 
-/** Names in small letters. */
+/** Header names in lower case. */
 const headerOf = (headers: FetchInit['headers']): Record<string, string> => {
   const header: Record<string, string> = {}
   const set = (value: string, name: string) => {
@@ -72,10 +72,10 @@ const bodyOf = (body: FetchInit['body'], header: Record<string, string>): string
     header['content-type'] ??= 'application/x-www-form-urlencoded;charset=UTF-8'
     return body.toString()
   }
-  throw new TypeError('WeChat sends text or bytes.')
+  throw new TypeError('WeChat can only send text or bytes.')
 }
 
-/** The part of a Response that can be had; `body` is none, so nobody waits for pieces. */
+/** The available parts of a Response. `body` is missing, so nobody waits for chunks. */
 const answer = (url: string, status: number, header: object, data: unknown): Response => {
   const fields = new Map(Object.entries(header).map(([name, value]) => [name.toLowerCase(), String(value)]))
   const text = typeof data === 'string' ? data : JSON.stringify(data ?? '')

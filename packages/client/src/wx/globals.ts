@@ -1,11 +1,11 @@
 /*
- * What this SDK and Socket.IO's client take for granted and WeChat's JavaScript lacks; what is there already
- * is left alone. Import it before everything else. The bundler has three things to do besides:
+ * Globals that this SDK and Socket.IO's client need and WeChat's JavaScript lacks. Existing ones are not
+ * replaced. Import it before everything else. The bundler must also:
  *
  * - resolve for browsers, so that Socket.IO's client comes without Node's modules;
- * - replace the free name `self` by `globalThis`: WeChat wraps each file into a function with a parameter of
- *   that name, which is undefined;
- * - put what is imported dynamically into the same file: a mini-program has no import().
+ * - replace the free name `self` by `globalThis`: WeChat wraps each file into a function with a parameter
+ *   of that name, which is undefined;
+ * - bundle dynamic imports into the same file: a mini-program has no import().
  */
 import './self.ts'
 import 'core-js/actual/dom-exception/index.js'

@@ -1,7 +1,7 @@
 import type { Page } from '../core/page.ts'
 import type { Wx } from './wx.ts'
 
-/** What a page needs of `wx`. */
+/** The functions of `wx` that a page needs. */
 export type PageWx = Pick<
   Wx,
   | 'onAppShow'
@@ -15,7 +15,7 @@ export type PageWx = Pick<
 
 /**
  * The mini-program as a page: hidden while it is in the background, offline while the phone has no network.
- * It listens to `wx` as long as anybody listens to it. Taken to be online until WeChat has said otherwise.
+ * It listens to `wx` while it has listeners. It counts as online until WeChat says otherwise.
  */
 export const createWxPage = (wx: PageWx): Page => {
   const listeners = new Set<() => void>()
@@ -32,15 +32,14 @@ export const createWxPage = (wx: PageWx): Page => {
   }
   const look = () => {
     const asked = wx.getNetworkType({ success: ({ networkType }) => setOnline(networkType !== 'none') })
-    // A framework's promise, that is nobody's to wait for.
+    // Some frameworks return a promise. It is not needed.
     void Promise.resolve(asked).catch(() => {})
   }
   const onShow = () => {
     hidden = false
-    // Sockets hear of the return as well, and those that died of it must have said so before anybody looks at
-    // them.
+    // Sockets also react to the return, and must report their loss first.
     void Promise.resolve().then(changed)
-    look() // Nobody is told of what happened to the network while JavaScript was suspended.
+    look() // While JavaScript was suspended, changes of the network were not reported.
   }
   const onHide = () => {
     hidden = true

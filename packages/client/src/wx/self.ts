@@ -1,3 +1,3 @@
-// Libraries look for the global object under this name; where there is none they would compile code from
-// text, which WeChat forbids.
+// Libraries look for the global object under this name. Without it they would compile code from text, which
+// WeChat forbids.
 if (typeof globalThis.self === 'undefined') Object.assign(globalThis, { self: globalThis })

@@ -1,6 +1,6 @@
 type EventName = 'open' | 'message' | 'close' | 'error'
 
-/** The fields that the events of a WebSocket have, as far as the event of that name has them. */
+/** An event of a WebSocket. Each kind of event has only some of the fields. */
 export interface SocketEvent {
   readonly type: EventName
   readonly target: unknown
@@ -10,14 +10,14 @@ export interface SocketEvent {
   readonly code?: number
   readonly reason?: string
   readonly wasClean?: boolean
-  /** Of `error`: what WeChat said. */
+  /** Of `error`: WeChat's message. */
   readonly message?: string
 }
 
 type Handler = (event: SocketEvent) => void
 type Listener = Handler | { handleEvent: Handler }
 
-/** What a WebSocket has of an event target. */
+/** The event target part of a WebSocket. */
 export abstract class SocketEvents {
   onopen: Handler | null = null
   onmessage: Handler | null = null
@@ -36,7 +36,7 @@ export abstract class SocketEvents {
     if (index >= 0) this.#listeners.splice(index, 1)
   }
 
-  /** A listener that throws is reported as an uncaught error and does not keep the others from hearing. */
+  /** If a listener throws, the error is reported as uncaught and the other listeners are still called. */
   protected tell(type: EventName, fields: Omit<SocketEvent, 'type' | 'target'> = {}): void {
     const event: SocketEvent = { ...fields, type, target: this }
     const handler = this[`on${type}`]

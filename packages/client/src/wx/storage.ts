@@ -2,8 +2,8 @@ import type { KeyValue } from '../core/storage.ts'
 import type { Wx } from './wx.ts'
 
 /**
- * WeChat's storage, which outlives the mini-program: up to 1 MB a key, 10 MB in all. An empty text reads as
- * none.
+ * WeChat's storage, which survives a restart of the mini-program: up to 1 MB per key, 10 MB in all. An empty
+ * text counts as absent.
  */
 export const createWxStorage = (wx: Pick<Wx, 'getStorageSync' | 'setStorageSync' | 'removeStorageSync'>): KeyValue => ({
   getItem: (key) => {

@@ -2,9 +2,9 @@ import { WebSocket as WebSocketTransport } from 'engine.io-client'
 import { createWxWebSocket, type SocketWx, type WxWebSocketOptions } from './web-socket.ts'
 
 /**
- * A transport for Socket.IO's own client, which stays as it is: `io(url, { transports:
- * [createWxTransport(wx)] })`, or as `transports` of `createLive` and `createLogin`. It is the client's
- * WebSocket transport, on sockets of WeChat.
+ * A transport for the unchanged Socket.IO client: `io(url, { transports: [createWxTransport(wx)] })`, or as
+ * `transports` of `createLive` and `createLogin`. It is the client's own WebSocket transport on WeChat's
+ * sockets.
  */
 export const createWxTransport = (wx: SocketWx, options?: WxWebSocketOptions): typeof WebSocketTransport => {
   const WxWebSocket = createWxWebSocket(wx, options)

@@ -2,7 +2,7 @@ import { checkClose, type SocketData, socketFrame, socketProtocols, socketUrl } 
 import { SocketEvents } from './socket-events.ts'
 import type { Wx, WxTask } from './wx.ts'
 
-/** A browser's WebSocket, as far as WeChat has one: no Blobs, and what waits to be sent is not counted. */
+/** A browser's WebSocket, as far as WeChat has one: no Blobs, and no `bufferedAmount`. */
 export interface WxWebSocket extends SocketEvents {
   readonly url: string
   /** The subprotocol that the server chose. */
@@ -12,13 +12,13 @@ export interface WxWebSocket extends SocketEvents {
   readonly bufferedAmount: number
   /** 0 connecting, 1 open, 2 closing, 3 closed. */
   readonly readyState: number
-  /** Stays `arraybuffer`; like any value that the standard does not know, others are left aside. */
+  /** Always `arraybuffer`. Other values are ignored, as the standard ignores unknown values. */
   binaryType: string
   /**
-   * Throws `InvalidStateError` before it is open; afterwards what cannot be sent is dropped, as in a browser.
+   * Throws `InvalidStateError` before it is open. Later it drops data that cannot be sent, like a browser.
    */
   send(data: SocketData): void
-  /** Throws for codes and reasons that a page may not give. */
+  /** Throws for codes and reasons that a page may not use. */
   close(code?: number, reason?: string): void
 }
 
@@ -30,30 +30,30 @@ export interface WxWebSocketConstructor {
   readonly CLOSED: 3
 }
 
-/** What a WebSocket needs of `wx`. */
+/** The functions of `wx` that a WebSocket needs. */
 export type SocketWx = Pick<Wx, 'connectSocket' | 'onAppShow' | 'offAppShow' | 'onAppHide' | 'offAppHide'>
 
 export interface WxWebSocketOptions {
-  /** Milliseconds of a clock that goes on while JavaScript is suspended. @default Date.now */
+  /** A clock in milliseconds that goes on while JavaScript is suspended. @default Date.now */
   now?: () => number
 }
 
-/** WeChat lets a mini-program run, and its sockets be, for so long after it went to the background. */
+/** How long WeChat keeps a mini-program and its sockets running in the background. */
 const SUSPENDED_AFTER_MS = 5_000
 /**
- * Nothing closes a socket that is still connecting, and it takes a place among the five: WeChat itself has to
- * give it up.
+ * A connecting socket cannot be closed, and it counts against the limit of five. So WeChat itself must time
+ * it out.
  */
 const CONNECT_WITHIN_MS = 10_000
-/** How long a close that was asked for may take; WeChat sometimes never tells of it. */
+/** How long a close may take. WeChat sometimes never reports it. */
 const CLOSE_WITHIN_MS = 3_000
-/** RFC 6455 section 7.1.5: the connection is gone, and nobody said why. */
+/** RFC 6455 section 7.1.5: the connection was lost without a close frame. */
 const ABNORMAL = 1_006
 
 /**
- * Makes WebSockets over `wx.connectSocket`. Each one ends for sure: when WeChat forgets to tell of it, when
- * the phone comes back from the background too late, when a sixth is opened. One that has ended is closed on
- * WeChat's side too, so that it takes no place among the five.
+ * Creates WebSockets over `wx.connectSocket`. Each one certainly ends: when WeChat does not report the end,
+ * when the phone returns too late from the background, or when a sixth socket is opened. It is then closed on
+ * WeChat's side, too, so that it does not count against the limit of five.
  */
 export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketOptions = {}): WxWebSocketConstructor =>
   class extends SocketEvents implements WxWebSocket {
@@ -72,7 +72,7 @@ export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketO
     readyState: 0 | 1 | 2 | 3 = this.CONNECTING
     #task: WxTask | undefined
     #timer: ReturnType<typeof setTimeout> | undefined
-    /** When it was last known to be in the foreground. */
+    /** When JavaScript was last known to be in the foreground. */
     #seenAt = now()
 
     constructor(url: string, protocols: string | readonly string[] = []) {
@@ -82,7 +82,7 @@ export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketO
       wx.onAppHide(this.#onHide)
       wx.onAppShow(this.#onShow)
       try {
-        // The first listeners are added after this returns, so a refusal may not be told before.
+        // Listeners are added after the constructor returns, so report a refusal later.
         const fail = ({ errMsg }: { errMsg: string }) => void Promise.resolve().then(() => this.#fail(errMsg))
         const given = wx.connectSocket({
           url: this.url,
@@ -130,7 +130,7 @@ export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketO
     #take(task: WxTask): void {
       this.#task = task
       task.onOpen(({ header }) => {
-        // Given up while it was connecting; until now there was nothing that WeChat would have closed.
+        // It was given up while connecting. WeChat can only close it now.
         if (this.readyState !== this.CONNECTING) return this.#discard()
         this.readyState = this.OPEN
         this.protocol = fieldOf(header, 'sec-websocket-protocol')
@@ -156,7 +156,7 @@ export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketO
       if (away >= SUSPENDED_AFTER_MS) this.#lose()
     }
 
-    /** It cannot be there any more, whatever WeChat tells or does not tell. */
+    /** The connection is certainly dead, whatever WeChat reports. */
     #lose(): void {
       if (this.readyState === this.CONNECTING) return this.#fail('suspended')
       this.#discard()
@@ -188,12 +188,12 @@ export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketO
       try {
         this.#task?.close({ fail: () => {} })
       } catch {
-        // There is nothing left to close.
+        // It is closed already.
       }
     }
   }
 
-/** A field of a header whose names may be written in any way. */
+/** Reads a header field; names are case-insensitive. */
 const fieldOf = (header: object | undefined, name: string): string => {
   const field = Object.entries(header ?? {}).find(([key]) => key.toLowerCase() === name)
   return field === undefined ? '' : String(field[1])

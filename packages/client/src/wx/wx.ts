@@ -1,4 +1,4 @@
-/** What `fail` of WeChat's functions is told. */
+/** The argument of `fail` in WeChat's functions. */
 export interface WxError {
   errMsg: string
 }
@@ -8,7 +8,7 @@ export interface WxRequestOptions {
   method?: WxMethod
   header?: Record<string, string>
   data?: string | ArrayBuffer
-  /** `json` would be parsed before we see it; any other is left as text. */
+  /** With `json`, WeChat would parse the answer. Any other value leaves it as text. */
   dataType?: string
   responseType?: 'text' | 'arraybuffer'
   /** Called with any status. */
@@ -21,7 +21,7 @@ export interface WxRequestTask {
   then?: unknown
 }
 
-/** What `wx.request` sends; there is no PATCH. */
+/** Methods of `wx.request`; there is no PATCH. */
 export type WxMethod = 'OPTIONS' | 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'CONNECT'
 
 export interface WxSocketOptions {
@@ -32,26 +32,26 @@ export interface WxSocketOptions {
   fail?: (error: WxError) => void
 }
 
-/** One of at most five. Its listeners cannot be removed. */
+/** A socket, one of at most five. Its listeners cannot be removed. */
 export interface WxTask {
   send(options: { data: string | ArrayBuffer; fail?: (error: WxError) => void }): void
   close(options: { code?: number; reason?: string; fail?: (error: WxError) => void }): void
   onOpen(listener: (result: { header: object }) => void): void
   onMessage(listener: (result: { data: string | ArrayBuffer }) => void): void
   onError(listener: (error: WxError) => void): void
-  /** After a stay in the background it may never be called. */
+  /** May never be called after a stay in the background. */
   onClose(listener: (result: { code: number; reason: string }) => void): void
 }
 
 /**
- * The part of WeChat's `wx` that is used here. The real one fits, and so do Taro 4 and `uni` of uni-app,
- * which give promises besides or instead.
+ * The part of WeChat's `wx` that is used here. WeChat's own object fits, and so do Taro 4 and uni-app's
+ * `uni`, which also return promises.
  */
 export interface Wx {
-  /** A promise that it gives is not needed, as `success` and `fail` are called all the same. */
+  /** A returned promise is not needed, because `success` and `fail` are called in any case. */
   request(options: WxRequestOptions): WxRequestTask
   connectSocket(options: WxSocketOptions): WxTask | PromiseLike<WxTask>
-  /** An empty string when there is nothing. */
+  /** An empty string when the key is missing. */
   getStorageSync(key: string): unknown
   /** Throws when it is full. */
   setStorageSync(key: string, value: string): void

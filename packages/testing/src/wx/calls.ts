@@ -1,4 +1,4 @@
-/** The callbacks that almost every function of `wx` takes. */
+/** The callbacks of almost every function of `wx`. */
 export interface Callbacks<T extends object = object> {
   success?: (result: T & { errMsg: string }) => void
   fail?: (error: { errMsg: string }) => void

@@ -1,7 +1,9 @@
-/** The mini-program's JavaScript, which WeChat suspends some seconds after it went to the background. */
+/** The mini-program's JavaScript. WeChat suspends it some seconds after it went to the background. */
 export interface JavaScript {
   readonly suspended: boolean
-  /** Runs it now, or when JavaScript runs again: both what is told to it and what it asks for itself. */
+  /**
+   * Runs the work now, or when JavaScript resumes. Used both for callbacks and for the program's own calls.
+   */
   run(work: () => void): void
   suspend(): void
   resume(): void

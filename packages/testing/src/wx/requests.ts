@@ -6,17 +6,17 @@ export interface WxRequest
   url: string
   method?: string
   header?: object
-  /** An object becomes the query of a GET, and JSON otherwise. */
+  /** For a GET an object becomes the query, otherwise JSON. */
   data?: string | object | ArrayBuffer
   /** Milliseconds. @default 60000 */
   timeout?: number
-  /** `json`: what can be parsed is. @default 'json' */
+  /** `json`: the answer is parsed if it is JSON. @default 'json' */
   dataType?: string
   /** @default 'text' */
   responseType?: 'text' | 'arraybuffer'
 }
 
-/** What WeChat puts into every request and handshake itself. */
+/** Headers that WeChat adds to every request and handshake. */
 export type WxHeaders = Readonly<Record<string, string>>
 
 export interface WxRequestTask {
@@ -25,16 +25,19 @@ export interface WxRequestTask {
 
 export interface Requests {
   request(options: WxRequest): WxRequestTask
-  /** Ends all that are under way. */
+  /** Fails all running requests. */
   fail(why: string): void
 }
 
-/** WeChat's own bound; more wait for their turn. */
+/** WeChat's own limit; further requests wait. */
 const AT_ONCE = 10
 const TIMEOUT_MS = 60_000
 const METHODS = ['OPTIONS', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'CONNECT']
 
-/** `wx.request` over Node's fetch: no cookies, WeChat's own headers that cannot be set, ten at once. */
+/**
+ * `wx.request` over Node's fetch: no cookies, WeChat's own headers that a program cannot set, ten requests at
+ * once.
+ */
 export const createRequests = (javascript: JavaScript, own: WxHeaders, isOnline: () => boolean): Requests => {
   const running = new Set<(why: string) => void>()
   const queue: (() => void)[] = []
@@ -98,7 +101,7 @@ const send = async (options: WxRequest, own: WxHeaders, signal: AbortSignal) => 
   return {
     data: responseType === 'arraybuffer' ? bytes : dataType === 'json' ? parsed(text) : text,
     statusCode: answer.status,
-    // Written as servers like to, not as fetch reads them.
+    // Capitalised, as servers usually write them; fetch lower-cases them.
     header: Object.fromEntries(names.map((name) => [capitals(name), answer.headers.get(name) ?? ''])),
     cookies: answer.headers.getSetCookie(),
   }

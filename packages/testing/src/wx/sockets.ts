@@ -7,7 +7,7 @@ export interface WxConnect extends Callbacks {
   url: string
   header?: object
   protocols?: string[]
-  /** Milliseconds until the connection must be there. */
+  /** Milliseconds until the connection must be open. */
   timeout?: number
 }
 
@@ -23,9 +23,9 @@ export interface WxSocketTask {
 
 export interface Sockets {
   connectSocket(options: WxConnect): WxSocketTask
-  /** How many WeChat counts: those that are not closed, and those whose end was never told. */
+  /** Sockets that WeChat counts: those that are not closed, and those whose end was never reported. */
   readonly count: number
-  /** Cuts all of them; the mini-program is told unless `told` is false. */
+  /** Cuts all sockets. The mini-program is notified unless `told` is false. */
   cut(told: boolean): void
 }
 
@@ -53,7 +53,7 @@ export const createSockets = (javascript: JavaScript, own: WxHeaders, isOnline: 
     const end = (result: { code: number; reason: string }, told = true) => {
       if (over) return
       over = true
-      if (!told) return // It is not over for WeChat's count either, until it is closed by hand.
+      if (!told) return // WeChat still counts it, until the program closes it.
       all.delete(cut)
       tell(listeners.close, result)
     }
@@ -86,7 +86,7 @@ export const createSockets = (javascript: JavaScript, own: WxHeaders, isOnline: 
       })
       opened.on('error', ({ message }) => !over && tell(listeners.error, { errMsg: message }))
       opened.on('close', (code, reason) => end({ code, reason: reason.toString() }))
-      // Whoever asked listens as soon as he has the task.
+      // The program adds its listeners when it gets the task, so report the failure later.
       if (!isOnline()) queueMicrotask(() => cut(true))
     }
     javascript.run(begin)
@@ -101,7 +101,7 @@ export const createSockets = (javascript: JavaScript, own: WxHeaders, isOnline: 
         }),
       close: (call) =>
         javascript.run(() => {
-          // One that is still connecting cannot be closed either.
+          // A socket that is still connecting cannot be closed, either.
           const isOpen = !over && socket?.readyState === WebSocket.OPEN
           if (over) all.delete(cut)
           if (!isOpen) return failWith('closeSocket', call, 'SocketTask.readyState is not OPEN')

@@ -5,7 +5,8 @@ import { createRequests, type WxRequest, type WxRequestTask } from './requests.t
 import { createSockets, type WxConnect, type WxSocketTask } from './sockets.ts'
 
 /**
- * How the mini-program was opened: `scene` is WeChat's number for the way, `query.scene` what the code says.
+ * How the mini-program was opened: `scene` is WeChat's number for the way, `query.scene` the content of the
+ * code.
  */
 export interface WxEnterOptions {
   path: string
@@ -20,7 +21,7 @@ type Listener<T> = (result: T) => void
 export interface TestWx {
   request(options: WxRequest): WxRequestTask
   connectSocket(options: WxConnect): WxSocketTask
-  /** An empty string when there is nothing. */
+  /** An empty string when the key is missing. */
   getStorageSync(key: string): unknown
   setStorageSync(key: string, value: unknown): void
   removeStorageSync(key: string): void
@@ -38,16 +39,17 @@ export interface TestWx {
 }
 
 export interface TestWxOptions {
-  /** Gives codes of `wx.login`, each good for one time. @default there are none, and `wx.login` fails */
+  /** Returns single-use codes of `wx.login`. @default none, and `wx.login` fails */
   login?: () => Promise<string>
   /** How it was opened. @default the home page, from the list of recent ones */
   enter?: WxEnterOptions
-  /** What the phone keeps; give the same to another for a mini-program that was killed and opened again. */
+  /** The phone's storage. Pass it to another phone to reopen a mini-program that was killed. */
   storage?: Map<string, unknown>
   /** @default 'zh_CN' */
   language?: string
   /**
-   * The `Origin` that this system's WeChat sends; empty where it sends none.
+   * The `Origin` that WeChat sends on this system; empty if it sends none.
+   * @default 'https://servicewechat.com'
    * @default 'https://servicewechat.com'
    */
   origin?: string
@@ -56,43 +58,41 @@ export interface TestWxOptions {
 /** A phone with one mini-program, and what a person and the network do to it. */
 export interface WxPhone {
   readonly wx: TestWx
-  /**
-   * Milliseconds since 1970 by the phone's clock, which runs ahead by the time that was spent in the
-   * background.
-   */
+  /** Milliseconds since 1970 by the phone's clock. It runs ahead by the time spent in the background. */
   now(): number
   /**
-   * Away for so many milliseconds; `foreground` comes back after them, without a wait. Longer than 5 s
-   * suspends JavaScript: requests end with `fail interrupted`, sockets are cut and their `onClose` never
-   * comes, and what is asked for meanwhile is asked at the return.
+   * Goes to the background for this time; `foreground` returns after it, without waiting. More than 5 s
+   * suspend JavaScript: requests end with `fail interrupted`, sockets are cut without `onClose`, and new
+   * requests wait for the return.
+   * @default 30000
    * @default 30000
    */
   background(awayMs?: number): void
-  /** Back again; by a scan, a link or a card if it is said how. */
+  /** Returns to the foreground; `enter` is set if a scan, a link or a card opened it. */
   foreground(enter?: WxEnterOptions): void
-  /** The network goes: requests fail, sockets end. */
+  /** The network is lost: requests fail, sockets end. */
   offline(): void
   online(): void
-  /** Cuts every socket without a change of the network; `told: false` keeps back their `onClose`. */
+  /** Cuts every socket without a change of the network; `told: false` suppresses their `onClose`. */
   cutSockets(options?: { told?: boolean }): void
-  /** Sockets that WeChat counts, of the five it allows. */
+  /** Sockets that WeChat counts, out of at most five. */
   readonly sockets: number
-  /** Requests asked for so far. */
+  /** Requests so far. */
   readonly requests: readonly WxRequest[]
   /** WeChat ends the mini-program. Its storage stays. */
   kill(): void
 }
 
-/** JavaScript and sockets outlive so much time in the background. */
+/** How long JavaScript and sockets keep running in the background. */
 const SUSPENDED_AFTER_MS = 5_000
 const AWAY_MS = 30_000
 const RECENT: WxEnterOptions = { path: 'pages/index/index', query: {}, scene: 1001 }
 const REFERER = 'https://servicewechat.com/wx0000000000000001/1/page-frame.html'
 const ORIGIN = 'https://servicewechat.com'
-/** What one key may hold; WeChat counts 1 MB. */
+/** Size limit of one key; WeChat's is 1 MB. */
 const MAX_ENTRY = 1_000_000
 
-/** What is under way ends with the test file. */
+/** Everything still running ends with the test file. */
 export const createWx = (options: TestWxOptions = {}): WxPhone => {
   const { login, storage = new Map<string, unknown>(), language = 'zh_CN', origin = ORIGIN } = options
   const launch = options.enter ?? RECENT

@@ -1,4 +1,4 @@
--- add: a new code, which nobody has seen.
+-- add: adds a fresh code.
 -- KEYS  code, fresh, rested, run
 -- ARGV  scene, image, type, sha256, ttl_ms
 -- reply 1 added | 0 the scene is known, and stays as it is

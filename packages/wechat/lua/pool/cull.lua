@@ -1,5 +1,5 @@
--- cull: takes out codes that have had all their leases, and of the rested ones those that are more than the
--- pool should hold. Never one that is leased or in quarantine: no login notices.
+-- cull: removes codes that have used up their leases, and rested codes above the size of the pool. It never
+-- removes a code that is leased or in quarantine, so no login notices.
 -- KEYS  codes (prefix), leases (prefix), fresh, rested, busy
 -- ARGV  max (codes in the pool), most (how many at one go)
 -- reply {image, …}

@@ -1,7 +1,7 @@
--- lead: takes the right to fill the pool, or keeps it.
+-- lead: takes or renews the lease to fill the pool (leader election).
 -- KEYS  refiller
 -- ARGV  holder, lease_ms
--- reply {1, lease_ms} it is the caller's | {0, left_ms} another node has it
+-- reply {1, lease_ms} the caller holds it | {0, left_ms} another node holds it
 
 local refiller, holder, lease_ms = KEYS[1], ARGV[1], tonumber(ARGV[2])
 

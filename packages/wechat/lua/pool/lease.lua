@@ -1,4 +1,4 @@
--- lease: a code for a ticket. The one it has, else a fresh one, else one that has rested.
+-- lease: leases a code to a ticket: its present code, else a fresh one, else a rested one.
 -- KEYS  codes (prefix), fresh, rested, busy, run, lease
 -- ARGV  ticket, lease_ms, quarantine_ms, leases (how many a code may have), random (integer), due (how many
 --       to release), ttl_ms
@@ -8,7 +8,7 @@ local codes, fresh, rested, busy, run, lease = KEYS[1], KEYS[2], KEYS[3], KEYS[4
 local ticket, lease_ms, quarantine_ms, leases = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local random, due, ttl_ms = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
--- Codes of which a set knows, but which ran out or have had their leases: passed over, so many at one go.
+-- Most codes skipped in one call: codes in a set whose hash has expired, or whose leases are used up.
 local MOST_PASSED_OVER = 100
 local FIRST_NUMBER, LAST_NUMBER = 10, 99
 

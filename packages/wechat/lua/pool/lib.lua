@@ -11,15 +11,15 @@
 
 local NEVER = '+inf'
 
--- Milliseconds of Redis's clock, the only one that leases know.
+-- The time of Redis's clock in ms. Leases use no other clock.
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- A server that was restarted, or took over from another, may have lost the last leases: what looks fresh
--- there may be on a page at this moment, so it counts as shown before. `run` names the server that has seen
--- everything since. One that may not be asked for its name is taken for the same.
+-- After a restart or a failover the server may have lost the last leases. A fresh code there may be on a page
+-- at this moment, so it counts as rested. `run` is the id of the server that has recorded all leases since.
+-- If INFO is not allowed, the server counts as the same.
 local function distrust_after_restart(run, fresh, rested, ttl_ms)
   local info = redis.pcall('INFO', 'server')
   local present = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or 'unknown'
@@ -31,7 +31,7 @@ local function distrust_after_restart(run, fresh, rested, ttl_ms)
   redis.call('PEXPIRE', rested, ttl_ms)
 end
 
--- Moves codes whose quarantine is over to where they may be leased again, `most` of them.
+-- Moves up to `most` codes whose quarantine is over to `rested`.
 local function release_due(codes, rested, busy, leases, now, most, ttl_ms)
   local due = redis.call('ZRANGEBYSCORE', busy, '-inf', now, 'LIMIT', 0, most)
   for _, scene in ipairs(due) do
@@ -46,7 +46,7 @@ local function release_due(codes, rested, busy, leases, now, most, ttl_ms)
   if #due > 0 then redis.call('PEXPIRE', rested, ttl_ms) end
 end
 
--- Forgets a code, wherever it is. The key of its picture, or false if there is no such code.
+-- Deletes a code from all places. Returns the key of its picture, or false if there is no such code.
 local function forget(codes, leases_prefix, fresh, rested, busy, scene)
   local image, ticket = unpack(redis.call('HMGET', codes .. scene, 'image', 'ticket'))
   if ticket and redis.call('GET', leases_prefix .. ticket) == scene then redis.call('DEL', leases_prefix .. ticket) end

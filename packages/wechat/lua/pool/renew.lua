@@ -1,8 +1,8 @@
--- renew: gives codes and the places they are in a new life. A rested code that has had more leases than are
--- allowed by now is one that has had all its leases, so that it does not count as a reserve.
+-- renew: renews the TTL of codes and of their sets. If the allowed number of leases was reduced, a rested
+-- code that has reached it counts as used up, and no longer as a reserve.
 -- KEYS  codes (prefix), fresh, rested, busy, run
 -- ARGV  ttl_ms, leases, scene…
--- reply how many of the codes are there
+-- reply how many of the codes exist
 
 local codes, rested, busy = KEYS[1], KEYS[3], KEYS[4]
 local ttl_ms, leases = ARGV[1], tonumber(ARGV[2])

@@ -1,7 +1,7 @@
--- retire: takes codes out for good, leased or not.
+-- retire: removes codes for good, leased or not.
 -- KEYS  codes (prefix), leases (prefix), fresh, rested, busy
 -- ARGV  scene…
--- reply {image, …} of those that were there
+-- reply {image, …} of the codes that existed
 
 local images = {}
 for _, scene in ipairs(ARGV) do

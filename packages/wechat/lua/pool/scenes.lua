@@ -1,5 +1,5 @@
--- scenes: every code, in one look, so that none is missed because it moved meanwhile. As long as the pool is
--- large: some 30 bytes each.
+-- scenes: lists all codes in one call, so that a code that moves meanwhile is not missed. The reply has some
+-- 30 bytes per code.
 -- KEYS  fresh, rested, busy
 -- reply {scene, …}
 

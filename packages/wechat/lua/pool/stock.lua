@@ -1,7 +1,7 @@
--- stock: how many codes there are, after the due ones were released.
+-- stock: counts the codes, after releasing those whose quarantine is over.
 -- KEYS  codes (prefix), fresh, rested, busy, run
 -- ARGV  leases, due (how many to release), ttl_ms
--- reply {fresh, rested, busy}; codes that have had all their leases are in none of the three
+-- reply {fresh, rested, busy}; codes that have used up their leases are in none of the three
 
 local codes, fresh, rested, busy, run = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local leases, due, ttl_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -6,27 +6,27 @@ import type { Pool } from './pool.ts'
 import type { PoolStore } from './pool-store.ts'
 
 export interface AuditOptions {
-  /** Retire the codes without a good picture, and remove pictures without a code. @default false */
+  /** Retires codes without a good picture, and removes pictures without a code. @default false */
   repair?: boolean
-  /** Ends it; then what was found so far is given, and nothing is repaired. */
+  /** Ends the audit. It then returns the findings so far and repairs nothing. */
   signal?: AbortSignal
-  /** Told of each picture that was read, and of how many there are to read. */
+  /** Called for each picture that was read, with the number of all pictures. */
   onPicture?: (read: number, all: number) => void
 }
 
 export interface Audit {
-  /** How many codes were looked at. */
+  /** How many codes were checked. */
   codes: number
-  /** Codes whose picture is not there. */
+  /** Codes whose picture is missing. */
   missing: PooledCode[]
-  /** Codes whose picture is not the one that was put there. */
+  /** Codes whose picture differs from the stored hash. */
   damaged: PooledCode[]
-  /** Keys of pictures that belong to no code. */
+  /** Keys of pictures without a code. */
   stray: string[]
   repaired: boolean
 }
 
-/** A picture without a code that is younger may get its code at any moment. */
+/** A younger picture without a code may get its code at any moment. */
 const YOUNG_MS = 10 * 60_000
 const AT_ONCE = 8
 
@@ -37,14 +37,14 @@ const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
 }
 
 /**
- * Compares a pool with its store. Codes come and go meanwhile, so what looks wrong is looked at twice. A file
- * in the store whose name no pool made is nobody's business here. Rejects when Redis or the store cannot be
- * asked, or the store is not that of the pool.
+ * Compares a pool with its store. Codes come and go meanwhile, so each problem is checked twice. Files whose
+ * names are not picture keys are ignored. Rejects when Redis or the store is unavailable, or when the store
+ * belongs to another pool.
  */
 export const auditPool = async (pool: Pool, store: PoolStore, options: AuditOptions = {}): Promise<Audit> => {
   const { repair = false, signal, onPicture = () => {} } = options
   await store.recognise()
-  // The pictures first: each of them has had its code before we ask for the codes, if it is old enough.
+  // List the pictures first: a picture that is old enough got its code before we list the codes.
   const keys = await collect(store.list())
   const codes = await collect(pool.list())
   const owned = new Set(codes.map(({ image }) => image.key))
@@ -63,7 +63,7 @@ export const auditPool = async (pool: Pool, store: PoolStore, options: AuditOpti
     { concurrency: AT_ONCE },
   )
 
-  // A code that was retired meanwhile lost its picture for a good reason.
+  // A code that was retired meanwhile has lost its picture on purpose.
   const still = wrong.size > 0 ? await collect(pool.list()) : []
   const those = (kind: 'missing' | 'damaged') => still.filter(({ scene }) => wrong.get(scene) === kind)
   const now = Date.now()

@@ -2,8 +2,8 @@ import { backoffMs } from '@saoma/protocol'
 
 export interface BackOff {
   /**
-   * Milliseconds to wait after one more failure: doubled each time up to the longest, less up to half by
-   * chance.
+   * Milliseconds to wait after another failure: doubled each time up to the longest pause, minus a random
+   * part of up to half.
    */
   next(): number
   reset(): void

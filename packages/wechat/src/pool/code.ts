@@ -1,4 +1,4 @@
-/** A picture as the pool keeps it. */
+/** A picture as the pool stores it. */
 export interface PooledImage {
   /** Its key in the store. */
   key: string
@@ -9,20 +9,20 @@ export interface PooledImage {
 
 export interface Lease {
   scene: string
-  /** How many tickets the code has been leased to, this one included. */
+  /** The number of the code's leases, including this one. */
   epoch: number
-  /** Two digits, another for each lease of the code; none for a code that nobody has seen before. */
+  /** Two digits, different for each lease of the code. Undefined for a fresh code. */
   check?: string
   image: PooledImage
 }
 
-/** How many codes there are. */
+/** Number of codes, by state. */
 export interface Stock {
-  /** Nobody has seen them yet. */
+  /** Never seen by anybody. */
   fresh: number
-  /** Leased before, and free to be leased again. */
+  /** Leased before, and available again. */
   rested: number
-  /** Leased, or in quarantine. */
+  /** Leased or in quarantine. */
   busy: number
 }
 

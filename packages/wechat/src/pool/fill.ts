@@ -16,13 +16,18 @@ export interface FillDeps {
 }
 
 export interface FillOptions {
-  /** How many codes to make. */
+  /** How many codes to draw. */
   codes: number
-  /** Calls of WeChat in a minute, by everybody, above which none is made. @default FILL_PER_MINUTE */
+  /**
+   * Quota: no code is drawn above this number of WeChat calls per minute, of all callers together.
+   * @default FILL_PER_MINUTE
+   */
   perMinute?: number
-  /** Ends it: what WeChat is drawing is left, what is being stored is finished. */
+  /**
+   * Ends the fill: codes that WeChat is drawing are dropped, pictures that are being stored are completed.
+   */
   signal?: AbortSignal
-  /** Told of each code that the pool has got. */
+  /** Called for each code that was added to the pool. */
   onCode?: () => void
 }
 
@@ -30,32 +35,32 @@ export interface Filled {
   codes: number
   /** Why it ended early: WeChat failed … */
   failure?: WechatFailure
-  /** … or the quota of this minute is used up. */
+  /** … or this minute's quota is used up. */
   quota?: true
 }
 
-/** What WeChat allows less what people may need who wait for their own code in the same minute. */
+/** WeChat's quota, minus a reserve for people who wait for a code of their own in the same minute. */
 export const FILL_PER_MINUTE: number = CODES_PER_MINUTE - 500
 const AT_ONCE = 4
 
 /**
- * Makes codes for the pool, four at once, until there are enough, WeChat fails, or the quota is used up. The
- * picture is stored first: a crash in between leaves a picture without a code, which `auditPool` finds, never
- * a code without its picture. Rejects when the store or Redis cannot be asked, or the store is not that of
- * the pool. Any number of these may run at once.
+ * Draws codes for the pool, four at once, until there are enough, WeChat fails, or the quota is used up. Each
+ * picture is stored before its code. So a crash in between leaves a picture without a code, which `auditPool`
+ * finds, but never a code without a picture. Rejects when the store or Redis is unavailable, or when the
+ * store belongs to another pool. Several fills may run at once.
  */
 export const fillPool = async (deps: FillDeps, options: FillOptions): Promise<Filled> => {
   const { pool, store, wechat, budget } = deps
   const { codes, perMinute = FILL_PER_MINUTE, signal, onCode = () => {} } = options
   let begun = 0
   let made = 0
-  /** Calls that may not have been counted yet. */
+  /** Calls that may not be counted yet. */
   let underWay = 0
   let failure: WechatFailure | undefined
   let broken = false
   const isOver = () => begun >= codes || failure !== undefined || broken || signal?.aborted === true
 
-  /** False when the minute may have no room for one more. */
+  /** False when this minute's quota may be used up. */
   const draw = async (): Promise<boolean> => {
     const scene = randomBytes(pooledSceneBits / 8).toString('base64url')
     let drawn: Awaited<ReturnType<Wechat['codeImage']>> | undefined
@@ -82,7 +87,7 @@ export const fillPool = async (deps: FillDeps, options: FillOptions): Promise<Fi
   }
 
   await store.recognise()
-  // One that finds no room leaves; the last of them is alone, so what it finds is exact.
+  // A worker that finds no room ends. The last one is alone, so its count is exact.
   const work = async (): Promise<void> => {
     while (!isOver()) {
       begun++

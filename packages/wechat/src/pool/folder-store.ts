@@ -7,14 +7,14 @@ import { CodeStoreError } from './code-store-error.ts'
 import { checkStoreKey, isStoreKey, MARK, urlUnder } from './store-key.ts'
 
 export interface FolderStoreOptions {
-  /** Public base URL of the folder, if a server offers it. @default none */
+  /** Public base URL of the folder, if a server serves it. @default none */
   cdn?: string
 }
 
 const codeOf = (error: unknown): unknown => (Object(error) as { code?: unknown }).code
 const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT'
 
-/** Pictures in a folder, which is made at the first `put` if it is not there. Several nodes may share it. */
+/** Pictures in a folder, which is created at the first `put`. Several nodes may share it. */
 export const createFolderStore = (folder: string, { cdn }: FolderStoreOptions = {}): CodeStore => {
   const unusable = (why: string, isSetting: boolean, cause?: unknown) =>
     new CodeStoreError(`${folder}: ${why}`, { isSetting, cause })
@@ -27,14 +27,14 @@ export const createFolderStore = (folder: string, { cdn }: FolderStoreOptions = 
       throw unusable(`cannot be read (${codeOf(error)})`, false, error)
     }
   }
-  /** Rejects when the folder was never a store of pictures. */
+  /** Rejects when the folder was never a store. */
   const recognise = async () => {
     if ((await readMark()) === undefined)
       throw unusable('no picture was ever put here: is it the right folder, and is the disk mounted?', false)
   }
   /**
-   * Under a name that is no key until it is whole: who reads meanwhile finds nothing or the old one, never a
-   * half.
+   * Writes to a temporary name that is not a key, then renames. A reader sees the old file or the new one,
+   * never a partial one.
    */
   const write = async (path: string, bytes: Buffer | string) => {
     const draft = join(folder, `.${randomUUID()}`)
@@ -56,11 +56,14 @@ export const createFolderStore = (folder: string, { cdn }: FolderStoreOptions = 
     await mkdir(folder, { recursive: true })
     await write(join(folder, MARK), id)
   }
-  /** Of several that begin at once only one makes the folder. */
+  /** Concurrent calls run one after the other, so only one creates the folder. */
   let beginning = Promise.resolve()
-  /** It was there once, so it is not made anew. */
+  /** The folder existed once, so it must not be created again. */
   let isKnown = false
-  /** A place where a disk is mounted is there without the disk, so a folder that is not there hides none. */
+  /**
+   * Creates the folder at the first use. A mount point exists even without its disk, so a missing folder is
+   * not an unmounted disk.
+   */
   const begin = (): Promise<void> => {
     const look = async () => {
       if (!isKnown && (await mkdir(folder, { recursive: true })) !== undefined) await found(randomUUID())

@@ -5,27 +5,27 @@ import { scripts } from './scripts.ts'
 export interface LeadershipOptions {
   appid: string
   nodeId: string
-  /** Milliseconds for which the right to fill the pool is held without renewal. */
+  /** Lifetime of the lease in milliseconds. */
   leaseMs: number
 }
 
-/** The right to fill the pool, which one node has at a time. */
+/** Leader election: one node at a time may fill the pool. */
 export interface Leadership {
   /**
-   * Takes or renews it. `won` says whether this node has it, and `leftMs` for how long it is given away.
-   * Rejects with RedisUnavailable when Redis cannot be asked; what was won before then lasts until its lease
-   * is over.
+   * Takes or renews the lease. `won` says whether this node holds it; `leftMs` is its remaining time. Rejects
+   * with RedisUnavailable when Redis is unavailable; a lease that was won before stays valid until it
+   * expires.
    */
   claim(): Promise<{ won: boolean; leftMs: number }>
-  /** Fires when it is lost; undefined while this node does not have it. */
+  /** A signal that is aborted when the lease is lost; undefined while this node does not hold it. */
   held(): AbortSignal | undefined
-  /** Gives it back. */
+  /** Releases the lease. */
   resign(): Promise<void>
 }
 
 /**
- * @param onLost  told when another node has it, or may have it soon because this one could not renew its
- *   lease
+ * @param onLost  called when another node holds the lease, or may soon hold it because this node could not
+ *   renew it
  */
 export const createLeadership = (
   { data, keys }: RedisClients,
@@ -33,7 +33,8 @@ export const createLeadership = (
   onLost: () => void,
 ): Leadership => {
   const refiller = keys.poolRefiller(appid)
-  // A node that comes back under its old name is another one: its former self may still be at work.
+  // A random part, because a restarted node with the same name is another holder: the old process may still
+  // run.
   const holder = `${nodeId}:${randomUUID()}`
   let term: AbortController | undefined
   let timer: NodeJS.Timeout | undefined
@@ -59,7 +60,8 @@ export const createLeadership = (
       }
       term ??= new AbortController()
       clearTimeout(timer)
-      // Counted from before the question: here it is never held for longer than Redis holds it.
+      // Counted from before the request, so that this node never believes in the lease longer than Redis
+      // keeps it.
       timer = setTimeout(lose, Math.max(leaseMs - (performance.now() - asked), 0))
       return answer
     },

@@ -5,7 +5,7 @@ import { type Addressing, createS3Store } from './s3-store.ts'
 export interface CodeStoreOptions {
   /** Public base URL of the store. @default none */
   cdn?: string
-  /** Where the bucket is named. @default what the cloud of the endpoint takes */
+  /** Where requests name the bucket. @default what the endpoint's cloud requires */
   addressing?: Addressing
 }
 
@@ -13,7 +13,7 @@ const S3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9_.\-/]*))?
 
 /**
  * The store at an address: a folder, or `s3://bucket[/prefix]` with credentials, region and endpoint from
- * AWS's own variables. Nothing is asked of it yet.
+ * AWS's own variables. It makes no request yet.
  * @throws TypeError with a sentence for the operator
  */
 export const openCodeStore = (address: string, { cdn, addressing }: CodeStoreOptions = {}): CodeStore => {

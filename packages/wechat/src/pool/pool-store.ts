@@ -6,14 +6,15 @@ import { CodeStoreError } from './code-store-error.ts'
 import type { Pool } from './pool.ts'
 import { poolKeys } from './pool-keys.ts'
 
-/** The store of one pool. No code counts as without its picture in a store that is another. */
+/** The store of one pool. It checks its identity before it reports a picture as missing. */
 export interface PoolStore extends CodeStore {
   /**
-   * Resolves when the store is that of the pool, which it becomes if the pool has none. Rejects with
-   * CodeStoreError when it is another, or may be the folder below a disk that is not mounted.
+   * Resolves when the store belongs to the pool. If the pool has no store, this one becomes its store.
+   * Rejects with CodeStoreError when it is another pool's, or may be the mount point of a disk that is not
+   * mounted.
    */
   recognise(): Promise<void>
-  /** Makes it the store of the pool, whatever was before. The word of an operator is needed for that. */
+  /** Makes it the pool's store, whatever was stored before. Only an operator may decide that. */
   adopt(): Promise<void>
 }
 
@@ -24,13 +25,13 @@ export interface PoolStoreDeps {
 }
 
 /**
- * Codes whose pictures are looked for in a store that Redis does not know yet. One at least is there in the
- * right one.
+ * How many codes' pictures are looked up in a store that Redis does not know yet. The right store has at
+ * least one of them.
  */
 const LOOKED_FOR = 5
 /**
- * Stands in Redis while somebody writes an id into the store, so that no second place gets one. If they die
- * it goes by itself.
+ * The value in Redis while a node writes an id into the store, so that no second store gets one. If the node
+ * dies, the value expires.
  */
 const DRAFT = 'draft'
 const DRAFT_MS = 15_000
@@ -48,7 +49,7 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
       { isSetting: false },
     )
 
-  /** Whether the store has pictures of the pool, or there are none that it could have. */
+  /** Whether the store has pictures of the pool, or the pool has no codes. */
   const mayBeOurs = async (): Promise<boolean> => {
     let looked = 0
     for await (const { image } of pool.list()) {
@@ -58,7 +59,7 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
     return looked === 0
   }
 
-  /** Writes an id into the store and into Redis, or waits until somebody else has. */
+  /** Writes an id into the store and into Redis, or waits until another node has done so. */
   const name = async (): Promise<void> => {
     for (let looks = 0; looks < MOST_LOOKS; looks++) {
       if (await orUnavailable(data.set(key, DRAFT, 'PX', DRAFT_MS, 'NX'))) {
@@ -68,13 +69,13 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
         return
       }
       const named = await orUnavailable(data.get(key))
-      // The draft of somebody who died may have ended just now: then nobody has named it.
+      // If the other node has died, its draft has just expired. Then try again.
       if (named !== null && named !== DRAFT) return
       await delay(LOOK_MS)
     }
   }
 
-  /** What Redis and the store say. */
+  /** The ids in Redis and in the store. */
   const read = async () => {
     const [known, id] = await Promise.all([orUnavailable(data.get(key)), store.id()])
     return { known: known && known !== DRAFT ? known : undefined, id }
@@ -98,11 +99,11 @@ export const createPoolStore = ({ redis, pool, store }: PoolStoreDeps, appid: st
         await name()
         ;({ known, id } = await read())
       } else if (id === '' && (await mayBeOurs())) {
-        // A node from before there were ids has written its mark over it.
+        // An older node without ids has overwritten the mark.
         await store.found(known)
         id = known
       }
-      if (known === undefined) throw refuse('another node is making its own place the store')
+      if (known === undefined) throw refuse('another node is making its own store the store of the pool')
       if (id !== known)
         throw refuse(
           id ? 'this is the store of another pool' : 'this is not the store of the pool: no picture was ever put here',

@@ -7,63 +7,67 @@ import { poolKeys } from './pool-keys.ts'
 import { parseFields, scripts } from './scripts.ts'
 
 /**
- * Codes made ahead, one pool for each app; SPEC.md holds the rules. Every call rejects with RedisUnavailable
- * when Redis cannot be asked.
+ * Pooled codes, one pool for each app; SPEC.md holds the rules. Every call rejects with RedisUnavailable when
+ * Redis is unavailable.
  */
 export interface Pool {
-  /** How many tickets a code is leased to before it is thrown away. */
+  /** How many times a code is leased before it is removed. */
   readonly leases: number
   /**
-   * Leases a code to a ticket; a ticket that has one keeps it. Undefined when there is none to lease.
+   * Leases a code to a ticket. A ticket keeps the code that it has. Undefined when no code is available.
    * @param leaseMs  how long a scan of the code leads to the ticket
    */
   lease(ticket: string, leaseMs: number): Promise<Lease | undefined>
   /**
-   * The ticket behind a scene. TICKET_EXPIRED when it is leased to nobody; CHECK_REQUIRED, CHECK_WRONG when
-   * the code was shown to others before and the number does not prove that the person looks at this lease.
+   * The ticket behind a scene. TICKET_EXPIRED when the code is not leased. CHECK_REQUIRED or CHECK_WRONG when
+   * the code was shown before and the check number is missing or wrong.
    */
   resolve(scene: string, check?: string): Promise<Result<string>>
-  /** Counts a picture that was asked for, pooled or not: the refill job looks at it. */
+  /** Counts a requested picture, pooled or not, for the refill job. */
   count(): Promise<void>
-  /** Pictures asked for in the busiest of the last ten minutes. */
+  /** Requested pictures in the busiest of the last ten minutes. */
   demand(): Promise<number>
   stock(): Promise<Stock>
-  /** A new code, which nobody has seen. A scene that is known stays as it is. */
+  /** Adds a fresh code. A known scene stays as it is. */
   add(scene: string, image: PooledImage): Promise<void>
-  /** Every code, in no order. */
+  /** All codes, unordered. */
   list(): AsyncIterable<PooledCode>
   /**
-   * Takes codes out for good; one that is leased at this moment goes too, and its scan reads as expired.
-   * Gives the store's keys of those that were there.
+   * Removes codes for good, even leased ones, whose scan then reads as expired. Resolves with the picture
+   * keys of the codes that existed.
    */
   retire(scenes: readonly string[]): Promise<string[]>
 }
 
 export interface PoolOptions {
   appid: string
-  /** How many tickets a code is leased to before it is thrown away: 1 to 60. @default 20 */
+  /** How many times a code is leased before it is removed: 1 to 60. @default 20 */
   leases?: number
   /**
-   * Milliseconds from the end of a lease until the code may be leased again. It must be longer than a ticket
-   * can live after its lease, or a late phone acts on the ticket of one person with the picture of another.
+   * Milliseconds from the end of a lease until the code may be leased again. It must exceed the time that a
+   * ticket can live after its lease. Otherwise a phone that acts late would combine one person's ticket with
+   * another person's picture.
    */
   quarantineMs: number
   /** A random integer from 0 up to, but not including, `below`. @default crypto.randomInt */
   random?: (below: number) => number
 }
 
-/** 90 numbers there are; with so many gone, the next could be guessed too well. */
+/** There are 90 check numbers. After this many leases the next number could be guessed too easily. */
 const MOST_LEASES = 60
-/** Of the random number from which a script draws: exact in Lua, and many times the numbers there are. */
+/**
+ * Bound of the random number from which a script draws: exact in Lua, and much larger than the number of
+ * check numbers.
+ */
 const RANDOM_BELOW = 2 ** 40
-/** Codes released by one call: a lease is not to wait for a whole pool, and the next call goes on. */
+/** Codes released per call: a lease must not wait for a whole pool. The next call continues. */
 const DUE_PER_LEASE = 50
 const DUE_PER_STOCK = 1_000
-/** Codes of one reading or one retirement: Redis has others to serve in between. */
+/** Codes per read or retirement, so that Redis can serve others in between. */
 const BATCH = 200
 const DEMAND_MINUTES = 10
 
-/** @throws RangeError for options that cannot be right */
+/** @throws RangeError for invalid options */
 export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
   const { appid, leases = 20, quarantineMs, random = (below) => randomInt(below) } = options
   if (!Number.isInteger(leases) || leases < 1 || leases > MOST_LEASES)
@@ -83,7 +87,7 @@ export const createPool = (redis: RedisClients, options: PoolOptions): Pool => {
       const hashes = await Promise.all(some.map((scene) => orUnavailable(data.hgetall(code(scene)))))
       for (const [j, scene] of some.entries()) {
         const fields = parseFields(hashes[j])
-        if (!fields) continue // Gone since.
+        if (!fields) continue // Removed meanwhile.
         const { epoch, madeAt, leasedUntil, freeAt, image: key, type, sha256 } = fields
         const spent = epoch >= leases
         const status =

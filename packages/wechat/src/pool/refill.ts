@@ -11,22 +11,22 @@ import type { Pool } from './pool.ts'
 import type { PoolStore } from './pool-store.ts'
 import { createUpkeep } from './upkeep.ts'
 
-/** What the refill did, for logs and metrics. */
+/** Events of the refill, for logs and metrics. */
 export type RefillEvent =
-  /** This node fills the pool from now on. */
+  /** This node now fills the pool. */
   | { kind: 'leading' }
-  /** It does not any more: another node has its place, or it could not tell Redis in time that it lives. */
-  | { kind: 'lost' }
   /**
-   * One look at the pool by the node that fills it: what there is, what was asked for, and how many fresh
-   * codes there should be.
+   * This node no longer fills the pool: another node took over, or this one could not renew its lease in
+   * time.
    */
+  | { kind: 'lost' }
+  /** One check of the pool by the leader: the stock, the demand, and the target for fresh codes. */
   | { kind: 'looked'; stock: Stock; demand: number; lowWater: number }
   | { kind: 'filled'; codes: number }
   | { kind: 'retired'; codes: number }
-  /** WeChat drew no more. */
+  /** WeChat failed. */
   | { kind: 'failed'; failure: WechatFailure['kind']; errcode?: number; message: string; retryInMs: number }
-  /** Redis or the store cannot be used. */
+  /** Redis or the store is unavailable. */
   | { kind: 'error'; error: unknown; retryInMs: number }
 
 export interface RefillDeps {
@@ -36,7 +36,8 @@ export interface RefillDeps {
   wechat: Wechat
   onEvent?: (event: RefillEvent) => void
   /**
-   * The clock for how long what failed is left alone, in milliseconds from any beginning.
+   * Monotonic clock in milliseconds, for pauses after failures.
+   * @default performance.now
    * @default performance.now
    */
   now?: () => number
@@ -48,16 +49,20 @@ type Pauses = readonly [firstMs: number, longestMs: number]
 export interface RefillOptions {
   appid: string
   nodeId: string
-  /** Fresh codes that are there at least. @default 100 */
+  /** Least number of fresh codes. @default 100 */
   min?: number
-  /** Codes in all. @default 10000 */
+  /** Most codes in all. @default 10000 */
   max?: number
-  /** Calls of WeChat in a minute, by everybody, above which the refill makes none. @default 4500 */
+  /**
+   * Quota: the refill draws no code above this number of WeChat calls per minute, of all callers together.
+   * @default 4500
+   */
   perMinute?: number
-  /** Milliseconds between two looks at the pool. @default 3000 */
+  /** Milliseconds between two checks of the pool. @default 3000 */
   everyMs?: number
   /**
-   * Milliseconds after which another node takes over from one that died; renewed three times as often.
+   * Lifetime of the leader's lease in milliseconds; it is renewed three times as often.
+   * @default 15000
    * @default 15000
    */
   leaseMs?: number
@@ -67,19 +72,19 @@ export interface RefillOptions {
   misconfigured?: Pauses
 }
 
-/** The job that keeps the pool full, on one node of the cluster at a time. */
+/** The job that keeps the pool full. It runs on one node of the cluster at a time. */
 export interface Refill {
-  /** Look now: the pool runs low. */
+  /** Checks at once: the pool runs low. */
   nudge(): void
-  /** Ends it, and lets another node go on at once. */
+  /** Ends the job and releases the lease. */
   close(): Promise<void>
 }
 
-/** So long the fresh codes are to last at the pace of the busiest of the last ten minutes. */
+/** The fresh codes should last for this time at the pace of the busiest of the last ten minutes. */
 const MINUTES_AHEAD = 5
-/** Codes between two looks. */
+/** Most codes drawn between two checks. */
 const BATCH = 100
-/** Between two looks, however many nudges there are. */
+/** Least pause between two checks, however often `nudge` is called. */
 const LEAST_PAUSE_MS = 200
 const RENEW_MS = 3_600_000
 const REDIS_AWAY: Pauses = [1_000, 30_000]
@@ -88,7 +93,8 @@ const REDIS_AWAY: Pauses = [1_000, 30_000]
 export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill => {
   const { redis, pool, store, wechat, onEvent = () => {}, now = () => performance.now() } = deps
   const { appid, nodeId, min = 100, max = 10_000, perMinute, everyMs = 3_000, leaseMs = 15_000 } = options
-  if (!(min >= 1 && max >= min)) throw new RangeError(`a pool of at least ${min} and at most ${max} codes cannot be`)
+  if (!(min >= 1 && max >= min))
+    throw new RangeError(`a pool of at least ${min} and at most ${max} codes is impossible`)
   const budget = createBudget(redis, appid)
   const upkeep = createUpkeep({ redis, pool, store }, appid)
   const leadership = createLeadership(redis, { appid, nodeId, leaseMs }, () => onEvent({ kind: 'lost' }))
@@ -99,7 +105,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
     misconfigured: createBackOff(options.misconfigured ?? [60_000, 900_000]),
     broken: createBackOff(REDIS_AWAY),
   }
-  /** WeChat and the store are left alone until then. */
+  /** Until then neither WeChat nor the store is used. */
   let restUntil = 0
   let renewAt = 0
   let term: AbortSignal | undefined
@@ -110,7 +116,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
     return retryInMs
   }
 
-  /** How many fresh codes are missing; those that are leased or in quarantine leave that much less room. */
+  /** How many fresh codes are missing. Codes that are leased or in quarantine take up room. */
   const look = async (): Promise<number> => {
     const [stock, demand] = await Promise.all([pool.stock(), pool.demand()])
     const lowWater = Math.min(Math.max(demand * MINUTES_AHEAD, min), max)
@@ -118,7 +124,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
     return Math.min(lowWater, max - stock.busy) - stock.fresh
   }
 
-  /** Whether it made them all. */
+  /** Whether all codes were drawn. */
   const draw = async (codes: number, signal: AbortSignal): Promise<boolean> => {
     let made = 0
     const onCode = () => {
@@ -142,7 +148,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
     return false
   }
 
-  /** One look at the pool and what follows from it. Milliseconds until the next. */
+  /** Checks the pool and acts on it. Resolves with the milliseconds until the next check. */
   const lead = async (signal: AbortSignal): Promise<number> => {
     const missing = await look()
     const mayDraw = missing > 0 && now() >= restUntil
@@ -153,8 +159,8 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
       await upkeep.renew()
       renewAt = now() + RENEW_MS
     }
-    // Only after new codes are there: while WeChat is down the rested ones are all there is. Last, because a
-    // store that lets nobody remove anything must not keep the pool from being filled and renewed.
+    // Only after new codes were drawn: while WeChat is down, the rested codes are the only reserve. Last,
+    // because a store that refuses to remove must not prevent filling and renewing.
     const culled = await upkeep.cull(max)
     if (culled > 0) onEvent({ kind: 'retired', codes: culled })
     return isDrawn && missing > BATCH ? 0 : everyMs
@@ -170,7 +176,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
       onEvent({ kind: 'leading' })
     }
     const renewal = setInterval(() => {
-      // Without Redis the lease runs out here as it does there.
+      // If Redis is unavailable, the lease expires here at the same time as there.
       if (leadership.held() === held) leadership.claim().catch(() => {})
     }, leaseMs / 3)
     try {
@@ -182,7 +188,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
 
   let nudged = new AbortController()
   const sleep = async (ms: number, ...signals: AbortSignal[]): Promise<void> => {
-    // Cut short is as good as over.
+    // An interrupted pause is fine.
     await delay(ms, undefined, { signal: AbortSignal.any([closing.signal, ...signals]) }).catch(() => {})
   }
   const idle = async (ms: number): Promise<void> => {
@@ -203,7 +209,7 @@ export const createRefill = (deps: RefillDeps, options: RefillOptions): Refill =
       }
       await idle(pauseMs)
     }
-    // If Redis is away it runs out by itself.
+    // If Redis is unavailable, the lease expires by itself.
     await leadership.resign().catch(() => {})
   }
   const running = run()

@@ -5,29 +5,30 @@ import { CodeStoreError } from './code-store-error.ts'
 import { checkStoreKey, isStoreKey, MARK, urlUnder } from './store-key.ts'
 
 /**
- * Where a request names the bucket: before the path of the object, before the host's name, or nowhere,
- * because the endpoint is a domain of that bucket alone.
+ * Where a request names the bucket: at the start of the path, at the start of the host name, or nowhere,
+ * because the endpoint is a domain of that bucket.
  */
 export type Addressing = 'path' | 'virtual-hosted' | 'domain'
 
 export interface S3StoreOptions {
   bucket: string
-  /** First part of every object's name, a folder of its own for this pool. @default none */
+  /** Prefix of every object's name, so that the pool has a folder of its own. @default none */
   prefix?: string
   /** Public base URL of the objects, prefix included. @default none */
   cdn?: string
   /**
-   * Where S3 is spoken, and with whose name.
+   * The S3 endpoint, region and credentials.
+   * @default the SDK's own: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID …
    * @default the SDK's own: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID …
    */
   endpoint?: string
   region?: string
   credentials?: { accessKeyId: string; secretAccessKey: string }
-  /** @default what the cloud of the endpoint takes */
+  /** @default what the endpoint's cloud requires */
   addressing?: Addressing
-  /** Milliseconds for one request with all its tries. @default 15000 */
+  /** Milliseconds for one request with all retries. @default 15000 */
   deadlineMs?: number
-  /** Names in one answer to `list`. @default what the store gives, a thousand at most */
+  /** Names per page of `list`. @default the store's own, at most a thousand */
   perPage?: number
 }
 
@@ -35,7 +36,7 @@ const DEADLINE_MS = 15_000
 const CONNECT_MS = 3_000
 const TRIES = 3
 const REMOVED_AT_ONCE = 8
-/** A picture never changes under its key. */
+/** The picture of a key never changes. */
 const CACHE = 'public, max-age=31536000, immutable'
 
 const sentences: Readonly<Record<string, string>> = {
@@ -59,13 +60,13 @@ const sentences: Readonly<Record<string, string>> = {
 const LATE = 'no answer in time'
 const NO_REGION = 'there is no region: set AWS_REGION'
 
-/** Clouds that take, at least of their newer buckets, the name of the bucket in the host's name only. */
+/** Clouds that require the bucket in the host name, at least for newer buckets. */
 const hosted =
   /\.(amazonaws\.com(\.cn)?|aliyuncs\.com|myqcloud\.com|tencentcos\.cn|myhuaweicloud\.(com|eu)|volces\.com|ivolces\.com)$/
 
 /**
- * What the cloud of an endpoint takes: a store of one's own rarely has a host name for each bucket. @param
- * endpoint  default: Amazon's
+ * What an endpoint's cloud requires. A self-hosted store rarely has a host name for each bucket.
+ * @param endpoint  default: Amazon's
  */
 export const addressingOf = (endpoint: string | undefined): Addressing => {
   const { hostname } = (endpoint && URL.parse(endpoint)) || {}
@@ -73,13 +74,13 @@ export const addressingOf = (endpoint: string | undefined): Addressing => {
 }
 
 /**
- * Pictures in a bucket of any store that speaks S3, in words that all of them know: no checksums, and so one
- * request for each object that is removed, because a list of them needs one. The SDK is loaded at the first
- * use.
+ * Pictures in a bucket of any S3-compatible store. It uses only features that all of them have: no checksums,
+ * and therefore one request per removed object, because the batch request requires a checksum. The SDK is
+ * loaded at the first use.
  */
 export const createS3Store = (options: S3StoreOptions): CodeStore => {
   const { bucket, cdn, region, credentials } = options
-  // The SDK would read it too, but later than we have to know it.
+  // The SDK would read it as well, but too late for us.
   const { AWS_ENDPOINT_URL_S3: named } = process.env
   const endpoint = options.endpoint ?? (named || undefined)
   const folder = options.prefix ? `${options.prefix.replace(/^\/+|\/+$/g, '')}/` : ''
@@ -88,7 +89,7 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
   const addressing = options.addressing ?? addressingOf(endpoint)
   if (addressing === 'domain' && !endpoint)
     throw new TypeError('SAOMA_POOL_ADDRESSING=domain needs the domain of the bucket: set AWS_ENDPOINT_URL_S3')
-  // What the SDK wants to be told as the bucket where it is not to name it.
+  // The SDK's `Bucket` parameter where requests must not name the bucket.
   const Bucket = addressing === 'domain' && endpoint ? endpoint : bucket
   const place = `s3://${bucket}/${folder}`
   let client: S3Client | undefined
@@ -136,8 +137,8 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
     for (let after: string | undefined, isMore = true; isMore; ) {
       const page = await ask(({ s3, client }, limits) =>
         client.send(
-          // The first version of this call: every store that speaks S3 knows it, and it goes on after a name
-          // instead of a token.
+          // Version 1 of this call: every S3-compatible store has it, and it continues after a name instead
+          // of a token.
           new s3.ListObjectsCommand({
             Bucket,
             Prefix: folder,

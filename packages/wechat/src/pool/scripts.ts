@@ -44,7 +44,7 @@ const resolved = (raw: unknown): Result<string> => {
   return refusal.success ? fail(refusal.output[0]) : ok(v.parse(Found, raw)[1])
 }
 
-/** The hash of a code; undefined for one that is gone. */
+/** Parses the hash of a code; undefined if the code is gone. */
 export const parseFields = (raw: unknown): v.InferOutput<typeof Fields> | undefined => {
   const fields = v.safeParse(Fields, raw)
   return fields.success ? fields.output : undefined
@@ -52,7 +52,7 @@ export const parseFields = (raw: unknown): v.InferOutput<typeof Fields> | undefi
 
 type Places = [fresh: string, rested: string, busy: string]
 
-/** The Lua files, one function each. Their headers say what they do and reply. */
+/** The Lua files, one function each. Their headers describe what they do and reply. */
 export const scripts = {
   lease: script<
     [codes: string, ...Places, run: string, lease: string],

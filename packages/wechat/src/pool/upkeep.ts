@@ -10,16 +10,16 @@ export interface UpkeepDeps {
   store: Pick<CodeStore, 'remove'>
 }
 
-/** What a pool needs besides new codes. Calls reject when Redis or the store cannot be asked. */
+/** Maintenance of a pool, apart from new codes. Calls reject when Redis or the store is unavailable. */
 export interface Upkeep {
   /**
-   * Takes out codes that have had all their leases, and rested ones above `max` codes in all, with their
-   * pictures. How many.
+   * Removes codes that have used up their leases, and rested codes above `max` codes in all, together with
+   * their pictures. Resolves with their number.
    */
   cull(max: number): Promise<number>
   /**
-   * Gives every key of the pool its 30 days anew, and takes rested codes out of the reserve that may not be
-   * leased again.
+   * Renews the 30-day TTL of every key of the pool, and removes rested codes without leases left from the
+   * reserve.
    */
   renew(): Promise<void>
 }
@@ -33,7 +33,7 @@ export const createUpkeep = ({ redis, pool, store }: UpkeepDeps, appid: string):
   return {
     cull: async (max) => {
       const images = await scripts.cull(data, [codes, leasesPrefix, ...places], [max, CULLED_AT_ONCE])
-      // The code first: a picture without a code is found by `auditPool`, a code without its picture by a
+      // The code first: a picture without a code is found by `auditPool`, but a code without its picture by a
       // visitor.
       if (images.length > 0) await store.remove(images)
       return images.length

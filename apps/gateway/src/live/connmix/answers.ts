@@ -1,10 +1,7 @@
 import { type Code, codes, type Message } from '@saoma/protocol'
 import type { Call, Form } from './requests.ts'
 
-/**
- * CONNMIX's own number for an argument it cannot use; other refusals have their HTTP status, as on the HTTP
- * door.
- */
+/** CONNMIX's own error number for an invalid argument. Other refusals use their HTTP status, as over HTTP. */
 const INVALID_ARGUMENT = 101
 const NOT_AUTH = 'Not Auth'
 
@@ -15,16 +12,16 @@ const meshAnswer = ({ id }: Form, answer: object): string =>
 
 const meshError = (form: Form, c: number, m: string): string => meshAnswer(form, { E: { c, m } })
 
-/** Before `auth` there is one answer to everything. */
+/** The answer to every request before `auth`. */
 export const notAuthenticated = (form: Form): string =>
   form.mesh
     ? meshError(form, codes.UNAUTHORIZED.status, NOT_AUTH)
     : JSON.stringify({ code: 1, msg: NOT_AUTH, ...idOf(form) })
 
-/** A frame that is no request. */
+/** The answer to a frame that is not a request. */
 export const invalid = (form: Form): string => refused(form, 'INVALID')
 
-/** A request that was not done. */
+/** The answer to a request that was refused. */
 export const refused = (form: Form, code: Code, retryAfter?: number): string => {
   const { react, status, say } = codes[code]
   if (form.mesh) return meshError(form, code === 'INVALID' || code === 'TOO_LARGE' ? INVALID_ARGUMENT : status, say.en)
@@ -38,19 +35,19 @@ export const refused = (form: Form, code: Code, retryAfter?: number): string => 
   })
 }
 
-/** The server ends the connection for its token or session. */
+/** The notice that the server ends the connection because the token or session ended. */
 export const ended = (code: Code): string => JSON.stringify({ code: 1, msg: NOT_AUTH, error: code })
 
 const isMessages = (value: unknown): value is Message[] => Array.isArray(value)
 
-/** Messages of a page look like those that come alone. */
+/** Gives the messages of a page the same form as messages that arrive alone. */
 const pageOf = (ack: object, alias: string): object => {
   if (!('messages' in ack) || !isMessages(ack.messages)) return ack
   const messages = ack.messages.map(({ channel: _, event, ...message }) => ({ event: alias, name: event, ...message }))
   return { ...ack, messages }
 }
 
-/** What of an ack a client of this kind is told. */
+/** The members of an ack that a client of this kind receives. */
 const membersOf = ({ op, extended, channel = '' }: Call, ack: object): object => {
   switch (op) {
     case 'auth':
@@ -63,7 +60,7 @@ const membersOf = ({ op, extended, channel = '' }: Call, ack: object): object =>
   }
 }
 
-/** A request that was done; `ack` is what Socket.IO's clients are told, without its `ok`. */
+/** The answer to a successful request. `ack` is the ack of Socket.IO's clients, without its `ok`. */
 export const granted = (form: Form, call: Call, ack: object): string => {
   if (!form.mesh) return JSON.stringify({ result: true, ...membersOf(call, ack), ...idOf(form) })
   const written = 'connections' in ack ? ack.connections : 0

@@ -2,11 +2,11 @@ import type { LogEntry } from '@saoma/channels'
 import { BINARY, frameSize, TEXT, writeHeader } from '../../transport/socket/frame.ts'
 import { MESH_BINARY, MESH_TEXT } from './publication.ts'
 
-/** What a connection subscribed to, and in which form it wants to hear of it. */
+/** A subscription of a connection, and the form of its messages. */
 export interface Subscription {
   /** The channel as the client wrote it: `@user`, or the full name. */
   alias: string
-  /** Whether it asked for positions: messages then say where they stand. */
+  /** Whether the client asked for positions. Its messages then contain their epoch and offset. */
   extended: boolean
 }
 
@@ -15,12 +15,12 @@ const DATA = '","data":'
 const FROM = ',"from":"'
 const TIME = ',"time":'
 
-/** The parts of a kept message's text, without parsing it: `"event":…,"data":…,["from":…,]"time":…`. */
+/** Splits the text of a kept message without parsing it: `"event":…,"data":…,["from":…,]"time":…`. */
 const partsOf = (body: string): { event: string; data: string; isFromPerson: boolean } => {
   const eventEnd = body.indexOf('"', EVENT.length)
   const dataAt = eventEnd + DATA.length
   const timeAt = body.lastIndexOf(TIME)
-  // An id has no quotes in it, and inside of data nothing could follow the id's quote but more of the data.
+  // An id contains no quotes. Inside of data, the quote after such an id would be followed by more data.
   const fromAt = body.lastIndexOf(FROM, timeAt)
   const isFromPerson = fromAt >= dataAt && body.indexOf('"', fromAt + FROM.length) === timeAt - 1
   return {
@@ -30,7 +30,7 @@ const partsOf = (body: string): { event: string; data: string; isFromPerson: boo
   }
 }
 
-/** Text or bytes that a backend published by `mesh.publish` and that go out as they came in. */
+/** Text or bytes that a backend published with `mesh.publish`. They are delivered unchanged. */
 const rawOf = (event: string, data: string): string | Buffer | undefined => {
   if (event !== MESH_TEXT && event !== MESH_BINARY) return undefined
   const content: unknown = JSON.parse(data)
@@ -38,14 +38,14 @@ const rawOf = (event: string, data: string): string | Buffer | undefined => {
   return event === MESH_TEXT ? content : Buffer.from(content, 'base64')
 }
 
-/** A message as this subscription is told of it: a string is a text frame, bytes are a binary one. */
+/** A message in the form of this subscription: a string becomes a text frame, a buffer a binary frame. */
 export const payloadOf = (kept: LogEntry, { alias, extended }: Subscription): string | Buffer => {
   if (extended) {
     const named = `"name":${kept.body.slice(EVENT.length - 1)}`
     return `{"event":"${alias}",${named},"epoch":"${kept.epoch}","offset":${kept.offset}}`
   }
   const { event, data, isFromPerson } = partsOf(kept.body)
-  // Only a backend's own words: a person could pass off frames as the server's.
+  // Only for backends: a person could pass off frames as frames of the server.
   const raw = isFromPerson ? undefined : rawOf(event, data)
   return raw ?? `{"event":"${alias}","data":${data}}`
 }
@@ -64,10 +64,7 @@ const encode = (payloads: readonly (string | Buffer)[]): Buffer => {
 
 const bursts = new WeakMap<readonly LogEntry[], Map<string, Buffer>>()
 
-/**
- * The WebSocket frames of a burst in one piece, made once for all subscribers that hear of it in the same
- * form.
- */
+/** The WebSocket frames of a burst in one buffer, encoded once for all subscribers with the same form. */
 export const burstOf = (batch: readonly LogEntry[], subscription: Subscription): Buffer => {
   const forms = bursts.get(batch) ?? new Map<string, Buffer>()
   if (forms.size === 0) bursts.set(batch, forms)

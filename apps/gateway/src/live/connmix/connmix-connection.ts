@@ -11,23 +11,20 @@ import type { Keeper } from './keeper.ts'
 import { noticeOf, noticeOfSignal } from './notices.ts'
 import { type Call, type Request, readRequest } from './requests.ts'
 
-/**
- * A request in its place of the queue: answers have no ids in CONNMIX, so they go out in the order of the
- * requests.
- */
+/** A queued request. CONNMIX's answers have no ids, so they are sent in the order of the requests. */
 interface Pending extends Request {
-  /** Characters of its text. */
+  /** Length of its text, in characters. */
   length: number
   answer?: string
 }
 
 /**
- * From here on nothing more is read until there are answers: a client may ask ahead without being punished,
- * and memory is bounded.
+ * Back-pressure: with so many unanswered requests, the connection is not read until some are answered. A
+ * client may pipeline requests without being cut off, and memory is bounded.
  */
 const MOST_PENDING = 1_000
 const MOST_PENDING_LENGTH = 256 * 1024
-/** How long a client may take to take its last frame when it is cut off. */
+/** How long a client that is cut off has to receive its last frame. */
 const LAST_FRAME_MS = 2_000
 
 const NORMAL = 1000
@@ -35,10 +32,10 @@ const UNSUPPORTED_DATA = 1003
 const POLICY_VIOLATION = 1008
 const SERVICE_RESTART = 1012
 const TRY_AGAIN_LATER = 1013
-/** Of the range that RFC 6455 leaves to applications: the token or session ended. */
+/** From the range that RFC 6455 leaves to applications: the token or session ended. */
 const SESSION_ENDED = 4401
 
-/** These change what the next request means, so nothing overtakes them. */
+/** Requests that change the meaning of the next one. No other request may overtake them. */
 const isBarrier = ({ op }: Call): boolean => op !== 'publish' && op !== 'presence' && op !== 'read'
 
 /** A plain WebSocket whose client speaks CONNMIX. */
@@ -46,9 +43,9 @@ export class ConnmixConnection implements Endpoint, Guest {
   readonly id: string
   readonly address: string
   readonly tcp: Duplex
-  /** When the client's last frame came, by the keeper's clock. */
+  /** When the client's last frame arrived, by the keeper's clock. */
   heardAt: number
-  /** When it began, by the same clock. */
+  /** When the connection opened, by the same clock. */
   readonly begunAt: number
 
   readonly #ws: WebSocket
@@ -57,9 +54,9 @@ export class ConnmixConnection implements Endpoint, Guest {
   #state: 'open' | 'closing' | 'closed' = 'open'
   #extended = false
   #live: LiveConnection | undefined
-  /** The session ended: what the close frame says. */
+  /** Whether the session ended. It decides the code of the close frame. */
   #hasEnded = false
-  /** Requests that are not answered, oldest first; those from `#unasked` on wait for their turn. */
+  /** Unanswered requests, oldest first. Those from index `#unasked` on have not been started. */
   #pending: Pending[] = []
   #unasked = 0
   #pendingLength = 0
@@ -77,7 +74,7 @@ export class ConnmixConnection implements Endpoint, Guest {
       this.heardAt = keeper.now()
     })
     ws.on('close', () => this.#onClose())
-    // Broken frames and sockets: ws closes the connection itself, with the right code.
+    // On broken frames and sockets ws itself closes the connection, with the right code.
     ws.on('error', () => {})
   }
 
@@ -89,7 +86,7 @@ export class ConnmixConnection implements Endpoint, Guest {
     return this.#state === 'open'
   }
 
-  /** Whether its client has said who it is. */
+  /** Whether its client is authenticated. */
   get isAuthenticated(): boolean {
     return this.#live !== undefined
   }
@@ -98,9 +95,9 @@ export class ConnmixConnection implements Endpoint, Guest {
   messages(batch: readonly LogEntry[]): number | 'slow' {
     if (this.isSlow()) return 'slow'
     const subscription = this.#subscriptions.get(batch[0]?.channel ?? '')
-    // Its client may have closed it, or sent what made ws close it.
+    // The client may have closed the connection, or sent something that made ws close it.
     if (!this.isOpen || this.#ws.readyState !== this.#ws.OPEN || !subscription) return 0
-    // Whole frames, made once for all: past ws, which would frame them anew for every connection.
+    // Write the shared frames past ws, which would frame them again for every connection.
     const bytes = burstOf(batch, subscription)
     this.tcp.write(bytes)
     return bytes.length
@@ -136,14 +133,17 @@ export class ConnmixConnection implements Endpoint, Guest {
     this.tell('drain', { resumeAfterMs })
   }
 
-  /** The node lets go of it. */
+  /**
+   * Closes it for the node: in a drain, when its nginx leaves, or
+   * when its client did not authenticate in time.
+   */
   end(): void {
     if (this.#keeper.isDraining()) this.#close(SERVICE_RESTART, 'drain')
     else if (this.isAuthenticated) this.#close(NORMAL, '')
     else this.#close(POLICY_VIOLATION, 'Not Auth')
   }
 
-  /** It has said nothing for too long. */
+  /** Closes it because the client was silent for too long. */
   endIdle(): void {
     this.#close(NORMAL, 'idle')
   }
@@ -157,12 +157,12 @@ export class ConnmixConnection implements Endpoint, Guest {
     if (!this.isOpen) return
     this.#state = 'closing'
     this.#letGo()
-    // Or the client's close frame would not be read.
+    // Otherwise the client's close frame would not be read.
     this.#ws.resume()
     this.#ws.close(code, reason)
   }
 
-  /** As `#close`, for a client that may not read. */
+  /** Like `#close`, but terminates the connection if the client does not read. */
   #terminate(code: number, reason: string): void {
     if (!this.isOpen) return
     this.#close(code, reason)
@@ -198,7 +198,7 @@ export class ConnmixConnection implements Endpoint, Guest {
     this.#keeper.countStray(this.id, () => this.#close(POLICY_VIOLATION, 'RATE_LIMITED'))
   }
 
-  /** Sends what is answered, as far as it is the oldest, and asks what may be asked. */
+  /** Sends the answers that are next in order, and starts the requests that may start. */
   #advance(): void {
     while (this.isOpen) {
       const oldest = this.#pending[0]
@@ -217,7 +217,10 @@ export class ConnmixConnection implements Endpoint, Guest {
     }
   }
 
-  /** Nothing goes before a barrier is answered, and a barrier goes when all before it is. */
+  /**
+   * No request starts until the barrier before it is answered. A
+   * barrier starts only after all earlier answers.
+   */
   #mayGo({ call }: Pending): boolean {
     const before = this.#unasked > 0 ? this.#pending[this.#unasked - 1] : undefined
     if (!before) return true
@@ -228,7 +231,7 @@ export class ConnmixConnection implements Endpoint, Guest {
   async #ask(request: Pending, { op, body }: Call): Promise<void> {
     if (this.#live) {
       const answer = (result: Result<object>) => this.#settle(request, result)
-      // Who is let in already can only bring a newer token.
+      // On an authenticated connection `auth` can only refresh the token.
       return this.#keeper.ask(this.#live, op === 'auth' ? 'refresh' : op, body, answer)
     }
     this.#stray()
@@ -253,11 +256,11 @@ export class ConnmixConnection implements Endpoint, Guest {
     this.#advance()
   }
 
-  /** What a request that was done changes for those after it. */
+  /** Updates the state that later requests depend on. */
   #note(call: Call, id: unknown, answer: object): void {
     if (call.extended || id !== undefined) this.#extended = true
     const { op, channel: alias = '', extended } = call
-    // With more pages to come nothing is followed yet.
+    // While more pages follow, the channel is not subscribed yet.
     if (op === 'subscribe' && 'channel' in answer && typeof answer.channel === 'string' && !('more' in answer))
       this.#subscriptions.set(answer.channel, { alias, extended })
     if (op === 'unsubscribe')

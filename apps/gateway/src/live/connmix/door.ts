@@ -22,29 +22,29 @@ export interface ConnmixDoorDeps extends AnswerDeps {
 
 export interface ConnmixDoorOptions extends Pick<AdmissionOptions, 'addressOf' | 'isDraining'> {
   nodeId: string
-  /** Bytes that may wait for a reader before it is cut off. */
+  /** Bytes that may be buffered for a reader before it is cut off. */
   maxBufferBytes: number
-  /** Most bytes of one frame. */
+  /** Largest frame, in bytes. */
   maxPayload: number
-  /** Milliseconds after which a client that has not said who it is is closed. @default 10000 */
+  /** Milliseconds after which an unauthenticated client is closed. @default 10000 */
   authMs?: number
-  /** Milliseconds after which a client that says nothing is closed. @default 60000 */
+  /** Milliseconds after which a silent client is closed. @default 60000 */
   idleMs?: number
-  /** The clock for both, in milliseconds from any beginning. @default performance.now */
+  /** The clock for both, in milliseconds; its zero is arbitrary. @default performance.now */
   now?: () => number
 }
 
-/** How often the two are looked at: one timer for all connections. */
+/** How often both deadlines are checked. All connections share one timer. */
 const SWEEP_MS = 1_000
 
 export interface ConnmixDoor extends Door {
-  /** Those who have said who they are. */
+  /** The authenticated connections. */
   guests(): ConnmixConnection[]
-  /** Ends what is still open; send the guests away first. */
+  /** Closes what is still open. Send the guests away first. */
   close(): void
 }
 
-/** The door of plain WebSockets: mini-programs and others that speak CONNMIX. */
+/** The door `/ws` of plain WebSockets, for mini-programs and other clients that speak CONNMIX. */
 export const createConnmixDoor = (deps: ConnmixDoorDeps, options: ConnmixDoorOptions): ConnmixDoor => {
   const { connections, requests, limits, metrics, log } = deps
   const { nodeId, maxBufferBytes, maxPayload, addressOf, isDraining } = options

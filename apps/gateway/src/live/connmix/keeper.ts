@@ -4,17 +4,17 @@ import type { LiveConnections } from '../live-connections.ts'
 import type { ConnmixConnection } from './connmix-connection.ts'
 import type { Op } from './requests.ts'
 
-/** What the door does for all of its connections. */
+/** The services of the door that all of its connections share. */
 export interface Keeper {
-  /** Bytes that may wait for a client that goes on asking. */
+  /** Bytes that may be buffered for a client that keeps sending requests. */
   readonly maxBufferBytes: number
   isDraining(): boolean
-  /** The clock by which a client is silent, in milliseconds from any beginning. */
+  /** The clock for the idle time of clients, in milliseconds; its zero is arbitrary. */
   now(): number
-  /** Counts a frame that asks nothing of the channels; `flood` is called when there were far too many. */
+  /** Counts a frame that is not a request to the channels. Calls `flood` if there were far too many. */
   countStray(connection: string, flood: () => void): void
   readonly connections: LiveConnections
-  /** Does what is asked and answers it once, or not at all when there is nobody to be answered. */
+  /** Performs a request and answers it once. It does not answer if the client is gone. */
   ask(
     connection: LiveConnection,
     event: Exclude<Op, 'auth'>,

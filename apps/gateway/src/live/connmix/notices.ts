@@ -4,18 +4,18 @@ import type { Notice, NoticeBody } from '../endpoint.ts'
 import { ended } from './answers.ts'
 import type { Subscription } from './burst.ts'
 
-/** What decides in which form a connection is told of something besides messages, and whether it is. */
+/** The state that decides whether, and in which form, a connection receives frames other than messages. */
 export interface Listener {
-  /** By full channel name. */
+  /** Subscriptions by full channel name. */
   subscriptions: ReadonlyMap<string, Subscription>
-  /** Whether it ever asked for more than CONNMIX gives. */
+  /** Whether the client ever used a feature beyond CONNMIX. */
   extended: boolean
 }
 
 const about = ({ subscriptions }: Listener, channel: string): Subscription =>
   subscriptions.get(channel) ?? { alias: channel, extended: false }
 
-/** A signal is the same object for all who get it. */
+/** Parsed volatile messages. All receivers share one signal object, so it is parsed once. */
 const volatile = new WeakMap<Signal, VolatileMessage>()
 const volatileOf = (signal: Signal & { kind: 'volatile' }): VolatileMessage => {
   const message = volatile.get(signal) ?? (parseExact(signal.json) as VolatileMessage)
@@ -38,13 +38,15 @@ const frameOf = (signal: Signal, listener: Listener): object | undefined => {
   return { event: about(listener, channel).alias, type: 'presence', data }
 }
 
-/** The frame by which a connection hears of a signal; `undefined` when it did not ask for such. */
+/** The frame of a signal; `undefined` if the client did not ask for such frames. */
 export const noticeOfSignal = (signal: Signal, listener: Listener): string | undefined => {
   const frame = frameOf(signal, listener)
   return frame && JSON.stringify(frame)
 }
 
-/** The frame by which a connection hears of itself; `undefined` when it did not ask for such. */
+/**
+ * The frame of a notice about the connection itself; `undefined` if the client did not ask for such frames.
+ */
 export const noticeOf = <N extends Notice>(
   notice: N,
   body: NoticeBody<N>,

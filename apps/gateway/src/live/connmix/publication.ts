@@ -1,11 +1,11 @@
 import { fail, ok, type Publication, parseChannel, parseExact, type Result, userOf } from '@saoma/protocol'
 import * as v from 'valibot'
 
-/** Event of a message that was published as any text of CONNMIX; its data is that text. */
+/** Event of a message that was published as arbitrary CONNMIX text. Its data is that text. */
 export const MESH_TEXT = 'mesh.text'
-/** Event of a message that was published as bytes; its data is their base64. */
+/** Event of a message that was published as bytes. Its data is their base64. */
 export const MESH_BINARY = 'mesh.binary'
-/** Event of a message in a person's own channel, as CONNMIX's clients know it. */
+/** Event name that CONNMIX's clients use for messages in a person's own channel. */
 const OWN_EVENT = '@user'
 
 /** Parameters of CONNMIX's `mesh.publish`: channel, data, and whether the data is text or base64. */
@@ -30,9 +30,9 @@ const ownData = (text: string): { data: unknown } | undefined => {
 const isBase64 = (text: string): boolean => Buffer.from(text, 'base64').toString('base64') === text
 
 /**
- * What CONNMIX's `mesh.publish` asks for, as a publication of ours. A text that its clients read as an event
- * of the person's own channel becomes that event, readable on every door; any other text, and bytes, are kept
- * as they are.
+ * Converts the parameters of CONNMIX's `mesh.publish` to a publication. A text that its clients read as an
+ * event of the person's own channel becomes that event, readable on every door. Other texts, and bytes, are
+ * kept unchanged.
  */
 export const meshPublication = (params: unknown): Result<Publication> => {
   const parsed = v.safeParse(Params, params)

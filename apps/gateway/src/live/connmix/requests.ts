@@ -2,8 +2,8 @@ import { exactText, readExact } from '@saoma/protocol'
 import { meshPublication } from './publication.ts'
 
 /**
- * What clients may ask for, and the keys of each that are read. Socket.IO's events have the same names, but
- * for `auth`.
+ * The operations of clients, and the keys that are read for each.
+ * Socket.IO's events have the same names, except `auth`.
  */
 const keysOf = {
   auth: ['token'],
@@ -17,10 +17,10 @@ const keysOf = {
 
 export type Op = keyof typeof keysOf
 
-/** A number of any size, as it was written, is an object of JSON.rawJSON. */
+/** A number of any size keeps its digits: it is an object of JSON.rawJSON. */
 export type RequestId = string | number | object
 
-/** What the answer to a request looks like. */
+/** The form of the answer to a request. */
 export interface Form {
   /** CONNMIX has one form for clients and one for backends. */
   mesh: boolean
@@ -30,15 +30,15 @@ export interface Form {
 
 export interface Call {
   op: Op
-  /** As Socket.IO's clients would send it, for those who parse it. */
+  /** The body as Socket.IO's clients would send it, for the shared parsers. */
   body: Readonly<Record<string, unknown>>
   /** The channel as the client wrote it. */
   channel?: string
-  /** Whether a subscription asks for more than CONNMIX gives: positions, and what is said beside messages. */
+  /** Whether a subscription asks for more than CONNMIX gives: positions, and notices besides messages. */
   extended: boolean
 }
 
-/** A text frame of a client. Without a `call` it is nothing that we know. */
+/** A text frame of a client. Without a `call` it is not a known request. */
 export interface Request {
   form: Form
   call?: Call
@@ -74,14 +74,14 @@ const readOp = (frame: Frame): Request => {
   return { form, call }
 }
 
-/** Reads a text frame. Whether its values are of the right types is said by those who use them. */
+/** Reads a text frame. The types of its values are checked later, by the parsers that use them. */
 export const readRequest = (text: string): Request => {
   try {
     const frame = readExact(text)
     if (typeof frame === 'object' && frame !== null)
       return 'm' in frame ? readMesh(frame as Frame) : readOp(frame as Frame)
   } catch {
-    // No JSON, or it holds a number that is beyond all.
+    // Not JSON, or it contains a number that is out of range.
   }
   return { form: { mesh: false } }
 }

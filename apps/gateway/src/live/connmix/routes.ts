@@ -17,7 +17,7 @@ export interface MeshRoutesDeps {
   metrics: Pick<Metrics, 'published'>
 }
 
-/** CONNMIX's own number for an argument it cannot use. */
+/** CONNMIX's own error number for an invalid argument. */
 const INVALID_ARGUMENT = 101
 
 const refuse = (ctx: Context, code: Code, retryAfter = 2): void => {
@@ -29,7 +29,7 @@ const refuse = (ctx: Context, code: Code, retryAfter = 2): void => {
   ctx.state.code = code
 }
 
-/** CONNMIX's HTTP interface, for backends that were written against it. */
+/** The HTTP API of CONNMIX, for backends that were written for it. */
 export const meshRoutes = ({ live, authenticate, metrics }: MeshRoutesDeps): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
@@ -52,7 +52,7 @@ export const meshRoutes = ({ live, authenticate, metrics }: MeshRoutesDeps): Rou
     try {
       const published = await publish(ctx)
       if (!published.ok) return refuse(ctx, published.code, published.retryAfter)
-      // `f` counts what CONNMIX could not write to a socket; what a client of ours missed it reads again.
+      // In CONNMIX `f` counts failed writes to sockets. Our clients recover what they missed, so it is 0.
       ctx.body = { E: null, r: { s: published.value.connections, f: 0 } }
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error

@@ -4,19 +4,19 @@ import type { Context } from '../../transport/http/context.ts'
 import { count } from '../../transport/http/query.ts'
 import { type ChannelName, channelOf } from '../channel-name.ts'
 
-/** A channel that a reader wants, and where the reader stands in it. */
+/** A channel that a reader requests, and the reader's position in it. */
 export interface ChannelQuery {
   channel: ChannelName
   since?: Position
 }
 
-/** All channels of a request, or what is wrong with it, for whoever writes the client. */
+/** All channels of a request, or an explanation of the error for the developer of the client. */
 type Reading = { ok: true; value: ChannelQuery[] } | { ok: false; code: 'INVALID'; detail: string }
 
 const whole = (value: ChannelQuery[]): Reading => ({ ok: true, value })
 const refused = (detail: string): Reading => ({ ok: false, code: 'INVALID', detail })
 
-/** `name` or `name;epoch;offset`, as queries and event ids write it. */
+/** Parses `name` or `name;epoch;offset`, the syntax of queries and event ids. */
 const parsePlace = (who: Principal, text: string): Result<ChannelQuery> => {
   const [name, epoch, offset, ...rest] = text.split(';')
   const channel = channelOf(who, name)
@@ -34,12 +34,12 @@ const withPosition = (
   return since.ok ? ok({ channel, since: since.value }) : since
 }
 
-/** The inverse: all positions of a stream as the id of one event. */
+/** The inverse: the part of an event id that concerns one channel. */
 export const formatPosition = ({ channel, since }: ChannelQuery): string =>
   since ? `${channel};${since.epoch};${since.offset}` : channel
 export const PLACE_SEPARATOR = ','
 
-/** An event stream that comes back says where it stood; that is newer than the address it was opened with. */
+/** A resumed event stream sends its last positions. They are newer than those in its address. */
 const resumed = (ctx: Context, who: Principal, asked: ChannelQuery[]): Reading => {
   const places = ctx.get('Last-Event-ID')
   if (!places) return whole(asked)

@@ -14,7 +14,7 @@ const End = v.object({ sid: v.optional(v.pipe(v.string(), v.minLength(1), v.maxL
 
 const NO_CHANNEL = 'this is no name of a channel'
 
-/** What can be asked of a channel, and done to it, besides its messages. */
+/** The routes of a channel other than those for its messages. */
 export const channelRoutes = ({
   live,
   authenticate,
@@ -24,7 +24,7 @@ export const channelRoutes = ({
 }): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
-  /** A route about the channel that the address names. `rule` is what a request broke that is INVALID. */
+  /** Makes a route for the channel in the address. `rule` explains an INVALID request. */
   const ofChannel = (
     rule: string,
     act: (who: Principal, channel: ChannelName, ctx: Context) => Promise<Result<object> | undefined>,

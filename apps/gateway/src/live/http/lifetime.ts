@@ -2,23 +2,23 @@ import { type Code, ok, type Result } from '@saoma/protocol'
 import type { Principal } from '../../access/principal.ts'
 import type { RevocationWatch } from '../../access/revocation-watch.ts'
 
-/** How long somebody may stay: until the token or the session ends, or whatever else calls `end`. */
+/** How long a client may stay: until the token or session ends, or another part calls `end`. */
 export interface Lifetime {
-  /** Fires at its end. */
+  /** Aborts at its end. */
   readonly over: AbortSignal
-  /** What ended it, unless the client is gone or sent away. */
+  /** The reason of the end; undefined if the client left or was sent away. */
   readonly code: Code | undefined
   end(code?: Code): void
-  /** Ends it and lets go of what watches over it. */
+  /** Ends it, and closes its revocation watch. */
   close(): void
 }
 
-/** Longest that a timer can wait. Whoever has a token that lives longer only has to come back once. */
+/** Longest delay of a timer. A client whose token lives longer has to reconnect once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
- * Begins when no end can be missed any more; REVOKED if it is over already. `left` fires when the client is
- * gone or sent away.
+ * Resolves once no revocation can be missed, or with REVOKED if the session has already ended. `left` aborts
+ * when the client leaves or is sent away.
  */
 export const beginLifetime = async (
   revocations: RevocationWatch,

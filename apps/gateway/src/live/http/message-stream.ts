@@ -23,14 +23,15 @@ export interface MessageStreamDeps {
 }
 
 export interface MessageStreamOptions {
-  /** Bytes that may wait for a reader before it is cut off. */
+  /** Bytes that may be buffered for a reader before it is cut off. */
   maxBufferBytes: number
 }
 
 /**
- * Server-Sent Events of channels. Each begins with its page and goes on live; pages behind the first follow
- * as messages. Ends with a word (`ended`) when the token or the session does or a channel may not be read any
- * longer, and without one when the node is drained: the client comes back with the id of its last event.
+ * Server-Sent Events of channels. Each channel begins with its page and continues live; further pages follow
+ * as messages. The stream ends with an `ended` event when the token or session ends or a channel may no
+ * longer be read. When the node drains it ends without one. The client reconnects with the id of its last
+ * event.
  */
 export const streamMessages = (
   ctx: Context,
@@ -43,7 +44,7 @@ export const streamMessages = (
     const begun = await beginLifetime(revocations, who, left)
     if (!begun.ok) return problem(ctx, begun.code)
     const lifetime = begun.value
-    // Opened by the first channel: until then there can be a problem instead.
+    // Opened by the first channel. Before that, an error can still be answered with a status.
     let stream: EventStream | undefined
 
     const cutOff = () => {
@@ -55,8 +56,8 @@ export const streamMessages = (
 
     const write = (events: string) => {
       if (!stream || lifetime.over.aborted) return
-      // Looked at before and not after: within one turn of the loop nothing is taken, however fast the reader
-      // is.
+      // Check before the write, not after it: within one turn of the event loop nothing is sent, however fast
+      // the reader is.
       if (stream.waiting <= maxBufferBytes) {
         metrics.traffic.bytesOut += stream.write(events)
         return
@@ -66,7 +67,7 @@ export const streamMessages = (
 
     const broke = (error: unknown) => {
       if (!lifetime.over.aborted && !(error instanceof RedisUnavailable))
-        log.error({ err: error, request: ctx.state.requestId }, 'an event stream broke')
+        log.error({ err: error, request: ctx.state.requestId }, 'an event stream failed')
       lifetime.end()
     }
 
@@ -83,7 +84,7 @@ export const streamMessages = (
         write(batch.map((message) => eventOf('message', message.json, idAt(message))).join(''))
       },
       signal: (signal) => {
-        // They may be lost, and a reader that is behind has no use for them.
+        // Signals may be lost. A reader that is behind has no use for them.
         if (stream?.isBehind) metrics.traffic.signalsDropped++
         else write(eventOf(signal.kind, signalJson(signal)))
       },

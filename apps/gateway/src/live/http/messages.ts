@@ -29,16 +29,16 @@ export interface MessageRoutesDeps extends MessageStreamDeps {
 
 interface Reading {
   wait: number
-  /** Undefined when the request does not say. */
+  /** Undefined if the request does not specify it. */
   limit: number | undefined
 }
 
-/** Pages of all channels, or why one of them may not be read. */
+/** Pages of all channels, or the reason why one of them may not be read. */
 type Pages = { ok: true; value: Page[] } | { ok: false; code: Code; channel?: string }
 
 const isNews = ({ recovered, messages }: Page): boolean => !recovered || messages.length > 0
 
-/** Messages over HTTP: pages, long polls and event streams, all with the positions of the other doors. */
+/** Messages over HTTP: pages, long polls and event streams. Positions are the same as on the other doors. */
 export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOptions): Router<RequestState> => {
   const { live, revocations, authenticate, stillValid, limits, holds, metrics } = deps
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
@@ -71,8 +71,8 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
   }
 
   /**
-   * Reads; if there is nothing new, waits until there is and reads again. So what is told is always the log's
-   * own word.
+   * Reads the log. If there is nothing new, waits for a message and
+   * reads again. So every answer comes from the log.
    */
   const poll = async (
     ctx: Context,
@@ -82,7 +82,8 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     history: number,
   ): Promise<Pages> => {
     const pages = await readAll(who, asked, limit, history)
-    // A reader without a position is news to itself: to hold its answer would lose what comes meanwhile.
+    // A reader without a position gets its answer at once. If it were held, messages that arrive meanwhile
+    // would be lost.
     if (!pages.ok || wait === 0 || ctx.method !== 'GET' || pages.value.some(isNews)) return pages
 
     const ms = Math.max(0, Math.min(wait * 1000, who.expiresAt - Date.now()))
@@ -100,7 +101,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     if (!held.ok) return held
     const heard = held.value
     if (heard.size === 0) return pages
-    // The session may have ended in the meantime.
+    // The session may have ended while the request was held.
     const valid = await stillValid(who)
     if (!valid.ok) return valid
     const spoken = asked.filter(({ channel }) => heard.has(channel))
@@ -110,7 +111,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     return { ok: true, value }
   }
 
-  /** A request costs as much as one for each of its channels would; the first was paid for at the door. */
+  /** A request for several channels costs as many points as channels. The middleware has spent the first. */
   const slowness = async (ctx: Context, who: Principal, channels: number) => {
     if (channels < 2) return undefined
     return who.kind === 'backend' ? limits.keys(who.name, channels - 1) : limits.requests(ctx.ip, channels - 1)
@@ -120,8 +121,8 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     ctx.method === 'GET' && ctx.accepts('json', 'text/event-stream') === 'text/event-stream'
 
   /**
-   * A route by how it names its channels, what it tells a newcomer who does not say how much, and how it
-   * writes the answer.
+   * Makes a route from its query parser, the history for a new reader that
+   * gives no limit, and the writer of its answer.
    */
   const serve = (readAsked: typeof queryOfOne, history: number, write: (pages: Page[]) => object | undefined) =>
     authenticated(authenticate, async (ctx, who) => {
@@ -133,7 +134,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
       if (slow) return tooMany(ctx, slow.retryAfterSeconds)
 
       if (wantsStream(ctx)) {
-        // Looked at before it begins: from then on there is no status to tell anything with.
+        // Check access before the stream begins: after that no status can be sent.
         const allowed = await readAll(who, asked.value, 1, 0)
         if (!allowed.ok) return problem(ctx, allowed.code, allowed.channel)
         const from = { asked: asked.value, history: Math.min(how.value.limit ?? 0, MOST_HISTORY) }

@@ -4,27 +4,27 @@ import type { Principal } from '../../access/principal.ts'
 import type { Live } from '../live.ts'
 import { type ChannelQuery, formatPosition, PLACE_SEPARATOR } from './channel-query.ts'
 
-/** Gives the id of an event that moves one channel on: the places of all channels of the reader. */
+/** Returns the id of an event that advances one channel. The id holds the positions of all channels. */
 export type IdAt = (position: Position) => string
 
-/** What a reader of several channels hears, in each channel in order. */
+/** The callbacks of a reader of several channels. The events of each channel arrive in order. */
 export interface Hearing {
-  /** A channel begins, or begins anew because something in it was lost. */
+  /** A channel begins, or begins again because messages were lost. */
   subscribed(subscribed: Subscribed, idAt: IdAt): void
   messages(batch: readonly Pick<LogEntry, 'json' | 'epoch' | 'offset'>[], idAt: IdAt): void
   signal(signal: Signal): void
   /** Resolves when the next page may be read. */
   ready(): Promise<void>
-  /** A channel may not be read any longer. */
+  /** A channel may no longer be read. */
   refused(code: Code): void
-  /** A channel could not be read on. */
+  /** Reading a channel failed. */
   broke(error: unknown): void
 }
 
-/** Somebody's reading of several channels, from the log and live. */
+/** One reader of several channels, from the log and then live. */
 export interface MultiChannelReaders {
   /**
-   * Begins with all of them, one after the other, so that no more than a page waits for the client; rejects
+   * Starts the channels one after the other, so that at most one page is buffered for the client. Rejects
    * with RedisUnavailable.
    */
   begin(): Promise<void>
@@ -43,10 +43,10 @@ export const createMultiChannelReaders = (
 ): MultiChannelReaders => {
   const readers: Reader[] = asked.map((one) => ({ ...one }))
   let closed = false
-  /** Whatever has to be read again after an outage, one page at a time waits for the client. */
+  /** The queue of reads: also after an outage, at most one page at a time is buffered for the client. */
   let turn: Promise<unknown> = Promise.resolve()
 
-  /** The others stay where they are, so their part is written once. */
+  /** The positions of the other channels do not change, so their part of the id is formatted once. */
   const idsOf = (reader: Reader): IdAt => {
     const at = readers.indexOf(reader)
     const before = readers.slice(0, at).map((other) => `${formatPosition(other)}${PLACE_SEPARATOR}`)
@@ -66,7 +66,7 @@ export const createMultiChannelReaders = (
       if (closed || !first || !last) return
       const { since } = reader
       if (since && isNext(since, first)) return hearing.messages(batch, moveOn(reader, last))
-      // A hole that the log could not fill: to ask for what follows the last position says what was lost.
+      // A gap that the log could not fill. Reading on from the last position tells what was lost.
       reader.following?.close()
       inTurn(reader).catch(hearing.broke)
     },
@@ -75,7 +75,7 @@ export const createMultiChannelReaders = (
     },
   })
 
-  /** Reads page after page from where the reader stands, then goes on live. */
+  /** Reads page after page from the reader's position, then continues live. */
   const read = async (reader: Reader): Promise<void> => {
     const listener = listenerOf(reader)
     for (let beginning = true; ; beginning = false) {
@@ -104,7 +104,7 @@ export const createMultiChannelReaders = (
       await read(reader)
       await hearing.ready()
     })
-    // Whoever waits for it hears how it failed.
+    // The caller handles the error of `done`.
     turn = done.catch(() => {})
     return done
   }

@@ -33,12 +33,12 @@ export interface PublishRoutesDeps {
 const LARGEST_BATCH = 100
 
 /**
- * After these the next message of the channel would overtake one that is yet to come, or came without our
- * knowing.
+ * Errors that stop the rest of a channel's batch. The next message could overtake one that is published
+ * later, or that was published although the answer was lost.
  */
 const STOPPING: readonly Code[] = ['REDIS_UNAVAILABLE', 'BACKEND_UNAVAILABLE', 'RATE_LIMITED']
 
-/** Says what does not fit, for whoever writes the backend. */
+/** Explains what is wrong, for the developer of the backend. */
 const explain = ({ unfit, detail }: Failed): string => {
   if (!unfit) return detail ?? 'this message cannot be published'
   if (unfit.length === 0) return 'a message is an object with channel, event and data'
@@ -47,7 +47,7 @@ const explain = ({ unfit, detail }: Failed): string => {
 
 type ChannelPublication = Publication & { channel: ChannelName }
 
-/** A message as somebody wrote it, with the full name of its channel. */
+/** Parses a message and resolves the full name of its channel. */
 const readPublication = (who: Principal, input: unknown): Result<ChannelPublication> => {
   const publication = parsePublication(input)
   if (!publication.ok) return publication
@@ -60,13 +60,16 @@ const readPublication = (who: Principal, input: unknown): Result<ChannelPublicat
 export const publishRoutes = ({ live, authenticate, limits, metrics }: PublishRoutesDeps): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
-  /** A person may say as much here as over a connection. A key's calls are counted as calls. */
+  /**
+   * The rate limit of a person is as high as over a connection. A key
+   * is limited per request, by the middleware.
+   */
   const slowness = async (who: Principal) => (who.kind === 'person' ? limits.liveEvents(`http:${who.user}`) : undefined)
 
   const publish = (who: Principal, publication: Result<ChannelPublication>): Promise<Result<Published>> =>
     countPublication(metrics, async () => (publication.ok ? live.publish(who, publication.value) : publication))
 
-  /** One of many: its failure is its own. */
+  /** Publishes one message of a batch. Its failure does not fail the batch. */
   const attempt = async (who: Principal, publication: ChannelPublication): Promise<Result<Published>> => {
     try {
       const slow = await slowness(who)
@@ -77,7 +80,7 @@ export const publishRoutes = ({ live, authenticate, limits, metrics }: PublishRo
     }
   }
 
-  /** Each channel's messages one after the other, the channels side by side. */
+  /** Publishes the messages of each channel in order, and different channels concurrently. */
   const publishAll = async (who: Principal, inputs: readonly unknown[]): Promise<Result<Published>[]> => {
     const results: Result<Published>[] = []
     const byChannel = new Map<string, [at: number, publication: ChannelPublication][]>()

@@ -4,8 +4,8 @@ import type { Live } from '../live.ts'
 import type { ChannelQuery } from './channel-query.ts'
 
 /**
- * Follows channels until something is said in one of them: resolves with those in which there is something to
- * read, at the latest after `ms` or when the signal fires; then with none. Nobody counts as present by it.
+ * Follows channels until a message arrives in one of them. Resolves with the channels that have something to
+ * read, or with none after `ms` or when the signal aborts. It does not count towards presence.
  */
 export const waitForMessage = async (
   live: Live,
@@ -25,7 +25,7 @@ export const waitForMessage = async (
     const listener: Listener = { messages: () => onWord(channel), signal: () => {} }
     const result = await live.subscribe(who, channel, since ? { since } : {}, listener, false)
     if (!result.ok) {
-      // The read that comes next says why.
+      // The caller's next read reports the reason.
       onWord(channel)
       return undefined
     }
@@ -37,7 +37,7 @@ export const waitForMessage = async (
 
   const timer = setTimeout(stop, ms)
   signal.addEventListener('abort', stop)
-  // All of them, also when one fails: every following has to be let go.
+  // Wait for all, even if one fails: every following has to be closed.
   const attempts = await Promise.allSettled(asked.map(follow))
   try {
     for (const attempt of attempts) if (attempt.status === 'rejected') throw attempt.reason

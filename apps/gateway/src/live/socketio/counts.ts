@@ -4,7 +4,7 @@ import type { Server } from 'socket.io'
 /** Sockets of all namespaces. */
 export const socketsOf = (io: Server) => ['/', LOGIN_NAMESPACE].flatMap((name) => [...io.of(name).sockets.values()])
 
-/** Open sockets by namespace and transport, counted when somebody asks. */
+/** Open sockets by namespace and transport, counted on demand. */
 export const countSockets = (io: Server): { nsp: string; transport: string; sockets: number }[] => {
   const counts = new Map<string, number>()
   for (const { conn, nsp } of socketsOf(io)) {

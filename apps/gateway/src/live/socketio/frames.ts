@@ -2,11 +2,11 @@ import type { LogEntry, Signal } from '@saoma/channels'
 import { frameSize, TEXT, writeHeader } from '../../transport/socket/frame.ts'
 import { signalJson } from '../signal.ts'
 
-/** Events as they are written to sockets, made once for all who get them. */
+/** Encoded events, shared by all receivers. */
 export interface Frames {
   /** Socket.IO packets, for HTTP long-polling; never empty. */
   texts: readonly [string, ...string[]]
-  /** The WebSocket frames of all of them in one piece. */
+  /** The WebSocket frames of all packets in one buffer. */
   bytes: Buffer
 }
 
@@ -32,8 +32,7 @@ const batches = new WeakMap<readonly LogEntry[], Frames>()
 const signals = new WeakMap<Signal, Frames>()
 
 /**
- * The frames of a burst of messages. The same array gives the same frames, so two thousand readers share one
- * encoding.
+ * The frames of a burst of messages. The same array gives the same frames, so all readers share one encoding.
  */
 export const framesOf = (batch: readonly LogEntry[]): Frames => {
   let frames = batches.get(batch)

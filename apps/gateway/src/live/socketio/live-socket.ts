@@ -2,7 +2,7 @@ import type { LiveClientEvents, LiveServerEvents } from '@saoma/protocol'
 import type { Namespace, Socket } from 'socket.io'
 import type { LiveConnection } from '../live-connection.ts'
 
-/** From the moment on at which it was let in. */
+/** Set when the socket is admitted. */
 interface LiveSocketData {
   connection: LiveConnection
 }

@@ -16,9 +16,9 @@ export interface LiveNamespaceDeps extends AnswerDeps {
 }
 
 export interface LiveNamespaceOptions {
-  /** Bytes that may wait for a reader before it is cut off. */
+  /** Bytes that may be buffered for a reader before it is cut off. */
   maxBufferBytes: number
-  /** Packets of a connection in ten seconds before it is cut off; refusals begin earlier. */
+  /** Packets of a connection in ten seconds before it is cut off. Rate limiting begins earlier. */
   maxPackets: { person: number; backend: number }
 }
 
@@ -30,7 +30,7 @@ export const serveLive = (
 ): void => {
   const { guard, connections, requests, log } = deps
 
-  // Shared functions, because a closure for each of ten thousand sockets is memory.
+  // Shared functions: a closure for each of ten thousand sockets would cost memory.
   const listeners = Object.entries(requests).map(([name, act]) => {
     function onEvent(this: LiveSocket, ...args: unknown[]): void {
       const { request, answer } = askedBy(args)
@@ -49,8 +49,8 @@ export const serveLive = (
     const connection = admitted.value
     socket.data = { connection }
     const { conn } = socket
-    // The connection's end as well as the socket's, which is never told if the connection went while it was
-    // being let in.
+    // Listen to the connection as well as the socket: if the connection closes during admission, the socket
+    // emits no `disconnect`.
     const onEnd = () => {
       conn.off('close', onEnd)
       connections.close(connection)

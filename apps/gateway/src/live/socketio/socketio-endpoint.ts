@@ -17,12 +17,12 @@ import type { LiveSocket } from './live-socket.ts'
 
 /** WebSocket close code "try again later". */
 const TRY_AGAIN_LATER = 1013
-/** How long a reader that does not read may take to take the close frame. */
+/** How long a reader that does not read has to receive the close frame. */
 const LAST_FRAME_MS = 2_000
 
 /**
- * A client of Socket.IO, over WebSocket or HTTP long-polling. A class, because with thousands of readers a
- * delivery costs as much as the objects it has to find in memory.
+ * A Socket.IO client, over WebSocket or HTTP long-polling. It is a class because with thousands of readers
+ * the cost of a delivery is the number of objects to load from memory.
  */
 export class SocketIoEndpoint implements Endpoint {
   readonly #socket: LiveSocket
@@ -30,7 +30,7 @@ export class SocketIoEndpoint implements Endpoint {
   readonly #maxBufferBytes: number
   #webSocket: WebSocket | undefined
   #tcp: Tcp | undefined
-  /** Bytes handed over since Engine.IO's own queue was last empty: it counts packets only. */
+  /** Bytes passed to Engine.IO since its queue was last empty. Engine.IO counts packets only. */
   #queued = 0
   #cut = false
 
@@ -68,7 +68,7 @@ export class SocketIoEndpoint implements Endpoint {
 
   isSlow(): boolean {
     if (this.#cut) return true
-    // What waits in Engine.IO is too slow to be asked with every message.
+    // Reading Engine.IO's queue is too slow to do it with every message.
     const waiting = Math.max(this.#buffered(), queuedBytes(this.#engine))
     return waiting > this.#maxBufferBytes && this.#cutOff() === 'slow'
   }
@@ -85,7 +85,7 @@ export class SocketIoEndpoint implements Endpoint {
   }
 
   tell<N extends Notice>(notice: N, body: NoticeBody<N>): void {
-    // The server's types do not see that the body belongs to the notice.
+    // The types of the server do not express that the body belongs to the notice.
     this.#socket.emit(notice as 'drain', body as NoticeBody<'drain'>)
   }
 
@@ -94,9 +94,9 @@ export class SocketIoEndpoint implements Endpoint {
   }
 
   /**
-   * The way past Engine.IO and ws, whose queues and events cost more than the write. It is clear when all
-   * that was said before has reached the TCP connection: Engine.IO has nothing queued, and ws keeps nothing
-   * back because nothing is compressed.
+   * The TCP connection for direct writes past Engine.IO and ws, whose queues and events cost more than the
+   * write. It is available once all earlier data has reached the TCP connection: Engine.IO's queue is empty,
+   * and ws buffers nothing because compression is off.
    */
   #clearWay(): Tcp | undefined {
     if (this.#engine.writeBuffer.length > 0) return undefined
@@ -126,7 +126,7 @@ export class SocketIoEndpoint implements Endpoint {
       webSocket.close(TRY_AGAIN_LATER, 'SLOW_READER')
       setTimeout(() => webSocket.terminate(), LAST_FRAME_MS).unref()
     }
-    // What waits in the queue would never be taken either.
+    // The client would never read what is queued, so discard it.
     this.#engine.close(true)
     return 'slow'
   }

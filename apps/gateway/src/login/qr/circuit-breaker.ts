@@ -1,19 +1,14 @@
-/**
- * Keeps callers from somebody who just failed: while he is left alone, one in `pauseMs` finds out whether he
- * is back.
- */
+/** A circuit breaker. While it is open, one call in `pauseMs` is let through as a probe. */
 export interface CircuitBreaker {
-  /**
-   * Whether he may be asked. A yes after a pause is given to one caller, the next one waits as long again.
-   */
+  /** Whether a call may be made. While the breaker is open, it admits one caller after each pause. */
   admits(): boolean
   succeeded(): void
   failed(): void
 }
 
 /**
- * @param onSwitch  told when it begins, and when it ends, to keep callers away
- * @param now  the clock, in milliseconds from any beginning
+ * @param onSwitch  called when the breaker opens and when it closes
+ * @param now  the clock, in milliseconds; its zero is arbitrary
  */
 export const createCircuitBreaker = (
   pauseMs: number,

@@ -5,28 +5,25 @@ import type { PooledPicture } from './pooled-picture.ts'
 import { withTimeout } from './with-timeout.ts'
 
 export interface FreshThenPoolDeps {
-  /** Lets WeChat draw one. */
+  /** Makes WeChat draw a code. */
   draw: (ticket: string) => Promise<Result<ShownPicture>>
   pooled: PooledPicture
-  /** Told when WeChat begins to fail, and when it draws again. */
+  /** Called when WeChat begins to fail, and when it draws again. */
   onSwitch: (isPooled: boolean) => void
-  /** Whether the ticket has a code of the pool. */
+  /** Whether a pooled code is leased to the ticket. */
   isLeased: (ticket: string) => Promise<boolean>
 }
 
-/** How long a person waits for WeChat before a code of the pool is shown. */
+/** How long to wait for WeChat before showing a pooled code. */
 const PATIENCE_MS = 2_500
-/** How long WeChat is left alone after it failed, so that an outage does not cost every visitor that wait. */
+/** Pause of the circuit breaker, so that an outage does not cost every visitor that wait. */
 const PAUSE_MS = 5_000
 
-/** WeChat draws the code; when it fails or is slow, the pool has one. */
+/** Lets WeChat draw the code. If WeChat fails or is slow, the code comes from the pool. */
 export const freshThenPool = ({ draw, pooled, onSwitch, isLeased }: FreshThenPoolDeps): QrPicture => {
   const breaker = createCircuitBreaker(PAUSE_MS, onSwitch)
 
-  /**
-   * What is shown instead of a code that WeChat drew: a ticket keeps the code of the pool that it was shown
-   * once.
-   */
+  /** The pooled code of a ticket, if it has one: a ticket keeps the pooled code that was shown once. */
   const kept: PooledPicture = async (ticket, wish) => ((await isLeased(ticket)) ? pooled(ticket, wish) : undefined)
 
   return async (ticket, wish) => {
@@ -38,7 +35,7 @@ export const freshThenPool = ({ draw, pooled, onSwitch, isLeased }: FreshThenPoo
       const drawn = await withTimeout(PATIENCE_MS, drawing)
       if (drawn?.ok) {
         breaker.succeeded()
-        // Another request for the same ticket may have been less lucky meanwhile.
+        // Another request for the same ticket may have got a pooled code meanwhile.
         const shown = await kept(ticket, wish)
         return shown ? { ok: true, value: shown } : drawn
       }
@@ -46,7 +43,7 @@ export const freshThenPool = ({ draw, pooled, onSwitch, isLeased }: FreshThenPoo
     }
     const instead = await pooled(ticket, wish)
     if (instead) return { ok: true, value: instead }
-    // Nothing in the pool: WeChat, however slow it may be, is all there is.
+    // The pool is empty: only WeChat is left, however slow it is.
     const drawn = await (drawing ?? draw(ticket))
     if (drawn.ok && !drawing) breaker.succeeded()
     return drawn

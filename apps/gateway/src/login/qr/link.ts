@@ -11,38 +11,40 @@ import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import type { Limits } from '../../transport/limits.ts'
 import { deviceCodeFor } from '../device-code.ts'
 
-/** Addresses that open the app on the phone that shows them. */
+/** Addresses that open the app on the same phone. */
 export interface Link {
-  /** The confirmation of this ticket. */
+  /** Opens the confirmation of this ticket. */
   of(ticket: string): Promise<Result<TicketLink>>
-  /** Where the code of another screen is typed: the same for everybody. */
+  /** Opens the page where a user code of another screen is typed. It is the same for everybody. */
   toType(): Promise<Result<TicketLink>>
 }
 
 export interface LinkRoutesDeps {
   tickets: Tickets
   limits: Limits
-  /** None when the app cannot be opened that way. */
+  /** Absent if the app cannot be opened in this way. */
   link?: Link
 }
 
-/** The page that any browser opens. @param seconds  how long a ticket waits for its scan */
+/**
+ * A link to the page that any browser opens.
+ * @param seconds  how long a ticket waits for its scan
+ */
 const plainLink = (origin: string, seconds: number): Link => ({
   of: async (ticket) => ok({ url: `${origin}/phone?ticket=${ticket}`, expiresIn: seconds }),
   toType: async () => ok({ url: `${origin}/phone`, expiresIn: TYPED_SECONDS }),
 })
 
-/** Links remembered by one node. */
+/** Most links that one node caches. */
 const KEPT = 10_000
-/** How long a link to where codes are typed is good for; a node gives it away for half of that. */
+/** How long a link for typing user codes is valid. A node hands it out for half of that time. */
 const TYPED_SECONDS = 86_400
-/** Anybody may ask for that link, so WeChat's no is remembered as well. */
+/** How long a refusal of WeChat is cached for that link, because anybody may request it. */
 const NO_MS = 10_000
 
 /**
- * A link into WeChat. Each node remembers the ones it has made: a page that is loaded again gets the same
- * one. Another node makes another, which leads to the same ticket and costs one of the 500,000 of a day: not
- * worth a place in Redis.
+ * A link into WeChat. Each node caches its links, so a reloaded page gets the same one. Another node makes a
+ * new link to the same ticket, which costs one of WeChat's 500,000 a day. That is not worth a place in Redis.
  */
 const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: LinkOptions): Link => {
   const known = createCoalescingCache<{ url: string; until: number }>({ yes: KEPT, no: 1 })
@@ -76,10 +78,13 @@ const wechatLink = ({ wechat, log }: { wechat: Wechat; log: Logger }, options: L
   }
 }
 
-/** More than WeChat's least, and than a ticket waits, by two clocks: what opens too late says so itself. */
+/**
+ * Margin above WeChat's minimum and the lifetime of a ticket, because two clocks are involved. The app itself
+ * reports a ticket that has expired.
+ */
 const MARGIN_SECONDS = 60
 
-/** The way in that the settings name. */
+/** Opens the kind of link that the settings choose. */
 export const openLink = (
   { wechat, log }: { wechat?: Wechat; log: Logger },
   config: Pick<Config, 'demo' | 'origin' | 'times' | 'wechat'>,
@@ -91,7 +96,7 @@ export const openLink = (
   return wechatLink({ wechat, log }, { kind, seconds: Math.max(scanSeconds, MARGIN_SECONDS) + MARGIN_SECONDS })
 }
 
-/** Why a ticket that no longer waits has no link. */
+/** The refusal for each state of a ticket that no longer waits. */
 const refusals = {
   scanned: 'TICKET_TAKEN',
   confirmed: 'TICKET_SETTLED',
@@ -101,8 +106,8 @@ const refusals = {
 } as const satisfies Record<Exclude<TicketStatus, 'pending'>, Code>
 
 /**
- * The way from a browser on a phone into the app on the same phone. Only who holds the device code gets that
- * of a ticket, so nobody draws links for others.
+ * The routes that lead from a browser on a phone into the app on the same phone. Only the holder of the
+ * device code gets the link of a ticket, so nobody can spend the quota on others' tickets.
  */
 export const linkRoutes = ({ tickets, limits, link }: LinkRoutesDeps): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
@@ -119,7 +124,7 @@ export const linkRoutes = ({ tickets, limits, link }: LinkRoutesDeps): Router<Re
     answer<TicketLink>(ctx, await link.of(ticket))
   })
 
-  // No ticket is in it, and a node makes two a day, so it is anybody's.
+  // It contains no ticket, and a node makes two a day, so it needs no credential.
   router.get('/link', async (ctx) => {
     if (!link) return problem(ctx, 'NOT_FOUND')
     answer<TicketLink>(ctx, await link.toType())

@@ -2,16 +2,16 @@ import type { RedisClients } from '@saoma/redis'
 import { type CodeStore, createPool, createPoolStore, openCodeStore, type Pool, type PoolStore } from '@saoma/wechat'
 import { type Config, ConfigError } from '../../config/config.ts'
 
-/** On top of what a ticket can live, for a phone that is slow. */
+/** Added to the longest life of a ticket, for a slow phone. */
 const MARGIN = 1 / 4
 
 /**
- * How long a code leads to its ticket, in milliseconds: as long as the phone may scan, and scan again until
- * it confirms.
+ * How long a code leads to its ticket, in milliseconds: the time to
+ * scan, and to scan again until the confirm.
  */
 export const leaseMsOf = ({ scanMs, confirmMs }: Config['times']): number => scanMs + confirmMs
 
-/** The pool of the mini-program, whether or not it is filled or leased from at present. */
+/** The pool of the mini-program, even if the settings do not use it at present. */
 export const openPool = (
   redis: RedisClients,
   { wechat, pool, times }: { wechat: NonNullable<Config['wechat']> } & Pick<Config, 'pool' | 'times'>,
@@ -27,12 +27,15 @@ export const openStore = ({ store, cdn, addressing }: NonNullable<Config['pool']
   try {
     return openCodeStore(store, { ...(cdn ? { cdn } : {}), ...(addressing ? { addressing } : {}) })
   } catch (error) {
-    // It has a sentence about AWS's own settings, which are read there.
+    // The store reads AWS's own settings, and its TypeError explains what is wrong with them.
     throw error instanceof TypeError ? new ConfigError([error.message]) : error
   }
 }
 
-/** The place of the settings as the store of the pool. @throws ConfigError */
+/**
+ * Opens the configured place as the store of the pool.
+ * @throws ConfigError
+ */
 export const openPoolStore = (
   redis: RedisClients,
   pool: Pool,

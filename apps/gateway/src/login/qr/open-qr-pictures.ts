@@ -19,15 +19,15 @@ export interface QrPicturesDeps {
 
 export interface QrPictures {
   picture: QrPicture
-  /** Who knows what a pooled code leads to; none without WeChat. */
+  /** Resolves pooled codes to tickets. Absent without WeChat. */
   pool?: Pool
-  /** Ends what this node does for the pool. */
+  /** Stops the work of this node for the pool. */
   close(): Promise<void>
 }
 
 /**
- * Where the codes of logins come from, as the settings say. Rejects with ConfigError when the store of the
- * pool cannot be one.
+ * Opens the source of login codes that the settings choose. Rejects with
+ * ConfigError if the store of the pool is not usable.
  */
 export const openQrPictures = async (
   { redis, wechat, metrics, log }: QrPicturesDeps,
@@ -38,14 +38,14 @@ export const openQrPictures = async (
 
   const { appid } = config.wechat
   const draw = wechatPicture({ wechat, metrics, log })
-  // Codes that were leased before the settings were changed still lead to their tickets.
+  // Codes that were leased before a change of the settings still lead to their tickets.
   const pool = openPool(redis, { ...config, wechat: config.wechat })
   if (config.codes === 'fresh' || !config.pool) return { picture: draw, pool, close: nothing }
 
   const store = openPoolStore(redis, pool, { wechat: config.wechat, pool: config.pool })
   await store.check().catch((error: unknown) => {
     if (error instanceof CodeStoreError && error.isSetting) throw new ConfigError([`SAOMA_POOL_STORE ${error.message}`])
-    // It may come back: until then the pool has nothing to give.
+    // The store may come back. Until then the pool yields nothing.
     log.error({ err: error, event: 'pool' }, 'the store of the pool cannot be used at present')
   })
   const refill = startRefill(
@@ -74,7 +74,7 @@ export const openQrPictures = async (
         })
 
   return {
-    // What is asked for now says how much of a reserve is needed.
+    // Count the demand: it determines the size of the reserve.
     picture: async (ticket, wish) => {
       if (wish.isFirst) await pool.count()
       return chosen(ticket, wish)

@@ -9,33 +9,33 @@ export interface QrImage {
   type: string
 }
 
-/** Where an image lies, for who can fetch it and hold it against its hash. */
+/** The address of an image, for a client that can fetch it and verify its hash. */
 export interface ImageLocation {
   url: string
-  /** In the form of Subresource Integrity. */
+  /** Its hash in the format of Subresource Integrity. */
   integrity: string
 }
 
-/** What a page shows for a ticket. */
+/** The picture that a page shows for a ticket. */
 export interface ShownPicture {
-  /** Whether any camera reads it, or WeChat only. */
+  /** `plain` is readable by any camera, `mini-program` by WeChat only. */
   code: 'plain' | 'mini-program'
-  /** Two digits that belong beside it. */
+  /** The check number to show beside it. */
   check?: string
   image: QrImage | ImageLocation
 }
 
 export interface PictureRequest {
-  /** Whether nobody has asked for this ticket's picture before. */
+  /** Whether this is the first request for this ticket's picture. */
   isFirst: boolean
-  /** Whether a place will do instead of the image. */
+  /** Whether the client accepts an address instead of the image. */
   takesPlace: boolean
 }
 
-/** Finds what the phone scans for a ticket. */
+/** Provides the picture that the phone scans for a ticket. */
 export type QrPicture = (ticket: string, wish: PictureRequest) => Promise<Result<ShownPicture>>
 
-/** A plain QR code of the page that any phone's camera opens. */
+/** A plain QR code with the address of a page. Any phone's camera opens it. */
 export const plainPicture =
   (origin: string): QrPicture =>
   async (ticket) => {

@@ -9,30 +9,30 @@ import { withTimeout } from './with-timeout.ts'
 export interface PooledPictureDeps {
   pool: Pool
   store: PoolStore
-  /** Told when a picture was asked for and none could be leased. */
+  /** Called when a picture was requested and no code could be leased. */
   onEmpty: () => void
   metrics: Metrics
   log: Logger
 }
 
-/** A picture from the pool; undefined when there is none to be had. */
+/** Provides a picture from the pool; undefined if none is available. */
 export type PooledPicture = (ticket: string, wish: PictureRequest) => Promise<ShownPicture | undefined>
 
 export interface PooledPictureOptions {
   /** How long a code leads to its ticket, in milliseconds. */
   leaseMs: number
-  /** How long a person waits for the store, in milliseconds. @default 3000 */
+  /** Timeout of a read from the store, in milliseconds. @default 3000 */
   patienceMs?: number
 }
 
-/** Broken pictures that one request takes out before it gives up. */
+/** Broken pictures that one request retires before it gives up. */
 const MOST_BROKEN = 3
 /**
- * Those that a node takes out in a minute. Where more are missing it is the store that is wrong, and the
- * codes are good on other nodes.
+ * Broken pictures that a node retires in a minute. If more are missing, the store is wrong, and other nodes
+ * can still use the codes.
  */
 const BROKEN_PER_MINUTE = 10
-/** Every visitor comes upon a store that is down: it gets one line of the log in this time. */
+/** Every visitor runs into a store that is down, so at most one log line in this time. */
 const QUIET_MS = 10_000
 
 export const createPooledPicture = (
@@ -57,18 +57,18 @@ export const createPooledPicture = (
   const hollow = rarely(QUIET_MS, (_, times) =>
     log.error(
       { event: 'pool', times },
-      'the store of the pool lacks many pictures: is SAOMA_POOL_STORE the same place for all nodes? No more codes are retired for it',
+      'the store of the pool lacks many pictures: is SAOMA_POOL_STORE the same place for all nodes? Codes without a picture are not retired for now',
     ),
   )
 
-  /** `broken` when the picture is not there or is another. */
+  /** Reads the picture of a lease. `broken` if it is missing or its hash differs. */
   const read = async ({ image }: Lease): Promise<QrImage | 'broken'> => {
     const bytes = await store.get(image.key)
     const isGood = bytes && createHash('sha256').update(bytes).digest('base64') === image.sha256
     return isGood ? { bytes, type: image.type } : 'broken'
   }
 
-  /** Undefined when the store cannot be asked: the code may be as good as ever. */
+  /** The picture or its address. Undefined if the store does not answer: the code may still be good. */
   const look = async (lease: Lease, wish: PictureRequest): Promise<QrImage | ImageLocation | 'broken' | undefined> => {
     const url = wish.takesPlace ? store.url(lease.image.key) : undefined
     if (url) return { url, integrity: `sha256-${lease.image.sha256}` }
@@ -107,10 +107,10 @@ export const createPooledPicture = (
       }
       log.error(
         { event: 'pool', scene: lease.scene, picture: lease.image.key },
-        'a picture of the pool is missing or not the one that was put there: its code is retired',
+        'a picture of the pool is missing or was changed: its code is retired',
       )
       await pool.retire([lease.scene])
-      // Best effort: what is left over is found by `check`.
+      // Best effort: the command `check` finds whatever remains.
       await store.remove([lease.image.key]).catch(() => {})
     }
     return undefined

@@ -26,12 +26,12 @@ export interface QrRoutesDeps {
   limits: Limits
   metrics: Metrics
   picture: QrPicture
-  /** None without WeChat. */
+  /** Absent without WeChat. */
   pool?: Pick<Pool, 'resolve'>
 }
 
 export interface QrRoutesOptions {
-  /** Whether a ticket can be opened on the same phone. */
+  /** Whether a link can open a ticket on the same phone. */
   hasLink: boolean
 }
 
@@ -42,7 +42,7 @@ const describe = ({ code, check, image }: ShownPicture, link: boolean): CodePict
   link,
 })
 
-/** The code of a ticket: its picture for the browser, and what it leads to for the phone. */
+/** The routes of a ticket's code: its picture for the browser, and its resolution for the phone. */
 export const qrRoutes = (deps: QrRoutesDeps, { hasLink }: QrRoutesOptions): Router<RequestState> => {
   const { tickets, identity, limits, metrics, picture, pool } = deps
   const phone = phoneOf(identity)
@@ -52,7 +52,7 @@ export const qrRoutes = (deps: QrRoutesDeps, { hasLink }: QrRoutesOptions): Rout
     ctx.vary('Accept')
     const ticket = parseTicket(ctx.params.ticket)
     if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
-    // Only a ticket that is waiting has a picture, and only a few: WeChat draws 5,000 a minute for all of us.
+    // Only a pending ticket has a picture, and only a few: WeChat draws 5,000 a minute for the whole cluster.
     if (!(await tickets.isPending(ticket.value))) return problem(ctx, 'TICKET_NOT_FOUND')
     const { slow, isFirst } = await limits.pictures(ticket.value)
     if (slow) return tooMany(ctx, slow.retryAfterSeconds)
@@ -69,7 +69,10 @@ export const qrRoutes = (deps: QrRoutesDeps, { hasLink }: QrRoutesOptions): Rout
     ctx.body = image.bytes
   })
 
-  /** Only who gives a number can guess one: a wrong one costs, a right one and none are free. */
+  /**
+   * Resolves a pooled code. To prevent guessing, a wrong check number counts against the limit. A correct
+   * one, and none at all, are free.
+   */
   const resolve = async (
     ctx: Context,
     sub: string,

@@ -11,7 +11,7 @@ import type { Metrics } from '../../operate/metrics.ts'
 
 const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} s`
 
-/** The refill job with a line of the log and a metric for each thing it does. */
+/** Starts the refill job, with logs and metrics for its events. */
 export const startRefill = (
   { metrics, log, ...deps }: Omit<RefillDeps, 'onEvent'> & { metrics: Metrics; log: Logger },
   options: RefillOptions,
@@ -23,9 +23,9 @@ export const startRefill = (
         return log.info({ event: 'pool', kind: 'leading' }, 'this node fills the pool')
       case 'lost':
         metrics.poolLeader.set(0)
-        // What this node saw last is no longer how it is.
+        // The values that this node saw last are out of date.
         for (const gauge of [metrics.poolCodes, metrics.poolLowWater, metrics.poolDemand]) gauge.reset()
-        return log.warn({ event: 'pool', kind: 'lost' }, 'this node does not fill the pool any more')
+        return log.warn({ event: 'pool', kind: 'lost' }, 'this node no longer fills the pool')
       case 'looked':
         for (const [state, codes] of Object.entries(event.stock)) metrics.poolCodes.set({ state }, codes)
         metrics.poolLowWater.set(event.lowWater)
@@ -34,7 +34,7 @@ export const startRefill = (
       case 'filled':
         metrics.poolRefill.inc({ result: 'drawn' }, event.codes)
         metrics.wechatDraws.inc({ purpose: 'pool' }, event.codes)
-        return log.info({ event: 'pool', kind: 'filled', codes: event.codes }, 'the pool has got new codes')
+        return log.info({ event: 'pool', kind: 'filled', codes: event.codes }, 'the pool has new codes')
       case 'retired':
         metrics.poolRefill.inc({ result: 'retired' }, event.codes)
         return log.info({ event: 'pool', kind: 'retired', codes: event.codes }, 'codes of the pool were retired')
@@ -57,7 +57,7 @@ export const startRefill = (
     ...refill,
     close: async () => {
       await refill.close()
-      // A node is drained for seconds after that, while another leads.
+      // The drain goes on for seconds after that, while another node leads.
       metrics.poolLeader.set(0)
     },
   }

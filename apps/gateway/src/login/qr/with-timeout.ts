@@ -1,4 +1,4 @@
-/** The value, or undefined when it takes longer. The work itself goes on. */
+/** The value, or undefined after a timeout. The work itself continues. */
 export const withTimeout = <T>(ms: number, work: Promise<T>): Promise<T | undefined> => {
   const { promise, resolve } = Promise.withResolvers<undefined>()
   const timer = setTimeout(() => resolve(undefined), ms)

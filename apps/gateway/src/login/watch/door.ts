@@ -18,37 +18,37 @@ export interface LightLoginDoorDeps {
 
 export interface LightLoginDoorOptions {
   nodeId: string
-  /** Bytes that may wait for a reader before it is cut off. */
+  /** Bytes that may be buffered for a reader before it is cut off. */
   maxBufferBytes: number
 }
 
 export interface LightLoginDoor extends Door {
-  /** Those in the namespace. */
+  /** The browsers in the namespace. */
   browsers(): LightLoginSocket[]
-  /** How many. */
+  /** Number of browsers in the namespace. */
   readonly size: number
-  /** Ends what is still open; drain the browsers first. */
+  /** Closes what is still open. Drain the browsers first. */
   close(): void
 }
 
-/** How often heartbeats are looked at: one timer for all browsers instead of two for each. */
+/** How often heartbeats are checked: one timer for all browsers instead of two for each. */
 const SWEEP_MS = 1_000
 
 /**
- * The door for a WebSocket that says in its address that it will use the namespace `/login` only. What it
- * hears there is the same as from Socket.IO, whose objects for a connection are three times as large as the
- * connection itself. All else is Engine.IO's.
+ * The door for WebSockets whose address says that they use the namespace `/login` only. The protocol is the
+ * same as Socket.IO's, but Socket.IO's objects for a connection need three times the memory of the connection
+ * itself. Engine.IO serves all other requests.
  */
 export const createLightLoginDoor = (
   io: Server,
   { watching, tickets, metrics }: LightLoginDoorDeps,
   { nodeId, maxBufferBytes }: LightLoginDoorOptions,
 ): LightLoginDoor => {
-  // Its type leaves them open; they are there.
+  // The type makes them optional, but they are always set.
   const { pingInterval, pingTimeout, maxHttpBufferSize: maxPayload } = io.engine.opts as Required<ServerOptions>
   const connections = new Set<LightLoginSocket>()
   let size = 0
-  // A ping is answered by the browser itself: what ws keeps for it is a closure for each.
+  // LightLoginSocket answers pings itself, because ws would keep a closure for each connection.
   const open = createWebSockets({ nodeId, maxPayload, autoPong: false, WebSocket: LightLoginSocket })
 
   const keeper: Keeper = {
@@ -78,7 +78,7 @@ export const createLightLoginDoor = (
   const path = `${io.path()}/?`
   const claims = ({ url = '' }: IncomingMessage): boolean => {
     if (!url.startsWith(path)) return false
-    // The last of several counts, and an empty session is none, as for Engine.IO.
+    // As in Engine.IO, the last of several values is valid, and an empty session id means none.
     const said = Object.fromEntries(new URLSearchParams(url.slice(path.length)))
     return said.only === LOGIN_ONLY.only && said.transport === 'websocket' && said.EIO === '4' && !said.sid
   }

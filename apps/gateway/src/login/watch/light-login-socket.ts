@@ -29,40 +29,40 @@ import {
 } from './packets.ts'
 import type { TicketWatcher } from './ticket-watcher.ts'
 
-/** What the door does for all of its browsers. */
+/** The services of the door that all of its browsers share. */
 export interface Keeper {
-  /** What Engine.IO says when a connection is open; the id comes before it. */
+  /** Engine.IO's opening packet. The id is added in front. */
   readonly opening: { pingInterval: number; pingTimeout: number; maxPayload: number }
   readonly nodeId: string
-  /** Bytes that may wait for a client that goes on asking. */
+  /** Bytes that may be buffered for a client that keeps sending requests. */
   readonly maxBufferBytes: number
-  /** The event `watch`, for `this`. */
+  /** Handles the event `watch` of the browser `this`. */
   watch(this: TicketWatcher, ...args: unknown[]): Promise<void>
   follow(ticket: string, listener: Listener): Promise<void>
   unfollow(ticket: string, listener: Listener): void
   heard(watcher: TicketWatcher, state: TicketState): void
   joined(browser: LightLoginSocket): void
   left(browser: LightLoginSocket): void
-  /** It has said more events than it may. */
+  /** Called when a browser exceeds its limit of events. */
   limited(): void
   cut(reason: string): void
   closed(browser: LightLoginSocket, reason: string): void
 }
 
-/** How long a connection may take until it joins the namespace, as Socket.IO has it. */
+/** How long a connection has to join the namespace, as in Socket.IO. */
 const JOIN_MS = 10_000
-/** How long it may be there after it has left. */
+/** How long it may stay open after it has left the namespace. */
 const UNUSED_MS = 30_000
 
-/** Where the heartbeat is: `beatAt` is when the next ping is due, or when its answer must have come. */
+/** States of the heartbeat. `#beatAt` is when the next ping is due, or the deadline of its pong. */
 const RESTING = 0
 const ASKED = 1
-/** Another packet came instead, which shows life as well, once. */
+/** Another packet came instead of the pong. It extends the deadline once. */
 const EXTENDED = 2
 
 /**
- * A WebSocket that does nothing but wait for a login, in Engine.IO's and Socket.IO's words. There are tens of
- * thousands of them, so one is one object: the WebSocket itself with a few fields.
+ * A WebSocket that only waits for a login, with the protocol of Engine.IO and Socket.IO. There are tens of
+ * thousands of them, so each is one object: the WebSocket itself with a few fields.
  */
 export class LightLoginSocket extends WebSocket implements TicketWatcher, Listener {
   id = ''
@@ -77,14 +77,14 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
   #tcp!: Duplex
   #beat: typeof RESTING | typeof ASKED | typeof EXTENDED = RESTING
   #beatAt = 0
-  /** Packets, and events among them, since `#since`. */
+  /** Packets, and events among them, since the time `#since`. */
   #since = 0
   #packets = 0
   #events = 0
-  /** While bytes of a packet are still to come. */
+  /** The parser of a packet whose binary parts have not all arrived. */
   #reader: ((part: string | Buffer) => Packet | undefined) | undefined = undefined
 
-  /** Once, when the handshake is done. `id` is the part of the engine's id behind the node's. */
+  /** Called once, after the handshake. `id` is the part of the Engine.IO id behind the node's. */
   begin(tcp: Duplex, id: string, keeper: Keeper): void {
     this.#tcp = tcp
     this.#keeper = keeper
@@ -95,18 +95,18 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
     this.#write(openFrame({ sid: `${nodeId}-${id}`, upgrades: [], ...opening }))
   }
 
-  /** What ws has to tell. Taken here, because a table of listeners for each connection would be memory. */
+  /** Receives the events of ws. A table of listeners for each connection would cost memory. */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     switch (event) {
       case 'message':
-        // With its ordinary `binaryType` ws gives buffers only.
+        // With its default `binaryType` ws passes buffers only.
         this.#receive(args[0] as Buffer, args[1] === true ? 'bytes' : 'text')
         return true
       case 'ping':
         this.#receive(args[0] as Buffer, 'ping')
         return true
       case 'error':
-        // A broken frame; ws closes the connection itself, with the right code.
+        // A broken frame: ws closes the connection itself, with the right code.
         this.#gone('transport error')
         return true
       case 'close':
@@ -117,7 +117,7 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
     }
   }
 
-  /** Looks at the deadlines that are the connection's own. */
+  /** Checks the connection's own deadlines. */
   check(at: number): void {
     if (!this.isOpen && at >= this.dueAt) return this.end('forced close')
     if (at < this.#beatAt) return
@@ -144,13 +144,13 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
   }
 
   hear(state: TicketState): void {
-    // A read has told it already: what comes twice, or late, is not news.
+    // The browser already knows this version from a read: the event is a duplicate or late.
     if (state.version <= this.version) return
     this.tell(state)
     this.#keeper.heard(this, state)
   }
 
-  /** Every watcher's ticket is read anew when subscriptions were away. */
+  /** Nothing to do: after a lost subscription every watched ticket is read again. */
   miss(): void {}
 
   sendAway(resumeAfterMs: number): void {
@@ -162,14 +162,17 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
     this.end('forced close')
   }
 
-  /** Closes the connection, not as "disconnected by the server", which a client would take for good. */
+  /**
+   * Closes the connection without a DISCONNECT packet ("disconnected by the server"), after which a client
+   * would not reconnect.
+   */
   end(reason = 'forced close'): void {
     if (this.#isGone) return
     this.close()
     this.#gone(reason)
   }
 
-  /** The connection is over, for whatever reason is the first. */
+  /** The connection has ended. Only the first reason counts. */
   #gone(reason: string): void {
     if (this.#isGone) return
     this.#isGone = true
@@ -177,7 +180,7 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
     this.#keeper.closed(this, reason)
   }
 
-  /** At once: a client like this would not take a closing word. */
+  /** Cuts the connection at once: such a client would not read a close frame. */
   #cutOff(reason: string): void {
     this.#keeper.cut(reason)
     this.close()
@@ -185,7 +188,7 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
     this.#gone('forced close')
   }
 
-  /** What the client says. A WebSocket's own ping counts as well. */
+  /** Handles data from the client. WebSocket pings count as packets too. */
   #receive(data: Buffer, kind: 'text' | 'bytes' | 'ping'): void {
     if (this.#isGone) return
     const at = now()
@@ -213,7 +216,7 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
       case BASE64:
         return this.#read(Buffer.from(text.slice(1), 'base64'))
       case PING:
-        // It is for the server to ask.
+        // Only the server may send pings.
         return this.end('transport error')
       case OPEN:
       case CLOSE:
@@ -234,7 +237,7 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
       this.#reader = undefined
       this.#take(packet)
     } catch {
-      // No packet of Socket.IO.
+      // Not a Socket.IO packet.
       this.end()
     }
   }
@@ -250,7 +253,7 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
         this.dueAt = now() + UNUSED_MS
         return
       case PacketType.ACK:
-        // Nothing was asked.
+        // The server never requests an ack.
         return
       default:
         return this.end()
@@ -259,7 +262,7 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
 
   #join(namespace: string): void {
     if (namespace !== LOGIN_NAMESPACE) return this.#write(noNamespaceFrame(namespace))
-    // One that has left while its `watch` is under way would get the answer in its next life.
+    // If it left and rejoined during a `watch`, the old answer would arrive in the new session.
     if (this.isOpen || this.watching) return this.end()
     this.isOpen = true
     this.#keeper.joined(this)
@@ -282,7 +285,10 @@ export class LightLoginSocket extends WebSocket implements TicketWatcher, Listen
     void this.#keeper.watch.apply(this, args)
   }
 
-  /** Past ws, which keeps nothing back because nothing is compressed, and would frame it anew for each. */
+  /**
+   * Writes past ws, which would frame the bytes again for each connection. ws buffers nothing, because
+   * compression is off.
+   */
   #write(frame: Buffer): void {
     if (this.readyState === WebSocket.OPEN) this.#tcp.write(frame)
   }

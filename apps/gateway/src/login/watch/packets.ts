@@ -2,7 +2,7 @@ import { LOGIN_NAMESPACE, type LoginServerEvents, type TicketState } from '@saom
 import { Decoder, type Packet } from 'socket.io-parser'
 import { textFrame } from '../../transport/socket/frame.ts'
 
-/** Types of Engine.IO's packets, the first character of a frame. */
+/** Packet types of Engine.IO, the first character of a frame. */
 export const OPEN = '0'
 export const CLOSE = '1'
 export const PING = '2'
@@ -10,22 +10,22 @@ export const PONG = '3'
 export const MESSAGE = '4'
 export const UPGRADE = '5'
 export const NOOP = '6'
-/** Bytes as text, which a client may send in place of a binary frame. */
+/** Base64 text, which a client may send instead of a binary frame. */
 export const BASE64 = 'b'
 
-/** The types that Socket.IO writes behind `4`, in the namespace that is the only one here. */
+/** Socket.IO's packet types behind Engine.IO's `4`, with the only namespace of this door. */
 const CONNECT = `${MESSAGE}0${LOGIN_NAMESPACE},`
 const DISCONNECT = `${MESSAGE}1${LOGIN_NAMESPACE},`
 const EVENT = `${MESSAGE}2${LOGIN_NAMESPACE},`
 const ACK = `${MESSAGE}3${LOGIN_NAMESPACE},`
 
-/** What it says to everybody, made once. */
+/** Frames that are the same for all clients, made once. */
 export const pingFrame = textFrame(PING)
 export const disconnectFrame = textFrame(DISCONNECT)
 
 export const openFrame = (opening: object): Buffer => textFrame(OPEN + JSON.stringify(opening))
 export const connectFrame = (sid: string): Buffer => textFrame(CONNECT + JSON.stringify({ sid }))
-/** Socket.IO's answer to a namespace that it does not have. The root's name is not said. */
+/** Socket.IO's answer to an unknown namespace. The name of the root namespace is omitted. */
 export const noNamespaceFrame = (namespace: string): Buffer =>
   textFrame(`${MESSAGE}4${namespace === '/' ? '' : `${namespace},`}${JSON.stringify({ message: 'Invalid namespace' })}`)
 export const ackFrame = (id: number, answer: object): Buffer => textFrame(`${ACK}${id}${JSON.stringify([answer])}`)
@@ -37,8 +37,8 @@ const eventFrame = <E extends keyof LoginServerEvents>(name: E, value: Parameter
 const tickets = new WeakMap<TicketState, Buffer>()
 
 /**
- * The event of a ticket's state. The same object gives the same frame, so all who wait for it share one
- * encoding.
+ * The event with a ticket's state. The same object gives the same
+ * frame, so all its watchers share one encoding.
  */
 export const ticketFrame = (state: TicketState): Buffer => {
   let frame = tickets.get(state)
@@ -55,10 +55,10 @@ decoder.on('decoded', (packet: Packet) => {
   read = packet
 })
 
-/** Whether bytes belong to a packet and follow it in frames of their own. */
+/** Whether a packet has binary attachments, which follow in frames of their own. */
 export const hasBytes = (text: string): boolean => text[0] === '5' || text[0] === '6'
 
-/** Reads a whole packet with Socket.IO's own parser; throws what that throws. */
+/** Parses a whole packet with Socket.IO's own parser; throws what the parser throws. */
 export const readPacket = (text: string): Packet => {
   read = undefined
   decoder.add(text)
@@ -67,8 +67,8 @@ export const readPacket = (text: string): Packet => {
 }
 
 /**
- * Reads a packet that has bytes: feed it what comes until it gives the packet. Throws what Socket.IO's parser
- * throws.
+ * Parses a packet with binary attachments: pass it each part until it returns the packet. Throws what
+ * Socket.IO's parser throws.
  */
 export const createReader = (): ((part: string | Buffer) => Packet | undefined) => {
   const own = new Decoder()

@@ -19,8 +19,7 @@ export interface LoginDeps {
 }
 
 /**
- * A browser that came through Socket.IO, by long-polling for instance. The room of its ticket is told of
- * transitions.
+ * A browser on Socket.IO, for instance over long-polling. The room of its ticket delivers the transitions.
  */
 class SocketIoWatcher implements TicketWatcher, Listener {
   deviceCode: string | undefined = undefined
@@ -46,7 +45,7 @@ class SocketIoWatcher implements TicketWatcher, Listener {
   async follow(ticket: string): Promise<void> {
     const { tickets } = this.#deps
     await this.#socket.join(tickets.room(ticket))
-    // Behind the room, which tells the browser.
+    // Listen after joining the room, so that the browser gets the event first.
     await tickets.listen(ticket, this)
   }
 
@@ -60,7 +59,7 @@ class SocketIoWatcher implements TicketWatcher, Listener {
     this.#deps.watching.heard(this, state)
   }
 
-  /** Every watcher's ticket is read anew when subscriptions were away. */
+  /** Nothing to do: after a lost subscription every watched ticket is read again. */
   miss(): void {}
 
   tell(state: TicketState): void {
@@ -76,7 +75,7 @@ class SocketIoWatcher implements TicketWatcher, Listener {
 export const serveLogin = (namespace: LoginNamespace, deps: LoginDeps): void => {
   const { guard, watching, limits } = deps
 
-  // Shared functions, because a closure for each of ten thousand waiting browsers is memory.
+  // Shared functions: a closure for each of ten thousand waiting browsers would cost memory.
   function onWatch(this: LoginSocket, ...args: unknown[]): void {
     void watching.watch.apply(this.data, args)
   }

@@ -1,28 +1,27 @@
 import type { TicketState } from '@saoma/protocol'
 
-/** A browser that waits for its login, whichever door it came through, and what a node keeps of its watch. */
+/** A browser that waits for its login, on any door, and the state of its watch. */
 export interface TicketWatcher {
-  /** Its socket's, for the log. */
+  /** Id of its socket, for the log. */
   readonly id: string
-  /** While it may be told something. */
+  /** Whether it can receive events. */
   readonly isOpen: boolean
   deviceCode: string | undefined
-  /** Whether a `watch` of it is being answered. */
+  /** Whether a `watch` is in progress. */
   watching: boolean
-  /** Of the ticket, as far as it was told. */
+  /** The newest version of the ticket that it was told. */
   version: number
   /**
-   * By `now()` of clock.ts: when the status it was told of expires, or when one that follows nothing is
-   * closed.
+   * By `now()` of clock.ts: when its known status expires, or when a browser that watches nothing is closed.
    */
   dueAt: number
   /**
-   * Resolves once no transition of the ticket can be missed any more; of each it is told from then on.
-   * Rejects with RedisUnavailable.
+   * Resolves once no transition of the ticket can be missed. From then on it receives each one. Rejects with
+   * RedisUnavailable.
    */
   follow(ticket: string): Promise<void>
   unfollow(ticket: string): void | Promise<void>
   tell(state: TicketState): void
-  /** Says that it is over, and closes the connection. */
+  /** Disconnects it for good, and closes the connection. */
   dismiss(): void
 }

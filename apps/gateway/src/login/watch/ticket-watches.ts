@@ -16,32 +16,34 @@ export interface TicketWatchesDeps {
   trace?: Trace
 }
 
-/** How browsers follow their tickets, the same through every door. */
+/** Lets browsers watch their tickets, the same on every door. */
 export interface TicketWatches {
   add(watcher: TicketWatcher): void
-  /** Lets go of everything. May be called again. */
+  /** Releases everything. Idempotent. */
   remove(watcher: TicketWatcher): void
-  /** The event `watch`: its arguments as they came, the last one being the ack if there is one. */
+  /**
+   * Handles the event `watch`. The arguments are those of the event; the ack, if there is one, is the last.
+   */
   watch(this: TicketWatcher, ...args: unknown[]): Promise<void>
-  /** Takes note of a transition that the watcher was told of. */
+  /** Records a transition that was sent to the watcher. */
   heard(watcher: TicketWatcher, state: TicketState): void
-  /** How many tickets somebody follows. */
+  /** Number of watched tickets. */
   tickets(): number
   close(): void
 }
 
-/** How long a socket may follow nothing before it is closed. */
+/** How long a socket may watch nothing before it is closed. */
 const IDLE_MS = 30_000
-/** How often deadlines are looked at: one timer for all browsers instead of one for each. */
+/** How often deadlines are checked: one timer for all browsers instead of one for each. */
 const SWEEP_MS = 1_000
-/** When a ticket is read again that could not be read. */
+/** When to retry the read of a ticket that failed. */
 const RETRY_MS = 2_000
-/** Reads at once after Redis came back, so that it is not met by every waiting browser in one instant. */
+/** Concurrent reads after Redis came back, so that the waiting browsers do not hit it all at once. */
 const RESYNC_BATCH = 100
 
 /**
- * The order is the promise: follow the ticket, wait until Redis has confirmed the subscription, and only then
- * read the state that the ack carries. So no transition falls between the two.
+ * The order is essential. 1. Follow the ticket, and wait until Redis confirms the subscription. 2. Read the
+ * state for the ack. No transition can be missed, because step 1 precedes step 2.
  */
 export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
   const { tickets, subscriber, pushes, log } = deps
@@ -51,11 +53,11 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
     const parsed = parseWatch(request)
     if (!parsed.ok) return parsed
     const { deviceCode } = parsed.value
-    // The secret is checked before anything is subscribed, so that a stranger costs one read.
+    // Verify the secret before subscribing, so that a stranger costs only one read.
     const known = await tickets.read(deviceCode)
     if (!known.ok) return known
     await leave(watcher)
-    // Following after the connection has ended would hold the ticket for ever.
+    // To follow after the connection has closed would hold the ticket for ever.
     if (!watcher.isOpen) return known
     watcher.deviceCode = deviceCode
     try {
@@ -77,21 +79,19 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
     if (deviceCode) await watcher.unfollow(ticketOf(deviceCode))
   }
 
-  /**
-   * Notes what the browser knows and when to look again; a ticket that is over is not followed any longer.
-   */
+  /** Records what the browser knows and when to check again. Stops following a ticket that is over. */
   const note = async (watcher: TicketWatcher, deviceCode: string, state: Result<TicketState>): Promise<void> => {
     if (watcher.deviceCode !== deviceCode) return
     if (!state.ok || isTerminal(state.value.status)) return leave(watcher)
-    // A push may have overtaken what was read before it.
+    // An event may have overtaken the read.
     if (state.value.version < watcher.version) return
     watcher.version = state.value.version
     watcher.dueAt = now() + state.value.expiresIn * 1000
   }
 
   /**
-   * Reads the ticket again and tells the browser what it may have missed: at a deadline, and after Redis was
-   * away.
+   * Reads the ticket again and sends the browser what it may have missed:
+   * at a deadline, and after an outage of Redis.
    */
   const refresh = async (watcher: TicketWatcher): Promise<void> => {
     const { deviceCode } = watcher
@@ -100,8 +100,8 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
       const state = await tickets.read(deviceCode)
       if (watcher.deviceCode !== deviceCode) return
       if (state.ok && state.value.version > watcher.version) watcher.tell(state.value)
-      // It was there, and Redis has lost it: its picture leads nowhere any more, and the browser takes
-      // another at once.
+      // Redis has lost the ticket, so its picture leads nowhere. "Expired"
+      // makes the browser create a new one at once.
       if (!state.ok && state.code === 'TICKET_NOT_FOUND' && watcher.version > 0)
         watcher.tell({
           ticket: ticketOf(deviceCode),
@@ -112,13 +112,13 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
       await note(watcher, deviceCode, state)
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error
-      // The connections come back one by one, so `resubscribed` may have been too early: soon again.
+      // The Redis connections come back one by one, so `resubscribed` may have been too early. Retry soon.
       watcher.dueAt = now() + Math.round(RETRY_MS * (0.5 + Math.random()))
     }
   }
 
   const onWatch: Act<TicketWatcher> = async (watcher, request) => {
-    // One at a time: two that cross would each undo half of the other.
+    // One at a time: two concurrent ones would each undo half of the other.
     if (watcher.watching) return fail('RATE_LIMITED')
     watcher.watching = true
     try {
@@ -135,7 +135,7 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
     const at = now()
     for (const watcher of watchers) {
       if (at < watcher.dueAt) continue
-      // The answer sets the next deadline; should Redis be away, it is looked at again later.
+      // The read sets the next deadline. If Redis is unavailable, it is retried later.
       watcher.dueAt = at + IDLE_MS
       if (watcher.deviceCode) void refresh(watcher)
       else watcher.dismiss()

@@ -3,7 +3,7 @@ import { type Attributes, type Span, SpanKind, SpanStatusCode, type Tracer, trac
 import type { RedisCommand, ScriptRun } from '@saoma/redis'
 import type { WechatCall } from '@saoma/wechat'
 
-/** What a channel of ours or of a library tells of one call, with its end. */
+/** The event of one call on a diagnostics channel, of ours or of a library. */
 interface Told {
   error?: unknown
 }
@@ -16,9 +16,8 @@ interface Begun {
 const nothing = () => {}
 
 /**
- * Makes spans of what is told on a diagnostics channel: one for each call made for a request that is being
- * traced. What goes on after its request has ended, such as a feed that a subscriber began, belongs to
- * nobody's trace.
+ * Makes spans from the events of a diagnostics channel: one for each call on behalf of a traced request. Work
+ * that continues after its request has ended, such as a feed that a subscriber started, belongs to no trace.
  */
 const follow = <T extends object>(
   tracer: Tracer,
@@ -44,7 +43,7 @@ const follow = <T extends object>(
     error: (told: T & Told) => {
       const span = spans.get(told)
       span?.setStatus({ code: SpanStatusCode.ERROR })
-      // Not its message: an error of Redis quotes the command.
+      // Do not record its message: an error of Redis quotes the command.
       span?.setAttribute('error.type', told.error instanceof Error ? told.error.name : typeof told.error)
     },
   }
@@ -54,14 +53,14 @@ const follow = <T extends object>(
 
 const redis = (operation: string): Attributes => ({ 'db.system.name': 'redis', 'db.operation.name': operation })
 
-/** Spans for what the packages do outside of the process. Returns the end of it. */
+/** Makes spans for the packages' calls to other processes. Returns the function that stops it. */
 export const followCalls = (tracer: Tracer): (() => void) => {
   const stops = [
     follow<ScriptRun>(tracer, 'saoma:script', ({ script }) => ({
       name: script,
       attributes: { ...redis('EVALSHA'), 'db.stored_procedure.name': script },
     })),
-    // Those of our scripts have a span with a name already.
+    // Our scripts already have a named span.
     follow<RedisCommand>(tracer, 'saoma:redis', ({ command }) =>
       /^eval/i.test(command) ? undefined : { name: `redis ${command}`, attributes: redis(command.toUpperCase()) },
     ),

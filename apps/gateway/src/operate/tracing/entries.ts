@@ -12,17 +12,18 @@ import { parseTicket } from '@saoma/protocol'
 import type { Trace } from './trace.ts'
 
 /*
- * What may be in a span: the pattern of a route, never an address, which has a query; no header, no body; of
- * a login its ticket, which is public. The id of the request is in the log as well.
+ * A span may contain the pattern of a route, never the address, because that has a query. It contains no
+ * header and no body. Of a login it contains the ticket, which is public. The id of the request is also in
+ * the log.
  */
 
-/** With nothing of an error but its name: its message may hold what somebody sent. */
+/** Records only the name of an error: its message may contain data of a client. */
 const fail = (span: Span, error: unknown): void => {
   span.setStatus({ code: SpanStatusCode.ERROR })
   span.setAttribute('error.type', error instanceof Error ? error.name : typeof error)
 }
 
-/** Spans that begin a trace in this node, or go on with one that came from outside. */
+/** Makes spans that begin a trace in this node, or continue one from outside. */
 export const createEntries = (tracer: Tracer): Pick<Trace, 'request' | 'event'> => ({
   request: async (ctx, next) => {
     const parent = propagation.extract(ROOT_CONTEXT, ctx.headers)

@@ -1,4 +1,4 @@
-/** OpenTelemetry's names for which traces are kept. */
+/** OpenTelemetry's names of the samplers. */
 export const traceSamplers = [
   'always_on',
   'always_off',
@@ -9,11 +9,11 @@ export const traceSamplers = [
 ] as const
 export type TraceSampler = (typeof traceSamplers)[number]
 
-/** Where OpenTelemetry traces go, and which of them. */
+/** Where OpenTelemetry traces are sent, and which of them. */
 export interface TraceOptions {
   url: string
   service: string
   sampler: TraceSampler
-  /** Of the samplers that take a part: 0 to 1. */
+  /** The share that ratio-based samplers keep, 0 to 1. */
   ratio: number
 }

@@ -20,7 +20,7 @@ import { createEntries } from './entries.ts'
 import type { TraceOptions, TraceSampler } from './options.ts'
 import type { Trace } from './trace.ts'
 
-/** A collector that is away says so with every batch. */
+/** At most one warning in this time, because each batch fails while the collector is unavailable. */
 const QUIET_MS = 60_000
 const LAST_BATCH_MS = 3_000
 
@@ -33,7 +33,7 @@ const samplers: Record<TraceSampler, (ratio: number) => Sampler> = {
   parentbased_traceidratio: (ratio) => new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
 }
 
-/** OpenTelemetry, put together and told to the whole process: the only file that knows its SDK. */
+/** Sets up OpenTelemetry for the whole process. This is the only file that imports its SDK. */
 export const startTracing = (options: TraceOptions & { nodeId: string }, log: Logger): Trace => {
   const warn = rarely(QUIET_MS, (message: string, times) => log.warn({ event: 'traces', message, times }))
   diag.setLogger({ error: warn, warn, info: () => {}, debug: () => {}, verbose: () => {} }, DiagLogLevel.WARN)
@@ -41,7 +41,7 @@ export const startTracing = (options: TraceOptions & { nodeId: string }, log: Lo
   const exporter = new OTLPTraceExporter({ url: options.url })
   const provider = new TracerProvider({
     sampler: samplers[options.sampler](options.ratio),
-    // Whatever the environment adds; our own names go first.
+    // Attributes from the environment are added, but ours take precedence.
     resource: detectResources({ detectors: [envDetector] }).merge(
       resourceFromAttributes({
         'service.name': options.service,
@@ -52,7 +52,7 @@ export const startTracing = (options: TraceOptions & { nodeId: string }, log: Lo
     spanProcessors: [new BatchSpanProcessor({ exporter })],
   })
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
-  // Not the baggage: strangers would fill it.
+  // Do not propagate baggage: any client could fill it.
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
   trace.setGlobalTracerProvider(provider)
 
@@ -66,7 +66,7 @@ export const startTracing = (options: TraceOptions & { nodeId: string }, log: Lo
         () => undefined,
         (error: unknown) => String(error),
       )
-      const late = delay(LAST_BATCH_MS, 'not in time', { ref: false })
+      const late = delay(LAST_BATCH_MS, 'timeout', { ref: false })
       const why = await Promise.race([sent, late])
       if (why) log.warn({ event: 'traces', message: why }, 'the last spans could not be sent')
     },

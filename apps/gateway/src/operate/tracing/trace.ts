@@ -5,19 +5,18 @@ import type { RequestNotes } from '../request-notes.ts'
 import type { TraceOptions } from './options.ts'
 
 /**
- * Spans around what comes from outside. What is done for it, in Redis and at WeChat, becomes spans below
- * these.
+ * Spans around incoming requests and events. Calls to Redis and WeChat on their behalf become child spans.
  */
 export interface Trace {
-  /** Around an HTTP request, below the span that its `traceparent` names if it has one. */
+  /** The span of an HTTP request. It is a child of the span in its `traceparent`, if it has one. */
   request: Middleware<RequestNotes>
-  /** Around an event of a socket. */
+  /** The span of an event of a socket. */
   event<T extends Result<object>>(name: string, work: () => Promise<T>): Promise<T>
-  /** Sends what is left, for at most three seconds. */
+  /** Sends the remaining spans, for at most three seconds. */
   close(): Promise<void>
 }
 
-/** Loads OpenTelemetry if traces are wanted; a node without them has none of it in memory. */
+/** Loads OpenTelemetry if traces are configured. Otherwise it uses no memory. */
 export const openTrace = async (
   config: { traces?: TraceOptions; nodeId: string },
   log: Logger,

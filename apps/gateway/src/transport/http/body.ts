@@ -2,30 +2,31 @@ import { type Code, readExact } from '@saoma/protocol'
 import type { Context } from './context.ts'
 import { problem } from './problem.ts'
 
-/** Most routes of ours take less; the OAuth routes have a smaller limit of their own. */
+/** Limit of most routes. The OAuth routes have a smaller limit of their own. */
 const LARGEST_BODY = 64 * 1024
-/** Many messages in one call, at least. */
+/** Least limit of a publish call, which may contain many messages. */
 const LARGEST_PUBLISH = 1024 * 1024
 const PUBLISHES = new Set(['/v1/publish', '/v1/mesh/publish'])
-/** Room for what surrounds the data of a message. */
+/** Room for the envelope around the data of a message. */
 export const ENVELOPE = 4 * 1024
 
 /**
- * Most bytes that the body of a request to this address may have. nginx/render.sh reckons the same. @param
- * messageBytes  of one message
+ * Limit of the body of a request to this address, in bytes. nginx/render.sh computes the same.
+ *
+ * @param messageBytes  limit of one message
  */
 export const largestBody = (path: string, messageBytes: number): number =>
   PUBLISHES.has(path) ? Math.max(LARGEST_PUBLISH, messageBytes + ENVELOPE) : LARGEST_BODY
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** What a body holds, or what is wrong with it. */
+/** The parsed body, or the error in it. */
 type Body = { json: unknown } | { code: Code; detail: string }
 
 /**
- * Reads a request's body as JSON, whatever it calls itself.
+ * Reads a request's body as JSON, whatever its Content-Type.
  *
- * @param absent  stands for an empty body. @default an empty body is INVALID
+ * @param absent  the value of an empty body. @default an empty body is INVALID
  */
 export const readBody = async (ctx: Context, absent?: unknown): Promise<Body> => {
   if (ctx.get('Content-Encoding')) return { code: 'INVALID', detail: 'compressed bodies are not read' }
@@ -33,7 +34,7 @@ export const readBody = async (ctx: Context, absent?: unknown): Promise<Body> =>
   const chunks: Buffer[] = []
   let size = 0
   try {
-    // Left in the middle, a request would take its connection with it, and the answer.
+    // Leaving the loop early would destroy the connection, and with it the answer.
     for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
       size += chunk.length
       if (size > most) {
@@ -54,7 +55,7 @@ export const readBody = async (ctx: Context, absent?: unknown): Promise<Body> =>
   }
 }
 
-/** As `readBody`; undefined after the client was told what is wrong. */
+/** Like `readBody`, but answers errors itself and then returns undefined. */
 export const readJson = async (ctx: Context, absent?: unknown): Promise<{ json: unknown } | undefined> => {
   const body = await readBody(ctx, absent)
   if ('json' in body) return body

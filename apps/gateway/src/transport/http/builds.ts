@@ -6,11 +6,11 @@ import { brotliCompress, brotliDecompress, constants } from 'node:zlib'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
 import type { Logger } from '../../operate/log.ts'
 
-/** The files of the pages of all builds that run in the cluster, or did of late. */
+/** The page files of all builds that run in the cluster, or ran recently. */
 export interface Builds {
   /**
-   * A file that this node's own build does not have, by its path below the root. Undefined when no build has
-   * it. Rejects with RedisUnavailable.
+   * Finds a file that this node's own build does not have, by its path below the root. Undefined if no build
+   * has it. Rejects with RedisUnavailable.
    */
   find(path: string): Promise<Buffer | undefined>
   close(): void
@@ -20,27 +20,27 @@ export interface BuildsOptions {
   /** The folder of this node's own build. */
   root: string
   /**
-   * Those of the node, the newest first: what lies in Redis is sealed, or whoever writes there could put a
-   * script into the pages.
+   * The node's secrets, newest first. They authenticate the files in Redis. Otherwise anybody with write
+   * access to Redis could inject a script into the pages.
    */
   secrets: readonly [string, ...string[]]
-  /** Told when the files could not be put into Redis. It is tried again. */
+  /** Called when the files could not be stored in Redis. The node retries. */
   onError: (error: unknown) => void
 }
 
-/** A page that was loaded from a former build may ask for a part of it as long. */
+/** How long a page of an old build can still load its parts. */
 const KEEP_SECONDS = 7 * 24 * 60 * 60
 /**
- * Between two times that the files are put there again: Redis may have lost them, and a build that runs on
- * keeps its files.
+ * Interval at which the files are stored again: Redis may have lost them, and the files of a running build
+ * must not expire.
  */
 const AGAIN_MS = 60 * 60_000
-/** The same after a time that failed. */
+/** The delay after a failure. */
 const SOON_MS = 5_000
 const MAC_BYTES = 32
-/** The best would take a second of a start. */
+/** The best quality would add a second to each start. */
 const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }
-/** What a build makes: `/index.html`, `/assets/chat-CNAh6bH5.css`. */
+/** Paths of a build's files: `/index.html`, `/assets/chat-CNAh6bH5.css`. */
 const PATH = /^\/(assets\/)?[\w-][\w.-]{0,99}\.(html|js|css|svg|png|json|woff2)$/
 
 const compress = promisify(brotliCompress)
@@ -52,9 +52,9 @@ const pathsBelow = async (root: string): Promise<string[]> => {
 }
 
 /**
- * While nodes are updated two builds run side by side, and a page of one asks any node for its parts. So each
- * node puts the files of its build into Redis before it serves a page, and looks there for what it does not
- * have.
+ * During an update two builds run side by side, and a page of one build may ask any node for its parts. So
+ * each node stores the files of its build in Redis before it serves a page, and looks there for files that it
+ * does not have.
  */
 export const openBuilds = async (
   { data, keys }: Pick<RedisClients, 'data' | 'keys'>,
@@ -62,8 +62,8 @@ export const openBuilds = async (
 ): Promise<Builds> => {
   const macWith = (secret: string, path: string, body: Buffer): Buffer =>
     createHmac('sha256', `saoma pages ${secret}`).update(path).update('\0').update(body).digest()
-  // By the first secret and by the last: while one is being changed, some nodes know the one only, and some
-  // the other.
+  // Seal with the first and the last secret: during a rotation some
+  // nodes know only the one, some only the other.
   const sealsOf = (path: string, body: Buffer): Buffer[] =>
     [secrets[0], secrets.at(-1) ?? secrets[0]].map((secret) => macWith(secret, path, body))
 
@@ -109,7 +109,7 @@ export const openBuilds = async (
   }
 }
 
-/** The same for a node, if it serves pages. */
+/** Opens the builds of a node, if it serves pages. */
 export const openPages = async (
   redis: Parameters<typeof openBuilds>[0],
   { webRoot, secrets }: { webRoot?: string; secrets: readonly [string, ...string[]] },
@@ -120,5 +120,6 @@ export const openPages = async (
     : openBuilds(redis, {
         root: webRoot,
         secrets,
-        onError: (error) => log.warn({ err: error, event: 'pages' }, 'other nodes do not get the files of the pages'),
+        onError: (error) =>
+          log.warn({ err: error, event: 'pages' }, 'the page files could not be stored for other nodes'),
       })

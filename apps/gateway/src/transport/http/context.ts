@@ -3,13 +3,13 @@ import type { Middleware as KoaMiddleware, ParameterizedContext } from 'koa'
 import type { Principal } from '../../access/principal.ts'
 import type { RequestNotes } from '../../operate/request-notes.ts'
 
-/** What the middlewares of one request tell each other. */
+/** The state that the middlewares of one request share. */
 export interface RequestState extends RequestNotes {
-  /** Most bytes that its body may have. */
+  /** Limit of its body, in bytes. */
   largestBody: number
-  /** Who asks, once somebody has looked at its token. */
+  /** The caller, once its token has been resolved. */
   caller?: Result<Principal>
-  /** It is answered past Koa, or will be. */
+  /** Whether it is answered outside of Koa. */
   raw?: true
 }
 

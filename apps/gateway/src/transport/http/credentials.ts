@@ -5,7 +5,7 @@ import type { Context } from './context.ts'
 import { TooManyHeld } from './held-requests.ts'
 import { problem, tooMany } from './problem.ts'
 
-/** When somebody who has too many requests held may try again: by then some of them have been answered. */
+/** When to retry after too many held requests: by then some of them have been answered. */
 const RETRY_SECONDS = 5
 
 const BEARER = new RegExp(`^Bearer ([\\x21-\\x7e]{1,${LONGEST_TOKEN}})$`, 'i')
@@ -13,7 +13,7 @@ export const bearer = (ctx: Context): string | undefined => BEARER.exec(ctx.get(
 
 export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(API_KEY_PREFIX) ?? false
 
-/** Who asks, by the bearer token; looked at once a request. */
+/** The caller, by the bearer token. It is resolved once per request. */
 export const callerOf = async (ctx: Context, authenticate: Authenticate): Promise<Result<Principal>> => {
   ctx.state.caller ??= await recognise(ctx, authenticate)
   return ctx.state.caller
@@ -22,12 +22,12 @@ export const callerOf = async (ctx: Context, authenticate: Authenticate): Promis
 const recognise = async (ctx: Context, authenticate: Authenticate): Promise<Result<Principal>> => {
   const token = bearer(ctx)
   const who = token ? await authenticate(token, ctx.ip) : fail('UNAUTHORIZED')
-  // An operator finds by it whose calls are refused; a key's name is no secret.
+  // It tells the operator whose calls are refused. The name of a key is no secret.
   if (who.ok && who.value.kind === 'backend') ctx.state.key = who.value.name
   return who
 }
 
-/** Makes a route of what somebody who is known may ask. */
+/** Makes a route for authenticated callers. */
 export const authenticated =
   (authenticate: Authenticate, act: (ctx: Context, who: Principal) => Promise<void>) =>
   async (ctx: Context): Promise<void> => {

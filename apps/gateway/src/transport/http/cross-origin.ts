@@ -4,7 +4,7 @@ import type { Origins } from '../../config/origins.ts'
 import type { Context, Middleware } from './context.ts'
 import { problem } from './problem.ts'
 
-/** What a page of another origin may read besides the body. */
+/** Headers that a page of another origin may read. */
 export const exposedHeaders = [
   'Retry-After',
   'WWW-Authenticate',
@@ -16,15 +16,15 @@ export const exposedHeaders = [
 ].join(', ')
 
 /**
- * The tracing tools of a page add headers of their own to whatever it asks; we read none that we do not know,
- * so all may come.
+ * CORS settings. Tracing tools of a page add headers of their own to every request. We ignore unknown
+ * headers, so all are allowed.
  */
 const allowed = (origins: Origins): Middleware =>
   cors({
     origin: ({ headers }: Context) => {
       const { origin = '' } = headers
       if (origins.allows(origin)) return origin
-      // Its refusal has to be readable as well, or nobody learns what to mend.
+      // The page must be able to read the refusal, or its developer does not learn what is wrong.
       return origins.admits(headers) ? '' : '*'
     },
     allowMethods: 'GET,POST,DELETE',
@@ -32,12 +32,12 @@ const allowed = (origins: Origins): Middleware =>
     maxAge: 3600,
   })
 
-/** The provider lets every page read these by itself. */
+/** Paths that the provider itself opens to every page. */
 const isPublic = (path: string): boolean => path === '/oidc/jwks' || path.startsWith('/oidc/.well-known/')
 
 /**
- * What pages of other origins may do, before anything is counted or refused: they have to be able to read a
- * refusal too. A page of an origin that is not allowed gets no other answer, and no side effect either.
+ * Handles CORS before limits and refusals, because pages of other origins must be able to read a refusal too.
+ * A page of an origin that is not allowed gets only the refusal, and causes no side effect.
  */
 export const crossOrigin = (origins: Origins): Middleware => {
   const allow = allowed(origins)
@@ -47,11 +47,11 @@ export const crossOrigin = (origins: Origins): Middleware => {
     return allow(ctx, async () => {
       if (!origins.admits(ctx.headers)) return problem(ctx, 'ORIGIN_NOT_ALLOWED', notNamed(ctx.get('Origin')))
       await next()
-      // The provider has words of its own for pages, and fewer of them.
+      // The provider sets its own, shorter list of exposed headers.
       if (ctx.response.get('Access-Control-Allow-Origin')) ctx.set('Access-Control-Expose-Headers', exposedHeaders)
     })
   }
 }
 
-/** For the log, and for the developer of the page. */
+/** The explanation for the log and for the developer of the page. */
 export const notNamed = (origin: string): string => `SAOMA_ALLOWED_ORIGINS does not name ${origin.slice(0, 200)}`

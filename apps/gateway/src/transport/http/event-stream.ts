@@ -1,44 +1,44 @@
 import { once } from 'node:events'
 import type { Context } from './context.ts'
 
-/** How often a comment keeps proxies from taking a quiet stream for a dead one. */
+/** Interval of the comments that keep proxies from closing a quiet stream. */
 const HEARTBEAT_MS = 15_000
 /**
- * Heartbeats in a row at which something waited and nothing was taken: the reader has stopped, as a socket
- * has that answers no ping.
+ * Consecutive heartbeats during which data was buffered and none was taken. Such a reader has stopped, like a
+ * socket that answers no ping.
  */
 const MOST_STALLS = 3
 
-/** Server-Sent Events on their way to one client. */
+/** A stream of Server-Sent Events to one client. */
 export interface EventStream {
-  /** Writes whole events; returns their bytes. */
+  /** Writes whole events. Returns the number of bytes. */
   write(events: string): number
-  /** Bytes that the client has not taken yet. */
+  /** Buffered bytes that the client has not taken yet. */
   readonly waiting: number
-  /** Whether what was written should be taken before more is written. */
+  /** Whether the buffer should drain before the next write (back-pressure). */
   readonly isBehind: boolean
-  /** Resolves when the client has taken what was written; rejects when the signal fires. */
+  /** Resolves when the buffer has drained; rejects when the signal aborts. */
   taken(signal: AbortSignal): Promise<void>
   /** Ends the answer after what was written. */
   end(): void
-  /** Cuts the connection, with all that the client has not taken. */
+  /** Cuts the connection and discards the buffer. */
   cut(): void
 }
 
-/** One event. `data` is JSON, which has no line breaks. */
+/** Formats one event. `data` is JSON, which contains no line breaks. */
 export const eventOf = (event: string, data: string, id?: string): string =>
   `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${data}\n\n`
 
 export interface EventStreamOptions {
-  /** The reader takes nothing any more. @default its connection is cut */
+  /** Called when the reader has stopped reading. @default its connection is cut */
   onStalled?: () => void
   /** @default 15000 */
   heartbeatMs?: number
 }
 
 /**
- * Begins the answer. From here on its status is told: what goes wrong can only end it, and the client comes
- * back with its last id.
+ * Begins the answer. Its status is sent now, so a later error can only end the stream. The client then
+ * reconnects with its last id.
  */
 export const openEventStream = (
   ctx: Context,
@@ -53,7 +53,7 @@ export const openEventStream = (
     'Cache-Control': 'no-store',
     'X-Accel-Buffering': 'no',
   })
-  /** Writes that wait, and whether one of them has been taken since the last heartbeat. */
+  /** Number of writes that are not taken, and whether one was taken since the last heartbeat. */
   let writes = 0
   let moved = false
   let stalls = 0

@@ -2,25 +2,26 @@ import { createConcurrencyQuota } from '../../access/concurrency-quota.ts'
 import type { Metrics } from '../../operate/metrics.ts'
 import type { Context } from './context.ts'
 
-/** Somebody has as many requests held as they may. */
+/** The caller has as many held requests as allowed. */
 export class TooManyHeld extends Error {
-  override name = 'Crowded'
+  override name = 'TooManyHeld'
 }
 
 /**
- * Requests that are held on purpose. Each gets a signal that fires when its client is gone or it is released.
+ * Requests that are held on purpose. Each gets a signal that aborts when
+ * its client leaves or the request is released.
  */
 export interface HeldRequests {
-  /** How many there are now. */
+  /** Number of held requests. */
   readonly size: number
   /**
-   * Runs `work` with that signal. Rejects with Crowded, before anything is answered, when whoever is known to
-   * ask has too many held.
+   * Runs `work` with that signal. Rejects with TooManyHeld, before anything is answered, if an authenticated
+   * caller has too many held requests.
    */
   hold<T>(ctx: Context, work: (signal: AbortSignal) => Promise<T>): Promise<T>
-  /** Makes the `count` requests that are held longest answer now. */
+  /** Makes the `count` oldest held requests answer now. */
   release(count: number): void
-  /** Makes every held request answer now, and every later one at once. */
+  /** Makes every held request answer now, and later ones immediately. */
   close(): void
 }
 
@@ -36,7 +37,7 @@ export const createHeldRequests = (metrics: Metrics): HeldRequests => {
       return held.size
     },
     hold: async ({ res, state }, work) => {
-      // Who waits for a login is nobody yet.
+      // A browser that waits for its login is not authenticated yet.
       const who = state.caller?.ok ? state.caller.value : undefined
       const leave = who ? crowd.enter(who) : () => {}
       if (!leave) {
@@ -46,7 +47,7 @@ export const createHeldRequests = (metrics: Metrics): HeldRequests => {
       state.held = true
       const done = new AbortController()
       res.once('close', () => done.abort())
-      // A client that is gone already will not be gone again.
+      // A client that has already left emits no further `close`.
       if (res.destroyed || closed) done.abort()
       held.add(done)
       metrics.longPolls.set(held.size)

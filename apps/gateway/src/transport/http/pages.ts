@@ -18,21 +18,21 @@ const policy = (origin: string, cdn?: string): string =>
 export interface PagesOptions {
   root: string
   origin: string
-  /** Whether `/phone` is a phone for demos; else it leads into the mini-program. */
+  /** Whether `/phone` is the demo phone. Otherwise it leads into the mini-program. */
   demo: boolean
-  /** Where the pages fetch pictures from, besides the origin. */
+  /** Another origin from which the pages fetch pictures. */
   cdn?: string
-  /** Where files of other builds are found. */
+  /** Finds files of other builds. */
   builds: Pick<Builds, 'find'>
 }
 
-/** What has a hash in its name is the same for ever. */
+/** A file with a hash in its name never changes. */
 const cacheControl = (path: string): string =>
   path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache'
 
 /**
- * The built web pages, and what pages of another build ask for while nodes of both run. Files with a hash in
- * their name are kept for ever, all others are asked for anew.
+ * Serves the built web pages, and the files of another build while nodes of both run. Files with a hash in
+ * their name are cached for ever, all others are revalidated.
  */
 export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middleware => {
   const { host } = new URL(origin)
@@ -40,7 +40,7 @@ export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middle
   return compose([
     async (ctx, next) => {
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
-      // A page under another name of this machine would be a foreign origin to its own server.
+      // Under another name of this machine, the page's own server would be a foreign origin to it.
       if (ctx.host !== host && /^\/(phone|[a-z]+\.html)?$/.test(ctx.path)) return ctx.redirect(`${origin}${ctx.url}`)
       if (ctx.path === '/phone' && !demo) ctx.path = '/verify'
       await next()

@@ -4,8 +4,8 @@ import type { Logger } from '../../operate/log.ts'
 import type { Context, Middleware } from './context.ts'
 
 /**
- * Answers with `application/problem+json` (RFC 9457). `detail` is for the developer who reads it and never
- * holds a secret.
+ * Answers with `application/problem+json` (RFC 9457). `detail` is for the developer of the client and never
+ * contains a secret.
  */
 export const problem = (ctx: Context, code: Code, detail?: string): void => {
   const { status, react, say } = codes[code]
@@ -18,7 +18,7 @@ export const problem = (ctx: Context, code: Code, detail?: string): void => {
     code,
     react,
   }
-  // Under /oidc clients look for OAuth's own word (RFC 6749 section 5.2).
+  // Under /oidc clients expect an OAuth error code (RFC 6749 section 5.2).
   const oauth = ctx.path.startsWith('/oidc/') && {
     error: react === 'retry' ? 'temporarily_unavailable' : 'invalid_request',
   }
@@ -32,7 +32,7 @@ export const problem = (ctx: Context, code: Code, detail?: string): void => {
   if (detail) ctx.state.detail = detail
 }
 
-/** A value as JSON that no cache keeps, or the problem. `rule` is what a request broke that is INVALID. */
+/** Answers with the value as JSON (`no-store`), or with the problem. `rule` explains an INVALID request. */
 export const answer = <T extends object>(ctx: Context, result: Result<T>, rule?: string): void => {
   if (!result.ok) {
     problem(ctx, result.code, result.code === 'INVALID' ? rule : undefined)
@@ -48,7 +48,7 @@ export const tooMany = (ctx: Context, retryAfterSeconds: number): void => {
   ctx.set('Retry-After', String(retryAfterSeconds))
 }
 
-/** The one place where what nobody planned becomes an answer. */
+/** The only place that turns unexpected errors into answers. */
 export const problems =
   (log: Logger): Middleware =>
   async (ctx, next) => {

@@ -20,10 +20,10 @@ export interface HandshakeRefusal {
   retryAfterSeconds?: number
 }
 
-/** Decides whether a new connection may begin here: `undefined` when it may. */
+/** Decides whether a new connection is admitted: `undefined` if it is. */
 export type Judge = (req: IncomingMessage) => Promise<HandshakeRefusal | undefined>
 
-/** A refusal as a problem (RFC 9457). */
+/** Formats a refusal as a problem (RFC 9457). */
 export const answerTo = ({ code, retryAfterSeconds }: HandshakeRefusal, nodeId: string): RawAnswer => {
   const { status, say, react } = codes[code]
   const body = JSON.stringify({ type: 'about:blank', title: say.en, status, code, react })
@@ -43,16 +43,13 @@ export interface JudgeDeps {
   log: Logger
 }
 
-/** A page that may not connect tries again and again. */
+/** At most one log line in this time, because a refused page retries again and again. */
 const QUIET_MS = 10_000
 
-/** The same judge for every door. */
+/** Creates the judge that all doors share. */
 export const createJudge = ({ limits, metrics, log }: JudgeDeps, options: AdmissionOptions): Judge => {
   const foreign = rarely(QUIET_MS, (origin: string, times) =>
-    log.warn(
-      { event: 'handshake', code: 'ORIGIN_NOT_ALLOWED', reason: notNamed(origin), times },
-      'a page may not connect',
-    ),
+    log.warn({ event: 'handshake', code: 'ORIGIN_NOT_ALLOWED', reason: notNamed(origin), times }, 'a page was refused'),
   )
   return async (req) => {
     const judge = async (): Promise<HandshakeRefusal | undefined> => {
@@ -71,17 +68,17 @@ export const createJudge = ({ limits, metrics, log }: JudgeDeps, options: Admiss
 }
 
 /**
- * Whether a request to Engine.IO names a session, which was judged when it began. Of several ids it takes the
- * last, and an empty one for none.
+ * Whether a request to Engine.IO belongs to an existing session, which was judged when it began. As in
+ * Engine.IO, the last of several ids is valid, and an empty one means none.
  */
 export const namesSession = ({ url = '/' }: IncomingMessage): boolean =>
   Boolean(new URL(url, 'http://node').searchParams.getAll('sid').at(-1))
 
-/** The judge as a middleware of Engine.IO. */
+/** The judge as Engine.IO middleware. */
 export const createAdmission =
   (judge: Judge, nodeId: string) =>
   (req: IncomingMessage, res: ServerResponse, next: (error?: Error) => void): void => {
-    // An upgrade, for which Engine.IO makes a response of its own, was judged before it came here.
+    // An upgrade has already been judged. Engine.IO gives it a response object of its own.
     if (!(res instanceof ServerResponse) || namesSession(req)) return next()
     judge(req).then((refusal) => {
       if (!refusal) return next()

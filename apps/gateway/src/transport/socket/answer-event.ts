@@ -6,17 +6,17 @@ import type { Trace } from '../../operate/tracing/trace.ts'
 import { refusal } from '../refusal.ts'
 import { Flawed } from './parser.ts'
 
-/** Whoever asks over a connection. */
+/** The sender of a request over a connection. */
 export interface Asker {
   /** Its name in the log. */
   readonly id: string
-  /** Who it is, if that is known. */
+  /** Its principal, if it is authenticated. */
   readonly who?: Principal
 }
 
 /**
- * Does what an event asks for. What `later` is given happens when the answer is on its way, and not at all
- * when there is none because the work failed.
+ * Handles an event. It may pass work to `later`, which runs after the answer was sent. If the handler throws,
+ * that work does not run.
  */
 export type Act<A extends Asker> = (
   asker: A,
@@ -29,7 +29,7 @@ export interface AnswerDeps {
   trace?: Trace
 }
 
-/** Who was refused, and where: what an operator looks for. Neither tokens nor messages. */
+/** Who was refused, and where, for the log. It contains neither tokens nor messages. */
 const whoAndWhere = ({ id, who }: Asker, request: unknown) => {
   const channel = Object(request).channel
   return {
@@ -42,7 +42,7 @@ const whoAndWhere = ({ id, who }: Asker, request: unknown) => {
 
 const flawed = ({ why }: Flawed): Failed => ({ ...fail('INVALID'), detail: why })
 
-/** Does what an event asks for and answers it, once: the one place where outcomes become answers. */
+/** Handles an event and answers it once. This is the only place that turns results into answers. */
 export const answerEvent = async <A extends Asker>(
   name: string,
   { log, trace }: AnswerDeps,
@@ -68,9 +68,9 @@ export const answerEvent = async <A extends Asker>(
   }
 }
 
-/** What a Socket.IO client asked, and the way to answer it. */
+/** The request of a Socket.IO client, and the function that answers it. */
 export const askedBy = (args: readonly unknown[]): { request: unknown; answer: (result: Result<object>) => void } => {
-  // The ack comes last, also behind a request that was left out or had company.
+  // The ack is the last argument, even if the request is missing or followed by others.
   const ack = args.at(-1)
   return {
     request: typeof args[0] === 'function' ? undefined : args[0],

@@ -5,13 +5,13 @@ import { takeRequest, takeUpgrade } from './engine.ts'
 import type { Door } from './upgrades.ts'
 
 export interface EngineDoor extends Door {
-  /** Gives HTTP requests below Engine.IO's path to it, and all others to somebody else. */
+  /** Routes HTTP requests below Engine.IO's path to Engine.IO, and all others to `others`. */
   before(others: RequestListener): RequestListener
 }
 
 /**
- * Engine.IO's way in: everything below its path. A polling session that goes on as a WebSocket was let in
- * before.
+ * The door of Engine.IO: everything below its path. A polling session that upgrades to a WebSocket has
+ * already been admitted.
  */
 export const createEngineDoor = (io: Server): EngineDoor => {
   const path = `${io.path()}/`

@@ -4,9 +4,9 @@ import type { Server, Socket } from 'socket.io'
 import type { WebSocket } from 'ws'
 
 /*
- * Everything of Socket.IO, Engine.IO and ws that this server relies on and that their types keep to
- * themselves. Their versions are exact in package.json, and engine.test.ts names each of these: it fails when
- * a new version has changed one.
+ * All internals of Socket.IO, Engine.IO and ws that this server relies on and that their types do not expose.
+ * package.json pins their exact versions. engine.test.ts checks each internal, and fails if a new version
+ * changes one.
  */
 
 /** The TCP connection below a WebSocket. */
@@ -14,7 +14,7 @@ export interface Tcp extends Duplex {
   write(bytes: Buffer): boolean
 }
 
-/** A WebSocket of ws, which keeps its connection. */
+/** A WebSocket of ws, with its TCP connection. */
 interface OpenWebSocket extends WebSocket {
   readonly _socket?: Tcp
 }
@@ -30,7 +30,7 @@ interface EngineConnection {
   readonly id: string
   readonly readyState: string
   readonly transport: { readonly name: string; readonly writable: boolean; readonly socket?: OpenWebSocket }
-  /** What waits for the transport, as packets. */
+  /** Packets that wait for the transport. */
   readonly writeBuffer: readonly { data?: string | Buffer }[]
   request: unknown
   remoteAddress: string
@@ -41,30 +41,30 @@ interface EngineConnection {
 
 export type { EngineConnection }
 
-/** A connection as it is, of one as Socket.IO's types have it. */
+/** Casts a connection of Socket.IO's types to its real shape. */
 export const engineOf = (connection: object): EngineConnection => connection as EngineConnection
 
 export const isOpen = (connection: EngineConnection): boolean => connection.readyState === 'open'
 
-/** The WebSocket of a connection; none while it is HTTP long-polling. */
+/** The WebSocket of a connection. There is none for HTTP long-polling. */
 export const webSocketOf = ({ transport }: EngineConnection): OpenWebSocket | undefined =>
   transport.name === 'websocket' ? transport.socket : undefined
 
-/** The TCP connection of one; none for HTTP long-polling, whose requests come and go. */
+/** The TCP connection of a connection. HTTP long-polling has none, because its requests come and go. */
 export const tcpOf = (connection: EngineConnection): Tcp | undefined => webSocketOf(connection)?._socket
 
-/** Bytes that Engine.IO has queued, answers to the client's questions included. */
+/** Bytes in Engine.IO's queue, including acks. */
 export const queuedBytes = ({ writeBuffer }: EngineConnection): number =>
   writeBuffer.reduce((sum, { data }) => sum + (data?.length ?? 0), 0)
 
-/** Bytes that ws and the system have and the client has not taken. */
+/** Bytes that ws and the socket have buffered. */
 export const bufferedBytes = (connection: EngineConnection): number => webSocketOf(connection)?.bufferedAmount ?? 0
 
-/** Writes frames that are whole already: one packet to Engine.IO, and one write to the system. */
+/** Writes complete frames: one packet for Engine.IO, and one write to the socket. */
 export const writeFrames = (connection: EngineConnection, text: string, frames: Buffer): void =>
   void connection.write(text, { compress: false, wsPreEncodedFrame: [frames] })
 
-/** Ends a connection at once: its client would not take a closing word. */
+/** Cuts a connection at once: its client would not read a close frame. */
 export const cutOff = (connection: EngineConnection): void => {
   const webSocket = webSocketOf(connection)
   connection.close(true)
@@ -72,29 +72,27 @@ export const cutOff = (connection: EngineConnection): void => {
 }
 
 /**
- * Forgets the request that a connection began with, which Engine.IO would keep for as long as the connection
- * lives: the largest part of a waiting browser's memory.
+ * Drops the request that opened a connection. Engine.IO would keep it as long as the connection lives, and it
+ * is the largest part of a waiting browser's memory.
  *
- * @param address  the client's; behind a proxy Engine.IO's own is the proxy's
+ * @param addressOf  reads the client's address; behind a proxy Engine.IO's own is the proxy's
  */
 export const forgetRequest = (connection: EngineConnection, addressOf: (req: IncomingMessage) => string): void => {
   if (connection.request) connection.remoteAddress = addressOf(connection.request as IncomingMessage)
   connection.request = null
 }
 
-/** Stands in for a handshake. */
+/** The placeholder of a dropped handshake. */
 const FORGOTTEN = Object.freeze({})
 
-/**
- * Forgets a socket's handshake, which Socket.IO would keep, token and all, for as long as the socket lives.
- */
+/** Drops a socket's handshake. Socket.IO would keep it, including the token, as long as the socket lives. */
 export const forgetHandshake = (socket: object): void => void Object.assign(socket, { handshake: FORGOTTEN })
 
 /** How many namespaces the client of a socket is in. */
 export const namespacesOf = (socket: Pick<Socket, 'client'>): number =>
   (Reflect.get(socket.client, 'sockets') as ReadonlyMap<string, unknown>).size
 
-/** The part of Engine.IO's server that Socket.IO's types do not tell of. */
+/** The part of Engine.IO's server that Socket.IO's types do not expose. */
 interface Engine {
   handleRequest(req: IncomingMessage, res: ServerResponse): void
   handleUpgrade(req: IncomingMessage, tcp: Duplex, head: Buffer): void
@@ -106,13 +104,13 @@ export const takeRequest = (io: Server, req: IncomingMessage, res: ServerRespons
 export const takeUpgrade = (io: Server, req: IncomingMessage, tcp: Duplex, head: Buffer): void =>
   (io.engine as unknown as Engine).handleUpgrade(req, tcp, head)
 
-/** Engine.IO's number for a client whose protocol it does not serve. */
+/** Engine.IO's error number for an unsupported protocol version. */
 const UNSUPPORTED_PROTOCOL = 5
 
-/** What an old client is told: Engine.IO's own sentence names no version. */
+/** Sets the error message for old clients, because Engine.IO's own names no version. */
 export const tellOldClients = (io: Server, sentence: string): void =>
   void Object.assign(Reflect.get(io.engine.constructor, 'errorMessages'), { [UNSUPPORTED_PROTOCOL]: sentence })
 
-/** The function with which a decoder of socket.io-parser reads JSON; none is several times as fast. */
+/** Sets the JSON reviver of a socket.io-parser decoder. Parsing without one is several times faster. */
 export const reviveWith = (decoder: object, reviver: ((key: string, value: unknown) => unknown) | undefined): void =>
   void Reflect.set(Reflect.get(decoder, 'opts'), 'reviver', reviver)

@@ -1,4 +1,4 @@
-/** What a WebSocket frame holds (RFC 6455 section 5.2). */
+/** Opcodes of WebSocket frames (RFC 6455 section 5.2). */
 export const TEXT = 1
 export const BINARY = 2
 
@@ -6,10 +6,10 @@ const FINAL = 0x80
 
 const headerSize = (length: number): number => (length < 126 ? 2 : length < 65_536 ? 4 : 10)
 
-/** Bytes of a frame with a payload of `length` bytes. Servers do not mask. */
+/** Size of a frame with a payload of `length` bytes. Servers do not mask. */
 export const frameSize = (length: number): number => headerSize(length) + length
 
-/** Writes the header of a frame; returns where its payload begins. */
+/** Writes the header of a frame. Returns the index where its payload begins. */
 export const writeHeader = (into: Buffer, at: number, opcode: number, length: number): number => {
   into[at] = FINAL | opcode
   if (length < 126) {
@@ -24,7 +24,7 @@ export const writeHeader = (into: Buffer, at: number, opcode: number, length: nu
   return at + headerSize(length)
 }
 
-/** One text as a whole frame. */
+/** Encodes a text as one whole frame. */
 export const textFrame = (text: string): Buffer => {
   const length = Buffer.byteLength(text)
   const bytes = Buffer.allocUnsafe(frameSize(length))

@@ -2,38 +2,38 @@ import type { Socket } from 'socket.io'
 import { bufferedBytes, cutOff, type EngineConnection, type EnginePacket, engineOf, queuedBytes } from './engine.ts'
 
 interface Said {
-  /** Packets since then. */
+  /** Packets since `since`. */
   packets: number
   since: number
-  /** Packets it may send in a window. */
+  /** Packets that it may send in one window. */
   most: number
-  /** Namespaces that it has asked to be let into and that have not answered yet. */
+  /** Namespaces with a pending CONNECT. */
   asking: Set<string>
 }
 
 /**
- * Looks at every packet of a connection before Socket.IO does, and in the same turn: limits that are asked
- * for later come too late for whoever sends ten thousand packets at once, each of which Socket.IO would
- * answer, or make a socket of.
+ * Checks every packet of a connection before Socket.IO does, and in the same turn of the event loop.
+ * Asynchronous limits would come too late: a client can send ten thousand packets at once, and Socket.IO
+ * would answer each one, or create a socket for it.
  */
 export interface PacketGuard {
   watch(connection: Socket['conn']): void
-  /** A namespace has let the connection in or refused it: it may be asked again. */
+  /** A namespace has admitted or refused the connection, so it may send CONNECT again. */
   answered(socket: Socket): void
-  /** This connection is somebody's that we know, who may say more in ten seconds than a stranger. */
+  /** Marks a connection as authenticated, and sets its higher limit of packets in ten seconds. */
   trust(socket: Socket, packets: number): void
 }
 
-/** The time in which packets are counted. */
+/** The window in which packets are counted. */
 export const WINDOW_MS = 10_000
-/** Far more than a browser that logs in, or somebody who says who they are, has to say. */
+/** Limit of an unauthenticated client: far more than a login or an authentication needs. */
 export const STRANGERS_PACKETS = 100
 /** A namespace's name, in Socket.IO's packet "connect": `0/login,{…}`, `0{…}` for the root. */
 const CONNECT = /^0(\/[^,]*)?/
 
 /**
- * @param namespaces  those that there are. Socket.IO answers a CONNECT to any other by itself and keeps
- *   nothing of it, so it is bounded by what bounds every packet: their number, and the bytes that wait for
+ * @param namespaces  the namespaces of the server. Socket.IO itself answers a CONNECT to any other and keeps
+ *   no state for it, so the limits of every packet suffice: their number, and the bytes that are buffered for
  *   the client.
  */
 export const createPacketGuard = (
@@ -67,7 +67,7 @@ export const createPacketGuard = (
     return undefined
   }
 
-  // One function for all, because a closure for each of ten thousand waiting browsers is memory.
+  // One shared function: a closure for each of ten thousand waiting browsers would cost memory.
   function onPacket(this: EngineConnection, packet: EnginePacket): void {
     const reason = judge(this, packet)
     if (!reason) return

@@ -2,7 +2,7 @@ import { isBeyond, mayBeInexact, reviveExact, sayBeyond } from '@saoma/protocol'
 import { Encoder, type Packet, Decoder as PlainDecoder } from 'socket.io-parser'
 import { reviveWith } from './engine.ts'
 
-/** Stands in the place of a request that cannot be carried as it was sent. */
+/** The placeholder of a request that cannot be processed as it was sent. */
 export class Flawed {
   readonly why: string
   constructor(why: string) {
@@ -23,7 +23,8 @@ const pathOfBytes = (value: unknown): string | undefined => {
 }
 
 /**
- * What the packet that is being decoded has which no number can be. One for all: a text is decoded in one go.
+ * The error about a number out of range in the current packet. One variable suffices for all, because a text
+ * is decoded synchronously.
  */
 let beyond: string | undefined
 
@@ -32,7 +33,7 @@ const revive = (key: string, value: unknown, context?: { source?: string }): unk
   return reviveExact(key, value, context)
 }
 
-// One function for all, because a closure for each connection is memory.
+// One shared function: a closure for each connection would cost memory.
 function judge(this: Decoder, packet: Packet): void {
   if (!Array.isArray(packet.data)) return
   const [name, request] = packet.data
@@ -40,13 +41,13 @@ function judge(this: Decoder, packet: Packet): void {
   else if (beyond) packet.data = [name, new Flawed(beyond)]
 }
 
-/** Socket.IO's own, but that numbers stay as they were written and bytes are seen. */
+/** Socket.IO's own decoder, except that numbers keep their exact digits and binary data is rejected. */
 class Decoder extends PlainDecoder {
   hasBytes = false
 
   constructor() {
     super()
-    // Before Socket.IO hears of it.
+    // Registered before Socket.IO's own listener.
     this.on('decoded', judge)
   }
 
@@ -54,7 +55,7 @@ class Decoder extends PlainDecoder {
     if (typeof part === 'string') {
       this.hasBytes = part.startsWith('5')
       beyond = undefined
-      // It would read every packet with a function, which takes several times as long.
+      // Set the reviver only if necessary: with one, parsing takes several times as long.
       reviveWith(this, mayBeInexact(part) ? revive : undefined)
     }
     super.add(part)

@@ -16,22 +16,25 @@ import { newSessionId } from './session-id.ts'
 export interface IoDeps {
   judge: Judge
   metrics: Metrics
-  /** Gives the namespaces those who serve them. */
+  /** Sets up the namespaces. */
   serve: (io: Server, guard: PacketGuard) => void
 }
 
 export interface IoOptions extends Pick<AdmissionOptions, 'origins' | 'addressOf'> {
   nodeId: string
-  /** Bytes that may wait for a reader before it is cut off. */
+  /** Bytes that may be buffered for a reader before it is cut off. */
   maxBufferBytes: number
-  /** Most bytes of one packet. */
+  /** Largest packet, in bytes. */
   maxPayload: number
 }
 
 const OLD_CLIENT =
   'This client speaks a protocol that is not served (EIO 3): use Socket.IO 3 or 4 for JavaScript, or a client that speaks EIO 4'
 
-/** Who may not begin is refused readably; what is said to a session is for nobody else. */
+/**
+ * CORS of Engine.IO: any page can read the refusal of its handshake, but only allowed origins can read the
+ * answers of a session.
+ */
 const crossOrigin =
   (origins: Origins): NonNullable<ServerOptions['cors']> =>
   (req, done) => {
@@ -45,8 +48,8 @@ const crossOrigin =
   }
 
 /**
- * Socket.IO over the sharded Redis adapter. A message to a room wakes only the nodes that hold somebody in
- * it. It listens to no HTTP server: requests and upgrades reach it through `createEngineDoor`.
+ * Socket.IO with the sharded Redis adapter. A message to a room reaches only the nodes that have a member of
+ * it. The server is attached to no HTTP server: requests and upgrades come through `createEngineDoor`.
  */
 export const createIo = (redis: RedisClients, { judge, metrics, serve }: IoDeps, options: IoOptions): Server => {
   const io = new Server({
@@ -67,7 +70,7 @@ export const createIo = (redis: RedisClients, { judge, metrics, serve }: IoDeps,
     }),
   )
 
-  // An old client shows its user nothing else.
+  // This message is all that an old client shows its user.
   tellOldClients(io, OLD_CLIENT)
 
   io.engine.use(createAdmission(judge, options.nodeId))
@@ -77,7 +80,7 @@ export const createIo = (redis: RedisClients, { judge, metrics, serve }: IoDeps,
   io.engine.on('headers', (headers: Record<string, string>) => {
     headers['X-Saoma-Node'] = options.nodeId
   })
-  // Shared functions, because a closure for each of ten thousand waiting browsers is memory.
+  // Shared functions: a closure for each of ten thousand waiting browsers would cost memory.
   const onClose = (reason: string) => metrics.closed.inc({ reason: reason.replaceAll(' ', '_') })
   const namespaces = ['/', LOGIN_NAMESPACE]
   const guard = createPacketGuard(namespaces, options.maxBufferBytes, (reason) => metrics.cut.inc({ reason }))

@@ -1,4 +1,4 @@
 import { randomBytes } from 'node:crypto'
 
-/** An id of Engine.IO's that names its node: by that nginx finds the way for polling. */
+/** An Engine.IO session id that begins with the node's name. nginx routes polling requests by it. */
 export const newSessionId = (nodeId: string): string => `${nodeId}-${randomBytes(15).toString('base64url')}`

@@ -6,15 +6,15 @@ import type { Proxies } from '../proxies.ts'
 import { answerTo, type HandshakeRefusal, type Judge } from './admission.ts'
 import { answerAndEnd, own } from './raw-sockets.ts'
 
-/** A way in for WebSockets. */
+/** A door for WebSockets. */
 export interface Door {
-  /** Names it in the log. */
+  /** Its name in the log. */
   readonly name: string
-  /** Whether a request is for this door, by its address. */
+  /** Whether the address of a request belongs to this door. */
   claims(req: IncomingMessage): boolean
-  /** Whether it belongs to a connection that was let in before, and so is not judged again. @default never */
+  /** Whether it belongs to an admitted connection, and so is not judged again. @default never */
   knows?(req: IncomingMessage): boolean
-  /** Lets it in. The socket's errors are listened for already. */
+  /** Serves the request. The socket already has an error listener. */
   enter(req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>): void
 }
 
@@ -26,8 +26,8 @@ export interface UpgradesDeps {
 }
 
 /**
- * Whether a request begins a WebSocket (RFC 6455 section 4.1), for the server's `shouldUpgradeCallback`. One
- * that asks for anything else, such as HTTP/2 (`h2c`), is served as if it did not ask (RFC 9110 section 7.8).
+ * Whether a request is a WebSocket handshake (RFC 6455 section 4.1), for the server's
+ * `shouldUpgradeCallback`. Any other upgrade, such as HTTP/2 (`h2c`), is ignored (RFC 9110 section 7.8).
  */
 export const isWebSocketHandshake = ({ method, headers }: IncomingMessage): boolean =>
   method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
@@ -35,25 +35,25 @@ export const isWebSocketHandshake = ({ method, headers }: IncomingMessage): bool
 const NOWHERE: HandshakeRefusal = { code: 'NOT_FOUND', reason: 'nowhere' }
 const NO_TUNNEL: HandshakeRefusal = { code: 'METHOD_NOT_ALLOWED', reason: 'method' }
 
-/** The last answer on a connection: they go out in order, so when it is over all are. */
+/** The last answer on each connection. Answers are sent in order, so when the last is finished, all are. */
 const answers = new WeakMap<Duplex, ServerResponse>()
 
 const onRequest = ({ headers, socket }: IncomingMessage, res: ServerResponse): void => {
   answers.set(socket, res)
-  // Node's parser drops what comes in one read behind such a request. The client learns by the end of the
-  // connection that it was not served.
+  // Node's parser drops requests that arrive in the same read after such a request. Closing the connection
+  // tells the client that they were not served.
   if (headers.upgrade !== undefined) res.shouldKeepAlive = false
 }
 
 /**
- * Whether a request before it is still being answered. What is written by hand would go out first, and be
- * taken for the answer to that; and behind a 101 that answer would be no frame of a WebSocket.
+ * Whether an earlier request is still being answered. A refusal that is written to the socket would be sent
+ * first, and taken for that answer. After a 101, that answer would not be a WebSocket frame.
  */
 const isAnswering = (tcp: Duplex): boolean => answers.get(tcp)?.writableFinished === false
 
 /**
- * The one place that raw sockets of the HTTP server come to. Each gets a listener of its errors, and then
- * goes to the first door that claims the request, once the judge has let it in; to no door means 404.
+ * Routes all raw sockets of the HTTP server. Each one gets an error listener. If the judge admits it, it goes
+ * to the first door that claims the request. If no door claims it, the answer is 404.
  */
 export const routeUpgrades = (
   http: HttpServer,

@@ -6,15 +6,13 @@ import { handOver } from './raw-sockets.ts'
 export interface WebSocketsOptions<W extends typeof WebSocket> {
   nodeId: string
   maxPayload: number | undefined
-  /** Whether ws answers pings by itself. @default true */
+  /** Whether ws answers pings itself. @default true */
   autoPong?: boolean
-  /** The class of the connections. @default that of ws */
+  /** The class of the connections. @default the class of ws */
   WebSocket?: W
 }
 
-/**
- * What a door besides Engine.IO's makes of a request that was let in: a WebSocket, which is then welcomed.
- */
+/** Creates the function with which doors other than Engine.IO's turn an admitted request into a WebSocket. */
 export const createWebSockets = <W extends typeof WebSocket = typeof WebSocket>({
   nodeId,
   ...options

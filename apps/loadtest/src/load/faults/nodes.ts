@@ -8,7 +8,7 @@ const nodeOf = ({ nodes, turn }: Scene) => {
   return node
 }
 
-/** Takes a node away and brings it back. The nodes take turns. */
+/** Stops a node and starts it again. The nodes take turns. */
 const takeAway =
   (signal: 'SIGKILL' | 'SIGTERM'): Fault =>
   async (scene) => {
@@ -22,7 +22,7 @@ const takeAway =
 export const kill = takeAway('SIGKILL')
 export const drain = takeAway('SIGTERM')
 
-/** Cuts the nodes' subscriber connections; the others stay. This is over at once. */
+/** Cuts the nodes' subscriber connections only. The fault ends at once. */
 export const subscriber: Fault = async ({ store }) => {
   const cuts = await Promise.all(
     store.servers.map((server) =>

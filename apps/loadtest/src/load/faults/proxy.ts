@@ -1,11 +1,11 @@
 import type { Fault } from './scene.ts'
 
-/** Longer than nginx waits for the sockets of a former configuration. */
+/** Longer than worker_shutdown_timeout, which closes the last sockets of the old configuration. */
 const GONE_MS = 60_000
 
 /**
- * nginx reads its configuration anew, and the nodes send its sockets to the new workers. It is over when a
- * former one has gone.
+ * nginx reloads its configuration, and the nodes send the sockets of the old workers to the new ones. The
+ * fault ends when an old worker has exited.
  */
 export const reload: Fault = async ({ nginx }) => {
   const gone = nginx.nextLine(({ text }) => /worker process \d+ exited with code/.test(text), GONE_MS)

@@ -2,14 +2,14 @@ import type { Gateway, Nginx } from '@saoma/testing'
 import type { Chance } from '../chance.ts'
 import type { Store } from '../store.ts'
 
-/** Where a fault happens, and what is drawn for it. */
+/** The surroundings of a fault, and the random choices for it. */
 export interface Scene {
   nodes: readonly Gateway[]
   nginx: Nginx
   store: Store
-  /** A source of its own for each fault. */
+  /** Each fault has a random source of its own. */
   chance: Chance
-  /** Which of the run's faults it is. */
+  /** The number of the fault within the run. */
   turn: number
   downMs: number
   /** The channel that most people follow. */
@@ -17,7 +17,7 @@ export interface Scene {
 }
 
 /**
- * What is done to a cluster. Resolves with what it was done to when it is over: what was taken away is there
- * again and says that it listens.
+ * A fault in a cluster. Resolves with its target when the fault is over: whatever was stopped runs and
+ * listens again.
  */
 export type Fault = (scene: Scene) => Promise<string>

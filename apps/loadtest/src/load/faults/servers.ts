@@ -3,7 +3,7 @@ import { type RedisServer, until } from '@saoma/testing'
 import { mastersAmong, type Store, settled } from '../store.ts'
 import type { Fault, Scene } from './scene.ts'
 
-/** A silence that a master of a cluster does not survive as one is among them. */
+/** A freeze lasts up to this many times `--down`. That is long enough for a replica to take over. */
 const MOST_FROZEN = 3
 
 export const nameOf = ({ kind }: Store, { port }: RedisServer): string =>
@@ -11,7 +11,7 @@ export const nameOf = ({ kind }: Store, { port }: RedisServer): string =>
 
 export const masterOf = async ({ store, chance }: Scene): Promise<RedisServer> => chance.pick(await store.masters())
 
-/** Resolves when another server has taken over from one that is gone. */
+/** Resolves when another server has taken over from the given one. */
 const takenOver = async (store: Store, gone: RedisServer): Promise<void> => {
   const others = store.servers.filter((server) => server !== gone)
   const count = store.cluster?.nodes.length
@@ -21,7 +21,7 @@ const takenOver = async (store: Store, gone: RedisServer): Promise<void> => {
   )
 }
 
-/** Restarts a Redis that was asked to end. In a cluster a replica may have taken over until it is back. */
+/** Restarts a Redis with SIGTERM. In a cluster a replica may take over until the server is back. */
 export const redis: Fault = async (scene) => {
   const server = await masterOf(scene)
   await server.kill('SIGTERM')
@@ -31,7 +31,7 @@ export const redis: Fault = async (scene) => {
   return nameOf(scene.store, server)
 }
 
-/** Stops a Redis as if its machine stood still: connections stay open, and nothing is answered. */
+/** Freezes a Redis (SIGSTOP): connections stay open, and nothing answers. */
 export const freeze: Fault = async (scene) => {
   const { store, chance, downMs } = scene
   const server = await masterOf(scene)
@@ -43,7 +43,7 @@ export const freeze: Fault = async (scene) => {
   return nameOf(store, server)
 }
 
-/** A replica becomes the master: in order, as before maintenance, or because its master was killed. */
+/** A replica becomes the master: by a planned failover, or because its master was killed. */
 export const failover: Fault = async (scene) => {
   const { store, chance, downMs } = scene
   const server = await masterOf(scene)

@@ -4,21 +4,21 @@ import { type Store, withRedis } from '../store.ts'
 import type { Fault } from './scene.ts'
 
 /**
- * Slots that are moved at one time are up to two to the power of this; one alone is as likely as a few or
- * many.
+ * A move covers at most two to the power of this many slots. The logarithmic scale makes one slot as likely
+ * as many.
  */
 const MOST_DOUBLINGS = 9
 /**
- * Between two steps of a move, in half of the moves: whoever moves slots may be far away, and then the
- * masters know of it by and by.
+ * Half of the moves pause between two steps, like a remote operator. The masters then learn of the move one
+ * after another.
  */
 const MOST_STEP_MS = 50
-/** How often the channel that all follow is among what is moved. */
+/** The probability that the move includes the busiest channel's slot. */
 const BUSIEST = 1 / 2
 
 /**
- * A slot that somebody listens on: the one of the busiest channel, of another one, or of a ticket that a
- * browser waits for.
+ * A slot with listeners: the busiest channel's, another channel's, or that of a ticket that a browser
+ * watches.
  */
 const drawBusy = async (store: Store, chance: Chance, busiest: string): Promise<number> => {
   const masters = await store.masters()
@@ -31,7 +31,7 @@ const drawBusy = async (store: Store, chance: Chance, busiest: string): Promise<
   return withRedis(chance.pick(masters), async (redis) => Number(await redis.call('CLUSTER', 'KEYSLOT', drawn)))
 }
 
-/** Gives slots that are in use to another master, keys and all, while they are. */
+/** Moves slots with all their keys to another master while clients use them. */
 export const slots: Fault = async ({ store, chance, busiest }) => {
   const { cluster } = store
   if (!cluster) throw new Error('only a cluster has slots')
@@ -40,7 +40,7 @@ export const slots: Fault = async ({ store, chance, busiest }) => {
   const from = await cluster.ownerOf(busy)
   const to = chance.pick([...masters.keys()].filter((port) => port !== from).sort())
   const owned = masters.get(from) ?? []
-  // Never all: a master without slots would give its replica away.
+  // Never all slots: a master without slots would lose its replica to another one.
   const count = Math.min(Math.floor(2 ** (MOST_DOUBLINGS * chance.next())), Math.ceil(owned.length / 2))
   const first = Math.max(0, Math.min(owned.indexOf(busy) - chance.between(0, count - 1), owned.length - count))
   const stepMs = chance.between(0, 1) * chance.between(1, MOST_STEP_MS)

@@ -3,14 +3,14 @@ import { settled, withRedis } from '../store.ts'
 import type { Fault } from './scene.ts'
 import { masterOf, nameOf } from './servers.ts'
 
-/** More replicas than anybody has. */
+/** More replicas than any master has. */
 const UNREACHED = '9'
-/** Any Redis uses more than a byte. */
+/** One byte, which any Redis exceeds. */
 const FULL = '1'
-/** How many times `--down` writes are refused at the most. */
+/** Redis refuses writes for at most this many times `--down`. */
 const MOST_REFUSED = 6
 
-/** Has a master refuse writes for a while; it goes on answering reads. */
+/** Makes a master refuse writes for a while. It still answers reads. */
 const refuse =
   (setting: string, value: string): Fault =>
   async (scene) => {
@@ -27,7 +27,9 @@ const refuse =
     return nameOf(store, server)
   }
 
-/** NOREPLICAS: fewer replicas are there than a write must have. */
+/** NOREPLICAS: a write needs more replicas than there are. */
 export const noreplicas = refuse('min-replicas-to-write', UNREACHED)
-/** OOM: `maxmemory` is reached, and nothing may be evicted. What frees memory is still done. */
+/**
+ * OOM: memory has reached `maxmemory`, and eviction is off. Redis still accepts commands that free memory.
+ */
 export const oom = refuse('maxmemory', FULL)

@@ -7,13 +7,10 @@ import { createPlots } from './plots.ts'
 
 const read = (name: string) => readFile(new URL(import.meta.resolve(name)), 'utf8')
 
-/** JSON inside of a script: nothing in it may end the script. */
+/** JSON inside a script element. It must not contain anything that ends the element. */
 const json = (value: unknown): string => JSON.stringify(value).replaceAll('<', '\\u003c')
 
-/**
- * One page that has all it needs inside of it and asks nobody for anything, which its own policy would not
- * let it.
- */
+/** A self-contained page. It loads nothing, and its own content security policy forbids it to. */
 export const htmlReport = async (result: Result): Promise<string> => {
   const [plot, plotStyle, style] = await Promise.all([
     read('uplot/dist/uPlot.iife.min.js'),

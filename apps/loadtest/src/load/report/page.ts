@@ -1,16 +1,16 @@
 import type { Result } from '../result.ts'
 import type { Line, Plots } from './plots.ts'
 
-/** What the page is given besides the result: words that other files own. */
+/** Texts that the page receives besides the result. */
 export interface Words {
-  /** What each time and each count is. */
+  /** Descriptions of the times and counters. */
   meanings: Readonly<Record<string, string>>
   verdicts: readonly string[]
 }
 
 /**
- * Draws the report. It runs in the reader's browser, where nothing of this project is: its own text is put
- * into the page, so it may use nothing that is not inside of it.
+ * Draws the report. The source text of this function is put into the page and runs in the reader's browser.
+ * It may use only what is inside the function.
  */
 export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanings, verdicts }: Words): void => {
   const seconds = result.timeline.map(({ second }) => second)
@@ -126,7 +126,7 @@ export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanin
   }
 
   const drawCurve = (charts: Element) => {
-    // Where each percentile lies: 90 % at 10, 99 % at 100, 99.9 % at 1000.
+    // The x-axis: 90 % at 10, 99 % at 100, 99.9 % at 1000.
     const names = (Object.keys(result.times) as (keyof Result['times'])[]).filter((name) => name !== 'late').slice(0, 7)
     const curves = names.map(
       (name) => new Map(result.times[name]?.curve.map(([at, value]) => [100 / (100 - at), value])),
@@ -177,13 +177,13 @@ export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanin
       )
     }
     kinds('Given up', result.errors)
-    kinds('Refused or broken, and tried again', result.refused)
+    kinds('Failed and retried', result.refused)
     for (const [title, list] of [
       ['Lost', result.named.lost],
       ['To the wrong person', result.named.wrong],
       ['More than once', result.named.duplicated],
       ['Out of order', result.named.disordered],
-      ['To be scanned once more', result.named.rescans],
+      ['To be scanned again', result.named.rescans],
     ] as const) {
       if (list.length === 0) continue
       add(body, 'h2', title)
@@ -192,7 +192,7 @@ export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanin
     }
   }
 
-  /** What the colours behind the lines are. */
+  /** Explains the colours behind the lines. */
   const drawKey = (title: Element) => {
     if (result.outages.length === 0) return
     for (const [name, text] of [
@@ -235,7 +235,7 @@ export const drawReport = ({ plotInto, redraw }: Plots, result: Result, { meanin
   drawTables(body)
   drawFaults(body)
 
-  // Only now has the grid its columns.
+  // The grid has its columns only now.
   redraw()
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw)
   addEventListener('resize', redraw)

@@ -8,36 +8,34 @@ export interface Line {
 }
 
 export interface Plots {
-  /**
-   * Lines over `x`: the seconds of the run if `time`, percentiles if not. Nothing is drawn before `redraw`.
-   */
+  /** Lines over `x`: seconds of the run if `time`, else percentiles. Nothing appears before `redraw`. */
   plotInto(
     holder: HTMLElement,
     x: (number | null)[],
     lines: readonly Line[],
     options: { time: boolean; show: (value: number | null | undefined) => string; log?: boolean },
   ): void
-  /** Draws all, in the holders' present widths and the page's present colours. */
+  /** Draws everything, with the current widths of the holders and the current colours of the page. */
   redraw(): void
 }
 
 /**
- * The charts of the report. Like the page itself it is put there as text, so it may use nothing that is not
- * inside of it.
+ * The charts of the report. The source text of this function is put into the page too, so it may use only
+ * what is inside the function.
  */
 export const createPlots = (Plot: typeof uPlot, outages: Result['outages']): Plots => {
   const HEIGHT = 220
   const redraws: (() => void)[] = []
   const color = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
 
-  /** Faults, and the time after each until all was green. */
+  /** Faults, and the time after each until everything was green. */
   const bands = (plot: uPlot) => {
     const { ctx, bbox } = plot
     const fill = (fromMs: number, toMs: number, style: string) => {
       const left = Math.max(bbox.left, plot.valToPos(fromMs / 1000, 'x', true))
       const right = Math.min(bbox.left + bbox.width, plot.valToPos(toMs / 1000, 'x', true))
       ctx.fillStyle = style
-      // Something that is over at once is still to be seen.
+      // Keeps a momentary fault visible.
       ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height)
     }
     for (const { from, to, greenAt } of outages) {
@@ -46,7 +44,7 @@ export const createPlots = (Plot: typeof uPlot, outages: Result['outages']): Plo
     }
   }
 
-  /** Where a line has one value between two gaps, there is no line to see. */
+  /** A single value between two gaps makes no line, so it gets a point. */
   const alone = (values: readonly (number | null)[]): number[] =>
     values.flatMap((value, i) =>
       value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? [i] : [],

@@ -5,7 +5,7 @@ import { showMs } from '../quantity.ts'
 import type { Result, TimeFigures } from '../result.ts'
 
 const columns = ['mean', 'p50', 'p90', 'p95', 'p99', 'p99.9', 'max'] as const
-/** Lines of one kind of fault. */
+/** Maximum of lines for one kind of fault. */
 const MOST_LINES = 20
 
 const timeRow = (name: string, figures: TimeFigures): string[] => [

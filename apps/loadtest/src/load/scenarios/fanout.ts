@@ -5,10 +5,10 @@ import type { CreateScenario } from '../scenario.ts'
 import { type Schedule, spread, startSchedule } from '../schedule.ts'
 import { createSender } from '../sender.ts'
 
-/** People whom a worker's subscribers are, in turn: a person may have the room open in several tabs. */
+/** Distinct people among a worker's subscribers. A person may have the room open in several tabs. */
 const PEOPLE = 10
 
-/** One room full of subscribers of all workers, and messages into it from each. */
+/** One room with subscribers from all workers. Each worker also publishes into it. */
 export const createFanoutScenario: CreateScenario = (deps) => {
   const { plan, share, clock, recorder, network, ledger } = deps
   const send = createSender(deps, 'broadcast')

@@ -3,13 +3,13 @@ import type { CreateScenario } from '../scenario.ts'
 import { spread } from '../schedule.ts'
 import { openWaitingBrowser, type WaitingBrowser } from '../waiting-browser.ts'
 
-/** The server speaks every 25 s; somebody who has heard nothing for so long is connected to nobody. */
+/** The server pings every 25 s. A browser that hears nothing for this long has lost its connection. */
 const SILENCE_MS = 60_000
 const CHECK_MS = 5_000
-/** How often those that are due are opened. */
+/** Interval at which due browsers are opened. */
 const STEP_MS = 10
 
-/** Browsers that show a code and wait, renewed as their codes expire. */
+/** Browsers that show a code and wait. They get a new code when theirs expires. */
 export const createIdleScenario: CreateScenario = ({ plan, share, clock, recorder, network }) => {
   const browsers: WaitingBrowser[] = []
   let connected = 0

@@ -6,7 +6,7 @@ import type { CreateScenario } from '../scenario.ts'
 import { type Schedule, spread, startSchedule } from '../schedule.ts'
 import { createSender } from '../sender.ts'
 
-/** People who each follow their own channel, and messages to one or another of them. */
+/** People who follow their own channels, and messages to one of them at a time. */
 export const createInboxScenario: CreateScenario = (deps) => {
   const { plan, share, clock, recorder, network, ledger } = deps
   const send = createSender(deps, 'publish')
@@ -26,7 +26,7 @@ export const createInboxScenario: CreateScenario = (deps) => {
       onMessage: (room, offset, { dueAt }) => {
         const now = clock.now()
         recorder.time('deliver', now - dueAt)
-        // A person reads what there is at once, not each line in a call of its own.
+        // One read at a time: a person marks all unread messages in one call.
         if (reading) return
         reading = true
         room
@@ -44,7 +44,7 @@ export const createInboxScenario: CreateScenario = (deps) => {
 
   const publish = async (dueAt: number) => {
     const to = present[Math.floor(Math.random() * present.length)]
-    // Nobody is there in the first moments of a ramp.
+    // In the first moments of a ramp nobody has joined yet.
     if (!to?.listener.joined) return
     await send(to.channel, dueAt)
   }

@@ -6,10 +6,10 @@ import { nameTabs } from '../../tabs.ts'
 import { type DevicesView, devicesView } from './view.ts'
 
 type Data = {
-  /** None before the page is attached. */
+  /** Null before the page is attached. */
   words: Text['words'] | null
   view: DevicesView
-  /** What the dialog asks about: an empty sid means all of them. */
+  /** The subject of the dialog; an empty sid means all sessions. */
   asked: { visible: boolean; sid: string; title: string; what: string }
 }
 type Methods = {
@@ -41,7 +41,7 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
     show() {
       const { text } = currentProgram()
       nameTabs(text, text.words.devices.title)
-      // Somebody may have logged in, or out, while another page was in front.
+      // A login may have been added or ended while another page was in front.
       if (this.data.view.kind === 'list') void this.part?.refresh()
     },
   },

@@ -1,7 +1,7 @@
 import type { DevicesScreen } from '../../logic/devices-screen.ts'
 import type { Text } from '../../logic/text.ts'
 
-/** What the page renders: nothing in it is undefined. */
+/** The data of the page. No value is undefined. */
 export type DevicesView =
   | { kind: 'wait' }
   | { kind: 'failed'; hint: string }

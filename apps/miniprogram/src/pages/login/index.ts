@@ -5,7 +5,7 @@ import type { Text } from '../../logic/text.ts'
 import { type LoginView, loginView } from './view.ts'
 
 type Data = {
-  /** None before the page is attached. */
+  /** Null before the page is attached. */
   words: Text['words'] | null
   view: LoginView
   typed: string
@@ -24,7 +24,7 @@ type Methods = {
 type Own = {
   part: LoginPage | undefined
   ticking: ReturnType<typeof setInterval> | undefined
-  /** What the typed text was typed for. */
+  /** The form for which the text was typed. */
   form: LoginView['kind'] | undefined
 }
 
@@ -54,7 +54,7 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
     },
   },
   methods: {
-    // A second scan while this page is open makes a new page, so that every code comes in here.
+    // A second scan while this page is open creates a new page, so every code arrives here.
     onLoad({ scene }) {
       this.part?.open({ scene, launchScene: wx.getEnterOptionsSync().scene })
     },
@@ -62,13 +62,13 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
       if (!this.part) return
       const view = loginView(this.part.screen, currentProgram().text, Date.now())
       const isOther = view.kind !== this.data.view.kind
-      // What was typed comes back with what was wrong about it.
+      // After an error, the typed text stays.
       const isNew = view.kind !== 'wait' && view.kind !== this.form
       if (isNew) this.form = view.kind
       this.setData({ view, ...(isNew ? { typed: '' } : {}) })
       if (isOther) this.tick()
     },
-    /** Time passes visibly while a question is open, and the page is in front. */
+    /** Shows the remaining time while a question is open and the page is in front. */
     tick() {
       clearInterval(this.ticking)
       if (this.data.view.kind === 'ask') this.ticking = setInterval(() => this.draw(), TICK_MS)

@@ -8,17 +8,17 @@ interface Asking {
   kind: 'ask'
   title: string
   warning: string
-  /** Of the notice. */
+  /** Tone of the notice. */
   tone: 'info' | 'error'
   facts: readonly { label: string; value: string }[]
   userCode: string
-  /** What of the two is on its way. */
+  /** The decision that is being sent. */
   sending: '' | 'confirm' | 'reject'
   left: string
   error: string
 }
 
-/** What the page renders: nothing in it is undefined. */
+/** The data of the page. No value is undefined. */
 export type LoginView =
   | { kind: 'wait'; title: string }
   | { kind: 'enter'; error: string }
@@ -26,7 +26,7 @@ export type LoginView =
   | Asking
   | { kind: 'result'; theme: Theme; title: string; hint: string; action: Action; label: string }
 
-/** All but the usual way of a link are reasons to say no. */
+/** Every warning but that of an ordinary link is a reason to decline. */
 const toneOf = (warning: Warning): Asking['tone'] => (warning === 'link' ? 'info' : 'error')
 
 export const loginView = (screen: LoginScreen, text: Text, now: number): LoginView => {
@@ -89,7 +89,7 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
   }
 }
 
-/** What is wrong with something typed, for which these pages have words of their own. */
+/** The error for a typed value, which has its own text on these pages. */
 const sayError = (code: string | undefined, { words: { login }, sayCode }: Text): string => {
   if (code === undefined) return ''
   if (code === 'CHECK_WRONG') return login.checkWrong

@@ -5,7 +5,7 @@ import { countTab, nameTabs } from '../../tabs.ts'
 import { type MessagesView, messagesView } from './view.ts'
 
 type Data = {
-  /** None before the page is attached. */
+  /** Null before the page is attached. */
   words: Text['words'] | null
   view: MessagesView
 }

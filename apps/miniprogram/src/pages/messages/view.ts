@@ -2,7 +2,7 @@ import { clock } from '../../clock.ts'
 import type { MessagesScreen } from '../../logic/messages-screen.ts'
 import type { Text } from '../../logic/text.ts'
 
-/** What the page renders: nothing in it is undefined. */
+/** The data of the page. No value is undefined. */
 export type MessagesView =
   | { kind: 'wait'; unread: 0; connection: string }
   | { kind: 'ended'; unread: 0; hint: string }

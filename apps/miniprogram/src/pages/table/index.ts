@@ -5,11 +5,11 @@ import { nameTabs } from '../../tabs.ts'
 import { type TableView, tableView } from './view.ts'
 
 type Data = {
-  /** None before the page is attached. */
+  /** Null before the page is attached. */
   words: Text['words'] | null
   title: string
   view: TableView
-  /** The note that is being written. */
+  /** The note that the person is writing. */
   draft: { visible: boolean; dish: string; note: string }
 }
 type OnDish<Detail extends object = Record<string, never>> = WechatMiniprogram.CustomEvent<
@@ -34,7 +34,7 @@ type Methods = {
 }
 type Own = { part: TablePage | undefined }
 
-/** At which somebody sits who has scanned none. */
+/** The table of a person who has scanned none. */
 const FIRST_TABLE = '1'
 
 const tableOf = (scanned: string | undefined): string =>
