@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { givenIn, readSettings } from '@saoma/protocol'
 import * as v from 'valibot'
 
 export interface Config {
@@ -56,17 +57,10 @@ const Environment = v.object({
 
 /** The only reader of the environment. Throws ConfigError. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
-  // Compose files pass unset variables as empty strings. The default applies to them.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
-  const parsed = v.safeParse(Environment, given)
-  if (!parsed.success) {
-    const problems = parsed.issues.map((issue) => {
-      const name = String(issue.path?.[0]?.key)
-      return given[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`
-    })
-    throw new ConfigError(`The settings of the shop:\n${[...new Set(problems)].map((line) => `  ${line}`).join('\n')}`)
-  }
-  const settings = parsed.output
+  const read = readSettings(Environment, givenIn(env))
+  if (!read.ok)
+    throw new ConfigError(`The settings of the shop:\n${read.problems.map((line) => `  ${line}`).join('\n')}`)
+  const settings = read.value
   return {
     origin: settings.SAOMA_ORIGIN,
     saomaUrl: settings.SAOMA_URL ?? settings.SAOMA_ORIGIN,

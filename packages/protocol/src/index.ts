@@ -20,6 +20,7 @@ export {
   type VolatileMessage,
 } from './channel.ts'
 export { type Code, type CodeEntry, codes, type Failed, fail, ok, type Reaction, type Result } from './codes.ts'
+export { givenIn, readSettings, type Settings } from './environment.ts'
 export {
   type Ack,
   type LiveClientEvents,

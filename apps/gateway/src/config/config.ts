@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { givenIn, readSettings } from '@saoma/protocol'
 import type { Addressing } from '@saoma/wechat'
-import * as v from 'valibot'
 import type { AccessSettings } from '../access/open-access.ts'
 import type { Rule } from '../access/rules.ts'
 import type { RedisSettings } from '../operate/open-redis.ts'
@@ -118,18 +118,10 @@ export class ConfigError extends Error {
 
 /** The only reader of the environment. Throws ConfigError. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
-  // Compose files pass an unset setting on as an empty one, so the default applies.
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
-  const { given, problems: unread } = readSettingFiles(set, Object.keys(Environment.entries))
-  const parsed = v.safeParse(Environment, given)
-  if (!parsed.success || unread.size > 0) {
-    const wrong = (parsed.issues ?? []).map((issue) => {
-      const name = String(issue.path?.[0]?.key)
-      return unread.get(name) ?? (given[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`)
-    })
-    throw new ConfigError([...new Set([...unread.values(), ...wrong])])
-  }
-  const settings = parsed.output
+  const { given, problems: unread } = readSettingFiles(givenIn(env), Object.keys(Environment.entries))
+  const read = readSettings(Environment, given, unread)
+  if (!read.ok) throw new ConfigError(read.problems)
+  const settings = read.value
   const problems = contradictions(settings)
   if (problems.length > 0) throw new ConfigError(problems)
 
