@@ -174,6 +174,10 @@ test.each<[string[], RegExp]>([
   [['retire'], /^retire needs the scenes of codes, or --all\.$/],
   [['retire', 'short'], /^"short" is no scene: /],
   [['retire', '--all', 'A'.repeat(24)], /, not both\.$/],
+  [['retire', '--all=false'], /^retire has no option --all=false\.$/],
+  [['retire', '--all='], /^retire has no option --all=\.$/],
+  [['check', '--repair=no'], /^check has no option --repair=no\.$/],
+  [['A'.repeat(24), 'retire'], /^Say what is to be done\.$/],
   [['refill'], /^There is no command "refill"\.$/],
   [['toString'], /^There is no command "toString"\.$/],
 ])('%j is no command, and the reason is told', (args, reason) => {

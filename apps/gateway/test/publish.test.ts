@@ -83,7 +83,7 @@ test('a volatile message reaches the followers and is not kept', async () => {
   stream.close()
 })
 
-describe('an array', () => {
+describe('many messages in one call', () => {
   test('an array publishes each channel in the given order, and is answered in that order', async () => {
     const channels = [openRoom(), openRoom(), openRoom()]
     const sent = upTo(99).map((i) => ({ channel: channels[i % 3], event: 'n', data: i }))

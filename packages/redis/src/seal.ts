@@ -4,7 +4,7 @@ import { CompactEncrypt, compactDecrypt, errors } from 'jose'
 /** Encrypts small texts for Redis under a configured secret (JWE, A256GCM). */
 export interface Seal {
   close(text: string): Promise<string>
-  /** Undefined for text that was not sealed by any of the secrets. */
+  /** Undefined for text that was not sealed by any of the secrets. Rejects for text that is not sealed. */
   open(sealed: string): Promise<string | undefined>
 }
 
@@ -29,7 +29,7 @@ export const createSeal = ({ secrets, purpose, owner = '' }: SealOptions): Seal 
         try {
           return new TextDecoder().decode((await compactDecrypt(sealed, key)).plaintext)
         } catch (error) {
-          if (!(error instanceof errors.JOSEError)) throw error
+          if (!(error instanceof errors.JWEDecryptionFailed)) throw error
         }
       }
       return undefined

@@ -63,7 +63,8 @@ export const createSharedToken = (redis: RedisClients, appid: string, secret: st
       [token, lock],
       [holder, lockMs, AHEAD_MS, refused],
     )
-    const opened = value ? await seal.open(value) : undefined
+    // A version before this one wrote it in another form.
+    const opened = value ? await seal.open(value).catch(() => undefined) : undefined
     return {
       value,
       ...(opened ? { shared: { token: opened, value, leftMs } } : {}),

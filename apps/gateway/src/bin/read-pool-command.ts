@@ -73,11 +73,16 @@ export const readPoolCommand = (args: readonly string[]): AskedCommand => {
   const { help, ...options } = values
   const [name, ...words] = positionals
   if (help || name === 'help') return { kind: 'help' }
-  if (name === undefined) return wrong('Say what is to be done.')
+  if (name === undefined || isScene(args[0] ?? '')) return wrong('Say what is to be done.')
   const grammar = Object.hasOwn(grammars, name) ? grammars[name] : undefined
   if (!grammar) return wrong(`There is no command "${name}".`)
-  const unknown = Object.keys(options).find((option) => option !== grammar.option)
-  if (unknown !== undefined) return wrong(`${name} has no option ${unknown.length > 1 ? '--' : '-'}${unknown}.`)
+  // An option takes no value: `--all=false` must not retire everything.
+  const unknown = Object.entries(options).find(([option, value]) => option !== grammar.option || value !== true)
+  if (unknown) {
+    const [option, value] = unknown
+    const written = `${option.length > 1 ? '--' : '-'}${option}${typeof value === 'string' ? `=${value}` : ''}`
+    return wrong(`${name} has no option ${written}.`)
+  }
   const read = grammar.read([...words, ...args.filter(isScene)], Object.keys(options).length > 0)
   return typeof read === 'string' ? wrong(read) : { kind: 'command', run: read }
 }

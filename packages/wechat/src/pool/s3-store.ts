@@ -189,7 +189,11 @@ export const createS3Store = (options: S3StoreOptions): CodeStore => {
       const names = keys.map((key) => folder + checkStoreKey(key))
       const remove = (Key: string) =>
         ask(({ s3, client }, limits) => client.send(new s3.DeleteObjectCommand({ Bucket, Key }), limits))
-      await pMap(names, remove, { concurrency: REMOVED_AT_ONCE })
+      // One that fails does not keep the others: nothing would ask for them again.
+      const failures = await pMap(names, (name) => remove(name).then(() => [], Array.of<unknown>), {
+        concurrency: REMOVED_AT_ONCE,
+      })
+      for (const failure of failures.flat()) throw failure
     },
     list,
     url: urlUnder(cdn),
