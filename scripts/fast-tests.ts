@@ -4,7 +4,7 @@ import { filesBelow } from './files.ts'
 
 const IMPORT = /(?:import|export)\s+(type\s+)?([^'"]*?)\s*from\s*'([^']+)'/g
 /** Names of functions that start a process, or connect to one that the test has started elsewhere. */
-const BEGINS = /^(?:start|open|launch|run|prepare|install|ensure|connectTo)[A-Z]/
+const BEGINS = /^(?:start(?!Awake)|open|launch|run|prepare|install|ensure|connectTo)[A-Z]/
 /**
  * Tests without processes that still take ten seconds, because they draw pictures or wait for a stalled
  * socket.

@@ -1,3 +1,4 @@
+import { readBytes } from '@saoma/protocol'
 import type { Context } from 'koa'
 import * as v from 'valibot'
 import { problem } from './problem.ts'
@@ -6,18 +7,14 @@ const LARGEST_BODY = 16 * 1024
 
 /** The body, byte for byte. If it is too large, this answers and returns undefined. */
 export const readBody = async (ctx: Context): Promise<Buffer | undefined> => {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of ctx.req) {
-    size += chunk.length
-    if (size > LARGEST_BODY) {
-      ctx.set('Connection', 'close')
-      problem(ctx, 'TOO_LARGE')
-      return undefined
-    }
-    chunks.push(chunk)
+  try {
+    return Buffer.from(await readBytes(ctx.req.iterator({ destroyOnReturn: false }), LARGEST_BODY))
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    ctx.set('Connection', 'close')
+    problem(ctx, 'TOO_LARGE')
+    return undefined
   }
-  return Buffer.concat(chunks)
 }
 
 /** The parsed body. If it does not match the schema, this answers and returns undefined. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import Router from '@koa/router'
+import { readBytes } from '@saoma/protocol'
 import type { Context } from 'koa'
 import { code } from './api/code.ts'
 import type { Answer, Endpoint } from './api/endpoint.ts'
@@ -16,14 +17,12 @@ const LARGEST_BODY = 1024 * 1024
 
 /** The body as text, whatever its content type: WeChat ignores the type too. Undefined if it is too large. */
 const readBody = async (req: IncomingMessage): Promise<string | undefined> => {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of req) {
-    size += chunk.length
-    if (size > LARGEST_BODY) return undefined
-    chunks.push(chunk)
+  try {
+    return Buffer.from(await readBytes(req.iterator({ destroyOnReturn: false }), LARGEST_BODY)).toString()
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
   }
-  return Buffer.concat(chunks).toString()
 }
 
 /** Every business answer has status 200. A picture always has the type image/jpeg, even if it is a PNG. */

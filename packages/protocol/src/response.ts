@@ -1,10 +1,13 @@
-/** Reads the body of a response. Rejects with a RangeError when it has more bytes than `most`. */
-export const readBytes = async (response: Response, most: number): Promise<Uint8Array> => {
+/** Reads a body to its end. Rejects with a RangeError when it has more bytes than `most`. */
+export const readBytes = async (
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  most: number,
+): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of body) {
     size += chunk.length
-    if (size > most) throw new RangeError('the answer is too large')
+    if (size > most) throw new RangeError(`more than ${most} bytes`)
     chunks.push(chunk)
   }
   const bytes = new Uint8Array(size)

@@ -13,6 +13,7 @@ export {
 } from './connection.ts'
 export type { Certificates } from './connector.ts'
 export { CLUSTER_VERSION, createKeys, type Keys } from './keys.ts'
+export { Listeners } from './listeners.ts'
 export { joinCluster, type Membership, type MembershipOptions, NotAdmitted } from './membership.ts'
 export { type Memory, type MemoryWatch, type MemoryWatchOptions, watchMemory } from './memory.ts'
 export { createPlaces, type Places, type PlacesOptions } from './places.ts'

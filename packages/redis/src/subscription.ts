@@ -1,3 +1,4 @@
+import { Listeners } from './listeners.ts'
 import { RedisUnavailable } from './replies.ts'
 import type { Shard } from './shards.ts'
 
@@ -12,40 +13,18 @@ const CONFIRM_TIMEOUT_MS = 5_000
 const NOBODY: (() => void)[] = []
 
 /** One channel with at least one listener on this node. */
-export class Subscription {
+export class Subscription extends Listeners<ChannelListener> {
   /** The shard that was asked; messages from other shards are ignored. Undefined while no shard is asked. */
   shard: Shard | undefined = undefined
-  /** A single listener is stored without an array, because most channels have one and memory counts. */
-  #listeners: ChannelListener | ChannelListener[]
   /** Callers that wait for the confirmation; undefined once Redis has confirmed. */
   #waiting: (() => void)[] | undefined = NOBODY
-
-  constructor(listener: ChannelListener) {
-    this.#listeners = listener
-  }
 
   get isConfirmed(): boolean {
     return this.#waiting === undefined
   }
 
-  add(listener: ChannelListener): void {
-    this.#listeners = [...[this.#listeners].flat(), listener]
-  }
-
-  /** Removes a listener once, even if it was added twice. Returns whether no listener is left. */
-  remove(listener: ChannelListener): boolean {
-    if (!Array.isArray(this.#listeners)) return this.#listeners === listener
-    const at = this.#listeners.indexOf(listener)
-    // A new array, because `hear` may be iterating over the old one.
-    if (at >= 0) this.#listeners = this.#listeners.toSpliced(at, 1)
-    return [this.#listeners].flat().length === 0
-  }
-
-  /** Calls the present listeners in the order in which they were added. */
   hear(payload: Buffer): void {
-    const listeners = this.#listeners
-    if (Array.isArray(listeners)) for (const listener of listeners) listener.hear(payload)
-    else listeners.hear(payload)
+    this.each((listener) => listener.hear(payload))
   }
 
   /** Redis has confirmed the subscription. */

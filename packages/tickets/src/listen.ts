@@ -1,5 +1,5 @@
 import type { TicketState } from '@saoma/protocol'
-import type { ChannelListener, Subscriber } from '@saoma/redis'
+import { type ChannelListener, Listeners, type Subscriber } from '@saoma/redis'
 import { decodeEvent } from './wire.ts'
 
 /** A waiting follower of a ticket's channel. */
@@ -33,41 +33,14 @@ export interface Listening {
 }
 
 /** All listeners of one ticket on this node. */
-class Audience implements ChannelListener {
-  /**
-   * Nearly every ticket has one listener, and there are as many tickets as waiting browsers. A Set for each
-   * would cost memory.
-   */
-  #listeners: Listener | Set<Listener>
-
-  constructor(listener: Listener) {
-    this.#listeners = listener
-  }
-
-  add(listener: Listener): void {
-    if (this.#listeners instanceof Set) this.#listeners.add(listener)
-    else this.#listeners = new Set([this.#listeners, listener])
-  }
-
-  /** Returns whether no listener is left. */
-  remove(listener: Listener): boolean {
-    if (!(this.#listeners instanceof Set)) return this.#listeners === listener
-    this.#listeners.delete(listener)
-    return this.#listeners.size === 0
-  }
-
+class Audience extends Listeners<Listener> implements ChannelListener {
   hear(payload: Buffer): void {
     const state = decodeEvent(payload)
-    if (state) this.#each((listener) => listener.hear(state))
+    if (state) this.each((listener) => listener.hear(state))
   }
 
   miss(): void {
-    this.#each((listener) => listener.miss())
-  }
-
-  #each(act: (listener: Listener) => void): void {
-    if (this.#listeners instanceof Set) for (const listener of this.#listeners) act(listener)
-    else act(this.#listeners)
+    this.each((listener) => listener.miss())
   }
 }
 

@@ -111,7 +111,7 @@ const tryOnce = async <T>(
       redirect: 'manual',
       ...(json ? { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(json) } : {}),
     })
-    bytes = Buffer.from(await readBytes(response, LARGEST_BODY))
+    bytes = Buffer.from(await readBytes(response.body ?? [], LARGEST_BODY))
   } catch (error) {
     return unreachable(error)
   }

@@ -121,7 +121,7 @@ export const createWebhookClient = <T>(options: WebhookClientOptions<T>): Webhoo
       })
       status = response.status
       // Always read the body, so that the connection can be reused.
-      text = Buffer.from(await readBytes(response, LARGEST_BODY)).toString()
+      text = Buffer.from(await readBytes(response.body ?? [], LARGEST_BODY)).toString()
     } catch (error) {
       return unreachable(startedAt, reasonOf(error))
     }

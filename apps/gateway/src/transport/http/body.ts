@@ -1,4 +1,4 @@
-import { type Code, readExact } from '@saoma/protocol'
+import { type Code, readBytes, readExact } from '@saoma/protocol'
 import type { Context } from './context.ts'
 import { problem } from './problem.ts'
 
@@ -31,24 +31,18 @@ type Body = { json: unknown } | { code: Code; detail: string }
 export const readBody = async (ctx: Context, absent?: unknown): Promise<Body> => {
   if (ctx.get('Content-Encoding')) return { code: 'INVALID', detail: 'compressed bodies are not read' }
   const most: number = ctx.state.largestBody
-  const chunks: Buffer[] = []
-  let size = 0
+  let bytes: Uint8Array
   try {
-    // Leaving the loop early would destroy the connection, and with it the answer.
-    for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
-      size += chunk.length
-      if (size > most) {
-        ctx.set('Connection', 'close')
-        return { code: 'TOO_LARGE', detail: `more than ${most} bytes` }
-      }
-      chunks.push(chunk)
-    }
-  } catch {
-    return { code: 'INVALID', detail: 'the body broke off' }
+    // Left in the middle, a request would take its connection with it, and the answer.
+    bytes = await readBytes(ctx.req.iterator({ destroyOnReturn: false }), most)
+  } catch (error) {
+    if (!(error instanceof RangeError)) return { code: 'INVALID', detail: 'the body broke off' }
+    ctx.set('Connection', 'close')
+    return { code: 'TOO_LARGE', detail: error.message }
   }
-  if (size === 0 && absent !== undefined) return { json: absent }
+  if (bytes.length === 0 && absent !== undefined) return { json: absent }
   try {
-    return { json: readExact(utf8.decode(Buffer.concat(chunks))) }
+    return { json: readExact(utf8.decode(bytes)) }
   } catch (error) {
     if (error instanceof RangeError) return { code: 'INVALID', detail: error.message }
     return { code: 'INVALID', detail: 'the body is not JSON in UTF-8' }
