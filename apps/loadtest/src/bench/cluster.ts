@@ -3,7 +3,6 @@ import { costOf } from './cpu.ts'
 import { sum } from './numbers.ts'
 import { paceMs } from './pace.ts'
 import type { Receipts } from './receipts.ts'
-import type { Kind } from './worker-commands.ts'
 
 /** CPU microseconds per push. */
 export interface Cost {
@@ -17,7 +16,6 @@ export interface Cost {
 }
 
 export interface Cluster {
-  readonly kind: Kind
   /**
    * Pushes `count` times, each from the first node to a client of the second. Rejects when a push is lost or
    * arrives twice.
@@ -30,7 +28,6 @@ export interface Cluster {
 
 /** The parts of a cluster. Clusters differ in nothing else. */
 export interface Parts {
-  kind: Kind
   /** Process ids. The first node sends, the second one receives. */
   nodes: readonly number[]
   redis: number
@@ -46,11 +43,9 @@ const RECEIVE_TIMEOUT_MS = 15_000
 /** Time for work that nodes may still do after the last client has its push. */
 const SETTLE_MS = 50
 
-export const createCluster = ({ kind, nodes, redis, receipts, prepare, push, stop }: Parts): Cluster => {
+export const createCluster = ({ nodes, redis, receipts, prepare, push, stop }: Parts): Cluster => {
   const pids = [...nodes, redis]
   return {
-    kind,
-
     run: async (count) => {
       const ids = await prepare(count)
       receipts.expect(ids)

@@ -30,7 +30,6 @@ export const startConfirmCluster = async (kind: Kind, size: number): Promise<Clu
   const browsers = await openBrowsers(urls, BROWSERS_PER_NODE, receipts)
 
   return createCluster({
-    kind,
     nodes: nodes.map(({ pid }) => pid),
     redis: server.pid,
     receipts,

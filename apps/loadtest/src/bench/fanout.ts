@@ -5,7 +5,7 @@ import type { System } from './cluster-under-test.ts'
 import { costOf } from './cpu.ts'
 import type { Opening } from './crowd.ts'
 import { ROOM } from './dialogues.ts'
-import { findNchan, startNchan } from './nchan.ts'
+import { findNchan, NCHAN_ABSENT, startNchan } from './nchan.ts'
 import { median, sum } from './numbers.ts'
 import { startSaoma } from './saoma.ts'
 import { startStock } from './stock.ts'
@@ -134,7 +134,7 @@ export const benchFanout = async ({ readers, messages, onProgress }: FanoutOptio
   sides.push(await openSide('stock Socket.IO', await startStock(NODES), 'enter', readers))
   const module = await findNchan()
   if (module) sides.push(await openSide('Nchan', await startNchan(module), 'subscribe', readers))
-  else absent.push('Nchan: its nginx module is not installed (Debian, Ubuntu: apt-get install libnginx-mod-nchan)')
+  else absent.push(NCHAN_ABSENT)
 
   onProgress('fanout: warming up')
   for (const side of sides) for (const pace of paceNames) await run(side, messages, pace, subscribers)

@@ -11,33 +11,50 @@ export interface Answered {
   body: unknown
 }
 
-/**
- * One POST over a kept-alive connection, like a proxy's. Rejects unless the answer is 200 with JSON and
- * arrives in time.
- */
-export const post = (url: string, headers: Record<string, string>, form?: Record<string, string>): Promise<Answered> =>
+/** One POST over a kept-alive connection. Rejects unless the answer is 2xx and arrives in time. */
+const send = (
+  url: string,
+  headers: Record<string, string>,
+  body: string,
+): Promise<{ headers: IncomingHttpHeaders; answer: string }> =>
   new Promise((resolve, reject) => {
-    const body = form ? `${new URLSearchParams(form)}` : ''
     const sent = request(url, {
       method: 'POST',
       agent,
       timeout: TIMEOUT_MS,
-      headers: {
-        ...headers,
-        ...(form ? { 'Content-Type': 'application/x-www-form-urlencoded' } : {}),
-        'Content-Length': Buffer.byteLength(body),
-      },
+      headers: { ...headers, 'Content-Length': Buffer.byteLength(body) },
     })
     sent.once('timeout', () => sent.destroy(new Error(`${url} did not answer in time`)))
     sent.once('error', reject)
     sent.once('response', async (response) => {
       try {
         const answer = await text(response)
-        if (response.statusCode !== 200) throw new Error(`${url} answered ${response.statusCode}: ${answer}`)
-        resolve({ headers: response.headers, body: JSON.parse(answer) })
+        const { statusCode = 0 } = response
+        if (statusCode < 200 || statusCode > 299) throw new Error(`${url} answered ${statusCode}: ${answer}`)
+        resolve({ headers: response.headers, answer })
       } catch (error) {
         reject(error)
       }
     })
     sent.end(body)
   })
+
+/**
+ * One POST over a kept-alive connection, like a proxy's. Rejects unless the answer is 2xx with JSON and
+ * arrives in time.
+ */
+export const post = async (
+  url: string,
+  headers: Record<string, string>,
+  form?: Record<string, string>,
+): Promise<Answered> => {
+  const type: Record<string, string> = form ? { 'Content-Type': 'application/x-www-form-urlencoded' } : {}
+  const sent = await send(url, { ...headers, ...type }, form ? `${new URLSearchParams(form)}` : '')
+  return { headers: sent.headers, body: JSON.parse(sent.answer) }
+}
+
+/** The same with JSON in the body. Resolves with the text of the answer. */
+export const postJson = async (url: string, headers: Record<string, string>, json: unknown): Promise<string> => {
+  const { answer } = await send(url, { ...headers, 'Content-Type': 'application/json' }, JSON.stringify(json))
+  return answer
+}

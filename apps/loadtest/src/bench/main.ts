@@ -8,17 +8,19 @@ import { benchLogin } from './login.ts'
 import { loginReport } from './login-report.ts'
 import { benchMemory, memoryReport } from './memory.ts'
 import { benchPublish, publishReport } from './publish.ts'
+import { benchPublishHttp, publishHttpReport } from './publish-http.ts'
 
-const help = `npm run bench -- [confirm] [publish] [fanout] [memory] [login] [options]     without a name: all
+const help = `npm run bench -- [confirm] [publish] [publish-http] [fanout] [memory] [login] [options]     without a name: all
 
   confirm             CPU that the push of a confirmed login costs across nodes, beside Socket.IO's classic Redis adapter
   publish             CPU that a message to one person costs across nodes, beside the same
+  publish-http        CPU of such a message that is published over HTTP, beside the same and, if installed, Nchan
   fanout              CPU that a message to a full room costs, beside the same and, if its nginx module is installed, Nchan
   memory              memory and CPU of a waiting browser, beside a bare ws server and Socket.IO as it comes
   login               CPU that one login costs, step by step, beside the least that its parts cost alone
 
   --nodes 2,4,8,16    confirm, publish: sizes of the clusters
-  --pushes 5000       confirm, publish: pushes of one round
+  --pushes 5000       confirm, publish, publish-http: pushes of one round
   --readers 1000      fanout: clients in the room on each of two nodes
   --messages 160      fanout: messages of one round
   --sockets 10000     memory: waiting browsers
@@ -36,9 +38,16 @@ const options = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-const benches = ['confirm', 'publish', 'fanout', 'memory', 'login']
+const benches = ['confirm', 'publish', 'publish-http', 'fanout', 'memory', 'login']
 /** Milliseconds. The figures of a machine that needs longer are worthless. */
-const LONGEST = { confirm: 240_000, publish: 300_000, fanout: 300_000, memory: 600_000, login: 300_000 }
+const LONGEST = {
+  confirm: 240_000,
+  publish: 300_000,
+  publishHttp: 300_000,
+  fanout: 300_000,
+  memory: 600_000,
+  login: 300_000,
+}
 /** Open files of a process besides its sockets. */
 const OTHER_FILES = 200
 
@@ -122,6 +131,11 @@ const run = async (args: readonly string[]): Promise<void> => {
     const results = await within(benchPublish({ nodes, pushes, onProgress }), LONGEST.publish, 'publish')
     figures.publish = results
     say(`\n${publishReport(results)}\n`)
+  }
+  if (chosen.includes('publish-http')) {
+    const result = await within(benchPublishHttp({ pushes, onProgress }), LONGEST.publishHttp, 'publish-http')
+    figures.publishHttp = result
+    say(`\n${publishHttpReport(result)}\n`)
   }
   if (chosen.includes('fanout')) {
     const result = await within(benchFanout({ readers, messages, onProgress }), LONGEST.fanout, 'fanout')

@@ -9,6 +9,9 @@ const MODULE = 'ngx_nchan_module.so'
 /** Where Debian, Alpine and Homebrew put the modules of nginx. */
 const FOLDERS = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/opt/homebrew/lib/nginx/modules']
 const SIZE = 2
+/** Says why Nchan is missing from a comparison. */
+export const NCHAN_ABSENT =
+  'Nchan: its nginx module is not installed (Debian, Ubuntu: apt-get install libnginx-mod-nchan)'
 const WORKER = /start worker process (\d+)/
 
 /** Path of the nginx module; undefined if it is not installed. */
@@ -25,7 +28,10 @@ export const findNchan = async (): Promise<string | undefined> => {
   return undefined
 }
 
-/** Redis keeps as many messages as in a channel of ours. */
+/**
+ * Redis keeps as many messages as in a channel of ours. `?id=` in an address names a channel of its own.
+ * Without it the address means the channel that all clients of a crowd share.
+ */
 const configuration = (temp: string, module: string, port: number, redisUrl: string): string => `
 load_module ${module};
 daemon off;
@@ -44,7 +50,7 @@ http {
   upstream store { nchan_redis_server ${redisUrl}; }
   server {
     listen 127.0.0.1:${port} backlog=1024;
-    nchan_channel_id bench;
+    nchan_channel_id bench$arg_id;
     nchan_message_buffer_length 1000;
     nchan_message_timeout 7d;
     location = /publish {
@@ -110,7 +116,7 @@ const openPublisher = async (url: string) => {
   }
 }
 
-/** Two nginx with the Nchan module, with one worker each. They serve a single channel, whatever its name. */
+/** Two nginx with the Nchan module, with one worker each. `publish` serves the shared channel alone. */
 export const startNchan = async (module: string): Promise<System> => {
   const redis = await startRedis()
   const nodes = await Promise.all(Array.from({ length: SIZE }, () => startNode(module, redis.url)))

@@ -22,13 +22,15 @@ export const paceMs = (count: number): number => (count / PACE.perSecond) * 1000
  * any other: catching up would batch pushes into fewer and cheaper reads and writes, above all on a busy
  * machine.
  */
-export const pushAll = (
-  ids: readonly string[],
-  push: (id: string) => Promise<unknown>,
+export const pushAll = <T>(
+  items: readonly T[],
+  push: (item: T) => Promise<unknown>,
   { perSecond, inFlight }: Pace,
 ): Promise<void> =>
   new Promise((resolve, reject) => {
     const perTick = Math.ceil((perSecond * TICK_MS) / 1000)
+    // A pace below one push a tick has longer ticks.
+    const tickMs = (perTick * 1000) / perSecond
     let begun = 0
     let taken = 0
     const settle = (act: () => void) => {
@@ -37,13 +39,13 @@ export const pushAll = (
     }
     const onTaken = () => {
       taken++
-      if (taken === ids.length) settle(resolve)
+      if (taken === items.length) settle(resolve)
     }
     const begin = () => {
       const room = Math.min(perTick, inFlight - (begun - taken))
-      for (const id of ids.slice(begun, begun + room))
-        push(id).then(onTaken, (error: unknown) => settle(() => reject(error)))
-      begun = Math.min(begun + room, ids.length)
+      for (const item of items.slice(begun, begun + room))
+        push(item).then(onTaken, (error: unknown) => settle(() => reject(error)))
+      begun = Math.min(begun + room, items.length)
     }
-    const timer = setInterval(begin, TICK_MS)
+    const timer = setInterval(begin, tickMs)
   })

@@ -1,12 +1,12 @@
-import { OWN_CHANNEL, userChannel } from '@saoma/protocol'
+import { userChannel } from '@saoma/protocol'
 import { onCleanup } from '@saoma/testing'
-import type { Socket } from 'socket.io-client'
 import { type Cluster, createCluster } from './cluster.ts'
+import type { System } from './cluster-under-test.ts'
+import { type Data, type Follow, followOurs, followStock } from './follow.ts'
 import { batches } from './numbers.ts'
 import { PACE, pushAll } from './pace.ts'
 import { createReceipts } from './receipts.ts'
 import { startSaoma } from './saoma.ts'
-import { connectSocket } from './socket.ts'
 import { startStock } from './stock.ts'
 import type { Kind } from './worker-commands.ts'
 
@@ -15,30 +15,30 @@ const PEOPLE_PER_NODE = 100
 const RECEIVER = 1
 /** Concurrent handshakes. */
 const AT_ONCE = 50
-const JOIN_TIMEOUT_MS = 20_000
+/** Pads the data to about a hundred bytes. */
+const TEXT = 'x'.repeat(80)
 
-interface Person {
-  url: string
-  name: string
+/** What a backend tells one person. */
+export interface Message {
+  /** The person's name. */
+  person: string
+  data: Data
 }
 
-/** Follows the person's own channel. */
-const follow = async (kind: Kind, { url, name }: Person, onData: (data: { id: string }) => void): Promise<Socket> => {
-  const socket = await connectSocket(url, { token: name })
-  const [event, request] = kind === 'ours' ? ['subscribe', { channel: OWN_CHANNEL }] : ['join', userChannel(name)]
-  socket.on('message', (message) => onData(kind === 'ours' ? message.data : message))
-  await socket.timeout(JOIN_TIMEOUT_MS).emitWithAck(event, request)
-  return socket
+export interface PublishParts {
+  system: System
+  follow: Follow
+  /** Resolves when the first node has accepted the last message. */
+  publish(messages: readonly Message[]): Promise<unknown>
 }
 
-/** People who follow their own channels, and a backend that publishes to one person at a time. */
-export const startPublishCluster = async (kind: Kind, size: number): Promise<Cluster> => {
-  const system = await (kind === 'ours' ? startSaoma(size) : startStock(size))
+/** People who follow their own channels, and a backend that publishes to one person after the other. */
+export const createPublishCluster = async ({ system, follow, publish }: PublishParts): Promise<Cluster> => {
   const receipts = createReceipts()
-  const sockets: Socket[] = []
+  const leaves: (() => void)[] = []
   const close = () => {
     forget()
-    for (const socket of sockets) socket.disconnect()
+    for (const leave of leaves) leave()
   }
   const forget = onCleanup(close)
   const nameOf = (node: number, person: number) => `bench-${node}-${person}`
@@ -46,18 +46,19 @@ export const startPublishCluster = async (kind: Kind, size: number): Promise<Clu
     Array.from({ length: PEOPLE_PER_NODE }, (_, person) => ({ url, name: nameOf(node, person) })),
   )
   for (const batch of batches(people, AT_ONCE))
-    sockets.push(...(await Promise.all(batch.map((person) => follow(kind, person, ({ id }) => receipts.take(id))))))
+    leaves.push(...(await Promise.all(batch.map((person) => follow(person, ({ id }) => receipts.take(id))))))
 
   let published = 0
-  const push = (id: string) =>
-    system.publish(userChannel(nameOf(RECEIVER, Number(id) % PEOPLE_PER_NODE)), { id, text: TEXT })
+  const messageOf = (id: string): Message => ({
+    person: nameOf(RECEIVER, Number(id) % PEOPLE_PER_NODE),
+    data: { id, text: TEXT },
+  })
   return createCluster({
-    kind,
     nodes: system.nodes,
     redis: system.redis,
     receipts,
     prepare: async (count) => Array.from({ length: count }, () => `${++published}`),
-    push: (ids) => pushAll(ids, push, PACE),
+    push: (ids) => publish(ids.map(messageOf)),
     stop: async () => {
       close()
       await system.stop()
@@ -65,5 +66,12 @@ export const startPublishCluster = async (kind: Kind, size: number): Promise<Clu
   })
 }
 
-/** Pads the data to about a hundred bytes. */
-const TEXT = 'x'.repeat(80)
+/** The backend publishes through its socket. */
+export const startPublishCluster = async (kind: Kind, size: number): Promise<Cluster> => {
+  const system = await (kind === 'ours' ? startSaoma(size) : startStock(size))
+  return createPublishCluster({
+    system,
+    follow: kind === 'ours' ? followOurs : followStock,
+    publish: (messages) => pushAll(messages, ({ person, data }) => system.publish(userChannel(person), data), PACE),
+  })
+}

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
-import { startProcess, startRedis } from '@saoma/testing'
+import { startProcess, startRedis, testApiKey } from '@saoma/testing'
 import type { System } from './cluster-under-test.ts'
 import { openPublisher } from './publisher.ts'
 
-/** Socket.IO with its classic Redis adapter, all defaults. */
+/** Socket.IO with its classic Redis adapter, all defaults. The backend has a socket and an API key. */
 export const startStock = async (size: number): Promise<System> => {
   const redis = await startRedis()
   const nodes = await Promise.all(
@@ -11,7 +11,7 @@ export const startStock = async (size: number): Promise<System> => {
       const node = await startProcess({
         name: 'stock node',
         command: process.execPath,
-        args: [fileURLToPath(new URL('./stock-node.ts', import.meta.url)), redis.url],
+        args: [fileURLToPath(new URL('./stock-node.ts', import.meta.url)), redis.url, testApiKey],
       })
       const { json } = await node.nextLine((line) => line.json?.event === 'listening')
       return { node, url: `http://127.0.0.1:${json?.port}` }
