@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { orUnavailable, type RedisClients } from '@saoma/redis'
+import { every, orUnavailable, type RedisClients } from '@saoma/redis'
 import pMap from 'p-map'
 import type { ChannelsEvent } from './event.ts'
 import { scripts } from './scripts.ts'
@@ -147,9 +147,9 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
     return beating
   }
 
-  const timer = setInterval(() => {
+  const stop = every(beatMs, () => {
     if (!closed && !beating) beatOnce().catch((error: unknown) => onEvent({ kind: 'error', error }))
-  }, beatMs).unref()
+  })
 
   return {
     get node() {
@@ -165,13 +165,13 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
 
     stop: (): void => {
       closed = true
-      clearInterval(timer)
+      stop()
     },
 
     /** Gives up the name. */
     close: async (): Promise<void> => {
       closed = true
-      clearInterval(timer)
+      stop()
       await beating?.catch(() => {})
       await Promise.all(sweeping)
       await forget(node)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Result } from '@saoma/protocol'
-import { RedisUnavailable } from '@saoma/redis'
+import { every, RedisUnavailable } from '@saoma/redis'
 import type Provider from 'oidc-provider'
 import { createAccounts } from './accounts.ts'
 import { phoneAudience } from './clients.ts'
@@ -116,7 +116,7 @@ export const createIdentity = async (
       if (!(error instanceof RedisUnavailable)) options.onKeysError(error)
     })
   }
-  const timer = setInterval(lookAgain, options.keyCheckMs ?? 5_000).unref()
+  const stop = every(options.keyCheckMs ?? 5_000, lookAgain)
   // Redis may have come back with less data than before.
   deps.redis.data.on('ready', lookAgain)
 
@@ -152,7 +152,7 @@ export const createIdentity = async (
     end: sessions.end,
     endAll: sessions.endAll,
     close: () => {
-      clearInterval(timer)
+      stop()
       deps.redis.data.off('ready', lookAgain)
       sessionEnds.close()
     },

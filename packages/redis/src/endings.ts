@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { every } from './every.ts'
 import type { Cause, Shard, Shards } from './shards.ts'
 import type { Subscription } from './subscription.ts'
 import { keyOf, movedTo, type Topology } from './topology.ts'
@@ -29,17 +30,17 @@ const AUDIT_MS = 5_000
  */
 export class Endings {
   readonly #holdings: Holdings
-  readonly #auditTimer: NodeJS.Timeout
+  readonly #stopAudits: () => void
   #isClosed = false
 
   constructor(holdings: Holdings) {
     this.#holdings = holdings
-    this.#auditTimer = setInterval(() => void this.#audit(), AUDIT_MS).unref()
+    this.#stopAudits = every(AUDIT_MS, () => void this.#audit())
   }
 
   close(): void {
     this.#isClosed = true
-    clearInterval(this.#auditTimer)
+    this.#stopAudits()
   }
 
   /**

@@ -12,6 +12,7 @@ export {
   whenReady,
 } from './connection.ts'
 export type { Certificates } from './connector.ts'
+export { every } from './every.ts'
 export { CLUSTER_VERSION, createKeys, type Keys } from './keys.ts'
 export { Listeners } from './listeners.ts'
 export { joinCluster, type Membership, type MembershipOptions, NotAdmitted } from './membership.ts'

@@ -1,4 +1,5 @@
 import type { Cluster } from 'ioredis'
+import { every } from './every.ts'
 import type { Shard, Shards } from './shards.ts'
 
 export interface LookoutOptions {
@@ -68,13 +69,13 @@ export const createLookout = (shards: Shards, cluster: Cluster, { onDoubt, onGon
     }
   }
 
-  const timer = setInterval(lookOnce, EVERY_MS).unref()
+  const stop = every(EVERY_MS, () => void lookOnce())
   // A command was redirected to another master, so there may be new masters.
   cluster.on('refresh', lookOnce)
   return {
     close: (): void => {
       isClosed = true
-      clearInterval(timer)
+      stop()
       cluster.off('refresh', lookOnce)
     },
   }

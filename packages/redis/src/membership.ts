@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { orUnavailable } from './connection.ts'
+import { every } from './every.ts'
 import { hold } from './hold.ts'
 import { CLUSTER_VERSION } from './keys.ts'
 import type { RedisClients } from './redis.ts'
@@ -108,23 +109,25 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
   await takeName()
 
   const beat = async () => {
-    const holder = await hold(data, [key], [mine, NAME_MS])
-    await hold(data, [keys.clusterVersion()], [version, VERSION_MS])
+    const [holder] = await Promise.all([
+      hold(data, [key], [mine, NAME_MS]),
+      hold(data, [keys.clusterVersion()], [version, VERSION_MS]),
+    ])
     if (holder !== null && holder !== mine) onConflict(nameOf(holder))
   }
   let beating: Promise<void> | undefined
-  const timer = setInterval(() => {
+  const stop = every(BEAT_MS, () => {
     // The connections report an unavailable Redis.
     beating ??= beat()
       .catch(() => {})
       .finally(() => {
         beating = undefined
       })
-  }, BEAT_MS).unref()
+  })
 
   return {
     close: async () => {
-      clearInterval(timer)
+      stop()
       await beating
       await deleteIf(data, [key], [mine]).catch(() => {})
     },

@@ -1,5 +1,6 @@
 import { Cluster, type Redis } from 'ioredis'
 import type { Connection } from './connection.ts'
+import { every } from './every.ts'
 import { verdict } from './replies.ts'
 
 /** Memory of a master. Without `maxmemory` it has no limit. */
@@ -38,6 +39,8 @@ export interface MemoryWatch {
  */
 const AGAIN = 0.95
 const EVERY_MS = 1_000
+/** Below half of the share, and without a limit, one look in so many is made: INFO is expensive for Redis. */
+const CALM_LOOKS = 3
 
 const numberOf = (info: string, name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1])
 
@@ -106,7 +109,11 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
     })
     return looking
   }
-  const timer = setInterval(() => void lookOnce(), everyMs).unref()
+  let skipped = 0
+  const close = every(everyMs, () => {
+    skipped = (part() ?? 0) < share / 2 ? (skipped + 1) % CALM_LOOKS : 0
+    if (skipped === 0) void lookOnce()
+  })
 
-  return { hasRoom: () => !full, part, look: lookOnce, close: () => clearInterval(timer) }
+  return { hasRoom: () => !full, part, look: lookOnce, close }
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { every } from './every.ts'
 import type { RedisClients } from './redis.ts'
 import { script } from './script.ts'
 
@@ -88,7 +89,7 @@ export const createPlaces = (
     const subjects = [...all]
     for (let i = 0; i < subjects.length; i += BATCH) await Promise.all(subjects.slice(i, i + BATCH).map(sayAgain))
   }
-  const timer = setInterval(() => void sayAll(), sayMs).unref()
+  const stop = every(sayMs, () => void sayAll())
 
   return {
     enter: async (subject) => {
@@ -114,6 +115,6 @@ export const createPlaces = (
         throw error
       }
     },
-    close: () => clearInterval(timer),
+    close: stop,
   }
 }

@@ -1,5 +1,6 @@
 import type { Beat, Way } from './beat.ts'
 import type { Connection } from './connection.ts'
+import { every } from './every.ts'
 import type { Keys } from './keys.ts'
 import type { Subscriber } from './subscriber.ts'
 import type { ChannelListener } from './subscription.ts'
@@ -118,7 +119,7 @@ export const createProbe = (
   }
   cover()
 
-  const timer = setInterval(() => {
+  const stop = every(intervalMs, () => {
     const isDeaf = ({ data, pub }: Echoes) => subscriber.connected && Math.max(data.missed, pub.missed) >= MISSES
     const deaf = [...echoes].filter(([, echo]) => isDeaf(echo))
     if (deaf.length > 0) {
@@ -130,7 +131,7 @@ export const createProbe = (
     // A shard that is added later counts as heard, because the node was ready before.
     cover(performance.now())
     for (const [tag, echo] of echoes) sayBoth(tag, echo)
-  }, intervalMs).unref()
+  })
 
   return {
     /**
@@ -154,7 +155,7 @@ export const createProbe = (
       return (performance.now() - Math.min(...heard.map(Number))) / 1_000
     },
     close: (): void => {
-      clearInterval(timer)
+      stop()
       for (const [tag, { listener }] of echoes) subscriber.release(keys.beatChannel(tag), listener)
     },
   }

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
+import { every } from '@saoma/redis'
 import { type Backend, patternSyntax } from './principal.ts'
 import type { KeyRing } from './revocation-watch.ts'
 
@@ -124,7 +125,7 @@ export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs = 
       looking = false
     }
   }
-  const timer = file === undefined ? undefined : setInterval(() => void look(file), lookMs).unref()
+  const close = file === undefined ? () => {} : every(lookMs, () => void look(file))
 
   return {
     find: (key) => {
@@ -136,6 +137,6 @@ export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs = 
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    close: () => clearInterval(timer),
+    close,
   }
 }

@@ -1,5 +1,5 @@
 import { fail, ok, parseRefresh, type Result } from '@saoma/protocol'
-import { RedisUnavailable } from '@saoma/redis'
+import { every, RedisUnavailable } from '@saoma/redis'
 import { createConcurrencyQuota } from '../access/concurrency-quota.ts'
 import type { Endpoint } from './endpoint.ts'
 import { LiveConnection, type LiveConnectionDeps } from './live-connection.ts'
@@ -57,10 +57,10 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
     return ok(connection)
   }
 
-  const sweep = setInterval(() => {
+  const stop = every(SWEEP_MS, () => {
     const now = Date.now()
     for (const connection of connections) connection.check(now)
-  }, SWEEP_MS).unref()
+  })
 
   return {
     admit: async (endpoint, token) => {
@@ -95,6 +95,6 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
       return people.size
     },
 
-    stop: () => clearInterval(sweep),
+    stop,
   }
 }

@@ -1,3 +1,5 @@
+import { every } from '@saoma/redis'
+
 /** Interval of the checks. */
 const EVERY_MS = 1_000
 /** A larger delay counts as late. */
@@ -17,13 +19,13 @@ export const watchEventLoopLag = (options: LatenessOptions = {}) => {
   const { everyMs = EVERY_MS, lateMs = LATE_MS, now = () => performance.now() } = options
   let due = now() + everyMs
   let lateLooks = 0
-  const timer = setInterval(() => {
+  const close = every(everyMs, () => {
     const present = now()
     lateLooks = present - due > lateMs ? lateLooks + 1 : 0
     due = present + everyMs
-  }, everyMs).unref()
+  })
   return {
     isLate: (): boolean => lateLooks >= LOOKS,
-    close: (): void => clearInterval(timer),
+    close,
   }
 }

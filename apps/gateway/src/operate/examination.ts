@@ -1,4 +1,4 @@
-import { type Connection, RedisUnavailable } from '@saoma/redis'
+import { type Connection, every, RedisUnavailable } from '@saoma/redis'
 import type { Logger } from './log.ts'
 
 /** Checks whether a Redis that was unavailable at the start is suitable. */
@@ -44,9 +44,9 @@ export const createExamination = (connection: Connection, examine: () => Promise
   }
   const onReady = () => void look()
   connection.on('ready', onReady)
-  const timer = setInterval(onReady, EVERY_MS).unref()
+  const stop = every(EVERY_MS, onReady)
   const close = () => {
-    clearInterval(timer)
+    stop()
     connection.off('ready', onReady)
   }
 

@@ -1,4 +1,5 @@
 import type { LiveClientEvents } from '@saoma/protocol'
+import { every } from '@saoma/redis'
 import type { Metrics } from '../../operate/metrics.ts'
 import { isDeaf, type Limits } from '../../transport/limits.ts'
 import type { AdmissionOptions } from '../../transport/socket/admission.ts'
@@ -76,16 +77,13 @@ export const createConnmixDoor = (deps: ConnmixDoorDeps, options: ConnmixDoorOpt
     },
   }
 
-  const sweep = setInterval(
-    () => {
-      const at = now()
-      for (const connection of present) {
-        if (!connection.isAuthenticated && connection.begunAt < at - authMs) connection.end()
-        else if (connection.heardAt < at - idleMs) connection.endIdle()
-      }
-    },
-    Math.min(SWEEP_MS, idleMs / 2, authMs / 2),
-  ).unref()
+  const stopSweeps = every(Math.min(SWEEP_MS, idleMs / 2, authMs / 2), () => {
+    const at = now()
+    for (const connection of present) {
+      if (!connection.isAuthenticated && connection.begunAt < at - authMs) connection.end()
+      else if (connection.heardAt < at - idleMs) connection.endIdle()
+    }
+  })
 
   return {
     name: 'ws',
@@ -99,7 +97,7 @@ export const createConnmixDoor = (deps: ConnmixDoorDeps, options: ConnmixDoorOpt
     },
     guests: () => [...present].filter(({ isOpen, isAuthenticated }) => isOpen && isAuthenticated),
     close: () => {
-      clearInterval(sweep)
+      stopSweeps()
       for (const connection of present) connection.end()
     },
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { LOGIN_ONLY } from '@saoma/protocol'
+import { every } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Server, ServerOptions } from 'socket.io'
 import type { Metrics } from '../../operate/metrics.ts'
@@ -83,10 +84,10 @@ export const createLightLoginDoor = (
     return said.only === LOGIN_ONLY.only && said.transport === 'websocket' && said.EIO === '4' && !said.sid
   }
 
-  const sweep = setInterval(() => {
+  const stopSweeps = every(SWEEP_MS, () => {
     const at = now()
     for (const browser of connections) browser.check(at)
-  }, SWEEP_MS).unref()
+  })
 
   return {
     name: 'waiting',
@@ -102,7 +103,7 @@ export const createLightLoginDoor = (
       return size
     },
     close: () => {
-      clearInterval(sweep)
+      stopSweeps()
       for (const browser of connections) browser.end()
     },
   }

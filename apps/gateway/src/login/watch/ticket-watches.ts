@@ -1,5 +1,5 @@
 import { fail, isTerminal, ok, parseWatch, type Result, type TicketState, ticketOf } from '@saoma/protocol'
-import { RedisUnavailable, type Subscriber } from '@saoma/redis'
+import { every, RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Logger } from '../../operate/log.ts'
 import type { Trace } from '../../operate/tracing/trace.ts'
@@ -131,7 +131,7 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
     }
   }
 
-  const sweep = setInterval(() => {
+  const stopSweeps = every(SWEEP_MS, () => {
     const at = now()
     for (const watcher of watchers) {
       if (at < watcher.dueAt) continue
@@ -140,7 +140,7 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
       if (watcher.deviceCode) void refresh(watcher)
       else watcher.dismiss()
     }
-  }, SWEEP_MS).unref()
+  })
 
   subscriber.on('resubscribed', async (away) => {
     const missed = [...watchers].filter(
@@ -168,6 +168,6 @@ export const createTicketWatches = (deps: TicketWatchesDeps): TicketWatches => {
       if (watcher.deviceCode) void note(watcher, watcher.deviceCode, ok(state))
     },
     tickets: () => new Set([...watchers].flatMap(({ deviceCode }) => deviceCode ?? [])).size,
-    close: () => clearInterval(sweep),
+    close: stopSweeps,
   }
 }
