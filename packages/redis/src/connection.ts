@@ -1,6 +1,7 @@
 import { backoffMs } from '@saoma/protocol'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { type Certificates, placeOf, ServerConnector, sentinelConnector } from './connector.ts'
+import { gatherWrites } from './gather.ts'
 import { guardHandshake, RedisRefused, refusalOf } from './refused.ts'
 import { RedisUnavailable } from './replies.ts'
 import { type Address, parseRedisUrl } from './url.ts'
@@ -137,6 +138,7 @@ export const connectServer = (
     port,
     ...more,
   })
+  gatherWrites(server)
   const tell = tellOf(server, options.onError)
   guardHandshake(server, (error) => tell(explained(error, placeOf({ host, port }))))
   return server
@@ -158,6 +160,7 @@ const connectSentinel = (address: Address, options: ConnectionOptions): Redis =>
       pauseMs: reconnectDelayMs,
     }),
   })
+  gatherWrites(connection)
   const tell = tellOf(connection, options.onError)
   guardHandshake(connection, (error) => {
     const { remoteAddress: host, remotePort: port } = connection.stream ?? {}
@@ -185,7 +188,10 @@ const connectCluster = (address: Address, options: ConnectionOptions): Cluster =
     slotsRefreshTimeout: 2_000,
     clusterRetryStrategy: reconnectDelayMs,
   } satisfies ClusterOptions)
-  connection.on('+node', (node: Redis) => guardHandshake(node))
+  connection.on('+node', (node: Redis) => {
+    gatherWrites(node)
+    guardHandshake(node)
+  })
   const tell = tellOf(connection, options.onError)
   const tellNode = (error: Error, key: string) => {
     const colon = key.lastIndexOf(':')

@@ -78,9 +78,9 @@ export const scriptsIn = (owner: string, folder: URL, library?: string): DefineS
       return run
     }
 
-    return async (connection, keys, args) => {
+    return (connection, keys, args) => {
       const run = bound.get(connection) ?? bind(connection)
-      const answer = async () => parse(await orUnavailable(run.call(connection, ...keys, ...args)))
+      const answer = () => orUnavailable(run.call(connection, ...keys, ...args)).then(parse)
       return runs.hasSubscribers ? runs.tracePromise(answer, { script }) : answer()
     }
   }

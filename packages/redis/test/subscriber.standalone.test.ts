@@ -14,6 +14,8 @@ const holdBreath = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(
 test('a channel released and held again is not confirmed by the first hold’s answer', async () => {
   const subscriber = await openSubscriber(server.url)
   const first = subscriber.hold('again')
+  // Commands leave at the end of the turn.
+  await new Promise((resolve) => setImmediate(resolve))
   holdBreath()
   const stopped = server.kill('SIGSTOP')
   subscriber.release('again')

@@ -1,0 +1,26 @@
+import type { Redis } from 'ioredis'
+import { wrapSend } from './send.ts'
+
+type Stream = Redis['stream']
+
+/**
+ * Lets the commands of one turn of the event loop leave in one write, and so reach Redis in one read. ioredis
+ * writes each command by itself, which costs as much as the rest of the command. Its own automatic pipelines
+ * do the same, but hold back the errors of a lost connection, and make each batch wait for its last reply.
+ */
+export const gatherWrites = (server: Redis): void => {
+  let gathering: Stream | undefined
+  const release = (stream: Stream): void => {
+    if (gathering === stream) gathering = undefined
+    stream.uncork()
+  }
+  wrapSend(server, (send) => (command, ...others) => {
+    const { stream } = server
+    if (stream && stream !== gathering) {
+      gathering = stream
+      stream.cork()
+      setImmediate(release, stream)
+    }
+    return send(command, ...others)
+  })
+}
