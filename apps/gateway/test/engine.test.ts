@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, Socket as TcpSocket } from 'node:net'
 import { onCleanup } from '@saoma/testing'
-import { Server as Engine } from 'engine.io'
 import { Server, type Socket } from 'socket.io'
 import { io as connect } from 'socket.io-client'
 import { Decoder } from 'socket.io-parser'
 import WebSocket from 'ws'
+import { DirectEngine } from '../src/transport/socket/direct-web-socket.ts'
 import {
   bufferedBytes,
   cutOff,
@@ -31,7 +31,7 @@ import { textFrame } from '../src/transport/socket/frame.ts'
  * after an update says what the new version has changed, and `engine.ts` is the one place to mend.
  */
 const io = new Server({ transports: ['websocket', 'polling'] })
-io.bind(new Engine())
+io.bind(new DirectEngine())
 const door = createEngineDoor(io)
 const http = createServer(door.before((_, res) => res.end()))
 http.on('upgrade', door.enter)
@@ -85,7 +85,7 @@ test('writeBuffer of an engine.io Socket holds the waiting packets with their da
   expect(connection.writeBuffer.every(({ data }) => typeof data === 'string')).toBe(true)
 })
 
-test('engine.io writes a wsPreEncodedFrame as it is', async () => {
+test('engine.io hands the options of a packet to its transport', async () => {
   const { client, connection } = await enter('websocket')
   const heard = new Promise((resolve) => client.once('hello', resolve))
   writeFrames(connection, '2["never said"]', textFrame('42["hello","as it is"]'))

@@ -1,5 +1,6 @@
 import type { LogEntry, Signal } from '@saoma/channels'
 import { WebSocket } from 'ws'
+import { type DirectWebSocket, directOf } from '../../transport/socket/direct-web-socket.ts'
 import {
   bufferedBytes,
   type EngineConnection,
@@ -28,6 +29,7 @@ export class SocketIoEndpoint implements Endpoint {
   readonly #socket: LiveSocket
   readonly #engine: EngineConnection
   readonly #maxBufferBytes: number
+  #transport: DirectWebSocket | undefined
   #webSocket: WebSocket | undefined
   #tcp: Tcp | undefined
   /** Bytes passed to Engine.IO since its queue was last empty. Engine.IO counts packets only. */
@@ -61,9 +63,9 @@ export class SocketIoEndpoint implements Endpoint {
     const frames = framesOf(batch)
     const tcp = this.#clearWay()
     if ((tcp ? tcp.writableLength : this.#buffered()) > this.#maxBufferBytes) return this.#cutOff()
-    if (tcp) tcp.write(frames.bytes)
+    if (tcp) frames.write(tcp)
     else this.#enqueue(frames)
-    return frames.bytes.length
+    return frames.size
   }
 
   isSlow(): boolean {
@@ -79,9 +81,9 @@ export class SocketIoEndpoint implements Endpoint {
     const isBehind = tcp ? tcp.writableLength > 0 : this.#buffered() > 0 || !this.#engine.transport.writable
     if (isBehind) return 'dropped'
     const frames = framesOfSignal(signal)
-    if (tcp) tcp.write(frames.bytes)
+    if (tcp) frames.write(tcp)
     else this.#enqueue(frames)
-    return frames.bytes.length
+    return frames.size
   }
 
   tell<N extends Notice>(notice: N, body: NoticeBody<N>): void {
@@ -96,15 +98,18 @@ export class SocketIoEndpoint implements Endpoint {
   /**
    * The TCP connection for direct writes past Engine.IO and ws, whose queues and events cost more than the
    * write. It is available once all earlier data has reached the TCP connection: Engine.IO's queue is empty,
-   * and ws buffers nothing because compression is off.
+   * its transport has written what it gathered, and ws buffers nothing because compression is off.
    */
   #clearWay(): Tcp | undefined {
     if (this.#engine.writeBuffer.length > 0) return undefined
     if (!this.#tcp) {
+      this.#transport = directOf(this.#engine)
       this.#webSocket = webSocketOf(this.#engine)
       this.#tcp = tcpOf(this.#engine)
     }
-    return this.#webSocket?.readyState === WebSocket.OPEN ? this.#tcp : undefined
+    if (this.#webSocket?.readyState !== WebSocket.OPEN) return undefined
+    this.#transport?.flush()
+    return this.#tcp
   }
 
   #buffered(): number {
@@ -112,11 +117,12 @@ export class SocketIoEndpoint implements Endpoint {
     return this.#queued + bufferedBytes(this.#engine)
   }
 
-  #enqueue({ texts, bytes }: Frames): void {
+  #enqueue(frames: Frames): void {
     const engine = this.#engine
-    if (webSocketOf(engine)) writeFrames(engine, texts[0], bytes)
-    else for (const text of texts) engine.write(text)
-    if (engine.writeBuffer.length > 0) this.#queued += bytes.length
+    const [first] = frames.texts
+    if (webSocketOf(engine)) writeFrames(engine, first, frames.bytes)
+    else for (const text of frames.texts) engine.write(text)
+    if (engine.writeBuffer.length > 0) this.#queued += frames.size
   }
 
   #cutOff(): 'slow' {

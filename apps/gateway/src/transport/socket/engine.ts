@@ -12,6 +12,8 @@ import type { WebSocket } from 'ws'
 /** The TCP connection below a WebSocket. */
 export interface Tcp extends Duplex {
   write(bytes: Buffer): boolean
+  /** A text of one character a byte is written without a copy of its own. */
+  write(bytes: string | Buffer, encoding: 'latin1'): boolean
 }
 
 /** A WebSocket of ws, with its TCP connection. */
@@ -23,13 +25,45 @@ interface OpenWebSocket extends WebSocket {
 export interface EnginePacket {
   type: string
   data?: unknown
+  /** `frames`: complete frames to write in place of the packet. */
+  options?: { readonly frames?: Buffer }
+}
+
+/** Casts packets of Engine.IO's types to their real shape. */
+export const packetsOf = (packets: readonly object[]): readonly EnginePacket[] => packets as readonly EnginePacket[]
+
+/** The first character of a packet as text, by its type. */
+const PACKET_TYPES: Readonly<Record<string, string>> = {
+  open: '0',
+  close: '1',
+  ping: '2',
+  pong: '3',
+  message: '4',
+  upgrade: '5',
+  noop: '6',
+}
+
+/** A packet without bytes as it is on the wire. */
+export const packetText = ({ type, data }: EnginePacket): string => (PACKET_TYPES[type] ?? '') + (data ?? '')
+
+/** The WebSocket of Engine.IO's WebSocket transport. */
+export const webSocketOfTransport = (transport: object): OpenWebSocket | undefined =>
+  (transport as { readonly socket?: OpenWebSocket }).socket
+
+export const tcpOfTransport = (transport: object): Tcp | undefined => webSocketOfTransport(transport)?._socket
+
+/** Engine.IO's way to a client. */
+interface EngineTransport {
+  readonly name: string
+  readonly writable: boolean
+  readonly socket?: OpenWebSocket
 }
 
 /** A connection of Engine.IO. */
 interface EngineConnection {
   readonly id: string
   readonly readyState: string
-  readonly transport: { readonly name: string; readonly writable: boolean; readonly socket?: OpenWebSocket }
+  readonly transport: EngineTransport
   /** Packets that wait for the transport. */
   readonly writeBuffer: readonly { data?: string | Buffer }[]
   request: unknown
@@ -60,9 +94,11 @@ export const queuedBytes = ({ writeBuffer }: EngineConnection): number =>
 /** Bytes that ws and the socket have buffered. */
 export const bufferedBytes = (connection: EngineConnection): number => webSocketOf(connection)?.bufferedAmount ?? 0
 
-/** Writes complete frames: one packet for Engine.IO, and one write to the socket. */
+/**
+ * Queues complete frames as one packet for Engine.IO. `DirectWebSocket` writes them in place of the text.
+ */
 export const writeFrames = (connection: EngineConnection, text: string, frames: Buffer): void =>
-  void connection.write(text, { compress: false, wsPreEncodedFrame: [frames] })
+  void connection.write(text, { frames })
 
 /** Cuts a connection at once: its client would not read a close frame. */
 export const cutOff = (connection: EngineConnection): void => {

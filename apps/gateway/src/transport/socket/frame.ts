@@ -24,6 +24,20 @@ export const writeHeader = (into: Buffer, at: number, opcode: number, length: nu
   return at + headerSize(length)
 }
 
+/**
+ * Encodes an ASCII text as one whole frame, one character a byte: such a text reaches the kernel without a
+ * buffer of its own. Undefined for other texts, and for those of 64 KiB and more.
+ */
+export const latinFrame = (text: string): string | undefined => {
+  const { length } = text
+  if (length >= 65_536 || Buffer.byteLength(text) !== length) return undefined
+  const header =
+    length < 126
+      ? String.fromCharCode(FINAL | TEXT, length)
+      : String.fromCharCode(FINAL | TEXT, 126, length >> 8, length & 0xff)
+  return header + text
+}
+
 /** Encodes a text as one whole frame. */
 export const textFrame = (text: string): Buffer => {
   const length = Buffer.byteLength(text)

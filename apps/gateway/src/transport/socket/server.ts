@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import { adapterClient, type RedisClients } from '@saoma/redis'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
-import { Server as Engine } from 'engine.io'
 import { Server, type ServerOptions } from 'socket.io'
 import type { Origins } from '../../config/origins.ts'
 import type { Metrics } from '../../operate/metrics.ts'
 import { exposedHeaders } from '../http/cross-origin.ts'
 import { type AdmissionOptions, createAdmission, type Judge, namesSession } from './admission.ts'
+import { DirectEngine } from './direct-web-socket.ts'
 import { engineOf, forgetRequest, tellOldClients } from './engine.ts'
 import { createPacketGuard, type PacketGuard } from './packet-guard.ts'
 import { parser } from './parser.ts'
@@ -62,7 +62,7 @@ export const createIo = (redis: RedisClients, { judge, metrics, serve }: IoDeps,
     connectTimeout: 10_000,
   })
   io.bind(
-    new Engine({
+    new DirectEngine({
       maxHttpBufferSize: options.maxPayload,
       perMessageDeflate: false,
       httpCompression: false,
