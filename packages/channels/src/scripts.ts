@@ -18,10 +18,6 @@ const Entries = v.pipe(
   }),
 )
 
-const Receipt = v.pipe(
-  v.tuple([v.literal('OK'), v.string(), v.number(), v.number(), Flag]),
-  v.transform(([, epoch, offset, connections, repeated]) => ({ epoch, offset, connections, repeated })),
-)
 const Page = v.pipe(
   v.tuple([v.string(), v.number(), v.picklist(['recovered', 'fresh', 'epoch', 'trimmed']), Flag, Entries, v.number()]),
   v.transform(([epoch, offset, how, more, entries, mark]) => ({ epoch, offset, how, more, entries, mark })),
@@ -52,11 +48,24 @@ const parsing =
   (raw: unknown): T =>
     v.parse(schema, raw)
 
-const Refused = v.tuple([v.literal('KEY_REUSED')])
-const Unused = v.tuple([v.literal('UNUSED')])
+/** The place of a message, and who followed the channel then. */
+interface Receipt {
+  epoch: string
+  offset: number
+  connections: number
+  repeated: boolean
+}
+
+const RECEIPT = /^(\S+) (\d+) (\d+) ([01])$/
+
 /** `unused`: the message would be the first of a new channel, and may not be. */
-const published = (raw: unknown): Result<v.InferOutput<typeof Receipt>> | 'unused' =>
-  v.is(Unused, raw) ? 'unused' : v.is(Refused, raw) ? fail('KEY_REUSED') : ok(v.parse(Receipt, raw))
+const published = (raw: unknown): Result<Receipt> | 'unused' => {
+  if (raw === 'UNUSED') return 'unused'
+  if (raw === 'KEY_REUSED') return fail('KEY_REUSED')
+  const [, epoch, offset, connections, repeated] = RECEIPT.exec(String(raw)) ?? []
+  if (epoch === undefined) throw new TypeError(`this is not a reply to a publication: ${raw}`)
+  return ok({ epoch, offset: Number(offset), connections: Number(connections), repeated: repeated === '1' })
+}
 
 const script = scriptsIn('channels', new URL('../lua/', import.meta.url), 'lib')
 

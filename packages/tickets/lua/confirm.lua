@@ -16,7 +16,7 @@ if ticket.status == 'pending' then return { 'NOT_SCANNED' } end
 if ticket.status ~= 'scanned' and ticket.status ~= 'confirmed' then return { 'TICKET_SETTLED' } end
 
 if ticket.status == 'scanned' then
-  redis.call('HSET', key, 'decidedAt', ticket.now)
-  move(ticket, 'confirmed', ticket.now + redeem_ms, keep_ms, channel, event_head, event_tail)
+  move(ticket, 'confirmed', ticket.now + redeem_ms, keep_ms, channel, event_head, event_tail,
+    'decidedAt', ticket.now)
 end
 return answer(ticket)

@@ -29,12 +29,13 @@ local function find(key)
   return ticket
 end
 
--- Moves the ticket to its next status, keeps it for keep_ms past its deadline, and notifies the room.
+-- Moves the ticket to its next status, keeps it for keep_ms past its deadline, and notifies the room. Further
+-- arguments are fields to write with it, name and value alternating.
 -- `event_head` and `event_tail` are the adapter's message around the changing part of the state.
-local function move(ticket, status, deadline, keep_ms, channel, event_head, event_tail)
+local function move(ticket, status, deadline, keep_ms, channel, event_head, event_tail, ...)
   ticket.status, ticket.version, ticket.deadline = status, ticket.version + 1, deadline
   ticket.left = SETTLED[status] and 0 or deadline - ticket.now
-  redis.call('HSET', ticket.key, 'status', status, 'version', ticket.version, 'deadline', deadline)
+  redis.call('HSET', ticket.key, 'status', status, 'version', ticket.version, 'deadline', deadline, ...)
   redis.call('PEXPIREAT', ticket.key, deadline + keep_ms)
   local changing = '"status":"%s","version":%d,"expiresIn":%d'
   redis.call('SPUBLISH', channel,

@@ -16,7 +16,6 @@ if ticket.status == 'expired' then return { 'TICKET_EXPIRED' } end
 if ticket.status == 'confirmed' or ticket.status == 'redeemed' then return { 'TICKET_SETTLED' } end
 
 if ticket.status ~= 'rejected' then
-  redis.call('HSET', key, 'owner', sub)
-  move(ticket, 'rejected', ticket.deadline, keep_ms, channel, event_head, event_tail)
+  move(ticket, 'rejected', ticket.deadline, keep_ms, channel, event_head, event_tail, 'owner', sub)
 end
 return answer(ticket)

@@ -15,8 +15,7 @@ if ticket.status == 'expired' then return { 'TICKET_EXPIRED' } end
 if ticket.status ~= 'pending' and ticket.status ~= 'scanned' then return { 'TICKET_SETTLED' } end
 
 if ticket.status == 'pending' then
-  redis.call('HSET', key, 'owner', sub)
-  move(ticket, 'scanned', ticket.now + confirm_ms, keep_ms, channel, event_head, event_tail)
+  move(ticket, 'scanned', ticket.now + confirm_ms, keep_ms, channel, event_head, event_tail, 'owner', sub)
 end
 local request, created = unpack(redis.call('HMGET', key, 'request', 'created'))
 return answer(ticket, request, created)

@@ -59,8 +59,8 @@ const Redeemed = v.pipe(
 const reply =
   <T>(schema: v.GenericSchema<unknown, T>) =>
   (raw: unknown): Result<T> => {
-    const refusal = v.safeParse(Refusal, raw)
-    return refusal.success ? fail(refusal.output[0]) : ok(v.parse(schema, raw))
+    const isRefused = Array.isArray(raw) && raw.length === 1
+    return isRefused ? fail(v.parse(Refusal, raw)[0]) : ok(v.parse(schema, raw))
   }
 
 const script = scriptsIn('tickets', new URL('../lua/', import.meta.url), 'lib')
