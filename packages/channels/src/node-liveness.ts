@@ -77,7 +77,7 @@ export const createNodeLiveness = (redis: RedisClients, options: NodeLivenessOpt
 
   const sweep = async (name: string) => {
     // Two nodes may sweep the same name without harm; the lock only saves work.
-    if (!(await orUnavailable(data.set(keys.nodeSweep(name), node, 'PX', aliveMs, 'NX')))) return
+    if (!(await scripts.lockSweep(data, [keys.nodeSweep(name)], [node, aliveMs]))) return
     const channels = await orUnavailable(data.smembers(keys.nodeChannels(name)))
     await pMap(
       channels,

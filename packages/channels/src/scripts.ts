@@ -138,6 +138,7 @@ export const scripts = {
     [announces: 0 | 1, ...userAndConnections: (string | number)[]],
     number
   >('set-presence', 3, v.number(), evenWhenFull),
+  lockSweep: define<[lock: string], [node: string, ms: number], boolean>('lock-sweep', 1, Flag, evenWhenFull),
   sweep: define<[people: string, mine: string, live: string], [announces: 0 | 1, most: number], number>(
     'sweep',
     3,

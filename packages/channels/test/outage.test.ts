@@ -143,6 +143,18 @@ test('[C25] a node that is new or returns from an outage calls nobody dead for t
   expect(performance.now() - backAt).toBeGreaterThan(10 * BEAT_MS)
 })
 
+test('[C24] [C25] the people of a node that dies are removed from a full Redis, too', async () => {
+  const { data, keys, nodes, channel, followers, first } = await openPair()
+  const [, second] = nodes
+  await data.config('SET', 'maxmemory', '1')
+  const dead = (await data.zrange(keys.nodes(), '0', '-1')) as string[]
+  await second?.redis.close()
+  await first.event((event) => event.kind === 'swept' && dead.includes(event.node))
+  expect(await presenceOf(first, channel, 1)).toEqual({ channel, users: ['ann'], count: 1, connections: 1 })
+  await followers[0].signalled(3)
+  expect(followers[0].signals.at(-1)).toMatchObject({ kind: 'presence', change: { event: 'leave', user: 'bob' } })
+})
+
 test('[C25] a full Redis keeps those present, lets them leave and refuses newcomers', async () => {
   const { data, keys, channel, followers, names, heard, first } = await openPair()
   await data.config('SET', 'maxmemory', '1')
