@@ -129,7 +129,8 @@ export const lifetimeContract = async (url: string, node: Node) => {
     }
     await redis.sadd(names.nodeChannels(dead), first ?? '', ...others)
     await redis.pexpire(names.nodeChannels(dead), HOUR_MS)
-    // A sweep begins with the list of the channels. The lock that it takes before may be gone at the next look.
+    // A sweep begins with the list of the channels. The lock that it takes before may be gone at the next
+    // look.
     const sweeping = new Promise<void>((resolve) => {
       const smembers = redis.smembers.bind(redis)
       Object.assign(redis, {
