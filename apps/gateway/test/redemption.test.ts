@@ -84,6 +84,28 @@ test('a ticket of an older node can be redeemed, also again after half a failure
   expect((await refresh(origin, body.refresh_token)).status).toBe(200)
 })
 
+test('beside a node of the version before, a session is stored in the form which that node reads', async () => {
+  const { url } = await startRedis()
+  const { data, keys, close } = await createRedis({ url, probeMs: 0 })
+  onCleanup(close)
+  await data.set(keys.clusterVersion(), 1)
+  const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://redemption.test' })
+  const phone = await phoneToken(origin, 'anna')
+  const { ticket, device_code: code } = await createTicket(origin)
+  await scan(origin, ticket, phone)
+  await confirm(origin, ticket, phone)
+
+  const { body } = await redeem(origin, code)
+  const records = [...(await data.keys(keys.oidc('Grant', '*'))), ...(await data.keys(keys.oidc('RefreshToken', '*')))]
+  const stored = await Promise.all(records.map(async (key) => JSON.parse((await data.hget(key, 'payload')) ?? '{}')))
+  expect(stored.map(({ kind, clientId }) => [kind, clientId])).toEqual([
+    ['Grant', 'web'],
+    ['RefreshToken', 'web'],
+  ])
+  expect((await refresh(origin, body.refresh_token)).status).toBe(200)
+  expect(await data.get(keys.clusterVersion())).toBe('1')
+})
+
 test('a code whose use a failover lost gives the same session and tokens again', async () => {
   const { url } = await startRedis()
   const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://redemption.test' })

@@ -1,6 +1,7 @@
 import type { LoginRequest } from '@saoma/protocol'
 import { type Adapter, type AdapterPayload, errors } from './oidc-provider.ts'
 import { type Redemption, type RequestState, requestState } from './request-state.ts'
+import type { Beginning } from './sessions.ts'
 import type { TicketRecord, TicketStore } from './ticket-store.ts'
 
 /**
@@ -56,8 +57,8 @@ const epochSeconds = () => Math.floor(Date.now() / 1000)
  *
  * @param newName  draws 22 random characters
  * @param describe  reads the request that the phone displays from the stored payload
- * @param begin  called by each redemption with the same arguments. Resolves with false if the person has
- *   ended the session at the same moment
+ * @param begin  called by each redemption with the same arguments. Resolves with undefined if the person has
+ *   ended the session
  * @param onRedeemed  called once per ticket, by the redemption that won
  */
 export const createDeviceCodes = (
@@ -65,7 +66,7 @@ export const createDeviceCodes = (
   resource: string,
   newName: () => string,
   describe: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>,
-  begin: (session: NewSession) => Promise<boolean>,
+  begin: (session: NewSession) => Promise<Beginning | undefined>,
   onRedeemed: (session: Pick<NewSession, 'sid' | 'sub'>) => void,
 ): Adapter => {
   const read = (record: TicketRecord): Required<Authorization> => {
@@ -139,6 +140,7 @@ export const createDeviceCodes = (
       })
       if (!begun) throw new errors.InvalidGrant('this login was ended')
       redemption.finish = async () => {
+        if (!(await begun.stands)) throw new errors.InvalidGrant('this login was ended')
         const redeemed = await tickets.redeem(deviceCode)
         if (!redeemed.ok) throw new errors.InvalidGrant('device code was already used')
         onRedeemed({ sid, sub })

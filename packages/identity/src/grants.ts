@@ -2,6 +2,7 @@ import { userChannel } from '@saoma/protocol'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
 import type { Adapter } from 'oidc-provider'
 import { ACCESS_TOKEN_SECONDS } from './clients.ts'
+import { inJson, type RecordForm } from './record-form.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN, recordKey } from './records.ts'
 import { prolong, take } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
@@ -36,17 +37,18 @@ export const MOST_REFRESH_TOKENS = 60
  */
 const FIRST_SECONDS = ACCESS_TOKEN_SECONDS + 60
 
-/** @param onEnded  called once for each ended session, after its record is deleted; must not reject */
+/**
+ * @param onEnded  called once for each ended session, after its record is deleted; must not reject
+ * @param form  how the record of a session is written
+ */
 export const createGrants = (
   redis: RedisClients,
   marks: SessionMarks,
   onEnded: (session: EndedSession) => Promise<void>,
+  form: RecordForm = inJson,
 ): Grants => {
   const { data, keys, writing } = redis
   const at = (sid: string) => recordKey(keys, MODEL, sid)
-
-  const ownerOf = (payload: string | null | undefined): string | undefined =>
-    (payload ? (JSON.parse(payload) as { accountId?: string }) : {}).accountId
 
   /**
    * Deletes what else a session has on other shards. This does not delay the end: if a shard is unavailable,
@@ -64,8 +66,8 @@ export const createGrants = (
   const destroy = async (sid: string): Promise<string | undefined> => {
     const taking = writing(at(sid))
     const taken = await take(data, [at(sid)], [])
-    const accountId = ownerOf(taken?.payload)
-    if (taken) forget(sid, taken.token)
+    const accountId = taken && form.read(taken)?.accountId
+    if (taken) forget(sid, taken.token ?? '')
     const telling = accountId ? writing(keys.channelEnds(userChannel(accountId))) : undefined
     if (accountId) await onEnded({ sub: accountId, sid })
     // Wait for replicas last, also in a retry after a failure at this point: once a client was told that its
@@ -74,7 +76,7 @@ export const createGrants = (
     return accountId
   }
 
-  const records = createRecords(redis, MODEL)
+  const records = createRecords(redis, MODEL, form)
   return {
     at,
     adapter: {
@@ -86,7 +88,7 @@ export const createGrants = (
       // The provider ends a session on revocation, or when a refresh token was replayed. It goes through the
       // same steps as every other end.
       destroy: async (sid) => {
-        const sub = ownerOf(await orUnavailable(data.hget(at(sid), 'payload')))
+        const sub = form.read(await orUnavailable(data.hgetall(at(sid))))?.accountId
         if (!sub) return void (await destroy(sid))
         const replicated = writing(keys.sessions(sub))
         await marks.begin(sub, [sid])

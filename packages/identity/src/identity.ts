@@ -10,6 +10,7 @@ import { createProvider, type ProviderDeps, type ProviderOptions } from './provi
 import { createSessionEnds, type EndedSession } from './session-ends.ts'
 import { createSessionMarks } from './session-marks.ts'
 import { type BegunSession, createSessions, type SessionRecord } from './sessions.ts'
+import { shortForms } from './short-form.ts'
 import { createSigningKeys, type KeyRing, type SigningKeyTimes } from './signing-keys.ts'
 import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy } from './verify.ts'
 
@@ -36,6 +37,10 @@ export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
   keyTimes?: Partial<SigningKeyTimes>
   /** Milliseconds between two reads of the cluster's keys, one small read each. @default 5 seconds */
   keyCheckMs?: number
+  /**
+   * Whether all running nodes read the short form of sessions, so that this one may write it. @default no
+   */
+  mayWriteShort?: () => boolean
 }
 
 /**
@@ -77,7 +82,7 @@ export interface Identity {
  * not fit.
  */
 export const createIdentity = async (
-  deps: Omit<ProviderDeps, 'accounts' | 'grants' | 'sessions'>,
+  deps: Omit<ProviderDeps, 'accounts' | 'grants' | 'sessions' | 'refreshTokenForm'>,
   options: IdentityOptions,
 ): Promise<Identity> => {
   const accounts = createAccounts(deps.redis)
@@ -86,13 +91,14 @@ export const createIdentity = async (
   const issuer = `${options.origin}/oidc`
   const sessionEnds = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
   const marks = createSessionMarks(deps.redis, deps.tickets.times.redeemMs)
-  const grants = createGrants(deps.redis, marks, sessionEnds.tell)
+  const forms = shortForms(options.origin, options.mayWriteShort ?? (() => false))
+  const grants = createGrants(deps.redis, marks, sessionEnds.tell, forms.grant)
   const sessions = createSessions(deps.redis, marks, grants)
   const signingKeys = createSigningKeys(deps.redis, seal, options.keyTimes)
   const kidsOf = (ring: KeyRing) => ring.map(({ kid }) => kid)
   const assemble = (ring: KeyRing) => ({
     kids: kidsOf(ring),
-    provider: createProvider({ ...deps, accounts, grants, sessions }, ring, {
+    provider: createProvider({ ...deps, accounts, grants, sessions, refreshTokenForm: forms.refreshToken }, ring, {
       ...options,
       cookieSecret,
     }),

@@ -15,6 +15,7 @@ import {
   type ResourceServer,
 } from './oidc-provider.ts'
 import { outage, withOutage } from './outage.ts'
+import type { RecordForm } from './record-form.ts'
 import { createRecords } from './records.ts'
 import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
 import { requestState } from './request-state.ts'
@@ -58,6 +59,8 @@ export interface ProviderDeps {
   accounts: Accounts
   grants: Grants
   sessions: Sessions
+  /** How a refresh token's record is written. */
+  refreshTokenForm: RecordForm
 }
 
 const MINUTE = 60
@@ -102,7 +105,7 @@ const rememberedInRequest = (adapter: Adapter, refreshTokens: Adapter): Adapter 
  * provider.
  */
 export const createProvider = (
-  { redis, tickets, accounts, grants, sessions }: ProviderDeps,
+  { redis, tickets, accounts, grants, sessions, refreshTokenForm }: ProviderDeps,
   ring: KeyRing,
   options: ProviderOptions,
 ): Provider => {
@@ -113,6 +116,15 @@ export const createProvider = (
     accessTokenTTL: ACCESS_TOKEN_SECONDS,
     accessTokenFormat: 'jwt',
     jwt: { sign: { alg: 'ES256' } },
+  }
+
+  /** The tokens need the account. It is read while their session is written, and not after that. */
+  const readAccount = (sub: string): void => {
+    const state = requestState()
+    if (!state) return
+    state.account = { sub, found: accounts.find(sub) }
+    // If the session cannot be written, nobody asks for it.
+    state.account.found.catch(() => {})
   }
 
   const deviceCodes = createDeviceCodes(
@@ -128,6 +140,7 @@ export const createProvider = (
     }),
     async ({ sid, sub, clientId, scope, since, tokenSeed, request: { app, ip, browser, os } }) => {
       nameFirst(tokenSeed)
+      readAccount(sub)
       const grant = new provider.Grant({ accountId: sub, clientId })
       grant.jti = sid
       grant.addOIDCScope(scope)
@@ -142,7 +155,7 @@ export const createProvider = (
 
   const ignore = () => {}
   const { onRefreshRepeated = ignore, onRefreshLimited = ignore } = options
-  const refreshTokens = createRefreshTokens(redis, grants, onRefreshRepeated, onRefreshLimited)
+  const refreshTokens = createRefreshTokens(redis, grants, refreshTokenForm, onRefreshRepeated, onRefreshLimited)
   const adapterOf = (model: string): Adapter => {
     if (model === 'DeviceCode') return deviceCodes
     if (model === 'Grant') return rememberedInRequest(grants.adapter, refreshTokens)
@@ -206,7 +219,8 @@ export const createProvider = (
       client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
     extraTokenClaims: (_ctx, token) => ('grantId' in token && token.grantId ? { sid: token.grantId } : undefined),
     findAccount: async (_ctx, sub) => {
-      const account = await accounts.find(sub).catch((error) => {
+      const reading = requestState()?.account
+      const account = await (reading?.sub === sub ? reading.found : accounts.find(sub)).catch((error) => {
         throw outage(error)
       })
       return account && { accountId: sub, claims: () => ({ ...account }) }

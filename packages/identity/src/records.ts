@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Keys, orUnavailable, type RedisClients } from '@saoma/redis'
 import { type Adapter, errors } from './oidc-provider.ts'
+import { inJson, type RecordForm } from './record-form.ts'
 import { consume, save } from './scripts.ts'
 
 /** Key of a record: contains the hash of its id. */
@@ -20,20 +21,25 @@ export const KEEP_SECONDS = 600
  * Redis hash under the hash of its id, so a reader of Redis learns no token. A record is consumed at most
  * once, also by concurrent requests.
  */
-export const createRecords = ({ data, keys, writing }: RedisClients, model: string): Adapter => {
+export const createRecords = (
+  { data, keys, writing }: RedisClients,
+  model: string,
+  form: RecordForm = inJson,
+): Adapter => {
   const at = (id: string) => recordKey(keys, model, id)
 
   return {
     upsert: async (id, { jti: _, ...payload }, expiresIn) => {
       if (!expiresIn) throw new TypeError(`${model} has no lifetime; every record needs one`)
-      const replicated = writing(at(id))
-      await save(data, [at(id)], [JSON.stringify(payload), expiresIn])
+      const key = at(id)
+      const replicated = writing(key)
+      await save(data, [key], [expiresIn, ...form.write(payload)])
       await replicated()
     },
     find: async (id) => {
-      const [payload, consumed] = await orUnavailable(data.hmget(at(id), 'payload', 'consumed'))
-      if (!payload) return undefined
-      return { ...JSON.parse(payload), jti: id, ...(consumed ? { consumed: Number(consumed) } : {}) }
+      const fields = await orUnavailable(data.hgetall(at(id)))
+      const payload = form.read(fields)
+      return payload && { ...payload, jti: id, ...(fields.consumed ? { consumed: Number(fields.consumed) } : {}) }
     },
     consume: async (id) => {
       if (!(await consume(data, [at(id)], [0]))) throw new errors.InvalidGrant('already used')

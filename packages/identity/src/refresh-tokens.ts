@@ -3,6 +3,7 @@ import { HASHED_TOKEN } from '@saoma/protocol'
 import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import type { Grants } from './grants.ts'
 import { type Adapter, errors, Provider } from './oidc-provider.ts'
+import type { RecordForm } from './record-form.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN as MODEL } from './records.ts'
 import { requestState } from './request-state.ts'
 import { chooseSuccessor, consume, isUsed, loadToken, markUsed } from './scripts.ts'
@@ -44,6 +45,7 @@ export const nameFirst = ({ deviceCode, salt }: { deviceCode: string; salt: stri
  * This storage writes the successor first, waits for the replicas, and consumes the old token last. If a step
  * fails, the client can retry with the token that it has.
  *
+ * @param form  how a token's record is written
  * @param onRepeated  called for each repeated refresh
  * @param onLimited  called for each refresh that was refused because its session has refreshed too often
  *   recently
@@ -51,22 +53,29 @@ export const nameFirst = ({ deviceCode, salt }: { deviceCode: string; salt: stri
 export const createRefreshTokens = (
   redis: RedisClients,
   grants: Grants,
+  form: RecordForm,
   onRepeated: () => void,
   onLimited: () => void,
 ): Adapter => {
   const { data, keys, writing, reachReplicas } = redis
-  const records = createRecords(redis, MODEL)
+  const records = createRecords(redis, MODEL, form)
   /** The digest of a token, or of the hash that a client sends in its place to log out. */
   const nameOf = (id: string) => (id.startsWith(HASHED_TOKEN) ? id.slice(HASHED_TOKEN.length) : digestOf(id))
   const at = (id: string) => keys.oidc(MODEL, nameOf(id))
+
+  const load = async (id: string) => {
+    const found = await loadToken(data, [at(id)], [])
+    const payload = found && form.read(found.fields)
+    return found && payload && { ...found, payload }
+  }
 
   /**
    * Finds a token by the hash that a client kept for its logout. Only the revocation route may accept a hash.
    */
   const findByHash = async (id: string) => {
     if (Provider.ctx?.oidc.route !== 'revocation' || !DIGEST.test(nameOf(id))) return undefined
-    const found = await loadToken(data, [at(id)], [])
-    return found && { ...JSON.parse(found.payload), jti: id }
+    const found = await load(id)
+    return found && { ...found.payload, jti: id }
   }
 
   const onList = async (sub: string, sid: string): Promise<'listed' | 'ended' | 'nowhere'> => {
@@ -74,11 +83,16 @@ export const createRefreshTokens = (
     return entry === null ? 'nowhere' : isMark(entry) ? 'ended' : 'listed'
   }
 
+  /** Lets a token go soon that was written in vain. Nobody waits for it: it has no session. */
+  const dismiss = (id: string): void => {
+    data.expire(at(id), KEEP_SECONDS, 'LT').catch(() => {})
+  }
+
   return {
     ...records,
     find: async (id) => {
       if (id.startsWith(HASHED_TOKEN)) return findByHash(id)
-      const found = await loadToken(data, [at(id)], [])
+      const found = await load(id)
       if (!found) {
         const isReplay = TOKEN.test(id) && (await isUsed(data, [keys.usedRefreshTokens(sidOf(id))], [markOf(id)]))
         if (isReplay) await grants.adapter.destroy(sidOf(id))
@@ -86,7 +100,7 @@ export const createRefreshTokens = (
       }
       const { payload, usedSecondsAgo, mayRepeat } = found
       const isReplay = usedSecondsAgo !== undefined && (usedSecondsAgo > REPEAT_SECONDS || !mayRepeat)
-      return { ...JSON.parse(payload), jti: id, ...(isReplay ? { consumed: true } : {}) }
+      return { ...payload, jti: id, ...(isReplay ? { consumed: true } : {}) }
     },
     // Decides the successor. It is derived from the salt, which only we know, and the old token, which only
     // its bearer knows.
@@ -110,19 +124,26 @@ export const createRefreshTokens = (
       }
       const marks = keys.usedRefreshTokens(grantId)
       const replicated = writing(grants.at(grantId), at(id), ...(used ? [at(used.jti), marks] : []))
-      if (expiresIn) {
-        const { isThere, waitSeconds } = await grants.prolong(grantId, expiresIn, nameOf(id))
-        if (waitSeconds !== undefined) {
-          onLimited()
-          throw tooMany(Provider.ctx, waitSeconds)
-        }
-        if (!isThere && (used || (await onList(accountId, grantId)) === 'ended'))
-          throw new errors.InvalidGrant('this session was ended')
-        // Redis has lost the session. A repeat of the login creates it again.
-        if (!isThere) throw new RedisUnavailable('the session that has just begun is not there')
+      if (!expiresIn) throw new TypeError('a refresh token needs a lifetime')
+      const prolonging = grants.prolong(grantId, expiresIn, nameOf(id))
+      const save = () => records.upsert(id, payload, expiresIn)
+      // Nobody has the first token before its code is used up. So it is written together with the new end of
+      // its session. A successor is written only when the session may have it.
+      if (!used) await Promise.all([prolonging, save()])
+      const { isThere, waitSeconds } = await prolonging
+      if (waitSeconds !== undefined) {
+        if (!used) dismiss(id)
+        onLimited()
+        throw tooMany(Provider.ctx, waitSeconds)
       }
-      await records.upsert(id, payload, expiresIn)
-      if (!used || !expiresIn) return replicated()
+      if (!isThere && (used || (await onList(accountId, grantId)) === 'ended')) {
+        if (!used) dismiss(id)
+        throw new errors.InvalidGrant('this session was ended')
+      }
+      // Redis has lost the session. A repeat of the login creates it again, and its token with it.
+      if (!isThere) throw new RedisUnavailable('the session that has just begun is not there')
+      if (!used) return replicated()
+      await save()
       // Check the replicas of everything that this refresh writes, on several shards. The old token is
       // consumed last.
       await reachReplicas(grants.at(grantId), at(id), at(used.jti), marks)

@@ -1,3 +1,4 @@
+import type { Account } from './accounts.ts'
 import { type AdapterPayload, Provider } from './oidc-provider.ts'
 import type { TicketRecord } from './ticket-store.ts'
 
@@ -5,6 +6,8 @@ import type { TicketRecord } from './ticket-store.ts'
 export interface RequestState {
   /** The grant that the request has written. */
   grant?: AdapterPayload
+  /** The account of the person whose session the request begins. It is read while the session is written. */
+  account?: { sub: string; found: Promise<Account | undefined> }
   /** The refresh token that the request creates: the end of its name, and whether it was created before. */
   refresh?: { end: string; isRepeat: boolean }
   /** The device code that the request redeems. */

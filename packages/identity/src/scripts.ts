@@ -1,10 +1,11 @@
 import { scriptsIn } from '@saoma/redis'
 import * as v from 'valibot'
+import { type Fields, fieldsOf } from './record-form.ts'
 
 const script = scriptsIn('identity', new URL('../lua/', import.meta.url))
 const first = (raw: unknown): boolean => raw === 1
 
-export const save = script<readonly [record: string], readonly [payload: string, ttlSeconds: number], boolean>(
+export const save = script<readonly [record: string], readonly [ttlSeconds: number, ...fields: string[]], boolean>(
   'save',
   1,
   first,
@@ -19,19 +20,19 @@ export const prolong = script<
   return { isThere: answer !== 0, ...(answer < 0 ? { waitSeconds: -answer } : {}) }
 })
 
-const Taken = v.nullable(v.tuple([v.string(), v.string()]))
+const List = v.array(v.string())
 
-export const take = script<readonly [grant: string], readonly [], { payload: string; token: string } | undefined>(
+export const take = script<readonly [grant: string], readonly [], Fields | undefined>(
   'take',
   1,
   (raw) => {
-    const [payload, token] = v.parse(Taken, raw) ?? []
-    return payload === undefined ? undefined : { payload, token: token ?? '' }
+    const list = v.parse(List, raw)
+    return list.length === 0 ? undefined : fieldsOf(list)
   },
   { allowOom: true },
 )
 
-const sidsOf = v.parser(v.array(v.string()))
+const sidsOf = v.parser(List)
 
 export const ending = script<readonly [sessions: string], readonly string[], string[]>(
   'ending',
@@ -64,17 +65,17 @@ export const markUsed = script<
 
 export const isUsed = script<readonly [used: string], readonly [mark: string], boolean>('is-used', 1, first)
 
-const Recalled = v.union([v.tuple([v.string(), v.number(), v.number()]), v.tuple([])])
+const Recalled = v.union([v.tuple([List, v.number(), v.number()]), v.tuple([])])
 
 /** `mayRepeat`: whether its successor can be derived again. */
 export const loadToken = script<
   readonly [record: string],
   readonly [],
-  { payload: string; usedSecondsAgo?: number; mayRepeat: boolean } | undefined
+  { fields: Fields; usedSecondsAgo?: number; mayRepeat: boolean } | undefined
 >('load-token', 1, (raw) => {
-  const [payload, age, salted] = v.parse(Recalled, raw)
-  if (payload === undefined || age === undefined) return undefined
-  return { payload, ...(age < 0 ? {} : { usedSecondsAgo: age }), mayRepeat: salted === 1 }
+  const [list, age, salted] = v.parse(Recalled, raw)
+  if (list === undefined || age === undefined) return undefined
+  return { fields: fieldsOf(list), ...(age < 0 ? {} : { usedSecondsAgo: age }), mayRepeat: salted === 1 }
 })
 
 const Succeeded = v.union([v.tuple([v.string(), v.number()]), v.tuple([])])

@@ -20,13 +20,22 @@ export interface BegunSession {
   sid: string
 }
 
+/** A session whose entry and grant are written. */
+export interface Beginning {
+  /**
+   * Resolves with whether the session may be given to its browser. With false, and without a grant, if the
+   * person's sessions were ended in the meantime.
+   */
+  stands: Promise<boolean>
+}
+
 /** The sessions of each person. Every call rejects with RedisUnavailable when Redis is unavailable. */
 export interface Sessions {
   /**
-   * Begins a session with what `saveGrant` stores. Resolves with false, and without a grant, if the person's
-   * sessions were ended in the meantime.
+   * Begins a session with what `saveGrant` stores. Tokens may be made meanwhile, but not given away before
+   * `stands`. Resolves with undefined if the session has ended already.
    */
-  begin(sub: string, record: SessionRecord, saveGrant: () => Promise<void>): Promise<boolean>
+  begin(sub: string, record: SessionRecord, saveGrant: () => Promise<void>): Promise<Beginning | undefined>
   /** The live sessions, newest first. */
   list(sub: string): Promise<SessionRecord[]>
   /**
@@ -56,7 +65,7 @@ export const MOST_SESSIONS = 100
 /**
  * An index of grants by person. The order of the steps guarantees that no live session is unlisted:
  *
- * - Begin: write the entry, write the grant, check that the entry is unchanged. Only then create tokens.
+ * - Begin: write the entry, write the grant, check that the entry is unchanged. Only then give tokens away.
  * - End: replace the entry by a mark, delete the grant, replace the mark by one that says "over".
  *
  * There are two cases. If the check precedes the mark, the end finds the grant and deletes it. Otherwise the
@@ -134,20 +143,28 @@ export const createSessions = (
       const text = JSON.stringify(entry satisfies Entry)
       const replicated = writing(at)
       const listed = await addSession(data, [at], [sid, text, SESSION_SECONDS])
-      if (listed > 0) {
-        await saveGrant()
-        await replicated()
+      const check = async (): Promise<boolean> => {
+        const found = await orUnavailable(data.hget(at, sid))
+        // An end always leaves a mark. If the entry is missing, Redis has lost it, and the client may repeat
+        // the login.
+        if (found === null) throw new RedisUnavailable('the list of sessions has lost what was just written')
+        if (isMark(found)) {
+          await grants.destroy(sid)
+          return false
+        }
+        if (listed > MOST_SESSIONS) await makeRoom(sub, sid)
+        return true
       }
-      const found = await orUnavailable(data.hget(at, sid))
-      // An end always leaves a mark. If the entry is missing, Redis has lost it, and the client may repeat
-      // the login.
-      if (found === null) throw new RedisUnavailable('the list of sessions has lost what was just written')
-      if (isMark(found)) {
-        await grants.destroy(sid)
-        return false
+      if (listed === 0) {
+        await check()
+        return undefined
       }
-      if (listed > MOST_SESSIONS) await makeRoom(sub, sid)
-      return true
+      await saveGrant()
+      await replicated()
+      const stands = check()
+      // If the login fails before it asks, nobody else does.
+      stands.catch(() => {})
+      return { stands }
     },
 
     list,

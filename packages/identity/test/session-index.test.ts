@@ -3,7 +3,7 @@ import { createGrants } from '../src/grants.ts'
 import { recordKey } from '../src/records.ts'
 import type { EndedSession } from '../src/session-ends.ts'
 import { createSessionMarks, overUntil } from '../src/session-marks.ts'
-import { createSessions, MOST_SESSIONS, type SessionRecord } from '../src/sessions.ts'
+import { createSessions, MOST_SESSIONS, type SessionRecord, type Sessions } from '../src/sessions.ts'
 import { openRedis } from './fixtures.ts'
 
 const REDEEM_MS = 60_000
@@ -18,6 +18,12 @@ beforeEach(() => {
   told = []
 })
 
+/** Begins a session. Resolves with whether its browser may have it. */
+const beginIn = async (sessions: Sessions, ...what: Parameters<Sessions['begin']>): Promise<boolean> => {
+  const beginning = await sessions.begin(...what)
+  return beginning ? beginning.stands : false
+}
+
 const prepare = () => {
   const marks = createSessionMarks(redis, REDEEM_MS)
   const grants = createGrants(redis, marks, async (session) => {
@@ -30,7 +36,7 @@ const prepare = () => {
     sessions,
     save,
     begin: (sub: string, sid: string, since = new Date().toISOString()) =>
-      sessions.begin(sub, record(sid, since), () => save(sub, sid)),
+      beginIn(sessions, sub, record(sid, since), async () => void (await save(sub, sid))),
   }
 }
 
@@ -133,7 +139,7 @@ test('a session that begins while all are ended is refused or listed', async () 
 
 test('a list read while a session begins neither shows nor harms it', async () => {
   const { sessions, save } = prepare()
-  const begun = await sessions.begin('hugo', record('hugo-1', new Date().toISOString()), async () => {
+  const begun = await beginIn(sessions, 'hugo', record('hugo-1', new Date().toISOString()), async () => {
     expect(await sessions.list('hugo')).toEqual([])
     await save('hugo', 'hugo-1')
   })
@@ -233,7 +239,7 @@ test('a session ended during a repeat of its login does not return', async () =>
   const { sessions, grants, begin, save } = prepare()
   const since = new Date().toISOString()
   await begin('olga', 'olga-1', since)
-  const again = sessions.begin('olga', record('olga-1', since), async () => {
+  const again = beginIn(sessions, 'olga', record('olga-1', since), async () => {
     await grants.adapter.destroy('olga-1')
     await save('olga', 'olga-1')
   })
@@ -245,17 +251,30 @@ test('a session ended during a repeat of its login does not return', async () =>
 test('of two simultaneous beginnings with other words the first one’s words stay', async () => {
   const { sessions, save } = prepare()
   const [first, second] = [at(1), at(2)]
-  const begun = await sessions.begin('quin', record('quin-1', first), async () => {
+  const again = async () => void (await save('quin', 'quin-1'))
+  const begun = await beginIn(sessions, 'quin', record('quin-1', first), async () => {
     await save('quin', 'quin-1')
-    expect(await sessions.begin('quin', record('quin-1', second), () => save('quin', 'quin-1'))).toBe(true)
+    expect(await beginIn(sessions, 'quin', record('quin-1', second), again)).toBe(true)
   })
   expect(begun).toBe(true)
   expect(await sessions.list('quin')).toEqual([record('quin-1', first)])
 })
 
+test('a session ended while its login makes the tokens is not given away', async () => {
+  const { sessions, grants, save } = prepare()
+  const entry = record('rosa-1', new Date().toISOString())
+  const beginning = await sessions.begin('rosa', entry, async () => {
+    await save('rosa', 'rosa-1')
+    // The end has marked the session and not yet deleted its grant.
+    await redis.data.hset(redis.keys.sessions('rosa'), 'rosa-1', '')
+  })
+  expect(await beginning?.stands).toBe(false)
+  expect(await grants.hasSession('rosa-1')).toBe(false)
+})
+
 test('a session whose entry Redis has lost can begin again: nobody ended it', async () => {
   const { sessions, save, begin } = prepare()
-  const lost = sessions.begin('paul', record('paul-1', at(1)), async () => {
+  const lost = beginIn(sessions, 'paul', record('paul-1', at(1)), async () => {
     await save('paul', 'paul-1')
     await redis.data.unlink(redis.keys.sessions('paul'))
   })

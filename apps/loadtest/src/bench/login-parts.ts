@@ -28,7 +28,7 @@ const tickets = createTickets(redis)
  * About as long as the real records: the provider's for a code, a grant and a refresh token, and a session's
  * entry in the person's list.
  */
-const LENGTHS = { authorization: 380, grant: 260, refreshToken: 560, session: 160 }
+const LENGTHS = { authorization: 380, grant: 120, refreshToken: 110, session: 160 }
 const MINUTE = 60
 
 const random = (bytes: number) => randomBytes(bytes).toString('base64url')

@@ -7,6 +7,8 @@ import { table } from '../table.ts'
 import { createCodes, createNames } from './codes.ts'
 import { type Footprint, ORIGIN, takeFootprint } from './footprint.ts'
 import { HEARTBEAT_MS } from './heartbeat.ts'
+import { sum } from './numbers.ts'
+import { measureRecords, type RecordSize } from './record-sizes.ts'
 import { redisInfo } from './redis-info.ts'
 import { rssOf, settledRss } from './rss.ts'
 
@@ -27,6 +29,8 @@ export interface MemoryResult {
   stock: Footprint
   /** KB of Redis memory for a new ticket, and for a node's subscription to the ticket's channel. */
   redis: { perTicket: number; perSubscription: number }
+  /** What a code and a login leave in Redis. */
+  records: RecordSize[]
 }
 
 /** No ticket may expire during a measurement, because notifying its browser takes memory for a moment. */
@@ -129,10 +133,14 @@ export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promi
   onProgress(`stock Socket.IO: ${sockets} sockets`)
   const stock = await measureOther('stock', server.url, sockets)
   await server.stop()
-  return { sockets, ...ours, socketIo, bare, tuned, stock }
+  onProgress('records in Redis')
+  const records = await measureRecords()
+  return { sockets, ...ours, socketIo, bare, tuned, stock, records }
 }
 
-export const memoryReport = ({ sockets, gateway, socketIo, bare, tuned, stock, redis }: MemoryResult): string => {
+export const memoryReport = (result: MemoryResult): string => {
+  const { sockets, gateway, socketIo, bare, tuned, stock, redis, records } = result
+  const lasting = sum(records.filter(({ lasts }) => lasts).map(({ bytes }) => bytes))
   const mb = (kb: number) => (kb / 1024).toFixed(1)
   const ratio = (value: number, toBare: number) => `${(value / toBare).toFixed(2)}x`
   const row = (name: string, { empty, full, perSocket, cpu }: Footprint) => [
@@ -176,5 +184,12 @@ export const memoryReport = ({ sockets, gateway, socketIo, bare, tuned, stock, r
     'MB and KB are resident memory; what the kernel keeps for a connection is not in it.',
     'The gateway runs with its production flags and is read when it has stopped shrinking; the others run with default flags unless it says otherwise and are read after a full collection.',
     `Redis: ${redis.perTicket.toFixed(2)} KB per ticket, ${redis.perSubscription.toFixed(2)} KB per subscription to one.`,
+    '',
+    table(
+      ['in Redis', 'keys', 'bytes each'],
+      records.map(({ kind, keys, bytes }) => [kind, `${keys}`, bytes.toFixed(0)]),
+    ),
+    '',
+    `A session that lasts, which is its grant, its refresh token and its person's list: ${lasting.toFixed(0)} bytes by MEMORY USAGE.`,
   ].join('\n')
 }
