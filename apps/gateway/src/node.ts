@@ -64,7 +64,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const withWechat = wechat ? { wechat } : {}
   await patience.until(() => mayBegin(redis, config, log))
   const identity = await patience.until(() =>
-    openIdentity({ ...deps, ...withWechat, redis, tickets, channels, limits }, config),
+    openIdentity({ ...deps, ...withWechat, redis, membership, tickets, channels, limits }, config),
   )
   const access = openAccess(
     {

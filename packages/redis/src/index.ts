@@ -13,7 +13,7 @@ export {
 } from './connection.ts'
 export type { Certificates } from './connector.ts'
 export { every } from './every.ts'
-export { CLUSTER_VERSION, createKeys, type Keys } from './keys.ts'
+export { CLUSTER_VERSION, createKeys, type Keys, VERSION_BESIDE } from './keys.ts'
 export { Listeners } from './listeners.ts'
 export { joinCluster, type Membership, type MembershipOptions, NotAdmitted } from './membership.ts'
 export { type Memory, type MemoryWatch, type MemoryWatchOptions, watchMemory } from './memory.ts'

@@ -2,7 +2,12 @@
  * Increase it with every change to what nodes store in Redis, or send each other, that older nodes do not
  * understand.
  */
-export const CLUSTER_VERSION = 1
+export const CLUSTER_VERSION = 2
+/**
+ * Nodes of this version may run beside ours during an update. As long as one of them runs, ours write only
+ * what it understands (`Membership.version`). Set it to CLUSTER_VERSION for a version that cannot do that.
+ */
+export const VERSION_BESIDE = 1
 
 /**
  * All keys and pub/sub channels of the cluster. They are named only here. Braces are Redis Cluster hash tags:

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { orUnavailable } from './connection.ts'
 import { every } from './every.ts'
 import { hold } from './hold.ts'
-import { CLUSTER_VERSION } from './keys.ts'
+import { CLUSTER_VERSION, VERSION_BESIDE } from './keys.ts'
 import type { RedisClients } from './redis.ts'
 import { script } from './script.ts'
 
@@ -12,6 +12,10 @@ export interface MembershipOptions {
   nodeId: string
   /** Nodes of two versions cannot work together. @default CLUSTER_VERSION */
   version?: number
+  /** The other version whose nodes may run as well. @default VERSION_BESIDE */
+  beside?: number
+  /** Time without a sign of that version, after which its nodes count as gone. @default 30 seconds */
+  settleMs?: number
   /**
    * Called with the other process when it uses our name after all. This can happen after an outage of Redis.
    */
@@ -20,6 +24,11 @@ export interface MembershipOptions {
 
 /** A node's place in the cluster, kept until `close`. */
 export interface Membership {
+  /**
+   * The version that all running nodes understand: that of the nodes beside ours, and our own when the last
+   * of them has been gone for a minute.
+   */
+  version(): number
   /** Releases the name. */
   close(): Promise<void>
 }
@@ -47,6 +56,13 @@ const LOOKS = (2 * NAME_MS) / LOOK_MS
 
 const deleteIf = script<[key: string], [value: string], number>('delete-if', 1, Number)
 
+const keepVersion = script<[key: string], [version: number, ms: number], string | null>(
+  'version',
+  1,
+  (raw) => (raw === null ? null : String(raw)),
+  { allowOom: true },
+)
+
 /** Whether the holder is an ended process of this machine. Then a killed node can restart at once. */
 const hasEnded = ({ host, pid }: Holder): boolean => {
   if (host !== hostname() || pid === process.pid) return false
@@ -64,12 +80,12 @@ const nameOf = (text: string): string => {
 }
 
 /**
- * Takes a place in the cluster and renews it by heartbeats. Rejects with NotAdmitted in two cases: nodes of
- * another version are running, or another live node has this name. nginx would route browsers to either of
- * the two.
+ * Takes a place in the cluster and renews it by heartbeats. Rejects with NotAdmitted in two cases: nodes of a
+ * version are running that ours cannot run beside, or another live node has this name. nginx would route
+ * browsers to either of the two.
  */
 export const joinCluster = async (redis: RedisClients, options: MembershipOptions): Promise<Membership> => {
-  const { nodeId, version = CLUSTER_VERSION, onConflict } = options
+  const { nodeId, version = CLUSTER_VERSION, beside = VERSION_BESIDE, settleMs = VERSION_MS, onConflict } = options
   const { data, keys } = redis
   const key = keys.nodeName(nodeId)
   const mine = JSON.stringify({
@@ -78,8 +94,8 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
     pid: process.pid,
   } satisfies Holder)
 
-  const present = await orUnavailable(data.set(keys.clusterVersion(), version, 'PX', VERSION_MS, 'NX', 'GET'))
-  if (present !== null && present !== `${version}`)
+  const present = await keepVersion(data, [keys.clusterVersion()], [version, VERSION_MS])
+  if (present !== null && present !== `${version}` && present !== `${beside}`)
     throw new NotAdmitted(
       `The nodes in this Redis are of version ${present}, this one is of version ${version}, and the two versions cannot work together. Stop them, wait ${VERSION_MS / 1000} s and start this one, or give it a SAOMA_REDIS_PREFIX of its own.`,
     )
@@ -108,11 +124,17 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
   }
   await takeName()
 
+  let understood = Number(present ?? version)
+  /** When no version, or another one, was last seen. After an outage its nodes may not have come back yet. */
+  let unsureAt = performance.now()
   const beat = async () => {
-    const [holder] = await Promise.all([
+    const [holder, standing] = await Promise.all([
       hold(data, [key], [mine, NAME_MS]),
-      hold(data, [keys.clusterVersion()], [version, VERSION_MS]),
+      keepVersion(data, [keys.clusterVersion()], [version, VERSION_MS]),
     ])
+    if (standing !== `${version}`) unsureAt = performance.now()
+    if (standing === `${beside}`) understood = beside
+    else if (performance.now() - unsureAt > settleMs) understood = version
     if (holder !== null && holder !== mine) onConflict(nameOf(holder))
   }
   let beating: Promise<void> | undefined
@@ -126,6 +148,7 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
   })
 
   return {
+    version: () => understood,
     close: async () => {
       stop()
       await beating

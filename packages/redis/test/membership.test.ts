@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { onCleanup, plainEnv, type RedisServer, startProcess, startRedis } from '@saoma/testing'
+import { onCleanup, plainEnv, type RedisServer, startProcess, startRedis, until } from '@saoma/testing'
 import { createRedis, joinCluster, type MembershipOptions, NotAdmitted, type RedisClients } from '../src/index.ts'
 
 let server: RedisServer
@@ -66,9 +66,38 @@ test('a process of another machine loses its name when its signs of life end', a
 
 test('a node does not join nodes of another version and takes no name', async () => {
   const present = await joinAs('a', { version: 1 })
-  await expect(joinAs('b', { version: 2 })).rejects.toThrow(/are of version 1, this one is of version 2/)
+  await expect(joinAs('b', { version: 3, beside: 2 })).rejects.toThrow(/are of version 1, this one is of version 3/)
   expect(await redis.data.exists(redis.keys.nodeName('b'))).toBe(0)
   await present.close()
+})
+
+// Then nodes of the version before are refused.
+test('a version that runs beside the one before counts when the last node of that has gone', async () => {
+  const former = await joinAs('a', { version: 1 })
+  const next = await joinAs('b', { version: 2, beside: 1, settleMs: 1 })
+  expect(next.version()).toBe(1)
+  expect(await redis.data.get(redis.keys.clusterVersion())).toBe('1')
+  const another = await joinAs('c', { version: 1 })
+  await Promise.all([former.close(), another.close()])
+  // As half a minute does.
+  await redis.data.unlink(redis.keys.clusterVersion())
+  await until(
+    async () => next.version(),
+    (version) => version === 2,
+  )
+  await expect(joinAs('d', { version: 1 })).rejects.toThrow(/are of version 2, this one is of version 1/)
+  await next.close()
+})
+
+test('a node of the version before that was only away makes the others wait for it again', async () => {
+  const next = await joinAs('b', { version: 2, beside: 1, settleMs: 1 })
+  expect(next.version()).toBe(2)
+  await redis.data.set(redis.keys.clusterVersion(), 1)
+  await until(
+    async () => next.version(),
+    (version) => version === 1,
+  )
+  await next.close()
 })
 
 test('a name taken by another process is reported with its holder', async () => {

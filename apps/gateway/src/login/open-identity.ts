@@ -1,7 +1,7 @@
 import type { Channels } from '@saoma/channels'
 import { createIdentity, type Identity, type IdentityOptions } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
-import type { RedisClients } from '@saoma/redis'
+import type { Membership, RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Wechat } from '@saoma/wechat'
 import type { Config } from '../config/config.ts'
@@ -15,6 +15,7 @@ import { createPhoneCodes } from './phone-codes.ts'
 
 export interface OpenIdentityDeps {
   redis: RedisClients
+  membership: Pick<Membership, 'version'>
   tickets: Tickets
   channels: Pick<Channels, 'publish' | 'end'>
   wechat?: Wechat
@@ -25,6 +26,8 @@ export interface OpenIdentityDeps {
 
 /** At most one log line in this time. */
 const QUIET_MS = 10_000
+/** From this cluster version on, nodes read the short form of sessions. */
+const READS_SHORT_FORM = 2
 
 /** A refusal is logged in the line of its request. A failure needs a line with its stack. */
 const createOnError =
@@ -42,7 +45,7 @@ const createOnError =
 
 /** The OpenID provider of the logins. Rejects with RedisUnavailable. */
 export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Identity> => {
-  const { redis, tickets, channels, wechat, limits, metrics, log } = deps
+  const { redis, membership, tickets, channels, wechat, limits, metrics, log } = deps
 
   /**
    * Tells a person's other pages and phone to reload the list of logins. They also reload it on their own, so
@@ -63,6 +66,7 @@ export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Id
       appName: config.appName,
       codeSeconds: tickets.times.scanMs / 1000,
       secrets: config.secrets,
+      mayWriteShort: () => membership.version() >= READS_SHORT_FORM,
       admits: createOrigins(config).admits,
       describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
       recognise: createIdentifyPhone({
