@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { LoginRequest } from '@saoma/protocol'
 import Bowser from 'bowser'
+import { LRUCache } from 'lru-cache'
 import proxyAddr from 'proxy-addr'
 
 /** Receives the address of an untrusted proxy, and the setting where to trust it. */
@@ -22,6 +23,8 @@ export const createAddressReader = (trustedProxies: readonly string[], onStrange
 }
 
 const LONGEST_USER_AGENT = 512
+/** User agents that a node remembers, 0.3 MB at most. Most people have one of a few hundred. */
+const MOST_USER_AGENTS = 500
 const browsers = new Set(Object.values(Bowser.BROWSER_MAP))
 const systems = new Set(Object.values(Bowser.OS_MAP))
 const VERSION = /^[A-Za-z0-9. ]{1,12}$/
@@ -35,12 +38,27 @@ const known = (names: Set<string>, name = '', version = ''): string => {
   return VERSION.test(version) ? `${name} ${version}` : name
 }
 
-/** Browser and system as the user agent claims them. They are shown to the person and never trusted. */
-export const describeUserAgent = (userAgent: string | undefined): Pick<LoginRequest, 'browser' | 'os'> => {
-  if (!userAgent) return { browser: '', os: '' }
-  const { browser, os } = Bowser.parse(userAgent.slice(0, LONGEST_USER_AGENT))
+type Visitor = Readonly<Pick<LoginRequest, 'browser' | 'os'>>
+
+const parse = (userAgent: string): Visitor => {
+  const { browser, os } = Bowser.parse(userAgent)
   return {
     browser: known(browsers, browser.name, browser.version?.split('.')[0]),
     os: known(systems, os.name, os.versionName ?? os.version),
   }
+}
+
+/** To parse one means to try more than a hundred patterns, for each code that is asked for. */
+const parsed = new LRUCache<string, Visitor>({ max: MOST_USER_AGENTS })
+
+/** Browser and system as the user agent claims them. They are shown to the person and never trusted. */
+export const describeUserAgent = (userAgent: string | undefined): Visitor => {
+  if (!userAgent) return { browser: '', os: '' }
+  // A long one is not remembered: its first part would keep all of it in memory.
+  if (userAgent.length > LONGEST_USER_AGENT) return parse(userAgent.slice(0, LONGEST_USER_AGENT))
+  const before = parsed.get(userAgent)
+  if (before) return before
+  const visitor = parse(userAgent)
+  parsed.set(userAgent, visitor)
+  return visitor
 }
