@@ -283,16 +283,6 @@ test('a session is refreshed sixty times in ten minutes at most, and others do n
   expect((await refresh(cluster.origin, used.at(-1))).status).toBe(200)
 })
 
-test('a session and its refresh tokens are small blocks in Redis', async () => {
-  const { refresh_token: first = '' } = await login()
-  const { refresh_token: second = '' } = await client.refreshTokenGrant(config, first)
-  const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
-  const at = (model: string, id: string) => keys.oidc(model, hash('sha256', id, 'base64url'))
-  for (const key of [at('Grant', first.slice(0, 22)), at('RefreshToken', first), at('RefreshToken', second)])
-    expect([await data.hexists(key, 'payload'), await data.call('OBJECT', 'ENCODING', key)]).toEqual([0, 'listpack'])
-  await close()
-})
-
 test('the revocation endpoint says that it takes hashes, also to a page of another origin', async () => {
   const answer = await fetch(`${cluster.origin}/oidc/token/revocation`, {
     method: 'POST',

@@ -60,11 +60,11 @@ export const createReconciler = ({ checkMs, check, onEvent }: ReconcilerOptions)
   const dueAt = (): number => {
     if (urgent.size > 0) return Number.NEGATIVE_INFINITY
     const [owed] = owing.values()
-    let at = owed ?? Number.POSITIVE_INFINITY
+    const at = owed ?? Number.POSITIVE_INFINITY
     for (const [feed, last] of turns) {
-      if (owing.has(feed)) continue
-      at = Math.min(at, last + checkMs)
-      break
+      // All behind it are due later.
+      if (last + checkMs >= at) break
+      if (!owing.has(feed)) return last + checkMs
     }
     return at
   }

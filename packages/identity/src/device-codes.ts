@@ -139,6 +139,8 @@ export const createDeviceCodes = (
         tokenSeed: { deviceCode, salt },
       })
       if (!begun) throw new errors.InvalidGrant('this login was ended')
+      const state = requestState()
+      if (state) state.stands = begun.stands
       redemption.finish = async () => {
         if (!(await begun.stands)) throw new errors.InvalidGrant('this login was ended')
         const redeemed = await tickets.redeem(deviceCode)

@@ -83,11 +83,6 @@ export const createRefreshTokens = (
     return entry === null ? 'nowhere' : isMark(entry) ? 'ended' : 'listed'
   }
 
-  /** Lets a token go soon that was written in vain. Nobody waits for it: it has no session. */
-  const dismiss = (id: string): void => {
-    data.expire(at(id), KEEP_SECONDS, 'LT').catch(() => {})
-  }
-
   return {
     ...records,
     find: async (id) => {
@@ -125,25 +120,19 @@ export const createRefreshTokens = (
       const marks = keys.usedRefreshTokens(grantId)
       const replicated = writing(grants.at(grantId), at(id), ...(used ? [at(used.jti), marks] : []))
       if (!expiresIn) throw new TypeError('a refresh token needs a lifetime')
-      const prolonging = grants.prolong(grantId, expiresIn, nameOf(id))
-      const save = () => records.upsert(id, payload, expiresIn)
-      // Nobody has the first token before its code is used up. So it is written together with the new end of
-      // its session. A successor is written only when the session may have it.
-      if (!used) await Promise.all([prolonging, save()])
-      const { isThere, waitSeconds } = await prolonging
+      // A session that failed in its beginning must not get a longer life.
+      if (!used && !((await requestState()?.stands) ?? true)) throw new errors.InvalidGrant('this session was ended')
+      const { isThere, waitSeconds } = await grants.prolong(grantId, expiresIn, nameOf(id))
       if (waitSeconds !== undefined) {
-        if (!used) dismiss(id)
         onLimited()
         throw tooMany(Provider.ctx, waitSeconds)
       }
-      if (!isThere && (used || (await onList(accountId, grantId)) === 'ended')) {
-        if (!used) dismiss(id)
+      if (!isThere && (used || (await onList(accountId, grantId)) === 'ended'))
         throw new errors.InvalidGrant('this session was ended')
-      }
-      // Redis has lost the session. A repeat of the login creates it again, and its token with it.
+      // Redis has lost the session. A repeat of the login creates it again.
       if (!isThere) throw new RedisUnavailable('the session that has just begun is not there')
+      await records.upsert(id, payload, expiresIn)
       if (!used) return replicated()
-      await save()
       // Check the replicas of everything that this refresh writes, on several shards. The old token is
       // consumed last.
       await reachReplicas(grants.at(grantId), at(id), at(used.jti), marks)

@@ -8,6 +8,8 @@ export interface RequestState {
   grant?: AdapterPayload
   /** The account of the person whose session the request begins. It is read while the session is written. */
   account?: { sub: string; found: Promise<Account | undefined> }
+  /** Whether the session that the request begins may have tokens. See `Beginning`. */
+  stands?: Promise<boolean>
   /** The refresh token that the request creates: the end of its name, and whether it was created before. */
   refresh?: { end: string; isRepeat: boolean }
   /** The device code that the request redeems. */

@@ -4,6 +4,12 @@ import { wrapSend } from './send.ts'
 type Stream = Redis['stream']
 
 /**
+ * Bytes that may wait for the end of a turn. More are written at once, so that a long turn holds back no
+ * flood.
+ */
+const MOST_WAITING = 65_536
+
+/**
  * Lets the commands of one turn of the event loop leave in one write, and so reach Redis in one read. ioredis
  * writes each command by itself, which costs as much as the rest of the command. Its own automatic pipelines
  * do the same, but hold back the errors of a lost connection, and make each batch wait for its last reply.
@@ -21,6 +27,11 @@ export const gatherWrites = (server: Redis): void => {
       stream.cork()
       setImmediate(release, stream)
     }
-    return send(command, ...others)
+    const answer = send(command, ...others)
+    if (stream && stream === gathering && stream.writableLength > MOST_WAITING) {
+      stream.uncork()
+      stream.cork()
+    }
+    return answer
   })
 }

@@ -124,17 +124,23 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
   }
   await takeName()
 
-  let understood = Number(present ?? version)
-  /** When no version, or another one, was last seen. After an outage its nodes may not have come back yet. */
+  let understood = beside
+  /**
+   * When there was last a doubt: no version, or another one, was seen, or nothing for a while. After an
+   * outage the nodes of another version may not have come back yet.
+   */
   let unsureAt = performance.now()
+  let seenAt = unsureAt
   const beat = async () => {
     const [holder, standing] = await Promise.all([
       hold(data, [key], [mine, NAME_MS]),
       keepVersion(data, [keys.clusterVersion()], [version, VERSION_MS]),
     ])
-    if (standing !== `${version}`) unsureAt = performance.now()
+    const now = performance.now()
+    if (standing !== `${version}` || now - seenAt > NAME_MS) unsureAt = now
+    seenAt = now
     if (standing === `${beside}`) understood = beside
-    else if (performance.now() - unsureAt > settleMs) understood = version
+    else if (now - unsureAt > settleMs) understood = version
     if (holder !== null && holder !== mine) onConflict(nameOf(holder))
   }
   let beating: Promise<void> | undefined

@@ -11,7 +11,7 @@ const PERCENTILES = [50, 99, 100] as const
  */
 const WINDOW_MS = 15_000
 
-/** Node 24 ignores the option, so it does not check its type either. */
+/** A Node that does not know the option does not check its type either. */
 const measuresTurns = (): boolean => {
   try {
     monitorEventLoopDelay({ samplePerIteration: 'is it known?' as never })

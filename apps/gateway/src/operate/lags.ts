@@ -15,8 +15,10 @@ export interface Turns {
 export const lagsOf = (turns: Turns, windowMs: number, percentiles: readonly number[]): number[] => {
   let before = 0
   const groups = [...turns.percentiles].map(([percentile, ns]) => {
-    const count = (turns.count * (percentile - before)) / 100
-    before = percentile
+    // A percentile is that of a whole number of turns. Percentiles are inexact by the last digits.
+    const upTo = Math.ceil((turns.count * percentile) / 100 - 1e-6)
+    const count = upTo - before
+    before = upTo
     return { count, ms: ns / 1e6 }
   })
   const longestFirst = groups.filter(({ count }) => count > 0).reverse()

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DeviceAuthorization } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import { confirm, createTicket, onCleanup, phoneToken, redeem, scan, startGateway, startRedis } from '@saoma/testing'
 import { browserHeaders } from './client.ts'
@@ -15,6 +17,10 @@ export interface RecordSize {
   lasts: boolean
 }
 
+/**
+ * For half a minute a new node writes the form of the version before, in case that a node of that is there.
+ */
+const SETTLE_MS = 35_000
 /** People, each with one login. */
 const PEOPLE = 300
 const AT_ONCE = 20
@@ -42,17 +48,19 @@ export const measureRecords = async (): Promise<RecordSize[]> => {
     return { kind, keys: names.length, bytes: sum(sizes) / names.length, lasts }
   }
 
+  const login = async (i: number, { ticket = '', device_code: code = '' }: Partial<DeviceAuthorization>) => {
+    const phone = await phoneToken(origin, `person-${i}`)
+    await scan(origin, ticket, phone)
+    await confirm(origin, ticket, phone)
+    const { status } = await redeem(origin, code)
+    if (status !== 200) throw new Error(`a login was answered ${status}`)
+  }
+  await delay(SETTLE_MS)
+
   const codes = await everybody(() => createTicket(origin, { headers }))
   const ticket = await sizeOf('waiting ticket', keys.ticket('*'))
   const typed = await sizeOf('its typed code', keys.userCode('*'))
-  await everybody(async (i) => {
-    const phone = await phoneToken(origin, `person-${i}`)
-    const { ticket: shown = '', device_code: code = '' } = codes[i] ?? {}
-    await scan(origin, shown, phone)
-    await confirm(origin, shown, phone)
-    const { status } = await redeem(origin, code)
-    if (status !== 200) throw new Error(`a login was answered ${status}`)
-  })
+  await everybody((i) => login(i, codes[i] ?? {}))
   const sizes = [
     ticket,
     typed,
