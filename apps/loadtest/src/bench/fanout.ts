@@ -20,7 +20,7 @@ export interface FanoutOptions {
 }
 
 /** How messages are spread over time. The rate per second is always the same. */
-const paces = {
+export const paces = {
   /** One after the other. */
   steady: { burst: 1, everyMs: 40 },
   /** Many at the same moment, then a pause. */
@@ -28,7 +28,7 @@ const paces = {
 } as const
 
 type PaceName = keyof typeof paces
-const paceNames = ['steady', 'bursts'] as const satisfies PaceName[]
+export const paceNames = ['steady', 'bursts'] as const satisfies PaceName[]
 
 /** CPU microseconds per delivery: the median of the rounds. */
 export interface FanoutFigure {
@@ -56,7 +56,7 @@ export interface FanoutResult {
   absent: string[]
 }
 
-interface Side {
+export interface Side {
   name: string
   system: System
   audience: Audience
@@ -66,14 +66,14 @@ interface Side {
 }
 
 const NODES = 2
-const ROUNDS = 3
+export const ROUNDS = 3
 const RECEIVE_TIMEOUT_MS = 15_000
 /** Time for work that a server may still do after the last client has its message. */
 const SETTLE_MS = 50
 const IDLE_MS = 5_000
 const PADDING = 'x'.repeat(80)
 
-const openSide = async (
+export const openSide = async (
   name: string,
   system: System,
   dialogue: Opening['dialogue'],
@@ -100,7 +100,7 @@ const publishAll = async (side: Side, count: number, { burst, everyMs }: (typeof
 }
 
 /** One round: CPU microseconds per delivery. */
-const run = async (side: Side, messages: number, pace: PaceName, subscribers: number) => {
+export const run = async (side: Side, messages: number, pace: PaceName, subscribers: number) => {
   const { nodes, redis } = side.system
   const timeoutMs = RECEIVE_TIMEOUT_MS + (messages / paces[pace].burst) * paces[pace].everyMs * 2
   const costs = await costOf([...nodes, redis], async () => {
@@ -114,7 +114,7 @@ const run = async (side: Side, messages: number, pace: PaceName, subscribers: nu
   return { nodes: sum(costs.slice(0, -1)) / deliveries, redis: (costs.at(-1) ?? 0) / deliveries }
 }
 
-const summarise = (costs: Side['costs'][PaceName]): FanoutFigure => {
+export const summarise = (costs: Side['costs'][PaceName]): FanoutFigure => {
   const rounds = costs.map(({ nodes, redis }) => nodes + redis)
   return {
     nodes: median(costs.map(({ nodes }) => nodes)),

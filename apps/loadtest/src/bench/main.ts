@@ -9,20 +9,22 @@ import { loginReport } from './login-report.ts'
 import { benchMemory, memoryReport } from './memory.ts'
 import { benchPublish, publishReport } from './publish.ts'
 import { benchPublishHttp, publishHttpReport } from './publish-http.ts'
+import { benchSpread, spreadReport } from './spread.ts'
 
-const help = `npm run bench -- [confirm] [publish] [publish-http] [fanout] [memory] [login] [options]     without a name: all
+const help = `npm run bench -- [confirm] [publish] [publish-http] [fanout] [spread] [memory] [login] [options]     without a name: all
 
   confirm             CPU that the push of a confirmed login costs across nodes, beside Socket.IO's classic Redis adapter
   publish             CPU that a message to one person costs across nodes, beside the same
   publish-http        CPU of such a message that is published over HTTP, beside the same and, if installed, Nchan
   fanout              CPU that a message to a full room costs, beside the same and, if its nginx module is installed, Nchan
+  spread              the same for ours alone, with the readers on 2 nodes and on 16
   memory              memory and CPU of a waiting browser, beside a bare ws server and Socket.IO as it comes
   login               CPU that one login costs, step by step, beside the least that its parts cost alone
 
   --nodes 2,4,8,16    confirm, publish: sizes of the clusters
   --pushes 5000       confirm, publish, publish-http: pushes of one round
-  --readers 1000      fanout: clients in the room on each of two nodes
-  --messages 160      fanout: messages of one round
+  --readers 1000      fanout, spread: clients in the room on each of two nodes
+  --messages 160      fanout, spread: messages of one round
   --sockets 10000     memory: waiting browsers
   --logins 300        login: logins of one round
   --json FILE         write the figures to a file as well`
@@ -38,13 +40,14 @@ const options = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-const benches = ['confirm', 'publish', 'publish-http', 'fanout', 'memory', 'login']
+const benches = ['confirm', 'publish', 'publish-http', 'fanout', 'spread', 'memory', 'login']
 /** Milliseconds. The figures of a machine that needs longer are worthless. */
 const LONGEST = {
   confirm: 240_000,
   publish: 300_000,
   publishHttp: 300_000,
   fanout: 300_000,
+  spread: 300_000,
   memory: 600_000,
   login: 300_000,
 }
@@ -121,7 +124,7 @@ const run = async (args: readonly string[]): Promise<void> => {
   }
   const figures: Record<string, unknown> = { date: new Date().toISOString(), node: process.version }
   if (chosen.includes('memory')) await assertOpenFiles(sockets + OTHER_FILES, '--sockets')
-  if (chosen.includes('fanout')) await assertOpenFiles(readers + OTHER_FILES, '--readers')
+  if (chosen.includes('fanout') || chosen.includes('spread')) await assertOpenFiles(readers + OTHER_FILES, '--readers')
   if (chosen.includes('confirm')) {
     const results = await within(benchConfirm({ nodes, pushes, onProgress }), LONGEST.confirm, 'confirm')
     figures.confirm = results
@@ -141,6 +144,15 @@ const run = async (args: readonly string[]): Promise<void> => {
     const result = await within(benchFanout({ readers, messages, onProgress }), LONGEST.fanout, 'fanout')
     figures.fanout = result
     say(`\n${fanoutReport(result)}\n`)
+  }
+  if (chosen.includes('spread')) {
+    const result = await within(
+      benchSpread({ subscribers: 2 * readers, messages, onProgress }),
+      LONGEST.spread,
+      'spread',
+    )
+    figures.spread = result
+    say(`\n${spreadReport(result)}\n`)
   }
   if (chosen.includes('memory')) {
     const result = await within(benchMemory({ sockets, onProgress }), LONGEST.memory, 'memory')
