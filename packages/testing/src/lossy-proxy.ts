@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
 import { onCleanup } from './cleanup.ts'
+import { until } from './metrics.ts'
 
 export interface LossyWay {
   readonly port: number
@@ -8,9 +9,10 @@ export interface LossyWay {
   readonly url: string
   /**
    * From now on the proxy drops what the server sends on the connection of this role (`data`, `pub` or
-   * `sub`); the connection stays open. Throws unless there is exactly one such connection.
+   * `sub`); the connection stays open. Waits until there is exactly one such connection: on a busy machine it
+   * may just be replaced.
    */
-  deafen(role: string): void
+  deafen(role: string): Promise<void>
 }
 
 /** A proxy to the Redis on that port. It can make a connection deaf. */
@@ -43,11 +45,13 @@ export const startLossyWay = async (port: number): Promise<LossyWay> => {
   return {
     port: listeningOn,
     url: `redis://127.0.0.1:${listeningOn}`,
-    deafen: (role) => {
-      const [found, ...others] = ways.filter((way) => way.role === role && !way.client.destroyed)
-      if (!found || others.length > 0) throw new Error(`there are ${others.length + 1} connections of the role ${role}`)
-      found.server.unpipe(found.client)
-      found.server.resume()
+    deafen: async (role) => {
+      const isOne = ({ length }: unknown[]) => length === 1
+      const found = await until(async () => ways.filter((way) => way.role === role && !way.client.destroyed), isOne)
+      for (const { client, server } of found) {
+        server.unpipe(client)
+        server.resume()
+      }
     },
   }
 }
