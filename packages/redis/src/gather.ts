@@ -12,7 +12,7 @@ const MOST_WAITING = 65_536
 /**
  * Lets the commands of one turn of the event loop leave in one write, and so reach Redis in one read. ioredis
  * writes each command by itself, which costs as much as the rest of the command. Its own automatic pipelines
- * do the same, but hold back the errors of a lost connection, and make each batch wait for its last reply.
+ * also gather a turn, but each command of a batch waits for the last reply.
  */
 export const gatherWrites = (server: Redis): void => {
   let gathering: Stream | undefined
