@@ -227,7 +227,7 @@ test('a node notices a deaf subscription, and its readers get everything', async
   expect(await reader.subscribe({ channel })).toMatchObject({ ok: true })
   await publish(other.origin, { channel, event: 'n', data: 'heard' })
   expect(await reader.next('message')).toMatchObject({ data: 'heard' })
-  await way.deafen('sub')
+  await way.deafen()
   await publish(
     other.origin,
     [1, 2, 3].map((data) => ({ channel, event: 'n', data })),

@@ -30,8 +30,8 @@ test('a deaf subscription is noticed, reported and replaced', async () => {
   const control = await createRedis({ url: controlWay.url, probeMs: 0 })
   const [heard, heardByControl] = [await listening(probed), await listening(control)]
 
-  await way.deafen('sub')
-  await controlWay.deafen('sub')
+  await way.deafen()
+  await controlWay.deafen()
   await probed.data.spublish('{room}', 'lost')
   await once(probed.subscriber, 'resubscribed')
   expect(new Set(errors)).toEqual(new Set([DEAF]))
@@ -81,7 +81,7 @@ test('in a Redis Cluster each deaf shard is noticed', async () => {
       (age) => age !== undefined && age < 0.2,
     )
     const before = errors.length
-    await way.deafen('sub')
+    await way.deafen()
     // On a busy machine three echoes in a row of a shard that hears may be late: one more alarm, which does
     // no harm.
     while (errors.length === before) await once(redis.subscriber, 'resubscribed')

@@ -8,25 +8,23 @@ export interface LossyWay {
   /** A Redis URL that leads through this proxy. */
   readonly url: string
   /**
-   * From now on the proxy drops what the server sends on the connection of this role (`data`, `pub` or
-   * `sub`); the connection stays open. Waits until there is exactly one such connection: on a busy machine it
-   * may just be replaced.
+   * From now on the proxy drops what the server sends on the connection of the subscriptions; the connection
+   * stays open. Waits until there is exactly one such connection, and a subscription on it is confirmed: on a
+   * busy machine it may just be replaced.
    */
-  deafen(role: string): Promise<void>
+  deafen(): Promise<void>
 }
 
 /** A proxy to the Redis on that port. It can make a connection deaf. */
 export const startLossyWay = async (port: number): Promise<LossyWay> => {
-  const ways: { role: string; client: Socket; server: Socket }[] = []
+  const ways: { client: Socket; server: Socket; subscribed: boolean }[] = []
   const listener = createServer((client) => {
-    const way = { role: '', client, server: dial(port, '127.0.0.1') }
+    const way = { client, server: dial(port, '127.0.0.1'), subscribed: false }
     ways.push(way)
-    client.on('data', (bytes) => {
-      const [, role = ''] = /\nsaoma[\w-]*:(\w+)/.exec(bytes.toString()) ?? []
-      way.role ||= role
-      way.server.write(bytes)
+    way.server.on('data', (bytes) => {
+      way.subscribed ||= bytes.includes('ssubscribe')
     })
-    way.server.pipe(client)
+    client.pipe(way.server).pipe(client)
     for (const [end, other] of [
       [client, way.server],
       [way.server, client],
@@ -45,9 +43,9 @@ export const startLossyWay = async (port: number): Promise<LossyWay> => {
   return {
     port: listeningOn,
     url: `redis://127.0.0.1:${listeningOn}`,
-    deafen: async (role) => {
+    deafen: async () => {
       const isOne = ({ length }: unknown[]) => length === 1
-      const found = await until(async () => ways.filter((way) => way.role === role && !way.client.destroyed), isOne)
+      const found = await until(async () => ways.filter((way) => way.subscribed && !way.client.destroyed), isOne)
       for (const { client, server } of found) {
         server.unpipe(client)
         server.resume()
