@@ -2,6 +2,7 @@ import { backoffMs } from '@saoma/protocol'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { type Certificates, placeOf, ServerConnector, sentinelConnector } from './connector.ts'
 import { gatherWrites } from './gather.ts'
+import { rejectOverdue } from './overdue.ts'
 import { guardHandshake, RedisRefused, refusalOf } from './refused.ts'
 import { RedisUnavailable } from './replies.ts'
 import { type Address, parseRedisUrl } from './url.ts'
@@ -139,6 +140,7 @@ export const connectServer = (
     ...more,
   })
   gatherWrites(server)
+  rejectOverdue(server)
   const tell = tellOf(server, options.onError)
   guardHandshake(server, (error) => tell(explained(error, placeOf({ host, port }))))
   return server
@@ -161,6 +163,7 @@ const connectSentinel = (address: Address, options: ConnectionOptions): Redis =>
     }),
   })
   gatherWrites(connection)
+  rejectOverdue(connection)
   const tell = tellOf(connection, options.onError)
   guardHandshake(connection, (error) => {
     const { remoteAddress: host, remotePort: port } = connection.stream ?? {}
@@ -190,6 +193,7 @@ const connectCluster = (address: Address, options: ConnectionOptions): Cluster =
   } satisfies ClusterOptions)
   connection.on('+node', (node: Redis) => {
     gatherWrites(node)
+    rejectOverdue(node)
     guardHandshake(node)
   })
   const tell = tellOf(connection, options.onError)

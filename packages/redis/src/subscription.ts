@@ -1,4 +1,5 @@
 import { Listeners } from './listeners.ts'
+import { awaitOver } from './overdue.ts'
 import { RedisUnavailable } from './replies.ts'
 import type { Shard } from './shards.ts'
 
@@ -44,15 +45,15 @@ export class Subscription extends Listeners<ChannelListener> {
   confirmed(channel: string, onLate: () => void): Promise<void> {
     if (!this.#waiting) return Promise.resolve()
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const stop = awaitOver(CONFIRM_TIMEOUT_MS, () => {
         // Remove it from the list: the subscription may stay unconfirmed for hours, with many callers.
         const at = this.#waiting?.indexOf(wake) ?? -1
         if (at >= 0) this.#waiting?.splice(at, 1)
         onLate()
         reject(new RedisUnavailable(`no confirmation of ${channel}`))
-      }, CONFIRM_TIMEOUT_MS).unref()
+      })
       const wake = () => {
-        clearTimeout(timer)
+        stop()
         resolve()
       }
       if (this.#waiting === NOBODY) this.#waiting = [wake]
