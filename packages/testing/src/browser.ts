@@ -42,7 +42,6 @@ export interface BrowserOptions {
   /**
    * Uses the back/forward cache, sockets included, like real browsers. Playwright turns it off.
    * @default false
-   * @default false
    */
   keepsPages?: boolean
 }

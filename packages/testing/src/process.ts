@@ -19,7 +19,6 @@ export interface ProcessOptions {
    * Recognises the line that reports that the process is ready: `startProcess` then resolves. If the line
    * does not come, it kills the process and rejects.
    * @default none
-   * @default none
    */
   ready?: (line: Line) => boolean
   /** Milliseconds to wait for that line. @default 10000 */
@@ -29,7 +28,6 @@ export interface ProcessOptions {
   /**
    * The process forks short-lived children and does not wait for them when it ends. They are killed, which is
    * no error.
-   * @default false
    * @default false
    */
   forks?: boolean

@@ -2,7 +2,7 @@ import type { Line } from './lines.ts'
 import { until } from './metrics.ts'
 import { freePort } from './ports.ts'
 import { inUrl, type RedisAccess, type RedisServer, startRedis, urlBefore } from './redis.ts'
-import { createTopology, type Member, open, type RedisTopology } from './redis-topology.ts'
+import { createTopology, everybodyKnown, type Member, open, type RedisTopology } from './redis-topology.ts'
 
 export interface RedisClusterOptions extends RedisAccess {
   /** Give every master a replica. @default false */
@@ -13,7 +13,6 @@ export interface RedisClusterOptions extends RedisAccess {
   appendonly?: boolean
   /**
    * Node timeout: a member that is silent for longer counts as failed, and the whole cluster refuses.
-   * @default 2 s with replicas, else 15 s
    * @default 2 s with replicas, else 15 s
    */
   nodeTimeoutMs?: number
@@ -86,7 +85,7 @@ const startReplica = async (master: RedisServer, options: RedisClusterOptions): 
   return { server, busPort }
 }
 
-/** Resolves when every master sees all slots served. */
+/** Resolves when every master sees all slots served, and every member knows all others. */
 export const startRedisCluster = async (options: RedisClusterOptions = {}): Promise<RedisClusterServer> => {
   const { replicas: hasReplicas = false, host = '127.0.0.1', announces } = options
   const start = () => startMember(options)
@@ -113,6 +112,7 @@ export const startRedisCluster = async (options: RedisClusterOptions = {}): Prom
   }
   const replicas = hasReplicas ? await Promise.all(nodes.map((node) => startReplica(node, options))) : []
   const members = [...masters, ...replicas]
+  await everybodyKnown(members, MASTERS)
 
   const ports = nodes.map(({ port }) => port)
   return {

@@ -91,6 +91,26 @@ const describe = async (member: Connection): Promise<Described[]> =>
     }))
 
 /**
+ * Resolves when each member knows all others, and which of them are masters. A member ignores those that it
+ * does not know: it would not vote for such a replica, however often the replica asks.
+ *
+ * @param masters  how many of the members are masters; they come first
+ */
+export const everybodyKnown = async (members: readonly Member[], masters: number): Promise<void> => {
+  const connections = await Promise.all(members.map(({ server }) => open(server)))
+  const isKnown = (seen: Described[], { server: { port } }: Member, i: number) =>
+    seen.some((member) => member.port === port && member.isMaster === i < masters)
+  try {
+    await until(
+      () => Promise.all(connections.map(describe)),
+      (views) => views.every((seen) => members.every((member, i) => isKnown(seen, member, i))),
+    )
+  } finally {
+    for (const connection of connections) connection.disconnect()
+  }
+}
+
+/**
  * Within twice the node timeout, the other masters accept only one takeover from the same master. They refuse
  * a second one silently, so retry.
  */

@@ -16,7 +16,6 @@ export interface RedisAccess {
   /**
    * Use only TLS, with certificates of this authority for `localhost`, `127.0.0.1` and `::1`.
    * @default plaintext
-   * @default plaintext
    */
   tls?: Authority
   /** Other names and addresses for the certificates. */
@@ -42,7 +41,6 @@ export interface RedisServerOptions extends RedisAccess {
   /**
    * Keeps an append-only file, so that `restart` finds the data again. It contains every acknowledged write,
    * even if the process is killed. To survive a crash of the machine, set another `appendfsync` in `args`.
-   * @default false
    * @default false
    */
   appendonly?: boolean

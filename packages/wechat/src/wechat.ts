@@ -19,7 +19,6 @@ export interface WechatOptions {
   /**
    * Which version of the mini-program a code opens. For `release` the page must be published already.
    * @default 'release'
-   * @default 'release'
    */
   envVersion?: 'release' | 'trial' | 'develop'
   /** Timeout of one HTTP try in milliseconds. @default 3000 */

@@ -24,12 +24,10 @@ export interface LiveOptions {
   /**
    * Doors in the order of preference; the socket always comes first.
    * @default ['socket', 'stream', 'poll']
-   * @default ['socket', 'stream', 'poll']
    */
   doors?: readonly Door[]
   /**
    * Socket.IO transports, by name or as classes, in the order of preference.
-   * @default ['websocket', 'polling']
    * @default ['websocket', 'polling']
    */
   transports?: Transports
@@ -38,12 +36,10 @@ export interface LiveOptions {
    * connects. When it closes, another tab takes over and continues from each tab's position. Without Web
    * Locks, BroadcastChannel or a readable token each tab connects itself.
    * @default true in a browser's page
-   * @default true in a browser's page
    */
   shared?: boolean
   /**
    * Where positions are stored, so that a reload misses nothing; `sessionStorage` suits a tab.
-   * @default nowhere
    * @default nowhere
    */
   positions?: KeyValue

@@ -19,7 +19,6 @@ export interface SessionOptions {
    * its tabs, but every script on your page can read it. Refresh tokens rotate, which limits the damage but
    * does not prevent it. Pass `sessionStorage` for one tab only, or `createMemoryStorage()` to store nothing.
    * @default localStorage
-   * @default localStorage
    */
   storage?: KeyValue
   /** Makes tabs refresh one at a time. @default navigator.locks, if available */

@@ -50,7 +50,6 @@ export interface TestWxOptions {
   /**
    * The `Origin` that WeChat sends on this system; empty if it sends none.
    * @default 'https://servicewechat.com'
-   * @default 'https://servicewechat.com'
    */
   origin?: string
 }
@@ -64,7 +63,6 @@ export interface WxPhone {
    * Goes to the background for this time; `foreground` returns after it, without waiting. More than 5 s
    * suspend JavaScript: requests end with `fail interrupted`, sockets are cut without `onClose`, and new
    * requests wait for the return.
-   * @default 30000
    * @default 30000
    */
   background(awayMs?: number): void

@@ -38,7 +38,6 @@ export interface RefillDeps {
   /**
    * Monotonic clock in milliseconds, for pauses after failures.
    * @default performance.now
-   * @default performance.now
    */
   now?: () => number
 }
@@ -62,7 +61,6 @@ export interface RefillOptions {
   everyMs?: number
   /**
    * Lifetime of the leader's lease in milliseconds; it is renewed three times as often.
-   * @default 15000
    * @default 15000
    */
   leaseMs?: number

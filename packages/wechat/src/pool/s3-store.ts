@@ -19,7 +19,6 @@ export interface S3StoreOptions {
   /**
    * The S3 endpoint, region and credentials.
    * @default the SDK's own: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID …
-   * @default the SDK's own: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID …
    */
   endpoint?: string
   region?: string
