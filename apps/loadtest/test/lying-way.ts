@@ -3,7 +3,7 @@ import { createServer, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { onCleanup } from '@saoma/testing'
 
-/** Of so many publishes one is acknowledged by the way itself and goes no further. */
+/** Of so many publishes the first is acknowledged by the way itself and goes no further. */
 const LIES_EVERY = 3
 
 /** A way to a cluster that swallows messages and says that they were taken. */
@@ -12,7 +12,7 @@ export const startLyingWay = async (origin: string): Promise<{ url: string; lies
   let published = 0
   let lies = 0
   const server = createServer((asked, answer) => {
-    if (asked.url === '/v1/publish' && ++published % LIES_EVERY === 0) {
+    if (asked.url === '/v1/publish' && published++ % LIES_EVERY === 0) {
       asked.resume()
       answer.setHeader('content-type', 'application/json')
       return answer.end(JSON.stringify({ epoch: 'x1Y2z3W4', offset: ++lies, connections: 1 }))

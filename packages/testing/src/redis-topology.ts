@@ -50,10 +50,7 @@ const KEYS_AT_ONCE = 100
 const KEYS_A_STEP = 10
 /** A member saves its configuration once for all slots that change together. */
 const SLOTS_AT_ONCE = 256
-/**
- * A member that hung during an election has missed it. The next election comes after four node timeouts, and
- * a late vote blocks that one, too. The third one comes within 30 s.
- */
+/** A member that hung has missed an election, and its late vote blocks the next. The third comes in 30 s. */
 const ELECTED_TIMEOUT_MS = 45_000
 
 /** Resolves when a replica has been elected in place of its failed master. */
@@ -91,19 +88,19 @@ const describe = async (member: Connection): Promise<Described[]> =>
     }))
 
 /**
- * Resolves when each member knows all others, and which of them are masters. A member ignores those that it
- * does not know: it would not vote for such a replica, however often the replica asks.
+ * Resolves when each member knows all others and their roles. A member ignores those that it does not know:
+ * it would not vote for such a replica, however often the replica asks.
  *
  * @param masters  how many of the members are masters; they come first
  */
 export const everybodyKnown = async (members: readonly Member[], masters: number): Promise<void> => {
   const connections = await Promise.all(members.map(({ server }) => open(server)))
-  const isKnown = (seen: Described[], { server: { port } }: Member, i: number) =>
-    seen.some((member) => member.port === port && member.isMaster === i < masters)
+  const isIn = (seen: Described[]) => (member: Member, i: number) =>
+    seen.some(({ port, isMaster }) => port === member.server.port && isMaster === i < masters)
   try {
     await until(
       () => Promise.all(connections.map(describe)),
-      (views) => views.every((seen) => members.every((member, i) => isKnown(seen, member, i))),
+      (views) => views.every((seen) => members.every(isIn(seen))),
     )
   } finally {
     for (const connection of connections) connection.disconnect()
