@@ -103,18 +103,28 @@ esac
 ) <"$errors" >&2 &
 filter=$!
 
+# Before nginx starts: an early signal must not end this script alone.
+interrupted=
+ending=
+trap 'interrupted=yes; ending=QUIT; leave' QUIT
+trap 'interrupted=yes; ending=TERM; kill -TERM $nginx $telling 2>/dev/null || true' TERM INT
+trap 'interrupted=yes; [ -z "$nginx" ] || reload || true' HUP
+trap 'interrupted=yes; kill -USR1 $nginx 2>/dev/null || true' USR1
+
 nginx -e stderr -p "$NGINX_TEMP" -c "$configuration" 2>"$errors" &
 nginx=$!
-trap leave QUIT
-trap 'kill -TERM "$nginx" $telling 2>/dev/null || true' TERM INT
-trap reload HUP
-trap 'kill -USR1 "$nginx" 2>/dev/null || true' USR1
+[ -z "$ending" ] || kill "-$ending" "$nginx" 2>/dev/null || true
 
-# A signal interrupts `wait`, but nginx goes on.
-status=0
-while kill -0 "$nginx" 2>/dev/null; do
-  status=0
-  wait "$nginx" || status=$?
+# A signal interrupts `wait`, with a status of its own, whether nginx goes on or has just ended. So wait again.
+# 127 means that the status before was already that of nginx, or that there is no nginx.
+status=127
+while :; do
+  latest=0
+  wait "$nginx" || latest=$?
+  if [ "$latest" -eq 127 ]; then break; fi
+  status=$latest
+  if [ -z "$interrupted" ]; then break; fi
+  interrupted=
 done
 # If nginx crashed, its workers keep the log open. The script then exits without the rest of the log, so that
 # its supervisor can restart it.

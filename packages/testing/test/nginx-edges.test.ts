@@ -272,3 +272,15 @@ test('QUIT finishes requests under way, and TERM does not wait', async () => {
   expect(await cut).toBe('cut')
   expect(await other.nginx.exited).toEqual({ code: 0, signal: null })
 })
+
+// The shell may hear of the signal and of nginx's end at once.
+test('however early TERM comes, nginx ends with 0, and none is left', async () => {
+  const node = await startNode('a')
+  for (let round = 0; round < 30; round++) {
+    const { nginx } = await start([node])
+    const master = await nginx.masterPid()
+    await nginx.kill('SIGTERM')
+    expect(await nginx.exited).toEqual({ code: 0, signal: null })
+    expect(() => process.kill(master, 0)).toThrow('ESRCH')
+  }
+})
