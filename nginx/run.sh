@@ -115,8 +115,8 @@ nginx -e stderr -p "$NGINX_TEMP" -c "$configuration" 2>"$errors" &
 nginx=$!
 [ -z "$ending" ] || kill "-$ending" "$nginx" 2>/dev/null || true
 
-# A signal interrupts `wait`, with a status of its own, whether nginx goes on or has just ended. So wait again.
-# 127 means that the status before was already that of nginx, or that there is no nginx.
+# A signal interrupts `wait`, with a status of its own, whether nginx goes on or has just ended. So wait
+# again. 127 means that the status before was already that of nginx, or that there is no nginx.
 status=127
 while :; do
   latest=0
