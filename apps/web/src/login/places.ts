@@ -71,8 +71,9 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
   const end = (entry: SessionEntry) =>
     act(async () => {
       if (!check(await devices.end(entry.sid))) return
-      said = fill(say().endedOne, { place: placeOf(entry) })
+      // The list first: an automatic reload may show the sentence at any moment.
       await load()
+      said = fill(say().endedOne, { place: placeOf(entry) })
     })
 
   const endOthers = () =>
@@ -80,8 +81,8 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
       asking = false
       const answer = await devices.endAll({ keepCurrent: true })
       if (!check(answer) || !answer.ok) return
-      said = fill(say().endedOthers, { n: answer.value })
       await load()
+      said = fill(say().endedOthers, { n: answer.value })
     })
 
   const ask = (wanted: boolean) => {
