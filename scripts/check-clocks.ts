@@ -25,7 +25,7 @@ const MOMENTS: Readonly<Record<string, string>> = {
   'apps/shop/src/outbox.ts': 'rows of a database',
   'apps/shop/src/signature.ts': 'the time in a signature',
   'packages/client/src/core/clock.ts': 'where there is no other clock',
-  'packages/client/src/element/element.ts': 'the end of a code, which outlives a reload',
+  'packages/client/src/element/card.ts': 'the end of a code, which outlives a reload',
   'packages/client/src/session/farewells.ts': 'kept for the next page',
   'packages/client/src/login/login.ts': 'the end of a code, which outlives a reload',
   'packages/client/src/core/request.ts': 'a date in Retry-After',

@@ -55,6 +55,52 @@ test('a node serves the files of another build, even after its last node has sto
     expect([path, (await get(b, path)).status]).toEqual([path, 404])
 })
 
+const SDK_DAYS = 90
+const PAGE_DAYS = 7
+const DAY = 24 * 3_600
+
+test('a version of the SDK is there for pages of every origin, on nodes of every build, for 90 days', async () => {
+  const sdkOf = (version: string) => ({
+    'index.html': version,
+    [`sdk/${version}/saoma.js`]: `export const version = '${version}'`,
+    'sdk/version.json': JSON.stringify({ version }),
+    'saoma-login.js': 'c()',
+  })
+  const [old, young] = ['0.1.0-11111111', '0.1.0-22222222']
+  const a = await start('a', await buildOf(sdkOf(old)))
+  const b = await start('b', await buildOf(sdkOf(young)))
+  const openness = ({ headers }: Awaited<ReturnType<typeof get>>) =>
+    ['access-control-allow-origin', 'cross-origin-resource-policy'].map((name) => headers.get(name))
+  const isOpen = ['*', 'cross-origin']
+
+  for (const [node, version] of [a, b].flatMap((node) => [old, young].map((version) => [node, version] as const))) {
+    const script = await get(node, `/sdk/${version}/saoma.js`)
+    expect([script.status, script.body]).toEqual([200, `export const version = '${version}'`])
+    expect(script.headers.get('content-type')).toMatch(/^(text|application)\/javascript/)
+    expect(script.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+    expect(openness(script)).toEqual(isOpen)
+  }
+  const told = await get(a, '/sdk/version.json')
+  expect([told.body, told.headers.get('cache-control')]).toEqual([{ version: old }, 'no-cache'])
+  for (const path of ['/sdk/version.json', '/saoma-login.js']) expect(openness(await get(b, path))).toEqual(isOpen)
+  expect(openness(await get(b, '/'))).toEqual([null, null])
+
+  // Its page can read what is wrong.
+  const unknown = await get(a, '/sdk/0.1.0-33333333/saoma.js')
+  expect(unknown).toMatchObject({ status: 404, body: { code: 'NOT_FOUND', react: 'stop' } })
+  expect(openness(unknown)).toEqual(isOpen)
+  expect(unknown.headers.get('cache-control')).toBe('no-store')
+  for (const path of ['/sdk/', '/sdk', `/sdk/${old}/`, `/sdk/${old}`])
+    expect([path, (await get(a, path)).status]).toEqual([path, 404])
+
+  const writer = await openOperator(redis.url)
+  const days = async (path: string) => Math.round((await writer.ttl(`saoma:page:{${path}}`)) / DAY)
+  expect(await days(`/sdk/${old}/saoma.js`)).toBe(SDK_DAYS)
+  expect(await days('/saoma-login.js')).toBe(PAGE_DAYS)
+  await a.stop()
+  expect((await get(b, `/sdk/${old}/saoma.js`)).status).toBe(200)
+})
+
 test('a node serves only those files of Redis that a node with a known secret sealed', async () => {
   const before = await start('a', await buildOf(former))
   const changed = { SAOMA_SECRET: 'another secret of a test, of today', SAOMA_PREVIOUS_SECRET: SECRET }

@@ -1,17 +1,6 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { SaomaLogin } from '@saoma/client/element'
-import {
-  confirm,
-  ensurePage,
-  launchBrowser,
-  onCleanup,
-  pageFolder,
-  phoneToken,
-  scan,
-  startCluster,
-} from '@saoma/testing'
+import { confirm, ensurePage, launchBrowser, pageFolder, phoneToken, scan, startCluster } from '@saoma/testing'
+import { type HostedPage, startHost } from './host.ts'
 import type { Browser } from './people.ts'
 
 /*
@@ -19,16 +8,7 @@ import type { Browser } from './people.ts'
  */
 
 /** Pages of a business, by path, on an origin that is allowed; the same on another that is not. */
-const pages = new Map<string, { body: string; headers?: Record<string, string> }>()
-const startHost = async () => {
-  const host = createServer((req, res) => {
-    const page = pages.get(req.url?.split('?')[0] ?? '')
-    res.writeHead(page ? 200 : 404, { 'content-type': 'text/html', ...page?.headers }).end(page?.body)
-  }).listen(0, '127.0.0.1')
-  onCleanup(() => host.close())
-  await once(host, 'listening')
-  return `http://127.0.0.1:${(host.address() as AddressInfo).port}`
-}
+const pages = new Map<string, HostedPage>()
 
 type Page = Awaited<ReturnType<Browser['newPage']>>
 
@@ -39,7 +19,7 @@ let browser: Browser
 
 beforeAll(async () => {
   await ensurePage(() => {})
-  ;[allowed, strange] = await Promise.all([startHost(), startHost()])
+  ;[allowed, strange] = await Promise.all([startHost(pages), startHost(pages)])
   const env = { SAOMA_WEB_ROOT: pageFolder, SAOMA_ALLOWED_ORIGINS: allowed, SAOMA_LIMIT_CODES: '10000' }
   ;({ origin } = await startCluster({ nodes: 1, env }))
   browser = await launchBrowser()

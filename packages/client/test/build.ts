@@ -36,6 +36,7 @@ export const build = async (code: string, settings: (entry: string) => Settings)
         '@saoma/client/wx/globals': join(client, 'wx/globals.ts'),
         '@saoma/client/wx': join(client, 'wx/index.ts'),
         '@saoma/client/server': join(client, 'server.ts'),
+        '@saoma/client/element': join(client, 'element/element.ts'),
         '@saoma/client': join(client, 'index.ts'),
         '@tarojs': join(root, 'node_modules/@tarojs'),
         '@dcloudio': join(root, 'node_modules/@dcloudio'),
@@ -46,6 +47,11 @@ export const build = async (code: string, settings: (entry: string) => Settings)
   }
   await writeFile(join(folder, 'vite.config.mjs'), `export default ${JSON.stringify(config)}\n`)
   const args = [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--config', join(folder, 'vite.config.mjs')]
-  await promisify(execFile)(process.execPath, args, { cwd: root, timeout: BUILD_TIMEOUT_MS })
+  await promisify(execFile)(process.execPath, args, {
+    cwd: root,
+    // With a test's NODE_ENV, Vite would take the variants of libraries that are for debugging.
+    env: { ...process.env, NODE_ENV: 'production' },
+    timeout: BUILD_TIMEOUT_MS,
+  })
   return join(folder, 'out')
 }

@@ -1,5 +1,7 @@
+import type { SaomaLogin } from '../src/element/element.ts'
 import type { Live } from '../src/live/live.ts'
 import type { Publisher } from '../src/server.ts'
+import type { Session } from '../src/session/session.ts'
 
 interface Chat {
   said: { text: string }
@@ -43,6 +45,24 @@ const use = async (live: Live, publisher: Publisher<Chat>) => {
   await publisher.publish({ channel: 'room:lobby', event: 'said', data: { reason: 'tired' } })
 }
 
+/** Never called either: a page with the element, which is found by its tag. */
+const place = (session: Session) => {
+  const element = document.querySelector('saoma-login')
+  if (!element) return
+  element satisfies SaomaLogin
+  element.session = session
+  element.session = { adopt: ({ access_token: token }) => void (token satisfies string) }
+  element.session = undefined
+  // @ts-expect-error it takes no tokens
+  element.session = { origin: 'https://login.example.com' }
+  element.addEventListener('saoma-login', ({ detail }) => detail.tokens.access_token satisfies string)
+  document.addEventListener('saoma-login', ({ detail }) => detail.tokens.access_token satisfies string)
+  addEventListener('saoma-state', ({ detail }) => detail.state.status satisfies string)
+  // @ts-expect-error this event has other details
+  element.addEventListener('saoma-picture', ({ detail }) => detail.tokens)
+}
+
 test('events and their data are typed', () => {
   expect(use).toHaveLength(2)
+  expect(place).toHaveLength(1)
 })

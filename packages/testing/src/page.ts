@@ -33,7 +33,9 @@ const isStale = async (): Promise<boolean> => {
   const built = await changedAt(pageFolder)
   if (built === 0) return true
   const own = (await readdir(web, { withFileTypes: true })).filter((entry) => entry.isFile()).map(({ name }) => name)
-  const ownTimes = await Promise.all(own.map(async (name) => (await stat(join(web, name))).mtimeMs))
+  // The version in it is a part of an address.
+  const files = [...own.map((name) => join(web, name)), join(root, 'packages/client/package.json')]
+  const ownTimes = await Promise.all(files.map(async (file) => (await stat(file)).mtimeMs))
   const times = await Promise.all(pageSources.map(changedAt))
   return Math.max(...ownTimes, ...times) > built
 }

@@ -111,10 +111,7 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
       <h1 tabindex="-1">${say().titles[name]}</h1>
       ${revoked ? html`<p class="revoked" role="status">${say().revoked}</p>` : nothing}
       <p class="lead">${say().leads[name]}</p>
-      <saoma-login
-        lang=${document.documentElement.lang}
-        @saoma-login=${(event: HTMLElementEventMap['saoma-login']) => session.adopt(event.detail.tokens)}
-      ></saoma-login>
+      <saoma-login lang=${document.documentElement.lang} .session=${session}></saoma-login>
     </main>
   `
 

@@ -38,7 +38,7 @@ const welcome = (): TemplateResult => html`
         plain = event.detail.plain
         update()
       }}
-      @saoma-login=${(event: HTMLElementEventMap['saoma-login']) => session.adopt(event.detail.tokens)}
+      .session=${session}
     ></saoma-login>
   </main>
 `

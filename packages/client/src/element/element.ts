@@ -2,8 +2,10 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 import { now } from '../core/clock.ts'
 import { failureFor } from '../core/request.ts'
 import { createLogin, type Login } from '../login/login.ts'
-import type { LoginConnection, LoginState } from '../login/login-state.ts'
+import type { LoginState } from '../login/login-state.ts'
+import { checkNumber, codeToCompare, foot, over, plate } from './card.ts'
 import type { SaomaLoginEvents } from './events.ts'
+import { createHandover, type LoginSession, type Misfit, misfitOf } from './handover.ts'
 import { icons } from './icons.ts'
 import { createPhoneLink, type PhoneLink } from './link.ts'
 import { isPhone } from './phone.ts'
@@ -12,6 +14,7 @@ import { elementStyle } from './style.ts'
 import { type ElementText, type Language, languageOf, sayFailure, textIn } from './text.ts'
 
 export type { SaomaLoginEvents } from './events.ts'
+export type { LoginSession } from './handover.ts'
 export { isPhone } from './phone.ts'
 
 declare global {
@@ -39,6 +42,7 @@ export class SaomaLogin extends LitElement {
     ticket: {},
     lang: {},
     samePhone: { attribute: 'same-phone' },
+    session: { attribute: false },
   }
 
   // Only declared: a class field would hide the accessors that Lit defines for the properties.
@@ -50,8 +54,16 @@ export class SaomaLogin extends LitElement {
   declare ticket: string | undefined
   /** Whether the page runs on the phone that would scan. @default 'auto': what `isPhone` says */
   declare samePhone: 'auto' | 'always' | 'never' | undefined
+  /**
+   * Gets the tokens of each login, before the event `saoma-login`. A session that is set after a login gets
+   * the tokens of that login, if no other had them. One of another origin or client is a failure.
+   */
+  declare session: LoginSession | undefined
 
   #login: Login | undefined
+  /** In place of a login: the session does not fit. */
+  #misfit: Misfit | undefined
+  #handOver = createHandover()
   #picture: Picture = createPicture(() => {
     this.requestUpdate()
     const { state } = this.#picture
@@ -66,7 +78,7 @@ export class SaomaLogin extends LitElement {
   #asking = 0
 
   get state(): LoginState {
-    return this.#login?.state ?? { status: 'idle' }
+    return this.#misfit ?? this.#login?.state ?? { status: 'idle' }
   }
 
   /** Drops the present code and shows a new one. */
@@ -96,16 +108,35 @@ export class SaomaLogin extends LitElement {
    */
   override updated(changed: PropertyValues<this>): void {
     if (!this.isConnected) return
-    if (this.#login) {
-      if (!BEGINS_ANEW.some((name) => changed.has(name))) return
-      this.#end()
+    const isFirst = !this.#login && !this.#misfit
+    const isAnew = BEGINS_ANEW.some((name) => changed.has(name))
+    if (!isFirst && !isAnew && !changed.has('session')) return
+    const misfit = misfitOf(this.session, { origin: this.#origin, clientId: this.clientId || 'web' })
+    // The login goes on with another session, or has waited for one.
+    if (this.#login && !isAnew && !misfit) {
+      const { state } = this
+      if (state.status === 'done') this.#handOver(this.session, state.tokens)
+      return
     }
-    this.#begin()
+    if (!isFirst) this.#end()
+    if (misfit) this.#refuse(misfit)
+    else this.#begin()
+  }
+
+  get #origin(): string {
+    return this.origin ?? location.origin
+  }
+
+  /** Nobody should log in to a page that then could not keep the login. */
+  #refuse(misfit: Misfit): void {
+    this.#misfit = misfit
+    console.error(`Saoma: ${misfit.message}`)
+    this.#enter(misfit)
   }
 
   #begin(): void {
     this.#login = createLogin({
-      origin: this.origin ?? location.origin,
+      origin: this.#origin,
       ...(this.clientId ? { clientId: this.clientId } : {}),
       ...(this.scope ? { scope: this.scope } : {}),
       ...(this.ticket ? { ticket: this.ticket } : {}),
@@ -118,6 +149,7 @@ export class SaomaLogin extends LitElement {
   #end(): void {
     this.#login?.close()
     this.#login = undefined
+    this.#misfit = undefined
     this.#picture.clear()
     this.#link.clear()
   }
@@ -133,7 +165,12 @@ export class SaomaLogin extends LitElement {
     if (state.status === 'creating') this.#asking = now()
     this.requestUpdate()
     this.#tell('saoma-state', { state })
-    if (state.status === 'done') this.#tell('saoma-login', { tokens: state.tokens })
+    if (state.status !== 'done') return
+    try {
+      this.#handOver(this.session, state.tokens)
+    } finally {
+      this.#tell('saoma-login', { tokens: state.tokens })
+    }
   }
 
   get #onPhone(): boolean {
@@ -171,8 +208,9 @@ export class SaomaLogin extends LitElement {
         <p class="headline" part="headline" role="status" aria-live="polite" tabindex="-1">${this.#headline(state, say)}</p>
         <p class="hint">${this.#hint(state, say)}</p>
         ${this.#onPhone ? this.#open(state, say) : nothing}
-        ${'userCode' in state ? this.#userCode(state.userCode, say) : nothing}
-        ${this.#foot(state, connection, say)} ${this.#onPhone ? nothing : this.#open(state, say)}
+        ${'userCode' in state ? codeToCompare(state.userCode, say) : nothing}
+        ${'expiresAt' in state ? foot(state.expiresAt, connection, say) : nothing}
+        ${this.#onPhone ? nothing : this.#open(state, say)}
         ${this.#action(state, say)}
       </section>
     `
@@ -184,19 +222,8 @@ export class SaomaLogin extends LitElement {
         return this.#code(say, false)
       case 'scanned':
         return html`${this.#code(say, true)}${over('good', icons.phone)}`
-      case 'confirmed':
-        return over('good plate spins', icons.spinner)
-      case 'done':
-        return over('good plate', icons.check)
-      case 'rejected':
-        return over('bad plate', icons.cross)
-      case 'expired':
-        return over('warn plate', icons.clock)
-      case 'failed':
-        return over('warn plate', icons.warning)
-      case 'idle':
-      case 'creating':
-        return over('calm plate spins', icons.spinner)
+      default:
+        return plate(state.status)
     }
   }
 
@@ -234,27 +261,9 @@ export class SaomaLogin extends LitElement {
     return picture.plain ? say.withCamera : say.withWechat
   }
 
-  /** The number that distinguishes this showing of the code from an earlier one. */
   #check(say: ElementText): TemplateResult | typeof nothing {
     const picture = this.#picture.state
-    if (picture.status !== 'shown' || !picture.check) return nothing
-    return html`<p class="check" part="check"><strong>${picture.check}</strong> <span>${say.check}</span></p>`
-  }
-
-  #userCode(userCode: string, say: ElementText): TemplateResult {
-    return html`<p class="code" part="code">
-      <span>${say.compare}</span>
-      <strong aria-hidden="true">${userCode}</strong>
-      <span class="unseen">${spelled(userCode)}</span>
-    </p>`
-  }
-
-  /** How long the code is valid, or what is wrong with the connection. */
-  #foot(state: LoginState, connection: LoginConnection, say: ElementText): TemplateResult | typeof nothing {
-    if (!('expiresAt' in state)) return nothing
-    if (connection === 'offline') return html`<p class="foot alert">${icons.unplugged} ${say.offline}</p>`
-    if (connection === 'reconnecting') return html`<p class="foot alert">${icons.turning} ${say.reconnecting}</p>`
-    return html`<p class="foot" role="timer" aria-live="off">${icons.clock} ${say.left} ${minutes(state.expiresAt)}</p>`
+    return picture.status === 'shown' && picture.check ? checkNumber(picture.check, say) : nothing
   }
 
   /** A spinner must not turn for long without an explanation. */
@@ -284,17 +293,6 @@ export class SaomaLogin extends LitElement {
       ? html`<a class="open" part="open" href=${this.#link.url}>${say.openWechat}</a>`
       : nothing
   }
-}
-
-const over = (kind: string, icon: TemplateResult): TemplateResult =>
-  html`<div class="over ${kind}"><span class="badge">${icon}</span></div>`
-
-/** Makes a screen reader spell the code instead of pronouncing it as a word. */
-const spelled = (userCode: string): string => [...userCode.replace('-', '')].join(' ')
-
-const minutes = (until: number): string => {
-  const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000))
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
 if (!customElements.get('saoma-login')) customElements.define('saoma-login', SaomaLogin)

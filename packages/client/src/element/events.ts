@@ -3,7 +3,7 @@ import type { LoginState } from '../login/login-state.ts'
 
 /** Events of `<saoma-login>` for the page around it. */
 export interface SaomaLoginEvents {
-  /** The person is logged in. */
+  /** The person is logged in. The element's `session`, if it has one, has the tokens already. */
   'saoma-login': CustomEvent<{ tokens: TokenSet }>
   /** Every change of the login's state. */
   'saoma-state': CustomEvent<{ state: LoginState }>
@@ -11,6 +11,9 @@ export interface SaomaLoginEvents {
   'saoma-picture': CustomEvent<{ plain: boolean }>
 }
 
+// They bubble out of shadow trees, so the document and the window hear them too.
 declare global {
   interface HTMLElementEventMap extends SaomaLoginEvents {}
+  interface DocumentEventMap extends SaomaLoginEvents {}
+  interface WindowEventMap extends SaomaLoginEvents {}
 }

@@ -38,6 +38,7 @@ const text = {
     reason: 'Reason',
     unreachable: 'The server cannot be reached',
     unfinished: 'This login could not be finished',
+    misfit: 'This page is not set up correctly',
     wrong: 'Something went wrong',
   },
   zh: {
@@ -72,6 +73,7 @@ const text = {
     reason: '原因',
     unreachable: '无法连接服务器',
     unfinished: '登录未能完成',
+    misfit: '此页面的登录设置有误',
     wrong: '出错了',
   },
 } as const satisfies Record<Language, Record<string, string>>
@@ -86,5 +88,6 @@ export const sayFailure = (code: string, language: Language): string => {
   if (code === 'NETWORK' || code === 'temporarily_unavailable') return text[language].unreachable
   if (code === 'PICTURE_CHANGED') return text[language].pictureChanged
   if (code === 'PICTURE_UNSHOWN') return text[language].pictureUnshown
+  if (code === 'SESSION_MISMATCH') return text[language].misfit
   return code === 'invalid_grant' ? text[language].unfinished : text[language].wrong
 }

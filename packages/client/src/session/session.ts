@@ -38,6 +38,9 @@ export interface SessionEvents {
 
 /** The tokens of a logged-in browser. They are refreshed automatically. */
 export interface Session extends Listenable<SessionEvents> {
+  /** Saoma's origin, without a slash at its end. */
+  readonly origin: string
+  readonly clientId: string
   readonly tokens: TokenSet | undefined
   /** Payload of the id_token, NOT verified: for display, not for decisions. */
   readonly claims: Claims | undefined
@@ -258,6 +261,8 @@ export const createSession = (options: SessionOptions): Session => {
   if (inBrowser) addEventListener('storage', onStorage)
 
   return {
+    origin,
+    clientId,
     get tokens() {
       return kept?.tokens
     },

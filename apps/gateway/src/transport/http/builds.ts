@@ -30,6 +30,8 @@ export interface BuildsOptions {
 
 /** How long a page of an old build can still load its parts. */
 const KEEP_SECONDS = 7 * 24 * 60 * 60
+/** A version of the SDK is named, with its hash, in pages that are not part of a build. */
+const KEEP_SDK_SECONDS = 90 * 24 * 60 * 60
 /**
  * Interval at which the files are stored again: Redis may have lost them, and the files of a running build
  * must not expire.
@@ -40,8 +42,9 @@ const SOON_MS = 5_000
 const MAC_BYTES = 32
 /** The best quality would add a second to each start. */
 const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }
-/** Paths of a build's files: `/index.html`, `/assets/chat-CNAh6bH5.css`. */
-const PATH = /^\/(assets\/)?[\w-][\w.-]{0,99}\.(html|js|css|svg|png|json|woff2)$/
+/** Paths of a build's files: `/index.html`, `/assets/chat-CNAh6bH5.css`, `/sdk/1.2.0-5d41402a/saoma.js`. */
+const PATH = /^\/((assets|sdk|sdk\/\w[\w.-]{0,63})\/)?[\w-][\w.-]{0,99}\.(html|js|css|svg|png|json|woff2)$/
+const SDK = /^\/sdk\/\d/
 
 const compress = promisify(brotliCompress)
 const decompress = promisify(brotliDecompress)
@@ -70,7 +73,8 @@ export const openBuilds = async (
   const put = async (path: string): Promise<void> => {
     const body = await compress(await readFile(join(root, path)), QUALITY)
     const sealed = Buffer.concat([...sealsOf(path, body), body])
-    await orUnavailable(data.set(keys.pageFile(path), sealed, 'EX', KEEP_SECONDS))
+    const seconds = SDK.test(path) ? KEEP_SDK_SECONDS : KEEP_SECONDS
+    await orUnavailable(data.set(keys.pageFile(path), sealed, 'EX', seconds))
   }
   const putAll = async (): Promise<void> => {
     for (const path of await pathsBelow(root)) await put(path)

@@ -1,4 +1,4 @@
-import { extname } from 'node:path'
+import { extname, relative, resolve, sep } from 'node:path'
 import compose from 'koa-compose'
 import serve from 'koa-static'
 import type { Builds } from './builds.ts'
@@ -26,13 +26,18 @@ export interface PagesOptions {
   builds: Pick<Builds, 'find'>
 }
 
-/** A file with a hash in its name never changes. */
-const cacheControl = (path: string): string =>
-  path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache'
+/** What pages of other origins load: the element, the hosted SDK, and their parts. */
+const isForOthers = (path: string): boolean => path === '/saoma-login.js' || path.startsWith('/sdk/')
+
+/** A file with a hash in its path never changes. The viewer of `/docs` is large, and is of one release. */
+const cacheControl = (path: string): string => {
+  if (/^\/(assets|sdk\/[^/]+)\//.test(path)) return 'public, max-age=31536000, immutable'
+  return path.startsWith('/docs/viewer/') ? 'public, max-age=86400' : 'no-cache'
+}
 
 /**
  * Serves the built web pages, and the files of another build while nodes of both run. Files with a hash in
- * their name are cached for ever, all others are revalidated.
+ * their path are cached for ever, the viewer of `/docs` for a day, all others are revalidated.
  */
 export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middleware => {
   const { host } = new URL(origin)
@@ -43,6 +48,11 @@ export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middle
       // Under another name of this machine, the page's own server would be a foreign origin to it.
       if (ctx.host !== host && /^\/(phone|[a-z]+\.html)?$/.test(ctx.path)) return ctx.redirect(`${origin}${ctx.url}`)
       if (ctx.path === '/phone' && !demo) ctx.path = '/verify'
+      if (isForOthers(ctx.path)) {
+        // On refusals too. Otherwise the console of the page speaks of CORS, and not of what is wrong.
+        ctx.set('Access-Control-Allow-Origin', '*')
+        ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
+      }
       await next()
       if (ctx.response.is('html')) {
         ctx.set('Content-Security-Policy', contentPolicy)
@@ -51,9 +61,9 @@ export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middle
     },
     serve(root, {
       extensions: ['html'],
-      setHeaders: (res, path) => {
+      setHeaders: (res, file) => {
+        const path = `/${relative(resolve(root), file).split(sep).join('/')}`
         res.setHeader('Cache-Control', cacheControl(path))
-        if (path.endsWith('/saoma-login.js')) res.setHeader('Access-Control-Allow-Origin', '*')
       },
     }),
     async (ctx, next) => {

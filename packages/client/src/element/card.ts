@@ -1,0 +1,58 @@
+import { html, type TemplateResult } from 'lit'
+import type { LoginConnection, LoginState } from '../login/login-state.ts'
+import { icons } from './icons.ts'
+import type { ElementText } from './text.ts'
+
+/* Pieces of the card that depend on nothing but what they show. */
+
+/** A sign in place of the picture, or over it. */
+export const over = (kind: string, icon: TemplateResult): TemplateResult =>
+  html`<div class="over ${kind}"><span class="badge">${icon}</span></div>`
+
+/** What stands in place of the picture while there is nothing to scan. */
+export const plate = (status: Exclude<LoginState['status'], 'waiting' | 'scanned'>): TemplateResult => {
+  switch (status) {
+    case 'confirmed':
+      return over('good plate spins', icons.spinner)
+    case 'done':
+      return over('good plate', icons.check)
+    case 'rejected':
+      return over('bad plate', icons.cross)
+    case 'expired':
+      return over('warn plate', icons.clock)
+    case 'failed':
+      return over('warn plate', icons.warning)
+    case 'idle':
+    case 'creating':
+      return over('calm plate spins', icons.spinner)
+  }
+}
+
+/** The number that distinguishes this showing of the code from an earlier one. */
+export const checkNumber = (check: string, say: ElementText): TemplateResult =>
+  html`<p class="check" part="check"><strong>${check}</strong> <span>${say.check}</span></p>`
+
+/** Makes a screen reader spell the code instead of pronouncing it as a word. */
+const spelled = (userCode: string): string => [...userCode.replace('-', '')].join(' ')
+
+export const codeToCompare = (userCode: string, say: ElementText): TemplateResult =>
+  html`<p class="code" part="code">
+    <span>${say.compare}</span>
+    <strong aria-hidden="true">${userCode}</strong>
+    <span class="unseen">${spelled(userCode)}</span>
+  </p>`
+
+const minutes = (until: number): string => {
+  const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000))
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+}
+
+/**
+ * How long the code is valid, or what is wrong with the connection.
+ * @param expiresAt  milliseconds since 1970
+ */
+export const foot = (expiresAt: number, connection: LoginConnection, say: ElementText): TemplateResult => {
+  if (connection === 'offline') return html`<p class="foot alert">${icons.unplugged} ${say.offline}</p>`
+  if (connection === 'reconnecting') return html`<p class="foot alert">${icons.turning} ${say.reconnecting}</p>`
+  return html`<p class="foot" role="timer" aria-live="off">${icons.clock} ${say.left} ${minutes(expiresAt)}</p>`
+}
