@@ -1,8 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createPublisher } from '@saoma/client/server'
+import { createPublisher, createVerifier } from '@saoma/client/server'
 import { pino } from 'pino'
-import { createBearers } from './bearers.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { openDatabase } from './database.ts'
 import { createShop } from './shop.ts'
@@ -26,7 +25,8 @@ const run = (config: Config): void => {
   const database = openDatabase(config.database)
   // No retries here: the outbox retries, and for longer than one call could.
   const publisher = createPublisher({ origin: saomaUrl, apiKey, withinMs: 0 })
-  const shop = createShop({ database, publisher, bearers: createBearers({ origin, saomaUrl }), log }, config)
+  const verifier = createVerifier({ origin, jwksUrl: `${saomaUrl}/oidc/jwks` })
+  const shop = createShop({ database, publisher, verifier, log }, config)
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, shop.handler)
 
   const stop = () => {

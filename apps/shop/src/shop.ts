@@ -1,8 +1,7 @@
 import type { RequestListener } from 'node:http'
-import type { Publisher } from '@saoma/client/server'
+import type { Publisher, Verifier } from '@saoma/client/server'
 import Koa from 'koa'
 import type { Logger } from 'pino'
-import type { Bearers } from './bearers.ts'
 import { createCourierOrders } from './courier-orders.ts'
 import { createCourier } from './courier-routes.ts'
 import type { Database } from './database.ts'
@@ -19,7 +18,8 @@ export interface ShopDeps {
   database: Database
   /** The shop's only way to publish to Saoma's channels. */
   publisher: Publisher
-  bearers: Bearers
+  /** Says whose access token a request carries. */
+  verifier: Verifier
   log: Logger
 }
 
@@ -42,7 +42,7 @@ export interface Shop {
   close(): Promise<void>
 }
 
-export const createShop = ({ database, publisher, bearers, log }: ShopDeps, options: ShopOptions): Shop => {
+export const createShop = ({ database, publisher, verifier, log }: ShopDeps, options: ShopOptions): Shop => {
   const { saomaUrl, hookSecret, courierSecret, courierMs } = options
   const outbox = createOutbox(database, publisher, log)
   const orders = createOrders(database, outbox)
@@ -83,7 +83,7 @@ export const createShop = ({ database, publisher, bearers, log }: ShopDeps, opti
     if (ctx.path !== '/healthz') return next()
     ctx.body = {}
   })
-  const person = signedIn(bearers)
+  const person = signedIn(verifier)
   for (const router of [
     tableRoutes(orders, person),
     noticeRoutes(outbox, person),

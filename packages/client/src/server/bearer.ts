@@ -1,0 +1,7 @@
+const BEARER = /^Bearer +(\S.*)$/i
+
+/**
+ * The token of an `Authorization` header (RFC 6750). Undefined without the header, and for another scheme,
+ * such as `Basic`. What follows `Bearer` is not examined: `verify` does that.
+ */
+export const bearerOf = (header: string | null | undefined): string | undefined => BEARER.exec(header ?? '')?.[1]
