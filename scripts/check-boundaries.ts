@@ -15,8 +15,8 @@ import { foldersOf, wrongFloor } from './floors.ts'
 import { type Import, importsOf } from './imports.ts'
 import { readWorkspaces, type Workspace } from './workspaces.ts'
 
-/** Packages that also run in a browser and in a mini-program. */
-const RUN_ANYWHERE: readonly string[] = ['@saoma/protocol', '@saoma/client']
+/** Packages that also run in a browser, and the first two in a mini-program. */
+const RUN_ANYWHERE: readonly string[] = ['@saoma/protocol', '@saoma/client', '@saoma/react', '@saoma/vue']
 
 type Edges = Map<string, Set<string>>
 

@@ -7,6 +7,7 @@ export interface Workspace {
   kind: 'package' | 'app' | 'scripts'
   /** Relative to the root, as are `files`. */
   folder: string
+  /** Those that an installation without development packages has, peers included. */
   dependencies: ReadonlySet<string>
   devDependencies: ReadonlySet<string>
   /** The importable entry points, such as `.` or `./element`. */
@@ -20,6 +21,7 @@ interface Manifest {
   dependencies?: Record<string, string>
   devDependencies?: Record<string, string>
   optionalDependencies?: Record<string, string>
+  peerDependencies?: Record<string, string>
   exports?: Record<string, unknown>
 }
 
@@ -38,12 +40,13 @@ const sourcesIn = (root: string, folder: string): string[] =>
 export const readWorkspaces = (root: string): Workspace[] => {
   const read = (folder: string, kind: Workspace['kind'], sources = folder): Workspace => {
     const manifest = readManifest(root, folder)
-    const { name = folder, dependencies = {}, devDependencies = {}, optionalDependencies = {}, exports = {} } = manifest
+    const { name = folder, dependencies = {}, devDependencies = {}, exports = {} } = manifest
+    const { optionalDependencies = {}, peerDependencies = {} } = manifest
     return {
       name,
       kind,
       folder: sources,
-      dependencies: new Set(Object.keys({ ...dependencies, ...optionalDependencies })),
+      dependencies: new Set(Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })),
       devDependencies: new Set(Object.keys(devDependencies)),
       exports: new Set(Object.keys(exports)),
       files: sourcesIn(root, sources),

@@ -1,6 +1,7 @@
 export { type App, type AppOptions, nodeFlags, startApp } from './app.ts'
 export { startAwake } from './awake.ts'
 export { launchBrowser } from './browser.ts'
+export { type BundleOptions, bundle } from './bundle.ts'
 export { type Authority, type Certificate, createAuthority } from './certificates.ts'
 export { cleanUp, onCleanup } from './cleanup.ts'
 export {
@@ -13,8 +14,11 @@ export {
   startFront,
 } from './cluster.ts'
 export { readCode } from './code-picture.ts'
+export { type ComponentFramework, runComponentContract } from './component-contract.ts'
+export type { Plan, PlanPage } from './component-page.ts'
 export { type ConnectOptions, connectLogin, type LoginClient, loginDoors } from './connect.ts'
 export { type Dns, startDns } from './dns.ts'
+export { type Documented, documented } from './documented.ts'
 export { type EventStreamClient, openEvents, type StreamEvent } from './event-stream.ts'
 export { type Gateway, type GatewayOptions, startGateway } from './gateway.ts'
 export { ensurePrograms } from './install.ts'

@@ -10,8 +10,8 @@ const manifest = (name: string, more: object = {}) =>
   JSON.stringify({ name, exports: { '.': './src/index.ts' }, ...more })
 
 /**
- * A repository without a fault: an app on a package on the protocol, and a testing package that tests may
- * use.
+ * A repository without a fault: an app on a package on the protocol, a package whose framework is its user's,
+ * and a testing package that tests may use.
  */
 const sound: Record<string, string> = {
   'package.json': JSON.stringify({ workspaces: ['packages/*', 'apps/*'], devDependencies: { typescript: '*' } }),
@@ -25,6 +25,12 @@ const sound: Record<string, string> = {
   }),
   'packages/redis/src/index.ts': `import { a } from '@saoma/protocol'\nexport { a }\nimport 'ioredis'\nimport 'node:net'`,
   'packages/redis/test/redis.test.ts': `import { start } from '@saoma/testing'\nstart`,
+  'packages/react/package.json': manifest('@saoma/react', {
+    peerDependencies: { react: '*' },
+    devDependencies: { react: '*', 'react-dom': '*' },
+  }),
+  'packages/react/src/index.ts': `import { useMemo } from 'react'\nuseMemo`,
+  'packages/react/test/page.ts': `import { createRoot } from 'react-dom/client'\ncreateRoot`,
   'packages/testing/package.json': manifest('@saoma/testing', { dependencies: { '@saoma/redis': '*' } }),
   'packages/testing/src/index.ts': `import { a } from '@saoma/redis'\nexport const start = a`,
   'apps/gateway/package.json': JSON.stringify({ name: '@saoma/gateway', dependencies: { '@saoma/redis': '*' } }),
@@ -102,6 +108,16 @@ test.each([
     'Node in a package that runs in browsers',
     { 'packages/protocol/src/more.ts': `import 'node:fs'` },
     'packages/protocol/src/more.ts:1 runs in browsers too, where there is no node:fs',
+  ],
+  [
+    'Node in a package of components',
+    { 'packages/react/src/more.ts': `import 'node:fs'` },
+    'packages/react/src/more.ts:1 runs in browsers too, where there is no node:fs',
+  ],
+  [
+    'a development package beside a peer',
+    { 'packages/react/src/more.ts': `import 'react-dom'` },
+    'packages/react/src/more.ts:1 imports react-dom, which packages/react/package.json does not declare',
   ],
   [
     'a circle of files',

@@ -1,0 +1,79 @@
+import type { TokenSet } from '@saoma/protocol'
+import { type Failure, unanswered } from '../core/request.ts'
+// Its types alone: the element itself needs a browser.
+import type { SaomaLoginEvents } from './events.ts'
+
+/** What a component for `<saoma-login>` takes, in any framework. */
+export interface LoginProps {
+  /** Saoma's origin, without a path. @default the provider's */
+  origin?: string | undefined
+  /** The OAuth client. Give the session the same one. @default 'web' */
+  clientId?: string | undefined
+  /** @default 'openid profile offline_access' */
+  scope?: string | undefined
+  /** A confirmed ticket to redeem first. */
+  ticket?: string | undefined
+  /** `en` or `zh`. @default the language of the page around it */
+  lang?: string | undefined
+  /** Whether the page runs on the phone that would scan. @default 'auto' */
+  samePhone?: 'auto' | 'always' | 'never' | undefined
+}
+
+/** What a component wants of a login, and hears of it. */
+export interface LoginListener {
+  /** Gets the tokens of the login, before `onLogin` is called. */
+  session?: { adopt(tokens: TokenSet): void } | undefined
+  onLogin?: ((tokens: TokenSet) => void) | undefined
+  /**
+   * The login cannot go on by itself, or the element could not be loaded. The card shows the reason and, if
+   * it helps, a button.
+   */
+  onFailure?: ((failure: Failure) => void) | undefined
+}
+
+/** The attributes of the element, without those that are not set. */
+export const attributesOf = (props: LoginProps): Record<string, string> => {
+  const { origin, clientId, scope, ticket, lang, samePhone } = props
+  const all = { origin, 'client-id': clientId, scope, ticket, lang, 'same-phone': samePhone }
+  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => Boolean(entry[1])))
+}
+
+/**
+ * Listens to a `<saoma-login>` that a component has rendered, and loads the element's code.
+ *
+ * @param load  imports `@saoma/client/element`. Not at the top of a module: a server has no elements
+ * @param now   the present listener of the component
+ * @returns the function that stops listening
+ */
+export const attachLogin = (
+  element: HTMLElement,
+  load: () => Promise<unknown>,
+  now: () => LoginListener,
+): (() => void) => {
+  let attached = true
+
+  const onLogin = ({ detail }: SaomaLoginEvents['saoma-login']) => {
+    const { session, onLogin } = now()
+    session?.adopt(detail.tokens)
+    onLogin?.(detail.tokens)
+  }
+
+  const onState = ({ detail }: SaomaLoginEvents['saoma-state']) => {
+    const { state } = detail
+    if (state.status !== 'failed') return
+    const { code, react, message } = state
+    now().onFailure?.({ ok: false, code, react, message })
+  }
+
+  element.addEventListener('saoma-login', onLogin)
+  element.addEventListener('saoma-state', onState)
+  load().catch((error: unknown) => {
+    if (attached) now().onFailure?.(unanswered(error))
+  })
+
+  return () => {
+    attached = false
+    element.removeEventListener('saoma-login', onLogin)
+    element.removeEventListener('saoma-state', onState)
+  }
+}

@@ -1,0 +1,171 @@
+import type { Inbox } from '@saoma/protocol'
+import { decodeClaims } from '../core/claims.ts'
+import { type Answer, type Failure, failureFor } from '../core/request.ts'
+import type { Store } from '../core/store.ts'
+import type { TokenSession } from '../core/tokens.ts'
+import {
+  type ChannelOptions,
+  type ChannelState,
+  type ChannelStore,
+  createChannelStore,
+  IDLE,
+  NOBODY,
+  type Present,
+} from './channel-store.ts'
+import { createLive, type Live, type LiveOptions } from './live.ts'
+import type { Room } from './room.ts'
+
+/** The part of a `Session` that is used here. */
+export interface ChannelsSession extends TokenSession {
+  readonly tokens: { access_token: string } | undefined
+  recheck(): Promise<unknown>
+  on(event: 'changed' | 'ended', listener: () => void): () => void
+}
+
+export interface ChannelsOptions extends Omit<LiveOptions, 'token'> {
+  /** Whose channels they are, from login to login. */
+  session: ChannelsSession
+  /** How many messages of a channel are held for components that show them. @default 200 */
+  keep?: number
+  /** Each failure, also those that are retried. For logs. */
+  onError?: (failure: Failure) => void
+}
+
+/** One channel for one component. */
+export interface Channel<Events extends object = Record<string, unknown>> extends Store<ChannelState<Events>> {
+  /** Publishes into the channel, like `publish` of a room. `UNAUTHORIZED` if nobody is logged in. */
+  publish: Room<Events>['publish']
+  /** For a person's own channel: marks everything up to `offset` as read. @default the present position */
+  markRead(offset?: number): Promise<Answer<Inbox>>
+}
+
+/**
+ * The live channels of a page that is made of components. Each component follows what it shows, by
+ * `subscribe`. However many follow a channel, the server sees one. The connection is there while somebody is
+ * logged in and something is followed. It needs no `close`.
+ *
+ * A component that leaves and one that comes in the same turn do not interrupt the channel: what they want is
+ * done when the turn is over.
+ */
+export interface Channels {
+  /**
+   * @param name     undefined: nothing is followed
+   * @param options  read anew for every event
+   */
+  channel<Events extends object = Record<string, unknown>>(
+    name: string | undefined,
+    options?: () => ChannelOptions<Events>,
+  ): Channel<Events>
+  /** Who follows the channel, by following it. It stays current where the channel's rule says `announce`. */
+  presence(name: string | undefined): Store<Present>
+}
+
+const KEEP = 200
+
+const noOptions = () => ({})
+
+export const createChannels = (options: ChannelsOptions): Channels => {
+  const { session, keep = KEEP, onError, ...liveOptions } = options
+  const stores = new Map<string, ChannelStore>()
+  let live: Live | undefined
+  /** The session whose messages are held. */
+  let sid: string | undefined
+  let unlisten: (() => void) | undefined
+  let settling = false
+
+  const disconnect = (forget: boolean) => {
+    const was = live
+    live = undefined
+    for (const store of stores.values()) store.leave(forget)
+    was?.close()
+  }
+
+  const connect = (): Live => {
+    const opened = createLive({ ...liveOptions, token: session })
+    if (onError) opened.on('error', onError)
+    opened.on('ended', async () => {
+      if (live !== opened || !session.tokens) return
+      await session.recheck()
+      // If the session still stands, connect again at its next refresh, or when another channel is wanted,
+      // not at once: that avoids a loop.
+      if (live === opened) disconnect(false)
+    })
+    return opened
+  }
+
+  const listen = (): (() => void) => {
+    const stops = [session.on('changed', settle), session.on('ended', settle)]
+    return () => {
+      for (const stop of stops) stop()
+    }
+  }
+
+  /** Makes it so as components and session want it. */
+  const settle = () => {
+    for (const [name, store] of stores) {
+      if (store.isFollowed) continue
+      stores.delete(name)
+      store.leave(true)
+    }
+    if (stores.size === 0) {
+      unlisten?.()
+      unlisten = undefined
+      return disconnect(true)
+    }
+    unlisten ??= listen()
+    const { tokens } = session
+    const now = decodeClaims(tokens?.access_token)?.sid
+    // Whatever is held belongs to the person before.
+    if (!tokens || now !== sid) disconnect(true)
+    sid = now
+    if (!tokens) return
+    live ??= connect()
+    for (const store of stores.values()) store.open(live)
+  }
+
+  const soon = () => {
+    if (settling) return
+    settling = true
+    queueMicrotask(() => {
+      settling = false
+      settle()
+    })
+  }
+
+  const follow = (name: string | undefined, options: () => ChannelOptions, presence: boolean, onChange: () => void) => {
+    if (name === undefined) return () => {}
+    const store = stores.get(name) ?? createChannelStore(name, keep)
+    stores.set(name, store)
+    const leave = store.follow({ options, presence, onChange })
+    soon()
+    return () => {
+      leave()
+      soon()
+    }
+  }
+
+  const storeOf = (name: string | undefined) => (name === undefined ? undefined : stores.get(name))
+
+  const channel = (name: string | undefined, options: () => ChannelOptions = noOptions): Channel => ({
+    blank: IDLE,
+    read: () => storeOf(name)?.state ?? IDLE,
+    subscribe: (listener) => follow(name, options, false, listener),
+    publish: async (event, data, how) => {
+      // A component may publish in the turn in which it comes. The connection is made at the end of that.
+      await Promise.resolve()
+      if (name === undefined || !live) return failureFor('UNAUTHORIZED')
+      return live.publish({ channel: name, event, data, ...how })
+    },
+    markRead: async (offset) => storeOf(name)?.markRead(offset) ?? failureFor('UNAUTHORIZED'),
+  })
+
+  return {
+    // The caller declares the events of a channel.
+    channel: channel as never,
+    presence: (name) => ({
+      blank: NOBODY,
+      read: () => storeOf(name)?.present ?? NOBODY,
+      subscribe: (listener) => follow(name, noOptions, true, listener),
+    }),
+  }
+}

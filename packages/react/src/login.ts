@@ -1,0 +1,33 @@
+import { attachLogin, attributesOf, type LoginListener, type LoginProps } from '@saoma/client/components'
+import { createElement, type ReactElement, useEffect, useRef } from 'react'
+import { useLatest } from './latest.ts'
+import { useOptionalSaoma } from './provider.ts'
+
+export interface SaomaLoginProps extends LoginProps, Pick<LoginListener, 'onLogin' | 'onFailure'> {
+  className?: string
+}
+
+/**
+ * `<saoma-login>`: the whole login as one card. Below a `<SaomaProvider>` the provider's session gets the
+ * tokens. It works without one, too: then `onLogin` is all that hears of them.
+ */
+export const SaomaLogin = ({ onLogin, onFailure, className, ...props }: SaomaLoginProps): ReactElement => {
+  const saoma = useOptionalSaoma()
+  const element = useRef<HTMLElement>(null)
+  const latest = useLatest<LoginListener>({ session: saoma?.session, onLogin, onFailure })
+
+  useEffect(() => {
+    if (!element.current) return
+    return attachLogin(
+      element.current,
+      () => import('@saoma/client/element'),
+      () => latest.current,
+    )
+  }, [latest])
+
+  return createElement<Record<string, unknown>>('saoma-login', {
+    ...attributesOf({ ...props, origin: props.origin ?? saoma?.origin }),
+    ...(className ? { className } : {}),
+    ref: element,
+  })
+}

@@ -1,0 +1,97 @@
+import type { Session } from '@saoma/client'
+import type { Channel, ChannelOptions, ChannelState, Present, SessionState, Store } from '@saoma/client/components'
+import {
+  type ComputedRef,
+  computed,
+  getCurrentInstance,
+  type MaybeRefOrGetter,
+  onMounted,
+  onScopeDispose,
+  type ShallowRef,
+  shallowRef,
+  toValue,
+  watch,
+} from 'vue'
+import { useSaoma } from './plugin.ts'
+
+/** A member of the state as a ref of its own, so that components can take the state apart. */
+type Refs<State> = { readonly [K in keyof State]: ComputedRef<State[K]> }
+
+const useStore = <T>(store: () => Store<T>): Readonly<ShallowRef<T>> => {
+  const instance = getCurrentInstance()
+  // A component has an element in its setup only while it is hydrated. What it renders first has to be what
+  // the server has rendered.
+  const isBlank = !('document' in globalThis) || Boolean(instance?.vnode.el)
+  const value = shallowRef<T>() as ShallowRef<T>
+  value.value = isBlank ? store().blank : store().read()
+  let leave = () => {}
+
+  const follow = () => {
+    leave()
+    const { read, subscribe } = store()
+    const show = () => {
+      value.value = read()
+    }
+    leave = subscribe(show)
+    show()
+  }
+
+  watch(store, follow)
+  // A server mounts nothing, and so follows nothing.
+  if (instance) onMounted(follow)
+  else if (!isBlank) follow()
+  onScopeDispose(() => leave())
+  return value
+}
+
+/** Who is logged in, and what can be done with the session. */
+export type UsedSession = Refs<SessionState> & Pick<Session, 'accessToken' | 'logout'>
+
+/** `status` is `unknown` on a server and while its page is hydrated. */
+export const useSession = (): UsedSession => {
+  const { session, sessionStore } = useSaoma()
+  const state = useStore(() => sessionStore)
+  const { accessToken, logout } = session
+  return {
+    status: computed(() => state.value.status),
+    person: computed(() => state.value.person),
+    accessToken,
+    logout,
+  }
+}
+
+export type UsedChannel<Events extends object> = Refs<ChannelState<Events>> &
+  Pick<Channel<Events>, 'publish' | 'markRead'>
+
+/**
+ * Follows a channel while the component is mounted: `@user` or `room:<name>`. Before somebody is logged in,
+ * and after that, its state is `idle` and its list is empty.
+ *
+ * @param name  undefined: nothing is followed
+ */
+export const useChannel = <Events extends object = Record<string, unknown>>(
+  name: MaybeRefOrGetter<string | undefined>,
+  options: MaybeRefOrGetter<ChannelOptions<Events>> = {},
+): UsedChannel<Events> => {
+  const { channels } = useSaoma()
+  const called = computed(() => toValue(name))
+  const channel = computed(() => channels.channel<Events>(called.value, () => toValue(options)))
+  const state = useStore(() => channel.value)
+  return {
+    state: computed(() => state.value.state),
+    messages: computed(() => state.value.messages),
+    inbox: computed(() => state.value.inbox),
+    failure: computed(() => state.value.failure),
+    publish: (event, data, how) => channel.value.publish(event, data, how),
+    markRead: (offset) => channel.value.markRead(offset),
+  }
+}
+
+/** Who follows a channel, by following it. It stays current where the channel's rule says `announce`. */
+export const usePresence = (name: MaybeRefOrGetter<string | undefined>): Refs<Present> => {
+  const { channels } = useSaoma()
+  const called = computed(() => toValue(name))
+  const store = computed(() => channels.presence(called.value))
+  const state = useStore(() => store.value)
+  return { users: computed(() => state.value.users), count: computed(() => state.value.count) }
+}

@@ -1,0 +1,51 @@
+import type { Failure } from '@saoma/client'
+import { attachLogin, attributesOf, type LoginProps } from '@saoma/client/components'
+import type { TokenSet } from '@saoma/protocol'
+import { defineComponent, h, onBeforeUnmount, onMounted, type PropType, shallowRef } from 'vue'
+import { useOptionalSaoma } from './plugin.ts'
+
+/**
+ * `<saoma-login>`: the whole login as one card. With the plugin its session gets the tokens. It works without
+ * one, too: then the event `login` is all that tells of them.
+ */
+export const SaomaLogin = defineComponent({
+  name: 'SaomaLogin',
+  props: {
+    origin: String,
+    clientId: String,
+    scope: String,
+    ticket: String,
+    lang: String,
+    samePhone: String as PropType<NonNullable<LoginProps['samePhone']>>,
+  },
+  emits: {
+    login: (_tokens: TokenSet) => true,
+    failure: (_failure: Failure) => true,
+  },
+  setup: (props, { emit }) => {
+    const saoma = useOptionalSaoma()
+    const element = shallowRef<HTMLElement>()
+    let detach = () => {}
+
+    const listener = {
+      session: saoma?.session,
+      onLogin: (tokens: TokenSet) => emit('login', tokens),
+      onFailure: (failure: Failure) => emit('failure', failure),
+    }
+
+    onMounted(() => {
+      if (!element.value) return
+      detach = attachLogin(
+        element.value,
+        () => import('@saoma/client/element'),
+        () => listener,
+      )
+    })
+    onBeforeUnmount(() => detach())
+
+    return () => {
+      const attributes = attributesOf({ ...props, origin: props.origin ?? saoma?.origin })
+      return h('saoma-login', { ...attributes, ref: element })
+    }
+  },
+})

@@ -1,0 +1,47 @@
+import type { Session } from '@saoma/client'
+import {
+  type Channels,
+  type ChannelsOptions,
+  createChannels,
+  createSessionStore,
+  type SessionState,
+  type Store,
+} from '@saoma/client/components'
+import { type App, type InjectionKey, inject } from 'vue'
+
+export interface SaomaOptions extends Omit<ChannelsOptions, 'session'> {
+  /** `createSession({ origin })` */
+  session: Session
+}
+
+/** What the components of an application share. */
+export interface Saoma {
+  readonly origin: string
+  readonly session: Session
+  readonly sessionStore: Store<SessionState>
+  readonly channels: Channels
+}
+
+const KEY: InjectionKey<Saoma> = Symbol('saoma')
+
+/** A plugin that gives all components of an application one session and one live connection. */
+export const createSaoma = (options: SaomaOptions): { install(app: App): void } => {
+  const { origin, session } = options
+  // Neither does anything before a component subscribes.
+  const saoma: Saoma = {
+    origin,
+    session,
+    sessionStore: createSessionStore(session),
+    channels: createChannels(options),
+  }
+  return { install: (app) => void app.provide(KEY, saoma) }
+}
+
+/** Undefined without the plugin. */
+export const useOptionalSaoma = (): Saoma | undefined => inject<Saoma | undefined>(KEY, undefined)
+
+export const useSaoma = (): Saoma => {
+  const saoma = useOptionalSaoma()
+  if (!saoma) throw new Error('This application does not use the plugin: app.use(createSaoma({ origin, session })).')
+  return saoma
+}
