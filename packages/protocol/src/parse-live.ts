@@ -17,35 +17,35 @@ import { LONGEST_TOKEN, MOST_HISTORY } from './limits.ts'
 import { parser } from './parser.ts'
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
-const Name = v.pipe(v.string(), v.regex(channelPattern))
+export const Name = v.pipe(v.string(), v.regex(channelPattern))
 /** A channel name as clients write it. */
-const Asked = v.union([v.literal(OWN_CHANNEL), Name])
+export const Asked = v.union([v.literal(OWN_CHANNEL), Name])
 const Event = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.:@~-]{1,64}$/))
-const Epoch = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/))
-const At = v.object({ epoch: Epoch, offset: Count })
+export const Epoch = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/))
+export const At = v.object({ epoch: Epoch, offset: Count })
 // A missing `data` must fail, because `undefined` is not JSON and would disappear in transit.
 const Json = v.pipe(
   v.unknown(),
   v.check((data) => data !== undefined && typeof data !== 'function'),
 )
 
-const Publish = v.object({
+export const Publish = v.object({
   channel: Asked,
   event: Event,
   data: Json,
   idempotencyKey: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(128))),
   volatile: v.optional(v.boolean()),
 })
-const Subscribe = v.object({
+export const Subscribe = v.object({
   channel: Asked,
   since: v.nullish(At),
   history: v.optional(v.pipe(Count, v.maxValue(MOST_HISTORY))),
 })
-const OfChannel = v.object({ channel: Asked })
-const Read = v.object({ channel: Asked, offset: Count })
-const Refresh = v.object({ token: v.pipe(v.string(), v.minLength(1), v.maxLength(LONGEST_TOKEN)) })
+export const OfChannel = v.object({ channel: Asked })
+export const Read = v.object({ channel: Asked, offset: Count })
+export const Refresh = v.object({ token: v.pipe(v.string(), v.minLength(1), v.maxLength(LONGEST_TOKEN)) })
 
-const Kept = v.object({
+export const Kept = v.object({
   channel: Name,
   event: v.string(),
   data: v.unknown(),
@@ -54,9 +54,9 @@ const Kept = v.object({
   epoch: v.string(),
   offset: Count,
 })
-const Passing = v.omit(Kept, ['epoch', 'offset'])
-const Box = v.object({ read: Count, unread: Count })
-const PageBody = v.object({
+export const Passing = v.omit(Kept, ['epoch', 'offset'])
+export const Box = v.object({ read: Count, unread: Count })
+export const PageBody = v.object({
   channel: Name,
   recovered: v.boolean(),
   reason: v.optional(v.picklist(['epoch', 'trimmed'])),
@@ -66,14 +66,14 @@ const PageBody = v.object({
   more: v.optional(v.literal(true)),
   inbox: v.optional(Box),
 })
-const Receipt = v.object({
+export const Receipt = v.object({
   epoch: v.optional(v.string()),
   offset: v.optional(Count),
   connections: Count,
   repeated: v.optional(v.literal(true)),
 })
-const Here = v.object({ channel: Name, users: v.array(v.string()), count: Count, connections: Count })
-const Change = v.object({ channel: Name, event: v.picklist(['join', 'leave']), user: v.string(), count: Count })
+export const Here = v.object({ channel: Name, users: v.array(v.string()), count: Count, connections: Count })
+export const Change = v.object({ channel: Name, event: v.picklist(['join', 'leave']), user: v.string(), count: Count })
 
 /** Messages of clients. */
 export const parseChannel = parser<string>(Name)

@@ -23,14 +23,14 @@ import {
 } from './ticket.ts'
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
-const Ticket = v.pipe(v.string(), v.regex(ticketPattern))
-const DeviceCode = v.pipe(v.string(), v.regex(deviceCodePattern))
+export const Ticket = v.pipe(v.string(), v.regex(ticketPattern))
+export const DeviceCode = v.pipe(v.string(), v.regex(deviceCodePattern))
 const Status = v.picklist(Object.keys(transitions) as TicketStatus[])
 const CodeName = v.picklist(Object.keys(codes) as Code[])
 
-const State = v.object({ ticket: Ticket, status: Status, version: Count, expiresIn: Count })
+export const State = v.object({ ticket: Ticket, status: Status, version: Count, expiresIn: Count })
 
-const Watch = v.object({ deviceCode: DeviceCode })
+export const Watch = v.object({ deviceCode: DeviceCode })
 
 const Authorization = v.object({
   device_code: DeviceCode,
@@ -52,7 +52,7 @@ const Tokens = v.object({
   refresh_token: v.optional(v.string()),
 })
 
-const Scan = v.object({
+export const Scan = v.object({
   state: State,
   request: v.object({
     app: v.string(),
@@ -66,16 +66,18 @@ const Scan = v.object({
 })
 
 const Check = v.pipe(v.string(), v.regex(/^\d{2}$/))
-const PooledCode = v.object({ ticket: Ticket })
-const Picture = v.object({
+export const PooledScene = v.pipe(v.string(), v.regex(pooledScenePattern))
+export const VerificationDigits = v.object({ check: v.optional(Check) })
+export const PooledCode = v.object({ ticket: Ticket })
+export const Picture = v.object({
   code: v.picklist(['plain', 'mini-program']),
   url: v.string(),
   integrity: v.optional(v.string()),
   check: v.optional(Check),
   link: v.boolean(),
 })
-const Link = v.object({ url: v.string(), expiresIn: Count })
-const Sessions = v.object({
+export const Link = v.object({ url: v.string(), expiresIn: Count })
+export const Sessions = v.object({
   sessions: v.array(
     v.object({
       sid: v.string(),
@@ -89,9 +91,9 @@ const Sessions = v.object({
     }),
   ),
 })
-const Ended = v.object({ ended: Count })
+export const Ended = v.object({ ended: Count })
 
-const ProblemBody = v.object({
+export const ProblemBody = v.object({
   type: v.string(),
   title: v.string(),
   status: Count,
@@ -106,13 +108,10 @@ const OAuthErrorBody = v.object({ error: v.string(), error_description: v.option
 /** Parsers from `unknown`: the only validators of wire data, for both sides. Unknown keys are dropped. */
 export const parseTicket: (input: unknown) => Result<string> = parser(Ticket)
 /** The scene of a pooled code. */
-export const parsePooledScene: (input: unknown) => Result<string> = parser(
-  v.pipe(v.string(), v.regex(pooledScenePattern)),
-)
+export const parsePooledScene: (input: unknown) => Result<string> = parser(PooledScene)
 /** Body of `POST /v1/codes/{scene}`. */
-export const parseVerificationDigits: (input: unknown) => Result<{ check?: string | undefined }> = parser(
-  v.object({ check: v.optional(Check) }),
-)
+export const parseVerificationDigits: (input: unknown) => Result<{ check?: string | undefined }> =
+  parser(VerificationDigits)
 export const parseDeviceCode: (input: unknown) => Result<string> = parser(DeviceCode)
 export const parseWatch: (input: unknown) => Result<{ deviceCode: string }> = parser(Watch)
 export const parseTicketState: (input: unknown) => Result<TicketState> = parser(State)

@@ -1,6 +1,7 @@
 import Router from '@koa/router'
 import type { Identity } from '@saoma/identity'
 import { fail, ok, type Result, type SessionList, type SessionsEnded } from '@saoma/protocol'
+import * as v from 'valibot'
 import type { Authenticate, Person } from '../access/principal.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
@@ -15,7 +16,10 @@ export interface LoginRoutesDeps {
   metrics: Metrics
 }
 
-const SID = /^[A-Za-z0-9_-]{22}$/
+/** The id of a session in an address. */
+export const SessionId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/))
+/** Which session stays when a person ends all. */
+export const Keep = v.literal('current')
 
 /** The routes with which a person lists and ends their own logins. */
 export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRoutesDeps): Router<RequestState> => {
@@ -54,7 +58,7 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
     '/sessions/:sid',
     own(async (ctx, who) => {
       const sid = ctx.params.sid ?? ''
-      const done = SID.test(sid) && (await identity.end(who.user, sid))
+      const done = v.is(SessionId, sid) && (await identity.end(who.user, sid))
       answer(ctx, done ? ended(ctx, who, 1) : fail('SESSION_NOT_FOUND'))
     }),
   )
@@ -63,7 +67,7 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
     '/sessions',
     own(async (ctx, who) => {
       const { keep } = ctx.query
-      if (keep !== undefined && keep !== 'current') return problem(ctx, 'INVALID', 'keep is "current", or absent')
+      if (keep !== undefined && !v.is(Keep, keep)) return problem(ctx, 'INVALID', 'keep is "current", or absent')
       answer(ctx, ended(ctx, who, await identity.endAll(who.user, keep && who.sid)))
     }),
   )

@@ -1,4 +1,5 @@
-import { fail, ok, type Publication, parseChannel, parseExact, type Result, userOf } from '@saoma/protocol'
+import { fail, ok, type Publication, parseExact, type Result, userOf } from '@saoma/protocol'
+import { ChannelName } from '@saoma/protocol/schemas'
 import * as v from 'valibot'
 
 /** Event of a message that was published as arbitrary CONNMIX text. Its data is that text. */
@@ -9,8 +10,8 @@ export const MESH_BINARY = 'mesh.binary'
 const OWN_EVENT = '@user'
 
 /** Parameters of CONNMIX's `mesh.publish`: channel, data, and whether the data is text or base64. */
-const Params = v.object({
-  c: v.string(),
+export const MeshPublication = v.object({
+  c: ChannelName,
   d: v.string(),
   t: v.optional(v.picklist(['text', 'binary']), 'text'),
 })
@@ -35,11 +36,9 @@ const isBase64 = (text: string): boolean => Buffer.from(text, 'base64').toString
  * kept unchanged.
  */
 export const meshPublication = (params: unknown): Result<Publication> => {
-  const parsed = v.safeParse(Params, params)
+  const parsed = v.safeParse(MeshPublication, params)
   if (!parsed.success) return fail('INVALID')
   const { c, d, t } = parsed.output
-  const channel = parseChannel(c)
-  if (!channel.ok) return channel
   if (t === 'binary') return isBase64(d) ? ok({ channel: c, event: MESH_BINARY, data: d }) : fail('INVALID')
   const own = userOf(c) === undefined ? undefined : ownData(d)
   return ok(own ? { channel: c, event: OWN_EVENT, data: own.data } : { channel: c, event: MESH_TEXT, data: d })

@@ -1,4 +1,14 @@
-import { fail, MOST_CHANNELS, ok, type Position, parsePosition, type Result } from '@saoma/protocol'
+import {
+  channelPattern,
+  fail,
+  MOST_CHANNELS,
+  OWN_CHANNEL,
+  ok,
+  type Position,
+  parsePosition,
+  type Result,
+} from '@saoma/protocol'
+import * as v from 'valibot'
 import type { Principal } from '../../access/principal.ts'
 import type { Context } from '../../transport/http/context.ts'
 import { count } from '../../transport/http/query.ts'
@@ -16,11 +26,17 @@ type Reading = { ok: true; value: ChannelQuery[] } | { ok: false; code: 'INVALID
 const whole = (value: ChannelQuery[]): Reading => ({ ok: true, value })
 const refused = (detail: string): Reading => ({ ok: false, code: 'INVALID', detail })
 
-/** Parses `name` or `name;epoch;offset`, the syntax of queries and event ids. */
+/** `name` or `name;epoch;offset`, the syntax of queries and event ids. */
+export const Place = v.pipe(
+  v.string(),
+  v.regex(new RegExp(`^(?:${OWN_CHANNEL}|${channelPattern.source.slice(1, -1)})(?:;[A-Za-z0-9_-]{1,32};\\d{1,15})?$`)),
+)
+
 const parsePlace = (who: Principal, text: string): Result<ChannelQuery> => {
-  const [name, epoch, offset, ...rest] = text.split(';')
+  if (!v.is(Place, text)) return fail('INVALID')
+  const [name, epoch, offset] = text.split(';')
   const channel = channelOf(who, name)
-  if (!channel.ok || rest.length > 0) return fail('INVALID')
+  if (!channel.ok) return channel
   return epoch === undefined ? ok({ channel: channel.value }) : withPosition(channel.value, epoch, offset)
 }
 

@@ -6,11 +6,12 @@ import { readJson } from '../../transport/http/body.ts'
 import type { Context, RequestState } from '../../transport/http/context.ts'
 import { authenticated } from '../../transport/http/credentials.ts'
 import { answer, problem } from '../../transport/http/problem.ts'
-import { count } from '../../transport/http/query.ts'
+import { Ordinal } from '../../transport/http/query.ts'
 import { type ChannelName, channelOf } from '../channel-name.ts'
 import type { Live } from '../live.ts'
 
-const End = v.object({ sid: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(128))) })
+/** Body of `POST /v1/users/{user}/end`. */
+export const EndRequest = v.object({ sid: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(128))) })
 
 const NO_CHANNEL = 'this is no name of a channel'
 
@@ -51,11 +52,11 @@ export const channelRoutes = ({
   router.delete(
     '/channels/:channel/messages',
     authenticated(authenticate, async (ctx, who) => {
-      const before = count(ctx.query.before, 0, Number.MAX_SAFE_INTEGER)
-      if (!before.ok || before.value === 0) return problem(ctx, 'INVALID', 'before is an offset')
+      const { before } = ctx.query
+      if (!v.is(Ordinal, before)) return problem(ctx, 'INVALID', 'before is an offset')
       if (who.kind !== 'backend') return problem(ctx, 'FORBIDDEN')
       const channel = channelOf(who, ctx.params.channel)
-      answer(ctx, channel.ok ? await live.trim(who, channel.value, before.value) : channel, NO_CHANNEL)
+      answer(ctx, channel.ok ? await live.trim(who, channel.value, Number(before)) : channel, NO_CHANNEL)
     }),
   )
 
@@ -64,7 +65,7 @@ export const channelRoutes = ({
     authenticated(authenticate, async (ctx, who) => {
       const body = await readJson(ctx, {})
       if (!body) return
-      const end = v.safeParse(End, body.json)
+      const end = v.safeParse(EndRequest, body.json)
       if (!end.success) return problem(ctx, 'INVALID', 'sid is the id of a session, or absent')
       const ended = await live.end(who, ctx.params.user ?? '', end.output.sid)
       answer(ctx, ended.ok ? ok({}) : ended, 'this is no id of a person')

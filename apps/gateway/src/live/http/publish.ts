@@ -30,7 +30,7 @@ export interface PublishRoutesDeps {
 }
 
 /** Most messages in one call. */
-const LARGEST_BATCH = 100
+export const LARGEST_BATCH = 100
 
 /**
  * Errors that stop the rest of a channel's batch. The next message could overtake one that is published

@@ -1,0 +1,157 @@
+import { LONGEST_HOLD_SECONDS } from '@saoma/protocol'
+import * as schemas from '@saoma/protocol/schemas'
+import * as v from 'valibot'
+import { Keep, SessionId } from '../login/logins.ts'
+import { WholeNumber } from '../transport/http/query.ts'
+import { Decision, Resumed, UserCode } from './answers.ts'
+import type { Operations, Parameter } from './operation.ts'
+
+const ticket: Parameter = { says: 'A ticket. Any other text is answered TICKET_NOT_FOUND.', schema: schemas.Ticket }
+const PHONE = ['UNAUTHORIZED', 'TOKEN_EXPIRED', 'FORBIDDEN'] as const
+const PERSON = ['UNAUTHORIZED', 'TOKEN_EXPIRED', 'REVOKED', 'BACKEND_UNAVAILABLE', 'FORBIDDEN'] as const
+const DECIDED = ['TICKET_NOT_FOUND', 'TICKET_TAKEN', 'TICKET_EXPIRED', 'TICKET_SETTLED'] as const
+
+/** The routes of `login/`, in the order of PROTOCOL.md. */
+export const loginOperations = {
+  'GET /v1/tickets/{ticket}/qr': {
+    id: 'getPicture',
+    group: 'Login: browser',
+    summary: 'The picture of a pending ticket',
+    says: 'As an image, or as JSON with `Accept: application/json`. An image has the headers `X-Saoma-Code` and, if there is a check number, `X-Saoma-Check`.',
+    credentials: [],
+    path: { ticket },
+    answers: {
+      200: { says: 'The picture.', json: schemas.CodePicture, other: ['image/png', 'image/jpeg'] },
+    },
+    codes: ['TICKET_NOT_FOUND', 'WECHAT_UNAVAILABLE', 'CODE_UNAVAILABLE'],
+  },
+  'POST /v1/tickets/{ticket}/link': {
+    id: 'makeTicketLink',
+    group: 'Login: browser',
+    summary: 'An address that opens the app on the same phone, for this ticket',
+    says: 'Only while the ticket is pending, six times in two minutes. NOT_FOUND: there is no such way.',
+    credentials: ['deviceCode'],
+    path: { ticket },
+    answers: { 200: { says: 'The address.', json: schemas.TicketLink } },
+    codes: ['UNAUTHORIZED', ...DECIDED, 'NOT_FOUND', 'WECHAT_UNAVAILABLE'],
+  },
+  'GET /v1/link': {
+    id: 'getLink',
+    group: 'Login: browser',
+    summary: 'An address that opens the app where a user code is typed',
+    says: 'It is the same for everybody. NOT_FOUND: there is no such way.',
+    credentials: [],
+    answers: { 200: { says: 'The address.', json: schemas.TicketLink } },
+    codes: ['NOT_FOUND', 'WECHAT_UNAVAILABLE'],
+  },
+  'GET /v1/tickets/{ticket}': {
+    id: 'followTicket',
+    group: 'Login: browser',
+    summary: 'The state of a ticket, as a long poll or an event stream',
+    says: 'It is held until the version is above `after`. With `Accept: text/event-stream` it is a stream of events `ticket`, which AsyncAPI describes.',
+    credentials: ['deviceCode'],
+    path: { ticket },
+    query: {
+      after: {
+        says: 'The last version that is known. Without it the present state comes at once.',
+        schema: WholeNumber,
+      },
+      wait: {
+        says: `Seconds to hold the answer, ${LONGEST_HOLD_SECONDS} at most and by default.`,
+        schema: WholeNumber,
+      },
+    },
+    headers: { 'Last-Event-ID': { says: 'In place of `after`: the id of the last event.', schema: WholeNumber } },
+    answers: { 200: { says: 'The state.', json: schemas.TicketState, other: ['text/event-stream'] } },
+    codes: ['UNAUTHORIZED', 'TICKET_NOT_FOUND', 'TICKET_EXPIRED'],
+  },
+  'POST /v1/tickets/{ticket}/resume': {
+    id: 'resumeTicket',
+    group: 'Login: browser',
+    summary: 'The device code of a ticket that this browser made',
+    credentials: ['ticketCookie'],
+    path: { ticket },
+    answers: { 200: { says: 'The device code and the state.', json: Resumed } },
+    codes: ['UNAUTHORIZED', 'TICKET_NOT_FOUND', 'TICKET_EXPIRED'],
+  },
+  'POST /v1/tickets/{ticket}/scan': {
+    id: 'scanTicket',
+    group: 'Login: phone',
+    summary: 'A phone has scanned the code',
+    says: 'The first account to scan owns the ticket. Show `request` before you ask for a yes.',
+    credentials: ['phoneToken'],
+    path: { ticket },
+    answers: { 200: { says: 'The state, and who asks for the login.', json: schemas.ScanAnswer } },
+    codes: [...PHONE, ...DECIDED],
+  },
+  'POST /v1/tickets/{ticket}/confirm': {
+    id: 'confirmTicket',
+    group: 'Login: phone',
+    summary: 'The owner of the ticket agrees',
+    credentials: ['phoneToken'],
+    path: { ticket },
+    answers: { 200: { says: 'The state.', json: Decision } },
+    codes: [...PHONE, ...DECIDED, 'NOT_SCANNED'],
+  },
+  'POST /v1/tickets/{ticket}/reject': {
+    id: 'rejectTicket',
+    group: 'Login: phone',
+    summary: 'The phone declines',
+    credentials: ['phoneToken'],
+    path: { ticket },
+    answers: { 200: { says: 'The state.', json: Decision } },
+    codes: [...PHONE, ...DECIDED],
+  },
+  'GET /v1/user-codes/{user_code}': {
+    id: 'findUserCode',
+    group: 'Login: phone',
+    summary: 'The ticket of a code that was typed',
+    says: 'Five tries a minute.',
+    credentials: ['phoneToken'],
+    path: { user_code: { says: 'The code as it was typed. Its first 32 characters count.', schema: v.string() } },
+    answers: { 200: { says: 'The ticket.', json: UserCode } },
+    codes: [...PHONE, 'TICKET_NOT_FOUND'],
+  },
+  'POST /v1/codes/{scene}': {
+    id: 'resolveCode',
+    group: 'Login: phone',
+    summary: 'The present ticket of a code that was made ahead',
+    says: 'CHECK_REQUIRED asks for the two digits beside the picture.',
+    credentials: ['phoneToken'],
+    path: {
+      scene: {
+        says: 'The scene of the code. Any other text is answered TICKET_NOT_FOUND.',
+        schema: schemas.PooledScene,
+      },
+    },
+    body: { schema: schemas.VerificationDigits, optional: true },
+    answers: { 200: { says: 'The ticket.', json: schemas.PooledCodeAnswer } },
+    codes: [...PHONE, 'TICKET_NOT_FOUND', 'TICKET_EXPIRED', 'CHECK_REQUIRED', 'CHECK_WRONG'],
+  },
+  'GET /v1/sessions': {
+    id: 'listSessions',
+    group: 'Login: person',
+    summary: 'Where a person is logged in',
+    credentials: ['token', 'phoneToken'],
+    answers: { 200: { says: 'The sessions, the newest first.', json: schemas.SessionList } },
+    codes: PERSON,
+  },
+  'DELETE /v1/sessions/{sid}': {
+    id: 'endSession',
+    group: 'Login: person',
+    summary: 'Ends one session',
+    credentials: ['token', 'phoneToken'],
+    path: { sid: { says: 'The session. Any other text is answered SESSION_NOT_FOUND.', schema: SessionId } },
+    answers: { 200: { says: 'One session has ended.', json: schemas.SessionsEnded } },
+    codes: [...PERSON, 'SESSION_NOT_FOUND'],
+  },
+  'DELETE /v1/sessions': {
+    id: 'endSessions',
+    group: 'Login: person',
+    summary: 'Ends all sessions, or all but the own one',
+    credentials: ['token', 'phoneToken'],
+    query: { keep: { says: 'Whether the own session stays.', schema: Keep } },
+    answers: { 200: { says: 'How many have ended.', json: schemas.SessionsEnded } },
+    codes: PERSON,
+  },
+} as const satisfies Operations
