@@ -7,15 +7,29 @@ import { describeRendered, filesOf, objectOf, render, root, type Thing } from '.
 
 const overlays = ['local', 'production', 'production-by-sockets'] as const
 /** Applied by themselves, when README.md says so. */
-const alone = ['k8s/restore.yaml']
+const alone = [
+  'k8s/restore.yaml',
+  'k8s/examples/argo-cd.yaml',
+  'k8s/examples/flux-source.yaml',
+  'k8s/examples/flux.yaml',
+]
 
 const packages: [group: RegExp, name: string][] = [
   [/^gateway\.networking\.k8s\.io\//, '@kubernetes-models/gateway-api'],
   [/^monitoring\.coreos\.com\//, '@kubernetes-models/prometheus-operator'],
+  [/^argoproj\.io\//, '@kubernetes-models/argo-cd'],
+  [/\.toolkit\.fluxcd\.io\//, '@kubernetes-models/flux-cd'],
   [/^/, 'kubernetes-models'],
 ]
 const moduleOf = ({ apiVersion, kind }: Thing): string =>
   `${packages.find(([group]) => group.test(apiVersion))?.[1]}/${apiVersion}/${kind}`
+
+/** What of an Application of Argo CD, or of a Kustomization of Flux, leads to an overlay. */
+interface Deployed {
+  source?: { path?: string }
+  path?: string
+  sourceRef?: { kind: string; name: string }
+}
 
 /** What the schema of its kind finds wrong with an object: types, required fields, values, lengths. */
 const faultOf = async (object: Thing): Promise<string | undefined> => {
@@ -66,6 +80,14 @@ test('every file belongs to an overlay', async () => {
   const used = [...alone, ...overlays.flatMap((overlay) => Object.values(filesOf(`k8s/overlays/${overlay}`)).flat())]
   const there = (await readdir(join(root, 'k8s'), { recursive: true })).filter((path) => /\.(yaml|env)$/.test(path))
   expect(there.map((path) => `k8s/${path}`).filter((path) => !used.includes(path))).toEqual([])
+})
+
+test('what Argo CD and Flux are told to apply is an overlay', () => {
+  const [argo, source, flux] = alone.slice(1).map((file) => objectOf(file) as Thing & { spec: Deployed })
+  for (const path of [argo?.spec.source?.path, flux?.spec.path])
+    expect(overlays.map((overlay) => `k8s/overlays/${overlay}`)).toContain(path?.replace(/^\.\//, ''))
+  const { kind, metadata } = source ?? {}
+  expect(flux?.spec.sourceRef).toEqual({ kind, name: metadata?.name })
 })
 
 test('a wrong value and an unknown field are found', async () => {

@@ -18,6 +18,7 @@ import {
 } from '@saoma/testing'
 import { Registry } from 'prom-client'
 import { watchEventLoop } from '../src/operate/event-loop.ts'
+import { version } from '../src/operate/version.ts'
 import { openOperator } from './fixtures.ts'
 
 let cluster: Cluster
@@ -121,7 +122,7 @@ test('commands are timed per connection, and reconnects are counted', async () =
 })
 
 test('a node names itself, and tells how busy its event loop was', async () => {
-  expect(await seriesOf(a, 'saoma_node_info{node="a",version="0.1.0"}')).toBe(1)
+  expect(await seriesOf(a, `saoma_node_info{node="a",version="${version}"}`)).toBe(1)
   const busy = await metricOf(a, 'saoma_event_loop_utilization')
   expect(busy).toBeGreaterThan(0)
   expect(busy).toBeLessThanOrEqual(1)
