@@ -10,6 +10,8 @@ const steps = [
   { name: 'width', args: ['scripts/check-width.ts'] },
   { name: 'paths', args: ['scripts/check-paths.ts'] },
   { name: 'rules', args: ['scripts/check-specs.ts'] },
+  { name: 'workflows', args: ['scripts/check-workflows.ts'] },
+  { name: 'packages', args: ['scripts/check-packages.ts'] },
 ]
 
 /**

@@ -1,13 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createContext, Script } from 'node:vm'
 import { type Cluster, createWx, phoneToken, startCluster, webToken } from '@saoma/testing'
 import { openBrowser } from '../browser.ts'
 import { build } from '../build.ts'
 import { approve } from '../login-contract.ts'
 import { listen, openLive, publishNumbers, upTo } from '../visitor.ts'
-
-type Sdk = typeof import('../../src/index.ts') & typeof import('../../src/wx/index.ts')
+import { openWechatJavascript, type Sdk } from './wechat-javascript.ts'
 
 /** A page of a mini-program as its build makes it: one file, nothing loaded later. */
 const entry = `
@@ -15,13 +13,6 @@ const entry = `
   export * from '@saoma/client'
   export * from '@saoma/client/wx'
 `
-
-/**
- * Names that WeChat gives to each file as parameters without a value, so that the globals of that name are
- * out of its reach.
- */
-const shadowed = `window, document, frames, self, location, navigator, localStorage, history, Caches, screen, alert, confirm, prompt,
-  fetch, XMLHttpRequest, WebSocket, webkit, WeixinJSCore, Reporter, print, URL`
 
 const buildPage = async (): Promise<string> => {
   const out = await build(entry, (page) => ({
@@ -35,21 +26,9 @@ const buildPage = async (): Promise<string> => {
   return readFile(join(out, 'page.js'), 'utf8')
 }
 
-/** Runs it where there is ECMAScript, timers and nothing else, and where text is not made into code. */
-const run = (code: string, besides: object = {}): { sdk: Sdk; globals: object } => {
-  const timers = {
-    // WeChat ends them with the mini-program, and this process must not wait for them.
-    setTimeout: (work: () => void, ms: number) => setTimeout(work, ms).unref(),
-    setInterval: (work: () => void, ms: number) => setInterval(work, ms).unref(),
-    clearTimeout,
-    clearInterval,
-  }
-  const globals = { ...timers, console, ...besides }
-  const context = createContext(globals, { codeGeneration: { strings: false, wasm: false } })
-  const define = new Script(`(function (require, module, exports, ${shadowed}) {${code}\n})`).runInContext(context)
-  const module = { exports: {} }
-  define(undefined, module, module.exports)
-  return { sdk: module.exports as Sdk, globals: context }
+const run = (code: string, besides?: object): { sdk: Sdk; globals: object } => {
+  const { run: runFile, globals } = openWechatJavascript(besides)
+  return { sdk: runFile(code) as Sdk, globals }
 }
 
 let cluster: Cluster

@@ -1,0 +1,236 @@
+import { once } from 'node:events'
+import { cp, readdir, readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
+import { type Cluster, createWx, launchBrowser, onCleanup, startCluster, testApiKey, webToken } from '@saoma/testing'
+import { root } from './build.ts'
+import { type Consumer, createConsumer, pack } from './consumer.ts'
+import { listen, openLive, publishNumbers, upTo } from './visitor.ts'
+import { openWechatJavascript, type Sdk } from './wx/wechat-javascript.ts'
+
+/*
+ * The packed packages in a folder of somebody else: nothing there leads to the sources of this repository.
+ */
+
+/** Majors of Node that the packages are for, besides the pinned one. Each is an npm package of its own. */
+const MAJORS = [20, 22, 24]
+const platform = `node-${process.platform}-${process.arch}`
+const ENTRIES = [
+  '@saoma/protocol',
+  '@saoma/protocol/schemas',
+  '@saoma/client',
+  '@saoma/client/components',
+  '@saoma/client/server',
+  '@saoma/client/wx',
+  '@saoma/react',
+  '@saoma/vue',
+]
+
+let cluster: Cluster
+let consumer: Consumer
+/** The host of a business's pages, and what it serves. */
+let host: string
+const files = new Map<string, { type: string; body: string | Buffer }>()
+
+beforeAll(async () => {
+  const server = createServer(({ url = '/' }, res) => {
+    const file = files.get(url.split('?')[0] ?? '')
+    res.writeHead(file ? 200 : 404, { 'content-type': file?.type ?? 'text/plain' }).end(file?.body)
+  }).listen(0, '127.0.0.1')
+  onCleanup(() => server.close())
+  await once(server, 'listening')
+  host = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const nodes = MAJORS.map((major) => `node${major}@npm:${platform}@${major}`)
+  ;[cluster, consumer] = await Promise.all([
+    startCluster({ nodes: 1, env: { SAOMA_ALLOWED_ORIGINS: host } }),
+    pack().then((packed) =>
+      createConsumer(packed, [
+        ...nodes,
+        'typescript@5',
+        'vite@8',
+        'webpack@5',
+        'esbuild@0.28',
+        'react@19',
+        'react-dom@19',
+        'vue@3',
+      ]),
+    ),
+  ])
+}, 240_000)
+
+/** The path of a Node of that major, or of the pinned one. */
+const nodeOf = (major: number | 'pinned') =>
+  major === 'pinned' ? process.execPath : join(consumer.folder, `node_modules/node${major}/bin/node`)
+
+test.each([...MAJORS, 'pinned' as const])('Node %s imports every entry and publishes with it', async (major) => {
+  await consumer.write(
+    'check.js',
+    `const names = {}
+     for (const entry of ${JSON.stringify(ENTRIES)}) names[entry] = Object.keys(await import(entry)).sort()
+     const { createPublisher } = await import('@saoma/client/server')
+     const publisher = createPublisher({ origin: ${JSON.stringify(cluster.origin)}, apiKey: ${JSON.stringify(testApiKey)} })
+     const answer = await publisher.publish({ channel: 'user:ann', event: 'paid', data: { order: 17 } })
+     console.log(JSON.stringify({ version: process.version, names, answer }))`,
+  )
+  const { version, names, answer } = JSON.parse(await consumer.run(nodeOf(major), 'check.js'))
+  if (major !== 'pinned') expect(version).toMatch(new RegExp(`^v${major}\\.`))
+  expect(answer).toMatchObject({ ok: true })
+  const sources = {
+    '@saoma/client': 'client/src/index.ts',
+    '@saoma/client/components': 'client/src/components.ts',
+    '@saoma/client/server': 'client/src/server.ts',
+    '@saoma/client/wx': 'client/src/wx/index.ts',
+    '@saoma/protocol': 'protocol/src/index.ts',
+    '@saoma/protocol/schemas': 'protocol/src/schemas.ts',
+  }
+  for (const [entry, file] of Object.entries(sources))
+    expect(names[entry]).toEqual(Object.keys(await import(join(root, 'packages', file))).sort())
+})
+
+test.each([...MAJORS, 'pinned' as const])(
+  'on Node %s a server renders a page that imports the element',
+  async (major) => {
+    await consumer.write(
+      'render.js',
+      `await import('@saoma/client/element')
+     const { createSession, createLive } = await import('@saoma/client')
+     const { createElement } = await import('react')
+     const { renderToString } = await import('react-dom/server')
+     const { SaomaLogin } = await import('@saoma/react')
+     console.log(typeof window, typeof createSession, typeof createLive)
+     console.log(renderToString(createElement(SaomaLogin, { origin: 'https://login.example.com' })))`,
+    )
+    expect(await consumer.run(nodeOf(major), 'render.js')).toBe(
+      'undefined function function\n<saoma-login origin="https://login.example.com"></saoma-login>\n',
+    )
+  },
+)
+
+/** A page as somebody writes it, with the mistakes that the declarations have to find. */
+const typed = `
+import '@saoma/client/element'
+import { createLive, createSession, type LiveState } from '@saoma/client'
+import { createPublisher } from '@saoma/client/server'
+import { createWxTransport } from '@saoma/client/wx'
+
+const session = createSession({ origin: 'https://login.example.com' })
+const live = createLive({ origin: 'https://login.example.com', token: session })
+const state: LiveState = live.state
+live.channel('@user').on('message', ({ event, offset }) => console.log(event.length, offset.toFixed(0), state))
+const publisher = createPublisher<{ paid: { order: number } }>({ origin: 'https://login.example.com', apiKey: 'k' })
+await publisher.publish({ channel: 'user:ann', event: 'paid', data: { order: 17 } })
+// @ts-expect-error: the data of this event has another shape
+await publisher.publish({ channel: 'user:ann', event: 'paid', data: { order: 'seventeen' } })
+// @ts-expect-error: the origin is missing
+createSession({})
+document.querySelector('saoma-login')?.origin?.startsWith('https:')
+console.log(typeof createWxTransport)
+`
+
+test.each([
+  ['5', 'nodenext'],
+  ['5', 'bundler'],
+  ['7', 'nodenext'],
+  ['7', 'bundler'],
+])('TypeScript %s with module resolution %s takes the declarations', async (version, resolution) => {
+  await consumer.write('page.ts', typed)
+  const module = resolution === 'nodenext' ? 'nodenext' : 'esnext'
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    target: 'es2022',
+    types: [],
+    module,
+    moduleResolution: resolution,
+  }
+  await consumer.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['page.ts'] }))
+  const tsc = version === '5' ? 'node_modules/typescript/bin/tsc' : join(root, 'node_modules/typescript/bin/tsc')
+  expect(await consumer.run(process.execPath, tsc, '-p', '.')).toBe('')
+})
+
+/** Programs that build `page.js` into `out-<name>/page.js`. */
+const bundlers = {
+  vite: `import { build } from 'vite'
+    await build({ configFile: false, logLevel: 'warn', build: { outDir: 'out-vite', lib: { entry: 'page.js', formats: ['es'], fileName: () => 'page.js' } } })`,
+  webpack: `import webpack from 'webpack'
+    import { resolve } from 'node:path'
+    const output = { path: resolve('out-webpack'), filename: 'page.js', publicPath: 'auto' }
+    webpack({ mode: 'production', entry: './page.js', output, performance: false }, (error, stats) => {
+      if (error || stats.hasErrors() || stats.hasWarnings()) throw error ?? new Error(stats.toString())
+    })`,
+  esbuild: `import { build } from 'esbuild'
+    await build({ entryPoints: ['page.js'], outdir: 'out-esbuild', bundle: true, minify: true, format: 'esm', splitting: true, logLevel: 'warning' })`,
+}
+
+test.each(Object.entries(bundlers))('a page built by %s shows a code', async (name, program) => {
+  await consumer.write(
+    'page.js',
+    `import '@saoma/client/element'
+     import { createSession } from '@saoma/client'
+     globalThis.session = createSession({ origin: ${JSON.stringify(cluster.origin)} })
+     document.body.innerHTML = '<saoma-login origin="${cluster.origin}"></saoma-login>'`,
+  )
+  await consumer.write(`build-${name}.js`, program)
+  await consumer.run(process.execPath, `build-${name}.js`)
+  const out = join(consumer.folder, `out-${name}`)
+  for (const file of await readdir(out))
+    files.set(`/${name}/${file}`, { type: 'text/javascript', body: await readFile(join(out, file)) })
+  files.set(`/${name}/`, {
+    type: 'text/html',
+    body: '<!doctype html><meta charset="utf-8"><body><script type="module" src="page.js"></script></body>',
+  })
+  const browser = await launchBrowser()
+  const page = await browser.newPage()
+  const problems: string[] = []
+  page.on('pageerror', (error) => problems.push(error.message))
+  await page.goto(`${host}/${name}/`)
+  await page.locator('saoma-login img').waitFor()
+  expect(await page.evaluate(() => typeof (globalThis as { session?: { on?: unknown } }).session?.on)).toBe('function')
+  expect(problems).toEqual([])
+  await browser.close()
+})
+
+test('in WeChat’s JavaScript the folder for mini-programs follows a room, with nothing beside it', async () => {
+  // What "Build npm" of the developer tools makes of the package.
+  const copy = join(consumer.folder, 'miniprogram_npm/@saoma/client')
+  await cp(join(consumer.folder, 'node_modules/@saoma/client/miniprogram'), copy, { recursive: true })
+  const files = await readdir(copy, { recursive: true, withFileTypes: true })
+  const texts = new Map<string, string>()
+  for (const file of files.filter((each) => each.isFile())) {
+    const path = join(file.parentPath, file.name)
+    texts.set(path, await readFile(path, 'utf8'))
+  }
+  const { run } = openWechatJavascript()
+  const loaded = new Map<string, object>()
+  const load = (path: string): object => {
+    const known = loaded.get(path)
+    if (known) return known
+    const text = texts.get(path)
+    if (text === undefined) throw new Error(`a mini-program has no ${path}`)
+    const exports = run(text, (name) => load(join(dirname(path), name)))
+    loaded.set(path, exports)
+    return exports
+  }
+  load(join(copy, 'wx/globals.js'))
+  const { createLive, createWxFetch, createWxPage, createWxStorage, createWxTransport } = {
+    ...load(join(copy, 'index.js')),
+    ...load(join(copy, 'wx.js')),
+  } as Sdk
+
+  const { wx, now } = createWx()
+  const { access_token: token } = await webToken(cluster.origin, 'Li Lei')
+  const parts = {
+    transports: [createWxTransport(wx, { now })],
+    fetch: createWxFetch(wx),
+    page: createWxPage(wx),
+    storage: createWxStorage(wx),
+  }
+  const { live, at } = openLive({ origin: cluster.origin, ...parts, token: () => token }, createLive)
+  const room = listen(live.channel('room:open-installed'))
+  await at('socket')
+  await room.at('live')
+  await publishNumbers(cluster.origin, 'room:open-installed', 1, 3)
+  await room.until(3)
+  expect(room.numbers).toEqual(upTo(3))
+})

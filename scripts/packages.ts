@@ -1,0 +1,102 @@
+/*
+ * Builds the packages that are published, and packs each as `npm publish` takes it:
+ *
+ *   npm run packages                into .packages/: saoma-client-0.1.0.tgz, …
+ *   npm run packages -- <folder>    into another folder, which it empties first
+ *
+ * They are ES modules with declarations and source maps.
+ */
+
+import { execFile } from 'node:child_process'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'tsdown'
+import { entriesOf, manifestOf, type Published, readPublished } from './published.ts'
+import { root } from './run.ts'
+
+const PACK_TIMEOUT_MS = 60_000
+/** Every browser since 2022, and Node 20. */
+const TARGET = 'es2022'
+/** Every engine that runs a mini-program with the base library that the SDK needs. */
+const MINIPROGRAM_TARGET = 'es2018'
+/** What a mini-program imports. */
+const MINIPROGRAM = ['index', 'wx', 'wx/globals']
+
+const common = {
+  clean: false,
+  config: false,
+  failOnWarn: true,
+  logLevel: 'warn',
+  report: false,
+  // Its successor needs TypeScript 7.1, which is not released yet.
+  suppressWarnings: 'The `tsgo` generator on TypeScript 7.0 is deprecated',
+} as const
+
+const buildModules = (published: Published, outDir: string): Promise<unknown> =>
+  build({
+    ...common,
+    cwd: join(root, published.folder),
+    entry: entriesOf(published),
+    outDir,
+    format: 'esm',
+    platform: 'neutral',
+    target: TARGET,
+    sourcemap: true,
+    dts: true,
+    tsconfig: join(root, 'tsconfig.packages.json'),
+  })
+
+/**
+ * CommonJS with all that it needs. WeChat's developer tools copy this folder as it is. They know neither
+ * `exports` nor ES modules.
+ */
+const buildMiniprogram = (published: Published, outDir: string): Promise<unknown> => {
+  const entries = Object.entries(entriesOf(published)).filter(([name]) => MINIPROGRAM.includes(name))
+  return build({
+    ...common,
+    cwd: join(root, published.folder),
+    entry: Object.fromEntries(entries),
+    outDir,
+    format: 'cjs',
+    platform: 'neutral',
+    // tsdown builds CommonJS for Node, which would take the debugging variant of Socket.IO's client.
+    inputOptions: { platform: 'browser' },
+    target: MINIPROGRAM_TARGET,
+    outExtensions: () => ({ js: '.js' }),
+    // WeChat gives each file a parameter of this name, which is empty.
+    define: { self: 'globalThis' },
+    deps: { alwaysBundle: [/./] },
+    dts: false,
+    minify: true,
+  })
+}
+
+/** Builds and packs all of them into a folder. Resolves with the paths of the packed files. */
+export const packPackages = async (folder: string = join(root, '.packages')): Promise<string[]> => {
+  await rm(folder, { recursive: true, force: true })
+  const all = readPublished()
+  const files: string[] = []
+  for (const published of all) {
+    const { source } = published
+    const staged = join(folder, 'staged')
+    await mkdir(staged, { recursive: true })
+    await buildModules(published, join(staged, 'dist'))
+    if (source.miniprogram) await buildMiniprogram(published, join(staged, source.miniprogram))
+    await writeFile(join(staged, 'package.json'), `${JSON.stringify(manifestOf(published, all), null, 2)}\n`)
+    await cp(join(root, 'LICENSE'), join(staged, 'LICENSE'))
+    await cp(join(root, published.folder, 'README.md'), join(staged, 'README.md'))
+    const { stdout } = await promisify(execFile)('npm', ['pack', '--json', '--pack-destination', folder], {
+      cwd: staged,
+      timeout: PACK_TIMEOUT_MS,
+    })
+    const [packed] = JSON.parse(stdout) as { filename: string }[]
+    if (!packed) throw new Error(`npm packed nothing of ${source.name}`)
+    files.push(join(folder, packed.filename))
+    // Jest and editors would find two packages of one name.
+    await rm(staged, { recursive: true })
+  }
+  return files
+}
+
+if (import.meta.main) for (const file of await packPackages(process.argv[2])) console.log(file)
