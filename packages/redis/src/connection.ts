@@ -35,7 +35,7 @@ export const reconnectDelayMs = (attempt: number): number =>
  * Longer than any command may take. Without this timeout a Sentinel that accepts connections but never
  * answers would block the search.
  */
-const COMMAND_TIMEOUT_MS = 3_000
+export const COMMAND_TIMEOUT_MS = 3_000
 
 /**
  * The first READONLY reconnects at once. As long as the address leads to a replica, the pauses between

@@ -23,8 +23,9 @@ export const awaitOver = (ms: number, over: () => void): (() => void) => {
 
 /**
  * Rejects commands that get no reply within `commandTimeout` of the connection's options, in place of
- * ioredis. ioredis starts one timer per command, with the flaw of ordinary timers; see `awaitOver`. Here one
- * timer per connection looks at the oldest commands, and it runs only while commands wait.
+ * ioredis: at the earliest after six sevenths of it. ioredis starts one timer per command, with the flaw of
+ * ordinary timers; see `awaitOver`. Here one timer per connection looks at the oldest commands, and it runs
+ * only while commands wait. A `duplicate` of the connection has no such bound unless it gets one, too.
  */
 export const rejectOverdue = (server: Redis): void => {
   const { commandTimeout } = server.options
@@ -61,7 +62,8 @@ export const rejectOverdue = (server: Redis): void => {
   wrapSend(server, (send) => (command, ...others) => {
     dropAnswered()
     sent.push(command)
-    timer ??= setInterval(tick, commandTimeout / PARTS).unref()
+    // A command has waited for up to one part when the tick comes that counts it.
+    timer ??= setInterval(tick, commandTimeout / (PARTS + 1)).unref()
     return send(command, ...others)
   })
 }

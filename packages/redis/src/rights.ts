@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Connection } from './connection.ts'
+import { COMMAND_TIMEOUT_MS, type Connection } from './connection.ts'
 import type { RedisClients } from './redis.ts'
 import { guardHandshake } from './refused.ts'
 import { isForbidden } from './replies.ts'
@@ -38,6 +38,7 @@ const onForbidden = (connection: Connection, tell: () => void): void =>
  */
 const apart = async <T>(master: Redis, work: (connection: Redis) => Promise<T>): Promise<T> => {
   const connection = master.duplicate({
+    commandTimeout: COMMAND_TIMEOUT_MS,
     lazyConnect: true,
     retryStrategy: () => null,
     enableOfflineQueue: true,

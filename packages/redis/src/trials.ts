@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { COMMAND_TIMEOUT_MS } from './connection.ts'
 import type { Keys } from './keys.ts'
 
 /** TTL of the keys that a trial leaves behind. */
@@ -117,6 +118,7 @@ export const tryOut = async (
   await Promise.all([call('MULTI'), call('EXEC'), call('DISCARD')])
   // A connection in subscriber mode takes no other commands.
   const listener = server.duplicate({
+    commandTimeout: COMMAND_TIMEOUT_MS,
     lazyConnect: true,
     retryStrategy: () => null,
     enableOfflineQueue: true,
