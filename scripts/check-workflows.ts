@@ -37,7 +37,7 @@ interface Workflow {
 
 /** The machines of GitHub that we use. Each names its version, so that no night changes it. */
 const MACHINES: readonly string[] = ['ubuntu-24.04', 'macos-15']
-const COMMAND = /^npm (?:(test|start)|run ([\w-]+))(?: -- (.+))?$/
+const COMMAND = /^npm (?:(test|start)|run ([\w-]+))(?: -- ([^;&|`<>()]+))?$/
 const PINNED = /^\s*(?:- )?uses: ([\w.-]+\/[\w./-]+)@([0-9a-f]{40}) # v\d+\.\d+\.\d+$/
 const PLACE = /^(?:apps|packages|scripts|docs)\//
 
@@ -65,9 +65,13 @@ const wrongCommand = (command: string): string[] => {
   ]
 }
 
+/** `write-all` and `read-all` are texts. */
+const isList = (permissions: unknown): permissions is Record<string, string> =>
+  typeof permissions === 'object' && permissions !== null
+
 const wrongJob = (job: Job): string[] => [
   ...(job['timeout-minutes'] ? [] : ['has no timeout-minutes']),
-  ...(job.permissions ? [] : ['has no permissions of its own']),
+  ...(isList(job.permissions) ? [] : ['has no permissions of its own']),
   ...(MACHINES.includes(job['runs-on'] ?? '')
     ? []
     : [`runs on ${job['runs-on']}, and not on ${MACHINES.join(' or ')}`]),
@@ -75,7 +79,7 @@ const wrongJob = (job: Job): string[] => [
 ]
 
 const wrongWorkflow = ({ permissions, concurrency, jobs = {} }: Workflow): string[] => [
-  ...(permissions && Object.values(permissions).every((right) => right !== 'write')
+  ...(isList(permissions) && Object.values(permissions).every((right) => right !== 'write')
     ? []
     : ['gives every job a right to write, or does not say which rights they have']),
   ...(concurrency ? [] : ['has no concurrency']),

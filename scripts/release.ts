@@ -21,7 +21,7 @@ import { parseArgs } from 'node:util'
 import { notesOf, release, unreleased } from './changelog.ts'
 import { publishPackages } from './publish.ts'
 import { root as here, tool } from './run.ts'
-import { followWorkspaces, readVersions, versionOfWorkspaces } from './versions.ts'
+import { checkLock, followWorkspaces, readVersions, versionOfWorkspaces } from './versions.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -67,6 +67,7 @@ const writeVersion = async (): Promise<void> => {
   if (changesets().length === 0) throw new Error('No changeset waits for a release. Make one: npm run changeset')
   if (!unreleased(read('CHANGELOG.md')))
     throw new Error('CHANGELOG.md has nothing under "Not released yet". Write there what people notice.')
+  checkLock(root)
   const sentence = sentenceOfCluster()
   const command = [tool('@changesets/cli/bin.js'), 'version']
   const [code] = await once(spawn(process.execPath, command, { cwd: root, stdio: 'inherit' }), 'exit')
@@ -93,7 +94,7 @@ const checkTag = (tag: string): void => {
   const version = tag.replace(/^v/, '')
   const changelog = read('CHANGELOG.md')
   const wrong = [
-    ...(tag === `v${version}` ? [] : [`A tag of a version begins with v, unlike ${tag}.`]),
+    ...(/^v\d+\.\d+\.\d+$/.test(tag) ? [] : [`A tag is v and three numbers, such as v0.2.0, unlike ${tag}.`]),
     ...[...readVersions(root)].flatMap(([file, its]) => (its === version ? [] : [`${file} has version ${its}.`])),
     ...(notesOf(changelog, version) ? [] : [`CHANGELOG.md has no version ${version}.`]),
     ...(unreleased(changelog) ? ['CHANGELOG.md has lines under "Not released yet".'] : []),

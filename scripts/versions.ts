@@ -32,11 +32,24 @@ export const versionOfWorkspaces = (root: string): string => {
   return version
 }
 
+/** The API documents, which name the version. `npm run api` writes the same. */
+const DOCUMENTS = 'apps/web/public/docs/{openapi,asyncapi}.json'
+
+/** Throws if the lock file lacks a workspace, or if the workspaces have several versions. */
+export const checkLock = (root: string): void => {
+  versionOfWorkspaces(root)
+  const { packages } = readJson<Lock>(root, 'package-lock.json')
+  for (const folder of ['', ...manifestsOf(root).map((file) => dirname(file))])
+    if (!packages[folder])
+      throw new Error(`package-lock.json does not know ${folder || 'the root'}. Run npm install first`)
+}
+
 /**
- * Gives what Changesets leaves out the version of the workspaces: the root, the lock file, and the examples
- * that name a package of ours. No other version in the lock file changes.
+ * Gives what Changesets leaves out the version of the workspaces: the root, the lock file, the API documents,
+ * and the examples that name a package of ours. No other version in the lock file changes.
  */
 export const followWorkspaces = (root: string): void => {
+  checkLock(root)
   const version = versionOfWorkspaces(root)
   writeFileSync(join(root, 'package.json'), readText(root, 'package.json').replace(VERSION, `$1"${version}"`))
 
@@ -44,10 +57,13 @@ export const followWorkspaces = (root: string): void => {
   lock.version = version
   for (const folder of ['', ...manifestsOf(root).map((file) => dirname(file))]) {
     const entry = lock.packages[folder]
-    if (!entry) throw new Error(`package-lock.json does not know ${folder || 'the root'}. Run npm install first`)
-    entry.version = version
+    if (entry) entry.version = version
   }
   writeFileSync(join(root, 'package-lock.json'), `${JSON.stringify(lock, null, 2)}\n`)
+
+  // The first version in them is that of `info`.
+  for (const file of globSync(DOCUMENTS, { cwd: root }))
+    writeFileSync(join(root, file), readText(root, file).replace(VERSION, `$1"${version}"`))
 
   for (const file of globSync('examples/*/package.json', { cwd: root })) {
     const text = readText(root, file)

@@ -229,7 +229,7 @@ describeGit('in a copy of the repository (skipped without git)', () => {
     expect(stderr.split('\n')).toEqual(
       expect.arrayContaining([
         'The tag 9.9.9 does not fit:',
-        'A tag of a version begins with v, unlike 9.9.9.',
+        'A tag is v and three numbers, such as v0.2.0, unlike 9.9.9.',
         `package.json has version ${before}.`,
         `packages/client/package.json has version ${before}.`,
         'CHANGELOG.md has no version 9.9.9.',

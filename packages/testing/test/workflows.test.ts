@@ -77,6 +77,24 @@ test.each([
     'job test has no permissions of its own',
   ],
   ['a right for every job', '  contents: read', '  contents: write', 'gives every job a right to write'],
+  [
+    'all rights for every job',
+    'permissions:\n  contents: read\nconcurrency',
+    'permissions: write-all\nconcurrency',
+    'gives every job a right to write',
+  ],
+  [
+    'all rights for a job',
+    '    permissions:\n      contents: read\n',
+    '    permissions: write-all\n',
+    'job test has no permissions of its own',
+  ],
+  [
+    'a second command',
+    'npm test -- packages/redis/test/keys',
+    'npm test -- packages/redis/test/keys; true',
+    'which is no npm script',
+  ],
   ['no concurrency', 'concurrency:\n  group: test\n', '', 'has no concurrency'],
   ['another machine', 'ubuntu-24.04', 'ubuntu-latest', 'job test runs on ubuntu-latest, and not on ubuntu-24.04'],
   ['a script that is not there', 'npm run load', 'npm run lode', 'runs the npm script lode, which package.json'],
@@ -178,7 +196,7 @@ test('a release is published only when all tests have passed, and each job has t
   expect(rights).toEqual([
     ['check', [], []],
     ['packages', 'check', ['id-token']],
-    ['images', 'check', ['packages']],
+    ['images', 'packages', ['packages']],
     ['page', ['packages', 'images'], ['contents']],
   ])
 })

@@ -10,16 +10,14 @@ import { meshAnswer, meshError, Nothing, Pages, PublishedAll, Trimmed } from './
 import type { Answer, Operations, Parameter } from './operation.ts'
 
 const channel: Parameter = { says: 'A channel. `@user` is the own one of a person.', schema: schemas.AskedChannel }
-const reading = {
-  limit: {
-    says: `Most messages of a page: ${PAGE_MESSAGES} with a position, ${MOST_HISTORY} without. More counts as that.`,
-    schema: WholeNumber,
-  },
-  wait: {
-    says: `Seconds to hold the answer until there is something, ${LONGEST_HOLD_SECONDS} at most.`,
-    schema: WholeNumber,
-  },
-} satisfies Record<string, Parameter>
+const wait: Parameter = {
+  says: `Seconds to hold the answer until there is something, ${LONGEST_HOLD_SECONDS} at most. Without a position there is nothing to wait for.`,
+  schema: WholeNumber,
+}
+const limit = (without: string): Parameter => ({
+  says: `Most messages of a page. With a position ${PAGE_MESSAGES}, which is the most; 0 counts as that. Without a position ${without}.`,
+  schema: WholeNumber,
+})
 const lastEventId: Parameter = { says: 'The id of the last event. It overrides the positions.', schema: v.string() }
 const STREAM = 'With `Accept: text/event-stream` it is a stream, which AsyncAPI describes.'
 
@@ -50,7 +48,8 @@ export const liveOperations = {
     query: {
       epoch: { says: 'The epoch of the position.', schema: schemas.Epoch },
       after: { says: 'The offset of the position.', schema: WholeNumber },
-      ...reading,
+      limit: limit(`${MOST_HISTORY}, and none on a stream`),
+      wait,
     },
     headers: { 'Last-Event-ID': lastEventId },
     answers: { 200: { says: 'One page.', json: schemas.Page, other: ['text/event-stream'] } },
@@ -69,7 +68,8 @@ export const liveOperations = {
         required: true,
         several: { most: MOST_CHANNELS },
       },
-      ...reading,
+      limit: limit(`none unless it is given, and ${MOST_HISTORY} at most`),
+      wait,
     },
     headers: { 'Last-Event-ID': lastEventId },
     answers: { 200: { says: 'A page of each channel.', json: Pages, other: ['text/event-stream'] } },

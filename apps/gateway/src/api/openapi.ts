@@ -21,6 +21,7 @@ const bearer = (description: string): Json => ({ type: 'http', scheme: 'bearer',
 const securitySchemes: Record<Credential, Json> = {
   apiKey: bearer('The API key of a backend.'),
   token: bearer('A token of a person: an access token of `/oidc/token`, or what the business issues.'),
+  ownToken: bearer('An access token of `/oidc/token`. What the business issues is refused.'),
   phoneToken: bearer('An access token of a phone, got for a `wx.login` code.'),
   deviceCode: bearer('The device code of the ticket. Only the browser that made the ticket has it.'),
   ticketCookie: {

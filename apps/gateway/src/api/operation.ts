@@ -4,7 +4,7 @@ import type * as v from 'valibot'
 export type Schema = v.GenericSchema
 
 /** A credential that a route takes. The names are those of `securitySchemes` in the document. */
-export type Credential = 'apiKey' | 'token' | 'phoneToken' | 'deviceCode' | 'ticketCookie'
+export type Credential = 'apiKey' | 'token' | 'ownToken' | 'phoneToken' | 'deviceCode' | 'ticketCookie'
 
 /** A parameter of the address, the query or a header. */
 export interface Parameter {
