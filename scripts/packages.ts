@@ -2,13 +2,13 @@
  * Builds the packages that are published, and packs each as `npm publish` takes it:
  *
  *   npm run packages                into .packages/: saoma-client-0.1.0.tgz, …
- *   npm run packages -- <folder>    into another folder, which it empties first
+ *   npm run packages -- <folder>    into another folder, which has nothing but packed files
  *
  * They are ES modules with declarations and source maps.
  */
 
 import { execFile } from 'node:child_process'
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'tsdown'
@@ -29,6 +29,8 @@ const common = {
   failOnWarn: true,
   logLevel: 'warn',
   report: false,
+  // On a busy machine everything is slow.
+  checks: { pluginTimings: false },
   // Its successor needs TypeScript 7.1, which is not released yet.
   suppressWarnings: 'The `tsgo` generator on TypeScript 7.0 is deprecated',
 } as const
@@ -44,6 +46,8 @@ const buildModules = (published: Published, outDir: string): Promise<unknown> =>
     target: TARGET,
     sourcemap: true,
     dts: true,
+    // React's server components cannot import hooks and contexts without it.
+    ...(published.source.peerDependencies?.react ? { banner: { js: "'use client'" } } : {}),
     tsconfig: join(root, 'tsconfig.packages.json'),
   })
 
@@ -74,7 +78,10 @@ const buildMiniprogram = (published: Published, outDir: string): Promise<unknown
 
 /** Builds and packs all of them into a folder. Resolves with the paths of the packed files. */
 export const packPackages = async (folder: string = join(root, '.packages')): Promise<string[]> => {
-  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  const others = (await readdir(folder)).filter((name) => !/^(saoma-.*\.tgz|staged)$/.test(name))
+  if (others.length > 0) throw new Error(`${folder} is not for packed files only: it has ${others.join(', ')}`)
+  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true })
   const all = readPublished()
   const files: string[] = []
   for (const published of all) {
@@ -99,4 +106,11 @@ export const packPackages = async (folder: string = join(root, '.packages')): Pr
   return files
 }
 
-if (import.meta.main) for (const file of await packPackages(process.argv[2])) console.log(file)
+if (import.meta.main)
+  packPackages(process.argv[2]).then(
+    (files) => console.log(files.join('\n')),
+    (error: unknown) => {
+      console.error(error instanceof Error ? error.message : String(error))
+      process.exitCode = 1
+    },
+  )

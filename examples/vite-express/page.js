@@ -2,27 +2,31 @@ import '@saoma/client/element'
 import { createLive, createSession } from '@saoma/client'
 
 const origin = import.meta.env.VITE_SAOMA_ORIGIN
-const show = (text) => document.querySelector('pre').insertAdjacentText('beforeend', `${text}\n`)
+const [element, who, form, lines] = document.querySelectorAll('saoma-login, #who, form, pre')
+const show = (text) => lines.append(`${text}\n`)
 
 const session = createSession({ origin })
-const element = document.querySelector('saoma-login')
-Object.assign(element, { origin, session })
-element.addEventListener('saoma-login', () => {
+const enter = () => {
   element.remove()
-  document.querySelector('#who').textContent = `Hello, ${session.claims.name}.`
-  const form = document.querySelector('form')
-
+  who.textContent = `Hello, ${session.claims.name}.`
   const live = createLive({ origin, token: session })
+  live.on('ended', () => session.recheck())
   live.channel('@user', { history: 5 }).on('message', ({ data }) => show(`for you: ${data.text}`))
   const lobby = live.channel('room:lobby')
   lobby.on('message', ({ data }) => show(`in the lobby: ${data.text}`))
   lobby.on('state', (state) => form.toggleAttribute('hidden', state !== 'live'))
+}
+session.on('ended', () => location.reload())
+if (session.tokens) enter()
+else Object.assign(element, { origin, session }).addEventListener('saoma-login', enter)
 
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault()
-    const token = await session.accessToken()
-    const headers = { authorization: `Bearer ${token.value}`, 'content-type': 'application/json' }
-    await fetch('/say', { method: 'POST', headers, body: JSON.stringify({ text: form.elements.text.value }) })
-    form.reset()
+form.addEventListener('submit', async (event) => {
+  event.preventDefault()
+  const headers = { authorization: `Bearer ${(await session.accessToken()).value}`, 'content-type': 'application/json' }
+  const answer = await fetch('/say', {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ text: form.elements.text.value }),
   })
+  if (!answer.ok) show(`not said: ${answer.status}`)
 })

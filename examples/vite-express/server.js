@@ -11,12 +11,13 @@ app.use(express.static('dist'))
 app.post('/say', express.json(), async (req, res) => {
   const person = await verifier.verify(bearerOf(req.get('Authorization')))
   if (!person.ok) return res.status(person.status).json({ code: person.code })
-  const data = { text: String(req.body.text) }
+  const text = String(req.body?.text ?? '')
   const answers = await publisher.publish([
-    { channel: 'room:lobby', event: 'said', data },
-    { channel: `user:${person.value.sub}`, event: 'noted', data: { text: `you said "${data.text}"` } },
+    { channel: 'room:lobby', event: 'said', data: { text } },
+    { channel: `user:${person.value.sub}`, event: 'noted', data: { text: `you said "${text}"` } },
   ])
+  for (const { ok, code, message } of answers) if (!ok) console.error(code, message)
   res.status(answers.every(({ ok }) => ok) ? 200 : 502).end()
 })
 
-const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => console.log(server.address().port))
+app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', (error) => console.log(error?.message ?? 'ready'))

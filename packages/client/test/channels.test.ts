@@ -1,6 +1,7 @@
 import type { TokenSet } from '@saoma/protocol'
 import { type Cluster, onCleanup, request, startCluster, testApiKey, until, webToken } from '@saoma/testing'
 import { type ChannelOptions, type Channels, createChannels, createSessionStore } from '../src/components.ts'
+import type { Failure } from '../src/core/request.ts'
 import { createMemoryStorage } from '../src/core/storage.ts'
 import { createSession, type Session } from '../src/session/session.ts'
 import { createLocks } from './tabs.ts'
@@ -169,4 +170,41 @@ test('a session’s state is the same object until it changes', async () => {
   stop()
   session.adopt(await webToken(cluster.origin, 'Sam'))
   expect(changes).toBe(2)
+})
+
+test('a connection that ends while the session stands is made again, and continues', async () => {
+  const channel = 'room:open-portal'
+  const session = openSession(await webToken(cluster.origin, 'Ida'))
+  const refused: Failure = { ok: false, code: 'MALFORMED', react: 'stop', message: 'This is the page of a hotel.' }
+  let refusals = 2
+  const channels = createChannels({
+    origin: cluster.origin,
+    shared: false,
+    session: {
+      get tokens() {
+        return session.tokens
+      },
+      on: session.on,
+      refresh: session.refresh,
+      recheck: session.refresh,
+      accessToken: async () => (refusals-- > 0 ? refused : session.accessToken()),
+    },
+  })
+  const component = mount(channels, channel)
+  await component.at('refused')
+  await component.at('live')
+  await publishNumbers(cluster.origin, channel, 1, 1)
+  await component.until(1)
+})
+
+test('a list of no messages stays empty, and each message is heard', async () => {
+  const channel = 'room:open-none'
+  const component = mount(openChannels(openSession(await webToken(cluster.origin, 'Nil')), 0), channel)
+  await component.at('live')
+  await publishNumbers(cluster.origin, channel, 1, 3)
+  await until(
+    async () => component.heard.length,
+    (heard) => heard === 3,
+  )
+  expect(component.shown()).toEqual([])
 })

@@ -53,7 +53,7 @@ test(
       args: ['server.js'],
       cwd: consumer.folder,
       env: { ...plainEnv(), SAOMA_ORIGIN: cluster.origin, SAOMA_API_KEY: key, PORT: `${port}` },
-      ready: ({ text }) => text === `${port}`,
+      ready: ({ text }) => text === 'ready',
     })
 
     const browser = await launchBrowser()

@@ -53,6 +53,7 @@ beforeAll(async () => {
         'esbuild@0.28',
         'react@19',
         'react-dom@19',
+        '@types/react@19',
         'vue@3',
       ]),
     ),
@@ -68,14 +69,16 @@ test.each([...MAJORS, 'pinned' as const])('Node %s imports every entry and publi
     'check.js',
     `const names = {}
      for (const entry of ${JSON.stringify(ENTRIES)}) names[entry] = Object.keys(await import(entry)).sort()
-     const { createPublisher } = await import('@saoma/client/server')
+     const { createPublisher, createVerifier } = await import('@saoma/client/server')
      const publisher = createPublisher({ origin: ${JSON.stringify(cluster.origin)}, apiKey: ${JSON.stringify(testApiKey)} })
      const answer = await publisher.publish({ channel: 'user:ann', event: 'paid', data: { order: 17 } })
-     console.log(JSON.stringify({ version: process.version, names, answer }))`,
+     const refusal = await createVerifier({ origin: ${JSON.stringify(cluster.origin)} }).verify('no token')
+     console.log(JSON.stringify({ version: process.version, names, answer, refusal }))`,
   )
-  const { version, names, answer } = JSON.parse(await consumer.run(nodeOf(major), 'check.js'))
+  const { version, names, answer, refusal } = JSON.parse(await consumer.run(nodeOf(major), 'check.js'))
   if (major !== 'pinned') expect(version).toMatch(new RegExp(`^v${major}\\.`))
   expect(answer).toMatchObject({ ok: true })
+  expect(refusal).toMatchObject({ ok: false, code: 'TOKEN_MALFORMED' })
   const sources = {
     '@saoma/client': 'client/src/index.ts',
     '@saoma/client/components': 'client/src/components.ts',
@@ -83,6 +86,8 @@ test.each([...MAJORS, 'pinned' as const])('Node %s imports every entry and publi
     '@saoma/client/wx': 'client/src/wx/index.ts',
     '@saoma/protocol': 'protocol/src/index.ts',
     '@saoma/protocol/schemas': 'protocol/src/schemas.ts',
+    '@saoma/react': 'react/src/index.ts',
+    '@saoma/vue': 'vue/src/index.ts',
   }
   for (const [entry, file] of Object.entries(sources))
     expect(names[entry]).toEqual(Object.keys(await import(join(root, 'packages', file))).sort())
@@ -111,8 +116,12 @@ test.each([...MAJORS, 'pinned' as const])(
 const typed = `
 import '@saoma/client/element'
 import { createLive, createSession, type LiveState } from '@saoma/client'
-import { createPublisher } from '@saoma/client/server'
+import { createChannels } from '@saoma/client/components'
+import { createPublisher, createVerifier } from '@saoma/client/server'
 import { createWxTransport } from '@saoma/client/wx'
+import { SaomaProvider, useChannel as useReactChannel } from '@saoma/react'
+import { createSaoma, useChannel as useVueChannel } from '@saoma/vue'
+import { createElement } from 'react'
 
 const session = createSession({ origin: 'https://login.example.com' })
 const live = createLive({ origin: 'https://login.example.com', token: session })
@@ -125,7 +134,13 @@ await publisher.publish({ channel: 'user:ann', event: 'paid', data: { order: 'se
 // @ts-expect-error: the origin is missing
 createSession({})
 document.querySelector('saoma-login')?.origin?.startsWith('https:')
-console.log(typeof createWxTransport)
+document.addEventListener('saoma-login', ({ detail }) => console.log(detail.tokens.access_token.length))
+const verified = await createVerifier({ origin: 'https://login.example.com' }).verify('token')
+console.log(verified.ok ? verified.value.sub : verified.code, typeof createWxTransport)
+createElement(SaomaProvider, { origin: 'https://login.example.com', session })
+createSaoma({ origin: 'https://login.example.com', session })
+createChannels({ origin: 'https://login.example.com', session }).channel('@user').read().messages.length
+console.log(useReactChannel('@user').messages.length, useVueChannel('@user').messages.value.length)
 `
 
 test.each([
@@ -189,6 +204,11 @@ test.each(Object.entries(bundlers))('a page built by %s shows a code', async (na
   expect(await page.evaluate(() => typeof (globalThis as { session?: { on?: unknown } }).session?.on)).toBe('function')
   expect(problems).toEqual([])
   await browser.close()
+})
+
+test('React’s server components may import the hooks', async () => {
+  const text = await readFile(join(consumer.folder, 'node_modules/@saoma/react/dist/index.js'), 'utf8')
+  expect(text).toMatch(/^['"]use client['"]/)
 })
 
 test('in WeChat’s JavaScript the folder for mini-programs follows a room, with nothing beside it', async () => {

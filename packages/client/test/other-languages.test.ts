@@ -23,8 +23,11 @@ test.each(['python', 'php', 'java'])('the example in %s checks what has to be ch
   for (const part of ['ES256', '/oidc"', 'at+jwt', 'aud']) expect(text.replaceAll("'", '"')).toContain(part)
 })
 
-const hasPyJwt = spawnSync('python3', ['-c', 'import jwt, cryptography'], { stdio: 'ignore' }).status === 0
-const withPyJwt = hasPyJwt ? test : test.skip
+/** Another Python may come first on the PATH than that of the system, which has Debian's packages. */
+const python = ['python3', '/usr/bin/python3'].find(
+  (command) => spawnSync(command, ['-c', 'import jwt, cryptography'], { stdio: 'ignore' }).status === 0,
+)
+const withPyJwt = python ? test : test.skip
 
 /** Asks the example about each token, and writes what it gave or the name of its exception. */
 const ASKING = `
@@ -64,6 +67,6 @@ withPyJwt('the example in Python verifies (skipped without python3 and its packa
   ]
   const args = [join(folder, 'asking.py'), JSON.stringify(expected.map(([token]) => token))]
   const env = { ...plainEnv(), SAOMA_ORIGIN: cluster.origin, PYTHONDONTWRITEBYTECODE: '1' }
-  const { stdout } = await promisify(execFile)('python3', args, { cwd: folder, env })
+  const { stdout } = await promisify(execFile)(python ?? '', args, { cwd: folder, env })
   expect(JSON.parse(stdout)).toEqual(expected.map(([, answer]) => answer))
 })

@@ -14,16 +14,18 @@ export interface SaomaLoginProps extends LoginProps, Pick<LoginListener, 'onLogi
 export const SaomaLogin = ({ onLogin, onFailure, className, ...props }: SaomaLoginProps): ReactElement => {
   const saoma = useOptionalSaoma()
   const element = useRef<HTMLElement>(null)
-  const latest = useLatest<LoginListener>({ session: saoma?.session, onLogin, onFailure })
+  const latest = useLatest<LoginListener>({ onLogin, onFailure })
+  const session = saoma?.session
 
   useEffect(() => {
     if (!element.current) return
     return attachLogin(
       element.current,
+      session,
       () => import('@saoma/client/element'),
       () => latest.current,
     )
-  }, [latest])
+  }, [session, latest])
 
   return createElement<Record<string, unknown>>('saoma-login', {
     ...attributesOf({ ...props, origin: props.origin ?? saoma?.origin }),

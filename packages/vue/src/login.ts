@@ -28,7 +28,6 @@ export const SaomaLogin = defineComponent({
     let detach = () => {}
 
     const listener = {
-      session: saoma?.session,
       onLogin: (tokens: TokenSet) => emit('login', tokens),
       onFailure: (failure: Failure) => emit('failure', failure),
     }
@@ -37,6 +36,7 @@ export const SaomaLogin = defineComponent({
       if (!element.value) return
       detach = attachLogin(
         element.value,
+        saoma?.session,
         () => import('@saoma/client/element'),
         () => listener,
       )

@@ -2,6 +2,7 @@ import type { TokenSet } from '@saoma/protocol'
 import { type Failure, unanswered } from '../core/request.ts'
 // Its types alone: the element itself needs a browser.
 import type { SaomaLoginEvents } from './events.ts'
+import type { LoginSession } from './handover.ts'
 
 /** What a component for `<saoma-login>` takes, in any framework. */
 export interface LoginProps {
@@ -19,10 +20,8 @@ export interface LoginProps {
   samePhone?: 'auto' | 'always' | 'never' | undefined
 }
 
-/** What a component wants of a login, and hears of it. */
+/** What a component hears of a login. */
 export interface LoginListener {
-  /** Gets the tokens of the login, before `onLogin` is called. */
-  session?: { adopt(tokens: TokenSet): void } | undefined
   onLogin?: ((tokens: TokenSet) => void) | undefined
   /**
    * The login cannot go on by itself, or the element could not be loaded. The card shows the reason and, if
@@ -41,21 +40,21 @@ export const attributesOf = (props: LoginProps): Record<string, string> => {
 /**
  * Listens to a `<saoma-login>` that a component has rendered, and loads the element's code.
  *
+ * @param session  gets the tokens of the login before `onLogin` is called. It has to fit the element
  * @param load  imports `@saoma/client/element`. Not at the top of a module: a server has no elements
  * @param now   the present listener of the component
  * @returns the function that stops listening
  */
 export const attachLogin = (
-  element: HTMLElement,
+  element: HTMLElement & { session?: LoginSession | undefined },
+  session: LoginSession | undefined,
   load: () => Promise<unknown>,
   now: () => LoginListener,
 ): (() => void) => {
   let attached = true
 
   const onLogin = ({ detail }: SaomaLoginEvents['saoma-login']) => {
-    const { session, onLogin } = now()
-    session?.adopt(detail.tokens)
-    onLogin?.(detail.tokens)
+    now().onLogin?.(detail.tokens)
   }
 
   const onState = ({ detail }: SaomaLoginEvents['saoma-state']) => {
@@ -65,6 +64,7 @@ export const attachLogin = (
     now().onFailure?.({ ok: false, code, react, message })
   }
 
+  element.session = session
   element.addEventListener('saoma-login', onLogin)
   element.addEventListener('saoma-state', onState)
   load().catch((error: unknown) => {

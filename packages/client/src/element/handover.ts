@@ -22,14 +22,23 @@ export interface LoginPlace {
 
 export type Misfit = Extract<LoginState, { status: 'failed' }>
 
+/** `https://Login.example.com:443/` and the like name the same place. What is no address stays as it is. */
+const originOf = (address: string): string => {
+  try {
+    return new URL(address, location.href).origin
+  } catch {
+    return address
+  }
+}
+
 /**
  * Why a session cannot take the logins of this place; undefined if it can. With another origin or client it
  * could not refresh the tokens, and would end at its first try.
  */
 export const misfitOf = (session: LoginSession | undefined, place: LoginPlace): Misfit | undefined => {
-  const own = { origin: place.origin.replace(/\/+$/, ''), clientId: place.clientId }
+  const own = { origin: originOf(place.origin), clientId: place.clientId }
   const { origin = own.origin, clientId = own.clientId } = session ?? {}
-  if (origin.replace(/\/+$/, '') === own.origin && clientId === own.clientId) return undefined
+  if (originOf(origin) === own.origin && clientId === own.clientId) return undefined
   return {
     status: 'failed',
     code: 'SESSION_MISMATCH',

@@ -119,7 +119,7 @@ export const createChannelStore = (name: string, keep: number): ChannelStore => 
       void askPresence()
     })
     opened.on('message', (message) => {
-      change({ messages: [...state.messages, message].slice(-keep) })
+      change({ messages: keep > 0 ? [...state.messages, message].slice(-keep) : [] })
       events.emit('message', message)
     })
     opened.on('lost', (lost) => {

@@ -1,4 +1,5 @@
 import type { Inbox } from '@saoma/protocol'
+import { backoffMs } from '../core/backoff.ts'
 import { decodeClaims } from '../core/claims.ts'
 import { type Answer, type Failure, failureFor } from '../core/request.ts'
 import type { Store } from '../core/store.ts'
@@ -14,6 +15,7 @@ import {
 } from './channel-store.ts'
 import { createLive, type Live, type LiveOptions } from './live.ts'
 import type { Room } from './room.ts'
+import { isUp } from './upstream.ts'
 
 /** The part of a `Session` that is used here. */
 export interface ChannelsSession extends TokenSession {
@@ -33,7 +35,10 @@ export interface ChannelsOptions extends Omit<LiveOptions, 'token'> {
 
 /** One channel for one component. */
 export interface Channel<Events extends object = Record<string, unknown>> extends Store<ChannelState<Events>> {
-  /** Publishes into the channel, like `publish` of a room. `UNAUTHORIZED` if nobody is logged in. */
+  /**
+   * Publishes into the channel, like `publish` of a room. `UNAUTHORIZED` if nobody is logged in, or no
+   * channel is followed.
+   */
   publish: Room<Events>['publish']
   /** For a person's own channel: marks everything up to `offset` as read. @default the present position */
   markRead(offset?: number): Promise<Answer<Inbox>>
@@ -62,6 +67,9 @@ export interface Channels {
 
 const KEEP = 200
 
+/** Pauses before a connection that has ended is made again, while the session stands. */
+const AGAIN = { baseMs: 1_000, capMs: 60_000 }
+
 const noOptions = () => ({})
 
 export const createChannels = (options: ChannelsOptions): Channels => {
@@ -72,8 +80,12 @@ export const createChannels = (options: ChannelsOptions): Channels => {
   let sid: string | undefined
   let unlisten: (() => void) | undefined
   let settling = false
+  let again: ReturnType<typeof setTimeout> | undefined
+  /** How often the connection has ended since it was up. */
+  let endings = 0
 
   const disconnect = (forget: boolean) => {
+    clearTimeout(again)
     const was = live
     live = undefined
     for (const store of stores.values()) store.leave(forget)
@@ -86,9 +98,13 @@ export const createChannels = (options: ChannelsOptions): Channels => {
     opened.on('ended', async () => {
       if (live !== opened || !session.tokens) return
       await session.recheck()
-      // If the session still stands, connect again at its next refresh, or when another channel is wanted,
-      // not at once: that avoids a loop.
-      if (live === opened) disconnect(false)
+      if (live !== opened) return
+      disconnect(false)
+      // The session stands, so something in between refuses, such as the page of a captive portal.
+      if (session.tokens) again = setTimeout(settle, backoffMs(endings++, AGAIN))
+    })
+    opened.on('state', (state) => {
+      if (isUp(state)) endings = 0
     })
     return opened
   }

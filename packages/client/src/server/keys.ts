@@ -48,7 +48,8 @@ export const createKeys = ({ url, fetch, now }: KeysOptions): JWTVerifyGetKey =>
     cacheMaxAge: Number.POSITIVE_INFINITY,
     cooldownDuration: Number.POSITIVE_INFINITY,
     [customFetch]: async (address, init) => {
-      const response = await fetch(address, init)
+      // Frameworks that replace `fetch` may keep what a GET has answered.
+      const response = await fetch(address, { ...init, cache: 'no-store' })
       if (response.status === 200) return response
       await response.body?.cancel()
       throw new Error(`HTTP status ${response.status}`)
