@@ -20,11 +20,13 @@ set -eu
 here=$(dirname "$0")
 : "${NGINX_TEMP:=/tmp}" "${NGINX_TELL:=}"
 configuration=$NGINX_TEMP/nginx.conf
+pid=$NGINX_TEMP/nginx.pid
 errors=$NGINX_TEMP/errors
 runs=0
 former=
 nginx=
 telling=
+signalling=
 
 say() { echo "run.sh: $1" >&2; }
 
@@ -72,8 +74,25 @@ tell() {
   telling=$!
 }
 
+# Until nginx has written its pid it ignores QUIT, and ends at TERM and USR1 as if it were killed. So it gets
+# no signal before.
+signal() {
+  if [ -s "$pid" ]; then
+    kill "-$1" "$nginx" 2>/dev/null || true
+    return 0
+  fi
+  (
+    trap - QUIT TERM INT HUP USR1
+    until [ -s "$pid" ]; do
+      kill -0 "$nginx" || exit 0
+      sleep 0.1
+    done
+    kill "-$1" "$nginx"
+  ) 2>/dev/null &
+  signalling="$signalling $!"
+}
 leave() {
-  [ -z "$nginx" ] || kill -QUIT "$nginx" 2>/dev/null || true
+  signal QUIT
   tell "$NGINX_ID"
 }
 reload() {
@@ -87,9 +106,17 @@ reload() {
   kill -HUP "$nginx" && tell "$former"
 }
 
+# A signal that comes before nginx runs must neither be lost nor end this script alone.
+interrupted=
+ending=
+trap 'interrupted=yes; ending=QUIT' QUIT
+trap 'interrupted=yes; ending=TERM' TERM INT
+trap ':' HUP USR1
+
 render || exit 1
 mv "$configuration.new" "$configuration"
-rm -f "$errors"
+[ -z "$ending" ] || exit 0
+rm -f "$errors" "$pid"
 mkfifo "$errors"
 # The option for line buffering, of GNU sed and of BSD sed.
 case $(uname) in
@@ -103,17 +130,14 @@ esac
 ) <"$errors" >&2 &
 filter=$!
 
-# Before nginx starts: an early signal must not end this script alone.
-interrupted=
-ending=
-trap 'interrupted=yes; ending=QUIT; leave' QUIT
-trap 'interrupted=yes; ending=TERM; kill -TERM $nginx $telling 2>/dev/null || true' TERM INT
-trap 'interrupted=yes; [ -z "$nginx" ] || reload || true' HUP
-trap 'interrupted=yes; kill -USR1 $nginx 2>/dev/null || true' USR1
-
 nginx -e stderr -p "$NGINX_TEMP" -c "$configuration" 2>"$errors" &
 nginx=$!
-[ -z "$ending" ] || kill "-$ending" "$nginx" 2>/dev/null || true
+trap 'interrupted=yes; leave' QUIT
+trap 'interrupted=yes; signal TERM; kill -TERM $telling 2>/dev/null || true' TERM INT
+trap 'interrupted=yes; [ ! -s "$pid" ] || reload || true' HUP
+trap 'interrupted=yes; signal USR1' USR1
+# One that came before these traps.
+[ -z "$ending" ] || signal "$ending"
 
 # A signal interrupts `wait`, with a status of its own, whether nginx goes on or has just ended. So wait
 # again. 127 means that the status before was already that of nginx, or that there is no nginx.
@@ -126,6 +150,8 @@ while :; do
   if [ -z "$interrupted" ]; then break; fi
   interrupted=
 done
+# Those that waited for nginx's pid must not outlive this script.
+for each in $signalling; do wait "$each" 2>/dev/null || true; done
 # If nginx crashed, its workers keep the log open. The script then exits without the rest of the log, so that
 # its supervisor can restart it.
 if [ "$status" -eq 0 ]; then
