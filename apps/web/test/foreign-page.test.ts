@@ -1,6 +1,15 @@
 import type { SaomaLogin } from '@saoma/client/element'
-import { confirm, ensurePage, launchBrowser, pageFolder, phoneToken, scan, startCluster } from '@saoma/testing'
-import { type HostedPage, startHost } from './host.ts'
+import {
+  confirm,
+  ensurePage,
+  type HostedPage,
+  launchBrowser,
+  pageFolder,
+  phoneToken,
+  scan,
+  startCluster,
+  startHost,
+} from '@saoma/testing'
 import type { Browser } from './people.ts'
 
 /*

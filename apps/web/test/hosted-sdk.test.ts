@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import {
   confirm,
   ensurePage,
+  type HostedPage,
   launchBrowser,
   pageFolder,
   phoneToken,
@@ -13,10 +14,10 @@ import {
   request,
   scan,
   startCluster,
+  startHost,
   until,
 } from '@saoma/testing'
 import type { SdkVersion } from '../hosted-sdk.ts'
-import { type HostedPage, startHost } from './host.ts'
 import type { Browser, Page } from './people.ts'
 
 /*

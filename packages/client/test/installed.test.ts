@@ -1,9 +1,15 @@
-import { once } from 'node:events'
 import { cp, readdir, readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
-import { type Cluster, createWx, launchBrowser, onCleanup, startCluster, testApiKey, webToken } from '@saoma/testing'
+import {
+  type Cluster,
+  createWx,
+  type HostedPage,
+  launchBrowser,
+  startCluster,
+  startHost,
+  testApiKey,
+  webToken,
+} from '@saoma/testing'
 import { root } from './build.ts'
 import { type Consumer, createConsumer, pack } from './consumer.ts'
 import { listen, openLive, publishNumbers, upTo } from './visitor.ts'
@@ -31,16 +37,10 @@ let cluster: Cluster
 let consumer: Consumer
 /** The host of a business's pages, and what it serves. */
 let host: string
-const files = new Map<string, { type: string; body: string | Buffer }>()
+const pages = new Map<string, HostedPage>()
 
 beforeAll(async () => {
-  const server = createServer(({ url = '/' }, res) => {
-    const file = files.get(url.split('?')[0] ?? '')
-    res.writeHead(file ? 200 : 404, { 'content-type': file?.type ?? 'text/plain' }).end(file?.body)
-  }).listen(0, '127.0.0.1')
-  onCleanup(() => server.close())
-  await once(server, 'listening')
-  host = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  host = await startHost(pages)
   const nodes = MAJORS.map((major) => `node${major}@npm:${platform}@${major}`)
   ;[cluster, consumer] = await Promise.all([
     startCluster({ nodes: 1, env: { SAOMA_ALLOWED_ORIGINS: host } }),
@@ -190,9 +190,11 @@ test.each(Object.entries(bundlers))('a page built by %s shows a code', async (na
   await consumer.run(process.execPath, `build-${name}.js`)
   const out = join(consumer.folder, `out-${name}`)
   for (const file of await readdir(out))
-    files.set(`/${name}/${file}`, { type: 'text/javascript', body: await readFile(join(out, file)) })
-  files.set(`/${name}/`, {
-    type: 'text/html',
+    pages.set(`/${name}/${file}`, {
+      body: await readFile(join(out, file)),
+      headers: { 'content-type': 'text/javascript' },
+    })
+  pages.set(`/${name}/`, {
     body: '<!doctype html><meta charset="utf-8"><body><script type="module" src="page.js"></script></body>',
   })
   const browser = await launchBrowser()

@@ -2,8 +2,9 @@ import type { Page } from 'playwright-core'
 import { launchBrowser } from './browser.ts'
 import { type BundleOptions, bundle } from './bundle.ts'
 import { type Cluster, startCluster } from './cluster.ts'
-import { type ComponentPages, createComponentPages, type Host, type Plan, startHost } from './component-page.ts'
+import { type ComponentPages, createComponentPages, type Plan } from './component-page.ts'
 import { type Documented, documented } from './documented.ts'
+import { type HostedPage, startHost } from './host.ts'
 import { connectLive, publish, webToken } from './live.ts'
 import { testApiKey } from './live-settings.ts'
 import { confirm, phoneToken, scan } from './login.ts'
@@ -40,13 +41,14 @@ const htmlWith = (content = ''): string =>
 /** What pages may expect of our components, in every framework. */
 export const runComponentContract = (framework: ComponentFramework): void => {
   let cluster: Cluster
-  let host: Host
+  const hosted = new Map<string, HostedPage>()
+  let host: string
   let pages: ComponentPages
   let origin: string
 
   beforeAll(async () => {
-    host = await startHost()
-    cluster = await startCluster({ nodes: 2, env: { SAOMA_ALLOWED_ORIGINS: host.origin } })
+    host = await startHost(hosted)
+    cluster = await startCluster({ nodes: 2, env: { SAOMA_ALLOWED_ORIGINS: host } })
     origin = cluster.origin
     const codeOf = (page: string) =>
       documented(page, framework.heading).map(({ language, code }) => ({
@@ -58,8 +60,8 @@ export const runComponentContract = (framework: ComponentFramework): void => {
       sources: framework.sourcesOf(codeOf('docs/login.md'), codeOf('docs/live.md')),
       ...(framework.define ? { define: framework.define } : {}),
     })
-    for (const [path, content] of files) host.put(`/${path}`, 'text/javascript', content)
-    host.put('/', 'text/html', htmlWith())
+    for (const [path, body] of files) hosted.set(`/${path}`, { body, headers: { 'content-type': 'text/javascript' } })
+    hosted.set('/', { body: htmlWith() })
     pages = createComponentPages(await launchBrowser())
   }, START_TIMEOUT_MS)
 
@@ -70,11 +72,11 @@ export const runComponentContract = (framework: ComponentFramework): void => {
     const { user, ...tokens } = await webToken(origin, name)
     const value = JSON.stringify({ tokens, expiresAt: Date.now() + tokens.expires_in * 1_000 })
     const localStorage = [{ name: `saoma:session:${origin}:web`, value }]
-    return { user, stored: { cookies: [], origins: [{ origin: host.origin, localStorage }] } }
+    return { user, stored: { cookies: [], origins: [{ origin: host, localStorage }] } }
   }
 
   const open = async (plan: Plan, name?: string) => {
-    const opened = await pages.open(`${host.origin}/`, name ? (await storedOf(name)).stored : undefined)
+    const opened = await pages.open(`${host}/`, name ? (await storedOf(name)).stored : undefined)
     await opened.show(plan)
     return opened
   }
@@ -127,7 +129,7 @@ export const runComponentContract = (framework: ComponentFramework): void => {
 
   test('the component tells of a login and of a failure', async () => {
     let isRefused = true
-    const { page, show, read } = await pages.open(`${host.origin}/`, undefined, (one) =>
+    const { page, show, read } = await pages.open(`${host}/`, undefined, (one) =>
       one.route('**/oidc/device/auth', (route) =>
         isRefused
           ? route.fulfill({
@@ -277,9 +279,9 @@ export const runComponentContract = (framework: ComponentFramework): void => {
     const html = await framework.greet(origin)
     expect(html).toContain('unknown nobody idle 0 0')
     expect(html).toContain(`<saoma-login origin="${origin}"`)
-    host.put('/greeting', 'text/html', htmlWith(html))
+    hosted.set('/greeting', { body: htmlWith(html) })
     const { stored } = await storedOf('Greta')
-    const { page } = await pages.open(`${host.origin}/greeting`, stored)
+    const { page } = await pages.open(`${host}/greeting`, stored)
     await page.getByText('in Greta live 1 0').waitFor()
     await page.locator('saoma-login img').waitFor()
   })

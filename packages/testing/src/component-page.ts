@@ -1,8 +1,4 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Browser, BrowserContext, Page, WebSocket } from 'playwright-core'
-import { onCleanup } from './cleanup.ts'
 
 /** What a page of components shows. Nothing is shown without its member. */
 export interface Plan {
@@ -23,26 +19,6 @@ export interface PlanPage {
   effects: number
   news: unknown[]
   told: string[]
-}
-
-/** A server on an origin of its own, which is not Saoma's. */
-export interface Host {
-  readonly origin: string
-  put(path: string, type: string, body: string | Buffer): void
-}
-
-export const startHost = async (): Promise<Host> => {
-  const files = new Map<string, { type: string; body: string | Buffer }>()
-  const server = createServer((req, res) => {
-    const file = files.get(req.url?.split('?')[0] ?? '')
-    res.writeHead(file ? 200 : 404, file ? { 'content-type': file.type } : {}).end(file?.body)
-  }).listen(0, '127.0.0.1')
-  onCleanup(() => server.close())
-  await once(server, 'listening')
-  return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    put: (path, type, body) => void files.set(path, { type, body }),
-  }
 }
 
 /** A browser's page of components. */

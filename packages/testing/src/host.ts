@@ -1,15 +1,19 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { onCleanup } from '@saoma/testing'
+import { onCleanup } from './cleanup.ts'
 
-/** A page of a business, on an origin of its own. */
+/** What somebody else's server answers. */
 export interface HostedPage {
-  body: string
+  body: string | Buffer
+  /** @default HTML */
   headers?: Record<string, string>
 }
 
-/** Serves these pages, by path, until the end of the file. Resolves with the origin. */
+/**
+ * Serves these pages, by path, on an origin that is not Saoma's. Pages may be added later. Resolves with the
+ * origin. The server ends with the test file.
+ */
 export const startHost = async (pages: ReadonlyMap<string, HostedPage>): Promise<string> => {
   const host = createServer((req, res) => {
     const page = pages.get(req.url?.split('?')[0] ?? '')
