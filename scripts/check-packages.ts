@@ -11,6 +11,8 @@ import { runNode, tool } from './run.ts'
 
 const publint = tool('publint/src/cli.js')
 const attw = tool('@arethetypeswrong/cli/dist/index.js')
+/** A command, which nobody imports. */
+const COMMAND = /^saoma-\d/
 /** Only ES modules: no resolution without `exports`, and CommonJS has to import them dynamically. */
 const PROFILE = 'esm-only'
 
@@ -19,6 +21,7 @@ const folder = await mkdtemp(join(tmpdir(), 'saoma-packages-'))
 try {
   for (const file of await packPackages(folder)) {
     if ((await runNode([publint, 'run', file, '--strict', '--level', 'suggestion'])) !== 0) wrong.push(basename(file))
+    if (COMMAND.test(basename(file))) continue
     if ((await runNode([attw, file, '--profile', PROFILE, '--quiet'])) !== 0) wrong.push(basename(file))
   }
 } finally {

@@ -4,7 +4,8 @@
  *   npm run packages                into .packages/: saoma-client-0.1.0.tgz, …
  *   npm run packages -- <folder>    into another folder, which has nothing but packed files
  *
- * They are ES modules with declarations and source maps.
+ * They are ES modules with declarations and source maps. The command `saoma` is a package too; `command.ts`
+ * builds it.
  */
 
 import { execFile } from 'node:child_process'
@@ -12,6 +13,7 @@ import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'tsdown'
+import { stageCommand } from './command.ts'
 import { entriesOf, manifestOf, type Published, readPublished } from './published.ts'
 import { root } from './run.ts'
 
@@ -76,6 +78,32 @@ const buildMiniprogram = (published: Published, outDir: string): Promise<unknown
   })
 }
 
+/** Builds a package into a folder, as it is published. */
+const stage = async (published: Published, all: readonly Published[], staged: string): Promise<void> => {
+  await buildModules(published, join(staged, 'dist'))
+  const { miniprogram } = published.source
+  if (miniprogram) await buildMiniprogram(published, join(staged, miniprogram))
+  await writeFile(join(staged, 'package.json'), `${JSON.stringify(manifestOf(published, all), null, 2)}\n`)
+  await cp(join(root, 'LICENSE'), join(staged, 'LICENSE'))
+  await cp(join(root, published.folder, 'README.md'), join(staged, 'README.md'))
+}
+
+/** Packs what `build` makes in a folder. Resolves with the path of the packed file. */
+const pack = async (folder: string, build: (staged: string) => Promise<void>): Promise<string> => {
+  const staged = join(folder, 'staged')
+  await mkdir(staged, { recursive: true })
+  await build(staged)
+  const { stdout } = await promisify(execFile)('npm', ['pack', '--json', '--pack-destination', folder], {
+    cwd: staged,
+    timeout: PACK_TIMEOUT_MS,
+  })
+  const [packed] = JSON.parse(stdout) as { filename: string }[]
+  if (!packed) throw new Error(`npm packed nothing of ${staged}`)
+  // Jest and editors would find two packages of one name.
+  await rm(staged, { recursive: true })
+  return join(folder, packed.filename)
+}
+
 /** Builds and packs all of them into a folder. Resolves with the paths of the packed files. */
 export const packPackages = async (folder: string = join(root, '.packages')): Promise<string[]> => {
   await mkdir(folder, { recursive: true })
@@ -84,25 +112,8 @@ export const packPackages = async (folder: string = join(root, '.packages')): Pr
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true })
   const all = readPublished()
   const files: string[] = []
-  for (const published of all) {
-    const { source } = published
-    const staged = join(folder, 'staged')
-    await mkdir(staged, { recursive: true })
-    await buildModules(published, join(staged, 'dist'))
-    if (source.miniprogram) await buildMiniprogram(published, join(staged, source.miniprogram))
-    await writeFile(join(staged, 'package.json'), `${JSON.stringify(manifestOf(published, all), null, 2)}\n`)
-    await cp(join(root, 'LICENSE'), join(staged, 'LICENSE'))
-    await cp(join(root, published.folder, 'README.md'), join(staged, 'README.md'))
-    const { stdout } = await promisify(execFile)('npm', ['pack', '--json', '--pack-destination', folder], {
-      cwd: staged,
-      timeout: PACK_TIMEOUT_MS,
-    })
-    const [packed] = JSON.parse(stdout) as { filename: string }[]
-    if (!packed) throw new Error(`npm packed nothing of ${source.name}`)
-    files.push(join(folder, packed.filename))
-    // Jest and editors would find two packages of one name.
-    await rm(staged, { recursive: true })
-  }
+  for (const published of all) files.push(await pack(folder, (staged) => stage(published, all, staged)))
+  files.push(await pack(folder, stageCommand))
   return files
 }
 

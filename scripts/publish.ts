@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Published, readPublished } from './published.ts'
+import { type Published, readCommand, readPublished } from './published.ts'
 
 const NPM_TIMEOUT_MS = 120_000
 
@@ -46,20 +46,24 @@ const inOrder = (all: readonly Published[]): Published[] => {
   return [...ordered]
 }
 
+interface Named {
+  name: string
+  version: string
+}
+
 /** The name that npm gives a packed file: `@saoma/client` -> `saoma-client-0.1.0.tgz`. */
-const fileOf = ({ source: { name, version } }: Published): string =>
-  `${name.replace('@', '').replace('/', '-')}-${version}.tgz`
+const fileOf = ({ name, version }: Named): string => `${name.replace('@', '').replace('/', '-')}-${version}.tgz`
 
 /**
  * Publishes the packed files that the registry does not have. So it can be repeated after a failure half way.
  * Throws if a file is missing, before it publishes any, or if npm refuses.
  */
 export const publishPackages = async ({ folder, provenance, say }: PublishOptions): Promise<void> => {
-  const all = inOrder(readPublished())
+  const all: Named[] = [...inOrder(readPublished()).map(({ source }) => source), readCommand()]
   const missing = all.map(fileOf).filter((file) => !existsSync(join(folder, file)))
   if (missing.length > 0) throw new Error(`${folder} has no ${missing.join(', ')}. Run npm run packages first`)
   for (const published of all) {
-    const { name, version } = published.source
+    const { name, version } = published
     if (await isThere(name, version)) {
       say(`${name} ${version} is there already`)
       continue

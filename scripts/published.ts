@@ -2,31 +2,37 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { root } from './run.ts'
 
-/** What a manifest of this repository says, as far as the packed one depends on it. */
-interface Source {
+/** What a manifest of this repository says, as far as a packed one depends on it. */
+export interface Manifest {
   name: string
   version: string
   description: string
+  engines: Record<string, string>
+  /** A package that has this is published. */
+  publishConfig?: Record<string, unknown>
+}
+
+/** The manifest of a package of modules. */
+interface Source extends Manifest {
   type: 'module'
   /** The sources by what is imported: `./element` -> `./src/element/element.ts`. */
   exports: Record<string, string>
   /** Sources that do something when they are imported. */
   sideEffects: string[]
-  engines: Record<string, string>
   dependencies?: Record<string, string>
   peerDependencies?: Record<string, string>
   /** Folder for CommonJS, which WeChat's developer tools copy. */
   miniprogram?: string
-  /** A package that has this is published. */
-  publishConfig?: Record<string, unknown>
 }
 
 /** What the manifest of the root says for all of them. */
-interface Root {
+export interface Root {
   license: string
   homepage: string
   bugs: { url: string }
   repository: { type: string; url: string }
+  /** Versions that npm takes whatever a package asks for. */
+  overrides: Record<string, string>
 }
 
 /** A package that is published. */
@@ -36,7 +42,13 @@ export interface Published {
   source: Source
 }
 
-const readJson = <T>(...path: string[]): T => JSON.parse(readFileSync(join(root, ...path), 'utf8')) as T
+/** A JSON file of the repository. */
+export const readJson = <T>(...path: string[]): T => JSON.parse(readFileSync(join(root, ...path), 'utf8')) as T
+
+/** The folder of the command `saoma`. It is published too, but nobody imports it. */
+export const commandFolder = 'apps/cli'
+
+export const readCommand = (): Manifest => readJson(commandFolder, 'package.json')
 
 export const readPublished = (): Published[] =>
   globSync('packages/*/package.json', { cwd: root })

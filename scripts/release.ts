@@ -3,12 +3,13 @@
  *
  *   npm run release -- version        takes the next version from the changesets, and writes it everywhere
  *   npm run release -- notes 0.2.0    prints what CHANGELOG.md says of a version, for the release page
- *   npm run release -- tag v0.2.0     fails if that tag does not fit what is here
+ *   npm run release -- tag v0.2.0     fails if that tag does not fit what is here, or is not on --branch
  *   npm run release -- publish        publishes what is in .packages/ and not in the registry
  *   npm run release -- page v0.2.0    writes the page of the release on GitHub
  *
  *   --root <folder>      another copy of the repository, for version, notes and tag
  *   --date 2026-11-30    the day of the version; by default today
+ *   --branch origin/main the branch that the commit of a tag has to be on; by default none is asked
  *   --packages <folder>  what is published; by default .packages/
  *   --no-provenance      for a registry of your own, which takes no provenance
  */
@@ -29,6 +30,7 @@ const { values, positionals } = parseArgs({
   options: {
     root: { type: 'string', default: here },
     date: { type: 'string', default: new Date().toISOString().slice(0, 'yyyy-mm-dd'.length) },
+    branch: { type: 'string' },
     packages: { type: 'string', default: join(here, '.packages') },
     provenance: { type: 'boolean', default: true },
   },
@@ -90,6 +92,20 @@ const notes = (version: string): string => {
   return withWholeLinks(text, version)
 }
 
+/** A tag can be set on any commit, also on one that nobody has reviewed. */
+const offBranch = (branch: string): string[] => {
+  const { status, stderr } = spawnSync('git', ['merge-base', '--is-ancestor', 'HEAD', branch], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  if (status === 0) return []
+  return [
+    status === 1
+      ? `This commit is not on ${branch}.`
+      : `git cannot look for this commit on ${branch}: ${stderr.trim()}`,
+  ]
+}
+
 const checkTag = (tag: string): void => {
   const version = tag.replace(/^v/, '')
   const changelog = read('CHANGELOG.md')
@@ -99,6 +115,7 @@ const checkTag = (tag: string): void => {
     ...(notesOf(changelog, version) ? [] : [`CHANGELOG.md has no version ${version}.`]),
     ...(unreleased(changelog) ? ['CHANGELOG.md has lines under "Not released yet".'] : []),
     ...changesets().map((name) => `.changeset/${name} waits for a release.`),
+    ...(values.branch ? offBranch(values.branch) : []),
   ]
   if (wrong.length > 0) throw new Error(`The tag ${tag} does not fit:\n${wrong.join('\n')}`)
   console.log(`The tag ${tag} fits.`)

@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Line } from './lines.ts'
 import { freePort } from './ports.ts'
@@ -39,9 +40,12 @@ export const nodeFlags: readonly string[] = ['--max-semi-space-size=2', '--heap-
 
 const isListening = (line: Line): boolean => line.json?.event === 'listening'
 
-/** Starts a program of this project from its sources. Resolves when it reports that it listens. */
+/** `.ts` in the repository, `.js` in the package `saoma`, which has the same layout. */
+const extension = extname(import.meta.url)
+
+/** Starts a program of this project. Resolves when it reports that it listens. */
 export const startApp = async ({ app, name, env, watch = false, onLine }: AppOptions): Promise<App> => {
-  const main = fileURLToPath(new URL(`../../../apps/${app}/src/main.ts`, import.meta.url))
+  const main = fileURLToPath(new URL(`../../../apps/${app}/src/main${extension}`, import.meta.url))
   const ports: Record<string, string> = {}
   // Under --watch Node restarts the program by itself, and 0 would give another port each time.
   if (watch) for (const name of ['PORT', 'INTERNAL_PORT']) ports[name] = env[name] ?? `${await freePort()}`

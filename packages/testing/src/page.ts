@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
@@ -30,6 +31,8 @@ const changedAt = async (folder: string): Promise<number> => {
 }
 
 const isStale = async (): Promise<boolean> => {
+  // The package `saoma` has the built pages without their sources.
+  if (!existsSync(join(web, 'src'))) return false
   const built = await changedAt(pageFolder)
   if (built === 0) return true
   const own = (await readdir(web, { withFileTypes: true })).filter((entry) => entry.isFile()).map(({ name }) => name)

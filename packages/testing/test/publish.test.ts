@@ -18,7 +18,7 @@ const exec = promisify(execFile)
 const TIMEOUT_MS = 120_000
 
 const { version }: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const PACKAGES = ['protocol', 'client', 'react', 'vue'] as const
+const PACKAGES = ['@saoma/protocol', '@saoma/client', '@saoma/react', '@saoma/vue', 'saoma'] as const
 
 /** A registry that knows as much of npm's API as `npm view` and `npm publish` ask for. */
 const startRegistry = async () => {
@@ -56,7 +56,7 @@ test(
         ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
       )
 
-    const files = PACKAGES.map((name) => `saoma-${name}-${version}.tgz`)
+    const files = PACKAGES.map((name) => `${name.replace(/^@saoma\//, 'saoma-')}-${version}.tgz`)
     const missing = await publish()
     for (const file of files) expect(missing.stderr).toContain(file)
     expect([missing.code, there.size]).toEqual([1, 0])
@@ -65,7 +65,7 @@ test(
       await mkdir(join(folder, name, 'package'), { recursive: true })
       // As the packed manifests have it.
       const publishConfig = { access: 'public', provenance: true }
-      const manifest = { name: `@saoma/${name}`, version, publishConfig }
+      const manifest = { name, version, publishConfig }
       await writeFile(join(folder, name, 'package/package.json'), JSON.stringify(manifest))
       await exec('tar', ['-czf', join(folder, files[i] ?? ''), '-C', join(folder, name), 'package'])
     }
@@ -82,10 +82,11 @@ test(
         `@saoma/protocol ${version} is there already`,
         `@saoma/client ${version} is there already`,
         `@saoma/react ${version} is published`,
-        `@saoma/vue ${version} is published\n`,
+        `@saoma/vue ${version} is published`,
+        `saoma ${version} is published\n`,
       ].join('\n'),
     })
-    expect([...there.keys()]).toEqual(PACKAGES.map((name) => `@saoma/${name}`))
+    expect([...there.keys()]).toEqual([...PACKAGES])
   },
   TIMEOUT_MS,
 )

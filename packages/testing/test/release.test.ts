@@ -144,6 +144,18 @@ describeGit('in a copy of the repository (skipped without git)', () => {
       await commit()
       expect(await release('version')).toMatchObject({ code: 1, stderr: expect.stringMatching(/^No changeset waits/) })
       expect(await release('tag', `v${NEXT}`)).toMatchObject({ code: 0, stdout: `The tag v${NEXT} fits.\n` })
+
+      // A tag can be set on a commit that nobody has reviewed.
+      await git('branch', 'reviewed', 'HEAD~1')
+      const off = await release('tag', `v${NEXT}`, '--branch', 'reviewed')
+      expect([off.code, off.stderr]).toEqual([1, `The tag v${NEXT} does not fit:\nThis commit is not on reviewed.\n`])
+      await git('branch', '--force', 'reviewed', 'HEAD')
+      expect(await release('tag', `v${NEXT}`, '--branch', 'reviewed')).toMatchObject({ code: 0 })
+      const unknown = await release('tag', `v${NEXT}`, '--branch', 'nowhere')
+      expect([unknown.code, unknown.stderr]).toEqual([
+        1,
+        expect.stringMatching(/git cannot look for this commit on nowhere/),
+      ])
       const notes = await release('notes', NEXT)
       expect(notes.stdout).toMatch(/^### Before you update\n/)
       expect(notes.stdout).not.toContain('It began')

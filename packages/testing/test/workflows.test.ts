@@ -184,7 +184,7 @@ test('a release is published only when all tests have passed, and each job has t
   const { on, jobs } = ours('release')
   expect(on).toEqual({ push: { tags: ['v*'] } })
   expect(commands(jobs.check as Ours['jobs'][string])).toEqual([
-    'npm run release -- tag "$GITHUB_REF_NAME"',
+    'npm run release -- tag "$GITHUB_REF_NAME" --branch origin/main',
     'npm test',
     'npm run packages',
   ])
@@ -199,6 +199,12 @@ test('a release is published only when all tests have passed, and each job has t
     ['images', 'packages', ['packages']],
     ['page', ['packages', 'images'], ['contents']],
   ])
+  // npm scripts would install the packages of others beside those rights.
+  for (const [name, job] of Object.entries(jobs).filter(([name]) => name !== 'check'))
+    expect([name, commands(job as Ours['jobs'][string]).filter((command) => command.startsWith('npm'))]).toEqual([
+      name,
+      [],
+    ])
 })
 
 test('the forms for issues are such, and lead a vulnerability to SECURITY.md', () => {

@@ -4,7 +4,10 @@ const faultLines = Object.entries(faults)
   .map(([name, { is, needs }]) => `    ${name.padEnd(14)}  ${is}${needs ? ` (--redis ${needs})` : ''}`)
   .join('\n')
 
-export const usage = `npm run load -- <scenario>… [options]     a load test of its own cluster, or of any Saoma by its URL
+/** How a person calls this program: from the package `saoma`, or in the repository. */
+const called = import.meta.url.endsWith('.js') ? 'saoma load' : 'npm run load --'
+
+export const usage = `${called} <scenario>… [options]     a load test of its own cluster, or of any Saoma by its URL
 
   login               people log in: code, watch, scan, confirm, redeem
   idle                browsers wait with a code, which is renewed when it expires

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { nodeFlags, type Process, startProcess } from '@saoma/testing'
@@ -60,7 +61,7 @@ export const startCrew = async (meeting: Meeting, options: CrewOptions): Promise
         command: process.execPath,
         args: [
           ...nodeFlags,
-          fileURLToPath(new URL('./worker.ts', import.meta.url)),
+          fileURLToPath(new URL(`./worker${extname(import.meta.url)}`, import.meta.url)),
           ...Object.entries(args).flatMap(([name, value]) => [`--${name}`, value]),
         ],
         onLine: ({ text }) => say(`worker ${i}: ${text}`),
