@@ -14,11 +14,14 @@ import { readWorkspaces } from './workspaces.ts'
 
 const MOMENTS: Readonly<Record<string, string>> = {
   'apps/gateway/src/bin/pool-commands.ts': 'the age of a code',
+  'apps/gateway/src/doctor/diagnose.ts': 'the moment in a proof, which a node compares',
+  'apps/gateway/src/doctor/origin.ts': 'the end of a certificate, and the clock of a server',
   'apps/gateway/src/live/http/lifetime.ts': 'the end of a token',
   'apps/gateway/src/live/http/messages.ts': 'the end of a token',
   'apps/gateway/src/live/live-connection.ts': 'the end of a token',
   'apps/gateway/src/live/live-connections.ts': 'the end of a token',
   'apps/gateway/src/access/token-introspection.ts': 'the end of a token',
+  'apps/gateway/src/transport/http/diagnosis.ts': 'the moment in a proof, and the clock of the node',
   'apps/shop/src/jobs.ts': 'rows of a database',
   'apps/shop/src/notice-routes.ts': 'rows of a database',
   'apps/shop/src/orders.ts': 'rows of a database',

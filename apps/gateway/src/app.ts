@@ -20,6 +20,7 @@ import type { Builds } from './transport/http/builds.ts'
 import type { Context, RequestState } from './transport/http/context.ts'
 import { bearsApiKey, callerOf } from './transport/http/credentials.ts'
 import { crossOrigin } from './transport/http/cross-origin.ts'
+import { type DiagnosisOptions, diagnosisRoutes } from './transport/http/diagnosis.ts'
 import { pages } from './transport/http/pages.ts'
 import { problem, problems, tooMany } from './transport/http/problem.ts'
 
@@ -30,8 +31,7 @@ export interface AppDeps extends TicketRoutesDeps, QrRoutesDeps, LinkRoutesDeps,
   trace?: Trace
 }
 
-export interface AppOptions {
-  nodeId: string
+export interface AppOptions extends DiagnosisOptions {
   origin: string
   webRoot?: string
   demo: boolean
@@ -134,6 +134,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     channelRoutes(deps),
     loginRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),
+    diagnosisRoutes(options),
   ]
   for (const router of routers) {
     app.use(router.routes())

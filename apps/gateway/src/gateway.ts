@@ -1,4 +1,4 @@
-import { createServer, type Server as HttpServer } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
@@ -36,6 +36,7 @@ import type { Trace } from './operate/tracing/trace.ts'
 import { createAddressReader } from './transport/client-address.ts'
 import { ENVELOPE } from './transport/http/body.ts'
 import type { Builds } from './transport/http/builds.ts'
+import { DIAGNOSIS_PATH } from './transport/http/diagnosis.ts'
 import { createHeldRequests } from './transport/http/held-requests.ts'
 import { DEAF_FACTOR, type Limits } from './transport/limits.ts'
 import { createProxies } from './transport/proxies.ts'
@@ -78,6 +79,7 @@ export type GatewayOptions = Pick<
   | 'wechat'
   | 'allowedOrigins'
   | 'trustedProxies'
+  | 'secrets'
   | 'limits'
   | 'drain'
   | 'pool'
@@ -104,7 +106,10 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const isDraining = () => draining
   const holds = createHeldRequests(metrics)
   const origins = createOrigins(options)
-  const addressOf = createAddressReader(options.trustedProxies, warnOfStrangers(deps.log))
+  const readAddress = createAddressReader(options.trustedProxies, warnOfStrangers(deps.log))
+  const readQuietly = createAddressReader(options.trustedProxies)
+  // The doctor forges a forwarded address on purpose: its machine is no proxy.
+  const addressOf = (req: IncomingMessage) => (req.url === DIAGNOSIS_PATH ? readQuietly : readAddress)(req)
   const pushes = createConfirmLatency(metrics)
 
   const app = createApp({ ...deps, holds, pushes }, { ...options, origins, addressOf })

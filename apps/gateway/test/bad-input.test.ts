@@ -55,6 +55,7 @@ describe('the routes of a ticket', () => {
       'TICKET_NOT_FOUND',
     ],
     ['a scene that climbs', 'GET', '/v1/tickets/..%2f..%2fetc%2fpasswd/qr', 404, 'TICKET_NOT_FOUND'],
+    ['a diagnosis for a stranger', 'GET', '/v1/diagnosis', 404, 'NOT_FOUND'],
     ['a resume without the cookie', 'POST', `/v1/tickets/${nobody}/resume`, 401, 'UNAUTHORIZED'],
   ])('%s: the request is refused', async (_, method, path, status, code) => {
     const answer = await request(`${origin}${path}`, { method })

@@ -147,6 +147,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'get /user-codes/:userCode': () => get(`/v1/user-codes/${fresh.user_code}`, phone),
       'get /cgi-bin/mmwebwx-bin/login': () => get(`/cgi-bin/mmwebwx-bin/login?uuid=${fresh.ticket}&tip=1`),
       'get /connect/l/qrconnect': () => get(`/connect/l/qrconnect?uuid=${fresh.ticket}&last=404`),
+      'get /diagnosis': () => request(`${origin}/v1/diagnosis`),
       'oidc device': () => attemptTicket(origin),
       'oidc refresh': () => refresh(origin, kept.refresh_token),
       'oidc redeem': () => redeem(origin, agreed.device_code),

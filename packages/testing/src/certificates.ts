@@ -102,15 +102,40 @@ const certificate = ({ subject, issuer, publicKey, issuerKey, until, extensions 
   return pem('CERTIFICATE', sequence(body, ecdsaWithSha256, bits(sign('sha256', body, issuerKey.privateKey))))
 }
 
-/** Creates an authority with Node alone: not every machine with Redis has the openssl program. */
-export const createAuthority = (): Authority => {
+/** A folder for PEM files. */
+const createFolder = () => {
   const dir = mkdtempSync(join(tmpdir(), 'saoma-certificates-'))
   onCleanup(() => rmSync(dir, { recursive: true, force: true }))
-  const write = (name: string, content: string): string => {
+  return (name: string, content: string): string => {
     const file = join(dir, name)
     writeFileSync(file, content, { mode: 0o600 })
     return file
   }
+}
+
+const altNamesOf = (hosts: readonly string[]): Buffer[] =>
+  hosts.length > 0 ? [sequence(subjectAltName, octets(sequence(...hosts.map(altName))))] : []
+const pemOf = (key: KeyObject): string => String(key.export({ type: 'pkcs8', format: 'pem' }))
+
+/** A certificate without an authority, which signs itself. */
+export const createSelfSigned = (hosts: readonly string[]): Certificate => {
+  const write = createFolder()
+  const issuerKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const subject = hosts[0] ?? 'nobody'
+  const until = new Date(Date.now() + DAY_MS)
+  const { publicKey } = issuerKey
+  return {
+    certFile: write(
+      'cert.pem',
+      certificate({ subject, issuer: subject, publicKey, issuerKey, until, extensions: altNamesOf(hosts) }),
+    ),
+    keyFile: write('key.pem', pemOf(issuerKey.privateKey)),
+  }
+}
+
+/** Creates an authority with Node alone: not every machine with Redis has the openssl program. */
+export const createAuthority = (): Authority => {
+  const write = createFolder()
   const issuerKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const issuer = 'Saoma tests'
   const caFile = write(
@@ -132,7 +157,6 @@ export const createAuthority = (): Authority => {
     caFile,
     issue: (hosts, { until = new Date(Date.now() + DAY_MS) } = {}) => {
       const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      const altNames = sequence(subjectAltName, octets(sequence(...hosts.map(altName))))
       issued++
       return {
         certFile: write(
@@ -143,10 +167,10 @@ export const createAuthority = (): Authority => {
             publicKey,
             issuerKey,
             until,
-            extensions: hosts.length > 0 ? [altNames] : [],
+            extensions: altNamesOf(hosts),
           }),
         ),
-        keyFile: write(`${issued}-key.pem`, String(privateKey.export({ type: 'pkcs8', format: 'pem' }))),
+        keyFile: write(`${issued}-key.pem`, pemOf(privateKey)),
       }
     },
   }

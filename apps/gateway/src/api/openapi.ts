@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { componentsOf, type Json, jsonSchemaOf } from './json-schema.ts'
 import { liveOperations } from './live-routes.ts'
 import { loginOperations } from './login-routes.ts'
+import { operatingOperations } from './operating-routes.ts'
 import {
   type Answer,
   type Credential,
@@ -14,7 +15,7 @@ import {
 } from './operation.ts'
 
 /** All routes of `/v1`. */
-export const operations: Operations = { ...loginOperations, ...liveOperations }
+export const operations: Operations = { ...loginOperations, ...liveOperations, ...operatingOperations }
 
 const bearer = (description: string): Json => ({ type: 'http', scheme: 'bearer', description })
 
@@ -24,6 +25,9 @@ const securitySchemes: Record<Credential, Json> = {
   ownToken: bearer('An access token of `/oidc/token`. What the business issues is refused.'),
   phoneToken: bearer('An access token of a phone, got for a `wx.login` code.'),
   deviceCode: bearer('The device code of the ticket. Only the browser that made the ticket has it.'),
+  clusterSecret: bearer(
+    'Milliseconds since 1970, a dot, and the base64url HMAC-SHA256 of `saoma doctor ` and those digits, made with `SAOMA_SECRET`. It is good for a minute.',
+  ),
   ticketCookie: {
     type: 'apiKey',
     in: 'cookie',

@@ -4,7 +4,14 @@ import type * as v from 'valibot'
 export type Schema = v.GenericSchema
 
 /** A credential that a route takes. The names are those of `securitySchemes` in the document. */
-export type Credential = 'apiKey' | 'token' | 'ownToken' | 'phoneToken' | 'deviceCode' | 'ticketCookie'
+export type Credential =
+  | 'apiKey'
+  | 'token'
+  | 'ownToken'
+  | 'phoneToken'
+  | 'deviceCode'
+  | 'ticketCookie'
+  | 'clusterSecret'
 
 /** A parameter of the address, the query or a header. */
 export interface Parameter {
@@ -35,7 +42,7 @@ export interface Answer {
 export interface Operation {
   /** Name of the call in clients that are made from the document. */
   id: string
-  group: 'Login: browser' | 'Login: phone' | 'Login: person' | 'Live channels' | 'CONNMIX'
+  group: 'Login: browser' | 'Login: phone' | 'Login: person' | 'Live channels' | 'CONNMIX' | 'Operating'
   summary: string
   says?: string
   /** Each of them is enough. Nobody has to show one where there is none. */

@@ -1,4 +1,5 @@
 import type { Logger } from './log.ts'
+import { askOrigin } from './origin-answer.ts'
 
 /** Delays before the checks, so that the rest of the cluster and its proxy have time to start. */
 const LOOKS_MS = [10_000, 30_000, 60_000]
@@ -6,15 +7,12 @@ const TIMEOUT_MS = 5_000
 
 /** The reason why the address does not lead to this cluster; undefined if it does. */
 const lookAt = async (origin: string, signal: AbortSignal): Promise<string | undefined> => {
-  try {
-    const answer = await fetch(`${origin}/oidc/.well-known/openid-configuration`, { signal })
-    const { issuer } = (await answer.json()) as { issuer?: unknown }
-    return issuer === `${origin}/oidc` ? undefined : `something else answers there (status ${answer.status})`
-  } catch (error) {
-    // The error of fetch itself only says that it failed.
-    const { message, cause } = error as Error & { cause?: Partial<Error> }
-    return cause?.message ?? message
-  }
+  const answer = await askOrigin(origin, signal)
+  if (answer.kind === 'this') return undefined
+  if (answer.kind === 'silent') return answer.why
+  return answer.kind === 'redirect'
+    ? `it redirects to ${answer.to}`
+    : `something else answers there (status ${answer.status})`
 }
 
 /**

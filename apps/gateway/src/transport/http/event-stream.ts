@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Context } from './context.ts'
 
 /** Interval of the comments that keep proxies from closing a quiet stream. */
-const HEARTBEAT_MS = 15_000
+export const HEARTBEAT_MS = 15_000
 /**
  * Consecutive heartbeats during which data was buffered and none was taken. Such a reader has stopped, like a
  * socket that answers no ping.
