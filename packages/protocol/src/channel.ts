@@ -8,10 +8,29 @@ export const channelPattern: RegExp = /^(?:user|room):[A-Za-z0-9_.:@~-]{1,128}$/
 /** A client's name for its own channel. */
 export const OWN_CHANNEL = '@user'
 
-/** The channel of a person. */
+/**
+ * The name of a person's own channel. The person's id is not examined.
+ *
+ * @example
+ * ```ts
+ * import { userChannel } from '@saoma/protocol'
+ *
+ * console.log(userChannel('V1StGXR8')) // -> user:V1StGXR8
+ * ```
+ */
 export const userChannel = (user: string): string => `user:${user}`
 
-/** The person of a `user:` channel; undefined for a room. */
+/**
+ * The id of the person whose channel this is; undefined for a room.
+ *
+ * @example
+ * ```ts
+ * import { userOf } from '@saoma/protocol'
+ *
+ * console.log(userOf('user:V1StGXR8')) // -> V1StGXR8
+ * console.log(userOf('room:lobby')) // -> undefined
+ * ```
+ */
 export const userOf = (channel: string): string | undefined =>
   channel.startsWith('user:') ? channel.slice(5) : undefined
 
@@ -23,11 +42,31 @@ export interface Position {
 
 /** The epoch of a channel without any message: this word and the time at which it was empty. */
 const EMPTY = /^none-\d+$/
+/**
+ * Whether this is the epoch of a channel that never had a message.
+ *
+ * @example
+ * ```ts
+ * import { isEmptyEpoch } from '@saoma/protocol'
+ *
+ * console.log(isEmptyEpoch('none-1790000000000')) // -> true
+ * console.log(isEmptyEpoch('Zk3')) // -> false
+ * ```
+ */
 export const isEmptyEpoch = (epoch: string): boolean => EMPTY.test(epoch)
 
 /**
  * Whether a message directly follows a position: it has the next offset, or is the first one of an empty
  * channel.
+ *
+ * @example
+ * ```ts
+ * import { isNext } from '@saoma/protocol'
+ *
+ * const position = { epoch: 'Zk3', offset: 7 }
+ * console.log(isNext(position, { epoch: 'Zk3', offset: 8 })) // -> true
+ * console.log(isNext(position, { epoch: 'Zk3', offset: 9 })) // -> false
+ * ```
  */
 export const isNext = (position: Position, { epoch, offset }: Position): boolean =>
   position.epoch === epoch ? offset === position.offset + 1 : isEmptyEpoch(position.epoch) && offset === 1
@@ -74,6 +113,7 @@ export interface Published {
   repeated?: true
 }
 
+/** What a client sends to follow a channel. */
 export interface SubscribeRequest {
   channel: string
   /** Continue after this position. Without it, only later messages are sent. */

@@ -4,6 +4,7 @@
  */
 export type Reaction = 'retry' | 'reauth' | 'renew' | 'stop'
 
+/** What a code means for whoever gets it. */
 export interface CodeEntry {
   /** HTTP status of the response. */
   status: number
@@ -159,6 +160,7 @@ export const codes = {
   },
 } as const satisfies Record<string, CodeEntry>
 
+/** A code of the table: PROTOCOL.md explains each. */
 export type Code = keyof typeof codes
 
 /** A value, or the code of a failure. Expected outcomes are values; exceptions are for the unexpected. */
@@ -175,6 +177,28 @@ export interface Failed {
   unfit?: readonly string[]
 }
 
+/**
+ * The result of a call that succeeded.
+ *
+ * @example
+ * ```ts
+ * import { ok } from '@saoma/protocol'
+ *
+ * console.log(ok(17)) // -> { ok: true, value: 17 }
+ * ```
+ */
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value })
+/**
+ * The result of a call that failed.
+ *
+ * @param retryAfter  seconds, if it is known when the same call may succeed
+ *
+ * @example
+ * ```ts
+ * import { fail } from '@saoma/protocol'
+ *
+ * console.log(fail('RATE_LIMITED', 3)) // -> { ok: false, code: 'RATE_LIMITED', retryAfter: 3 }
+ * ```
+ */
 export const fail = (code: Code, retryAfter?: number): Failed =>
   retryAfter === undefined ? { ok: false, code } : { ok: false, code, retryAfter }

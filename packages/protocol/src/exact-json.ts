@@ -5,7 +5,18 @@
  * it.
  */
 
-/** A cheap check whether a text may contain a number that JSON.parse changes. */
+/**
+ * A cheap check whether a text of JSON may contain a number that JSON.parse changes. If in doubt, it says
+ * yes.
+ *
+ * @example
+ * ```ts
+ * import { mayBeInexact } from '@saoma/protocol'
+ *
+ * console.log(mayBeInexact('{"id":9007199254740993}')) // -> true
+ * console.log(mayBeInexact('{"id":17}')) // -> false
+ * ```
+ */
 export const mayBeInexact = (text: string): boolean => /[\d.]{16}|\d[eE][-+]?\d/.test(text)
 
 /** A canonical form of a number: `1.50e3` and `1500` are both `15e2`. */
@@ -26,7 +37,18 @@ interface RawJson {
 }
 const json = JSON as unknown as RawJson
 
-/** A reviver for JSON.parse. */
+/**
+ * A reviver for JSON.parse: a number that a double would change becomes raw JSON, which JSON.stringify
+ * writes as it was. Where JavaScript has no raw JSON, such as in WeChat, the number is rounded as ever.
+ *
+ * @example
+ * ```ts
+ * import { reviveExact } from '@saoma/protocol'
+ *
+ * const data = JSON.parse('{"id":9007199254740993}', reviveExact)
+ * console.log(JSON.stringify(data)) // -> {"id":9007199254740993}
+ * ```
+ */
 export const reviveExact = (_key: string, value: unknown, context?: { source?: string }): unknown => {
   const source = context?.source
   if (typeof value !== 'number' || source === undefined || String(value) === source) return value
@@ -35,16 +57,51 @@ export const reviveExact = (_key: string, value: unknown, context?: { source?: s
 }
 
 /**
- * Whether a number exceeds a double. Readers in other languages could reject the whole document because of
- * it.
+ * Whether a number exceeds a double, about 1.8e308. Readers in other languages could reject the whole
+ * document because of it.
+ *
+ * @example
+ * ```ts
+ * import { isBeyond } from '@saoma/protocol'
+ *
+ * console.log(isBeyond(JSON.parse('1e999'))) // -> true
+ * console.log(isBeyond(17)) // -> false
+ * ```
  */
 export const isBeyond = (value: unknown): boolean => typeof value === 'number' && !Number.isFinite(value)
 
-/** Like JSON.parse, but JSON.stringify writes the result with every number unchanged. */
+/**
+ * Like JSON.parse, but JSON.stringify writes the result with every number unchanged. Throws a SyntaxError
+ * for text that is not JSON.
+ *
+ * @example
+ * ```ts
+ * import { parseExact } from '@saoma/protocol'
+ *
+ * const data = parseExact('{"id":9007199254740993}')
+ * console.log(JSON.stringify(data)) // -> {"id":9007199254740993}
+ * console.log(JSON.stringify(JSON.parse('{"id":9007199254740993}'))) // -> {"id":9007199254740992}
+ * ```
+ */
 export const parseExact = (text: string): unknown =>
   mayBeInexact(text) ? JSON.parse(text, reviveExact) : JSON.parse(text)
 
-/** Like `parseExact`. @throws RangeError for a number that exceeds a double, with its key */
+/**
+ * Like `parseExact`, for data of others. Throws a SyntaxError for text that is not JSON, and a RangeError,
+ * with the key, for a number that exceeds a double.
+ *
+ * @example
+ * ```ts
+ * import { readExact } from '@saoma/protocol'
+ *
+ * try {
+ *   readExact('{"price":1e999}')
+ * } catch (error) {
+ *   console.log(String(error))
+ *   // -> RangeError: price is 1e999, which is beyond what a number can be: send it as a string
+ * }
+ * ```
+ */
 export const readExact = (text: string): unknown =>
   mayBeInexact(text)
     ? JSON.parse(text, (key: string, value: unknown, context?: { source?: string }) => {
@@ -53,10 +110,34 @@ export const readExact = (text: string): unknown =>
       })
     : JSON.parse(text)
 
+/**
+ * The sentence for a number that exceeds a double.
+ *
+ * @param key  where it stands; empty for the document itself
+ * @param source  the number as it was written; the first 32 characters are quoted
+ *
+ * @example
+ * ```ts
+ * import { sayBeyond } from '@saoma/protocol'
+ *
+ * console.log(sayBeyond('price', '1e999'))
+ * // -> price is 1e999, which is beyond what a number can be: send it as a string
+ * ```
+ */
 export const sayBeyond = (key: string, source = 'a number'): string =>
   `${key || 'the data'} is ${source.slice(0, 32)}, which is beyond what a number can be: send it as a string`
 
-/** A number as it was written, of any size; undefined for any other value. */
+/**
+ * A number as it was written, of any size; undefined for any other value.
+ *
+ * @example
+ * ```ts
+ * import { exactText, parseExact } from '@saoma/protocol'
+ *
+ * console.log(exactText(parseExact('9007199254740993'))) // -> 9007199254740993
+ * console.log(exactText('17')) // -> undefined
+ * ```
+ */
 export const exactText = (value: unknown): string | undefined => {
   if (typeof value === 'number') return String(value)
   return json.isRawJSON(value) ? JSON.stringify(value) : undefined

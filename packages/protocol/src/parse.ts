@@ -105,23 +105,196 @@ export const ProblemBody = v.object({
 
 const OAuthErrorBody = v.object({ error: v.string(), error_description: v.optional(v.string()) })
 
-/** Parsers from `unknown`: the only validators of wire data, for both sides. Unknown keys are dropped. */
+/*
+ * Parsers from `unknown`: the only validators of wire data, for both sides. Unknown keys are dropped. Other
+ * input is `INVALID`, with the names of the members in `unfit`.
+ */
+
+/**
+ * The public id of a ticket: 22 characters of `[A-Za-z0-9_-]`. Anything else is `INVALID`.
+ *
+ * @example
+ * ```ts
+ * import { parseTicket } from '@saoma/protocol'
+ * console.log(parseTicket('3pYQk0m2Tq2m0wJ8rV9aXg').ok) // -> true
+ * console.log(parseTicket('17')) // -> { ok: false, code: 'INVALID', unfit: [] }
+ * ```
+ */
 export const parseTicket: (input: unknown) => Result<string> = parser(Ticket)
-/** The scene of a pooled code. */
+/**
+ * The scene of a pooled code: 24 characters of `[A-Za-z0-9_-]`, so that it is never taken for a ticket.
+ *
+ * @example
+ * ```ts
+ * import { parsePooledScene } from '@saoma/protocol'
+ * console.log(parsePooledScene('3pYQk0m2Tq2m0wJ8rV9aXgAA').ok) // -> true
+ * console.log(parsePooledScene('3pYQk0m2Tq2m0wJ8rV9aXg').ok) // -> false
+ * ```
+ */
 export const parsePooledScene: (input: unknown) => Result<string> = parser(PooledScene)
-/** Body of `POST /v1/codes/{scene}`. */
+/**
+ * Body of `POST /v1/codes/{scene}`: `check`, if it is there, is the two digits beside the code.
+ *
+ * @example
+ * ```ts
+ * import { parseVerificationDigits } from '@saoma/protocol'
+ * console.log(parseVerificationDigits({ check: '07' })) // -> { ok: true, value: { check: '07' } }
+ * console.log(parseVerificationDigits({ check: 7 })) // -> { ok: false, code: 'INVALID', unfit: [ 'check' ] }
+ * ```
+ */
 export const parseVerificationDigits: (input: unknown) => Result<{ check?: string | undefined }> =
   parser(VerificationDigits)
+/**
+ * A device code: 65 characters of `[A-Za-z0-9_-]`, of which the first 22 are the ticket.
+ *
+ * @example
+ * ```ts
+ * import { parseDeviceCode } from '@saoma/protocol'
+ * console.log(parseDeviceCode('x'.repeat(65)).ok) // -> true
+ * console.log(parseDeviceCode('3pYQk0m2Tq2m0wJ8rV9aXg').ok) // -> false
+ * ```
+ */
 export const parseDeviceCode: (input: unknown) => Result<string> = parser(DeviceCode)
+/**
+ * What a browser sends with `watch`: the device code whose ticket it wants to follow.
+ *
+ * @example
+ * ```ts
+ * import { parseWatch } from '@saoma/protocol'
+ * console.log(parseWatch({ deviceCode: 'x'.repeat(65) }).ok) // -> true
+ * console.log(parseWatch({ deviceCode: 17 })) // -> { ok: false, code: 'INVALID', unfit: [ 'deviceCode' ] }
+ * ```
+ */
 export const parseWatch: (input: unknown) => Result<{ deviceCode: string }> = parser(Watch)
+/**
+ * Answer of `GET /v1/tickets/{ticket}`, and the event `ticket`: what a browser learns of its ticket.
+ *
+ * @example
+ * ```ts
+ * import { parseTicketState } from '@saoma/protocol'
+ * const state = { ticket: '3pYQk0m2Tq2m0wJ8rV9aXg', status: 'scanned', version: 2, expiresIn: 58 }
+ * const parsed = parseTicketState(state)
+ * console.log(parsed.ok && parsed.value.status) // -> scanned
+ * console.log(parseTicketState({ ...state, status: 'lost' }).ok) // -> false
+ * ```
+ */
 export const parseTicketState: (input: unknown) => Result<TicketState> = parser(State)
+/**
+ * Answer of `POST /oidc/device/auth` (RFC 8628 section 3.2), with `ticket` and `qr`.
+ *
+ * @example
+ * ```ts
+ * import { parseDeviceAuthorization } from '@saoma/protocol'
+ * const response = await fetch('https://login.example.com/oidc/device/auth', {
+ *   method: 'POST',
+ *   body: new URLSearchParams({ client_id: 'web', scope: 'openid' }),
+ * })
+ * const parsed = parseDeviceAuthorization(await response.json())
+ * console.log(parsed.ok && parsed.value.expires_in) // -> 120
+ * ```
+ */
 export const parseDeviceAuthorization: (input: unknown) => Result<DeviceAuthorization> = parser(Authorization)
+/**
+ * Answer of `POST /oidc/token` (RFC 6749 section 5.1). `expires_in` is in seconds.
+ *
+ * @example
+ * ```ts
+ * import { parseTokenSet } from '@saoma/protocol'
+ * console.log(parseTokenSet({ access_token: 'x.y.z', token_type: 'Bearer', expires_in: 600 }).ok) // -> true
+ * console.log(parseTokenSet({ access_token: 'x.y.z', token_type: 'mac' }).ok) // -> false
+ * ```
+ */
 export const parseTokenSet: (input: unknown) => Result<TokenSet> = parser(Tokens)
+/**
+ * Answer of `POST /v1/tickets/{ticket}/scan`: what the phone shows before the person confirms.
+ *
+ * @example
+ * ```ts
+ * import { parseScanAnswer } from '@saoma/protocol'
+ * const state = { ticket: '3pYQk0m2Tq2m0wJ8rV9aXg', status: 'scanned', version: 2, expiresIn: 58 }
+ * const from = { app: 'Shop', ip: '203.0.113.7', browser: 'Firefox 150', os: 'Windows' }
+ * const request = { ...from, requestedAt: '2026-11-30T09:00:00.000Z', userCode: 'BCDF-GHJK' }
+ * const parsed = parseScanAnswer({ state, request, sameNetwork: false })
+ * console.log(parsed.ok && parsed.value.request.userCode) // -> BCDF-GHJK
+ * ```
+ */
 export const parseScanAnswer: (input: unknown) => Result<ScanAnswer> = parser(Scan)
+/**
+ * Answer of `POST /v1/codes/{scene}`: the ticket to which a pooled code is leased now.
+ *
+ * @example
+ * ```ts
+ * import { parsePooledCodeAnswer } from '@saoma/protocol'
+ * console.log(parsePooledCodeAnswer({ ticket: '3pYQk0m2Tq2m0wJ8rV9aXg' }))
+ * // -> { ok: true, value: { ticket: '3pYQk0m2Tq2m0wJ8rV9aXg' } }
+ * ```
+ */
 export const parsePooledCodeAnswer: (input: unknown) => Result<PooledCodeAnswer> = parser(PooledCode)
+/**
+ * Answer of `GET /v1/tickets/{ticket}/qr` to clients that accept JSON: how to show the picture.
+ *
+ * @example
+ * ```ts
+ * import { parseCodePicture } from '@saoma/protocol'
+ * console.log(parseCodePicture({ code: 'plain', url: 'data:image/svg+xml,', link: false }).ok) // -> true
+ * console.log(parseCodePicture({ code: 'round' }))
+ * // -> { ok: false, code: 'INVALID', unfit: [ 'code', 'url', 'link' ] }
+ * ```
+ */
 export const parseCodePicture: (input: unknown) => Result<CodePicture> = parser(Picture)
+/**
+ * Answer of `POST /v1/tickets/{ticket}/link` and of `GET /v1/link`. `expiresIn` is in seconds.
+ *
+ * @example
+ * ```ts
+ * import { parseTicketLink } from '@saoma/protocol'
+ * console.log(parseTicketLink({ url: 'weixin://dl/business/?t=x', expiresIn: 600 }))
+ * // -> { ok: true, value: { url: 'weixin://dl/business/?t=x', expiresIn: 600 } }
+ * ```
+ */
 export const parseTicketLink: (input: unknown) => Result<TicketLink> = parser(Link)
+/**
+ * Answer of `GET /v1/sessions`: where the person is logged in, the newest login first.
+ *
+ * @example
+ * ```ts
+ * import { parseSessionList } from '@saoma/protocol'
+ * console.log(parseSessionList({ sessions: [] })) // -> { ok: true, value: { sessions: [] } }
+ * console.log(parseSessionList([])) // -> { ok: false, code: 'INVALID', unfit: [ 'sessions' ] }
+ * ```
+ */
 export const parseSessionList: (input: unknown) => Result<SessionList> = parser(Sessions)
+/**
+ * Answer of `DELETE /v1/sessions` and `DELETE /v1/sessions/{sid}`: how many sessions were ended.
+ *
+ * @example
+ * ```ts
+ * import { parseSessionsEnded } from '@saoma/protocol'
+ * console.log(parseSessionsEnded({ ended: 2 })) // -> { ok: true, value: { ended: 2 } }
+ * ```
+ */
 export const parseSessionsEnded: (input: unknown) => Result<SessionsEnded> = parser(Ended)
+/**
+ * Error body of the `/v1` routes (RFC 9457). What a proxy answers by itself is none.
+ *
+ * @example
+ * ```ts
+ * import { parseProblem } from '@saoma/protocol'
+ * const response = await fetch('https://login.example.com/v1/sessions')
+ * const parsed = parseProblem(await response.json())
+ * console.log(parsed.ok && parsed.value.code) // -> UNAUTHORIZED
+ * console.log(parseProblem('<html>').ok) // -> false
+ * ```
+ */
 export const parseProblem: (input: unknown) => Result<Problem> = parser(ProblemBody)
+/**
+ * Error body of the `/oidc` routes (RFC 6749 section 5.2).
+ *
+ * @example
+ * ```ts
+ * import { parseOAuthError } from '@saoma/protocol'
+ * console.log(parseOAuthError({ error: 'invalid_grant' }).ok) // -> true
+ * console.log(parseOAuthError({ code: 'REVOKED' })) // -> { ok: false, code: 'INVALID', unfit: [ 'error' ] }
+ * ```
+ */
 export const parseOAuthError: (input: unknown) => Result<OAuthError> = parser(OAuthErrorBody)

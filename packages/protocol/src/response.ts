@@ -1,4 +1,16 @@
-/** Reads a body to its end. Rejects with a RangeError when it has more bytes than `most`. */
+/**
+ * Reads a body to its end. Rejects with a RangeError as soon as it has more bytes than `most`, and with the
+ * error of the body if that ends early.
+ *
+ * @example
+ * ```ts
+ * import { readBytes } from '@saoma/protocol'
+ *
+ * const response = new Response('hello')
+ * const bytes = await readBytes(response.body ?? [], 1_024)
+ * console.log(new TextDecoder().decode(bytes)) // -> hello
+ * ```
+ */
 export const readBytes = async (
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   most: number,
@@ -22,6 +34,15 @@ export const readBytes = async (
 /**
  * Why a `fetch` failed, in one word: a code or an error's name. The message is not used, because it may quote
  * the address or the data, which may be secret. For `fetch failed` the cause is used.
+ *
+ * @example
+ * ```ts
+ * import { reasonOf } from '@saoma/protocol'
+ *
+ * const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+ * console.log(reasonOf(new TypeError('fetch failed', { cause: refused }))) // -> ECONNREFUSED
+ * console.log(reasonOf(new RangeError('more than 17 bytes'))) // -> RangeError
+ * ```
  */
 export const reasonOf = (error: unknown): string => {
   const { cause = error } = Object(error) as { cause?: unknown }

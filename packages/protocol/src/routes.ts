@@ -133,5 +133,7 @@ export const HASHED_TOKEN = 'sha256~'
  * token, as RFC 7009 requires.
  */
 export const TAKES_HASHES_HEADER = 'X-Saoma-Takes-Hashes'
+/** The grant type with which a browser redeems a confirmed ticket (RFC 8628 section 3.4). */
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+/** The grant type with which a phone turns a code of `wx.login` into a token. */
 export const WX_CODE_GRANT = 'urn:saoma:grant-type:wx-code'

@@ -11,8 +11,20 @@ export const transitions = {
   expired: [],
 } as const satisfies Record<string, readonly string[]>
 
+/** The state of a ticket: a key of `transitions`. */
 export type TicketStatus = keyof typeof transitions
 
+/**
+ * Whether a ticket stays in this state for ever.
+ *
+ * @example
+ * ```ts
+ * import { isTerminal } from '@saoma/protocol'
+ *
+ * console.log(isTerminal('scanned')) // -> false
+ * console.log(isTerminal('redeemed')) // -> true
+ * ```
+ */
 export const isTerminal = (status: TicketStatus): boolean => transitions[status].length === 0
 
 /** Everything that a browser learns of a ticket before it has its tokens. Do not add personal data here. */
@@ -45,9 +57,11 @@ const TICKET_LENGTH = 22
 const SCENE_LENGTH = 24
 const DEVICE_CODE_LENGTH = TICKET_LENGTH + 43
 
+/** The form of a ticket's public id. */
 export const ticketPattern: RegExp = new RegExp(`^[A-Za-z0-9_-]{${TICKET_LENGTH}}$`)
 /** Scene of a pooled code. */
 export const pooledScenePattern: RegExp = new RegExp(`^[A-Za-z0-9_-]{${SCENE_LENGTH}}$`)
+/** The form of a device code: the ticket, and 43 more characters. */
 export const deviceCodePattern: RegExp = new RegExp(`^[A-Za-z0-9_-]{${DEVICE_CODE_LENGTH}}$`)
 
 /** Random bits of a pooled code's scene. */
@@ -60,5 +74,13 @@ export const deviceCodeBits: number = DEVICE_CODE_LENGTH * 6
  * The ticket of a device code. A device code is the ticket's public id followed by 43 random characters (258
  * bits), which only the browser knows. It is both lookup key and credential; the picture contains only the
  * public id.
+ *
+ * @example
+ * ```ts
+ * import { ticketOf } from '@saoma/protocol'
+ *
+ * const deviceCode = '3pYQk0m2Tq2m0wJ8rV9aXg' + 'x'.repeat(43)
+ * console.log(ticketOf(deviceCode)) // -> 3pYQk0m2Tq2m0wJ8rV9aXg
+ * ```
  */
 export const ticketOf = (deviceCode: string): string => deviceCode.slice(0, TICKET_LENGTH)

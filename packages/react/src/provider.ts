@@ -9,6 +9,7 @@ import {
 } from '@saoma/client/components'
 import { createContext, createElement, type ReactElement, type ReactNode, useContext, useMemo } from 'react'
 
+/** Where the components log in and connect, and for whom. */
 export interface SaomaProviderProps {
   /** Saoma's origin, without a path. */
   origin: string
@@ -29,7 +30,28 @@ export interface Saoma {
 
 const SaomaContext = createContext<Saoma | undefined>(undefined)
 
-/** Gives the components below it one session and one live connection. */
+/**
+ * Gives the components below it one session and one live connection. It does nothing by itself: the
+ * connection is there while somebody is logged in and a component follows a channel.
+ *
+ * @example
+ * ```tsx
+ * import { createSession } from '@saoma/client'
+ * import { SaomaProvider, useSession } from '@saoma/react'
+ *
+ * const origin = 'https://login.example.com'
+ * const session = createSession({ origin })
+ *
+ * const Greeting = () => <p>Hello, {useSession().person?.name}</p>
+ *
+ * export const App = () => (
+ *   <SaomaProvider origin={origin} session={session}>
+ *     <Greeting />
+ *   </SaomaProvider>
+ * )
+ * // shows: Hello, Ann
+ * ```
+ */
 export const SaomaProvider = ({ origin, session, live, children }: SaomaProviderProps): ReactElement => {
   // Neither does anything before a component subscribes. So React may call this twice and drop one of them.
   // biome-ignore lint/correctness/useExhaustiveDependencies: `live` may be a new object each time.

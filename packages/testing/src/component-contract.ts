@@ -10,6 +10,7 @@ import { testApiKey } from './live-settings.ts'
 import { confirm, phoneToken, scan } from './login.ts'
 import { until } from './metrics.ts'
 import { request } from './request.ts'
+import { storedLogin } from './stored-login.ts'
 
 /** Our components in one framework. */
 export interface ComponentFramework {
@@ -69,9 +70,8 @@ export const runComponentContract = (framework: ComponentFramework): void => {
 
   /** What a login of this person leaves in the browser. */
   const storedOf = async (name: string) => {
-    const { user, ...tokens } = await webToken(origin, name)
-    const value = JSON.stringify({ tokens, expiresAt: Date.now() + tokens.expires_in * 1_000 })
-    const localStorage = [{ name: `saoma:session:${origin}:web`, value }]
+    const { user, key, value } = await storedLogin(origin, name)
+    const localStorage = [{ name: key, value }]
     return { user, stored: { cookies: [], origins: [{ origin: host, localStorage }] } }
   }
 

@@ -47,7 +47,27 @@ const useStore = <T>(store: () => Store<T>): Readonly<ShallowRef<T>> => {
 /** Who is logged in, and what can be done with the session. */
 export type UsedSession = Refs<SessionState> & Pick<Session, 'accessToken' | 'logout'>
 
-/** `status` is `unknown` on a server and while its page is hydrated. */
+/**
+ * Who is logged in, and what can be done with the session. `status` is `unknown` on a server and while its
+ * page is hydrated. `person` has the claims of the id token, NOT verified: for display, not for decisions.
+ * Throws without the plugin of `createSaoma`.
+ *
+ * @example
+ * ```vue
+ * <script setup lang="ts">
+ * import { useSession } from '@saoma/vue'
+ *
+ * const { status, person, logout } = useSession()
+ * </script>
+ *
+ * <template>
+ *   <button v-if="status === 'in'" @click="logout">Log {{ person?.name }} out</button>
+ *   <p v-if="status === 'out'">Nobody is logged in.</p>
+ * </template>
+ * <!-- shows: Log Ann out -->
+ * <!-- shows: Nobody is logged in. -->
+ * ```
+ */
 export const useSession = (): UsedSession => {
   const { session, sessionStore } = useSaoma()
   const state = useStore(() => sessionStore)
@@ -60,14 +80,37 @@ export const useSession = (): UsedSession => {
   }
 }
 
+/** The state of a channel as refs, and what can be done with it. */
 export type UsedChannel<Events extends object> = Refs<ChannelState<Events>> &
   Pick<Channel<Events>, 'publish' | 'markRead'>
 
 /**
  * Follows a channel while the component is mounted: `@user` or `room:<name>`. Before somebody is logged in,
- * and after that, its state is `idle` and its list is empty.
+ * and after that, its state is `idle` and its list is empty. `messages` has the newest, the oldest first. A
+ * server that does not let us follow makes the state `refused`; `failure` says why. Throws without the
+ * plugin of `createSaoma`.
  *
- * @param name  undefined: nothing is followed
+ * @param name  undefined: nothing is followed. A ref or a getter may change it
+ * @param options  how to begin, and listeners
+ *
+ * @example
+ * ```vue
+ * <script setup lang="ts">
+ * import { useChannel } from '@saoma/vue'
+ *
+ * const { state, messages, publish } = useChannel<{ said: { text: string } }>('room:lobby', {
+ *   onMessage: ({ event }) => console.log(event), // -> said
+ * })
+ * </script>
+ *
+ * <template>
+ *   <button v-if="state === 'live'" @click="publish('said', { text: 'hello' })">
+ *     {{ messages.length }} messages
+ *   </button>
+ * </template>
+ * <!-- shows: 0 messages -->
+ * <!-- shows: 1 messages -->
+ * ```
  */
 export const useChannel = <Events extends object = Record<string, unknown>>(
   name: MaybeRefOrGetter<string | undefined>,
@@ -87,7 +130,26 @@ export const useChannel = <Events extends object = Record<string, unknown>>(
   }
 }
 
-/** Who follows a channel, by following it. It stays current where the channel's rule says `announce`. */
+/**
+ * Who follows a channel, by following it: ids of people, and their number. It stays current where the
+ * channel's rule says `announce`. Throws without the plugin of `createSaoma`.
+ *
+ * @param name  `@user` or `room:<name>`; undefined: nothing is followed
+ *
+ * @example
+ * ```vue
+ * <script setup lang="ts">
+ * import { usePresence } from '@saoma/vue'
+ *
+ * const { count } = usePresence('room:lobby')
+ * </script>
+ *
+ * <template>
+ *   <p>{{ count }} here</p>
+ * </template>
+ * <!-- shows: 1 here -->
+ * ```
+ */
 export const usePresence = (name: MaybeRefOrGetter<string | undefined>): Refs<Present> => {
   const { channels } = useSaoma()
   const called = computed(() => toValue(name))

@@ -7,6 +7,21 @@ import { useOptionalSaoma } from './plugin.ts'
 /**
  * `<saoma-login>`: the whole login as one card. With the plugin its session gets the tokens. It works without
  * one, too: then the event `login` is all that tells of them.
+ *
+ * @example
+ * ```vue
+ * <script setup lang="ts">
+ * import { SaomaLogin } from '@saoma/vue'
+ * import type { TokenSet } from '@saoma/protocol'
+ *
+ * const onLogin = (tokens: TokenSet) => console.log(tokens.token_type) // -> Bearer
+ * </script>
+ *
+ * <template>
+ *   <SaomaLogin @login="onLogin" />
+ * </template>
+ * <!-- shows: You are logged in -->
+ * ```
  */
 export const SaomaLogin = defineComponent({
   name: 'SaomaLogin',

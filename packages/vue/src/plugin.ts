@@ -9,6 +9,7 @@ import {
 } from '@saoma/client/components'
 import { type App, type InjectionKey, inject } from 'vue'
 
+/** Where the components log in and connect, and for whom. Other options are those of `createLive`. */
 export interface SaomaOptions extends Omit<ChannelsOptions, 'session'> {
   /** `createSession({ origin })` */
   session: Session
@@ -24,7 +25,23 @@ export interface Saoma {
 
 const KEY: InjectionKey<Saoma> = Symbol('saoma')
 
-/** A plugin that gives all components of an application one session and one live connection. */
+/**
+ * A plugin that gives all components of an application one session and one live connection. It does nothing
+ * by itself: the connection is there while somebody is logged in and a component follows a channel.
+ *
+ * @example
+ * ```ts
+ * import { createSession } from '@saoma/client'
+ * import { createSaoma, SaomaLogin } from '@saoma/vue'
+ * import { createApp } from 'vue'
+ *
+ * const origin = 'https://login.example.com'
+ * const session = createSession({ origin })
+ * session.on('changed', (tokens) => console.log(tokens.token_type)) // -> Bearer
+ * createApp(SaomaLogin).use(createSaoma({ origin, session })).mount('#app')
+ * // shows: You are logged in
+ * ```
+ */
 export const createSaoma = (options: SaomaOptions): { install(app: App): void } => {
   const { origin, session } = options
   // Neither does anything before a component subscribes.

@@ -6,9 +6,23 @@ export interface Bound {
 }
 
 /**
- * Aborts when one of the signals does, or after the timeout. `AbortSignal.any` and `AbortSignal.timeout` do
- * less, and are missing in browsers that are still in use (Safari before 17.4).
+ * A signal that aborts when one of the signals does, or after the timeout. `AbortSignal.any` and
+ * `AbortSignal.timeout` do less, and are missing in browsers that are still in use (Safari before 17.4).
+ * Call `release` when the operation is over.
+ *
+ * @param signals  undefined ones are left out
  * @param timeoutMs  milliseconds from now. @default no bound
+ *
+ * @example
+ * ```ts
+ * import { boundBy } from '@saoma/client'
+ *
+ * const leaving = new AbortController()
+ * const bound = boundBy([leaving.signal], 10_000)
+ * const response = await fetch('https://login.example.com/oidc/jwks', { signal: bound.signal })
+ * bound.release()
+ * console.log(response.status) // -> 200
+ * ```
  */
 export const boundBy = (signals: readonly (AbortSignal | undefined)[], timeoutMs?: number): Bound => {
   const bound = new AbortController()

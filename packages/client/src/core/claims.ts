@@ -13,8 +13,18 @@ export interface Claims {
 }
 
 /**
- * Reads the payload of a JWT WITHOUT verifying its signature. Use it to display a name. A backend that makes
- * decisions must verify the token against `/oidc/jwks`.
+ * Reads the payload of a JWT (RFC 7519) WITHOUT verifying its signature. Use it to display a name. A backend
+ * that makes decisions must verify the token: see `createVerifier`. Undefined for what is no JWT, or has no
+ * `sub`.
+ *
+ * @example
+ * ```ts
+ * import { decodeClaims } from '@saoma/client'
+ *
+ * const token = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiI3MSIsIm5hbWUiOiJBbm4ifQ.'
+ * console.log(decodeClaims(token)) // -> { sub: '71', name: 'Ann' }
+ * console.log(decodeClaims('no token')) // -> undefined
+ * ```
  */
 export const decodeClaims = (token: string | undefined): Claims | undefined => {
   try {

@@ -11,18 +11,23 @@ export interface Failure {
   react: Reaction
   /** An English sentence for logs. Pages translate by `code`. */
   message: string
-  /** The server's `Retry-After`. */
+  /** The server's `Retry-After`, in milliseconds. */
   retryAfterMs?: number
 }
 
+/** A value, or the reason why there is none. Calls that ask the server resolve with it, and never reject. */
 export type Answer<T> = { ok: true; value: T } | Failure
 
+/** One request, and how to read its answer. */
 export interface RequestOptions<T> {
   fetch: typeof fetch
   url: string
   init: RequestInit
+  /** Reads a 2xx answer: its JSON, or undefined if it has none. What does not fit becomes `MALFORMED`. */
   parse: (body: unknown, headers: Headers) => Result<T>
+  /** Milliseconds from the call to the end of the answer. */
   timeoutMs: number
+  /** Gives the request up; it then resolves with `NETWORK`. */
   signal?: AbortSignal | undefined
 }
 
@@ -73,8 +78,23 @@ export const failureOf = (response: Response, body: unknown): Failure => {
 }
 
 /**
- * Sends one request with a timeout. Resolves with a value or a failure. A network error never makes it
- * reject.
+ * Sends one request with a timeout. Resolves with a value or a failure, and never rejects: without an answer
+ * in time the failure is `NETWORK`, for an answer that is not as expected `MALFORMED`. It does not retry.
+ *
+ * @example
+ * ```ts
+ * import { request } from '@saoma/client'
+ * import { parseSessionList } from '@saoma/protocol'
+ *
+ * const answer = await request({
+ *   fetch,
+ *   url: 'https://login.example.com/v1/sessions',
+ *   init: { headers: { authorization: 'Bearer x.y.z' } },
+ *   parse: parseSessionList,
+ *   timeoutMs: 10_000,
+ * })
+ * if (!answer.ok) console.log(answer.code, answer.react) // -> UNAUTHORIZED reauth
+ * ```
  */
 export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>> => {
   const { fetch } = options // Called as a method of `options`, the browser's `fetch` would throw.
@@ -119,7 +139,24 @@ export const unanswered = (cause: unknown): Failure => ({
   message: cause instanceof Error ? cause.message : String(cause),
 })
 
-/** A form body, as the OAuth endpoints expect it. */
+/**
+ * A POST with a form body, `application/x-www-form-urlencoded`, as the OAuth endpoints expect it.
+ *
+ * @example
+ * ```ts
+ * import { form, request } from '@saoma/client'
+ * import { parseDeviceAuthorization } from '@saoma/protocol'
+ *
+ * const answer = await request({
+ *   fetch,
+ *   url: 'https://login.example.com/oidc/device/auth',
+ *   init: form({ client_id: 'web', scope: 'openid' }),
+ *   parse: parseDeviceAuthorization,
+ *   timeoutMs: 10_000,
+ * })
+ * console.log(answer.ok && answer.value.expires_in) // -> 120
+ * ```
+ */
 export const form = (fields: Record<string, string>): RequestInit => ({
   method: 'POST',
   headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },

@@ -1,6 +1,18 @@
 /** The part of the browser's `Storage` that is used here. Pass your own to store values elsewhere. */
 export type KeyValue = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
 
+/**
+ * A storage that lives as long as the page: nothing is stored on the device, and a reload forgets all.
+ *
+ * @example
+ * ```ts
+ * import { createMemoryStorage, createSession } from '@saoma/client'
+ *
+ * const origin = 'https://login.example.com'
+ * const session = createSession({ origin, storage: createMemoryStorage() })
+ * console.log(session.tokens) // -> undefined
+ * ```
+ */
 export const createMemoryStorage = (): KeyValue => {
   const values = new Map<string, string>()
   return {

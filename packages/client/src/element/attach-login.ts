@@ -30,7 +30,17 @@ export interface LoginListener {
   onFailure?: ((failure: Failure) => void) | undefined
 }
 
-/** The attributes of the element, without those that are not set. */
+/**
+ * The attributes of `<saoma-login>` for what a component was given, by name, without those that are not set.
+ *
+ * @example
+ * ```ts
+ * import { attributesOf } from '@saoma/client/components'
+ *
+ * const attributes = attributesOf({ clientId: 'web', samePhone: 'never', lang: undefined })
+ * console.log(attributes) // -> { 'client-id': 'web', 'same-phone': 'never' }
+ * ```
+ */
 export const attributesOf = (props: LoginProps): Record<string, string> => {
   const { origin, clientId, scope, ticket, lang, samePhone } = props
   const all = { origin, 'client-id': clientId, scope, ticket, lang, 'same-phone': samePhone }
@@ -44,6 +54,25 @@ export const attributesOf = (props: LoginProps): Record<string, string> => {
  * @param load  imports `@saoma/client/element`. Not at the top of a module: a server has no elements
  * @param now   the present listener of the component
  * @returns the function that stops listening
+ *
+ * @example
+ * ```ts
+ * import { createSession } from '@saoma/client'
+ * import { attachLogin } from '@saoma/client/components'
+ *
+ * const origin = 'https://login.example.com'
+ * const element = document.body.appendChild(document.createElement('saoma-login'))
+ * element.setAttribute('origin', origin)
+ * export const detach = attachLogin(
+ *   element,
+ *   createSession({ origin }),
+ *   () => import('@saoma/client/element'),
+ *   () => ({
+ *     onLogin: (tokens) => console.log(tokens.token_type), // -> Bearer
+ *     onFailure: ({ code }) => console.error(code),
+ *   }),
+ * )
+ * ```
  */
 export const attachLogin = (
   element: HTMLElement & { session?: LoginSession | undefined },

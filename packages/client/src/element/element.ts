@@ -25,13 +25,21 @@ declare global {
 
 /** A code appears at once. After this time something is wrong. */
 const SLOW_MS = 10_000
-/** Properties whose change begins a new login. */
 const BEGINS_ANEW = ['origin', 'clientId', 'scope', 'ticket'] as const
 
 /**
  * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
  * Its events bubble. Without `lang` it uses the language of the surrounding page. On a phone a button beside
  * the code opens the app on that phone: `same-phone` is `auto` (the default), `always` or `never`.
+ * @example
+ * ```ts
+ * import '@saoma/client/element'
+ * import { createSession } from '@saoma/client'
+ * const origin = 'https://login.example.com'
+ * const session = createSession({ origin })
+ * session.on('changed', ({ token_type }) => console.log(token_type)) // -> Bearer
+ * document.body.append(Object.assign(document.createElement('saoma-login'), { origin, session }))
+ * ```
  */
 export class SaomaLogin extends LitElement {
   static override readonly styles = elementStyle
@@ -86,10 +94,7 @@ export class SaomaLogin extends LitElement {
     this.#login?.renew()
   }
 
-  /**
-   * Renewal by a click. The button disappears with its state, so the focus moves to the sentence that
-   * replaces it.
-   */
+  /** Renewal by a click. Its button disappears, so the focus moves to the sentence that takes its place. */
   #renewByHand(): void {
     this.renew()
     void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('.headline')?.focus())
@@ -102,10 +107,7 @@ export class SaomaLogin extends LitElement {
     this.requestUpdate()
   }
 
-  /**
-   * Frameworks insert an element and then set its properties in the same turn. At the first update they are
-   * set.
-   */
+  /** Frameworks set the properties after the insertion, but in the same turn: before the first update. */
   override updated(changed: PropertyValues<this>): void {
     if (!this.isConnected) return
     const isFirst = !this.#login && !this.#misfit

@@ -25,6 +25,7 @@ export interface Present {
   readonly count: number
 }
 
+/** How a component follows a channel, and what it hears. */
 export interface ChannelOptions<Events extends object = Record<string, unknown>> {
   /**
    * Begin with this many of the newest messages, at most 100. Of the components that ask in the same turn,

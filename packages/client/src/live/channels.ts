@@ -24,6 +24,7 @@ export interface ChannelsSession extends TokenSession {
   on(event: 'changed' | 'ended', listener: () => void): () => void
 }
 
+/** Options of `createLive`, and what components need besides. */
 export interface ChannelsOptions extends Omit<LiveOptions, 'token'> {
   /** Whose channels they are, from login to login. */
   session: ChannelsSession
@@ -72,6 +73,31 @@ const AGAIN = { baseMs: 1_000, capMs: 60_000 }
 
 const noOptions = () => ({})
 
+/**
+ * Makes the live channels of a page that is made of components. It does nothing before a component
+ * subscribes.
+ *
+ * @example
+ * ```ts
+ * import { createSession } from '@saoma/client'
+ * import { createChannels } from '@saoma/client/components'
+ *
+ * const origin = 'https://login.example.com'
+ * const channels = createChannels({ origin, session: createSession({ origin }) })
+ * const hall = channels.channel<{ said: { text: string } }>('room:hall', () => ({
+ *   history: 20,
+ *   onMessage: ({ data }) => console.log(data.text), // -> hello
+ * }))
+ * const inbox = channels.channel('@user', () => ({ onMessage: () => inbox.markRead() }))
+ * const present = channels.presence('room:hall')
+ * const show = () => {
+ *   document.body.textContent = `${hall.read().messages.length} message, ${present.read().count} here`
+ * }
+ * for (const store of [hall, inbox, present]) store.subscribe(show)
+ * await hall.publish('said', { text: 'hello' })
+ * // shows: 1 message, 1 here
+ * ```
+ */
 export const createChannels = (options: ChannelsOptions): Channels => {
   const { session, keep = KEEP, onError, ...liveOptions } = options
   const stores = new Map<string, ChannelStore>()

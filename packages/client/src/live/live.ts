@@ -13,6 +13,7 @@ import { createUpstream, type Door, isUp, type LiveState } from './upstream.ts'
 
 export type { Door, LiveState } from './upstream.ts'
 
+/** Where a live connection goes, and for whom. */
 export interface LiveOptions {
   /** Saoma's origin, without a path. */
   origin: string
@@ -50,6 +51,7 @@ export interface LiveOptions {
   random?: () => number
 }
 
+/** Events of a live connection. */
 export interface LiveEvents {
   state: LiveState
   /** Why the server, or the session, ended the connection. */
@@ -82,6 +84,35 @@ export interface Live extends Listenable<LiveEvents> {
 const PUBLISH_WITHIN_MS = 30_000
 const ASK_WITHIN_MS = 10_000
 
+/**
+ * Opens a live connection. It connects at once, and reconnects after every loss with back-off, until
+ * `close`, or until the server or the session ends it. Failures are events, and answers of methods; nothing
+ * rejects.
+ *
+ * @example
+ * ```ts
+ * import { createLive, createSession } from '@saoma/client'
+ *
+ * const origin = 'https://login.example.com'
+ * const session = createSession({ origin })
+ * const live = createLive({ origin, token: session })
+ * live.on('ended', () => session.recheck())
+ *
+ * const room = live.channel<{ said: { text: string } }>('room:lobby', { history: 20 })
+ * room.on('message', async ({ data }) => {
+ *   console.log(data.text) // -> hello
+ *   const here = await room.presence()
+ *   console.log(here.ok) // -> true
+ * })
+ * const answer = await room.publish('said', { text: 'hello' })
+ * console.log(answer.ok && answer.value.offset) // -> 1
+ *
+ * const inbox = live.channel('@user')
+ * inbox.on('inbox', ({ unread }) => console.log(unread)) // -> 0
+ * export const markAsRead = () => inbox.read()
+ * export const leave = () => live.close()
+ * ```
+ */
 export const createLive = (options: LiveOptions): Live => {
   const { random = Math.random, transports = ['websocket', 'polling'], doors = ['socket', 'stream', 'poll'] } = options
   const origin = options.origin.replace(/\/+$/, '')

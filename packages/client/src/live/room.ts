@@ -28,6 +28,7 @@ export type Told<Events extends object, M extends VolatileMessage> = {
 /** `refused`: the server does not let us follow the channel; there are no further tries. */
 export type RoomState = 'joining' | 'live' | 'refused' | 'closed'
 
+/** Events of a channel. `Events` declares the data of each message, for the compiler alone. */
 export interface RoomEvents<Events extends object> {
   /** Each kept message once, in order. */
   message: Told<Events, Message>
@@ -63,6 +64,7 @@ export interface Room<Events extends object = Record<string, unknown>> extends L
     data: Events[E],
     options?: { idempotencyKey?: string; volatile?: boolean },
   ): Promise<Answer<Published>>
+  /** Asks who follows the channel now, over all nodes. */
   presence(): Promise<Answer<Presence>>
   /** For a person's own channel: marks everything up to `offset` as read. @default the present position */
   read(offset?: number): Promise<Answer<Inbox>>
@@ -70,6 +72,7 @@ export interface Room<Events extends object = Record<string, unknown>> extends L
   close(): void
 }
 
+/** Where in the channel's log to begin; by default with the next message. */
 export interface RoomOptions {
   /** Continue after this position. @default the one stored in `positions`, if any */
   since?: Position

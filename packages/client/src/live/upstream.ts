@@ -26,6 +26,7 @@ import { createSocketDoor } from './socket-door.ts'
  */
 export type LiveState = 'connecting' | 'socket' | 'stream' | 'poll' | 'reconnecting' | 'offline' | 'ended'
 
+/** A way of a connection: Socket.IO, an event stream, or long polls. */
 export type Door = 'socket' | HttpWay
 
 export const isUp = (state: LiveState): boolean => state === 'socket' || state === 'stream' || state === 'poll'

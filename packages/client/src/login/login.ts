@@ -16,12 +16,13 @@ import { createLoginApi } from './login-api.ts'
 import { type LoginConnection, type LoginState, stateOf } from './login-state.ts'
 import { redeem } from './redeem.ts'
 
+/** Where people log in, and how. */
 export interface LoginOptions {
   /** Saoma's origin, without a path: `https://login.example.com`. */
   origin: string
-  /** @default 'web' */
+  /** The OAuth client. @default 'web' */
   clientId?: string
-  /** @default 'openid profile offline_access' */
+  /** Scopes, with a space between two. @default 'openid profile offline_access' */
   scope?: string
   /**
    * A ticket that is confirmed and belongs to this browser by cookie: pages of WeChat's own long poll return
@@ -42,9 +43,11 @@ export interface LoginOptions {
   random?: () => number
 }
 
+/** Events of a login. */
 export interface LoginEvents {
   state: LoginState
   connection: LoginConnection
+  /** The person is logged in. */
   tokens: TokenSet
   /** Each failed request, also those that are retried. For logs. */
   error: Failure
@@ -78,6 +81,34 @@ const CREATE_RETRY = { baseMs: 500, capMs: 15_000 }
  */
 const AFTER_SCAN_MS = 120_000
 
+/**
+ * Makes a login by code (RFC 8628) without anything to look at: the page shows what its states have. It does
+ * nothing before `start`. `<saoma-login>` is such a page.
+ *
+ * @example
+ * ```ts
+ * import { createLogin, createSession } from '@saoma/client'
+ *
+ * const origin = 'https://login.example.com'
+ * const session = createSession({ origin })
+ * const login = createLogin({ origin })
+ * const picture = document.body.appendChild(document.createElement('img'))
+ * picture.onclick = async () => {
+ *   const link = await login.link()
+ *   if (link.ok) location.assign(link.value.url)
+ * }
+ * login.on('state', (state) => {
+ *   if (state.status === 'waiting') picture.src = state.qr
+ *   if (state.status === 'rejected') login.renew()
+ * })
+ * login.on('tokens', (tokens) => {
+ *   session.adopt(tokens)
+ *   login.close()
+ *   console.log(session.claims?.name) // -> Ann
+ * })
+ * login.start()
+ * ```
+ */
 export const createLogin = (options: LoginOptions): Login => {
   const { clientId = 'web', scope = 'openid profile offline_access', maxRenewals = 5, random = Math.random } = options
   const origin = options.origin.replace(/\/+$/, '')

@@ -32,6 +32,7 @@ export type Outgoing<Events extends object = Record<string, unknown>> = {
   }
 }[keyof Events & string]
 
+/** Where a backend publishes, and with which key. */
 export interface PublisherOptions {
   /** Saoma's origin, without a path. */
   origin: string
@@ -51,12 +52,14 @@ export interface PublisherOptions {
  * it may help. They resolve with an answer or a failure, and never reject.
  */
 export interface Publisher<Events extends object = Record<string, unknown>> {
+  /** Publishes one message. Resolves with its position, and with how many connections followed then. */
   publish(message: Outgoing<Events>): Promise<Answer<Published>>
   /**
    * Publishes any number of messages. If all succeed, those of one channel keep their order. One answer per
    * message, in the same order.
    */
   publish(messages: readonly Outgoing<Events>[]): Promise<Answer<Published>[]>
+  /** Asks who follows the channel now, over all nodes. */
   presence(channel: string): Promise<Answer<Presence>>
   /** Inbox of a `user:` channel. */
   inbox(channel: string): Promise<Answer<Inbox>>
@@ -74,6 +77,32 @@ const MAX_BATCH_BYTES = 1_000_000
 
 type Sent = Outgoing
 
+/**
+ * Makes a backend's access to live channels. It connects to nothing: each call is an HTTP request with the
+ * API key. `Events` declares the data of each event, for the compiler alone.
+ *
+ * @example
+ * ```ts
+ * import { createPublisher } from '@saoma/client/server'
+ *
+ * const publisher = createPublisher<{ paid: { order: number } }>({
+ *   origin: 'https://login.example.com',
+ *   apiKey: process.env.SAOMA_API_KEY ?? '',
+ * })
+ * const answer = await publisher.publish({ channel: 'user:ann', event: 'paid', data: { order: 17 } })
+ * console.log(answer.ok ? answer.value.offset : answer.code) // -> 1
+ * const answers = await publisher.publish([
+ *   { channel: 'user:ann', event: 'paid', data: { order: 18 } },
+ *   { channel: 'user:bob', event: 'paid', data: { order: 19 } },
+ * ])
+ * console.log(answers.map(({ ok }) => ok)) // -> [ true, true ]
+ * console.log(await publisher.inbox('user:ann')) // -> { ok: true, value: { read: 0, unread: 2 } }
+ * const here = await publisher.presence('user:ann')
+ * console.log(here.ok && here.value.count) // -> 0
+ * console.log(await publisher.trim('user:ann', 2)) // -> { ok: true, value: { trimmed: 1 } }
+ * console.log(await publisher.end('ann')) // -> { ok: true, value: undefined }
+ * ```
+ */
 export const createPublisher = <Events extends object = Record<string, unknown>>(
   options: PublisherOptions,
 ): Publisher<Events> => {

@@ -46,6 +46,7 @@ export const refusals = {
   },
 } as const satisfies Record<string, RefusalEntry>
 
+/** Why a token is refused, in one word. PROTOCOL.md explains each. */
 export type RefusalCode = keyof typeof refusals
 
 /** A token that is not accepted. */

@@ -18,6 +18,7 @@ export interface AccessClaims extends JWTPayload {
   exp: number
 }
 
+/** Whose tokens are verified, and by which clock. */
 export interface VerifierOptions {
   /** Saoma's public origin, the `SAOMA_ORIGIN` of its nodes. Tokens name it as their issuer. */
   origin: string
@@ -37,6 +38,7 @@ export interface VerifierOptions {
   now?: () => number
 }
 
+/** The claims of a good token, or why it is refused. */
 export type Verified = { ok: true; value: AccessClaims } | Refusal
 
 /** Verifies the access tokens that Saoma issues for people (RFC 9068). */
@@ -53,7 +55,22 @@ export interface Verifier {
 const ALGORITHMS: 'ES256'[] = ['ES256']
 const TYPE = 'at+jwt'
 
-/** Throws a TypeError if `origin` or `jwksUrl` is no URL. */
+/**
+ * Makes a verifier of access tokens (RFC 9068). It fetches Saoma's keys at the first token, and keeps them
+ * for ten minutes. So make one, and use it for all requests. Throws a TypeError if `origin` or `jwksUrl` is
+ * no URL.
+ *
+ * @example
+ * ```ts
+ * import { createVerifier } from '@saoma/client/server'
+ *
+ * const verifier = createVerifier({ origin: 'https://login.example.com' })
+ * const verified = await verifier.verify(process.env.ACCESS_TOKEN)
+ * console.log(verified.ok ? verified.value.client_id : verified.code) // -> web
+ * const refused = await verifier.verify('x.y.z')
+ * if (!refused.ok) console.log(refused.status, refused.code) // -> 401 TOKEN_MALFORMED
+ * ```
+ */
 export const createVerifier = (options: VerifierOptions): Verifier => {
   const { origin } = new URL(options.origin)
   const { audience = origin, jwksUrl = `${origin}/oidc/jwks`, clockToleranceSeconds: clockTolerance = 0 } = options

@@ -2,6 +2,7 @@ import { parseSessionList, parseSessionsEnded, type Result, type SessionEntry } 
 import { type Answer, request } from '../core/request.ts'
 import type { Room } from '../live/room.ts'
 
+/** Whose logins they are. */
 export interface DevicesOptions {
   /** Saoma's origin, without a path. */
   origin: string
@@ -33,7 +34,20 @@ const CHANGES_EVERY_MS = 2_000
  * the page becomes visible again.
  *
  * @param room  the person's own channel, `@user`
+ * @param listener  called without arguments
  * @returns the function that unsubscribes
+ *
+ * @example
+ * ```ts
+ * import { createLive, createSession, onDevicesChanged } from '@saoma/client'
+ *
+ * const origin = 'https://login.example.com'
+ * const live = createLive({ origin, token: createSession({ origin }) })
+ * const stop = onDevicesChanged(live.channel('@user'), () => {
+ *   console.log('load the list') // -> load the list
+ *   stop()
+ * })
+ * ```
  */
 export const onDevicesChanged = (room: Pick<Room, 'on'>, listener: () => void): (() => void) => {
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -61,6 +75,24 @@ export const onDevicesChanged = (room: Pick<Room, 'on'>, listener: () => void): 
   }
 }
 
+/**
+ * The list of a person's logins, to show it and to end them. It asks the server at each call, and never
+ * rejects.
+ *
+ * @example
+ * ```ts
+ * import { createDevices, createSession } from '@saoma/client'
+ *
+ * const origin = 'https://login.example.com'
+ * const session = createSession({ origin })
+ * const devices = createDevices({ origin, token: session.accessToken })
+ * const logins = await devices.list()
+ * console.log(logins.ok && logins.value.find(({ current }) => current)?.client) // -> web
+ * console.log((await devices.endAll({ keepCurrent: true })).ok) // -> true
+ * const ended = await devices.end('AAAAAAAAAAAAAAAAAAAAAA')
+ * console.log(ended.ok || ended.code) // -> SESSION_NOT_FOUND
+ * ```
+ */
 export const createDevices = (options: DevicesOptions): Devices => {
   const fetch = options.fetch ?? globalThis.fetch
   const origin = options.origin.replace(/\/+$/, '')

@@ -3,17 +3,21 @@ import { createLive, type Live, type LiveOptions } from '../live/live.ts'
 import { onDevicesChanged } from './devices.ts'
 import type { Session } from './session.ts'
 
+/** How the monitor connects: options of `createLive`. */
 export type SessionMonitorOptions = Pick<
   LiveOptions,
   'origin' | 'doors' | 'transports' | 'shared' | 'fetch' | 'page' | 'random'
 >
 
+/** Events of a session's monitor. */
 export interface SessionMonitorEvents {
   /** A login of the person may have begun or ended: see `onDevicesChanged`. */
   devices: undefined
 }
 
+/** What watches a session: see `monitorSession`. */
 export interface SessionMonitor extends Listenable<SessionMonitorEvents> {
+  /** Stops watching. The session stays as it is. */
   close(): void
 }
 
@@ -25,6 +29,22 @@ export interface SessionMonitor extends Listenable<SessionMonitorEvents> {
  *
  * A page that already has a live connection does not need it: use `live.on('ended', () => void
  * session.recheck())`, and `onDevicesChanged(live.channel('@user'), …)`.
+ *
+ * @example
+ * ```ts
+ * import { createDevices, createSession, monitorSession } from '@saoma/client'
+ *
+ * const origin = 'https://login.example.com'
+ * const session = createSession({ origin })
+ * const monitor = monitorSession(session, { origin })
+ * session.on('ended', ({ reason }) => {
+ *   console.log(reason) // -> revoked
+ *   monitor.close()
+ * })
+ * // Another device could do this.
+ * const devices = createDevices({ origin, token: session.accessToken })
+ * monitor.on('devices', () => devices.endAll())
+ * ```
  */
 export const monitorSession = (session: Session, options: SessionMonitorOptions): SessionMonitor => {
   const events = createEmitter<SessionMonitorEvents>()

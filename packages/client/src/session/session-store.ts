@@ -12,7 +12,22 @@ export interface SessionState {
 const UNKNOWN: SessionState = { status: 'unknown', person: undefined }
 const OUT: SessionState = { status: 'out', person: undefined }
 
-/** The state of a session for components. It listens to the session only while somebody subscribes. */
+/**
+ * The state of a session for components. It listens to the session only while somebody subscribes.
+ *
+ * @example
+ * ```ts
+ * import { createSession } from '@saoma/client'
+ * import { createSessionStore } from '@saoma/client/components'
+ *
+ * const session = createSession({ origin: 'https://login.example.com' })
+ * const store = createSessionStore(session)
+ * console.log(store.blank.status, store.read().status, store.read().person?.name) // -> unknown in Ann
+ * const leave = store.subscribe(() => console.log(store.read().status)) // -> out
+ * await session.logout()
+ * leave()
+ * ```
+ */
 export const createSessionStore = (session: Pick<Session, 'tokens' | 'on'>): Store<SessionState> => {
   let seen: Session['tokens']
   let state = OUT

@@ -5,36 +5,11 @@ import { type Claims, decodeClaims } from '../core/claims.ts'
 import { createEmitter, type Listenable } from '../core/emitter.ts'
 import { type Answer, failureFor, form, request, unanswered } from '../core/request.ts'
 import { retry } from '../core/retry.ts'
-import { browserStorage, createStored, type KeyValue } from '../core/storage.ts'
+import { browserStorage, createStored } from '../core/storage.ts'
 import { createFarewells } from './farewells.ts'
+import type { SessionEvents, SessionOptions } from './session-options.ts'
 
-export interface SessionOptions {
-  /** Saoma's origin, without a path. */
-  origin: string
-  /** @default 'web' */
-  clientId?: string
-  fetch?: typeof fetch
-  /**
-   * Where the tokens are stored. In `localStorage` a login survives a restart of the browser and is shared by
-   * its tabs, but every script on your page can read it. Refresh tokens rotate, which limits the damage but
-   * does not prevent it. Pass `sessionStorage` for one tab only, or `createMemoryStorage()` to store nothing.
-   * @default localStorage
-   */
-  storage?: KeyValue
-  /** Makes tabs refresh one at a time. @default navigator.locks, if available */
-  locks?: Pick<LockManager, 'request'>
-  random?: () => number
-}
-
-export interface SessionEvents {
-  /** New tokens, from this tab or another. */
-  changed: TokenSet
-  /**
-   * The tokens are gone: logged out here, or in another tab (`elsewhere`); the server refused to refresh
-   * them; or the session was ended on another device and `recheck` found out (`revoked`).
-   */
-  ended: { reason: 'logout' | 'elsewhere' | 'refused' | 'revoked' }
-}
+export type { SessionEvents, SessionOptions } from './session-options.ts'
 
 /** The tokens of a logged-in browser. They are refreshed automatically. */
 export interface Session extends Listenable<SessionEvents> {
@@ -78,6 +53,25 @@ const AHEAD_MS = 30_000
 const REFRESH_ATTEMPTS = 4
 const RETRY = { baseMs: 400, capMs: 4_000 }
 
+/**
+ * The tokens of this browser's login: those in `storage`, then those of `adopt`. It asks the server only to
+ * refresh and to log out. Its methods resolve with an answer or a failure, and never reject.
+ *
+ * @example
+ * ```ts
+ * import { createSession } from '@saoma/client'
+ *
+ * const session = createSession({ origin: 'https://login.example.com' })
+ * session.on('ended', ({ reason }) => console.log(reason)) // -> logout
+ * const answer = await session.accessToken()
+ * console.log(session.claims?.name, answer.ok) // -> Ann true
+ * const other = await session.refresh()
+ * console.log(other.ok && answer.ok && other.value === answer.value) // -> false
+ * console.log((await session.recheck()).ok) // -> true
+ * console.log(await session.logout()) // -> { ended: true }
+ * session.close()
+ * ```
+ */
 export const createSession = (options: SessionOptions): Session => {
   const { clientId = 'web', random = Math.random } = options
   const origin = options.origin.replace(/\/+$/, '')

@@ -4,10 +4,19 @@ type FetchInit = NonNullable<Parameters<typeof fetch>[1]>
 
 /**
  * The parts of `fetch` that this SDK needs, on top of `wx.request`. Of the request: method, headers, a body
- * of text, form fields or bytes, and a signal. Of the response: status, headers, `json()` and `text()`.
- * WeChat runs ten requests at once and queues the others; it has no cookies. Event streams are not used,
- * because `wx.request` returns nothing before the end. The SDK sees a network without streams and uses the
- * long poll.
+ * of text, form fields or bytes, and a signal. Of the response: status, headers, `json()` and `text()`. It
+ * rejects with a TypeError that has WeChat's `errMsg`, or with the reason of the signal. WeChat runs ten
+ * requests at once and queues the others; it has no cookies. Event streams are not used, because
+ * `wx.request` returns nothing before the end. The SDK sees a network without streams and uses the long
+ * poll.
+ *
+ * @example
+ * ```ts
+ * import { createWxFetch } from '@saoma/client/wx'
+ *
+ * const wxFetch = createWxFetch(wx)
+ * wxFetch('https://login.example.com/oidc/jwks').then(({ status }) => console.log(status)) // -> 200
+ * ```
  */
 export const createWxFetch = (wx: Pick<Wx, 'request'>): typeof fetch => {
   const ask = (input: RequestInfo | URL, init: FetchInit = {}): Promise<Response> =>

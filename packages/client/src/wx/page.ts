@@ -16,6 +16,16 @@ export type PageWx = Pick<
 /**
  * The mini-program as a page: hidden while it is in the background, offline while the phone has no network.
  * It listens to `wx` while it has listeners. It counts as online until WeChat says otherwise.
+ *
+ * @example
+ * ```ts
+ * import { createWxPage } from '@saoma/client/wx'
+ *
+ * const page = createWxPage(wx)
+ * console.log(page.hidden, page.online) // -> false true
+ * const stop = page.onChange(() => console.log(page.hidden, page.online))
+ * stop()
+ * ```
  */
 export const createWxPage = (wx: PageWx): Page => {
   const listeners = new Set<() => void>()

@@ -22,6 +22,10 @@ export interface WxWebSocket extends SocketEvents {
   close(code?: number, reason?: string): void
 }
 
+/**
+ * The class that `createWxWebSocket` makes. Its constructor throws for an address or a subprotocol that a
+ * browser refuses.
+ */
 export interface WxWebSocketConstructor {
   new (url: string, protocols?: string | readonly string[]): WxWebSocket
   readonly CONNECTING: 0
@@ -33,6 +37,7 @@ export interface WxWebSocketConstructor {
 /** The functions of `wx` that a WebSocket needs. */
 export type SocketWx = Pick<Wx, 'connectSocket' | 'onAppShow' | 'offAppShow' | 'onAppHide' | 'offAppHide'>
 
+/** What the sockets need besides `wx`. */
 export interface WxWebSocketOptions {
   /** A clock in milliseconds that goes on while JavaScript is suspended. @default Date.now */
   now?: () => number
@@ -51,9 +56,24 @@ const CLOSE_WITHIN_MS = 3_000
 const ABNORMAL = 1_006
 
 /**
- * Creates WebSockets over `wx.connectSocket`. Each one certainly ends: when WeChat does not report the end,
- * when the phone returns too late from the background, or when a sixth socket is opened. It is then closed on
- * WeChat's side, too, so that it does not count against the limit of five.
+ * A class of WebSockets over `wx.connectSocket`, for libraries that take one. Each socket certainly ends:
+ * when WeChat does not report the end, when the phone returns too late from the background, or when a sixth
+ * socket is opened. It is then closed on WeChat's side, too, so that it does not count against the limit of
+ * five.
+ *
+ * @example
+ * ```ts
+ * import { createWxWebSocket } from '@saoma/client/wx'
+ *
+ * const WxWebSocket = createWxWebSocket(wx)
+ * const socket = new WxWebSocket('https://login.example.com/ws')
+ * socket.onopen = () => socket.send('ping')
+ * socket.onmessage = ({ data }) => {
+ *   console.log(data) // -> pong
+ *   socket.close(1_000)
+ * }
+ * socket.onclose = ({ wasClean }) => console.log(wasClean) // -> true
+ * ```
  */
 export const createWxWebSocket = (wx: SocketWx, { now = Date.now }: WxWebSocketOptions = {}): WxWebSocketConstructor =>
   class extends SocketEvents implements WxWebSocket {

@@ -3,6 +3,7 @@ export interface WxError {
   errMsg: string
 }
 
+/** The argument of `wx.request`, as far as it is used here. */
 export interface WxRequestOptions {
   url: string
   method?: WxMethod
@@ -24,6 +25,7 @@ export interface WxRequestTask {
 /** Methods of `wx.request`; there is no PATCH. */
 export type WxMethod = 'OPTIONS' | 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'CONNECT'
 
+/** The argument of `wx.connectSocket`, as far as it is used here. */
 export interface WxSocketOptions {
   url: string
   protocols?: string[]
