@@ -33,7 +33,8 @@ const canonical = (text: string): string | undefined => {
 interface RawJson {
   /** Creates a value that JSON.stringify writes as this text. */
   rawJSON(text: string): unknown
-  isRawJSON(value: unknown): boolean
+  /** Absent where JavaScript has no raw JSON: Node 20, WeChat. There nothing is such a value. */
+  isRawJSON?(value: unknown): boolean
 }
 const json = JSON as unknown as RawJson
 
@@ -140,5 +141,5 @@ export const sayBeyond = (key: string, source = 'a number'): string =>
  */
 export const exactText = (value: unknown): string | undefined => {
   if (typeof value === 'number') return String(value)
-  return json.isRawJSON(value) ? JSON.stringify(value) : undefined
+  return json.isRawJSON?.(value) ? JSON.stringify(value) : undefined
 }
