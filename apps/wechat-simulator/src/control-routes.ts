@@ -24,6 +24,7 @@ const FaultOrder: v.GenericSchema<unknown, Fault> = v.variant('kind', [
 ])
 const Opening = v.object({ url: v.string(), inWechat: v.optional(v.boolean(), false) })
 const Advance = v.object({ ms: Count })
+const Use = v.object({ quota: v.picklist(['codes', 'linksOfDay', 'tokensOfDay']), calls: Count })
 
 /** The parsed body, or a 400 that explains the error. */
 const read = <T>(ctx: Context, schema: v.GenericSchema<unknown, T>): T => {
@@ -38,7 +39,7 @@ const read = <T>(ctx: Context, schema: v.GenericSchema<unknown, T>): T => {
  * and for people on this machine.
  */
 export const controlRoutes = (state: State): Router => {
-  const { clock, tokens, logins, codes, links, faults, calls } = state
+  const { clock, tokens, logins, codes, links, faults, calls, quotas } = state
   const router = new Router({ prefix: '/simulator' })
   router.use(bodyParser())
 
@@ -75,6 +76,11 @@ export const controlRoutes = (state: State): Router => {
   router.post('/clock/advance', (ctx) => {
     clock.advance(read(ctx, Advance).ms)
     ctx.body = { now: clock.now() }
+  })
+  /** Uses calls of a quota, as if somebody had made them. */
+  router.post('/quotas/use', (ctx) => {
+    const { quota, calls } = read(ctx, Use)
+    ctx.body = { used: quotas[quota]('', calls) }
   })
 
   router.get('/counters', (ctx) => {

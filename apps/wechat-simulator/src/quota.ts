@@ -11,14 +11,21 @@ export const createQuota = (clock: Clock, limit: number, windowMs: number) => {
   let window = 0
   const used = new Map<string, number>()
 
-  /** Counts a call. False if the quota of the window is used up. */
-  return (key = ''): boolean => {
+  const usedIn = (key: string): number => {
     const current = Math.floor((clock.now() + CHINA_MS) / windowMs)
     if (current !== window) used.clear()
     window = current
-    const count = used.get(key) ?? 0
-    if (count >= limit) return false
-    used.set(key, count + 1)
+    return used.get(key) ?? 0
+  }
+
+  /** Counts calls. False if the quota of the window is used up. */
+  const use = (key = '', calls = 1): boolean => {
+    const count = usedIn(key)
+    if (count + calls > limit) return false
+    used.set(key, count + calls)
     return true
   }
+  return Object.assign(use, { limit, seconds: windowMs / SECOND_MS, used: (key = '') => usedIn(key) })
 }
+
+export type Quota = ReturnType<typeof createQuota>

@@ -4,7 +4,7 @@ import { createFaults, type Faults } from './faults.ts'
 import { type Limits, wechatLimits } from './limits.ts'
 import { createLinks, type Links } from './links.ts'
 import { createLogins, type Logins } from './logins.ts'
-import { createQuota, DAY_MS, MINUTE_MS, SECOND_MS } from './quota.ts'
+import { createQuota, DAY_MS, MINUTE_MS, type Quota, SECOND_MS } from './quota.ts'
 import { createTokens, type Tokens } from './tokens.ts'
 
 export interface SimulatorOptions {
@@ -36,7 +36,7 @@ export interface State {
   /** Number of calls by path, including those with a fault. */
   calls: Map<string, number>
   /** Each function uses one call of the account's quota. False if the quota is used up. */
-  quotas: Record<'codes' | 'linksOfSecond' | 'linksOfDay' | 'tokensOfMinute' | 'tokensOfDay', () => boolean>
+  quotas: Record<'codes' | 'linksOfSecond' | 'linksOfDay' | 'tokensOfMinute' | 'tokensOfDay', Quota>
 }
 
 export const createState = (options: SimulatorOptions): State => {

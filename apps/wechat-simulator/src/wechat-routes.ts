@@ -5,6 +5,7 @@ import type { Context } from 'koa'
 import { code } from './api/code.ts'
 import type { Answer, Endpoint } from './api/endpoint.ts'
 import { scheme, urlLink } from './api/link.ts'
+import { quota } from './api/quota.ts'
 import { session } from './api/session.ts'
 import { stableToken } from './api/stable-token.ts'
 import { token } from './api/token.ts'
@@ -55,6 +56,7 @@ export const wechatRoutes = (state: State): Router => {
   serve('/wxa/getwxacodeunlimit', code)
   serve('/wxa/generate_urllink', urlLink)
   serve('/wxa/generatescheme', scheme)
+  serve('/cgi-bin/openapi/quota/get', quota)
   serve('/sns/jscode2session', session, SESSION_TYPE)
   router.all('/{*path}', (ctx) => render(ctx, state, 40066, JSON_TYPE))
   return router

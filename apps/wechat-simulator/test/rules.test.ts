@@ -122,6 +122,46 @@ describe('POST /wxa/getwxacodeunlimit', () => {
   })
 })
 
+describe('POST /cgi-bin/openapi/quota/get', () => {
+  const path = '/cgi-bin/openapi/quota/get'
+  const codes = '/wxa/getwxacodeunlimit'
+  test.each<Case>([
+    ['GET', 43002, { method: 'GET' }],
+    ['an empty body', 44002, { body: '' }],
+    ['no path', 47001, { body: {} }],
+    ['a path with the host', 76003, { body: { cgi_path: `https://api.weixin.qq.com${codes}` } }],
+    ['a path without a slash', 76003, { body: { cgi_path: codes.slice(1) } }],
+    ['an unknown path', 76021, { body: { cgi_path: '/wxa/nothing' } }],
+    ['a path of sns', 76022, { body: { cgi_path: '/sns/jscode2session' } }],
+  ])('%s is refused with %d', async (_, code, request) => {
+    expect(await errcode(path, { ...request, query: { access_token } })).toBe(code)
+  })
+
+  test('a wrong token is refused', async () => {
+    expect(await errcode(path, { query: {}, body: { cgi_path: codes } })).toBe(41001)
+  })
+
+  test('it tells the limit of the day with what was used, and the pace', async () => {
+    const ask = (cgi_path: string) => simulator.json(path, { query: { access_token }, body: { cgi_path } })
+    expect(await ask(codes)).toEqual({
+      errcode: 0,
+      errmsg: 'ok',
+      quota: { daily_limit: 0, used: 0, remain: 0 },
+      rate_limit: { call_count: 5_000, refresh_second: 60 },
+      component_rate_limit: { call_count: 0, refresh_second: 0 },
+    })
+    expect(await simulator.json('/simulator/quotas/use', { body: { quota: 'linksOfDay', calls: 9 } })).toEqual({
+      used: true,
+    })
+    await simulator.json('/wxa/generate_urllink', { query: { access_token }, body: {} })
+    expect(await ask('/wxa/generate_urllink')).toMatchObject({
+      quota: { daily_limit: 500_000, used: 10, remain: 499_990 },
+    })
+    const all = { body: { quota: 'linksOfDay', calls: 499_991 } }
+    expect(await simulator.json('/simulator/quotas/use', all)).toEqual({ used: false })
+  })
+})
+
 describe('GET /sns/jscode2session', () => {
   const valid = { appid, secret, js_code: 'x', grant_type: 'authorization_code' }
   test.each<Case>([

@@ -101,6 +101,8 @@ export const createKeys = (prefix: string) => ({
 
   /** String: the process that holds a node's name. */
   nodeName: (nodeId: string) => `${prefix}:node-name:{${nodeId}}`,
+  /** String: what the clock of a node said, written every few seconds. It lies in the slot of the name. */
+  nodeClock: (nodeId: string) => `${prefix}:node-clock:{${nodeId}}`,
   /** String: the version of the running nodes. */
   clusterVersion: () => `${prefix}:cluster-version`,
   /** Sorted set: the nodes by the end of their lease. */

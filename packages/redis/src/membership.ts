@@ -14,6 +14,8 @@ export interface MembershipOptions {
   version?: number
   /** The other version whose nodes may run as well. @default VERSION_BESIDE */
   beside?: number
+  /** Version of the node's program. It is written down for people who compare nodes. @default unknown */
+  release?: string
   /** Time without a sign of that version, after which its nodes count as gone. @default 30 seconds */
   settleMs?: number
   /**
@@ -39,15 +41,24 @@ export class NotAdmitted extends Error {
   readonly code = 'NOT_ADMITTED'
 }
 
-interface Holder {
+/**
+ * The process behind a name. Nodes of former builds read `host` and `pid`, compare the whole text, and ignore
+ * what they do not know.
+ */
+export interface Holder {
   run: string
   host: string
   pid: number
+  /** Version of its program. Former builds do not write it. */
+  release?: string
 }
 
 const BEAT_MS = 1_000
 /** A name without beats is free after this time. */
 const NAME_MS = 5_000
+/** Beats between two readings of the node's clock that are written down, and how long one is kept. */
+const BEATS_A_READING = 5
+export const READING_MS = 3 * BEATS_A_READING * BEAT_MS
 /** Longer than an operator needs to replace nodes of another version one by one. */
 const VERSION_MS = 30_000
 const LOOK_MS = 200
@@ -85,13 +96,21 @@ const nameOf = (text: string): string => {
  * browsers to either of the two.
  */
 export const joinCluster = async (redis: RedisClients, options: MembershipOptions): Promise<Membership> => {
-  const { nodeId, version = CLUSTER_VERSION, beside = VERSION_BESIDE, settleMs = VERSION_MS, onConflict } = options
+  const {
+    nodeId,
+    version = CLUSTER_VERSION,
+    beside = VERSION_BESIDE,
+    release,
+    settleMs = VERSION_MS,
+    onConflict,
+  } = options
   const { data, keys } = redis
   const key = keys.nodeName(nodeId)
   const mine = JSON.stringify({
     run: randomBytes(9).toString('base64url'),
     host: hostname(),
     pid: process.pid,
+    ...(release === undefined ? {} : { release }),
   } satisfies Holder)
 
   const present = await keepVersion(data, [keys.clusterVersion()], [version, VERSION_MS])
@@ -131,10 +150,13 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
    */
   let unsureAt = performance.now()
   let seenAt = unsureAt
+  let beats = 0
   const beat = async () => {
+    const isReading = beats++ % BEATS_A_READING === 0
     const [holder, standing] = await Promise.all([
       hold(data, [key], [mine, NAME_MS]),
       keepVersion(data, [keys.clusterVersion()], [version, VERSION_MS]),
+      ...(isReading ? [hold(data, [keys.nodeClock(nodeId)], [Date.now(), READING_MS])] : []),
     ])
     const now = performance.now()
     if (standing !== `${version}` || now - seenAt > NAME_MS) unsureAt = now
@@ -158,7 +180,7 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
     close: async () => {
       stop()
       await beating
-      await deleteIf(data, [key], [mine]).catch(() => {})
+      await Promise.all([deleteIf(data, [key], [mine]), data.del(keys.nodeClock(nodeId))]).catch(() => {})
     },
   }
 }

@@ -129,6 +129,17 @@ export const refusedBy = async (
 }
 
 /**
+ * What the user may not do on a master, or the server does not support, of all that a node does there: one
+ * sentence each, with the line that mends it. It leaves a few keys of the prefix for ten seconds. Rejects
+ * with RedisUnavailable, also when the server takes no writes at the moment.
+ */
+export const trialProblems = async (
+  redis: Pick<RedisClients, 'data' | 'keys' | 'asksReplicas'>,
+  master: Redis,
+): Promise<string[]> =>
+  problemsIn(await refusedBy(redis, master), whereOf(master), master.options.username ?? 'default', redis.keys.prefix)
+
+/**
  * Checks every master: version, eviction policy, and each command that the product uses, on keys and channels
  * of our prefix. Rejects with RedisUnsuitable or RedisUnavailable.
  *
@@ -137,7 +148,7 @@ export const refusedBy = async (
 export const assertSuitable = async (
   redis: Pick<RedisClients, 'data' | 'keys' | 'asksReplicas'>,
 ): Promise<string[]> => {
-  const { data, keys } = redis
+  const { data } = redis
   const problems: string[] = []
   const untold: string[] = []
   const masters = mastersOf(data)
@@ -156,8 +167,7 @@ export const assertSuitable = async (
     )
     if (refusal === undefined) problems.push(...problemsOf(sections.join('\n'), where))
     else untold.push(`Redis at ${where} does not say its version and eviction policy (${refusal})`)
-    const failures = await refusedBy(redis, master)
-    problems.push(...problemsIn(failures, where, master.options.username ?? 'default', keys.prefix))
+    problems.push(...(await trialProblems(redis, master)))
   }
   if (problems.length > 0) throw new RedisUnsuitable(problems)
   return untold

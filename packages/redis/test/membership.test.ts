@@ -1,7 +1,15 @@
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { onCleanup, plainEnv, type RedisServer, startProcess, startRedis, until } from '@saoma/testing'
-import { createRedis, joinCluster, type MembershipOptions, NotAdmitted, type RedisClients } from '../src/index.ts'
+import {
+  clockOf,
+  createRedis,
+  joinCluster,
+  type MembershipOptions,
+  memberOf,
+  NotAdmitted,
+  type RedisClients,
+} from '../src/index.ts'
 
 let server: RedisServer
 let redis: RedisClients
@@ -119,5 +127,36 @@ test('a name taken by another process is reported with its holder', async () => 
   const membership = await joinAs('a', { onConflict: told.resolve })
   await redis.data.set(redis.keys.nodeName('a'), JSON.stringify({ run: 'r', host: 'elsewhere', pid: 7 }))
   expect(await told.promise).toBe('process 7 on elsewhere')
+  await membership.close()
+})
+
+test('a member tells its version and its clock, and takes both away when it leaves', async () => {
+  expect([await memberOf(redis, 'a'), await clockOf(redis, 'a')]).toEqual([undefined, undefined])
+  const before = Date.now()
+  const membership = await joinAs('a', { release: '1.2.3' })
+  expect(await memberOf(redis, 'a')).toEqual({ host: hostname(), pid: process.pid, release: '1.2.3' })
+  const clock = await until(
+    () => clockOf(redis, 'a'),
+    (read) => read !== undefined,
+  )
+  expect(clock?.said).toBeGreaterThanOrEqual(before)
+  expect(clock?.said).toBeLessThanOrEqual(Date.now())
+  expect(clock?.agoMs).toBeGreaterThanOrEqual(0)
+  await membership.close()
+  expect([await memberOf(redis, 'a'), await clockOf(redis, 'a')]).toEqual([undefined, undefined])
+})
+
+// Builds before this one wrote `run`, `host` and `pid`, and nothing else.
+test('members of former builds and of this one understand each other', async () => {
+  const former = JSON.stringify({ run: 'r', host: 'elsewhere', pid: 7 })
+  await redis.data.set(redis.keys.nodeName('a'), former, 'PX', 60_000)
+  expect(await memberOf(redis, 'a')).toEqual({ host: 'elsewhere', pid: 7 })
+  const membership = await joinAs('b', { release: '1.2.3' })
+  const record = await redis.data.get(redis.keys.nodeName('b'))
+  expect(JSON.parse(record ?? '')).toMatchObject({ run: expect.any(String), host: hostname(), pid: process.pid })
+  // A former build takes a name for held as long as its text stays and its time to live grows.
+  const clock = () => clockOf(redis, 'b')
+  await until(clock, (read) => read !== undefined)
+  expect(await redis.data.get(redis.keys.nodeName('b'))).toBe(record)
   await membership.close()
 })

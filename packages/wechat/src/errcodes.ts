@@ -25,6 +25,7 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   40226: { remedy: 'rejected', say: 'WeChat blocks this person as a risk' },
   41008: { remedy: 'rejected', say: 'the login code is missing' },
 
+  44993: { remedy: 'unavailable', say: 'too many calls of this API today' },
   45009: { remedy: 'unavailable', say: 'the quota of this API is used up' },
   45011: { remedy: 'unavailable', say: 'too many calls in this minute' },
   45063: { remedy: 'unavailable', say: 'WeChat does not draw more codes for this app at the moment' },
@@ -57,6 +58,9 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   50004: { remedy: 'misconfigured', say: 'the app may not fetch access tokens' },
   50007: { remedy: 'misconfigured', say: 'the account of the app is frozen' },
   61004: { remedy: 'misconfigured', say: 'the address of this server is not registered with the app' },
+  76003: { remedy: 'misconfigured', say: 'WeChat does not accept the path of an API' },
+  76021: { remedy: 'misconfigured', say: 'WeChat does not know this path of an API' },
+  76022: { remedy: 'misconfigured', say: 'the app may not ask about the quota of this API' },
   85079: { remedy: 'misconfigured', say: 'the app has no published release, so no link can lead to it' },
   85096: { remedy: 'misconfigured', say: 'the page must not contain scancode_time' },
   85401: {

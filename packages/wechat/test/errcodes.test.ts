@@ -14,12 +14,12 @@ import {
 
 /** What each errcode means to whoever called, written a second time so that a slip of the table shows. */
 const meanings = {
-  unavailable: [-1, 44990, 45009, 45011, 45063, 48006],
+  unavailable: [-1, 44990, 44993, 45009, 45011, 45063, 48006],
   rejected: [40029, 40163, 40226, 41008],
   misconfigured: [
     40002, 40013, 40066, 40097, 40125, 40129, 40164, 40165, 40169, 40212, 40243, 41001, 41002, 41004, 41030, 43001,
-    43002, 43003, 44002, 45035, 47001, 48001, 48004, 50002, 50004, 50007, 61004, 85079, 85096, 85401, 89503, 89506,
-    89507,
+    43002, 43003, 44002, 45035, 47001, 48001, 48004, 50002, 50004, 50007, 61004, 76003, 76021, 76022, 85079, 85096,
+    85401, 89503, 89506, 89507,
   ],
 }
 const cases = Object.entries(meanings).flatMap(([kind, list]) => list.map((errcode) => [errcode, kind] as const))

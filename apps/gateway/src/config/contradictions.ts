@@ -3,7 +3,7 @@ import type { Environment } from './environment.ts'
 import { isLoopback } from './origins.ts'
 
 /** The secrets of the demo in docker-compose.yml. Everybody can read them. */
-const published = {
+export const published = {
   secret: 'a secret that is good for a demo and for nothing else',
   keySha256: 'a63ccb762a5cea07f20bf35052f292c6aa1510121c622e283f8a4691024b6401',
   hookSecret: 'a hook secret that is good for a demo and for nothing else',

@@ -1,0 +1,19 @@
+import type { Check } from './check.ts'
+import { clocksCheck } from './clocks.ts'
+import { nodesCheck } from './nodes.ts'
+import { redisCheck } from './redis.ts'
+import { createSecretsCheck } from './secrets.ts'
+import { createSettingsCheck } from './settings.ts'
+import type { Source } from './source.ts'
+import { wechatCheck } from './wechat.ts'
+
+/** All checks, in the order of the report. */
+export const createChecks = (source: Source): Check[] => [
+  createSettingsCheck(source),
+  createSecretsCheck(source),
+  redisCheck,
+  clocksCheck,
+  nodesCheck,
+  wechatCheck,
+  // origin-checks.ts joins here
+]
