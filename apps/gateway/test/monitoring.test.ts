@@ -85,6 +85,22 @@ test('every metric and label of an alert exists, and every alert is explained', 
   }
 })
 
+test('the six figures come first, and their queries and alerts exist', async () => {
+  const page = await read('docs/operate.md')
+  const section = page.split(/^## /m)[1] ?? ''
+  expect(section.split('\n')[0]).toBe('The six figures to watch')
+  const queries = [...section.matchAll(/```text\n(.*)\n```/g)].map(([, query = '']) => query)
+  expect(queries).toHaveLength(6)
+  for (const query of queries) {
+    expect([query, ...strangersIn(query)]).toEqual([query])
+    expect(selectorsIn(query).length + Number(query.includes('up{'))).toBeGreaterThan(0)
+  }
+  const alerts = (await rulesOf()).map(({ alert }) => alert)
+  const named = [...section.matchAll(/`(Saoma\w+)`/g)].map(([, alert = '']) => alert)
+  expect(named.length).toBeGreaterThanOrEqual(6)
+  expect(named.filter((alert) => !alerts.includes(alert))).toEqual([])
+})
+
 test('apps/nginx-metrics tells what the alerts name of nginx', async () => {
   const source = await read('apps/nginx-metrics/src/main.ts')
   for (const [name, labels] of Object.entries(NGINX)) {
