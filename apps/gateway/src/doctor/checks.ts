@@ -1,6 +1,7 @@
 import type { Check } from './check.ts'
 import { clocksCheck } from './clocks.ts'
 import { nodesCheck } from './nodes.ts'
+import { originChecks } from './origin-checks.ts'
 import { redisCheck } from './redis.ts'
 import { createSecretsCheck } from './secrets.ts'
 import { createSettingsCheck } from './settings.ts'
@@ -15,5 +16,5 @@ export const createChecks = (source: Source): Check[] => [
   clocksCheck,
   nodesCheck,
   wechatCheck,
-  // origin-checks.ts joins here
+  ...originChecks,
 ]
