@@ -1,9 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { onCleanup } from '@saoma/testing'
 import { type ApiKeys, createApiKeys, parseApiKeys } from '../src/access/api-keys.ts'
 
@@ -177,22 +175,4 @@ test('an unusable file leaves the keys as they are and is reported once per chan
   await changed()
   expect(keys.find(good)).toBeUndefined()
   expect(problems).toHaveLength(2)
-})
-
-const makeKey = (...args: string[]): string =>
-  execFileSync(process.execPath, [fileURLToPath(new URL('../src/bin/create-api-key.ts', import.meta.url)), ...args], {
-    encoding: 'utf8',
-    stdio: 'pipe',
-  })
-
-test('the command makes a key and the line that lets it in', () => {
-  const printed = makeKey('shop', 'room:*,user:*')
-  const [key = ''] = /saoma_shop_[A-Za-z0-9_-]{43}/.exec(printed) ?? []
-  const [line = ''] = /shop [0-9a-f]{64} room:\*,user:\*/.exec(printed) ?? []
-  expect(createApiKeys({ text: line }, { onProblem: () => {} }).find(key)).toMatchObject({ name: 'shop' })
-  expect(makeKey('shop', 'room:*')).not.toContain(key)
-})
-
-test.each([[['shop']], [['shop', 'lobby']], [['#shop', 'room:*']]])('the command refuses %j', (args) => {
-  expect(() => makeKey(...args)).toThrow(/Usage/)
 })

@@ -201,14 +201,14 @@ test('a request for help prints it on standard output, whatever else is said', a
   expect(help.lines[0]?.text).toMatch(/^Usage:/)
 })
 
-test('wrong commands, missing settings and an absent Redis end with 1 and plain words', async () => {
+test('wrong commands end with 2, missing settings and an absent Redis with 1, and all with plain words', async () => {
   const nobody = `127.0.0.1:${await freePort()}`
   const wrong = await Promise.all([
     start(['refill']),
     start(['list'], { SAOMA_CODES: 'fresh', SAOMA_POOL_STORE: '' }),
     start(['list'], { REDIS_URL: `redis://operator:hunter2@${nobody}` }),
   ])
-  expect(await Promise.all(wrong.map(({ exited }) => exited))).toMatchObject([{ code: 1 }, { code: 1 }, { code: 1 }])
+  expect(await Promise.all(wrong.map(({ exited }) => exited))).toMatchObject([{ code: 2 }, { code: 1 }, { code: 1 }])
   const said = wrong.map(({ lines }) => lines.map(({ text }) => text).join('\n'))
   expect(said).toEqual([
     expect.stringMatching(/^There is no command "refill"\.\nUsage:/),

@@ -19,10 +19,12 @@ import {
   startShop,
   startSimulator,
 } from '@saoma/testing'
+import { writeEnvFile } from './env-file.ts'
 import type { Folder } from './folder.ts'
+import { keepKeyFile } from './key-file.ts'
 import { joinLiveSettings } from './live-settings.ts'
 import { supervise } from './supervise.ts'
-import { wechatSettings, writeToolSettings } from './wechat-side.ts'
+import { wechatSettings } from './wechat-side.ts'
 
 export interface LocalOptions {
   nodes: number
@@ -107,7 +109,8 @@ export const startLocalCluster = async (
     onLine: showAndLogTo('shop'),
   })
   keepRunning('the shop', shop)
-  const live = await joinLiveSettings(settings, shopAs.env)
+  await keepKeyFile(folder.apiKeys, shopAs.env.SAOMA_API_KEYS ?? '')
+  const live = await joinLiveSettings(settings, shopAs.env, folder.apiKeys)
   const common = {
     // Ctrl-C stops all nodes at once, so browsers have no other node to move to.
     SAOMA_DRAIN_WINDOW_MS: '0',
@@ -117,6 +120,11 @@ export const startLocalCluster = async (
     SAOMA_SECRET: folder.secret,
     REDIS_URL: redis.url,
     ...simulator.env,
+    ...live,
+    SAOMA_ALLOWED_ORIGINS: [`http://127.0.0.1:${port}`, `http://localhost:${port}`, settings.SAOMA_ALLOWED_ORIGINS]
+      .filter(Boolean)
+      .join(','),
+    SAOMA_WEB_ROOT: pageFolder,
   }
 
   const nodes = await Promise.all(
@@ -128,17 +136,8 @@ export const startLocalCluster = async (
         onLine: showAndLogTo(`node-${id}`),
         env: {
           ...common,
-          ...live,
           HOST: '127.0.0.1',
           SAOMA_NODE_ID: id,
-          SAOMA_ALLOWED_ORIGINS: [
-            `http://127.0.0.1:${port}`,
-            `http://localhost:${port}`,
-            settings.SAOMA_ALLOWED_ORIGINS,
-          ]
-            .filter(Boolean)
-            .join(','),
-          SAOMA_WEB_ROOT: pageFolder,
         },
       })
       keepRunning(`node ${id}`, app)
@@ -158,7 +157,7 @@ export const startLocalCluster = async (
     onLine: logTo('nginx'),
   })
   keepRunning('nginx', nginx)
-  if (wechat) await writeToolSettings(folder.toolSettings, common)
+  await writeEnvFile(folder.settings, common)
 
   return {
     nodes,

@@ -13,13 +13,15 @@ export interface Folder {
   shop: string
   /** Pictures of pooled codes. The folder exists once it is needed. */
   codes: string
-  /** Settings for tools of a cluster with WeChat's codes. The file exists while such a cluster runs. */
-  toolSettings: string
+  /** The settings of the nodes, for tools. The file exists while the cluster runs. */
+  settings: string
   /** Encrypts the signing keys. It is generated once and kept, so that logins survive a restart. */
   secret: string
   /** The shop's API key. Users may try it for anything else. */
   apiKey: string
   apiKeyFile: string
+  /** The keys that the nodes take: the shop's, and those that the user adds. */
+  apiKeys: string
   /** The nodes authenticate to the shop's hook with this secret. */
   hookSecret: string
   /** Opens a new log file of that name. */
@@ -81,20 +83,23 @@ export const takeFolder = async (path: string): Promise<Folder> => {
   const lockFile = join(path, 'lock')
   await lock(lockFile)
   const apiKeyFile = join(path, 'api-key')
-  const toolSettings = join(path, 'wechat.env')
+  const settings = join(path, 'cluster.env')
+  // A killed cluster leaves it behind.
+  await rm(settings, { force: true })
   return {
     redis,
     logs,
     shop,
     codes: join(path, 'codes'),
-    toolSettings,
+    settings,
     secret: await readSecret(join(path, 'secret')),
     apiKey: await readSecret(apiKeyFile, 'saoma_local_'),
     apiKeyFile,
+    apiKeys: join(path, 'api-keys'),
     hookSecret: await readSecret(join(path, 'hook-secret')),
     log: (name) => createWriteStream(join(logs, `${name}.log`)),
     release: async () => {
-      for (const file of [toolSettings, lockFile]) await rm(file, { force: true })
+      for (const file of [settings, lockFile]) await rm(file, { force: true })
     },
   }
 }

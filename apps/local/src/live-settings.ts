@@ -17,16 +17,22 @@ const joinRules = (own: string, shops: string): string => {
 }
 
 /**
- * Merges the shop's keys, rules and hook with the user's. A hook of the user replaces the shop's. Files are
- * read once, so a key that is added later needs a restart.
+ * Merges the shop's keys, rules and hook with the user's. A hook of the user replaces the shop's. Files of
+ * the user are read once, so a key that is added there later needs a restart.
+ *
+ * @param keyFile  has the shop's key. The nodes get this file, if the user names no keys
  */
-export const joinLiveSettings = async (own: Settings, shops: Settings): Promise<Record<string, string>> => {
+export const joinLiveSettings = async (
+  own: Settings,
+  shops: Settings,
+  keyFile: string,
+): Promise<Record<string, string>> => {
   const [keys, rules, shopRules] = await Promise.all(
     [own.SAOMA_API_KEYS, own.SAOMA_CHANNELS, shops.SAOMA_CHANNELS].map(textOf),
   )
   const joined = {
     ...shops,
-    ...(keys ? { SAOMA_API_KEYS: `${keys}\n${shops.SAOMA_API_KEYS}` } : {}),
+    SAOMA_API_KEYS: keys ? `${keys}\n${shops.SAOMA_API_KEYS}` : keyFile,
     ...(rules ? { SAOMA_CHANNELS: joinRules(rules, shopRules ?? '[]') } : {}),
   }
   if (!own.SAOMA_HOOK_URL) return joined

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { cleanUp, ensurePage, ensurePrograms } from '@saoma/testing'
 import { welcome } from './banner.ts'
+import { isPacked } from './called.ts'
 import { startLocalCluster } from './cluster.ts'
 import { takeFolder } from './folder.ts'
 import { assertFree, lanAddress } from './network.ts'
@@ -64,7 +65,8 @@ const run = async (options: Options): Promise<void> => {
   try {
     await assertFree(host, port)
     await ensurePrograms(['redis', 'nginx'], say)
-    await ensurePage(say)
+    // The package has them built.
+    if (!isPacked) await ensurePage(say)
     const { signal } = ending
     const starting = startLocalCluster(folder, { nodes, port, watch, wechat, host, origin, settings, signal }, say)
     // A signal came during the start. Whatever still starts ends with this process.
@@ -73,7 +75,8 @@ const run = async (options: Options): Promise<void> => {
     if (!cluster) return
     const endWatch = watch ? watchPage(say) : () => {}
     const { apiKeyFile, logs } = folder
-    say(await welcome({ ...cluster, origin, lan, wechat, apiKeyFile, logs }))
+    const takesKeys = !settings.SAOMA_API_KEYS
+    say(await welcome({ ...cluster, origin, lan, wechat, apiKeyFile, takesKeys, logs }))
 
     await told
     say('\nStopping. Press Ctrl-C again to force it.')
@@ -86,10 +89,23 @@ const run = async (options: Options): Promise<void> => {
   }
 }
 
+const WRONG_USAGE = 2
+
+/** Undefined after a message, if the command line is wrong. */
+const readCommandLine = (): Options | undefined => {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    tell(error)
+    process.exitCode = WRONG_USAGE
+    return undefined
+  }
+}
+
 const main = async (): Promise<void> => {
-  const options = readOptions(process.argv.slice(2))
-  if (options.help) say(usage)
-  else await run(options)
+  const options = readCommandLine()
+  if (options?.help) say(usage)
+  else if (options) await run(options)
 }
 
 main()

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { started } from './called.ts'
 
 /**
  * Networks of home and office routers. The machine may also have a container bridge or a VPN, so addresses of
@@ -30,9 +31,9 @@ export const assertFree = (host: string, port: number): Promise<void> =>
     server.once('error', (error) => {
       const code = 'code' in error ? error.code : undefined
       if (code === 'EADDRINUSE')
-        reject(new Error(`Port ${port} is in use. Choose another: npm start -- --port ${port + 1}`))
+        reject(new Error(`Port ${port} is in use. Choose another: ${started(`--port ${port + 1}`)}`))
       else if (code === 'EACCES')
-        reject(new Error(`Port ${port} needs special rights. Choose one above 1023: npm start -- --port 8080`))
+        reject(new Error(`Port ${port} needs special rights. Choose one above 1023: ${started('--port 8080')}`))
       else reject(error)
     })
     server.listen(port, host, () => server.close(() => resolve()))

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { isPacked, started } from './called.ts'
 
 export interface Options {
   nodes: number
@@ -11,16 +12,17 @@ export interface Options {
   help: boolean
 }
 
-export const usage = `npm start -- [options]     the whole cluster on this machine
+const watchLine = '  --watch     restart programs when their files change (npm run dev)\n'
+
+export const usage = `${started('[options]')}     the whole cluster on this machine
 
   --nodes N   gateways behind nginx, 1 to 16        (default 2)
   --port N    where nginx listens                   (default 8080)
   --lan       allow phones on the same network      (default: this machine only)
   --wechat    codes of a simulated mini-program, with a pool; no demo phones
-  --watch     restart programs when their files change (npm run dev)
-  --help      this text
+${isPacked ? '' : watchLine}  --help      this text
 
-Its Redis, its secret and its logs are in .saoma/; delete that folder to start over.`
+Its Redis, its secrets, its API keys and its logs are in .saoma/; delete that folder to start over.`
 
 const MAX_NODES = 16
 const MAX_PORT = 65_535
@@ -45,6 +47,8 @@ export const readOptions = (args: readonly string[]): Options => {
       help: { type: 'boolean', default: false },
     },
   })
+  if (isPacked && values.watch)
+    throw new TypeError('--watch is for a clone of the repository: there are no sources here.')
   return {
     ...values,
     nodes: wholeNumber('nodes', values.nodes, 1, MAX_NODES),

@@ -3,14 +3,15 @@ import { join } from 'node:path'
 import { parseArgs, parseEnv } from 'node:util'
 import { type PooledCodeAnswer, parsePooledScene, parseProblem } from '@saoma/protocol'
 import { type Answer, attemptPhoneToken, confirm, reject, request, scan } from '@saoma/testing'
+import { called, started } from './called.ts'
 import { sceneOf } from './scanned.ts'
 
 /*
- * A simulated person with a phone, for the cluster of `npm start -- --wechat`. It does what the mini-program
+ * A simulated person with a phone, for the cluster of `saoma start --wechat`. It does what the mini-program
  * does, in one run.
  */
 
-const USAGE = `node scripts/bootstrap.mjs apps/local/src/phone.ts [what it scans] [options]
+const USAGE = `${called('phone')} [what it scans] [options]
 
   what it scans    a ticket, the scene of a code made ahead, a picture saved from the page, or the
                    address behind "Open in WeChat"      (default: the newest code drawn for a page)
@@ -19,7 +20,7 @@ const USAGE = `node scripts/bootstrap.mjs apps/local/src/phone.ts [what it scans
   --decline        say no
   --help           this text
 
-It needs the cluster of: npm start -- --wechat`
+It needs the cluster of: ${started('--wechat')}`
 
 /** The answer's body; throws an error for the user if the call failed. */
 const expected = <T>({ status, body }: Answer<T>, hint: (code: string) => string = () => ''): T => {
@@ -31,10 +32,10 @@ const expected = <T>({ status, body }: Answer<T>, hint: (code: string) => string
 }
 
 const readSettings = async (): Promise<{ origin: string; simulator: string }> => {
-  const text = await readFile(join(process.cwd(), '.saoma/wechat.env'), 'utf8').catch(() => '')
-  const { SAOMA_ORIGIN: origin, WECHAT_API: simulator } = parseEnv(text)
-  if (!origin || !simulator)
-    throw new Error('There is no cluster with codes of WeChat here. Start one: npm start -- --wechat')
+  const text = await readFile(join(process.cwd(), '.saoma/cluster.env'), 'utf8').catch(() => '')
+  const { SAOMA_ORIGIN: origin, WECHAT_API: simulator, SAOMA_DEMO: demo } = parseEnv(text)
+  if (!origin || !simulator || demo === 'true')
+    throw new Error(`There is no cluster with codes of WeChat here. Start one: ${started('--wechat')}`)
   return { origin, simulator }
 }
 

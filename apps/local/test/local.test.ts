@@ -65,6 +65,14 @@ test('npm start runs a cluster, restarts a killed node and leaves nothing behind
   const apiKey = (await readFile(join(folder, '.saoma/api-key'), 'utf8')).trim()
   expect((await publish(origin, { channel: 'room:x', event: 'e', data: 1 }, apiKey)).body).toMatchObject({ offset: 1 })
 
+  // A key that is made beside it is good within seconds, on every node.
+  expect((await stat(join(folder, '.saoma/cluster.env'))).mode & 0o777).toBe(0o600)
+  const key = (await run(folder, fileOf('../../gateway/src/bin/key.ts'), 'create', 'mine', 'room:*'))[1]?.trim() ?? ''
+  await until(
+    async () => (await publish(origin, { channel: 'room:x', event: 'e', data: 2 }, key)).status,
+    (status) => status === 200,
+  )
+
   const second = await start(folder, '--port', `${await freePort()}`)
   expect(await second.exited).toEqual({ code: 1, signal: null })
   expect(second.lines.map(({ text }) => text)).toEqual([
@@ -83,6 +91,7 @@ test('npm start runs a cluster, restarts a killed node and leaves nothing behind
   await expect(request(`${nodeOrigin}/`)).rejects.toThrow()
   expect((await readdir(join(folder, '.saoma'))).sort()).toEqual([
     'api-key',
+    'api-keys',
     'hook-secret',
     'logs',
     'redis',
@@ -123,7 +132,7 @@ test('npm start -- --wechat offers mini-program codes, a phone and a pool', asyn
   expect((await phone('--decline'))[1]).toMatch('(TICKET_SETTLED)')
 
   const down = { kind: 'down', path: '/wxa/getwxacodeunlimit' }
-  const pool = ['--env-file=.saoma/wechat.env', fileOf('../../gateway/src/bin/pool.ts'), 'list']
+  const pool = [fileOf('../../gateway/src/bin/pool.ts'), 'list']
   await until(
     () => run(folder, ...pool),
     (lines) => lines.some((line) => line.includes(' fresh ')),
@@ -137,7 +146,7 @@ test('npm start -- --wechat offers mini-program codes, a phone and a pool', asyn
 
   await local.kill('SIGINT')
   expect(await local.exited).toEqual({ code: 0, signal: null })
-  expect(await readdir(join(folder, '.saoma'))).not.toContain('wechat.env')
+  expect(await readdir(join(folder, '.saoma'))).not.toContain('cluster.env')
   expect(await phone()).toEqual(['There is no cluster with codes of WeChat here. Start one: npm start -- --wechat'])
 })
 
@@ -173,6 +182,6 @@ test.each([
   [['--lon'], "Unknown option '--lon'"],
 ])('%j is refused with a message', async (args, sentence) => {
   const local = await start(await emptyFolder(), ...args)
-  expect(await local.exited).toEqual({ code: 1, signal: null })
+  expect(await local.exited).toEqual({ code: 2, signal: null })
   expect(local.lines.map(({ text }) => text)).toEqual([expect.stringContaining(sentence)])
 })

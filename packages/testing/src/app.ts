@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Line } from './lines.ts'
+import { nodeFlags } from './node-flags.ts'
 import { freePort } from './ports.ts'
 import { plainEnv, startProcess } from './process.ts'
 import { type Restartable, startRestartable } from './restartable.ts'
@@ -31,12 +32,8 @@ export interface App extends Restartable {
 const LISTEN_TIMEOUT_MS = 45_000
 /** Longer than a node needs to drain its browsers. */
 const STOP_TIMEOUT_MS = 20_000
-/**
- * For a process with many small waiting objects: a small young generation, and a collection whenever the old
- * generation has grown by 15 %. By default Node would keep the garbage of ten thousand handshakes. It costs
- * about 10 us per handshake.
- */
-export const nodeFlags: readonly string[] = ['--max-semi-space-size=2', '--heap-growing-percent=15']
+/** `.ts` in the repository, `.js` in the package `saoma`, which has the same folders. */
+const extension = extname(fileURLToPath(import.meta.url))
 
 const isListening = (line: Line): boolean => line.json?.event === 'listening'
 

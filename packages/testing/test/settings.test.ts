@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { nodeFlags } from '../src/app.ts'
+import { nodeFlags } from '../src/node-flags.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 const names = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, name]) => name ?? '')

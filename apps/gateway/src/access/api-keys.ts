@@ -35,12 +35,21 @@ interface Entry {
 const LOOK_MS = 2_000
 /** The prefix of API keys. No other token has it. */
 export const API_KEY_PREFIX = 'saoma_'
+/** What a name and a list of patterns must be, as the end of a sentence. */
+export const NAME_RULE = 'must be 1 to 32 of A-Z, a-z, 0-9 and -'
+export const PATTERNS_RULE = 'must list patterns such as room:*,user:*'
 /** The prefix, `<name>_` and 256 random bits in base64url. */
 const KEY = /^saoma_([A-Za-z0-9-]{1,32})_[A-Za-z0-9_-]{43}$/
 const NAME = /^[A-Za-z0-9-]{1,32}$/
 const SHA256 = /^[0-9a-f]{64}$/i
 
 const hash = (key: string): Buffer => createHash('sha256').update(key).digest()
+
+/** Whether a key may have this name. */
+export const isKeyName = (name: string): boolean => NAME.test(name)
+/** Whether a key may have these patterns, which commas separate. */
+export const arePatterns = (patterns: string): boolean =>
+  patterns.split(',').every((pattern) => patternSyntax.test(pattern))
 
 /**
  * Reads `<name> <sha256 hex> <pattern>[,<pattern>…]`, one per line or between semicolons; `#` begins a
@@ -52,18 +61,16 @@ export const parseApiKeys = (text: string): { entries: ReadonlyMap<string, Entry
   for (const [i, line] of text.split(/\r?\n|;/).entries()) {
     const [name, sha256 = '', patterns = '', ...rest] = line.replace(/#.*/, '').trim().split(/\s+/)
     if (!name) continue
-    const channels = patterns.split(',')
     const wrong = (what: string) => problems.push(`line ${i + 1}: ${what}`)
     // Do not show the line: it may hold the key itself in the place of the hash.
-    if (!NAME.test(name)) wrong('the name must be 1 to 32 of A-Z, a-z, 0-9 and -')
+    if (!isKeyName(name)) wrong(`the name ${NAME_RULE}`)
     else if (!SHA256.test(sha256)) wrong('the second word must be the SHA-256 of the key in hex')
-    else if (rest.length > 0 || !channels.every((pattern) => patternSyntax.test(pattern)))
-      wrong('the third word must list patterns such as room:*,user:*')
+    else if (rest.length > 0 || !arePatterns(patterns)) wrong(`the third word ${PATTERNS_RULE}`)
     else if (entries.has(name)) wrong(`the name ${name} is taken; a second key needs a name of its own`)
     else
       entries.set(name, {
         sha256: Buffer.from(sha256, 'hex'),
-        backend: { kind: 'backend', name, channels, expiresAt: Number.POSITIVE_INFINITY },
+        backend: { kind: 'backend', name, channels: patterns.split(','), expiresAt: Number.POSITIVE_INFINITY },
       })
   }
   return { entries, problems }

@@ -3,27 +3,29 @@ import { createBudget, createWechat } from '@saoma/wechat'
 import { type Config, ConfigError, readConfig } from '../config/config.ts'
 import { openPool, openPoolStore } from '../login/qr/open-pool.ts'
 import { unreachable } from '../operate/open-redis.ts'
+import { readGiven } from './given.ts'
 import { createPoolCommands } from './pool-commands.ts'
 import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts'
 
 /*
- * Manages the pool of codes by hand. It reads the settings of a node from the environment:
+ * Manages the pool of codes by hand. It reads the settings of a node from the environment and from files:
  *
- *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts fill 500
- *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts list
- *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts check [--repair]
- *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts retire <scene>… | --all
- *   node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts adopt
+ *   saoma pool fill 500
+ *   saoma pool list
+ *   saoma pool check [--repair]
+ *   saoma pool retire <scene>… | --all
+ *   saoma pool adopt
  *
- * `--help` prints the same. Exit status: 0 on success, 1 on failure, 130 when interrupted.
+ * `--help` prints the same. In the image: node apps/gateway/src/bin/pool.ts. Exit status: 0 on success, 1 on
+ * failure, 2 if the command line is wrong, 130 when interrupted.
  */
 
 /** Short, because a person waits for the command. */
 const READY_MS = 5_000
 
 /** @throws ConfigError */
-const readPoolConfig = () => {
-  const config: Config = readConfig(process.env)
+const readPoolConfig = (envFiles: readonly string[]) => {
+  const config: Config = readConfig(readGiven(envFiles))
   const { wechat, pool } = config
   if (!wechat || !pool)
     throw new ConfigError([
@@ -68,8 +70,8 @@ const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfi
 // A reader such as `head` has closed the pipe: the rest need not be written.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
 
-const start = async (command: PoolCommand): Promise<void> => {
-  const config = readPoolConfig()
+const start = async (command: PoolCommand, envFiles: readonly string[]): Promise<void> => {
+  const config = readPoolConfig(envFiles)
   try {
     await run(command, config)
   } catch (error) {
@@ -83,9 +85,9 @@ if (asked.kind === 'help') {
   process.stdout.write(USAGE)
 } else if (asked.kind === 'wrong') {
   process.stderr.write(`${asked.reason}\n${USAGE}`)
-  process.exitCode = 1
+  process.exitCode = 2
 } else {
-  start(asked.run).catch((error: unknown) => {
+  start(asked.run, asked.envFiles).catch((error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
     process.exitCode = 1
   })

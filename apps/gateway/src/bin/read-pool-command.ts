@@ -2,19 +2,26 @@ import { parseArgs } from 'node:util'
 import { parsePooledScene } from '@saoma/protocol'
 import type { PoolCommands } from './pool-commands.ts'
 
-export const USAGE = `Usage: node scripts/bootstrap.mjs apps/gateway/src/bin/pool.ts <command>
+export const USAGE = `Usage: saoma pool <command> [--env-file <file>]
   fill <number>             make that many codes
   list                      show every code
   check [--repair]          compare codes with pictures; --repair removes mismatches
   retire <scene>… | --all   remove codes for ever; a login that shows one needs a new code
   adopt                     make SAOMA_POOL_STORE the store of the pool
+  --env-file <file>         settings of a node, beneath those of the environment; may be repeated (default:
+                            .saoma/cluster.env, if there is one)
   --help                    show this
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 `
 
 export type PoolCommand = (commands: PoolCommands, config: { max: number }) => Promise<boolean>
 
 /** The parsed command line. `reason` is an error message for its author. */
-export type AskedCommand = { kind: 'command'; run: PoolCommand } | { kind: 'help' } | { kind: 'wrong'; reason: string }
+export type AskedCommand =
+  | { kind: 'command'; run: PoolCommand; envFiles: readonly string[] }
+  | { kind: 'help' }
+  | { kind: 'wrong'; reason: string }
 
 interface Grammar {
   /** The only option of the command. */
@@ -66,13 +73,15 @@ export const readPoolCommand = (args: readonly string[]): AskedCommand => {
   // A scene may begin with a dash, so keep scenes away from the option parser.
   const { values, positionals } = parseArgs({
     args: args.filter((word) => !isScene(word)),
-    options: { help: { type: 'boolean', short: 'h' } },
+    options: { help: { type: 'boolean', short: 'h' }, 'env-file': { type: 'string', multiple: true } },
     allowPositionals: true,
     strict: false,
   })
-  const { help, ...options } = values
+  const { help, 'env-file': files = [], ...options } = values
+  const envFiles = files.filter((file) => typeof file === 'string')
   const [name, ...words] = positionals
   if (help || name === 'help') return { kind: 'help' }
+  if (envFiles.length < files.length) return wrong('--env-file needs the name of a file.')
   if (name === undefined || isScene(args[0] ?? '')) return wrong('Say what is to be done.')
   const grammar = Object.hasOwn(grammars, name) ? grammars[name] : undefined
   if (!grammar) return wrong(`There is no command "${name}".`)
@@ -84,5 +93,5 @@ export const readPoolCommand = (args: readonly string[]): AskedCommand => {
     return wrong(`${name} has no option ${written}.`)
   }
   const read = grammar.read([...words, ...args.filter(isScene)], Object.keys(options).length > 0)
-  return typeof read === 'string' ? wrong(read) : { kind: 'command', run: read }
+  return typeof read === 'string' ? wrong(read) : { kind: 'command', run: read, envFiles }
 }

@@ -63,9 +63,7 @@ export const contradictions = (env: Environment): string[] => {
   }
   if (env.SAOMA_DEMO !== 'true') {
     if (env.SAOMA_API_KEYS?.text.toLowerCase().includes(published.keySha256))
-      problems.push(
-        'SAOMA_API_KEYS has the published key of the demo: make your own (apps/gateway/src/bin/create-api-key.ts)',
-      )
+      problems.push('SAOMA_API_KEYS has the published key of the demo: make your own (saoma key create)')
     if (env.SAOMA_HOOK_SECRET === published.hookSecret)
       problems.push('SAOMA_HOOK_SECRET is the published secret of the demo: make your own (openssl rand -base64 32)')
   }

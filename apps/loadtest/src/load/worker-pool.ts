@@ -26,6 +26,9 @@ const OTHER_FILES = 300
 /** Connections from one address to one port. Linux has 28,232 by its default range. */
 const PORTS_PER_ADDRESS = 28_000
 
+/** `.ts` in the repository, `.js` in the package `saoma`. */
+const extension = extname(fileURLToPath(import.meta.url))
+
 /** Throws UsageError when this machine's limits are too low for the load of one worker. */
 export const assertRoom = async (sockets: number, workers: number, ownAddresses: boolean): Promise<void> => {
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', 'ulimit -n'])
@@ -61,7 +64,7 @@ export const startCrew = async (meeting: Meeting, options: CrewOptions): Promise
         command: process.execPath,
         args: [
           ...nodeFlags,
-          fileURLToPath(new URL(`./worker${extname(import.meta.url)}`, import.meta.url)),
+          fileURLToPath(new URL(`./worker${extension}`, import.meta.url)),
           ...Object.entries(args).flatMap(([name, value]) => [`--${name}`, value]),
         ],
         onLine: ({ text }) => say(`worker ${i}: ${text}`),
