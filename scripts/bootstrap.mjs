@@ -110,7 +110,8 @@ if (!isInstalled()) {
 }
 const node = findNode()
 if (script) {
-  const child = spawn(node, [join(root, script), ...args], {
+  // Behind `--`, because Node would take options such as --env-file for its own.
+  const child = spawn(node, ['--', join(root, script), ...args], {
     cwd: root,
     env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
     stdio: 'inherit',

@@ -24,6 +24,7 @@ const FILES = [
   '.env.template',
   'docker-compose.yml',
   'docker-compose.production.yml',
+  'k8s/overlays/production',
   'nginx',
   'redis',
   'apps/loadtest/src/load/report/page.css',

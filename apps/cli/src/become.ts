@@ -15,5 +15,7 @@ const extension = extname(fileURLToPath(import.meta.url))
 export const become = (program: string, args: readonly string[], flags: readonly string[] = []): never => {
   const file = fileURLToPath(new URL(`../../../${program}${extension}`, import.meta.url))
   if (!process.execve) throw new Error('This system cannot replace a process by another.')
-  return process.execve(process.execPath, [process.execPath, ...process.execArgv, ...flags, file, ...args])
+  // Node looks for its own options, such as --env-file, behind the name of the program too, unless `--` is
+  // before it.
+  return process.execve(process.execPath, [process.execPath, ...process.execArgv, ...flags, '--', file, ...args])
 }

@@ -171,14 +171,12 @@ test('a node that is started by hand as the page says is ready', async () => {
   const [env, redis, port, internalPort] = await Promise.all([withCommand(), startRedis(), freePort(), freePort()])
   const folder = await makeSecrets(env)
   await writeFile(join(folder, 'secrets/wechat-secret'), `${'0'.repeat(32)}\n`)
-  await mkdir(join(folder, 'pages'))
   const settings = settingsIn(under(HAND, 'ini')[0] ?? '')
   const own: Record<string, string> = {
     ...settings,
     PORT: `${port}`,
     INTERNAL_PORT: `${internalPort}`,
     REDIS_URL: redis.url,
-    SAOMA_WEB_ROOT: join(folder, 'pages'),
   }
   expect(Object.keys(own).sort()).toEqual(Object.keys(settings).sort())
   const text = Object.entries(own).map(([name, value]) => `${name}=${value.replace('/etc/saoma', folder)}\n`)

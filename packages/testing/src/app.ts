@@ -37,9 +37,6 @@ const extension = extname(fileURLToPath(import.meta.url))
 
 const isListening = (line: Line): boolean => line.json?.event === 'listening'
 
-/** `.ts` in the repository, `.js` in the package `saoma`, which has the same layout. */
-const extension = extname(import.meta.url)
-
 /** Starts a program of this project. Resolves when it reports that it listens. */
 export const startApp = async ({ app, name, env, watch = false, onLine }: AppOptions): Promise<App> => {
   const main = fileURLToPath(new URL(`../../../apps/${app}/src/main${extension}`, import.meta.url))

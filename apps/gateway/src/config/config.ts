@@ -7,6 +7,7 @@ import type { RedisSettings } from '../operate/open-redis.ts'
 import type { TraceOptions } from '../operate/tracing/options.ts'
 import { contradictions } from './contradictions.ts'
 import { Environment } from './environment.ts'
+import { packedPages } from './packed-pages.ts'
 import { readSettingFiles } from './setting-files.ts'
 
 export interface Config extends RedisSettings {
@@ -124,6 +125,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
   const settings = read.value
   const problems = contradictions(settings)
   if (problems.length > 0) throw new ConfigError(problems)
+  const webRoot = settings.SAOMA_WEB_ROOT ?? packedPages()
 
   return {
     origin: settings.SAOMA_ORIGIN,
@@ -173,7 +175,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
           },
         }
       : {}),
-    ...(settings.SAOMA_WEB_ROOT ? { webRoot: settings.SAOMA_WEB_ROOT } : {}),
+    ...(webRoot ? { webRoot } : {}),
     trustedProxies: settings.SAOMA_TRUSTED_PROXIES,
     allowedOrigins: settings.SAOMA_ALLOWED_ORIGINS,
     live: {
