@@ -35,6 +35,9 @@ const INSTALL_MS = 240_000
 const RUN_MS = 120_000
 /** How often the doctor is asked until it sees what was broken. */
 const MOST_LOOKS = 5
+/** In place of `proxy_buffering off`. Without compression nginx passes on each piece as it comes. */
+const BUFFERING =
+  'proxy_buffering on; proxy_ignore_headers X-Accel-Buffering; gzip on; gzip_min_length 1; gzip_types text/event-stream;'
 
 const say = (sentence: string): void => console.log(sentence)
 
@@ -60,7 +63,7 @@ const createPlace = async (folder: string, ports: { cluster: number; page: numbe
     startProcess({
       name: command,
       command: '/bin/sh',
-      args: ['-c', here(command)],
+      args: ['-ec', here(command)],
       cwd: folder,
       env,
       forks: true,
@@ -72,7 +75,7 @@ const createPlace = async (folder: string, ports: { cluster: number; page: numbe
     const running = await startProcess({
       name: command,
       command: '/bin/sh',
-      args: ['-c', here(command)],
+      args: ['-ec', here(command)],
       cwd: folder,
       env,
       forks: true,
@@ -120,19 +123,12 @@ const takeBlocks = () => {
   }
 }
 
-/** Packages of this repository come from the packed files, and all others from the registry. */
-const installFrom = (packed: readonly string[], command: string): string =>
-  command
-    .split('\n')
-    .map((line) =>
-      line.replaceAll(/ (@saoma\/[\w-]+|saoma)(?= |$)/g, (_, name: string) => {
-        const prefix = `${name.replace('@', '').replace('/', '-')}-`
-        const file = packed.find((path) => new RegExp(`/${prefix}\\d[^/]*$`).test(path))
-        if (!file) throw new Error(`${name} is not packed`)
-        return ` ${file}`
-      }),
-    )
-    .join('\n')
+/** The packed files in place of the packages, as the page tells whoever has them from a clone. */
+const installFrom = (packed: readonly string[], command: string): string => {
+  const [names] = /saoma @saoma\/client @saoma\/react/.exec(command) ?? []
+  if (!names) throw new Error(`${PAGE} installs other packages: ${command}`)
+  return command.replace(names, packed.join(' '))
+}
 
 const logInAndAsk = async (page: string): Promise<void> => {
   const browser = await launchBrowser()
@@ -202,8 +198,7 @@ const breakEach = async (place: Place): Promise<void> => {
   const template = join(place.folder, 'node_modules/saoma/dist/nginx/nginx.conf.template')
   const sound = await readFile(template, 'utf8')
   const reload = `kill -HUP "$(pgrep -f '${place.folder}/node_modules/saoma/dist/nginx/run[.]sh' | head -1)"`
-  const buffering = 'proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;'
-  await writeFile(template, sound.replaceAll('proxy_buffering off;', buffering))
+  await writeFile(template, sound.replaceAll('proxy_buffering off;', BUFFERING))
   await place.expectRun(reload)
   await assertRed(place, 'event-stream')
   await writeFile(template, sound)
