@@ -55,7 +55,7 @@ const { root } = values
 const usesDate = (file: string): boolean => /\bDate\.now\b|\bnew Date\(\)/.test(readFileSync(join(root, file), 'utf8'))
 const isProduct = (file: string): boolean =>
   /^(apps|packages)\/[^/]+\/src\//.test(file) &&
-  !/^(apps\/(loadtest|local|miniprogram|web|wechat-simulator)|packages\/testing)\//.test(file)
+  !/^(apps\/(docs|loadtest|local|miniprogram|web|wechat-simulator)|packages\/testing)\//.test(file)
 
 const using = readWorkspaces(root)
   .flatMap(({ files }) => files)

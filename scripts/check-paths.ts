@@ -1,17 +1,16 @@
 /*
- * Markdown pages name files, by links and by paths such as `channels/feed.ts` for
- * packages/channels/src/feed.ts. Programs contain whole paths too, in sentences for people. This check fails
- * if a named file does not exist, for example after a move.
+ * Markdown pages name files by paths such as `channels/feed.ts` for packages/channels/src/feed.ts. Programs
+ * contain whole paths too, in sentences for people. This check fails if a named file does not exist, for
+ * example after a move. check-links.ts follows the links.
  *
  *   node scripts/check-paths.ts [--root <folder>]
  */
 
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { filesBelow } from './files.ts'
 
-const LINK = /\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)/g
 const SHORT = /`((?:[\w@.-]+\/)+[\w.-]+\.(?:ts|lua|sh|mjs|md|ya?ml|template))`/g
 const WHOLE = /(?<![\w./-])((?:apps|packages|scripts|docs)\/[\w./@-]+\.(?:ts|lua|sh|mjs|md|ya?ml))\b/g
 const SPEAKS = /\.(?:md|[cm]?[jt]s|lua|sh|ya?ml|template)$|(?:^|\/)Dockerfile$/
@@ -38,11 +37,7 @@ const checkPaths = (root: string): string[] => {
     const gone = all(line, WHOLE).filter((path) => !isThere(path))
     if (!file.endsWith('.md')) return gone.map((path) => `names ${path}, which is no file`)
     const unknown = all(line, SHORT).filter((path) => !short.has(path) && !ELSEWHERE.test(path))
-    const links = all(line, LINK).map((link) => normalize(join(dirname(file), link)))
-    return [
-      ...new Set([...gone, ...unknown].map((path) => `names ${path}, which is no file`)),
-      ...links.filter((target) => !isThere(target)).map((target) => `links to ${target}, which is not there`),
-    ]
+    return [...new Set([...gone, ...unknown].map((path) => `names ${path}, which is no file`))]
   }
   return files
     .filter((file) => SPEAKS.test(file) && !SILENT.test(file))

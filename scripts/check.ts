@@ -9,6 +9,8 @@ const steps = [
   { name: 'clocks', args: ['scripts/check-clocks.ts'] },
   { name: 'width', args: ['scripts/check-width.ts'] },
   { name: 'paths', args: ['scripts/check-paths.ts'] },
+  { name: 'links', args: ['scripts/check-links.ts'] },
+  { name: 'translations', args: ['scripts/check-translations.ts'] },
   { name: 'rules', args: ['scripts/check-specs.ts'] },
   { name: 'workflows', args: ['scripts/check-workflows.ts'] },
   { name: 'packages', args: ['scripts/check-packages.ts'] },

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Folders without our own sources: installed, built, or written at run time (.gitignore). */
-const OTHERS = new Set(['node_modules', 'dist', '.git', '.saoma', '.packages', 'secrets', 'backup'])
+const OTHERS = new Set(['node_modules', 'dist', '.git', '.stage', '.saoma', '.packages', 'secrets', 'backup'])
 
 /** All files below a folder, relative to it. It does not use git, which may be missing on a machine. */
 export const filesBelow = (root: string, folder = ''): string[] =>

@@ -25,9 +25,6 @@ const check = async (page: string, program = ''): Promise<string[]> => {
 }
 
 test.each([
-  ['a link to a page', '[so](../README.md#try-it)', 'Paths: every file that is named is there.'],
-  ['a link to elsewhere', '[so](https://example.com/a.md)', 'Paths: every file that is named is there.'],
-  ['a link to nowhere', '\n[so](README.md)', 'docs/page.md:2 links to docs/README.md, which is not there'],
   ['a file', '`channels/feed.ts`, `packages/channels/src/feed.ts`', 'Paths: every file that is named is there.'],
   ['a file that is gone', '`channels/member.ts`', 'docs/page.md:1 names channels/member.ts, which is no file'],
   ['a file of somebody else', '`other/gone.ts`', 'docs/page.md:1 names other/gone.ts, which is no file'],

@@ -139,7 +139,7 @@ interface Ours {
     }
   >
 }
-const names = ['test', 'nightly', 'release'] as const
+const names = ['docs', 'test', 'nightly', 'release'] as const
 const ours = (name: (typeof names)[number]): Ours => parse(read(`.github/workflows/${name}.yml`))
 const commands = ({ steps }: Ours['jobs'][string]): string[] => steps.flatMap(({ run }) => run ?? [])
 
