@@ -79,6 +79,6 @@ export const programs: readonly Program[] = [
     name: 'doctor',
     summary: 'looks for what is wrong with settings, Redis, WeChat and the public address',
     path: 'apps/gateway/src/bin/doctor',
-    words: { options: ['--json', ENV_FILE, '--origin=', '--help'] },
+    words: { options: ['--json', '--only=', '--timeout=', ENV_FILE, '--origin=', '--help'] },
   },
 ]

@@ -78,7 +78,7 @@ test('saoma node becomes the node, with its flags and settings, and ends as it d
   expect(waiting.json).toMatchObject({ node: 'mine' })
   expect(waiting.text).toContain(redis)
   const command = execFileSync('ps', ['-p', `${node.pid}`, '-o', 'args='], { encoding: 'utf8' })
-  expect(command).toContain(`${nodeFlags.join(' ')} --env-file=node.env ${join(root, 'apps/gateway/src/main.ts')}`)
+  expect(command).toContain(`${nodeFlags.join(' ')} --env-file=node.env -- ${join(root, 'apps/gateway/src/main.ts')}`)
   await node.kill('SIGTERM')
   expect(await node.exited).toEqual({ code: 0, signal: null })
   expect(node.lines.at(-1)?.json).toMatchObject({ event: 'stopped' })

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -390,19 +389,4 @@ describe('an origin', () => {
       expect((await looked).filter(({ level }) => level === 'ok')).toEqual([])
     }
   })
-})
-
-test('each code has a section that says more', () => {
-  const read = (folder: string, end: RegExp) => {
-    const url = new URL(folder, import.meta.url)
-    const files = readdirSync(url).filter((file) => end.test(file))
-    return files.map((file) => readFileSync(new URL(file, url), 'utf8')).join('\n')
-  }
-  const source = read('../src/doctor/', /\.ts$/)
-  const codes = [...source.matchAll(/\bcode(?: =|:) '([a-z][a-z0-9-]+)'/g)].map(([, code = '']) => code)
-  expect(codes.length).toBeGreaterThan(20)
-  const sections = [...read('../../../docs/', /^troubleshooting.*\.md$/).matchAll(/^### (.+)$/gm)].map(
-    ([, code]) => code,
-  )
-  expect(sections).toEqual(expect.arrayContaining([...new Set(codes)]))
 })

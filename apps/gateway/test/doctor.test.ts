@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { onCleanup, plainEnv } from '@saoma/testing'
+import { freePort, onCleanup, plainEnv } from '@saoma/testing'
 import type { Finding } from '../src/doctor/finding.ts'
 import { PAGES, reportText } from '../src/doctor/report.ts'
 import { runChecks } from '../src/doctor/run-checks.ts'
@@ -62,12 +62,13 @@ describe('the command line', () => {
   })
 
   test('with an origin alone the checks that need settings say so', async () => {
-    const { code, findings, stdout } = await diagnose(['--json', '--origin', 'https://login.example.com/'])
-    expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({ origin: 'https://login.example.com', version: expect.any(String) })
-    const skipped = findings.filter(({ level }) => level === 'skipped')
-    expect(skipped.map(({ check }) => check)).toEqual(['settings', 'secrets', 'redis', 'clocks', 'nodes', 'wechat'])
-    expect(new Set(skipped.map((one) => one.code))).toEqual(new Set(['needs-settings']))
+    const origin = `http://127.0.0.1:${await freePort()}`
+    const { code, findings, stdout, of } = await diagnose(['--json', '--origin', `${origin}/`])
+    expect(code).toBe(1)
+    expect(of('origin-connect')).toEqual([expect.stringMatching(/^error: /)])
+    expect(JSON.parse(stdout)).toMatchObject({ origin, version: expect.any(String) })
+    const unasked = findings.filter((one) => one.code === 'needs-settings')
+    expect(unasked.map(({ check }) => check)).toEqual(['settings', 'secrets', 'redis', 'clocks', 'nodes', 'wechat'])
   })
 })
 
@@ -360,7 +361,7 @@ test('every code has a section, and every section a code', () => {
     readFileSync(new URL(file, root), 'utf8'),
   )
   const codes = sources.flatMap((text) =>
-    [...text.matchAll(/(?:\bcode: |\b(?:ok|warning|error|skipped|failed|judge\w*)\(\s*)'([a-z0-9-]+)'/g)].map(
+    [...text.matchAll(/(?:\bcode(?: =|:) |\b(?:ok|warning|error|skipped|failed|judge\w*)\(\s*)'([a-z0-9-]+)'/g)].map(
       ([, code = '']) => code,
     ),
   )

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import {
   type Cluster,
   createWx,
+  documented,
   type HostedPage,
   launchBrowser,
   startCluster,
@@ -34,6 +35,7 @@ const ENTRIES = [
 ]
 
 let cluster: Cluster
+let packed: readonly string[] = []
 let consumer: Consumer
 /** The host of a business's pages, and what it serves. */
 let host: string
@@ -44,8 +46,11 @@ beforeAll(async () => {
   const nodes = MAJORS.map((major) => `node${major}@npm:${platform}@${major}`)
   ;[cluster, consumer] = await Promise.all([
     startCluster({ nodes: 1, env: { SAOMA_ALLOWED_ORIGINS: host } }),
-    pack().then((packed) =>
-      createConsumer(packed, [
+    pack().then((files) => {
+      packed = files
+      // Not the command, which is large and which nobody imports.
+      const imported = files.filter((file) => !/\/saoma-\d/.test(file))
+      return createConsumer(imported, [
         ...nodes,
         'typescript@5',
         'vite@8',
@@ -55,14 +60,20 @@ beforeAll(async () => {
         'react-dom@19',
         '@types/react@19',
         'vue@3',
-      ]),
-    ),
+      ])
+    }),
   ])
 }, 240_000)
 
 /** The path of a Node of that major, or of the pinned one. */
 const nodeOf = (major: number | 'pinned') =>
   major === 'pinned' ? process.execPath : join(consumer.folder, `node_modules/node${major}/bin/node`)
+
+test('the command of docs/login.md installs the packages', async () => {
+  const [install] = documented('docs/login.md', 'Install the package')
+  const command = install?.code.replaceAll('../saoma/.packages', dirname(packed[0] ?? '')) ?? ''
+  await consumer.run('bash', '--norc', '-euc', command)
+}, 120_000)
 
 test.each([...MAJORS, 'pinned' as const])('Node %s imports every entry and publishes with it', async (major) => {
   await consumer.write(

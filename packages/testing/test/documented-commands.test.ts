@@ -54,9 +54,9 @@ interface Entry {
 const REACT = 'packages/react/test/react.test.ts'
 const VUE = 'packages/vue/test/vue.test.ts'
 const SNIPPETS = 'apps/web/test/documented-snippets.test.ts'
-const FILES = 'packages/client/test/start-page.test.ts'
+const FILES = 'apps/cli/test/first-steps.test.ts'
+const INSTALLED = 'packages/client/test/installed.test.ts'
 const LANGUAGES = 'packages/client/test/other-languages.test.ts'
-const PACKED = 'it needs the packed command: the check of the packages runs it'
 
 let folder: string
 let port: number
@@ -110,14 +110,14 @@ const LIST: readonly Entry[] = [
     here: (printed) =>
       expect(JSON.parse(printed)).toMatchObject({ messages: [{ data: { text: 'hello from curl' }, offset: 1 }] }),
   },
-  { page: START, heading: 'From packages', language: 'sh', why: PACKED },
-  { page: START, heading: 'From packages', language: 'sh', why: PACKED },
-  { page: START, heading: 'From packages', language: 'sh', why: PACKED },
+  { page: START, heading: 'From packages', language: 'sh', by: FILES },
+  { page: START, heading: 'From packages', language: 'sh', by: FILES },
+  { page: START, heading: 'From packages', language: 'sh', by: FILES },
   { page: START, heading: 'From packages', language: 'html', by: FILES },
   { page: START, heading: 'From packages', language: 'jsx', by: FILES },
   { page: START, heading: 'From packages', language: 'js', by: FILES },
-  { page: START, heading: 'From packages', language: 'sh', why: PACKED },
-  { page: START, heading: 'From packages', language: 'sh', why: PACKED },
+  { page: START, heading: 'From packages', language: 'sh', by: FILES },
+  { page: START, heading: 'From packages', language: 'sh', by: FILES },
 
   { page: LOGIN, heading: 'Use the element', language: 'html', by: SNIPPETS },
   { page: LOGIN, heading: 'Use the element', language: 'js', by: SNIPPETS },
@@ -137,7 +137,7 @@ const LIST: readonly Entry[] = [
     page: LOGIN,
     heading: 'Install the package',
     language: 'sh',
-    by: FILES,
+    by: INSTALLED,
   },
   { page: LOGIN, heading: 'Use your own markup', language: 'js', by: SNIPPETS },
   { page: LOGIN, heading: 'A page without a build', language: 'html', by: SNIPPETS },

@@ -13,7 +13,8 @@ import { probeWebSockets } from './web-sockets.ts'
 export const transports: Check = {
   name: 'transports',
   run: async (subject) => {
-    const missing = await absence('transports', 'WebSockets, polling and event streams were not tried', subject)
+    const code = 'transports'
+    const missing = await absence(code, 'WebSockets, polling and event streams were not tried', subject)
     if (missing) return [missing]
     const origin = originOf(subject) ?? ''
     const { signal } = subject
