@@ -106,8 +106,10 @@ const buildPrograms = async (outDir: string): Promise<Record<string, string>> =>
   })
   for (const name of FOUND) take(name, '')
   // npm obeys overrides only in the package that is installed itself. An exact version of its own has the
-  // same effect, because all of these are in the range of the package that needs them.
-  for (const name of Object.keys(readJson<Root>('package.json').overrides)) take(name, '')
+  // same effect, because all of these are in the range of the package that needs them. An override for one
+  // package alone is an object, and of a tool.
+  for (const [name, version] of Object.entries(readJson<Root>('package.json').overrides))
+    if (typeof version === 'string') take(name, '')
   for (const name of FOR_TESTS) versions.delete(name)
   return Object.fromEntries([...versions].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

@@ -31,8 +31,8 @@ export interface Root {
   homepage: string
   bugs: { url: string }
   repository: { type: string; url: string }
-  /** Versions that npm takes whatever a package asks for. */
-  overrides: Record<string, string>
+  /** Versions that npm takes whatever a package asks for; an object is for what one package asks for. */
+  overrides: Record<string, string | Record<string, string>>
 }
 
 /** A package that is published. */

@@ -54,7 +54,8 @@ interface Entry {
 const REACT = 'packages/react/test/react.test.ts'
 const VUE = 'packages/vue/test/vue.test.ts'
 const SNIPPETS = 'apps/web/test/documented-snippets.test.ts'
-const FILES = 'apps/cli/test/first-steps.test.ts'
+// A test of the command runs this script.
+const FILES = 'scripts/first-steps.ts'
 const INSTALLED = 'packages/client/test/installed.test.ts'
 const LANGUAGES = 'packages/client/test/other-languages.test.ts'
 
