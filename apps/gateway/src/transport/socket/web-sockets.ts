@@ -21,9 +21,18 @@ export const createWebSockets = <W extends typeof WebSocket = typeof WebSocket>(
   const server = new WebSocketServer<W>(settings)
   server.on('headers', (headers) => headers.push(`X-Saoma-Node: ${nodeId}`))
 
-  return (req: IncomingMessage, tcp: Duplex, head: Buffer<ArrayBuffer>, welcome: (ws: InstanceType<W>) => void): void =>
+  return (
+    req: IncomingMessage,
+    tcp: Duplex,
+    head: Buffer<ArrayBuffer>,
+    welcome: (ws: InstanceType<W>) => void,
+  ): void => {
+    // The answer and the first frame leave in one write.
+    tcp.cork()
     server.handleUpgrade(req, tcp, head, (ws) => {
       handOver(tcp)
       welcome(ws)
     })
+    tcp.uncork()
+  }
 }
