@@ -5,6 +5,7 @@
  *
  *   npm run first-steps
  *   npm run first-steps -- --folder /tmp/hello     in this empty folder, which stays afterwards
+ *   npm run first-steps -- --pinned                with known majors of the packages of others
  *
  * It needs a connection to npm's registry, and Chromium.
  */
@@ -31,6 +32,11 @@ const PAGE = 'docs/start.md'
 const SECTION = 'From packages'
 /** The addresses on that page. */
 const [PORT_OF_CLUSTER, PORT_OF_PAGE] = ['8080', '3000']
+/**
+ * What the page installs of others, with the majors that it was written for. A test on every change takes
+ * these, so that a new major does not fail it. The night takes the newest, as the page says.
+ */
+const MAJORS: Readonly<Record<string, number>> = { react: 19, 'react-dom': 19, express: 5, vite: 8 }
 const INSTALL_MS = 240_000
 const RUN_MS = 120_000
 /** How often the doctor is asked until it sees what was broken. */
@@ -130,6 +136,14 @@ const installFrom = (packed: readonly string[], command: string): string => {
   return command.replace(names, packed.join(' '))
 }
 
+/** The command with a major behind each package of others. */
+const withMajors = (command: string): string => {
+  const words = command.split(/(\s+)/)
+  const missing = Object.keys(MAJORS).filter((name) => !words.includes(name))
+  if (missing.length > 0) throw new Error(`${PAGE} does not install ${missing.join(' and ')}`)
+  return words.map((word) => (MAJORS[word] === undefined ? word : `${word}@${MAJORS[word]}`)).join('')
+}
+
 const logInAndAsk = async (page: string): Promise<void> => {
   const browser = await launchBrowser()
   const context = await browser.newContext()
@@ -211,7 +225,7 @@ const breakEach = async (place: Place): Promise<void> => {
   await assertGreen(place)
 }
 
-const firstSteps = async (folder: string): Promise<void> => {
+const firstSteps = async (folder: string, isPinned: boolean): Promise<void> => {
   if ((await readdir(folder)).length > 0) throw new Error(`${folder} is not empty`)
   await ensurePrograms(['redis', 'nginx', 'chromium'], say)
   const packedIn = await mkdtemp(join(tmpdir(), 'saoma-packed-'))
@@ -221,7 +235,8 @@ const firstSteps = async (folder: string): Promise<void> => {
   const place = await createPlace(folder, ports)
   const blocks = takeBlocks()
 
-  await place.expectRun(installFrom(packed, blocks.command('npm install')), INSTALL_MS)
+  const install = installFrom(packed, blocks.command('npm install'))
+  await place.expectRun(isPinned ? withMajors(install) : install, INSTALL_MS)
   const start = `${blocks.command('saoma start').trim()} --port ${ports.cluster}`
   say(`$ ${place.here(start)}`)
   await place.start(start, 'Saoma is up')
@@ -240,11 +255,11 @@ const firstSteps = async (folder: string): Promise<void> => {
 }
 
 const main = async (): Promise<void> => {
-  const { values } = parseArgs({ options: { folder: { type: 'string' } } })
+  const { values } = parseArgs({ options: { folder: { type: 'string' }, pinned: { type: 'boolean', default: false } } })
   const folder = values.folder ?? (await mkdtemp(join(tmpdir(), 'saoma-first-steps-')))
   if (values.folder) await mkdir(folder, { recursive: true })
   try {
-    await firstSteps(folder)
+    await firstSteps(folder, values.pinned)
     say('\nEverything is as docs/start.md says.')
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error))

@@ -132,6 +132,7 @@ interface Ours {
   jobs: Record<
     string,
     {
+      env?: Record<string, string>
       permissions: Record<string, string>
       needs?: string | string[]
       strategy?: { matrix: Record<string, unknown[]> }
@@ -164,6 +165,16 @@ test('every night the packages are tried with every Node that they are for', () 
   // `engines` promises the oldest.
   for (const name of ['protocol', 'client', 'react', 'vue'])
     expect(JSON.parse(read(`packages/${name}/package.json`)).engines.node).toBe(`>=${majors.split(', ')[0]}`)
+})
+
+test('every night docs/start.md runs as it is written, with every Node that the command is for and on macOS', () => {
+  const { 'first-steps': steps, macos } = ours('nightly').jobs
+  const { devDependencies } = JSON.parse(read('package.json'))
+  const oldest = Number(/^>=(\d+)$/.exec(JSON.parse(read('apps/cli/package.json')).engines.node)?.[1])
+  expect(steps?.strategy?.matrix.node).toEqual([oldest, Number(/^\d+/.exec(devDependencies.node)?.[0])])
+  // Otherwise it would run with the Node of the npm packages.
+  expect(steps?.env).toEqual({ RUN_WITH_NODE: '/usr/local/bin/node' })
+  for (const job of [steps, macos]) expect(commands(job as Ours['jobs'][string])).toContain('npm run first-steps')
 })
 
 test('every night the tests run on each Redis, on macOS, and while Redis and nodes fail', () => {
