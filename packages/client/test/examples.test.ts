@@ -1,14 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
-  type Cluster,
   createTranscript,
   createWx,
   type Example,
+  type ExampleCluster,
   examplesContract,
   onCleanup,
   PERSON,
   PRINT,
+  request,
   runInNode,
   runInPage,
   runnable,
@@ -53,14 +54,14 @@ describe('in a browser', () => runInPage({ folder, examples: examplesIn('page') 
 
 describe('elsewhere', () => {
   const transcript = createTranscript()
-  let cluster: Cluster
+  let cluster: ExampleCluster
 
   beforeAll(async () => {
     cluster = await startExampleCluster()
   }, START_TIMEOUT_MS)
 
-  const expectWhole = async (example: Example) => {
-    await transcript.whole(example)
+  /** What comes later is not seen, so this is called when nothing of the example runs any more. */
+  const expectPrinted = (example: Example) => {
     const { printed, documented } = transcript.compare(example)
     expect({ [example.title]: printed }).toEqual({ [example.title]: documented })
   }
@@ -70,7 +71,8 @@ describe('elsewhere', () => {
     const { accessToken } = await storedLogin(origin, PERSON)
     const env = { SAOMA_API_KEY: testApiKey, ACCESS_TOKEN: accessToken }
     await runInNode(examplesIn('node'), { folder, origin, env, transcript })
-    for (const example of examplesIn('node')) await expectWhole(example)
+    for (const example of examplesIn('node')) expectPrinted(example)
+    await cluster.confirmed()
   })
 
   /** The mini-program's code as its build makes it: one file. */
@@ -94,7 +96,12 @@ describe('elsewhere', () => {
       const phone = createWx({ storage: new Map([[key, value]]) })
       onCleanup(() => phone.kill())
       openWechatJavascript({ wx: phone.wx, [PRINT]: transcript.take }).run(code)
-      await expectWhole(example)
+      await transcript.whole(example)
+      // What the cluster has sent, and what follows from it, has arrived after this round trip.
+      await request(`${cluster.origin}/oidc/jwks`)
+      phone.kill()
+      await cluster.confirmed()
+      expectPrinted(example)
     },
   )
 })

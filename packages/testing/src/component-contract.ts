@@ -10,7 +10,7 @@ import { testApiKey } from './live-settings.ts'
 import { confirm, phoneToken, scan } from './login.ts'
 import { until } from './metrics.ts'
 import { request } from './request.ts'
-import { storedLogin } from './stored-login.ts'
+import { storageWith, storedLogin } from './stored-login.ts'
 
 /** Our components in one framework. */
 export interface ComponentFramework {
@@ -70,9 +70,8 @@ export const runComponentContract = (framework: ComponentFramework): void => {
 
   /** What a login of this person leaves in the browser. */
   const storedOf = async (name: string) => {
-    const { user, key, value } = await storedLogin(origin, name)
-    const localStorage = [{ name: key, value }]
-    return { user, stored: { cookies: [], origins: [{ origin: host, localStorage }] } }
+    const login = await storedLogin(origin, name)
+    return { user: login.user, stored: storageWith(host, login) }
   }
 
   const open = async (plan: Plan, name?: string) => {

@@ -1,3 +1,4 @@
+import { withoutComments } from '../comments.ts'
 import { checkTypes } from './check-types.ts'
 import { type Example, examplesOf } from './example.ts'
 import { asModule } from './in-page.ts'
@@ -59,7 +60,7 @@ export const examplesContract = (contract: ExamplesContract): Example[] => {
   })
 
   const testMethods = () => {
-    const code = examples.map((example) => example.code).join('\n')
+    const code = withoutComments(examples.map((example) => example.code).join('\n'))
     const methods = [...values, ...types]
       .filter(({ name }) => !notOurs.includes(name))
       .flatMap((one) => methodsOf(one).map((method) => ({ of: one.name, method })))

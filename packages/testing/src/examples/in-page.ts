@@ -1,11 +1,10 @@
 import { launchBrowser } from '../browser.ts'
 import { type BundleOptions, bundle } from '../bundle.ts'
-import type { Cluster } from '../cluster.ts'
 import { type ComponentPages, createComponentPages } from '../component-page.ts'
 import { type HostedPage, startHost } from '../host.ts'
-import { storedLogin } from '../stored-login.ts'
+import { storageWith, storedLogin } from '../stored-login.ts'
 import { type Example, PRINT, runnable } from './example.ts'
-import { PERSON, startExampleCluster } from './phone.ts'
+import { type ExampleCluster, PERSON, startExampleCluster } from './phone.ts'
 import { createTranscript } from './transcript.ts'
 
 export interface PageExamples extends Pick<BundleOptions, 'folder' | 'define'> {
@@ -53,7 +52,7 @@ export const runInPage = ({ examples, moduleOf = asModule, mount, ...built }: Pa
   const transcript = createTranscript()
   const hosted = new Map<string, HostedPage>([['/', { body: PAGE }]])
   let host: string
-  let cluster: Cluster
+  let cluster: ExampleCluster
   let pages: ComponentPages
 
   beforeAll(async () => {
@@ -79,8 +78,7 @@ export const runInPage = ({ examples, moduleOf = asModule, mount, ...built }: Pa
   afterEach(async () => expect(await pages.close()).toEqual([]))
 
   test.each(examples.map((example) => [example.title, example] as const))('%s', async (title, example) => {
-    const { key, value } = await storedLogin(cluster.origin, PERSON)
-    const stored = { cookies: [], origins: [{ origin: host, localStorage: [{ name: key, value }] }] }
+    const stored = storageWith(host, await storedLogin(cluster.origin, PERSON))
     const { page } = await pages.open(`${host}/`, stored, (one) => one.exposeFunction(PRINT, transcript.take))
     await page.evaluate(`run('${title}')`)
     for (const [at, text] of example.shown.entries()) {
@@ -88,6 +86,10 @@ export const runInPage = ({ examples, moduleOf = asModule, mount, ...built }: Pa
       await page.getByText(text).first().waitFor()
     }
     await transcript.whole(example)
+    // What the cluster has sent, and what follows from it, has arrived after this round trip.
+    await page.evaluate(`fetch('${cluster.origin}/oidc/jwks').then((answer) => answer.text())`)
+    expect(await pages.close()).toEqual([])
+    await cluster.confirmed()
     const { printed, documented } = transcript.compare(example)
     expect(printed).toEqual(documented)
   })

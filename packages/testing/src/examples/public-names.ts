@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { withoutComments } from '../comments.ts'
 import type { Documented } from '../documented.ts'
 import { docstringOf } from './docstring.ts'
 
@@ -89,11 +90,18 @@ export const publicNames = (entry: string): PublicNames => {
   return { values: named(false), types: named(true) }
 }
 
-const METHOD = /^ {2}(\w+)(?:<.*?>)?\(/gm
+const METHOD = /^ {2}(?:async )?(\w+)\??(?:<.*?>)?\(/gm
 
-/** The methods that an interface or class declares, without those that it inherits. */
+/**
+ * The methods that an interface or class declares, without those that it inherits; empty for anything else.
+ * Throws if it has no body that this can read.
+ */
 export const methodsOf = ({ file, name }: PublicName): string[] => {
-  const source = readFileSync(file, 'utf8')
-  const body = new RegExp(`^export (?:interface|class) ${name}\\b.*?\\{$(.*?)^\\}`, 'ms').exec(source)?.[1] ?? ''
-  return [...new Set([...body.matchAll(METHOD)].map(([, method = '']) => method))]
+  const source = withoutComments(readFileSync(file, 'utf8'))
+  if (!new RegExp(`^export (?:abstract )?(?:interface|class) ${name}\\b`, 'm').test(source)) return []
+  // Its head has no line of another declaration, and ends with `{}`, or with `{` at the end of a line.
+  const head = `^export (?:abstract )?(?:interface|class) ${name}\\b(?:(?!^(?:export )?(?:const|interface|class|type)\\b)[\\s\\S])*?`
+  const whole = new RegExp(`${head}\\{(?:\\}$|$([\\s\\S]*?)^\\})`, 'm').exec(source)
+  if (!whole) throw new Error(`${file}: the body of ${name} cannot be read`)
+  return [...new Set([...(whole[1] ?? '').matchAll(METHOD)].map(([, method = '']) => method))]
 }

@@ -7,7 +7,10 @@ export interface Transcript {
   take(title: string, line: number, ...values: unknown[]): void
   /** Resolves when the example has printed as much as it says. Rejects after 20 s, with what is missing. */
   whole(example: Example): Promise<void>
-  /** All that the example has printed so far, and all that it says it prints, in the same order. */
+  /**
+   * All that the example has printed so far, and all that it says it prints, in the same order. What comes
+   * after `whole` is seen only if the place where the example runs is closed before.
+   */
   compare(example: Example): { printed: string[]; documented: string[] }
 }
 
