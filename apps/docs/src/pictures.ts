@@ -19,7 +19,8 @@ import {
   shopSettings,
   startCluster,
   startShop,
-  webToken,
+  storageWith,
+  storedLogin,
 } from '@saoma/testing'
 import { encodePng } from './palette-png.ts'
 import { root } from './repository.ts'
@@ -38,17 +39,11 @@ const TIMEOUT_MS = 20_000
 /** A page of somebody who is logged in, or of a stranger. */
 const open = async ({ cluster, browser }: Stage, path: string, width: number, height: number, name?: string) => {
   const { origin } = cluster
-  const localStorage: { name: string; value: string }[] = []
-  if (name) {
-    const tokens = await webToken(origin, name)
-    const value = JSON.stringify({ tokens, expiresAt: Date.now() + tokens.expires_in * 1_000 })
-    localStorage.push({ name: `saoma:session:${origin}:web`, value })
-  }
   const context = await browser.newContext({
     viewport: { width, height },
     locale: 'en-US',
     reducedMotion: 'reduce',
-    storageState: { cookies: [], origins: [{ origin, localStorage }] },
+    ...(name ? { storageState: storageWith(origin, await storedLogin(origin, name)) } : {}),
   })
   context.setDefaultTimeout(TIMEOUT_MS)
   const page = await context.newPage()

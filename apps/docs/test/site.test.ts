@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { launchBrowser, onCleanup, type Process, plainEnv, startProcess } from '@saoma/testing'
+import { launchBrowser, onCleanup, type Process, plainEnv, publicNames, startProcess } from '@saoma/testing'
 import { downloads, linkOf, readSheets, sheets } from '../src/pages.ts'
+import { entryPoints } from '../src/reference.ts'
 import { root } from '../src/repository.ts'
 import { apiAddress } from '../src/sidebar.ts'
 import { type BuiltPage, readBuiltSite } from './built-site.ts'
-import { publicFunctions } from './public-functions.ts'
 
 /** Not the root, so that a link without the base fails. */
 const BASE = '/manual/'
@@ -74,15 +74,15 @@ test('links to the repository name files that it has', () => {
   expect(gone.map(({ path, file }) => `${path} links to ${file}`)).toEqual([])
 })
 
-test('every public function has a page', async () => {
-  const functions = publicFunctions()
-  expect(functions['@saoma/client']).toContain('createSession')
-  const missing = Object.entries(functions).flatMap(([name, members]) => {
+test('every public function, class and value has a page', async () => {
+  const missing = Object.keys(entryPoints).flatMap((entry) => {
+    const { values } = publicNames(entry)
+    expect([entry, values.length]).not.toEqual([entry, 0])
     // A function of two entry points has its page below one of them, and both lead there.
-    const links = pages.get(`/${apiAddress(name)}/`)?.links ?? []
-    return members
-      .filter((member) => !links.some((link) => new RegExp(`/(?:functions|variables)/${member}$`).test(link)))
-      .map((member) => `${member} of ${name}`)
+    const links = pages.get(`/${apiAddress(entry)}/`)?.links ?? []
+    return values
+      .filter(({ name }) => !links.some((link) => new RegExp(`/(?:functions|variables|classes)/${name}$`).test(link)))
+      .map(({ name }) => `${name} of ${entry}`)
   })
   expect(missing).toEqual([])
   const session = pages.get('/api/client/functions/createSession')?.html
@@ -113,9 +113,9 @@ test('nothing is loaded from another host', () => {
 })
 
 describe('in a browser', () => {
-  const look = async (path: string, dark = false) => {
+  const look = async (path: string) => {
     const browser = await launchBrowser()
-    const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme: dark ? 'dark' : 'light' })
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
     const wrong: string[] = []
     page.on('pageerror', (error) => wrong.push(String(error)))
     page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()))
@@ -144,7 +144,8 @@ describe('in a browser', () => {
     expect(await page.locator('.VPFeature').count()).toBe(3)
     await page.locator('.VPNavBar .language-link').click()
     await page.waitForURL(`**${BASE}zh/`)
-    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN')
+    // The address changes first.
+    await page.locator('html[lang="zh-CN"]').waitFor()
     await page.locator('.VPFeature').filter({ hasText: '在网页上登录' }).click()
     await page.locator('.vp-doc h1').waitFor()
     await page.locator('.VPNavBar .language-link').click()

@@ -11,7 +11,8 @@ import {
   shopSettings,
   startCluster,
   startShop,
-  webToken,
+  storageWith,
+  storedLogin,
 } from '@saoma/testing'
 import { type Browser, createScreens, type Device, desktop, mobile, type Page, scanned } from './people.ts'
 
@@ -39,15 +40,7 @@ const open = (path: string, device: Device, inBrowser = browser): Promise<Page> 
 /** A device on which that person is signed in, as a login would leave it. */
 const deviceOf = async (name: string, device: Device = desktop): Promise<Device> => {
   const { origin } = cluster
-  const tokens = await webToken(origin, name)
-  const value = JSON.stringify({ tokens, expiresAt: Date.now() + tokens.expires_in * 1_000 })
-  return {
-    ...device,
-    storageState: {
-      cookies: [],
-      origins: [{ origin, localStorage: [{ name: `saoma:session:${origin}:web`, value }] }],
-    },
-  }
+  return { ...device, storageState: storageWith(origin, await storedLogin(origin, name)) }
 }
 
 const isLive = (page: Page): Promise<void> => page.locator('[data-state="socket"]').waitFor()

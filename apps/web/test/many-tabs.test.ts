@@ -7,8 +7,9 @@ import {
   pageFolder,
   shopSettings,
   startCluster,
+  storageWith,
+  storedLogin,
   until,
-  webToken,
 } from '@saoma/testing'
 import type { Page } from './people.ts'
 
@@ -23,15 +24,10 @@ beforeAll(async () => {
   const { env, nginxEnv } = shopSettings(await freePort())
   cluster = await startCluster({ nodes: 2, env: { ...env, SAOMA_WEB_ROOT: pageFolder }, nginxEnv })
   const { origin } = cluster
-  const tokens = await webToken(origin, 'Ana')
-  const value = JSON.stringify({ tokens, expiresAt: Date.now() + tokens.expires_in * 1_000 })
   const browser = await launchBrowser()
   const context = await browser.newContext({
     locale: 'en-US',
-    storageState: {
-      cookies: [],
-      origins: [{ origin, localStorage: [{ name: `saoma:session:${origin}:web`, value }] }],
-    },
+    storageState: storageWith(origin, await storedLogin(origin, 'Ana')),
   })
   onCleanup(() => context.close())
   // A network through which no WebSocket gets.

@@ -1,26 +1,24 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { onCleanup, phoneToken, plainEnv, startCluster, webToken } from '@saoma/testing'
+import { documented, onCleanup, phoneToken, plainEnv, startCluster, webToken } from '@saoma/testing'
 import { openSigner, signerEnv } from './signer.ts'
 
 /* The verification in docs/login.md, for backends that are not Node. */
 
 /** The example of docs/login.md in that language which verifies a token. */
-const example = async (language: string): Promise<string> => {
-  const page = await readFile(new URL('../../../docs/login.md', import.meta.url), 'utf8')
-  const fenced = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms')
-  const examples = [...page.matchAll(fenced)].map(([, text = '']) => text)
-  const found = examples.find((text) => text.includes('/oidc/jwks'))
-  if (!found) throw new Error(`docs/login.md verifies no token in ${language}`)
-  return found
+const example = (language: string): string => {
+  const [block, ...more] = documented('docs/login.md', 'In other languages').filter((one) => one.language === language)
+  if (!block || more.length > 0) throw new Error(`docs/login.md has not one example in ${language}`)
+  return block.code
 }
 
-test.each(['python', 'php', 'java'])('the example in %s checks what has to be checked', async (language) => {
-  const text = await example(language)
-  for (const part of ['ES256', '/oidc"', 'at+jwt', 'aud']) expect(text.replaceAll("'", '"')).toContain(part)
+test.each(['python', 'php', 'java'])('the example in %s checks what has to be checked', (language) => {
+  const text = example(language)
+  for (const part of ['/oidc/jwks', 'ES256', '/oidc"', 'at+jwt', 'aud'])
+    expect(text.replaceAll("'", '"')).toContain(part)
 })
 
 /** Another Python may come first on the PATH than that of the system, which has Debian's packages. */
@@ -50,7 +48,7 @@ withPyJwt('the example in Python verifies (skipped without python3 and its packa
   const signer = await openSigner(cluster)
   const folder = await mkdtemp(join(tmpdir(), 'saoma-python-'))
   onCleanup(() => rm(folder, { recursive: true, force: true }))
-  await writeFile(join(folder, 'backend.py'), await example('python'))
+  await writeFile(join(folder, 'backend.py'), example('python'))
   await writeFile(join(folder, 'asking.py'), ASKING)
 
   const now = Math.floor(Date.now() / 1_000)
