@@ -1,18 +1,13 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import {
   bundle,
   confirm,
-  type Documented,
-  documented,
   ensurePage,
   type HostedPage,
   launchBrowser,
-  onCleanup,
   pageFolder,
   phoneToken,
   plainEnv,
@@ -21,18 +16,23 @@ import {
   scan,
   startCluster,
   startHost,
+  storageWith,
+  storedLogin,
   testApiKey,
   until,
   webToken,
 } from '@saoma/testing'
 import type { SdkVersion } from '../hosted-sdk.ts'
+import { documentedCode } from './documented-code.ts'
 import type { Browser, Device, Page } from './people.ts'
 
-/* The code of docs/login.md and docs/live.md as it stands there, but for React, Vue and other languages. */
+/*
+ * The code of docs/login.md and docs/live.md for pages, as it stands there, but for React and Vue, which have
+ * tests of their own.
+ */
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const [LOGIN, LIVE] = ['docs/login.md', 'docs/live.md'] as const
-const PRINTED = 'login.example.com'
 const NONCE = 'n0nce'
 
 const hosted = new Map<string, HostedPage>()
@@ -40,15 +40,8 @@ let origin: string
 let host: string
 let browser: Browser
 
-/** The code under that heading, with this cluster's address. There have to be as many blocks as are named. */
-const codeOf = (page: string, heading: string, count: number): string[] => {
-  const blocks: Documented[] = documented(page, heading)
-  expect([page, heading, blocks.length]).toEqual([page, heading, count])
-  const { host: own } = new URL(origin)
-  return blocks.map(({ code }) =>
-    code.replaceAll(`https://${PRINTED}`, origin).replaceAll(`wss://${PRINTED}`, `ws://${own}`),
-  )
-}
+/** The code under that heading, with this cluster's address. */
+const codeOf = (page: string, heading: string, count: number) => documentedCode(origin, page, heading, count)
 
 /** What each page of the bundle runs, by its name. */
 const snippets = () => ({
@@ -97,14 +90,8 @@ beforeAll(async () => {
 
 /** What a login of that person leaves in a browser, and who it is. */
 const loggedIn = async (name: string) => {
-  const { user, ...tokens } = await webToken(origin, name)
-  const value = JSON.stringify({ tokens, expiresAt: Date.now() + tokens.expires_in * 1_000 })
-  const localStorage = [{ name: `saoma:session:${origin}:web`, value }]
-  return {
-    user,
-    tokens,
-    device: { storageState: { cookies: [], origins: [{ origin: host, localStorage }] } } as Device,
-  }
+  const login = await storedLogin(origin, name)
+  return { ...login, device: { storageState: storageWith(host, login) } satisfies Device }
 }
 const problems: string[] = []
 afterEach(() => expect(problems.splice(0)).toEqual([]))
@@ -221,12 +208,12 @@ test('a page with a live connection hears of a logout on another device', async 
 })
 
 test('the list of logins shows every place, ends one, and then all others', async () => {
-  const [{ tokens, device }] = [await loggedIn('Gus')]
+  const { accessToken, device } = await loggedIn('Gus')
   const others = [await webToken(origin, 'Gus'), await webToken(origin, 'Gus')]
   const sessionsOf = async () =>
     (
       await request<{ sessions: { sid: string; current: boolean }[] }>(`${origin}/v1/sessions`, {
-        bearer: tokens.access_token,
+        bearer: accessToken,
       })
     ).body.sessions
   const before = await sessionsOf()
@@ -251,68 +238,4 @@ test('a page receives what is for the person and for the room', async () => {
   )
   await publish(origin, { channel: 'room:table-7', event: 'ordered', data: { dish: 'noodles' } })
   expect(await heard(page, 'noodles')).toContainEqual(['apply', { dish: 'noodles' }])
-})
-
-/** Runs snippets in Node, as files of a project with the packages. Resolves with the JSON that is printed. */
-const runInNode = async (files: Record<string, string>, env: Record<string, string>): Promise<unknown> => {
-  const folder = await mkdtemp(join(tmpdir(), 'saoma-snippets-'))
-  onCleanup(() => rm(folder, { recursive: true, force: true }))
-  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
-  const { stdout } = await promisify(execFile)(process.execPath, ['main.mjs'], {
-    cwd: folder,
-    env: { ...plainEnv(), ...env },
-  })
-  return JSON.parse(stdout)
-}
-/** A snippet as the body of a function with these names, below its imports. */
-const asFunction = (code: string, names: string): string => {
-  const imports = code.match(/^import .*$/gm) ?? []
-  const rest = code.replace(/^import .*$/gm, '')
-  return `${imports.join('\n')}\nexport default async (${names}) => {${rest}}\n`
-}
-
-test('a backend in Node verifies tokens, with the package and with jose', async () => {
-  const [own = '', jose = ''] = codeOf(LOGIN, 'In Node', 2)
-  const person = await webToken(origin, 'Ian')
-  const phone = await phoneToken(origin, 'Ian')
-  const main = `
-    import verify from './own.mjs'
-    import { whoIs } from './jose.mjs'
-    const told = []
-    for (const token of [process.env.GOOD, process.env.PHONE])
-      await verify({ headers: { authorization: 'Bearer ' + token } }, (...it) => told.push(it), (...it) => told.push(it))
-    for (const token of [process.env.GOOD, process.env.PHONE])
-      told.push(await whoIs(token).catch(({ code }) => code))
-    console.log(JSON.stringify(told))`
-  const told = await runInNode(
-    { 'own.mjs': asFunction(own, 'request, show, refuse'), 'jose.mjs': jose, 'main.mjs': main },
-    { GOOD: person.access_token, PHONE: phone },
-  )
-  const session = expect.stringMatching(/^[\w-]{22}$/)
-  expect(told).toEqual([
-    [person.user, session],
-    [401, 'PHONE_TOKEN'],
-    { user: person.user, session },
-    'ERR_JWT_CLAIM_VALIDATION_FAILED',
-  ])
-})
-
-test('a backend in Node publishes, and is told why it could not', async () => {
-  const [code = ''] = codeOf(LIVE, 'In Node', 1)
-  const { user } = await webToken(origin, 'Jo')
-  const main = `
-    import publish from './publish.mjs'
-    const told = []
-    await publish(process.env.ORIGIN, (...it) => told.push(it))
-    process.env.SAOMA_API_KEY = 'saoma_nobody_' + 'x'.repeat(43)
-    await publish(process.env.ORIGIN, (...it) => told.push(it))
-    console.log(JSON.stringify(told))`
-  const told = await runInNode(
-    { 'publish.mjs': asFunction(code.replaceAll('7Hq…', user), 'origin, log'), 'main.mjs': main },
-    { ORIGIN: origin, SAOMA_API_KEY: testApiKey },
-  )
-  expect(told).toEqual([['UNAUTHORIZED']])
-  const kept = await request(`${origin}/v1/channels/user:${user}/messages`, { bearer: testApiKey })
-  expect(kept.body).toMatchObject({ messages: [{ event: 'order', data: { id: 7, state: 'paid' } }] })
 })
