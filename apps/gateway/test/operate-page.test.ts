@@ -113,7 +113,7 @@ test('the one for Kubernetes selects pods and ports that the objects have', asyn
 })
 
 const withPromtool = spawnSync('promtool', ['--version']).status === 0 ? test : test.skip
-withPromtool('promtool finds no fault with a scrape configuration', async () => {
+withPromtool('promtool finds no fault with a scrape configuration (skipped without promtool)', async () => {
   const folder = await newFolder()
   await writeFile(join(folder, 'alerts.yml'), await read('monitoring/alerts.yml'))
   for (const place of PLACES) {
@@ -133,7 +133,7 @@ const makeSecrets = async (env: Record<string, string | undefined>): Promise<str
   return folder
 }
 
-test('the commands make secrets that a node takes, and Secrets of Kubernetes', async () => {
+test('the commands make secrets that a node takes', async () => {
   const env = await withCommand()
   const folder = await makeSecrets(env)
   await writeFile(join(folder, 'secrets/wechat-secret'), `${'0'.repeat(32)}\n`)
@@ -149,10 +149,15 @@ test('the commands make secrets that a node takes, and Secrets of Kubernetes', a
   })
   expect(config.live.apiKeys.text).toMatch(/^shop [0-9a-f]{64} room:\*,user:\*$/m)
   expect(await readFile(join(folder, 'secrets/redis-password'), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/)
+})
 
+const withKubectl = findProgram('kubectl') ? test : test.skip
+withKubectl('the commands make Secrets of Kubernetes from them (skipped without kubectl)', async () => {
+  const env = await withCommand()
+  const folder = await makeSecrets(env)
+  await writeFile(join(folder, 'secrets/wechat-secret'), `${'0'.repeat(32)}\n`)
   const [, kubernetes = ''] = under('Make the secrets', 'sh')
   const dry = kubernetes.replace(/^kubectl .*$/gm, (line) => `${line} --dry-run=client -o yaml && echo ---`)
-  if (!findProgram('kubectl')) return
   const printed = await runShell(dry, { cwd: folder, env })
   const [secrets, keys] = parseAllDocuments(printed).map((document) => document.toJS())
   const shown = (data: Record<string, string>, name: string) => Buffer.from(data[name] ?? '', 'base64').toString()

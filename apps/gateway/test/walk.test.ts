@@ -62,6 +62,12 @@ const openFrames = async (url: string) => {
       while (arrived.length === 0) await once(socket, 'frame', { signal: AbortSignal.timeout(WAIT_MS) })
       return arrived.shift() ?? ''
     },
+    /** Resolves when the other side has closed, with the frames that nobody has read. */
+    closed: async () => {
+      const signal = AbortSignal.timeout(WAIT_MS)
+      if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close', { signal })
+      return arrived
+    },
     close: async () => {
       socket.close()
       await once(socket, 'close')
@@ -116,6 +122,8 @@ test('the walk from a code to a message gets the answers that are printed', asyn
       compared++
     }
   }
+  // The session is over: the socket that was told is closed, and nothing came after that.
+  expect(await socket?.closed()).toEqual([])
   // A code, its picture, a phone's token, scan, confirm, tokens, new tokens, and three of messages.
   expect(compared).toBe(10)
 })
