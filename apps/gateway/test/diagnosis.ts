@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -61,4 +61,20 @@ export const diagnose = async (
     ...{ code, stdout, stderr, findings },
     of: (wanted) => findings.filter((one) => one.code === wanted).map(({ level, says }) => `${level}: ${says}`),
   }
+}
+
+/** Runs one check, with settings without a fault but for these. */
+export const diagnoseBy = (
+  check: string,
+  env: Readonly<Record<string, string | undefined>>,
+  ...args: readonly string[]
+): Promise<Diagnosis> => diagnose(['--json', '--only', check, ...args], { ...SETTINGS, ...env })
+
+/** Writes a file of settings. Returns its path. */
+export const writeSettings = (settings: Readonly<Record<string, string>>, mode = 0o600): string => {
+  const file = join(newFolder(), 'settings.env')
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`)
+  writeFileSync(file, lines.join(''))
+  chmodSync(file, mode)
+  return file
 }

@@ -1,18 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
-import {
-  createAuthority,
-  freePort,
-  onCleanup,
-  type RedisServer,
-  startRedis,
-  startRedisCluster,
-  startRedisSentinel,
-  until,
-} from '@saoma/testing'
-import { judgeCertificate } from '../src/doctor/certificates.ts'
-import { judgeLatency } from '../src/doctor/latency.ts'
+import { freePort, type RedisServer, startRedis, startRedisCluster, startRedisSentinel, until } from '@saoma/testing'
 import { judgeServer } from '../src/doctor/redis-server.ts'
 import { diagnose, newFolder, SETTINGS } from './diagnosis.ts'
 import { openOperator } from './fixtures.ts'
@@ -269,26 +256,6 @@ test('the Redis of the channels is looked at by its own measure', async () => {
   ])
 })
 
-test('a certificate that ends soon is a warning', async () => {
-  const tls = createAuthority()
-  const server = await startRedis({ tls })
-  const { of } = await look(server.url, { REDIS_CA_FILE: tls.caFile })
-  expect(of('redis-certificate')).toEqual([
-    expect.stringMatching(
-      `^warning: The certificate of Redis at ${at(server.port)} is good until \\d{4}-\\d\\d-\\d\\d, for [01] more days\\.$`,
-    ),
-  ])
-  const own = tls.issue(['client'])
-  const both = { REDIS_CA_FILE: tls.caFile, REDIS_CERT_FILE: own.certFile, REDIS_KEY_FILE: own.keyFile }
-  expect((await look(server.url, both)).of('redis-certificate')).toEqual([
-    expect.stringMatching(/^warning: The certificate in REDIS_CERT_FILE is good until /),
-    expect.stringMatching(/^warning: The certificate of Redis /),
-  ])
-  expect((await look(server.url)).of('redis-reachable')).toEqual([
-    expect.stringMatching(/^error: Redis at .+ TLS fails/),
-  ])
-})
-
 // As Redis 6 and a replica in the middle of its synchronisation would say.
 test('an old server, and a replica that does not follow yet', () => {
   const info = {
@@ -305,45 +272,5 @@ test('an old server, and a replica that does not follow yet', () => {
     'redis-memory warning: Redis at a:1 uses 0 MB of 0 MB (90 %): there is little room.',
     'redis-disk error: Redis at a:1 could not write its append-only file.',
     'redis-replica-lag warning: The replica at 10.0.0.6:6379 of Redis at a:1 is connected and does not follow yet.',
-  ])
-})
-
-test('a certificate by its days', () => {
-  const inDays = (days: number) =>
-    judgeCertificate('It', new Date(Date.now() + days * 86_400_000 + 60_000).toUTCString(), 'Renew it.')[0]?.level
-  expect([-2, 0, 13, 15, 90].map(inDays)).toEqual(['error', 'warning', 'warning', 'ok', 'ok'])
-  expect(judgeCertificate('It', '', 'Renew it.')).toEqual([])
-})
-
-test('round trips by their median', () => {
-  const level = (...trips: number[]) => judgeLatency('a:1', trips).level
-  expect([level(0.2, 0.2, 400), level(6, 0.2, 6), level(101, 120, 0.2)]).toEqual(['ok', 'warning', 'error'])
-  expect(judgeLatency('a:1', [6, 0.25, 12]).says).toMatch(/ takes 6\.0 ms \(median of 3; the worst took 12 ms\)/)
-})
-
-/** A way to a server on which everything takes so long. */
-const startLongWay = async (port: number, ms: number): Promise<number> => {
-  const pass = (from: Socket, to: Socket) => {
-    from.on('data', (bytes) => void delay(ms).then(() => to.destroyed || to.write(bytes)))
-    from.on('close', () => to.destroy())
-    from.on('error', () => to.destroy())
-  }
-  const way = createServer((client) => {
-    const server = dial(port, '127.0.0.1')
-    pass(client, server)
-    pass(server, client)
-  }).listen(0, '127.0.0.1')
-  await new Promise((done) => way.once('listening', done))
-  onCleanup(() => way.close())
-  return (way.address() as AddressInfo).port
-}
-
-test('a Redis that is far away is a warning with its time', async () => {
-  const { code, of } = await look(`redis://${at(await startLongWay(good.port, 8))}`)
-  expect(code).toBe(0)
-  expect(of('redis-latency')).toEqual([
-    expect.stringMatching(
-      /^warning: A round trip .+ takes \d+ ms \(median of 20; .+: every request waits several times/,
-    ),
   ])
 })
