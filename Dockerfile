@@ -31,12 +31,15 @@ RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --wor
 FROM packages AS demo-packages
 RUN npm install --no-save --ignore-scripts --no-audit --no-fund --omit=dev --workspace @saoma/gateway --workspace @saoma/nginx-metrics --workspace @saoma/shop --workspace @saoma/wechat-simulator
 
-# Nothing reads these at run time: declarations, source maps, pages. They are nearly half of all bytes.
+# Nothing reads these at run time: declarations, source maps, pages. They are nearly half of all bytes. Most
+# licences ask that their text comes with each copy, so it stays.
 FROM packages AS lean-packages
-RUN find . -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -name '*.md' \) -delete
+RUN find . -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -name '*.md' \) \
+  ! -iname '*licen[cs]e*' ! -iname '*notice*' ! -iname '*copying*' -delete
 
 FROM demo-packages AS lean-demo-packages
-RUN find . -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -name '*.md' \) -delete
+RUN find . -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -name '*.md' \) \
+  ! -iname '*licen[cs]e*' ! -iname '*notice*' ! -iname '*copying*' -delete
 
 FROM base AS production
 LABEL org.opencontainers.image.title="Saoma" \
