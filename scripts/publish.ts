@@ -20,15 +20,23 @@ export interface PublishOptions {
 const npm = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)('npm', args, { timeout: NPM_TIMEOUT_MS, maxBuffer: 2 ** 24 })).stdout
 
-/** Whether the registry has this version. */
-const isThere = async (name: string, version: string): Promise<boolean> => {
+/** What the registry says of a package or of one of its versions; undefined if it has none. */
+const view = async (what: string, field: string): Promise<string | undefined> => {
   try {
-    return (await npm('view', `${name}@${version}`, 'version', '--json')).trim() !== ''
+    const text = (await npm('view', what, field, '--json')).trim()
+    return text === '' ? undefined : (JSON.parse(text) as string)
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
-    if (`${stdout}${stderr}`.includes('E404')) return false
-    throw new Error(`npm cannot ask the registry for ${name}: ${stderr || stdout}`, { cause: error })
+    if (`${stdout}${stderr}`.includes('E404')) return undefined
+    throw new Error(`npm cannot ask the registry for ${what}: ${stderr || stdout}`, { cause: error })
   }
+}
+
+/** Whether the first of two versions comes before the second. */
+const isBefore = (one: string, other: string): boolean => {
+  const [ones, others] = [one, other].map((version) => version.split(/[.+-]/, 3).map(Number)) as [number[], number[]]
+  const at = ones.findIndex((number, i) => number !== others[i])
+  return at >= 0 && (ones[at] ?? 0) < (others[at] ?? 0)
 }
 
 /** Each package comes after those of ours that it depends on. */
@@ -55,22 +63,40 @@ interface Named {
 const fileOf = ({ name, version }: Named): string => `${name.replace('@', '').replace('/', '-')}-${version}.tgz`
 
 /**
+ * Everybody installs what was published last without a tag. npm itself may refuse an older version, but not
+ * before others of ours are published.
+ */
+const refuseOlder = async ({ name, version }: Named): Promise<void> => {
+  const latest = await view(name, 'dist-tags.latest')
+  if (latest !== undefined && isBefore(version, latest))
+    throw new Error(
+      `${name} ${version} is older than ${latest}, which the registry has. Everybody would get ${version} then. Only main is released: make the next version there`,
+    )
+}
+
+/**
  * Publishes the packed files that the registry does not have. So it can be repeated after a failure half way.
- * Throws if a file is missing, before it publishes any, or if npm refuses.
+ * Throws if npm refuses, and before it publishes any if a file is missing or the registry has a newer
+ * version.
  */
 export const publishPackages = async ({ folder, provenance, say }: PublishOptions): Promise<void> => {
   const all: Named[] = [...inOrder(readPublished()).map(({ source }) => source), readCommand()]
   const missing = all.map(fileOf).filter((file) => !existsSync(join(folder, file)))
   if (missing.length > 0) throw new Error(`${folder} has no ${missing.join(', ')}. Run npm run packages first`)
-  for (const published of all) {
-    const { name, version } = published
-    if (await isThere(name, version)) {
+  const published = new Set<Named>()
+  for (const its of all) {
+    if (await view(`${its.name}@${its.version}`, 'version')) published.add(its)
+    else await refuseOlder(its)
+  }
+  for (const its of all) {
+    const { name, version } = its
+    if (published.has(its)) {
       say(`${name} ${version} is there already`)
       continue
     }
     // npm takes a flag before what `publishConfig` of the packed manifest says.
     const flag = provenance ? '--provenance' : '--no-provenance'
-    await npm('publish', join(folder, fileOf(published)), '--access', 'public', flag)
+    await npm('publish', join(folder, fileOf(its)), '--access', 'public', flag)
     say(`${name} ${version} is published`)
   }
 }

@@ -20,6 +20,10 @@ const TIMEOUT_MS = 120_000
 const { version }: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const PACKAGES = ['@saoma/protocol', '@saoma/client', '@saoma/react', '@saoma/vue', 'saoma'] as const
 
+const [major = 0, minor = 0] = version.split('.').map(Number)
+/** A version that came after it. */
+const NEWER = `${major}.${minor + 1}.0`
+
 /** A registry that knows as much of npm's API as `npm view` and `npm publish` ask for. */
 const startRegistry = async () => {
   const there = new Map<string, object>()
@@ -41,7 +45,7 @@ const startRegistry = async () => {
 }
 
 test(
-  'packages are published after those that they need, and once',
+  'packages are published after those that they need, once, and none that is older',
   async () => {
     const { there, refused, address } = await startRegistry()
     const folder = await mkdtemp(join(tmpdir(), 'saoma-publish-'))
@@ -87,6 +91,17 @@ test(
       ].join('\n'),
     })
     expect([...there.keys()]).toEqual([...PACKAGES])
+
+    // The release of a fault in a former version would become the one that everybody installs.
+    there.delete('@saoma/client')
+    const newer = { name: 'saoma', version: NEWER }
+    there.set('saoma', { name: 'saoma', 'dist-tags': { latest: NEWER }, versions: { [NEWER]: newer } })
+    const older = await publish()
+    expect([older.code, older.stderr]).toEqual([
+      1,
+      expect.stringContaining(`saoma ${version} is older than ${NEWER}, which the registry has.`),
+    ])
+    expect(there.has('@saoma/client')).toBe(false)
   },
   TIMEOUT_MS,
 )
