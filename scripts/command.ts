@@ -1,14 +1,17 @@
 import { existsSync, globSync } from 'node:fs'
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensurePage } from '@saoma/testing'
 import { build } from 'tsdown'
+import { packedFiles } from './packed-files.ts'
 import { commandFolder, type Manifest, type Root, readCommand, readJson } from './published.ts'
 import { root } from './run.ts'
 
-/** Programs that the command becomes, and those that they start. The folder of each has a manifest. */
+/** The command itself, which a shell runs. */
+const MAIN = 'apps/cli/src/main'
+/** It, the programs that it becomes, and those that they start. The folder of each has a manifest. */
 const PROGRAMS = [
-  'apps/cli/src/main',
+  MAIN,
   'apps/gateway/src/main',
   'apps/gateway/src/bin/*',
   'apps/loadtest/src/load/main',
@@ -19,19 +22,8 @@ const PROGRAMS = [
   'apps/shop/src/main',
   'apps/wechat-simulator/src/main',
 ]
-/** What they read besides modules. */
-const FILES = [
-  '.env.template',
-  'docker-compose.yml',
-  'docker-compose.production.yml',
-  'k8s/overlays/production',
-  'nginx',
-  'redis',
-  'apps/loadtest/src/load/report/page.css',
-  'apps/shop/channels.json',
-  'apps/web/dist',
-  'packages/*/lua',
-]
+/** The built pages. They are not in git, and have nothing but what Vite writes. */
+const PAGES = 'apps/web/dist'
 /** Packages that a module finds by itself, so that the bundler does not see the import. */
 const FOUND = ['jsqr', 'uplot']
 /** Imported by what only tests call. */
@@ -117,10 +109,8 @@ const buildPrograms = async (outDir: string): Promise<Record<string, string>> =>
 /** Copies what the programs read besides modules, and a manifest for each folder that has programs. */
 const copyFiles = async (outDir: string): Promise<void> => {
   await ensurePage((sentence) => console.error(sentence))
-  const paths = FILES.flatMap((pattern) => globSync(pattern, { cwd: root }))
-  const missing = FILES.filter((pattern) => globSync(pattern, { cwd: root }).length === 0)
-  if (missing.length > 0) throw new Error(`${missing.join(', ')} cannot be packed: there is no such file`)
-  for (const path of paths) await cp(join(root, path), join(outDir, path), { recursive: true })
+  await cp(join(root, PAGES), join(outDir, PAGES), { recursive: true })
+  for (const path of packedFiles(root)) await cp(join(root, path), join(outDir, path))
   const { homepage, repository } = readJson<Root>('package.json')
   const folders = new Set(PROGRAMS.map((path) => path.split('/').slice(0, 2).join('/')))
   for (const folder of ['.', ...folders]) {
@@ -131,10 +121,19 @@ const copyFiles = async (outDir: string): Promise<void> => {
   }
 }
 
+/** Gives the built command the first lines of its source. They are for a shell: a bundler leaves them out. */
+const keepHead = async (outDir: string): Promise<void> => {
+  const [head = ''] = (await readFile(join(root, `${MAIN}.ts`), 'utf8')).split('\n\n', 1)
+  const file = join(outDir, `${MAIN}.js`)
+  const body = (await readFile(file, 'utf8')).replace(/^#!.*\n/, '')
+  await writeFile(file, `${head}\n\n${body}`)
+}
+
 /** Builds the package of the command `saoma` into a folder, its manifest included. */
 export const stageCommand = async (staged: string): Promise<void> => {
   const outDir = join(staged, 'dist')
   const dependencies = await buildPrograms(outDir)
+  await keepHead(outDir)
   await copyFiles(outDir)
   const { name, version, description, engines, publishConfig } = readCommand()
   const { license, homepage, bugs, repository } = readJson<Root>('package.json')
