@@ -1,7 +1,12 @@
-#!/usr/bin/env node
+#!/usr/bin/env sh
+true //; exec node -- "$0" "$@"
+
 /*
  * The command `saoma`. An older Node has to understand this file, so that it can say which Node is needed.
  * Everything else is imported when that is known.
+ *
+ * A shell reads the first two lines: Node would look for its own options, such as --env-file, behind the name
+ * of this file too, and end with code 9 before it begins. `--` prevents that.
  */
 
 const WANTED_NODE = 24

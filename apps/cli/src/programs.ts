@@ -23,7 +23,7 @@ const ENV_FILE = '--env-file='
 export const programs: readonly Program[] = [
   {
     name: 'start',
-    summary: 'a whole cluster on this machine, to try it and to develop with it',
+    summary: 'a whole cluster on this machine (port 8080), to try it and to develop with it',
     path: 'apps/local/src/main',
     words: { options: ['--nodes=', '--port=', '--lan', '--wechat', '--help'] },
   },

@@ -1,3 +1,4 @@
+import { accessSync, constants, statSync } from 'node:fs'
 import { styleText } from 'node:util'
 import { nodeFlags } from '@saoma/testing/node-flags'
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander'
@@ -12,7 +13,7 @@ const WRONG_USAGE = 2
 
 const examples = `
 Examples:
-  saoma start                                 a cluster on http://127.0.0.1:8080
+  saoma start                                 a cluster on http://127.0.0.1:8080, unless --port says otherwise
   saoma key create shop 'room:*,user:*'       an API key for a backend, which that cluster takes at once
   saoma init login --origin https://login.example.com
                                               a folder for docker compose, with fresh secrets
@@ -33,6 +34,17 @@ const bold = (text: string): string => styleText('bold', text, { validateStream:
 const originOf = (text: string): string => {
   if (/^https?:/.test(text) && URL.parse(text)?.origin === text) return text
   throw new InvalidArgumentError('It must be such as https://login.example.com, without a path.')
+}
+
+/** Of a repeated option. Node itself would end with code 9 and without a sentence. */
+const withEnvFile = (file: string, all: readonly string[]): string[] => {
+  try {
+    accessSync(file, constants.R_OK)
+    if (!statSync(file).isDirectory()) return [...all, file]
+  } catch (error) {
+    throw new InvalidArgumentError(`It cannot be read (${(error as NodeJS.ErrnoException).code}).`)
+  }
+  throw new InvalidArgumentError('It is a folder.')
 }
 
 const becomeNode = ({ envFile }: { envFile: readonly string[] }): void => {
@@ -81,12 +93,7 @@ const createCommand = (): Command => {
     .command('node')
     .summary('one node of a cluster')
     .description('Runs one node. Every setting is explained in .env.template of the repository.')
-    .option(
-      '--env-file <file>',
-      'settings, as Node reads them; may be repeated',
-      (file, all: string[]) => [...all, file],
-      [],
-    )
+    .option('--env-file <file>', 'settings, as Node reads them; may be repeated', withEnvFile, [])
     .action(becomeNode)
   for (const program of programs.slice(1)) listed(saoma, program)
   saoma

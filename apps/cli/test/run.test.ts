@@ -15,6 +15,9 @@ test('saoma alone prints its help as an error', async () => {
   for (const { name } of programs) expect(asked.text).toMatch(new RegExp(`^  ${name} `, 'm'))
   for (const name of ['node', 'init', 'completion', 'help']) expect(asked.text).toMatch(new RegExp(`^  ${name} `, 'm'))
   expect(asked.text).toContain('Examples:')
+  const { text } = await saoma(['start', '--help'])
+  const [, port = 'none'] = /--port N .*\(default (\d+)\)/.exec(text) ?? []
+  expect(asked.text).toMatch(new RegExp(`^  start .*${port}`, 'm'))
 })
 
 test('--version is the version of the workspaces', async () => {
@@ -29,6 +32,11 @@ test.each([
   [['init', '--origin', 'https://a.example/b'], 'It must be such as https://login.example.com, without a path.'],
   [['init', 'a', 'b'], "Too many arguments for 'init'. Expected 1 argument but got 2: a, b."],
   [['node', 'x'], "Too many arguments for 'node'. Expected 0 arguments but got 1: x."],
+  [['node', '--env-file', 'none.env'], "argument 'none.env' is invalid. It cannot be read (ENOENT)."],
+  [['node', '--env-file=.'], "argument '.' is invalid. It is a folder."],
+  [['key', 'list', '--env-file', 'none.env'], 'The file of settings none.env cannot be read (ENOENT).'],
+  [['pool', 'list', '--env-file', 'none.env'], 'The file of settings none.env cannot be read (ENOENT).'],
+  [['doctor', '--env-file', 'none.env'], 'The file of settings none.env cannot be read (ENOENT).'],
   [['completion'], "Missing required argument 'shell'"],
   [['completion', 'csh'], 'Allowed choices are bash, zsh, fish.'],
   [['key', 'make'], 'There is no command "make".'],

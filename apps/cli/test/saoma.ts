@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onCleanup, plainEnv, startProcess } from '@saoma/testing'
 
@@ -36,6 +36,11 @@ export const runProgram = async (
   return { code, text: lines.map(({ text }) => text).join('\n') }
 }
 
-/** What `saoma …` prints. */
-export const saoma = (args: readonly string[], options: Parameters<typeof runProgram>[2] = {}): Promise<Ran> =>
-  runProgram(process.execPath, [main, ...args], options)
+/** Where a shell finds this Node. */
+const PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`
+
+/** What `saoma …` prints, run as a shell runs it. */
+export const saoma = (
+  args: readonly string[],
+  { env = {}, ...options }: Parameters<typeof runProgram>[2] = {},
+): Promise<Ran> => runProgram(main, args, { ...options, env: { PATH, ...env } })

@@ -3,7 +3,7 @@ import { createBudget, createWechat } from '@saoma/wechat'
 import { type Config, ConfigError, readConfig } from '../config/config.ts'
 import { openPool, openPoolStore } from '../login/qr/open-pool.ts'
 import { unreachable } from '../operate/open-redis.ts'
-import { readGiven } from './given.ts'
+import { readGiven, UnreadFile } from './given.ts'
 import { createPoolCommands } from './pool-commands.ts'
 import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts'
 
@@ -17,7 +17,7 @@ import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts
  *   saoma pool adopt
  *
  * `--help` prints the same. In the image: node apps/gateway/src/bin/pool.ts. Exit status: 0 on success, 1 on
- * failure, 2 if the command line is wrong, 130 when interrupted.
+ * failure, 2 if the command line is wrong or names a file that cannot be read, 130 when interrupted.
  */
 
 /** Short, because a person waits for the command. */
@@ -89,6 +89,6 @@ if (asked.kind === 'help') {
 } else {
   start(asked.run, asked.envFiles).catch((error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-    process.exitCode = 1
+    process.exitCode = error instanceof UnreadFile ? 2 : 1
   })
 }
