@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { appendFile, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { parseEnv } from 'node:util'
 import { findProgram } from '@saoma/testing'
 import { parse } from 'yaml'
-import { newFolder, root, runProgram, saoma } from './saoma.ts'
+import { type NewFile, writeFiles } from '../src/init/write.ts'
+import { main, newFolder, root, runProgram, saoma } from './saoma.ts'
 
 const ORIGIN = 'https://login.test.example'
 const SECRETS = /^[A-Za-z0-9_-]{43}$/
@@ -82,6 +83,30 @@ describe('for compose', () => {
     expect((await envIn(second)).SAOMA_SECRET).not.toBe(secret)
   })
 
+  test('folders are for everybody to read, whatever the umask says', async () => {
+    const folder = join(await newFolder(), 'above/login')
+    const command = `umask 077; exec "${process.execPath}" -- "${main}" init "${folder}"`
+    expect((await runProgram('/bin/sh', ['-c', command])).code).toBe(0)
+    for (const path of ['..', '.', 'keys', 'nginx', 'redis'])
+      expect([path, await modeOf(folder, path)]).toEqual([path, 0o755])
+    for (const file of written)
+      expect([file, await modeOf(folder, file)]).toEqual([file, file === '.env' ? 0o600 : 0o644])
+    // A folder that was there is somebody's own.
+    const theirs = await newFolder()
+    expect((await saoma(['init', theirs])).code).toBe(0)
+    expect(await modeOf(theirs, '.')).toBe(0o700)
+  })
+
+  test('no value that it makes needs quotes, and .env says which do', async () => {
+    const folder = await newFolder()
+    await saoma(['init', '--origin', ORIGIN], { cwd: folder })
+    const lines = (await read(folder, '.env')).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    expect(lines.filter((line) => /[$'"`\\#\s]/.test(line))).toEqual([])
+    const [, advised = ''] = /NAME=(\S+)\. Without/.exec(await read(folder, '.env')) ?? []
+    await setIn(folder, { ...wechat, WECHAT_SECRET: advised })
+    expect((await envIn(folder)).WECHAT_SECRET).toBe('a$b')
+  })
+
   test('a node takes the settings, once what only a person knows is filled in', async () => {
     const folder = await newFolder()
     await saoma(['init'], { cwd: folder })
@@ -135,12 +160,12 @@ describe('for compose', () => {
 
   test('nothing that is there is overwritten, and --force leaves secrets alone', async () => {
     const folder = await newFolder()
-    await writeFile(join(folder, 'README.md'), 'mine')
+    await writeFile(join(folder, 'compose.yml'), 'mine')
     const refused = await saoma(['init'], { cwd: folder })
     expect(refused.code).toBe(1)
-    expect(refused.text).toContain('  README.md\nNothing was written.')
-    expect(await filesIn(folder)).toEqual(['README.md'])
-    expect(await read(folder, 'README.md')).toBe('mine')
+    expect(refused.text).toContain('  compose.yml\nNothing was written.')
+    expect(await filesIn(folder)).toEqual(['compose.yml'])
+    expect(await read(folder, 'compose.yml')).toBe('mine')
 
     const forced = await saoma(['init', '--force'], { cwd: folder })
     expect(forced.code).toBe(0)
@@ -153,6 +178,86 @@ describe('for compose', () => {
     expect([await read(folder, '.env'), await read(folder, 'keys/api-keys')]).toEqual([before, '# mine\n'])
     expect(await read(folder, 'compose.yml')).toContain('services:')
     expect(await filesIn(folder)).toEqual(written)
+  })
+
+  test('--force leaves README.md and .gitignore alone that saoma init has not written', async () => {
+    const folder = await newFolder()
+    await saoma(['init'], { cwd: folder })
+    const [readme, ignored] = [await read(folder, 'README.md'), await read(folder, '.gitignore')]
+    await writeFile(join(folder, 'README.md'), `${readme}and more`)
+    const ours = await saoma(['init', '--force'], { cwd: folder })
+    expect(ours.text).not.toContain('Left alone')
+    expect([await read(folder, 'README.md'), await read(folder, '.gitignore')]).toEqual([readme, ignored])
+
+    await writeFile(join(folder, 'README.md'), '# My project\n')
+    await writeFile(join(folder, '.gitignore'), 'dist/\n')
+    const { code, text } = await saoma(['init', '--force'], { cwd: folder })
+    expect(code).toBe(0)
+    expect([await read(folder, 'README.md'), await read(folder, '.gitignore')]).toEqual(['# My project\n', 'dist/\n'])
+    expect(text.split('\n')).toEqual(
+      expect.arrayContaining([
+        'Left alone, because saoma init has not written them: .gitignore, README.md',
+        'So see to it that git ignores .env, keys/, backup/: there are secrets in them.',
+        expect.stringMatching(/^ {2}3\. https:.*\/docs\/operate\.md#set-it-up has the rest/),
+      ]),
+    )
+    expect((await saoma(['init'], { cwd: folder })).text).toContain(
+      '(which leaves .env and keys/api-keys and .gitignore and README.md alone)',
+    )
+  })
+
+  test('no link is followed', async () => {
+    const [folder, elsewhere] = [await newFolder(), await newFolder()]
+    const victim = join(elsewhere, 'victim')
+    await writeFile(victim, 'as it was')
+    // Those that anybody may put there, also with the name under which a file was once begun.
+    for (const name of ['compose.yml', 'README.md', '.env.new', 'compose.yml.new'])
+      await symlink(victim, join(folder, name))
+    await symlink(join(elsewhere, 'nothing'), join(folder, '.env'))
+    expect((await saoma(['init'], { cwd: folder })).text).toMatch(
+      /already:\n {2}compose\.yml\n {2}\.env\n {2}README\.md\n/,
+    )
+    const { code, text } = await saoma(['init', '--force'], { cwd: folder })
+    expect([code, text]).toEqual([0, expect.stringContaining('Left as they were: .env\n')])
+    expect([await readFile(victim, 'utf8'), await readdir(elsewhere)]).toEqual(['as it was', ['victim']])
+    expect((await lstat(join(folder, 'compose.yml'))).isFile()).toBe(true)
+
+    const other = await newFolder()
+    await mkdir(join(elsewhere, 'keys'))
+    await symlink(join(elsewhere, 'keys'), join(other, 'keys'))
+    for (const args of [['init'], ['init', '--force']])
+      expect(await saoma(args, { cwd: other })).toEqual({
+        code: 1,
+        text: `${join(other, 'keys')} is no folder, or a link. Nothing was written.`,
+      })
+    expect([await readdir(other), await readdir(join(elsewhere, 'keys'))]).toEqual([['keys'], []])
+  })
+
+  const filesOf = (text: string): NewFile[] =>
+    ['compose.yml', '.env', 'keys/api-keys'].map((path) => ({ path, text, keep: path === '.env' }))
+
+  test('of two at once one writes everything, and the other nothing', async () => {
+    const folder = await newFolder()
+    const [one, other] = await Promise.allSettled(
+      ['one', 'other'].map((text) => writeFiles(folder, filesOf(text), false)),
+    )
+    expect([one?.status, other?.status].sort()).toEqual(['fulfilled', 'rejected'])
+    const winner = one?.status === 'fulfilled' ? 'one' : 'other'
+    for (const { path } of filesOf('')) expect([path, await read(folder, path)]).toEqual([path, winner])
+    const lost = [one, other].find((its) => its?.status === 'rejected')
+    expect(lost).toMatchObject({
+      reason: { message: `Another command has just written ${join(folder, 'compose.yml')}. Nothing was written.` },
+    })
+    expect(await filesIn(folder)).toEqual(['.env', 'compose.yml', 'keys/api-keys'])
+  })
+
+  test('of two at once with --force one writes the secrets, and the other keeps them', async () => {
+    const folder = await newFolder()
+    const did = await Promise.all(['one', 'other'].map((text) => writeFiles(folder, filesOf(text), true)))
+    const [winner, ...more] = did.flatMap(({ written: paths }, i) => (paths.includes('.env') ? [i] : []))
+    expect(more).toEqual([])
+    expect(await read(folder, '.env')).toBe(winner === 0 ? 'one' : 'other')
+    expect(did.find((_, i) => i !== winner)?.kept).toContain('.env')
   })
 
   const hasCompose = spawnSync('docker', ['compose', 'version']).status === 0
@@ -186,7 +291,7 @@ describe('for Kubernetes', () => {
     expect(text).not.toContain(secret)
     expect(others).toEqual({ REDIS_URL: '', WECHAT_APPID: '', WECHAT_SECRET: '' })
     for (const file of ['secrets.env', 'api-keys']) expect(await modeOf(folder, file)).toBe(0o600)
-    expect((await read(folder, '.gitignore')).trim().split('\n')).toEqual(['secrets.env', 'api-keys'])
+    expect((await read(folder, '.gitignore')).trim().split('\n').slice(1)).toEqual(['secrets.env', 'api-keys'])
   })
 
   const testKubectl: jest.It = findProgram('kubectl') ? test : test.skip

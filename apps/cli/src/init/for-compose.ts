@@ -3,7 +3,7 @@ import { REPOSITORY, version } from '../version.ts'
 import { composeFile, IMAGE } from './compose.ts'
 import { type Chosen, settingsFile } from './settings.ts'
 import { readSource } from './sources.ts'
-import { type NewFile, SECRET_MODE } from './write.ts'
+import { MARK, type NewFile, SECRET_MODE } from './write.ts'
 
 const SECRET_BYTES = 32
 export const newSecret = (): string => randomBytes(SECRET_BYTES).toString('base64url')
@@ -49,9 +49,13 @@ const comments = {
 const head = `# Settings of the nodes, of nginx and of compose. saoma init wrote those that one decides on, with fresh
 # secrets. compose.yml passes on all settings of
 # ${REPOSITORY}/blob/v${version}/.env.template
+# A value with $ needs single quotes: NAME='a$b'. Without them compose takes $b for the name of a setting, or
+# the $ has to be $$, which saoma --env-file takes for two.
 # Never put this file into a repository. After a change: docker compose up -d`
 
-const readme = (origin: string | undefined): string => `# Saoma ${version} with docker compose
+const readme = (origin: string | undefined): string => `<!-- ${MARK} -->
+
+# Saoma ${version} with docker compose
 
 Made by \`saoma init\`. What to do next:
 
@@ -75,8 +79,9 @@ ${origin ? '' : '   - `SAOMA_ORIGIN`: the public address, such as https://login.
 | \`nginx/\`, \`redis/\` | files that compose.yml mounts |
 
 To update, read [CHANGELOG.md](${REPOSITORY}/blob/main/CHANGELOG.md). Install the new \`saoma\`, and
-run \`saoma init --force\` here. It overwrites all files but \`.env\` and \`keys/api-keys\`. Then run
-\`docker compose up -d\`. Keep changes of your own in \`compose.override.yml\`.
+run \`saoma init --force\` here. It overwrites all files but \`.env\`, \`keys/api-keys\`, and a README.md or
+.gitignore without the first line of ours. Then run \`docker compose up -d\`. Keep changes of your own in
+\`compose.override.yml\`.
 `
 
 /** Everything that docker compose needs for production. */
@@ -92,8 +97,8 @@ export const filesForCompose = (origin: string | undefined): NewFile[] => [
     path,
     text: readSource(path),
   })),
-  { path: '.gitignore', text: '.env\nkeys/\nbackup/\n' },
-  { path: 'README.md', text: readme(origin) },
+  { path: '.gitignore', text: `# ${MARK}\n.env\nkeys/\nbackup/\n`, marked: true },
+  { path: 'README.md', text: readme(origin), marked: true },
 ]
 
 export const nextForCompose = (origin: string | undefined): string[] => [

@@ -4,7 +4,7 @@ import { IMAGE } from './compose.ts'
 import { newSecret } from './for-compose.ts'
 import { settingsFile } from './settings.ts'
 import { readSource } from './sources.ts'
-import { type NewFile, SECRET_MODE } from './write.ts'
+import { MARK, type NewFile, SECRET_MODE } from './write.ts'
 
 const OVERLAY = 'k8s/overlays/production'
 /** Objects and patches of that overlay that are about the cluster they run in. */
@@ -60,7 +60,9 @@ const secrets = (): string =>
     REDIS_URL: '',
   })
 
-const readme = (origin: string | undefined): string => `# Saoma ${version} on Kubernetes
+const readme = (origin: string | undefined): string => `<!-- ${MARK} -->
+
+# Saoma ${version} on Kubernetes
 
 Made by \`saoma init --k8s\`: a kustomize overlay on
 [${OVERLAY}](${REPOSITORY}/tree/v${version}/${OVERLAY}).
@@ -101,8 +103,8 @@ export const filesForKubernetes = (origin: string | undefined): NewFile[] => [
     keep: true,
   },
   ...ADAPTED.map((path) => ({ path, text: readSource(`${OVERLAY}/${path}`), keep: true })),
-  { path: '.gitignore', text: 'secrets.env\napi-keys\n' },
-  { path: 'README.md', text: readme(origin) },
+  { path: '.gitignore', text: `# ${MARK}\nsecrets.env\napi-keys\n`, marked: true },
+  { path: 'README.md', text: readme(origin), marked: true },
 ]
 
 export const nextForKubernetes = (origin: string | undefined): string[] => [
