@@ -36,11 +36,23 @@ export const complete = (tree: Words, words: readonly string[]): string[] => {
 const bash = `# saoma in bash: add this line to ~/.bashrc
 #   eval "$(saoma completion bash)"
 _saoma() {
-  local word
+  local i word rest=$COMP_LINE before='' words=()
   COMPREPLY=()
+  # Readline makes three words of --file=x, and five of --url=http://x. They belong together where there is no
+  # space between them.
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    word=\${COMP_WORDS[i]}
+    if [[ ($word == [=:]* || $before == *[=:]) && $word != '' && $rest == "$word"* ]]; then
+      words[\${#words[@]} - 1]+=$word
+    else
+      words+=("$word")
+    fi
+    before=$word
+    rest=\${rest#*"$word"}
+  done
   while IFS= read -r word; do
     [ -z "$word" ] || COMPREPLY+=("$word")
-  done <<<"$("\${COMP_WORDS[0]}" complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)"
+  done <<<"$("\${words[0]}" complete -- "\${words[@]:1}" 2>/dev/null)"
 }
 complete -o default -F _saoma saoma
 `

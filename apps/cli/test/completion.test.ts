@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { complete } from '../src/completion.ts'
 import { programs, type Words } from '../src/programs.ts'
@@ -100,6 +100,44 @@ testIn('bash')('bash completes (skipped without bash)', async () => {
     'unharmed',
   ])
   expect(code).toBe(0)
+})
+
+/** Runs a shell on a terminal, and types what is in a file. The one of Linux only has this option. */
+const hasTerminal = isThere('bash') && spawnSync('script', ['--version']).status === 0
+const testTyped: jest.It = hasTerminal ? test : test.skip
+
+testTyped('bash completes what a person types, also after = and : (skipped without bash or script)', async () => {
+  const folder = await newFolder()
+  const node = `exec "${process.execPath}" -- "${main}" "$@"`
+  // Runs nothing but completion, and prints the words that it would run with.
+  const command = `#!/bin/sh\ncase $1 in complet*) ${node} ;; esac\nprintf '<%s>' "$@" >>told; echo >>told\n`
+  await writeFile(join(folder, 'saoma'), command)
+  await chmod(join(folder, 'saoma'), 0o755)
+  await writeFile(join(folder, 'node.env'), '')
+  await writeFile(join(folder, 'rc'), `PATH=${folder}:$PATH\neval "$(saoma completion bash)"\n`)
+  const typed = [
+    'key --file=list cr\tshop',
+    'key create --file=list --j\t',
+    'key list --env-file=no\t',
+    'load --url=http://127.0.0.1:8080 id\t',
+    'load --expect=lost==0 --ur\thttp://x',
+    'key create shop room: --j\t',
+    "key create shop 'room:*' --j\t",
+  ]
+  await writeFile(join(folder, 'typed'), `${typed.map((words) => `saoma ${words}\n`).join('')}exit\n`)
+  await runProgram('/bin/sh', ['-c', `exec script -qc 'bash --noprofile --rcfile rc -i' /dev/null <typed`], {
+    cwd: folder,
+    env: { TERM: 'dumb', HOME: folder },
+  })
+  expect((await readFile(join(folder, 'told'), 'utf8')).trimEnd().split('\n')).toEqual([
+    '<key><--file=list><create><shop>',
+    '<key><create><--file=list><--json>',
+    '<key><list><--env-file=node.env>',
+    '<load><--url=http://127.0.0.1:8080><idle>',
+    '<load><--expect=lost==0><--url><http://x>',
+    '<key><create><shop><room:><--json>',
+    '<key><create><shop><room:*><--json>',
+  ])
 })
 
 testIn('zsh')('zsh completes (skipped without zsh)', async () => {
