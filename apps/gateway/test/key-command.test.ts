@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { chmod, lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
@@ -38,9 +41,22 @@ const key = async (args: readonly string[], { cwd, env = {} }: Place = {}) => {
   const { exited, lines } = await startProcess({
     name: `key ${args.join(' ')}`,
     command: process.execPath,
-    args: [script, ...args],
+    // Node would look for --env-file behind the script too.
+    args: ['--', script, ...args],
     env: { ...plainEnv(), ...env },
     cwd: cwd ?? (await newFolder()),
+  })
+  const { code } = await exited
+  return { code, said: lines.map(({ text }) => text) }
+}
+/** The same, with an output that is given to it. */
+const keyInto = async (output: string, args: readonly string[]) => {
+  const words = [process.execPath, '--', script, ...args].map((word) => `'${word}'`).join(' ')
+  const { exited, lines } = await startProcess({
+    name: `key ${output}`,
+    command: '/bin/sh',
+    args: ['-c', `${words} ${output}`],
+    cwd: await newFolder(),
   })
   const { code } = await exited
   return { code, said: lines.map(({ text }) => text) }
@@ -59,8 +75,10 @@ test('create adds a line that lets the key in, to a file for its owner alone', a
       'For the backend, shown once:',
       expect.stringMatching(/^ {2}saoma_shop_/),
       `Added to ${file}. Nodes that have this file take the key within 2 seconds.`,
+      `The file is new. It belongs to ${userInfo().username}, who alone may read it. If nodes run as another user, run: chown USER ${file}`,
     ],
   ])
+  expect((await key(['create', 'second', 'room:*', '--file', file])).said).toHaveLength(3)
   const text = await readFile(file, 'utf8')
   expect(holderOf(text, keyIn(said))).toMatchObject({ name: 'shop', channels: ['room:*', 'user:*'] })
   expect(text).not.toContain(keyIn(said))
@@ -101,10 +119,11 @@ test('the file is the one that SAOMA_API_KEYS names, in the environment, in a fi
   expect(namesIn(await readFile(inFile, 'utf8'))).toEqual(['shop'])
   await key(create, { cwd: local })
   expect(namesIn(await readFile(ofCluster, 'utf8'))).toEqual(['shop'])
-  // Node itself may refuse it: it looks for the option behind the name of the script too.
-  const missing = await key([...create, '--env-file', join(folder, 'none.env')])
-  expect(missing).toMatchObject({ code: expect.any(Number), said: [expect.stringContaining('none.env')] })
-  expect(missing.code).not.toBe(0)
+  const none = join(folder, 'none.env')
+  expect(await key([...create, '--env-file', none])).toEqual({
+    code: 2,
+    said: [`The file of settings ${none} cannot be read (ENOENT).`],
+  })
 })
 
 test('without a file the line is printed', async () => {
@@ -231,6 +250,63 @@ test('a link to the file stays a link', async () => {
   expect((await key(['create', 'shop', 'room:*', '--file', `${file}.link`])).code).toBe(0)
   expect((await lstat(`${file}.link`)).isSymbolicLink()).toBe(true)
   expect(namesIn(await readFile(file, 'utf8'))).toEqual(['shop'])
+})
+
+test('a link whose file is not there yet stays a link too', async () => {
+  const file = await fileOf()
+  await symlink('api-keys', `${file}.one`)
+  await symlink(`${file}.one`, `${file}.two`)
+  expect((await key(['create', 'shop', 'room:*', '--file', `${file}.two`])).code).toBe(0)
+  for (const link of ['one', 'two']) expect((await lstat(`${file}.${link}`)).isSymbolicLink()).toBe(true)
+  expect(namesIn(await readFile(file, 'utf8'))).toEqual(['shop'])
+
+  await symlink(`${file}.round`, `${file}.round`)
+  const round = await key(['create', 'shop', 'room:*', '--file', `${file}.round`])
+  expect(round).toEqual({ code: 1, said: [`${file}.round is a link that leads to itself.`] })
+})
+
+const hasFull = existsSync('/dev/full')
+const testFull: jest.It = hasFull ? test : test.skip
+
+test.each([['>/dev/null'], ['>&-']])('no key is made that %s hides', async (output) => {
+  const file = await fileOf(`${lineOf('other')}\n`)
+  expect(await keyInto(output, ['create', 'shop', 'room:*', '--file', file])).toEqual({
+    code: 1,
+    said: ['Nobody would see the key: standard output is closed, or /dev/null. So none was made.'],
+  })
+  expect(await readFile(file, 'utf8')).toBe(`${lineOf('other')}\n`)
+})
+
+testFull('a key that cannot be written is taken away again (skipped without /dev/full)', async () => {
+  const file = await fileOf(`${lineOf('other')}\n`)
+  expect(await keyInto('>/dev/full', ['create', 'shop', 'room:*', '--file', file])).toEqual({
+    code: 1,
+    said: ['The key cannot be printed (ENOSPC). So none was made.'],
+  })
+  expect(await readFile(file, 'utf8')).toBe(`${lineOf('other')}\n`)
+})
+
+test('a key that its reader does not wait for is taken away again, and a list just ends', async () => {
+  const file = await fileOf(`${lineOf('other')}\n`)
+  const unread = async (args: readonly string[]) => {
+    const child = spawn(process.execPath, ['--', script, ...args, '--file', file], {
+      env: plainEnv(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    // Before it can have written anything.
+    child.stdout.destroy()
+    const said: Buffer[] = []
+    child.stderr.on('data', (chunk: Buffer) => said.push(chunk))
+    const [code] = await once(child, 'close')
+    return { code, said: `${Buffer.concat(said)}` }
+  }
+  for (const more of [[], ['--json']])
+    expect(await unread(['create', 'shop', 'room:*', ...more])).toEqual({
+      code: 1,
+      said: 'The key cannot be printed (EPIPE). So none was made.\n',
+    })
+  expect(await readFile(file, 'utf8')).toBe(`${lineOf('other')}\n`)
+  expect(await unread(['list'])).toEqual({ code: 0, said: '' })
 })
 
 test('what a killed command left is named after a while, and a missing folder at once', async () => {

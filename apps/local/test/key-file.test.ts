@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
-import { onCleanup } from '@saoma/testing'
+import { onCleanup, startProcess } from '@saoma/testing'
 import { writeEnvFile } from '../src/env-file.ts'
 import { keepKeyFile } from '../src/key-file.ts'
 
@@ -43,6 +44,55 @@ test('a former key of the shop is replaced, and a revoked one comes back', async
   await writeFile(file, `${mine}\n`)
   await keepKeyFile(file, shop)
   expect(await linesOf(file)).toEqual([shop, mine])
+})
+
+test('a change by saoma key and the line of the shop wait for each other', async () => {
+  const file = await place()
+  await writeFile(file, '')
+  // What `saoma key` does: the new file is the lock.
+  await writeFile(`${file}.lock`, `${mine}\n`, { flag: 'wx' })
+  const keeping = keepKeyFile(file, shop)
+  // A command has read the file before, and gives its text the name now.
+  await readFile(file)
+  await rename(`${file}.lock`, file)
+  await keeping
+  expect(await linesOf(file)).toEqual([shop, mine])
+  expect((await readdir(dirname(file))).sort()).toEqual(['file'])
+})
+
+test('keys that are made while a cluster starts are not lost, and neither is the shop’s', async () => {
+  const file = await place()
+  const command = fileURLToPath(new URL('../../gateway/src/bin/key.ts', import.meta.url))
+  const names = ['one', 'two', 'three', 'four']
+  let isOver = false
+  const made = Promise.all(
+    names.map(async (name) => {
+      const args = [command, 'create', name, 'room:*', '--file', file]
+      const { exited } = await startProcess({ name, command: process.execPath, args })
+      return (await exited).code
+    }),
+  ).finally(() => {
+    isOver = true
+  })
+  // Each start has a key of its own, so each changes the file.
+  let last = shop
+  for (let i = 0; !isOver; i += 1) {
+    last = shop.replace(/a{64}/, `${i}`.padStart(64, '0'))
+    await keepKeyFile(file, last)
+  }
+  expect(await made).toEqual([0, 0, 0, 0])
+  const lines = await linesOf(file)
+  expect(lines.filter((line) => line === last)).toEqual([last])
+  expect(lines.map((line) => line.split(' ')[0]).sort()).toEqual([...names, 'local'].sort())
+})
+
+test('a lock that a killed command left is named', async () => {
+  const file = await place()
+  await writeFile(`${file}.lock`, '')
+  await expect(keepKeyFile(file, shop)).rejects.toThrow(`${file}.lock is there: a command changes the keys`)
+  // Nothing is to be changed, so nobody has to wait.
+  await writeFile(file, `${shop}\n`)
+  await keepKeyFile(file, shop)
 })
 
 test('settings are read by Node as they were given', async () => {

@@ -1,10 +1,13 @@
-import { chmod, chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { chmod, chown, open, readFile, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** Pause before another command's change is looked for again. */
 const PAUSE_MS = 20
 /** A change takes milliseconds. Whoever waits longer waits for a command that was killed. */
 const PATIENCE_MS = 5_000
+/** As many links behind each other as Linux follows. */
+const MOST_LINKS = 40
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
@@ -47,10 +50,25 @@ const take = async (file: string): Promise<Awaited<ReturnType<typeof open>>> => 
   }
 }
 
-/** Mode and owner of the file that is replaced. A node may run as another user, who has to read it still. */
-const likeBefore = async (file: string, fresh: string): Promise<void> => {
+/** Where links lead, also if nothing is there yet: renaming onto a link would replace the link. */
+const targetOf = async (path: string, links = 0): Promise<string> => {
+  if (links > MOST_LINKS) throw new Error(`${path} is a link that leads to itself.`)
+  try {
+    return await realpath(path)
+  } catch {
+    const next = await readlink(path).catch(() => undefined)
+    return next === undefined ? path : targetOf(resolve(dirname(path), next), links + 1)
+  }
+}
+
+/**
+ * Mode and owner of the file that is replaced. A node may run as another user, who has to read it still.
+ *
+ * @returns whether there is such a file
+ */
+const likeBefore = async (file: string, fresh: string): Promise<boolean> => {
   const before = await stat(file).catch(() => undefined)
-  if (!before) return
+  if (!before) return false
   const { mode, uid, gid } = before
   const now = await stat(fresh)
   if (uid !== now.uid || gid !== now.gid)
@@ -58,6 +76,7 @@ const likeBefore = async (file: string, fresh: string): Promise<void> => {
       throw new Error(`${file} belongs to user ${uid}, group ${gid}. Run the command as that user, or as root.`)
     })
   await chmod(fresh, mode & 0o7777)
+  return true
 }
 
 /**
@@ -65,22 +84,23 @@ const likeBefore = async (file: string, fresh: string): Promise<void> => {
  * none is lost. A file that is not there is created for its owner alone. Throws an error for the user.
  *
  * @param change  gives the new content, or undefined to leave the file alone. What it throws is passed on.
+ * @returns whether the file is new
  */
-export const changeKeyFile = async (path: string, change: (text: string) => string | undefined): Promise<void> => {
-  // Renaming onto a link would replace the link.
-  const file = await realpath(path).catch(() => path)
+export const changeKeyFile = async (path: string, change: (text: string) => string | undefined): Promise<boolean> => {
+  const file = await targetOf(path)
   const fresh = await take(file)
   let isRenamed = false
   try {
     const text = change(await readKeyFile(file))
-    if (text === undefined) return
+    if (text === undefined) return false
     await fresh.writeFile(text)
     await fresh.sync()
-    await likeBefore(file, `${file}.lock`)
+    const wasThere = await likeBefore(file, `${file}.lock`)
     await rename(`${file}.lock`, file).catch((error: unknown) => {
       throw unwritable(file, codeOf(error))
     })
     isRenamed = true
+    return !wasThere
   } finally {
     await fresh.close()
     // After the rename a lock belongs to another command.

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { fstatSync, statSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import { givenIn } from '@saoma/protocol'
 import { API_KEY_PREFIX, parseApiKeys } from '../access/api-keys.ts'
 import { readSettingFiles } from '../config/setting-files.ts'
-import { readGiven } from './given.ts'
+import { readGiven, UnreadFile } from './given.ts'
 import { changeKeyFile, readKeyFile } from './key-file.ts'
 import { withLine, withoutName } from './key-lines.ts'
 import { type KeyCommand, type KeyOptions, readKeyCommand, USAGE } from './read-key-command.ts'
@@ -16,7 +18,7 @@ import { type KeyCommand, type KeyOptions, readKeyCommand, USAGE } from './read-
  *   saoma key revoke shop
  *
  * In the image: node apps/gateway/src/bin/key.ts. Exit status: 0 on success, 1 on failure, 2 if the command
- * line is wrong.
+ * line is wrong or names a file that cannot be read.
  */
 
 const KEY_BYTES = 32
@@ -26,7 +28,11 @@ const SHOWN_DIGITS = 8
 /** Where the keys are: in a file, or in the setting itself. */
 type Source = { file: string } | { text: string }
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`)
+/** Resolves when the lines are written. Rejects if nobody reads them. */
+const say = (...lines: readonly string[]): Promise<void> =>
+  new Promise((done, fail) => {
+    process.stdout.write(`${lines.join('\n')}\n`, (error) => (error ? fail(error) : done()))
+  })
 const warn = (line: string): void => void process.stderr.write(`${line}\n`)
 
 const sourceOf = ({ file, envFiles }: KeyOptions): Source => {
@@ -52,20 +58,52 @@ const withKey = (text: string, { name, line, place }: { name: string; line: stri
   return longer
 }
 
+/** Whether what is printed is lost for certain: Node opens /dev/null in place of an output that is closed. */
+const isUnheard = (): boolean => {
+  const [output, nowhere] = [fstatSync(process.stdout.fd), statSync('/dev/null')]
+  return output.isCharacterDevice() && output.rdev === nowhere.rdev
+}
+
+const whoWeAre = (): string => {
+  try {
+    return userInfo().username
+  } catch {
+    // In a container a user may have no name.
+    return `user ${process.getuid?.()}`
+  }
+}
+
+/** What to do about a new file, which only this user may read. Nodes often run as another. */
+const aboutNew = (file: string): string =>
+  `The file is new. It belongs to ${whoWeAre()}, who alone may read it. If nodes run as another user, run: chown USER ${file}`
+
 const create = async (name: string, patterns: string, options: KeyOptions): Promise<void> => {
+  if (isUnheard())
+    throw new Error('Nobody would see the key: standard output is closed, or /dev/null. So none was made.')
   const source = sourceOf(options)
   const key = `${API_KEY_PREFIX}${name}_${randomBytes(KEY_BYTES).toString('base64url')}`
   const line = `${name} ${createHash('sha256').update(key).digest('hex')} ${patterns}`
   const added = { name, line, place: placeOf(source) }
-  if ('file' in source) await changeKeyFile(source.file, (text) => withKey(text, added))
-  else withKey(source.text, added)
-  if (options.json) {
-    const where = 'file' in source ? { file: source.file } : { line }
-    return say(JSON.stringify({ name, key, channels: patterns.split(','), ...where }))
+  const isNew = 'file' in source && (await changeKeyFile(source.file, (text) => withKey(text, added)))
+  if (!('file' in source)) withKey(source.text, added)
+  const where = 'file' in source ? { file: source.file } : { line }
+  const told = options.json
+    ? [JSON.stringify({ name, key, channels: patterns.split(','), ...where })]
+    : [
+        `For the backend, shown once:\n  ${key}`,
+        'file' in source
+          ? `Added to ${source.file}. Nodes that have this file take the key within 2 seconds.`
+          : `For SAOMA_API_KEYS, or a line of the file it names:\n  ${line}`,
+      ]
+  try {
+    await say(...told)
+  } catch (error) {
+    // A key that nobody knows must not stay good.
+    if ('file' in source)
+      await changeKeyFile(source.file, (text) => (text.includes(line) ? withoutName(text, name) : undefined))
+    throw new Error(`The key cannot be printed (${(error as NodeJS.ErrnoException).code}). So none was made.`)
   }
-  say(`For the backend, shown once:\n  ${key}`)
-  if ('file' in source) say(`Added to ${source.file}. Nodes that have this file take the key within 2 seconds.`)
-  else say(`For SAOMA_API_KEYS, or a line of the file it names:\n  ${line}`)
+  if (isNew && 'file' in source) warn(aboutNew(source.file))
 }
 
 /** Resolves with whether the list has no problem. */
@@ -77,12 +115,14 @@ const list = async (options: KeyOptions): Promise<boolean> => {
     channels: backend.channels,
     sha256: sha256.toString('hex').slice(0, SHOWN_DIGITS),
   }))
-  if (options.json) say(JSON.stringify({ ...('file' in source ? { file: source.file } : {}), keys, problems }))
+  if (options.json) await say(JSON.stringify({ ...('file' in source ? { file: source.file } : {}), keys, problems }))
   else if (keys.length === 0) warn(`${placeOf(source)} has no keys.`)
   else {
     const width = Math.max('NAME'.length, ...keys.map(({ name }) => name.length))
-    say(`${'NAME'.padEnd(width)}  SHA-256   CHANNELS`)
-    for (const { name, sha256, channels } of keys) say(`${name.padEnd(width)}  ${sha256}  ${channels.join(',')}`)
+    await say(
+      `${'NAME'.padEnd(width)}  SHA-256   CHANNELS`,
+      ...keys.map(({ name, sha256, channels }) => `${name.padEnd(width)}  ${sha256}  ${channels.join(',')}`),
+    )
   }
   if (problems.length > 0 && !options.json)
     warn(`Nodes do not take ${placeOf(source)} as it is. They keep the keys that they read before:${listOf(problems)}`)
@@ -111,7 +151,7 @@ const revoke = async (name: string, options: KeyOptions): Promise<boolean> => {
     )
     return false
   }
-  say(
+  await say(
     `Removed from ${source.file}. Nodes that have this file notice within 2 seconds, and end the connections of the key.`,
   )
   return true
@@ -123,6 +163,9 @@ const run = async (command: KeyCommand, options: KeyOptions): Promise<boolean> =
   await create(command.name, command.patterns, options)
   return true
 }
+
+// Each write tells of its error itself.
+process.stdout.on('error', () => {})
 
 const asked = readKeyCommand(process.argv.slice(2))
 if (asked.kind === 'help') {
@@ -136,8 +179,10 @@ if (asked.kind === 'help') {
       process.exitCode = isGood ? 0 : 1
     },
     (error: unknown) => {
+      // A reader such as `head` has closed the pipe: the rest need not be written.
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') return
       warn(error instanceof Error ? error.message : String(error))
-      process.exitCode = 1
+      process.exitCode = error instanceof UnreadFile ? 2 : 1
     },
   )
 }
