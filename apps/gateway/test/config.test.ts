@@ -155,14 +155,16 @@ test('a mini-program is required without demo mode', () => {
 })
 
 test.each([
-  ['SAOMA_SECRET', {}],
-  ['SAOMA_API_KEYS', {}],
-  ['SAOMA_HOOK_SECRET', { SAOMA_HOOK_URL: 'http://shop:4200/shop/hook' }],
-])('the %s of docker-compose.yml is for the demo only', (name, others) => {
+  ['SAOMA_SECRET', {}, 'openssl rand -base64 32'],
+  ['SAOMA_API_KEYS', {}, 'saoma key create; in a clone npm run saoma -- key create'],
+  ['SAOMA_HOOK_SECRET', { SAOMA_HOOK_URL: 'http://shop:4200/shop/hook' }, 'openssl rand -base64 32'],
+])('the %s of docker-compose.yml is for the demo only', (name, others, how) => {
   const compose = readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8')
   const published = new RegExp(`${name}:?-([^}]+)}`).exec(compose)?.[1] ?? ''
   expect(problemsOf({ ...demo, ...others, [name]: published })).toEqual([])
-  expect(problemsOf({ ...real, ...others, [name]: published })).toEqual([expect.stringContaining('make your own')])
+  expect(problemsOf({ ...real, ...others, [name]: published })).toEqual([
+    expect.stringContaining(`make your own (${how})`),
+  ])
 })
 
 test('an empty setting means its default', () => {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import {
@@ -52,6 +52,12 @@ const check = (redisUrl: string) =>
     SAOMA_SECRET: SECRET,
     SAOMA_DEMO: 'true',
   })
+
+test('store.ts says how it is called where it is', async () => {
+  const { code, said } = await run(process.execPath, [storeCommand, '--help'])
+  const [, place = ''] = /^Usage: node (\S+) check\n$/.exec(said) ?? []
+  expect([code, resolve(place)]).toEqual([0, storeCommand])
+})
 
 const start = (redis: RedisServer, env: Record<string, string> = {}, onLine: (line: Line) => void = () => {}) =>
   startGateway({ redisUrl: redis.url, nodeId: 'a', origin, env: { SAOMA_SECRET: SECRET, ...env }, onLine })

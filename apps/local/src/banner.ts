@@ -30,8 +30,8 @@ const aboutWechat = (simulator: string): string => `
                   To scan another code, pass a saved picture, a ticket, or the address of "Open in WeChat".
   WeChat down:    curl ${simulator}/simulator/faults -H 'Content-Type: application/json' \\
                     -d '{"kind":"down","path":"/wxa/getwxacodeunlimit"}'
-                  Meanwhile codes come from the pool. To scan one, save its picture and pass the file to the
-                  phone script (with --check and the number, if there is one beside the code).
+                  Meanwhile codes come from the pool. To scan one, save its picture and pass the file to that
+                  command (with --check and the number, if there is one beside the code).
   And up again:   curl -X DELETE ${simulator}/simulator/faults
   The pool:       ${called('pool list')}
 `

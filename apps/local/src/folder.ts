@@ -34,6 +34,9 @@ const SECRET_BYTES = 32
 const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code
 
+/** Whether a command line is that of a local cluster: of the repository, or of the package `saoma`. */
+export const isClusterCommand = (args: string): boolean => /\bapps\/local\/src\/main\.[jt]s(\s|$)/.test(args)
+
 /** Whether this process is a local cluster. After a crash the recorded pid may belong to another program. */
 const isCluster = (pid: number): boolean => {
   try {
@@ -41,8 +44,8 @@ const isCluster = (pid: number): boolean => {
   } catch (error) {
     return hasCode(error, 'EPERM')
   }
-  const { stdout, status } = spawnSync('ps', ['-p', `${pid}`, '-o', 'args='], { encoding: 'utf8' })
-  return status === null || stdout.includes('apps/local')
+  const { stdout, status } = spawnSync('ps', ['-ww', '-p', `${pid}`, '-o', 'args='], { encoding: 'utf8' })
+  return status === null || isClusterCommand(stdout)
 }
 
 const lock = async (file: string): Promise<void> => {

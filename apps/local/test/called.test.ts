@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -52,4 +52,17 @@ test('in the package they are those of saoma, and nothing can be watched', async
   expect(usage.join('\n')).not.toMatch(/--watch|npm/)
   const refused = await printsPacked("try { readOptions(['--watch']) } catch ({ message }) { console.log(message) }")
   expect(refused).toEqual(['--watch is for a clone of the repository: there are no sources here.'])
+})
+
+test('only called.ts knows how the programs are called', async () => {
+  const folder = new URL('../src/', import.meta.url)
+  const files = (await readdir(folder)).filter((name) => name !== 'called.ts')
+  const lines = await Promise.all(
+    files.map(async (name) => {
+      const text = stripTypeScriptTypes(await readFile(new URL(name, folder), 'utf8'))
+      return text.split('\n').filter((line) => /npm (start|run)|scripts?\/|phone script/.test(line))
+    }),
+  )
+  // --watch is of the repository only.
+  expect(lines.flat()).toEqual([expect.stringMatching(/^const watchLine = /)])
 })

@@ -1,3 +1,5 @@
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { survey } from '@saoma/identity'
 import { assertSuitable, createRedis, RedisUnavailable } from '@saoma/redis'
 import { readConfig } from '../config/config.ts'
@@ -7,14 +9,15 @@ import { placeOf, unreachable } from '../operate/open-redis.ts'
  * Checks whether a Redis, such as a restored backup, holds a cluster that nodes can continue. It reads the
  * settings of a node from the environment and changes nothing.
  *
- *   node scripts/bootstrap.mjs apps/gateway/src/bin/store.ts check
+ *   node apps/gateway/src/bin/store.ts check
  *
  * Exit status: 0 if nodes may start on it, otherwise 1 and a sentence that says why.
  */
 
 /** Short, because a person waits for the command. */
 const READY_MS = 5_000
-const USAGE = 'Usage: node scripts/bootstrap.mjs apps/gateway/src/bin/store.ts check\n'
+/** In a clone, in the image and in the package `saoma` the file is at different places. */
+const USAGE = `Usage: node ${relative(process.cwd(), fileURLToPath(import.meta.url))} check\n`
 
 const check = async (): Promise<boolean> => {
   const config = readConfig(process.env)

@@ -63,7 +63,9 @@ export const contradictions = (env: Environment): string[] => {
   }
   if (env.SAOMA_DEMO !== 'true') {
     if (env.SAOMA_API_KEYS?.text.toLowerCase().includes(published.keySha256))
-      problems.push('SAOMA_API_KEYS has the published key of the demo: make your own (saoma key create)')
+      problems.push(
+        'SAOMA_API_KEYS has the published key of the demo: make your own (saoma key create; in a clone npm run saoma -- key create)',
+      )
     if (env.SAOMA_HOOK_SECRET === published.hookSecret)
       problems.push('SAOMA_HOOK_SECRET is the published secret of the demo: make your own (openssl rand -base64 32)')
   }
