@@ -18,7 +18,9 @@ export type OriginAnswer =
 
 const issuerIn = async (answer: Response): Promise<unknown> => {
   try {
-    const bytes = await readBytes(answer.body ?? new ReadableStream(), MOST_BYTES)
+    // 204, 205 and 304 have none.
+    if (!answer.body) return undefined
+    const bytes = await readBytes(answer.body, MOST_BYTES)
     return (JSON.parse(new TextDecoder().decode(bytes)) as { issuer?: unknown } | null)?.issuer
   } catch (error) {
     // A body that is too long, or no JSON. Anything else is a broken connection.
