@@ -16,9 +16,12 @@ const NO_BUFFER =
 const NO_PACKING =
   'Exempt text/event-stream from compression in the proxy or the CDN, or let it pass on what it has after each event.'
 
-const isFirst = (text: string): boolean => /^event: ticket$/m.test(text)
+const isFirst = (line: string): boolean => line === 'event: ticket'
+/** The comment of a node that nothing has happened. */
+const isHeartbeat = (line: string): boolean => line === ':'
 /** The ticket has expired, or somebody has scanned it after all: an event as good as any. */
-const isOver = (text: string): boolean => /"status":"(expired|rejected|confirmed|redeemed)"/.test(text)
+const isOver = (line: string): boolean => /"status":"(expired|rejected|confirmed|redeemed)"/.test(line)
+const TOO_LONG = 'more comes than a node ever sends'
 
 interface Opening {
   stream?: TextStream
@@ -39,7 +42,8 @@ const begin = async (ticket: Ticket, encoding: string, signal: AbortSignal): Pro
   if (!type.startsWith('text/event-stream')) return { stream, lack: { why: `its type is ${type}` } }
   const came = await stream.until(isFirst, deadline)
   if (came === 'there') return { stream }
-  return { stream, lack: came === 'late' ? 'held' : { why: 'it ends before its first event' } }
+  if (came === 'late') return { stream, lack: 'held' }
+  return { stream, lack: { why: came === 'long' ? TOO_LONG : 'it ends before its first event' } }
 }
 
 const held = async (ticket: Ticket, signal: AbortSignal): Promise<Finding> => {
@@ -60,6 +64,13 @@ const held = async (ticket: Ticket, signal: AbortSignal): Promise<Finding> => {
       }
 }
 
+const unlike = (why: string): Finding => ({
+  code,
+  level: 'error',
+  says: `Event streams do not pass: ${why}.`,
+  todo: 'Let the proxy pass /v1/ on unchanged, and look at its log.',
+})
+
 /**
  * Whether events come through the proxy when they happen. The first event of a ticket is sent at once. A node
  * sends the next bytes after 15 s, a comment, because nothing happens to a ticket without a phone.
@@ -74,24 +85,16 @@ export const probeEventStream = async (ticket: Ticket, signal: AbortSignal): Pro
       const finding = await held(ticket, signal)
       return signal.aborted ? [] : [finding]
     }
-    if (lack || !stream)
-      return [
-        {
-          code,
-          level: 'error',
-          says: `Event streams do not pass: ${lack?.why}.`,
-          todo: 'Let the proxy pass /v1/ on unchanged, and look at its log.',
-        },
-      ]
-    const before = stream.text.length
+    if (lack || !stream) return [unlike(`${lack?.why}`)]
     const came = await stream.until(
-      (text) => text.slice(before).includes(':\n') || isOver(text),
+      (line) => isHeartbeat(line) || isOver(line),
       performance.now() + HEARTBEAT_MS + ANSWER_MS,
     )
     if (signal.aborted) return []
     // The last event and the end of the stream come together.
     await delay(0)
-    if (came === 'ended' && !isOver(stream.text))
+    if (came === 'long') return [unlike(TOO_LONG)]
+    if (came === 'ended' && (await stream.until(isOver, performance.now())) !== 'there')
       return [
         {
           code,

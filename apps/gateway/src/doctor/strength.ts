@@ -24,6 +24,8 @@ const LONGEST_WORD = 12
 const SEPARATOR_BITS = 1
 /** Base64 has three characters beside letters and digits. More are a kind of their own. */
 const MOST_SEPARATORS = 3
+/** What comes after that is not judged: the time would grow with its square. */
+const MOST_JUDGED = 256
 
 /** How many characters of `text` a piece takes that begins at `i`; 0 if none does. */
 const pieceAt = (text: string, lower: string, i: number): number => {
@@ -62,9 +64,10 @@ const kindOf = (secret: string): number => {
  * Estimates the bits of a secret. Each word, number, sequence and repetition counts 11 bits (5 if it has
  * three characters or fewer), and a separator that stood before counts 1. Each other character counts as much
  * as its kind has: 3.3 for digits, 4 for hexadecimal, 4.7 for letters of one case, 6 for all. No piece counts
- * more than its characters would.
+ * more than its characters would. Only the first 256 characters are judged.
  */
-export const bitsOf = (secret: string): number => {
+export const bitsOf = (given: string): number => {
+  const secret = given.slice(0, MOST_JUDGED)
   const each = Math.log2(kindOf(secret))
   const lower = secret.toLowerCase()
   let bits = 0

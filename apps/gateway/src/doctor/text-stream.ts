@@ -2,18 +2,20 @@ import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createUnzip } from 'node:zlib'
 import { type Opened, open, type Silence, silence } from './ask.ts'
 
-/** An answer that is read while it comes. */
+/** Most characters that are read. An event stream of a ticket has a few hundred. */
+const MOST_TEXT = 64 * 1024
+
+/** An answer that is read line by line while it comes. */
 export interface TextStream extends Omit<Opened, 'body'> {
-  /** All text so far. */
-  readonly text: string
   /** How it was packed on the way, such as `gzip`. */
   readonly encoding: string | undefined
   /**
-   * Waits until the text fits. `ended`: the answer was over before. `late`: it did not come in time.
+   * Waits for a line that fits, and takes all lines up to it. `ended`: the answer was over before. `late`: it
+   * did not come in time. `long`: more came than is read, without it.
    *
    * @param deadline  on the scale of `performance.now()`
    */
-  until(fits: (text: string) => boolean, deadline: number): Promise<'there' | 'ended' | 'late'>
+  until(fits: (line: string) => boolean, deadline: number): Promise<'there' | 'ended' | 'late' | 'long'>
 }
 
 const unpacked = ({ body, headers }: Opened): Readable => {
@@ -38,17 +40,29 @@ export const openText = async (
   clearTimeout(timer)
   if (!opened.ok) return whole.aborted ? silence(undefined, true) : opened
 
-  let text = ''
+  /** Whole lines that nobody has looked at, and the beginning of the next. */
+  const lines: string[] = []
+  let rest: string[] = []
+  let size = 0
   let isOver = false
   let wake = () => {}
   const end = () => {
+    if (!isOver && rest.length > 0) lines.push(rest.join(''))
     isOver = true
     wake()
   }
   unpacked(opened)
     .setEncoding('utf8')
     .on('data', (chunk: string) => {
-      text += chunk
+      if (size > MOST_TEXT) return
+      size += chunk.length
+      const [first = '', ...more] = chunk.slice(0, MOST_TEXT).split('\n')
+      rest.push(first)
+      for (const part of more) {
+        lines.push(rest.join(''))
+        rest = [part]
+      }
+      if (size > MOST_TEXT) opened.close()
       wake()
     })
     .on('end', end)
@@ -62,12 +76,12 @@ export const openText = async (
   return {
     ...head,
     encoding: opened.headers['content-encoding'],
-    get text() {
-      return text
-    },
     until: async (fits, end) => {
       for (;;) {
-        if (fits(text)) return 'there'
+        const at = lines.findIndex(fits)
+        lines.splice(0, at < 0 ? lines.length : at + 1)
+        if (at >= 0) return 'there'
+        if (size > MOST_TEXT) return 'long'
         if (isOver) return 'ended'
         const leftMs = end - performance.now()
         if (leftMs <= 0 || signal.aborted) return 'late'
