@@ -93,7 +93,7 @@ test('a check that fails or is late hides no other', async () => {
   )
   expect((await reports).map(({ check, code, level }) => `${check} ${code} ${level}`)).toEqual([
     'failing check-failed error',
-    'late check-late skipped',
+    'late check-late error',
     'last fine ok',
   ])
 })
@@ -105,6 +105,6 @@ test('the command ends with its time although something does not answer', async 
   const { port } = silent.address() as AddressInfo
   const env = { REDIS_URL: `redis://127.0.0.1:${port}` }
   const { code, of } = await diagnoseBy('redis', env, '--timeout', '200ms')
-  expect(code).toBe(0)
-  expect(of('check-late')).toEqual(['skipped: The check was not ready when the time was up.'])
+  expect(code).toBe(1)
+  expect(of('check-late')).toEqual(['error: The check was not ready when the time was up.'])
 })

@@ -59,6 +59,8 @@ const NAME_MS = 5_000
 /** Beats between two readings of the node's clock that are written down, and how long one is kept. */
 const BEATS_A_READING = 5
 export const READING_MS = 3 * BEATS_A_READING * BEAT_MS
+/** A reading that took longer to be stored was old by then, so the next beat has another one. */
+const READING_TRIP_MS = 250
 /** Longer than an operator needs to replace nodes of another version one by one. */
 const VERSION_MS = 30_000
 const LOOK_MS = 200
@@ -151,14 +153,18 @@ export const joinCluster = async (redis: RedisClients, options: MembershipOption
   let unsureAt = performance.now()
   let seenAt = unsureAt
   let beats = 0
+  let isReadingGood = false
   const beat = async () => {
-    const isReading = beats++ % BEATS_A_READING === 0
+    const isReading = beats++ % BEATS_A_READING === 0 || !isReadingGood
+    if (isReading) isReadingGood = false
+    const sentAt = performance.now()
     const [holder, standing] = await Promise.all([
       hold(data, [key], [mine, NAME_MS]),
       keepVersion(data, [keys.clusterVersion()], [version, VERSION_MS]),
       ...(isReading ? [hold(data, [keys.nodeClock(nodeId)], [Date.now(), READING_MS])] : []),
     ])
     const now = performance.now()
+    if (isReading) isReadingGood = now - sentAt < READING_TRIP_MS
     if (standing !== `${version}` || now - seenAt > NAME_MS) unsureAt = now
     seenAt = now
     if (standing === `${beside}`) understood = beside

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onCleanup, plainEnv, type RedisServer, startProcess, startRedis, until } from '@saoma/testing'
 import {
@@ -144,6 +145,23 @@ test('a member tells its version and its clock, and takes both away when it leav
   expect(clock?.agoMs).toBeGreaterThanOrEqual(0)
   await membership.close()
   expect([await memberOf(redis, 'a'), await clockOf(redis, 'a')]).toEqual([undefined, undefined])
+})
+
+// Five seconds would be until the next one.
+test('a reading of the clock that was stored late is replaced at the next beat', async () => {
+  const membership = await joinAs('a')
+  await server.kill('SIGSTOP')
+  // Longer than until the first beat, which has a reading.
+  await delay(2_000)
+  await server.kill('SIGCONT')
+  const resumedAt = performance.now()
+  const clock = await until(
+    () => clockOf(redis, 'a'),
+    (read) => read !== undefined && Math.abs(read.said + read.agoMs - Date.now()) < 250,
+  )
+  expect(clock).toBeDefined()
+  expect(performance.now() - resumedAt).toBeLessThan(4_000)
+  await membership.close()
 })
 
 // Builds before this one wrote `run`, `host` and `pid`, and nothing else.

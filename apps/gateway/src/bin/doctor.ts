@@ -1,13 +1,15 @@
 import { parseArgs } from 'node:util'
 import { type Config, ConfigError, readConfig } from '../config/config.ts'
 import { Environment } from '../config/environment.ts'
+import { isLoopback } from '../config/origins.ts'
 import type { Subject } from '../doctor/check.ts'
 import { createChecks } from '../doctor/checks.ts'
+import { isInContainer } from '../doctor/container.ts'
 import { countsOf, reportJson, reportText } from '../doctor/report.ts'
 import { runChecks } from '../doctor/run-checks.ts'
 import type { Source } from '../doctor/source.ts'
 import { version } from '../operate/version.ts'
-import { givenFiles, readGiven, readGivenFile, UnreadFile } from './given.ts'
+import { givenFiles, readGiven, readGivenFile, readGivenText, UnreadFile } from './given.ts'
 
 /*
  * Looks at a running or planned installation, and says what is wrong. It reads the settings of a node from
@@ -83,6 +85,7 @@ const readSource = (named: readonly string[]): { source: Source; config?: Config
     given,
     files: givenFiles(named),
     inFile: readGivenFile,
+    textOf: readGivenText,
     hasSettings: NAMES.some((name) => given[name] || given[`${name}_FILE`]),
     problems: [],
   }
@@ -116,7 +119,15 @@ const doctor = async (args: string[]): Promise<number> => {
   const over = new AbortController()
   const timer = setTimeout(() => over.abort(), timeoutMs)
   const origin = asked ?? config?.origin ?? givenOrigin(source.given)
-  const subject: Subject = { ...(config ? { config } : {}), ...(origin ? { origin } : {}), signal: over.signal }
+  const webRoot = source.given.SAOMA_WEB_ROOT || source.given.SAOMA_WEB_ROOT_FILE
+  const isOwn = asked === undefined && origin !== undefined && isLoopback(new URL(origin).hostname)
+  const subject: Subject = {
+    ...(config ? { config } : {}),
+    ...(origin ? { origin } : {}),
+    ...(webRoot ? { webRoot } : {}),
+    isContainersOwn: isOwn && isInContainer(process.env),
+    signal: over.signal,
+  }
   const found = await runChecks(checks, subject)
   clearTimeout(timer)
   const report = { version, ...(origin ? { origin } : {}), found }

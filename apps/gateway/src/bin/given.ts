@@ -13,15 +13,18 @@ export class UnreadFile extends Error {
 export const givenFiles = (files: readonly string[]): readonly string[] =>
   files.length > 0 || !existsSync(LOCAL) ? files : [LOCAL]
 
-/** The settings in one file. @throws UnreadFile */
-export const readGivenFile = (file: string): Record<string, string | undefined> => {
+/** The text of one file. @throws UnreadFile */
+export const readGivenText = (file: string): string => {
   try {
-    return parseEnv(readFileSync(file, 'utf8'))
+    return readFileSync(file, 'utf8')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new UnreadFile(`The file of settings ${file} cannot be read (${code}).`, { cause: error })
   }
 }
+
+/** The settings in one file. @throws UnreadFile */
+export const readGivenFile = (file: string): Record<string, string | undefined> => parseEnv(readGivenText(file))
 
 /**
  * The settings of a command: the environment, and files of lines `NAME=value`. As with Node's own

@@ -2,7 +2,7 @@ import type { Check } from './check.ts'
 import { clocksCheck } from './clocks.ts'
 import { nodesCheck } from './nodes.ts'
 import { originChecks } from './origin-checks.ts'
-import { redisCheck } from './redis.ts'
+import { createRedisCheck } from './redis.ts'
 import { createSecretsCheck } from './secrets.ts'
 import { createSettingsCheck } from './settings.ts'
 import type { Source } from './source.ts'
@@ -12,7 +12,7 @@ import { wechatCheck } from './wechat.ts'
 export const createChecks = (source: Source): Check[] => [
   createSettingsCheck(source),
   createSecretsCheck(source),
-  redisCheck,
+  createRedisCheck(source),
   clocksCheck,
   nodesCheck,
   wechatCheck,

@@ -1,5 +1,5 @@
 import { clockOf, mastersOf, orUnavailable, whereOf } from '@saoma/redis'
-import type { Check, Subject } from './check.ts'
+import { type Check, type Find, stepwise } from './check.ts'
 import type { Finding } from './finding.ts'
 import { error, needsSettings, ok, skipped, time, warning } from './findings.ts'
 import { type BothRedis, liveNodes, withBoth } from './live-nodes.ts'
@@ -56,7 +56,9 @@ const judgeRedis = (where: string, { aheadMs }: Reading): Finding => {
 }
 
 const judgeNode = (nodeId: string, aheadMs: number): Finding => {
-  const says = `The clock of node ${nodeId} is ${direction(aheadMs)} that of Redis`
+  // What a node says comes to Redis later, much later if Redis was slow at that moment.
+  const orSlow = aheadMs < -APART_MS ? ', or Redis was slow when the node wrote it down' : ''
+  const says = `The clock of node ${nodeId} is ${direction(aheadMs)} that of Redis${orSlow}`
   const size = Math.abs(aheadMs)
   const todo = `Synchronise the machine of node ${nodeId} (NTP: chronyc tracking, or timedatectl).`
   if (size > BROKEN_MS)
@@ -69,50 +71,84 @@ const judgeNode = (nodeId: string, aheadMs: number): Finding => {
   return ok('clock-node', `${says}.`)
 }
 
-const compare = async (both: BothRedis, signal: AbortSignal): Promise<Finding[]> => {
+/** When all others agree, it is this machine that is wrong. */
+const judgeThisMachine = (where: string, { aheadMs }: Reading): Finding =>
+  warning(
+    'clock-redis',
+    `The clock of this machine is ${direction(-aheadMs)} that of Redis at ${where}, with which all nodes agree.`,
+    'Synchronise this machine (NTP: chronyc tracking, or timedatectl). The cluster is well.',
+  )
+
+interface NodeClock {
+  nodeId: string
+  /** Milliseconds ahead of Redis; undefined if the node has not written it down. */
+  aheadMs: number | undefined
+}
+
+const readNodes = async (both: BothRedis, redisAheadMs: number): Promise<NodeClock[]> => {
+  const clocks: NodeClock[] = []
+  for (const nodeId of await liveNodes(both)) {
+    let isKnown = false
+    const { aheadMs } = await readOnce(async () => {
+      const clock = await clockOf(both.logins, nodeId)
+      isKnown = clock !== undefined
+      return clock ? clock.said + clock.agoMs : 0
+    })
+    clocks.push({ nodeId, aheadMs: isKnown ? aheadMs - redisAheadMs : undefined })
+  }
+  return clocks
+}
+
+interface RedisClock {
+  where: string
+  reading: Reading
+}
+
+const isOff = (ms: number): boolean => Math.abs(ms) > APART_MS
+
+const compare = async (both: BothRedis, signal: AbortSignal, find: Find): Promise<void> => {
   const { logins, channels } = both
-  const findings: Finding[] = []
-  const redisAhead: number[] = []
+  const clocks: RedisClock[] = []
+  const ahead: number[] = []
   for (const redis of logins === channels ? [logins] : [logins, channels])
     for (const master of mastersOf(redis.data)) {
       signal.throwIfAborted()
       const reading = await readRedis(master)
-      if (redis === logins) redisAhead.push(reading.aheadMs)
-      findings.push(judgeRedis(whereOf(master), reading))
+      if (redis === logins) ahead.push(reading.aheadMs)
+      clocks.push({ where: whereOf(master), reading })
     }
   // With several masters the middle one stands for Redis.
-  const ofRedis = redisAhead.sort((a, b) => a - b)[Math.floor(redisAhead.length / 2)] ?? 0
-  for (const nodeId of await liveNodes(both)) {
-    let isKnown = false
-    const { aheadMs } = await readOnce(async () => {
-      const clock = await clockOf(logins, nodeId)
-      isKnown = clock !== undefined
-      return clock ? clock.said + clock.agoMs : 0
-    })
-    findings.push(
-      isKnown
-        ? judgeNode(nodeId, aheadMs - ofRedis)
-        : skipped(
+  const ofRedis = ahead.sort((a, b) => a - b)[Math.floor(ahead.length / 2)] ?? 0
+  let nodes: readonly NodeClock[] = []
+  try {
+    nodes = await readNodes(both, ofRedis)
+  } finally {
+    const known = nodes.flatMap(({ aheadMs }) => aheadMs ?? [])
+    const doAllAgree =
+      known.length > 0 && !known.some(isOff) && !clocks.some(({ reading }) => isOff(reading.aheadMs - ofRedis))
+    for (const { where, reading } of clocks)
+      find(doAllAgree && isOff(reading.aheadMs) ? judgeThisMachine(where, reading) : judgeRedis(where, reading))
+  }
+  for (const { nodeId, aheadMs } of nodes)
+    find(
+      aheadMs === undefined
+        ? skipped(
             'clock-node',
             `Node ${nodeId} has not written down what its clock says.`,
             'A node does it a second after its start; nodes of a version before 0.2 do not.',
-          ),
+          )
+        : judgeNode(nodeId, aheadMs),
     )
-  }
-  return findings
 }
 
 /** Compares the clocks of every Redis and every living node. */
-export const clocksCheck: Check = {
-  name: 'clocks',
-  run: async ({ config, signal }: Subject) => {
-    if (!config) return needsSettings('Clocks were')
-    try {
-      return await withBoth(config, signal, (both) => compare(both, signal))
-    } catch (failure) {
-      const [{ name, url } = { name: '', url: config.redisUrl }] = redisOf(config)
-      if (whyAway(failure, name, url) === undefined) throw failure
-      return [skipped('clock-redis', 'Clocks were not compared: Redis does not answer.', 'See the check of Redis.')]
-    }
-  },
-}
+export const clocksCheck: Check = stepwise('clocks', async ({ config, signal }, find) => {
+  if (!config) return find(...needsSettings('Clocks were'))
+  try {
+    await withBoth(config, signal, (both) => compare(both, signal, find))
+  } catch (failure) {
+    const [{ name, url } = { name: '', url: config.redisUrl }] = redisOf(config)
+    if (whyAway(failure, name, url) === undefined) throw failure
+    find(skipped('clock-redis', 'Clocks were not compared: Redis does not answer.', 'See the check of Redis.'))
+  }
+})

@@ -57,6 +57,14 @@ const clusterVersion = async ({ logins: { data, keys } }: BothRedis): Promise<Fi
   if (standing === null) return []
   if (standing === `${CLUSTER_VERSION}`)
     return [ok('nodes-cluster-version', `The cluster is of version ${standing}, as the nodes of this build are.`)]
+  if (Number(standing) > CLUSTER_VERSION)
+    return [
+      warning(
+        'nodes-cluster-version',
+        `The cluster is of version ${standing}, and this command is older (${CLUSTER_VERSION}).`,
+        'Run the doctor of the version that the nodes have.',
+      ),
+    ]
   return standing === `${VERSION_BESIDE}`
     ? [
         warning(

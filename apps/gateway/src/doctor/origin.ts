@@ -4,7 +4,7 @@ import { askOrigin, type OriginAnswer } from '../operate/origin-answer.ts'
 import { type Lookup, lookUp, lookUpInTime, type Reached, reachAll } from './addresses.ts'
 import { ANSWER_MS, ask, isOfNode } from './ask.ts'
 import { judgeCertificate } from './certificate.ts'
-import type { Check, Subject } from './check.ts'
+import { type Check, type Find, type Subject, stepwise } from './check.ts'
 import type { Finding } from './finding.ts'
 import { originOf } from './presence.ts'
 
@@ -13,7 +13,6 @@ const CLOCK_MS = 10_000
 /** From here on tokens of ten minutes fail. */
 const CLOCK_WRONG_MS = 300_000
 
-const hasErrors = (findings: readonly Finding[]): boolean => findings.some(({ level }) => level === 'error')
 const listed = (all: readonly string[]): string => [...new Set(all)].join(', ')
 
 /** Whether the addresses of the name take connections. */
@@ -144,7 +143,7 @@ const judgeAnswer = (url: URL, answer: OriginAnswer): Finding => {
   }
 }
 
-const judgePages = async ({ origin }: URL, { config, signal }: Subject): Promise<Finding> => {
+const judgePages = async ({ origin }: URL, { config, signal, webRoot }: Subject): Promise<Finding> => {
   const code = 'origin-pages'
   const file = `${origin}/saoma-login.js`
   const reply = await ask(file, { signal })
@@ -156,7 +155,7 @@ const judgePages = async ({ origin }: URL, { config, signal }: Subject): Promise
       todo: 'Look at the log of the proxy.',
     }
   const { status, headers } = reply
-  if (status === 404 && isOfNode(headers) && !config?.webRoot)
+  if (status === 404 && isOfNode(headers) && !webRoot)
     return config
       ? { code, level: 'ok', says: 'The nodes serve no pages: SAOMA_WEB_ROOT is not set.' }
       : {
@@ -192,19 +191,8 @@ const judgeClock = ({ origin }: URL, headers: Headers, now: number): Finding[] =
   ]
 }
 
-const look = async (subject: Subject, lookup: Lookup): Promise<Finding[]> => {
-  const { signal } = subject
-  const origin = originOf(subject)
-  if (!origin)
-    return [
-      {
-        code: 'origin-name',
-        level: 'skipped',
-        says: 'No origin is known, so nothing was asked from outside.',
-        todo: 'Set SAOMA_ORIGIN, or give --origin.',
-      },
-    ]
-  const url = new URL(origin)
+/** What the name leads to. */
+const connect = async (url: URL, { signal, isContainersOwn }: Subject, lookup: Lookup): Promise<Finding[]> => {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   let addresses: Awaited<ReturnType<Lookup>>
   try {
@@ -230,19 +218,41 @@ const look = async (subject: Subject, lookup: Lookup): Promise<Finding[]> => {
         },
       ]
   const reached = await reachAll(addresses, url, signal)
-  const connected = [...named, judgeAddresses(url, reached)]
-  const findings = [...connected, ...judgeTls(url, reached, Date.now())]
+  if (isContainersOwn && reached.every(({ is }) => is !== 'open'))
+    return [
+      {
+        code: 'origin-connect',
+        level: 'skipped',
+        says: `${url.origin} is this container alone when it is asked from here, so nothing was asked from outside.`,
+        todo: 'Run the doctor on the machine that publishes the port: saoma doctor --origin …',
+      },
+    ]
+  return [...named, judgeAddresses(url, reached), ...judgeTls(url, reached, Date.now())]
+}
+
+const look = async (subject: Subject, lookup: Lookup, find: Find): Promise<void> => {
+  const { signal } = subject
+  const origin = originOf(subject)
+  if (!origin)
+    return find({
+      code: 'origin-name',
+      level: 'skipped',
+      says: 'No origin is known, so nothing was asked from outside.',
+      todo: 'Set SAOMA_ORIGIN, or give --origin.',
+    })
+  const url = new URL(origin)
+  const connected = await connect(url, subject, lookup)
+  find(...connected)
   // What follows would fail for the same reason.
-  if (hasErrors(findings) || reached.every(({ is }) => is !== 'open')) return findings
+  if (connected.some(({ level }) => level === 'error' || level === 'skipped')) return
   const answer = await askOrigin(origin, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]))
   const now = Date.now()
-  findings.push(judgeAnswer(url, answer))
-  if (answer.kind !== 'this' && answer.kind !== 'saoma') return findings
-  return [...findings, await judgePages(url, subject), ...judgeClock(url, answer.headers, now)]
+  find(judgeAnswer(url, answer))
+  if (answer.kind !== 'this' && answer.kind !== 'saoma') return
+  find(await judgePages(url, subject))
+  find(...judgeClock(url, answer.headers, now))
 }
 
 /** Whether the public origin is reachable, its certificate valid, and this cluster behind it. */
-export const checkOrigin = (lookup: Lookup = lookUp): Check => ({
-  name: 'origin',
-  run: (subject) => look(subject, lookup),
-})
+export const checkOrigin = (lookup: Lookup = lookUp): Check =>
+  stepwise('origin', (subject, find) => look(subject, lookup, find))

@@ -9,7 +9,7 @@ export interface ServerState {
   where: string
   /** The sections of INFO. */
   info: { server: string; memory: string; persistence: string; replication: string }
-  /** `save` and `appendfsync`; undefined if the user may not ask. */
+  /** `save` and `appendfsync`, as far as it tells them: a provider may hide some, or all. */
   config?: Readonly<Record<string, string>>
 }
 
@@ -94,7 +94,7 @@ const persistenceOf = (state: ServerState, { isDemo, holds }: Wanted): Finding =
         )
       : ok('redis-persistence', `Redis at ${where} keeps an append-only file${sync ? ` (appendfsync ${sync})` : ''}.`)
   }
-  if (!config)
+  if (config?.save === undefined)
     return skipped(
       'redis-persistence',
       `Redis at ${where} has no append-only file, and does not say whether it saves snapshots.`,
@@ -113,6 +113,12 @@ const persistenceOf = (state: ServerState, { isDemo, holds }: Wanted): Finding =
       todo,
     )
   const says = `Redis at ${where} keeps nothing on disk: after a restart all people have to log in again, with new ids.`
+  if (Number(fieldOf(info.replication, 'connected_slaves')) > 0)
+    return warning(
+      'redis-persistence',
+      `Redis at ${where} keeps nothing on disk, only in its replicas: if it is back before one of them takes over, it empties them, and all people have to log in again.`,
+      todo,
+    )
   return isDemo ? warning('redis-persistence', says, todo) : error('redis-persistence', says, todo)
 }
 

@@ -3,12 +3,13 @@ import { TLSSocket } from 'node:tls'
 import { mastersOf, RedisUnavailable, trialProblems, whereOf } from '@saoma/redis'
 import type { Config } from '../config/config.ts'
 import { judgeCertificate } from './certificates.ts'
-import type { Check, Subject } from './check.ts'
+import { type Check, type Find, stepwise } from './check.ts'
 import type { Finding } from './finding.ts'
-import { error, needsSettings, ok, sentence, skipped } from './findings.ts'
+import { error, needsSettings, ok, sentence, skipped, warning } from './findings.ts'
 import { judgeLatency, measureTrips } from './latency.ts'
 import { redisOf, whyAway, withRedis } from './open-redis.ts'
 import { judgeServer, type ServerState, type Wanted } from './redis-server.ts'
+import type { Source } from './source.ts'
 
 type Clients = Parameters<Parameters<typeof withRedis>[3]>[0]
 type Master = ReturnType<typeof mastersOf>[number]
@@ -36,9 +37,9 @@ const configOf = async (master: Master): Promise<ServerState['config']> => {
     const answer = await unlessRefused(master.config('GET', name))
     if (isRefused(answer)) return undefined
     const list: unknown = answer
-    // A list of names and values, or an object with RESP 3.
-    if (Array.isArray(list)) config[name] = String(list[1] ?? '')
-    else config[name] = String((list as Record<string, unknown>)[name] ?? '')
+    // A list of names and values, or an object with RESP 3. A provider may leave a name out.
+    const value: unknown = Array.isArray(list) ? list[1] : (list as Record<string, unknown>)[name]
+    if (value !== undefined && value !== null) config[name] = String(value)
   }
   return config
 }
@@ -84,6 +85,18 @@ const rightsOf = async (redis: Clients, master: Master): Promise<Finding[]> => {
   }
 }
 
+const latencyOf = async (master: Master): Promise<Finding> => {
+  const where = whereOf(master)
+  const first = await unlessRefused(master.ping())
+  if (isRefused(first))
+    return skipped(
+      'redis-latency',
+      `Redis at ${where} does not let this user measure a round trip (${first.refused}).`,
+      `Let it: ACL SETUSER ${master.options.username ?? 'default'} +ping.`,
+    )
+  return judgeLatency(where, await measureTrips(() => unlessRefused(master.ping())))
+}
+
 const certificateOf = (master: Master): Finding[] => {
   const { stream } = master
   if (!(stream instanceof TLSSocket)) return []
@@ -110,25 +123,34 @@ const clusterOf = async (redis: Clients, masters: readonly Master[]): Promise<Fi
       ]
 }
 
-/** @param findings  gets each finding at once, so that those before an outage are kept */
-const lookAt = async (
-  redis: Clients,
-  wanted: Wanted,
-  { signal, findings }: { signal: AbortSignal; findings: Finding[] },
-): Promise<void> => {
+interface Look {
+  wanted: Wanted
+  signal: AbortSignal
+  /** Whether somebody named this Redis. Nothing is written to one that nobody named. */
+  isNamed: boolean
+}
+
+const lookAt = async (redis: Clients, { wanted, signal, isNamed }: Look, find: Find): Promise<void> => {
   const masters = mastersOf(redis.data)
-  findings.push(
-    ok('redis-reachable', `Redis answers at ${masters.map(whereOf).join(', ')}.`),
-    ...(await clusterOf(redis, masters)),
-  )
+  find(ok('redis-reachable', `Redis answers at ${masters.map(whereOf).join(', ')}.`))
+  find(...(await clusterOf(redis, masters)))
   for (const master of masters) {
     signal.throwIfAborted()
     const ofServer = await serverOf(master, wanted)
-    findings.push(...ofServer)
+    find(...ofServer)
+    const isReplica = ofServer.some(({ code }) => code === 'redis-role')
+    if (!isNamed)
+      find(
+        skipped(
+          'redis-rights',
+          `What this user may do at ${whereOf(master)} was not tried, because a trial writes.`,
+          'Give REDIS_URL.',
+        ),
+      )
     // On a replica no write can be tried, and ioredis would leave it.
-    if (!ofServer.some(({ code }) => code === 'redis-role')) findings.push(...(await rightsOf(redis, master)))
-    findings.push(judgeLatency(whereOf(master), await measureTrips(() => master.ping())))
-    findings.push(...certificateOf(master))
+    else if (!isReplica) find(...(await rightsOf(redis, master)))
+    find(await latencyOf(master))
+    find(...certificateOf(master))
   }
 }
 
@@ -143,20 +165,28 @@ const ownCertificate = ({ redisCertificates: { cert } }: Config): Finding[] =>
       )
 
 /** Looks at every master of each Redis that the settings name, as a node would see it. */
-export const redisCheck: Check = {
-  name: 'redis',
-  run: async ({ config, signal }: Subject) => {
-    if (!config) return needsSettings('Redis was')
-    const findings = ownCertificate(config)
+export const createRedisCheck = ({ given }: Source): Check =>
+  stepwise('redis', async ({ config, signal }, find) => {
+    if (!config) return find(...needsSettings('Redis was'))
+    find(...ownCertificate(config))
     for (const { name, url, holds } of redisOf(config)) {
+      const isNamed = Boolean(given[name] || given[`${name}_FILE`])
+      if (!isNamed)
+        find(
+          warning(
+            'redis-default',
+            `${name} is not in these settings: this looks at ${url}.`,
+            `Give the ${name} of the nodes, or run the doctor in the container of a node.`,
+          ),
+        )
       const { channelsMemoryShare: share, demo: isDemo } = config
       const wanted = { replicas: config.replicas.count, share, isDemo, holds }
       try {
-        await withRedis(config, url, signal, (redis) => lookAt(redis, wanted, { signal, findings }))
+        await withRedis(config, url, signal, (redis) => lookAt(redis, { wanted, signal, isNamed }, find))
       } catch (failure) {
         const why = whyAway(failure, name, url)
         if (why === undefined) throw failure
-        findings.push(
+        find(
           error(
             'redis-reachable',
             sentence(why),
@@ -165,6 +195,4 @@ export const redisCheck: Check = {
         )
       }
     }
-    return findings
-  },
-}
+  })

@@ -4,7 +4,8 @@ import { published } from '../config/contradictions.ts'
 import { readSettingFiles } from '../config/setting-files.ts'
 import type { Check, Subject } from './check.ts'
 import type { Finding } from './finding.ts'
-import { error, needsSettings, ok, warning } from './findings.ts'
+import { error, needsSettings, ok, skipped, warning } from './findings.ts'
+import { givenBy } from './mounts.ts'
 import { reachOf } from './settings.ts'
 import type { Source } from './source.ts'
 import { bitsOf } from './strength.ts'
@@ -22,28 +23,48 @@ const GOOD_BITS = 80
 
 const OTHERS = 0o004
 const GROUP = 0o040
-/** Where Docker and Kubernetes put secrets for one container alone. */
-const OF_THE_CONTAINER = /^\/(var\/)?run\/secrets\//
 const HOW_TO_MAKE = 'Make another one: openssl rand -base64 32.'
+const STEPS = 'docs/operate.md#replace-saoma_secret has the steps.'
 
 type Given = Source['given']
 
 const isPublished = (value: string): boolean => value === published.secret || value === published.hookSecret
 
-const strengthOf = (name: string, value: string, isHarmless: boolean): Finding => {
+/** Keys in Redis are sealed with SAOMA_SECRET, so the old one is still needed when there is another. */
+const todoFor = (name: string, given: Given): string => {
+  if (name !== 'SAOMA_SECRET') return HOW_TO_MAKE
+  return given.SAOMA_PREVIOUS_SECRET || given.SAOMA_PREVIOUS_SECRET_FILE
+    ? `Finish the change that is going on. Then make another one (openssl rand -base64 32), and let the present value be SAOMA_PREVIOUS_SECRET. ${STEPS}`
+    : `Make another one (openssl rand -base64 32), and let the present value be SAOMA_PREVIOUS_SECRET. ${STEPS}`
+}
+
+/** The secret before the present one cannot be better than it was. Another value in its place opens nothing. */
+const previousOf = (value: string): Finding =>
+  isPublished(value) || bitsOf(value) < GOOD_BITS
+    ? warning(
+        'secret-strength',
+        'SAOMA_PREVIOUS_SECRET is weak. Keys in Redis may still need it.',
+        `Leave its value as it is, finish the change, and take it out then. ${STEPS}`,
+      )
+    : ok('secret-strength', `SAOMA_PREVIOUS_SECRET is worth at least ${GOOD_BITS} bits.`)
+
+const strengthOf = (
+  name: string,
+  value: string,
+  { isHarmless, todo }: { isHarmless: boolean; todo: string },
+): Finding => {
   if (isPublished(value))
     return isHarmless
       ? ok('secret-published', `${name} is the published secret of the demo, which is only on this machine.`)
-      : error('secret-published', `${name} is the published secret of the demo, so everybody knows it.`, HOW_TO_MAKE)
+      : error('secret-published', `${name} is the published secret of the demo, so everybody knows it.`, todo)
   const bits = bitsOf(value)
   if (bits < GUESSABLE_BITS)
     return error(
       'secret-strength',
       `${name} can be guessed: it has words, sequences or repetitions, and is worth some ${bits} bits.`,
-      HOW_TO_MAKE,
+      todo,
     )
-  if (bits < GOOD_BITS)
-    return warning('secret-strength', `${name} is weak: it is worth some ${bits} bits.`, HOW_TO_MAKE)
+  if (bits < GOOD_BITS) return warning('secret-strength', `${name} is weak: it is worth some ${bits} bits.`, todo)
   return ok('secret-strength', `${name} is worth at least ${GOOD_BITS} bits.`)
 }
 
@@ -79,7 +100,14 @@ const isSecret = (name: string, value: string): boolean => {
 }
 
 const fileOf = (path: string, holds: string): Finding | undefined => {
-  if (OF_THE_CONTAINER.test(path)) return ok('secret-file', `${path}, with ${holds}, belongs to this container alone.`)
+  const giver = givenBy(path)
+  if (giver === 'container') return ok('secret-file', `${path}, with ${holds}, belongs to this container alone.`)
+  if (giver === 'mount')
+    return skipped(
+      'secret-file',
+      `${path}, with ${holds}, is mounted read-only, so who else can read it is not seen from here.`,
+      'Look at its mode where it comes from: only the user of the nodes may read it.',
+    )
   let mode = 0
   try {
     mode = statSync(path).mode
@@ -87,7 +115,7 @@ const fileOf = (path: string, holds: string): Finding | undefined => {
     // A node cannot read it either, which the settings say.
     return undefined
   }
-  const todo = `Let only the user of the nodes read it: chmod 600 ${path}.`
+  const todo = `Let only the user of the nodes read it: chown it to that user, then chmod 400 ${path}.`
   if (mode & OTHERS)
     return error('secret-file', `${path}, with ${holds}, can be read by every user of this machine.`, todo)
   if (mode & GROUP) return warning('secret-file', `${path}, with ${holds}, can be read by its group.`, todo)
@@ -124,6 +152,11 @@ export const createSecretsCheck = (source: Source): Check => ({
     if (values.length === 0 && inFiles.length === 0) return needsSettings('Secrets were')
     const isDemo = config?.demo ?? source.given.SAOMA_DEMO === 'true'
     const isHarmless = isDemo && (origin === undefined || reachOf(new URL(origin).hostname) === 'machine')
-    return [...values.map(([name, value]) => strengthOf(name, value, isHarmless)), ...equalOnes(values), ...inFiles]
+    const strengths = values.map(([name, value]) =>
+      name === 'SAOMA_PREVIOUS_SECRET'
+        ? previousOf(value)
+        : strengthOf(name, value, { isHarmless, todo: todoFor(name, source.given) }),
+    )
+    return [...strengths, ...equalOnes(values), ...inFiles]
   },
 })

@@ -5,6 +5,7 @@ import { isLoopback } from '../config/origins.ts'
 import type { Check, Subject } from './check.ts'
 import type { Finding } from './finding.ts'
 import { error, needsSettings, ok, sentence, warning } from './findings.ts'
+import { unclearNames } from './quotes.ts'
 import type { Source } from './source.ts'
 
 /** Names that no outside network resolves. */
@@ -37,6 +38,18 @@ const names = (given: Source['given']): Finding[] => {
   )
 }
 
+const quotes = ({ files, textOf }: Source): Finding[] =>
+  files.map((file) => {
+    const unclear = unclearNames(textOf(file))
+    return unclear.length > 0
+      ? warning(
+          'settings-quotes',
+          `${unclear.join(', ')} in ${file}: Node, compose and systemd do not read the value alike.`,
+          'Write the value between single quotes, or without #, $, quotes and backslashes.',
+        )
+      : ok('settings-quotes', `Node, compose and systemd read ${file} alike.`)
+  })
+
 const demoMode = (isDemo: boolean, origin: URL): Finding => {
   const reach = reachOf(origin.hostname)
   if (!isDemo) return ok('settings-demo', 'Demo mode is off.')
@@ -58,14 +71,16 @@ const encryption = ({ protocol, hostname, origin }: URL): Finding => {
 }
 
 /** Checks the settings themselves, as a node reads them. */
-export const createSettingsCheck = ({ given, problems, hasSettings }: Source): Check => ({
+export const createSettingsCheck = (source: Source): Check => ({
   name: 'settings',
   run: async ({ config, origin }: Subject) => {
+    const { given, problems, hasSettings } = source
     const address = origin === undefined ? [] : [encryption(new URL(origin))]
     if (!hasSettings) return [...needsSettings('The settings were'), ...address]
     return [
       ...ownValues(problems),
       ...names(given),
+      ...quotes(source),
       ...(origin === undefined ? [] : [demoMode(config?.demo ?? given.SAOMA_DEMO === 'true', new URL(origin))]),
       ...address,
     ]

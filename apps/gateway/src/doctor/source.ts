@@ -8,6 +8,8 @@ export interface Source {
   files: readonly string[]
   /** The settings in one of these files. */
   inFile(file: string): Readonly<Record<string, string | undefined>>
+  /** The text of one of these files. */
+  textOf(file: string): string
   /** Why a node would not take the settings, one sentence each. */
   problems: readonly string[]
 }
