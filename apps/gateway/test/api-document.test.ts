@@ -271,7 +271,7 @@ test('a login and a channel are answered as documented', async () => {
   await granted('GET /v1/tickets/{ticket}/qr', `${own}/qr`, { headers: { accept: 'application/json' } })
   await granted('POST /v1/tickets/{ticket}/link', `${own}/link`, { bearer: deviceCode })
   await granted('GET /v1/link', '/v1/link')
-  const proof = signDiagnosis('a secret of tests, which nobody keeps', Date.now())
+  const proof = signDiagnosis('a secret of tests, which nobody keeps', 'api.test', Date.now())
   await granted('GET /v1/diagnosis', '/v1/diagnosis', { bearer: proof })
   await granted('GET /v1/tickets/{ticket}', own, { bearer: deviceCode })
   const headers = { cookie: `saoma_${ticket}=${deviceCode}` }

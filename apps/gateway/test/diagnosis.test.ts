@@ -17,12 +17,13 @@ describe('the route', () => {
   })
   const ask = (bearer?: string, headers: Record<string, string> = {}) =>
     request(`${cluster.origin}/v1/diagnosis`, { headers, ...(bearer ? { bearer } : {}) })
+  const sign = (secret: string, ms: number) => signDiagnosis(secret, new URL(cluster.origin).host, ms)
   const lines = () => cluster.nodes.flatMap((node) => node.lines).map(({ text }) => text)
 
   test('it tells who knows a secret how the node sees the request', async () => {
     const before = Date.now()
     for (const secret of [SECRET, FORMER]) {
-      const { status, body, headers } = await ask(signDiagnosis(secret, Date.now()))
+      const { status, body, headers } = await ask(sign(secret, Date.now()))
       expect([status, headers.get('cache-control')]).toEqual([200, 'no-store'])
       expect(body).toEqual({
         node: headers.get('x-saoma-node'),
@@ -41,7 +42,7 @@ describe('the route', () => {
   })
 
   test('it names a proxy that forwards and is not trusted, and the log does not take the doctor for one', async () => {
-    const { body } = await ask(signDiagnosis(SECRET, Date.now()), { 'x-forwarded-for': FORGED })
+    const { body } = await ask(sign(SECRET, Date.now()), { 'x-forwarded-for': FORGED })
     expect(body).toMatchObject({ ip: '127.0.0.1', untrusted: { address: '127.0.0.1', setting: 'NGINX_TRUST' } })
     expect(lines().filter((line) => line.includes('"event":"proxy"'))).toEqual([])
     await request(`${cluster.origin}/v1/nothing`, { headers: { 'x-forwarded-for': FORGED } })
@@ -58,10 +59,11 @@ describe('the route', () => {
       `${now}.`,
       `${now}.${'A'.repeat(43)}`,
       `${now}.${plainMac}`,
-      signDiagnosis('another secret, also of thirty-two characters', now),
-      signDiagnosis(SECRET, now - 120_000),
-      signDiagnosis(SECRET, now + 120_000),
-      signDiagnosis(SECRET, now).replace(/^\d+/, String(now + 1)),
+      sign('another secret, also of thirty-two characters', now),
+      sign(SECRET, now - 120_000),
+      sign(SECRET, now + 120_000),
+      signDiagnosis(SECRET, 'login.example.com', now),
+      sign(SECRET, now).replace(/^\d+/, String(now + 1)),
     ]
     const { body: unknown, status } = await request(`${cluster.origin}/v1/nothing`)
     for (const bearer of tries) {
@@ -72,15 +74,19 @@ describe('the route', () => {
   })
 })
 
-test('a proof is good for a minute before and after, and for its secret only', () => {
+test('a proof is good for a minute before and after, for its secret and for its host only', () => {
   const now = 1_800_000_000_000
-  const proof = signDiagnosis(SECRET, now)
+  const host = 'login.example.com'
+  const proof = signDiagnosis(SECRET, host, now)
   expect(proof).toMatch(/^1800000000000\.[\w-]{43}$/)
-  for (const ms of [-60_000, 0, 60_000]) expect(provesSecret(proof, [FORMER, SECRET], now + ms)).toBe(true)
-  for (const ms of [-60_001, 60_001]) expect(provesSecret(proof, [SECRET], now + ms)).toBe(false)
-  expect(provesSecret(proof, [FORMER], now)).toBe(false)
-  expect(provesSecret(proof, [], now)).toBe(false)
-  expect(provesSecret(undefined, [SECRET], now)).toBe(false)
+  for (const ms of [-60_000, 0, 60_000])
+    expect(provesSecret(proof, { secrets: [FORMER, SECRET], host, now: now + ms })).toBe(true)
+  for (const ms of [-60_001, 60_001])
+    expect(provesSecret(proof, { secrets: [SECRET], host, now: now + ms })).toBe(false)
+  expect(provesSecret(proof, { secrets: [SECRET], host: 'login.example.com:8443', now })).toBe(false)
+  expect(provesSecret(proof, { secrets: [FORMER], host, now })).toBe(false)
+  expect(provesSecret(proof, { secrets: [], host, now })).toBe(false)
+  expect(provesSecret(undefined, { secrets: [SECRET], host, now })).toBe(false)
 })
 
 /*
@@ -110,9 +116,9 @@ describe('how visitors are seen', () => {
     ['a visitor from outside', seen({ ...outside, ip: office }), ['forwarded-address', 'ok']],
     ['a made-up address from outside', seen({ ...outside, ip: office }, FORGED), ['forwarded-forged', 'error']],
     [
-      'the address of a proxy',
+      'the address of a proxy, or a machine inside of another network',
       seen({ own: '192.168.1.5', peer: '93.184.215.14', ip: '10.0.0.7' }),
-      ['forwarded-address', 'error'],
+      ['forwarded-address', 'warning'],
     ],
     [
       'this machine in a trusted network',

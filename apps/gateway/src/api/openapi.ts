@@ -26,7 +26,7 @@ const securitySchemes: Record<Credential, Json> = {
   phoneToken: bearer('An access token of a phone, got for a `wx.login` code.'),
   deviceCode: bearer('The device code of the ticket. Only the browser that made the ticket has it.'),
   clusterSecret: bearer(
-    'Milliseconds since 1970, a dot, and the base64url HMAC-SHA256 of `saoma doctor ` and those digits, made with `SAOMA_SECRET`. It is good for a minute.',
+    'Milliseconds since 1970, a dot, and the base64url HMAC-SHA256 of `saoma doctor {ms} {host}`, with a key that is derived from `SAOMA_SECRET`. It is good from 60 s before to 60 s after that moment.',
   ),
   ticketCookie: {
     type: 'apiKey',

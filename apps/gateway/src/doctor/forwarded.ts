@@ -1,9 +1,9 @@
 import ipaddr from 'ipaddr.js'
 import proxyAddr from 'proxy-addr'
 import type { Check } from './check.ts'
-import { type Diagnosed, diagnose } from './diagnose.ts'
+import { type Diagnosed, diagnose, isUnknown } from './diagnose.ts'
 import type { Finding } from './finding.ts'
-import { absence, originOf } from './presence.ts'
+import { distrust, originOf } from './presence.ts'
 
 /** An address for documentation (RFC 5737), which nobody has. */
 export const FORGED = '203.0.113.7'
@@ -16,6 +16,21 @@ const INSIDE: readonly string[] = ['private', 'loopback', 'linkLocal', 'uniqueLo
 /** Whether an address is of a network that is not public. */
 const isInside = (address: string): boolean =>
   ipaddr.isValid(address) && INSIDE.includes(ipaddr.process(address).range())
+
+/** Networks of which one machine mostly sees one alone: its own, or that of its container. */
+const BLOCKS = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'].map((block) =>
+  ipaddr.parseCIDR(block),
+)
+
+/** Whether two addresses are of one kind of private network. */
+const areNear = (one: string, other: string): boolean =>
+  [one, other].every(ipaddr.isValid) &&
+  BLOCKS.some(([network, bits]) =>
+    [one, other].every((address) => {
+      const parsed = ipaddr.process(address)
+      return parsed.kind() === network.kind() && parsed.match(network, bits)
+    }),
+  )
 
 /** What was asked, and how the nodes saw it. */
 export interface Seen {
@@ -48,6 +63,10 @@ const judgeAddress = ({ trustedProxies, plain, forgedIp }: Seen): Finding => {
   const here = own === ip
   // On one machine, or where this machine is the proxy, both have the same address.
   const cannotTell = own === peer
+  /** Asked at a public address, and seen from a private one that is not its own: what a router or Docker does. */
+  const isTurned = !here && isInside(ip) && !isInside(peer)
+  const isProxys = ip === peer && !here
+  const isTrusted = ipaddr.isValid(ip) && proxyAddr.compile([...trustedProxies])(ip, 0)
   if (untrusted)
     return {
       code: 'forwarded-untrusted',
@@ -55,7 +74,7 @@ const judgeAddress = ({ trustedProxies, plain, forgedIp }: Seen): Finding => {
       says: `A proxy at ${untrusted.address} passes requests on, and ${untrusted.setting} does not name it, so all its visitors count as one.`,
       todo: `Add its network to ${untrusted.setting}. ${FRONT}`,
     }
-  if (believes && (!isInside(ip) || !(here || cannotTell)))
+  if (believes && (!isInside(ip) || !(here || cannotTell || (isTurned && areNear(own, ip)))))
     return {
       code: 'forwarded-forged',
       level: 'error',
@@ -70,9 +89,8 @@ const judgeAddress = ({ trustedProxies, plain, forgedIp }: Seen): Finding => {
       todo: 'Run the doctor on a machine outside of your network.',
     }
   const code = 'forwarded-address'
-  const isProxys = ip === peer && !here
-  const isTrusted = ipaddr.isValid(ip) && proxyAddr.compile([...trustedProxies])(ip, 0)
-  if (isProxys || (!isInside(peer) && isTrusted))
+  // A machine with a public address is not turned round, and no visitor has a public address that is trusted.
+  if (isProxys || (!here && !isInside(peer) && isTrusted && !(isInside(ip) && isInside(own))))
     return {
       code,
       level: 'error',
@@ -86,6 +104,20 @@ const judgeAddress = ({ trustedProxies, plain, forgedIp }: Seen): Finding => {
       says: `How the nodes see visitors was not tried: this machine and the proxy have the same address (${own}).`,
       todo: 'Run the doctor on another machine.',
     }
+  if (isTurned)
+    return areNear(own, ip)
+      ? {
+          code,
+          level: 'skipped',
+          says: `How the nodes see visitors was not tried: they see this machine (${own}) as ${ip}, as a router or Docker does with machines in its own network.`,
+          todo: 'Run the doctor on a machine outside of the network of the nodes. If it is the same there, a proxy does not say who asks.',
+        }
+      : {
+          code,
+          level: 'warning',
+          says: `The nodes see this machine (${own}) as ${ip}: it is inside of their network, or a proxy does not say who asks.`,
+          todo: `Run the doctor on a machine outside of the network of the nodes. If this one is, let the proxy send X-Forwarded-For, and name its network in NGINX_TRUST. ${FRONT}`,
+        }
   if (isInside(peer) && !here)
     return {
       code,
@@ -109,7 +141,7 @@ export const forwarded: Check = {
   run: async (subject) => {
     const code = 'forwarded'
     const what = 'X-Forwarded-For was not tried'
-    const missing = await absence(code, what, subject)
+    const missing = await distrust(code, what, subject)
     if (missing) return [missing]
     const { config, signal } = subject
     if (!config)
@@ -130,7 +162,11 @@ export const forwarded: Check = {
           code,
           level: 'skipped',
           says: `${what}: the node ${first.node ?? 'behind the origin'} does not tell how it sees a request (${first.why}).`,
-          todo: 'Compare SAOMA_SECRET with that of the nodes. Nodes of a former version, or with a clock that is a minute off, refuse too.',
+          todo: isUnknown(first)
+            ? 'Compare SAOMA_SECRET with that of the nodes. Nodes of a former version, or with a clock that is a minute off, refuse too.'
+            : first.status === undefined
+              ? 'Synchronise the clocks (NTP) if they are apart, and run the doctor again.'
+              : 'Run the doctor again in a minute, and ask /readyz of the nodes.',
         },
       ]
     const isLocal = /^127\./.test(first.peer)

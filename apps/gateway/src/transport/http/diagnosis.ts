@@ -38,6 +38,8 @@ export const DIAGNOSIS_PATH = '/v1/diagnosis'
 
 export interface DiagnosisOptions {
   nodeId: string
+  /** Public origin of the cluster. A proof is for its host alone. */
+  origin: string
   /** The node's secrets: a caller proves that it knows one of them. */
   secrets: readonly string[]
   trustedProxies: readonly string[]
@@ -46,13 +48,19 @@ export interface DiagnosisOptions {
 /**
  * Tells `saoma doctor` how this node sees it. Anybody else gets the answer of an address that does not exist.
  */
-export const diagnosisRoutes = ({ nodeId, secrets, trustedProxies }: DiagnosisOptions): Router<RequestState> => {
+export const diagnosisRoutes = ({
+  nodeId,
+  origin,
+  secrets,
+  trustedProxies,
+}: DiagnosisOptions): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
   const trust = proxyAddr.compile([...trustedProxies])
+  const { host } = new URL(origin)
 
   router.get('/diagnosis', (ctx) => {
     const now = Date.now()
-    if (!provesSecret(bearer(ctx), secrets, now)) return problem(ctx, 'NOT_FOUND')
+    if (!provesSecret(bearer(ctx), { secrets, host, now })) return problem(ctx, 'NOT_FOUND')
     const untrusted: NonNullable<Diagnosis['untrusted']>[] = []
     const ip = createAddressReader(trustedProxies, (address, setting) => untrusted.push({ address, setting }))(ctx.req)
     const peer = ctx.req.socket.remoteAddress ?? ''
