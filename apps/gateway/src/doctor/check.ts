@@ -12,8 +12,8 @@ export interface Subject {
   /** SAOMA_WEB_ROOT as it was given: pages that this command has itself say nothing about the nodes. */
   webRoot?: string
   /**
-   * Whether the origin stands in the settings, is a loopback address, and this is a container. Such an address
-   * leads to the container alone, as a node knows too.
+   * Whether the origin stands in the settings, is a loopback address, and this is a container. Such an
+   * address leads to the container alone, as a node knows too.
    */
   isContainersOwn?: boolean
   /** Ends every wait. */

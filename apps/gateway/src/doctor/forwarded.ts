@@ -63,7 +63,7 @@ const judgeAddress = ({ trustedProxies, plain, forgedIp }: Seen): Finding => {
   const here = own === ip
   // On one machine, or where this machine is the proxy, both have the same address.
   const cannotTell = own === peer
-  /** Asked at a public address, and seen from a private one that is not its own: what a router or Docker does. */
+  /** Asked at a public address, and seen as another private one: what a router or Docker does. */
   const isTurned = !here && isInside(ip) && !isInside(peer)
   const isProxys = ip === peer && !here
   const isTrusted = ipaddr.isValid(ip) && proxyAddr.compile([...trustedProxies])(ip, 0)

@@ -33,8 +33,8 @@ const run = async ({ name, run }: Check, subject: Subject): Promise<Found[]> => 
 }
 
 /**
- * Runs the checks at the same time, and keeps their order. A check that fails or comes late is an error behind
- * what it has found, so it hides nothing. Never rejects.
+ * Runs the checks at the same time, and keeps their order. A check that fails or comes late is an error
+ * behind what it has found, so it hides nothing. Never rejects.
  */
 export const runChecks = async (checks: readonly Check[], subject: Subject): Promise<Found[]> =>
   (await Promise.all(checks.map((check) => run(check, subject)))).flat()

@@ -38,7 +38,7 @@ const todoFor = (name: string, given: Given): string => {
     : `Make another one (openssl rand -base64 32), and let the present value be SAOMA_PREVIOUS_SECRET. ${STEPS}`
 }
 
-/** The secret before the present one cannot be better than it was. Another value in its place opens nothing. */
+/** The secret before the present one cannot become better: another value in its place opens nothing. */
 const previousOf = (value: string): Finding =>
   isPublished(value) || bitsOf(value) < GOOD_BITS
     ? warning(
