@@ -1,6 +1,5 @@
 import { freePort, startOuterNginx } from '@saoma/testing'
 import type { Finding } from '../src/doctor/finding.ts'
-import { forwarded } from '../src/doctor/forwarded.ts'
 import { transports } from '../src/doctor/transports.ts'
 import { bad, type DoctorCluster, found, startDoctorCluster } from './doctor-cluster.ts'
 import { passOn, startHoarding, UPGRADE_MAP } from './doctor-fronts.ts'
@@ -138,4 +137,3 @@ describe('what a proxy does to the transports', () => {
     expect(found(findings, 'ticket')?.says).toContain('403 ORIGIN_NOT_ALLOWED')
   })
 })
-
