@@ -16,6 +16,20 @@ export const targetOf = (file: string, href: string): { file: string; hash: stri
 /** Where the site has a picture of the repository. */
 export const pictureLink = (file: string): string => `/pictures/${basename(file)}`
 
+/** Where the site has each of these pictures. Throws if two of them would be in one place. */
+export const pictureLinks = (files: Iterable<string>): Map<string, string> => {
+  const links = new Map<string, string>()
+  const fileAt = new Map<string, string>()
+  for (const file of files) {
+    const link = pictureLink(file)
+    const other = fileAt.get(link) ?? file
+    if (other !== file) throw new Error(`${other} and ${file} would both be ${link}: give one another name`)
+    fileAt.set(link, file)
+    links.set(file, link)
+  }
+  return links
+}
+
 interface Site {
   /** The repository's folder. */
   root: string

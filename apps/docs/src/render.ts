@@ -7,6 +7,14 @@ import { repository, root } from './repository.ts'
 const WIDE_END = /[\p{Script=Han}，。；：、！？）」』】》]$/u
 const WIDE_START = /^[\p{Script=Han}（「『【《]/u
 
+/** Whether lines of Chinese meet here. The marks of a link or of bold text may stand between them. */
+const isBetweenWide = (tokens: readonly { content: string }[], i: number): boolean => {
+  const hasText = ({ content }: { content: string }): boolean => content !== ''
+  const before = tokens.slice(0, i).findLast(hasText)
+  const after = tokens.slice(i + 1).find(hasText)
+  return before !== undefined && after !== undefined && WIDE_END.test(before.content) && WIDE_START.test(after.content)
+}
+
 /**
  * Has pages of the repository rendered as pages of the site: links by the table of pages, Chinese lines
  * without a blank between them, and no template of Vue in text.
@@ -25,9 +33,7 @@ export const renderForSite = (md: MarkdownRenderer): void => {
         const name = child.type === 'image' ? 'src' : 'href'
         const href = child.attrGet(name)
         if (href !== null) child.attrSet(name, siteLink(site, file, href))
-        const [before, after] = [children?.[i - 1], children?.[i + 1]]
-        if (child.type !== 'softbreak' || !before || !after) continue
-        if (!WIDE_END.test(before.content) || !WIDE_START.test(after.content)) continue
+        if (child.type !== 'softbreak' || !isBetweenWide(children ?? [], i)) continue
         child.type = 'text'
         child.content = ''
       }

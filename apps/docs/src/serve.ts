@@ -28,8 +28,12 @@ const decode = (path: string): string => {
   }
 }
 
+/** The path that a request asks for. A request may name anything, `//` too, which is no address. */
+const pathOf = (url: string): string => decode(url.split('?', 1)[0] ?? '')
+
 /** The file of a path, looked for as GitHub Pages does. */
 const fileOf = async (folder: string, path: string): Promise<string | undefined> => {
+  if (path.includes('//')) return undefined
   for (const name of path.endsWith('/') ? [`${path}index.html`] : [path, `${path}.html`]) {
     // The path begins with a slash, so that no `..` leads out of the folder.
     const file = join(folder, normalize(name))
@@ -44,8 +48,7 @@ const fileOf = async (folder: string, path: string): Promise<string | undefined>
  */
 export const createSiteServer = (folder: string, base: string): Server =>
   createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    const path = decode(pathname)
+    const path = pathOf(request.url ?? '/')
     const isBelow = path.startsWith(base)
     const found = isBelow ? await fileOf(folder, path.slice(base.length - 1)) : undefined
     const file = found ?? join(folder, '404.html')

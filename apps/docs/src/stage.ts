@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { pictureLink, targetOf } from './links.ts'
+import { pictureLinks, targetOf } from './links.ts'
 import { outlineOf } from './markdown.ts'
 import { downloads, readSheets, type Sheet } from './pages.ts'
 import { writeReference } from './reference.ts'
@@ -47,7 +47,7 @@ export const stageSite = async ({ base, say }: StageOptions): Promise<string> =>
     for (const { file } of missing) say(`The page ${file} is not written yet, so the site is without it.`)
     await writeReference(join(stage, 'api'), say)
     for (const { file, address } of there) await copy(file, join(stage, `${address}.md`))
-    for (const file of new Set(picturesOf(there))) await copy(file, join(stage, 'public', pictureLink(file)))
+    for (const [file, link] of pictureLinks(picturesOf(there))) await copy(file, join(stage, 'public', link))
     for (const [file, address] of Object.entries(downloads)) await copy(file, join(stage, 'public', address))
     await copy(FAVICON, join(stage, 'public/favicon.svg'))
     // VitePress loads both by their places. It would make one file of the first and all that it imports; so
