@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** The `.saoma` folder of a local cluster. Only one cluster at a time can use it. */
@@ -83,6 +83,8 @@ const readSecret = async (file: string, prefix = ''): Promise<string> => {
 export const takeFolder = async (path: string): Promise<Folder> => {
   const [redis, logs, shop] = [join(path, 'redis'), join(path, 'logs'), join(path, 'shop')]
   for (const folder of [redis, logs, shop]) await mkdir(folder, { recursive: true, mode: 0o700 })
+  // It holds secrets, and may be in somebody's own project.
+  await writeFile(join(path, '.gitignore'), '*\n')
   const lockFile = join(path, 'lock')
   await lock(lockFile)
   const apiKeyFile = join(path, 'api-key')
