@@ -30,6 +30,8 @@ import { packPackages } from './packages.ts'
 
 const PAGE = 'docs/start.md'
 const SECTION = 'From packages'
+/** Where the page has the packed files. */
+const PACKED = '../saoma/.packages'
 /** The addresses on that page. */
 const [PORT_OF_CLUSTER, PORT_OF_PAGE] = ['8080', '3000']
 /**
@@ -129,11 +131,10 @@ const takeBlocks = () => {
   }
 }
 
-/** The packed files in place of the packages, as the page tells whoever has them from a clone. */
-const installFrom = (packed: readonly string[], command: string): string => {
-  const [names] = /saoma @saoma\/client @saoma\/react/.exec(command) ?? []
-  if (!names) throw new Error(`${PAGE} installs other packages: ${command}`)
-  return command.replace(names, packed.join(' '))
+/** The command as it is written, with another folder of packed files than that of a clone beside it. */
+const installFrom = (packedIn: string, command: string): string => {
+  if (!command.includes(PACKED)) throw new Error(`${PAGE} installs nothing from ${PACKED}: ${command}`)
+  return command.replaceAll(PACKED, packedIn)
 }
 
 /** The command with a major behind each package of others. */
@@ -230,12 +231,12 @@ const firstSteps = async (folder: string, isPinned: boolean): Promise<void> => {
   await ensurePrograms(['redis', 'nginx', 'chromium'], say)
   const packedIn = await mkdtemp(join(tmpdir(), 'saoma-packed-'))
   onCleanup(() => rm(packedIn, { recursive: true, force: true }))
-  const packed = await packPackages(packedIn)
+  await packPackages(packedIn)
   const ports = { cluster: await freePort(), page: await freePort() }
   const place = await createPlace(folder, ports)
   const blocks = takeBlocks()
 
-  const install = installFrom(packed, blocks.command('npm install'))
+  const install = installFrom(packedIn, blocks.command('npm install'))
   await place.expectRun(isPinned ? withMajors(install) : install, INSTALL_MS)
   const start = `${blocks.command('saoma start').trim()} --port ${ports.cluster}`
   say(`$ ${place.here(start)}`)

@@ -142,10 +142,15 @@ describe('in a browser', () => {
   test('the home page leads through three doors, and to the other language', async () => {
     const { page, wrong } = await look('/')
     expect(await page.locator('.VPFeature').count()).toBe(3)
+    const picture = page.locator('.VPHero img')
+    const isShown = () => picture.evaluate((image: HTMLImageElement) => image.complete && image.naturalWidth > 0)
+    await page.waitForLoadState()
+    expect(await isShown()).toBe(true)
     await page.locator('.VPNavBar .language-link').click()
     await page.waitForURL(`**${BASE}zh/`)
     // The address changes first.
     await page.locator('html[lang="zh-CN"]').waitFor()
+    expect(await isShown()).toBe(true)
     await page.locator('.VPFeature').filter({ hasText: '在网页上登录' }).click()
     await page.locator('.vp-doc h1').waitFor()
     await page.locator('.VPNavBar .language-link').click()

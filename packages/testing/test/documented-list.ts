@@ -35,6 +35,12 @@ const expectShown = (words: string, printed: string): void => {
 
 /** The blocks of these pages in their order. */
 export const LIST: readonly Entry[] = [
+  {
+    page: START,
+    heading: 'From the repository',
+    language: 'sh',
+    why: 'it fetches this repository, and the test looks at the one that it is in',
+  },
   { page: START, heading: 'From the repository', language: 'sh', here: (reader) => reader.openChat() },
   {
     page: START,
