@@ -72,7 +72,7 @@ export const groups: readonly Group[] = [
     title: 'Operate it',
     titleZh: '运维',
     pages: [
-      both('docs/operate.md', 'operate', 'Operate', '运行'),
+      both('docs/operate.md', 'operate', 'Operate', '运维集群'),
       both('docs/front.md', 'front', 'TLS in front', '前置 TLS'),
       english('k8s/README.md', 'kubernetes', 'Kubernetes', 'Kubernetes'),
       both('docs/sizing.md', 'sizing', 'Sizing', '容量'),
@@ -97,11 +97,11 @@ export const groups: readonly Group[] = [
       english('packages/tickets/SPEC.md', 'rules/tickets', 'Rules of tickets', '票据的规则'),
       english('packages/channels/SPEC.md', 'rules/channels', 'Rules of channels', '频道的规则'),
       english('packages/wechat/SPEC.md', 'rules/code-pool', 'Rules of the code pool', '码池的规则'),
-      english('docs/decisions.md', 'decisions', 'Decisions', '决定'),
-      english('docs/surprises.md', 'surprises', 'Surprises', '意外'),
+      english('docs/decisions.md', 'decisions', 'Decisions', '设计决策'),
+      english('docs/surprises.md', 'surprises', 'Surprises', '外部软件的意外行为'),
       both('docs/glossary.md', 'glossary', 'Glossary', '术语表'),
       english('CONTRIBUTING.md', 'contributing', 'Contributing', '参与开发'),
-      english('CHANGELOG.md', 'changes', 'Changes', '变更'),
+      english('CHANGELOG.md', 'changes', 'Changes', '更新日志'),
     ],
   },
 ]

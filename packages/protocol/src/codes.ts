@@ -60,7 +60,7 @@ export const codes = {
     react: 'stop',
     say: {
       en: 'This page may not be used with this server: its operator adds the origin of the page to SAOMA_ALLOWED_ORIGINS.',
-      zh: '该页面无权使用此服务：请运维人员将页面的来源加入 SAOMA_ALLOWED_ORIGINS。',
+      zh: '该页面无权使用此服务：请运维人员将页面的源加入 SAOMA_ALLOWED_ORIGINS。',
     },
   },
   TICKET_NOT_FOUND: {
