@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { globSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -171,23 +172,37 @@ const HAND = 'One node by hand'
 const settingsIn = (text: string): Record<string, string> =>
   Object.fromEntries([...text.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]))
 
+test('the pattern with which the command is installed names its packed file alone', async () => {
+  const [, pattern = ''] = /`npm install --global (\.\S+)`/.exec((await read(PAGE)).replaceAll(/\s+/g, ' ')) ?? []
+  const folder = await newFolder()
+  await mkdir(join(folder, '.packages'))
+  const manifests = await Promise.all(globSync('{apps,packages}/*/package.json', { cwd: root }).map(read))
+  const published = manifests.map((text) => JSON.parse(text)).filter(({ publishConfig }) => publishConfig)
+  // As npm names a packed file.
+  const files = published.map(({ name, version }) => `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
+  for (const file of files) await writeFile(join(folder, '.packages', file), '')
+  const command = files.find((file) => /^saoma-\d/.test(file))
+  expect([files.length, command]).toEqual([5, expect.any(String)])
+  expect(await runShell(`echo ${pattern}`, { cwd: folder })).toBe(`.packages/${command}\n`)
+})
+
 test('a node that is started by hand as the page says is ready', async () => {
   await ensurePrograms(['curl'], () => {})
-  const [env, redis, port, internalPort] = await Promise.all([withCommand(), startRedis(), freePort(), freePort()])
+  const [env, port, internalPort] = await Promise.all([withCommand(), freePort(), freePort()])
   const folder = await makeSecrets(env)
   await writeFile(join(folder, 'secrets/wechat-secret'), `${'0'.repeat(32)}\n`)
+  // Redis has the user of the page, with the password that was made.
+  const [, name = '', rights = ''] = /^ACL SETUSER (\S+) on >password (.*)$/m.exec(await read(PAGE)) ?? []
+  const password = (await readFile(join(folder, 'secrets/redis-password'), 'utf8')).trim()
+  const redis = await startRedis({ user: { name, rights }, password })
+  const [makeUrl = '', start = '', ask = ''] = under(HAND, 'sh')
+  await runShell(makeUrl.replace('6379', `${redis.port}`), { cwd: folder })
   const settings = settingsIn(under(HAND, 'ini')[0] ?? '')
-  const own: Record<string, string> = {
-    ...settings,
-    PORT: `${port}`,
-    INTERNAL_PORT: `${internalPort}`,
-    REDIS_URL: redis.url,
-  }
+  const own: Record<string, string> = { ...settings, PORT: `${port}`, INTERNAL_PORT: `${internalPort}` }
   expect(Object.keys(own).sort()).toEqual(Object.keys(settings).sort())
   const text = Object.entries(own).map(([name, value]) => `${name}=${value.replace('/etc/saoma', folder)}\n`)
   await writeFile(join(folder, 'node.env'), text.join(''))
 
-  const [start = '', ask = ''] = under(HAND, 'sh')
   const node = await startProcess({
     name: 'saoma node',
     command: 'bash',
@@ -210,6 +225,19 @@ test('systemd waits longer for a node than the node drains', () => {
   const seconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit())?.[1])
   const { drain } = readConfig({ SAOMA_ORIGIN: 'http://a.test', SAOMA_SECRET: 's'.repeat(32), SAOMA_DEMO: 'true' })
   expect(seconds * 1_000).toBeGreaterThan(drain.deadlineMs)
+})
+
+test('the commands for systemd put each file where the settings and the unit look for it', () => {
+  const install = under(HAND, 'sh')[3] ?? ''
+  const settings = Object.values(settingsIn(under(HAND, 'ini')[0] ?? ''))
+  const named = [...settings, /^EnvironmentFile=(.*)$/m.exec(unit())?.[1] ?? '']
+  const [, copied = '', place = ''] = /^sudo cp -r (.*) (\S+)$/m.exec(install) ?? []
+  const inPlace = copied.split(' ').map((name) => `${place}/${name}`)
+  for (const file of named.filter((value) => value.startsWith('/')))
+    expect([file, inPlace.some((path) => file === path || file.startsWith(`${path}/`))]).toEqual([file, true])
+  const [, user] = /^User=(.*)$/m.exec(unit()) ?? []
+  expect(install).toMatch(new RegExp(`^sudo useradd .* ${user}$`, 'm'))
+  expect(install).toContain(`sudo chown -R ${user}:${user} ${place}\n`)
 })
 
 withSystemd('systemd finds no fault with the unit (skipped without systemd-analyze)', async () => {
