@@ -1,20 +1,16 @@
-import { cp, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   type Cluster,
-  createWx,
   documented,
   type HostedPage,
   launchBrowser,
   startCluster,
   startHost,
   testApiKey,
-  webToken,
 } from '@saoma/testing'
 import { root } from './build.ts'
 import { type Consumer, createConsumer, pack } from './consumer.ts'
-import { listen, openLive, publishNumbers, upTo } from './visitor.ts'
-import { openWechatJavascript, type Sdk } from './wx/wechat-javascript.ts'
 
 /*
  * The packed packages in a folder of somebody else: nothing there leads to the sources of this repository.
@@ -226,48 +222,4 @@ test.each(Object.entries(bundlers))('a page built by %s shows a code', async (na
 test('React’s server components may import the hooks', async () => {
   const text = await readFile(join(consumer.folder, 'node_modules/@saoma/react/dist/index.js'), 'utf8')
   expect(text).toMatch(/^['"]use client['"]/)
-})
-
-test('in WeChat’s JavaScript the folder for mini-programs follows a room, with nothing beside it', async () => {
-  // What "Build npm" of the developer tools makes of the package.
-  const copy = join(consumer.folder, 'miniprogram_npm/@saoma/client')
-  await cp(join(consumer.folder, 'node_modules/@saoma/client/miniprogram'), copy, { recursive: true })
-  const files = await readdir(copy, { recursive: true, withFileTypes: true })
-  const texts = new Map<string, string>()
-  for (const file of files.filter((each) => each.isFile())) {
-    const path = join(file.parentPath, file.name)
-    texts.set(path, await readFile(path, 'utf8'))
-  }
-  const { run } = openWechatJavascript()
-  const loaded = new Map<string, object>()
-  const load = (path: string): object => {
-    const known = loaded.get(path)
-    if (known) return known
-    const text = texts.get(path)
-    if (text === undefined) throw new Error(`a mini-program has no ${path}`)
-    const exports = run(text, (name) => load(join(dirname(path), name)))
-    loaded.set(path, exports)
-    return exports
-  }
-  load(join(copy, 'wx/globals.js'))
-  const { createLive, createWxFetch, createWxPage, createWxStorage, createWxTransport } = {
-    ...load(join(copy, 'index.js')),
-    ...load(join(copy, 'wx.js')),
-  } as Sdk
-
-  const { wx, now } = createWx()
-  const { access_token: token } = await webToken(cluster.origin, 'Li Lei')
-  const parts = {
-    transports: [createWxTransport(wx, { now })],
-    fetch: createWxFetch(wx),
-    page: createWxPage(wx),
-    storage: createWxStorage(wx),
-  }
-  const { live, at } = openLive({ origin: cluster.origin, ...parts, token: () => token }, createLive)
-  const room = listen(live.channel('room:open-installed'))
-  await at('socket')
-  await room.at('live')
-  await publishNumbers(cluster.origin, 'room:open-installed', 1, 3)
-  await room.until(3)
-  expect(room.numbers).toEqual(upTo(3))
 })

@@ -5,50 +5,17 @@ import { createWxFetch, createWxPage, createWxTransport, type Wx } from '../../s
 import { build } from '../build.ts'
 import type { Environment } from '../environment.ts'
 import { liveContract, liveRules } from '../live-contract.ts'
-
-/*
- * Frameworks give an object of their own for `wx`, with promises in it. These are made by their own packages,
- * as their builds make them.
- */
-
-/** What Taro's build decides for a runtime. */
-const taroSettings = ['INNER_HTML', 'ADJACENT_HTML', 'CLONE_NODE', 'CONTAINS', 'SIZE_APIS', 'TEMPLATE_CONTENT']
-
-const taro = `
-  import { processApis } from '@tarojs/shared'
-  import api from '@tarojs/api'
-  globalThis.getCurrentPages ??= () => []
-  globalThis.getApp ??= () => ({})
-  const Taro = Object.assign(Object.create(api), { options: {} })
-  // All that the plugin of WeChat's platform does for these functions.
-  processApis(Taro, wx, {})
-  export default Taro
-`
-
-const uni = `export { default } from '@dcloudio/uni-mp-weixin/dist/uni.api.esm.js'`
+import { frameworks, runPage, settingsOf } from './frameworks.ts'
 
 /** The framework's object for a phone's `wx`. */
 type Framework = (wx: object) => Wx
 
 const make = async (code: string): Promise<Framework> => {
-  const define = Object.fromEntries(taroSettings.map((name) => [`ENABLE_${name}`, 'true']))
-  const out = await build(code, (entry) => ({
-    define: { ...define, ENABLE_MUTATION_OBSERVER: 'true' },
-    build: { target: 'es2022', lib: { entry, formats: ['cjs'], fileName: () => 'page.js' } },
-  }))
-  const text = await readFile(join(out, 'page.js'), 'utf8')
-  const run = new Function('wx', 'module', 'exports', text)
-  return (wx) => {
-    const module = { exports: {} as { default?: Wx } }
-    run(wx, module, module.exports)
-    return module.exports.default ?? (module.exports as Wx)
-  }
+  const text = await readFile(join(await build(code, settingsOf), 'page.js'), 'utf8')
+  return (wx) => runPage(text, wx).default
 }
 
-describe.each([
-  ['Taro 4', taro],
-  ['uni-app', uni],
-])('in %s', (_, code) => {
+describe.each(frameworks)('in %s', (_, code) => {
   let cluster: Cluster
   let framework: Framework
 
