@@ -22,6 +22,8 @@ const MOMENTS: Readonly<Record<string, string>> = {
   'apps/gateway/src/live/http/messages.ts': 'the end of a token',
   'apps/gateway/src/live/live-connection.ts': 'the end of a token',
   'apps/gateway/src/live/live-connections.ts': 'the end of a token',
+  'apps/gateway/src/access/business-keys.ts': 'compared with the moment at which a token was issued',
+  'apps/gateway/src/access/signed-tokens.ts': 'the end of a token',
   'apps/gateway/src/access/token-introspection.ts': 'the end of a token',
   'apps/gateway/src/transport/http/diagnosis.ts': 'the moment in a proof, and the clock of the node',
   'apps/shop/src/jobs.ts': 'rows of a database',

@@ -238,6 +238,63 @@ test('a business with its own accounts needs no mini-program', () => {
   expect(problemsOf({ ...alone, WECHAT_APPID: 'wx1' })).toEqual([expect.stringContaining('go together')])
 })
 
+test('a business that signs its tokens needs no mini-program either', () => {
+  const signed = {
+    SAOMA_ORIGIN: 'https://a.example',
+    SAOMA_SECRET: secret,
+    SAOMA_AUTH_JWKS: 'https://login.shop.example/jwks.json',
+    SAOMA_AUTH_ISSUER: 'https://login.shop.example/',
+    SAOMA_AUTH_AUDIENCE: 'live, shop',
+  }
+  const { live, demo: isDemo } = readConfig(signed)
+  expect(isDemo).toBe(false)
+  expect(live.signed).toEqual({
+    source: { url: signed.SAOMA_AUTH_JWKS },
+    issuer: 'https://login.shop.example/',
+    audiences: ['live', 'shop'],
+    claims: { uid: 'sub', rooms: 'rooms', sid: 'sid' },
+    algorithms: expect.arrayContaining(['ES256', 'RS256', 'EdDSA']),
+  })
+  expect(live.signed?.algorithms.filter((name) => /^(none|HS)/.test(name))).toEqual([])
+  const named = {
+    ...signed,
+    SAOMA_AUTH_CLAIMS: ' uid=user_id  rooms=https://shop.example/rooms?a=b ',
+    SAOMA_AUTH_ALGORITHMS: 'RS256, ES256',
+  }
+  expect(readConfig(named).live.signed).toMatchObject({
+    claims: { uid: 'user_id', rooms: 'https://shop.example/rooms?a=b', sid: 'sid' },
+    algorithms: ['RS256', 'ES256'],
+  })
+})
+
+test.each<[what: string, change: Record<string, string>, problem: RegExp]>([
+  ['an address of another kind', { SAOMA_AUTH_JWKS: 'ftp://a.example' }, /^SAOMA_AUTH_JWKS must be a URL such as /],
+  ['an address with a user', { SAOMA_AUTH_JWKS: 'https://a:b@a.example' }, /^SAOMA_AUTH_JWKS must be a URL such as /],
+  ['no such file', { SAOMA_AUTH_JWKS: './none.json' }, /^SAOMA_AUTH_JWKS names a file that cannot be read \(ENOENT\)/],
+  ['a file without keys', { SAOMA_AUTH_JWKS: './package.json' }, /^SAOMA_AUTH_JWKS names a file that is no JWKS: /],
+  ['no issuer', { SAOMA_AUTH_ISSUER: '' }, /^SAOMA_AUTH_JWKS needs SAOMA_AUTH_ISSUER and SAOMA_AUTH_AUDIENCE/],
+  ['no audience', { SAOMA_AUTH_AUDIENCE: ' ,' }, /^SAOMA_AUTH_JWKS needs SAOMA_AUTH_ISSUER and SAOMA_AUTH_AUDIENCE/],
+  ['the issuer of the cluster', { SAOMA_AUTH_ISSUER: 'http://a.example/oidc' }, /^SAOMA_AUTH_ISSUER is the issuer of/],
+  ['no keys', { SAOMA_AUTH_JWKS: '' }, /^SAOMA_AUTH_(ISSUER|AUDIENCE) is about the tokens of SAOMA_AUTH_JWKS/],
+  ['a claim of another name', { SAOMA_AUTH_CLAIMS: 'user=sub' }, /^SAOMA_AUTH_CLAIMS must be pairs such as uid=sub/],
+  ['a claim named twice', { SAOMA_AUTH_CLAIMS: 'uid=sub uid=id' }, /^SAOMA_AUTH_CLAIMS must be pairs/],
+  ['a claim without a name', { SAOMA_AUTH_CLAIMS: 'uid= rooms' }, /^SAOMA_AUTH_CLAIMS must be pairs/],
+  ['a shared secret', { SAOMA_AUTH_ALGORITHMS: 'ES256,HS256' }, /^SAOMA_AUTH_ALGORITHMS must list some of ES256, /],
+  ['no signature', { SAOMA_AUTH_ALGORITHMS: 'none' }, /^SAOMA_AUTH_ALGORITHMS must list some of ES256, /],
+  ['no algorithm', { SAOMA_AUTH_ALGORITHMS: ',' }, /^SAOMA_AUTH_ALGORITHMS must name an algorithm/],
+])('signed tokens of a business are refused with %s', (_, change, problem) => {
+  const signed = {
+    ...demo,
+    SAOMA_ORIGIN: 'http://a.example',
+    SAOMA_AUTH_JWKS: 'https://login.shop.example/jwks.json',
+    SAOMA_AUTH_ISSUER: 'shop',
+    SAOMA_AUTH_AUDIENCE: 'live',
+  }
+  const problems = problemsOf({ ...signed, ...change })
+  expect(problems.length).toBeGreaterThan(0)
+  for (const one of problems) expect(one).toMatch(problem)
+})
+
 test('the buffer of a reader must hold one message of the largest size', () => {
   expect(problemsOf({ ...demo, SAOMA_LIMIT_BUFFER_BYTES: '65536', SAOMA_LIMIT_MESSAGE_BYTES: '65537' })).toEqual([
     expect.stringContaining('must not be less'),

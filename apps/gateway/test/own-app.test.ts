@@ -24,6 +24,9 @@ import {
   webToken,
 } from '@saoma/testing'
 
+import { json, startBusinessServer } from './business-server.ts'
+import { createJwtSigner, inSeconds } from './jwt-signer.ts'
+
 /* docs/own-app.md: its code is run, and each call of its tables is made. */
 
 const PAGE = 'docs/own-app.md'
@@ -73,7 +76,7 @@ beforeAll(async () => {
   await startProcess({ name: 'who.mjs', command: process.execPath, args: ['who.mjs'], cwd: folder })
   await until(hasPort(port), Boolean)
 
-  const env = await settingsOf(own(block('sh', 'npm start')))
+  const env = await settingsOf(own(block('sh', 'SAOMA_AUTH_URL')))
   expect(Object.keys(env).sort()).toEqual(['SAOMA_AUTH_URL', 'SAOMA_CHANNELS'])
   ;({ origin } = await startCluster({ env }))
   const before = own
@@ -151,6 +154,40 @@ test('each call of a phone gives what the table says, and to a token of the own 
     const [first] = (answer.body.sessions ?? []) as { sid: string }[]
     if (first) names.sid = first.sid
   }
+})
+
+test('nodes verify a JWT with the claims of the table, until an end', async () => {
+  const signer = await createJwtSigner('first')
+  const keys = await startBusinessServer(json({ keys: [signer.jwk] }))
+  const env = await settingsOf(block('sh', 'SAOMA_AUTH_JWKS'))
+  expect(env.SAOMA_AUTH_JWKS).toBe('https://login.acme.example/jwks.json')
+  const { url } = await startRedis()
+  const node = await startGateway({
+    redisUrl: url,
+    nodeId: 'a',
+    origin: 'http://127.0.0.1',
+    env: { ...env, SAOMA_AUTH_JWKS: keys.url, SAOMA_CHANNELS: '[{"match":"room:team-*","follow":"members"}]' },
+  })
+  const page = await readFile(new URL(`../../../${PAGE}`, import.meta.url), 'utf8')
+  const cells = new Map(
+    (page.split('\n| claim | for example |\n')[1]?.split('\n\n')[0] ?? '').split('\n').map((row) => {
+      const [name = '', example = ''] = row.split('|').slice(1, -1)
+      const text = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word)
+      return [text(name)[0] ?? '', text(example)] as const
+    }),
+  )
+  const [iss, aud] = cells.get('iss') ?? []
+  const [sub = ''] = cells.get('sub') ?? []
+  const rooms = JSON.parse(cells.get('https://acme.example/rooms')?.[0] ?? 'null')
+  const claims = { iss, aud, sub, 'https://acme.example/rooms': rooms }
+  const before = await signer.sign({ ...claims, iat: inSeconds(-60) })
+  const read = (bearer: string) =>
+    request<{ channels: object[] }>(`${node.origin}/v1/messages?channel=@user&channel=room:team-7`, { bearer })
+  expect((await read(before)).body.channels).toMatchObject([{ channel: 'user:1001' }, { channel: 'room:team-7' }])
+  const end = { method: 'POST', bearer: testApiKey, json: {} }
+  expect(await request(`${node.origin}/v1/users/${sub}/end`, end)).toMatchObject({ status: 202 })
+  expect(await read(before)).toMatchObject({ status: 401, body: { code: 'REVOKED' } })
+  expect(await read(await signer.sign(claims))).toMatchObject({ status: 200 })
 })
 
 test('without WeChat and demo mode a cluster serves channels, and nobody can be a phone', async () => {

@@ -2,18 +2,21 @@
 -- the announcement. It also runs in a full Redis, so what it writes is bounded: above `most` entries, one
 -- entry for all sessions replaces them, and every session has to be looked up.
 -- KEYS  ends, live
--- ARGV  sid ('' for all), mark (unique to this end), ms, most
+-- ARGV  sid ('' for all), id (unique to this end), ms, most
 -- reply 1
 
 local ends, live = KEYS[1], KEYS[2]
-local sid, mark, ms, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local sid, id, ms, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
+-- An end that is remembered for longer stays remembered.
+local left = redis.call('PTTL', ends)
 local remembered = sid
 if redis.call('HLEN', ends) >= most and redis.call('HEXISTS', ends, sid) == 0 then
   redis.call('DEL', ends)
   remembered = ''
 end
-redis.call('HSET', ends, remembered, mark)
-redis.call('PEXPIRE', ends, ms)
+-- The mark of an end: when it was, in seconds since 1970, and its id.
+redis.call('HSET', ends, remembered, string.format('%d.%s', math.floor(now_ms() / 1000), id))
+redis.call('PEXPIRE', ends, math.max(left, ms))
 redis.call('SPUBLISH', live, 'e' .. sid)
 return 1

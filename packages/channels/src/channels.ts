@@ -71,11 +71,15 @@ export interface Channels {
   watchEnds(user: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }>
   /** The Redis pub/sub channel that reports these ends. */
   heardOn(user: string): string
-  /** Announces to every node that a session of a person has ended; without `sid`, all sessions. */
-  end(user: string, sid?: string): Promise<void>
+  /**
+   * Announces to every node that a session of a person has ended; without `sid`, all sessions.
+   *
+   * @param keepMs  for how long `lastEnd` tells it. @default an hour
+   */
+  end(user: string, sid?: string, keepMs?: number): Promise<void>
   /**
    * An id of the last end of that session, or of all sessions. It changes with the next end and is empty when
-   * there was none in the last hour. Compare it to detect an end whose announcement was missed.
+   * none is remembered. Compare it to detect an end whose announcement was missed. `endOf` reads its time.
    */
   lastEnd(user: string, sid?: string): Promise<string>
 
@@ -110,7 +114,7 @@ export const createChannels = (redis: RedisClients, options: ChannelsOptions): C
     markRead: log.markRead,
     watchEnds: (user, onEnded) => feeds.watchEnds(userChannel(user), onEnded),
     heardOn: (user) => redis.keys.channelPubsub(assertChannelName(userChannel(user))),
-    end: (user, sid) => log.end(userChannel(user), sid),
+    end: (user, sid, keepMs) => log.end(userChannel(user), sid, keepMs),
     lastEnd: (user, sid) => log.lastEnd(userChannel(user), sid),
     size: feeds.size,
     close: async () => {

@@ -1,4 +1,5 @@
 export { type Channels, type ChannelsOptions, createChannels } from './channels.ts'
+export { endOf } from './end-mark.ts'
 export type { ChannelsEvent } from './event.ts'
 export type { Following, FollowRequest, Listener, Signal } from './follower.ts'
 export type { ReadRequest } from './log.ts'

@@ -229,10 +229,10 @@ export const createLog = (
       return marked
     },
 
-    end: async (channel: string, sid = ''): Promise<void> => {
+    end: async (channel: string, sid = '', keepMs = ENDS_MS): Promise<void> => {
       const ends = keys.channelEnds(assertChannelName(channel))
       const replicated = writing(ends)
-      await scripts.end(data, [ends, keys.channelPubsub(channel)], [sid, drawEpoch(), ENDS_MS, MOST_ENDS])
+      await scripts.end(data, [ends, keys.channelPubsub(channel)], [sid, drawEpoch(), keepMs, MOST_ENDS])
       await replicated()
     },
 

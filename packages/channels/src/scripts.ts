@@ -119,7 +119,7 @@ export const scripts = {
     v.InferOutput<typeof Inbox>
   >('mark-read', 3, Inbox),
   people: define<[people: string], [most: number], v.InferOutput<typeof People>>('people', 1, People),
-  end: define<[ends: string, live: string], [sid: string, mark: string, ms: number, most: number], number>(
+  end: define<[ends: string, live: string], [sid: string, id: string, ms: number, most: number], number>(
     'end',
     2,
     v.number(),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { userChannel } from '@saoma/protocol'
+import { endOf } from '../src/end-mark.ts'
 import { createTelling, cutSubscriptions, follow, type Node, numbers, openNode, publishNumbers } from './fixtures.ts'
 
 /** Rules about a person's own channel. */
@@ -81,6 +82,32 @@ export const personContract = async (url: string, prefix: string, node: Node, ot
     expect(after[0]).not.toBe('')
     expect(after[1]).not.toBe(one)
     expect(after[2]).toBe(after[0])
+  })
+
+  test('[C28] an end says when it was by the clock of Redis, and the latest of two counts', async () => {
+    const user = drawUser()
+    const { data } = node.redis
+    const clock = async () => Number((await data.time())[0])
+    const before = await clock()
+    await node.end(user, 'one')
+    await other.end(user)
+    const told = endOf(await other.lastEnd(user, 'one'))
+    expect(told).toBeGreaterThanOrEqual(before)
+    expect(told).toBeLessThanOrEqual(await clock())
+    expect(endOf('1700000000.a 1600000000.b')).toBe(1_700_000_000)
+    // As nodes of an earlier version write it.
+    expect(endOf('1700000000.a PV3hMrqXbS4H0')).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('[C28] an end that is remembered for longer is not forgotten earlier because of another one', async () => {
+    const user = drawUser()
+    const left = () => node.redis.data.pttl(node.redis.keys.channelEnds(userChannel(user)))
+    await node.end(user, 'one')
+    expect(await left()).toBeLessThanOrEqual(3_600_000)
+    await node.end(user, undefined, 172_800_000)
+    expect(await left()).toBeGreaterThan(172_000_000)
+    await other.end(user, 'two')
+    expect(await left()).toBeGreaterThan(172_000_000)
   })
 
   test('[C28] an end right after watchEnds resolves is heard, 200 times', async () => {

@@ -2,14 +2,14 @@ import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import { fail, ok, type Result } from '@saoma/protocol'
 import { API_KEY_PREFIX, type ApiKeys } from './api-keys.ts'
+import type { BusinessTokens } from './business-tokens.ts'
 import type { Authenticate, Person, StillValid } from './principal.ts'
-import type { TokenIntrospection } from './token-introspection.ts'
 
 export interface AuthenticateDeps {
   apiKeys: Pick<ApiKeys, 'find' | 'isKnown'>
   identity: Pick<Identity, 'isOwn' | 'verify' | 'hasSession'>
   /** Resolves tokens that Saoma did not issue. */
-  businessTokens?: TokenIntrospection
+  businessTokens?: BusinessTokens
   channels: Pick<Channels, 'lastEnd'>
 }
 
@@ -35,9 +35,9 @@ export const createAuthenticate = ({
 
   /**
    * A business revokes its own tokens by ending the person's sessions. A positive answer that was cached
-   * before that end is ignored, and the business is asked again.
+   * before that end is ignored, and the business is asked again. A signed token must have been issued later.
    */
-  const judge = async (tokens: TokenIntrospection, token: string, from: string): Promise<Result<Person>> => {
+  const judge = async (tokens: BusinessTokens, token: string, from: string): Promise<Result<Person>> => {
     const believed = await tokens.resolve(token, from)
     if (!believed.ok) return believed
     const lastEnd = await channels.lastEnd(believed.value.user, believed.value.sid)

@@ -5,11 +5,11 @@ import type { Logger } from '../operate/log.ts'
 import { type ApiKeyList, createApiKeys } from './api-keys.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { createAuthorizationWebhook } from './authorization-webhook.ts'
+import { type BusinessTokenSettings, openBusinessTokens } from './business-tokens.ts'
 import { createPolicy } from './policy.ts'
 import type { Authenticate, Policy, StillValid } from './principal.ts'
 import { createRevocationWatch, type RevocationWatch } from './revocation-watch.ts'
 import type { Rules } from './rules.ts'
-import { createTokenIntrospection } from './token-introspection.ts'
 
 export interface OpenAccessDeps {
   channels: Channels
@@ -21,10 +21,8 @@ export interface OpenAccessDeps {
   log: Logger
 }
 
-export interface AccessSettings {
+export interface AccessSettings extends BusinessTokenSettings {
   apiKeys: ApiKeyList
-  /** The address that resolves tokens that Saoma did not issue. */
-  authUrl?: string
   /** The webhook that decides where a rule says `hook`. */
   hook?: { url: string; secret: string }
 }
@@ -44,13 +42,13 @@ export const openAccess = (deps: OpenAccessDeps, settings: AccessSettings): Acce
     onProblem: (problems) =>
       log.error({ event: 'api-keys', problems }, 'SAOMA_API_KEYS has problems: the previous keys stay valid'),
   })
-  const businessTokens = settings.authUrl ? createTokenIntrospection(settings.authUrl, log) : undefined
+  const businessTokens = openBusinessTokens(settings, log)
   const hook = settings.hook && createAuthorizationWebhook(settings.hook, log)
   const { authenticate, stillValid } = createAuthenticate({
     apiKeys,
     identity,
     channels,
-    ...(businessTokens ? { businessTokens } : {}),
+    ...(businessTokens.tokens ? { businessTokens: businessTokens.tokens } : {}),
   })
   const revocations = createRevocationWatch({ ...deps, keyRing: apiKeys, stillValid })
   return {
@@ -60,6 +58,7 @@ export const openAccess = (deps: OpenAccessDeps, settings: AccessSettings): Acce
     revocations,
     close: () => {
       revocations.close()
+      businessTokens.close()
       apiKeys.close()
     },
   }

@@ -1,20 +1,13 @@
 import { createHash } from 'node:crypto'
-import { channelPattern, exactText, fail, ok, type Result, userChannel } from '@saoma/protocol'
+import { fail, ok } from '@saoma/protocol'
 import * as v from 'valibot'
 import type { Logger } from '../operate/log.ts'
+import type { BusinessTokens } from './business-tokens.ts'
+import { readUid } from './business-uid.ts'
 import { createCoalescingCache, type Remembered } from './coalescing-cache.ts'
 import { networkOf, wideNetworkOf } from './networks.ts'
 import type { Person } from './principal.ts'
 import { createWebhookClient } from './webhook-client.ts'
-
-/** Resolves tokens that the business issued itself. */
-export interface TokenIntrospection {
-  /**
-   * Fails with UNAUTHORIZED, TOKEN_EXPIRED or BACKEND_UNAVAILABLE. `from` is the client's address. With
-   * `lastEnd`, only an answer that was requested after that session end was seen is valid.
-   */
-  resolve(token: string, from: string, lastEnd?: string): Promise<Result<Person>>
-}
 
 type Resolved = Remembered<Person>
 
@@ -32,12 +25,6 @@ const REFUSED_MS = 1_000
 /** Lifetime of a token if the business does not say when it expires. */
 const DEFAULT_SECONDS = 600
 
-/** Backends use 0 as often as null for "nobody". If 0 were an id, all strangers would be one person. */
-const Uid = v.union([
-  v.string(),
-  // 64-bit ids keep their exact digits.
-  v.pipe(v.unknown(), v.transform(exactText), v.string(), v.regex(/^-?[1-9]\d*$/)),
-])
 const Answer = v.object({
   uid: v.optional(v.unknown()),
   rooms: v.nullish(v.array(v.string())),
@@ -65,7 +52,7 @@ export const createTokenIntrospection = (
   url: string,
   log: Logger,
   { now = () => performance.now(), timeoutMs = TIMEOUT_MS }: TokenIntrospectionOptions = {},
-): TokenIntrospection => {
+): BusinessTokens => {
   const business = createWebhookClient({
     setting: SETTING,
     url,
@@ -80,27 +67,17 @@ export const createTokenIntrospection = (
   const answers = createCoalescingCache<Person>(MOST_ANSWERS, now)
 
   const personOf = ({ uid, rooms, expiresIn, sid }: v.InferOutput<typeof Answer>, lastEnd?: string): Resolved => {
-    const named = v.safeParse(Uid, uid)
-    if (!named.success || named.output === '') {
-      if (uid !== undefined && uid !== null && uid !== 0 && uid !== '')
-        log.warn(
-          { event: 'business', setting: SETTING, uid: JSON.stringify(uid).slice(0, 64) },
-          'this uid is not a valid id',
-        )
-      return unauthorized
-    }
-    const user = named.output
-    if (!channelPattern.test(userChannel(user))) {
-      log.warn({ event: 'business', setting: SETTING, uid: user.slice(0, 64) }, 'this uid cannot name a channel')
-      return unauthorized
-    }
+    const read = readUid(uid)
+    if (read.kind === 'invalid')
+      log.warn({ event: 'business', setting: SETTING, uid: JSON.stringify(uid).slice(0, 64) }, read.why)
+    if (read.kind !== 'person') return unauthorized
     const ms = (expiresIn ?? DEFAULT_SECONDS) * 1000
     if (ms <= 0) return { value: fail('TOKEN_EXPIRED'), ms: REFUSED_MS }
     return {
       value: ok({
         kind: 'person',
         issuer: 'business',
-        user,
+        user: read.user,
         ...(sid ? { sid } : {}),
         expiresAt: Date.now() + ms,
         ...(lastEnd === undefined ? {} : { lastEnd }),

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { givenIn, readSettings } from '@saoma/protocol'
 import type { Addressing } from '@saoma/wechat'
+import { signatureAlgorithms } from '../access/key-set.ts'
 import type { AccessSettings } from '../access/open-access.ts'
 import type { Rule } from '../access/rules.ts'
 import type { RedisSettings } from '../operate/open-redis.ts'
 import type { TraceOptions } from '../operate/tracing/options.ts'
 import { contradictions } from './contradictions.ts'
 import { Environment } from './environment.ts'
+import { DEFAULT_CLAIMS } from './jwks-settings.ts'
 import { packedPages } from './packed-pages.ts'
 import { readSettingFiles } from './setting-files.ts'
 
@@ -182,6 +184,17 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       apiKeys: settings.SAOMA_API_KEYS,
       rules: settings.SAOMA_CHANNELS,
       ...(settings.SAOMA_AUTH_URL ? { authUrl: settings.SAOMA_AUTH_URL } : {}),
+      ...(settings.SAOMA_AUTH_JWKS && settings.SAOMA_AUTH_ISSUER && settings.SAOMA_AUTH_AUDIENCE
+        ? {
+            signed: {
+              source: settings.SAOMA_AUTH_JWKS,
+              issuer: settings.SAOMA_AUTH_ISSUER,
+              audiences: settings.SAOMA_AUTH_AUDIENCE,
+              claims: settings.SAOMA_AUTH_CLAIMS ?? DEFAULT_CLAIMS,
+              algorithms: settings.SAOMA_AUTH_ALGORITHMS ?? signatureAlgorithms,
+            },
+          }
+        : {}),
       ...(settings.SAOMA_HOOK_URL && settings.SAOMA_HOOK_SECRET
         ? { hook: { url: settings.SAOMA_HOOK_URL, secret: settings.SAOMA_HOOK_SECRET } }
         : {}),

@@ -43,6 +43,22 @@ const redisContradictions = (env: Environment): string[] => {
   return problems
 }
 
+/** Contradictions between the settings of tokens that the business signs. */
+const jwksContradictions = (env: Environment): string[] => {
+  if (!env.SAOMA_AUTH_JWKS)
+    return (
+      ['SAOMA_AUTH_ISSUER', 'SAOMA_AUTH_AUDIENCE', 'SAOMA_AUTH_CLAIMS', 'SAOMA_AUTH_ALGORITHMS'] as const
+    ).flatMap((name) => (env[name] ? [`${name} is about the tokens of SAOMA_AUTH_JWKS, which is not set`] : []))
+  const problems: string[] = []
+  if (!env.SAOMA_AUTH_ISSUER || !env.SAOMA_AUTH_AUDIENCE?.length)
+    problems.push(
+      'SAOMA_AUTH_JWKS needs SAOMA_AUTH_ISSUER and SAOMA_AUTH_AUDIENCE: otherwise tokens for others would be taken',
+    )
+  if (env.SAOMA_AUTH_ISSUER === `${env.SAOMA_ORIGIN}/oidc`)
+    problems.push('SAOMA_AUTH_ISSUER is the issuer of this cluster, which verifies its own tokens by itself')
+  return problems
+}
+
 /** Finds settings that are valid alone but contradict each other. */
 export const contradictions = (env: Environment): string[] => {
   const problems: string[] = []
@@ -56,9 +72,9 @@ export const contradictions = (env: Environment): string[] => {
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with WeChat credentials')
   } else if (env.SAOMA_SECRET === published.secret) {
     problems.push('SAOMA_SECRET is the published secret of the demo: make your own (openssl rand -base64 32)')
-  } else if (!hasWechat && !env.SAOMA_AUTH_URL) {
+  } else if (!hasWechat && !env.SAOMA_AUTH_URL && !env.SAOMA_AUTH_JWKS) {
     problems.push(
-      'WECHAT_APPID and WECHAT_SECRET are needed (or SAOMA_AUTH_URL for channels alone, or SAOMA_DEMO=true to try things out)',
+      'WECHAT_APPID and WECHAT_SECRET are needed (or SAOMA_AUTH_URL or SAOMA_AUTH_JWKS for channels alone, or SAOMA_DEMO=true to try things out)',
     )
   }
   if (env.SAOMA_DEMO !== 'true') {
@@ -84,5 +100,5 @@ export const contradictions = (env: Environment): string[] => {
     problems.push(
       `SAOMA_DRAIN_DEADLINE_MS must be at least ${least}: SAOMA_DRAIN_DELAY_MS, SAOMA_DRAIN_WINDOW_MS and ${AFTER_WINDOW_MS} for what follows`,
     )
-  return [...problems, ...redisContradictions(env), ...poolContradictions(env)]
+  return [...problems, ...jwksContradictions(env), ...redisContradictions(env), ...poolContradictions(env)]
 }

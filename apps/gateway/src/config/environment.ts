@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { type ApiKeyList, parseApiKeys } from '../access/api-keys.ts'
 import { parseRules, type Rule } from '../access/rules.ts'
 import { traceSamplers } from '../operate/tracing/options.ts'
+import { algorithms, claimNames, keySource } from './jwks-settings.ts'
 
 const number = (min: number, max: number) =>
   v.pipe(v.string(), v.regex(/^\d+$/, 'must be a whole number'), v.transform(Number), v.minValue(min), v.maxValue(max))
@@ -198,6 +199,11 @@ export const Environment = v.object({
   SAOMA_LIMIT_HANDSHAKES: v.optional(number(1, 1e6), '600'),
   SAOMA_API_KEYS: v.optional(apiKeys, ''),
   SAOMA_AUTH_URL: v.optional(webAddress),
+  SAOMA_AUTH_JWKS: v.optional(keySource),
+  SAOMA_AUTH_ISSUER: v.optional(v.string()),
+  SAOMA_AUTH_AUDIENCE: v.optional(list),
+  SAOMA_AUTH_CLAIMS: v.optional(claimNames),
+  SAOMA_AUTH_ALGORITHMS: v.optional(algorithms),
   SAOMA_CHANNELS: v.optional(rules, ''),
   SAOMA_HOOK_URL: v.optional(webAddress),
   SAOMA_HOOK_SECRET: v.optional(

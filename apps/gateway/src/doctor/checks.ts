@@ -1,3 +1,4 @@
+import { createAuthJwksCheck } from './auth-jwks.ts'
 import type { Check } from './check.ts'
 import { clocksCheck } from './clocks.ts'
 import { nodesCheck } from './nodes.ts'
@@ -16,5 +17,6 @@ export const createChecks = (source: Source): Check[] => [
   clocksCheck,
   nodesCheck,
   wechatCheck,
+  createAuthJwksCheck(source),
   ...originChecks,
 ]

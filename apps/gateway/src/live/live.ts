@@ -27,6 +27,8 @@ export interface LiveDeps {
 export interface LiveOptions {
   /** Most bytes of the JSON of a message's data. */
   maxDataBytes: number
+  /** For how long an end that a backend tells is remembered. @default that of `Channels.end` */
+  keepEndsMs?: number
 }
 
 /** Where a reader begins in a channel. */
@@ -90,7 +92,10 @@ const holding = (following: Following, leave: () => void): Following => {
   }
 }
 
-export const createLive = ({ channels, policy, allowance, hasRoom }: LiveDeps, { maxDataBytes }: LiveOptions): Live => {
+export const createLive = (
+  { channels, policy, allowance, hasRoom }: LiveDeps,
+  { maxDataBytes, keepEndsMs }: LiveOptions,
+): Live => {
   /** A person's own channel, for that person and for backends. */
   const mayReadInbox = async (who: Principal, channel: ChannelName): Promise<Result<true>> => {
     const verdict = await policy(who, 'follow', channel)
@@ -171,7 +176,7 @@ export const createLive = ({ channels, policy, allowance, hasRoom }: LiveDeps, {
       if (!channel.ok) return channel
       if (who.kind !== 'backend' || !who.channels.some((pattern) => matches(pattern, channel.value)))
         return fail('FORBIDDEN')
-      await channels.end(user, sid)
+      await channels.end(user, sid, keepEndsMs)
       return ok(true)
     },
   }
