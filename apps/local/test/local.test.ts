@@ -90,6 +90,7 @@ test('npm start runs a cluster, restarts a killed node and leaves nothing behind
   await expect(request(`${origin}/`)).rejects.toThrow()
   await expect(request(`${nodeOrigin}/`)).rejects.toThrow()
   expect((await readdir(join(folder, '.saoma'))).sort()).toEqual([
+    '.gitignore',
     'api-key',
     'api-keys',
     'hook-secret',
