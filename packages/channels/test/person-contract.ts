@@ -110,6 +110,23 @@ export const personContract = async (url: string, prefix: string, node: Node, ot
     expect(await left()).toBeGreaterThan(172_000_000)
   })
 
+  test('[C28] an end that is remembered for longer dates those of a former version, and drops those that are over', async () => {
+    const user = drawUser()
+    const { data, keys } = node.redis
+    const ends = keys.channelEnds(userChannel(user))
+    const clock = async () => Number((await data.time())[0])
+    await data.hset(ends, { '': 'PV3hMrqXbS4H0', one: 'PV3hMrqXbS4H1', two: '1700000000.a' })
+    expect(endOf(await other.lastEnd(user))).toBe(Number.POSITIVE_INFINITY)
+    const before = await clock()
+    await node.end(user, 'three', 172_800_000)
+    for (const sid of [undefined, 'one', 'three']) {
+      const told = endOf(await other.lastEnd(user, sid))
+      expect(told).toBeGreaterThanOrEqual(before)
+      expect(told).toBeLessThanOrEqual(await clock())
+    }
+    expect((await data.hkeys(ends)).sort()).toEqual(['', 'one', 'three'])
+  })
+
   test('[C28] an end right after watchEnds resolves is heard, 200 times', async () => {
     const ends = createTelling<string | undefined>()
     const watches = await Promise.all(
