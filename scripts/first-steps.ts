@@ -23,6 +23,7 @@ import {
   freePort,
   launchBrowser,
   onCleanup,
+  type ProcessOptions,
   plainEnv,
   startProcess,
 } from '@saoma/testing'
@@ -67,28 +68,19 @@ const createPlace = async (folder: string, ports: { cluster: number; page: numbe
   /** What the page says, with the addresses of this run. */
   const here = (text: string): string =>
     text.replaceAll(`:${PORT_OF_CLUSTER}`, `:${ports.cluster}`).replaceAll(PORT_OF_PAGE, `${ports.page}`)
+  const shell = (command: string): ProcessOptions => ({
+    name: command,
+    command: '/bin/sh',
+    args: ['-ec', here(command)],
+    cwd: folder,
+    env,
+    forks: true,
+  })
   const start = (command: string, ready: string) =>
-    startProcess({
-      name: command,
-      command: '/bin/sh',
-      args: ['-ec', here(command)],
-      cwd: folder,
-      env,
-      forks: true,
-      ready: ({ text }) => text.includes(ready),
-      readyTimeoutMs: RUN_MS,
-    })
+    startProcess({ ...shell(command), ready: ({ text }) => text.includes(ready), readyTimeoutMs: RUN_MS })
   const run = async (command: string, timeoutMs = RUN_MS): Promise<Ended> => {
     const lines: string[] = []
-    const running = await startProcess({
-      name: command,
-      command: '/bin/sh',
-      args: ['-ec', here(command)],
-      cwd: folder,
-      env,
-      forks: true,
-      onLine: ({ text }) => lines.push(text),
-    })
+    const running = await startProcess({ ...shell(command), onLine: ({ text }) => lines.push(text) })
     const timer = setTimeout(() => void running.kill('SIGKILL'), timeoutMs)
     const { code } = await running.exited
     clearTimeout(timer)

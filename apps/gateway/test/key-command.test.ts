@@ -1,70 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { chmod, lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir, userInfo } from 'node:os'
+import { chmod, lstat, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import {
-  connectLive,
-  onCleanup,
-  plainEnv,
-  publish,
-  startGateway,
-  startProcess,
-  startRedis,
-  until,
-} from '@saoma/testing'
-import { createApiKeys, parseApiKeys } from '../src/access/api-keys.ts'
+import { connectLive, publish, startGateway, startProcess, startRedis, until } from '@saoma/testing'
 import { withoutName } from '../src/bin/key-lines.ts'
-
-const script = fileURLToPath(new URL('../src/bin/key.ts', import.meta.url))
-const lineOf = (name: string): string => `${name} ${'0'.repeat(64)} room:*`
-
-const newFolder = async (): Promise<string> => {
-  const folder = await mkdtemp(join(tmpdir(), 'saoma-key-'))
-  onCleanup(() => rm(folder, { recursive: true }))
-  return folder
-}
-/** A file of keys in a folder of its own. */
-const fileOf = async (text?: string): Promise<string> => {
-  const file = join(await newFolder(), 'api-keys')
-  if (text !== undefined) await writeFile(file, text)
-  return file
-}
-
-interface Place {
-  cwd?: string
-  env?: Record<string, string>
-}
-const key = async (args: readonly string[], { cwd, env = {} }: Place = {}) => {
-  const { exited, lines } = await startProcess({
-    name: `key ${args.join(' ')}`,
-    command: process.execPath,
-    // Node would look for --env-file behind the script too.
-    args: ['--', script, ...args],
-    env: { ...plainEnv(), ...env },
-    cwd: cwd ?? (await newFolder()),
-  })
-  const { code } = await exited
-  return { code, said: lines.map(({ text }) => text) }
-}
-/** The same, with an output that is given to it. */
-const keyInto = async (output: string, args: readonly string[]) => {
-  const words = [process.execPath, '--', script, ...args].map((word) => `'${word}'`).join(' ')
-  const { exited, lines } = await startProcess({
-    name: `key ${output}`,
-    command: '/bin/sh',
-    args: ['-c', `${words} ${output}`],
-    cwd: await newFolder(),
-  })
-  const { code } = await exited
-  return { code, said: lines.map(({ text }) => text) }
-}
-const keyIn = (said: readonly string[]): string =>
-  /saoma_[A-Za-z0-9-]+_[A-Za-z0-9_-]{43}/.exec(said.join('\n'))?.[0] ?? ''
-const holderOf = (text: string, secret: string) => createApiKeys({ text }, { onProblem: () => {} }).find(secret)
-const namesIn = (text: string): string[] => [...parseApiKeys(text).entries.keys()]
+import { fileOf, holderOf, key, keyIn, lineOf, namesIn, newFolder } from './run-key.ts'
 
 test('create adds a line that lets the key in, to a file for its owner alone', async () => {
   const file = await fileOf()
@@ -263,50 +202,6 @@ test('a link whose file is not there yet stays a link too', async () => {
   await symlink(`${file}.round`, `${file}.round`)
   const round = await key(['create', 'shop', 'room:*', '--file', `${file}.round`])
   expect(round).toEqual({ code: 1, said: [`${file}.round is a link that leads to itself.`] })
-})
-
-const hasFull = existsSync('/dev/full')
-const testFull: jest.It = hasFull ? test : test.skip
-
-test.each([['>/dev/null'], ['>&-']])('no key is made that %s hides', async (output) => {
-  const file = await fileOf(`${lineOf('other')}\n`)
-  expect(await keyInto(output, ['create', 'shop', 'room:*', '--file', file])).toEqual({
-    code: 1,
-    said: ['Nobody would see the key: standard output is closed, or /dev/null. So none was made.'],
-  })
-  expect(await readFile(file, 'utf8')).toBe(`${lineOf('other')}\n`)
-})
-
-testFull('a key that cannot be written is taken away again (skipped without /dev/full)', async () => {
-  const file = await fileOf(`${lineOf('other')}\n`)
-  expect(await keyInto('>/dev/full', ['create', 'shop', 'room:*', '--file', file])).toEqual({
-    code: 1,
-    said: ['The key cannot be printed (ENOSPC). So none was made.'],
-  })
-  expect(await readFile(file, 'utf8')).toBe(`${lineOf('other')}\n`)
-})
-
-test('a key that its reader does not wait for is taken away again, and a list just ends', async () => {
-  const file = await fileOf(`${lineOf('other')}\n`)
-  const unread = async (args: readonly string[]) => {
-    const child = spawn(process.execPath, ['--', script, ...args, '--file', file], {
-      env: plainEnv(),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    // Before it can have written anything.
-    child.stdout.destroy()
-    const said: Buffer[] = []
-    child.stderr.on('data', (chunk: Buffer) => said.push(chunk))
-    const [code] = await once(child, 'close')
-    return { code, said: `${Buffer.concat(said)}` }
-  }
-  for (const more of [[], ['--json']])
-    expect(await unread(['create', 'shop', 'room:*', ...more])).toEqual({
-      code: 1,
-      said: 'The key cannot be printed (EPIPE). So none was made.\n',
-    })
-  expect(await readFile(file, 'utf8')).toBe(`${lineOf('other')}\n`)
-  expect(await unread(['list'])).toEqual({ code: 0, said: '' })
 })
 
 test('what a killed command left is named after a while, and a missing folder at once', async () => {

@@ -5,7 +5,8 @@ import { resolve } from 'node:path'
 import { givenIn } from '@saoma/protocol'
 import { API_KEY_PREFIX, parseApiKeys } from '../access/api-keys.ts'
 import { readSettingFiles } from '../config/setting-files.ts'
-import { readGiven, UnreadFile } from './given.ts'
+import { endCommand, FAILED } from './command-end.ts'
+import { readGiven } from './given.ts'
 import { changeKeyFile, readKeyFile } from './key-file.ts'
 import { withLine, withoutName } from './key-lines.ts'
 import { type KeyCommand, type KeyOptions, readKeyCommand, USAGE } from './read-key-command.ts'
@@ -168,21 +169,6 @@ const run = async (command: KeyCommand, options: KeyOptions): Promise<boolean> =
 process.stdout.on('error', () => {})
 
 const asked = readKeyCommand(process.argv.slice(2))
-if (asked.kind === 'help') {
-  process.stdout.write(USAGE)
-} else if (asked.kind === 'wrong') {
-  process.stderr.write(`${asked.reason}\n${USAGE}`)
-  process.exitCode = 2
-} else {
-  run(asked.command, asked.options).then(
-    (isGood) => {
-      process.exitCode = isGood ? 0 : 1
-    },
-    (error: unknown) => {
-      // A reader such as `head` has closed the pipe: the rest need not be written.
-      if ((error as NodeJS.ErrnoException).code === 'EPIPE') return
-      warn(error instanceof Error ? error.message : String(error))
-      process.exitCode = error instanceof UnreadFile ? 2 : 1
-    },
-  )
-}
+await endCommand(asked, USAGE, async () =>
+  asked.kind === 'command' && (await run(asked.command, asked.options)) ? 0 : FAILED,
+)

@@ -3,7 +3,8 @@ import { createBudget, createWechat } from '@saoma/wechat'
 import { type Config, ConfigError, readConfig } from '../config/config.ts'
 import { openPool, openPoolStore } from '../login/qr/open-pool.ts'
 import { unreachable } from '../operate/open-redis.ts'
-import { readGiven, UnreadFile } from './given.ts'
+import { endCommand, FAILED } from './command-end.ts'
+import { readGiven } from './given.ts'
 import { createPoolCommands } from './pool-commands.ts'
 import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts'
 
@@ -20,6 +21,8 @@ import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts
  * failure, 2 if the command line is wrong or names a file that cannot be read, 130 when interrupted.
  */
 
+/** As a shell says of a command that SIGINT has ended. */
+const INTERRUPTED = 130
 /** Short, because a person waits for the command. */
 const READY_MS = 5_000
 
@@ -35,7 +38,7 @@ const readPoolConfig = (envFiles: readonly string[]) => {
   return { ...config, wechat, pool }
 }
 
-const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfig>): Promise<void> => {
+const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfig>): Promise<number> => {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
   const redis = await createRedis({
@@ -59,7 +62,7 @@ const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfi
       signal: interrupted.signal,
     })
     const isGood = await command(commands, config.pool)
-    process.exitCode = interrupted.signal.aborted ? 130 : isGood ? 0 : 1
+    return interrupted.signal.aborted ? INTERRUPTED : isGood ? 0 : FAILED
   } finally {
     store.close()
     wechat.close()
@@ -70,10 +73,10 @@ const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfi
 // A reader such as `head` has closed the pipe: the rest need not be written.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
 
-const start = async (command: PoolCommand, envFiles: readonly string[]): Promise<void> => {
+const start = async (command: PoolCommand, envFiles: readonly string[]): Promise<number> => {
   const config = readPoolConfig(envFiles)
   try {
-    await run(command, config)
+    return await run(command, config)
   } catch (error) {
     if (!(error instanceof RedisUnavailable)) throw error
     throw new Error(unreachable(error, config.redisUrl), { cause: error })
@@ -81,14 +84,4 @@ const start = async (command: PoolCommand, envFiles: readonly string[]): Promise
 }
 
 const asked = readPoolCommand(process.argv.slice(2))
-if (asked.kind === 'help') {
-  process.stdout.write(USAGE)
-} else if (asked.kind === 'wrong') {
-  process.stderr.write(`${asked.reason}\n${USAGE}`)
-  process.exitCode = 2
-} else {
-  start(asked.run, asked.envFiles).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-    process.exitCode = error instanceof UnreadFile ? 2 : 1
-  })
-}
+await endCommand(asked, USAGE, async () => ('run' in asked ? start(asked.run, asked.envFiles) : FAILED))
