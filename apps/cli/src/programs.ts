@@ -47,6 +47,15 @@ export const programs: readonly Program[] = [
     },
   },
   {
+    name: 'sessions',
+    summary: 'ends the sessions of a person',
+    path: 'apps/gateway/src/bin/sessions',
+    words: {
+      options: ['--help'],
+      commands: { end: { options: ['--sid=', '--keep=', '--reason=', ENV_FILE, '--help'] } },
+    },
+  },
+  {
     name: 'pool',
     summary: 'the pool of WeChat codes: fill, list, check, retire, adopt',
     path: 'apps/gateway/src/bin/pool',

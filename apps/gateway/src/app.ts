@@ -9,6 +9,7 @@ import { type MessageRoutesDeps, messageRoutes } from './live/http/messages.ts'
 import { publishRoutes } from './live/http/publish.ts'
 import { type LoginRoutesDeps, loginRoutes } from './login/logins.ts'
 import { oauth } from './login/oauth.ts'
+import { type PeopleRoutesDeps, peopleRoutes } from './login/people.ts'
 import { type LinkRoutesDeps, linkRoutes } from './login/qr/link.ts'
 import { type QrRoutesDeps, qrRoutes } from './login/qr/routes.ts'
 import { type TicketRoutesDeps, ticketRoutes } from './login/tickets.ts'
@@ -24,7 +25,13 @@ import { type DiagnosisOptions, diagnosisRoutes } from './transport/http/diagnos
 import { pages } from './transport/http/pages.ts'
 import { problem, problems, tooMany } from './transport/http/problem.ts'
 
-export interface AppDeps extends TicketRoutesDeps, QrRoutesDeps, LinkRoutesDeps, LoginRoutesDeps, MessageRoutesDeps {
+export interface AppDeps
+  extends TicketRoutesDeps,
+    QrRoutesDeps,
+    LinkRoutesDeps,
+    LoginRoutesDeps,
+    PeopleRoutesDeps,
+    MessageRoutesDeps {
   /** Finds page files of other builds. Needed only if the node serves pages (`webRoot`). */
   builds?: Pick<Builds, 'find'>
   log: Logger
@@ -133,6 +140,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     meshRoutes(deps),
     channelRoutes(deps),
     loginRoutes(deps),
+    peopleRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),
     diagnosisRoutes(options),
   ]

@@ -9,6 +9,7 @@ import type { Pool } from '@saoma/wechat'
 import type { Server } from 'socket.io'
 import type { Authenticate, StillValid } from './access/principal.ts'
 import type { RevocationWatch } from './access/revocation-watch.ts'
+import { keepsEndsMs } from './access/signed-tokens.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { createOrigins } from './config/origins.ts'
@@ -21,6 +22,7 @@ import { countSockets } from './live/socketio/counts.ts'
 import type { LiveNamespace } from './live/socketio/live-socket.ts'
 import { serveLive } from './live/socketio/namespace.ts'
 import { createConfirmLatency } from './login/confirm-latency.ts'
+import { createEndPerson } from './login/end-person.ts'
 import type { Link } from './login/qr/link.ts'
 import type { QrPicture } from './login/qr/picture.ts'
 import { createLightLoginDoor } from './login/watch/door.ts'
@@ -83,6 +85,7 @@ export type GatewayOptions = Pick<
   | 'limits'
   | 'drain'
   | 'pool'
+  | 'live'
 >
 
 export interface Gateway {
@@ -112,7 +115,8 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const addressOf = (req: IncomingMessage) => (req.url === DIAGNOSIS_PATH ? readQuietly : readAddress)(req)
   const pushes = createConfirmLatency(metrics)
 
-  const app = createApp({ ...deps, holds, pushes }, { ...options, origins, addressOf })
+  const endPerson = createEndPerson({ ...deps, keepMs: keepsEndsMs(options.live) })
+  const app = createApp({ ...deps, endPerson, holds, pushes }, { ...options, origins, addressOf })
   const admission = { origins, addressOf, isDraining }
   const judge = createJudge(deps, admission)
   const doorOptions = {

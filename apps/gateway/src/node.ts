@@ -4,7 +4,6 @@ import type { RedisClients } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { openAccess } from './access/open-access.ts'
 import { createRules } from './access/rules.ts'
-import { REMEMBER_ENDS_MS } from './access/signed-tokens.ts'
 import type { Config } from './config/config.ts'
 import { mayBegin } from './config/empty-redis.ts'
 import { createGateway } from './gateway.ts'
@@ -81,10 +80,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const allowance = createAllowance({ redis: opened.channels, metrics }, config)
   const live = createLive(
     { channels, policy: access.policy, allowance, hasRoom: opened.room.hasRoom },
-    {
-      maxDataBytes: config.limits.messageBytes,
-      ...(config.live.signed ? { keepEndsMs: REMEMBER_ENDS_MS } : {}),
-    },
+    { maxDataBytes: config.limits.messageBytes },
   )
   const codes = await patience.until(() => openQrPictures({ ...deps, ...withWechat, redis }, config))
   const link = openLink({ ...withWechat, log }, config)

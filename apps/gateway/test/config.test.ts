@@ -167,6 +167,18 @@ test.each([
   ])
 })
 
+test('the sessions of a person are limited in all and by kind', () => {
+  expect(readConfig(demo).sessionLimits).toEqual({ most: 100, ofKind: {} })
+  const given = { SAOMA_SESSIONS_PER_PERSON: '3', SAOMA_SESSIONS_PER_KIND: ' web=1, phone=5 ' }
+  expect(readConfig({ ...demo, ...given }).sessionLimits).toEqual({ most: 3, ofKind: { web: 1, phone: 5 } })
+  for (const wrong of ['web', 'web=0', 'web=101', 'tablet=1', 'web=1 web=2', 'phone:1', 'toString=1'])
+    expect(problemsOf({ ...demo, SAOMA_SESSIONS_PER_KIND: wrong })).toEqual([
+      expect.stringMatching(/^SAOMA_SESSIONS_PER_KIND must be such as "web=1 computer=1 phone=1"/),
+    ])
+  for (const wrong of ['0', '101', 'many'])
+    expect(problemsOf({ ...demo, SAOMA_SESSIONS_PER_PERSON: wrong })).toHaveLength(1)
+})
+
 test('an empty setting means its default', () => {
   expect(readConfig({ ...demo, PORT: '', WECHAT_APPID: '' })).toMatchObject({ port: 3000 })
 })

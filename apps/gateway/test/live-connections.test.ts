@@ -37,7 +37,7 @@ const open = (options: { who?: () => Promise<Result<Principal>>; onWatch?: (watc
     limits: { liveEvents: async () => undefined, keyEvents: async () => undefined, subscribes: async () => undefined },
     revocations: {
       watch: async (_, onEnded) => {
-        const one: Watched = { end: onEnded, isOver: false }
+        const one: Watched = { end: () => onEnded({ code: 'REVOKED' }), isOver: false }
         watched.push(one)
         onWatch(one)
         return ok({

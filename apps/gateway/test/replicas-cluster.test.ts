@@ -30,10 +30,12 @@ import { openOperator, upTo } from './fixtures.ts'
 const INSTANCES = 4
 /** What must last: no presence, no limits, no signs of life. */
 const LASTING =
-  /:(?:ticket|user-code|oidc:\w+|used-refresh-tokens|account|account-of|sessions):\{|:channel:\{[^}]+\}:(?:meta|log|receipt:|ends)/
+  /:(?:ticket|user-code|oidc:\w+|used-refresh-tokens|account|account-of|sessions(?:-end)?):\{|:channel:\{[^}]+\}:(?:meta|log|receipt:|ends)/
 /** That what is left of an ended session goes sooner need not last. */
-const isUpkeep = (command: string, key: string): boolean =>
+const isUpkeep = (command: string, key: string, field = ''): boolean =>
   (/^expire$/i.test(command) && /:oidc:RefreshToken:/.test(key)) ||
+  // Why a session has ended.
+  (/^hset$/i.test(command) && /:oidc:RefreshToken:/.test(key) && field === 'end') ||
   (/^unlink$/i.test(command) && /:used-refresh-tokens:/.test(key))
 const WRITES = /^(?:set|hset|hsetnx|hdel|unlink|del|xadd|xtrim|append|expire|pexpire|pexpireat|expireat)$/i
 
@@ -66,8 +68,8 @@ const listenTo = async (url: string) => {
       )
       const all = heard
       heard = []
-      return all.flatMap(([command = '', key = '']) =>
-        WRITES.test(command) && LASTING.test(key) && !isUpkeep(command, key) ? [key] : [],
+      return all.flatMap(([command = '', key = '', field]) =>
+        WRITES.test(command) && LASTING.test(key) && !isUpkeep(command, key, field) ? [key] : [],
       )
     },
   }

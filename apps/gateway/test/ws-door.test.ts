@@ -369,7 +369,7 @@ describe('what is closed', () => {
   test('the end of a session closes its client, with the reason in a frame before', async () => {
     const door = await openDoor()
     const client = await door.enter()
-    for (const connection of door.opened) connection.end('TOKEN_EXPIRED')
+    for (const connection of door.opened) connection.end({ code: 'TOKEN_EXPIRED' })
     expect(await client.next()).toBe('{"code":1,"msg":"Not Auth","error":"TOKEN_EXPIRED"}')
     expect(await client.closed()).toMatchObject({ code: 4401 })
   })

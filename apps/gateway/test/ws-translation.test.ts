@@ -129,7 +129,12 @@ describe('answers', () => {
       refused(plain, 'UNAUTHORIZED'),
       '{"code":1,"msg":"Not Auth","error":"UNAUTHORIZED","react":"reauth"}',
     ],
-    ['the end of a token', ended('TOKEN_EXPIRED'), '{"code":1,"msg":"Not Auth","error":"TOKEN_EXPIRED"}'],
+    ['the end of a token', ended({ code: 'TOKEN_EXPIRED' }), '{"code":1,"msg":"Not Auth","error":"TOKEN_EXPIRED"}'],
+    [
+      'the end of a session, with a reason',
+      ended({ code: 'REVOKED', reason: 'Bye.' }),
+      '{"code":1,"msg":"Not Auth","error":"REVOKED","reason":"Bye."}',
+    ],
     [
       'mesh.publish',
       granted({ mesh: true, id: 1 }, callOf('{"op":"publish"}'), { epoch: 'e', offset: 7, connections: 9 }),

@@ -8,6 +8,7 @@ import {
   userChannel,
 } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
+import { createEnds, type HowToEnd, type PersonEnd } from './ends.ts'
 import type { ChannelsEvent } from './event.ts'
 import { createFeeds } from './feeds.ts'
 import type { Following, FollowRequest, Listener } from './follower.ts'
@@ -64,19 +65,20 @@ export interface Channels {
   markRead(channel: string, offset: number): Promise<Inbox>
 
   /**
-   * Reports ended sessions of a person until closed: `onEnded(sid)` for one session, `onEnded(undefined)` for
-   * all. Resolves when no further end can be missed. For ends that a lost subscription missed, see event
-   * `resubscribed` of `RedisClients.subscriber`.
+   * Reports ended sessions of a person until closed: `onEnded(sid, end)` for one session,
+   * `onEnded(undefined, end)` for all, or for all but `end.keep`. `end` has what was given to `end` below. An
+   * end may be reported twice. Resolves when no further end can be missed. For ends that a lost subscription
+   * missed, see event `resubscribed` of `RedisClients.subscriber`.
    */
-  watchEnds(user: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }>
+  watchEnds(user: string, onEnded: (sid: string | undefined, end: PersonEnd) => void): Promise<{ close(): void }>
   /** The Redis pub/sub channel that reports these ends. */
   heardOn(user: string): string
   /**
-   * Announces to every node that a session of a person has ended; without `sid`, all sessions.
-   *
-   * @param keepMs  for how long `lastEnd` tells it. @default an hour
+   * Announces to every node that a session of a person has ended; without `sid`, all sessions, or all but
+   * `how.keep`. `code` and `reason` are told to the clients. `lastEnd` tells it for `how.keepMs`, which is an
+   * hour unless it says more.
    */
-  end(user: string, sid?: string, keepMs?: number): Promise<void>
+  end(user: string, sid?: string, how?: HowToEnd): Promise<void>
   /**
    * An id of the last end of that session, or of all sessions. It changes with the next end and is empty when
    * none is remembered. Compare it to detect an end whose announcement was missed. `endOf` reads its time.
@@ -101,6 +103,7 @@ export const createChannels = (redis: RedisClients, options: ChannelsOptions): C
     onEvent = () => {},
   } = options
   const log = createLog(redis, retention)
+  const ends = createEnds(redis)
   const presence = createPresence(redis, { nodeId, beatMs, announces, onEvent })
   const feeds = createFeeds(redis, log, presence, { checkMs, onEvent })
 
@@ -114,8 +117,8 @@ export const createChannels = (redis: RedisClients, options: ChannelsOptions): C
     markRead: log.markRead,
     watchEnds: (user, onEnded) => feeds.watchEnds(userChannel(user), onEnded),
     heardOn: (user) => redis.keys.channelPubsub(assertChannelName(userChannel(user))),
-    end: (user, sid, keepMs) => log.end(userChannel(user), sid, keepMs),
-    lastEnd: (user, sid) => log.lastEnd(userChannel(user), sid),
+    end: ends.end,
+    lastEnd: ends.lastEnd,
     size: feeds.size,
     close: async () => {
       feeds.close()

@@ -1,12 +1,13 @@
 import { isEmptyEpoch, type Position } from '@saoma/protocol'
 import type { ChannelListener } from '@saoma/redis'
 import { backOff } from './backoff.ts'
+import type { PersonEnd } from './ends.ts'
 import type { ChannelsEvent } from './event.ts'
 import type { FeedListener } from './feed-listener.ts'
 import { FeedPosition } from './feed-position.ts'
 import type { Log, LogPage } from './log.ts'
 import type { LogEntry } from './log-entry.ts'
-import { decodeEnded, decodeMessage, decodeSignal, kinds } from './wire.ts'
+import { decodeEnd, decodeMessage, decodeSignal, kinds } from './wire.ts'
 
 /**
  * Most messages that wait while the log is read. Above it they are dropped; that shows as a gap, and the log
@@ -33,7 +34,7 @@ export class Feed implements ChannelListener {
   /** The Redis pub/sub channel. */
   readonly pubsub: string
   readonly members = new Set<FeedListener>()
-  readonly endListeners = new Set<(sid: string | undefined) => void>()
+  readonly endListeners = new Set<(end: PersonEnd) => void>()
   /** Number of users, including those about to join. The subscription is held while it is above 0. */
   users = 0
 
@@ -75,9 +76,9 @@ export class Feed implements ChannelListener {
       if (this.members.size === 0) return
       const kept = decodeMessage(this.channel, payload.toString(), this.#position.epoch)
       if (kept) this.#take(kept)
-    } else if (kind === kinds.ended) {
-      const sid = decodeEnded(payload.toString())
-      for (const listener of this.endListeners) listener(sid)
+    } else if (kind === kinds.ended || kind === kinds.explained) {
+      const end = decodeEnd(payload.toString())
+      if (end) for (const listener of this.endListeners) listener(end)
     } else if (this.members.size > 0) {
       const signal = decodeSignal(this.channel, payload)
       if (!signal) return

@@ -1,4 +1,5 @@
 import type { Away, RedisClients } from '@saoma/redis'
+import type { PersonEnd } from './ends.ts'
 import type { ChannelsEvent } from './event.ts'
 import { Feed } from './feed.ts'
 import { FeedListener } from './feed-listener.ts'
@@ -152,10 +153,13 @@ export const createFeeds = (
       }
     },
 
-    watchEnds: async (channel: string, onEnded: (sid: string | undefined) => void): Promise<{ close(): void }> => {
+    watchEnds: async (
+      channel: string,
+      onEnded: (sid: string | undefined, end: PersonEnd) => void,
+    ): Promise<{ close(): void }> => {
       const { feed, confirmed } = enter(channel)
       // A new function, so that the same callback may watch twice.
-      const listener = (sid: string | undefined) => onEnded(sid)
+      const listener = (end: PersonEnd) => onEnded(end.sid, end)
       feed.endListeners.add(listener)
       let open = true
       const close = () => {

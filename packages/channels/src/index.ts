@@ -1,5 +1,6 @@
 export { type Channels, type ChannelsOptions, createChannels } from './channels.ts'
 export { endOf } from './end-mark.ts'
+export { createEnds, type Ends, type PersonEnd } from './ends.ts'
 export type { ChannelsEvent } from './event.ts'
 export type { Following, FollowRequest, Listener, Signal } from './follower.ts'
 export type { ReadRequest } from './log.ts'

@@ -17,10 +17,6 @@ import { LogEntry } from './log-entry.ts'
 import type { Retention } from './retention.ts'
 import { scripts } from './scripts.ts'
 
-/** Longer than any cached permission of a business, and than most outages. */
-const ENDS_MS = 3_600_000
-/** Most ends of one person that are remembered one by one: ten times a person's sessions. */
-const MOST_ENDS = 1_000
 const RECEIPT_MS = 600_000
 /** Longer than anybody needs, and far below Redis's limit for a time. */
 const LONGEST_MS = 10 * 365 * 86_400_000
@@ -228,18 +224,6 @@ export const createLog = (
       await replicated()
       return marked
     },
-
-    end: async (channel: string, sid = '', keepMs = ENDS_MS): Promise<void> => {
-      const ends = keys.channelEnds(assertChannelName(channel))
-      const replicated = writing(ends)
-      await scripts.end(data, [ends, keys.channelPubsub(channel)], [sid, drawEpoch(), keepMs, MOST_ENDS])
-      await replicated()
-    },
-
-    lastEnd: async (channel: string, sid = ''): Promise<string> =>
-      (await orUnavailable(data.hmget(keys.channelEnds(assertChannelName(channel)), ...new Set(['', sid]))))
-        .join(' ')
-        .trim(),
   }
 }
 

@@ -119,12 +119,11 @@ export const scripts = {
     v.InferOutput<typeof Inbox>
   >('mark-read', 3, Inbox),
   people: define<[people: string], [most: number], v.InferOutput<typeof People>>('people', 1, People),
-  end: define<[ends: string, live: string], [sid: string, id: string, ms: number, most: number], number>(
-    'end',
-    2,
-    v.number(),
-    evenWhenFull,
-  ),
+  end: define<
+    [ends: string, live: string],
+    [sid: string, id: string, ms: number, most: number, keep: string, told: string],
+    number
+  >('end', 2, v.number(), evenWhenFull),
   register: define<[channels: string], [channel: string], number>('register-channel', 1, v.number()),
   registerAgain: define<[channels: string], [channel: string], number>('register-channel', 1, v.number(), evenWhenFull),
   setPresence: define<

@@ -1,11 +1,13 @@
 import type { Inbox, PresenceChange } from '@saoma/protocol'
+import type { PersonEnd } from './ends.ts'
 import type { Signal } from './follower.ts'
 import { LogEntry } from './log-entry.ts'
 
 /**
  * Messages between nodes on a channel's pub/sub channel: one character and its text. `m<offset> <epoch>
  * <body>` is a kept message, `v<body>` a volatile one, `p<join|leave> <count> <user>` a presence change,
- * `i<read> <unread>` an inbox, `e<sid>` the end of a session, or of all sessions without `sid`.
+ * `i<read> <unread>` an inbox, `e<sid>` the end of a session, or of all sessions without `sid`. `E<json>` is
+ * an end with more to say (`PersonEnd`). Nodes that do not know it go by the `e` behind it.
  *
  * Nodes do not parse the JSON: they only pass it on.
  */
@@ -15,6 +17,7 @@ export const kinds = {
   presence: 'p'.charCodeAt(0),
   inbox: 'i'.charCodeAt(0),
   ended: 'e'.charCodeAt(0),
+  explained: 'E'.charCodeAt(0),
 } as const
 
 /** `epoch` is the expected one: the entry then shares this string instead of holding a copy. */
@@ -53,4 +56,12 @@ export const decodeSignal = (channel: string, payload: Buffer): Signal | undefin
   return undefined
 }
 
-export const decodeEnded = (text: string): string | undefined => (text.length > 1 ? text.slice(1) : undefined)
+/** Undefined if the text is no end. */
+export const decodeEnd = (text: string): PersonEnd | undefined => {
+  if (text.charCodeAt(0) !== kinds.explained) return text.length > 1 ? { sid: text.slice(1) } : {}
+  try {
+    return JSON.parse(text.slice(1)) as PersonEnd
+  } catch {
+    return undefined
+  }
+}

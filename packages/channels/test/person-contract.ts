@@ -104,7 +104,7 @@ export const personContract = async (url: string, prefix: string, node: Node, ot
     const left = () => node.redis.data.pttl(node.redis.keys.channelEnds(userChannel(user)))
     await node.end(user, 'one')
     expect(await left()).toBeLessThanOrEqual(3_600_000)
-    await node.end(user, undefined, 172_800_000)
+    await node.end(user, undefined, { keepMs: 172_800_000 })
     expect(await left()).toBeGreaterThan(172_000_000)
     await other.end(user, 'two')
     expect(await left()).toBeGreaterThan(172_000_000)
@@ -118,13 +118,73 @@ export const personContract = async (url: string, prefix: string, node: Node, ot
     await data.hset(ends, { '': 'PV3hMrqXbS4H0', one: 'PV3hMrqXbS4H1', two: '1700000000.a' })
     expect(endOf(await other.lastEnd(user))).toBe(Number.POSITIVE_INFINITY)
     const before = await clock()
-    await node.end(user, 'three', 172_800_000)
+    await node.end(user, 'three', { keepMs: 172_800_000 })
     for (const sid of [undefined, 'one', 'three']) {
       const told = endOf(await other.lastEnd(user, sid))
       expect(told).toBeGreaterThanOrEqual(before)
       expect(told).toBeLessThanOrEqual(await clock())
     }
     expect((await data.hkeys(ends)).sort()).toEqual(['', 'one', 'three'])
+  })
+
+  test('[C28] an end of all but one spares that one, now and for those who look it up', async () => {
+    const user = drawUser()
+    const ends = createTelling<unknown>()
+    const watch = await node.watchEnds(user, (sid, end) => ends.tell([sid, end]))
+    const how = { keep: 'two', code: 'REVOKED', reason: '只留一个。' } as const
+    await other.end(user, undefined, how)
+    await other.end(user, 'one', { code: 'REPLACED' })
+    await ends.until(() => ends.all.length >= 3)
+    expect(ends.all).toEqual([
+      [undefined, how],
+      ['one', { sid: 'one', code: 'REPLACED' }],
+      // For nodes that know no more.
+      ['one', { sid: 'one' }],
+    ])
+    const [all, one, two] = [await node.lastEnd(user), await node.lastEnd(user, 'one'), await node.lastEnd(user, 'two')]
+    expect(two).toBe('')
+    expect([all, one]).not.toContain('')
+    await other.end(user, undefined, { keep: 'three' })
+    expect(await node.lastEnd(user, 'two')).not.toBe('')
+    // What ended it before still counts for a session that is kept later.
+    const held = await node.lastEnd(user, 'two')
+    await other.end(user, undefined, { keep: 'two' })
+    expect(await node.lastEnd(user, 'two')).toBe(held)
+    await other.end(user, undefined, { keep: 'two' })
+    expect(await node.lastEnd(user, 'two')).toBe(held)
+    watch.close()
+  })
+
+  test.each(['a b', 'x keep=y', '- y', ' ', '1700000000.a - y', 'line\nline', '\u0000'])(
+    '[C28] an end spares the session of this name and none besides: %j',
+    async (sid) => {
+      const user = drawUser()
+      await node.end(user, undefined, { keep: sid })
+      expect(await other.lastEnd(user, sid)).toBe('')
+      const words = sid.split(/[ =]/).filter((word) => word !== '' && word !== sid)
+      for (const word of [...words, `${sid} `, ` ${sid}`, `- ${sid}`]) {
+        expect(endOf(await other.lastEnd(user, word))).toBeGreaterThan(1_700_000_000)
+      }
+      const mark = await other.lastEnd(user)
+      await node.end(user, undefined, { keep: 'other' })
+      expect(endOf(await other.lastEnd(user, sid))).toBeLessThan(Number.POSITIVE_INFINITY)
+      expect(await other.lastEnd(user, 'other')).toBe(mark)
+    },
+  )
+
+  test('[C28] what is remembered of a person stays bounded with ends that keep a session, and still holds it', async () => {
+    const user = drawUser()
+    const { data, keys } = node.redis
+    const ends = keys.channelEnds(userChannel(user))
+    await node.end(user, 'kept')
+    const own = await other.lastEnd(user, 'kept')
+    for (const i of numbers(20)) await node.end(user, undefined, { keep: `kept ${i}` })
+    expect((await data.hkeys(ends)).sort()).toEqual(['', 'kept'])
+    expect((await data.hget(ends, ''))?.length).toBeLessThan(100)
+    await data.hset(ends, Object.fromEntries(numbers(1_000).map((i) => [`s${i}`, '1700000000.a'])))
+    await node.end(user, undefined, { keep: 'kept' })
+    expect((await data.hkeys(ends)).sort()).toEqual(['', 'kept'])
+    expect(await other.lastEnd(user, 'kept')).toContain(own)
   })
 
   test('[C28] an end right after watchEnds resolves is heard, 200 times', async () => {

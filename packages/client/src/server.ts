@@ -1,6 +1,12 @@
 export type { Answer, Failure } from './core/request.ts'
 export { bearerOf } from './server/bearer.ts'
-export { createPublisher, type Outgoing, type Publisher, type PublisherOptions } from './server/publisher.ts'
+export {
+  createPublisher,
+  type EndOptions,
+  type Outgoing,
+  type Publisher,
+  type PublisherOptions,
+} from './server/publisher.ts'
 export type { Refusal, RefusalCode } from './server/refusals.ts'
 export {
   type AccessClaims,

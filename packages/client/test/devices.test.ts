@@ -72,6 +72,28 @@ test('a recheck ends a session in all tabs if it was ended elsewhere, and only t
   expect(open(shared).tokens).toBeUndefined()
 })
 
+test('a session that a backend ended says so with the backend’s sentence, by every way', async () => {
+  const reason = '密码已修改。'
+  const { session, sid } = await entered()
+  const monitored = await entered()
+  const monitor = monitorSession(monitored.session, { origin: origin() })
+  await present(monitored.session)
+  const heardBy = ({ session: each }: { session: Session }) =>
+    new Promise<unknown>((resolve) => each.on('ended', resolve))
+  const [asked, told] = [heardBy({ session }), heardBy(monitored)]
+  const end = (json: object) => request(`${origin()}/v1/users/${session.claims?.sub}/end`, { bearer: testApiKey, json })
+  expect((await end({ keep: sid, reason })).status).toBe(202)
+  expect(await told).toEqual({ reason: 'revoked', notice: { code: 'REVOKED', reason } })
+  monitor.close()
+  expect((await end({ sid, reason })).status).toBe(202)
+  expect(await session.refresh()).toMatchObject({
+    ok: false,
+    code: 'invalid_grant',
+    ended: { code: 'REVOKED', reason },
+  })
+  expect(await asked).toEqual({ reason: 'revoked', notice: { code: 'REVOKED', reason } })
+})
+
 test('a recheck ignores the answer to a refresh that began before it', async () => {
   const granted = Promise.withResolvers<void>()
   const release = Promise.withResolvers<void>()

@@ -16,6 +16,8 @@ export interface NewSession {
   request: Omit<LoginRequest, 'requestedAt'>
   /** When the person confirmed, in ISO 8601. */
   since: string
+  /** The person's last end of all sessions when the phone scanned; undefined if an older node took it. */
+  scannedAfter?: string
   /**
    * The session's first refresh token is derived from this seed, so every repeat gives the same token. Nobody
    * can derive it from one half alone.
@@ -136,6 +138,7 @@ export const createDeviceCodes = (
       const begun = await begin({
         ...{ sid, sub, clientId: payload.clientId ?? '', scope: scopeOf(payload), request: describe(payload) },
         since: new Date(found.decidedAt ?? 0).toISOString(),
+        ...(found.scannedAfter === undefined ? {} : { scannedAfter: found.scannedAfter }),
         tokenSeed: { deviceCode, salt },
       })
       if (!begun) throw new errors.InvalidGrant('this login was ended')

@@ -1,10 +1,10 @@
-import { userChannel } from '@saoma/protocol'
+import { type EndNotice, userChannel } from '@saoma/protocol'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
 import type { Adapter } from 'oidc-provider'
 import { ACCESS_TOKEN_SECONDS } from './clients.ts'
 import { inJson, type RecordForm } from './record-form.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN, recordKey } from './records.ts'
-import { prolong, take } from './scripts.ts'
+import { noteEnd, prolong, take } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
 import type { SessionMarks } from './session-marks.ts'
 
@@ -20,8 +20,11 @@ export interface Grants {
    * tokens recently.
    */
   prolong(sid: string, seconds: number, token: string): Promise<{ isThere: boolean; waitSeconds?: number }>
-  /** Ends a session. Resolves with whether this call ended it. */
-  destroy(sid: string): Promise<boolean>
+  /**
+   * Ends a session. Its page is told the notice, also by its next refresh. Resolves with whether this call
+   * ended it.
+   */
+  destroy(sid: string, notice?: EndNotice): Promise<boolean>
   hasSession(sid: string): Promise<boolean>
 }
 
@@ -36,6 +39,8 @@ export const MOST_REFRESH_TOKENS = 60
  * token's life.
  */
 const FIRST_SECONDS = ACCESS_TOKEN_SECONDS + 60
+/** How long a page that was away is told why its session has ended, if there is more to say than that. */
+const TELL_SECONDS = 24 * 60 * 60
 
 /**
  * @param onEnded  called once for each ended session, after its record is deleted; must not reject
@@ -54,22 +59,25 @@ export const createGrants = (
    * Deletes what else a session has on other shards. This does not delay the end: if a shard is unavailable,
    * its records expire by their own TTL.
    */
-  const forget = (sid: string, token: string): void => {
+  const forget = (sid: string, token: string, notice?: EndNotice): void => {
     data.unlink(keys.usedRefreshTokens(sid)).catch(() => {})
-    if (token) data.expire(keys.oidc(REFRESH_TOKEN, token), KEEP_SECONDS, 'LT').catch(() => {})
+    if (!token) return
+    const saysWhy = notice !== undefined && (notice.reason !== undefined || notice.code !== 'REVOKED')
+    const note = [saysWhy ? TELL_SECONDS : KEEP_SECONDS, notice ? JSON.stringify(notice) : ''] as const
+    noteEnd(data, [keys.oidc(REFRESH_TOKEN, token)], note).catch(() => {})
   }
 
   /**
    * Every end of a session goes through here. Resolves with the owner's id, for the one call that ended the
    * session.
    */
-  const destroy = async (sid: string): Promise<string | undefined> => {
+  const destroy = async (sid: string, notice?: EndNotice): Promise<string | undefined> => {
     const taking = writing(at(sid))
     const taken = await take(data, [at(sid)], [])
     const accountId = taken && form.read(taken)?.accountId
-    if (taken) forget(sid, taken.token ?? '')
+    if (taken) forget(sid, taken.token ?? '', notice)
     const telling = accountId ? writing(keys.channelEnds(userChannel(accountId))) : undefined
-    if (accountId) await onEnded({ sub: accountId, sid })
+    if (accountId) await onEnded({ sub: accountId, sid, ...notice })
     // Wait for replicas last, also in a retry after a failure at this point: once a client was told that its
     // session is over, a failover must not bring the session back.
     await Promise.all([taking(), telling?.()])
@@ -101,7 +109,7 @@ export const createGrants = (
       const until = Math.floor(Date.now() / 1000) + seconds
       return prolong(data, [at(sid)], [until, token, MOST_REFRESH_TOKENS, KEEP_SECONDS])
     },
-    destroy: async (sid) => (await destroy(sid)) !== undefined,
+    destroy: async (sid, notice) => (await destroy(sid, notice)) !== undefined,
     hasSession: async (sid) => (await orUnavailable(data.exists(at(sid)))) === 1,
   }
 }

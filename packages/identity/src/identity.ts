@@ -1,20 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { Result } from '@saoma/protocol'
+import type { EndNotice, Result } from '@saoma/protocol'
 import { every, RedisUnavailable } from '@saoma/redis'
 import type Provider from 'oidc-provider'
 import { createAccounts } from './accounts.ts'
 import { phoneAudience } from './clients.ts'
-import { createGrants } from './grants.ts'
 import { createKeySeal } from './key-seal.ts'
+import { type OpenSessionsOptions, openSessions } from './open-sessions.ts'
 import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
-import { createSessionEnds, type EndedSession } from './session-ends.ts'
-import { createSessionMarks } from './session-marks.ts'
-import { type BegunSession, createSessions, type SessionRecord } from './sessions.ts'
-import { shortForms } from './short-form.ts'
+import type { BegunSession, SessionRecord } from './sessions.ts'
 import { createSigningKeys, type KeyRing, type SigningKeyTimes } from './signing-keys.ts'
 import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy } from './verify.ts'
 
-export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
+export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'>, Omit<OpenSessionsOptions, 'times'> {
   /**
    * Protect the signing keys in Redis. The first secret encrypts, all decrypt. Each has at least 32
    * characters.
@@ -27,20 +24,9 @@ export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'> {
    * throw.
    */
   onSessionBegan?: (session: BegunSession) => void
-  /**
-   * Called after a session has been ended, by its owner or because one of its refresh tokens was replayed. If
-   * it rejects it is retried a few times.
-   */
-  onSessionEnded?: (session: EndedSession) => Promise<void>
-  /** Called when all tries of `onSessionEnded` have failed. */
-  onSessionEndError?: (error: unknown) => void
   keyTimes?: Partial<SigningKeyTimes>
   /** Milliseconds between two reads of the cluster's keys, one small read each. @default 5 seconds */
   keyCheckMs?: number
-  /**
-   * Whether all running nodes read the short form of sessions, so that this one may write it. @default no
-   */
-  mayWriteShort?: () => boolean
 }
 
 /**
@@ -65,15 +51,20 @@ export interface Identity {
   isOwn(token: string): boolean
   /** Whether a session has not ended: one read of Redis. Rejects with RedisUnavailable. */
   hasSession(sid: string): Promise<boolean>
-  /** The sessions of a person, newest first. Rejects with RedisUnavailable, like the two methods below. */
+  /** The sessions of a person, newest first. Rejects with RedisUnavailable, like the three methods below. */
   sessions(sub: string): Promise<SessionRecord[]>
   /**
    * Ends a session on every node. Resolves with false if the session is not this person's, is over, or was
-   * just ended by another call.
+   * just ended by another call. `notice` is told to its page.
    */
-  end(sub: string, sid: string): Promise<boolean>
-  /** Ends all sessions of a person but `keep`. Resolves with how many this call ended. */
-  endAll(sub: string, keep?: string): Promise<number>
+  end(sub: string, sid: string, notice?: EndNotice): Promise<boolean>
+  /**
+   * Ends all sessions of a person but `keep`, and the logins that they have scanned. Resolves with how many
+   * sessions this call ended.
+   */
+  endAll(sub: string, keep?: string, notice?: EndNotice): Promise<number>
+  /** Names the last end of all sessions of a person. Give it to the ticket that the person scans. */
+  lastEnd(sub: string): Promise<string>
   close(): void
 }
 
@@ -89,11 +80,8 @@ export const createIdentity = async (
   const seal = createKeySeal(options.secrets)
   const cookieSecret = createHash('sha256').update(`saoma cookies ${options.secrets[0]}`).digest('base64url')
   const issuer = `${options.origin}/oidc`
-  const sessionEnds = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
-  const marks = createSessionMarks(deps.redis, deps.tickets.times.redeemMs)
-  const forms = shortForms(options.origin, options.mayWriteShort ?? (() => false))
-  const grants = createGrants(deps.redis, marks, sessionEnds.tell, forms.grant)
-  const sessions = createSessions(deps.redis, marks, grants)
+  const opened = openSessions(deps.redis, { ...options, times: deps.tickets.times })
+  const { sessions, grants, forms } = opened
   const signingKeys = createSigningKeys(deps.redis, seal, options.keyTimes)
   const kidsOf = (ring: KeyRing) => ring.map(({ kid }) => kid)
   const assemble = (ring: KeyRing) => ({
@@ -157,10 +145,11 @@ export const createIdentity = async (
     sessions: sessions.list,
     end: sessions.end,
     endAll: sessions.endAll,
+    lastEnd: sessions.lastEnd,
     close: () => {
       stop()
       deps.redis.data.off('ready', lookAgain)
-      sessionEnds.close()
+      opened.close()
     },
   }
 }

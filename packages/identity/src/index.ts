@@ -1,6 +1,8 @@
 export type { OutsideIdentity } from './accounts.ts'
 export { createIdentity, type Identity, type IdentityOptions } from './identity.ts'
+export { type OpenSessions, type OpenSessionsOptions, openSessions } from './open-sessions.ts'
 export type { EndedSession } from './session-ends.ts'
+export type { SessionKind, SessionLimits } from './session-policy.ts'
 export type { BegunSession, SessionRecord } from './sessions.ts'
 export type { SigningKeyTimes } from './signing-keys.ts'
 export { isVoid, type Survey, survey } from './survey.ts'

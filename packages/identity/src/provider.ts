@@ -18,7 +18,7 @@ import { outage, withOutage } from './outage.ts'
 import type { RecordForm } from './record-form.ts'
 import { createRecords } from './records.ts'
 import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
-import { requestState } from './request-state.ts'
+import { type RequestState, requestState } from './request-state.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
 import { SigningKey } from './signing-key.ts'
 import type { KeyRing } from './signing-keys.ts'
@@ -138,7 +138,7 @@ export const createProvider = (
       os: String(deviceInfo?.os ?? ''),
       userCode: userCode.replace(/^(.{4})(.{4})$/, '$1-$2'),
     }),
-    async ({ sid, sub, clientId, scope, since, tokenSeed, request: { app, ip, browser, os } }) => {
+    async ({ sid, sub, clientId, scope, since, scannedAfter, tokenSeed, request: { app, ip, browser, os } }) => {
       nameFirst(tokenSeed)
       readAccount(sub)
       const grant = new provider.Grant({ accountId: sub, clientId })
@@ -146,9 +146,8 @@ export const createProvider = (
       grant.addOIDCScope(scope)
       grant.addResourceScope(origin, scope)
       const record = { sid, client: clientId, app, ip, browser, os, since }
-      return sessions.begin(sub, record, async () => {
-        await grant.save()
-      })
+      const save = async () => void (await grant.save())
+      return sessions.begin(sub, record, save, scannedAfter)
     },
     (session) => options.onSessionBegan?.(session),
   )
@@ -268,7 +267,9 @@ export const createProvider = (
     await next()
     if (ctx.status === 200) await answerRedemption(ctx as KoaContextWithOIDC)
     if (ctx.status === 503) ctx.set('Retry-After', '2')
-    const body = ctx.body as { device_code?: string; authorization_endpoint?: string } | undefined
+    const body = ctx.body as { device_code?: string; authorization_endpoint?: string; error?: string } | undefined
+    const { ended } = ctx.state as RequestState
+    if (ended && ctx.status === 400 && body?.error === 'invalid_grant') ctx.body = { ...body, ...ended }
     if (body && ctx.path.startsWith('/.well-known/')) {
       // People log in by scanning. There is no authorization page, so leave out its endpoint and its
       // metadata.

@@ -1,5 +1,5 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
-import { HASHED_TOKEN } from '@saoma/protocol'
+import { type EndNotice, HASHED_TOKEN } from '@saoma/protocol'
 import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import type { Grants } from './grants.ts'
 import { type Adapter, errors, Provider } from './oidc-provider.ts'
@@ -94,6 +94,8 @@ export const createRefreshTokens = (
         return undefined
       }
       const { payload, usedSecondsAgo, mayRepeat } = found
+      const state = requestState()
+      if (state && found.fields.end) state.ended = JSON.parse(found.fields.end) as EndNotice
       const isReplay = usedSecondsAgo !== undefined && (usedSecondsAgo > REPEAT_SECONDS || !mayRepeat)
       return { ...payload, jti: id, ...(isReplay ? { consumed: true } : {}) }
     },

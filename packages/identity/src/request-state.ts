@@ -1,3 +1,4 @@
+import type { EndNotice } from '@saoma/protocol'
 import type { Account } from './accounts.ts'
 import { type AdapterPayload, Provider } from './oidc-provider.ts'
 import type { TicketRecord } from './ticket-store.ts'
@@ -12,6 +13,8 @@ export interface RequestState {
   stands?: Promise<boolean>
   /** The refresh token that the request creates: the end of its name, and whether it was created before. */
   refresh?: { end: string; isRepeat: boolean }
+  /** Why the session of the refresh token was ended. The refusal tells it. */
+  ended?: EndNotice
   /** The device code that the request redeems. */
   redemption?: Redemption
 }

@@ -49,11 +49,35 @@ export const ended = script<readonly [sessions: string], readonly [keepMs: numbe
   { allowOom: true },
 )
 
+const Marked = v.tuple([List, List])
+
+export const endAll = script<
+  readonly [sessions: string, lastEnd: string],
+  readonly [mark: string, keepMs: number, keep: string],
+  { before: string[]; now: string[] }
+>(
+  'end-all',
+  2,
+  (raw) => {
+    const [before, now] = v.parse(Marked, raw)
+    return { before, now }
+  },
+  // One short key with a TTL of minutes, and marks that replace entries.
+  { allowOom: true },
+)
+
 export const addSession = script<
-  readonly [sessions: string],
-  readonly [sid: string, entry: string, ttlSeconds: number],
+  readonly [sessions: string, lastEnd: string],
+  readonly [sid: string, entry: string, ttlSeconds: number, scannedAfter: string, dated: 0 | 1],
   number
->('add-session', 1, Number)
+>('add-session', 2, Number)
+
+export const noteEnd = script<readonly [record: string], readonly [keepSeconds: number, note: string], boolean>(
+  'note-end',
+  1,
+  first,
+  { allowOom: true },
+)
 
 export const consume = script<readonly [record: string], readonly [keepSeconds: number], boolean>('consume', 1, first)
 

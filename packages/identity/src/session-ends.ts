@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { backoffMs } from '@saoma/protocol'
+import { backoffMs, type EndNotice } from '@saoma/protocol'
 
-/** A session that was ended on purpose. An expired session is not reported. */
-export interface EndedSession {
+/** A session that was ended on purpose, and why, if that was said. An expired session is not reported. */
+export interface EndedSession extends Partial<EndNotice> {
   sub: string
   sid: string
 }

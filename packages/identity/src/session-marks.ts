@@ -1,5 +1,6 @@
-import type { RedisClients } from '@saoma/redis'
-import { ended, ending } from './scripts.ts'
+import { randomBytes } from 'node:crypto'
+import { orUnavailable, type RedisClients } from '@saoma/redis'
+import { endAll, ended, ending } from './scripts.ts'
 
 /**
  * The text that replaces a session's entry on its person's list. `''`: the session is being ended; a reader
@@ -10,6 +11,16 @@ import { ended, ending } from './scripts.ts'
 export interface SessionMarks {
   /** Marks listed sessions as being ended. Resolves with those that were marked before. */
   begin(sub: string, sids: readonly string[]): Promise<string[]>
+  /**
+   * Marks all sessions but `keep` as being ended, and refuses every login that was scanned before. Resolves
+   * with the sessions that were marked before, and with those that this call marked.
+   */
+  beginAll(sub: string, keep?: string): Promise<{ before: string[]; now: string[] }>
+  /**
+   * Names the last end of all sessions of a person, for a login that is scanned now; empty if there was none
+   * lately.
+   */
+  lastEnd(sub: string): Promise<string>
   /**
    * Marks sessions as over. Resolves with those that this call ended; of concurrent calls the first one
    * counts.
@@ -34,14 +45,22 @@ export const overUntil = (text: string): number | undefined => {
   return ms === undefined ? undefined : Number(ms)
 }
 
-/** @param redeemMs  how long a confirmed login can be redeemed */
+/**
+ * @param redeemMs  how long a confirmed login can be redeemed
+ * @param confirmMs  how long a scanned login can be confirmed
+ */
 export const createSessionMarks = (
   { data, keys }: Pick<RedisClients, 'data' | 'keys'>,
   redeemMs: number,
+  confirmMs = redeemMs,
 ): SessionMarks => {
   const keepMs = redeemMs + SLACK_MS
+  const endMs = confirmMs + keepMs
   return {
     begin: (sub, sids) => ending(data, [keys.sessions(sub)], sids),
+    beginAll: (sub, keep = '') =>
+      endAll(data, [keys.sessions(sub), keys.sessionsEnd(sub)], [randomBytes(9).toString('base64url'), endMs, keep]),
+    lastEnd: async (sub) => (await orUnavailable(data.get(keys.sessionsEnd(sub)))) ?? '',
     finish: (sub, sids) => ended(data, [keys.sessions(sub)], [keepMs, ...sids]),
     keepMs,
   }

@@ -1,9 +1,10 @@
-import { type LoginRequest, userChannel } from '@saoma/protocol'
+import { type EndNotice, type LoginRequest, userChannel } from '@saoma/protocol'
 import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import * as v from 'valibot'
 import type { Grants } from './grants.ts'
 import { addSession } from './scripts.ts'
 import { isMark, overUntil, type SessionMarks } from './session-marks.ts'
+import { DEFAULT_LIMITS, leastOf, MOST_SESSIONS, type SessionLimits, surplusOf } from './session-policy.ts'
 
 /** Where a person is logged in, as the phone displayed it before the person confirmed. */
 export interface SessionRecord extends Pick<LoginRequest, 'app' | 'ip' | 'browser' | 'os'> {
@@ -33,35 +34,50 @@ export interface Beginning {
 export interface Sessions {
   /**
    * Begins a session with what `saveGrant` stores. Tokens may be made meanwhile, but not given away before
-   * `stands`. Resolves with undefined if the session has ended already.
+   * `stands`. Resolves with undefined if the session has ended already, or if all sessions of the person were
+   * ended since `scannedAfter`, which is what `lastEnd` resolved with before the phone's scan. Without it
+   * only the session's own end counts.
    */
-  begin(sub: string, record: SessionRecord, saveGrant: () => Promise<void>): Promise<Beginning | undefined>
+  begin(
+    sub: string,
+    record: SessionRecord,
+    saveGrant: () => Promise<void>,
+    scannedAfter?: string,
+  ): Promise<Beginning | undefined>
   /** The live sessions, newest first. */
   list(sub: string): Promise<SessionRecord[]>
   /**
    * Resolves with whether this call ended the session. False if the session is not this person's, is over, or
    * is being ended by another call.
    */
-  end(sub: string, sid: string): Promise<boolean>
-  /** Ends all but `keep`. Resolves with how many this call ended. */
-  endAll(sub: string, keep?: string): Promise<number>
+  end(sub: string, sid: string, notice?: EndNotice): Promise<boolean>
+  /**
+   * Ends all but `keep`, and every login that a phone of this person has scanned and whose page has no tokens
+   * yet. Resolves with how many sessions this call ended. Repeat it if it rejects: what it left half-done is
+   * completed.
+   */
+  endAll(sub: string, keep?: string, notice?: EndNotice): Promise<number>
+  /** Names the last end of all sessions, for a login that is scanned now; empty if there was none lately. */
+  lastEnd(sub: string): Promise<string>
 }
 
-const Entry = v.object({
+const members = {
   client: v.string(),
   app: v.string(),
   ip: v.string(),
   browser: v.string(),
   os: v.string(),
   since: v.pipe(v.string(), v.isoTimestamp()),
-} satisfies Record<keyof Omit<SessionRecord, 'sid'>, unknown>)
+} satisfies Record<keyof Omit<SessionRecord, 'sid'>, unknown>
+/** `at`: when it was put on the list, in ms of its Redis's clock. It is there if the cluster has limits. */
+const Entry = v.object({ ...members, at: v.optional(v.number()) })
 type Entry = v.InferOutput<typeof Entry>
 const readEntry = v.safeParser(v.pipe(v.string(), v.parseJson(), Entry))
+/** What `add-session` takes for "not known". */
+const UNKNOWN = '?'
 
 /** The life of a grant. */
 export const SESSION_SECONDS = 90 * 24 * 60 * 60
-/** When another session begins, the oldest one is ended. */
-export const MOST_SESSIONS = 100
 /**
  * An index of grants by person. The order of the steps guarantees that no live session is unlisted:
  *
@@ -72,38 +88,71 @@ export const MOST_SESSIONS = 100
  * check finds the mark, and the beginning deletes its own grant. If an end was interrupted after its mark,
  * the next `list` or `end` completes it. A repeated login finds the mark as well, so an ended session does
  * not come back.
+ *
+ * An end of all marks what is listed, and names itself, in one step (`end-all`). A login that is listed later
+ * compares that name with the one that was there when it was scanned, in the step that lists it
+ * (`add-session`). Both steps are in the slot of the person, so this holds in a Redis Cluster too.
  */
 export const createSessions = (
   { data, keys, writing, reachReplicas }: RedisClients,
   marks: SessionMarks,
   grants: Pick<Grants, 'at' | 'destroy' | 'hasSession'>,
+  limits: SessionLimits = DEFAULT_LIMITS,
 ): Sessions => {
+  const least = leastOf(limits)
+  /** Only a limit that somebody has set is exact, and costs the time of each login on its list. */
+  const isLimited = least < MOST_SESSIONS
+
   const forget = async (sub: string, sids: readonly string[]) => {
     if (sids.length > 0) await orUnavailable(data.hdel(keys.sessions(sub), ...sids))
   }
 
-  /** Resolves with the number of sessions that this call ended. */
-  const finish = async (sub: string, sids: readonly string[]): Promise<number> => {
-    if (sids.length === 0) return 0
-    const at = keys.sessions(sub)
-    // Check the replicas of everything below before the first step: a person who ends their own session could
-    // not retry.
-    await reachReplicas(at, ...sids.map(grants.at), keys.channelEnds(userChannel(sub)))
-    const lived = await Promise.all(sids.map((sid) => grants.hasSession(sid)))
-    const replicated = writing(at)
-    const wereMarked = new Set(await marks.begin(sub, sids))
-    await Promise.all(sids.map((sid) => grants.destroy(sid)))
+  const livingOf = async (sids: readonly string[]): Promise<Set<string>> => {
+    const lives = await Promise.all(sids.map((sid) => grants.hasSession(sid)))
+    return new Set(sids.filter((_, i) => lives[i]))
+  }
+
+  /**
+   * Checks the replicas of everything that an end writes, before its first step: a person who ends their own
+   * session could not retry.
+   */
+  const reach = (sub: string, sids: readonly string[]): Promise<void> =>
+    reachReplicas(keys.sessions(sub), ...sids.map(grants.at), keys.channelEnds(userChannel(sub)))
+
+  /**
+   * Ends marked sessions. Of several calls that end the same session, the one that replaces the mark counts;
+   * another may have deleted the grant. An expired session was ended by nobody. If a call marked a session
+   * and then failed because replicas were missing, this call has ended it.
+   *
+   * @param counts  sessions that lived, or were marked before
+   * @returns the number of sessions that this call ended
+   */
+  const complete = async (
+    sub: string,
+    sids: readonly string[],
+    counts: ReadonlySet<string>,
+    replicated: () => Promise<void>,
+    notice?: EndNotice,
+  ): Promise<number> => {
+    await Promise.all(sids.map((sid) => grants.destroy(sid, notice)))
     // Wait for the marks. Their replacement need not be replicated: the next reader of a mark completes it.
     await replicated()
-    const ended = new Set(await marks.finish(sub, sids))
-    // Of several calls that end the same session, the one that replaced the mark counts; another may have
-    // deleted the grant. An expired session was ended by nobody. If a call marked a session and then failed
-    // because replicas were missing, this call has ended it.
-    return sids.filter((sid, i) => ended.has(sid) && (lived[i] || wereMarked.has(sid))).length
+    const ended = sids.length > 0 ? await marks.finish(sub, sids) : []
+    return ended.filter((sid) => counts.has(sid)).length
+  }
+
+  /** Resolves with the number of sessions that this call ended. */
+  const finish = async (sub: string, sids: readonly string[], notice?: EndNotice): Promise<number> => {
+    if (sids.length === 0) return 0
+    await reach(sub, sids)
+    const lived = await livingOf(sids)
+    const replicated = writing(keys.sessions(sub))
+    const before = await marks.begin(sub, sids)
+    return complete(sub, sids, new Set([...lived, ...before]), replicated, notice)
   }
 
   const read = async (sub: string) => {
-    const records: SessionRecord[] = []
+    const records: (SessionRecord & Pick<Entry, 'at'>)[] = []
     // Treat unreadable entries like marks: a session that its owner cannot see must not live.
     const halfEnded: string[] = []
     const over: string[] = []
@@ -117,32 +166,40 @@ export const createSessions = (
     return { records: records.sort((a, b) => b.since.localeCompare(a.since)), halfEnded, over }
   }
 
-  const list = async (sub: string): Promise<SessionRecord[]> => {
+  const listed = async (sub: string) => {
     const { records, halfEnded, over } = await read(sub)
     await finish(sub, halfEnded)
-    const lives = await Promise.all(records.map(({ sid }) => grants.hasSession(sid)))
+    const living = await livingOf(records.map(({ sid }) => sid))
     // A session without a grant may still be beginning: `since` is the time at which the person confirmed.
     const youngest = Date.now() - marks.keepMs
-    const gone = records.filter(({ since }, i) => !lives[i] && Date.parse(since) < youngest)
+    const gone = records.filter(({ sid, since }) => !living.has(sid) && Date.parse(since) < youngest)
     await forget(sub, [...over, ...gone.map(({ sid }) => sid)])
-    return records.filter((_, i) => lives[i])
+    return records.filter(({ sid }) => living.has(sid))
   }
 
-  /** Only live sessions count: expired sessions leave their entries behind. */
-  const makeRoom = async (sub: string, own: string): Promise<void> => {
-    const others = (await list(sub)).filter(({ sid }) => sid !== own)
-    await finish(
-      sub,
-      others.slice(MOST_SESSIONS - 1).map(({ sid }) => sid),
-    )
+  /**
+   * Ends what is above the limits. Only live sessions count: expired sessions leave their entries behind.
+   * Resolves with whether the session itself stays. Of two that begin at once, each sees the other as newer
+   * or older in the same way, so they do not end each other.
+   */
+  const makeRoom = async (sub: string, own: string): Promise<boolean> => {
+    const sessions = await listed(sub)
+    const rank = ({ sid, since, at = Date.parse(since) }: (typeof sessions)[number]): number =>
+      !isLimited && sid === own ? Number.POSITIVE_INFINITY : at
+    sessions.sort((a, b) => rank(b) - rank(a) || b.sid.localeCompare(a.sid))
+    const surplus = surplusOf(sessions, limits)
+    await finish(sub, surplus, { code: 'REPLACED' })
+    return !surplus.includes(own)
   }
 
   return {
-    begin: async (sub, { sid, ...entry }, saveGrant) => {
+    begin: async (sub, { sid, ...entry }, saveGrant, scannedAfter = UNKNOWN) => {
       const at = keys.sessions(sub)
       const text = JSON.stringify(entry satisfies Entry)
       const replicated = writing(at)
-      const listed = await addSession(data, [at], [sid, text, SESSION_SECONDS])
+      const added = [sid, text, SESSION_SECONDS, scannedAfter, isLimited ? 1 : 0] as const
+      const length = await addSession(data, [at, keys.sessionsEnd(sub)], added)
+      if (length < 0) return undefined
       const check = async (): Promise<boolean> => {
         const found = await orUnavailable(data.hget(at, sid))
         // An end always leaves a mark. If the entry is missing, Redis has lost it, and the client may repeat
@@ -152,10 +209,9 @@ export const createSessions = (
           await grants.destroy(sid)
           return false
         }
-        if (listed > MOST_SESSIONS) await makeRoom(sub, sid)
-        return true
+        return length <= least || makeRoom(sub, sid)
       }
-      if (listed === 0) {
+      if (length === 0) {
         await check()
         return undefined
       }
@@ -167,20 +223,25 @@ export const createSessions = (
       return { stands }
     },
 
-    list,
+    list: async (sub) => (await listed(sub)).map(({ at: _, ...record }) => record),
 
-    end: async (sub, sid) => {
+    end: async (sub, sid, notice) => {
       const text = await orUnavailable(data.hget(keys.sessions(sub), sid))
-      return text !== null && overUntil(text) === undefined && (await finish(sub, [sid])) === 1
+      return text !== null && overUntil(text) === undefined && (await finish(sub, [sid], notice)) === 1
     },
 
-    endAll: async (sub, keep) => {
+    endAll: async (sub, keep, notice) => {
       const entries = Object.entries(await orUnavailable(data.hgetall(keys.sessions(sub))))
-      const others = entries.filter(([sid, text]) => sid !== keep && overUntil(text) === undefined)
-      return finish(
-        sub,
-        others.map(([sid]) => sid),
-      )
+      const known = entries.filter(([sid, text]) => sid !== keep && overUntil(text) === undefined).map(([sid]) => sid)
+      await reach(sub, known)
+      const lived = await livingOf(known)
+      const replicated = writing(keys.sessions(sub))
+      const { before, now } = await marks.beginAll(sub, keep)
+      // What was listed after it was read has just begun.
+      const counts = [...lived, ...before, ...now.filter((sid) => !known.includes(sid))]
+      return complete(sub, [...before, ...now], new Set(counts), replicated, notice)
     },
+
+    lastEnd: marks.lastEnd,
   }
 }

@@ -14,8 +14,8 @@ export interface TicketStore {
    * 8628 `slow_down`).
    */
   poll(deviceCode: string): Promise<boolean>
-  /** How long a confirmed ticket can be redeemed. */
-  readonly times: { readonly redeemMs: number }
+  /** How long a scanned ticket can be confirmed, and a confirmed one redeemed. */
+  readonly times: { readonly confirmMs: number; readonly redeemMs: number }
 }
 
 export interface TicketRecord {
@@ -23,5 +23,7 @@ export interface TicketRecord {
   sub?: string
   /** When the person confirmed, in milliseconds since the epoch. */
   decidedAt?: number
+  /** What the caller of `scan` gave. */
+  scannedAfter?: string
   authorization: string
 }

@@ -50,6 +50,11 @@ export const codes = {
     react: 'reauth',
     say: { en: 'This session was ended.', zh: '该登录已被注销。' },
   },
+  REPLACED: {
+    status: 401,
+    react: 'reauth',
+    say: { en: 'You have logged in elsewhere, so this login has ended.', zh: '你已在其他地方登录，此处的登录已结束。' },
+  },
   FORBIDDEN: {
     status: 403,
     react: 'stop',

@@ -25,6 +25,14 @@ export interface Refusal {
 /** The ack of every event that expects an answer. */
 export type Ack<T extends object> = (answer: ({ ok: true } & T) | Refusal) => void
 
+/** Why the server ended a session or a connection. */
+export interface EndNotice {
+  /** TOKEN_EXPIRED; REVOKED: somebody ended the session; REPLACED: another login took its place. */
+  code: Code
+  /** A sentence for the person, by whoever ended it. Show it as text. */
+  reason?: string
+}
+
 /** Socket.IO namespace `/login`, browser to server. */
 export interface LoginClientEvents {
   /**
@@ -70,8 +78,8 @@ export interface LiveServerEvents {
   inbox: (inbox: Inbox & { channel: string }) => void
   /** The token expires in `expiresIn` seconds: send a `refresh`. */
   expiring: (notice: { expiresIn: number }) => void
-  /** The server closes this socket for good: TOKEN_EXPIRED or REVOKED. */
-  ended: (notice: { code: Code }) => void
+  /** The server closes this socket for good. */
+  ended: (notice: EndNotice) => void
   /** The node is shutting down: reconnect after this many milliseconds (each client gets its own number). */
   drain: (notice: { resumeAfterMs: number }) => void
 }

@@ -23,6 +23,7 @@ export { type Code, type CodeEntry, codes, type Failed, fail, ok, type Reaction,
 export { givenIn, readSettings, type Settings } from './environment.ts'
 export {
   type Ack,
+  type EndNotice,
   type LiveClientEvents,
   type LiveServerEvents,
   LOGIN_NAMESPACE,

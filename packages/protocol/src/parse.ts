@@ -101,9 +101,16 @@ export const ProblemBody = v.object({
   instance: v.optional(v.string()),
   code: CodeName,
   react: v.picklist(['retry', 'reauth', 'renew', 'stop']),
+  reason: v.optional(v.string()),
 })
 
-const OAuthErrorBody = v.object({ error: v.string(), error_description: v.optional(v.string()) })
+const OAuthErrorBody = v.object({
+  error: v.string(),
+  error_description: v.optional(v.string()),
+  // A later version may have another code.
+  code: v.fallback(v.optional(CodeName), undefined),
+  reason: v.optional(v.string()),
+})
 
 /*
  * Parsers from `unknown`: the only validators of wire data, for both sides. Unknown keys are dropped. Other

@@ -31,6 +31,10 @@ export interface TokenSet {
 export interface OAuthError {
   error: string
   error_description?: string
+  /** Why the session of a refused refresh token has ended, if it was ended on purpose. */
+  code?: Code
+  /** A sentence for the person, by whoever ended it. */
+  reason?: string
 }
 
 /** Answer of `POST /v1/tickets/{ticket}/scan`. */
@@ -106,7 +110,7 @@ export interface SessionList {
   sessions: SessionEntry[]
 }
 
-/** Answer of `DELETE /v1/sessions` and `DELETE /v1/sessions/{sid}`. */
+/** Answer of `DELETE /v1/sessions`, `DELETE /v1/sessions/{sid}` and `POST /v1/users/{id}/end`. */
 export interface SessionsEnded {
   ended: number
 }
@@ -121,6 +125,8 @@ export interface Problem {
   instance?: string
   code: Code
   react: Reaction
+  /** With REVOKED or REPLACED: a sentence for the person, by whoever ended the session. */
+  reason?: string
 }
 
 /**

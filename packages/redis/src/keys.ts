@@ -80,6 +80,11 @@ export const createKeys = (prefix: string) => ({
 
   /** Hash: where a person is logged in, by session. The grant decides whether a session still lives. */
   sessions: (sub: string) => `${prefix}:sessions:{${sub}}`,
+  /**
+   * String: the last end of all sessions of a person, in the slot of the list. It lives as long as a login
+   * that was scanned before that end may be redeemed.
+   */
+  sessionsEnd: (sub: string) => `${prefix}:sessions-end:{${sub}}`,
 
   /** Hash: a channel's epoch, newest offset and read position. It outlives the log. */
   channelMeta: (channel: string) => `${prefix}:channel:{${channel}}:meta`,

@@ -2,11 +2,12 @@
 -- answers.
 -- KEYS  ticket
 -- ARGV  none
--- reply {"OK", status, version, left_ms, secret, authorization, owner | nil, decided_at | nil} |
---       {"TICKET_NOT_FOUND"}
+-- reply {"OK", status, version, left_ms, secret, authorization, owner | nil, decided_at | nil,
+--        scanned_after | nil} | {"TICKET_NOT_FOUND"}
 
 local ticket = find(KEYS[1])
 if not ticket then return { 'TICKET_NOT_FOUND' } end
 
-local secret, authorization, decided_at = unpack(redis.call('HMGET', ticket.key, 'secret', 'authorization', 'decidedAt'))
-return answer(ticket, secret, authorization, ticket.owner, decided_at)
+local secret, authorization, decided_at, scanned_after =
+  unpack(redis.call('HMGET', ticket.key, 'secret', 'authorization', 'decidedAt', 'scannedAfter'))
+return answer(ticket, secret, authorization, ticket.owner, decided_at, scanned_after)

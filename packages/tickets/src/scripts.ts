@@ -32,8 +32,8 @@ const Scanned = v.pipe(
   v.transform(([, status, version, leftMs, request, createdAt]) => ({ status, version, leftMs, request, createdAt })),
 )
 const Read = v.pipe(
-  v.tuple([...state, v.string(), v.string(), v.nullable(v.string()), v.nullable(Milliseconds)]),
-  v.transform(([, status, version, leftMs, secret, authorization, sub, decidedAt]) => ({
+  v.tuple([...state, v.string(), v.string(), v.nullable(v.string()), v.nullable(Milliseconds), v.nullable(v.string())]),
+  v.transform(([, status, version, leftMs, secret, authorization, sub, decidedAt, scannedAfter]) => ({
     status,
     version,
     leftMs,
@@ -41,6 +41,7 @@ const Read = v.pipe(
     authorization,
     ...(sub === null ? {} : { sub }),
     ...(decidedAt === null ? {} : { decidedAt }),
+    ...(scannedAfter === null ? {} : { scannedAfter }),
   })),
 )
 const Redeemed = v.pipe(
@@ -85,7 +86,11 @@ export const scripts = {
     Snapshot
   >('create', 1, Moved),
   read: define<Ticket, [], v.InferOutput<typeof Read>>('read', 1, Read),
-  scan: define<TicketAndChannel, Decision, v.InferOutput<typeof Scanned>>('scan', 2, Scanned),
+  scan: define<TicketAndChannel, [...Decision, scannedAfter: string], v.InferOutput<typeof Scanned>>(
+    'scan',
+    2,
+    Scanned,
+  ),
   confirm: define<TicketAndChannel, Decision, Snapshot>('confirm', 2, Moved),
   reject: define<TicketAndChannel, [sub: string, keepMs: number, ...Event], Snapshot>('reject', 2, Moved, {
     // A person must always be able to refuse. It writes only a status and an account name into an existing

@@ -28,6 +28,8 @@ export interface TicketRecord {
   sub?: string
   /** When it was confirmed: milliseconds since 1970. */
   decidedAt?: number
+  /** What the caller of `scan` stored with it; undefined if a node of an older version took the scan. */
+  scannedAfter?: string
   authorization: string
 }
 

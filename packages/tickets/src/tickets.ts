@@ -30,7 +30,15 @@ export interface Tickets {
   read(deviceCode: string): Promise<Result<TicketState>>
   /** The full record; fails like `read`. */
   record(deviceCode: string): Promise<Result<TicketRecord>>
-  scan(ticket: string, sub: string): Promise<Result<{ state: TicketState; request: LoginRequest }>>
+  /**
+   * `scannedAfter` is a text of the OAuth layer, stored by the first scan: what the caller knew of the
+   * account before it called.
+   */
+  scan(
+    ticket: string,
+    sub: string,
+    scannedAfter?: string,
+  ): Promise<Result<{ state: TicketState; request: LoginRequest }>>
   confirm(ticket: string, sub: string): Promise<Result<TicketState>>
   reject(ticket: string, sub: string): Promise<Result<TicketState>>
   /**
@@ -177,16 +185,17 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
     read,
 
     record: async (deviceCode) =>
-      mapResult(await look(deviceCode), ({ sub, decidedAt, authorization, ...snapshot }) => ({
+      mapResult(await look(deviceCode), ({ sub, decidedAt, scannedAfter, authorization, ...snapshot }) => ({
         state: stateOf(ticketOf(deviceCode), snapshot),
         ...(sub === undefined ? {} : { sub }),
         ...(decidedAt === undefined ? {} : { decidedAt }),
+        ...(scannedAfter === undefined ? {} : { scannedAfter }),
         authorization,
       })),
 
-    scan: async (ticket, sub) => {
+    scan: async (ticket, sub, scannedAfter = '') => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      const scan = () => scripts.scan(data, keysOf(ticket), [sub, confirmMs, keepMs, ...eventOf(ticket)])
+      const scan = () => scripts.scan(data, keysOf(ticket), [sub, confirmMs, keepMs, ...eventOf(ticket), scannedAfter])
       return mapResult(await replicated(ticket, scan), ({ request, createdAt, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         request: { ...request, requestedAt: new Date(createdAt).toISOString() },

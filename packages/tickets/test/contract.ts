@@ -184,6 +184,18 @@ export const ticketContract = async (url: string) => {
     expect((await heard.states(2)).map((state) => state?.status)).toEqual(['scanned', 'confirmed'])
   })
 
+  test('[T28] what the first scan gave stays with the ticket', async () => {
+    const [given, bare] = [await make.pending(tickets), await make.pending(tickets)]
+    value(await tickets.scan(given.ticket, OWNER, 'first'))
+    value(await elsewhere.scan(given.ticket, OWNER, 'second'))
+    value(await tickets.scan(bare.ticket, OWNER))
+    expect(await elsewhere.record(given.deviceCode)).toMatchObject({ value: { scannedAfter: 'first' } })
+    expect(await elsewhere.record(bare.deviceCode)).toMatchObject({ value: { scannedAfter: '' } })
+    // As a node of a former version scans.
+    await redis.data.hdel(redis.keys.ticket(bare.ticket), 'scannedAfter')
+    expect(value(await tickets.record(bare.deviceCode))).not.toHaveProperty('scannedAfter')
+  })
+
   test.each(['scanned', 'confirmed', 'rejected', 'redeemed'] as const)(
     '[T11] another account gets TICKET_TAKEN when %s',
     async (status) => {

@@ -1,5 +1,5 @@
-import type { Channels } from '@saoma/channels'
-import { ok, type Result } from '@saoma/protocol'
+import type { Channels, PersonEnd } from '@saoma/channels'
+import { type EndNotice, ok, type Result } from '@saoma/protocol'
 import { type Away, type Cause, RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Logger } from '../operate/log.ts'
 import type { Backend, Person, Principal, StillValid } from './principal.ts'
@@ -25,11 +25,12 @@ export interface RevocationWatchDeps {
 /** Watches connected principals for revocation: people by their session, backends by their key. */
 export interface RevocationWatch {
   /**
-   * Calls `onEnded` once, when the session ends on any node or the API key is removed. After subscribing it
+   * Calls `onEnded` once, with what its client is told, when the session ends on any node or the API key is
+   * removed. After subscribing it
    * looks the session or key up once more, so that no end is missed: if it is over, the result is REVOKED.
    * Rejects with RedisUnavailable.
    */
-  watch(who: Principal, onEnded: () => void): Promise<Result<{ close(): void }>>
+  watch(who: Principal, onEnded: (notice: EndNotice) => void): Promise<Result<{ close(): void }>>
   close(): void
 }
 
@@ -41,20 +42,29 @@ const AGAIN_MS = 2_000
 /** Whether messages may have been lost. Moving a slot loses none. */
 const isLoss = (cause: Cause): boolean => cause === 'lost' || cause === 'probe' || cause === 'suspect'
 
+type End = (notice: EndNotice) => void
+
+/** What is told where nothing more is known. */
+const REVOKED: EndNotice = { code: 'REVOKED' }
+
+/** Whether the end of some sessions of a person is that of this one. */
+const concerns = ({ sid, keep }: PersonEnd, who: Person): boolean =>
+  sid === undefined ? keep === undefined || who.sid !== keep : who.sid === sid
+
 export const createRevocationWatch = (deps: RevocationWatchDeps): RevocationWatch => {
   const { channels, keyRing, stillValid, subscriber, loginsSubscriber, log } = deps
   /**
    * Watched people, by the function that ends the watch. Redis publishes their ends; one published while this
    * node was not subscribed may have been missed.
    */
-  const people = new Map<() => void, Person>()
+  const people = new Map<End, Person>()
   /** The watches in `people` that have to be looked up. */
-  const due = new Set<() => void>()
+  const due = new Set<End>()
   let again: NodeJS.Timeout | undefined
 
-  const lookUp = async (end: () => void): Promise<void> => {
+  const lookUp = async (end: End): Promise<void> => {
     const who = people.get(end)
-    if (who && !(await stillValid(who)).ok) end()
+    if (who && !(await stillValid(who)).ok) end(REVOKED)
     due.delete(end)
   }
 
@@ -85,9 +95,10 @@ export const createRevocationWatch = (deps: RevocationWatchDeps): RevocationWatc
   const marked = async (who: Person): Promise<Person> =>
     who.issuer === 'business' ? who : { ...who, lastEnd: await channels.lastEnd(who.user, who.sid) }
 
-  const watchPerson = async (who: Person, end: () => void) => {
-    const told = await channels.watchEnds(who.user, (sid) => {
-      if (sid === undefined || sid === who.sid) end()
+  const watchPerson = async (who: Person, end: End) => {
+    const told = await channels.watchEnds(who.user, (_, ended) => {
+      const { code = 'REVOKED', reason } = ended
+      if (concerns(ended, who)) end({ code, ...(reason === undefined ? {} : { reason }) })
     })
     try {
       people.set(end, await marked(who))
@@ -100,18 +111,18 @@ export const createRevocationWatch = (deps: RevocationWatchDeps): RevocationWatc
       told.close()
     }
   }
-  const watchKey = (who: Backend, end: () => void) =>
+  const watchKey = (who: Backend, end: End) =>
     keyRing.onChange(() => {
-      if (!keyRing.isKnown(who)) end()
+      if (!keyRing.isKnown(who)) end(REVOKED)
     })
 
   return {
     watch: async (who, onEnded) => {
       let open = true
-      const end = () => {
+      const end = (notice: EndNotice) => {
         if (!open) return
         close()
-        onEnded()
+        onEnded(notice)
       }
       let unwatch = () => {}
       const close = () => {

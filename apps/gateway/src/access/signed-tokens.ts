@@ -42,7 +42,12 @@ export interface SignedTokens extends BusinessTokens {
  */
 export const LONGEST_LIFE_SECONDS = 31 * 86_400
 /** How long the ends of sessions have to be remembered: also for a token that the leeway lets live longer. */
-export const REMEMBER_ENDS_MS = (LONGEST_LIFE_SECONDS + 60) * 1000
+const REMEMBER_ENDS_MS = (LONGEST_LIFE_SECONDS + 60) * 1000
+
+/** For how long an end has to be remembered, in milliseconds; undefined if the usual hour will do. */
+export const keepsEndsMs = ({ signed }: { signed?: unknown }): number | undefined =>
+  signed === undefined ? undefined : REMEMBER_ENDS_MS
+
 /** LRU size for verified tokens, under 1 KB each. */
 const MOST_REMEMBERED = 20_000
 

@@ -13,7 +13,6 @@ export const UserCode = v.object({ ticket: schemas.Ticket }) satisfies v.Generic
 export const Resumed = v.object({ deviceCode: schemas.DeviceCode, state: schemas.TicketState })
 export const Pages = v.object({ channels: v.array(schemas.Page) })
 export const Trimmed = v.object({ trimmed: Count })
-export const Nothing = v.object({})
 
 const { code, react } = schemas.Problem.entries
 export const Refused = v.object({
@@ -42,7 +41,7 @@ export const InboxChange = v.object({
   ...schemas.Inbox.entries,
 }) satisfies v.GenericSchema<unknown, Inbox & { channel: string }>
 export const Expiring = v.object({ expiresIn: v.number() })
-export const Ended = v.object({ code })
+export const Ended = v.object({ code, reason: v.optional(v.string()) })
 export const Drain = v.object({ resumeAfterMs: v.number() })
 
 /** CONNMIX's own form. `s` is the number of connections that followed the channel, `f` is 0. */

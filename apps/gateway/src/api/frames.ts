@@ -115,6 +115,11 @@ export const frames = {
   drain: { summary: 'The node is going away.', body: v.object({ event: v.literal('drain'), data: Drain }) },
   ended: {
     summary: 'The token or the session has ended.',
-    body: v.object({ code: v.literal(1), msg: v.literal('Not Auth'), error: code }),
+    body: v.object({
+      code: v.literal(1),
+      msg: v.literal('Not Auth'),
+      error: code,
+      reason: v.optional(v.string()),
+    }),
   },
 } satisfies Record<string, { summary: string; body: Schema }>

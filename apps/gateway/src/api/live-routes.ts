@@ -3,10 +3,9 @@ import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
 import { MeshPublication } from '../live/connmix/publication.ts'
 import { Place } from '../live/http/channel-query.ts'
-import { EndRequest } from '../live/http/channels.ts'
 import { LARGEST_BATCH } from '../live/http/publish.ts'
 import { Ordinal, WholeNumber } from '../transport/http/query.ts'
-import { meshAnswer, meshError, Nothing, Pages, PublishedAll, Trimmed } from './answers.ts'
+import { meshAnswer, meshError, Pages, PublishedAll, Trimmed } from './answers.ts'
 import type { Answer, Operations, Parameter } from './operation.ts'
 
 const channel: Parameter = { says: 'A channel. `@user` is the own one of a person.', schema: schemas.AskedChannel }
@@ -113,19 +112,6 @@ export const liveOperations = {
     path: { channel },
     query: { before: { says: 'The first offset that stays.', schema: Ordinal, required: true } },
     answers: { 200: { says: 'How many were forgotten.', json: Trimmed } },
-    codes: BEARER,
-  },
-  'POST /v1/users/{user}/end': {
-    id: 'endUser',
-    group: 'Live channels',
-    summary: 'Ends a session of a person, or all of them',
-    says: 'Sockets and streams are told and closed on every node.',
-    credentials: ['apiKey'],
-    path: {
-      user: { says: 'The id of a person: what follows `user:` in the name of the channel.', schema: v.string() },
-    },
-    body: { schema: EndRequest, optional: true, says: 'Without `sid` all sessions end.' },
-    answers: { 202: { says: 'They end.', json: Nothing } },
     codes: BEARER,
   },
   'POST /v1/mesh/publish': {

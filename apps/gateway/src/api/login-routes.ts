@@ -1,6 +1,7 @@
 import { LONGEST_HOLD_SECONDS } from '@saoma/protocol'
 import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
+import { EndRequest } from '../login/end-request.ts'
 import { Keep, SessionId } from '../login/logins.ts'
 import { WholeNumber } from '../transport/http/query.ts'
 import { Decision, Resumed, UserCode } from './answers.ts'
@@ -152,6 +153,23 @@ export const loginOperations = {
     credentials: ['ownToken', 'phoneToken'],
     query: { keep: { says: 'Whether the own session stays.', schema: Keep } },
     answers: { 200: { says: 'How many have ended.', json: schemas.SessionsEnded } },
+    codes: PERSON,
+  },
+  'POST /v1/users/{user}/end': {
+    id: 'endUser',
+    group: 'Login: backend',
+    summary: 'Ends a session of a person, all of them, or all but one',
+    says: 'Refresh tokens give no more tokens, and logins that the person has scanned are refused. Sockets, streams and held polls are told and closed on every node. Give `sid` or `keep`, not both.',
+    credentials: ['apiKey'],
+    path: {
+      user: { says: 'The id of a person: what follows `user:` in the name of the channel.', schema: v.string() },
+    },
+    body: {
+      schema: EndRequest,
+      optional: true,
+      says: 'Without `sid` all sessions end, but for `keep`. `reason` is a sentence for the person.',
+    },
+    answers: { 202: { says: 'How many of the sessions of Saoma have ended.', json: schemas.SessionsEnded } },
     codes: PERSON,
   },
 } as const satisfies Operations

@@ -42,7 +42,14 @@ export interface Answer {
 export interface Operation {
   /** Name of the call in clients that are made from the document. */
   id: string
-  group: 'Login: browser' | 'Login: phone' | 'Login: person' | 'Live channels' | 'CONNMIX' | 'Operating'
+  group:
+    | 'Login: browser'
+    | 'Login: phone'
+    | 'Login: person'
+    | 'Login: backend'
+    | 'Live channels'
+    | 'CONNMIX'
+    | 'Operating'
   summary: string
   says?: string
   /** Each of them is enough. Nobody has to show one where there is none. */

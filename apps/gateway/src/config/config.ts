@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { SessionLimits } from '@saoma/identity'
 import { givenIn, readSettings } from '@saoma/protocol'
 import type { Addressing } from '@saoma/wechat'
 import { signatureAlgorithms } from '../access/key-set.ts'
@@ -93,6 +94,8 @@ export interface Config extends RedisSettings {
     demoPeople: number
   }
   times: { scanMs: number; confirmMs: number; redeemMs: number }
+  /** How many sessions a person may have. When one more begins, the oldest ends. */
+  sessionLimits: SessionLimits
   /** How a node drains after SIGTERM. */
   drain: {
     /** Milliseconds during which the node only reports it at `/readyz`. */
@@ -225,6 +228,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       confirmMs: settings.SAOMA_CONFIRM_SECONDS * 1000,
       redeemMs: settings.SAOMA_REDEEM_SECONDS * 1000,
     },
+    sessionLimits: { most: settings.SAOMA_SESSIONS_PER_PERSON, ofKind: settings.SAOMA_SESSIONS_PER_KIND },
     drain: {
       delayMs: settings.SAOMA_DRAIN_DELAY_MS,
       windowMs: settings.SAOMA_DRAIN_WINDOW_MS,

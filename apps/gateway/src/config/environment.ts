@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { SessionKind } from '@saoma/identity'
 import { parseRedisUrl } from '@saoma/redis'
 import proxyAddr from 'proxy-addr'
 import * as v from 'valibot'
@@ -121,6 +122,26 @@ const listing = <T>(parse: (text: string, file?: string) => { value: T; problems
       return problems.length > 0 ? NEVER : value
     }),
   )
+// Only the type is imported: a command that reads the settings needs no OAuth provider.
+const sessionKinds = Object.keys({ web: 1, computer: 1, phone: 1 } satisfies Record<SessionKind, 1>) as SessionKind[]
+/** `web=1 phone=5`: the most sessions of a person, by kind. */
+const sessionsPerKind = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const limits: Partial<Record<SessionKind, number>> = {}
+    for (const word of dataset.value.split(/[\s,]+/).filter(Boolean)) {
+      const [, name = '', most = ''] = /^([a-z]+)=(\d{1,3})$/.exec(word) ?? []
+      const kind = sessionKinds.find((known) => known === name)
+      if (kind === undefined || Number(most) < 1 || Number(most) > 100 || limits[kind] !== undefined) {
+        const kinds = sessionKinds.map((known) => `${known}=1`).join(' ')
+        addIssue({ message: `must be such as "${kinds}", each kind at most once and from 1 to 100, not "${word}"` })
+        return NEVER
+      }
+      limits[kind] = Number(most)
+    }
+    return limits
+  }),
+)
 const apiKeys = listing<ApiKeyList>((text, file) => ({
   value: { text, ...(file ? { file } : {}) },
   problems: parseApiKeys(text).problems,
@@ -227,6 +248,8 @@ export const Environment = v.object({
   SAOMA_SCAN_SECONDS: v.optional(number(1, 3_600), '120'),
   SAOMA_CONFIRM_SECONDS: v.optional(number(1, 3_600), '60'),
   SAOMA_REDEEM_SECONDS: v.optional(number(1, 3_600), '60'),
+  SAOMA_SESSIONS_PER_PERSON: v.optional(number(1, 100), '100'),
+  SAOMA_SESSIONS_PER_KIND: v.optional(sessionsPerKind, ''),
   SAOMA_DRAIN_DELAY_MS: v.optional(number(0, 600_000), '0'),
   SAOMA_DRAIN_WINDOW_MS: v.optional(number(0, 600_000), '10000'),
   SAOMA_DRAIN_DEADLINE_MS: v.optional(number(100, 3_600_000), '25000'),

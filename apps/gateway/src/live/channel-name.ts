@@ -17,4 +17,4 @@ export const channelOf = (who: Principal, asked: unknown): Result<ChannelName> =
 }
 
 /** A person's own channel. Fails with INVALID if no account can have this id. */
-export const channelOfUser = (user: string): Result<ChannelName> => named(userChannel(user))
+const channelOfUser = (user: string): Result<ChannelName> => named(userChannel(user))

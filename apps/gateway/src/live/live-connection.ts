@@ -1,5 +1,5 @@
 import type { Listener, LogEntry, Signal } from '@saoma/channels'
-import { type Code, type Failed, fail, ok, type Result } from '@saoma/protocol'
+import { type EndNotice, type Failed, fail, ok, type Result } from '@saoma/protocol'
 import type { Authenticate, Principal } from '../access/principal.ts'
 import type { RevocationWatch } from '../access/revocation-watch.ts'
 import type { Logger } from '../operate/log.ts'
@@ -69,8 +69,8 @@ export class LiveConnection implements Listener {
   /** When to announce the expiry of the token, in milliseconds since 1970; Infinity once it was announced. */
   #warnAt: number
   #state: 'admitted' | 'open' | 'closed' = 'admitted'
-  /** The code of an end that came before the client could receive anything. */
-  #endedEarly: Code | undefined
+  /** The notice of an end that came before the client could receive anything. */
+  #endedEarly: EndNotice | undefined
   #wasSlow = false
 
   constructor(endpoint: Endpoint, { who, watch, leave }: Admission, deps: LiveConnectionDeps) {
@@ -113,9 +113,10 @@ export class LiveConnection implements Listener {
   }
 
   /** Ends the connection because its token or session ended. */
-  end(code: Code): void {
-    if (this.#state === 'admitted') this.#endedEarly = code
+  end(notice: EndNotice): void {
+    if (this.#state === 'admitted') this.#endedEarly = notice
     if (this.#state !== 'open') return
+    const { code } = notice
     const { metrics, log } = this.#deps
     const who = this.#who
     metrics.ended.inc({ code })
@@ -125,14 +126,14 @@ export class LiveConnection implements Listener {
       socket: this.id,
       ...(who.kind === 'person' ? { user: who.user } : { key: who.name }),
     })
-    this.endpoint.tell('ended', { code })
+    this.endpoint.tell('ended', notice)
     this.endpoint.dismiss()
   }
 
   /** Checks the expiry of the token. */
   check(now: number): void {
     const { expiresAt } = this.#who
-    if (now >= expiresAt) return this.end('TOKEN_EXPIRED')
+    if (now >= expiresAt) return this.end({ code: 'TOKEN_EXPIRED' })
     if (now < this.#warnAt) return
     this.#warnAt = Number.POSITIVE_INFINITY
     this.endpoint.tell('expiring', { expiresIn: Math.ceil((expiresAt - now) / 1000) })
@@ -159,7 +160,7 @@ export class LiveConnection implements Listener {
     const who = await authenticate(token, this.endpoint.address)
     if (!who.ok) return who
     if (!samePerson(who.value, this.#who)) return fail('FORBIDDEN')
-    const watch = await revocations.watch(who.value, () => this.end('REVOKED'))
+    const watch = await revocations.watch(who.value, (notice) => this.end(notice))
     if (!watch.ok) return watch
     if (!this.isOpen) {
       watch.value.close()

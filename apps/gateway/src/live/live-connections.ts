@@ -1,4 +1,4 @@
-import { fail, ok, parseRefresh, type Result } from '@saoma/protocol'
+import { type EndNotice, fail, ok, parseRefresh, type Result } from '@saoma/protocol'
 import { every, RedisUnavailable } from '@saoma/redis'
 import { createConcurrencyQuota } from '../access/concurrency-quota.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -42,16 +42,16 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
     const who = await authenticate(asked.value.token, endpoint.address)
     if (!who.ok) return who
     let connection: LiveConnection | undefined
-    let ended = false
-    const watch = await revocations.watch(who.value, () => {
-      ended = true
-      connection?.end('REVOKED')
+    let ended: EndNotice | undefined
+    const watch = await revocations.watch(who.value, (notice) => {
+      ended = notice
+      connection?.end(notice)
     })
     if (!watch.ok) return watch
     const leave = ended ? undefined : crowd.enter(who.value)
     if (!leave) {
       watch.value.close()
-      return fail(ended ? 'REVOKED' : 'RATE_LIMITED')
+      return fail(ended?.code ?? 'RATE_LIMITED')
     }
     connection = new LiveConnection(endpoint, { who: who.value, watch: watch.value, leave }, deps)
     return ok(connection)

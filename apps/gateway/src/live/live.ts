@@ -12,9 +12,9 @@ import {
   type SubscribeRequest,
   userOf,
 } from '@saoma/protocol'
-import { matches, type Policy, type Principal } from '../access/principal.ts'
+import type { Policy, Principal } from '../access/principal.ts'
 import type { Allowance } from './allowance.ts'
-import { type ChannelName, channelOfUser } from './channel-name.ts'
+import type { ChannelName } from './channel-name.ts'
 
 export interface LiveDeps {
   channels: Channels
@@ -27,8 +27,6 @@ export interface LiveDeps {
 export interface LiveOptions {
   /** Most bytes of the JSON of a message's data. */
   maxDataBytes: number
-  /** For how long an end that a backend tells is remembered. @default that of `Channels.end` */
-  keepEndsMs?: number
 }
 
 /** Where a reader begins in a channel. */
@@ -65,8 +63,6 @@ export interface Live {
   markRead(who: Principal, channel: ChannelName, offset: number): Promise<Result<Inbox>>
   /** Backends only: deletes the messages below an offset. */
   trim(who: Principal, channel: ChannelName, before: number): Promise<Result<{ trimmed: number }>>
-  /** Backends only: ends a session of a person, or all of them. */
-  end(who: Principal, user: string, sid?: string): Promise<Result<true>>
 }
 
 /** Most levels of nesting in data. Parsers of other languages fail at a few hundred. */
@@ -92,10 +88,7 @@ const holding = (following: Following, leave: () => void): Following => {
   }
 }
 
-export const createLive = (
-  { channels, policy, allowance, hasRoom }: LiveDeps,
-  { maxDataBytes, keepEndsMs }: LiveOptions,
-): Live => {
+export const createLive = ({ channels, policy, allowance, hasRoom }: LiveDeps, { maxDataBytes }: LiveOptions): Live => {
   /** A person's own channel, for that person and for backends. */
   const mayReadInbox = async (who: Principal, channel: ChannelName): Promise<Result<true>> => {
     const verdict = await policy(who, 'follow', channel)
@@ -169,15 +162,6 @@ export const createLive = (
       if (who.kind !== 'backend') return fail('FORBIDDEN')
       const verdict = await policy(who, 'publish', channel)
       return verdict.ok ? ok({ trimmed: await channels.trim(channel, before - 1) }) : verdict
-    },
-
-    end: async (who, user, sid) => {
-      const channel = channelOfUser(user)
-      if (!channel.ok) return channel
-      if (who.kind !== 'backend' || !who.channels.some((pattern) => matches(pattern, channel.value)))
-        return fail('FORBIDDEN')
-      await channels.end(user, sid, keepEndsMs)
-      return ok(true)
     },
   }
 }

@@ -1,6 +1,6 @@
 import Router from '@koa/router'
 import type { Identity } from '@saoma/identity'
-import { fail, ok, type Result, type SessionList, type SessionsEnded } from '@saoma/protocol'
+import { type EndNotice, fail, ok, type Result, type SessionList, type SessionsEnded } from '@saoma/protocol'
 import * as v from 'valibot'
 import type { Authenticate, Person } from '../access/principal.ts'
 import type { Metrics } from '../operate/metrics.ts'
@@ -20,6 +20,9 @@ export interface LoginRoutesDeps {
 export const SessionId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/))
 /** Which session stays when a person ends all. */
 export const Keep = v.literal('current')
+
+/** What the page of an ended session is told. */
+const OWN: EndNotice = { code: 'REVOKED' }
 
 /** The routes with which a person lists and ends their own logins. */
 export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRoutesDeps): Router<RequestState> => {
@@ -58,7 +61,7 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
     '/sessions/:sid',
     own(async (ctx, who) => {
       const sid = ctx.params.sid ?? ''
-      const done = v.is(SessionId, sid) && (await identity.end(who.user, sid))
+      const done = v.is(SessionId, sid) && (await identity.end(who.user, sid, OWN))
       answer(ctx, done ? ended(ctx, who, 1) : fail('SESSION_NOT_FOUND'))
     }),
   )
@@ -68,7 +71,7 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
     own(async (ctx, who) => {
       const { keep } = ctx.query
       if (keep !== undefined && !v.is(Keep, keep)) return problem(ctx, 'INVALID', 'keep is "current", or absent')
-      answer(ctx, ended(ctx, who, await identity.endAll(who.user, keep && who.sid)))
+      answer(ctx, ended(ctx, who, await identity.endAll(who.user, keep && who.sid, OWN)))
     }),
   )
 

@@ -79,8 +79,10 @@ export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Id
       onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
       onRefreshRepeated: () => metrics.refreshRepeated.inc(),
       onRefreshLimited: () => metrics.limited.inc({ what: 'refreshes' }),
-      onSessionEnded: async ({ sub, sid }) => {
-        await channels.end(sub, sid)
+      sessionLimits: config.sessionLimits,
+      onSessionEnded: async ({ sub, sid, ...why }) => {
+        await channels.end(sub, sid, why)
+        if (why.code === 'REPLACED') metrics.sessionsEnded.inc({ by: 'limit' })
         tellLogins(sub, 'ended')
       },
       onSessionEndError: (error) =>

@@ -66,7 +66,8 @@ export const ticketRoutes = ({
   router.post(
     '/tickets/:ticket/scan',
     decide<ScanAnswer>('scanned', async (ticket, sub, ip) => {
-      const scanned = await tickets.scan(ticket, sub)
+      // Read first: an end of all sessions that comes later refuses this login (D102).
+      const scanned = await tickets.scan(ticket, sub, await identity.lastEnd(sub))
       if (!scanned.ok) return scanned
       return ok({ ...scanned.value, sameNetwork: networkOf(ip) === networkOf(scanned.value.request.ip) })
     }),

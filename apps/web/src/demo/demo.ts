@@ -1,6 +1,15 @@
-import { createLive, createSession, type Live, type LiveState, type Room, type Session } from '@saoma/client'
+import {
+  createLive,
+  createSession,
+  type Live,
+  type LiveState,
+  type Room,
+  type Session,
+  type SessionEvents,
+} from '@saoma/client'
 import '@saoma/client/element'
 import { html, nothing, render, type TemplateResult } from 'lit'
+import { sayEnded } from '../ended.ts'
 import { header } from '../frame.ts'
 import { fill } from '../language.ts'
 import { createPulse } from './pulse.ts'
@@ -103,13 +112,13 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
   const root = document.querySelector<HTMLElement>('#app')
   const session = createSession({ origin: location.origin })
   let signedIn: SignedIn | undefined
-  /** The person ended this login from another device and has not logged in again yet. */
-  let revoked = false
+  /** This login was ended elsewhere, and nobody has logged in again yet: why. */
+  let revoked: Pick<SessionEvents['ended'], 'notice'> | undefined
 
   const entrance = (): TemplateResult => html`
     <main class="entrance">
       <h1 tabindex="-1">${say().titles[name]}</h1>
-      ${revoked ? html`<p class="revoked" role="status">${say().revoked}</p>` : nothing}
+      ${revoked ? html`<p class="revoked" role="status">${sayEnded(revoked.notice)}</p>` : nothing}
       <p class="lead">${say().leads[name]}</p>
       <saoma-login lang=${document.documentElement.lang} .session=${session}></saoma-login>
     </main>
@@ -136,7 +145,7 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
   }
 
   const follow = (): void => {
-    if (session.tokens) revoked = false
+    if (session.tokens) revoked = undefined
     const known = signedIn?.surroundings.me.id
     const now = session.tokens ? session.claims?.sub : undefined
     if (known !== now) {
@@ -149,8 +158,8 @@ export const showDemo = (name: DemoName, open: (surroundings: Surroundings) => D
   }
 
   session.on('changed', follow)
-  session.on('ended', ({ reason }) => {
-    revoked = reason === 'revoked'
+  session.on('ended', (ended) => {
+    revoked = ended.reason === 'revoked' ? ended : undefined
     follow()
   })
   follow()

@@ -16,7 +16,6 @@ interface FrameText {
   footer: string
   home: string
   reload: string
-  revoked: string
 }
 
 const text: Record<Language, FrameText> = {
@@ -50,7 +49,6 @@ const text: Record<Language, FrameText> = {
     footer: 'This page uses nothing but the public API.',
     home: 'About this login',
     reload: 'Connect again',
-    revoked: 'You were logged out from another device.',
   },
   zh: {
     demos: '示例',
@@ -77,7 +75,6 @@ const text: Record<Language, FrameText> = {
     footer: '本页面只使用公开的 API。',
     home: '关于本次登录',
     reload: '重新连接',
-    revoked: '你已在其他设备上退出了此处的登录。',
   },
 }
 

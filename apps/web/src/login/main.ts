@@ -1,6 +1,7 @@
-import { createSession } from '@saoma/client'
+import { createSession, type SessionEvents } from '@saoma/client'
 import '@saoma/client/element'
 import { html, nothing, render, type TemplateResult } from 'lit'
+import { sayEnded } from '../ended.ts'
 import { header } from '../frame.ts'
 import { createSignedIn, type SignedIn } from './signed-in.ts'
 import { say } from './text.ts'
@@ -14,8 +15,8 @@ let ticket = new URLSearchParams(location.search).get('ticket') ?? undefined
 if (ticket) history.replaceState(null, '', location.pathname)
 
 let signedIn: SignedIn | undefined
-/** The person ended this login from another device and has not logged in again yet. */
-let revoked = false
+/** This login was ended elsewhere, and nobody has logged in again yet: why. */
+let revoked: Pick<SessionEvents['ended'], 'notice'> | undefined
 /**
  * The login shows a plain QR code, which any camera reads. This is demo mode, with pages to try things out.
  */
@@ -23,7 +24,7 @@ let plain = false
 
 const welcome = (): TemplateResult => html`
   <main class="welcome">
-    ${revoked ? html`<p class="revoked" role="status" tabindex="-1">${say().revoked}</p>` : nothing}
+    ${revoked ? html`<p class="revoked" role="status" tabindex="-1">${sayEnded(revoked.notice)}</p>` : nothing}
     <div class="intro">
       <h1>${say().heading}</h1>
       <p class="lead">${say().lead}</p>
@@ -65,7 +66,7 @@ const follow = (): void => {
     signedIn = undefined
   } else {
     ticket = undefined
-    revoked = false
+    revoked = undefined
     signedIn ??= createSignedIn(session, origin, update)
   }
   update()
@@ -74,8 +75,8 @@ const follow = (): void => {
 }
 
 session.on('changed', follow)
-session.on('ended', ({ reason }) => {
-  revoked = reason === 'revoked'
+session.on('ended', (ended) => {
+  revoked = ended.reason === 'revoked' ? ended : undefined
   follow()
   // Moves the focus to the reason for the change.
   document.querySelector<HTMLElement>('.revoked')?.focus()

@@ -1,4 +1,12 @@
-import { type Code, codes, parseOAuthError, parseProblem, type Reaction, type Result } from '@saoma/protocol'
+import {
+  type Code,
+  codes,
+  type EndNotice,
+  parseOAuthError,
+  parseProblem,
+  type Reaction,
+  type Result,
+} from '@saoma/protocol'
 import { boundBy } from './bound.ts'
 
 /**
@@ -13,6 +21,8 @@ export interface Failure {
   message: string
   /** The server's `Retry-After`, in milliseconds. */
   retryAfterMs?: number
+  /** Why the server ended the session, if it says more than that. */
+  ended?: EndNotice
 }
 
 /** A value, or the reason why there is none. Calls that ask the server resolve with it, and never reject. */
@@ -31,13 +41,17 @@ export interface RequestOptions<T> {
   signal?: AbortSignal | undefined
 }
 
-/** The failure for a code of the protocol. */
-export const failureFor = (code: Code): Failure => ({
+/** The failure for a code of the protocol. `reason` is the sentence of whoever ended the session. */
+export const failureFor = (code: Code, reason?: string): Failure => ({
   ok: false,
   code,
   react: codes[code].react,
   message: codes[code].say.en,
+  ...endedBy(code, reason),
 })
+
+const endedBy = (code: Code, reason: string | undefined): { ended?: EndNotice } =>
+  code === 'REPLACED' || reason !== undefined ? { ended: { code, ...(reason === undefined ? {} : { reason }) } } : {}
 
 const oauthReactions: Record<string, Reaction> = {
   authorization_pending: 'retry',
@@ -60,17 +74,19 @@ export const failureOf = (response: Response, body: unknown): Failure => {
   const wait = retryAfterMs(response.headers)
   const problem = parseProblem(body)
   if (problem.ok) {
-    const { code, react, detail } = problem.value
+    const { code, react, detail, reason } = problem.value
     const message = detail ?? codes[code].say.en
     if (code === 'ORIGIN_NOT_ALLOWED') console.warn(`Saoma: ${message}`)
-    return { ok: false, code, react, message, ...wait }
+    return { ok: false, code, react, message, ...wait, ...endedBy(code, reason) }
   }
   const passing = response.status >= 500 || response.status === 429
   const oauth = parseOAuthError(body)
   if (oauth.ok) {
     const code = oauth.value.error
     const react = passing ? 'retry' : (oauthReactions[code] ?? 'stop')
-    return { ok: false, code, react, message: oauth.value.error_description ?? code, ...wait }
+    const { code: why, reason, error_description: message = code } = oauth.value
+    const ended = why ? { ended: { code: why, ...(reason === undefined ? {} : { reason }) } } : {}
+    return { ok: false, code, react, message, ...wait, ...ended }
   }
   return passing
     ? { ok: false, code: 'NETWORK', react: 'retry', message: `The server answered ${response.status}.`, ...wait }

@@ -89,7 +89,8 @@ export const createTokens = (source: TokenSource, onEnd: (failure: Failure) => v
         outdated = true
         refusals++
       }
-      const hope = failure.code !== 'REVOKED' && refusals < MAX_REFUSALS
+      const isOver = failure.code === 'REVOKED' || failure.code === 'REPLACED'
+      const hope = !isOver && refusals < MAX_REFUSALS
       if (!hope) onEnd(failure)
       return hope
     },

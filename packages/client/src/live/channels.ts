@@ -20,7 +20,7 @@ import { isUp } from './upstream.ts'
 /** The part of a `Session` that is used here. */
 export interface ChannelsSession extends TokenSession {
   readonly tokens: { access_token: string } | undefined
-  recheck(): Promise<unknown>
+  recheck(why?: Pick<Failure, 'ended'>): Promise<unknown>
   on(event: 'changed' | 'ended', listener: () => void): () => void
 }
 
@@ -121,9 +121,9 @@ export const createChannels = (options: ChannelsOptions): Channels => {
   const connect = (): Live => {
     const opened = createLive({ ...liveOptions, token: session })
     if (onError) opened.on('error', onError)
-    opened.on('ended', async () => {
+    opened.on('ended', async (why) => {
       if (live !== opened || !session.tokens) return
-      await session.recheck()
+      await session.recheck(why)
       if (live !== opened) return
       disconnect(false)
       // The session stands, so something in between refuses, such as the page of a captive portal.

@@ -1,6 +1,5 @@
 import {
-  type Code,
-  codes,
+  type EndNotice,
   fail,
   type Inbox,
   ok,
@@ -17,6 +16,7 @@ import {
 import { followStream } from '../core/event-stream.ts'
 import { type Answer, failureFor, request } from '../core/request.ts'
 import type { Tokens } from '../core/tokens.ts'
+import { noticeOf } from './end-notice.ts'
 
 export interface LiveApiOptions {
   origin: string
@@ -100,31 +100,26 @@ export const createLiveApi = ({ origin, fetch, tokens }: LiveApiOptions): LiveAp
     },
     stream: (cursors, onEvent, signal) =>
       authorized((token) => {
-        let ended: Code | undefined
+        let ended: EndNotice | undefined
         return followStream({
           fetch,
           url: `${origin}/v1/messages?${query(cursors)}`,
           headers: { authorization: `Bearer ${token}` },
           onEvent: (event, data) => {
             if (event === 'ended') {
-              ended = codeOf(data)
+              ended = noticeOf(data)
             } else {
               tokens.accept()
               onEvent(event, data)
             }
           },
           signal,
-        }).then((failure) => (ended ? failureFor(ended) : failure))
+        }).then((failure) => (ended ? failureFor(ended.code, ended.reason) : failure))
       }),
   }
 }
 
 const jsonType = { 'content-type': 'application/json' }
-
-const codeOf = (notice: unknown): Code => {
-  const { code } = (notice ?? {}) as { code?: unknown }
-  return typeof code === 'string' && code in codes ? (code as Code) : 'TOKEN_EXPIRED'
-}
 
 const parsePages = (body: unknown): Result<Page[]> => {
   const { channels } = (body ?? {}) as { channels?: unknown }

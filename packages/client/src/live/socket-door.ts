@@ -7,6 +7,7 @@ import type { Tokens } from '../core/tokens.ts'
 import { askSocket, failureOf, isRefusal, type LiveSocket } from './ask-socket.ts'
 import { isSame } from './channel-name.ts'
 import { createDispatch, TOLD } from './dispatch.ts'
+import { noticeOf } from './end-notice.ts'
 import type { Followed } from './room.ts'
 
 export interface SocketDoorOptions {
@@ -188,7 +189,8 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
       })
     })
     created.on('ended', (notice) => {
-      const failure = failureFor(notice?.code === 'REVOKED' ? 'REVOKED' : 'TOKEN_EXPIRED')
+      const { code, reason } = noticeOf(notice)
+      const failure = failureFor(code, reason)
       options.onFailure(failure)
       tokens.refuse(token, failure)
     })

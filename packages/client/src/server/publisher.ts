@@ -32,6 +32,16 @@ export type Outgoing<Events extends object = Record<string, unknown>> = {
   }
 }[keyof Events & string]
 
+/** Which sessions of a person end. Without `sid` and `keep` all of them do. */
+export interface EndOptions {
+  /** Only this session. */
+  sid?: string
+  /** All but this one. */
+  keep?: string
+  /** A sentence for the person. */
+  reason?: string
+}
+
 /** Where a backend publishes, and with which key. */
 export interface PublisherOptions {
   /** Saoma's origin, without a path. */
@@ -63,8 +73,11 @@ export interface Publisher<Events extends object = Record<string, unknown>> {
   presence(channel: string): Promise<Answer<Presence>>
   /** Inbox of a `user:` channel. */
   inbox(channel: string): Promise<Answer<Inbox>>
-  /** Ends a session of a person, or all of them, on every node. */
-  end(user: string, sid?: string): Promise<Answer<void>>
+  /**
+   * Ends a session of a person, or all of them but `keep`, on every node: refresh tokens, sockets, and logins
+   * that the person has scanned. `reason` is a sentence for the person, of up to 200 characters.
+   */
+  end(user: string, which?: string | EndOptions): Promise<Answer<void>>
   /** Deletes every message of a channel below offset `before`. */
   trim(channel: string, before: number): Promise<Answer<{ trimmed: number }>>
 }
@@ -181,8 +194,10 @@ export const createPublisher = <Events extends object = Record<string, unknown>>
     publish: publish as Publisher<Events>['publish'],
     presence: (channel) => send('GET', of(channel, 'presence'), parsePresence),
     inbox: (channel) => send('GET', of(channel, 'inbox'), parseInbox),
-    end: (user, sid) =>
-      send('POST', `/v1/users/${encodeURIComponent(user)}/end`, () => ok(undefined), sid ? { sid } : {}),
+    end: (user, which = {}) => {
+      const body = typeof which === 'object' ? which : which ? { sid: which } : {}
+      return send('POST', `/v1/users/${encodeURIComponent(user)}/end`, () => ok(undefined), body)
+    },
     trim: (channel, before) => send('DELETE', of(channel, `messages?before=${before}`), parseTrimmed),
   }
 }

@@ -60,8 +60,8 @@ export const monitorSession = (session: Session, options: SessionMonitorOptions)
     // By plain HTTP there is nothing to follow without a channel.
     const own = opened.channel('@user', { history: 0 })
     unlistenDevices = onDevicesChanged(own, () => events.emit('devices', undefined))
-    opened.on('ended', async () => {
-      await session.recheck()
+    opened.on('ended', async (why) => {
+      await session.recheck(why)
       // If the session still stands, connect again at its next refresh, not at once: that avoids a loop.
       if (live === opened) live = undefined
     })

@@ -1,4 +1,4 @@
-import type { TokenSet } from '@saoma/protocol'
+import type { EndNotice, TokenSet } from '@saoma/protocol'
 import type { KeyValue } from '../core/storage.ts'
 
 /** Whose tokens a session refreshes, and where they are stored. */
@@ -28,7 +28,9 @@ export interface SessionEvents {
   changed: TokenSet
   /**
    * The tokens are gone: logged out here, or in another tab (`elsewhere`); the server refused to refresh
-   * them; or the session was ended on another device and `recheck` found out (`revoked`).
+   * them (`refused`); or the session was ended, on another device, by the company or by a later login
+   * (`revoked`). `notice` is there if the server says why: with the code `REPLACED` another login took its
+   * place, and `notice.reason` is a sentence of the company for the person. Show it as text.
    */
-  ended: { reason: 'logout' | 'elsewhere' | 'refused' | 'revoked' }
+  ended: { reason: 'logout' | 'elsewhere' | 'refused' | 'revoked'; notice?: EndNotice }
 }

@@ -1,9 +1,9 @@
-import { HASHED_TOKEN, parseTokenSet, TAKES_HASHES_HEADER, type TokenSet } from '@saoma/protocol'
+import { type EndNotice, HASHED_TOKEN, parseTokenSet, TAKES_HASHES_HEADER, type TokenSet } from '@saoma/protocol'
 import { backoffMs, pause } from '../core/backoff.ts'
 import { boundBy } from '../core/bound.ts'
 import { type Claims, decodeClaims } from '../core/claims.ts'
 import { createEmitter, type Listenable } from '../core/emitter.ts'
-import { type Answer, failureFor, form, request, unanswered } from '../core/request.ts'
+import { type Answer, type Failure, failureFor, form, request, unanswered } from '../core/request.ts'
 import { retry } from '../core/retry.ts'
 import { browserStorage, createStored } from '../core/storage.ts'
 import { createFarewells } from './farewells.ts'
@@ -29,9 +29,10 @@ export interface Session extends Listenable<SessionEvents> {
   refresh(): Promise<Answer<string>>
   /**
    * Asks the server whether the session still stands, by refreshing. Call it after a `REVOKED` answer. If the
-   * session has ended, it ends here and in all other tabs with the reason `revoked`.
+   * session has ended, it ends here and in all other tabs with the reason `revoked`. `why` is the failure
+   * that gave rise to it: its notice counts if the server gives none.
    */
-  recheck(): Promise<Answer<string>>
+  recheck(why?: Pick<Failure, 'ended'>): Promise<Answer<string>>
   /**
    * Ends the session here at once, and on the server. `ended` is false when the server could not be reached:
    * until then a copy of the tokens can still be used. The logout is retried in the background, with back-off
@@ -85,7 +86,7 @@ export const createSession = (options: SessionOptions): Session => {
   let ending = new AbortController()
   let inFlight: Promise<Answer<string>> | undefined
   /** Set by `recheck`: the session may have been ended elsewhere. */
-  let doubted = false
+  let doubted: Pick<Failure, 'ended'> | undefined
 
   const readKept = (): Kept | undefined => {
     const { tokens, expiresAt } = (stored.read() ?? {}) as { tokens?: unknown; expiresAt?: unknown }
@@ -101,13 +102,16 @@ export const createSession = (options: SessionOptions): Session => {
     events.emit('changed', tokens)
   }
 
-  const end = (reason: SessionEvents['ended']['reason']) => {
+  const end = (given: SessionEvents['ended']['reason'], told?: EndNotice) => {
     if (!kept) return
     kept = undefined
     ending.abort()
     ending = new AbortController()
-    if (reason !== 'elsewhere') stored.clear()
-    events.emit('ended', { reason: doubted && reason !== 'logout' ? 'revoked' : reason })
+    if (given !== 'elsewhere') stored.clear()
+    const reason = given !== 'logout' && (doubted || told) ? 'revoked' : given
+    const notice = reason === 'revoked' ? (told?.reason ? told : (doubted?.ended ?? told)) : undefined
+    const saysMore = notice && (notice.code !== 'REVOKED' || notice.reason !== undefined)
+    events.emit('ended', saysMore ? { reason, notice } : { reason })
   }
 
   /** Takes over the stored tokens: another tab may have refreshed or logged out meanwhile. */
@@ -207,7 +211,7 @@ export const createSession = (options: SessionOptions): Session => {
         adopt({ ...kept.tokens, ...answer.value })
         return { ok: true, value: answer.value.access_token }
       }
-      if (answer.code === 'invalid_grant') end('refused')
+      if (answer.code === 'invalid_grant') end('refused', answer.ended)
       if (answer.react !== 'retry') return answer
       if (attempt === REFRESH_ATTEMPTS || closing.signal.aborted) return answer
       await rest(Math.max(answer.retryAfterMs ?? 0, backoffMs(attempt, RETRY, random)), ended)
@@ -232,11 +236,11 @@ export const createSession = (options: SessionOptions): Session => {
     })
   }
 
-  const recheck = async (): Promise<Answer<string>> => {
+  const recheck = async (why: Pick<Failure, 'ended'> = {}): Promise<Answer<string>> => {
     // A running refresh may have been answered before the session ended.
     while (inFlight) await inFlight
     if (!kept) return failureFor('UNAUTHORIZED')
-    doubted = true
+    doubted = why
     try {
       if (!kept.tokens.refresh_token) end('refused') // Nothing to check with: believe the REVOKED.
       return await exclusively(async () => {
@@ -244,7 +248,7 @@ export const createSession = (options: SessionOptions): Session => {
         return exchange()
       })
     } finally {
-      doubted = false
+      doubted = undefined
     }
   }
 

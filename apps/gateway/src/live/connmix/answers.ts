@@ -1,4 +1,4 @@
-import { type Code, codes, type Message } from '@saoma/protocol'
+import { type Code, codes, type EndNotice, type Message } from '@saoma/protocol'
 import type { Call, Form } from './requests.ts'
 
 /** CONNMIX's own error number for an invalid argument. Other refusals use their HTTP status, as over HTTP. */
@@ -36,7 +36,8 @@ export const refused = (form: Form, code: Code, retryAfter?: number): string => 
 }
 
 /** The notice that the server ends the connection because the token or session ended. */
-export const ended = (code: Code): string => JSON.stringify({ code: 1, msg: NOT_AUTH, error: code })
+export const ended = ({ code, reason }: EndNotice): string =>
+  JSON.stringify({ code: 1, msg: NOT_AUTH, error: code, ...(reason === undefined ? {} : { reason }) })
 
 const isMessages = (value: unknown): value is Message[] => Array.isArray(value)
 

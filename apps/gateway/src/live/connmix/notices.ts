@@ -52,6 +52,6 @@ export const noticeOf = <N extends Notice>(
   body: NoticeBody<N>,
   { extended }: Listener,
 ): string | undefined => {
-  if ('code' in body) return ended(body.code)
+  if ('code' in body) return ended(body)
   return extended ? JSON.stringify({ event: notice, data: body }) : undefined
 }

@@ -1,5 +1,5 @@
 import Router from '@koa/router'
-import { ok, parseRead, type Result } from '@saoma/protocol'
+import { parseRead, type Result } from '@saoma/protocol'
 import * as v from 'valibot'
 import type { Authenticate, Principal } from '../../access/principal.ts'
 import { readJson } from '../../transport/http/body.ts'
@@ -9,9 +9,6 @@ import { answer, problem } from '../../transport/http/problem.ts'
 import { Ordinal } from '../../transport/http/query.ts'
 import { type ChannelName, channelOf } from '../channel-name.ts'
 import type { Live } from '../live.ts'
-
-/** Body of `POST /v1/users/{user}/end`. */
-export const EndRequest = v.object({ sid: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(128))) })
 
 const NO_CHANNEL = 'this is no name of a channel'
 
@@ -57,19 +54,6 @@ export const channelRoutes = ({
       if (who.kind !== 'backend') return problem(ctx, 'FORBIDDEN')
       const channel = channelOf(who, ctx.params.channel)
       answer(ctx, channel.ok ? await live.trim(who, channel.value, Number(before)) : channel, NO_CHANNEL)
-    }),
-  )
-
-  router.post(
-    '/users/:user/end',
-    authenticated(authenticate, async (ctx, who) => {
-      const body = await readJson(ctx, {})
-      if (!body) return
-      const end = v.safeParse(EndRequest, body.json)
-      if (!end.success) return problem(ctx, 'INVALID', 'sid is the id of a session, or absent')
-      const ended = await live.end(who, ctx.params.user ?? '', end.output.sid)
-      answer(ctx, ended.ok ? ok({}) : ended, 'this is no id of a person')
-      if (ended.ok) ctx.status = 202
     }),
   )
 

@@ -1,4 +1,4 @@
-import { type Code, ok, type Result } from '@saoma/protocol'
+import { type Code, type EndNotice, ok, type Result } from '@saoma/protocol'
 import type { Principal } from '../../access/principal.ts'
 import type { RevocationWatch } from '../../access/revocation-watch.ts'
 
@@ -7,7 +7,7 @@ export interface Lifetime {
   /** Aborts at its end. */
   readonly over: AbortSignal
   /** The reason of the end; undefined if the client left or was sent away. */
-  readonly code: Code | undefined
+  readonly notice: EndNotice | undefined
   end(code?: Code): void
   /** Ends it, and closes its revocation watch. */
   close(): void
@@ -26,12 +26,13 @@ export const beginLifetime = async (
   left: AbortSignal,
 ): Promise<Result<Lifetime>> => {
   const ended = new AbortController()
-  let code: Code | undefined
-  const end = (why?: Code) => {
-    code ??= why
+  let notice: EndNotice | undefined
+  const finish = (why?: EndNotice) => {
+    notice ??= why
     ended.abort()
   }
-  const watch = await revocations.watch(who, () => end('REVOKED'))
+  const end = (code?: Code) => finish(code && { code })
+  const watch = await revocations.watch(who, finish)
   if (!watch.ok) return watch
   const timer =
     who.kind === 'person'
@@ -39,8 +40,8 @@ export const beginLifetime = async (
       : undefined
   return ok({
     over: AbortSignal.any([left, ended.signal]),
-    get code() {
-      return code
+    get notice() {
+      return notice
     },
     end,
     close: () => {

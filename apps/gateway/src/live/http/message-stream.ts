@@ -106,11 +106,11 @@ export const streamMessages = (
       readers.close()
       lifetime.close()
     }
-    const { code } = lifetime
-    if (!stream) return problem(ctx, code ?? 'DRAINING')
-    if (code) {
-      metrics.ended.inc({ code })
-      stream.write(eventOf('ended', JSON.stringify({ code })))
+    const { notice } = lifetime
+    if (!stream) return notice ? problem(ctx, notice.code, undefined, notice.reason) : problem(ctx, 'DRAINING')
+    if (notice) {
+      metrics.ended.inc({ code: notice.code })
+      stream.write(eventOf('ended', JSON.stringify(notice)))
     }
     stream.end()
   })

@@ -1,7 +1,7 @@
 import Router from '@koa/router'
 import {
   type Code,
-  fail,
+  type EndNotice,
   LONGEST_HOLD_SECONDS,
   MOST_HISTORY,
   ok,
@@ -33,8 +33,10 @@ interface Reading {
   limit: number | undefined
 }
 
+/** A session that ended while its request was held. */
+type Refused = { ok: false } & EndNotice
 /** Pages of all channels, or the reason why one of them may not be read. */
-type Pages = { ok: true; value: Page[] } | { ok: false; code: Code; channel?: string }
+type Pages = { ok: true; value: Page[] } | { ok: false; code: Code; channel?: string; reason?: string }
 
 const isNews = ({ recovered, messages }: Page): boolean => !recovered || messages.length > 0
 
@@ -87,12 +89,13 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
     if (!pages.ok || wait === 0 || ctx.method !== 'GET' || pages.value.some(isNews)) return pages
 
     const ms = Math.max(0, Math.min(wait * 1000, who.expiresAt - Date.now()))
-    const held = await holds.hold(ctx, async (signal): Promise<Result<Set<string>>> => {
+    const held = await holds.hold(ctx, async (signal): Promise<Result<Set<string>> | Refused> => {
       const lifetime = await beginLifetime(revocations, who, signal)
       if (!lifetime.ok) return lifetime
       try {
         const heard = await waitForMessage(live, who, asked, { ms, signal: lifetime.value.over })
-        return lifetime.value.code === 'REVOKED' ? fail('REVOKED') : ok(heard)
+        const { notice } = lifetime.value
+        return notice && notice.code !== 'TOKEN_EXPIRED' ? { ok: false, ...notice } : ok(heard)
       } finally {
         lifetime.value.close()
       }
@@ -141,7 +144,7 @@ export const messageRoutes = (deps: MessageRoutesDeps, options: MessageStreamOpt
         return streamMessages(ctx, deps, options, who, from)
       }
       const pages = await poll(ctx, who, asked.value, how.value, history)
-      if (!pages.ok) return problem(ctx, pages.code, pages.channel)
+      if (!pages.ok) return problem(ctx, pages.code, pages.channel, pages.reason)
       answer(ctx, ok(write(pages.value) ?? {}))
     })
 

@@ -5,9 +5,9 @@ import type { Context, Middleware } from './context.ts'
 
 /**
  * Answers with `application/problem+json` (RFC 9457). `detail` is for the developer of the client and never
- * contains a secret.
+ * contains a secret. `reason` is for the person whose session was ended.
  */
-export const problem = (ctx: Context, code: Code, detail?: string): void => {
+export const problem = (ctx: Context, code: Code, detail?: string, reason?: string): void => {
   const { status, react, say } = codes[code]
   const body: Problem = {
     type: 'about:blank',
@@ -17,6 +17,7 @@ export const problem = (ctx: Context, code: Code, detail?: string): void => {
     instance: ctx.state.requestId,
     code,
     react,
+    ...(reason ? { reason } : {}),
   }
   // Under /oidc clients expect an OAuth error code (RFC 6749 section 5.2).
   const oauth = ctx.path.startsWith('/oidc/') && {

@@ -1,0 +1,45 @@
+import Router from '@koa/router'
+import { ok, parseChannel, type SessionsEnded, userChannel } from '@saoma/protocol'
+import * as v from 'valibot'
+import { type Authenticate, matches } from '../access/principal.ts'
+import type { Metrics } from '../operate/metrics.ts'
+import { readJson } from '../transport/http/body.ts'
+import type { RequestState } from '../transport/http/context.ts'
+import { authenticated } from '../transport/http/credentials.ts'
+import { answer, problem } from '../transport/http/problem.ts'
+import type { EndPerson } from './end-person.ts'
+import { EndRequest, flawOf } from './end-request.ts'
+
+export interface PeopleRoutesDeps {
+  endPerson: EndPerson
+  authenticate: Authenticate
+  metrics: Metrics
+}
+
+/** The routes with which a backend acts on a person. */
+export const peopleRoutes = ({ endPerson, authenticate, metrics }: PeopleRoutesDeps): Router<RequestState> => {
+  const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
+
+  router.post(
+    '/users/:user/end',
+    authenticated(authenticate, async (ctx, who) => {
+      const body = await readJson(ctx, {})
+      if (!body) return
+      const asked = v.safeParse(EndRequest, body.json)
+      // To the schema an empty array is an object without members. It must not end everything.
+      if (!asked.success || Array.isArray(body.json)) return problem(ctx, 'INVALID', flawOf(body.json))
+      const user = ctx.params.user ?? ''
+      const channel = parseChannel(userChannel(user))
+      if (!channel.ok) return problem(ctx, channel.code, 'this is no id of a person')
+      if (who.kind !== 'backend' || !who.channels.some((pattern) => matches(pattern, channel.value)))
+        return problem(ctx, 'FORBIDDEN')
+      const ended = await endPerson(user, asked.output)
+      metrics.sessionsEnded.inc({ by: 'backend' }, ended)
+      ctx.state.routine = false
+      answer<SessionsEnded>(ctx, ok({ ended }))
+      ctx.status = 202
+    }),
+  )
+
+  return router
+}

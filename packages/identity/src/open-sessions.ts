@@ -1,0 +1,47 @@
+import type { RedisClients } from '@saoma/redis'
+import { createGrants, type Grants } from './grants.ts'
+import { createSessionEnds, type EndedSession } from './session-ends.ts'
+import { createSessionMarks, type SessionMarks } from './session-marks.ts'
+import type { SessionLimits } from './session-policy.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { type SessionForms, shortForms } from './short-form.ts'
+
+export interface OpenSessionsOptions {
+  /** Public origin of the cluster. */
+  origin: string
+  /** How long a scanned login can be confirmed, and a confirmed one redeemed. */
+  times: { readonly confirmMs: number; readonly redeemMs: number }
+  /** How many sessions a person may have. @default 100 */
+  sessionLimits?: SessionLimits
+  /**
+   * Whether all running nodes read the short form of sessions, so that this one may write it. @default no
+   */
+  mayWriteShort?: () => boolean
+  /**
+   * Called after a session has been ended, by its owner, a backend or a limit, or because one of its refresh
+   * tokens was replayed. If it rejects it is retried a few times.
+   */
+  onSessionEnded?: (session: EndedSession) => Promise<void>
+  /** Called when all tries of `onSessionEnded` have failed. */
+  onSessionEndError?: (error: unknown) => void
+}
+
+/** The sessions of a cluster, without the provider that makes tokens for them. */
+export interface OpenSessions {
+  sessions: Sessions
+  grants: Grants
+  marks: SessionMarks
+  forms: SessionForms
+  /** Gives up telling of ends that could not be told yet. */
+  close(): void
+}
+
+/** Puts together what lists and ends sessions. A command that only ends some needs no more than this. */
+export const openSessions = (redis: RedisClients, options: OpenSessionsOptions): OpenSessions => {
+  const { origin, times, sessionLimits, mayWriteShort = () => false } = options
+  const ends = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
+  const marks = createSessionMarks(redis, times.redeemMs, times.confirmMs)
+  const forms = shortForms(origin, mayWriteShort)
+  const grants = createGrants(redis, marks, ends.tell, forms.grant)
+  return { sessions: createSessions(redis, marks, grants, sessionLimits), grants, marks, forms, close: ends.close }
+}
