@@ -2,7 +2,9 @@
  * Makes dist/ for WeChat's developer tools. Each page's script becomes one CommonJS file, and the code that
  * pages share becomes one more. The components of the library that the pages use are built in the same way.
  *
- *   node build.ts [--watch] [--publish] [--out <folder>]      SAOMA_ORIGIN, SAOMA_PAGE, SAOMA_PERSON
+ *   node build.ts [--watch] [--publish] [--out <folder>]
+ *
+ * Settings: SAOMA_ORIGIN, SAOMA_PAGE, SAOMA_PERSON, SAOMA_APP.
  *
  * --publish rejects settings that are only for the developer tools.
  */
@@ -30,7 +32,7 @@ const { values } = parseArgs({
 })
 const { watch, publish } = values
 const out = resolve(values.out ?? join(root, 'dist'))
-const { origin, page, person } = readSettings(process.env, publish)
+const { origin, page, person, app } = readSettings(process.env, publish)
 
 const { scripts, statics } = findSources(page)
 const entries = new Set(Object.values(scripts))
@@ -63,6 +65,7 @@ await build({
     SAOMA_ORIGIN: JSON.stringify(origin),
     SAOMA_PAGE: JSON.stringify(page),
     SAOMA_PERSON: JSON.stringify(person),
+    SAOMA_APP: JSON.stringify(app),
   },
   plugins: [packaging],
   build: {

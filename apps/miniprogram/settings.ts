@@ -14,6 +14,8 @@ export interface Settings {
    * says.
    */
   person: string
+  /** Appid of the mini-program, if it is one of the server's WECHAT_APPS: SAOMA_APP. Empty: the first one. */
+  app: string
 }
 
 const DEVELOPER_ORIGIN = 'http://127.0.0.1:8080'
@@ -26,11 +28,13 @@ const PAGE_PATH = /^[\w-]+(\/[\w-]+)+$/
  */
 export const readSettings = (env: NodeJS.ProcessEnv, publish: boolean): Settings => {
   const { SAOMA_ORIGIN: origin = DEVELOPER_ORIGIN, SAOMA_PAGE: page = loginPage, SAOMA_PERSON: person = '' } = env
+  const { SAOMA_APP: app = '' } = env
   if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
     throw new Error(`SAOMA_ORIGIN is ${origin}, which is not an origin like https://login.example.com.`)
   if (!PAGE_PATH.test(page)) throw new Error(`SAOMA_PAGE is ${page}, which is not the path of a page.`)
   if (publish && !origin.startsWith('https:'))
     throw new Error(`SAOMA_ORIGIN is ${origin}, and the phones of others take https only.`)
   if (publish && person !== '') throw new Error(`SAOMA_PERSON is ${person}, and everybody would be that demo account.`)
-  return { origin, page, person }
+  if (!/^[\w-]{0,64}$/.test(app)) throw new Error(`SAOMA_APP is ${app}, which is not an appid.`)
+  return { origin, page, person, app }
 }

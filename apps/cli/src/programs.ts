@@ -71,6 +71,15 @@ export const programs: readonly Program[] = [
     },
   },
   {
+    name: 'accounts',
+    summary: 'people: import those of your own tables',
+    path: 'apps/gateway/src/bin/accounts',
+    words: {
+      options: ['--help'],
+      commands: { import: { options: ['--after=', ENV_FILE, '--help'] } },
+    },
+  },
+  {
     name: 'load',
     summary: 'load on a cluster, with books on every message',
     path: 'apps/loadtest/src/load/main',

@@ -51,6 +51,7 @@ test.each([
 test.each([
   ['key', 'Usage: saoma key <command> [options]'],
   ['pool', 'Usage: saoma pool <command>'],
+  ['accounts', 'Usage: saoma accounts import <file>'],
   ['load', 'Exit code: 0 all as expected'],
   ['start', '--lan '],
 ])('the help of %s is that of its program', async (name, words) => {

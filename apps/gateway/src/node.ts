@@ -61,10 +61,10 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
     onEvent: tellChannelEvents(deps),
   })
   const wechat = openWechat(redis, metrics, config.wechat)
-  const withWechat = wechat ? { wechat } : {}
+  const withWechat = wechat.first ? { wechat: wechat.first } : {}
   await patience.until(() => mayBegin(redis, config, log))
   const identity = await patience.until(() =>
-    openIdentity({ ...deps, ...withWechat, redis, membership, tickets, channels, limits }, config),
+    openIdentity({ ...deps, wechatApps: wechat.all, redis, membership, tickets, channels, limits }, config),
   )
   const access = openAccess(
     {
@@ -110,7 +110,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       const codesClosed = codes.close()
       await gateway.close()
       // No client waits for a picture any more. This also aborts the pool's calls in progress.
-      wechat?.close()
+      wechat.close()
       await codesClosed
       builds?.close()
       access.close()

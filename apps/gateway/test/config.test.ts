@@ -345,3 +345,48 @@ test('the files for TLS may be set for either Redis', () => {
   expect(urls('redis', 'rediss')).toEqual([])
   expect(urls('redis', 'redis')).toEqual([expect.stringContaining('are for TLS')])
 })
+
+test('the account hook has an address, a secret, and names of claims that are URIs', () => {
+  const url = 'https://shop.example.com/account'
+  const hook = { SAOMA_ACCOUNT_URL: url, SAOMA_ACCOUNT_SECRET: 'y'.repeat(16) }
+  const level = 'https://shop.example.com/level'
+  expect(readConfig(real).accounts).toEqual({ ownClaims: [] })
+  expect(readConfig({ ...real, ...hook, SAOMA_ACCOUNT_CLAIMS: `${level}, urn:shop:branch` }).accounts).toEqual({
+    hook: { url, secret: 'y'.repeat(16), when: 'birth' },
+    ownClaims: [level, 'urn:shop:branch'],
+  })
+  expect(readConfig({ ...real, ...hook, SAOMA_ACCOUNT_WHEN: 'login' }).accounts.hook?.when).toBe('login')
+  expect(problemsOf({ ...real, SAOMA_ACCOUNT_URL: url })).toEqual([expect.stringContaining('go together')])
+  expect(problemsOf({ ...real, SAOMA_ACCOUNT_WHEN: 'login' })).toEqual([
+    expect.stringContaining('set SAOMA_ACCOUNT_URL'),
+  ])
+  expect(problemsOf({ ...real, ...hook, SAOMA_ACCOUNT_WHEN: 'always' })).toEqual([
+    'SAOMA_ACCOUNT_WHEN must be birth or login',
+  ])
+  for (const claim of ['level', 'name', 'sub', 'a b:c'])
+    expect([claim, problemsOf({ ...real, ...hook, SAOMA_ACCOUNT_CLAIMS: claim })]).toEqual([
+      claim,
+      [expect.stringContaining('names that are URIs')],
+    ])
+})
+
+test('further mini-programs are a JSON list, whose secrets no message quotes', () => {
+  const apps = (list: unknown) => ({ ...real, WECHAT_APPS: typeof list === 'string' ? list : JSON.stringify(list) })
+  const second = { appid: 'wx2', secret: 'do-not-quote' }
+  expect(readConfig(apps([second])).wechat?.others).toEqual([second])
+  expect(readConfig(real).wechat?.others).toEqual([])
+  for (const [wrong, says] of [
+    ['{"appid"', 'is no JSON'],
+    [{ appid: 'wx2' }, 'must be a JSON array'],
+    [[{ ...second, name: 'x' }], 'must be a JSON array'],
+    [[second, second], 'names an appid twice'],
+    [[{ ...second, appid: real.WECHAT_APPID }], 'has the appid of WECHAT_APPID'],
+  ] as const) {
+    const problems = problemsOf(apps(wrong))
+    expect(problems).toEqual([expect.stringContaining(says)])
+    expect(problems.join()).not.toContain('do-not-quote')
+  }
+  expect(problemsOf({ ...demo, WECHAT_APPS: JSON.stringify([second]) })).toEqual([
+    expect.stringContaining('WECHAT_APPS has further mini-programs'),
+  ])
+})

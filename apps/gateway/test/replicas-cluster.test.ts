@@ -30,14 +30,14 @@ import { openOperator, upTo } from './fixtures.ts'
 const INSTANCES = 4
 /** What must last: no presence, no limits, no signs of life. */
 const LASTING =
-  /:(?:ticket|user-code|oidc:\w+|used-refresh-tokens|account|account-of|sessions(?:-end)?):\{|:channel:\{[^}]+\}:(?:meta|log|receipt:|ends)/
+  /:(?:ticket|user-code|oidc:\w+|used-refresh-tokens|account|account-of|account-link|sessions(?:-end)?):\{|:channel:\{[^}]+\}:(?:meta|log|receipt:|ends)/
 /** That what is left of an ended session goes sooner need not last. */
 const isUpkeep = (command: string, key: string, field = ''): boolean =>
   (/^expire$/i.test(command) && /:oidc:RefreshToken:/.test(key)) ||
   // Why a session has ended.
   (/^hset$/i.test(command) && /:oidc:RefreshToken:/.test(key) && field === 'end') ||
   (/^unlink$/i.test(command) && /:used-refresh-tokens:/.test(key))
-const WRITES = /^(?:set|hset|hsetnx|hdel|unlink|del|xadd|xtrim|append|expire|pexpire|pexpireat|expireat)$/i
+const WRITES = /^(?:set|hset|hsetnx|hdel|unlink|del|xadd|xtrim|append|expire|persist|pexpire|pexpireat|expireat)$/i
 
 interface Call {
   ask: () => Promise<Answer<unknown>>

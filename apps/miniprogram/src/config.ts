@@ -2,11 +2,14 @@
 declare const SAOMA_ORIGIN: string
 declare const SAOMA_PAGE: string
 declare const SAOMA_PERSON: string
+declare const SAOMA_APP: string
 
 /** Origin of the Saoma server. */
 export const origin: string = SAOMA_ORIGIN
 /** The demo account to use. Empty in everything that is published. */
 export const person: string = SAOMA_PERSON
+/** Appid of the mini-program. Empty if it is the server's first one. */
+export const app: string = SAOMA_APP
 /** Path of the page that confirms a login. The other pages keep their paths. */
 export const loginPage: string = SAOMA_PAGE
 export const devicesPage = 'pages/devices/index'

@@ -2,7 +2,12 @@ import { readSettings } from '../settings.ts'
 import { findSources } from '../sources.ts'
 
 test('without settings it is built for the developer tools on this machine', () => {
-  expect(readSettings({}, false)).toEqual({ origin: 'http://127.0.0.1:8080', page: 'pages/login/index', person: '' })
+  expect(readSettings({}, false)).toEqual({
+    origin: 'http://127.0.0.1:8080',
+    page: 'pages/login/index',
+    person: '',
+    app: '',
+  })
 })
 
 test.each([
@@ -16,6 +21,7 @@ test.each([
   { SAOMA_PAGE: 'index' },
   { SAOMA_PAGE: '/pages/login/index' },
   { SAOMA_PAGE: '../pages/login' },
+  { SAOMA_APP: 'wx 2' },
 ])('nothing is built for %j', (env) => {
   expect(() => readSettings(env, false)).toThrow(Object.keys(env)[0])
 })
@@ -34,9 +40,10 @@ test.each([
 })
 
 test('a setting that works for others is published', () => {
-  expect(readSettings(published, true)).toEqual({
+  expect(readSettings({ ...published, SAOMA_APP: 'wx2' }, true)).toEqual({
     origin: published.SAOMA_ORIGIN,
     page: 'pages/login/index',
     person: '',
+    app: 'wx2',
   })
 })

@@ -10,6 +10,7 @@ const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const Login = v.object({
   person: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
   blocked: v.optional(v.boolean()),
+  appid: v.optional(v.string()),
 })
 const fields = { path: v.optional(v.string()), times: v.optional(v.pipe(Count, v.minValue(1))) }
 const FaultOrder: v.GenericSchema<unknown, Fault> = v.variant('kind', [
@@ -22,6 +23,10 @@ const FaultOrder: v.GenericSchema<unknown, Fault> = v.variant('kind', [
     status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599))),
   }),
 ])
+const Phone = v.object({
+  number: v.pipe(v.string(), v.regex(/^\d{3,20}$/)),
+  country: v.optional(v.pipe(v.string(), v.regex(/^\d{1,4}$/))),
+})
 const Opening = v.object({ url: v.string(), inWechat: v.optional(v.boolean(), false) })
 const Advance = v.object({ ms: Count })
 const Use = v.object({ quota: v.picklist(['codes', 'linksOfDay', 'tokensOfDay']), calls: Count })
@@ -38,14 +43,23 @@ const read = <T>(ctx: Context, schema: v.GenericSchema<unknown, T>): T => {
  * Controls that WeChat does not have: the phone's side, faults, and the internal state. They are for tests
  * and for people on this machine.
  */
-export const controlRoutes = (state: State): Router => {
+export const controlRoutes = (states: readonly [State, ...State[]]): Router => {
+  const [state] = states
   const { clock, tokens, logins, codes, links, faults, calls, quotas } = state
   const router = new Router({ prefix: '/simulator' })
   router.use(bodyParser())
 
   router.post('/login', (ctx) => {
-    const { person, blocked } = read(ctx, Login)
-    ctx.body = { js_code: logins.login(person, blocked) }
+    const { person, blocked, appid = state.appid } = read(ctx, Login)
+    const app = states.find((each) => each.appid === appid)
+    if (!app) return ctx.throw(404, 'there is no such app')
+    ctx.body = { js_code: app.logins.login(person, blocked) }
+  })
+
+  /** A person presses the button for the phone number. */
+  router.post('/phone', (ctx) => {
+    const { number, country } = read(ctx, Phone)
+    ctx.body = { code: logins.phoneCode(number, country) }
   })
 
   /** A person taps a link. Returns what `wx.getEnterOptionsSync()` gives to the opened mini-program. */

@@ -20,6 +20,7 @@ const idOf = (scope: string, person: string): string =>
 /** People with the mini-program on their phones, and their codes from `wx.login`. */
 export const createLogins = (clock: Clock, limits: Limits, appid: string, openPlatform?: string) => {
   const codes = new Map<string, { person: string; blocked: boolean; until: number; used: boolean }>()
+  const phoneCodes = new Map<string, { number: string; country: string; until: number }>()
   const mayAsk = createQuota(clock, limits.sessionsPerMinute, MINUTE_MS)
 
   return {
@@ -33,6 +34,23 @@ export const createLogins = (clock: Clock, limits: Limits, appid: string, openPl
       const oldest = codes.keys().next().value
       if (codes.size > REMEMBERED && oldest) codes.delete(oldest)
       return code
+    },
+
+    /** What WeChat's button gives to the mini-program, when the person agrees to tell the number. */
+    phoneCode: (number: string, country = '86'): string => {
+      const code = randomBytes(32).toString('hex')
+      phoneCodes.set(code, { number, country, until: clock.now() + CODE_LIFETIME_MS })
+      const oldest = phoneCodes.keys().next().value
+      if (phoneCodes.size > REMEMBERED && oldest) phoneCodes.delete(oldest)
+      return code
+    },
+
+    /** Uses up a code for a phone number. Undefined if it is unknown, used or expired. */
+    phone: (code: string): { number: string; country: string; at: number } | undefined => {
+      const found = phoneCodes.get(code)
+      phoneCodes.delete(code)
+      if (!found || found.until <= clock.now()) return undefined
+      return { number: found.number, country: found.country, at: clock.now() }
     },
 
     /** Uses up a code. Returns a session, or an errcode. */

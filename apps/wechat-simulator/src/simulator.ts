@@ -11,7 +11,7 @@ import { wechatRoutes } from './wechat-routes.ts'
 export interface Simulator {
   /** For `createServer`. */
   handler: RequestListener
-  /** For tests in the same process. Other programs use `/simulator/…`. */
+  /** That of the first app, for tests in the same process. Other programs use `/simulator/…`. */
   state: State
   /** Answers calls that a fault is delaying. */
   close(): void
@@ -19,15 +19,16 @@ export interface Simulator {
 
 export const createSimulator = (options: SimulatorOptions): Simulator => {
   const state = createState(options)
+  const states = [state, ...(options.others ?? []).map((app) => createState({ ...options, ...app }))] as const
   const app = new Koa()
 
-  app.use(controlRoutes(state).routes())
+  app.use(controlRoutes(states).routes())
   app.use((ctx, next) => {
     state.calls.set(ctx.path, (state.calls.get(ctx.path) ?? 0) + 1)
     return next()
   })
   app.use(state.faults.middleware)
-  app.use(wechatRoutes(state).routes())
+  app.use(wechatRoutes(states).routes())
 
   return { handler: app.callback(), state, close: state.faults.close }
 }

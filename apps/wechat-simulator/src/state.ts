@@ -17,6 +17,8 @@ export interface SimulatorOptions {
    * apps of that account.
    */
   openPlatform?: string
+  /** Further mini-programs, each with tokens and limits of its own. They share their unionids. */
+  others?: readonly { appid: string; secret: string }[]
   /** @default the documented limits */
   limits?: Partial<Limits>
   /** Milliseconds since 1970. @default Date.now */

@@ -3,8 +3,9 @@ import Router from '@koa/router'
 import { readBytes } from '@saoma/protocol'
 import type { Context } from 'koa'
 import { code } from './api/code.ts'
-import type { Answer, Endpoint } from './api/endpoint.ts'
+import { type Answer, type Call, type Endpoint, parseObject } from './api/endpoint.ts'
 import { scheme, urlLink } from './api/link.ts'
+import { phone } from './api/phone.ts'
 import { quota } from './api/quota.ts'
 import { session } from './api/session.ts'
 import { stableToken } from './api/stable-token.ts'
@@ -38,8 +39,19 @@ const render = (ctx: Context, state: State, answer: Answer, jsonType: string): v
   ctx.body = JSON.stringify(typeof answer === 'number' ? errorBody(answer, state.clock.now()) : answer)
 }
 
+/** The app that a call is for: it names the app, or has a token of it. */
+const stateOf = ([first, ...others]: readonly [State, ...State[]], { query, body }: Call): State => {
+  const { appid = query.get('appid') } = (parseObject(body) ?? {}) as { appid?: unknown }
+  const token = query.get('access_token')
+  return (
+    others.find((state) => state.appid === appid || (token !== null && state.tokens.refusal(token) === undefined)) ??
+    first
+  )
+}
+
 /** WeChat's server API, as far as a login needs it. */
-export const wechatRoutes = (state: State): Router => {
+export const wechatRoutes = (states: readonly [State, ...State[]]): Router => {
+  const [state] = states
   const router = new Router()
 
   const serve = (path: string, endpoint: Endpoint, jsonType = JSON_TYPE): void => {
@@ -47,7 +59,8 @@ export const wechatRoutes = (state: State): Router => {
       const body = await readBody(ctx.req)
       if (body === undefined) return render(ctx, state, 47001, jsonType)
       const query = new URLSearchParams(ctx.querystring)
-      render(ctx, state, await endpoint(state, { method: ctx.method, query, body }), jsonType)
+      const call = { method: ctx.method, query, body }
+      render(ctx, state, await endpoint(stateOf(states, call), call), jsonType)
     })
   }
 
@@ -57,6 +70,7 @@ export const wechatRoutes = (state: State): Router => {
   serve('/wxa/generate_urllink', urlLink)
   serve('/wxa/generatescheme', scheme)
   serve('/cgi-bin/openapi/quota/get', quota)
+  serve('/wxa/business/getuserphonenumber', phone)
   serve('/sns/jscode2session', session, SESSION_TYPE)
   router.all('/{*path}', (ctx) => render(ctx, state, 40066, JSON_TYPE))
   return router

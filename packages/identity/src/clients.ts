@@ -3,6 +3,16 @@ import type { ClientMetadata } from 'oidc-provider'
 
 export const ACCESS_TOKEN_SECONDS: number = 10 * 60
 export const SCOPE = 'openid profile offline_access'
+/** Gives the claim `phone_number` (OpenID Connect Core, section 5.4). A client has to ask for it. */
+const PHONE_SCOPE = 'phone'
+export const SCOPES: readonly string[] = [...SCOPE.split(' '), PHONE_SCOPE]
+
+/** Which claims a scope gives. `own` are the business's. */
+export const claimsByScope = (own: readonly string[] = []): Record<string, string[]> => ({
+  openid: ['sub', 'sid', 'acr', 'auth_time'],
+  profile: ['name', 'picture', 'locale', ...own],
+  [PHONE_SCOPE]: ['phone_number'],
+})
 
 /**
  * The client that decides about logins. Its tokens are valid for this cluster only: a backend that checks the
@@ -33,7 +43,7 @@ const publicClient = (
  * like a browser's.
  */
 export const clientsOf = (appName: string): ClientMetadata[] => [
-  publicClient('web', appName, [DEVICE_CODE_GRANT, 'refresh_token'], SCOPE),
+  publicClient('web', appName, [DEVICE_CODE_GRANT, 'refresh_token'], SCOPES.join(' ')),
   publicClient(PHONE_CLIENT, `${appName} on the phone`, [WX_CODE_GRANT], 'openid'),
   publicClient('miniprogram', `${appName} in WeChat`, [WX_CODE_GRANT], 'openid'),
 ]

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { EndNotice, Result } from '@saoma/protocol'
+import { type EndNotice, fail, ok, type Result } from '@saoma/protocol'
 import { every, RedisUnavailable } from '@saoma/redis'
 import type Provider from 'oidc-provider'
-import { createAccounts } from './accounts.ts'
 import { phoneAudience } from './clients.ts'
 import { createKeySeal } from './key-seal.ts'
 import { type OpenSessionsOptions, openSessions } from './open-sessions.ts'
@@ -35,6 +34,14 @@ export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'>, 
  */
 const UNKNOWN_KEY_MS = 2_000
 
+export interface IdentityDeps extends Pick<ProviderDeps, 'redis' | 'tickets'> {
+  /**
+   * Opens the accounts. It is called when the secrets have opened the signing keys, so a node with a wrong
+   * secret writes nothing.
+   */
+  openAccounts: () => Promise<ProviderDeps['accounts']>
+}
+
 export interface Identity {
   /**
    * The OAuth provider to mount at `/oidc`. Call this for each request: a change of signing keys creates a
@@ -63,8 +70,12 @@ export interface Identity {
    * sessions this call ended.
    */
   endAll(sub: string, keep?: string, notice?: EndNotice): Promise<number>
-  /** Names the last end of all sessions of a person. Give it to the ticket that the person scans. */
-  lastEnd(sub: string): Promise<string>
+  /**
+   * Whether a person may log in at a page. The value names the last end of all of the person's sessions: give
+   * it to the ticket that the person scans. A disabled account is ACCOUNT_DISABLED. A deleted one is REVOKED:
+   * its person is a new one.
+   */
+  mayScan(sub: string): Promise<Result<string>>
   close(): void
 }
 
@@ -72,17 +83,15 @@ export interface Identity {
  * The OAuth 2.0 / OpenID Connect side of the cluster. Rejects when Redis cannot be reached or the secret does
  * not fit.
  */
-export const createIdentity = async (
-  deps: Omit<ProviderDeps, 'accounts' | 'grants' | 'sessions' | 'refreshTokenForm'>,
-  options: IdentityOptions,
-): Promise<Identity> => {
-  const accounts = createAccounts(deps.redis)
+export const createIdentity = async (deps: IdentityDeps, options: IdentityOptions): Promise<Identity> => {
   const seal = createKeySeal(options.secrets)
   const cookieSecret = createHash('sha256').update(`saoma cookies ${options.secrets[0]}`).digest('base64url')
   const issuer = `${options.origin}/oidc`
   const opened = openSessions(deps.redis, { ...options, times: deps.tickets.times })
   const { sessions, grants, forms } = opened
   const signingKeys = createSigningKeys(deps.redis, seal, options.keyTimes)
+  const first = await signingKeys.load()
+  const accounts = await deps.openAccounts()
   const kidsOf = (ring: KeyRing) => ring.map(({ kid }) => kid)
   const assemble = (ring: KeyRing) => ({
     kids: kidsOf(ring),
@@ -93,7 +102,7 @@ export const createIdentity = async (
     verify: createVerifier(ring, issuer, [options.origin, phoneAudience(options.origin)]),
   })
 
-  let current = assemble(await signingKeys.load())
+  let current = assemble(first)
   let looking: Promise<void> | undefined
   const look = (): Promise<void> => {
     looking ??= (async () => {
@@ -145,7 +154,12 @@ export const createIdentity = async (
     sessions: sessions.list,
     end: sessions.end,
     endAll: sessions.endAll,
-    lastEnd: sessions.lastEnd,
+    mayScan: async (sub) => {
+      // Both lie in one slot. The end is read first: who disables an account and then ends all is obeyed.
+      const [end, account] = await Promise.all([sessions.lastEnd(sub), accounts.find(sub)])
+      if (account?.state === 'disabled') return fail('ACCOUNT_DISABLED')
+      return account?.state === 'deleted' ? fail('REVOKED') : ok(end)
+    },
     close: () => {
       stop()
       deps.redis.data.off('ready', lookAgain)

@@ -1,4 +1,3 @@
-export type { OutsideIdentity } from './accounts.ts'
 export { createIdentity, type Identity, type IdentityOptions } from './identity.ts'
 export { type OpenSessions, type OpenSessionsOptions, openSessions } from './open-sessions.ts'
 export type { EndedSession } from './session-ends.ts'

@@ -1,9 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Accounts } from '@saoma/accounts'
 import { DEVICE_CODE_GRANT, deviceCodeBits, type LoginRequest, ticketOf, WX_CODE_GRANT } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
-import type { Accounts } from './accounts.ts'
-import { ACCESS_TOKEN_SECONDS, clientsOf, PHONE_CLIENT, phoneAudience, SCOPE } from './clients.ts'
+import {
+  ACCESS_TOKEN_SECONDS,
+  claimsByScope,
+  clientsOf,
+  PHONE_CLIENT,
+  phoneAudience,
+  SCOPE,
+  SCOPES,
+} from './clients.ts'
 import { createDeviceCodes, finishRedemption } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import {
@@ -18,6 +26,8 @@ import { outage, withOutage } from './outage.ts'
 import type { RecordForm } from './record-form.ts'
 import { createRecords } from './records.ts'
 import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
+import { addProblem } from './refusal.ts'
+import { rememberedInRequest } from './remembered-grant.ts'
 import { type RequestState, requestState } from './request-state.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
 import { SigningKey } from './signing-key.ts'
@@ -41,6 +51,8 @@ export interface ProviderOptions {
   admits: (headers: IncomingHttpHeaders) => boolean
   /** What the server knows of the browser that sends the request. */
   describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
+  /** Names of the business's own claims, which are given with the scope `profile`. @default none */
+  ownClaims?: readonly string[]
   /** Turns the phone's `wx.login` code into a person. */
   recognise: Recognise
   /** Called after a session has begun; must not throw. */
@@ -56,7 +68,7 @@ export interface ProviderOptions {
 export interface ProviderDeps {
   redis: RedisClients
   tickets: TicketStore
-  accounts: Accounts
+  accounts: Pick<Accounts, 'of' | 'find'>
   grants: Grants
   sessions: Sessions
   /** How a refresh token's record is written. */
@@ -78,27 +90,6 @@ const refusals = [
   'jwks.error',
   'server_error',
 ] as const
-
-/**
- * The request that redeems a code writes the grant and then reads it to sign its content. This keeps the
- * grant in the request's state and saves the read. A refresh token without its grant is worthless.
- */
-const rememberedInRequest = (adapter: Adapter, refreshTokens: Adapter): Adapter => ({
-  ...adapter,
-  upsert: async (id, payload, expiresIn) => {
-    await adapter.upsert(id, payload, expiresIn)
-    const state = requestState()
-    if (state) state.grant = { ...payload, jti: id }
-  },
-  find: async (id) => {
-    const written = requestState()?.grant
-    if (written?.jti === id) return written
-    const found = await adapter.find(id)
-    const token = String(Provider.ctx?.oidc.params?.refresh_token ?? '')
-    if (!found && token.startsWith(id)) await refreshTokens.destroy(token)
-    return found
-  },
-})
 
 /**
  * One oidc-provider for one key ring. It holds no state of its own, so a change of keys creates a new
@@ -170,8 +161,8 @@ export const createProvider = (
     extraClientMetadata: { properties: [] },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     clientAuthMethods: ['none'],
-    scopes: SCOPE.split(' '),
-    claims: { openid: ['sub', 'sid', 'acr', 'auth_time'], profile: ['name'] },
+    scopes: [...SCOPES],
+    claims: claimsByScope(options.ownClaims),
     conformIdTokenClaims: false,
     acrValues: ['scan'],
     features: {
@@ -222,7 +213,8 @@ export const createProvider = (
       const account = await (reading?.sub === sub ? reading.found : accounts.find(sub)).catch((error) => {
         throw outage(error)
       })
-      return account && { accountId: sub, claims: () => ({ ...account }) }
+      // No token for an account that is disabled or deleted, also at a refresh.
+      return account?.state === 'active' ? { accountId: sub, claims: () => ({ ...account.claims, sub }) } : undefined
     },
     // For every client: the SDK logs in a mini-program in the same way as a page.
     clientBasedCORS: (ctx) => options.admits(ctx.headers),
@@ -245,7 +237,7 @@ export const createProvider = (
         clientId === PHONE_CLIENT ? { ...resourceServer, audience: phoneAudience(origin) } : resourceServer,
       outage,
     ),
-    ['code'],
+    ['code', 'app', 'phone_code'],
   )
 
   /** Sends tokens only after their code is consumed. */
@@ -266,6 +258,7 @@ export const createProvider = (
     if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/phone`)
     await next()
     if (ctx.status === 200) await answerRedemption(ctx as KoaContextWithOIDC)
+    addProblem(ctx as KoaContextWithOIDC)
     if (ctx.status === 503) ctx.set('Retry-After', '2')
     const body = ctx.body as { device_code?: string; authorization_endpoint?: string; error?: string } | undefined
     const { ended } = ctx.state as RequestState

@@ -1,5 +1,5 @@
-import type { EndNotice } from '@saoma/protocol'
-import type { Account } from './accounts.ts'
+import type { Account } from '@saoma/accounts'
+import type { Code, EndNotice } from '@saoma/protocol'
 import { type AdapterPayload, Provider } from './oidc-provider.ts'
 import type { TicketRecord } from './ticket-store.ts'
 
@@ -15,6 +15,8 @@ export interface RequestState {
   refresh?: { end: string; isRepeat: boolean }
   /** Why the session of the refresh token was ended. The refusal tells it. */
   ended?: EndNotice
+  /** Why the person gets no token. It is sent beside OAuth's error. */
+  refusal?: { code: Code; detail?: string }
   /** The device code that the request redeems. */
   redemption?: Redemption
 }

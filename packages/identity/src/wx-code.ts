@@ -1,23 +1,27 @@
-import type { Accounts, OutsideIdentity } from './accounts.ts'
+import type { Accounts, Meeting, OutsideIdentity } from '@saoma/accounts'
 import { errors, type KoaContextWithOIDC, type ResourceServer } from './oidc-provider.ts'
+import { refusalOf } from './refusal.ts'
 import { tooMany } from './too-many.ts'
 
 /** The result for a phone's code: a person, or the reason why there is none. */
 export type Recognition =
-  | {
-      ok: true
-      identity: OutsideIdentity
-      /**
-       * Called before an account is created for this person, to limit new accounts. Resolves with the seconds
-       * to wait.
-       */
-      mayBegin?: () => Promise<number | undefined>
-    }
+  | { ok: true; identity: OutsideIdentity; meeting?: Meeting }
   | { ok: false; kind: 'rejected' | 'unavailable'; message: string }
   /** The rate limit was reached. */
   | { ok: false; kind: 'limited'; seconds: number }
+/** What a client may send beside the code of `wx.login`. */
+export interface RecogniseOptions {
+  /** Appid of the mini-program. @default the first one */
+  app?: string
+  /** A code of WeChat's button for the phone number, if the person has pressed it. */
+  phoneCode?: string
+}
 /** `from` is the client's address. Rejects with RedisUnavailable. */
-export type Recognise = (code: string, from: string) => Promise<Recognition>
+export type Recognise = (code: string, from: string, options?: RecogniseOptions) => Promise<Recognition>
+
+/** A code of WeChat: 1 to 128 printable characters. */
+const isCode = (code: unknown): code is string =>
+  typeof code === 'string' && /^[\x21-\x7e\u00a0-\uffff ]{1,128}$/.test(code)
 
 /**
  * The grant type of the mini-program: it exchanges a single-use `wx.login` code for an access token. Only
@@ -26,7 +30,7 @@ export type Recognise = (code: string, from: string) => Promise<Recognition>
  */
 export const wxCodeGrant =
   (
-    accounts: Accounts,
+    accounts: Pick<Accounts, 'of'>,
     recognise: Recognise,
     resource: string,
     resourceServerOf: (clientId: string) => ResourceServer,
@@ -34,11 +38,14 @@ export const wxCodeGrant =
   ) =>
   async (ctx: KoaContextWithOIDC): Promise<void> => {
     const { provider, client, params } = ctx.oidc
-    const code = params?.code
-    if (typeof code !== 'string' || !/^[\x21-\x7e\u00a0-\uffff ]{1,128}$/.test(code)) {
-      throw new errors.InvalidRequest('code must be a string of 1 to 128 printable characters')
-    }
-    const recognised = await recognise(code, ctx.ip).catch((error: unknown) => {
+    const { code, app, phone_code: phoneCode } = params ?? {}
+    if (!isCode(code)) throw new errors.InvalidRequest('code must be a string of 1 to 128 printable characters')
+    if (phoneCode !== undefined && !isCode(phoneCode))
+      throw new errors.InvalidRequest('phone_code must be a string of 1 to 128 printable characters')
+    if (app !== undefined && (typeof app !== 'string' || !/^[\w-]{1,64}$/.test(app)))
+      throw new errors.InvalidRequest('app must be an appid')
+    const options = { ...(app === undefined ? {} : { app }), ...(phoneCode === undefined ? {} : { phoneCode }) }
+    const recognised = await recognise(code, ctx.ip, options).catch((error: unknown) => {
       throw outage(error)
     })
     if (!recognised.ok) {
@@ -46,10 +53,10 @@ export const wxCodeGrant =
       if (recognised.kind === 'rejected') throw new errors.InvalidGrant(recognised.message)
       throw Object.assign(new errors.TemporarilyUnavailable(recognised.message), { status: 502, statusCode: 502 })
     }
-    const account = await accounts.of(recognised.identity, recognised.mayBegin).catch((error: unknown) => {
+    const account = await accounts.of(recognised.identity, recognised.meeting).catch((error: unknown) => {
       throw outage(error)
     })
-    if ('waitSeconds' in account) throw tooMany(ctx, account.waitSeconds)
+    if (!account.allow) throw refusalOf(ctx, account)
     if (!client) throw new errors.InvalidClient()
 
     // The token has no grant and no session: it lives ten minutes and cannot be renewed.

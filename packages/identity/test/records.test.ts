@@ -1,5 +1,4 @@
 import type { RedisClients } from '@saoma/redis'
-import { createAccounts } from '../src/accounts.ts'
 import { createRecords } from '../src/records.ts'
 import { openRedis } from './fixtures.ts'
 
@@ -8,8 +7,6 @@ let redis: RedisClients
 beforeAll(async () => {
   redis = await openRedis()
 })
-
-const names = async () => (await redis.data.keys('*')).join('\n')
 
 test('a record is used up once, even by simultaneous callers', async () => {
   const records = createRecords(redis, 'AuthorizationCode')
@@ -39,21 +36,4 @@ test('every record has a lifetime', async () => {
   await records.upsert('grant', { jti: 'grant' }, 60)
   const [key = ''] = await redis.data.keys('*Grant*')
   expect(await redis.data.ttl(key)).toBeGreaterThan(0)
-})
-
-test('one WeChat identity is one account, however many nodes meet it first', async () => {
-  const accounts = createAccounts(redis)
-  const identity = { via: 'wechat', appid: 'wx1', openid: 'oABC' } as const
-  const met = await Promise.all(Array.from({ length: 50 }, () => accounts.of(identity)))
-  const subs = new Set(met.map((account) => ('sub' in account ? account.sub : '')))
-  expect(subs.size).toBe(1)
-  const [sub = ''] = subs
-  expect(sub).toMatch(/^[A-Za-z0-9_-]{22}$/)
-  expect(await accounts.find(sub)).toEqual({ sub })
-  expect(await redis.data.keys('*account:*')).toHaveLength(1)
-})
-
-test('the openid is stored nowhere in Redis', async () => {
-  await createAccounts(redis).of({ via: 'wechat', appid: 'wx1', openid: 'oSecretOpenid' })
-  expect(await names()).not.toContain('oSecretOpenid')
 })

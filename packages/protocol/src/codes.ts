@@ -60,6 +60,16 @@ export const codes = {
     react: 'stop',
     say: { en: 'You may not do this.', zh: '没有权限。' },
   },
+  ACCOUNT_REFUSED: {
+    status: 403,
+    react: 'stop',
+    say: { en: 'The application does not admit you.', zh: '该应用不允许您登录。' },
+  },
+  ACCOUNT_DISABLED: {
+    status: 403,
+    react: 'stop',
+    say: { en: 'This account is disabled.', zh: '该账号已被停用。' },
+  },
   ORIGIN_NOT_ALLOWED: {
     status: 403,
     react: 'stop',

@@ -13,9 +13,9 @@ export const VERSION_BESIDE = 1
  * All keys and pub/sub channels of the cluster. They are named only here. Braces are Redis Cluster hash tags:
  * all keys of one script have the same tag, so they lie in one slot.
  *
- * Each key has a TTL, set by its writer, with two exceptions: `signingKeys` and `signingKeysKnown`, because
- * without them all issued tokens would be worthless; and `account`/`accountOf`, because a business stores its
- * own data under those names.
+ * Each key has a TTL, set by its writer, with three exceptions: `signingKeys` and `signingKeysKnown`, because
+ * without them all issued tokens would be worthless; `account`, `accountLink` and `accountOf`, because a
+ * business stores its own data under those names; and `accountKeys`, without which nobody would be found.
  */
 export const createKeys = (prefix: string) => ({
   prefix,
@@ -37,7 +37,9 @@ export const createKeys = (prefix: string) => ({
   usedRefreshTokens: (sid: string) => `${prefix}:used-refresh-tokens:{${sid}}`,
   /** Hash: a person's account. */
   account: (sub: string) => `${prefix}:account:{${sub}}`,
-  /** String: the account of an outside identity. `identity` is a hash, never an openid. */
+  /** String: the account of an outside identity, or of a unionid. `name` is an HMAC. */
+  accountLink: (name: string) => `${prefix}:account-link:{${name}}`,
+  /** String: the same, as former versions stored it. `identity` is a hash, never an openid. */
   accountOf: (identity: string) => `${prefix}:account-of:{${identity}}`,
   /** String: the encrypted signing keys. */
   signingKeys: () => `${prefix}:signing-keys`,
@@ -46,6 +48,12 @@ export const createKeys = (prefix: string) => ({
    * its hash tag is their name.
    */
   signingKeysKnown: () => `${prefix}:signing-keys-known:{${prefix}:signing-keys}`,
+
+  /**
+   * String: the encrypted keys by which accounts are found and opened. It lies in the slot of the signing
+   * keys.
+   */
+  accountKeys: () => `${prefix}:account-keys:{${prefix}:signing-keys}`,
 
   /** String: WeChat's access token, encrypted, shared by all nodes. It lives as long as the token. */
   wechatToken: (appid: string) => `${prefix}:wechat:{${appid}}:token`,

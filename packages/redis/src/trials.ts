@@ -24,6 +24,9 @@ const TRIALS: readonly string[] = [
   'PEXPIREAT string 9999999999999',
   `PEXPIRE string ${KEY_MS}`,
   'PTTL string',
+  // This removes the TTL.
+  'PERSIST string',
+  `PEXPIRE string ${KEY_MS}`,
   'HSET hash a 1',
   `PEXPIRE hash ${KEY_MS}`,
   'HSETNX hash a 1',
@@ -31,6 +34,7 @@ const TRIALS: readonly string[] = [
   'HMGET hash a',
   'HGETALL hash',
   'HEXISTS hash a',
+  'HKEYS hash',
   'HINCRBY hash a 1',
   'HLEN hash',
   'HRANDFIELD hash',

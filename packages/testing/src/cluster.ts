@@ -14,8 +14,8 @@ export interface FrontOptions {
   envOf?: (nodeId: string) => Record<string, string>
   /** Settings of nginx/render.sh. */
   nginxEnv?: Record<string, string>
-  /** Start a WeChat simulator for the gateways. @default false */
-  simulator?: boolean
+  /** Start a WeChat simulator for the gateways, perhaps with settings of its own. @default false */
+  simulator?: boolean | { env: Record<string, string> }
   /** Public origin, if it is not nginx's own. */
   origin?: string
   /** Called for every line of a gateway's log. */
@@ -54,7 +54,9 @@ export const startFront = async (redisUrl: string, options: FrontOptions = {}): 
   // starts after them.
   const port = await freePort()
   const origin = options.origin ?? `http://127.0.0.1:${port}`
-  const simulator = options.simulator ? await startSimulator() : undefined
+  const simulator = options.simulator
+    ? await startSimulator(options.simulator === true ? {} : options.simulator)
+    : undefined
   const nodes = await Promise.all(
     nodeIds(count).map((nodeId) =>
       startGateway({

@@ -9,6 +9,7 @@ export const paths = {
   link: '/wxa/generate_urllink',
   scheme: '/wxa/generatescheme',
   session: '/sns/jscode2session',
+  phone: '/wxa/business/getuserphonenumber',
   quota: '/cgi-bin/openapi/quota/get',
 }
 export type Api = keyof typeof paths

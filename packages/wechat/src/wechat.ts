@@ -45,6 +45,11 @@ export interface Wechat {
    * another one.
    */
   session(jsCode: string): Promise<{ ok: true; openid: string; unionid?: string } | WechatFailure>
+  /**
+   * Gets the number of the person who pressed the button for it (getPhoneNumber). Each code works once.
+   * Resolves with the number as in `+8613800138000`.
+   */
+  phoneNumber(code: string): Promise<{ ok: true; phoneNumber: string } | WechatFailure>
   /** Aborts running calls; later calls fail as unavailable. Redis stays open. */
   close(): void
 }
@@ -65,6 +70,22 @@ const readGrant = jsonOf(
 )
 // The session_key is dropped here: we do not need it, so it cannot leak.
 const readSession = jsonOf(v.object({ openid: v.pipe(v.string(), v.minLength(1)), unionid: v.optional(v.string()) }))
+
+const readPhone = jsonOf(
+  v.object({
+    phone_info: v.object({
+      purePhoneNumber: v.pipe(v.string(), v.regex(/^\d{3,20}$/)),
+      countryCode: v.pipe(v.union([v.string(), v.number()]), v.transform(String), v.regex(/^\d{1,4}$/)),
+    }),
+  }),
+)
+/**
+ * Whether a failed try with a code that works once may be repeated. If WeChat does not answer, it may have
+ * consumed the code, and a second try would report "used". That would blame the person, who can easily get
+ * another code. So only a try that certainly had no effect is repeated.
+ */
+const hadNoEffect = (failed: Outcome<unknown>): boolean =>
+  failed.kind === 'refused' || (failed.kind === 'unreachable' && !failed.sent)
 
 /** @throws TypeError for an invalid address or page */
 export const createWechat = (redis: RedisClients, options: WechatOptions): Wechat => {
@@ -132,12 +153,13 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
   const authorised = async <T>(
     once: (query: { access_token: string }) => Promise<Outcome<T>>,
     signal: AbortSignal,
+    isSafe?: (outcome: Outcome<T>) => boolean,
   ): Promise<{ ok: true; value: T } | WechatFailure> => {
     let token = await tokens.get()
     for (let renewed = false; ; renewed = true) {
       if (!token.ok) return token
       const query = { access_token: token.token }
-      const { outcome } = await insist(signal, () => once(query))
+      const { outcome } = await insist(signal, () => once(query), isSafe)
       if (outcome.kind === 'answer') return { ok: true, value: outcome.value }
       if (remedyOf(outcome) !== 'refresh' || renewed) return failureOf(outcome, 'unavailable')
       token = await tokens.renew(token.token)
@@ -170,16 +192,24 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
     const { outcome, tries } = await insist(
       signal,
       () => tryOnce({ api: 'session', query, signal }, readSession),
-      // A code works once. If WeChat does not answer, it may have consumed the code, and a second try would
-      // report "used". That would blame the person, who can easily get another code. So retry only if the try
-      // certainly had no effect.
-      (failed) => failed.kind === 'refused' || (failed.kind === 'unreachable' && !failed.sent),
+      hadNoEffect,
     )
     if (outcome.kind === 'answer') return { ok: true, ...outcome.value }
     // A "busy" answer may have consumed the code after all: nobody else can have used it since.
     if (outcome.kind === 'refused' && outcome.errcode === CODE_USED && tries > 1)
       return { ...unavailable('WeChat used up the login code while it was busy'), errcode: CODE_USED }
     return failureOf(outcome, 'misconfigured')
+  }
+
+  const askPhone = async (code: string, signal: AbortSignal): ReturnType<Wechat['phoneNumber']> => {
+    const asked = await authorised(
+      (query) => tryOnce({ api: 'phone', query, json: { code }, signal }, readPhone),
+      signal,
+      hadNoEffect,
+    )
+    if (!asked.ok) return asked
+    const { countryCode, purePhoneNumber } = asked.value.phone_info
+    return { ok: true, phoneNumber: `+${countryCode}${purePhoneNumber}` }
   }
 
   const inTime = async <T>(work: (signal: AbortSignal) => Promise<T | WechatFailure>): Promise<T | WechatFailure> => {
@@ -203,6 +233,10 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
       JS_CODE.test(jsCode)
         ? inTime((signal) => recognise(jsCode, signal))
         : rejected('this is no login code of WeChat'),
+    phoneNumber: async (code) =>
+      JS_CODE.test(code)
+        ? inTime((signal) => askPhone(code, signal))
+        : rejected('this is no phone number code of WeChat'),
     close: () => closing.abort(),
   }
 }

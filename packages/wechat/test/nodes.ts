@@ -32,6 +32,8 @@ const ordersFor = ({ origin, env }: Simulator) => {
   return {
     login: async (person: string, blocked = false): Promise<string> =>
       ((await ask('/login', 'POST', { person, blocked })) as { js_code: string }).js_code,
+    phoneCode: async (number: string): Promise<string> =>
+      ((await ask('/phone', 'POST', { number })) as { code: string }).code,
     fault: (fault: object) => ask('/faults', 'POST', fault),
     clearFaults: () => ask('/faults', 'DELETE'),
     expireTokens: () => ask('/tokens/expire', 'POST'),

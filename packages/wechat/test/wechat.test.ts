@@ -128,6 +128,25 @@ describe('time', () => {
   })
 })
 
+describe('a phone number', () => {
+  const path = '/wxa/business/getuserphonenumber'
+
+  test('has the code of its country in front, and each code works once', async () => {
+    const code = await simulator.phoneCode('13800138000')
+    expect(await node.wechat.phoneNumber(code)).toEqual({ ok: true, phoneNumber: '+8613800138000' })
+    expect(await node.wechat.phoneNumber(code)).toMatchObject({ ok: false, kind: 'rejected', errcode: 40029 })
+    expect(await node.wechat.phoneNumber('no code')).toMatchObject({ kind: 'rejected' })
+  })
+
+  test('is not asked for twice if WeChat may have used up the code', async () => {
+    await simulator.fault({ kind: 'cut', path, times: 1 })
+    const before = await calls(path)
+    const code = await simulator.phoneCode('13800138000')
+    expect(await node.wechat.phoneNumber(code)).toMatchObject({ ok: false, kind: 'unavailable' })
+    expect(await calls(path)).toBe(before + 1)
+  })
+})
+
 describe('a session', () => {
   test('gives the person and nothing else', async () => {
     const [first, second] = [await simulator.login('alice'), await simulator.login('alice')]

@@ -67,6 +67,14 @@ const MOST_WAITING = 1_000
  */
 const overloaded: readonly number[] = [502, 503, 504]
 
+/** The first thing that is wrong with an answer. Never its values: they may be secret or personal. */
+const wrongWith = ([issue]: readonly v.BaseIssue<unknown>[]): string => {
+  if (!issue) return 'body'
+  const where = v.getDotPath(issue) ?? ''
+  const what = issue.expected === 'never' ? 'not known' : (issue.expected ?? issue.type)
+  return `body${where ? `: ${where}` : ''} (${what})`
+}
+
 const parseJson = (text: string): unknown => {
   try {
     return parseExact(text)
@@ -130,7 +138,7 @@ export const createWebhookClient = <T>(options: WebhookClientOptions<T>): Webhoo
     if (refusals.includes(status)) return { kind: 'refused' }
     if (status !== 200) return wrong(`status ${status}`)
     const parsed = v.safeParse(answer, parseJson(text))
-    return parsed.success ? { kind: 'answer', body: parsed.output } : wrong('body')
+    return parsed.success ? { kind: 'answer', body: parsed.output } : wrong(wrongWith(parsed.issues))
   }
 
   /**

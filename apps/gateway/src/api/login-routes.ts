@@ -83,7 +83,7 @@ export const loginOperations = {
     credentials: ['phoneToken'],
     path: { ticket },
     answers: { 200: { says: 'The state, and who asks for the login.', json: schemas.ScanAnswer } },
-    codes: [...PHONE, ...DECIDED],
+    codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED],
   },
   'POST /v1/tickets/{ticket}/confirm': {
     id: 'confirmTicket',

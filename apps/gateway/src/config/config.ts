@@ -12,6 +12,7 @@ import { Environment } from './environment.ts'
 import { DEFAULT_CLAIMS } from './jwks-settings.ts'
 import { packedPages } from './packed-pages.ts'
 import { readSettingFiles } from './setting-files.ts'
+import type { WechatApp } from './wechat-apps.ts'
 
 export interface Config extends RedisSettings {
   /** Public origin of the cluster, without a trailing slash. */
@@ -33,6 +34,8 @@ export interface Config extends RedisSettings {
     envVersion: 'release' | 'trial' | 'develop'
     /** How the browser of a phone opens the mini-program. */
     link: 'link' | 'scheme' | 'none'
+    /** Further mini-programs whose people log in. */
+    others: readonly WechatApp[]
   }
   /**
    * Where the picture of a login comes from: WeChat draws it, it comes from the pool, or it comes from the
@@ -58,6 +61,13 @@ export interface Config extends RedisSettings {
   trustedProxies: string[]
   allowedOrigins: string[]
   live: AccessSettings & { rules: readonly Rule[] }
+  /** Who a person is. */
+  accounts: {
+    /** The business, if it is asked. */
+    hook?: { url: string; secret: string; when: 'birth' | 'login' }
+    /** Names of claims of the business's own. */
+    ownClaims: readonly string[]
+  }
   limits: {
     codesPerMinute: number
     requestsPerMinute: number
@@ -164,6 +174,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
             page: settings.WECHAT_PAGE,
             envVersion: settings.WECHAT_ENV_VERSION,
             link: settings.WECHAT_LINK,
+            others: settings.WECHAT_APPS,
           },
         }
       : {}),
@@ -201,6 +212,18 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       ...(settings.SAOMA_HOOK_URL && settings.SAOMA_HOOK_SECRET
         ? { hook: { url: settings.SAOMA_HOOK_URL, secret: settings.SAOMA_HOOK_SECRET } }
         : {}),
+    },
+    accounts: {
+      ...(settings.SAOMA_ACCOUNT_URL && settings.SAOMA_ACCOUNT_SECRET
+        ? {
+            hook: {
+              url: settings.SAOMA_ACCOUNT_URL,
+              secret: settings.SAOMA_ACCOUNT_SECRET,
+              when: settings.SAOMA_ACCOUNT_WHEN,
+            },
+          }
+        : {}),
+      ownClaims: settings.SAOMA_ACCOUNT_CLAIMS,
     },
     limits: {
       codesPerMinute: settings.SAOMA_LIMIT_CODES,

@@ -65,6 +65,10 @@ export const contradictions = (env: Environment): string[] => {
   const hasWechat = Boolean(env.WECHAT_APPID && env.WECHAT_SECRET)
   if (Boolean(env.WECHAT_APPID) !== Boolean(env.WECHAT_SECRET))
     problems.push('WECHAT_APPID and WECHAT_SECRET go together: set both or none')
+  if (env.WECHAT_APPS.length > 0 && !env.WECHAT_APPID)
+    problems.push('WECHAT_APPS has further mini-programs: WECHAT_APPID and WECHAT_SECRET are those of the first one')
+  if (env.WECHAT_APPS.some(({ appid }) => appid === env.WECHAT_APPID))
+    problems.push('WECHAT_APPS has the appid of WECHAT_APPID: it is for further mini-programs')
   if (env.SAOMA_DEMO === 'true') {
     if (env.NODE_ENV === 'production')
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with NODE_ENV=production')
@@ -87,6 +91,10 @@ export const contradictions = (env: Environment): string[] => {
   }
   if (Boolean(env.SAOMA_HOOK_URL) !== Boolean(env.SAOMA_HOOK_SECRET))
     problems.push('SAOMA_HOOK_URL and SAOMA_HOOK_SECRET go together: set both or none')
+  if (Boolean(env.SAOMA_ACCOUNT_URL) !== Boolean(env.SAOMA_ACCOUNT_SECRET))
+    problems.push('SAOMA_ACCOUNT_URL and SAOMA_ACCOUNT_SECRET go together: set both or none')
+  if (env.SAOMA_ACCOUNT_WHEN === 'login' && !env.SAOMA_ACCOUNT_URL)
+    problems.push('SAOMA_ACCOUNT_WHEN says when SAOMA_ACCOUNT_URL is asked: set SAOMA_ACCOUNT_URL')
   if (!env.SAOMA_HOOK_URL && env.SAOMA_CHANNELS.some(({ follow, publish }) => follow === 'hook' || publish === 'hook'))
     problems.push('SAOMA_CHANNELS has a rule with the value hook: set SAOMA_HOOK_URL')
   const largest = env.SAOMA_LIMIT_MESSAGE_BYTES + 1_024

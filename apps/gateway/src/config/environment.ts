@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isOwnClaim } from '@saoma/accounts'
 import type { SessionKind } from '@saoma/identity'
 import { parseRedisUrl } from '@saoma/redis'
 import proxyAddr from 'proxy-addr'
@@ -7,6 +8,7 @@ import { type ApiKeyList, parseApiKeys } from '../access/api-keys.ts'
 import { parseRules, type Rule } from '../access/rules.ts'
 import { traceSamplers } from '../operate/tracing/options.ts'
 import { algorithms, claimNames, keySource } from './jwks-settings.ts'
+import { parseWechatApps } from './wechat-apps.ts'
 
 const number = (min: number, max: number) =>
   v.pipe(v.string(), v.regex(/^\d+$/, 'must be a whole number'), v.transform(Number), v.minValue(min), v.maxValue(max))
@@ -80,6 +82,11 @@ const cidr = v.pipe(
   }, 'must list addresses or networks such as 10.0.0.0/8'),
 )
 const secret = v.pipe(v.string(), v.minLength(32, 'must have at least 32 characters'))
+const hookSecret = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{16,}$/, 'must have at least 16 characters of ASCII'))
+const ownClaim = v.pipe(
+  v.string(),
+  v.check(isOwnClaim, 'must hold names that are URIs, such as https://shop.example.com/level, separated by commas'),
+)
 const webAddress = v.pipe(
   v.string(),
   v.check((text) => {
@@ -151,6 +158,8 @@ const rules = listing<readonly Rule[]>((text) => {
   return { value: parsed.rules, problems: parsed.problems }
 })
 
+const wechatApps = listing(parseWechatApps)
+
 /** The schema of each setting. `.env.template` explains them. */
 export const Environment = v.object({
   SAOMA_ORIGIN: origin,
@@ -185,6 +194,7 @@ export const Environment = v.object({
   SAOMA_DEMO: v.optional(v.picklist(['true', 'false'], 'must be true or false'), 'false'),
   WECHAT_APPID: v.optional(v.string()),
   WECHAT_SECRET: v.optional(v.string()),
+  WECHAT_APPS: v.optional(wechatApps, ''),
   WECHAT_API: v.optional(v.pipe(v.string(), v.url('must be a URL')), 'https://api.weixin.qq.com'),
   WECHAT_PAGE: v.optional(
     v.pipe(v.string(), v.regex(/^[^/?][^?]*$/, 'must be a page path without a leading / and without a query')),
@@ -227,9 +237,11 @@ export const Environment = v.object({
   SAOMA_AUTH_ALGORITHMS: v.optional(algorithms),
   SAOMA_CHANNELS: v.optional(rules, ''),
   SAOMA_HOOK_URL: v.optional(webAddress),
-  SAOMA_HOOK_SECRET: v.optional(
-    v.pipe(v.string(), v.regex(/^[\x20-\x7e]{16,}$/, 'must have at least 16 characters of ASCII')),
-  ),
+  SAOMA_HOOK_SECRET: v.optional(hookSecret),
+  SAOMA_ACCOUNT_URL: v.optional(webAddress),
+  SAOMA_ACCOUNT_SECRET: v.optional(hookSecret),
+  SAOMA_ACCOUNT_WHEN: v.optional(v.picklist(['birth', 'login'], 'must be birth or login'), 'birth'),
+  SAOMA_ACCOUNT_CLAIMS: v.optional(v.pipe(list, v.array(ownClaim), v.maxLength(20, 'must have at most 20 names')), ''),
   SAOMA_LIMIT_EVENTS: v.optional(number(1, 1e6), '200'),
   SAOMA_LIMIT_KEY_EVENTS: v.optional(number(1, 1e6), '5000'),
   SAOMA_LIMIT_CHANNELS: v.optional(number(1, 1e5), '100'),

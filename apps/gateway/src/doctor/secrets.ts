@@ -11,9 +11,16 @@ import type { Source } from './source.ts'
 import { bitsOf } from './strength.ts'
 
 /** The secrets that an operator makes. WeChat makes its own. */
-const MADE = ['SAOMA_SECRET', 'SAOMA_PREVIOUS_SECRET', 'SAOMA_HOOK_SECRET'] as const
+const MADE = ['SAOMA_SECRET', 'SAOMA_PREVIOUS_SECRET', 'SAOMA_HOOK_SECRET', 'SAOMA_ACCOUNT_SECRET'] as const
 /** All settings whose value nobody else may read. */
-const SECRET = [...MADE, 'WECHAT_SECRET', 'REDIS_URL', 'REDIS_CHANNELS_URL', 'AWS_SECRET_ACCESS_KEY'] as const
+const SECRET = [
+  ...MADE,
+  'WECHAT_SECRET',
+  'WECHAT_APPS',
+  'REDIS_URL',
+  'REDIS_CHANNELS_URL',
+  'AWS_SECRET_ACCESS_KEY',
+] as const
 /** Settings that name a file with a private key. */
 const KEY_FILES = ['REDIS_KEY_FILE'] as const
 /** Whoever knows the program of the nodes has fewer guesses than this left. */

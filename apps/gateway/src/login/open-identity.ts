@@ -1,3 +1,4 @@
+import { type AccountKeys, createAccounts, openAccountKeys } from '@saoma/accounts'
 import type { Channels } from '@saoma/channels'
 import { createIdentity, type Identity, type IdentityOptions } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
@@ -10,6 +11,7 @@ import { type Logger, rarely } from '../operate/log.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { describeUserAgent } from '../transport/client-address.ts'
 import type { Limits } from '../transport/limits.ts'
+import { createAccountHook } from './account-hook.ts'
 import { createIdentifyPhone } from './identify-phone.ts'
 import { createPhoneCodes } from './phone-codes.ts'
 
@@ -18,7 +20,8 @@ export interface OpenIdentityDeps {
   membership: Pick<Membership, 'version'>
   tickets: Tickets
   channels: Pick<Channels, 'publish' | 'end'>
-  wechat?: Wechat
+  /** By appid. */
+  wechatApps: ReadonlyMap<string, Wechat>
   limits: Limits
   metrics: Metrics
   log: Logger
@@ -28,6 +31,8 @@ export interface OpenIdentityDeps {
 const QUIET_MS = 10_000
 /** From this cluster version on, nodes read the short form of sessions. */
 const READS_SHORT_FORM = 2
+/** From this one on, they find people by the links of today. */
+const FINDS_BY_LINKS = 2
 
 /** A refusal is logged in the line of its request. A failure needs a line with its stack. */
 const createOnError =
@@ -44,8 +49,8 @@ const createOnError =
   }
 
 /** The OpenID provider of the logins. Rejects with RedisUnavailable. */
-export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Identity> => {
-  const { redis, membership, tickets, channels, wechat, limits, metrics, log } = deps
+export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Promise<Identity> => {
+  const { redis, membership, tickets, channels, wechatApps, limits, metrics, log } = deps
 
   /**
    * Tells a person's other pages and phone to reload the list of logins. They also reload it on their own, so
@@ -59,13 +64,26 @@ export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Id
       )
   }
 
-  return createIdentity(
-    { redis, tickets },
+  let accountKeys: AccountKeys | undefined
+  const openAccounts = async () => {
+    accountKeys = await openAccountKeys(redis, {
+      secrets: config.secrets,
+      onError: rarely(QUIET_MS, (error: unknown, times) =>
+        log.error({ err: error, times }, 'the account keys could not be reloaded'),
+      ),
+    })
+    return createAccounts(redis, accountKeys, { isAlone: () => membership.version() >= FINDS_BY_LINKS })
+  }
+  const { hook, ownClaims } = config.accounts
+
+  const identity = await createIdentity(
+    { redis, tickets, openAccounts },
     {
       origin: config.origin,
       appName: config.appName,
       codeSeconds: tickets.times.scanMs / 1000,
       secrets: config.secrets,
+      ownClaims,
       mayWriteShort: () => membership.version() >= READS_SHORT_FORM,
       admits: createOrigins(config).admits,
       describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
@@ -74,7 +92,8 @@ export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Id
         limits,
         phoneCodes: createPhoneCodes(redis, config.limits, metrics),
         demo: config.demo,
-        ...(wechat && config.wechat ? { wechat, appid: config.wechat.appid } : {}),
+        wechatApps,
+        ...(hook ? { hook: createAccountHook({ ...hook, ownClaims }, log) } : {}),
       }),
       onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
       onRefreshRepeated: () => metrics.refreshRepeated.inc(),
@@ -93,4 +112,12 @@ export const openIdentity = (deps: OpenIdentityDeps, config: Config): Promise<Id
       onError: createOnError(log),
     },
   )
+
+  return {
+    ...identity,
+    close: () => {
+      identity.close()
+      accountKeys?.close()
+    },
+  }
 }

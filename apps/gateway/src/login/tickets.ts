@@ -67,7 +67,9 @@ export const ticketRoutes = ({
     '/tickets/:ticket/scan',
     decide<ScanAnswer>('scanned', async (ticket, sub, ip) => {
       // Read first: an end of all sessions that comes later refuses this login (D102).
-      const scanned = await tickets.scan(ticket, sub, await identity.lastEnd(sub))
+      const lastEnd = await identity.mayScan(sub)
+      if (!lastEnd.ok) return lastEnd
+      const scanned = await tickets.scan(ticket, sub, lastEnd.value)
       if (!scanned.ok) return scanned
       return ok({ ...scanned.value, sameNetwork: networkOf(ip) === networkOf(scanned.value.request.ip) })
     }),

@@ -40,7 +40,7 @@ export interface Question {
  * - `settled`: the login was decided before. `answered` is this person's answer, if the server may have
  *   accepted
  *   it. The other screen shows the actual decision.
- * - `failed`: `canRetry` if a retry may help.
+ * - `failed`: `canRetry` if a retry may help. `detail` is the business's own sentence for the person.
  * - `offline`: nothing is lost, and the page continues by itself when the network is back.
  */
 export type LoginScreen =
@@ -51,7 +51,7 @@ export type LoginScreen =
   | { status: 'deciding'; question: Question; decision: Decision }
   | { status: 'settled'; answered?: Decision }
   | { status: 'confirmed' | 'declined' | 'expired' | 'taken' | 'not-found' }
-  | { status: 'failed'; code: string; canRetry: boolean }
+  | { status: 'failed'; code: string; detail?: string; canRetry: boolean }
   | { status: 'offline' }
 
 /** The login page, from the scan to the decision. */

@@ -43,7 +43,7 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
   }
 
   /** The screen after a failure that does not concern the person's last input. */
-  const failed = ({ code, react }: Failure) => {
+  const failed = ({ code, react, detail }: Failure) => {
     switch (code) {
       case 'TICKET_EXPIRED':
         return show({ status: 'expired' })
@@ -55,7 +55,8 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
         return show({ status: 'not-found' })
     }
     if (code === 'NETWORK' && !page.online) return show({ status: 'offline' })
-    show({ status: 'failed', code, canRetry: react !== 'stop' })
+    const own = code === 'ACCOUNT_REFUSED' && detail ? { detail } : {}
+    show({ status: 'failed', code, ...own, canRetry: react !== 'stop' })
   }
 
   /**

@@ -26,6 +26,8 @@ export interface ProgramOptions {
    * demo mode only.
    */
   demo?: string
+  /** Appid of the mini-program, if it is not the server's first one. */
+  app?: string
   /** Milliseconds since 1970. @default Date.now */
   now?: () => number
   /** Returns numbers in `[0, 1)` for the jitter of retries. */
@@ -48,13 +50,14 @@ export interface Program {
 }
 
 export const createProgram = (options: ProgramOptions): Program => {
-  const { wx, demo, now = Date.now, random = Math.random } = options
+  const { wx, demo, app, now = Date.now, random = Math.random } = options
   const origin = options.origin.replace(/\/+$/, '')
   const { fetch, now: serverNow } = createServerClock(createWxFetch(wx), now)
   const page = createWxPage(wx)
   const text = createText(baseOf(wx).language, serverNow)
   const loginCode = demo ? async () => `demo:${demo}` : () => wxLoginCode(wx)
-  const tokensOf = (clientId: 'phone' | 'miniprogram') => createTokens({ clientId, origin, fetch, loginCode, now })
+  const tokensOf = (clientId: 'phone' | 'miniprogram') =>
+    createTokens({ clientId, origin, fetch, loginCode, now, ...(app ? { app } : {}) })
   const phone = tokensOf('phone')
   const application = tokensOf('miniprogram')
   const api = createPhoneApi({ origin, fetch, tokens: phone })

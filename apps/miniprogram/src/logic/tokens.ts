@@ -13,6 +13,8 @@ export interface TokensOptions {
   /** Returns a code that works once. */
   loginCode: () => Promise<string>
   now: () => number
+  /** Appid of the mini-program, if it is not the server's first one. */
+  app?: string
 }
 
 /**
@@ -52,7 +54,7 @@ export const wxLoginCode = (wx: Pick<WxApp, 'login'>): Promise<string> =>
     })
   })
 
-export const createTokens = ({ clientId, origin, fetch, loginCode, now }: TokensOptions): Tokens => {
+export const createTokens = ({ clientId, origin, fetch, loginCode, now, app }: TokensOptions): Tokens => {
   const closing = new AbortController()
   let token: { value: string; until: number } | undefined
   let inFlight: Promise<Answer<string>> | undefined
@@ -68,7 +70,7 @@ export const createTokens = ({ clientId, origin, fetch, loginCode, now }: Tokens
     const answer = await request({
       fetch,
       url: `${origin}/oidc/token`,
-      init: form({ grant_type: WX_CODE_GRANT, client_id: clientId, code }),
+      init: form({ grant_type: WX_CODE_GRANT, client_id: clientId, code, ...(app ? { app } : {}) }),
       parse: parseTokenSet,
       timeoutMs: TIMEOUT_MS,
       signal: closing.signal,

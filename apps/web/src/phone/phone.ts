@@ -14,7 +14,8 @@ export type Screen =
   /** `until`: milliseconds since 1970 by this phone's clock. */
   | { status: 'asking'; ticket: string; request: LoginRequest; until: number; error?: string }
   | { status: 'confirmed' | 'rejected' | 'expired' | 'not-demo' }
-  | { status: 'failed'; code: string; again?: () => void }
+  /** `detail` is the business's own sentence for the person. */
+  | { status: 'failed'; code: string; detail?: string; again?: () => void }
 
 export interface Phone {
   readonly screen: Screen
@@ -56,9 +57,10 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
     update()
   }
 
-  const failed = ({ code, react }: Failure, again: () => void) => {
+  const failed = ({ code, react, detail }: Failure, again: () => void) => {
     if (code === 'TICKET_EXPIRED') return show({ status: 'expired' })
-    show({ status: 'failed', code, ...(react === 'retry' ? { again } : {}) })
+    const own = code === 'ACCOUNT_REFUSED' && detail ? { detail } : {}
+    show({ status: 'failed', code, ...own, ...(react === 'retry' ? { again } : {}) })
   }
 
   /** A phone's token lives for minutes. An expired one is replaced once, silently. */

@@ -32,7 +32,13 @@ export const screenView = (phone: Phone): TemplateResult => {
     case 'not-demo':
       return result('warn', '!', say().notDemo, say().notDemoHint)
     case 'failed':
-      return result('warn', '!', say().wrong, sayCode(screen.code), screen.again ? again(screen.again) : another())
+      return result(
+        'warn',
+        '!',
+        say().wrong,
+        screen.detail ?? sayCode(screen.code),
+        screen.again ? again(screen.again) : another(),
+      )
   }
 }
 

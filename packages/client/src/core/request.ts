@@ -19,6 +19,8 @@ export interface Failure {
   react: Reaction
   /** An English sentence for logs. Pages translate by `code`. */
   message: string
+  /** The server's own words. For `ACCOUNT_REFUSED` they are the business's sentence for the person. */
+  detail?: string
   /** The server's `Retry-After`, in milliseconds. */
   retryAfterMs?: number
   /** Why the server ended the session, if it says more than that. */
@@ -77,7 +79,7 @@ export const failureOf = (response: Response, body: unknown): Failure => {
     const { code, react, detail, reason } = problem.value
     const message = detail ?? codes[code].say.en
     if (code === 'ORIGIN_NOT_ALLOWED') console.warn(`Saoma: ${message}`)
-    return { ok: false, code, react, message, ...wait, ...endedBy(code, reason) }
+    return { ok: false, code, react, message, ...(detail ? { detail } : {}), ...wait, ...endedBy(code, reason) }
   }
   const passing = response.status >= 500 || response.status === 429
   const oauth = parseOAuthError(body)

@@ -83,7 +83,7 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
     case 'not-found':
       return result('warning', login.notFound, login.notFoundHint, 'another')
     case 'failed':
-      return result('error', login.failed, sayCode(screen.code), screen.canRetry ? 'retry' : 'another')
+      return result('error', login.failed, screen.detail ?? sayCode(screen.code), screen.canRetry ? 'retry' : 'another')
     case 'offline':
       return result('warning', login.offline, login.offlineHint, 'retry')
   }

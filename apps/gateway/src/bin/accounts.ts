@@ -1,0 +1,124 @@
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { createAccounts, type Imported, importPeople, openAccountKeys } from '@saoma/accounts'
+import { CLUSTER_VERSION, createRedis, orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
+import { type Config, readConfig } from '../config/config.ts'
+import { unreachable } from '../operate/open-redis.ts'
+import { readGiven } from './given.ts'
+import { type AskedAccountsCommand, readAccountsCommand, USAGE } from './read-accounts-command.ts'
+
+/*
+ * Imports people. It reads the settings of a node from the environment and from files:
+ *
+ *   saoma accounts import people.jsonl [--after <line>]
+ *
+ * `--help` prints more. In the image: node apps/gateway/src/bin/accounts.ts.
+ */
+
+type Import = Extract<AskedAccountsCommand, { kind: 'import' }>
+
+/** Short, because a person waits for the command. */
+const READY_MS = 5_000
+const PROGRESS_MS = 1_000
+
+const number = new Intl.NumberFormat('en')
+const say = (line: string): boolean => process.stdout.write(`${line}\n`)
+const sentenceOf = ({ lines, made, known, bad }: Imported): string =>
+  `${number.format(lines)} lines: ${number.format(made)} new, ${number.format(known)} known, ${number.format(bad)} bad`
+
+/** @throws an error for the operator */
+const assertReady = async ({ data, keys }: RedisClients): Promise<void> => {
+  const [version, signing, account] = await Promise.all([
+    orUnavailable(data.get(keys.clusterVersion())),
+    orUnavailable(data.exists(keys.signingKeys())),
+    orUnavailable(data.exists(keys.accountKeys())),
+  ])
+  const isOld = version !== null && Number(version) < CLUSTER_VERSION
+  if (isOld || (signing === 1 && account === 0))
+    throw new Error('The nodes of this cluster are of a former version. Update them all, then import.')
+}
+
+/** Resolves with the exit code. */
+const run = async ({ file, after }: Import, config: Config): Promise<number> => {
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+  const redis = await createRedis({
+    url: config.redisUrl,
+    certificates: config.redisCertificates,
+    prefix: config.redisPrefix,
+    name: 'saoma-accounts',
+    probeMs: 0,
+    readyTimeoutMs: READY_MS,
+    replicas: config.replicas,
+  })
+  let done: Imported = { lines: after, made: 0, known: 0, bad: 0 }
+  const goOn = () => say(`Go on with: saoma accounts import ${file} --after ${done.lines}`)
+  try {
+    await assertReady(redis)
+    const accountKeys = await openAccountKeys(redis, { secrets: config.secrets })
+    try {
+      let toldAt = performance.now()
+      const input = file === '-' ? process.stdin : createReadStream(file)
+      // `createInterface` does not report the errors of its input.
+      const failed = new Promise<never>((_, reject) => input.once('error', reject))
+      done = await Promise.race([
+        failed,
+        importPeople(
+          createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }),
+          createAccounts(redis, accountKeys),
+          {
+            after,
+            ...(config.wechat ? { app: config.wechat.appid } : {}),
+            ownClaims: config.accounts.ownClaims,
+            onBad: (line, why) => process.stderr.write(`line ${line}: ${why}\n`),
+            onProgress: (counts) => {
+              done = counts
+              if (performance.now() - toldAt < PROGRESS_MS) return
+              toldAt = performance.now()
+              say(sentenceOf(counts))
+            },
+            signal: interrupted.signal,
+          },
+        ),
+      ])
+    } finally {
+      accountKeys.close()
+    }
+    say(`${sentenceOf(done)}.`)
+    if (!interrupted.signal.aborted) return done.bad === 0 ? 0 : 1
+    goOn()
+    return 130
+  } catch (error) {
+    if (error instanceof RedisUnavailable && done.lines > after) goOn()
+    throw error
+  } finally {
+    await redis.close()
+  }
+}
+
+// A reader such as `head` has closed the pipe: the rest need not be written.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
+
+const start = async (command: Import): Promise<void> => {
+  const config = readConfig(readGiven(command.envFiles))
+  try {
+    // The input may still be open.
+    process.exit(await run(command, config))
+  } catch (error) {
+    if (!(error instanceof RedisUnavailable)) throw error
+    throw new Error(unreachable(error, config.redisUrl), { cause: error })
+  }
+}
+
+const asked = readAccountsCommand(process.argv.slice(2))
+if (asked.kind === 'help') {
+  process.stdout.write(USAGE)
+} else if (asked.kind === 'wrong') {
+  process.stderr.write(`${asked.reason}\n${USAGE}`)
+  process.exitCode = 2
+} else {
+  start(asked).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
+    process.exit(1)
+  })
+}

@@ -1,0 +1,48 @@
+import type { Claims } from './claims.ts'
+
+/**
+ * How a person is known outside of Saoma. It is stored encrypted, and found by an HMAC. No client ever sees
+ * it.
+ */
+export interface OutsideIdentity {
+  provider: 'wechat' | 'app' | 'passkey' | 'demo'
+  /** Where the id is valid: a mini-program's appid. Empty for demo people. */
+  app: string
+  /** The id there: an openid, or a demo person's name. */
+  id: string
+  /** What the person's ids in several apps of one owner have in common: a unionid. */
+  union?: string
+}
+
+/** `disabled` can be undone. Of a `deleted` account nothing personal is left. */
+export type AccountState = 'active' | 'disabled' | 'deleted'
+
+export interface Account {
+  /** Stable: the only name of the person in tokens. Random, unless the business chose it. */
+  sub: string
+  state: AccountState
+  claims: Claims
+}
+
+/** What the business says about a person. `detail` is a sentence for that person. */
+export type Decision = { allow: true; sub?: string; claims?: Claims } | Refused
+
+/**
+ * Why a person gets no account at the moment: the business says no, the account is disabled, the business or
+ * WeChat does not answer, or too many accounts were created recently.
+ */
+export type Refused =
+  | { allow: false; why: 'ACCOUNT_REFUSED'; detail?: string }
+  | { allow: false; why: 'ACCOUNT_DISABLED' }
+  | { allow: false; why: 'BACKEND_UNAVAILABLE' | 'WECHAT_UNAVAILABLE' }
+  | { allow: false; why: 'RATE_LIMITED'; waitSeconds: number }
+
+export interface Meeting {
+  /** Called before an account is created. Resolves with the seconds to wait, if none may be created. */
+  mayBegin?: () => Promise<number | undefined>
+  /**
+   * Asks the business. `sub` is the person's account if there is one already. Never rejects, but for
+   * RedisUnavailable.
+   */
+  decide?: (known: { isNew: boolean; sub?: string }) => Promise<Decision | undefined>
+}

@@ -1,0 +1,56 @@
+import { elected, startRedisCluster } from '@saoma/testing'
+import { halves, insist, openNode, somebody, subOf, uniquePrefix } from './fixtures.ts'
+
+const PEOPLE = 1_000
+const AT_ONCE = 40
+
+test('[A15] masters die while 1,000 people come for the first time, and no account is half', async () => {
+  const cluster = await startRedisCluster({ replicas: true, appendonly: true })
+  const prefix = uniquePrefix()
+  const durable = { replicas: { count: 1, timeoutMs: 500 } }
+  const nodes = [
+    await openNode(cluster.url, prefix, {}, durable),
+    await openNode(cluster.url, prefix, {}, durable),
+  ] as const
+  // Each third has a second app, which comes at the same time.
+  const people = Array.from({ length: PEOPLE }, (_, i) => somebody(i % 3 === 0 ? `uFailover${i}` : undefined))
+  const given = new Map<string, Set<string>>()
+  const meet = async (i: number): Promise<void> => {
+    const person = people[i]
+    if (!person) return
+    const apps = person.union ? [person, { ...person, app: 'wx2', id: `${person.id}-2` }] : [person]
+    const met = await Promise.all(
+      apps.flatMap((identity) => nodes.map(({ accounts }) => insist(() => accounts.of(identity)))),
+    )
+    given.set(person.id, new Set(met.map(subOf)))
+  }
+
+  let next = 0
+  let killing: Promise<void> = Promise.resolve()
+  const kill = async (i: number): Promise<void> => {
+    const [master, replica] = [cluster.nodes[i], cluster.replicas[i]]
+    if (!master || !replica) throw new Error('this is no cluster with replicas')
+    await master.kill('SIGKILL')
+    await elected(replica)
+    await master.restart()
+  }
+  const worker = async (): Promise<void> => {
+    while (next < PEOPLE) {
+      const i = next++
+      if (i === 150 || i === 500) {
+        const before = killing
+        killing = before.then(() => kill(i === 150 ? 0 : 1))
+      }
+      await meet(i)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  await killing
+
+  expect([...given.values()].filter((subs) => subs.size !== 1)).toEqual([])
+  expect(new Set([...given.values()].map(([sub]) => sub)).size).toBe(PEOPLE)
+  const [node] = nodes
+  const again = await Promise.all(people.map((person) => insist(() => node.accounts.of(person))))
+  expect(again.map(subOf)).toEqual(people.map(({ id }) => [...(given.get(id) ?? [])][0]))
+  expect(await insist(() => halves(node))).toEqual([])
+})
