@@ -19,6 +19,7 @@ export interface Program {
 }
 
 const ENV_FILE = '--env-file='
+const AUDIT_FILTERS = ['--kind=', '--person=', '--ticket=', '--sid=', '--network=', '--from=', '--to=']
 
 export const programs: readonly Program[] = [
   {
@@ -77,6 +78,18 @@ export const programs: readonly Program[] = [
     words: {
       options: ['--help'],
       commands: { import: { options: ['--after=', ENV_FILE, '--help'] } },
+    },
+  },
+  {
+    name: 'audit',
+    summary: 'what happened: tail, export',
+    path: 'apps/gateway/src/bin/audit',
+    words: {
+      options: ['--help'],
+      commands: {
+        tail: { options: [...AUDIT_FILTERS, '--lines=', '--json', ENV_FILE, '--help'] },
+        export: { options: [...AUDIT_FILTERS, ENV_FILE, '--help'] },
+      },
     },
   },
   {

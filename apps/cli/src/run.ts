@@ -20,8 +20,8 @@ Examples:
   saoma node --env-file node.env              one node, for your own supervisor
   saoma load login idle --url https://login.example.com
 
-Settings of key, sessions, accounts, pool, doctor and node come from the environment, and from files that
---env-file names. Without that option all but node read .saoma/cluster.env, which a running saoma start
+Settings of key, sessions, accounts, audit, pool, doctor and node come from the environment, and from files
+that --env-file names. Without that option all but node read .saoma/cluster.env, which a running saoma start
 keeps there.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.`

@@ -41,6 +41,7 @@ test.each([
   [['completion', 'csh'], 'Allowed choices are bash, zsh, fish.'],
   [['key', 'make'], 'There is no command "make".'],
   [['pool', 'refill'], 'There is no command "refill".'],
+  [['audit', 'erase'], 'There is no command "erase".'],
   [['start', '--nodes', '99'], '--nodes must be a whole number from 1 to 16, not 99'],
   [['load', '--what'], "Unknown option '--what'"],
 ])('%j is wrong usage, and says why', async (args, sentence) => {
@@ -52,6 +53,7 @@ test.each([
   ['key', 'Usage: saoma key <command> [options]'],
   ['pool', 'Usage: saoma pool <command>'],
   ['accounts', 'Usage: saoma accounts import <file>'],
+  ['audit', 'Usage: saoma audit <command>'],
   ['load', 'Exit code: 0 all as expected'],
   ['start', '--lan '],
 ])('the help of %s is that of its program', async (name, words) => {

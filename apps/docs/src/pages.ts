@@ -96,6 +96,8 @@ export const groups: readonly Group[] = [
       both('SECURITY.md', 'security', 'Security', '安全'),
       english('packages/tickets/SPEC.md', 'rules/tickets', 'Rules of tickets', '票据的规则'),
       english('packages/channels/SPEC.md', 'rules/channels', 'Rules of channels', '频道的规则'),
+      english('packages/accounts/SPEC.md', 'rules/accounts', 'Rules of accounts', '账号的规则'),
+      english('packages/audit/SPEC.md', 'rules/audit', 'Rules of the audit', '审计的规则'),
       english('packages/wechat/SPEC.md', 'rules/code-pool', 'Rules of the code pool', '码池的规则'),
       english('docs/decisions.md', 'decisions', 'Decisions', '设计决策'),
       english('docs/surprises.md', 'surprises', 'Surprises', '外部软件的意外行为'),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Audit } from '@saoma/audit'
 import Koa from 'koa'
 import type { Config } from './config/config.ts'
 import type { Origins } from './config/origins.ts'
@@ -7,6 +8,7 @@ import { meshRoutes } from './live/connmix/routes.ts'
 import { channelRoutes } from './live/http/channels.ts'
 import { type MessageRoutesDeps, messageRoutes } from './live/http/messages.ts'
 import { publishRoutes } from './live/http/publish.ts'
+import { type ActivityRoutesDeps, activityRoutes } from './login/activity.ts'
 import { type LoginRoutesDeps, loginRoutes } from './login/logins.ts'
 import { oauth } from './login/oauth.ts'
 import { type PeopleRoutesDeps, peopleRoutes } from './login/people.ts'
@@ -27,11 +29,13 @@ import { problem, problems, tooMany } from './transport/http/problem.ts'
 
 export interface AppDeps
   extends TicketRoutesDeps,
+    ActivityRoutesDeps,
     QrRoutesDeps,
     LinkRoutesDeps,
     LoginRoutesDeps,
     PeopleRoutesDeps,
     MessageRoutesDeps {
+  audit: Audit
   /** Finds page files of other builds. Needed only if the node serves pages (`webRoot`). */
   builds?: Pick<Builds, 'find'>
   log: Logger
@@ -64,9 +68,13 @@ const levelOf = ({ status, method, state }: Context): 'error' | 'warn' | 'info' 
   return method === 'GET' || isRoutine ? 'debug' : 'info'
 }
 
+/** Whether somebody was told no, other than because a part of the cluster does not work. */
+const isRefusal = ({ status, state }: Context): boolean =>
+  state.code === 'CODES_EXHAUSTED' || (status >= 400 && status < 500 && !ROUTINE.has(state.code ?? ''))
+
 /** The Koa application: all HTTP routes except those of Engine.IO. */
 export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState> => {
-  const { tickets, authenticate, limits, holds, metrics, log, trace } = deps
+  const { tickets, authenticate, limits, holds, metrics, audit, log, trace } = deps
   const { nodeId, origin, webRoot, origins, addressOf } = options
   const app = new Koa<RequestState>()
   if (trace) app.use(trace.request)
@@ -89,6 +97,8 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     const route = ctx._matchedRoute ? `${mounted}${ctx._matchedRoute}` : 'page'
     ctx.state.route = route
     if (!ctx.state.held) metrics.requests.observe({ route, status: String(ctx.status) }, seconds)
+    const { code } = ctx.state
+    if (code !== undefined && isRefusal(ctx)) audit.refusals.count(code)
     const level = levelOf(ctx)
     log[level]({
       event: 'request',
@@ -140,6 +150,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     meshRoutes(deps),
     channelRoutes(deps),
     loginRoutes(deps),
+    activityRoutes(deps),
     peopleRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),
     diagnosisRoutes(options),

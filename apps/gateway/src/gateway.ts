@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Audit } from '@saoma/audit'
 import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
@@ -10,6 +11,7 @@ import type { Server } from 'socket.io'
 import type { Authenticate, StillValid } from './access/principal.ts'
 import type { RevocationWatch } from './access/revocation-watch.ts'
 import { keepsEndsMs } from './access/signed-tokens.ts'
+import { createAdminApp } from './admin/app.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { createOrigins } from './config/origins.ts'
@@ -68,6 +70,7 @@ export interface GatewayDeps {
   builds?: Builds
   pool?: Pick<Pool, 'resolve'>
   metrics: Metrics
+  audit: Audit
   log: Logger
   trace?: Trace
 }
@@ -166,6 +169,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     isDraining: () => leaving,
     isLate: lateness.isLate,
     proxyLeaves: proxies.leave,
+    admin: createAdminApp(deps, options),
     counts: {
       sockets: () => [
         ...countSockets(io),

@@ -2,6 +2,7 @@ import type { Server as HttpServer } from 'node:http'
 import { createChannels } from '@saoma/channels'
 import type { RedisClients } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
+import { noteKeyUse } from './access/key-use.ts'
 import { openAccess } from './access/open-access.ts'
 import { createRules } from './access/rules.ts'
 import type { Config } from './config/config.ts'
@@ -10,6 +11,7 @@ import { createGateway } from './gateway.ts'
 import { createAllowance } from './live/allowance.ts'
 import { tellChannelEvents } from './live/channel-events.ts'
 import { createLive } from './live/live.ts'
+import { noteExpired } from './login/audited-tickets.ts'
 import { openIdentity } from './login/open-identity.ts'
 import { openWechat } from './login/open-wechat.ts'
 import { openLink } from './login/qr/link.ts'
@@ -17,6 +19,7 @@ import { openQrPictures } from './login/qr/open-qr-pictures.ts'
 import type { Logger } from './operate/log.ts'
 import { openMembership } from './operate/membership.ts'
 import type { Metrics } from './operate/metrics.ts'
+import { openAudit } from './operate/open-audit.ts'
 import { openRedis } from './operate/open-redis.ts'
 import type { NodeView } from './operate/operator-server.ts'
 import type { Patience } from './operate/patience.ts'
@@ -52,7 +55,8 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const redis = opened.logins
   const membership = await patience.until(() => openMembership(redis, config.nodeId, log))
   const limits = createLimits(redis, config.limits, metrics)
-  const tickets = createTickets(redis, config.times)
+  const audit = openAudit(redis, config, deps)
+  const tickets = noteExpired(createTickets(redis, config.times), audit)
   const rules = createRules(config.live.rules)
   const channels = createChannels(opened.channels, {
     nodeId: config.nodeId,
@@ -64,7 +68,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const withWechat = wechat.first ? { wechat: wechat.first } : {}
   await patience.until(() => mayBegin(redis, config, log))
   const identity = await patience.until(() =>
-    openIdentity({ ...deps, wechatApps: wechat.all, redis, membership, tickets, channels, limits }, config),
+    openIdentity({ ...deps, wechatApps: wechat.all, redis, membership, tickets, channels, limits, audit }, config),
   )
   const access = openAccess(
     {
@@ -87,11 +91,11 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const builds = await openPages(redis, config, log)
   const gateway = createGateway(
     {
-      ...{ redis, limits, tickets, identity, channels, live, metrics, log },
+      ...{ redis, limits, tickets, identity, channels, live, metrics, audit, log },
       ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
       room: opened.room,
       revocations: access.revocations,
-      authenticate: access.authenticate,
+      authenticate: noteKeyUse(access.authenticate, audit, config.audit.keepMs),
       stillValid: access.stillValid,
       picture: codes.picture,
       ...(codes.pool ? { pool: codes.pool } : {}),
@@ -116,6 +120,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       access.close()
       await channels.close()
       identity.close()
+      await audit.close()
       await membership.close()
       allowance.close()
       await opened.close()

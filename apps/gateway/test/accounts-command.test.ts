@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAccounts, openAccountKeys } from '@saoma/accounts'
+import { createAudit } from '@saoma/audit'
 import { createRedis } from '@saoma/redis'
 import { documented, onCleanup, plainEnv, startProcess, startRedis } from '@saoma/testing'
 import { readAccountsCommand } from '../src/bin/read-accounts-command.ts'
@@ -55,6 +56,14 @@ test('people are imported before the first node starts, and once more without ha
   })
   const identity = { provider: 'wechat', app: 'wx1', id: 'oPerson17' } as const
   expect(await createAccounts(redis, keys).of(identity)).toEqual({ allow: true, sub: 'u-17' })
+
+  // One entry for all, and none for an import that changed nothing.
+  const audit = createAudit(redis, { node: 'x', secrets: [secret], entries: 1_000, keepMs: 3_600_000 })
+  onCleanup(() => audit.close())
+  const page = await audit.read({})
+  expect(page).toMatchObject({
+    value: { entries: [{ kind: 'admin.acted', by: 'operator', reason: 'accounts.import', count: 1_500 }] },
+  })
 })
 
 test('each bad line is named, and the exit code says that there were some', async () => {

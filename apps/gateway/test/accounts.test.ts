@@ -186,6 +186,10 @@ test('the log says what was wrong with an answer, without its values', async () 
   expect(said.length).toBeGreaterThan(0)
   expect(said.join()).toMatch(/"reason":"(status 500|body)/)
   expect(said.join()).not.toMatch(/hidden value|a secret of the account hook|oPerson/)
+  // A refused request is logged, and counted by the audit, with the code of the protocol.
+  const codes = cluster.nodes.flatMap((node) => node.lines.map(({ json }) => json?.code))
+  expect(codes).toEqual(expect.arrayContaining(['ACCOUNT_REFUSED', 'BACKEND_UNAVAILABLE']))
+  expect(codes).not.toContain('access_denied')
 })
 
 test('somebody who has an account gets in while the business is down', async () => {

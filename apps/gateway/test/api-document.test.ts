@@ -233,6 +233,8 @@ describe('queries', () => {
       ['GET /v1/messages', 'limit', bearer, (value) => `${many}room:open-api&limit=${value}`],
       ['GET /v1/messages', 'wait', bearer, (value) => `${many}room:open-api&limit=1&wait=${value}`],
       ['DELETE /v1/channels/{channel}/messages', 'before', testApiKey, (value) => `${room}?before=${value}`],
+      ['GET /v1/me/activity', 'limit', bearer, (value) => `/v1/me/activity?limit=${value}`],
+      ['GET /v1/me/activity', 'cursor', bearer, (value) => `/v1/me/activity?cursor=${value}`],
       ['DELETE /v1/sessions', 'keep', bearer, (value) => `/v1/sessions?keep=${value}`],
     ]
     const documented = routes.flatMap(({ route }) =>
@@ -304,6 +306,8 @@ test('a login and a channel are answered as documented', async () => {
 
   const { body } = await granted('GET /v1/sessions', '/v1/sessions', { bearer })
   const { sessions } = body as { sessions: { sid: string }[] }
+  await granted('GET /v1/me/activity', '/v1/me/activity', { bearer: phone })
+  await granted('GET /v1/me/activity', '/v1/me/activity?limit=1', { bearer })
   await granted('DELETE /v1/sessions/{sid}', `/v1/sessions/${'x'.repeat(22)}`, { bearer }, 404)
   await granted('DELETE /v1/sessions/{sid}', `/v1/sessions/${sessions[0]?.sid}`, { bearer })
   await granted('DELETE /v1/sessions', '/v1/sessions', { bearer: phone })

@@ -45,6 +45,21 @@ test('all problems are reported at once, each with the name of its setting', () 
   ])
 })
 
+test('the audit is on, and its bounds and the place of the administrators’ routes are checked', () => {
+  expect(readConfig(demo).audit).toEqual({ isOn: true, entries: 100_000, keepMs: 90 * 86_400_000 })
+  const given = { SAOMA_AUDIT: 'off', SAOMA_AUDIT_ENTRIES: '5000', SAOMA_AUDIT_DAYS: '1' }
+  expect(readConfig({ ...demo, ...given }).audit).toEqual({ isOn: false, entries: 5_000, keepMs: 86_400_000 })
+  expect(problemsOf({ ...demo, SAOMA_AUDIT: 'yes', SAOMA_AUDIT_ENTRIES: '10', SAOMA_AUDIT_DAYS: '0' })).toEqual([
+    'SAOMA_AUDIT must be on or off',
+    expect.stringContaining('SAOMA_AUDIT_ENTRIES'),
+    expect.stringContaining('SAOMA_AUDIT_DAYS'),
+  ])
+  expect(problemsOf({ ...demo, SAOMA_ADMIN_API: 'open' })).toEqual(['SAOMA_ADMIN_API must be internal or public'])
+  expect(problemsOf({ ...demo, SAOMA_ADMIN_API: 'public' })).toEqual([
+    expect.stringMatching(/^SAOMA_ADMIN_API=public needs keys with scopes/),
+  ])
+})
+
 test('the origins of pages in applications may be allowed, but null may not', () => {
   const origins = [
     'https://www.example.com',

@@ -5,11 +5,14 @@ import {
   connectLive,
   connectWs,
   createTicket,
+  documented,
+  ensurePrograms,
   openEvents,
   phoneToken,
   redeem,
   refresh as refreshAt,
   request,
+  runShell,
   scan,
   startCluster,
   startGateway,
@@ -239,4 +242,14 @@ test.each(races)('with %s no token is given or refreshed after the answer to an 
   expect(before).toHaveLength(rounds)
   // Otherwise nothing was raced: each racer wins sometimes.
   for (const which of [0, 1]) expect(new Set(before.map((statuses) => statuses[which]))).toEqual(new Set([200, 400]))
+})
+
+test('the command of docs/login.md ends a person', async () => {
+  await ensurePrograms(['curl'], () => {})
+  const [command] = documented('docs/login.md', 'End the sessions of a person')
+  const tokens = await webToken(a, 'a reader')
+  const code = (command?.code ?? '').replaceAll('https://login.example.com', b)
+  const printed = await runShell(code, { cwd: import.meta.dirname, env: { KEY: testApiKey, SUB: tokens.user } })
+  expect(JSON.parse(printed)).toEqual({ ended: 1 })
+  expect(await refresh(a, tokens)).toMatchObject({ body: { reason: 'Your password was changed.' } })
 })

@@ -43,11 +43,11 @@ const topologies = {
 /** A node, people, and a Redis that can be full and not. */
 const prepare = async (topology: keyof typeof topologies) => {
   const { url, servers } = await topologies[topology]()
-  const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://full.test' })
+  const { origin, internalOrigin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://full.test' })
   const operators = await Promise.all(servers.map((server) => openOperator(server.url)))
   const limit = (maxmemory: string) =>
     Promise.all(operators.map((operator) => operator.call('CONFIG', 'SET', 'maxmemory', maxmemory)))
-  return { url, origin, fill: () => limit('1'), free: () => limit('0') }
+  return { url, origin, internalOrigin, fill: () => limit('1'), free: () => limit('0') }
 }
 const scanned = async (origin: string, phone: string) => {
   const created = await createTicket(origin)
@@ -98,7 +98,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
   })
 
   test('every other door answers or refuses with REDIS_UNAVAILABLE, and never with 500', async () => {
-    const { origin, fill, free } = await prepare(topology)
+    const { origin, internalOrigin, fill, free } = await prepare(topology)
     const phone = await phoneToken(origin, 'ada')
     const kept = await webToken(origin, 'ada')
     const token = kept.access_token
@@ -137,6 +137,8 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'get /messages': () => get(`/v1/messages?channel=${room}`),
       'post /publish': () => publish(origin, { channel: room, event: 'e', data: 1 }),
       'publish, the first of a channel': () => publish(origin, { channel: 'room:open-new', event: 'e', data: 1 }),
+      'get /audit': () => request(`${internalOrigin}/v1/admin/audit`),
+      'get /me/activity': () => get('/v1/me/activity'),
       'get /sessions': () => get('/v1/sessions'),
       'delete /sessions/:sid': () =>
         request(`${origin}/v1/sessions/${'x'.repeat(22)}`, { method: 'DELETE', bearer: token }),

@@ -1,5 +1,15 @@
 import { fileURLToPath } from 'node:url'
-import { connectLive, plainEnv, refresh, startGateway, startProcess, startRedis, webToken } from '@saoma/testing'
+import type { AuditPage } from '@saoma/audit'
+import {
+  connectLive,
+  plainEnv,
+  refresh,
+  request,
+  startGateway,
+  startProcess,
+  startRedis,
+  webToken,
+} from '@saoma/testing'
 import { readSessionsCommand } from '../src/bin/read-sessions-command.ts'
 
 const script = fileURLToPath(new URL('../src/bin/sessions.ts', import.meta.url))
@@ -41,6 +51,17 @@ test('the command ends what a node would end, and the page is told the reason', 
   expect((await sessions(['end', one.user], settings)).said).toMatch(/^1 session has ended\./)
   expect(await sockets[1]?.next('ended')).toEqual({ code: 'REVOKED' })
   expect((await sessions(['end', one.user], settings)).said).toMatch(/^0 sessions have ended\./)
+
+  // The command has written before it ends.
+  const { body } = await request<AuditPage>(
+    `${node.internalOrigin}/v1/admin/audit?kind=session.ended&order=oldest&person=${one.user}`,
+  )
+  const first = JSON.parse(Buffer.from(one.access_token.split('.')[1] ?? '', 'base64url').toString()).sid
+  expect(body.entries.map((entry) => [entry.by, entry.node, entry.sid])).toEqual([
+    ['operator', 'command', first],
+    ['operator', 'command', sid],
+    ['operator', 'command', undefined],
+  ])
 })
 
 test('without Redis the command says so and fails', async () => {

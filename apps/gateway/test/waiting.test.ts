@@ -32,7 +32,12 @@ let draining = false
 const watching = createTicketWatches({ tickets, subscriber: redis.subscriber, pushes: { told: () => {} }, log })
 const door = createLightLoginDoor(io, { watching, tickets, metrics }, { nodeId: 'a', maxBufferBytes: 1 << 20 })
 const judge = createJudge(
-  { limits: { handshakes: async () => undefined }, metrics, log },
+  {
+    limits: { handshakes: async () => undefined },
+    metrics,
+    log,
+    audit: { refusals: { count: () => {}, of: () => {} } },
+  },
   {
     origins: { allows: () => true, admits: () => true },
     addressOf: () => '127.0.0.1',

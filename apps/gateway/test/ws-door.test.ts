@@ -118,7 +118,12 @@ const openDoor = async ({ limits: some = {}, ...options }: DoorOptions = {}) => 
   routeUpgrades(
     http,
     [door],
-    { judge: createJudge({ limits, metrics, log }, admission), proxies: { note: () => {} }, metrics, log },
+    {
+      judge: createJudge({ limits, metrics, log, audit: { refusals: { count: () => {}, of: () => {} } } }, admission),
+      proxies: { note: () => {} },
+      metrics,
+      log,
+    },
     doorOptions,
   )
   await once(http.listen(0, '127.0.0.1'), 'listening')

@@ -29,11 +29,12 @@ export type Decision = { allow: true; sub?: string; claims?: Claims } | Refused
 
 /**
  * Why a person gets no account at the moment: the business says no, the account is disabled, the business or
- * WeChat does not answer, or too many accounts were created recently.
+ * WeChat does not answer, or too many accounts were created recently. `sub` is the person's account, if it
+ * was met. It is for records, not for the client.
  */
 export type Refused =
-  | { allow: false; why: 'ACCOUNT_REFUSED'; detail?: string }
-  | { allow: false; why: 'ACCOUNT_DISABLED' }
+  | { allow: false; why: 'ACCOUNT_REFUSED'; detail?: string; sub?: string }
+  | { allow: false; why: 'ACCOUNT_DISABLED'; sub?: string }
   | { allow: false; why: 'BACKEND_UNAVAILABLE' | 'WECHAT_UNAVAILABLE' }
   | { allow: false; why: 'RATE_LIMITED'; waitSeconds: number }
 

@@ -7,13 +7,20 @@ import { createContents } from './contents.ts'
 import { allOf, claim, type Found, follow, type IdentityLinks, linksOf, releaseAll } from './links.ts'
 import { type Listed, list, mark, strip, unlist } from './scripts.ts'
 
+export interface Met {
+  allow: true
+  sub: string
+  /** This meeting has created the account. */
+  isNew?: true
+}
+
 /** Every call rejects with RedisUnavailable when Redis is unavailable, and may then be repeated. */
 export interface Accounts {
   /**
    * The account of a person. The first meeting creates it. If several nodes meet the person at the same time,
-   * all get the same account.
+   * all get the same account, and it `isNew` to one of them.
    */
-  of(identity: OutsideIdentity, meeting?: Meeting): Promise<{ allow: true; sub: string } | Refused>
+  of(identity: OutsideIdentity, meeting?: Meeting): Promise<Met | Refused>
   /** Undefined for an account that never was, or was deleted long ago. */
   find(sub: string): Promise<Account | undefined>
   /** The identities of an account. */
@@ -27,9 +34,15 @@ export interface Accounts {
   link(sub: string, identity: OutsideIdentity): Promise<'linked' | 'taken' | 'none'>
   /** Takes an identity off an account. `last`: an account keeps its last identity. */
   unlink(sub: string, identity: OutsideIdentity): Promise<'unlinked' | 'last' | 'none'>
-  /** Disables an account, or enables it again. Resolves with whether there is one. */
+  /**
+   * Disables an account, or enables it again. Resolves with whether there is one. A disabled account gets
+   * no token and scans no code. Tokens that are out stay good until the caller ends the person's sessions.
+   */
   setState(sub: string, state: Exclude<AccountState, 'deleted'>): Promise<boolean>
-  /** Deletes what Redis holds of a person, but for the fact that this `sub` was deleted. May be repeated. */
+  /**
+   * Deletes what Redis holds of an account, but for the fact that this `sub` was deleted. May be repeated.
+   * The person's sessions are ended by the caller.
+   */
   remove(sub: string): Promise<boolean>
 }
 
@@ -128,7 +141,7 @@ export const createAccounts = (
     found: Found,
     sub: string,
     decide: Meeting['decide'],
-  ): Promise<{ allow: true; sub: string } | Refused | undefined> => {
+  ): Promise<Met | Refused | undefined> => {
     // Also without a write: the call that made the links may have failed because replicas were missing.
     const isNewUnion = at.union !== undefined && found.union === undefined
     const replicated = writing(keys.account(sub), at.own, ...(at.union && isNewUnion ? [at.union] : []))
@@ -137,14 +150,14 @@ export const createAccounts = (
       await releaseAll(redis, allOf(at), sub)
       return undefined
     }
-    if (state === 'disabled') return { allow: false, why: 'ACCOUNT_DISABLED' }
+    if (state === 'disabled') return { allow: false, why: 'ACCOUNT_DISABLED', sub }
     if ((await lead(at, sub, found)) !== sub) {
       await unlist(data, [keys.account(sub)], [at.field, 0])
       return undefined
     }
     // If the account was lost, its claims are lost too, and the business is asked as at the first meeting.
     const decision = await decide?.({ isNew: state === 'new', sub })
-    if (decision && !decision.allow) return decision
+    if (decision && !decision.allow) return decision.why === 'ACCOUNT_REFUSED' ? { ...decision, sub } : decision
     const { claims } = decision ?? {}
     if (claims && JSON.stringify(claims) !== JSON.stringify(contents.openClaims(sealed, sub)))
       await write(identity, at, sub, { claims })
@@ -185,7 +198,7 @@ export const createAccounts = (
         const { sub = randomBytes(16).toString('base64url'), claims } = decision
         const born = await bear(identity, at, sub, claims)
         if (born === 'closed') return { allow: false, why: 'ACCOUNT_DISABLED' }
-        if (born) return { allow: true, sub }
+        if (born) return { allow: true, sub, isNew: true }
       }
       throw busy()
     },

@@ -131,7 +131,7 @@ export const accountContract = (url: string): void => {
     const other = somebody()
     expect(subOf(await accounts.of(other, { decide: async () => ({ allow: true, sub: '1001' }) }))).toBe('1001')
     expect(await accounts.identities('1001')).toEqual(expect.arrayContaining([person, other]))
-    expect(await accounts.of(person, { decide: async () => no })).toEqual(no)
+    expect(await accounts.of(person, { decide: async () => no })).toEqual({ ...no, sub: '1001' })
   })
 
   test('[A7] claims that the business sends later replace those that are there', async () => {
@@ -150,7 +150,7 @@ export const accountContract = (url: string): void => {
     const person = somebody()
     const sub = subOf(await accounts.of(person))
     expect(await accounts.setState(sub, 'disabled')).toBe(true)
-    expect(await accounts.of(person)).toEqual({ allow: false, why: 'ACCOUNT_DISABLED' })
+    expect(await accounts.of(person)).toEqual({ allow: false, why: 'ACCOUNT_DISABLED', sub })
     expect((await accounts.find(sub))?.state).toBe('disabled')
     const asNew = { decide: async (): Promise<Decision> => ({ allow: true, sub }) }
     expect(await accounts.of(somebody(), asNew)).toEqual({ allow: false, why: 'ACCOUNT_DISABLED' })

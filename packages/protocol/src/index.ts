@@ -42,6 +42,7 @@ export {
   PAGE_MESSAGES,
 } from './limits.ts'
 export {
+  parseActivity,
   parseCodePicture,
   parseDeviceAuthorization,
   parseDeviceCode,
@@ -77,6 +78,8 @@ export {
 } from './parse-live.ts'
 export { readBytes, reasonOf } from './response.ts'
 export {
+  type ActivityEntry,
+  type ActivityPage,
   type CodePicture,
   DEVICE_CODE_GRANT,
   type DecisionAnswer,

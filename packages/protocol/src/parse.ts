@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { type Code, codes, type Result } from './codes.ts'
 import { parser } from './parser.ts'
 import type {
+  ActivityPage,
   CodePicture,
   DeviceAuthorization,
   OAuthError,
@@ -92,6 +93,27 @@ export const Sessions = v.object({
   ),
 })
 export const Ended = v.object({ ended: Count })
+const Text = v.optional(v.string())
+export const Activity = v.object({
+  entries: v.array(
+    v.object({
+      id: v.string(),
+      kind: v.string(),
+      time: v.string(),
+      ticket: Text,
+      sid: Text,
+      client: Text,
+      app: Text,
+      ip: Text,
+      browser: Text,
+      os: Text,
+      mode: Text,
+      by: Text,
+      reason: Text,
+    }),
+  ),
+  cursor: Text,
+})
 
 export const ProblemBody = v.object({
   type: v.string(),
@@ -281,6 +303,19 @@ export const parseSessionList: (input: unknown) => Result<SessionList> = parser(
  * ```
  */
 export const parseSessionsEnded: (input: unknown) => Result<SessionsEnded> = parser(Ended)
+/**
+ * Answer of `GET /v1/me/activity`: what happened to a person's logins, the newest first.
+ *
+ * @example
+ * ```ts
+ * import { parseActivity } from '@saoma/protocol'
+ * const entry = { id: 'people-1:1-0', kind: 'login.redeemed', time: '2026-11-30T09:00:00.000Z' }
+ * const parsed = parseActivity({ entries: [{ ...entry, app: 'Shop' }] })
+ * console.log(parsed.ok && parsed.value.entries[0]?.app) // -> Shop
+ * console.log(parseActivity({})) // -> { ok: false, code: 'INVALID', unfit: [ 'entries' ] }
+ * ```
+ */
+export const parseActivity: (input: unknown) => Result<ActivityPage> = parser(Activity)
 /**
  * Error body of the `/v1` routes (RFC 9457). What a proxy answers by itself is none.
  *

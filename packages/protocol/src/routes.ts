@@ -115,6 +115,39 @@ export interface SessionsEnded {
   ended: number
 }
 
+/** Something that happened to a person's account or logins. */
+export interface ActivityEntry {
+  id: string
+  /**
+   * What happened, such as `login.confirmed`, `login.redeemed`, `session.moved` or `session.ended`. Later
+   * versions have more: a client says of others only that something happened.
+   */
+  kind: string
+  /** ISO 8601. */
+  time: string
+  ticket?: string | undefined
+  sid?: string | undefined
+  /** OAuth client. */
+  client?: string | undefined
+  app?: string | undefined
+  ip?: string | undefined
+  browser?: string | undefined
+  os?: string | undefined
+  /** How the person proved to be there, such as `tap`. */
+  mode?: string | undefined
+  /** Who did it: `person`, `browser`, `phone`, `backend`, `operator` or `saoma`. */
+  by?: string | undefined
+  /** Why: a code or a word. */
+  reason?: string | undefined
+}
+
+/** Answer of `GET /v1/me/activity`, the newest first. */
+export interface ActivityPage {
+  entries: ActivityEntry[]
+  /** Asks for the next page; absent on the last one. */
+  cursor?: string | undefined
+}
+
 /** Error body of the `/v1` routes, `application/problem+json` (RFC 9457). */
 export interface Problem {
   type: string

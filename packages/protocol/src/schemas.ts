@@ -4,6 +4,7 @@
  */
 
 export {
+  Activity as ActivityPage,
   DeviceCode,
   Ended as SessionsEnded,
   Link as TicketLink,

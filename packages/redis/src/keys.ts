@@ -94,6 +94,19 @@ export const createKeys = (prefix: string) => ({
    */
   sessionsEnd: (sub: string) => `${prefix}:sessions-end:{${sub}}`,
 
+  /** Stream: what happened. It has several parts, each in a slot of its own. */
+  audit: (part: string) => `${prefix}:audit:{${part}}`,
+  /** String: number of the last batch that one process added to a part. */
+  auditBatch: (part: string, run: string) => `${prefix}:audit:{${part}}:batch:${run}`,
+  /** Sorted set: ids of a person's entries in a part, by time (ms). `owner` is a hash. */
+  auditOf: (part: string, owner: string) => `${prefix}:audit:{${part}}:of:${owner}`,
+  /** Hash: the network that each session of a person was last seen in, as a keyed hash. */
+  auditPlaces: (part: string, owner: string) => `${prefix}:audit:{${part}}:places:${owner}`,
+  /** String: the time (ms) at which a person's entries were erased. Older ones may still be on their way. */
+  auditErased: (part: string, owner: string) => `${prefix}:audit:{${part}}:erased:${owner}`,
+  /** String, empty: something that is noted once only was noted. */
+  auditOnce: (part: string, name: string) => `${prefix}:audit:{${part}}:once:${name}`,
+
   /** Hash: a channel's epoch, newest offset and read position. It outlives the log. */
   channelMeta: (channel: string) => `${prefix}:channel:{${channel}}:meta`,
   /** Stream: the messages of a channel; their ids are `<offset>-0`. */

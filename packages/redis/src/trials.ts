@@ -61,6 +61,7 @@ const TRIALS: readonly string[] = [
   'XRANGE stream - +',
   'XREVRANGE stream + -',
   'XTRIM stream MAXLEN 1',
+  'XDEL stream 9-0',
   'DEL string',
   'UNLINK hash',
   'TIME',

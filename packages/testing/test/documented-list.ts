@@ -24,6 +24,7 @@ const BACKEND = 'apps/web/test/documented-backend.test.ts'
 const FILES = 'scripts/first-steps.ts'
 const INSTALLED = 'packages/client/test/installed.test.ts'
 const LANGUAGES = 'packages/client/test/other-languages.test.ts'
+const END = 'apps/gateway/test/end-person.test.ts'
 const HOOK = 'packages/client/test/account-hook.test.ts'
 const IMPORT = 'apps/gateway/test/accounts-command.test.ts'
 
@@ -101,6 +102,7 @@ export const LIST: readonly Entry[] = [
   { page: LOGIN, heading: 'Keep the person logged in', language: 'js', by: SNIPPETS },
   { page: LOGIN, heading: 'Hear of a logout on another device', language: 'js', by: SNIPPETS },
   { page: LOGIN, heading: 'Show where a person is logged in', language: 'js', by: SNIPPETS },
+  { page: LOGIN, heading: 'End the sessions of a person', language: 'sh', by: END },
   { page: LOGIN, heading: 'Use the people you have', language: 'sh', by: HOOK },
   { page: LOGIN, heading: 'Use the people you have', language: 'js', by: HOOK },
   { page: LOGIN, heading: 'Use the people you have', language: 'json', by: IMPORT },

@@ -1,6 +1,7 @@
 import { LONGEST_HOLD_SECONDS } from '@saoma/protocol'
 import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
+import { ActivityCursor } from '../login/activity.ts'
 import { EndRequest } from '../login/end-request.ts'
 import { Keep, SessionId } from '../login/logins.ts'
 import { WholeNumber } from '../transport/http/query.ts'
@@ -153,6 +154,19 @@ export const loginOperations = {
     credentials: ['ownToken', 'phoneToken'],
     query: { keep: { says: 'Whether the own session stays.', schema: Keep } },
     answers: { 200: { says: 'How many have ended.', json: schemas.SessionsEnded } },
+    codes: PERSON,
+  },
+  'GET /v1/me/activity': {
+    id: 'listActivity',
+    group: 'Login: person',
+    summary: 'What happened to a person’s logins',
+    says: 'The newest first, as far as it is kept. Only the person reads it.',
+    credentials: ['ownToken', 'phoneToken'],
+    query: {
+      limit: { says: 'Most entries of the page: 20 if left out, 100 at most.', schema: WholeNumber },
+      cursor: { says: 'The cursor of the page before.', schema: ActivityCursor },
+    },
+    answers: { 200: { says: 'A page. Without `cursor` it is the last.', json: schemas.ActivityPage } },
     codes: PERSON,
   },
   'POST /v1/users/{user}/end': {

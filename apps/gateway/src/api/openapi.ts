@@ -1,6 +1,7 @@
 import { type Code, codes } from '@saoma/protocol'
 import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
+import { adminOperations } from './admin-routes.ts'
 import { componentsOf, type Json, jsonSchemaOf } from './json-schema.ts'
 import { liveOperations } from './live-routes.ts'
 import { loginOperations } from './login-routes.ts'
@@ -8,14 +9,16 @@ import { operatingOperations } from './operating-routes.ts'
 import {
   type Answer,
   type Credential,
+  EVERY_ADMIN_ROUTE,
   EVERY_ROUTE,
   type Operation,
   type Operations,
   type Parameter,
 } from './operation.ts'
 
-/** All routes of `/v1`. */
+/** All routes of `/v1` at the public port. */
 export const operations: Operations = { ...loginOperations, ...liveOperations, ...operatingOperations }
+const all: Operations = { ...operations, ...adminOperations }
 
 const bearer = (description: string): Json => ({ type: 'http', scheme: 'bearer', description })
 
@@ -112,8 +115,8 @@ const responseOf = (status: number, answer: Answer | undefined, names: readonly 
 
 const refusalName = (names: readonly Code[]): string => names.join('-')
 
-const responsesOf = ({ answers, codes: own }: Operation): Json => {
-  const refusals = refusalsOf([...EVERY_ROUTE, ...own])
+const responsesOf = ({ answers, codes: own, internal }: Operation): Json => {
+  const refusals = refusalsOf([...(internal ? EVERY_ADMIN_ROUTE : EVERY_ROUTE), ...own])
   const statuses = [...new Set([...Object.keys(answers).map(Number), ...refusals.keys()])].sort((a, b) => a - b)
   return Object.fromEntries(
     statuses.map((status) => {
@@ -128,20 +131,26 @@ const responsesOf = ({ answers, codes: own }: Operation): Json => {
 /** The refusals of all routes. Most are shared by many. */
 const sharedRefusals = (all: Operations): Json => {
   const shared: Record<string, Json> = {}
-  for (const { answers, codes: own } of Object.values(all))
-    for (const [status, names] of refusalsOf([...EVERY_ROUTE, ...own]))
+  for (const { answers, codes: own, internal } of Object.values(all))
+    for (const [status, names] of refusalsOf([...(internal ? EVERY_ADMIN_ROUTE : EVERY_ROUTE), ...own]))
       if (!answers[status]) shared[refusalName(names)] = responseOf(status, undefined, names)
   return Object.fromEntries(Object.entries(shared).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+const INTERNAL = {
+  url: 'http://127.0.0.1:9090',
+  description: 'The internal port of a node, which is not for the public.',
+}
+
 const operationOf = (operation: Operation): Json => {
-  const { id, group, summary, says, credentials, body } = operation
+  const { id, group, summary, says, credentials, body, internal } = operation
   const parameters = parametersOf(operation)
   return {
     operationId: id,
     tags: [group],
     summary,
     ...(says ? { description: says } : {}),
+    ...(internal ? { servers: [INTERNAL] } : {}),
     security: credentials.map((credential) => ({ [credential]: [] })),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body
@@ -171,9 +180,9 @@ const pathsOf = (all: Operations): Json => {
  * and of the table of codes.
  */
 export const createOpenApi = (version: string): Json => {
-  const paths = pathsOf(operations)
-  const responses = sharedRefusals(operations)
-  const groups = new Set(Object.values(operations).map(({ group }) => group))
+  const paths = pathsOf(all)
+  const responses = sharedRefusals(all)
+  const groups = new Set(Object.values(all).map(({ group }) => group))
   return {
     openapi: '3.1.0',
     info: {

@@ -50,6 +50,9 @@ export interface Operation {
     | 'Live channels'
     | 'CONNMIX'
     | 'Operating'
+    | 'Administrators'
+  /** It is served at the internal port only. @default at the public port */
+  internal?: true
   summary: string
   says?: string
   /** Each of them is enough. Nobody has to show one where there is none. */
@@ -75,3 +78,6 @@ export const EVERY_ROUTE = [
   'REDIS_UNAVAILABLE',
   'INTERNAL',
 ] as const satisfies readonly Code[]
+
+/** The same at the internal port. */
+export const EVERY_ADMIN_ROUTE = ['INVALID', 'REDIS_UNAVAILABLE', 'INTERNAL'] as const satisfies readonly Code[]

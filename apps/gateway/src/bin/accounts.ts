@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { createAccounts, type Imported, importPeople, openAccountKeys } from '@saoma/accounts'
+import { createAudit } from '@saoma/audit'
 import { CLUSTER_VERSION, createRedis, orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import { type Config, readConfig } from '../config/config.ts'
 import { unreachable } from '../operate/open-redis.ts'
@@ -51,6 +52,7 @@ const run = async ({ file, after }: Import, config: Config): Promise<number> => 
     readyTimeoutMs: READY_MS,
     replicas: config.replicas,
   })
+  const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
   let done: Imported = { lines: after, made: 0, known: 0, bad: 0 }
   const goOn = () => say(`Go on with: saoma accounts import ${file} --after ${done.lines}`)
   try {
@@ -92,6 +94,9 @@ const run = async ({ file, after }: Import, config: Config): Promise<number> => 
     if (error instanceof RedisUnavailable && done.lines > after) goOn()
     throw error
   } finally {
+    // One entry for all: those of each person would push out what others did.
+    if (done.made > 0) audit.note({ kind: 'admin.acted', by: 'operator', reason: 'accounts.import', count: done.made })
+    await audit.close()
     await redis.close()
   }
 }

@@ -1,8 +1,10 @@
+import { createAudit } from '@saoma/audit'
 import { createEnds } from '@saoma/channels'
 import { openSessions } from '@saoma/identity'
 import { createRedis, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import { keepsEndsMs } from '../access/signed-tokens.ts'
 import { type Config, readConfig } from '../config/config.ts'
+import { noteEnded } from '../login/audited.ts'
 import { createEndPerson, type HowToEnd } from '../login/end-person.ts'
 import { unreachable } from '../operate/open-redis.ts'
 import { readGiven } from './given.ts'
@@ -47,18 +49,24 @@ const end = async (user: string, how: HowToEnd, envFiles: readonly string[]): Pr
       })
     : undefined
   const channels = createEnds(apart ?? redis)
+  const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
   const { sessions, close } = openSessions(redis, {
     origin: config.origin,
     times: config.times,
-    onSessionEnded: ({ sub, sid, ...why }) => channels.end(sub, sid, why),
+    onSessionEnded: ({ sub, sid, ...why }) => {
+      noteEnded(audit, { sub, sid })
+      return channels.end(sub, sid, why)
+    },
   })
   try {
-    const ended = await createEndPerson({ identity: sessions, channels, keepMs: keepsEndsMs(config.live) })(user, how)
+    const endPerson = createEndPerson({ identity: sessions, channels, audit, keepMs: keepsEndsMs(config.live) })
+    const ended = await endPerson(user, { by: 'operator' }, how)
     process.stdout.write(
       `${ended} ${ended === 1 ? 'session has' : 'sessions have'} ended. Every node has been told to close the sockets.\n`,
     )
   } finally {
     close()
+    await audit.close()
     await Promise.all([redis.close(), apart?.close()])
   }
 }

@@ -103,6 +103,8 @@ export interface Config extends RedisSettings {
     /** Demo people that one network creates in an hour. */
     demoPeople: number
   }
+  /** The record of what happened: whether it is written, how many entries are kept, and for how long. */
+  audit: { isOn: boolean; entries: number; keepMs: number }
   times: { scanMs: number; confirmMs: number; redeemMs: number }
   /** How many sessions a person may have. When one more begins, the oldest ends. */
   sessionLimits: SessionLimits
@@ -131,6 +133,8 @@ export class ConfigError extends Error {
     this.problems = problems
   }
 }
+
+const DAY_MS = 86_400_000
 
 /** The only reader of the environment. Throws ConfigError. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
@@ -245,6 +249,11 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       badPhoneCodes: settings.SAOMA_LIMIT_BAD_PHONE_CODES,
       phoneCodesInCluster: settings.SAOMA_LIMIT_PHONE_CODES_CLUSTER,
       demoPeople: settings.SAOMA_LIMIT_DEMO_PEOPLE,
+    },
+    audit: {
+      isOn: settings.SAOMA_AUDIT === 'on',
+      entries: settings.SAOMA_AUDIT_ENTRIES,
+      keepMs: settings.SAOMA_AUDIT_DAYS * DAY_MS,
     },
     times: {
       scanMs: settings.SAOMA_SCAN_SECONDS * 1000,

@@ -1,10 +1,13 @@
+import type { Audit } from '@saoma/audit'
 import type { Ends } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import type { EndNotice } from '@saoma/protocol'
+import { because, type EndCause } from './end-cause.ts'
 
 export interface EndPersonDeps {
   identity: Pick<Identity, 'end' | 'endAll'>
   channels: Pick<Ends, 'end'>
+  audit: Pick<Audit, 'note'>
   /** For how long ends are remembered, in milliseconds. @default an hour */
   keepMs?: number | undefined
 }
@@ -29,19 +32,27 @@ export interface HowToEnd {
  * person begins afterwards is not affected, so disable an account before you call it. A phone's token has no
  * session: its sockets close, but it stays good for its ten minutes.
  *
+ * The audit gets one entry for each session that ended, with `cause`, or one for the person if none did.
+ *
  * Resolves with the number of Saoma's own sessions that this call ended. It is 0 for a business's own person.
  * Rejects with RedisUnavailable: then part of it may be done, and the same call completes it.
  */
-export type EndPerson = (user: string, how?: HowToEnd) => Promise<number>
+export type EndPerson = (user: string, cause: EndCause, how?: HowToEnd) => Promise<number>
 
 export const createEndPerson =
-  ({ identity, channels, keepMs }: EndPersonDeps): EndPerson =>
-  async (user, { sid, keep, reason } = {}) => {
+  ({ identity, channels, audit, keepMs }: EndPersonDeps): EndPerson =>
+  async (user, cause, { sid, keep, reason } = {}) => {
     const notice: EndNotice = { code: 'REVOKED', ...(reason === undefined ? {} : { reason }) }
-    const ended =
-      sid === undefined ? await identity.endAll(user, keep, notice) : Number(await identity.end(user, sid, notice))
+    // Each session is noted where its end is announced.
+    const ended = await because(
+      () => cause,
+      async () =>
+        sid === undefined ? await identity.endAll(user, keep, notice) : Number(await identity.end(user, sid, notice)),
+    )
     // Saoma's own sessions are over, and each was announced. This reaches tokens that belong to none of them.
     const remember = keepMs === undefined ? {} : { keepMs }
     await channels.end(user, sid, { ...(keep === undefined ? {} : { keep }), ...notice, ...remember })
+    if (ended === 0)
+      audit.note({ kind: 'session.ended', person: user, ...(sid === undefined ? {} : { sid }), ...cause })
     return ended
   }

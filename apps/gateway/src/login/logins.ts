@@ -8,6 +8,8 @@ import type { Context, RequestState } from '../transport/http/context.ts'
 import { authenticated } from '../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../transport/http/problem.ts'
 import type { Limits } from '../transport/limits.ts'
+import { whereFrom } from './audited.ts'
+import { because } from './end-cause.ts'
 
 export interface LoginRoutesDeps {
   identity: Identity
@@ -46,6 +48,10 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
     return ok({ ended: count })
   }
 
+  /** Ends sessions, and says for the audit that the person did. */
+  const byHand = <T>(ctx: Context, who: Person, act: () => Promise<T>): Promise<T> =>
+    because(() => ({ by: who.sid === undefined ? 'phone' : 'browser', reason: 'ended', ...whereFrom(ctx) }), act)
+
   router.get(
     '/sessions',
     own(async (ctx, who) => {
@@ -61,7 +67,7 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
     '/sessions/:sid',
     own(async (ctx, who) => {
       const sid = ctx.params.sid ?? ''
-      const done = v.is(SessionId, sid) && (await identity.end(who.user, sid, OWN))
+      const done = v.is(SessionId, sid) && (await byHand(ctx, who, () => identity.end(who.user, sid, OWN)))
       answer(ctx, done ? ended(ctx, who, 1) : fail('SESSION_NOT_FOUND'))
     }),
   )
@@ -71,7 +77,8 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
     own(async (ctx, who) => {
       const { keep } = ctx.query
       if (keep !== undefined && !v.is(Keep, keep)) return problem(ctx, 'INVALID', 'keep is "current", or absent')
-      answer(ctx, ended(ctx, who, await identity.endAll(who.user, keep && who.sid, OWN)))
+      const count = await byHand(ctx, who, () => identity.endAll(who.user, keep && who.sid, OWN))
+      answer(ctx, ended(ctx, who, count))
     }),
   )
 

@@ -1,3 +1,4 @@
+import type { Audit } from '@saoma/audit'
 import type { Identity } from '@saoma/identity'
 import { DEVICE_CODE_GRANT, parseDeviceCode, TAKES_HASHES_HEADER, ticketOf } from '@saoma/protocol'
 import mount from 'koa-mount'
@@ -5,6 +6,8 @@ import type { Metrics } from '../operate/metrics.ts'
 import type { Context, Middleware } from '../transport/http/context.ts'
 import { problem } from '../transport/http/problem.ts'
 import type { Limits, Verdict } from '../transport/limits.ts'
+import { noteAsked, noteTokens, oauthCause } from './audited.ts'
+import { because } from './end-cause.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
 const READ = ['GET', 'HEAD', 'OPTIONS']
@@ -41,6 +44,7 @@ export interface OauthDeps {
   identity: Identity
   limits: Limits
   metrics: Metrics
+  audit: Pick<Audit, 'note'>
 }
 
 /**
@@ -48,7 +52,7 @@ export interface OauthDeps {
  * cookie that binds a new ticket to its browser.
  */
 export const oauth = (
-  { identity, limits, metrics }: OauthDeps,
+  { identity, limits, metrics, audit }: OauthDeps,
   { ticketSeconds, secure }: { ticketSeconds: number; secure: boolean },
 ): Middleware => {
   let mounted: { provider: unknown; door: Middleware } | undefined
@@ -71,16 +75,23 @@ export const oauth = (
     const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
     const slow = creates ? await limits.codes(ctx.ip) : undefined
     if (slow) return refuse(ctx, slow)
-    await door(ctx, next)
+    const { path } = ctx
+    await because(
+      () => oauthCause(ctx, path),
+      () => door(ctx, next),
+    )
     if (ctx.path === '/oidc/token/revocation') ctx.set(TAKES_HASHES_HEADER, '1')
     const body = ctx.body as { device_code?: string } | undefined
     // The ticket identifies one login throughout the log.
     const { grant_type: grant, client_id: client, device_code: code } = ctx.oidc?.params ?? {}
     const deviceCode = parseDeviceCode(body?.device_code ?? code)
-    ctx.state.login = { grant, client, ...(deviceCode.ok ? { ticket: ticketOf(deviceCode.value) } : {}) }
+    const login = { grant, client, ...(deviceCode.ok ? { ticket: ticketOf(deviceCode.value) } : {}) }
+    ctx.state.login = login
     if (grant === DEVICE_CODE_GRANT && ctx.status === 200) metrics.transitions.inc({ state: 'redeemed' })
+    if (ctx.path === '/oidc/token' && ctx.status === 200) noteTokens(audit, ctx, login)
     if (!creates || !body?.device_code) return
     metrics.transitions.inc({ state: 'created' })
+    noteAsked(audit, ctx, ticketOf(body.device_code), client)
     ticketCookie.set(ctx, body.device_code, ticketSeconds, secure)
   }
 }

@@ -1,4 +1,5 @@
 import { type AccountKeys, createAccounts, openAccountKeys } from '@saoma/accounts'
+import type { Audit } from '@saoma/audit'
 import type { Channels } from '@saoma/channels'
 import { createIdentity, type Identity, type IdentityOptions } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
@@ -12,6 +13,8 @@ import type { Metrics } from '../operate/metrics.ts'
 import { describeUserAgent } from '../transport/client-address.ts'
 import type { Limits } from '../transport/limits.ts'
 import { createAccountHook } from './account-hook.ts'
+import { noteEnded } from './audited.ts'
+import { noteAccounts } from './audited-accounts.ts'
 import { createIdentifyPhone } from './identify-phone.ts'
 import { createPhoneCodes } from './phone-codes.ts'
 
@@ -24,6 +27,7 @@ export interface OpenIdentityDeps {
   wechatApps: ReadonlyMap<string, Wechat>
   limits: Limits
   metrics: Metrics
+  audit: Audit
   log: Logger
 }
 
@@ -38,7 +42,8 @@ const FINDS_BY_LINKS = 2
 const createOnError =
   (log: Logger): NonNullable<IdentityOptions['onError']> =>
   (ctx, error) => {
-    ctx.state.code = error.message
+    const { refusal } = ctx.state as { refusal?: { code: string } }
+    ctx.state.code = refusal?.code ?? error.message
     // The detail is for the log only: the client is not told why its grant is invalid.
     const { error_description: told, error_detail: detail } = error as Error & {
       [word in 'error_description' | 'error_detail']?: unknown
@@ -50,7 +55,7 @@ const createOnError =
 
 /** The OpenID provider of the logins. Rejects with RedisUnavailable. */
 export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Promise<Identity> => {
-  const { redis, membership, tickets, channels, wechatApps, limits, metrics, log } = deps
+  const { redis, membership, tickets, channels, wechatApps, limits, metrics, audit, log } = deps
 
   /**
    * Tells a person's other pages and phone to reload the list of logins. They also reload it on their own, so
@@ -72,7 +77,8 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
         log.error({ err: error, times }, 'the account keys could not be reloaded'),
       ),
     })
-    return createAccounts(redis, accountKeys, { isAlone: () => membership.version() >= FINDS_BY_LINKS })
+    const isAlone = () => membership.version() >= FINDS_BY_LINKS
+    return noteAccounts(createAccounts(redis, accountKeys, { isAlone }), audit)
   }
   const { hook, ownClaims } = config.accounts
 
@@ -100,6 +106,7 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
       onRefreshLimited: () => metrics.limited.inc({ what: 'refreshes' }),
       sessionLimits: config.sessionLimits,
       onSessionEnded: async ({ sub, sid, ...why }) => {
+        noteEnded(audit, { sub, sid })
         await channels.end(sub, sid, why)
         if (why.code === 'REPLACED') metrics.sessionsEnded.inc({ by: 'limit' })
         tellLogins(sub, 'ended')

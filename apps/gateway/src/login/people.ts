@@ -33,7 +33,7 @@ export const peopleRoutes = ({ endPerson, authenticate, metrics }: PeopleRoutesD
       if (!channel.ok) return problem(ctx, channel.code, 'this is no id of a person')
       if (who.kind !== 'backend' || !who.channels.some((pattern) => matches(pattern, channel.value)))
         return problem(ctx, 'FORBIDDEN')
-      const ended = await endPerson(user, asked.output)
+      const ended = await endPerson(user, { by: 'backend', key: who.name, ip: ctx.ip }, asked.output)
       metrics.sessionsEnded.inc({ by: 'backend' }, ended)
       ctx.state.routine = false
       answer<SessionsEnded>(ctx, ok({ ended }))

@@ -1,4 +1,5 @@
 import Router from '@koa/router'
+import type { Audit, Kind } from '@saoma/audit'
 import type { Identity } from '@saoma/identity'
 import {
   type DecisionAnswer,
@@ -18,6 +19,7 @@ import type { HeldRequests } from '../transport/http/held-requests.ts'
 import { answer, problem, tooMany } from '../transport/http/problem.ts'
 import { count } from '../transport/http/query.ts'
 import type { Limits } from '../transport/limits.ts'
+import { REPEATED_MS, whereFrom } from './audited.ts'
 import type { ConfirmLatency } from './confirm-latency.ts'
 import { deviceCodeFor } from './device-code.ts'
 import { phoneOf } from './phone.ts'
@@ -31,7 +33,15 @@ export interface TicketRoutesDeps {
   holds: HeldRequests
   metrics: Metrics
   pushes: ConfirmLatency
+  audit: Pick<Audit, 'note' | 'refusals'>
 }
+
+/** What is noted of a transition that a phone requests. */
+const NOTED = {
+  scanned: 'login.scanned',
+  confirmed: 'login.confirmed',
+  rejected: 'login.declined',
+} as const satisfies Record<string, Kind>
 
 export const ticketRoutes = ({
   tickets,
@@ -40,6 +50,7 @@ export const ticketRoutes = ({
   holds,
   metrics,
   pushes,
+  audit,
 }: TicketRoutesDeps): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
@@ -47,7 +58,10 @@ export const ticketRoutes = ({
 
   /** Makes a route for a transition that a phone requests. */
   const decide =
-    <T extends object>(name: string, act: (ticket: string, sub: string, ip: string) => Promise<Result<T>>) =>
+    <T extends object>(
+      name: keyof typeof NOTED,
+      act: (ticket: string, sub: string, ip: string) => Promise<Result<T>>,
+    ) =>
     async (ctx: Context): Promise<void> => {
       const sub = await phone(ctx)
       if (!sub.ok) return problem(ctx, sub.code)
@@ -56,7 +70,12 @@ export const ticketRoutes = ({
       const slow = (await limits.decisions(sub.value)) ?? (await limits.ticket(ticket.value))
       if (slow) return tooMany(ctx, slow.retryAfterSeconds)
       const result = await act(ticket.value, sub.value, ctx.ip)
-      if (result.ok) metrics.transitions.inc({ state: name })
+      const told = { person: sub.value, ticket: ticket.value, ...whereFrom(ctx) }
+      if (result.ok) {
+        metrics.transitions.inc({ state: name })
+        const once = { name: `${name}.${ticket.value}`, ms: REPEATED_MS }
+        audit.note({ kind: NOTED[name], ...told }, { once })
+      } else audit.refusals.of({ kind: 'login.refused', reason: result.code, ...told })
       answer(ctx, result)
     }
 

@@ -1,3 +1,4 @@
+import { kindNames } from '@saoma/audit'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { watchEventLoop } from './event-loop.ts'
 
@@ -155,6 +156,8 @@ export const createMetrics = () => {
       [],
     ),
     wechatDraws: counter('saoma_wechat_draws_total', 'Codes that WeChat drew for this node', ['purpose']),
+    audited: counter('saoma_audit_entries_total', 'Entries that this node wrote into the audit', ['kind']),
+    auditLost: counter('saoma_audit_lost_total', 'Entries of the audit that this node could not write', ['why']),
     draining: gauge('saoma_draining', 'Whether this node is being taken out', []),
     drained: counter('saoma_drained_connections_total', 'Sockets closed by a drain', []),
   }
@@ -174,6 +177,8 @@ export const createMetrics = () => {
     [metrics.poolRefill, 'result', ['drawn', 'retired', 'error']],
     [metrics.wechatDraws, 'purpose', ['login', 'pool']],
     [metrics.wechat, 'event', ['answered', 'refused', 'unreachable', 'unexpected']],
+    [metrics.audited, 'kind', kindNames],
+    [metrics.auditLost, 'why', ['backlog', 'late', 'refused', 'stopped']],
     [metrics.poolLeases, 'result', ['fresh', 'rested', 'empty', 'unreadable']],
   ]
   for (const [counted, label, values] of known) for (const value of values) counted.inc({ [label]: value }, 0)

@@ -19,6 +19,8 @@ export interface NodeView {
   /** The room in the Redis of the channels. */
   room: Pick<Room, 'part' | 'isFull' | 'isUnfit'>
   isDraining: () => boolean
+  /** Answers a request below `/v1/admin/`. */
+  admin: (req: IncomingMessage, res: ServerResponse) => unknown
   /** Sends away the sockets of one nginx run, on all nodes. Rejects with RedisUnavailable. */
   proxyLeaves: (run: string) => Promise<void>
   /** Whether the event loop is overloaded. */
@@ -39,6 +41,7 @@ export interface OperatorServer {
 /** Whether a text is a valid name of an nginx run. */
 export const isRun = (name: string): boolean => /^[A-Za-z0-9-]{1,128}$/.test(name)
 const PROXY_LEAVES = /^\/proxies\/([^/?]+)\/leave$/
+const ADMIN = '/v1/admin/'
 const ROLES = ['data', 'pub', 'sub'] as const
 
 /** The state of the running node. */
@@ -99,6 +102,7 @@ const gather = (metrics: Metrics, { redis, channelsRedis, room, isDraining, coun
  *   `redis:data:READONLY`. Warnings do not make the node unready: a late event loop, because after an outage
  *   all nodes are late at once, and a slow cluster is better than none; and problems of the channels' own
  *   Redis (`channels:data`, …) or its memory (`channels:full`, `channels:unfit`), because logins still work.
+ * - `/v1/admin/…` is for administrators.
  * - `POST /proxies/{run}/leave` is called when nginx ends or reloads its configuration.
  */
 export const createOperatorServer = (metrics: Metrics): OperatorServer => {
@@ -122,6 +126,7 @@ export const createOperatorServer = (metrics: Metrics): OperatorServer => {
         () => say(503, { ok: false, why: 'Redis cannot be asked' }),
       )
     }
+    if (req.url?.startsWith(ADMIN)) return inside ? inside.admin(req, res) : say(503, { ok: false, why })
     switch (req.url?.split('?')[0]) {
       case '/healthz':
         return say(200, { ok: true })

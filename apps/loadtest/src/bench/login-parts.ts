@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto'
+import { createAudit } from '@saoma/audit'
 import { createRedis, orUnavailable } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
 import { jwtVerify, SignJWT } from 'jose'
@@ -13,16 +14,25 @@ import { openLoop } from './open-loop.ts'
 export type PartsOrder =
   /** Creates this many fresh logins. Each step below advances each of them. */
   | { do: 'prepare'; count: number }
-  | { do: 'step'; step: Step | 'nothing'; perSecond: number }
+  | { do: 'step'; step: Step | Noted | 'nothing'; perSecond: number }
   | { do: 'crypto'; how: Crypto; count: number }
 export type Crypto = 'sign' | 'verify' | 'jose sign' | 'jose verify'
 export type PartsAnswer = { did: 'start' } | { did: 'prepare' } | { did: 'step' } | { did: 'crypto' }
+
+/** What nodes note in the audit of each login, one entry for each. */
+export type Noted = 'note asked' | 'note scanned' | 'note confirmed' | 'note redeemed'
 
 type Ours = Pick<Login, 'deviceCode' | 'ticket'> & { sub: string }
 
 const redis = await createRedis({ url: process.argv[2] ?? '', name: 'bench' })
 const { data, keys, subscriber } = redis
 const tickets = createTickets(redis)
+const audit = createAudit(redis, {
+  node: 'a',
+  secrets: ['a secret of benchmarks, which nobody keeps'],
+  entries: 100_000,
+  keepMs: 90 * 86_400_000,
+})
 
 /**
  * About as long as the real records: the provider's for a code, a grant and a refresh token, and a session's
@@ -32,6 +42,8 @@ const LENGTHS = { authorization: 380, grant: 120, refreshToken: 110, session: 16
 const MINUTE = 60
 
 const random = (bytes: number) => randomBytes(bytes).toString('base64url')
+const place = { ip: '127.0.0.1', browser: 'Chrome 140', os: 'Linux' }
+const once = (name: string) => ({ name, ms: 600_000 })
 const browser = { app: 'Saoma', ip: '127.0.0.1', browser: 'Chrome 140', os: 'Linux' }
 
 /** A record with its TTL, in one command. */
@@ -74,9 +86,19 @@ const acts = {
     )
   },
   leave: async ({ ticket }: Ours) => subscriber.release(tickets.channel(ticket), nobody),
+  // As a node notes them.
+  'note asked': async ({ ticket }: Ours) => audit.note({ kind: 'login.asked', ticket, client: 'web', ...place }),
+  'note scanned': async ({ ticket, sub: person }: Ours) =>
+    audit.note({ kind: 'login.scanned', person, ticket, ...place }, { once: once(`scanned.${ticket}`) }),
+  'note confirmed': async ({ ticket, sub: person }: Ours) =>
+    audit.note({ kind: 'login.confirmed', person, ticket, ...place }, { once: once(`confirmed.${ticket}`) }),
+  'note redeemed': async ({ ticket, sub: person }: Ours) => {
+    const redeemed = { kind: 'login.redeemed', mode: 'tap', client: 'web', sid: ticket } as const
+    audit.note({ ...redeemed, person, ticket, ...place }, { network: '127.0.0', later: true })
+  },
   /** The cost of starting the other steps on schedule. */
   nothing: async () => {},
-} satisfies Record<Step | 'nothing', (login: Ours) => Promise<unknown>>
+} satisfies Record<Step | Noted | 'nothing', (login: Ours) => Promise<unknown>>
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 /** As long as the signed part of an access token. */

@@ -16,6 +16,19 @@ const chapters: readonly { name: string; of: readonly Step[] }[] = [
 const over = (rounds: readonly LoginRound[], of: readonly Step[], pick: (round: LoginRound, step: Step) => number) =>
   median(rounds.map((round) => sum(of.map((step) => pick(round, step)))))
 
+/** What the audit costs of a login: measured alone, and by comparison with nodes that write none. */
+const auditLines = (rounds: readonly LoginRound[]): string[] => {
+  const audited = rounds.map(({ direct }) => sum(stepNames.map((step) => total(direct[step]))))
+  const unaudited = rounds.map((round) => sum(stepNames.map((step) => total(round.unaudited[step]))))
+  const share = median(rounds.map(({ audit }, i) => audit / (audited[i] ?? Number.NaN)))
+  const percent = (part: number) => `${(100 * part).toFixed(1)} %`
+  const compared = audited.map((cost, i) => percent(cost / (unaudited[i] ?? Number.NaN) - 1))
+  return [
+    `The audit of a login takes ${us(median(rounds.map(({ audit }) => audit)))} of these, which is ${percent(share)}; its four entries were written alone.`,
+    `Through nodes without the audit a login takes ${us(median(unaudited))}. With it: ${compared.join(', ')} more, round by round.`,
+  ]
+}
+
 export const loginReport = ({ logins, rounds, crypto, idle }: LoginResult): string => {
   const middle = (of: readonly Step[], pick: (round: LoginRound, step: Step) => number) => over(rounds, of, pick)
   const ratio = (of: readonly Step[]) =>
@@ -82,6 +95,7 @@ export const loginReport = ({ logins, rounds, crypto, idle }: LoginResult): stri
     `Medians of ${rounds.length} rounds of ${logins} logins; "ratio" is "in all" / "floor", round by round.`,
     `ES256 by node:crypto: a signature ${us(crypto.sign)}, a check ${us(crypto.verify)}; by jose ${us(crypto['jose sign'])} and ${us(crypto['jose verify'])}.`,
     `Two idle nodes and Redis use ${us(idle)} in the time of a login's steps; nothing is subtracted.`,
-    `${logins * (rounds.length + 1) * 2} logins: all got their tokens, and every browser was told of each step once.`,
+    ...auditLines(rounds),
+    `${logins * (rounds.length + 1) * 3} logins: all got their tokens, and every browser was told of each step once.`,
   ].join('\n')
 }

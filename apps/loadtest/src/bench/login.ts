@@ -7,7 +7,7 @@ import { costOf } from './cpu.ts'
 import { ORIGIN } from './footprint.ts'
 import type { Answered } from './keep-alive.ts'
 import type { BareAnswer, BareOrder } from './login-bare.ts'
-import type { Crypto, PartsAnswer, PartsOrder } from './login-parts.ts'
+import type { Crypto, Noted, PartsAnswer, PartsOrder } from './login-parts.ts'
 import { type Doors, newLogin, type Step, stepNames, steps } from './login-walk.ts'
 import { batches, median, sum } from './numbers.ts'
 import { openLoop } from './open-loop.ts'
@@ -27,6 +27,10 @@ export interface LoginRound {
   direct: ByStep<'browserNode' | 'phoneNode' | 'redis'>
   proxied: ByStep<'nodes' | 'redis' | 'nginx'>
   floor: ByStep<'http' | 'scripts' | 'crypto'>
+  /** The same as `direct`, through nodes that write no audit. */
+  unaudited: ByStep<'nodes' | 'redis'>
+  /** The entries of one login in the audit, written alone: in the node and in Redis. */
+  audit: number
 }
 
 export interface LoginResult {
@@ -41,14 +45,22 @@ export interface LoginResult {
 const ROUNDS = 3
 /** Logins that begin a step in one second. */
 const PER_SECOND = 200
-/** Time for work that a server may still do after the last client has its answer. */
+/**
+ * Time for work that a server may still do after the last client has its answer. What a node writes into the
+ * audit comes later, in the time of the next step. The last step has none.
+ */
 const SETTLE_MS = 100
+/** Time in which a node has written all that it noted for the audit. */
+const AUDIT_SETTLE_MS = 1_700
 const IDLE_MS = 5_000
 /** Token requests of phones at the same time. */
 const AT_ONCE = 20
 /** Signatures in one measurement. */
 const SIGNATURES = 1_000
 const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000' }
+/** Logins whose entries are written alone: more, because their cost is small. */
+const NOTES = 600
+const NOTED: readonly Noted[] = ['note asked', 'note scanned', 'note confirmed', 'note redeemed']
 /**
  * The indispensable signatures: the node verifies the phone's token at its first use, and signs access token
  * and id token.
@@ -72,8 +84,10 @@ const workersOf = async (pid: number): Promise<number[]> =>
 export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<LoginResult> => {
   onProgress('login: starting')
   const redis = await startRedis()
-  const start = (nodeId: string) => startGateway({ redisUrl: redis.url, nodeId, origin: ORIGIN, env: LIMITS })
-  const [a, b] = await Promise.all([start('a'), start('b')])
+  const start = (nodeId: string, env: Record<string, string> = {}) =>
+    startGateway({ redisUrl: redis.url, nodeId, origin: ORIGIN, env: { ...LIMITS, ...env } })
+  const off = { SAOMA_AUDIT: 'off' }
+  const [a, b, c, d] = await Promise.all([start('a'), start('b'), start('c', off), start('d', off)])
   const nginx = await startNginx({ nodes: [a, b] })
   const master = await nginx.masterPid()
   const nginxPids = [master, ...(await workersOf(master))]
@@ -120,6 +134,14 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
     return eachStep(async (step) => named(['browserNode', 'phoneNode', 'redis'], costs[step]))
   }
 
+  const walkUnaudited = async () => {
+    const costs = await walk([c.pid, d.pid, redis.pid], { browser: c.origin, phone: d.origin })
+    return eachStep(async (step) => {
+      const [onC = 0, onD = 0, inRedis = 0] = costs[step]
+      return { nodes: onC + onD, redis: inRedis }
+    })
+  }
+
   const walkProxied = async () => {
     const costs = await walk([a.pid, b.pid, redis.pid, ...nginxPids], proxied)
     return eachStep(async (step) => {
@@ -134,16 +156,20 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
   }
 
   const cryptos: Record<Crypto, number>[] = []
-  const walkFloor = async (): Promise<LoginRound['floor']> => {
+  const walkFloor = async (): Promise<Pick<LoginRound, 'floor' | 'audit'>> => {
     const http = await walk([bare.pid], floor)
     await parts.ask({ do: 'prepare', count: logins })
-    const play = (step: Step | 'nothing') =>
+    const play = (step: Step | Noted | 'nothing', settleMs = SETTLE_MS) =>
       costOf([parts.pid, redis.pid], async () => {
         await parts.ask({ do: 'step', step, perSecond: PER_SECOND })
-        await delay(SETTLE_MS)
+        await delay(settleMs)
       })
     const nothing = sum(await play('nothing'))
     const scripts = await eachStep(async (step) => sum(await play(step)) - nothing)
+    await parts.ask({ do: 'prepare', count: NOTES })
+    const unnoted = sum(await play('nothing', AUDIT_SETTLE_MS))
+    let notes = 0
+    for (const noted of NOTED) notes += sum(await play(noted, AUDIT_SETTLE_MS)) - unnoted
     const crypto = {
       sign: await costOfCrypto('sign'),
       verify: await costOfCrypto('verify'),
@@ -151,11 +177,12 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
       'jose verify': await costOfCrypto('jose verify'),
     }
     cryptos.push(crypto)
-    return eachStep(async (step) => ({
+    const costs = await eachStep(async (step) => ({
       http: sum(http[step]),
       scripts: scripts[step] / logins,
       crypto: sum((SIGNED[step] ?? []).map((how) => crypto[how])),
     }))
+    return { floor: costs, audit: notes / NOTES }
   }
 
   const rounds: LoginRound[] = []
@@ -164,15 +191,19 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
     onProgress(round === 0 ? 'login: warming up' : `login: round ${round} of ${ROUNDS}`)
     const forwards = round % 2 === 0
     const early = forwards ? await walkFloor() : undefined
-    const measured = { direct: await walkDirect(), proxied: await walkProxied() }
-    const whole = { ...measured, floor: early ?? (await walkFloor()) }
+    // In turn, so that neither of the two that are compared is always the first.
+    const before = forwards ? await walkUnaudited() : undefined
+    const direct = await walkDirect()
+    const unaudited = before ?? (await walkUnaudited())
+    const measured = { direct, unaudited, proxied: await walkProxied() }
+    const whole = { ...measured, ...(early ?? (await walkFloor())) }
     if (round > 0) rounds.push(whole)
   }
   const idle = sum(await costOf([a.pid, b.pid, redis.pid], () => delay(IDLE_MS)))
   const perLogin = (idle / IDLE_MS) * (1_000 / PER_SECOND) * stepNames.length
 
   await Promise.all([bare.stop(), parts.stop(), nginx.stop()])
-  await Promise.all([a.stop(), b.stop()])
+  await Promise.all([a, b, c, d].map((node) => node.stop()))
   await redis.stop()
   const middle = (how: Crypto) => median(cryptos.slice(1).map((crypto) => crypto[how]))
   const crypto = {

@@ -49,7 +49,7 @@ const LONGEST = {
   fanout: 300_000,
   spread: 300_000,
   memory: 600_000,
-  login: 300_000,
+  login: 600_000,
 }
 /** Open files of a process besides its sockets. */
 const OTHER_FILES = 200

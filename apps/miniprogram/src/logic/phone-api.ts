@@ -1,8 +1,10 @@
 import { type Answer, request } from '@saoma/client'
 import {
+  type ActivityPage,
   type DecisionAnswer,
   fail,
   ok,
+  parseActivity,
   parsePooledCodeAnswer,
   parseScanAnswer,
   parseTicket,
@@ -22,8 +24,8 @@ export interface PhoneApiOptions {
 }
 
 /**
- * The phone's requests about a login. Each is one request, with a limit of ten seconds, after obtaining a
- * token if necessary.
+ * The phone's requests about a login, and about those of before. Each is one request, with a limit of ten
+ * seconds, after obtaining a token if necessary.
  */
 export interface PhoneApi {
   /** The ticket of a user code. */
@@ -32,6 +34,8 @@ export interface PhoneApi {
   resolve(scene: string, check?: string): Promise<Answer<string>>
   scan(ticket: string): Promise<Answer<ScanAnswer>>
   decide(ticket: string, decision: Decision): Promise<Answer<DecisionAnswer>>
+  /** What happened to the person's logins, the newest first. @param cursor  of the page before */
+  activity(cursor?: string): Promise<Answer<ActivityPage>>
 }
 
 const TIMEOUT_MS = 10_000
@@ -70,5 +74,6 @@ export const createPhoneApi = ({ origin, fetch, tokens }: PhoneApiOptions): Phon
     },
     scan: (ticket) => call('POST', `tickets/${ticket}/scan`, parseScanAnswer),
     decide: (ticket, decision) => call('POST', `tickets/${ticket}/${decision}`, parseDecision),
+    activity: (cursor) => call('GET', `me/activity${cursor ? `?cursor=${cursor}` : ''}`, parseActivity),
   }
 }

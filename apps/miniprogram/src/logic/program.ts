@@ -1,5 +1,7 @@
 import { createDevices } from '@saoma/client'
 import { createWxFetch, createWxPage } from '@saoma/client/wx'
+import { createActivityPart } from './activity.ts'
+import type { ActivityPart } from './activity-screen.ts'
 import { baseOf } from './base-library.ts'
 import { createConnection } from './connection.ts'
 import { createDevicesPage } from './devices.ts'
@@ -43,6 +45,7 @@ export interface Program {
   readonly text: Text
   login(onChange: () => void): LoginPage
   devices(onChange: () => void): DevicesPage
+  activity(onChange: () => void): ActivityPart
   messages(onChange: () => void): MessagesPage
   /** @param name  of the table, 1 to 99 */
   table(name: string, onChange: () => void): TablePage
@@ -70,6 +73,7 @@ export const createProgram = (options: ProgramOptions): Program => {
     text,
     login: (onChange) => createLoginPage({ api, page, now, random }, onChange),
     devices: (onChange) => createDevicesPage({ devices, tokens: phone, page, random }, onChange),
+    activity: (onChange) => createActivityPart({ api, page, random }, onChange),
     messages: (onChange) => createMessagesPage(connection, onChange),
     table: (name, onChange) => {
       const shop = createShopApi({ origin, fetch, tokens: application, random })

@@ -62,6 +62,13 @@ it('says so when there is no login, and still links to the code entry', async ()
   page.close()
 })
 
+it('leads to what happened', async () => {
+  const page = open({ screen: two })
+  await page.tap('.activity')
+  expect(page.calls.at(-1)).toEqual(['wx.navigateTo', { url: '/pages/activity/index' }])
+  page.close()
+})
+
 it('ends one login only after a request and a confirmation', async () => {
   const page = open({ screen: two })
   await page.tap('.end')

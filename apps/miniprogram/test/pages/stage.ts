@@ -34,12 +34,13 @@ interface Renderer {
 /** What was called, in order: a name and the arguments. */
 export type Calls = unknown[][]
 
-export type PartName = 'login' | 'devices' | 'messages' | 'table'
+export type PartName = 'login' | 'devices' | 'activity' | 'messages' | 'table'
 
 /** What a person can ask of each part of the program. */
 const methods: Record<PartName, readonly string[]> = {
   login: ['open', 'findUserCode', 'giveCheck', 'confirm', 'decline', 'retry', 'close'],
   devices: ['refresh', 'end', 'endAll', 'close'],
+  activity: ['refresh', 'readMore', 'close'],
   messages: ['markRead', 'reconnect', 'close'],
   table: ['edit', 'resolve', 'retry', 'close'],
 }

@@ -1,4 +1,5 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Audit } from '@saoma/audit'
 import { type Code, codes } from '@saoma/protocol'
 import type { Origins } from '../../config/origins.ts'
 import { type Logger, rarely } from '../../operate/log.ts'
@@ -40,6 +41,7 @@ export const answerTo = ({ code, retryAfterSeconds }: HandshakeRefusal, nodeId: 
 export interface JudgeDeps {
   limits: Pick<Limits, 'handshakes'>
   metrics: Metrics
+  audit: Pick<Audit, 'refusals'>
   log: Logger
 }
 
@@ -47,7 +49,7 @@ export interface JudgeDeps {
 const QUIET_MS = 10_000
 
 /** Creates the judge that all doors share. */
-export const createJudge = ({ limits, metrics, log }: JudgeDeps, options: AdmissionOptions): Judge => {
+export const createJudge = ({ limits, metrics, audit, log }: JudgeDeps, options: AdmissionOptions): Judge => {
   const foreign = rarely(QUIET_MS, (origin: string, times) =>
     log.warn({ event: 'handshake', code: 'ORIGIN_NOT_ALLOWED', reason: notNamed(origin), times }, 'a page was refused'),
   )
@@ -63,6 +65,7 @@ export const createJudge = ({ limits, metrics, log }: JudgeDeps, options: Admiss
     }
     const refusal = await judge()
     if (refusal) metrics.handshakesRejected.inc({ reason: refusal.reason })
+    if (refusal && refusal.code !== 'DRAINING') audit.refusals.count(refusal.code)
     return refusal
   }
 }

@@ -21,6 +21,7 @@ type Methods = {
   onSure(): void
   onUnsure(): void
   onLogin(): void
+  onActivity(): void
 }
 type Own = { part: DevicesPage | undefined }
 
@@ -79,6 +80,9 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
     },
     onLogin() {
       wx.navigateTo({ url: `/${loginPage}` })
+    },
+    onActivity() {
+      wx.navigateTo({ url: '/pages/activity/index' })
     },
   },
 })

@@ -1,0 +1,53 @@
+import { type AuditQuery, cursorPattern, isKindOrGroup, MOST_ENTRIES, parseNetwork } from '@saoma/audit'
+import * as v from 'valibot'
+
+const word = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,256}$/, 'has 1 to 256 printable characters'))
+const moment = v.pipe(
+  v.string(),
+  v.isoTimestamp('is a time such as 2026-11-30T09:00:00Z'),
+  v.transform((text) => Date.parse(text)),
+)
+
+/** The parameters of `GET /v1/admin/audit`. Each message ends a sentence that begins with the name. */
+export const AuditParameters = v.strictObject({
+  kind: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[a-z.]{1,32}(,[a-z.]{1,32}){0,31}$/, 'lists kinds such as login.confirmed, or groups such as login'),
+      v.check((text) => text.split(',').every(isKindOrGroup), 'has a kind that does not exist'),
+    ),
+  ),
+  person: v.optional(word),
+  ticket: v.optional(word),
+  sid: v.optional(word),
+  network: v.optional(
+    v.pipe(
+      v.string(),
+      v.check((text) => parseNetwork(text).ok, 'is an address or a network such as 203.0.113.0/24'),
+    ),
+  ),
+  from: v.optional(moment),
+  to: v.optional(moment),
+  order: v.optional(v.picklist(['newest', 'oldest'], 'is newest or oldest')),
+  limit: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[1-9]\d{0,8}$/, 'is a whole number above 0'),
+      v.transform((text) => Math.min(Number(text), MOST_ENTRIES)),
+    ),
+  ),
+  cursor: v.optional(v.pipe(v.string(), v.regex(cursorPattern, 'is that of the page before'))),
+})
+
+/** Reads a query, or the sentence that says what is wrong with it. */
+export const readAuditQuery = (given: object): { ok: true; query: AuditQuery } | { ok: false; why: string } => {
+  const read = v.safeParse(AuditParameters, given)
+  if (!read.success) {
+    const [{ message, path, type }] = read.issues
+    const name = String(path?.[0]?.key ?? '')
+    if (type === 'strict_object') return { ok: false, why: `there is no parameter ${name}` }
+    return { ok: false, why: `${name} ${type === 'string' ? 'may be there once only' : message}` }
+  }
+  const { kind, ...query } = read.output
+  return { ok: true, query: { ...query, ...(kind === undefined ? {} : { kinds: kind.split(',') }) } as AuditQuery }
+}

@@ -1,0 +1,113 @@
+import { once } from 'node:events'
+import { type Audit, type AuditQuery, createAudit, type Entry } from '@saoma/audit'
+import { createRedis, RedisUnavailable } from '@saoma/redis'
+import { linesOf } from '../admin/audit.ts'
+import { type Config, readConfig } from '../config/config.ts'
+import { unreachable } from '../operate/open-redis.ts'
+import { readGiven } from './given.ts'
+import { type AskedAudit, readAuditCommand, USAGE } from './read-audit-command.ts'
+
+/*
+ * Shows what happened in a cluster. It reads Redis with the settings of a node, from the environment and from
+ * files:
+ *
+ *   saoma audit tail --kind login.redeemed,session.ended
+ *   saoma audit export --from 2026-11-01T00:00:00Z > november.jsonl
+ *
+ * `--help` prints the options. In the image: node apps/gateway/src/bin/audit.ts. Exit status: 0 on success, 1
+ * on failure, 2 if the command line is wrong, 130 when an export was interrupted.
+ */
+
+/** Short, because a person waits for the command. */
+const READY_MS = 5_000
+const KIND_WIDTH = 17
+
+const print = async (line: string): Promise<void> => {
+  if (!process.stdout.write(line)) await once(process.stdout, 'drain')
+}
+
+/** An entry for people: time, kind, and all else that it says. */
+const rowOf = ({ id: _, time, kind, ...told }: Entry): string =>
+  [time, kind.padEnd(KIND_WIDTH), ...Object.entries(told).map(([name, value]) => `${name}=${value}`)].join('  ')
+
+/** Prints the newest entries, and then those that come, until the signal is aborted. */
+const tail = async (
+  audit: Audit,
+  { query, lines, json }: Extract<AskedAudit, { kind: 'tail' }>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const show = (entry: Entry) => print(`${json ? JSON.stringify(entry) : rowOf(entry)}\n`)
+  // Taken first: what comes meanwhile is shown once, by following.
+  const end = await audit.end()
+  const newest: Entry[] = []
+  let cursor = behind(end)
+  while (newest.length < lines && !signal.aborted) {
+    const page = await audit.read({ ...query, cursor, limit: lines - newest.length })
+    if (!page.ok) throw new TypeError('the query cannot be')
+    newest.push(...page.value.entries)
+    if (!page.value.more) break
+    cursor = page.value.cursor
+  }
+  for (const entry of newest.reverse()) await show(entry)
+  for await (const entry of audit.follow({ ...query, cursor: end }, signal)) await show(entry)
+}
+
+/** The same place for the order `newest`, whose first page is to have the entry at the end as well. */
+const behind = (end: string): string =>
+  end.replace(/-([0-9a-z]+)/g, (_, seq: string) => `-${(Number.parseInt(seq, 36) + 1).toString(36)}`)
+
+const exportAll = async (audit: Audit, query: AuditQuery, signal: AbortSignal): Promise<void> => {
+  for await (const lines of linesOf(audit, query)) {
+    if (signal.aborted) break
+    await print(lines)
+  }
+}
+
+const run = async (asked: Extract<AskedAudit, { kind: 'tail' | 'export' }>, config: Config): Promise<void> => {
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+  const redis = await createRedis({
+    url: config.redisUrl,
+    certificates: config.redisCertificates,
+    prefix: config.redisPrefix,
+    name: 'saoma-audit',
+    probeMs: 0,
+    readyTimeoutMs: READY_MS,
+  })
+  const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
+  try {
+    if (asked.kind === 'tail') return await tail(audit, asked, interrupted.signal)
+    audit.note({ kind: 'admin.acted', by: 'operator', reason: 'audit.export' })
+    await exportAll(audit, asked.query, interrupted.signal)
+    if (interrupted.signal.aborted) process.exitCode = 130
+  } finally {
+    await audit.close()
+    await redis.close()
+  }
+}
+
+// A reader such as `head` has closed the pipe: the rest need not be written.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
+
+const start = async (asked: Extract<AskedAudit, { kind: 'tail' | 'export' }>): Promise<void> => {
+  const config = readConfig(readGiven(asked.envFiles))
+  try {
+    await run(asked, config)
+  } catch (error) {
+    if (!(error instanceof RedisUnavailable)) throw error
+    throw new Error(unreachable(error, config.redisUrl), { cause: error })
+  }
+}
+
+const asked = readAuditCommand(process.argv.slice(2))
+if (asked.kind === 'help') {
+  process.stdout.write(USAGE)
+} else if (asked.kind === 'wrong') {
+  process.stderr.write(`${asked.reason}\n${USAGE}`)
+  process.exitCode = 2
+} else {
+  start(asked).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
+    process.exitCode = 1
+  })
+}

@@ -1,0 +1,62 @@
+import type { Audit, Note } from '@saoma/audit'
+import type { EndedSession } from '@saoma/identity'
+import { DEVICE_CODE_GRANT } from '@saoma/protocol'
+import { wideNetworkOf } from '../access/networks.ts'
+import { describeUserAgent } from '../transport/client-address.ts'
+import type { Context } from '../transport/http/context.ts'
+import { type EndCause, presentCause } from './end-cause.ts'
+
+/** Long enough for a step that its client repeats. */
+export const REPEATED_MS = 600_000
+/**
+ * How the person proves to be at the browser. There is one way so far: a tap on the phone.
+ */
+const TAP = 'tap'
+
+/** Where a request comes from, as an entry says it. */
+export const whereFrom = (ctx: Context): Pick<Note, 'ip' | 'browser' | 'os'> => ({
+  ip: ctx.ip,
+  ...describeUserAgent(ctx.get('User-Agent')),
+})
+
+/** Person and session of a token request that the provider has answered. */
+const sessionOf = (ctx: Context): Pick<Note, 'person' | 'sid'> => {
+  const { Account, Grant } = ctx.oidc?.entities ?? {}
+  return { person: Account?.accountId, sid: Grant?.jti }
+}
+
+/**
+ * Why a session ends within a request to one of the OAuth routes. Within the provider `ctx` has another path.
+ */
+export const oauthCause = (ctx: Context, path: string): EndCause => {
+  if (path === '/oidc/token/revocation') return { by: 'browser', reason: 'logout', ...whereFrom(ctx) }
+  const isRedemption = ctx.oidc?.params?.grant_type === DEVICE_CODE_GRANT
+  return { by: 'saoma', reason: isRedemption ? 'too-many' : 'refresh-token-reused', ...whereFrom(ctx) }
+}
+
+/** Notes a code that a browser has asked for. */
+export const noteAsked = ({ note }: Pick<Audit, 'note'>, ctx: Context, ticket: string, client: unknown): void =>
+  note({ kind: 'login.asked', ticket, client: String(client ?? ''), ...whereFrom(ctx) })
+
+/** Notes what a token request has done. `ticket` is that of its device code. */
+export const noteTokens = (
+  { note }: Pick<Audit, 'note'>,
+  ctx: Context,
+  { grant, client, ticket }: { grant: unknown; client: unknown; ticket?: string },
+): void => {
+  const { person, sid } = sessionOf(ctx)
+  if (!person || !sid) return
+  const told = { person, sid, client: String(client ?? ''), ...whereFrom(ctx) }
+  const network = wideNetworkOf(ctx.ip)
+  if (grant === DEVICE_CODE_GRANT)
+    // A browser redeems within milliseconds what another node has just noted as confirmed.
+    note({ kind: 'login.redeemed', mode: TAP, ...told, ...(ticket ? { ticket } : {}) }, { network, later: true })
+  if (grant === 'refresh_token') note({ kind: 'session.moved', ...told }, { network })
+}
+
+/** Notes that a session has ended. It may be called again: the nodes are told of an end in several tries. */
+export const noteEnded = ({ note }: Pick<Audit, 'note'>, { sub, sid }: Pick<EndedSession, 'sub' | 'sid'>): void =>
+  note(
+    { kind: 'session.ended', person: sub, sid, ...presentCause() },
+    { once: { name: `ended.${sid}`, ms: REPEATED_MS } },
+  )

@@ -1,0 +1,40 @@
+import { hash } from 'node:crypto'
+import type { Note } from './entry.ts'
+import { kinds } from './kinds.ts'
+
+/**
+ * The hash tags of the parts. Their slots are spread evenly over all slots, so that in a Redis Cluster each
+ * master has some of them. All entries of a person are in one part, which keeps their order.
+ */
+const PEOPLE = ['people-12', 'people-1', 'people-13', 'people-0', 'people-10', 'people-3', 'people-11', 'people-2']
+/** Parts of what strangers can cause. */
+const STRANGERS = ['strangers-1', 'strangers-0', 'strangers-3', 'strangers-2']
+
+/** All parts. A cursor has their order, so a new one may only be added at the end, with another cursor. */
+export const parts: readonly string[] = [...PEOPLE, ...STRANGERS]
+
+/** The share of all entries that strangers can cause. */
+const SHARE_OF_STRANGERS = 1 / 4
+
+/** How many entries a part has at most, of so many in all. */
+export const mostOf = (part: string, entries: number): number =>
+  Math.ceil(
+    STRANGERS.includes(part)
+      ? (entries * SHARE_OF_STRANGERS) / STRANGERS.length
+      : (entries * (1 - SHARE_OF_STRANGERS)) / PEOPLE.length,
+  )
+
+const pick = (from: readonly string[], name: string): string =>
+  from[Number.parseInt(hash('sha256', name, 'hex').slice(0, 8), 16) % from.length] ?? ''
+
+/** The part of a person. */
+export const partOfPerson = (person: string): string => pick(PEOPLE, person)
+
+/** The part of a note: that of its person, or of whatever else it is about. */
+export const partOf = ({ kind, person, ticket, sid, key, reason }: Note): string => {
+  if (kinds[kind] === 'strangers') return pick(STRANGERS, ticket ?? reason ?? kind)
+  return person === undefined ? pick(PEOPLE, key ?? ticket ?? sid ?? kind) : partOfPerson(person)
+}
+
+/** The name of a person in keys. */
+export const ownerOf = (person: string): string => hash('sha256', `audit ${person}`, 'base64url').slice(0, 22)

@@ -1,0 +1,5 @@
+import { startRedisCluster } from '@saoma/testing'
+import { auditContract } from './contract.ts'
+
+const cluster = await startRedisCluster()
+await auditContract(cluster.url)

@@ -1,0 +1,111 @@
+import { RedisUnavailable, whenReady } from '@saoma/redis'
+import { startRedis, startRedisCluster, until } from '@saoma/testing'
+import calculateSlot from 'cluster-key-slot'
+import { Cluster } from 'ioredis'
+import type { Kind, Loss } from '../src/index.ts'
+import { partOfPerson } from '../src/parts.ts'
+import { drawPerson, openAudit, openRedis, readAll, serversOf, uniquePrefix, upTo, write } from './fixtures.ts'
+
+const READY_MS = 10_000
+const sidsOf = (entries: readonly { sid?: string | undefined }[]) => entries.map(({ sid }) => sid)
+
+test('[A3] to note something costs nothing while Redis is away; it is written afterwards, in its order', async () => {
+  const server = await startRedis({ appendonly: true })
+  const redis = await openRedis(server.url, uniquePrefix())
+  const lost: [number, Loss][] = []
+  const audit = openAudit(redis, { onLost: (count, why) => lost.push([count, why]) })
+  const person = drawPerson()
+  await write(audit, [{ kind: 'session.ended', person, sid: 'before' }])
+  await server.kill('SIGKILL')
+  for (const i of upTo(1_000))
+    audit.note({ kind: 'session.ended', person: i % 10 ? drawPerson() : person, sid: `${i}` })
+  await expect(audit.read({})).rejects.toThrow(RedisUnavailable)
+  await expect(audit.activity(person)).rejects.toThrow(RedisUnavailable)
+  await expect(audit.forget(person)).rejects.toThrow(RedisUnavailable)
+  await server.restart()
+  await whenReady(redis.data, READY_MS)
+  await audit.flush()
+  const tens = upTo(100).map((i) => `${10 * i}`)
+  expect(sidsOf(await readAll(audit, { person, order: 'oldest' }))).toEqual(['before', ...tens])
+  expect(await readAll(audit, { limit: 500 })).toHaveLength(1_001)
+  expect(lost).toEqual([])
+})
+
+test('[A3] a bounded number waits; how many were lost is counted, and noted when Redis is back', async () => {
+  const server = await startRedis()
+  const redis = await openRedis(server.url, uniquePrefix())
+  const lost: [number, Loss][] = []
+  const written: Kind[] = []
+  const audit = openAudit(redis, {
+    mostWaiting: 100,
+    onLost: (count, why) => lost.push([count, why]),
+    onWritten: (kind) => written.push(kind),
+  })
+  await server.kill('SIGKILL')
+  for (const i of upTo(250)) audit.note({ kind: 'session.ended', person: drawPerson(), sid: `${i}` })
+  expect(lost).toEqual(upTo(150).map(() => [1, 'backlog']))
+  await server.restart()
+  await whenReady(redis.data, READY_MS)
+  await until(
+    () => readAll(audit, { kinds: ['audit.lost'] }),
+    (entries) => entries.length > 0,
+  ).then(([entry]) => expect(entry).toMatchObject({ reason: 'backlog', count: 150, by: 'saoma' }))
+  expect(written.filter((kind) => kind === 'session.ended')).toHaveLength(100)
+})
+
+test('[A3] what waits when the node stops is counted as lost', async () => {
+  const server = await startRedis()
+  const redis = await openRedis(server.url, uniquePrefix())
+  const lost: [number, Loss][] = []
+  const audit = openAudit(redis, { onLost: (count, why) => lost.push([count, why]) })
+  await server.kill('SIGKILL')
+  for (const _ of upTo(7)) audit.note({ kind: 'session.ended', person: drawPerson() })
+  await audit.close()
+  audit.note({ kind: 'session.ended', person: drawPerson() })
+  expect(lost).toEqual([
+    [7, 'stopped'],
+    [1, 'stopped'],
+  ])
+})
+
+test('[A4] a write whose reply was lost is repeated, and no entry stands twice', async () => {
+  const server = await startRedis()
+  const redis = await openRedis(server.url, uniquePrefix())
+  const audit = openAudit(redis)
+  const person = drawPerson()
+  await write(audit, [{ kind: 'session.ended', person, sid: 'before' }])
+  const [operator] = serversOf(await openRedis(server.url, uniquePrefix()))
+  // The write reaches Redis, which runs it long after its caller has given up.
+  await operator?.call('CLIENT', 'PAUSE', '5000', 'WRITE')
+  for (const i of upTo(20)) audit.note({ kind: 'session.ended', person, sid: `${i}` })
+  await audit.flush()
+  expect(sidsOf(await readAll(audit, { person, order: 'oldest' }))).toEqual(['before', ...upTo(20).map(String)])
+})
+
+test('[A18] a master that is away holds up the parts of no other', async () => {
+  const cluster = await startRedisCluster({ nodeTimeoutMs: 60_000 })
+  const redis = await openRedis(cluster.url, uniquePrefix())
+  const audit = openAudit(redis)
+  const { data } = redis
+  if (!(data instanceof Cluster)) throw new Error('this is no cluster')
+  const placeOf = (person: string) => data.slots[calculateSlot(redis.keys.audit(partOfPerson(person)))]?.[0]
+  const stuck = drawPerson()
+  const away = placeOf(stuck)
+  const master = cluster.nodes.find(({ port }) => away?.endsWith(`:${port}`))
+  const others = upTo(60)
+    .map(drawPerson)
+    .filter((person) => placeOf(person) !== away)
+  await master?.kill('SIGSTOP')
+  audit.note({ kind: 'session.ended', person: stuck, sid: 'stuck' })
+  for (const person of others) audit.note({ kind: 'session.ended', person })
+  for (const person of others)
+    await until(
+      () => readAll(audit, { person }),
+      (entries) => entries.length === 1,
+    )
+  await master?.kill('SIGCONT')
+  await until(
+    () => readAll(audit, { person: stuck }).catch(() => []),
+    (entries) => entries.length === 1,
+  )
+})

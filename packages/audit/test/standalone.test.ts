@@ -1,0 +1,5 @@
+import { startRedis } from '@saoma/testing'
+import { auditContract } from './contract.ts'
+
+const server = await startRedis()
+await auditContract(server.url)
