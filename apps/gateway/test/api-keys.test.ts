@@ -94,7 +94,9 @@ test('every problem names its line and shows none of its content', () => {
   expect(problems).toEqual([
     'line 2: the second word must be the SHA-256 of the key in hex',
     'line 3: the name shop is taken; a second key needs a name of its own',
-    ...[4, 5, 6, 7].map((n) => `line ${n}: the third word must list patterns such as room:*,user:*`),
+    ...[4, 5].map((n) => `line ${n}: the third word must list patterns such as room:*,user:*`),
+    expect.stringMatching(/^line 6: the fourth word must list scopes such as /),
+    'line 7: the third word must list patterns such as room:*,user:*',
     'line 8: the name must be 1 to 32 of A-Z, a-z, 0-9 and -',
   ])
   expect(problems.join()).not.toContain(key)
@@ -175,4 +177,18 @@ test('an unusable file leaves the keys as they are and is reported once per chan
   await changed()
   expect(keys.find(good)).toBeUndefined()
   expect(problems).toHaveLength(2)
+})
+
+test('a fourth word lists scopes, and takes the place of the usual one', () => {
+  const key = keyOf('ops')
+  const read = (words: string) => parseApiKeys(lineOf(key, words))
+  expect(read('user:*').entries.get('ops')?.backend.scopes).toEqual(['sessions:end'])
+  expect(read('user:* audit:read,accounts:read').entries.get('ops')?.backend.scopes).toEqual([
+    'audit:read',
+    'accounts:read',
+  ])
+  for (const words of ['user:* audit', 'user:* audit:read,', 'user:* audit:read more'])
+    expect(read(words).problems).toEqual([
+      expect.stringMatching(/^line 1: the fourth word must list scopes such as audit:read,accounts:read; there are /),
+    ])
 })

@@ -7,6 +7,7 @@ import {
   startGateway,
   startProcess,
   startRedis,
+  testAdminKey,
   until,
   webToken,
 } from '@saoma/testing'
@@ -37,8 +38,11 @@ const start = (args: readonly string[], env: Record<string, string> = {}) =>
 /** Logs in, and waits until that is written. */
 const logIn = async (name: string): Promise<void> => {
   const count = async () =>
-    (await request<{ entries: [] }>(`${node.internalOrigin}/v1/admin/audit?kind=login.redeemed&limit=500`)).body.entries
-      .length
+    (
+      await request<{ entries: [] }>(`${node.internalOrigin}/v1/admin/audit?kind=login.redeemed&limit=500`, {
+        bearer: testAdminKey,
+      })
+    ).body.entries.length
   const before = await count()
   await webToken(node.origin, name)
   await until(count, (now) => now > before)

@@ -19,6 +19,7 @@ import {
   startCluster,
   startGateway,
   startRedis,
+  testAdminKey,
   testApiKey,
   until,
   webToken,
@@ -47,6 +48,7 @@ const sidOf = ({ access_token: token }: TokenSet): string =>
 const read = (query: Record<string, string>, { internalOrigin }: Gateway = b) =>
   request<AuditPage & { code?: string; detail?: string }>(
     `${internalOrigin}/v1/admin/audit?${new URLSearchParams(query)}`,
+    { bearer: testAdminKey },
   )
 /** Entries are written a moment after what they tell of. */
 const entriesOf = async (query: Record<string, string>, count: number) =>
@@ -146,7 +148,9 @@ test('a backend that ends a person’s sessions is noted with its key, and so is
     { kind: 'session.ended', by: 'backend', key: expect.any(String), sid: 'theirs' },
   ])
   // By both nodes, and noted once.
-  expect(await entriesOf({ kind: 'key.used' }, 1)).toMatchObject([{ key: expect.any(String), ip: '127.0.0.1' }])
+  // The key that reads here has been used, too.
+  const used = await entriesOf({ kind: 'key.used' }, 2)
+  expect(used.filter(({ key }) => key === 'test')).toMatchObject([{ ip: '127.0.0.1' }])
 })
 
 test('a backend that ends all of a person is noted once for each session', async () => {
@@ -222,7 +226,7 @@ test('an administrator reads pages and exports lines, and that is noted; wrong p
   expect(rest.entries[0]).toMatchObject({ kind: 'login.scanned' })
 
   const lines = await fetch(`${a.internalOrigin}/v1/admin/audit?kind=login&order=oldest&limit=1`, {
-    headers: { accept: 'application/x-ndjson' },
+    headers: { accept: 'application/x-ndjson', authorization: `Bearer ${testAdminKey}` },
   })
   expect(lines.headers.get('content-type')).toBe('application/x-ndjson')
   const entries = (await lines.text())
@@ -232,11 +236,11 @@ test('an administrator reads pages and exports lines, and that is noted; wrong p
   expect(entries.length).toBeGreaterThan(20)
   expect(new Set(entries.map(({ id }) => id)).size).toBe(entries.length)
   expect(entries.every(({ kind }) => kind.startsWith('login.'))).toBe(true)
-  // However often one address reads.
+  // However often one key reads.
   const acted = await entriesOf({ kind: 'admin' }, 2)
-  expect(acted.map(({ by, reason }) => [by, reason])).toEqual([
-    ['operator', 'audit.read'],
-    ['operator', 'audit.export'],
+  expect(acted.map(({ by, key, reason }) => [by, key, reason])).toEqual([
+    ['backend', 'admin', 'audit.read'],
+    ['backend', 'admin', 'audit.export'],
   ])
 
   for (const [query, detail] of [
@@ -251,13 +255,23 @@ test('an administrator reads pages and exports lines, and that is noted; wrong p
   ] as const)
     expect((await read(query)).body).toMatchObject({ code: 'INVALID', detail })
   const { internalOrigin } = a
-  expect((await request(`${internalOrigin}/v1/admin/audit?sid=a&sid=b`)).body).toMatchObject({
+  expect((await request(`${internalOrigin}/v1/admin/audit?sid=a&sid=b`, { bearer: testAdminKey })).body).toMatchObject({
     detail: 'sid may be there once only',
   })
   expect((await request(`${internalOrigin}/v1/admin/nothing`)).body).toMatchObject({ code: 'NOT_FOUND' })
   expect((await request(`${internalOrigin}/v1/admin/audit`, { method: 'POST' })).body).toMatchObject({
     code: 'METHOD_NOT_ALLOWED',
   })
+})
+
+test('the administrators’ routes need a key with the scope', async () => {
+  const at = `${a.internalOrigin}/v1/admin/audit`
+  expect((await request(at)).body).toMatchObject({ code: 'UNAUTHORIZED' })
+  for (const bearer of [testApiKey, (await webToken(a.origin, 'ada')).access_token])
+    expect(await request(at, { bearer })).toMatchObject({
+      status: 403,
+      body: { code: 'SCOPE_MISSING', detail: 'this needs an API key with the scope audit:read' },
+    })
 })
 
 test('the administrators’ routes are not at the public port', async () => {
@@ -275,7 +289,9 @@ test('with Redis away logins are answered as before, and nothing waits for the a
   await server.kill('SIGKILL')
   for (let i = 0; i < 20; i++)
     expect((await request(`${node.origin}/oidc/device/auth`, { form: { client_id: 'web' } })).status).toBe(503)
-  expect((await request(`${node.internalOrigin}/v1/admin/audit`)).body).toMatchObject({ code: 'REDIS_UNAVAILABLE' })
+  expect((await request(`${node.internalOrigin}/v1/admin/audit`, { bearer: testAdminKey })).body).toMatchObject({
+    code: 'REDIS_UNAVAILABLE',
+  })
   await server.restart()
   await until(
     () => request(`${node.internalOrigin}/readyz`),

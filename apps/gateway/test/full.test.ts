@@ -18,6 +18,7 @@ import {
   startGateway,
   startRedis,
   startRedisCluster,
+  testAdminKey,
   testApiKey,
   until,
   webToken,
@@ -137,7 +138,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'get /messages': () => get(`/v1/messages?channel=${room}`),
       'post /publish': () => publish(origin, { channel: room, event: 'e', data: 1 }),
       'publish, the first of a channel': () => publish(origin, { channel: 'room:open-new', event: 'e', data: 1 }),
-      'get /audit': () => request(`${internalOrigin}/v1/admin/audit`),
+      'get /audit': () => request(`${internalOrigin}/v1/admin/audit`, { bearer: testAdminKey }),
       'get /me/activity': () => get('/v1/me/activity'),
       'get /sessions': () => get('/v1/sessions'),
       'delete /sessions/:sid': () =>

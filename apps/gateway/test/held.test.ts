@@ -56,7 +56,14 @@ test.each([
 test('places are counted per person and per key, and each is given back once', () => {
   const crowd = createConcurrencyQuota({ person: 2, backend: 1 })
   const anna: Person = { kind: 'person', issuer: 'saoma', user: 'anna', sid: 's1', expiresAt: 0, rooms: [] }
-  const shop: Backend = { kind: 'backend', name: 'anna', channels: [], expiresAt: Number.POSITIVE_INFINITY }
+  const shop: Backend = {
+    kind: 'backend',
+    name: 'anna',
+    channels: [],
+    may: ['publish', 'follow', 'presence'],
+    scopes: [],
+    expiresAt: Number.POSITIVE_INFINITY,
+  }
   const leave = crowd.enter(anna)
   expect(crowd.enter({ ...anna, sid: 's2' })).toBeDefined()
   expect(crowd.enter({ ...anna, sid: 's3' })).toBeUndefined()

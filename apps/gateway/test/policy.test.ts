@@ -24,6 +24,8 @@ const backend = (...channels: string[]): Backend => ({
   kind: 'backend',
   name: 'shop',
   channels,
+  may: ['publish', 'follow', 'presence'],
+  scopes: [],
   expiresAt: Number.POSITIVE_INFINITY,
 })
 

@@ -8,6 +8,7 @@ import {
   startGateway,
   startProcess,
   startRedis,
+  testAdminKey,
   webToken,
 } from '@saoma/testing'
 import { readSessionsCommand } from '../src/bin/read-sessions-command.ts'
@@ -55,6 +56,7 @@ test('the command ends what a node would end, and the page is told the reason', 
   // The command has written before it ends.
   const { body } = await request<AuditPage>(
     `${node.internalOrigin}/v1/admin/audit?kind=session.ended&order=oldest&person=${one.user}`,
+    { bearer: testAdminKey },
   )
   const first = JSON.parse(Buffer.from(one.access_token.split('.')[1] ?? '', 'base64url').toString()).sid
   expect(body.entries.map((entry) => [entry.by, entry.node, entry.sid])).toEqual([

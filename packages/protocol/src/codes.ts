@@ -60,6 +60,11 @@ export const codes = {
     react: 'stop',
     say: { en: 'You may not do this.', zh: '没有权限。' },
   },
+  SCOPE_MISSING: {
+    status: 403,
+    react: 'stop',
+    say: { en: 'This key does not have the scope that is needed.', zh: '该密钥没有所需的权限范围。' },
+  },
   ACCOUNT_REFUSED: {
     status: 403,
     react: 'stop',

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { every } from '@saoma/redis'
 import { type Backend, patternSyntax } from './principal.ts'
 import type { KeyRing } from './revocation-watch.ts'
+import { channelActs, isScope, type Scope, scopes } from './scopes.ts'
 
 /**
  * The text of the key list at the start. `file` names its source, if it was read from a file that may change.
@@ -38,6 +39,9 @@ export const API_KEY_PREFIX = 'saoma_'
 /** What a name and a list of patterns must be, as the end of a sentence. */
 export const NAME_RULE = 'must be 1 to 32 of A-Z, a-z, 0-9 and -'
 export const PATTERNS_RULE = 'must list patterns such as room:*,user:*'
+export const SCOPES_RULE = `must list scopes such as audit:read,accounts:read; there are ${scopes.join(', ')}`
+/** What a key of the file may do beside channels, if its line does not say it. */
+const USUAL_SCOPES: readonly Scope[] = ['sessions:end']
 /** The prefix, `<name>_` and 256 random bits in base64url. */
 const KEY = /^saoma_([A-Za-z0-9-]{1,32})_[A-Za-z0-9_-]{43}$/
 const NAME = /^[A-Za-z0-9-]{1,32}$/
@@ -51,34 +55,51 @@ export const isKeyName = (name: string): boolean => NAME.test(name)
 export const arePatterns = (patterns: string): boolean =>
   patterns.split(',').every((pattern) => patternSyntax.test(pattern))
 
+/** The scopes of a list, which commas separate; undefined if one is none. */
+const readScopes = (text: string): readonly Scope[] | undefined => {
+  const all = text.split(',')
+  return all.every(isScope) ? all : undefined
+}
+
 /**
- * Reads `<name> <sha256 hex> <pattern>[,<pattern>…]`, one per line or between semicolons; `#` begins a
+ * Reads `<name> <sha256 hex> <pattern>[,<pattern>…] [<scope>[,<scope>…]]`, one per line or between semicolons; `#` begins a
  * comment.
  */
 export const parseApiKeys = (text: string): { entries: ReadonlyMap<string, Entry>; problems: string[] } => {
   const entries = new Map<string, Entry>()
   const problems: string[] = []
   for (const [i, line] of text.split(/\r?\n|;/).entries()) {
-    const [name, sha256 = '', patterns = '', ...rest] = line.replace(/#.*/, '').trim().split(/\s+/)
+    const [name, sha256 = '', patterns = '', listed, ...rest] = line.replace(/#.*/, '').trim().split(/\s+/)
     if (!name) continue
+    const scopes = listed === undefined ? USUAL_SCOPES : readScopes(listed)
     const wrong = (what: string) => problems.push(`line ${i + 1}: ${what}`)
     // Do not show the line: it may hold the key itself in the place of the hash.
     if (!isKeyName(name)) wrong(`the name ${NAME_RULE}`)
     else if (!SHA256.test(sha256)) wrong('the second word must be the SHA-256 of the key in hex')
-    else if (rest.length > 0 || !arePatterns(patterns)) wrong(`the third word ${PATTERNS_RULE}`)
+    else if (!arePatterns(patterns)) wrong(`the third word ${PATTERNS_RULE}`)
+    else if (!scopes || rest.length > 0) wrong(`the fourth word ${SCOPES_RULE}`)
     else if (entries.has(name)) wrong(`the name ${name} is taken; a second key needs a name of its own`)
     else
       entries.set(name, {
         sha256: Buffer.from(sha256, 'hex'),
-        backend: { kind: 'backend', name, channels: patterns.split(','), expiresAt: Number.POSITIVE_INFINITY },
+        backend: {
+          kind: 'backend',
+          name,
+          channels: patterns.split(','),
+          may: channelActs,
+          scopes,
+          expiresAt: Number.POSITIVE_INFINITY,
+        },
       })
   }
   return { entries, problems }
 }
 
-/** Whether two entries have the same key and the same channels, so that connections may stay. */
+/** Whether two entries have the same key, channels and scopes, so that connections may stay. */
 const same = (a: Entry, b: Entry): boolean =>
-  a.sha256.equals(b.sha256) && a.backend.channels.join() === b.backend.channels.join()
+  a.sha256.equals(b.sha256) &&
+  a.backend.channels.join() === b.backend.channels.join() &&
+  a.backend.scopes.join() === b.backend.scopes.join()
 
 /**
  * The keys of backends. A node knows only their hashes. It polls the file, so that keys come and go without a

@@ -1,4 +1,5 @@
 import type { Result } from '@saoma/protocol'
+import type { ChannelAct, Scope } from './scopes.ts'
 
 /** The authenticated caller, on any door: a person, or a backend with an API key. */
 export type Principal = Person | Backend
@@ -28,7 +29,11 @@ export interface Backend {
   name: string
   /** Patterns of the channels that it may use. */
   channels: readonly string[]
-  /** Infinity: API keys do not expire, they are removed. */
+  /** What it may do in these channels. */
+  may: readonly ChannelAct[]
+  /** What it may do beside channels. */
+  scopes: readonly Scope[]
+  /** In milliseconds since 1970. Infinity for a key that does not expire, as those of the file. */
   expiresAt: number
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Audit } from '@saoma/audit'
 import Koa from 'koa'
+import type { Authenticate } from '../access/principal.ts'
 import type { Logger } from '../operate/log.ts'
 import type { RequestState } from '../transport/http/context.ts'
 import { problems } from '../transport/http/problem.ts'
@@ -9,17 +10,18 @@ import { auditRoutes } from './audit.ts'
 
 export interface AdminDeps {
   audit: Pick<Audit, 'read' | 'note'>
+  authenticate: Authenticate
   log: Logger
 }
 
 /**
- * The application of the administrators' routes, `/v1/admin/…`. It is served at the internal port only, whose
- * network decides who may ask.
+ * The application of the administrators' routes, `/v1/admin/…`. Each asks for an API key with a scope.
  */
 export const createAdminApp = (
-  { audit, log }: AdminDeps,
+  deps: AdminDeps,
   { nodeId, origin }: { nodeId: string; origin: string },
 ): ((req: IncomingMessage, res: ServerResponse) => unknown) => {
+  const { log } = deps
   const app = new Koa<RequestState>()
   app.use(async (ctx, next) => {
     ctx.state.requestId = randomUUID()
@@ -31,12 +33,13 @@ export const createAdminApp = (
     const { requestId: request, code, detail: reason } = ctx.state
     log.info({
       ...{ event: 'request', request, method: ctx.method, path: ctx._matchedRoute ?? 'none', status: ctx.status },
+      ...(ctx.state.key ? { key: ctx.state.key } : {}),
       ...(code ? { code, reason } : {}),
       ip: ctx.ip,
     })
   })
   app.use(problems(log))
-  for (const router of [auditRoutes({ audit })]) {
+  for (const router of [auditRoutes(deps)]) {
     app.use(router.routes())
     app.use(router.allowedMethods())
   }

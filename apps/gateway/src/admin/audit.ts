@@ -2,14 +2,16 @@ import { hash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import Router from '@koa/router'
 import { type Audit, type AuditQuery, MOST_ENTRIES } from '@saoma/audit'
+import type { Authenticate } from '../access/principal.ts'
 import type { RequestState } from '../transport/http/context.ts'
+import { scoped } from '../transport/http/credentials.ts'
 import { answer, problem } from '../transport/http/problem.ts'
 import { readAuditQuery } from './audit-query.ts'
 
 /** One entry in each line: https://github.com/ndjson/ndjson-spec. */
 const LINES = 'application/x-ndjson'
 
-/** Reads from one address within this time are one act. */
+/** Reads with one key within this time are one act. */
 const ONE_ACT_MS = 600_000
 
 /** All entries of a query as lines of JSON, page by page. `limit` is ignored. */
@@ -25,26 +27,34 @@ export async function* linesOf(audit: Pick<Audit, 'read'>, query: AuditQuery): A
   }
 }
 
+export interface AuditRoutesDeps {
+  audit: Pick<Audit, 'read' | 'note'>
+  authenticate: Authenticate
+}
+
 /** The route with which an administrator reads what happened. */
-export const auditRoutes = ({ audit }: { audit: Pick<Audit, 'read' | 'note'> }): Router<RequestState> => {
+export const auditRoutes = ({ audit, authenticate }: AuditRoutesDeps): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/v1/admin', sensitive: true })
 
-  router.get('/audit', async (ctx) => {
-    const read = readAuditQuery(ctx.query)
-    if (!read.ok) return problem(ctx, 'INVALID', read.why)
-    const { query } = read
-    const asLines = ctx.accepts('json', LINES) === LINES
-    // Further pages belong to the same act.
-    if (query.cursor === undefined) {
-      const reason = asLines ? 'audit.export' : 'audit.read'
-      const once = { name: `${reason}.${hash('sha256', ctx.ip, 'base64url')}`, ms: ONE_ACT_MS }
-      audit.note({ kind: 'admin.acted', by: 'operator', reason, ip: ctx.ip }, { once })
-    }
-    if (!asLines) return answer(ctx, await audit.read(query))
-    ctx.type = LINES
-    ctx.set('Cache-Control', 'no-store')
-    ctx.body = Readable.from(linesOf(audit, query), { objectMode: false })
-  })
+  router.get(
+    '/audit',
+    scoped(authenticate, 'audit:read', async (ctx, { name: key }) => {
+      const read = readAuditQuery(ctx.query)
+      if (!read.ok) return problem(ctx, 'INVALID', read.why)
+      const { query } = read
+      const asLines = ctx.accepts('json', LINES) === LINES
+      // Further pages belong to the same act.
+      if (query.cursor === undefined) {
+        const reason = asLines ? 'audit.export' : 'audit.read'
+        const once = { name: `${reason}.${hash('sha256', key, 'base64url')}`, ms: ONE_ACT_MS }
+        audit.note({ kind: 'admin.acted', by: 'backend', key, reason, ip: ctx.ip }, { once })
+      }
+      if (!asLines) return answer(ctx, await audit.read(query))
+      ctx.type = LINES
+      ctx.set('Cache-Control', 'no-store')
+      ctx.body = Readable.from(linesOf(audit, query), { objectMode: false })
+    }),
+  )
 
   return router
 }

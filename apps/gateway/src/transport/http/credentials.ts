@@ -1,6 +1,7 @@
 import { fail, LONGEST_TOKEN, type Result } from '@saoma/protocol'
 import { API_KEY_PREFIX } from '../../access/api-keys.ts'
-import type { Authenticate, Principal } from '../../access/principal.ts'
+import type { Authenticate, Backend, Principal } from '../../access/principal.ts'
+import type { Scope } from '../../access/scopes.ts'
 import type { Context } from './context.ts'
 import { TooManyHeld } from './held-requests.ts'
 import { problem, tooMany } from './problem.ts'
@@ -41,3 +42,15 @@ export const authenticated =
       tooMany(ctx, RETRY_SECONDS)
     }
   }
+
+/** Makes a route for API keys that have a scope. */
+export const scoped = (
+  authenticate: Authenticate,
+  scope: Scope,
+  act: (ctx: Context, who: Backend) => Promise<void>,
+): ((ctx: Context) => Promise<void>) =>
+  authenticated(authenticate, async (ctx, who) => {
+    if (who.kind !== 'backend' || !who.scopes.includes(scope))
+      return problem(ctx, 'SCOPE_MISSING', `this needs an API key with the scope ${scope}`)
+    await act(ctx, who)
+  })
