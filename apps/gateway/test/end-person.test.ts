@@ -7,6 +7,7 @@ import {
   createTicket,
   documented,
   ensurePrograms,
+  narrowApiKey,
   openEvents,
   phoneToken,
   redeem,
@@ -139,14 +140,35 @@ test.each<[unknown, string]>([
   [{ keep: 'x'.repeat(129) }, 'keep is the id of a session, or absent'],
   [{ sid: 'a', keep: 'b' }, 'give sid or keep, not both'],
   [{ reason: 'x'.repeat(201) }, 'reason is a sentence of up to 200 characters without line breaks, or absent'],
-  [{ reason: 'one\ntwo' }, 'reason is a sentence of up to 200 characters without line breaks, or absent'],
-  [{ reason: '  ' }, 'reason is a sentence of up to 200 characters without line breaks, or absent'],
+  ...[
+    'one\ntwo',
+    '  ',
+    '\u3000',
+    'a\u2028b',
+    'a\u0000',
+    'a\u001b[2J',
+    'a\u202eb',
+    '\u2066a',
+    'a\ud800',
+    `${' '.repeat(20_000)}\n`,
+  ].map((text): [unknown, string] => [
+    { reason: text },
+    'reason is a sentence of up to 200 characters without line breaks, or absent',
+  ]),
   [{ session: 'a' }, 'there is no member "session": there are sid, keep and reason'],
   [[], 'the body is an object with sid, keep and reason, or absent'],
   ['all', 'the body is an object with sid, keep and reason, or absent'],
   [null, 'the body is an object with sid, keep and reason, or absent'],
 ])('the body %j is refused by name', async (json, detail) => {
   expect(await end(a, 'somebody', json)).toMatchObject({ status: 422, body: { code: 'INVALID', detail } })
+})
+
+test('whoever may not end them is told so before the body is looked at', async () => {
+  const at = `${a}/v1/users/somebody/end`
+  const refused = { status: 403, body: { code: 'FORBIDDEN' } }
+  expect(await request(at, { method: 'POST', bearer: narrowApiKey, json: { session: 'a' } })).toMatchObject(refused)
+  const { access_token: bearer } = await webToken(a, 'mallory')
+  expect(await request(at, { method: 'POST', bearer, json: [] })).toMatchObject(refused)
 })
 
 test('one login more than a limit ends the oldest, whose page is told that it was replaced', async () => {

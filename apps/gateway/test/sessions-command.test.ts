@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { AuditPage } from '@saoma/audit'
+import { createKeys } from '@saoma/redis'
 import {
   connectLive,
   plainEnv,
@@ -12,6 +13,7 @@ import {
   webToken,
 } from '@saoma/testing'
 import { readSessionsCommand } from '../src/bin/read-sessions-command.ts'
+import { openOperator } from './fixtures.ts'
 
 const script = fileURLToPath(new URL('../src/bin/sessions.ts', import.meta.url))
 
@@ -52,6 +54,10 @@ test('the command ends what a node would end, and the page is told the reason', 
   expect((await sessions(['end', one.user], settings)).said).toMatch(/^1 session has ended\./)
   expect(await sockets[1]?.next('ended')).toEqual({ code: 'REVOKED' })
   expect((await sessions(['end', one.user], settings)).said).toMatch(/^0 sessions have ended\./)
+
+  // For as long as a JWT of the business may live: the shell may not have the settings of the nodes.
+  const operator = await openOperator(channels.url)
+  expect(await operator.pttl(createKeys('saoma').channelEnds(`user:${one.user}`))).toBeGreaterThan(31 * 86_400_000)
 
   // The command has written before it ends.
   const { body } = await request<AuditPage>(

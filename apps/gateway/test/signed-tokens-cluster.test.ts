@@ -159,6 +159,20 @@ test('the end of one session concerns the tokens of that session', async () => {
   expect(second.socket.connected).toBe(true)
 })
 
+test('an end of all sessions but one concerns all tokens but those of that session', async () => {
+  const of = (sid?: string) => key.sign({ sub: 'three', iat: inSeconds(-60), ...(sid === undefined ? {} : { sid }) })
+  const [gone, kept, nameless] = await Promise.all([of('gone'), of('ke pt'), of()])
+  const sockets = await Promise.all([connected(a, gone), connected(b, kept), connected(b, nameless)])
+  expect(await end('three', { keep: 'ke pt' })).toMatchObject({ status: 202 })
+  for (const socket of [sockets[0], sockets[2]]) expect(await socket?.next('ended')).toEqual({ code: 'REVOKED' })
+  for (const origin of [a, b]) {
+    for (const token of [gone, nameless]) expect((await inbox(origin, token)).status).toBe(401)
+    expect((await inbox(origin, kept)).status).toBe(200)
+    expect((await inbox(origin, await key.sign({ sub: 'three', sid: 'gone' }))).status).toBe(200)
+  }
+  expect(sockets[1]?.socket.connected).toBe(true)
+})
+
 test('nodes go on with known keys while the keys are away, and begin when they come back', async () => {
   const known = await key.sign({ sub: 'known' })
   const unknown = await next.sign({ sub: 'unknown' })

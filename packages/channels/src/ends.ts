@@ -31,8 +31,8 @@ const ENDS_MS = 3_600_000
 /** Most ends of one person that are remembered one by one: ten times a person's sessions. */
 const MOST_ENDS = 1_000
 /**
- * The remembered end of all sessions, as `end.lua` writes it: its mark, and if it kept one, the mark of the end
- * of all before it (`-` for none) and that session, whose name may hold any character.
+ * The remembered end of all sessions, as `end.lua` writes it: its mark, and if it kept one, the mark of the
+ * end of all before it (`-` for none) and that session, whose name may hold any character.
  */
 const ALL = /^(\S+) (\S+) (.+)$/s
 

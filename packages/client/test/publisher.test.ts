@@ -1,5 +1,5 @@
 import { type Cluster, narrowApiKey, startCluster, testApiKey, webToken } from '@saoma/testing'
-import { createPublisher, type PublisherOptions } from '../src/server.ts'
+import { createPublisher, type EndOptions, type PublisherOptions } from '../src/server.ts'
 import { listen, openLive, upTo } from './visitor.ts'
 
 let cluster: Cluster
@@ -128,4 +128,15 @@ test('presence, unread counts and forgetting work', async () => {
   expect(await publisher.inbox(channel)).toEqual({ ok: true, value: { read: 0, unread: 3 } })
   expect(await publisher.trim(channel, 3)).toEqual({ ok: true, value: { trimmed: 2 } })
   expect(await publisher.inbox(channel)).toEqual({ ok: true, value: { read: 0, unread: 1 } })
+})
+
+test('a name of a session that is missing by mistake does not end all sessions', async () => {
+  const way = losing(0)
+  const publisher = open(way)
+  const mistakes = [{ keep: undefined }, { sid: undefined }, { keep: '' }, { sid: '' }, ''] as EndOptions[]
+  for (const which of mistakes) {
+    expect(await publisher.end('somebody', which)).toMatchObject({ ok: false, code: 'INVALID', react: 'stop' })
+  }
+  expect(way.sent).toBe(0)
+  expect(await publisher.end('somebody', { reason: undefined })).toEqual({ ok: true, value: undefined })
 })

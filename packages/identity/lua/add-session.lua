@@ -16,6 +16,10 @@ if not present then
   if dated then
     local time = redis.call('TIME')
     local ms = time[1] * 1000 + math.floor(time[2] / 1000)
+    -- The newest, also after a failover to a clock that is late.
+    for _, other in ipairs(redis.call('HVALS', sessions)) do
+      ms = math.max(ms, 1 + (tonumber(string.match(other, ',"at":(%d+)}$')) or 0))
+    end
     entry = string.sub(entry, 1, -2) .. string.format(',"at":%d}', ms)
   end
   redis.call('HSET', sessions, sid, entry)

@@ -99,9 +99,8 @@ export const createSessions = (
   grants: Pick<Grants, 'at' | 'destroy' | 'hasSession'>,
   limits: SessionLimits = DEFAULT_LIMITS,
 ): Sessions => {
-  const least = leastOf(limits)
-  /** Only a limit that somebody has set is exact, and costs the time of each login on its list. */
-  const isLimited = least < MOST_SESSIONS
+  /** Only a limit that somebody has set is exact, and costs a look at the list at each login. */
+  const isLimited = leastOf(limits) < MOST_SESSIONS
 
   const forget = async (sub: string, sids: readonly string[]) => {
     if (sids.length > 0) await orUnavailable(data.hdel(keys.sessions(sub), ...sids))
@@ -209,7 +208,8 @@ export const createSessions = (
           await grants.destroy(sid)
           return false
         }
-        return length <= least || makeRoom(sub, sid)
+        // One that was listed later may have begun before.
+        return (!isLimited && length <= MOST_SESSIONS) || makeRoom(sub, sid)
       }
       if (length === 0) {
         await check()

@@ -179,3 +179,38 @@ test('of many logins at once exactly one is left with a limit of one', async () 
     expect(begun[Number(left[0]?.split('-').at(-1))]).toBe(true)
   }
 })
+
+test('a login that is slow between its steps does not pass a limit of one', async () => {
+  const { redis, open } = standalone
+  const node = open(redis, { sessionLimits: { most: 1, ofKind: {} } })
+  let go = () => {}
+  const gate = new Promise<void>((resolve) => {
+    go = resolve
+  })
+  let arrive = () => {}
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve
+  })
+  const slow = node.sessions.begin('hana', record('hana-1'), async () => {
+    arrive()
+    await gate
+    await node.grants.adapter.upsert('hana-1', { kind: 'Grant', accountId: 'hana' }, 60)
+  })
+  await arrived
+  expect(await node.begin('hana', record('hana-2'))).toBe(true)
+  go()
+  expect(await (await slow)?.stands).toBe(false)
+  expect(sidsOf(await node.sessions.list('hana'))).toEqual(['hana-2'])
+})
+
+test('a session that begins by a clock that went back is the newest', async () => {
+  const { redis, open } = standalone
+  const node = open(redis, { sessionLimits: { most: 1, ofKind: {} } })
+  await node.begin('ines', record('ines-1'))
+  const { data, keys } = redis
+  const entry = JSON.parse((await data.hget(keys.sessions('ines'), 'ines-1')) ?? '')
+  // As after a failover to a machine whose clock is an hour behind.
+  await data.hset(keys.sessions('ines'), 'ines-1', JSON.stringify({ ...entry, at: entry.at + 3_600_000 }))
+  expect(await node.begin('ines', record('ines-2'))).toBe(true)
+  expect(sidsOf(await node.sessions.list('ines'))).toEqual(['ines-2'])
+})

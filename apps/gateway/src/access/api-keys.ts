@@ -62,8 +62,8 @@ const readScopes = (text: string): readonly Scope[] | undefined => {
 }
 
 /**
- * Reads `<name> <sha256 hex> <pattern>[,<pattern>…] [<scope>[,<scope>…]]`, one per line or between semicolons; `#` begins a
- * comment.
+ * Reads `<name> <sha256 hex> <pattern>[,<pattern>…] [<scope>[,<scope>…]]`,
+ * one per line or between semicolons; `#` begins a comment.
  */
 export const parseApiKeys = (text: string): { entries: ReadonlyMap<string, Entry>; problems: string[] } => {
   const entries = new Map<string, Entry>()

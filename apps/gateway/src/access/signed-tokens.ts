@@ -42,7 +42,7 @@ export interface SignedTokens extends BusinessTokens {
  */
 export const LONGEST_LIFE_SECONDS = 31 * 86_400
 /** How long the ends of sessions have to be remembered: also for a token that the leeway lets live longer. */
-const REMEMBER_ENDS_MS = (LONGEST_LIFE_SECONDS + 60) * 1000
+export const REMEMBER_ENDS_MS = (LONGEST_LIFE_SECONDS + 60) * 1000
 
 /** For how long an end has to be remembered, in milliseconds; undefined if the usual hour will do. */
 export const keepsEndsMs = ({ signed }: { signed?: unknown }): number | undefined =>

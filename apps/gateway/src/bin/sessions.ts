@@ -2,7 +2,7 @@ import { createAudit } from '@saoma/audit'
 import { createEnds } from '@saoma/channels'
 import { openSessions } from '@saoma/identity'
 import { createRedis, type RedisClients, RedisUnavailable } from '@saoma/redis'
-import { keepsEndsMs } from '../access/signed-tokens.ts'
+import { REMEMBER_ENDS_MS } from '../access/signed-tokens.ts'
 import { type Config, readConfig } from '../config/config.ts'
 import { noteEnded } from '../login/audited.ts'
 import { createEndPerson, type HowToEnd } from '../login/end-person.ts'
@@ -59,7 +59,8 @@ const end = async (user: string, how: HowToEnd, envFiles: readonly string[]): Pr
     },
   })
   try {
-    const endPerson = createEndPerson({ identity: sessions, channels, audit, keepMs: keepsEndsMs(config.live) })
+    // The nodes may know JWTs of the business, even if the settings of this shell do not say so.
+    const endPerson = createEndPerson({ identity: sessions, channels, audit, keepMs: REMEMBER_ENDS_MS })
     const ended = await endPerson(user, { by: 'operator' }, how)
     process.stdout.write(
       `${ended} ${ended === 1 ? 'session has' : 'sessions have'} ended. Every node has been told to close the sockets.\n`,

@@ -4,8 +4,15 @@ import * as v from 'valibot'
 export const Sid = v.pipe(v.string(), v.minLength(1), v.maxLength(128))
 /** Most characters of a reason: two lines on a phone. */
 export const LONGEST_REASON = 200
-/** A sentence for a person: no line breaks, and not only blanks. */
-export const Reason = v.pipe(v.string(), v.maxLength(LONGEST_REASON), v.regex(/^.*\S.*$/))
+/** Control characters, ends of lines, halves of characters, and what turns the direction of text. */
+const UNFIT = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_C}]/u
+/** A sentence for a person, which pages and terminals show. */
+export const Reason = v.pipe(
+  v.string(),
+  v.maxLength(LONGEST_REASON),
+  v.regex(/\S/),
+  v.check((text) => !UNFIT.test(text)),
+)
 
 const reason = v.optional(Reason)
 /** Body of `POST /v1/users/{user}/end`. */

@@ -23,16 +23,16 @@ export const peopleRoutes = ({ endPerson, authenticate, metrics }: PeopleRoutesD
   router.post(
     '/users/:user/end',
     authenticated(authenticate, async (ctx, who) => {
-      const body = await readJson(ctx, {})
-      if (!body) return
-      const asked = v.safeParse(EndRequest, body.json)
-      // To the schema an empty array is an object without members. It must not end everything.
-      if (!asked.success || Array.isArray(body.json)) return problem(ctx, 'INVALID', flawOf(body.json))
       const user = ctx.params.user ?? ''
       const channel = parseChannel(userChannel(user))
       if (!channel.ok) return problem(ctx, channel.code, 'this is no id of a person')
       if (who.kind !== 'backend' || !who.channels.some((pattern) => matches(pattern, channel.value)))
         return problem(ctx, 'FORBIDDEN')
+      const body = await readJson(ctx, {})
+      if (!body) return
+      const asked = v.safeParse(EndRequest, body.json)
+      // To the schema an empty array is an object without members. It must not end everything.
+      if (!asked.success || Array.isArray(body.json)) return problem(ctx, 'INVALID', flawOf(body.json))
       const ended = await endPerson(user, { by: 'backend', key: who.name, ip: ctx.ip }, asked.output)
       metrics.sessionsEnded.inc({ by: 'backend' }, ended)
       ctx.state.routine = false

@@ -14,7 +14,7 @@ import {
 } from '@saoma/protocol'
 import { notCarried } from '../core/carried.ts'
 import { now as forward } from '../core/clock.ts'
-import { type Answer, type Failure, malformed, request } from '../core/request.ts'
+import { type Answer, type Failure, failureFor, malformed, request } from '../core/request.ts'
 import { drawKey, retry } from '../core/retry.ts'
 
 /** A message to publish. `Events` declares the data of each event. */
@@ -75,7 +75,8 @@ export interface Publisher<Events extends object = Record<string, unknown>> {
   inbox(channel: string): Promise<Answer<Inbox>>
   /**
    * Ends a session of a person, or all of them but `keep`, on every node: refresh tokens, sockets, and logins
-   * that the person has scanned. `reason` is a sentence for the person, of up to 200 characters.
+   * that the person has scanned. `reason` is a sentence for the person, of up to 200 characters. A `sid` or
+   * `keep` that is there and names no session is `INVALID`: it does not end all.
    */
   end(user: string, which?: string | EndOptions): Promise<Answer<void>>
   /** Deletes every message of a channel below offset `before`. */
@@ -194,8 +195,10 @@ export const createPublisher = <Events extends object = Record<string, unknown>>
     publish: publish as Publisher<Events>['publish'],
     presence: (channel) => send('GET', of(channel, 'presence'), parsePresence),
     inbox: (channel) => send('GET', of(channel, 'inbox'), parseInbox),
-    end: (user, which = {}) => {
-      const body = typeof which === 'object' ? which : which ? { sid: which } : {}
+    end: async (user, which = {}) => {
+      const body = typeof which === 'object' ? which : { sid: which }
+      // JSON leaves out what is undefined, and the call would end all sessions.
+      if (('sid' in body && !body.sid) || ('keep' in body && !body.keep)) return failureFor('INVALID')
       return send('POST', `/v1/users/${encodeURIComponent(user)}/end`, () => ok(undefined), body)
     },
     trim: (channel, before) => send('DELETE', of(channel, `messages?before=${before}`), parseTrimmed),
