@@ -17,8 +17,9 @@ if not present then
     local time = redis.call('TIME')
     local ms = time[1] * 1000 + math.floor(time[2] / 1000)
     -- The newest, also after a failover to a clock that is late.
-    for _, other in ipairs(redis.call('HVALS', sessions)) do
-      ms = math.max(ms, 1 + (tonumber(string.match(other, ',"at":(%d+)}$')) or 0))
+    local all = redis.call('HGETALL', sessions)
+    for i = 2, #all, 2 do
+      ms = math.max(ms, 1 + (tonumber(string.match(all[i], ',"at":(%d+)}$')) or 0))
     end
     entry = string.sub(entry, 1, -2) .. string.format(',"at":%d}', ms)
   end
