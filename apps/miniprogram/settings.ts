@@ -16,6 +16,11 @@ export interface Settings {
   person: string
   /** Appid of the mini-program, if it is one of the server's WECHAT_APPS: SAOMA_APP. Empty: the first one. */
   app: string
+  /**
+   * Whether people are asked for their phone number by WeChat's button: SAOMA_PHONE_NUMBER. Each press costs
+   * the operator money, and the mini-program's privacy agreement has to list the number.
+   */
+  phoneNumber: boolean
 }
 
 const DEVELOPER_ORIGIN = 'http://127.0.0.1:8080'
@@ -28,7 +33,7 @@ const PAGE_PATH = /^[\w-]+(\/[\w-]+)+$/
  */
 export const readSettings = (env: NodeJS.ProcessEnv, publish: boolean): Settings => {
   const { SAOMA_ORIGIN: origin = DEVELOPER_ORIGIN, SAOMA_PAGE: page = loginPage, SAOMA_PERSON: person = '' } = env
-  const { SAOMA_APP: app = '' } = env
+  const { SAOMA_APP: app = '', SAOMA_PHONE_NUMBER: asks = 'off' } = env
   if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
     throw new Error(`SAOMA_ORIGIN is ${origin}, which is not an origin like https://login.example.com.`)
   if (!PAGE_PATH.test(page)) throw new Error(`SAOMA_PAGE is ${page}, which is not the path of a page.`)
@@ -36,5 +41,6 @@ export const readSettings = (env: NodeJS.ProcessEnv, publish: boolean): Settings
     throw new Error(`SAOMA_ORIGIN is ${origin}, and the phones of others take https only.`)
   if (publish && person !== '') throw new Error(`SAOMA_PERSON is ${person}, and everybody would be that demo account.`)
   if (!/^[\w-]{0,64}$/.test(app)) throw new Error(`SAOMA_APP is ${app}, which is not an appid.`)
-  return { origin, page, person, app }
+  if (asks !== 'off' && asks !== 'ask') throw new Error(`SAOMA_PHONE_NUMBER is ${asks}, which is neither off nor ask.`)
+  return { origin, page, person, app, phoneNumber: asks === 'ask' }
 }

@@ -15,6 +15,7 @@ import { type PeopleRoutesDeps, peopleRoutes } from './login/people.ts'
 import { type LinkRoutesDeps, linkRoutes } from './login/qr/link.ts'
 import { type QrRoutesDeps, qrRoutes } from './login/qr/routes.ts'
 import { type TicketRoutesDeps, ticketRoutes } from './login/tickets.ts'
+import { userinfoRoutes } from './login/userinfo.ts'
 import { wechatPolls } from './login/wechat-polls.ts'
 import type { Logger } from './operate/log.ts'
 import type { Trace } from './operate/tracing/trace.ts'
@@ -93,8 +94,10 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     await next()
 
     const seconds = Number(process.hrtime.bigint() - started) / 1e9
-    const mounted = ctx.path.startsWith('/oidc/') ? '/oidc' : ''
-    const route = ctx._matchedRoute ? `${mounted}${ctx._matchedRoute}` : 'page'
+    // The provider is mounted, and knows its routes without that.
+    const matched = ctx._matchedRoute ? `${ctx._matchedRoute}` : undefined
+    const mounted = ctx.path.startsWith('/oidc/') && !matched?.startsWith('/oidc/') ? '/oidc' : ''
+    const route = matched === undefined ? 'page' : `${mounted}${matched}`
     ctx.state.route = route
     if (!ctx.state.held) metrics.requests.observe({ route, status: String(ctx.status) }, seconds)
     const { code } = ctx.state
@@ -150,6 +153,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     meshRoutes(deps),
     channelRoutes(deps),
     loginRoutes(deps),
+    userinfoRoutes(deps),
     activityRoutes(deps),
     peopleRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),

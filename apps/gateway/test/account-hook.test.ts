@@ -1,4 +1,3 @@
-import { ok } from '@saoma/protocol'
 import { createAccountHook } from '../src/login/account-hook.ts'
 import { createLog } from '../src/operate/log.ts'
 import { type BusinessServer, json, startBusinessServer } from './business-server.ts'
@@ -35,17 +34,10 @@ test('asked at each login it is told the sub, and may say no', async () => {
   expect(server.questions[0]?.body).toEqual({ action: 'login', identity, sub: 's' })
 })
 
-test('WeChat is asked for a number only if the business is asked', async () => {
+test('it is told the number that WeChat has told', async () => {
   const { server, hook } = await serve(json({ allow: true }), 'birth')
-  let asked = 0
-  const phoneNumber = async () => {
-    asked++
-    return ok('+8613800138000')
-  }
-  await hook.decide({ ...question, phoneNumber }, { isNew: false, sub: 's' })
-  expect(asked).toBe(0)
-  await hook.decide({ ...question, phoneNumber }, { isNew: true })
-  expect(server.questions[0]?.body).toMatchObject({ phone_number: '+8613800138000' })
+  await hook.decide({ ...question, phoneNumber: '+8613800138000' }, { isNew: true })
+  expect(server.questions[0]?.body).toEqual({ action: 'birth', identity, phone_number: '+8613800138000' })
 })
 
 test('a business that is down is asked again only after a pause, and never counts as a yes', async () => {

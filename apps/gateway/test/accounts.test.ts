@@ -50,7 +50,7 @@ const phone = async (person: string) => attemptPhoneToken(cluster.origin, await 
 const claimsOf = (token = '') => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
 /** Logs in at both nodes' addresses, as the person and a page would. */
-const logIn = async (person: string, scope = 'openid profile phone offline_access') => {
+const logIn = async (person: string, scope = 'openid profile phone business offline_access') => {
   const { body: ticket } = await request<Awaited<ReturnType<typeof createTicket>>>(
     `${cluster.origin}/oidc/device/auth`,
     {

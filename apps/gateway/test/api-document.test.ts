@@ -100,14 +100,18 @@ describe('the documents', () => {
 })
 
 describe('the routes', () => {
-  test('the document has each route of /v1 that the sources have, and no other', () => {
+  test('the document has each route of ours that the sources have, and no other', () => {
     const sources = new URL('../src/', import.meta.url)
     const declared = readdirSync(sources, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts'))
       .map((file) => readFileSync(new URL(file, sources), 'utf8'))
-      .filter((text) => text.includes(`prefix: '/v1'`))
-      .flatMap((text) => [...text.matchAll(/router\.(get|post|put|patch|delete)\(\s*'([^']+)'/g)])
-      .map(([, method = '', path = '']) => `${method.toUpperCase()} /v1${path.replace(/:\w+/g, '{}')}`)
+      .flatMap((text) => {
+        const prefix = /prefix: '(\/v1|\/oidc)'/.exec(text)?.[1]
+        const found = prefix ? [...text.matchAll(/router\.(get|post|put|patch|delete)\(\s*'([^']+)'/g)] : []
+        return found.map(
+          ([, method = '', path = '']) => `${method.toUpperCase()} ${prefix}${path.replace(/:\w+/g, '{}')}`,
+        )
+      })
     expect(declared.length).toBeGreaterThan(20)
     expect(routes.map(({ route }) => route.replace(/\{\w+\}/g, '{}')).sort()).toEqual(declared.sort())
   })
@@ -306,6 +310,8 @@ test('a login and a channel are answered as documented', async () => {
 
   const { body } = await granted('GET /v1/sessions', '/v1/sessions', { bearer })
   const { sessions } = body as { sessions: { sid: string }[] }
+  await granted('GET /oidc/me', '/oidc/me', { bearer })
+  await granted('POST /oidc/me', '/oidc/me', { bearer: phone })
   await granted('GET /v1/me/activity', '/v1/me/activity', { bearer: phone })
   await granted('GET /v1/me/activity', '/v1/me/activity?limit=1', { bearer })
   await granted('DELETE /v1/sessions/{sid}', `/v1/sessions/${'x'.repeat(22)}`, { bearer }, 404)

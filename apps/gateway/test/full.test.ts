@@ -140,6 +140,8 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'publish, the first of a channel': () => publish(origin, { channel: 'room:open-new', event: 'e', data: 1 }),
       'get /audit': () => request(`${internalOrigin}/v1/admin/audit`, { bearer: testAdminKey }),
       'get /me/activity': () => get('/v1/me/activity'),
+      'get /me': () => get('/oidc/me'),
+      'post /me': () => post('/oidc/me', token),
       'get /sessions': () => get('/v1/sessions'),
       'delete /sessions/:sid': () =>
         request(`${origin}/v1/sessions/${'x'.repeat(22)}`, { method: 'DELETE', bearer: token }),

@@ -68,6 +68,7 @@ test('discovery names the endpoints that exist, and no others', () => {
     token_endpoint: `${origin}/oidc/token`,
     revocation_endpoint: `${origin}/oidc/token/revocation`,
     jwks_uri: `${origin}/oidc/jwks`,
+    userinfo_endpoint: `${origin}/oidc/me`,
     id_token_signing_alg_values_supported: ['ES256'],
     grant_types_supported: [
       'urn:ietf:params:oauth:grant-type:device_code',
@@ -75,7 +76,6 @@ test('discovery names the endpoints that exist, and no others', () => {
       'urn:saoma:grant-type:wx-code',
     ],
   })
-  expect(metadata.userinfo_endpoint).toBeUndefined()
   expect(metadata.authorization_endpoint).toBeUndefined()
   expect(metadata.pushed_authorization_request_endpoint).toBeUndefined()
   expect(metadata.token_endpoint_auth_methods_supported).toEqual(['none'])

@@ -1,10 +1,14 @@
 import '@saoma/client/wx/globals'
-import { app, origin, person } from './config.ts'
+import { app, asksPhoneNumber, origin, person } from './config.ts'
 import type { Shared } from './current-program.ts'
 import { baseOf, isTooOld } from './logic/base-library.ts'
 import { createProgram } from './logic/program.ts'
 
-const program = createProgram({ wx, origin, ...(person ? { demo: person } : {}), ...(app ? { app } : {}) })
+const program = createProgram({
+  ...{ wx, origin, asksPhoneNumber },
+  ...(person ? { demo: person } : {}),
+  ...(app ? { app } : {}),
+})
 // An old version may still work, at least in part. So the person gets a warning, and may continue.
 if (isTooOld(baseOf(wx))) wx.showModal({ content: program.text.words.tooOld, showCancel: false })
 

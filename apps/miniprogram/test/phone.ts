@@ -69,6 +69,8 @@ export interface PhoneOptions extends Omit<TestWxOptions, 'login'> {
   wrap?: (wx: WxApp) => WxApp
   /** How far the phone's clock is ahead. @default 0 */
   aheadMs?: number
+  /** Whether the mini-program asks for a phone number. @default false */
+  asksPhoneNumber?: boolean
   /** What `wx.login` gives. @default a code of the simulator, where there is one, else of the demo person */
   loginCode?: () => Promise<string>
 }
@@ -78,7 +80,7 @@ export const scanned = (scene: string): Entry => ({ scene: encodeURIComponent(sc
 
 /** The phone of one person, with this mini-program. */
 export const startPhone = (cluster: Cluster, person: string, options: PhoneOptions = {}): Phone => {
-  const { node = 1, wrap = (wx) => wx, aheadMs = 0, ...rest } = options
+  const { node = 1, wrap = (wx) => wx, aheadMs = 0, asksPhoneNumber = false, ...rest } = options
   const { loginCode = () => codeOf(cluster, person), ...how } = rest
   let logins = 0
   const device = createWx({
@@ -92,6 +94,7 @@ export const startPhone = (cluster: Cluster, person: string, options: PhoneOptio
     wx: wrap(device.wx),
     origin: cluster.nodes[node]?.origin ?? cluster.origin,
     now: () => device.now() + aheadMs,
+    asksPhoneNumber,
   })
   onCleanup(program.close)
   return {

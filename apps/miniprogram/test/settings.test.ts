@@ -7,6 +7,7 @@ test('without settings it is built for the developer tools on this machine', () 
     page: 'pages/login/index',
     person: '',
     app: '',
+    phoneNumber: false,
   })
 })
 
@@ -22,6 +23,7 @@ test.each([
   { SAOMA_PAGE: '/pages/login/index' },
   { SAOMA_PAGE: '../pages/login' },
   { SAOMA_APP: 'wx 2' },
+  { SAOMA_PHONE_NUMBER: 'yes' },
 ])('nothing is built for %j', (env) => {
   expect(() => readSettings(env, false)).toThrow(Object.keys(env)[0])
 })
@@ -40,10 +42,11 @@ test.each([
 })
 
 test('a setting that works for others is published', () => {
-  expect(readSettings({ ...published, SAOMA_APP: 'wx2' }, true)).toEqual({
+  expect(readSettings({ ...published, SAOMA_APP: 'wx2', SAOMA_PHONE_NUMBER: 'ask' }, true)).toEqual({
     origin: published.SAOMA_ORIGIN,
     page: 'pages/login/index',
     person: '',
     app: 'wx2',
+    phoneNumber: true,
   })
 })

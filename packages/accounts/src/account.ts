@@ -24,8 +24,11 @@ export interface Account {
   claims: Claims
 }
 
-/** What the business says about a person. `detail` is a sentence for that person. */
-export type Decision = { allow: true; sub?: string; claims?: Claims } | Refused
+/**
+ * What the business says about a person. `detail` is a sentence for that person. `phoneNumber` is not the
+ * business's: it is what WeChat has told.
+ */
+export type Decision = { allow: true; sub?: string; claims?: Claims; phoneNumber?: string } | Refused
 
 /**
  * Why a person gets no account at the moment: the business says no, the account is disabled, the business or

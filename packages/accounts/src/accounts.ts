@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import type { Account, AccountState, Decision, Meeting, OutsideIdentity, Refused } from './account.ts'
 import type { AccountKeys } from './account-keys.ts'
-import type { Claims } from './claims.ts'
+import { type Claims, claimsAfter } from './claims.ts'
 import { createContents } from './contents.ts'
 import { allOf, claim, type Found, follow, type IdentityLinks, linksOf, releaseAll } from './links.ts'
 import { type Listed, list, mark, strip, unlist } from './scripts.ts'
@@ -158,9 +158,9 @@ export const createAccounts = (
     // If the account was lost, its claims are lost too, and the business is asked as at the first meeting.
     const decision = await decide?.({ isNew: state === 'new', sub })
     if (decision && !decision.allow) return decision.why === 'ACCOUNT_REFUSED' ? { ...decision, sub } : decision
-    const { claims } = decision ?? {}
-    if (claims && JSON.stringify(claims) !== JSON.stringify(contents.openClaims(sealed, sub)))
-      await write(identity, at, sub, { claims })
+    const before = contents.openClaims(sealed, sub)
+    const claims = decision && claimsAfter(before, decision)
+    if (claims && JSON.stringify(claims) !== JSON.stringify(before)) await write(identity, at, sub, { claims })
     await replicated()
     return { allow: true, sub }
   }
@@ -174,6 +174,9 @@ export const createAccounts = (
     const found = await Promise.all(all.map((identity) => follow(redis, links(identity))))
     return all.filter((_, i) => (found[i]?.own ?? found[i]?.former) === sub)
   }
+
+  const claimsOf = async (sub: string): Promise<Claims> =>
+    contents.openClaims(await orUnavailable(data.hget(keys.account(sub), 'claims')), sub)
 
   const busy = () => new RedisUnavailable('the links of an identity kept changing')
 
@@ -195,7 +198,9 @@ export const createAccounts = (
           decision = (await decide?.({ isNew: true })) ?? { allow: true }
         }
         if (!decision.allow) return decision
-        const { sub = randomBytes(16).toString('base64url'), claims } = decision
+        const { sub = randomBytes(16).toString('base64url') } = decision
+        // The business may name an account that is there.
+        const claims = claimsAfter(decision.sub === undefined ? {} : await claimsOf(sub), decision)
         const born = await bear(identity, at, sub, claims)
         if (born === 'closed') return { allow: false, why: 'ACCOUNT_DISABLED' }
         if (born) return { allow: true, sub, isNew: true }

@@ -12,8 +12,13 @@ const standardClaims = {
 } as const
 type StandardClaims = { [Name in keyof typeof standardClaims]?: string }
 
-/** What is known of a person. Names that are URIs are the business's own. */
-export type Claims = StandardClaims & { readonly [own: `${string}:${string}`]: unknown }
+/**
+ * What is known of a person. Names that are URIs are the business's own. `phone_number_verified` is there
+ * only if WeChat has told the number: nobody can send it.
+ */
+export type Claims = StandardClaims & { phone_number_verified?: true } & {
+  readonly [own: `${string}:${string}`]: unknown
+}
 
 /** The name of a claim of a business: a URI, so that it can never be taken for a standard one. */
 export const isOwnClaim = (name: string): boolean =>
@@ -33,3 +38,20 @@ export const claimsSchema = (own: readonly string[]): v.GenericSchema<unknown, C
     }),
     v.check((claims) => Buffer.byteLength(JSON.stringify(claims)) <= MOST_CLAIM_BYTES, 'too many bytes of claims'),
   ) as unknown as v.GenericSchema<unknown, Claims>
+
+/**
+ * The claims of an account after a meeting; undefined if nobody said anything. `claims` of the business take
+ * the place of all before. `phoneNumber` is what WeChat told now. It stays, and stays verified, until WeChat
+ * tells another one or the business says another one.
+ */
+export const claimsAfter = (
+  before: Claims,
+  { claims, phoneNumber }: { claims?: Claims; phoneNumber?: string },
+): Claims | undefined => {
+  if (claims === undefined && phoneNumber === undefined) return undefined
+  const { phone_number_verified: isVerified, ...kept } = before
+  const verified = phoneNumber ?? (isVerified ? kept.phone_number : undefined)
+  if (verified === undefined) return claims
+  const number = claims?.phone_number ?? verified
+  return { ...(claims ?? kept), phone_number: number, ...(number === verified ? { phone_number_verified: true } : {}) }
+}

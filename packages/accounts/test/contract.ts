@@ -145,6 +145,31 @@ export const accountContract = (url: string): void => {
     expect((await accounts.find(sub))?.claims).toEqual({ name: 'Anna' })
   })
 
+  test('[A17] a number of WeChat is added, and outlives claims of the business that have none', async () => {
+    const { accounts } = await node()
+    const person = somebody()
+    const saying = (said: Partial<Decision & { allow: true }>) => ({
+      decide: async (): Promise<Decision> => ({ allow: true, ...said }),
+    })
+    const [first, second] = ['+8613800138000', '+8613900139000'] as const
+    const sub = subOf(await accounts.of(person, saying({ claims: { name: 'Ann' } })))
+    const claims = async () => (await accounts.find(sub))?.claims
+    const verified = (phone_number: string) => ({ phone_number, phone_number_verified: true })
+    await accounts.of(person, saying({ phoneNumber: first }))
+    expect(await claims()).toEqual({ name: 'Ann', ...verified(first) })
+    await accounts.of(person, saying({ claims: { name: 'Anna' } }))
+    expect(await claims()).toEqual({ name: 'Anna', ...verified(first) })
+    await accounts.of(person, saying({ claims: { phone_number: second } }))
+    expect(await claims()).toEqual({ phone_number: second })
+    await accounts.of(person, saying({ phoneNumber: first }))
+    expect(await claims()).toEqual(verified(first))
+    await accounts.of(person, saying({ claims: { name: 'Ann', phone_number: first } }))
+    expect(await claims()).toEqual({ name: 'Ann', ...verified(first) })
+    // Another identity, for which the business names this account.
+    const other = await accounts.of(somebody(), saying({ sub, phoneNumber: second }))
+    expect([subOf(other), await claims()]).toEqual([sub, { name: 'Ann', ...verified(second) }])
+  })
+
   test('[A8] a disabled account is refused until it is enabled again', async () => {
     const { accounts } = await node()
     const person = somebody()

@@ -39,7 +39,7 @@ const budgets: Record<string, Budget> = {
   // As apps/web/src/sdk.ts and the environment `sdk` of apps/web/vite.config.ts have it.
   'the hosted file': {
     code: "export * from '@saoma/client'\n",
-    bytes: 36_000,
+    bytes: 36_500,
     packages: [...SOCKET_IO, 'valibot'],
     isWhole: true,
   },

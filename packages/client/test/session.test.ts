@@ -103,6 +103,19 @@ test('a session that the server has ended ends at the next refresh', async () =>
   expect(await ended).toEqual({ reason: 'refused' })
 })
 
+test('it asks who the person is, with a fresh token, and learns there of its end', async () => {
+  const session = open()
+  expect(await session.userinfo()).toMatchObject({ ok: false, code: 'UNAUTHORIZED' })
+  session.adopt(ending(await logIn()))
+  const { sub } = session.claims ?? {}
+  expect(await session.userinfo()).toEqual({ ok: true, value: { sub, name: '韩梅梅' } })
+  const ended = heard<SessionEvents>(session)('ended')
+  await request(`${origin()}/v1/sessions`, { method: 'DELETE', bearer: session.tokens?.access_token ?? '' })
+  expect(await session.userinfo()).toMatchObject({ ok: false, code: 'REVOKED' })
+  expect(await ended).toEqual({ reason: 'revoked' })
+  expect(session.tokens).toBeUndefined()
+})
+
 test('an early refresh may fail: the token is given as long as it is valid', async () => {
   const session = open({ fetch: () => Promise.reject(new TypeError('no route')), random: () => 0 })
   const tokens = await logIn()

@@ -2,16 +2,25 @@ import { DEVICE_CODE_GRANT, WX_CODE_GRANT } from '@saoma/protocol'
 import type { ClientMetadata } from 'oidc-provider'
 
 export const ACCESS_TOKEN_SECONDS: number = 10 * 60
-export const SCOPE = 'openid profile offline_access'
-/** Gives the claim `phone_number` (OpenID Connect Core, section 5.4). A client has to ask for it. */
+/** Without it there is no id token, and no userinfo. */
+export const IDENTITY_SCOPE = 'openid'
+/**
+ * Scopes that a client has to ask for. `phone` is that of OpenID Connect Core, section 5.4. `business` gives
+ * the business's own claims. It is no part of `profile`, because applications of others ask for that as a
+ * matter of course, and a level or a contract is not a name.
+ */
 const PHONE_SCOPE = 'phone'
-export const SCOPES: readonly string[] = [...SCOPE.split(' '), PHONE_SCOPE]
+const BUSINESS_SCOPE = 'business'
+/** Scopes that give claims of the person. */
+const PERSON_SCOPES: readonly string[] = ['profile', PHONE_SCOPE, BUSINESS_SCOPE]
+export const SCOPES: readonly string[] = [IDENTITY_SCOPE, ...PERSON_SCOPES, 'offline_access']
 
 /** Which claims a scope gives. `own` are the business's. */
 export const claimsByScope = (own: readonly string[] = []): Record<string, string[]> => ({
-  openid: ['sub', 'sid', 'acr', 'auth_time'],
-  profile: ['name', 'picture', 'locale', ...own],
-  [PHONE_SCOPE]: ['phone_number'],
+  [IDENTITY_SCOPE]: ['sub', 'sid', 'acr', 'auth_time'],
+  profile: ['name', 'picture', 'locale'],
+  [PHONE_SCOPE]: ['phone_number', 'phone_number_verified'],
+  [BUSINESS_SCOPE]: [...own],
 })
 
 /**
@@ -44,6 +53,6 @@ const publicClient = (
  */
 export const clientsOf = (appName: string): ClientMetadata[] => [
   publicClient('web', appName, [DEVICE_CODE_GRANT, 'refresh_token'], SCOPES.join(' ')),
-  publicClient(PHONE_CLIENT, `${appName} on the phone`, [WX_CODE_GRANT], 'openid'),
-  publicClient('miniprogram', `${appName} in WeChat`, [WX_CODE_GRANT], 'openid'),
+  publicClient(PHONE_CLIENT, `${appName} on the phone`, [WX_CODE_GRANT], IDENTITY_SCOPE),
+  publicClient('miniprogram', `${appName} in WeChat`, [WX_CODE_GRANT], [IDENTITY_SCOPE, ...PERSON_SCOPES].join(' ')),
 ]

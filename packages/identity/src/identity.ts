@@ -8,6 +8,7 @@ import { type OpenSessionsOptions, openSessions } from './open-sessions.ts'
 import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
 import type { BegunSession, SessionRecord } from './sessions.ts'
 import { createSigningKeys, type KeyRing, type SigningKeyTimes } from './signing-keys.ts'
+import { readUserinfo, type Userinfo } from './userinfo.ts'
 import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy } from './verify.ts'
 
 export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'>, Omit<OpenSessionsOptions, 'times'> {
@@ -54,6 +55,11 @@ export interface Identity {
    * rejects with RedisUnavailable.
    */
   verify(token: string): Promise<Result<Bearer>>
+  /**
+   * The claims of a token's person by the token's scopes, as the account has them now. Fails like `verify`,
+   * and with SCOPE_MISSING, REVOKED or ACCOUNT_DISABLED. Rejects with RedisUnavailable.
+   */
+  userinfo(token: string): Promise<Result<Userinfo>>
   /** Whether a token claims to be of this cluster. Anyone can write such a token: `verify` decides. */
   isOwn(token: string): boolean
   /** Whether a session has not ended: one read of Redis. Rejects with RedisUnavailable. */
@@ -140,14 +146,20 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
     return true
   }
 
+  const verify = async (token: string): Promise<Result<Bearer>> => {
+    const judged = await current.verify(token)
+    if (judged.ok || judged.code !== 'UNAUTHORIZED') return judged
+    const kid = keyNamedBy(token)
+    if (kid === undefined || current.kids.includes(kid) || !(await lookForUnknown())) return judged
+    return current.verify(token)
+  }
+
   return {
     provider: () => current.provider,
-    verify: async (token) => {
-      const judged = await current.verify(token)
-      if (judged.ok || judged.code !== 'UNAUTHORIZED') return judged
-      const kid = keyNamedBy(token)
-      if (kid === undefined || current.kids.includes(kid) || !(await lookForUnknown())) return judged
-      return current.verify(token)
+    verify,
+    userinfo: async (token) => {
+      const bearer = await verify(token)
+      return bearer.ok ? readUserinfo({ accounts, grants }, bearer.value, options.ownClaims) : bearer
     },
     isOwn: (token) => claimsToBeOf(issuer, token),
     hasSession: grants.hasSession,

@@ -3,15 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Accounts } from '@saoma/accounts'
 import { DEVICE_CODE_GRANT, deviceCodeBits, type LoginRequest, ticketOf, WX_CODE_GRANT } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
-import {
-  ACCESS_TOKEN_SECONDS,
-  claimsByScope,
-  clientsOf,
-  PHONE_CLIENT,
-  phoneAudience,
-  SCOPE,
-  SCOPES,
-} from './clients.ts'
+import { ACCESS_TOKEN_SECONDS, claimsByScope, clientsOf, PHONE_CLIENT, phoneAudience, SCOPES } from './clients.ts'
 import { createDeviceCodes, finishRedemption } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import {
@@ -51,7 +43,7 @@ export interface ProviderOptions {
   admits: (headers: IncomingHttpHeaders) => boolean
   /** What the server knows of the browser that sends the request. */
   describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
-  /** Names of the business's own claims, which are given with the scope `profile`. @default none */
+  /** Names of the business's own claims, which are given with the scope `business`. @default none */
   ownClaims?: readonly string[]
   /** Turns the phone's `wx.login` code into a person. */
   recognise: Recognise
@@ -102,7 +94,7 @@ export const createProvider = (
 ): Provider => {
   const { origin, appName } = options
   const resourceServer: ResourceServer = {
-    scope: SCOPE,
+    scope: SCOPES.join(' '),
     audience: origin,
     accessTokenTTL: ACCESS_TOKEN_SECONDS,
     accessTokenFormat: 'jwt',
@@ -237,7 +229,7 @@ export const createProvider = (
         clientId === PHONE_CLIENT ? { ...resourceServer, audience: phoneAudience(origin) } : resourceServer,
       outage,
     ),
-    ['code', 'app', 'phone_code'],
+    ['code', 'app', 'phone_code', 'scope'],
   )
 
   /** Sends tokens only after their code is consumed. */
@@ -269,6 +261,8 @@ export const createProvider = (
       const { authorization_endpoint: _, ...metadata } = body
       ctx.body = {
         ...metadata,
+        // Our own route: see userinfo.ts.
+        userinfo_endpoint: `${origin}/oidc/me`,
         grant_types_supported: GRANTS,
         response_types_supported: [],
         response_modes_supported: [],

@@ -1,14 +1,26 @@
 import type { Accounts, Meeting, OutsideIdentity } from '@saoma/accounts'
+import { IDENTITY_SCOPE } from './clients.ts'
 import { errors, type KoaContextWithOIDC, type ResourceServer } from './oidc-provider.ts'
 import { refusalOf } from './refusal.ts'
 import { tooMany } from './too-many.ts'
 
 /** The result for a phone's code: a person, or the reason why there is none. */
 export type Recognition =
-  | { ok: true; identity: OutsideIdentity; meeting?: Meeting }
+  | {
+      ok: true
+      identity: OutsideIdentity
+      meeting?: Meeting
+      /** What became of the code for the phone number, once the person was met. Undefined if nobody asked. */
+      phoneCode?: () => PhoneCodeOutcome | undefined
+    }
   | { ok: false; kind: 'rejected' | 'unavailable'; message: string }
   /** The rate limit was reached. */
   | { ok: false; kind: 'limited'; seconds: number }
+/**
+ * What became of a code for the phone number. The client is told, because the person gets in without the
+ * number, too.
+ */
+export type PhoneCodeOutcome = 'accepted' | 'rejected' | 'unavailable'
 /** What a client may send beside the code of `wx.login`. */
 export interface RecogniseOptions {
   /** Appid of the mini-program. @default the first one */
@@ -38,12 +50,16 @@ export const wxCodeGrant =
   ) =>
   async (ctx: KoaContextWithOIDC): Promise<void> => {
     const { provider, client, params } = ctx.oidc
-    const { code, app, phone_code: phoneCode } = params ?? {}
+    const { code, app, phone_code: phoneCode, scope = IDENTITY_SCOPE } = params ?? {}
     if (!isCode(code)) throw new errors.InvalidRequest('code must be a string of 1 to 128 printable characters')
     if (phoneCode !== undefined && !isCode(phoneCode))
       throw new errors.InvalidRequest('phone_code must be a string of 1 to 128 printable characters')
     if (app !== undefined && (typeof app !== 'string' || !/^[\w-]{1,64}$/.test(app)))
       throw new errors.InvalidRequest('app must be an appid')
+    const scopes = String(scope).split(' ')
+    const allowed = client?.scope?.split(' ') ?? []
+    const refused = scopes.find((name) => !allowed.includes(name))
+    if (refused !== undefined) throw new errors.InvalidScope('this client may not have this scope', refused)
     const options = { ...(app === undefined ? {} : { app }), ...(phoneCode === undefined ? {} : { phoneCode }) }
     const recognised = await recognise(code, ctx.ip, options).catch((error: unknown) => {
       throw outage(error)
@@ -57,6 +73,7 @@ export const wxCodeGrant =
       throw outage(error)
     })
     if (!account.allow) throw refusalOf(ctx, account)
+    const outcome = recognised.phoneCode?.()
     if (!client) throw new errors.InvalidClient()
 
     // The token has no grant and no session: it lives ten minutes and cannot be renewed.
@@ -65,13 +82,14 @@ export const wxCodeGrant =
       client,
       grantId: '',
       gty: 'wx_code',
-      scope: 'openid',
+      scope: scopes.join(' '),
     })
     token.resourceServer = new provider.ResourceServer(resource, resourceServerOf(client.clientId))
     ctx.body = {
       access_token: await token.save(),
       token_type: 'Bearer',
       expires_in: token.expiration,
-      scope: 'openid',
+      scope: token.scope,
+      ...(outcome ? { phone_code: outcome } : {}),
     }
   }

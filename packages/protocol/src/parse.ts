@@ -51,6 +51,7 @@ const Tokens = v.object({
   scope: v.optional(v.string()),
   id_token: v.optional(v.string()),
   refresh_token: v.optional(v.string()),
+  phone_code: v.optional(v.string()),
 })
 
 export const Scan = v.object({

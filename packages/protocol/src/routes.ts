@@ -25,6 +25,11 @@ export interface TokenSet {
   scope?: string
   id_token?: string
   refresh_token?: string
+  /**
+   * What became of a phone's `phone_code`: `accepted`, or `rejected` or `unavailable`, and then the person
+   * got in without the number.
+   */
+  phone_code?: string
 }
 
 /** Error body of the `/oidc` routes (RFC 6749 section 5.2). */

@@ -7,7 +7,7 @@ import { useSaoma } from './provider.ts'
 const useStore = <T>({ subscribe, read, blank }: Store<T>): T => useSyncExternalStore(subscribe, read, () => blank)
 
 /** Who is logged in, and what can be done with the session. */
-export type UsedSession = SessionState & Pick<Session, 'accessToken' | 'logout'>
+export type UsedSession = SessionState & Pick<Session, 'accessToken' | 'userinfo' | 'logout'>
 
 /**
  * Who is logged in, and what can be done with the session. `status` is `unknown` on a server and while its
@@ -30,8 +30,8 @@ export type UsedSession = SessionState & Pick<Session, 'accessToken' | 'logout'>
  */
 export const useSession = (): UsedSession => {
   const { session, sessionStore } = useSaoma()
-  const { accessToken, logout } = session
-  return { ...useStore(sessionStore), accessToken, logout }
+  const { accessToken, userinfo, logout } = session
+  return { ...useStore(sessionStore), accessToken, userinfo, logout }
 }
 
 /** The state of a channel, and what can be done with it. */

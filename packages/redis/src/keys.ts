@@ -62,6 +62,12 @@ export const createKeys = (prefix: string) => ({
   /** Sorted set: times of the forced refreshes in the last 24 hours. */
   wechatForced: (appid: string) => `${prefix}:wechat:{${appid}}:forced`,
 
+  /**
+   * String, sealed: the phone number that WeChat told for a code, so that the request may be repeated. `code`
+   * is a hash.
+   */
+  phoneNumber: (code: string) => `${prefix}:phone-number:{${code}}`,
+
   /** String: number of codes that all nodes drew in one minute, for WeChat's quota. */
   wechatDraws: (appid: string, minute: number) => `${prefix}:wechat:{${appid}}:draws:${minute}`,
 

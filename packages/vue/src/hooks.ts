@@ -45,7 +45,7 @@ const useStore = <T>(store: () => Store<T>): Readonly<ShallowRef<T>> => {
 }
 
 /** Who is logged in, and what can be done with the session. */
-export type UsedSession = Refs<SessionState> & Pick<Session, 'accessToken' | 'logout'>
+export type UsedSession = Refs<SessionState> & Pick<Session, 'accessToken' | 'userinfo' | 'logout'>
 
 /**
  * Who is logged in, and what can be done with the session. `status` is `unknown` on a server and while its
@@ -71,11 +71,12 @@ export type UsedSession = Refs<SessionState> & Pick<Session, 'accessToken' | 'lo
 export const useSession = (): UsedSession => {
   const { session, sessionStore } = useSaoma()
   const state = useStore(() => sessionStore)
-  const { accessToken, logout } = session
+  const { accessToken, userinfo, logout } = session
   return {
     status: computed(() => state.value.status),
     person: computed(() => state.value.person),
     accessToken,
+    userinfo,
     logout,
   }
 }

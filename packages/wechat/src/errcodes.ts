@@ -20,7 +20,7 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   40014: { remedy: 'refresh', say: 'the access token is malformed' },
   42001: { remedy: 'refresh', say: 'the access token has expired' },
 
-  40029: { remedy: 'rejected', say: 'the login code is not valid or older than five minutes' },
+  40029: { remedy: 'rejected', say: 'the code is not valid or older than five minutes' },
   40163: { remedy: 'rejected', say: 'the login code has been used' },
   40226: { remedy: 'rejected', say: 'WeChat blocks this person as a risk' },
   41008: { remedy: 'rejected', say: 'the login code is missing' },

@@ -1,3 +1,4 @@
+import type { Userinfo } from '@saoma/identity'
 import type { DecisionAnswer, Inbox, Refusal, UserCodeAnswer } from '@saoma/protocol'
 import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
@@ -22,6 +23,16 @@ export const Refused = v.object({
   react,
   retryAfter: v.optional(Count),
 }) satisfies v.GenericSchema<unknown, Refusal>
+
+/** By the scopes of the token. Claims of the business come under their own names. */
+export const Person = v.looseObject({
+  sub: v.string(),
+  name: v.optional(v.string()),
+  picture: v.optional(v.string()),
+  locale: v.optional(v.string()),
+  phone_number: v.optional(v.string()),
+  phone_number_verified: v.optional(v.literal(true)),
+}) satisfies v.GenericSchema<unknown, Userinfo>
 
 /** The ack of an event, and a member of the answer to an array of messages. */
 export const answered = (entries: v.ObjectEntries) => v.union([v.object({ ok: v.literal(true), ...entries }), Refused])

@@ -5,13 +5,21 @@ import { ActivityCursor } from '../login/activity.ts'
 import { EndRequest } from '../login/end-request.ts'
 import { Keep, SessionId } from '../login/logins.ts'
 import { WholeNumber } from '../transport/http/query.ts'
-import { Decision, Resumed, UserCode } from './answers.ts'
+import { Decision, Person, Resumed, UserCode } from './answers.ts'
 import type { Operations, Parameter } from './operation.ts'
 
 const ticket: Parameter = { says: 'A ticket. Any other text is answered TICKET_NOT_FOUND.', schema: schemas.Ticket }
 const PHONE = ['UNAUTHORIZED', 'TOKEN_EXPIRED', 'FORBIDDEN'] as const
 const PERSON = ['UNAUTHORIZED', 'TOKEN_EXPIRED', 'REVOKED', 'BACKEND_UNAVAILABLE', 'FORBIDDEN'] as const
 const DECIDED = ['TICKET_NOT_FOUND', 'TICKET_TAKEN', 'TICKET_EXPIRED', 'TICKET_SETTLED'] as const
+
+const userinfo = {
+  group: 'Login: person',
+  summary: 'What a token may know of its person',
+  credentials: ['ownToken', 'phoneToken'],
+  answers: { 200: { says: 'The claims, by the scopes of the token.', json: Person } },
+  codes: ['UNAUTHORIZED', 'TOKEN_EXPIRED', 'REVOKED', 'SCOPE_MISSING', 'ACCOUNT_DISABLED'],
+} as const
 
 /** The routes of `login/`, in the order of PROTOCOL.md. */
 export const loginOperations = {
@@ -169,6 +177,12 @@ export const loginOperations = {
     answers: { 200: { says: 'A page. Without `cursor` it is the last.', json: schemas.ActivityPage } },
     codes: PERSON,
   },
+  'GET /oidc/me': {
+    ...userinfo,
+    id: 'getUserinfo',
+    says: 'The userinfo of OpenID Connect, as the account has it now. `profile` gives `name`, `picture` and `locale`, `phone` gives `phone_number`, and `phone_number_verified` if WeChat has told it. `business` gives the claims of the business. A refusal has `error` of OAuth, too.',
+  },
+  'POST /oidc/me': { ...userinfo, id: 'postUserinfo', says: 'The same: OpenID Connect asks for both methods.' },
   'POST /v1/users/{user}/end': {
     id: 'endUser',
     group: 'Login: backend',

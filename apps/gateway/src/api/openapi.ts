@@ -16,7 +16,7 @@ import {
   type Parameter,
 } from './operation.ts'
 
-/** All routes of `/v1` at the public port. */
+/** All routes of `/v1` at the public port, and those below `/oidc` that the provider does not serve. */
 export const operations: Operations = { ...loginOperations, ...liveOperations, ...operatingOperations }
 const all: Operations = { ...operations, ...adminOperations }
 
@@ -47,8 +47,8 @@ const REACTIONS = `Every refusal is a problem (RFC 9457) with \`code\` and \`rea
 - \`stop\`: stop and report the error
 
 Lengths of text count UTF-16 units: a character beyond U+FFFF counts as two. Members that are not named here
-are ignored. A body has up to 64 KiB, or 1 MiB where messages are published. The \`/oidc\` routes are described
-by OpenID Connect's discovery document.`
+are ignored. A body has up to 64 KiB, or 1 MiB where messages are published. The other \`/oidc\` routes are
+described by OpenID Connect's discovery document.`
 
 /** Statuses at which the client is told when to come back. */
 const MAY_SAY_WHEN = [429, 502, 503]

@@ -38,7 +38,7 @@ export interface Answer {
   other?: readonly string[]
 }
 
-/** A route of `/v1`, for the document. */
+/** A route of `/v1`, or one of ours below `/oidc`, for the document. */
 export interface Operation {
   /** Name of the call in clients that are made from the document. */
   id: string
@@ -67,7 +67,7 @@ export interface Operation {
 }
 
 /** Routes by method and path, the path as OpenAPI writes it: `GET /v1/tickets/{ticket}`. */
-export type Operations = Readonly<Record<`${'GET' | 'POST' | 'DELETE'} /v1/${string}`, Operation>>
+export type Operations = Readonly<Record<`${'GET' | 'POST' | 'DELETE'} /${'v1' | 'oidc'}/${string}`, Operation>>
 
 /** What the middleware in front of all routes answers, and what may happen to any of them. */
 export const EVERY_ROUTE = [

@@ -1,5 +1,4 @@
 import { claimsSchema, type Decision, isSub, type OutsideIdentity } from '@saoma/accounts'
-import type { Result } from '@saoma/protocol'
 import * as v from 'valibot'
 import { networkOf, wideNetworkOf } from '../access/networks.ts'
 import { createWebhookClient } from '../access/webhook-client.ts'
@@ -19,8 +18,8 @@ export interface AccountHookSettings {
 export interface AccountQuestion {
   identity: OutsideIdentity
   from: string
-  /** Asks WeChat for the number of the person's phone, which costs something. */
-  phoneNumber?: () => Promise<Result<string | undefined>>
+  /** The number of the person's phone, if WeChat has told it now. */
+  phoneNumber?: string
 }
 
 /** The business says who somebody is. */
@@ -72,12 +71,10 @@ export const createAccountHook = ({ url, secret, when, ownClaims }: AccountHookS
   return {
     decide: async ({ identity, from, phoneNumber }, { isNew, sub }) => {
       if (!isNew && when === 'birth') return undefined
-      const number = await phoneNumber?.()
-      if (number?.ok === false) return { allow: false, why: 'WECHAT_UNAVAILABLE' }
       const question = {
         action: isNew ? 'birth' : 'login',
         identity,
-        ...(number?.value === undefined ? {} : { phone_number: number.value }),
+        ...(phoneNumber === undefined ? {} : { phone_number: phoneNumber }),
         ...(sub === undefined ? {} : { sub }),
       }
       const reply = await business.ask(question, networkOf(from), wideNetworkOf(from))

@@ -1,11 +1,12 @@
-import type { OutsideIdentity } from '@saoma/accounts'
+import type { Meeting, OutsideIdentity } from '@saoma/accounts'
 import type { Recognise } from '@saoma/identity'
-import { fail, ok, type Result } from '@saoma/protocol'
-import type { Wechat, WechatFailure } from '@saoma/wechat'
+import type { Wechat } from '@saoma/wechat'
 import type { Logger } from '../operate/log.ts'
 import type { Limits } from '../transport/limits.ts'
 import type { AccountHook } from './account-hook.ts'
 import type { PhoneCodes } from './phone-codes.ts'
+import type { PhoneNumber, PhoneNumbers } from './phone-numbers.ts'
+import { logFailure } from './wechat-failure.ts'
 
 const DEMO = /^demo:([\p{L}\p{N}][\p{L}\p{N} ._-]{0,31})$/u
 
@@ -26,27 +27,38 @@ const askWechat = async (
   }
 }
 
-const logFailure = ({ kind, errcode, message }: WechatFailure, log: Logger): void => {
-  const level = { rejected: 'info', unavailable: 'warn', misconfigured: 'error' } as const
-  log[level[kind]]({ event: 'wechat', kind, errcode }, message)
+interface Sent {
+  identity: OutsideIdentity
+  from: string
+  /** Asks WeChat for the number, if the phone has sent a code for it. */
+  askNumber: (() => Promise<PhoneNumber>) | undefined
 }
 
-/** A code that WeChat rejects counts as none: a client could have left it out too. */
-const askNumber = async (
-  wechat: Pick<Wechat, 'phoneNumber'>,
-  code: string,
-  log: Logger,
-): Promise<Result<string | undefined>> => {
-  const asked = await wechat.phoneNumber(code)
-  if (asked.ok) return ok(asked.phoneNumber)
-  logFailure(asked, log)
-  return asked.kind === 'rejected' ? ok(undefined) : fail('WECHAT_UNAVAILABLE')
-}
+/**
+ * The decision about a person of WeChat, in which the number is optional: without it people get in all the
+ * same. The exception is somebody new whom the business may know by the number. If WeChat does not answer
+ * then, the person has to try again, or they might become somebody else for good.
+ */
+const decideWith =
+  (hook: AccountHook | undefined, { identity, from, askNumber }: Sent): NonNullable<Meeting['decide']> =>
+  async (known) => {
+    const asked = await askNumber?.()
+    if (asked?.outcome === 'unavailable' && known.isNew && hook) {
+      const { waitSeconds } = asked
+      if (waitSeconds === undefined) return { allow: false, why: 'WECHAT_UNAVAILABLE' }
+      return { allow: false, why: 'RATE_LIMITED', waitSeconds }
+    }
+    const told = asked?.outcome === 'accepted' ? { phoneNumber: asked.number } : {}
+    const decision = await hook?.decide({ identity, from, ...told }, known)
+    if (decision?.allow === false || told.phoneNumber === undefined) return decision
+    return { allow: true, ...decision, ...told }
+  }
 
 export interface IdentifyPhoneDeps {
   log: Logger
   limits: Pick<Limits, 'demoPeople'>
   phoneCodes: PhoneCodes
+  phoneNumbers: PhoneNumbers
   demo: boolean
   /** The mini-programs by appid. A client that names none means the first. */
   wechatApps: ReadonlyMap<string, Pick<Wechat, 'session' | 'phoneNumber'>>
@@ -59,7 +71,7 @@ export interface IdentifyPhoneDeps {
  * or in demo mode the code contains the name.
  */
 export const createIdentifyPhone =
-  ({ log, limits, phoneCodes, demo, wechatApps, hook }: IdentifyPhoneDeps): Recognise =>
+  ({ log, limits, phoneCodes, phoneNumbers, demo, wechatApps, hook }: IdentifyPhoneDeps): Recognise =>
   async (code, from, { app, phoneCode } = {}) => {
     const name = DEMO.exec(code)?.[1]
     if (demo && name) {
@@ -87,10 +99,19 @@ export const createIdentifyPhone =
     if (session.ok) {
       const { openid: id, unionid: union } = session
       const identity: OutsideIdentity = { provider: 'wechat', app: appid, id, ...(union ? { union } : {}) }
-      if (!hook) return { ok: true, identity }
-      const phoneNumber = phoneCode === undefined ? undefined : () => askNumber(wechat, phoneCode, log)
-      const question = { identity, from, ...(phoneNumber ? { phoneNumber } : {}) }
-      return { ok: true, identity, meeting: { decide: (known) => hook.decide(question, known) } }
+      if (!hook && phoneCode === undefined) return { ok: true, identity }
+      // Two nodes may meet somebody new at the same time. Then one of them decides twice.
+      let asking: Promise<PhoneNumber> | undefined
+      let outcome: PhoneNumber['outcome'] | undefined
+      const ask = async (code: string): Promise<PhoneNumber> => {
+        asking ??= phoneNumbers.exchange(code, identity, wechat, from)
+        const asked = await asking
+        outcome = asked.outcome
+        return asked
+      }
+      const askNumber = phoneCode === undefined ? undefined : () => ask(phoneCode)
+      const decide = decideWith(hook, { identity, from, askNumber })
+      return { ok: true, identity, meeting: { decide }, phoneCode: () => outcome }
     }
     logFailure(session, log)
     return session.kind === 'rejected'

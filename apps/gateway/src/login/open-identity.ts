@@ -17,6 +17,7 @@ import { noteEnded } from './audited.ts'
 import { noteAccounts } from './audited-accounts.ts'
 import { createIdentifyPhone } from './identify-phone.ts'
 import { createPhoneCodes } from './phone-codes.ts'
+import { createPhoneNumbers } from './phone-numbers.ts'
 
 export interface OpenIdentityDeps {
   redis: RedisClients
@@ -81,6 +82,7 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
     return noteAccounts(createAccounts(redis, accountKeys, { isAlone }), audit)
   }
   const { hook, ownClaims } = config.accounts
+  const phoneCodes = createPhoneCodes(redis, config.limits, metrics)
 
   const identity = await createIdentity(
     { redis, tickets, openAccounts },
@@ -96,7 +98,8 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
       recognise: createIdentifyPhone({
         log,
         limits,
-        phoneCodes: createPhoneCodes(redis, config.limits, metrics),
+        phoneCodes,
+        phoneNumbers: createPhoneNumbers({ redis, phoneCodes, log }, config.secrets),
         demo: config.demo,
         wechatApps,
         ...(hook ? { hook: createAccountHook({ ...hook, ownClaims }, log) } : {}),

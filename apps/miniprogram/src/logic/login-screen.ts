@@ -1,4 +1,5 @@
 import type { LoginRequest } from '@saoma/protocol'
+import type { ButtonAnswer } from './phone-number.ts'
 
 /** How the code reached the login page. */
 export interface Entry {
@@ -25,6 +26,8 @@ export interface Question {
   request: LoginRequest
   sameNetwork: boolean
   warning: Warning | undefined
+  /** The person gave a phone number, and WeChat did not tell it to the server. The login goes on without. */
+  numberLost?: boolean
   /** When the time to answer is over: milliseconds since 1970 by this phone's clock. */
   until: number
 }
@@ -34,6 +37,7 @@ export interface Question {
  * or `NETWORK`.
  *
  * - `no-code`: nothing was scanned. The page explains how to scan, and accepts a typed user code.
+ * - `number`: the person may give a phone number, or go on without.
  * - `opening`: please wait.
  * - `checking`: the person types the check number. `busy` while the server checks it.
  * - `asking`: the question. `deciding`: the answer was sent.
@@ -45,6 +49,7 @@ export interface Question {
  */
 export type LoginScreen =
   | { status: 'no-code'; error?: string }
+  | { status: 'number' }
   | { status: 'opening' }
   | { status: 'checking'; busy: boolean; error?: string }
   | { status: 'asking'; question: Question; error?: string }
@@ -63,6 +68,10 @@ export interface LoginPage {
   findUserCode(userCode: string): void
   /** The check number, two digits. */
   giveCheck(check: string): void
+  /** What WeChat's button for the phone number has told. */
+  giveNumber(answer: ButtonAnswer): void
+  /** Goes on without a phone number. */
+  skipNumber(): void
   confirm(): void
   decline(): void
   /** In `failed` and `offline`: tries again now. */

@@ -4,10 +4,12 @@ import { readCode, typed, warningOf } from './code.ts'
 import type { Decision, Entry, LoginPage, LoginScreen, Question } from './login-screen.ts'
 import { type PersistOptions, persist } from './persist.ts'
 import type { PhoneApi } from './phone-api.ts'
+import type { PhoneNumber } from './phone-number.ts'
 import { onReturn } from './return.ts'
 
 export interface LoginPageDeps {
   api: PhoneApi
+  phoneNumber: PhoneNumber
   page: Page
   now: () => number
   random: () => number
@@ -18,7 +20,8 @@ const UNCERTAIN: readonly string[] = ['NETWORK', 'INTERNAL', 'REDIS_UNAVAILABLE'
 const USER_CODE = /^[A-Z]{8}$/
 const CHECK = /^\d{2}$/
 
-export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onChange: () => void): LoginPage => {
+export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): LoginPage => {
+  const { api, phoneNumber, page, now, random } = deps
   let screen: LoginScreen = { status: 'opening' }
   let entry: Entry | undefined
   /** Aborted when another code is opened, because answers for the previous code are not for this screen. */
@@ -55,8 +58,11 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
         return show({ status: 'not-found' })
     }
     if (code === 'NETWORK' && !page.online) return show({ status: 'offline' })
-    const own = code === 'ACCOUNT_REFUSED' && detail ? { detail } : {}
-    show({ status: 'failed', code, ...own, canRetry: react !== 'stop' })
+    if (code !== 'ACCOUNT_REFUSED') return show({ status: 'failed', code, canRetry: react !== 'stop' })
+    // Perhaps the business would have known the person by a phone number.
+    const canRetry = phoneNumber.refuse()
+    if (canRetry) again = afterNumber(again)
+    show({ status: 'failed', code, ...(detail ? { detail } : {}), canRetry })
   }
 
   /**
@@ -75,12 +81,27 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
     if (!signal.aborted) onAnswer(answer)
   }
 
+  /** What comes after the question for the phone number. */
+  let goOn = () => {}
+  /** The same act, after the person was asked for a phone number, if that is due. */
+  const afterNumber = (act: () => void) => (): void => {
+    if (!phoneNumber.isDue) return act()
+    goOn = act
+    show({ status: 'number' })
+  }
+  const leaveNumber = (how: () => void): void => {
+    if (screen.status !== 'number') return
+    how()
+    goOn()
+  }
+
   const questionOf = (ticket: string, { request, state, sameNetwork }: ScanAnswer): Question => ({
     ticket,
     request,
     sameNetwork,
     // A typed code was on the screen before the person, so it needs no warning.
     warning: entry && warningOf(entry, sameNetwork),
+    ...(phoneNumber.isLost ? { numberLost: true } : {}),
     until: now() + state.expiresIn * 1_000,
   })
 
@@ -104,6 +125,17 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
       check === undefined ? { status: 'opening' } : { status: 'checking', busy: true },
     )
 
+  const find = (userCode: string) =>
+    step(
+      () => api.find(userCode),
+      (answer) => {
+        if (answer.ok) return void scan(answer.value)
+        const isAboutCode = answer.code === 'TICKET_NOT_FOUND' || answer.code === 'RATE_LIMITED'
+        if (isAboutCode) return show({ status: 'no-code', error: answer.code })
+        failed(answer)
+      },
+    )
+
   /** The scene whose check number the page asks for. */
   let asked = ''
 
@@ -113,9 +145,8 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
     const code = readCode(next.scene)
     if (code.kind === 'none') return show({ status: 'no-code' })
     if (code.kind === 'unknown') return show({ status: 'not-found' })
-    if (code.kind === 'ticket') return void scan(code.ticket)
-    asked = code.scene
-    void resolve(code.scene)
+    if (code.kind === 'pooled') asked = code.scene
+    afterNumber(() => void (code.kind === 'ticket' ? scan(code.ticket) : resolve(code.scene)))()
   }
 
   const decide = (decision: Decision) => {
@@ -176,16 +207,10 @@ export const createLoginPage = ({ api, page, now, random }: LoginPageDeps, onCha
       if (!USER_CODE.test(code)) return show({ status: 'no-code', error: 'TICKET_NOT_FOUND' })
       begin()
       entry = undefined
-      void step(
-        () => api.find(code),
-        (answer) => {
-          if (answer.ok) return void scan(answer.value)
-          const isAboutCode = answer.code === 'TICKET_NOT_FOUND' || answer.code === 'RATE_LIMITED'
-          if (isAboutCode) return show({ status: 'no-code', error: answer.code })
-          failed(answer)
-        },
-      )
+      afterNumber(() => void find(code))()
     },
+    giveNumber: (answer) => leaveNumber(() => phoneNumber.press(answer)),
+    skipNumber: () => leaveNumber(phoneNumber.skip),
     giveCheck: (check) => {
       if (screen.status !== 'checking' || screen.busy) return
       const digits = typed(check)

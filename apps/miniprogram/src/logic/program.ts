@@ -1,5 +1,5 @@
 import { createDevices } from '@saoma/client'
-import { createWxFetch, createWxPage } from '@saoma/client/wx'
+import { createWxFetch, createWxPage, createWxStorage } from '@saoma/client/wx'
 import { createActivityPart } from './activity.ts'
 import type { ActivityPart } from './activity-screen.ts'
 import { baseOf } from './base-library.ts'
@@ -11,6 +11,7 @@ import type { LoginPage } from './login-screen.ts'
 import { createMessagesPage } from './messages.ts'
 import type { MessagesPage } from './messages-screen.ts'
 import { createPhoneApi } from './phone-api.ts'
+import { createPhoneNumber } from './phone-number.ts'
 import { createServerClock } from './server-clock.ts'
 import { createShopApi } from './shop-api.ts'
 import { createTablePage } from './table.ts'
@@ -30,6 +31,8 @@ export interface ProgramOptions {
   demo?: string
   /** Appid of the mini-program, if it is not the server's first one. */
   app?: string
+  /** Whether people are asked for their phone number. @default false */
+  asksPhoneNumber?: boolean
   /** Milliseconds since 1970. @default Date.now */
   now?: () => number
   /** Returns numbers in `[0, 1)` for the jitter of retries. */
@@ -53,16 +56,16 @@ export interface Program {
 }
 
 export const createProgram = (options: ProgramOptions): Program => {
-  const { wx, demo, app, now = Date.now, random = Math.random } = options
+  const { wx, demo, app, asksPhoneNumber = false, now = Date.now, random = Math.random } = options
   const origin = options.origin.replace(/\/+$/, '')
   const { fetch, now: serverNow } = createServerClock(createWxFetch(wx), now)
   const page = createWxPage(wx)
   const text = createText(baseOf(wx).language, serverNow)
   const loginCode = demo ? async () => `demo:${demo}` : () => wxLoginCode(wx)
-  const tokensOf = (clientId: 'phone' | 'miniprogram') =>
-    createTokens({ clientId, origin, fetch, loginCode, now, ...(app ? { app } : {}) })
-  const phone = tokensOf('phone')
-  const application = tokensOf('miniprogram')
+  const phoneNumber = createPhoneNumber(createWxStorage(wx), asksPhoneNumber)
+  const common = { origin, fetch, loginCode, now, ...(app ? { app } : {}) }
+  const phone = createTokens({ ...common, clientId: 'phone', phoneNumber })
+  const application = createTokens({ ...common, clientId: 'miniprogram' })
   const api = createPhoneApi({ origin, fetch, tokens: phone })
   const devices = createDevices({ origin, fetch, token: phone.get })
   const connection = createConnection({ wx, origin, tokens: application, fetch, page, now, random })
@@ -71,7 +74,7 @@ export const createProgram = (options: ProgramOptions): Program => {
 
   return {
     text,
-    login: (onChange) => createLoginPage({ api, page, now, random }, onChange),
+    login: (onChange) => createLoginPage({ api, phoneNumber, page, now, random }, onChange),
     devices: (onChange) => createDevicesPage({ devices, tokens: phone, page, random }, onChange),
     activity: (onChange) => createActivityPart({ api, page, random }, onChange),
     messages: (onChange) => createMessagesPage(connection, onChange),

@@ -1,5 +1,6 @@
 import { type Answer, type Failure, form, request } from '@saoma/client'
 import { parseTokenSet, WX_CODE_GRANT } from '@saoma/protocol'
+import type { PhoneNumber } from './phone-number.ts'
 import type { WxApp } from './wx-app.ts'
 
 export interface TokensOptions {
@@ -15,6 +16,8 @@ export interface TokensOptions {
   now: () => number
   /** Appid of the mini-program, if it is not the server's first one. */
   app?: string
+  /** The phone number that goes along, if the person gives it. */
+  phoneNumber?: Pick<PhoneNumber, 'code' | 'settle'>
 }
 
 /**
@@ -36,6 +39,8 @@ export interface Tokens {
 /** A token is renewed this long before it expires, so that it does not expire on its way. */
 const AHEAD_MS = 60_000
 const TIMEOUT_MS = 10_000
+/** The server asks WeChat twice then, and perhaps the business. */
+const TIMEOUT_WITH_NUMBER_MS = 20_000
 
 /**
  * Codes of `wx.login`. Rejects with WeChat's error text, or after a time limit if WeChat is silent: all users
@@ -54,7 +59,8 @@ export const wxLoginCode = (wx: Pick<WxApp, 'login'>): Promise<string> =>
     })
   })
 
-export const createTokens = ({ clientId, origin, fetch, loginCode, now, app }: TokensOptions): Tokens => {
+export const createTokens = (options: TokensOptions): Tokens => {
+  const { clientId, origin, fetch, loginCode, now, app, phoneNumber } = options
   const closing = new AbortController()
   let token: { value: string; until: number } | undefined
   let inFlight: Promise<Answer<string>> | undefined
@@ -67,16 +73,22 @@ export const createTokens = ({ clientId, origin, fetch, loginCode, now, app }: T
     } catch (error) {
       return { ok: false, code: 'NETWORK', react: 'retry', message: String(error) }
     }
+    const phoneCode = phoneNumber?.code
     const answer = await request({
       fetch,
       url: `${origin}/oidc/token`,
-      init: form({ grant_type: WX_CODE_GRANT, client_id: clientId, code, ...(app ? { app } : {}) }),
+      init: form({
+        ...{ grant_type: WX_CODE_GRANT, client_id: clientId, code },
+        ...(app ? { app } : {}),
+        ...(phoneCode ? { phone_code: phoneCode } : {}),
+      }),
       parse: parseTokenSet,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: phoneCode ? TIMEOUT_WITH_NUMBER_MS : TIMEOUT_MS,
       signal: closing.signal,
     })
     if (!answer.ok) return codeUsedUp(answer)
-    const { access_token: value, expires_in: seconds } = answer.value
+    const { access_token: value, expires_in: seconds, phone_code: outcome } = answer.value
+    if (phoneCode) phoneNumber?.settle(outcome)
     token = { value, until: asked + seconds * 1_000 }
     return { ok: true, value }
   }
@@ -90,7 +102,7 @@ export const createTokens = ({ clientId, origin, fetch, loginCode, now, app }: T
   }
 
   const get = async (): Promise<Answer<string>> => {
-    if (token && now() < token.until - AHEAD_MS) return { ok: true, value: token.value }
+    if (token && !phoneNumber?.code && now() < token.until - AHEAD_MS) return { ok: true, value: token.value }
     const answer = await acquire()
     // Early renewal has failed for now, and the current token is still valid.
     if (!answer.ok && token && now() < token.until) return { ok: true, value: token.value }

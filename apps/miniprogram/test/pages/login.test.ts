@@ -32,6 +32,34 @@ it('passes the scene and the way in of a scan on', () => {
   expect(page.calls.at(-1)).toEqual(['close'])
 })
 
+describe('the phone number', () => {
+  it('is asked for by WeChat’s own button, and the way on without it is as large', async () => {
+    const page = open({ screen: { status: 'number' } })
+    expect(page.text()).toBe(`${words.number}${words.numberHint}${words.numberGive}${words.numberSkip}`)
+    const buttons = [...page.dom.querySelectorAll('wx-button')]
+    expect(buttons.map(({ className }) => /--size-large/.test(className) && /--block/.test(className))).toEqual([
+      true,
+      true,
+    ])
+    expect(page.rendered.querySelector('.give')?.data).toMatchObject({ openType: 'getPhoneNumber' })
+    const detail = { code: 'a code of the button', errMsg: 'getPhoneNumber:ok' }
+    page.send('.give', 'getphonenumber', detail)
+    await page.tap('.skip')
+    expect(page.calls.slice(-2)).toEqual([['giveNumber', detail], ['skipNumber']])
+    page.close()
+  })
+
+  it('is told to be missing beside the question, which goes on', () => {
+    const page = open({ screen: { status: 'asking', question: question({ numberLost: true }) } })
+    expect(page.text('.notice')).toBe(words.numberLost)
+    expect(page.text('.decide')).toBe(`${words.decline}${words.confirm}`)
+    page.close()
+    const usual = open({ screen: { status: 'asking', question: question() } })
+    expect(usual.count('.notice')).toBe(0)
+    usual.close()
+  })
+})
+
 describe('the question', () => {
   it('shows who asks, from where, since when, and what to compare', () => {
     const page = open({ screen: { status: 'asking', question: question() } })

@@ -1,10 +1,18 @@
-/** Claims of an id_token or access token that pages display. Other claims are available by name. */
+/** Claims of a person: of an id_token or access token, or of `userinfo()`. Others are available by name. */
 export interface Claims {
   /** Random per account. */
   sub: string
   /** Id of this session. */
   sid?: string
   name?: string
+  /** An address. */
+  picture?: string
+  /** As in BCP 47: `zh-CN`. */
+  locale?: string
+  /** With the scope `phone`, as in `+8613800138000`. */
+  phone_number?: string
+  /** There only if WeChat has told the number. */
+  phone_number_verified?: boolean
   iss?: string
   /** Seconds since 1970. */
   exp?: number
@@ -38,5 +46,6 @@ export const decodeClaims = (token: string | undefined): Claims | undefined => {
   }
 }
 
-const isClaims = (value: unknown): value is Claims =>
+/** Whether it can be claims: only `sub` is looked at. */
+export const isClaims = (value: unknown): value is Claims =>
   typeof value === 'object' && value !== null && 'sub' in value && typeof value.sub === 'string'

@@ -1,4 +1,7 @@
 import type { EndNotice, TokenSet } from '@saoma/protocol'
+import type { Claims } from '../core/claims.ts'
+import type { Listenable } from '../core/emitter.ts'
+import type { Answer, Failure } from '../core/request.ts'
 import type { KeyValue } from '../core/storage.ts'
 
 /** Whose tokens a session refreshes, and where they are stored. */
@@ -33,4 +36,41 @@ export interface SessionEvents {
    * place, and `notice.reason` is a sentence of the company for the person. Show it as text.
    */
   ended: { reason: 'logout' | 'elsewhere' | 'refused' | 'revoked'; notice?: EndNotice }
+}
+
+/** The tokens of a logged-in browser. They are refreshed automatically. */
+export interface Session extends Listenable<SessionEvents> {
+  /** Saoma's origin, without a slash at its end. */
+  readonly origin: string
+  readonly clientId: string
+  readonly tokens: TokenSet | undefined
+  /** Payload of the id_token, NOT verified: for display, not for decisions. */
+  readonly claims: Claims | undefined
+  /** When the access token expires: milliseconds since 1970, by this machine's clock. */
+  readonly expiresAt: number | undefined
+  /** Stores the tokens of a finished login. */
+  adopt(tokens: TokenSet): void
+  /** Returns an access token that is valid for a while. Refreshes first if needed. */
+  accessToken(): Promise<Answer<string>>
+  /** Refreshes now. */
+  refresh(): Promise<Answer<string>>
+  /**
+   * Asks the server whether the session still stands, by refreshing. Call it after a `REVOKED` answer. If the
+   * session has ended, it ends here and in all other tabs with the reason `revoked`. `why` is the failure
+   * that gave rise to it: its notice counts if the server gives none.
+   */
+  recheck(why?: Pick<Failure, 'ended'>): Promise<Answer<string>>
+  /**
+   * The person's claims as they are now, by the scopes of the login, such as `phone_number` with the scope
+   * `phone`. Of a session that was ended elsewhere the answer is `REVOKED`, and it ends here too.
+   */
+  userinfo(): Promise<Answer<Claims>>
+  /**
+   * Ends the session here at once, and on the server. `ended` is false when the server could not be reached:
+   * until then a copy of the tokens can still be used. The logout is retried in the background, with back-off
+   * and also after a reload. What is stored for that can only end this session.
+   */
+  logout(): Promise<{ ended: boolean }>
+  /** Stops listening to other tabs. The tokens stay. */
+  close(): void
 }

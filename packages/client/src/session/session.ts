@@ -1,47 +1,24 @@
-import { type EndNotice, HASHED_TOKEN, parseTokenSet, TAKES_HASHES_HEADER, type TokenSet } from '@saoma/protocol'
+import {
+  type EndNotice,
+  fail,
+  HASHED_TOKEN,
+  ok,
+  parseTokenSet,
+  type Result,
+  TAKES_HASHES_HEADER,
+  type TokenSet,
+} from '@saoma/protocol'
 import { backoffMs, pause } from '../core/backoff.ts'
 import { boundBy } from '../core/bound.ts'
-import { type Claims, decodeClaims } from '../core/claims.ts'
-import { createEmitter, type Listenable } from '../core/emitter.ts'
+import { decodeClaims, isClaims } from '../core/claims.ts'
+import { createEmitter } from '../core/emitter.ts'
 import { type Answer, type Failure, failureFor, form, request, unanswered } from '../core/request.ts'
 import { retry } from '../core/retry.ts'
 import { browserStorage, createStored } from '../core/storage.ts'
 import { createFarewells } from './farewells.ts'
-import type { SessionEvents, SessionOptions } from './session-options.ts'
+import type { Session, SessionEvents, SessionOptions } from './session-options.ts'
 
-export type { SessionEvents, SessionOptions } from './session-options.ts'
-
-/** The tokens of a logged-in browser. They are refreshed automatically. */
-export interface Session extends Listenable<SessionEvents> {
-  /** Saoma's origin, without a slash at its end. */
-  readonly origin: string
-  readonly clientId: string
-  readonly tokens: TokenSet | undefined
-  /** Payload of the id_token, NOT verified: for display, not for decisions. */
-  readonly claims: Claims | undefined
-  /** When the access token expires: milliseconds since 1970, by this machine's clock. */
-  readonly expiresAt: number | undefined
-  /** Stores the tokens of a finished login. */
-  adopt(tokens: TokenSet): void
-  /** Returns an access token that is valid for a while. Refreshes first if needed. */
-  accessToken(): Promise<Answer<string>>
-  /** Refreshes now. */
-  refresh(): Promise<Answer<string>>
-  /**
-   * Asks the server whether the session still stands, by refreshing. Call it after a `REVOKED` answer. If the
-   * session has ended, it ends here and in all other tabs with the reason `revoked`. `why` is the failure
-   * that gave rise to it: its notice counts if the server gives none.
-   */
-  recheck(why?: Pick<Failure, 'ended'>): Promise<Answer<string>>
-  /**
-   * Ends the session here at once, and on the server. `ended` is false when the server could not be reached:
-   * until then a copy of the tokens can still be used. The logout is retried in the background, with back-off
-   * and also after a reload. What is stored for that can only end this session.
-   */
-  logout(): Promise<{ ended: boolean }>
-  /** Stops listening to other tabs. The tokens stay. */
-  close(): void
-}
+export type { Session, SessionEvents, SessionOptions } from './session-options.ts'
 
 interface Kept {
   tokens: TokenSet
@@ -66,6 +43,8 @@ const RETRY = { baseMs: 400, capMs: 4_000 }
  * session.on('ended', ({ reason }) => console.log(reason)) // -> logout
  * const answer = await session.accessToken()
  * console.log(session.claims?.name, answer.ok) // -> Ann true
+ * const person = await session.userinfo()
+ * console.log(person.ok && person.value.name) // -> Ann
  * const other = await session.refresh()
  * console.log(other.ok && answer.ok && other.value === answer.value) // -> false
  * console.log((await session.recheck()).ok) // -> true
@@ -146,6 +125,16 @@ export const createSession = (options: SessionOptions): Session => {
   })
   farewells.resume()
 
+  /** One request with an access token. */
+  const ask = <T>(path: string, accessToken: string, parse: (body: unknown) => Result<T>, init: RequestInit = {}) =>
+    request({
+      fetch,
+      url: `${origin}/${path}`,
+      init: { ...init, headers: { authorization: `Bearer ${accessToken}` } },
+      parse,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+    })
+
   /**
    * Without a refresh token there is nothing to revoke. So this ends the session, and its access token, by
    * the list of the person's sessions.
@@ -154,13 +143,7 @@ export const createSession = (options: SessionOptions): Session => {
     const sid = decodeClaims(accessToken)?.sid
     if (!sid) return false
     const end = () =>
-      request({
-        fetch,
-        url: `${origin}/v1/sessions/${encodeURIComponent(sid)}`,
-        init: { method: 'DELETE', headers: { authorization: `Bearer ${accessToken}` }, keepalive: true },
-        parse: () => ({ ok: true, value: true }),
-        timeoutMs: REQUEST_TIMEOUT_MS,
-      })
+      ask(`v1/sessions/${encodeURIComponent(sid)}`, accessToken, () => ok(true), { method: 'DELETE', keepalive: true })
     const answer = await retry(end, { withinMs: REQUEST_TIMEOUT_MS, random, signal: closing.signal })
     // If the token is refused, the session is over already.
     return answer.ok || answer.react === 'reauth'
@@ -258,6 +241,16 @@ export const createSession = (options: SessionOptions): Session => {
   const inBrowser = typeof document !== 'undefined'
   if (inBrowser) addEventListener('storage', onStorage)
 
+  const accessToken = async (): Promise<Answer<string>> => {
+    if (!kept) return failureFor('UNAUTHORIZED')
+    if (isFresh()) return { ok: true, value: kept.tokens.access_token }
+    const answer = await refresh()
+    // The early refresh failed, but the present token is still valid.
+    if (!answer.ok && answer.react === 'retry' && kept && Date.now() < kept.expiresAt)
+      return { ok: true, value: kept.tokens.access_token }
+    return answer
+  }
+
   return {
     origin,
     clientId,
@@ -272,17 +265,16 @@ export const createSession = (options: SessionOptions): Session => {
     },
     on: events.on,
     adopt,
-    accessToken: async () => {
-      if (!kept) return failureFor('UNAUTHORIZED')
-      if (isFresh()) return { ok: true, value: kept.tokens.access_token }
-      const answer = await refresh()
-      // The early refresh failed, but the present token is still valid.
-      if (!answer.ok && answer.react === 'retry' && kept && Date.now() < kept.expiresAt)
-        return { ok: true, value: kept.tokens.access_token }
-      return answer
-    },
+    accessToken,
     refresh,
     recheck,
+    userinfo: async () => {
+      const token = await accessToken()
+      if (!token.ok) return token
+      const answer = await ask('oidc/me', token.value, (body) => (isClaims(body) ? ok(body) : fail('INVALID')))
+      if (!answer.ok && answer.code === 'REVOKED') await recheck(answer)
+      return answer
+    },
     logout: async () => {
       const tokens = kept?.tokens
       end('logout')

@@ -3,6 +3,15 @@ import { RedisUnavailable } from '@saoma/redis'
 import type { Logger } from '../../operate/log.ts'
 import type { Context, Middleware } from './context.ts'
 
+/** OAuth's words (RFC 6749 section 5.2, RFC 6750 section 3.1) for some codes below `/oidc`. */
+const oauthErrors: { readonly [C in Code]?: string } = {
+  UNAUTHORIZED: 'invalid_token',
+  TOKEN_EXPIRED: 'invalid_token',
+  REVOKED: 'invalid_token',
+  SCOPE_MISSING: 'insufficient_scope',
+  ACCOUNT_DISABLED: 'access_denied',
+}
+
 /**
  * Answers with `application/problem+json` (RFC 9457). `detail` is for the developer of the client and never
  * contains a secret. `reason` is for the person whose session was ended.
@@ -19,9 +28,9 @@ export const problem = (ctx: Context, code: Code, detail?: string, reason?: stri
     react,
     ...(reason ? { reason } : {}),
   }
-  // Under /oidc clients expect an OAuth error code (RFC 6749 section 5.2).
+  // Under /oidc clients expect an OAuth error code.
   const oauth = ctx.path.startsWith('/oidc/') && {
-    error: react === 'retry' ? 'temporarily_unavailable' : 'invalid_request',
+    error: oauthErrors[code] ?? (react === 'retry' ? 'temporarily_unavailable' : 'invalid_request'),
   }
   ctx.status = status
   ctx.type = 'application/problem+json'

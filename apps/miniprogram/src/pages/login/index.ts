@@ -1,6 +1,7 @@
 import { devicesPage } from '../../config.ts'
 import { currentProgram } from '../../current-program.ts'
 import type { LoginPage } from '../../logic/login-screen.ts'
+import type { ButtonAnswer } from '../../logic/phone-number.ts'
 import type { Text } from '../../logic/text.ts'
 import { type LoginView, loginView } from './view.ts'
 
@@ -17,6 +18,8 @@ type Methods = {
   onTyped(event: WechatMiniprogram.CustomEvent<{ value: string }>): void
   onFind(): void
   onCheck(): void
+  onNumber(event: WechatMiniprogram.CustomEvent<ButtonAnswer>): void
+  onSkipNumber(): void
   onDecline(): void
   onConfirm(): void
   onAction(): void
@@ -81,6 +84,12 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
     },
     onCheck() {
       this.part?.giveCheck(this.data.typed)
+    },
+    onNumber({ detail }) {
+      this.part?.giveNumber(detail)
+    },
+    onSkipNumber() {
+      this.part?.skipNumber()
     },
     onDecline() {
       this.part?.decline()

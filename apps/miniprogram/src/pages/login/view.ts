@@ -15,12 +15,15 @@ interface Asking {
   /** The decision that is being sent. */
   sending: '' | 'confirm' | 'reject'
   left: string
+  /** What the person should know besides. */
+  notice: string
   error: string
 }
 
 /** The data of the page. No value is undefined. */
 export type LoginView =
   | { kind: 'wait'; title: string }
+  | { kind: 'number' }
   | { kind: 'enter'; error: string }
   | { kind: 'check'; busy: boolean; error: string }
   | Asking
@@ -44,13 +47,15 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
   switch (screen.status) {
     case 'no-code':
       return { kind: 'enter', error: sayError(screen.error, text) }
+    case 'number':
+      return { kind: 'number' }
     case 'opening':
       return { kind: 'wait', title: login.opening }
     case 'checking':
       return { kind: 'check', busy: screen.busy, error: sayError(screen.error, text) }
     case 'asking':
     case 'deciding': {
-      const { request, warning, until } = screen.question
+      const { request, warning, until, numberLost } = screen.question
       return {
         kind: 'ask',
         title: fill(login.asks, { app: request.app }),
@@ -65,6 +70,7 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
         userCode: request.userCode,
         sending: screen.status === 'deciding' ? screen.decision : '',
         left: fill(login.left, { n: Math.max(0, Math.ceil((until - now) / 1_000)) }),
+        notice: numberLost ? login.numberLost : '',
         error: screen.status === 'asking' && screen.error ? sayCode(screen.error) : '',
       }
     }
