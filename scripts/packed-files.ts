@@ -20,6 +20,7 @@ const SOURCES: readonly string[] = [
   'redis',
   'apps/loadtest/src/load/report/page.css',
   'apps/shop/channels.json',
+  'apps/gateway/lua',
   'packages/*/lua',
 ]
 

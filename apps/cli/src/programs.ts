@@ -36,14 +36,17 @@ export const programs: readonly Program[] = [
   },
   {
     name: 'key',
-    summary: 'API keys of backends: create, list, revoke',
+    summary: 'API keys of backends: create, list, rotate, revoke',
     path: 'apps/gateway/src/bin/key',
     words: {
       options: ['--help'],
       commands: {
-        create: { options: ['--file=', ENV_FILE, '--json', '--help'] },
-        list: { options: ['--file=', ENV_FILE, '--json', '--help'] },
-        revoke: { options: ['--file=', ENV_FILE, '--help'] },
+        create: {
+          options: ['--redis', '--scope=', '--may=', '--expires=', '--file=', ENV_FILE, '--json', '--help'],
+        },
+        list: { options: ['--redis', '--file=', ENV_FILE, '--json', '--help'] },
+        rotate: { options: ['--overlap=', ENV_FILE, '--json', '--help'] },
+        revoke: { options: ['--redis', '--file=', ENV_FILE, '--help'] },
       },
     },
   },

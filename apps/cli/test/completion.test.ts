@@ -92,7 +92,7 @@ testIn('bash')('bash completes (skipped without bash)', async () => {
   expect(text.split('\n')).toEqual([
     'complete -o default -F _saoma saoma',
     '[create]',
-    '[create list revoke]',
+    '[create list rotate revoke]',
     '[--k8s]',
     '[bash]',
     '[]',
@@ -149,7 +149,7 @@ testIn('zsh')('zsh completes (skipped without zsh)', async () => {
     "words=(saoma key ''); CURRENT=3; _saoma",
     "words=(saoma key list --file ''); CURRENT=5; _saoma",
   ])
-  expect(text.split('\n')).toEqual(['_saoma', '[create]', '[create list revoke]', 'files'])
+  expect(text.split('\n')).toEqual(['_saoma', '[create]', '[create list rotate revoke]', 'files'])
 })
 
 testIn('fish')('fish completes (skipped without fish)', async () => {
@@ -159,5 +159,5 @@ testIn('fish')('fish completes (skipped without fish)', async () => {
     "complete -C 'saoma key '",
     "complete -C 'saoma key list --file sao'",
   ])
-  expect(text.split('\n')).toEqual(['create', 'create', 'list', 'revoke', 'saoma'])
+  expect(text.split('\n')).toEqual(['create', 'create', 'list', 'revoke', 'rotate', 'saoma'])
 })

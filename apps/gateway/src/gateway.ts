@@ -12,6 +12,7 @@ import type { Authenticate, StillValid } from './access/principal.ts'
 import type { RevocationWatch } from './access/revocation-watch.ts'
 import { keepsEndsMs } from './access/signed-tokens.ts'
 import { createAdminApp } from './admin/app.ts'
+import type { KeysDeps } from './admin/keys.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { createOrigins } from './config/origins.ts'
@@ -65,6 +66,7 @@ export interface GatewayDeps {
   revocations: RevocationWatch
   authenticate: Authenticate
   stillValid: StillValid
+  keys: KeysDeps
   picture: QrPicture
   link?: Link
   builds?: Builds

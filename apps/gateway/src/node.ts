@@ -2,7 +2,10 @@ import type { Server as HttpServer } from 'node:http'
 import { createChannels } from '@saoma/channels'
 import type { RedisClients } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
+import { holdKeys } from './access/held-keys.ts'
+import { createKeyStore } from './access/key-store.ts'
 import { noteKeyUse } from './access/key-use.ts'
+import { createKeyUses } from './access/key-uses.ts'
 import { openAccess } from './access/open-access.ts'
 import { createRules } from './access/rules.ts'
 import type { Config } from './config/config.ts'
@@ -70,8 +73,18 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const identity = await patience.until(() =>
     openIdentity({ ...deps, wechatApps: wechat.all, redis, membership, tickets, channels, limits, audit }, config),
   )
+  const keyStore = createKeyStore(redis, config.secrets)
+  const keyUses = createKeyUses(keyStore, log)
+  const heldKeys = holdKeys({
+    store: keyStore,
+    subscriber: redis.subscriber,
+    channel: redis.keys.apiKeyChanges(),
+    log,
+  })
+  await patience.until(heldKeys.refresh)
   const access = openAccess(
     {
+      heldKeys,
       channels,
       identity,
       rules,
@@ -95,7 +108,8 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
       room: opened.room,
       revocations: access.revocations,
-      authenticate: noteKeyUse(access.authenticate, audit, config.audit.keepMs),
+      authenticate: noteKeyUse(access.authenticate, audit, config.audit.keepMs, keyUses),
+      keys: { store: keyStore, held: heldKeys, file: access.fileKeys },
       stillValid: access.stillValid,
       picture: codes.picture,
       ...(codes.pool ? { pool: codes.pool } : {}),
@@ -118,6 +132,8 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       await codesClosed
       builds?.close()
       access.close()
+      heldKeys.close()
+      await keyUses.close()
       await channels.close()
       identity.close()
       await audit.close()

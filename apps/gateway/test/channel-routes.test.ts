@@ -99,7 +99,7 @@ describe('what is refused', () => {
     ['reading back', 'POST', 'channels/@user/read', person, { offset: -1 }, 422, 'INVALID'],
     ['reading with an array', 'POST', 'channels/@user/read', person, [1], 422, 'INVALID'],
     ['reading for somebody else', 'POST', 'channels/user:somebody/read', person, { offset: 1 }, 403, 'FORBIDDEN'],
-    ['ending by a person', 'POST', 'users/somebody/end', person, {}, 403, 'FORBIDDEN'],
+    ['ending by a person', 'POST', 'users/somebody/end', person, {}, 403, 'SCOPE_MISSING'],
     ['ending out of a key’s patterns', 'POST', 'users/somebody/end', narrowApiKey, {}, 403, 'FORBIDDEN'],
     ['ending nobody', 'POST', 'users/some%20body/end', testApiKey, {}, 422, 'INVALID'],
     ['ending a session that is no text', 'POST', 'users/somebody/end', testApiKey, { sid: 1 }, 422, 'INVALID'],

@@ -116,6 +116,8 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
     await login.next('connect')
     await live.next('connect')
     expect(await live.subscribe({ channel: 'room:open-before' })).toMatchObject({ ok: true })
+    for (const name of ['turned', 'revoked'])
+      await request(`${internalOrigin}/v1/admin/keys`, { bearer: testAdminKey, json: { name, channels: ['room:*'] } })
     await fill()
 
     const get = (path: string, bearer = token) => request(`${origin}${path}`, { bearer, timeoutMs: 10_000 })
@@ -139,6 +141,16 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'post /publish': () => publish(origin, { channel: room, event: 'e', data: 1 }),
       'publish, the first of a channel': () => publish(origin, { channel: 'room:open-new', event: 'e', data: 1 }),
       'get /audit': () => request(`${internalOrigin}/v1/admin/audit`, { bearer: testAdminKey }),
+      'get /keys': () => request(`${internalOrigin}/v1/admin/keys`, { bearer: testAdminKey }),
+      'post /keys': () =>
+        request(`${internalOrigin}/v1/admin/keys`, {
+          bearer: testAdminKey,
+          json: { name: 'late', channels: ['room:*'] },
+        }),
+      'post /keys/:name/rotate': () =>
+        request(`${internalOrigin}/v1/admin/keys/turned/rotate`, { bearer: testAdminKey, json: {} }),
+      'delete /keys/:name': () =>
+        request(`${internalOrigin}/v1/admin/keys/revoked`, { method: 'DELETE', bearer: testAdminKey }),
       'get /me/activity': () => get('/v1/me/activity'),
       'get /me': () => get('/oidc/me'),
       'post /me': () => post('/oidc/me', token),

@@ -128,6 +128,11 @@ export const codes = {
     react: 'stop',
     say: { en: 'This idempotency key was used for another message.', zh: '该幂等键已用于另一条消息。' },
   },
+  NAME_TAKEN: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'This name is already in use.', zh: '该名称已被使用。' },
+  },
   NOT_SUBSCRIBED: {
     status: 409,
     react: 'stop',

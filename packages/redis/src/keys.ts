@@ -13,9 +13,11 @@ export const VERSION_BESIDE = 1
  * All keys and pub/sub channels of the cluster. They are named only here. Braces are Redis Cluster hash tags:
  * all keys of one script have the same tag, so they lie in one slot.
  *
- * Each key has a TTL, set by its writer, with three exceptions: `signingKeys` and `signingKeysKnown`, because
+ * Each key has a TTL, set by its writer, with these exceptions: `signingKeys` and `signingKeysKnown`, because
  * without them all issued tokens would be worthless; `account`, `accountLink` and `accountOf`, because a
- * business stores its own data under those names; and `accountKeys`, without which nobody would be found.
+ * business stores its own data under those names; `accountKeys`, without which nobody would be found; and
+ * `apiKeys`, which backends use until somebody revokes them. It is bounded, and nodes remove what has
+ * expired.
  */
 export const createKeys = (prefix: string) => ({
   prefix,
@@ -54,6 +56,16 @@ export const createKeys = (prefix: string) => ({
    * keys.
    */
   accountKeys: () => `${prefix}:account-keys:{${prefix}:signing-keys}`,
+
+  /**
+   * Hash: API keys of backends by name, sealed, of which only the id is open. `.` is the version, which
+   * changes with each change, and `!<id>` the mark of a key that was revoked.
+   */
+  apiKeys: () => `${prefix}:api-keys:{${prefix}:api-keys}`,
+  /** Hash: the first and the last use (ms) of API keys, by their id. */
+  apiKeyUses: () => `${prefix}:api-key-uses:{${prefix}:api-keys}`,
+  /** Pub/sub channel on which nodes hear that API keys have changed. */
+  apiKeyChanges: () => `${prefix}#api-keys#{${prefix}:api-keys}`,
 
   /** String: WeChat's access token, encrypted, shared by all nodes. It lives as long as the token. */
   wechatToken: (appid: string) => `${prefix}:wechat:{${appid}}:token`,

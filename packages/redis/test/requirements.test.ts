@@ -178,7 +178,7 @@ test('a refused connection ends the start at once with a message', async () => {
 
 test('every command of every script is checked', async () => {
   const used = new Set<string>()
-  for await (const path of glob('packages/*/lua/*.lua', { cwd: new URL('../../../', import.meta.url) }))
+  for await (const path of glob('{packages/*,apps/gateway}/lua/*.lua', { cwd: new URL('../../../', import.meta.url) }))
     for (const [, command = ''] of (await file(path)).matchAll(/redis\.p?call\('([A-Z]+)'/g)) used.add(command)
   expect(used.size).toBeGreaterThan(30)
   expect([...used].filter((command) => !triedCommands.includes(command))).toEqual([])

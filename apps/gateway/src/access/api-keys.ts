@@ -25,6 +25,8 @@ export interface ApiKeysOptions {
 export interface ApiKeys extends KeyRing {
   /** The backend that owns this key, or undefined if the key is unknown. */
   find(key: string): Backend | undefined
+  /** The backends of all keys. */
+  all(): readonly Backend[]
   close(): void
 }
 
@@ -45,9 +47,14 @@ const USUAL_SCOPES: readonly Scope[] = ['sessions:end']
 /** The prefix, `<name>_` and 256 random bits in base64url. */
 const KEY = /^saoma_([A-Za-z0-9-]{1,32})_[A-Za-z0-9_-]{43}$/
 const NAME = /^[A-Za-z0-9-]{1,32}$/
+/** Digits of its hash that tell a key of the file from a later one of the same name. */
+const ID_DIGITS = 16
 const SHA256 = /^[0-9a-f]{64}$/i
 
 const hash = (key: string): Buffer => createHash('sha256').update(key).digest()
+
+/** The name that a key has in itself; empty for a text that is no key. */
+export const keyNameOf = (key: string): string => KEY.exec(key)?.[1] ?? ''
 
 /** Whether a key may have this name. */
 export const isKeyName = (name: string): boolean => NAME.test(name)
@@ -56,14 +63,14 @@ export const arePatterns = (patterns: string): boolean =>
   patterns.split(',').every((pattern) => patternSyntax.test(pattern))
 
 /** The scopes of a list, which commas separate; undefined if one is none. */
-const readScopes = (text: string): readonly Scope[] | undefined => {
+export const readScopes = (text: string): readonly Scope[] | undefined => {
   const all = text.split(',')
   return all.every(isScope) ? all : undefined
 }
 
 /**
- * Reads `<name> <sha256 hex> <pattern>[,<pattern>…] [<scope>[,<scope>…]]`,
- * one per line or between semicolons; `#` begins a comment.
+ * Reads `<name> <sha256 hex> <pattern>[,<pattern>…] [<scope>[,<scope>…]]`, one per line or between
+ * semicolons; `#` begins a comment.
  */
 export const parseApiKeys = (text: string): { entries: ReadonlyMap<string, Entry>; problems: string[] } => {
   const entries = new Map<string, Entry>()
@@ -84,6 +91,7 @@ export const parseApiKeys = (text: string): { entries: ReadonlyMap<string, Entry
         sha256: Buffer.from(sha256, 'hex'),
         backend: {
           kind: 'backend',
+          id: `file-${sha256.slice(0, ID_DIGITS).toLowerCase()}`,
           name,
           channels: patterns.split(','),
           may: channelActs,
@@ -157,9 +165,10 @@ export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs = 
 
   return {
     find: (key) => {
-      const entry = entries.get(KEY.exec(key)?.[1] ?? '')
+      const entry = entries.get(keyNameOf(key))
       return entry && timingSafeEqual(entry.sha256, hash(key)) ? entry.backend : undefined
     },
+    all: () => [...known],
     isKnown: (who) => known.has(who),
     onChange: (listener) => {
       listeners.add(listener)

@@ -3,7 +3,7 @@ import type { Identity } from '@saoma/identity'
 import { fail, ok, type Result } from '@saoma/protocol'
 import { API_KEY_PREFIX, type ApiKeys } from './api-keys.ts'
 import type { BusinessTokens } from './business-tokens.ts'
-import type { Authenticate, Person, StillValid } from './principal.ts'
+import type { Authenticate, Person, Principal, StillValid } from './principal.ts'
 
 export interface AuthenticateDeps {
   apiKeys: Pick<ApiKeys, 'find' | 'isKnown'>
@@ -14,6 +14,9 @@ export interface AuthenticateDeps {
 }
 
 const LARGEST_TOKEN = 4_096
+
+const isExpired = ({ expiresAt }: Principal): boolean => expiresAt <= Date.now()
+
 /** Both functions reject with RedisUnavailable when a session cannot be looked up. */
 export const createAuthenticate = ({
   apiKeys,
@@ -22,7 +25,10 @@ export const createAuthenticate = ({
   channels,
 }: AuthenticateDeps): { authenticate: Authenticate; stillValid: StillValid } => {
   const stillValid: StillValid = async (who) => {
-    if (who.kind === 'backend') return apiKeys.isKnown(who) ? ok(true) : fail('REVOKED')
+    if (who.kind === 'backend') {
+      if (!apiKeys.isKnown(who)) return fail('REVOKED')
+      return isExpired(who) ? fail('TOKEN_EXPIRED') : ok(true)
+    }
     if (who.issuer === 'business' || who.lastEnd !== undefined) {
       const lastEnd = await channels.lastEnd(who.user, who.sid)
       if (lastEnd !== '' && lastEnd !== who.lastEnd) return fail('REVOKED')
@@ -49,7 +55,9 @@ export const createAuthenticate = ({
     if (token.length === 0 || token.length > LARGEST_TOKEN) return fail('UNAUTHORIZED')
     if (token.startsWith(API_KEY_PREFIX)) {
       const backend = apiKeys.find(token)
-      return backend ? ok(backend) : { ...fail('UNAUTHORIZED'), detail: 'API key not known' }
+      if (!backend) return { ...fail('UNAUTHORIZED'), detail: 'API key not known' }
+      if (!isExpired(backend)) return ok(backend)
+      return { ...fail('TOKEN_EXPIRED'), detail: `the API key expired at ${new Date(backend.expiresAt).toISOString()}` }
     }
     // Only Saoma judges a token that claims to be its own, so such a token is never sent to another server.
     if (!identity.isOwn(token)) return businessTokens ? judge(businessTokens, token, from) : fail('UNAUTHORIZED')

@@ -1,17 +1,34 @@
 import type { Audit } from '@saoma/audit'
+import type { KeyUses } from './key-uses.ts'
 import type { Authenticate } from './principal.ts'
 
-/** Notes the first use of each API key. @param keepMs  for so long it counts as used before */
-export const noteKeyUse = (authenticate: Authenticate, { note }: Pick<Audit, 'note'>, keepMs: number): Authenticate => {
-  // Bounded by the list of keys. Another node, or this one before its restart, may have noted the use.
+/** Keys that this node remembers as used, above which it forgets all: more than there are at once. */
+const MOST_USED = 10_000
+
+/**
+ * Notes the first use of each API key in the audit, and each use among its times.
+ *
+ * @param keepMs  for so long it counts as used before
+ */
+export const noteKeyUse = (
+  authenticate: Authenticate,
+  { note }: Pick<Audit, 'note'>,
+  keepMs: number,
+  uses?: Pick<KeyUses, 'mark'>,
+): Authenticate => {
+  // Another node, or this one before its restart, may have noted the use.
   const used = new Set<string>()
   return async (token, from) => {
     const who = await authenticate(token, from)
     if (!who.ok || who.value.kind !== 'backend') return who
-    const { name } = who.value
-    if (!used.has(name)) {
-      used.add(name)
-      const once = { name: `key.used.${name}`, ms: keepMs }
+    uses?.mark(who.value)
+    const { name, id } = who.value
+    // A key of the file counts by its name, one of Redis by its id: it may be made again under the same name.
+    const which = id === undefined || id.startsWith('file-') ? name : `${name}.${id}`
+    if (!used.has(which)) {
+      if (used.size >= MOST_USED) used.clear()
+      used.add(which)
+      const once = { name: `key.used.${which}`, ms: keepMs }
       note({ kind: 'key.used', key: name, by: 'backend', ...(from ? { ip: from } : {}) }, { once })
     }
     return who

@@ -2,10 +2,12 @@ import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import type { Subscriber } from '@saoma/redis'
 import type { Logger } from '../operate/log.ts'
-import { type ApiKeyList, createApiKeys } from './api-keys.ts'
+import { joinKeys } from './all-keys.ts'
+import { type ApiKeyList, type ApiKeys, createApiKeys } from './api-keys.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { createAuthorizationWebhook } from './authorization-webhook.ts'
 import { type BusinessTokenSettings, openBusinessTokens } from './business-tokens.ts'
+import type { HeldKeys } from './held-keys.ts'
 import { createPolicy } from './policy.ts'
 import type { Authenticate, Policy, StillValid } from './principal.ts'
 import { createRevocationWatch, type RevocationWatch } from './revocation-watch.ts'
@@ -18,6 +20,8 @@ export interface OpenAccessDeps {
   subscriber: Subscriber
   /** The subscriber of the sessions' Redis, if the channels have a Redis of their own. */
   loginsSubscriber?: Subscriber
+  /** The API keys of Redis. */
+  heldKeys: HeldKeys
   log: Logger
 }
 
@@ -29,6 +33,8 @@ export interface AccessSettings extends BusinessTokenSettings {
 
 /** Authentication, authorization and revocation. */
 export interface Access {
+  /** The API keys of the file. */
+  fileKeys: Pick<ApiKeys, 'all'>
   authenticate: Authenticate
   stillValid: StillValid
   policy: Policy
@@ -37,11 +43,12 @@ export interface Access {
 }
 
 export const openAccess = (deps: OpenAccessDeps, settings: AccessSettings): Access => {
-  const { channels, identity, rules, log } = deps
-  const apiKeys = createApiKeys(settings.apiKeys, {
+  const { channels, identity, rules, heldKeys, log } = deps
+  const fileKeys = createApiKeys(settings.apiKeys, {
     onProblem: (problems) =>
       log.error({ event: 'api-keys', problems }, 'SAOMA_API_KEYS has problems: the previous keys stay valid'),
   })
+  const apiKeys = joinKeys(fileKeys, heldKeys)
   const businessTokens = openBusinessTokens(settings, log)
   const hook = settings.hook && createAuthorizationWebhook(settings.hook, log)
   const { authenticate, stillValid } = createAuthenticate({
@@ -52,6 +59,7 @@ export const openAccess = (deps: OpenAccessDeps, settings: AccessSettings): Acce
   })
   const revocations = createRevocationWatch({ ...deps, keyRing: apiKeys, stillValid })
   return {
+    fileKeys,
     authenticate,
     stillValid,
     policy: createPolicy({ rules, ...(hook ? { hook } : {}) }),
@@ -59,7 +67,7 @@ export const openAccess = (deps: OpenAccessDeps, settings: AccessSettings): Acce
     close: () => {
       revocations.close()
       businessTokens.close()
-      apiKeys.close()
+      fileKeys.close()
     },
   }
 }

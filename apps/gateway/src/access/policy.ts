@@ -17,8 +17,8 @@ const isMember = ({ rooms }: Person, channel: string): boolean =>
   rooms.some((room) => matches(room.startsWith('room:') ? room : `room:${room}`, channel))
 
 /**
- * Decides who may do what. Backends are bound by the patterns of their key, people by the operator's rules.
- * Whatever no rule allows is forbidden.
+ * Decides who may do what. Backends are bound by the patterns and acts of their key, people by the operator's
+ * rules. Whatever no rule allows is forbidden.
  */
 export const createPolicy = ({ rules, hook }: PolicyDeps): Policy => {
   const mayFollow = async (who: Person, channel: string): Promise<Result<true>> => {
@@ -46,10 +46,11 @@ export const createPolicy = ({ rules, hook }: PolicyDeps): Policy => {
     }
   }
 
-  return async (who, action, channel) => {
-    if (who.kind === 'backend') return who.channels.some((pattern) => matches(pattern, channel)) ? allowed : refused
+  return async (who, act, channel) => {
+    if (who.kind === 'backend')
+      return who.may.includes(act) && who.channels.some((pattern) => matches(pattern, channel)) ? allowed : refused
     const owner = userOf(channel)
-    if (owner !== undefined) return action === 'follow' && owner === who.user ? allowed : refused
-    return action === 'follow' ? mayFollow(who, channel) : mayPublish(who, channel)
+    if (owner !== undefined) return act !== 'publish' && owner === who.user ? allowed : refused
+    return act === 'publish' ? mayPublish(who, channel) : mayFollow(who, channel)
   }
 }

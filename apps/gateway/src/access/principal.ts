@@ -25,6 +25,8 @@ export interface Person {
 
 export interface Backend {
   kind: 'backend'
+  /** Tells the key from another one of its name, before it or after it. */
+  id?: string
   /** Name of the API key. */
   name: string
   /** Patterns of the channels that it may use. */
@@ -44,11 +46,17 @@ export interface Backend {
  */
 export type Authenticate = (token: string, from?: string) => Promise<Result<Principal>>
 
-/** Checks a connected principal again: REVOKED when the session has ended or the API key was removed. */
+/**
+ * Checks a connected principal again: REVOKED when the session has ended or the API key was removed, and
+ * TOKEN_EXPIRED when that has expired.
+ */
 export type StillValid = (who: Principal) => Promise<Result<true>>
 
-/** Whether a principal may perform an action in a channel. Fails with FORBIDDEN or BACKEND_UNAVAILABLE. */
-export type Policy = (who: Principal, action: 'follow' | 'publish', channel: string) => Promise<Result<true>>
+/**
+ * Whether a principal may perform an act in a channel. People see the presence of what they follow. Fails
+ * with FORBIDDEN or BACKEND_UNAVAILABLE.
+ */
+export type Policy = (who: Principal, act: ChannelAct, channel: string) => Promise<Result<true>>
 
 /** The syntax of patterns: the name of a channel, or the beginning of a name and a star. */
 export const patternSyntax: RegExp = /^(?:user|room):(?:[A-Za-z0-9_.:@~-]{1,128}|[A-Za-z0-9_.:@~-]{0,128}\*)$/

@@ -7,10 +7,12 @@ import type { Logger } from '../operate/log.ts'
 import type { RequestState } from '../transport/http/context.ts'
 import { problems } from '../transport/http/problem.ts'
 import { auditRoutes } from './audit.ts'
+import { type KeysDeps, keyRoutes } from './keys.ts'
 
 export interface AdminDeps {
   audit: Pick<Audit, 'read' | 'note'>
   authenticate: Authenticate
+  keys: KeysDeps
   log: Logger
 }
 
@@ -39,7 +41,7 @@ export const createAdminApp = (
     })
   })
   app.use(problems(log))
-  for (const router of [auditRoutes(deps)]) {
+  for (const router of [auditRoutes(deps), keyRoutes(deps)]) {
     app.use(router.routes())
     app.use(router.allowedMethods())
   }

@@ -1,6 +1,7 @@
 import type { AuditPage } from '@saoma/audit'
 import * as v from 'valibot'
 import { AuditParameters } from '../admin/audit-query.ts'
+import { adminKeyOperations } from './admin-key-routes.ts'
 import type { Operations } from './operation.ts'
 
 const text = v.optional(v.string())
@@ -65,4 +66,5 @@ export const adminOperations = {
     },
     codes: [],
   },
+  ...adminKeyOperations,
 } as const satisfies Operations

@@ -162,7 +162,7 @@ export const loginOperations = {
     credentials: ['ownToken', 'phoneToken'],
     query: { keep: { says: 'Whether the own session stays.', schema: Keep } },
     answers: { 200: { says: 'How many have ended.', json: schemas.SessionsEnded } },
-    codes: PERSON,
+    codes: [...PERSON, 'SCOPE_MISSING'],
   },
   'GET /v1/me/activity': {
     id: 'listActivity',

@@ -1,28 +1,31 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { fstatSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import { givenIn } from '@saoma/protocol'
-import { API_KEY_PREFIX, parseApiKeys } from '../access/api-keys.ts'
+import { parseApiKeys } from '../access/api-keys.ts'
+import type { ListedKey } from '../access/listed-key.ts'
+import { drawKey } from '../access/new-key.ts'
+import { channelActs } from '../access/scopes.ts'
 import { readSettingFiles } from '../config/setting-files.ts'
 import { endCommand, FAILED } from './command-end.ts'
 import { readGiven } from './given.ts'
 import { changeKeyFile, readKeyFile } from './key-file.ts'
 import { withLine, withoutName } from './key-lines.ts'
 import { type KeyCommand, type KeyOptions, readKeyCommand, USAGE } from './read-key-command.ts'
+import { type StoredKeyCommands, type ToldKey, withStoredKeys } from './stored-key-commands.ts'
 
 /*
- * Creates, lists and revokes the API keys of backends:
+ * Creates, lists, rotates and revokes the API keys of backends, in a file or in Redis:
  *
- *   saoma key create shop 'room:*,user:*'
+ *   saoma key create shop 'room:*,user:*' [--redis]
  *   saoma key list
+ *   saoma key rotate shop
  *   saoma key revoke shop
  *
  * In the image: node apps/gateway/src/bin/key.ts. Exit status: 0 on success, 1 on failure, 2 if the command
  * line is wrong or names a file that cannot be read.
  */
 
-const KEY_BYTES = 32
 /** As many digits of a hash as a person compares. */
 const SHOWN_DIGITS = 8
 
@@ -78,18 +81,112 @@ const whoWeAre = (): string => {
 const aboutNew = (file: string): string =>
   `The file is new. It belongs to ${whoWeAre()}, who alone may read it. If nodes run as another user, run: chown USER ${file}`
 
-const create = async (name: string, patterns: string, options: KeyOptions): Promise<void> => {
+const scopesOf = ({ scopes }: KeyOptions) => (scopes ? { scopes } : {})
+
+const beHeard = (): void => {
   if (isUnheard())
     throw new Error('Nobody would see the key: standard output is closed, or /dev/null. So none was made.')
+}
+
+const inRedis = <T>({ envFiles }: KeyOptions, work: (keys: StoredKeyCommands) => Promise<T>): Promise<T> =>
+  withStoredKeys(readGiven(envFiles), work)
+
+/** Whether the settings name a Redis, and the command is not about a file alone. */
+const hasRedis = ({ file, envFiles }: KeyOptions): boolean => {
+  if (file !== undefined) return false
+  const { REDIS_URL: url, REDIS_URL_FILE: inFile } = readGiven(envFiles)
+  return Boolean(url || inFile)
+}
+
+const tell =
+  ({ json }: KeyOptions, ...more: readonly string[]) =>
+  ({ key, ...rest }: ToldKey): Promise<void> =>
+    json ? say(JSON.stringify({ key, ...rest })) : say(`For the backend, shown once:\n  ${key}`, ...more)
+
+const createInRedis = async (name: string, patterns: string, options: KeyOptions): Promise<void> => {
+  beHeard()
   const source = sourceOf(options)
-  const key = `${API_KEY_PREFIX}${name}_${randomBytes(KEY_BYTES).toString('base64url')}`
-  const line = `${name} ${createHash('sha256').update(key).digest('hex')} ${patterns}`
+  if (parseApiKeys(await textOf(source)).entries.has(name))
+    throw new Error(`${placeOf(source)} has a key ${name} already. Take another name, or revoke that one first.`)
+  await inRedis(options, (keys) =>
+    keys.create(name, patterns, options, tell(options, 'Stored in Redis. Every node knows it by now.')),
+  )
+}
+
+const rotate = async (name: string, overlapMs: number, options: KeyOptions): Promise<void> => {
+  beHeard()
+  const until = new Date(Date.now() + overlapMs).toISOString()
+  const former = overlapMs === 0 ? 'The former one is dead.' : `The former one stays good until ${until}.`
+  await inRedis(options, (keys) => keys.rotate(name, overlapMs, tell(options, former)))
+}
+
+const dayOf = (time: string | undefined): string => time?.slice(0, 16).replace('T', ' ') ?? '-'
+const COLUMNS: Readonly<Record<string, (key: ListedKey) => string>> = {
+  NAME: ({ name }) => name,
+  KEPT: ({ source }) => source,
+  EXPIRES: ({ expiresAt }) => dayOf(expiresAt),
+  'FIRST USED': ({ firstUsedAt }) => dayOf(firstUsedAt),
+  'LAST USED': ({ lastUsedAt }) => dayOf(lastUsedAt),
+  MAY: ({ may, unreadable }) =>
+    unreadable
+      ? 'nothing: SAOMA_SECRET does not open it'
+      : may.length === channelActs.length
+        ? 'all'
+        : may.join() || '-',
+  SCOPES: ({ scopes }) => scopes.join() || '-',
+  CHANNELS: ({ channels }) => channels.join() || '-',
+}
+
+const tableOf = (keys: readonly ListedKey[]): string[] => {
+  const rows = [Object.keys(COLUMNS), ...keys.map((key) => Object.values(COLUMNS).map((read) => read(key)))]
+  const widths = Object.keys(COLUMNS).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
+  return rows.map((row) =>
+    row
+      .map((text, i) => text.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** Both sources. Resolves with whether the list has no problem. Times are in UTC. */
+const listAll = async (options: KeyOptions): Promise<boolean> => {
+  const source = options.redis ? { text: '' } : sourceOf(options)
+  const { entries, problems } = parseApiKeys(await textOf(source))
+  const ofFile = [...entries.values()].map(({ backend }) => backend)
+  const keys = await inRedis(options, (stored) => stored.list(ofFile)).catch((error: unknown) => {
+    // The lines of a file can be read without Redis.
+    if (options.redis) throw error
+    warn(`The keys in Redis are missing here: ${(error as Error).message}`)
+    return undefined
+  })
+  if (!keys) {
+    await list(options)
+    return false
+  }
+  const shown = keys.map((key) => {
+    const entry = key.source === 'file' ? entries.get(key.name) : undefined
+    return entry ? { ...key, sha256: entry.sha256.toString('hex').slice(0, SHOWN_DIGITS) } : key
+  })
+  if (options.json)
+    await say(JSON.stringify({ ...('file' in source ? { file: source.file } : {}), keys: shown, problems }))
+  else if (keys.length === 0) warn('There are no keys.')
+  else await say(...tableOf(keys))
+  if (problems.length > 0 && !options.json)
+    warn(`Nodes do not take ${placeOf(source)} as it is. They keep the keys that they read before:${listOf(problems)}`)
+  return problems.length === 0
+}
+
+const create = async (name: string, patterns: string, options: KeyOptions): Promise<void> => {
+  beHeard()
+  const source = sourceOf(options)
+  const { secret: key, sha256 } = drawKey(name)
+  const line = [name, sha256, patterns, ...(options.scopes ? [options.scopes.join()] : [])].join(' ')
   const added = { name, line, place: placeOf(source) }
   const isNew = 'file' in source && (await changeKeyFile(source.file, (text) => withKey(text, added)))
   if (!('file' in source)) withKey(source.text, added)
   const where = 'file' in source ? { file: source.file } : { line }
   const told = options.json
-    ? [JSON.stringify({ name, key, channels: patterns.split(','), ...where })]
+    ? [JSON.stringify({ name, key, channels: patterns.split(','), ...scopesOf(options), ...where })]
     : [
         `For the backend, shown once:\n  ${key}`,
         'file' in source
@@ -158,10 +255,29 @@ const revoke = async (name: string, options: KeyOptions): Promise<boolean> => {
   return true
 }
 
+/** Takes a key out of Redis, and out of the file if it is there too. */
+const revokeAll = async (name: string, options: KeyOptions): Promise<boolean> => {
+  const isInFile = !options.redis && withoutName(await textOf(sourceOf(options)), name) !== undefined
+  const wasStored = await inRedis(options, (keys) => keys.revoke(name)).catch((error: unknown) => {
+    // The line of a file can be taken out without Redis.
+    if (!isInFile) throw error
+    warn(`Whether Redis has a key ${name} too is not known: ${(error as Error).message}`)
+    return undefined
+  })
+  if (wasStored) await say('Removed from Redis. Every node has been told, and ends the connections of the key.')
+  if (isInFile) return (await revoke(name, options)) && wasStored !== undefined
+  if (wasStored) return true
+  throw new Error(
+    options.redis ? `Redis has no key ${name}.` : `Neither ${placeOf(sourceOf(options))} nor Redis has a key ${name}.`,
+  )
+}
+
 const run = async (command: KeyCommand, options: KeyOptions): Promise<boolean> => {
-  if (command.kind === 'list') return list(options)
-  if (command.kind === 'revoke') return revoke(command.name, options)
-  await create(command.name, command.patterns, options)
+  const isStored = options.redis || hasRedis(options)
+  if (command.kind === 'list') return isStored ? listAll(options) : list(options)
+  if (command.kind === 'revoke') return isStored ? revokeAll(command.name, options) : revoke(command.name, options)
+  if (command.kind === 'rotate') await rotate(command.name, command.overlapMs, options)
+  else await (options.redis ? createInRedis : create)(command.name, command.patterns, options)
   return true
 }
 

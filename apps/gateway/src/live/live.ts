@@ -88,6 +88,14 @@ const holding = (following: Following, leave: () => void): Following => {
   }
 }
 
+/** What a key hears that may not see the presence. */
+const withoutPresence = (listener: Listener): Listener => ({
+  messages: (batch) => listener.messages(batch),
+  signal: (signal) => {
+    if (signal.kind !== 'presence') listener.signal(signal)
+  },
+})
+
 export const createLive = ({ channels, policy, allowance, hasRoom }: LiveDeps, { maxDataBytes }: LiveOptions): Live => {
   /** A person's own channel, for that person and for backends. */
   const mayReadInbox = async (who: Principal, channel: ChannelName): Promise<Result<true>> => {
@@ -114,12 +122,13 @@ export const createLive = ({ channels, policy, allowance, hasRoom }: LiveDeps, {
     subscribe: async (who, channel, { since, history }, listener, counted) => {
       const verdict = await policy(who, 'follow', channel)
       if (!verdict.ok) return verdict
+      const heard = who.kind === 'person' || who.may.includes('presence') ? listener : withoutPresence(listener)
       const user = counted && who.kind === 'person' ? { user: who.user } : {}
       if ('user' in user && !hasRoom()) return fail('REDIS_UNAVAILABLE')
       const place = await allowance.follow(who)
       if (!place.ok) return place
       const following = await channels
-        .follow(channel, { ...(since ? { since } : {}), ...(history ? { history } : {}), ...user }, listener)
+        .follow(channel, { ...(since ? { since } : {}), ...(history ? { history } : {}), ...user }, heard)
         .then(
           (followed) => holding(followed, place.value),
           (error: unknown) => {
@@ -143,7 +152,7 @@ export const createLive = ({ channels, policy, allowance, hasRoom }: LiveDeps, {
     },
 
     presence: async (who, channel) => {
-      const verdict = await policy(who, 'follow', channel)
+      const verdict = await policy(who, 'presence', channel)
       return verdict.ok ? ok(await channels.presence(channel)) : verdict
     },
 

@@ -5,7 +5,7 @@ import { type Authenticate, matches } from '../access/principal.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { readJson } from '../transport/http/body.ts'
 import type { RequestState } from '../transport/http/context.ts'
-import { authenticated } from '../transport/http/credentials.ts'
+import { scoped } from '../transport/http/credentials.ts'
 import { answer, problem } from '../transport/http/problem.ts'
 import type { EndPerson } from './end-person.ts'
 import { EndRequest, flawOf } from './end-request.ts'
@@ -22,12 +22,11 @@ export const peopleRoutes = ({ endPerson, authenticate, metrics }: PeopleRoutesD
 
   router.post(
     '/users/:user/end',
-    authenticated(authenticate, async (ctx, who) => {
+    scoped(authenticate, 'sessions:end', async (ctx, who) => {
       const user = ctx.params.user ?? ''
       const channel = parseChannel(userChannel(user))
       if (!channel.ok) return problem(ctx, channel.code, 'this is no id of a person')
-      if (who.kind !== 'backend' || !who.channels.some((pattern) => matches(pattern, channel.value)))
-        return problem(ctx, 'FORBIDDEN')
+      if (!who.channels.some((pattern) => matches(pattern, channel.value))) return problem(ctx, 'FORBIDDEN')
       const body = await readJson(ctx, {})
       if (!body) return
       const asked = v.safeParse(EndRequest, body.json)

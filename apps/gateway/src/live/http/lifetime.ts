@@ -13,7 +13,7 @@ export interface Lifetime {
   close(): void
 }
 
-/** Longest delay of a timer. A client whose token lives longer has to reconnect once. */
+/** Longest delay of a timer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
@@ -34,10 +34,13 @@ export const beginLifetime = async (
   const end = (code?: Code) => finish(code && { code })
   const watch = await revocations.watch(who, finish)
   if (!watch.ok) return watch
-  const timer =
-    who.kind === 'person'
-      ? setTimeout(() => end('TOKEN_EXPIRED'), Math.min(who.expiresAt - Date.now(), LONGEST_TIMER_MS))
-      : undefined
+  let timer: NodeJS.Timeout | undefined
+  const wait = (): void => {
+    const left = who.expiresAt - Date.now()
+    if (left <= 0) end('TOKEN_EXPIRED')
+    else if (left < Number.POSITIVE_INFINITY) timer = setTimeout(wait, Math.min(left, LONGEST_TIMER_MS))
+  }
+  wait()
   return ok({
     over: AbortSignal.any([left, ended.signal]),
     get notice() {

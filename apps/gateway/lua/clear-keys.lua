@@ -1,0 +1,12 @@
+-- clear-keys: removes what is over: keys that expired long ago, and old marks of revoked keys. Nodes need not
+-- be told: they know the time themselves.
+-- KEYS  keys
+-- ARGV  for each of them: field, value
+-- reply how many were removed
+local removed = 0
+for i = 1, #ARGV, 2 do
+  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
+    removed = removed + redis.call('HDEL', KEYS[1], ARGV[i])
+  end
+end
+return removed

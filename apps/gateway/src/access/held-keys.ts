@@ -1,0 +1,178 @@
+import { backoffMs } from '@saoma/protocol'
+import { type Away, RedisUnavailable, type Subscriber } from '@saoma/redis'
+import type { Logger } from '../operate/log.ts'
+import { KEEPS_MARKS_MS, type KeyStore, type Revoked } from './key-store.ts'
+import { type KnownKeys, mergeKeys } from './merge-keys.ts'
+import type { Backend } from './principal.ts'
+import type { KeyRing } from './revocation-watch.ts'
+import { createSecretRing } from './secret-ring.ts'
+
+export interface HeldKeysDeps {
+  store: KeyStore
+  subscriber: Pick<Subscriber, 'hold' | 'release' | 'on' | 'off'>
+  /** The pub/sub channel of changes. */
+  channel: string
+  log: Pick<Logger, 'info' | 'warn' | 'error'>
+}
+
+/**
+ * The keys of Redis, all of them in the memory of one node: a request costs no round trip, and without Redis
+ * the known keys stay good.
+ */
+export interface HeldKeys extends KeyRing {
+  find(key: string): Backend | undefined
+  /** Resolves when the keys are as they were at the call, or later. Rejects with RedisUnavailable. */
+  refresh(): Promise<void>
+  /** Drops a key that was just revoked, and ends its connections. */
+  drop(id: string, name: string): void
+  close(): void
+}
+
+/** How often the node asks whether there was a change that it missed. A little jitter is added. */
+const LOOK_MS = 10_000
+/** How often it reads all, whatever the version says. */
+const READ_ALL_MS = 600_000
+const AGAIN = { baseMs: 1_000, capMs: 30_000, least: 0.5 }
+/** Reads in a row that put something back. */
+const MOST_READS = 5
+/** At most one log line about failures in this time. */
+const QUIET_MS = 60_000
+
+export const holdKeys = ({ store, subscriber, channel, log }: HeldKeysDeps): HeldKeys => {
+  const ring = createSecretRing()
+  let known: KnownKeys = { keys: new Map(), revoked: new Map() }
+  /** What Redis said last; `unknown` if it has to be read again. */
+  let version: string | undefined | 'unknown' = 'unknown'
+  /** When the last read began, by the clock of the process. */
+  let readAt: number | undefined
+  let failures = 0
+  let quietUntil = 0
+  let timer: NodeJS.Timeout | undefined
+  let isClosed = false
+  let told: string | undefined
+  let complained = ''
+
+  const adopt = (next: KnownKeys): void => {
+    known = next
+    ring.replace(next.keys.values())
+    const state = [...next.keys.values()].map(({ id, revision }) => `${id} ${revision}`).join()
+    if (told !== undefined && state !== told)
+      log.info({ event: 'api-keys', keys: next.keys.size }, 'the API keys in Redis have changed')
+    told = state
+  }
+
+  /** Resolves with whether something was put back. */
+  const readOnce = async (): Promise<boolean> => {
+    const began = performance.now()
+    const contents = await store.read()
+    const isCurrent = readAt !== undefined && began - readAt < KEEPS_MARKS_MS / 2
+    const { keys, revoked, lost, unmarked, unreadable } = mergeKeys(known, contents, Date.now(), isCurrent)
+    if (isClosed) return false
+    // Before anything is written: what was revoked ends although Redis takes no writes.
+    adopt({ keys, revoked })
+    readAt = began
+    version = 'unknown'
+    if (unreadable.join() !== complained)
+      log.error({ event: 'api-keys', unreadable }, 'these API keys in Redis are not opened by SAOMA_SECRET')
+    complained = unreadable.join()
+    if (unmarked.size > 0) await store.mark(unmarked)
+    const put = lost.length > 0 ? await store.put(lost) : []
+    const back = put.filter((result) => result === 'OK').length
+    if (back > 0) log.warn({ event: 'api-keys', restored: back }, 'API keys that Redis had lost were put back')
+    if (unmarked.size > 0 || lost.length > 0) return true
+    version = contents.version
+    await store.clear(contents)
+    return false
+  }
+
+  const read = async (): Promise<void> => {
+    for (let reads = 1; await readOnce(); reads++) if (reads === MOST_READS) return
+  }
+
+  let running: Promise<void> | undefined
+  let queued: Promise<void> | undefined
+  const refresh = (): Promise<void> => {
+    if (running) {
+      queued ??= running
+        .catch(() => {})
+        .then(() => {
+          queued = undefined
+          return refresh()
+        })
+      return queued
+    }
+    running = read().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+
+  const again = (ms: number): void => {
+    clearTimeout(timer)
+    if (!isClosed) timer = setTimeout(() => void look(), ms).unref()
+  }
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work()
+      failures = 0
+      again(LOOK_MS * (0.9 + 0.2 * Math.random()))
+    } catch (error) {
+      if (isClosed) return
+      if (performance.now() >= quietUntil) {
+        quietUntil = performance.now() + QUIET_MS
+        const what = { event: 'api-keys', keys: known.keys.size }
+        if (error instanceof RedisUnavailable)
+          log.warn({ ...what, message: error.message }, 'API keys cannot be read: the known ones stay good')
+        else log.error({ ...what, err: error }, 'API keys cannot be read: the known ones stay good')
+      }
+      again(backoffMs(failures++, AGAIN))
+    }
+  }
+  const look = (): Promise<void> =>
+    attempt(async () => {
+      const isDue = readAt === undefined || performance.now() - readAt > READ_ALL_MS
+      if (isDue || version === 'unknown' || (await store.version()) !== version) await refresh()
+    })
+
+  const drop = (revoked: readonly (readonly [id: string, name: string])[]): void => {
+    const until = Date.now() + KEEPS_MARKS_MS
+    const marks = revoked.map(([id, name]): [string, Revoked] => [id, { name, until }])
+    const ids = new Set(revoked.map(([id]) => id))
+    adopt({
+      keys: new Map([...known.keys].filter(([, key]) => !ids.has(key.id))),
+      revoked: new Map([...known.revoked, ...marks]),
+    })
+  }
+
+  const listener = {
+    /** The new version, and id and name of each key that was revoked. */
+    hear: (payload: Buffer) => {
+      const [changed, ...words] = payload.toString().split(' ')
+      const revoked = words.flatMap((id, i) => (i % 2 === 0 ? [[id, words[i + 1] ?? ''] as const] : []))
+      if (revoked.length > 0) drop(revoked)
+      if (changed !== version) void attempt(refresh)
+    },
+  }
+  const onResubscribed = (away: Away): void => {
+    if (away.has(channel)) void attempt(refresh)
+  }
+  subscriber.on('resubscribed', onResubscribed)
+  // If it is late, `resubscribed` follows.
+  subscriber.hold(channel, listener).catch(() => {})
+  again(LOOK_MS)
+
+  return {
+    find: ring.find,
+    isKnown: ring.isKnown,
+    onChange: ring.onChange,
+    refresh,
+    drop: (id, name) => drop([[id, name]]),
+    close: () => {
+      isClosed = true
+      clearTimeout(timer)
+      subscriber.off('resubscribed', onResubscribed)
+      subscriber.release(channel, listener)
+      ring.close()
+    },
+  }
+}

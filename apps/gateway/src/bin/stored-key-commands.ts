@@ -1,0 +1,109 @@
+import { createAudit } from '@saoma/audit'
+import type { Result } from '@saoma/protocol'
+import { createRedis, RedisUnavailable } from '@saoma/redis'
+import { createKeyStore, type KeyStore, type MadeKey } from '../access/key-store.ts'
+import { type ListedKey, listed, listKeys } from '../access/listed-key.ts'
+import type { Backend } from '../access/principal.ts'
+import { channelActs } from '../access/scopes.ts'
+import { readConfig } from '../config/config.ts'
+import { unreachable } from '../operate/open-redis.ts'
+import type { KeyOptions } from './read-key-command.ts'
+
+/** The keys in Redis, as the command works with them. Every failure is an error for the user. */
+export interface StoredKeyCommands {
+  /** `told` is called with the key; if it rejects, the key is revoked again. */
+  create(name: string, patterns: string, options: KeyOptions, told: (made: ToldKey) => Promise<void>): Promise<void>
+  rotate(name: string, overlapMs: number, told: (made: ToldKey) => Promise<void>): Promise<void>
+  /** Resolves with whether there was one. */
+  revoke(name: string): Promise<boolean>
+  /** With the keys of the file. */
+  list(file: readonly Backend[]): Promise<readonly ListedKey[]>
+}
+
+/** A key that was just made: `key` is told once. */
+export type ToldKey = { key: string } & ListedKey
+
+/** Short, because a person waits for the command. */
+const READY_MS = 5_000
+
+const told = ({ secret, key }: MadeKey): ToldKey => ({ key: secret, ...listed(key) })
+
+const orThrow = <T>(result: Result<T>, sentences: Partial<Record<string, string>>): T => {
+  if (result.ok) return result.value
+  throw new Error(sentences[result.code] ?? result.detail ?? result.code)
+}
+
+/** Works with the Redis of the settings. @param given  the settings of a node */
+export const withStoredKeys = async <T>(
+  given: Readonly<Record<string, string | undefined>>,
+  work: (keys: StoredKeyCommands) => Promise<T>,
+): Promise<T> => {
+  const config = readConfig(given)
+  const redis = await createRedis({
+    url: config.redisUrl,
+    certificates: config.redisCertificates,
+    prefix: config.redisPrefix,
+    replicas: config.replicas,
+    name: 'saoma-key',
+    probeMs: 0,
+    readyTimeoutMs: READY_MS,
+  }).catch((error: unknown) => {
+    if (!(error instanceof RedisUnavailable)) throw error
+    throw new Error(unreachable(error, config.redisUrl), { cause: error })
+  })
+  const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
+  const store: KeyStore = createKeyStore(redis, config.secrets)
+  const note = (kind: 'key.made' | 'key.rotated' | 'key.revoked', key: string): void =>
+    audit.note({ kind, key, by: 'operator' })
+
+  const revoke = async (name: string): Promise<boolean> => {
+    const revoked = orThrow(await store.revoke(name), {}) !== undefined
+    if (revoked) note('key.revoked', name)
+    return revoked
+  }
+
+  try {
+    return await work({
+      create: async (name, patterns, { may = channelActs, scopes = [], expiresMs }, tell) => {
+        const made = orThrow(
+          await store.create({
+            ...{ name, may, scopes, madeBy: '' },
+            channels: patterns === '' ? [] : patterns.split(','),
+            ...(expiresMs === undefined ? {} : { expiresAt: Date.now() + expiresMs }),
+          }),
+          { NAME_TAKEN: `Redis has a key ${name} already. Take another name, or revoke that one first.` },
+        )
+        try {
+          await tell(told(made))
+        } catch (error) {
+          // A key that nobody knows must not stay good.
+          await store.revoke(name)
+          throw new Error(`The key cannot be printed (${(error as NodeJS.ErrnoException).code}). So none was made.`)
+        }
+        note('key.made', name)
+      },
+      rotate: async (name, overlapMs, tell) => {
+        const made = orThrow(await store.rotate(name, overlapMs), {
+          NOT_FOUND: `Redis has no key ${name}. Only keys in Redis can be rotated: in a file make a line with another name.`,
+        })
+        note('key.rotated', name)
+        try {
+          await tell(told(made))
+        } catch (error) {
+          const { code } = error as NodeJS.ErrnoException
+          throw new Error(`The new key cannot be printed (${code}), but it has replaced the former one. Rotate again.`)
+        }
+      },
+      revoke,
+      list: (file) => listKeys(store, file),
+    })
+  } catch (error) {
+    if (!(error instanceof RedisUnavailable)) throw error
+    throw new Error(`${unreachable(error, config.redisUrl)} Part of it may be done: saoma key list shows it.`, {
+      cause: error,
+    })
+  } finally {
+    await audit.close()
+    await redis.close()
+  }
+}

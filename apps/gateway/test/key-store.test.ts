@@ -1,0 +1,223 @@
+import { createHash } from 'node:crypto'
+import { createRedis, type RedisClients, RedisUnavailable, type Subscriber } from '@saoma/redis'
+import { onCleanup, startRedis, startRedisCluster } from '@saoma/testing'
+import { type HeldKeys, holdKeys } from '../src/access/held-keys.ts'
+import { createKeyStore, type KeyContents, type KeyStore, MOST_KEYS } from '../src/access/key-store.ts'
+import { type KnownKeys, mergeKeys } from '../src/access/merge-keys.ts'
+import { createSecretRing } from '../src/access/secret-ring.ts'
+import type { StoredKey } from '../src/access/stored-key.ts'
+import { upTo } from './fixtures.ts'
+
+const DAY_MS = 86_400_000
+const NOW = Date.parse('2026-11-30T09:00:00Z')
+
+const keyOf = (name: string, more: Partial<StoredKey> = {}): StoredKey => ({
+  ...{
+    id: `id-${name}`,
+    revision: 1,
+    name,
+    channels: ['room:*'],
+    may: ['publish'],
+    scopes: [],
+    madeAt: NOW,
+    madeBy: '',
+  },
+  secrets: [{ sha256: '0'.repeat(64) }],
+  ...more,
+})
+const knownOf = (...keys: StoredKey[]): KnownKeys => ({
+  keys: new Map(keys.map((key) => [key.name, key])),
+  revoked: new Map(),
+})
+const contentsOf = (keys: StoredKey[], revoked: KeyContents['revoked'] = new Map()): KeyContents => ({
+  version: 'v',
+  keys: new Map(keys.map((key) => [key.name, { record: `record of ${key.id}`, id: key.id, key, isOld: false }])),
+  revoked,
+})
+const namesOf = ({ keys }: KnownKeys) => [...keys.keys()]
+
+describe('what a node knows and what Redis has', () => {
+  const mark = { name: 'shop', until: NOW + 20 * DAY_MS }
+
+  test('a key that Redis lacks without a mark is kept, and put back', () => {
+    const merged = mergeKeys(knownOf(keyOf('shop')), contentsOf([]), NOW, true)
+    expect([namesOf(merged), merged.lost]).toEqual([['shop'], [{ key: keyOf('shop'), former: '' }]])
+  })
+
+  test('one with a mark is dropped, whether Redis or the node has the mark', () => {
+    const [known, stored] = [knownOf(keyOf('shop')), contentsOf([], new Map([['id-shop', mark]]))]
+    expect(mergeKeys(known, stored, NOW, true)).toMatchObject({ keys: new Map(), lost: [], unmarked: new Map() })
+    const told = { keys: new Map(), revoked: new Map([['id-shop', mark]]) }
+    const merged = mergeKeys(told, contentsOf([keyOf('shop')]), NOW, true)
+    expect([namesOf(merged), [...merged.unmarked]]).toEqual([[], [['id-shop', mark]]])
+  })
+
+  test('marks end, and a node that has not read for long puts nothing back', () => {
+    const over = { keys: new Map(), revoked: new Map([['id-shop', { name: 'shop', until: NOW }]]) }
+    expect(mergeKeys(over, contentsOf([]), NOW, true)).toMatchObject({ revoked: new Map(), unmarked: new Map() })
+    expect(mergeKeys(knownOf(keyOf('shop')), contentsOf([]), NOW, false)).toMatchObject({ keys: new Map(), lost: [] })
+  })
+
+  test('of two states the later one stays, and is put back', () => {
+    const [old, later] = [keyOf('shop'), keyOf('shop', { revision: 2, rotatedAt: NOW })]
+    expect(mergeKeys(knownOf(old), contentsOf([later]), NOW, true)).toMatchObject({
+      keys: new Map([['shop', later]]),
+      lost: [],
+    })
+    expect(mergeKeys(knownOf(later), contentsOf([old]), NOW, true)).toMatchObject({
+      keys: new Map([['shop', later]]),
+      lost: [{ key: later, former: 'record of id-shop' }],
+    })
+  })
+
+  test('another key that got the name of a lost one wins, and the lost one never comes back', () => {
+    const other = keyOf('shop', { id: 'other' })
+    const merged = mergeKeys(knownOf(keyOf('shop')), contentsOf([other]), NOW, true)
+    expect([merged.keys.get('shop')?.id, [...merged.unmarked.keys()]]).toEqual(['other', ['id-shop']])
+    expect(namesOf(mergeKeys(merged, contentsOf([keyOf('shop')]), NOW, true))).toEqual([])
+  })
+
+  test('a key that expired long ago is not put back', () => {
+    const expired = keyOf('shop', { expiresAt: NOW - 8 * DAY_MS })
+    expect(mergeKeys(knownOf(expired), contentsOf([]), NOW, true)).toMatchObject({ keys: new Map(), lost: [] })
+  })
+
+  test('a record that cannot be read leaves what is known of it', () => {
+    const sealed = { record: 'x', id: 'id-shop', key: undefined, isOld: false }
+    const contents = { ...contentsOf([]), keys: new Map([['shop', sealed]]) }
+    expect(namesOf(mergeKeys(knownOf(keyOf('shop')), contents, NOW, true))).toEqual(['shop'])
+    expect(mergeKeys(knownOf(), contents, NOW, true)).toMatchObject({ keys: new Map(), unreadable: ['shop'] })
+  })
+})
+
+test('connections of a key stay when nothing of it changed, and a change of its rights ends them', () => {
+  const ring = createSecretRing()
+  const sha256 = '8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a' // of "k"
+  const key = keyOf('shop', { secrets: [{ sha256 }] })
+  let changes = 0
+  ring.onChange(() => changes++)
+  ring.replace([key])
+  expect([changes, ring.find('saoma_shop_k')]).toEqual([1, undefined])
+  ring.replace([{ ...key, madeBy: 'somebody' }])
+  expect(changes).toBe(1)
+  ring.replace([{ ...key, scopes: ['audit:read'] }])
+  expect(changes).toBe(2)
+  ring.close()
+})
+
+test('the message of a revocation is enough, and a failover behind it brings nothing back', async () => {
+  const sha256 = createHash('sha256')
+    .update(`saoma_shop_${'k'.repeat(43)}`)
+    .digest('hex')
+  const shop = keyOf('shop', { secrets: [{ sha256 }] })
+  const isFound = (keys: HeldKeys) => keys.find(`saoma_shop_${'k'.repeat(43)}`) !== undefined
+  let isAway = false
+  const marked: string[] = []
+  const store = {
+    version: async () => 'v',
+    read: async () => {
+      if (isAway) throw new RedisUnavailable('it fails over')
+      return contentsOf([shop])
+    },
+    mark: async (marks: ReadonlyMap<string, unknown>) => void marked.push(...marks.keys()),
+    put: async () => [],
+    clear: async () => {},
+  } as Partial<KeyStore> as KeyStore
+  let tell = (_: string) => {}
+  const subscriber = {
+    hold: async (_: string, { hear }: { hear: (payload: Buffer) => void }) => {
+      tell = (text) => hear(Buffer.from(text))
+    },
+    ...{ release: () => {}, on: () => {}, off: () => {} },
+  } as unknown as Subscriber
+  const log = { info: () => {}, warn: () => {}, error: () => {} }
+  const held = holdKeys({ store, subscriber, channel: 'changes', log })
+  onCleanup(held.close)
+  await held.refresh()
+  expect(isFound(held)).toBe(true)
+  isAway = true
+  tell(`w ${shop.id} shop`)
+  expect(isFound(held)).toBe(false)
+  // The new master has the key, and no mark.
+  isAway = false
+  await held.refresh()
+  expect([isFound(held), marked.includes(shop.id)]).toEqual([false, true])
+})
+
+describe.each([
+  ['standalone', async () => (await startRedis()).url],
+  ['cluster', async () => (await startRedisCluster()).url],
+])('the store in a %s Redis', (_, start) => {
+  const SECRETS: [string, string] = ['the present secret', 'the former secret']
+  let redis: RedisClients
+  beforeAll(async () => {
+    redis = await createRedis({ url: await start(), probeMs: 0 })
+    onCleanup(() => redis.close())
+  })
+  const order = (name: string) => ({ name, channels: ['room:*'], may: [], scopes: [], madeBy: '' })
+
+  test('there are at most 1,000 keys, and room again when one is revoked', async () => {
+    const store = createKeyStore(redis, SECRETS)
+    const most = upTo(MOST_KEYS + 1).map((i) => ({ key: keyOf(`key-${i}`), former: '' }))
+    const put = await store.put(most)
+    expect(put.filter((result) => result === 'OK')).toHaveLength(MOST_KEYS)
+    expect(put.at(-1)).toBe('FULL')
+    expect(await store.create(order('more'))).toMatchObject({ ok: false, code: 'INVALID' })
+    expect(await store.rotate('key-1', 1_000)).toMatchObject({ ok: true })
+    expect(await store.revoke('key-0')).toMatchObject({ ok: true, value: { id: 'id-key-0' } })
+    expect(await store.create(order('more'))).toMatchObject({ ok: true })
+    // Its mark keeps out what another node may still hold.
+    expect(await store.put([{ key: keyOf('key-0'), former: '' }])).toEqual(['CHANGED'])
+    await redis.data.del(redis.keys.apiKeys())
+  })
+
+  test('a key that the former secret sealed is read, and nobody else can seal one', async () => {
+    const [present, former] = [createKeyStore(redis, SECRETS), createKeyStore(redis, [SECRETS[1]])]
+    const stranger = createKeyStore(redis, ['another secret'])
+    await former.create(order('old'))
+    await present.create(order('new'))
+    await stranger.create(order('forged'))
+    const { keys } = await present.read()
+    expect([...keys].map(([name, { key, isOld }]) => [name, key?.name, isOld]).sort()).toEqual([
+      ['forged', undefined, false],
+      ['new', 'new', false],
+      ['old', 'old', true],
+    ])
+    // Nor move a record to another name.
+    await redis.data.hset(redis.keys.apiKeys(), 'moved', keys.get('new')?.record ?? '')
+    expect((await present.read()).keys.get('moved')?.key).toBeUndefined()
+    await redis.data.del(redis.keys.apiKeys())
+  })
+
+  test('what is over is cleared: keys that expired long ago, and old marks', async () => {
+    const store = createKeyStore(redis, SECRETS)
+    const now = Date.now()
+    await store.put([
+      { key: keyOf('gone', { expiresAt: now - 8 * DAY_MS }), former: '' },
+      { key: keyOf('shown', { expiresAt: now - 6 * DAY_MS }), former: '' },
+    ])
+    await store.mark(
+      new Map([
+        ['a', { name: 'x', until: now - 1 }],
+        ['b', { name: 'y', until: now + DAY_MS }],
+      ]),
+    )
+    await store.clear(await store.read())
+    const { keys, revoked } = await store.read()
+    expect([[...keys.keys()], [...revoked.keys()]]).toEqual([['shown'], ['b']])
+    await redis.data.del(redis.keys.apiKeys())
+  })
+
+  test('uses are first and last, and bounded', async () => {
+    const store = createKeyStore(redis, SECRETS)
+    await store.noteUses(new Map([['a', 1_000]]))
+    await store.noteUses(new Map([['a', 5_000]]))
+    // Another node is late.
+    await store.noteUses(new Map([['a', 3_000]]))
+    expect((await store.uses()).get('a')).toEqual({ first: 1_000, last: 5_000 })
+    await store.noteUses(new Map(upTo(4_010).map((i) => [`use-${i}`, 10_000 + i])))
+    const uses = await store.uses()
+    expect([uses.size, uses.has('a'), uses.has('use-4009')]).toEqual([4_000, false, true])
+    expect(await redis.data.pttl(redis.keys.apiKeyUses())).toBeGreaterThan(399 * DAY_MS)
+  })
+})
