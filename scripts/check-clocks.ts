@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { readWorkspaces } from './workspaces.ts'
 
 const MOMENTS: Readonly<Record<string, string>> = {
+  'apps/gateway/src/admin/logins.ts': 'compared with the times of entries',
   'apps/gateway/src/bin/pool-commands.ts': 'the age of a code',
   'apps/gateway/src/doctor/diagnose.ts': 'the moment in a proof, which a node compares',
   'apps/gateway/src/doctor/origin.ts': 'the end of a certificate, and the clock of a server',

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Audit } from '@saoma/audit'
+import type { Tickets } from '@saoma/tickets'
 import Koa from 'koa'
+import { type AdminDeps, adminRouters } from './admin/app.ts'
 import type { Config } from './config/config.ts'
 import type { Origins } from './config/origins.ts'
 import { meshRoutes } from './live/connmix/routes.ts'
@@ -19,17 +21,17 @@ import { userinfoRoutes } from './login/userinfo.ts'
 import { wechatPolls } from './login/wechat-polls.ts'
 import type { Logger } from './operate/log.ts'
 import type { Trace } from './operate/tracing/trace.ts'
-import { largestBody } from './transport/http/body.ts'
+import { bounded } from './transport/http/bounds.ts'
 import type { Builds } from './transport/http/builds.ts'
 import type { Context, RequestState } from './transport/http/context.ts'
-import { bearsApiKey, callerOf } from './transport/http/credentials.ts'
 import { crossOrigin } from './transport/http/cross-origin.ts'
 import { type DiagnosisOptions, diagnosisRoutes } from './transport/http/diagnosis.ts'
 import { pages } from './transport/http/pages.ts'
-import { problem, problems, tooMany } from './transport/http/problem.ts'
+import { problems } from './transport/http/problem.ts'
 
 export interface AppDeps
-  extends TicketRoutesDeps,
+  extends AdminDeps,
+    TicketRoutesDeps,
     ActivityRoutesDeps,
     QrRoutesDeps,
     LinkRoutesDeps,
@@ -37,6 +39,7 @@ export interface AppDeps
     PeopleRoutesDeps,
     MessageRoutesDeps {
   audit: Audit
+  tickets: Tickets
   /** Finds page files of other builds. Needed only if the node serves pages (`webRoot`). */
   builds?: Pick<Builds, 'find'>
   log: Logger
@@ -47,14 +50,14 @@ export interface AppOptions extends DiagnosisOptions {
   origin: string
   webRoot?: string
   demo: boolean
+  /** Where the administrators' routes are served, besides the internal port. */
+  adminApi: Config['adminApi']
   pool?: Pick<NonNullable<Config['pool']>, 'cdn'>
   origins: Origins
   addressOf: (req: IncomingMessage) => string
   limits: Pick<Config['limits'], 'bufferBytes' | 'messageBytes'>
 }
 
-/** More than nginx ever forwards. */
-const MOST_DISCARDED = 2 * 1024 * 1024
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
 /**
@@ -75,7 +78,7 @@ const isRefusal = ({ status, state }: Context): boolean =>
 
 /** The Koa application: all HTTP routes except those of Engine.IO. */
 export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState> => {
-  const { tickets, authenticate, limits, holds, metrics, audit, log, trace } = deps
+  const { tickets, holds, metrics, audit, log, trace } = deps
   const { nodeId, origin, webRoot, origins, addressOf } = options
   const app = new Koa<RequestState>()
   if (trace) app.use(trace.request)
@@ -122,23 +125,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
   app.use(crossOrigin(origins))
   app.use(problems(log))
 
-  app.use(async (ctx, next) => {
-    // A preflight costs nothing. The request that follows it is counted.
-    if (ctx.method === 'OPTIONS') return next()
-    ctx.state.largestBody = largestBody(ctx.path, options.limits.messageBytes)
-    const length = Number(ctx.get('Content-Length') || 0)
-    if (length > ctx.state.largestBody) {
-      // Node reads and discards a body that a proxy forwards: closing the connection in the middle of the
-      // body would lose the answer. After a larger body the connection is closed.
-      if (length > MOST_DISCARDED) ctx.set('Connection', 'close')
-      return problem(ctx, 'TOO_LARGE')
-    }
-    // All requests of a backend come from one address, so limit them by API key. Verifying a key is cheap.
-    // Any other token is too expensive to verify before the limit.
-    const key = bearsApiKey(ctx) ? await callerOf(ctx, authenticate) : undefined
-    const slow = await (key?.ok && key.value.kind === 'backend' ? limits.keys(key.value.name) : limits.requests(ctx.ip))
-    return slow ? tooMany(ctx, slow.retryAfterSeconds) : next()
-  })
+  app.use(bounded(deps, options.limits.messageBytes))
 
   const { scanMs, confirmMs, redeemMs } = tickets.times
   const ticketSeconds = Math.ceil((scanMs + confirmMs + redeemMs) / 1000)
@@ -158,6 +145,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     peopleRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),
     diagnosisRoutes(options),
+    ...(options.adminApi === 'public' ? adminRouters(deps) : []),
   ]
   for (const router of routers) {
     app.use(router.routes())

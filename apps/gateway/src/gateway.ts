@@ -31,11 +31,15 @@ import type { QrPicture } from './login/qr/picture.ts'
 import { createLightLoginDoor } from './login/watch/door.ts'
 import { type LoginNamespace, serveLogin } from './login/watch/socketio.ts'
 import { createTicketWatches } from './login/watch/ticket-watches.ts'
+import { watchCpu } from './operate/cpu-share.ts'
 import { watchEventLoopLag } from './operate/event-loop-lag.ts'
 import type { Logger } from './operate/log.ts'
 import type { Metrics } from './operate/metrics.ts'
+import { createNodeCalls } from './operate/node-calls.ts'
+import { reportOf } from './operate/node-report.ts'
 import type { Room } from './operate/open-redis.ts'
 import type { NodeView } from './operate/operator-server.ts'
+import { requestBounds } from './operate/request-bounds.ts'
 import { tellResubscribed } from './operate/resubscribed.ts'
 import type { Trace } from './operate/tracing/trace.ts'
 import { createAddressReader } from './transport/client-address.ts'
@@ -75,11 +79,14 @@ export interface GatewayDeps {
   audit: Audit
   log: Logger
   trace?: Trace
+  /** Makes the process drain and end, as SIGTERM does. It may be called again. */
+  leave: () => void
 }
 
 export type GatewayOptions = Pick<
   Config,
   | 'nodeId'
+  | 'adminApi'
   | 'origin'
   | 'webRoot'
   | 'demo'
@@ -121,7 +128,9 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const pushes = createConfirmLatency(metrics)
 
   const endPerson = createEndPerson({ ...deps, keepMs: keepsEndsMs(options.live) })
-  const app = createApp({ ...deps, endPerson, holds, pushes }, { ...options, origins, addressOf })
+  const cpu = watchCpu()
+  const nodes = createNodeCalls({ ...deps, report: () => reportOf(inside, metrics, cpu.share) }, options)
+  const app = createApp({ ...deps, endPerson, holds, pushes, nodes }, { ...options, origins, addressOf })
   const admission = { origins, addressOf, isDraining }
   const judge = createJudge(deps, admission)
   const doorOptions = {
@@ -148,12 +157,8 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const engine = createEngineDoor(io)
   const http = createServer(
     {
-      // The longest time for a request with its body. Node checks it every ten seconds.
-      requestTimeout: 60_000,
-      connectionsCheckingInterval: 10_000,
-      headersTimeout: 15_000,
+      ...requestBounds,
       keepAliveTimeout: 75_000,
-      maxHeaderSize: 16_384,
       shouldUpgradeCallback: isWebSocketHandshake,
     },
     engine.before(app.callback()),
@@ -171,7 +176,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     isDraining: () => leaving,
     isLate: lateness.isLate,
     proxyLeaves: proxies.leave,
-    admin: createAdminApp(deps, options),
+    admin: createAdminApp({ ...deps, nodes }, options),
     counts: {
       sockets: () => [
         ...countSockets(io),
@@ -200,6 +205,8 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
         connections.stop()
         lateness.close()
         proxies.close()
+        nodes.close()
+        cpu.close()
       })()
       return closing
     },

@@ -33,7 +33,7 @@ const start = async (): Promise<Stop> => {
     log.info({ event: 'stopped', signal: why }, 'stopped before the start was complete')
     process.exit(code)
   }
-  const node = await createNode(config, { metrics, log, patience })
+  const node = await createNode(config, { metrics, log, patience, leave: () => ending.leave('drain') })
   internal.waitsFor('the node has not heard itself through Redis yet')
   await heardItself(node.redis)
   const port = await listen(node.http, { name: 'PORT', port: config.port, host })

@@ -34,6 +34,8 @@ export interface NodeDeps {
   metrics: Metrics
   log: Logger
   patience: Patience
+  /** Makes the process drain and end, as SIGTERM does. */
+  leave: () => void
 }
 
 /** One node of a cluster, with all of its parts. */
@@ -51,7 +53,7 @@ export interface Node {
  * Builds a node from its settings. Waits for Redis as long as it takes. Rejects if the settings cannot work.
  */
 export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> => {
-  const { metrics, log, patience } = deps
+  const { metrics, log, patience, leave } = deps
   const trace = await openTrace(config, log)
   const opened = await openRedis(config, deps)
   metrics.channelsShare.set(config.channelsMemoryShare)
@@ -104,7 +106,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const builds = await openPages(redis, config, log)
   const gateway = createGateway(
     {
-      ...{ redis, limits, tickets, identity, channels, live, metrics, audit, log },
+      ...{ redis, limits, tickets, identity, channels, live, metrics, audit, log, leave },
       ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
       room: opened.room,
       revocations: access.revocations,

@@ -123,6 +123,8 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
     const get = (path: string, bearer = token) => request(`${origin}${path}`, { bearer, timeoutMs: 10_000 })
     const post = (path: string, bearer: string, json?: unknown) =>
       request(`${origin}${path}`, { method: 'POST', bearer, ...(json === undefined ? {} : { json }) })
+    const admin = (path: string, options: object = {}) =>
+      request(`${internalOrigin}/v1/admin/${path}`, { bearer: testAdminKey, ...options })
     /** By method and path as the routers have them. */
     const doors: Record<string, () => Promise<Answer<unknown>>> = {
       'get /channels/:channel/presence': () => get(`/v1/channels/${room}/presence`),
@@ -151,6 +153,17 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
         request(`${internalOrigin}/v1/admin/keys/turned/rotate`, { bearer: testAdminKey, json: {} }),
       'delete /keys/:name': () =>
         request(`${internalOrigin}/v1/admin/keys/revoked`, { method: 'DELETE', bearer: testAdminKey }),
+      'get /logins': () => admin('logins'),
+      'get /logins, live': () => admin('logins?state=live'),
+      'get /channels': () => admin('channels'),
+      'get /channels/:channel': () => admin(`channels/${room}`),
+      'get /channels/:channel/messages, of an administrator': () => admin(`channels/${room}/messages`),
+      'get /channels/:channel/people': () => admin(`channels/${room}/people`),
+      'delete /channels/:channel/messages, of an administrator': () =>
+        admin(`channels/${room}/messages?before=1`, { method: 'DELETE' }),
+      'get /nodes': () => admin('nodes'),
+      // Of a node that does not exist: this one is needed.
+      'post /nodes/:id/drain': () => admin('nodes/z/drain', { method: 'POST' }),
       'get /me/activity': () => get('/v1/me/activity'),
       'get /me': () => get('/oidc/me'),
       'post /me': () => post('/oidc/me', token),
@@ -207,6 +220,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       ]),
     )
     expect(refused).not.toEqual(expect.arrayContaining(['get /sessions']))
+    expect(refused.filter((door) => /administrator|logins|nodes|people/.test(door))).toEqual([])
 
     const events: Record<string, () => Promise<{ ok: boolean }>> = {
       watch: () => login.watch(fresh.device_code),

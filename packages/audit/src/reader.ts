@@ -15,6 +15,8 @@ export interface AuditQuery {
   person?: string
   ticket?: string
   sid?: string
+  /** An OAuth client. */
+  client?: string
   /** An address, or a network such as `203.0.113.0/24`. */
   network?: string
   /** Milliseconds since 1970, both included. */
@@ -77,7 +79,7 @@ export interface Reader {
 
 export const createReader = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>, seal: QuickSeal): Reader => {
   const read = async (query: AuditQuery): Promise<Result<AuditPage>> => {
-    const { kinds = [], person, ticket, sid, from = 0, to, order = 'newest', limit = ENTRIES, cursor } = query
+    const { kinds = [], person, ticket, sid, client, from = 0, to, order = 'newest', limit = ENTRIES, cursor } = query
     const network = query.network === undefined ? undefined : parseNetwork(query.network)
     const places = cursor === undefined ? new Map<string, Place>() : decodeCursor(cursor)
     if (!places || network?.ok === false || !kinds.every(isKindOrGroup)) return fail('INVALID')
@@ -135,6 +137,7 @@ export const createReader = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>
     const isWanted = (entry: Entry): boolean =>
       (ticket === undefined || entry.ticket === ticket) &&
       (sid === undefined || entry.sid === sid) &&
+      (client === undefined || entry.client === client) &&
       (network === undefined || (network.ok && network.value(entry.ip ?? ''))) &&
       Date.parse(entry.time) >= from &&
       (to === undefined || Date.parse(entry.time) <= to)

@@ -1,6 +1,7 @@
 import {
   type Inbox,
   type Page,
+  type Position,
   type Presence,
   type Publication,
   type Published,
@@ -12,7 +13,8 @@ import { createEnds, type HowToEnd, type PersonEnd } from './ends.ts'
 import type { ChannelsEvent } from './event.ts'
 import { createFeeds } from './feeds.ts'
 import type { Following, FollowRequest, Listener } from './follower.ts'
-import { assertChannelName, createLog, type Publishing, pageOf, type ReadRequest } from './log.ts'
+import { createListing, type ListPage, type ListRequest } from './listing.ts'
+import { assertChannelName, type ChannelSummary, createLog, type Publishing, pageOf, type ReadRequest } from './log.ts'
 import { createPresence } from './presence.ts'
 import type { Retention } from './retention.ts'
 
@@ -53,6 +55,19 @@ export interface Channels {
    * position.
    */
   follow(channel: string, request: FollowRequest, listener: Listener): Promise<Following>
+  /**
+   * Reads forward from a position, whatever happened to the log since: what was trimmed is passed over, and
+   * after a loss of the log the page begins with the oldest message that is left. Without `since` it begins
+   * behind the offset `after`, or with the oldest message. `undefined` is a channel that never had one.
+   * Bounded like `read`.
+   */
+  browse(channel: string, request: { since?: Position; after?: number; limit: number }): Promise<Page | undefined>
+  /** What there is of a channel. It begins nothing. */
+  summary(channel: string): Promise<ChannelSummary>
+  /** Bytes of a channel's log in Redis. Undefined if Redis does not say. */
+  memory(channel: string): Promise<number | undefined>
+  /** A page of the list of channels. See `createListing`. */
+  list(request: ListRequest): Promise<ListPage>
   /** Deletes all messages up to and including `offset`. Resolves with the number of deleted messages. */
   trim(channel: string, offset: number): Promise<number>
   presence(channel: string): Promise<Presence>
@@ -110,6 +125,13 @@ export const createChannels = (redis: RedisClients, options: ChannelsOptions): C
   return {
     publish: log.publish,
     read: async (channel, request) => pageOf(channel, await log.read(channel, request)),
+    browse: async (channel, { since, after = 0, limit }) => {
+      const { epoch, offset } = since ?? { ...(await log.summary(channel)), offset: after }
+      return epoch === undefined ? undefined : pageOf(channel, await log.resume(channel, { epoch, offset }, limit))
+    },
+    summary: log.summary,
+    memory: log.memory,
+    list: createListing(redis, log.summary),
     follow: feeds.follow,
     trim: log.trim,
     presence: presence.read,

@@ -12,7 +12,7 @@ import {
   type Published,
   type Result,
 } from '@saoma/protocol'
-import { orUnavailable, type RedisClients } from '@saoma/redis'
+import { memoryOf, orUnavailable, type RedisClients } from '@saoma/redis'
 import { LogEntry } from './log-entry.ts'
 import type { Retention } from './retention.ts'
 import { scripts } from './scripts.ts'
@@ -84,6 +84,22 @@ export interface ReadRequest {
   limit?: number
   /** Most bytes of messages of the page, but at least one message. */
   mostBytes?: number
+}
+
+/** What there is of a channel, for an operator. */
+export interface ChannelSummary {
+  channel: string
+  /** Undefined if the channel never had a message, or has been forgotten. */
+  epoch?: string
+  /** Offset of the newest message; 0 if there was none. */
+  offset: number
+  /** Offset of the oldest message that is kept. Undefined if none is. */
+  oldest?: number
+  /** How many messages are kept. */
+  messages: number
+  /** Connections of people who follow it, on all nodes, and how many people these are. */
+  connections: number
+  people: number
 }
 
 /** The logs in Redis. This module knows nothing of followers. */
@@ -161,7 +177,23 @@ export const createLog = (
     read: (channel: string, request: ReadRequest = {}): Promise<LogPage> => page(channel, request, 0),
 
     /** Like `read`, but after a loss it continues with the messages that are left, instead of the history. */
-    resume: (channel: string, since: Position): Promise<LogPage> => page(channel, { since }, 1),
+    resume: (channel: string, since: Position, limit?: number): Promise<LogPage> =>
+      page(channel, { since, ...(limit === undefined ? {} : { limit }) }, 1),
+
+    summary: async (channel: string): Promise<ChannelSummary> => {
+      const found = await scripts.summary(data, [...logOf(channel), keys.channelPeople(channel)], [kept(channel).ms])
+      const { epoch, oldest, messages, ...counts } = found
+      return {
+        channel,
+        ...(epoch === '' ? {} : { epoch }),
+        ...(messages > 0 ? { oldest } : {}),
+        ...{ messages, ...counts },
+      }
+    },
+
+    /** Bytes of the log in Redis. Undefined if Redis does not say. */
+    memory: (channel: string): Promise<number | undefined> =>
+      memoryOf({ data }, keys.channelLog(assertChannelName(channel))),
 
     /**
      * The channel's state: its newest offset, how many of this node's people Redis counts in it, and whether

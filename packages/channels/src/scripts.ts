@@ -38,6 +38,12 @@ const People = v.pipe(
   v.tuple([v.number(), v.number(), v.array(v.string())]),
   v.transform(([connections, count, users]) => ({ connections, count, users })),
 )
+const Summary = v.pipe(
+  v.tuple([v.string(), v.number(), v.number(), v.number(), v.number(), v.number()]),
+  v.transform(([epoch, offset, oldest, messages, connections, people]) => ({
+    ...{ epoch, offset, oldest, messages, connections, people },
+  })),
+)
 const Beat = v.pipe(
   v.tupleWithRest([Flag], v.string()),
   v.transform(([taken, ...overdue]) => ({ taken, overdue })),
@@ -112,6 +118,7 @@ export const scripts = {
     [newEpoch: string, epoch: string, offset: number, unsure: number, most: number, ...offsetAndMark: number[]],
     v.InferOutput<typeof Place>
   >('rotate', 2, Place),
+  summary: define<[...Log, people: string], [ageMs: number], v.InferOutput<typeof Summary>>('summary', 3, Summary),
   inbox: define<Log, [newEpoch: string, ageMs: number], v.InferOutput<typeof Inbox>>('inbox', 2, Inbox),
   markRead: define<
     [...Log, live: string],

@@ -2,6 +2,7 @@ import { faultContract } from './fault-contract.ts'
 import { drawChannel, follow, openNode, serversOf, uniquePrefix } from './fixtures.ts'
 import { followContract } from './follow-contract.ts'
 import { lifetimeContract } from './lifetime-contract.ts'
+import { listingContract } from './listing-contract.ts'
 import { logContract } from './log-contract.ts'
 import { personContract } from './person-contract.ts'
 import { presenceContract } from './presence-contract.ts'
@@ -21,6 +22,7 @@ export const channelsContract = async (url: string) => {
   await presenceContract(url, prefix, node, other)
   await personContract(url, prefix, node, other)
   await lifetimeContract(url, node)
+  await listingContract(node, other)
 
   test('[C29] every key has a TTL after all of the above', async () => {
     const follower = await follow(node, drawChannel(), { user: 'ann' })

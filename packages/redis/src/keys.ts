@@ -166,6 +166,10 @@ export const createKeys = (prefix: string) => ({
   beatChannel: (tag: string) => `${prefix}#beat#{${tag}}`,
   /** Pub/sub channel with requests to disconnect all clients that came through one run of nginx. */
   proxyLeaves: () => `${prefix}#proxy-leaves`,
+  /** Pub/sub channel on which every node is asked something: how it is, or to drain. */
+  nodeCalls: () => `${prefix}#node-calls`,
+  /** Pub/sub channel for the answers. `run` is the process that asks. */
+  nodeAnswers: (run: string) => `${prefix}#node-answers#{${run}}`,
   /** One key of each type, for a few seconds: a node's trial before it works with a Redis. */
   trial: (tag: string, type: string) => `${prefix}:trial:{${tag}}:${type}`,
 

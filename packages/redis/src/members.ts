@@ -44,3 +44,15 @@ export const clockOf = async (
   const [said, leftMs] = await orUnavailable(Promise.all([data.get(key), data.pttl(key)]))
   return said === null || leftMs < 0 ? undefined : { said: Number(said), agoMs: READING_MS - leftMs }
 }
+
+/**
+ * The ids of the nodes that live, sorted. Every node renews a lease for its presence in the Redis of the
+ * channels, so nobody has to search all keys. It only reads. Rejects with RedisUnavailable.
+ */
+export const nodesAlive = async ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>): Promise<string[]> => {
+  const [seconds, microseconds] = await orUnavailable(data.time())
+  const now = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)
+  const names = await orUnavailable(data.zrange(keys.nodes(), `${now}`, '+inf', 'BYSCORE'))
+  // A name is the node's id, a dot and a random part.
+  return [...new Set(names.map((name) => name.slice(0, name.lastIndexOf('.'))))].sort()
+}

@@ -66,6 +66,20 @@ export const whereOf = ({ stream, options }: Redis): string =>
   })
 
 /**
+ * The run of a server: another one after a restart, and of the replica that takes over. Its address, if the
+ * user may not ask. Rejects with RedisUnavailable.
+ */
+export const runOf = async (server: Redis): Promise<string> => {
+  let run: string | undefined
+  const refusal = await refusalOf(
+    (async () => {
+      run = fieldOf(await server.info('server'), 'run_id')
+    })(),
+  )
+  return (refusal === undefined ? run : undefined) ?? whereOf(server)
+}
+
+/**
  * What an operator has to do: one sentence for the user's missing rights, one for commands that the server
  * lacks.
  */
@@ -96,7 +110,7 @@ export const problemsIn = (failures: readonly Failure[], where: string, user: st
 }
 
 /** Rejects with RedisUnavailable when no member knows the slots. */
-const learnSlots = (data: RedisClients['data']): Promise<void> =>
+export const learnSlots = (data: RedisClients['data']): Promise<void> =>
   new Promise((resolve, reject) => {
     if (!(data instanceof Cluster)) return resolve()
     data.refreshSlotsCache((error) =>

@@ -75,7 +75,7 @@ const NO_SCRIPT = '0'.repeat(40)
 
 export const triedCommands: readonly string[] = [
   ...new Set(TRIALS.map((trial) => trial.split(' ')[0] ?? '')),
-  ...['EVAL', 'EVALSHA', 'MULTI', 'EXEC', 'DISCARD', 'SPUBLISH', 'SSUBSCRIBE', 'SUNSUBSCRIBE', 'WAIT'],
+  ...['SCAN', 'EVAL', 'EVALSHA', 'MULTI', 'EXEC', 'DISCARD', 'SPUBLISH', 'SSUBSCRIBE', 'SUNSUBSCRIBE', 'WAIT'],
 ]
 
 /** A command that a server refused, and the error message. */
@@ -115,6 +115,7 @@ export const tryOut = async (
   )
   const key = keys.trial(tag, 'string')
   const channel = keys.beatChannel(tag)
+  await call('SCAN', '0', 'MATCH', key, 'COUNT', '1')
   await call('EVAL', 'return 1', '1', key)
   await call('EVALSHA', NO_SCRIPT, '1', key)
   await call('SPUBLISH', channel, '')

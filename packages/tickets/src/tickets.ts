@@ -48,6 +48,8 @@ export interface Tickets {
   redeem(deviceCode: string): Promise<Result<TicketRecord>>
   /** Counts a poll of the token endpoint; false when it came too soon (RFC 8628 `slow_down`). */
   poll(deviceCode: string): Promise<boolean>
+  /** A ticket's state and whose it is, without a device code. TICKET_NOT_FOUND for an unknown one. */
+  peek(ticket: string): Promise<Result<Pick<TicketRecord, 'state' | 'sub'>>>
   /** Whether the ticket still waits for its scan. Only then is its picture needed. */
   isPending(ticket: string): Promise<boolean>
   /** The ticket of a user code that a person typed. */
@@ -235,6 +237,14 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
         [keys.ticket(ticketOf(deviceCode))],
         [POLL.intervalMs, POLL.stepMs, POLL.mostMs, POLL.graceMs],
       ),
+
+    peek: async (ticket) => {
+      if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
+      return mapResult(await scripts.read(data, [keys.ticket(ticket)], []), ({ sub, ...snapshot }) => ({
+        state: stateOf(ticket, snapshot),
+        ...(sub === undefined ? {} : { sub }),
+      }))
+    },
 
     isPending: async (ticket) => {
       const found = await scripts.read(data, [keys.ticket(ticket)], [])

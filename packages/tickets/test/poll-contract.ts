@@ -1,6 +1,6 @@
 import type { RedisClients } from '@saoma/redis'
 import { createTickets } from '../src/index.ts'
-import { drawDeviceCode, LONG_MS, make, value } from './fixtures.ts'
+import { drawDeviceCode, LONG_MS, make, OWNER, value } from './fixtures.ts'
 
 /** Rules about what stands around a login: the token endpoint's polls and the picture. */
 export const pollContract = (redis: RedisClients, otherRedis: RedisClients) => {
@@ -45,5 +45,15 @@ export const pollContract = (redis: RedisClients, otherRedis: RedisClients) => {
     await tickets.wait(expired.deviceCode, 1, { timeoutMs: LONG_MS })
     expect(await tickets.isPending(expired.ticket)).toBe(false)
     expect(await tickets.isPending('unknown')).toBe(false)
+  })
+  test('[T29] peek tells the state of a ticket and whose it is, without a device code', async () => {
+    const pending = await make.pending(tickets)
+    expect(await elsewhere.peek(pending.ticket)).toMatchObject({ ok: true, value: { state: { status: 'pending' } } })
+    const { ticket } = await make.scanned(tickets)
+    const peeked = await elsewhere.peek(ticket)
+    expect(peeked).toMatchObject({ ok: true, value: { state: { ticket, status: 'scanned' }, sub: OWNER } })
+    expect(Object.keys(peeked.ok ? peeked.value : {}).sort()).toEqual(['state', 'sub'])
+    for (const unknown of ['unknown', 'x'.repeat(22)])
+      expect(await tickets.peek(unknown)).toEqual({ ok: false, code: 'TICKET_NOT_FOUND' })
   })
 }

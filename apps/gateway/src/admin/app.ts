@@ -1,27 +1,44 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type Router from '@koa/router'
 import type { Audit } from '@saoma/audit'
+import type { Channels } from '@saoma/channels'
+import type { Tickets } from '@saoma/tickets'
 import Koa from 'koa'
-import type { Authenticate } from '../access/principal.ts'
+import type { Config } from '../config/config.ts'
 import type { Logger } from '../operate/log.ts'
+import { bounded } from '../transport/http/bounds.ts'
 import type { RequestState } from '../transport/http/context.ts'
 import { problems } from '../transport/http/problem.ts'
-import { auditRoutes } from './audit.ts'
+import type { Limits } from '../transport/limits.ts'
+import { type AuditRoutesDeps, auditRoutes } from './audit.ts'
+import { type AdminChannelsDeps, channelRoutes } from './channels.ts'
 import { type KeysDeps, keyRoutes } from './keys.ts'
+import { type AdminLoginsDeps, loginRoutes } from './logins.ts'
+import { type AdminNodesDeps, nodeRoutes } from './nodes.ts'
 
-export interface AdminDeps {
-  audit: Pick<Audit, 'read' | 'note'>
-  authenticate: Authenticate
+export interface AdminDeps extends AuditRoutesDeps, AdminLoginsDeps, AdminChannelsDeps, AdminNodesDeps {
+  audit: Audit
+  tickets: Tickets
+  channels: Channels
+  limits: Limits
   keys: KeysDeps
   log: Logger
 }
 
-/**
- * The application of the administrators' routes, `/v1/admin/…`. Each asks for an API key with a scope.
- */
+/** The administrators' routes, `/v1/admin/…`. Each asks for an API key with a scope. */
+export const adminRouters = (deps: AdminDeps): Router<RequestState>[] => [
+  auditRoutes(deps),
+  loginRoutes(deps),
+  channelRoutes(deps),
+  nodeRoutes(deps),
+  keyRoutes(deps),
+]
+
+/** The application of these routes at the internal port. */
 export const createAdminApp = (
   deps: AdminDeps,
-  { nodeId, origin }: { nodeId: string; origin: string },
+  { nodeId, origin, limits }: { nodeId: string; origin: string; limits: Pick<Config['limits'], 'messageBytes'> },
 ): ((req: IncomingMessage, res: ServerResponse) => unknown) => {
   const { log } = deps
   const app = new Koa<RequestState>()
@@ -41,7 +58,8 @@ export const createAdminApp = (
     })
   })
   app.use(problems(log))
-  for (const router of [auditRoutes(deps), keyRoutes(deps)]) {
+  app.use(bounded(deps, limits.messageBytes))
+  for (const router of adminRouters(deps)) {
     app.use(router.routes())
     app.use(router.allowedMethods())
   }

@@ -1,5 +1,6 @@
 import { type AuditQuery, cursorPattern, isKindOrGroup, MOST_ENTRIES, parseNetwork } from '@saoma/audit'
 import * as v from 'valibot'
+import { readStrictly } from './query.ts'
 
 const word = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,256}$/, 'has 1 to 256 printable characters'))
 const moment = v.pipe(
@@ -41,13 +42,8 @@ export const AuditParameters = v.strictObject({
 
 /** Reads a query, or the sentence that says what is wrong with it. */
 export const readAuditQuery = (given: object): { ok: true; query: AuditQuery } | { ok: false; why: string } => {
-  const read = v.safeParse(AuditParameters, given)
-  if (!read.success) {
-    const [{ message, path, type }] = read.issues
-    const name = String(path?.[0]?.key ?? '')
-    if (type === 'strict_object') return { ok: false, why: `there is no parameter ${name}` }
-    return { ok: false, why: `${name} ${type === 'string' ? 'may be there once only' : message}` }
-  }
-  const { kind, ...query } = read.output
+  const read = readStrictly(AuditParameters, given)
+  if (!read.ok) return read
+  const { kind, ...query } = read.query
   return { ok: true, query: { ...query, ...(kind === undefined ? {} : { kinds: kind.split(',') }) } as AuditQuery }
 }

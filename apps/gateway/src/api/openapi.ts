@@ -1,6 +1,7 @@
 import { type Code, codes } from '@saoma/protocol'
 import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
+import { adminClusterOperations } from './admin-cluster-routes.ts'
 import { adminOperations } from './admin-routes.ts'
 import { componentsOf, type Json, jsonSchemaOf } from './json-schema.ts'
 import { liveOperations } from './live-routes.ts'
@@ -18,7 +19,7 @@ import {
 
 /** All routes of `/v1` at the public port, and those below `/oidc` that the provider does not serve. */
 export const operations: Operations = { ...loginOperations, ...liveOperations, ...operatingOperations }
-const all: Operations = { ...operations, ...adminOperations }
+const all: Operations = { ...operations, ...adminOperations, ...adminClusterOperations }
 
 const bearer = (description: string): Json => ({ type: 'http', scheme: 'bearer', description })
 
@@ -139,7 +140,7 @@ const sharedRefusals = (all: Operations): Json => {
 
 const INTERNAL = {
   url: 'http://127.0.0.1:9090',
-  description: 'The internal port of a node, which is not for the public.',
+  description: 'The internal port of a node. With `SAOMA_ADMIN_API=public` these routes are at the origin as well.',
 }
 
 const operationOf = (operation: Operation): Json => {

@@ -51,7 +51,7 @@ export interface Operation {
     | 'CONNMIX'
     | 'Operating'
     | 'Administrators'
-  /** It is served at the internal port only. @default at the public port */
+  /** It is served at the internal port. @default at the public port */
   internal?: true
   summary: string
   says?: string
@@ -80,4 +80,10 @@ export const EVERY_ROUTE = [
 ] as const satisfies readonly Code[]
 
 /** The same at the internal port. */
-export const EVERY_ADMIN_ROUTE = ['INVALID', 'REDIS_UNAVAILABLE', 'INTERNAL'] as const satisfies readonly Code[]
+export const EVERY_ADMIN_ROUTE = [
+  'INVALID',
+  'TOO_LARGE',
+  'RATE_LIMITED',
+  'REDIS_UNAVAILABLE',
+  'INTERNAL',
+] as const satisfies readonly Code[]

@@ -105,6 +105,8 @@ export interface Config extends RedisSettings {
   }
   /** The record of what happened: whether it is written, how many entries are kept, and for how long. */
   audit: { isOn: boolean; entries: number; keepMs: number }
+  /** Where the administrators' routes are served: at the internal port, or at the public one as well. */
+  adminApi: 'internal' | 'public'
   times: { scanMs: number; confirmMs: number; redeemMs: number }
   /** How many sessions a person may have. When one more begins, the oldest ends. */
   sessionLimits: SessionLimits
@@ -255,6 +257,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
       entries: settings.SAOMA_AUDIT_ENTRIES,
       keepMs: settings.SAOMA_AUDIT_DAYS * DAY_MS,
     },
+    adminApi: settings.SAOMA_ADMIN_API,
     times: {
       scanMs: settings.SAOMA_SCAN_SECONDS * 1000,
       confirmMs: settings.SAOMA_CONFIRM_SECONDS * 1000,

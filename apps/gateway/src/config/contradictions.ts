@@ -89,10 +89,6 @@ export const contradictions = (env: Environment): string[] => {
     if (env.SAOMA_HOOK_SECRET === published.hookSecret)
       problems.push('SAOMA_HOOK_SECRET is the published secret of the demo: make your own (openssl rand -base64 32)')
   }
-  if (env.SAOMA_ADMIN_API === 'public')
-    problems.push(
-      'SAOMA_ADMIN_API=public needs keys with scopes, which this version does not have: set internal, and ask at INTERNAL_PORT',
-    )
   if (Boolean(env.SAOMA_HOOK_URL) !== Boolean(env.SAOMA_HOOK_SECRET))
     problems.push('SAOMA_HOOK_URL and SAOMA_HOOK_SECRET go together: set both or none')
   if (Boolean(env.SAOMA_ACCOUNT_URL) !== Boolean(env.SAOMA_ACCOUNT_SECRET))

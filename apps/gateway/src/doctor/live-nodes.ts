@@ -1,4 +1,4 @@
-import { orUnavailable, type RedisClients } from '@saoma/redis'
+import { nodesAlive, type RedisClients } from '@saoma/redis'
 import type { Config } from '../config/config.ts'
 import { redisOf, withRedis } from './open-redis.ts'
 
@@ -18,14 +18,5 @@ export const withBoth = <T>(config: Config, signal: AbortSignal, work: (both: Bo
   )
 }
 
-/**
- * The ids of the nodes that live. Every node renews a lease for its presence in the channels' Redis, so
- * nobody has to search all keys. It only reads.
- */
-export const liveNodes = async ({ channels: { data, keys } }: BothRedis): Promise<string[]> => {
-  const [seconds, microseconds] = await orUnavailable(data.time())
-  const now = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000)
-  const names = await orUnavailable(data.zrange(keys.nodes(), `${now}`, '+inf', 'BYSCORE'))
-  // A name is the node's id, a dot and a random part.
-  return [...new Set(names.map((name) => name.slice(0, name.lastIndexOf('.'))))].sort()
-}
+/** The ids of the nodes that live. It only reads. */
+export const liveNodes = ({ channels }: BothRedis): Promise<string[]> => nodesAlive(channels)

@@ -12,6 +12,8 @@ export interface Ending {
   within(deadlineMs: number): void
   /** Handles a signal to end. The second signal, whichever it is, ends the process at once. */
   signal(name: string): void
+  /** Stops the node in order, as the first signal does. Again it does nothing. */
+  leave(why: string): void
   /**
    * Handles an uncaught exception. The first one stops the node in order. Another one, or one during a stop,
    * ends the process at once.
@@ -66,6 +68,7 @@ export const createEnding = (exit: (code: number) => void): Ending => {
       signalled = true
       end(name, 0)
     },
+    leave: (why) => end(why, 0),
     surprise: (error) => {
       tell(error)
       if (stopping) return exit(1)

@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { RedisClients } from '@saoma/redis'
 import type { Metrics } from './metrics.ts'
 import type { Room } from './open-redis.ts'
+import { requestBounds } from './request-bounds.ts'
 
 /** Numbers that are counted only on request. */
 export interface Counts {
@@ -45,7 +46,7 @@ const ADMIN = '/v1/admin/'
 const ROLES = ['data', 'pub', 'sub'] as const
 
 /** The state of the running node. */
-const judge = ({ redis, channelsRedis, room, isDraining, isLate }: NodeView) => {
+export const judge = ({ redis, channelsRedis, room, isDraining, isLate }: NodeView) => {
   const whys = (of: string, { unavailable, refusal }: NodeView['redis']) =>
     unavailable().map((role) => [of, role, refusal(role) ?? []].flat().join(':'))
   const hasStarted = redis.echoAge() !== undefined
@@ -104,8 +105,10 @@ const gather = (metrics: Metrics, { redis, channelsRedis, room, isDraining, coun
  *   Redis (`channels:data`, …) or its memory (`channels:full`, `channels:unfit`), because logins still work.
  * - `/v1/admin/…` is for administrators.
  * - `POST /proxies/{run}/leave` is called when nginx ends or reloads its configuration.
+ *
+ * @param bounds  other bounds of a request than those of the public port
  */
-export const createOperatorServer = (metrics: Metrics): OperatorServer => {
+export const createOperatorServer = (metrics: Metrics, bounds: ServerOptions = {}): OperatorServer => {
   let inside: NodeView | undefined
   let why = 'the node is starting'
   for (const client of ROLES) metrics.redisUp.set({ client }, 0)
@@ -146,7 +149,7 @@ export const createOperatorServer = (metrics: Metrics): OperatorServer => {
         return say(404, { ok: false })
     }
   }
-  const server = createServer((req, res) => {
+  const server = createServer({ ...requestBounds, ...bounds }, (req, res) => {
     answer(req, res).catch((error: unknown) => {
       // Always answer, so that the caller does not wait for ever.
       if (!res.headersSent) res.writeHead(500, { 'Content-Type': 'text/plain' })

@@ -32,6 +32,9 @@ const allowed = (origins: Origins): Middleware =>
     maxAge: 3600,
   })
 
+/** What the paths of the administrators' routes begin with. */
+export const ADMIN_PATH = '/v1/admin/'
+
 /** Paths that the provider itself opens to every page. */
 const isPublic = (path: string): boolean => path === '/oidc/jwks' || path.startsWith('/oidc/.well-known/')
 
@@ -44,6 +47,9 @@ export const crossOrigin = (origins: Origins): Middleware => {
   return (ctx, next) => {
     const { path } = ctx
     if (!/^\/(v1|oidc)\//.test(path) || isPublic(path)) return next()
+    // A key of an administrator belongs into no browser, so no page may send or read anything here.
+    if (path.startsWith(ADMIN_PATH) && ctx.get('Origin'))
+      return problem(ctx, 'ORIGIN_NOT_ALLOWED', 'the routes of administrators are not for pages')
     return allow(ctx, async () => {
       if (!origins.admits(ctx.headers)) return problem(ctx, 'ORIGIN_NOT_ALLOWED', notNamed(ctx.get('Origin')))
       await next()

@@ -1,0 +1,96 @@
+import Router from '@koa/router'
+import type { Audit } from '@saoma/audit'
+import { type Member, memberOf, nodesAlive, type RedisClients } from '@saoma/redis'
+import * as v from 'valibot'
+import type { Authenticate } from '../access/principal.ts'
+import type { NodeCalls } from '../operate/node-calls.ts'
+import type { NodeReport } from '../operate/node-report.ts'
+import { readBody } from '../transport/http/body.ts'
+import type { RequestState } from '../transport/http/context.ts'
+import { scoped } from '../transport/http/credentials.ts'
+import { problem } from '../transport/http/problem.ts'
+import { noteAct } from './acted.ts'
+import { Cursor, decodeCursor, encodeCursor, ListLimit, NO_CURSOR, readStrictly } from './query.ts'
+
+export const NodesParameters = v.strictObject({ limit: ListLimit, cursor: v.optional(Cursor) })
+const NoMembers = v.strictObject({})
+
+/** As SAOMA_NODE_ID may be. */
+export const NodeId = v.pipe(v.string(), v.regex(/^[a-z0-9]{1,16}$/))
+const Place = v.strictObject({ after: NodeId })
+
+/** A node that lives. */
+export interface ListedNode extends Partial<NodeReport>, Partial<Pick<Member, 'host' | 'pid'>> {
+  id: string
+  /** Whether it has answered. If it has not, only what it wrote into Redis is known. */
+  answers: boolean
+}
+
+export interface AdminNodesDeps {
+  redis: Pick<RedisClients, 'data' | 'keys'>
+  /** The Redis of the live channels, if they have one of their own. */
+  channelsRedis?: Pick<RedisClients, 'data' | 'keys'>
+  nodes: Pick<NodeCalls, 'reports' | 'drain'>
+  audit: Pick<Audit, 'note'>
+  authenticate: Authenticate
+}
+
+/** The routes with which an administrator sees the nodes, and takes one out. */
+export const nodeRoutes = (deps: AdminNodesDeps): Router<RequestState> => {
+  const { redis, channelsRedis = redis, nodes, audit, authenticate } = deps
+  const router = new Router<RequestState>({ prefix: '/v1/admin', sensitive: true })
+
+  const look = async (id: string, report: NodeReport | undefined): Promise<ListedNode> => {
+    const { release, ...place } = (await memberOf(redis, id)) ?? {}
+    return {
+      ...{ id, answers: report !== undefined },
+      ...place,
+      ...(release === undefined ? {} : { version: release }),
+      ...report,
+    }
+  }
+
+  router.get(
+    '/nodes',
+    scoped(authenticate, 'nodes:read', async (ctx) => {
+      const read = readStrictly(NodesParameters, ctx.query)
+      if (!read.ok) return problem(ctx, 'INVALID', read.why)
+      const { cursor, limit } = read.query
+      const place = cursor === undefined ? { after: '' } : decodeCursor(cursor, Place)
+      if (!place) return problem(ctx, 'INVALID', NO_CURSOR)
+      const alive = await nodesAlive(channelsRedis)
+      const reports = await nodes.reports(alive)
+      const ids = alive.filter((id) => id > place.after)
+      const page = ids.slice(0, limit)
+      const listed = await Promise.all(page.map((id) => look(id, reports.get(id))))
+      const after = page.at(-1)
+      const next = after !== undefined && page.length < ids.length ? { cursor: encodeCursor({ after }) } : {}
+      ctx.set('Cache-Control', 'no-store')
+      ctx.body = { nodes: listed, ...next }
+    }),
+  )
+
+  router.post(
+    '/nodes/:id/drain',
+    scoped(authenticate, 'nodes:write', async (ctx, who) => {
+      const query = readStrictly(v.strictObject({}), ctx.query)
+      if (!query.ok) return problem(ctx, 'INVALID', query.why)
+      const body = await readBody(ctx, {})
+      if (!('json' in body)) return problem(ctx, body.code, body.detail)
+      const members = readStrictly(NoMembers, body.json, 'member')
+      if (!members.ok) return problem(ctx, 'INVALID', members.why)
+      const { id } = ctx.params
+      if (!v.is(NodeId, id) || !(await memberOf(redis, id))) return problem(ctx, 'NOT_FOUND', 'no such node is running')
+      if (!(await nodes.drain(id))) {
+        // A node that was killed has its name for five more seconds.
+        if (!(await memberOf(redis, id))) return problem(ctx, 'NOT_FOUND', 'no such node is running')
+        return problem(ctx, 'INTERNAL', `node ${id} does not answer: ask again`)
+      }
+      noteAct(audit, ctx, who, 'node.drain', { name: id })
+      ctx.set('Cache-Control', 'no-store')
+      ctx.body = { id, draining: true }
+    }),
+  )
+
+  return router
+}
