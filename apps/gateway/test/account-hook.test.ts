@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { createAccountHook } from '../src/login/account-hook.ts'
 import { createLog } from '../src/operate/log.ts'
 import { type BusinessServer, json, startBusinessServer } from './business-server.ts'
@@ -6,10 +7,12 @@ const log = createLog({ level: 'silent', node: 'test' })
 const identity = { provider: 'demo', app: '', id: 'ann' } as const
 const question = { identity, from: '203.0.113.7' }
 
-const serve = async (answer: BusinessServer['answer'], when: 'birth' | 'login') => {
+const LEVEL = 'https://shop.example.com/level'
+
+const serve = async (answer: BusinessServer['answer'], when: 'birth' | 'login', to = log) => {
   const server = await startBusinessServer(answer)
   const secret = 'sixteen characters'
-  return { server, hook: createAccountHook({ url: server.url, secret, when, ownClaims: [] }, log) }
+  return { server, hook: createAccountHook({ url: server.url, secret, when, ownClaims: [LEVEL] }, to) }
 }
 
 test('asked at birth it hears of nobody who has an account', async () => {
@@ -45,5 +48,70 @@ test('a business that is down is asked again only after a pause, and never count
   const no = { allow: false, why: 'BACKEND_UNAVAILABLE' }
   expect(await hook.decide(question, { isNew: true })).toEqual(no)
   expect(await hook.decide(question, { isNew: true })).toEqual(no)
+  expect(await hook.decide(question, { isNew: false, sub: 's' })).toEqual(no)
   expect(server.questions).toHaveLength(1)
+})
+
+/** Answers 200 with these headers, and then what `write` writes. */
+const raw =
+  (headers: Record<string, string>, write: (res: ServerResponse) => void): BusinessServer['answer'] =>
+  (res) => {
+    res.writeHead(200, { 'content-type': 'application/json', ...headers })
+    write(res)
+  }
+const yes = (more: object) => json({ allow: true, ...more })
+
+describe.each(['birth', 'login'] as const)('asked at each %s', (when) => {
+  test.each<[what: string, answer: BusinessServer['answer'], reason: string]>([
+    ['1 MB', raw({}, (res) => res.end(`{"allow":true,"claims":{"name":"${'secret'.repeat(200_000)}"}}`)), ''],
+    ['endless bytes', raw({}, (res) => void setInterval(() => res.write(' '.repeat(10_000)), 1).unref()), ''],
+    ['a redirect', (res) => res.writeHead(307, { location: '/secret' }).end('{"allow":true}'), 'status 307'],
+    ['a created yes', json({ allow: true }, 201), 'status 201'],
+    ['a sub with a slash', yes({ sub: 'secret/..' }), 'body: sub (must have 1 to 128 of'],
+    ['a sub that no address can name', yes({ sub: '..' }), 'body: sub (must have 1 to 128 of'],
+    ['a sub that is a number', yes({ sub: 1001 }), 'body: sub (string)'],
+    ['a sub of 10,000', yes({ sub: 'secret'.repeat(2_000) }), 'body: sub (must have 1 to 128 of'],
+    ['a claim of the protocol', yes({ claims: { sub: 'secret' } }), 'body: claims.sub (not known)'],
+    ['an issuer', yes({ claims: { iss: 'secret' } }), 'body: claims.iss (not known)'],
+    [
+      'a prototype',
+      raw({}, (res) => res.end('{"allow":true,"claims":{"__proto__":{"name":"secret"}}}')),
+      'body: claims.__proto__ (not known)',
+    ],
+    ['a verified number', yes({ claims: { phone_number_verified: true } }), 'body: claims.phone_number_verified'],
+    ['too many claims', yes({ claims: { [LEVEL]: 'secret'.repeat(1_000) } }), 'body: claims (must have at most 4096'],
+    ['a long name of a member', yes({ ['x'.repeat(5_000)]: 'secret' }), `body: ${'x'.repeat(100)} (not known)`],
+    ['both', json({ allow: false, sub: 'secret' }), 'body: sub (not known)'],
+    ['a list', json([{ allow: true }]), 'body'],
+    ['a word', json('secret'), 'body'],
+  ])('%s is no yes, and the log says why in a word', async (_, answer, reason) => {
+    const said: string[] = []
+    const { server, hook } = await serve(
+      answer,
+      when,
+      createLog({ level: 'info', node: 'test' }, { write: (line: string) => said.push(line) }),
+    )
+    const known = when === 'birth' ? { isNew: true } : { isNew: false, sub: 's' }
+    const no = { allow: false, why: 'BACKEND_UNAVAILABLE' }
+    expect(await hook.decide(question, known)).toEqual(no)
+    expect(said).toHaveLength(1)
+    expect(JSON.parse(said[0] ?? '')).toMatchObject({
+      setting: 'SAOMA_ACCOUNT_URL',
+      reason: expect.stringContaining(reason),
+    })
+    expect(said[0]).not.toMatch(/secret|sixteen|ann/)
+    expect(said[0]?.length).toBeLessThan(400)
+    expect(server.questions).toHaveLength(1)
+  })
+})
+
+test('nested claims come whole, and numbers as they were written', async () => {
+  const deep = `${'['.repeat(1_000)}${']'.repeat(1_000)}`
+  const text = `{"allow":true,"claims":{"${LEVEL}":{"deep":${deep},"card":9007199254740993,"constructor":1}}}`
+  const { hook } = await serve(
+    raw({}, (res) => res.end(text)),
+    'birth',
+  )
+  const decision = await hook.decide(question, { isNew: true })
+  expect(JSON.stringify(decision)).toBe(text)
 })

@@ -29,7 +29,9 @@ const run = async (args: string[], env: Record<string, string> = {}) => {
     env: { ...plainEnv(), ...settings, ...env },
   })
   const { code } = await process_.exited
-  return { code, lines: process_.lines.map(({ text }) => text) }
+  // Progress is said once in a second.
+  const isProgress = (text: string) => / bad$/.test(text)
+  return { code, lines: process_.lines.map(({ text }) => text).filter((text) => !isProgress(text)) }
 }
 const fileOf = (name: string, lines: readonly string[]): string => {
   const file = join(folder, name)
@@ -43,10 +45,16 @@ test('people are imported before the first node starts, and once more without ha
     'people.jsonl',
     Array.from({ length: 1_500 }, (_, i) => lineOf(i)),
   )
-  expect(await run(['import', file])).toEqual({ code: 0, lines: ['1,500 lines: 1,500 new, 0 known, 0 bad.'] })
-  expect(await run(['import', file])).toEqual({ code: 0, lines: ['1,500 lines: 0 new, 1,500 known, 0 bad.'] })
+  expect(await run(['import', file])).toEqual({
+    code: 0,
+    lines: ['1,500 lines: 1,500 new, 0 added to an account, 0 known, 0 bad.'],
+  })
+  expect(await run(['import', file])).toEqual({
+    code: 0,
+    lines: ['1,500 lines: 0 new, 0 added to an account, 1,500 known, 0 bad.'],
+  })
   expect(await run(['import', file, '--after', '1400'])).toMatchObject({
-    lines: ['1,500 lines: 0 new, 100 known, 0 bad.'],
+    lines: ['1,500 lines: 0 new, 0 added to an account, 100 known, 0 bad.'],
   })
   const redis = await createRedis({ url: server.url, probeMs: 0 })
   const keys = await openAccountKeys(redis, { secrets: [secret] })
@@ -74,9 +82,38 @@ test('each bad line is named, and the exit code says that there were some', asyn
     expect.arrayContaining([
       expect.stringMatching(/^line 2: id does not fit/),
       'line 3: it is not JSON',
-      '4 lines: 2 new, 0 known, 2 bad.',
+      '4 lines: 2 new, 0 added to an account, 0 known, 2 bad.',
     ]),
   )
+})
+
+test('an import that is killed in the middle is repeated, and one that is interrupted says how it goes on', async () => {
+  const [people, marker] = [10_000, 700]
+  const file = fileOf(
+    'many.jsonl',
+    Array.from({ length: people }, (_, i) => (i + 1 === marker ? 'the marker' : lineOf(100_000 + i))),
+  )
+  const begin = () =>
+    startProcess({
+      name: 'accounts import',
+      command: process.execPath,
+      args: [script, 'import', file],
+      env: { ...plainEnv(), ...settings },
+      ready: ({ text }) => text === `line ${marker}: it is not JSON`,
+    })
+  await (await begin()).kill('SIGKILL')
+  const interrupted = await begin()
+  await interrupted.kill('SIGINT')
+  const { code } = await interrupted.exited
+  const said = interrupted.lines.map(({ text }) => text)
+  const [, after = ''] = /^Go on with: saoma accounts import \S+ --after (\d+)$/.exec(said.at(-1) ?? '') ?? []
+  expect([said, code]).toEqual([said, 130])
+  expect(Number(after)).toBeGreaterThanOrEqual(marker)
+  expect(Number(after)).toBeLessThan(people)
+
+  expect(await run(['import', file, '--after', after])).toMatchObject({ code: 0 })
+  const { lines } = await run(['import', file])
+  expect(lines.at(-1)).toBe('10,000 lines: 0 new, 0 added to an account, 9,999 known, 1 bad.')
 })
 
 test('the line and the command of docs/login.md import a person', async () => {
@@ -89,7 +126,7 @@ test('the line and the command of docs/login.md import a person', async () => {
   const [saoma, accounts, ...args] = command?.code.trim().split(' ') ?? []
   expect([saoma, accounts]).toEqual(['saoma', 'accounts'])
   const inFolder = args.map((word) => (/\.(jsonl|env)$/.test(word) ? join(folder, word) : word))
-  expect(await run(inFolder)).toEqual({ code: 0, lines: ['1 lines: 1 new, 0 known, 0 bad.'] })
+  expect(await run(inFolder)).toEqual({ code: 0, lines: ['1 lines: 1 new, 0 added to an account, 0 known, 0 bad.'] })
 })
 
 test.each<[what: string, args: string[], env: Record<string, string>, says: RegExp]>([

@@ -391,13 +391,22 @@ test('further mini-programs are a JSON list, whose secrets no message quotes', (
   expect(readConfig(real).wechat?.others).toEqual([])
   for (const [wrong, says] of [
     ['{"appid"', 'is no JSON'],
+    [`[\n{ "appid": "wx2",\n"secret": "do-not-quote" "do-not-quote" }]`, 'is no JSON: look at line 3'],
+    ['[{ "appid": "wx2", "secret": "do-not-quote', 'is no JSON'],
     [{ appid: 'wx2' }, 'must be a JSON array'],
-    [[{ ...second, name: 'x' }], 'must be a JSON array'],
-    [[second, second], 'names an appid twice'],
+    [null, 'must be a JSON array'],
+    [[second, { appid: 'wx3' }], 'has a wrong entry 2: it must be { "appid"'],
+    [[{ ...second, name: 'x' }], 'has a wrong entry 1: it must be { "appid"'],
+    [[{ ...second, appid: 'do-not-quote ' }], 'has a wrong entry 1: appid must be 1 to 64 of'],
+    [[{ ...second, secret: 'do-not-quote ' }], 'has a wrong entry 1: secret must be a text without spaces around it'],
+    [[{ ...second, secret: '' }], 'has a wrong entry 1: secret must be a text without spaces around it'],
+    [[second, second], 'names wx2 twice'],
+    [Array.from({ length: 51 }, (_, i) => ({ ...second, appid: `wx${i + 10}` })), 'must have at most 50 apps'],
     [[{ ...second, appid: real.WECHAT_APPID }], 'has the appid of WECHAT_APPID'],
   ] as const) {
     const problems = problemsOf(apps(wrong))
     expect(problems).toEqual([expect.stringContaining(says)])
+    expect(problems[0]).toContain('WECHAT_APPS')
     expect(problems.join()).not.toContain('do-not-quote')
   }
   expect(problemsOf({ ...demo, WECHAT_APPS: JSON.stringify([second]) })).toEqual([

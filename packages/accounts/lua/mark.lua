@@ -11,5 +11,7 @@ if wanted == 'active' then
   redis.call('HDEL', account, 'state')
 else
   redis.call('HSET', account, 'state', wanted)
+  -- An account that is being born would go after a while, and would come back without its state.
+  if wanted == 'disabled' then redis.call('PERSIST', account) end
 end
 return { 'OK', unpack(redis.call('HGETALL', account)) }

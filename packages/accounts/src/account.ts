@@ -33,20 +33,27 @@ export type Decision = { allow: true; sub?: string; claims?: Claims; phoneNumber
 /**
  * Why a person gets no account at the moment: the business says no, the account is disabled, the business or
  * WeChat does not answer, or too many accounts were created recently. `sub` is the person's account, if it
- * was met. It is for records, not for the client.
+ * was met. `reason` is more about it. Both are for records, not for the client.
  */
 export type Refused =
-  | { allow: false; why: 'ACCOUNT_REFUSED'; detail?: string; sub?: string }
+  | { allow: false; why: 'ACCOUNT_REFUSED'; detail?: string; sub?: string; reason?: string }
   | { allow: false; why: 'ACCOUNT_DISABLED'; sub?: string }
   | { allow: false; why: 'BACKEND_UNAVAILABLE' | 'WECHAT_UNAVAILABLE' }
   | { allow: false; why: 'RATE_LIMITED'; waitSeconds: number }
+
+export interface Met {
+  allow: true
+  sub: string
+  /** This meeting has created the account. */
+  isNew?: true
+}
 
 export interface Meeting {
   /** Called before an account is created. Resolves with the seconds to wait, if none may be created. */
   mayBegin?: () => Promise<number | undefined>
   /**
-   * Asks the business. `sub` is the person's account if there is one already. Never rejects, but for
-   * RedisUnavailable.
+   * Asks the business. `sub` is the person's account if there is one already. `isNew` means that it has not
+   * said yes to this account before. Never rejects, but for RedisUnavailable.
    */
   decide?: (known: { isNew: boolean; sub?: string }) => Promise<Decision | undefined>
 }

@@ -1,18 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
-import type { Account, AccountState, Decision, Meeting, OutsideIdentity, Refused } from './account.ts'
+import type { Account, AccountState, Decision, Meeting, Met, OutsideIdentity, Refused } from './account.ts'
 import type { AccountKeys } from './account-keys.ts'
 import { type Claims, claimsAfter } from './claims.ts'
 import { createContents } from './contents.ts'
-import { allOf, claim, type Found, follow, type IdentityLinks, linksOf, releaseAll } from './links.ts'
-import { type Listed, list, mark, strip, unlist } from './scripts.ts'
+import { allOf, follow, lead, linksOf, releaseAll } from './links.ts'
+import { createMeetings, FRESH_MS, isClosed } from './meetings.ts'
+import { mark, strip, unlist } from './scripts.ts'
 
-export interface Met {
-  allow: true
-  sub: string
-  /** This meeting has created the account. */
-  isNew?: true
-}
+export type Adopted = 'made' | 'added' | 'known' | 'other' | 'closed' | 'full'
 
 /** Every call rejects with RedisUnavailable when Redis is unavailable, and may then be repeated. */
 export interface Accounts {
@@ -26,12 +22,16 @@ export interface Accounts {
   /** The identities of an account. */
   identities(sub: string): Promise<OutsideIdentity[]>
   /**
-   * Gives a known identity the account `sub`, as an import does. `other` means that it has another account,
-   * which it keeps. `closed` means that the account is disabled or deleted.
+   * Gives a known identity the account `sub`, as an import does. `made`: the account is new. `added`: it was
+   * there. `known`: it had this identity. `other`: the identity, or its unionid, has another account, and
+   * keeps it. `closed`: the account is disabled or deleted. `full`: it has too many identities.
    */
-  adopt(identity: OutsideIdentity, sub: string, claims?: Claims): Promise<'made' | 'known' | 'other' | 'closed'>
-  /** Adds an identity to an account. `taken`: it has another account. `none`: there is no active account. */
-  link(sub: string, identity: OutsideIdentity): Promise<'linked' | 'taken' | 'none'>
+  adopt(identity: OutsideIdentity, sub: string, claims?: Claims): Promise<Adopted>
+  /**
+   * Adds an identity to an account. `taken`: it has another account. `none`: there is no active account.
+   * `full`: the account has too many identities.
+   */
+  link(sub: string, identity: OutsideIdentity): Promise<'linked' | 'taken' | 'none' | 'full'>
   /** Takes an identity off an account. `last`: an account keeps its last identity. */
   unlink(sub: string, identity: OutsideIdentity): Promise<'unlinked' | 'last' | 'none'>
   /**
@@ -55,8 +55,6 @@ export interface AccountsOptions {
   isAlone?: () => boolean
 }
 
-/** How long an account lives that nobody can know of yet. A birth takes milliseconds. */
-const FRESH_MS = 10 * 60_000
 /** How long it is known that an account was deleted: longer than any token of it can live. */
 const TOMBSTONE_MS = 90 * 24 * 60 * 60_000
 /** More turns than there can be nodes that come in between. */
@@ -76,94 +74,7 @@ export const createAccounts = (
   const contents = createContents(accountKeys.boxes)
   const links = (identity: OutsideIdentity) => linksOf(redis, accountKeys.boxes(), identity)
 
-  /** Writes an identity into an account. `freshMs` 0 keeps the account for good. */
-  const write = (
-    identity: OutsideIdentity,
-    { field }: IdentityLinks,
-    sub: string,
-    { freshMs = 0, renew = false, claims }: { freshMs?: number; renew?: boolean; claims?: Claims | undefined } = {},
-  ): Promise<Listed> => {
-    // Only demo people have a name from the start.
-    const said: Claims | undefined = claims ?? (identity.provider === 'demo' ? { name: identity.id } : undefined)
-    const sealed = [contents.sealIdentity(identity, sub), said ? contents.sealClaims(said, sub) : ''] as const
-    return list(
-      data,
-      [keys.account(sub)],
-      [identity.provider, field, sealed[0], renew ? 1 : 0, freshMs, sealed[1], claims ? 1 : 0],
-    )
-  }
-
-  /** Makes the links of an identity lead to its account. Resolves with the account that its own link has. */
-  const lead = async (at: IdentityLinks, sub: string, found: Found): Promise<string> => {
-    if (!found.own) {
-      const winner = await claim(redis, at.own, sub)
-      if (winner !== sub) return winner
-    }
-    if (at.union && !found.union) await claim(redis, at.union, sub)
-    // Nobody reads the former links any more.
-    if (found.former && isAlone()) await releaseAll(redis, at.former, sub)
-    return sub
-  }
-
-  /**
-   * Creates the account of an identity that has none: first the account, which lives for a while, then the
-   * links, and its own link last, then the account for good. Resolves with false, and leaves nothing behind,
-   * if somebody else was first, or with `closed` if the chosen account is no longer active.
-   */
-  const bear = async (
-    identity: OutsideIdentity,
-    at: IdentityLinks,
-    sub: string,
-    claims?: Claims,
-  ): Promise<boolean | 'closed'> => {
-    const deciding = [...(at.union ? [at.union] : []), ...(isAlone() ? [] : [at.plain]), at.own]
-    const account = keys.account(sub)
-    const replicated = writing(account, ...deciding)
-    const [state] = await write(identity, at, sub, { freshMs: FRESH_MS, claims })
-    if (state === 'disabled' || state === 'deleted') return 'closed'
-    for (const link of deciding) {
-      if ((await claim(redis, link, sub)) === sub) continue
-      await releaseAll(redis, allOf(at), sub)
-      await unlist(data, [account], [at.field, 0])
-      return false
-    }
-    await replicated()
-    const kept = writing(account)
-    await write(identity, at, sub, { claims })
-    await kept()
-    return true
-  }
-
-  /** What happens to an identity that has an account. Undefined: not any more, look again. */
-  const meet = async (
-    identity: OutsideIdentity,
-    at: IdentityLinks,
-    found: Found,
-    sub: string,
-    decide: Meeting['decide'],
-  ): Promise<Met | Refused | undefined> => {
-    // Also without a write: the call that made the links may have failed because replicas were missing.
-    const isNewUnion = at.union !== undefined && found.union === undefined
-    const replicated = writing(keys.account(sub), at.own, ...(at.union && isNewUnion ? [at.union] : []))
-    const [state, sealed] = await write(identity, at, sub, { renew: isNewUnion })
-    if (state === 'deleted') {
-      await releaseAll(redis, allOf(at), sub)
-      return undefined
-    }
-    if (state === 'disabled') return { allow: false, why: 'ACCOUNT_DISABLED', sub }
-    if ((await lead(at, sub, found)) !== sub) {
-      await unlist(data, [keys.account(sub)], [at.field, 0])
-      return undefined
-    }
-    // If the account was lost, its claims are lost too, and the business is asked as at the first meeting.
-    const decision = await decide?.({ isNew: state === 'new', sub })
-    if (decision && !decision.allow) return decision.why === 'ACCOUNT_REFUSED' ? { ...decision, sub } : decision
-    const before = contents.openClaims(sealed, sub)
-    const claims = decision && claimsAfter(before, decision)
-    if (claims && JSON.stringify(claims) !== JSON.stringify(before)) await write(identity, at, sub, { claims })
-    await replicated()
-    return { allow: true, sub }
-  }
+  const { write, keep, bear, meet } = createMeetings(redis, contents, isAlone)
 
   const identitiesOf = async (sub: string): Promise<OutsideIdentity[]> => {
     const fields = Object.entries(await orUnavailable(data.hgetall(keys.account(sub))))
@@ -183,27 +94,30 @@ export const createAccounts = (
   return {
     of: async (identity, { mayBegin, decide } = {}) => {
       const at = links(identity)
-      let decision: Decision | undefined
+      let birth: Decision | undefined
+      /** The business is asked once about a birth, also if another node is first. */
+      const ask: NonNullable<Meeting['decide']> = async (known) => {
+        if (!known.isNew) return decide?.(known)
+        birth ??= (await decide?.(known)) ?? { allow: true }
+        return birth
+      }
       for (let turn = 0; turn < TURNS; turn++) {
         const found = await follow(redis, at)
         const known = found.own ?? found.former ?? found.union
         if (known) {
-          const met = await meet(identity, at, found, known, decide)
+          const met = await meet(identity, at, found, known, ask)
           if (met) return met
           continue
         }
-        if (!decision) {
-          const waitSeconds = await mayBegin?.()
-          if (waitSeconds !== undefined) return { allow: false, why: 'RATE_LIMITED', waitSeconds }
-          decision = (await decide?.({ isNew: true })) ?? { allow: true }
-        }
-        if (!decision.allow) return decision
-        const { sub = randomBytes(16).toString('base64url') } = decision
+        const waitSeconds = birth ? undefined : await mayBegin?.()
+        if (waitSeconds !== undefined) return { allow: false, why: 'RATE_LIMITED', waitSeconds }
+        const decision = await ask({ isNew: true })
+        if (decision && !decision.allow) return decision
+        const { sub = randomBytes(16).toString('base64url') } = decision ?? {}
         // The business may name an account that is there.
-        const claims = claimsAfter(decision.sub === undefined ? {} : await claimsOf(sub), decision)
+        const claims = decision && claimsAfter(decision.sub === undefined ? {} : await claimsOf(sub), decision)
         const born = await bear(identity, at, sub, claims)
-        if (born === 'closed') return { allow: false, why: 'ACCOUNT_DISABLED' }
-        if (born) return { allow: true, sub, isNew: true }
+        if (born) return born
       }
       throw busy()
     },
@@ -224,22 +138,16 @@ export const createAccounts = (
 
     adopt: async (identity, sub, claims) => {
       const at = links(identity)
+      const decide = async (): Promise<Decision> => ({ allow: true, ...(claims ? { claims } : {}) })
       for (let turn = 0; turn < TURNS; turn++) {
         const found = await follow(redis, at)
         const known = found.own ?? found.former ?? found.union
         if (known && known !== sub) return 'other'
-        if (!known) {
-          const born = await bear(identity, at, sub, claims)
-          if (born === 'closed') return born
-          if (born) return 'made'
-          continue
-        }
-        const replicated = writing(at.own, keys.account(sub))
-        const [state] = await write(identity, at, sub, { renew: at.union !== undefined && !found.union, claims })
-        if (state === 'disabled' || state === 'deleted') return 'closed'
-        if ((await lead(at, sub, found)) !== sub) continue
-        await replicated()
-        return found.own ? 'known' : 'made'
+        const met = known ? await meet(identity, at, found, sub, decide) : await bear(identity, at, sub, claims)
+        if (!met) continue
+        if (!met.allow) return met.why === 'ACCOUNT_DISABLED' ? 'closed' : 'full'
+        if (met.isNew) return 'made'
+        return (found.own ?? found.former) ? 'known' : 'added'
       }
       throw busy()
     },
@@ -252,28 +160,40 @@ export const createAccounts = (
       const found = await follow(redis, at)
       const known = found.own ?? found.former
       if (known !== undefined && known !== sub) return 'taken'
-      const [now] = await write(identity, at, sub)
-      if (now === 'disabled' || now === 'deleted') return 'none'
-      if ((await lead(at, sub, found)) !== sub) {
+      const [now] = await write(identity, at, sub, { freshMs: FRESH_MS, renew: at.union !== undefined && !found.union })
+      if (now === 'full') return now
+      if (isClosed(now)) return 'none'
+      const leads = await lead(redis, at, sub, found, isAlone())
+      if (leads !== sub) {
         await unlist(data, [keys.account(sub)], [at.field, 0])
-        return 'taken'
+        return leads === '' ? 'none' : 'taken'
       }
       await replicated()
+      if (now === 'new') await keep(identity, at, sub)
       return 'linked'
     },
 
     unlink: async (sub, identity) => {
-      const at = links(identity)
-      const replicated = writing(keys.account(sub), at.own)
-      const live = (await identitiesOf(sub)).map((each) => links(each).own)
-      if (live.length === 1 && live[0] === at.own) return 'last'
-      const outcome = await unlist(data, [keys.account(sub)], [at.field, 1])
-      if (outcome === 0) return 'last'
-      // Also when it is not listed: a former call may have stopped in between.
-      const found = await follow(redis, at)
-      await releaseAll(redis, allOf(at), sub)
+      const asked = links(identity)
+      const replicated = writing(keys.account(sub), asked.own)
+      // Its own link is read first: while somebody is born, the account lists them before.
+      const found = await follow(redis, asked)
+      const isTheirs = (found.own ?? found.former) === sub
+      const listed = (await identitiesOf(sub)).map(links)
+      const others = listed.filter(({ own }) => own !== asked.own)
+      if (isTheirs && (others.length === 0 || (await unlist(data, [keys.account(sub)], [asked.field, 1])) === 0))
+        return 'last'
+      // Also if it is not theirs any more: a former call may have stopped in between.
+      const at = listed.find(({ own }) => own === asked.own) ?? asked
+      const shared: readonly unknown[] = others.map(({ union }) => union)
+      const gone = isTheirs ? allOf(at) : at.union ? [at.union] : []
+      await releaseAll(
+        redis,
+        gone.filter((link) => !shared.includes(link)),
+        sub,
+      )
       await replicated()
-      return outcome === 1 || found.own === sub ? 'unlinked' : 'none'
+      return isTheirs ? 'unlinked' : 'none'
     },
 
     setState: async (sub, state) => {

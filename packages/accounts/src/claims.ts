@@ -36,7 +36,10 @@ export const claimsSchema = (own: readonly string[]): v.GenericSchema<unknown, C
       ...standardClaims,
       ...Object.fromEntries(own.map((name) => [name, v.optional(v.unknown())])),
     }),
-    v.check((claims) => Buffer.byteLength(JSON.stringify(claims)) <= MOST_CLAIM_BYTES, 'too many bytes of claims'),
+    v.check(
+      (claims) => Buffer.byteLength(JSON.stringify(claims)) <= MOST_CLAIM_BYTES,
+      `must have at most ${MOST_CLAIM_BYTES} bytes`,
+    ),
   ) as unknown as v.GenericSchema<unknown, Claims>
 
 /**

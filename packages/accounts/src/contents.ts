@@ -1,3 +1,4 @@
+import { parseExact } from '@saoma/protocol'
 import * as v from 'valibot'
 import type { OutsideIdentity } from './account.ts'
 import type { Box } from './box.ts'
@@ -19,7 +20,7 @@ const Identity: v.GenericSchema<unknown, OutsideIdentity> = v.object({
   union: v.exactOptional(v.string()),
 })
 const readIdentity = v.safeParser(v.pipe(v.string(), v.parseJson(), Identity))
-const readClaims = v.safeParser(v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.unknown())))
+const readClaims = v.safeParser(v.pipe(v.string(), v.transform(parseExact), v.record(v.string(), v.unknown())))
 
 export const createContents = (boxes: () => readonly [Box, ...Box[]]): Contents => {
   const identityPlace = (sub: string) => `identity ${sub}`

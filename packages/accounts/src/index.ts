@@ -1,5 +1,5 @@
-export type { Account, AccountState, Decision, Meeting, OutsideIdentity, Refused } from './account.ts'
+export type { Account, AccountState, Decision, Meeting, Met, OutsideIdentity, Refused } from './account.ts'
 export { type AccountKeys, type AccountKeysOptions, openAccountKeys } from './account-keys.ts'
-export { type Accounts, type AccountsOptions, createAccounts } from './accounts.ts'
+export { type Accounts, type AccountsOptions, type Adopted, createAccounts } from './accounts.ts'
 export { type Claims, claimsSchema, isOwnClaim } from './claims.ts'
-export { type Imported, type ImportOptions, importPeople, isSub, wrongWith } from './people.ts'
+export { type Imported, type ImportOptions, importPeople, isSub, subSchema } from './people.ts'

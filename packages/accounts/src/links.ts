@@ -64,6 +64,29 @@ export const follow = async (
 export const claim = async ({ data }: Pick<RedisClients, 'data'>, link: string, sub: string): Promise<string> =>
   (await orUnavailable(data.set(link, sub, 'NX', 'GET'))) ?? sub
 
+/**
+ * Makes the links of an identity lead to its account. Resolves with the account that its own link has, or
+ * with an empty text if the account was deleted meanwhile: the deletion may not have seen these links.
+ *
+ * @param isAlone  whether nobody reads the former links any more
+ */
+export const lead = async (
+  redis: Pick<RedisClients, 'data' | 'keys'>,
+  at: IdentityLinks,
+  sub: string,
+  found: Found,
+  isAlone: boolean,
+): Promise<string> => {
+  const winner = found.own ? sub : await claim(redis, at.own, sub)
+  if (winner !== sub) return winner
+  if (at.union && !found.union) await claim(redis, at.union, sub)
+  if (found.former && isAlone) await releaseAll(redis, at.former, sub)
+  const isMade = !found.own || (at.union !== undefined && !found.union)
+  if (!isMade || (await orUnavailable(redis.data.hget(redis.keys.account(sub), 'state'))) !== 'deleted') return sub
+  await releaseAll(redis, allOf(at), sub)
+  return ''
+}
+
 /** All links of an identity. */
 export const allOf = ({ own, union, former }: IdentityLinks): readonly string[] => [
   own,

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 
 const script = scriptsIn('accounts', new URL('../lua/', import.meta.url))
 
-const Listed = v.tuple([v.picklist(['active', 'new', 'disabled', 'deleted']), v.string()])
+const Listed = v.tuple([v.picklist(['active', 'new', 'disabled', 'deleted', 'full']), v.string()])
 export type Listed = v.InferOutput<typeof Listed>
 type Flag = 0 | 1
 
@@ -17,6 +17,7 @@ export const list = script<
     freshMs: number,
     claims: string,
     replaceClaims: Flag,
+    most: number,
   ],
   Listed
 >('list', 1, (raw) => v.parse(Listed, raw))

@@ -5,7 +5,7 @@ import { openNode, openRedis, SECRET, somebody, subOf, uniquePrefix } from './fi
 const server = await startRedis()
 const NEXT = 'the next secret, of thirty-two characters or more'
 
-test('[A13] people are found after SAOMA_SECRET has changed twice', async () => {
+test('[U13] people are found after SAOMA_SECRET has changed twice', async () => {
   const prefix = uniquePrefix()
   const { accounts } = await openNode(server.url, prefix)
   const person = somebody()
@@ -24,7 +24,7 @@ test('[A13] people are found after SAOMA_SECRET has changed twice', async () => 
   expect(await after([`${NEXT}, again`])).toBe(sub)
 })
 
-test('[A13] a wrong secret is refused, and changes nothing', async () => {
+test('[U13] a wrong secret is refused, and changes nothing', async () => {
   const prefix = uniquePrefix()
   const { redis } = await openNode(server.url, prefix)
   const before = await redis.data.get(redis.keys.accountKeys())
@@ -32,7 +32,7 @@ test('[A13] a wrong secret is refused, and changes nothing', async () => {
   expect(await redis.data.get(redis.keys.accountKeys())).toBe(before)
 })
 
-test('[A13] nodes that start at the same time have the same keys', async () => {
+test('[U13] nodes that start at the same time have the same keys', async () => {
   const prefix = uniquePrefix()
   const nodes = await Promise.all(Array.from({ length: 8 }, () => openNode(server.url, prefix)))
   const person = somebody()
@@ -40,7 +40,7 @@ test('[A13] nodes that start at the same time have the same keys', async () => {
   expect(new Set(met.map(subOf)).size).toBe(1)
 })
 
-test('[A13] keys that Redis lost are put back, beside those of a node that had to begin without them', async () => {
+test('[U13] keys that Redis lost are put back, beside those of a node that had to begin without them', async () => {
   const prefix = uniquePrefix()
   const [redis, other] = [await openRedis(server.url, prefix), await openRedis(server.url, prefix)]
   const first = await openAccountKeys(redis, { secrets: [SECRET], checkMs: 20 })

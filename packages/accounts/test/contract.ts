@@ -8,7 +8,7 @@ const plainLink = (openid: string) => createHash('sha256').update(`wechat:wx1:${
 export const accountContract = (url: string): void => {
   const node = (prefix = uniquePrefix(), options = {}) => openNode(url, prefix, options)
 
-  test('[A1] one identity is one account, however many nodes meet it first', async () => {
+  test('[U1] one identity is one account, however many nodes meet it first', async () => {
     const prefix = uniquePrefix()
     const [a, b] = [await node(prefix), await node(prefix)]
     const person = somebody()
@@ -23,7 +23,7 @@ export const accountContract = (url: string): void => {
     expect(await halves(a)).toEqual([])
   })
 
-  test('[A2] Redis holds no openid, unionid or claim that it could read', async () => {
+  test('[U2] Redis holds no openid, unionid or claim that it could read', async () => {
     const { redis, accounts } = await node()
     const decide = async (): Promise<Decision> => ({
       allow: true,
@@ -39,7 +39,7 @@ export const accountContract = (url: string): void => {
     expect((await accounts.find(sub))?.claims).toEqual({ name: 'Ann Secret', phone_number: '+8613800138000' })
   })
 
-  test('[A3] what one account holds does not open in another', async () => {
+  test('[U3] what one account holds does not open in another', async () => {
     const { redis, accounts } = await node()
     const decide = async (): Promise<Decision> => ({ allow: true, claims: { name: 'Ann' } })
     const ann = subOf(await accounts.of(somebody(), { decide }))
@@ -52,7 +52,7 @@ export const accountContract = (url: string): void => {
     expect((await accounts.find(bob))?.claims).toEqual({})
   })
 
-  test('[A4] people with one unionid are one account, however many apps meet them first', async () => {
+  test('[U4] people with one unionid are one account, however many apps meet them first', async () => {
     const prefix = uniquePrefix()
     const [a, b] = [await node(prefix), await node(prefix)]
     const apps = Array.from({ length: 20 }, (_, i) => ({ ...somebody('uSame'), app: `wx${i}` }))
@@ -62,7 +62,7 @@ export const accountContract = (url: string): void => {
     expect(await halves(a)).toEqual([])
   })
 
-  test('[A4] an identity that has an account keeps it when its unionid becomes known', async () => {
+  test('[U4] an identity that has an account keeps it when its unionid becomes known', async () => {
     const { accounts } = await node()
     const [first, second] = [somebody(), { ...somebody(), app: 'wx2' }]
     const subs = [subOf(await accounts.of(first)), subOf(await accounts.of(second))]
@@ -74,7 +74,7 @@ export const accountContract = (url: string): void => {
     expect(subOf(await accounts.of({ ...somebody('uLate'), app: 'wx3' }))).toBe(subs[0])
   })
 
-  test('[A5] a node that dies between any two steps of a birth leaves no half account', async () => {
+  test('[U5] a node that dies between any two steps of a birth leaves no half account', async () => {
     for (let commands = 0; ; commands++) {
       const prefix = uniquePrefix()
       const [dying, living] = [await node(prefix), await node(prefix)]
@@ -97,7 +97,7 @@ export const accountContract = (url: string): void => {
     }
   })
 
-  test('[A6] an account that was lost is made again under its name', async () => {
+  test('[U6] an account that was lost is made again under its name', async () => {
     const { redis, accounts } = await node()
     const person = somebody()
     const sub = subOf(await accounts.of(person))
@@ -115,7 +115,7 @@ export const accountContract = (url: string): void => {
     expect(await accounts.identities(sub)).toEqual([person])
   })
 
-  test('[A7] the business chooses the sub of a birth, says no, or says nothing', async () => {
+  test('[U7] the business chooses the sub of a birth, says no, or says nothing', async () => {
     const { redis, accounts } = await node()
     const before = await keysOf(redis)
     const no = { allow: false, why: 'ACCOUNT_REFUSED', detail: '您不是会员' } as const
@@ -134,7 +134,7 @@ export const accountContract = (url: string): void => {
     expect(await accounts.of(person, { decide: async () => no })).toEqual({ ...no, sub: '1001' })
   })
 
-  test('[A7] claims that the business sends later replace those that are there', async () => {
+  test('[U7] claims that the business sends later replace those that are there', async () => {
     const { accounts } = await node()
     const person = somebody()
     const saying = (name: string) => ({ decide: async (): Promise<Decision> => ({ allow: true, claims: { name } }) })
@@ -145,7 +145,7 @@ export const accountContract = (url: string): void => {
     expect((await accounts.find(sub))?.claims).toEqual({ name: 'Anna' })
   })
 
-  test('[A17] a number of WeChat is added, and outlives claims of the business that have none', async () => {
+  test('[U17] a number of WeChat is added, and outlives claims of the business that have none', async () => {
     const { accounts } = await node()
     const person = somebody()
     const saying = (said: Partial<Decision & { allow: true }>) => ({
@@ -170,7 +170,7 @@ export const accountContract = (url: string): void => {
     expect([subOf(other), await claims()]).toEqual([sub, { name: 'Ann', ...verified(second) }])
   })
 
-  test('[A8] a disabled account is refused until it is enabled again', async () => {
+  test('[U8] a disabled account is refused until it is enabled again', async () => {
     const { accounts } = await node()
     const person = somebody()
     const sub = subOf(await accounts.of(person))
@@ -184,7 +184,7 @@ export const accountContract = (url: string): void => {
     expect(await accounts.setState('nobody', 'disabled')).toBe(false)
   })
 
-  test('[A9] nothing of a deleted person is left, and whoever comes again is somebody else', async () => {
+  test('[U9] nothing of a deleted person is left, and whoever comes again is somebody else', async () => {
     const { redis, accounts } = await node()
     const before = (await keysOf(redis)).length
     const person = somebody('uGone')
@@ -203,7 +203,7 @@ export const accountContract = (url: string): void => {
     expect(await accounts.remove('nobody')).toBe(false)
   })
 
-  test('[A9] a deletion that was interrupted is complete for whoever comes', async () => {
+  test('[U9] a deletion that was interrupted is complete for whoever comes', async () => {
     for (let commands = 1; ; commands++) {
       const prefix = uniquePrefix()
       const [dying, living] = [await node(prefix), await node(prefix)]
@@ -221,7 +221,7 @@ export const accountContract = (url: string): void => {
     }
   })
 
-  test('[A10] another identity is linked, unless it has an account, and taken off, unless it is the last', async () => {
+  test('[U10] another identity is linked, unless it has an account, and taken off, unless it is the last', async () => {
     const node1 = await node()
     const { accounts } = node1
     const [first, second, third] = [somebody(), somebody(), somebody()]
@@ -242,7 +242,7 @@ export const accountContract = (url: string): void => {
     expect(await halves(node1)).toEqual([])
   })
 
-  test('[A11] an account of a former version is found, keeps its sub, and becomes one of today when it is met', async () => {
+  test('[U11] an account of a former version is found, keeps its sub, and becomes one of today when it is met', async () => {
     const { redis, accounts } = await node()
     const person = somebody()
     const link = redis.keys.accountOf(plainLink(person.id))
@@ -258,7 +258,7 @@ export const accountContract = (url: string): void => {
     expect(subOf(await accounts.of(person))).toBe('old-sub')
   })
 
-  test('[A11] the name of a former demo person is kept, and no longer in plain text', async () => {
+  test('[U11] the name of a former demo person is kept, and no longer in plain text', async () => {
     const { redis, accounts } = await node()
     await redis.data.hset(redis.keys.account('old-demo'), { via: 'demo', name: 'Ann' })
     await redis.data.set(redis.keys.accountOf(createHash('sha256').update('demo:Ann').digest('base64url')), 'old-demo')
@@ -268,7 +268,7 @@ export const accountContract = (url: string): void => {
     expect(await contentsOf(redis)).not.toContain('"Ann"')
   })
 
-  test('[A12] beside nodes of a former version, both find the same accounts', async () => {
+  test('[U12] beside nodes of a former version, both find the same accounts', async () => {
     const prefix = uniquePrefix()
     const [mixed, alone] = [await node(prefix, { isAlone: () => false }), await node(prefix)]
     const { data, keys } = mixed.redis

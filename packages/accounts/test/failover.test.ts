@@ -1,10 +1,11 @@
 import { elected, startRedisCluster } from '@saoma/testing'
+import type { Decision } from '../src/index.ts'
 import { halves, insist, openNode, somebody, subOf, uniquePrefix } from './fixtures.ts'
 
 const PEOPLE = 1_000
 const AT_ONCE = 40
 
-test('[A15] masters die while 1,000 people come for the first time, and no account is half', async () => {
+test('[U15] masters die while 1,000 people come for the first time, and no account is half', async () => {
   const cluster = await startRedisCluster({ replicas: true, appendonly: true })
   const prefix = uniquePrefix()
   const durable = { replicas: { count: 1, timeoutMs: 500 } }
@@ -14,13 +15,25 @@ test('[A15] masters die while 1,000 people come for the first time, and no accou
   ] as const
   // Each third has a second app, which comes at the same time.
   const people = Array.from({ length: PEOPLE }, (_, i) => somebody(i % 3 === 0 ? `uFailover${i}` : undefined))
+  // Of another third the business says who they are.
+  const claimsOf = (i: number) => (i % 3 === 1 ? { name: `Person ${i}` } : {})
+  const decide = async (i: number): Promise<Decision> =>
+    i % 3 === 1 ? { allow: true, sub: `u-${i}`, claims: claimsOf(i) } : { allow: true }
+  let repeats = 0
   const given = new Map<string, Set<string>>()
   const meet = async (i: number): Promise<void> => {
     const person = people[i]
     if (!person) return
     const apps = person.union ? [person, { ...person, app: 'wx2', id: `${person.id}-2` }] : [person]
     const met = await Promise.all(
-      apps.flatMap((identity) => nodes.map(({ accounts }) => insist(() => accounts.of(identity)))),
+      apps.flatMap((identity) =>
+        nodes.map(({ accounts }) =>
+          insist(
+            () => accounts.of(identity, { decide: () => decide(i) }),
+            () => repeats++,
+          ),
+        ),
+      ),
     )
     given.set(person.id, new Set(met.map(subOf)))
   }
@@ -47,10 +60,18 @@ test('[A15] masters die while 1,000 people come for the first time, and no accou
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
   await killing
 
+  // People did come while masters were away.
+  expect(repeats).toBeGreaterThan(0)
   expect([...given.values()].filter((subs) => subs.size !== 1)).toEqual([])
   expect(new Set([...given.values()].map(([sub]) => sub)).size).toBe(PEOPLE)
   const [node] = nodes
+  // Before anybody comes again: nothing waits for a repair.
+  expect(await insist(() => halves(node))).toEqual([])
   const again = await Promise.all(people.map((person) => insist(() => node.accounts.of(person))))
   expect(again.map(subOf)).toEqual(people.map(({ id }) => [...(given.get(id) ?? [])][0]))
+  const found = await Promise.all(again.map((met) => insist(() => node.accounts.find(subOf(met)))))
+  expect(found.map((account) => account?.claims)).toEqual(people.map((_, i) => claimsOf(i)))
+  const named = again.map(subOf).filter((_, i) => i % 3 === 1)
+  expect(named).toEqual(named.map((_, i) => `u-${i * 3 + 1}`))
   expect(await insist(() => halves(node))).toEqual([])
 })

@@ -83,12 +83,13 @@ export const halves = async ({ redis, accounts }: Node): Promise<string[]> => {
 const AGAIN_MS = 50
 
 /** Repeats a call until Redis is there, as a phone does after 503. */
-export const insist = async <T>(act: () => Promise<T>): Promise<T> => {
+export const insist = async <T>(act: () => Promise<T>, onRepeat = () => {}): Promise<T> => {
   for (;;) {
     try {
       return await act()
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error
+      onRepeat()
       await delay(AGAIN_MS)
     }
   }
@@ -108,4 +109,20 @@ export const dieAfter = (redis: RedisClients, commands: number): { isDead(): boo
     },
   })
   return { isDead: () => left < 0 }
+}
+
+/** Holds one command of a connection until `act` is done. Tells whether that command has come. */
+export const beforeCommand = (redis: RedisClients, number: number, act: () => Promise<void>): (() => boolean) => {
+  let sent = 0
+  const { data } = redis
+  const send = data.sendCommand.bind(data) as (...args: unknown[]) => unknown
+  Object.assign(data, {
+    sendCommand: (...args: unknown[]) => {
+      if (++sent !== number) return send(...args)
+      const [command] = args as [{ reject(error: unknown): void; promise: Promise<unknown> }]
+      act().then(() => send(...args), command.reject)
+      return command.promise
+    },
+  })
+  return () => sent >= number
 }

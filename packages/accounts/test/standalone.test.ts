@@ -5,7 +5,7 @@ import { openNode, somebody, subOf, uniquePrefix } from './fixtures.ts'
 const server = await startRedis()
 accountContract(server.url)
 
-test('[A14] people who are known can come while Redis is full', async () => {
+test('[U14] people who are known can come while Redis is full', async () => {
   const full = await startRedis()
   const { redis, accounts } = await openNode(full.url, uniquePrefix())
   const [person, stranger] = [somebody('uFull'), somebody()]

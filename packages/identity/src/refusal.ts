@@ -13,9 +13,10 @@ export const refusalOf = (ctx: KoaContextWithOIDC, refused: Refused): Error => {
   const { status, say } = codes[refused.why]
   const error = status < 500 ? new errors.AccessDenied(say.en) : new errors.TemporarilyUnavailable(say.en)
   const state = ctx.state as RequestState
-  const detail = refused.why === 'ACCOUNT_REFUSED' ? refused.detail : undefined
+  const { detail, reason } = refused.why === 'ACCOUNT_REFUSED' ? refused : {}
   state.refusal = { code: refused.why, ...(detail === undefined ? {} : { detail }) }
-  return Object.assign(error, { status, statusCode: status })
+  // The provider keeps this member from the client.
+  return Object.assign(error, { status, statusCode: status, ...(reason === undefined ? {} : { error_detail: reason }) })
 }
 
 /** Adds the members of a problem (RFC 9457) to OAuth's error, if the request was refused by `refusalOf`. */

@@ -67,11 +67,16 @@ const MOST_WAITING = 1_000
  */
 const overloaded: readonly number[] = [502, 503, 504]
 
+/** Characters of a member's name in the log. */
+const LONGEST_NAME = 100
+
 /** The first thing that is wrong with an answer. Never its values: they may be secret or personal. */
 const wrongWith = ([issue]: readonly v.BaseIssue<unknown>[]): string => {
   if (!issue) return 'body'
-  const where = v.getDotPath(issue) ?? ''
-  const what = issue.expected === 'never' ? 'not known' : (issue.expected ?? issue.type)
+  const where = (v.getDotPath(issue) ?? '').slice(0, LONGEST_NAME)
+  // The message of a check that has none of its own quotes the value.
+  const own = issue.type === 'check' && !issue.message.includes(issue.received) ? issue.message : undefined
+  const what = issue.expected === 'never' ? 'not known' : (issue.expected ?? own ?? issue.type)
   return `body${where ? `: ${where}` : ''} (${what})`
 }
 

@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { createAccounts, type Imported, importPeople, openAccountKeys } from '@saoma/accounts'
 import { createAudit } from '@saoma/audit'
 import { CLUSTER_VERSION, createRedis, orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
@@ -22,10 +21,10 @@ type Import = Extract<AskedAccountsCommand, { kind: 'import' }>
 const READY_MS = 5_000
 const PROGRESS_MS = 1_000
 
-const number = new Intl.NumberFormat('en')
+const { format: number } = new Intl.NumberFormat('en')
 const say = (line: string): boolean => process.stdout.write(`${line}\n`)
-const sentenceOf = ({ lines, made, known, bad }: Imported): string =>
-  `${number.format(lines)} lines: ${number.format(made)} new, ${number.format(known)} known, ${number.format(bad)} bad`
+const sentenceOf = ({ lines, made, added, known, bad }: Imported): string =>
+  `${number(lines)} lines: ${number(made)} new, ${number(added)} added to an account, ${number(known)} known, ${number(bad)} bad`
 
 /** @throws an error for the operator */
 const assertReady = async ({ data, keys }: RedisClients): Promise<void> => {
@@ -53,36 +52,31 @@ const run = async ({ file, after }: Import, config: Config): Promise<number> => 
     replicas: config.replicas,
   })
   const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
-  let done: Imported = { lines: after, made: 0, known: 0, bad: 0 }
+  let done: Imported = { lines: after, made: 0, added: 0, known: 0, bad: 0 }
   const goOn = () => say(`Go on with: saoma accounts import ${file} --after ${done.lines}`)
   try {
     await assertReady(redis)
     const accountKeys = await openAccountKeys(redis, { secrets: config.secrets })
     try {
       let toldAt = performance.now()
-      const input = file === '-' ? process.stdin : createReadStream(file)
-      // `createInterface` does not report the errors of its input.
-      const failed = new Promise<never>((_, reject) => input.once('error', reject))
-      done = await Promise.race([
-        failed,
-        importPeople(
-          createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }),
-          createAccounts(redis, accountKeys),
-          {
-            after,
-            ...(config.wechat ? { app: config.wechat.appid } : {}),
-            ownClaims: config.accounts.ownClaims,
-            onBad: (line, why) => process.stderr.write(`line ${line}: ${why}\n`),
-            onProgress: (counts) => {
-              done = counts
-              if (performance.now() - toldAt < PROGRESS_MS) return
-              toldAt = performance.now()
-              say(sentenceOf(counts))
-            },
-            signal: interrupted.signal,
+      const { wechat } = config
+      done = await importPeople(
+        file === '-' ? process.stdin : createReadStream(file),
+        createAccounts(redis, accountKeys),
+        {
+          after,
+          ...(wechat ? { apps: [wechat, ...wechat.others].map(({ appid }) => appid) } : {}),
+          ownClaims: config.accounts.ownClaims,
+          onBad: (line, why) => process.stderr.write(`line ${line}: ${why}\n`),
+          onProgress: (counts) => {
+            done = counts
+            if (performance.now() - toldAt < PROGRESS_MS) return
+            toldAt = performance.now()
+            say(sentenceOf(counts))
           },
-        ),
-      ])
+          signal: interrupted.signal,
+        },
+      )
     } finally {
       accountKeys.close()
     }
@@ -95,7 +89,8 @@ const run = async ({ file, after }: Import, config: Config): Promise<number> => 
     throw error
   } finally {
     // One entry for all: those of each person would push out what others did.
-    if (done.made > 0) audit.note({ kind: 'admin.acted', by: 'operator', reason: 'accounts.import', count: done.made })
+    const count = done.made + done.added
+    if (count > 0) audit.note({ kind: 'admin.acted', by: 'operator', reason: 'accounts.import', count })
     await audit.close()
     await redis.close()
   }

@@ -1,4 +1,4 @@
-import { claimsSchema, type Decision, isSub, type OutsideIdentity } from '@saoma/accounts'
+import { claimsSchema, type Decision, type OutsideIdentity, subSchema } from '@saoma/accounts'
 import * as v from 'valibot'
 import { networkOf, wideNetworkOf } from '../access/networks.ts'
 import { createWebhookClient } from '../access/webhook-client.ts'
@@ -42,7 +42,7 @@ const answerSchema = (ownClaims: readonly string[]) =>
   v.variant('allow', [
     v.strictObject({
       allow: v.literal(true),
-      sub: v.nullish(v.pipe(v.string(), v.check(isSub))),
+      sub: v.nullish(subSchema),
       claims: v.nullish(claimsSchema(ownClaims)),
     }),
     v.strictObject({
