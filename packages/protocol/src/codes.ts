@@ -63,7 +63,7 @@ export const codes = {
   SCOPE_MISSING: {
     status: 403,
     react: 'stop',
-    say: { en: 'This key does not have the scope that is needed.', zh: '该密钥没有所需的权限范围。' },
+    say: { en: 'The scope that is needed is missing.', zh: '缺少所需的权限范围。' },
   },
   ACCOUNT_REFUSED: {
     status: 403,
