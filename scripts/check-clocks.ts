@@ -29,6 +29,7 @@ const MOMENTS: Readonly<Record<string, string>> = {
   'apps/gateway/src/access/key-uses.ts': 'times of uses in Redis',
   'apps/gateway/src/access/listed-key.ts': 'the expiry of an API key',
   'apps/gateway/src/access/secret-ring.ts': 'the end of a secret',
+  'apps/gateway/src/admin/delete-person.ts': 'the age of entries of the audit',
   'apps/gateway/src/admin/key-requests.ts': 'the expiry of an API key',
   'apps/gateway/src/bin/key.ts': 'the end of a secret, as it is printed',
   'apps/gateway/src/bin/stored-key-commands.ts': 'the expiry of an API key',

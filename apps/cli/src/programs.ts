@@ -76,11 +76,18 @@ export const programs: readonly Program[] = [
   },
   {
     name: 'accounts',
-    summary: 'people: import those of your own tables',
+    summary: 'people: import, show, export, disable, enable, delete',
     path: 'apps/gateway/src/bin/accounts',
     words: {
       options: ['--help'],
-      commands: { import: { options: ['--after=', ENV_FILE, '--help'] } },
+      commands: {
+        import: { options: ['--after=', ENV_FILE, '--help'] },
+        show: { options: [ENV_FILE, '--help'] },
+        export: { options: [ENV_FILE, '--help'] },
+        disable: { options: ['--reason=', ENV_FILE, '--help'] },
+        enable: { options: [ENV_FILE, '--help'] },
+        delete: { options: ['--yes', ENV_FILE, '--help'] },
+      },
     },
   },
   {

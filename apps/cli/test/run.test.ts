@@ -52,7 +52,7 @@ test.each([
 test.each([
   ['key', 'Usage: saoma key <command> [options]'],
   ['pool', 'Usage: saoma pool <command>'],
-  ['accounts', 'Usage: saoma accounts import <file>'],
+  ['accounts', 'Usage: saoma accounts <command> [options]'],
   ['audit', 'Usage: saoma audit <command>'],
   ['load', 'Exit code: 0 all as expected'],
   ['start', '--lan '],

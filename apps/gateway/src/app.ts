@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Audit } from '@saoma/audit'
+import type { Identity } from '@saoma/identity'
 import type { Tickets } from '@saoma/tickets'
 import Koa from 'koa'
 import { type AdminDeps, adminRouters } from './admin/app.ts'
@@ -20,6 +21,7 @@ import { type TicketRoutesDeps, ticketRoutes } from './login/tickets.ts'
 import { userinfoRoutes } from './login/userinfo.ts'
 import { wechatPolls } from './login/wechat-polls.ts'
 import type { Logger } from './operate/log.ts'
+import type { Metrics } from './operate/metrics.ts'
 import type { Trace } from './operate/tracing/trace.ts'
 import { bounded } from './transport/http/bounds.ts'
 import type { Builds } from './transport/http/builds.ts'
@@ -39,6 +41,8 @@ export interface AppDeps
     PeopleRoutesDeps,
     MessageRoutesDeps {
   audit: Audit
+  identity: Identity
+  metrics: Metrics
   tickets: Tickets
   /** Finds page files of other builds. Needed only if the node serves pages (`webRoot`). */
   builds?: Pick<Builds, 'find'>

@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Accounts } from '@saoma/accounts'
 import type { Audit } from '@saoma/audit'
 import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
@@ -13,6 +14,7 @@ import type { RevocationWatch } from './access/revocation-watch.ts'
 import { keepsEndsMs } from './access/signed-tokens.ts'
 import { createAdminApp } from './admin/app.ts'
 import type { KeysDeps } from './admin/keys.ts'
+import { createPeopleActs } from './admin/people-acts.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { createOrigins } from './config/origins.ts'
@@ -65,6 +67,7 @@ export interface GatewayDeps {
   limits: Limits
   tickets: Tickets
   identity: Identity
+  accounts: Accounts
   channels: Channels
   live: Live
   revocations: RevocationWatch
@@ -128,9 +131,10 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
   const pushes = createConfirmLatency(metrics)
 
   const endPerson = createEndPerson({ ...deps, keepMs: keepsEndsMs(options.live) })
+  const people = createPeopleActs({ ...deps, endPerson })
   const cpu = watchCpu()
   const nodes = createNodeCalls({ ...deps, report: () => reportOf(inside, metrics, cpu.share) }, options)
-  const app = createApp({ ...deps, endPerson, holds, pushes, nodes }, { ...options, origins, addressOf })
+  const app = createApp({ ...deps, ...people, endPerson, holds, pushes, nodes }, { ...options, origins, addressOf })
   const admission = { origins, addressOf, isDraining }
   const judge = createJudge(deps, admission)
   const doorOptions = {
@@ -176,7 +180,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     isDraining: () => leaving,
     isLate: lateness.isLate,
     proxyLeaves: proxies.leave,
-    admin: createAdminApp({ ...deps, nodes }, options),
+    admin: createAdminApp({ ...deps, ...people, endPerson, nodes }, options),
     counts: {
       sockets: () => [
         ...countSockets(io),

@@ -107,6 +107,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const gateway = createGateway(
     {
       ...{ redis, limits, tickets, identity, channels, live, metrics, audit, log, leave },
+      accounts: identity.accounts,
       ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
       room: opened.room,
       revocations: access.revocations,

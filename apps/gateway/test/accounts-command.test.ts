@@ -5,7 +5,19 @@ import { fileURLToPath } from 'node:url'
 import { createAccounts, openAccountKeys } from '@saoma/accounts'
 import { createAudit } from '@saoma/audit'
 import { createRedis } from '@saoma/redis'
-import { documented, onCleanup, plainEnv, startProcess, startRedis } from '@saoma/testing'
+import {
+  attemptPhoneToken,
+  connectLive,
+  documented,
+  onCleanup,
+  plainEnv,
+  publish,
+  refresh,
+  startGateway,
+  startProcess,
+  startRedis,
+  webToken,
+} from '@saoma/testing'
 import { readAccountsCommand } from '../src/bin/read-accounts-command.ts'
 
 const script = fileURLToPath(new URL('../src/bin/accounts.ts', import.meta.url))
@@ -141,12 +153,78 @@ test.each<[what: string, args: string[], env: Record<string, string>, says: RegE
 
 test.each<[args: string[], reason: string]>([
   [[], 'Say what is to be done.'],
-  [['export'], 'There is no command "export".'],
+  [['erase'], 'There is no command "erase".'],
   [['import'], 'import needs the name of a file, or - for standard input.'],
   [['import', 'a', 'b'], 'import needs one file, but there is "b" too.'],
   [['import', 'a', '--after', 'x'], '--after needs the number of a line.'],
   [['import', 'a', '--all'], 'import has no option --all.'],
   [['import', 'a', '--env-file'], '--env-file needs the name of a file.'],
+  [['import', 'a', '--yes'], 'import has no option --yes.'],
+  [['show'], 'show needs the sub of a person.'],
+  [['show', 'a', 'b'], 'show needs one sub, but there is "b" too.'],
+  [['show', 'a b'], '"a b" is no sub.'],
+  [['enable', 'a', '--reason', 'x'], 'enable has no option --reason.'],
+  [['disable', 'a', '--reason', 'one\ntwo'], '--reason is a sentence of up to 200 characters, without line breaks.'],
+  [['delete', 'a'], 'delete cannot be undone. If you mean it, add --yes.'],
 ])('%j is wrong', (args, reason) => {
   expect(readAccountsCommand(args)).toEqual({ kind: 'wrong', reason })
+})
+
+test('a sub that begins with a dash is a sub', () => {
+  const sub = '-5x_AAAAAAAAAAAAAAAAAA'
+  expect(readAccountsCommand(['delete', sub, '--yes'])).toMatchObject({ kind: 'delete', sub })
+  expect(readAccountsCommand(['show', '-h'])).toEqual({ kind: 'help' })
+})
+
+test('an operator shows, exports, disables, enables and deletes a person, as the routes do', async () => {
+  const [logins, channels] = [await startRedis(), await startRedis()]
+  const apart = { REDIS_URL: logins.url, REDIS_CHANNELS_URL: channels.url }
+  const nobody = await run(['show', 'somebody'], apart)
+  expect(nobody).toEqual({ code: 1, lines: ['This Redis has no accounts. Is it the one of the nodes?'] })
+  const node = await startGateway({
+    redisUrl: logins.url,
+    nodeId: 'a',
+    origin: settings.SAOMA_ORIGIN,
+    env: { REDIS_CHANNELS_URL: channels.url, SAOMA_SECRET: secret },
+  })
+  const tokens = await webToken(node.origin, 'olga')
+  const { user: sub } = tokens
+  await publish(node.origin, { channel: `user:${sub}`, event: 'bill', data: { total: 5 } })
+  const json = async (...args: string[]) => {
+    const { code, lines } = await run(args, apart)
+    expect(code).toBe(0)
+    return JSON.parse(lines.join('\n'))
+  }
+  const shown = { sub, state: 'active', claims: { name: 'olga' }, sessions: [{ client: 'web' }] }
+  expect(await json('show', sub)).toMatchObject(shown)
+  expect(await json('export', sub)).toMatchObject({
+    ...{ sub, account: { state: 'active' }, sessions: [{ client: 'web' }] },
+    messages: [{ channel: `user:${sub}`, event: 'bill', data: { total: 5 } }],
+  })
+
+  const live = connectLive(node.origin, { token: tokens.access_token })
+  await live.next('connect')
+  expect(await run(['disable', sub, '--reason', 'Ask at the desk.'], apart)).toEqual({
+    code: 0,
+    lines: [`${sub} is disabled. 1 session has ended.`],
+  })
+  expect(await live.next('ended')).toEqual({ code: 'REVOKED', reason: 'Ask at the desk.' })
+  expect(await attemptPhoneToken(node.origin, 'demo:olga')).toMatchObject({ body: { code: 'ACCOUNT_DISABLED' } })
+  expect((await run(['enable', sub], apart)).lines).toEqual([`${sub} is active. The person has to log in again.`])
+  const again = await webToken(node.origin, 'olga')
+  expect(again.user).toBe(sub)
+
+  expect((await run(['delete', sub, '--yes'], apart)).lines).toEqual([`${sub} is deleted. 1 session has ended.`])
+  expect((await refresh(node.origin, again.refresh_token)).status).toBe(400)
+  expect(await json('show', sub)).toEqual({ sub, state: 'deleted', claims: {}, identities: [], sessions: [] })
+  const redis = await createRedis({ url: channels.url, probeMs: 0 })
+  onCleanup(() => redis.close())
+  expect(await redis.data.exists(redis.keys.channelLog(`user:${sub}`))).toBe(0)
+  expect(await run(['delete', 'nobody', '--yes'], apart)).toMatchObject({
+    code: 0,
+    lines: [expect.stringMatching(/^There was no account nobody/)],
+  })
+  expect(await run(['disable', 'nobody'], apart)).toEqual({ code: 1, lines: ['There is no account nobody.'] })
+  const away = await run(['show', sub], { ...apart, REDIS_CHANNELS_URL: 'redis://127.0.0.1:1' })
+  expect(away).toMatchObject({ code: 1, lines: [expect.stringMatching(/names 127\.0\.0\.1:1/)] })
 })

@@ -205,15 +205,20 @@ test('a disabled account scans no code and gets no token: not on the phone, not 
   const { refresh_token } = await logIn('barred')
   const { access_token: token } = (await phone('barred')).body
   const ticket = await createTicket(cluster.origin)
-  await scan(cluster.origin, ticket.ticket, token)
+  const agreed = await createTicket(cluster.origin)
+  for (const each of [ticket, agreed]) await scan(cluster.origin, each.ticket, token)
+  expect((await confirm(cluster.origin, agreed.ticket, token)).status).toBe(200)
   expect(await accounts.setState('barred', 'disabled')).toBe(true)
   const next = await createTicket(cluster.origin)
   expect(await scan(cluster.origin, next.ticket, token)).toMatchObject({
     status: 403,
     body: { code: 'ACCOUNT_DISABLED', react: 'stop' },
   })
-  await confirm(cluster.origin, ticket.ticket, token)
-  expect(await redeem(cluster.origin, ticket.device_code)).toMatchObject({
+  expect(await confirm(cluster.origin, ticket.ticket, token)).toMatchObject({
+    status: 403,
+    body: { code: 'ACCOUNT_DISABLED', react: 'stop' },
+  })
+  expect(await redeem(cluster.origin, agreed.device_code)).toMatchObject({
     status: 400,
     body: { error: 'invalid_grant' },
   })

@@ -25,7 +25,7 @@ const open = async () => {
     const page = await audit.read({ person, order: 'oldest' })
     return page.ok ? page.value.entries : []
   }
-  return { accounts: noteAccounts(createAccounts(redis, keys), audit), entries }
+  return { accounts: noteAccounts(createAccounts(redis, keys), audit), entries, forget: audit.forget }
 }
 const somebody = (id: string) => ({ provider: 'wechat', app: 'wx1', id }) as const
 
@@ -60,14 +60,15 @@ test('it is noted what becomes of an account, by whom, and nothing twice', async
   expect(await entries('nobody')).toEqual([])
 })
 
-test('of a deleted account nothing is left but that it was deleted, however often it is deleted', async () => {
-  const { accounts, entries } = await open()
+test('it is noted once that an account was deleted, and that stays when the person is forgotten', async () => {
+  const { accounts, entries, forget } = await open()
   const bob = somebody('oBob')
   const met = await accounts.of(bob)
   if (!met.allow) throw new Error(met.why)
   await accounts.setState(met.sub, 'disabled')
   expect(await entries(met.sub)).toHaveLength(2)
   for (let i = 0; i < 2; i++) expect(await asOperator(() => accounts.remove(met.sub))).toBe(true)
+  await forget(met.sub)
   expect(await entries(met.sub)).toMatchObject([{ kind: 'account.deleted', ...OPERATOR }])
   // Who comes again is somebody else.
   const anew = await accounts.of(bob)

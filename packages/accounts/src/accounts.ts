@@ -7,11 +7,12 @@ import { createContents } from './contents.ts'
 import { allOf, follow, lead, linksOf, releaseAll } from './links.ts'
 import { createMeetings, FRESH_MS, isClosed } from './meetings.ts'
 import { mark, strip, unlist } from './scripts.ts'
+import { type AccountSearch, createSearch } from './search.ts'
 
 export type Adopted = 'made' | 'added' | 'known' | 'other' | 'closed' | 'full'
 
 /** Every call rejects with RedisUnavailable when Redis is unavailable, and may then be repeated. */
-export interface Accounts {
+export interface Accounts extends AccountSearch {
   /**
    * The account of a person. The first meeting creates it. If several nodes meet the person at the same time,
    * all get the same account, and it `isNew` to one of them.
@@ -135,6 +136,7 @@ export const createAccounts = (
     },
 
     identities: identitiesOf,
+    ...createSearch(redis, accountKeys, identitiesOf),
 
     adopt: async (identity, sub, claims) => {
       const at = links(identity)
@@ -211,7 +213,11 @@ export const createAccounts = (
       const identities = fields.flatMap((value, i) =>
         i % 2 === 1 && fields[i - 1]?.startsWith('id:') ? (contents.openIdentity(value, sub) ?? []) : [],
       )
-      await Promise.all(identities.map((identity) => releaseAll(redis, allOf(links(identity)), sub)))
+      const all = identities.flatMap((identity) => allOf(links(identity)))
+      const released = writing(...all)
+      await releaseAll(redis, all, sub)
+      // While the account still lists them, for a call that repeats this one.
+      await released()
       // The link of a former version still leads here, and nobody knows its name.
       await strip(data, [account], [identities.length > 0 ? TOMBSTONE_MS : 0])
       await replicated()

@@ -3,3 +3,4 @@ export { type AccountKeys, type AccountKeysOptions, openAccountKeys } from './ac
 export { type Accounts, type AccountsOptions, type Adopted, createAccounts } from './accounts.ts'
 export { type Claims, claimsSchema, isOwnClaim } from './claims.ts'
 export { type Imported, type ImportOptions, importPeople, isSub, subSchema } from './people.ts'
+export type { AccountSearch, Wanted } from './search.ts'

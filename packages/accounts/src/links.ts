@@ -46,6 +46,13 @@ export const linksOf = (
   }
 }
 
+/** Where a unionid may lead: by the present key, and by former ones. */
+export const unionLinksOf = (
+  { keys }: Pick<RedisClients, 'keys'>,
+  boxes: readonly Box[],
+  { provider, union }: { provider: string; union: string },
+): readonly string[] => boxes.map((box) => keys.accountLink(box.name(JSON.stringify(['union', provider, union]))))
+
 const some = <Name extends keyof Found>(name: Name, sub: string | null | undefined) => (sub ? { [name]: sub } : {})
 
 /** Reads where an identity leads to. The former links are read only if its own is missing. */

@@ -26,6 +26,11 @@ export interface Grants {
    */
   destroy(sid: string, notice?: EndNotice): Promise<boolean>
   hasSession(sid: string): Promise<boolean>
+  /**
+   * Deletes the refresh token of a session, and the marks of those before it. The last ones stay for ten
+   * minutes, as after any use.
+   */
+  eraseToken(sid: string): Promise<void>
 }
 
 const MODEL = 'Grant'
@@ -111,5 +116,12 @@ export const createGrants = (
     },
     destroy: async (sid, notice) => (await destroy(sid, notice)) !== undefined,
     hasSession: async (sid) => (await orUnavailable(data.exists(at(sid)))) === 1,
+    eraseToken: async (sid) => {
+      const token = await orUnavailable(data.hget(at(sid), 'token'))
+      const all = [keys.usedRefreshTokens(sid), ...(token ? [keys.oidc(REFRESH_TOKEN, token)] : [])]
+      const replicated = writing(...all)
+      await Promise.all(all.map((key) => orUnavailable(data.unlink(key))))
+      await replicated()
+    },
   }
 }

@@ -77,9 +77,14 @@ export interface Identity {
    */
   endAll(sub: string, keep?: string, notice?: EndNotice): Promise<number>
   /**
-   * Whether a person may log in at a page. The value names the last end of all of the person's sessions: give
-   * it to the ticket that the person scans. A disabled account is ACCOUNT_DISABLED. A deleted one is REVOKED:
-   * its person is a new one.
+   * Deletes the refresh tokens of a person's sessions. The sessions must have ended, and the account must give
+   * no others.
+   */
+  eraseTokens(sub: string): Promise<void>
+  /**
+   * Whether a person may log in at a page, and act with the token of a phone. The value names the last end of
+   * all of the person's sessions: give it to the ticket that the person scans. A disabled account is
+   * ACCOUNT_DISABLED. A deleted one is REVOKED: its person is a new one.
    */
   mayScan(sub: string): Promise<Result<string>>
   close(): void
@@ -166,6 +171,7 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
     sessions: sessions.list,
     end: sessions.end,
     endAll: sessions.endAll,
+    eraseTokens: sessions.eraseTokens,
     mayScan: async (sub) => {
       // Both lie in one slot. The end is read first: who disables an account and then ends all is obeyed.
       const [end, account] = await Promise.all([sessions.lastEnd(sub), accounts.find(sub)])

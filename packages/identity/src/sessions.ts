@@ -57,6 +57,8 @@ export interface Sessions {
    * completed.
    */
   endAll(sub: string, keep?: string, notice?: EndNotice): Promise<number>
+  /** Deletes the refresh tokens of all sessions, which then end when their access tokens do. */
+  eraseTokens(sub: string): Promise<void>
   /** Names the last end of all sessions, for a login that is scanned now; empty if there was none lately. */
   lastEnd(sub: string): Promise<string>
 }
@@ -96,7 +98,7 @@ export const SESSION_SECONDS = 90 * 24 * 60 * 60
 export const createSessions = (
   { data, keys, writing, reachReplicas }: RedisClients,
   marks: SessionMarks,
-  grants: Pick<Grants, 'at' | 'destroy' | 'hasSession'>,
+  grants: Pick<Grants, 'at' | 'destroy' | 'hasSession' | 'eraseToken'>,
   limits: SessionLimits = DEFAULT_LIMITS,
 ): Sessions => {
   /** Only a limit that somebody has set is exact, and costs a look at the list at each login. */
@@ -240,6 +242,12 @@ export const createSessions = (
       // What was listed after it was read has just begun.
       const counts = [...lived, ...before, ...now.filter((sid) => !known.includes(sid))]
       return complete(sub, [...before, ...now], new Set(counts), replicated, notice)
+    },
+
+    eraseTokens: async (sub) => {
+      const entries = Object.entries(await orUnavailable(data.hgetall(keys.sessions(sub))))
+      const sids = entries.filter(([, text]) => overUntil(text) === undefined).map(([sid]) => sid)
+      await Promise.all(sids.map(grants.eraseToken))
     },
 
     lastEnd: marks.lastEnd,

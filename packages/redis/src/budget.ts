@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Keys } from './keys.ts'
 import type { RedisClients } from './redis.ts'
 import { script } from './script.ts'
 
@@ -51,6 +52,12 @@ interface Purse {
 }
 
 /**
+ * Key of what a subject has spent. A subject may contain any character, but a hash tag may not: so its hash.
+ */
+export const budgetKey = (keys: Keys, name: string, subject: string): string =>
+  keys.budget(name, hash('sha256', subject, 'base64url'))
+
+/**
  * Counts in slices: a call to Redis for each message would double the cost of publishing. A subject that
  * spends little costs no call; one that spends much costs one call per slice, a twentieth of the limit. Two
  * errors follow. Each node may let one slice pass above the limit, before it asks. And each node may hold
@@ -77,8 +84,7 @@ export const createBudget = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>
   }
 
   const ask = async (subject: string, purse: Purse, cost: number): Promise<void> => {
-    // A subject may contain any character, but a hash tag may not. So use its hash.
-    const key = keys.budget(name, hash('sha256', subject, 'base64url'))
+    const key = budgetKey(keys, name, subject)
     const { taken, ms } = await spend(data, [key], [limit, windowMs, purse.untold, cost, slice])
     Object.assign(purse, { asked: true, untold: 0, endsAt: performance.now() + ms, left: purse.left + taken })
     if (taken === 0) purse.refused = Math.min(purse.refused, cost)

@@ -1,6 +1,6 @@
 export type { Away } from './absences.ts'
 export { adapterClient } from './adapter-client.ts'
-export { type Budget, type BudgetOptions, createBudget } from './budget.ts'
+export { type Budget, type BudgetOptions, budgetKey, createBudget } from './budget.ts'
 export type { RedisCommand } from './commands.ts'
 export {
   type Connection,
@@ -19,7 +19,7 @@ export { Listeners } from './listeners.ts'
 export { clockOf, type Member, type MemberClock, memberOf, nodesAlive } from './members.ts'
 export { joinCluster, type Membership, type MembershipOptions, NotAdmitted } from './membership.ts'
 export { type Memory, type MemoryWatch, type MemoryWatchOptions, watchMemory } from './memory.ts'
-export { createPlaces, type Places, type PlacesOptions } from './places.ts'
+export { createPlaces, type Places, type PlacesOptions, placesKey } from './places.ts'
 export { createRedis, type RedisClients, type RedisOptions, type Role } from './redis.ts'
 export { RedisRefused } from './refused.ts'
 export { orUnavailable, RedisUnavailable } from './replies.ts'

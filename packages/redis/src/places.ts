@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { every } from './every.ts'
+import type { Keys } from './keys.ts'
 import type { RedisClients } from './redis.ts'
 import { script } from './script.ts'
 
@@ -40,6 +41,10 @@ const hold = script<[places: string], [node: string, holds: number, ms: number, 
   (raw) => raw === 1,
 )
 
+/** Key of the places of a subject. */
+export const placesKey = (keys: Keys, name: string, subject: string): string =>
+  keys.places(name, hash('sha256', subject, 'base64url'))
+
 interface Held {
   used: number
   /** Places that this node holds in Redis. */
@@ -58,7 +63,7 @@ export const createPlaces = (
   const all = new Map<string, Held>()
 
   const say = (subject: string, held: Held, holds: number, most: number): Promise<boolean> => {
-    const key = keys.places(name, hash('sha256', subject, 'base64url'))
+    const key = placesKey(keys, name, subject)
     held.asking = hold(data, [key], [nodeId, holds, FORGET_MS, most])
       .then((granted) => {
         if (granted) held.told = holds

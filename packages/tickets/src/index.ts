@@ -1,3 +1,4 @@
+export { eraseTicket } from './erase.ts'
 export type { Listener } from './listen.ts'
 export type { NewTicket, TicketRecord, TicketTimes } from './ticket.ts'
 export { createTickets, type Tickets } from './tickets.ts'

@@ -7,7 +7,7 @@ import type { Authenticate, Person, Principal, StillValid } from './principal.ts
 
 export interface AuthenticateDeps {
   apiKeys: Pick<ApiKeys, 'find' | 'isKnown'>
-  identity: Pick<Identity, 'isOwn' | 'verify' | 'hasSession'>
+  identity: Pick<Identity, 'isOwn' | 'verify' | 'hasSession' | 'mayScan'>
   /** Resolves tokens that Saoma did not issue. */
   businessTokens?: BusinessTokens
   channels: Pick<Channels, 'lastEnd'>
@@ -24,6 +24,13 @@ export const createAuthenticate = ({
   businessTokens,
   channels,
 }: AuthenticateDeps): { authenticate: Authenticate; stillValid: StillValid } => {
+  /**
+   * A phone's token has no session. It expires within ten minutes, and counts for nothing while its account
+   * is disabled or deleted.
+   */
+  const lives = async (user: string, sid: string | undefined): Promise<boolean> =>
+    sid === undefined ? (await identity.mayScan(user)).ok : identity.hasSession(sid)
+
   const stillValid: StillValid = async (who) => {
     if (who.kind === 'backend') {
       if (!apiKeys.isKnown(who)) return fail('REVOKED')
@@ -33,10 +40,9 @@ export const createAuthenticate = ({
       const lastEnd = await channels.lastEnd(who.user, who.sid)
       if (lastEnd !== '' && lastEnd !== who.lastEnd) return fail('REVOKED')
     }
-    // Only the business knows its own sessions. A phone's token has no
-    // session; it expires within ten minutes.
-    if (who.issuer === 'business' || who.sid === undefined) return ok(true)
-    return (await identity.hasSession(who.sid)) ? ok(true) : fail('REVOKED')
+    // Only the business knows its own sessions.
+    if (who.issuer === 'business') return ok(true)
+    return (await lives(who.user, who.sid)) ? ok(true) : fail('REVOKED')
   }
 
   /**
@@ -64,8 +70,7 @@ export const createAuthenticate = ({
     const bearer = await identity.verify(token)
     if (!bearer.ok) return bearer
     const { sub, sid, exp, rooms } = bearer.value
-    const valid = sid === undefined || (await identity.hasSession(sid))
-    if (!valid) return fail('REVOKED')
+    if (!(await lives(sub, sid))) return fail('REVOKED')
     return ok({
       kind: 'person',
       issuer: 'saoma',

@@ -11,13 +11,23 @@ import { bounded } from '../transport/http/bounds.ts'
 import type { RequestState } from '../transport/http/context.ts'
 import { problems } from '../transport/http/problem.ts'
 import type { Limits } from '../transport/limits.ts'
+import { type AccountRoutesDeps, accountRoutes } from './accounts.ts'
 import { type AuditRoutesDeps, auditRoutes } from './audit.ts'
 import { type AdminChannelsDeps, channelRoutes } from './channels.ts'
+import { type IdentityRoutesDeps, identityRoutes } from './identities.ts'
 import { type KeysDeps, keyRoutes } from './keys.ts'
 import { type AdminLoginsDeps, loginRoutes } from './logins.ts'
 import { type AdminNodesDeps, nodeRoutes } from './nodes.ts'
+import { type SessionRoutesDeps, sessionRoutes } from './sessions.ts'
 
-export interface AdminDeps extends AuditRoutesDeps, AdminLoginsDeps, AdminChannelsDeps, AdminNodesDeps {
+export interface AdminDeps
+  extends AuditRoutesDeps,
+    AccountRoutesDeps,
+    SessionRoutesDeps,
+    AdminLoginsDeps,
+    AdminChannelsDeps,
+    AdminNodesDeps {
+  accounts: AccountRoutesDeps['accounts'] & IdentityRoutesDeps['accounts']
   audit: Audit
   tickets: Tickets
   channels: Channels
@@ -29,6 +39,9 @@ export interface AdminDeps extends AuditRoutesDeps, AdminLoginsDeps, AdminChanne
 /** The administrators' routes, `/v1/admin/…`. Each asks for an API key with a scope. */
 export const adminRouters = (deps: AdminDeps): Router<RequestState>[] => [
   auditRoutes(deps),
+  accountRoutes(deps),
+  identityRoutes(deps),
+  sessionRoutes(deps),
   loginRoutes(deps),
   channelRoutes(deps),
   nodeRoutes(deps),

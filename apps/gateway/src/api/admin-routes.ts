@@ -1,6 +1,7 @@
 import type { AuditPage } from '@saoma/audit'
 import * as v from 'valibot'
 import { AuditParameters } from '../admin/audit-query.ts'
+import { adminAccountOperations } from './admin-accounts-routes.ts'
 import { adminKeyOperations } from './admin-key-routes.ts'
 import type { Operations } from './operation.ts'
 
@@ -66,5 +67,6 @@ export const adminOperations = {
     },
     codes: [],
   },
+  ...adminAccountOperations,
   ...adminKeyOperations,
 } as const satisfies Operations

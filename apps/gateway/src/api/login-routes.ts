@@ -101,7 +101,7 @@ export const loginOperations = {
     credentials: ['phoneToken'],
     path: { ticket },
     answers: { 200: { says: 'The state.', json: Decision } },
-    codes: [...PHONE, ...DECIDED, 'NOT_SCANNED'],
+    codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED, 'NOT_SCANNED'],
   },
   'POST /v1/tickets/{ticket}/reject': {
     id: 'rejectTicket',

@@ -1,6 +1,14 @@
 import { fail, ok, type Result } from '@saoma/protocol'
-import { type Budget, createBudget, createPlaces, type RedisClients } from '@saoma/redis'
-import type { Principal } from '../access/principal.ts'
+import {
+  type Budget,
+  budgetKey,
+  createBudget,
+  createPlaces,
+  type Keys,
+  placesKey,
+  type RedisClients,
+} from '@saoma/redis'
+import type { Person, Principal } from '../access/principal.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../operate/metrics.ts'
 
@@ -32,21 +40,36 @@ const MESSAGE_BYTES = 140
 /** Subscriptions of one person that a node grants without counting in Redis, enough for an ordinary page. */
 const FREE_FOLLOWS = 100
 
+/** Budgets of a person, and their places. */
+const BUDGETS = ['messages', 'bytes', 'kept', 'channels'] as const
+const FOLLOWS = 'follows'
+
 const nothing = () => {}
+
+const nameOfPerson = (issuer: Person['issuer'], user: string): string => `${issuer} ${user}`
+
+/** Keys that count what a person has used. */
+export const allowanceKeysOf = (keys: Keys, user: string): string[] =>
+  (['saoma', 'business'] as const).flatMap((issuer) => {
+    const name = nameOfPerson(issuer, user)
+    return [...BUDGETS.map((budget) => budgetKey(keys, budget, name)), placesKey(keys, FOLLOWS, name)]
+  })
 
 export const createAllowance = (
   { redis, metrics }: AllowanceDeps,
   { nodeId, limits }: { nodeId: string; limits: Config['limits'] },
 ): Allowance => {
-  const budget = (name: string, limit: number, windowMs: number) => createBudget(redis, { name, limit, windowMs })
+  const budget = (name: (typeof BUDGETS)[number] | 'key-bytes', limit: number, windowMs: number) =>
+    createBudget(redis, { name, limit, windowMs })
   const messages = budget('messages', limits.personMessages, MINUTE_MS)
   const bytes = budget('bytes', limits.personBytes, MINUTE_MS)
   const kept = budget('kept', limits.personBytesADay, DAY_MS)
   const channels = budget('channels', limits.personChannels, DAY_MS)
   const keyBytes = limits.keyBytes > 0 ? budget('key-bytes', limits.keyBytes, MINUTE_MS) : undefined
-  const places = createPlaces(redis, { name: 'follows', nodeId, limit: limits.personFollows, free: FREE_FOLLOWS })
+  const places = createPlaces(redis, { name: FOLLOWS, nodeId, limit: limits.personFollows, free: FREE_FOLLOWS })
 
-  const nameOf = (who: Principal): string => (who.kind === 'person' ? `${who.issuer} ${who.user}` : `key ${who.name}`)
+  const nameOf = (who: Principal): string =>
+    who.kind === 'person' ? nameOfPerson(who.issuer, who.user) : `key ${who.name}`
 
   const spend = async (what: string, from: Budget, who: Principal, cost: number): Promise<Result<true>> => {
     const waitMs = await from.spend(nameOf(who), cost)

@@ -13,12 +13,11 @@ const presentPlace = (): Pick<Note, 'ip' | 'browser' | 'os'> => {
  * The same accounts, of which it is noted what becomes of them. An import does not come by here: it makes
  * thousands at a time, which would push out what others did.
  *
- * `remove` erases what was noted of the person before, so it may reject after the account is gone. Then
- * repeat it.
+ * What was noted of a person before a deletion is erased by `deletePerson`, as its last step.
  */
 export const noteAccounts = (
   accounts: Accounts,
-  { note, refusals, forget }: Pick<Audit, 'note' | 'forget'> & { refusals: Pick<Audit['refusals'], 'of'> },
+  { note, refusals }: Pick<Audit, 'note'> & { refusals: Pick<Audit['refusals'], 'of'> },
 ): Accounts => {
   const tell = (kind: Kind, person: string): void => note({ kind, person, ...presentCause() })
   return {
@@ -50,7 +49,6 @@ export const noteAccounts = (
       if (!(await accounts.remove(sub))) return false
       const once = { name: `account.deleted.${sub}`, ms: REPEATED_MS }
       note({ kind: 'account.deleted', person: sub, ...presentCause() }, { once })
-      await forget(sub)
       return true
     },
   }

@@ -1,4 +1,4 @@
-import { type AccountKeys, createAccounts, openAccountKeys } from '@saoma/accounts'
+import { type AccountKeys, type Accounts, createAccounts, openAccountKeys } from '@saoma/accounts'
 import type { Audit } from '@saoma/audit'
 import type { Channels } from '@saoma/channels'
 import { createIdentity, type Identity, type IdentityOptions } from '@saoma/identity'
@@ -54,8 +54,13 @@ const createOnError =
     if (ctx.status >= 500) log.error({ err: error, request: ctx.state.requestId }, 'OAuth request failed')
   }
 
-/** The OpenID provider of the logins. Rejects with RedisUnavailable. */
-export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Promise<Identity> => {
+/** The OpenID provider of the logins, and who its people are. */
+export interface OpenIdentity extends Identity {
+  accounts: Accounts
+}
+
+/** Rejects with RedisUnavailable. */
+export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Promise<OpenIdentity> => {
   const { redis, membership, tickets, channels, wechatApps, limits, metrics, audit, log } = deps
 
   /**
@@ -71,6 +76,7 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
   }
 
   let accountKeys: AccountKeys | undefined
+  let accounts: Accounts | undefined
   const openAccounts = async () => {
     accountKeys = await openAccountKeys(redis, {
       secrets: config.secrets,
@@ -79,7 +85,8 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
       ),
     })
     const isAlone = () => membership.version() >= FINDS_BY_LINKS
-    return noteAccounts(createAccounts(redis, accountKeys, { isAlone }), audit)
+    accounts = noteAccounts(createAccounts(redis, accountKeys, { isAlone }), audit)
+    return accounts
   }
   const { hook, ownClaims } = config.accounts
   const phoneCodes = createPhoneCodes(redis, config.limits, metrics)
@@ -123,8 +130,10 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
     },
   )
 
+  if (!accounts) throw new Error('the accounts were not opened')
   return {
     ...identity,
+    accounts,
     close: () => {
       identity.close()
       accountKeys?.close()

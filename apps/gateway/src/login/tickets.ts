@@ -75,7 +75,10 @@ export const ticketRoutes = ({
         metrics.transitions.inc({ state: name })
         const once = { name: `${name}.${ticket.value}`, ms: REPEATED_MS }
         audit.note({ kind: NOTED[name], ...told }, { once })
-      } else audit.refusals.of({ kind: 'login.refused', reason: result.code, ...told })
+      } else if (result.code !== 'REVOKED') {
+        // Of a deleted person nothing is noted any more.
+        audit.refusals.of({ kind: 'login.refused', reason: result.code, ...told })
+      }
       answer(ctx, result)
     }
 
@@ -96,6 +99,8 @@ export const ticketRoutes = ({
   router.post(
     '/tickets/:ticket/confirm',
     decide('confirmed', async (ticket, sub) => {
+      const allowed = await identity.mayScan(sub)
+      if (!allowed.ok) return allowed
       pushes.begin(ticket)
       return decision(await tickets.confirm(ticket, sub))
     }),

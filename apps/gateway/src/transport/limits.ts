@@ -80,6 +80,13 @@ const byNetwork =
   (address, points) =>
     limit(networkOf(address), points)
 
+/** Limits per account whose counters lie in Redis, under the `sub` itself. */
+const BY_ACCOUNT = { userCodes: 'user_codes', checks: 'checks' } as const
+
+/** Keys that count what an account has used, as the rate limiter names them. */
+export const limitKeysOf = (keys: Keys, sub: string): string[] =>
+  Object.values(BY_ACCOUNT).map((what) => `${keys.rateLimit(what)}:${sub}`)
+
 /** The limits are sized for a school or an office behind one address. */
 export const createLimits = (
   redis: { data: Connection; keys: Keys },
@@ -156,12 +163,12 @@ export const createLimits = (
   )
 
   const pictures = counter('pictures', PICTURES, 120)
-  const checks = counter('checks', CHECKS, 600)
+  const checks = counter(BY_ACCOUNT.checks, CHECKS, 600)
 
   return {
     codes,
     demoPeople,
-    userCodes: inCluster('user_codes', 5),
+    userCodes: inCluster(BY_ACCOUNT.userCodes, 5),
     requests: byNetwork(onNode('requests', config.requestsPerMinute)),
     decisions: onNode('decisions', config.decisionsPerMinute),
     ticket: onNode('ticket', 120),

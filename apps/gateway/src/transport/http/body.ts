@@ -3,7 +3,7 @@ import type { Context } from './context.ts'
 import { problem } from './problem.ts'
 
 /** Limit of most routes. The OAuth routes have a smaller limit of their own. */
-const LARGEST_BODY = 64 * 1024
+export const LARGEST_BODY = 64 * 1024
 /** Least limit of a publish call, which may contain many messages. */
 const LARGEST_PUBLISH = 1024 * 1024
 const PUBLISHES = new Set(['/v1/publish', '/v1/mesh/publish'])

@@ -1,0 +1,57 @@
+import Router from '@koa/router'
+import type { Identity, SessionRecord } from '@saoma/identity'
+import { ok, type SessionsEnded } from '@saoma/protocol'
+import * as v from 'valibot'
+import type { Authenticate } from '../access/principal.ts'
+import type { EndPerson } from '../login/end-person.ts'
+import { EndRequest, flawOf } from '../login/end-request.ts'
+import type { Metrics } from '../operate/metrics.ts'
+import { readJson } from '../transport/http/body.ts'
+import type { RequestState } from '../transport/http/context.ts'
+import { answer, problem } from '../transport/http/problem.ts'
+import { aboutPerson } from './person-route.ts'
+
+export interface SessionRoutesDeps {
+  identity: Pick<Identity, 'sessions'>
+  endPerson: EndPerson
+  authenticate: Authenticate
+  metrics: Pick<Metrics, 'sessionsEnded'>
+}
+
+/** Answer of `GET /v1/admin/accounts/{sub}/sessions`: all of them, which are at most 100. */
+export interface PersonSessions {
+  sessions: SessionRecord[]
+}
+
+/** The routes with which administrators see and end the sessions of a person. */
+export const sessionRoutes = ({
+  identity,
+  endPerson,
+  authenticate,
+  metrics,
+}: SessionRoutesDeps): Router<RequestState> => {
+  const router = new Router<RequestState>({ prefix: '/v1/admin', sensitive: true })
+
+  router.get(
+    '/accounts/:sub/sessions',
+    aboutPerson(authenticate, 'accounts:read', async (ctx, { sub }) =>
+      answer<PersonSessions>(ctx, ok({ sessions: await identity.sessions(sub) })),
+    ),
+  )
+
+  router.post(
+    '/accounts/:sub/sessions/end',
+    aboutPerson(authenticate, 'sessions:end', async (ctx, { sub, cause }) => {
+      const body = await readJson(ctx, {})
+      if (!body) return
+      const asked = v.safeParse(EndRequest, body.json)
+      // To the schema an empty array is an object without members. It must not end everything.
+      if (!asked.success || Array.isArray(body.json)) return problem(ctx, 'INVALID', flawOf(body.json))
+      const ended = await endPerson(sub, cause, asked.output)
+      metrics.sessionsEnded.inc({ by: 'backend' }, ended)
+      answer<SessionsEnded>(ctx, ok({ ended }))
+    }),
+  )
+
+  return router
+}
