@@ -239,13 +239,7 @@ describe('the OAuth routes', () => {
   })
 
   test('OAuth routes that the gateway does not offer are not found', async () => {
-    for (const path of [
-      '/oidc/me',
-      '/oidc/reg',
-      '/oidc/session/end',
-      '/oidc/token/introspection',
-      '/oidc/interaction/x',
-    ]) {
+    for (const path of ['/oidc/reg', '/oidc/session/end', '/oidc/token/introspection', '/oidc/interaction/x']) {
       expect([404, 405]).toContain((await request(`${origin}${path}`)).status)
     }
     expect(await request(`${origin}/oidc/auth?client_id=web&response_type=code`)).toMatchObject({ status: 404 })

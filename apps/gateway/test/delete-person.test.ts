@@ -5,7 +5,7 @@ import { expectNothingElse, owner } from './left-of-person.ts'
 import { admin, type Company, live, openCompany, type Person, phoneOf, SECRET, tracesOf } from './person-life.ts'
 import { openRedisSearch, placesOf, type RedisSearch } from './redis-search.ts'
 
-/* A deletion leaves of a person what docs/operate.md names, for as long as it says, and nothing else (D107). */
+/* A deletion leaves of a person what docs/operate.md names, as long as it says, and nothing else (D107). */
 
 const topologies = {
   standalone: async () => (await startRedis()).url,

@@ -3,8 +3,8 @@ import { createQuickSeal, createRedis, mastersOf, type QuickSeal, type RedisClie
 import { inLots, onCleanup } from '@saoma/testing'
 
 /*
- * Searches everything that Redis holds, of every type, also what is sealed. A test that says that nothing of a
- * person is left has to find it before.
+ * Searches everything that Redis holds, of every type, also what is sealed. A test that says that nothing of
+ * a person is left has to find it before.
  */
 
 /** All texts of a key, and its name. */

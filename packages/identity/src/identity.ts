@@ -77,8 +77,8 @@ export interface Identity {
    */
   endAll(sub: string, keep?: string, notice?: EndNotice): Promise<number>
   /**
-   * Deletes the refresh tokens of a person's sessions. The sessions must have ended, and the account must give
-   * no others.
+   * Deletes the refresh tokens of a person's sessions. The sessions must have ended, and the account must
+   * give no others.
    */
   eraseTokens(sub: string): Promise<void>
   /**

@@ -47,7 +47,9 @@ const OWN: Readonly<Record<string, string>> = { after: 'import', reason: 'disabl
 
 const wrong = (reason: string): AskedAccountsCommand => ({ kind: 'wrong', reason })
 
-/** A `sub` may begin with a dash, which the parser would take for an option. So it stands behind its command. */
+/**
+ * A `sub` may begin with a dash, which the parser would take for an option. So it stands behind its command.
+ */
 const split = (args: readonly string[]): { sub: string[]; rest: readonly string[] } => {
   const [name = '', sub = '', ...rest] = args
   return isAboutPerson(name) && /^-[^-]/.test(sub) && sub !== '-h'
