@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { type AuditPage, createAudit } from '@saoma/audit'
+import { createRedis } from '@saoma/redis'
 import {
   freePort,
   type Gateway,
+  onCleanup,
   plainEnv,
   request,
   startGateway,
@@ -11,6 +16,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { linesOf } from '../src/admin/audit.ts'
 import { readAuditCommand } from '../src/bin/read-audit-command.ts'
 
 const script = fileURLToPath(new URL('../src/bin/audit.ts', import.meta.url))
@@ -84,6 +90,61 @@ test('export prints all entries as lines of JSON, the oldest first', async () =>
   })
   expect(await other.exited).toMatchObject({ code: 0 })
   expect(other.lines.every(({ json }) => json?.sealed === true && json.ip === undefined)).toBe(true)
+})
+
+test('what an operator reads is noted, also when the reader closes the pipe at once', async () => {
+  await promisify(execFile)('sh', ['-c', `"${process.execPath}" "${script}" export | head -n 1`], {
+    env: { ...plainEnv(), ...settings, REDIS_URL: redisUrl },
+  })
+  const tail = await start(['tail', '--kind', 'admin'])
+  await tail.nextLine(({ text }) => text.includes('reason=audit.read'))
+  await tail.kill('SIGKILL')
+  const { body } = await request<AuditPage>(`${node.internalOrigin}/v1/admin/audit?kind=admin&order=oldest`, {
+    bearer: testAdminKey,
+  })
+  const acted = body.entries.filter(({ by }) => by === 'operator').map(({ reason }) => reason)
+  expect(acted.slice(-2)).toEqual(['audit.export', 'audit.read'])
+})
+
+test('tail bears an outage of Redis, says so, and goes on', async () => {
+  const server = await startRedis({ appendonly: true })
+  const redis = await createRedis({ url: server.url, probeMs: 0 })
+  const audit = createAudit(redis, { node: 'x', secrets: ['no secret at all'], entries: 1_000, keepMs: 3_600_000 })
+  onCleanup(async () => {
+    await audit.close()
+    await redis.close()
+  })
+  const noted = async (person: string) => {
+    audit.note({ kind: 'login.confirmed', person })
+    await audit.flush()
+  }
+  await noted('ada')
+  const tail = await start(['tail', '--kind', 'login', '--json'], { REDIS_URL: server.url })
+  await tail.nextLine(({ json }) => json?.person === 'ada')
+  await server.kill('SIGKILL')
+  await tail.nextLine(({ text }) => text.startsWith('Redis cannot be reached.'))
+  await server.restart()
+  await noted('ben')
+  await tail.nextLine(({ json }) => json?.person === 'ben')
+  await tail.kill('SIGINT')
+  expect(await tail.exited).toMatchObject({ code: 0 })
+  expect(tail.lines.filter(({ json }) => json !== undefined)).toHaveLength(2)
+})
+
+test('an export ends with its reader, whatever is left', async () => {
+  const redis = await createRedis({ url: (await startRedis()).url, probeMs: 0 })
+  const audit = createAudit(redis, { node: 'x', secrets: ['no secret at all'], entries: 9_000, keepMs: 3_600_000 })
+  for (let i = 0; i < 1_500; i++) audit.note({ kind: 'login.confirmed', person: `p-${i}` })
+  await audit.flush()
+  const leaving = new AbortController()
+  let count = 0
+  for await (const lines of linesOf(audit, {}, leaving.signal)) {
+    count += lines.trim().split('\n').length
+    leaving.abort()
+  }
+  expect(count).toBe(500)
+  await audit.close()
+  await redis.close()
 })
 
 test('a Redis that is away is named', async () => {

@@ -4,6 +4,8 @@ import {
   ageRefreshToken,
   type Cluster,
   confirm,
+  connectLive,
+  connectLogin,
   createTicket,
   type Gateway,
   metricOf,
@@ -248,12 +250,14 @@ test('an administrator reads pages and exports lines, and that is noted; wrong p
     [{ kind: 'Login' }, 'kind lists kinds such as login.confirmed, or groups such as login'],
     [{ network: 'example.com' }, 'network is an address or a network such as 203.0.113.0/24'],
     [{ from: 'yesterday' }, 'from is a time such as 2026-11-30T09:00:00Z'],
+    [{ to: '2026-11-30T09:00:00+09' }, 'to is a time such as 2026-11-30T09:00:00Z'],
     [{ limit: '0' }, 'limit is a whole number above 0'],
     [{ order: 'best' }, 'order is newest or oldest'],
     [{ cursor: 'x' }, 'cursor is that of the page before'],
     [{ persn: 'x' }, 'there is no parameter persn'],
   ] as const)
     expect((await read(query)).body).toMatchObject({ code: 'INVALID', detail })
+  for (const name of ['from', 'to']) expect((await read({ [name]: '0001-01-01T00:00:00Z' })).status).toBe(200)
   const { internalOrigin } = a
   expect((await request(`${internalOrigin}/v1/admin/audit?sid=a&sid=b`, { bearer: testAdminKey })).body).toMatchObject({
     detail: 'sid may be there once only',
@@ -292,6 +296,10 @@ test('with Redis away logins are answered as before, and nothing waits for the a
   expect((await request(`${node.internalOrigin}/v1/admin/audit`, { bearer: testAdminKey })).body).toMatchObject({
     code: 'REDIS_UNAVAILABLE',
   })
+  const lines = await fetch(`${node.internalOrigin}/v1/admin/audit`, {
+    headers: { accept: 'application/x-ndjson', authorization: `Bearer ${testAdminKey}` },
+  })
+  expect([lines.status, await lines.json()]).toMatchObject([503, { code: 'REDIS_UNAVAILABLE' }])
   await server.restart()
   await until(
     () => request(`${node.internalOrigin}/readyz`),
@@ -325,7 +333,14 @@ test('a node that stops writes what waits, the refusals of the last minute as on
   const { url } = await startRedis()
   const start = () => startGateway({ redisUrl: url, nodeId: 'x', origin: 'http://audit.test' })
   const node = await start()
-  for (let i = 0; i < 50; i++) await request(`${node.origin}/v1/sessions`, { bearer: 'nobody' })
+  for (let i = 0; i < 46; i++) await request(`${node.origin}/v1/sessions`, { bearer: 'nobody' })
+  for (let i = 0; i < 3; i++) await request(`${node.internalOrigin}/v1/admin/audit`, { bearer: 'nobody' })
+  // Over sockets, too: a wrong token, and device codes that somebody guesses.
+  const stranger = connectLive(node.origin, { token: 'nobody', reconnection: false })
+  await stranger.next('connect_error')
+  const guesser = connectLogin(node.origin)
+  for (let i = 0; i < 5; i++) expect(await guesser.watch(`${i}`.repeat(65))).toMatchObject({ code: 'TICKET_NOT_FOUND' })
+  guesser.close()
   await createTicket(node.origin)
   await node.stop()
   expect(failuresOf(node)).toEqual([])
@@ -335,6 +350,7 @@ test('a node that stops writes what waits, the refusals of the last minute as on
   expect(entries).toEqual(
     expect.arrayContaining([
       expect.objectContaining({ kind: 'refusals', reason: 'UNAUTHORIZED', count: 50 }),
+      expect.objectContaining({ kind: 'refusals', reason: 'TICKET_NOT_FOUND', count: 5 }),
       expect.objectContaining({ kind: 'login.asked' }),
     ]),
   )

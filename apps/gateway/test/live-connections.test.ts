@@ -50,6 +50,7 @@ const open = (options: { who?: () => Promise<Result<Principal>>; onWatch?: (watc
     },
     authenticate,
     metrics,
+    audit: { refusals: { count: () => {} } },
     log,
     maxChannels: 10,
   })

@@ -29,14 +29,15 @@ io.bind(new Engine())
 const engine = createEngineDoor(io)
 const http = createServer(engine.before((_, res) => res.end()))
 let draining = false
-const watching = createTicketWatches({ tickets, subscriber: redis.subscriber, pushes: { told: () => {} }, log })
+const audit = { refusals: { count: () => {}, of: () => {} } }
+const watching = createTicketWatches({ tickets, subscriber: redis.subscriber, pushes: { told: () => {} }, audit, log })
 const door = createLightLoginDoor(io, { watching, tickets, metrics }, { nodeId: 'a', maxBufferBytes: 1 << 20 })
 const judge = createJudge(
   {
     limits: { handshakes: async () => undefined },
     metrics,
     log,
-    audit: { refusals: { count: () => {}, of: () => {} } },
+    audit,
   },
   {
     origins: { allows: () => true, admits: () => true },

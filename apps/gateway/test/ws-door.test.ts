@@ -97,12 +97,14 @@ const openDoor = async ({ limits: some = {}, ...options }: DoorOptions = {}) => 
     (typeof names)[number],
     Act<LiveConnection>
   >
+  const audit = { refusals: { count: () => {}, of: () => {} } }
   const live = createLiveConnections({
     live: {} as Live,
     limits,
     revocations: { watch: async () => ok({ close: () => {} }), close: () => {} },
     authenticate,
     metrics,
+    audit,
     log,
     maxChannels: enough.channels,
   })
@@ -114,12 +116,12 @@ const openDoor = async ({ limits: some = {}, ...options }: DoorOptions = {}) => 
       live.open(connection)
     },
   }
-  const door = createConnmixDoor({ limits, log, metrics, connections, requests }, doorOptions)
+  const door = createConnmixDoor({ limits, audit, log, metrics, connections, requests }, doorOptions)
   routeUpgrades(
     http,
     [door],
     {
-      judge: createJudge({ limits, metrics, log, audit: { refusals: { count: () => {}, of: () => {} } } }, admission),
+      judge: createJudge({ limits, metrics, audit, log }, admission),
       proxies: { note: () => {} },
       metrics,
       log,

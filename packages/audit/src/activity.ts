@@ -2,7 +2,7 @@ import { type ActivityEntry, type ActivityPage, fail, ok, type Result } from '@s
 import type { QuickSeal, RedisClients } from '@saoma/redis'
 import { type Place, placeOf } from './cursor.ts'
 import { decode, type Entry } from './entry.ts'
-import { ownerOf, partOfPerson } from './parts.ts'
+import { partOfPerson } from './parts.ts'
 import { own } from './scripts.ts'
 
 /** Which page of a person's own entries. */
@@ -58,7 +58,7 @@ export const createActivity =
     const most = Math.max(1, Math.min(limit, MOST_ACTIVITY))
     const { more, found } = await own(
       data,
-      [keys.audit(part), keys.auditOf(part, ownerOf(person))],
+      [keys.audit(part), keys.auditOf(part, person)],
       [before?.ms ?? '', before?.seq ?? '', most],
     )
     const [last] = found.at(-1) ?? []

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ActivityPage, Result } from '@saoma/protocol'
-import { createQuickSeal, every, orUnavailable, type RedisClients } from '@saoma/redis'
+import { createQuickSeal, every, orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import { type ActivityQuery, createActivity } from './activity.ts'
 import type { Entry, Note, NoteOptions } from './entry.ts'
 import { createForget } from './forget.ts'
@@ -24,9 +24,9 @@ export interface Audit {
   end(): Promise<string>
   /**
    * Yields the entries after a cursor, oldest first, and those that follow, until the signal is aborted. Asks
-   * Redis again after each `pauseMs` without a new entry.
+   * Redis again after each `pauseMs` without a new entry, also while Redis is away.
    */
-  follow(query: Omit<AuditQuery, 'order'>, signal: AbortSignal, pauseMs?: number): AsyncGenerator<Entry>
+  follow(query: Omit<AuditQuery, 'order'>, signal: AbortSignal, options?: FollowOptions): AsyncGenerator<Entry>
   /** A page of one person's own entries, newest first. INVALID for a cursor that is none. */
   activity(person: string, query?: ActivityQuery): Promise<Result<ActivityPage>>
   /**
@@ -37,6 +37,13 @@ export interface Audit {
   /** Resolves when all that was noted before is written, or lost. */
   flush(): Promise<void>
   close(): Promise<void>
+}
+
+export interface FollowOptions {
+  /** @default 500 */
+  pauseMs?: number
+  /** Called each time that Redis cannot be asked. */
+  onAway?: (error: RedisUnavailable) => void
 }
 
 export interface AuditOptions extends WriterOptions {
@@ -72,14 +79,25 @@ export const createAudit = (redis: Pick<RedisClients, 'data' | 'keys'>, options:
     refusals,
     read: reader.read,
     end: reader.end,
-    follow: async function* (query, signal, pauseMs = PAUSE_MS) {
+    follow: async function* (query, signal, { pauseMs = PAUSE_MS, onAway = () => {} } = {}) {
       let cursor = query.cursor
+      const next = async () => {
+        try {
+          return await reader.read({ ...query, order: 'oldest', ...(cursor === undefined ? {} : { cursor }) })
+        } catch (error) {
+          if (!(error instanceof RedisUnavailable)) throw error
+          onAway(error)
+          return undefined
+        }
+      }
       while (!signal.aborted) {
-        const page = await reader.read({ ...query, order: 'oldest', ...(cursor === undefined ? {} : { cursor }) })
-        if (!page.ok) throw new TypeError('the query cannot be followed')
-        yield* page.value.entries
-        cursor = page.value.cursor
-        if (!page.value.more) await delay(pauseMs, undefined, { signal }).catch(() => {})
+        const page = await next()
+        if (page?.ok === false) throw new TypeError('the query cannot be followed')
+        if (page) {
+          yield* page.value.entries
+          cursor = page.value.cursor
+        }
+        if (!page?.value.more) await delay(pauseMs, undefined, { signal }).catch(() => {})
       }
     },
     activity: (person, query = {}) => createActivity(redis, seal)(person, query),

@@ -3,20 +3,26 @@ import { BlockList, isIP } from 'node:net'
 import { fail, ok, type Result } from '@saoma/protocol'
 
 const NETWORK = /^([0-9a-fA-F:.]{2,45})(?:\/(\d{1,3}))?$/
+/** An IPv4 address as a socket of IPv6 names it. */
+const MAPPED = /^::ffff:(?=\d+\.)/i
 
 /**
  * Reads an address or a network such as `203.0.113.0/24`, and resolves with the function that says whether an
  * address is in it. INVALID for any other text.
  */
 export const parseNetwork = (text: string): Result<(address: string) => boolean> => {
-  const [, address = '', bits] = NETWORK.exec(text) ?? []
+  const [, given = '', bits] = NETWORK.exec(text) ?? []
+  const address = given.replace(MAPPED, '')
   const version = isIP(address)
   const longest = version === 4 ? 32 : 128
   const prefix = bits === undefined ? longest : Number(bits)
   if (version === 0 || prefix > longest) return fail('INVALID')
   const list = new BlockList()
   list.addSubnet(address, prefix, version === 4 ? 'ipv4' : 'ipv6')
-  return ok((other) => isIP(other) === version && list.check(other, version === 4 ? 'ipv4' : 'ipv6'))
+  return ok((entry) => {
+    const other = entry.replace(MAPPED, '')
+    return isIP(other) === version && list.check(other, version === 4 ? 'ipv4' : 'ipv6')
+  })
 }
 
 /** Letters of a hash: enough to tell the networks of one person apart. */

@@ -24,6 +24,13 @@ export const mostOf = (part: string, entries: number): number =>
       : (entries * (1 - SHARE_OF_STRANGERS)) / PEOPLE.length,
   )
 
+/** A person can take so much of their part, however few entries it has. */
+const SHARE_OF_ONE = 1 / 10
+
+/** How many entries of one person are kept, of so many entries in all. */
+export const mostOwnOf = (part: string, entries: number, mostOwn: number): number =>
+  Math.max(1, Math.min(mostOwn, Math.floor(mostOf(part, entries) * SHARE_OF_ONE)))
+
 const pick = (from: readonly string[], name: string): string =>
   from[Number.parseInt(hash('sha256', name, 'hex').slice(0, 8), 16) % from.length] ?? ''
 
@@ -36,5 +43,5 @@ export const partOf = ({ kind, person, ticket, sid, key, reason }: Note): string
   return person === undefined ? pick(PEOPLE, key ?? ticket ?? sid ?? kind) : partOfPerson(person)
 }
 
-/** The name of a person in keys. */
-export const ownerOf = (person: string): string => hash('sha256', `audit ${person}`, 'base64url').slice(0, 22)
+/** What stands for a person who is to be forgotten. */
+export const hashOf = (person: string): string => hash('sha256', `audit ${person}`, 'base64url').slice(0, 22)

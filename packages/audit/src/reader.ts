@@ -79,7 +79,9 @@ export interface Reader {
 
 export const createReader = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>, seal: QuickSeal): Reader => {
   const read = async (query: AuditQuery): Promise<Result<AuditPage>> => {
-    const { kinds = [], person, ticket, sid, client, from = 0, to, order = 'newest', limit = ENTRIES, cursor } = query
+    const { kinds = [], person, ticket, sid, client, to, order = 'newest', limit = ENTRIES, cursor } = query
+    // Redis knows no time before 1970.
+    const from = Math.max(0, query.from ?? 0)
     const network = query.network === undefined ? undefined : parseNetwork(query.network)
     const places = cursor === undefined ? new Map<string, Place>() : decodeCursor(cursor)
     if (!places || network?.ok === false || !kinds.every(isKindOrGroup)) return fail('INVALID')
@@ -88,7 +90,7 @@ export const createReader = ({ data, keys }: Pick<RedisClients, 'data' | 'keys'>
     const wanted = person === undefined ? parts : [partOfPerson(person)]
     const batch = Math.min(MOST_FETCHED, Math.max(LEAST_FETCHED, Math.ceil((2 * most) / wanted.length)))
     // Ids have the time of the write, which is later than what the entry tells of, by this time at most.
-    const last = to === undefined ? '+' : `${to + MOST_LATE_MS}`
+    const last = to === undefined ? '+' : `${Math.max(0, to + MOST_LATE_MS)}`
 
     const fetch = async (source: Source): Promise<void> => {
       // Redis refuses a range that ends before the first id.

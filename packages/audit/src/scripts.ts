@@ -16,6 +16,7 @@ export const append = script<
     keepMs: number,
     mostOwn: number,
     mostPlaces: number,
+    placesMs: number,
     owns: string,
     places: string,
     erased: string,
@@ -46,9 +47,8 @@ export const own = script<
   return { more: more === 1, found }
 })
 
-export const erase = script<readonly [own: string, places: string, erased: string], readonly [ms: number], number>(
-  'erase',
-  3,
-  Number,
-  { allowOom: true },
-)
+export const erase = script<
+  readonly [part: string, own: string, places: string, erased: string],
+  readonly [ms: number],
+  number
+>('erase', 4, Number, { allowOom: true })

@@ -4,10 +4,18 @@ import { createRedis, type RedisClients } from '@saoma/redis'
 import { onCleanup } from '@saoma/testing'
 import { Redis } from 'ioredis'
 import { type Audit, type AuditOptions, createAudit, type Entry, type Note } from '../src/index.ts'
+import { partOfPerson } from '../src/parts.ts'
 
 export const uniquePrefix = () => `test-${randomUUID()}`
 /** A person whom nobody else knows. */
 export const drawPerson = () => randomBytes(16).toString('base64url')
+/** A person of the same part as another one. */
+export const neighbourOf = (person: string): string => {
+  for (;;) {
+    const other = drawPerson()
+    if (partOfPerson(other) === partOfPerson(person)) return other
+  }
+}
 export const DAY_MS = 86_400_000
 export const SECRET = 'a secret of tests, which nobody keeps'
 

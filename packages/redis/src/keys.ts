@@ -116,12 +116,15 @@ export const createKeys = (prefix: string) => ({
   audit: (part: string) => `${prefix}:audit:{${part}}`,
   /** String: number of the last batch that one process added to a part. */
   auditBatch: (part: string, run: string) => `${prefix}:audit:{${part}}:batch:${run}`,
-  /** Sorted set: ids of a person's entries in a part, by time (ms). `owner` is a hash. */
-  auditOf: (part: string, owner: string) => `${prefix}:audit:{${part}}:of:${owner}`,
-  /** Hash: the network that each session of a person was last seen in, as a keyed hash. */
-  auditPlaces: (part: string, owner: string) => `${prefix}:audit:{${part}}:places:${owner}`,
-  /** String: the time (ms) at which a person's entries were erased. Older ones may still be on their way. */
-  auditErased: (part: string, owner: string) => `${prefix}:audit:{${part}}:erased:${owner}`,
+  /** Sorted set: ids of a person's entries in a part, by time (ms). */
+  auditOf: (part: string, person: string) => `${prefix}:audit:{${part}}:of:${person}`,
+  /** Hash: the network that each session of a person was last seen in, as a keyed hash under each secret. */
+  auditPlaces: (part: string, person: string) => `${prefix}:audit:{${part}}:places:${person}`,
+  /**
+   * String: the time (ms) at which a person's entries were erased. Older ones may still be on their way. It
+   * outlives the person, so `hash` stands for them.
+   */
+  auditErased: (part: string, hash: string) => `${prefix}:audit:{${part}}:erased:${hash}`,
   /** String, empty: something that is noted once only was noted. */
   auditOnce: (part: string, name: string) => `${prefix}:audit:{${part}}:once:${name}`,
 

@@ -60,6 +60,7 @@ const TRIALS: readonly string[] = [
   `PEXPIRE stream ${KEY_MS}`,
   'XRANGE stream - +',
   'XREVRANGE stream + -',
+  'XLEN stream',
   'XTRIM stream MAXLEN 1',
   'XDEL stream 9-0',
   'DEL string',

@@ -119,7 +119,7 @@ test('the documented rights suffice with every topology', async () => {
 
 test.each([
   ['-@scripting', '+eval +evalsha'],
-  ['-@stream', '+xadd +xrange +xrevrange +xtrim +xdel'],
+  ['-@stream', '+xadd +xrange +xrevrange +xlen +xtrim +xdel'],
   ['-@sortedset', '+zadd +zcard +zcount +zrange +zrangebyscore +zscore +zrem +zremrangebyscore'],
   ['-@set', '+sadd +sunionstore +scard +smembers +srem +spop'],
   ['-hset -hget', '+hset +hget'],

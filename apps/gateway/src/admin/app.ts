@@ -53,16 +53,19 @@ export const createAdminApp = (
   deps: AdminDeps,
   { nodeId, origin, limits }: { nodeId: string; origin: string; limits: Pick<Config['limits'], 'messageBytes'> },
 ): ((req: IncomingMessage, res: ServerResponse) => unknown) => {
-  const { log } = deps
+  const { audit, log } = deps
   const app = new Koa<RequestState>()
   app.use(async (ctx, next) => {
     ctx.state.requestId = randomUUID()
     ctx.state.origin = origin
+    // The port listens for both kinds of addresses.
+    ctx.request.ip = ctx.request.ip.replace(/^::ffff:/, '')
     ctx.set('X-Saoma-Node', nodeId)
     ctx.set('X-Request-Id', ctx.state.requestId)
     ctx.set('X-Content-Type-Options', 'nosniff')
     await next()
     const { requestId: request, code, detail: reason } = ctx.state
+    if (code !== undefined && ctx.status < 500) audit.refusals.count(code)
     log.info({
       ...{ event: 'request', request, method: ctx.method, path: ctx._matchedRoute ?? 'none', status: ctx.status },
       ...(ctx.state.key ? { key: ctx.state.key } : {}),

@@ -3,10 +3,13 @@ import * as v from 'valibot'
 import { readStrictly } from './query.ts'
 
 const word = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,256}$/, 'has 1 to 256 printable characters'))
+const A_TIME = 'is a time such as 2026-11-30T09:00:00Z'
 const moment = v.pipe(
   v.string(),
-  v.isoTimestamp('is a time such as 2026-11-30T09:00:00Z'),
+  v.isoTimestamp(A_TIME),
   v.transform((text) => Date.parse(text)),
+  // ISO 8601 allows more than `Date` reads.
+  v.number(A_TIME),
 )
 
 /** The parameters of `GET /v1/admin/audit`. Each message ends a sentence that begins with the name. */

@@ -14,10 +14,15 @@ const LINES = 'application/x-ndjson'
 /** Reads with one key within this time are one act. */
 const ONE_ACT_MS = 600_000
 
-/** All entries of a query as lines of JSON, page by page. `limit` is ignored. */
-export async function* linesOf(audit: Pick<Audit, 'read'>, query: AuditQuery): AsyncGenerator<string> {
+/** All entries of a query as lines of JSON, page by page, until the signal is aborted. `limit` is ignored. */
+export async function* linesOf(
+  audit: Pick<Audit, 'read'>,
+  query: AuditQuery,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
   let cursor = query.cursor
-  for (;;) {
+  // Of many pages without an entry nobody would notice that the reader has left.
+  while (!signal.aborted) {
     const page = await audit.read({ ...query, limit: MOST_ENTRIES, ...(cursor === undefined ? {} : { cursor }) })
     if (!page.ok) return
     const { entries, more } = page.value
@@ -25,6 +30,11 @@ export async function* linesOf(audit: Pick<Audit, 'read'>, query: AuditQuery): A
     if (!more) return
     cursor = page.value.cursor
   }
+}
+
+async function* following(first: string, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+  yield first
+  yield* rest
 }
 
 export interface AuditRoutesDeps {
@@ -50,9 +60,14 @@ export const auditRoutes = ({ audit, authenticate }: AuditRoutesDeps): Router<Re
         audit.note({ kind: 'admin.acted', by: 'backend', key, reason, ip: ctx.ip }, { once })
       }
       if (!asLines) return answer(ctx, await audit.read(query))
+      const leaving = new AbortController()
+      ctx.res.once('close', () => leaving.abort())
+      const lines = linesOf(audit, query, leaving.signal)
+      // Before the answer begins: if Redis is away, the answer says so.
+      const first = await lines.next()
       ctx.type = LINES
       ctx.set('Cache-Control', 'no-store')
-      ctx.body = Readable.from(linesOf(audit, query), { objectMode: false })
+      ctx.body = Readable.from(first.done ? [] : following(first.value, lines), { objectMode: false })
     }),
   )
 

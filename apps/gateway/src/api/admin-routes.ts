@@ -45,7 +45,7 @@ export const adminOperations = {
     internal: true,
     summary: 'What happened in the cluster',
     says: 'With `Accept: application/x-ndjson` all entries, one in a line, whatever `limit` says.',
-    credentials: [],
+    credentials: ['apiKey'],
     query: {
       kind: { says: 'Kinds or groups of kinds, with commas: `login,session.ended`.', schema: kind },
       person: { says: 'A `sub`.', schema: person },
@@ -65,7 +65,7 @@ export const adminOperations = {
         other: ['application/x-ndjson'],
       },
     },
-    codes: [],
+    codes: ['UNAUTHORIZED', 'SCOPE_MISSING'],
   },
   ...adminAccountOperations,
   ...adminKeyOperations,

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Audit, type AuditQuery, createAudit, type Entry } from '@saoma/audit'
 import { createRedis, RedisUnavailable } from '@saoma/redis'
 import { linesOf } from '../admin/audit.ts'
@@ -20,10 +21,21 @@ import { type AskedAudit, readAuditCommand, USAGE } from './read-audit-command.t
 
 /** Short, because a person waits for the command. */
 const READY_MS = 5_000
+/** A full Redis takes no entries, and can be read. */
+const NOTE_MS = 1_000
 const KIND_WIDTH = 17
 
-const print = async (line: string): Promise<void> => {
-  if (!process.stdout.write(line)) await once(process.stdout, 'drain')
+const print = async (line: string, signal: AbortSignal): Promise<void> => {
+  // Whoever reads may have stopped to read: an interrupt ends the wait.
+  if (!process.stdout.write(line)) await once(process.stdout, 'drain', { signal }).catch(() => {})
+}
+
+/** What an operator reads is noted first: to close the pipe ends this program at once. */
+const noteReading = async (audit: Audit, reason: string): Promise<void> => {
+  audit.note({ kind: 'admin.acted', by: 'operator', reason })
+  const over = new AbortController()
+  await Promise.race([audit.flush(), delay(NOTE_MS, undefined, { signal: over.signal }).catch(() => {})])
+  over.abort()
 }
 
 /** An entry for people: time, kind, and all else that it says. */
@@ -36,7 +48,12 @@ const tail = async (
   { query, lines, json }: Extract<AskedAudit, { kind: 'tail' }>,
   signal: AbortSignal,
 ): Promise<void> => {
-  const show = (entry: Entry) => print(`${json ? JSON.stringify(entry) : rowOf(entry)}\n`)
+  const show = (entry: Entry) => print(`${json ? JSON.stringify(entry) : rowOf(entry)}\n`, signal)
+  let isAway = false
+  const onAway = () => {
+    if (!isAway) process.stderr.write('Redis cannot be reached. What happens meanwhile is shown later.\n')
+    isAway = true
+  }
   // Taken first: what comes meanwhile is shown once, by following.
   const end = await audit.end()
   const newest: Entry[] = []
@@ -49,7 +66,10 @@ const tail = async (
     cursor = page.value.cursor
   }
   for (const entry of newest.reverse()) await show(entry)
-  for await (const entry of audit.follow({ ...query, cursor: end }, signal)) await show(entry)
+  for await (const entry of audit.follow({ ...query, cursor: end }, signal, { onAway })) {
+    isAway = false
+    await show(entry)
+  }
 }
 
 /** The same place for the order `newest`, whose first page is to have the entry at the end as well. */
@@ -57,10 +77,7 @@ const behind = (end: string): string =>
   end.replace(/-([0-9a-z]+)/g, (_, seq: string) => `-${(Number.parseInt(seq, 36) + 1).toString(36)}`)
 
 const exportAll = async (audit: Audit, query: AuditQuery, signal: AbortSignal): Promise<void> => {
-  for await (const lines of linesOf(audit, query)) {
-    if (signal.aborted) break
-    await print(lines)
-  }
+  for await (const lines of linesOf(audit, query, signal)) await print(lines, signal)
 }
 
 const run = async (asked: Extract<AskedAudit, { kind: 'tail' | 'export' }>, config: Config): Promise<void> => {
@@ -76,8 +93,8 @@ const run = async (asked: Extract<AskedAudit, { kind: 'tail' | 'export' }>, conf
   })
   const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
   try {
+    await noteReading(audit, asked.kind === 'tail' ? 'audit.read' : 'audit.export')
     if (asked.kind === 'tail') return await tail(audit, asked, interrupted.signal)
-    audit.note({ kind: 'admin.acted', by: 'operator', reason: 'audit.export' })
     await exportAll(audit, asked.query, interrupted.signal)
     if (interrupted.signal.aborted) process.exitCode = 130
   } finally {

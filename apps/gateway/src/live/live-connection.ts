@@ -1,3 +1,4 @@
+import type { Audit } from '@saoma/audit'
 import type { Listener, LogEntry, Signal } from '@saoma/channels'
 import { type EndNotice, type Failed, fail, ok, type Result } from '@saoma/protocol'
 import type { Authenticate, Principal } from '../access/principal.ts'
@@ -16,6 +17,7 @@ export interface LiveConnectionDeps {
   revocations: RevocationWatch
   authenticate: Authenticate
   metrics: Metrics
+  audit: { refusals: Pick<Audit['refusals'], 'count'> }
   log: Logger
   /** Most channels that one connection may follow. */
   maxChannels: number

@@ -1,4 +1,4 @@
-import { type EndNotice, fail, ok, parseRefresh, type Result } from '@saoma/protocol'
+import { codes, type EndNotice, fail, ok, parseRefresh, type Result } from '@saoma/protocol'
 import { every, RedisUnavailable } from '@saoma/redis'
 import { createConcurrencyQuota } from '../access/concurrency-quota.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -30,7 +30,7 @@ const SWEEP_MS = 1_000
 const MOST = { person: 100, backend: 1_000 }
 
 export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections => {
-  const { limits, revocations, authenticate, metrics, log } = deps
+  const { limits, revocations, authenticate, metrics, audit, log } = deps
   const crowd = createConcurrencyQuota(MOST)
   const connections = new Set<LiveConnection>()
 
@@ -69,6 +69,7 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
         if (admitted.ok) return admitted
         const { code } = admitted
         metrics.handshakesRejected.inc({ reason: code })
+        if (codes[code].status < 500) audit.refusals.count(code)
         log.info({ event: 'refused', on: 'connect', code })
         return admitted
       } catch (error) {

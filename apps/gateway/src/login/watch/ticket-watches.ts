@@ -1,19 +1,15 @@
 import { fail, isTerminal, ok, parseWatch, type Result, type TicketState, ticketOf } from '@saoma/protocol'
 import { every, RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
-import type { Logger } from '../../operate/log.ts'
-import type { Trace } from '../../operate/tracing/trace.ts'
-import { type Act, answerEvent, askedBy } from '../../transport/socket/answer-event.ts'
+import { type Act, type AnswerDeps, answerEvent, askedBy } from '../../transport/socket/answer-event.ts'
 import type { ConfirmLatency } from '../confirm-latency.ts'
 import { now } from './clock.ts'
 import type { TicketWatcher } from './ticket-watcher.ts'
 
-export interface TicketWatchesDeps {
+export interface TicketWatchesDeps extends AnswerDeps {
   tickets: Pick<Tickets, 'read' | 'channel'>
   subscriber: Pick<Subscriber, 'on'>
   pushes: Pick<ConfirmLatency, 'told'>
-  log: Logger
-  trace?: Trace
 }
 
 /** Lets browsers watch their tickets, the same on every door. */

@@ -1,4 +1,5 @@
-import { type Failed, fail, type Result } from '@saoma/protocol'
+import type { Audit } from '@saoma/audit'
+import { codes, type Failed, fail, type Result } from '@saoma/protocol'
 import { RedisUnavailable } from '@saoma/redis'
 import type { Principal } from '../../access/principal.ts'
 import type { Logger } from '../../operate/log.ts'
@@ -25,6 +26,7 @@ export type Act<A extends Asker> = (
 ) => Promise<Result<object>>
 
 export interface AnswerDeps {
+  audit: { refusals: Pick<Audit['refusals'], 'count'> }
   log: Logger
   trace?: Trace
 }
@@ -45,7 +47,7 @@ const flawed = ({ why }: Flawed): Failed => ({ ...fail('INVALID'), detail: why }
 /** Handles an event and answers it once. This is the only place that turns results into answers. */
 export const answerEvent = async <A extends Asker>(
   name: string,
-  { log, trace }: AnswerDeps,
+  { audit, log, trace }: AnswerDeps,
   act: Act<A>,
   asker: A,
   request: unknown,
@@ -58,7 +60,10 @@ export const answerEvent = async <A extends Asker>(
         after = later
       })
     const result = request instanceof Flawed ? flawed(request) : await (trace ? trace.event(name, work) : work())
-    if (!result.ok) log.info({ event: 'refused', on: name, code: result.code, ...whoAndWhere(asker, request) })
+    if (!result.ok) {
+      if (codes[result.code].status < 500) audit.refusals.count(result.code)
+      log.info({ event: 'refused', on: name, code: result.code, ...whoAndWhere(asker, request) })
+    }
     answer(result)
     after()
   } catch (error) {
