@@ -138,7 +138,7 @@ test('[U16] a file that is one endless line costs no memory', async () => {
   const MB = 1024 * 1024
   let most = 0
   function* pieces() {
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 200; i++) {
       yield Buffer.alloc(4 * MB, '[')
       most = Math.max(most, process.memoryUsage().arrayBuffers)
     }
@@ -150,7 +150,8 @@ test('[U16] a file that is one endless line costs no memory', async () => {
   const counts = await importPeople(pieces(), accounts, { onBad: (...args) => bad.push(args) })
   expect(counts).toEqual({ lines: 2, made: 1, added: 0, known: 0, bad: 1 })
   expect(bad).toEqual([[1, 'it has more than 16384 bytes']])
-  expect(most - before).toBeLessThan(200 * MB)
+  // Pieces that nobody holds any more wait for the garbage collector.
+  expect(most - before).toBeLessThan(400 * MB)
 })
 
 test('[U16] of lines about the same person the first one decides, and the last one has the claims', async () => {

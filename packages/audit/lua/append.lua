@@ -1,10 +1,11 @@
 -- append: adds entries to a part, in the order in which they are given, and lists each with its person.
 -- KEYS  part, batch (what this process added last)
 -- ARGV  number of the batch (each is higher than the one before), most (entries of the part), keep_ms,
---       most_own (entries of one person), most_places (sessions of one person), places_ms, owns, places,
---       erased, onces (prefixes of keys in this slot), then for each entry: age_ms, kind, person, hash (of the
---       person; empty without one), open, sealed, session (empty: its network does not matter), networks (the
---       present one first, under each secret), once (empty: always), once_ms
+--       most_own (entries of one person), most_places (sessions of one person), places_ms,
+--       owns, places, erased, onces (prefixes of keys in this slot),
+--       then for each entry: age_ms, kind, person, hash (of the person; empty without one), open, sealed,
+--       session (empty: its network does not matter), networks (the present one first, under each secret),
+--       once (empty: always), once_ms
 -- reply one letter for each entry: "1" written | "0" not wanted; or "AGAIN" when the batch is there already
 
 local part, last = KEYS[1], KEYS[2]

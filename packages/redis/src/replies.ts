@@ -5,8 +5,8 @@ export class RedisUnavailable extends Error {
 
 /**
  * Temporary states of a server: loading, failing over (where WAIT becomes an error), out of memory, too few
- * replicas, no room for another client, a slot that is moving (where a script finds some of its keys only). If
- * a command inside a script is refused, the message is the same, followed by the script's name.
+ * replicas, no room for another client, a slot that is moving (where a script finds some of its keys only).
+ * If a command inside a script is refused, the message is the same, followed by the script's name.
  */
 const passing =
   /^(LOADING|MASTERDOWN|READONLY|CLUSTERDOWN|TRYAGAIN|OOM|NOREPLICAS|BUSY|MISCONF|UNBLOCKED|ERR max number of clients|ERR WAIT cannot be used with replica|ERR Script killed by user|ERR Script attempted to access a non local key)/
