@@ -46,10 +46,8 @@ export {
   parseCodePicture,
   parseDeviceAuthorization,
   parseDeviceCode,
-  parseOAuthError,
   parsePooledCodeAnswer,
   parsePooledScene,
-  parseProblem,
   parseScanAnswer,
   parseSessionList,
   parseSessionsEnded,
@@ -60,6 +58,7 @@ export {
   parseVerificationDigits,
   parseWatch,
 } from './parse.ts'
+export { parseOAuthError, parseProblem } from './parse-error.ts'
 export {
   parseChannel,
   parseInbox,

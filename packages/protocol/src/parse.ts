@@ -1,13 +1,11 @@
 import * as v from 'valibot'
-import { type Code, codes, type Result } from './codes.ts'
+import type { Result } from './codes.ts'
 import { parser } from './parser.ts'
 import type {
   ActivityPage,
   CodePicture,
   DeviceAuthorization,
-  OAuthError,
   PooledCodeAnswer,
-  Problem,
   ScanAnswer,
   SessionList,
   SessionsEnded,
@@ -27,7 +25,6 @@ const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const Ticket = v.pipe(v.string(), v.regex(ticketPattern))
 export const DeviceCode = v.pipe(v.string(), v.regex(deviceCodePattern))
 const Status = v.picklist(Object.keys(transitions) as TicketStatus[])
-const CodeName = v.picklist(Object.keys(codes) as Code[])
 
 export const State = v.object({ ticket: Ticket, status: Status, version: Count, expiresIn: Count })
 
@@ -114,25 +111,6 @@ export const Activity = v.object({
     }),
   ),
   cursor: Text,
-})
-
-export const ProblemBody = v.object({
-  type: v.string(),
-  title: v.string(),
-  status: Count,
-  detail: v.optional(v.string()),
-  instance: v.optional(v.string()),
-  code: CodeName,
-  react: v.picklist(['retry', 'reauth', 'renew', 'stop']),
-  reason: v.optional(v.string()),
-})
-
-const OAuthErrorBody = v.object({
-  error: v.string(),
-  error_description: v.optional(v.string()),
-  // A later version may have another code.
-  code: v.fallback(v.optional(CodeName), undefined),
-  reason: v.optional(v.string()),
 })
 
 /*
@@ -317,27 +295,3 @@ export const parseSessionsEnded: (input: unknown) => Result<SessionsEnded> = par
  * ```
  */
 export const parseActivity: (input: unknown) => Result<ActivityPage> = parser(Activity)
-/**
- * Error body of the `/v1` routes (RFC 9457). What a proxy answers by itself is none.
- *
- * @example
- * ```ts
- * import { parseProblem } from '@saoma/protocol'
- * const response = await fetch('https://login.example.com/v1/sessions')
- * const parsed = parseProblem(await response.json())
- * console.log(parsed.ok && parsed.value.code) // -> UNAUTHORIZED
- * console.log(parseProblem('<html>').ok) // -> false
- * ```
- */
-export const parseProblem: (input: unknown) => Result<Problem> = parser(ProblemBody)
-/**
- * Error body of the `/oidc` routes (RFC 6749 section 5.2).
- *
- * @example
- * ```ts
- * import { parseOAuthError } from '@saoma/protocol'
- * console.log(parseOAuthError({ error: 'invalid_grant' }).ok) // -> true
- * console.log(parseOAuthError({ code: 'REVOKED' })) // -> { ok: false, code: 'INVALID', unfit: [ 'error' ] }
- * ```
- */
-export const parseOAuthError: (input: unknown) => Result<OAuthError> = parser(OAuthErrorBody)

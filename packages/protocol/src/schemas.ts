@@ -11,7 +11,6 @@ export {
   Picture as CodePicture,
   PooledCode as PooledCodeAnswer,
   PooledScene,
-  ProblemBody as Problem,
   Scan as ScanAnswer,
   Sessions as SessionList,
   State as TicketState,
@@ -19,6 +18,7 @@ export {
   VerificationDigits,
   Watch as WatchRequest,
 } from './parse.ts'
+export { ProblemBody as Problem } from './parse-error.ts'
 export {
   Asked as AskedChannel,
   At as Position,
