@@ -31,12 +31,13 @@ const INSTANCES = 4
 /** What must last: no presence, no limits, no signs of life. */
 const LASTING =
   /:(?:ticket|user-code|oidc:\w+|used-refresh-tokens|account|account-of|account-link|sessions(?:-end)?):\{|:channel:\{[^}]+\}:(?:meta|log|receipt:|ends)/
-/** That what is left of an ended session goes sooner need not last. */
-const isUpkeep = (command: string, key: string, field = ''): boolean =>
-  (/^expire$/i.test(command) && /:oidc:RefreshToken:/.test(key)) ||
-  // Why a session has ended.
-  (/^hset$/i.test(command) && /:oidc:RefreshToken:/.test(key) && field === 'end') ||
-  (/^unlink$/i.test(command) && /:used-refresh-tokens:/.test(key))
+/** That what is left of an ended session goes sooner need not last, nor that it says why, and not whose. */
+const isUpkeep = (command: string, key: string, field = '', value = ''): boolean => {
+  if (/^unlink$/i.test(command)) return /:used-refresh-tokens:/.test(key)
+  if (!/:oidc:RefreshToken:/.test(key)) return false
+  const words = `${command} ${field} ${value}`
+  return /^(expire|hset end|hdel s |hset payload .*"accountId":"")/i.test(words)
+}
 const WRITES = /^(?:set|hset|hsetnx|hdel|unlink|del|xadd|xtrim|append|expire|persist|pexpire|pexpireat|expireat)$/i
 
 interface Call {
@@ -68,8 +69,8 @@ const listenTo = async (url: string) => {
       )
       const all = heard
       heard = []
-      return all.flatMap(([command = '', key = '', field]) =>
-        WRITES.test(command) && LASTING.test(key) && !isUpkeep(command, key, field) ? [key] : [],
+      return all.flatMap(([command = '', key = '', ...rest]) =>
+        WRITES.test(command) && LASTING.test(key) && !isUpkeep(command, key, ...rest) ? [key] : [],
       )
     },
   }
