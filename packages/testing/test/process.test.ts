@@ -17,9 +17,9 @@ const expectConnection = async () => {
   return {
     script: `process.on("SIGTERM", () => {}); require("node:net").connect(${port}, "127.0.0.1")`,
     connected: async () => {
-      const [socket] = await once(server, 'connection', { signal: AbortSignal.timeout(15_000) })
+      const [socket] = await once(server, 'connection', { signal: AbortSignal.timeout(45_000) })
       onCleanup(() => socket.destroy())
-      return { ended: once(socket.resume(), 'close', { signal: AbortSignal.timeout(15_000) }) }
+      return { ended: once(socket.resume(), 'close', { signal: AbortSignal.timeout(45_000) }) }
     },
   }
 }
