@@ -8,6 +8,7 @@ import {
   connectWs,
   createTicket,
   type Gateway,
+  narrowApiKey,
   openEvents,
   phoneToken,
   publish,
@@ -38,6 +39,7 @@ beforeAll(async () => {
     apiKeyLine(testAdminKey, 'room:*,user:*', 'accounts:read,accounts:write,sessions:end,audit:read'),
     apiKeyLine(testApiKey, 'room:*,user:*'),
     apiKeyLine(readKey, 'room:none', 'accounts:read'),
+    apiKeyLine(narrowApiKey, 'room:read-*'),
   ].join(';')
   const start = (nodeId: string) =>
     startGateway({ redisUrl: url, nodeId, origin: 'http://people.test', env: { SAOMA_API_KEYS: keys } })
@@ -294,6 +296,14 @@ test.each(routes)('%s needs a key with %s, before anything of the request is rea
   })
   const token = (await webToken(a.origin, 'ivy')).access_token
   expect(await call(route, 'x', { bearer: token })).toMatchObject({ body: { code: 'SCOPE_MISSING' } })
+})
+
+test('a key with the scope ends sessions of the people whose channels it names, and of nobody else', async () => {
+  const tokens = await webToken(a.origin, 'hal')
+  const asked = { bearer: narrowApiKey, body: {} }
+  const refused = { status: 403, body: { code: 'FORBIDDEN' } }
+  expect(await call('POST /accounts/{sub}/sessions/end', tokens.user, asked)).toMatchObject(refused)
+  expect((await refresh(a.origin, tokens.refresh_token)).status).toBe(200)
 })
 
 test.each<[route: string, sub: string, asked: { query?: string; body?: unknown }, detail: string]>([

@@ -234,10 +234,10 @@ const race = async ([near, far]: readonly [string, string], { user, tokens, code
 }
 
 const races = [
-  ['one Redis', 250, async (): Promise<[string, string]> => [a, b]],
+  ['one Redis', 100, async (): Promise<[string, string]> => [a, b]],
   [
     'a Redis Cluster',
-    60,
+    24,
     async (): Promise<[string, string]> => {
       const { url } = await startRedisCluster()
       const start = (nodeId: string) => startGateway({ redisUrl: url, nodeId, origin: 'http://race.test' })
@@ -249,11 +249,14 @@ const races = [
 test.each(races)('with %s no token is given or refreshed after the answer to an end', async (_, rounds, open) => {
   const nodes = await open()
   const before: [number, number][] = []
-  const rest = Array.from({ length: rounds }, (_, i) => i)
+  /** Whether each racer has won once: otherwise nothing was raced. */
+  const wasRaced = () => [0, 1].every((which) => new Set(before.map((statuses) => statuses[which])).size === 2)
+  let next = 0
   const racer = async (name: string): Promise<void> => {
     const phone = await phoneToken(nodes[0], name)
     const { sub: user } = claimsOf(phone)
-    for (let round = rest.pop(); round !== undefined; round = rest.pop()) {
+    while (next < rounds || (!wasRaced() && next < 10 * rounds)) {
+      const round = next++
       const tokens = (await redeem(nodes[0], await confirmed(nodes[1], phone))).body
       const code = await confirmed(nodes[0], phone)
       const [refreshed = 0, redeemed = 0] = await race(nodes, { user, tokens, code }, round % 40)
@@ -261,8 +264,7 @@ test.each(races)('with %s no token is given or refreshed after the answer to an 
     }
   }
   await Promise.all(Array.from({ length: 8 }, (_, i) => racer(`racer-${i}`)))
-  expect(before).toHaveLength(rounds)
-  // Otherwise nothing was raced: each racer wins sometimes.
+  expect(before.length).toBeGreaterThanOrEqual(rounds)
   for (const which of [0, 1]) expect(new Set(before.map((statuses) => statuses[which]))).toEqual(new Set([200, 400]))
 })
 

@@ -11,6 +11,7 @@ import { read, type Shape, Sub, shapes } from './account-request.ts'
 /** One call of an administrator that is about a person. */
 export interface PersonCall {
   sub: string
+  who: Backend
   /** Who does it, for the audit. */
   cause: EndCause
 }
@@ -56,5 +57,5 @@ export const aboutPerson = <T extends object = object>(
     const { sub } = ctx.params
     if (!v.is(Sub, sub)) return problem(ctx, 'INVALID', 'this is no id of a person')
     const asked = queryOf(ctx, query)
-    if (asked) await act(ctx, { sub, cause: causeOf(ctx, who) }, asked)
+    if (asked) await act(ctx, { sub, who, cause: causeOf(ctx, who) }, asked)
   })

@@ -1,8 +1,8 @@
 import Router from '@koa/router'
 import type { Identity, SessionRecord } from '@saoma/identity'
-import { ok, type SessionsEnded } from '@saoma/protocol'
+import { ok, type SessionsEnded, userChannel } from '@saoma/protocol'
 import * as v from 'valibot'
-import type { Authenticate } from '../access/principal.ts'
+import { type Authenticate, matches } from '../access/principal.ts'
 import type { EndPerson } from '../login/end-person.ts'
 import { EndRequest, flawOf } from '../login/end-request.ts'
 import type { Metrics } from '../operate/metrics.ts'
@@ -41,7 +41,9 @@ export const sessionRoutes = ({
 
   router.post(
     '/accounts/:sub/sessions/end',
-    aboutPerson(authenticate, 'sessions:end', async (ctx, { sub, cause }) => {
+    aboutPerson(authenticate, 'sessions:end', async (ctx, { sub, who, cause }) => {
+      // As at the public port: a key of the file that names rooms alone has this scope, too.
+      if (!who.channels.some((pattern) => matches(pattern, userChannel(sub)))) return problem(ctx, 'FORBIDDEN')
       const body = await readJson(ctx, {})
       if (!body) return
       const asked = v.safeParse(EndRequest, body.json)

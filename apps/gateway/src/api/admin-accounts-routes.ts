@@ -157,10 +157,10 @@ export const adminAccountOperations = {
     ...common,
     id: 'endPersonSessions',
     summary: 'Ends a session of a person, all of them, or all but one',
-    says: 'As `POST /v1/users/{user}/end`. Needs the scope `sessions:end`.',
+    says: 'As `POST /v1/users/{user}/end`. Needs the scope `sessions:end`, and a pattern for the channel of the person.',
     path,
     body: { schema: EndRequest, optional: true, says: 'Without `sid` all sessions end, but for `keep`.' },
     answers: { 200: { says: 'How many of the sessions of Saoma have ended.', json: schemas.SessionsEnded } },
-    codes: [...KEY, 'TOO_LARGE'],
+    codes: [...KEY, 'FORBIDDEN', 'TOO_LARGE'],
   },
 } as const satisfies Operations

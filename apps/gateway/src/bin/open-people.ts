@@ -3,7 +3,7 @@ import { createAudit } from '@saoma/audit'
 import { createEnds } from '@saoma/channels'
 import { type OpenSessions, openSessions } from '@saoma/identity'
 import type { RedisClients } from '@saoma/redis'
-import { keepsEndsMs } from '../access/signed-tokens.ts'
+import { REMEMBER_ENDS_MS } from '../access/signed-tokens.ts'
 import { type AccountView, viewAccount } from '../admin/export-person.ts'
 import { createPeopleActs, type PeopleActs } from '../admin/people-acts.ts'
 import type { Config } from '../config/config.ts'
@@ -41,7 +41,8 @@ export const openPeople = async (
   const accountKeys = await openAccountKeys(redis, { secrets: config.secrets })
   const accounts = noteAccounts(createAccounts(redis, accountKeys), audit)
   const { sessions } = opened
-  const endPerson = createEndPerson({ identity: sessions, channels, audit, keepMs: keepsEndsMs(config.live) })
+  // The nodes may know JWTs of the business, even if the settings of this shell do not say so.
+  const endPerson = createEndPerson({ identity: sessions, channels, audit, keepMs: REMEMBER_ENDS_MS })
   const identity = { eraseTokens: sessions.eraseTokens, sessions: sessions.list }
   const acts = createPeopleActs({ redis, channelsRedis: apart, accounts, identity, audit, endPerson })
   return {
