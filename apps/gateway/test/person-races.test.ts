@@ -37,8 +37,8 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
   })
 
   /**
-   * Runs each round with another person, some at once. Goes on until each racer has won once: otherwise nothing
-   * was raced.
+   * Runs each round with another person, some at once. Goes on until each racer has won once: otherwise
+   * nothing was raced.
    */
   const inRounds = async (name: string, round: (i: number, phone: string) => Promise<number>): Promise<void> => {
     const outcomes = new Set<number>()
