@@ -19,8 +19,8 @@ export type PartsOrder =
 export type Crypto = 'sign' | 'verify' | 'jose sign' | 'jose verify'
 export type PartsAnswer = { did: 'start' } | { did: 'prepare' } | { did: 'step' } | { did: 'crypto' }
 
-/** What nodes note in the audit of each login, one entry for each. */
-export type Noted = 'note asked' | 'note scanned' | 'note confirmed' | 'note redeemed'
+/** What the browser's and the phone's node note in the audit of each login: two entries each. */
+export type Noted = 'note browser' | 'note phone'
 
 type Ours = Pick<Login, 'deviceCode' | 'ticket'> & { sub: string }
 
@@ -86,15 +86,15 @@ const acts = {
     )
   },
   leave: async ({ ticket }: Ours) => subscriber.release(tickets.channel(ticket), nobody),
-  // As a node notes them.
-  'note asked': async ({ ticket }: Ours) => audit.note({ kind: 'login.asked', ticket, client: 'web', ...place }),
-  'note scanned': async ({ ticket, sub: person }: Ours) =>
-    audit.note({ kind: 'login.scanned', person, ticket, ...place }, { once: once(`scanned.${ticket}`) }),
-  'note confirmed': async ({ ticket, sub: person }: Ours) =>
-    audit.note({ kind: 'login.confirmed', person, ticket, ...place }, { once: once(`confirmed.${ticket}`) }),
-  'note redeemed': async ({ ticket, sub: person }: Ours) => {
+  // As these nodes note them. What logins note at the same time leaves in the same writes.
+  'note browser': async ({ ticket, sub: person }: Ours) => {
+    audit.note({ kind: 'login.asked', ticket, client: 'web', ...place })
     const redeemed = { kind: 'login.redeemed', mode: 'tap', client: 'web', sid: ticket } as const
     audit.note({ ...redeemed, person, ticket, ...place }, { network: '127.0.0', later: true })
+  },
+  'note phone': async ({ ticket, sub: person }: Ours) => {
+    audit.note({ kind: 'login.scanned', person, ticket, ...place }, { once: once(`scanned.${ticket}`) })
+    audit.note({ kind: 'login.confirmed', person, ticket, ...place }, { once: once(`confirmed.${ticket}`) })
   },
   /** The cost of starting the other steps on schedule. */
   nothing: async () => {},

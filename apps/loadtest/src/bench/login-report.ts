@@ -24,7 +24,7 @@ const auditLines = (rounds: readonly LoginRound[]): string[] => {
   const percent = (part: number) => `${(100 * part).toFixed(1)} %`
   const compared = audited.map((cost, i) => percent(cost / (unaudited[i] ?? Number.NaN) - 1))
   return [
-    `The audit of a login takes ${us(median(rounds.map(({ audit }) => audit)))} of these, which is ${percent(share)}; its four entries were written alone.`,
+    `The audit of a login takes ${us(median(rounds.map(({ audit }) => audit)))} of these, which is ${percent(share)}; they were written alone, as by the browser's and the phone's node.`,
     `Through nodes without the audit a login takes ${us(median(unaudited))}. With it: ${compared.join(', ')} more, round by round.`,
   ]
 }

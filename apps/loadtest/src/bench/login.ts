@@ -60,7 +60,7 @@ const SIGNATURES = 1_000
 const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000' }
 /** Logins whose entries are written alone: more, because their cost is small. */
 const NOTES = 600
-const NOTED: readonly Noted[] = ['note asked', 'note scanned', 'note confirmed', 'note redeemed']
+const NOTED: readonly Noted[] = ['note browser', 'note phone']
 /**
  * The indispensable signatures: the node verifies the phone's token at its first use, and signs access token
  * and id token.
