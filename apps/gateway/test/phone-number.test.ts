@@ -177,13 +177,25 @@ describe('with a business', () => {
     expect(claimsOf((await logIn(always, 'own')).id_token)).toMatchObject({ name: 'Ann', ...same })
   })
 
-  test('a refused code is none: the business is asked without a number, and may say no', async () => {
-    business.answer = json({ allow: false, detail: '请授权手机号。' })
+  test('somebody new whose code is refused has to press again, and nobody is born meanwhile', async () => {
     const refused = await phone(asking, 'refused', 'f'.repeat(64))
-    expect(refused).toMatchObject({ status: 403, body: { code: 'ACCOUNT_REFUSED', detail: '请授权手机号。' } })
-    expect(business.questions.at(-1)?.body).not.toHaveProperty('phone_number')
-    business.answer = json({ allow: true })
+    expect(refused).toMatchObject({ status: 409, body: { code: 'PHONE_CODE_REJECTED', react: 'stop' } })
+    expect(business.questions).toEqual([])
     expect((await phone(asking, 'refused', await press(asking))).body).toMatchObject({ phone_code: 'accepted' })
+    // Who is known gets in.
+    expect((await phone(asking, 'refused', 'e'.repeat(64))).body).toMatchObject({ phone_code: 'rejected' })
+  })
+
+  test('a customer whose number WeChat told to nobody is not made somebody else', async () => {
+    business.answer = (res, question) =>
+      json({ allow: true, ...(question.body.phone_number ? { sub: 'customer-1' } : {}) })(res, question)
+    const code = await press(asking)
+    await tell(asking, '/faults', { path: PATH, kind: 'cut', times: 1 })
+    expect(await phone(asking, 'customer', code)).toMatchObject({ status: 502, body: { code: 'WECHAT_UNAVAILABLE' } })
+    expect(await phone(asking, 'customer', code, 1)).toMatchObject({ status: 409 })
+    expect(business.questions).toEqual([])
+    const { body } = await phone(asking, 'customer', await press(asking))
+    expect(claimsOf(body.access_token).sub).toBe('customer-1')
   })
 
   test('somebody new whom it may know by the number waits for WeChat, and nobody is born meanwhile', async () => {
@@ -208,8 +220,8 @@ describe('with a business', () => {
     business.answer = json({}, 503)
     expect(await phone(asking, 'repeated', code)).toMatchObject({ status: 502, body: { code: 'BACKEND_UNAVAILABLE' } })
     business.answer = json({ allow: true })
-    expect((await phone(asking, 'thief', code, 1)).body).toMatchObject({ phone_code: 'rejected' })
-    expect(business.questions.at(-1)?.body).not.toHaveProperty('phone_number')
+    expect((await phone(asking, 'thief', code, 1)).body).toMatchObject({ code: 'PHONE_CODE_REJECTED' })
+    expect(business.questions).toHaveLength(1)
     expect((await phone(asking, 'repeated', code, 1)).body).toMatchObject({ phone_code: 'accepted' })
     expect(business.questions.at(-1)?.body).toMatchObject({ action: 'birth', phone_number: NUMBER })
     // The thief's try, and the first one.
@@ -219,9 +231,11 @@ describe('with a business', () => {
   test('a code that is sent by ten requests at once is exchanged, and makes one account', async () => {
     const code = await press(always)
     const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => phone(always, 'racing', code, i % 2)))
-    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200))
-    expect(new Set(answers.map(({ body }) => claimsOf(body.access_token).sub)).size).toBe(1)
-    expect(answers.map(({ body }) => body.phone_code)).toContain('accepted')
+    // Who is still new, and whose code WeChat has just taken, may be told to press again.
+    for (const { status } of answers) expect([200, 409]).toContain(status)
+    const admitted = answers.filter(({ status }) => status === 200)
+    expect(new Set(admitted.map(({ body }) => claimsOf(body.access_token).sub)).size).toBe(1)
+    expect(admitted.map(({ body }) => body.phone_code)).toContain('accepted')
     const told = { phone_number: NUMBER, phone_number_verified: true }
     expect(claimsOf((await logIn(always, 'racing')).id_token)).toMatchObject(told)
   })

@@ -103,13 +103,30 @@ test.each([
   expect(storage.size).toBe(0)
 })
 
-test('a code that WeChat refuses loses the number, which the person reads, and not the login', async () => {
+test('a code that WeChat refuses loses the number of somebody known, which they read, and not the login', async () => {
+  await phoneOf('Expired', undefined, { asksPhoneNumber: false })
+    .login(await code())
+    .reaches('asking')
   const login = phoneOf('Expired').login(await code())
   await login.reaches('number')
   login.page.giveNumber({ code: 'f'.repeat(64) })
   expect((await login.reaches('asking')).question).toMatchObject({ numberLost: true })
   login.page.confirm()
   await login.reaches('confirmed')
+})
+
+test('somebody new whose number WeChat has told to nobody gives it again', async () => {
+  await simulator('/faults', { path: PATH, kind: 'cut', times: 1 })
+  const login = phoneOf('Cut').login(await code())
+  await login.reaches('number')
+  login.page.giveNumber(await press())
+  expect(await login.reaches('failed')).toMatchObject({ code: 'PHONE_CODE_REJECTED', canRetry: true })
+  expect(questions).toEqual([])
+  login.page.retry()
+  await login.reaches('number')
+  login.page.giveNumber(await press())
+  await login.reaches('asking')
+  expect(questions).toMatchObject([{ phone_number: NUMBER }])
 })
 
 test('a number whose answer is lost on its way is not lost, and WeChat is asked once', async () => {

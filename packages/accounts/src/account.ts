@@ -32,13 +32,14 @@ export type Decision = { allow: true; sub?: string; claims?: Claims; phoneNumber
 
 /**
  * Why a person gets no account at the moment: the business says no, the account is disabled, the business or
- * WeChat does not answer, or too many accounts were created recently. `sub` is the person's account, if it
- * was met. `reason` is more about it. Both are for records, not for the client.
+ * WeChat does not answer, WeChat rejects the code for the phone number, or too many accounts were created
+ * recently. `sub` is the person's account, if it was met. `reason` is more about it. Both are for records,
+ * not for the client.
  */
 export type Refused =
   | { allow: false; why: 'ACCOUNT_REFUSED'; detail?: string; sub?: string; reason?: string }
   | { allow: false; why: 'ACCOUNT_DISABLED'; sub?: string }
-  | { allow: false; why: 'BACKEND_UNAVAILABLE' | 'WECHAT_UNAVAILABLE' }
+  | { allow: false; why: 'BACKEND_UNAVAILABLE' | 'WECHAT_UNAVAILABLE' | 'PHONE_CODE_REJECTED' }
   | { allow: false; why: 'RATE_LIMITED'; waitSeconds: number }
 
 export interface Met {

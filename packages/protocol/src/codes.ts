@@ -108,6 +108,11 @@ export const codes = {
     react: 'stop',
     say: { en: 'Scan the code before you confirm.', zh: '请先扫描二维码。' },
   },
+  PHONE_CODE_REJECTED: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'Please give your phone number again.', zh: '请重新授权手机号。' },
+  },
   CHECK_REQUIRED: {
     status: 409,
     react: 'stop',

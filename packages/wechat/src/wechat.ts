@@ -202,11 +202,15 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
   }
 
   const askPhone = async (code: string, signal: AbortSignal): ReturnType<Wechat['phoneNumber']> => {
-    const asked = await authorised(
-      (query) => tryOnce({ api: 'phone', query, json: { code }, signal }, readPhone),
-      signal,
-      hadNoEffect,
-    )
+    let tries = 0
+    const once = (query: { access_token: string }) => {
+      tries++
+      return tryOnce({ api: 'phone', query, json: { code }, signal }, readPhone)
+    }
+    const asked = await authorised(once, signal, hadNoEffect)
+    // Like a login code: a "busy" answer may have consumed it after all.
+    if (!asked.ok && asked.kind === 'rejected' && tries > 1)
+      return { ...asked, kind: 'unavailable', message: `${asked.message}, perhaps used up while WeChat was busy` }
     if (!asked.ok) return asked
     const { countryCode, purePhoneNumber } = asked.value.phone_info
     return { ok: true, phoneNumber: `+${countryCode}${purePhoneNumber}` }

@@ -145,6 +145,13 @@ describe('a phone number', () => {
     expect(await node.wechat.phoneNumber(code)).toMatchObject({ ok: false, kind: 'unavailable' })
     expect(await calls(path)).toBe(before + 1)
   })
+
+  test('is not said to be rejected if WeChat has used up the code while it said "busy"', async () => {
+    const code = await simulator.phoneCode('13800138000')
+    expect(await node.wechat.phoneNumber(code)).toMatchObject({ ok: true })
+    await simulator.fault({ kind: 'errcode', errcode: -1, path, times: 1 })
+    expect(await node.wechat.phoneNumber(code)).toMatchObject({ ok: false, kind: 'unavailable', errcode: 40029 })
+  })
 })
 
 describe('a session', () => {

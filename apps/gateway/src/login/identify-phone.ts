@@ -36,14 +36,16 @@ interface Sent {
 
 /**
  * The decision about a person of WeChat, in which the number is optional: without it people get in all the
- * same. The exception is somebody new whom the business may know by the number. If WeChat does not answer
- * then, the person has to try again, or they might become somebody else for good.
+ * same. The exception is somebody new whom the business may know by the number. If WeChat does not tell it
+ * then, the person has to try again, or they might become somebody else for good. A code that is rejected may
+ * be one whose answer was lost: WeChat takes each code once. So the person has to press the button again.
  */
 const decideWith =
   (hook: AccountHook | undefined, { identity, from, askNumber }: Sent): NonNullable<Meeting['decide']> =>
   async (known) => {
     const asked = await askNumber?.()
-    if (asked?.outcome === 'unavailable' && known.isNew && hook) {
+    if (asked && asked.outcome !== 'accepted' && known.isNew && hook) {
+      if (asked.outcome === 'rejected') return { allow: false, why: 'PHONE_CODE_REJECTED' }
       const { waitSeconds } = asked
       if (waitSeconds === undefined) return { allow: false, why: 'WECHAT_UNAVAILABLE' }
       return { allow: false, why: 'RATE_LIMITED', waitSeconds }

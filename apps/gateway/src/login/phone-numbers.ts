@@ -49,9 +49,13 @@ export const createPhoneNumbers = (
     exchange: async (code, { provider, app, id }, wechat, from) => {
       const key = keys.phoneNumber(hash('sha256', code, 'base64url'))
       const owner = JSON.stringify([provider, app, id])
-      const sealed = await orUnavailable(data.get(key))
-      const known = sealed === null ? undefined : seal.open(sealed)
-      if (known?.endsWith(owner)) return { outcome: 'accepted', number: known.slice(0, -owner.length) }
+      const recall = async (): Promise<PhoneNumber | undefined> => {
+        const sealed = await orUnavailable(data.get(key))
+        const known = sealed === null ? undefined : seal.open(sealed)
+        return known?.endsWith(owner) ? { outcome: 'accepted', number: known.slice(0, -owner.length) } : undefined
+      }
+      const known = await recall()
+      if (known) return known
 
       const admitted = await phoneCodes.ask(from)
       if (!admitted.ok) return { outcome: 'unavailable', waitSeconds: admitted.seconds }
@@ -59,6 +63,9 @@ export const createPhoneNumbers = (
       try {
         const asked = await wechat.phoneNumber(code)
         if (!asked.ok) {
+          // Another request of this phone may have been at WeChat with the code a moment before.
+          const meanwhile = asked.kind === 'rejected' ? await recall() : undefined
+          if (meanwhile) return meanwhile
           logFailure(asked, log)
           // A failure of WeChat does not count against the client.
           isAccepted = asked.kind !== 'rejected'

@@ -58,9 +58,10 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
         return show({ status: 'not-found' })
     }
     if (code === 'NETWORK' && !page.online) return show({ status: 'offline' })
-    if (code !== 'ACCOUNT_REFUSED') return show({ status: 'failed', code, canRetry: react !== 'stop' })
-    // Perhaps the business would have known the person by a phone number.
-    const canRetry = phoneNumber.refuse()
+    const isRejected = code === 'PHONE_CODE_REJECTED'
+    if (code !== 'ACCOUNT_REFUSED' && !isRejected) return show({ status: 'failed', code, canRetry: react !== 'stop' })
+    // Perhaps the business would have known the person by a phone number, or by another code for it.
+    const canRetry = phoneNumber.refuse() || isRejected
     if (canRetry) again = afterNumber(again)
     show({ status: 'failed', code, ...(detail ? { detail } : {}), canRetry })
   }

@@ -38,9 +38,14 @@ export interface Tokens {
 
 /** A token is renewed this long before it expires, so that it does not expire on its way. */
 const AHEAD_MS = 60_000
-const TIMEOUT_MS = 10_000
-/** The server asks WeChat twice then, and perhaps the business. */
-const TIMEOUT_WITH_NUMBER_MS = 20_000
+const LOGIN_TIMEOUT_MS = 10_000
+/**
+ * Longer than the server needs at most: 8 s for WeChat, and 6 s for the business, which may have a queue. An
+ * answer that comes too late has used up its codes for nothing.
+ */
+const TIMEOUT_MS = 20_000
+/** The server asks WeChat twice then: 8 s more. */
+const TIMEOUT_WITH_NUMBER_MS = 30_000
 
 /**
  * Codes of `wx.login`. Rejects with WeChat's error text, or after a time limit if WeChat is silent: all users
@@ -48,7 +53,7 @@ const TIMEOUT_WITH_NUMBER_MS = 20_000
  */
 export const wxLoginCode = (wx: Pick<WxApp, 'login'>): Promise<string> =>
   new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('login:fail no answer')), TIMEOUT_MS)
+    const timer = setTimeout(() => reject(new Error('login:fail no answer')), LOGIN_TIMEOUT_MS)
     const answered = (act: () => void) => {
       clearTimeout(timer)
       act()
