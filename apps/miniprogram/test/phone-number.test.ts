@@ -1,9 +1,9 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type Cluster, createTicket, onCleanup, request, startCluster } from '@saoma/testing'
-import { losing, type PhoneOptions, scanned, startPhone } from './phone.ts'
+import { losing, type PhoneOptions, scanned, show, startPhone } from './phone.ts'
 
 const PATH = '/wxa/business/getuserphonenumber'
 const NUMBER = '+8613800138000'
@@ -66,6 +66,40 @@ test('it is asked for before the phone says who it is, so that the business know
     .reaches('asking')
   // The code is not kept on the phone.
   expect([...storage.values()]).toEqual(['1'])
+})
+
+test('no page says who somebody is before they were asked, and one birth has the number', async () => {
+  const asks = new EventEmitter()
+  const phone = phoneOf('Browsing', undefined, { askNumber: () => asks.emit('ask') })
+  const asked = once(asks, 'ask')
+  const messages = show(phone.program.messages)
+  const devices = show(phone.program.devices)
+  await asked
+  expect(phone.logins).toBe(0)
+  const login = show(phone.program.login)
+  const answered = new Promise<void>((resolve) => login.page.ask(resolve))
+  login.page.giveNumber(await press())
+  await answered
+  login.page.close()
+  await devices.when(({ screen }) => screen.status === 'listed')
+  await messages.when(({ screen }) => screen.status === 'ready')
+  expect(questions).toMatchObject([{ action: 'birth', phone_number: NUMBER }])
+})
+
+test('a page whose question was left open says so, and asks again when it is tried again', async () => {
+  const asks = new EventEmitter()
+  const phone = phoneOf('Leaving', undefined, { askNumber: () => asks.emit('ask') })
+  const first = once(asks, 'ask')
+  const devices = show(phone.program.devices)
+  await first
+  const login = show(phone.program.login)
+  login.page.ask(() => {})
+  login.page.close()
+  await devices.when(({ screen }) => screen.status === 'failed' && screen.code === 'NUMBER_DUE')
+  const second = once(asks, 'ask')
+  void devices.page.refresh()
+  await second
+  expect([phone.logins, questions]).toEqual([0, []])
 })
 
 test.each([

@@ -71,6 +71,8 @@ export interface PhoneOptions extends Omit<TestWxOptions, 'login'> {
   aheadMs?: number
   /** Whether the mini-program asks for a phone number. @default false */
   asksPhoneNumber?: boolean
+  /** Opens the question for it over another page. @default nothing */
+  askNumber?: () => void
   /** What `wx.login` gives. @default a code of the simulator, where there is one, else of the demo person */
   loginCode?: () => Promise<string>
 }
@@ -80,7 +82,7 @@ export const scanned = (scene: string): Entry => ({ scene: encodeURIComponent(sc
 
 /** The phone of one person, with this mini-program. */
 export const startPhone = (cluster: Cluster, person: string, options: PhoneOptions = {}): Phone => {
-  const { node = 1, wrap = (wx) => wx, aheadMs = 0, asksPhoneNumber = false, ...rest } = options
+  const { node = 1, wrap = (wx) => wx, aheadMs = 0, asksPhoneNumber = false, askNumber = () => {}, ...rest } = options
   const { loginCode = () => codeOf(cluster, person), ...how } = rest
   let logins = 0
   const device = createWx({
@@ -95,6 +97,7 @@ export const startPhone = (cluster: Cluster, person: string, options: PhoneOptio
     origin: cluster.nodes[node]?.origin ?? cluster.origin,
     now: () => device.now() + aheadMs,
     asksPhoneNumber,
+    askNumber,
   })
   onCleanup(program.close)
   return {

@@ -21,7 +21,7 @@ test.each([
   const body = { access_token: 'late', token_type: 'Bearer', expires_in: 600, scope: 'openid' }
   const tokens = createTokens({
     ...{ clientId: 'phone', origin: 'http://saoma.test', loginCode: async () => 'c', now: Date.now },
-    phoneNumber: { code, settle: () => {} },
+    phoneNumber: { code, settle: () => {}, refuse: () => false, inTurn: (act) => act() },
     fetch: (_url, init) =>
       new Promise((resolve, reject) => {
         setTimeout(() => resolve(Response.json(body)), ms)

@@ -12,10 +12,13 @@ export interface Meetings {
     identity: OutsideIdentity,
     at: IdentityLinks,
     sub: string,
-    how?: { freshMs?: number; renew?: boolean; claims?: Claims | undefined },
+    how?: { freshMs?: number; renew?: boolean; claims?: Claims | undefined; before?: string | undefined },
   ): Promise<Listed>
-  /** Keeps an account for good. Its links have to be safe before. */
-  keep(identity: OutsideIdentity, at: IdentityLinks, sub: string, claims?: Claims): Promise<Listed>
+  /**
+   * Keeps an account for good. Its links have to be safe before. With `before`, sealed claims, nothing is
+   * written if the account has other ones by now.
+   */
+  keep(identity: OutsideIdentity, at: IdentityLinks, sub: string, claims?: Claims, before?: string): Promise<Listed>
   /**
    * Creates the account of an identity that has none: first the account, which lives for a while, then the
    * links, and its own link last, then the account for good. Undefined if somebody else was first: then it
@@ -52,20 +55,22 @@ const closed = (state: 'disabled' | 'deleted' | 'full'): Refused =>
 export const createMeetings = (redis: RedisClients, contents: Contents, isAlone: () => boolean): Meetings => {
   const { data, keys, writing } = redis
 
-  const write: Meetings['write'] = (identity, { field }, sub, { freshMs = 0, renew = false, claims } = {}) => {
+  const write: Meetings['write'] = (identity, { field }, sub, how = {}) => {
+    const { freshMs = 0, renew = false, claims, before } = how
     // Only demo people have a name from the start.
     const said: Claims | undefined = claims ?? (identity.provider === 'demo' ? { name: identity.id } : undefined)
+    const replace = !claims ? 0 : before === undefined ? 1 : 2
     const sealed = [contents.sealIdentity(identity, sub), said ? contents.sealClaims(said, sub) : ''] as const
     return list(
       data,
       [keys.account(sub)],
-      [identity.provider, field, sealed[0], renew ? 1 : 0, freshMs, sealed[1], claims ? 1 : 0, MOST_IDENTITIES],
+      [identity.provider, field, sealed[0], renew ? 1 : 0, freshMs, sealed[1], replace, MOST_IDENTITIES, before ?? ''],
     )
   }
 
-  const keep: Meetings['keep'] = async (identity, at, sub, claims) => {
+  const keep: Meetings['keep'] = async (identity, at, sub, claims, before) => {
     const kept = writing(keys.account(sub))
-    const listed = await write(identity, at, sub, { claims })
+    const listed = await write(identity, at, sub, { claims, before })
     await kept()
     return listed
   }
@@ -107,13 +112,17 @@ export const createMeetings = (redis: RedisClients, contents: Contents, isAlone:
     const decision = await decide?.({ isNew: state === 'new', sub })
     if (decision && !decision.allow) return decision.why === 'ACCOUNT_REFUSED' ? { ...decision, sub } : decision
     await replicated()
-    const before = contents.openClaims(sealed, sub)
-    const claims = decision && claimsAfter(before, decision)
-    const differ = claims && JSON.stringify(claims) !== JSON.stringify(before)
-    if (state === 'active' && !differ) return { allow: true, sub }
-    const [kept] = await keep(identity, at, sub, claims)
-    if (isClosed(kept)) return { ...closed(kept), sub }
-    return { allow: true, sub, ...(kept === 'new' ? { isNew: true } : {}) }
+    // The decision may have taken seconds. Whatever another meeting wrote meanwhile counts as said before.
+    for (let seen = sealed; ; ) {
+      const before = contents.openClaims(seen, sub)
+      const claims = decision && claimsAfter(before, decision)
+      const differ = claims && JSON.stringify(claims) !== JSON.stringify(before)
+      if (state === 'active' && !differ) return { allow: true, sub }
+      const [kept, now] = await keep(identity, at, sub, claims, seen)
+      if (isClosed(kept)) return { ...closed(kept), sub }
+      if (kept !== 'changed') return { allow: true, sub, ...(kept === 'new' ? { isNew: true } : {}) }
+      seen = now
+    }
   }
 
   return { write, keep, bear, meet }

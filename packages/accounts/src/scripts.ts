@@ -3,7 +3,7 @@ import * as v from 'valibot'
 
 const script = scriptsIn('accounts', new URL('../lua/', import.meta.url))
 
-const Listed = v.tuple([v.picklist(['active', 'new', 'disabled', 'deleted', 'full']), v.string()])
+const Listed = v.tuple([v.picklist(['active', 'new', 'disabled', 'deleted', 'full', 'changed']), v.string()])
 export type Listed = v.InferOutput<typeof Listed>
 type Flag = 0 | 1
 
@@ -16,8 +16,9 @@ export const list = script<
     renew: Flag,
     freshMs: number,
     claims: string,
-    replaceClaims: Flag,
+    replaceClaims: 0 | 1 | 2,
     most: number,
+    before: string,
   ],
   Listed
 >('list', 1, (raw) => v.parse(Listed, raw))

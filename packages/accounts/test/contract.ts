@@ -170,6 +170,27 @@ export const accountContract = (url: string): void => {
     expect([subOf(other), await claims()]).toEqual([sub, { name: 'Ann', ...verified(second) }])
   })
 
+  test('[U17] a number that arrives while the business decides about another login is not lost', async () => {
+    const { accounts } = await node()
+    const person = somebody()
+    const sub = subOf(await accounts.of(person))
+    const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slow = accounts.of(person, {
+      decide: async () => {
+        asked.resolve()
+        await answered.promise
+        return { allow: true, claims: { name: 'Ann' } }
+      },
+    })
+    await asked.promise
+    const phoneNumber = '+8613800138000'
+    await accounts.of(person, { decide: async () => ({ allow: true, phoneNumber }) })
+    answered.resolve()
+    expect(subOf(await slow)).toBe(sub)
+    const claims = { name: 'Ann', phone_number: phoneNumber, phone_number_verified: true }
+    expect(await accounts.find(sub)).toEqual({ sub, state: 'active', claims })
+  })
+
   test('[U8] a disabled account is refused until it is enabled again', async () => {
     const { accounts } = await node()
     const person = somebody()

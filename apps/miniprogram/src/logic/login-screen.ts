@@ -64,6 +64,8 @@ export interface LoginPage {
   readonly screen: LoginScreen
   /** Starts over with this code. Answers for the previous code are ignored. */
   open(entry: Entry): void
+  /** Asks for the phone number only, because another page needs to know who the person is. */
+  ask(onAnswer: () => void): void
   /** Takes a user code instead of a scan, in upper or lower case, with or without dashes. */
   findUserCode(userCode: string): void
   /** The check number, two digits. */

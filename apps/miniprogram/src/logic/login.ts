@@ -84,6 +84,7 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
 
   /** What comes after the question for the phone number. */
   let goOn = () => {}
+  let asksForOthers = false
   /** The same act, after the person was asked for a phone number, if that is due. */
   const afterNumber = (act: () => void) => (): void => {
     if (!phoneNumber.isDue) return act()
@@ -201,6 +202,11 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
       return screen
     },
     open,
+    ask: (onAnswer) => {
+      asksForOthers = true
+      goOn = onAnswer
+      show({ status: 'number' })
+    },
     findUserCode: (userCode) => {
       if (screen.status !== 'no-code') return
       // Any grouping is valid, because keyboards change the dashes.
@@ -224,6 +230,7 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
       if (screen.status === 'offline' || (screen.status === 'failed' && screen.canRetry)) again()
     },
     close: () => {
+      if (asksForOthers) phoneNumber.leave()
       round.abort()
       clearTimeout(deadline)
       stopListening()

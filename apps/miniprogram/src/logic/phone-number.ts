@@ -1,4 +1,4 @@
-import type { KeyValue } from '@saoma/client'
+import type { Answer, Failure, KeyValue } from '@saoma/client'
 
 /** What WeChat's button tells the page (`getphonenumber`). Only with a code there is a number. */
 export interface ButtonAnswer {
@@ -19,6 +19,13 @@ export interface PhoneNumber {
   readonly code: string | undefined
   /** Whether the person gave a number in this run that did not get through. Nothing else is lost by that. */
   readonly isLost: boolean
+  /**
+   * Requests for tokens, one after another: each only when the person was asked, if that is due. Two requests
+   * with one code could both be refused. Fails with `NUMBER_DUE` if the person has left the question open.
+   */
+  inTurn<T>(act: () => Promise<Answer<T>>): Promise<Answer<T>>
+  /** The page with the question was closed without an answer. */
+  leave(): void
   /** The person has pressed the button. */
   press(answer: ButtonAnswer): void
   /** The person would rather not tell. */
@@ -33,8 +40,20 @@ const KEY = 'saoma:phone-number:asked'
 /** The person has said no to WeChat's own question. Other failures are not the person's. */
 const DENIED = /deny|cancel/
 
-/** @param isAsked  whether the operator wants the number */
-export const createPhoneNumber = (storage: KeyValue, isAsked: boolean): PhoneNumber => {
+const left: Failure = { ok: false, code: 'NUMBER_DUE', react: 'stop', message: 'the question for the number is open' }
+
+/**
+ * @param isAsked  whether the operator wants the number
+ * @param ask  shows the question, when a request waits for it. It calls `failed` if it cannot
+ */
+export const createPhoneNumber = (
+  storage: KeyValue,
+  isAsked: boolean,
+  ask: (failed: () => void) => void = () => {},
+): PhoneNumber => {
+  /** Goes on with the request that waits for the person's answer. */
+  let goOn: ((isAnswered: boolean) => void) | undefined
+  let last: Promise<unknown> = Promise.resolve()
   let code: string | undefined
   let isDone = false
   let isLost = false
@@ -47,9 +66,17 @@ export const createPhoneNumber = (storage: KeyValue, isAsked: boolean): PhoneNum
     }
   }
 
+  const isDue = () => isAsked && !isDone && storage.getItem(KEY) === null
+  const asked = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      if (!isDue()) return resolve(true)
+      goOn = resolve
+      ask(() => resolve(false))
+    })
+
   return {
     get isDue() {
-      return isAsked && !isDone && storage.getItem(KEY) === null
+      return isDue()
     },
     get code() {
       return code
@@ -57,6 +84,12 @@ export const createPhoneNumber = (storage: KeyValue, isAsked: boolean): PhoneNum
     get isLost() {
       return isLost
     },
+    inTurn: (act) => {
+      const turn = last.then(async () => ((await asked()) ? act() : left))
+      last = turn.catch(() => {})
+      return turn
+    },
+    leave: () => goOn?.(false),
     press: (answer) => {
       isDone = true
       // Versions of WeChat before 2.21.2 give no code, and what they give instead is not used.
@@ -64,10 +97,12 @@ export const createPhoneNumber = (storage: KeyValue, isAsked: boolean): PhoneNum
       else if (DENIED.test(answer.errMsg ?? '')) remember()
       // An operator has to see it: the number is not in the privacy agreement, or the package is used up.
       else console.warn(`Saoma: no phone number, ${answer.errMsg}`)
+      goOn?.(true)
     },
     skip: () => {
       isDone = true
       remember()
+      goOn?.(true)
     },
     settle: (outcome) => {
       if (code === undefined) return

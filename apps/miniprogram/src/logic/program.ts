@@ -33,6 +33,11 @@ export interface ProgramOptions {
   app?: string
   /** Whether people are asked for their phone number. @default false */
   asksPhoneNumber?: boolean
+  /**
+   * Opens the login page with the question for the phone number, when another page needs to know who the
+   * person is. Calls `failed` if that is not possible. @default nothing
+   */
+  askNumber?: (failed: () => void) => void
   /** Milliseconds since 1970. @default Date.now */
   now?: () => number
   /** Returns numbers in `[0, 1)` for the jitter of retries. */
@@ -62,9 +67,9 @@ export const createProgram = (options: ProgramOptions): Program => {
   const page = createWxPage(wx)
   const text = createText(baseOf(wx).language, serverNow)
   const loginCode = demo ? async () => `demo:${demo}` : () => wxLoginCode(wx)
-  const phoneNumber = createPhoneNumber(createWxStorage(wx), asksPhoneNumber)
-  const common = { origin, fetch, loginCode, now, ...(app ? { app } : {}) }
-  const phone = createTokens({ ...common, clientId: 'phone', phoneNumber })
+  const phoneNumber = createPhoneNumber(createWxStorage(wx), asksPhoneNumber, options.askNumber)
+  const common = { origin, fetch, loginCode, now, phoneNumber, ...(app ? { app } : {}) }
+  const phone = createTokens({ ...common, clientId: 'phone' })
   const application = createTokens({ ...common, clientId: 'miniprogram' })
   const api = createPhoneApi({ origin, fetch, tokens: phone })
   const devices = createDevices({ origin, fetch, token: phone.get })

@@ -17,7 +17,7 @@ export interface TokensOptions {
   /** Appid of the mini-program, if it is not the server's first one. */
   app?: string
   /** The phone number that goes along, if the person gives it. */
-  phoneNumber?: Pick<PhoneNumber, 'code' | 'settle'>
+  phoneNumber?: Pick<PhoneNumber, 'code' | 'settle' | 'refuse' | 'inTurn'>
 }
 
 /**
@@ -91,6 +91,7 @@ export const createTokens = (options: TokensOptions): Tokens => {
       timeoutMs: phoneCode ? TIMEOUT_WITH_NUMBER_MS : TIMEOUT_MS,
       signal: closing.signal,
     })
+    if (!answer.ok && answer.code === 'PHONE_CODE_REJECTED') phoneNumber?.refuse()
     if (!answer.ok) return codeUsedUp(answer)
     const { access_token: value, expires_in: seconds, phone_code: outcome } = answer.value
     if (phoneCode) phoneNumber?.settle(outcome)
@@ -100,7 +101,7 @@ export const createTokens = (options: TokensOptions): Tokens => {
 
   /** Each attempt uses a new code, because it is unknown whether the previous one was used. */
   const acquire = (): Promise<Answer<string>> => {
-    inFlight ??= exchange().finally(() => {
+    inFlight ??= (phoneNumber ? phoneNumber.inTurn(exchange) : exchange()).finally(() => {
       inFlight = undefined
     })
     return inFlight

@@ -170,6 +170,7 @@ export const en: typeof zh = {
     other: 'The shop does not answer right now. Please try again.',
   },
   codes: {
+    NUMBER_DUE: 'Please say first whether you give your phone number.',
     NETWORK: 'The server cannot be reached.',
     invalid_grant: 'WeChat did not say who you are. Please try again.',
     temporarily_unavailable: 'WeChat does not answer right now.',

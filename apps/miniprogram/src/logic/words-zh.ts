@@ -167,6 +167,7 @@ export const zh = {
     other: '商家暂时没有应答，请重试。',
   },
   codes: {
+    NUMBER_DUE: '请先选择是否授权手机号。',
     NETWORK: '无法连接服务器。',
     invalid_grant: '微信登录未通过，请重试。',
     temporarily_unavailable: '微信服务暂时不可用。',

@@ -49,6 +49,13 @@ describe('the phone number', () => {
     page.close()
   })
 
+  it('is asked for alone when another page needs it', () => {
+    const page = open({ screen: { status: 'number' }, query: { asks: 'number' } })
+    expect(page.calls).toContainEqual(['ask', expect.any(Function)])
+    expect(page.calls.map(([name]) => name)).not.toContain('open')
+    page.close()
+  })
+
   it('is told to be missing beside the question, which goes on', () => {
     const page = open({ screen: { status: 'asking', question: question({ numberLost: true }) } })
     expect(page.text('.notice')).toBe(words.numberLost)

@@ -38,7 +38,18 @@ export type PartName = 'login' | 'devices' | 'activity' | 'messages' | 'table'
 
 /** What a person can ask of each part of the program. */
 const methods: Record<PartName, readonly string[]> = {
-  login: ['open', 'findUserCode', 'giveCheck', 'giveNumber', 'skipNumber', 'confirm', 'decline', 'retry', 'close'],
+  login: [
+    'open',
+    'ask',
+    'findUserCode',
+    'giveCheck',
+    'giveNumber',
+    'skipNumber',
+    'confirm',
+    'decline',
+    'retry',
+    'close',
+  ],
   devices: ['refresh', 'end', 'endAll', 'close'],
   activity: ['refresh', 'readMore', 'close'],
   messages: ['markRead', 'reconnect', 'close'],

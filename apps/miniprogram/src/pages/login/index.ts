@@ -58,8 +58,9 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
   },
   methods: {
     // A second scan while this page is open creates a new page, so every code arrives here.
-    onLoad({ scene }) {
-      this.part?.open({ scene, launchScene: wx.getEnterOptionsSync().scene })
+    onLoad({ scene, asks }) {
+      if (asks === 'number') this.part?.ask(() => void wx.navigateBack())
+      else this.part?.open({ scene, launchScene: wx.getEnterOptionsSync().scene })
     },
     draw() {
       if (!this.part) return
