@@ -3,8 +3,8 @@
 -- ARGV  via, field, sealed, renew (1: the identity has changed), fresh_ms (0: for good; else how long an
 --       account lives that is not kept for good yet), claims ('' for none), replace (1: they replace claims
 --       that are there, 2: only those of before), most (identities of an account), before (sealed claims)
--- reply {state, claims}  state: active | new (it was not there, or not for good) | disabled | deleted | full |
---       changed (the claims are not those of before), and in the last four cases nothing is written
+-- reply {state, claims}  state: active | new (it was not there, or not for good) | disabled | deleted |
+--       full | changed (the claims are not those of before), and in the last four cases nothing is written
 local account = KEYS[1]
 local via, field, sealed, renew, fresh_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local claims, replace, most, before = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9]

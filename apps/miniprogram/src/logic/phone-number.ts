@@ -32,7 +32,7 @@ export interface PhoneNumber {
   skip(): void
   /** The person has a token. @param outcome  what the server says of the code */
   settle(outcome: string | undefined): void
-  /** The person is refused: a number may help next time, or another code. Returns whether there was none now. */
+  /** The person is refused: a number may help next time, or another code. Returns whether there was none. */
   refuse(): boolean
 }
 
