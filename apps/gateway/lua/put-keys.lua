@@ -1,9 +1,11 @@
 -- put-keys: stores API keys, each if nobody has changed it meanwhile.
 -- KEYS  keys, channel
--- ARGV  version, most_keys, most_fields, then for each key: name, former record ('' = none), record
--- reply for each key OK | CHANGED | FULL (only a key that is new can be too many)
+-- ARGV  version, most_keys, most_fields, id of the key that asks ('' = none), then for each key: name, former
+--       record ('' = none), record
+-- reply for each key OK | CHANGED | FULL (only a key that is new can be too many) | REVOKED (who asks is)
 local keys, channel = KEYS[1], KEYS[2]
-local version, most_keys, most_fields = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local version, most_keys, most_fields, asking = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local is_revoked = asking ~= '' and redis.call('HEXISTS', keys, '!' .. asking) == 1
 
 -- Beside the keys there are the version, and marks of revoked keys. Names of keys have neither dot nor mark.
 local count, fields
@@ -19,12 +21,15 @@ local function has_room()
 end
 
 local replies, is_changed = {}, false
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local name, former, record = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local id = string.match(record, '^(%S+) ')
   local stored = redis.call('HGET', keys, name) or ''
   local reply = 'OK'
-  if stored ~= former or redis.call('HEXISTS', keys, '!' .. id) == 1 then
+  if is_revoked then
+    reply = 'REVOKED'
+  -- The version and the marks are no keys.
+  elseif not string.match(name, '^[%w-]+$') or stored ~= former or redis.call('HEXISTS', keys, '!' .. id) == 1 then
     reply = 'CHANGED'
   elseif stored == '' and not has_room() then
     reply = 'FULL'

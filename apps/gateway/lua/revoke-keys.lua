@@ -9,7 +9,8 @@ local replies, message, is_changed = {}, { ARGV[1] }, false
 for i = 2, #ARGV, 3 do
   local name, id, till = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local stored = redis.call('HGET', keys, name)
-  local was_there = stored and string.match(stored, '^(%S+) ') == id
+  -- The version and the marks are no keys.
+  local was_there = stored and string.match(name, '^[%w-]+$') and string.match(stored, '^(%S+) ') == id
   if was_there then redis.call('HDEL', keys, name) end
   if was_there or redis.call('HEXISTS', keys, '!' .. id) == 0 then
     redis.call('HSET', keys, '!' .. id, till .. ' ' .. name)

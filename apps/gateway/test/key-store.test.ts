@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
+import { fail, ok } from '@saoma/protocol'
 import { createRedis, type RedisClients, RedisUnavailable, type Subscriber } from '@saoma/redis'
 import { onCleanup, startRedis, startRedisCluster } from '@saoma/testing'
 import { type HeldKeys, holdKeys } from '../src/access/held-keys.ts'
 import { createKeyStore, type KeyContents, type KeyStore, MOST_KEYS } from '../src/access/key-store.ts'
 import { type KnownKeys, mergeKeys } from '../src/access/merge-keys.ts'
+import type { Backend } from '../src/access/principal.ts'
 import { createSecretRing } from '../src/access/secret-ring.ts'
 import type { StoredKey } from '../src/access/stored-key.ts'
 import { upTo } from './fixtures.ts'
@@ -105,6 +107,44 @@ test('connections of a key stay when nothing of it changed, and a change of its 
   ring.close()
 })
 
+test('a ring tells a secret that was replaced from the one that has replaced it', () => {
+  const ring = createSecretRing()
+  const secrets = ['n', 'f'].map((letter) => `saoma_shop_${letter.repeat(43)}`)
+  const [{ sha256: newest }, { sha256: former }] = secrets.map((secret) => ({
+    sha256: createHash('sha256').update(secret).digest('hex'),
+  })) as [{ sha256: string }, { sha256: string }]
+  ring.replace([keyOf('shop', { secrets: [{ sha256: former }] })])
+  const who = ring.find(secrets[1] ?? '')
+  expect(who && ring.isFormer(who)).toBe(false)
+  ring.replace([keyOf('shop', { secrets: [{ sha256: newest }, { sha256: former, until: Date.now() + DAY_MS }] })])
+  // Its connections stay.
+  expect(ring.find(secrets[1] ?? '')).toBe(who)
+  expect(secrets.map((secret) => ring.isFormer(ring.find(secret) as Backend))).toEqual([false, true])
+  ring.close()
+})
+
+/** Hears of no change. */
+const deaf = { hold: async () => {}, release: () => {}, on: () => {}, off: () => {} } as unknown as Subscriber
+const silent = { info: () => {}, warn: () => {}, error: () => {} }
+
+test('many changes cost few reads', async () => {
+  let reads = 0
+  const store = {
+    read: async () => {
+      reads++
+      return contentsOf([])
+    },
+    clear: async () => {},
+  } as Partial<KeyStore> as KeyStore
+  const held = holdKeys({ store, subscriber: deaf, channel: 'changes', log: silent })
+  onCleanup(held.close)
+  const began = performance.now()
+  for (let i = 0; i < 4; i++) await held.refresh()
+  expect(performance.now() - began).toBeGreaterThan(290)
+  await Promise.all(upTo(50).map(held.refresh))
+  expect(reads).toBe(5)
+})
+
 test('the message of a revocation is enough, and a failover behind it brings nothing back', async () => {
   const sha256 = createHash('sha256')
     .update(`saoma_shop_${'k'.repeat(43)}`)
@@ -186,6 +226,121 @@ describe.each([
     // Nor move a record to another name.
     await redis.data.hset(redis.keys.apiKeys(), 'moved', keys.get('new')?.record ?? '')
     expect((await present.read()).keys.get('moved')?.key).toBeUndefined()
+    await redis.data.del(redis.keys.apiKeys())
+  })
+
+  test('nodes that have the secrets in different orders seal a key anew once each', async () => {
+    const orders: [string, string][] = [SECRETS, [SECRETS[1], SECRETS[0]]]
+    let written = 0
+    const nodes = orders.map((secrets) => {
+      const store = createKeyStore(redis, secrets)
+      const counting: KeyStore = {
+        ...store,
+        put: async (changes) => {
+          written += changes.length
+          return store.put(changes)
+        },
+      }
+      const held = holdKeys({ store: counting, subscriber: deaf, channel: 'changes', log: silent })
+      onCleanup(held.close)
+      return held
+    })
+    await createKeyStore(redis, SECRETS).create(order('turned'))
+    for (let i = 0; i < 3; i++) for (const node of nodes) await node.refresh()
+    expect(written).toBe(2)
+    expect(nodes.map((node) => node.held('turned')?.revision)).toEqual([1, 1])
+    await redis.data.del(redis.keys.apiKeys())
+  })
+
+  test('a repeated rotation leaves the secret in use good, and three of them at most', async () => {
+    const store = createKeyStore(redis, SECRETS)
+    await store.create(order('spun'))
+    const first = (await store.read()).keys.get('spun')?.key?.secrets[0]?.sha256
+    const rotate = async (overlapMs: number) => {
+      const rotated = await store.rotate('spun', overlapMs)
+      if (!rotated.ok) throw new Error(rotated.code)
+      return rotated.value
+    }
+    await rotate(DAY_MS)
+    const { key } = await rotate(60_000)
+    expect(key.secrets.map(({ sha256 }) => sha256).indexOf(first ?? '')).toBe(2)
+    expect(key.secrets[2]?.until).toBeGreaterThan(Date.now() + DAY_MS - 60_000)
+    await rotate(60_000)
+    expect((await rotate(60_000)).key.secrets).toHaveLength(4)
+    expect((await rotate(0)).key.secrets).toHaveLength(1)
+
+    const rotated = await rotate(0)
+    expect(await store.takeBack(rotated)).toBe(true)
+    const back = (await store.read()).keys.get('spun')?.key
+    expect([back?.secrets, back?.revision]).toEqual([rotated.before.secrets, rotated.key.revision + 1])
+    expect(await store.takeBack(rotated)).toBe(false)
+    await redis.data.del(redis.keys.apiKeys())
+  })
+
+  test('names that are none reach neither the version nor the marks', async () => {
+    const store = createKeyStore(redis, SECRETS)
+    await store.create(order('shop'))
+    const gone = await store.revoke('shop')
+    const id = gone.ok ? (gone.value?.id ?? '') : ''
+    const before = await redis.data.hgetall(redis.keys.apiKeys())
+    expect(Object.keys(before).sort()).toEqual([`!${id}`, '.'])
+    for (const name of ['.', `!${id}`]) {
+      expect(await store.revoke(name)).toEqual({ ok: true, value: undefined })
+      expect(await store.rotate(name, 0)).toMatchObject({ ok: false, code: 'NOT_FOUND' })
+      expect(await store.put([{ key: keyOf(name), former: before[name] ?? '' }])).toEqual(['CHANGED'])
+    }
+    expect(await redis.data.hgetall(redis.keys.apiKeys())).toEqual(before)
+    await redis.data.del(redis.keys.apiKeys())
+  })
+
+  test('a revoked key makes and rotates none, also if its node has not heard of it', async () => {
+    const store = createKeyStore(redis, SECRETS)
+    const caller = { id: 'id-maker', mayChange: () => ok(true as const), held: () => undefined }
+    expect(await store.create(order('before'), caller)).toMatchObject({ ok: true })
+    await store.mark(new Map([['id-maker', { name: 'maker', until: Date.now() + DAY_MS }]]))
+    expect(await store.create(order('after'), caller)).toMatchObject({ ok: false, code: 'REVOKED' })
+    expect(await store.rotate('before', 0, caller)).toMatchObject({ ok: false, code: 'REVOKED' })
+    expect([...(await store.read()).keys.keys()]).toEqual(['before'])
+    await redis.data.del(redis.keys.apiKeys())
+  })
+
+  test('a key that Redis has lost, or that cannot be opened, is judged by what the node holds', async () => {
+    const store = createKeyStore(redis, SECRETS)
+    const shop = keyOf('shop')
+    const asked: string[] = []
+    const callerOf = (held: StoredKey | undefined, may: boolean) => ({
+      id: undefined,
+      mayChange: (key: StoredKey) => {
+        asked.push(key.id)
+        return may ? ok(true as const) : fail('FORBIDDEN')
+      },
+      held: () => held,
+    })
+    expect(await store.revoke('shop', callerOf(shop, false))).toMatchObject({ ok: false, code: 'FORBIDDEN' })
+    expect(await store.revoke('shop', callerOf(shop, true))).toEqual({ ok: true, value: { id: 'id-shop' } })
+    expect(await store.put([{ key: shop, former: '' }])).toEqual(['CHANGED'])
+    expect(asked).toEqual(['id-shop', 'id-shop'])
+
+    await createKeyStore(redis, ['another secret']).put([{ key: keyOf('sealed'), former: '' }])
+    const refused = { ok: false, code: 'FORBIDDEN', detail: expect.stringContaining('no secret of this node') }
+    for (const held of [undefined, keyOf('sealed', { id: 'former' })])
+      expect(await store.revoke('sealed', callerOf(held, true))).toMatchObject(refused)
+    expect(await store.rotate('sealed', 0, callerOf(undefined, true))).toMatchObject(refused)
+    expect(asked).toHaveLength(2)
+    expect(await store.revoke('sealed', callerOf(keyOf('sealed'), false))).toMatchObject({ ok: false })
+    expect(await store.revoke('sealed')).toMatchObject({ ok: true, value: { id: 'id-sealed' } })
+    await redis.data.del(redis.keys.apiKeys())
+  })
+
+  test('a record is opened again only if it has changed', async () => {
+    const store = createKeyStore(redis, SECRETS)
+    await store.create(order('same'))
+    await store.create(order('turned'))
+    const before = (await store.read()).keys
+    await store.rotate('turned', 0)
+    const after = (await store.read()).keys
+    expect(after.get('same')).toBe(before.get('same'))
+    expect(after.get('turned')?.key?.revision).toBe(2)
     await redis.data.del(redis.keys.apiKeys())
   })
 

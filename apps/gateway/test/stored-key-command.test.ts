@@ -1,16 +1,22 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createRedis } from '@saoma/redis'
 import {
   connectLive,
   type Gateway,
+  onCleanup,
+  plainEnv,
   publish,
   type RedisServer,
   request,
   startGateway,
+  startProcess,
   startRedis,
   testAdminKey,
   until,
 } from '@saoma/testing'
+import { createKeyStore } from '../src/access/key-store.ts'
 import type { ListedKey } from '../src/access/listed-key.ts'
 import { fileOf, key, keyIn, keyInto, lineOf, newFolder } from './run-key.ts'
 
@@ -151,7 +157,7 @@ test('a name is used once, whichever the source', async () => {
   ])
   expect(await key(['revoke', 'twice'], both)).toEqual({
     code: 1,
-    said: [`Neither ${file} nor Redis has a key twice.`],
+    said: [expect.stringMatching(`^Neither ${file} nor Redis has a key twice\\. If Redis has just lost data,`)],
   })
 })
 
@@ -168,7 +174,10 @@ test.each([
     ['rotate', 'nobody'],
     'Redis has no key nobody. Only keys in Redis can be rotated: in a file make a line with another name.',
   ],
-  [['revoke', 'nobody', '--redis'], 'Redis has no key nobody.'],
+  [
+    ['revoke', 'nobody', '--redis'],
+    'Redis has no key nobody. If Redis has just lost data, nodes put their keys back within ten seconds: then try again. If it is full, ask a node: DELETE /v1/admin/keys/{name}.',
+  ],
 ])('%j fails with a sentence', async (args, sentence) => {
   expect(await key(args, { env })).toEqual({ code: 1, said: [sentence] })
 })
@@ -217,20 +226,96 @@ test.each([
     '--overlap is a time such as 24h, up to 30d. With 0 the former secret ends at once.',
   ],
   [['rotate'], 'rotate needs one name. saoma key list shows the names.'],
+  [['rotate', '.'], 'The name must be 1 to 32 of A-Z, a-z, 0-9 and -.'],
+  [['revoke', '!x'], 'The name must be 1 to 32 of A-Z, a-z, 0-9 and -.'],
 ])('%j is wrong usage', async (args, sentence) => {
   const { code, said } = await key(args, { cwd: await newFolder() })
   expect([code, said[0]]).toEqual([2, sentence])
 })
 
-test('a key that cannot be printed is not made', async () => {
-  const folder = await newFolder()
+/** The settings in a file, for a command whose output is given to it. */
+const settingsFile = async (): Promise<string> => {
+  const file = join(await newFolder(), 'node.env')
   await writeFile(
-    join(folder, 'node.env'),
+    file,
     Object.entries(env)
       .map(([name, value]) => `${name}='${value}'`)
       .join('\n'),
   )
-  const args = ['create', 'silent', 'room:*', '--redis', '--env-file', join(folder, 'node.env')]
+  return file
+}
+
+test('a key that cannot be printed is not made', async () => {
+  const args = ['create', 'silent', 'room:*', '--redis', '--env-file', await settingsFile()]
   for (const output of ['>/dev/full', '>&-']) expect((await keyInto(output, args)).code).toBe(1)
   expect((await listed()).map(({ name }) => name)).not.toContain('silent')
+})
+
+test('a rotation whose secret cannot be printed leaves the former one', async () => {
+  const secret = keyIn((await key(['create', 'loud', 'room:*', '--redis'], { env })).said)
+  await untilStatus(secret, 200)
+  for (const overlap of ['0', '1m']) {
+    const args = ['rotate', 'loud', '--overlap', overlap, '--env-file', await settingsFile()]
+    expect(await keyInto('>/dev/full', args)).toEqual({
+      code: 1,
+      said: ['The new key cannot be printed (ENOSPC). So the former one stays.'],
+    })
+    await untilStatus(secret, 200)
+  }
+  const [shown] = await listed()
+  expect(shown).toMatchObject({ name: 'loud' })
+  expect(shown).not.toHaveProperty('formerUntil')
+  await key(['revoke', 'loud'], { env })
+})
+
+test('with SAOMA_REDIS_REPLICAS nothing counts as done that a failover may lose', async () => {
+  const secret = keyIn((await key(['create', 'kept', 'room:*', '--redis'], { env })).said)
+  const alone = { env: { ...env, SAOMA_REDIS_REPLICAS: '1', SAOMA_REDIS_REPLICAS_MS: '20' } }
+  for (const args of [
+    ['create', 'lone', 'room:*', '--redis'],
+    ['rotate', 'kept', '--overlap', '0'],
+    ['revoke', 'kept'],
+  ]) {
+    const { code, said } = await key(args, alone)
+    expect([code, said]).toEqual([1, [expect.stringContaining('0 of 1 replicas have the write')]])
+    if (args[0] === 'rotate') await untilStatus(secret, 200)
+  }
+  // It was revoked, and only that is not certain to last.
+  expect(await listed()).toEqual([])
+  const { body } = await request<{ entries: { kind: string; key?: string }[] }>(
+    `${node.internalOrigin}/v1/admin/audit?kind=key.made,key.rotated,key.revoked&limit=2`,
+    { bearer: testAdminKey },
+  )
+  expect(body.entries.map(({ kind, key }) => [kind, key])).toEqual([
+    ['key.revoked', 'kept'],
+    ['key.made', 'kept'],
+  ])
+})
+
+test('store.ts check names the API keys that SAOMA_SECRET does not open', async () => {
+  const script = fileURLToPath(new URL('../src/bin/store.ts', import.meta.url))
+  const check = async () => {
+    const { exited, lines } = await startProcess({
+      name: 'store check',
+      command: process.execPath,
+      args: [script, 'check'],
+      env: { ...plainEnv(), ...env },
+    })
+    const { code } = await exited
+    return { code, said: lines.map(({ text }) => text).join('\n') }
+  }
+  await key(['create', 'good', 'room:*', '--redis'], { env })
+  expect((await check()).said).toMatch(/^API keys +1, opened with SAOMA_SECRET$/m)
+  const clients = await createRedis({ url: redis.url, probeMs: 0 })
+  onCleanup(() => clients.close())
+  const order = { name: 'old', channels: [], may: [], scopes: [], madeBy: '' }
+  await createKeyStore(clients, ['the secret before the last one']).create(order)
+  expect(await check()).toMatchObject({
+    code: 1,
+    said: expect.stringContaining('SAOMA_SECRET does not open these API keys in Redis: old.'),
+  })
+  // As the sentence says.
+  expect((await key(['revoke', 'old'], { env })).code).toBe(0)
+  expect((await check()).said).not.toContain('does not open')
+  await key(['revoke', 'good'], { env })
 })

@@ -1,11 +1,13 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { backoffMs } from '@saoma/protocol'
 import { type Away, RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Logger } from '../operate/log.ts'
 import { KEEPS_MARKS_MS, type KeyStore, type Revoked } from './key-store.ts'
-import { type KnownKeys, mergeKeys } from './merge-keys.ts'
+import { type KnownKeys, type MergedKeys, mergeKeys } from './merge-keys.ts'
 import type { Backend } from './principal.ts'
 import type { KeyRing } from './revocation-watch.ts'
 import { createSecretRing } from './secret-ring.ts'
+import type { StoredKey } from './stored-key.ts'
 
 export interface HeldKeysDeps {
   store: KeyStore
@@ -21,6 +23,12 @@ export interface HeldKeysDeps {
  */
 export interface HeldKeys extends KeyRing {
   find(key: string): Backend | undefined
+  /** Whether another secret has replaced the one with which this backend came. */
+  isFormer(who: Backend): boolean
+  /** The key of this name. */
+  held(name: string): StoredKey | undefined
+  /** The id of the key of this name that was revoked last, if its mark is still there. */
+  revoked(name: string): string | undefined
   /** Resolves when the keys are as they were at the call, or later. Rejects with RedisUnavailable. */
   refresh(): Promise<void>
   /** Drops a key that was just revoked, and ends its connections. */
@@ -33,6 +41,8 @@ const LOOK_MS = 10_000
 /** How often it reads all, whatever the version says. */
 const READ_ALL_MS = 600_000
 const AGAIN = { baseMs: 1_000, capMs: 30_000, least: 0.5 }
+/** From the beginning of one read to that of the next one, so that many changes cost few reads. */
+const LEAST_MS = 100
 /** Reads in a row that put something back. */
 const MOST_READS = 5
 /** At most one log line about failures in this time. */
@@ -51,6 +61,11 @@ export const holdKeys = ({ store, subscriber, channel, log }: HeldKeysDeps): Hel
   let isClosed = false
   let told: string | undefined
   let complained = ''
+  /**
+   * The revision of each key that this node has sealed anew, by id. Nodes may have the two secrets in
+   * different orders: each seals a key once, or they would do it for ever.
+   */
+  const sealed = new Map<string, number>()
 
   const adopt = (next: KnownKeys): void => {
     known = next
@@ -61,12 +76,18 @@ export const holdKeys = ({ store, subscriber, channel, log }: HeldKeysDeps): Hel
     told = state
   }
 
+  /** Resolves with how many were stored: another node may have been first. */
+  const put = async (changes: MergedKeys['lost']): Promise<number> =>
+    changes.length === 0 ? 0 : (await store.put(changes)).filter((result) => result === 'OK').length
+
   /** Resolves with whether something was put back. */
   const readOnce = async (): Promise<boolean> => {
     const began = performance.now()
     const contents = await store.read()
     const isCurrent = readAt !== undefined && began - readAt < KEEPS_MARKS_MS / 2
-    const { keys, revoked, lost, unmarked, unreadable } = mergeKeys(known, contents, Date.now(), isCurrent)
+    const merged = mergeKeys(known, contents, Date.now(), isCurrent)
+    const { keys, revoked, lost, unmarked, unreadable } = merged
+    const old = merged.old.filter(({ key }) => sealed.get(key.id) !== key.revision)
     if (isClosed) return false
     // Before anything is written: what was revoked ends although Redis takes no writes.
     adopt({ keys, revoked })
@@ -76,10 +97,12 @@ export const holdKeys = ({ store, subscriber, channel, log }: HeldKeysDeps): Hel
       log.error({ event: 'api-keys', unreadable }, 'these API keys in Redis are not opened by SAOMA_SECRET')
     complained = unreadable.join()
     if (unmarked.size > 0) await store.mark(unmarked)
-    const put = lost.length > 0 ? await store.put(lost) : []
-    const back = put.filter((result) => result === 'OK').length
+    const back = await put(lost)
     if (back > 0) log.warn({ event: 'api-keys', restored: back }, 'API keys that Redis had lost were put back')
-    if (unmarked.size > 0 || lost.length > 0) return true
+    const anew = await put(old)
+    for (const { key } of old) sealed.set(key.id, key.revision)
+    if (anew > 0) log.info({ event: 'api-keys', sealed: anew }, 'API keys were sealed anew under SAOMA_SECRET')
+    if (unmarked.size > 0 || lost.length > 0 || old.length > 0) return true
     version = contents.version
     await store.clear(contents)
     return false
@@ -89,22 +112,22 @@ export const holdKeys = ({ store, subscriber, channel, log }: HeldKeysDeps): Hel
     for (let reads = 1; await readOnce(); reads++) if (reads === MOST_READS) return
   }
 
+  let begunAt = Number.NEGATIVE_INFINITY
   let running: Promise<void> | undefined
-  let queued: Promise<void> | undefined
+  /** The read that has not begun. */
+  let next: Promise<void> | undefined
+  const begin = async (): Promise<void> => {
+    await running?.catch(() => {})
+    const ms = begunAt + LEAST_MS - performance.now()
+    if (ms > 0) await wait(ms, undefined, { ref: false })
+    begunAt = performance.now()
+    next = undefined
+    running = read()
+    await running
+  }
   const refresh = (): Promise<void> => {
-    if (running) {
-      queued ??= running
-        .catch(() => {})
-        .then(() => {
-          queued = undefined
-          return refresh()
-        })
-      return queued
-    }
-    running = read().finally(() => {
-      running = undefined
-    })
-    return running
+    next ??= begin()
+    return next
   }
 
   const again = (ms: number): void => {
@@ -164,6 +187,9 @@ export const holdKeys = ({ store, subscriber, channel, log }: HeldKeysDeps): Hel
   return {
     find: ring.find,
     isKnown: ring.isKnown,
+    isFormer: ring.isFormer,
+    held: (name) => known.keys.get(name),
+    revoked: (name) => [...known.revoked].findLast(([, mark]) => mark.name === name)?.[0],
     onChange: ring.onChange,
     refresh,
     drop: (id, name) => drop([[id, name]]),

@@ -3,13 +3,13 @@ import * as v from 'valibot'
 
 const script = scriptsIn('gateway', new URL('../../lua/', import.meta.url))
 
-const Put = v.array(v.picklist(['OK', 'CHANGED', 'FULL']))
+const Put = v.array(v.picklist(['OK', 'CHANGED', 'FULL', 'REVOKED']))
 /** What became of a key that was to be stored. */
 export type Put = v.InferOutput<typeof Put>[number]
 
 export const putKeys = script<
   readonly [keys: string, channel: string],
-  readonly [version: string, mostKeys: number, mostFields: number, ...nameFormerRecord: string[]],
+  readonly [version: string, mostKeys: number, mostFields: number, asking: string, ...nameFormerRecord: string[]],
   readonly Put[]
 >('put-keys', 2, (raw) => v.parse(Put, raw))
 

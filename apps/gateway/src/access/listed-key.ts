@@ -17,7 +17,7 @@ export interface ListedKey {
   madeBy?: string
   expiresAt?: string
   rotatedAt?: string
-  /** While a rotation overlaps: when the former secret stops. */
+  /** While rotations overlap: when the last one of the former secrets stops. */
   formerUntil?: string
   firstUsedAt?: string
   lastUsedAt?: string
@@ -43,14 +43,17 @@ export const rightsOf = ({ channels, may, scopes, expiresAt = Number.POSITIVE_IN
 
 export const listed = (key: StoredKey, use?: KeyUse): ListedKey => {
   const { name, channels, may, scopes, madeAt, madeBy, expiresAt, rotatedAt } = key
-  const former = key.secrets.find((secret) => secret.until !== undefined && isGood(secret, Date.now()))
+  const now = Date.now()
+  const ends = key.secrets.flatMap((secret) =>
+    secret.until !== undefined && isGood(secret, now) ? [secret.until] : [],
+  )
   return {
     ...{ name, source: 'redis', channels, may, scopes },
     ...timeOf('madeAt', madeAt),
     ...(madeBy === '' ? {} : { madeBy }),
     ...timeOf('expiresAt', expiresAt),
     ...timeOf('rotatedAt', rotatedAt),
-    ...timeOf('formerUntil', former?.until),
+    ...timeOf('formerUntil', ends.length > 0 ? Math.max(...ends) : undefined),
     ...usesOf(use),
   }
 }

@@ -12,6 +12,8 @@ export interface KnownKeys {
 export interface MergedKeys extends KnownKeys {
   /** What Redis has lost, to be put back. */
   lost: readonly { key: StoredKey; former: string }[]
+  /** What a previous secret sealed, to be sealed anew. */
+  old: readonly { key: StoredKey; former: string }[]
   /** Keys that Redis does not know to be revoked. */
   unmarked: ReadonlyMap<string, Revoked>
   /** Names of keys that no secret of this node opens. */
@@ -33,6 +35,7 @@ export const mergeKeys = (known: KnownKeys, stored: KeyContents, now: number, is
   const unmarked = new Map([...revoked].filter(([id, { until }]) => !stored.revoked.has(id) && until > now + WORTH_MS))
   const keys = new Map<string, StoredKey>()
   const lost: { key: StoredKey; former: string }[] = []
+  const old: { key: StoredKey; former: string }[] = []
   const unreadable: string[] = []
 
   for (const [name, { id, key, record, isOld }] of stored.keys) {
@@ -50,7 +53,7 @@ export const mergeKeys = (known: KnownKeys, stored: KeyContents, now: number, is
     } else if (!key) unreadable.push(name)
     else if (!isOver(key, now)) {
       keys.set(name, key)
-      if (isOld) lost.push({ key, former: record })
+      if (isOld) old.push({ key, former: record })
     }
   }
   for (const [name, key] of known.keys)
@@ -58,5 +61,5 @@ export const mergeKeys = (known: KnownKeys, stored: KeyContents, now: number, is
       keys.set(name, key)
       lost.push({ key, former: '' })
     }
-  return { keys, revoked, lost, unmarked, unreadable }
+  return { keys, revoked, lost, old, unmarked, unreadable }
 }

@@ -9,6 +9,8 @@ import type { StoredKey } from './stored-key.ts'
 export interface SecretRing extends KeyRing {
   /** The backend that owns this key. It hashes only if there is a key of that name. */
   find(key: string): Backend | undefined
+  /** Whether this is a secret that another one has replaced. */
+  isFormer(who: Backend): boolean
   /** Replaces all keys. Connections of secrets that are still good may stay. */
   replace(keys: Iterable<StoredKey>): void
   close(): void
@@ -16,6 +18,7 @@ export interface SecretRing extends KeyRing {
 
 interface Secret {
   sha256: Buffer
+  isFormer: boolean
   backend: Backend
 }
 
@@ -37,6 +40,7 @@ export const createSecretRing = (): SecretRing => {
   let held: readonly StoredKey[] = []
   let secrets: ReadonlyMap<string, readonly Secret[]> = new Map()
   let known = new Set<Backend>()
+  let former = new Set<Backend>()
   let timer: NodeJS.Timeout | undefined
   const listeners = new Set<() => void>()
 
@@ -52,15 +56,21 @@ export const createSecretRing = (): SecretRing => {
       for (const { until = endsAt } of good) endsAt = Math.min(endsAt, until)
       next.set(
         key.name,
-        good.map(({ sha256 }) => {
+        good.map(({ sha256, until }) => {
           const hash = Buffer.from(sha256, 'hex')
           const kept = before.find((one) => one.sha256.equals(hash))?.backend
-          return { sha256: hash, backend: kept && same(kept, backend) ? kept : { ...backend } }
+          return {
+            sha256: hash,
+            isFormer: until !== undefined,
+            backend: kept && same(kept, backend) ? kept : { ...backend },
+          }
         }),
       )
     }
     secrets = next
-    const fresh = new Set([...next.values()].flat().map(({ backend }) => backend))
+    const all = [...next.values()].flat()
+    const fresh = new Set(all.map(({ backend }) => backend))
+    former = new Set(all.flatMap(({ isFormer, backend }) => (isFormer ? [backend] : [])))
     const isChanged = fresh.size !== known.size || [...fresh].some((backend) => !known.has(backend))
     known = fresh
     clearTimeout(timer)
@@ -77,6 +87,7 @@ export const createSecretRing = (): SecretRing => {
       return candidates.find(({ sha256 }) => timingSafeEqual(sha256, hash))?.backend
     },
     isKnown: (who) => known.has(who),
+    isFormer: (who) => former.has(who),
     onChange: (listener) => {
       listeners.add(listener)
       return () => void listeners.delete(listener)

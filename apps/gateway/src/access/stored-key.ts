@@ -20,7 +20,7 @@ export interface StoredKey {
   channels: readonly string[]
   may: readonly ChannelAct[]
   scopes: readonly Scope[]
-  /** The newest first; two while a rotation overlaps. */
+  /** The newest first; more than one while rotations overlap. */
   secrets: readonly KeySecret[]
   madeAt: number
   /** The name of the key that made it; empty for the command. */

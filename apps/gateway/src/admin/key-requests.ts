@@ -57,6 +57,9 @@ export const NewKeyRequest = v.strictObject({
   ),
 })
 
+/** The parameters or members of a route that takes none. */
+export const Nothing = v.strictObject({})
+
 const OVERLAP_RULE = `is a whole number of seconds, ${MOST_OVERLAP_SECONDS} at most`
 /** Body of `POST /v1/admin/keys/{name}/rotate`. */
 export const RotateRequest = v.strictObject({

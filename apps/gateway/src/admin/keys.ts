@@ -1,10 +1,10 @@
 import Router from '@koa/router'
 import type { Audit } from '@saoma/audit'
-import { ok, type Result } from '@saoma/protocol'
-import type { ApiKeys } from '../access/api-keys.ts'
+import { fail, ok, type Result } from '@saoma/protocol'
+import { type ApiKeys, isKeyName, NAME_RULE } from '../access/api-keys.ts'
 import { mayGive } from '../access/grant.ts'
 import type { HeldKeys } from '../access/held-keys.ts'
-import type { KeyStore, MadeKey, MayChange } from '../access/key-store.ts'
+import { KEEPS_MARKS_MS, type KeyCaller, type KeyStore, type MadeKey } from '../access/key-store.ts'
 import { listed, listKeys, rightsOf } from '../access/listed-key.ts'
 import type { Authenticate, Backend } from '../access/principal.ts'
 import type { Logger } from '../operate/log.ts'
@@ -12,11 +12,12 @@ import { readJson } from '../transport/http/body.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
 import { scoped } from '../transport/http/credentials.ts'
 import { answer, problem } from '../transport/http/problem.ts'
-import { flawIn, KeyListQuery, NewKeyRequest, pageOf, RotateRequest } from './key-requests.ts'
+import { noteRead } from './acted.ts'
+import { flawIn, KeyListQuery, NewKeyRequest, Nothing, pageOf, RotateRequest } from './key-requests.ts'
 
 export interface KeysDeps {
   store: KeyStore
-  held: Pick<HeldKeys, 'refresh' | 'drop'>
+  held: Pick<HeldKeys, 'refresh' | 'drop' | 'held' | 'revoked' | 'isFormer'>
   file: Pick<ApiKeys, 'all'>
 }
 
@@ -39,13 +40,41 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
   const isInFile = (name: string): boolean => file.all().some((backend) => backend.name === name)
 
   /** A caller may change keys that may no more than itself, and itself. */
-  const within =
-    (who: Backend): MayChange =>
-    (key) =>
-      key.id === who.id ? ok(true) : mayGive(who, rightsOf(key))
+  const callerOf = (who: Backend): KeyCaller => ({
+    id: who.id,
+    mayChange: (key) => (key.id === who.id ? ok(true) : mayGive(who, rightsOf(key))),
+    held: held.held,
+  })
 
-  const note = (ctx: Context, kind: 'key.made' | 'key.rotated' | 'key.revoked', name: string, who: Backend): void =>
-    audit.note({ kind, key: name, by: 'backend', reason: who.name, ip: ctx.ip })
+  /** Whoever has a former secret could make one that outlives it. */
+  const mayDraw = (who: Backend): Result<true> =>
+    held.isFormer(who)
+      ? { ...fail('FORBIDDEN'), detail: 'a rotation has replaced this secret: use the new one' }
+      : ok(true)
+
+  /** @param id  of the key, if it may be noted once only: the answer to an earlier call may have been lost */
+  const note = (
+    ctx: Context,
+    kind: 'key.made' | 'key.rotated' | 'key.revoked',
+    name: string,
+    who: Backend,
+    id?: string,
+  ): void => {
+    const entry = { kind, key: name, by: 'backend', reason: who.name, ip: ctx.ip } as const
+    if (id === undefined) audit.note(entry)
+    else audit.note(entry, { once: { name: `${kind}.${id}`, ms: KEEPS_MARKS_MS } })
+  }
+
+  /** Makes a route of one or all keys that writes. It takes no parameters. */
+  const changing = (act: (ctx: Context, who: Backend, name: string) => Promise<void>) =>
+    scoped(authenticate, 'keys:write', async (ctx, who) => {
+      ctx.state.largestBody = LARGEST_BODY
+      const asked = flawIn(Nothing, ctx.query, 'parameter')
+      if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
+      const { name } = ctx.params
+      if (name !== undefined && !isKeyName(name)) return problem(ctx, 'INVALID', `name ${NAME_RULE}`)
+      await act(ctx, who, name ?? '')
+    })
 
   /** This node knows the change before its caller does. Others hear of it. */
   const learn = async (): Promise<void> => {
@@ -69,26 +98,34 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
 
   router.get(
     '/keys',
-    scoped(authenticate, 'keys:write', async (ctx) => {
+    scoped(authenticate, 'keys:write', async (ctx, who) => {
       const asked = flawIn(KeyListQuery, ctx.query, 'parameter')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
+      noteRead(audit, ctx, who, 'keys.list')
       answer(ctx, ok(pageOf(await listKeys(store, file.all()), asked.value)))
     }),
   )
 
   router.post(
     '/keys',
-    scoped(authenticate, 'keys:write', async (ctx, who) => {
-      ctx.state.largestBody = LARGEST_BODY
+    changing(async (ctx, who) => {
       const body = await readJson(ctx)
       if (!body) return
       const asked = flawIn(NewKeyRequest, body.json, 'member')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       const { expiresAt, ...order } = asked.value
+      const mayMake = mayDraw(who)
+      if (!mayMake.ok) return problem(ctx, mayMake.code, mayMake.detail)
       const may = mayGive(who, { ...order, expiresAt: expiresAt ?? Number.POSITIVE_INFINITY })
       if (!may.ok) return problem(ctx, may.code, may.detail)
       if (isInFile(order.name)) return problem(ctx, 'NAME_TAKEN', IN_FILE)
-      const made = await store.create({ ...order, madeBy: who.name, ...(expiresAt === undefined ? {} : { expiresAt }) })
+      // Redis may have lost the key of this name: another one in its place would end it.
+      if (held.held(order.name)) await held.refresh()
+      if (held.held(order.name)) return problem(ctx, 'NAME_TAKEN')
+      const made = await store.create(
+        { ...order, madeBy: who.name, ...(expiresAt === undefined ? {} : { expiresAt }) },
+        callerOf(who),
+      )
       if (made.ok) note(ctx, 'key.made', order.name, who)
       if (await answerMade(ctx, made)) ctx.status = 201
     }),
@@ -96,14 +133,14 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
 
   router.post(
     '/keys/:name/rotate',
-    scoped(authenticate, 'keys:write', async (ctx, who) => {
-      ctx.state.largestBody = LARGEST_BODY
+    changing(async (ctx, who, name) => {
       const body = await readJson(ctx, {})
       if (!body) return
       const asked = flawIn(RotateRequest, body.json, 'member')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
-      const name = ctx.params.name ?? ''
-      const made = await store.rotate(name, asked.value.overlapSeconds * 1000, within(who))
+      const may = mayDraw(who)
+      if (!may.ok) return problem(ctx, may.code, may.detail)
+      const made = await store.rotate(name, asked.value.overlapSeconds * 1000, callerOf(who))
       if (!made.ok && made.code === 'NOT_FOUND')
         return isInFile(name) ? problem(ctx, 'FORBIDDEN', IN_FILE) : problem(ctx, 'NOT_FOUND', 'there is no such key')
       if (made.ok) note(ctx, 'key.rotated', name, who)
@@ -113,14 +150,17 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
 
   router.delete(
     '/keys/:name',
-    scoped(authenticate, 'keys:write', async (ctx, who) => {
-      const name = ctx.params.name ?? ''
-      const revoked = await store.revoke(name, within(who))
+    changing(async (ctx, who, name) => {
+      const body = await readJson(ctx, {})
+      if (!body) return
+      const asked = flawIn(Nothing, body.json, 'member')
+      if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
+      const revoked = await store.revoke(name, callerOf(who))
       if (!revoked.ok) return problem(ctx, revoked.code, revoked.detail)
-      if (revoked.value) {
-        note(ctx, 'key.revoked', name, who)
-        held.drop(revoked.value.id, name)
-      } else if (isInFile(name)) return problem(ctx, 'FORBIDDEN', IN_FILE)
+      const id = revoked.value?.id ?? held.revoked(name)
+      if (id !== undefined) note(ctx, 'key.revoked', name, who, id)
+      if (revoked.value) held.drop(revoked.value.id, name)
+      else if (isInFile(name)) return problem(ctx, 'FORBIDDEN', IN_FILE)
       answer(ctx, ok({ name, revoked: revoked.value !== undefined }))
     }),
   )

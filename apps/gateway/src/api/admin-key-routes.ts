@@ -62,7 +62,7 @@ export const adminKeyOperations = {
     group: 'Administrators',
     internal: true,
     summary: 'Gives an API key a new secret',
-    says: 'The former secret stays good for `overlapSeconds`: a day if left out. Then its connections end.',
+    says: 'The former secret stays good for `overlapSeconds`: a day if left out. Then its connections end. At most three former secrets are good; with 0 all of them end.',
     credentials: ['apiKey'],
     path: { name },
     body: { schema: RotateRequest, optional: true },
@@ -77,6 +77,6 @@ export const adminKeyOperations = {
     credentials: ['apiKey'],
     path: { name },
     answers: { 200: { says: '`revoked` is false if there was no such key.', json: Revoked } },
-    codes: [...CALLER, 'FORBIDDEN'],
+    codes: [...CALLER, 'FORBIDDEN', 'TOO_LARGE'],
   },
 } as const satisfies Operations

@@ -255,6 +255,10 @@ const revoke = async (name: string, options: KeyOptions): Promise<boolean> => {
   return true
 }
 
+/** The command holds no keys, so it cannot tell a key that Redis has lost from one that never was. */
+const IF_LOST =
+  'If Redis has just lost data, nodes put their keys back within ten seconds: then try again. If it is full, ask a node: DELETE /v1/admin/keys/{name}.'
+
 /** Takes a key out of Redis, and out of the file if it is there too. */
 const revokeAll = async (name: string, options: KeyOptions): Promise<boolean> => {
   const isInFile = !options.redis && withoutName(await textOf(sourceOf(options)), name) !== undefined
@@ -267,9 +271,10 @@ const revokeAll = async (name: string, options: KeyOptions): Promise<boolean> =>
   if (wasStored) await say('Removed from Redis. Every node has been told, and ends the connections of the key.')
   if (isInFile) return (await revoke(name, options)) && wasStored !== undefined
   if (wasStored) return true
-  throw new Error(
-    options.redis ? `Redis has no key ${name}.` : `Neither ${placeOf(sourceOf(options))} nor Redis has a key ${name}.`,
-  )
+  const none = options.redis
+    ? `Redis has no key ${name}.`
+    : `Neither ${placeOf(sourceOf(options))} nor Redis has a key ${name}.`
+  throw new Error(`${none} ${IF_LOST}`)
 }
 
 const run = async (command: KeyCommand, options: KeyOptions): Promise<boolean> => {

@@ -96,6 +96,7 @@ const readCommand = ([kind, ...words]: readonly string[], values: Values): KeyCo
   if (kind === 'list') return words.length === 0 ? { kind } : `list needs no more words, but there is "${name}".`
   if (kind === 'revoke' || kind === 'rotate') {
     if (words.length !== 1) return `${kind} needs one name. saoma key list shows the names.`
+    if (!isKeyName(name)) return `The name ${NAME_RULE}.`
     if (kind === 'revoke') return { kind, name }
     const overlapMs = values.overlap === undefined ? USUAL_OVERLAP_MS : durationOf(values.overlap)
     return overlapMs === undefined || overlapMs > LONGEST.overlapMs

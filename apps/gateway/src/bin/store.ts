@@ -1,7 +1,8 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { survey } from '@saoma/identity'
-import { assertSuitable, createRedis, RedisUnavailable } from '@saoma/redis'
+import { assertSuitable, createRedis, type RedisClients, RedisUnavailable } from '@saoma/redis'
+import { createKeyStore } from '../access/key-store.ts'
 import { readConfig } from '../config/config.ts'
 import { placeOf, unreachable } from '../operate/open-redis.ts'
 
@@ -18,6 +19,17 @@ import { placeOf, unreachable } from '../operate/open-redis.ts'
 const READY_MS = 5_000
 /** In a clone, in the image and in the package `saoma` the file is at different places. */
 const USAGE = `Usage: node ${relative(process.cwd(), fileURLToPath(import.meta.url))} check\n`
+
+/** The number of API keys in Redis. Rejects with an error for the operator if one cannot be opened. */
+const countKeys = async (redis: RedisClients, secrets: readonly [string, ...string[]]): Promise<number> => {
+  const { keys } = await createKeyStore(redis, secrets).read()
+  const shut = [...keys].flatMap(([name, { key }]) => (key ? [] : [name]))
+  if (shut.length > 0)
+    throw new Error(
+      `SAOMA_SECRET does not open these API keys in Redis: ${shut.sort().join(', ')}. If it was replaced, set SAOMA_PREVIOUS_SECRET to the former one. If they are not needed, revoke them with saoma key revoke.`,
+    )
+  return keys.size
+}
 
 const check = async (): Promise<boolean> => {
   const config = readConfig(process.env)
@@ -36,6 +48,7 @@ const check = async (): Promise<boolean> => {
       const found = await survey(redis, config.secrets)
       say(`Redis         ${placeOf(config.redisUrl)}, keys that begin with ${config.redisPrefix}:`)
       say(`signing keys  ${found.signingKeys}, opened with SAOMA_SECRET`)
+      say(`API keys      ${await countKeys(redis, config.secrets)}, opened with SAOMA_SECRET`)
       say(`accounts      ${found.accounts}`)
       say(`logins        ${found.sessions} of ${found.people} people, the newest began ${found.newest ?? 'never'}`)
       if (found.signingKeys > 0 && found.accounts > 0) {

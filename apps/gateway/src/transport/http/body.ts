@@ -40,6 +40,12 @@ export const readBody = async (ctx: Context, absent?: unknown): Promise<Body> =>
     ctx.set('Connection', 'close')
     return { code: 'TOO_LARGE', detail: error.message }
   }
+  // A body may take a minute. An API key that has ended or changed meanwhile does nothing with it.
+  const { caller, callerNow } = ctx.state
+  const now = await callerNow?.()
+  if (now && !now.ok) return { code: now.code, detail: now.detail ?? '' }
+  if (now && caller?.ok && now.value !== caller.value)
+    return { code: 'REVOKED', detail: 'the API key was changed while the body came' }
   if (bytes.length === 0 && absent !== undefined) return { json: absent }
   try {
     return { json: readExact(utf8.decode(bytes)) }

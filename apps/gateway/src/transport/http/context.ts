@@ -9,6 +9,8 @@ export interface RequestState extends RequestNotes {
   largestBody: number
   /** The caller, once its token has been resolved. */
   caller?: Result<Principal>
+  /** Resolves the token of a backend again: its key may end while the body comes. */
+  callerNow?: () => Promise<Result<Principal>>
   /** Whether it is answered outside of Koa. */
   raw?: true
 }

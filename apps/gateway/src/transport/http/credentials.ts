@@ -35,6 +35,7 @@ export const authenticated =
     ctx.state.routine = true
     const who = await callerOf(ctx, authenticate)
     if (!who.ok) return problem(ctx, who.code, who.detail)
+    if (who.value.kind === 'backend') ctx.state.callerNow = () => authenticate(bearer(ctx) ?? '', ctx.ip)
     try {
       await act(ctx, who.value)
     } catch (error) {
