@@ -19,6 +19,7 @@ import { keysOf } from './key-fixtures.ts'
 
 /* What a key must not do while it is revoked, was rotated, or is lost by Redis. */
 
+const SECRET = 'a secret of the cluster that only this test has'
 let redis: RedisServer
 let clients: RedisClients
 let node: Gateway
@@ -32,6 +33,7 @@ beforeAll(async () => {
     nodeId: 'a',
     origin: 'http://127.0.0.1',
     env: {
+      SAOMA_SECRET: SECRET,
       SAOMA_API_KEYS: [
         apiKeyLine(testApiKey, 'room:*,user:*'),
         apiKeyLine(testAdminKey, 'room:*,user:*', 'keys:write,audit:read,sessions:end'),
@@ -138,9 +140,11 @@ test('a key that Redis has lost can be revoked, also while Redis is full, and it
   })
   expect(await statusOf(lost)).toBe(200)
   await operator.flushall()
+  expect(await admin().rotate('narrow')).toMatchObject({ status: 200 })
+  await operator.flushall()
   await operator.call('CONFIG', 'SET', 'maxmemory', '1')
   try {
-    expect(await inner.revoke('lost')).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } })
+    expect(await keysOf(node, narrow).revoke('lost')).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } })
     expect((await admin().revoke('lost')).body).toEqual({ name: 'lost', revoked: true })
     expect(await statusOf(lost)).toBe(401)
   } finally {
@@ -154,7 +158,11 @@ test('a key that Redis has lost can be revoked, also while Redis is full, and it
   expect(await statusOf(lost)).toBe(401)
 })
 
-test('the audit has a revocation whose answer was lost, once, and who listed the keys', async () => {
+test('the audit has what was done although its answer was lost, once, and who listed the keys', async () => {
+  const made = { name: 'quiet', channels: [], may: [], scopes: [], madeBy: 'admin' }
+  expect(await createKeyStore(clients, [SECRET]).create(made)).toMatchObject({ ok: true })
+  for (let i = 0; i < 2; i++)
+    expect(await admin().create({ name: 'quiet', channels: [] })).toMatchObject({ status: 409 })
   const key = await admin().make({ name: 'silent', channels: ['room:*'] })
   const store = createKeyStore(clients, ['a secret of nobody'])
   expect(await store.revoke('silent')).toMatchObject({ ok: true })
@@ -177,5 +185,7 @@ test('the audit has a revocation whose answer was lost, once, and who listed the
     (all) => all.some(({ key: name, kind }) => name === 'silent' && kind === 'key.revoked'),
   )
   expect(noted.filter(({ key: name, kind }) => name === 'silent' && kind === 'key.revoked')).toHaveLength(1)
+  expect(noted.filter(({ key: name, kind }) => name === 'quiet' && kind === 'key.made')).toHaveLength(1)
+  expect(noted.filter(({ key: name, kind }) => name === 'silent' && kind === 'key.made')).toHaveLength(1)
   expect(noted.filter(({ reason }) => reason === 'keys.list')).toHaveLength(1)
 })

@@ -108,6 +108,9 @@ const MARK = '!'
 export const isOver = ({ expiresAt }: StoredKey, now: number): boolean =>
   expiresAt !== undefined && expiresAt + KEEPS_EXPIRED_MS <= now
 
+/** Whether a key was made so lately that the audit, where one note counts as long as a mark, knows of it. */
+export const isMadeLately = ({ madeAt }: StoredKey): boolean => Date.now() - madeAt < KEEPS_MARKS_MS / 2
+
 /** A secret that is still good at that time. */
 export const isGood = ({ until }: KeySecret, now: number): boolean => until === undefined || until > now
 

@@ -4,7 +4,14 @@ import { fail, ok, type Result } from '@saoma/protocol'
 import { type ApiKeys, isKeyName, NAME_RULE } from '../access/api-keys.ts'
 import { mayGive } from '../access/grant.ts'
 import type { HeldKeys } from '../access/held-keys.ts'
-import { KEEPS_MARKS_MS, type KeyCaller, type KeyStore, type MadeKey } from '../access/key-store.ts'
+import {
+  isMadeLately,
+  KEEPS_MARKS_MS,
+  type KeyCaller,
+  type KeyOrder,
+  type KeyStore,
+  type MadeKey,
+} from '../access/key-store.ts'
 import { listed, listKeys, rightsOf } from '../access/listed-key.ts'
 import type { Authenticate, Backend } from '../access/principal.ts'
 import type { Logger } from '../operate/log.ts'
@@ -85,6 +92,19 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
     }
   }
 
+  const create = async (who: Backend, order: KeyOrder): Promise<Result<MadeKey>> => {
+    // Redis may have lost the key of this name: another one in its place would end it.
+    if (held.held(order.name)) await held.refresh()
+    return held.held(order.name) ? fail('NAME_TAKEN') : store.create(order, callerOf(who))
+  }
+
+  /** Notes that the caller has made this key, if the answer was lost before that was noted. */
+  const noteLate = async (ctx: Context, name: string, who: Backend): Promise<void> => {
+    await learn()
+    const key = held.held(name)
+    if (key?.madeBy === who.name && isMadeLately(key)) note(ctx, 'key.made', name, who, key.id)
+  }
+
   const answerMade = async (ctx: Context, made: Result<MadeKey>): Promise<boolean> => {
     if (!made.ok) {
       problem(ctx, made.code, made.detail)
@@ -119,14 +139,9 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
       const may = mayGive(who, { ...order, expiresAt: expiresAt ?? Number.POSITIVE_INFINITY })
       if (!may.ok) return problem(ctx, may.code, may.detail)
       if (isInFile(order.name)) return problem(ctx, 'NAME_TAKEN', IN_FILE)
-      // Redis may have lost the key of this name: another one in its place would end it.
-      if (held.held(order.name)) await held.refresh()
-      if (held.held(order.name)) return problem(ctx, 'NAME_TAKEN')
-      const made = await store.create(
-        { ...order, madeBy: who.name, ...(expiresAt === undefined ? {} : { expiresAt }) },
-        callerOf(who),
-      )
-      if (made.ok) note(ctx, 'key.made', order.name, who)
+      const made = await create(who, { ...order, madeBy: who.name, ...(expiresAt === undefined ? {} : { expiresAt }) })
+      if (made.ok) note(ctx, 'key.made', order.name, who, made.value.key.id)
+      else if (made.code === 'NAME_TAKEN') await noteLate(ctx, order.name, who)
       if (await answerMade(ctx, made)) ctx.status = 201
     }),
   )
@@ -140,7 +155,13 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       const may = mayDraw(who)
       if (!may.ok) return problem(ctx, may.code, may.detail)
-      const made = await store.rotate(name, asked.value.overlapSeconds * 1000, callerOf(who))
+      const rotate = () => store.rotate(name, asked.value.overlapSeconds * 1000, callerOf(who))
+      let made = await rotate()
+      if (!made.ok && made.code === 'NOT_FOUND' && held.held(name)) {
+        // Redis has lost it, and the node puts it back.
+        await held.refresh()
+        made = await rotate()
+      }
       if (!made.ok && made.code === 'NOT_FOUND')
         return isInFile(name) ? problem(ctx, 'FORBIDDEN', IN_FILE) : problem(ctx, 'NOT_FOUND', 'there is no such key')
       if (made.ok) note(ctx, 'key.rotated', name, who)
