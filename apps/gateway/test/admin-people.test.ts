@@ -165,9 +165,9 @@ test('a disabled person is out everywhere, is told why, and a phone token of bef
   expect((await webToken(b.origin, 'bob')).user).toBe(sub)
 
   const [entry] = await noted(sub, 'account.disabled', 2)
-  expect(entry).toMatchObject(ADMIN)
+  expect(entry).toMatchObject({ ...ADMIN, said: REASON })
   expect((await noted(sub, 'account.enabled', 2))[0]).toMatchObject(ADMIN)
-  expect((await noted(sub, 'session.ended', 1))[0]).toMatchObject(ADMIN)
+  expect((await noted(sub, 'session.ended', 1))[0]).toMatchObject({ ...ADMIN, said: REASON })
   for (const verb of ['disable', 'enable'])
     expect(await call(`POST /accounts/{sub}/${verb}`, 'nobody')).toMatchObject({ status: 404 })
 })
@@ -242,11 +242,18 @@ test('an export has all of a person and nothing of others, however much that is'
     })
   await publish(a.origin, { channel: `user:${other.user}`, event: 'bill', data: 'for gil' })
   await noted(sub, 'login.redeemed', 1)
+  await call('GET /accounts/{sub}', sub)
+  await noted(sub, 'admin.acted', 1)
+  const head = await request(`${a.internalOrigin}/v1/admin/accounts/${sub}/export`, {
+    method: 'HEAD',
+    bearer: testAdminKey,
+  })
+  expect(head.status).toBe(200)
   const exported = await call<{
     sub: string
     account: object
     sessions: { sid: string }[]
-    activity: { kind: string; person: string }[]
+    activity: { kind: string; ip?: string }[]
     messages: { channel: string; offset: number; data: { nth: number } }[]
   }>('GET /accounts/{sub}/export', sub)
   const { body, headers } = exported
@@ -258,19 +265,51 @@ test('an export has all of a person and nothing of others, however much that is'
   })
   expect(body.sessions.map(({ sid }) => sid)).toEqual([sidOf(tokens.access_token)])
   expect(body.activity.map(({ kind }) => kind)).toEqual([
-    'account.created',
-    'login.scanned',
-    'login.confirmed',
+    'admin.acted',
     'login.redeemed',
+    'login.confirmed',
+    'login.scanned',
+    'account.created',
   ])
+  // What the person may be told: neither whose key it was, nor from where, nor at which node.
+  const [acted] = body.activity
+  expect(acted).toEqual({
+    ...{ id: expect.any(String), time: expect.any(String), kind: 'admin.acted' },
+    ...{ by: 'backend', reason: 'accounts.read' },
+  })
+  expect(body.activity.every((entry) => !('node' in entry) && !('person' in entry))).toBe(true)
+  expect(body.activity[1]).toMatchObject({ ip: '127.0.0.1' })
   expect(body.messages.map(({ offset, data }) => [offset, data.nth])).toEqual(
     Array.from({ length: 600 }, (_, i) => [i + 1, i]),
   )
   expect(JSON.stringify(body)).not.toMatch(new RegExp(`${other.user}|gil`))
-  expect((await noted(sub, 'admin.acted', 1))[0]).toMatchObject({ ...ADMIN, reason: 'accounts.export' })
+  // The HEAD is not among them.
+  expect((await noted(sub, 'admin.acted', 2)).map(({ reason, key }) => [reason, key])).toEqual([
+    ['accounts.read', 'admin'],
+    ['accounts.export', 'admin'],
+  ])
   const empty = subOf(await phoneToken(a.origin, 'hal'))
   expect((await call('GET /accounts/{sub}/export', empty)).body).toMatchObject({ sessions: [], messages: [] })
   expect((await call('GET /accounts/{sub}/export', 'nobody')).status).toBe(404)
+})
+
+test('who reads of a person is noted, once in ten minutes for each way to read', async () => {
+  const { user: sub } = await webToken(a.origin, 'lea')
+  for (let i = 0; i < 2; i++) {
+    await call('GET /accounts', '', { query: '?provider=demo&id=lea' })
+    await call('GET /accounts/{sub}', sub)
+    await call('GET /accounts/{sub}/sessions', sub, { bearer: readKey })
+  }
+  // Behind all that was noted before it on this node.
+  await call('POST /accounts/{sub}/disable', sub)
+  await noted(sub, 'account.disabled', 1)
+  const reads = await noted(sub, 'admin.acted', 3)
+  expect(reads).toEqual(reads.map(() => expect.objectContaining({ by: 'backend', ip: '127.0.0.1' })))
+  expect(reads.map(({ reason, key }) => [reason, key])).toEqual([
+    ['accounts.search', 'admin'],
+    ['accounts.read', 'admin'],
+    ['accounts.sessions', expect.not.stringMatching('admin')],
+  ])
 })
 
 const routes = [

@@ -3,8 +3,9 @@ import { createAudit } from '@saoma/audit'
 import { createEnds } from '@saoma/channels'
 import { openSessions } from '@saoma/identity'
 import { createRedis, type RedisClients, RedisUnavailable } from '@saoma/redis'
-import { onCleanup, startRedis, until } from '@saoma/testing'
+import { onCleanup, publish, startRedis, until } from '@saoma/testing'
 import { createDeletePerson } from '../src/admin/delete-person.ts'
+import { allowanceKeysOf } from '../src/live/allowance.ts'
 import { noteEnded } from '../src/login/audited.ts'
 import { noteAccounts } from '../src/login/audited-accounts.ts'
 import { createEndPerson } from '../src/login/end-person.ts'
@@ -43,7 +44,7 @@ const dieAfter = ({ data }: RedisClients, commands: number): { isDead(): boolean
 }
 
 /** What a command has: no node, and connections of its own. */
-const openDeletion = async () => {
+const openDeletion = async (settle = async (): Promise<void> => {}) => {
   const redis = await createRedis({ url, probeMs: 0 })
   const accountKeys = await openAccountKeys(redis, { secrets: [SECRET] })
   const audit = createAudit(redis, { node: 'x', secrets: [SECRET], entries: 10_000, keepMs: 86_400_000 })
@@ -67,7 +68,7 @@ const openDeletion = async () => {
     await redis.close()
   }
   const forget = onCleanup(close)
-  return { redis, deletePerson: createDeletePerson({ redis, accounts, identity, audit, endPerson }), close }
+  return { redis, deletePerson: createDeletePerson({ redis, accounts, identity, audit, endPerson, settle }), close }
 }
 
 const untilGone = async (person: Person): Promise<void> => {
@@ -96,16 +97,33 @@ test('whichever command to Redis is the last of a deletion, the next deletion co
       // Whatever was done, no half account: the person is as before, or locked out for good.
       const { body } = await admin<{ state: string }>(company.nodes[1], 'GET', `/accounts/${person.sub}`)
       expect([commands, body.state]).toEqual([commands, commands === 0 ? 'active' : 'deleted'])
-      expect(await admin(company.nodes[0], 'DELETE', `/accounts/${person.sub}`)).toMatchObject({
-        status: 200,
-        body: { state: 'deleted' },
-      })
+      expect(await warm.deletePerson(person.sub, { by: 'operator' })).toMatchObject({ state: 'deleted' })
       await untilGone(person)
       await dying.close()
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, lane))
   expect(most).toBeGreaterThan(20)
+})
+
+test('what is published to a person, or counted for them, while they are deleted goes too', async () => {
+  const [a] = company.nodes
+  const person = await live(company, 'busy')
+  const { sub } = person
+  const { data, keys } = search.redis
+  let isRaced = false
+  const deletion = await openDeletion(async () => {
+    isRaced = true
+    const late = { channel: `user:${sub}`, event: 'order', data: { nth: 3 } }
+    expect(await publish(a.origin, late)).toMatchObject({ status: 200 })
+    for (const key of allowanceKeysOf(keys, sub)) await data.set(key, '1', 'EX', 86_400)
+    expect(await data.exists(keys.channelLog(`user:${sub}`))).toBe(1)
+  })
+  await deletion.deletePerson(sub, { by: 'operator' })
+  expect(isRaced).toBe(true)
+  expect(await data.exists(keys.channelLog(`user:${sub}`), keys.channelMeta(`user:${sub}`))).toBe(0)
+  for (const key of allowanceKeysOf(keys, sub)) expect([key, await data.exists(key)]).toEqual([key, 0])
+  await untilGone(person)
 })
 
 test('a node that is killed in the middle of it leaves nothing that the next call does not delete', async () => {

@@ -1,7 +1,7 @@
 import { createPlaces } from '@saoma/redis'
 import { onCleanup, redeem, refresh, request, scan, startRedis, startRedisCluster, until } from '@saoma/testing'
 import { allowanceKeysOf } from '../src/live/allowance.ts'
-import { expectNothingElse, owner } from './left-of-person.ts'
+import { expectNoSentence, expectNothingElse, owner } from './left-of-person.ts'
 import { admin, type Company, live, openCompany, type Person, phoneOf, SECRET, tracesOf } from './person-life.ts'
 import { openRedisSearch, placesOf, type RedisSearch } from './redis-search.ts'
 
@@ -91,6 +91,27 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
     const lost = ofBob.filter((each) => !after.has(each))
     expect(lost.filter((each) => !each.startsWith('saoma:rate:'))).toEqual([])
     expect((await refresh(b.origin, bob.page.refresh_token)).status).toBe(200)
+  })
+
+  test('why somebody was disabled is forgotten with them, except by the token that tells it for a day', async () => {
+    const [a, b] = company.nodes
+    const eve = await live(company, 'eve')
+    const reason = 'Eve, please ask at the desk.'
+    expect(await admin(a, 'POST', `/accounts/${eve.sub}/disable`, { reason })).toMatchObject({ body: { ended: 1 } })
+    await untilNoted(eve, 'account.disabled', 1)
+    const before = placesOf(await search.read([eve.sub]), [reason])
+    expect(before.filter((name) => name.startsWith('saoma:audit:'))).toHaveLength(1)
+    const [token = ''] = before.filter((name) => name.startsWith('saoma:oidc:RefreshToken:'))
+    expect(await search.redis.data.pttl(token)).toBeGreaterThan(600_000)
+    expect(await admin(b, 'DELETE', `/accounts/${eve.sub}`)).toMatchObject({ status: 200, body: { state: 'deleted' } })
+    const after = await search.read([eve.sub])
+    expectNoSentence(after, reason)
+    expect(after.get(token)?.texts.join()).not.toContain(eve.sub)
+    await until(
+      () => search.read([eve.sub]),
+      (contents) => !placesOf(contents, [eve.sub]).some((name) => /:people|:node:/.test(name)),
+    )
+    expectNothingElse(await search.read([eve.sub]), eve)
   })
 
   test('it may be repeated, also by two administrators at once, and an unknown id is none', async () => {

@@ -34,6 +34,15 @@ const leftOf = ({ sub }: Pick<Person, 'sub'>): readonly (readonly [RegExp, numbe
   ]
 }
 
+/** Fails if a key has a sentence that the person was told, but the tokens whose bearers are told for a day. */
+export const expectNoSentence = (contents: Contents, sentence: string): void => {
+  const wrong = placesOf(contents, [sentence]).filter((name) => {
+    const { ttlMs = -1 } = contents.get(name) ?? {}
+    return !name.startsWith('saoma:oidc:RefreshToken:') || ttlMs <= 0 || ttlMs > DAY
+  })
+  expect(wrong).toEqual([])
+}
+
 /** Fails if a key names the person that is not in the table, or lives for longer than that says. */
 export const expectNothingElse = (contents: Contents, person: Person): void => {
   const allowed = leftOf(person)

@@ -58,7 +58,7 @@ export const createActivity =
     const most = Math.max(1, Math.min(limit, MOST_ACTIVITY))
     const { more, found } = await own(
       data,
-      [keys.audit(part), keys.auditOf(part, person)],
+      [keys.audit(part), keys.auditOf(part, person), keys.auditDone(part, person)],
       [before?.ms ?? '', before?.seq ?? '', most],
     )
     const [last] = found.at(-1) ?? []

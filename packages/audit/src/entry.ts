@@ -10,6 +10,8 @@ export interface Personal {
   os?: string
   /** Display name. */
   name?: string
+  /** The sentence that the person was told. */
+  said?: string
 }
 
 /** Members that anybody with access to Redis can read. */
@@ -82,7 +84,7 @@ const OpenMembers = v.object({
   key: text,
   count: v.optional(v.number()),
 })
-const PersonalMembers = v.object({ ip: text, browser: text, os: text, name: text })
+const PersonalMembers = v.object({ ip: text, browser: text, os: text, name: text, said: text })
 const openOf = v.safeParser(v.pipe(v.string(), v.parseJson(), OpenMembers))
 const personalOf = v.safeParser(v.pipe(v.string(), v.parseJson(), PersonalMembers))
 
@@ -106,8 +108,8 @@ export interface Stored {
 }
 
 export const encode = (note: Note, node: string, seal: QuickSeal): Stored => {
-  const { kind: _, person = '', ip, browser, os, name, ...open } = note
-  const personal = given({ ip, browser, os, name })
+  const { kind: _, person = '', ip, browser, os, name, said, ...open } = note
+  const personal = given({ ip, browser, os, name, said })
   return {
     person: person.slice(0, LONGEST),
     open: JSON.stringify(given({ node, ...open })),
@@ -120,7 +122,7 @@ export type Raw = readonly [id: string, fields: readonly string[]]
 
 /**
  * A field of an entry: `k` is the kind, `p` the person, `t` the time, `o` and `s` the open and the sealed
- * members.
+ * members, `b` the API key that did it.
  */
 export const fieldOf = (fields: readonly string[], name: string): string => {
   for (let i = 1; i < fields.length; i += 2) if (fields[i - 1] === name) return fields[i] ?? ''

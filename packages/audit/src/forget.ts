@@ -16,9 +16,9 @@ export const createForget =
     return erase(
       data,
       [
-        ...([keys.audit(part), keys.auditOf(part, person)] as const),
+        ...([keys.audit(part), keys.auditOf(part, person), keys.auditDone(part, person)] as const),
         ...([keys.auditPlaces(part, person), keys.auditErased(part, hashOf(person))] as const),
       ],
-      [2 * MOST_LATE_MS],
+      [2 * MOST_LATE_MS, keys.auditBy(part, '')],
     )
   }

@@ -24,12 +24,16 @@ export const mostOf = (part: string, entries: number): number =>
       : (entries * (1 - SHARE_OF_STRANGERS)) / PEOPLE.length,
   )
 
-/** A person can take so much of their part, however few entries it has. */
+/** A person can take so much of their part, however few entries it has, and an API key of each part. */
 const SHARE_OF_ONE = 1 / 10
+
+/** How many entries of one API key a part keeps, of so many entries in all. */
+export const mostByOf = (part: string, entries: number): number =>
+  Math.max(1, Math.floor(mostOf(part, entries) * SHARE_OF_ONE))
 
 /** How many entries of one person are kept, of so many entries in all. */
 export const mostOwnOf = (part: string, entries: number, mostOwn: number): number =>
-  Math.max(1, Math.min(mostOwn, Math.floor(mostOf(part, entries) * SHARE_OF_ONE)))
+  Math.min(Math.max(1, mostOwn), mostByOf(part, entries))
 
 const pick = (from: readonly string[], name: string): string =>
   from[Number.parseInt(hash('sha256', name, 'hex').slice(0, 8), 16) % from.length] ?? ''
@@ -37,10 +41,15 @@ const pick = (from: readonly string[], name: string): string =>
 /** The part of a person. */
 export const partOfPerson = (person: string): string => pick(PEOPLE, person)
 
-/** The part of a note: that of its person, or of whatever else it is about. */
-export const partOf = ({ kind, person, ticket, sid, key, reason }: Note): string => {
+/** The API key that did what is noted. Of a change of a key `key` is the one that was changed. */
+export const actingKeyOf = ({ kind, by, key, reason }: Note): string | undefined =>
+  by !== 'backend' ? undefined : kind.startsWith('key.') && kind !== 'key.used' ? reason : key
+
+/** The part of a note: that of its person, of the API key that did it, or of whatever else it is about. */
+export const partOf = (note: Note): string => {
+  const { kind, person, ticket, sid, key, reason } = note
   if (kinds[kind] === 'strangers') return pick(STRANGERS, ticket ?? reason ?? kind)
-  return person === undefined ? pick(PEOPLE, key ?? ticket ?? sid ?? kind) : partOfPerson(person)
+  return person === undefined ? pick(PEOPLE, actingKeyOf(note) ?? key ?? ticket ?? sid ?? kind) : partOfPerson(person)
 }
 
 /** What stands for a person who is to be forgotten. */

@@ -4,7 +4,7 @@ import type { Raw } from './entry.ts'
 
 const script = scriptsIn('audit', new URL('../lua/', import.meta.url))
 
-/** The ten arguments of each entry, one after another. */
+/** The eleven arguments of each entry, one after another. */
 export type EntryArgs = readonly (string | number)[]
 
 /** Resolves with whether each entry was written, or with `again`. */
@@ -15,9 +15,12 @@ export const append = script<
     most: number,
     keepMs: number,
     mostOwn: number,
+    mostBy: number,
     mostPlaces: number,
     placesMs: number,
     owns: string,
+    dones: string,
+    bys: string,
     places: string,
     erased: string,
     onces: string,
@@ -37,10 +40,10 @@ export const append = script<
 const Page = v.tupleWithRest([v.picklist([0, 1])], v.union([v.string(), v.array(v.string())]))
 
 export const own = script<
-  readonly [part: string, own: string],
+  readonly [part: string, own: string, done: string],
   readonly [ms: number | '', seq: number | '', limit: number],
   { more: boolean; found: readonly Raw[] }
->('own', 2, (raw) => {
+>('own', 3, (raw) => {
   const [more, ...flat] = v.parse(Page, raw)
   const found: Raw[] = []
   for (let i = 1; i < flat.length; i += 2) found.push([String(flat[i - 1]), [flat[i] ?? []].flat()])
@@ -48,7 +51,7 @@ export const own = script<
 })
 
 export const erase = script<
-  readonly [part: string, own: string, places: string, erased: string],
-  readonly [ms: number],
+  readonly [part: string, own: string, done: string, places: string, erased: string],
+  readonly [ms: number, bys: string],
   number
->('erase', 4, Number, { allowOom: true })
+>('erase', 5, Number, { allowOom: true })

@@ -6,7 +6,7 @@ import { type QuickSeal, type RedisClients, RedisUnavailable } from '@saoma/redi
 import { encode, type Note, type NoteOptions } from './entry.ts'
 import type { Kind } from './kinds.ts'
 import { createNetworkNames } from './networks.ts'
-import { hashOf, mostOf, mostOwnOf, partOf, parts } from './parts.ts'
+import { actingKeyOf, hashOf, mostByOf, mostOf, mostOwnOf, partOf, parts } from './parts.ts'
 import { append, type EntryArgs } from './scripts.ts'
 
 /** Why an entry was lost: too many waited, it waited too long, Redis did not take it, or the node stopped. */
@@ -141,7 +141,7 @@ export const createWriter = (
     const { person, open, sealed } = encode(note, node, seal)
     const session = person !== '' && network !== undefined ? (note.sid ?? '') : ''
     return [
-      ...[note.kind, person, person === '' ? '' : hashOf(person), open, sealed],
+      ...[note.kind, person, person === '' ? '' : hashOf(person), actingKeyOf(note) ?? '', open, sealed],
       ...[session, session === '' ? '' : networkNames(person, network ?? '')],
       ...[once?.name ?? '', once?.ms ?? 0],
     ]
@@ -182,9 +182,10 @@ export const createWriter = (
         data,
         [keys.audit(part), keys.auditBatch(part, run)],
         [
-          ...([batch, mostOf(part, entries), keepMs, mostOwnOf(part, entries, mostOwn), MOST_PLACES] as const),
-          ...([Math.min(keepMs, PLACES_MS), keys.auditOf(part, ''), keys.auditPlaces(part, '')] as const),
-          ...([keys.auditErased(part, ''), keys.auditOnce(part, '')] as const),
+          ...([batch, mostOf(part, entries), keepMs, mostOwnOf(part, entries, mostOwn)] as const),
+          ...([mostByOf(part, entries), MOST_PLACES, Math.min(keepMs, PLACES_MS)] as const),
+          ...([keys.auditOf(part, ''), keys.auditDone(part, ''), keys.auditBy(part, '')] as const),
+          ...([keys.auditPlaces(part, ''), keys.auditErased(part, ''), keys.auditOnce(part, '')] as const),
           ...timed,
         ],
       )

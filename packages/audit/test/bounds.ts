@@ -1,3 +1,4 @@
+import type { Note } from '../src/index.ts'
 import { parts } from '../src/parts.ts'
 import {
   contentOf,
@@ -54,6 +55,49 @@ export const boundsContract = (url: string): void => {
     expect(await readAll(audit, { person: quiet })).toHaveLength(1)
     // A tenth of their part.
     expect((await readAll(audit, { person: loud })).map(({ sid }) => sid)).toEqual(upTo(9).map((i) => `${999 - i}`))
+  })
+
+  test('[A20] an API key pushes out nothing but what it did itself, whatever that is about', async () => {
+    const { redis, audit } = await open({ entries: 1_000 })
+    const person = drawPerson()
+    const loud = { by: 'backend', key: 'loud' } as const
+    await write(audit, [
+      ...upTo(5).map((i): Note => ({ kind: 'login.confirmed', person, ticket: `${i}` })),
+      { kind: 'account.disabled', person, by: 'backend', key: 'quiet' },
+      { kind: 'admin.acted', by: 'backend', key: 'quiet', reason: 'channel.trim' },
+      { kind: 'key.made', by: 'backend', key: 'made', reason: 'loud' },
+    ])
+    for (const i of upTo(800)) {
+      audit.note({ kind: 'session.ended', person, sid: `${i}`, ...loud })
+      audit.note({ kind: 'session.ended', person: drawPerson(), ...loud })
+      audit.note({ kind: 'admin.acted', reason: 'channel.trim', ...loud })
+      audit.note({ kind: 'key.revoked', by: 'backend', key: `k${i}`, reason: 'loud' })
+      // More may not wait.
+      if (i % 100 === 0) await audit.flush()
+    }
+    await audit.flush()
+    const entries = await readAll(audit, { limit: 500 })
+    expect(entries.filter(({ key }) => key === undefined)).toHaveLength(5)
+    expect(entries.filter(({ key }) => key === 'quiet')).toHaveLength(2)
+    // A tenth of each of the eight parts, and what is kept is the newest.
+    expect(entries.filter(({ key }) => key === 'loud' || key?.startsWith('k')).length).toBeLessThanOrEqual(8 * 9)
+    expect(entries.find(({ kind, key }) => kind === 'session.ended' && key === 'loud')).toBeDefined()
+    const told = value(await audit.activity(person, { limit: 100 })).entries
+    expect(told.filter(({ kind }) => kind === 'login.confirmed')).toHaveLength(5)
+    expect(told.filter(({ kind }) => kind === 'account.disabled')).toHaveLength(1)
+    expect(told.map(({ id }) => id)).toEqual((await readAll(audit, { person })).map(({ id }) => id))
+    // The lists are as short as what they list.
+    const { length: listed } = (
+      await Promise.all((await keysOf(redis, 'by')).map((key) => redis.data.zrange(key, '0', '-1')))
+    ).flat()
+    expect(listed).toBe(entries.filter(({ by }) => by === 'backend').length)
+    const about = entries.filter((entry) => entry.person === person).length
+    expect(await audit.forget(person)).toBe(about)
+    expect(await contentOf(redis)).not.toContain(person)
+    const { length: left } = (
+      await Promise.all((await keysOf(redis, 'by')).map((key) => redis.data.zrange(key, '0', '-1')))
+    ).flat()
+    expect(left).toBe((await readAll(audit)).filter(({ by }) => by === 'backend').length)
   })
 
   test('[A9] any time and any form of an address may be asked for', async () => {

@@ -44,7 +44,7 @@ export const auditContract = async (url: string) => {
         mode: 'tap',
         by: 'browser',
       },
-      ...{ reason: 'none', key: 'k', count: 2, name: 'Ann', ...browser },
+      ...{ reason: 'none', key: 'k', count: 2, name: 'Ann', said: 'Ask at the desk.', ...browser },
     }
     const [server] = serversOf(redis)
     const [seconds = 0] = ((await server?.time()) ?? []).map(Number)
@@ -170,12 +170,13 @@ export const auditContract = async (url: string) => {
   test('[A8] what is personal is sealed, and opens with the secret or the one before it', async () => {
     const { redis: own, audit } = await apart()
     const person = drawPerson()
-    await write(audit, [{ kind: 'login.redeemed', person, name: 'Li Lei', client: 'web', ...browser }])
+    await write(audit, [{ kind: 'login.redeemed', person, name: 'Li Lei', said: 'Ask Li', client: 'web', ...browser }])
     const content = await contentOf(own)
     expect(content).toContain('login.redeemed')
-    for (const secret of ['203.0.113.7', 'Firefox', 'Windows', 'Li Lei']) expect(content).not.toContain(secret)
+    for (const secret of ['203.0.113.7', 'Firefox', 'Windows', 'Li Lei', 'Ask Li'])
+      expect(content).not.toContain(secret)
     const after = openAudit(own, { secrets: ['another secret, which is as long', SECRET] })
-    expect(await readAll(after, { person })).toMatchObject([{ name: 'Li Lei', ...browser }])
+    expect(await readAll(after, { person })).toMatchObject([{ name: 'Li Lei', said: 'Ask Li', ...browser }])
     const later = openAudit(own, { secrets: ['another secret, which is as long'] })
     const [sealed] = await readAll(later, { person })
     expect(sealed).toMatchObject({ kind: 'login.redeemed', client: 'web', sealed: true })
@@ -439,7 +440,7 @@ export const auditContract = async (url: string) => {
         expect({ key, isBounded: left > 0 && left <= 90 * DAY_MS }).toEqual({ key, isBounded: true })
         names.add(key.replace(/^.*\{[^}]*\}:?/, '').replace(/:.*/, ''))
       }
-    expect([...names].sort()).toEqual(['', 'batch', 'erased', 'of', 'once', 'places'])
+    expect([...names].sort()).toEqual(['', 'batch', 'by', 'done', 'erased', 'of', 'once', 'places'])
   })
 
   test('[A18] each master has some of the parts', async () => {

@@ -116,8 +116,12 @@ export const createKeys = (prefix: string) => ({
   audit: (part: string) => `${prefix}:audit:{${part}}`,
   /** String: number of the last batch that one process added to a part. */
   auditBatch: (part: string, run: string) => `${prefix}:audit:{${part}}:batch:${run}`,
-  /** Sorted set: ids of a person's entries in a part, by time (ms). */
+  /** Sorted set: ids of a person's entries in a part, without what API keys did, by time (ms). */
   auditOf: (part: string, person: string) => `${prefix}:audit:{${part}}:of:${person}`,
+  /** Sorted set: ids of the entries in a part that say what API keys did to a person, by time (ms). */
+  auditDone: (part: string, person: string) => `${prefix}:audit:{${part}}:done:${person}`,
+  /** Sorted set: ids of the entries in a part that say what an API key did, by time (ms). */
+  auditBy: (part: string, key: string) => `${prefix}:audit:{${part}}:by:${key}`,
   /** Hash: the network that each session of a person was last seen in, as a keyed hash under each secret. */
   auditPlaces: (part: string, person: string) => `${prefix}:audit:{${part}}:places:${person}`,
   /**

@@ -33,7 +33,8 @@ export const createSetAccountState = ({ accounts, endPerson }: AccountStateDeps)
     )
   return {
     disable: async (sub, cause, reason) => {
-      if (!(await set(sub, cause, 'disabled'))) return undefined
+      const told: EndCause = reason === undefined ? cause : { ...cause, said: reason }
+      if (!(await set(sub, told, 'disabled'))) return undefined
       return { state: 'disabled', ended: await endPerson(sub, cause, { reason }) }
     },
     enable: async (sub, cause) => ((await set(sub, cause, 'active')) ? { state: 'active', ended: 0 } : undefined),

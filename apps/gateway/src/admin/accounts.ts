@@ -9,6 +9,7 @@ import type { RequestState } from '../transport/http/context.ts'
 import { scoped } from '../transport/http/credentials.ts'
 import { answer } from '../transport/http/problem.ts'
 import { shapes } from './account-request.ts'
+import { noteRead } from './acted.ts'
 import { type AccountView, viewAccount } from './export-person.ts'
 import type { PeopleActs } from './people-acts.ts'
 import { aboutPerson, bodyOf, noAccount, queryOf } from './person-route.ts'
@@ -36,19 +37,22 @@ export const accountRoutes = (deps: AccountRoutesDeps): Router<RequestState> => 
 
   router.get(
     '/accounts',
-    scoped(authenticate, 'accounts:read', async (ctx) => {
+    scoped(authenticate, 'accounts:read', async (ctx, who) => {
       const wanted = queryOf(ctx, shapes.search)
       if (!wanted) return
       const sub = await accounts.search(wanted)
       const found = sub === undefined ? undefined : await viewAccount(accounts, sub)
+      noteRead(audit, ctx, who, 'accounts.search', found && { person: found.sub })
       answer<AccountList>(ctx, ok({ accounts: found ? [found] : [] }))
     }),
   )
 
   router.get(
     '/accounts/:sub',
-    aboutPerson(authenticate, 'accounts:read', async (ctx, { sub }) => {
+    aboutPerson(authenticate, 'accounts:read', async (ctx, { sub, who }) => {
       const found = await viewAccount(accounts, sub)
+      // Of who was deleted nothing is shown, and nothing is noted any more.
+      if (found && found.state !== 'deleted') noteRead(audit, ctx, who, 'accounts.read', { person: sub })
       return found ? answer<AccountView>(ctx, ok(found)) : noAccount(ctx)
     }),
   )
@@ -88,9 +92,14 @@ export const accountRoutes = (deps: AccountRoutesDeps): Router<RequestState> => 
     aboutPerson(authenticate, 'accounts:read', async (ctx, { sub, cause }) => {
       const pieces = await exportPerson(sub)
       if (!pieces) return noAccount(ctx)
-      audit.note({ kind: 'admin.acted', person: sub, reason: 'accounts.export', ...cause })
       ctx.type = 'application/json'
       ctx.set('Cache-Control', 'no-store')
+      // A HEAD gets nothing of it.
+      if (ctx.method === 'HEAD') {
+        ctx.status = 200
+        return
+      }
+      audit.note({ kind: 'admin.acted', person: sub, reason: 'accounts.export', ...cause })
       ctx.body = Readable.from(pieces, { objectMode: false })
     }),
   )

@@ -7,12 +7,12 @@ import type { Context } from '../transport/http/context.ts'
 /** Reads of the same thing with one key within this time are one act. */
 const ONE_ACT_MS = 600_000
 
-/** What an administrator dealt with: a channel, or something with another name. */
-export type About = { channel: string } | { name: string } | undefined
+/** What an administrator dealt with: a channel, a person, or something with another name. */
+export type About = { channel: string } | { person: string } | { name: string } | undefined
 
 const aboutOf = (about: About) => {
   if (!about) return {}
-  if ('name' in about) return about
+  if (!('channel' in about)) return about
   // A person's own channel is noted as theirs, so that it is forgotten with them.
   const person = userOf(about.channel)
   return person === undefined ? { name: about.channel } : { person }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Accounts } from '@saoma/accounts'
 import { type Audit, MOST_ACTIVITY } from '@saoma/audit'
 import { eraseChannel } from '@saoma/channels'
@@ -19,6 +20,8 @@ export interface DeletePersonDeps {
   identity: Pick<Identity, 'eraseTokens'>
   audit: Pick<Audit, 'activity' | 'forget'>
   endPerson: EndPerson
+  /** Resolves when what was going on is over. @default after a second */
+  settle?: () => Promise<unknown>
 }
 
 /** What a deletion has done. */
@@ -31,6 +34,8 @@ export interface PersonDeleted {
 
 /** Longer than a ticket is kept. */
 const TICKETS_MS = 3_600_000
+/** Longer than the person's sockets and the publications of before go on. */
+const SETTLE_MS = 1_000
 
 /**
  * The tickets of a person's latest logins, as far as the audit names them. Others are not listed anywhere:
@@ -56,15 +61,29 @@ async function* ticketsOf({ activity }: Pick<Audit, 'activity'>, sub: string): A
  *
  * The account is deleted first, so nothing can begin any more: no token, no scan, no refresh. The account's
  * own deletion may be repeated for 90 days, and so may this: a call that was interrupted is completed by the
- * next one. An id without an account may be one of a business's own tokens. What is kept under it goes too.
+ * next one. It takes a second, because what was on its way meanwhile goes too. Who publishes to the person
+ * later begins the channel anew: nothing stops a backend from that. An id without an account may be one of a business's own tokens. What is kept under it goes too.
  *
  * Rejects with RedisUnavailable: then part of it may be done.
  */
 export type DeletePerson = (sub: string, cause: EndCause) => Promise<PersonDeleted>
 
-export const createDeletePerson =
-  ({ redis, channelsRedis = redis, accounts, identity, audit, endPerson }: DeletePersonDeps): DeletePerson =>
-  async (sub, cause) => {
+export const createDeletePerson = (deps: DeletePersonDeps): DeletePerson => {
+  const { redis, channelsRedis = redis, accounts, identity, audit, endPerson } = deps
+  const { settle = () => delay(SETTLE_MS) } = deps
+
+  /** Erases the channel of a person and all that is counted for them. */
+  const eraseLive = async (sub: string): Promise<void> => {
+    await eraseChannel(channelsRedis, userChannel(sub))
+    const erase = ({ data }: Pick<RedisClients, 'data'>, all: readonly string[]) =>
+      all.map((key) => orUnavailable(data.unlink(key)))
+    await Promise.all([
+      ...erase(redis, limitKeysOf(redis.keys, sub)),
+      ...erase(channelsRedis, allowanceKeysOf(channelsRedis.keys, sub)),
+    ])
+  }
+
+  return async (sub, cause) => {
     const isKnown = await because(
       () => cause,
       () => accounts.remove(sub),
@@ -73,15 +92,12 @@ export const createDeletePerson =
     await identity.eraseTokens(sub)
     const ended = await endPerson(sub, cause)
     for await (const ticket of ticketsOf(audit, sub)) await eraseTicket(redis, ticket, sub)
-    // The sockets are told, so nobody follows the channel or counts for the person any more.
-    await eraseChannel(channelsRedis, userChannel(sub))
-    const erase = ({ data }: Pick<RedisClients, 'data'>, all: readonly string[]) =>
-      all.map((key) => orUnavailable(data.unlink(key)))
-    await Promise.all([
-      ...erase(redis, limitKeysOf(redis.keys, sub)),
-      ...erase(channelsRedis, allowanceKeysOf(channelsRedis.keys, sub)),
-    ])
+    await eraseLive(sub)
+    // The sockets close when they are told. Until then they count for the person, and backends may publish.
+    await settle()
+    await eraseLive(sub)
     // Last: each step before notes something. What this node still holds of that is not written any more.
     await audit.forget(sub)
     return { state: isKnown ? 'deleted' : 'unknown', ended }
   }
+}

@@ -1,8 +1,8 @@
 import type { Account, Accounts, OutsideIdentity } from '@saoma/accounts'
-import { type Audit, type Entry, MOST_ENTRIES } from '@saoma/audit'
+import { type Audit, MOST_ACTIVITY } from '@saoma/audit'
 import { keptMessages } from '@saoma/channels'
 import type { Identity, SessionRecord } from '@saoma/identity'
-import { userChannel } from '@saoma/protocol'
+import { type ActivityEntry, userChannel } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
 
 export interface ExportPersonDeps {
@@ -10,7 +10,7 @@ export interface ExportPersonDeps {
   channelsRedis: Pick<RedisClients, 'data' | 'keys'>
   accounts: Pick<Accounts, 'find' | 'identities'>
   identity: Pick<Identity, 'sessions'>
-  audit: Pick<Audit, 'read'>
+  audit: Pick<Audit, 'activity'>
 }
 
 /** An account as administrators see it. */
@@ -30,27 +30,21 @@ export const viewAccount = async (
 /**
  * All that is kept of a person, as pieces of one JSON document: `{ sub, account, sessions, activity, messages
  * }`. A document that broke off is no JSON, so nobody takes a part for the whole. What may be long is read
- * page by page while it is sent.
+ * page by page while it is sent. It may be given to the person: `activity` has what the person reads too.
  *
  * Resolves with undefined if there is no such account. Rejects with RedisUnavailable, and so does the first
  * piece that cannot be read.
  */
 export type ExportPerson = (sub: string) => Promise<AsyncGenerator<string> | undefined>
 
-async function* activityOf({ read }: Pick<Audit, 'read'>, person: string): AsyncGenerator<Entry> {
+async function* activityOf({ activity }: Pick<Audit, 'activity'>, sub: string): AsyncGenerator<ActivityEntry> {
   let cursor: string | undefined
-  for (;;) {
-    const page = await read({
-      person,
-      order: 'oldest',
-      limit: MOST_ENTRIES,
-      ...(cursor === undefined ? {} : { cursor }),
-    })
+  do {
+    const page = await activity(sub, { limit: MOST_ACTIVITY, ...(cursor === undefined ? {} : { cursor }) })
     if (!page.ok) throw new TypeError(`the audit cannot be asked for this person: ${page.code}`)
     yield* page.value.entries
-    if (!page.value.more) return
     cursor = page.value.cursor
-  }
+  } while (cursor !== undefined)
 }
 
 /** A JSON array in pieces. */

@@ -1,4 +1,5 @@
 import Router from '@koa/router'
+import type { Audit } from '@saoma/audit'
 import type { Identity, SessionRecord } from '@saoma/identity'
 import { ok, type SessionsEnded, userChannel } from '@saoma/protocol'
 import * as v from 'valibot'
@@ -9,11 +10,13 @@ import type { Metrics } from '../operate/metrics.ts'
 import { readJson } from '../transport/http/body.ts'
 import type { RequestState } from '../transport/http/context.ts'
 import { answer, problem } from '../transport/http/problem.ts'
+import { noteRead } from './acted.ts'
 import { aboutPerson } from './person-route.ts'
 
 export interface SessionRoutesDeps {
   identity: Pick<Identity, 'sessions'>
   endPerson: EndPerson
+  audit: Pick<Audit, 'note'>
   authenticate: Authenticate
   metrics: Pick<Metrics, 'sessionsEnded'>
 }
@@ -27,6 +30,7 @@ export interface PersonSessions {
 export const sessionRoutes = ({
   identity,
   endPerson,
+  audit,
   authenticate,
   metrics,
 }: SessionRoutesDeps): Router<RequestState> => {
@@ -34,9 +38,11 @@ export const sessionRoutes = ({
 
   router.get(
     '/accounts/:sub/sessions',
-    aboutPerson(authenticate, 'accounts:read', async (ctx, { sub }) =>
-      answer<PersonSessions>(ctx, ok({ sessions: await identity.sessions(sub) })),
-    ),
+    aboutPerson(authenticate, 'accounts:read', async (ctx, { sub, who }) => {
+      const sessions = await identity.sessions(sub)
+      if (sessions.length > 0) noteRead(audit, ctx, who, 'accounts.sessions', { person: sub })
+      answer<PersonSessions>(ctx, ok({ sessions }))
+    }),
   )
 
   router.post(

@@ -28,6 +28,7 @@ const Page = v.object({
       browser: text,
       os: text,
       name: text,
+      said: text,
       sealed: v.optional(v.literal(true)),
     }),
   ),

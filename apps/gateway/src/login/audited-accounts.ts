@@ -5,7 +5,7 @@ import { presentCause } from './end-cause.ts'
 
 /** From where the person comes. Who ends sessions, and why, is no matter of a meeting. */
 const presentPlace = (): Pick<Note, 'ip' | 'browser' | 'os'> => {
-  const { by: _, reason: __, key: ___, ...place } = presentCause()
+  const { by: _, reason: __, key: ___, said: ____, ...place } = presentCause()
   return place
 }
 

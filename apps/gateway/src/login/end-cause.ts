@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Note } from '@saoma/audit'
 
 /** Who ends a session and why, for the audit. */
-export type EndCause = Pick<Note, 'by' | 'reason' | 'key' | 'ip' | 'browser' | 'os'>
+export type EndCause = Pick<Note, 'by' | 'reason' | 'key' | 'ip' | 'browser' | 'os' | 'said'>
 
 const causes = new AsyncLocalStorage<() => EndCause>()
 

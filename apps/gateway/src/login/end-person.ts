@@ -33,6 +33,7 @@ export interface HowToEnd {
  * session: its sockets close, but it stays good for its ten minutes.
  *
  * The audit gets one entry for each session that ended, with `cause`, or one for the person if none did.
+ * It has `reason` too, sealed.
  *
  * Resolves with the number of Saoma's own sessions that this call ended. It is 0 for a business's own person.
  * Rejects with RedisUnavailable: then part of it may be done, and the same call completes it.
@@ -42,17 +43,17 @@ export type EndPerson = (user: string, cause: EndCause, how?: HowToEnd) => Promi
 export const createEndPerson =
   ({ identity, channels, audit, keepMs }: EndPersonDeps): EndPerson =>
   async (user, cause, { sid, keep, reason } = {}) => {
+    const told: EndCause = reason === undefined ? cause : { ...cause, said: reason }
     const notice: EndNotice = { code: 'REVOKED', ...(reason === undefined ? {} : { reason }) }
     // Each session is noted where its end is announced.
     const ended = await because(
-      () => cause,
+      () => told,
       async () =>
         sid === undefined ? await identity.endAll(user, keep, notice) : Number(await identity.end(user, sid, notice)),
     )
     // Saoma's own sessions are over, and each was announced. This reaches tokens that belong to none of them.
     const remember = keepMs === undefined ? {} : { keepMs }
     await channels.end(user, sid, { ...(keep === undefined ? {} : { keep }), ...notice, ...remember })
-    if (ended === 0)
-      audit.note({ kind: 'session.ended', person: user, ...(sid === undefined ? {} : { sid }), ...cause })
+    if (ended === 0) audit.note({ kind: 'session.ended', person: user, ...(sid === undefined ? {} : { sid }), ...told })
     return ended
   }
