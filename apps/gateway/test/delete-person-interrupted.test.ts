@@ -17,6 +17,8 @@ import { openRedisSearch, placesOf, type RedisSearch } from './redis-search.ts'
 
 /** Deletions that are tried at the same time. */
 const AT_ONCE = 4
+/** There are some fifty commands, and a person who lives and is deleted for each. */
+const TIMEOUT_MS = 120_000
 
 let url: string
 let company: Company
@@ -80,31 +82,35 @@ const untilGone = async (person: Person): Promise<void> => {
   expectNothingElse(await search.read([sub]), person)
 }
 
-test('whichever command to Redis is the last of a deletion, the next deletion completes it', async () => {
-  const warm = await openDeletion()
-  await warm.deletePerson((await live(company, 'warm')).sub, { by: 'operator' })
-  let next = 0
-  let most = Number.POSITIVE_INFINITY
-  const lane = async (): Promise<void> => {
-    while (next <= most) {
-      const commands = next++
-      const person = await live(company, `dying-${commands}`)
-      const dying = await openDeletion()
-      const death = dieAfter(dying.redis, commands)
-      const outcome = await dying.deletePerson(person.sub, { by: 'operator' }).catch((error: unknown) => error)
-      if (death.isDead()) expect(outcome).toBeInstanceOf(RedisUnavailable)
-      else most = Math.min(most, commands)
-      // Whatever was done, no half account: the person is as before, or locked out for good.
-      const { body } = await admin<{ state: string }>(company.nodes[1], 'GET', `/accounts/${person.sub}`)
-      expect([commands, body.state]).toEqual([commands, commands === 0 ? 'active' : 'deleted'])
-      expect(await warm.deletePerson(person.sub, { by: 'operator' })).toMatchObject({ state: 'deleted' })
-      await untilGone(person)
-      await dying.close()
+test(
+  'whichever command to Redis is the last of a deletion, the next deletion completes it',
+  async () => {
+    const warm = await openDeletion()
+    await warm.deletePerson((await live(company, 'warm')).sub, { by: 'operator' })
+    let next = 0
+    let most = Number.POSITIVE_INFINITY
+    const lane = async (): Promise<void> => {
+      while (next <= most) {
+        const commands = next++
+        const person = await live(company, `dying-${commands}`)
+        const dying = await openDeletion()
+        const death = dieAfter(dying.redis, commands)
+        const outcome = await dying.deletePerson(person.sub, { by: 'operator' }).catch((error: unknown) => error)
+        if (death.isDead()) expect(outcome).toBeInstanceOf(RedisUnavailable)
+        else most = Math.min(most, commands)
+        // Whatever was done, no half account: the person is as before, or locked out for good.
+        const { body } = await admin<{ state: string }>(company.nodes[1], 'GET', `/accounts/${person.sub}`)
+        expect([commands, body.state]).toEqual([commands, commands === 0 ? 'active' : 'deleted'])
+        expect(await warm.deletePerson(person.sub, { by: 'operator' })).toMatchObject({ state: 'deleted' })
+        await untilGone(person)
+        await dying.close()
+      }
     }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, lane))
-  expect(most).toBeGreaterThan(20)
-})
+    await Promise.all(Array.from({ length: AT_ONCE }, lane))
+    expect(most).toBeGreaterThan(20)
+  },
+  TIMEOUT_MS,
+)
 
 test('what is published to a person, or counted for them, while they are deleted goes too', async () => {
   const [a] = company.nodes

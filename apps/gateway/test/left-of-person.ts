@@ -34,7 +34,7 @@ const leftOf = ({ sub }: Pick<Person, 'sub'>): readonly (readonly [RegExp, numbe
   ]
 }
 
-/** Fails if a key has a sentence that the person was told, but the tokens whose bearers are told for a day. */
+/** Fails if a key has a sentence that the person was told, except tokens whose bearers are told for a day. */
 export const expectNoSentence = (contents: Contents, sentence: string): void => {
   const wrong = placesOf(contents, [sentence]).filter((name) => {
     const { ttlMs = -1 } = contents.get(name) ?? {}

@@ -21,6 +21,8 @@ const topologies = {
   cluster: { open: async () => (await startRedisCluster()).url, rounds: 12 },
 }
 const AT_ONCE = 4
+/** A deletion takes a second. */
+const TIMEOUT_MS = 120_000
 const turnsOf = async (turns: number): Promise<void> => {
   for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -88,23 +90,28 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
         return redeemed.status
       })
     },
+    TIMEOUT_MS,
   )
 
-  test.each(['disabled', 'deleted'] as const)('no refresh gives a token after its person was %s', async (state) => {
-    const [a, b] = company.nodes
-    await inRounds(`refresh-${state}`, async (i, phone) => {
-      const { sub } = claimsOf(phone)
-      const tokens = (await redeem(b.origin, (await confirmed(a.origin, phone)).device_code)).body
-      const acting = (async () => {
-        await turnsOf(i % 25)
-        expect(await acts[state](sub)).toMatchObject({ status: 200, body: { state } })
-        expect((await refresh(a.origin, tokens.refresh_token)).status).toBe(400)
-      })()
-      const [refreshed] = await Promise.all([refresh(a.origin, tokens.refresh_token), acting])
-      await expectWorthless(refreshed)
-      return refreshed.status
-    })
-  })
+  test.each(['disabled', 'deleted'] as const)(
+    'no refresh gives a token after its person was %s',
+    async (state) => {
+      const [a, b] = company.nodes
+      await inRounds(`refresh-${state}`, async (i, phone) => {
+        const { sub } = claimsOf(phone)
+        const tokens = (await redeem(b.origin, (await confirmed(a.origin, phone)).device_code)).body
+        const acting = (async () => {
+          await turnsOf(i % 25)
+          expect(await acts[state](sub)).toMatchObject({ status: 200, body: { state } })
+          expect((await refresh(a.origin, tokens.refresh_token)).status).toBe(400)
+        })()
+        const [refreshed] = await Promise.all([refresh(a.origin, tokens.refresh_token), acting])
+        await expectWorthless(refreshed)
+        return refreshed.status
+      })
+    },
+    TIMEOUT_MS,
+  )
 
   test('first logins that race with the deletion of their account leave no half account', async () => {
     const [a] = company.nodes

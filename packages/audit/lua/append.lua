@@ -114,7 +114,8 @@ local function add(age_ms, kind, person, hash, by, open, sealed, session, networ
   return '1'
 end
 
--- Deletes the oldest entries that are too many. They leave their lists too, so those are bounded like the part.
+-- Deletes the oldest entries that are too many. They leave their lists too, so these are bounded like the
+-- part.
 local function trim()
   -- After the setting was lowered there may be far more. The next batches take the rest.
   local over = math.min(redis.call('XLEN', part) - most, 1000)

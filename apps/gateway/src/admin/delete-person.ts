@@ -62,7 +62,9 @@ async function* ticketsOf({ activity }: Pick<Audit, 'activity'>, sub: string): A
  * The account is deleted first, so nothing can begin any more: no token, no scan, no refresh. The account's
  * own deletion may be repeated for 90 days, and so may this: a call that was interrupted is completed by the
  * next one. It takes a second, because what was on its way meanwhile goes too. Who publishes to the person
- * later begins the channel anew: nothing stops a backend from that. An id without an account may be one of a business's own tokens. What is kept under it goes too.
+ * later begins the channel anew: nothing stops a backend from that.
+ *
+ * An id without an account may be one of a business's own tokens. What is kept under it goes too.
  *
  * Rejects with RedisUnavailable: then part of it may be done.
  */
