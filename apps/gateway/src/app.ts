@@ -71,7 +71,7 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 const ROUTINE = new Set(['authorization_pending', 'slow_down'])
 const levelOf = ({ status, method, state }: Context): 'error' | 'warn' | 'info' | 'debug' => {
   if (status >= 500) return 'error'
-  const isRoutine = state.routine || ROUTINE.has(state.code ?? '')
+  const isRoutine = (state.routine && !state.isAct) || ROUTINE.has(state.code ?? '')
   if (status >= 400 && !ROUTINE.has(state.code ?? '')) return 'warn'
   return method === 'GET' || isRoutine ? 'debug' : 'info'
 }

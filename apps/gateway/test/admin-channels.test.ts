@@ -128,8 +128,13 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])(
       const { body: last } = await ask(`/${channel}/messages?limit=4&cursor=${second.cursor}`)
       expect([offsets(last), last.cursor]).toEqual([[11, 12, 13, 14], undefined])
       expect(offsets((await ask(`/${channel}/messages?after=12`)).body)).toEqual([13, 14])
+      for (const after of [14, 15, 999]) {
+        const { status, body: beyond } = await ask(`/${channel}/messages?after=${after}`)
+        expect([after, status, beyond]).toEqual([after, 200, { channel, messages: [] }])
+      }
 
-      // It is in the audit with the key, and reads of the same channel are there once.
+      // It is in the audit with the key: reads of the same channel once, and nothing of a trim that changed
+      // nothing.
       const { body } = await until(
         () =>
           request<{ entries: { reason: string; name?: string }[] }>(
@@ -139,13 +144,15 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])(
         ({ body: { entries } }) => entries.filter(({ name }) => name === channel).length >= 3,
       )
       const acts = body.entries.filter(({ name }) => name === channel)
-      expect(acts.map(({ reason }) => reason).sort()).toEqual(['channel.read', 'channel.trim', 'channel.trim'])
+      expect(acts.map(({ reason }) => reason).sort()).toEqual(['channel.people', 'channel.read', 'channel.trim'])
       expect(acts[0]).toMatchObject({ by: 'backend', key: 'admin', ip: '127.0.0.1' })
     })
 
     test('what is done to a person’s own channel is noted as theirs', async () => {
       const ben = await webToken(a.origin, 'ben')
-      await ask(`/user:${ben.user}/messages?before=1`, { method: 'DELETE' })
+      await fill(`user:${ben.user}`, 1)
+      const trimmed = await ask(`/user:${ben.user}/messages?before=2`, { method: 'DELETE' })
+      expect(trimmed.body).toMatchObject({ trimmed: 1 })
       const { body } = await until(
         () =>
           request<{ entries: { kind: string; name?: string }[] }>(
@@ -169,6 +176,18 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])(
         ['?cursor=!', {}, 'INVALID', 'cursor is that of the page before'],
         [`?cursor=${cursor({ held: ['nothing'] })}`, {}, 'INVALID', 'cursor is that of the page before'],
         [`?cursor=${cursor({ held: [], walk: { done: 'x' } })}`, {}, 'INVALID', 'cursor is that of the page before'],
+        ...['0-16383,0-16383', '5-4', '0-16384', '7-9,0-3', '0-1,'].map((slots): [string, object, string, string] => [
+          `?cursor=${cursor({ held: [], walk: { done: slots } })}`,
+          {},
+          'INVALID',
+          'cursor is that of the page before',
+        ]),
+        [
+          `?cursor=${cursor({ held: [], walk: { done: '', at: { slots: '0-16383', run: 'x', scan: `${2n ** 64n}` } } })}`,
+          {},
+          'INVALID',
+          'cursor is that of the page before',
+        ],
         [`?cursor=${'x'.repeat(8_001)}`, {}, 'INVALID', 'cursor is that of the page before'],
         ['/nothing', {}, 'INVALID', 'this is no name of a channel'],
         ['/@user', {}, 'INVALID', 'this is no name of a channel'],
@@ -195,6 +214,11 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])(
         const { body } = await ask(path, how)
         expect([path, body.code, detail && body.detail]).toEqual([path, code, detail])
       }
+      // Redis takes the greatest cursor that is allowed, in the run for which it was made.
+      const { body: begun } = await ask('?limit=1')
+      const place = JSON.parse(Buffer.from(begun.cursor ?? '', 'base64url').toString())
+      place.walk.at.scan = `${2n ** 64n - 1n}`
+      expect((await ask(`?limit=1&cursor=${cursor(place)}`)).status).toBe(200)
       // A cursor that fits the form and leads nowhere is the end.
       expect((await ask(`?cursor=${cursor({ held: ['room:nobody'] })}`)).body).toEqual({ channels: [] })
     })

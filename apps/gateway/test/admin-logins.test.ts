@@ -117,6 +117,9 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('logins fo
       ['?kind=login', 'INVALID', 'there is no parameter kind'],
       ['?network=home', 'INVALID', 'network is an address or a network such as 203.0.113.0/24'],
       ['?from=yesterday', 'INVALID', 'from is a time such as 2026-11-30T09:00:00Z'],
+      // ISO 8601 allows more than Date reads.
+      ['?from=2026-11-30T09:00:00%2B09', 'INVALID', 'from is a time such as 2026-11-30T09:00:00Z'],
+      ['?to=2026-11-30T09:00:00%2B09', 'INVALID', 'to is a time such as 2026-11-30T09:00:00Z'],
       ['?cursor=x', 'INVALID', 'cursor is that of the page before'],
       ['?state=live&cursor=x', 'INVALID', 'cursor is that of the page before'],
       ['?limit=1e3', 'INVALID', 'limit is a whole number above 0'],

@@ -39,6 +39,23 @@ const listed = (by: Gateway, ids: string[]) =>
       answer.status === 200 && String(idsOf(answer)) === String(ids) && answer.body.nodes.every((n) => n.answers),
   )
 
+const LEAVES_SLOWLY = {
+  ...{ SAOMA_DRAIN_DELAY_MS: '60000', SAOMA_DRAIN_DEADLINE_MS: '75000', SAOMA_DRAIN_WINDOW_MS: '0' },
+}
+
+/** The drains in the audit: an entry is written a moment after what it tells of. */
+const noted = ({ internalOrigin }: Gateway, count: number) =>
+  until(
+    async () => {
+      const { body } = await request<{ entries: { reason: string; name?: string; key?: string }[] }>(
+        `${internalOrigin}/v1/admin/audit?kind=admin.acted`,
+        { bearer: testAdminKey },
+      )
+      return { body: { entries: body.entries.filter(({ reason }) => reason === 'node.drain') } }
+    },
+    ({ body }) => body.entries.length >= count,
+  )
+
 const start = (redisUrl: string, nodeId: string, env: Record<string, string> = {}) =>
   startGateway({ redisUrl, nodeId, origin: 'http://nodes.test', env })
 
@@ -116,8 +133,49 @@ test('a node that does not answer is listed as such, and is told to nobody as dr
     [500, 'INTERNAL', 'node b does not answer: ask again'],
     [404, 'NOT_FOUND', 'no such node is running'],
   ]).toContainEqual([drained.status, drained.body.code, drained.body.detail])
+  // It may have heard of it, so it is in the audit.
+  const { body } = await noted(a, 1)
+  expect(body.entries).toMatchObject([{ reason: 'node.drain', name: 'b', key: 'admin' }])
   await listed(a, ['a'])
   await b.kill('SIGKILL')
+})
+
+test('the last node that is ready is drained only by force, however quickly one after the other is asked', async () => {
+  const { url } = await startRedis()
+  const [a, b] = await Promise.all([start(url, 'a'), start(url, 'b', LEAVES_SLOWLY)])
+  await listed(a, ['a', 'b'])
+  expect((await drain(a, 'b')).body).toEqual({ id: 'b', draining: true })
+  const detail = 'no other node is ready: nobody would be served. Say force: true if you want that'
+  const gentle = [{}, { json: {} }, { json: { force: false } }]
+  for (const how of gentle) expect((await drain(a, 'a', how)).body).toMatchObject({ code: 'FORBIDDEN', detail })
+  expect((await drain(a, 'a', { json: { force: 1 } })).body).toMatchObject({
+    ...{ code: 'INVALID', detail: 'force is true or false' },
+  })
+  expect((await drain(a, 'b')).body).toEqual({ id: 'b', draining: true })
+  expect((await request(`${a.internalOrigin}/readyz`)).status).toBe(200)
+  expect((await noted(a, 2)).body.entries.map(({ name }) => name)).toEqual(['b', 'b'])
+  await b.kill('SIGKILL')
+  expect((await drain(a, 'a', { json: { force: true } })).body).toEqual({ id: 'a', draining: true })
+  expect(await a.exited).toEqual({ code: 0, signal: null })
+})
+
+test('while the Redis of the channels is away, those that answer are listed', async () => {
+  const [{ url }, channels] = await Promise.all([startRedis(), startRedis()])
+  const env = { REDIS_CHANNELS_URL: channels.url }
+  const [a, b] = await Promise.all([start(url, 'a', env), start(url, 'b', env)])
+  await listed(a, ['a', 'b'])
+  await channels.kill('SIGSTOP')
+  for (const by of [a, b]) {
+    const { status, body } = await list(by)
+    expect([status, body.code, body.nodes?.map(({ id, answers }) => [id, answers])]).toEqual([
+      ...[200, undefined],
+      [
+        ['a', true],
+        ['b', true],
+      ],
+    ])
+  }
+  await channels.kill('SIGCONT')
 })
 
 describe('draining one node', () => {
@@ -214,9 +272,13 @@ describe('draining one node', () => {
   })
 
   test('a node that drains answers so again, and to the first signal', async () => {
-    const env = { SAOMA_DRAIN_DELAY_MS: '60000', SAOMA_DRAIN_DEADLINE_MS: '75000', SAOMA_DRAIN_WINDOW_MS: '0' }
     const a = nodeAt(cluster.nodes, 0)
-    const c = await startGateway({ redisUrl: cluster.redis.url, nodeId: 'c', origin: cluster.origin, env })
+    const c = await startGateway({
+      redisUrl: cluster.redis.url,
+      nodeId: 'c',
+      origin: cluster.origin,
+      env: LEAVES_SLOWLY,
+    })
     await listed(a, ['a', 'c'])
     // It may be asked to drain itself.
     for (const by of [c, a, c]) expect((await drain(by, 'c')).body).toEqual({ id: 'c', draining: true })

@@ -68,6 +68,12 @@ test('with SAOMA_ADMIN_API=public the same routes are there, through nginx too',
   expect(trimmed.body).toMatchObject({ trimmed: 0 })
 })
 
+test('what an administrator changes is logged at the public port, without the name of a channel', async () => {
+  await ask(open.origin, 'channels/room:logged/messages?before=1', { method: 'DELETE' })
+  const { json } = await open.nextLine(({ json: line }) => line?.event === 'request' && line.method === 'DELETE')
+  expect(json).toMatchObject({ path: '/v1/admin/channels/:channel/messages', status: 200, key: 'admin' })
+})
+
 test('no page may use them, of whichever origin it is', async () => {
   for (const origin of [cluster.origin, 'https://page.example', 'https://servicewechat.com'])
     for (const how of [{ method: 'OPTIONS' }, {}]) {

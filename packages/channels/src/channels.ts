@@ -126,8 +126,13 @@ export const createChannels = (redis: RedisClients, options: ChannelsOptions): C
     publish: log.publish,
     read: async (channel, request) => pageOf(channel, await log.read(channel, request)),
     browse: async (channel, { since, after = 0, limit }) => {
-      const { epoch, offset } = since ?? { ...(await log.summary(channel)), offset: after }
-      return epoch === undefined ? undefined : pageOf(channel, await log.resume(channel, { epoch, offset }, limit))
+      const newest = since ?? (await log.summary(channel))
+      const { epoch } = newest
+      if (epoch === undefined) return undefined
+      // A position above the newest message would be taken for a loss of the log.
+      const offset = since?.offset ?? Math.min(after, newest.offset)
+      const page = await log.resume(channel, { epoch, offset }, limit)
+      return pageOf(channel, page)
     },
     summary: log.summary,
     memory: log.memory,

@@ -1,12 +1,20 @@
 import { channelPattern } from '@saoma/protocol'
-import { createWalk, type RedisClients } from '@saoma/redis'
+import { areSlots, createWalk, type RedisClients } from '@saoma/redis'
 import * as v from 'valibot'
 import type { ChannelSummary } from './log.ts'
 
-const Slots = v.pipe(v.string(), v.regex(/^(?:\d{1,5}-\d{1,5}(?:,\d{1,5}-\d{1,5})*)?$/))
+const Slots = v.pipe(v.string(), v.check(areSlots))
+/** A cursor of SCAN has 64 bits. Redis refuses a larger one. */
+const ScanCursor = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,20}$/),
+  v.check((text) => BigInt(text) < 2n ** 64n),
+)
 
 /** Names that were found and had no room in their page. There are few. */
 const MOST_HELD = 32
+/** Characters of these names together. A cursor travels in an address, which has 8,000 at most. */
+const MOST_HELD_LENGTH = 2_000
 
 /** Where a list of channels goes on. It names places in Redis and no count, so it outlives changes. */
 export const ListPlace = v.strictObject({
@@ -19,7 +27,7 @@ export const ListPlace = v.strictObject({
         v.strictObject({
           slots: Slots,
           run: v.pipe(v.string(), v.maxLength(128)),
-          scan: v.pipe(v.string(), v.regex(/^\d{1,20}$/)),
+          scan: ScanCursor,
         }),
       ),
     }),
@@ -83,7 +91,8 @@ export const createListing =
     }
     const all = [...names].filter((name) => channelPattern.test(name))
     // Even a narrow call of SCAN may give more than it was asked for. What cannot be held comes at once.
-    const most = Math.max(limit, all.length - MOST_HELD)
+    let most = Math.max(limit, all.length - MOST_HELD)
+    while (all.slice(most).join().length > MOST_HELD_LENGTH) most++
     const held = all.slice(most)
     const summaries = await Promise.all(all.slice(0, most).map(summary))
     return {

@@ -40,6 +40,8 @@ export const listingContract = async (node: Node, other: Node) => {
     expect(await offsets({ since: first, limit: 3 })).toEqual([7, 8, 9])
     expect(await offsets({ after: 9, limit: 3 })).toEqual([10, 11])
     expect(await offsets({ since: { ...first, offset: 11 }, limit: 3 })).toEqual([])
+    // Above the newest there is nothing. It is no loss of the log.
+    for (const after of [11, 12, 1e9]) expect([after, await offsets({ after, limit: 3 })]).toEqual([after, []])
     // The log is lost, and another one begins.
     await data.del(keys.channelLog(channel))
     await publishNumbers(node, channel, numbers(4))

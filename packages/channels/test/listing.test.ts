@@ -41,6 +41,25 @@ test.each([
   expect(names.filter((name) => !found.has(name))).toEqual([])
 })
 
+test('[C35] a place is short enough for an address, however many ranges of slots the masters have', async () => {
+  const cluster = await startRedisCluster()
+  const [first = 0, second = 0] = cluster.ports
+  const there = (await cluster.masters()).get(second) ?? []
+  await cluster.moveSlots(
+    there.filter((_, i) => i % 13 === 6),
+    first,
+  )
+  const node = await openNode(cluster.url, uniquePrefix())
+  const names = await fill(node, 200)
+  const longest: number[] = []
+  const pages = await listAll(node, { limit: 20 }, (_page, _found, next) => {
+    longest.push(Buffer.from(JSON.stringify(next ?? {})).toString('base64url').length)
+  })
+  const found = new Set(pages.flat().map(({ channel }) => channel))
+  expect(names.filter((name) => !found.has(name))).toEqual([])
+  expect(Math.max(...longest)).toBeLessThanOrEqual(8_000)
+})
+
 test('[C35] no channel is left out when Redis is another process in the middle, whose cursors mean other places', async () => {
   const server = await startRedis({ appendonly: true })
   const node = await openNode(server.url, uniquePrefix())

@@ -27,6 +27,7 @@ export { assertSuitable, mastersOf, problemsOf, RedisUnsuitable, trialProblems, 
 export { type Script, type ScriptFlags, type ScriptRun, scriptsIn } from './script.ts'
 export { createQuickSeal, createSeal, type QuickSeal, type Seal } from './seal.ts'
 export { type Cause, shardsOf } from './shards.ts'
+export { areSlots } from './slot-ranges.ts'
 export { Subscriber } from './subscriber.ts'
 export type { ChannelListener } from './subscription.ts'
 export { type Address, parseRedisUrl } from './url.ts'

@@ -2,6 +2,7 @@ import { Cluster, type Redis } from 'ioredis'
 import type { Connection } from './connection.ts'
 import { orUnavailable, RedisUnavailable } from './replies.ts'
 import { learnSlots, mastersOf, runOf } from './requirements.ts'
+import { firstSlot, SLOTS, slotsOf, textOf } from './slot-ranges.ts'
 import { shardAt } from './tags.ts'
 
 /**
@@ -21,29 +22,8 @@ export interface WalkStep {
   next?: WalkPlace
 }
 
-const SLOTS = 16_384
 /** The walk through a single server. */
 const ALL = `0-${SLOTS - 1}`
-
-const slotsOf = (text: string): Set<number> => {
-  const slots = new Set<number>()
-  for (const range of text === '' ? [] : text.split(',')) {
-    const [first = 0, last = 0] = range.split('-').map(Number)
-    for (let slot = first; slot <= Math.min(last, SLOTS - 1); slot++) slots.add(slot)
-  }
-  return slots
-}
-
-const textOf = (slots: ReadonlySet<number>): string => {
-  const ranges: string[] = []
-  for (let slot = 0; slot < SLOTS; slot++) {
-    if (!slots.has(slot)) continue
-    const first = slot
-    while (slots.has(slot + 1)) slot++
-    ranges.push(`${first}-${slot}`)
-  }
-  return ranges.join(',')
-}
 
 /** The master of a slot. Rejects while nobody is known to have it: a walk must not leave it out. */
 const masterOf = (data: Connection, slot: number): Redis => {
@@ -74,7 +54,8 @@ const patternOf = (begin: string, end: string): string => {
  * - Slots are done when one master was walked through and still has them. Those that have left it are walked
  *   through at their new master.
  *
- * So a key may come twice. Rejects with RedisUnavailable.
+ * So a key may come twice. In a cluster with very many ranges of slots it may come more often, because a
+ * place names only the lowest ones, see `textOf`. Rejects with RedisUnavailable.
  */
 export const createWalk = ({ data }: { data: Connection }, begin: string, end: string) => {
   const pattern = patternOf(begin, end)
@@ -87,7 +68,7 @@ export const createWalk = ({ data }: { data: Connection }, begin: string, end: s
 
   /** Where the walk goes on. */
   const resume = async ({ done, at }: WalkPlace) => {
-    const [first] = slotsOf(at?.slots ?? '')
+    const first = firstSlot(at?.slots ?? '')
     if (at && first !== undefined) {
       const master = masterOf(data, first)
       if ((await runKnown(master)) === at.run) return { master, ...at }

@@ -27,7 +27,10 @@ export const noteAct = (
   about?: About,
 ): void => note({ kind: 'admin.acted', by: 'backend', key, reason, ip: ctx.ip, ...aboutOf(about) })
 
-/** Notes that an administrator read something: once for the pages of a list. */
+/**
+ * Notes that an administrator read something: once for the pages of a list. Pages with a cursor count too,
+ * because anybody can write a cursor that begins at the beginning.
+ */
 export const noteRead = (
   { note }: Pick<Audit, 'note'>,
   ctx: Context,

@@ -1,16 +1,8 @@
 import { type AuditQuery, cursorPattern, isKindOrGroup, MOST_ENTRIES, parseNetwork } from '@saoma/audit'
 import * as v from 'valibot'
-import { readStrictly } from './query.ts'
+import { Moment, readStrictly } from './query.ts'
 
 const word = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,256}$/, 'has 1 to 256 printable characters'))
-const A_TIME = 'is a time such as 2026-11-30T09:00:00Z'
-const moment = v.pipe(
-  v.string(),
-  v.isoTimestamp(A_TIME),
-  v.transform((text) => Date.parse(text)),
-  // ISO 8601 allows more than `Date` reads.
-  v.number(A_TIME),
-)
 
 /** The parameters of `GET /v1/admin/audit`. Each message ends a sentence that begins with the name. */
 export const AuditParameters = v.strictObject({
@@ -30,8 +22,8 @@ export const AuditParameters = v.strictObject({
       v.check((text) => parseNetwork(text).ok, 'is an address or a network such as 203.0.113.0/24'),
     ),
   ),
-  from: v.optional(moment),
-  to: v.optional(moment),
+  from: v.optional(Moment),
+  to: v.optional(Moment),
   order: v.optional(v.picklist(['newest', 'oldest'], 'is newest or oldest')),
   limit: v.optional(
     v.pipe(

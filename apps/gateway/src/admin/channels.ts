@@ -82,7 +82,7 @@ export const channelRoutes = ({ channels, audit, authenticate }: AdminChannelsDe
       const { prefix, limit, cursor } = read.query
       const place = cursor === undefined ? undefined : decodeCursor(cursor, ListPlace)
       if (cursor !== undefined && !place) return problem(ctx, 'INVALID', NO_CURSOR)
-      if (!place) noteRead(audit, ctx, who, 'channels.list')
+      noteRead(audit, ctx, who, 'channels.list')
       const page = await channels.list({
         limit: limit,
         ...(prefix === undefined ? {} : { begin: prefix }),
@@ -106,7 +106,7 @@ export const channelRoutes = ({ channels, audit, authenticate }: AdminChannelsDe
       const place = query.cursor === undefined ? undefined : decodeCursor(query.cursor, HistoryPlace)
       if (query.cursor !== undefined && !place) return problem(ctx, 'INVALID', NO_CURSOR)
       if (place && query.after !== undefined) return problem(ctx, 'INVALID', 'after goes only without cursor')
-      if (!place) noteRead(audit, ctx, who, 'channel.read', { channel })
+      noteRead(audit, ctx, who, 'channel.read', { channel })
       const page = await channels.browse(channel, {
         limit: Math.min(query.limit, PAGE_MESSAGES),
         ...(place ? { since: place } : {}),
@@ -120,7 +120,8 @@ export const channelRoutes = ({ channels, audit, authenticate }: AdminChannelsDe
 
   router.get(
     '/channels/:channel/people',
-    ofChannel('channels:read', PeopleParameters, async (ctx, channel, { limit }) => {
+    ofChannel('channels:read', PeopleParameters, async (ctx, channel, { limit }, who) => {
+      noteRead(audit, ctx, who, 'channel.people', { channel })
       const { connections, count, users } = await channels.presence(channel)
       // Redis draws them at random if there are more than it names.
       say(ctx, { channel, connections, count, people: users.slice(0, limit).sort() })
@@ -130,8 +131,13 @@ export const channelRoutes = ({ channels, audit, authenticate }: AdminChannelsDe
   router.delete(
     '/channels/:channel/messages',
     ofChannel('channels:write', TrimParameters, async (ctx, channel, { before }, who) => {
-      const trimmed = await channels.trim(channel, before - 1)
-      noteAct(audit, ctx, who, 'channel.trim', { channel })
+      let trimmed: number | undefined
+      try {
+        trimmed = await channels.trim(channel, before - 1)
+      } finally {
+        // One that failed may have happened.
+        if (trimmed !== 0) noteAct(audit, ctx, who, 'channel.trim', { channel })
+      }
       say(ctx, { trimmed, ...(await channels.summary(channel)) })
     }),
   )

@@ -68,7 +68,7 @@ export const loginRoutes = ({ audit, tickets, authenticate }: AdminLoginsDeps): 
     const read = readStrictly(RecentParameters, ctx.query)
     if (!read.ok) return problem(ctx, 'INVALID', read.why)
     const { state: _, ...query } = read.query
-    if (query.cursor === undefined) noteRead(audit, ctx, who, 'logins.read')
+    noteRead(audit, ctx, who, 'logins.read')
     const page = await audit.read({ ...query, kinds: ['login'] } as Parameters<typeof audit.read>[0])
     if (!page.ok) return problem(ctx, page.code)
     answerPage(ctx, page.value.entries, page.value)
@@ -100,7 +100,7 @@ export const loginRoutes = ({ audit, tickets, authenticate }: AdminLoginsDeps): 
     const read = readStrictly(LiveParameters, ctx.query)
     if (!read.ok) return problem(ctx, 'INVALID', read.why)
     const { state: _, person, ...query } = read.query
-    if (query.cursor === undefined) noteRead(audit, ctx, who, 'logins.live')
+    noteRead(audit, ctx, who, 'logins.live')
     const from = Date.now() - (scanMs + confirmMs + redeemMs) - CLOCKS_MS
     const page = await audit.read({ ...query, from, kinds: ['login.asked'] } as Parameters<typeof audit.read>[0])
     if (!page.ok) return problem(ctx, page.code)

@@ -10,11 +10,14 @@ export const MOST_OF_A_LIST = 500
 const OF_A_LIST = 50
 
 export const Word = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,256}$/, 'has 1 to 256 printable characters'))
+const A_TIME = 'is a time such as 2026-11-30T09:00:00Z'
 /** A time, as milliseconds since 1970. */
 export const Moment = v.pipe(
   v.string(),
-  v.isoTimestamp('is a time such as 2026-11-30T09:00:00Z'),
+  v.isoTimestamp(A_TIME),
   v.transform((text) => Date.parse(text)),
+  // ISO 8601 allows more than `Date` reads.
+  v.number(A_TIME),
 )
 export const Network = v.pipe(
   v.string(),

@@ -3,7 +3,7 @@ import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
 import { HistoryParameters, ListParameters, PeopleParameters, TrimParameters } from '../admin/channels.ts'
 import { type LiveLogin, RecentParameters } from '../admin/logins.ts'
-import { type ListedNode, NodeId, NodesParameters } from '../admin/nodes.ts'
+import { DrainRequest, type ListedNode, NodeId, NodesParameters } from '../admin/nodes.ts'
 import { NodeReport } from '../operate/node-report.ts'
 import type { Operations } from './operation.ts'
 
@@ -190,13 +190,15 @@ export const adminClusterOperations = {
     group: 'Administrators',
     internal: true,
     summary: 'Drains one node, whichever is asked',
-    says: 'It needs the scope `nodes:write`. The node ends as after SIGTERM. INTERNAL says that it did not answer.',
+    says:
+      'It needs the scope `nodes:write`. The node ends as after SIGTERM. INTERNAL says that it did not answer. ' +
+      'FORBIDDEN says that no other node is ready. `force` drains it even so.',
     credentials: ['apiKey'],
     path: { id: { says: 'The id of the node.', schema: NodeId } },
-    body: { schema: v.strictObject({}), optional: true },
+    body: { schema: DrainRequest, optional: true },
     answers: {
       200: { says: 'The node drains.', json: v.object({ id: NodeId, draining: v.literal(true) }) },
     },
-    codes: [...REFUSALS, 'NOT_FOUND'],
+    codes: [...REFUSALS, 'FORBIDDEN', 'NOT_FOUND'],
   },
 } as const satisfies Operations

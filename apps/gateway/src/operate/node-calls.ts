@@ -6,6 +6,8 @@ import { NodeReport } from './node-report.ts'
 
 /** How long a node may take to answer. */
 const ANSWER_MS = 2_000
+/** A node repeats its report for this long: to count all sockets again for each call would cost too much. */
+const REPEAT_MS = 1_000
 
 const Word = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/))
 const Call = v.variant('call', [
@@ -23,9 +25,10 @@ const answerOf = v.safeParser(v.pipe(v.string(), v.parseJson(), Answer))
 export interface NodeCalls {
   /**
    * Resolves with what nodes say of themselves, by id: as soon as all of these have answered, or else after
-   * two seconds. Calls at the same time are one.
+   * two seconds. Without `nodes` after two seconds. Calls at the same time are one. A report may be a second
+   * old, but never hides that the node was told to drain.
    */
-  reports(nodes: readonly string[]): Promise<ReadonlyMap<string, NodeReport>>
+  reports(nodes?: readonly string[]): Promise<ReadonlyMap<string, NodeReport>>
   /** Tells a node to drain. Resolves with whether it has acknowledged that, after two seconds at most. */
   drain(node: string): Promise<boolean>
   close(): void
@@ -46,20 +49,30 @@ export interface NodeCallsDeps {
  */
 export const createNodeCalls = (
   { redis, report, leave, log }: NodeCallsDeps,
-  { nodeId, answerMs = ANSWER_MS }: { nodeId: string; answerMs?: number },
+  { nodeId, answerMs = ANSWER_MS, repeatMs = REPEAT_MS }: { nodeId: string; answerMs?: number; repeatMs?: number },
 ): NodeCalls => {
   const { data, keys, subscriber } = redis
   const run = randomBytes(9).toString('base64url')
 
+  let isLeaving = false
+  let last: { report: Promise<NodeReport>; at: number } | undefined
+  const lastReport = async (): Promise<NodeReport> => {
+    if (!last || performance.now() - last.at > repeatMs) last = { report: report(), at: performance.now() }
+    const told = await last.report
+    if (!isLeaving) return told
+    return { ...told, ready: false, draining: true, reasons: [...new Set([...told.reasons, 'draining'])] }
+  }
+
   const answer = async (call: Call): Promise<void> => {
     const told: Answer =
-      call.call === 'report' ? { id: call.id, node: nodeId, report: await report() } : { id: call.id, node: nodeId }
+      call.call === 'report' ? { id: call.id, node: nodeId, report: await lastReport() } : { id: call.id, node: nodeId }
     await orUnavailable(data.spublish(keys.nodeAnswers(call.from), JSON.stringify(told)))
   }
   const hear = (payload: Buffer): void => {
     const call = callOf(String(payload))
     // Nodes of a later version may ask for more.
     if (!call.success || (call.output.call === 'drain' && call.output.node !== nodeId)) return
+    if (call.output.call === 'drain') isLeaving = true
     answer(call.output)
       .catch((error: unknown) =>
         log.warn({ err: error, event: 'node-call' }, 'a call of another node was not answered'),
@@ -97,11 +110,11 @@ export const createNodeCalls = (
     }
   }
 
-  const askReports = async (nodes: readonly string[]): Promise<ReadonlyMap<string, NodeReport>> => {
+  const askReports = async (nodes?: readonly string[]): Promise<ReadonlyMap<string, NodeReport>> => {
     const reports = new Map<string, NodeReport>()
     await ask({ call: 'report' }, ({ node, report: told }) => {
       if (told) reports.set(node, told)
-      return nodes.every((one) => reports.has(one))
+      return nodes?.every((one) => reports.has(one)) ?? false
     })
     return reports
   }

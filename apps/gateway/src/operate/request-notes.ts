@@ -9,6 +9,8 @@ export interface RequestNotes {
   held?: true
   /** It is routine, so it is logged at debug. */
   routine?: boolean
+  /** An administrator changes something. It is logged although routine, without names of channels. */
+  isAct?: boolean
   /** Parameters of an OAuth request. */
   login?: { grant: unknown; client: unknown; ticket?: string }
   /** Name of its API key. */

@@ -53,5 +53,6 @@ export const scoped = (
   authenticated(authenticate, async (ctx, who) => {
     if (who.kind !== 'backend' || !who.scopes.includes(scope))
       return problem(ctx, 'SCOPE_MISSING', `this needs an API key with the scope ${scope}`)
+    ctx.state.isAct = ctx.method !== 'GET'
     await act(ctx, who)
   })
