@@ -36,8 +36,8 @@ const PACKED = '../saoma/.packages'
 /** The addresses on that page. */
 const [PORT_OF_CLUSTER, PORT_OF_PAGE] = ['8080', '3000']
 /**
- * What the page installs of others, with the majors that it was written for. A test on every change takes
- * these, so that a new major does not fail it. The night takes the newest, as the page says.
+ * What the page installs of others, with the majors that it was written for. `--pinned` takes these. The
+ * night takes the newest, as the page says.
  */
 const MAJORS: Readonly<Record<string, number>> = { react: 19, 'react-dom': 19, express: 5, vite: 8 }
 const INSTALL_MS = 240_000

@@ -20,7 +20,7 @@ const REACT = 'packages/react/test/react.test.ts'
 const VUE = 'packages/vue/test/vue.test.ts'
 const SNIPPETS = 'apps/web/test/documented-snippets.test.ts'
 const BACKEND = 'apps/web/test/documented-backend.test.ts'
-// A test of the command runs this script.
+// The night runs this script: it takes two minutes, and needs npm's registry.
 const FILES = 'scripts/first-steps.ts'
 const INSTALLED = 'packages/client/test/installed.test.ts'
 const LANGUAGES = 'packages/client/test/other-languages.test.ts'
