@@ -24,8 +24,12 @@ export interface MemoryWatchOptions {
 }
 
 export interface MemoryWatch {
-  /** Whether every master has room; true while nothing is known. */
-  hasRoom(): boolean
+  /**
+   * Whether every master has room; true while nothing is known.
+   *
+   * @param bytes  about to be written. Much at once makes the next check come at once. @default 0
+   */
+  hasRoom(bytes?: number): boolean
   /** Used share of `maxmemory` on the fullest master; undefined while unknown. */
   part(): number | undefined
   /** Checks now. Resolves when done; never rejects. */
@@ -41,6 +45,11 @@ const AGAIN = 0.95
 const EVERY_MS = 1_000
 /** Below half of the share, and without a limit, one look in so many is made: INFO is expensive for Redis. */
 const CALM_LOOKS = 3
+/**
+ * A check comes at once when a node has written this part of what was left below the share, so that a burst
+ * does not fill Redis between two checks. It is small because other nodes write as well.
+ */
+const BURST = 1 / 32
 
 const numberOf = (info: string, name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1])
 
@@ -60,6 +69,9 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
   let full = false
   let told = false
   let looking: Promise<void> | undefined
+  /** What was left below the share on the fullest master, and what this node has written since, in bytes. */
+  let left = Number.POSITIVE_INFINITY
+  let written = 0
 
   const part = (): number | undefined => {
     const known = [...parts.values()].filter((each) => each !== undefined)
@@ -84,6 +96,8 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
     const answers = await Promise.allSettled(masters.map((master) => verdict(master.info('memory'))))
     const before = parts
     parts = new Map()
+    left = Number.POSITIVE_INFINITY
+    written = 0
     const refusals: string[] = []
     for (const [i, answer] of answers.entries()) {
       const { host, port } = masters[i]?.options ?? {}
@@ -91,6 +105,7 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
       if (answer.status === 'fulfilled') {
         const { used, most } = memoryOf(answer.value)
         parts.set(place, most > 0 ? used / most : undefined)
+        if (most > 0) left = Math.min(left, Math.max(0, most * share - used))
       } else if (answer.reason instanceof Error && answer.reason.name === 'ReplyError') {
         refusals.push(answer.reason.message)
       } else if (before.has(place)) {
@@ -115,5 +130,14 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
     if (skipped === 0) void lookOnce()
   })
 
-  return { hasRoom: () => !full, part, look: lookOnce, close }
+  return {
+    hasRoom: (bytes = 0) => {
+      written += bytes
+      if (written > left * BURST && !full) void lookOnce()
+      return !full
+    },
+    part,
+    look: lookOnce,
+    close,
+  }
 }

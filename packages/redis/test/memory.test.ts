@@ -1,4 +1,4 @@
-import { onCleanup, startRedis, startRedisCluster } from '@saoma/testing'
+import { onCleanup, startRedis, startRedisCluster, until } from '@saoma/testing'
 import calculateSlot from 'cluster-key-slot'
 import { connect, createRedis, type MemoryWatchOptions, watchMemory, whenReady } from '../src/index.ts'
 
@@ -44,6 +44,22 @@ test('memory is full from the share on, and free again only a little below it', 
   await admin.data.del('a')
   await memory.look()
   expect([memory.hasRoom(), told]).toEqual([true, [false, true]])
+})
+
+test('a burst is noticed before the next look', async () => {
+  const { admin, memory, told } = await open(['--maxmemory', '100mb'])
+  await memory.look()
+  await admin.data.setrange('a', 60 * 2 ** 20, 'x')
+  // Little was written here, so nothing is asked.
+  expect(memory.hasRoom(1_000)).toBe(true)
+  await admin.data.ping()
+  expect(told).toEqual([])
+  expect(memory.hasRoom(2 ** 21)).toBe(true)
+  await until(
+    async () => told.length,
+    (count) => count > 0,
+  )
+  expect([memory.hasRoom(), told]).toEqual([false, [false]])
 })
 
 test('memory counts as free without maxmemory or a permitted INFO, reported once', async () => {

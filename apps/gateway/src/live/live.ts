@@ -20,8 +20,8 @@ export interface LiveDeps {
   channels: Channels
   policy: Policy
   allowance: Allowance
-  /** Whether Redis has memory left for writes of the channels. */
-  hasRoom: () => boolean
+  /** Whether Redis has memory left for writes of the channels, of so many bytes. */
+  hasRoom: (bytes?: number) => boolean
 }
 
 export interface LiveOptions {
@@ -112,7 +112,7 @@ export const createLive = ({ channels, policy, allowance, hasRoom }: LiveDeps, {
       const json = JSON.stringify(data)
       const bytes = Buffer.byteLength(json)
       if (bytes > maxDataBytes) return fail('TOO_LARGE')
-      if (!volatile && !hasRoom()) return fail('REDIS_UNAVAILABLE')
+      if (!volatile && !hasRoom(bytes)) return fail('REDIS_UNAVAILABLE')
       const spent = await allowance.publish(who, bytes, volatile)
       if (!spent.ok) return spent
       const publisher = who.kind === 'person' ? { from: who.user, mayBegin: () => allowance.begin(who) } : {}

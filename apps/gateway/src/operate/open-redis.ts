@@ -31,7 +31,7 @@ export interface RedisSettings {
 
 /** Tells whether the channels may write to Redis. */
 export interface Room extends Pick<MemoryWatch, 'part'> {
-  hasRoom(): boolean
+  hasRoom(bytes?: number): boolean
   /** The reasons why not: Redis is nearly full, or it was unavailable at the start and is not suitable. */
   isFull(): boolean
   isUnfit(): boolean
@@ -165,7 +165,7 @@ export const openRedis = async (
     room: {
       part: memory.part,
       // A Redis that was never examined may lose writes.
-      hasRoom: () => memory.hasRoom() && examination?.isPassed() !== false,
+      hasRoom: (bytes) => memory.hasRoom(bytes) && examination?.isPassed() !== false,
       isFull: () => !memory.hasRoom(),
       isUnfit: () => examination?.isFailed() === true,
     },
