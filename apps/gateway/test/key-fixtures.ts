@@ -1,13 +1,18 @@
+import type { Position } from '@saoma/protocol'
 import {
   type Answer,
+  connectLive,
   type Gateway,
+  type LiveClient,
+  publish,
   request,
   startGateway,
   startRedis,
   startRedisCluster,
   testAdminKey,
+  until,
 } from '@saoma/testing'
-import { openOperator } from './fixtures.ts'
+import { openOperator, roomsOf } from './fixtures.ts'
 
 /** Two nodes over one Redis, as administrators of keys see them. */
 
@@ -62,4 +67,24 @@ export const keysOf = ({ internalOrigin }: Gateway, bearer: string = testAdminKe
       return body.key
     },
   }
+}
+
+/** Patterns of a key that is tried here. */
+export const ROOMS = { channels: ['room:*'] }
+export const newRoom = roomsOf('stored')
+/** Publishes with a key. */
+export const say = (node: Gateway, key: string) =>
+  publish<Position & { code?: string; detail?: string }>(node.origin, { channel: newRoom(), event: 'e', data: 1 }, key)
+export const statusOf = async (node: Gateway, key: string): Promise<number> => (await say(node, key)).status
+export const untilStatus = (node: Gateway, key: string, wanted: number): Promise<number> =>
+  until(
+    () => statusOf(node, key),
+    (status) => status === wanted,
+  )
+
+/** A socket that has connected with a key. */
+export const enter = async (node: Gateway, token: string): Promise<LiveClient> => {
+  const client = connectLive(node.origin, { token })
+  await client.next('connect')
+  return client
 }

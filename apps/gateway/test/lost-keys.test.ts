@@ -1,37 +1,8 @@
-import type { Position } from '@saoma/protocol'
 import { createKeys } from '@saoma/redis'
-import {
-  connectLive,
-  type Gateway,
-  type LiveClient,
-  publish,
-  request,
-  startGateway,
-  startRedis,
-  testAdminKey,
-  until,
-} from '@saoma/testing'
-import { roomsOf } from './fixtures.ts'
-import { keysOf, type Made, operatorsOf, startNodes } from './key-fixtures.ts'
+import { request, startGateway, startRedis, testAdminKey, until } from '@saoma/testing'
+import { enter, keysOf, type Made, operatorsOf, ROOMS, say, startNodes, statusOf, untilStatus } from './key-fixtures.ts'
 
 /* API keys in a Redis that loses data, messages, or itself. */
-
-const newRoom = roomsOf('stored')
-const say = (node: Gateway, key: string) =>
-  publish<Position & { code?: string; detail?: string }>(node.origin, { channel: newRoom(), event: 'e', data: 1 }, key)
-const statusOf = async (node: Gateway, key: string): Promise<number> => (await say(node, key)).status
-const untilStatus = (node: Gateway, key: string, wanted: number) =>
-  until(
-    () => statusOf(node, key),
-    (status) => status === wanted,
-  )
-const ROOMS = { channels: ['room:*'] }
-
-const enter = async (node: Gateway, token: string): Promise<LiveClient> => {
-  const client = connectLive(node.origin, { token })
-  await client.next('connect')
-  return client
-}
 
 describe('a Redis that lost its newest writes', () => {
   const at = createKeys('saoma').apiKeys()

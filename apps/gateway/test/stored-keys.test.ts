@@ -1,39 +1,24 @@
 import type { Position } from '@saoma/protocol'
+import { connectWs, cursor, type Gateway, openEvents, publish, request, startGateway, until } from '@saoma/testing'
+import { untilHeld, upTo } from './fixtures.ts'
 import {
-  connectLive,
-  connectWs,
-  cursor,
-  type Gateway,
-  type LiveClient,
-  openEvents,
-  publish,
-  request,
-  startGateway,
-  until,
-} from '@saoma/testing'
-import { roomsOf, untilHeld, upTo } from './fixtures.ts'
-import { keysOf, operatorsOf, startNodes, type Topology, topologies } from './key-fixtures.ts'
+  enter,
+  keysOf,
+  newRoom,
+  operatorsOf,
+  ROOMS,
+  say,
+  startNodes,
+  statusOf,
+  type Topology,
+  topologies,
+  untilStatus,
+} from './key-fixtures.ts'
 
 /* API keys that are kept in Redis: every node knows them, and forgets them at once. */
 
-const newRoom = roomsOf('stored')
-const say = (node: Gateway, key: string) =>
-  publish<Position & { code?: string; detail?: string }>(node.origin, { channel: newRoom(), event: 'e', data: 1 }, key)
-const statusOf = async (node: Gateway, key: string): Promise<number> => (await say(node, key)).status
-const untilStatus = (node: Gateway, key: string, wanted: number) =>
-  until(
-    () => statusOf(node, key),
-    (status) => status === wanted,
-  )
-const ROOMS = { channels: ['room:*'] }
 /** How long after its answer a revocation may take to reach every node. */
 const AT_ONCE_MS = 1_000
-
-const enter = async (node: Gateway, token: string): Promise<LiveClient> => {
-  const client = connectLive(node.origin, { token })
-  await client.next('connect')
-  return client
-}
 
 describe.each(Object.keys(topologies) as Topology[])('over a %s Redis', (topology) => {
   let a: Gateway

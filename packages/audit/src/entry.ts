@@ -85,6 +85,13 @@ const OpenMembers = v.object({
   count: v.optional(v.number()),
 })
 const PersonalMembers = v.object({ ip: text, browser: text, os: text, name: text, said: text })
+/** An entry as it is read, for the document of the API. */
+export const entrySchema = v.object({
+  ...{ id: v.string(), kind: v.string(), time: v.string(), node: v.string(), person: text },
+  ...v.omit(OpenMembers, ['node']).entries,
+  ...PersonalMembers.entries,
+  sealed: v.optional(v.literal(true)),
+}) satisfies v.GenericSchema<unknown, Entry>
 const openOf = v.safeParser(v.pipe(v.string(), v.parseJson(), OpenMembers))
 const personalOf = v.safeParser(v.pipe(v.string(), v.parseJson(), PersonalMembers))
 

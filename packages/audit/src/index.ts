@@ -1,7 +1,7 @@
 export { type ActivityQuery, activityCursorPattern, MOST_ACTIVITY } from './activity.ts'
 export { type Audit, type AuditOptions, createAudit } from './audit.ts'
 export { cursorPattern } from './cursor.ts'
-export type { Entry, Note, NoteOptions } from './entry.ts'
+export { type Entry, entrySchema, type Note, type NoteOptions } from './entry.ts'
 export { groupNames, isKindOrGroup, type Kind, kindNames } from './kinds.ts'
 export { parseNetwork } from './networks.ts'
 export { type AuditPage, type AuditQuery, MOST_ENTRIES } from './reader.ts'

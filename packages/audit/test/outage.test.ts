@@ -1,5 +1,5 @@
-import { RedisUnavailable, whenReady } from '@saoma/redis'
-import { startRedis, startRedisCluster, until } from '@saoma/testing'
+import { type RedisClients, RedisUnavailable, whenReady } from '@saoma/redis'
+import { type RedisClusterServer, startRedis, startRedisCluster, until } from '@saoma/testing'
 import calculateSlot from 'cluster-key-slot'
 import { Cluster } from 'ioredis'
 import type { Kind, Loss } from '../src/index.ts'
@@ -82,19 +82,23 @@ test('[A4] a write whose reply was lost is repeated, and no entry stands twice',
   expect(sidsOf(await readAll(audit, { person, order: 'oldest' }))).toEqual(['before', ...upTo(20).map(String)])
 })
 
+/** Somebody whose part is on one master, that master, and people whose parts are on the others. */
+const peopleOf = ({ data, keys }: RedisClients, { nodes }: RedisClusterServer) => {
+  if (!(data instanceof Cluster)) throw new Error('this is no cluster')
+  const placeOf = (person: string) => data.slots[calculateSlot(keys.audit(partOfPerson(person)))]?.[0]
+  const stuck = drawPerson()
+  const away = placeOf(stuck)
+  const others = upTo(60)
+    .map(drawPerson)
+    .filter((person) => placeOf(person) !== away)
+  return { stuck, master: nodes.find(({ port }) => away?.endsWith(`:${port}`)), others }
+}
+
 test('[A18] a master that is away holds up the parts of no other', async () => {
   const cluster = await startRedisCluster({ nodeTimeoutMs: 60_000 })
   const redis = await openRedis(cluster.url, uniquePrefix())
   const audit = openAudit(redis)
-  const { data } = redis
-  if (!(data instanceof Cluster)) throw new Error('this is no cluster')
-  const placeOf = (person: string) => data.slots[calculateSlot(redis.keys.audit(partOfPerson(person)))]?.[0]
-  const stuck = drawPerson()
-  const away = placeOf(stuck)
-  const master = cluster.nodes.find(({ port }) => away?.endsWith(`:${port}`))
-  const others = upTo(60)
-    .map(drawPerson)
-    .filter((person) => placeOf(person) !== away)
+  const { stuck, master, others } = peopleOf(redis, cluster)
   await master?.kill('SIGSTOP')
   audit.note({ kind: 'session.ended', person: stuck, sid: 'stuck' })
   for (const person of others) audit.note({ kind: 'session.ended', person })
@@ -115,15 +119,7 @@ test('[A18] what waits for a master that is away takes no room from the other pa
   const redis = await openRedis(cluster.url, uniquePrefix())
   const lost: [number, Loss][] = []
   const audit = openAudit(redis, { mostWaiting: 400, onLost: (count, why) => lost.push([count, why]) })
-  const { data } = redis
-  if (!(data instanceof Cluster)) throw new Error('this is no cluster')
-  const placeOf = (person: string) => data.slots[calculateSlot(redis.keys.audit(partOfPerson(person)))]?.[0]
-  const stuck = drawPerson()
-  const away = placeOf(stuck)
-  const master = cluster.nodes.find(({ port }) => away?.endsWith(`:${port}`))
-  const others = upTo(60)
-    .map(drawPerson)
-    .filter((person) => placeOf(person) !== away)
+  const { stuck, master, others } = peopleOf(redis, cluster)
   await master?.kill('SIGSTOP')
   for (const i of upTo(1_000)) audit.note({ kind: 'session.ended', person: stuck, sid: `${i}` })
   for (const person of others) audit.note({ kind: 'session.ended', person })

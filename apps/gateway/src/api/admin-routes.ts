@@ -1,37 +1,12 @@
-import type { AuditPage } from '@saoma/audit'
+import { type AuditPage, entrySchema } from '@saoma/audit'
 import * as v from 'valibot'
 import { AuditParameters } from '../admin/audit-query.ts'
 import { adminAccountOperations } from './admin-accounts-routes.ts'
 import { adminKeyOperations } from './admin-key-routes.ts'
 import type { Operations } from './operation.ts'
 
-const text = v.optional(v.string())
-
 const Page = v.object({
-  entries: v.array(
-    v.object({
-      id: v.string(),
-      kind: v.string(),
-      time: v.string(),
-      node: v.string(),
-      person: text,
-      ticket: text,
-      sid: text,
-      client: text,
-      app: text,
-      mode: text,
-      by: text,
-      reason: text,
-      key: text,
-      count: v.optional(v.number()),
-      ip: text,
-      browser: text,
-      os: text,
-      name: text,
-      said: text,
-      sealed: v.optional(v.literal(true)),
-    }),
-  ),
+  entries: v.array(entrySchema),
   cursor: v.string(),
   more: v.boolean(),
 }) satisfies v.GenericSchema<unknown, AuditPage>

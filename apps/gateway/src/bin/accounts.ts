@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs'
 import { createAccounts, type Imported, importPeople, openAccountKeys } from '@saoma/accounts'
 import { createAudit } from '@saoma/audit'
-import { CLUSTER_VERSION, createRedis, orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
+import { CLUSTER_VERSION, orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import { type Config, readConfig } from '../config/config.ts'
-import { unreachable } from '../operate/open-redis.ts'
+import { endAtClosedPipe, endCommand, FAILED, INTERRUPTED } from './command-end.ts'
+import { forOperator, openCommandRedis } from './command-redis.ts'
 import { readGiven } from './given.ts'
 import { openPeople } from './open-people.ts'
 import { runPersonCommand } from './person-command.ts'
@@ -21,8 +22,6 @@ import { type AskedAccountsCommand, type PersonCommand, readAccountsCommand, USA
 
 type Import = Extract<AskedAccountsCommand, { kind: 'import' }>
 
-/** Short, because a person waits for the command. */
-const READY_MS = 5_000
 const PROGRESS_MS = 1_000
 
 const { format: number } = new Intl.NumberFormat('en')
@@ -43,29 +42,13 @@ const assertReady = async ({ data, keys }: RedisClients, mayBegin: boolean): Pro
   if (account === 0 && !mayBegin) throw new Error('This Redis has no accounts. Is it the one of the nodes?')
 }
 
-const open = async (config: Config, url: string): Promise<RedisClients> => {
-  try {
-    return await createRedis({
-      url,
-      certificates: config.redisCertificates,
-      prefix: config.redisPrefix,
-      name: 'saoma-accounts',
-      probeMs: 0,
-      readyTimeoutMs: READY_MS,
-      replicas: config.replicas,
-    })
-  } catch (error) {
-    if (!(error instanceof RedisUnavailable)) throw error
-    throw new Error(unreachable(error, url), { cause: error })
-  }
-}
-
 /** Resolves with the exit code. */
 const act = async (command: PersonCommand, config: Config): Promise<number> => {
-  const redis = await open(config, config.redisUrl)
+  const { redisChannelsUrl: url, replicas } = config
+  const redis = await openCommandRedis('accounts', config, { replicas })
   let apart: RedisClients | undefined
   try {
-    if (config.redisChannelsUrl) apart = await open(config, config.redisChannelsUrl)
+    if (url) apart = await openCommandRedis('accounts', config, { url, replicas })
     await assertReady(redis, false)
     const people = await openPeople(redis, apart, config)
     try {
@@ -73,6 +56,8 @@ const act = async (command: PersonCommand, config: Config): Promise<number> => {
     } finally {
       await people.close()
     }
+  } catch (error) {
+    throw forOperator(error, config.redisUrl, 'Part of it may be done: run the command again.')
   } finally {
     await Promise.all([redis.close(), apart?.close()])
   }
@@ -82,7 +67,8 @@ const act = async (command: PersonCommand, config: Config): Promise<number> => {
 const importAll = async ({ file, after }: Import, config: Config): Promise<number> => {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
-  const redis = await open(config, config.redisUrl)
+  const redis = await openCommandRedis('accounts', config, { replicas: config.replicas })
+  const input = file === '-' ? process.stdin : createReadStream(file)
   const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
   let done: Imported = { lines: after, made: 0, added: 0, known: 0, bad: 0 }
   const goOn = () => say(`Go on with: saoma accounts import ${file} --after ${done.lines}`)
@@ -92,34 +78,32 @@ const importAll = async ({ file, after }: Import, config: Config): Promise<numbe
     try {
       let toldAt = performance.now()
       const { wechat } = config
-      done = await importPeople(
-        file === '-' ? process.stdin : createReadStream(file),
-        createAccounts(redis, accountKeys),
-        {
-          after,
-          ...(wechat ? { apps: [wechat, ...wechat.others].map(({ appid }) => appid) } : {}),
-          ownClaims: config.accounts.ownClaims,
-          onBad: (line, why) => process.stderr.write(`line ${line}: ${why}\n`),
-          onProgress: (counts) => {
-            done = counts
-            if (performance.now() - toldAt < PROGRESS_MS) return
-            toldAt = performance.now()
-            say(sentenceOf(counts))
-          },
-          signal: interrupted.signal,
+      done = await importPeople(input, createAccounts(redis, accountKeys), {
+        after,
+        ...(wechat ? { apps: [wechat, ...wechat.others].map(({ appid }) => appid) } : {}),
+        ownClaims: config.accounts.ownClaims,
+        onBad: (line, why) => process.stderr.write(`line ${line}: ${why}\n`),
+        onProgress: (counts) => {
+          done = counts
+          if (performance.now() - toldAt < PROGRESS_MS) return
+          toldAt = performance.now()
+          say(sentenceOf(counts))
         },
-      )
+        signal: interrupted.signal,
+      })
     } finally {
       accountKeys.close()
     }
     say(`${sentenceOf(done)}.`)
     if (!interrupted.signal.aborted) return done.bad === 0 ? 0 : 1
     goOn()
-    return 130
+    return INTERRUPTED
   } catch (error) {
     if (error instanceof RedisUnavailable && done.lines > after) goOn()
-    throw error
+    throw forOperator(error, config.redisUrl)
   } finally {
+    // Else one that is still open would keep the command running.
+    input.destroy()
     // One entry for all: those of each person would push out what others did.
     const count = done.made + done.added
     if (count > 0) audit.note({ kind: 'admin.acted', by: 'operator', reason: 'accounts.import', count })
@@ -128,31 +112,12 @@ const importAll = async ({ file, after }: Import, config: Config): Promise<numbe
   }
 }
 
-// A reader such as `head` has closed the pipe: the rest need not be written.
-process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
-
-const start = async (command: Import | PersonCommand): Promise<void> => {
+/** Resolves with the exit code. */
+const run = (command: Import | PersonCommand): Promise<number> => {
   const config = readConfig(readGiven(command.envFiles))
-  try {
-    // The input of an import may still be open. The output of an export may still be on its way.
-    if (command.kind === 'import') process.exit(await importAll(command, config))
-    process.exitCode = await act(command, config)
-  } catch (error) {
-    if (!(error instanceof RedisUnavailable)) throw error
-    const hint = command.kind === 'import' ? '' : ' Part of it may be done: run the command again.'
-    throw new Error(`${unreachable(error, config.redisUrl)}${hint}`, { cause: error })
-  }
+  return command.kind === 'import' ? importAll(command, config) : act(command, config)
 }
 
+endAtClosedPipe()
 const asked = readAccountsCommand(process.argv.slice(2))
-if (asked.kind === 'help') {
-  process.stdout.write(USAGE)
-} else if (asked.kind === 'wrong') {
-  process.stderr.write(`${asked.reason}\n${USAGE}`)
-  process.exitCode = 2
-} else {
-  start(asked).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-    process.exit(1)
-  })
-}
+await endCommand(asked, USAGE, async () => ('envFiles' in asked ? run(asked) : FAILED))

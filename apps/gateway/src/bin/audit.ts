@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Audit, type AuditQuery, createAudit, type Entry } from '@saoma/audit'
-import { createRedis, RedisUnavailable } from '@saoma/redis'
 import { linesOf } from '../admin/audit.ts'
-import { type Config, readConfig } from '../config/config.ts'
-import { unreachable } from '../operate/open-redis.ts'
+import { readConfig } from '../config/config.ts'
+import { endAtClosedPipe, endCommand, FAILED, INTERRUPTED } from './command-end.ts'
+import { forOperator, openCommandRedis } from './command-redis.ts'
 import { readGiven } from './given.ts'
 import { type AskedAudit, readAuditCommand, USAGE } from './read-audit-command.ts'
 
@@ -19,8 +19,6 @@ import { type AskedAudit, readAuditCommand, USAGE } from './read-audit-command.t
  * on failure, 2 if the command line is wrong, 130 when an export was interrupted.
  */
 
-/** Short, because a person waits for the command. */
-const READY_MS = 5_000
 /** A full Redis takes no entries, and can be read. */
 const NOTE_MS = 1_000
 const KIND_WIDTH = 17
@@ -80,51 +78,29 @@ const exportAll = async (audit: Audit, query: AuditQuery, signal: AbortSignal): 
   for await (const lines of linesOf(audit, query, signal)) await print(lines, signal)
 }
 
-const run = async (asked: Extract<AskedAudit, { kind: 'tail' | 'export' }>, config: Config): Promise<void> => {
+/** Resolves with the exit code. */
+const run = async (asked: Extract<AskedAudit, { kind: 'tail' | 'export' }>): Promise<number> => {
+  const config = readConfig(readGiven(asked.envFiles))
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
-  const redis = await createRedis({
-    url: config.redisUrl,
-    certificates: config.redisCertificates,
-    prefix: config.redisPrefix,
-    name: 'saoma-audit',
-    probeMs: 0,
-    readyTimeoutMs: READY_MS,
-  })
+  const redis = await openCommandRedis('audit', config)
   const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
   try {
     await noteReading(audit, asked.kind === 'tail' ? 'audit.read' : 'audit.export')
-    if (asked.kind === 'tail') return await tail(audit, asked, interrupted.signal)
+    if (asked.kind === 'tail') {
+      await tail(audit, asked, interrupted.signal)
+      return 0
+    }
     await exportAll(audit, asked.query, interrupted.signal)
-    if (interrupted.signal.aborted) process.exitCode = 130
+    return interrupted.signal.aborted ? INTERRUPTED : 0
+  } catch (error) {
+    throw forOperator(error, config.redisUrl)
   } finally {
     await audit.close()
     await redis.close()
   }
 }
 
-// A reader such as `head` has closed the pipe: the rest need not be written.
-process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
-
-const start = async (asked: Extract<AskedAudit, { kind: 'tail' | 'export' }>): Promise<void> => {
-  const config = readConfig(readGiven(asked.envFiles))
-  try {
-    await run(asked, config)
-  } catch (error) {
-    if (!(error instanceof RedisUnavailable)) throw error
-    throw new Error(unreachable(error, config.redisUrl), { cause: error })
-  }
-}
-
+endAtClosedPipe()
 const asked = readAuditCommand(process.argv.slice(2))
-if (asked.kind === 'help') {
-  process.stdout.write(USAGE)
-} else if (asked.kind === 'wrong') {
-  process.stderr.write(`${asked.reason}\n${USAGE}`)
-  process.exitCode = 2
-} else {
-  start(asked).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-    process.exitCode = 1
-  })
-}
+await endCommand(asked, USAGE, async () => ('envFiles' in asked ? run(asked) : FAILED))

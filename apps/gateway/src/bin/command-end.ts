@@ -5,6 +5,8 @@ type Asked = { kind: 'help' } | { kind: 'wrong'; reason: string } | { kind: stri
 
 export const FAILED = 1
 export const WRONG_USAGE = 2
+/** As shells have it for SIGINT. */
+export const INTERRUPTED = 130
 
 /**
  * Ends a command as all of them end: help goes to standard output, everything else that is said of a fault to
@@ -18,7 +20,7 @@ export const endCommand = async (asked: Asked, usage: string, work: () => Promis
     process.stdout.write(usage)
     return
   }
-  if ('reason' in asked) {
+  if (asked.kind === 'wrong' && 'reason' in asked) {
     process.stderr.write(`${asked.reason}\n${usage}`)
     process.exitCode = WRONG_USAGE
     return
@@ -31,4 +33,9 @@ export const endCommand = async (asked: Asked, usage: string, work: () => Promis
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
     process.exitCode = error instanceof UnreadFile ? WRONG_USAGE : FAILED
   }
+}
+
+/** For a command that prints much: if a reader such as `head` closes the pipe, the rest need not be written. */
+export const endAtClosedPipe = (): void => {
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : FAILED))
 }

@@ -1,9 +1,8 @@
-import { createRedis, RedisUnavailable } from '@saoma/redis'
 import { createBudget, createWechat } from '@saoma/wechat'
 import { type Config, ConfigError, readConfig } from '../config/config.ts'
 import { openPool, openPoolStore } from '../login/qr/open-pool.ts'
-import { unreachable } from '../operate/open-redis.ts'
-import { endCommand, FAILED } from './command-end.ts'
+import { endAtClosedPipe, endCommand, FAILED, INTERRUPTED } from './command-end.ts'
+import { forOperator, openCommandRedis } from './command-redis.ts'
 import { readGiven } from './given.ts'
 import { createPoolCommands } from './pool-commands.ts'
 import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts'
@@ -21,11 +20,6 @@ import { type PoolCommand, readPoolCommand, USAGE } from './read-pool-command.ts
  * failure, 2 if the command line is wrong or names a file that cannot be read, 130 when interrupted.
  */
 
-/** As a shell says of a command that SIGINT has ended. */
-const INTERRUPTED = 130
-/** Short, because a person waits for the command. */
-const READY_MS = 5_000
-
 /** @throws ConfigError */
 const readPoolConfig = (envFiles: readonly string[]) => {
   const config: Config = readConfig(readGiven(envFiles))
@@ -41,14 +35,7 @@ const readPoolConfig = (envFiles: readonly string[]) => {
 const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfig>): Promise<number> => {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
-  const redis = await createRedis({
-    url: config.redisUrl,
-    certificates: config.redisCertificates,
-    prefix: config.redisPrefix,
-    name: 'saoma-pool',
-    probeMs: 0,
-    readyTimeoutMs: READY_MS,
-  })
+  const redis = await openCommandRedis('pool', config)
   const wechat = createWechat(redis, config.wechat)
   const pool = openPool(redis, config)
   const store = openPoolStore(redis, pool, config)
@@ -70,18 +57,15 @@ const run = async (command: PoolCommand, config: ReturnType<typeof readPoolConfi
   }
 }
 
-// A reader such as `head` has closed the pipe: the rest need not be written.
-process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
-
 const start = async (command: PoolCommand, envFiles: readonly string[]): Promise<number> => {
   const config = readPoolConfig(envFiles)
   try {
     return await run(command, config)
   } catch (error) {
-    if (!(error instanceof RedisUnavailable)) throw error
-    throw new Error(unreachable(error, config.redisUrl), { cause: error })
+    throw forOperator(error, config.redisUrl)
   }
 }
 
+endAtClosedPipe()
 const asked = readPoolCommand(process.argv.slice(2))
 await endCommand(asked, USAGE, async () => ('run' in asked ? start(asked.run, asked.envFiles) : FAILED))

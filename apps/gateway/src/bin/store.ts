@@ -1,10 +1,11 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { survey } from '@saoma/identity'
-import { assertSuitable, createRedis, type RedisClients, RedisUnavailable } from '@saoma/redis'
+import { assertSuitable, type RedisClients } from '@saoma/redis'
 import { createKeyStore } from '../access/key-store.ts'
 import { readConfig } from '../config/config.ts'
-import { placeOf, unreachable } from '../operate/open-redis.ts'
+import { placeOf } from '../operate/open-redis.ts'
+import { forOperator, openCommandRedis } from './command-redis.ts'
 
 /*
  * Checks whether a Redis, such as a restored backup, holds a cluster that nodes can continue. It reads the
@@ -15,8 +16,6 @@ import { placeOf, unreachable } from '../operate/open-redis.ts'
  * Exit status: 0 if nodes may start on it, otherwise 1 and a sentence that says why.
  */
 
-/** Short, because a person waits for the command. */
-const READY_MS = 5_000
 /** In a clone, in the image and in the package `saoma` the file is at different places. */
 const USAGE = `Usage: node ${relative(process.cwd(), fileURLToPath(import.meta.url))} check\n`
 
@@ -35,14 +34,7 @@ const check = async (): Promise<boolean> => {
   const config = readConfig(process.env)
   const say = (line: string) => process.stdout.write(`${line}\n`)
   try {
-    const redis = await createRedis({
-      url: config.redisUrl,
-      certificates: config.redisCertificates,
-      prefix: config.redisPrefix,
-      name: 'saoma-store',
-      probeMs: 0,
-      readyTimeoutMs: READY_MS,
-    })
+    const redis = await openCommandRedis('store', config)
     try {
       await assertSuitable(redis)
       const found = await survey(redis, config.secrets)
@@ -66,8 +58,7 @@ const check = async (): Promise<boolean> => {
       await redis.close()
     }
   } catch (error) {
-    if (!(error instanceof RedisUnavailable)) throw error
-    throw new Error(unreachable(error, config.redisUrl), { cause: error })
+    throw forOperator(error, config.redisUrl)
   }
 }
 

@@ -1,12 +1,12 @@
 import { createAudit } from '@saoma/audit'
 import type { Result } from '@saoma/protocol'
-import { createRedis, RedisUnavailable } from '@saoma/redis'
+import { RedisUnavailable } from '@saoma/redis'
 import { createKeyStore, KEEPS_MARKS_MS, type KeyStore, type MadeKey } from '../access/key-store.ts'
 import { type ListedKey, listed, listKeys } from '../access/listed-key.ts'
 import type { Backend } from '../access/principal.ts'
 import { channelActs } from '../access/scopes.ts'
 import { readConfig } from '../config/config.ts'
-import { unreachable } from '../operate/open-redis.ts'
+import { forOperator, openCommandRedis } from './command-redis.ts'
 import type { KeyOptions } from './read-key-command.ts'
 
 /** The keys in Redis, as the command works with them. Every failure is an error for the user. */
@@ -24,9 +24,6 @@ export interface StoredKeyCommands {
 /** A key that was just made: `key` is told once. */
 export type ToldKey = { key: string } & ListedKey
 
-/** Short, because a person waits for the command. */
-const READY_MS = 5_000
-
 const told = ({ secret, key }: MadeKey): ToldKey => ({ key: secret, ...listed(key) })
 
 const orThrow = <T>(result: Result<T>, sentences: Partial<Record<string, string>>): T => {
@@ -40,18 +37,7 @@ export const withStoredKeys = async <T>(
   work: (keys: StoredKeyCommands) => Promise<T>,
 ): Promise<T> => {
   const config = readConfig(given)
-  const redis = await createRedis({
-    url: config.redisUrl,
-    certificates: config.redisCertificates,
-    prefix: config.redisPrefix,
-    replicas: config.replicas,
-    name: 'saoma-key',
-    probeMs: 0,
-    readyTimeoutMs: READY_MS,
-  }).catch((error: unknown) => {
-    if (!(error instanceof RedisUnavailable)) throw error
-    throw new Error(unreachable(error, config.redisUrl), { cause: error })
-  })
+  const redis = await openCommandRedis('key', config, { replicas: config.replicas })
   const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
   const store: KeyStore = createKeyStore(redis, config.secrets)
   const note = (kind: 'key.made' | 'key.rotated', key: string): void => audit.note({ kind, key, by: 'operator' })
@@ -122,10 +108,7 @@ export const withStoredKeys = async <T>(
       list: (file) => listKeys(store, file),
     })
   } catch (error) {
-    if (!(error instanceof RedisUnavailable)) throw error
-    throw new Error(`${unreachable(error, config.redisUrl)} Part of it may be done: saoma key list shows it.`, {
-      cause: error,
-    })
+    throw forOperator(error, config.redisUrl, 'Part of it may be done: saoma key list shows it.')
   } finally {
     await audit.close()
     await redis.close()
