@@ -224,6 +224,7 @@ describe('draining one node', () => {
       while (!isOver) {
         const message = { channel, event: 'n', data: sent, idempotencyKey: `n${sent}` }
         if ((await publish(cluster.origin, message)).status === 200) sent++
+        // The pace of the load. Nothing waits for it.
         await delay(10)
       }
     })()

@@ -1,4 +1,5 @@
 import type { Position } from '@saoma/protocol'
+import type { Subscriber } from '@saoma/redis'
 import {
   type Answer,
   connectLive,
@@ -88,3 +89,7 @@ export const enter = async (node: Gateway, token: string): Promise<LiveClient> =
   await client.next('connect')
   return client
 }
+
+/** A subscription that tells nothing, and a log that says nothing. */
+export const deaf = { hold: async () => {}, release: () => {}, on: () => {}, off: () => {} } as unknown as Subscriber
+export const silent = { info: () => {}, warn: () => {}, error: () => {} }

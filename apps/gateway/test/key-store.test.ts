@@ -1,14 +1,11 @@
-import { createHash } from 'node:crypto'
 import { fail, ok } from '@saoma/protocol'
-import { createRedis, type RedisClients, RedisUnavailable, type Subscriber } from '@saoma/redis'
+import { createRedis, type RedisClients } from '@saoma/redis'
 import { onCleanup, startRedis, startRedisCluster } from '@saoma/testing'
-import { type HeldKeys, holdKeys } from '../src/access/held-keys.ts'
-import { createKeyStore, type KeyContents, type KeyStore, MOST_KEYS } from '../src/access/key-store.ts'
-import { type KnownKeys, mergeKeys } from '../src/access/merge-keys.ts'
-import type { Backend } from '../src/access/principal.ts'
-import { createSecretRing } from '../src/access/secret-ring.ts'
+import { holdKeys } from '../src/access/held-keys.ts'
+import { createKeyStore, type KeyStore, MOST_KEYS } from '../src/access/key-store.ts'
 import type { StoredKey } from '../src/access/stored-key.ts'
 import { upTo } from './fixtures.ts'
+import { deaf, silent } from './key-fixtures.ts'
 
 const DAY_MS = 86_400_000
 const NOW = Date.parse('2026-11-30T09:00:00Z')
@@ -26,162 +23,6 @@ const keyOf = (name: string, more: Partial<StoredKey> = {}): StoredKey => ({
   },
   secrets: [{ sha256: '0'.repeat(64) }],
   ...more,
-})
-const knownOf = (...keys: StoredKey[]): KnownKeys => ({
-  keys: new Map(keys.map((key) => [key.name, key])),
-  revoked: new Map(),
-})
-const contentsOf = (keys: StoredKey[], revoked: KeyContents['revoked'] = new Map()): KeyContents => ({
-  version: 'v',
-  keys: new Map(keys.map((key) => [key.name, { record: `record of ${key.id}`, id: key.id, key, isOld: false }])),
-  revoked,
-})
-const namesOf = ({ keys }: KnownKeys) => [...keys.keys()]
-
-describe('what a node knows and what Redis has', () => {
-  const mark = { name: 'shop', until: NOW + 20 * DAY_MS }
-
-  test('a key that Redis lacks without a mark is kept, and put back', () => {
-    const merged = mergeKeys(knownOf(keyOf('shop')), contentsOf([]), NOW, true)
-    expect([namesOf(merged), merged.lost]).toEqual([['shop'], [{ key: keyOf('shop'), former: '' }]])
-  })
-
-  test('one with a mark is dropped, whether Redis or the node has the mark', () => {
-    const [known, stored] = [knownOf(keyOf('shop')), contentsOf([], new Map([['id-shop', mark]]))]
-    expect(mergeKeys(known, stored, NOW, true)).toMatchObject({ keys: new Map(), lost: [], unmarked: new Map() })
-    const told = { keys: new Map(), revoked: new Map([['id-shop', mark]]) }
-    const merged = mergeKeys(told, contentsOf([keyOf('shop')]), NOW, true)
-    expect([namesOf(merged), [...merged.unmarked]]).toEqual([[], [['id-shop', mark]]])
-  })
-
-  test('marks end, and a node that has not read for long puts nothing back', () => {
-    const over = { keys: new Map(), revoked: new Map([['id-shop', { name: 'shop', until: NOW }]]) }
-    expect(mergeKeys(over, contentsOf([]), NOW, true)).toMatchObject({ revoked: new Map(), unmarked: new Map() })
-    expect(mergeKeys(knownOf(keyOf('shop')), contentsOf([]), NOW, false)).toMatchObject({ keys: new Map(), lost: [] })
-  })
-
-  test('of two states the later one stays, and is put back', () => {
-    const [old, later] = [keyOf('shop'), keyOf('shop', { revision: 2, rotatedAt: NOW })]
-    expect(mergeKeys(knownOf(old), contentsOf([later]), NOW, true)).toMatchObject({
-      keys: new Map([['shop', later]]),
-      lost: [],
-    })
-    expect(mergeKeys(knownOf(later), contentsOf([old]), NOW, true)).toMatchObject({
-      keys: new Map([['shop', later]]),
-      lost: [{ key: later, former: 'record of id-shop' }],
-    })
-  })
-
-  test('another key that got the name of a lost one wins, and the lost one never comes back', () => {
-    const other = keyOf('shop', { id: 'other' })
-    const merged = mergeKeys(knownOf(keyOf('shop')), contentsOf([other]), NOW, true)
-    expect([merged.keys.get('shop')?.id, [...merged.unmarked.keys()]]).toEqual(['other', ['id-shop']])
-    expect(namesOf(mergeKeys(merged, contentsOf([keyOf('shop')]), NOW, true))).toEqual([])
-  })
-
-  test('a key that expired long ago is not put back', () => {
-    const expired = keyOf('shop', { expiresAt: NOW - 8 * DAY_MS })
-    expect(mergeKeys(knownOf(expired), contentsOf([]), NOW, true)).toMatchObject({ keys: new Map(), lost: [] })
-  })
-
-  test('a record that cannot be read leaves what is known of it', () => {
-    const sealed = { record: 'x', id: 'id-shop', key: undefined, isOld: false }
-    const contents = { ...contentsOf([]), keys: new Map([['shop', sealed]]) }
-    expect(namesOf(mergeKeys(knownOf(keyOf('shop')), contents, NOW, true))).toEqual(['shop'])
-    expect(mergeKeys(knownOf(), contents, NOW, true)).toMatchObject({ keys: new Map(), unreadable: ['shop'] })
-  })
-})
-
-test('connections of a key stay when nothing of it changed, and a change of its rights ends them', () => {
-  const ring = createSecretRing()
-  const sha256 = '8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a' // of "k"
-  const key = keyOf('shop', { secrets: [{ sha256 }] })
-  let changes = 0
-  ring.onChange(() => changes++)
-  ring.replace([key])
-  expect([changes, ring.find('saoma_shop_k')]).toEqual([1, undefined])
-  ring.replace([{ ...key, madeBy: 'somebody' }])
-  expect(changes).toBe(1)
-  ring.replace([{ ...key, scopes: ['audit:read'] }])
-  expect(changes).toBe(2)
-  ring.close()
-})
-
-test('a ring tells a secret that was replaced from the one that has replaced it', () => {
-  const ring = createSecretRing()
-  const secrets = ['n', 'f'].map((letter) => `saoma_shop_${letter.repeat(43)}`)
-  const [{ sha256: newest }, { sha256: former }] = secrets.map((secret) => ({
-    sha256: createHash('sha256').update(secret).digest('hex'),
-  })) as [{ sha256: string }, { sha256: string }]
-  ring.replace([keyOf('shop', { secrets: [{ sha256: former }] })])
-  const who = ring.find(secrets[1] ?? '')
-  expect(who && ring.isFormer(who)).toBe(false)
-  ring.replace([keyOf('shop', { secrets: [{ sha256: newest }, { sha256: former, until: Date.now() + DAY_MS }] })])
-  // Its connections stay.
-  expect(ring.find(secrets[1] ?? '')).toBe(who)
-  expect(secrets.map((secret) => ring.isFormer(ring.find(secret) as Backend))).toEqual([false, true])
-  ring.close()
-})
-
-/** Hears of no change. */
-const deaf = { hold: async () => {}, release: () => {}, on: () => {}, off: () => {} } as unknown as Subscriber
-const silent = { info: () => {}, warn: () => {}, error: () => {} }
-
-test('many changes cost few reads', async () => {
-  let reads = 0
-  const store = {
-    read: async () => {
-      reads++
-      return contentsOf([])
-    },
-    clear: async () => {},
-  } as Partial<KeyStore> as KeyStore
-  const held = holdKeys({ store, subscriber: deaf, channel: 'changes', log: silent })
-  onCleanup(held.close)
-  const began = performance.now()
-  for (let i = 0; i < 4; i++) await held.refresh()
-  expect(performance.now() - began).toBeGreaterThan(290)
-  await Promise.all(upTo(50).map(held.refresh))
-  expect(reads).toBe(5)
-})
-
-test('the message of a revocation is enough, and a failover behind it brings nothing back', async () => {
-  const sha256 = createHash('sha256')
-    .update(`saoma_shop_${'k'.repeat(43)}`)
-    .digest('hex')
-  const shop = keyOf('shop', { secrets: [{ sha256 }] })
-  const isFound = (keys: HeldKeys) => keys.find(`saoma_shop_${'k'.repeat(43)}`) !== undefined
-  let isAway = false
-  const marked: string[] = []
-  const store = {
-    version: async () => 'v',
-    read: async () => {
-      if (isAway) throw new RedisUnavailable('it fails over')
-      return contentsOf([shop])
-    },
-    mark: async (marks: ReadonlyMap<string, unknown>) => void marked.push(...marks.keys()),
-    put: async () => [],
-    clear: async () => {},
-  } as Partial<KeyStore> as KeyStore
-  let tell = (_: string) => {}
-  const subscriber = {
-    hold: async (_: string, { hear }: { hear: (payload: Buffer) => void }) => {
-      tell = (text) => hear(Buffer.from(text))
-    },
-    ...{ release: () => {}, on: () => {}, off: () => {} },
-  } as unknown as Subscriber
-  const log = { info: () => {}, warn: () => {}, error: () => {} }
-  const held = holdKeys({ store, subscriber, channel: 'changes', log })
-  onCleanup(held.close)
-  await held.refresh()
-  expect(isFound(held)).toBe(true)
-  isAway = true
-  tell(`w ${shop.id} shop`)
-  expect(isFound(held)).toBe(false)
-  // The new master has the key, and no mark.
-  isAway = false
-  await held.refresh()
-  expect([isFound(held), marked.includes(shop.id)]).toEqual([false, true])
 })
 
 describe.each([
