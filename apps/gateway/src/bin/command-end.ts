@@ -35,7 +35,9 @@ export const endCommand = async (asked: Asked, usage: string, work: () => Promis
   }
 }
 
-/** For a command that prints much: if a reader such as `head` closes the pipe, the rest need not be written. */
+/**
+ * For a command that prints much: if a reader such as `head` closes the pipe, the rest need not be written.
+ */
 export const endAtClosedPipe = (): void => {
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : FAILED))
 }

@@ -20,7 +20,8 @@ export const forOperator = (error: unknown, url: string, hint = ''): unknown =>
  * reached.
  *
  * @param name  of the command, for `CLIENT LIST`
- * @param options  `url`: another Redis than that of the logins. `replicas`: for a command whose writes must last
+ * @param options  `url`: another Redis than that of the logins. `replicas`: for a command whose writes must
+ * last
  */
 export const openCommandRedis = async (
   name: string,
