@@ -69,7 +69,7 @@ test('discovery names the endpoints that exist, and no others', () => {
     revocation_endpoint: `${origin}/oidc/token/revocation`,
     jwks_uri: `${origin}/oidc/jwks`,
     userinfo_endpoint: `${origin}/oidc/me`,
-    id_token_signing_alg_values_supported: ['ES256'],
+    id_token_signing_alg_values_supported: ['ES256', 'RS256'],
     grant_types_supported: [
       'urn:ietf:params:oauth:grant-type:device_code',
       'refresh_token',
@@ -139,6 +139,16 @@ test('the access token verifies on the other node, and names the person and the 
   expect(payload).toMatchObject({ sub: tokens.claims()?.sub, sid: tokens.claims()?.sid, client_id: 'web' })
   expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(600)
   expect(payload.sub).toMatch(/^[A-Za-z0-9_-]{22}$/)
+})
+
+test('both signing keys are published', async () => {
+  const { body } = await request<JSONWebKeySet>(`${cluster.nodes[0]?.origin}/oidc/jwks`)
+  expect(body.keys.map(({ kty, alg, use }) => ({ kty, alg, use }))).toEqual([
+    { kty: 'EC', alg: 'ES256', use: 'sig' },
+    { kty: 'RSA', alg: 'RS256', use: 'sig' },
+  ])
+  for (const key of body.keys)
+    for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi']) expect(key).not.toHaveProperty(secret)
 })
 
 test('a backend that checks the audience refuses a phone’s token', async () => {

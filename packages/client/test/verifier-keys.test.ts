@@ -37,9 +37,10 @@ const start = async (): Promise<Scene> => {
 
 const tokenOf = async ({ origin }: Cluster): Promise<string> => (await webToken(origin, 'Ada')).access_token
 const kidOf = (token: string): string | undefined => decodeProtectedHeader(token).kid
+/** The keys of access tokens. Those of RS256 are for id tokens of applications. */
 const publishedBy = async ({ origin }: Cluster): Promise<(string | undefined)[]> => {
-  const { body } = await request<{ keys: { kid?: string }[] }>(`${origin}/oidc/jwks`)
-  return body.keys.map(({ kid }) => kid)
+  const { body } = await request<{ keys: { kid?: string; alg?: string }[] }>(`${origin}/oidc/jwks`)
+  return body.keys.filter(({ alg }) => alg === 'ES256').map(({ kid }) => kid)
 }
 const codesOf = async (verifier: Verifier, tokens: readonly string[]): Promise<string[]> =>
   Promise.all(

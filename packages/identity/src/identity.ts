@@ -7,7 +7,7 @@ import { createKeySeal } from './key-seal.ts'
 import { type OpenSessionsOptions, openSessions } from './open-sessions.ts'
 import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
 import type { BegunSession, SessionRecord } from './sessions.ts'
-import { createSigningKeys, type KeyRing, type SigningKeyTimes } from './signing-keys.ts'
+import { createSigningKeys, type KeyRings, type SigningKeyTimes, signingAlgorithms } from './signing-keys.ts'
 import { readUserinfo, type Userinfo } from './userinfo.ts'
 import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy } from './verify.ts'
 
@@ -100,25 +100,33 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
   const issuer = `${options.origin}/oidc`
   const opened = openSessions(deps.redis, { ...options, times: deps.tickets.times })
   const { sessions, grants, forms } = opened
-  const signingKeys = createSigningKeys(deps.redis, seal, options.keyTimes)
-  const first = await signingKeys.load()
+  const ringOf = {
+    ES256: createSigningKeys(deps.redis, seal, options.keyTimes, 'ES256'),
+    RS256: createSigningKeys(deps.redis, seal, options.keyTimes, 'RS256'),
+  }
+  const load = async (): Promise<KeyRings> => {
+    const [ES256, RS256] = await Promise.all([ringOf.ES256.load(), ringOf.RS256.load()])
+    return { ES256, RS256 }
+  }
+  const first = await load()
   const accounts = await deps.openAccounts()
-  const kidsOf = (ring: KeyRing) => ring.map(({ kid }) => kid)
-  const assemble = (ring: KeyRing) => ({
-    kids: kidsOf(ring),
-    provider: createProvider({ ...deps, accounts, grants, sessions, refreshTokenForm: forms.refreshToken }, ring, {
+  const kidsOf = (rings: KeyRings) => signingAlgorithms.flatMap((alg) => rings[alg].map(({ kid }) => kid))
+  const assemble = (rings: KeyRings) => ({
+    kids: kidsOf(rings),
+    provider: createProvider({ ...deps, accounts, grants, sessions, refreshTokenForm: forms.refreshToken }, rings, {
       ...options,
       cookieSecret,
     }),
-    verify: createVerifier(ring, issuer, [options.origin, phoneAudience(options.origin)]),
+    // Access tokens have this algorithm alone.
+    verify: createVerifier(rings.ES256, issuer, [options.origin, phoneAudience(options.origin)]),
   })
 
   let current = assemble(first)
   let looking: Promise<void> | undefined
   const look = (): Promise<void> => {
     looking ??= (async () => {
-      const ring = await signingKeys.load()
-      if (kidsOf(ring).join() !== current.kids.join()) current = assemble(ring)
+      const rings = await load()
+      if (kidsOf(rings).join() !== current.kids.join()) current = assemble(rings)
     })().finally(() => {
       looking = undefined
     })

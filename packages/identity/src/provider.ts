@@ -23,7 +23,7 @@ import { rememberedInRequest } from './remembered-grant.ts'
 import { type RequestState, requestState } from './request-state.ts'
 import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
 import { SigningKey } from './signing-key.ts'
-import type { KeyRing } from './signing-keys.ts'
+import { type KeyRings, signingAlgorithms } from './signing-keys.ts'
 import type { TicketStore } from './ticket-store.ts'
 import { type Recognise, wxCodeGrant } from './wx-code.ts'
 
@@ -84,12 +84,12 @@ const refusals = [
 ] as const
 
 /**
- * One oidc-provider for one key ring. It holds no state of its own, so a change of keys creates a new
+ * One oidc-provider for one set of keys. It holds no state of its own, so a change of keys creates a new
  * provider.
  */
 export const createProvider = (
   { redis, tickets, accounts, grants, sessions, refreshTokenForm }: ProviderDeps,
-  ring: KeyRing,
+  rings: KeyRings,
   options: ProviderOptions,
 ): Provider => {
   const { origin, appName } = options
@@ -147,11 +147,11 @@ export const createProvider = (
 
   const configuration: Configuration = {
     adapter: (model) => withOutage(adapterOf(model)),
-    jwks: { keys: ring.map((jwk) => new SigningKey(jwk)) },
+    jwks: { keys: signingAlgorithms.flatMap((alg) => rings[alg].map((jwk) => new SigningKey(jwk))) },
     cookies: { keys: [options.cookieSecret] },
     clients: clientsOf(appName),
     extraClientMetadata: { properties: [] },
-    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    enabledJWA: { idTokenSigningAlgValues: [...signingAlgorithms] },
     clientAuthMethods: ['none'],
     scopes: [...SCOPES],
     claims: claimsByScope(options.ownClaims),

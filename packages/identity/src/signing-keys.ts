@@ -35,14 +35,24 @@ type StoredKey = v.InferOutput<typeof StoredRing>[number]
  */
 const Known = v.object({ kids: v.array(v.string()), revoked: v.array(v.string()) })
 
-/** Private ES256 JWKs. The first one signs; all of them verify. */
-export type KeyRing = readonly [JWK, ...JWK[]]
+/**
+ * The algorithms of tokens. Access tokens and the tokens of our own pages have ES256. Id tokens of
+ * applications have RS256, which every OpenID provider must offer (OpenID Connect Core, section 15.1) and
+ * some libraries expect whatever discovery says.
+ */
+export const signingAlgorithms = ['ES256', 'RS256'] as const
+export type SigningAlgorithm = (typeof signingAlgorithms)[number]
 
-const generate = async (seal: KeySeal, signsFrom: number): Promise<StoredKey> => {
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true })
+/** Private JWKs of one algorithm. The first one signs; all of them verify. */
+export type KeyRing = readonly [JWK, ...JWK[]]
+/** The keys of each algorithm. */
+export type KeyRings = Readonly<Record<SigningAlgorithm, KeyRing>>
+
+const generate = async (alg: SigningAlgorithm, seal: KeySeal, signsFrom: number): Promise<StoredKey> => {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true })
   const jwk = await exportJWK(privateKey)
   const kid = await calculateJwkThumbprint(jwk)
-  return { kid, signsFrom, sealed: await seal.close({ ...jwk, kid, alg: 'ES256', use: 'sig' }) }
+  return { kid, signsFrom, sealed: await seal.close({ ...jwk, kid, alg, use: 'sig' }) }
 }
 
 /** The part of a ring that is published at `now`: all but the keys that were replaced long ago. */
@@ -57,15 +67,17 @@ const published = (ring: readonly StoredKey[], now: number, { retireMs }: Signin
  * key.
  */
 const renew = async (
+  alg: SigningAlgorithm,
   ring: readonly StoredKey[],
   seal: KeySeal,
   now: number,
   times: SigningKeyTimes,
 ): Promise<StoredKey[]> => {
   const newest = ring.at(-1)
-  if (!newest) return [await generate(seal, now)]
+  if (!newest) return [await generate(alg, seal, now)]
   const kept = published(ring, now, times)
-  return now - newest.signsFrom > times.rotateMs ? [...kept, await generate(seal, now + times.publishAheadMs)] : kept
+  if (now - newest.signsFrom <= times.rotateMs) return kept
+  return [...kept, await generate(alg, seal, now + times.publishAheadMs)]
 }
 
 /** Merges both rings, oldest key first. Keys that Redis lacks are added only if they are good for a while. */
@@ -84,16 +96,21 @@ const merge = (
 }
 
 /**
- * The cluster's signing keys, as one node knows them. They have no TTL: without them all issued tokens would
- * be worthless.
+ * The cluster's signing keys of one algorithm, as one node knows them. They have no TTL: without them all
+ * issued tokens would be worthless.
  *
  * Each read merges the node's keys with those in Redis. If Redis comes back empty, or from an older copy, the
  * first node that reads restores the keys, and issued tokens stay valid. Keys that an operator deleted are
  * not restored: nodes and Redis remember their names.
  */
-export const createSigningKeys = (redis: RedisClients, seal: KeySeal, options: Partial<SigningKeyTimes> = {}) => {
+export const createSigningKeys = (
+  redis: RedisClients,
+  seal: KeySeal,
+  options: Partial<SigningKeyTimes> = {},
+  alg: SigningAlgorithm = 'ES256',
+) => {
   const times = { ...defaults, ...options }
-  const at: [ring: string, known: string] = [redis.keys.signingKeys(), redis.keys.signingKeysKnown()]
+  const at: [ring: string, known: string] = [redis.keys.signingKeys(alg), redis.keys.signingKeysKnown(alg)]
   let held: readonly StoredKey[] = []
   let revoked: readonly string[] = []
   const opened = new Map<string, JWK>()
@@ -122,7 +139,7 @@ export const createSigningKeys = (redis: RedisClients, seal: KeySeal, options: P
         const gone = [...new Set([...known.revoked, ...revoked, ...takenAway])].slice(-MOST_REVOKED)
 
         const merged = merge(stored, held, now, times).filter(({ kid }) => !gone.includes(kid))
-        const wanted = await renew(merged, seal, now, times)
+        const wanted = await renew(alg, merged, seal, now, times)
         const signer = wanted.findLast(({ signsFrom }) => signsFrom <= now) ?? wanted[0]
         const ordered = [signer, ...wanted.filter((key) => key !== signer)].filter((key) => key !== undefined)
         // Decrypt before any write: with a wrong secret, the stored ring stays unchanged.

@@ -40,6 +40,18 @@ test('a new key is published before it signs, and the old one stays until its la
   expect(retired).toEqual([announced[1]])
 })
 
+test('the keys of RS256 are apart from those of ES256, and rotate with the same overlap', async () => {
+  const start = Date.now()
+  const [ec] = await loadSigningKeys(redis, seal, {}, start)
+  const load = (now: number) => createSigningKeys(redis, seal, {}, 'RS256').load(now)
+  const [rsa] = await load(start)
+  expect([ec.alg, rsa.alg]).toEqual(['ES256', 'RS256'])
+  const announced = kids(await load(start + 31 * DAY))
+  expect(announced).toEqual([rsa.kid, expect.any(String)])
+  expect(kids(await load(start + 31 * DAY + HOUR))).toEqual([announced[1], rsa.kid])
+  expect(kids(await loadSigningKeys(redis, seal, {}, start))).toEqual([ec.kid])
+})
+
 test('nodes that rotate at once make one new key', async () => {
   const start = Date.now()
   await loadSigningKeys(redis, seal, {}, start)

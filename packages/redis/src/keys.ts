@@ -43,13 +43,17 @@ export const createKeys = (prefix: string) => ({
   accountLink: (name: string) => `${prefix}:account-link:{${name}}`,
   /** String: the same, as former versions stored it. `identity` is a hash, never an openid. */
   accountOf: (identity: string) => `${prefix}:account-of:{${identity}}`,
-  /** String: the encrypted signing keys. */
-  signingKeys: () => `${prefix}:signing-keys`,
+  /**
+   * String: the encrypted signing keys of an algorithm. Those of ES256 have the name that was there first.
+   */
+  signingKeys: (alg = 'ES256') =>
+    alg === 'ES256' ? `${prefix}:signing-keys` : `${prefix}:signing-keys-${alg}:{${prefix}:signing-keys}`,
   /**
    * String: the ids of these keys, and of those that were removed. It lies in the slot of the keys, because
-   * its hash tag is their name.
+   * its hash tag is the name of the first ones.
    */
-  signingKeysKnown: () => `${prefix}:signing-keys-known:{${prefix}:signing-keys}`,
+  signingKeysKnown: (alg = 'ES256') =>
+    `${prefix}:signing-keys-${alg === 'ES256' ? '' : `${alg}-`}known:{${prefix}:signing-keys}`,
 
   /**
    * String: the encrypted keys by which accounts are found and opened. It lies in the slot of the signing
