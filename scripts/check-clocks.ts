@@ -52,6 +52,7 @@ const MOMENTS: Readonly<Record<string, string>> = {
   'packages/client/src/wx/web-socket.ts': 'a clock that goes on while WeChat sleeps',
   'packages/identity/src/device-codes.ts': 'times of tokens',
   'packages/identity/src/grants.ts': 'times of tokens',
+  'packages/identity/src/key-proof.ts': 'the moment in a proof',
   'packages/identity/src/sessions.ts': 'times of sessions in Redis',
   'packages/identity/src/signing-keys.ts': 'times of keys in Redis',
   'packages/identity/src/verify.ts': 'the end of a token',

@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
  * and folders that are not listed, are above all layers.
  */
 const houses: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  'apps/gateway/src': [['operate'], ['access'], ['config'], ['transport'], ['login', 'live'], ['admin']],
+  'apps/gateway/src': [['operate'], ['access'], ['config'], ['transport'], ['login', 'live', 'oidc'], ['admin']],
   'packages/client/src': [['core'], ['login', 'live'], ['session', 'element', 'wx']],
 }
 

@@ -36,7 +36,16 @@ export default defineConfig({
         assetsInlineLimit: 0,
         modulePreload: { polyfill: false },
         rolldownOptions: {
-          input: ['index.html', 'phone.html', 'verify.html', 'table.html', 'chat.html', 'inbox.html', 'job.html'],
+          input: [
+            'index.html',
+            'interaction.html',
+            'phone.html',
+            'verify.html',
+            'table.html',
+            'chat.html',
+            'inbox.html',
+            'job.html',
+          ],
         },
       },
     },

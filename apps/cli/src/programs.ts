@@ -51,6 +51,24 @@ export const programs: readonly Program[] = [
     },
   },
   {
+    name: 'client',
+    summary: 'applications that log people in through Saoma: add, list, remove',
+    path: 'apps/gateway/src/bin/client',
+    words: {
+      options: ['--help'],
+      commands: {
+        add: {
+          options: [
+            ...['--name=', '--redirect=', '--logout=', '--logo=', '--public', '--first-party', '--refresh'],
+            ...['--scope=', '--alg=', '--file=', ENV_FILE, '--json', '--help'],
+          ],
+        },
+        list: { options: ['--file=', ENV_FILE, '--json', '--help'] },
+        remove: { options: ['--file=', ENV_FILE, '--help'] },
+      },
+    },
+  },
+  {
     name: 'sessions',
     summary: 'ends the sessions of a person',
     path: 'apps/gateway/src/bin/sessions',

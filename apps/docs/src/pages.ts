@@ -64,6 +64,7 @@ export const groups: readonly Group[] = [
       both('docs/login.md', 'login', 'Login on your page', '在网页上登录'),
       both('docs/live.md', 'live', 'Live channels', '实时频道'),
       both('docs/wechat.md', 'wechat', 'WeChat', '微信'),
+      both('docs/applications.md', 'applications', 'Applications', '应用'),
       both('docs/own-app.md', 'own-app', 'Your own app', '你自己的 App'),
       english('apps/miniprogram/README.md', 'mini-program', 'The mini-program', '小程序'),
     ],

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Audit } from '@saoma/audit'
-import type { Identity } from '@saoma/identity'
+import { cookieKeys, type Identity } from '@saoma/identity'
 import type { Tickets } from '@saoma/tickets'
 import Koa from 'koa'
+import type { ClientList } from './access/client-list.ts'
 import { type AdminDeps, adminRouters } from './admin/app.ts'
 import type { Config } from './config/config.ts'
 import type { Origins } from './config/origins.ts'
@@ -20,6 +21,7 @@ import { type QrRoutesDeps, qrRoutes } from './login/qr/routes.ts'
 import { type TicketRoutesDeps, ticketRoutes } from './login/tickets.ts'
 import { userinfoRoutes } from './login/userinfo.ts'
 import { wechatPolls } from './login/wechat-polls.ts'
+import { interactionRoutes } from './oidc/interactions.ts'
 import type { Logger } from './operate/log.ts'
 import type { Metrics } from './operate/metrics.ts'
 import type { Trace } from './operate/tracing/trace.ts'
@@ -41,6 +43,8 @@ export interface AppDeps
     PeopleRoutesDeps,
     MessageRoutesDeps {
   audit: Audit
+  /** The registered applications. */
+  clients: Pick<ClientList, 'hasOrigin'>
   identity: Identity
   metrics: Metrics
   tickets: Tickets
@@ -85,6 +89,9 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
   const { tickets, holds, metrics, audit, log, trace } = deps
   const { nodeId, origin, webRoot, origins, addressOf } = options
   const app = new Koa<RequestState>()
+  // The provider is mounted and sets the cookies of interactions by this application. Their value is known to
+  // everybody who has the address of the page.
+  app.keys = cookieKeys(options.secrets)
   if (trace) app.use(trace.request)
 
   app.use(async (ctx, next) => {
@@ -126,7 +133,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     })
   })
 
-  app.use(crossOrigin(origins))
+  app.use(crossOrigin(origins, (from) => deps.clients.hasOrigin(from)))
   app.use(problems(log))
 
   app.use(bounded(deps, options.limits.messageBytes))
@@ -145,6 +152,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     channelRoutes(deps),
     loginRoutes(deps),
     userinfoRoutes(deps),
+    interactionRoutes(deps, { origin }),
     activityRoutes(deps),
     peopleRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),

@@ -9,6 +9,7 @@ import type { RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
 import type { Server } from 'socket.io'
+import type { ClientList } from './access/client-list.ts'
 import type { Authenticate, StillValid } from './access/principal.ts'
 import type { RevocationWatch } from './access/revocation-watch.ts'
 import { keepsEndsMs } from './access/signed-tokens.ts'
@@ -78,6 +79,8 @@ export interface GatewayDeps {
   link?: Link
   builds?: Builds
   pool?: Pick<Pool, 'resolve'>
+  /** The registered applications. */
+  clients: Pick<ClientList, 'hasOrigin'>
   metrics: Metrics
   audit: Audit
   log: Logger

@@ -2,6 +2,7 @@ import type { Server as HttpServer } from 'node:http'
 import { createChannels } from '@saoma/channels'
 import type { RedisClients } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
+import { createClientList } from './access/client-list.ts'
 import { holdKeys } from './access/held-keys.ts'
 import { createKeyStore } from './access/key-store.ts'
 import { noteKeyUse } from './access/key-use.ts'
@@ -72,8 +73,14 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const wechat = openWechat(redis, metrics, config.wechat)
   const withWechat = wechat.first ? { wechat: wechat.first } : {}
   await patience.until(() => mayBegin(redis, config, log))
+  const clients = createClientList(config.clients, (problems) =>
+    log.error({ event: 'clients', problems }, 'SAOMA_CLIENTS has problems: the previous clients stay'),
+  )
   const identity = await patience.until(() =>
-    openIdentity({ ...deps, wechatApps: wechat.all, redis, membership, tickets, channels, limits, audit }, config),
+    openIdentity(
+      { ...deps, wechatApps: wechat.all, redis, membership, tickets, channels, limits, audit, clients },
+      config,
+    ),
   )
   const keyStore = createKeyStore(redis, config.secrets)
   const keyUses = createKeyUses(keyStore, log)
@@ -106,7 +113,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const builds = await openPages(redis, config, log)
   const gateway = createGateway(
     {
-      ...{ redis, limits, tickets, identity, channels, live, metrics, audit, log, leave },
+      ...{ redis, limits, tickets, identity, channels, live, clients, metrics, audit, log, leave },
       accounts: identity.accounts,
       ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
       room: opened.room,
@@ -139,6 +146,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       await keyUses.close()
       await channels.close()
       identity.close()
+      clients.close()
       await audit.close()
       await membership.close()
       allowance.close()

@@ -239,10 +239,19 @@ describe('the OAuth routes', () => {
   })
 
   test('OAuth routes that the gateway does not offer are not found', async () => {
-    for (const path of ['/oidc/reg', '/oidc/session/end', '/oidc/token/introspection', '/oidc/interaction/x']) {
+    for (const path of [
+      '/oidc/reg',
+      '/oidc/session/end',
+      '/oidc/session/end/success',
+      '/oidc/token/introspection',
+      '/oidc/interaction/x',
+      '/oidc/auth/x',
+      '/oidc/Auth',
+    ]) {
       expect([404, 405]).toContain((await request(`${origin}${path}`)).status)
     }
-    expect(await request(`${origin}/oidc/auth?client_id=web&response_type=code`)).toMatchObject({ status: 404 })
+    // Our own clients have no authorization endpoint.
+    expect(await request(`${origin}/oidc/auth?client_id=web&response_type=code`)).toMatchObject({ status: 400 })
     expect((await request(`${origin}/oidc/device`)).headers.get('location')).toBe(`${origin}/phone`)
   })
 
@@ -252,6 +261,9 @@ describe('the OAuth routes', () => {
     ['PUT', 'token', 'POST'],
     ['GET', 'token/revocation', 'POST'],
     ['DELETE', 'jwks', 'GET'],
+    ['DELETE', 'auth', 'GET'],
+    ['GET', 'request', 'POST'],
+    ['GET', 'session/end/confirm', 'POST'],
     ['POST', '.well-known/openid-configuration', 'GET'],
   ])('%s /oidc/%s is answered 405, and the answer names %s', async (method, path, other) => {
     const answer = await request(`${origin}/oidc/${path}`, { method })

@@ -24,11 +24,14 @@ import {
   webToken,
 } from '@saoma/testing'
 import { openOperator } from './fixtures.ts'
+import { createBrowser, loginClientAt, REDIRECT, SECRET, scanned as scannedFor, testClients } from './relying-party.ts'
 
 /*
  * Redis is full: maxmemory is reached. What ends something works; what needs memory is refused with a reason,
  * and no answer is 500.
  */
+
+const OWN = 'http://full.test'
 
 const topologies = {
   standalone: async () => {
@@ -44,7 +47,12 @@ const topologies = {
 /** A node, people, and a Redis that can be full and not. */
 const prepare = async (topology: keyof typeof topologies) => {
   const { url, servers } = await topologies[topology]()
-  const { origin, internalOrigin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://full.test' })
+  const { origin, internalOrigin } = await startGateway({
+    redisUrl: url,
+    nodeId: 'a',
+    origin: OWN,
+    env: { SAOMA_CLIENTS: testClients },
+  })
   const operators = await Promise.all(servers.map((server) => openOperator(server.url)))
   const limit = (maxmemory: string) =>
     Promise.all(operators.map((operator) => operator.call('CONFIG', 'SET', 'maxmemory', maxmemory)))
@@ -112,6 +120,24 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
     const agreed = await scanned(origin, another)
     await confirm(origin, agreed.ticket, another)
     const { user: dan } = await webToken(origin, 'dan')
+    const asked = { client_id: 'wiki', redirect_uri: REDIRECT, response_type: 'code', scope: 'openid' }
+    const authorize = `/oidc/auth?${new URLSearchParams(asked)}`
+    const visitor = createBrowser(OWN, [origin])
+    const interaction = (await visitor.go(authorize)).location
+    // Somebody who is logged in for applications.
+    const member = createBrowser(OWN, [origin])
+    const entering = (await member.go(authorize)).location
+    const proof = await scannedFor(origin, loginClientAt(entering), another)
+    const { body: entered } = await member.post(`${entering}/login`, { bearer: proof })
+    const code = new URL((await member.go(String(entered.location))).location).searchParams.get('code') ?? ''
+    /** An answer of the pages of an application's login. */
+    const page = async (
+      answer: Promise<{ status: number; headers: Headers; text: string }>,
+    ): Promise<Answer<unknown>> => {
+      const { status, headers, text } = await answer
+      const isJson = /json/.test(headers.get('content-type') ?? '')
+      return { status, headers, body: isJson ? JSON.parse(text) : { error: /<h1>(.*)<\/h1>/.exec(text)?.[1] } }
+    }
     const live = connectLive(origin, { token })
     const login = connectLogin(origin)
     await login.next('connect')
@@ -194,6 +220,17 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'get /cgi-bin/mmwebwx-bin/login': () => get(`/cgi-bin/mmwebwx-bin/login?uuid=${fresh.ticket}&tip=1`),
       'get /connect/l/qrconnect': () => get(`/connect/l/qrconnect?uuid=${fresh.ticket}&last=404`),
       'get /diagnosis': () => request(`${origin}/v1/diagnosis`),
+      'get /:uid/details': () => page(visitor.go(`${interaction}/details`)),
+      'post /:uid/login': () => page(visitor.post(`${interaction}/login`, { bearer: token })),
+      'post /:uid/consent': () => page(visitor.post(`${interaction}/consent`)),
+      'post /:uid/abort': () => page(visitor.post(`${interaction}/abort`)),
+      'oidc authorize': () => page(createBrowser(OWN, [origin]).go(authorize)),
+      'oidc authorize, logged in': () => page(member.go(authorize)),
+      'oidc code': () =>
+        request(`${origin}/oidc/token`, {
+          form: { ...asked, grant_type: 'authorization_code', code, client_secret: SECRET },
+        }),
+      'oidc push': () => request(`${origin}/oidc/request`, { form: { ...asked, client_secret: SECRET } }),
       'oidc device': () => attemptTicket(origin),
       'oidc refresh': () => refresh(origin, kept.refresh_token),
       'oidc redeem': () => redeem(origin, agreed.device_code),

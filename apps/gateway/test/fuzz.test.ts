@@ -1,6 +1,7 @@
 import { type Cluster, connectLogin, createTicket, loginDoors, phoneToken, request, startCluster } from '@saoma/testing'
 import fc from 'fast-check'
 import { failuresOf, nodeAt, seed } from './fixtures.ts'
+import { REDIRECT, testClients } from './relying-party.ts'
 
 /*
  * Random events, frames and requests; frames of WebSockets are those of waiting-doors.test.ts. A failing run
@@ -15,7 +16,7 @@ let cluster: Cluster
 let alice: string
 
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 1, env: { SAOMA_DRAIN_WINDOW_MS: '0' } })
+  cluster = await startCluster({ nodes: 1, env: { SAOMA_DRAIN_WINDOW_MS: '0', SAOMA_CLIENTS: testClients } })
   alice = await phoneToken(cluster.origin, 'alice')
 })
 
@@ -154,6 +155,13 @@ test(
         '/oidc/device/auth',
         '/oidc/token',
         '/oidc/token/revocation',
+        '/oidc/auth',
+        `/oidc/auth/${'x'.repeat(43)}`,
+        '/oidc/request',
+        '/oidc/me',
+        '/oidc/session/end/confirm',
+        `/oidc/interaction/${'x'.repeat(43)}`,
+        `/oidc/interaction/${'x'.repeat(43)}/login`,
         '/oidc/jwks',
         '/oidc/.well-known/openid-configuration',
         '/v1/publish',
@@ -167,8 +175,11 @@ test(
       fc.array(segment, { maxLength: 6 }).map((segments) => `/${segments.join('/')}`),
     )
     const pair = fc.tuple(
-      fc.constantFrom('uuid', 'tip', 'last', 'after', 'wait', 'sid', 'x'),
-      fc.oneof(fc.constantFrom(ticket, '0', '1', '404'), fc.string()),
+      fc.constantFrom(
+        ...['uuid', 'tip', 'last', 'after', 'wait', 'sid', 'x'],
+        ...['client_id', 'redirect_uri', 'response_type', 'prompt', 'max_age', 'claims', 'request_uri', 'scope'],
+      ),
+      fc.oneof(fc.constantFrom(ticket, '0', '1', '404', 'wiki', 'code', REDIRECT, 'openid', 'none'), fc.string()),
     )
     const credentials = fc.constantFrom(
       undefined,

@@ -68,17 +68,26 @@ test('discovery names the endpoints that exist, and no others', () => {
     token_endpoint: `${origin}/oidc/token`,
     revocation_endpoint: `${origin}/oidc/token/revocation`,
     jwks_uri: `${origin}/oidc/jwks`,
-    userinfo_endpoint: `${origin}/oidc/me`,
     id_token_signing_alg_values_supported: ['ES256', 'RS256'],
+    authorization_endpoint: `${origin}/oidc/auth`,
+    pushed_authorization_request_endpoint: `${origin}/oidc/request`,
+    response_types_supported: ['code'],
+    response_modes_supported: ['query', 'form_post'],
+    code_challenge_methods_supported: ['S256'],
+    acr_values_supported: ['urn:saoma:acr:tap'],
+    userinfo_endpoint: `${origin}/oidc/me`,
+    dpop_signing_alg_values_supported: ['ES256', 'Ed25519', 'EdDSA'],
+    authorization_response_iss_parameter_supported: true,
     grant_types_supported: [
-      'urn:ietf:params:oauth:grant-type:device_code',
+      'authorization_code',
       'refresh_token',
+      'urn:ietf:params:oauth:grant-type:device_code',
       'urn:saoma:grant-type:wx-code',
     ],
   })
-  expect(metadata.authorization_endpoint).toBeUndefined()
-  expect(metadata.pushed_authorization_request_endpoint).toBeUndefined()
-  expect(metadata.token_endpoint_auth_methods_supported).toEqual(['none'])
+  for (const missing of ['registration_endpoint', 'introspection_endpoint', 'end_session_endpoint'])
+    expect(metadata).not.toHaveProperty(missing)
+  expect(metadata.token_endpoint_auth_methods_supported).toEqual(['none', 'client_secret_basic', 'client_secret_post'])
 })
 
 test('discovery names the public origin, whatever the Host of a request claims', async () => {

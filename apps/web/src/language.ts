@@ -30,6 +30,15 @@ export const speak = (next: Language): void => {
   }
 }
 
+/** Shows the page in the first of these languages (BCP 47) that it has, unless the person has chosen one. */
+export const suggest = (languages: readonly string[]): void => {
+  if (remembered()) return
+  const wanted = languages.map((tag) => tag.slice(0, 2).toLowerCase()).find(isLanguage)
+  if (!wanted) return
+  current = wanted
+  document.documentElement.lang = htmlLang[wanted]
+}
+
 /** Puts values into a sentence: `{name}`. */
 export const fill = (sentence: string, values: Record<string, string | number>): string =>
   sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))

@@ -17,6 +17,8 @@ export const kinds = {
   'login.redeemed': 'people',
   /** A session that began in another way than by a redeemed code. */
   'session.began': 'people',
+  /** An application got tokens for a person who had logged in. */
+  'application.entered': 'people',
   /** A session was refreshed from another network than before. */
   'session.moved': 'people',
   /** `by` says who ended it, `reason` why. */

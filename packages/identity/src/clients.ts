@@ -2,6 +2,8 @@ import { DEVICE_CODE_GRANT, WX_CODE_GRANT } from '@saoma/protocol'
 import type { ClientMetadata } from 'oidc-provider'
 
 export const ACCESS_TOKEN_SECONDS: number = 10 * 60
+/** How long a browser that is not used stays logged in for applications. */
+export const SESSION_OF_BROWSER_SECONDS: number = 14 * 24 * 60 * 60
 /** Without it there is no id token, and no userinfo. */
 export const IDENTITY_SCOPE = 'openid'
 /**
@@ -17,7 +19,7 @@ export const SCOPES: readonly string[] = [IDENTITY_SCOPE, ...PERSON_SCOPES, 'off
 
 /** Which claims a scope gives. `own` are the business's. */
 export const claimsByScope = (own: readonly string[] = []): Record<string, string[]> => ({
-  [IDENTITY_SCOPE]: ['sub', 'sid', 'acr', 'auth_time'],
+  [IDENTITY_SCOPE]: ['sub', 'sid', 'acr', 'amr', 'auth_time'],
   profile: ['name', 'picture', 'locale'],
   [PHONE_SCOPE]: ['phone_number', 'phone_number_verified'],
   [BUSINESS_SCOPE]: [...own],
@@ -45,6 +47,9 @@ const publicClient = (
   id_token_signed_response_alg: 'ES256',
   scope,
 })
+
+/** The clients that are always there. No application may have one of these ids. */
+export const ownClients: readonly string[] = ['web', PHONE_CLIENT, 'miniprogram']
 
 /**
  * The clients that may request tokens: a browser; the phone, which decides about logins; and the mini-program

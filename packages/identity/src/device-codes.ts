@@ -57,6 +57,7 @@ const epochSeconds = () => Math.floor(Date.now() / 1000)
  * oidc-provider's storage of device codes, on top of the ticket record. The provider runs RFC 8628; the
  * ticket decides.
  *
+ * @param of  what tokens of a client are for, and how its logins are done
  * @param newName  draws 22 random characters
  * @param describe  reads the request that the phone displays from the stored payload
  * @param begin  called by each redemption with the same arguments. Resolves with undefined if the person has
@@ -65,7 +66,7 @@ const epochSeconds = () => Math.floor(Date.now() / 1000)
  */
 export const createDeviceCodes = (
   tickets: TicketStore,
-  resource: string,
+  of: (clientId: string) => { resource: string; acr: string; amr?: string[] },
   newName: () => string,
   describe: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>,
   begin: (session: NewSession) => Promise<Beginning | undefined>,
@@ -108,9 +109,8 @@ export const createDeviceCodes = (
             grantId: sid,
             sid,
             scope: scopeOf(payload),
-            resource,
+            ...of(payload.clientId ?? ''),
             authTime: Math.floor((decidedAt ?? Date.now()) / 1000),
-            acr: 'scan',
           }
         case 'rejected':
           return {

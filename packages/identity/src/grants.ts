@@ -1,14 +1,20 @@
 import { type EndNotice, userChannel } from '@saoma/protocol'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
-import type { Adapter } from 'oidc-provider'
-import { ACCESS_TOKEN_SECONDS } from './clients.ts'
+import type { Adapter, AdapterPayload } from 'oidc-provider'
+import { ACCESS_TOKEN_SECONDS, SESSION_OF_BROWSER_SECONDS } from './clients.ts'
 import { inJson, type RecordForm } from './record-form.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN, recordKey } from './records.ts'
 import { noteEnd, prolong, take } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
 import type { SessionMarks } from './session-marks.ts'
 
-/** Sessions: each is a grant of the provider, and its id is the `sid` of every token. */
+/**
+ * Sessions: each is a grant of the provider, and its id is the `sid` of every token.
+ *
+ * An application gets a grant of its own, which depends on the session that the person entered with: the
+ * record names that session (`sessionUid`), and without the session the grant counts as gone. So an end of
+ * the session ends all of them in one step.
+ */
 export interface Grants {
   /** Key of a session's record. */
   at(sid: string): string
@@ -31,6 +37,10 @@ export interface Grants {
    * minutes, as after any use.
    */
   eraseToken(sid: string): Promise<void>
+  /** Has a grant live for so many seconds from now, if it is still there and would end earlier. */
+  keep(id: string, seconds: number): Promise<void>
+  /** The record of a grant, or undefined if it is over or the session that it depends on is. */
+  find(id: string): Promise<AdapterPayload | undefined>
 }
 
 const MODEL = 'Grant'
@@ -79,8 +89,10 @@ export const createGrants = (
   const destroy = async (sid: string, notice?: EndNotice): Promise<string | undefined> => {
     const taking = writing(at(sid))
     const taken = await take(data, [at(sid)], [])
-    const accountId = taken && form.read(taken)?.accountId
+    const record = taken && form.read(taken)
     if (taken) forget(sid, taken.token ?? '', notice)
+    // That an application was left ends no session.
+    const accountId = record?.sessionUid === undefined ? record?.accountId : undefined
     const telling = accountId ? writing(keys.channelEnds(userChannel(accountId))) : undefined
     if (accountId) await onEnded({ sub: accountId, sid, ...notice })
     // Wait for replicas last, also in a retry after a failure at this point: once a client was told that its
@@ -90,19 +102,37 @@ export const createGrants = (
   }
 
   const records = createRecords(redis, MODEL, form)
+  const hasSession = async (sid: string): Promise<boolean> => (await orUnavailable(data.exists(at(sid)))) === 1
+
+  const find = async (id: string): Promise<AdapterPayload | undefined> => {
+    const record = await records.find(id)
+    if (!record || record.sessionUid === undefined || (await hasSession(record.sessionUid))) return record ?? undefined
+    await records.destroy(id)
+    return undefined
+  }
+
   return {
     at,
+    find,
     adapter: {
       ...records,
       // The provider's record holds the session's latest possible end. The session reaches it only if it is
       // used.
       upsert: (sid, record, expiresIn = FIRST_SECONDS) =>
-        records.upsert(sid, record, Math.min(expiresIn, FIRST_SECONDS)),
+        // That of an application is worth nothing without its session, and lives as long as one that is not
+        // used.
+        records.upsert(
+          sid,
+          record,
+          Math.min(expiresIn, record.sessionUid === undefined ? FIRST_SECONDS : SESSION_OF_BROWSER_SECONDS),
+        ),
+      find,
       // The provider ends a session on revocation, or when a refresh token was replayed. It goes through the
       // same steps as every other end.
       destroy: async (sid) => {
-        const sub = form.read(await orUnavailable(data.hgetall(at(sid))))?.accountId
-        if (!sub) return void (await destroy(sid))
+        const record = form.read(await orUnavailable(data.hgetall(at(sid))))
+        const sub = record?.accountId
+        if (!sub || record.sessionUid !== undefined) return void (await destroy(sid))
         const replicated = writing(keys.sessions(sub))
         await marks.begin(sub, [sid])
         await destroy(sid)
@@ -115,13 +145,16 @@ export const createGrants = (
       return prolong(data, [at(sid)], [until, token, MOST_REFRESH_TOKENS, KEEP_SECONDS])
     },
     destroy: async (sid, notice) => (await destroy(sid, notice)) !== undefined,
-    hasSession: async (sid) => (await orUnavailable(data.exists(at(sid)))) === 1,
+    hasSession,
     eraseToken: async (sid) => {
       const token = await orUnavailable(data.hget(at(sid), 'token'))
       const all = [keys.usedRefreshTokens(sid), ...(token ? [keys.oidc(REFRESH_TOKEN, token)] : [])]
       const replicated = writing(...all)
       await Promise.all(all.map((key) => orUnavailable(data.unlink(key))))
       await replicated()
+    },
+    keep: async (id, seconds) => {
+      await orUnavailable(data.expire(at(id), seconds, 'GT'))
     },
   }
 }

@@ -1,17 +1,24 @@
-import { createHash } from 'node:crypto'
 import { type EndNotice, fail, ok, type Result } from '@saoma/protocol'
 import { every, RedisUnavailable } from '@saoma/redis'
 import type Provider from 'oidc-provider'
+import { type ClientRegistry, noClients } from './client.ts'
 import { phoneAudience } from './clients.ts'
+import { cookieKeys } from './cookie-keys.ts'
+import { createInteractions, type Interactions } from './interactions.ts'
+import { type KeyProof, provesKey } from './key-proof.ts'
 import { createKeySeal } from './key-seal.ts'
+import { errors } from './oidc-provider.ts'
 import { type OpenSessionsOptions, openSessions } from './open-sessions.ts'
-import { createProvider, type ProviderDeps, type ProviderOptions } from './provider.ts'
+import { unwrapped } from './outage.ts'
+import { createProvider } from './provider.ts'
+import type { ProviderDeps, ProviderOptions } from './provider-options.ts'
+import { loginAudience, userinfoAudience } from './resources.ts'
 import type { BegunSession, SessionRecord } from './sessions.ts'
 import { createSigningKeys, type KeyRings, type SigningKeyTimes, signingAlgorithms } from './signing-keys.ts'
 import { readUserinfo, type Userinfo } from './userinfo.ts'
-import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy } from './verify.ts'
+import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy, type LoginProof, type VerifiedToken } from './verify.ts'
 
-export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'>, Omit<OpenSessionsOptions, 'times'> {
+export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecrets'>, Omit<OpenSessionsOptions, 'times'> {
   /**
    * Protect the signing keys in Redis. The first secret encrypts, all decrypt. Each has at least 32
    * characters.
@@ -36,6 +43,8 @@ export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecret'>, 
 const UNKNOWN_KEY_MS = 2_000
 
 export interface IdentityDeps extends Pick<ProviderDeps, 'redis' | 'tickets'> {
+  /** The registered applications. @default none */
+  clients?: ClientRegistry
   /**
    * Opens the accounts. It is called when the secrets have opened the signing keys, so a node with a wrong
    * secret writes nothing.
@@ -57,9 +66,10 @@ export interface Identity {
   verify(token: string): Promise<Result<Bearer>>
   /**
    * The claims of a token's person by the token's scopes, as the account has them now. Fails like `verify`,
-   * and with SCOPE_MISSING, REVOKED or ACCOUNT_DISABLED. Rejects with RedisUnavailable.
+   * and with SCOPE_MISSING, REVOKED or ACCOUNT_DISABLED. Rejects with RedisUnavailable. A token that is bound
+   * to a key needs the proof of that key.
    */
-  userinfo(token: string): Promise<Result<Userinfo>>
+  userinfo(token: string, proof?: KeyProof): Promise<Result<Userinfo>>
   /** Whether a token claims to be of this cluster. Anyone can write such a token: `verify` decides. */
   isOwn(token: string): boolean
   /** Whether a session has not ended: one read of Redis. Rejects with RedisUnavailable. */
@@ -87,6 +97,8 @@ export interface Identity {
    * ACCOUNT_DISABLED. A deleted one is REVOKED: its person is a new one.
    */
   mayScan(sub: string): Promise<Result<string>>
+  /** The authorization requests that wait for a person. */
+  interactions: Interactions
   close(): void
 }
 
@@ -96,10 +108,10 @@ export interface Identity {
  */
 export const createIdentity = async (deps: IdentityDeps, options: IdentityOptions): Promise<Identity> => {
   const seal = createKeySeal(options.secrets)
-  const cookieSecret = createHash('sha256').update(`saoma cookies ${options.secrets[0]}`).digest('base64url')
   const issuer = `${options.origin}/oidc`
   const opened = openSessions(deps.redis, { ...options, times: deps.tickets.times })
   const { sessions, grants, forms } = opened
+  const registry = deps.clients ?? noClients
   const ringOf = {
     ES256: createSigningKeys(deps.redis, seal, options.keyTimes, 'ES256'),
     RS256: createSigningKeys(deps.redis, seal, options.keyTimes, 'RS256'),
@@ -111,14 +123,17 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
   const first = await load()
   const accounts = await deps.openAccounts()
   const kidsOf = (rings: KeyRings) => signingAlgorithms.flatMap((alg) => rings[alg].map(({ kid }) => kid))
+  const forCluster = [options.origin, phoneAudience(options.origin)]
+  const forInteractions = loginAudience(options.origin)
+  const audiences = [...forCluster, userinfoAudience(options.origin), forInteractions]
   const assemble = (rings: KeyRings) => ({
     kids: kidsOf(rings),
-    provider: createProvider({ ...deps, accounts, grants, sessions, refreshTokenForm: forms.refreshToken }, rings, {
+    ...createProvider({ ...deps, registry, accounts, grants, sessions, refreshTokenForm: forms.refreshToken }, rings, {
       ...options,
-      cookieSecret,
+      cookieSecrets: cookieKeys(options.secrets),
     }),
     // Access tokens have this algorithm alone.
-    verify: createVerifier(rings.ES256, issuer, [options.origin, phoneAudience(options.origin)]),
+    verify: createVerifier(rings.ES256, issuer, audiences),
   })
 
   let current = assemble(first)
@@ -159,7 +174,7 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
     return true
   }
 
-  const verify = async (token: string): Promise<Result<Bearer>> => {
+  const verifyAny = async (token: string): Promise<Result<VerifiedToken>> => {
     const judged = await current.verify(token)
     if (judged.ok || judged.code !== 'UNAUTHORIZED') return judged
     const kid = keyNamedBy(token)
@@ -167,11 +182,48 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
     return current.verify(token)
   }
 
+  /** A token that is bound to a key is worth nothing without a proof of that key. */
+  const verify = async (token: string): Promise<Result<Bearer>> => {
+    const judged = await verifyAny(token)
+    const counts = judged.ok && forCluster.includes(judged.value.audience) && judged.value.jkt === undefined
+    return counts || !judged.ok ? judged : fail('UNAUTHORIZED')
+  }
+
+  /** Whether a token comes as it must: with the proof of its key, or without any. */
+  const isProven = async ({ jkt }: VerifiedToken, token: string, proof?: KeyProof): Promise<boolean> => {
+    if (jkt === undefined || proof === undefined) return jkt === undefined && proof === undefined
+    return provesKey(proof, token, jkt, async (id, until) => {
+      try {
+        return await unwrapped(current.provider.ReplayDetection.unique(jkt, id, until))
+      } catch (error) {
+        if (error instanceof errors.InvalidGrant) return false
+        throw error
+      }
+    })
+  }
+
+  const verifyLogin = async (token: string): Promise<Result<LoginProof>> => {
+    const judged = await verifyAny(token)
+    if (!judged.ok) return judged
+    const { sub, sid, clientId, audience, login, jkt } = judged.value
+    const counts = audience === forInteractions && jkt === undefined && sid !== undefined && login !== undefined
+    return counts ? ok({ sub, sid, clientId, ...login }) : fail('UNAUTHORIZED')
+  }
+
   return {
+    interactions: createInteractions({
+      provider: () => current.provider,
+      applications: { extended: (...of) => current.applications.extended(...of) },
+      registry,
+      grants,
+      verify: verifyLogin,
+    }),
     provider: () => current.provider,
     verify,
-    userinfo: async (token) => {
-      const bearer = await verify(token)
+    userinfo: async (token, proof) => {
+      const bearer = await verifyAny(token)
+      if (bearer.ok && (bearer.value.audience === forInteractions || !(await isProven(bearer.value, token, proof))))
+        return fail('UNAUTHORIZED')
       return bearer.ok ? readUserinfo({ accounts, grants }, bearer.value, options.ownClaims) : bearer
     },
     isOwn: (token) => claimsToBeOf(issuer, token),

@@ -1,8 +1,21 @@
+export {
+  type Client,
+  type ClientGrant,
+  type ClientRegistry,
+  clientGrants,
+  isNative,
+  pageOrigins,
+  type VerificationMode,
+  verificationModes,
+} from './client.ts'
+export { cookieKeys } from './cookie-keys.ts'
 export { createIdentity, type Identity, type IdentityOptions } from './identity.ts'
+export type { Interactions, InteractionView } from './interactions.ts'
 export { type OpenSessions, type OpenSessionsOptions, openSessions } from './open-sessions.ts'
+export { INTERACTION_COOKIE } from './provider.ts'
 export type { EndedSession } from './session-ends.ts'
 export type { SessionKind, SessionLimits } from './session-policy.ts'
-export type { BegunSession, SessionRecord } from './sessions.ts'
+export type { Application, BegunSession, SessionRecord } from './sessions.ts'
 export type { SigningKeyTimes } from './signing-keys.ts'
 export { isVoid, type Survey, survey } from './survey.ts'
 export type { TicketRecord, TicketStore } from './ticket-store.ts'

@@ -9,6 +9,8 @@ export const outage = (cause: unknown): unknown => {
   return Object.assign(new errors.TemporarilyUnavailable('the service is recovering; try again', { cause }), {
     status: 503,
     statusCode: 503,
+    // An application could only show it. Our own page tries again by itself.
+    allow_redirect: false,
   })
 }
 
@@ -26,3 +28,13 @@ export const withOutage = (adapter: Adapter): Adapter =>
       },
     ]),
   ) as unknown as Adapter
+
+/** The provider's storage reports an outage in OAuth's form. Our routes have a form of their own. */
+export const unwrapped = async <T>(work: Promise<T>): Promise<T> => {
+  try {
+    return await work
+  } catch (error) {
+    const { cause } = error as { cause?: unknown }
+    throw cause instanceof RedisUnavailable ? cause : error
+  }
+}

@@ -1,104 +1,85 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
-import type { Accounts } from '@saoma/accounts'
-import { DEVICE_CODE_GRANT, deviceCodeBits, type LoginRequest, ticketOf, WX_CODE_GRANT } from '@saoma/protocol'
-import type { RedisClients } from '@saoma/redis'
-import { ACCESS_TOKEN_SECONDS, claimsByScope, clientsOf, PHONE_CLIENT, phoneAudience, SCOPES } from './clients.ts'
-import { createDeviceCodes, finishRedemption } from './device-codes.ts'
-import type { Grants } from './grants.ts'
+import { deviceCodeBits, ticketOf, WX_CODE_GRANT } from '@saoma/protocol'
+import { answered } from './answered.ts'
+import { type Applications, createApplications } from './applications.ts'
+import { acrOf, acrValues, amrOf } from './authentication.ts'
+import { endReplaced } from './browser-sessions.ts'
+import { pageOrigins } from './client.ts'
+import { compareHashedSecrets } from './client-secrets.ts'
 import {
-  type Adapter,
-  type Configuration,
-  errors,
-  type KoaContextWithOIDC,
-  Provider,
-  type ResourceServer,
-} from './oidc-provider.ts'
+  ACCESS_TOKEN_SECONDS,
+  claimsByScope,
+  clientsOf,
+  ownClients,
+  SCOPES,
+  SESSION_OF_BROWSER_SECONDS,
+} from './clients.ts'
+import { createDeviceCodes, finishRedemption } from './device-codes.ts'
+import { describeProvider } from './discovery.ts'
+import { errorPage } from './error-page.ts'
+import { createPolicy } from './interaction-policy.ts'
+import { APPLICATION, isLoginClient } from './login-client.ts'
+import { type Configuration, errors, type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
 import { outage, withOutage } from './outage.ts'
-import type { RecordForm } from './record-form.ts'
-import { createRecords } from './records.ts'
+import type { ProviderDeps, ProviderOptions } from './provider-options.ts'
 import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
 import { addProblem } from './refusal.ts'
-import { rememberedInRequest } from './remembered-grant.ts'
 import { type RequestState, requestState } from './request-state.ts'
-import { type BegunSession, SESSION_SECONDS, type Sessions } from './sessions.ts'
+import { createResources } from './resources.ts'
+import { nameSessions, sessionClaims } from './session-claims.ts'
+import { SESSION_SECONDS } from './sessions.ts'
 import { SigningKey } from './signing-key.ts'
 import { type KeyRings, signingAlgorithms } from './signing-keys.ts'
-import type { TicketStore } from './ticket-store.ts'
-import { type Recognise, wxCodeGrant } from './wx-code.ts'
-
-export interface ProviderOptions {
-  /**
-   * Public origin of the cluster; the issuer is `${origin}/oidc` and the audience of access tokens is the
-   * origin itself.
-   */
-  origin: string
-  /** The application's name, which the phone displays. */
-  appName: string
-  /** Seconds a code may wait for its scan (RFC 8628 `expires_in`). */
-  codeSeconds: number
-  /** Signs the provider's own cookies. */
-  cookieSecret: string
-  /** Whether a request that has an `Origin` may call the token endpoint. */
-  admits: (headers: IncomingHttpHeaders) => boolean
-  /** What the server knows of the browser that sends the request. */
-  describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
-  /** Names of the business's own claims, which are given with the scope `business`. @default none */
-  ownClaims?: readonly string[]
-  /** Turns the phone's `wx.login` code into a person. */
-  recognise: Recognise
-  /** Called after a session has begun; must not throw. */
-  onSessionBegan?: (session: BegunSession) => void
-  /** Called when a used refresh token is used again early enough to get the same answer. */
-  onRefreshRepeated?: () => void
-  /** Called when a refresh is refused because its session has refreshed too often recently. */
-  onRefreshLimited?: () => void
-  /** Called for every refusal and failure of the OAuth routes, for the log. */
-  onError: (ctx: KoaContextWithOIDC, error: Error) => void
-}
-
-export interface ProviderDeps {
-  redis: RedisClients
-  tickets: TicketStore
-  accounts: Pick<Accounts, 'of' | 'find'>
-  grants: Grants
-  sessions: Sessions
-  /** How a refresh token's record is written. */
-  refreshTokenForm: RecordForm
-}
+import { createStorage } from './storage.ts'
+import { tooMany } from './too-many.ts'
+import { wxCodeGrant } from './wx-code.ts'
 
 const MINUTE = 60
 const DAY = 24 * 60 * MINUTE
 /** Seconds between polls of the token endpoint (RFC 8628 section 3.2). */
 export const POLL_INTERVAL_SECONDS = 5
 
-const GRANTS = [DEVICE_CODE_GRANT, 'refresh_token', WX_CODE_GRANT]
-
 const refusals = [
   'grant.error',
   'device_authorization.error',
   'revocation.error',
+  'authorization.error',
+  'pushed_authorization_request.error',
+  'end_session_confirm.error',
   'discovery.error',
   'jwks.error',
   'server_error',
 ] as const
+
+/** The cookie of the browser that began an interaction. It is sent to the interaction's own address only. */
+export const INTERACTION_COOKIE = 'saoma_interaction'
+/** The provider's routes that people see. */
+const AUTHORIZATION = new Set(['authorization', 'resume', 'end_session_confirm'])
+
+/** How long somebody may take from the application's page back to it. */
+const INTERACTION_SECONDS = 15 * MINUTE
 
 /**
  * One oidc-provider for one set of keys. It holds no state of its own, so a change of keys creates a new
  * provider.
  */
 export const createProvider = (
-  { redis, tickets, accounts, grants, sessions, refreshTokenForm }: ProviderDeps,
+  { redis, tickets, accounts, grants, sessions, registry, refreshTokenForm }: ProviderDeps,
   rings: KeyRings,
   options: ProviderOptions,
-): Provider => {
+): { provider: Provider; applications: Applications } => {
   const { origin, appName } = options
-  const resourceServer: ResourceServer = {
-    scope: SCOPES.join(' '),
-    audience: origin,
-    accessTokenTTL: ACCESS_TOKEN_SECONDS,
-    accessTokenFormat: 'jwt',
-    jwt: { sign: { alg: 'ES256' } },
+  const newName = (): string => randomBytes(16).toString('base64url')
+  const isOwn = (clientId: string): boolean => ownClients.includes(clientId)
+  const resources = createResources(origin, isOwn, (clientId) => registry.find(clientId)?.party === 'first')
+  /** The client of the present request. A login client says for which application the person logs in. */
+  const presentClient = (): { name?: string; application?: string } => {
+    const client = Provider.ctx?.oidc.client
+    const application = client?.[APPLICATION]
+    return {
+      ...(client?.clientName ? { name: client.clientName } : {}),
+      ...(typeof application === 'string' ? { application } : {}),
+    }
   }
 
   /** The tokens need the account. It is read while their session is written, and not after that. */
@@ -112,10 +93,13 @@ export const createProvider = (
 
   const deviceCodes = createDeviceCodes(
     tickets,
-    origin,
-    () => randomBytes(16).toString('base64url'),
+    (clientId) => ({
+      resource: resources.usualOf(clientId),
+      ...(isLoginClient(clientId) ? { acr: acrOf('tap'), amr: amrOf('tap') } : { acr: 'scan' }),
+    }),
+    newName,
     ({ deviceInfo, userCode = '' }) => ({
-      app: appName,
+      app: presentClient().name ?? appName,
       ip: String(deviceInfo?.ip ?? ''),
       browser: String(deviceInfo?.browser ?? ''),
       os: String(deviceInfo?.os ?? ''),
@@ -127,8 +111,8 @@ export const createProvider = (
       const grant = new provider.Grant({ accountId: sub, clientId })
       grant.jti = sid
       grant.addOIDCScope(scope)
-      grant.addResourceScope(origin, scope)
-      const record = { sid, client: clientId, app, ip, browser, os, since }
+      grant.addResourceScope(resources.usualOf(clientId), scope)
+      const record = { sid, client: presentClient().application ?? clientId, app, ip, browser, os, since }
       const save = async () => void (await grant.save())
       return sessions.begin(sub, record, save, scannedAfter)
     },
@@ -138,32 +122,66 @@ export const createProvider = (
   const ignore = () => {}
   const { onRefreshRepeated = ignore, onRefreshLimited = ignore } = options
   const refreshTokens = createRefreshTokens(redis, grants, refreshTokenForm, onRefreshRepeated, onRefreshLimited)
-  const adapterOf = (model: string): Adapter => {
-    if (model === 'DeviceCode') return deviceCodes
-    if (model === 'Grant') return rememberedInRequest(grants.adapter, refreshTokens)
-    if (model === 'RefreshToken') return refreshTokens
-    return createRecords(redis, model)
+  const adapterOf = createStorage(redis, {
+    grants,
+    registry,
+    deviceCodes,
+    refreshTokens,
+    waitingClient: async (uid) => (await provider.Interaction.find(uid))?.params.client_id,
+  })
+  const applications = createApplications(
+    { provider: () => provider, registry, grants, sessions, newName },
+    options.ownClaims,
+  )
+
+  /** What waits for a person costs memory, and anybody can ask for it. */
+  const admit = async (ctx: KoaContextWithOIDC): Promise<void> => {
+    const seconds = await options.limitInteractions?.(ctx.ip).catch((error: unknown) => {
+      throw outage(error)
+    })
+    if (seconds !== undefined) throw Object.assign(tooMany(ctx, seconds), { allow_redirect: false })
   }
+  const isAuthorization = (ctx: KoaContextWithOIDC): boolean => AUTHORIZATION.has(ctx.oidc.route)
 
   const configuration: Configuration = {
     adapter: (model) => withOutage(adapterOf(model)),
     jwks: { keys: signingAlgorithms.flatMap((alg) => rings[alg].map((jwk) => new SigningKey(jwk))) },
-    cookies: { keys: [options.cookieSecret] },
+    cookies: {
+      keys: [...options.cookieSecrets],
+      // With this prefix a browser takes the cookie from this host alone, so no other host of the domain can
+      // put its own session here.
+      names: {
+        session: `${origin.startsWith('https:') ? '__Host-' : ''}saoma_session`,
+        interaction: INTERACTION_COOKIE,
+        resume: 'saoma_resume',
+      },
+    },
     clients: clientsOf(appName),
-    extraClientMetadata: { properties: [] },
+    extraClientMetadata: { properties: [APPLICATION] },
     enabledJWA: { idTokenSigningAlgValues: [...signingAlgorithms] },
-    clientAuthMethods: ['none'],
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    responseTypes: ['code'],
+    allowOmittingSingleRegisteredRedirectUri: false,
     scopes: [...SCOPES],
     claims: claimsByScope(options.ownClaims),
     conformIdTokenClaims: false,
-    acrValues: ['scan'],
+    acrValues: [...acrValues],
+    loadExistingGrant: async (ctx) => {
+      try {
+        return await applications.loadGrant(ctx)
+      } catch (error) {
+        throw outage(error)
+      }
+    },
     features: {
       devInteractions: { enabled: false },
-      userinfo: { enabled: false },
+      // Its route is ours (see userinfo.ts). It is on for the parameter `claims`, which names claims of it.
+      userinfo: { enabled: true },
+      claimsParameter: { enabled: true },
       rpInitiatedLogout: { enabled: false },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
-      pushedAuthorizationRequests: { enabled: false },
-      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: true },
+      dPoP: { enabled: true },
       // An unstable feature. If a later version of the provider changes it, that version refuses this name
       // and no node starts.
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
@@ -175,12 +193,9 @@ export const createProvider = (
       },
       resourceIndicators: {
         enabled: true,
-        defaultResource: () => origin,
+        defaultResource: (_ctx, client, oneOf) => oneOf?.[0] ?? resources.usualOf(client.clientId),
         useGrantedResource: () => true,
-        getResourceServerInfo: (_ctx, resource) => {
-          if (resource !== origin) throw new errors.InvalidTarget()
-          return resourceServer
-        },
+        getResourceServerInfo: (_ctx, resource, client) => resources.serverOf(resource, client.clientId),
       },
     },
     // A device code is the ticket's public id and the browser's secret in one string (see the protocol
@@ -192,26 +207,38 @@ export const createProvider = (
       DeviceCode: options.codeSeconds,
       RefreshToken: 14 * DAY,
       Grant: SESSION_SECONDS,
-      Interaction: 10 * MINUTE,
-      Session: 14 * DAY,
+      AuthorizationCode: MINUTE,
+      Interaction: INTERACTION_SECONDS,
+      Session: SESSION_OF_BROWSER_SECONDS,
     },
     rotateRefreshToken: true,
     expiresWithSession: () => false,
+    // The provider drops `offline_access` from authorization requests without `prompt=consent`, which most
+    // libraries do not send. That the administrator has registered this grant is condition enough (OpenID
+    // Connect Core, section 11).
     issueRefreshToken: (_ctx, client, source) =>
-      client.grantTypeAllowed('refresh_token') && source.scopes.has('offline_access'),
-    extraTokenClaims: (_ctx, token) => ('grantId' in token && token.grantId ? { sid: token.grantId } : undefined),
-    findAccount: async (_ctx, sub) => {
+      client.grantTypeAllowed('refresh_token') &&
+      (source.scopes.has('offline_access') || source.kind === 'AuthorizationCode'),
+    extraTokenClaims: sessionClaims,
+    findAccount: async (ctx, sub) => {
       const reading = requestState()?.account
       const account = await (reading?.sub === sub ? reading.found : accounts.find(sub)).catch((error) => {
         throw outage(error)
       })
       // No token for an account that is disabled or deleted, also at a refresh.
-      return account?.state === 'active' ? { accountId: sub, claims: () => ({ ...account.claims, sub }) } : undefined
+      if (account?.state === 'active') return { accountId: sub, claims: () => ({ ...account.claims, sub }) }
+      if (isAuthorization(ctx)) throw new errors.AccessDenied('this account is disabled or deleted')
+      return undefined
     },
-    // For every client: the SDK logs in a mini-program in the same way as a page.
-    clientBasedCORS: (ctx) => options.admits(ctx.headers),
-    interactions: { url: () => '/' },
+    // Whoever is admitted may call for every client of ours: the SDK logs in a mini-program in the same way
+    // as a page. An application's page may call for its own client only.
+    clientBasedCORS: (ctx, from, { clientId }) => {
+      const client = registry.find(clientId)
+      return client ? pageOrigins(client).includes(from) : options.admits(ctx.headers)
+    },
+    interactions: { policy: createPolicy(admit), url: (_ctx, { uid }) => `${origin}/oidc/interaction/${uid}` },
     renderError: (ctx, out) => {
+      if (isAuthorization(ctx) && ctx.accepts('json', 'html') === 'html') return errorPage(ctx, out)
       ctx.type = 'json'
       ctx.body = out
     },
@@ -219,16 +246,11 @@ export const createProvider = (
 
   const provider = new Provider(`${origin}/oidc`, configuration)
   nameSuccessors(provider.RefreshToken)
+  compareHashedSecrets(provider.Client)
+  nameSessions(provider)
   provider.registerGrantType(
     WX_CODE_GRANT,
-    wxCodeGrant(
-      accounts,
-      options.recognise,
-      origin,
-      (clientId) =>
-        clientId === PHONE_CLIENT ? { ...resourceServer, audience: phoneAudience(origin) } : resourceServer,
-      outage,
-    ),
+    wxCodeGrant(accounts, options.recognise, origin, (clientId) => resources.serverOf(origin, clientId), outage),
     ['code', 'app', 'phone_code', 'scope'],
   )
 
@@ -248,26 +270,15 @@ export const createProvider = (
   provider.use(async (ctx, next) => {
     // People type user codes on our own page, not in the provider's form.
     if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/phone`)
-    await next()
+    await answered(ctx as KoaContextWithOIDC, next)
+    await endReplaced(ctx as KoaContextWithOIDC, sessions)
     if (ctx.status === 200) await answerRedemption(ctx as KoaContextWithOIDC)
     addProblem(ctx as KoaContextWithOIDC)
     if (ctx.status === 503) ctx.set('Retry-After', '2')
-    const body = ctx.body as { device_code?: string; authorization_endpoint?: string; error?: string } | undefined
+    const body = ctx.body as { device_code?: string; error?: string } | undefined
     const { ended } = ctx.state as RequestState
     if (ended && ctx.status === 400 && body?.error === 'invalid_grant') ctx.body = { ...body, ...ended }
-    if (body && ctx.path.startsWith('/.well-known/')) {
-      // People log in by scanning. There is no authorization page, so leave out its endpoint and its
-      // metadata.
-      const { authorization_endpoint: _, ...metadata } = body
-      ctx.body = {
-        ...metadata,
-        // Our own route: see userinfo.ts.
-        userinfo_endpoint: `${origin}/oidc/me`,
-        grant_types_supported: GRANTS,
-        response_types_supported: [],
-        response_modes_supported: [],
-      }
-    }
+    if (body && ctx.path.startsWith('/.well-known/')) ctx.body = describeProvider(body)
     if (ctx.path !== '/device/auth' || !body?.device_code) return
     const ticket = ticketOf(body.device_code)
     ctx.body = {
@@ -281,5 +292,5 @@ export const createProvider = (
   })
 
   for (const event of refusals) provider.on(event as 'grant.error', options.onError)
-  return provider
+  return { provider, applications }
 }

@@ -112,10 +112,10 @@ export const createRefreshTokens = (
     upsert: async (id, payload, expiresIn) => {
       const used = Provider.ctx?.oidc.entities.RotatedRefreshToken
       if (payload.rotations && !used) throw new Error('the provider does not say which refresh token was used')
-      const { grantId = '', accountId = '' } = payload
+      const { grantId = '', accountId = '', sessionUid = grantId } = payload
       // If the session is not on its person's list, Redis has lost the entry: nobody could see or end the
       // session. A mark there means that the session is being ended.
-      if (used && (await onList(accountId, grantId)) !== 'listed') {
+      if (used && (await onList(accountId, sessionUid)) !== 'listed') {
         await grants.destroy(grantId)
         throw new errors.InvalidGrant('this session is on no list')
       }
@@ -124,16 +124,22 @@ export const createRefreshTokens = (
       if (!expiresIn) throw new TypeError('a refresh token needs a lifetime')
       // A session that failed in its beginning must not get a longer life.
       if (!used && !((await requestState()?.stands) ?? true)) throw new errors.InvalidGrant('this session was ended')
+      const former = used || sessionUid === grantId ? null : await orUnavailable(data.hget(grants.at(grantId), 'token'))
       const { isThere, waitSeconds } = await grants.prolong(grantId, expiresIn, nameOf(id))
       if (waitSeconds !== undefined) {
         onLimited()
         throw tooMany(Provider.ctx, waitSeconds)
       }
-      if (!isThere && (used || (await onList(accountId, grantId)) === 'ended'))
+      if (!isThere && (used || (await onList(accountId, sessionUid)) === 'ended'))
         throw new errors.InvalidGrant('this session was ended')
       // Redis has lost the session. A repeat of the login creates it again.
       if (!isThere) throw new RedisUnavailable('the session that has just begun is not there')
+      // Whoever uses an application uses the session.
+      if (sessionUid !== grantId) await grants.prolong(sessionUid, expiresIn, '')
       await records.upsert(id, payload, expiresIn)
+      // An application logs the same person in again whenever it likes. Only its newest token stays.
+      if (former && former !== nameOf(id))
+        await orUnavailable(data.expire(keys.oidc(MODEL, former), KEEP_SECONDS, 'LT'))
       if (!used) return replicated()
       // Check the replicas of everything that this refresh writes, on several shards. The old token is
       // consumed last.

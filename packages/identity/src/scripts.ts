@@ -72,6 +72,12 @@ export const addSession = script<
   number
 >('add-session', 2, Number)
 
+export const replaceEntry = script<
+  readonly [sessions: string],
+  readonly [sid: string, expected: string, replacement: string],
+  boolean
+>('replace-entry', 1, first)
+
 export const noteEnd = script<readonly [record: string], readonly [keepSeconds: number, note: string], boolean>(
   'note-end',
   1,

@@ -2,7 +2,7 @@ import { type EndNotice, type LoginRequest, userChannel } from '@saoma/protocol'
 import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
 import * as v from 'valibot'
 import type { Grants } from './grants.ts'
-import { addSession } from './scripts.ts'
+import { addSession, replaceEntry } from './scripts.ts'
 import { isMark, overUntil, type SessionMarks } from './session-marks.ts'
 import { DEFAULT_LIMITS, leastOf, MOST_SESSIONS, type SessionLimits, surplusOf } from './session-policy.ts'
 
@@ -13,6 +13,14 @@ export interface SessionRecord extends Pick<LoginRequest, 'app' | 'ip' | 'browse
   client: string
   /** ISO 8601 time of the login. */
   since: string
+  /** Applications that the person entered with this session, after the one of the login. */
+  applications?: Application[]
+}
+
+/** An application, as a person's list of sessions names it. */
+export interface Application {
+  client: string
+  name: string
 }
 
 /** A session that has just begun: it is live, and listed. */
@@ -59,6 +67,11 @@ export interface Sessions {
   endAll(sub: string, keep?: string, notice?: EndNotice): Promise<number>
   /** Deletes the refresh tokens of all sessions, which then end when their access tokens do. */
   eraseTokens(sub: string): Promise<void>
+  /**
+   * Adds an application to a session's entry, once. Resolves with false if the session has ended or is being
+   * ended.
+   */
+  addApplication(sub: string, sid: string, application: Application): Promise<boolean>
   /** Names the last end of all sessions, for a login that is scanned now; empty if there was none lately. */
   lastEnd(sub: string): Promise<string>
 }
@@ -70,11 +83,19 @@ const members = {
   browser: v.string(),
   os: v.string(),
   since: v.pipe(v.string(), v.isoTimestamp()),
-} satisfies Record<keyof Omit<SessionRecord, 'sid'>, unknown>
+} satisfies Record<keyof Omit<SessionRecord, 'sid' | 'applications'>, unknown>
 /** `at`: when it was put on the list, in ms of its Redis's clock. It is there if the cluster has limits. */
-const Entry = v.object({ ...members, at: v.optional(v.number()) })
+const Entry = v.object({
+  ...members,
+  at: v.optional(v.number()),
+  applications: v.optional(v.array(v.object({ client: v.string(), name: v.string() }))),
+})
 type Entry = v.InferOutput<typeof Entry>
 const readEntry = v.safeParser(v.pipe(v.string(), v.parseJson(), Entry))
+/** More than anybody enters with one login. Further ones are entered, but not listed. */
+const MOST_APPLICATIONS = 50
+/** Tries to change an entry that others change at the same time. */
+const TRIES = 10
 /** What `add-session` takes for "not known". */
 const UNKNOWN = '?'
 
@@ -248,6 +269,21 @@ export const createSessions = (
       const entries = Object.entries(await orUnavailable(data.hgetall(keys.sessions(sub))))
       const sids = entries.filter(([, text]) => overUntil(text) === undefined).map(([sid]) => sid)
       await Promise.all(sids.map(grants.eraseToken))
+    },
+
+    addApplication: async (sub, sid, application) => {
+      const at = keys.sessions(sub)
+      for (let i = 0; i < TRIES; i++) {
+        const text = await orUnavailable(data.hget(at, sid))
+        const entry = text === null ? undefined : readEntry(text)
+        if (text === null || !entry?.success) return false
+        const { client, applications = [] } = entry.output
+        const isListed = [client, ...applications.map((known) => known.client)].includes(application.client)
+        if (isListed || applications.length >= MOST_APPLICATIONS) return true
+        const changed = { ...entry.output, applications: [...applications, application] }
+        if (await replaceEntry(data, [at], [sid, text, JSON.stringify(changed)])) return true
+      }
+      throw new RedisUnavailable('the list of sessions kept changing')
     },
 
     lastEnd: marks.lastEnd,

@@ -19,6 +19,10 @@ import { type Fields, fieldsOf, inJson, type RecordForm } from './record-form.ts
  * | a | | authTime |
  * | r | | rotations |
  * | o | scope, if it is not the usual one | the same |
+ * | p | of an application: sessionUid | the same, and sid |
+ * | u | the resource without the origin, if there is more than that | of an application: the same |
+ * | n | | of an application: nonce |
+ * | j | | of an application: jkt |
  *
  * The scripts read `x` of a grant. Its fields `token`, `from` and `got` are theirs (prolong.lua), and so are
  * `consumed` and `salt` of a refresh token.
@@ -29,6 +33,13 @@ const USUAL_SCOPE = 'openid profile offline_access'
 const ACR = 'scan'
 const FIRST_GTY = 'device_code'
 const NEXT_GTY = 'device_code refresh_token'
+/** The same of applications. */
+const APPLICATION = {
+  acr: 'urn:saoma:acr:tap',
+  amr: ['mca', 'user'],
+  first: 'authorization_code',
+  next: 'authorization_code refresh_token',
+} as const
 
 /** A list of fields and values. Members that a record lacks give no field. */
 const listOf = (fields: Record<string, unknown>): string[] =>
@@ -36,14 +47,21 @@ const listOf = (fields: Record<string, unknown>): string[] =>
 
 const unlessUsual = (scope: unknown): unknown => (scope === USUAL_SCOPE ? undefined : scope)
 
+/** The part of an address behind the origin; undefined if it has another one. */
+const behind = (origin: string, address: unknown): string | undefined =>
+  typeof address === 'string' && address.startsWith(origin) ? address.slice(origin.length) : undefined
+
 const shortGrant = (origin: string): RecordForm => ({
-  write: ({ accountId, clientId, exp, openid }) => {
+  write: ({ accountId, clientId, exp, openid, resources }) => {
     const { scope } = (openid ?? {}) as { scope?: string }
-    return listOf({ s: accountId, c: clientId, x: exp, o: unlessUsual(scope) })
+    const [resource] = Object.keys((resources ?? {}) as object)
+    // The login of an application's person has a resource of its own.
+    const u = behind(origin, resource) || undefined
+    return listOf({ s: accountId, c: clientId, x: exp, o: unlessUsual(scope), u })
   },
-  read: ({ s, c, x, o = USUAL_SCOPE }) => {
+  read: ({ s, c, x, o = USUAL_SCOPE, u = '' }) => {
     if (s === undefined) return undefined
-    const granted = { openid: { scope: o }, resources: { [origin]: o } }
+    const granted = { openid: { scope: o }, resources: { [`${origin}${u}`]: o } }
     return { accountId: s, clientId: c, exp: Number(x), ...granted, kind: 'Grant' }
   },
 })
@@ -59,6 +77,46 @@ const shortToken = (origin: string): RecordForm => ({
     const implied = { acr: ACR, gty: r === '0' ? FIRST_GTY : NEXT_GTY, resource: origin, kind: 'RefreshToken' }
     return { grantId: g, sid: g, accountId: s, clientId: c, scope: o, rotations: Number(r), ...times, ...implied }
   },
+})
+
+const applicationGrant = (origin: string): RecordForm => ({
+  write: ({ accountId, clientId, exp, openid, resources, sessionUid }) => {
+    const { scope } = (openid ?? {}) as { scope?: string }
+    const [resource] = Object.keys((resources ?? {}) as object)
+    return listOf({ s: accountId, c: clientId, x: exp, o: scope, p: sessionUid, u: behind(origin, resource) })
+  },
+  read: ({ s, c, x, o = '', p, u = '' }) => {
+    if (s === undefined) return undefined
+    const granted = { openid: { scope: o }, resources: { [`${origin}${u}`]: o } }
+    return { accountId: s, clientId: c, exp: Number(x), ...granted, sessionUid: p, kind: 'Grant' }
+  },
+})
+
+const applicationToken = (origin: string): RecordForm => ({
+  write: (payload) => {
+    const { grantId, accountId, clientId, exp, iat, iiat, authTime, rotations, scope, sessionUid, nonce, jkt } = payload
+    const times = { x: exp, i: iat, f: iiat, a: authTime }
+    const rest = { p: sessionUid, u: behind(origin, payload.resource), n: nonce, j: jkt }
+    return listOf({ g: grantId, s: accountId, c: clientId, ...times, r: rotations, o: scope, ...rest })
+  },
+  read: ({ g, s, c, x, i, f, a, r, o, p, u = '', n, j }) => {
+    if (g === undefined) return undefined
+    const times = { exp: Number(x), iat: Number(i), iiat: Number(f), authTime: Number(a) }
+    const { acr, amr, first, next } = APPLICATION
+    const implied = { acr, amr: [...amr], gty: r === '0' ? first : next, kind: 'RefreshToken' }
+    return {
+      ...{ grantId: g, sid: p, sessionUid: p, accountId: s, clientId: c, scope: o, rotations: Number(r) },
+      ...{ resource: `${origin}${u}`, ...times, ...implied },
+      ...(n === undefined ? {} : { nonce: n }),
+      ...(j === undefined ? {} : { jkt: j }),
+    }
+  },
+})
+
+/** The form of an application's records for those that name a session, and the other form for all others. */
+const either = (own: RecordForm, application: RecordForm): RecordForm => ({
+  write: (payload) => (payload.sessionUid === undefined ? own : application).write(payload),
+  read: (fields) => (fields.p === undefined ? own : application).read(fields),
 })
 
 /**
@@ -93,6 +151,6 @@ export interface SessionForms {
  * @param mayWrite  whether all running nodes read the short form
  */
 export const shortForms = (origin: string, mayWrite: () => boolean): SessionForms => ({
-  grant: shortOrJson(shortGrant(origin), mayWrite),
-  refreshToken: shortOrJson(shortToken(origin), mayWrite),
+  grant: shortOrJson(either(shortGrant(origin), applicationGrant(origin)), mayWrite),
+  refreshToken: shortOrJson(either(shortToken(origin), applicationToken(origin)), mayWrite),
 })

@@ -16,6 +16,29 @@ export interface Bearer {
   exp: number
 }
 
+/** A token, and what decides where it counts. */
+export interface VerifiedToken extends Bearer {
+  /** Whom the token is for. */
+  audience: string
+  /** The grant of an application. Without it the session is the grant. */
+  grant?: string
+  /** Thumbprint of the key that its bearer has to prove (RFC 9449). */
+  jkt?: string
+  /** How and when the person logged in (RFC 9068, section 2.2.1). Only the page of an interaction is told. */
+  login?: { authTime: number; acr: string; amr: string[] }
+}
+
+/** What the page of an interaction shows to finish it. */
+export interface LoginProof {
+  sub: string
+  sid: string
+  clientId: string
+  /** Seconds since the epoch. */
+  authTime: number
+  acr: string
+  amr: string[]
+}
+
 const Claims = v.object({
   sub: v.string(),
   client_id: v.string(),
@@ -23,6 +46,12 @@ const Claims = v.object({
   sid: v.optional(v.string()),
   rooms: v.optional(v.array(v.string())),
   exp: v.number(),
+  aud: v.string(),
+  grant: v.optional(v.string()),
+  cnf: v.optional(v.object({ jkt: v.optional(v.string()) })),
+  auth_time: v.optional(v.number()),
+  acr: v.optional(v.string()),
+  amr: v.optional(v.array(v.string())),
 })
 
 /** LRU size for verified tokens, about 1 KB each. A phone that scans returns in a few seconds to confirm. */
@@ -35,16 +64,38 @@ const MOST_REMEMBERED = 2_000
  */
 export const createVerifier = (keys: readonly JWK[], issuer: string, audience: string[], now = () => new Date()) => {
   const known = createLocalJWKSet({ keys: keys.map(({ d: _, ...shared }) => shared) })
-  const remembered = new LRUCache<string, Bearer>({ max: MOST_REMEMBERED })
-  return async (token: string): Promise<Result<Bearer>> => {
+  const remembered = new LRUCache<string, VerifiedToken>({ max: MOST_REMEMBERED })
+  return async (token: string): Promise<Result<VerifiedToken>> => {
     const currentDate = now()
     const before = remembered.get(token)
     if (before && before.exp * 1000 > currentDate.getTime()) return ok(before)
     try {
       const options = { issuer, audience, typ: 'at+jwt', algorithms: ['ES256'], currentDate }
       const { payload } = await jwtVerify(token, known, options)
-      const { sub, client_id: clientId, scope, sid, rooms, exp } = v.parse(Claims, payload)
-      const bearer = { sub, clientId, scope, exp, ...(sid ? { sid } : {}), ...(rooms ? { rooms } : {}) }
+      const claims = v.parse(Claims, payload)
+      const {
+        sub,
+        client_id: clientId,
+        scope,
+        sid,
+        rooms,
+        exp,
+        aud,
+        grant,
+        cnf,
+        auth_time: authTime,
+        acr,
+        amr,
+      } = claims
+      const bearer: VerifiedToken = {
+        ...{ sub, clientId, scope, exp, audience: aud },
+        ...(sid ? { sid } : {}),
+        ...(rooms ? { rooms } : {}),
+        ...(grant ? { grant } : {}),
+        // A token that is bound in another way is bound to a key that nobody can prove here.
+        ...(cnf ? { jkt: cnf.jkt ?? '' } : {}),
+        ...(authTime !== undefined && acr && amr ? { login: { authTime, acr, amr } } : {}),
+      }
       remembered.set(token, bearer)
       return ok(bearer)
     } catch (error) {

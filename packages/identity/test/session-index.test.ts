@@ -284,3 +284,54 @@ test('a session whose entry Redis has lost can begin again: nobody ended it', as
   expect(await begin('paul', 'paul-1', at(1))).toBe(true)
   expect(sidsOf(await sessions.list('paul'))).toEqual(['paul-1'])
 })
+
+test('an application is listed once with the session that entered it, whatever happens at the same time', async () => {
+  const { sessions, begin } = prepare()
+  await begin('cara', 'cara-1')
+  const application = (n: number) => ({ client: `app-${n}`, name: `App ${n}` })
+  const added = await Promise.all(
+    [...numbers(8), ...numbers(8)].map((n) => sessions.addApplication('cara', 'cara-1', application(n))),
+  )
+  expect(new Set(added)).toEqual(new Set([true]))
+  // The one of the login is there already.
+  expect(await sessions.addApplication('cara', 'cara-1', { client: 'web', name: 'Shop' })).toBe(true)
+  const [listed] = await sessions.list('cara')
+  expect(listed?.applications?.map(({ client }) => client).sort()).toEqual(numbers(8).map((n) => `app-${n}`))
+})
+
+test('a session that ends while an application is entered stays ended', async () => {
+  for (const turn of numbers(50)) {
+    const { sessions, begin } = prepare()
+    const [sub, sid] = [`dirk-${turn}`, `dirk-${turn}-1`]
+    await begin(sub, sid)
+    await Promise.all([
+      sessions.end(sub, sid),
+      sessions.addApplication(sub, sid, { client: 'wiki', name: 'Wiki' }),
+      sessions.addApplication(sub, sid, { client: 'board', name: 'Board' }),
+    ])
+    expect(await sessions.list(sub)).toEqual([])
+    expect(await indexed(sub)).toEqual([])
+    expect(await sessions.addApplication(sub, sid, { client: 'wiki', name: 'Wiki' })).toBe(false)
+  }
+})
+
+test('a grant of an application is gone with its session, and its own end ends no session', async () => {
+  const { grants, begin } = prepare()
+  await begin('elsa', 'elsa-1')
+  const entered = { kind: 'Grant', accountId: 'elsa', clientId: 'wiki', sessionUid: 'elsa-1' }
+  for (const id of ['elsa-wiki', 'elsa-board']) await grants.adapter.upsert(id, entered, 90 * 86_400)
+  const key = (id: string) => recordKey(redis.keys, 'Grant', id)
+  // It waits for its person longer than an access token lives.
+  expect(await redis.data.ttl(key('elsa-wiki'))).toBeGreaterThan(13 * 86_400)
+  expect(await grants.adapter.find('elsa-wiki')).toMatchObject(entered)
+
+  await grants.adapter.destroy('elsa-board')
+  expect(await grants.find('elsa-board')).toBeUndefined()
+  expect([told, await grants.hasSession('elsa-1')]).toEqual([[], true])
+
+  await grants.destroy('elsa-1')
+  expect(told).toEqual([{ sub: 'elsa', sid: 'elsa-1' }])
+  expect(await grants.adapter.find('elsa-wiki')).toBeUndefined()
+  // Nothing is left that a new session of the same id could wake.
+  expect(await redis.data.exists(key('elsa-wiki'))).toBe(0)
+})

@@ -47,6 +47,49 @@ test('a grant and a refresh token are short, and read as they were', () => {
   }
 })
 
+test('the records of an application are short, too', () => {
+  const sessionUid = 'k3v0m2Tq2m0wJ8rV9aXgQw'
+  const resource = `${origin}/oidc/me`
+  const small = 'openid profile'
+  const entered: AdapterPayload = {
+    ...granted,
+    clientId: 'wiki',
+    openid: { scope: small },
+    resources: { [resource]: small },
+    sessionUid,
+  }
+  const token: AdapterPayload = {
+    ...issued,
+    ...{ clientId: 'wiki', scope: small, resource, sid: sessionUid, sessionUid },
+    ...{ acr: 'urn:saoma:acr:tap', amr: ['mca', 'user'], gty: 'authorization_code' },
+  }
+  // The session itself, as the page of an interaction begins it.
+  const begun: AdapterPayload = {
+    ...granted,
+    clientId: `login:${'u'.repeat(43)}`,
+    openid: { scope: 'openid' },
+    resources: { [`${origin}/oidc/interaction`]: 'openid' },
+  }
+  for (const { iat: _, ...lasting } of [entered, begun])
+    expect(grant.read(stored(grant, { ...lasting, iat: 1 }))).toEqual(lasting)
+  expect(stored(grant, begun)).not.toHaveProperty('payload')
+  const next = {
+    ...token,
+    gty: 'authorization_code refresh_token',
+    rotations: 7,
+    nonce: 'n'.repeat(43),
+    jkt: 'j'.repeat(43),
+  }
+  for (const payload of [token, next]) expect(refreshToken.read(stored(refreshToken, payload))).toEqual(payload)
+  for (const fields of [stored(grant, entered), stored(refreshToken, token), stored(refreshToken, next)]) {
+    expect(fields).not.toHaveProperty('payload')
+    for (const value of Object.values(fields)) expect(value.length).toBeLessThanOrEqual(64)
+  }
+  // What the form does not hold stays in JSON.
+  expect(Object.keys(stored(grant, { ...entered, openid: { scope: small, claims: ['name'] } }))).toEqual(['payload'])
+  expect(Object.keys(stored(refreshToken, { ...token, acr: 'urn:saoma:acr:number' }))).toEqual(['payload'])
+})
+
 test('another scope is kept', () => {
   const small = 'openid offline_access'
   const other = { ...granted, openid: { scope: small }, resources: { [origin]: small } }

@@ -87,6 +87,7 @@ export const Sessions = v.object({
       os: v.string(),
       since: v.string(),
       current: v.boolean(),
+      applications: v.optional(v.array(v.object({ client: v.string(), name: v.string() }))),
     }),
   ),
 })

@@ -108,6 +108,8 @@ export interface SessionEntry {
   since: string
   /** Whether this is the caller's own session. */
   current: boolean
+  /** Applications that the person entered with this login, after the one in `client` and `app`. */
+  applications?: { client: string; name: string }[] | undefined
 }
 
 /** Answer of `GET /v1/sessions`, the newest login first. */

@@ -17,7 +17,10 @@ import {
   type Parameter,
 } from './operation.ts'
 
-/** All routes of `/v1` at the public port, and those below `/oidc` that the provider does not serve. */
+/**
+ * All routes of `/v1` at the public port, and those below `/oidc` that the provider does not serve. Those of
+ * the page of an interaction are missing: nobody else may call them.
+ */
 export const operations: Operations = { ...loginOperations, ...liveOperations, ...operatingOperations }
 const all: Operations = { ...operations, ...adminOperations, ...adminClusterOperations }
 

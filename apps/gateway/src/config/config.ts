@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { SessionLimits } from '@saoma/identity'
 import { givenIn, readSettings } from '@saoma/protocol'
 import type { Addressing } from '@saoma/wechat'
+import type { ClientText } from '../access/client-list.ts'
 import { signatureAlgorithms } from '../access/key-set.ts'
 import type { AccessSettings } from '../access/open-access.ts'
 import type { Rule } from '../access/rules.ts'
@@ -61,6 +62,8 @@ export interface Config extends RedisSettings {
   trustedProxies: string[]
   allowedOrigins: string[]
   live: AccessSettings & { rules: readonly Rule[] }
+  /** The applications that log people in. */
+  clients: ClientText
   /** Who a person is. */
   accounts: {
     /** The business, if it is asked. */
@@ -219,6 +222,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
         ? { hook: { url: settings.SAOMA_HOOK_URL, secret: settings.SAOMA_HOOK_SECRET } }
         : {}),
     },
+    clients: settings.SAOMA_CLIENTS,
     accounts: {
       ...(settings.SAOMA_ACCOUNT_URL && settings.SAOMA_ACCOUNT_SECRET
         ? {

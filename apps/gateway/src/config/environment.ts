@@ -5,6 +5,8 @@ import { parseRedisUrl } from '@saoma/redis'
 import proxyAddr from 'proxy-addr'
 import * as v from 'valibot'
 import { type ApiKeyList, parseApiKeys } from '../access/api-keys.ts'
+import type { ClientText } from '../access/client-list.ts'
+import { parseClients } from '../access/read-clients.ts'
 import { parseRules, type Rule } from '../access/rules.ts'
 import { traceSamplers } from '../operate/tracing/options.ts'
 import { algorithms, claimNames, keySource } from './jwks-settings.ts'
@@ -159,6 +161,10 @@ const rules = listing<readonly Rule[]>((text) => {
 })
 
 const wechatApps = listing(parseWechatApps)
+const clients = listing<ClientText>((text, file) => ({
+  value: { text, ...(file ? { file } : {}) },
+  problems: parseClients(text).problems,
+}))
 
 /** The schema of each setting. `.env.template` explains them. */
 export const Environment = v.object({
@@ -229,6 +235,7 @@ export const Environment = v.object({
   SAOMA_LIMIT_DECISIONS: v.optional(number(1, 1e6), '60'),
   SAOMA_LIMIT_HANDSHAKES: v.optional(number(1, 1e6), '600'),
   SAOMA_API_KEYS: v.optional(apiKeys, ''),
+  SAOMA_CLIENTS: v.optional(clients, ''),
   SAOMA_AUTH_URL: v.optional(webAddress),
   SAOMA_AUTH_JWKS: v.optional(keySource),
   SAOMA_AUTH_ISSUER: v.optional(v.string()),

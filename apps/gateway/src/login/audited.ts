@@ -22,7 +22,8 @@ export const whereFrom = (ctx: Context): Pick<Note, 'ip' | 'browser' | 'os'> => 
 /** Person and session of a token request that the provider has answered. */
 const sessionOf = (ctx: Context): Pick<Note, 'person' | 'sid'> => {
   const { Account, Grant } = ctx.oidc?.entities ?? {}
-  return { person: Account?.accountId, sid: Grant?.jti }
+  // The grant of an application depends on a session, and names it.
+  return { person: Account?.accountId, sid: Grant?.sessionUid ?? Grant?.jti }
 }
 
 /**
@@ -30,6 +31,9 @@ const sessionOf = (ctx: Context): Pick<Note, 'person' | 'sid'> => {
  */
 export const oauthCause = (ctx: Context, path: string): EndCause => {
   if (path === '/oidc/token/revocation') return { by: 'browser', reason: 'logout', ...whereFrom(ctx) }
+  // Somebody who was logged in has scanned again, or somebody else has.
+  if (path.startsWith('/oidc/auth')) return { by: 'saoma', reason: 'login-repeated', ...whereFrom(ctx) }
+  if (path === '/oidc/session/end/confirm') return { by: 'browser', reason: 'other-person', ...whereFrom(ctx) }
   const isRedemption = ctx.oidc?.params?.grant_type === DEVICE_CODE_GRANT
   return { by: 'saoma', reason: isRedemption ? 'too-many' : 'refresh-token-reused', ...whereFrom(ctx) }
 }
@@ -51,6 +55,7 @@ export const noteTokens = (
   if (grant === DEVICE_CODE_GRANT)
     // A browser redeems within milliseconds what another node has just noted as confirmed.
     note({ kind: 'login.redeemed', mode: TAP, ...told, ...(ticket ? { ticket } : {}) }, { network, later: true })
+  if (grant === 'authorization_code') note({ kind: 'application.entered', ...told }, { later: true })
   if (grant === 'refresh_token') note({ kind: 'session.moved', ...told }, { network })
 }
 

@@ -3,6 +3,7 @@ import type { Identity } from '@saoma/identity'
 import { DEVICE_CODE_GRANT, parseDeviceCode, TAKES_HASHES_HEADER, ticketOf } from '@saoma/protocol'
 import mount from 'koa-mount'
 import type { Metrics } from '../operate/metrics.ts'
+import { readForm } from '../transport/http/body.ts'
 import type { Context, Middleware } from '../transport/http/context.ts'
 import { problem } from '../transport/http/problem.ts'
 import type { Limits, Verdict } from '../transport/limits.ts'
@@ -24,9 +25,47 @@ const ROUTES = new Map([
   ['/oidc/jwks', READ],
   ['/oidc/device', [...READ, 'POST']],
   ['/oidc/device/auth', POST],
+  ['/oidc/request', POST],
   ['/oidc/token', POST],
   ['/oidc/token/revocation', POST],
 ])
+
+/** The routes of the provider that people see, and where a browser goes on after an interaction. */
+const SEEN = new Map([
+  ['/oidc/auth', [...READ, 'POST']],
+  // Somebody else has logged in at this browser: a page of the provider that posts itself.
+  ['/oidc/session/end/confirm', ['POST']],
+])
+const RESUMED = /^\/oidc\/auth\/[A-Za-z0-9_-]{16,64}$/
+
+/**
+ * What these pages may do: run the script by which a page posts itself, whose hash the provider adds. Nobody
+ * may frame them.
+ */
+const SEEN_POLICY = "default-src 'none'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+/** Answers of these routes are for one browser. */
+const protect = (ctx: Context): void => {
+  ctx.set('Content-Security-Policy', SEEN_POLICY)
+  ctx.set('X-Frame-Options', 'DENY')
+  // With `no-referrer` a form that posts itself would have the origin `null`.
+  ctx.set('Referrer-Policy', 'same-origin')
+}
+
+/** More than an authorization request has, and less than nginx takes as an address. */
+const MOST_FORM = 6_000
+
+/**
+ * An authorization request may be posted (OpenID Connect Core, section 3.1.2.1). A browser sends no cookies
+ * with a form of another site, so it is told to ask again by GET, with which it does.
+ */
+const repeatAsGet = async (ctx: Context): Promise<void> => {
+  const form = await readForm(ctx, MOST_FORM)
+  if (!form) return
+  ctx.status = 303
+  ctx.set('Location', `${ctx.state.origin}/oidc/auth?${form}`)
+  ctx.set('Cache-Control', 'no-store')
+}
 
 /**
  * Answers "too many requests" in OAuth's form. RFC 6749 has no such error, so this is the registered
@@ -63,7 +102,8 @@ export const oauth = (
   }
 
   return async (ctx, next) => {
-    const methods = ROUTES.get(ctx.path)
+    const seen = SEEN.get(ctx.path) ?? (RESUMED.test(ctx.path) ? READ : undefined)
+    const methods = seen ?? ROUTES.get(ctx.path)
     if (!methods) return next()
     if (!methods.includes(ctx.method)) {
       ctx.set('Allow', methods.join(', '))
@@ -72,6 +112,10 @@ export const oauth = (
     // The provider builds its published addresses from this. It must
     // not come from the Host header of a request.
     Object.defineProperty(ctx, 'href', { value: `${ctx.state.origin}/oidc` })
+    // So are its cookies: TLS may end in front of nginx.
+    Object.defineProperty(ctx.request, 'secure', { value: secure })
+    if (seen) protect(ctx)
+    if (ctx.path === '/oidc/auth' && ctx.method === 'POST') return repeatAsGet(ctx)
     const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
     const slow = creates ? await limits.codes(ctx.ip) : undefined
     if (slow) return refuse(ctx, slow)
@@ -83,7 +127,10 @@ export const oauth = (
     if (ctx.path === '/oidc/token/revocation') ctx.set(TAKES_HASHES_HEADER, '1')
     const body = ctx.body as { device_code?: string } | undefined
     // The ticket identifies one login throughout the log.
-    const { grant_type: grant, client_id: client, device_code: code } = ctx.oidc?.params ?? {}
+    const { grant_type: grant, client_id: named, device_code: code } = ctx.oidc?.params ?? {}
+    // A confidential client may name itself in a header. The client of an interaction stands for another one.
+    const { application, clientId = named } = ctx.oidc?.client ?? {}
+    const client = application ?? clientId
     const deviceCode = parseDeviceCode(body?.device_code ?? code)
     const login = { grant, client, ...(deviceCode.ok ? { ticket: ticketOf(deviceCode.value) } : {}) }
     ctx.state.login = login
@@ -91,7 +138,7 @@ export const oauth = (
     if (ctx.path === '/oidc/token' && ctx.status === 200) noteTokens(audit, ctx, login)
     if (!creates || !body?.device_code) return
     metrics.transitions.inc({ state: 'created' })
-    noteAsked(audit, ctx, ticketOf(body.device_code), client)
+    noteAsked(audit, ctx, ticketOf(body.device_code), login.client)
     ticketCookie.set(ctx, body.device_code, ticketSeconds, secure)
   }
 }

@@ -1,7 +1,7 @@
 import { type AccountKeys, type Accounts, createAccounts, openAccountKeys } from '@saoma/accounts'
 import type { Audit } from '@saoma/audit'
 import type { Channels } from '@saoma/channels'
-import { createIdentity, type Identity, type IdentityOptions } from '@saoma/identity'
+import { type ClientRegistry, createIdentity, type Identity, type IdentityOptions } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
 import type { Membership, RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
@@ -29,6 +29,8 @@ export interface OpenIdentityDeps {
   limits: Limits
   metrics: Metrics
   audit: Audit
+  /** The registered applications. */
+  clients: ClientRegistry
   log: Logger
 }
 
@@ -61,7 +63,7 @@ export interface OpenIdentity extends Identity {
 
 /** Rejects with RedisUnavailable. */
 export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Promise<OpenIdentity> => {
-  const { redis, membership, tickets, channels, wechatApps, limits, metrics, audit, log } = deps
+  const { redis, membership, tickets, channels, wechatApps, limits, metrics, audit, log, clients } = deps
 
   /**
    * Tells a person's other pages and phone to reload the list of logins. They also reload it on their own, so
@@ -92,13 +94,14 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
   const phoneCodes = createPhoneCodes(redis, config.limits, metrics)
 
   const identity = await createIdentity(
-    { redis, tickets, openAccounts },
+    { redis, tickets, openAccounts, clients },
     {
       origin: config.origin,
       appName: config.appName,
       codeSeconds: tickets.times.scanMs / 1000,
       secrets: config.secrets,
       ownClaims,
+      limitInteractions: async (address) => (await limits.authorizations(address))?.retryAfterSeconds,
       mayWriteShort: () => membership.version() >= READS_SHORT_FORM,
       admits: createOrigins(config).admits,
       describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),

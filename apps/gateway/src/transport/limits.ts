@@ -40,6 +40,10 @@ type Limit = (subject: string, points?: number) => Promise<Verdict>
 export interface Limits {
   /** New codes, per network and in the whole cluster: each one costs memory. */
   codes: Limit
+  /**
+   * Authorization requests, per network and in the whole cluster: one that waits for a person costs memory.
+   */
+  authorizations: Limit
   /** New people of the demo, per network and in the whole cluster: accounts are permanent. */
   demoPeople: Limit
   /** Typed user codes, per account, cluster-wide: RFC 8628 section 5.1. */
@@ -157,6 +161,10 @@ export const createLimits = (
     { what: 'codes', whatOfAll: 'codes_cluster', name: 'codes' },
     { points: config.codesPerMinute, inAll: config.codesInCluster, seconds: 60 },
   )
+  const authorizations = ofAll(
+    { what: 'authorizations', whatOfAll: 'authorizations_cluster', name: 'authorizations' },
+    { points: config.codesPerMinute, inAll: config.codesInCluster, seconds: 60 },
+  )
   const demoPeople = ofAll(
     { what: 'demo_people', whatOfAll: 'demo_people', name: 'demo-people' },
     { points: config.demoPeople, inAll: 10 * config.demoPeople, seconds: 3_600 },
@@ -167,6 +175,7 @@ export const createLimits = (
 
   return {
     codes,
+    authorizations,
     demoPeople,
     userCodes: inCluster(BY_ACCOUNT.userCodes, 5),
     requests: byNetwork(onNode('requests', config.requestsPerMinute)),

@@ -101,6 +101,7 @@ export const en: typeof zh = {
       'login.declined': 'Declined a login on the phone',
       'login.redeemed': 'Logged in',
       'session.began': 'Logged in',
+      'application.entered': 'Entered an application',
       'session.moved': 'A login moved to another network',
       'session.ended': 'Logged out',
       'account.created': 'The account was made',

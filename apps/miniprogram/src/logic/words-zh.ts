@@ -98,6 +98,7 @@ export const zh = {
       'login.declined': '在手机上拒绝了登录',
       'login.redeemed': '登录成功',
       'session.began': '登录成功',
+      'application.entered': '进入了应用',
       'session.moved': '登录换了网络',
       'session.ended': '退出了登录',
       'account.created': '账号已创建',

@@ -102,6 +102,7 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
     <li>
       <div>
         <strong>${placeOf(entry)}</strong>
+        ${entry.client === 'web' ? nothing : html`<span>${applicationsOf(entry)}</span>`}
         <span>${fill(say().since, { time: moment(Date.parse(entry.since)) })} · <span class="mono">${entry.ip}</span></span>
       </div>
       ${
@@ -150,6 +151,10 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
     },
   }
 }
+
+/** What was entered with one login. */
+const applicationsOf = ({ app, applications = [] }: SessionEntry): string =>
+  [app, ...applications.map(({ name }) => name)].join(' · ')
 
 const placeOf = ({ browser, os }: SessionEntry): string =>
   [browser, os].filter(Boolean).join(' · ') || say().unknownPlace

@@ -62,3 +62,23 @@ export const readJson = async (ctx: Context, absent?: unknown): Promise<{ json: 
   problem(ctx, body.code, body.detail)
   return undefined
 }
+
+/**
+ * Reads a request's body as a form. Answers errors itself and then returns undefined.
+ *
+ * @param most  bytes
+ */
+export const readForm = async (ctx: Context, most: number): Promise<URLSearchParams | undefined> => {
+  if (!ctx.is('application/x-www-form-urlencoded')) {
+    problem(ctx, 'INVALID', 'the body must be a form (application/x-www-form-urlencoded)')
+    return undefined
+  }
+  try {
+    // See readBody.
+    return new URLSearchParams(utf8.decode(await readBytes(ctx.req.iterator({ destroyOnReturn: false }), most)))
+  } catch (error) {
+    ctx.set('Connection', 'close')
+    problem(ctx, error instanceof RangeError ? 'TOO_LARGE' : 'INVALID')
+    return undefined
+  }
+}

@@ -12,6 +12,10 @@ const RETRY_SECONDS = 5
 const BEARER = new RegExp(`^Bearer ([\\x21-\\x7e]{1,${LONGEST_TOKEN}})$`, 'i')
 export const bearer = (ctx: Context): string | undefined => BEARER.exec(ctx.get('Authorization'))?.[1]
 
+const BOUND = new RegExp(`^DPoP ([\\x21-\\x7e]{1,${LONGEST_TOKEN}})$`, 'i')
+/** A token that its sender proves to have the key of (RFC 9449). The proof is in the header `DPoP`. */
+export const boundToken = (ctx: Context): string | undefined => BOUND.exec(ctx.get('Authorization'))?.[1]
+
 export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(API_KEY_PREFIX) ?? false
 
 /** The caller, by the bearer token. It is resolved once per request. */

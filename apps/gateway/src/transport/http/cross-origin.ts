@@ -19,11 +19,11 @@ export const exposedHeaders = [
  * CORS settings. Tracing tools of a page add headers of their own to every request. We ignore unknown
  * headers, so all are allowed.
  */
-const allowed = (origins: Origins): Middleware =>
+const allowed = (origins: Origins, applications: Applications): Middleware =>
   cors({
-    origin: ({ headers }: Context) => {
+    origin: ({ headers, path }: Context) => {
       const { origin = '' } = headers
-      if (origins.allows(origin)) return origin
+      if (origins.allows(origin) || applications.allows(path, origin)) return origin
       // The page must be able to read the refusal, or its developer does not learn what is wrong.
       return origins.admits(headers) ? '' : '*'
     },
@@ -35,15 +35,28 @@ const allowed = (origins: Origins): Middleware =>
 /** What the paths of the administrators' routes begin with. */
 export const ADMIN_PATH = '/v1/admin/'
 
-/** Paths that the provider itself opens to every page. */
-const isPublic = (path: string): boolean => path === '/oidc/jwks' || path.startsWith('/oidc/.well-known/')
+/** What the pages of registered applications may call: the routes with which a browser redeems a code. */
+const OF_APPLICATIONS = new Set(['/oidc/token', '/oidc/token/revocation', '/oidc/me', '/oidc/request'])
+interface Applications {
+  allows(path: string, origin: string): boolean
+}
+
+/**
+ * Paths that the provider itself opens to every page, and the one to which applications send people, also by
+ * a form. What it answers is for the browser to follow and not for a page to read.
+ */
+const isPublic = (path: string): boolean =>
+  path === '/oidc/jwks' || path === '/oidc/auth' || path.startsWith('/oidc/.well-known/')
 
 /**
  * Handles CORS before limits and refusals, because pages of other origins must be able to read a refusal too.
  * A page of an origin that is not allowed gets only the refusal, and causes no side effect.
+ *
+ * @param hasOrigin  whether a registered application has pages of an origin
  */
-export const crossOrigin = (origins: Origins): Middleware => {
-  const allow = allowed(origins)
+export const crossOrigin = (origins: Origins, hasOrigin: (origin: string) => boolean = () => false): Middleware => {
+  const applications = { allows: (path: string, origin: string) => OF_APPLICATIONS.has(path) && hasOrigin(origin) }
+  const allow = allowed(origins, applications)
   return (ctx, next) => {
     const { path } = ctx
     if (!/^\/(v1|oidc)\//.test(path) || isPublic(path)) return next()
@@ -51,7 +64,8 @@ export const crossOrigin = (origins: Origins): Middleware => {
     if (path.startsWith(ADMIN_PATH) && ctx.get('Origin'))
       return problem(ctx, 'ORIGIN_NOT_ALLOWED', 'the routes of administrators are not for pages')
     return allow(ctx, async () => {
-      if (!origins.admits(ctx.headers)) return problem(ctx, 'ORIGIN_NOT_ALLOWED', notNamed(ctx.get('Origin')))
+      if (!origins.admits(ctx.headers) && !applications.allows(path, ctx.get('Origin')))
+        return problem(ctx, 'ORIGIN_NOT_ALLOWED', notNamed(ctx.get('Origin')))
       await next()
       // The provider sets its own, shorter list of exposed headers.
       if (ctx.response.get('Access-Control-Allow-Origin')) ctx.set('Access-Control-Expose-Headers', exposedHeaders)

@@ -4,10 +4,10 @@ import serve from 'koa-static'
 import type { Builds } from './builds.ts'
 import type { Middleware } from './context.ts'
 
-const policy = (origin: string, cdn?: string): string =>
+const policy = (origin: string, cdn?: string, pictures = ''): string =>
   [
     "default-src 'self'",
-    "img-src 'self' data: blob:",
+    `img-src 'self' data: blob:${pictures}`,
     `connect-src 'self' ${origin.replace(/^http/, 'ws')}${cdn ? ` ${new URL(cdn).origin}` : ''}`,
     "object-src 'none'",
     "base-uri 'none'",
@@ -26,6 +26,9 @@ export interface PagesOptions {
   builds: Pick<Builds, 'find'>
 }
 
+/** The page of an authorization request. Its address names the request, and has the request's cookie. */
+const INTERACTION = /^\/oidc\/interaction\/[A-Za-z0-9_-]{16,64}$/
+
 /** What pages of other origins load: the element, the hosted SDK, and their parts. */
 const isForOthers = (path: string): boolean => path === '/saoma-login.js' || path.startsWith('/sdk/')
 
@@ -41,13 +44,17 @@ const cacheControl = (path: string): string => {
  */
 export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middleware => {
   const { host } = new URL(origin)
-  const contentPolicy = policy(origin, cdn)
+  const usualPolicy = policy(origin, cdn)
+  // An application's logo lies wherever it likes.
+  const interactionPolicy = policy(origin, cdn, ' https:')
   return compose([
     async (ctx, next) => {
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
       // Under another name of this machine, the page's own server would be a foreign origin to it.
       if (ctx.host !== host && /^\/(phone|[a-z]+\.html)?$/.test(ctx.path)) return ctx.redirect(`${origin}${ctx.url}`)
       if (ctx.path === '/phone' && !demo) ctx.path = '/verify'
+      const isInteraction = INTERACTION.test(ctx.path)
+      if (isInteraction) ctx.path = '/interaction'
       if (isForOthers(ctx.path)) {
         // On refusals too. Otherwise the console of the page speaks of CORS, and not of what is wrong.
         ctx.set('Access-Control-Allow-Origin', '*')
@@ -55,7 +62,7 @@ export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middle
       }
       await next()
       if (ctx.response.is('html')) {
-        ctx.set('Content-Security-Policy', contentPolicy)
+        ctx.set('Content-Security-Policy', isInteraction ? interactionPolicy : usualPolicy)
         ctx.set('X-Frame-Options', 'DENY')
       }
     },

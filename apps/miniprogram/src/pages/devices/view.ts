@@ -20,9 +20,9 @@ export const devicesView = (screen: DevicesScreen, { words, fill, sayAge, sayCod
   if (screen.status === 'failed') return { kind: 'failed', hint: sayCode(screen.code) }
   return {
     kind: 'list',
-    devices: screen.devices.map(({ sid, app, browser, os, ip, since, ending }) => ({
+    devices: screen.devices.map(({ sid, app, applications = [], browser, os, ip, since, ending }) => ({
       sid,
-      app,
+      app: [app, ...applications.map(({ name }) => name)].join(', '),
       where: [browser, os, ip].filter(Boolean).join(' · ') || words.unknown,
       since: fill(words.devices.since, { time: sayAge(since) }),
       ending,

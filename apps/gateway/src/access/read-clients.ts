@@ -1,0 +1,169 @@
+// Types alone: a command that reads clients needs no OAuth provider.
+import type { Client, ClientGrant, VerificationMode } from '@saoma/identity'
+import * as v from 'valibot'
+import { linesOfObjects } from './json-lines.ts'
+
+/** What an application may ask for. */
+export const clientScopes = ['openid', 'profile', 'phone', 'business', 'offline_access'] as const
+const grants = Object.keys({ authorization_code: 1, refresh_token: 1 } satisfies Record<ClientGrant, 1>) as [
+  ClientGrant,
+  ...ClientGrant[],
+]
+const modes = Object.keys({ tap: 1 } satisfies Record<VerificationMode, 1>) as [VerificationMode, ...VerificationMode[]]
+
+/** Ids that our own clients have. */
+const TAKEN: readonly string[] = ['web', 'phone', 'miniprogram']
+export const CLIENT_ID_RULE = 'must be 1 to 64 of A-Z, a-z, 0-9, . _ and -, and not web, phone or miniprogram'
+const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+export const isClientId = (id: string): boolean => CLIENT_ID.test(id) && !TAKEN.includes(id)
+
+const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])$/
+/** A scheme of an app's own is a domain backwards (RFC 8252, section 7.1). So it cannot be `javascript:`. */
+const OWN_SCHEME = /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/
+
+/** Whether a browser may be sent to this address with an answer. */
+const isRedirect = (text: string, type: Client['type']): boolean => {
+  const url = URL.parse(text)
+  if (!url || /[#\s\\]/.test(text) || url.username !== '' || url.password !== '') return false
+  // Addresses are compared to the letter, so this one must be written as browsers write it.
+  if (!text.startsWith(url.protocol)) return false
+  if (url.protocol === 'https:') return true
+  if (url.protocol === 'http:') return type === 'confidential' || LOOPBACK.test(url.hostname)
+  return type === 'public' && OWN_SCHEME.test(url.protocol)
+}
+
+/** Whether an address is that of a program on the person's machine (RFC 8252). */
+const isProgram = (uri: string): boolean => !uri.startsWith('https:')
+/** oidc-provider refuses these in clients that are programs. */
+const isSecureHere = (uri: string): boolean => !isProgram(uri) && LOOPBACK.test(URL.parse(uri)?.hostname ?? '')
+
+const REDIRECT_RULE = {
+  public: 'must list addresses with https, or with http on this machine, or with a scheme such as com.example.app:',
+  confidential: 'must list addresses with https or http',
+} as const
+
+const unique = <T extends v.GenericSchema>(item: T, what: string) =>
+  v.pipe(
+    v.array(item, `must be a list of ${what}`),
+    v.check((all) => new Set(all).size === all.length, 'must have nothing twice'),
+  )
+const oneOf = <const T extends readonly [string, ...string[]]>(words: T) =>
+  v.picklist(words, `must be one of ${words.join(', ')}`)
+const addresses = unique(v.pipe(v.string('must be a list of addresses'), v.maxLength(2_000)), 'addresses')
+
+const Entry = v.strictObject({
+  client_id: v.pipe(v.string(CLIENT_ID_RULE), v.check(isClientId, CLIENT_ID_RULE)),
+  client_name: v.pipe(
+    v.string('must be a name of 1 to 64 characters'),
+    v.check(
+      (name) => name.trim() === name && name.length > 0 && name.length <= 64,
+      'must be a name of 1 to 64 characters',
+    ),
+  ),
+  logo_uri: v.optional(
+    v.pipe(
+      v.string('must be an address with https'),
+      v.check((text) => URL.parse(text)?.protocol === 'https:', 'must be an address with https'),
+    ),
+  ),
+  type: oneOf(['public', 'confidential']),
+  party: v.optional(oneOf(['first', 'third']), 'third'),
+  redirect_uris: v.optional(addresses, []),
+  post_logout_redirect_uris: v.optional(addresses, []),
+  grant_types: v.optional(unique(oneOf(grants), 'grants'), ['authorization_code']),
+  scope: v.optional(
+    v.pipe(
+      v.string('must be words with one space between two'),
+      v.transform((text) => text.split(' ')),
+      unique(oneOf(clientScopes), 'scopes'),
+    ),
+    'openid profile',
+  ),
+  id_token_signed_response_alg: v.optional(oneOf(['RS256', 'ES256']), 'RS256'),
+  verify: v.optional(oneOf(modes), 'tap'),
+  secret_sha256: v.optional(
+    v.pipe(
+      v.string('must be the SHA-256 of the secret in hex'),
+      v.regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the secret in hex'),
+    ),
+  ),
+})
+type Entry = v.InferOutput<typeof Entry>
+/** An entry as it stands in the file. */
+export type ClientEntry = v.InferInput<typeof Entry>
+
+/** What does not go together in an entry: the member, and the end of a sentence. */
+const contradiction = (entry: Entry): [member: keyof Entry, what: string] | undefined => {
+  const { type, redirect_uris: redirects, post_logout_redirect_uris: logouts, secret_sha256: secret } = entry
+  const usesCode = entry.grant_types.includes('authorization_code')
+  if (!redirects.every((uri) => isRedirect(uri, type))) return ['redirect_uris', REDIRECT_RULE[type]]
+  if (type === 'public' && redirects.some(isProgram) && redirects.some(isSecureHere))
+    return ['redirect_uris', 'must not have https on this machine beside addresses of a program']
+  if (!logouts.every((uri) => isRedirect(uri, type))) return ['post_logout_redirect_uris', REDIRECT_RULE[type]]
+  if (usesCode && redirects.length === 0) return ['redirect_uris', 'is needed for authorization_code']
+  if (!usesCode && redirects.length > 0) return ['redirect_uris', 'is of no use without authorization_code']
+  if (type === 'confidential' && !secret) return ['secret_sha256', 'is needed: a confidential client has a secret']
+  if (type === 'public' && secret) return ['secret_sha256', 'is of no use: a public client can keep no secret']
+  if (!entry.scope.includes('openid')) return ['scope', 'must have openid']
+  return undefined
+}
+
+const clientOf = (entry: Entry): Client => ({
+  id: entry.client_id,
+  name: entry.client_name,
+  ...(entry.logo_uri ? { logo: entry.logo_uri } : {}),
+  type: entry.type,
+  party: entry.party,
+  redirectUris: entry.redirect_uris,
+  postLogoutRedirectUris: entry.post_logout_redirect_uris,
+  grants: entry.grant_types,
+  scopes: entry.scope,
+  idTokenAlg: entry.id_token_signed_response_alg,
+  verify: entry.verify,
+  ...(entry.secret_sha256 ? { secretSha256: entry.secret_sha256 } : {}),
+})
+
+/** The list of a text, or why it is none. */
+const listIn = (text: string): { list: unknown[] } | { problem: string } => {
+  if (text.trim() === '') return { list: [] }
+  try {
+    const list: unknown = JSON.parse(text)
+    return Array.isArray(list) ? { list } : { problem: 'line 1: it must be a JSON list of clients' }
+  } catch (error) {
+    const { message } = error as Error
+    const position = Number(/position (\d+)/.exec(message)?.[1] ?? text.length)
+    return { problem: `line ${text.slice(0, position).split('\n').length}: it is not JSON` }
+  }
+}
+
+/**
+ * Reads the registered applications: a JSON list of objects, with the names of RFC 7591 where it has one.
+ * Each problem is a sentence with its line. With a problem there are no clients.
+ */
+export const parseClients = (text: string): { clients: ReadonlyMap<string, Client>; problems: string[] } => {
+  const read = listIn(text)
+  if ('problem' in read) return { clients: new Map(), problems: [read.problem] }
+  const lines = linesOfObjects(text)
+  const clients = new Map<string, Client>()
+  const problems: string[] = []
+  for (const [i, item] of read.list.entries()) {
+    const { line = 1, members = new Map<string, number>() } = lines[i] ?? {}
+    const wrong = (member: string, what: string) =>
+      problems.push(`line ${members.get(member) ?? line}: ${member} ${what}`)
+    const entry = v.safeParse(Entry, item)
+    if (!entry.success) {
+      const [issue] = entry.issues
+      const member = v.getDotPath(issue)?.split('.')[0]
+      if (member === undefined) problems.push(`line ${line}: a client must be an object`)
+      else if (issue.type === 'strict_object')
+        wrong(member, issue.expected === 'never' ? 'is no member of a client' : 'is needed')
+      else wrong(member, issue.message)
+      continue
+    }
+    const contradicts = contradiction(entry.output)
+    if (contradicts) wrong(...contradicts)
+    else if (clients.has(entry.output.client_id)) wrong('client_id', `${entry.output.client_id} is taken`)
+    else clients.set(entry.output.client_id, clientOf(entry.output))
+  }
+  return problems.length > 0 ? { clients: new Map(), problems } : { clients, problems }
+}

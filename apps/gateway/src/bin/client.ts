@@ -1,0 +1,150 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { resolve } from 'node:path'
+import { givenIn } from '@saoma/protocol'
+import { type ClientEntry, parseClients } from '../access/read-clients.ts'
+import { readSettingFiles } from '../config/setting-files.ts'
+import { endCommand, FAILED } from './command-end.ts'
+import { readGiven } from './given.ts'
+import { changeKeyFile, readKeyFile } from './key-file.ts'
+import {
+  type ClientCommand,
+  type ClientOptions,
+  type NewClient,
+  readClientCommand,
+  USAGE,
+} from './read-client-command.ts'
+import { isUnheard, say, warn } from './say.ts'
+
+/*
+ * Registers, lists and removes applications:
+ *
+ *   saoma client add wiki --name 'Our wiki' --redirect https://wiki.example.com/callback --first-party
+ *   saoma client list
+ *   saoma client remove wiki
+ *
+ * In the image: node apps/gateway/src/bin/client.ts. Exit status: 0 on success, 1 on failure, 2 if the
+ * command line is wrong or names a file that cannot be read.
+ */
+
+const SECRET_BYTES = 32
+
+/** Where the applications are: in a file, or in the setting itself. */
+type Source = { file: string } | { text: string }
+
+const sourceOf = ({ file, envFiles }: ClientOptions): Source => {
+  if (file !== undefined) return { file: resolve(file) }
+  const { given, problems } = readSettingFiles(givenIn(readGiven(envFiles)), ['SAOMA_CLIENTS'])
+  for (const problem of problems.values()) throw new Error(problem)
+  const { SAOMA_CLIENTS: clients = '' } = given
+  return /^[/.]/.test(clients) ? { file: resolve(clients) } : { text: clients }
+}
+const textOf = async (source: Source): Promise<string> => ('file' in source ? readKeyFile(source.file) : source.text)
+const placeOf = (source: Source): string => ('file' in source ? source.file : 'SAOMA_CLIENTS')
+
+/** The entries as they stand there. Throws an error for the user if nodes would not take them. */
+const entriesIn = (text: string, place: string): ClientEntry[] => {
+  const { problems } = parseClients(text)
+  if (problems.length > 0)
+    throw new Error(`${place} has problems:${problems.map((problem) => `\n  ${problem}`).join('')}`)
+  return text.trim() === '' ? [] : (JSON.parse(text) as ClientEntry[])
+}
+
+const written = (entries: readonly ClientEntry[]): string => `${JSON.stringify(entries, undefined, 2)}\n`
+
+/** The text with one more application. Throws an error for the user if nodes would not take it. */
+const withClient = (text: string, entry: ClientEntry, place: string): string => {
+  const entries = entriesIn(text, place)
+  if (entries.some(({ client_id }) => client_id === entry.client_id))
+    throw new Error(`${place} has ${entry.client_id} already. Take another id, or remove that one first.`)
+  const longer = written([...entries, entry])
+  const { problems } = parseClients(longer)
+  if (problems.length > 0)
+    throw new Error(
+      `Nodes would not take it: ${problems.map((problem) => problem.replace(/^line \d+: /, '')).join('; ')}.`,
+    )
+  return longer
+}
+
+const withoutClient = (text: string, id: string, place: string): string | undefined => {
+  const entries = entriesIn(text, place)
+  const left = entries.filter(({ client_id }) => client_id !== id)
+  return left.length === entries.length ? undefined : written(left)
+}
+
+const add = async (client: NewClient, options: ClientOptions): Promise<void> => {
+  const source = sourceOf(options)
+  const secret = client.type === 'confidential' ? randomBytes(SECRET_BYTES).toString('base64url') : undefined
+  if (secret && isUnheard())
+    throw new Error('Nobody would see the secret: standard output is closed, or /dev/null. So none was made.')
+  const hashed = secret && createHash('sha256').update(secret).digest('hex')
+  const entry: ClientEntry = { ...client, ...(hashed ? { secret_sha256: hashed } : {}) }
+  const place = placeOf(source)
+  if ('file' in source) await changeKeyFile(source.file, (text) => withClient(text, entry, place))
+  const inSetting = 'file' in source ? undefined : JSON.stringify(JSON.parse(withClient(source.text, entry, place)))
+  const told = options.json
+    ? [JSON.stringify({ client_id: client.client_id, ...(secret ? { client_secret: secret } : {}), ...source })]
+    : [
+        `client_id: ${client.client_id}`,
+        ...(secret ? [`client_secret, shown once: ${secret}`] : []),
+        inSetting === undefined
+          ? `Added to ${place}. Nodes that have this file take it within 2 seconds.`
+          : `For SAOMA_CLIENTS, or a file that it names:\n${inSetting}`,
+      ]
+  try {
+    await say(...told)
+  } catch (error) {
+    // A secret that nobody knows is of no use, and its application stands in the way of the next try.
+    if ('file' in source) await changeKeyFile(source.file, (text) => withoutClient(text, client.client_id, place))
+    throw new Error(`The secret cannot be printed (${(error as NodeJS.ErrnoException).code}). So nothing was added.`)
+  }
+}
+
+/** Resolves with whether nodes take the list. */
+const list = async (options: ClientOptions): Promise<boolean> => {
+  const source = sourceOf(options)
+  const { clients, problems } = parseClients(await textOf(source))
+  const all = [...clients.values()].map(({ secretSha256: _, ...client }) => client)
+  if (options.json)
+    await say(JSON.stringify({ ...('file' in source ? { file: source.file } : {}), clients: all, problems }))
+  else if (all.length === 0 && problems.length === 0) warn(`${placeOf(source)} has no applications.`)
+  else if (all.length > 0) {
+    const width = Math.max('CLIENT_ID'.length, ...all.map(({ id }) => id.length))
+    await say(
+      `${'CLIENT_ID'.padEnd(width)}  TYPE          PARTY  NAME`,
+      ...all.map(({ id, type, party, name }) => `${id.padEnd(width)}  ${type.padEnd(12)}  ${party.padEnd(5)}  ${name}`),
+    )
+  }
+  if (problems.length > 0 && !options.json)
+    warn(`Nodes keep the applications that they read before:${problems.map((problem) => `\n  ${problem}`).join('')}`)
+  return problems.length === 0
+}
+
+const remove = async (id: string, options: ClientOptions): Promise<void> => {
+  const source = sourceOf(options)
+  const place = placeOf(source)
+  const missing = new Error(`${place} has no application ${id}.`)
+  if (!('file' in source)) {
+    if (withoutClient(source.text, id, place) === undefined) throw missing
+    throw new Error(`${id} is in the setting SAOMA_CLIENTS itself. Take it out there, and restart the nodes.`)
+  }
+  await changeKeyFile(source.file, (text) => {
+    const shorter = withoutClient(text, id, place)
+    if (shorter === undefined) throw missing
+    return shorter
+  })
+  await say(`Removed from ${place}. Nodes that have this file notice within 2 seconds, and give it no more tokens.`)
+}
+
+const run = async (command: ClientCommand, options: ClientOptions): Promise<boolean> => {
+  if (command.kind === 'list') return list(options)
+  await (command.kind === 'add' ? add(command.client, options) : remove(command.id, options))
+  return true
+}
+
+// Each write tells of its error itself.
+process.stdout.on('error', () => {})
+
+const asked = readClientCommand(process.argv.slice(2))
+await endCommand(asked, USAGE, async () =>
+  asked.kind === 'command' && (await run(asked.command, asked.options)) ? 0 : FAILED,
+)

@@ -1,0 +1,122 @@
+import { parseArgs } from 'node:util'
+import { CLIENT_ID_RULE, type ClientEntry, isClientId } from '../access/read-clients.ts'
+
+export const USAGE = `Usage: saoma client <command> [options]
+  add <client_id>      register an application, such as:
+                       saoma client add wiki --name 'Our wiki' --redirect https://wiki.example.com/callback
+  list                 show every application
+  remove <client_id>   take an application away
+
+  --name <text>       what page and phone display (add)
+  --redirect <uri>    where the answer may go, to the letter; may be repeated (add)
+  --logout <uri>      where a person may be sent after logging out; may be repeated (add)
+  --logo <uri>        address of a picture (add)
+  --public            it runs in a browser or on a phone and keeps no secret (add; default: confidential)
+  --first-party       it belongs to you, so people are not asked what it may know (add; default: they are)
+  --refresh           it gets refresh tokens (add)
+  --scope <words>     the most that it may ask for (add; default: 'openid profile')
+  --alg <name>        signature of its id tokens, RS256 or ES256 (add; default: RS256)
+  --file <file>       the file of the applications (default: the one that SAOMA_CLIENTS names)
+  --env-file <file>   settings to read SAOMA_CLIENTS from, beneath those of the environment; may be repeated
+                      (default: .saoma/cluster.env, if there is one)
+  --json              print JSON (add, list)
+  --help              show this
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+`
+
+/** An application to add, before it has a secret. */
+export type NewClient = Omit<ClientEntry, 'secret_sha256'>
+
+export type ClientCommand = { kind: 'add'; client: NewClient } | { kind: 'list' } | { kind: 'remove'; id: string }
+
+export interface ClientOptions {
+  /** The file of the applications, instead of the one of the settings. */
+  file?: string
+  envFiles: readonly string[]
+  json: boolean
+}
+
+/** The parsed command line. `reason` is an error message for its author. */
+export type AskedClientCommand =
+  | { kind: 'command'; command: ClientCommand; options: ClientOptions }
+  | { kind: 'help' }
+  | { kind: 'wrong'; reason: string }
+
+const parse = (args: readonly string[]) =>
+  parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      name: { type: 'string' },
+      redirect: { type: 'string', multiple: true, default: [] },
+      logout: { type: 'string', multiple: true, default: [] },
+      logo: { type: 'string' },
+      public: { type: 'boolean', default: false },
+      'first-party': { type: 'boolean', default: false },
+      refresh: { type: 'boolean', default: false },
+      scope: { type: 'string' },
+      alg: { type: 'string' },
+      file: { type: 'string' },
+      'env-file': { type: 'string', multiple: true, default: [] },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+const algorithms = ['RS256', 'ES256'] as const
+/** The options that every command has. */
+const COMMON: readonly string[] = ['file', 'env-file', 'json']
+
+type Values = ReturnType<typeof parse>['values']
+
+const newClient = (id: string, values: Values): NewClient | string => {
+  if (!isClientId(id)) return `The id ${CLIENT_ID_RULE}.`
+  if (!values.name) return 'add needs a --name.'
+  const alg = algorithms.find((name) => name === values.alg)
+  if (values.alg !== undefined && !alg) return `--alg is ${algorithms.join(' or ')}.`
+  if (values.redirect.length === 0) return 'add needs a --redirect: where the application gets the answer.'
+  return {
+    client_id: id,
+    client_name: values.name,
+    ...(values.logo ? { logo_uri: values.logo } : {}),
+    type: values.public ? 'public' : 'confidential',
+    party: values['first-party'] ? 'first' : 'third',
+    redirect_uris: values.redirect,
+    ...(values.logout.length > 0 ? { post_logout_redirect_uris: values.logout } : {}),
+    grant_types: ['authorization_code', ...(values.refresh ? (['refresh_token'] as const) : [])],
+    scope: values.scope ?? 'openid profile',
+    ...(alg ? { id_token_signed_response_alg: alg } : {}),
+  }
+}
+
+const readCommand = ([kind, ...words]: readonly string[], values: Values): ClientCommand | string => {
+  const [id = '', ...more] = words
+  if (kind === 'add') {
+    if (id === '' || more.length > 0) return 'add needs one id. saoma client --help shows the options.'
+    const client = newClient(id, values)
+    return typeof client === 'string' ? client : { kind, client }
+  }
+  const foreign = Object.entries(values).find(
+    ([name, value]) => !COMMON.includes(name) && value !== false && [value].flat().length > 0,
+  )
+  if (foreign) return `--${foreign[0]} is an option of add.`
+  if (kind === 'list') return words.length === 0 ? { kind } : `list needs no more words, but there is "${id}".`
+  if (kind === 'remove') {
+    if (words.length !== 1) return 'remove needs one id. saoma client list shows the ids.'
+    return values.json ? 'remove has no option --json.' : { kind, id }
+  }
+  return kind === undefined ? 'Say what is to be done.' : `There is no command "${kind}".`
+}
+
+export const readClientCommand = (args: readonly string[]): AskedClientCommand => {
+  try {
+    const { values, positionals } = parse(args)
+    if (values.help || positionals[0] === 'help') return { kind: 'help' }
+    const command = readCommand(positionals, values)
+    if (typeof command === 'string') return { kind: 'wrong', reason: command }
+    const { file, json, 'env-file': envFiles } = values
+    return { kind: 'command', command, options: { ...(file === undefined ? {} : { file }), envFiles, json } }
+  } catch (error) {
+    return { kind: 'wrong', reason: (error as Error).message }
+  }
+}

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onCleanup, plainEnv, startProcess, until } from '@saoma/testing'
+import { createClientList } from '../src/access/client-list.ts'
+import { parseClients } from '../src/access/read-clients.ts'
+
+const script = fileURLToPath(new URL('../src/bin/client.ts', import.meta.url))
+const fileOf = async (text?: string): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'saoma-client-'))
+  onCleanup(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'clients.json')
+  if (text !== undefined) await writeFile(file, text)
+  return file
+}
+const run = async (...args: readonly string[]) => {
+  const { exited, lines } = await startProcess({
+    name: `client ${args.join(' ')}`,
+    command: process.execPath,
+    args: ['--', script, ...args],
+    env: plainEnv(),
+    cwd: tmpdir(),
+  })
+  const { code } = await exited
+  return { code, said: lines.map(({ text }) => text).join('\n') }
+}
+const wiki = ['wiki', '--name', 'Our wiki', '--redirect', 'https://wiki.example.com/callback', '--first-party']
+const clientsIn = async (file: string) => parseClients(await readFile(file, 'utf8'))
+
+test('an application is added with a secret that is shown once, listed and removed', async () => {
+  const file = await fileOf()
+  const added = await run('add', ...wiki, '--refresh', '--file', file)
+  expect(added.code).toBe(0)
+  const secret = /shown once: ([\w-]{43})$/m.exec(added.said)?.[1] ?? ''
+  const { clients, problems } = await clientsIn(file)
+  expect(problems).toEqual([])
+  expect(clients.get('wiki')).toEqual({
+    id: 'wiki',
+    name: 'Our wiki',
+    type: 'confidential',
+    party: 'first',
+    redirectUris: ['https://wiki.example.com/callback'],
+    postLogoutRedirectUris: [],
+    grants: ['authorization_code', 'refresh_token'],
+    scopes: ['openid', 'profile'],
+    idTokenAlg: 'RS256',
+    verify: 'tap',
+    secretSha256: createHash('sha256').update(secret).digest('hex'),
+  })
+  expect(await readFile(file, 'utf8')).not.toContain(secret)
+  expect((await run('list', '--file', file)).said).toMatch(/^wiki +confidential +first +Our wiki$/m)
+  expect((await run('add', ...wiki, '--file', file)).said).toContain('has wiki already')
+  expect((await run('remove', 'wiki', '--file', file)).code).toBe(0)
+  expect((await clientsIn(file)).clients.size).toBe(0)
+  expect((await run('remove', 'wiki', '--file', file)).code).toBe(1)
+})
+
+test.each([
+  [2, ['add', 'web', '--name', 'x', '--redirect', 'https://a.example/'], 'not web, phone or miniprogram'],
+  [2, ['add', 'wiki', '--redirect', 'https://a.example/'], '--name'],
+  [2, ['list', '--public'], '--public is an option of add'],
+  [2, ['frobnicate'], 'There is no command "frobnicate"'],
+  [
+    1,
+    ['add', 'app', '--name', 'x', '--public', '--redirect', 'http://a.example/'],
+    'redirect_uris must list addresses with https',
+  ],
+  [1, ['add', 'app', '--name', 'x', '--redirect', 'https://a.example/#f'], 'redirect_uris must list addresses'],
+  [
+    1,
+    ['add', 'app', '--name', 'x', '--redirect', 'https://a.example/', '--scope', 'openid everything'],
+    'scope must be one of',
+  ],
+])('exit code %i for %j', async (code, args, words) => {
+  const file = await fileOf()
+  const ended = await run(...args, '--file', file)
+  expect(ended.code).toBe(code)
+  expect(ended.said).toContain(words)
+})
+
+const entry = (more: object = {}) => ({
+  client_id: 'app',
+  client_name: 'App',
+  type: 'public',
+  redirect_uris: ['https://app.example.com/'],
+  ...more,
+})
+test.each([
+  ['[\n  {\n    "client_id": "a"\n  }\n]', 'line 2: client_name is needed'],
+  [JSON.stringify([entry({ logo: 1 })], undefined, 1), 'line 9: logo is no member of a client'],
+  [JSON.stringify([entry(), entry()], undefined, 1), 'line 11: client_id app is taken'],
+  [JSON.stringify([entry({ secret_sha256: '0'.repeat(64) })]), 'line 1: secret_sha256 is of no use'],
+  [JSON.stringify([entry({ type: 'confidential' })]), 'line 1: secret_sha256 is needed'],
+  [JSON.stringify([entry({ redirect_uris: ['javascript:alert(1)'] })]), 'line 1: redirect_uris must list addresses'],
+  [
+    JSON.stringify([entry({ redirect_uris: ['com.example.app:/in', 'https://localhost/'] })]),
+    'line 1: redirect_uris must not have https on this machine beside addresses of a program',
+  ],
+  [JSON.stringify([entry({ redirect_uris: [] })]), 'line 1: redirect_uris is needed'],
+  [JSON.stringify([entry({ scope: 'profile' })]), 'line 1: scope must have openid'],
+  ['[\n{,}]', 'line 2: it is not JSON'],
+  ['{}', 'line 1: it must be a JSON list of clients'],
+  ['[1]', 'line 1: a client must be an object'],
+])('of %j nodes say: %s', (text, problem) => {
+  const { clients, problems } = parseClients(text)
+  expect(problems).toEqual([expect.stringContaining(problem)])
+  expect(clients.size).toBe(0)
+})
+
+test('the file is read again; with a mistake in it the applications of before stay', async () => {
+  const text = JSON.stringify([entry()])
+  const file = await fileOf(text)
+  const told: string[][] = []
+  const list = createClientList({ text, file }, (problems) => told.push([...problems]), 10)
+  onCleanup(async () => list.close())
+  /** In one step: a file that is written in place has half of its text for a moment. */
+  const replace = async (changed: string) => {
+    await writeFile(`${file}.new`, changed)
+    await rename(`${file}.new`, file)
+  }
+  expect([list.find('app')?.name, list.hasOrigin('https://app.example.com')]).toEqual(['App', true])
+  await replace(JSON.stringify([entry({ client_name: 'New name' })]))
+  await until(
+    async () => list.find('app')?.name,
+    (name) => name === 'New name',
+  )
+  for (const [wrong, problem] of [
+    [JSON.stringify([entry({ type: 'secret' })]), 'line 1: type must be one of public, confidential'],
+    ['', 'it is empty; [] stands for no applications'],
+  ] as const) {
+    await replace(wrong)
+    await until(
+      async () => told.at(-1),
+      (problems) => problems?.[0] === problem,
+    )
+    expect(list.find('app')?.name).toBe('New name')
+  }
+  expect(told).toHaveLength(2)
+  await replace('[]')
+  await until(
+    async () => list.find('app'),
+    (client) => client === undefined,
+  )
+  expect(list.hasOrigin('https://app.example.com')).toBe(false)
+})

@@ -1,0 +1,79 @@
+import type { ClientMetadata } from 'oidc-provider'
+import type { SigningAlgorithm } from './signing-keys.ts'
+
+/** How a person proves to be at the browser that logs in. More of them come. */
+export const verificationModes = ['tap'] as const
+export type VerificationMode = (typeof verificationModes)[number]
+
+/** What an application may do at the token endpoint. */
+export const clientGrants = ['authorization_code', 'refresh_token'] as const
+export type ClientGrant = (typeof clientGrants)[number]
+
+/** An application that logs people in through Saoma. */
+export interface Client {
+  /** Its `client_id`. */
+  id: string
+  /** What page and phone display. */
+  name: string
+  /** Address of its picture. */
+  logo?: string
+  /**
+   * `confidential`: it keeps a secret. `public`: it runs where everybody can read it, so PKCE is demanded.
+   */
+  type: 'public' | 'confidential'
+  /** `third`: it belongs to somebody else, so the person is asked what it may know. */
+  party: 'first' | 'third'
+  /** Where the answer may go, to the letter. */
+  redirectUris: readonly string[]
+  /** Where a person may be sent after logging out. */
+  postLogoutRedirectUris: readonly string[]
+  grants: readonly ClientGrant[]
+  /** The most that it may ask for. */
+  scopes: readonly string[]
+  /** Signature of its id tokens. */
+  idTokenAlg: SigningAlgorithm
+  /** The least by which its people log in. */
+  verify: VerificationMode
+  /** SHA-256 of the secret in hex. Only a confidential client has one. */
+  secretSha256?: string
+}
+
+/** The registered applications, as they are at the moment. */
+export interface ClientRegistry {
+  find(id: string): Client | undefined
+}
+
+export const noClients: ClientRegistry = { find: () => undefined }
+
+const LOOPBACK = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/]|$)/
+
+/**
+ * Whether a redirect address belongs to a program on the person's machine (RFC 8252): an address of the
+ * machine itself, whose port is free, or a scheme of its own.
+ */
+export const isNative = (uri: string): boolean => LOOPBACK.test(uri) || !/^https?:/.test(uri)
+
+/** The origins of a client's own pages: those of a public client, to which people return. */
+export const pageOrigins = ({ type, redirectUris }: Client): string[] =>
+  type === 'public'
+    ? redirectUris.map((uri) => URL.parse(uri)?.origin ?? 'null').filter((origin) => origin !== 'null')
+    : []
+
+/**
+ * A registered client in the words of oidc-provider. The provider knows the hash of the secret only, so it
+ * must not use the secret as a key: methods and algorithms that do are turned off.
+ */
+export const metadataOf = (client: Client): ClientMetadata => ({
+  client_id: client.id,
+  client_name: client.name,
+  ...(client.logo ? { logo_uri: client.logo } : {}),
+  application_type: client.type === 'public' && client.redirectUris.some(isNative) ? 'native' : 'web',
+  token_endpoint_auth_method: client.type === 'public' ? 'none' : 'client_secret_basic',
+  ...(client.secretSha256 ? { client_secret: client.secretSha256 } : {}),
+  grant_types: [...client.grants],
+  response_types: client.grants.includes('authorization_code') ? ['code'] : [],
+  response_modes: ['query', 'form_post'],
+  redirect_uris: [...client.redirectUris],
+  id_token_signed_response_alg: client.idTokenAlg,
+  scope: client.scopes.join(' '),
+})

@@ -1,0 +1,44 @@
+import type { KoaContextWithOIDC } from './oidc-provider.ts'
+
+/** What the page needs of a request and its answer. */
+type Context = Pick<KoaContextWithOIDC, 'method' | 'set' | 'type' | 'body' | 'response'>
+
+/** Errors that end by themselves. The page looks again, after `Retry-After` if that says when. */
+const PASSING = new Set(['temporarily_unavailable', 'server_error'])
+const AGAIN_SECONDS = 3
+
+const text = {
+  passing: [
+    'The login is not available right now. This page tries again by itself.',
+    '登录暂时不可用，本页面会自动重试。',
+  ],
+  broken: [
+    'This login cannot go on. Go back to the application, and log in there again.',
+    '无法继续登录。请返回应用，重新登录。',
+  ],
+} as const
+
+/**
+ * The page of an authorization request that must not be answered to the application, because it is not known
+ * to be one, or because Redis is unavailable. It shows nothing that a stranger has written.
+ *
+ * @param out  OAuth's error
+ */
+export const errorPage = (ctx: Context, out: { error?: string }): void => {
+  const code = /^[a-z_]{1,64}$/.test(out.error ?? '') ? out.error : 'invalid_request'
+  const isPassing = PASSING.has(code ?? '')
+  const [en, zh] = isPassing ? text.passing : text.broken
+  const seconds = Math.max(AGAIN_SECONDS, Number(ctx.response.get('Retry-After')) || 0)
+  if (isPassing && ctx.method === 'GET') ctx.set('Refresh', String(seconds))
+  ctx.type = 'html'
+  ctx.body = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Saoma</title></head>
+<body>
+<h1>${code}</h1>
+<p>${en}</p>
+<p lang="zh-CN">${zh}</p>
+</body>
+</html>
+`
+}

@@ -1,0 +1,58 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Accounts } from '@saoma/accounts'
+import type { LoginRequest } from '@saoma/protocol'
+import type { RedisClients } from '@saoma/redis'
+import type { ClientRegistry } from './client.ts'
+import type { Grants } from './grants.ts'
+import type { KoaContextWithOIDC } from './oidc-provider.ts'
+import type { RecordForm } from './record-form.ts'
+import type { BegunSession, Sessions } from './sessions.ts'
+import type { TicketStore } from './ticket-store.ts'
+import type { Recognise } from './wx-code.ts'
+
+export interface ProviderOptions {
+  /**
+   * Public origin of the cluster; the issuer is `${origin}/oidc` and the audience of access tokens is the
+   * origin itself.
+   */
+  origin: string
+  /** The application's name, which the phone displays. */
+  appName: string
+  /** Seconds a code may wait for its scan (RFC 8628 `expires_in`). */
+  codeSeconds: number
+  /** Sign the provider's own cookies. The first one signs, all verify. */
+  cookieSecrets: readonly string[]
+  /** Whether a request that has an `Origin` may call the token endpoint. */
+  admits: (headers: IncomingHttpHeaders) => boolean
+  /** What the server knows of the browser that sends the request. */
+  describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
+  /**
+   * Whether a network may have one more authorization request wait for a person. Resolves with the seconds to
+   * wait, or with undefined. @default it may
+   */
+  limitInteractions?: (address: string) => Promise<number | undefined>
+  /** Names of the business's own claims, which are given with the scope `business`. @default none */
+  ownClaims?: readonly string[]
+  /** Turns the phone's `wx.login` code into a person. */
+  recognise: Recognise
+  /** Called after a session has begun; must not throw. */
+  onSessionBegan?: (session: BegunSession) => void
+  /** Called when a used refresh token is used again early enough to get the same answer. */
+  onRefreshRepeated?: () => void
+  /** Called when a refresh is refused because its session has refreshed too often recently. */
+  onRefreshLimited?: () => void
+  /** Called for every refusal and failure of the OAuth routes, for the log. */
+  onError: (ctx: KoaContextWithOIDC, error: Error) => void
+}
+
+export interface ProviderDeps {
+  redis: RedisClients
+  tickets: TicketStore
+  accounts: Pick<Accounts, 'of' | 'find'>
+  grants: Grants
+  sessions: Sessions
+  /** The registered applications. */
+  registry: ClientRegistry
+  /** How a refresh token's record is written. */
+  refreshTokenForm: RecordForm
+}
