@@ -13,6 +13,8 @@ export interface Cost {
   /** All nodes together. */
   nodes: number
   redis: number
+  /** Each process of Redis, in the order of `Parts`. */
+  masters: readonly number[]
 }
 
 export interface Cluster {
@@ -30,7 +32,7 @@ export interface Cluster {
 export interface Parts {
   /** Process ids. The first node sends, the second one receives. */
   nodes: readonly number[]
-  redis: number
+  redis: readonly number[]
   receipts: Receipts
   /** Prepares this many pushes; resolves with their ids. */
   prepare(count: number): Promise<readonly string[]>
@@ -44,7 +46,7 @@ const RECEIVE_TIMEOUT_MS = 15_000
 const SETTLE_MS = 50
 
 export const createCluster = ({ nodes, redis, receipts, prepare, push, stop }: Parts): Cluster => {
-  const pids = [...nodes, redis]
+  const pids = [...nodes, ...redis]
   return {
     run: async (count) => {
       const ids = await prepare(count)
@@ -55,13 +57,15 @@ export const createCluster = ({ nodes, redis, receipts, prepare, push, stop }: P
       })
       receipts.assertOnce()
       const perPush = costs.map((cost) => cost / count)
-      const [sender = 0, receiver = 0, ...others] = perPush.slice(0, -1)
+      const [sender = 0, receiver = 0, ...others] = perPush.slice(0, nodes.length)
+      const masters = perPush.slice(nodes.length)
       return {
         sender,
         receiver,
         other: others.length > 0 ? sum(others) / others.length : 0,
         nodes: sender + receiver + sum(others),
-        redis: perPush.at(-1) ?? 0,
+        redis: sum(masters),
+        masters,
       }
     },
 

@@ -31,7 +31,7 @@ export const startConfirmCluster = async (kind: Kind, size: number): Promise<Clu
 
   return createCluster({
     nodes: nodes.map(({ pid }) => pid),
-    redis: server.pid,
+    redis: [server.pid],
     receipts,
     prepare: async (count) => {
       const names = kind === 'ours' ? await createScanned(tickets, count) : createNames(count)

@@ -103,7 +103,7 @@ const publishAll = async (side: Side, count: number, { burst, everyMs }: (typeof
 export const run = async (side: Side, messages: number, pace: PaceName, subscribers: number) => {
   const { nodes, redis } = side.system
   const timeoutMs = RECEIVE_TIMEOUT_MS + (messages / paces[pace].burst) * paces[pace].everyMs * 2
-  const costs = await costOf([...nodes, redis], async () => {
+  const costs = await costOf([...nodes, ...redis], async () => {
     await Promise.all([
       side.audience.received(side.last + messages, timeoutMs),
       publishAll(side, messages, paces[pace]),
@@ -111,7 +111,8 @@ export const run = async (side: Side, messages: number, pace: PaceName, subscrib
     await delay(SETTLE_MS)
   })
   const deliveries = messages * subscribers
-  return { nodes: sum(costs.slice(0, -1)) / deliveries, redis: (costs.at(-1) ?? 0) / deliveries }
+  const inNodes = sum(costs.slice(0, nodes.length))
+  return { nodes: inNodes / deliveries, redis: (sum(costs) - inNodes) / deliveries }
 }
 
 export const summarise = (costs: Side['costs'][PaceName]): FanoutFigure => {
@@ -147,7 +148,7 @@ export const benchFanout = async ({ readers, messages, onProgress }: FanoutOptio
   }
   const steadyDeliveries = (IDLE_MS / paces.steady.everyMs) * subscribers
   const idle = await Promise.all(
-    sides.map(async ({ system }) => sum(await costOf([...system.nodes, system.redis], () => delay(IDLE_MS)))),
+    sides.map(async ({ system }) => sum(await costOf([...system.nodes, ...system.redis], () => delay(IDLE_MS)))),
   )
   for (const { audience, system } of sides) {
     await audience.stop()

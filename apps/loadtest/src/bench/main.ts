@@ -9,20 +9,22 @@ import { loginReport } from './login-report.ts'
 import { benchMemory, memoryReport } from './memory.ts'
 import { benchPublish, publishReport } from './publish.ts'
 import { benchPublishHttp, publishHttpReport } from './publish-http.ts'
+import { benchShards, shardsReport } from './shards.ts'
 import { benchSpread, spreadReport } from './spread.ts'
 
-const help = `npm run bench -- [confirm] [publish] [publish-http] [fanout] [spread] [memory] [login] [options]     without a name: all
+const help = `npm run bench -- [confirm] [publish] [publish-http] [fanout] [spread] [shards] [memory] [login] [options]     without a name: all
 
   confirm             CPU that the push of a confirmed login costs across nodes, beside Socket.IO's classic Redis adapter
   publish             CPU that a message to one person costs across nodes, beside the same
   publish-http        CPU of such a message that is published over HTTP, beside the same and, if installed, Nchan
   fanout              CPU that a message to a full room costs, beside the same and, if its nginx module is installed, Nchan
   spread              the same for ours alone, with the readers on 2 nodes and on 16
+  shards              CPU that such a message costs in each of three masters, beside one Redis
   memory              memory and CPU of a waiting browser, beside a bare ws server and Socket.IO as it comes
   login               CPU that one login costs, step by step, beside the least that its parts cost alone
 
   --nodes 2,4,8,16    confirm, publish: sizes of the clusters
-  --pushes 5000       confirm, publish, publish-http: pushes of one round
+  --pushes 5000       confirm, publish, publish-http, shards: pushes of one round
   --readers 1000      fanout, spread: clients in the room on each of two nodes
   --messages 160      fanout, spread: messages of one round
   --sockets 10000     memory: waiting browsers
@@ -40,7 +42,7 @@ const options = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-const benches = ['confirm', 'publish', 'publish-http', 'fanout', 'spread', 'memory', 'login']
+const benches = ['confirm', 'publish', 'publish-http', 'fanout', 'spread', 'shards', 'memory', 'login']
 /** Milliseconds. The figures of a machine that needs longer are worthless. */
 const LONGEST = {
   confirm: 240_000,
@@ -48,6 +50,7 @@ const LONGEST = {
   publishHttp: 300_000,
   fanout: 300_000,
   spread: 300_000,
+  shards: 300_000,
   memory: 600_000,
   login: 600_000,
 }
@@ -153,6 +156,11 @@ const run = async (args: readonly string[]): Promise<void> => {
     )
     figures.spread = result
     say(`\n${spreadReport(result)}\n`)
+  }
+  if (chosen.includes('shards')) {
+    const result = await within(benchShards({ pushes, onProgress }), LONGEST.shards, 'shards')
+    figures.shards = result
+    say(`\n${shardsReport(result)}\n`)
   }
   if (chosen.includes('memory')) {
     const result = await within(benchMemory({ sockets, onProgress }), LONGEST.memory, 'memory')

@@ -4,6 +4,7 @@ import { createRedis } from '@saoma/redis'
 import { nodeFlags, onCleanup, plainEnv, startGateway, startProcess, startRedis } from '@saoma/testing'
 import { createTickets } from '@saoma/tickets'
 import { table } from '../table.ts'
+import { startAuthority } from './authority.ts'
 import { createCodes, createNames } from './codes.ts'
 import { type Footprint, ORIGIN, takeFootprint } from './footprint.ts'
 import { HEARTBEAT_MS } from './heartbeat.ts'
@@ -24,6 +25,8 @@ export interface MemoryResult {
   /** The same browsers through Socket.IO. */
   socketIo: Footprint
   bare: Footprint
+  /** People who follow their own channels. */
+  follower: Footprint
   /** The bare server with the gateway's flags. */
   tuned: Footprint
   stock: Footprint
@@ -42,6 +45,20 @@ const RETURN_MS = 1_000
  * A real gateway with production settings. Nobody can trigger its garbage collection from outside, so the
  * bench waits for it.
  */
+const openGateway = async (redisUrl: string, env: Record<string, string> = {}) => {
+  const gateway = await startGateway({
+    redisUrl,
+    nodeId: 'bench',
+    origin: ORIGIN,
+    env: { SAOMA_LIMIT_HANDSHAKES: '1000000', ...env },
+  })
+  const heap = async () => {
+    const metrics = await (await fetch(`${gateway.internalOrigin}/metrics`)).text()
+    return Number(/^nodejs_heap_size_used_bytes (\S+)$/m.exec(metrics)?.[1]) / 1024
+  }
+  return { ...gateway, measure: async () => ({ rss: await settledRss(gateway.pid), heap: await heap() }) }
+}
+
 const measureGateway = async (
   redisUrl: string,
   count: number,
@@ -50,38 +67,33 @@ const measureGateway = async (
   const redis = await createRedis({ url: redisUrl, name: 'bench' })
   const forget = onCleanup(() => redis.close())
   const usedMemory = async () => ((await redisInfo(redis.data, 'memory')).used_memory ?? 0) / 1024
-  const gateway = await startGateway({
-    redisUrl,
-    nodeId: 'bench',
-    origin: ORIGIN,
-    env: { SAOMA_LIMIT_HANDSHAKES: '1000000' },
-  })
-  const heap = async () => {
-    const metrics = await (await fetch(`${gateway.internalOrigin}/metrics`)).text()
-    return Number(/^nodejs_heap_size_used_bytes (\S+)$/m.exec(metrics)?.[1]) / 1024
-  }
+  const { pid, origin: url, measure, stop } = await openGateway(redisUrl)
 
   const empty = await usedMemory()
   const names = await createCodes(createTickets(redis, { scanMs: SCAN_MS }), count)
   const stored = await usedMemory()
   let subscribed = stored
-  const footprint = await takeFootprint({
-    pid: gateway.pid,
-    url: gateway.origin,
-    dialogue,
-    names,
-    measure: async () => ({ rss: await settledRss(gateway.pid), heap: await heap() }),
-    whileFull: async () => {
-      subscribed = await usedMemory()
-    },
-  })
-  await gateway.stop()
+  const whileFull = async () => {
+    subscribed = await usedMemory()
+  }
+  const footprint = await takeFootprint({ pid, url, dialogue, names, measure, whileFull })
+  await stop()
   forget()
   await redis.close()
   return {
     gateway: footprint,
     redis: { perTicket: (stored - empty) / count, perSubscription: (subscribed - stored) / count },
   }
+}
+
+/** People with tokens of a business. What the node keeps of a token is part of what it keeps of a person. */
+const measureFollowers = async (redisUrl: string, count: number): Promise<Footprint> => {
+  const authority = await startAuthority()
+  const { pid, origin: url, measure, stop } = await openGateway(redisUrl, { SAOMA_AUTH_URL: authority.url })
+  const footprint = await takeFootprint({ pid, url, dialogue: 'followOwn', names: createNames(count), measure })
+  await stop()
+  authority.close()
+  return footprint
 }
 
 /**
@@ -127,6 +139,8 @@ export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promi
   const ours = await measureGateway(server.url, sockets, 'watch')
   onProgress(`gateway, through Socket.IO: ${sockets} browsers`)
   const { gateway: socketIo } = await measureGateway(server.url, sockets, 'watchThroughSocketIo')
+  onProgress(`gateway, following: ${sockets} people`)
+  const follower = await measureFollowers(server.url, sockets)
   onProgress(`bare ws server: ${sockets} sockets`)
   const bare = await measureOther('bare', server.url, sockets)
   const tuned = await measureOther('bare', server.url, sockets, nodeFlags)
@@ -135,11 +149,11 @@ export const benchMemory = async ({ sockets, onProgress }: MemoryOptions): Promi
   await server.stop()
   onProgress('records in Redis')
   const records = await measureRecords()
-  return { sockets, ...ours, socketIo, bare, tuned, stock, records }
+  return { sockets, ...ours, socketIo, follower, bare, tuned, stock, records }
 }
 
 export const memoryReport = (result: MemoryResult): string => {
-  const { sockets, gateway, socketIo, bare, tuned, stock, redis, records } = result
+  const { sockets, gateway, socketIo, follower, bare, tuned, stock, redis, records } = result
   const lasting = sum(records.filter(({ lasts }) => lasts).map(({ bytes }) => bytes))
   const mb = (kb: number) => (kb / 1024).toFixed(1)
   const ratio = (value: number, toBare: number) => `${(value / toBare).toFixed(2)}x`
@@ -176,6 +190,7 @@ export const memoryReport = (result: MemoryResult): string => {
         row('ws, nothing else', bare),
         row('ws, with the flags of the gateway', tuned),
         row('gateway, through Socket.IO', socketIo),
+        row('gateway, following a channel', follower),
         row('Socket.IO, in a room', stock),
       ],
     ),
@@ -183,6 +198,7 @@ export const memoryReport = (result: MemoryResult): string => {
     `us: CPU of the process for each socket, until it is served, and in the ${HEARTBEAT_MS / 1_000} s from one heartbeat to the next.`,
     'MB and KB are resident memory; what the kernel keeps for a connection is not in it.',
     'The gateway runs with its production flags and is read when it has stopped shrinking; the others run with default flags unless it says otherwise and are read after a full collection.',
+    `A person who follows a channel takes ${ratio(follower.full.rss - follower.empty.rss, stock.full.rss - stock.empty.rss)} of the memory of a socket of stock Socket.IO in a room.`,
     `Redis: ${redis.perTicket.toFixed(2)} KB per ticket, ${redis.perSubscription.toFixed(2)} KB per subscription to one.`,
     '',
     table(

@@ -126,7 +126,7 @@ export const startNchan = async (module: string): Promise<System> => {
     urls,
     // The master process does no work.
     nodes: nodes.map(({ worker }) => worker),
-    redis: redis.pid,
+    redis: [redis.pid],
     publish: (_, data) => publisher.send(JSON.stringify(data)),
     stop: async () => {
       publisher.close()

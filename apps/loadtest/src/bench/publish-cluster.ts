@@ -67,11 +67,14 @@ export const createPublishCluster = async ({ system, follow, publish }: PublishP
 }
 
 /** The backend publishes through its socket. */
-export const startPublishCluster = async (kind: Kind, size: number): Promise<Cluster> => {
-  const system = await (kind === 'ours' ? startSaoma(size) : startStock(size))
-  return createPublishCluster({
+export const publishThrough = (system: System, follow: Follow): Promise<Cluster> =>
+  createPublishCluster({
     system,
-    follow: kind === 'ours' ? followOurs : followStock,
+    follow,
     publish: (messages) => pushAll(messages, ({ person, data }) => system.publish(userChannel(person), data), PACE),
   })
-}
+
+export const startPublishCluster = async (kind: Kind, size: number): Promise<Cluster> =>
+  kind === 'ours'
+    ? publishThrough(await startSaoma(size), followOurs)
+    : publishThrough(await startStock(size), followStock)

@@ -35,6 +35,7 @@ const summarise = (costs: readonly Cost[], idle: number): Figures => {
     other: middle(({ other }) => other),
     nodes: middle(({ nodes }) => nodes),
     redis: middle(({ redis }) => redis),
+    masters: (costs[0]?.masters ?? []).map((_, i) => middle(({ masters }) => masters[i] ?? Number.NaN)),
     all: median(rounds),
     rounds,
     idle,

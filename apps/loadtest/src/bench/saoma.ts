@@ -1,4 +1,4 @@
-import { startGateway, startRedis, testApiKey } from '@saoma/testing'
+import { startGateway, startRedis, startRedisCluster, testApiKey } from '@saoma/testing'
 import { startAuthority } from './authority.ts'
 import type { System } from './cluster-under-test.ts'
 import { ORIGIN } from './footprint.ts'
@@ -7,12 +7,29 @@ import { openPublisher } from './publisher.ts'
 /** One machine hosts all clients of the cluster, so its limits are raised. */
 const LIMITS = { SAOMA_LIMIT_HANDSHAKES: '1000000', SAOMA_LIMIT_KEY_EVENTS: '1000000' }
 
+interface Store {
+  url: string
+  pids: readonly number[]
+  stop(): Promise<unknown>
+}
+
+const openRedis = async (): Promise<Store> => {
+  const { url, pid, stop } = await startRedis()
+  return { url, pids: [pid], stop }
+}
+
+/** Three masters without replicas. */
+export const openMasters = async (): Promise<Store> => {
+  const { url, nodes, stop } = await startRedisCluster()
+  return { url, pids: nodes.map(({ pid }) => pid), stop }
+}
+
 /**
  * Real gateways with production flags. A person's token is the person's name. The backend has a socket and an
  * API key.
  */
-export const startSaoma = async (size: number): Promise<System> => {
-  const redis = await startRedis()
+export const startSaoma = async (size: number, openStore: () => Promise<Store> = openRedis): Promise<System> => {
+  const redis = await openStore()
   const authority = await startAuthority()
   const env = { ...LIMITS, SAOMA_AUTH_URL: authority.url }
   const gateways = await Promise.all(
@@ -26,7 +43,7 @@ export const startSaoma = async (size: number): Promise<System> => {
   return {
     urls,
     nodes: gateways.map(({ pid }) => pid),
-    redis: redis.pid,
+    redis: redis.pids,
     publish: async (channel, data) => {
       const ack = await publisher.emit('publish', { channel, event: 'tick', data })
       if (!Object(ack).ok) throw new Error(`not published: ${JSON.stringify(ack)}`)

@@ -23,7 +23,7 @@ export const startStock = async (size: number): Promise<System> => {
   return {
     urls,
     nodes: nodes.map(({ node }) => node.pid),
-    redis: redis.pid,
+    redis: [redis.pid],
     publish: async (channel, data) => {
       await publisher.emit('publish', channel, data)
     },
