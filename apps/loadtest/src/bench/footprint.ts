@@ -3,7 +3,7 @@ import { startChild } from './child.ts'
 import { costOf } from './cpu.ts'
 import type { CrowdAnswer, CrowdOrder, Opening } from './crowd.ts'
 import { HEARTBEAT_MS } from './heartbeat.ts'
-import { sum } from './numbers.ts'
+import { batches, sum } from './numbers.ts'
 
 /** Memory of one server process, in KB. */
 export interface Memory {
@@ -39,6 +39,8 @@ export interface Subject extends Omit<Opening, 'origin'> {
 
 /** Origin of the clients' pages. */
 export const ORIGIN = 'http://bench.localhost'
+/** Clients of one order to the crowd, which has to answer within a minute. */
+const AN_ORDER = 2_000
 /** Lets the last handshakes finish. */
 const QUIET_MS = 2_000
 
@@ -47,7 +49,10 @@ export const takeFootprint = async ({ pid, url, dialogue, names, measure, whileF
   const crowd = await startChild<CrowdOrder, CrowdAnswer>('./crowd.ts', [dialogue])
   const empty = await measure()
   const cost = async (act: () => Promise<unknown>) => sum(await costOf([pid], act)) / names.length
-  const connect = await cost(() => crowd.ask({ do: 'open', url, origin: ORIGIN, dialogue, names }))
+  const connect = await cost(async () => {
+    for (const part of batches(names, AN_ORDER))
+      await crowd.ask({ do: 'open', url, origin: ORIGIN, dialogue, names: part })
+  })
   await delay(QUIET_MS)
   const full = await measure()
   await whileFull?.()

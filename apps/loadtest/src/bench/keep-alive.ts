@@ -11,18 +11,21 @@ export interface Answered {
   body: unknown
 }
 
-/** One POST over a kept-alive connection. Rejects unless the answer is 2xx and arrives in time. */
+/**
+ * One POST, or a GET without a body, over a kept-alive connection. Redirects are answers. Rejects if the answer
+ * says that something is wrong, or does not arrive in time.
+ */
 const send = (
   url: string,
   headers: Record<string, string>,
-  body: string,
+  body?: string,
 ): Promise<{ headers: IncomingHttpHeaders; answer: string }> =>
   new Promise((resolve, reject) => {
     const sent = request(url, {
-      method: 'POST',
+      method: body === undefined ? 'GET' : 'POST',
       agent,
       timeout: TIMEOUT_MS,
-      headers: { ...headers, 'Content-Length': Buffer.byteLength(body) },
+      headers: body === undefined ? headers : { ...headers, 'Content-Length': Buffer.byteLength(body) },
     })
     sent.once('timeout', () => sent.destroy(new Error(`${url} did not answer in time`)))
     sent.once('error', reject)
@@ -30,7 +33,7 @@ const send = (
       try {
         const answer = await text(response)
         const { statusCode = 0 } = response
-        if (statusCode < 200 || statusCode > 299) throw new Error(`${url} answered ${statusCode}: ${answer}`)
+        if (statusCode < 200 || statusCode > 399) throw new Error(`${url} answered ${statusCode}: ${answer}`)
         resolve({ headers: response.headers, answer })
       } catch (error) {
         reject(error)
@@ -58,3 +61,7 @@ export const postJson = async (url: string, headers: Record<string, string>, jso
   const { answer } = await send(url, { ...headers, 'Content-Type': 'application/json' }, JSON.stringify(json))
   return answer
 }
+
+/** A GET that a browser makes when it goes to an address. Resolves with the headers, also of a redirect. */
+export const visit = async (url: string, headers: Record<string, string>): Promise<IncomingHttpHeaders> =>
+  (await send(url, headers)).headers

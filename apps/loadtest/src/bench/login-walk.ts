@@ -17,7 +17,11 @@ export interface Doors {
 export interface Login {
   /** The phone's access token. */
   phoneToken: string
+  /** Who asks for the code. */
+  client: { id: string; scope: string }
   deviceCode: string
+  /** What the redemption gave. */
+  accessToken: string
   ticket: string
   socket?: WebSocket
   /** The next status that the browser must receive. Anything else is a failure. */
@@ -25,9 +29,14 @@ export interface Login {
   closed: PromiseWithResolvers<void>
 }
 
-export const newLogin = (phoneToken: string): Login => ({
+const PAGE = { id: 'web', scope: 'openid profile offline_access' }
+
+/** @param client  @default the cluster's own page */
+export const newLogin = (phoneToken: string, client: Login['client'] = PAGE): Login => ({
   phoneToken,
+  client,
   deviceCode: '',
+  accessToken: '',
   ticket: '',
   closed: Promise.withResolvers<void>(),
 })
@@ -73,7 +82,7 @@ const decide = async (login: Login, doors: Doors, verb: string, status: TicketSt
  */
 export const steps = {
   create: async (login: Login, { browser }: Doors): Promise<Answered | undefined> => {
-    const form = { client_id: 'web', scope: 'openid profile offline_access' }
+    const form = { client_id: login.client.id, scope: login.client.scope }
     const answered = await post(`${browser}/oidc/device/auth`, browserHeaders(ORIGIN), form)
     const created = parseDeviceAuthorization(answered.body)
     if (!created.ok) throw new Error(`no device authorization: ${JSON.stringify(answered.body)}`)
@@ -98,11 +107,13 @@ export const steps = {
 
   redeem: async (login: Login, { browser }: Doors): Promise<Answered | undefined> => {
     const told = hears(login, 'redeemed')
-    const form = { grant_type: DEVICE_CODE_GRANT, device_code: login.deviceCode, client_id: 'web' }
+    const form = { grant_type: DEVICE_CODE_GRANT, device_code: login.deviceCode, client_id: login.client.id }
     const [answered] = await Promise.all([post(`${browser}/oidc/token`, browserHeaders(ORIGIN), form), told])
     const tokens = parseTokenSet(answered.body)
-    if (!tokens.ok || !tokens.value.id_token || !tokens.value.refresh_token)
-      throw new Error(`not all tokens: ${JSON.stringify(answered.body)}`)
+    // The page of an application's login gets a proof for that login alone.
+    const isWhole = tokens.ok && (login.client !== PAGE || (tokens.value.id_token && tokens.value.refresh_token))
+    if (!isWhole) throw new Error(`not all tokens: ${JSON.stringify(answered.body)}`)
+    if (tokens.ok) login.accessToken = tokens.value.access_token
     return answered
   },
 

@@ -119,7 +119,7 @@ export const benchLogin = async ({ logins, onProgress }: LoginOptions): Promise<
    * Resolves with the CPU cost per login of each process.
    */
   const walk = async (pids: readonly number[], doors: Doors): Promise<Record<Step, number[]>> => {
-    const walking = (await fetchPhones()).map(newLogin)
+    const walking = (await fetchPhones()).map((phone) => newLogin(phone))
     return eachStep(async (step) => {
       const costs = await costOf(pids, async () => {
         await openLoop(walking, PER_SECOND, (login) => steps[step](login, doors))

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { parseArgs, promisify } from 'node:util'
 import { cleanUp } from '@saoma/testing'
+import { applicationReport, benchApplication } from './application.ts'
 import { benchConfirm, confirmReport } from './confirm.ts'
 import { benchFanout, fanoutReport } from './fanout.ts'
 import { benchLogin } from './login.ts'
@@ -12,7 +13,7 @@ import { benchPublishHttp, publishHttpReport } from './publish-http.ts'
 import { benchShards, shardsReport } from './shards.ts'
 import { benchSpread, spreadReport } from './spread.ts'
 
-const help = `npm run bench -- [confirm] [publish] [publish-http] [fanout] [spread] [shards] [memory] [login] [options]     without a name: all
+const help = `npm run bench -- [confirm] [publish] [publish-http] [fanout] [spread] [shards] [memory] [login] [application] [options]     without a name: all
 
   confirm             CPU that the push of a confirmed login costs across nodes, beside Socket.IO's classic Redis adapter
   publish             CPU that a message to one person costs across nodes, beside the same
@@ -22,13 +23,14 @@ const help = `npm run bench -- [confirm] [publish] [publish-http] [fanout] [spre
   shards              CPU that such a message costs in each of three masters, beside one Redis
   memory              memory and CPU of a waiting browser, beside a bare ws server and Socket.IO as it comes
   login               CPU that one login costs, step by step, beside the least that its parts cost alone
+  application         CPU of a login at a registered application, beside one on the own page
 
   --nodes 2,4,8,16    confirm, publish: sizes of the clusters
   --pushes 5000       confirm, publish, publish-http, shards: pushes of one round
   --readers 1000      fanout, spread: clients in the room on each of two nodes
   --messages 160      fanout, spread: messages of one round
   --sockets 10000     memory: waiting browsers
-  --logins 300        login: logins of one round
+  --logins 300        login, application: logins of one round
   --json FILE         write the figures to a file as well`
 
 const options = {
@@ -42,7 +44,7 @@ const options = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-const benches = ['confirm', 'publish', 'publish-http', 'fanout', 'spread', 'shards', 'memory', 'login']
+const benches = ['confirm', 'publish', 'publish-http', 'fanout', 'spread', 'shards', 'memory', 'login', 'application']
 /** Milliseconds. The figures of a machine that needs longer are worthless. */
 const LONGEST = {
   confirm: 240_000,
@@ -53,6 +55,7 @@ const LONGEST = {
   shards: 300_000,
   memory: 600_000,
   login: 600_000,
+  application: 600_000,
 }
 /** Open files of a process besides its sockets. */
 const OTHER_FILES = 200
@@ -171,6 +174,11 @@ const run = async (args: readonly string[]): Promise<void> => {
     const result = await within(benchLogin({ logins, onProgress }), LONGEST.login, 'login')
     figures.login = result
     say(`\n${loginReport(result)}\n`)
+  }
+  if (chosen.includes('application')) {
+    const result = await within(benchApplication({ logins, onProgress }), LONGEST.application, 'application')
+    figures.application = result
+    say(`\n${applicationReport(result)}\n`)
   }
   if (json) await writeFile(json, `${JSON.stringify(figures, undefined, 2)}\n`)
 }
