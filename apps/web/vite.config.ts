@@ -39,6 +39,7 @@ export default defineConfig({
           input: [
             'index.html',
             'interaction.html',
+            'logout.html',
             'phone.html',
             'verify.html',
             'table.html',

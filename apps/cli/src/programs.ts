@@ -59,7 +59,16 @@ export const programs: readonly Program[] = [
       commands: {
         add: {
           options: [
-            ...['--name=', '--redirect=', '--logout=', '--logo=', '--public', '--first-party', '--refresh'],
+            ...[
+              '--name=',
+              '--redirect=',
+              '--logout=',
+              '--backchannel-logout=',
+              '--logo=',
+              '--public',
+              '--first-party',
+              '--refresh',
+            ],
             ...['--scope=', '--alg=', '--file=', ENV_FILE, '--json', '--help'],
           ],
         },

@@ -22,6 +22,7 @@ import { type TicketRoutesDeps, ticketRoutes } from './login/tickets.ts'
 import { userinfoRoutes } from './login/userinfo.ts'
 import { wechatPolls } from './login/wechat-polls.ts'
 import { interactionRoutes } from './oidc/interactions.ts'
+import { logoutRoutes } from './oidc/logout.ts'
 import type { Logger } from './operate/log.ts'
 import type { Metrics } from './operate/metrics.ts'
 import type { Trace } from './operate/tracing/trace.ts'
@@ -153,6 +154,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     loginRoutes(deps),
     userinfoRoutes(deps),
     interactionRoutes(deps, { origin }),
+    logoutRoutes(deps, { origin }),
     activityRoutes(deps),
     peopleRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),

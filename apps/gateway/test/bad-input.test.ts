@@ -241,9 +241,10 @@ describe('the OAuth routes', () => {
   test('OAuth routes that the gateway does not offer are not found', async () => {
     for (const path of [
       '/oidc/reg',
-      '/oidc/session/end',
-      '/oidc/session/end/success',
-      '/oidc/token/introspection',
+      '/oidc/session',
+      '/oidc/session/end/x',
+      '/oidc/token/introspection/x',
+      '/oidc/logout/x',
       '/oidc/interaction/x',
       '/oidc/auth/x',
       '/oidc/Auth',
@@ -264,6 +265,9 @@ describe('the OAuth routes', () => {
     ['DELETE', 'auth', 'GET'],
     ['GET', 'request', 'POST'],
     ['GET', 'session/end/confirm', 'POST'],
+    ['DELETE', 'session/end', 'POST'],
+    ['POST', 'session/end/success', 'GET'],
+    ['GET', 'token/introspection', 'POST'],
     ['POST', '.well-known/openid-configuration', 'GET'],
   ])('%s /oidc/%s is answered 405, and the answer names %s', async (method, path, other) => {
     const answer = await request(`${origin}/oidc/${path}`, { method })

@@ -31,7 +31,8 @@ const clientsIn = async (file: string) => parseClients(await readFile(file, 'utf
 
 test('an application is added with a secret that is shown once, listed and removed', async () => {
   const file = await fileOf()
-  const added = await run('add', ...wiki, '--refresh', '--file', file)
+  const logout = 'https://wiki.example.com/logout'
+  const added = await run('add', ...wiki, '--refresh', '--backchannel-logout', logout, '--file', file)
   expect(added.code).toBe(0)
   const secret = /shown once: ([\w-]{43})$/m.exec(added.said)?.[1] ?? ''
   const { clients, problems } = await clientsIn(file)
@@ -43,6 +44,7 @@ test('an application is added with a secret that is shown once, listed and remov
     party: 'first',
     redirectUris: ['https://wiki.example.com/callback'],
     postLogoutRedirectUris: [],
+    backchannelLogoutUri: logout,
     grants: ['authorization_code', 'refresh_token'],
     scopes: ['openid', 'profile'],
     idTokenAlg: 'RS256',
@@ -99,6 +101,25 @@ test.each([
     'line 1: redirect_uris must not have https on this machine beside addresses of a program',
   ],
   [JSON.stringify([entry({ redirect_uris: [] })]), 'line 1: redirect_uris is needed'],
+  [
+    JSON.stringify([entry({ backchannel_logout_uri: 'http://app.example.com/out' })]),
+    'line 1: backchannel_logout_uri must be an address with https',
+  ],
+  [
+    JSON.stringify([entry({ backchannel_logout_uri: 'https://app.example.com/out#f' })]),
+    'line 1: backchannel_logout_uri must be an address with https',
+  ],
+  [JSON.stringify([entry({ backchannel_logout_session_required: 1 })]), 'must be true or false'],
+  [
+    JSON.stringify([entry({ post_logout_redirect_uris: ['com.example.app:/out'] })]),
+    'line 1: post_logout_redirect_uris must have https',
+  ],
+  [
+    JSON.stringify([
+      entry({ redirect_uris: ['com.example.app:/in'], post_logout_redirect_uris: ['https://localhost/'] }),
+    ]),
+    'line 1: post_logout_redirect_uris must not have https on this machine',
+  ],
   [JSON.stringify([entry({ scope: 'profile' })]), 'line 1: scope must have openid'],
   ['[\n{,}]', 'line 2: it is not JSON'],
   ['{}', 'line 1: it must be a JSON list of clients'],

@@ -45,6 +45,17 @@ test('all problems are reported at once, each with the name of its setting', () 
   ])
 })
 
+test('private networks of applications are named, and none is wider than the private ones', () => {
+  expect(readConfig(demo).applicationNetworks).toEqual([])
+  const SAOMA_APPLICATION_NETWORKS = '10.20.0.0/16, fd12::/16,192.168.1.7'
+  expect(readConfig({ ...demo, SAOMA_APPLICATION_NETWORKS }).applicationNetworks).toHaveLength(3)
+  for (const wrong of ['0.0.0.0/0', '10.0.0.0/33', 'app.internal', '10.0.0.0/8 10.1.0.0/16'])
+    expect([wrong, problemsOf({ ...demo, SAOMA_APPLICATION_NETWORKS: wrong })]).toEqual([
+      wrong,
+      [expect.stringContaining('SAOMA_APPLICATION_NETWORKS must list networks such as 10.0.0.0/8')],
+    ])
+})
+
 test('the audit is on, and its bounds and the place of the administrators’ routes are checked', () => {
   expect(readConfig(demo).audit).toEqual({ isOn: true, entries: 100_000, keepMs: 90 * 86_400_000 })
   const given = { SAOMA_AUDIT: 'off', SAOMA_AUDIT_ENTRIES: '5000', SAOMA_AUDIT_DAYS: '1' }

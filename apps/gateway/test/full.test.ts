@@ -224,6 +224,11 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'post /:uid/login': () => page(visitor.post(`${interaction}/login`, { bearer: token })),
       'post /:uid/consent': () => page(visitor.post(`${interaction}/consent`)),
       'post /:uid/abort': () => page(visitor.post(`${interaction}/abort`)),
+      'get /details': () => page(member.go('/oidc/logout/details')),
+      'oidc logout': () => page(member.go('/oidc/session/end?client_id=wiki')),
+      'oidc logout, not logged in': () => page(createBrowser(OWN, [origin]).go('/oidc/session/end')),
+      'oidc introspect': () =>
+        request(`${origin}/oidc/token/introspection`, { form: { ...asked, token, client_secret: SECRET } }),
       'oidc authorize': () => page(createBrowser(OWN, [origin]).go(authorize)),
       'oidc authorize, logged in': () => page(member.go(authorize)),
       'oidc code': () =>

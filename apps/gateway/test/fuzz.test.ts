@@ -160,6 +160,10 @@ test(
         '/oidc/request',
         '/oidc/me',
         '/oidc/session/end/confirm',
+        '/oidc/session/end',
+        '/oidc/session/end/success',
+        '/oidc/token/introspection',
+        '/oidc/logout/details',
         `/oidc/interaction/${'x'.repeat(43)}`,
         `/oidc/interaction/${'x'.repeat(43)}/login`,
         '/oidc/jwks',
@@ -178,6 +182,7 @@ test(
       fc.constantFrom(
         ...['uuid', 'tip', 'last', 'after', 'wait', 'sid', 'x'],
         ...['client_id', 'redirect_uri', 'response_type', 'prompt', 'max_age', 'claims', 'request_uri', 'scope'],
+        ...['id_token_hint', 'post_logout_redirect_uri', 'token'],
       ),
       fc.oneof(fc.constantFrom(ticket, '0', '1', '404', 'wiki', 'code', REDIRECT, 'openid', 'none'), fc.string()),
     )

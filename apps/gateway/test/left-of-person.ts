@@ -20,6 +20,8 @@ const leftOf = ({ sub }: Pick<Person, 'sub'>): readonly (readonly [RegExp, numbe
     [new RegExp(`^saoma:sessions-end:\\{${name}\\}$`), 4 * MINUTE],
     [/^saoma:ticket:/, 10 * MINUTE],
     [/^saoma:oidc:RefreshToken:/, 10 * MINUTE],
+    // For applications that could not be told yet.
+    [/^saoma:untold:/, 2 * HOUR],
     [new RegExp(`^saoma:channel:\\{user:${name}\\}:ends$`), HOUR],
     [new RegExp(`^saoma:channel:\\{user:${name}\\}:receipt:`), 10 * MINUTE],
     // What was said in a room belongs to the room.

@@ -76,6 +76,11 @@ test('discovery names the endpoints that exist, and no others', () => {
     code_challenge_methods_supported: ['S256'],
     acr_values_supported: ['urn:saoma:acr:tap'],
     userinfo_endpoint: `${origin}/oidc/me`,
+    introspection_endpoint: `${origin}/oidc/token/introspection`,
+    introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    end_session_endpoint: `${origin}/oidc/session/end`,
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
     dpop_signing_alg_values_supported: ['ES256', 'Ed25519', 'EdDSA'],
     authorization_response_iss_parameter_supported: true,
     grant_types_supported: [
@@ -85,7 +90,7 @@ test('discovery names the endpoints that exist, and no others', () => {
       'urn:saoma:grant-type:wx-code',
     ],
   })
-  for (const missing of ['registration_endpoint', 'introspection_endpoint', 'end_session_endpoint'])
+  for (const missing of ['registration_endpoint', 'frontchannel_logout_supported'])
     expect(metadata).not.toHaveProperty(missing)
   expect(metadata.token_endpoint_auth_methods_supported).toEqual(['none', 'client_secret_basic', 'client_secret_post'])
 })

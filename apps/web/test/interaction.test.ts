@@ -17,6 +17,7 @@ const SECRET = 'a-secret-of-a-test-with-many-characters-0'
 const sha256 = (text: string, encoding: 'hex' | 'base64url') => createHash('sha256').update(text).digest(encoding)
 const verifier = 'v'.repeat(43)
 const WIKI = 'https://wiki.example.com/callback'
+const BYE = 'https://wiki.example.com/bye'
 const GUEST = 'https://guest.example.com/callback'
 
 const clients = JSON.stringify([
@@ -27,6 +28,7 @@ const clients = JSON.stringify([
     type: 'confidential',
     party: 'first',
     redirect_uris: [WIKI],
+    post_logout_redirect_uris: [BYE],
     secret_sha256: sha256(SECRET, 'hex'),
   },
   {
@@ -154,6 +156,41 @@ test('another person at the same browser gets in, and the former one is out', as
   const dan = await phoneToken(cluster.origin, 'Dan')
   const { body } = await request<{ sessions: unknown[] }>(`${cluster.origin}/v1/sessions`, { bearer: dan })
   expect(body.sessions).toEqual([])
+})
+
+test('the page of a logout asks, says who wants it, and leads back', async () => {
+  const page = await open(address('wiki', WIKI))
+  await approve(page, 'Gil')
+  await welcome(page)
+  const logout = `/oidc/session/end?${new URLSearchParams({ client_id: 'wiki', post_logout_redirect_uri: BYE, state: 's' })}`
+  await page.goto(cluster.origin + logout)
+  await page.getByRole('heading', { name: 'Do you want to log out?' }).waitFor()
+  await page.getByText('Wiki asks this.').waitFor()
+  const headers = (await page.request.get(page.url())).headers()
+  expect([headers['x-frame-options'], headers['content-security-policy']]).toEqual([
+    'DENY',
+    expect.stringContaining("frame-ancestors 'none'"),
+  ])
+  await page.getByRole('button', { name: 'Leave Wiki only' }).click()
+  await welcome(page)
+  expect(page.url()).toBe(`${BYE}?state=s`)
+  // Whoever left one application is still logged in, and may enter it again.
+  const again = await page.request.get(cluster.origin + address('wiki', WIKI), { maxRedirects: 0 })
+  expect(again.headers().location).toContain('code=')
+  await page.goto(cluster.origin + logout)
+  await page.getByRole('button', { name: 'Log out', exact: true }).click()
+  await welcome(page)
+  expect(page.url()).toBe(`${BYE}?state=s`)
+  const gil = await phoneToken(cluster.origin, 'Gil')
+  const { body } = await request<{ sessions: unknown[] }>(`${cluster.origin}/v1/sessions`, { bearer: gil })
+  expect(body.sessions).toEqual([])
+  // Nobody is asked twice.
+  await page.goto(cluster.origin + logout)
+  await welcome(page)
+  await page.goto(`${cluster.origin}/oidc/session/end`)
+  await page.getByText('You are logged out.').waitFor()
+  await page.goto(`${cluster.origin}/oidc/logout`)
+  await page.getByText('Nobody is logged in in this browser').waitFor()
 })
 
 test('form_post goes to the application under our policy', async () => {

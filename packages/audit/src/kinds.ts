@@ -19,6 +19,8 @@ export const kinds = {
   'session.began': 'people',
   /** An application got tokens for a person who had logged in. */
   'application.entered': 'people',
+  /** An application could not be told that a session has ended. `reason` says why. */
+  'application.untold': 'people',
   /** A session was refreshed from another network than before. */
   'session.moved': 'people',
   /** `by` says who ended it, `reason` why. */

@@ -9,7 +9,7 @@ type Grant = InstanceType<Provider['Grant']>
 export interface ApplicationsDeps {
   provider: () => Provider
   registry: ClientRegistry
-  grants: Pick<Grants, 'hasSession' | 'prolong' | 'keep'>
+  grants: Pick<Grants, 'hasSession' | 'prolong' | 'keep' | 'enter'>
   sessions: Pick<Sessions, 'end' | 'addApplication'>
   /** Draws 22 random characters. */
   newName: () => string
@@ -122,10 +122,13 @@ export const createApplications = (
 
       const grantId = result?.consent?.grantId ?? session.grantIdFor(clientId)
       const found = grantId === undefined ? undefined : await provider().Grant.find(grantId)
-      const isFirstParty = registry.find(clientId)?.party === 'first'
+      const { party, backchannelLogoutUri } = registry.find(clientId) ?? {}
+      const isFirstParty = party === 'first'
       if (!found && !isFirstParty) return undefined
       const application = { client: clientId, name: client.clientName ?? clientId }
-      if (!(await sessions.addApplication(accountId, sid, application)))
+      const isListed = await sessions.addApplication(accountId, sid, application)
+      // Before it gets a code. So whatever gets one is told of the end.
+      if (!isListed || (backchannelLogoutUri && !(await grants.enter(sid, clientId))))
         throw new errors.AccessDenied('this session was ended')
       if (found) await grants.keep(found.jti, SESSION_OF_BROWSER_SECONDS)
       if (!isFirstParty) return found

@@ -1,8 +1,18 @@
 import { RedisUnavailable } from '@saoma/redis'
 import { errorPage } from './error-page.ts'
 import type { Grants } from './grants.ts'
-import type { Adapter, KoaContextWithOIDC } from './oidc-provider.ts'
+import type { Adapter, AdapterPayload, KoaContextWithOIDC } from './oidc-provider.ts'
 import type { Sessions } from './sessions.ts'
+
+type Authorizations = Record<string, { persistsLogout?: boolean }>
+
+/** The provider would not revoke the grant of an application that is left: it takes it for a longer one. */
+const endingWithLogout = (payload: AdapterPayload): AdapterPayload => {
+  const { authorizations } = payload as { authorizations?: Authorizations }
+  if (!authorizations) return payload
+  const entries = Object.entries(authorizations).map(([id, { persistsLogout: _, ...kept }]) => [id, kept])
+  return { ...payload, authorizations: Object.fromEntries(entries) }
+}
 
 /**
  * oidc-provider's storage of sessions in browsers' cookies, on top of our own. A browser is logged in as long
@@ -11,6 +21,7 @@ import type { Sessions } from './sessions.ts'
  */
 export const createBrowserSessions = (records: Adapter, grants: Pick<Grants, 'hasSession'>): Adapter => ({
   ...records,
+  upsert: (id, payload, expiresIn) => records.upsert(id, endingWithLogout(payload), expiresIn),
   find: async (id) => {
     const record = await records.find(id)
     if (!record?.accountId || (await grants.hasSession(record.uid ?? ''))) return record

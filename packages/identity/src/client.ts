@@ -27,6 +27,10 @@ export interface Client {
   redirectUris: readonly string[]
   /** Where a person may be sent after logging out. */
   postLogoutRedirectUris: readonly string[]
+  /** Where it is told that a session has ended (OpenID Connect Back-Channel Logout). */
+  backchannelLogoutUri?: string
+  /** Whether it needs `sid` there. It gets it in any case. */
+  backchannelLogoutSessionRequired?: boolean
   grants: readonly ClientGrant[]
   /** The most that it may ask for. */
   scopes: readonly string[]
@@ -74,6 +78,11 @@ export const metadataOf = (client: Client): ClientMetadata => ({
   response_types: client.grants.includes('authorization_code') ? ['code'] : [],
   response_modes: ['query', 'form_post'],
   redirect_uris: [...client.redirectUris],
+  post_logout_redirect_uris: [...client.postLogoutRedirectUris],
+  // A logout token without `sid` would end all of the person's sessions there, also those that go on here.
+  ...(client.backchannelLogoutUri
+    ? { backchannel_logout_uri: client.backchannelLogoutUri, backchannel_logout_session_required: true }
+    : {}),
   id_token_signed_response_alg: client.idTokenAlg,
   scope: client.scopes.join(' '),
 })

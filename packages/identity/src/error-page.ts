@@ -16,6 +16,10 @@ const text = {
     'This login cannot go on. Go back to the application, and log in there again.',
     '无法继续登录。请返回应用，重新登录。',
   ],
+  logout: [
+    'This logout cannot go on: it may be over. Go back to the application, and log out there again.',
+    '无法继续退出登录：可能已经结束。请返回应用，重新退出登录。',
+  ],
 } as const
 
 /**
@@ -23,11 +27,12 @@ const text = {
  * to be one, or because Redis is unavailable. It shows nothing that a stranger has written.
  *
  * @param out  OAuth's error
+ * @param what  what the person wanted. @default to log in
  */
-export const errorPage = (ctx: Context, out: { error?: string }): void => {
+export const errorPage = (ctx: Context, out: { error?: string }, what: 'broken' | 'logout' = 'broken'): void => {
   const code = /^[a-z_]{1,64}$/.test(out.error ?? '') ? out.error : 'invalid_request'
   const isPassing = PASSING.has(code ?? '')
-  const [en, zh] = isPassing ? text.passing : text.broken
+  const [en, zh] = isPassing ? text.passing : text[what]
   const seconds = Math.max(AGAIN_SECONDS, Number(ctx.response.get('Retry-After')) || 0)
   if (isPassing && ctx.method === 'GET') ctx.set('Refresh', String(seconds))
   ctx.type = 'html'

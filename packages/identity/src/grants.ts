@@ -1,12 +1,13 @@
 import { type EndNotice, userChannel } from '@saoma/protocol'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
-import type { Adapter, AdapterPayload } from 'oidc-provider'
 import { ACCESS_TOKEN_SECONDS, SESSION_OF_BROWSER_SECONDS } from './clients.ts'
-import { inJson, type RecordForm } from './record-form.ts'
+import { type Adapter, type AdapterPayload, Provider } from './oidc-provider.ts'
+import { type Fields, inJson, type RecordForm } from './record-form.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN, recordKey } from './records.ts'
-import { noteEnd, prolong, take } from './scripts.ts'
+import { enter, noteEnd, prolong, take } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
 import type { SessionMarks } from './session-marks.ts'
+import { createUntold, type Untold } from './untold.ts'
 
 /**
  * Sessions: each is a grant of the provider, and its id is the `sid` of every token.
@@ -41,6 +42,8 @@ export interface Grants {
   keep(id: string, seconds: number): Promise<void>
   /** The record of a grant, or undefined if it is over or the session that it depends on is. */
   find(id: string): Promise<AdapterPayload | undefined>
+  /** Notes an application that has to be told of the session's end. Resolves with false if it is over. */
+  enter(sid: string, clientId: string): Promise<boolean>
 }
 
 const MODEL = 'Grant'
@@ -57,15 +60,20 @@ const FIRST_SECONDS = ACCESS_TOKEN_SECONDS + 60
 /** How long a page that was away is told why its session has ended, if there is more to say than that. */
 const TELL_SECONDS = 24 * 60 * 60
 
+/** Whether the present request is one to the token endpoint. */
+const isRedeeming = (): boolean => Provider.ctx?.oidc.route === 'token'
+
 /**
  * @param onEnded  called once for each ended session, after its record is deleted; must not reject
  * @param form  how the record of a session is written
+ * @param untold  where an end leaves the applications that have to be told
  */
 export const createGrants = (
   redis: RedisClients,
   marks: SessionMarks,
   onEnded: (session: EndedSession) => Promise<void>,
   form: RecordForm = inJson,
+  untold: Untold = createUntold(redis),
 ): Grants => {
   const { data, keys, writing } = redis
   const at = (sid: string) => recordKey(keys, MODEL, sid)
@@ -82,13 +90,25 @@ export const createGrants = (
     noteEnd(data, [keys.oidc(REFRESH_TOKEN, token)], note).catch(() => {})
   }
 
+  /** Takes a session's record, and leaves the applications that it names to be told. */
+  const takeWith = async (sid: string): Promise<Fields | undefined> => {
+    const takeIf = (announced: 0 | 1) => take(data, [at(sid), untold.at(sid)], [sid, untold.keepMs, announced])
+    const taken = await takeIf(0)
+    if (taken !== 'unannounced') return taken
+    await untold.announce(sid)
+    const left = await takeIf(1)
+    if (left === 'unannounced') throw new Error('an announced end was refused')
+    if (left) void untold.left(sid)
+    return left
+  }
+
   /**
    * Every end of a session goes through here. Resolves with the owner's id, for the one call that ended the
    * session.
    */
   const destroy = async (sid: string, notice?: EndNotice): Promise<string | undefined> => {
     const taking = writing(at(sid))
-    const taken = await take(data, [at(sid)], [])
+    const taken = await takeWith(sid)
     const record = taken && form.read(taken)
     if (taken) forget(sid, taken.token ?? '', notice)
     // That an application was left ends no session.
@@ -132,7 +152,13 @@ export const createGrants = (
       destroy: async (sid) => {
         const record = form.read(await orUnavailable(data.hgetall(at(sid))))
         const sub = record?.accountId
-        if (!sub || record.sessionUid !== undefined) return void (await destroy(sid))
+        if (!sub || record.sessionUid !== undefined) {
+          // A code or a refresh token of the application was used twice. The session that it keeps in a
+          // cookie of its own may be the thief's. A full Redis cannot note that.
+          const { clientId } = record ?? {}
+          if (clientId && isRedeeming()) await enter(data, [at(sid)], [clientId]).catch(() => {})
+          return void (await destroy(sid))
+        }
         const replicated = writing(keys.sessions(sub))
         await marks.begin(sub, [sid])
         await destroy(sid)
@@ -153,6 +179,7 @@ export const createGrants = (
       await Promise.all(all.map((key) => orUnavailable(data.unlink(key))))
       await replicated()
     },
+    enter: (sid, clientId) => enter(data, [at(sid)], [clientId]),
     keep: async (id, seconds) => {
       await orUnavailable(data.expire(at(id), seconds, 'GT'))
     },

@@ -4,9 +4,11 @@ import type Provider from 'oidc-provider'
 import { type ClientRegistry, noClients } from './client.ts'
 import { phoneAudience } from './clients.ts'
 import { cookieKeys } from './cookie-keys.ts'
+import { type LogoutView, readLogout } from './end-session.ts'
 import { createInteractions, type Interactions } from './interactions.ts'
 import { type KeyProof, provesKey } from './key-proof.ts'
 import { createKeySeal } from './key-seal.ts'
+import { createLogouts, type LogoutsOptions } from './logouts.ts'
 import { errors } from './oidc-provider.ts'
 import { type OpenSessionsOptions, openSessions } from './open-sessions.ts'
 import { unwrapped } from './outage.ts'
@@ -18,7 +20,9 @@ import { createSigningKeys, type KeyRings, type SigningKeyTimes, signingAlgorith
 import { readUserinfo, type Userinfo } from './userinfo.ts'
 import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy, type LoginProof, type VerifiedToken } from './verify.ts'
 
-export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecrets'>, Omit<OpenSessionsOptions, 'times'> {
+export interface IdentityOptions
+  extends Omit<ProviderOptions, 'cookieSecrets'>,
+    Omit<OpenSessionsOptions, 'times' | 'onLeft'> {
   /**
    * Protect the signing keys in Redis. The first secret encrypts, all decrypt. Each has at least 32
    * characters.
@@ -32,6 +36,8 @@ export interface IdentityOptions extends Omit<ProviderOptions, 'cookieSecrets'>,
    */
   onSessionBegan?: (session: BegunSession) => void
   keyTimes?: Partial<SigningKeyTimes>
+  /** How applications are told of ends. */
+  logouts?: LogoutsOptions
   /** Milliseconds between two reads of the cluster's keys, one small read each. @default 5 seconds */
   keyCheckMs?: number
 }
@@ -99,6 +105,11 @@ export interface Identity {
   mayScan(sub: string): Promise<Result<string>>
   /** The authorization requests that wait for a person. */
   interactions: Interactions
+  /**
+   * The logout that the browser of this session was asked about. The id is that of its signed cookie.
+   * Undefined if there is none. Rejects with RedisUnavailable.
+   */
+  logoutOf(session: string): Promise<LogoutView | undefined>
   close(): void
 }
 
@@ -109,7 +120,7 @@ export interface Identity {
 export const createIdentity = async (deps: IdentityDeps, options: IdentityOptions): Promise<Identity> => {
   const seal = createKeySeal(options.secrets)
   const issuer = `${options.origin}/oidc`
-  const opened = openSessions(deps.redis, { ...options, times: deps.tickets.times })
+  const opened = openSessions(deps.redis, { ...options, times: deps.tickets.times, onLeft: () => logouts.look() })
   const { sessions, grants, forms } = opened
   const registry = deps.clients ?? noClients
   const ringOf = {
@@ -128,10 +139,14 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
   const audiences = [...forCluster, userinfoAudience(options.origin), forInteractions]
   const assemble = (rings: KeyRings) => ({
     kids: kidsOf(rings),
-    ...createProvider({ ...deps, registry, accounts, grants, sessions, refreshTokenForm: forms.refreshToken }, rings, {
-      ...options,
-      cookieSecrets: cookieKeys(options.secrets),
-    }),
+    ...createProvider(
+      {
+        ...{ ...deps, registry, accounts, grants, sessions, refreshTokenForm: forms.refreshToken },
+        verify: (token) => verifyAny(token),
+      },
+      rings,
+      { ...options, cookieSecrets: cookieKeys(options.secrets) },
+    ),
     // Access tokens have this algorithm alone.
     verify: createVerifier(rings.ES256, issuer, audiences),
   })
@@ -153,6 +168,7 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
       if (!(error instanceof RedisUnavailable)) options.onKeysError(error)
     })
   }
+  const logouts = createLogouts({ untold: opened.untold, registry, current: () => current }, options.logouts)
   const stop = every(options.keyCheckMs ?? 5_000, lookAgain)
   // Redis may have come back with less data than before.
   deps.redis.data.on('ready', lookAgain)
@@ -218,6 +234,7 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
       grants,
       verify: verifyLogin,
     }),
+    logoutOf: (id) => readLogout(current.provider, registry, id),
     provider: () => current.provider,
     verify,
     userinfo: async (token, proof) => {
@@ -240,6 +257,7 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
     },
     close: () => {
       stop()
+      logouts.close()
       deps.redis.data.off('ready', lookAgain)
       opened.close()
     },

@@ -9,8 +9,10 @@ export {
   verificationModes,
 } from './client.ts'
 export { cookieKeys } from './cookie-keys.ts'
+export { type LogoutView, sessionCookie } from './end-session.ts'
 export { createIdentity, type Identity, type IdentityOptions } from './identity.ts'
 export type { Interactions, InteractionView } from './interactions.ts'
+export type { LogoutsOptions, Untellable } from './logouts.ts'
 export { type OpenSessions, type OpenSessionsOptions, openSessions } from './open-sessions.ts'
 export { INTERACTION_COOKIE } from './provider.ts'
 export type { EndedSession } from './session-ends.ts'

@@ -5,6 +5,7 @@ import { createSessionMarks, type SessionMarks } from './session-marks.ts'
 import type { SessionLimits } from './session-policy.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { type SessionForms, shortForms } from './short-form.ts'
+import { createUntold, type Untold } from './untold.ts'
 
 export interface OpenSessionsOptions {
   /** Public origin of the cluster. */
@@ -22,6 +23,8 @@ export interface OpenSessionsOptions {
    * tokens was replayed. If it rejects it is retried a few times.
    */
   onSessionEnded?: (session: EndedSession) => Promise<void>
+  /** Called when a session has ended that left applications to be told. */
+  onLeft?: () => void
   /** Called when all tries of `onSessionEnded` have failed. */
   onSessionEndError?: (error: unknown) => void
 }
@@ -32,6 +35,8 @@ export interface OpenSessions {
   grants: Grants
   marks: SessionMarks
   forms: SessionForms
+  /** The applications that have yet to be told of ends. A node tells them, also of what a command ended. */
+  untold: Untold
   /** Gives up telling of ends that could not be told yet. */
   close(): void
 }
@@ -42,6 +47,8 @@ export const openSessions = (redis: RedisClients, options: OpenSessionsOptions):
   const ends = createSessionEnds(options.onSessionEnded, options.onSessionEndError)
   const marks = createSessionMarks(redis, times.redeemMs, times.confirmMs)
   const forms = shortForms(origin, mayWriteShort)
-  const grants = createGrants(redis, marks, ends.tell, forms.grant)
-  return { sessions: createSessions(redis, marks, grants, sessionLimits), grants, marks, forms, close: ends.close }
+  const untold = createUntold(redis, options.onLeft)
+  const grants = createGrants(redis, marks, ends.tell, forms.grant, untold)
+  const sessions = createSessions(redis, marks, grants, sessionLimits)
+  return { sessions, grants, marks, forms, untold, close: ends.close }
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Accounts } from '@saoma/accounts'
-import type { LoginRequest } from '@saoma/protocol'
+import type { LoginRequest, Result } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
 import type { ClientRegistry } from './client.ts'
 import type { Grants } from './grants.ts'
@@ -8,6 +8,7 @@ import type { KoaContextWithOIDC } from './oidc-provider.ts'
 import type { RecordForm } from './record-form.ts'
 import type { BegunSession, Sessions } from './sessions.ts'
 import type { TicketStore } from './ticket-store.ts'
+import type { VerifiedToken } from './verify.ts'
 import type { Recognise } from './wx-code.ts'
 
 export interface ProviderOptions {
@@ -41,6 +42,12 @@ export interface ProviderOptions {
   onRefreshRepeated?: () => void
   /** Called when a refresh is refused because its session has refreshed too often recently. */
   onRefreshLimited?: () => void
+  /**
+   * Calls an application: logout tokens, and what else the provider fetches. It decides which addresses may
+   * be called, bounds the answer, and follows no redirect.
+   * @default the provider's own, which refuses addresses that are not public
+   */
+  fetch?: typeof fetch
   /** Called for every refusal and failure of the OAuth routes, for the log. */
   onError: (ctx: KoaContextWithOIDC, error: Error) => void
 }
@@ -53,6 +60,8 @@ export interface ProviderDeps {
   sessions: Sessions
   /** The registered applications. */
   registry: ClientRegistry
+  /** Verifies an access token of any of our clients. */
+  verify: (token: string) => Promise<Result<VerifiedToken>>
   /** How a refresh token's record is written. */
   refreshTokenForm: RecordForm
 }

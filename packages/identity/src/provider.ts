@@ -16,14 +16,17 @@ import {
 } from './clients.ts'
 import { createDeviceCodes, finishRedemption } from './device-codes.ts'
 import { describeProvider } from './discovery.ts'
+import { admitLogout, isLogout, logoutFeatures, sessionCookie, takeOldHints } from './end-session.ts'
 import { errorPage } from './error-page.ts'
 import { createPolicy } from './interaction-policy.ts'
 import { APPLICATION, isLoginClient } from './login-client.ts'
+import { type SendLogoutToken, takeLogoutTokens } from './logout-tokens.ts'
 import { type Configuration, errors, type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
 import { outage, withOutage } from './outage.ts'
 import type { ProviderDeps, ProviderOptions } from './provider-options.ts'
 import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
 import { addProblem } from './refusal.ts'
+import { reportRefusals } from './refusals.ts'
 import { type RequestState, requestState } from './request-state.ts'
 import { createResources } from './resources.ts'
 import { nameSessions, sessionClaims } from './session-claims.ts'
@@ -31,6 +34,7 @@ import { SESSION_SECONDS } from './sessions.ts'
 import { SigningKey } from './signing-key.ts'
 import { type KeyRings, signingAlgorithms } from './signing-keys.ts'
 import { createStorage } from './storage.ts'
+import { createStructuredTokens, introspectionFeature } from './structured-tokens.ts'
 import { tooMany } from './too-many.ts'
 import { wxCodeGrant } from './wx-code.ts'
 
@@ -39,22 +43,10 @@ const DAY = 24 * 60 * MINUTE
 /** Seconds between polls of the token endpoint (RFC 8628 section 3.2). */
 export const POLL_INTERVAL_SECONDS = 5
 
-const refusals = [
-  'grant.error',
-  'device_authorization.error',
-  'revocation.error',
-  'authorization.error',
-  'pushed_authorization_request.error',
-  'end_session_confirm.error',
-  'discovery.error',
-  'jwks.error',
-  'server_error',
-] as const
-
 /** The cookie of the browser that began an interaction. It is sent to the interaction's own address only. */
 export const INTERACTION_COOKIE = 'saoma_interaction'
 /** The provider's routes that people see. */
-const AUTHORIZATION = new Set(['authorization', 'resume', 'end_session_confirm'])
+const AUTHORIZATION = new Set(['authorization', 'resume'])
 
 /** How long somebody may take from the application's page back to it. */
 const INTERACTION_SECONDS = 15 * MINUTE
@@ -64,10 +56,10 @@ const INTERACTION_SECONDS = 15 * MINUTE
  * provider.
  */
 export const createProvider = (
-  { redis, tickets, accounts, grants, sessions, registry, refreshTokenForm }: ProviderDeps,
+  { redis, tickets, accounts, grants, sessions, registry, verify, refreshTokenForm }: ProviderDeps,
   rings: KeyRings,
   options: ProviderOptions,
-): { provider: Provider; applications: Applications } => {
+): { provider: Provider; applications: Applications; sendLogoutToken: SendLogoutToken } => {
   const { origin, appName } = options
   const newName = (): string => randomBytes(16).toString('base64url')
   const isOwn = (clientId: string): boolean => ownClients.includes(clientId)
@@ -148,13 +140,7 @@ export const createProvider = (
     jwks: { keys: signingAlgorithms.flatMap((alg) => rings[alg].map((jwk) => new SigningKey(jwk))) },
     cookies: {
       keys: [...options.cookieSecrets],
-      // With this prefix a browser takes the cookie from this host alone, so no other host of the domain can
-      // put its own session here.
-      names: {
-        session: `${origin.startsWith('https:') ? '__Host-' : ''}saoma_session`,
-        interaction: INTERACTION_COOKIE,
-        resume: 'saoma_resume',
-      },
+      names: { session: sessionCookie(origin), interaction: INTERACTION_COOKIE, resume: 'saoma_resume' },
     },
     clients: clientsOf(appName),
     extraClientMetadata: { properties: [APPLICATION] },
@@ -178,7 +164,8 @@ export const createProvider = (
       // Its route is ours (see userinfo.ts). It is on for the parameter `claims`, which names claims of it.
       userinfo: { enabled: true },
       claimsParameter: { enabled: true },
-      rpInitiatedLogout: { enabled: false },
+      ...logoutFeatures(origin),
+      introspection: introspectionFeature(),
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: { enabled: true },
       dPoP: { enabled: true },
@@ -209,7 +196,8 @@ export const createProvider = (
       Grant: SESSION_SECONDS,
       AuthorizationCode: MINUTE,
       Interaction: INTERACTION_SECONDS,
-      Session: SESSION_OF_BROWSER_SECONDS,
+      // Of a browser that is not logged in it holds a question at most.
+      Session: (_ctx, { accountId }) => (accountId ? SESSION_OF_BROWSER_SECONDS : INTERACTION_SECONDS),
     },
     rotateRefreshToken: true,
     expiresWithSession: () => false,
@@ -237,7 +225,9 @@ export const createProvider = (
       return client ? pageOrigins(client).includes(from) : options.admits(ctx.headers)
     },
     interactions: { policy: createPolicy(admit), url: (_ctx, { uid }) => `${origin}/oidc/interaction/${uid}` },
+    ...(options.fetch ? { fetch: options.fetch } : {}),
     renderError: (ctx, out) => {
+      if (isLogout(ctx) && ctx.accepts('json', 'html') === 'html') return errorPage(ctx, out, 'logout')
       if (isAuthorization(ctx) && ctx.accepts('json', 'html') === 'html') return errorPage(ctx, out)
       ctx.type = 'json'
       ctx.body = out
@@ -248,6 +238,8 @@ export const createProvider = (
   nameSuccessors(provider.RefreshToken)
   compareHashedSecrets(provider.Client)
   nameSessions(provider)
+  takeOldHints(provider, rings)
+  const structured = createStructuredTokens({ ...options, registry, grants, accounts, verify, audience: origin })
   provider.registerGrantType(
     WX_CODE_GRANT,
     wxCodeGrant(accounts, options.recognise, origin, (clientId) => resources.serverOf(origin, clientId), outage),
@@ -270,7 +262,9 @@ export const createProvider = (
   provider.use(async (ctx, next) => {
     // People type user codes on our own page, not in the provider's form.
     if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/phone`)
+    if (!(await admitLogout(ctx as KoaContextWithOIDC, options.limitInteractions))) return
     await answered(ctx as KoaContextWithOIDC, next)
+    await structured.answer(ctx as KoaContextWithOIDC)
     await endReplaced(ctx as KoaContextWithOIDC, sessions)
     if (ctx.status === 200) await answerRedemption(ctx as KoaContextWithOIDC)
     addProblem(ctx as KoaContextWithOIDC)
@@ -291,6 +285,6 @@ export const createProvider = (
     }
   })
 
-  for (const event of refusals) provider.on(event as 'grant.error', options.onError)
-  return { provider, applications }
+  reportRefusals(provider, options.onError)
+  return { provider, applications, sendLogoutToken: takeLogoutTokens(provider) }
 }

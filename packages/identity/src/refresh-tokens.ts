@@ -89,7 +89,10 @@ export const createRefreshTokens = (
       if (id.startsWith(HASHED_TOKEN)) return findByHash(id)
       const found = await load(id)
       if (!found) {
-        const isReplay = TOKEN.test(id) && (await isUsed(data, [keys.usedRefreshTokens(sidOf(id))], [markOf(id)]))
+        // Whoever asks about a token does not use it.
+        const isAsked = Provider.ctx?.oidc.route === 'introspection'
+        const isReplay =
+          !isAsked && TOKEN.test(id) && (await isUsed(data, [keys.usedRefreshTokens(sidOf(id))], [markOf(id)]))
         if (isReplay) await grants.adapter.destroy(sidOf(id))
         return undefined
       }

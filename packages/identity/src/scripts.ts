@@ -22,10 +22,16 @@ export const prolong = script<
 
 const List = v.array(v.string())
 
-export const take = script<readonly [grant: string], readonly [], Fields | undefined>(
+/** `unannounced`: nothing was done, because the end has to be announced first. */
+export const take = script<
+  readonly [grant: string, untold: string],
+  readonly [sid: string, keepMs: number, announced: 0 | 1],
+  Fields | 'unannounced' | undefined
+>(
   'take',
-  1,
+  2,
   (raw) => {
+    if (raw === 1) return 'unannounced'
     const list = v.parse(List, raw)
     return list.length === 0 ? undefined : fieldsOf(list)
   },
@@ -124,3 +130,32 @@ export const swap = script<
   readonly [expected: string, replacement: string, known: string],
   boolean
 >('swap', 2, first)
+
+export const enter = script<readonly [grant: string], readonly [client: string], boolean>('enter', 1, first)
+
+// The list holds what has just ended, and what was deleted for it needed more.
+export const schedule = script<readonly [due: string], readonly [id: string, delayMs: number, keepMs: number], boolean>(
+  'schedule',
+  1,
+  first,
+  { allowOom: true },
+)
+
+export const claim = script<readonly [due: string], readonly [leaseMs: number, most: number], string[]>(
+  'claim',
+  1,
+  (raw) => sidsOf(raw),
+  { allowOom: true },
+)
+
+const Tried = v.tuple([v.number(), v.number()])
+
+export const told = script<readonly [untold: string], readonly string[], { tries: number; left: number }>(
+  'told',
+  1,
+  (raw) => {
+    const [tries, left] = v.parse(Tried, raw)
+    return { tries, left }
+  },
+  { allowOom: true },
+)

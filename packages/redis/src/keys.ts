@@ -37,6 +37,13 @@ export const createKeys = (prefix: string) => ({
   oidc: (model: string, id: string) => `${prefix}:oidc:${model}:{${id}}`,
   /** String: marks of the refresh tokens that a session has used up. */
   usedRefreshTokens: (sid: string) => `${prefix}:used-refresh-tokens:{${sid}}`,
+  /**
+   * Hash: the applications that have yet to be told that a session, or their grant, has ended. It lies in the
+   * slot of that record. `id` is a hash.
+   */
+  untold: (id: string) => `${prefix}:untold:{${id}}`,
+  /** Sorted set: what has ended, by the time (ms) from which on its applications are told. */
+  untoldDue: () => `${prefix}:untold-due`,
   /** Hash: a person's account. */
   account: (sub: string) => `${prefix}:account:{${sub}}`,
   /** String: the account of an outside identity, or of a unionid. `name` is an HMAC. */

@@ -42,6 +42,8 @@ const REDIRECT_RULE = {
   confidential: 'must list addresses with https or http',
 } as const
 
+const BACKCHANNEL_RULE = 'must be an address with https, or with http of a confidential client'
+
 const unique = <T extends v.GenericSchema>(item: T, what: string) =>
   v.pipe(
     v.array(item, `must be a list of ${what}`),
@@ -70,6 +72,8 @@ const Entry = v.strictObject({
   party: v.optional(oneOf(['first', 'third']), 'third'),
   redirect_uris: v.optional(addresses, []),
   post_logout_redirect_uris: v.optional(addresses, []),
+  backchannel_logout_uri: v.optional(v.pipe(v.string(BACKCHANNEL_RULE), v.maxLength(2_000, BACKCHANNEL_RULE))),
+  backchannel_logout_session_required: v.optional(v.boolean('must be true or false')),
   grant_types: v.optional(unique(oneOf(grants), 'grants'), ['authorization_code']),
   scope: v.optional(
     v.pipe(
@@ -100,6 +104,15 @@ const contradiction = (entry: Entry): [member: keyof Entry, what: string] | unde
   if (type === 'public' && redirects.some(isProgram) && redirects.some(isSecureHere))
     return ['redirect_uris', 'must not have https on this machine beside addresses of a program']
   if (!logouts.every((uri) => isRedirect(uri, type))) return ['post_logout_redirect_uris', REDIRECT_RULE[type]]
+  const { backchannel_logout_uri: backchannel } = entry
+  const isNative = type === 'public' && redirects.some(isProgram)
+  if (isNative && logouts.some(isSecureHere))
+    return ['post_logout_redirect_uris', 'must not have https on this machine in a client that is a program']
+  if (!isNative && type === 'public' && logouts.some(isProgram))
+    return ['post_logout_redirect_uris', 'must have https, as redirect_uris have']
+  if (backchannel !== undefined && !(/^https?:/.test(backchannel) && isRedirect(backchannel, 'confidential')))
+    return ['backchannel_logout_uri', BACKCHANNEL_RULE]
+  if (type === 'public' && backchannel?.startsWith('http:')) return ['backchannel_logout_uri', BACKCHANNEL_RULE]
   if (usesCode && redirects.length === 0) return ['redirect_uris', 'is needed for authorization_code']
   if (!usesCode && redirects.length > 0) return ['redirect_uris', 'is of no use without authorization_code']
   if (type === 'confidential' && !secret) return ['secret_sha256', 'is needed: a confidential client has a secret']
@@ -116,6 +129,10 @@ const clientOf = (entry: Entry): Client => ({
   party: entry.party,
   redirectUris: entry.redirect_uris,
   postLogoutRedirectUris: entry.post_logout_redirect_uris,
+  ...(entry.backchannel_logout_uri ? { backchannelLogoutUri: entry.backchannel_logout_uri } : {}),
+  ...(entry.backchannel_logout_session_required === undefined
+    ? {}
+    : { backchannelLogoutSessionRequired: entry.backchannel_logout_session_required }),
   grants: entry.grant_types,
   scopes: entry.scope,
   idTokenAlg: entry.id_token_signed_response_alg,

@@ -10,6 +10,8 @@ export const USAGE = `Usage: saoma client <command> [options]
   --name <text>       what page and phone display (add)
   --redirect <uri>    where the answer may go, to the letter; may be repeated (add)
   --logout <uri>      where a person may be sent after logging out; may be repeated (add)
+  --backchannel-logout <uri>
+                      where the application is told that a session has ended (add)
   --logo <uri>        address of a picture (add)
   --public            it runs in a browser or on a phone and keeps no secret (add; default: confidential)
   --first-party       it belongs to you, so people are not asked what it may know (add; default: they are)
@@ -51,6 +53,7 @@ const parse = (args: readonly string[]) =>
       name: { type: 'string' },
       redirect: { type: 'string', multiple: true, default: [] },
       logout: { type: 'string', multiple: true, default: [] },
+      'backchannel-logout': { type: 'string' },
       logo: { type: 'string' },
       public: { type: 'boolean', default: false },
       'first-party': { type: 'boolean', default: false },
@@ -83,6 +86,7 @@ const newClient = (id: string, values: Values): NewClient | string => {
     party: values['first-party'] ? 'first' : 'third',
     redirect_uris: values.redirect,
     ...(values.logout.length > 0 ? { post_logout_redirect_uris: values.logout } : {}),
+    ...(values['backchannel-logout'] ? { backchannel_logout_uri: values['backchannel-logout'] } : {}),
     grant_types: ['authorization_code', ...(values.refresh ? (['refresh_token'] as const) : [])],
     scope: values.scope ?? 'openid profile',
     ...(alg ? { id_token_signed_response_alg: alg } : {}),

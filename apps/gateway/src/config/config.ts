@@ -64,6 +64,8 @@ export interface Config extends RedisSettings {
   live: AccessSettings & { rules: readonly Rule[] }
   /** The applications that log people in. */
   clients: ClientText
+  /** Private networks in which applications may be called. */
+  applicationNetworks: string[]
   /** Who a person is. */
   accounts: {
     /** The business, if it is asked. */
@@ -223,6 +225,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
         : {}),
     },
     clients: settings.SAOMA_CLIENTS,
+    applicationNetworks: settings.SAOMA_APPLICATION_NETWORKS,
     accounts: {
       ...(settings.SAOMA_ACCOUNT_URL && settings.SAOMA_ACCOUNT_SECRET
         ? {

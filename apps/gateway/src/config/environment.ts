@@ -5,6 +5,7 @@ import { parseRedisUrl } from '@saoma/redis'
 import proxyAddr from 'proxy-addr'
 import * as v from 'valibot'
 import { type ApiKeyList, parseApiKeys } from '../access/api-keys.ts'
+import { isNetwork } from '../access/application-networks.ts'
 import type { ClientText } from '../access/client-list.ts'
 import { parseClients } from '../access/read-clients.ts'
 import { parseRules, type Rule } from '../access/rules.ts'
@@ -82,6 +83,10 @@ const cidr = v.pipe(
       return false
     }
   }, 'must list addresses or networks such as 10.0.0.0/8'),
+)
+const privateNetwork = v.pipe(
+  v.string(),
+  v.check(isNetwork, 'must list networks such as 10.0.0.0/8 or fd00::/8, no wider than /8 (IPv6: /7), by commas'),
 )
 const secret = v.pipe(v.string(), v.minLength(32, 'must have at least 32 characters'))
 const hookSecret = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{16,}$/, 'must have at least 16 characters of ASCII'))
@@ -236,6 +241,7 @@ export const Environment = v.object({
   SAOMA_LIMIT_HANDSHAKES: v.optional(number(1, 1e6), '600'),
   SAOMA_API_KEYS: v.optional(apiKeys, ''),
   SAOMA_CLIENTS: v.optional(clients, ''),
+  SAOMA_APPLICATION_NETWORKS: v.optional(v.pipe(list, v.array(privateNetwork)), ''),
   SAOMA_AUTH_URL: v.optional(webAddress),
   SAOMA_AUTH_JWKS: v.optional(keySource),
   SAOMA_AUTH_ISSUER: v.optional(v.string()),

@@ -26,6 +26,16 @@ const sessionOf = (ctx: Context): Pick<Note, 'person' | 'sid'> => {
   return { person: Account?.accountId, sid: Grant?.sessionUid ?? Grant?.jti }
 }
 
+/** Whether the browser goes on with the login of somebody else, for whom the session of the former ends. */
+const isReplaced = (ctx: Context): boolean =>
+  String(ctx.oidc?.session?.state?.postLogoutRedirectUri ?? '').startsWith(`${ctx.state.origin}/oidc/auth/`)
+
+/** Whether a request has ended the login of this browser because its person has logged out. */
+export const hasLoggedOut = (ctx: Context): boolean => {
+  const { destroyed, accountId } = ctx.oidc?.session ?? {}
+  return destroyed === true && accountId !== undefined && ctx.status === 303 && !isReplaced(ctx)
+}
+
 /**
  * Why a session ends within a request to one of the OAuth routes. Within the provider `ctx` has another path.
  */
@@ -33,7 +43,8 @@ export const oauthCause = (ctx: Context, path: string): EndCause => {
   if (path === '/oidc/token/revocation') return { by: 'browser', reason: 'logout', ...whereFrom(ctx) }
   // Somebody who was logged in has scanned again, or somebody else has.
   if (path.startsWith('/oidc/auth')) return { by: 'saoma', reason: 'login-repeated', ...whereFrom(ctx) }
-  if (path === '/oidc/session/end/confirm') return { by: 'browser', reason: 'other-person', ...whereFrom(ctx) }
+  if (path === '/oidc/session/end/confirm')
+    return { by: 'browser', reason: isReplaced(ctx) ? 'other-person' : 'logout', ...whereFrom(ctx) }
   const isRedemption = ctx.oidc?.params?.grant_type === DEVICE_CODE_GRANT
   return { by: 'saoma', reason: isRedemption ? 'too-many' : 'refresh-token-reused', ...whereFrom(ctx) }
 }

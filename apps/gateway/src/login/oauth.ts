@@ -7,7 +7,7 @@ import { readForm } from '../transport/http/body.ts'
 import type { Context, Middleware } from '../transport/http/context.ts'
 import { problem } from '../transport/http/problem.ts'
 import type { Limits, Verdict } from '../transport/limits.ts'
-import { noteAsked, noteTokens, oauthCause } from './audited.ts'
+import { hasLoggedOut, noteAsked, noteTokens, oauthCause } from './audited.ts'
 import { because } from './end-cause.ts'
 import { ticketCookie } from './ticket-cookie.ts'
 
@@ -28,12 +28,16 @@ const ROUTES = new Map([
   ['/oidc/request', POST],
   ['/oidc/token', POST],
   ['/oidc/token/revocation', POST],
+  ['/oidc/token/introspection', POST],
 ])
 
 /** The routes of the provider that people see, and where a browser goes on after an interaction. */
 const SEEN = new Map([
   ['/oidc/auth', [...READ, 'POST']],
-  // Somebody else has logged in at this browser: a page of the provider that posts itself.
+  ['/oidc/session/end', [...READ, 'POST']],
+  ['/oidc/session/end/success', READ],
+  // The person logs out. Or somebody else has logged in at this browser: a page of the provider that posts
+  // itself.
   ['/oidc/session/end/confirm', ['POST']],
 ])
 const RESUMED = /^\/oidc\/auth\/[A-Za-z0-9_-]{16,64}$/
@@ -55,15 +59,19 @@ const protect = (ctx: Context): void => {
 /** More than an authorization request has, and less than nginx takes as an address. */
 const MOST_FORM = 6_000
 
+/** What applications send people to. */
+const ASKED = ['/oidc/auth', '/oidc/session/end']
+
 /**
- * An authorization request may be posted (OpenID Connect Core, section 3.1.2.1). A browser sends no cookies
- * with a form of another site, so it is told to ask again by GET, with which it does.
+ * A request for a login or a logout may be posted (OpenID Connect Core, section 3.1.2.1; RP-Initiated Logout,
+ * section 2). A browser sends no cookies with a form of another site, so it is told to ask again by GET, with
+ * which it does.
  */
 const repeatAsGet = async (ctx: Context): Promise<void> => {
   const form = await readForm(ctx, MOST_FORM)
   if (!form) return
   ctx.status = 303
-  ctx.set('Location', `${ctx.state.origin}/oidc/auth?${form}`)
+  ctx.set('Location', `${ctx.state.origin}${ctx.path}?${form}`)
   ctx.set('Cache-Control', 'no-store')
 }
 
@@ -115,7 +123,7 @@ export const oauth = (
     // So are its cookies: TLS may end in front of nginx.
     Object.defineProperty(ctx.request, 'secure', { value: secure })
     if (seen) protect(ctx)
-    if (ctx.path === '/oidc/auth' && ctx.method === 'POST') return repeatAsGet(ctx)
+    if (ASKED.includes(ctx.path) && ctx.method === 'POST') return repeatAsGet(ctx)
     const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
     const slow = creates ? await limits.codes(ctx.ip) : undefined
     if (slow) return refuse(ctx, slow)
@@ -124,6 +132,7 @@ export const oauth = (
       () => oauthCause(ctx, path),
       () => door(ctx, next),
     )
+    if (hasLoggedOut(ctx)) metrics.sessionsEnded.inc({ by: 'browser' })
     if (ctx.path === '/oidc/token/revocation') ctx.set(TAKES_HASHES_HEADER, '1')
     const body = ctx.body as { device_code?: string } | undefined
     // The ticket identifies one login throughout the log.

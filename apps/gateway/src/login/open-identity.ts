@@ -6,6 +6,8 @@ import { userChannel } from '@saoma/protocol'
 import type { Membership, RedisClients } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
 import type { Wechat } from '@saoma/wechat'
+import { createApplicationFetch } from '../access/application-fetch.ts'
+import { createMayCall } from '../access/application-networks.ts'
 import type { Config } from '../config/config.ts'
 import { createOrigins } from '../config/origins.ts'
 import { type Logger, rarely } from '../operate/log.ts'
@@ -15,6 +17,7 @@ import type { Limits } from '../transport/limits.ts'
 import { createAccountHook } from './account-hook.ts'
 import { noteEnded } from './audited.ts'
 import { noteAccounts } from './audited-accounts.ts'
+import { reportLogouts } from './audited-logouts.ts'
 import { createIdentifyPhone } from './identify-phone.ts'
 import { createPhoneCodes } from './phone-codes.ts'
 import { createPhoneNumbers } from './phone-numbers.ts'
@@ -126,6 +129,8 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
       },
       onSessionEndError: (error) =>
         log.error({ err: error }, 'the end of a session could not be published to the nodes'),
+      fetch: createApplicationFetch({ mayCall: createMayCall(config.applicationNetworks) }),
+      logouts: reportLogouts({ accounts: () => accounts, audit, metrics, log }),
       onKeysError: rarely(QUIET_MS, (error: unknown, times) =>
         log.error({ err: error, times }, 'the signing keys could not be reloaded'),
       ),

@@ -91,6 +91,11 @@ export const createMetrics = () => {
     cut: counter('saoma_connections_cut_total', 'Connections cut off for what they sent or did not read', ['reason']),
     ended: counter('saoma_connections_ended_total', 'Sockets closed for their token or session', ['code']),
     sessionsEnded: counter('saoma_sessions_ended_total', 'Logins that were ended on purpose, by whom', ['by']),
+    applicationLogouts: counter(
+      'saoma_application_logouts_total',
+      'Calls that tell an application of the end of a session, by how they went',
+      ['result'],
+    ),
     refreshed: counter('saoma_token_refreshed_total', 'Tokens renewed on a live socket', []),
     refreshRepeated: counter(
       'saoma_refresh_repeated_total',
@@ -170,6 +175,7 @@ export const createMetrics = () => {
     [metrics.cut, 'reason', ['flood', 'slow', 'protocol']],
     [metrics.ended, 'code', ['TOKEN_EXPIRED', 'REVOKED', 'REPLACED']],
     [metrics.sessionsEnded, 'by', ['phone', 'browser', 'backend', 'limit']],
+    [metrics.applicationLogouts, 'result', ['told', 'again', 'failed']],
     [metrics.redisErrors, 'client', CLIENTS],
     [metrics.redisReconnects, 'client', CLIENTS],
     [metrics.limited, 'what', LIMITED],

@@ -102,6 +102,7 @@ export const en: typeof zh = {
       'login.redeemed': 'Logged in',
       'session.began': 'Logged in',
       'application.entered': 'Entered an application',
+      'application.untold': 'An application could not be told of a logout',
       'session.moved': 'A login moved to another network',
       'session.ended': 'Logged out',
       'account.created': 'The account was made',

@@ -99,6 +99,7 @@ export const zh = {
       'login.redeemed': '登录成功',
       'session.began': '登录成功',
       'application.entered': '进入了应用',
+      'application.untold': '未能通知应用你已退出登录',
       'session.moved': '登录换了网络',
       'session.ended': '退出了登录',
       'account.created': '账号已创建',

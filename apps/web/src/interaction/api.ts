@@ -18,7 +18,7 @@ const TIMEOUT_MS = 10_000
  * Asks until there is an answer: a node may be killed at any moment, and Redis comes back. Undefined if the
  * request is over, or is not of this browser.
  */
-const ask = async (address: string, init: RequestInit = {}): Promise<unknown> => {
+export const ask = async (address: string, init: RequestInit = {}): Promise<unknown> => {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
       const answer = await fetch(address, { ...init, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) })

@@ -42,11 +42,11 @@ interface Applications {
 }
 
 /**
- * Paths that the provider itself opens to every page, and the one to which applications send people, also by
- * a form. What it answers is for the browser to follow and not for a page to read.
+ * Paths that the provider itself opens to every page, and those to which applications send people, also by a
+ * form. What they answer is for the browser to follow and not for a page to read.
  */
-const isPublic = (path: string): boolean =>
-  path === '/oidc/jwks' || path === '/oidc/auth' || path.startsWith('/oidc/.well-known/')
+const PUBLIC = new Set(['/oidc/jwks', '/oidc/auth', '/oidc/session/end'])
+const isPublic = (path: string): boolean => PUBLIC.has(path) || path.startsWith('/oidc/.well-known/')
 
 /**
  * Handles CORS before limits and refusals, because pages of other origins must be able to read a refusal too.

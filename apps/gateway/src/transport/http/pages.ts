@@ -4,14 +4,14 @@ import serve from 'koa-static'
 import type { Builds } from './builds.ts'
 import type { Middleware } from './context.ts'
 
-const policy = (origin: string, cdn?: string, pictures = ''): string =>
+const policy = (origin: string, cdn?: string, pictures = '', forms = "form-action 'self'"): string =>
   [
     "default-src 'self'",
     `img-src 'self' data: blob:${pictures}`,
     `connect-src 'self' ${origin.replace(/^http/, 'ws')}${cdn ? ` ${new URL(cdn).origin}` : ''}`,
     "object-src 'none'",
     "base-uri 'none'",
-    "form-action 'self'",
+    ...(forms ? [forms] : []),
     "frame-ancestors 'none'",
   ].join('; ')
 
@@ -28,6 +28,9 @@ export interface PagesOptions {
 
 /** The page of an authorization request. Its address names the request, and has the request's cookie. */
 const INTERACTION = /^\/oidc\/interaction\/[A-Za-z0-9_-]{16,64}$/
+
+/** The question whether to log out, and that it is done. */
+const LOGOUT = /^\/oidc\/logout(\/done)?$/
 
 /** What pages of other origins load: the element, the hosted SDK, and their parts. */
 const isForOthers = (path: string): boolean => path === '/saoma-login.js' || path.startsWith('/sdk/')
@@ -47,6 +50,8 @@ export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middle
   const usualPolicy = policy(origin, cdn)
   // An application's logo lies wherever it likes.
   const interactionPolicy = policy(origin, cdn, ' https:')
+  // The form of a logout leads on to the application, wherever that is. Browsers hold that against the form.
+  const logoutPolicy = policy(origin, cdn, ' https:', '')
   return compose([
     async (ctx, next) => {
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
@@ -55,6 +60,8 @@ export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middle
       if (ctx.path === '/phone' && !demo) ctx.path = '/verify'
       const isInteraction = INTERACTION.test(ctx.path)
       if (isInteraction) ctx.path = '/interaction'
+      const isLogout = LOGOUT.test(ctx.path)
+      if (isLogout) ctx.path = '/logout'
       if (isForOthers(ctx.path)) {
         // On refusals too. Otherwise the console of the page speaks of CORS, and not of what is wrong.
         ctx.set('Access-Control-Allow-Origin', '*')
@@ -62,7 +69,9 @@ export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middle
       }
       await next()
       if (ctx.response.is('html')) {
-        ctx.set('Content-Security-Policy', isInteraction ? interactionPolicy : usualPolicy)
+        ctx.set('Content-Security-Policy', isLogout ? logoutPolicy : isInteraction ? interactionPolicy : usualPolicy)
+        // With `no-referrer` its form would have the origin `null`.
+        if (isLogout) ctx.set('Referrer-Policy', 'same-origin')
         ctx.set('X-Frame-Options', 'DENY')
       }
     },
