@@ -1,4 +1,4 @@
-import { ensurePage, ensurePrograms } from '@saoma/testing'
+import { applicationPackages, ensurePage, ensurePrograms, tryPackages } from '@saoma/testing'
 import { check } from './check.ts'
 import { fastTests } from './fast-tests.ts'
 import { count, runJest } from './jest.ts'
@@ -11,6 +11,7 @@ export const prepareTests = async (): Promise<void> => {
   const failed = await check()
   if (failed.length > 0) throw new Error(`The check failed, so no test was run: ${failed.join(', ')}.`)
   await ensurePrograms(['redis', 'nginx', 'curl', 'chromium'], say)
+  await tryPackages(applicationPackages, say)
   await ensurePage(say)
 }
 

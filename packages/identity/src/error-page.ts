@@ -22,6 +22,18 @@ const text = {
   ],
 } as const
 
+/** What is wrong with the registration of an application. People see it while somebody sets one up. */
+const setUp: Readonly<Record<string, readonly [en: string, zh: string]>> = {
+  invalid_client: [
+    'If you set it up: no application is registered with this client_id.',
+    '如果你正在配置应用：没有应用以这个 client_id 注册。',
+  ],
+  invalid_redirect_uri: [
+    'If you set it up: its redirect address is not the registered one, letter by letter. The address bar shows it behind redirect_uri=.',
+    '如果你正在配置应用：它的重定向地址与注册的不完全相同。地址栏中 redirect_uri= 之后就是它。',
+  ],
+}
+
 /**
  * The page of an authorization request that must not be answered to the application, because it is not known
  * to be one, or because Redis is unavailable. It shows nothing that a stranger has written.
@@ -33,6 +45,8 @@ export const errorPage = (ctx: Context, out: { error?: string }, what: 'broken' 
   const code = /^[a-z_]{1,64}$/.test(out.error ?? '') ? out.error : 'invalid_request'
   const isPassing = PASSING.has(code ?? '')
   const [en, zh] = isPassing ? text.passing : text[what]
+  const [hintEn, hintZh] = setUp[code ?? ''] ?? []
+  const hint = hintEn ? `<p>${hintEn}</p>\n<p lang="zh-CN">${hintZh}</p>\n` : ''
   const seconds = Math.max(AGAIN_SECONDS, Number(ctx.response.get('Retry-After')) || 0)
   if (isPassing && ctx.method === 'GET') ctx.set('Refresh', String(seconds))
   ctx.type = 'html'
@@ -43,7 +57,7 @@ export const errorPage = (ctx: Context, out: { error?: string }, what: 'broken' 
 <h1>${code}</h1>
 <p>${en}</p>
 <p lang="zh-CN">${zh}</p>
-</body>
+${hint}</body>
 </html>
 `
 }

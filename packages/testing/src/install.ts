@@ -31,19 +31,27 @@ const run = async (say: Say, command: readonly [string, ...string[]]): Promise<b
   }
 }
 
+/** How apt-get may be called without a password; undefined if it may not, or is not there. */
+const aptGet = (): [string, ...string[]] | undefined => {
+  if (!works('apt-get', ['--version'])) return undefined
+  if (process.getuid?.() === 0) return ['apt-get']
+  return works('sudo', ['-n', 'true']) ? ['sudo', '-n', 'apt-get'] : undefined
+}
+const aptSteps = (apt: [string, ...string[]], packages: readonly string[]): [string, ...string[]][] => [
+  [...apt, 'update', '-qq'],
+  [...apt, 'install', '-y', '-qq', '--no-install-recommends', ...packages],
+]
+
 /** Commands of the package manager that we may use without a password; undefined if there is none. */
 const installer = (names: readonly ProgramName[]): [string, ...string[]][] | undefined => {
   const packages: Program['packages'][] = names.map((name) => programs[name].packages)
-  if (works('apt-get', ['--version'])) {
-    const isRoot = process.getuid?.() === 0
-    if (!isRoot && !works('sudo', ['-n', 'true'])) return undefined
-    const rights: [string, ...string[]] = isRoot ? ['apt-get'] : ['sudo', '-n', 'apt-get']
-    const wanted = packages.map(({ apt }) => apt)
-    return [
-      [...rights, 'update', '-qq'],
-      [...rights, 'install', '-y', '-qq', '--no-install-recommends', ...wanted],
-    ]
-  }
+  const apt = aptGet()
+  if (apt)
+    return aptSteps(
+      apt,
+      packages.map((one) => one.apt),
+    )
+  if (works('apt-get', ['--version'])) return undefined
   const formulas = packages.flatMap(({ brew }) => brew ?? [])
   return formulas.length > 0 && works('brew', ['--version']) ? [['brew', 'install', ...formulas]] : undefined
 }
@@ -80,4 +88,27 @@ export const ensurePrograms = async (names: readonly ProgramName[], say: Say): P
   const left = await missing(wanted)
   if (left.length === 0) return
   throw new Error(`Not installed: ${left.map((name) => programs[name].commands[0]).join(', ')}. ${howToInstall(left)}`)
+}
+
+/** Packages of Debian with applications of others, to which tests log in. They start no service. */
+export const applicationPackages: readonly string[] = [
+  'libapache2-mod-auth-openidc',
+  'python3-authlib',
+  'python3-flask',
+  'python3-requests',
+]
+
+const isInstalled = (name: string): boolean => works('dpkg', ['--status', name])
+
+/**
+ * Installs packages of Debian that some tests need, if that needs no password. Without them those tests are
+ * skipped, so this reports what fails and never throws.
+ */
+export const tryPackages = async (names: readonly string[], say: Say): Promise<void> => {
+  const wanted = names.filter((name) => !isInstalled(name))
+  const apt = wanted.length > 0 ? aptGet() : undefined
+  if (!apt) return
+  say(`Installing ${wanted.join(', ')} for the tests of other people's applications.`)
+  for (const step of aptSteps(apt, wanted))
+    if (!(await run(say, step))) return say('It failed, so these tests are skipped.')
 }

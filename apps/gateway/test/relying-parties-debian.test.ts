@@ -1,0 +1,167 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createRedis } from '@saoma/redis'
+import { type Cluster, phoneToken, request, startCluster, startProcess, until } from '@saoma/testing'
+import {
+  type Application,
+  applicationEnv,
+  createFolder,
+  documentedApplications,
+  placeApplications,
+  untilListening,
+} from './documented-applications.ts'
+import { createVisitor } from './visitor.ts'
+
+/* Applications of Debian, with the lines of docs/applications.md. What is not installed is skipped. */
+
+const HTTPD = '/usr/sbin/apache2'
+const MODULES = '/usr/lib/apache2/modules'
+const hasApache = existsSync(HTTPD) && existsSync(`${MODULES}/mod_auth_openidc.so`)
+const withApache: jest.It = hasApache ? test : test.skip
+/** The one of the system, which has Debian's packages. */
+const PYTHON = '/usr/bin/python3'
+const hasAuthlib = spawnSync(PYTHON, ['-c', 'import authlib, flask, requests'], { stdio: 'ignore' }).status === 0
+const withAuthlib: jest.It = hasAuthlib ? test : test.skip
+
+const page = await readFile(new URL('../../../docs/applications.md', import.meta.url), 'utf8')
+const rows = documentedApplications(page).filter(({ from }) => from === 'Debian 12')
+let cluster: Cluster
+let applications: readonly Application[]
+let ada: string
+
+const at = (id: string): Application => {
+  const found = applications.find((application) => application.id === id)
+  if (!found) throw new Error(`the page has no application ${id}`)
+  return found
+}
+
+beforeAll(async () => {
+  if (!hasApache && !hasAuthlib) return
+  applications = await placeApplications(rows)
+  const clients = JSON.stringify(applications.map(({ entry }) => entry))
+  cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS: clients } })
+  ada = await phoneToken(cluster.origin, 'Ada')
+})
+afterAll(() => cluster?.stop())
+
+const isDebian12 = existsSync('/etc/os-release') && /^VERSION_ID="12"$/m.test(await readFile('/etc/os-release', 'utf8'))
+const onDebian12: jest.It = isDebian12 && hasApache && hasAuthlib ? test : test.skip
+
+onDebian12('the table has the versions of Debian 12 (skipped elsewhere)', () => {
+  expect(rows.length).toBeGreaterThan(1)
+  for (const { name, version } of rows) {
+    const { stdout } = spawnSync('dpkg', ['--status', name], { encoding: 'utf8' })
+    // Behind the first dash is what Debian changed.
+    expect([name, /^Version: ([^-\n]+)/m.exec(stdout)?.[1]]).toEqual([name, version])
+  }
+})
+
+/** What Debian's configuration has around the lines of the page. */
+const httpdConf = (folder: string, port: number, lines: string): string => `
+ServerRoot "${folder}"
+ServerName 127.0.0.1
+Listen 127.0.0.1:${port}
+PidFile "${folder}/httpd.pid"
+DefaultRuntimeDir "${folder}"
+ErrorLog "${folder}/error.log"
+${['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'dir', 'mime', 'filter', 'include', 'auth_openidc']
+  .map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`)
+  .join('\n')}
+StartServers 1
+MinSpareThreads 1
+User www-data
+Group www-data
+TypesConfig /dev/null
+AddType text/html .html
+AddOutputFilter INCLUDES .html
+DirectoryIndex index.html
+DocumentRoot "${folder}/htdocs"
+<Directory "${folder}/htdocs">
+  Options +Includes
+  Require all granted
+</Directory>
+${lines}
+`
+
+/** Starts Apache with a protected page that says who is there. Resolves with the page's address. */
+const startApache = async (): Promise<string> => {
+  const apache = at('apache')
+  const folder = await createFolder({})
+  // Its workers are of another user.
+  await chmod(folder, 0o755)
+  await mkdir(join(folder, 'htdocs/protected'), { recursive: true })
+  const html = 'Hello, <!--#echo var="OIDC_CLAIM_name" -->. You are <!--#echo var="REMOTE_USER" -->.'
+  await writeFile(join(folder, 'htdocs/protected/index.html'), html)
+  const conf = join(folder, 'apache2.conf')
+  await writeFile(conf, httpdConf(folder, apache.port, apache.codeOf('Apache', cluster.origin)))
+  const args = ['-f', conf, '-D', 'FOREGROUND']
+  await startProcess({ name: 'apache2', command: HTTPD, args, env: applicationEnv(), forks: true })
+  await untilListening(apache)
+  return `${apache.origin}/protected/`
+}
+
+type Ring = { kid: string; signsFrom: number; sealed: string }[]
+
+/**
+ * Changes the keys that sign id tokens of applications, as they are stored. Resolves with what they were.
+ */
+const changeRing = async (change: (ring: Ring) => Ring | undefined): Promise<Ring> => {
+  const { data, keys, close } = await createRedis({ url: cluster.redis.url, probeMs: 0 })
+  const at = keys.signingKeys('RS256')
+  const ring = JSON.parse((await data.get(at)) ?? '[]') as Ring
+  const changed = change(ring)
+  await (changed ? data.set(at, JSON.stringify(changed)) : data.del(at))
+  await close()
+  return ring
+}
+const older = (ms: number) => (ring: Ring) => ring.map((key) => ({ ...key, signsFrom: key.signsFrom - ms }))
+/** The published keys of a node, the one that signs first. */
+const published = async (node: { origin: string }): Promise<string[]> => {
+  const { body } = await request<{ keys: { kid: string; alg: string }[] }>(`${node.origin}/oidc/jwks`)
+  return body.keys.filter(({ alg }) => alg === 'RS256').map(({ kid }) => kid)
+}
+const untilPublished = (isWanted: (kids: string[]) => boolean) =>
+  Promise.all(cluster.nodes.map((node) => until(() => published(node), isWanted)))
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+withApache('mod_auth_openidc logs in, and goes on when keys change (skipped without it)', async () => {
+  const address = await startApache()
+  const nodes = new Set<string>()
+  const enter = async () => {
+    const visitor = createVisitor(cluster.origin)
+    const { text } = await visitor.go(address, ada)
+    expect(visitor.scans).toBe(1)
+    for (const node of visitor.nodes) nodes.add(node)
+    return text
+  }
+  expect(await enter()).toMatch(/^Hello, Ada\. You are [\w-]{22}\.$/)
+  // The key has become old: there is a successor, which does not sign yet.
+  const [old] = await changeRing(older(31 * DAY_MS))
+  await untilPublished(([first, ...more]) => first === old?.kid && more.length === 1)
+  expect(await enter()).toContain('Hello, Ada.')
+  // An hour later it does.
+  const [, next] = await changeRing(older(2 * HOUR_MS))
+  await untilPublished(([first]) => first === next?.kid)
+  expect(await enter()).toContain('Hello, Ada.')
+  // An operator has deleted the keys, so the next one signs at once.
+  await changeRing(() => undefined)
+  await untilPublished((kids) => kids.length === 1 && kids[0] !== next?.kid)
+  expect(await enter()).toContain('Hello, Ada.')
+  expect(nodes.size).toBe(2)
+})
+
+withAuthlib('Authlib in Flask logs in (skipped without python3-authlib, -flask, -requests)', async () => {
+  const flask = at('flask')
+  const cwd = await createFolder({ 'wiki.py': flask.codeOf('Authlib', cluster.origin) })
+  const args = ['-m', 'flask', '--app', 'wiki', 'run', '--port', `${flask.port}`]
+  await startProcess({ name: 'flask', command: PYTHON, args, cwd, env: applicationEnv() })
+  await untilListening(flask)
+  const visitor = createVisitor(cluster.origin)
+  expect((await visitor.go(flask.origin, ada)).text).toBe('Hello, Ada.')
+  expect((await visitor.go(flask.origin)).text).toBe('Hello, Ada.')
+  expect(visitor.scans).toBe(1)
+})
