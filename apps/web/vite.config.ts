@@ -38,6 +38,7 @@ export default defineConfig({
         rolldownOptions: {
           input: [
             'index.html',
+            'device.html',
             'interaction.html',
             'logout.html',
             'phone.html',

@@ -62,7 +62,7 @@ export const programs: readonly Program[] = [
             ...[
               '--name=',
               '--redirect=',
-              '--logout=',
+              '--device', '--logout=',
               '--backchannel-logout=',
               '--logo=',
               '--public',

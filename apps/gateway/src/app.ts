@@ -19,6 +19,7 @@ import { type PeopleRoutesDeps, peopleRoutes } from './login/people.ts'
 import { type LinkRoutesDeps, linkRoutes } from './login/qr/link.ts'
 import { type QrRoutesDeps, qrRoutes } from './login/qr/routes.ts'
 import { type TicketRoutesDeps, ticketRoutes } from './login/tickets.ts'
+import { userCodeRoutes } from './login/user-codes.ts'
 import { userinfoRoutes } from './login/userinfo.ts'
 import { wechatPolls } from './login/wechat-polls.ts'
 import { interactionRoutes } from './oidc/interactions.ts'
@@ -45,7 +46,7 @@ export interface AppDeps
     MessageRoutesDeps {
   audit: Audit
   /** The registered applications. */
-  clients: Pick<ClientList, 'hasOrigin'>
+  clients: Pick<ClientList, 'find' | 'hasOrigin'>
   identity: Identity
   metrics: Metrics
   tickets: Tickets
@@ -145,6 +146,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
 
   const routers = [
     ticketRoutes(deps),
+    userCodeRoutes(deps),
     qrRoutes(deps, { hasLink: deps.link !== undefined }),
     linkRoutes(deps),
     wechatPolls(tickets, holds),

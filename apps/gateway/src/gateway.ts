@@ -80,7 +80,7 @@ export interface GatewayDeps {
   builds?: Builds
   pool?: Pick<Pool, 'resolve'>
   /** The registered applications. */
-  clients: Pick<ClientList, 'hasOrigin'>
+  clients: Pick<ClientList, 'find' | 'hasOrigin'>
   metrics: Metrics
   audit: Audit
   log: Logger

@@ -151,6 +151,11 @@ const senders: Record<string, Sender> = {
   },
   'POST /v1/channels/{channel}/read': { path: '/v1/channels/@user/read', bearer: person },
   'POST /v1/users/{user}/end': { path: '/v1/users/nobody/end', bearer: async () => testApiKey },
+  'POST /v1/tickets/{ticket}/confirm': {
+    path: `/v1/tickets/${'t'.repeat(22)}/confirm`,
+    bearer: () => phoneToken(node.origin, 'fay'),
+  },
+  'POST /v1/user-codes': { path: '/v1/user-codes', bearer: person },
   'POST /v1/codes/{scene}': {
     path: `/v1/codes/${'s'.repeat(24)}`,
     bearer: () => phoneToken(node.origin, 'ben'),
@@ -283,6 +288,7 @@ test('a login and a channel are answered as documented', async () => {
   const headers = { cookie: `saoma_${ticket}=${deviceCode}` }
   await granted('POST /v1/tickets/{ticket}/resume', `${own}/resume`, { headers })
   await granted('GET /v1/user-codes/{user_code}', `/v1/user-codes/${userCode}`, { bearer: phone })
+  await granted('POST /v1/user-codes', '/v1/user-codes', { json: { userCode } }, 404)
   await granted('POST /v1/tickets/{ticket}/scan', `${own}/scan`, { bearer: phone })
   await granted('POST /v1/tickets/{ticket}/confirm', `${own}/confirm`, { bearer: phone })
   const mallory = await phoneToken(origin, 'mallory')

@@ -253,7 +253,7 @@ describe('the OAuth routes', () => {
     }
     // Our own clients have no authorization endpoint.
     expect(await request(`${origin}/oidc/auth?client_id=web&response_type=code`)).toMatchObject({ status: 400 })
-    expect((await request(`${origin}/oidc/device`)).headers.get('location')).toBe(`${origin}/phone`)
+    expect((await request(`${origin}/oidc/device`)).headers.get('location')).toBe(`${origin}/device`)
   })
 
   test.each([

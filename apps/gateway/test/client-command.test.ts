@@ -7,6 +7,7 @@ import { onCleanup, plainEnv, startProcess, until } from '@saoma/testing'
 import { createClientList } from '../src/access/client-list.ts'
 import { parseClients } from '../src/access/read-clients.ts'
 
+const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
 const script = fileURLToPath(new URL('../src/bin/client.ts', import.meta.url))
 const fileOf = async (text?: string): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'saoma-client-'))
@@ -59,9 +60,24 @@ test('an application is added with a secret that is shown once, listed and remov
   expect((await run('remove', 'wiki', '--file', file)).code).toBe(1)
 })
 
+test('a TV is added with a grant of its own and without an address', async () => {
+  const file = await fileOf()
+  const args = ['add', 'tv', '--name', 'Lobby TV', '--device', '--public', '--first-party', '--refresh']
+  const added = await run(...args, '--file', file)
+  expect([added.code, added.said]).toEqual([0, expect.not.stringContaining('secret')])
+  const { clients, problems } = await clientsIn(file)
+  expect(problems).toEqual([])
+  expect(clients.get('tv')).toMatchObject({ type: 'public', redirectUris: [], grants: [DEVICE, 'refresh_token'] })
+  const both = [...wiki.slice(1), '--device']
+  expect((await run('add', 'both', ...both, '--file', file)).code).toBe(0)
+  expect((await clientsIn(file)).clients.get('both')?.grants).toEqual(['authorization_code', DEVICE])
+})
+
 test.each([
   [2, ['add', 'web', '--name', 'x', '--redirect', 'https://a.example/'], 'not web, phone or miniprogram'],
   [2, ['add', 'wiki', '--redirect', 'https://a.example/'], '--name'],
+  [2, ['add', 'wiki', '--name', 'x'], 'Or --device'],
+  [2, ['remove', 'wiki', '--device'], '--device is an option of add'],
   [2, ['list', '--public'], '--public is an option of add'],
   [2, ['frobnicate'], 'There is no command "frobnicate"'],
   [
@@ -121,6 +137,11 @@ test.each([
     'line 1: post_logout_redirect_uris must not have https on this machine',
   ],
   [JSON.stringify([entry({ scope: 'profile' })]), 'line 1: scope must have openid'],
+  [JSON.stringify([entry({ grant_types: [DEVICE] })]), 'line 1: redirect_uris is of no use'],
+  [
+    JSON.stringify([entry({ grant_types: ['refresh_token'], redirect_uris: [] })]),
+    'line 1: grant_types must have a way to log in',
+  ],
   ['[\n{,}]', 'line 2: it is not JSON'],
   ['{}', 'line 1: it must be a JSON list of clients'],
   ['[1]', 'line 1: a client must be an object'],

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { DEVICE_CODE_GRANT } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import {
   type Answer,
@@ -58,6 +59,8 @@ const prepare = async (topology: keyof typeof topologies) => {
     Promise.all(operators.map((operator) => operator.call('CONFIG', 'SET', 'maxmemory', maxmemory)))
   return { url, origin, internalOrigin, fill: () => limit('1'), free: () => limit('0') }
 }
+const kioskCode = (origin: string) => createTicket(origin, { form: { client_id: 'kiosk', scope: 'openid' } })
+const deviceForm = (device_code: string) => ({ grant_type: DEVICE_CODE_GRANT, device_code, client_id: 'kiosk' })
 const scanned = async (origin: string, phone: string) => {
   const created = await createTicket(origin)
   await scan(origin, created.ticket, phone)
@@ -119,6 +122,10 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
     const another = await phoneToken(origin, 'cyd')
     const agreed = await scanned(origin, another)
     await confirm(origin, agreed.ticket, another)
+    // A device shows a code, and another one may be used.
+    const [shown, allowed] = await Promise.all([kioskCode(origin), kioskCode(origin)])
+    await scan(origin, allowed.ticket, another)
+    await confirm(origin, allowed.ticket, another)
     const { user: dan } = await webToken(origin, 'dan')
     const asked = { client_id: 'wiki', redirect_uri: REDIRECT, response_type: 'code', scope: 'openid' }
     const authorize = `/oidc/auth?${new URLSearchParams(asked)}`
@@ -216,6 +223,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'post /tickets/:ticket/reject': () => post(`/v1/tickets/${seen.ticket}/reject`, phone),
       'get /tickets/:ticket': () => get(`/v1/tickets/${fresh.ticket}`, fresh.device_code),
       'post /tickets/:ticket/resume': () => post(`/v1/tickets/${fresh.ticket}/resume`, ''),
+      'post /user-codes': () => post('/v1/user-codes', '', { userCode: fresh.user_code }),
       'get /user-codes/:userCode': () => get(`/v1/user-codes/${fresh.user_code}`, phone),
       'get /cgi-bin/mmwebwx-bin/login': () => get(`/cgi-bin/mmwebwx-bin/login?uuid=${fresh.ticket}&tip=1`),
       'get /connect/l/qrconnect': () => get(`/connect/l/qrconnect?uuid=${fresh.ticket}&last=404`),
@@ -237,6 +245,10 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
         }),
       'oidc push': () => request(`${origin}/oidc/request`, { form: { ...asked, client_secret: SECRET } }),
       'oidc device': () => attemptTicket(origin),
+      'oidc device, of an application': () => attemptTicket(origin, { form: { client_id: 'kiosk', scope: 'openid' } }),
+      'oidc poll, of an application': () => redeem(origin, shown.device_code, { form: deviceForm(shown.device_code) }),
+      'oidc redeem, of an application': () =>
+        redeem(origin, allowed.device_code, { form: deviceForm(allowed.device_code) }),
       'oidc refresh': () => refresh(origin, kept.refresh_token),
       'oidc redeem': () => redeem(origin, agreed.device_code),
       'oidc poll': () => redeem(origin, fresh.device_code),
@@ -300,5 +312,6 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       ({ status }) => status === 200,
     )
     expect((await refresh(origin, kept.refresh_token)).status).toBe(200)
+    expect((await redeem(origin, '', { form: deviceForm(allowed.device_code) })).status).toBe(200)
   })
 })

@@ -16,10 +16,20 @@ import {
 } from '@saoma/testing'
 import { losing, type PhoneOptions, type ScreenOf, type ShownLogin, scanned, startPhone } from './phone.ts'
 
+/** Registered applications with devices: one of somebody else. */
+const devices = JSON.stringify([
+  {
+    client_id: 'printer',
+    client_name: 'Print shop',
+    type: 'public',
+    grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+  },
+])
+
 let cluster: Cluster
 
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 2 })
+  cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS: devices } })
 })
 
 /** A browser on node A asks to be logged in. */
@@ -61,6 +71,21 @@ test('scanning and confirming on node B logs in the browser on node A', async ()
 
   const { body: tokens } = await redeem(cluster.origin, deviceCode)
   expect(decodeClaims(tokens.id_token)?.sub).toBe(decodeClaims(await phoneToken(cluster.origin, 'Ana'))?.sub)
+})
+
+test('a device of somebody else is logged in by whoever was shown what it would get', async () => {
+  const form = { client_id: 'printer', scope: 'openid profile' }
+  const { device_code: deviceCode, user_code: userCode } = await createTicket(cluster.origin, { form })
+  const login = phone('Ana').login({ launchScene: 1001 })
+  await login.reaches('no-code')
+  login.page.findUserCode(userCode.toLowerCase())
+  expect((await login.reaches('asking')).question.request).toMatchObject({
+    ...{ app: 'Print shop', browser: '' },
+    application: { party: 'third', scopes: ['openid', 'profile'] },
+  })
+  login.page.confirm()
+  await login.reaches('confirmed')
+  expect(await statusOf(deviceCode)).toBe('confirmed')
 })
 
 test('declining tells the browser, and nobody is logged in', async () => {

@@ -1,3 +1,4 @@
+import { DEVICE_CODE_GRANT } from '@saoma/protocol'
 import type { ClientMetadata } from 'oidc-provider'
 import type { SigningAlgorithm } from './signing-keys.ts'
 
@@ -6,7 +7,7 @@ export const verificationModes = ['tap'] as const
 export type VerificationMode = (typeof verificationModes)[number]
 
 /** What an application may do at the token endpoint. */
-export const clientGrants = ['authorization_code', 'refresh_token'] as const
+export const clientGrants = ['authorization_code', 'refresh_token', DEVICE_CODE_GRANT] as const
 export type ClientGrant = (typeof clientGrants)[number]
 
 /** An application that logs people in through Saoma. */

@@ -12,6 +12,8 @@ export interface NewSession {
   sub: string
   clientId: string
   scope: string
+  /** What its access tokens are for. */
+  resource: string | string[]
   /** The request that the phone displayed before the person confirmed. */
   request: Omit<LoginRequest, 'requestedAt'>
   /** When the person confirmed, in ISO 8601. */
@@ -23,6 +25,15 @@ export interface NewSession {
    * can derive it from one half alone.
    */
   tokenSeed: { deviceCode: string; salt: string }
+}
+
+/** What a confirmed authorization gives. */
+export interface Authorized {
+  /** What the access tokens are for: their `aud`. */
+  resource: string | string[]
+  scope: string
+  acr: string
+  amr?: string[]
 }
 
 /**
@@ -57,18 +68,20 @@ const epochSeconds = () => Math.floor(Date.now() / 1000)
  * oidc-provider's storage of device codes, on top of the ticket record. The provider runs RFC 8628; the
  * ticket decides.
  *
- * @param of  what tokens of a client are for, and how its logins are done
+ * @param of  what the tokens of an authorization are for, what they may, and how the login is done
  * @param newName  draws 22 random characters
  * @param describe  reads the request that the phone displays from the stored payload
+ * @param termsOf  what a yes must repeat of that request, if anything
  * @param begin  called by each redemption with the same arguments. Resolves with undefined if the person has
  *   ended the session
  * @param onRedeemed  called once per ticket, by the redemption that won
  */
 export const createDeviceCodes = (
   tickets: TicketStore,
-  of: (clientId: string) => { resource: string; acr: string; amr?: string[] },
+  of: (payload: AdapterPayload) => Authorized,
   newName: () => string,
   describe: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>,
+  termsOf: (request: Omit<LoginRequest, 'requestedAt'>) => string | undefined,
   begin: (session: NewSession) => Promise<Beginning | undefined>,
   onRedeemed: (session: Pick<NewSession, 'sid' | 'sub'>) => void,
 ): Adapter => {
@@ -76,15 +89,17 @@ export const createDeviceCodes = (
     const { payload, sid, salt = sid } = JSON.parse(record.authorization) as Authorization
     return { payload, sid, salt }
   }
-  const scopeOf = (payload: AdapterPayload): string => String(payload.params?.scope ?? 'openid')
 
   return {
     upsert: async (deviceCode, { jti: _, ...payload }) => {
       const authorization: Authorization = { payload, sid: newName(), salt: newName() }
+      const request = describe(payload)
+      const terms = termsOf(request)
       const created = await tickets.create({
         deviceCode,
-        request: describe(payload),
+        request,
         authorization: JSON.stringify(authorization),
+        ...(terms === undefined ? {} : { terms }),
       })
       if (!created.ok) throw new errors.TemporarilyUnavailable('this user code is in use; please try again')
     },
@@ -108,8 +123,7 @@ export const createDeviceCodes = (
             accountId: sub,
             grantId: sid,
             sid,
-            scope: scopeOf(payload),
-            ...of(payload.clientId ?? ''),
+            ...of(payload),
             authTime: Math.floor((decidedAt ?? Date.now()) / 1000),
           }
         case 'rejected':
@@ -135,8 +149,9 @@ export const createDeviceCodes = (
       if (found?.state.status !== 'confirmed') throw new errors.InvalidGrant('device code was already used')
       const { payload, sid, salt } = read(found)
       const sub = found.sub ?? ''
+      const { scope, resource } = of(payload)
       const begun = await begin({
-        ...{ sid, sub, clientId: payload.clientId ?? '', scope: scopeOf(payload), request: describe(payload) },
+        ...{ sid, sub, clientId: payload.clientId ?? '', scope, resource, request: describe(payload) },
         since: new Date(found.decidedAt ?? 0).toISOString(),
         ...(found.scannedAfter === undefined ? {} : { scannedAfter: found.scannedAfter }),
         tokenSeed: { deviceCode, salt },

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { deviceCodeBits, ticketOf, WX_CODE_GRANT } from '@saoma/protocol'
+import { DEVICE_CODE_GRANT, deviceCodeBits, WX_CODE_GRANT } from '@saoma/protocol'
 import { answered } from './answered.ts'
 import { type Applications, createApplications } from './applications.ts'
-import { acrOf, acrValues, amrOf } from './authentication.ts'
+import { acrValues } from './authentication.ts'
 import { endReplaced } from './browser-sessions.ts'
 import { pageOrigins } from './client.ts'
 import { compareHashedSecrets } from './client-secrets.ts'
@@ -14,17 +14,19 @@ import {
   SCOPES,
   SESSION_OF_BROWSER_SECONDS,
 } from './clients.ts'
-import { createDeviceCodes, finishRedemption } from './device-codes.ts'
+import { finishRedemption } from './device-codes.ts'
+import { createDeviceFlow } from './device-flow.ts'
 import { describeProvider } from './discovery.ts'
 import { admitLogout, isLogout, logoutFeatures, sessionCookie, takeOldHints } from './end-session.ts'
+import { takeEmptyPasswords } from './empty-password.ts'
 import { errorPage } from './error-page.ts'
 import { createPolicy } from './interaction-policy.ts'
-import { APPLICATION, isLoginClient } from './login-client.ts'
+import { APPLICATION } from './login-client.ts'
 import { type SendLogoutToken, takeLogoutTokens } from './logout-tokens.ts'
 import { type Configuration, errors, type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
 import { outage, withOutage } from './outage.ts'
 import type { ProviderDeps, ProviderOptions } from './provider-options.ts'
-import { createRefreshTokens, nameFirst, nameSuccessors } from './refresh-tokens.ts'
+import { createRefreshTokens, nameSuccessors } from './refresh-tokens.ts'
 import { addProblem } from './refusal.ts'
 import { reportRefusals } from './refusals.ts'
 import { type RequestState, requestState } from './request-state.ts'
@@ -40,8 +42,6 @@ import { wxCodeGrant } from './wx-code.ts'
 
 const MINUTE = 60
 const DAY = 24 * 60 * MINUTE
-/** Seconds between polls of the token endpoint (RFC 8628 section 3.2). */
-export const POLL_INTERVAL_SECONDS = 5
 
 /** The cookie of the browser that began an interaction. It is sent to the interaction's own address only. */
 export const INTERACTION_COOKIE = 'saoma_interaction'
@@ -64,16 +64,6 @@ export const createProvider = (
   const newName = (): string => randomBytes(16).toString('base64url')
   const isOwn = (clientId: string): boolean => ownClients.includes(clientId)
   const resources = createResources(origin, isOwn, (clientId) => registry.find(clientId)?.party === 'first')
-  /** The client of the present request. A login client says for which application the person logs in. */
-  const presentClient = (): { name?: string; application?: string } => {
-    const client = Provider.ctx?.oidc.client
-    const application = client?.[APPLICATION]
-    return {
-      ...(client?.clientName ? { name: client.clientName } : {}),
-      ...(typeof application === 'string' ? { application } : {}),
-    }
-  }
-
   /** The tokens need the account. It is read while their session is written, and not after that. */
   const readAccount = (sub: string): void => {
     const state = requestState()
@@ -83,32 +73,9 @@ export const createProvider = (
     state.account.found.catch(() => {})
   }
 
-  const deviceCodes = createDeviceCodes(
-    tickets,
-    (clientId) => ({
-      resource: resources.usualOf(clientId),
-      ...(isLoginClient(clientId) ? { acr: acrOf('tap'), amr: amrOf('tap') } : { acr: 'scan' }),
-    }),
-    newName,
-    ({ deviceInfo, userCode = '' }) => ({
-      app: presentClient().name ?? appName,
-      ip: String(deviceInfo?.ip ?? ''),
-      browser: String(deviceInfo?.browser ?? ''),
-      os: String(deviceInfo?.os ?? ''),
-      userCode: userCode.replace(/^(.{4})(.{4})$/, '$1-$2'),
-    }),
-    async ({ sid, sub, clientId, scope, since, scannedAfter, tokenSeed, request: { app, ip, browser, os } }) => {
-      nameFirst(tokenSeed)
-      readAccount(sub)
-      const grant = new provider.Grant({ accountId: sub, clientId })
-      grant.jti = sid
-      grant.addOIDCScope(scope)
-      grant.addResourceScope(resources.usualOf(clientId), scope)
-      const record = { sid, client: presentClient().application ?? clientId, app, ip, browser, os, since }
-      const save = async () => void (await grant.save())
-      return sessions.begin(sub, record, save, scannedAfter)
-    },
-    (session) => options.onSessionBegan?.(session),
+  const deviceFlow = createDeviceFlow(
+    { provider: () => provider, tickets, registry, resources, sessions, newName, readAccount },
+    options,
   )
 
   const ignore = () => {}
@@ -117,7 +84,7 @@ export const createProvider = (
   const adapterOf = createStorage(redis, {
     grants,
     registry,
-    deviceCodes,
+    deviceCodes: deviceFlow.codes,
     refreshTokens,
     waitingClient: async (uid) => (await provider.Interaction.find(uid))?.params.client_id,
   })
@@ -172,12 +139,7 @@ export const createProvider = (
       // An unstable feature. If a later version of the provider changes it, that version refuses this name
       // and no node starts.
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
-      deviceFlow: {
-        enabled: true,
-        charset: 'base-20',
-        mask: '****-****',
-        deviceInfo: (ctx) => ({ ...options.describe(ctx) }),
-      },
+      deviceFlow: deviceFlow.feature,
       resourceIndicators: {
         enabled: true,
         defaultResource: (_ctx, client, oneOf) => oneOf?.[0] ?? resources.usualOf(client.clientId),
@@ -206,7 +168,7 @@ export const createProvider = (
     // Connect Core, section 11).
     issueRefreshToken: (_ctx, client, source) =>
       client.grantTypeAllowed('refresh_token') &&
-      (source.scopes.has('offline_access') || source.kind === 'AuthorizationCode'),
+      (source.scopes.has('offline_access') || registry.find(client.clientId) !== undefined),
     extraTokenClaims: sessionClaims,
     findAccount: async (ctx, sub) => {
       const reading = requestState()?.account
@@ -222,7 +184,9 @@ export const createProvider = (
     // as a page. An application's page may call for its own client only.
     clientBasedCORS: (ctx, from, { clientId }) => {
       const client = registry.find(clientId)
-      return client ? pageOrigins(client).includes(from) : options.admits(ctx.headers)
+      if (client && pageOrigins(client).includes(from)) return true
+      // A page on a TV has no address to return to. So it is admitted like our own.
+      return (!client || client.grants.includes(DEVICE_CODE_GRANT)) && options.admits(ctx.headers)
     },
     interactions: { policy: createPolicy(admit), url: (_ctx, { uid }) => `${origin}/oidc/interaction/${uid}` },
     ...(options.fetch ? { fetch: options.fetch } : {}),
@@ -240,6 +204,7 @@ export const createProvider = (
   nameSessions(provider)
   takeOldHints(provider, rings)
   const structured = createStructuredTokens({ ...options, registry, grants, accounts, verify, audience: origin })
+  takeEmptyPasswords(provider, registry)
   provider.registerGrantType(
     WX_CODE_GRANT,
     wxCodeGrant(accounts, options.recognise, origin, (clientId) => resources.serverOf(origin, clientId), outage),
@@ -261,7 +226,7 @@ export const createProvider = (
 
   provider.use(async (ctx, next) => {
     // People type user codes on our own page, not in the provider's form.
-    if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/phone`)
+    if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/device`)
     if (!(await admitLogout(ctx as KoaContextWithOIDC, options.limitInteractions))) return
     await answered(ctx as KoaContextWithOIDC, next)
     await structured.answer(ctx as KoaContextWithOIDC)
@@ -269,20 +234,11 @@ export const createProvider = (
     if (ctx.status === 200) await answerRedemption(ctx as KoaContextWithOIDC)
     addProblem(ctx as KoaContextWithOIDC)
     if (ctx.status === 503) ctx.set('Retry-After', '2')
-    const body = ctx.body as { device_code?: string; error?: string } | undefined
+    const body = ctx.body as { error?: string } | undefined
     const { ended } = ctx.state as RequestState
     if (ended && ctx.status === 400 && body?.error === 'invalid_grant') ctx.body = { ...body, ...ended }
     if (body && ctx.path.startsWith('/.well-known/')) ctx.body = describeProvider(body)
-    if (ctx.path !== '/device/auth' || !body?.device_code) return
-    const ticket = ticketOf(body.device_code)
-    ctx.body = {
-      ...body,
-      verification_uri: `${origin}/phone`,
-      verification_uri_complete: `${origin}/phone?ticket=${ticket}`,
-      interval: POLL_INTERVAL_SECONDS,
-      ticket,
-      qr: `${origin}/v1/tickets/${ticket}/qr`,
-    }
+    if (ctx.path === '/device/auth') deviceFlow.complete(ctx as KoaContextWithOIDC)
   })
 
   reportRefusals(provider, options.onError)

@@ -6,6 +6,7 @@ export interface TicketStore {
     deviceCode: string
     request: Omit<LoginRequest, 'requestedAt'>
     authorization: string
+    terms?: string
   }): Promise<Result<TicketState>>
   record(deviceCode: string): Promise<Result<TicketRecord>>
   redeem(deviceCode: string): Promise<Result<TicketRecord>>

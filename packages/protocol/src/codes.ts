@@ -108,6 +108,14 @@ export const codes = {
     react: 'stop',
     say: { en: 'Scan the code before you confirm.', zh: '请先扫描二维码。' },
   },
+  CONSENT_REQUIRED: {
+    status: 409,
+    react: 'stop',
+    say: {
+      en: 'This app does not show what the application would learn. Please update it.',
+      zh: '当前程序无法显示该应用将获得哪些信息，请更新后重试。',
+    },
+  },
   PHONE_CODE_REJECTED: {
     status: 409,
     react: 'stop',

@@ -94,6 +94,7 @@ export {
   TAKES_HASHES_HEADER,
   type TicketLink,
   type TokenSet,
+  type TypedCodeAnswer,
   type UserCodeAnswer,
   WX_CODE_GRANT,
 } from './routes.ts'

@@ -60,6 +60,7 @@ export const Scan = v.object({
     os: v.string(),
     requestedAt: v.string(),
     userCode: v.string(),
+    application: v.optional(v.object({ party: v.picklist(['first', 'third']), scopes: v.array(v.string()) })),
   }),
   sameNetwork: v.boolean(),
 })

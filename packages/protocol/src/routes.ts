@@ -62,6 +62,13 @@ export interface UserCodeAnswer {
   ticket: string
 }
 
+/** Answer of `POST /v1/user-codes`: the ticket of a device's code that somebody typed on a page. */
+export interface TypedCodeAnswer {
+  ticket: string
+  /** Name of the application whose device shows the code. */
+  app: string
+}
+
 /** Answer of `POST /v1/codes/{scene}`: the ticket to which a pooled code is leased now. */
 export interface PooledCodeAnswer {
   ticket: string

@@ -50,6 +50,12 @@ export interface LoginRequest {
   requestedAt: string
   /** Displayed on both screens for comparison (RFC 8628 section 3.3.1). */
   userCode: string
+  /**
+   * Set if the device of a registered application asks, such as a TV or a command line. The phone then says
+   * that it is no page. If the application belongs to somebody else (`third`), the phone displays the scopes,
+   * and sends them with its yes.
+   */
+  application?: { party: 'first' | 'third'; scopes: string[] } | undefined
 }
 
 const TICKET_LENGTH = 22

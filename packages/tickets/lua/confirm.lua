@@ -1,12 +1,13 @@
 -- confirm: the owner agrees. Idempotent.
 -- KEYS  ticket, channel
--- ARGV  sub, redeem_ms, keep_ms, event_head, event_tail
+-- ARGV  sub, redeem_ms, keep_ms, event_head, event_tail, terms (those that the owner has read)
 -- reply {"OK", status, version, left_ms}
 --       | {"TICKET_NOT_FOUND"} | {"TICKET_TAKEN"} | {"TICKET_EXPIRED"} | {"NOT_SCANNED"} | {"TICKET_SETTLED"}
+--       | {"CONSENT_REQUIRED"} the ticket has other terms
 
 local key, channel = KEYS[1], KEYS[2]
 local sub, redeem_ms, keep_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local event_head, event_tail = ARGV[4], ARGV[5]
+local event_head, event_tail, terms = ARGV[4], ARGV[5], ARGV[6]
 
 local ticket = find(key)
 if not ticket then return { 'TICKET_NOT_FOUND' } end
@@ -16,6 +17,8 @@ if ticket.status == 'pending' then return { 'NOT_SCANNED' } end
 if ticket.status ~= 'scanned' and ticket.status ~= 'confirmed' then return { 'TICKET_SETTLED' } end
 
 if ticket.status == 'scanned' then
+  local wanted = redis.call('HGET', key, 'terms')
+  if wanted and wanted ~= terms then return { 'CONSENT_REQUIRED' } end
   move(ticket, 'confirmed', ticket.now + redeem_ms, keep_ms, channel, event_head, event_tail,
     'decidedAt', ticket.now)
 end

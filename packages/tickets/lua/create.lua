@@ -1,11 +1,11 @@
 -- create: a browser requests a login.
 -- KEYS  ticket
--- ARGV  secret, request, authorization, scan_ms, keep_ms
+-- ARGV  secret, request, authorization, scan_ms, keep_ms, terms (empty: there are none)
 -- reply {"OK", status, version, left_ms} | {"TICKET_TAKEN"} the id is in use
 
 local key = KEYS[1]
 local secret, request, authorization = ARGV[1], ARGV[2], ARGV[3]
-local scan_ms, keep_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
+local scan_ms, keep_ms, terms = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 
 if redis.call('EXISTS', key) == 1 then return { 'TICKET_TAKEN' } end
 
@@ -13,5 +13,6 @@ local now = now_ms()
 local deadline = now + scan_ms
 redis.call('HSET', key, 'status', 'pending', 'version', 1, 'deadline', deadline, 'created', now,
   'secret', secret, 'request', request, 'authorization', authorization)
+if terms ~= '' then redis.call('HSET', key, 'terms', terms) end
 redis.call('PEXPIREAT', key, deadline + keep_ms)
 return answer(find(key))

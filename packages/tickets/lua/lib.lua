@@ -1,8 +1,9 @@
 -- Shared by the scripts of this folder, each of which is this text followed by its own.
 --
 -- The hash of a ticket: status, version, deadline (ms epoch), created (ms epoch), secret (hash of the device
--- code), request (JSON), authorization (text of the OAuth layer), owner (sub, once there is one),
--- scannedAfter (text of the OAuth layer, once scanned), decidedAt (ms epoch, once confirmed).
+-- code), request (JSON), authorization (text of the OAuth layer), terms (what a yes must repeat, if anything),
+-- owner (sub, once there is one), scannedAfter (text of the OAuth layer, once scanned), decidedAt (ms epoch,
+-- once confirmed).
 
 local SETTLED = { rejected = true, redeemed = true }
 

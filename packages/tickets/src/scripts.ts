@@ -22,10 +22,14 @@ const Moved = v.pipe(
   v.tuple([...state]),
   v.transform(([, status, version, leftMs]): Snapshot => ({ status, version, leftMs })),
 )
-const Request = v.pipe(
+const Application = v.object({ party: v.picklist(['first', 'third']), scopes: v.array(v.string()) })
+export const Request = v.pipe(
   v.string(),
   v.parseJson(),
-  v.object({ app: v.string(), ip: v.string(), browser: v.string(), os: v.string(), userCode: v.string() }),
+  v.object({
+    ...{ app: v.string(), ip: v.string(), browser: v.string(), os: v.string(), userCode: v.string() },
+    application: v.optional(Application),
+  }),
 )
 const Scanned = v.pipe(
   v.tuple([...state, Request, Milliseconds]),
@@ -82,7 +86,7 @@ type Decision = [sub: string, nextMs: number, keepMs: number, ...Event]
 export const scripts = {
   create: define<
     Ticket,
-    [secret: string, request: string, authorization: string, scanMs: number, keepMs: number],
+    [secret: string, request: string, authorization: string, scanMs: number, keepMs: number, terms: string],
     Snapshot
   >('create', 1, Moved),
   read: define<Ticket, [], v.InferOutput<typeof Read>>('read', 1, Read),
@@ -91,7 +95,7 @@ export const scripts = {
     2,
     Scanned,
   ),
-  confirm: define<TicketAndChannel, Decision, Snapshot>('confirm', 2, Moved),
+  confirm: define<TicketAndChannel, [...Decision, terms: string], Snapshot>('confirm', 2, Moved),
   reject: define<TicketAndChannel, [sub: string, keepMs: number, ...Event], Snapshot>('reject', 2, Moved, {
     // A person must always be able to refuse. It writes only a status and an account name into an existing
     // record.

@@ -19,6 +19,8 @@ export interface NewTicket {
   request: Omit<LoginRequest, 'requestedAt'>
   /** Text of the OAuth layer, stored with the ticket as it is. */
   authorization: string
+  /** What the phone must have shown: only a yes that repeats this text counts. @default nothing */
+  terms?: string
 }
 
 /** A ticket as the OAuth layer sees it. */

@@ -15,6 +15,7 @@ import { orUnavailable, type RedisClients } from '@saoma/redis'
 import { createListening, type Listener, type TicketInbox } from './listen.ts'
 import { scripts } from './scripts.ts'
 import { type NewTicket, stateOf, type TicketRecord, type TicketTimes } from './ticket.ts'
+import { findByUserCode, normalise, requestOf } from './user-codes.ts'
 import { encodeEvent } from './wire.ts'
 
 /**
@@ -39,7 +40,8 @@ export interface Tickets {
     sub: string,
     scannedAfter?: string,
   ): Promise<Result<{ state: TicketState; request: LoginRequest }>>
-  confirm(ticket: string, sub: string): Promise<Result<TicketState>>
+  /** `terms` is what the phone has shown of the ticket's own. CONSENT_REQUIRED if those are others. */
+  confirm(ticket: string, sub: string, terms?: string): Promise<Result<TicketState>>
   reject(ticket: string, sub: string): Promise<Result<TicketState>>
   /**
    * Succeeds once. NOT_SCANNED while the ticket is undecided, TICKET_SETTLED when rejected, TICKET_EXPIRED
@@ -54,6 +56,8 @@ export interface Tickets {
   isPending(ticket: string): Promise<boolean>
   /** The ticket of a user code that a person typed. */
   findByUserCode(userCode: string): Promise<Result<string>>
+  /** What a phone would be told of a ticket, without scanning it. TICKET_NOT_FOUND for an unknown one. */
+  requestOf(ticket: string): Promise<Result<NewTicket['request']>>
   /**
    * Waits for a state above version `after` and resolves with it. Resolves with the present state when none
    * can follow, after `timeoutMs`, or when the signal is aborted. A passed deadline is a higher state
@@ -96,9 +100,6 @@ const LONGEST_MS = 86_400_000
 const hash = (deviceCode: string): string => digest('sha256', deviceCode, 'base64url')
 
 const same = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
-
-/** People type user codes in any case, with or without the dash. */
-const normalise = (userCode: string): string => userCode.toUpperCase().replace(/[^A-Z0-9]/g, '')
 
 const mapResult = <T, U>(result: Result<T>, map: (value: T) => U): Result<U> =>
   result.ok ? ok(map(result.value)) : result
@@ -164,7 +165,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
   }
 
   return {
-    create: async ({ deviceCode, request, authorization }) => {
+    create: async ({ deviceCode, request, authorization, terms = '' }) => {
       const userCode = normalise(request.userCode)
       if (!parseDeviceCode(deviceCode).ok || userCode === '')
         throw new TypeError('a ticket needs a device code and a user code')
@@ -177,7 +178,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       const created = await scripts.create(
         data,
         [keys.ticket(ticket)],
-        [hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs],
+        [hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs, terms],
       )
       if (!created.ok) await orUnavailable(data.del(index))
       if (created.ok) await replicated()
@@ -204,9 +205,9 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       }))
     },
 
-    confirm: async (ticket, sub) => {
+    confirm: async (ticket, sub, terms = '') => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      const confirm = () => scripts.confirm(data, keysOf(ticket), [sub, redeemMs, keepMs, ...eventOf(ticket)])
+      const confirm = () => scripts.confirm(data, keysOf(ticket), [sub, redeemMs, keepMs, ...eventOf(ticket), terms])
       return mapResult(await replicated(ticket, confirm), (snapshot) => stateOf(ticket, snapshot))
     },
 
@@ -251,10 +252,8 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       return found.ok && found.value.status === 'pending'
     },
 
-    findByUserCode: async (userCode) => {
-      const ticket = await orUnavailable(data.get(keys.userCode(normalise(userCode))))
-      return ticket === null ? fail('TICKET_NOT_FOUND') : ok(ticket)
-    },
+    findByUserCode: (userCode) => findByUserCode(redis, userCode),
+    requestOf: (ticket) => requestOf(redis, ticket),
 
     wait: async (deviceCode, after, { timeoutMs, signal }) => {
       const endAt = performance.now() + timeoutMs

@@ -1,6 +1,7 @@
+import { ticketOf } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
 import { createTickets } from '../src/index.ts'
-import { drawDeviceCode, LONG_MS, make, OWNER, value } from './fixtures.ts'
+import { drawDeviceCode, drawTicket, LONG_MS, make, OWNER, value } from './fixtures.ts'
 
 /** Rules about what stands around a login: the token endpoint's polls and the picture. */
 export const pollContract = (redis: RedisClients, otherRedis: RedisClients) => {
@@ -55,5 +56,34 @@ export const pollContract = (redis: RedisClients, otherRedis: RedisClients) => {
     expect(Object.keys(peeked.ok ? peeked.value : {}).sort()).toEqual(['state', 'sub'])
     for (const unknown of ['unknown', 'x'.repeat(22)])
       expect(await tickets.peek(unknown)).toEqual({ ok: false, code: 'TICKET_NOT_FOUND' })
+  })
+
+  test('[T30] a ticket with terms is confirmed only by a yes that repeats them', async () => {
+    const drawn = { ...drawTicket(), terms: 'openid profile' }
+    const ticket = ticketOf(drawn.deviceCode)
+    value(await tickets.create(drawn))
+    value(await tickets.scan(ticket, OWNER))
+    const required = { ok: false, code: 'CONSENT_REQUIRED' }
+    for (const terms of [undefined, '', 'openid', 'openid profile phone', 'profile openid'])
+      expect(await elsewhere.confirm(ticket, OWNER, terms)).toEqual(required)
+    expect(value(await tickets.read(drawn.deviceCode))).toMatchObject({ status: 'scanned', version: 2 })
+    expect(value(await elsewhere.confirm(ticket, OWNER, drawn.terms))).toMatchObject({ status: 'confirmed' })
+    // A repeat, whose first answer was lost.
+    expect(value(await tickets.confirm(ticket, OWNER, drawn.terms))).toMatchObject({ status: 'confirmed', version: 3 })
+    const plain = await make.scanned(tickets)
+    expect(value(await tickets.confirm(plain.ticket, OWNER, 'openid'))).toMatchObject({ status: 'confirmed' })
+  })
+
+  test('[T31] requestOf tells what a phone would be told, and changes nothing', async () => {
+    const application = { party: 'third' as const, scopes: ['openid'] }
+    const { request, ...drawn } = drawTicket()
+    const asked = { ...request, application }
+    value(await tickets.create({ ...drawn, request: asked }))
+    const ticket = ticketOf(drawn.deviceCode)
+    expect(await elsewhere.requestOf(ticket)).toEqual({ ok: true, value: asked })
+    expect(value(await tickets.read(drawn.deviceCode))).toMatchObject({ status: 'pending', version: 1 })
+    expect(value(await tickets.scan(ticket, OWNER)).request).toMatchObject(asked)
+    for (const unknown of ['unknown', 'x'.repeat(22)])
+      expect(await tickets.requestOf(unknown)).toEqual({ ok: false, code: 'TICKET_NOT_FOUND' })
   })
 }

@@ -5,10 +5,12 @@ import { linesOfObjects } from './json-lines.ts'
 
 /** What an application may ask for. */
 export const clientScopes = ['openid', 'profile', 'phone', 'business', 'offline_access'] as const
-const grants = Object.keys({ authorization_code: 1, refresh_token: 1 } satisfies Record<ClientGrant, 1>) as [
-  ClientGrant,
-  ...ClientGrant[],
-]
+const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code' satisfies ClientGrant
+const grants = Object.keys({
+  authorization_code: 1,
+  refresh_token: 1,
+  [DEVICE]: 1,
+} satisfies Record<ClientGrant, 1>) as [ClientGrant, ...ClientGrant[]]
 const modes = Object.keys({ tap: 1 } satisfies Record<VerificationMode, 1>) as [VerificationMode, ...VerificationMode[]]
 
 /** Ids that our own clients have. */
@@ -113,6 +115,8 @@ const contradiction = (entry: Entry): [member: keyof Entry, what: string] | unde
   if (backchannel !== undefined && !(/^https?:/.test(backchannel) && isRedirect(backchannel, 'confidential')))
     return ['backchannel_logout_uri', BACKCHANNEL_RULE]
   if (type === 'public' && backchannel?.startsWith('http:')) return ['backchannel_logout_uri', BACKCHANNEL_RULE]
+  if (entry.grant_types.every((grant) => grant === 'refresh_token'))
+    return ['grant_types', `must have a way to log in: authorization_code or ${DEVICE}`]
   if (usesCode && redirects.length === 0) return ['redirect_uris', 'is needed for authorization_code']
   if (!usesCode && redirects.length > 0) return ['redirect_uris', 'is of no use without authorization_code']
   if (type === 'confidential' && !secret) return ['secret_sha256', 'is needed: a confidential client has a secret']

@@ -1,5 +1,5 @@
 import type { Userinfo } from '@saoma/identity'
-import type { DecisionAnswer, Inbox, Refusal, UserCodeAnswer } from '@saoma/protocol'
+import type { DecisionAnswer, Inbox, Refusal, TypedCodeAnswer, UserCodeAnswer } from '@saoma/protocol'
 import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
 
@@ -11,6 +11,10 @@ const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 
 export const Decision = v.object({ state: schemas.TicketState }) satisfies v.GenericSchema<unknown, DecisionAnswer>
 export const UserCode = v.object({ ticket: schemas.Ticket }) satisfies v.GenericSchema<unknown, UserCodeAnswer>
+export const FoundDevice = v.object({ ticket: schemas.Ticket, app: v.string() }) satisfies v.GenericSchema<
+  unknown,
+  TypedCodeAnswer
+>
 export const Resumed = v.object({ deviceCode: schemas.DeviceCode, state: schemas.TicketState })
 export const Pages = v.object({ channels: v.array(schemas.Page) })
 export const Trimmed = v.object({ trimmed: Count })

@@ -2,10 +2,12 @@ import { LONGEST_HOLD_SECONDS } from '@saoma/protocol'
 import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
 import { ActivityCursor } from '../login/activity.ts'
+import { Confirmation } from '../login/confirmation.ts'
 import { EndRequest } from '../login/end-request.ts'
 import { Keep, SessionId } from '../login/logins.ts'
+import { TypedCode } from '../login/user-codes.ts'
 import { WholeNumber } from '../transport/http/query.ts'
-import { Decision, Person, Resumed, UserCode } from './answers.ts'
+import { Decision, FoundDevice, Person, Resumed, UserCode } from './answers.ts'
 import type { Operations, Parameter } from './operation.ts'
 
 const ticket: Parameter = { says: 'A ticket. Any other text is answered TICKET_NOT_FOUND.', schema: schemas.Ticket }
@@ -84,6 +86,16 @@ export const loginOperations = {
     answers: { 200: { says: 'The device code and the state.', json: Resumed } },
     codes: ['UNAUTHORIZED', 'TICKET_NOT_FOUND', 'TICKET_EXPIRED'],
   },
+  'POST /v1/user-codes': {
+    id: 'findDevice',
+    group: 'Login: browser',
+    summary: 'The ticket of a device whose code was typed on a page',
+    says: 'Thirty tries a minute for a network. Codes of pages are not found.',
+    credentials: [],
+    body: { schema: TypedCode },
+    answers: { 200: { says: 'The ticket, and the name of the application.', json: FoundDevice } },
+    codes: ['TICKET_NOT_FOUND'],
+  },
   'POST /v1/tickets/{ticket}/scan': {
     id: 'scanTicket',
     group: 'Login: phone',
@@ -98,10 +110,12 @@ export const loginOperations = {
     id: 'confirmTicket',
     group: 'Login: phone',
     summary: 'The owner of the ticket agrees',
+    says: 'CONSENT_REQUIRED: the application belongs to somebody else, and `scopes` is not what `request` has.',
     credentials: ['phoneToken'],
     path: { ticket },
+    body: { schema: Confirmation, optional: true, says: '`scopes` are those that the phone has shown.' },
     answers: { 200: { says: 'The state.', json: Decision } },
-    codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED, 'NOT_SCANNED'],
+    codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED, 'NOT_SCANNED', 'CONSENT_REQUIRED'],
   },
   'POST /v1/tickets/{ticket}/reject': {
     id: 'rejectTicket',

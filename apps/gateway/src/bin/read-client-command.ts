@@ -4,11 +4,13 @@ import { CLIENT_ID_RULE, type ClientEntry, isClientId } from '../access/read-cli
 export const USAGE = `Usage: saoma client <command> [options]
   add <client_id>      register an application, such as:
                        saoma client add wiki --name 'Our wiki' --redirect https://wiki.example.com/callback
+                       saoma client add tv --name 'Lobby TV' --device --public
   list                 show every application
   remove <client_id>   take an application away
 
   --name <text>       what page and phone display (add)
   --redirect <uri>    where the answer may go, to the letter; may be repeated (add)
+  --device            a TV or a command line: it shows a code to scan or to type (add)
   --logout <uri>      where a person may be sent after logging out; may be repeated (add)
   --backchannel-logout <uri>
                       where the application is told that a session has ended (add)
@@ -52,6 +54,7 @@ const parse = (args: readonly string[]) =>
     options: {
       name: { type: 'string' },
       redirect: { type: 'string', multiple: true, default: [] },
+      device: { type: 'boolean', default: false },
       logout: { type: 'string', multiple: true, default: [] },
       'backchannel-logout': { type: 'string' },
       logo: { type: 'string' },
@@ -77,17 +80,22 @@ const newClient = (id: string, values: Values): NewClient | string => {
   if (!values.name) return 'add needs a --name.'
   const alg = algorithms.find((name) => name === values.alg)
   if (values.alg !== undefined && !alg) return `--alg is ${algorithms.join(' or ')}.`
-  if (values.redirect.length === 0) return 'add needs a --redirect: where the application gets the answer.'
+  if (values.redirect.length === 0 && !values.device)
+    return 'add needs a --redirect: where the application gets the answer. Or --device.'
   return {
     client_id: id,
     client_name: values.name,
     ...(values.logo ? { logo_uri: values.logo } : {}),
     type: values.public ? 'public' : 'confidential',
     party: values['first-party'] ? 'first' : 'third',
-    redirect_uris: values.redirect,
+    ...(values.redirect.length > 0 ? { redirect_uris: values.redirect } : {}),
     ...(values.logout.length > 0 ? { post_logout_redirect_uris: values.logout } : {}),
     ...(values['backchannel-logout'] ? { backchannel_logout_uri: values['backchannel-logout'] } : {}),
-    grant_types: ['authorization_code', ...(values.refresh ? (['refresh_token'] as const) : [])],
+    grant_types: [
+      ...(values.redirect.length > 0 ? (['authorization_code'] as const) : []),
+      ...(values.device ? (['urn:ietf:params:oauth:grant-type:device_code'] as const) : []),
+      ...(values.refresh ? (['refresh_token'] as const) : []),
+    ],
     scope: values.scope ?? 'openid profile',
     ...(alg ? { id_token_signed_response_alg: alg } : {}),
   }

@@ -1,5 +1,5 @@
 import type { Audit } from '@saoma/audit'
-import type { Identity } from '@saoma/identity'
+import type { ClientRegistry, Identity } from '@saoma/identity'
 import { DEVICE_CODE_GRANT, parseDeviceCode, TAKES_HASHES_HEADER, ticketOf } from '@saoma/protocol'
 import mount from 'koa-mount'
 import type { Metrics } from '../operate/metrics.ts'
@@ -89,6 +89,8 @@ const refuse = (ctx: Context, { retryAfterSeconds, everybody }: NonNullable<Verd
 
 export interface OauthDeps {
   identity: Identity
+  /** The registered applications. */
+  clients: ClientRegistry
   limits: Limits
   metrics: Metrics
   audit: Pick<Audit, 'note'>
@@ -99,7 +101,7 @@ export interface OauthDeps {
  * cookie that binds a new ticket to its browser.
  */
 export const oauth = (
-  { identity, limits, metrics, audit }: OauthDeps,
+  { identity, clients, limits, metrics, audit }: OauthDeps,
   { ticketSeconds, secure }: { ticketSeconds: number; secure: boolean },
 ): Middleware => {
   let mounted: { provider: unknown; door: Middleware } | undefined
@@ -148,6 +150,7 @@ export const oauth = (
     if (!creates || !body?.device_code) return
     metrics.transitions.inc({ state: 'created' })
     noteAsked(audit, ctx, ticketOf(body.device_code), login.client)
-    ticketCookie.set(ctx, body.device_code, ticketSeconds, secure)
+    // A command line would write the code to its file of cookies, and nobody would read it there.
+    if (!clients.find(String(clientId))) ticketCookie.set(ctx, body.device_code, ticketSeconds, secure)
   }
 }

@@ -3,16 +3,18 @@ import type { Audit, Kind } from '@saoma/audit'
 import type { Identity } from '@saoma/identity'
 import {
   type DecisionAnswer,
+  fail,
   LONGEST_HOLD_SECONDS,
   ok,
   parseTicket,
   type Result,
   type ScanAnswer,
-  type UserCodeAnswer,
 } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
+import * as v from 'valibot'
 import { networkOf } from '../access/networks.ts'
 import type { Metrics } from '../operate/metrics.ts'
+import { readBody } from '../transport/http/body.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
 import { bearer } from '../transport/http/credentials.ts'
 import type { HeldRequests } from '../transport/http/held-requests.ts'
@@ -21,6 +23,7 @@ import { count } from '../transport/http/query.ts'
 import type { Limits } from '../transport/limits.ts'
 import { REPEATED_MS, whereFrom } from './audited.ts'
 import type { ConfirmLatency } from './confirm-latency.ts'
+import { Confirmation } from './confirmation.ts'
 import { deviceCodeFor } from './device-code.ts'
 import { phoneOf } from './phone.ts'
 import { ticketCookie } from './ticket-cookie.ts'
@@ -60,7 +63,7 @@ export const ticketRoutes = ({
   const decide =
     <T extends object>(
       name: keyof typeof NOTED,
-      act: (ticket: string, sub: string, ip: string) => Promise<Result<T>>,
+      act: (ticket: string, sub: string, ctx: Context) => Promise<Result<T>>,
     ) =>
     async (ctx: Context): Promise<void> => {
       const sub = await phone(ctx)
@@ -69,17 +72,17 @@ export const ticketRoutes = ({
       if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
       const slow = (await limits.decisions(sub.value)) ?? (await limits.ticket(ticket.value))
       if (slow) return tooMany(ctx, slow.retryAfterSeconds)
-      const result = await act(ticket.value, sub.value, ctx.ip)
+      const result = await act(ticket.value, sub.value, ctx)
       const told = { person: sub.value, ticket: ticket.value, ...whereFrom(ctx) }
       if (result.ok) {
         metrics.transitions.inc({ state: name })
         const once = { name: `${name}.${ticket.value}`, ms: REPEATED_MS }
         audit.note({ kind: NOTED[name], ...told }, { once })
-      } else if (result.code !== 'REVOKED') {
+      } else if (result.code !== 'REVOKED' && result.code !== 'INVALID') {
         // Of a deleted person nothing is noted any more.
         audit.refusals.of({ kind: 'login.refused', reason: result.code, ...told })
       }
-      answer(ctx, result)
+      answer(ctx, result, result.ok ? undefined : result.detail)
     }
 
   const decision = (result: Awaited<ReturnType<Tickets['confirm']>>): Result<DecisionAnswer> =>
@@ -87,7 +90,7 @@ export const ticketRoutes = ({
 
   router.post(
     '/tickets/:ticket/scan',
-    decide<ScanAnswer>('scanned', async (ticket, sub, ip) => {
+    decide<ScanAnswer>('scanned', async (ticket, sub, { ip }) => {
       // Read first: an end of all sessions that comes later refuses this login (D102).
       const lastEnd = await identity.mayScan(sub)
       if (!lastEnd.ok) return lastEnd
@@ -98,11 +101,17 @@ export const ticketRoutes = ({
   )
   router.post(
     '/tickets/:ticket/confirm',
-    decide('confirmed', async (ticket, sub) => {
+    decide('confirmed', async (ticket, sub, ctx) => {
+      const body = await readBody(ctx, {})
+      if (!('json' in body)) return { ...fail(body.code), detail: body.detail }
+      const shown = v.safeParse(Confirmation, body.json)
+      // To the schema an array is an object.
+      if (!shown.success || Array.isArray(body.json))
+        return { ...fail('INVALID'), detail: 'scopes are those that the phone has shown' }
       const allowed = await identity.mayScan(sub)
       if (!allowed.ok) return allowed
       pushes.begin(ticket)
-      return decision(await tickets.confirm(ticket, sub))
+      return decision(await tickets.confirm(ticket, sub, shown.output.scopes?.join(' ')))
     }),
   )
   router.post(
@@ -133,15 +142,6 @@ export const ticketRoutes = ({
     const state = code.ok ? await tickets.read(code.value) : code
     if (!code.ok || !state.ok) return problem(ctx, state.ok ? 'UNAUTHORIZED' : state.code)
     answer(ctx, ok({ deviceCode: code.value, state: state.value }))
-  })
-
-  router.get('/user-codes/:userCode', async (ctx) => {
-    const sub = await phone(ctx)
-    if (!sub.ok) return problem(ctx, sub.code)
-    const slow = await limits.userCodes(sub.value)
-    if (slow) return tooMany(ctx, slow.retryAfterSeconds)
-    const found = await tickets.findByUserCode((ctx.params.userCode ?? '').slice(0, 32))
-    answer<UserCodeAnswer>(ctx, found.ok ? ok({ ticket: found.value }) : found)
   })
 
   return router

@@ -10,7 +10,7 @@ const A_DAY_MS = 86_400_000
 /** The names of the rate limits, as in docs/operate.md. */
 const LIMITED = [
   ...['codes', 'codes_cluster', 'pictures', 'links', 'bad_phone_codes', 'phone_codes_cluster', 'demo_people'],
-  ...['authorizations', 'authorizations_cluster'],
+  ...['authorizations', 'authorizations_cluster', 'typed_codes', 'typed_codes_cluster'],
   ...['user_codes', 'checks', 'refreshes', 'decisions', 'requests', 'held', 'events', 'live_events', 'key_events'],
   ...['handshakes', 'ticket', 'subscribes', 'keys'],
   ...['person_messages', 'person_bytes', 'person_kept', 'person_channels', 'person_follows', 'key_bytes'],

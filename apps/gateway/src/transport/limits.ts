@@ -34,6 +34,9 @@ const MODEST = 12
 const PICTURES = 6
 const CHECKS = 5
 
+/** User codes typed on a page in a minute: by one network, and in the whole cluster. */
+const TYPED = { points: 30, inAll: 1_000, seconds: 60 }
+
 /** `points` is the cost of the call. @default 1 */
 type Limit = (subject: string, points?: number) => Promise<Verdict>
 
@@ -48,6 +51,8 @@ export interface Limits {
   demoPeople: Limit
   /** Typed user codes, per account, cluster-wide: RFC 8628 section 5.1. */
   userCodes: Limit
+  /** The same of pages, which know nobody: per network and in the whole cluster. */
+  typedCodes: Limit
   /** All other HTTP requests, per network and node. */
   requests: Limit
   /** Scans, confirmations and refusals, per account and node. */
@@ -169,6 +174,7 @@ export const createLimits = (
     { what: 'demo_people', whatOfAll: 'demo_people', name: 'demo-people' },
     { points: config.demoPeople, inAll: 10 * config.demoPeople, seconds: 3_600 },
   )
+  const typedCodes = ofAll({ what: 'typed_codes', whatOfAll: 'typed_codes_cluster', name: 'typed-codes' }, TYPED)
 
   const pictures = counter('pictures', PICTURES, 120)
   const checks = counter(BY_ACCOUNT.checks, CHECKS, 600)
@@ -178,6 +184,7 @@ export const createLimits = (
     authorizations,
     demoPeople,
     userCodes: inCluster(BY_ACCOUNT.userCodes, 5),
+    typedCodes,
     requests: byNetwork(onNode('requests', config.requestsPerMinute)),
     decisions: onNode('decisions', config.decisionsPerMinute),
     ticket: onNode('ticket', 120),

@@ -154,9 +154,11 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
   const decide = (decision: Decision) => {
     if (screen.status !== 'asking') return
     const { question } = screen
+    const { application } = question.request
+    const scopes = decision === 'confirm' && application?.party === 'third' ? application.scopes : undefined
     let isUncertain = false
     const attempt = async () => {
-      const answer = await api.decide(question.ticket, decision)
+      const answer = await api.decide(question.ticket, decision, scopes)
       if (!answer.ok && UNCERTAIN.includes(answer.code)) isUncertain = true
       return answer
     }

@@ -33,7 +33,8 @@ export interface PhoneApi {
   /** The ticket of a pooled code. */
   resolve(scene: string, check?: string): Promise<Answer<string>>
   scan(ticket: string): Promise<Answer<ScanAnswer>>
-  decide(ticket: string, decision: Decision): Promise<Answer<DecisionAnswer>>
+  /** @param scopes  those that the person has read, of an application of somebody else */
+  decide(ticket: string, decision: Decision, scopes?: readonly string[]): Promise<Answer<DecisionAnswer>>
   /** What happened to the person's logins, the newest first. @param cursor  of the page before */
   activity(cursor?: string): Promise<Answer<ActivityPage>>
 }
@@ -73,7 +74,8 @@ export const createPhoneApi = ({ origin, fetch, tokens }: PhoneApiOptions): Phon
       return answer.ok ? { ok: true, value: answer.value.ticket } : answer
     },
     scan: (ticket) => call('POST', `tickets/${ticket}/scan`, parseScanAnswer),
-    decide: (ticket, decision) => call('POST', `tickets/${ticket}/${decision}`, parseDecision),
+    decide: (ticket, decision, scopes) =>
+      call('POST', `tickets/${ticket}/${decision}`, parseDecision, scopes && { scopes }),
     activity: (cursor) => call('GET', `me/activity${cursor ? `?cursor=${cursor}` : ''}`, parseActivity),
   }
 }

@@ -41,6 +41,17 @@ export const en: typeof zh = {
     asked: 'Asked',
     compare: 'The other screen must show',
     caution: 'If you did not start this yourself, decline.',
+    noBrowser: 'a device without a browser',
+    deviceCaution:
+      'A device asks: a TV or a program. Confirm only if you have it in front of you and started this yourself. Decline if somebody sent you the code.',
+    foreign: '{app} belongs to somebody else. It would get:',
+    scopes: {
+      openid: 'a number that stands for you',
+      profile: 'your name, your picture and your language',
+      phone: 'your phone number',
+      business: 'what the company has noted about you',
+      offline_access: 'this also later, while you are not there',
+    },
     decline: 'Decline',
     confirm: 'Confirm',
     left: '{n} s left to decide',

@@ -38,6 +38,17 @@ export const zh = {
     asked: '发起时间',
     compare: '另一屏幕应显示',
     caution: '如果不是你本人发起，请拒绝。',
+    noBrowser: '没有浏览器的设备',
+    deviceCaution:
+      '请求来自一台设备：电视或程序。只有当它就在你眼前、并且是你自己发起时才确认。如果验证码是别人发来的，请拒绝。',
+    foreign: '{app} 不属于本公司。它将获得：',
+    scopes: {
+      openid: '代表你的编号',
+      profile: '你的姓名、头像和语言',
+      phone: '你的手机号码',
+      business: '公司记录的你的信息',
+      offline_access: '在你离开后仍可获得以上信息',
+    },
     decline: '拒绝',
     confirm: '确认登录',
     left: '还剩 {n} 秒',

@@ -68,6 +68,22 @@ describe('the phone number', () => {
 })
 
 describe('the question', () => {
+  it('says that a device asks, whose it is, and what it would get', () => {
+    const { request } = question()
+    const asked = (party: 'first' | 'third') =>
+      question({ request: { ...request, browser: '', application: { party, scopes: ['openid', 'phone', 'new'] } } })
+    const page = open({ screen: { status: 'asking', question: asked('third') } })
+    const { openid, phone } = words.scopes
+    expect(page.text('.foreign')).toBe(`Shop <b>1</b> 不属于本公司。它将获得：${openid}${phone}new`)
+    expect(page.text('.caution')).toBe(words.deviceCaution)
+    expect(page.text('.facts')).toContain(words.noBrowser)
+    page.close()
+    const own = open({ screen: { status: 'asking', question: asked('first') } })
+    expect(own.count('.foreign')).toBe(0)
+    expect(own.text('.caution')).toBe(words.deviceCaution)
+    own.close()
+  })
+
   it('shows who asks, from where, since when, and what to compare', () => {
     const page = open({ screen: { status: 'asking', question: question() } })
     for (const part of [

@@ -30,15 +30,26 @@ export interface PhoneApi {
   signIn(name: string): Promise<Answer<TokenSet>>
   find(token: string, userCode: string): Promise<Answer<string>>
   scan(token: string, ticket: string): Promise<Answer<ScanAnswer>>
-  decide(token: string, ticket: string, decision: Decision): Promise<Answer<DecisionAnswer>>
+  /** @param scopes  those that the person has read, of an application of somebody else */
+  decide(token: string, ticket: string, decision: Decision, scopes?: readonly string[]): Promise<Answer<DecisionAnswer>>
 }
 
 export const createPhoneApi = (origin: string): PhoneApi => {
-  const call = <T>(token: string, method: 'GET' | 'POST', path: string, parse: (body: unknown) => Result<T>) =>
+  const call = <T>(
+    token: string,
+    method: 'GET' | 'POST',
+    path: string,
+    parse: (body: unknown) => Result<T>,
+    body?: object,
+  ) =>
     request({
       fetch,
       url: `${origin}/v1/${path}`,
-      init: { method, headers: { authorization: `Bearer ${token}`, accept: 'application/json' } },
+      init: {
+        method,
+        headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      },
       parse,
       timeoutMs: TIMEOUT_MS,
     })
@@ -54,7 +65,7 @@ export const createPhoneApi = (origin: string): PhoneApi => {
     find: (token, userCode) =>
       call(token, 'GET', `user-codes/${encodeURIComponent(userCode)}`, (body) => parseTicket(member(body, 'ticket'))),
     scan: (token, ticket) => call(token, 'POST', `tickets/${encodeURIComponent(ticket)}/scan`, parseScanAnswer),
-    decide: (token, ticket, decision) =>
-      call(token, 'POST', `tickets/${encodeURIComponent(ticket)}/${decision}`, parseDecision),
+    decide: (token, ticket, decision, scopes) =>
+      call(token, 'POST', `tickets/${encodeURIComponent(ticket)}/${decision}`, parseDecision, scopes && { scopes }),
   }
 }

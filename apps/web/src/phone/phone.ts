@@ -114,11 +114,13 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
     decide: async (decision) => {
       if (screen.status !== 'asking') return
       const asking = screen
+      const { application } = asking.request
+      const scopes = decision === 'confirm' && application?.party === 'third' ? application.scopes : undefined
       let isUncertain = false
       for (let attempt = 0; ; attempt++) {
         const telling: Screen = { status: 'deciding', decision, again: attempt > 0 }
         show(telling)
-        const answer = await withToken((token) => api.decide(token, asking.ticket, decision))
+        const answer = await withToken((token) => api.decide(token, asking.ticket, decision, scopes))
         if (present() !== telling) return
         if (answer.ok) return show({ status: decision === 'confirm' ? 'confirmed' : 'rejected' })
         isUncertain ||= UNCERTAIN.includes(answer.code)

@@ -28,6 +28,17 @@ const text = {
     secondsAgo: '{n} seconds ago',
     minutesAgo: '{n} min ago',
     caution: 'If you did not start this yourself, decline.',
+    noBrowser: 'a device without a browser',
+    deviceCaution:
+      'A device asks: a TV or a program. Confirm only if you have it in front of you and started this yourself. Decline if somebody sent you the code.',
+    foreign: '{app} belongs to somebody else. It would get:',
+    scopes: {
+      openid: 'a number that stands for you',
+      profile: 'your name, your picture and your language',
+      phone: 'your phone number',
+      business: 'what the company has noted about you',
+      offline_access: 'this also later, while you are not there',
+    },
     decline: 'Decline',
     confirm: 'Confirm',
     left: '{n} s left to decide',
@@ -77,6 +88,17 @@ const text = {
     secondsAgo: '{n} 秒前',
     minutesAgo: '{n} 分钟前',
     caution: '如果不是你本人发起，请拒绝。',
+    noBrowser: '没有浏览器的设备',
+    deviceCaution:
+      '请求来自一台设备：电视或程序。只有当它就在你眼前、并且是你自己发起时才确认。如果验证码是别人发来的，请拒绝。',
+    foreign: '{app} 不属于本公司。它将获得：',
+    scopes: {
+      openid: '代表你的编号',
+      profile: '你的姓名、头像和语言',
+      phone: '你的手机号码',
+      business: '公司记录的你的信息',
+      offline_access: '在你离开后仍可获得以上信息',
+    },
     decline: '拒绝',
     confirm: '确认登录',
     left: '还剩 {n} 秒',
@@ -100,7 +122,7 @@ const text = {
     working: '请稍候…',
     footer: '由你的手机决定。仅凭二维码图片，谁也无法登录。',
   },
-} as const satisfies Record<Language, Record<string, string>>
+} as const satisfies Record<Language, unknown>
 
 export const say = (): (typeof text)[Language] => text[language()]
 

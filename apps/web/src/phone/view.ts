@@ -1,3 +1,4 @@
+import type { LoginRequest } from '@saoma/protocol'
 import { html, nothing, type TemplateResult } from 'lit'
 import { fill } from '../language.ts'
 import { namePattern, type Phone, type Screen } from './phone.ts'
@@ -96,6 +97,18 @@ const typing = (phone: Phone, error: string | undefined): TemplateResult => html
   </form>
 `
 
+/** What an application of somebody else would get. */
+const terms = ({ app, application }: LoginRequest): TemplateResult | typeof nothing => {
+  if (application?.party !== 'third') return nothing
+  const words: Readonly<Record<string, string>> = say().scopes
+  return html`
+    <section class="terms">
+      <p>${fill(say().foreign, { app })}</p>
+      <ul>${application.scopes.map((scope) => html`<li>${words[scope] ?? scope}</li>`)}</ul>
+    </section>
+  `
+}
+
 const asking = (phone: Phone, { request, until, error }: Extract<Screen, { status: 'asking' }>): TemplateResult => html`
   ${identity(phone)}
   <section class="card">
@@ -103,12 +116,13 @@ const asking = (phone: Phone, { request, until, error }: Extract<Screen, { statu
     <p class="sub">${say().asksHint}</p>
     <dl class="facts">
       <dt>${say().address}</dt><dd class="mono">${request.ip || say().unknown}</dd>
-      <dt>${say().browser}</dt><dd>${request.browser || say().unknown}</dd>
+      <dt>${say().browser}</dt><dd>${request.browser || (request.application ? say().noBrowser : say().unknown)}</dd>
       <dt>${say().system}</dt><dd>${request.os || say().unknown}</dd>
       <dt>${say().asked}</dt><dd>${sayAge(request.requestedAt)}</dd>
     </dl>
     <p class="usercode"><span>${say().compare}</span><strong>${request.userCode}</strong></p>
-    <p class="caution">${say().caution}</p>
+    ${terms(request)}
+    <p class="caution">${request.application ? say().deviceCaution : say().caution}</p>
     <div class="decide">
       <button class="button refuse" type="button" @click=${() => phone.decide('reject')}>${say().decline}</button>
       <button class="button" type="button" @click=${() => phone.decide('confirm')}>${say().confirm}</button>

@@ -3,7 +3,8 @@ import { parseProblem } from '@saoma/protocol'
 /** The code picture for the ticket of this page. */
 export type Picture =
   | { status: 'loading' }
-  | { status: 'shown'; url: string; check?: string }
+  /** `isPlain`: any camera reads it, not WeChat alone. */
+  | { status: 'shown'; url: string; isPlain: boolean; check?: string }
   | { status: 'failed'; code: string }
 
 /** Fetches and holds the picture for a ticket. */
@@ -24,7 +25,8 @@ const pictureOf = async (ticket: string): Promise<Picture> => {
     return { status: 'failed', code: problem.ok ? problem.value.code : 'NETWORK' }
   }
   const check = response.headers.get('x-saoma-check')
-  return { status: 'shown', url: URL.createObjectURL(await response.blob()), ...(check ? { check } : {}) }
+  const isPlain = response.headers.get('x-saoma-code') === 'plain'
+  return { status: 'shown', url: URL.createObjectURL(await response.blob()), isPlain, ...(check ? { check } : {}) }
 }
 
 export const createTicketPicture = (ticket: string, update: () => void): TicketPicture => {

@@ -56,7 +56,8 @@ export const pages = ({ root, origin, demo, cdn, builds }: PagesOptions): Middle
     async (ctx, next) => {
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
       // Under another name of this machine, the page's own server would be a foreign origin to it.
-      if (ctx.host !== host && /^\/(phone|[a-z]+\.html)?$/.test(ctx.path)) return ctx.redirect(`${origin}${ctx.url}`)
+      if (ctx.host !== host && /^\/(phone|device|[a-z]+\.html)?$/.test(ctx.path))
+        return ctx.redirect(`${origin}${ctx.url}`)
       if (ctx.path === '/phone' && !demo) ctx.path = '/verify'
       const isInteraction = INTERACTION.test(ctx.path)
       if (isInteraction) ctx.path = '/interaction'

@@ -12,6 +12,11 @@ interface Asking {
   tone: 'info' | 'error'
   facts: readonly { label: string; value: string }[]
   userCode: string
+  /** Set if the application belongs to somebody else: that it does, and what it would get. */
+  foreign: string
+  asks: readonly string[]
+  /** What to be careful about. */
+  caution: string
   /** The decision that is being sent. */
   sending: '' | 'confirm' | 'reject'
   left: string
@@ -56,6 +61,9 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
     case 'asking':
     case 'deciding': {
       const { request, warning, until, numberLost } = screen.question
+      const { application } = request
+      const isForeign = application?.party === 'third'
+      const sayScope = (scope: string): string => login.scopes[scope as keyof typeof login.scopes] ?? scope
       return {
         kind: 'ask',
         title: fill(login.asks, { app: request.app }),
@@ -63,11 +71,14 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
         tone: warning ? toneOf(warning) : 'info',
         facts: [
           { label: login.address, value: request.ip || words.unknown },
-          { label: login.browser, value: request.browser || words.unknown },
+          { label: login.browser, value: request.browser || (application ? login.noBrowser : words.unknown) },
           { label: login.system, value: request.os || words.unknown },
           { label: login.asked, value: text.sayAge(request.requestedAt) },
         ],
         userCode: request.userCode,
+        foreign: isForeign ? fill(login.foreign, { app: request.app }) : '',
+        asks: isForeign ? application.scopes.map(sayScope) : [],
+        caution: application ? login.deviceCaution : login.caution,
         sending: screen.status === 'deciding' ? screen.decision : '',
         left: fill(login.left, { n: Math.max(0, Math.ceil((until - now) / 1_000)) }),
         notice: numberLost ? login.numberLost : '',

@@ -1,0 +1,165 @@
+import { type LoginRequest, ticketOf } from '@saoma/protocol'
+import { acrOf, acrValues, amrOf } from './authentication.ts'
+import type { Client, ClientRegistry } from './client.ts'
+import { IDENTITY_SCOPE } from './clients.ts'
+import { type Authorized, createDeviceCodes } from './device-codes.ts'
+import { APPLICATION, isLoginClient } from './login-client.ts'
+import {
+  type Adapter,
+  type AdapterPayload,
+  type Configuration,
+  errors,
+  type KoaContextWithOIDC,
+  Provider,
+} from './oidc-provider.ts'
+import type { ProviderOptions } from './provider-options.ts'
+import { nameFirst } from './refresh-tokens.ts'
+import type { Resources } from './resources.ts'
+import type { Sessions } from './sessions.ts'
+import type { TicketStore } from './ticket-store.ts'
+
+/** Seconds between polls of the token endpoint (RFC 8628 section 3.2). */
+const POLL_INTERVAL_SECONDS = 5
+
+export interface DeviceFlowDeps {
+  provider: () => Provider
+  tickets: TicketStore
+  registry: ClientRegistry
+  resources: Resources
+  sessions: Pick<Sessions, 'begin'>
+  /** Draws 22 random characters. */
+  newName: () => string
+  /** Begins to read the account of the person whose session begins. */
+  readAccount: (sub: string) => void
+}
+
+type DeviceFlowOptions = Pick<ProviderOptions, 'origin' | 'appName' | 'describe' | 'onSessionBegan'>
+type Feature = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>
+
+export interface DeviceFlow {
+  /** oidc-provider's storage of device codes. */
+  codes: Adapter
+  feature: Feature
+  /** Completes the answer of the device authorization endpoint. */
+  complete(ctx: KoaContextWithOIDC): void
+}
+
+const wordsOf = (text: unknown): string[] => (typeof text === 'string' ? text.split(' ').filter(Boolean) : [])
+
+/** What an application has asked for by `acr_values`, or by the claim `acr` of its `claims`. */
+const wantedAcrs = ({ acr_values: values, claims }: Record<string, unknown>): string[] => {
+  // The provider has checked that it is JSON of an object.
+  const asked = typeof claims === 'string' ? (JSON.parse(claims) as { id_token?: { acr?: unknown } }) : {}
+  const { value, values: several } = (asked.id_token?.acr ?? {}) as { value?: unknown; values?: unknown }
+  const named = [value, ...(Array.isArray(several) ? several : [])]
+  return [...wordsOf(values), ...named.filter((acr) => typeof acr === 'string')]
+}
+
+/**
+ * The device authorization (RFC 8628): the login of our own pages, of the page of an interaction, and of
+ * devices of registered applications, such as a TV or a command line. Each login begins a session, whose
+ * grant is that of its client.
+ */
+export const createDeviceFlow = (
+  { provider, tickets, registry, resources, sessions, newName, readAccount }: DeviceFlowDeps,
+  { origin, appName, describe, onSessionBegan }: DeviceFlowOptions,
+): DeviceFlow => {
+  /** The client of the present request. A login client says for which application the person logs in. */
+  const presentClient = (): { name?: string; application?: string } => {
+    const client = Provider.ctx?.oidc.client
+    const application = client?.[APPLICATION]
+    return {
+      ...(client?.clientName ? { name: client.clientName } : {}),
+      ...(typeof application === 'string' ? { application } : {}),
+    }
+  }
+
+  /** What a registered application asks for. Other words give nothing, so nobody is asked about them. */
+  const scopesOf = ({ scopes }: Client, asked: unknown): string[] =>
+    wordsOf(asked ?? IDENTITY_SCOPE).filter((scope) => scopes.includes(scope))
+
+  const authorized = ({ clientId = '', params = {} }: AdapterPayload): Authorized => {
+    const client = registry.find(clientId)
+    const usual = { resource: resources.usualOf(clientId), scope: String(params.scope ?? IDENTITY_SCOPE) }
+    if (client) {
+      // It was allowed when the code was asked for, and is looked at again when a token is made.
+      const resource = (params.resource as Authorized['resource'] | undefined) ?? usual.resource
+      return { resource, scope: scopesOf(client, params.scope).join(' '), acr: acrOf('tap'), amr: amrOf('tap') }
+    }
+    return isLoginClient(clientId) ? { ...usual, acr: acrOf('tap'), amr: amrOf('tap') } : { ...usual, acr: 'scan' }
+  }
+
+  const requestOf = ({ clientId = '', params, deviceInfo, userCode = '' }: AdapterPayload) => {
+    const client = registry.find(clientId)
+    const scopes = client && scopesOf(client, params?.scope)
+    return {
+      app: presentClient().name ?? appName,
+      ip: String(deviceInfo?.ip ?? ''),
+      browser: String(deviceInfo?.browser ?? ''),
+      os: String(deviceInfo?.os ?? ''),
+      userCode: userCode.replace(/^(.{4})(.{4})$/, '$1-$2'),
+      ...(client && scopes ? { application: { party: client.party, scopes } } : {}),
+    } satisfies Omit<LoginRequest, 'requestedAt'>
+  }
+
+  /** Refuses what could only be answered by a silent yes. */
+  const check = ({ oidc: { client, params = {} } }: KoaContextWithOIDC): void => {
+    const registered = registry.find(client?.clientId ?? '')
+    if (!registered) return
+    if (scopesOf(registered, params.scope).length === 0)
+      throw new errors.InvalidScope('none of these scopes is registered', String(params.scope))
+    const acrs = wantedAcrs(params)
+    if (acrs.length > 0 && !acrs.some((acr) => acrValues.includes(acr)))
+      throw new errors.UnmetAuthenticationRequirements('none of the requested acr values can be given')
+  }
+
+  const codes = createDeviceCodes(
+    tickets,
+    authorized,
+    newName,
+    requestOf,
+    ({ application }) => (application?.party === 'third' ? application.scopes.join(' ') : undefined),
+    async ({ sid, sub, clientId, scope, resource, since, scannedAfter, tokenSeed, request }) => {
+      nameFirst(tokenSeed)
+      readAccount(sub)
+      const grant = new (provider().Grant)({ accountId: sub, clientId })
+      grant.jti = sid
+      grant.addOIDCScope(scope)
+      for (const each of [resource].flat()) grant.addResourceScope(each, scope)
+      const { app, ip, browser, os } = request
+      const record = { sid, client: presentClient().application ?? clientId, app, ip, browser, os, since }
+      const save = async () => void (await grant.save())
+      return sessions.begin(sub, record, save, scannedAfter)
+    },
+    (session) => onSessionBegan?.(session),
+  )
+
+  return {
+    codes,
+    feature: {
+      enabled: true,
+      charset: 'base-20',
+      mask: '****-****',
+      // The provider calls this last before it creates a code, with all that was asked for.
+      deviceInfo: (ctx) => {
+        check(ctx)
+        return { ...describe(ctx) }
+      },
+    },
+    complete: (ctx) => {
+      const body = ctx.body as { device_code?: string } | undefined
+      if (!body?.device_code) return
+      const ticket = ticketOf(body.device_code)
+      // A person at a TV or a command line needs a page that says how to go on. Our own pages are one.
+      const page = `${origin}/${registry.find(ctx.oidc.client?.clientId ?? '') ? 'device' : 'phone'}`
+      ctx.body = {
+        ...body,
+        verification_uri: page,
+        verification_uri_complete: `${page}?ticket=${ticket}`,
+        interval: POLL_INTERVAL_SECONDS,
+        ticket,
+        qr: `${origin}/v1/tickets/${ticket}/qr`,
+      }
+    },
+  }
+}
