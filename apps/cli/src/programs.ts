@@ -62,7 +62,8 @@ export const programs: readonly Program[] = [
             ...[
               '--name=',
               '--redirect=',
-              '--device', '--logout=',
+              '--device',
+              '--logout=',
               '--backchannel-logout=',
               '--logo=',
               '--public',

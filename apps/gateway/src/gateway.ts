@@ -156,7 +156,11 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     serveLive(io.of('/') as unknown as LiveNamespace, { ...deps, guard, connections, requests }, doorOptions)
   }
   const watching = createTicketWatches({ ...deps, subscriber: redis.subscriber, pushes })
-  const connections = createLiveConnections({ ...deps, maxChannels: options.limits.channels })
+  const connections = createLiveConnections({
+    ...deps,
+    maxChannels: options.limits.channels,
+    origin: options.origin,
+  })
   const requests = createLiveRequests(deps.live, metrics)
   tellResubscribed(redis.subscriber, deps)
   if (channelsRedis) tellResubscribed(channelsRedis.subscriber, deps)

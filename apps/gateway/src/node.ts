@@ -15,7 +15,7 @@ import { createGateway } from './gateway.ts'
 import { createAllowance } from './live/allowance.ts'
 import { tellChannelEvents } from './live/channel-events.ts'
 import { createLive } from './live/live.ts'
-import { noteExpired } from './login/audited-tickets.ts'
+import { noteExpired, noteVoid } from './login/audited-tickets.ts'
 import { openIdentity } from './login/open-identity.ts'
 import { openWechat } from './login/open-wechat.ts'
 import { openLink } from './login/qr/link.ts'
@@ -62,7 +62,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const membership = await patience.until(() => openMembership(redis, config.nodeId, log))
   const limits = createLimits(redis, config.limits, metrics)
   const audit = openAudit(redis, config, deps)
-  const tickets = noteExpired(createTickets(redis, config.times), audit)
+  const tickets = noteExpired(createTickets(redis, config.times, noteVoid(audit, metrics)), audit)
   const rules = createRules(config.live.rules)
   const channels = createChannels(opened.channels, {
     nodeId: config.nodeId,

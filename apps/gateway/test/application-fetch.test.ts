@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onCleanup } from '@saoma/testing'
 import { createApplicationFetch } from '../src/access/application-fetch.ts'
-import { createMayCall, isNetwork } from '../src/access/application-networks.ts'
+import { createMayCall, isPrivateNetwork } from '../src/access/application-networks.ts'
 
 /* Nodes call what an application has registered, and nothing that only they can reach. */
 
@@ -42,7 +42,7 @@ test('no network opens the addresses at which a cloud tells its secrets', () => 
 
 test('a setting names networks that are no wider than the private ones', () => {
   for (const text of ['10.0.0.0/8', 'fc00::/7', '127.0.0.1', '::1', '172.16.0.0/12', '::ffff:10.0.0.0/104'])
-    expect([text, isNetwork(text)]).toEqual([text, true])
+    expect([text, isPrivateNetwork(text)]).toEqual([text, true])
   for (const text of [
     '0.0.0.0/0',
     '::/0',
@@ -54,7 +54,7 @@ test('a setting names networks that are no wider than the private ones', () => {
     '',
     '1.2.3.4/',
   ])
-    expect([text, isNetwork(text)]).toEqual([text, false])
+    expect([text, isPrivateNetwork(text)]).toEqual([text, false])
 })
 
 const serve = async (listener: RequestListener) => {

@@ -33,7 +33,8 @@ const clientsIn = async (file: string) => parseClients(await readFile(file, 'utf
 test('an application is added with a secret that is shown once, listed and removed', async () => {
   const file = await fileOf()
   const logout = 'https://wiki.example.com/logout'
-  const added = await run('add', ...wiki, '--refresh', '--backchannel-logout', logout, '--file', file)
+  const more = ['--refresh', '--backchannel-logout', logout, '--network', '10.0.0.0/8']
+  const added = await run('add', ...wiki, ...more, '--file', file)
   expect(added.code).toBe(0)
   const secret = /shown once: ([\w-]{43})$/m.exec(added.said)?.[1] ?? ''
   const { clients, problems } = await clientsIn(file)
@@ -50,6 +51,7 @@ test('an application is added with a secret that is shown once, listed and remov
     scopes: ['openid', 'profile'],
     idTokenAlg: 'RS256',
     verify: 'tap',
+    networks: ['10.0.0.0/8'],
     secretSha256: createHash('sha256').update(secret).digest('hex'),
   })
   expect(await readFile(file, 'utf8')).not.toContain(secret)
@@ -110,6 +112,8 @@ test.each([
   [JSON.stringify([entry({ logo: 1 })], undefined, 1), 'line 9: logo is no member of a client'],
   [JSON.stringify([entry(), entry()], undefined, 1), 'line 11: client_id app is taken'],
   [JSON.stringify([entry({ secret_sha256: '0'.repeat(64) })]), 'line 1: secret_sha256 is of no use'],
+  [JSON.stringify([entry({ networks: ['10.0.0.0/99'] })]), 'line 1: networks must list addresses or networks such as'],
+  [JSON.stringify([entry({ networks: [] })]), 'line 1: networks must list addresses or networks such as'],
   [JSON.stringify([entry({ type: 'confidential' })]), 'line 1: secret_sha256 is needed'],
   [JSON.stringify([entry({ redirect_uris: ['javascript:alert(1)'] })]), 'line 1: redirect_uris must list addresses'],
   [

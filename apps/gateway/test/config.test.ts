@@ -30,6 +30,7 @@ test('all problems are reported at once, each with the name of its setting', () 
       SAOMA_ORIGIN: 'login.example.com/',
       PORT: '80a',
       SAOMA_TRUSTED_PROXIES: '10.0.0.0/99',
+      SAOMA_WEB_NETWORKS: 'office',
       REDIS_URL: 'localhost',
       SAOMA_DEMO: 'yes',
       SAOMA_NODE_ID: 'Node_1',
@@ -42,6 +43,7 @@ test('all problems are reported at once, each with the name of its setting', () 
     'SAOMA_SECRET is missing',
     'SAOMA_DEMO must be true or false',
     'SAOMA_TRUSTED_PROXIES must list addresses or networks such as 10.0.0.0/8',
+    'SAOMA_WEB_NETWORKS must list addresses or networks such as 10.0.0.0/8',
   ])
 })
 

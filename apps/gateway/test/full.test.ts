@@ -217,6 +217,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'get /sessions': () => get('/v1/sessions'),
       'delete /sessions/:sid': () =>
         request(`${origin}/v1/sessions/${'x'.repeat(22)}`, { method: 'DELETE', bearer: token }),
+      'post /sessions/:sid/report': () => post(`/v1/sessions/${'x'.repeat(22)}/report`, token),
       'delete /sessions': () => request(`${origin}/v1/sessions?keep=current`, { method: 'DELETE', bearer: token }),
       'post /tickets/:ticket/scan': () => post(`/v1/tickets/${fresh.ticket}/scan`, phone),
       'post /tickets/:ticket/confirm': () => post(`/v1/tickets/${seen.ticket}/confirm`, phone),
@@ -288,7 +289,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       ]),
     )
     // Somebody can always be locked out and deleted.
-    const possible = /^get \/sessions$|disable|^delete \/accounts\/:sub$|administrator|logins|nodes|people/
+    const possible = /^get \/sessions$|report$|disable|^delete \/accounts\/:sub$|administrator|logins|nodes|people/
     expect(refused.filter((door) => possible.test(door))).toEqual([])
 
     const events: Record<string, () => Promise<{ ok: boolean }>> = {

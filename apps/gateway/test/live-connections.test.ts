@@ -53,12 +53,14 @@ const open = (options: { who?: () => Promise<Result<Principal>>; onWatch?: (watc
     audit: { refusals: { count: () => {} } },
     log,
     maxChannels: 10,
+    origin: 'http://node.test',
   })
   const told: string[] = []
   const endpoint = {
     id: 'socket',
     connection: 'connection',
     address: '192.0.2.1',
+    door: '/ws',
     isOpen: true,
     messages: () => 0,
     isSlow: () => false,
@@ -67,7 +69,7 @@ const open = (options: { who?: () => Promise<Result<Principal>>; onWatch?: (watc
     dismiss: () => void told.push('dismissed'),
   } satisfies Endpoint & { isOpen: boolean }
   const enter = async (): Promise<LiveConnection> => {
-    const admitted = await connections.admit(endpoint, 'token')
+    const admitted = await connections.admit(endpoint, { token: 'token' })
     if (!admitted.ok) throw new Error(admitted.code)
     connections.open(admitted.value)
     return admitted.value
@@ -77,13 +79,13 @@ const open = (options: { who?: () => Promise<Result<Principal>>; onWatch?: (watc
 
 test('a session that ends during its lookup lets nobody in and leaves nothing behind', async () => {
   const { connections, watched, endpoint } = open({ onWatch: ({ end }) => end() })
-  expect(await connections.admit(endpoint, 'token')).toEqual(fail('REVOKED'))
+  expect(await connections.admit(endpoint, { token: 'token' })).toEqual(fail('REVOKED'))
   expect(watched).toMatchObject([{ isOver: true }])
 })
 
 test('an early end of a session is announced as soon as the client can be told', async () => {
   const { connections, watched, told, endpoint } = open()
-  const admitted = await connections.admit(endpoint, 'token')
+  const admitted = await connections.admit(endpoint, { token: 'token' })
   if (!admitted.ok) throw new Error(admitted.code)
   watched[0]?.end()
   expect(told).toEqual([])
@@ -96,7 +98,7 @@ test.each([
   ['with something else for a token', { token: 1 }, 'UNAUTHORIZED'],
 ])('nobody is let in %s', async (_, token, code) => {
   const { connections, endpoint, metrics } = open()
-  expect(await connections.admit(endpoint, token)).toMatchObject({ ok: false, code })
+  expect(await connections.admit(endpoint, { token })).toMatchObject({ ok: false, code })
   const { values } = await metrics.handshakesRejected.get()
   expect(values.filter(({ value }) => value > 0)).toMatchObject([{ labels: { reason: code }, value: 1 }])
 })
@@ -106,21 +108,21 @@ test.each([
   ['what nobody planned', new Error('a surprise'), 'INTERNAL'],
 ])('%s becomes an answer, not a rejection', async (_, error, code) => {
   const { connections, endpoint } = open({ who: () => Promise.reject(error) })
-  expect(await connections.admit(endpoint, 'token')).toEqual(fail(code as 'INTERNAL'))
+  expect(await connections.admit(endpoint, { token: 'token' })).toEqual(fail(code as 'INTERNAL'))
 })
 
 test('a person has a hundred connections at most, and a closed one frees its place', async () => {
   const { connections, endpoint, enter, watched } = open()
   const all = await Promise.all(Array.from({ length: 100 }, enter))
   expect(connections.people()).toBe(1)
-  expect(await connections.admit(endpoint, 'token')).toEqual(fail('RATE_LIMITED'))
+  expect(await connections.admit(endpoint, { token: 'token' })).toEqual(fail('RATE_LIMITED'))
   expect(watched.at(-1)).toMatchObject({ isOver: true })
   for (const connection of all.slice(0, 1)) {
     connections.close(connection)
     connections.close(connection)
   }
   await enter()
-  expect(await connections.admit(endpoint, 'token')).toEqual(fail('RATE_LIMITED'))
+  expect(await connections.admit(endpoint, { token: 'token' })).toEqual(fail('RATE_LIMITED'))
 })
 
 test('a newer token replaces the one before, and another person’s token is refused', async () => {
@@ -128,18 +130,21 @@ test('a newer token replaces the one before, and another person’s token is ref
   const { enter, watched } = open({ who: async () => ok(next) })
   const connection = await enter()
   next = ann({ expiresAt: Date.now() + 2 * HOUR_MS })
-  expect(await connection.refresh('newer')).toMatchObject({ ok: true, value: { expiresIn: expect.any(Number) } })
+  expect(await connection.refresh({ token: 'newer' })).toMatchObject({
+    ok: true,
+    value: { expiresIn: expect.any(Number) },
+  })
   expect(connection.who.expiresAt).toBe(next.expiresAt)
   expect(watched).toMatchObject([{ isOver: true }, { isOver: false }])
   next = ann({ user: 'bob' })
-  expect(await connection.refresh('another')).toEqual(fail('FORBIDDEN'))
+  expect(await connection.refresh({ token: 'another' })).toEqual(fail('FORBIDDEN'))
   expect(connection.who).toMatchObject({ user: 'ann' })
 })
 
 test('a client that leaves during a refresh is no longer watched', async () => {
   const { connections, enter, watched } = open()
   const connection = await enter()
-  const refreshed = connection.refresh('newer')
+  const refreshed = connection.refresh({ token: 'newer' })
   connections.close(connection)
   expect(await refreshed).toEqual(fail('UNAUTHORIZED'))
   expect(watched).toMatchObject([{ isOver: true }, { isOver: true }])

@@ -107,6 +107,7 @@ const openDoor = async ({ limits: some = {}, ...options }: DoorOptions = {}) => 
     audit,
     log,
     maxChannels: enough.channels,
+    origin: 'http://node.test',
   })
   const opened: LiveConnection[] = []
   const connections = {

@@ -1,4 +1,5 @@
-import { type Cluster, startCluster, until, webToken } from '@saoma/testing'
+import type { SessionList } from '@saoma/protocol'
+import { type Cluster, phoneToken, refresh, request, startCluster, until, webToken } from '@saoma/testing'
 import { losing, show, startPhone } from './phone.ts'
 
 let cluster: Cluster
@@ -6,6 +7,11 @@ let cluster: Cluster
 beforeAll(async () => {
   cluster = await startCluster({ nodes: 2 })
 })
+
+const sessionsOf = async (name: string) => {
+  const bearer = await phoneToken(cluster.origin, name)
+  return (await request<SessionList>(`${cluster.origin}/v1/sessions`, { bearer })).body.sessions
+}
 
 test('a person reads what happened on another node, page by page, and again after a pull', async () => {
   for (let login = 0; login < 8; login++) await webToken(cluster.nodes[0]?.origin ?? '', 'Ana')
@@ -49,4 +55,22 @@ test('an answer that is lost is asked for again, and nobody sees the entries of 
   expect(screen.hasMore).toBe(false)
   // That this person has come for the first time may be written already.
   expect(screen.entries.filter(({ kind }) => kind !== 'account.created')).toEqual([])
+})
+
+test('a person says of a login that it was somebody else, also when the answer is lost', async () => {
+  const { refresh_token: refreshToken } = await webToken(cluster.nodes[0]?.origin ?? '', 'Cleo')
+  const sid = (await sessionsOf('Cleo'))[0]?.sid ?? ''
+  const { program } = startPhone(cluster, 'Cleo', { wrap: losing('/report') })
+  const { page, when } = show(program.activity)
+  await when(({ screen }) => screen.status === 'listed')
+  await page.report(sid)
+  expect(page.screen).toMatchObject({ status: 'listed', reporting: '', reported: true })
+  expect((await refresh(cluster.origin, refreshToken)).status).toBe(400)
+  await until(
+    async () => {
+      await page.refresh()
+      return page.screen.status === 'listed' && page.screen.entries.filter(({ kind }) => kind === 'login.reported')
+    },
+    (found) => found !== false && found.length === 1,
+  )
 })

@@ -325,6 +325,16 @@ test('a code that never existed is not found', async () => {
   expect(await login.reaches('not-found')).toEqual({ status: 'not-found' })
 })
 
+test('a code that several people scan is void, and each of their phones says so', async () => {
+  const { ticket } = await ask()
+  const owner = phone('Crowd 1').login(scanned(ticket))
+  await owner.reaches('asking')
+  await phone('Crowd 2').login(scanned(ticket)).reaches('taken')
+  await phone('Crowd 3').login(scanned(ticket)).reaches('void')
+  owner.page.confirm()
+  await owner.reaches('void')
+})
+
 describe('a user code that is typed', () => {
   const typing = (person: string): ShownLogin => phone(person).login({ launchScene: 1089 })
   const withError = ({ screen }: ShownLogin['page']): ScreenOf<'no-code'> | false =>
@@ -335,12 +345,21 @@ describe('a user code that is typed', () => {
     ['in small letters, without the dash', (code: string) => code.toLowerCase().replace('-', '')],
     ['in full width letters, with spaces', (code: string) => ` ${widened(code)} `],
     ['with the dash that a keyboard made of it', (code: string) => code.replace('-', '——')],
-  ])('%s leads to the question without a warning of the way in', async (_, written) => {
+  ])('%s leads to the question with a warning: somebody may have sent it', async (_, written) => {
     const { ticket, user_code: userCode } = await ask()
     const login = typing(`Typist ${written.length}${userCode.slice(0, 2)}`)
     expect(login.page.screen).toEqual({ status: 'no-code' })
     login.page.findUserCode(written(userCode))
-    expect((await login.reaches('asking')).question).toMatchObject({ ticket, warning: undefined })
+    expect((await login.reaches('asking')).question).toMatchObject({ ticket, warning: 'typed' })
+  })
+
+  test('the warning stays when the same person comes by a scan afterwards', async () => {
+    const { ticket, user_code: userCode } = await ask()
+    const owner = phone('Twice')
+    const first = owner.login({ launchScene: 1089 })
+    first.page.findUserCode(userCode)
+    await first.reaches('asking')
+    expect((await owner.login(scanned(ticket)).reaches('asking')).question.warning).toBe('typed')
   })
 
   test.each(['BCDF-GHJK', '', '..', 'a/b', '🙂'.repeat(8)])(

@@ -13,6 +13,10 @@ export const kinds = {
   'login.refused': 'people',
   'login.confirmed': 'people',
   'login.declined': 'people',
+  /** Too many accounts had scanned the code. */
+  'login.void': 'people',
+  /** The person says of a login: this was not me. `ip`, `browser` and `os` are those of that login. */
+  'login.reported': 'people',
   /** The browser got its tokens. With it the session `sid` began. */
   'login.redeemed': 'people',
   /** A session that began in another way than by a redeemed code. */

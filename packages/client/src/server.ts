@@ -1,5 +1,6 @@
 export type { Answer, Failure } from './core/request.ts'
 export { bearerOf } from './server/bearer.ts'
+export type { ProvenRequest } from './server/key-proof.ts'
 export {
   createPublisher,
   type EndOptions,

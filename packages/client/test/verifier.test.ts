@@ -187,6 +187,7 @@ test.each([
   ['Bearer a.b.c', 'a.b.c'],
   ['bearer  a.b.c', 'a.b.c'],
   ['Bearer a b', 'a b'],
+  ['DPoP a.b.c', 'a.b.c'],
 ])('the token of the header %p is %p', (header, token) => {
   expect(bearerOf(header)).toBe(token)
 })

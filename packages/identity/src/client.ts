@@ -41,6 +41,8 @@ export interface Client {
   verify: VerificationMode
   /** SHA-256 of the secret in hex. Only a confidential client has one. */
   secretSha256?: string
+  /** Networks from which its logins may begin (CIDR). Without it they begin anywhere. */
+  networks?: readonly string[]
 }
 
 /** The registered applications, as they are at the moment. */

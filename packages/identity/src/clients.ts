@@ -48,8 +48,10 @@ const publicClient = (
   scope,
 })
 
+/** Browsers on pages of the operator. */
+export const WEB_CLIENT = 'web'
 /** The clients that are always there. No application may have one of these ids. */
-export const ownClients: readonly string[] = ['web', PHONE_CLIENT, 'miniprogram']
+export const ownClients: readonly string[] = [WEB_CLIENT, PHONE_CLIENT, 'miniprogram']
 
 /**
  * The clients that may request tokens: a browser; the phone, which decides about logins; and the mini-program
@@ -57,7 +59,7 @@ export const ownClients: readonly string[] = ['web', PHONE_CLIENT, 'miniprogram'
  * like a browser's.
  */
 export const clientsOf = (appName: string): ClientMetadata[] => [
-  publicClient('web', appName, [DEVICE_CODE_GRANT, 'refresh_token'], SCOPES.join(' ')),
+  publicClient(WEB_CLIENT, appName, [DEVICE_CODE_GRANT, 'refresh_token'], SCOPES.join(' ')),
   publicClient(PHONE_CLIENT, `${appName} on the phone`, [WX_CODE_GRANT], IDENTITY_SCOPE),
   publicClient('miniprogram', `${appName} in WeChat`, [WX_CODE_GRANT], [IDENTITY_SCOPE, ...PERSON_SCOPES].join(' ')),
 ]

@@ -1,4 +1,4 @@
-import type { LoginRequest } from '@saoma/protocol'
+import { codes, type LoginRequest } from '@saoma/protocol'
 import { type Adapter, type AdapterPayload, errors } from './oidc-provider.ts'
 import { type Redemption, type RequestState, requestState } from './request-state.ts'
 import type { Beginning } from './sessions.ts'
@@ -131,7 +131,7 @@ export const createDeviceCodes = (
             ...stored,
             exp: epochSeconds() + 60,
             error: 'access_denied',
-            errorDescription: 'declined on the phone',
+            errorDescription: state.code === 'TICKET_VOID' ? codes.TICKET_VOID.say.en : 'declined on the phone',
           }
         default:
           return { ...stored, exp: epochSeconds() - 60 }

@@ -17,6 +17,7 @@ import { nameFirst } from './refresh-tokens.ts'
 import type { Resources } from './resources.ts'
 import type { Sessions } from './sessions.ts'
 import type { TicketStore } from './ticket-store.ts'
+import type { TrustedNetworks } from './trusted-networks.ts'
 
 /** Seconds between polls of the token endpoint (RFC 8628 section 3.2). */
 const POLL_INTERVAL_SECONDS = 5
@@ -26,6 +27,7 @@ export interface DeviceFlowDeps {
   tickets: TicketStore
   registry: ClientRegistry
   resources: Resources
+  networks: TrustedNetworks
   sessions: Pick<Sessions, 'begin'>
   /** Draws 22 random characters. */
   newName: () => string
@@ -61,7 +63,7 @@ const wantedAcrs = ({ acr_values: values, claims }: Record<string, unknown>): st
  * grant is that of its client.
  */
 export const createDeviceFlow = (
-  { provider, tickets, registry, resources, sessions, newName, readAccount }: DeviceFlowDeps,
+  { provider, tickets, registry, networks, resources, sessions, newName, readAccount }: DeviceFlowDeps,
   { origin, appName, describe, onSessionBegan }: DeviceFlowOptions,
 ): DeviceFlow => {
   /** The client of the present request. A login client says for which application the person logs in. */
@@ -143,7 +145,7 @@ export const createDeviceFlow = (
       // The provider calls this last before it creates a code, with all that was asked for.
       deviceInfo: (ctx) => {
         check(ctx)
-        return { ...describe(ctx) }
+        return { ...networks.checked(ctx, describe(ctx)) }
       },
     },
     complete: (ctx) => {

@@ -1,7 +1,8 @@
 import type { KoaContextWithOIDC } from './oidc-provider.ts'
+import type { RequestState } from './request-state.ts'
 
 /** What the page needs of a request and its answer. */
-type Context = Pick<KoaContextWithOIDC, 'method' | 'set' | 'type' | 'body' | 'response'>
+type Context = Pick<KoaContextWithOIDC, 'method' | 'set' | 'type' | 'body' | 'response' | 'state'>
 
 /** Errors that end by themselves. The page looks again, after `Retry-After` if that says when. */
 const PASSING = new Set(['temporarily_unavailable', 'server_error'])
@@ -19,6 +20,10 @@ const text = {
   logout: [
     'This logout cannot go on: it may be over. Go back to the application, and log out there again.',
     '无法继续退出登录：可能已经结束。请返回应用，重新退出登录。',
+  ],
+  elsewhere: [
+    'This application lets people log in from certain networks only. Come from one of them, such as the office or its VPN, and log in there again.',
+    '该应用只允许从指定的网络登录。请使用办公网络或公司 VPN，再重新登录。',
   ],
 } as const
 
@@ -44,7 +49,8 @@ const setUp: Readonly<Record<string, readonly [en: string, zh: string]>> = {
 export const errorPage = (ctx: Context, out: { error?: string }, what: 'broken' | 'logout' = 'broken'): void => {
   const code = /^[a-z_]{1,64}$/.test(out.error ?? '') ? out.error : 'invalid_request'
   const isPassing = PASSING.has(code ?? '')
-  const [en, zh] = isPassing ? text.passing : text[what]
+  const isElsewhere = (ctx.state as RequestState).refusal?.code === 'NETWORK_NOT_ALLOWED'
+  const [en, zh] = text[isPassing ? 'passing' : isElsewhere ? 'elsewhere' : what]
   const [hintEn, hintZh] = setUp[code ?? ''] ?? []
   const hint = hintEn ? `<p>${hintEn}</p>\n<p lang="zh-CN">${hintZh}</p>\n` : ''
   const seconds = Math.max(AGAIN_SECONDS, Number(ctx.response.get('Retry-After')) || 0)

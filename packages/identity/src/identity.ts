@@ -68,8 +68,11 @@ export interface Identity {
    * Verifies an access token of this cluster, without a request to Redis. The exception is a token that names
    * an unknown key: then the keys are read from Redis, at most once in two seconds. If that read fails, it
    * rejects with RedisUnavailable.
+   *
+   * A token that is bound to a key (RFC 9449) is UNAUTHORIZED without a proof of that key, and any other one
+   * with a proof. That a proof was used is remembered in Redis.
    */
-  verify(token: string): Promise<Result<Bearer>>
+  verify(token: string, proof?: KeyProof): Promise<Result<Bearer>>
   /**
    * The claims of a token's person by the token's scopes, as the account has them now. Fails like `verify`,
    * and with SCOPE_MISSING, REVOKED or ACCOUNT_DISABLED. Rejects with RedisUnavailable. A token that is bound
@@ -198,13 +201,6 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
     return current.verify(token)
   }
 
-  /** A token that is bound to a key is worth nothing without a proof of that key. */
-  const verify = async (token: string): Promise<Result<Bearer>> => {
-    const judged = await verifyAny(token)
-    const counts = judged.ok && forCluster.includes(judged.value.audience) && judged.value.jkt === undefined
-    return counts || !judged.ok ? judged : fail('UNAUTHORIZED')
-  }
-
   /** Whether a token comes as it must: with the proof of its key, or without any. */
   const isProven = async ({ jkt }: VerifiedToken, token: string, proof?: KeyProof): Promise<boolean> => {
     if (jkt === undefined || proof === undefined) return jkt === undefined && proof === undefined
@@ -216,6 +212,13 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
         throw error
       }
     })
+  }
+
+  const verify = async (token: string, proof?: KeyProof): Promise<Result<Bearer>> => {
+    const judged = await verifyAny(token)
+    if (!judged.ok) return judged
+    const counts = forCluster.includes(judged.value.audience) && (await isProven(judged.value, token, proof))
+    return counts ? judged : fail('UNAUTHORIZED')
   }
 
   const verifyLogin = async (token: string): Promise<Result<LoginProof>> => {

@@ -18,10 +18,19 @@ const wantedAcrs = ({ oidc }: KoaContextWithOIDC): string[] => {
  *   without anybody knowing: the person has just scanned, or is asked.
  *
  * @param admit  called before a request begins to wait for a login. Rejects if it may not
+ * @param mayComeFromHere  throws if the application's logins may not begin in the network of the request
  */
-export const createPolicy = (admit: (ctx: KoaContextWithOIDC) => Promise<void>): interactionPolicy.DefaultPolicy => {
+export const createPolicy = (
+  admit: (ctx: KoaContextWithOIDC) => Promise<void>,
+  mayComeFromHere: (ctx: KoaContextWithOIDC) => void,
+): interactionPolicy.DefaultPolicy => {
   const policy = base()
-  policy.add(new Prompt({ name: 'select_account', requestable: true }), 0)
+  // The first prompt, so this comes before single sign-on as well.
+  const here = new Check('network', 'logins may not begin here', (ctx) => {
+    mayComeFromHere(ctx)
+    return Check.NO_NEED_TO_PROMPT
+  })
+  policy.add(new Prompt({ name: 'select_account', requestable: true }, here), 0)
   policy.get('login')?.checks.add(
     new Check('acr_unmet', 'none of the requested acr values can be given', (ctx) => {
       const wanted = wantedAcrs(ctx)

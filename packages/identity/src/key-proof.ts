@@ -6,15 +6,21 @@ import * as v from 'valibot'
 export interface KeyProof {
   /** The header `DPoP`. */
   jwt: string
-  /** Method and address of the request, without query. */
+  /**
+   * Method and address of the request, without query. A socket's proof has GET and the address of its door:
+   * `/socket.io/` or `/ws`.
+   */
   method: string
   url: string
 }
 
 /** The algorithms that oidc-provider takes at the token endpoint, too. */
 const ALGORITHMS = ['ES256', 'Ed25519', 'EdDSA']
-/** How old a proof may be, and how far the clocks of two machines may differ. */
-const WINDOW_SECONDS = 60
+/**
+ * How old a proof may be, and how far the clocks of two machines may differ. It is that of oidc-provider at
+ * the token endpoint: a browser whose proofs count there must not be refused here.
+ */
+const WINDOW_SECONDS = 300
 
 const Claims = v.object({
   jti: v.pipe(v.string(), v.minLength(1), v.maxLength(256)),
@@ -51,5 +57,5 @@ export const provesKey = async (
   if (Math.abs(now - iat) > WINDOW_SECONDS || htm !== method || bare(htu) !== bare(url)) return false
   if (ath !== hash('sha256', token, 'base64url')) return false
   if ((await calculateJwkThumbprint(verified.protectedHeader.jwk ?? {}, 'sha256').catch(() => '')) !== jkt) return false
-  return isNew(jti, now + 2 * WINDOW_SECONDS)
+  return isNew(jti, iat + WINDOW_SECONDS + 1)
 }

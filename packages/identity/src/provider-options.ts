@@ -8,6 +8,7 @@ import type { KoaContextWithOIDC } from './oidc-provider.ts'
 import type { RecordForm } from './record-form.ts'
 import type { BegunSession, Sessions } from './sessions.ts'
 import type { TicketStore } from './ticket-store.ts'
+import type { TrustedNetworksOptions } from './trusted-networks.ts'
 import type { VerifiedToken } from './verify.ts'
 import type { Recognise } from './wx-code.ts'
 
@@ -32,6 +33,8 @@ export interface ProviderOptions {
    * wait, or with undefined. @default it may
    */
   limitInteractions?: (address: string) => Promise<number | undefined>
+  /** Where logins may begin. @default anywhere */
+  networks?: TrustedNetworksOptions
   /** Names of the business's own claims, which are given with the scope `business`. @default none */
   ownClaims?: readonly string[]
   /** Turns the phone's `wx.login` code into a person. */

@@ -17,8 +17,8 @@ import {
 import { finishRedemption } from './device-codes.ts'
 import { createDeviceFlow } from './device-flow.ts'
 import { describeProvider } from './discovery.ts'
-import { admitLogout, isLogout, logoutFeatures, sessionCookie, takeOldHints } from './end-session.ts'
 import { takeEmptyPasswords } from './empty-password.ts'
+import { admitLogout, isLogout, logoutFeatures, sessionCookie, takeOldHints } from './end-session.ts'
 import { errorPage } from './error-page.ts'
 import { createPolicy } from './interaction-policy.ts'
 import { APPLICATION } from './login-client.ts'
@@ -38,6 +38,7 @@ import { type KeyRings, signingAlgorithms } from './signing-keys.ts'
 import { createStorage } from './storage.ts'
 import { createStructuredTokens, introspectionFeature } from './structured-tokens.ts'
 import { tooMany } from './too-many.ts'
+import { createTrustedNetworks } from './trusted-networks.ts'
 import { wxCodeGrant } from './wx-code.ts'
 
 const MINUTE = 60
@@ -63,6 +64,7 @@ export const createProvider = (
   const { origin, appName } = options
   const newName = (): string => randomBytes(16).toString('base64url')
   const isOwn = (clientId: string): boolean => ownClients.includes(clientId)
+  const networks = createTrustedNetworks(registry, options.networks)
   const resources = createResources(origin, isOwn, (clientId) => registry.find(clientId)?.party === 'first')
   /** The tokens need the account. It is read while their session is written, and not after that. */
   const readAccount = (sub: string): void => {
@@ -74,7 +76,7 @@ export const createProvider = (
   }
 
   const deviceFlow = createDeviceFlow(
-    { provider: () => provider, tickets, registry, resources, sessions, newName, readAccount },
+    { provider: () => provider, tickets, registry, networks, resources, sessions, newName, readAccount },
     options,
   )
 
@@ -86,6 +88,7 @@ export const createProvider = (
     registry,
     deviceCodes: deviceFlow.codes,
     refreshTokens,
+    checkPushed: () => networks.checkPushed(Provider.ctx),
     waitingClient: async (uid) => (await provider.Interaction.find(uid))?.params.client_id,
   })
   const applications = createApplications(
@@ -188,7 +191,10 @@ export const createProvider = (
       // A page on a TV has no address to return to. So it is admitted like our own.
       return (!client || client.grants.includes(DEVICE_CODE_GRANT)) && options.admits(ctx.headers)
     },
-    interactions: { policy: createPolicy(admit), url: (_ctx, { uid }) => `${origin}/oidc/interaction/${uid}` },
+    interactions: {
+      policy: createPolicy(admit, networks.check),
+      url: (_ctx, { uid }) => `${origin}/oidc/interaction/${uid}`,
+    },
     ...(options.fetch ? { fetch: options.fetch } : {}),
     renderError: (ctx, out) => {
       if (isLogout(ctx) && ctx.accepts('json', 'html') === 'html') return errorPage(ctx, out, 'logout')

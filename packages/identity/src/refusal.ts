@@ -22,7 +22,8 @@ export const refusalOf = (ctx: KoaContextWithOIDC, refused: Refused): Error => {
 /** Adds the members of a problem (RFC 9457) to OAuth's error, if the request was refused by `refusalOf`. */
 export const addProblem = (ctx: KoaContextWithOIDC): void => {
   const { refusal } = ctx.state as RequestState
-  if (!refusal || ctx.status < 400) return
+  // A person is shown a page.
+  if (!refusal || ctx.status < 400 || typeof ctx.body !== 'object') return
   const { status, react, say } = codes[refusal.code]
   if (status >= 500) ctx.set('Retry-After', '2')
   ctx.body = { ...(ctx.body as object), type: 'about:blank', title: say.en, status, ...refusal, react }

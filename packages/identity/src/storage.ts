@@ -14,6 +14,8 @@ export interface StorageDeps {
   registry: ClientRegistry
   deviceCodes: Adapter
   refreshTokens: Adapter
+  /** Called before a pushed authorization request is stored. Throws if it may not be. */
+  checkPushed: () => void
   /** The client of the authorization request that an interaction belongs to; undefined if that is over. */
   waitingClient: (uid: string) => Promise<unknown>
 }
@@ -21,7 +23,7 @@ export interface StorageDeps {
 /** Where oidc-provider stores what, by the name of its model. */
 export const createStorage = (
   redis: RedisClients,
-  { grants, registry, deviceCodes, refreshTokens, waitingClient }: StorageDeps,
+  { grants, registry, deviceCodes, refreshTokens, checkPushed, waitingClient }: StorageDeps,
 ): ((model: string) => Adapter) => {
   const findClient = async (id: string): Promise<AdapterPayload | undefined> => {
     const interaction = interactionOf(id)
@@ -49,6 +51,14 @@ export const createStorage = (
         return createReplayRecords(redis, model)
       case 'Interaction':
         return withoutCookie(records)
+      case 'PushedAuthorizationRequest':
+        return {
+          ...records,
+          upsert: async (...record) => {
+            checkPushed()
+            return records.upsert(...record)
+          },
+        }
       default:
         return records
     }

@@ -83,6 +83,14 @@ export const codes = {
       zh: '该页面无权使用此服务：请运维人员将页面的源加入 SAOMA_ALLOWED_ORIGINS。',
     },
   },
+  NETWORK_NOT_ALLOWED: {
+    status: 403,
+    react: 'stop',
+    say: {
+      en: 'Logging in here is possible from certain networks only.',
+      zh: '此处仅允许从指定的网络登录。',
+    },
+  },
   TICKET_NOT_FOUND: {
     status: 404,
     react: 'renew',
@@ -92,6 +100,14 @@ export const codes = {
     status: 409,
     react: 'stop',
     say: { en: 'Somebody else has already scanned this code.', zh: '该二维码已被其他人扫描。' },
+  },
+  TICKET_VOID: {
+    status: 409,
+    react: 'stop',
+    say: {
+      en: 'Several people have scanned this code, so it logs nobody in.',
+      zh: '该二维码被多人扫描，已作废，不会登录任何人。',
+    },
   },
   TICKET_EXPIRED: {
     status: 410,

@@ -49,7 +49,10 @@ export interface LoginServerEvents {
   drain: (notice: { resumeAfterMs: number }) => void
 }
 
-/** Socket.IO namespace `/` (channels), client to server. The handshake's `auth` is `{ token }`. */
+/**
+ * Socket.IO namespace `/` (channels), client to server. The handshake's `auth` is `{ token }`, with `dpop`
+ * for a token that is bound to a key.
+ */
 export interface LiveClientEvents {
   /**
    * Follows a channel. The ack is sent after the node has subscribed and has read the log, so no message is
@@ -61,8 +64,11 @@ export interface LiveClientEvents {
   presence: (request: { channel: string }, ack: Ack<Presence>) => void
   /** Marks everything up to `offset` of the person's own channel as read. The position never moves back. */
   read: (request: { channel: string; offset: number }, ack: Ack<Inbox>) => void
-  /** Sends a newer token of the same person before the present one expires. */
-  refresh: (request: { token: string }, ack: Ack<{ expiresIn: number }>) => void
+  /**
+   * Sends a newer token of the same person before the present one expires, with the proof of its key if it is
+   * bound to one.
+   */
+  refresh: (request: { token: string; dpop?: string | undefined }, ack: Ack<{ expiresIn: number }>) => void
 }
 
 /** Socket.IO namespace `/` (channels), server to client. */

@@ -105,9 +105,11 @@ export {
   type LoginRequest,
   pooledSceneBits,
   pooledScenePattern,
+  type TicketOpened,
   type TicketState,
   type TicketStatus,
   ticketOf,
+  ticketOpenings,
   ticketPattern,
   transitions,
 } from './ticket.ts'

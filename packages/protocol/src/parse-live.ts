@@ -43,7 +43,12 @@ export const Subscribe = v.object({
 })
 export const OfChannel = v.object({ channel: Asked })
 export const Read = v.object({ channel: Asked, offset: Count })
-export const Refresh = v.object({ token: v.pipe(v.string(), v.minLength(1), v.maxLength(LONGEST_TOKEN)) })
+/** The proof of a token's key (RFC 9449): a JWT with the key in its header. */
+const Proof = v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(LONGEST_TOKEN)))
+export const Refresh = v.object({
+  token: v.pipe(v.string(), v.minLength(1), v.maxLength(LONGEST_TOKEN)),
+  dpop: Proof,
+})
 
 export const Kept = v.object({
   channel: Name,
@@ -158,7 +163,7 @@ export const parseRead = parser<{ channel: string; offset: number }>(Read)
  * console.log(parseRefresh({ token: '' })) // -> { ok: false, code: 'INVALID', unfit: [ 'token' ] }
  * ```
  */
-export const parseRefresh = parser<{ token: string }>(Refresh)
+export const parseRefresh = parser<{ token: string; dpop?: string | undefined }>(Refresh)
 
 // Messages of servers.
 

@@ -17,6 +17,7 @@ import {
   pooledScenePattern,
   type TicketState,
   type TicketStatus,
+  ticketOpenings,
   ticketPattern,
   transitions,
 } from './ticket.ts'
@@ -26,7 +27,13 @@ export const Ticket = v.pipe(v.string(), v.regex(ticketPattern))
 export const DeviceCode = v.pipe(v.string(), v.regex(deviceCodePattern))
 const Status = v.picklist(Object.keys(transitions) as TicketStatus[])
 
-export const State = v.object({ ticket: Ticket, status: Status, version: Count, expiresIn: Count })
+export const State = v.object({
+  ticket: Ticket,
+  status: Status,
+  version: Count,
+  expiresIn: Count,
+  code: v.optional(v.string()),
+})
 
 export const Watch = v.object({ deviceCode: DeviceCode })
 
@@ -43,7 +50,7 @@ const Authorization = v.object({
 
 const Tokens = v.object({
   access_token: v.string(),
-  token_type: v.literal('Bearer'),
+  token_type: v.picklist(['Bearer', 'DPoP']),
   expires_in: Count,
   scope: v.optional(v.string()),
   id_token: v.optional(v.string()),
@@ -63,6 +70,7 @@ export const Scan = v.object({
     application: v.optional(v.object({ party: v.picklist(['first', 'third']), scopes: v.array(v.string()) })),
   }),
   sameNetwork: v.boolean(),
+  opened: v.optional(v.picklist(ticketOpenings)),
 })
 
 const Check = v.pipe(v.string(), v.regex(/^\d{2}$/))

@@ -1,5 +1,5 @@
 import type { Code, Reaction } from './codes.ts'
-import type { LoginRequest, TicketState } from './ticket.ts'
+import type { LoginRequest, TicketOpened, TicketState } from './ticket.ts'
 
 /** Answer of `POST /oidc/device/auth`: RFC 8628 section 3.2 plus `ticket` and `qr`. */
 export interface DeviceAuthorization {
@@ -19,7 +19,8 @@ export interface DeviceAuthorization {
 /** Answer of `POST /oidc/token`. */
 export interface TokenSet {
   access_token: string
-  token_type: 'Bearer'
+  /** `DPoP`: bound to a key (RFC 9449). */
+  token_type: 'Bearer' | 'DPoP'
   /** Seconds. */
   expires_in: number
   scope?: string
@@ -50,6 +51,11 @@ export interface ScanAnswer {
    * Whether phone and browser use the same address. Only a hint, because most phones are on another network.
    */
   sameNetwork: boolean
+  /**
+   * Whether this account has read the code or typed it. A code that was typed may be one that somebody has
+   * sent. Missing from a server of an older version.
+   */
+  opened?: TicketOpened | undefined
 }
 
 /** Answer of `POST /v1/tickets/{ticket}/confirm` and `/reject`. */
@@ -124,7 +130,10 @@ export interface SessionList {
   sessions: SessionEntry[]
 }
 
-/** Answer of `DELETE /v1/sessions`, `DELETE /v1/sessions/{sid}` and `POST /v1/users/{id}/end`. */
+/**
+ * Answer of `DELETE /v1/sessions`, `DELETE /v1/sessions/{sid}`, `POST /v1/users/{id}/end` and
+ * `POST /v1/sessions/{sid}/report`, where it is 0 if the session was over.
+ */
 export interface SessionsEnded {
   ended: number
 }

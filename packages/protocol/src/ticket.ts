@@ -36,7 +36,13 @@ export interface TicketState {
   version: number
   /** Whole seconds until the current status expires; 0 when it is terminal. */
   expiresIn: number
+  /** Why it is `rejected`, if not because the phone declined: `TICKET_VOID`. Later versions may have others. */
+  code?: string | undefined
 }
+
+/** How an account came to a ticket: it read the code, or it typed the user code. */
+export const ticketOpenings = ['scanned', 'typed'] as const
+export type TicketOpened = (typeof ticketOpenings)[number]
 
 /** The login request as the server saw it. The phone displays it before the person confirms. */
 export interface LoginRequest {

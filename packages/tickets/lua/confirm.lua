@@ -2,7 +2,7 @@
 -- KEYS  ticket, channel
 -- ARGV  sub, redeem_ms, keep_ms, event_head, event_tail, terms (those that the owner has read)
 -- reply {"OK", status, version, left_ms}
---       | {"TICKET_NOT_FOUND"} | {"TICKET_TAKEN"} | {"TICKET_EXPIRED"} | {"NOT_SCANNED"} | {"TICKET_SETTLED"}
+--       | {"TICKET_NOT_FOUND"} | {"TICKET_VOID"} | {"TICKET_TAKEN"} | {"TICKET_EXPIRED"} | {"NOT_SCANNED"} | {"TICKET_SETTLED"}
 --       | {"CONSENT_REQUIRED"} the ticket has other terms
 
 local key, channel = KEYS[1], KEYS[2]
@@ -11,6 +11,7 @@ local event_head, event_tail, terms = ARGV[4], ARGV[5], ARGV[6]
 
 local ticket = find(key)
 if not ticket then return { 'TICKET_NOT_FOUND' } end
+if ticket.void then return { 'TICKET_VOID' } end
 if ticket.owner and ticket.owner ~= sub then return { 'TICKET_TAKEN' } end
 if ticket.status == 'expired' then return { 'TICKET_EXPIRED' } end
 if ticket.status == 'pending' then return { 'NOT_SCANNED' } end

@@ -3,7 +3,9 @@
 -- The hash of a ticket: status, version, deadline (ms epoch), created (ms epoch), secret (hash of the device
 -- code), request (JSON), authorization (text of the OAuth layer), terms (what a yes must repeat, if anything),
 -- owner (sub, once there is one), scannedAfter (text of the OAuth layer, once scanned), decidedAt (ms epoch,
--- once confirmed).
+-- once confirmed), others (other
+-- accounts that scanned it while the owner had not decided), typed (accounts that typed its user code), void
+-- (once too many accounts have scanned it). Lists of accounts have the form of `name_of`.
 
 local SETTLED = { rejected = true, redeemed = true }
 
@@ -16,9 +18,11 @@ end
 -- The present state of the ticket, or nil. After its deadline it reads as `expired` with the next version;
 -- nothing is written.
 local function find(key)
-  local status, version, deadline, owner = unpack(redis.call('HMGET', key, 'status', 'version', 'deadline', 'owner'))
+  local status, version, deadline, owner, void =
+    unpack(redis.call('HMGET', key, 'status', 'version', 'deadline', 'owner', 'void'))
   if not status then return nil end
-  local ticket = { key = key, status = status, version = tonumber(version), deadline = tonumber(deadline), owner = owner }
+  local ticket = { key = key, status = status, version = tonumber(version), deadline = tonumber(deadline),
+    owner = owner, void = void and true }
   ticket.now = now_ms()
   ticket.left = 0
   if not SETTLED[status] then
@@ -38,7 +42,7 @@ local function move(ticket, status, deadline, keep_ms, channel, event_head, even
   ticket.left = SETTLED[status] and 0 or deadline - ticket.now
   redis.call('HSET', ticket.key, 'status', status, 'version', ticket.version, 'deadline', deadline, ...)
   redis.call('PEXPIREAT', ticket.key, deadline + keep_ms)
-  local changing = '"status":"%s","version":%d,"expiresIn":%d'
+  local changing = '"status":"%s","version":%d,"expiresIn":%d' .. (ticket.void and ',"code":"TICKET_VOID"' or '')
   redis.call('SPUBLISH', channel,
     event_head .. string.format(changing, status, ticket.version, math.ceil(ticket.left / 1000)) .. event_tail)
 end
@@ -47,3 +51,12 @@ end
 local function answer(ticket, ...)
   return { 'OK', ticket.status, ticket.version, ticket.left, ... }
 end
+
+-- How a ticket names an account of which it only needs to know that it was there. A reader of Redis learns
+-- nothing from it. All names have one length, so that a list of them can be counted.
+local NAME_LENGTH = 17
+local function name_of(key, sub)
+  return string.sub(redis.sha1hex(key .. ' ' .. sub), 1, NAME_LENGTH - 1) .. ' '
+end
+local function names(list, name) return string.find(list, name, 1, true) ~= nil end
+local function count(list) return #list / NAME_LENGTH end

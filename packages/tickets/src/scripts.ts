@@ -11,11 +11,17 @@ export interface Snapshot {
   version: number
   /** Milliseconds until the present status expires; 0 when it is terminal. */
   leftMs: number
+  /** It is rejected because too many accounts have scanned it. */
+  isVoid?: boolean
 }
 
 const Status = v.picklist(Object.keys(transitions) as TicketStatus[])
 const Refusal = v.tuple([v.picklist(Object.keys(codes) as Code[])])
 const Milliseconds = v.pipe(v.string(), v.transform(Number), v.integer())
+const Flag = v.pipe(
+  v.picklist([0, 1]),
+  v.transform((flag) => flag === 1),
+)
 const state = [v.literal('OK'), Status, v.number(), v.number()] as const
 
 const Moved = v.pipe(
@@ -32,12 +38,22 @@ export const Request = v.pipe(
   }),
 )
 const Scanned = v.pipe(
-  v.tuple([...state, Request, Milliseconds]),
-  v.transform(([, status, version, leftMs, request, createdAt]) => ({ status, version, leftMs, request, createdAt })),
+  v.tuple([...state, Request, Milliseconds, Flag]),
+  v.transform(([, status, version, leftMs, request, createdAt, isTyped]) => ({
+    ...{ status, version, leftMs, request, createdAt, isTyped },
+  })),
 )
 const Read = v.pipe(
-  v.tuple([...state, v.string(), v.string(), v.nullable(v.string()), v.nullable(Milliseconds), v.nullable(v.string())]),
-  v.transform(([, status, version, leftMs, secret, authorization, sub, decidedAt, scannedAfter]) => ({
+  v.tuple([
+    ...state,
+    v.string(),
+    v.string(),
+    v.nullable(v.string()),
+    v.nullable(Milliseconds),
+    v.nullable(v.string()),
+    Flag,
+  ]),
+  v.transform(([, status, version, leftMs, secret, authorization, sub, decidedAt, scannedAfter, isVoid]) => ({
     status,
     version,
     leftMs,
@@ -46,6 +62,7 @@ const Read = v.pipe(
     ...(sub === null ? {} : { sub }),
     ...(decidedAt === null ? {} : { decidedAt }),
     ...(scannedAfter === null ? {} : { scannedAfter }),
+    ...(isVoid ? { isVoid } : {}),
   })),
 )
 const Redeemed = v.pipe(
@@ -90,7 +107,7 @@ export const scripts = {
     Snapshot
   >('create', 1, Moved),
   read: define<Ticket, [], v.InferOutput<typeof Read>>('read', 1, Read),
-  scan: define<TicketAndChannel, [...Decision, scannedAfter: string], v.InferOutput<typeof Scanned>>(
+  scan: define<TicketAndChannel, [...Decision, scannedAfter: string, most: number], v.InferOutput<typeof Scanned>>(
     'scan',
     2,
     Scanned,
@@ -106,6 +123,7 @@ export const scripts = {
     2,
     Redeemed,
   ),
+  typed: script<Ticket, [sub: string, mostNames: number], boolean>('typed', 1, (raw) => raw === 1),
   poll: script<Ticket, [intervalMs: number, stepMs: number, mostMs: number, graceMs: number], boolean>(
     'poll',
     1,

@@ -1,4 +1,5 @@
-import type { LoginRequest, TicketState } from '@saoma/protocol'
+import type { LoginRequest, Result, TicketOpened, TicketState } from '@saoma/protocol'
+import type { Listener } from './listen.ts'
 import type { Snapshot } from './scripts.ts'
 
 /** Milliseconds. */
@@ -35,10 +36,82 @@ export interface TicketRecord {
   authorization: string
 }
 
+/**
+ * Login tickets in Redis; SPEC.md holds the rules. Outcomes that a person can cause are results. Every call
+ * rejects with RedisUnavailable when Redis is unavailable. The operation may still have happened: scan,
+ * confirm and reject are idempotent; `create` needs a new device code; repeating a `redeem` whose answer was
+ * lost gives TICKET_EXPIRED.
+ */
+export interface Tickets {
+  /** TICKET_TAKEN when the user code or the ticket's id is already in use: draw others. */
+  create(ticket: NewTicket): Promise<Result<TicketState>>
+  /** TICKET_NOT_FOUND for an unknown ticket and for a wrong secret, TICKET_EXPIRED for a redeemed one. */
+  read(deviceCode: string): Promise<Result<TicketState>>
+  /** The full record; fails like `read`. */
+  record(deviceCode: string): Promise<Result<TicketRecord>>
+  /**
+   * `scannedAfter` is a text of the OAuth layer, stored by the first scan: what the caller knew of the
+   * account before it called. `opened` says how this account came to the ticket. TICKET_VOID when too many
+   * accounts have scanned it.
+   */
+  scan(
+    ticket: string,
+    sub: string,
+    scannedAfter?: string,
+  ): Promise<Result<{ state: TicketState; request: LoginRequest; opened: TicketOpened }>>
+  /** `terms` is what the phone has shown of the ticket's own. CONSENT_REQUIRED if those are others. */
+  confirm(ticket: string, sub: string, terms?: string): Promise<Result<TicketState>>
+  reject(ticket: string, sub: string): Promise<Result<TicketState>>
+  /**
+   * Succeeds once. NOT_SCANNED while the ticket is undecided, TICKET_SETTLED when rejected, TICKET_EXPIRED
+   * when too late or repeated.
+   */
+  redeem(deviceCode: string): Promise<Result<TicketRecord>>
+  /** Counts a poll of the token endpoint; false when it came too soon (RFC 8628 `slow_down`). */
+  poll(deviceCode: string): Promise<boolean>
+  /** A ticket's state and whose it is, without a device code. TICKET_NOT_FOUND for an unknown one. */
+  peek(ticket: string): Promise<Result<Pick<TicketRecord, 'state' | 'sub'>>>
+  /** Whether the ticket still waits for its scan. Only then is its picture needed. */
+  isPending(ticket: string): Promise<boolean>
+  /** The ticket of a user code that a person typed. With the person's account, its scan is told so. */
+  findByUserCode(userCode: string, sub?: string): Promise<Result<string>>
+  /** What a phone would be told of a ticket, without scanning it. TICKET_NOT_FOUND for an unknown one. */
+  requestOf(ticket: string): Promise<Result<NewTicket['request']>>
+  /**
+   * Waits for a state above version `after` and resolves with it. Resolves with the present state when none
+   * can follow, after `timeoutMs`, or when the signal is aborted. A passed deadline is a higher state
+   * (`expired`). A redeemed ticket gives TICKET_EXPIRED, as in `read`.
+   */
+  wait(
+    deviceCode: string,
+    after: number,
+    options: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<Result<TicketState>>
+  /**
+   * Yields states above version `after`, up to and including a terminal one; none if `read` would refuse.
+   * Ends when the signal is aborted.
+   */
+  follow(deviceCode: string, after: number, signal: AbortSignal): AsyncGenerator<TicketState>
+  /**
+   * Calls the listener for every transition. Resolves once none can be missed any more. Rejects with
+   * RedisUnavailable when Redis does not confirm within 5 s. In both cases it listens until `unlisten`, which
+   * must be called once for each call.
+   */
+  listen(ticket: string, listener: Listener): Promise<void>
+  unlisten(ticket: string, listener: Listener): void
+  /** The configured times. */
+  readonly times: Readonly<TicketTimes>
+  /** The Socket.IO room that gets the ticket's transitions. */
+  room(ticket: string): string
+  /** The Redis channel that carries them. */
+  channel(ticket: string): string
+}
+
 /** The state of a ticket for the browser. */
-export const stateOf = (ticket: string, { status, version, leftMs }: Snapshot): TicketState => ({
+export const stateOf = (ticket: string, { status, version, leftMs, isVoid }: Snapshot): TicketState => ({
   ticket,
   status,
   version,
   expiresIn: Math.ceil(leftMs / 1_000),
+  ...(isVoid ? { code: 'TICKET_VOID' } : {}),
 })

@@ -3,90 +3,18 @@ import {
   fail,
   isTerminal,
   LOGIN_NAMESPACE,
-  type LoginRequest,
   ok,
   parseDeviceCode,
   parseTicket,
   type Result,
-  type TicketState,
   ticketOf,
 } from '@saoma/protocol'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
-import { createListening, type Listener, type TicketInbox } from './listen.ts'
+import { createListening, type TicketInbox } from './listen.ts'
 import { scripts } from './scripts.ts'
-import { type NewTicket, stateOf, type TicketRecord, type TicketTimes } from './ticket.ts'
+import { stateOf, type Tickets, type TicketTimes } from './ticket.ts'
 import { findByUserCode, normalise, requestOf } from './user-codes.ts'
 import { encodeEvent } from './wire.ts'
-
-/**
- * Login tickets in Redis; SPEC.md holds the rules. Outcomes that a person can cause are results. Every call
- * rejects with RedisUnavailable when Redis is unavailable. The operation may still have happened: scan,
- * confirm and reject are idempotent; `create` needs a new device code; repeating a `redeem` whose answer was
- * lost gives TICKET_EXPIRED.
- */
-export interface Tickets {
-  /** TICKET_TAKEN when the user code or the ticket's id is already in use: draw others. */
-  create(ticket: NewTicket): Promise<Result<TicketState>>
-  /** TICKET_NOT_FOUND for an unknown ticket and for a wrong secret, TICKET_EXPIRED for a redeemed one. */
-  read(deviceCode: string): Promise<Result<TicketState>>
-  /** The full record; fails like `read`. */
-  record(deviceCode: string): Promise<Result<TicketRecord>>
-  /**
-   * `scannedAfter` is a text of the OAuth layer, stored by the first scan: what the caller knew of the
-   * account before it called.
-   */
-  scan(
-    ticket: string,
-    sub: string,
-    scannedAfter?: string,
-  ): Promise<Result<{ state: TicketState; request: LoginRequest }>>
-  /** `terms` is what the phone has shown of the ticket's own. CONSENT_REQUIRED if those are others. */
-  confirm(ticket: string, sub: string, terms?: string): Promise<Result<TicketState>>
-  reject(ticket: string, sub: string): Promise<Result<TicketState>>
-  /**
-   * Succeeds once. NOT_SCANNED while the ticket is undecided, TICKET_SETTLED when rejected, TICKET_EXPIRED
-   * when too late or repeated.
-   */
-  redeem(deviceCode: string): Promise<Result<TicketRecord>>
-  /** Counts a poll of the token endpoint; false when it came too soon (RFC 8628 `slow_down`). */
-  poll(deviceCode: string): Promise<boolean>
-  /** A ticket's state and whose it is, without a device code. TICKET_NOT_FOUND for an unknown one. */
-  peek(ticket: string): Promise<Result<Pick<TicketRecord, 'state' | 'sub'>>>
-  /** Whether the ticket still waits for its scan. Only then is its picture needed. */
-  isPending(ticket: string): Promise<boolean>
-  /** The ticket of a user code that a person typed. */
-  findByUserCode(userCode: string): Promise<Result<string>>
-  /** What a phone would be told of a ticket, without scanning it. TICKET_NOT_FOUND for an unknown one. */
-  requestOf(ticket: string): Promise<Result<NewTicket['request']>>
-  /**
-   * Waits for a state above version `after` and resolves with it. Resolves with the present state when none
-   * can follow, after `timeoutMs`, or when the signal is aborted. A passed deadline is a higher state
-   * (`expired`). A redeemed ticket gives TICKET_EXPIRED, as in `read`.
-   */
-  wait(
-    deviceCode: string,
-    after: number,
-    options: { timeoutMs: number; signal?: AbortSignal },
-  ): Promise<Result<TicketState>>
-  /**
-   * Yields states above version `after`, up to and including a terminal one; none if `read` would refuse.
-   * Ends when the signal is aborted.
-   */
-  follow(deviceCode: string, after: number, signal: AbortSignal): AsyncGenerator<TicketState>
-  /**
-   * Calls the listener for every transition. Resolves once none can be missed any more. Rejects with
-   * RedisUnavailable when Redis does not confirm within 5 s. In both cases it listens until `unlisten`, which
-   * must be called once for each call.
-   */
-  listen(ticket: string, listener: Listener): Promise<void>
-  unlisten(ticket: string, listener: Listener): void
-  /** The configured times. */
-  readonly times: Readonly<TicketTimes>
-  /** The Socket.IO room that gets the ticket's transitions. */
-  room(ticket: string): string
-  /** The Redis channel that carries them. */
-  channel(ticket: string): string
-}
 
 const defaults: TicketTimes = { scanMs: 120_000, confirmMs: 60_000, redeemMs: 60_000, keepMs: 300_000 }
 /**
@@ -94,6 +22,11 @@ const defaults: TicketTimes = { scanMs: 120_000, confirmMs: 60_000, redeemMs: 60
  * period allows for network jitter.
  */
 const POLL = { intervalMs: 5_000, stepMs: 5_000, mostMs: 60_000, graceMs: 500 }
+/**
+ * From this many accounts on a code gives tokens to nobody. One is whose login it is. A second one may have
+ * read the same screen by mistake.
+ */
+export const VOID_AT = 3
 /** A day: far below the limit of a timer, far above the time of a login. */
 const LONGEST_MS = 86_400_000
 
@@ -104,7 +37,15 @@ const same = (a: string, b: string): boolean => a.length === b.length && timingS
 const mapResult = <T, U>(result: Result<T>, map: (value: T) => U): Result<U> =>
   result.ok ? ok(map(result.value)) : result
 
-export const createTickets = (redis: RedisClients, options: Partial<TicketTimes> = {}): Tickets => {
+/**
+ * @param onVoid  called once for a ticket that too many accounts have scanned, with its owner; by the node
+ *   that served the last of them
+ */
+export const createTickets = (
+  redis: RedisClients,
+  options: Partial<TicketTimes> = {},
+  onVoid: (ticket: string, owner: string | undefined) => void = () => {},
+): Tickets => {
   const times = { ...defaults, ...options }
   for (const [name, ms] of Object.entries(times))
     if (!Number.isInteger(ms) || ms < 1 || ms > LONGEST_MS)
@@ -198,10 +139,17 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
 
     scan: async (ticket, sub, scannedAfter = '') => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      const scan = () => scripts.scan(data, keysOf(ticket), [sub, confirmMs, keepMs, ...eventOf(ticket), scannedAfter])
-      return mapResult(await replicated(ticket, scan), ({ request, createdAt, ...snapshot }) => ({
+      const given = [sub, confirmMs, keepMs, ...eventOf(ticket), scannedAfter, VOID_AT] as const
+      const scanned = await replicated(ticket, () => scripts.scan(data, keysOf(ticket), [...given]))
+      if (scanned.ok && scanned.value.status === 'rejected') {
+        const found = await scripts.read(data, [keys.ticket(ticket)], [])
+        onVoid(ticket, found.ok ? found.value.sub : undefined)
+        return fail('TICKET_VOID')
+      }
+      return mapResult(scanned, ({ request, createdAt, isTyped, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         request: { ...request, requestedAt: new Date(createdAt).toISOString() },
+        opened: isTyped ? 'typed' : 'scanned',
       }))
     },
 
@@ -252,7 +200,7 @@ export const createTickets = (redis: RedisClients, options: Partial<TicketTimes>
       return found.ok && found.value.status === 'pending'
     },
 
-    findByUserCode: (userCode) => findByUserCode(redis, userCode),
+    findByUserCode: (userCode, sub) => findByUserCode(redis, userCode, sub),
     requestOf: (ticket) => requestOf(redis, ticket),
 
     wait: async (deviceCode, after, { timeoutMs, signal }) => {

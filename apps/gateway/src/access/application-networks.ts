@@ -29,7 +29,7 @@ const networkIn = (text: string): Network | undefined => {
 }
 
 /** Whether a setting may name this: an address, or a network that is no wider than the private ones. */
-export const isNetwork = (text: string): boolean => {
+export const isPrivateNetwork = (text: string): boolean => {
   const [address, bits] = networkIn(text) ?? []
   // `ipaddr.js` reads 10.1 and 0x7f000001 as addresses, too. Nobody should have to know that.
   const isPlain = /^(\d+\.\d+\.\d+\.\d+|[0-9a-f:]*:[0-9a-f:.]*)(\/\d+)?$/i.test(text)

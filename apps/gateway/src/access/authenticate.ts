@@ -57,7 +57,7 @@ export const createAuthenticate = ({
     return tokens.resolve(token, from, lastEnd)
   }
 
-  const authenticate: Authenticate = async (token, from = '') => {
+  const authenticate: Authenticate = async (token, from, proof) => {
     if (token.length === 0 || token.length > LARGEST_TOKEN) return fail('UNAUTHORIZED')
     if (token.startsWith(API_KEY_PREFIX)) {
       const backend = apiKeys.find(token)
@@ -65,9 +65,11 @@ export const createAuthenticate = ({
       if (!isExpired(backend)) return ok(backend)
       return { ...fail('TOKEN_EXPIRED'), detail: `the API key expired at ${new Date(backend.expiresAt).toISOString()}` }
     }
+    // A business binds its own tokens in its own way.
+    if (proof && !identity.isOwn(token)) return fail('UNAUTHORIZED')
     // Only Saoma judges a token that claims to be its own, so such a token is never sent to another server.
-    if (!identity.isOwn(token)) return businessTokens ? judge(businessTokens, token, from) : fail('UNAUTHORIZED')
-    const bearer = await identity.verify(token)
+    if (!identity.isOwn(token)) return businessTokens ? judge(businessTokens, token, from ?? '') : fail('UNAUTHORIZED')
+    const bearer = await identity.verify(token, proof)
     if (!bearer.ok) return bearer
     const { sub, sid, exp, rooms } = bearer.value
     if (!(await lives(sub, sid))) return fail('REVOKED')

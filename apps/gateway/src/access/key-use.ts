@@ -18,8 +18,8 @@ export const noteKeyUse = (
 ): Authenticate => {
   // Another node, or this one before its restart, may have noted the use.
   const used = new Set<string>()
-  return async (token, from) => {
-    const who = await authenticate(token, from)
+  return async (token, from, proof) => {
+    const who = await authenticate(token, from, proof)
     if (!who.ok || who.value.kind !== 'backend') return who
     uses?.mark(who.value)
     const { name, id } = who.value

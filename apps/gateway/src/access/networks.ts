@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import proxyAddr from 'proxy-addr'
 
 /**
  * The network that limits count as one visitor: an IPv4 address or an IPv6 /64. The owner of one IPv6 address
@@ -13,4 +14,29 @@ export const networkOf = (address: string): string => {
 export const wideNetworkOf = (address: string): string => {
   if (ipaddr.IPv6.isValid(address)) return ipaddr.IPv6.parse(address).parts.slice(0, 3).join(':')
   return address.split('.').slice(0, 3).join('.')
+}
+
+/** Whether a text is an address, or a network such as `10.0.0.0/8`. */
+export const isNetwork = (text: string): boolean => {
+  try {
+    proxyAddr.compile([text])
+    return true
+  } catch {
+    return false
+  }
+}
+
+type Judge = (address: string) => boolean
+/** Lists are those of settings, so each is compiled once. */
+const judges = new WeakMap<readonly string[], Judge>()
+
+/** Whether an address is in one of these networks. */
+export const isInNetworks = (networks: readonly string[], address: string): boolean => {
+  let judge = judges.get(networks)
+  if (!judge) {
+    const trusts = proxyAddr.compile([...networks])
+    judge = (from) => trusts(from, 0)
+    judges.set(networks, judge)
+  }
+  return judge(address)
 }

@@ -1,3 +1,4 @@
+import type { KeyProof } from '@saoma/identity'
 import type { Result } from '@saoma/protocol'
 import type { ChannelAct, Scope } from './scopes.ts'
 
@@ -42,9 +43,10 @@ export interface Backend {
 /**
  * Resolves a bearer token to its principal. Fails with UNAUTHORIZED, TOKEN_EXPIRED, REVOKED or
  * BACKEND_UNAVAILABLE. `from` is the client's address. It scopes the limits, so that an address that sends
- * many wrong tokens delays no other. Callers without an address share one scope.
+ * many wrong tokens delays no other. Callers without an address share one scope. `proof` is that of the
+ * token's key, if it came with one (RFC 9449).
  */
-export type Authenticate = (token: string, from?: string) => Promise<Result<Principal>>
+export type Authenticate = (token: string, from?: string, proof?: KeyProof) => Promise<Result<Principal>>
 
 /**
  * Checks a connected principal again: REVOKED when the session has ended or the API key was removed, and

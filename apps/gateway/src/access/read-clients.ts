@@ -2,6 +2,7 @@
 import type { Client, ClientGrant, VerificationMode } from '@saoma/identity'
 import * as v from 'valibot'
 import { linesOfObjects } from './json-lines.ts'
+import { isNetwork } from './networks.ts'
 
 /** What an application may ask for. */
 export const clientScopes = ['openid', 'profile', 'phone', 'business', 'offline_access'] as const
@@ -46,6 +47,8 @@ const REDIRECT_RULE = {
 
 const BACKCHANNEL_RULE = 'must be an address with https, or with http of a confidential client'
 
+export const NETWORKS_RULE = 'must list addresses or networks such as 10.0.0.0/8'
+
 const unique = <T extends v.GenericSchema>(item: T, what: string) =>
   v.pipe(
     v.array(item, `must be a list of ${what}`),
@@ -87,6 +90,12 @@ const Entry = v.strictObject({
   ),
   id_token_signed_response_alg: v.optional(oneOf(['RS256', 'ES256']), 'RS256'),
   verify: v.optional(oneOf(modes), 'tap'),
+  networks: v.optional(
+    v.pipe(
+      unique(v.pipe(v.string(NETWORKS_RULE), v.check(isNetwork, NETWORKS_RULE)), 'addresses or networks'),
+      v.minLength(1, NETWORKS_RULE),
+    ),
+  ),
   secret_sha256: v.optional(
     v.pipe(
       v.string('must be the SHA-256 of the secret in hex'),
@@ -141,6 +150,7 @@ const clientOf = (entry: Entry): Client => ({
   scopes: entry.scope,
   idTokenAlg: entry.id_token_signed_response_alg,
   verify: entry.verify,
+  ...(entry.networks ? { networks: entry.networks } : {}),
   ...(entry.secret_sha256 ? { secretSha256: entry.secret_sha256 } : {}),
 })
 

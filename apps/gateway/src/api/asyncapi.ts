@@ -113,7 +113,7 @@ const parts: Record<string, Part> = {
       address: '/',
       title: 'Live channels over Socket.IO',
       description:
-        'The client sends `auth: { token }`: a token of a person, or an API key. A refused handshake is a `connect_error` whose `data` is a refusal.',
+        'The client sends `auth: { token }`: a token of a person, or an API key. A token that is bound to a key (RFC 9449) comes with `dpop`, a proof with the method GET and the address `{origin}/socket.io/`. A refused handshake is a `connect_error` whose `data` is a refusal.',
     },
     liveEvents,
   ),

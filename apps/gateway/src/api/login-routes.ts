@@ -13,7 +13,7 @@ import type { Operations, Parameter } from './operation.ts'
 const ticket: Parameter = { says: 'A ticket. Any other text is answered TICKET_NOT_FOUND.', schema: schemas.Ticket }
 const PHONE = ['UNAUTHORIZED', 'TOKEN_EXPIRED', 'FORBIDDEN'] as const
 const PERSON = ['UNAUTHORIZED', 'TOKEN_EXPIRED', 'REVOKED', 'BACKEND_UNAVAILABLE', 'FORBIDDEN'] as const
-const DECIDED = ['TICKET_NOT_FOUND', 'TICKET_TAKEN', 'TICKET_EXPIRED', 'TICKET_SETTLED'] as const
+const DECIDED = ['TICKET_NOT_FOUND', 'TICKET_TAKEN', 'TICKET_VOID', 'TICKET_EXPIRED', 'TICKET_SETTLED'] as const
 
 const userinfo = {
   group: 'Login: person',
@@ -167,6 +167,16 @@ export const loginOperations = {
     credentials: ['ownToken', 'phoneToken'],
     path: { sid: { says: 'The session. Any other text is answered SESSION_NOT_FOUND.', schema: SessionId } },
     answers: { 200: { says: 'One session has ended.', json: schemas.SessionsEnded } },
+    codes: [...PERSON, 'SESSION_NOT_FOUND'],
+  },
+  'POST /v1/sessions/{sid}/report': {
+    id: 'reportSession',
+    group: 'Login: person',
+    summary: 'Ends a session of which the person says: this was not me',
+    says: 'It is noted in the audit. It may be repeated, also for a session that is over.',
+    credentials: ['ownToken', 'phoneToken'],
+    path: { sid: { says: 'The session. Any other text is answered SESSION_NOT_FOUND.', schema: SessionId } },
+    answers: { 200: { says: 'Whether this call has ended it: 1 or 0.', json: schemas.SessionsEnded } },
     codes: [...PERSON, 'SESSION_NOT_FOUND'],
   },
   'DELETE /v1/sessions': {

@@ -51,7 +51,8 @@ const REACTIONS = `Every refusal is a problem (RFC 9457) with \`code\` and \`rea
 - \`stop\`: stop and report the error
 
 Lengths of text count UTF-16 units: a character beyond U+FFFF counts as two. Members that are not named here
-are ignored. A body has up to 64 KiB, or 1 MiB where messages are published. The other \`/oidc\` routes are
+are ignored. A token that is bound to a key (RFC 9449) comes with the scheme \`DPoP\` in place of \`Bearer\`, and
+with a header \`DPoP\`. A body has up to 64 KiB, or 1 MiB where messages are published. The other \`/oidc\` routes are
 described by OpenID Connect's discovery document.`
 
 /** Statuses at which the client is told when to come back. */

@@ -19,6 +19,7 @@ export const USAGE = `Usage: saoma client <command> [options]
   --first-party       it belongs to you, so people are not asked what it may know (add; default: they are)
   --refresh           it gets refresh tokens (add)
   --scope <words>     the most that it may ask for (add; default: 'openid profile')
+  --network <cidr>    where its logins may begin, such as 10.0.0.0/8; may be repeated (add; default: anywhere)
   --alg <name>        signature of its id tokens, RS256 or ES256 (add; default: RS256)
   --file <file>       the file of the applications (default: the one that SAOMA_CLIENTS names)
   --env-file <file>   settings to read SAOMA_CLIENTS from, beneath those of the environment; may be repeated
@@ -62,6 +63,7 @@ const parse = (args: readonly string[]) =>
       'first-party': { type: 'boolean', default: false },
       refresh: { type: 'boolean', default: false },
       scope: { type: 'string' },
+      network: { type: 'string', multiple: true, default: [] },
       alg: { type: 'string' },
       file: { type: 'string' },
       'env-file': { type: 'string', multiple: true, default: [] },
@@ -97,6 +99,7 @@ const newClient = (id: string, values: Values): NewClient | string => {
       ...(values.refresh ? (['refresh_token'] as const) : []),
     ],
     scope: values.scope ?? 'openid profile',
+    ...(values.network.length > 0 ? { networks: values.network } : {}),
     ...(alg ? { id_token_signed_response_alg: alg } : {}),
   }
 }

@@ -61,6 +61,8 @@ export interface Config extends RedisSettings {
   webRoot?: string
   trustedProxies: string[]
   allowedOrigins: string[]
+  /** Networks from which the client `web` may begin a login. Empty: anywhere. */
+  webNetworks: string[]
   live: AccessSettings & { rules: readonly Rule[] }
   /** The applications that log people in. */
   clients: ClientText
@@ -205,6 +207,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     ...(webRoot ? { webRoot } : {}),
     trustedProxies: settings.SAOMA_TRUSTED_PROXIES,
     allowedOrigins: settings.SAOMA_ALLOWED_ORIGINS,
+    webNetworks: settings.SAOMA_WEB_NETWORKS,
     live: {
       apiKeys: settings.SAOMA_API_KEYS,
       rules: settings.SAOMA_CHANNELS,

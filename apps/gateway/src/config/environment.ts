@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { isOwnClaim } from '@saoma/accounts'
 import type { SessionKind } from '@saoma/identity'
 import { parseRedisUrl } from '@saoma/redis'
-import proxyAddr from 'proxy-addr'
 import * as v from 'valibot'
 import { type ApiKeyList, parseApiKeys } from '../access/api-keys.ts'
-import { isNetwork } from '../access/application-networks.ts'
+import { isPrivateNetwork } from '../access/application-networks.ts'
 import type { ClientText } from '../access/client-list.ts'
+import { isNetwork } from '../access/networks.ts'
 import { parseClients } from '../access/read-clients.ts'
 import { parseRules, type Rule } from '../access/rules.ts'
 import { traceSamplers } from '../operate/tracing/options.ts'
@@ -73,20 +73,13 @@ const pemFile = v.pipe(
     return NEVER
   }),
 )
-const cidr = v.pipe(
-  v.string(),
-  v.check((text) => {
-    try {
-      proxyAddr.compile([text])
-      return true
-    } catch {
-      return false
-    }
-  }, 'must list addresses or networks such as 10.0.0.0/8'),
-)
+const cidr = v.pipe(v.string(), v.check(isNetwork, 'must list addresses or networks such as 10.0.0.0/8'))
 const privateNetwork = v.pipe(
   v.string(),
-  v.check(isNetwork, 'must list networks such as 10.0.0.0/8 or fd00::/8, no wider than /8 (IPv6: /7), by commas'),
+  v.check(
+    isPrivateNetwork,
+    'must list networks such as 10.0.0.0/8 or fd00::/8, no wider than /8 (IPv6: /7), by commas',
+  ),
 )
 const secret = v.pipe(v.string(), v.minLength(32, 'must have at least 32 characters'))
 const hookSecret = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{16,}$/, 'must have at least 16 characters of ASCII'))
@@ -235,6 +228,7 @@ export const Environment = v.object({
     '127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7',
   ),
   SAOMA_ALLOWED_ORIGINS: v.optional(v.pipe(list, v.array(pageOrigin)), ''),
+  SAOMA_WEB_NETWORKS: v.optional(v.pipe(list, v.array(cidr)), ''),
   SAOMA_LIMIT_CODES: v.optional(number(1, 1e6), '120'),
   SAOMA_LIMIT_REQUESTS: v.optional(number(1, 1e6), '1200'),
   SAOMA_LIMIT_DECISIONS: v.optional(number(1, 1e6), '60'),

@@ -16,6 +16,8 @@ export interface Endpoint {
   readonly connection: string
   /** The client's address, the scope in which wrong tokens are counted. */
   readonly address: string
+  /** Path of its door, which the proof of a token's key names. */
+  readonly door: string
   /** Whether the client can still receive something. */
   readonly isOpen: boolean
   /**

@@ -1,5 +1,6 @@
 import type { Audit } from '@saoma/audit'
 import type { Listener, LogEntry, Signal } from '@saoma/channels'
+import type { KeyProof } from '@saoma/identity'
 import { type EndNotice, type Failed, fail, ok, type Result } from '@saoma/protocol'
 import type { Authenticate, Principal } from '../access/principal.ts'
 import type { RevocationWatch } from '../access/revocation-watch.ts'
@@ -21,7 +22,20 @@ export interface LiveConnectionDeps {
   log: Logger
   /** Most channels that one connection may follow. */
   maxChannels: number
+  /** Public origin of the cluster. */
+  origin: string
 }
+
+/** A token as a client of a live connection sends it. */
+export interface Credentials {
+  token: string
+  /** The proof of the token's key (RFC 9449). */
+  dpop?: string | undefined
+}
+
+/** What the proof of a socket has to say. A browser's handshake has no other address. */
+export const proofAt = ({ dpop }: Credentials, { door }: Endpoint, origin: string): KeyProof | undefined =>
+  dpop === undefined ? undefined : { jwt: dpop, method: 'GET', url: `${origin}${door}` }
 
 /** An admitted principal, and what has to be released when it leaves. */
 export interface Admission {
@@ -157,9 +171,9 @@ export class LiveConnection implements Listener {
   }
 
   /** Replaces the token with a newer one of the same person or key. */
-  async refresh(token: string): Promise<Result<{ expiresIn: number }>> {
-    const { revocations, authenticate, metrics } = this.#deps
-    const who = await authenticate(token, this.endpoint.address)
+  async refresh(given: Credentials): Promise<Result<{ expiresIn: number }>> {
+    const { revocations, authenticate, metrics, origin } = this.#deps
+    const who = await authenticate(given.token, this.endpoint.address, proofAt(given, this.endpoint, origin))
     if (!who.ok) return who
     if (!samePerson(who.value, this.#who)) return fail('FORBIDDEN')
     const watch = await revocations.watch(who.value, (notice) => this.end(notice))

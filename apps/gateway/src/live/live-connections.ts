@@ -2,15 +2,15 @@ import { codes, type EndNotice, fail, ok, parseRefresh, type Result } from '@sao
 import { every, RedisUnavailable } from '@saoma/redis'
 import { createConcurrencyQuota } from '../access/concurrency-quota.ts'
 import type { Endpoint } from './endpoint.ts'
-import { LiveConnection, type LiveConnectionDeps } from './live-connection.ts'
+import { LiveConnection, type LiveConnectionDeps, proofAt } from './live-connection.ts'
 
 /** The connections of one node to the channels, from all doors. */
 export interface LiveConnections {
   /**
-   * Admits a client by its token, or returns the reason of the refusal; never rejects. Call `open` when the
-   * client can receive events, and `close` when it is gone.
+   * Admits a client by its `{ token, dpop? }`, or returns the reason of the refusal; never rejects. Call
+   * `open` when the client can receive events, and `close` when it is gone.
    */
-  admit(endpoint: Endpoint, token: unknown): Promise<Result<LiveConnection>>
+  admit(endpoint: Endpoint, credentials: unknown): Promise<Result<LiveConnection>>
   /** Opens an admitted connection. From now on the expiry of its token is checked. */
   open(connection: LiveConnection): void
   /** Closes a connection. Idempotent. */
@@ -34,12 +34,12 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
   const crowd = createConcurrencyQuota(MOST)
   const connections = new Set<LiveConnection>()
 
-  const admit = async (endpoint: Endpoint, token: unknown): Promise<Result<LiveConnection>> => {
+  const admit = async (endpoint: Endpoint, credentials: unknown): Promise<Result<LiveConnection>> => {
     // A connection may try to authenticate any number of times, so limit it.
     if (await limits.liveEvents(endpoint.connection)) return fail('RATE_LIMITED')
-    const asked = parseRefresh({ token })
+    const asked = parseRefresh(credentials)
     if (!asked.ok) return fail('UNAUTHORIZED')
-    const who = await authenticate(asked.value.token, endpoint.address)
+    const who = await authenticate(asked.value.token, endpoint.address, proofAt(asked.value, endpoint, deps.origin))
     if (!who.ok) return who
     let connection: LiveConnection | undefined
     let ended: EndNotice | undefined
@@ -63,9 +63,9 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
   })
 
   return {
-    admit: async (endpoint, token) => {
+    admit: async (endpoint, credentials) => {
       try {
-        const admitted = await admit(endpoint, token)
+        const admitted = await admit(endpoint, credentials)
         if (admitted.ok) return admitted
         const { code } = admitted
         metrics.handshakesRejected.inc({ reason: code })

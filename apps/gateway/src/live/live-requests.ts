@@ -47,7 +47,7 @@ export const createLiveRequests = (live: Live, metrics: Pick<Metrics, 'published
     read: inChannel(parseRead, ({ who }, { channel, offset }) => live.markRead(who, channel, offset)),
     refresh: async (connection, request) => {
       const asked = parseRefresh(request)
-      return asked.ok ? connection.refresh(asked.value.token) : asked
+      return asked.ok ? connection.refresh(asked.value) : asked
     },
   }
 }

@@ -2,6 +2,7 @@ import type { Audit } from '@saoma/audit'
 import type { Result, TicketState } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
 import { LRUCache } from 'lru-cache'
+import type { Metrics } from '../operate/metrics.ts'
 import { REPEATED_MS } from './audited.ts'
 
 /** Tickets whose end this node has noted. A client may read an expired ticket again and again. */
@@ -34,3 +35,14 @@ export const noteExpired = (tickets: Tickets, { note }: Pick<Audit, 'note'>): Ti
     },
   }
 }
+
+/**
+ * Notes a ticket that too many accounts have scanned. Its owner can read that: somebody has shown the same
+ * code to others.
+ */
+export const noteVoid =
+  ({ note }: Pick<Audit, 'note'>, { transitions }: Pick<Metrics, 'transitions'>) =>
+  (ticket: string, owner: string | undefined): void => {
+    transitions.inc({ state: 'void' })
+    note({ kind: 'login.void', ticket, by: 'saoma', reason: 'TICKET_VOID', ...(owner ? { person: owner } : {}) })
+  }

@@ -9,10 +9,12 @@ import { authenticated } from '../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../transport/http/problem.ts'
 import type { Limits } from '../transport/limits.ts'
 import { whereFrom } from './audited.ts'
-import { because } from './end-cause.ts'
+import { because, type EndCause } from './end-cause.ts'
+import { createReportLogin, type ReportLoginDeps } from './report-login.ts'
 
 export interface LoginRoutesDeps {
   identity: Identity
+  audit: ReportLoginDeps['audit']
   authenticate: Authenticate
   limits: Limits
   metrics: Metrics
@@ -27,8 +29,10 @@ export const Keep = v.literal('current')
 const OWN: EndNotice = { code: 'REVOKED' }
 
 /** The routes with which a person lists and ends their own logins. */
-export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRoutesDeps): Router<RequestState> => {
+export const loginRoutes = (deps: LoginRoutesDeps): Router<RequestState> => {
+  const { identity, authenticate, limits, metrics } = deps
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
+  const reportLogin = createReportLogin(deps)
 
   /**
    * Makes a route for bearers of Saoma's own tokens. A backend, or the
@@ -48,9 +52,13 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
     return ok({ ended: count })
   }
 
+  const causeOf = (ctx: Context, who: Person): EndCause => ({
+    by: who.sid === undefined ? 'phone' : 'browser',
+    ...whereFrom(ctx),
+  })
   /** Ends sessions, and says for the audit that the person did. */
   const byHand = <T>(ctx: Context, who: Person, act: () => Promise<T>): Promise<T> =>
-    because(() => ({ by: who.sid === undefined ? 'phone' : 'browser', reason: 'ended', ...whereFrom(ctx) }), act)
+    because(() => ({ ...causeOf(ctx, who), reason: 'ended' }), act)
 
   router.get(
     '/sessions',
@@ -69,6 +77,15 @@ export const loginRoutes = ({ identity, authenticate, limits, metrics }: LoginRo
       const sid = ctx.params.sid ?? ''
       const done = v.is(SessionId, sid) && (await byHand(ctx, who, () => identity.end(who.user, sid, OWN)))
       answer(ctx, done ? ended(ctx, who, 1) : fail('SESSION_NOT_FOUND'))
+    }),
+  )
+
+  router.post(
+    '/sessions/:sid/report',
+    own(async (ctx, who) => {
+      const sid = ctx.params.sid ?? ''
+      const reported = v.is(SessionId, sid) ? await reportLogin(who.user, sid, causeOf(ctx, who)) : undefined
+      answer(ctx, reported?.ok ? ended(ctx, who, reported.value.ended) : fail('SESSION_NOT_FOUND'))
     }),
   )
 

@@ -8,6 +8,7 @@ import type { Tickets } from '@saoma/tickets'
 import type { Wechat } from '@saoma/wechat'
 import { createApplicationFetch } from '../access/application-fetch.ts'
 import { createMayCall } from '../access/application-networks.ts'
+import { isInNetworks } from '../access/networks.ts'
 import type { Config } from '../config/config.ts'
 import { createOrigins } from '../config/origins.ts'
 import { type Logger, rarely } from '../operate/log.ts'
@@ -106,6 +107,7 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
       ownClaims,
       limitInteractions: async (address) => (await limits.authorizations(address))?.retryAfterSeconds,
       mayWriteShort: () => membership.version() >= READS_SHORT_FORM,
+      networks: { webNetworks: config.webNetworks, isIn: isInNetworks },
       admits: createOrigins(config).admits,
       describe: (ctx) => ({ ip: ctx.ip, ...describeUserAgent(ctx.get('User-Agent')) }),
       recognise: createIdentifyPhone({

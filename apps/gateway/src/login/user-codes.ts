@@ -30,7 +30,8 @@ export const userCodeRoutes = ({ tickets, identity, limits }: UserCodeRoutesDeps
     if (!sub.ok) return problem(ctx, sub.code)
     const slow = await limits.userCodes(sub.value)
     if (slow) return tooMany(ctx, slow.retryAfterSeconds)
-    const found = await tickets.findByUserCode((ctx.params.userCode ?? '').slice(0, LONGEST))
+    // Its scan will be told that it was typed.
+    const found = await tickets.findByUserCode((ctx.params.userCode ?? '').slice(0, LONGEST), sub.value)
     answer<UserCodeAnswer>(ctx, found.ok ? ok({ ticket: found.value }) : found)
   })
 

@@ -2,7 +2,7 @@ import Router from '@koa/router'
 import type { Identity } from '@saoma/identity'
 import { fail } from '@saoma/protocol'
 import type { Context, RequestState } from '../transport/http/context.ts'
-import { bearer, boundToken } from '../transport/http/credentials.ts'
+import { presented } from '../transport/http/credentials.ts'
 import { answer, problem } from '../transport/http/problem.ts'
 
 export interface UserinfoRoutesDeps {
@@ -19,18 +19,13 @@ export const userinfoRoutes = ({ identity }: UserinfoRoutesDeps): Router<Request
 
   const tell = async (ctx: Context): Promise<void> => {
     ctx.state.routine = true
-    const bound = boundToken(ctx)
-    const token = bound ?? bearer(ctx)
-    const proof = { jwt: ctx.get('DPoP'), method: ctx.method, url: `${ctx.state.origin}${ctx.path}` }
-    const info =
-      token === undefined
-        ? fail('UNAUTHORIZED')
-        : await identity.userinfo(token, bound === undefined ? undefined : proof)
+    const { token, proof } = presented(ctx)
+    const info = token === undefined ? fail('UNAUTHORIZED') : await identity.userinfo(token, proof)
     if (info.ok) return answer(ctx, info)
     problem(ctx, info.code, info.code === 'SCOPE_MISSING' ? 'this needs a token with the scope openid' : undefined)
     // RFC 6750, section 3.1: a request without a token is told no error.
     if (token === undefined) return
-    const scheme = bound === undefined ? 'Bearer' : 'DPoP'
+    const scheme = proof === undefined ? 'Bearer' : 'DPoP'
     if (ctx.status === 401) ctx.set('WWW-Authenticate', `${scheme} error="invalid_token"`)
     if (info.code === 'SCOPE_MISSING')
       ctx.set('WWW-Authenticate', `${scheme} error="insufficient_scope", scope="openid"`)

@@ -170,7 +170,7 @@ export const createMetrics = () => {
   // Create each series at 0. A series that appears with its first event shows no increase, so alerts and
   // graphs would miss that event.
   const known: [Counter, string, readonly string[]][] = [
-    [metrics.transitions, 'state', ['created', 'scanned', 'confirmed', 'rejected', 'redeemed']],
+    [metrics.transitions, 'state', ['created', 'scanned', 'confirmed', 'rejected', 'void', 'redeemed']],
     [metrics.recoveries, 'result', ['new', 'recovered', 'trimmed', 'epoch']],
     [metrics.cut, 'reason', ['flood', 'slow', 'protocol']],
     [metrics.ended, 'code', ['TOKEN_EXPIRED', 'REVOKED', 'REPLACED']],

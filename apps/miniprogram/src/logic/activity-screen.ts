@@ -14,6 +14,10 @@ export type ActivityScreen =
       hasMore: boolean
       /** A page is being read. */
       reading: boolean
+      /** The login that is being reported. */
+      reporting: string
+      /** A login was reported. */
+      reported: boolean
       error?: string
     }
 
@@ -23,5 +27,7 @@ export interface ActivityPart {
   refresh(): Promise<void>
   /** Reads older entries, if there are any. */
   readMore(): Promise<void>
+  /** The person says of the login with this session: this was not me. It ends. */
+  report(sid: string): Promise<void>
   close(): void
 }

@@ -19,6 +19,8 @@ export interface DevicesPage {
   refresh(): Promise<void>
   /** Logs out that session. */
   end(sid: string): Promise<void>
+  /** The person says of that login: this was not me. It ends, and the company can read of it. */
+  report(sid: string): Promise<void>
   /** Logs out all sessions. */
   endAll(): Promise<void>
   close(): void

@@ -76,6 +76,21 @@ export const createDevicesPage = (
     await refresh()
   }
 
+  const leave = async (sid: string, how: (sid: string) => Promise<Answer<unknown>>) => {
+    if (ending.has(sid) || endingAll) return
+    ending.add(sid)
+    error = undefined
+    show()
+    const answer = await ask(() => how(sid))
+    ending.delete(sid)
+    // The session has ended, whoever ended it.
+    const isOver = answer.ok || answer.code === 'SESSION_NOT_FOUND'
+    if (isOver) entries = entries?.filter((entry) => entry.sid !== sid)
+    else failed(answer)
+    show()
+    if (isOver && reading) await readAfter()
+  }
+
   const stopListening = onReturn(page, () => void refresh())
   void refresh()
 
@@ -84,20 +99,8 @@ export const createDevicesPage = (
       return screen
     },
     refresh,
-    end: async (sid) => {
-      if (ending.has(sid) || endingAll) return
-      ending.add(sid)
-      error = undefined
-      show()
-      const answer = await ask(() => devices.end(sid))
-      ending.delete(sid)
-      // The session has ended, whoever ended it.
-      const isOver = answer.ok || answer.code === 'SESSION_NOT_FOUND'
-      if (isOver) entries = entries?.filter((entry) => entry.sid !== sid)
-      else failed(answer)
-      show()
-      if (isOver && reading) await readAfter()
-    },
+    end: (sid) => leave(sid, devices.end),
+    report: (sid) => leave(sid, devices.report),
     endAll: async () => {
       if (endingAll) return
       endingAll = true

@@ -14,8 +14,9 @@ export interface Entry {
  * - `album`, `long-press`, `forwarded`: it came from a picture or a message, not from a camera.
  * - `link`: it came as a link on this phone, which is usual.
  * - `link-elsewhere`: it came as a link, and the requester is on another network than this phone.
+ * - `typed`: the person typed it, and may have it from a message (RFC 10027, section 4.3.2).
  */
-export type Warning = 'album' | 'long-press' | 'forwarded' | 'link' | 'link-elsewhere'
+export type Warning = 'album' | 'long-press' | 'forwarded' | 'link' | 'link-elsewhere' | 'typed'
 
 export type Decision = 'confirm' | 'reject'
 
@@ -41,6 +42,7 @@ export interface Question {
  * - `opening`: please wait.
  * - `checking`: the person types the check number. `busy` while the server checks it.
  * - `asking`: the question. `deciding`: the answer was sent.
+ * - `void`: several people have scanned the code.
  * - `settled`: the login was decided before. `answered` is this person's answer, if the server may have
  *   accepted
  *   it. The other screen shows the actual decision.
@@ -55,7 +57,7 @@ export type LoginScreen =
   | { status: 'asking'; question: Question; error?: string }
   | { status: 'deciding'; question: Question; decision: Decision }
   | { status: 'settled'; answered?: Decision }
-  | { status: 'confirmed' | 'declined' | 'expired' | 'taken' | 'not-found' }
+  | { status: 'confirmed' | 'declined' | 'expired' | 'taken' | 'void' | 'not-found' }
   | { status: 'failed'; code: string; detail?: string; canRetry: boolean }
   | { status: 'offline' }
 

@@ -52,6 +52,8 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
         return show({ status: 'expired' })
       case 'TICKET_TAKEN':
         return show({ status: 'taken' })
+      case 'TICKET_VOID':
+        return show({ status: 'void' })
       case 'TICKET_SETTLED':
         return show({ status: 'settled' })
       case 'TICKET_NOT_FOUND':
@@ -97,12 +99,12 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     goOn()
   }
 
-  const questionOf = (ticket: string, { request, state, sameNetwork }: ScanAnswer): Question => ({
+  const questionOf = (ticket: string, { request, state, sameNetwork, opened }: ScanAnswer): Question => ({
     ticket,
     request,
     sameNetwork,
-    // A typed code was on the screen before the person, so it needs no warning.
-    warning: entry && warningOf(entry, sameNetwork),
+    // A code can be typed on this page, or elsewhere by the same person: only the server knows of that.
+    warning: entry && opened !== 'typed' ? warningOf(entry, sameNetwork) : 'typed',
     ...(phoneNumber.isLost ? { numberLost: true } : {}),
     until: now() + state.expiresIn * 1_000,
   })

@@ -81,7 +81,7 @@ export const createProgram = (options: ProgramOptions): Program => {
     text,
     login: (onChange) => createLoginPage({ api, phoneNumber, page, now, random }, onChange),
     devices: (onChange) => createDevicesPage({ devices, tokens: phone, page, random }, onChange),
-    activity: (onChange) => createActivityPart({ api, page, random }, onChange),
+    activity: (onChange) => createActivityPart({ api, devices, tokens: phone, page, random }, onChange),
     messages: (onChange) => createMessagesPage(connection, onChange),
     table: (name, onChange) => {
       const shop = createShopApi({ origin, fetch, tokens: application, random })

@@ -66,6 +66,8 @@ export const en: typeof zh = {
       link: 'You came by a link. Make sure that you have just asked to log in on this phone.',
       'link-elsewhere':
         'You came by a link, but the browser that asks is on another network and may be somebody else’s. Decline, unless you are sure that you started this yourself.',
+      typed:
+        'You typed this code. Did somebody send or tell it to you, by mail, in a chat or on the phone? Then they want to be logged in as you: decline. Go on only if it is on a screen in front of you.',
     },
     confirmed: 'Logged in',
     confirmedHint: 'Look at the other screen: it goes on by itself.',
@@ -75,6 +77,9 @@ export const en: typeof zh = {
     expiredHint: 'Scan the new code on the other screen.',
     taken: 'Somebody else has scanned this code',
     takenHint: 'Renew the code on the other screen and scan the new one.',
+    void: 'Several people have scanned this code',
+    voidHint:
+      'So it logs nobody in. Nobody shows their own code to others: whoever sent or showed it to you may be after your account.',
     settled: 'This login has been decided',
     settledHint: 'Scan a new code to log in.',
     settledConfirm: 'Your yes may have counted: look at the other screen, or at your devices.',
@@ -98,11 +103,15 @@ export const en: typeof zh = {
     askEndAll: 'End all logins?',
     askHint: 'It is cut off at once and has to scan again.',
     ending: 'Logging out…',
+    notMe: 'Not me',
+    askNotMe: 'Was this login not you?',
+    askNotMeHint: 'It ends at once, and the company can read that you reported it. Then look at what else happened.',
+    reported: 'Reported. That login has ended.',
   },
   activity: {
     title: 'Activity',
     open: 'See what happened',
-    hint: 'What happened to your account lately. If you do not know a login, end it under My devices.',
+    hint: 'What happened to your account lately. If a login was not you, say so there: it ends at once.',
     empty: 'Nothing has happened yet.',
     more: 'Show older ones',
     kinds: {
@@ -110,6 +119,8 @@ export const en: typeof zh = {
       'login.refused': 'A login was refused',
       'login.confirmed': 'Confirmed a login on the phone',
       'login.declined': 'Declined a login on the phone',
+      'login.void': 'A code was scanned by several people, and logged nobody in',
+      'login.reported': 'You reported a login',
       'login.redeemed': 'Logged in',
       'session.began': 'Logged in',
       'application.entered': 'Entered an application',

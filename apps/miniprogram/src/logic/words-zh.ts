@@ -63,6 +63,8 @@ export const zh = {
       link: '你是从链接打开的。请确认是你刚刚在这部手机上点了登录。',
       'link-elsewhere':
         '你是从链接打开的，但请求登录的浏览器在另一个网络上，可能是别人的设备。请拒绝，除非你确定是自己发起的。',
+      typed:
+        '这个码是你输入的。是别人通过邮件、聊天或电话发给你的吗？如果是，对方想登录你的账号，请拒绝。只有当它显示在你眼前的屏幕上时才继续。',
     },
     confirmed: '登录成功',
     confirmedHint: '请看另一屏幕，页面会自动继续。',
@@ -72,6 +74,9 @@ export const zh = {
     expiredHint: '请扫描另一屏幕上的新码。',
     taken: '该码已被他人扫描',
     takenHint: '请在另一屏幕上刷新，再扫描新码。',
+    void: '该码被多人扫描',
+    voidHint:
+      '它已作废，不会登录任何人。没有人会把自己的登录码给别人扫：把它发给你或展示给你的人，可能想盗用你的账号。',
     settled: '该登录请求已处理',
     settledHint: '如需登录，请扫描新码。',
     settledConfirm: '你的确认可能已经生效，请看另一屏幕；也可以在「我的设备」里查看。',
@@ -95,11 +100,15 @@ export const zh = {
     askEndAll: '退出所有登录？',
     askHint: '对方会立即断开，需要重新扫码才能登录。',
     ending: '正在退出…',
+    notMe: '不是我',
+    askNotMe: '这次登录不是你本人？',
+    askNotMeHint: '该登录会立即结束，公司也能看到你的报告。之后请再看看还发生了什么。',
+    reported: '已报告，该登录已结束。',
   },
   activity: {
     title: '账号动态',
     open: '查看账号动态',
-    hint: '你的账号最近发生的事。如有陌生登录，请在「我的设备」里退出。',
+    hint: '你的账号最近发生的事。如果某次登录不是你本人，请点「不是我」，它会立即结束。',
     empty: '还没有任何记录。',
     more: '查看更早的',
     kinds: {
@@ -107,6 +116,8 @@ export const zh = {
       'login.refused': '一次登录被拒绝',
       'login.confirmed': '在手机上确认了登录',
       'login.declined': '在手机上拒绝了登录',
+      'login.void': '一个登录码被多人扫描，没有登录任何人',
+      'login.reported': '你报告了一次登录',
       'login.redeemed': '登录成功',
       'session.began': '登录成功',
       'application.entered': '进入了应用',

@@ -23,6 +23,8 @@ const listed = (entries: readonly ActivityEntry[], given: Partial<ActivityScreen
   entries,
   hasMore: false,
   reading: false,
+  reporting: '',
+  reported: false,
   ...(given as object),
 })
 
@@ -62,5 +64,23 @@ it('reads older entries on request, once at a time', async () => {
   expect(page.calls).toHaveLength(asked)
   page.show(listed([entry()], { error: 'NETWORK' } as object))
   expect(page.text('.error')).toBe(zh.codes.NETWORK)
+  page.close()
+})
+
+it('reports a login that was somebody else, after a question, and once', async () => {
+  const login = entry({ sid: 'one' })
+  const page = open({ screen: listed([login, entry({ id: '2', kind: 'login.scanned' })]) })
+  expect(page.count('.not-me')).toBe(1)
+  await page.tap('.not-me')
+  expect(page.text()).toContain(zh.devices.askNotMe)
+  page.send('#sure', 'cancel', {})
+  expect(page.calls.filter(([name]) => name === 'report')).toEqual([])
+  await page.tap('.not-me')
+  page.send('#sure', 'confirm', {})
+  expect(page.calls.at(-1)).toEqual(['report', 'one'])
+  page.show(listed([entry({ id: '3', kind: 'login.reported', sid: 'one' }), login], { reported: true } as object))
+  expect(page.text('.said')).toBe(zh.devices.reported)
+  expect(page.text()).toContain(words.kinds['login.reported'])
+  expect(page.count('.not-me')).toBe(0)
   page.close()
 })

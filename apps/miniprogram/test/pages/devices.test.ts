@@ -31,7 +31,8 @@ const listed = (devices: readonly Device[], given: { endingAll?: boolean; error?
   ...given,
 })
 const two = listed([device(), device({ sid: 'two', app: 'Desk', os: '', browser: '', ip: '' })])
-const acts = (calls: readonly unknown[][]) => calls.filter(([name]) => name === 'end' || name === 'endAll')
+const acts = (calls: readonly unknown[][]) =>
+  calls.filter(([name]) => name === 'end' || name === 'endAll' || name === 'report')
 const refreshes = (calls: readonly unknown[][]) => calls.filter(([name]) => name === 'refresh').length
 
 it('says one moment while nothing is known, and the reason if it stays so', async () => {
@@ -80,6 +81,18 @@ it('ends one login only after a request and a confirmation', async () => {
   expect(acts(page.calls)).toEqual([])
   page.send('#sure', 'confirm', {})
   expect(acts(page.calls)).toEqual([['end', 'one']])
+  page.close()
+})
+
+it('reports a login as somebody else’s only after a question that says what follows', async () => {
+  const page = open({ screen: two })
+  await page.tap('.not-me')
+  expect(acts(page.calls)).toEqual([])
+  expect(page.text()).toContain(words.askNotMe)
+  expect(page.text()).toContain('Shop · Firefox 140')
+  expect(page.text()).toContain(`${words.askNotMeHint}${zh.cancel}${words.notMe}`)
+  page.send('#sure', 'confirm', {})
+  expect(acts(page.calls)).toEqual([['report', 'one']])
   page.close()
 })
 

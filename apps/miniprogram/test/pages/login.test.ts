@@ -121,7 +121,7 @@ describe('the question', () => {
     page.close()
   })
 
-  it.each<Warning>(['album', 'long-press', 'forwarded', 'link-elsewhere'])(
+  it.each<Warning>(['album', 'long-press', 'forwarded', 'link-elsewhere', 'typed'])(
     'warns first of a code that came by %s, and confirming is then the paler choice',
     (warning) => {
       const page = open({ screen: { status: 'asking', question: question({ warning }) } })

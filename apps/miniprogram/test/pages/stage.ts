@@ -50,8 +50,8 @@ const methods: Record<PartName, readonly string[]> = {
     'retry',
     'close',
   ],
-  devices: ['refresh', 'end', 'endAll', 'close'],
-  activity: ['refresh', 'readMore', 'close'],
+  devices: ['refresh', 'end', 'report', 'endAll', 'close'],
+  activity: ['refresh', 'readMore', 'report', 'close'],
   messages: ['markRead', 'reconnect', 'close'],
   table: ['edit', 'resolve', 'retry', 'close'],
 }

@@ -10,7 +10,10 @@ export interface Places {
   close(): void
 }
 
-/** The list of the person's logins. Each but the current one has a button that ends it. */
+/**
+ * The list of the person's logins. Each but the current one has two buttons: one ends it, the other says as well
+ * that it was somebody else.
+ */
 export const createPlaces = (session: Session, monitor: SessionMonitor, origin: string, update: () => void): Places => {
   const devices = createDevices({ origin, token: session.accessToken })
   let entries: SessionEntry[] | undefined
@@ -68,13 +71,15 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
     }
   }
 
-  const end = (entry: SessionEntry) =>
+  const leave = (entry: SessionEntry, how: (sid: string) => Promise<Answer<unknown>>, sentence: () => string) =>
     act(async () => {
-      if (!check(await devices.end(entry.sid))) return
+      if (!check(await how(entry.sid))) return
       // The list first: an automatic reload may show the sentence at any moment.
       await load()
-      said = fill(say().endedOne, { place: placeOf(entry) })
+      said = fill(sentence(), { place: placeOf(entry) })
     })
+  const end = (entry: SessionEntry) => leave(entry, devices.end, () => say().endedOne)
+  const report = (entry: SessionEntry) => leave(entry, devices.report, () => say().reportedOne)
 
   const endOthers = () =>
     act(async () => {
@@ -108,9 +113,15 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
       ${
         entry.current
           ? html`<span class="here">${say().here}</span>`
-          : html`<button class="button quiet" type="button" ?disabled=${busy} @click=${() => end(entry)}>
-              ${say().end}<span class="unseen"> ${placeOf(entry)}</span>
-            </button>`
+          : html`<span class="acts">
+              <button class="button quiet" type="button" ?disabled=${busy} @click=${() => end(entry)}>
+                ${say().end}<span class="unseen"> ${placeOf(entry)}</span>
+              </button>
+              <button class="button quiet danger not-me" type="button" ?disabled=${busy} title=${say().notMeHint}
+                @click=${() => report(entry)}>
+                ${say().notMe}<span class="unseen"> ${placeOf(entry)}</span>
+              </button>
+            </span>`
       }
     </li>
   `

@@ -53,6 +53,9 @@ const text = {
     unsure: 'Cancel',
     endedOne: 'Ended: {place}.',
     endedOthers: 'Other logins ended: {n}.',
+    notMe: 'Not me',
+    notMeHint: 'Ends this login, and reports that it was not you.',
+    reportedOne: 'Ended and reported: {place}.',
     unknownPlace: 'Unknown browser',
     demos: 'What this login opens',
     demoLinks: [
@@ -114,6 +117,9 @@ const text = {
     unsure: '取消',
     endedOne: '已退出：{place}。',
     endedOthers: '已退出其他 {n} 处登录。',
+    notMe: '不是我',
+    notMeHint: '结束这个登录，并报告它不是你本人。',
+    reportedOne: '已退出并报告：{place}。',
     unknownPlace: '未知浏览器',
     demos: '登录后可以做什么',
     demoLinks: [

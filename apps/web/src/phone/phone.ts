@@ -11,8 +11,11 @@ export type Screen =
   | { status: 'deciding'; decision: Decision; again: boolean }
   /** The login was decided, perhaps by this answer, whose acknowledgement was lost. */
   | { status: 'settled'; decision: Decision }
-  /** `until`: milliseconds since 1970 by this phone's clock. */
-  | { status: 'asking'; ticket: string; request: LoginRequest; until: number; error?: string }
+  /**
+   * `until`: milliseconds since 1970 by this phone's clock. `isTyped`: the person typed the code, and may have
+   * it from a message.
+   */
+  | { status: 'asking'; ticket: string; request: LoginRequest; until: number; isTyped: boolean; error?: string }
   | { status: 'confirmed' | 'rejected' | 'expired' | 'not-demo' }
   /** `detail` is the business's own sentence for the person. */
   | { status: 'failed'; code: string; detail?: string; again?: () => void }
@@ -77,8 +80,9 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
     show({ status: 'working' })
     const answer = await withToken((token) => api.scan(token, scanned))
     if (!answer.ok) return failed(answer, () => void scan(scanned))
-    const { request, state } = answer.value
-    show({ status: 'asking', ticket: scanned, request, until: Date.now() + state.expiresIn * 1_000 })
+    const { request, state, opened } = answer.value
+    const until = Date.now() + state.expiresIn * 1_000
+    show({ status: 'asking', ticket: scanned, request, until, isTyped: opened === 'typed' })
   }
 
   const choose = async (chosen: string) => {

@@ -109,9 +109,13 @@ const terms = ({ app, application }: LoginRequest): TemplateResult | typeof noth
   `
 }
 
-const asking = (phone: Phone, { request, until, error }: Extract<Screen, { status: 'asking' }>): TemplateResult => html`
+const asking = (
+  phone: Phone,
+  { request, until, isTyped, error }: Extract<Screen, { status: 'asking' }>,
+): TemplateResult => html`
   ${identity(phone)}
   <section class="card">
+    ${isTyped ? html`<p class="caution typed" role="alert"><strong>${say().typed}</strong> ${say().typedHint}</p>` : nothing}
     <h1 tabindex="-1" data-start>${fill(say().asks, { app: request.app })}</h1>
     <p class="sub">${say().asksHint}</p>
     <dl class="facts">

@@ -14,7 +14,7 @@ export interface ConnectionOptions {
   /** Additional query parameters of the address. */
   query?: Readonly<Record<string, string>>
   /** Called before each attempt; returns the handshake's `auth`. `undefined`: try again later. */
-  auth?: () => Promise<{ token: string } | undefined>
+  auth?: () => Promise<{ token: string; dpop?: string } | undefined>
   /** Called once before the first attempt. Add listeners here. */
   onCreated: (socket: Socket) => void
   onConnected: (socket: Socket) => void

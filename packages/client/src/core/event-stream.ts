@@ -1,4 +1,5 @@
 import { boundBy } from './bound.ts'
+import { proven } from './proof.ts'
 import { type Failure, failureOf, unanswered } from './request.ts'
 
 /**
@@ -74,9 +75,10 @@ export const followStream = async (options: FollowStreamOptions): Promise<Failur
   })
   let answered = false
   try {
+    const init = { headers: { ...options.headers, accept: 'text/event-stream' } }
     const response = await fetch(options.url, {
       cache: 'no-store',
-      headers: { ...options.headers, accept: 'text/event-stream' },
+      ...((await proven(options.url, init)) ?? init),
       signal,
     })
     if (!response.ok) return failureOf(response, await response.json().catch(() => undefined))

@@ -8,6 +8,7 @@ import {
   type Result,
 } from '@saoma/protocol'
 import { boundBy } from './bound.ts'
+import { proven } from './proof.ts'
 
 /**
  * Why a request failed. `code` is a code of the protocol or of OAuth, or `NETWORK` (no answer), `MALFORMED`
@@ -96,7 +97,8 @@ export const failureOf = (response: Response, body: unknown): Failure => {
 }
 
 /**
- * Sends one request with a timeout. Resolves with a value or a failure, and never rejects: without an answer
+ * Sends one request with a timeout. A `Bearer` token that is bound to a key of this browser (RFC 9449) goes
+ * out as `DPoP`, with a proof. Resolves with a value or a failure, and never rejects: without an answer
  * in time the failure is `NETWORK`, for an answer that is not as expected `MALFORMED`. It does not retry.
  *
  * @example
@@ -118,7 +120,10 @@ export const request = async <T>(options: RequestOptions<T>): Promise<Answer<T>>
   const { fetch } = options // Called as a method of `options`, the browser's `fetch` would throw.
   const { signal, release } = boundBy([options.signal], options.timeoutMs)
   try {
-    const response = await fetch(options.url, { cache: 'no-store', ...options.init, signal })
+    const proving = proven(options.url, options.init)
+    // Without a proof it goes out in this turn: the page may be about to close.
+    const init = proving ? await proving : options.init
+    const response = await fetch(options.url, { cache: 'no-store', ...init, signal })
     const body: unknown = await response.json().catch((error: unknown) => {
       if (signal.aborted) throw error
       return undefined // A body that is not JSON is a result, not a network error.
@@ -175,8 +180,8 @@ export const unanswered = (cause: unknown): Failure => ({
  * console.log(answer.ok && answer.value.expires_in) // -> 120
  * ```
  */
-export const form = (fields: Record<string, string>): RequestInit => ({
+export const form = (fields: Record<string, string>, headers: Record<string, string> = {}): RequestInit => ({
   method: 'POST',
-  headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+  headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json', ...headers },
   body: new URLSearchParams(fields).toString(),
 })

@@ -139,6 +139,7 @@ export class SaomaLogin extends LitElement {
   #begin(): void {
     this.#login = createLogin({
       origin: this.#origin,
+      dpop: () => this.session?.dpop,
       ...(this.clientId ? { clientId: this.clientId } : {}),
       ...(this.scope ? { scope: this.scope } : {}),
       ...(this.ticket ? { ticket: this.ticket } : {}),
@@ -245,7 +246,8 @@ export class SaomaLogin extends LitElement {
   }
 
   #headline(state: LoginState, say: ElementText): string {
-    if (state.status === 'failed') return sayFailure(state.code, this.#language)
+    if (state.status === 'failed' || (state.status === 'rejected' && state.code))
+      return sayFailure(state.code ?? '', this.#language)
     if (state.status === 'waiting' && this.#picture.state.status === 'failed') return say.pictureFailed
     return state.status === 'idle' ? say.creating : say[state.status]
   }

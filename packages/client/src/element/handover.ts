@@ -1,4 +1,5 @@
 import type { TokenSet } from '@saoma/protocol'
+import type { Binding } from '../core/proof.ts'
 import type { LoginState } from '../login/login-state.ts'
 
 /**
@@ -10,6 +11,8 @@ export interface LoginSession {
   readonly origin?: string
   /** If it is there, it has to be the element's. */
   readonly clientId?: string
+  /** Whether the tokens are bound to a key of this browser. */
+  readonly dpop?: Binding
   /** Called once for each login. */
   adopt(tokens: TokenSet): void
 }

@@ -39,6 +39,7 @@ const text = {
     unreachable: 'The server cannot be reached',
     unfinished: 'This login could not be finished',
     misfit: 'This page is not set up correctly',
+    keyless: 'This browser cannot keep the key that this page asks for',
     wrong: 'Something went wrong',
   },
   zh: {
@@ -74,6 +75,7 @@ const text = {
     unreachable: '无法连接服务器',
     unfinished: '登录未能完成',
     misfit: '此页面的登录设置有误',
+    keyless: '此浏览器无法保存本页面所需的密钥',
     wrong: '出错了',
   },
 } as const satisfies Record<Language, Record<string, string>>
@@ -89,5 +91,6 @@ export const sayFailure = (code: string, language: Language): string => {
   if (code === 'PICTURE_CHANGED') return text[language].pictureChanged
   if (code === 'PICTURE_UNSHOWN') return text[language].pictureUnshown
   if (code === 'SESSION_MISMATCH') return text[language].misfit
+  if (code === 'KEY_UNAVAILABLE') return text[language].keyless
   return code === 'invalid_grant' ? text[language].unfinished : text[language].wrong
 }

@@ -2,6 +2,7 @@ import { type LiveClientEvents, ok, parseSubscribed, type Result } from '@saoma/
 import type { Socket } from 'socket.io-client'
 import { backoffMs, pause } from '../core/backoff.ts'
 import { createConnection, type Transports } from '../core/connection.ts'
+import { credentialsOf } from '../core/proof.ts'
 import { type Answer, type Failure, failureFor, unanswered } from '../core/request.ts'
 import type { Tokens } from '../core/tokens.ts'
 import { askSocket, failureOf, isRefusal, type LiveSocket } from './ask-socket.ts'
@@ -86,6 +87,10 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     return answer
   }
 
+  /** Shows the server a token of the same person. */
+  const show = async <T>(next: string, parse: (answer: unknown) => Result<T>, timeoutMs?: number) =>
+    ask('refresh', await credentialsOf(options.origin, next), parse, timeoutMs)
+
   /** Starts again with another token. */
   const reauthorize = (failure: Failure) => {
     if (tokens.refuse(token, failure)) connection.reconnect()
@@ -164,7 +169,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     for (let attempt = 0; !signal.aborted; attempt++) {
       const next = await tokens.renew()
       if (signal.aborted) return
-      const answer = next.ok ? await ask('refresh', { token: next.value }, lifeOf) : next
+      const answer = next.ok ? await show(next.value, lifeOf) : next
       if (signal.aborted) return
       if (answer.ok && next.ok) {
         token = next.value
@@ -237,7 +242,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
         return undefined
       }
       token = given.value
-      return { token }
+      return credentialsOf(options.origin, token)
     },
     onCreated: (created) => {
       socket = created
@@ -251,7 +256,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
   const prove = async (signal: AbortSignal) => {
     const given = await tokens.get()
     if (!given.ok || signal.aborted) return
-    const answer = await ask('refresh', { token: given.value }, ok, PROOF_TIMEOUT_MS)
+    const answer = await show(given.value, ok, PROOF_TIMEOUT_MS)
     if (signal.aborted) return
     if (answer.ok) token = given.value
     else if (answer.react === 'reauth') reauthorize(answer)

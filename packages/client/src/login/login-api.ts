@@ -14,6 +14,7 @@ import {
   type TokenSet,
   ticketOf,
 } from '@saoma/protocol'
+import { type Binding, bindingOf } from '../core/proof.ts'
 import { type Answer, form, request } from '../core/request.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000
@@ -22,6 +23,8 @@ export interface LoginApiOptions {
   origin: string
   clientId: string
   fetch: typeof fetch
+  /** Whether the tokens are to be bound to a key, asked at each redemption. */
+  binding: () => Binding | undefined
 }
 
 export interface Resumed {
@@ -38,13 +41,15 @@ export interface LoginApi {
   read(deviceCode: string, after: number, waitSeconds: number, signal: AbortSignal): Promise<Answer<TicketState>>
   /** Exchanges a confirmed ticket for tokens, once. */
   redeem(deviceCode: string, signal: AbortSignal): Promise<Answer<TokenSet>>
+  /** KEY_UNAVAILABLE if the tokens have to be bound to a key, and this browser keeps none. */
+  mayRedeem(): Promise<Answer<unknown>>
   /** Gets an address that opens the code in the app on the same phone; NOT_FOUND when there is none. */
   link(deviceCode: string, signal: AbortSignal): Promise<Answer<TicketLink>>
   /** Gets the device code that this browser holds in an HttpOnly cookie. Same origin only. */
   resume(ticket: string, signal: AbortSignal): Promise<Answer<Resumed>>
 }
 
-export const createLoginApi = ({ origin, clientId, fetch }: LoginApiOptions): LoginApi => ({
+export const createLoginApi = ({ origin, clientId, fetch, binding }: LoginApiOptions): LoginApi => ({
   authorize: (scope, signal) =>
     request({
       fetch,
@@ -63,15 +68,15 @@ export const createLoginApi = ({ origin, clientId, fetch }: LoginApiOptions): Lo
       timeoutMs: waitSeconds * 1_000 + REQUEST_TIMEOUT_MS,
       signal,
     }),
-  redeem: (deviceCode, signal) =>
-    request({
-      fetch,
-      url: `${origin}/oidc/token`,
-      init: form({ grant_type: DEVICE_CODE_GRANT, client_id: clientId, device_code: deviceCode }),
-      parse: parseTokenSet,
-      timeoutMs: REQUEST_TIMEOUT_MS,
-      signal,
-    }),
+  mayRedeem: () => bindingOf(binding(), `${origin}/oidc/token`, clientId),
+  redeem: async (deviceCode, signal) => {
+    const url = `${origin}/oidc/token`
+    const bound = await bindingOf(binding(), url, clientId)
+    if (!bound.ok) return bound
+    const fields = { grant_type: DEVICE_CODE_GRANT, client_id: clientId, device_code: deviceCode }
+    const init = form(fields, bound.value)
+    return request({ fetch, url, init, parse: parseTokenSet, timeoutMs: REQUEST_TIMEOUT_MS, signal })
+  },
   link: (deviceCode, signal) =>
     request({
       fetch,

@@ -15,6 +15,7 @@ export interface ShownCode {
 
 /**
  * The state of a login. `failed` has the reaction: show a button for `renew` and `retry`, but not for `stop`.
+ * `rejected` has a code if it was not the phone that declined: `TICKET_VOID`.
  */
 export type LoginState =
   | { status: 'idle' }
@@ -22,7 +23,7 @@ export type LoginState =
   | ({ status: 'waiting' } & ShownCode)
   | ({ status: 'scanned' } & ShownCode)
   | { status: 'confirmed' }
-  | { status: 'rejected' }
+  | { status: 'rejected'; code?: string }
   | { status: 'expired' }
   | { status: 'done'; tokens: TokenSet }
   | { status: 'failed'; code: string; react: Reaction; message: string }
@@ -54,7 +55,7 @@ export const stateOf = (authorization: DeviceAuthorization, ticket: TicketState,
     case 'confirmed':
       return { status: 'confirmed' }
     case 'rejected':
-      return { status: 'rejected' }
+      return { status: 'rejected', ...(ticket.code === undefined ? {} : { code: ticket.code }) }
     // Redeemed by another holder of the same device code, such as a duplicated tab. For this page the code is
     // gone.
     case 'redeemed':

@@ -1,77 +1,16 @@
-import {
-  type DeviceAuthorization,
-  parseDeviceAuthorization,
-  type TicketLink,
-  type TicketState,
-  type TokenSet,
-} from '@saoma/protocol'
+import { type DeviceAuthorization, parseDeviceAuthorization, type TicketState } from '@saoma/protocol'
 import { backoffMs, pause } from '../core/backoff.ts'
-import type { Transports } from '../core/connection.ts'
-import { createEmitter, type Listenable } from '../core/emitter.ts'
-import { browserPage, type Page } from '../core/page.ts'
-import { type Answer, type Failure, failureFor, unexpected } from '../core/request.ts'
-import { browserStorage, createStored, type KeyValue, type Place, takePlace } from '../core/storage.ts'
+import { createEmitter } from '../core/emitter.ts'
+import { browserPage } from '../core/page.ts'
+import { type Failure, failureFor, unexpected } from '../core/request.ts'
+import { browserStorage, createStored, type Place, takePlace } from '../core/storage.ts'
 import { createFollow } from './follow.ts'
 import { createLoginApi } from './login-api.ts'
+import type { Login, LoginEvents, LoginOptions } from './login-options.ts'
 import { type LoginConnection, type LoginState, stateOf } from './login-state.ts'
 import { redeem } from './redeem.ts'
 
-/** Where people log in, and how. */
-export interface LoginOptions {
-  /** Saoma's origin, without a path: `https://login.example.com`. */
-  origin: string
-  /** The OAuth client. @default 'web' */
-  clientId?: string
-  /** Scopes, with a space between two. @default 'openid profile offline_access' */
-  scope?: string
-  /**
-   * A ticket that is confirmed and belongs to this browser by cookie: pages of WeChat's own long poll return
-   * to `${origin}/?ticket=…`. The login redeems it instead of requesting a code. If that is too late, it
-   * shows a code as usual.
-   */
-  ticket?: string
-  /** Socket.IO transports, by name or as classes. Empty: long poll only. @default ['websocket'] */
-  transports?: Transports
-  /** Automatic renewals of the code, so that a forgotten tab does not renew for ever. @default 5 */
-  maxRenewals?: number
-  fetch?: typeof fetch
-  /** Where the device code is stored over a reload. @default sessionStorage */
-  storage?: KeyValue
-  /** @default the browser's page */
-  page?: Page
-  /** Returns `[0, 1)`; for the jitter of retries. */
-  random?: () => number
-}
-
-/** Events of a login. */
-export interface LoginEvents {
-  state: LoginState
-  connection: LoginConnection
-  /** The person is logged in. */
-  tokens: TokenSet
-  /** Each failed request, also those that are retried. For logs. */
-  error: Failure
-}
-
-/** A login by code, from the picture to the tokens. It does nothing before `start`. */
-export interface Login extends Listenable<LoginEvents> {
-  readonly state: LoginState
-  readonly connection: LoginConnection
-  /**
-   * Shows a code: the stored one from before a reload if it is still valid, else a new one. Does nothing
-   * while a code is being requested.
-   */
-  start(): void
-  /** Drops the present code and requests a new one. */
-  renew(): void
-  /**
-   * Gets an address that opens the present code in the app on the same phone. Call it only where a person can
-   * use it: each call costs the server a call to WeChat. A failure does not affect the code.
-   */
-  link(): Promise<Answer<TicketLink>>
-  /** Stops everything. The present code stays valid, and `start` continues it. */
-  close(): void
-}
+export type { Login, LoginEvents, LoginOptions } from './login-options.ts'
 
 const CREATE_ATTEMPTS = 8
 const CREATE_RETRY = { baseMs: 500, capMs: 15_000 }
@@ -113,7 +52,8 @@ export const createLogin = (options: LoginOptions): Login => {
   const { clientId = 'web', scope = 'openid profile offline_access', maxRenewals = 5, random = Math.random } = options
   const origin = options.origin.replace(/\/+$/, '')
   const page = options.page ?? browserPage()
-  const api = createLoginApi({ origin, clientId, fetch: options.fetch ?? globalThis.fetch })
+  const binding = () => (typeof options.dpop === 'function' ? options.dpop() : options.dpop)
+  const api = createLoginApi({ origin, clientId, fetch: options.fetch ?? globalThis.fetch, binding })
   const storage = options.storage ?? browserStorage('sessionStorage')
   const name = `saoma:login:${origin}:${clientId}`
   let place: Place | undefined
@@ -207,6 +147,14 @@ export const createLogin = (options: LoginOptions): Login => {
   }
 
   const create = async (signal: AbortSignal): Promise<DeviceAuthorization | undefined> => {
+    // Nobody should scan for a login that this browser cannot keep.
+    const may = binding() ? await api.mayRedeem() : undefined
+    if (signal.aborted) return
+    if (may?.ok === false) {
+      fault(may)
+      failed(may)
+      return
+    }
     for (let attempt = 1; ; attempt++) {
       const answer = await api.authorize(scope, signal)
       if (signal.aborted) return

@@ -1,7 +1,7 @@
-const BEARER = /^Bearer +(\S.*)$/i
+const BEARER = /^(?:Bearer|DPoP) +(\S.*)$/i
 
 /**
- * The token of an `Authorization` header (RFC 6750). Undefined without the header, and for another scheme,
+ * The token of an `Authorization` header (RFC 6750, and RFC 9449 for one that is bound to a key). Undefined without the header, and for another scheme,
  * such as `Basic`. What follows `Bearer` is not examined: `verify` does that.
  *
  * @example

@@ -37,6 +37,12 @@ export const refusals = {
     react: 'stop',
     say: 'This token of a phone is for Saoma alone: a mini-program gets one for you with `client_id=miniprogram`.',
   },
+  PROOF_MISSING: {
+    status: 401,
+    react: 'stop',
+    say: 'The token is bound to a key: the page sends the headers of `session.authorize`, and you give `verify` the request.',
+  },
+  PROOF_WRONG: { status: 401, react: 'reauth', say: 'The proof does not show the key of the token for this request.' },
   TOKEN_EXPIRED: { status: 401, react: 'reauth', say: 'The token has expired: the client refreshes it.' },
   TOKEN_EARLY: { status: 401, react: 'stop', say: 'The token is not valid yet: compare the clocks of the machines.' },
   KEYS_UNREACHABLE: {

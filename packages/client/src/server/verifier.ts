@@ -1,6 +1,7 @@
 import { LONGEST_TOKEN } from '@saoma/protocol'
 import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose'
 import { now as forward } from '../core/clock.ts'
+import { createProofCheck, type ProvenRequest } from './key-proof.ts'
 import { createKeys, KeysUnreachable, PAUSE_MS } from './keys.ts'
 import { type Refusal, type RefusalCode, refuse } from './refusals.ts'
 
@@ -14,6 +15,8 @@ export interface AccessClaims extends JWTPayload {
   scope?: string
   /** The session: one login on one device. A mini-program's token has none. */
   sid?: string
+  /** The key that the token is bound to (RFC 9449). */
+  cnf?: { jkt?: string }
   /** Seconds since 1970. */
   exp: number
 }
@@ -46,9 +49,10 @@ export interface Verifier {
   /**
    * Resolves with the claims, or with the reason for which the token is refused; never rejects. It asks Saoma
    * for its keys only: a session that was ended stays valid here until its last token expires, ten minutes at
-   * most.
+   * most. A token that is bound to a key of the browser (`dpop` of the session) needs the request that it came
+   * with.
    */
-  verify(token: string | undefined): Promise<Verified>
+  verify(token: string | undefined, request?: ProvenRequest): Promise<Verified>
 }
 
 /** The only algorithm with which Saoma signs. `none` and HS256 must not get as far as a key. */
@@ -76,6 +80,7 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
   const { audience = origin, jwksUrl = `${origin}/oidc/jwks`, clockToleranceSeconds: clockTolerance = 0 } = options
   const { date, now = forward } = options
   const issuer = `${origin}/oidc`
+  const isProven = createProofCheck(date ?? (() => new Date()))
   const keys = createKeys({ url: jwksUrl, fetch: options.fetch ?? globalThis.fetch, now })
 
   /** A token of the phone that decides about logins. No backend may take it, whatever `audience` says. */
@@ -101,7 +106,7 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
   }
 
   return {
-    verify: async (token) => {
+    verify: async (token, request) => {
       if (!token) return refuse('TOKEN_MISSING')
       if (typeof token !== 'string' || token.length > LONGEST_TOKEN) return refuse('TOKEN_MALFORMED')
       try {
@@ -117,7 +122,11 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
           ...(date ? { currentDate: date() } : {}),
         })
         if (isPhones(payload)) return refuse('PHONE_TOKEN')
-        return isComplete(payload) ? { ok: true, value: payload } : refuse('TOKEN_MALFORMED')
+        if (!isComplete(payload)) return refuse('TOKEN_MALFORMED')
+        if (payload.cnf === undefined) return { ok: true, value: payload }
+        if (!request?.dpop) return refuse('PROOF_MISSING')
+        const proves = await isProven(request, token, payload.cnf.jkt ?? '')
+        return proves ? { ok: true, value: payload } : refuse('PROOF_WRONG')
       } catch (error) {
         return refusalOf(error)
       }

@@ -20,6 +20,11 @@ export interface Devices {
   list(): Promise<Answer<SessionEntry[]>>
   /** Ends one login. `SESSION_NOT_FOUND` when it has ended already. */
   end(sid: string): Promise<Answer<void>>
+  /**
+   * Ends a login of which the person says: this was not me. The company can read of it. Resolves with whether
+   * this call has ended the login. It may be repeated.
+   */
+  report(sid: string): Promise<Answer<boolean>>
   /** Ends all logins, or all but the caller's own. Resolves with their number. */
   endAll(which?: { keepCurrent: boolean }): Promise<Answer<number>>
 }
@@ -89,6 +94,8 @@ export const onDevicesChanged = (room: Pick<Room, 'on'>, listener: () => void): 
  * const logins = await devices.list()
  * console.log(logins.ok && logins.value.find(({ current }) => current)?.client) // -> web
  * console.log((await devices.endAll({ keepCurrent: true })).ok) // -> true
+ * const wasOn = await devices.report('AAAAAAAAAAAAAAAAAAAAAA')
+ * console.log(wasOn.ok || wasOn.code) // -> SESSION_NOT_FOUND
  * const ended = await devices.end('AAAAAAAAAAAAAAAAAAAAAA')
  * console.log(ended.ok || ended.code) // -> SESSION_NOT_FOUND
  * ```
@@ -117,6 +124,10 @@ export const createDevices = (options: DevicesOptions): Devices => {
     end: async (sid) => {
       const answer = await ask('DELETE', `/${encodeURIComponent(sid)}`, parseSessionsEnded)
       return answer.ok ? { ok: true, value: undefined } : answer
+    },
+    report: async (sid) => {
+      const answer = await ask('POST', `/${encodeURIComponent(sid)}/report`, parseSessionsEnded)
+      return answer.ok ? { ok: true, value: answer.value.ended > 0 } : answer
     },
     endAll: async ({ keepCurrent } = { keepCurrent: false }) => {
       const answer = await ask('DELETE', keepCurrent ? '?keep=current' : '', parseSessionsEnded)

@@ -1,6 +1,7 @@
 import type { EndNotice, TokenSet } from '@saoma/protocol'
 import type { Claims } from '../core/claims.ts'
 import type { Listenable } from '../core/emitter.ts'
+import type { Binding } from '../core/proof.ts'
 import type { Answer, Failure } from '../core/request.ts'
 import type { KeyValue } from '../core/storage.ts'
 
@@ -19,6 +20,14 @@ export interface SessionOptions {
    * @default localStorage
    */
   storage?: KeyValue
+  /**
+   * Binds the tokens to a key of this browser (RFC 9449). The key is kept in IndexedDB, and no script can read
+   * it: tokens that are copied are worth nothing elsewhere. It needs TLS, or the same machine, and a clock that
+   * is less than five minutes off. Where the browser keeps no keys, `true` lets nobody log in
+   * (`KEY_UNAVAILABLE`), and `'if-possible'` does without. Give the session to the element, so that the login
+   * is bound as well. @default false
+   */
+  dpop?: Binding
   /** Makes tabs refresh one at a time. @default navigator.locks, if available */
   locks?: Pick<LockManager, 'request'>
   /** Returns `[0, 1)`; for the jitter of retries. */
@@ -43,6 +52,8 @@ export interface Session extends Listenable<SessionEvents> {
   /** Saoma's origin, without a slash at its end. */
   readonly origin: string
   readonly clientId: string
+  /** Whether its logins are bound to a key of this browser. */
+  readonly dpop: Binding
   readonly tokens: TokenSet | undefined
   /** Payload of the id_token, NOT verified: for display, not for decisions. */
   readonly claims: Claims | undefined
@@ -52,6 +63,11 @@ export interface Session extends Listenable<SessionEvents> {
   adopt(tokens: TokenSet): void
   /** Returns an access token that is valid for a while. Refreshes first if needed. */
   accessToken(): Promise<Answer<string>>
+  /**
+   * Headers for a request of the page to a backend of its own: `authorization`, and `dpop` if the token is
+   * bound to a key. A proof is good for one request.
+   */
+  authorize(request: { method: string; url: string }): Promise<Answer<Record<string, string>>>
   /** Refreshes now. */
   refresh(): Promise<Answer<string>>
   /**

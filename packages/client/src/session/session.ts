@@ -12,6 +12,7 @@ import { backoffMs, pause } from '../core/backoff.ts'
 import { boundBy } from '../core/bound.ts'
 import { decodeClaims, isClaims } from '../core/claims.ts'
 import { createEmitter } from '../core/emitter.ts'
+import { bindingOf, headersOf } from '../core/proof.ts'
 import { type Answer, type Failure, failureFor, form, request, unanswered } from '../core/request.ts'
 import { retry } from '../core/retry.ts'
 import { browserStorage, createStored } from '../core/storage.ts'
@@ -43,6 +44,8 @@ const RETRY = { baseMs: 400, capMs: 4_000 }
  * session.on('ended', ({ reason }) => console.log(reason)) // -> logout
  * const answer = await session.accessToken()
  * console.log(session.claims?.name, answer.ok) // -> Ann true
+ * const mine = await session.authorize({ method: 'GET', url: 'https://shop.example.com/orders' })
+ * console.log(mine.ok && mine.value.authorization?.slice(0, 7)) // -> Bearer
  * const person = await session.userinfo()
  * console.log(person.ok && person.value.name) // -> Ann
  * const other = await session.refresh()
@@ -53,7 +56,7 @@ const RETRY = { baseMs: 400, capMs: 4_000 }
  * ```
  */
 export const createSession = (options: SessionOptions): Session => {
-  const { clientId = 'web', random = Math.random } = options
+  const { clientId = 'web', random = Math.random, dpop = false } = options
   const origin = options.origin.replace(/\/+$/, '')
   const fetch = options.fetch ?? globalThis.fetch
   const locks = options.locks ?? (globalThis.navigator as Partial<Navigator> | undefined)?.locks
@@ -172,14 +175,20 @@ export const createSession = (options: SessionOptions): Session => {
       if (!refreshToken) return failureFor('UNAUTHORIZED')
       const ended = ending.signal
       const bound = boundBy([closing.signal, ended])
-      const answer = await request({
-        fetch,
-        url: `${origin}/oidc/token`,
-        init: form({ grant_type: 'refresh_token', refresh_token: refreshToken, client_id: clientId }),
-        parse: parseTokenSet,
-        timeoutMs: REQUEST_TIMEOUT_MS,
-        signal: bound.signal,
-      })
+      const url = `${origin}/oidc/token`
+      // What is bound stays bound, whatever this page asks for now.
+      const binding = await bindingOf(kept?.tokens.token_type === 'DPoP' || dpop, url, clientId)
+      const fields = { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: clientId }
+      const answer = binding.ok
+        ? await request({
+            fetch,
+            url,
+            init: form(fields, binding.value),
+            parse: parseTokenSet,
+            timeoutMs: REQUEST_TIMEOUT_MS,
+            signal: bound.signal,
+          })
+        : binding
       bound.release()
       // A logout or login may have happened meanwhile, here or in another tab; without locks, also another
       // tab's refresh.
@@ -254,6 +263,7 @@ export const createSession = (options: SessionOptions): Session => {
   return {
     origin,
     clientId,
+    dpop,
     get tokens() {
       return kept?.tokens
     },
@@ -266,6 +276,10 @@ export const createSession = (options: SessionOptions): Session => {
     on: events.on,
     adopt,
     accessToken,
+    authorize: async ({ method, url }) => {
+      const token = await accessToken()
+      return token.ok ? { ok: true, value: await headersOf(method, url, token.value) } : token
+    },
     refresh,
     recheck,
     userinfo: async () => {

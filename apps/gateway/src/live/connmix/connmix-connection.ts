@@ -82,6 +82,10 @@ export class ConnmixConnection implements Endpoint, Guest {
     return this.id
   }
 
+  get door(): string {
+    return '/ws'
+  }
+
   get isOpen(): boolean {
     return this.#state === 'open'
   }
@@ -240,7 +244,7 @@ export class ConnmixConnection implements Endpoint, Guest {
       return
     }
     const { connections } = this.#keeper
-    const admitted = await connections.admit(this, body.token)
+    const admitted = await connections.admit(this, body)
     if (!admitted.ok) return this.#settle(request, fail(admitted.code))
     if (!this.isOpen) return connections.close(admitted.value)
     this.#live = admitted.value

@@ -6,13 +6,13 @@ import { meshPublication } from './publication.ts'
  * Socket.IO's events have the same names, except `auth`.
  */
 const keysOf = {
-  auth: ['token'],
+  auth: ['token', 'dpop'],
   subscribe: ['channel', 'since', 'history'],
   unsubscribe: ['channel'],
   publish: ['channel', 'event', 'data', 'idempotencyKey', 'volatile'],
   presence: ['channel'],
   read: ['channel', 'offset'],
-  refresh: ['token'],
+  refresh: ['token', 'dpop'],
 } as const satisfies Record<string, readonly string[]>
 
 export type Op = keyof typeof keysOf

@@ -41,7 +41,7 @@ export const serveLive = (
 
   namespace.use(async (socket, next) => {
     const endpoint = new SocketIoEndpoint(socket, maxBufferBytes)
-    const admitted = await connections.admit(endpoint, Reflect.get(socket.handshake.auth, 'token'))
+    const admitted = await connections.admit(endpoint, socket.handshake.auth)
     if (!admitted.ok) {
       guard.answered(socket)
       return next(Object.assign(new Error(admitted.code), { data: refusal(admitted) }))

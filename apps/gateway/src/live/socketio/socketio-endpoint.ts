@@ -54,6 +54,10 @@ export class SocketIoEndpoint implements Endpoint {
     return this.#engine.remoteAddress
   }
 
+  get door(): string {
+    return '/socket.io/'
+  }
+
   get isOpen(): boolean {
     return isOpen(this.#engine)
   }

@@ -1,3 +1,4 @@
+import type { KeyProof } from '@saoma/identity'
 import { fail, LONGEST_TOKEN, type Result } from '@saoma/protocol'
 import { API_KEY_PREFIX } from '../../access/api-keys.ts'
 import type { Authenticate, Backend, Principal } from '../../access/principal.ts'
@@ -14,7 +15,15 @@ export const bearer = (ctx: Context): string | undefined => BEARER.exec(ctx.get(
 
 const BOUND = new RegExp(`^DPoP ([\\x21-\\x7e]{1,${LONGEST_TOKEN}})$`, 'i')
 /** A token that its sender proves to have the key of (RFC 9449). The proof is in the header `DPoP`. */
-export const boundToken = (ctx: Context): string | undefined => BOUND.exec(ctx.get('Authorization'))?.[1]
+const boundToken = (ctx: Context): string | undefined => BOUND.exec(ctx.get('Authorization'))?.[1]
+
+/** The token of a request, and the proof of its key if it comes with the scheme `DPoP`. */
+export const presented = (ctx: Context): { token: string | undefined; proof?: KeyProof } => {
+  const bound = boundToken(ctx)
+  if (bound === undefined) return { token: bearer(ctx) }
+  const { method, path, state } = ctx
+  return { token: bound, proof: { jwt: ctx.get('DPoP'), method, url: `${state.origin}${path}` } }
+}
 
 export const bearsApiKey = (ctx: Context): boolean => bearer(ctx)?.startsWith(API_KEY_PREFIX) ?? false
 
@@ -25,8 +34,8 @@ export const callerOf = async (ctx: Context, authenticate: Authenticate): Promis
 }
 
 const recognise = async (ctx: Context, authenticate: Authenticate): Promise<Result<Principal>> => {
-  const token = bearer(ctx)
-  const who = token ? await authenticate(token, ctx.ip) : fail('UNAUTHORIZED')
+  const { token, proof } = presented(ctx)
+  const who = token ? await authenticate(token, ctx.ip, proof) : fail('UNAUTHORIZED')
   // It tells the operator whose calls are refused. The name of a key is no secret.
   if (who.ok && who.value.kind === 'backend') ctx.state.key = who.value.name
   return who

@@ -7,17 +7,22 @@ type Data = {
   /** Null before the page is attached. */
   words: Text['words'] | null
   view: ActivityView
+  /** The login that the dialog asks about. */
+  asked: { visible: boolean; sid: string; what: string }
 }
 type Methods = {
   draw(): void
   onPullDownRefresh(): Promise<void>
   onRetry(): void
   onMore(): void
+  onNotMe(event: WechatMiniprogram.BaseEvent<Record<string, never>, { sid: string; what: string }>): void
+  onSure(): void
+  onUnsure(): void
 }
 type Own = { part: ActivityPart | undefined }
 
 Component<Data, Record<never, never>, Methods, [], Own, true>({
-  data: { words: null, view: { kind: 'wait' } },
+  data: { words: null, view: { kind: 'wait' }, asked: { visible: false, sid: '', what: '' } },
   lifetimes: {
     attached() {
       const { text, activity } = currentProgram()
@@ -43,6 +48,18 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
     },
     onMore() {
       void this.part?.readMore()
+    },
+    onNotMe({ currentTarget }) {
+      const { sid, what } = currentTarget.dataset
+      this.setData({ asked: { visible: true, sid, what } })
+    },
+    onSure() {
+      const { sid } = this.data.asked
+      this.setData({ 'asked.visible': false })
+      void this.part?.report(sid)
+    },
+    onUnsure() {
+      this.setData({ 'asked.visible': false })
     },
   },
 })

@@ -5,18 +5,34 @@ import type { Text } from '../../logic/text.ts'
 import { nameTabs } from '../../tabs.ts'
 import { type DevicesView, devicesView } from './view.ts'
 
+interface Asked {
+  visible: boolean
+  kind: 'end' | 'report'
+  sid: string
+  title: string
+  what: string
+  hint: string
+  /** What the button says that does it. */
+  act: string
+}
+const NOTHING: Asked = { visible: false, kind: 'end', sid: '', title: '', what: '', hint: '', act: '' }
+
+type Tap = WechatMiniprogram.BaseEvent<Record<string, never>, { sid: string }>
+
 type Data = {
   /** Null before the page is attached. */
   words: Text['words'] | null
   view: DevicesView
   /** The subject of the dialog; an empty sid means all sessions. */
-  asked: { visible: boolean; sid: string; title: string; what: string }
+  asked: Asked
 }
 type Methods = {
   draw(): void
   onPullDownRefresh(): Promise<void>
   onRetry(): void
-  onEnd(event: WechatMiniprogram.BaseEvent<Record<string, never>, { sid: string }>): void
+  ask(kind: Asked['kind'], sid: string): void
+  onEnd(event: Tap): void
+  onNotMe(event: Tap): void
   onEndAll(): void
   onSure(): void
   onUnsure(): void
@@ -26,7 +42,7 @@ type Methods = {
 type Own = { part: DevicesPage | undefined }
 
 Component<Data, Record<never, never>, Methods, [], Own, true>({
-  data: { words: null, view: { kind: 'wait' }, asked: { visible: false, sid: '', title: '', what: '' } },
+  data: { words: null, view: { kind: 'wait' }, asked: NOTHING },
   lifetimes: {
     attached() {
       const { text, devices } = currentProgram()
@@ -57,23 +73,30 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
     onRetry() {
       void this.part?.refresh()
     },
-    onEnd({ currentTarget }) {
-      const { sid } = currentTarget.dataset
+    ask(kind, sid) {
       const device = this.data.view.kind === 'list' && this.data.view.devices.find((one) => one.sid === sid)
       if (!device) return
-      const { words } = currentProgram().text
-      const what = `${device.app} · ${device.where}`
-      this.setData({ asked: { visible: true, sid, title: words.devices.askEnd, what } })
+      const { devices } = currentProgram().text.words
+      const how =
+        kind === 'end'
+          ? { title: devices.askEnd, hint: devices.askHint, act: devices.end }
+          : { title: devices.askNotMe, hint: devices.askNotMeHint, act: devices.notMe }
+      this.setData({ asked: { visible: true, kind, sid, what: `${device.app} · ${device.where}`, ...how } })
+    },
+    onEnd({ currentTarget }) {
+      this.ask('end', currentTarget.dataset.sid)
+    },
+    onNotMe({ currentTarget }) {
+      this.ask('report', currentTarget.dataset.sid)
     },
     onEndAll() {
-      this.setData({
-        asked: { visible: true, sid: '', title: currentProgram().text.words.devices.askEndAll, what: '' },
-      })
+      const { askEndAll: title, askHint: hint, end: act } = currentProgram().text.words.devices
+      this.setData({ asked: { ...NOTHING, visible: true, title, hint, act } })
     },
     onSure() {
-      const { sid } = this.data.asked
+      const { kind, sid } = this.data.asked
       this.setData({ 'asked.visible': false })
-      void (sid === '' ? this.part?.endAll() : this.part?.end(sid))
+      void (sid === '' ? this.part?.endAll() : kind === 'end' ? this.part?.end(sid) : this.part?.report(sid))
     },
     onUnsure() {
       this.setData({ 'asked.visible': false })

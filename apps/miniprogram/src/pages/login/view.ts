@@ -93,6 +93,8 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
       return result('warning', login.expired, login.expiredHint, 'another')
     case 'taken':
       return result('error', login.taken, login.takenHint, 'another')
+    case 'void':
+      return result('error', login.void, login.voidHint, 'another')
     case 'settled':
       if (screen.answered === 'confirm') return result('warning', login.settled, login.settledConfirm, 'devices')
       if (screen.answered === 'reject') return result('warning', login.settled, login.settledReject, 'devices')
