@@ -25,13 +25,14 @@ import { signDiagnosis } from '../src/access/diagnosis-token.ts'
 import { operations } from '../src/api/openapi.ts'
 import { arbitraryOf, documents, type Json, membersOf, oddBodies, partOf, sent, validatorAt } from './api-oracle.ts'
 import { seed } from './fixtures.ts'
+import { testClients } from './relying-party.ts'
 
 let node: Gateway
 
 beforeAll(async () => {
   const { url } = await startRedis()
   // No rate may answer in the place of a parser.
-  const env = { SAOMA_LIMIT_EVENTS: '1000000', SAOMA_LIMIT_PERSON_MESSAGES: '1000000' }
+  const env = { SAOMA_LIMIT_EVENTS: '1000000', SAOMA_LIMIT_PERSON_MESSAGES: '1000000', SAOMA_CLIENTS: testClients }
   node = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://api.test', env })
 })
 
@@ -288,7 +289,13 @@ test('a login and a channel are answered as documented', async () => {
   const headers = { cookie: `saoma_${ticket}=${deviceCode}` }
   await granted('POST /v1/tickets/{ticket}/resume', `${own}/resume`, { headers })
   await granted('GET /v1/user-codes/{user_code}', `/v1/user-codes/${userCode}`, { bearer: phone })
-  await granted('POST /v1/user-codes', '/v1/user-codes', { json: { userCode } }, 404)
+  const kiosk = await createTicket(origin, { form: { client_id: 'kiosk', scope: 'openid' } })
+  // The network of the test has tried too many.
+  const elsewhere = { 'content-type': 'application/json', 'x-forwarded-for': '203.0.113.7' }
+  const type = (typed: string) => ({ json: { userCode: typed }, headers: elsewhere })
+  await granted('POST /v1/user-codes', '/v1/user-codes', type(kiosk.user_code))
+  await granted('POST /v1/user-codes', '/v1/user-codes', type(userCode), 404)
+  expectDocumented('POST /v1/tickets/{ticket}/scan', await scan(origin, kiosk.ticket, phone))
   await granted('POST /v1/tickets/{ticket}/scan', `${own}/scan`, { bearer: phone })
   await granted('POST /v1/tickets/{ticket}/confirm', `${own}/confirm`, { bearer: phone })
   const mallory = await phoneToken(origin, 'mallory')

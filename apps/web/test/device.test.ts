@@ -41,7 +41,7 @@ test('a code that is typed becomes a picture, and the phone that scans it logs t
   const asked = await ask()
   expect(asked.verification_uri).toBe(`${cluster.origin}/device`)
   const page = await open('/device')
-  await page.getByText('Only for a device that you have in front of you.').waitFor()
+  await page.getByText('never for ones that somebody sent you.').waitFor()
   // The field has no focus of its own: a screen reader begins at the heading.
   await tabTo(page, 'Code')
   await page.keyboard.type(asked.user_code.toLowerCase().replace('-', ''))

@@ -1,8 +1,9 @@
-import { jest } from '@jest/globals'
 import type { TokenSet } from '@saoma/protocol'
 import type { Answer } from '../src/core/request.ts'
 import type { LoginApi } from '../src/login/login-api.ts'
 import { redeem } from '../src/login/redeem.ts'
+
+const { jest } = import.meta
 
 beforeEach(() => {
   jest.useFakeTimers()

@@ -1,11 +1,11 @@
 -- Shared by the scripts of this folder, each of which is this text followed by its own.
 --
 -- The hash of a ticket: status, version, deadline (ms epoch), created (ms epoch), secret (hash of the device
--- code), request (JSON), authorization (text of the OAuth layer), terms (what a yes must repeat, if anything),
--- owner (sub, once there is one), scannedAfter (text of the OAuth layer, once scanned), decidedAt (ms epoch,
--- once confirmed), others (other
--- accounts that scanned it while the owner had not decided), typed (accounts that typed its user code), void
--- (once too many accounts have scanned it). Lists of accounts have the form of `name_of`.
+-- code), request (JSON), authorization (text of the OAuth layer), terms (what a yes must repeat, if there are
+-- any), owner (sub, once there is one), scannedAfter (text of the OAuth layer, once scanned), decidedAt (ms
+-- epoch, once confirmed), others (other accounts that scanned it while the owner had not decided), typed
+-- (accounts that typed its user code), void (once too many accounts have scanned it). Lists of accounts have
+-- the form of `name_of`.
 
 local SETTLED = { rejected = true, redeemed = true }
 

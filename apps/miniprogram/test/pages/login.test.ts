@@ -76,7 +76,7 @@ describe('the question', () => {
     const { openid, phone } = words.scopes
     expect(page.text('.foreign')).toBe(`Shop <b>1</b> 不属于本公司。它将获得：${openid}${phone}new`)
     expect(page.text('.caution')).toBe(words.deviceCaution)
-    expect(page.text('.facts')).toContain(words.noBrowser)
+    expect(page.text()).toContain(words.noBrowser)
     page.close()
     const own = open({ screen: { status: 'asking', question: asked('first') } })
     expect(own.count('.foreign')).toBe(0)

@@ -100,7 +100,10 @@ const typing = ({ typed, error }: Extract<State, { is: 'typing' }>): TemplateRes
 
 const another = (): TemplateResult => html`<a class="button quiet" href="/device">${say().another}</a>`
 
-const pictureView = ({ picture: { picture, load }, ticket }: Device): TemplateResult => {
+const compare = (code: string | undefined): TemplateResult | typeof nothing =>
+  code ? html`<p class="usercode"><span>${say().compare}</span><strong>${code}</strong></p>` : nothing
+
+const pictureView = ({ picture: { picture, load }, ticket, code }: Device): TemplateResult => {
   if (picture.status === 'loading') return html`<p class="sub" role="status">${say().working}</p>`
   if (picture.status === 'failed')
     return html`<p class="error" role="alert">${sayCode(picture.code)}</p>
@@ -109,6 +112,7 @@ const pictureView = ({ picture: { picture, load }, ticket }: Device): TemplateRe
     <img class="picture" src=${picture.url} alt=${say().picture} width="280" height="280" />
     ${picture.check ? html`<p class="usercode"><span>${say().check}</span><strong>${picture.check}</strong></p>` : nothing}
     <p class="sub">${picture.isPlain ? say().scanAny : say().scanWechat}</p>
+    ${compare(code)}
     ${picture.isPlain ? html`<a class="button quiet" href=${`/phone?ticket=${ticket}`}>${say().here}</a>` : nothing}
   `
 }
@@ -132,7 +136,6 @@ const found = (device: Device): TemplateResult => {
       <section class="card">
         <h2>${say().scan}</h2>
         ${pictureView(device)}
-        ${device.code ? html`<p class="usercode"><span>${say().compare}</span><strong>${device.code}</strong></p>` : nothing}
       </section>
       ${phoneCard()}
     </main>
