@@ -1,6 +1,6 @@
--- note-uses: notes the first and the last use of API keys.
+-- note-uses: notes the first and the last use of API keys or applications, by their id.
 -- KEYS  uses
--- ARGV  keep_ms, most, then for each key: id, ms (when it was used)
+-- ARGV  keep_ms, most, then for each of them: id, ms (when it was used)
 -- reply 1
 local uses, keep_ms, most = KEYS[1], ARGV[1], tonumber(ARGV[2])
 for i = 3, #ARGV, 2 do

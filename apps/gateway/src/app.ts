@@ -47,6 +47,8 @@ export interface AppDeps
   audit: Audit
   /** The registered applications. */
   clients: Pick<ClientList, 'find' | 'hasOrigin'>
+  /** Notes that an application was used. */
+  noteClient?: (id: string) => void
   identity: Identity
   metrics: Metrics
   tickets: Tickets

@@ -14,6 +14,7 @@ import type { Authenticate, StillValid } from './access/principal.ts'
 import type { RevocationWatch } from './access/revocation-watch.ts'
 import { keepsEndsMs } from './access/signed-tokens.ts'
 import { createAdminApp } from './admin/app.ts'
+import type { ClientsDeps } from './admin/clients.ts'
 import type { KeysDeps } from './admin/keys.ts'
 import { createPeopleActs } from './admin/people-acts.ts'
 import { createApp } from './app.ts'
@@ -75,12 +76,16 @@ export interface GatewayDeps {
   authenticate: Authenticate
   stillValid: StillValid
   keys: KeysDeps
+  /** The registered applications, as administrators see them. */
+  applications: ClientsDeps
   picture: QrPicture
   link?: Link
   builds?: Builds
   pool?: Pick<Pool, 'resolve'>
   /** The registered applications. */
   clients: Pick<ClientList, 'find' | 'hasOrigin'>
+  /** Notes that an application was used. */
+  noteClient?: (id: string) => void
   metrics: Metrics
   audit: Audit
   log: Logger

@@ -2,13 +2,17 @@ import type { Server as HttpServer } from 'node:http'
 import { createChannels } from '@saoma/channels'
 import type { RedisClients } from '@saoma/redis'
 import { createTickets } from '@saoma/tickets'
+import { joinClients } from './access/all-clients.ts'
 import { createClientList } from './access/client-list.ts'
+import { createClientStore } from './access/client-store.ts'
+import { holdClients } from './access/held-clients.ts'
 import { holdKeys } from './access/held-keys.ts'
 import { createKeyStore } from './access/key-store.ts'
 import { noteKeyUse } from './access/key-use.ts'
-import { createKeyUses } from './access/key-uses.ts'
+import { useOfFile } from './access/listed-client.ts'
 import { openAccess } from './access/open-access.ts'
 import { createRules } from './access/rules.ts'
+import { createUses } from './access/uses.ts'
 import type { Config } from './config/config.ts'
 import { mayBegin } from './config/empty-redis.ts'
 import { createGateway } from './gateway.ts'
@@ -73,9 +77,19 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   const wechat = openWechat(redis, metrics, config.wechat)
   const withWechat = wechat.first ? { wechat: wechat.first } : {}
   await patience.until(() => mayBegin(redis, config, log))
-  const clients = createClientList(config.clients, (problems) =>
+  const fileClients = createClientList(config.clients, (problems) =>
     log.error({ event: 'clients', problems }, 'SAOMA_CLIENTS has problems: the previous clients stay'),
   )
+  const clientStore = createClientStore(redis, config.secrets)
+  const clientUses = createUses(clientStore, log, 'applications')
+  const heldClients = holdClients({
+    store: clientStore,
+    subscriber: redis.subscriber,
+    channel: redis.keys.clientChanges(),
+    log,
+  })
+  await patience.until(heldClients.refresh)
+  const clients = joinClients(fileClients, heldClients, log)
   const identity = await patience.until(() =>
     openIdentity(
       { ...deps, wechatApps: wechat.all, redis, membership, tickets, channels, limits, audit, clients },
@@ -83,7 +97,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
     ),
   )
   const keyStore = createKeyStore(redis, config.secrets)
-  const keyUses = createKeyUses(keyStore, log)
+  const keyUses = createUses(keyStore, log, 'API keys')
   const heldKeys = holdKeys({
     store: keyStore,
     subscriber: redis.subscriber,
@@ -120,6 +134,8 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       revocations: access.revocations,
       authenticate: noteKeyUse(access.authenticate, audit, config.audit.keepMs, keyUses),
       keys: { store: keyStore, held: heldKeys, file: access.fileKeys },
+      applications: { store: clientStore, held: heldClients, file: fileClients },
+      noteClient: (id) => clientUses.mark(fileClients.find(id) ? useOfFile(id) : heldClients.find(id)?.registration),
       stillValid: access.stillValid,
       picture: codes.picture,
       ...(codes.pool ? { pool: codes.pool } : {}),
@@ -144,6 +160,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       access.close()
       heldKeys.close()
       await keyUses.close()
+      await clientUses.close()
       await channels.close()
       identity.close()
       clients.close()

@@ -53,6 +53,7 @@ test('an application is added with a secret that is shown once, listed and remov
     verify: 'tap',
     networks: ['10.0.0.0/8'],
     secretSha256: createHash('sha256').update(secret).digest('hex'),
+    registration: expect.stringMatching(/^issued \d+$/),
   })
   expect(await readFile(file, 'utf8')).not.toContain(secret)
   expect((await run('list', '--file', file)).said).toMatch(/^wiki +confidential +first +Our wiki$/m)
@@ -146,6 +147,7 @@ test.each([
     JSON.stringify([entry({ grant_types: ['refresh_token'], redirect_uris: [] })]),
     'line 1: grant_types must have a way to log in',
   ],
+  [JSON.stringify([entry({ client_id_issued_at: 'now' })]), 'line 1: client_id_issued_at must be the seconds'],
   ['[\n{,}]', 'line 2: it is not JSON'],
   ['{}', 'line 1: it must be a JSON list of clients'],
   ['[1]', 'line 1: a client must be an object'],

@@ -152,6 +152,12 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
     expect(await live.subscribe({ channel: 'room:open-before' })).toMatchObject({ ok: true })
     for (const name of ['turned', 'revoked'])
       await request(`${internalOrigin}/v1/admin/keys`, { bearer: testAdminKey, json: { name, channels: ['room:*'] } })
+    const application = (client_id: string) => ({
+      ...{ client_id, client_name: 'App', type: 'confidential' },
+      redirect_uris: ['https://app.example.com/callback'],
+    })
+    for (const id of ['app', 'gone'])
+      await request(`${internalOrigin}/v1/admin/clients`, { bearer: testAdminKey, json: application(id) })
     await fill()
 
     const get = (path: string, bearer = token) => request(`${origin}${path}`, { bearer, timeoutMs: 10_000 })
@@ -189,6 +195,12 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
         request(`${internalOrigin}/v1/admin/keys/turned/rotate`, { bearer: testAdminKey, json: {} }),
       'delete /keys/:name': () =>
         request(`${internalOrigin}/v1/admin/keys/revoked`, { method: 'DELETE', bearer: testAdminKey }),
+      'get /clients': () => admin('clients'),
+      'get /clients/:client_id': () => admin('clients/app'),
+      'post /clients': () => admin('clients', { json: application('late') }),
+      'post /clients/:client_id': () => admin('clients/app', { json: { client_name: 'Application' } }),
+      'post /clients/:client_id/rotate': () => admin('clients/app/rotate', { json: {} }),
+      'delete /clients/:client_id': () => admin('clients/gone', { method: 'DELETE' }),
       'get /logins': () => admin('logins'),
       'get /logins, live': () => admin('logins?state=live'),
       'get /channels': () => admin('channels'),

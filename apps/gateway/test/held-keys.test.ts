@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import { RedisUnavailable, type Subscriber } from '@saoma/redis'
 import { onCleanup } from '@saoma/testing'
 import { type HeldKeys, holdKeys } from '../src/access/held-keys.ts'
-import type { KeyContents, KeyStore } from '../src/access/key-store.ts'
-import { type KnownKeys, mergeKeys } from '../src/access/merge-keys.ts'
+import type { KeyStore } from '../src/access/key-store.ts'
+import { type Known, mergeEntries } from '../src/access/merge-entries.ts'
 import type { Backend } from '../src/access/principal.ts'
 import { createSecretRing } from '../src/access/secret-ring.ts'
 import type { StoredKey } from '../src/access/stored-key.ts'
+import type { Contents } from '../src/access/table-store.ts'
 import { upTo } from './fixtures.ts'
 import { deaf, silent } from './key-fixtures.ts'
 
@@ -27,68 +28,73 @@ const keyOf = (name: string, more: Partial<StoredKey> = {}): StoredKey => ({
   secrets: [{ sha256: '0'.repeat(64) }],
   ...more,
 })
-const knownOf = (...keys: StoredKey[]): KnownKeys => ({
-  keys: new Map(keys.map((key) => [key.name, key])),
-  revoked: new Map(),
+const knownOf = (...keys: StoredKey[]): Known<StoredKey> => ({
+  entries: new Map(keys.map((key) => [key.name, key])),
+  removed: new Map(),
 })
-const contentsOf = (keys: StoredKey[], revoked: KeyContents['revoked'] = new Map()): KeyContents => ({
+const contentsOf = (keys: StoredKey[], removed: Contents<StoredKey>['removed'] = new Map()): Contents<StoredKey> => ({
   version: 'v',
-  keys: new Map(keys.map((key) => [key.name, { record: `record of ${key.id}`, id: key.id, key, isOld: false }])),
-  revoked,
+  entries: new Map(
+    keys.map((key) => [key.name, { record: `record of ${key.id}`, id: key.id, entry: key, isOld: false }]),
+  ),
+  removed,
 })
-const namesOf = ({ keys }: KnownKeys) => [...keys.keys()]
+const namesOf = ({ entries }: Known<StoredKey>) => [...entries.keys()]
 
 describe('what a node knows and what Redis has', () => {
   const mark = { name: 'shop', until: NOW + 20 * DAY_MS }
 
   test('a key that Redis lacks without a mark is kept, and put back', () => {
-    const merged = mergeKeys(knownOf(keyOf('shop')), contentsOf([]), NOW, true)
-    expect([namesOf(merged), merged.lost]).toEqual([['shop'], [{ key: keyOf('shop'), former: '' }]])
+    const merged = mergeEntries(knownOf(keyOf('shop')), contentsOf([]), NOW, true)
+    expect([namesOf(merged), merged.lost]).toEqual([['shop'], [{ entry: keyOf('shop'), former: '' }]])
   })
 
   test('one with a mark is dropped, whether Redis or the node has the mark', () => {
     const [known, stored] = [knownOf(keyOf('shop')), contentsOf([], new Map([['id-shop', mark]]))]
-    expect(mergeKeys(known, stored, NOW, true)).toMatchObject({ keys: new Map(), lost: [], unmarked: new Map() })
-    const told = { keys: new Map(), revoked: new Map([['id-shop', mark]]) }
-    const merged = mergeKeys(told, contentsOf([keyOf('shop')]), NOW, true)
+    expect(mergeEntries(known, stored, NOW, true)).toMatchObject({ entries: new Map(), lost: [], unmarked: new Map() })
+    const told = { entries: new Map(), removed: new Map([['id-shop', mark]]) }
+    const merged = mergeEntries(told, contentsOf([keyOf('shop')]), NOW, true)
     expect([namesOf(merged), [...merged.unmarked]]).toEqual([[], [['id-shop', mark]]])
   })
 
   test('marks end, and a node that has not read for long puts nothing back', () => {
-    const over = { keys: new Map(), revoked: new Map([['id-shop', { name: 'shop', until: NOW }]]) }
-    expect(mergeKeys(over, contentsOf([]), NOW, true)).toMatchObject({ revoked: new Map(), unmarked: new Map() })
-    expect(mergeKeys(knownOf(keyOf('shop')), contentsOf([]), NOW, false)).toMatchObject({ keys: new Map(), lost: [] })
+    const over = { entries: new Map(), removed: new Map([['id-shop', { name: 'shop', until: NOW }]]) }
+    expect(mergeEntries(over, contentsOf([]), NOW, true)).toMatchObject({ removed: new Map(), unmarked: new Map() })
+    expect(mergeEntries(knownOf(keyOf('shop')), contentsOf([]), NOW, false)).toMatchObject({
+      entries: new Map(),
+      lost: [],
+    })
   })
 
   test('of two states the later one stays, and is put back', () => {
     const [old, later] = [keyOf('shop'), keyOf('shop', { revision: 2, rotatedAt: NOW })]
-    expect(mergeKeys(knownOf(old), contentsOf([later]), NOW, true)).toMatchObject({
-      keys: new Map([['shop', later]]),
+    expect(mergeEntries(knownOf(old), contentsOf([later]), NOW, true)).toMatchObject({
+      entries: new Map([['shop', later]]),
       lost: [],
     })
-    expect(mergeKeys(knownOf(later), contentsOf([old]), NOW, true)).toMatchObject({
-      keys: new Map([['shop', later]]),
-      lost: [{ key: later, former: 'record of id-shop' }],
+    expect(mergeEntries(knownOf(later), contentsOf([old]), NOW, true)).toMatchObject({
+      entries: new Map([['shop', later]]),
+      lost: [{ entry: later, former: 'record of id-shop' }],
     })
   })
 
   test('another key that got the name of a lost one wins, and the lost one never comes back', () => {
     const other = keyOf('shop', { id: 'other' })
-    const merged = mergeKeys(knownOf(keyOf('shop')), contentsOf([other]), NOW, true)
-    expect([merged.keys.get('shop')?.id, [...merged.unmarked.keys()]]).toEqual(['other', ['id-shop']])
-    expect(namesOf(mergeKeys(merged, contentsOf([keyOf('shop')]), NOW, true))).toEqual([])
+    const merged = mergeEntries(knownOf(keyOf('shop')), contentsOf([other]), NOW, true)
+    expect([merged.entries.get('shop')?.id, [...merged.unmarked.keys()]]).toEqual(['other', ['id-shop']])
+    expect(namesOf(mergeEntries(merged, contentsOf([keyOf('shop')]), NOW, true))).toEqual([])
   })
 
   test('a key that expired long ago is not put back', () => {
     const expired = keyOf('shop', { expiresAt: NOW - 8 * DAY_MS })
-    expect(mergeKeys(knownOf(expired), contentsOf([]), NOW, true)).toMatchObject({ keys: new Map(), lost: [] })
+    expect(mergeEntries(knownOf(expired), contentsOf([]), NOW, true)).toMatchObject({ entries: new Map(), lost: [] })
   })
 
   test('a record that cannot be read leaves what is known of it', () => {
-    const sealed = { record: 'x', id: 'id-shop', key: undefined, isOld: false }
-    const contents = { ...contentsOf([]), keys: new Map([['shop', sealed]]) }
-    expect(namesOf(mergeKeys(knownOf(keyOf('shop')), contents, NOW, true))).toEqual(['shop'])
-    expect(mergeKeys(knownOf(), contents, NOW, true)).toMatchObject({ keys: new Map(), unreadable: ['shop'] })
+    const sealed = { record: 'x', id: 'id-shop', entry: undefined, isOld: false }
+    const contents = { ...contentsOf([]), entries: new Map([['shop', sealed]]) }
+    expect(namesOf(mergeEntries(knownOf(keyOf('shop')), contents, NOW, true))).toEqual(['shop'])
+    expect(mergeEntries(knownOf(), contents, NOW, true)).toMatchObject({ entries: new Map(), unreadable: ['shop'] })
   })
 })
 

@@ -165,7 +165,7 @@ test('the audit has what was done although its answer was lost, once, and who li
     expect(await admin().create({ name: 'quiet', channels: [] })).toMatchObject({ status: 409 })
   const key = await admin().make({ name: 'silent', channels: ['room:*'] })
   const store = createKeyStore(clients, ['a secret of nobody'])
-  expect(await store.revoke('silent')).toMatchObject({ ok: true })
+  expect(await store.remove('silent')).toMatchObject({ ok: true })
   await until(
     () => statusOf(key),
     (status) => status === 401,

@@ -39,16 +39,16 @@ describe.each([
 
   test('there are at most 1,000 keys, and room again when one is revoked', async () => {
     const store = createKeyStore(redis, SECRETS)
-    const most = upTo(MOST_KEYS + 1).map((i) => ({ key: keyOf(`key-${i}`), former: '' }))
+    const most = upTo(MOST_KEYS + 1).map((i) => ({ entry: keyOf(`key-${i}`), former: '' }))
     const put = await store.put(most)
     expect(put.filter((result) => result === 'OK')).toHaveLength(MOST_KEYS)
     expect(put.at(-1)).toBe('FULL')
     expect(await store.create(order('more'))).toMatchObject({ ok: false, code: 'INVALID' })
     expect(await store.rotate('key-1', 1_000)).toMatchObject({ ok: true })
-    expect(await store.revoke('key-0')).toMatchObject({ ok: true, value: { id: 'id-key-0' } })
+    expect(await store.remove('key-0')).toMatchObject({ ok: true, value: { id: 'id-key-0' } })
     expect(await store.create(order('more'))).toMatchObject({ ok: true })
     // Its mark keeps out what another node may still hold.
-    expect(await store.put([{ key: keyOf('key-0'), former: '' }])).toEqual(['CHANGED'])
+    expect(await store.put([{ entry: keyOf('key-0'), former: '' }])).toEqual(['CHANGED'])
     await redis.data.del(redis.keys.apiKeys())
   })
 
@@ -58,15 +58,15 @@ describe.each([
     await former.create(order('old'))
     await present.create(order('new'))
     await stranger.create(order('forged'))
-    const { keys } = await present.read()
-    expect([...keys].map(([name, { key, isOld }]) => [name, key?.name, isOld]).sort()).toEqual([
+    const { entries } = await present.read()
+    expect([...entries].map(([name, { entry, isOld }]) => [name, entry?.name, isOld]).sort()).toEqual([
       ['forged', undefined, false],
       ['new', 'new', false],
       ['old', 'old', true],
     ])
     // Nor move a record to another name.
-    await redis.data.hset(redis.keys.apiKeys(), 'moved', keys.get('new')?.record ?? '')
-    expect((await present.read()).keys.get('moved')?.key).toBeUndefined()
+    await redis.data.hset(redis.keys.apiKeys(), 'moved', entries.get('new')?.record ?? '')
+    expect((await present.read()).entries.get('moved')?.entry).toBeUndefined()
     await redis.data.del(redis.keys.apiKeys())
   })
 
@@ -96,24 +96,24 @@ describe.each([
   test('a repeated rotation leaves the secret in use good, and three of them at most', async () => {
     const store = createKeyStore(redis, SECRETS)
     await store.create(order('spun'))
-    const first = (await store.read()).keys.get('spun')?.key?.secrets[0]?.sha256
+    const first = (await store.read()).entries.get('spun')?.entry?.secrets[0]?.sha256
     const rotate = async (overlapMs: number) => {
       const rotated = await store.rotate('spun', overlapMs)
       if (!rotated.ok) throw new Error(rotated.code)
       return rotated.value
     }
     await rotate(DAY_MS)
-    const { key } = await rotate(60_000)
-    expect(key.secrets.map(({ sha256 }) => sha256).indexOf(first ?? '')).toBe(2)
-    expect(key.secrets[2]?.until).toBeGreaterThan(Date.now() + DAY_MS - 60_000)
+    const { entry } = await rotate(60_000)
+    expect(entry.secrets.map(({ sha256 }) => sha256).indexOf(first ?? '')).toBe(2)
+    expect(entry.secrets[2]?.until).toBeGreaterThan(Date.now() + DAY_MS - 60_000)
     await rotate(60_000)
-    expect((await rotate(60_000)).key.secrets).toHaveLength(4)
-    expect((await rotate(0)).key.secrets).toHaveLength(1)
+    expect((await rotate(60_000)).entry.secrets).toHaveLength(4)
+    expect((await rotate(0)).entry.secrets).toHaveLength(1)
 
     const rotated = await rotate(0)
     expect(await store.takeBack(rotated)).toBe(true)
-    const back = (await store.read()).keys.get('spun')?.key
-    expect([back?.secrets, back?.revision]).toEqual([rotated.before.secrets, rotated.key.revision + 1])
+    const back = (await store.read()).entries.get('spun')?.entry
+    expect([back?.secrets, back?.revision]).toEqual([rotated.before.secrets, rotated.entry.revision + 1])
     expect(await store.takeBack(rotated)).toBe(false)
     await redis.data.del(redis.keys.apiKeys())
   })
@@ -121,14 +121,14 @@ describe.each([
   test('names that are none reach neither the version nor the marks', async () => {
     const store = createKeyStore(redis, SECRETS)
     await store.create(order('shop'))
-    const gone = await store.revoke('shop')
+    const gone = await store.remove('shop')
     const id = gone.ok ? (gone.value?.id ?? '') : ''
     const before = await redis.data.hgetall(redis.keys.apiKeys())
     expect(Object.keys(before).sort()).toEqual([`!${id}`, '.'])
     for (const name of ['.', `!${id}`]) {
-      expect(await store.revoke(name)).toEqual({ ok: true, value: undefined })
+      expect(await store.remove(name)).toEqual({ ok: true, value: undefined })
       expect(await store.rotate(name, 0)).toMatchObject({ ok: false, code: 'NOT_FOUND' })
-      expect(await store.put([{ key: keyOf(name), former: before[name] ?? '' }])).toEqual(['CHANGED'])
+      expect(await store.put([{ entry: keyOf(name), former: before[name] ?? '' }])).toEqual(['CHANGED'])
     }
     expect(await redis.data.hgetall(redis.keys.apiKeys())).toEqual(before)
     await redis.data.del(redis.keys.apiKeys())
@@ -141,7 +141,7 @@ describe.each([
     await store.mark(new Map([['id-maker', { name: 'maker', until: Date.now() + DAY_MS }]]))
     expect(await store.create(order('after'), caller)).toMatchObject({ ok: false, code: 'REVOKED' })
     expect(await store.rotate('before', 0, caller)).toMatchObject({ ok: false, code: 'REVOKED' })
-    expect([...(await store.read()).keys.keys()]).toEqual(['before'])
+    expect([...(await store.read()).entries.keys()]).toEqual(['before'])
     await redis.data.del(redis.keys.apiKeys())
   })
 
@@ -157,19 +157,19 @@ describe.each([
       },
       held: () => held,
     })
-    expect(await store.revoke('shop', callerOf(shop, false))).toMatchObject({ ok: false, code: 'FORBIDDEN' })
-    expect(await store.revoke('shop', callerOf(shop, true))).toEqual({ ok: true, value: { id: 'id-shop' } })
-    expect(await store.put([{ key: shop, former: '' }])).toEqual(['CHANGED'])
+    expect(await store.remove('shop', callerOf(shop, false))).toMatchObject({ ok: false, code: 'FORBIDDEN' })
+    expect(await store.remove('shop', callerOf(shop, true))).toEqual({ ok: true, value: { id: 'id-shop' } })
+    expect(await store.put([{ entry: shop, former: '' }])).toEqual(['CHANGED'])
     expect(asked).toEqual(['id-shop', 'id-shop'])
 
-    await createKeyStore(redis, ['another secret']).put([{ key: keyOf('sealed'), former: '' }])
+    await createKeyStore(redis, ['another secret']).put([{ entry: keyOf('sealed'), former: '' }])
     const refused = { ok: false, code: 'FORBIDDEN', detail: expect.stringContaining('no secret of this node') }
     for (const held of [undefined, keyOf('sealed', { id: 'former' })])
-      expect(await store.revoke('sealed', callerOf(held, true))).toMatchObject(refused)
+      expect(await store.remove('sealed', callerOf(held, true))).toMatchObject(refused)
     expect(await store.rotate('sealed', 0, callerOf(undefined, true))).toMatchObject(refused)
     expect(asked).toHaveLength(2)
-    expect(await store.revoke('sealed', callerOf(keyOf('sealed'), false))).toMatchObject({ ok: false })
-    expect(await store.revoke('sealed')).toMatchObject({ ok: true, value: { id: 'id-sealed' } })
+    expect(await store.remove('sealed', callerOf(keyOf('sealed'), false))).toMatchObject({ ok: false })
+    expect(await store.remove('sealed')).toMatchObject({ ok: true, value: { id: 'id-sealed' } })
     await redis.data.del(redis.keys.apiKeys())
   })
 
@@ -177,11 +177,11 @@ describe.each([
     const store = createKeyStore(redis, SECRETS)
     await store.create(order('same'))
     await store.create(order('turned'))
-    const before = (await store.read()).keys
+    const before = (await store.read()).entries
     await store.rotate('turned', 0)
-    const after = (await store.read()).keys
+    const after = (await store.read()).entries
     expect(after.get('same')).toBe(before.get('same'))
-    expect(after.get('turned')?.key?.revision).toBe(2)
+    expect(after.get('turned')?.entry?.revision).toBe(2)
     await redis.data.del(redis.keys.apiKeys())
   })
 
@@ -189,8 +189,8 @@ describe.each([
     const store = createKeyStore(redis, SECRETS)
     const now = Date.now()
     await store.put([
-      { key: keyOf('gone', { expiresAt: now - 8 * DAY_MS }), former: '' },
-      { key: keyOf('shown', { expiresAt: now - 6 * DAY_MS }), former: '' },
+      { entry: keyOf('gone', { expiresAt: now - 8 * DAY_MS }), former: '' },
+      { entry: keyOf('shown', { expiresAt: now - 6 * DAY_MS }), former: '' },
     ])
     await store.mark(
       new Map([
@@ -199,8 +199,8 @@ describe.each([
       ]),
     )
     await store.clear(await store.read())
-    const { keys, revoked } = await store.read()
-    expect([[...keys.keys()], [...revoked.keys()]]).toEqual([['shown'], ['b']])
+    const { entries, removed } = await store.read()
+    expect([[...entries.keys()], [...removed.keys()]]).toEqual([['shown'], ['b']])
     await redis.data.del(redis.keys.apiKeys())
   })
 

@@ -41,6 +41,11 @@ export const kinds = {
   'key.used': 'people',
   'key.rotated': 'people',
   'key.revoked': 'people',
+  /** A registered application in Redis. */
+  'client.made': 'people',
+  'client.changed': 'people',
+  'client.rotated': 'people',
+  'client.removed': 'people',
   /** An administrator did something that no other kind says: `reason` names it. */
   'admin.acted': 'people',
   /** `count` requests were refused within a minute. `reason` is the code. */

@@ -106,8 +106,11 @@ export const createApplications = (
      * applications nobody is asked. Undefined if the person must be.
      */
     loadGrant: async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
-      const { client, session, result, account } = ctx.oidc
+      const { client, session, result, account, params } = ctx.oidc
       if (!client || !session || !account) return undefined
+      // While the person was scanning the registration may have changed, or become another one.
+      if (typeof params?.redirect_uri === 'string' && !client.redirectUriAllowed(params.redirect_uri))
+        throw new errors.InvalidRedirectUri()
       const { accountId } = account
       const { clientId } = client
       const begun = (result?.[BEGUN] as { sid?: string } | undefined)?.sid

@@ -1,5 +1,6 @@
 import { DEVICE_CODE_GRANT } from '@saoma/protocol'
 import type { ClientMetadata } from 'oidc-provider'
+import { hashesOf } from './client-secrets.ts'
 import type { SigningAlgorithm } from './signing-keys.ts'
 
 /** How a person proves to be at the browser that logs in. More of them come. */
@@ -43,11 +44,23 @@ export interface Client {
   secretSha256?: string
   /** Networks from which its logins may begin (CIDR). Without it they begin anywhere. */
   networks?: readonly string[]
+  /** Secrets that it has replaced, and until when they stay good (ms since 1970). */
+  formerSecrets?: readonly { sha256: string; until: number }[]
+  /**
+   * Names this registration. Another one with the same id, before it or after it, has another name. So what
+   * was given to the one is worth nothing to the other.
+   */
+  registration?: string
 }
 
 /** The registered applications, as they are at the moment. */
 export interface ClientRegistry {
   find(id: string): Client | undefined
+  /**
+   * Whether a registration has ended, as Redis says: this node may not have heard of it. Rejects with
+   * RedisUnavailable.
+   */
+  hasEnded?(registration: string): Promise<boolean>
 }
 
 export const noClients: ClientRegistry = { find: () => undefined }
@@ -76,7 +89,7 @@ export const metadataOf = (client: Client): ClientMetadata => ({
   ...(client.logo ? { logo_uri: client.logo } : {}),
   application_type: client.type === 'public' && client.redirectUris.some(isNative) ? 'native' : 'web',
   token_endpoint_auth_method: client.type === 'public' ? 'none' : 'client_secret_basic',
-  ...(client.secretSha256 ? { client_secret: client.secretSha256 } : {}),
+  ...(client.secretSha256 ? { client_secret: hashesOf(client) } : {}),
   grant_types: [...client.grants],
   response_types: client.grants.includes('authorization_code') ? ['code'] : [],
   response_modes: ['query', 'form_post'],

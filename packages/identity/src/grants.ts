@@ -4,6 +4,7 @@ import { ACCESS_TOKEN_SECONDS, SESSION_OF_BROWSER_SECONDS } from './clients.ts'
 import { type Adapter, type AdapterPayload, Provider } from './oidc-provider.ts'
 import { type Fields, inJson, type RecordForm } from './record-form.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN, recordKey } from './records.ts'
+import type { Registrations } from './registrations.ts'
 import { enter, noteEnd, prolong, take } from './scripts.ts'
 import type { EndedSession } from './session-ends.ts'
 import type { SessionMarks } from './session-marks.ts'
@@ -67,6 +68,7 @@ const isRedeeming = (): boolean => Provider.ctx?.oidc.route === 'token'
  * @param onEnded  called once for each ended session, after its record is deleted; must not reject
  * @param form  how the record of a session is written
  * @param untold  where an end leaves the applications that have to be told
+ * @param registrations  of applications. @default every grant counts
  */
 export const createGrants = (
   redis: RedisClients,
@@ -74,6 +76,7 @@ export const createGrants = (
   onEnded: (session: EndedSession) => Promise<void>,
   form: RecordForm = inJson,
   untold: Untold = createUntold(redis),
+  registrations?: Registrations,
 ): Grants => {
   const { data, keys, writing } = redis
   const at = (sid: string) => recordKey(keys, MODEL, sid)
@@ -126,7 +129,12 @@ export const createGrants = (
 
   const find = async (id: string): Promise<AdapterPayload | undefined> => {
     const record = await records.find(id)
-    if (!record || record.sessionUid === undefined || (await hasSession(record.sessionUid))) return record ?? undefined
+    if (!record) return undefined
+    const [isLive, counts] = await Promise.all([
+      record.sessionUid === undefined || hasSession(record.sessionUid),
+      registrations?.counts(record) ?? true,
+    ])
+    if (isLive) return counts ? record : undefined
     await records.destroy(id)
     return undefined
   }
@@ -143,7 +151,7 @@ export const createGrants = (
         // used.
         records.upsert(
           sid,
-          record,
+          registrations?.named(record) ?? record,
           Math.min(expiresIn, record.sessionUid === undefined ? FIRST_SECONDS : SESSION_OF_BROWSER_SECONDS),
         ),
       find,

@@ -22,7 +22,7 @@ import { type Bearer, claimsToBeOf, createVerifier, keyNamedBy, type LoginProof,
 
 export interface IdentityOptions
   extends Omit<ProviderOptions, 'cookieSecrets'>,
-    Omit<OpenSessionsOptions, 'times' | 'onLeft'> {
+    Omit<OpenSessionsOptions, 'times' | 'onLeft' | 'registry'> {
   /**
    * Protect the signing keys in Redis. The first secret encrypts, all decrypt. Each has at least 32
    * characters.
@@ -123,9 +123,14 @@ export interface Identity {
 export const createIdentity = async (deps: IdentityDeps, options: IdentityOptions): Promise<Identity> => {
   const seal = createKeySeal(options.secrets)
   const issuer = `${options.origin}/oidc`
-  const opened = openSessions(deps.redis, { ...options, times: deps.tickets.times, onLeft: () => logouts.look() })
-  const { sessions, grants, forms } = opened
   const registry = deps.clients ?? noClients
+  const opened = openSessions(deps.redis, {
+    ...options,
+    times: deps.tickets.times,
+    registry,
+    onLeft: () => logouts.look(),
+  })
+  const { sessions, grants, forms } = opened
   const ringOf = {
     ES256: createSigningKeys(deps.redis, seal, options.keyTimes, 'ES256'),
     RS256: createSigningKeys(deps.redis, seal, options.keyTimes, 'RS256'),

@@ -1,5 +1,7 @@
 import type { RedisClients } from '@saoma/redis'
+import type { ClientRegistry } from './client.ts'
 import { createGrants, type Grants } from './grants.ts'
+import { createRegistrations } from './registrations.ts'
 import { createSessionEnds, type EndedSession } from './session-ends.ts'
 import { createSessionMarks, type SessionMarks } from './session-marks.ts'
 import type { SessionLimits } from './session-policy.ts'
@@ -25,6 +27,8 @@ export interface OpenSessionsOptions {
   onSessionEnded?: (session: EndedSession) => Promise<void>
   /** Called when a session has ended that left applications to be told. */
   onLeft?: () => void
+  /** The registered applications. Without them nobody asks whom a grant was made for. */
+  registry?: ClientRegistry
   /** Called when all tries of `onSessionEnded` have failed. */
   onSessionEndError?: (error: unknown) => void
 }
@@ -48,7 +52,8 @@ export const openSessions = (redis: RedisClients, options: OpenSessionsOptions):
   const marks = createSessionMarks(redis, times.redeemMs, times.confirmMs)
   const forms = shortForms(origin, mayWriteShort)
   const untold = createUntold(redis, options.onLeft)
-  const grants = createGrants(redis, marks, ends.tell, forms.grant, untold)
+  const registrations = options.registry && createRegistrations(options.registry)
+  const grants = createGrants(redis, marks, ends.tell, forms.grant, untold, registrations)
   const sessions = createSessions(redis, marks, grants, sessionLimits)
   return { sessions, grants, marks, forms, untold, close: ends.close }
 }

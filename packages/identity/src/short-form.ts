@@ -20,6 +20,7 @@ import { type Fields, fieldsOf, inJson, type RecordForm } from './record-form.ts
  * | r | | rotations |
  * | o | scope, if it is not the usual one | the same |
  * | p | of an application: sessionUid | the same, and sid |
+ * | k | of an application: registration | |
  * | u | the resource without the origin, if there is more than that | of an application: the same |
  * | n | | of an application: nonce |
  * | j | | of an application: jkt |
@@ -80,15 +81,17 @@ const shortToken = (origin: string): RecordForm => ({
 })
 
 const applicationGrant = (origin: string): RecordForm => ({
-  write: ({ accountId, clientId, exp, openid, resources, sessionUid }) => {
+  write: ({ accountId, clientId, exp, openid, resources, sessionUid, registration }) => {
     const { scope } = (openid ?? {}) as { scope?: string }
     const [resource] = Object.keys((resources ?? {}) as object)
-    return listOf({ s: accountId, c: clientId, x: exp, o: scope, p: sessionUid, u: behind(origin, resource) })
+    const names = { p: sessionUid, k: registration }
+    return listOf({ s: accountId, c: clientId, x: exp, o: scope, ...names, u: behind(origin, resource) })
   },
-  read: ({ s, c, x, o = '', p, u = '' }) => {
+  read: ({ s, c, x, o = '', p, k, u = '' }) => {
     if (s === undefined) return undefined
     const granted = { openid: { scope: o }, resources: { [`${origin}${u}`]: o } }
-    return { accountId: s, clientId: c, exp: Number(x), ...granted, sessionUid: p, kind: 'Grant' }
+    const names = { sessionUid: p, ...(k === undefined ? {} : { registration: k }) }
+    return { accountId: s, clientId: c, exp: Number(x), ...granted, ...names, kind: 'Grant' }
   },
 })
 

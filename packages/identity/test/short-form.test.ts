@@ -63,6 +63,7 @@ test('the records of an application are short, too', () => {
     ...{ clientId: 'wiki', scope: small, resource, sid: sessionUid, sessionUid },
     ...{ acr: 'urn:saoma:acr:tap', amr: ['mca', 'user'], gty: 'authorization_code' },
   }
+  const ofRegistration: AdapterPayload = { ...entered, registration: 'r3gistrat10n0fwiki' }
   // The session itself, as the page of an interaction begins it.
   const begun: AdapterPayload = {
     ...granted,
@@ -70,7 +71,7 @@ test('the records of an application are short, too', () => {
     openid: { scope: 'openid' },
     resources: { [`${origin}/oidc/interaction`]: 'openid' },
   }
-  for (const { iat: _, ...lasting } of [entered, begun])
+  for (const { iat: _, ...lasting } of [entered, ofRegistration, begun])
     expect(grant.read(stored(grant, { ...lasting, iat: 1 }))).toEqual(lasting)
   expect(stored(grant, begun)).not.toHaveProperty('payload')
   const next = {
@@ -81,7 +82,12 @@ test('the records of an application are short, too', () => {
     jkt: 'j'.repeat(43),
   }
   for (const payload of [token, next]) expect(refreshToken.read(stored(refreshToken, payload))).toEqual(payload)
-  for (const fields of [stored(grant, entered), stored(refreshToken, token), stored(refreshToken, next)]) {
+  for (const fields of [
+    stored(grant, entered),
+    stored(grant, ofRegistration),
+    stored(refreshToken, token),
+    stored(refreshToken, next),
+  ]) {
     expect(fields).not.toHaveProperty('payload')
     for (const value of Object.values(fields)) expect(value.length).toBeLessThanOrEqual(64)
   }

@@ -16,8 +16,8 @@ export const VERSION_BESIDE = 1
  * Each key has a TTL, set by its writer, with these exceptions: `signingKeys` and `signingKeysKnown`, because
  * without them all issued tokens would be worthless; `account`, `accountLink` and `accountOf`, because a
  * business stores its own data under those names; `accountKeys`, without which nobody would be found; and
- * `apiKeys`, which backends use until somebody revokes them. It is bounded, and nodes remove what has
- * expired.
+ * `apiKeys` and `clients`, which are used until somebody removes them. They are bounded, and nodes remove what
+ * has expired.
  */
 export const createKeys = (prefix: string) => ({
   prefix,
@@ -77,6 +77,16 @@ export const createKeys = (prefix: string) => ({
   apiKeyUses: () => `${prefix}:api-key-uses:{${prefix}:api-keys}`,
   /** Pub/sub channel on which nodes hear that API keys have changed. */
   apiKeyChanges: () => `${prefix}#api-keys#{${prefix}:api-keys}`,
+
+  /**
+   * Hash: registered applications by client id, in the form of `apiKeys`. It lies in the slot of the keys,
+   * because the key that asks for a change must not be a revoked one.
+   */
+  clients: () => `${prefix}:clients:{${prefix}:api-keys}`,
+  /** Hash: the first and the last use (ms) of applications, by the id of their entry. */
+  clientUses: () => `${prefix}:client-uses:{${prefix}:api-keys}`,
+  /** Pub/sub channel on which nodes hear that applications have changed. */
+  clientChanges: () => `${prefix}#clients#{${prefix}:api-keys}`,
 
   /** String: WeChat's access token, encrypted, shared by all nodes. It lives as long as the token. */
   wechatToken: (appid: string) => `${prefix}:wechat:{${appid}}:token`,

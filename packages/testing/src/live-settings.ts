@@ -8,7 +8,7 @@ export const narrowApiKey = 'saoma_narrow_0123456789abcdefghijklmnopqrstuvwxyzAB
 /** An administrator's key, with every scope. */
 export const testAdminKey = 'saoma_admin_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG'
 const ALL_SCOPES =
-  'accounts:read,accounts:write,sessions:end,audit:read,channels:read,channels:write,nodes:read,nodes:write,keys:write,clients:write'
+  'accounts:read,accounts:write,sessions:end,audit:read,channels:read,channels:write,nodes:read,nodes:write,keys:write,clients:read,clients:write'
 
 /** A line of SAOMA_API_KEYS. */
 export const apiKeyLine = (key: string, patterns: string, scopes = ''): string =>

@@ -1,5 +1,5 @@
 import { type Client, type ClientRegistry, pageOrigins } from '@saoma/identity'
-import { parseClients } from './read-clients.ts'
+import { type ParsedClients, parseClients, type Registration } from './read-clients.ts'
 import { rereadFile } from './reread-file.ts'
 
 /**
@@ -16,6 +16,10 @@ export interface ClientList extends ClientRegistry {
    * back there.
    */
   hasOrigin(origin: string): boolean
+  /** By id. */
+  registrations(): ReadonlyMap<string, Registration>
+  /** Calls a listener after each change, until the result is called. */
+  onChange(listener: () => void): () => void
   close(): void
 }
 
@@ -33,16 +37,27 @@ export const createClientList = (
   onProblem: (problems: readonly string[]) => void,
   lookMs?: number,
 ): ClientList => {
-  let { clients } = parseClients(text)
-  let origins = originsOf(clients)
+  let present: ParsedClients = parseClients(text)
+  let origins = originsOf(present.clients)
+  const listeners = new Set<() => void>()
   const take = (changed: string): void => {
     // A file that is being written is empty for a moment.
     if (changed.trim() === '') return onProblem(['it is empty; [] stands for no applications'])
     const fresh = parseClients(changed)
     if (fresh.problems.length > 0) return onProblem(fresh.problems)
-    clients = fresh.clients
-    origins = originsOf(clients)
+    present = fresh
+    origins = originsOf(fresh.clients)
+    for (const listener of [...listeners]) listener()
   }
   const close = file === undefined ? () => {} : rereadFile(file, take, (reason) => onProblem([reason]), lookMs)
-  return { find: (id) => clients.get(id), hasOrigin: (origin) => origins.has(origin), close }
+  return {
+    find: (id) => present.clients.get(id),
+    hasOrigin: (origin) => origins.has(origin),
+    registrations: () => present.registrations,
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    close,
+  }
 }

@@ -1,6 +1,6 @@
 import type { Audit } from '@saoma/audit'
-import type { KeyUses } from './key-uses.ts'
 import type { Authenticate } from './principal.ts'
+import type { Uses } from './uses.ts'
 
 /** Keys that this node remembers as used, above which it forgets all: more than there are at once. */
 const MOST_USED = 10_000
@@ -14,14 +14,14 @@ export const noteKeyUse = (
   authenticate: Authenticate,
   { note }: Pick<Audit, 'note'>,
   keepMs: number,
-  uses?: Pick<KeyUses, 'mark'>,
+  uses?: Pick<Uses, 'mark'>,
 ): Authenticate => {
   // Another node, or this one before its restart, may have noted the use.
   const used = new Set<string>()
   return async (token, from, proof) => {
     const who = await authenticate(token, from, proof)
     if (!who.ok || who.value.kind !== 'backend') return who
-    uses?.mark(who.value)
+    uses?.mark(who.value.id)
     const { name, id } = who.value
     // A key of the file counts by its name, one of Redis by its id: it may be made again under the same name.
     const which = id === undefined || id.startsWith('file-') ? name : `${name}.${id}`

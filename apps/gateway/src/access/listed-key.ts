@@ -1,37 +1,21 @@
 import type { Rights } from './grant.ts'
-import { isGood, isOver, type KeyStore, type KeyUse } from './key-store.ts'
+import type { KeyStore } from './key-store.ts'
+import { type ListedTimes, timesOf, usesOf } from './listed-entry.ts'
 import type { Backend } from './principal.ts'
 import type { ChannelAct, Scope } from './scopes.ts'
 import type { StoredKey } from './stored-key.ts'
+import { isOver, type Use } from './table-store.ts'
 
-/** A key as administrators see it. Times are in ISO 8601. */
-export interface ListedKey {
+/** A key as administrators see it. */
+export interface ListedKey extends ListedTimes {
   name: string
   source: 'file' | 'redis'
   channels: readonly string[]
   may: readonly ChannelAct[]
   scopes: readonly Scope[]
-  /** Members from here on are there if they are known. */
-  madeAt?: string
-  /** The name of the key that made it. It is missing if the command did. */
-  madeBy?: string
-  expiresAt?: string
-  rotatedAt?: string
-  /** While rotations overlap: when the last one of the former secrets stops. */
-  formerUntil?: string
-  firstUsedAt?: string
-  lastUsedAt?: string
   /** No secret of this node opens it, so it is good for nothing. */
   unreadable?: true
 }
-
-const timeOf = <N extends string>(name: N, ms: number | undefined): { [K in N]?: string } =>
-  (ms === undefined ? {} : { [name]: new Date(ms).toISOString() }) as { [K in N]?: string }
-
-const usesOf = (use: KeyUse | undefined) => ({
-  ...timeOf('firstUsedAt', use?.first),
-  ...timeOf('lastUsedAt', use?.last),
-})
 
 /** What a stored key may do. */
 export const rightsOf = ({ channels, may, scopes, expiresAt = Number.POSITIVE_INFINITY }: StoredKey): Rights => ({
@@ -41,41 +25,31 @@ export const rightsOf = ({ channels, may, scopes, expiresAt = Number.POSITIVE_IN
   expiresAt,
 })
 
-export const listed = (key: StoredKey, use?: KeyUse): ListedKey => {
-  const { name, channels, may, scopes, madeAt, madeBy, expiresAt, rotatedAt } = key
-  const now = Date.now()
-  const ends = key.secrets.flatMap((secret) =>
-    secret.until !== undefined && isGood(secret, now) ? [secret.until] : [],
-  )
-  return {
-    ...{ name, source: 'redis', channels, may, scopes },
-    ...timeOf('madeAt', madeAt),
-    ...(madeBy === '' ? {} : { madeBy }),
-    ...timeOf('expiresAt', expiresAt),
-    ...timeOf('rotatedAt', rotatedAt),
-    ...timeOf('formerUntil', ends.length > 0 ? Math.max(...ends) : undefined),
-    ...usesOf(use),
-  }
+export const listed = (key: StoredKey, use?: Use): ListedKey => {
+  const { name, channels, may, scopes } = key
+  return { ...{ name, source: 'redis', channels, may, scopes }, ...timesOf(key, use) }
 }
 
-export const listedOfFile = ({ name, channels, may, scopes }: Backend, use?: KeyUse): ListedKey => ({
+export const listedOfFile = ({ name, channels, may, scopes }: Backend, use?: Use): ListedKey => ({
   ...{ name, source: 'file', channels, may, scopes },
   ...usesOf(use),
 })
+
+/** The place of a key in the list. */
+export const placeOfKey = ({ name, source }: ListedKey): string => `${name} ${source}`
 
 /** All keys of both sources, by name. */
 export const listKeys = async (
   store: Pick<KeyStore, 'read' | 'uses'>,
   file: readonly Backend[],
 ): Promise<readonly ListedKey[]> => {
-  const [{ keys }, uses] = await Promise.all([store.read(), store.uses()])
+  const [{ entries }, uses] = await Promise.all([store.read(), store.uses()])
   const now = Date.now()
-  const ofRedis = [...keys].flatMap(([name, { key, id }]): readonly ListedKey[] => {
-    if (key) return isOver(key, now) ? [] : [listed(key, uses.get(id))]
+  const ofRedis = [...entries].flatMap(([name, { entry, id }]): readonly ListedKey[] => {
+    if (entry) return isOver(entry, now) ? [] : [listed(entry, uses.get(id))]
     return [{ name, source: 'redis', channels: [], may: [], scopes: [], unreadable: true }]
   })
-  const placeOf = ({ name, source }: ListedKey): string => `${name} ${source}`
   return [...ofRedis, ...file.map((backend) => listedOfFile(backend, uses.get(backend.id ?? '')))].sort((a, b) =>
-    placeOf(a) < placeOf(b) ? -1 : 1,
+    placeOfKey(a) < placeOfKey(b) ? -1 : 1,
   )
 }

@@ -102,10 +102,21 @@ const Entry = v.strictObject({
       v.regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the secret in hex'),
     ),
   ),
+  client_id_issued_at: v.optional(
+    v.pipe(
+      v.number('must be the seconds since 1970'),
+      v.safeInteger('must be the seconds since 1970'),
+      v.minValue(0, 'must be the seconds since 1970'),
+    ),
+  ),
 })
 type Entry = v.InferOutput<typeof Entry>
 /** An entry as it stands in the file. */
 export type ClientEntry = v.InferInput<typeof Entry>
+/** What is registered of an application, without its secret. */
+export type Registration = Omit<ClientEntry, 'secret_sha256'>
+/** The members of an entry, for other readers of registrations. */
+export const clientMembers = Entry.entries
 
 /** What does not go together in an entry: the member, and the end of a sentence. */
 const contradiction = (entry: Entry): [member: keyof Entry, what: string] | undefined => {
@@ -152,7 +163,25 @@ const clientOf = (entry: Entry): Client => ({
   verify: entry.verify,
   ...(entry.networks ? { networks: entry.networks } : {}),
   ...(entry.secret_sha256 ? { secretSha256: entry.secret_sha256 } : {}),
+  ...(entry.client_id_issued_at === undefined ? {} : { registration: `issued ${entry.client_id_issued_at}` }),
 })
+
+/** An application, or the member of its entry that is wrong and the end of a sentence. */
+export type ReadClient = { client: Client } | { member: string | undefined; what: string }
+
+/** Reads one entry. */
+export const readClient = (item: unknown): ReadClient => {
+  const entry = v.safeParse(Entry, item)
+  if (entry.success) {
+    const contradicts = contradiction(entry.output)
+    return contradicts ? { member: contradicts[0], what: contradicts[1] } : { client: clientOf(entry.output) }
+  }
+  const [issue] = entry.issues
+  const member = v.getDotPath(issue)?.split('.')[0]
+  if (member === undefined) return { member, what: 'a client must be an object' }
+  if (issue.type !== 'strict_object') return { member, what: issue.message }
+  return { member, what: issue.expected === 'never' ? 'is no member of a client' : 'is needed' }
+}
 
 /** The list of a text, or why it is none. */
 const listIn = (text: string): { list: unknown[] } | { problem: string } => {
@@ -167,34 +196,40 @@ const listIn = (text: string): { list: unknown[] } | { problem: string } => {
   }
 }
 
+export interface ParsedClients {
+  /** By id. */
+  clients: ReadonlyMap<string, Client>
+  registrations: ReadonlyMap<string, Registration>
+  problems: string[]
+}
+
 /**
  * Reads the registered applications: a JSON list of objects, with the names of RFC 7591 where it has one.
  * Each problem is a sentence with its line. With a problem there are no clients.
  */
-export const parseClients = (text: string): { clients: ReadonlyMap<string, Client>; problems: string[] } => {
+export const parseClients = (text: string): ParsedClients => {
   const read = listIn(text)
-  if ('problem' in read) return { clients: new Map(), problems: [read.problem] }
+  if ('problem' in read) return { clients: new Map(), registrations: new Map(), problems: [read.problem] }
   const lines = linesOfObjects(text)
   const clients = new Map<string, Client>()
+  const registrations = new Map<string, Registration>()
   const problems: string[] = []
   for (const [i, item] of read.list.entries()) {
     const { line = 1, members = new Map<string, number>() } = lines[i] ?? {}
     const wrong = (member: string, what: string) =>
       problems.push(`line ${members.get(member) ?? line}: ${member} ${what}`)
-    const entry = v.safeParse(Entry, item)
-    if (!entry.success) {
-      const [issue] = entry.issues
-      const member = v.getDotPath(issue)?.split('.')[0]
-      if (member === undefined) problems.push(`line ${line}: a client must be an object`)
-      else if (issue.type === 'strict_object')
-        wrong(member, issue.expected === 'never' ? 'is no member of a client' : 'is needed')
-      else wrong(member, issue.message)
-      continue
+    const entry = readClient(item)
+    if (!('client' in entry))
+      if (entry.member === undefined) problems.push(`line ${line}: ${entry.what}`)
+      else wrong(entry.member, entry.what)
+    else if (clients.has(entry.client.id)) wrong('client_id', `${entry.client.id} is taken`)
+    else {
+      const { secret_sha256: _, ...registration } = item as ClientEntry
+      clients.set(entry.client.id, entry.client)
+      registrations.set(entry.client.id, registration)
     }
-    const contradicts = contradiction(entry.output)
-    if (contradicts) wrong(...contradicts)
-    else if (clients.has(entry.output.client_id)) wrong('client_id', `${entry.output.client_id} is taken`)
-    else clients.set(entry.output.client_id, clientOf(entry.output))
   }
-  return problems.length > 0 ? { clients: new Map(), problems } : { clients, problems }
+  return problems.length > 0
+    ? { clients: new Map(), registrations: new Map(), problems }
+    : { clients, registrations, problems }
 }

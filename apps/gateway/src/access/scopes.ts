@@ -9,6 +9,7 @@ export const scopes = [
   'nodes:read',
   'nodes:write',
   'keys:write',
+  'clients:read',
   'clients:write',
 ] as const
 export type Scope = (typeof scopes)[number]

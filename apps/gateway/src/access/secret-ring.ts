@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { keyNameOf } from './api-keys.ts'
-import { isGood } from './key-store.ts'
 import type { Backend } from './principal.ts'
 import type { KeyRing } from './revocation-watch.ts'
+import { isGood } from './stored-entry.ts'
 import type { StoredKey } from './stored-key.ts'
 
 /** The secrets of stored keys. Each has a `Backend` of its own, because connections are compared by it. */

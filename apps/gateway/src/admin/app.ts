@@ -14,6 +14,7 @@ import type { Limits } from '../transport/limits.ts'
 import { type AccountRoutesDeps, accountRoutes } from './accounts.ts'
 import { type AuditRoutesDeps, auditRoutes } from './audit.ts'
 import { type AdminChannelsDeps, channelRoutes } from './channels.ts'
+import { type ClientRoutesDeps, clientRoutes } from './clients.ts'
 import { type IdentityRoutesDeps, identityRoutes } from './identities.ts'
 import { type KeysDeps, keyRoutes } from './keys.ts'
 import { type AdminLoginsDeps, loginRoutes } from './logins.ts'
@@ -33,6 +34,8 @@ export interface AdminDeps
   channels: Channels
   limits: Limits
   keys: KeysDeps
+  /** The registered applications. */
+  applications: ClientRoutesDeps['applications']
   log: Logger
 }
 
@@ -46,6 +49,7 @@ export const adminRouters = (deps: AdminDeps): Router<RequestState>[] => [
   channelRoutes(deps),
   nodeRoutes(deps),
   keyRoutes(deps),
+  clientRoutes(deps),
 ]
 
 /** The application of these routes at the internal port. */

@@ -4,27 +4,23 @@ import { fail, ok, type Result } from '@saoma/protocol'
 import { type ApiKeys, isKeyName, NAME_RULE } from '../access/api-keys.ts'
 import { mayGive } from '../access/grant.ts'
 import type { HeldKeys } from '../access/held-keys.ts'
-import {
-  isMadeLately,
-  KEEPS_MARKS_MS,
-  type KeyCaller,
-  type KeyOrder,
-  type KeyStore,
-  type MadeKey,
-} from '../access/key-store.ts'
-import { listed, listKeys, rightsOf } from '../access/listed-key.ts'
+import type { KeyOrder, KeyStore, MadeKey } from '../access/key-store.ts'
+import { listed, listKeys, placeOfKey, rightsOf } from '../access/listed-key.ts'
 import type { Authenticate, Backend } from '../access/principal.ts'
+import type { StoredKey } from '../access/stored-key.ts'
+import { type Caller, isMadeLately, KEEPS_MARKS_MS } from '../access/table-store.ts'
 import type { Logger } from '../operate/log.ts'
 import { readJson } from '../transport/http/body.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
 import { scoped } from '../transport/http/credentials.ts'
 import { answer, problem } from '../transport/http/problem.ts'
 import { noteRead } from './acted.ts'
-import { flawIn, KeyListQuery, NewKeyRequest, Nothing, pageOf, RotateRequest } from './key-requests.ts'
+import { flawIn, Nothing, pageOf, RotateRequest } from './entry-requests.ts'
+import { KeyListQuery, NewKeyRequest } from './key-requests.ts'
 
 export interface KeysDeps {
   store: KeyStore
-  held: Pick<HeldKeys, 'refresh' | 'drop' | 'held' | 'revoked' | 'isFormer'>
+  held: Pick<HeldKeys, 'refresh' | 'drop' | 'held' | 'removed' | 'isFormer'>
   file: Pick<ApiKeys, 'all'>
 }
 
@@ -47,7 +43,7 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
   const isInFile = (name: string): boolean => file.all().some((backend) => backend.name === name)
 
   /** A caller may change keys that may no more than itself, and itself. */
-  const callerOf = (who: Backend): KeyCaller => ({
+  const callerOf = (who: Backend): Caller<StoredKey> => ({
     id: who.id,
     mayChange: (key) => (key.id === who.id ? ok(true) : mayGive(who, rightsOf(key))),
     held: held.held,
@@ -111,8 +107,8 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
       return false
     }
     await learn()
-    const { secret, key } = made.value
-    answer(ctx, ok({ key: secret, ...listed(key) }))
+    const { secret, entry } = made.value
+    answer(ctx, ok({ key: secret, ...listed(entry) }))
     return true
   }
 
@@ -122,7 +118,8 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
       const asked = flawIn(KeyListQuery, ctx.query, 'parameter')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       noteRead(audit, ctx, who, 'keys.list')
-      answer(ctx, ok(pageOf(await listKeys(store, file.all()), asked.value)))
+      const { items, ...more } = pageOf(await listKeys(store, file.all()), asked.value, placeOfKey)
+      answer(ctx, ok({ keys: items, ...more }))
     }),
   )
 
@@ -140,7 +137,7 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
       if (!may.ok) return problem(ctx, may.code, may.detail)
       if (isInFile(order.name)) return problem(ctx, 'NAME_TAKEN', IN_FILE)
       const made = await create(who, { ...order, madeBy: who.name, ...(expiresAt === undefined ? {} : { expiresAt }) })
-      if (made.ok) note(ctx, 'key.made', order.name, who, made.value.key.id)
+      if (made.ok) note(ctx, 'key.made', order.name, who, made.value.entry.id)
       else if (made.code === 'NAME_TAKEN') await noteLate(ctx, order.name, who)
       if (await answerMade(ctx, made)) ctx.status = 201
     }),
@@ -176,9 +173,9 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
       if (!body) return
       const asked = flawIn(Nothing, body.json, 'member')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
-      const revoked = await store.revoke(name, callerOf(who))
+      const revoked = await store.remove(name, callerOf(who))
       if (!revoked.ok) return problem(ctx, revoked.code, revoked.detail)
-      const id = revoked.value?.id ?? held.revoked(name)
+      const id = revoked.value?.id ?? held.removed(name)
       if (id !== undefined) note(ctx, 'key.revoked', name, who, id)
       if (revoked.value) held.drop(revoked.value.id, name)
       else if (isInFile(name)) return problem(ctx, 'FORBIDDEN', IN_FILE)

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import type { ListedKey } from '../access/listed-key.ts'
 import { channelActs, scopes } from '../access/scopes.ts'
-import { NewKeyRequest, RotateRequest } from '../admin/key-requests.ts'
+import { RotateRequest } from '../admin/entry-requests.ts'
+import { NewKeyRequest } from '../admin/key-requests.ts'
 import type { Operations, Parameter } from './operation.ts'
 
 const time = v.optional(v.string())

@@ -2,6 +2,7 @@ import { type AuditPage, entrySchema } from '@saoma/audit'
 import * as v from 'valibot'
 import { AuditParameters } from '../admin/audit-query.ts'
 import { adminAccountOperations } from './admin-accounts-routes.ts'
+import { adminClientOperations } from './admin-client-routes.ts'
 import { adminKeyOperations } from './admin-key-routes.ts'
 import type { Operations } from './operation.ts'
 
@@ -45,4 +46,5 @@ export const adminOperations = {
   },
   ...adminAccountOperations,
   ...adminKeyOperations,
+  ...adminClientOperations,
 } as const satisfies Operations

@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
 import { givenIn } from '@saoma/protocol'
+import { drawClientSecret } from '../access/client-store.ts'
+import type { ListedClient } from '../access/listed-client.ts'
 import { type ClientEntry, parseClients } from '../access/read-clients.ts'
 import { readSettingFiles } from '../config/setting-files.ts'
 import { endCommand, FAILED } from './command-end.ts'
@@ -14,19 +15,19 @@ import {
   USAGE,
 } from './read-client-command.ts'
 import { isUnheard, say, warn } from './say.ts'
+import { type StoredClientCommands, type ToldClient, withStoredClients } from './stored-client-commands.ts'
 
 /*
- * Registers, lists and removes applications:
+ * Registers, lists, rotates and removes applications, in a file or in Redis:
  *
  *   saoma client add wiki --name 'Our wiki' --redirect https://wiki.example.com/callback --first-party
  *   saoma client list
  *   saoma client remove wiki
+ *   saoma client rotate wiki --redis
  *
  * In the image: node apps/gateway/src/bin/client.ts. Exit status: 0 on success, 1 on failure, 2 if the
  * command line is wrong or names a file that cannot be read.
  */
-
-const SECRET_BYTES = 32
 
 /** Where the applications are: in a file, or in the setting itself. */
 type Source = { file: string } | { text: string }
@@ -71,13 +72,19 @@ const withoutClient = (text: string, id: string, place: string): string | undefi
   return left.length === entries.length ? undefined : written(left)
 }
 
+const beHeard = (): void => {
+  if (isUnheard())
+    throw new Error('Nobody would see the secret: standard output is closed, or /dev/null. So none was made.')
+}
+
 const add = async (client: NewClient, options: ClientOptions): Promise<void> => {
   const source = sourceOf(options)
-  const secret = client.type === 'confidential' ? randomBytes(SECRET_BYTES).toString('base64url') : undefined
-  if (secret && isUnheard())
-    throw new Error('Nobody would see the secret: standard output is closed, or /dev/null. So none was made.')
-  const hashed = secret && createHash('sha256').update(secret).digest('hex')
-  const entry: ClientEntry = { ...client, ...(hashed ? { secret_sha256: hashed } : {}) }
+  const drawn = client.type === 'confidential' ? drawClientSecret() : undefined
+  const secret = drawn?.secret
+  if (secret) beHeard()
+  // Another application that gets this id later inherits nothing.
+  const issued = { client_id_issued_at: Math.floor(Date.now() / 1000) }
+  const entry: ClientEntry = { ...client, ...issued, ...(drawn ? { secret_sha256: drawn.sha256 } : {}) }
   const place = placeOf(source)
   if ('file' in source) await changeKeyFile(source.file, (text) => withClient(text, entry, place))
   const inSetting = 'file' in source ? undefined : JSON.stringify(JSON.parse(withClient(source.text, entry, place)))
@@ -114,8 +121,7 @@ const list = async (options: ClientOptions): Promise<boolean> => {
       ...all.map(({ id, type, party, name }) => `${id.padEnd(width)}  ${type.padEnd(12)}  ${party.padEnd(5)}  ${name}`),
     )
   }
-  if (problems.length > 0 && !options.json)
-    warn(`Nodes keep the applications that they read before:${problems.map((problem) => `\n  ${problem}`).join('')}`)
+  tellProblems(problems, options)
   return problems.length === 0
 }
 
@@ -135,9 +141,82 @@ const remove = async (id: string, options: ClientOptions): Promise<void> => {
   await say(`Removed from ${place}. Nodes that have this file notice within 2 seconds, and give it no more tokens.`)
 }
 
+const inRedis = <T>(options: ClientOptions, work: (clients: StoredClientCommands) => Promise<T>): Promise<T> =>
+  withStoredClients(givenIn(readGiven(options.envFiles)), work)
+
+/** Prints an application of Redis with its secret. */
+const tellStored =
+  (options: ClientOptions, where: string) =>
+  (made: ToldClient): Promise<void> =>
+    options.json
+      ? say(JSON.stringify(made))
+      : say(
+          `client_id: ${made.client_id}`,
+          ...(made.client_secret === undefined ? [] : [`client_secret, shown once: ${made.client_secret}`]),
+          where,
+        )
+
+const addToRedis = (client: NewClient, options: ClientOptions): Promise<void> => {
+  if (client.type === 'confidential') beHeard()
+  const tell = tellStored(options, 'Added to Redis. Every node has been told.')
+  return inRedis(options, (clients) => clients.create(client, tell))
+}
+
+const rotate = (id: string, overlapMs: number, options: ClientOptions): Promise<void> => {
+  beHeard()
+  const until = new Date(Date.now() + overlapMs).toISOString()
+  const tell = tellStored(
+    options,
+    overlapMs > 0 ? `The former secret stays good until ${until}.` : 'The former secret has ended.',
+  )
+  return inRedis(options, (clients) => clients.rotate(id, overlapMs, tell))
+}
+
+const removeFromRedis = async (id: string, options: ClientOptions): Promise<void> => {
+  if (!(await inRedis(options, (clients) => clients.remove(id))))
+    throw new Error(
+      `Redis has no application ${id}. If it has just lost data, nodes put their applications back within ten seconds: then try again. If it is full, ask a node: DELETE /v1/admin/clients/{client_id}.`,
+    )
+  await say('Removed from Redis. Every node has been told, and gives it no more tokens.')
+}
+
+const noteOf = ({ hidden, unreadable }: ListedClient): string =>
+  [hidden ? 'hidden by the file' : '', unreadable ? 'cannot be read' : ''].filter(Boolean).join(', ')
+
+/** Both sources. Resolves with whether nodes take the file. */
+const listAll = async (options: ClientOptions): Promise<boolean> => {
+  const source = sourceOf(options)
+  const { clients, registrations, problems } = parseClients(await textOf(source))
+  const file = { find: (id: string) => clients.get(id), registrations: () => registrations }
+  const all = await inRedis(options, (stored) => stored.list(file))
+  if (options.json) await say(JSON.stringify({ clients: all, problems }))
+  else if (all.length === 0) warn('There are no applications.')
+  else {
+    const width = Math.max('CLIENT_ID'.length, ...all.map(({ client_id: id }) => id.length))
+    await say(
+      `${'CLIENT_ID'.padEnd(width)}  SOURCE  TYPE          PARTY  NAME`,
+      ...all.map((one) => {
+        const { type = '-', party = 'third', client_name: name = '-' } = one.client ?? {}
+        const note = noteOf(one)
+        const row = [one.client_id.padEnd(width), one.source.padEnd(6), type.padEnd(12), party.padEnd(5), name]
+        return `${row.join('  ')}${note ? ` (${note})` : ''}`
+      }),
+    )
+  }
+  tellProblems(problems, options)
+  return problems.length === 0
+}
+
+const tellProblems = (problems: readonly string[], { json }: ClientOptions): void => {
+  if (problems.length > 0 && !json)
+    warn(`Nodes keep the applications that they read before:${problems.map((problem) => `\n  ${problem}`).join('')}`)
+}
+
 const run = async (command: ClientCommand, options: ClientOptions): Promise<boolean> => {
-  if (command.kind === 'list') return list(options)
-  await (command.kind === 'add' ? add(command.client, options) : remove(command.id, options))
+  if (command.kind === 'list') return options.redis ? listAll(options) : list(options)
+  if (command.kind === 'rotate') await rotate(command.id, command.overlapMs, options)
+  else if (command.kind === 'add') await (options.redis ? addToRedis : add)(command.client, options)
+  else await (options.redis ? removeFromRedis : remove)(command.id, options)
   return true
 }
 

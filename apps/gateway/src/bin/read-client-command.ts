@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { CLIENT_ID_RULE, type ClientEntry, isClientId } from '../access/read-clients.ts'
+import { CLIENT_ID_RULE, isClientId, type Registration } from '../access/read-clients.ts'
+import { durationOf, LONGEST_OVERLAP_MS, USUAL_OVERLAP_MS } from './durations.ts'
 
 export const USAGE = `Usage: saoma client <command> [options]
   add <client_id>      register an application, such as:
@@ -7,7 +8,10 @@ export const USAGE = `Usage: saoma client <command> [options]
                        saoma client add tv --name 'Lobby TV' --device --public
   list                 show every application
   remove <client_id>   take an application away
+  rotate <client_id>   give one in Redis a new secret; the former one stays good for a while
 
+  --redis             keep it in Redis, where every node has it at once, instead of in a file (add, remove,
+                      rotate); show those of Redis as well (list)
   --name <text>       what page and phone display (add)
   --redirect <uri>    where the answer may go, to the letter; may be repeated (add)
   --device            a TV or a command line: it shows a code to scan or to type (add)
@@ -21,23 +25,30 @@ export const USAGE = `Usage: saoma client <command> [options]
   --scope <words>     the most that it may ask for (add; default: 'openid profile')
   --network <cidr>    where its logins may begin, such as 10.0.0.0/8; may be repeated (add; default: anywhere)
   --alg <name>        signature of its id tokens, RS256 or ES256 (add; default: RS256)
+  --overlap <time>    how long the former secret stays good, up to 30d (rotate; default: 24h)
   --file <file>       the file of the applications (default: the one that SAOMA_CLIENTS names)
-  --env-file <file>   settings to read SAOMA_CLIENTS from, beneath those of the environment; may be repeated
-                      (default: .saoma/cluster.env, if there is one)
-  --json              print JSON (add, list)
+  --env-file <file>   settings of a node, beneath those of the environment; may be repeated (default:
+                      .saoma/cluster.env, if there is one). For a file SAOMA_CLIENTS is enough
+  --json              print JSON (add, list, rotate)
   --help              show this
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
 
 /** An application to add, before it has a secret. */
-export type NewClient = Omit<ClientEntry, 'secret_sha256'>
+export type NewClient = Registration
 
-export type ClientCommand = { kind: 'add'; client: NewClient } | { kind: 'list' } | { kind: 'remove'; id: string }
+export type ClientCommand =
+  | { kind: 'add'; client: NewClient }
+  | { kind: 'list' }
+  | { kind: 'remove'; id: string }
+  | { kind: 'rotate'; id: string; overlapMs: number }
 
 export interface ClientOptions {
   /** The file of the applications, instead of the one of the settings. */
   file?: string
+  /** Whether the command is about Redis. */
+  redis: boolean
   envFiles: readonly string[]
   json: boolean
 }
@@ -65,6 +76,8 @@ const parse = (args: readonly string[]) =>
       scope: { type: 'string' },
       network: { type: 'string', multiple: true, default: [] },
       alg: { type: 'string' },
+      redis: { type: 'boolean', default: false },
+      overlap: { type: 'string' },
       file: { type: 'string' },
       'env-file': { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
@@ -73,7 +86,7 @@ const parse = (args: readonly string[]) =>
   })
 const algorithms = ['RS256', 'ES256'] as const
 /** The options that every command has. */
-const COMMON: readonly string[] = ['file', 'env-file', 'json']
+const COMMON: readonly string[] = ['file', 'redis', 'env-file', 'json']
 
 type Values = ReturnType<typeof parse>['values']
 
@@ -104,17 +117,34 @@ const newClient = (id: string, values: Values): NewClient | string => {
   }
 }
 
+/** Why there is an option that only `add` has. */
+const foreignTo = (values: Partial<Values>): string | undefined => {
+  const foreign = Object.entries(values).find(
+    ([name, value]) => !COMMON.includes(name) && value !== undefined && value !== false && [value].flat().length > 0,
+  )
+  return foreign && `--${foreign[0]} is an option of add.`
+}
+
 const readCommand = ([kind, ...words]: readonly string[], values: Values): ClientCommand | string => {
   const [id = '', ...more] = words
+  if (values.redis && values.file !== undefined && kind !== 'list') return 'Give --redis or --file, not both.'
+  if (kind === 'rotate') {
+    const { overlap, ...others } = values
+    if (values.file !== undefined) return 'rotate has no option --file: in a file replace secret_sha256.'
+    if (words.length !== 1) return 'rotate needs one id. saoma client list --redis shows the ids.'
+    const overlapMs = overlap === undefined ? USUAL_OVERLAP_MS : durationOf(overlap)
+    if (overlapMs === undefined || overlapMs > LONGEST_OVERLAP_MS)
+      return '--overlap is a time such as 24h, up to 30d. With 0 the former secret ends at once.'
+    return foreignTo(others) ?? { kind, id, overlapMs }
+  }
+  if (values.overlap !== undefined) return '--overlap is an option of rotate.'
   if (kind === 'add') {
     if (id === '' || more.length > 0) return 'add needs one id. saoma client --help shows the options.'
     const client = newClient(id, values)
     return typeof client === 'string' ? client : { kind, client }
   }
-  const foreign = Object.entries(values).find(
-    ([name, value]) => !COMMON.includes(name) && value !== false && [value].flat().length > 0,
-  )
-  if (foreign) return `--${foreign[0]} is an option of add.`
+  const foreign = foreignTo(values)
+  if (foreign) return foreign
   if (kind === 'list') return words.length === 0 ? { kind } : `list needs no more words, but there is "${id}".`
   if (kind === 'remove') {
     if (words.length !== 1) return 'remove needs one id. saoma client list shows the ids.'
@@ -129,8 +159,8 @@ export const readClientCommand = (args: readonly string[]): AskedClientCommand =
     if (values.help || positionals[0] === 'help') return { kind: 'help' }
     const command = readCommand(positionals, values)
     if (typeof command === 'string') return { kind: 'wrong', reason: command }
-    const { file, json, 'env-file': envFiles } = values
-    return { kind: 'command', command, options: { ...(file === undefined ? {} : { file }), envFiles, json } }
+    const { file, redis, json, 'env-file': envFiles } = values
+    return { kind: 'command', command, options: { ...(file === undefined ? {} : { file }), redis, envFiles, json } }
   } catch (error) {
     return { kind: 'wrong', reason: (error as Error).message }
   }

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { arePatterns, isKeyName, NAME_RULE, PATTERNS_RULE, readScopes, SCOPES_RULE } from '../access/api-keys.ts'
 import { type ChannelAct, channelActs, type Scope } from '../access/scopes.ts'
 import { areFewPatterns, FEW_PATTERNS_RULE } from '../admin/key-requests.ts'
+import { DAY_MS, durationOf, LONGEST_OVERLAP_MS, USUAL_OVERLAP_MS } from './durations.ts'
 
 export const USAGE = `Usage: saoma key <command> [options]
   create <name> <patterns>   make a key for a backend, such as: saoma key create shop 'room:*,user:*'
@@ -51,11 +52,7 @@ export type AskedKeyCommand =
   | { kind: 'help' }
   | { kind: 'wrong'; reason: string }
 
-const MINUTE_MS = 60_000
-const UNITS: Readonly<Record<string, number>> = { m: MINUTE_MS, h: 60 * MINUTE_MS, d: 24 * 60 * MINUTE_MS }
-const DAY_MS = 24 * 60 * MINUTE_MS
-const LONGEST = { overlapMs: 30 * DAY_MS, expiresMs: 3_650 * DAY_MS }
-const USUAL_OVERLAP_MS = DAY_MS
+const LONGEST = { overlapMs: LONGEST_OVERLAP_MS, expiresMs: 3_650 * DAY_MS }
 
 const options = {
   file: { type: 'string' },
@@ -69,12 +66,6 @@ const options = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
-
-/** `90d` -> milliseconds. */
-const durationOf = (text: string): number | undefined => {
-  const [, count, unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? (text === '0' ? ['', '0', 'm'] : [])
-  return count === undefined ? undefined : Number(count) * (UNITS[unit] ?? 0)
-}
 
 const isAct = (word: string): word is ChannelAct => (channelActs as readonly string[]).includes(word)
 const actsOf = (text: string): readonly ChannelAct[] | undefined => {

@@ -2,6 +2,7 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { survey } from '@saoma/identity'
 import { assertSuitable, type RedisClients } from '@saoma/redis'
+import { createClientStore } from '../access/client-store.ts'
 import { createKeyStore } from '../access/key-store.ts'
 import { readConfig } from '../config/config.ts'
 import { placeOf } from '../operate/open-redis.ts'
@@ -21,13 +22,24 @@ const USAGE = `Usage: node ${relative(process.cwd(), fileURLToPath(import.meta.u
 
 /** The number of API keys in Redis. Rejects with an error for the operator if one cannot be opened. */
 const countKeys = async (redis: RedisClients, secrets: readonly [string, ...string[]]): Promise<number> => {
-  const { keys } = await createKeyStore(redis, secrets).read()
-  const shut = [...keys].flatMap(([name, { key }]) => (key ? [] : [name]))
+  const { entries: keys } = await createKeyStore(redis, secrets).read()
+  const shut = [...keys].flatMap(([name, { entry }]) => (entry ? [] : [name]))
   if (shut.length > 0)
     throw new Error(
       `SAOMA_SECRET does not open these API keys in Redis: ${shut.sort().join(', ')}. If it was replaced, set SAOMA_PREVIOUS_SECRET to the former one. If they are not needed, revoke them with saoma key revoke.`,
     )
   return keys.size
+}
+
+/** The same of applications. */
+const countClients = async (redis: RedisClients, secrets: readonly [string, ...string[]]): Promise<number> => {
+  const { entries } = await createClientStore(redis, secrets).read()
+  const shut = [...entries].flatMap(([id, { entry }]) => (entry ? [] : [id]))
+  if (shut.length > 0)
+    throw new Error(
+      `SAOMA_SECRET does not open these applications in Redis: ${shut.sort().join(', ')}. If it was replaced, set SAOMA_PREVIOUS_SECRET to the former one. If they are not needed, remove them with saoma client remove --redis.`,
+    )
+  return entries.size
 }
 
 const check = async (): Promise<boolean> => {
@@ -41,6 +53,7 @@ const check = async (): Promise<boolean> => {
       say(`Redis         ${placeOf(config.redisUrl)}, keys that begin with ${config.redisPrefix}:`)
       say(`signing keys  ${found.signingKeys}, opened with SAOMA_SECRET`)
       say(`API keys      ${await countKeys(redis, config.secrets)}, opened with SAOMA_SECRET`)
+      say(`applications  ${await countClients(redis, config.secrets)}, opened with SAOMA_SECRET`)
       say(`accounts      ${found.accounts}`)
       say(`logins        ${found.sessions} of ${found.people} people, the newest began ${found.newest ?? 'never'}`)
       if (found.signingKeys > 0 && found.accounts > 0) {

@@ -1,12 +1,9 @@
-import { createAudit } from '@saoma/audit'
-import type { Result } from '@saoma/protocol'
-import { RedisUnavailable } from '@saoma/redis'
-import { createKeyStore, KEEPS_MARKS_MS, type KeyStore, type MadeKey } from '../access/key-store.ts'
+import { createKeyStore, type MadeKey } from '../access/key-store.ts'
 import { type ListedKey, listed, listKeys } from '../access/listed-key.ts'
 import type { Backend } from '../access/principal.ts'
 import { channelActs } from '../access/scopes.ts'
-import { readConfig } from '../config/config.ts'
-import { forOperator, openCommandRedis } from './command-redis.ts'
+import { KEEPS_MARKS_MS } from '../access/table-store.ts'
+import { orThrow, tellOnce, withCommandStore } from './command-store.ts'
 import type { KeyOptions } from './read-key-command.ts'
 
 /** The keys in Redis, as the command works with them. Every failure is an error for the user. */
@@ -24,43 +21,21 @@ export interface StoredKeyCommands {
 /** A key that was just made: `key` is told once. */
 export type ToldKey = { key: string } & ListedKey
 
-const told = ({ secret, key }: MadeKey): ToldKey => ({ key: secret, ...listed(key) })
-
-const orThrow = <T>(result: Result<T>, sentences: Partial<Record<string, string>>): T => {
-  if (result.ok) return result.value
-  throw new Error(sentences[result.code] ?? result.detail ?? result.code)
-}
+const told = ({ secret, entry }: MadeKey): ToldKey => ({ key: secret, ...listed(entry) })
 
 /** Works with the Redis of the settings. @param given  the settings of a node */
-export const withStoredKeys = async <T>(
+export const withStoredKeys = <T>(
   given: Readonly<Record<string, string | undefined>>,
   work: (keys: StoredKeyCommands) => Promise<T>,
-): Promise<T> => {
-  const config = readConfig(given)
-  const redis = await openCommandRedis('key', config, { replicas: config.replicas })
-  const audit = createAudit(redis, { ...config.audit, node: 'command', secrets: config.secrets })
-  const store: KeyStore = createKeyStore(redis, config.secrets)
-  const note = (kind: 'key.made' | 'key.rotated', key: string): void => audit.note({ kind, key, by: 'operator' })
+): Promise<T> =>
+  withCommandStore('key', given, ({ redis, audit, config }) => {
+    const store = createKeyStore(redis, config.secrets)
+    const note = (kind: 'key.made' | 'key.rotated', key: string): void => audit.note({ kind, key, by: 'operator' })
 
-  /** Nodes put back what a failover loses, but perhaps none of them has heard of this change. */
-  const writing = (): (() => Promise<void>) => redis.writing(redis.keys.apiKeys())
+    /** Nodes put back what a failover loses, but perhaps none of them has heard of this change. */
+    const writing = (): (() => Promise<void>) => redis.writing(redis.keys.apiKeys())
 
-  const revoke = async (name: string): Promise<boolean> => {
-    const acknowledged = writing()
-    const revoked = orThrow(await store.revoke(name), {})
-    // The command that revoked it may have ended before it could note it.
-    const marks = [...(revoked ? [] : (await store.read()).revoked)]
-    const id = revoked?.id ?? marks.findLast(([, mark]) => mark.name === name)?.[0]
-    if (id !== undefined) {
-      const once = { name: `key.revoked.${id}`, ms: KEEPS_MARKS_MS }
-      audit.note({ kind: 'key.revoked', key: name, by: 'operator' }, { once })
-    }
-    await acknowledged()
-    return revoked !== undefined
-  }
-
-  try {
-    return await work({
+    return work({
       create: async (name, patterns, { may = channelActs, scopes = [], expiresMs }, tell) => {
         const acknowledged = writing()
         const made = orThrow(
@@ -71,15 +46,15 @@ export const withStoredKeys = async <T>(
           }),
           { NAME_TAKEN: `Redis has a key ${name} already. Take another name, or revoke that one first.` },
         )
-        try {
+        const tellNow = async () => {
           await acknowledged()
           await tell(told(made))
-        } catch (error) {
-          // A key that nobody knows must not stay good.
-          await store.revoke(name)
-          if (error instanceof RedisUnavailable) throw error
-          throw new Error(`The key cannot be printed (${(error as NodeJS.ErrnoException).code}). So none was made.`)
         }
+        await tellOnce(tellNow, async (code) => {
+          // A key that nobody knows must not stay good.
+          await store.remove(name)
+          return `The key cannot be printed (${code}). So none was made.`
+        })
         note('key.made', name)
       },
       rotate: async (name, overlapMs, tell) => {
@@ -87,30 +62,31 @@ export const withStoredKeys = async <T>(
         const made = orThrow(await store.rotate(name, overlapMs), {
           NOT_FOUND: `Redis has no key ${name}. Only keys in Redis can be rotated: in a file make a line with another name.`,
         })
-        try {
+        const tellNow = async () => {
           await acknowledged()
           await tell(told(made))
-        } catch (error) {
-          // A secret that nobody knows must not end the one in use.
-          const isBack = await store.takeBack(made)
-          if (!isBack) note('key.rotated', name)
-          if (error instanceof RedisUnavailable) throw error
-          const { code } = error as NodeJS.ErrnoException
-          throw new Error(
-            isBack
-              ? `The new key cannot be printed (${code}). So the former one stays.`
-              : `The new key cannot be printed (${code}), and somebody has changed the key meanwhile: see saoma key list.`,
-          )
         }
+        await tellOnce(tellNow, async (code) => {
+          // A secret that nobody knows must not end the one in use.
+          if (await store.takeBack(made)) return `The new key cannot be printed (${code}). So the former one stays.`
+          note('key.rotated', name)
+          return `The new key cannot be printed (${code}), and somebody has changed the key meanwhile: see saoma key list.`
+        })
         note('key.rotated', name)
       },
-      revoke,
+      revoke: async (name) => {
+        const acknowledged = writing()
+        const revoked = orThrow(await store.remove(name), {})
+        // The command that revoked it may have ended before it could note it.
+        const marks = [...(revoked ? [] : (await store.read()).removed)]
+        const id = revoked?.id ?? marks.findLast(([, mark]) => mark.name === name)?.[0]
+        if (id !== undefined) {
+          const once = { name: `key.revoked.${id}`, ms: KEEPS_MARKS_MS }
+          audit.note({ kind: 'key.revoked', key: name, by: 'operator' }, { once })
+        }
+        await acknowledged()
+        return revoked !== undefined
+      },
       list: (file) => listKeys(store, file),
     })
-  } catch (error) {
-    throw forOperator(error, config.redisUrl, 'Part of it may be done: saoma key list shows it.')
-  } finally {
-    await audit.close()
-    await redis.close()
-  }
-}
+  })

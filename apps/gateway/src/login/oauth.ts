@@ -94,6 +94,8 @@ export interface OauthDeps {
   limits: Limits
   metrics: Metrics
   audit: Pick<Audit, 'note'>
+  /** Notes that a client has got tokens. */
+  noteClient?: (id: string) => void
 }
 
 /**
@@ -101,7 +103,7 @@ export interface OauthDeps {
  * cookie that binds a new ticket to its browser.
  */
 export const oauth = (
-  { identity, clients, limits, metrics, audit }: OauthDeps,
+  { identity, clients, limits, metrics, audit, noteClient }: OauthDeps,
   { ticketSeconds, secure }: { ticketSeconds: number; secure: boolean },
 ): Middleware => {
   let mounted: { provider: unknown; door: Middleware } | undefined
@@ -146,7 +148,10 @@ export const oauth = (
     const login = { grant, client, ...(deviceCode.ok ? { ticket: ticketOf(deviceCode.value) } : {}) }
     ctx.state.login = login
     if (grant === DEVICE_CODE_GRANT && ctx.status === 200) metrics.transitions.inc({ state: 'redeemed' })
-    if (ctx.path === '/oidc/token' && ctx.status === 200) noteTokens(audit, ctx, login)
+    if (ctx.path === '/oidc/token' && ctx.status === 200) {
+      noteTokens(audit, ctx, login)
+      noteClient?.(String(clientId))
+    }
     if (!creates || !body?.device_code) return
     metrics.transitions.inc({ state: 'created' })
     noteAsked(audit, ctx, ticketOf(body.device_code), login.client)

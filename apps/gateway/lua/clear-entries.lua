@@ -1,6 +1,6 @@
--- clear-keys: removes what is over: keys that expired long ago, and old marks of revoked keys. Nodes need not
--- be told: they know the time themselves.
--- KEYS  keys
+-- clear-entries: removes what is over: entries that expired long ago, and old marks of removed ones. Nodes need
+-- not be told: they know the time themselves.
+-- KEYS  table
 -- ARGV  for each of them: field, value
 -- reply how many were removed
 local removed = 0
