@@ -4,7 +4,7 @@ import { copyDocsViewer } from './docs-viewer.ts'
 import { hostSdk } from './hosted-sdk.ts'
 
 /**
- * One `vite build` makes four things:
+ * One `vite build` makes five things:
  *
  * 1. the pages with hashed assets. Nothing is inlined into them, so that they run under a policy of
  *    `default-src 'self'`.
@@ -12,14 +12,15 @@ import { hostSdk } from './hosted-sdk.ts'
  *    of its own, which the element loads when the code is on its way.
  * 3. `sdk/<version>/saoma.js`, the SDK as one file, which a page can load with its hash. A part that is
  *    loaded later would not be covered by that hash, so this file has no parts.
- * 4. `docs/`, the page of the API documents: the files of `public/docs`, and the viewer of its package.
+ * 4. `saoma-callback.js`, all that the callback page of a registered application needs.
+ * 5. `docs/`, the page of the API documents: the files of `public/docs`, and the viewer of its package.
  */
 export default defineConfig({
   base: '/',
   builder: {
     buildApp: async (builder) => {
       // In this order: building the pages empties the folder.
-      for (const name of ['client', 'embed', 'sdk']) {
+      for (const name of ['client', 'embed', 'callback', 'sdk']) {
         const environment = builder.environments[name]
         if (environment) await builder.build(environment)
       }
@@ -63,6 +64,18 @@ export default defineConfig({
           input: 'src/embed.ts',
           preserveEntrySignatures: 'exports-only',
           output: { entryFileNames: 'saoma-login.js', chunkFileNames: 'sdk/parts/[name]-[hash].js' },
+        },
+      },
+    },
+    callback: {
+      consumer: 'client',
+      build: {
+        target: 'es2022',
+        emptyOutDir: false,
+        copyPublicDir: false,
+        rolldownOptions: {
+          input: 'src/callback.ts',
+          output: { entryFileNames: 'saoma-callback.js', codeSplitting: false },
         },
       },
     },

@@ -1,5 +1,5 @@
--- clear-entries: removes what is over: entries that expired long ago, and old marks of removed ones. Nodes need
--- not be told: they know the time themselves.
+-- clear-entries: removes what is over: entries that expired long ago, and old marks of removed ones. Nodes
+-- need not be told: they know the time themselves.
 -- KEYS  table
 -- ARGV  for each of them: field, value
 -- reply how many were removed

@@ -1,8 +1,8 @@
 -- put-entries: stores entries of a table (API keys, applications), each if nobody has changed it meanwhile.
 -- KEYS  table, API keys (the same table, or another one in its slot), channel
--- ARGV  version, most_entries, most_fields, id of the API key that asks ('' = none), then for each entry: name,
---       former record ('' = none), record
--- reply for each entry OK | CHANGED | FULL (only an entry that is new can be too many) | REVOKED (who asks is)
+-- ARGV  version, most_entries, most_fields, id of the API key that asks ('' = none), then for each entry:
+--       name, former record ('' = none), record
+-- reply for each entry OK | CHANGED | FULL (only a new entry can be too many) | REVOKED (who asks is)
 local at, callers, channel = KEYS[1], KEYS[2], KEYS[3]
 local version, most_entries, most_fields, asking = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local is_revoked = asking ~= '' and redis.call('HEXISTS', callers, '!' .. asking) == 1

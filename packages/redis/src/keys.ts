@@ -16,8 +16,8 @@ export const VERSION_BESIDE = 1
  * Each key has a TTL, set by its writer, with these exceptions: `signingKeys` and `signingKeysKnown`, because
  * without them all issued tokens would be worthless; `account`, `accountLink` and `accountOf`, because a
  * business stores its own data under those names; `accountKeys`, without which nobody would be found; and
- * `apiKeys` and `clients`, which are used until somebody removes them. They are bounded, and nodes remove what
- * has expired.
+ * `apiKeys` and `clients`, which are used until somebody removes them. They are bounded, and nodes remove
+ * what has expired.
  */
 export const createKeys = (prefix: string) => ({
   prefix,

@@ -20,6 +20,7 @@ const REACT = 'packages/react/test/react.test.ts'
 const VUE = 'packages/vue/test/vue.test.ts'
 const SNIPPETS = 'apps/web/test/documented-snippets.test.ts'
 const BACKEND = 'apps/web/test/documented-backend.test.ts'
+const BUTTON = 'apps/web/test/application-button.test.ts'
 // The night runs this script: it takes two minutes, and needs npm's registry.
 const FILES = 'scripts/first-steps.ts'
 const INSTALLED = 'packages/client/test/installed.test.ts'
@@ -72,6 +73,9 @@ export const LIST: readonly Entry[] = [
 
   { page: LOGIN, heading: 'Use the element', language: 'html', by: SNIPPETS },
   { page: LOGIN, heading: 'Use the element', language: 'js', by: SNIPPETS },
+  { page: LOGIN, heading: 'On the pages of an application', language: 'html', by: BUTTON },
+  { page: LOGIN, heading: 'On the pages of an application', language: 'html', by: BUTTON },
+  { page: LOGIN, heading: 'On the pages of an application', language: 'sh', by: BUTTON },
   { page: LOGIN, heading: 'In React', language: 'jsx', by: REACT },
   { page: LOGIN, heading: 'In Vue', language: 'js', by: VUE },
   { page: LOGIN, heading: 'In Vue', language: 'vue', by: VUE },

@@ -28,6 +28,8 @@ export const SaomaLogin = defineComponent({
   props: {
     origin: String,
     clientId: String,
+    redirectUri: String,
+    mode: String as PropType<NonNullable<LoginProps['mode']>>,
     scope: String,
     ticket: String,
     lang: String,

@@ -1,7 +1,7 @@
 import { isGood, type StoredEntry } from './stored-entry.ts'
 import type { Use } from './table-store.ts'
 
-/** What administrators see of every entry of a table. Times are in ISO 8601. They are there if they are known. */
+/** What administrators see of every entry of a table, if it is known. Times are in ISO 8601. */
 export interface ListedTimes {
   madeAt?: string
   /** The name of the API key that made it. It is missing if the command did. */

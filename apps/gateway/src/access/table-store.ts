@@ -56,7 +56,7 @@ export interface TableStore<E extends StoredEntry> {
   read(): Promise<Contents<E>>
   /** What Redis has under this name. */
   find(name: string): Promise<Found<E> | undefined>
-  /** NAME_TAKEN if there is an entry of this name; INVALID if there are too many; REVOKED if the caller is. */
+  /** NAME_TAKEN if the name is in use; INVALID if there are too many entries; REVOKED if the caller is. */
   create(order: Omit<E, 'id' | 'revision' | 'madeAt'>, caller?: Caller<E>): Promise<Result<E>>
   /**
    * Changes an entry to what `to` makes of it. The same entry again writes nothing. NOT_FOUND if there is no
@@ -70,7 +70,7 @@ export interface TableStore<E extends StoredEntry> {
    * that Redis has lost and the caller's node holds.
    */
   remove(name: string, caller?: Caller<E>): Promise<Result<{ id: string } | undefined>>
-  /** Stores entries as they are, each if Redis still has `former`. @param asking  id of the key that wants it */
+  /** Stores entries as they are, each if Redis still has `former`. @param asking  id of the asking key */
   put(changes: readonly Change<E>[], asking?: string): Promise<readonly Put[]>
   /** Leaves marks of entries that were removed, and takes those away that are there. */
   mark(removed: ReadonlyMap<string, Removed>): Promise<void>
@@ -124,7 +124,7 @@ const MARK = '!'
 export const isOver = ({ expiresAt }: StoredEntry, now: number): boolean =>
   expiresAt !== undefined && expiresAt + KEEPS_EXPIRED_MS <= now
 
-/** Whether an entry was made so lately that the audit, where one note counts as long as a mark, knows of it. */
+/** Whether an entry is so new that the audit, where a note counts as long as a mark, knows of it. */
 export const isMadeLately = ({ madeAt }: StoredEntry): boolean => Date.now() - madeAt < KEEPS_MARKS_MS / 2
 
 const batchesOf = <T>(all: readonly T[]): (readonly T[])[] =>

@@ -50,7 +50,7 @@ export const clientRoutes = (deps: ClientRoutesDeps): Router<RequestState> => {
   const callerOf = ({ id }: Backend): Caller<StoredClient> => ({ id, mayChange: () => ok(true), held: held.held })
 
   type Kind = 'client.made' | 'client.changed' | 'client.rotated' | 'client.removed'
-  /** @param id  of the entry, if it may be noted once only: the answer to an earlier call may have been lost */
+  /** @param id  of the entry, if it may be noted once only: an earlier answer may have been lost */
   const note = (ctx: Context, kind: Kind, client: string, { name: key }: Backend, id?: string): void => {
     const entry = { kind, client, key, by: 'backend', ip: ctx.ip } as const
     if (id === undefined) audit.note(entry)

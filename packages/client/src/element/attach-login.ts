@@ -8,8 +8,17 @@ import type { LoginSession } from './handover.ts'
 export interface LoginProps {
   /** Saoma's origin, without a path. @default the provider's */
   origin?: string | undefined
-  /** The OAuth client. Give the session the same one. @default 'web' */
+  /**
+   * The OAuth client. Give the session the same one. With the id of a registered application there is a
+   * button in place of the code. @default 'web'
+   */
   clientId?: string | undefined
+  /**
+   * Of a registered application: one of its redirect addresses, on this origin. @default the page's address
+   */
+  redirectUri?: string | undefined
+  /** Of a registered application: where its people log in. @default a window, on a phone the same tab */
+  mode?: 'popup' | 'redirect' | undefined
   /** @default 'openid profile offline_access' */
   scope?: string | undefined
   /** A confirmed ticket to redeem first. */
@@ -42,8 +51,9 @@ export interface LoginListener {
  * ```
  */
 export const attributesOf = (props: LoginProps): Record<string, string> => {
-  const { origin, clientId, scope, ticket, lang, samePhone } = props
-  const all = { origin, 'client-id': clientId, scope, ticket, lang, 'same-phone': samePhone }
+  const { origin, clientId, redirectUri, mode, scope, ticket, lang, samePhone } = props
+  const application = { 'client-id': clientId, 'redirect-uri': redirectUri, mode }
+  const all = { origin, ...application, scope, ticket, lang, 'same-phone': samePhone }
   return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => Boolean(entry[1])))
 }
 

@@ -1,6 +1,7 @@
-import { html, type TemplateResult } from 'lit'
+import { html, nothing, type TemplateResult } from 'lit'
 import type { LoginConnection, LoginState } from '../login/login-state.ts'
 import { icons } from './icons.ts'
+import type { PictureState } from './picture.ts'
 import type { ElementText } from './text.ts'
 
 /* Pieces of the card that depend on nothing but what they show. */
@@ -26,6 +27,25 @@ export const plate = (status: Exclude<LoginState['status'], 'waiting' | 'scanned
     case 'creating':
       return over('calm plate spins', icons.spinner)
   }
+}
+
+/** The picture, or what stands in its place as long as there is none. */
+export const codePicture = (
+  picture: PictureState,
+  dim: boolean,
+  say: ElementText,
+  { renew, retry }: { renew: () => void; retry: () => void },
+): TemplateResult => {
+  if (picture.status === 'shown')
+    return html`<img class=${dim ? 'dim' : ''} src=${picture.url} alt=${say.picture} part="picture" />`
+  if (dim) return html`<span></span>`
+  if (picture.status === 'loading') return over('calm plate spins', icons.spinner)
+  // This code has used up its pictures; a new code has not.
+  const isSpent = picture.code === 'RATE_LIMITED'
+  return html`<div class="over plate warn">
+    <span class="badge">${icons.warning}</span>
+    <button class="inside" type="button" @click=${isSpent ? renew : retry}>${isSpent ? say.renew : say.pictureAgain}</button>
+  </div>`
 }
 
 /** The number that distinguishes this showing of the code from an earlier one. */
@@ -55,4 +75,23 @@ export const foot = (expiresAt: number, connection: LoginConnection, say: Elemen
   if (connection === 'offline') return html`<p class="foot alert">${icons.unplugged} ${say.offline}</p>`
   if (connection === 'reconnecting') return html`<p class="foot alert">${icons.turning} ${say.reconnecting}</p>`
   return html`<p class="foot" role="timer" aria-live="off">${icons.clock} ${say.left} ${minutes(expiresAt)}</p>`
+}
+
+/**
+ * The way without a scan: the first choice on a phone, and a way to try things out elsewhere.
+ *
+ * @param plain  where a plain code leads
+ * @param link  what opens the app on this phone
+ */
+export const appLink = (
+  plain: string | undefined,
+  onPhone: boolean,
+  link: string | undefined,
+  say: ElementText,
+): TemplateResult | typeof nothing => {
+  if (plain)
+    return html`<a class=${onPhone ? 'open' : 'link'} part="open" href=${plain}
+      target="_blank" rel="noopener">${say.openLink} <span class="unseen">${say.newTab}</span></a>`
+  // Not in a new tab: WeChat opens over this page, and the person returns to it.
+  return onPhone && link ? html`<a class="open" part="open" href=${link}>${say.openWechat}</a>` : nothing
 }

@@ -3,8 +3,9 @@ import { now } from '../core/clock.ts'
 import { failureFor } from '../core/request.ts'
 import { createLogin, type Login } from '../login/login.ts'
 import type { LoginState } from '../login/login-state.ts'
-import { checkNumber, codeToCompare, foot, over, plate } from './card.ts'
-import type { SaomaLoginEvents } from './events.ts'
+import { appLink, checkNumber, codePicture, codeToCompare, foot, over, plate } from './card.ts'
+import { createEntry, type Entry, isApplication, type Mode } from './entry.ts'
+import type { ElementState, SaomaLoginEvents } from './events.ts'
 import { createHandover, type LoginSession, type Misfit, misfitOf } from './handover.ts'
 import { icons } from './icons.ts'
 import { createPhoneLink, type PhoneLink } from './link.ts'
@@ -25,12 +26,13 @@ declare global {
 
 /** A code appears at once. After this time something is wrong. */
 const SLOW_MS = 10_000
-const BEGINS_ANEW = ['origin', 'clientId', 'scope', 'ticket'] as const
+const BEGINS_ANEW = ['origin', 'clientId', 'redirectUri', 'mode', 'scope', 'ticket'] as const
 
 /**
  * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
  * Its events bubble. Without `lang` it uses the language of the surrounding page. On a phone a button beside
- * the code opens the app on that phone: `same-phone` is `auto` (the default), `always` or `never`.
+ * the code opens the app on that phone: `same-phone` is `auto` (the default), `always` or `never`. With the
+ * id of a registered application it is a button that opens Saoma's login page.
  * @example
  * ```ts
  * import '@saoma/client/element'
@@ -46,6 +48,8 @@ export class SaomaLogin extends LitElement {
   static override readonly properties = {
     origin: {},
     clientId: { attribute: 'client-id' },
+    redirectUri: { attribute: 'redirect-uri' },
+    mode: {},
     scope: {},
     ticket: {},
     lang: {},
@@ -57,6 +61,9 @@ export class SaomaLogin extends LitElement {
   /** Saoma's origin. @default the page's own origin */
   declare origin: string | undefined
   declare clientId: string | undefined
+  /** Of a registered application. @default the address of the page, without its query */
+  declare redirectUri: string | undefined
+  declare mode: Mode | undefined
   declare scope: string | undefined
   /** A confirmed ticket to redeem first; see LoginOptions. */
   declare ticket: string | undefined
@@ -69,6 +76,8 @@ export class SaomaLogin extends LitElement {
   declare session: LoginSession | undefined
 
   #login: Login | undefined
+  /** In place of a code: the button of a registered application. */
+  #entry: Entry | undefined
   /** In place of a login: the session does not fit. */
   #misfit: Misfit | undefined
   #handOver = createHandover()
@@ -85,7 +94,11 @@ export class SaomaLogin extends LitElement {
   /** Since when a code is being requested. */
   #asking = 0
 
-  get state(): LoginState {
+  get state(): ElementState {
+    return this.#entry?.state ?? this.#shown
+  }
+
+  get #shown(): LoginState {
     return this.#misfit ?? this.#login?.state ?? { status: 'idle' }
   }
 
@@ -110,12 +123,12 @@ export class SaomaLogin extends LitElement {
   /** Frameworks set the properties after the insertion, but in the same turn: before the first update. */
   override updated(changed: PropertyValues<this>): void {
     if (!this.isConnected) return
-    const isFirst = !this.#login && !this.#misfit
+    const isFirst = !this.#login && !this.#entry && !this.#misfit
     const isAnew = BEGINS_ANEW.some((name) => changed.has(name))
     if (!isFirst && !isAnew && !changed.has('session')) return
     const misfit = misfitOf(this.session, { origin: this.#origin, clientId: this.clientId || 'web' })
     // The login goes on with another session, or has waited for one.
-    if (this.#login && !isAnew && !misfit) {
+    if ((this.#login || this.#entry) && !isAnew && !misfit) {
       const { state } = this
       if (state.status === 'done') this.#handOver(this.session, state.tokens)
       return
@@ -137,6 +150,12 @@ export class SaomaLogin extends LitElement {
   }
 
   #begin(): void {
+    const { clientId, redirectUri, scope, mode } = this
+    if (isApplication(clientId)) {
+      const place = { origin: this.#origin, clientId, redirectUri, scope, mode }
+      this.#entry = createEntry(place, (state) => this.#enter(state))
+      return this.requestUpdate()
+    }
     this.#login = createLogin({
       origin: this.#origin,
       dpop: () => this.session?.dpop,
@@ -152,6 +171,8 @@ export class SaomaLogin extends LitElement {
   #end(): void {
     this.#login?.close()
     this.#login = undefined
+    this.#entry?.close()
+    this.#entry = undefined
     this.#misfit = undefined
     this.#picture.clear()
     this.#link.clear()
@@ -163,7 +184,7 @@ export class SaomaLogin extends LitElement {
     this.#end()
   }
 
-  #enter(state: LoginState): void {
+  #enter(state: ElementState): void {
     if ('qr' in state) this.#picture.show(state.qr)
     if (state.status === 'creating') this.#asking = now()
     this.requestUpdate()
@@ -181,8 +202,8 @@ export class SaomaLogin extends LitElement {
   }
 
   /** Only a phone needs the link. A plain code's address is known without a request. */
-  #seekLink(): void {
-    const { state } = this
+  override willUpdate(): void {
+    const state = this.#shown
     const picture = this.#picture.state
     if (state.status === 'waiting' && picture.status === 'shown' && picture.link && !picture.plain && this.#onPhone)
       this.#link.show(state.ticket)
@@ -196,13 +217,10 @@ export class SaomaLogin extends LitElement {
     return languageOf(this.lang || this.closest('[lang]')?.getAttribute('lang') || navigator.language)
   }
 
-  override willUpdate(): void {
-    this.#seekLink()
-  }
-
   override render(): TemplateResult {
     const say = textIn(this.#language)
-    const { state } = this
+    if (this.#entry) return this.#entry.render(say, this.#language)
+    const state = this.#shown
     const connection = this.#login?.connection ?? 'connecting'
     return html`
       <section class="card ${state.status}" part="card" lang=${this.#language === 'zh' ? 'zh-CN' : 'en'}>
@@ -219,30 +237,14 @@ export class SaomaLogin extends LitElement {
     `
   }
 
-  #frame(state: LoginState, say: ElementText): TemplateResult {
-    switch (state.status) {
-      case 'waiting':
-        return this.#code(say, false)
-      case 'scanned':
-        return html`${this.#code(say, true)}${over('good', icons.phone)}`
-      default:
-        return plate(state.status)
-    }
+  #frame({ status }: LoginState, say: ElementText): TemplateResult {
+    if (status === 'waiting') return this.#code(say, false)
+    return status === 'scanned' ? html`${this.#code(say, true)}${over('good', icons.phone)}` : plate(status)
   }
 
   #code(say: ElementText, dim: boolean): TemplateResult {
-    const picture = this.#picture.state
-    if (picture.status === 'shown')
-      return html`<img class=${dim ? 'dim' : ''} src=${picture.url} alt=${say.picture} part="picture" />`
-    if (dim) return html`<span></span>`
-    if (picture.status === 'loading') return over('calm plate spins', icons.spinner)
-    // This code has used up its pictures; a new code has not.
-    const isSpent = picture.code === 'RATE_LIMITED'
-    const act = isSpent ? this.#renewByHand : () => this.#picture.retry()
-    return html`<div class="over plate warn">
-      <span class="badge">${icons.warning}</span>
-      <button class="inside" type="button" @click=${act}>${isSpent ? say.renew : say.pictureAgain}</button>
-    </div>`
+    const acts = { renew: () => this.#renewByHand(), retry: () => this.#picture.retry() }
+    return codePicture(this.#picture.state, dim, say, acts)
   }
 
   #headline(state: LoginState, say: ElementText): string {
@@ -285,17 +287,10 @@ export class SaomaLogin extends LitElement {
     return nothing
   }
 
-  /** The way without a scan: the first choice on a phone, and a way to try things out elsewhere. */
   #open(state: LoginState, say: ElementText): TemplateResult | typeof nothing {
     const picture = this.#picture.state
     if (state.status !== 'waiting' || picture.status !== 'shown') return nothing
-    if (picture.plain)
-      return html`<a class=${this.#onPhone ? 'open' : 'link'} part="open" href=${state.verificationUriComplete}
-        target="_blank" rel="noopener">${say.openLink} <span class="unseen">${say.newTab}</span></a>`
-    // Not in a new tab: WeChat opens over this page, and the person returns to it.
-    return this.#onPhone && this.#link.url
-      ? html`<a class="open" part="open" href=${this.#link.url}>${say.openWechat}</a>`
-      : nothing
+    return appLink(picture.plain ? state.verificationUriComplete : undefined, this.#onPhone, this.#link.url, say)
   }
 }
 

@@ -59,6 +59,11 @@ export const elementStyle = css`
     border-radius: var(--radius);
   }
   .card:not(.waiting, .scanned) { align-content: center; }
+  .card.entry { container-type: normal; width: auto; min-height: 0; padding: 0; background: none; border: 0; }
+  .entry .headline:empty { display: none; }
+  .card.entry > button { margin-top: 0; padding-inline: 1.25rem; }
+  .mark { color: var(--tone); }
+  .mark svg { width: 2rem; aspect-ratio: 1; }
   .frame {
     position: relative;
     display: grid;

@@ -36,6 +36,9 @@ const text = {
     reconnecting: 'Reconnecting…',
     offline: 'You are offline',
     reason: 'Reason',
+    enter: 'Log in by scanning',
+    opened: 'Go on in the other window',
+    windowClosed: 'The window was closed',
     unreachable: 'The server cannot be reached',
     unfinished: 'This login could not be finished',
     misfit: 'This page is not set up correctly',
@@ -72,6 +75,9 @@ const text = {
     reconnecting: '正在重新连接…',
     offline: '网络已断开',
     reason: '原因',
+    enter: '扫码登录',
+    opened: '请在打开的窗口中继续',
+    windowClosed: '登录窗口已关闭',
     unreachable: '无法连接服务器',
     unfinished: '登录未能完成',
     misfit: '此页面的登录设置有误',
@@ -92,5 +98,6 @@ export const sayFailure = (code: string, language: Language): string => {
   if (code === 'PICTURE_UNSHOWN') return text[language].pictureUnshown
   if (code === 'SESSION_MISMATCH') return text[language].misfit
   if (code === 'KEY_UNAVAILABLE') return text[language].keyless
+  if (code === 'WINDOW_CLOSED') return text[language].windowClosed
   return code === 'invalid_grant' ? text[language].unfinished : text[language].wrong
 }

@@ -65,7 +65,7 @@ export const crossOrigin = (origins: Origins, hasOrigin: (origin: string) => boo
       return problem(ctx, 'ORIGIN_NOT_ALLOWED', 'the routes of administrators are not for pages')
     return allow(ctx, async () => {
       if (!origins.admits(ctx.headers) && !applications.allows(path, ctx.get('Origin')))
-        return problem(ctx, 'ORIGIN_NOT_ALLOWED', notNamed(ctx.get('Origin')))
+        return problem(ctx, 'ORIGIN_NOT_ALLOWED', whatToAdd(path, ctx.get('Origin')))
       await next()
       // The provider sets its own, shorter list of exposed headers.
       if (ctx.response.get('Access-Control-Allow-Origin')) ctx.set('Access-Control-Expose-Headers', exposedHeaders)
@@ -75,3 +75,9 @@ export const crossOrigin = (origins: Origins, hasOrigin: (origin: string) => boo
 
 /** The explanation for the log and for the developer of the page. */
 export const notNamed = (origin: string): string => `SAOMA_ALLOWED_ORIGINS does not name ${origin.slice(0, 200)}`
+
+/** What the developer of the page has to add, and where. */
+const whatToAdd = (path: string, origin: string): string =>
+  path.startsWith('/oidc/')
+    ? `${notNamed(origin)}. If the page is yours, add it there. If it belongs to a registered application, the application has to be of the type public, with a redirect address of this origin, and <saoma-login> needs its client-id`
+    : notNamed(origin)

@@ -32,8 +32,9 @@ const INTERACTION = /^\/oidc\/interaction\/[A-Za-z0-9_-]{16,64}$/
 /** The question whether to log out, and that it is done. */
 const LOGOUT = /^\/oidc\/logout(\/done)?$/
 
-/** What pages of other origins load: the element, the hosted SDK, and their parts. */
-const isForOthers = (path: string): boolean => path === '/saoma-login.js' || path.startsWith('/sdk/')
+/** What pages of other origins load: the element, a callback page's script, the hosted SDK, their parts. */
+const isForOthers = (path: string): boolean =>
+  path === '/saoma-login.js' || path === '/saoma-callback.js' || path.startsWith('/sdk/')
 
 /** A file with a hash in its path never changes. The viewer of `/docs` is large, and is of one release. */
 const cacheControl = (path: string): string => {
