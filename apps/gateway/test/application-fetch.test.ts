@@ -1,7 +1,9 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { onCleanup } from '@saoma/testing'
+import { createSelfSigned, onCleanup } from '@saoma/testing'
 import { createApplicationFetch } from '../src/access/application-fetch.ts'
 import { createMayCall, isPrivateNetwork } from '../src/access/application-networks.ts'
 
@@ -135,6 +137,17 @@ test('a redirect is an answer, and nobody follows it', async () => {
   const outer = await serve((_, res) => res.writeHead(302, { location: `http://127.0.0.1:${inner.port}/` }).end())
   const answer = await createApplicationFetch({ mayCall: here })(`http://127.0.0.1:${outer.port}/`)
   expect([answer.status, inner.asked]).toEqual([302, []])
+})
+
+test('a certificate that nobody trusts is no answer', async () => {
+  const { certFile, keyFile } = createSelfSigned(['127.0.0.1'])
+  const server = createSecureServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) }, (_, res) => res.end())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onCleanup(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const call = createApplicationFetch({ mayCall: here })
+  expect(await failureOf(call(`https://127.0.0.1:${port}/`))).toBe('DEPTH_ZERO_SELF_SIGNED_CERT')
 })
 
 test('an answer that is too long or does not end is given up', async () => {

@@ -306,7 +306,7 @@ test('a refused address is told in log, audit and metric, and harms nobody else'
   expect(failed.reduce((sum, count) => sum + count, 0)).toBe(1)
 })
 
-test('of a deleted person nothing is left but what an application has yet to be told', async () => {
+test('what an application has yet to be told of a deleted person is left for two hours at most', async () => {
   const { sub, sid } = await enter()
   wikiServer.answer = (res) => void res.writeHead(503).end()
   await admin('DELETE', `/accounts/${sub}`)

@@ -25,8 +25,8 @@ export interface LogoutTimes {
   lookMs: number
 }
 
-/** Together an hour: a restart of the application, its machine or its network. */
-const TIMES: LogoutTimes = { firstPauseMs: 1_000, longestPauseMs: 600_000, tries: 15, lookMs: 2_000 }
+/** Together about an hour: a restart of the application, its machine or its network. */
+const TIMES: LogoutTimes = { firstPauseMs: 1_000, longestPauseMs: 600_000, tries: 16, lookMs: 2_000 }
 /** Ends that this node works on at once. */
 const MOST_AT_ONCE = 50
 
@@ -115,7 +115,7 @@ export const createLogouts = (
         onUntellable({ sub: left.sub, sid: left.sid, client: outcome.client, reason: outcome.reason })
     }
     if (again.length > 0 && !isLast)
-      return untold.schedule(id, backoffMs(tries - 1, { baseMs: firstPauseMs, capMs: longestPauseMs, least: 0.5 }))
+      return untold.schedule(id, backoffMs(tries - 1, { baseMs: firstPauseMs, capMs: longestPauseMs, least: 0.8 }))
     if (again.length > 0) await untold.told(id, again)
     await untold.drop(id)
   }
