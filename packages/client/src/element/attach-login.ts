@@ -46,8 +46,8 @@ export interface LoginListener {
  * ```ts
  * import { attributesOf } from '@saoma/client/components'
  *
- * const attributes = attributesOf({ clientId: 'web', samePhone: 'never', lang: undefined })
- * console.log(attributes) // -> { 'client-id': 'web', 'same-phone': 'never' }
+ * const attributes = attributesOf({ clientId: 'club', mode: 'redirect', lang: undefined })
+ * console.log(attributes) // -> { 'client-id': 'club', mode: 'redirect' }
  * ```
  */
 export const attributesOf = (props: LoginProps): Record<string, string> => {
