@@ -95,6 +95,7 @@ export const groups: readonly Group[] = [
     pages: [
       both('ARCHITECTURE.md', 'architecture', 'Architecture', '架构'),
       both('SECURITY.md', 'security', 'Security', '安全'),
+      both('docs/conformance.md', 'conformance', 'Conformance', '一致性'),
       english('packages/tickets/SPEC.md', 'rules/tickets', 'Rules of tickets', '票据的规则'),
       english('packages/channels/SPEC.md', 'rules/channels', 'Rules of channels', '频道的规则'),
       english('packages/accounts/SPEC.md', 'rules/accounts', 'Rules of accounts', '账号的规则'),

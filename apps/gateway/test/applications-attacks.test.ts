@@ -134,14 +134,24 @@ test.each([
 })
 
 test('a network cannot fill Redis with logins that nobody finishes', async () => {
-  const small = await startCluster({ nodes: 1, env: { SAOMA_CLIENTS: testClients, SAOMA_LIMIT_CODES: '3' } })
-  const go = async (more: Record<string, string> = {}) =>
-    createBrowser(small.origin).go((await ask(more)).replace(cluster.origin, small.origin))
-  for (let i = 0; i < 3; i++) expect((await go()).location).toContain('/oidc/interaction/')
+  const small = await startCluster({ nodes: 1, env: { SAOMA_CLIENTS: testClients, SAOMA_LIMIT_CODES: '4' } })
+  const go = async (more: Record<string, string> = {}, browser = createBrowser(small.origin)) =>
+    browser.go((await ask(more)).replace(cluster.origin, small.origin))
+  const inside = createBrowser(small.origin)
+  const phone = await phoneToken(small.origin, 'alice')
+  await logIn(inside, small.origin, (await go({}, inside)).location, phone)
+  // Also what waits for somebody who is logged in counts.
+  expect((await go({ prompt: 'consent' }, inside)).location).toContain('/oidc/interaction/')
+  for (let i = 0; i < 2; i++) expect((await go()).location).toContain('/oidc/interaction/')
+  expect((await go({ prompt: 'consent' }, inside)).status).toBe(429)
   const { status, headers, text } = await go()
   expect(status).toBe(429)
   expect(Number(headers.get('refresh'))).toBeGreaterThanOrEqual(Number(headers.get('retry-after')))
   expect(text).toContain('This page tries again by itself.')
+  const board = { client_id: 'board', redirect_uri: 'https://board.example.com/' }
+  const pushed = await request(`${small.origin}/oidc/request`, { form: { ...(await usual()), ...board } })
+  expect(pushed.status).toBe(429)
+  expect((await go({}, inside)).location).toContain('code=')
   // Nothing is kept for these.
   expect(errorIn((await go({ prompt: 'none' })).location)).toBe('login_required')
   await small.stop()

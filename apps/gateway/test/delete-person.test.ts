@@ -4,6 +4,7 @@ import { allowanceKeysOf } from '../src/live/allowance.ts'
 import { expectNoSentence, expectNothingElse, owner } from './left-of-person.ts'
 import { admin, type Company, live, openCompany, type Person, phoneOf, SECRET, tracesOf } from './person-life.ts'
 import { openRedisSearch, placesOf, type RedisSearch } from './redis-search.ts'
+import { SECRET as CLIENT_SECRET, createBrowser, logIn, REDIRECT, testClients } from './relying-party.ts'
 
 /* A deletion leaves of a person what docs/operate.md names, as long as it says, and nothing else (D107). */
 
@@ -12,13 +13,39 @@ const topologies = {
   cluster: async () => (await startRedisCluster()).url,
 }
 
+const ofWiki = { client_id: 'wiki', client_secret: CLIENT_SECRET }
+const renewWiki = (origin: string, refresh_token = '') =>
+  request<{ refresh_token: string }>(`${origin}/oidc/token`, {
+    form: { grant_type: 'refresh_token', refresh_token, ...ofWiki },
+  })
+
+/** Somebody enters two applications, one of which asks for single claims. Resolves with a refresh token. */
+const enterApplications = async ({ nodes: [a, b] }: Company, phone: string): Promise<string> => {
+  const origin = 'http://company.test'
+  const browser = createBrowser(origin, [a.origin, b.origin])
+  const ask = (more: Record<string, string>) =>
+    `${origin}/oidc/auth?${new URLSearchParams({ response_type: 'code', ...more })}`
+  const wiki = ask({ client_id: 'wiki', redirect_uri: REDIRECT, scope: 'openid profile', nonce: 'n' })
+  const answer = await logIn(browser, a.origin, (await browser.go(wiki)).location, phone)
+  const claims = JSON.stringify({ userinfo: { name: { essential: true } } })
+  const guest = { client_id: 'guest', redirect_uri: 'https://guest.example.com/callback', scope: 'openid', claims }
+  const consent = await browser.go(ask(guest))
+  const agreed = await browser.post(`${consent.location}/consent`)
+  expect((await browser.go(String(agreed.body.location))).location).toContain('code=')
+  const code = new URL(answer).searchParams.get('code') ?? ''
+  const { body } = await request<{ refresh_token: string }>(`${b.origin}/oidc/token`, {
+    form: { grant_type: 'authorization_code', code, redirect_uri: REDIRECT, ...ofWiki },
+  })
+  return body.refresh_token
+}
+
 describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s Redis', (topology) => {
   let company: Company
   let search: RedisSearch
 
   beforeAll(async () => {
     const url = await topologies[topology]()
-    company = await openCompany(url, { SAOMA_LIMIT_PERSON_MESSAGES: '20' })
+    company = await openCompany(url, { SAOMA_LIMIT_PERSON_MESSAGES: '20', SAOMA_CLIENTS: testClients })
     search = await openRedisSearch(url, SECRET)
   })
 
@@ -33,6 +60,8 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
     const [a, b] = company.nodes
     const ann = await live(company, 'ann')
     const bob = await live(company, 'bob')
+    const tokensOf = new Map<string, string>()
+    for (const { sub, phone } of [ann, bob]) tokensOf.set(sub, await enterApplications(company, phone))
     const places = createPlaces(search.redis, { name: 'follows', nodeId: 'a', limit: 500, free: 0 })
     onCleanup(places.close)
     for (const { sub } of [ann, bob]) await places.enter(`saoma ${sub}`)
@@ -47,7 +76,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
 
     expect(await admin(a, 'DELETE', `/accounts/${ann.sub}`)).toMatchObject({
       status: 200,
-      body: { sub: ann.sub, state: 'deleted', ended: 1 },
+      body: { sub: ann.sub, state: 'deleted', ended: 2 },
     })
     expect(await ann.live.next('ended')).toEqual({ code: 'REVOKED' })
     // Presence goes with the sockets, a moment later.
@@ -58,6 +87,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
 
     // Whatever the person tries now gives nothing, and leaves nothing.
     expect((await refresh(b.origin, ann.page.refresh_token)).status).toBe(400)
+    expect((await renewWiki(b.origin, tokensOf.get(ann.sub))).status).toBe(400)
     expect((await redeem(b.origin, ann.confirmed)).status).toBe(400)
     await untilNoted(ann, 'account.deleted', 1)
     // Also when the audit takes entries of this person again.
@@ -91,6 +121,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
     const lost = ofBob.filter((each) => !after.has(each))
     expect(lost.filter((each) => !each.startsWith('saoma:rate:'))).toEqual([])
     expect((await refresh(b.origin, bob.page.refresh_token)).status).toBe(200)
+    expect((await renewWiki(b.origin, tokensOf.get(bob.sub))).status).toBe(200)
   })
 
   test('why somebody was disabled is forgotten with them, except by the token that tells it for a day', async () => {

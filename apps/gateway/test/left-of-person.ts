@@ -22,6 +22,8 @@ const leftOf = ({ sub }: Pick<Person, 'sub'>): readonly (readonly [RegExp, numbe
     [/^saoma:oidc:RefreshToken:/, 10 * MINUTE],
     // For applications that could not be told yet.
     [/^saoma:untold:/, 2 * HOUR],
+    [/^saoma:oidc:AuthorizationCode:/, MINUTE],
+    [/^saoma:oidc:Interaction:/, 15 * MINUTE],
     [new RegExp(`^saoma:channel:\\{user:${name}\\}:ends$`), HOUR],
     [new RegExp(`^saoma:channel:\\{user:${name}\\}:receipt:`), 10 * MINUTE],
     // What was said in a room belongs to the room.

@@ -2,6 +2,7 @@ import type { ClientRegistry } from './client.ts'
 import { claimsByScope, SESSION_OF_BROWSER_SECONDS } from './clients.ts'
 import type { Grants } from './grants.ts'
 import { errors, type KoaContextWithOIDC, type Provider } from './oidc-provider.ts'
+import { requestState } from './request-state.ts'
 import type { Sessions } from './sessions.ts'
 
 type Grant = InstanceType<Provider['Grant']>
@@ -9,7 +10,7 @@ type Grant = InstanceType<Provider['Grant']>
 export interface ApplicationsDeps {
   provider: () => Provider
   registry: ClientRegistry
-  grants: Pick<Grants, 'hasSession' | 'prolong' | 'keep' | 'enter'>
+  grants: Pick<Grants, 'prolong' | 'keep' | 'enter'>
   sessions: Pick<Sessions, 'end' | 'addApplication'>
   /** Draws 22 random characters. */
   newName: () => string
@@ -100,6 +101,7 @@ export const createApplications = (
 
   return {
     extended,
+    allowedClaims,
 
     /**
      * The grant of the application that asks, in the session of this browser. Of the business's own
@@ -111,29 +113,37 @@ export const createApplications = (
       // While the person was scanning the registration may have changed, or become another one.
       if (typeof params?.redirect_uri === 'string' && !client.redirectUriAllowed(params.redirect_uri))
         throw new errors.InvalidRedirectUri()
+      // It may have been taken away while the request waited.
+      if (!client.redirectUriAllowed(String(ctx.oidc.params?.redirect_uri))) throw new errors.InvalidRedirectUri()
       const { accountId } = account
       const { clientId } = client
       const begun = (result?.[BEGUN] as { sid?: string } | undefined)?.sid
       if (begun !== undefined && begun !== session.uid) {
         // Somebody who scans again, because the application wants it, is still in the same session.
-        if (await grants.hasSession(session.uid)) await sessions.end(accountId, begun)
+        if (requestState()?.entered === session.uid) await sessions.end(accountId, begun)
         else session.uid = begun
       }
       const sid = session.uid
       session.sidFor(clientId, sid)
-      await grants.prolong(sid, SESSION_OF_BROWSER_SECONDS, '')
-
       const grantId = result?.consent?.grantId ?? session.grantIdFor(clientId)
-      const found = grantId === undefined ? undefined : await provider().Grant.find(grantId)
       const { party, backchannelLogoutUri } = registry.find(clientId) ?? {}
       const isFirstParty = party === 'first'
-      if (!found && !isFirstParty) return undefined
       const application = { client: clientId, name: client.clientName ?? clientId }
-      const isListed = await sessions.addApplication(accountId, sid, application)
       // Before it gets a code. So whatever gets one is told of the end.
-      if (!isListed || (backchannelLogoutUri && !(await grants.enter(sid, clientId))))
-        throw new errors.AccessDenied('this session was ended')
-      if (found) await grants.keep(found.jti, SESSION_OF_BROWSER_SECONDS)
+      const add = async (): Promise<boolean> =>
+        (await sessions.addApplication(accountId, sid, application)) &&
+        (!backchannelLogoutUri || grants.enter(sid, clientId))
+      const [found, isAdded] = await Promise.all([
+        grantId === undefined ? undefined : provider().Grant.find(grantId),
+        isFirstParty ? add() : undefined,
+        grants.prolong(sid, SESSION_OF_BROWSER_SECONDS, ''),
+      ])
+      if (!found && !isFirstParty) return undefined
+      const [isOpen] = await Promise.all([
+        isAdded ?? add(),
+        found && grants.keep(found.jti, SESSION_OF_BROWSER_SECONDS),
+      ])
+      if (!isOpen) throw new errors.AccessDenied('this session was ended')
       if (!isFirstParty) return found
       const asked = askedIn(ctx)
       if (found && covers(found, asked)) return found

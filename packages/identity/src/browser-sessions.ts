@@ -1,8 +1,13 @@
 import { RedisUnavailable } from '@saoma/redis'
 import { errorPage } from './error-page.ts'
-import type { Grants } from './grants.ts'
+import { type Grants, withoutPerson } from './grants.ts'
 import type { Adapter, AdapterPayload, KoaContextWithOIDC } from './oidc-provider.ts'
+import { requestState } from './request-state.ts'
 import type { Sessions } from './sessions.ts'
+import { useUpLast } from './used-up.ts'
+
+/** How long a question of the provider waits in a browser in which nobody is logged in. */
+const QUESTION_SECONDS = 15 * 60
 
 type Authorizations = Record<string, { persistsLogout?: boolean }>
 
@@ -17,30 +22,30 @@ const endingWithLogout = (payload: AdapterPayload): AdapterPayload => {
 /**
  * oidc-provider's storage of sessions in browsers' cookies, on top of our own. A browser is logged in as long
  * as the session that the record names (`uid`) is not over. So ending a session, wherever that is done, ends
- * single sign-on with it.
+ * single sign-on with it. Who is logged in stands in the record of that session alone.
+ *
+ * A browser in which nobody is logged in has nothing to remember but a question of the provider (`state`).
+ * Else whoever has an old cookie could fill Redis: each request with it would store a session for two weeks.
  */
-export const createBrowserSessions = (records: Adapter, grants: Pick<Grants, 'hasSession'>): Adapter => ({
+export const createBrowserSessions = (records: Adapter, grants: Pick<Grants, 'ownerOf'>): Adapter => ({
   ...records,
-  upsert: (id, payload, expiresIn) => records.upsert(id, endingWithLogout(payload), expiresIn),
   find: async (id) => {
     const record = await records.find(id)
-    if (!record?.accountId || (await grants.hasSession(record.uid ?? ''))) return record
+    if (record?.loginTs === undefined) return record
+    const accountId = await grants.ownerOf(record.uid ?? '')
+    const state = requestState()
+    if (state && accountId !== undefined && record.uid !== undefined) state.entered = record.uid
+    if (accountId !== undefined) return { ...record, accountId }
     await records.destroy(id)
     return undefined
   },
-})
-
-/**
- * The storage of interactions. The provider would store the browser's cookie with them, and does not need it.
- * It would also refuse a login whose browser has left the session of before in the meantime. A new login
- * needs no former one. An agreement does: it is given in that session.
- */
-export const withoutCookie = (records: Adapter): Adapter => ({
-  ...records,
-  upsert: (id, payload, expiresIn) => {
-    const { cookie: _, uid, ...session } = payload.session ?? {}
-    const kept = payload.prompt?.name === 'consent' ? { ...session, uid } : session
-    return records.upsert(id, payload.session ? { ...payload, session: kept } : payload, expiresIn)
+  // The provider deletes a session before it stores what follows, such as the same under a new name.
+  destroy: (id) => useUpLast(async () => void (await records.destroy(id))),
+  upsert: async (id, payload, expiresIn) => {
+    const record = endingWithLogout(payload)
+    if (record.loginTs !== undefined) return records.upsert(id, withoutPerson(record), expiresIn)
+    if (record.state !== undefined)
+      return records.upsert(id, record, Math.min(expiresIn ?? QUESTION_SECONDS, QUESTION_SECONDS))
   },
 })
 

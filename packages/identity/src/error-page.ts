@@ -2,7 +2,7 @@ import type { KoaContextWithOIDC } from './oidc-provider.ts'
 import type { RequestState } from './request-state.ts'
 
 /** What the page needs of a request and its answer. */
-type Context = Pick<KoaContextWithOIDC, 'method' | 'set' | 'type' | 'body' | 'response' | 'state'>
+type Context = Pick<KoaContextWithOIDC, 'method' | 'set' | 'remove' | 'type' | 'body' | 'response' | 'state'>
 
 /** Errors that end by themselves. The page looks again, after `Retry-After` if that says when. */
 const PASSING = new Set(['temporarily_unavailable', 'server_error'])
@@ -55,6 +55,10 @@ export const errorPage = (ctx: Context, out: { error?: string }, what: 'broken' 
   const hint = hintEn ? `<p>${hintEn}</p>\n<p lang="zh-CN">${hintZh}</p>\n` : ''
   const seconds = Math.max(AGAIN_SECONDS, Number(ctx.response.get('Retry-After')) || 0)
   if (isPassing && ctx.method === 'GET') ctx.set('Refresh', String(seconds))
+  // The request may have failed after it had an answer.
+  ctx.remove('Location')
+  // It is repeated with the cookies that the browser has. Some would be taken away by that answer.
+  if (isPassing) ctx.remove('Set-Cookie')
   ctx.type = 'html'
   ctx.body = `<!doctype html>
 <html lang="en">

@@ -15,7 +15,8 @@ import { createUntold, type Untold } from './untold.ts'
  *
  * An application gets a grant of its own, which depends on the session that the person entered with: the
  * record names that session (`sessionUid`), and without the session the grant counts as gone. So an end of
- * the session ends all of them in one step.
+ * the session ends all of them in one step. Whose it is stands in the record of the session alone. So what an
+ * ended session leaves behind names nobody.
  */
 export interface Grants {
   /** Key of a session's record. */
@@ -34,6 +35,8 @@ export interface Grants {
    */
   destroy(sid: string, notice?: EndNotice): Promise<boolean>
   hasSession(sid: string): Promise<boolean>
+  /** Whose session this is, or undefined if it is over. */
+  ownerOf(sid: string): Promise<string | undefined>
   /**
    * Deletes the refresh token of a session, and the marks of those before it. The last ones stay for ten
    * minutes, as after any use.
@@ -41,8 +44,11 @@ export interface Grants {
   eraseToken(sid: string): Promise<void>
   /** Has a grant live for so many seconds from now, if it is still there and would end earlier. */
   keep(id: string, seconds: number): Promise<void>
-  /** The record of a grant, or undefined if it is over or the session that it depends on is. */
-  find(id: string): Promise<AdapterPayload | undefined>
+  /**
+   * The record of a grant, or undefined if it is over or the session that it depends on is. If the caller
+   * knows that session, both are read at once.
+   */
+  find(id: string, sessionUid?: string): Promise<AdapterPayload | undefined>
   /** Notes an application that has to be told of the session's end. Resolves with false if it is over. */
   enter(sid: string, clientId: string): Promise<boolean>
 }
@@ -63,6 +69,11 @@ const TELL_SECONDS = 24 * 60 * 60
 
 /** Whether the present request is one to the token endpoint. */
 const isRedeeming = (): boolean => Provider.ctx?.oidc.route === 'token'
+
+/** The record of something that depends on a session, as it is stored: the session says whose it is. */
+export const withoutPerson = ({ accountId: _, ...record }: AdapterPayload): AdapterPayload => record
+const nameless = (record: AdapterPayload): AdapterPayload =>
+  record.sessionUid === undefined ? record : withoutPerson(record)
 
 /**
  * @param onEnded  called once for each ended session, after its record is deleted; must not reject
@@ -127,14 +138,19 @@ export const createGrants = (
   const records = createRecords(redis, MODEL, form)
   const hasSession = async (sid: string): Promise<boolean> => (await orUnavailable(data.exists(at(sid)))) === 1
 
-  const find = async (id: string): Promise<AdapterPayload | undefined> => {
-    const record = await records.find(id)
+  const ownerOf = async (sid: string): Promise<string | undefined> =>
+    form.read(await orUnavailable(data.hgetall(at(sid))))?.accountId
+
+  const find = async (id: string, sessionUid?: string): Promise<AdapterPayload | undefined> => {
+    const [record, owner] = await Promise.all([records.find(id), sessionUid === undefined ? '' : ownerOf(sessionUid)])
     if (!record) return undefined
-    const [isLive, counts] = await Promise.all([
-      record.sessionUid === undefined || hasSession(record.sessionUid),
+    const depends = record.sessionUid
+    const [accountId, counts] = await Promise.all([
+      depends === undefined ? record.accountId : depends === sessionUid ? owner : ownerOf(depends),
       registrations?.counts(record) ?? true,
     ])
-    if (isLive) return counts ? record : undefined
+    if (depends === undefined) return counts ? record : undefined
+    if (accountId !== undefined) return counts ? { ...record, accountId } : undefined
     await records.destroy(id)
     return undefined
   }
@@ -151,10 +167,10 @@ export const createGrants = (
         // used.
         records.upsert(
           sid,
-          registrations?.named(record) ?? record,
+          nameless(registrations?.named(record) ?? record),
           Math.min(expiresIn, record.sessionUid === undefined ? FIRST_SECONDS : SESSION_OF_BROWSER_SECONDS),
         ),
-      find,
+      find: (id) => find(id),
       // The provider ends a session on revocation, or when a refresh token was replayed. It goes through the
       // same steps as every other end.
       destroy: async (sid) => {
@@ -180,6 +196,7 @@ export const createGrants = (
     },
     destroy: async (sid, notice) => (await destroy(sid, notice)) !== undefined,
     hasSession,
+    ownerOf,
     eraseToken: async (sid) => {
       const token = await orUnavailable(data.hget(at(sid), 'token'))
       const all = [keys.usedRefreshTokens(sid), ...(token ? [keys.oidc(REFRESH_TOKEN, token)] : [])]

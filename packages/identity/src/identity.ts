@@ -237,7 +237,10 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
   return {
     interactions: createInteractions({
       provider: () => current.provider,
-      applications: { extended: (...of) => current.applications.extended(...of) },
+      applications: {
+        extended: (...of) => current.applications.extended(...of),
+        allowedClaims: (...of) => current.applications.allowedClaims(...of),
+      },
       registry,
       grants,
       verify: verifyLogin,

@@ -41,7 +41,7 @@ export interface Interactions {
 
 export interface InteractionsDeps {
   provider: () => Provider
-  applications: Pick<Applications, 'extended'>
+  applications: Pick<Applications, 'extended' | 'allowedClaims'>
   registry: ClientRegistry
   grants: Pick<Grants, 'hasSession'>
   /** Verifies the access token of a login client. */
@@ -86,19 +86,20 @@ export const createInteractions = ({
         prompt: isConsent(interaction) ? 'consent' : 'login',
         application: { id: client.id, name: client.name, ...(client.logo ? { logo: client.logo } : {}) },
         scopes: missingOIDCScope,
-        claims: missingOIDCClaims,
+        // What it may not have is refused without asking.
+        claims: applications.allowedClaims(client.id, missingOIDCClaims),
         languages: wordsOf(interaction.params.ui_locales).slice(0, 10),
       }
     },
 
     logIn: async (uid, token) => {
-      const interaction = await find(uid)
-      if (!interaction || isConsent(interaction)) return fail('NOT_FOUND')
       const proof = await verify(token)
+      const [interaction, isOpen] = await Promise.all([find(uid), proof.ok && grants.hasSession(proof.value.sid)])
+      if (!interaction || isConsent(interaction)) return fail('NOT_FOUND')
       if (!proof.ok) return proof
       const { sub, sid, clientId, authTime, acr, amr } = proof.value
       // The login of another interaction would put its person into this browser.
-      if (clientId !== loginClientOf(uid) || !(await grants.hasSession(sid))) return fail('UNAUTHORIZED')
+      if (clientId !== loginClientOf(uid) || !isOpen) return fail('UNAUTHORIZED')
       const login = { accountId: sub, ts: authTime, acr, amr, remember: true }
       return ok(await finish(interaction, { login, select_account: {}, [BEGUN]: { sid } }))
     },

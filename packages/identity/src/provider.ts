@@ -14,7 +14,6 @@ import {
   SCOPES,
   SESSION_OF_BROWSER_SECONDS,
 } from './clients.ts'
-import { finishRedemption } from './device-codes.ts'
 import { createDeviceFlow } from './device-flow.ts'
 import { describeProvider } from './discovery.ts'
 import { takeEmptyPasswords } from './empty-password.ts'
@@ -39,6 +38,7 @@ import { createStorage } from './storage.ts'
 import { createStructuredTokens, introspectionFeature } from './structured-tokens.ts'
 import { tooMany } from './too-many.ts'
 import { createTrustedNetworks } from './trusted-networks.ts'
+import { answerUsedUp } from './used-up.ts'
 import { wxCodeGrant } from './wx-code.ts'
 
 const MINUTE = 60
@@ -66,7 +66,7 @@ export const createProvider = (
   const isOwn = (clientId: string): boolean => ownClients.includes(clientId)
   const networks = createTrustedNetworks(registry, options.networks)
   const resources = createResources(origin, isOwn, (clientId) => registry.find(clientId)?.party === 'first')
-  /** The tokens need the account. It is read while their session is written, and not after that. */
+  /** The tokens need the account. It is read while their session is written or read, and not after that. */
   const readAccount = (sub: string): void => {
     const state = requestState()
     if (!state) return
@@ -90,6 +90,10 @@ export const createProvider = (
     refreshTokens,
     checkPushed: () => networks.checkPushed(Provider.ctx),
     waitingClient: async (uid) => (await provider.Interaction.find(uid))?.params.client_id,
+    admit: async () => {
+      if (Provider.ctx) await admit(Provider.ctx)
+    },
+    readAccount,
   })
   const applications = createApplications(
     { provider: () => provider, registry, grants, sessions, newName },
@@ -217,19 +221,6 @@ export const createProvider = (
     ['code', 'app', 'phone_code', 'scope'],
   )
 
-  /** Sends tokens only after their code is consumed. */
-  const answerRedemption = async (ctx: KoaContextWithOIDC): Promise<void> => {
-    try {
-      await finishRedemption(ctx.state)
-    } catch (error) {
-      const failure = outage(error)
-      if (!(failure instanceof errors.OIDCProviderError)) throw failure
-      ctx.status = failure.statusCode
-      ctx.body = { error: failure.error, error_description: failure.error_description }
-      options.onError(ctx, failure)
-    }
-  }
-
   provider.use(async (ctx, next) => {
     // People type user codes on our own page, not in the provider's form.
     if (/^\/device(?!\/auth$)/.test(ctx.path)) return ctx.redirect(`${origin}/device`)
@@ -237,7 +228,7 @@ export const createProvider = (
     await answered(ctx as KoaContextWithOIDC, next)
     await structured.answer(ctx as KoaContextWithOIDC)
     await endReplaced(ctx as KoaContextWithOIDC, sessions)
-    if (ctx.status === 200) await answerRedemption(ctx as KoaContextWithOIDC)
+    await answerUsedUp(ctx as KoaContextWithOIDC, isAuthorization, options.onError)
     addProblem(ctx as KoaContextWithOIDC)
     if (ctx.status === 503) ctx.set('Retry-After', '2')
     const body = ctx.body as { error?: string } | undefined

@@ -22,7 +22,7 @@ export const KEEP_SECONDS = 600
  * once, also by concurrent requests.
  */
 export const createRecords = (
-  { data, keys, writing }: RedisClients,
+  { data, keys, writing, reachReplicas }: RedisClients,
   model: string,
   form: RecordForm = inJson,
 ): Adapter => {
@@ -42,7 +42,11 @@ export const createRecords = (
       return payload && { ...payload, jti: id, ...(fields.consumed ? { consumed: Number(fields.consumed) } : {}) }
     },
     consume: async (id) => {
-      if (!(await consume(data, [at(id)], [0]))) throw new errors.InvalidGrant('already used')
+      const key = at(id)
+      await reachReplicas(key)
+      const replicated = writing(key)
+      if (!(await consume(data, [key], [0]))) throw new errors.InvalidGrant('already used')
+      await replicated()
     },
     destroy: async (id) => {
       await orUnavailable(data.unlink(at(id)))

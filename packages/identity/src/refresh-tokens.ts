@@ -1,8 +1,8 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import { type EndNotice, HASHED_TOKEN } from '@saoma/protocol'
 import { orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
-import type { Grants } from './grants.ts'
-import { type Adapter, errors, Provider } from './oidc-provider.ts'
+import { type Grants, withoutPerson } from './grants.ts'
+import { type Adapter, type AdapterPayload, errors, Provider } from './oidc-provider.ts'
 import type { RecordForm } from './record-form.ts'
 import { createRecords, KEEP_SECONDS, REFRESH_TOKEN as MODEL } from './records.ts'
 import { requestState } from './request-state.ts'
@@ -83,6 +83,14 @@ export const createRefreshTokens = (
     return entry === null ? 'nowhere' : isMark(entry) ? 'ended' : 'listed'
   }
 
+  /** The person of an application's token. The grant is kept for the request, which reads it next. */
+  const personOf = async ({ sessionUid, grantId = '' }: AdapterPayload): Promise<{ accountId?: string }> => {
+    const grant = sessionUid === undefined ? undefined : await grants.find(grantId, sessionUid)
+    const state = requestState()
+    if (state && grant) state.grant = grant
+    return grant?.accountId === undefined ? {} : { accountId: grant.accountId }
+  }
+
   return {
     ...records,
     find: async (id) => {
@@ -100,7 +108,7 @@ export const createRefreshTokens = (
       const state = requestState()
       if (state && found.fields.end) state.ended = JSON.parse(found.fields.end) as EndNotice
       const isReplay = usedSecondsAgo !== undefined && (usedSecondsAgo > REPEAT_SECONDS || !mayRepeat)
-      return { ...payload, jti: id, ...(isReplay ? { consumed: true } : {}) }
+      return { ...payload, ...(await personOf(payload)), jti: id, ...(isReplay ? { consumed: true } : {}) }
     },
     // Decides the successor. It is derived from the salt, which only we know, and the old token, which only
     // its bearer knows.
@@ -127,8 +135,11 @@ export const createRefreshTokens = (
       if (!expiresIn) throw new TypeError('a refresh token needs a lifetime')
       // A session that failed in its beginning must not get a longer life.
       if (!used && !((await requestState()?.stands) ?? true)) throw new errors.InvalidGrant('this session was ended')
-      const former = used || sessionUid === grantId ? null : await orUnavailable(data.hget(grants.at(grantId), 'token'))
-      const { isThere, waitSeconds } = await grants.prolong(grantId, expiresIn, nameOf(id))
+      // Redis takes both in this order.
+      const [former, { isThere, waitSeconds }] = await Promise.all([
+        used || sessionUid === grantId ? null : orUnavailable(data.hget(grants.at(grantId), 'token')),
+        grants.prolong(grantId, expiresIn, nameOf(id)),
+      ])
       if (waitSeconds !== undefined) {
         onLimited()
         throw tooMany(Provider.ctx, waitSeconds)
@@ -137,9 +148,12 @@ export const createRefreshTokens = (
         throw new errors.InvalidGrant('this session was ended')
       // Redis has lost the session. A repeat of the login creates it again.
       if (!isThere) throw new RedisUnavailable('the session that has just begun is not there')
-      // Whoever uses an application uses the session.
-      if (sessionUid !== grantId) await grants.prolong(sessionUid, expiresIn, '')
-      await records.upsert(id, payload, expiresIn)
+      const isOwn = sessionUid === grantId
+      await Promise.all([
+        records.upsert(id, isOwn ? payload : withoutPerson(payload), expiresIn),
+        // Whoever uses an application uses the session.
+        isOwn ? undefined : grants.prolong(sessionUid, expiresIn, ''),
+      ])
       // An application logs the same person in again whenever it likes. Only its newest token stays.
       if (former && former !== nameOf(id))
         await orUnavailable(data.expire(keys.oidc(MODEL, former), KEEP_SECONDS, 'LT'))

@@ -19,6 +19,12 @@ export interface RequestState {
   refusal?: { code: Code; detail?: string }
   /** The device code that the request redeems. */
   redemption?: Redemption
+  /** What the request uses up at its end. See `useUpLast`. */
+  lastly?: (() => Promise<void>)[]
+  /** The session of the browser's cookie. It was not over when the request began. */
+  entered?: string
+  /** The client that the request has asked for. The provider asks again and again. */
+  client?: { id: string; found: Promise<AdapterPayload | undefined> }
 }
 
 export interface Redemption {

@@ -11,7 +11,7 @@ import { type Fields, fieldsOf, inJson, type RecordForm } from './record-form.ts
  * | field | grant | refresh token |
  * |---|---|---|
  * | g | | grantId, sid |
- * | s | accountId | accountId |
+ * | s | accountId, if it is no application's | the same |
  * | c | clientId | clientId |
  * | x | exp | exp |
  * | i | | iat |
@@ -81,34 +81,34 @@ const shortToken = (origin: string): RecordForm => ({
 })
 
 const applicationGrant = (origin: string): RecordForm => ({
-  write: ({ accountId, clientId, exp, openid, resources, sessionUid, registration }) => {
+  write: ({ clientId, exp, openid, resources, sessionUid, registration }) => {
     const { scope } = (openid ?? {}) as { scope?: string }
     const [resource] = Object.keys((resources ?? {}) as object)
     const names = { p: sessionUid, k: registration }
-    return listOf({ s: accountId, c: clientId, x: exp, o: scope, ...names, u: behind(origin, resource) })
+    return listOf({ c: clientId, x: exp, o: scope, ...names, u: behind(origin, resource) })
   },
-  read: ({ s, c, x, o = '', p, k, u = '' }) => {
-    if (s === undefined) return undefined
+  read: ({ c, x, o = '', p, k, u = '' }) => {
+    if (c === undefined) return undefined
     const granted = { openid: { scope: o }, resources: { [`${origin}${u}`]: o } }
     const names = { sessionUid: p, ...(k === undefined ? {} : { registration: k }) }
-    return { accountId: s, clientId: c, exp: Number(x), ...granted, ...names, kind: 'Grant' }
+    return { clientId: c, exp: Number(x), ...granted, ...names, kind: 'Grant' }
   },
 })
 
 const applicationToken = (origin: string): RecordForm => ({
   write: (payload) => {
-    const { grantId, accountId, clientId, exp, iat, iiat, authTime, rotations, scope, sessionUid, nonce, jkt } = payload
+    const { grantId, clientId, exp, iat, iiat, authTime, rotations, scope, sessionUid, nonce, jkt } = payload
     const times = { x: exp, i: iat, f: iiat, a: authTime }
     const rest = { p: sessionUid, u: behind(origin, payload.resource), n: nonce, j: jkt }
-    return listOf({ g: grantId, s: accountId, c: clientId, ...times, r: rotations, o: scope, ...rest })
+    return listOf({ g: grantId, c: clientId, ...times, r: rotations, o: scope, ...rest })
   },
-  read: ({ g, s, c, x, i, f, a, r, o, p, u = '', n, j }) => {
+  read: ({ g, c, x, i, f, a, r, o, p, u = '', n, j }) => {
     if (g === undefined) return undefined
     const times = { exp: Number(x), iat: Number(i), iiat: Number(f), authTime: Number(a) }
     const { acr, amr, first, next } = APPLICATION
     const implied = { acr, amr: [...amr], gty: r === '0' ? first : next, kind: 'RefreshToken' }
     return {
-      ...{ grantId: g, sid: p, sessionUid: p, accountId: s, clientId: c, scope: o, rotations: Number(r) },
+      ...{ grantId: g, sid: p, sessionUid: p, clientId: c, scope: o, rotations: Number(r) },
       ...{ resource: `${origin}${u}`, ...times, ...implied },
       ...(n === undefined ? {} : { nonce: n }),
       ...(j === undefined ? {} : { jkt: j }),

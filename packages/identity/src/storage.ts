@@ -1,13 +1,17 @@
 import type { RedisClients } from '@saoma/redis'
-import { createBrowserSessions, withoutCookie } from './browser-sessions.ts'
+import { createBrowserSessions } from './browser-sessions.ts'
 import { type ClientRegistry, metadataOf } from './client.ts'
 import { createCodes } from './codes.ts'
 import type { Grants } from './grants.ts'
+import { createInteractionRecords } from './interaction-records.ts'
 import { interactionOf, loginClient } from './login-client.ts'
 import type { Adapter, AdapterPayload } from './oidc-provider.ts'
+import { createPushedRequests } from './pushed-requests.ts'
 import { createRecords } from './records.ts'
+import { withinRegistration } from './registered-scopes.ts'
 import { rememberedInRequest } from './remembered-grant.ts'
 import { createReplayRecords } from './replay-records.ts'
+import { requestState } from './request-state.ts'
 
 export interface StorageDeps {
   grants: Grants
@@ -18,18 +22,31 @@ export interface StorageDeps {
   checkPushed: () => void
   /** The client of the authorization request that an interaction belongs to; undefined if that is over. */
   waitingClient: (uid: string) => Promise<unknown>
+  /** Rejects if the network of the request has too many others that wait for a person. */
+  admit: () => Promise<void>
+  /** Begins to read an account for the present request. */
+  readAccount: (sub: string) => void
 }
 
 /** Where oidc-provider stores what, by the name of its model. */
 export const createStorage = (
   redis: RedisClients,
-  { grants, registry, deviceCodes, refreshTokens, checkPushed, waitingClient }: StorageDeps,
+  { grants, registry, deviceCodes, refreshTokens, checkPushed, waitingClient, admit, readAccount }: StorageDeps,
 ): ((model: string) => Adapter) => {
-  const findClient = async (id: string): Promise<AdapterPayload | undefined> => {
+  const readClient = async (id: string): Promise<AdapterPayload | undefined> => {
     const interaction = interactionOf(id)
     const client = registry.find(interaction === undefined ? id : String(await waitingClient(interaction)))
     if (!client) return undefined
     return (interaction === undefined ? metadataOf(client) : loginClient(interaction, client)) as AdapterPayload
+  }
+
+  /** The client of a login is made up from its interaction. That is read once for each request. */
+  const findClient = (id: string): Promise<AdapterPayload | undefined> => {
+    const state = requestState()
+    if (state?.client?.id === id) return state.client.found
+    const found = readClient(id)
+    if (state) state.client = { id, found }
+    return found
   }
 
   return (model) => {
@@ -38,7 +55,7 @@ export const createStorage = (
       case 'DeviceCode':
         return deviceCodes
       case 'Grant':
-        return rememberedInRequest(grants.adapter, refreshTokens)
+        return withinRegistration(rememberedInRequest(grants.adapter, refreshTokens), registry)
       case 'RefreshToken':
         return refreshTokens
       case 'Client':
@@ -46,11 +63,13 @@ export const createStorage = (
       case 'Session':
         return createBrowserSessions(records, grants)
       case 'AuthorizationCode':
-        return createCodes(records, grants)
+        return createCodes(records, grants, readAccount)
       case 'ReplayDetection':
         return createReplayRecords(redis, model)
       case 'Interaction':
-        return withoutCookie(records)
+        return createInteractionRecords(records, readAccount)
+      case 'PushedAuthorizationRequest':
+        return createPushedRequests(records, admit)
       case 'PushedAuthorizationRequest':
         return {
           ...records,

@@ -49,17 +49,19 @@ test('a grant and a refresh token are short, and read as they were', () => {
 
 test('the records of an application are short, too', () => {
   const sessionUid = 'k3v0m2Tq2m0wJ8rV9aXgQw'
+  // Whose they are stands in the record of the session.
+  const [{ accountId: _of, ...ofNobody }, { accountId: _owner, ...tokenOfNobody }] = [granted, issued]
   const resource = `${origin}/oidc/me`
   const small = 'openid profile'
   const entered: AdapterPayload = {
-    ...granted,
+    ...ofNobody,
     clientId: 'wiki',
     openid: { scope: small },
     resources: { [resource]: small },
     sessionUid,
   }
   const token: AdapterPayload = {
-    ...issued,
+    ...tokenOfNobody,
     ...{ clientId: 'wiki', scope: small, resource, sid: sessionUid, sessionUid },
     ...{ acr: 'urn:saoma:acr:tap', amr: ['mca', 'user'], gty: 'authorization_code' },
   }

@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
-import { every } from '@saoma/redis'
 import { type Backend, patternSyntax } from './principal.ts'
+import { rereadFile } from './reread-file.ts'
 import type { KeyRing } from './revocation-watch.ts'
 import { channelActs, isScope, type Scope, scopes } from './scopes.ts'
 
@@ -35,7 +34,6 @@ interface Entry {
   backend: Backend
 }
 
-const LOOK_MS = 2_000
 /** The prefix of API keys. No other token has it. */
 export const API_KEY_PREFIX = 'saoma_'
 /** What a name and a list of patterns must be, as the end of a sentence. */
@@ -110,11 +108,10 @@ const same = (a: Entry, b: Entry): boolean =>
   a.backend.scopes.join() === b.backend.scopes.join()
 
 /**
- * The keys of backends. A node knows only their hashes. It polls the file, so that keys come and go without a
- * restart. It polls the path instead of watching the file: a watch would stay on the old file when a
- * deployment swaps symbolic links.
+ * The keys of backends. A node knows only their hashes. It reads the file again when it changes, so that keys
+ * come and go without a restart.
  */
-export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs = LOOK_MS }: ApiKeysOptions): ApiKeys => {
+export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs }: ApiKeysOptions): ApiKeys => {
   let entries = parseApiKeys(text).entries
   let known = new Set([...entries.values()].map(({ backend }) => backend))
   const listeners = new Set<() => void>()
@@ -133,35 +130,12 @@ export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs = 
     if (changed) for (const listener of [...listeners]) listener()
   }
 
-  const signature = async (path: string): Promise<string> => {
-    const { mtimeNs, ctimeNs, size, ino } = await stat(path, { bigint: true })
-    return [mtimeNs, ctimeNs, size, ino].join()
+  const take = (changed: string): void => {
+    const fresh = parseApiKeys(changed)
+    if (fresh.problems.length > 0) onProblem(fresh.problems)
+    else replace(fresh.entries)
   }
-
-  let seen: string | undefined
-  let looking = false
-  const look = async (path: string): Promise<void> => {
-    if (looking) return
-    looking = true
-    try {
-      const now = await signature(path)
-      if (now === seen) return
-      const fresh = parseApiKeys(await readFile(path, 'utf8'))
-      // The file was written while we read it. The next poll reads it whole.
-      if ((await signature(path)) !== now) return
-      seen = now
-      if (fresh.problems.length > 0) onProblem(fresh.problems)
-      else replace(fresh.entries)
-    } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error)
-      if (seen === reason) return
-      seen = reason
-      onProblem([`it cannot be read (${reason})`])
-    } finally {
-      looking = false
-    }
-  }
-  const close = file === undefined ? () => {} : every(lookMs, () => void look(file))
+  const close = file === undefined ? () => {} : rereadFile(file, take, (reason) => onProblem([reason]), lookMs)
 
   return {
     find: (key) => {

@@ -1,12 +1,11 @@
-import { resolve } from 'node:path'
 import { givenIn } from '@saoma/protocol'
 import { drawClientSecret } from '../access/client-store.ts'
 import type { ListedClient } from '../access/listed-client.ts'
 import { type ClientEntry, parseClients } from '../access/read-clients.ts'
-import { readSettingFiles } from '../config/setting-files.ts'
 import { endCommand, FAILED } from './command-end.ts'
 import { readGiven } from './given.ts'
-import { changeKeyFile, readKeyFile } from './key-file.ts'
+import { changeKeyFile } from './key-file.ts'
+import { asLines, type ListSource, listSourceOf, listTextOf } from './list-source.ts'
 import {
   type ClientCommand,
   type ClientOptions,
@@ -29,24 +28,13 @@ import { type StoredClientCommands, type ToldClient, withStoredClients } from '.
  * command line is wrong or names a file that cannot be read.
  */
 
-/** Where the applications are: in a file, or in the setting itself. */
-type Source = { file: string } | { text: string }
-
-const sourceOf = ({ file, envFiles }: ClientOptions): Source => {
-  if (file !== undefined) return { file: resolve(file) }
-  const { given, problems } = readSettingFiles(givenIn(readGiven(envFiles)), ['SAOMA_CLIENTS'])
-  for (const problem of problems.values()) throw new Error(problem)
-  const { SAOMA_CLIENTS: clients = '' } = given
-  return /^[/.]/.test(clients) ? { file: resolve(clients) } : { text: clients }
-}
-const textOf = async (source: Source): Promise<string> => ('file' in source ? readKeyFile(source.file) : source.text)
-const placeOf = (source: Source): string => ('file' in source ? source.file : 'SAOMA_CLIENTS')
+const sourceOf = (options: ClientOptions): ListSource => listSourceOf('SAOMA_CLIENTS', options)
+const placeOf = (source: ListSource): string => ('file' in source ? source.file : 'SAOMA_CLIENTS')
 
 /** The entries as they stand there. Throws an error for the user if nodes would not take them. */
 const entriesIn = (text: string, place: string): ClientEntry[] => {
   const { problems } = parseClients(text)
-  if (problems.length > 0)
-    throw new Error(`${place} has problems:${problems.map((problem) => `\n  ${problem}`).join('')}`)
+  if (problems.length > 0) throw new Error(`${place} has problems:${asLines(problems)}`)
   return text.trim() === '' ? [] : (JSON.parse(text) as ClientEntry[])
 }
 
@@ -109,7 +97,7 @@ const add = async (client: NewClient, options: ClientOptions): Promise<void> => 
 /** Resolves with whether nodes take the list. */
 const list = async (options: ClientOptions): Promise<boolean> => {
   const source = sourceOf(options)
-  const { clients, problems } = parseClients(await textOf(source))
+  const { clients, problems } = parseClients(await listTextOf(source))
   const all = [...clients.values()].map(({ secretSha256: _, ...client }) => client)
   if (options.json)
     await say(JSON.stringify({ ...('file' in source ? { file: source.file } : {}), clients: all, problems }))
@@ -186,7 +174,7 @@ const noteOf = ({ hidden, unreadable }: ListedClient): string =>
 /** Both sources. Resolves with whether nodes take the file. */
 const listAll = async (options: ClientOptions): Promise<boolean> => {
   const source = sourceOf(options)
-  const { clients, registrations, problems } = parseClients(await textOf(source))
+  const { clients, registrations, problems } = parseClients(await listTextOf(source))
   const file = { find: (id: string) => clients.get(id), registrations: () => registrations }
   const all = await inRedis(options, (stored) => stored.list(file))
   if (options.json) await say(JSON.stringify({ clients: all, problems }))

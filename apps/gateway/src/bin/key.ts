@@ -1,17 +1,15 @@
-import { fstatSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { resolve } from 'node:path'
-import { givenIn } from '@saoma/protocol'
 import { parseApiKeys } from '../access/api-keys.ts'
 import type { ListedKey } from '../access/listed-key.ts'
 import { drawKey } from '../access/new-key.ts'
 import { channelActs } from '../access/scopes.ts'
-import { readSettingFiles } from '../config/setting-files.ts'
 import { endCommand, FAILED } from './command-end.ts'
 import { readGiven } from './given.ts'
-import { changeKeyFile, readKeyFile } from './key-file.ts'
+import { changeKeyFile } from './key-file.ts'
 import { withLine, withoutName } from './key-lines.ts'
+import { asLines, type ListSource, listSourceOf, listTextOf } from './list-source.ts'
 import { type KeyCommand, type KeyOptions, readKeyCommand, USAGE } from './read-key-command.ts'
+import { isUnheard, say, warn } from './say.ts'
 import { type StoredKeyCommands, type ToldKey, withStoredKeys } from './stored-key-commands.ts'
 
 /*
@@ -29,27 +27,8 @@ import { type StoredKeyCommands, type ToldKey, withStoredKeys } from './stored-k
 /** As many digits of a hash as a person compares. */
 const SHOWN_DIGITS = 8
 
-/** Where the keys are: in a file, or in the setting itself. */
-type Source = { file: string } | { text: string }
-
-/** Resolves when the lines are written. Rejects if nobody reads them. */
-const say = (...lines: readonly string[]): Promise<void> =>
-  new Promise((done, fail) => {
-    process.stdout.write(`${lines.join('\n')}\n`, (error) => (error ? fail(error) : done()))
-  })
-const warn = (line: string): void => void process.stderr.write(`${line}\n`)
-
-const sourceOf = ({ file, envFiles }: KeyOptions): Source => {
-  if (file !== undefined) return { file: resolve(file) }
-  const { given, problems } = readSettingFiles(givenIn(readGiven(envFiles)), ['SAOMA_API_KEYS'])
-  for (const problem of problems.values()) throw new Error(problem)
-  const { SAOMA_API_KEYS: keys = '' } = given
-  return /^[/.]/.test(keys) ? { file: resolve(keys) } : { text: keys }
-}
-
-const textOf = async (source: Source): Promise<string> => ('file' in source ? readKeyFile(source.file) : source.text)
-const placeOf = (source: Source): string => ('file' in source ? source.file : 'SAOMA_API_KEYS')
-const listOf = (problems: readonly string[]): string => problems.map((problem) => `\n  ${problem}`).join('')
+const sourceOf = (options: KeyOptions): ListSource => listSourceOf('SAOMA_API_KEYS', options)
+const placeOf = (source: ListSource): string => ('file' in source ? source.file : 'SAOMA_API_KEYS')
 
 /** The text with one more key. Throws an error for the user if nodes would not take it. */
 const withKey = (text: string, { name, line, place }: { name: string; line: string; place: string }): string => {
@@ -58,14 +37,8 @@ const withKey = (text: string, { name, line, place }: { name: string; line: stri
   const longer = withLine(text, line)
   const { problems } = parseApiKeys(longer)
   if (problems.length > 0)
-    throw new Error(`Nodes would not take the new key, because ${place} has problems:${listOf(problems)}`)
+    throw new Error(`Nodes would not take the new key, because ${place} has problems:${asLines(problems)}`)
   return longer
-}
-
-/** Whether what is printed is lost for certain: Node opens /dev/null in place of an output that is closed. */
-const isUnheard = (): boolean => {
-  const [output, nowhere] = [fstatSync(process.stdout.fd), statSync('/dev/null')]
-  return output.isCharacterDevice() && output.rdev === nowhere.rdev
 }
 
 const whoWeAre = (): string => {
@@ -106,7 +79,7 @@ const tell =
 const createInRedis = async (name: string, patterns: string, options: KeyOptions): Promise<void> => {
   beHeard()
   const source = sourceOf(options)
-  if (parseApiKeys(await textOf(source)).entries.has(name))
+  if (parseApiKeys(await listTextOf(source)).entries.has(name))
     throw new Error(`${placeOf(source)} has a key ${name} already. Take another name, or revoke that one first.`)
   await inRedis(options, (keys) =>
     keys.create(name, patterns, options, tell(options, 'Stored in Redis. Every node knows it by now.')),
@@ -151,7 +124,7 @@ const tableOf = (keys: readonly ListedKey[]): string[] => {
 /** Both sources. Resolves with whether the list has no problem. Times are in UTC. */
 const listAll = async (options: KeyOptions): Promise<boolean> => {
   const source = options.redis ? { text: '' } : sourceOf(options)
-  const { entries, problems } = parseApiKeys(await textOf(source))
+  const { entries, problems } = parseApiKeys(await listTextOf(source))
   const ofFile = [...entries.values()].map(({ backend }) => backend)
   const keys = await inRedis(options, (stored) => stored.list(ofFile)).catch((error: unknown) => {
     // The lines of a file can be read without Redis.
@@ -172,7 +145,7 @@ const listAll = async (options: KeyOptions): Promise<boolean> => {
   else if (keys.length === 0) warn('There are no keys.')
   else await say(...tableOf(keys))
   if (problems.length > 0 && !options.json)
-    warn(`Nodes do not take ${placeOf(source)} as it is. They keep the keys that they read before:${listOf(problems)}`)
+    warn(`Nodes do not take ${placeOf(source)} as it is. They keep the keys that they read before:${asLines(problems)}`)
   return problems.length === 0
 }
 
@@ -207,7 +180,7 @@ const create = async (name: string, patterns: string, options: KeyOptions): Prom
 /** Resolves with whether the list has no problem. */
 const list = async (options: KeyOptions): Promise<boolean> => {
   const source = sourceOf(options)
-  const { entries, problems } = parseApiKeys(await textOf(source))
+  const { entries, problems } = parseApiKeys(await listTextOf(source))
   const keys = [...entries].map(([name, { sha256, backend }]) => ({
     name,
     channels: backend.channels,
@@ -223,7 +196,7 @@ const list = async (options: KeyOptions): Promise<boolean> => {
     )
   }
   if (problems.length > 0 && !options.json)
-    warn(`Nodes do not take ${placeOf(source)} as it is. They keep the keys that they read before:${listOf(problems)}`)
+    warn(`Nodes do not take ${placeOf(source)} as it is. They keep the keys that they read before:${asLines(problems)}`)
   return problems.length === 0
 }
 
@@ -245,7 +218,7 @@ const revoke = async (name: string, options: KeyOptions): Promise<boolean> => {
   })
   if (problems.length > 0) {
     warn(
-      `The key ${name} was removed from ${source.file}, but is still good: nodes do not take the file.${listOf(problems)}`,
+      `The key ${name} was removed from ${source.file}, but is still good: nodes do not take the file.${asLines(problems)}`,
     )
     return false
   }
@@ -261,7 +234,7 @@ const IF_LOST =
 
 /** Takes a key out of Redis, and out of the file if it is there too. */
 const revokeAll = async (name: string, options: KeyOptions): Promise<boolean> => {
-  const isInFile = !options.redis && withoutName(await textOf(sourceOf(options)), name) !== undefined
+  const isInFile = !options.redis && withoutName(await listTextOf(sourceOf(options)), name) !== undefined
   const wasStored = await inRedis(options, (keys) => keys.revoke(name)).catch((error: unknown) => {
     // The line of a file can be taken out without Redis.
     if (!isInFile) throw error

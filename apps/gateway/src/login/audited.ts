@@ -8,6 +8,8 @@ import { type EndCause, presentCause } from './end-cause.ts'
 
 /** Long enough for a step that its client repeats. */
 export const REPEATED_MS = 600_000
+/** An application that a person enters again in the same session is noted again after this time. */
+const ENTERED_MS = 24 * 60 * 60 * 1000
 /**
  * How the person proves to be at the browser. There is one way so far: a tap on the phone.
  */
@@ -66,7 +68,11 @@ export const noteTokens = (
   if (grant === DEVICE_CODE_GRANT)
     // A browser redeems within milliseconds what another node has just noted as confirmed.
     note({ kind: 'login.redeemed', mode: TAP, ...told, ...(ticket ? { ticket } : {}) }, { network, later: true })
-  if (grant === 'authorization_code') note({ kind: 'application.entered', ...told }, { later: true })
+  if (grant === 'authorization_code') {
+    // A page may log in anew every few minutes without anybody knowing.
+    const once = { name: `entered.${sid}.${told.client}`, ms: ENTERED_MS }
+    note({ kind: 'application.entered', ...told }, { later: true, once })
+  }
   if (grant === 'refresh_token') note({ kind: 'session.moved', ...told }, { network })
 }
 

@@ -4,6 +4,7 @@ import { DEVICE_CODE_GRANT, parseDeviceCode, TAKES_HASHES_HEADER, ticketOf } fro
 import mount from 'koa-mount'
 import type { Metrics } from '../operate/metrics.ts'
 import { readForm } from '../transport/http/body.ts'
+import { bindCookies } from '../transport/http/bound-cookies.ts'
 import type { Context, Middleware } from '../transport/http/context.ts'
 import { problem } from '../transport/http/problem.ts'
 import type { Limits, Verdict } from '../transport/limits.ts'
@@ -126,7 +127,10 @@ export const oauth = (
     Object.defineProperty(ctx, 'href', { value: `${ctx.state.origin}/oidc` })
     // So are its cookies: TLS may end in front of nginx.
     Object.defineProperty(ctx.request, 'secure', { value: secure })
-    if (seen) protect(ctx)
+    if (seen) {
+      protect(ctx)
+      bindCookies(ctx, { secure, sets: true })
+    }
     if (ASKED.includes(ctx.path) && ctx.method === 'POST') return repeatAsGet(ctx)
     const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
     const slow = creates ? await limits.codes(ctx.ip) : undefined

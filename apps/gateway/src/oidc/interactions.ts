@@ -1,6 +1,7 @@
 import Router from '@koa/router'
 import { type Identity, INTERACTION_COOKIE } from '@saoma/identity'
 import { fail, ok, type Result } from '@saoma/protocol'
+import { bindCookies } from '../transport/http/bound-cookies.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
 import { bearer } from '../transport/http/credentials.ts'
 import { answer, problem } from '../transport/http/problem.ts'
@@ -24,10 +25,12 @@ export const interactionRoutes = (
   { origin }: { origin: string },
 ): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/oidc/interaction', sensitive: true })
+  const secure = origin.startsWith('https:')
 
   /** The interaction of the address, if this browser began it: its cookie is signed. */
   const uidOf = (ctx: Context): string | undefined => {
     const { uid } = ctx.params
+    bindCookies(ctx, { secure, sets: false })
     return uid !== undefined && ctx.cookies.get(INTERACTION_COOKIE, { signed: true }) === uid ? uid : undefined
   }
 

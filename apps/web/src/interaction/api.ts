@@ -1,3 +1,5 @@
+import { boundBy } from '@saoma/client'
+
 /** What an authorization request waits for. PROTOCOL.md has its members. */
 export interface Details {
   prompt: 'login' | 'consent'
@@ -20,12 +22,15 @@ const TIMEOUT_MS = 10_000
  */
 export const ask = async (address: string, init: RequestInit = {}): Promise<unknown> => {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const { signal, release } = boundBy([], TIMEOUT_MS)
     try {
-      const answer = await fetch(address, { ...init, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) })
+      const answer = await fetch(address, { ...init, cache: 'no-store', signal })
       if (answer.ok) return await answer.json()
       if (answer.status < 500 && answer.status !== 429) return undefined
     } catch {
       // No answer. The next try may reach another node.
+    } finally {
+      release()
     }
     await new Promise((done) => setTimeout(done, pauseMs))
   }
