@@ -13,6 +13,7 @@ import { channelRoutes } from './live/http/channels.ts'
 import { type MessageRoutesDeps, messageRoutes } from './live/http/messages.ts'
 import { publishRoutes } from './live/http/publish.ts'
 import { type ActivityRoutesDeps, activityRoutes } from './login/activity.ts'
+import { type AppLinkOptions, appLinkRoutes } from './login/app-links.ts'
 import { type LoginRoutesDeps, loginRoutes } from './login/logins.ts'
 import { oauth } from './login/oauth.ts'
 import { type PeopleRoutesDeps, peopleRoutes } from './login/people.ts'
@@ -58,7 +59,7 @@ export interface AppDeps
   trace?: Trace
 }
 
-export interface AppOptions extends DiagnosisOptions {
+export interface AppOptions extends DiagnosisOptions, AppLinkOptions {
   origin: string
   webRoot?: string
   demo: boolean
@@ -163,6 +164,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     peopleRoutes(deps),
     messageRoutes(deps, { maxBufferBytes: options.limits.bufferBytes }),
     diagnosisRoutes(options),
+    appLinkRoutes(options),
     ...(options.adminApi === 'public' ? adminRouters(deps) : []),
   ]
   for (const router of routers) {

@@ -102,6 +102,8 @@ export type GatewayOptions = Pick<
   | 'webRoot'
   | 'demo'
   | 'wechat'
+  | 'appName'
+  | 'ownApp'
   | 'allowedOrigins'
   | 'trustedProxies'
   | 'secrets'

@@ -11,6 +11,7 @@ import { createKeyStore } from './access/key-store.ts'
 import { noteKeyUse } from './access/key-use.ts'
 import { useOfFile } from './access/listed-client.ts'
 import { openAccess } from './access/open-access.ts'
+import { createPhoneIssuers } from './access/phone-issuers.ts'
 import { createRules } from './access/rules.ts'
 import { createUses } from './access/uses.ts'
 import type { Config } from './config/config.ts'
@@ -90,9 +91,20 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
   })
   await patience.until(heldClients.refresh)
   const clients = joinClients(fileClients, heldClients, log)
+  const issuers =
+    config.phoneIssuers &&
+    createPhoneIssuers(
+      config.phoneIssuers,
+      (problems) =>
+        log.error({ event: 'phone-issuers', problems }, 'SAOMA_PHONE_ISSUERS has problems: the previous issuers stay'),
+      log,
+    )
   const identity = await patience.until(() =>
     openIdentity(
-      { ...deps, wechatApps: wechat.all, redis, membership, tickets, channels, limits, audit, clients },
+      {
+        ...{ ...deps, wechatApps: wechat.all, redis, membership, tickets, channels, limits, audit, clients },
+        ...(issuers ? { issuers } : {}),
+      },
       config,
     ),
   )
@@ -164,6 +176,7 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
       await channels.close()
       identity.close()
       clients.close()
+      issuers?.close()
       await audit.close()
       await membership.close()
       allowance.close()

@@ -235,6 +235,7 @@ describe('queries', () => {
     const tried: [route: string, name: string, bearer: string, path: (value: string) => string][] = [
       ['GET /v1/tickets/{ticket}', 'after', device_code, (value) => `${own}?wait=0&after=${value}`],
       ['GET /v1/tickets/{ticket}', 'wait', device_code, (value) => `${own}?after=0&wait=${value}`],
+      ['GET /v1/tickets/{ticket}/qr', 'opens', '', (value) => `${own}/qr?opens=${value}`],
       ['GET /v1/channels/{channel}/messages', 'epoch', bearer, (value) => `${room}?after=1&epoch=${value}`],
       ['GET /v1/channels/{channel}/messages', 'after', bearer, (value) => `${room}?epoch=e&after=${value}`],
       ['GET /v1/channels/{channel}/messages', 'limit', bearer, (value) => `${room}?limit=${value}`],

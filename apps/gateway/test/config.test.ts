@@ -426,3 +426,89 @@ test('further mini-programs are a JSON list, whose secrets no message quotes', (
     expect.stringContaining('WECHAT_APPS has further mini-programs'),
   ])
 })
+
+describe('the settings of the company’s own app', () => {
+  const issuer = { name: 'acme', issuer: 'https://login.acme.example', jwks_uri: 'https://x.example/', audience: 'a' }
+  const own = { ...real, WECHAT_APPID: '', WECHAT_SECRET: '', SAOMA_PHONE_ISSUERS: JSON.stringify([issuer]) }
+
+  test('an app is enough to log people in, and then pictures open it', () => {
+    expect(problemsOf(own)).toEqual([])
+    expect(readConfig(own)).toMatchObject({ codeOpens: 'app', ownApp: { android: [], ios: [], install: [] } })
+    expect(readConfig({ ...own, SAOMA_CODE_OPENS: 'phone' }).codeOpens).toBe('phone')
+    expect(readConfig({ ...real, SAOMA_PHONE_ISSUERS: own.SAOMA_PHONE_ISSUERS }).codeOpens).toBe('phone')
+    expect(readConfig(real)).not.toHaveProperty('ownApp')
+    expect(problemsOf({ ...real, SAOMA_CODE_OPENS: 'app' })).toEqual([
+      'SAOMA_CODE_OPENS=app needs SAOMA_PHONE_ISSUERS: otherwise no app could confirm a login',
+    ])
+    expect(problemsOf({ ...real, SAOMA_CODE_OPENS: 'door' })).toEqual(['SAOMA_CODE_OPENS must be phone or app'])
+    const itself = JSON.stringify([{ ...issuer, issuer: 'https://login.example.com/oidc' }])
+    expect(problemsOf({ ...own, SAOMA_PHONE_ISSUERS: itself })).toEqual([
+      'SAOMA_PHONE_ISSUERS has the issuer of this cluster, whose tokens are no tokens of an app',
+    ])
+  })
+
+  test('apps are read, and a mistake in them is told', () => {
+    const print = `${'ab:'.repeat(31)}cd`
+    const given = {
+      SAOMA_ANDROID_APPS: `com.acme.app ${print}; com.acme.beta ${print},${print};`,
+      SAOMA_IOS_APPS: 'A1B2C3D4E5.com.acme.app,A1B2C3D4E5.com.acme.beta',
+      SAOMA_APP_INSTALL: 'https://a.example/ https://b.example/',
+    }
+    expect(readConfig({ ...own, ...given }).ownApp).toEqual({
+      android: [
+        { package: 'com.acme.app', fingerprints: [print.toUpperCase()] },
+        { package: 'com.acme.beta', fingerprints: [print.toUpperCase(), print.toUpperCase()] },
+      ],
+      ios: ['A1B2C3D4E5.com.acme.app', 'A1B2C3D4E5.com.acme.beta'],
+      install: ['https://a.example/', 'https://b.example/'],
+    })
+    for (const wrong of ['com.acme.app', `acme ${print}`, `com.acme.app ${print}:00`, `com.acme.app ${print.slice(3)}`])
+      expect(problemsOf({ ...own, SAOMA_ANDROID_APPS: wrong })).toEqual([
+        expect.stringMatching(/^SAOMA_ANDROID_APPS must be a package and the SHA-256 fingerprints/),
+      ])
+    for (const wrong of ['com.acme.app', 'a1b2c3d4e5.com.acme.app', 'A1B2C3D4E5', 'A1B2C3D4E5.*'])
+      expect(problemsOf({ ...own, SAOMA_IOS_APPS: wrong })).toEqual([
+        expect.stringMatching(/^SAOMA_IOS_APPS must list team ids and bundle ids/),
+      ])
+    for (const wrong of ['http://a.example', 'javascript:alert(1)', 'market://details?id=x'])
+      expect(problemsOf({ ...own, SAOMA_APP_INSTALL: wrong })).toEqual([
+        'SAOMA_APP_INSTALL must list addresses with https',
+      ])
+  })
+
+  test.each<[what: string, change: Record<string, unknown>, problem: string]>([
+    ['no name', { name: undefined }, 'line 2: name is needed'],
+    ['a name with spaces', { name: 'a b' }, 'line 3: name must be 1 to 64 of A-Z, a-z, 0-9, . _ and -'],
+    ['no audience', { audience: undefined }, 'line 2: audience is needed'],
+    ['an empty audience', { audience: [] }, 'line 6: audience must be a text, or a list of texts'],
+    ['no keys', { jwks_uri: undefined }, 'line 2: jwks_uri or jwks_file is needed, and not both'],
+    ['keys at two places', { jwks_file: './x' }, 'line 5: jwks_uri or jwks_file is needed, and not both'],
+    ['keys at an address that is none', { jwks_uri: 'ftp://x' }, 'line 5: jwks_uri must be a URL such as'],
+    ['keys in a file that is none', { jwks_uri: undefined, jwks_file: 'x' }, 'line 6: jwks_file must be a path'],
+    ['no signature', { algorithms: ['none'] }, 'line 7: algorithms must list some of ES256'],
+    ['a shared secret', { algorithms: ['HS256'] }, 'line 7: algorithms must list some of ES256'],
+    ['no algorithm', { algorithms: [] }, 'line 7: algorithms must list some of ES256'],
+    ['a claim of the cluster', { profile_claims: { sub: 'x' } }, 'line 7: profile_claims can have name, picture,'],
+    ['a claim that is none', { profile_claims: { name: 1 } }, 'line 7: profile_claims must be the name of a claim'],
+    ['an unknown member', { audiences: ['a'] }, 'line 7: audiences is no member of an issuer'],
+    ['a word for yes', { dpop_bound_access_tokens: 'yes' }, 'line 7: dpop_bound_access_tokens must be true or false'],
+  ])('an issuer with %s is told with its line', (_what, change, problem) => {
+    const SAOMA_PHONE_ISSUERS = JSON.stringify([{ ...issuer, ...change }], undefined, 1)
+    expect(problemsOf({ ...own, SAOMA_PHONE_ISSUERS })).toEqual([
+      expect.stringContaining(`SAOMA_PHONE_ISSUERS ${problem}`),
+    ])
+  })
+
+  test('the list has no issuer twice, and is a list', () => {
+    const twice = JSON.stringify([issuer, { ...issuer, name: 'other' }], undefined, 1)
+    expect(problemsOf({ ...own, SAOMA_PHONE_ISSUERS: twice })).toEqual([
+      'SAOMA_PHONE_ISSUERS line 10: issuer stands there twice',
+    ])
+    expect(problemsOf({ ...own, SAOMA_PHONE_ISSUERS: '{}' })).toEqual([
+      'SAOMA_PHONE_ISSUERS line 1: it must be a JSON list of issuers',
+    ])
+    expect(problemsOf({ ...own, SAOMA_PHONE_ISSUERS: '[\n1]' })).toEqual([
+      'SAOMA_PHONE_ISSUERS line 1: an issuer must be an object',
+    ])
+  })
+})

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { DEVICE_CODE_GRANT } from '@saoma/protocol'
+import { TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import {
   type Answer,
@@ -24,7 +26,9 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { json, startBusinessServer } from './business-server.ts'
 import { openOperator } from './fixtures.ts'
+import { AUDIENCE, createJwtSigner, ISSUER } from './jwt-signer.ts'
 import { createBrowser, loginClientAt, REDIRECT, SECRET, scanned as scannedFor, testClients } from './relying-party.ts'
 
 /*
@@ -33,6 +37,7 @@ import { createBrowser, loginClientAt, REDIRECT, SECRET, scanned as scannedFor, 
  */
 
 const OWN = 'http://full.test'
+const JWT = 'urn:ietf:params:oauth:token-type:jwt'
 
 const topologies = {
   standalone: async () => {
@@ -45,14 +50,22 @@ const topologies = {
   },
 }
 
+/** Whoever signs for the company's own app. */
+const signer = await createJwtSigner('own')
+
 /** A node, people, and a Redis that can be full and not. */
 const prepare = async (topology: keyof typeof topologies) => {
+  const ownKeys = await startBusinessServer(json({ keys: [signer.jwk] }))
   const { url, servers } = await topologies[topology]()
   const { origin, internalOrigin } = await startGateway({
     redisUrl: url,
     nodeId: 'a',
     origin: OWN,
-    env: { SAOMA_CLIENTS: testClients },
+    env: {
+      SAOMA_CLIENTS: testClients,
+      SAOMA_ANDROID_APPS: `com.example.app ${'AB:'.repeat(31)}AB`,
+      SAOMA_PHONE_ISSUERS: JSON.stringify([{ name: 'own', issuer: ISSUER, jwks_uri: ownKeys.url, audience: AUDIENCE }]),
+    },
   })
   const operators = await Promise.all(servers.map((server) => openOperator(server.url)))
   const limit = (maxmemory: string) =>
@@ -267,6 +280,17 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'oidc poll': () => redeem(origin, fresh.device_code),
       'oidc phone, known': () => attemptPhoneToken(origin, 'demo:ada'),
       'oidc phone, new': () => attemptPhoneToken(origin, 'demo:nobody-yet'),
+      'oidc exchange': async () =>
+        request(`${origin}/oidc/token`, {
+          form: {
+            ...{ grant_type: TOKEN_EXCHANGE_GRANT, client_id: 'phone', subject_token_type: JWT },
+            subject_token: await signer.sign({ jti: randomUUID() }),
+          },
+        }),
+      'get /l/:ticket': () => request(`${origin}/l/${fresh.ticket}`),
+      'get /phone': () => request(`${origin}/phone`),
+      'get /.well-known/assetlinks.json': () => request(`${origin}/.well-known/assetlinks.json`),
+      'get /.well-known/apple-app-site-association': () => request(`${origin}/.well-known/apple-app-site-association`),
       'oidc jwks': () => get('/oidc/jwks'),
     }
     const files = new URL('../src/', import.meta.url)
@@ -296,6 +320,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
         'publish, the first of a channel',
         'post /tickets/:ticket/scan',
         'oidc device',
+        'oidc exchange',
         'oidc refresh',
         'oidc redeem',
       ]),

@@ -1,18 +1,25 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { stripTypeScriptTypes } from 'node:module'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
 import {
   attemptPhoneToken,
   attemptTicket,
   createTicket,
   ensurePrograms,
   freePort,
+  type Gateway,
   onCleanup,
   pageBlocks,
   phoneToken,
+  plainEnv,
+  poll,
+  redeem,
   request,
   runShell,
   startCluster,
@@ -23,6 +30,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { generateKeyPair } from 'jose'
 
 import { json, startBusinessServer } from './business-server.ts'
 import { createJwtSigner, inSeconds } from './jwt-signer.ts'
@@ -33,8 +41,14 @@ const PAGE = 'docs/own-app.md'
 const PRINTED = { saoma: '127.0.0.1:8080', business: '127.0.0.1:4300' }
 const OWN_TOKEN = 'token-of-ana'
 
+const repository = fileURLToPath(new URL('../../../', import.meta.url))
+const JWT = 'urn:ietf:params:oauth:token-type:jwt'
+
 let folder: string
 let origin: string
+let nodes: readonly Gateway[]
+/** The file of the issuers, which has none at first. */
+let issuers: string
 /** A block of the page with this run's addresses. */
 let own: (code: string) => string
 
@@ -78,7 +92,16 @@ beforeAll(async () => {
 
   const env = await settingsOf(own(block('sh', 'SAOMA_AUTH_URL')))
   expect(Object.keys(env).sort()).toEqual(['SAOMA_AUTH_URL', 'SAOMA_CHANNELS'])
-  ;({ origin } = await startCluster({ env }))
+  const confirming = await settingsOf(block('sh', 'SAOMA_PHONE_ISSUERS'))
+  expect(confirming).toEqual({
+    SAOMA_PHONE_ISSUERS: expect.stringMatching(/\/issuers\.json$/),
+    SAOMA_CODE_OPENS: 'app',
+  })
+  const opening = await settingsOf(block('sh', 'SAOMA_ANDROID_APPS'))
+  issuers = join(folder, 'issuers.json')
+  await writeFile(issuers, '[]')
+  const all = { ...env, ...confirming, ...opening, SAOMA_PHONE_ISSUERS: issuers }
+  ;({ origin, nodes } = await startCluster({ env: all }))
   const before = own
   own = (code) => before(code).replaceAll(PRINTED.saoma, new URL(origin).host)
 }, 90_000)
@@ -189,7 +212,7 @@ test('nodes verify a JWT with the claims of the table, until an end', async () =
   expect(await read(await signer.sign(claims))).toMatchObject({ status: 200 })
 })
 
-test('without WeChat and demo mode a cluster serves channels, and nobody can be a phone', async () => {
+test('with nothing but its own tokens a cluster serves channels, and nobody can be a phone', async () => {
   const { url } = await startRedis()
   const authUrl = own(`http://${PRINTED.business}/`)
   const env = { SAOMA_DEMO: 'false', SAOMA_AUTH_URL: authUrl, NODE_ENV: 'production' }
@@ -201,6 +224,140 @@ test('without WeChat and demo mode a cluster serves channels, and nobody can be 
   expect(await request(picture, { headers: { accept: 'application/json' } })).toMatchObject({ body: { code: 'plain' } })
   for (const code of ['demo:ana', 'a code of WeChat'])
     expect(await attemptPhoneToken(node.origin, code)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+})
+
+describe('the app confirms', () => {
+  let backend: string
+  beforeAll(async () => {
+    const port = await freePort()
+    backend = `http://127.0.0.1:${port}`
+    const { command, args } = nodeCommand(block('sh', 'backend.ts'))
+    await startProcess({
+      ...{ name: 'the backend of an app', command, args, cwd: repository },
+      env: { ...plainEnv(), PORT: `${port}`, AUDIENCE: origin },
+      ready: ({ text }) => text.startsWith('listening on '),
+    })
+    const text = block('json', '"issuer"').replaceAll('http://127.0.0.1:4300', backend)
+    await writeFile(issuers, text.replace('http://127.0.0.1:8080', origin))
+    // The nodes read the file again.
+    for (const node of nodes)
+      await until(
+        async () => exchange(await subjectToken('first'), {}, node.origin),
+        ({ status }) => status === 200,
+      )
+  })
+
+  const appCommand = block('sh', 'own-app/app.ts')
+
+  /** A command of the page, whose program is this Node. */
+  const nodeCommand = (line: string): { command: string; args: string[] } => {
+    const [program, ...args] = line.trim().split(' ')
+    expect(program).toBe('node')
+    return { command: process.execPath, args }
+  }
+  const subjectToken = async (person: string, jkt?: string): Promise<string> => {
+    const { body } = await request<{ session: string }>(`${backend}/login`, { json: { person } })
+    const asked = { bearer: body.session, json: jkt ? { jkt } : {} }
+    return (await request<{ subject_token: string }>(`${backend}/saoma-token`, asked)).body.subject_token
+  }
+  const exchange = (token: string, headers: Record<string, string> = {}, at = origin) =>
+    request<Record<string, string>>(`${at}/oidc/token`, {
+      form: {
+        ...{ grant_type: TOKEN_EXCHANGE_GRANT, client_id: 'phone' },
+        ...{ subject_token: token, subject_token_type: JWT },
+      },
+      headers,
+    })
+  /** A block of TypeScript of the page, as a module. */
+  const load = async <T>(words: string): Promise<T> => {
+    const file = join(repository, 'node_modules/.cache', `own-app-${words.replace(/\W/g, '')}-${process.pid}.mjs`)
+    await mkdir(dirname(file), { recursive: true })
+    onCleanup(() => rm(file, { force: true }))
+    const code = block('ts', words).replace('https://login.example.com', origin)
+    await writeFile(file, stripTypeScriptTypes(code))
+    return import(pathToFileURL(file).href) as Promise<T>
+  }
+
+  test.each([
+    ['yes', 'confirmed'],
+    ['no', 'rejected'],
+  ])('the stand-in shows who asks, and obeys a %s', async (word, status) => {
+    const { ticket, verification_uri_complete, user_code, device_code } = await createTicket(origin)
+    const { args } = nodeCommand(appCommand)
+    const script = [process.execPath, ...args].join(' ').replace('http://127.0.0.1:8080/l/…', verification_uri_complete)
+    const said = await runShell(`echo ${word} | SAOMA=${origin} BACKEND=${backend} ${script}`, { cwd: repository })
+    expect(said).toContain(`userCode: ${user_code}`)
+    expect(said.trim().endsWith(status)).toBe(true)
+    const { body } = await poll(origin, device_code)
+    expect(body).toMatchObject({ ticket, status })
+  })
+
+  test('the three calls log somebody in', async () => {
+    interface Calls {
+      exchange(subjectToken: string): Promise<string>
+      scan(token: string, ticket: string): Promise<{ request: { userCode: string } }>
+      confirm(token: string, ticket: string): Promise<unknown>
+    }
+    const calls = await load<Calls>('const act')
+    const { ticket, user_code, device_code } = await createTicket(origin)
+    const used = await subjectToken('ben')
+    const token = await calls.exchange(used)
+    expect((await calls.scan(token, ticket)).request.userCode).toBe(user_code)
+    await calls.confirm(token, ticket)
+    const { body } = await redeem(origin, device_code)
+    expect(JSON.parse(Buffer.from(body.id_token?.split('.')[1] ?? '', 'base64url').toString())).toMatchObject({
+      name: 'ben',
+    })
+    await expect(calls.exchange(used)).rejects.toThrow('used before')
+    await expect(calls.scan(token, ticket)).rejects.toThrow('TICKET_SETTLED')
+  })
+
+  test('the proof of the page binds the token', async () => {
+    type Proof = (keys: object, method: string, url: string, token?: string) => Promise<string>
+    const { proofOf } = await load<{ proofOf: Proof }>('proofOf')
+    const keys = await generateKeyPair('ES256')
+    const dpop = await proofOf(keys, 'POST', `${origin}/oidc/token`)
+    const { body } = await exchange(await subjectToken('cyd'), { dpop })
+    expect(body.token_type).toBe('DPoP')
+    const url = `${origin}/v1/sessions`
+    const headers = {
+      authorization: `DPoP ${body.access_token}`,
+      dpop: await proofOf(keys, 'GET', url, body.access_token),
+    }
+    expect((await request(url, { headers })).status).toBe(200)
+    expect((await request(url, { bearer: body.access_token ?? '' })).status).toBe(401)
+  })
+
+  test('the other languages make the same calls', () => {
+    const sent = [
+      '/oidc/token',
+      'grant_type',
+      TOKEN_EXCHANGE_GRANT,
+      'client_id',
+      'subject_token',
+      'subject_token_type',
+      JWT,
+    ]
+    for (const language of ['kotlin', 'swift', 'dart']) {
+      const code = block(language, 'exchange')
+      for (const words of [...sent, '/scan', '/confirm', '/reject', 'Bearer ']) expect(code).toContain(words)
+    }
+  })
+
+  test('what opens the app is served, for what the manifest names', async () => {
+    const rows = await rowsUnder('served | is')
+    expect(rows).toHaveLength(3)
+    for (const row of rows) expectGiven(row, await call(row, '', { ticket: 'A'.repeat(22) }), 0)
+    const { body } = await request<{ applinks: { details: { components: { '/': string }[] }[] } }>(
+      `${origin}/.well-known/apple-app-site-association`,
+    )
+    const prefix = /pathPrefix="([^"]+)"/.exec(block('xml', 'autoVerify'))?.[1]
+    expect(body.applinks.details[0]?.components[0]?.['/']).toBe(`${prefix}*`)
+    const { ticket, verification_uri_complete } = await createTicket(origin)
+    expect(verification_uri_complete).toBe(`${origin}${prefix}${ticket}`)
+    for (const opens of ['phone', 'app'])
+      expect((await request(`${origin}/v1/tickets/${ticket}/qr?opens=${opens}`)).status).toBe(200)
+  })
 })
 
 // The last one: the others have taken theirs.

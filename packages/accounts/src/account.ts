@@ -26,9 +26,10 @@ export interface Account {
 
 /**
  * What the business says about a person. `detail` is a sentence for that person. `phoneNumber` is not the
- * business's: it is what WeChat has told.
+ * business's: it is what WeChat has told. `profile` is what the token of the business's app says. If there
+ * are no `claims`, it is added to what is known.
  */
-export type Decision = { allow: true; sub?: string; claims?: Claims; phoneNumber?: string } | Refused
+export type Decision = { allow: true; sub?: string; claims?: Claims; phoneNumber?: string; profile?: Claims } | Refused
 
 /**
  * Why a person gets no account at the moment: the business says no, the account is disabled, the business or

@@ -44,17 +44,18 @@ export const claimsSchema = (own: readonly string[]): v.GenericSchema<unknown, C
 
 /**
  * The claims of an account after a meeting; undefined if nobody said anything. `claims` of the business take
- * the place of all before. `phoneNumber` is what WeChat told now. It stays, and stays verified, until WeChat
- * tells another one or the business says another one.
+ * the place of all before, and `profile` of those that it names. `phoneNumber` is what WeChat told now. It
+ * stays, and stays verified, until WeChat tells another one or the business says another one.
  */
 export const claimsAfter = (
   before: Claims,
-  { claims, phoneNumber }: { claims?: Claims; phoneNumber?: string },
+  { claims, phoneNumber, profile }: { claims?: Claims; phoneNumber?: string; profile?: Claims },
 ): Claims | undefined => {
-  if (claims === undefined && phoneNumber === undefined) return undefined
+  if (claims === undefined && phoneNumber === undefined && profile === undefined) return undefined
   const { phone_number_verified: isVerified, ...kept } = before
+  const said = claims ?? { ...kept, ...profile }
   const verified = phoneNumber ?? (isVerified ? kept.phone_number : undefined)
-  if (verified === undefined) return claims
-  const number = claims?.phone_number ?? verified
-  return { ...(claims ?? kept), phone_number: number, ...(number === verified ? { phone_number_verified: true } : {}) }
+  if (verified === undefined) return said
+  const number = (claims ?? profile)?.phone_number ?? verified
+  return { ...said, phone_number: number, ...(number === verified ? { phone_number_verified: true } : {}) }
 }

@@ -19,6 +19,8 @@ export const subSchema: v.GenericSchema<unknown, string> = v.pipe(
 export interface ImportOptions {
   /** The apps of the cluster: lines of others are bad. The first one is that of lines that name none. */
   apps?: readonly string[]
+  /** The same for lines with `"provider":"app"`: the names of their issuers. @default those of `apps` */
+  issuers?: readonly string[]
   /** Names of the business's own claims. */
   ownClaims?: readonly string[]
   /** Lines to skip, because a former import has done them. @default 0 */
@@ -115,15 +117,26 @@ export const importPeople = async (
   accounts: Pick<Accounts, 'adopt'>,
   options: ImportOptions,
 ): Promise<Imported> => {
-  const { apps = [], ownClaims = [], after = 0, onBad, onProgress = () => {}, signal, patienceMs = 120_000 } = options
+  const {
+    apps = [],
+    issuers = [],
+    ownClaims = [],
+    after = 0,
+    onBad,
+    onProgress = () => {},
+    signal,
+    patienceMs = 120_000,
+  } = options
   const schema = lineSchema(apps, ownClaims)
+  const ofIssuers = lineSchema(issuers.length > 0 ? issuers : apps, ownClaims)
   const counts: Imported = { lines: 0, made: 0, added: 0, known: 0, bad: 0 }
 
   const read = (line: Line): Person | string => {
     if ('wrong' in line) return line.wrong
     const body = parseJson(line.text)
     if (body === undefined) return 'it is not JSON'
-    const parsed = v.safeParse(schema, body, { abortEarly: true })
+    const isOfIssuer = Object(body).provider === 'app'
+    const parsed = v.safeParse(isOfIssuer ? ofIssuers : schema, body, { abortEarly: true })
     if (!parsed.success) return wrongWith(parsed.issues)
     const { sub, claims, ...identity } = parsed.output
     return { identity, sub, ...(claims ? { claims } : {}) }

@@ -25,6 +25,10 @@ export const kinds = {
   'application.entered': 'people',
   /** An application could not be told that a session has ended. `reason` says why. */
   'application.untold': 'people',
+  /** A person's token of the business's own app (`app`) was exchanged for that of a phone. */
+  'phone.admitted': 'people',
+  /** Such a token was signed rightly, and refused: `reason` is `used`, `key-missing` or `key-wrong`. */
+  'phone.refused': 'strangers',
   /** A session was refreshed from another network than before. */
   'session.moved': 'people',
   /** `by` says who ended it, `reason` why. */

@@ -1,4 +1,4 @@
-import { DEVICE_CODE_GRANT, WX_CODE_GRANT } from '@saoma/protocol'
+import { DEVICE_CODE_GRANT, TOKEN_EXCHANGE_GRANT, WX_CODE_GRANT } from '@saoma/protocol'
 import type { ClientMetadata } from 'oidc-provider'
 
 export const ACCESS_TOKEN_SECONDS: number = 10 * 60
@@ -57,9 +57,16 @@ export const ownClients: readonly string[] = [WEB_CLIENT, PHONE_CLIENT, 'minipro
  * The clients that may request tokens: a browser; the phone, which decides about logins; and the mini-program
  * as an application of its own. The mini-program's tokens are for channels and for the business's backends,
  * like a browser's.
+ *
+ * @param hasApps  whether the company's own apps may be phones
  */
-export const clientsOf = (appName: string): ClientMetadata[] => [
+export const clientsOf = (appName: string, hasApps = false): ClientMetadata[] => [
   publicClient(WEB_CLIENT, appName, [DEVICE_CODE_GRANT, 'refresh_token'], SCOPES.join(' ')),
-  publicClient(PHONE_CLIENT, `${appName} on the phone`, [WX_CODE_GRANT], IDENTITY_SCOPE),
+  publicClient(
+    PHONE_CLIENT,
+    `${appName} on the phone`,
+    [WX_CODE_GRANT, ...(hasApps ? [TOKEN_EXCHANGE_GRANT] : [])],
+    IDENTITY_SCOPE,
+  ),
   publicClient('miniprogram', `${appName} in WeChat`, [WX_CODE_GRANT], [IDENTITY_SCOPE, ...PERSON_SCOPES].join(' ')),
 ]

@@ -35,7 +35,7 @@ export interface DeviceFlowDeps {
   readAccount: (sub: string) => void
 }
 
-type DeviceFlowOptions = Pick<ProviderOptions, 'origin' | 'appName' | 'describe' | 'onSessionBegan'>
+type DeviceFlowOptions = Pick<ProviderOptions, 'origin' | 'appName' | 'describe' | 'onSessionBegan' | 'ticketAddress'>
 type Feature = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>
 
 export interface DeviceFlow {
@@ -64,7 +64,7 @@ const wantedAcrs = ({ acr_values: values, claims }: Record<string, unknown>): st
  */
 export const createDeviceFlow = (
   { provider, tickets, registry, networks, resources, sessions, newName, readAccount }: DeviceFlowDeps,
-  { origin, appName, describe, onSessionBegan }: DeviceFlowOptions,
+  { origin, appName, describe, onSessionBegan, ticketAddress }: DeviceFlowOptions,
 ): DeviceFlow => {
   /** The client of the present request. A login client says for which application the person logs in. */
   const presentClient = (): { name?: string; application?: string } => {
@@ -153,11 +153,13 @@ export const createDeviceFlow = (
       if (!body?.device_code) return
       const ticket = ticketOf(body.device_code)
       // A person at a TV or a command line needs a page that says how to go on. Our own pages are one.
-      const page = `${origin}/${registry.find(ctx.oidc.client?.clientId ?? '') ? 'device' : 'phone'}`
+      const isDevice = registry.find(ctx.oidc.client?.clientId ?? '') !== undefined
+      const page = `${origin}/${isDevice ? 'device' : 'phone'}`
+      const opened = isDevice ? undefined : ticketAddress?.(ticket)
       ctx.body = {
         ...body,
         verification_uri: page,
-        verification_uri_complete: `${page}?ticket=${ticket}`,
+        verification_uri_complete: opened ?? `${page}?ticket=${ticket}`,
         interval: POLL_INTERVAL_SECONDS,
         ticket,
         qr: `${origin}/v1/tickets/${ticket}/qr`,

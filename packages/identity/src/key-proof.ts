@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose'
 import * as v from 'valibot'
 
-/** The proof that a request's sender has the key of its token (RFC 9449). */
+/** The proof that a request's sender has a key (RFC 9449). */
 export interface KeyProof {
   /** The header `DPoP`. */
   jwt: string
@@ -27,13 +27,39 @@ const Claims = v.object({
   iat: v.number(),
   htm: v.string(),
   htu: v.string(),
-  ath: v.string(),
+  ath: v.optional(v.string()),
 })
 
 /** An address without what a proof does not name. */
 const bare = (address: string): string | undefined => {
   const url = URL.parse(address)
   return url ? `${url.origin}${url.pathname}` : undefined
+}
+
+/** What a proof says. It counts once, so its id has to be remembered until that time. */
+export interface Proven {
+  /** Thumbprint of the key. */
+  jkt: string
+  id: string
+  /** Seconds since the epoch. */
+  until: number
+}
+
+/**
+ * Reads the proof of a request. Undefined if it does not fit the request, or is of another time.
+ *
+ * @param token  what the proof has to name. Without it the request gets a token
+ */
+export const readProof = async ({ jwt, method, url }: KeyProof, token?: string): Promise<Proven | undefined> => {
+  const verified = await jwtVerify(jwt, EmbeddedJWK, { algorithms: ALGORITHMS, typ: 'dpop+jwt' }).catch(() => undefined)
+  const claims = v.safeParse(Claims, verified?.payload)
+  if (!verified || !claims.success) return undefined
+  const { jti: id, iat, htm, htu, ath } = claims.output
+  const now = Math.floor(Date.now() / 1000)
+  if (Math.abs(now - iat) > WINDOW_SECONDS || htm !== method || bare(htu) !== bare(url)) return undefined
+  if (token !== undefined && ath !== hash('sha256', token, 'base64url')) return undefined
+  const jkt = await calculateJwkThumbprint(verified.protectedHeader.jwk ?? {}, 'sha256').catch(() => undefined)
+  return jkt === undefined ? undefined : { jkt, id, until: iat + WINDOW_SECONDS + 1 }
 }
 
 /**
@@ -44,18 +70,11 @@ const bare = (address: string): string | undefined => {
  *   that time, in seconds since the epoch
  */
 export const provesKey = async (
-  { jwt, method, url }: KeyProof,
+  proof: KeyProof,
   token: string,
   jkt: string,
   isNew: (id: string, until: number) => Promise<boolean>,
 ): Promise<boolean> => {
-  const verified = await jwtVerify(jwt, EmbeddedJWK, { algorithms: ALGORITHMS, typ: 'dpop+jwt' }).catch(() => undefined)
-  const claims = v.safeParse(Claims, verified?.payload)
-  if (!verified || !claims.success) return false
-  const { jti, iat, htm, htu, ath } = claims.output
-  const now = Math.floor(Date.now() / 1000)
-  if (Math.abs(now - iat) > WINDOW_SECONDS || htm !== method || bare(htu) !== bare(url)) return false
-  if (ath !== hash('sha256', token, 'base64url')) return false
-  if ((await calculateJwkThumbprint(verified.protectedHeader.jwk ?? {}, 'sha256').catch(() => '')) !== jkt) return false
-  return isNew(jti, iat + WINDOW_SECONDS + 1)
+  const proven = await readProof(proof, token)
+  return proven?.jkt === jkt && isNew(proven.id, proven.until)
 }

@@ -10,6 +10,7 @@ import type { BegunSession, Sessions } from './sessions.ts'
 import type { TicketStore } from './ticket-store.ts'
 import type { TrustedNetworksOptions } from './trusted-networks.ts'
 import type { VerifiedToken } from './verify.ts'
+import type { RecogniseApp } from './token-exchange.ts'
 import type { Recognise } from './wx-code.ts'
 
 export interface ProviderOptions {
@@ -39,6 +40,10 @@ export interface ProviderOptions {
   ownClaims?: readonly string[]
   /** Turns the phone's `wx.login` code into a person. */
   recognise: Recognise
+  /** Turns a token of the company's own app into a person. @default there is no such app */
+  recogniseApp?: RecogniseApp
+  /** The address that a ticket's picture shows. @default that of the page `/phone` */
+  ticketAddress?: (ticket: string) => string
   /** Called after a session has begun; must not throw. */
   onSessionBegan?: (session: BegunSession) => void
   /** Called when a used refresh token is used again early enough to get the same answer. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { DEVICE_CODE_GRANT, deviceCodeBits, WX_CODE_GRANT } from '@saoma/protocol'
+import { DEVICE_CODE_GRANT, deviceCodeBits } from '@saoma/protocol'
 import { answered } from './answered.ts'
 import { type Applications, createApplications } from './applications.ts'
 import { acrValues } from './authentication.ts'
@@ -24,6 +24,7 @@ import { APPLICATION } from './login-client.ts'
 import { type SendLogoutToken, takeLogoutTokens } from './logout-tokens.ts'
 import { type Configuration, errors, type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
 import { outage, withOutage } from './outage.ts'
+import { registerPhoneGrants } from './phone-grants.ts'
 import type { ProviderDeps, ProviderOptions } from './provider-options.ts'
 import { createRefreshTokens, nameSuccessors } from './refresh-tokens.ts'
 import { addProblem } from './refusal.ts'
@@ -39,7 +40,6 @@ import { createStructuredTokens, introspectionFeature } from './structured-token
 import { tooMany } from './too-many.ts'
 import { createTrustedNetworks } from './trusted-networks.ts'
 import { answerUsedUp } from './used-up.ts'
-import { wxCodeGrant } from './wx-code.ts'
 
 const MINUTE = 60
 const DAY = 24 * 60 * MINUTE
@@ -116,7 +116,7 @@ export const createProvider = (
       keys: [...options.cookieSecrets],
       names: { session: sessionCookie(origin), interaction: INTERACTION_COOKIE, resume: 'saoma_resume' },
     },
-    clients: clientsOf(appName),
+    clients: clientsOf(appName, options.recogniseApp !== undefined),
     extraClientMetadata: { properties: [APPLICATION] },
     enabledJWA: { idTokenSigningAlgValues: [...signingAlgorithms] },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
@@ -215,11 +215,7 @@ export const createProvider = (
   takeOldHints(provider, rings)
   const structured = createStructuredTokens({ ...options, registry, grants, accounts, verify, audience: origin })
   takeEmptyPasswords(provider, registry)
-  provider.registerGrantType(
-    WX_CODE_GRANT,
-    wxCodeGrant(accounts, options.recognise, origin, (clientId) => resources.serverOf(origin, clientId), outage),
-    ['code', 'app', 'phone_code', 'scope'],
-  )
+  registerPhoneGrants(provider, accounts, options, (clientId) => resources.serverOf(origin, clientId))
 
   provider.use(async (ctx, next) => {
     // People type user codes on our own page, not in the provider's form.

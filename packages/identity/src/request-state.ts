@@ -17,6 +17,8 @@ export interface RequestState {
   ended?: EndNotice
   /** Why the person gets no token. It is sent beside OAuth's error. */
   refusal?: { code: Code; detail?: string }
+  /** Whose phone has got a token for one of the company's own app (`app`). */
+  phone?: { sub: string; app: string }
   /** The device code that the request redeems. */
   redemption?: Redemption
   /** What the request uses up at its end. See `useUpLast`. */

@@ -1,6 +1,6 @@
 import type { Accounts, Meeting, OutsideIdentity } from '@saoma/accounts'
-import { IDENTITY_SCOPE } from './clients.ts'
 import { errors, type KoaContextWithOIDC, type ResourceServer } from './oidc-provider.ts'
+import { scopesOf, signPhoneToken } from './phone-token.ts'
 import { refusalOf } from './refusal.ts'
 import { tooMany } from './too-many.ts'
 
@@ -49,17 +49,13 @@ export const wxCodeGrant =
     outage: (error: unknown) => unknown,
   ) =>
   async (ctx: KoaContextWithOIDC): Promise<void> => {
-    const { provider, client, params } = ctx.oidc
-    const { code, app, phone_code: phoneCode, scope = IDENTITY_SCOPE } = params ?? {}
+    const { code, app, phone_code: phoneCode } = ctx.oidc.params ?? {}
     if (!isCode(code)) throw new errors.InvalidRequest('code must be a string of 1 to 128 printable characters')
     if (phoneCode !== undefined && !isCode(phoneCode))
       throw new errors.InvalidRequest('phone_code must be a string of 1 to 128 printable characters')
     if (app !== undefined && (typeof app !== 'string' || !/^[\w-]{1,64}$/.test(app)))
       throw new errors.InvalidRequest('app must be an appid')
-    const scopes = String(scope).split(' ')
-    const allowed = client?.scope?.split(' ') ?? []
-    const refused = scopes.find((name) => !allowed.includes(name))
-    if (refused !== undefined) throw new errors.InvalidScope('this client may not have this scope', refused)
+    const scopes = scopesOf(ctx)
     const options = { ...(app === undefined ? {} : { app }), ...(phoneCode === undefined ? {} : { phoneCode }) }
     const recognised = await recognise(code, ctx.ip, options).catch((error: unknown) => {
       throw outage(error)
@@ -74,22 +70,9 @@ export const wxCodeGrant =
     })
     if (!account.allow) throw refusalOf(ctx, account)
     const outcome = recognised.phoneCode?.()
-    if (!client) throw new errors.InvalidClient()
-
-    // The token has no grant and no session: it lives ten minutes and cannot be renewed.
-    const token = new provider.AccessToken({
-      accountId: account.sub,
-      client,
-      grantId: '',
-      gty: 'wx_code',
-      scope: scopes.join(' '),
+    const signed = await signPhoneToken(ctx, {
+      ...{ sub: account.sub, gty: 'wx_code', scopes, resource },
+      serverOf: resourceServerOf,
     })
-    token.resourceServer = new provider.ResourceServer(resource, resourceServerOf(client.clientId))
-    ctx.body = {
-      access_token: await token.save(),
-      token_type: 'Bearer',
-      expires_in: token.expiration,
-      scope: token.scope,
-      ...(outcome ? { phone_code: outcome } : {}),
-    }
+    ctx.body = { ...signed, ...(outcome ? { phone_code: outcome } : {}) }
   }

@@ -93,6 +93,7 @@ export {
   type SessionsEnded,
   TAKES_HASHES_HEADER,
   type TicketLink,
+  TOKEN_EXCHANGE_GRANT,
   type TokenSet,
   type TypedCodeAnswer,
   type UserCodeAnswer,

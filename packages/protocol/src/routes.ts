@@ -199,3 +199,5 @@ export const TAKES_HASHES_HEADER = 'X-Saoma-Takes-Hashes'
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 /** The grant type with which a phone turns a code of `wx.login` into a token. */
 export const WX_CODE_GRANT = 'urn:saoma:grant-type:wx-code'
+/** The grant type with which a company's own app turns a token of its backend into a phone's (RFC 8693). */
+export const TOKEN_EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'

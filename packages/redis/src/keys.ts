@@ -101,6 +101,12 @@ export const createKeys = (prefix: string) => ({
    */
   phoneNumber: (code: string) => `${prefix}:phone-number:{${code}}`,
 
+  /**
+   * String, empty: a token of the business's own app that was exchanged. It lives until no node would take
+   * the token any more. `token` is a hash of its issuer and its id.
+   */
+  subjectToken: (token: string) => `${prefix}:subject-token:{${token}}`,
+
   /** String: number of codes that all nodes drew in one minute, for WeChat's quota. */
   wechatDraws: (appid: string, minute: number) => `${prefix}:wechat:{${appid}}:draws:${minute}`,
 

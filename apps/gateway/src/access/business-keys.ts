@@ -16,6 +16,8 @@ export interface BusinessKeysOptions {
   now?: () => number
   /** The clock that tokens are compared with, in milliseconds since 1970. @default Date.now */
   date?: () => number
+  /** What lines of the log say of the keys. @default the setting SAOMA_AUTH_JWKS */
+  about?: Readonly<Record<string, string>>
 }
 
 /** The public keys of the business. They are read at the start and then in the background. */
@@ -49,9 +51,13 @@ export const createBusinessKeys = (
   source: KeySource,
   algorithms: readonly SignatureAlgorithm[],
   log: Logger,
-  { read = readSource, now = () => performance.now(), date = Date.now }: BusinessKeysOptions = {},
+  {
+    read = readSource,
+    now = () => performance.now(),
+    date = Date.now,
+    about = { setting: 'SAOMA_AUTH_JWKS' },
+  }: BusinessKeysOptions = {},
 ): BusinessKeys => {
-  const setting = 'SAOMA_AUTH_JWKS'
   const closing = new AbortController()
   let known: KeySet | undefined
   let version = 0
@@ -71,7 +77,7 @@ export const createBusinessKeys = (
     known = fresh
     version++
     log.info(
-      { event: 'business', setting, keys: fresh.size, unused: fresh.unused },
+      { event: 'business', ...about, keys: fresh.size, unused: fresh.unused },
       'the keys of the business are read',
     )
     return true
@@ -82,7 +88,7 @@ export const createBusinessKeys = (
     if (now() < quietUntil) return
     quietUntil = now() + QUIET_MS
     log.warn(
-      { event: 'business', setting, reason, known: known?.size ?? 0 },
+      { event: 'business', ...about, reason, known: known?.size ?? 0 },
       known
         ? 'the keys of the business cannot be read: those that are known stay in use'
         : 'the keys of the business cannot be read: its tokens cannot be verified',

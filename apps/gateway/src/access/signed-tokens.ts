@@ -56,13 +56,14 @@ const Rooms = v.nullish(v.array(v.string()), [])
 const MOST_SID = 128
 /** Other types of JWT are no access tokens, such as `logout+jwt` (RFC 8725, section 3.11). */
 const types: readonly unknown[] = [undefined, 'jwt', 'at+jwt']
-const typeOf = ({ typ }: { typ?: unknown }): unknown =>
+export const typeOf = ({ typ }: { typ?: unknown }): unknown =>
   typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ
 
-type Claims = Readonly<Record<string, unknown>>
+/** The claims of a token, as they are. */
+export type Claims = Readonly<Record<string, unknown>>
 
 /** The claims of a JWT, with the exact digits of their numbers. They are not verified. */
-const claimsIn = (token: string): Claims | undefined => {
+export const claimsIn = (token: string): Claims | undefined => {
   const [, payload = '', signature, ...rest] = token.split('.')
   if (signature === undefined || rest.length > 0) return undefined
   try {

@@ -22,6 +22,8 @@ const words = {
   sid: 'the claim of the sid is no text of up to 128 characters',
 } as const
 export type TokenRefusal = keyof typeof words
+/** What the form and the signature of a token can be refused for, whatever it should say. */
+export type JwtRefusal = Exclude<TokenRefusal, 'type' | 'life' | 'uid' | 'rooms' | 'sid'>
 
 export interface TokenRefusals {
   /**
@@ -39,13 +41,14 @@ const QUIET_MS = 10_000
 /** Anyone can write an issuer of any length. */
 const MOST_QUOTED = 100
 
-const ofClaims: Readonly<Record<string, TokenRefusal | undefined>> = {
+const ofClaims: Readonly<Record<string, JwtRefusal | undefined>> = {
   iss: 'issuer',
   aud: 'audience',
   nbf: 'early',
 }
 
-const whyOf = (error: errors.JOSEError): TokenRefusal => {
+/** What jose says of a token, in one of these words. */
+export const whyOf = (error: errors.JOSEError): JwtRefusal => {
   if (error instanceof errors.JWTExpired) return 'expired'
   if (error instanceof errors.JWTClaimValidationFailed)
     return error.reason === 'invalid' ? 'times' : (ofClaims[error.claim] ?? 'times')

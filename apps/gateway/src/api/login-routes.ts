@@ -6,6 +6,7 @@ import { Confirmation } from '../login/confirmation.ts'
 import { EndRequest } from '../login/end-request.ts'
 import { Keep, SessionId } from '../login/logins.ts'
 import { TypedCode } from '../login/user-codes.ts'
+import { PictureOpens } from '../login/qr/routes.ts'
 import { WholeNumber } from '../transport/http/query.ts'
 import { Decision, FoundDevice, Person, Resumed, UserCode } from './answers.ts'
 import type { Operations, Parameter } from './operation.ts'
@@ -32,10 +33,16 @@ export const loginOperations = {
     says: 'As an image, or as JSON with `Accept: application/json`. An image has the headers `X-Saoma-Code` and, if there is a check number, `X-Saoma-Check`.',
     credentials: [],
     path: { ticket },
+    query: {
+      opens: {
+        says: 'What it opens: `phone`, the mini-program or the phone page, or `app`, the app of the business. Without it the setting SAOMA_CODE_OPENS decides. NOT_FOUND: there is no such app.',
+        schema: PictureOpens,
+      },
+    },
     answers: {
       200: { says: 'The picture.', json: schemas.CodePicture, other: ['image/png', 'image/jpeg'] },
     },
-    codes: ['TICKET_NOT_FOUND', 'WECHAT_UNAVAILABLE', 'CODE_UNAVAILABLE'],
+    codes: ['NOT_FOUND', 'TICKET_NOT_FOUND', 'WECHAT_UNAVAILABLE', 'CODE_UNAVAILABLE'],
   },
   'POST /v1/tickets/{ticket}/link': {
     id: 'makeTicketLink',

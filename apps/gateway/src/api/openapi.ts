@@ -30,7 +30,9 @@ const securitySchemes: Record<Credential, Json> = {
   apiKey: bearer('The API key of a backend.'),
   token: bearer('A token of a person: an access token of `/oidc/token`, or what the business issues.'),
   ownToken: bearer('An access token of `/oidc/token`. What the business issues is refused.'),
-  phoneToken: bearer('An access token of a phone, got for a `wx.login` code.'),
+  phoneToken: bearer(
+    'An access token of a phone, got for a `wx.login` code, or for a token of the business’s own app. One that is bound to a key comes with the scheme `DPoP` and a proof in the header `DPoP` (RFC 9449).',
+  ),
   deviceCode: bearer('The device code of the ticket. Only the browser that made the ticket has it.'),
   clusterSecret: bearer(
     'Milliseconds since 1970, a dot, and the base64url HMAC-SHA256 of `saoma doctor {ms} {host}`, with a key that is derived from `SAOMA_SECRET`. It is good from 60 s before to 60 s after that moment.',

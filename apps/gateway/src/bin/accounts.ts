@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { createAccounts, type Imported, importPeople, openAccountKeys } from '@saoma/accounts'
 import { createAudit } from '@saoma/audit'
 import { CLUSTER_VERSION, orUnavailable, type RedisClients, RedisUnavailable } from '@saoma/redis'
+import { parsePhoneIssuers } from '../access/read-phone-issuers.ts'
 import { type Config, readConfig } from '../config/config.ts'
 import { endAtClosedPipe, endCommand, FAILED, INTERRUPTED } from './command-end.ts'
 import { forOperator, openCommandRedis } from './command-redis.ts'
@@ -81,6 +82,7 @@ const importAll = async ({ file, after }: Import, config: Config): Promise<numbe
       done = await importPeople(input, createAccounts(redis, accountKeys), {
         after,
         ...(wechat ? { apps: [wechat, ...wechat.others].map(({ appid }) => appid) } : {}),
+        issuers: parsePhoneIssuers(config.phoneIssuers?.text ?? '').issuers.map(({ name }) => name),
         ownClaims: config.accounts.ownClaims,
         onBad: (line, why) => process.stderr.write(`line ${line}: ${why}\n`),
         onProgress: (counts) => {

@@ -5,12 +5,14 @@ import type { Addressing } from '@saoma/wechat'
 import type { ClientText } from '../access/client-list.ts'
 import { signatureAlgorithms } from '../access/key-set.ts'
 import type { AccessSettings } from '../access/open-access.ts'
+import type { IssuerText } from '../access/phone-issuers.ts'
 import type { Rule } from '../access/rules.ts'
 import type { RedisSettings } from '../operate/open-redis.ts'
 import type { TraceOptions } from '../operate/tracing/options.ts'
 import { contradictions } from './contradictions.ts'
 import { Environment } from './environment.ts'
 import { DEFAULT_CLAIMS } from './jwks-settings.ts'
+import type { OwnApp } from './own-app.ts'
 import { packedPages } from './packed-pages.ts'
 import { readSettingFiles } from './setting-files.ts'
 import type { WechatApp } from './wechat-apps.ts'
@@ -68,6 +70,12 @@ export interface Config extends RedisSettings {
   clients: ClientText
   /** Private networks in which applications may be called. */
   applicationNetworks: string[]
+  /** The issuers whose tokens the company's own apps exchange for those of a phone. */
+  phoneIssuers?: IssuerText
+  /** The company's own app, if there is one. */
+  ownApp?: OwnApp
+  /** What the picture of a login opens, if the browser does not ask for the other one. */
+  codeOpens: 'phone' | 'app'
   /** Who a person is. */
   accounts: {
     /** The business, if it is asked. */
@@ -144,6 +152,24 @@ export class ConfigError extends Error {
 }
 
 const DAY_MS = 86_400_000
+
+/** What is said of the company's own app. Whoever names it anywhere has one. */
+const ownAppIn = (settings: Environment): Pick<Config, 'phoneIssuers' | 'ownApp' | 'codeOpens'> => {
+  const { SAOMA_PHONE_ISSUERS: given, SAOMA_CODE_OPENS: chosen, WECHAT_APPID: wechat } = settings
+  // Where there is neither WeChat nor a demo phone, only the app can confirm.
+  const codeOpens = chosen ?? (given && !wechat && settings.SAOMA_DEMO !== 'true' ? 'app' : 'phone')
+  const app = {
+    android: settings.SAOMA_ANDROID_APPS,
+    ios: settings.SAOMA_IOS_APPS,
+    install: settings.SAOMA_APP_INSTALL,
+  }
+  const hasApp = given !== undefined || codeOpens === 'app' || Object.values(app).some((all) => all.length > 0)
+  return {
+    ...(given ? { phoneIssuers: { text: given.text, ...(given.file ? { file: given.file } : {}) } } : {}),
+    ...(hasApp ? { ownApp: app } : {}),
+    codeOpens,
+  }
+}
 
 /** The only reader of the environment. Throws ConfigError. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
@@ -229,6 +255,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     },
     clients: settings.SAOMA_CLIENTS,
     applicationNetworks: settings.SAOMA_APPLICATION_NETWORKS,
+    ...ownAppIn(settings),
     accounts: {
       ...(settings.SAOMA_ACCOUNT_URL && settings.SAOMA_ACCOUNT_SECRET
         ? {

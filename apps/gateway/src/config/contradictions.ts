@@ -59,6 +59,16 @@ const jwksContradictions = (env: Environment): string[] => {
   return problems
 }
 
+/** Contradictions between the settings of the company's own app. */
+const appContradictions = (env: Environment): string[] => {
+  const problems: string[] = []
+  if (env.SAOMA_PHONE_ISSUERS?.issuers.some(({ issuer }) => issuer === `${env.SAOMA_ORIGIN}/oidc`))
+    problems.push('SAOMA_PHONE_ISSUERS has the issuer of this cluster, whose tokens are no tokens of an app')
+  if (env.SAOMA_CODE_OPENS === 'app' && !env.SAOMA_PHONE_ISSUERS && env.SAOMA_DEMO !== 'true')
+    problems.push('SAOMA_CODE_OPENS=app needs SAOMA_PHONE_ISSUERS: otherwise no app could confirm a login')
+  return problems
+}
+
 /** Finds settings that are valid alone but contradict each other. */
 export const contradictions = (env: Environment): string[] => {
   const problems: string[] = []
@@ -76,9 +86,9 @@ export const contradictions = (env: Environment): string[] => {
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with WeChat credentials')
   } else if (env.SAOMA_SECRET === published.secret) {
     problems.push('SAOMA_SECRET is the published secret of the demo: make your own (openssl rand -base64 32)')
-  } else if (!hasWechat && !env.SAOMA_AUTH_URL && !env.SAOMA_AUTH_JWKS) {
+  } else if (!hasWechat && !env.SAOMA_PHONE_ISSUERS && !env.SAOMA_AUTH_URL && !env.SAOMA_AUTH_JWKS) {
     problems.push(
-      'WECHAT_APPID and WECHAT_SECRET are needed (or SAOMA_AUTH_URL or SAOMA_AUTH_JWKS for channels alone, or SAOMA_DEMO=true to try things out)',
+      'WECHAT_APPID and WECHAT_SECRET are needed (or SAOMA_PHONE_ISSUERS for an app of your own, or SAOMA_AUTH_URL or SAOMA_AUTH_JWKS for channels alone, or SAOMA_DEMO=true to try things out)',
     )
   }
   if (env.SAOMA_DEMO !== 'true') {
@@ -108,5 +118,11 @@ export const contradictions = (env: Environment): string[] => {
     problems.push(
       `SAOMA_DRAIN_DEADLINE_MS must be at least ${least}: SAOMA_DRAIN_DELAY_MS, SAOMA_DRAIN_WINDOW_MS and ${AFTER_WINDOW_MS} for what follows`,
     )
-  return [...problems, ...jwksContradictions(env), ...redisContradictions(env), ...poolContradictions(env)]
+  return [
+    ...problems,
+    ...appContradictions(env),
+    ...jwksContradictions(env),
+    ...redisContradictions(env),
+    ...poolContradictions(env),
+  ]
 }

@@ -7,10 +7,13 @@ import { type ApiKeyList, parseApiKeys } from '../access/api-keys.ts'
 import { isPrivateNetwork } from '../access/application-networks.ts'
 import type { ClientText } from '../access/client-list.ts'
 import { isNetwork } from '../access/networks.ts'
+import type { IssuerText } from '../access/phone-issuers.ts'
 import { parseClients } from '../access/read-clients.ts'
+import { type PhoneIssuer, parsePhoneIssuers } from '../access/read-phone-issuers.ts'
 import { parseRules, type Rule } from '../access/rules.ts'
 import { traceSamplers } from '../operate/tracing/options.ts'
 import { algorithms, claimNames, keySource } from './jwks-settings.ts'
+import { androidApps, installLinks, iosApps } from './own-app.ts'
 import { parseWechatApps } from './wechat-apps.ts'
 
 const number = (min: number, max: number) =>
@@ -163,6 +166,10 @@ const clients = listing<ClientText>((text, file) => ({
   value: { text, ...(file ? { file } : {}) },
   problems: parseClients(text).problems,
 }))
+const phoneIssuers = listing<IssuerText & { issuers: readonly PhoneIssuer[] }>((text, file) => {
+  const { issuers, problems } = parsePhoneIssuers(text)
+  return { value: { text, issuers, ...(file ? { file } : {}) }, problems }
+})
 
 /** The schema of each setting. `.env.template` explains them. */
 export const Environment = v.object({
@@ -236,6 +243,11 @@ export const Environment = v.object({
   SAOMA_API_KEYS: v.optional(apiKeys, ''),
   SAOMA_CLIENTS: v.optional(clients, ''),
   SAOMA_APPLICATION_NETWORKS: v.optional(v.pipe(list, v.array(privateNetwork)), ''),
+  SAOMA_PHONE_ISSUERS: v.optional(phoneIssuers),
+  SAOMA_CODE_OPENS: v.optional(v.picklist(['phone', 'app'], 'must be phone or app')),
+  SAOMA_ANDROID_APPS: v.optional(androidApps, ''),
+  SAOMA_IOS_APPS: v.optional(iosApps, ''),
+  SAOMA_APP_INSTALL: v.optional(installLinks, ''),
   SAOMA_AUTH_URL: v.optional(webAddress),
   SAOMA_AUTH_JWKS: v.optional(keySource),
   SAOMA_AUTH_ISSUER: v.optional(v.string()),

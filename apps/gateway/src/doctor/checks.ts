@@ -3,6 +3,7 @@ import type { Check } from './check.ts'
 import { clocksCheck } from './clocks.ts'
 import { nodesCheck } from './nodes.ts'
 import { originChecks } from './origin-checks.ts'
+import { createPhoneIssuersCheck } from './phone-issuers.ts'
 import { createRedisCheck } from './redis.ts'
 import { createSecretsCheck } from './secrets.ts'
 import { createSettingsCheck } from './settings.ts'
@@ -18,5 +19,6 @@ export const createChecks = (source: Source): Check[] => [
   nodesCheck,
   wechatCheck,
   createAuthJwksCheck(source),
+  createPhoneIssuersCheck(source),
   ...originChecks,
 ]

@@ -1,6 +1,6 @@
 import type { Audit, Note } from '@saoma/audit'
 import type { EndedSession } from '@saoma/identity'
-import { DEVICE_CODE_GRANT } from '@saoma/protocol'
+import { DEVICE_CODE_GRANT, TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
 import { wideNetworkOf } from '../access/networks.ts'
 import { describeUserAgent } from '../transport/client-address.ts'
 import type { Context } from '../transport/http/context.ts'
@@ -61,6 +61,9 @@ export const noteTokens = (
   ctx: Context,
   { grant, client, ticket }: { grant: unknown; client: unknown; ticket?: string },
 ): void => {
+  const { phone } = ctx.state as { phone?: { sub: string; app: string } }
+  if (grant === TOKEN_EXCHANGE_GRANT && phone)
+    note({ kind: 'phone.admitted', person: phone.sub, app: phone.app, client: String(client), ...whereFrom(ctx) })
   const { person, sid } = sessionOf(ctx)
   if (!person || !sid) return
   const told = { person, sid, client: String(client ?? ''), ...whereFrom(ctx) }

@@ -9,6 +9,7 @@ import type { Wechat } from '@saoma/wechat'
 import { createApplicationFetch } from '../access/application-fetch.ts'
 import { createMayCall } from '../access/application-networks.ts'
 import { isInNetworks } from '../access/networks.ts'
+import type { PhoneIssuers } from '../access/phone-issuers.ts'
 import type { Config } from '../config/config.ts'
 import { createOrigins } from '../config/origins.ts'
 import { type Logger, rarely } from '../operate/log.ts'
@@ -19,9 +20,11 @@ import { createAccountHook } from './account-hook.ts'
 import { noteEnded } from './audited.ts'
 import { noteAccounts } from './audited-accounts.ts'
 import { reportLogouts } from './audited-logouts.ts'
+import { createIdentifyApp } from './identify-app.ts'
 import { createIdentifyPhone } from './identify-phone.ts'
 import { createPhoneCodes } from './phone-codes.ts'
 import { createPhoneNumbers } from './phone-numbers.ts'
+import { ticketAddress } from './ticket-address.ts'
 
 export interface OpenIdentityDeps {
   redis: RedisClients
@@ -35,6 +38,8 @@ export interface OpenIdentityDeps {
   audit: Audit
   /** The registered applications. */
   clients: ClientRegistry
+  /** The issuers of the company's own apps, if there can be any. */
+  issuers?: PhoneIssuers
   log: Logger
 }
 
@@ -67,7 +72,7 @@ export interface OpenIdentity extends Identity {
 
 /** Rejects with RedisUnavailable. */
 export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Promise<OpenIdentity> => {
-  const { redis, membership, tickets, channels, wechatApps, limits, metrics, audit, log, clients } = deps
+  const { redis, membership, tickets, channels, wechatApps, limits, metrics, audit, log, clients, issuers } = deps
 
   /**
    * Tells a person's other pages and phone to reload the list of logins. They also reload it on their own, so
@@ -96,6 +101,7 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
   }
   const { hook, ownClaims } = config.accounts
   const phoneCodes = createPhoneCodes(redis, config.limits, metrics)
+  const withHook = hook ? { hook: createAccountHook({ ...hook, ownClaims }, log) } : {}
 
   const identity = await createIdentity(
     { redis, tickets, openAccounts, clients },
@@ -117,8 +123,10 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
         phoneNumbers: createPhoneNumbers({ redis, phoneCodes, log }, config.secrets),
         demo: config.demo,
         wechatApps,
-        ...(hook ? { hook: createAccountHook({ ...hook, ownClaims }, log) } : {}),
+        ...withHook,
       }),
+      ...(issuers ? { recogniseApp: createIdentifyApp({ redis, issuers, audit, ...withHook }) } : {}),
+      ticketAddress: ticketAddress(config),
       onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
       onRefreshRepeated: () => metrics.refreshRepeated.inc(),
       onRefreshLimited: () => metrics.limited.inc({ what: 'refreshes' }),

@@ -125,6 +125,7 @@ export const en: typeof zh = {
       'session.began': 'Logged in',
       'application.entered': 'Entered an application',
       'application.untold': 'An application could not be told of a logout',
+      'phone.admitted': 'The company’s app was let in as your phone',
       'session.moved': 'A login moved to another network',
       'session.ended': 'Logged out',
       'account.created': 'The account was made',

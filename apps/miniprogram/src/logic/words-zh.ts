@@ -122,6 +122,7 @@ export const zh = {
       'session.began': '登录成功',
       'application.entered': '进入了应用',
       'application.untold': '未能通知应用你已退出登录',
+      'phone.admitted': '公司的 App 已作为你的手机接入',
       'session.moved': '登录换了网络',
       'session.ended': '退出了登录',
       'account.created': '账号已创建',

@@ -16,7 +16,7 @@ export interface TicketPicture {
 const pictureOf = async (ticket: string): Promise<Picture> => {
   // Requested as an image: the JSON description may point to another server, whose picture needs a hash
   // check.
-  const response = await fetch(`/v1/tickets/${encodeURIComponent(ticket)}/qr`, {
+  const response = await fetch(`/v1/tickets/${encodeURIComponent(ticket)}/qr?opens=phone`, {
     cache: 'no-store',
     headers: { accept: 'image/*' },
   })

@@ -10,6 +10,7 @@ import { bearer } from '../../transport/http/credentials.ts'
 import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import type { Limits } from '../../transport/limits.ts'
 import { deviceCodeFor } from '../device-code.ts'
+import { addressFor, type Opens } from '../ticket-address.ts'
 
 /** Addresses that open the app on the same phone. */
 export interface Link {
@@ -30,8 +31,8 @@ export interface LinkRoutesDeps {
  * A link to the page that any browser opens.
  * @param seconds  how long a ticket waits for its scan
  */
-const plainLink = (origin: string, seconds: number): Link => ({
-  of: async (ticket) => ok({ url: `${origin}/phone?ticket=${ticket}`, expiresIn: seconds }),
+const plainLink = (origin: string, opens: Opens, seconds: number): Link => ({
+  of: async (ticket) => ok({ url: addressFor(origin, opens, ticket), expiresIn: seconds }),
   toType: async () => ok({ url: `${origin}/phone`, expiresIn: TYPED_SECONDS }),
 })
 
@@ -87,10 +88,12 @@ const MARGIN_SECONDS = 60
 /** Opens the kind of link that the settings choose. */
 export const openLink = (
   { wechat, log }: { wechat?: Wechat; log: Logger },
-  config: Pick<Config, 'demo' | 'origin' | 'times' | 'wechat'>,
+  config: Pick<Config, 'demo' | 'origin' | 'times' | 'wechat' | 'codeOpens'>,
 ): Link | undefined => {
   const scanSeconds = Math.ceil(config.times.scanMs / 1000)
-  if (config.demo || !wechat || !config.wechat) return plainLink(config.origin, scanSeconds)
+  const { codeOpens } = config
+  if (codeOpens === 'app' || config.demo || !wechat || !config.wechat)
+    return plainLink(config.origin, codeOpens, scanSeconds)
   const { link: kind } = config.wechat
   if (kind === 'none') return undefined
   return wechatLink({ wechat, log }, { kind, seconds: Math.max(scanSeconds, MARGIN_SECONDS) + MARGIN_SECONDS })

@@ -34,13 +34,21 @@ export const openQrPictures = async (
   config: Config,
 ): Promise<QrPictures> => {
   const nothing = async () => {}
-  if (config.demo || !wechat || !config.wechat) return { picture: plainPicture(config.origin), close: nothing }
+  const toApp = plainPicture(config.origin, 'app')
+  /** The picture that a browser asks for, or the one of the settings. */
+  const either =
+    (toPhone: QrPicture): QrPicture =>
+    async (ticket, wish) => {
+      if ((wish.opens ?? config.codeOpens) === 'phone') return toPhone(ticket, wish)
+      return config.ownApp ? toApp(ticket, wish) : fail('NOT_FOUND')
+    }
+  if (config.demo || !wechat || !config.wechat) return { picture: either(plainPicture(config.origin)), close: nothing }
 
   const { appid } = config.wechat
   const draw = wechatPicture({ wechat, metrics, log })
   // Codes that were leased before a change of the settings still lead to their tickets.
   const pool = openPool(redis, { ...config, wechat: config.wechat })
-  if (config.codes === 'fresh' || !config.pool) return { picture: draw, pool, close: nothing }
+  if (config.codes === 'fresh' || !config.pool) return { picture: either(draw), pool, close: nothing }
 
   const store = openPoolStore(redis, pool, { wechat: config.wechat, pool: config.pool })
   await store.check().catch((error: unknown) => {
@@ -75,10 +83,10 @@ export const openQrPictures = async (
 
   return {
     // Count the demand: it determines the size of the reserve.
-    picture: async (ticket, wish) => {
+    picture: either(async (ticket, wish) => {
       if (wish.isFirst) await pool.count()
       return chosen(ticket, wish)
-    },
+    }),
     pool,
     close: async () => {
       await refill.close()

@@ -3,6 +3,7 @@ import type { Wechat } from '@saoma/wechat'
 import QRCode from 'qrcode'
 import type { Logger } from '../../operate/log.ts'
 import type { Metrics } from '../../operate/metrics.ts'
+import { addressFor, type Opens } from '../ticket-address.ts'
 
 export interface QrImage {
   bytes: Buffer
@@ -30,16 +31,18 @@ export interface PictureRequest {
   isFirst: boolean
   /** Whether the client accepts an address instead of the image. */
   takesPlace: boolean
+  /** What it opens. @default what the settings say */
+  opens?: Opens
 }
 
 /** Provides the picture that the phone scans for a ticket. */
 export type QrPicture = (ticket: string, wish: PictureRequest) => Promise<Result<ShownPicture>>
 
-/** A plain QR code with the address of a page. Any phone's camera opens it. */
+/** A plain QR code with the address of a page, or of the business's own app. Any phone's camera opens it. */
 export const plainPicture =
-  (origin: string): QrPicture =>
+  (origin: string, opens: Opens = 'phone'): QrPicture =>
   async (ticket) => {
-    const bytes = await QRCode.toBuffer(`${origin}/phone?ticket=${ticket}`, {
+    const bytes = await QRCode.toBuffer(addressFor(origin, opens, ticket), {
       errorCorrectionLevel: 'M',
       // The quiet zone of ISO/IEC 18004: four modules.
       margin: 4,

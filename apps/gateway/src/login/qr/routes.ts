@@ -12,6 +12,7 @@ import {
 } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
+import * as v from 'valibot'
 import type { Metrics } from '../../operate/metrics.ts'
 import { readJson } from '../../transport/http/body.ts'
 import type { Context, RequestState } from '../../transport/http/context.ts'
@@ -19,6 +20,9 @@ import { answer, problem, tooMany } from '../../transport/http/problem.ts'
 import type { Limits } from '../../transport/limits.ts'
 import { phoneOf } from '../phone.ts'
 import type { QrPicture, ShownPicture } from './picture.ts'
+
+/** What a picture opens: the mini-program or the phone page, or the business's own app. */
+export const PictureOpens = v.picklist(['phone', 'app'])
 
 export interface QrRoutesDeps {
   tickets: Tickets
@@ -54,10 +58,14 @@ export const qrRoutes = (deps: QrRoutesDeps, { hasLink }: QrRoutesOptions): Rout
     if (!ticket.ok) return problem(ctx, 'TICKET_NOT_FOUND')
     // Only a pending ticket has a picture, and only a few: WeChat draws 5,000 a minute for the whole cluster.
     if (!(await tickets.isPending(ticket.value))) return problem(ctx, 'TICKET_NOT_FOUND')
-    const { slow, isFirst } = await limits.pictures(ticket.value)
+    const { opens } = ctx.query
+    if (opens !== undefined && !v.is(PictureOpens, opens))
+      return problem(ctx, 'INVALID', 'opens is "phone" or "app", or absent')
+    // The other picture of the same ticket counts apart: a page may show both.
+    const { slow, isFirst } = await limits.pictures(opens ? `${ticket.value}.${opens}` : ticket.value)
     if (slow) return tooMany(ctx, slow.retryAfterSeconds)
     const wantsJson = ctx.accepts('image/png', 'json') === 'json'
-    const shown = await picture(ticket.value, { isFirst, takesPlace: wantsJson })
+    const shown = await picture(ticket.value, { isFirst, takesPlace: wantsJson, ...(opens ? { opens } : {}) })
     if (!shown.ok) return problem(ctx, shown.code)
     const { code, check, image } = shown.value
     if (wantsJson || 'url' in image) return answer<CodePicture>(ctx, ok(describe(shown.value, hasLink)))

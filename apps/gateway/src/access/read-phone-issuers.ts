@@ -1,0 +1,133 @@
+import * as v from 'valibot'
+import { linesOfObjects } from './json-lines.ts'
+import { type SignatureAlgorithm, signatureAlgorithms } from './key-set.ts'
+import type { KeySource } from './key-source.ts'
+
+/** The claims of an account that a token of the business's app may fill. */
+export const profileNames = ['name', 'picture', 'locale', 'phone_number'] as const
+export type ProfileName = (typeof profileNames)[number]
+
+/** Whoever signs the tokens with which the business's own app becomes a phone. */
+export interface PhoneIssuer {
+  /** Where the ids of its people are valid: the `app` of their identities. */
+  name: string
+  /** The `iss` of its tokens. */
+  issuer: string
+  source: KeySource
+  /** A token must be for one of these. */
+  audiences: readonly string[]
+  algorithms: readonly SignatureAlgorithm[]
+  /** The claim that names the person. */
+  personClaim: string
+  /** The claims that hold a profile, by the names that an account has for them. */
+  profileClaims: Readonly<Partial<Record<ProfileName, string>>>
+  /** Whether its app has to prove a key (RFC 9449). */
+  needsKey: boolean
+}
+
+const isWebAddress = (text: string): boolean => {
+  const { protocol = '', username } = URL.parse(text) ?? {}
+  return /^https?:$/.test(protocol) && username === ''
+}
+const word = (most: number, what: string) => v.pipe(v.string(what), v.minLength(1, what), v.maxLength(most, what))
+const claim = word(200, 'must be the name of a claim')
+const NAME_RULE = 'must be 1 to 64 of A-Z, a-z, 0-9, . _ and -'
+const ALGORITHM_RULE = `must list some of ${signatureAlgorithms.join(', ')}`
+const AUDIENCE_RULE = 'must be a text, or a list of texts'
+const ADDRESS_RULE = 'must be a URL such as https://login.example.com/jwks.json, without a user'
+
+const Entry = v.strictObject({
+  name: v.pipe(v.string(NAME_RULE), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, NAME_RULE)),
+  issuer: word(512, 'must be the iss of the tokens'),
+  jwks_uri: v.optional(v.pipe(v.string(ADDRESS_RULE), v.check(isWebAddress, ADDRESS_RULE))),
+  jwks_file: v.optional(v.pipe(v.string(), v.regex(/^[/.]/, 'must be a path that begins with / or .'))),
+  audience: v.union(
+    [
+      v.pipe(
+        word(512, AUDIENCE_RULE),
+        v.transform((text) => [text]),
+      ),
+      v.pipe(v.array(word(512, AUDIENCE_RULE), AUDIENCE_RULE), v.minLength(1, AUDIENCE_RULE)),
+    ],
+    AUDIENCE_RULE,
+  ),
+  person_claim: v.optional(claim, 'sub'),
+  profile_claims: v.optional(
+    v.strictObject(
+      Object.fromEntries(profileNames.map((name) => [name, v.exactOptional(claim)])) as Record<
+        ProfileName,
+        v.ExactOptionalSchema<typeof claim, undefined>
+      >,
+      `must be an object with some of ${profileNames.join(', ')}`,
+    ),
+    {},
+  ),
+  algorithms: v.optional(
+    v.pipe(v.array(v.picklist(signatureAlgorithms, ALGORITHM_RULE), ALGORITHM_RULE), v.minLength(1, ALGORITHM_RULE)),
+    [...signatureAlgorithms],
+  ),
+  dpop_bound_access_tokens: v.optional(v.boolean('must be true or false'), false),
+})
+type Entry = v.InferOutput<typeof Entry>
+
+const sourceOf = ({ jwks_uri: url, jwks_file: file }: Entry): KeySource | undefined => {
+  if (url !== undefined) return file === undefined ? { url } : undefined
+  return file === undefined ? undefined : { file }
+}
+
+const issuerOf = (entry: Entry, source: KeySource): PhoneIssuer => ({
+  name: entry.name,
+  issuer: entry.issuer,
+  source,
+  audiences: entry.audience,
+  algorithms: entry.algorithms,
+  personClaim: entry.person_claim,
+  profileClaims: entry.profile_claims,
+  needsKey: entry.dpop_bound_access_tokens,
+})
+
+/** The list of a text, or why it is none. */
+const listIn = (text: string): { list: unknown[] } | { problem: string } => {
+  if (text.trim() === '') return { list: [] }
+  try {
+    const list: unknown = JSON.parse(text)
+    return Array.isArray(list) ? { list } : { problem: 'line 1: it must be a JSON list of issuers' }
+  } catch (error) {
+    const { message } = error as Error
+    const position = Number(/position (\d+)/.exec(message)?.[1] ?? text.length)
+    return { problem: `line ${text.slice(0, position).split('\n').length}: it is not JSON` }
+  }
+}
+
+/**
+ * Reads the issuers of the business's own apps: a JSON list of objects. Each problem is a sentence with its
+ * line. With a problem there are no issuers.
+ */
+export const parsePhoneIssuers = (text: string): { issuers: readonly PhoneIssuer[]; problems: string[] } => {
+  const read = listIn(text)
+  if ('problem' in read) return { issuers: [], problems: [read.problem] }
+  const lines = linesOfObjects(text)
+  const issuers: PhoneIssuer[] = []
+  const problems: string[] = []
+  for (const [i, item] of read.list.entries()) {
+    const { line = 1, members = new Map<string, number>() } = lines[i] ?? {}
+    const wrong = (member: string, what: string) =>
+      problems.push(`line ${members.get(member) ?? line}: ${member} ${what}`)
+    const entry = v.safeParse(Entry, item)
+    if (!entry.success) {
+      const [issue] = entry.issues
+      const path = v.getDotPath(issue)?.split('.') ?? []
+      const [member, inner] = path
+      if (member === undefined) problems.push(`line ${line}: an issuer must be an object`)
+      else if (issue.type !== 'strict_object') wrong(member, issue.message)
+      else if (inner !== undefined) wrong(member, `can have ${profileNames.join(', ')}, and no ${inner}`)
+      else wrong(member, issue.expected === 'never' ? 'is no member of an issuer' : 'is needed')
+      continue
+    }
+    const source = sourceOf(entry.output)
+    if (!source) wrong('jwks_uri', 'or jwks_file is needed, and not both')
+    else if (issuers.some(({ issuer }) => issuer === entry.output.issuer)) wrong('issuer', 'stands there twice')
+    else issuers.push(issuerOf(entry.output, source))
+  }
+  return problems.length > 0 ? { issuers: [], problems } : { issuers, problems }
+}
