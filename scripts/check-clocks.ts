@@ -52,6 +52,8 @@ const MOMENTS: Readonly<Record<string, string>> = {
   'packages/client/src/session/farewells.ts': 'kept for the next page',
   'packages/client/src/login/code-login.ts': 'the end of an id token',
   'packages/client/src/login/login.ts': 'the end of a code, which outlives a reload',
+  'packages/client/src/core/dpop.ts': 'the moment in a proof',
+  'packages/client/src/server/verifier.ts': 'the moment in a proof',
   'packages/client/src/core/request.ts': 'a date in Retry-After',
   'packages/client/src/session/session.ts': 'the end of a token, which outlives a reload',
   'packages/client/src/live/shared.ts': 'which of two tabs leads later',

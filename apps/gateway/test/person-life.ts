@@ -123,6 +123,15 @@ export const live = async (company: Company, name: string): Promise<Person> => {
     json: { reason: 'Once more, please.' },
   })
   if (ended.status !== 202 || !first.refresh_token) throw new Error('the first session did not end')
+  // A third one was somebody else. It began with a code that the person had typed.
+  const typed = await createTicket(a.origin, { headers })
+  await request(`${b.origin}/v1/user-codes/${typed.user_code}`, { bearer: phone, headers })
+  await scan(a.origin, typed.ticket, phone, { headers })
+  await confirm(b.origin, typed.ticket, phone, { headers })
+  const { sid } = claimsOf((await redeem(a.origin, typed.device_code)).body.access_token)
+  const report = { method: 'POST', bearer: phone, headers }
+  const reported = await request(`${b.origin}/v1/sessions/${sid}/report`, report)
+  if (reported.status !== 200) throw new Error(`expected 200, got ${reported.status}`)
   const begun = await logIn()
   const page = (await refresh(b.origin, begun.refresh_token, { headers })).body
 

@@ -86,8 +86,7 @@ export const createProvider = (
   const adapterOf = createStorage(redis, {
     grants,
     registry,
-    deviceCodes: deviceFlow.codes,
-    refreshTokens,
+    ...{ deviceCodes: deviceFlow.codes, refreshTokens },
     checkPushed: () => networks.checkPushed(Provider.ctx),
     waitingClient: async (uid) => (await provider.Interaction.find(uid))?.params.client_id,
     admit: async () => {
@@ -107,6 +106,7 @@ export const createProvider = (
     })
     if (seconds !== undefined) throw Object.assign(tooMany(ctx, seconds), { allow_redirect: false })
   }
+  const policy = createPolicy(admit, networks.check)
   const isAuthorization = (ctx: KoaContextWithOIDC): boolean => AUTHORIZATION.has(ctx.oidc.route)
 
   const configuration: Configuration = {
@@ -195,10 +195,7 @@ export const createProvider = (
       // A page on a TV has no address to return to. So it is admitted like our own.
       return (!client || client.grants.includes(DEVICE_CODE_GRANT)) && options.admits(ctx.headers)
     },
-    interactions: {
-      policy: createPolicy(admit, networks.check),
-      url: (_ctx, { uid }) => `${origin}/oidc/interaction/${uid}`,
-    },
+    interactions: { policy, url: (_ctx, { uid }) => `${origin}/oidc/interaction/${uid}` },
     ...(options.fetch ? { fetch: options.fetch } : {}),
     renderError: (ctx, out) => {
       if (isLogout(ctx) && ctx.accepts('json', 'html') === 'html') return errorPage(ctx, out, 'logout')

@@ -51,7 +51,8 @@ export const createTrustedNetworks = (
     throw Object.assign(new errors.AccessDenied(say.en), {
       status,
       statusCode: status,
-      // Our own page says what to do. An application that asks without showing anything has to be told itself.
+      // Our own page says what to do. An application that asks without showing anything has to be told
+      // itself.
       allow_redirect: ctx.oidc.prompts?.has('none') ?? false,
     })
   }

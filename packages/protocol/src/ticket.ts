@@ -36,12 +36,13 @@ export interface TicketState {
   version: number
   /** Whole seconds until the current status expires; 0 when it is terminal. */
   expiresIn: number
-  /** Why it is `rejected`, if not because the phone declined: `TICKET_VOID`. Later versions may have others. */
+  /** Why it is `rejected`, if the phone did not decline: `TICKET_VOID`. Later versions may have others. */
   code?: string | undefined
 }
 
-/** How an account came to a ticket: it read the code, or it typed the user code. */
+/** The ways in which an account comes to a ticket. */
 export const ticketOpenings = ['scanned', 'typed'] as const
+/** How an account came to a ticket: it read the code, or it typed the user code. */
 export type TicketOpened = (typeof ticketOpenings)[number]
 
 /** The login request as the server saw it. The phone displays it before the person confirms. */

@@ -2,7 +2,8 @@
 -- KEYS  ticket, channel
 -- ARGV  sub, redeem_ms, keep_ms, event_head, event_tail, terms (those that the owner has read)
 -- reply {"OK", status, version, left_ms}
---       | {"TICKET_NOT_FOUND"} | {"TICKET_VOID"} | {"TICKET_TAKEN"} | {"TICKET_EXPIRED"} | {"NOT_SCANNED"} | {"TICKET_SETTLED"}
+--       | {"TICKET_NOT_FOUND"} | {"TICKET_VOID"} | {"TICKET_TAKEN"} | {"TICKET_EXPIRED"} | {"NOT_SCANNED"} |
+--       {"TICKET_SETTLED"}
 --       | {"CONSENT_REQUIRED"} the ticket has other terms
 
 local key, channel = KEYS[1], KEYS[2]

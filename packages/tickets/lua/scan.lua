@@ -1,6 +1,6 @@
 -- scan: a phone has read the code. The first account owns the ticket. Idempotent for the same account.
--- Nobody shows their own code to several people. So as long as the owner has not decided, one account too many
--- makes the ticket void: a picture was shown to a crowd.
+-- Nobody shows their own code to several people. So as long as the owner has not decided, one account too
+-- many makes the ticket void: a picture was shown to a crowd.
 -- KEYS  ticket, channel
 -- ARGV  sub, confirm_ms, keep_ms, event_head, event_tail, scanned_after (stored by the first scan),
 --       most_accounts (this one and the owner included)

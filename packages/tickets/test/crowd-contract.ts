@@ -13,7 +13,7 @@ export const crowdContract = (redis: RedisClients, otherRedis: RedisClients) => 
   const elsewhere = createTickets(otherRedis, {}, note)
   const told = (ticket: string) => voids.filter(([one]) => one === ticket)
 
-  test('[T30] the third account to scan makes a ticket void for everybody', async () => {
+  test('[T32] the third account to scan makes a ticket void for everybody', async () => {
     const { ticket, deviceCode } = await make.scanned(tickets)
     const heard = await hear(otherRedis.subscriber, tickets.channel(ticket))
     // However often somebody scans, it is one account.
@@ -33,7 +33,7 @@ export const crowdContract = (redis: RedisClients, otherRedis: RedisClients) => 
     expect(told(ticket)).toEqual([[ticket, OWNER]])
   })
 
-  test('[T30] of 50 phones that scan one ticket nobody gets in, and it is void once', async () => {
+  test('[T32] of 50 phones that scan one ticket nobody gets in, and it is void once', async () => {
     const { ticket, deviceCode } = await make.pending(tickets)
     const heard = await hear(redis.subscriber, tickets.channel(ticket))
     const scans = await Promise.all(
@@ -49,7 +49,7 @@ export const crowdContract = (redis: RedisClients, otherRedis: RedisClients) => 
     expect(told(ticket)).toHaveLength(1)
   })
 
-  test('[T30] nobody ends a login that its owner has decided, or that nobody can decide any more', async () => {
+  test('[T32] nobody ends a login that its owner has decided, or that nobody can decide any more', async () => {
     const confirmed = await make.confirmed(tickets)
     const late = await make.scanned(createTickets(redis, { confirmMs: 1 }))
     await tickets.wait(late.deviceCode, 2, { timeoutMs: 10_000 })
@@ -60,7 +60,7 @@ export const crowdContract = (redis: RedisClients, otherRedis: RedisClients) => 
     expect([...told(confirmed.ticket), ...told(late.ticket)]).toEqual([])
   })
 
-  test('[T30] what is known of others ends with the ticket, and does not say who they are', async () => {
+  test('[T32] what is known of others ends with the ticket, and does not say who they are', async () => {
     const { ticket } = await make.scanned(tickets)
     const before = await redis.data.pexpiretime(redis.keys.ticket(ticket))
     await tickets.scan(ticket, 'second')
@@ -72,7 +72,7 @@ export const crowdContract = (redis: RedisClients, otherRedis: RedisClients) => 
     expect(await redis.data.hget(redis.keys.ticket(another.ticket), 'others')).not.toBe(fields.others)
   })
 
-  test('[T31] an account that typed the user code is told so by its scan, on any node', async () => {
+  test('[T33] an account that typed the user code is told so by its scan, on any node', async () => {
     const [typed, read] = [await make.pending(tickets), await make.pending(tickets)]
     expect(await tickets.findByUserCode(typed.request.userCode, OWNER)).toEqual({ ok: true, value: typed.ticket })
     for (const each of [elsewhere, tickets])
@@ -82,7 +82,7 @@ export const crowdContract = (redis: RedisClients, otherRedis: RedisClients) => 
     expect(await elsewhere.scan(read.ticket, OWNER)).toMatchObject({ value: { opened: 'scanned' } })
   })
 
-  test('[T31] nobody can keep another account from being told', async () => {
+  test('[T33] nobody can keep another account from being told', async () => {
     const { ticket, request } = await make.pending(tickets)
     for (let i = 0; i < 9; i++) await elsewhere.findByUserCode(request.userCode, `accomplice-${i}`)
     await tickets.findByUserCode(request.userCode, OWNER)

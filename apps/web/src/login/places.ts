@@ -11,8 +11,8 @@ export interface Places {
 }
 
 /**
- * The list of the person's logins. Each but the current one has two buttons: one ends it, the other says as well
- * that it was somebody else.
+ * The list of the person's logins. Each but the current one has two buttons: one ends it, the other says as
+ * well that it was somebody else.
  */
 export const createPlaces = (session: Session, monitor: SessionMonitor, origin: string, update: () => void): Places => {
   const devices = createDevices({ origin, token: session.accessToken })

@@ -12,8 +12,8 @@ export type Screen =
   /** The login was decided, perhaps by this answer, whose acknowledgement was lost. */
   | { status: 'settled'; decision: Decision }
   /**
-   * `until`: milliseconds since 1970 by this phone's clock. `isTyped`: the person typed the code, and may have
-   * it from a message.
+   * `until`: milliseconds since 1970 by this phone's clock. `isTyped`: the person typed the code, and may
+   * have it from a message.
    */
   | { status: 'asking'; ticket: string; request: LoginRequest; until: number; isTyped: boolean; error?: string }
   | { status: 'confirmed' | 'rejected' | 'expired' | 'not-demo' }

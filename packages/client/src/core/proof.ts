@@ -23,8 +23,8 @@ const proofOf = (method: string, url: string, token: string): Promise<string | u
 }
 
 /**
- * The same request with the proof of its token's key. Undefined if its token is not bound: then it goes out as
- * it is, and in this turn.
+ * The same request with the proof of its token's key. Undefined if its token is not bound: then it goes out
+ * as it is, and in this turn.
  */
 export const proven = (url: string, init: RequestInit): Promise<RequestInit> | undefined => {
   const { authorization } = (init.headers ?? {}) as { authorization?: unknown }
@@ -36,10 +36,16 @@ export const proven = (url: string, init: RequestInit): Promise<RequestInit> | u
   }))
 }
 
-/** The headers of one request with this token. */
-export const headersOf = async (method: string, url: string, token: string): Promise<Record<string, string>> => {
-  const bearer = { authorization: `Bearer ${token}` }
-  return ((await proven(url, { method, headers: bearer }))?.headers as Record<string, string> | undefined) ?? bearer
+/** The headers of one request with the present token. */
+export const authorize = async (
+  { method, url }: { method: string; url: string },
+  tokenOf: () => Promise<Answer<string>>,
+): Promise<Answer<Record<string, string>>> => {
+  const token = await tokenOf()
+  if (!token.ok) return token
+  const bearer = { authorization: `Bearer ${token.value}` }
+  const bound = await proven(url, { method, headers: bearer })
+  return { ok: true, value: (bound?.headers as Record<string, string> | undefined) ?? bearer }
 }
 
 /** What a socket shows to the server: a token, and the proof of its key if it is bound. */

@@ -278,12 +278,10 @@ export class SaomaLogin extends LitElement {
   }
 
   #action(state: LoginState, say: ElementText): TemplateResult | typeof nothing {
-    const { status } = state
-    if (this.#isSlow(state)) return html`<button type="button" @click=${this.#renewByHand}>${say.again}</button>`
-    if (status === 'rejected' || status === 'expired')
+    const isStuck = this.#isSlow(state) || (state.status === 'failed' && state.react !== 'stop')
+    if (isStuck) return html`<button type="button" @click=${this.#renewByHand}>${say.again}</button>`
+    if (state.status === 'rejected' || state.status === 'expired')
       return html`<button type="button" @click=${this.#renewByHand}>${say.renew}</button>`
-    if (status === 'failed' && state.react !== 'stop')
-      return html`<button type="button" @click=${this.#renewByHand}>${say.again}</button>`
     return nothing
   }
 

@@ -1,8 +1,9 @@
 const BEARER = /^(?:Bearer|DPoP) +(\S.*)$/i
 
 /**
- * The token of an `Authorization` header (RFC 6750, and RFC 9449 for one that is bound to a key). Undefined without the header, and for another scheme,
- * such as `Basic`. What follows `Bearer` is not examined: `verify` does that.
+ * The token of an `Authorization` header (RFC 6750, and RFC 9449 for one that is bound to a key). Undefined
+ * without the header, and for another scheme, such as `Basic`. What follows `Bearer` is not examined:
+ * `verify` does that.
  *
  * @example
  * ```ts

@@ -49,8 +49,8 @@ export interface Verifier {
   /**
    * Resolves with the claims, or with the reason for which the token is refused; never rejects. It asks Saoma
    * for its keys only: a session that was ended stays valid here until its last token expires, ten minutes at
-   * most. A token that is bound to a key of the browser (`dpop` of the session) needs the request that it came
-   * with.
+   * most. A token that is bound to a key of the browser (`dpop` of the session) needs the request that it
+   * came with.
    */
   verify(token: string | undefined, request?: ProvenRequest): Promise<Verified>
 }

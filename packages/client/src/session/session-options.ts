@@ -21,9 +21,9 @@ export interface SessionOptions {
    */
   storage?: KeyValue
   /**
-   * Binds the tokens to a key of this browser (RFC 9449). The key is kept in IndexedDB, and no script can read
-   * it: tokens that are copied are worth nothing elsewhere. It needs TLS, or the same machine, and a clock that
-   * is less than five minutes off. Where the browser keeps no keys, `true` lets nobody log in
+   * Binds the tokens to a key of this browser (RFC 9449). The key is kept in IndexedDB, and no script can
+   * read it: tokens that are copied are worth nothing elsewhere. It needs TLS, or the same machine, and a
+   * clock that is less than five minutes off. Where the browser keeps no keys, `true` lets nobody log in
    * (`KEY_UNAVAILABLE`), and `'if-possible'` does without. Give the session to the element, so that the login
    * is bound as well. @default false
    */

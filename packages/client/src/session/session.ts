@@ -12,7 +12,7 @@ import { backoffMs, pause } from '../core/backoff.ts'
 import { boundBy } from '../core/bound.ts'
 import { decodeClaims, isClaims } from '../core/claims.ts'
 import { createEmitter } from '../core/emitter.ts'
-import { bindingOf, headersOf } from '../core/proof.ts'
+import { authorize, bindingOf } from '../core/proof.ts'
 import { type Answer, type Failure, failureFor, form, request, unanswered } from '../core/request.ts'
 import { retry } from '../core/retry.ts'
 import { browserStorage, createStored } from '../core/storage.ts'
@@ -45,7 +45,7 @@ const RETRY = { baseMs: 400, capMs: 4_000 }
  * const answer = await session.accessToken()
  * console.log(session.claims?.name, answer.ok) // -> Ann true
  * const mine = await session.authorize({ method: 'GET', url: 'https://shop.example.com/orders' })
- * console.log(mine.ok && mine.value.authorization?.slice(0, 7)) // -> Bearer
+ * console.log(mine.ok && mine.value.authorization?.slice(0, 6)) // -> Bearer
  * const person = await session.userinfo()
  * console.log(person.ok && person.value.name) // -> Ann
  * const other = await session.refresh()
@@ -276,10 +276,7 @@ export const createSession = (options: SessionOptions): Session => {
     on: events.on,
     adopt,
     accessToken,
-    authorize: async ({ method, url }) => {
-      const token = await accessToken()
-      return token.ok ? { ok: true, value: await headersOf(method, url, token.value) } : token
-    },
+    authorize: (wanted) => authorize(wanted, accessToken),
     refresh,
     recheck,
     userinfo: async () => {
