@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { DEVICE_CODE_GRANT } from '@saoma/protocol'
-import { TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
+import { DEVICE_CODE_GRANT, TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import {
   type Answer,

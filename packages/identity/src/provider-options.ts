@@ -8,9 +8,9 @@ import type { KoaContextWithOIDC } from './oidc-provider.ts'
 import type { RecordForm } from './record-form.ts'
 import type { BegunSession, Sessions } from './sessions.ts'
 import type { TicketStore } from './ticket-store.ts'
+import type { RecogniseApp } from './token-exchange.ts'
 import type { TrustedNetworksOptions } from './trusted-networks.ts'
 import type { VerifiedToken } from './verify.ts'
-import type { RecogniseApp } from './token-exchange.ts'
 import type { Recognise } from './wx-code.ts'
 
 export interface ProviderOptions {
