@@ -69,15 +69,7 @@ export const createStorage = (
       case 'Interaction':
         return createInteractionRecords(records, readAccount)
       case 'PushedAuthorizationRequest':
-        return createPushedRequests(records, admit)
-      case 'PushedAuthorizationRequest':
-        return {
-          ...records,
-          upsert: async (...record) => {
-            checkPushed()
-            return records.upsert(...record)
-          },
-        }
+        return createPushedRequests(records, checkPushed, admit)
       default:
         return records
     }

@@ -12,8 +12,8 @@ export interface Answered {
 }
 
 /**
- * One POST, or a GET without a body, over a kept-alive connection. Redirects are answers. Rejects if the answer
- * says that something is wrong, or does not arrive in time.
+ * One POST, or a GET without a body, over a kept-alive connection. Redirects are answers. Rejects if the
+ * answer says that something is wrong, or does not arrive in time.
  */
 const send = (
   url: string,
