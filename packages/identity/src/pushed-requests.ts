@@ -11,11 +11,7 @@ const LONGEST = 8_000
  * @param check  throws if the client may not ask from there
  * @param admit  rejects if the network of the request has too many that wait
  */
-export const createPushedRequests = (
-  records: Adapter,
-  check: () => void,
-  admit: () => Promise<void>,
-): Adapter => ({
+export const createPushedRequests = (records: Adapter, check: () => void, admit: () => Promise<void>): Adapter => ({
   ...records,
   upsert: async (id, payload, expiresIn) => {
     check()
