@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
@@ -32,6 +33,10 @@ import { createVisitor } from './visitor.ts'
  */
 
 const modules = fileURLToPath(new URL('../../../node_modules/', import.meta.url))
+/** Node-RED has 390 packages. `npm run relying-parties` installs it there, so not everybody has to. */
+const apart = join(modules, '.cache/relying-parties/node_modules')
+const hasNodeRed = existsSync(join(apart, 'node-red'))
+const withNodeRed: jest.It = hasNodeRed ? test : test.skip
 /** Those that run in one process. */
 const EXPRESS = [
   ['express', 'express-openid-connect'],
@@ -74,7 +79,9 @@ test('the table has the versions that are tested', async () => {
   const npm = rows.filter(({ from }) => from === 'npm')
   expect(npm.length).toBeGreaterThan(5)
   for (const { name, version } of npm) {
-    const manifest = JSON.parse(await readFile(join(modules, name, 'package.json'), 'utf8')) as { version: string }
+    if (name === 'node-red' && !hasNodeRed) continue
+    const at = name === 'node-red' ? apart : modules
+    const manifest = JSON.parse(await readFile(join(at, name, 'package.json'), 'utf8')) as { version: string }
     expect([name, version]).toEqual([name, manifest.version])
   }
 })
@@ -107,34 +114,37 @@ test('one scan opens all of them, and the end of the session closes what comes n
   expect(new Set(visitor.nodes).size).toBe(2)
 })
 
-test('Node-RED lets those edit who are on its list', async () => {
-  const flows = at('flows')
-  const code = flows.codeOf('Node-RED', cluster.origin).replace('V1StGXR8Z5jdHi6BmyTUaQ', subOf(ada))
-  const cwd = await createFolder({ 'settings.js': code })
-  await startProcess({
-    name: 'node-red',
-    command: process.execPath,
-    args: [join(modules, 'node-red/red.js'), '--settings', 'settings.js', '--userDir', cwd],
-    cwd,
-    env: applicationEnv(),
-    ready: ({ text }) => text.includes('Server now running at'),
-    readyTimeoutMs: 40_000,
-  })
-  /** Logs in as the editor's button does. Resolves with the code for which the editor gets its token. */
-  const codeFor = async (phone: string) => {
-    const visitor = createVisitor(cluster.origin)
-    const { address } = await visitor.go(`${flows.origin}/auth/strategy`, phone)
-    expect(visitor.scans).toBe(1)
-    // In Base64, and not encoded for an address.
-    return /[?&]code=([^&]+)/.exec(address)?.[1]
-  }
-  const json = { code: await codeFor(ada) }
-  const { body } = await request<{ accessToken?: string }>(`${flows.origin}/auth/token`, { json })
-  expect(body).toHaveProperty('accessToken')
-  expect((await request(`${flows.origin}/flows`)).status).toBe(401)
-  expect((await request(`${flows.origin}/flows`, { bearer: body.accessToken ?? '' })).status).toBe(200)
-  expect(await codeFor(await phoneToken(cluster.origin, 'Cid'))).toBeUndefined()
-})
+withNodeRed(
+  'Node-RED lets those edit who are on its list (skipped where `npm run relying-parties` did not run)',
+  async () => {
+    const flows = at('flows')
+    const code = flows.codeOf('Node-RED', cluster.origin).replace('V1StGXR8Z5jdHi6BmyTUaQ', subOf(ada))
+    const cwd = await createFolder({ 'settings.js': code })
+    await startProcess({
+      name: 'node-red',
+      command: process.execPath,
+      args: [join(apart, 'node-red/red.js'), '--settings', 'settings.js', '--userDir', cwd],
+      cwd,
+      env: applicationEnv(),
+      ready: ({ text }) => text.includes('Server now running at'),
+      readyTimeoutMs: 40_000,
+    })
+    /** Logs in as the editor's button does. Resolves with the code for which the editor gets its token. */
+    const codeFor = async (phone: string) => {
+      const visitor = createVisitor(cluster.origin)
+      const { address } = await visitor.go(`${flows.origin}/auth/strategy`, phone)
+      expect(visitor.scans).toBe(1)
+      // In Base64, and not encoded for an address.
+      return /[?&]code=([^&]+)/.exec(address)?.[1]
+    }
+    const json = { code: await codeFor(ada) }
+    const { body } = await request<{ accessToken?: string }>(`${flows.origin}/auth/token`, { json })
+    expect(body).toHaveProperty('accessToken')
+    expect((await request(`${flows.origin}/flows`)).status).toBe(401)
+    expect((await request(`${flows.origin}/flows`, { bearer: body.accessToken ?? '' })).status).toBe(200)
+    expect(await codeFor(await phoneToken(cluster.origin, 'Cid'))).toBeUndefined()
+  },
+)
 
 test('whoever sets an application up reads what is wrong with it', async () => {
   const ask = (client_id: string, more: Record<string, string> = {}) => {
