@@ -16,6 +16,7 @@ import { createBrowser, logIn, REDIRECT, SECRET, testClients } from './relying-p
 
 /* Registered applications that are kept in Redis, beside those of the file. Each step is on another node. */
 
+const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
 const CLUSTER_SECRET = 'a secret of the cluster that only this test has'
 const reader = `saoma_reader_${'r'.repeat(43)}`
 let cluster: Cluster
@@ -343,7 +344,8 @@ test('a mistake is one sentence that names the member, and rights are those of t
   for (const [more, detail] of [
     [{ client_id: 'web' }, 'client_id must be 1 to 64 of A-Z, a-z, 0-9, . _ and -, and not web, phone or miniprogram'],
     [{ redirect_uris: ['https://a.example/#f'] }, 'redirect_uris must list addresses with https or http'],
-    [{ grant_types: [], redirect_uris: [REDIRECT] }, 'redirect_uris is of no use without authorization_code'],
+    [{ grant_types: [] }, `grant_types must have a way to log in: authorization_code or ${DEVICE}`],
+    [{ grant_types: [DEVICE], redirect_uris: [REDIRECT] }, 'redirect_uris is of no use without authorization_code'],
     [{ scope: 'profile' }, 'scope must have openid'],
     [{ logo: 'x' }, 'logo is no member of a client'],
     [{ client_name: undefined }, 'client_name is needed'],
