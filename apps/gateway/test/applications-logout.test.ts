@@ -3,11 +3,14 @@ import { fileURLToPath } from 'node:url'
 import { createRedis, createSeal, type RedisClients } from '@saoma/redis'
 import {
   type Cluster,
+  confirm,
+  createTicket,
   type Line,
   onCleanup,
   phoneToken,
   plainEnv,
   request,
+  scan,
   startCluster,
   startProcess,
   testAdminKey,
@@ -57,6 +60,11 @@ const clientsOf = () => {
     application('wiki', wikiServer.url),
     application('board', boardServer.url, { id_token_signed_response_alg: 'ES256' }),
     application('guest', guestServer.url, { party: 'third' }),
+    application('tv', boardServer.url, {
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+      redirect_uris: [],
+      post_logout_redirect_uris: [],
+    }),
     // An address of this machine that nobody has named.
     application('vault', 'http://[::1]:9/logout'),
     {
@@ -236,6 +244,21 @@ test('a code that is used twice logs the person out of that application', async 
   await request(`${cluster.origin}/v1/sessions`, { method: 'DELETE', bearer: phone })
   expect(await tokenAt(boardServer, 'board', 'ES256')).toMatchObject({ sid })
   expect(await tokenAt(wikiServer, 'wiki')).toMatchObject({ sid })
+})
+
+test('a device is told when its login ends', async () => {
+  const phone = await phoneToken(cluster.origin, 'a-viewer')
+  const credentials = { client_id: 'tv', client_secret: SECRET }
+  const { device_code, ticket } = await createTicket(cluster.origin, { form: { ...credentials, scope: 'openid' } })
+  await scan(nodes()[0] ?? '', ticket, phone)
+  await confirm(nodes()[1] ?? '', ticket, phone)
+  const grant_type = 'urn:ietf:params:oauth:grant-type:device_code'
+  const form = { ...credentials, grant_type, device_code }
+  const { status } = await request(`${cluster.origin}/oidc/token`, { form })
+  expect(status).toBe(200)
+  const [{ sid = '' } = {}] = await sessionsOf(phone)
+  await request(`${cluster.origin}/v1/sessions`, { method: 'DELETE', bearer: phone })
+  expect(await tokenAt(boardServer, 'tv')).toMatchObject({ sid })
 })
 
 test('an application that the person has not let in is told nothing', async () => {

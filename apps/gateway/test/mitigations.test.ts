@@ -39,11 +39,11 @@ const clients = [
     secret_sha256: createHash('sha256').update(SECRET).digest('hex'),
   },
   {
-    client_id: 'kiosk',
+    client_id: 'counter',
     client_name: 'Kiosk',
     type: 'public',
     party: 'first',
-    redirect_uris: ['https://kiosk.example.com/'],
+    redirect_uris: ['https://counter.example.com/'],
     networks: ['10.0.0.0/8'],
   },
 ]
@@ -191,7 +191,7 @@ describe('networks that may ask for codes', () => {
   })
 
   const authorize = (id: string, more: Record<string, string> = {}) => {
-    const redirect_uri = id === 'kiosk' ? 'https://kiosk.example.com/' : REDIRECT
+    const redirect_uri = id === 'counter' ? 'https://counter.example.com/' : REDIRECT
     const code_challenge = createHash('sha256').update('v'.repeat(43)).digest('base64url')
     const pkce = { code_challenge, code_challenge_method: 'S256' }
     const given = { client_id: id, response_type: 'code', scope: 'openid', state: 's', redirect_uri, ...pkce, ...more }
@@ -258,8 +258,8 @@ describe('networks that may ask for codes', () => {
         form: { ...Object.fromEntries(authorize(id)), ...secret },
         ...from(address),
       })
-    expect(await push('kiosk', OUTSIDE)).toMatchObject({ status: 403, body: NO })
-    expect((await push('kiosk', OFFICE)).status).toBe(201)
+    expect(await push('counter', OUTSIDE)).toMatchObject({ status: 403, body: NO })
+    expect((await push('counter', OFFICE)).status).toBe(201)
     const pushed = await push('vault', OUTSIDE, { client_secret: SECRET })
     expect(pushed.status).toBe(201)
     const come = (address: string) =>

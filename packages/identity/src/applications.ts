@@ -113,8 +113,6 @@ export const createApplications = (
       // While the person was scanning the registration may have changed, or become another one.
       if (typeof params?.redirect_uri === 'string' && !client.redirectUriAllowed(params.redirect_uri))
         throw new errors.InvalidRedirectUri()
-      // It may have been taken away while the request waited.
-      if (!client.redirectUriAllowed(String(ctx.oidc.params?.redirect_uri))) throw new errors.InvalidRedirectUri()
       const { accountId } = account
       const { clientId } = client
       const begun = (result?.[BEGUN] as { sid?: string } | undefined)?.sid

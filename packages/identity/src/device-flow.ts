@@ -3,6 +3,7 @@ import { acrOf, acrValues, amrOf } from './authentication.ts'
 import type { Client, ClientRegistry } from './client.ts'
 import { IDENTITY_SCOPE } from './clients.ts'
 import { type Authorized, createDeviceCodes } from './device-codes.ts'
+import type { Grants } from './grants.ts'
 import { APPLICATION, isLoginClient } from './login-client.ts'
 import {
   type Adapter,
@@ -28,6 +29,7 @@ export interface DeviceFlowDeps {
   registry: ClientRegistry
   resources: Resources
   networks: TrustedNetworks
+  grants: Pick<Grants, 'enter'>
   sessions: Pick<Sessions, 'begin'>
   /** Draws 22 random characters. */
   newName: () => string
@@ -63,7 +65,7 @@ const wantedAcrs = ({ acr_values: values, claims }: Record<string, unknown>): st
  * grant is that of its client.
  */
 export const createDeviceFlow = (
-  { provider, tickets, registry, networks, resources, sessions, newName, readAccount }: DeviceFlowDeps,
+  { provider, tickets, registry, networks, grants, resources, sessions, newName, readAccount }: DeviceFlowDeps,
   { origin, appName, describe, onSessionBegan, ticketAddress }: DeviceFlowOptions,
 ): DeviceFlow => {
   /** The client of the present request. A login client says for which application the person logs in. */
@@ -130,7 +132,11 @@ export const createDeviceFlow = (
       for (const each of [resource].flat()) grant.addResourceScope(each, scope)
       const { app, ip, browser, os } = request
       const record = { sid, client: presentClient().application ?? clientId, app, ip, browser, os, since }
-      const save = async () => void (await grant.save())
+      const isTold = registry.find(clientId)?.backchannelLogoutUri !== undefined
+      const save = async () => {
+        await grant.save()
+        if (isTold) await grants.enter(sid, clientId)
+      }
       return sessions.begin(sub, record, save, scannedAfter)
     },
     (session) => onSessionBegan?.(session),

@@ -105,8 +105,8 @@ export const createGrants = (
   }
 
   /** Takes a session's record, and leaves the applications that it names to be told. */
-  const takeWith = async (sid: string): Promise<Fields | undefined> => {
-    const takeIf = (announced: 0 | 1) => take(data, [at(sid), untold.at(sid)], [sid, untold.keepMs, announced])
+  const takeWith = async (sid: string, owner = ''): Promise<Fields | undefined> => {
+    const takeIf = (announced: 0 | 1) => take(data, [at(sid), untold.at(sid)], [sid, untold.keepMs, announced, owner])
     const taken = await takeIf(0)
     if (taken !== 'unannounced') return taken
     await untold.announce(sid)
@@ -119,10 +119,12 @@ export const createGrants = (
   /**
    * Every end of a session goes through here. Resolves with the owner's id, for the one call that ended the
    * session.
+   *
+   * @param owner  of an application's grant, which does not say whose it is
    */
-  const destroy = async (sid: string, notice?: EndNotice): Promise<string | undefined> => {
+  const destroy = async (sid: string, notice?: EndNotice, owner?: string): Promise<string | undefined> => {
     const taking = writing(at(sid))
-    const taken = await takeWith(sid)
+    const taken = await takeWith(sid, owner)
     const record = taken && form.read(taken)
     if (taken) forget(sid, taken.token ?? '', notice)
     // That an application was left ends no session.
@@ -179,9 +181,10 @@ export const createGrants = (
         if (!sub || record.sessionUid !== undefined) {
           // A code or a refresh token of the application was used twice. The session that it keeps in a
           // cookie of its own may be the thief's. A full Redis cannot note that.
-          const { clientId } = record ?? {}
-          if (clientId && isRedeeming()) await enter(data, [at(sid)], [clientId]).catch(() => {})
-          return void (await destroy(sid))
+          const { clientId, sessionUid } = record ?? {}
+          const owner = sessionUid === undefined ? undefined : await ownerOf(sessionUid)
+          if (clientId && owner && isRedeeming()) await enter(data, [at(sid)], [clientId]).catch(() => {})
+          return void (await destroy(sid, undefined, owner))
         }
         const replicated = writing(keys.sessions(sub))
         await marks.begin(sub, [sid])

@@ -76,7 +76,7 @@ export const createProvider = (
   }
 
   const deviceFlow = createDeviceFlow(
-    { provider: () => provider, tickets, registry, networks, resources, sessions, newName, readAccount },
+    { provider: () => provider, tickets, registry, networks, grants, resources, sessions, newName, readAccount },
     options,
   )
 

@@ -25,7 +25,7 @@ const List = v.array(v.string())
 /** `unannounced`: nothing was done, because the end has to be announced first. */
 export const take = script<
   readonly [grant: string, untold: string],
-  readonly [sid: string, keepMs: number, announced: 0 | 1],
+  readonly [sid: string, keepMs: number, announced: 0 | 1, owner: string],
   Fields | 'unannounced' | undefined
 >(
   'take',
