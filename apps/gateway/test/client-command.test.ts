@@ -34,7 +34,7 @@ test('an application is added with a secret that is shown once, listed and remov
   const file = await fileOf()
   const logout = 'https://wiki.example.com/logout'
   const more = ['--refresh', '--backchannel-logout', logout, '--network', '10.0.0.0/8']
-  const added = await run('add', ...wiki, ...more, '--file', file)
+  const added = await run('add', ...wiki, ...more, '--verify', 'network-or-number', '--file', file)
   expect(added.code).toBe(0)
   const secret = /shown once: ([\w-]{43})$/m.exec(added.said)?.[1] ?? ''
   const { clients, problems } = await clientsIn(file)
@@ -50,7 +50,7 @@ test('an application is added with a secret that is shown once, listed and remov
     grants: ['authorization_code', 'refresh_token'],
     scopes: ['openid', 'profile'],
     idTokenAlg: 'RS256',
-    verify: 'tap',
+    verify: 'network-or-number',
     networks: ['10.0.0.0/8'],
     secretSha256: createHash('sha256').update(secret).digest('hex'),
     registration: expect.stringMatching(/^issued \d+$/),
@@ -82,6 +82,7 @@ test.each([
   [2, ['add', 'wiki', '--name', 'x'], 'Or --device'],
   [2, ['remove', 'wiki', '--device'], '--device is an option of add'],
   [2, ['list', '--public'], '--public is an option of add'],
+  [2, ['add', 'app', '--name', 'x', '--verify', 'passkey'], '--verify is one of tap, number, network'],
   [2, ['frobnicate'], 'There is no command "frobnicate"'],
   [
     1,
@@ -148,6 +149,11 @@ test.each([
     'line 1: grant_types must have a way to log in',
   ],
   [JSON.stringify([entry({ client_id_issued_at: 'now' })]), 'line 1: client_id_issued_at must be the seconds'],
+  [
+    JSON.stringify([entry({ verify: 'passkey' })], undefined, 1),
+    'line 9: verify cannot be passkey yet, which comes in a later version: it must be one of tap, number',
+  ],
+  [JSON.stringify([entry({ verify: 'vault' })]), 'line 1: verify must be one of tap, number, network'],
   ['[\n{,}]', 'line 2: it is not JSON'],
   ['{}', 'line 1: it must be a JSON list of clients'],
   ['[1]', 'line 1: a client must be an object'],

@@ -206,6 +206,19 @@ test('the sessions of a person are limited in all and by kind', () => {
     expect(problemsOf({ ...demo, SAOMA_SESSIONS_PER_PERSON: wrong })).toHaveLength(1)
 })
 
+test('what a login needs is a tap, or one of three others', () => {
+  expect(readConfig(demo).verify).toBe('tap')
+  for (const verify of ['tap', 'number', 'network', 'network-or-number'])
+    expect(readConfig({ ...demo, SAOMA_VERIFY: verify }).verify).toBe(verify)
+  for (const later of ['passkey', 'origin'])
+    expect(problemsOf({ ...demo, SAOMA_VERIFY: later })).toEqual([
+      expect.stringContaining(`SAOMA_VERIFY cannot be ${later} yet, which comes in a later version`),
+    ])
+  expect(problemsOf({ ...demo, SAOMA_VERIFY: 'vault' })).toEqual([
+    expect.stringMatching(/^SAOMA_VERIFY must be one of tap, number/),
+  ])
+})
+
 test('an empty setting means its default', () => {
   expect(readConfig({ ...demo, PORT: '', WECHAT_APPID: '' })).toMatchObject({ port: 3000 })
 })

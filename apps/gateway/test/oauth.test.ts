@@ -74,7 +74,7 @@ test('discovery names the endpoints that exist, and no others', () => {
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],
     code_challenge_methods_supported: ['S256'],
-    acr_values_supported: ['urn:saoma:acr:tap'],
+    acr_values_supported: ['urn:saoma:acr:tap', 'urn:saoma:acr:number', 'urn:saoma:acr:network'],
     userinfo_endpoint: `${origin}/oidc/me`,
     introspection_endpoint: `${origin}/oidc/token/introspection`,
     introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
@@ -117,7 +117,8 @@ test('an independent client polls until the person has confirmed', async () => {
   const polling = client.pollDeviceAuthorizationGrant(config, authorization)
   await confirm(cluster.origin, ticketOf(authorization), alice)
   const tokens = await polling
-  expect(tokens.claims()).toMatchObject({ iss: `${cluster.origin}/oidc`, aud: 'web', name: 'alice', acr: 'scan' })
+  const acr = 'urn:saoma:acr:tap'
+  expect(tokens.claims()).toMatchObject({ iss: `${cluster.origin}/oidc`, aud: 'web', name: 'alice', acr })
 })
 
 test('pending, slow_down and denied are told in the words of RFC 8628', async () => {

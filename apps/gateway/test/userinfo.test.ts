@@ -95,7 +95,7 @@ test.each<[scope: string, claims: object]>([
     expect([status, body]).toEqual([200, { sub, ...claims }])
     expect(headers.get('cache-control')).toBe('no-store')
   }
-  const { iss, aud, exp, iat, sid, acr, auth_time, at_hash, ...ofPerson } = claimsOf(id_token)
+  const { iss, aud, exp, iat, sid, acr, amr, auth_time, at_hash, ...ofPerson } = claimsOf(id_token)
   expect(ofPerson).toEqual({ sub, ...claims })
 })
 

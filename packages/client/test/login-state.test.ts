@@ -34,6 +34,8 @@ test('a display has the code only while it can be used', () => {
   const shown = (status: TicketState['status']) => stateOf(authorization, ticket(status, 1, 30), 1_000)
   expect(shown('pending')).toMatchObject({ status: 'waiting', userCode: 'BCDF-GHJK', expiresAt: 31_000 })
   expect(shown('scanned')).toMatchObject({ status: 'scanned', userCode: 'BCDF-GHJK' })
+  expect(shown('scanned')).not.toHaveProperty('number')
+  expect(stateOf(authorization, { ...ticket('scanned', 2, 30), number: '47' }, 0)).toMatchObject({ number: '47' })
   expect(shown('confirmed')).toEqual({ status: 'confirmed' })
   expect(shown('rejected')).toEqual({ status: 'rejected' })
   expect(shown('expired')).toEqual({ status: 'expired' })

@@ -1,11 +1,7 @@
-import { DEVICE_CODE_GRANT } from '@saoma/protocol'
+import { DEVICE_CODE_GRANT, type VerificationDemand } from '@saoma/protocol'
 import type { ClientMetadata } from 'oidc-provider'
 import { hashesOf } from './client-secrets.ts'
 import type { SigningAlgorithm } from './signing-keys.ts'
-
-/** How a person proves to be at the browser that logs in. More of them come. */
-export const verificationModes = ['tap'] as const
-export type VerificationMode = (typeof verificationModes)[number]
 
 /** What an application may do at the token endpoint. */
 export const clientGrants = ['authorization_code', 'refresh_token', DEVICE_CODE_GRANT] as const
@@ -38,8 +34,8 @@ export interface Client {
   scopes: readonly string[]
   /** Signature of its id tokens. */
   idTokenAlg: SigningAlgorithm
-  /** The least by which its people log in. */
-  verify: VerificationMode
+  /** The least by which its people log in. @default that of the cluster */
+  verify?: VerificationDemand
   /** SHA-256 of the secret in hex. Only a confidential client has one. */
   secretSha256?: string
   /** Networks from which its logins may begin (CIDR). Without it they begin anywhere. */

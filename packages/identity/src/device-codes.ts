@@ -1,4 +1,5 @@
-import { codes, type LoginRequest } from '@saoma/protocol'
+import { codes, type LoginRequest, type VerificationDemand } from '@saoma/protocol'
+import { acrOf, amrOf } from './authentication.ts'
 import { type Adapter, type AdapterPayload, errors } from './oidc-provider.ts'
 import { type Redemption, type RequestState, requestState } from './request-state.ts'
 import type { Beginning } from './sessions.ts'
@@ -32,8 +33,6 @@ export interface Authorized {
   /** What the access tokens are for: their `aud`. */
   resource: string | string[]
   scope: string
-  acr: string
-  amr?: string[]
 }
 
 /**
@@ -68,10 +67,11 @@ const epochSeconds = () => Math.floor(Date.now() / 1000)
  * oidc-provider's storage of device codes, on top of the ticket record. The provider runs RFC 8628; the
  * ticket decides.
  *
- * @param of  what the tokens of an authorization are for, what they may, and how the login is done
+ * @param of  what the tokens of an authorization are for, and what they may
  * @param newName  draws 22 random characters
  * @param describe  reads the request that the phone displays from the stored payload
  * @param termsOf  what a yes must repeat of that request, if anything
+ * @param verificationOf  what is demanded of a login, by the payload of its new code. May throw
  * @param begin  called by each redemption with the same arguments. Resolves with undefined if the person has
  *   ended the session
  * @param onRedeemed  called once per ticket, by the redemption that won
@@ -82,6 +82,7 @@ export const createDeviceCodes = (
   newName: () => string,
   describe: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>,
   termsOf: (request: Omit<LoginRequest, 'requestedAt'>) => string | undefined,
+  verificationOf: (payload: AdapterPayload) => { demand: VerificationDemand; network: string },
   begin: (session: NewSession) => Promise<Beginning | undefined>,
   onRedeemed: (session: Pick<NewSession, 'sid' | 'sub'>) => void,
 ): Adapter => {
@@ -100,6 +101,7 @@ export const createDeviceCodes = (
         request,
         authorization: JSON.stringify(authorization),
         ...(terms === undefined ? {} : { terms }),
+        verification: verificationOf(payload),
       })
       if (!created.ok) throw new errors.TemporarilyUnavailable('this user code is in use; please try again')
     },
@@ -108,7 +110,7 @@ export const createDeviceCodes = (
       const found = await tickets.record(deviceCode)
       if (!found.ok) return undefined
       redemptionOf().found = found.value
-      const { state, sub, decidedAt } = found.value
+      const { state, sub, decidedAt, mode = 'tap' } = found.value
       const { payload, sid } = read(found.value)
       // The ticket's own deadline decides, not the expiry that the provider wrote at creation.
       const stored = { ...payload, jti: deviceCode, exp: epochSeconds() + state.expiresIn }
@@ -124,6 +126,7 @@ export const createDeviceCodes = (
             grantId: sid,
             sid,
             ...of(payload),
+            ...{ acr: acrOf(mode), amr: amrOf(mode) },
             authTime: Math.floor((decidedAt ?? Date.now()) / 1000),
           }
         case 'rejected':

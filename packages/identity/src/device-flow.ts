@@ -1,10 +1,10 @@
-import { type LoginRequest, ticketOf } from '@saoma/protocol'
-import { acrOf, acrValues, amrOf } from './authentication.ts'
+import { type LoginRequest, ticketOf, type VerificationDemand } from '@saoma/protocol'
 import type { Client, ClientRegistry } from './client.ts'
 import { IDENTITY_SCOPE } from './clients.ts'
+import { createCodeVerification } from './code-verification.ts'
 import { type Authorized, createDeviceCodes } from './device-codes.ts'
 import type { Grants } from './grants.ts'
-import { APPLICATION, isLoginClient } from './login-client.ts'
+import { APPLICATION } from './login-client.ts'
 import {
   type Adapter,
   type AdapterPayload,
@@ -31,13 +31,18 @@ export interface DeviceFlowDeps {
   networks: TrustedNetworks
   grants: Pick<Grants, 'enter'>
   sessions: Pick<Sessions, 'begin'>
+  /** What is demanded of a login for a client. */
+  demandOf: (clientId: string) => VerificationDemand
   /** Draws 22 random characters. */
   newName: () => string
   /** Begins to read the account of the person whose session begins. */
   readAccount: (sub: string) => void
 }
 
-type DeviceFlowOptions = Pick<ProviderOptions, 'origin' | 'appName' | 'describe' | 'onSessionBegan' | 'ticketAddress'>
+type DeviceFlowOptions = Pick<
+  ProviderOptions,
+  'origin' | 'appName' | 'describe' | 'networkOf' | 'onSessionBegan' | 'ticketAddress'
+>
 type Feature = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>
 
 export interface DeviceFlow {
@@ -50,23 +55,25 @@ export interface DeviceFlow {
 
 const wordsOf = (text: unknown): string[] => (typeof text === 'string' ? text.split(' ').filter(Boolean) : [])
 
-/** What an application has asked for by `acr_values`, or by the claim `acr` of its `claims`. */
-const wantedAcrs = ({ acr_values: values, claims }: Record<string, unknown>): string[] => {
-  // The provider has checked that it is JSON of an object.
-  const asked = typeof claims === 'string' ? (JSON.parse(claims) as { id_token?: { acr?: unknown } }) : {}
-  const { value, values: several } = (asked.id_token?.acr ?? {}) as { value?: unknown; values?: unknown }
-  const named = [value, ...(Array.isArray(several) ? several : [])]
-  return [...wordsOf(values), ...named.filter((acr) => typeof acr === 'string')]
-}
-
 /**
  * The device authorization (RFC 8628): the login of our own pages, of the page of an interaction, and of
  * devices of registered applications, such as a TV or a command line. Each login begins a session, whose
  * grant is that of its client.
  */
 export const createDeviceFlow = (
-  { provider, tickets, registry, networks, grants, resources, sessions, newName, readAccount }: DeviceFlowDeps,
-  { origin, appName, describe, onSessionBegan, ticketAddress }: DeviceFlowOptions,
+  {
+    provider,
+    tickets,
+    registry,
+    networks,
+    grants,
+    resources,
+    sessions,
+    demandOf,
+    newName,
+    readAccount,
+  }: DeviceFlowDeps,
+  { origin, appName, describe, networkOf = String, onSessionBegan, ticketAddress }: DeviceFlowOptions,
 ): DeviceFlow => {
   /** The client of the present request. A login client says for which application the person logs in. */
   const presentClient = (): { name?: string; application?: string } => {
@@ -88,9 +95,9 @@ export const createDeviceFlow = (
     if (client) {
       // It was allowed when the code was asked for, and is looked at again when a token is made.
       const resource = (params.resource as Authorized['resource'] | undefined) ?? usual.resource
-      return { resource, scope: scopesOf(client, params.scope).join(' '), acr: acrOf('tap'), amr: amrOf('tap') }
+      return { resource, scope: scopesOf(client, params.scope).join(' ') }
     }
-    return isLoginClient(clientId) ? { ...usual, acr: acrOf('tap'), amr: amrOf('tap') } : { ...usual, acr: 'scan' }
+    return usual
   }
 
   const requestOf = ({ clientId = '', params, deviceInfo, userCode = '' }: AdapterPayload) => {
@@ -112,9 +119,6 @@ export const createDeviceFlow = (
     if (!registered) return
     if (scopesOf(registered, params.scope).length === 0)
       throw new errors.InvalidScope('none of these scopes is registered', String(params.scope))
-    const acrs = wantedAcrs(params)
-    if (acrs.length > 0 && !acrs.some((acr) => acrValues.includes(acr)))
-      throw new errors.UnmetAuthenticationRequirements('none of the requested acr values can be given')
   }
 
   const codes = createDeviceCodes(
@@ -123,6 +127,7 @@ export const createDeviceFlow = (
     newName,
     requestOf,
     ({ application }) => (application?.party === 'third' ? application.scopes.join(' ') : undefined),
+    createCodeVerification(demandOf, networkOf),
     async ({ sid, sub, clientId, scope, resource, since, scannedAfter, tokenSeed, request }) => {
       nameFirst(tokenSeed)
       readAccount(sub)

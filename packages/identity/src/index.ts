@@ -1,3 +1,4 @@
+export { modeOf } from './authentication.ts'
 export {
   type Client,
   type ClientGrant,
@@ -5,8 +6,6 @@ export {
   clientGrants,
   isNative,
   pageOrigins,
-  type VerificationMode,
-  verificationModes,
 } from './client.ts'
 export { cookieKeys } from './cookie-keys.ts'
 export { type LogoutView, sessionCookie } from './end-session.ts'

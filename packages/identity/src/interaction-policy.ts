@@ -1,20 +1,9 @@
+import type { VerificationDemand } from '@saoma/protocol'
 import { decodeJwt } from 'jose'
-import { acrValues } from './authentication.ts'
 import { errors, interactionPolicy, type KoaContextWithOIDC } from './oidc-provider.ts'
+import { askedNow, demandFor, isImpossible, isMet, unmet } from './verification.ts'
 
 const { Check, Prompt, base } = interactionPolicy
-
-/**
- * Whether an application gets one of those that it has asked for by `acr_values`, or by the claim `acr` of
- * its `claims`. What is essential and no text cannot be given either: the provider would ask for ever.
- */
-const meetsAcrs = ({ oidc }: KoaContextWithOIDC): boolean => {
-  const asked = (oidc.claims?.id_token?.acr ?? {}) as { essential?: unknown; value?: unknown; values?: unknown }
-  const { essential, value, values } = asked
-  const wanted = [value, ...(Array.isArray(values) ? values : [])].filter((acr) => typeof acr === 'string')
-  const isBound = wanted.length > 0 || (Boolean(essential) && (value !== undefined || values !== undefined))
-  return !isBound || wanted.some((acr) => acrValues.includes(acr))
-}
 
 /** The person whom the application expects, by `id_token_hint` or by the claim `sub` of its `claims`. */
 const expectedPerson = ({ oidc }: KoaContextWithOIDC): unknown => {
@@ -28,7 +17,8 @@ const expectedPerson = ({ oidc }: KoaContextWithOIDC): unknown => {
  * When a person is asked what. The provider's own rules, and these:
  *
  * - `select_account`: the person scans again, perhaps with another phone.
- * - `acr_values`: if we can give none of them, that is an error and no silent yes.
+ * - A login that was verified by less than the application needs is done again. If what it asks for cannot be
+ *   given, or was not given, that is an error and no silent yes.
  * - If another person than the expected one has scanned, that is an error (OpenID Connect Core, section
  *   3.1.2.1). The provider would answer for the other person, or ask for ever.
  * - A program on the person's machine could be any program (RFC 8252, section 8.6). So it gets no answer
@@ -36,10 +26,12 @@ const expectedPerson = ({ oidc }: KoaContextWithOIDC): unknown => {
  *
  * @param admit  called before a request begins to wait for a person. Rejects if it may not
  * @param mayComeFromHere  throws if the application's logins may not begin in the network of the request
+ * @param demandOf  what is demanded of a login for a client
  */
 export const createPolicy = (
   admit: (ctx: KoaContextWithOIDC) => Promise<void>,
   mayComeFromHere: (ctx: KoaContextWithOIDC) => void,
+  demandOf: (clientId: string) => VerificationDemand,
 ): interactionPolicy.DefaultPolicy => {
   const policy = base()
   // The first prompt, so this comes before single sign-on as well.
@@ -49,10 +41,13 @@ export const createPolicy = (
   })
   policy.add(new Prompt({ name: 'select_account', requestable: true }, here), 0)
   policy.get('login')?.checks.add(
-    new Check('acr_unmet', 'none of the requested acr values can be given', (ctx) => {
-      if (!meetsAcrs(ctx))
-        throw new errors.UnmetAuthenticationRequirements('none of the requested acr values can be given')
-      return Check.NO_NEED_TO_PROMPT
+    new Check('verification', 'this login has to be verified by more', 'login_required', (ctx) => {
+      const { session, result, client } = ctx.oidc
+      const [demand, wanted] = [demandOf(client?.clientId ?? ''), askedNow(ctx)]
+      if (isImpossible(ctx) || demandFor(demand, wanted) === undefined) throw unmet()
+      if (!session?.accountId || isMet(session.acr, demand, wanted)) return Check.NO_NEED_TO_PROMPT
+      if (result?.login) throw unmet()
+      return Check.REQUEST_PROMPT
     }),
     0,
   )

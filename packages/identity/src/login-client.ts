@@ -1,4 +1,4 @@
-import { DEVICE_CODE_GRANT } from '@saoma/protocol'
+import { DEVICE_CODE_GRANT, type VerificationDemand } from '@saoma/protocol'
 import type { ClientMetadata } from 'oidc-provider'
 import { IDENTITY_SCOPE } from './clients.ts'
 
@@ -18,12 +18,19 @@ export const isLoginClient = (clientId: string): boolean => clientId.startsWith(
 
 /** The name of the member in which a login client names its application. */
 export const APPLICATION = 'application'
+/** The name of the member that says what is demanded of the login. */
+export const DEMAND = 'demand'
 
 /** @param application  the client for which the person logs in */
-export const loginClient = (interaction: string, application: { id: string; name: string }): ClientMetadata => ({
+export const loginClient = (
+  interaction: string,
+  application: { id: string; name: string },
+  demand: VerificationDemand,
+): ClientMetadata => ({
   client_id: loginClientOf(interaction),
   client_name: application.name,
   [APPLICATION]: application.id,
+  [DEMAND]: demand,
   token_endpoint_auth_method: 'none',
   grant_types: [DEVICE_CODE_GRANT],
   response_types: [],

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Accounts } from '@saoma/accounts'
-import type { LoginRequest, Result } from '@saoma/protocol'
+import type { LoginRequest, Result, VerificationDemand } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
 import type { ClientRegistry } from './client.ts'
 import type { Grants } from './grants.ts'
@@ -27,6 +27,10 @@ export interface ProviderOptions {
   cookieSecrets: readonly string[]
   /** Whether a request that has an `Origin` may call the token endpoint. */
   admits: (headers: IncomingHttpHeaders) => boolean
+  /** What is demanded of a login for a client that does not say it. @default 'tap' */
+  verify?: VerificationDemand
+  /** Names the network of an address. @default each address is one */
+  networkOf?: (address: string) => string
   /** What the server knows of the browser that sends the request. */
   describe: (ctx: KoaContextWithOIDC) => Pick<LoginRequest, 'ip' | 'browser' | 'os'>
   /**

@@ -20,7 +20,7 @@ import { takeEmptyPasswords } from './empty-password.ts'
 import { admitLogout, isLogout, logoutFeatures, sessionCookie, takeOldHints } from './end-session.ts'
 import { errorPage } from './error-page.ts'
 import { createPolicy } from './interaction-policy.ts'
-import { APPLICATION } from './login-client.ts'
+import { APPLICATION, DEMAND } from './login-client.ts'
 import { type SendLogoutToken, takeLogoutTokens } from './logout-tokens.ts'
 import { type Configuration, errors, type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
 import { outage, withOutage } from './outage.ts'
@@ -66,6 +66,8 @@ export const createProvider = (
   const isOwn = (clientId: string): boolean => ownClients.includes(clientId)
   const networks = createTrustedNetworks(registry, options.networks)
   const resources = createResources(origin, isOwn, (clientId) => registry.find(clientId)?.party === 'first')
+  /** What is demanded of a login for a client. */
+  const demandOf = (clientId: string) => registry.find(clientId)?.verify ?? options.verify ?? 'tap'
   /** The tokens need the account. It is read while their session is written or read, and not after that. */
   const readAccount = (sub: string): void => {
     const state = requestState()
@@ -76,7 +78,18 @@ export const createProvider = (
   }
 
   const deviceFlow = createDeviceFlow(
-    { provider: () => provider, tickets, registry, networks, grants, resources, sessions, newName, readAccount },
+    {
+      provider: () => provider,
+      tickets,
+      registry,
+      networks,
+      grants,
+      resources,
+      sessions,
+      demandOf,
+      newName,
+      readAccount,
+    },
     options,
   )
 
@@ -88,7 +101,8 @@ export const createProvider = (
     registry,
     ...{ deviceCodes: deviceFlow.codes, refreshTokens },
     checkPushed: () => networks.checkPushed(Provider.ctx),
-    waitingClient: async (uid) => (await provider.Interaction.find(uid))?.params.client_id,
+    waitingRequest: async (uid) => (await provider.Interaction.find(uid))?.params,
+    demandOf,
     admit: async () => {
       if (Provider.ctx) await admit(Provider.ctx)
     },
@@ -106,7 +120,7 @@ export const createProvider = (
     })
     if (seconds !== undefined) throw Object.assign(tooMany(ctx, seconds), { allow_redirect: false })
   }
-  const policy = createPolicy(admit, networks.check)
+  const policy = createPolicy(admit, networks.check, demandOf)
   const isAuthorization = (ctx: KoaContextWithOIDC): boolean => AUTHORIZATION.has(ctx.oidc.route)
 
   const configuration: Configuration = {
@@ -117,7 +131,7 @@ export const createProvider = (
       names: { session: sessionCookie(origin), interaction: INTERACTION_COOKIE, resume: 'saoma_resume' },
     },
     clients: clientsOf(appName, options.recogniseApp !== undefined),
-    extraClientMetadata: { properties: [APPLICATION] },
+    extraClientMetadata: { properties: [APPLICATION, DEMAND] },
     enabledJWA: { idTokenSigningAlgValues: [...signingAlgorithms] },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
     responseTypes: ['code'],

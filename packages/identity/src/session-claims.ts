@@ -2,16 +2,18 @@ import { isLoginClient } from './login-client.ts'
 import type { Configuration, Provider } from './oidc-provider.ts'
 
 /**
- * Which session a token belongs to (`sid`). A session of our own pages is a grant. The grant of an
- * application depends on a session, so its tokens name both. The token of a login client also says how the
- * person logged in (RFC 9068, section 2.2.1): it finishes an interaction.
+ * Which session a token belongs to (`sid`), and how its login was verified (`acr`: RFC 9068, section 2.2.1).
+ * A session of our own pages is a grant. The grant of an application depends on a session, so its tokens name
+ * both. The token of a login client also says when the person logged in: it finishes an interaction.
  */
 export const sessionClaims: NonNullable<Configuration['extraTokenClaims']> = (ctx, token) => {
   const { grantId, sessionUid, clientId = '' } = token as { grantId?: string; sessionUid?: string; clientId?: string }
   if (!grantId) return undefined
-  if (sessionUid) return { sid: sessionUid, grant: grantId }
-  const code = ctx.oidc.entities.DeviceCode
-  if (!code || !isLoginClient(clientId)) return { sid: grantId }
+  const { DeviceCode: code, AuthorizationCode, RefreshToken } = ctx.oidc.entities
+  const acr = (code ?? AuthorizationCode ?? RefreshToken)?.acr
+  const how = acr === undefined ? {} : { acr }
+  if (sessionUid) return { sid: sessionUid, grant: grantId, ...how }
+  if (!code || !isLoginClient(clientId)) return { sid: grantId, ...how }
   return { sid: grantId, auth_time: code.authTime, acr: code.acr, amr: code.amr }
 }
 

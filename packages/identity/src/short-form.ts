@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import { verificationModes } from '@saoma/protocol'
+import { acrOf, amrOf, modeOf } from './authentication.ts'
 import type { AdapterPayload } from './oidc-provider.ts'
 import { type Fields, fieldsOf, inJson, type RecordForm } from './record-form.ts'
 
@@ -24,6 +26,7 @@ import { type Fields, fieldsOf, inJson, type RecordForm } from './record-form.ts
  * | u | the resource without the origin, if there is more than that | of an application: the same |
  * | n | | of an application: nonce |
  * | j | | of an application: jkt |
+ * | v | | how the login was verified, if not by a tap |
  *
  * The scripts read `x` of a grant. Its fields `token`, `from` and `got` are theirs (prolong.lua), and so are
  * `consumed` and `salt` of a refresh token.
@@ -31,16 +34,20 @@ import { type Fields, fieldsOf, inJson, type RecordForm } from './record-form.ts
 
 /** These words belong to the form. Records that leave them out are read by them, so never change them. */
 const USUAL_SCOPE = 'openid profile offline_access'
-const ACR = 'scan'
 const FIRST_GTY = 'device_code'
 const NEXT_GTY = 'device_code refresh_token'
 /** The same of applications. */
-const APPLICATION = {
-  acr: 'urn:saoma:acr:tap',
-  amr: ['mca', 'user'],
-  first: 'authorization_code',
-  next: 'authorization_code refresh_token',
-} as const
+const APPLICATION = { first: 'authorization_code', next: 'authorization_code refresh_token' } as const
+
+/** How a login was verified, as a field. One of a tap has none. */
+const verifiedBy = (acr: unknown): string | undefined => {
+  const mode = modeOf(acr)
+  return mode === 'tap' ? undefined : mode
+}
+const wayOf = (field: string | undefined): { acr: string; amr: string[] } => {
+  const mode = verificationModes.find((known) => known === field) ?? 'tap'
+  return { acr: acrOf(mode), amr: amrOf(mode) }
+}
 
 /** A list of fields and values. Members that a record lacks give no field. */
 const listOf = (fields: Record<string, unknown>): string[] =>
@@ -68,14 +75,15 @@ const shortGrant = (origin: string): RecordForm => ({
 })
 
 const shortToken = (origin: string): RecordForm => ({
-  write: ({ grantId, accountId, clientId, exp, iat, iiat, authTime, rotations, scope }) => {
+  write: ({ grantId, accountId, clientId, exp, iat, iiat, authTime, rotations, scope, acr }) => {
     const times = { x: exp, i: iat, f: iiat, a: authTime }
-    return listOf({ g: grantId, s: accountId, c: clientId, ...times, r: rotations, o: unlessUsual(scope) })
+    const more = { r: rotations, o: unlessUsual(scope), v: verifiedBy(acr) }
+    return listOf({ g: grantId, s: accountId, c: clientId, ...times, ...more })
   },
-  read: ({ g, s, c, x, i, f, a, r, o = USUAL_SCOPE }) => {
+  read: ({ g, s, c, x, i, f, a, r, o = USUAL_SCOPE, v }) => {
     if (g === undefined) return undefined
     const times = { exp: Number(x), iat: Number(i), iiat: Number(f), authTime: Number(a) }
-    const implied = { acr: ACR, gty: r === '0' ? FIRST_GTY : NEXT_GTY, resource: origin, kind: 'RefreshToken' }
+    const implied = { ...wayOf(v), gty: r === '0' ? FIRST_GTY : NEXT_GTY, resource: origin, kind: 'RefreshToken' }
     return { grantId: g, sid: g, accountId: s, clientId: c, scope: o, rotations: Number(r), ...times, ...implied }
   },
 })
@@ -99,14 +107,14 @@ const applicationToken = (origin: string): RecordForm => ({
   write: (payload) => {
     const { grantId, clientId, exp, iat, iiat, authTime, rotations, scope, sessionUid, nonce, jkt } = payload
     const times = { x: exp, i: iat, f: iiat, a: authTime }
-    const rest = { p: sessionUid, u: behind(origin, payload.resource), n: nonce, j: jkt }
+    const rest = { p: sessionUid, u: behind(origin, payload.resource), n: nonce, j: jkt, v: verifiedBy(payload.acr) }
     return listOf({ g: grantId, c: clientId, ...times, r: rotations, o: scope, ...rest })
   },
-  read: ({ g, c, x, i, f, a, r, o, p, u = '', n, j }) => {
+  read: ({ g, c, x, i, f, a, r, o, p, u = '', n, j, v }) => {
     if (g === undefined) return undefined
     const times = { exp: Number(x), iat: Number(i), iiat: Number(f), authTime: Number(a) }
-    const { acr, amr, first, next } = APPLICATION
-    const implied = { acr, amr: [...amr], gty: r === '0' ? first : next, kind: 'RefreshToken' }
+    const { first, next } = APPLICATION
+    const implied = { ...wayOf(v), gty: r === '0' ? first : next, kind: 'RefreshToken' }
     return {
       ...{ grantId: g, sid: p, sessionUid: p, clientId: c, scope: o, rotations: Number(r) },
       ...{ resource: `${origin}${u}`, ...times, ...implied },
@@ -121,6 +129,10 @@ const either = (own: RecordForm, application: RecordForm): RecordForm => ({
   write: (payload) => (payload.sessionUid === undefined ? own : application).write(payload),
   read: (fields) => (fields.p === undefined ? own : application).read(fields),
 })
+
+/** Nodes of former versions name a tap in another way. */
+const ofToday = (record: AdapterPayload | undefined): AdapterPayload | undefined =>
+  record?.acr === 'scan' ? { ...record, ...wayOf(undefined) } : record
 
 /**
  * Writes a record in its short form if all nodes read that, and if the form holds all of the record. Else in
@@ -138,7 +150,7 @@ const shortOrJson = (form: RecordForm, mayWrite: () => boolean): RecordForm => {
       return holds(fieldsOf(short), payload) ? short : inJson.write(payload)
     },
     // A repeated login may write its second try in the other form. Both then say the same.
-    read: (fields) => inJson.read(fields) ?? form.read(fields),
+    read: (fields) => ofToday(inJson.read(fields)) ?? form.read(fields),
   }
 }
 

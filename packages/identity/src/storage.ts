@@ -1,3 +1,4 @@
+import type { VerificationDemand } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
 import { createBrowserSessions } from './browser-sessions.ts'
 import { type ClientRegistry, metadataOf } from './client.ts'
@@ -12,6 +13,7 @@ import { withinRegistration } from './registered-scopes.ts'
 import { rememberedInRequest } from './remembered-grant.ts'
 import { createReplayRecords } from './replay-records.ts'
 import { requestState } from './request-state.ts'
+import { askedIn, demandFor } from './verification.ts'
 
 export interface StorageDeps {
   grants: Grants
@@ -20,24 +22,45 @@ export interface StorageDeps {
   refreshTokens: Adapter
   /** Called before a pushed authorization request is stored. Throws if it may not be. */
   checkPushed: () => void
-  /** The client of the authorization request that an interaction belongs to; undefined if that is over. */
-  waitingClient: (uid: string) => Promise<unknown>
+  /** The parameters of an interaction's authorization request; undefined if that is over. */
+  waitingRequest: (uid: string) => Promise<WaitingRequest | undefined>
+  /** What is demanded of a login for a client. */
+  demandOf: (clientId: string) => VerificationDemand
   /** Rejects if the network of the request has too many others that wait for a person. */
   admit: () => Promise<void>
   /** Begins to read an account for the present request. */
   readAccount: (sub: string) => void
 }
 
+export interface WaitingRequest {
+  client_id?: unknown
+  acr_values?: unknown
+  claims?: unknown
+}
+
 /** Where oidc-provider stores what, by the name of its model. */
 export const createStorage = (
   redis: RedisClients,
-  { grants, registry, deviceCodes, refreshTokens, checkPushed, waitingClient, admit, readAccount }: StorageDeps,
+  {
+    grants,
+    registry,
+    deviceCodes,
+    refreshTokens,
+    checkPushed,
+    waitingRequest,
+    demandOf,
+    admit,
+    readAccount,
+  }: StorageDeps,
 ): ((model: string) => Adapter) => {
   const readClient = async (id: string): Promise<AdapterPayload | undefined> => {
     const interaction = interactionOf(id)
-    const client = registry.find(interaction === undefined ? id : String(await waitingClient(interaction)))
-    if (!client) return undefined
-    return (interaction === undefined ? metadataOf(client) : loginClient(interaction, client)) as AdapterPayload
+    const request = interaction === undefined ? { client_id: id } : await waitingRequest(interaction)
+    const client = registry.find(String(request?.client_id))
+    if (!client || !request) return undefined
+    if (interaction === undefined) return metadataOf(client) as AdapterPayload
+    const demand = demandOf(client.id)
+    return loginClient(interaction, client, demandFor(demand, askedIn(request)) ?? demand) as AdapterPayload
   }
 
   /** The client of a login is made up from its interaction. That is read once for each request. */

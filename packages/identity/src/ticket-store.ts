@@ -1,4 +1,4 @@
-import type { LoginRequest, Result, TicketState } from '@saoma/protocol'
+import type { LoginRequest, Result, TicketState, VerificationDemand, VerificationMode } from '@saoma/protocol'
 
 /** What the OAuth layer needs of the login tickets. The ticket's record is the only record of a login. */
 export interface TicketStore {
@@ -7,6 +7,8 @@ export interface TicketStore {
     request: Omit<LoginRequest, 'requestedAt'>
     authorization: string
     terms?: string
+    /** How the person has to show to be at the browser, and the network of that. @default a tap */
+    verification?: { demand: VerificationDemand; network: string }
   }): Promise<Result<TicketState>>
   record(deviceCode: string): Promise<Result<TicketRecord>>
   redeem(deviceCode: string): Promise<Result<TicketRecord>>
@@ -26,5 +28,7 @@ export interface TicketRecord {
   decidedAt?: number
   /** What the caller of `scan` gave. */
   scannedAfter?: string
+  /** How it was verified. Missing if by a tap. */
+  mode?: VerificationMode
   authorization: string
 }

@@ -20,7 +20,8 @@ const issued: AdapterPayload = {
   iat: 1_790_000_001,
   exp: 1_791_209_601,
   accountId: 'k3v0m2Tq2m0wJ8rV9aXgQw',
-  acr: 'scan',
+  acr: 'urn:saoma:acr:tap',
+  amr: ['mca', 'user'],
   authTime: 1_789_999_990,
   clientId: 'web',
   grantId: '3pYQk0m2Tq2m0wJ8rV9aXg',
@@ -63,7 +64,7 @@ test('the records of an application are short, too', () => {
   const token: AdapterPayload = {
     ...tokenOfNobody,
     ...{ clientId: 'wiki', scope: small, resource, sid: sessionUid, sessionUid },
-    ...{ acr: 'urn:saoma:acr:tap', amr: ['mca', 'user'], gty: 'authorization_code' },
+    gty: 'authorization_code',
   }
   const ofRegistration: AdapterPayload = { ...entered, registration: 'r3gistrat10n0fwiki' }
   // The session itself, as the page of an interaction begins it.
@@ -95,7 +96,18 @@ test('the records of an application are short, too', () => {
   }
   // What the form does not hold stays in JSON.
   expect(Object.keys(stored(grant, { ...entered, openid: { scope: small, claims: ['name'] } }))).toEqual(['payload'])
-  expect(Object.keys(stored(refreshToken, { ...token, acr: 'urn:saoma:acr:number' }))).toEqual(['payload'])
+  expect(Object.keys(stored(refreshToken, { ...token, acr: 'urn:saoma:acr:other' }))).toEqual(['payload'])
+  for (const payload of [issued, token]) {
+    const stronger = { ...payload, acr: 'urn:saoma:acr:number' }
+    expect(stored(refreshToken, stronger)).toMatchObject({ v: 'number' })
+    expect(refreshToken.read(stored(refreshToken, stronger))).toEqual(stronger)
+  }
+})
+
+test('a token of a former version, which names a tap in another way, becomes one of today', () => {
+  const { amr: _, ...former } = { ...issued, acr: 'scan' }
+  expect(refreshToken.read(stored(inJson, former))).toEqual(issued)
+  expect(stored(refreshToken, issued)).not.toHaveProperty('v')
 })
 
 test('another scope is kept', () => {

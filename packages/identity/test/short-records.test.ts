@@ -36,7 +36,8 @@ const granted = (): AdapterPayload => ({
 })
 const issued = (): AdapterPayload => ({
   ...{ iat: now(), exp: now() + 14 * DAY, iiat: now(), authTime: now() - 9, rotations: 0, scope },
-  ...{ accountId: sub, clientId: 'web', grantId: sid, sid, acr: 'scan', gty: 'device_code', resource: origin },
+  ...{ accountId: sub, clientId: 'web', grantId: sid, sid, gty: 'device_code', resource: origin },
+  ...{ acr: 'urn:saoma:acr:tap', amr: ['mca', 'user'] },
   kind: 'RefreshToken',
 })
 const grantKey = () => recordKey(redis.keys, 'Grant', sid)

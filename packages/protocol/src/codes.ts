@@ -147,6 +147,19 @@ export const codes = {
     react: 'stop',
     say: { en: 'This is not the number beside the code.', zh: '数字与二维码旁显示的不一致。' },
   },
+  VERIFICATION_REQUIRED: {
+    status: 409,
+    react: 'stop',
+    say: {
+      en: 'A tap is not enough for this login. Update this app if it does not say what is missing.',
+      zh: '仅点击确认不足以完成此登录。如果应用没有说明还需要什么，请更新应用。',
+    },
+  },
+  VERIFICATION_WRONG: {
+    status: 409,
+    react: 'stop',
+    say: { en: 'This is not the number on the other screen.', zh: '数字与另一屏幕上显示的不一致。' },
+  },
   SESSION_NOT_FOUND: {
     status: 404,
     react: 'stop',
@@ -229,6 +242,8 @@ export interface Failed {
   detail?: string
   /** The missing or malformed members of a request; empty when the request is not an object. */
   unfit?: readonly string[]
+  /** With VERIFICATION_WRONG: how many more numbers may be tried. */
+  left?: number
 }
 
 /**

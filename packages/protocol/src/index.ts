@@ -58,6 +58,7 @@ export {
   parseVerificationDigits,
   parseWatch,
 } from './parse.ts'
+export { parseConfirmation } from './parse-confirmation.ts'
 export { parseOAuthError, parseProblem } from './parse-error.ts'
 export {
   parseChannel,
@@ -80,6 +81,7 @@ export {
   type ActivityEntry,
   type ActivityPage,
   type CodePicture,
+  type ConfirmationBody,
   DEVICE_CODE_GRANT,
   type DecisionAnswer,
   type DeviceAuthorization,
@@ -114,3 +116,11 @@ export {
   ticketPattern,
   transitions,
 } from './ticket.ts'
+export {
+  isAtLeast,
+  MOST_WRONG_NUMBERS,
+  type VerificationDemand,
+  type VerificationMode,
+  verificationDemands,
+  verificationModes,
+} from './verification.ts'

@@ -16,6 +16,7 @@ export const ProblemBody = v.object({
   code: CodeName,
   react: v.picklist(['retry', 'reauth', 'renew', 'stop']),
   reason: v.optional(v.string()),
+  left: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
 })
 
 const OAuthErrorBody = v.object({

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { Result } from './codes.ts'
+import { Digits, Mode } from './parse-confirmation.ts'
 import { parser } from './parser.ts'
 import type {
   ActivityPage,
@@ -33,6 +34,7 @@ export const State = v.object({
   version: Count,
   expiresIn: Count,
   code: v.optional(v.string()),
+  number: Digits,
 })
 
 export const Watch = v.object({ deviceCode: DeviceCode })
@@ -71,17 +73,17 @@ export const Scan = v.object({
   }),
   sameNetwork: v.boolean(),
   opened: v.optional(v.picklist(ticketOpenings)),
+  verification: Mode,
 })
 
-const Check = v.pipe(v.string(), v.regex(/^\d{2}$/))
 export const PooledScene = v.pipe(v.string(), v.regex(pooledScenePattern))
-export const VerificationDigits = v.object({ check: v.optional(Check) })
+export const VerificationDigits = v.object({ check: Digits })
 export const PooledCode = v.object({ ticket: Ticket })
 export const Picture = v.object({
   code: v.picklist(['plain', 'mini-program']),
   url: v.string(),
   integrity: v.optional(v.string()),
-  check: v.optional(Check),
+  check: Digits,
   link: v.boolean(),
 })
 export const Link = v.object({ url: v.string(), expiresIn: Count })

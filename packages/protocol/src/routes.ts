@@ -1,5 +1,6 @@
 import type { Code, Reaction } from './codes.ts'
 import type { LoginRequest, TicketOpened, TicketState } from './ticket.ts'
+import type { VerificationMode } from './verification.ts'
 
 /** Answer of `POST /oidc/device/auth`: RFC 8628 section 3.2 plus `ticket` and `qr`. */
 export interface DeviceAuthorization {
@@ -56,6 +57,19 @@ export interface ScanAnswer {
    * sent. Missing from a server of an older version.
    */
   opened?: TicketOpened | undefined
+  /**
+   * How the person confirms. With `number` the phone asks for the two digits that the other screen displays,
+   * and sends them with the confirmation.
+   */
+  verification: VerificationMode
+}
+
+/** Body of `POST /v1/tickets/{ticket}/confirm`. It may be empty. */
+export interface ConfirmationBody {
+  /** What the phone has shown: the scopes of an application of somebody else. */
+  scopes?: readonly string[] | undefined
+  /** The two digits that the person has typed. */
+  number?: string | undefined
 }
 
 /** Answer of `POST /v1/tickets/{ticket}/confirm` and `/reject`. */
@@ -183,6 +197,8 @@ export interface Problem {
   react: Reaction
   /** With REVOKED or REPLACED: a sentence for the person, by whoever ended the session. */
   reason?: string
+  /** With VERIFICATION_WRONG: how many more numbers may be tried. With 0 the login was refused. */
+  left?: number
 }
 
 /**

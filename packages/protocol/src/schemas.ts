@@ -18,6 +18,7 @@ export {
   VerificationDigits,
   Watch as WatchRequest,
 } from './parse.ts'
+export { Confirmation } from './parse-confirmation.ts'
 export { ProblemBody as Problem } from './parse-error.ts'
 export {
   Asked as AskedChannel,

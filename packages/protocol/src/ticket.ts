@@ -36,8 +36,15 @@ export interface TicketState {
   version: number
   /** Whole seconds until the current status expires; 0 when it is terminal. */
   expiresIn: number
-  /** Why it is `rejected`, if the phone did not decline: `TICKET_VOID`. Later versions may have others. */
+  /**
+   * Why it is `rejected`, if the phone did not decline: `TICKET_VOID`. Later versions may have others.
+   */
   code?: string | undefined
+  /**
+   * Two digits that the page displays, and the person types on the phone. It is there while the ticket is
+   * `scanned`, if its login is verified by number. No phone is ever told it.
+   */
+  number?: string | undefined
 }
 
 /** The ways in which an account comes to a ticket. */

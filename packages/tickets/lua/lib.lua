@@ -6,6 +6,9 @@
 -- epoch, once confirmed), others (other accounts that scanned it while the owner had not decided), typed
 -- (accounts that typed its user code), void (once too many accounts have scanned it). Lists of accounts have
 -- the form of `name_of`.
+-- If more than a tap is demanded: verify (what is demanded), number (two digits of the page), network (of the
+-- browser), wrong (the wrong numbers so far, a space after each). Once scanned: mode (how it is verified; a
+-- tap has none).
 
 local SETTLED = { rejected = true, redeemed = true }
 
@@ -34,17 +37,36 @@ local function find(key)
   return ticket
 end
 
+-- How a ticket is verified: the mode of its first scan, or the one for a phone of this network. nil if this
+-- network does not do. The second value is the number of the page.
+local function verification(key, network)
+  local verify, mode, number, own = unpack(redis.call('HMGET', key, 'verify', 'mode', 'number', 'network'))
+  if not verify then return 'tap' end
+  local is_near = network ~= '' and network == own
+  if not mode and verify == 'network-or-number' then mode = is_near and 'network' or 'number' end
+  mode = mode or verify
+  if mode == 'network' and not is_near then return nil end
+  return mode, number
+end
+
+-- The field for a mode. A tap has none: most logins are verified by it.
+local function told(mode)
+  return mode == 'tap' and {} or { 'mode', mode }
+end
+
 -- Moves the ticket to its next status, keeps it for keep_ms past its deadline, and notifies the room. Further
 -- arguments are fields to write with it, name and value alternating.
--- `event_head` and `event_tail` are the adapter's message around the changing part of the state.
+-- `event_head` and `event_tail` are the adapter's message around the changing part of the state. A
+-- `ticket.number` is part of it.
 local function move(ticket, status, deadline, keep_ms, channel, event_head, event_tail, ...)
   ticket.status, ticket.version, ticket.deadline = status, ticket.version + 1, deadline
   ticket.left = SETTLED[status] and 0 or deadline - ticket.now
   redis.call('HSET', ticket.key, 'status', status, 'version', ticket.version, 'deadline', deadline, ...)
   redis.call('PEXPIREAT', ticket.key, deadline + keep_ms)
   local changing = '"status":"%s","version":%d,"expiresIn":%d' .. (ticket.void and ',"code":"TICKET_VOID"' or '')
-  redis.call('SPUBLISH', channel,
-    event_head .. string.format(changing, status, ticket.version, math.ceil(ticket.left / 1000)) .. event_tail)
+  local text = string.format(changing, status, ticket.version, math.ceil(ticket.left / 1000))
+  if ticket.number then text = text .. ',"number":"' .. ticket.number .. '"' end
+  redis.call('SPUBLISH', channel, event_head .. text .. event_tail)
 end
 
 -- The reply for a ticket: its state, then the script's own fields.

@@ -3,15 +3,18 @@
 -- many makes the ticket void: a picture was shown to a crowd.
 -- KEYS  ticket, channel
 -- ARGV  sub, confirm_ms, keep_ms, event_head, event_tail, scanned_after (stored by the first scan),
---       most_accounts (this one and the owner included)
--- reply {"OK", status, version, left_ms, request, created, typed (1: this account typed the user code | 0)}
+--       most_accounts (this one and the owner included), network (of the phone)
+-- reply {"OK", status, version, left_ms, request, created, typed (1: this account typed the user code | 0),
+--        mode}
 --       with the status "rejected" when this call made the ticket void
 --       | {"TICKET_NOT_FOUND"} | {"TICKET_VOID"} | {"TICKET_TAKEN"} | {"TICKET_EXPIRED"} | {"TICKET_SETTLED"}
+--       | {"VERIFICATION_REQUIRED"} only a phone in the network of the browser may scan
+-- Only the browser's event has the number. A phone must not learn it.
 
 local key, channel = KEYS[1], KEYS[2]
 local sub, confirm_ms, keep_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local event_head, event_tail, scanned_after = ARGV[4], ARGV[5], ARGV[6]
-local most_accounts = tonumber(ARGV[7])
+local most_accounts, network = tonumber(ARGV[7]), ARGV[8]
 
 local ticket = find(key)
 if not ticket then return { 'TICKET_NOT_FOUND' } end
@@ -32,8 +35,11 @@ if ticket.status == 'expired' then return { 'TICKET_EXPIRED' } end
 if not ticket.void and ticket.status ~= 'pending' and ticket.status ~= 'scanned' then return { 'TICKET_SETTLED' } end
 
 if ticket.status == 'pending' then
+  local mode, number = verification(key, network)
+  if not mode then return { 'VERIFICATION_REQUIRED' } end
+  if mode == 'number' then ticket.number = number end
   move(ticket, 'scanned', ticket.now + confirm_ms, keep_ms, channel, event_head, event_tail,
-    'owner', sub, 'scannedAfter', scanned_after)
+    'owner', sub, 'scannedAfter', scanned_after, unpack(told(mode)))
 end
-local request, created, typed = unpack(redis.call('HMGET', key, 'request', 'created', 'typed'))
-return answer(ticket, request, created, typed and (typed == '*' or names(typed, name)) and 1 or 0)
+local request, created, typed, mode = unpack(redis.call('HMGET', key, 'request', 'created', 'typed', 'mode'))
+return answer(ticket, request, created, typed and (typed == '*' or names(typed, name)) and 1 or 0, mode or 'tap')

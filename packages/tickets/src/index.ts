@@ -1,4 +1,4 @@
 export { eraseTicket } from './erase.ts'
 export type { Listener } from './listen.ts'
-export type { NewTicket, TicketRecord, Tickets, TicketTimes } from './ticket.ts'
+export type { Brought, NewTicket, TicketRecord, Tickets, TicketTimes, Verification } from './ticket.ts'
 export { createTickets } from './tickets.ts'

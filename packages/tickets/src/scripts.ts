@@ -1,4 +1,13 @@
-import { type Code, codes, fail, ok, type Result, type TicketStatus, transitions } from '@saoma/protocol'
+import {
+  type Code,
+  codes,
+  fail,
+  ok,
+  type Result,
+  type TicketStatus,
+  transitions,
+  verificationModes,
+} from '@saoma/protocol'
 import { type ScriptFlags, scriptsIn } from '@saoma/redis'
 import * as v from 'valibot'
 
@@ -13,10 +22,14 @@ export interface Snapshot {
   leftMs: number
   /** It is rejected because too many accounts have scanned it. */
   isVoid?: boolean
+  /** The number that the page displays now. */
+  number?: string
 }
 
 const Status = v.picklist(Object.keys(transitions) as TicketStatus[])
-const Refusal = v.tuple([v.picklist(Object.keys(codes) as Code[])])
+/** A code, and how many wrong numbers are left. */
+const Refusal = v.tuple([v.picklist(Object.keys(codes) as Code[]), v.optional(v.number())])
+const Mode = v.picklist(verificationModes)
 const Milliseconds = v.pipe(v.string(), v.transform(Number), v.integer())
 const Flag = v.pipe(
   v.picklist([0, 1]),
@@ -38,9 +51,9 @@ export const Request = v.pipe(
   }),
 )
 const Scanned = v.pipe(
-  v.tuple([...state, Request, Milliseconds, Flag]),
-  v.transform(([, status, version, leftMs, request, createdAt, isTyped]) => ({
-    ...{ status, version, leftMs, request, createdAt, isTyped },
+  v.tuple([...state, Request, Milliseconds, Flag, Mode]),
+  v.transform(([, status, version, leftMs, request, createdAt, isTyped, mode]) => ({
+    ...{ status, version, leftMs, request, createdAt, isTyped, mode },
   })),
 )
 const Read = v.pipe(
@@ -52,28 +65,35 @@ const Read = v.pipe(
     v.nullable(Milliseconds),
     v.nullable(v.string()),
     Flag,
+    v.nullable(Mode),
+    v.nullable(v.string()),
   ]),
-  v.transform(([, status, version, leftMs, secret, authorization, sub, decidedAt, scannedAfter, isVoid]) => ({
-    status,
-    version,
-    leftMs,
-    secret,
-    authorization,
-    ...(sub === null ? {} : { sub }),
-    ...(decidedAt === null ? {} : { decidedAt }),
-    ...(scannedAfter === null ? {} : { scannedAfter }),
-    ...(isVoid ? { isVoid } : {}),
-  })),
+  v.transform(
+    ([, status, version, leftMs, secret, authorization, sub, decidedAt, scannedAfter, isVoid, mode, number]) => ({
+      status,
+      version,
+      leftMs,
+      secret,
+      authorization,
+      ...(sub === null ? {} : { sub }),
+      ...(decidedAt === null ? {} : { decidedAt }),
+      ...(scannedAfter === null ? {} : { scannedAfter }),
+      ...(isVoid ? { isVoid } : {}),
+      ...(mode === null ? {} : { mode }),
+      ...(number === null ? {} : { number }),
+    }),
+  ),
 )
 const Redeemed = v.pipe(
-  v.tuple([...state, v.string(), v.string(), Milliseconds]),
-  v.transform(([, status, version, leftMs, authorization, sub, decidedAt]) => ({
+  v.tuple([...state, v.string(), v.string(), Milliseconds, v.nullable(Mode)]),
+  v.transform(([, status, version, leftMs, authorization, sub, decidedAt, mode]) => ({
     status,
     version,
     leftMs,
     authorization,
     sub,
     decidedAt,
+    ...(mode === null ? {} : { mode }),
   })),
 )
 
@@ -81,8 +101,9 @@ const Redeemed = v.pipe(
 const reply =
   <T>(schema: v.GenericSchema<unknown, T>) =>
   (raw: unknown): Result<T> => {
-    const isRefused = Array.isArray(raw) && raw.length === 1
-    return isRefused ? fail(v.parse(Refusal, raw)[0]) : ok(v.parse(schema, raw))
+    if (Array.isArray(raw) && raw[0] === 'OK') return ok(v.parse(schema, raw))
+    const [code, left] = v.parse(Refusal, raw)
+    return left === undefined ? fail(code) : { ...fail(code), left }
   }
 
 const script = scriptsIn('tickets', new URL('../lua/', import.meta.url), 'lib')
@@ -103,16 +124,30 @@ type Decision = [sub: string, nextMs: number, keepMs: number, ...Event]
 export const scripts = {
   create: define<
     Ticket,
-    [secret: string, request: string, authorization: string, scanMs: number, keepMs: number, terms: string],
+    [
+      secret: string,
+      request: string,
+      authorization: string,
+      scanMs: number,
+      keepMs: number,
+      terms: string,
+      verify: string,
+      number: string,
+      network: string,
+    ],
     Snapshot
   >('create', 1, Moved),
   read: define<Ticket, [], v.InferOutput<typeof Read>>('read', 1, Read),
-  scan: define<TicketAndChannel, [...Decision, scannedAfter: string, most: number], v.InferOutput<typeof Scanned>>(
-    'scan',
-    2,
-    Scanned,
-  ),
-  confirm: define<TicketAndChannel, [...Decision, terms: string], Snapshot>('confirm', 2, Moved),
+  scan: define<
+    TicketAndChannel,
+    [...Decision, scannedAfter: string, most: number, network: string],
+    v.InferOutput<typeof Scanned>
+  >('scan', 2, Scanned),
+  confirm: define<
+    TicketAndChannel,
+    [...Decision, terms: string, number: string, network: string, mostWrong: number],
+    Snapshot
+  >('confirm', 2, Moved),
   reject: define<TicketAndChannel, [sub: string, keepMs: number, ...Event], Snapshot>('reject', 2, Moved, {
     // A person must always be able to refuse. It writes only a status and an account name into an existing
     // record.

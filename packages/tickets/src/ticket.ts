@@ -1,4 +1,12 @@
-import type { LoginRequest, Result, TicketOpened, TicketState } from '@saoma/protocol'
+import { randomInt } from 'node:crypto'
+import type {
+  LoginRequest,
+  Result,
+  TicketOpened,
+  TicketState,
+  VerificationDemand,
+  VerificationMode,
+} from '@saoma/protocol'
 import type { Listener } from './listen.ts'
 import type { Snapshot } from './scripts.ts'
 
@@ -14,6 +22,30 @@ export interface TicketTimes {
   keepMs: number
 }
 
+/** How the person has to show to be at the browser. */
+export interface Verification {
+  demand: VerificationDemand
+  /** Names the network of the browser. Empty: it is in the network of no phone. */
+  network: string
+}
+
+/** What is demanded of most logins. */
+export const TAP: Verification = { demand: 'tap', network: '' }
+
+/** The number of a new page: two digits, of which the first is not 0. Empty if none can be asked for. */
+export const drawNumber = (demand: VerificationDemand): string =>
+  demand === 'number' || demand === 'network-or-number' ? String(randomInt(10, 100)) : ''
+
+/** What a phone brings to its scan and to its yes. */
+export interface Brought {
+  /** Names the network of the phone. @default none */
+  network?: string
+  /** The two digits that the person has typed. @default none */
+  number?: string
+  /** What the phone has shown of the ticket's own terms. @default nothing */
+  terms?: string
+}
+
 export interface NewTicket {
   deviceCode: string
   /** The request for login. `requestedAt` is the time of creation by Redis's clock. */
@@ -22,6 +54,8 @@ export interface NewTicket {
   authorization: string
   /** What the phone must have shown: only a yes that repeats this text counts. @default nothing */
   terms?: string
+  /** @default a tap */
+  verification?: Verification
 }
 
 /** A ticket as the OAuth layer sees it. */
@@ -33,6 +67,8 @@ export interface TicketRecord {
   decidedAt?: number
   /** What the caller of `scan` stored with it; undefined if a node of an older version took the scan. */
   scannedAfter?: string
+  /** How it is verified, or was. Missing if that is a tap, and before the scan. */
+  mode?: VerificationMode
   authorization: string
 }
 
@@ -51,16 +87,24 @@ export interface Tickets {
   record(deviceCode: string): Promise<Result<TicketRecord>>
   /**
    * `scannedAfter` is a text of the OAuth layer, stored by the first scan: what the caller knew of the
-   * account before it called. `opened` says how this account came to the ticket. TICKET_VOID when too many
-   * accounts have scanned it.
+   * account before it called. `opened` says how this account came to the ticket, `verification` what its yes
+   * has to bring. TICKET_VOID when too many accounts have scanned it. VERIFICATION_REQUIRED if only a phone
+   * in the browser's network may scan.
    */
   scan(
     ticket: string,
     sub: string,
     scannedAfter?: string,
-  ): Promise<Result<{ state: TicketState; request: LoginRequest; opened: TicketOpened }>>
-  /** `terms` is what the phone has shown of the ticket's own. CONSENT_REQUIRED if those are others. */
-  confirm(ticket: string, sub: string, terms?: string): Promise<Result<TicketState>>
+    brought?: Brought,
+  ): Promise<
+    Result<{ state: TicketState; request: LoginRequest; opened: TicketOpened; verification: VerificationMode }>
+  >
+  /**
+   * CONSENT_REQUIRED if the phone has shown other terms than those of the ticket. VERIFICATION_REQUIRED if
+   * the number, or the browser's network, is missing. VERIFICATION_WRONG for another number. With the last of
+   * MOST_WRONG_NUMBERS the ticket is rejected.
+   */
+  confirm(ticket: string, sub: string, brought?: Brought): Promise<Result<TicketState>>
   reject(ticket: string, sub: string): Promise<Result<TicketState>>
   /**
    * Succeeds once. NOT_SCANNED while the ticket is undecided, TICKET_SETTLED when rejected, TICKET_EXPIRED
@@ -108,10 +152,11 @@ export interface Tickets {
 }
 
 /** The state of a ticket for the browser. */
-export const stateOf = (ticket: string, { status, version, leftMs, isVoid }: Snapshot): TicketState => ({
+export const stateOf = (ticket: string, { status, version, leftMs, isVoid, number }: Snapshot): TicketState => ({
   ticket,
   status,
   version,
   expiresIn: Math.ceil(leftMs / 1_000),
   ...(isVoid ? { code: 'TICKET_VOID' } : {}),
+  ...(number === undefined ? {} : { number }),
 })

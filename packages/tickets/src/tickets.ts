@@ -3,6 +3,7 @@ import {
   fail,
   isTerminal,
   LOGIN_NAMESPACE,
+  MOST_WRONG_NUMBERS,
   ok,
   parseDeviceCode,
   parseTicket,
@@ -12,7 +13,7 @@ import {
 import { orUnavailable, type RedisClients } from '@saoma/redis'
 import { createListening, type TicketInbox } from './listen.ts'
 import { scripts } from './scripts.ts'
-import { stateOf, type Tickets, type TicketTimes } from './ticket.ts'
+import { drawNumber, stateOf, TAP, type Tickets, type TicketTimes } from './ticket.ts'
 import { findByUserCode, normalise, requestOf } from './user-codes.ts'
 import { encodeEvent } from './wire.ts'
 
@@ -106,7 +107,7 @@ export const createTickets = (
   }
 
   return {
-    create: async ({ deviceCode, request, authorization, terms = '' }) => {
+    create: async ({ deviceCode, request, authorization, terms = '', verification: { demand, network } = TAP }) => {
       const userCode = normalise(request.userCode)
       if (!parseDeviceCode(deviceCode).ok || userCode === '')
         throw new TypeError('a ticket needs a device code and a user code')
@@ -119,7 +120,10 @@ export const createTickets = (
       const created = await scripts.create(
         data,
         [keys.ticket(ticket)],
-        [hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs, terms],
+        [
+          ...([hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs] as const),
+          ...([terms, demand, drawNumber(demand), network] as const),
+        ],
       )
       if (!created.ok) await orUnavailable(data.del(index))
       if (created.ok) await replicated()
@@ -129,33 +133,36 @@ export const createTickets = (
     read,
 
     record: async (deviceCode) =>
-      mapResult(await look(deviceCode), ({ sub, decidedAt, scannedAfter, authorization, ...snapshot }) => ({
+      mapResult(await look(deviceCode), ({ sub, decidedAt, scannedAfter, mode, authorization, ...snapshot }) => ({
         state: stateOf(ticketOf(deviceCode), snapshot),
         ...(sub === undefined ? {} : { sub }),
         ...(decidedAt === undefined ? {} : { decidedAt }),
         ...(scannedAfter === undefined ? {} : { scannedAfter }),
+        ...(mode === undefined ? {} : { mode }),
         authorization,
       })),
 
-    scan: async (ticket, sub, scannedAfter = '') => {
+    scan: async (ticket, sub, scannedAfter = '', { network = '' } = {}) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      const given = [sub, confirmMs, keepMs, ...eventOf(ticket), scannedAfter, VOID_AT] as const
+      const given = [sub, confirmMs, keepMs, ...eventOf(ticket), scannedAfter, VOID_AT, network] as const
       const scanned = await replicated(ticket, () => scripts.scan(data, keysOf(ticket), [...given]))
       if (scanned.ok && scanned.value.status === 'rejected') {
         const found = await scripts.read(data, [keys.ticket(ticket)], [])
         onVoid(ticket, found.ok ? found.value.sub : undefined)
         return fail('TICKET_VOID')
       }
-      return mapResult(scanned, ({ request, createdAt, isTyped, ...snapshot }) => ({
+      return mapResult(scanned, ({ request, createdAt, isTyped, mode, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         request: { ...request, requestedAt: new Date(createdAt).toISOString() },
         opened: isTyped ? 'typed' : 'scanned',
+        verification: mode,
       }))
     },
 
-    confirm: async (ticket, sub, terms = '') => {
+    confirm: async (ticket, sub, { network = '', number = '', terms = '' } = {}) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      const confirm = () => scripts.confirm(data, keysOf(ticket), [sub, redeemMs, keepMs, ...eventOf(ticket), terms])
+      const given = [sub, redeemMs, keepMs, ...eventOf(ticket), terms, number, network, MOST_WRONG_NUMBERS] as const
+      const confirm = () => scripts.confirm(data, keysOf(ticket), [...given])
       return mapResult(await replicated(ticket, confirm), (snapshot) => stateOf(ticket, snapshot))
     },
 
@@ -172,11 +179,10 @@ export const createTickets = (
       // If a failover loses it, the same holder may redeem again.
       await reachReplicas(keys.ticket(ticket))
       const redeemed = await scripts.redeem(data, keysOf(ticket), [hash(deviceCode), keepMs, ...eventOf(ticket)])
-      return mapResult(redeemed, ({ authorization, sub, decidedAt, ...snapshot }) => ({
+      return mapResult(redeemed, ({ authorization, sub, decidedAt, mode, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
-        sub,
-        decidedAt,
-        authorization,
+        ...{ sub, decidedAt, authorization },
+        ...(mode === undefined ? {} : { mode }),
       }))
     },
 
@@ -189,7 +195,8 @@ export const createTickets = (
 
     peek: async (ticket) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      return mapResult(await scripts.read(data, [keys.ticket(ticket)], []), ({ sub, ...snapshot }) => ({
+      // Whoever has no device code must not learn the number.
+      return mapResult(await scripts.read(data, [keys.ticket(ticket)], []), ({ sub, number: _, ...snapshot }) => ({
         state: stateOf(ticket, snapshot),
         ...(sub === undefined ? {} : { sub }),
       }))

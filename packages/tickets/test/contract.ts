@@ -5,6 +5,7 @@ import { crowdContract } from './crowd-contract.ts'
 import { drawDeviceCode, drawTicket, hear, LONG_MS, make, OWNER, openRedis, uniquePrefix, value } from './fixtures.ts'
 import { pollContract } from './poll-contract.ts'
 import { redeemContract } from './redeem-contract.ts'
+import { verificationContract } from './verification-contract.ts'
 import { waitContract } from './wait-contract.ts'
 import { walkContract } from './walk-contract.ts'
 
@@ -155,6 +156,7 @@ export const ticketContract = async (url: string) => {
         state: { ticket: made.ticket, status: 'scanned', version: 2, expiresIn: 60 },
         request: { ...made.request, requestedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) },
         opened: 'scanned',
+        verification: 'tap',
       },
     })
     expect(value(await tickets.record(made.deviceCode))).toMatchObject({
@@ -299,5 +301,6 @@ export const ticketContract = async (url: string) => {
   redeemContract(redis, otherRedis)
   pollContract(redis, otherRedis)
   walkContract(redis, otherRedis)
+  verificationContract(redis, otherRedis)
   await waitContract(url, redis, otherRedis)
 }

@@ -65,13 +65,18 @@ export const pollContract = (redis: RedisClients, otherRedis: RedisClients) => {
     value(await tickets.scan(ticket, OWNER))
     const required = { ok: false, code: 'CONSENT_REQUIRED' }
     for (const terms of [undefined, '', 'openid', 'openid profile phone', 'profile openid'])
-      expect(await elsewhere.confirm(ticket, OWNER, terms)).toEqual(required)
+      expect(await elsewhere.confirm(ticket, OWNER, terms === undefined ? {} : { terms })).toEqual(required)
     expect(value(await tickets.read(drawn.deviceCode))).toMatchObject({ status: 'scanned', version: 2 })
-    expect(value(await elsewhere.confirm(ticket, OWNER, drawn.terms))).toMatchObject({ status: 'confirmed' })
+    expect(value(await elsewhere.confirm(ticket, OWNER, { terms: drawn.terms }))).toMatchObject({ status: 'confirmed' })
     // A repeat, whose first answer was lost.
-    expect(value(await tickets.confirm(ticket, OWNER, drawn.terms))).toMatchObject({ status: 'confirmed', version: 3 })
+    expect(value(await tickets.confirm(ticket, OWNER, { terms: drawn.terms }))).toMatchObject({
+      status: 'confirmed',
+      version: 3,
+    })
     const plain = await make.scanned(tickets)
-    expect(value(await tickets.confirm(plain.ticket, OWNER, 'openid'))).toMatchObject({ status: 'confirmed' })
+    expect(value(await tickets.confirm(plain.ticket, OWNER, { terms: 'openid' }))).toMatchObject({
+      status: 'confirmed',
+    })
   })
 
   test('[T31] requestOf tells what a phone would be told, and changes nothing', async () => {

@@ -7,8 +7,18 @@ import proxyAddr from 'proxy-addr'
  */
 export const networkOf = (address: string): string => {
   if (!ipaddr.IPv6.isValid(address)) return address
-  return ipaddr.IPv6.parse(address).parts.slice(0, 4).join(':')
+  const parsed = ipaddr.IPv6.parse(address)
+  // Otherwise all of IPv4 would be one network, if a proxy writes its addresses in this form.
+  if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString()
+  return parsed.parts.slice(0, 4).join(':')
 }
+
+/**
+ * The same, where somebody gets in by being in that network. What is no address is in no network (empty), so
+ * that two of them are not taken for neighbours.
+ */
+export const proximityOf = (address: string): string =>
+  ipaddr.IPv4.isValidFourPartDecimal(address) || ipaddr.IPv6.isValid(address) ? networkOf(address) : ''
 
 /** The wide network, which one owner of many networks may have: an IPv6 /48 or an IPv4 /24. */
 export const wideNetworkOf = (address: string): string => {

@@ -1,8 +1,9 @@
 // Types alone: a command that reads clients needs no OAuth provider.
-import type { Client, ClientGrant, VerificationMode } from '@saoma/identity'
+import type { Client, ClientGrant } from '@saoma/identity'
 import * as v from 'valibot'
 import { linesOfObjects } from './json-lines.ts'
 import { isNetwork } from './networks.ts'
+import { verificationDemand } from './verification-demand.ts'
 
 /** What an application may ask for. */
 export const clientScopes = ['openid', 'profile', 'phone', 'business', 'offline_access'] as const
@@ -12,7 +13,6 @@ const grants = Object.keys({
   refresh_token: 1,
   [DEVICE]: 1,
 } satisfies Record<ClientGrant, 1>) as [ClientGrant, ...ClientGrant[]]
-const modes = Object.keys({ tap: 1 } satisfies Record<VerificationMode, 1>) as [VerificationMode, ...VerificationMode[]]
 
 /** Ids that our own clients have. */
 const TAKEN: readonly string[] = ['web', 'phone', 'miniprogram']
@@ -89,7 +89,7 @@ const Entry = v.strictObject({
     'openid profile',
   ),
   id_token_signed_response_alg: v.optional(oneOf(['RS256', 'ES256']), 'RS256'),
-  verify: v.optional(oneOf(modes), 'tap'),
+  verify: v.optional(verificationDemand),
   networks: v.optional(
     v.pipe(
       unique(v.pipe(v.string(NETWORKS_RULE), v.check(isNetwork, NETWORKS_RULE)), 'addresses or networks'),
@@ -160,7 +160,7 @@ const clientOf = (entry: Entry): Client => ({
   grants: entry.grant_types,
   scopes: entry.scope,
   idTokenAlg: entry.id_token_signed_response_alg,
-  verify: entry.verify,
+  ...(entry.verify ? { verify: entry.verify } : {}),
   ...(entry.networks ? { networks: entry.networks } : {}),
   ...(entry.secret_sha256 ? { secretSha256: entry.secret_sha256 } : {}),
   ...(entry.client_id_issued_at === undefined ? {} : { registration: `issued ${entry.client_id_issued_at}` }),

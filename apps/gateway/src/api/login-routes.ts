@@ -2,7 +2,6 @@ import { LONGEST_HOLD_SECONDS } from '@saoma/protocol'
 import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
 import { ActivityCursor } from '../login/activity.ts'
-import { Confirmation } from '../login/confirmation.ts'
 import { EndRequest } from '../login/end-request.ts'
 import { Keep, SessionId } from '../login/logins.ts'
 import { PictureOpens } from '../login/qr/routes.ts'
@@ -14,6 +13,7 @@ import type { Operations, Parameter } from './operation.ts'
 const ticket: Parameter = { says: 'A ticket. Any other text is answered TICKET_NOT_FOUND.', schema: schemas.Ticket }
 const PHONE = ['UNAUTHORIZED', 'TOKEN_EXPIRED', 'FORBIDDEN'] as const
 const PERSON = ['UNAUTHORIZED', 'TOKEN_EXPIRED', 'REVOKED', 'BACKEND_UNAVAILABLE', 'FORBIDDEN'] as const
+const VERIFIED = ['VERIFICATION_REQUIRED', 'VERIFICATION_WRONG'] as const
 const DECIDED = ['TICKET_NOT_FOUND', 'TICKET_TAKEN', 'TICKET_VOID', 'TICKET_EXPIRED', 'TICKET_SETTLED'] as const
 
 const userinfo = {
@@ -111,18 +111,22 @@ export const loginOperations = {
     credentials: ['phoneToken'],
     path: { ticket },
     answers: { 200: { says: 'The state, and who asks for the login.', json: schemas.ScanAnswer } },
-    codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED],
+    codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED, 'VERIFICATION_REQUIRED'],
   },
   'POST /v1/tickets/{ticket}/confirm': {
     id: 'confirmTicket',
     group: 'Login: phone',
     summary: 'The owner of the ticket agrees',
-    says: 'CONSENT_REQUIRED: the application belongs to somebody else, and `scopes` is not what `request` has.',
+    says: 'CONSENT_REQUIRED: the application belongs to somebody else, and `scopes` is not what `request` has. If the answer of the scan says that the login is verified by number, send the two digits that the person has typed.',
     credentials: ['phoneToken'],
     path: { ticket },
-    body: { schema: Confirmation, optional: true, says: '`scopes` are those that the phone has shown.' },
+    body: {
+      schema: schemas.Confirmation,
+      optional: true,
+      says: '`scopes` are those that the phone has shown, `number` is what the person has typed.',
+    },
     answers: { 200: { says: 'The state.', json: Decision } },
-    codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED, 'NOT_SCANNED', 'CONSENT_REQUIRED'],
+    codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED, 'NOT_SCANNED', 'CONSENT_REQUIRED', ...VERIFIED],
   },
   'POST /v1/tickets/{ticket}/reject': {
     id: 'rejectTicket',

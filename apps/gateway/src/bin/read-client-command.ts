@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { verificationDemands } from '@saoma/protocol'
 import { CLIENT_ID_RULE, isClientId, type Registration } from '../access/read-clients.ts'
 import { durationOf, LONGEST_OVERLAP_MS, USUAL_OVERLAP_MS } from './durations.ts'
 
@@ -24,6 +25,8 @@ export const USAGE = `Usage: saoma client <command> [options]
   --refresh           it gets refresh tokens (add)
   --scope <words>     the most that it may ask for (add; default: 'openid profile')
   --network <cidr>    where its logins may begin, such as 10.0.0.0/8; may be repeated (add; default: anywhere)
+  --verify <mode>     how its people log in at least: tap, number, network or network-or-number (add; default:
+                      what SAOMA_VERIFY says)
   --alg <name>        signature of its id tokens, RS256 or ES256 (add; default: RS256)
   --overlap <time>    how long the former secret stays good, up to 30d (rotate; default: 24h)
   --file <file>       the file of the applications (default: the one that SAOMA_CLIENTS names)
@@ -75,6 +78,7 @@ const parse = (args: readonly string[]) =>
       refresh: { type: 'boolean', default: false },
       scope: { type: 'string' },
       network: { type: 'string', multiple: true, default: [] },
+      verify: { type: 'string' },
       alg: { type: 'string' },
       redis: { type: 'boolean', default: false },
       overlap: { type: 'string' },
@@ -95,6 +99,8 @@ const newClient = (id: string, values: Values): NewClient | string => {
   if (!values.name) return 'add needs a --name.'
   const alg = algorithms.find((name) => name === values.alg)
   if (values.alg !== undefined && !alg) return `--alg is ${algorithms.join(' or ')}.`
+  const verify = verificationDemands.find((demand) => demand === values.verify)
+  if (values.verify !== undefined && !verify) return `--verify is one of ${verificationDemands.join(', ')}.`
   if (values.redirect.length === 0 && !values.device)
     return 'add needs a --redirect: where the application gets the answer. Or --device.'
   return {
@@ -114,6 +120,7 @@ const newClient = (id: string, values: Values): NewClient | string => {
     scope: values.scope ?? 'openid profile',
     ...(values.network.length > 0 ? { networks: values.network } : {}),
     ...(alg ? { id_token_signed_response_alg: alg } : {}),
+    ...(verify ? { verify } : {}),
   }
 }
 

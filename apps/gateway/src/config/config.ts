@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { SessionLimits } from '@saoma/identity'
-import { givenIn, readSettings } from '@saoma/protocol'
+import { givenIn, readSettings, type VerificationDemand } from '@saoma/protocol'
 import type { Addressing } from '@saoma/wechat'
 import type { ClientText } from '../access/client-list.ts'
 import { signatureAlgorithms } from '../access/key-set.ts'
@@ -76,6 +76,8 @@ export interface Config extends RedisSettings {
   ownApp?: OwnApp
   /** What the picture of a login opens, if the browser does not ask for the other one. */
   codeOpens: 'phone' | 'app'
+  /** What is demanded of a login on our own pages, and for applications that do not say it. */
+  verify: VerificationDemand
   /** Who a person is. */
   accounts: {
     /** The business, if it is asked. */
@@ -256,6 +258,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     clients: settings.SAOMA_CLIENTS,
     applicationNetworks: settings.SAOMA_APPLICATION_NETWORKS,
     ...ownAppIn(settings),
+    verify: settings.SAOMA_VERIFY,
     accounts: {
       ...(settings.SAOMA_ACCOUNT_URL && settings.SAOMA_ACCOUNT_SECRET
         ? {

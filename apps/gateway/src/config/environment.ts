@@ -11,7 +11,9 @@ import type { IssuerText } from '../access/phone-issuers.ts'
 import { parseClients } from '../access/read-clients.ts'
 import { type PhoneIssuer, parsePhoneIssuers } from '../access/read-phone-issuers.ts'
 import { parseRules, type Rule } from '../access/rules.ts'
+import { verificationDemand } from '../access/verification-demand.ts'
 import { traceSamplers } from '../operate/tracing/options.ts'
+import { codeStore, origin, pageOrigin, publicPlace, webAddress } from './address-settings.ts'
 import { algorithms, claimNames, keySource } from './jwks-settings.ts'
 import { androidApps, installLinks, iosApps } from './own-app.ts'
 import { parseWechatApps } from './wechat-apps.ts'
@@ -25,26 +27,6 @@ const list = v.pipe(
       .split(',')
       .map((entry) => entry.trim())
       .filter(Boolean),
-  ),
-)
-const origin = v.pipe(
-  v.string(),
-  v.check(
-    (text) => URL.canParse(text) && new URL(text).origin === text,
-    'must be an origin such as https://login.example.com',
-  ),
-)
-/**
- * Origins of pages inside applications: Capacitor, Ionic, Tauri, Electron, browser extensions. Node's URL
- * class yields no origin for their schemes.
- */
-const APP_ORIGIN = /^(?!https?:|file:|data:|blob:)[a-z][a-z0-9+.-]*:\/\/[A-Za-z0-9._-]+(:\d{1,5})?$/
-/** `null` is not accepted: every sandboxed frame and every local file has it. */
-const pageOrigin = v.pipe(
-  v.string(),
-  v.check(
-    (text) => APP_ORIGIN.test(text) || v.is(origin, text),
-    'must hold origins such as https://www.example.com or capacitor://localhost, without a path, separated by commas',
   ),
 )
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -90,29 +72,6 @@ const ownClaim = v.pipe(
   v.string(),
   v.check(isOwnClaim, 'must hold names that are URIs, such as https://shop.example.com/level, separated by commas'),
 )
-const webAddress = v.pipe(
-  v.string(),
-  v.check((text) => {
-    const { protocol = '', username } = URL.parse(text) ?? {}
-    return /^https?:$/.test(protocol) && username === ''
-  }, 'must be a URL such as https://shop.example.com/auth, without a user'),
-)
-
-const codeStore = v.pipe(
-  v.string(),
-  v.regex(
-    /^([/.].*|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9_./-]*)?)$/,
-    'must be a folder (it begins with / or .) or s3://bucket/prefix',
-  ),
-)
-const publicPlace = v.pipe(
-  v.string(),
-  v.check((text) => {
-    const { protocol = '', username, search, hash } = URL.parse(text) ?? {}
-    return /^https?:$/.test(protocol) && username === '' && search === '' && hash === ''
-  }, 'must be a URL such as https://cdn.example.com/codes, without a query'),
-)
-
 /** A setting that holds a text for `parse`, or the path of a file with that text. */
 const listing = <T>(parse: (text: string, file?: string) => { value: T; problems: readonly string[] }) =>
   v.pipe(
@@ -248,6 +207,7 @@ export const Environment = v.object({
   SAOMA_ANDROID_APPS: v.optional(androidApps, ''),
   SAOMA_IOS_APPS: v.optional(iosApps, ''),
   SAOMA_APP_INSTALL: v.optional(installLinks, ''),
+  SAOMA_VERIFY: v.optional(verificationDemand, 'tap'),
   SAOMA_AUTH_URL: v.optional(webAddress),
   SAOMA_AUTH_JWKS: v.optional(keySource),
   SAOMA_AUTH_ISSUER: v.optional(v.string()),

@@ -1,5 +1,5 @@
 import type { Audit, Note } from '@saoma/audit'
-import type { EndedSession } from '@saoma/identity'
+import { type EndedSession, modeOf } from '@saoma/identity'
 import { DEVICE_CODE_GRANT, TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
 import { wideNetworkOf } from '../access/networks.ts'
 import { describeUserAgent } from '../transport/client-address.ts'
@@ -10,10 +10,6 @@ import { type EndCause, presentCause } from './end-cause.ts'
 export const REPEATED_MS = 600_000
 /** An application that a person enters again in the same session is noted again after this time. */
 const ENTERED_MS = 24 * 60 * 60 * 1000
-/**
- * How the person proves to be at the browser. There is one way so far: a tap on the phone.
- */
-const TAP = 'tap'
 
 /** Where a request comes from, as an entry says it. */
 export const whereFrom = (ctx: Context): Pick<Note, 'ip' | 'browser' | 'os'> => ({
@@ -68,9 +64,12 @@ export const noteTokens = (
   if (!person || !sid) return
   const told = { person, sid, client: String(client ?? ''), ...whereFrom(ctx) }
   const network = wideNetworkOf(ctx.ip)
-  if (grant === DEVICE_CODE_GRANT)
+  if (grant === DEVICE_CODE_GRANT) {
+    // How the person has shown to be at the browser.
+    const mode = modeOf(ctx.oidc?.entities.DeviceCode?.acr) ?? 'tap'
     // A browser redeems within milliseconds what another node has just noted as confirmed.
-    note({ kind: 'login.redeemed', mode: TAP, ...told, ...(ticket ? { ticket } : {}) }, { network, later: true })
+    note({ kind: 'login.redeemed', mode, ...told, ...(ticket ? { ticket } : {}) }, { network, later: true })
+  }
   if (grant === 'authorization_code') {
     // A page may log in anew every few minutes without anybody knowing.
     const once = { name: `entered.${sid}.${told.client}`, ms: ENTERED_MS }

@@ -8,7 +8,7 @@ import type { Tickets } from '@saoma/tickets'
 import type { Wechat } from '@saoma/wechat'
 import { createApplicationFetch } from '../access/application-fetch.ts'
 import { createMayCall } from '../access/application-networks.ts'
-import { isInNetworks } from '../access/networks.ts'
+import { isInNetworks, proximityOf } from '../access/networks.ts'
 import type { PhoneIssuers } from '../access/phone-issuers.ts'
 import type { Config } from '../config/config.ts'
 import { createOrigins } from '../config/origins.ts'
@@ -111,6 +111,8 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
       codeSeconds: tickets.times.scanMs / 1000,
       secrets: config.secrets,
       ownClaims,
+      verify: config.verify,
+      networkOf: proximityOf,
       limitInteractions: async (address) => (await limits.authorizations(address))?.retryAfterSeconds,
       mayWriteShort: () => membership.version() >= READS_SHORT_FORM,
       networks: { webNetworks: config.webNetworks, isIn: isInNetworks },

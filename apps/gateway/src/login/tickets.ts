@@ -6,13 +6,13 @@ import {
   fail,
   LONGEST_HOLD_SECONDS,
   ok,
+  parseConfirmation,
   parseTicket,
   type Result,
   type ScanAnswer,
 } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
-import * as v from 'valibot'
-import { networkOf } from '../access/networks.ts'
+import { networkOf, proximityOf } from '../access/networks.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { readBody } from '../transport/http/body.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
@@ -23,7 +23,6 @@ import { count } from '../transport/http/query.ts'
 import type { Limits } from '../transport/limits.ts'
 import { REPEATED_MS, whereFrom } from './audited.ts'
 import type { ConfirmLatency } from './confirm-latency.ts'
-import { Confirmation } from './confirmation.ts'
 import { deviceCodeFor } from './device-code.ts'
 import { phoneOf } from './phone.ts'
 import { ticketCookie } from './ticket-cookie.ts'
@@ -45,6 +44,8 @@ const NOTED = {
   confirmed: 'login.confirmed',
   rejected: 'login.declined',
 } as const satisfies Record<string, Kind>
+
+const CONFIRMATION_RULE = 'scopes are those that the phone has shown, and number is two digits, as text'
 
 export const ticketRoutes = ({
   tickets,
@@ -90,13 +91,14 @@ export const ticketRoutes = ({
 
   router.post(
     '/tickets/:ticket/scan',
-    decide<ScanAnswer>('scanned', async (ticket, sub, { ip }) => {
+    decide<ScanAnswer>('scanned', async (ticket, sub, ctx) => {
       // Read first: an end of all sessions that comes later refuses this login (D102).
       const lastEnd = await identity.mayScan(sub)
       if (!lastEnd.ok) return lastEnd
-      const scanned = await tickets.scan(ticket, sub, lastEnd.value)
+      const scanned = await tickets.scan(ticket, sub, lastEnd.value, { network: proximityOf(ctx.ip) })
       if (!scanned.ok) return scanned
-      return ok({ ...scanned.value, sameNetwork: networkOf(ip) === networkOf(scanned.value.request.ip) })
+      const { verification, ...asked } = scanned.value
+      return ok({ ...asked, sameNetwork: networkOf(ctx.ip) === networkOf(asked.request.ip), verification })
     }),
   )
   router.post(
@@ -104,14 +106,24 @@ export const ticketRoutes = ({
     decide('confirmed', async (ticket, sub, ctx) => {
       const body = await readBody(ctx, {})
       if (!('json' in body)) return { ...fail(body.code), detail: body.detail }
-      const shown = v.safeParse(Confirmation, body.json)
-      // To the schema an array is an object.
-      if (!shown.success || Array.isArray(body.json))
-        return { ...fail('INVALID'), detail: 'scopes are those that the phone has shown' }
+      const given = parseConfirmation(body.json)
+      if (!given.ok) return { ...given, detail: CONFIRMATION_RULE }
       const allowed = await identity.mayScan(sub)
       if (!allowed.ok) return allowed
+      const { scopes, number } = given.value
+      // There are ninety numbers: somebody who goes from code to code must not guess.
+      const slow = number === undefined ? undefined : await limits.verificationDigits(sub)
+      if (slow) return fail('RATE_LIMITED', slow.retryAfterSeconds)
       pushes.begin(ticket)
-      return decision(await tickets.confirm(ticket, sub, shown.output.scopes?.join(' ')))
+      const brought = {
+        network: proximityOf(ctx.ip),
+        ...(number === undefined ? {} : { number }),
+        ...(scopes === undefined ? {} : { terms: scopes.join(' ') }),
+      }
+      const confirmed = await tickets.confirm(ticket, sub, brought)
+      const isWrong = !confirmed.ok && confirmed.code === 'VERIFICATION_WRONG'
+      if (number !== undefined && !isWrong) await limits.verificationDigits.giveBack(sub)
+      return decision(confirmed)
     }),
   )
   router.post(

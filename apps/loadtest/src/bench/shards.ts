@@ -12,7 +12,10 @@ export interface ShardsResult {
 
 const NODES = 2
 
-/** What each of three masters does of the work of one Redis, for messages to one person after the other. */
+/**
+ * What each of three masters does of the work of one Redis, for messages to one person after the
+ * other.
+ */
 export const benchShards = async ({ pushes, onProgress }: Omit<RoundsOptions, 'name'>): Promise<ShardsResult> => {
   onProgress('shards: one Redis, and three masters')
   const one = await publishThrough(await startSaoma(NODES), followOurs)

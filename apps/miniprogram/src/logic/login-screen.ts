@@ -1,4 +1,4 @@
-import type { LoginRequest } from '@saoma/protocol'
+import type { LoginRequest, VerificationMode } from '@saoma/protocol'
 import type { ButtonAnswer } from './phone-number.ts'
 
 /** How the code reached the login page. */
@@ -26,6 +26,8 @@ export interface Question {
   /** The requester. The person compares `userCode` with the other screen. */
   request: LoginRequest
   sameNetwork: boolean
+  /** How the person confirms. With `number` they type the two digits of the other screen. */
+  verification: VerificationMode
   warning: Warning | undefined
   /** The person gave a phone number, and WeChat did not tell it to the server. The login goes on without. */
   numberLost?: boolean
@@ -41,8 +43,11 @@ export interface Question {
  * - `number`: the person may give a phone number, or go on without.
  * - `opening`: please wait.
  * - `checking`: the person types the check number. `busy` while the server checks it.
- * - `asking`: the question. `deciding`: the answer was sent.
+ * - `asking`: the question. `left`: after a wrong number, how many more may be tried. `deciding`: the answer
+ *   was sent.
  * - `void`: several people have scanned the code.
+ * - `elsewhere`: phone and browser have to be in one network, and are not. The person may try again.
+ * - `refused`: the number was wrong too often.
  * - `settled`: the login was decided before. `answered` is this person's answer, if the server may have
  *   accepted
  *   it. The other screen shows the actual decision.
@@ -54,10 +59,10 @@ export type LoginScreen =
   | { status: 'number' }
   | { status: 'opening' }
   | { status: 'checking'; busy: boolean; error?: string }
-  | { status: 'asking'; question: Question; error?: string }
+  | { status: 'asking'; question: Question; error?: string; left?: number }
   | { status: 'deciding'; question: Question; decision: Decision }
   | { status: 'settled'; answered?: Decision }
-  | { status: 'confirmed' | 'declined' | 'expired' | 'taken' | 'void' | 'not-found' }
+  | { status: 'confirmed' | 'declined' | 'expired' | 'taken' | 'void' | 'not-found' | 'elsewhere' | 'refused' }
   | { status: 'failed'; code: string; detail?: string; canRetry: boolean }
   | { status: 'offline' }
 
@@ -76,9 +81,10 @@ export interface LoginPage {
   giveNumber(answer: ButtonAnswer): void
   /** Goes on without a phone number. */
   skipNumber(): void
-  confirm(): void
+  /** @param number  what the person has typed, if the question asks for a number */
+  confirm(number?: string): void
   decline(): void
-  /** In `failed` and `offline`: tries again now. */
+  /** In `failed`, `elsewhere` and `offline`: tries again now. */
   retry(): void
   /** Stops everything. Later answers are ignored. */
   close(): void

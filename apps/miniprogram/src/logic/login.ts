@@ -18,7 +18,7 @@ export interface LoginPageDeps {
 /** After these errors it is unknown whether the server has processed the request. */
 const UNCERTAIN: readonly string[] = ['NETWORK', 'INTERNAL', 'REDIS_UNAVAILABLE']
 const USER_CODE = /^[A-Z]{8}$/
-const CHECK = /^\d{2}$/
+const DIGITS = /^\d{2}$/
 
 export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): LoginPage => {
   const { api, phoneNumber, page, now, random } = deps
@@ -58,6 +58,9 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
         return show({ status: 'settled' })
       case 'TICKET_NOT_FOUND':
         return show({ status: 'not-found' })
+      // Of a scan: the yes has its own.
+      case 'VERIFICATION_REQUIRED':
+        return show({ status: 'elsewhere' })
     }
     if (code === 'NETWORK' && !page.online) return show({ status: 'offline' })
     const isRejected = code === 'PHONE_CODE_REJECTED'
@@ -99,10 +102,11 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     goOn()
   }
 
-  const questionOf = (ticket: string, { request, state, sameNetwork, opened }: ScanAnswer): Question => ({
+  const questionOf = (ticket: string, { request, state, sameNetwork, opened, verification }: ScanAnswer): Question => ({
     ticket,
     request,
     sameNetwork,
+    verification,
     // A code can be typed on this page, or elsewhere by the same person: only the server knows of that.
     warning: entry && opened !== 'typed' ? warningOf(entry, sameNetwork) : 'typed',
     ...(phoneNumber.isLost ? { numberLost: true } : {}),
@@ -153,14 +157,19 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     afterNumber(() => void (code.kind === 'ticket' ? scan(code.ticket) : resolve(code.scene)))()
   }
 
-  const decide = (decision: Decision) => {
+  const decide = (decision: Decision, number?: string) => {
     if (screen.status !== 'asking') return
     const { question } = screen
     const { application } = question.request
-    const scopes = decision === 'confirm' && application?.party === 'third' ? application.scopes : undefined
+    const given = {
+      ...(application?.party === 'third' ? { scopes: application.scopes } : {}),
+      ...(number === undefined ? {} : { number }),
+    }
+    if (number !== undefined && !DIGITS.test(number))
+      return show({ status: 'asking', question, error: 'VERIFICATION_REQUIRED' })
     let isUncertain = false
     const attempt = async () => {
-      const answer = await api.decide(question.ticket, decision, scopes)
+      const answer = await api.decide(question.ticket, decision, given)
       if (!answer.ok && UNCERTAIN.includes(answer.code)) isUncertain = true
       return answer
     }
@@ -171,6 +180,11 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
         // The server has forgotten the ticket: it was decided minutes ago, perhaps by this very answer.
         const isOver = answer.code === 'TICKET_SETTLED' || answer.code === 'TICKET_NOT_FOUND'
         if (isOver && isUncertain) return show({ status: 'settled', answered: decision })
+        if (answer.code === 'VERIFICATION_WRONG' && answer.left === 0) return show({ status: 'refused' })
+        if (answer.code.startsWith('VERIFICATION_')) {
+          const { code: error, left } = answer
+          return show({ status: 'asking', question, error, ...(left === undefined ? {} : { left }) })
+        }
         // The server decided nothing, so the person sees the same question again. But if the answer may have
         // arrived, the person can only repeat the same answer.
         if (answer.react === 'retry' && !isUncertain) return show({ status: 'asking', question, error: answer.code })
@@ -225,13 +239,14 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     giveCheck: (check) => {
       if (screen.status !== 'checking' || screen.busy) return
       const digits = typed(check)
-      if (!CHECK.test(digits)) return show({ status: 'checking', busy: false, error: 'CHECK_WRONG' })
+      if (!DIGITS.test(digits)) return show({ status: 'checking', busy: false, error: 'CHECK_WRONG' })
       void resolve(asked, digits)
     },
-    confirm: () => decide('confirm'),
+    confirm: (number) => decide('confirm', number === undefined ? undefined : typed(number)),
     decline: () => decide('reject'),
     retry: () => {
-      if (screen.status === 'offline' || (screen.status === 'failed' && screen.canRetry)) again()
+      const { status } = screen
+      if (status === 'offline' || status === 'elsewhere' || (status === 'failed' && screen.canRetry)) again()
     },
     close: () => {
       if (asksForOthers) phoneNumber.leave()

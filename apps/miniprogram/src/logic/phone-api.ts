@@ -1,6 +1,7 @@
 import { type Answer, request } from '@saoma/client'
 import {
   type ActivityPage,
+  type ConfirmationBody,
   type DecisionAnswer,
   fail,
   ok,
@@ -33,8 +34,8 @@ export interface PhoneApi {
   /** The ticket of a pooled code. */
   resolve(scene: string, check?: string): Promise<Answer<string>>
   scan(ticket: string): Promise<Answer<ScanAnswer>>
-  /** @param scopes  those that the person has read, of an application of somebody else */
-  decide(ticket: string, decision: Decision, scopes?: readonly string[]): Promise<Answer<DecisionAnswer>>
+  /** @param given  goes with a confirmation: what the person has read and typed */
+  decide(ticket: string, decision: Decision, given?: ConfirmationBody): Promise<Answer<DecisionAnswer>>
   /** What happened to the person's logins, the newest first. @param cursor  of the page before */
   activity(cursor?: string): Promise<Answer<ActivityPage>>
 }
@@ -74,8 +75,10 @@ export const createPhoneApi = ({ origin, fetch, tokens }: PhoneApiOptions): Phon
       return answer.ok ? { ok: true, value: answer.value.ticket } : answer
     },
     scan: (ticket) => call('POST', `tickets/${ticket}/scan`, parseScanAnswer),
-    decide: (ticket, decision, scopes) =>
-      call('POST', `tickets/${ticket}/${decision}`, parseDecision, scopes && { scopes }),
+    decide: (ticket, decision, given) => {
+      const isTold = decision === 'confirm' && given && Object.keys(given).length > 0
+      return call('POST', `tickets/${ticket}/${decision}`, parseDecision, isTold ? given : undefined)
+    },
     activity: (cursor) => call('GET', `me/activity${cursor ? `?cursor=${cursor}` : ''}`, parseActivity),
   }
 }

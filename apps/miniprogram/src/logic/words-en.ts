@@ -40,6 +40,14 @@ export const en: typeof zh = {
     system: 'System',
     asked: 'Asked',
     compare: 'The other screen must show',
+    digits: 'Number on the other screen',
+    digitsWrong: 'The other screen shows another number. Look again. Tries left: {n}.',
+    refused: 'Refused',
+    refusedHint:
+      'The number was wrong three times, so nobody was logged in. If the other screen is not in front of you, somebody may want to log in as you.',
+    elsewhere: 'You are in another network',
+    elsewhereHint:
+      'Join the Wi-Fi that the other screen uses, or turn off mobile data or a VPN, and try again. If that screen is not in front of you, do not go on: somebody may want to log in as you.',
     caution: 'If you did not start this yourself, decline.',
     noBrowser: 'a device without a browser',
     deviceCaution:

@@ -37,6 +37,13 @@ export const zh = {
     system: '系统',
     asked: '发起时间',
     compare: '另一屏幕应显示',
+    digits: '另一屏幕上的数字',
+    digitsWrong: '与另一屏幕上的数字不一致，请再看一次。还可尝试 {n} 次。',
+    refused: '已拒绝登录',
+    refusedHint: '数字三次输错，没有任何人登录。如果另一屏幕不在你面前，可能有人想以你的身份登录。',
+    elsewhere: '你处于另一个网络',
+    elsewhereHint:
+      '请连接另一屏幕所用的 Wi-Fi，或关闭移动数据、VPN，然后重试。如果那个屏幕不在你面前，请不要继续：可能有人想以你的身份登录。',
     caution: '如果不是你本人发起，请拒绝。',
     noBrowser: '没有浏览器的设备',
     deviceCaution:

@@ -19,6 +19,7 @@ const question = (given: Partial<Question> = {}): Question => ({
     userCode: 'BCDF-GHJK',
   },
   sameNetwork: false,
+  verification: 'tap',
   warning: undefined,
   until: Date.now() + 60_000,
   ...given,
@@ -98,6 +99,30 @@ describe('the question', () => {
       expect(page.text()).toContain(part)
     expect(page.text('.left')).toMatch(/^还剩 (60|59) 秒$/)
     expect(page.count('.warning')).toBe(0)
+    page.close()
+  })
+
+  it('asks for the number of the other screen, and sends it with the yes', async () => {
+    const screen = { status: 'asking', question: question({ verification: 'number' }) } as const
+    const page = open({ screen })
+    expect(page.text()).toContain(words.digits)
+    const isOff = () => page.rendered.querySelector('.confirm')?.data as { disabled: boolean }
+    expect(isOff().disabled).toBe(true)
+    page.send('.number', 'change', { value: '47' })
+    expect(isOff().disabled).toBe(false)
+    await page.tap('.confirm')
+    expect(page.calls.at(-1)).toEqual(['confirm', '47'])
+    page.show({ ...screen, error: 'VERIFICATION_WRONG', left: 2 })
+    expect(page.text('.error')).toBe(words.digitsWrong.replace('{n}', '2'))
+    page.close()
+  })
+
+  it.each([
+    ['refused', words.refused, words.refusedHint, words.devices],
+    ['elsewhere', words.elsewhere, words.elsewhereHint, zh.retry],
+  ] as const)('says what is to be done when it is %s', (status, title, hint, label) => {
+    const page = open({ screen: { status } })
+    expect(page.text()).toBe(`${title}${hint}${label}`)
     page.close()
   })
 

@@ -1,5 +1,6 @@
 import { type Answer, form, request } from '@saoma/client'
 import {
+  type ConfirmationBody,
   type DecisionAnswer,
   fail,
   ok,
@@ -30,8 +31,8 @@ export interface PhoneApi {
   signIn(name: string): Promise<Answer<TokenSet>>
   find(token: string, userCode: string): Promise<Answer<string>>
   scan(token: string, ticket: string): Promise<Answer<ScanAnswer>>
-  /** @param scopes  those that the person has read, of an application of somebody else */
-  decide(token: string, ticket: string, decision: Decision, scopes?: readonly string[]): Promise<Answer<DecisionAnswer>>
+  /** @param given  goes with a confirmation: what the person has read and typed */
+  decide(token: string, ticket: string, decision: Decision, given?: ConfirmationBody): Promise<Answer<DecisionAnswer>>
 }
 
 export const createPhoneApi = (origin: string): PhoneApi => {
@@ -65,7 +66,15 @@ export const createPhoneApi = (origin: string): PhoneApi => {
     find: (token, userCode) =>
       call(token, 'GET', `user-codes/${encodeURIComponent(userCode)}`, (body) => parseTicket(member(body, 'ticket'))),
     scan: (token, ticket) => call(token, 'POST', `tickets/${encodeURIComponent(ticket)}/scan`, parseScanAnswer),
-    decide: (token, ticket, decision, scopes) =>
-      call(token, 'POST', `tickets/${encodeURIComponent(ticket)}/${decision}`, parseDecision, scopes && { scopes }),
+    decide: (token, ticket, decision, given) => {
+      const isTold = decision === 'confirm' && given && Object.keys(given).length > 0
+      return call(
+        token,
+        'POST',
+        `tickets/${encodeURIComponent(ticket)}/${decision}`,
+        parseDecision,
+        isTold ? given : undefined,
+      )
+    },
   }
 }

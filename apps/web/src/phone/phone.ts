@@ -1,5 +1,5 @@
 import { type Answer, backoffMs, type Failure } from '@saoma/client'
-import type { LoginRequest } from '@saoma/protocol'
+import type { LoginRequest, VerificationMode } from '@saoma/protocol'
 import type { Decision, PhoneApi } from './api.ts'
 
 /** The screen of the phone. */
@@ -11,12 +11,24 @@ export type Screen =
   | { status: 'deciding'; decision: Decision; again: boolean }
   /** The login was decided, perhaps by this answer, whose acknowledgement was lost. */
   | { status: 'settled'; decision: Decision }
-  /**
-   * `until`: milliseconds since 1970 by this phone's clock. `isTyped`: the person typed the code, and may
-   * have it from a message.
-   */
-  | { status: 'asking'; ticket: string; request: LoginRequest; until: number; isTyped: boolean; error?: string }
-  | { status: 'confirmed' | 'rejected' | 'expired' | 'not-demo' }
+  /** `until`: milliseconds since 1970 by this phone's clock. */
+  | {
+      status: 'asking'
+      ticket: string
+      request: LoginRequest
+      until: number
+      /** The person typed the code, and may have it from a message. */
+      isTyped: boolean
+      /** How the person confirms. */
+      verification: VerificationMode
+      error?: string
+      /** With the error VERIFICATION_WRONG: how many more numbers may be tried. */
+      left?: number
+    }
+  /** `refused`: too many wrong numbers. */
+  | { status: 'confirmed' | 'rejected' | 'expired' | 'not-demo' | 'refused' }
+  /** Phone and browser are in different networks. */
+  | { status: 'elsewhere'; again: () => void }
   /** `detail` is the business's own sentence for the person. */
   | { status: 'failed'; code: string; detail?: string; again?: () => void }
 
@@ -28,7 +40,8 @@ export interface Phone {
   change(): void
   /** Finds the ticket of a typed user code. */
   find(userCode: string): Promise<void>
-  decide(decision: Decision): Promise<void>
+  /** `number`: what the person has typed, if a number is asked for. */
+  decide(decision: Decision, number?: string): Promise<void>
   close(): void
 }
 
@@ -79,10 +92,12 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
   const scan = async (scanned: string) => {
     show({ status: 'working' })
     const answer = await withToken((token) => api.scan(token, scanned))
+    if (!answer.ok && answer.code === 'VERIFICATION_REQUIRED')
+      return show({ status: 'elsewhere', again: () => void scan(scanned) })
     if (!answer.ok) return failed(answer, () => void scan(scanned))
-    const { request, state, opened } = answer.value
+    const { request, state, opened, verification } = answer.value
     const until = Date.now() + state.expiresIn * 1_000
-    show({ status: 'asking', ticket: scanned, request, until, isTyped: opened === 'typed' })
+    show({ status: 'asking', ticket: scanned, request, until, isTyped: opened === 'typed', verification })
   }
 
   const choose = async (chosen: string) => {
@@ -115,22 +130,30 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
       if (answer.code === 'NETWORK') return failed(answer, () => show({ status: 'typing' }))
       show({ status: 'typing', error: answer.code })
     },
-    decide: async (decision) => {
+    decide: async (decision, number) => {
       if (screen.status !== 'asking') return
-      const asking = screen
+      const { error: _, left: __, ...asking } = screen
       const { application } = asking.request
-      const scopes = decision === 'confirm' && application?.party === 'third' ? application.scopes : undefined
+      const given = {
+        ...(application?.party === 'third' ? { scopes: application.scopes } : {}),
+        ...(number === undefined ? {} : { number }),
+      }
       let isUncertain = false
       for (let attempt = 0; ; attempt++) {
         const telling: Screen = { status: 'deciding', decision, again: attempt > 0 }
         show(telling)
-        const answer = await withToken((token) => api.decide(token, asking.ticket, decision, scopes))
+        const answer = await withToken((token) => api.decide(token, asking.ticket, decision, given))
         if (present() !== telling) return
         if (answer.ok) return show({ status: decision === 'confirm' ? 'confirmed' : 'rejected' })
         isUncertain ||= UNCERTAIN.includes(answer.code)
         // The server has forgotten the ticket: it was decided minutes ago, perhaps by this very answer.
         const isOver = answer.code === 'TICKET_SETTLED' || answer.code === 'TICKET_NOT_FOUND'
         if (isOver && isUncertain) return show({ status: 'settled', decision })
+        if (answer.code === 'VERIFICATION_WRONG' && answer.left === 0) return show({ status: 'refused' })
+        if (answer.code.startsWith('VERIFICATION_')) {
+          const { code: error, left } = answer
+          return show({ ...asking, error, ...(left === undefined ? {} : { left }) })
+        }
         if (answer.react !== 'retry') return failed(answer, () => show(asking))
         // The server decided nothing, and there may be time left, so the same question stays.
         if (!isUncertain && asking.until > Date.now()) return show({ ...asking, error: answer.code })

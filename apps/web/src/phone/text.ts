@@ -42,6 +42,14 @@ const text = {
       business: 'what the company has noted about you',
       offline_access: 'this also later, while you are not there',
     },
+    number: 'Number on the other screen',
+    wrongNumber: 'The other screen shows another number. Look again. Tries left: {n}.',
+    refused: 'Refused',
+    refusedHint:
+      'The number was wrong three times, so nobody was logged in. If the other screen is not in front of you, somebody may want to log in as you.',
+    elsewhere: 'You are in another network',
+    elsewhereHint:
+      'Join the Wi-Fi that the other screen uses, or turn off mobile data or a VPN, and try again. If that screen is not in front of you, do not go on: somebody may want to log in as you.',
     decline: 'Decline',
     confirm: 'Confirm',
     left: '{n} s left to decide',
@@ -104,6 +112,13 @@ const text = {
       business: '公司记录的你的信息',
       offline_access: '在你离开后仍可获得以上信息',
     },
+    number: '另一屏幕上的数字',
+    wrongNumber: '与另一屏幕上的数字不一致，请再看一次。还可尝试 {n} 次。',
+    refused: '已拒绝登录',
+    refusedHint: '数字三次输错，没有任何人登录。如果另一屏幕不在你面前，可能有人想以你的身份登录。',
+    elsewhere: '你处于另一个网络',
+    elsewhereHint:
+      '请连接另一屏幕所用的 Wi-Fi，或关闭移动数据、VPN，然后重试。如果那个屏幕不在你面前，请不要继续：可能有人想以你的身份登录。',
     decline: '拒绝',
     confirm: '确认登录',
     left: '还剩 {n} 秒',

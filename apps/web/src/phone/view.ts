@@ -30,6 +30,10 @@ export const screenView = (phone: Phone): TemplateResult => {
       return result('bad', '✕', say().rejected, say().rejectedHint)
     case 'expired':
       return result('warn', '…', say().expired, say().expiredHint, another)
+    case 'refused':
+      return result('bad', '✕', say().refused, say().refusedHint)
+    case 'elsewhere':
+      return result('warn', '!', say().elsewhere, say().elsewhereHint, again(screen.again))
     case 'not-demo':
       return result('warn', '!', say().notDemo, say().notDemoHint)
     case 'failed':
@@ -109,30 +113,56 @@ const terms = ({ app, application }: LoginRequest): TemplateResult | typeof noth
   `
 }
 
-const asking = (
-  phone: Phone,
-  { request, until, isTyped, error }: Extract<Screen, { status: 'asking' }>,
-): TemplateResult => html`
-  ${identity(phone)}
-  <section class="card">
-    ${isTyped ? html`<p class="caution typed" role="alert"><strong>${say().typed}</strong> ${say().typedHint}</p>` : nothing}
-    <h1 tabindex="-1" data-start>${fill(say().asks, { app: request.app })}</h1>
-    <p class="sub">${say().asksHint}</p>
-    <dl class="facts">
-      <dt>${say().address}</dt><dd class="mono">${request.ip || say().unknown}</dd>
-      <dt>${say().browser}</dt><dd>${request.browser || (request.application ? say().noBrowser : say().unknown)}</dd>
-      <dt>${say().system}</dt><dd>${request.os || say().unknown}</dd>
-      <dt>${say().asked}</dt><dd>${sayAge(request.requestedAt)}</dd>
-    </dl>
-    <p class="usercode"><span>${say().compare}</span><strong>${request.userCode}</strong></p>
-    ${terms(request)}
-    <p class="caution">${request.application ? say().deviceCaution : say().caution}</p>
+type Asking = Extract<Screen, { status: 'asking' }>
+
+/** What is wrong with the yes of before. */
+const sayMistake = ({ error, left, verification }: Asking): string => {
+  if (error === 'VERIFICATION_WRONG') return fill(say().wrongNumber, { n: left ?? 0 })
+  if (error === 'VERIFICATION_REQUIRED' && verification === 'network') return say().elsewhereHint
+  return sayCode(error ?? '')
+}
+
+/** Both answers. If a number is asked for, the yes comes with it. */
+const answers = (phone: Phone, { verification }: Asking): TemplateResult => html`
+  <form
+    @submit=${(event: SubmitEvent) => {
+      event.preventDefault()
+      const number = verification === 'number' ? field(event, 'number') : undefined
+      void phone.decide('confirm', number)
+    }}
+  >
+    ${
+      verification === 'number'
+        ? html`<label for="number">${say().number}</label>
+            <input class="digits" id="number" name="number" required inputmode="numeric" pattern="[0-9]{2}" maxlength="2"
+              autocomplete="off" title=${say().number} aria-describedby="mistake" />`
+        : nothing
+    }
     <div class="decide">
       <button class="button refuse" type="button" @click=${() => phone.decide('reject')}>${say().decline}</button>
-      <button class="button" type="button" @click=${() => phone.decide('confirm')}>${say().confirm}</button>
+      <button class="button" type="submit">${say().confirm}</button>
     </div>
-    ${error ? html`<p class="error" role="alert">${sayCode(error)}</p>` : nothing}
-    <p class="left">${fill(say().left, { n: Math.max(0, Math.ceil((until - Date.now()) / 1_000)) })}</p>
+  </form>
+`
+
+const asking = (phone: Phone, screen: Asking): TemplateResult => html`
+  ${identity(phone)}
+  <section class="card">
+    ${screen.isTyped ? html`<p class="caution typed" role="alert"><strong>${say().typed}</strong> ${say().typedHint}</p>` : nothing}
+    <h1 tabindex="-1" data-start>${fill(say().asks, { app: screen.request.app })}</h1>
+    <p class="sub">${say().asksHint}</p>
+    <dl class="facts">
+      <dt>${say().address}</dt><dd class="mono">${screen.request.ip || say().unknown}</dd>
+      <dt>${say().browser}</dt><dd>${screen.request.browser || (screen.request.application ? say().noBrowser : say().unknown)}</dd>
+      <dt>${say().system}</dt><dd>${screen.request.os || say().unknown}</dd>
+      <dt>${say().asked}</dt><dd>${sayAge(screen.request.requestedAt)}</dd>
+    </dl>
+    <p class="usercode"><span>${say().compare}</span><strong>${screen.request.userCode}</strong></p>
+    ${terms(screen.request)}
+    <p class="caution">${screen.request.application ? say().deviceCaution : say().caution}</p>
+    ${answers(phone, screen)}
+    ${screen.error ? html`<p class="error" id="mistake" role="alert">${sayMistake(screen)}</p>` : nothing}
+    <p class="left">${fill(say().left, { n: Math.max(0, Math.ceil((screen.until - Date.now()) / 1_000)) })}</p>
   </section>
 `
 

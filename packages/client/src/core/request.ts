@@ -24,6 +24,8 @@ export interface Failure {
   detail?: string
   /** The server's `Retry-After`, in milliseconds. */
   retryAfterMs?: number
+  /** With `VERIFICATION_WRONG`: how many more numbers may be tried. With 0 the login was refused. */
+  left?: number
   /** Why the server ended the session, if it says more than that. */
   ended?: EndNotice
 }
@@ -77,10 +79,11 @@ export const failureOf = (response: Response, body: unknown): Failure => {
   const wait = retryAfterMs(response.headers)
   const problem = parseProblem(body)
   if (problem.ok) {
-    const { code, react, detail, reason } = problem.value
+    const { code, react, detail, reason, left } = problem.value
     const message = detail ?? codes[code].say.en
     if (code === 'ORIGIN_NOT_ALLOWED') console.warn(`Saoma: ${message}`)
-    return { ok: false, code, react, message, ...(detail ? { detail } : {}), ...wait, ...endedBy(code, reason) }
+    const more = { ...(detail ? { detail } : {}), ...(left === undefined ? {} : { left }) }
+    return { ok: false, code, react, message, ...more, ...wait, ...endedBy(code, reason) }
   }
   const passing = response.status >= 500 || response.status === 429
   const oauth = parseOAuthError(body)

@@ -52,6 +52,10 @@ export const codePicture = (
 export const checkNumber = (check: string, say: ElementText): TemplateResult =>
   html`<p class="check" part="check"><strong>${check}</strong> <span>${say.check}</span></p>`
 
+/** The number that the person types on the phone. The headline says it too, for those who listen. */
+export const numberToType = (number: string): TemplateResult =>
+  html`<div class="over good"><strong class="number" part="number" aria-hidden="true">${number}</strong></div>`
+
 /** Makes a screen reader spell the code instead of pronouncing it as a word. */
 const spelled = (userCode: string): string => [...userCode.replace('-', '')].join(' ')
 

@@ -3,7 +3,7 @@ import { now } from '../core/clock.ts'
 import { failureFor } from '../core/request.ts'
 import { createLogin, type Login } from '../login/login.ts'
 import type { LoginState } from '../login/login-state.ts'
-import { appLink, checkNumber, codePicture, codeToCompare, foot, over, plate } from './card.ts'
+import { appLink, checkNumber, codePicture, codeToCompare, foot, numberToType, over, plate } from './card.ts'
 import { createEntry, type Entry, isApplication, type Mode } from './entry.ts'
 import type { ElementState, SaomaLoginEvents } from './events.ts'
 import { createHandover, type LoginSession, type Misfit, misfitOf } from './handover.ts'
@@ -12,7 +12,8 @@ import { createPhoneLink, type PhoneLink } from './link.ts'
 import { isPhone } from './phone.ts'
 import { createPicture, type Picture } from './picture.ts'
 import { elementStyle } from './style.ts'
-import { type ElementText, type Language, languageOf, sayFailure, textIn } from './text.ts'
+import { type ElementText, type Language, languageOf, textIn } from './text.ts'
+import { headlineOf, hintOf } from './wording.ts'
 
 export type { SaomaLoginEvents } from './events.ts'
 export type { LoginSession } from './handover.ts'
@@ -159,6 +160,7 @@ export class SaomaLogin extends LitElement {
     this.#login = createLogin({
       origin: this.#origin,
       dpop: () => this.session?.dpop,
+      showsNumber: true,
       ...(this.clientId ? { clientId: this.clientId } : {}),
       ...(this.scope ? { scope: this.scope } : {}),
       ...(this.ticket ? { ticket: this.ticket } : {}),
@@ -226,7 +228,7 @@ export class SaomaLogin extends LitElement {
       <section class="card ${state.status}" part="card" lang=${this.#language === 'zh' ? 'zh-CN' : 'en'}>
         <div class="frame" part="frame">${this.#frame(state, say)}</div>
         ${'userCode' in state ? this.#check(say) : nothing}
-        <p class="headline" part="headline" role="status" aria-live="polite" tabindex="-1">${this.#headline(state, say)}</p>
+        <p class="headline" part="headline" role="status" aria-live="polite" tabindex="-1">${headlineOf(state, this.#picture.state, say, this.#language)}</p>
         <p class="hint">${this.#hint(state, say)}</p>
         ${this.#onPhone ? this.#open(state, say) : nothing}
         ${'userCode' in state ? codeToCompare(state.userCode, say) : nothing}
@@ -237,9 +239,10 @@ export class SaomaLogin extends LitElement {
     `
   }
 
-  #frame({ status }: LoginState, say: ElementText): TemplateResult {
-    if (status === 'waiting') return this.#code(say, false)
-    return status === 'scanned' ? html`${this.#code(say, true)}${over('good', icons.phone)}` : plate(status)
+  #frame(state: LoginState, say: ElementText): TemplateResult {
+    if (state.status === 'waiting') return this.#code(say, false)
+    if (state.status !== 'scanned') return plate(state.status)
+    return html`${this.#code(say, true)}${state.number ? numberToType(state.number) : over('good', icons.phone)}`
   }
 
   #code(say: ElementText, dim: boolean): TemplateResult {
@@ -247,24 +250,10 @@ export class SaomaLogin extends LitElement {
     return codePicture(this.#picture.state, dim, say, acts)
   }
 
-  #headline(state: LoginState, say: ElementText): string {
-    if (state.status === 'failed' || (state.status === 'rejected' && state.code))
-      return sayFailure(state.code ?? '', this.#language)
-    if (state.status === 'waiting' && this.#picture.state.status === 'failed') return say.pictureFailed
-    return state.status === 'idle' ? say.creating : say[state.status]
-  }
-
   #hint(state: LoginState, say: ElementText): string | typeof nothing {
-    if (state.status === 'scanned') return say.onlyIfSame
-    if (state.status === 'rejected') return say.nobody
     if (this.#isSlow(state)) return say.slow
-    if (state.status === 'failed') return `${say.reason}: ${state.code}`
-    if (state.status !== 'waiting') return nothing
-    const picture = this.#picture.state
-    if (picture.status === 'failed') return sayFailure(picture.code, this.#language)
-    if (picture.status === 'loading') return nothing
-    if (this.#onPhone && (picture.plain || this.#link.url)) return say.samePhone
-    return picture.plain ? say.withCamera : say.withWechat
+    const hasLink = this.#link.url !== undefined
+    return hintOf(state, this.#picture.state, say, this.#language, this.#onPhone, hasLink) ?? nothing
   }
 
   #check(say: ElementText): TemplateResult | typeof nothing {

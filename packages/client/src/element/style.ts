@@ -92,6 +92,7 @@ export const elementStyle = css`
   .over.plate { background: var(--surface); color: var(--text); }
   .badge { display: grid; place-content: center; width: 5rem; width: min(5rem, 40cqi); aspect-ratio: 1; border-radius: 50%; color: var(--tone); background: color-mix(in srgb, var(--tone) 13%, var(--surface)); }
   .badge svg { width: 2.75rem; width: min(2.75rem, 22cqi); aspect-ratio: 1; }
+  .number { padding: 0.35em 0.5em; border-radius: var(--radius); color: var(--tone); background: var(--surface); box-shadow: 0 6px 24px rgb(0 0 0 / 16%); font: 700 4.5rem/1 ui-monospace, 'SF Mono', Menlo, Consolas, 'Noto Sans Mono', monospace; font-size: min(4.5rem, 30cqi); letter-spacing: 0.06em; }
   .scanned .badge { box-shadow: 0 6px 24px rgb(0 0 0 / 16%); }
   .good { --tone: var(--good); }
   .bad { --tone: var(--bad); }
@@ -141,6 +142,6 @@ export const elementStyle = css`
     img { transition: none; }
   }
   @media (forced-colors: active) {
-    .badge, button, a.open { border: 1px solid; }
+    .badge, .number, button, a.open { border: 1px solid; }
   }
 `

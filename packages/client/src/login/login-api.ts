@@ -25,6 +25,8 @@ export interface LoginApiOptions {
   fetch: typeof fetch
   /** Whether the tokens are to be bound to a key, asked at each redemption. */
   binding: () => Binding | undefined
+  /** Whether the page displays a number that the person types on the phone. */
+  showsNumber: boolean
 }
 
 export interface Resumed {
@@ -49,12 +51,12 @@ export interface LoginApi {
   resume(ticket: string, signal: AbortSignal): Promise<Answer<Resumed>>
 }
 
-export const createLoginApi = ({ origin, clientId, fetch, binding }: LoginApiOptions): LoginApi => ({
+export const createLoginApi = ({ origin, clientId, fetch, binding, showsNumber }: LoginApiOptions): LoginApi => ({
   authorize: (scope, signal) =>
     request({
       fetch,
       url: `${origin}/oidc/device/auth`,
-      init: form({ client_id: clientId, scope }),
+      init: form({ client_id: clientId, scope, ...(showsNumber ? { verification: 'number' } : {}) }),
       parse: parseDeviceAuthorization,
       timeoutMs: REQUEST_TIMEOUT_MS,
       signal,

@@ -26,6 +26,11 @@ export interface LoginOptions {
    * asked for and when it is redeemed. @default false
    */
   dpop?: Binding | (() => Binding | undefined)
+  /**
+   * Whether the page displays the `number` of the state `scanned`. Without it the server gives no code where
+   * people log in by number. @default false
+   */
+  showsNumber?: boolean
   /** Socket.IO transports, by name or as classes. Empty: long poll only. @default ['websocket'] */
   transports?: Transports
   /** Automatic renewals of the code, so that a forgotten tab does not renew for ever. @default 5 */

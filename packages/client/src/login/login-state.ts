@@ -21,7 +21,11 @@ export type LoginState =
   | { status: 'idle' }
   | { status: 'creating' }
   | ({ status: 'waiting' } & ShownCode)
-  | ({ status: 'scanned' } & ShownCode)
+  | ({
+      status: 'scanned'
+      /** Two digits to display: the person types them on the phone. Missing if the login needs none. */
+      number?: string
+    } & ShownCode)
   | { status: 'confirmed' }
   | { status: 'rejected'; code?: string }
   | { status: 'expired' }
@@ -51,7 +55,7 @@ export const stateOf = (authorization: DeviceAuthorization, ticket: TicketState,
     case 'pending':
       return { status: 'waiting', ...shown }
     case 'scanned':
-      return { status: 'scanned', ...shown }
+      return { status: 'scanned', ...shown, ...(ticket.number === undefined ? {} : { number: ticket.number }) }
     case 'confirmed':
       return { status: 'confirmed' }
     case 'rejected':

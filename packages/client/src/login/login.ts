@@ -30,7 +30,7 @@ const AFTER_SCAN_MS = 120_000
  *
  * const origin = 'https://login.example.com'
  * const session = createSession({ origin })
- * const login = createLogin({ origin })
+ * const login = createLogin({ origin, showsNumber: true })
  * const picture = document.body.appendChild(document.createElement('img'))
  * picture.onclick = async () => {
  *   const link = await login.link()
@@ -38,6 +38,7 @@ const AFTER_SCAN_MS = 120_000
  * }
  * login.on('state', (state) => {
  *   if (state.status === 'waiting') picture.src = state.qr
+ *   if (state.status === 'scanned' && state.number) picture.alt = `Enter ${state.number} on your phone`
  *   if (state.status === 'rejected') login.renew()
  * })
  * login.on('tokens', (tokens) => {
@@ -53,7 +54,8 @@ export const createLogin = (options: LoginOptions): Login => {
   const origin = options.origin.replace(/\/+$/, '')
   const page = options.page ?? browserPage()
   const binding = () => (typeof options.dpop === 'function' ? options.dpop() : options.dpop)
-  const api = createLoginApi({ origin, clientId, fetch: options.fetch ?? globalThis.fetch, binding })
+  const { fetch = globalThis.fetch, showsNumber = false } = options
+  const api = createLoginApi({ origin, clientId, fetch, binding, showsNumber })
   const storage = options.storage ?? browserStorage('sessionStorage')
   const name = `saoma:login:${origin}:${clientId}`
   let place: Place | undefined

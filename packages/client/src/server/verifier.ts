@@ -17,6 +17,8 @@ export interface AccessClaims extends JWTPayload {
   sid?: string
   /** The key that the token is bound to (RFC 9449). */
   cnf?: { jkt?: string }
+  /** How the login was confirmed, such as `urn:saoma:acr:tap`. A mini-program's token has none. */
+  acr?: string
   /** Seconds since 1970. */
   exp: number
 }

@@ -14,9 +14,10 @@ const oauthErrors: { readonly [C in Code]?: string } = {
 
 /**
  * Answers with `application/problem+json` (RFC 9457). `detail` is for the developer of the client and never
- * contains a secret. `reason` is for the person whose session was ended.
+ * contains a secret. `reason` is for the person whose session was ended. `left` counts the tries that are
+ * left.
  */
-export const problem = (ctx: Context, code: Code, detail?: string, reason?: string): void => {
+export const problem = (ctx: Context, code: Code, detail?: string, reason?: string, left?: number): void => {
   const { status, react, say } = codes[code]
   const body: Problem = {
     type: 'about:blank',
@@ -27,6 +28,7 @@ export const problem = (ctx: Context, code: Code, detail?: string, reason?: stri
     code,
     react,
     ...(reason ? { reason } : {}),
+    ...(left === undefined ? {} : { left }),
   }
   // Under /oidc clients expect an OAuth error code.
   const oauth = ctx.path.startsWith('/oidc/') && {
@@ -45,7 +47,7 @@ export const problem = (ctx: Context, code: Code, detail?: string, reason?: stri
 /** Answers with the value as JSON (`no-store`), or with the problem. `rule` explains an INVALID request. */
 export const answer = <T extends object>(ctx: Context, result: Result<T>, rule?: string): void => {
   if (!result.ok) {
-    problem(ctx, result.code, result.code === 'INVALID' ? rule : undefined)
+    problem(ctx, result.code, result.code === 'INVALID' ? rule : undefined, undefined, result.left)
     if (result.retryAfter !== undefined) ctx.set('Retry-After', String(result.retryAfter))
     return
   }

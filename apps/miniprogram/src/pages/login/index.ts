@@ -96,7 +96,9 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
       this.part?.decline()
     },
     onConfirm() {
-      this.part?.confirm()
+      const { view, typed } = this.data
+      if (view.kind === 'ask' && view.digits) this.part?.confirm(typed)
+      else this.part?.confirm()
     },
     onAction() {
       const { view } = this.data

@@ -17,6 +17,8 @@ interface Asking {
   asks: readonly string[]
   /** What to be careful about. */
   caution: string
+  /** Whether the person has to type the two digits of the other screen. */
+  digits: boolean
   /** The decision that is being sent. */
   sending: '' | 'confirm' | 'reject'
   left: string
@@ -60,7 +62,7 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
       return { kind: 'check', busy: screen.busy, error: sayError(screen.error, text) }
     case 'asking':
     case 'deciding': {
-      const { request, warning, until, numberLost } = screen.question
+      const { request, warning, until, numberLost, verification } = screen.question
       const { application } = request
       const isForeign = application?.party === 'third'
       const sayScope = (scope: string): string => login.scopes[scope as keyof typeof login.scopes] ?? scope
@@ -79,10 +81,11 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
         foreign: isForeign ? fill(login.foreign, { app: request.app }) : '',
         asks: isForeign ? application.scopes.map(sayScope) : [],
         caution: application ? login.deviceCaution : login.caution,
+        digits: verification === 'number',
         sending: screen.status === 'deciding' ? screen.decision : '',
         left: fill(login.left, { n: Math.max(0, Math.ceil((until - now) / 1_000)) }),
         notice: numberLost ? login.numberLost : '',
-        error: screen.status === 'asking' && screen.error ? sayCode(screen.error) : '',
+        error: screen.status === 'asking' ? sayMistake(screen, text) : '',
       }
     }
     case 'confirmed':
@@ -91,6 +94,10 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
       return result('default', login.declined, login.declinedHint, 'devices')
     case 'expired':
       return result('warning', login.expired, login.expiredHint, 'another')
+    case 'refused':
+      return result('error', login.refused, login.refusedHint, 'devices')
+    case 'elsewhere':
+      return result('warning', login.elsewhere, login.elsewhereHint, 'retry')
     case 'taken':
       return result('error', login.taken, login.takenHint, 'another')
     case 'void':
@@ -106,6 +113,16 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
     case 'offline':
       return result('warning', login.offline, login.offlineHint, 'retry')
   }
+}
+
+/** What is wrong with the answer of before. */
+const sayMistake = (
+  { error, left = 0, question }: Extract<LoginScreen, { status: 'asking' }>,
+  { words: { login }, sayCode, fill }: Text,
+): string => {
+  if (error === 'VERIFICATION_WRONG') return fill(login.digitsWrong, { n: left })
+  if (error === 'VERIFICATION_REQUIRED' && question.verification === 'network') return login.elsewhereHint
+  return error === undefined ? '' : sayCode(error)
 }
 
 /** The error for a typed value, which has its own text on these pages. */
