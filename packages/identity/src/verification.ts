@@ -21,7 +21,7 @@ const asked = (request: unknown): AskedAcrs => {
 /** What the present authorization request asks for. */
 export const askedNow = ({ oidc }: KoaContextWithOIDC): AskedAcrs => asked(oidc.claims?.id_token?.acr)
 
-/** Whether a word is essential that nobody can give, because it is no text. The provider would ask for ever. */
+/** Whether a word is essential that is no text. Nobody can give that, and the provider would ask for ever. */
 export const isImpossible = (ctx: KoaContextWithOIDC): boolean => {
   const claim = Object(ctx.oidc.claims?.id_token?.acr) as { essential?: unknown; value?: unknown; values?: unknown }
   const isNamed = claim.value !== undefined || claim.values !== undefined
