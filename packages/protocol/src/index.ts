@@ -42,15 +42,12 @@ export {
   PAGE_MESSAGES,
 } from './limits.ts'
 export {
-  parseActivity,
   parseCodePicture,
   parseDeviceAuthorization,
   parseDeviceCode,
   parsePooledCodeAnswer,
   parsePooledScene,
   parseScanAnswer,
-  parseSessionList,
-  parseSessionsEnded,
   parseTicket,
   parseTicketLink,
   parseTicketState,
@@ -76,6 +73,7 @@ export {
   parseSubscribed,
   parseVolatile,
 } from './parse-live.ts'
+export { parseActivity, parseSessionList, parseSessionsEnded } from './parse-sessions.ts'
 export { readBytes, reasonOf } from './response.ts'
 export {
   type ActivityEntry,

@@ -4,15 +4,12 @@
  */
 
 export {
-  Activity as ActivityPage,
   DeviceCode,
-  Ended as SessionsEnded,
   Link as TicketLink,
   Picture as CodePicture,
   PooledCode as PooledCodeAnswer,
   PooledScene,
   Scan as ScanAnswer,
-  Sessions as SessionList,
   State as TicketState,
   Ticket,
   VerificationDigits,
@@ -38,3 +35,4 @@ export {
   Refresh as RefreshRequest,
   Subscribe as SubscribeRequest,
 } from './parse-live.ts'
+export { Activity as ActivityPage, Ended as SessionsEnded, Sessions as SessionList } from './parse-sessions.ts'
