@@ -70,7 +70,7 @@ export const programs: readonly Program[] = [
               '--first-party',
               '--refresh',
             ],
-            ...['--scope=', '--verify=', '--alg=', '--redis', '--file=', ENV_FILE, '--json', '--help'],
+            ...['--scope=', '--network=', '--verify=', '--alg=', '--redis', '--file=', ENV_FILE, '--json', '--help'],
           ],
         },
         list: { options: ['--redis', '--file=', ENV_FILE, '--json', '--help'] },

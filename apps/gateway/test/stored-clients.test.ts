@@ -346,6 +346,7 @@ test('a mistake is one sentence that names the member, and rights are those of t
     [{ redirect_uris: ['https://a.example/#f'] }, 'redirect_uris must list addresses with https or http'],
     [{ grant_types: [] }, `grant_types must have a way to log in: authorization_code or ${DEVICE}`],
     [{ grant_types: [DEVICE], redirect_uris: [REDIRECT] }, 'redirect_uris is of no use without authorization_code'],
+    [{ verify: 'passkey' }, expect.stringMatching(/^verify cannot be passkey yet/)],
     [{ scope: 'profile' }, 'scope must have openid'],
     [{ logo: 'x' }, 'logo is no member of a client'],
     [{ client_name: undefined }, 'client_name is needed'],
