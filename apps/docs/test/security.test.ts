@@ -18,11 +18,7 @@ interface Row {
 const rowsOf = (file: string): Row[] =>
   [...readFileSync(join(root, file), 'utf8').matchAll(/^\| (6\.1\.\d+) \|(.*)\|$/gm)].map(
     ([, section = '', rest = '']) => {
-<<<<<<< ours
-      const [, does = '', setting = '', test = ''] = rest.split('|').map((cell) => cell.trim())
-=======
       const [, does = '', setting = '', test = ''] = rest.split(' |').map((cell) => cell.trim())
->>>>>>> theirs
       return { section, does, setting, test }
     },
   )
