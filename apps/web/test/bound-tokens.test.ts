@@ -1,6 +1,7 @@
 import { bearerOf, createVerifier } from '@saoma/client/server'
 import {
   confirm,
+  documented,
   ensurePage,
   type HostedPage,
   launchBrowser,
@@ -17,6 +18,8 @@ import {
  * Tokens that are bound to a key of the browser, on a page of another origin that uses the hosted SDK.
  */
 
+const [ofPage, ofBackend] = documented('docs/login.md', 'Bind the tokens to the browser')
+
 type Browser = Awaited<ReturnType<typeof launchBrowser>>
 type Page = Awaited<ReturnType<Browser['newPage']>>
 
@@ -31,23 +34,25 @@ beforeAll(async () => {
   ;({ origin } = await startCluster({ env: { SAOMA_WEB_ROOT: pageFolder, SAOMA_ALLOWED_ORIGINS: host } }))
   browser = await launchBrowser()
   const sdk = (await request<{ paths: { sdk: string } }>(`${origin}/sdk/version.json`)).body.paths.sdk
-  const body = `<!doctype html><html lang="en"><script type="module" src="${origin}/saoma-login.js"></script>
+  const body = (code = '') => `<!doctype html><html lang="en">
+    <script type="module" src="${origin}/saoma-login.js"></script>
     <saoma-login origin="${origin}"></saoma-login>
     <script type="module">
       import * as sdk from '${origin}${sdk}'
-      const dpop = new URLSearchParams(location.search).get('dpop')
-      const session = sdk.createSession({ origin: '${origin}', dpop: dpop === 'true' ? true : dpop ?? false })
-      const element = document.querySelector('saoma-login')
-      element.session = session
-      Object.assign(window, { sdk, session, element })
+      const { createSession } = sdk
+      const origin = '${origin}'
+      ${code}
+      Object.assign(window, { sdk, session, element: document.querySelector('saoma-login') })
     </script></html>`
-  pages.set('/', { body })
+  pages.set('/true', { body: body(ofPage?.code) })
+  for (const dpop of ['false', "'if-possible'"])
+    pages.set(`/${dpop.replaceAll("'", '')}`, { body: body(ofPage?.code.replace('dpop: true', `dpop: ${dpop}`)) })
 }, 90_000)
 
 const open = async (dpop: string, prepare: (page: Page) => Promise<unknown> = async () => {}) => {
   const page = await (await browser.newContext({ locale: 'en-US' })).newPage()
   await prepare(page)
-  await page.goto(`${host}/?dpop=${dpop}`)
+  await page.goto(`${host}/${dpop}`)
   return page
 }
 const logIn = async (page: Page, name: string) => {
@@ -94,13 +99,17 @@ test('a page binds its login, refreshes, follows and lists with it, also after a
   const told = { dpop: headers.dpop, method: 'GET', url }
   for (const wrong of [undefined, { ...told, method: 'POST' }, { ...told, url: `${host}/others` }])
     expect(await verifier.verify(token, wrong)).toMatchObject({ code: wrong ? 'PROOF_WRONG' : 'PROOF_MISSING' })
-  expect(await verifier.verify(token, told)).toMatchObject({ ok: true, value: { client_id: 'web' } })
+  const AsyncFunction = (async () => {}).constructor as new (...text: string[]) => (...given: unknown[]) => unknown
+  const code = `${ofBackend?.code.replace('https://shop.example.com', host)}\nreturn verified`
+  const judge = new AsyncFunction('request', 'verifier', 'bearerOf', code)
+  const incoming = { headers, method: 'GET', url: '/orders?page=2' }
+  expect(await judge(incoming, verifier, bearerOf)).toMatchObject({ ok: true, value: { client_id: 'web' } })
   expect(await verifier.verify(token, told)).toMatchObject({ code: 'PROOF_WRONG' })
   await page.reload()
   await page.waitForFunction('Boolean(window.session?.tokens)')
   await work()
   // A page that does not ask for it any more goes on with what it has.
-  await page.goto(`${host}/?dpop=false`)
+  await page.goto(`${host}/false`)
   await page.waitForFunction('Boolean(window.session?.tokens)')
   expect(await page.evaluate('session.refresh().then(({ ok }) => ok)')).toBe(true)
   expect(await page.evaluate('session.tokens.token_type')).toBe('DPoP')

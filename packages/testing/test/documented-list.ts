@@ -21,6 +21,7 @@ const VUE = 'packages/vue/test/vue.test.ts'
 const SNIPPETS = 'apps/web/test/documented-snippets.test.ts'
 const BACKEND = 'apps/web/test/documented-backend.test.ts'
 const BUTTON = 'apps/web/test/application-button.test.ts'
+const BOUND = 'apps/web/test/bound-tokens.test.ts'
 // The night runs this script: it takes two minutes, and needs npm's registry.
 const FILES = 'scripts/first-steps.ts'
 const INSTALLED = 'packages/client/test/installed.test.ts'
@@ -104,6 +105,8 @@ export const LIST: readonly Entry[] = [
     why: 'no machine of ours has Java; the page says so',
   },
   { page: LOGIN, heading: 'Keep the person logged in', language: 'js', by: SNIPPETS },
+  { page: LOGIN, heading: 'Bind the tokens to the browser', language: 'js', by: BOUND },
+  { page: LOGIN, heading: 'Bind the tokens to the browser', language: 'js', by: BOUND },
   { page: LOGIN, heading: 'Hear of a logout on another device', language: 'js', by: SNIPPETS },
   { page: LOGIN, heading: 'Show where a person is logged in', language: 'js', by: SNIPPETS },
   { page: LOGIN, heading: 'End the sessions of a person', language: 'sh', by: END },
