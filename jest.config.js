@@ -1,6 +1,9 @@
+import { longTests, WITH_LONG_TESTS } from './scripts/long-tests.ts'
+
 /** @type {import('jest').Config} */
 export default {
   testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', ...(process.env[WITH_LONG_TESTS] ? [] : longTests)],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],

@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util'
 import { cleanUp, startProcess } from '@saoma/testing'
 import { runJest } from './jest.ts'
+import { WITH_LONG_TESTS } from './long-tests.ts'
 import { root } from './run.ts'
 import { isSteady, type Run, tableOf } from './steady-table.ts'
 import { prepareTests } from './test.ts'
@@ -58,6 +59,8 @@ const readOptions = () => {
 }
 
 const main = async (): Promise<boolean> => {
+  // Here somebody waits for hours anyway.
+  process.env[WITH_LONG_TESTS] = '1'
   const { help, checks, runs: wanted, loops, jest } = readOptions()
   if (help) {
     console.log(USAGE)

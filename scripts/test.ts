@@ -2,6 +2,7 @@ import { applicationPackages, ensurePage, ensurePrograms, tryPackages } from '@s
 import { check } from './check.ts'
 import { fastTests } from './fast-tests.ts'
 import { count, runJest } from './jest.ts'
+import { longTests, WITH_LONG_TESTS } from './long-tests.ts'
 import { root } from './run.ts'
 
 const say = (sentence: string): void => console.log(sentence)
@@ -17,14 +18,18 @@ export const prepareTests = async (): Promise<void> => {
 
 /** Tests that need neither Redis nor another process, without the check, for use while writing code. */
 const FAST = '--fast'
+/** The tests of long-tests.js, and no others. They also run if somebody names files. */
+const LONG = '--long'
 
 const main = async (): Promise<boolean> => {
   const args = process.argv.slice(2)
-  const isFast = args.includes(FAST)
+  const [isFast, isLong] = [args.includes(FAST), args.includes(LONG)]
+  if (isLong || args.some((arg) => !arg.startsWith('-'))) process.env[WITH_LONG_TESTS] = '1'
   if (!isFast) await prepareTests()
   const { code, report } = await runJest([
-    ...args.filter((arg) => arg !== FAST),
+    ...args.filter((arg) => arg !== FAST && arg !== LONG),
     ...(isFast ? ['--runTestsByPath', ...fastTests(root)] : []),
+    ...(isLong ? ['--runTestsByPath', ...longTests] : []),
   ])
   const { passed, failed } = report ? count(report) : { passed: 0, failed: 1 }
   say(`${passed} passed, ${failed} failed`)

@@ -184,6 +184,7 @@ test('every night the tests run on each Redis, on macOS, and while Redis and nod
   expect(Object.values(jobs).flatMap(commands)).toEqual(
     expect.arrayContaining([
       'npm test',
+      'npm run test:long',
       'npm run check',
       expect.stringMatching(/^npm test -- apps\/local /),
       expect.stringMatching(/^npm run load -- chaos /),
@@ -197,6 +198,7 @@ test('a release is published only when all tests have passed, and each job has t
   expect(commands(jobs.check as Ours['jobs'][string])).toEqual([
     'npm run release -- tag "$GITHUB_REF_NAME" --branch origin/main',
     'npm test',
+    'npm run test:long',
     'npm run packages',
   ])
   const rights = Object.entries(jobs).map(([name, { needs, permissions }]) => [
