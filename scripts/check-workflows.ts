@@ -38,7 +38,7 @@ interface Workflow {
 
 /** The machines of GitHub that we use. Each names its version, so that no night changes it. */
 const MACHINES: readonly string[] = ['ubuntu-24.04', 'macos-15']
-const COMMAND = /^npm (?:(test|start)|run ([\w-]+))(?: -- ([^;&|`<>()]+))?$/
+const COMMAND = /^npm (?:(test|start)|run ([\w:-]+))(?: -- ([^;&|`<>()]+))?$/
 const ALONE = /^node scripts\/release\.ts [\w "$-]+$/
 const PINNED = /^\s*(?:- )?uses: ([\w.-]+\/[\w./-]+)@([0-9a-f]{40}) # v\d+\.\d+\.\d+$/
 const PLACE = /^(?:apps|packages|scripts|docs)\//
