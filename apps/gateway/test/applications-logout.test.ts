@@ -176,6 +176,16 @@ const askToLogOut = async ({ browser }: Pick<Member, 'browser'>, parameters: Rec
 }
 const decide = ({ browser }: Pick<Member, 'browser'>, fields: Record<string, string>) =>
   browser.post('/oidc/session/end/confirm', { form: fields })
+/** The error that an application gets if it asks without a page who is logged in. */
+const silently = async ({ browser }: Pick<Member, 'browser'>) =>
+  new URL((await browser.go((await begin(wiki, { prompt: 'none' })).url)).location).searchParams.get('error')
+
+let stayer: Promise<Member> | undefined
+/** Somebody who is logged in over several tests. */
+const whoStays = (): Promise<Member> => {
+  stayer ??= enter()
+  return stayer
+}
 
 const runSessions = async (sub: string) => {
   const script = fileURLToPath(new URL('../src/bin/sessions.ts', import.meta.url))
@@ -364,6 +374,7 @@ test('a person logs out at the wish of an application, on every node, and return
   for (const origin of nodes())
     expect((await request(`${origin}/oidc/me`, { bearer: tokens.access_token })).status).toBe(401)
   expect((await browser.go((await begin(wiki)).url)).location).toContain('/oidc/interaction/')
+  expect(await silently(member)).toBe('login_required')
   const [ended] = await noted(`kind=session.ended&person=${sub}`)
   expect(ended).toMatchObject({ sid, by: 'browser', reason: 'logout' })
   expect(await tokenAt(wikiServer, 'wiki')).toMatchObject({ sid })
@@ -400,6 +411,40 @@ test('a request that is posted, and one without an address, end at our own page'
   expect(await tokenAt(wikiServer, 'wiki')).toMatchObject({ sid: member.sid })
 })
 
+type Sent = 'id_token_hint' | 'post_logout_redirect_uri' | 'state'
+/** Sends these parameters from a browser that is logged in, and answers the question. */
+const logOutWith = async (member: Member, sent: readonly Sent[]) => {
+  const all: Record<Sent, string> = { id_token_hint: member.hint, post_logout_redirect_uri: BYE, state: 'a-state' }
+  const query = new URLSearchParams(sent.map((name) => [name, all[name]]))
+  const page = await member.browser.go(`/oidc/session/end?${query}`)
+  // The person is asked, whatever the request has.
+  expect([page.status, page.location]).toEqual([404, `${cluster.origin}/oidc/logout`])
+  expect(await userinfo(member.tokens.access_token)).toBe(200)
+  const { xsrf } = JSON.parse((await member.browser.go('/oidc/logout/details')).text)
+  const done = await decide(member, { xsrf, logout: 'yes' })
+  expect(done.status).toBe(303)
+  expect(await sessionsOf(member.phone)).toEqual([])
+  expect(await silently(member)).toBe('login_required')
+  expect(await tokenAt(wikiServer, 'wiki')).toMatchObject({ sid: member.sid })
+  return done.headers.get('location') ?? ''
+}
+
+const toOurPage: [string, Sent[]][] = [
+  ['no id_token_hint', ['post_logout_redirect_uri', 'state']],
+  ['no parameters', []],
+  ['no post_logout_redirect_uri', ['id_token_hint', 'state']],
+  ['a state alone', ['state']],
+]
+test.each(toOurPage)('a logout with %s ends the login, and stays at our own page', async (_what, sent) => {
+  const member = await enter()
+  const location = await logOutWith(member, sent)
+  expect((await member.browser.go(location)).location).toBe(`${cluster.origin}/oidc/logout/done`)
+})
+
+test('a logout without a state returns without one', async () => {
+  expect(await logOutWith(await enter(), ['id_token_hint', 'post_logout_redirect_uri'])).toBe(BYE)
+})
+
 test('who is not logged in is asked nothing, and returns', async () => {
   const browser = createBrowser(cluster.origin, nodes())
   const page = await browser.go(
@@ -427,20 +472,27 @@ test.each([
   'javascript:alert(1)',
   'https://board.example.com/bye',
 ])('nobody is sent to %s after logging out', async (address) => {
-  for (const who of [{ client_id: 'wiki' }, {}] as Record<string, string>[]) {
-    const browser = createBrowser(cluster.origin, nodes())
-    const query = new URLSearchParams({ ...who, post_logout_redirect_uri: address })
+  const member = await whoStays()
+  const end = async (browser: Browser, who: Record<string, string>) => {
+    const query = new URLSearchParams({ ...who, post_logout_redirect_uri: address, state: 's' })
     const page = await browser.go(`/oidc/session/end?${query}`)
     expect(page.text).not.toMatch(/evil|board|alert/)
-    if (who.client_id) {
-      expect([page.status, page.location.startsWith(cluster.origin)]).toEqual([400, true])
-      continue
-    }
-    // Without a client an address counts for nothing.
-    const xsrf = /name="xsrf" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
-    const done = await decide({ browser }, { xsrf, logout: 'yes' })
-    expect(done.headers.get('location')).toBe(`${cluster.origin}/oidc/session/end/success`)
+    return page
   }
+  const stranger = createBrowser(cluster.origin, nodes())
+  for (const browser of [stranger, member.browser])
+    for (const who of [{ client_id: 'wiki' }, { id_token_hint: member.hint }] as Record<string, string>[]) {
+      const page = await end(browser, who)
+      expect([page.status, page.location.startsWith(cluster.origin)]).toEqual([400, true])
+    }
+  // Without a client an address counts for nothing.
+  const { text } = await end(stranger, {})
+  const xsrf = /name="xsrf" value="([^"]+)"/.exec(text)?.[1] ?? ''
+  const done = await decide({ browser: stranger }, { xsrf, logout: 'yes' })
+  expect(done.headers.get('location')).toBe(`${cluster.origin}/oidc/session/end/success`)
+  // The person has not been asked, and is still logged in.
+  expect((await member.browser.go('/oidc/logout/details')).status).toBe(404)
+  expect(await silently(member)).toBeNull()
 })
 
 /** A key of the cluster, as only a test may have it. */
@@ -463,8 +515,17 @@ const hintOf = async (alg: 'ES256' | 'RS256', audience: string, more: { kid?: st
     .setExpirationTime(more.expires ?? 1_700_000_600)
     .sign(key)
 }
-const endWith = (parameters: Record<string, string>) =>
-  createBrowser(cluster.origin, nodes()).go(`/oidc/session/end?${new URLSearchParams(parameters)}`)
+const endWith = (parameters: Record<string, string>, browser = createBrowser(cluster.origin, nodes())) =>
+  browser.go(`/oidc/session/end?${new URLSearchParams(parameters)}`)
+/** What the conformance suite sends: issuer and audience are exchanged, and the client's secret has signed it. */
+const hintOfSuite = () =>
+  new SignJWT({ sub: 'SubjectID', nonce: 'flibble' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer('wiki')
+    .setAudience(`${cluster.origin}/oidc`)
+    .setIssuedAt()
+    .setExpirationTime('5 minutes')
+    .sign(new TextEncoder().encode(SECRET))
 
 test('an id token that is over is a hint, and so is one whose key is gone', async () => {
   const old = await endWith({ id_token_hint: await hintOf('RS256', 'wiki'), post_logout_redirect_uri: BYE })
@@ -483,22 +544,29 @@ test('a hint of another client, of another algorithm, altered or made up is refu
   const none = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url')
   const { kid } = await keyOf('RS256')
   const symmetric = Buffer.from(JSON.stringify({ alg: 'HS256', kid })).toString('base64url')
+  const member = await whoStays()
+  const unsigned = `${none}.${member.hint.split('.')[1]}.`
   for (const parameters of [
     { id_token_hint: hint, client_id: 'board' },
     { id_token_hint: hint, post_logout_redirect_uri: 'https://board.example.com/bye' },
     { id_token_hint: await hintOf('ES256', 'wiki') },
     { id_token_hint: `${head}.${altered}.${signature}` },
     { id_token_hint: `${none}.${body}.` },
+    { id_token_hint: unsigned, post_logout_redirect_uri: BYE, state: 's' },
+    { id_token_hint: await hintOfSuite(), post_logout_redirect_uri: BYE, state: 's' },
     { id_token_hint: `${symmetric}.${body}.${signature}` },
     { id_token_hint: await hintOf('RS256', 'nobody') },
     { id_token_hint: 'rubbish' },
     { client_id: 'nobody' },
-  ] as Record<string, string>[]) {
-    const { status, text, headers } = await endWith(parameters)
-    expect([parameters, status]).toEqual([parameters, 400])
-    expect(text).toContain('This logout cannot go on')
-    expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
-  }
+  ] as Record<string, string>[])
+    for (const browser of [undefined, member.browser]) {
+      const { status, text, headers } = await endWith(parameters, browser)
+      expect([parameters, status]).toEqual([parameters, 400])
+      expect(text).toContain('This logout cannot go on')
+      expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+    }
+  expect((await member.browser.go('/oidc/logout/details')).status).toBe(404)
+  expect(await silently(member)).toBeNull()
 })
 
 test('nobody else’s page logs a person out', async () => {

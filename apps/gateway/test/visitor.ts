@@ -21,6 +21,8 @@ export interface Visitor {
   go(address: string, phone?: string): Promise<Arrival>
   /** Sends the first form of a page, as its button does. */
   press(page: Arrival, phone?: string): Promise<Arrival>
+  /** Presses "Log out" on Saoma's page that asks about it. */
+  logOut(page: Arrival): Promise<Arrival>
   /** How often a phone has scanned. */
   readonly scans: number
   /** The nodes that answered this browser, in their order. */
@@ -99,6 +101,11 @@ export const createVisitor = (origin: string): Visitor => {
     throw new Error(`too many redirects, the last to ${url.href}`)
   }
 
+  const sendForm = (to: URL, from: string, fields: string[][], phone?: string): Promise<Arrival> => {
+    const headers = { origin: from, 'content-type': 'application/x-www-form-urlencoded' }
+    return follow(to, { method: 'POST', body: `${new URLSearchParams(fields)}`, headers }, phone)
+  }
+
   return {
     go: (address, phone) => follow(new URL(address), undefined, phone),
     press: ({ address, text }, phone) => {
@@ -106,12 +113,19 @@ export const createVisitor = (origin: string): Visitor => {
       if (tag === '') throw new Error(`${address} has no form: ${text.slice(0, 500)}`)
       const inputs = [...inside.matchAll(/<input[^>]*>/gi)].map(([input]) => input)
       const fields = inputs.map((input) => [attribute(input, 'name'), attribute(input, 'value')])
-      const init = {
-        method: 'POST',
-        body: `${new URLSearchParams(fields.filter(([name]) => name !== ''))}`,
-        headers: { origin: new URL(address).origin, 'content-type': 'application/x-www-form-urlencoded' },
-      }
-      return follow(new URL(attribute(tag, 'action') || address, address), init, phone)
+      const named = fields.filter(([name]) => name !== '')
+      return sendForm(new URL(attribute(tag, 'action') || address, address), new URL(address).origin, named, phone)
+    },
+    logOut: async ({ address }) => {
+      if (address !== `${origin}/oidc/logout`) throw new Error(`${address} does not ask about a logout`)
+      // A script makes that page's form.
+      const details = await textOf(await send(new URL('/oidc/logout/details', origin)))
+      const { xsrf } = JSON.parse(details) as { xsrf: string }
+      const fields = [
+        ['xsrf', xsrf],
+        ['logout', 'yes'],
+      ]
+      return sendForm(new URL('/oidc/session/end/confirm', origin), origin, fields)
     },
     get scans() {
       return scans
