@@ -47,6 +47,8 @@ export interface Application {
   origin: string
   /** Its entry in `SAOMA_CLIENTS`. */
   entry: Record<string, unknown>
+  /** What is behind `saoma client` to register it. */
+  command: readonly string[]
   /** The first block below a heading of the page, with the places of the test. */
   codeOf(heading: string, saoma: string): string
 }
@@ -61,7 +63,10 @@ export const placeApplications = (rows: readonly Documented[]): Promise<Applicat
         const origin = `http://127.0.0.1:${port}`
         const [id = ''] = add.split(' ')
         const here = (text: string) => text.replaceAll(`https://${id}.example.com`, origin)
-        const asked = readClientCommand(['add', ...here(add).split(' '), '--name', name, '--first-party'])
+        // An address with a `?` has quotes, which a shell takes away.
+        const words = here(add).replaceAll("'", '').split(' ')
+        const command = ['add', ...words, '--name', name, '--first-party']
+        const asked = readClientCommand(command)
         if (asked.kind !== 'command' || asked.command.kind !== 'add') throw new Error(JSON.stringify(asked))
         const { client } = asked.command
         const secret = { secret_sha256: createHash('sha256').update(SECRET).digest('hex') }
@@ -71,6 +76,7 @@ export const placeApplications = (rows: readonly Documented[]): Promise<Applicat
           port,
           origin,
           entry: { ...client, ...(client.type === 'confidential' ? secret : {}) },
+          command,
           codeOf: (heading: string, saoma: string) => {
             const [block] = documented(PAGE, heading)
             return here(block?.code ?? '')
@@ -81,10 +87,10 @@ export const placeApplications = (rows: readonly Documented[]): Promise<Applicat
       }),
   )
 
-/** The environment of an application, whose secrets are those of the page. */
-export const applicationEnv = (): Record<string, string | undefined> => ({
+/** The environment of an application, whose secrets are those of the page. @default of clients of tests */
+export const applicationEnv = (secret: string = SECRET): Record<string, string | undefined> => ({
   ...plainEnv(),
-  CLIENT_SECRET: SECRET,
+  CLIENT_SECRET: secret,
   COOKIE_SECRET: 'a-cookie-secret-of-a-test-with-many-characters',
   PYTHONDONTWRITEBYTECODE: '1',
 })

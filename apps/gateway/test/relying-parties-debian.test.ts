@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { createRedis } from '@saoma/redis'
 import { type Cluster, phoneToken, request, startCluster, startProcess, until } from '@saoma/testing'
+import { hasApache, startApache } from './apache.ts'
 import {
   type Application,
   applicationEnv,
@@ -16,20 +16,21 @@ import { createVisitor } from './visitor.ts'
 
 /* Applications of Debian, with the lines of docs/applications.md. What is not installed is skipped. */
 
-const HTTPD = '/usr/sbin/apache2'
-const MODULES = '/usr/lib/apache2/modules'
-const hasApache = existsSync(HTTPD) && existsSync(`${MODULES}/mod_auth_openidc.so`)
 const withApache: jest.It = hasApache ? test : test.skip
 /** The one of the system, which has Debian's packages. */
 const PYTHON = '/usr/bin/python3'
 const hasAuthlib = spawnSync(PYTHON, ['-c', 'import authlib, flask, requests'], { stdio: 'ignore' }).status === 0
 const withAuthlib: jest.It = hasAuthlib ? test : test.skip
+// applications-device.test.ts runs it.
+const hasAgent = spawnSync('oidc-agent', ['--version']).status === 0
 
 const page = await readFile(new URL('../../../docs/applications.md', import.meta.url), 'utf8')
 const rows = documentedApplications(page).filter(({ from }) => from === 'Debian 12')
 let cluster: Cluster
 let applications: readonly Application[]
 let ada: string
+/** The address of Apache's protected page. */
+let protectedPage: string
 
 const at = (id: string): Application => {
   const found = applications.find((application) => application.id === id)
@@ -40,14 +41,15 @@ const at = (id: string): Application => {
 beforeAll(async () => {
   if (!hasApache && !hasAuthlib) return
   applications = await placeApplications(rows)
-  const clients = JSON.stringify(applications.map(({ entry }) => entry))
-  cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS: clients } })
+  const SAOMA_CLIENTS = JSON.stringify(applications.map(({ entry }) => entry))
+  cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS, SAOMA_APPLICATION_NETWORKS: '127.0.0.1' } })
   ada = await phoneToken(cluster.origin, 'Ada')
+  if (hasApache) protectedPage = await startApache(at('apache'), cluster.origin)
 })
 afterAll(() => cluster?.stop())
 
 const isDebian12 = existsSync('/etc/os-release') && /^VERSION_ID="12"$/m.test(await readFile('/etc/os-release', 'utf8'))
-const onDebian12: jest.It = isDebian12 && hasApache && hasAuthlib ? test : test.skip
+const onDebian12: jest.It = isDebian12 && hasApache && hasAuthlib && hasAgent ? test : test.skip
 
 onDebian12('the table has the versions of Debian 12 (skipped elsewhere)', () => {
   expect(rows.length).toBeGreaterThan(1)
@@ -58,49 +60,11 @@ onDebian12('the table has the versions of Debian 12 (skipped elsewhere)', () => 
   }
 })
 
-/** What Debian's configuration has around the lines of the page. */
-const httpdConf = (folder: string, port: number, lines: string): string => `
-ServerRoot "${folder}"
-ServerName 127.0.0.1
-Listen 127.0.0.1:${port}
-PidFile "${folder}/httpd.pid"
-DefaultRuntimeDir "${folder}"
-ErrorLog "${folder}/error.log"
-${['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'dir', 'mime', 'filter', 'include', 'auth_openidc']
-  .map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`)
-  .join('\n')}
-StartServers 1
-MinSpareThreads 1
-User www-data
-Group www-data
-TypesConfig /dev/null
-AddType text/html .html
-AddOutputFilter INCLUDES .html
-DirectoryIndex index.html
-DocumentRoot "${folder}/htdocs"
-<Directory "${folder}/htdocs">
-  Options +Includes
-  Require all granted
-</Directory>
-${lines}
-`
-
-/** Starts Apache with a protected page that says who is there. Resolves with the page's address. */
-const startApache = async (): Promise<string> => {
-  const apache = at('apache')
-  const folder = await createFolder({})
-  // Its workers are of another user.
-  await chmod(folder, 0o755)
-  await mkdir(join(folder, 'htdocs/protected'), { recursive: true })
-  const html = 'Hello, <!--#echo var="OIDC_CLAIM_name" -->. You are <!--#echo var="REMOTE_USER" -->.'
-  await writeFile(join(folder, 'htdocs/protected/index.html'), html)
-  const conf = join(folder, 'apache2.conf')
-  await writeFile(conf, httpdConf(folder, apache.port, apache.codeOf('Apache', cluster.origin)))
-  const args = ['-f', conf, '-D', 'FOREGROUND']
-  await startProcess({ name: 'apache2', command: HTTPD, args, env: applicationEnv(), forks: true })
-  await untilListening(apache)
-  return `${apache.origin}/protected/`
-}
+/** The page at which Saoma asks for a scan. */
+const asksForScan = ({ address }: { address: string }): boolean =>
+  address.startsWith(`${cluster.origin}/oidc/interaction/`)
+const loginsOf = async (phone: string) =>
+  (await request<{ sessions: { sid: string }[] }>(`${cluster.origin}/v1/sessions`, { bearer: phone })).body.sessions
 
 type Ring = { kid: string; signsFrom: number; sealed: string }[]
 
@@ -129,11 +93,10 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
 withApache('mod_auth_openidc logs in, and goes on when keys change (skipped without it)', async () => {
-  const address = await startApache()
   const nodes = new Set<string>()
   const enter = async () => {
     const visitor = createVisitor(cluster.origin)
-    const { text } = await visitor.go(address, ada)
+    const { text } = await visitor.go(protectedPage, ada)
     expect(visitor.scans).toBe(1)
     for (const node of visitor.nodes) nodes.add(node)
     return text
@@ -152,6 +115,31 @@ withApache('mod_auth_openidc logs in, and goes on when keys change (skipped with
   await untilPublished((kids) => kids.length === 1 && kids[0] !== next?.kid)
   expect(await enter()).toContain('Hello, Ada.')
   expect(nodes.size).toBe(2)
+})
+
+withApache('mod_auth_openidc logs a person out, at Saoma too (skipped without it)', async () => {
+  const bea = await phoneToken(cluster.origin, 'Bea')
+  const visitor = createVisitor(cluster.origin)
+  expect((await visitor.go(protectedPage, bea)).text).toContain('Hello, Bea.')
+  const asked = await visitor.go(`${at('apache').origin}/protected/callback?logout=`)
+  const left = await visitor.logOut(asked)
+  expect([left.address, left.text]).toEqual([`${at('apache').origin}/`, 'Everybody may read this.'])
+  expect(await loginsOf(bea)).toEqual([])
+  expect(asksForScan(await visitor.go(protectedPage))).toBe(true)
+})
+
+withApache('mod_auth_openidc is told when a session ends, and of that one only (skipped without it)', async () => {
+  const cid = await phoneToken(cluster.origin, 'Cid')
+  const [visitor, other] = [createVisitor(cluster.origin), createVisitor(cluster.origin)]
+  expect((await visitor.go(protectedPage, cid)).text).toContain('Hello, Cid.')
+  const [login] = await loginsOf(cid)
+  expect((await other.go(protectedPage, cid)).text).toContain('Hello, Cid.')
+  expect((await visitor.go(protectedPage)).text).toContain('Hello, Cid.')
+  await request(`${cluster.origin}/v1/sessions/${login?.sid}`, { method: 'DELETE', bearer: cid })
+  await until(() => visitor.go(protectedPage), asksForScan)
+  expect((await other.go(protectedPage)).text).toContain('Hello, Cid.')
+  await request(`${cluster.origin}/v1/sessions`, { method: 'DELETE', bearer: cid })
+  await until(() => other.go(protectedPage), asksForScan)
 })
 
 withAuthlib('Authlib in Flask logs in (skipped without python3-authlib, -flask, -requests)', async () => {

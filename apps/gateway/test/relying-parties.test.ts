@@ -16,6 +16,7 @@ import {
   scan,
   startCluster,
   startProcess,
+  until,
 } from '@saoma/testing'
 import {
   type Application,
@@ -62,7 +63,11 @@ const subOf = (phone: string): string =>
 beforeAll(async () => {
   await ensurePage(() => {})
   applications = await placeApplications(rows.filter(({ from }) => from === 'npm'))
-  const env = { SAOMA_CLIENTS: JSON.stringify(applications.map(({ entry }) => entry)), SAOMA_WEB_ROOT: pageFolder }
+  const env = {
+    SAOMA_CLIENTS: JSON.stringify(applications.map(({ entry }) => entry)),
+    SAOMA_APPLICATION_NETWORKS: '127.0.0.1',
+    SAOMA_WEB_ROOT: pageFolder,
+  }
   cluster = await startCluster({ nodes: 2, env })
   ada = await phoneToken(cluster.origin, 'Ada')
 
@@ -72,6 +77,7 @@ beforeAll(async () => {
   const args = ['all.mjs']
   await startProcess({ name: 'applications', command: process.execPath, args, cwd, env: applicationEnv() })
   for (const [id] of EXPRESS) await untilListening(at(id))
+  await serveBoard()
 }, 90_000)
 afterAll(() => cluster.stop())
 
@@ -85,6 +91,13 @@ test('the table has the versions that are tested', async () => {
     expect([name, version]).toEqual([name, manifest.version])
   }
 })
+
+/** The page at which Saoma asks for a scan. */
+const asksForScan = ({ address }: { address: string }): boolean =>
+  address.startsWith(`${cluster.origin}/oidc/interaction/`)
+const endAll = (phone: string) => request(`${cluster.origin}/v1/sessions`, { method: 'DELETE', bearer: phone })
+const loginsOf = async (phone: string) =>
+  (await request<{ sessions: unknown[] }>(`${cluster.origin}/v1/sessions`, { bearer: phone })).body.sessions
 
 /** Opens an application until it greets the person. */
 const enter = async (id: string, visitor = createVisitor(cluster.origin), phone = ada) => {
@@ -106,12 +119,29 @@ test('one scan opens all of them, and the end of the session closes what comes n
   const bea = await phoneToken(cluster.origin, 'Bea')
   for (const [id] of EXPRESS) expect((await enter(id, visitor, bea)).text).toBe('Hello, Bea.')
   expect(visitor.scans).toBe(1)
-  await request(`${cluster.origin}/v1/sessions`, { method: 'DELETE', bearer: bea })
-  await visitor.go(`${at('express').origin}/logout`)
+  await endAll(bea)
+  // This one is told. The others go on with their own sessions.
+  await until(() => visitor.go(at('express').origin), asksForScan)
   await enter('express', visitor, bea)
   expect(visitor.scans).toBe(2)
   // nginx gives each request to another node.
   expect(new Set(visitor.nodes).size).toBe(2)
+})
+
+test('express-openid-connect logs a person out at Saoma too, and the next login asks for a scan', async () => {
+  const eve = await phoneToken(cluster.origin, 'Eve')
+  const { visitor } = await enter('express', createVisitor(cluster.origin), eve)
+  const left = await visitor.logOut(await visitor.go(`${at('express').origin}/logout`))
+  // It returns to the application's page, which lets nobody in who is not logged in.
+  expect(asksForScan(left)).toBe(true)
+  expect(await loginsOf(eve)).toEqual([])
+  expect((await enter('express', visitor, eve)).text).toBe('Hello, Eve.')
+  expect(visitor.scans).toBe(2)
+  // Nobody is logged in at Saoma any more: then nobody is asked.
+  await endAll(eve)
+  await until(() => visitor.go(at('express').origin), asksForScan)
+  const page = await visitor.go(`${at('express').origin}/logout`)
+  expect(asksForScan(await visitor.press(page))).toBe(true)
 })
 
 withNodeRed(
@@ -186,21 +216,26 @@ const serveBoard = async (): Promise<void> => {
   await once(server, 'listening')
 }
 
-test('oidc-client-ts logs in in a browser, renews its tokens by itself, and hears of the end', async () => {
-  await serveBoard()
-  const board = at('board')
-  const dan = await phoneToken(cluster.origin, 'Dan')
-  const browser = await launchBrowser()
-  const tab = await browser.newPage({ locale: 'en-US' })
+let browser: ReturnType<typeof launchBrowser> | undefined
+/** A person opens the page in a browser of their own, and scans. */
+const enterBoard = async (name: string) => {
+  const phone = await phoneToken(cluster.origin, name)
+  browser ??= launchBrowser()
+  const tab = await (await browser).newPage({ locale: 'en-US' })
   const answerOf = (path: string) => tab.waitForResponse((response) => response.url() === cluster.origin + path)
   const asked = answerOf('/oidc/device/auth')
-  await tab.goto(board.origin)
+  await tab.goto(at('board').origin)
   await tab.getByRole('heading', { name: 'Log in to oidc-client-ts' }).waitFor()
   const { ticket } = (await (await asked).json()) as { ticket: string }
-  await scan(cluster.origin, ticket, dan)
-  await confirm(cluster.origin, ticket, dan)
-  await tab.getByText('Hello, Dan.').waitFor()
-  expect(tab.url()).toBe(`${board.origin}/`)
+  await scan(cluster.origin, ticket, phone)
+  await confirm(cluster.origin, ticket, phone)
+  await tab.getByText(`Hello, ${name}.`).waitFor()
+  expect(tab.url()).toBe(`${at('board').origin}/`)
+  return { phone, tab, answerOf }
+}
+
+test('oidc-client-ts logs in in a browser, renews its tokens by itself, and hears of the end', async () => {
+  const { phone, tab, answerOf } = await enterBoard('Dan')
 
   // From now on the page's clock is ours. Its tokens live for ten minutes.
   await tab.clock.install()
@@ -214,9 +249,22 @@ test('oidc-client-ts logs in in a browser, renews its tokens by itself, and hear
     sids.add((JSON.parse(Buffer.from(id_token.split('.')[1] ?? '', 'base64url').toString()) as { sid: string }).sid)
   }
   expect(sids.size).toBe(1)
-  await request(`${cluster.origin}/v1/sessions`, { method: 'DELETE', bearer: dan })
+  await endAll(phone)
   const refused = answerOf('/oidc/token')
   await tab.clock.fastForward('09:30')
   expect((await refused).status()).toBe(400)
   await tab.waitForURL(`${cluster.origin}/oidc/interaction/*`)
+})
+
+test('oidc-client-ts logs out in a browser, and the next login asks for a scan', async () => {
+  const { phone, tab } = await enterBoard('Fay')
+  await tab.getByRole('button', { name: 'Log out' }).click()
+  await tab.getByText('oidc-client-ts asks this.').waitFor()
+  await tab.getByRole('button', { name: 'Log out', exact: true }).click()
+  // It returns to the page, which asks at once.
+  await tab.getByRole('heading', { name: 'Log in to oidc-client-ts' }).waitFor()
+  expect(await loginsOf(phone)).toEqual([])
+  // Whoever goes back to the page is still logged out.
+  await tab.goto(at('board').origin)
+  await tab.getByRole('heading', { name: 'Log in to oidc-client-ts' }).waitFor()
 })

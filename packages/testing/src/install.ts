@@ -96,6 +96,7 @@ export const applicationPackages: readonly string[] = [
   'python3-authlib',
   'python3-flask',
   'python3-requests',
+  'oidc-agent-cli',
 ]
 
 const isInstalled = (name: string): boolean => works('dpkg', ['--status', name])
