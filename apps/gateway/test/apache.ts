@@ -9,9 +9,9 @@ import { type Application, applicationEnv, createFolder, untilListening } from '
 const HTTPD = '/usr/sbin/apache2'
 const MODULES = '/usr/lib/apache2/modules'
 
-/** The package that has to be installed. */
+/** The package of Debian. */
 export const APACHE_PACKAGE = 'libapache2-mod-auth-openidc'
-export const hasApache: boolean = existsSync(HTTPD) && existsSync(`${MODULES}/mod_auth_openidc.so`)
+export const hasApache = (): boolean => existsSync(HTTPD) && existsSync(`${MODULES}/mod_auth_openidc.so`)
 
 /** What Debian's configuration has around the lines of the page. */
 const httpdConf = (folder: string, port: number, lines: string): string => `

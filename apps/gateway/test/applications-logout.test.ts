@@ -517,7 +517,7 @@ const hintOf = async (alg: 'ES256' | 'RS256', audience: string, more: { kid?: st
 }
 const endWith = (parameters: Record<string, string>, browser = createBrowser(cluster.origin, nodes())) =>
   browser.go(`/oidc/session/end?${new URLSearchParams(parameters)}`)
-/** What the conformance suite sends: issuer and audience are exchanged, and the client's secret has signed it. */
+/** What the suite sends: issuer and audience are exchanged, and the client's secret has signed it. */
 const hintOfSuite = () =>
   new SignJWT({ sub: 'SubjectID', nonce: 'flibble' })
     .setProtectedHeader({ alg: 'HS256' })

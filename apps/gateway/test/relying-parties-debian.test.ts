@@ -16,7 +16,8 @@ import { createVisitor } from './visitor.ts'
 
 /* Applications of Debian, with the lines of docs/applications.md. What is not installed is skipped. */
 
-const withApache: jest.It = hasApache ? test : test.skip
+const isWithApache = hasApache()
+const withApache: jest.It = isWithApache ? test : test.skip
 /** The one of the system, which has Debian's packages. */
 const PYTHON = '/usr/bin/python3'
 const hasAuthlib = spawnSync(PYTHON, ['-c', 'import authlib, flask, requests'], { stdio: 'ignore' }).status === 0
@@ -39,17 +40,17 @@ const at = (id: string): Application => {
 }
 
 beforeAll(async () => {
-  if (!hasApache && !hasAuthlib) return
+  if (!isWithApache && !hasAuthlib) return
   applications = await placeApplications(rows)
   const SAOMA_CLIENTS = JSON.stringify(applications.map(({ entry }) => entry))
   cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS, SAOMA_APPLICATION_NETWORKS: '127.0.0.1' } })
   ada = await phoneToken(cluster.origin, 'Ada')
-  if (hasApache) protectedPage = await startApache(at('apache'), cluster.origin)
+  if (isWithApache) protectedPage = await startApache(at('apache'), cluster.origin)
 })
 afterAll(() => cluster?.stop())
 
 const isDebian12 = existsSync('/etc/os-release') && /^VERSION_ID="12"$/m.test(await readFile('/etc/os-release', 'utf8'))
-const onDebian12: jest.It = isDebian12 && hasApache && hasAuthlib && hasAgent ? test : test.skip
+const onDebian12: jest.It = isDebian12 && isWithApache && hasAuthlib && hasAgent ? test : test.skip
 
 onDebian12('the table has the versions of Debian 12 (skipped elsewhere)', () => {
   expect(rows.length).toBeGreaterThan(1)
