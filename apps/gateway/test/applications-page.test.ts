@@ -74,6 +74,14 @@ test('whoever follows the page has an application that logs people in', async ()
   }
   expect(await enter()).toContain('Hello, ana.')
 
+  // Somebody cancels, and a stranger makes an address up. The program goes on.
+  const cancelled = createBrowser(cluster.origin)
+  const begun = await begin()
+  const { location: asking } = await cancelled.go(begun.headers.get('location') ?? '')
+  const { body } = await cancelled.post(`${asking}/abort`)
+  expect(await finish((await cancelled.go(String(body.location))).location, begun)).toBe('You are not logged in.')
+  expect((await fetch(`http://127.0.0.1:${port}/callback?code=x`)).status).toBe(403)
+
   const logout = await fetch(`http://127.0.0.1:${port}/logout`, { redirect: 'manual' })
   expect((await browser.go(logout.headers.get('location') ?? '')).location).toBe(`${cluster.origin}/oidc/logout`)
   const { xsrf } = JSON.parse((await browser.go('/oidc/logout/details')).text)
