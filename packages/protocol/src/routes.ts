@@ -49,7 +49,7 @@ export interface ScanAnswer {
   state: TicketState
   request: LoginRequest
   /**
-   * Whether phone and browser use the same address. Only a hint, because most phones are on another network.
+   * Whether phone and browser are in one network. Only a hint, because most phones are on another one.
    */
   sameNetwork: boolean
   /**

@@ -37,7 +37,8 @@ export interface TicketState {
   /** Whole seconds until the current status expires; 0 when it is terminal. */
   expiresIn: number
   /**
-   * Why it is `rejected`, if the phone did not decline: `TICKET_VOID`. Later versions may have others.
+   * Why it is `rejected`: `TICKET_VOID` if too many accounts scanned it. Later versions may have others.
+   * There is none if the phone declined, or sent too many wrong numbers.
    */
   code?: string | undefined
   /**
