@@ -15,7 +15,7 @@ export interface ShownCode {
 
 /**
  * The state of a login. `failed` has the reaction: show a button for `renew` and `retry`, but not for `stop`.
- * `rejected` has a code if it was not the phone that declined: `TICKET_VOID`.
+ * `rejected` has the code `TICKET_VOID` if too many accounts scanned the code.
  */
 export type LoginState =
   | { status: 'idle' }
