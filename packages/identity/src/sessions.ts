@@ -84,11 +84,14 @@ const members = {
   os: v.string(),
   since: v.pipe(v.string(), v.isoTimestamp()),
 } satisfies Record<keyof Omit<SessionRecord, 'sid' | 'applications'>, unknown>
-/** `at`: when it was put on the list, in ms of its Redis's clock. It is there if the cluster has limits. */
+/**
+ * `at`: when it was put on the list, in ms of its Redis's clock. It is there if the cluster has limits, and
+ * is the last member of the text: `add-session` looks for it there.
+ */
 const Entry = v.object({
   ...members,
-  at: v.optional(v.number()),
   applications: v.optional(v.array(v.object({ client: v.string(), name: v.string() }))),
+  at: v.optional(v.number()),
 })
 type Entry = v.InferOutput<typeof Entry>
 const readEntry = v.safeParser(v.pipe(v.string(), v.parseJson(), Entry))
@@ -104,7 +107,7 @@ export const SESSION_SECONDS = 90 * 24 * 60 * 60
 /**
  * An index of grants by person. The order of the steps guarantees that no live session is unlisted:
  *
- * - Begin: write the entry, write the grant, check that the entry is unchanged. Only then give tokens away.
+ * - Begin: write the entry, write the grant, check that the entry is no mark. Only then give tokens away.
  * - End: replace the entry by a mark, delete the grant, replace the mark by one that says "over".
  *
  * There are two cases. If the check precedes the mark, the end finds the grant and deletes it. Otherwise the
@@ -277,10 +280,11 @@ export const createSessions = (
         const text = await orUnavailable(data.hget(at, sid))
         const entry = text === null ? undefined : readEntry(text)
         if (text === null || !entry?.success) return false
-        const { client, applications = [] } = entry.output
-        const isListed = [client, ...applications.map((known) => known.client)].includes(application.client)
+        const { at: listedAt, ...known } = entry.output
+        const { client, applications = [] } = known
+        const isListed = [client, ...applications.map((entered) => entered.client)].includes(application.client)
         if (isListed || applications.length >= MOST_APPLICATIONS) return true
-        const changed = { ...entry.output, applications: [...applications, application] }
+        const changed = { ...known, applications: [...applications, application], at: listedAt } satisfies Entry
         if (await replaceEntry(data, [at], [sid, text, JSON.stringify(changed)])) return true
       }
       throw new RedisUnavailable('the list of sessions kept changing')

@@ -203,14 +203,18 @@ test('a login that is slow between its steps does not pass a limit of one', asyn
   expect(sidsOf(await node.sessions.list('hana'))).toEqual(['hana-2'])
 })
 
-test('a session that begins by a clock that went back is the newest', async () => {
+test.each([
+  ['ines', 'entered nothing'],
+  ['ivan', 'entered an application'],
+])('a session that begins by a clock that went back is the newest: that of %s has %s', async (sub) => {
   const { redis, open } = standalone
   const node = open(redis, { sessionLimits: { most: 1, ofKind: {} } })
-  await node.begin('ines', record('ines-1'))
+  await node.begin(sub, record(`${sub}-1`))
   const { data, keys } = redis
-  const entry = JSON.parse((await data.hget(keys.sessions('ines'), 'ines-1')) ?? '')
+  const entry = JSON.parse((await data.hget(keys.sessions(sub), `${sub}-1`)) ?? '')
   // As after a failover to a machine whose clock is an hour behind.
-  await data.hset(keys.sessions('ines'), 'ines-1', JSON.stringify({ ...entry, at: entry.at + 3_600_000 }))
-  expect(await node.begin('ines', record('ines-2'))).toBe(true)
-  expect(sidsOf(await node.sessions.list('ines'))).toEqual(['ines-2'])
+  await data.hset(keys.sessions(sub), `${sub}-1`, JSON.stringify({ ...entry, at: entry.at + 3_600_000 }))
+  if (sub === 'ivan') await node.sessions.addApplication(sub, `${sub}-1`, { client: 'wiki', name: 'Wiki' })
+  expect(await node.begin(sub, record(`${sub}-2`))).toBe(true)
+  expect(sidsOf(await node.sessions.list(sub))).toEqual([`${sub}-2`])
 })
