@@ -100,11 +100,12 @@ const discover = async (id: string, secret: string, origin = cluster.origin): Pr
   )
   return config
 }
-const begin = async (config: oidc.Configuration, redirect_uri = REDIRECT) => {
+const begin = async (config: oidc.Configuration, asked: Record<string, string> = {}) => {
   const pkceCodeVerifier = oidc.randomPKCECodeVerifier()
   const url = oidc.buildAuthorizationUrl(config, {
-    redirect_uri,
+    redirect_uri: REDIRECT,
     scope: 'openid profile',
+    ...asked,
     code_challenge: await oidc.calculatePKCECodeChallenge(pkceCodeVerifier),
     code_challenge_method: 'S256',
   })
@@ -210,6 +211,33 @@ test('a redirect address that is taken away while somebody scans gets no code', 
   )
   expect(await logIn(browser, cluster.origin, location, alice)).not.toContain('code=')
   expect(await entries('client.changed', 1)).toHaveLength(1)
+})
+
+test('a single claim goes with its scope, also where it was given before', async () => {
+  const secret = await make('curious')
+  const config = await discover('curious', secret)
+  const claims = JSON.stringify({ id_token: { name: null }, userinfo: { name: null } })
+  const asked = { scope: 'openid offline_access', claims }
+  const browser = createBrowser(cluster.origin, nodes())
+  const { url, checks } = await begin(config, asked)
+  const { location } = await browser.go(url)
+  const answer = new URL(await logIn(browser, cluster.origin, location, alice))
+  const before = await oidc.authorizationCodeGrant(config, answer, checks)
+  const told = () => oidc.fetchUserInfo(config, before.access_token, before.claims()?.sub ?? '')
+  expect(before.claims()).toHaveProperty('name')
+  expect(await told()).toHaveProperty('name')
+
+  await admin().change('curious', { scope: 'openid offline_access' })
+  await until(
+    async () => [await told(), await told()],
+    (both) => both.every((claims) => !('name' in claims)),
+  )
+  const refreshed = await oidc.refreshTokenGrant(config, before.refresh_token ?? '')
+  expect(refreshed.claims()).not.toHaveProperty('name')
+  const again = await begin(config, asked)
+  const second = new URL((await browser.go(again.url)).location)
+  const after = await oidc.authorizationCodeGrant(config, second, again.checks)
+  expect(after.claims()).not.toHaveProperty('name')
 })
 
 test('what was given to a removed application is worth nothing, also to another one with its id', async () => {

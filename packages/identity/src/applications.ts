@@ -1,5 +1,5 @@
 import type { ClientRegistry } from './client.ts'
-import { claimsByScope, SESSION_OF_BROWSER_SECONDS } from './clients.ts'
+import { claimsOf, SESSION_OF_BROWSER_SECONDS } from './clients.ts'
 import type { Grants } from './grants.ts'
 import { errors, type KoaContextWithOIDC, type Provider } from './oidc-provider.ts'
 import { requestState } from './request-state.ts'
@@ -47,8 +47,7 @@ export const createApplications = (
 
   /** Only claims of scopes that the application may have. Else it could ask around its registration. */
   const allowedClaims = (clientId: string, claims: readonly string[]): string[] => {
-    const byScope = claimsByScope(ownClaims)
-    const allowed = (registry.find(clientId)?.scopes ?? []).flatMap((scope) => byScope[scope] ?? [])
+    const allowed = claimsOf(registry.find(clientId)?.scopes ?? [], ownClaims)
     return claims.filter((claim) => allowed.includes(claim))
   }
 

@@ -25,6 +25,12 @@ export const claimsByScope = (own: readonly string[] = []): Record<string, strin
   [BUSINESS_SCOPE]: [...own],
 })
 
+/** The claims that these scopes give. */
+export const claimsOf = (scopes: readonly string[], own?: readonly string[]): string[] => {
+  const byScope = claimsByScope(own)
+  return scopes.flatMap((scope) => byScope[scope] ?? [])
+}
+
 /**
  * The client that decides about logins. Its tokens are valid for this cluster only: a backend that checks the
  * audience of its own users' tokens refuses them.

@@ -252,7 +252,7 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
       const bearer = await verifyAny(token)
       if (bearer.ok && (bearer.value.audience === forInteractions || !(await isProven(bearer.value, token, proof))))
         return fail('UNAUTHORIZED')
-      return bearer.ok ? readUserinfo({ accounts, grants }, bearer.value, options.ownClaims) : bearer
+      return bearer.ok ? readUserinfo({ accounts, grants, registry }, bearer.value, options.ownClaims) : bearer
     },
     isOwn: (token) => claimsToBeOf(issuer, token),
     hasSession: grants.hasSession,

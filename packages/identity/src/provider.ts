@@ -107,6 +107,7 @@ export const createProvider = (
       if (Provider.ctx) await admit(Provider.ctx)
     },
     readAccount,
+    ownClaims: options.ownClaims,
   })
   const applications = createApplications(
     { provider: () => provider, registry, grants, sessions, newName },

@@ -30,6 +30,8 @@ export interface StorageDeps {
   admit: () => Promise<void>
   /** Begins to read an account for the present request. */
   readAccount: (sub: string) => void
+  /** Names of the business's own claims. */
+  ownClaims: readonly string[] | undefined
 }
 
 export interface WaitingRequest {
@@ -51,6 +53,7 @@ export const createStorage = (
     demandOf,
     admit,
     readAccount,
+    ownClaims,
   }: StorageDeps,
 ): ((model: string) => Adapter) => {
   const readClient = async (id: string): Promise<AdapterPayload | undefined> => {
@@ -78,7 +81,7 @@ export const createStorage = (
       case 'DeviceCode':
         return deviceCodes
       case 'Grant':
-        return withinRegistration(rememberedInRequest(grants.adapter, refreshTokens), registry)
+        return withinRegistration(rememberedInRequest(grants.adapter, refreshTokens), registry, ownClaims)
       case 'RefreshToken':
         return refreshTokens
       case 'Client':

@@ -53,7 +53,7 @@ export const createStructuredTokens = (deps: StructuredTokensDeps) => {
     const [account, isOpen, granted] = await Promise.all([
       accounts.find(sub),
       sid === undefined || grants.hasSession(sid),
-      grant === undefined || grants.find(grant),
+      grant === undefined || grants.find(grant, sid),
     ])
     return account?.state === 'active' && isOpen && granted !== undefined
   }
