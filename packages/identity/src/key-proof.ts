@@ -56,10 +56,13 @@ export const readProof = async ({ jwt, method, url }: KeyProof, token?: string):
   if (!verified || !claims.success) return undefined
   const { jti: id, iat, htm, htu, ath } = claims.output
   const now = Math.floor(Date.now() / 1000)
-  if (Math.abs(now - iat) > WINDOW_SECONDS || htm !== method || bare(htu) !== bare(url)) return undefined
+  const named = bare(htu)
+  if (Math.abs(now - iat) > WINDOW_SECONDS || htm !== method) return undefined
+  if (named === undefined || named !== bare(url)) return undefined
   if (token !== undefined && ath !== hash('sha256', token, 'base64url')) return undefined
   const jkt = await calculateJwkThumbprint(verified.protectedHeader.jwk ?? {}, 'sha256').catch(() => undefined)
-  return jkt === undefined ? undefined : { jkt, id, until: iat + WINDOW_SECONDS + 1 }
+  // Of a proof that is nearly too old the time could be over before it is remembered.
+  return jkt === undefined ? undefined : { jkt, id, until: Math.max(iat, now) + WINDOW_SECONDS + 1 }
 }
 
 /**
