@@ -14,18 +14,18 @@ export const outage = (cause: unknown): unknown => {
   })
 }
 
+/** Has the failure of some work reported by `outage`. */
+export const orOutage = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    throw outage(error)
+  })
+
 /** Wraps an adapter so that its failures are reported by `outage`. */
 export const withOutage = (adapter: Adapter): Adapter =>
   Object.fromEntries(
     Object.entries(adapter).map(([name, method]) => [
       name,
-      async (...args: unknown[]) => {
-        try {
-          return await (method as (...args: unknown[]) => Promise<unknown>)(...args)
-        } catch (error) {
-          throw outage(error)
-        }
-      },
+      async (...args: unknown[]) => orOutage((method as (...args: unknown[]) => Promise<unknown>)(...args)),
     ]),
   ) as unknown as Adapter
 

@@ -2,7 +2,6 @@ import type { Accounts } from '@saoma/accounts'
 import { TOKEN_EXCHANGE_GRANT, WX_CODE_GRANT } from '@saoma/protocol'
 import { phoneAudience } from './clients.ts'
 import type { Provider, ResourceServer } from './oidc-provider.ts'
-import { outage } from './outage.ts'
 import type { ProviderOptions } from './provider-options.ts'
 import { exchangeParameters, exchangeRepeats, tokenExchangeGrant } from './token-exchange.ts'
 import { wxCodeGrant } from './wx-code.ts'
@@ -14,7 +13,7 @@ export const registerPhoneGrants = (
   { origin, recognise, recogniseApp }: Pick<ProviderOptions, 'origin' | 'recognise' | 'recogniseApp'>,
   serverOf: (clientId: string) => ResourceServer,
 ): void => {
-  const wxCode = wxCodeGrant(accounts, recognise, origin, serverOf, outage)
+  const wxCode = wxCodeGrant(accounts, recognise, origin, serverOf)
   provider.registerGrantType(WX_CODE_GRANT, wxCode, ['code', 'app', 'phone_code', 'scope'])
   if (!recogniseApp) return
   const exchange = tokenExchangeGrant({ accounts, recogniseApp, origin, audience: phoneAudience(origin), serverOf })

@@ -23,7 +23,7 @@ import { createPolicy } from './interaction-policy.ts'
 import { APPLICATION, DEMAND } from './login-client.ts'
 import { type SendLogoutToken, takeLogoutTokens } from './logout-tokens.ts'
 import { type Configuration, errors, type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
-import { outage, withOutage } from './outage.ts'
+import { orOutage, withOutage } from './outage.ts'
 import { registerPhoneGrants } from './phone-grants.ts'
 import type { ProviderDeps, ProviderOptions } from './provider-options.ts'
 import { createRefreshTokens, nameSuccessors } from './refresh-tokens.ts'
@@ -116,9 +116,7 @@ export const createProvider = (
 
   /** What waits for a person costs memory, and anybody can ask for it. */
   const admit = async (ctx: KoaContextWithOIDC): Promise<void> => {
-    const seconds = await options.limitInteractions?.(ctx.ip).catch((error: unknown) => {
-      throw outage(error)
-    })
+    const seconds = options.limitInteractions && (await orOutage(options.limitInteractions(ctx.ip)))
     if (seconds !== undefined) throw Object.assign(tooMany(ctx, seconds), { allow_redirect: false })
   }
   const policy = createPolicy(admit, networks.check, demandOf)
@@ -141,13 +139,7 @@ export const createProvider = (
     claims: claimsByScope(options.ownClaims),
     conformIdTokenClaims: false,
     acrValues: [...acrValues],
-    loadExistingGrant: async (ctx) => {
-      try {
-        return await applications.loadGrant(ctx)
-      } catch (error) {
-        throw outage(error)
-      }
-    },
+    loadExistingGrant: (ctx) => orOutage(applications.loadGrant(ctx)),
     features: {
       devInteractions: { enabled: false },
       // Its route is ours (see userinfo.ts). It is on for the parameter `claims`, which names claims of it.
@@ -194,9 +186,7 @@ export const createProvider = (
     extraTokenClaims: sessionClaims,
     findAccount: async (ctx, sub) => {
       const reading = requestState()?.account
-      const account = await (reading?.sub === sub ? reading.found : accounts.find(sub)).catch((error) => {
-        throw outage(error)
-      })
+      const account = await orOutage(reading?.sub === sub ? reading.found : accounts.find(sub))
       // No token for an account that is disabled or deleted, also at a refresh.
       if (account?.state === 'active') return { accountId: sub, claims: () => ({ ...account.claims, sub }) }
       if (isAuthorization(ctx)) throw new errors.AccessDenied('this account is disabled or deleted')

@@ -1,7 +1,7 @@
 import type { Accounts, Meeting, OutsideIdentity } from '@saoma/accounts'
 import { type KeyProof, readProof } from './key-proof.ts'
 import { errors, type KoaContextWithOIDC, type ResourceServer } from './oidc-provider.ts'
-import { outage } from './outage.ts'
+import { orOutage } from './outage.ts'
 import { scopesOf, signPhoneToken } from './phone-token.ts'
 import { refusalOf } from './refusal.ts'
 import type { RequestState } from './request-state.ts'
@@ -101,20 +101,16 @@ export const tokenExchangeGrant =
       await provider.ReplayDetection.unique(client?.clientId ?? '', proven.id, proven.until)
       return proven.jkt
     }
-    const unlessAway = <T>(work: Promise<T>): Promise<T> =>
-      work.catch((error: unknown) => {
-        throw outage(error)
-      })
 
     const jkt = await proofOf()
     const withKey = jkt === undefined ? {} : { jkt }
-    const recognised = await unlessAway(recogniseApp(token, type, { from: ctx.ip, ...withKey }))
+    const recognised = await orOutage(recogniseApp(token, type, { from: ctx.ip, ...withKey }))
     if (!recognised.ok) {
       // RFC 8693, section 2.2.2: whatever is wrong with the token has this error.
       if (recognised.kind === 'rejected') throw new errors.InvalidRequest(recognised.message)
       throw refusalOf(ctx, { allow: false, why: 'BACKEND_UNAVAILABLE' })
     }
-    const account = await unlessAway(accounts.of(recognised.identity, recognised.meeting))
+    const account = await orOutage(accounts.of(recognised.identity, recognised.meeting))
     if (!account.allow) throw refusalOf(ctx, account)
     const signed = await signPhoneToken(ctx, {
       ...{ sub: account.sub, gty: 'token_exchange', scopes, resource: origin, serverOf },

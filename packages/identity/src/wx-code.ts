@@ -1,5 +1,6 @@
 import type { Accounts, Meeting, OutsideIdentity } from '@saoma/accounts'
 import { errors, type KoaContextWithOIDC, type ResourceServer } from './oidc-provider.ts'
+import { orOutage } from './outage.ts'
 import { scopesOf, signPhoneToken } from './phone-token.ts'
 import { refusalOf } from './refusal.ts'
 import { tooMany } from './too-many.ts'
@@ -46,7 +47,6 @@ export const wxCodeGrant =
     recognise: Recognise,
     resource: string,
     resourceServerOf: (clientId: string) => ResourceServer,
-    outage: (error: unknown) => unknown,
   ) =>
   async (ctx: KoaContextWithOIDC): Promise<void> => {
     const { code, app, phone_code: phoneCode } = ctx.oidc.params ?? {}
@@ -57,17 +57,13 @@ export const wxCodeGrant =
       throw new errors.InvalidRequest('app must be an appid')
     const scopes = scopesOf(ctx)
     const options = { ...(app === undefined ? {} : { app }), ...(phoneCode === undefined ? {} : { phoneCode }) }
-    const recognised = await recognise(code, ctx.ip, options).catch((error: unknown) => {
-      throw outage(error)
-    })
+    const recognised = await orOutage(recognise(code, ctx.ip, options))
     if (!recognised.ok) {
       if (recognised.kind === 'limited') throw tooMany(ctx, recognised.seconds)
       if (recognised.kind === 'rejected') throw new errors.InvalidGrant(recognised.message)
       throw Object.assign(new errors.TemporarilyUnavailable(recognised.message), { status: 502, statusCode: 502 })
     }
-    const account = await accounts.of(recognised.identity, recognised.meeting).catch((error: unknown) => {
-      throw outage(error)
-    })
+    const account = await orOutage(accounts.of(recognised.identity, recognised.meeting))
     if (!account.allow) throw refusalOf(ctx, account)
     const outcome = recognised.phoneCode?.()
     const signed = await signPhoneToken(ctx, {
