@@ -4,6 +4,7 @@ import type { Grants } from './grants.ts'
 import { errors, type KoaContextWithOIDC, type Provider } from './oidc-provider.ts'
 import { requestState } from './request-state.ts'
 import type { Sessions } from './sessions.ts'
+import { wordsOf } from './words.ts'
 
 type Grant = InstanceType<Provider['Grant']>
 
@@ -61,8 +62,6 @@ export const createApplications = (
     const refused = claims.filter((claim) => !allowed.includes(claim))
     if (refused.length > 0) grant.rejectOIDCClaims(refused)
   }
-
-  const wordsOf = (text: string): string[] => text.split(' ').filter(Boolean)
 
   /** Whether a grant has all that is asked for, or has refused it. */
   const covers = (grant: Grant, { scopes, claims, resources }: Asked): boolean => {

@@ -59,7 +59,6 @@ export const endReplaced = async (ctx: KoaContextWithOIDC, sessions: Pick<Sessio
     await sessions.end(session.accountId, session.uid)
   } catch (error) {
     if (!(error instanceof RedisUnavailable)) throw error
-    ctx.remove('Location')
     ctx.status = 503
     errorPage(ctx, { error: 'temporarily_unavailable' })
   }

@@ -19,6 +19,7 @@ import type { Resources } from './resources.ts'
 import type { Sessions } from './sessions.ts'
 import type { TicketStore } from './ticket-store.ts'
 import type { TrustedNetworks } from './trusted-networks.ts'
+import { wordsOf } from './words.ts'
 
 /** Seconds between polls of the token endpoint (RFC 8628 section 3.2). */
 const POLL_INTERVAL_SECONDS = 5
@@ -52,8 +53,6 @@ export interface DeviceFlow {
   /** Completes the answer of the device authorization endpoint. */
   complete(ctx: KoaContextWithOIDC): void
 }
-
-const wordsOf = (text: unknown): string[] => (typeof text === 'string' ? text.split(' ').filter(Boolean) : [])
 
 /**
  * The device authorization (RFC 8628): the login of our own pages, of the page of an interaction, and of
@@ -156,7 +155,8 @@ export const createDeviceFlow = (
       // The provider calls this last before it creates a code, with all that was asked for.
       deviceInfo: (ctx) => {
         check(ctx)
-        return { ...networks.checked(ctx, describe(ctx)) }
+        networks.check(ctx)
+        return { ...describe(ctx) }
       },
     },
     complete: (ctx) => {

@@ -6,6 +6,7 @@ import { loginClientOf } from './login-client.ts'
 import type { Provider } from './oidc-provider.ts'
 import { unwrapped } from './outage.ts'
 import type { LoginProof } from './verify.ts'
+import { wordsOf } from './words.ts'
 
 type Interaction = InstanceType<Provider['Interaction']>
 
@@ -56,7 +57,6 @@ interface Missing {
 }
 
 const UID = /^[A-Za-z0-9_-]{16,64}$/
-const wordsOf = (text: unknown): string[] => (typeof text === 'string' ? text.split(' ').filter(Boolean) : [])
 
 export const createInteractions = ({
   provider,

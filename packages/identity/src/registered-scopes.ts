@@ -1,6 +1,7 @@
 import type { ClientRegistry } from './client.ts'
 import { claimsOf } from './clients.ts'
 import type { Adapter, AdapterPayload } from './oidc-provider.ts'
+import { wordsOf } from './words.ts'
 
 /** A grant without what its application may not ask for. */
 const within = (grant: AdapterPayload, scopes: readonly string[], ownClaims: readonly string[]): AdapterPayload => {
@@ -11,8 +12,7 @@ const within = (grant: AdapterPayload, scopes: readonly string[], ownClaims: rea
   const { scope, claims } = openid ?? {}
   const given = claimsOf(scopes, ownClaims)
   const only = (words: string): string =>
-    words
-      .split(' ')
+    wordsOf(words)
       .filter((word) => scopes.includes(word))
       .join(' ')
   const limited = Object.entries(resources ?? {}).map(([resource, words]) => [resource, only(words)])

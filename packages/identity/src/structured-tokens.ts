@@ -3,8 +3,8 @@ import type { Result } from '@saoma/protocol'
 import { decodeJwt } from 'jose'
 import type { ClientRegistry } from './client.ts'
 import type { Grants } from './grants.ts'
-import { type Configuration, errors, type KoaContextWithOIDC } from './oidc-provider.ts'
-import { outage } from './outage.ts'
+import type { Configuration, KoaContextWithOIDC } from './oidc-provider.ts'
+import { answerFailure } from './refusals.ts'
 import type { VerifiedToken } from './verify.ts'
 
 /*
@@ -98,11 +98,7 @@ export const createStructuredTokens = (deps: StructuredTokensDeps) => {
         else return
         ctx.status = 200
       } catch (error) {
-        const failure = outage(error)
-        if (!(failure instanceof errors.OIDCProviderError)) throw failure
-        ctx.status = failure.statusCode
-        ctx.body = { error: failure.error, error_description: failure.error_description }
-        onError(ctx, failure)
+        answerFailure(ctx, error, onError)
       }
     },
   }

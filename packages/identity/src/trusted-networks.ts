@@ -19,8 +19,6 @@ export interface TrustedNetworks {
    * Page and application are told by the code NETWORK_NOT_ALLOWED.
    */
   check(ctx: KoaContextWithOIDC): void
-  /** The value, if the check throws nothing. */
-  checked<T>(ctx: KoaContextWithOIDC, value: T): T
   /**
    * The same for a pushed authorization request. A confidential client sends it from its server, which says
    * nothing about the browser: that one is checked when it comes.
@@ -59,10 +57,6 @@ export const createTrustedNetworks = (
 
   return {
     check,
-    checked: (ctx, value) => {
-      check(ctx)
-      return value
-    },
     checkPushed: (ctx) => {
       if (ctx?.oidc.client?.clientAuthMethod === 'none') check(ctx)
     },

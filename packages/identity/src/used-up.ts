@@ -1,7 +1,6 @@
 import { finishRedemption } from './device-codes.ts'
-import { errorPage } from './error-page.ts'
-import { errors, type KoaContextWithOIDC } from './oidc-provider.ts'
-import { outage } from './outage.ts'
+import type { KoaContextWithOIDC } from './oidc-provider.ts'
+import { answerFailure } from './refusals.ts'
 import { type RequestState, requestState } from './request-state.ts'
 
 /**
@@ -36,11 +35,6 @@ export const answerUsedUp = async (
   try {
     await useUp(ctx)
   } catch (error) {
-    const failure = outage(error)
-    if (!(failure instanceof errors.OIDCProviderError)) throw failure
-    ctx.status = failure.statusCode
-    if (isSeen(ctx)) errorPage(ctx, failure)
-    else ctx.body = { error: failure.error, error_description: failure.error_description }
-    onError(ctx, failure)
+    answerFailure(ctx, error, onError, isSeen(ctx))
   }
 }
