@@ -63,29 +63,41 @@ export const finishRedemption = async ({ redemption }: RequestState): Promise<vo
 
 const epochSeconds = () => Math.floor(Date.now() / 1000)
 
+export interface DeviceCodesDeps {
+  tickets: TicketStore
+  /** What the tokens of an authorization are for, and what they may. */
+  authorized: (payload: AdapterPayload) => Authorized
+  /** Draws 22 random characters. */
+  newName: () => string
+  /** Reads the request that the phone displays from the stored payload. */
+  requestOf: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>
+  /** What a yes must repeat of that request, if anything. */
+  termsOf: (request: Omit<LoginRequest, 'requestedAt'>) => string | undefined
+  /** What is demanded of the login of the code that the present request asks for. May throw. */
+  verificationOf: () => { demand: VerificationDemand; network: string }
+  /**
+   * Called by each redemption with the same arguments. Resolves with undefined if the person has ended the
+   * session.
+   */
+  begin: (session: NewSession) => Promise<Beginning | undefined>
+  /** Called once per ticket, by the redemption that won. */
+  onRedeemed: (session: Pick<NewSession, 'sid' | 'sub'>) => void
+}
+
 /**
  * oidc-provider's storage of device codes, on top of the ticket record. The provider runs RFC 8628; the
  * ticket decides.
- *
- * @param of  what the tokens of an authorization are for, and what they may
- * @param newName  draws 22 random characters
- * @param describe  reads the request that the phone displays from the stored payload
- * @param termsOf  what a yes must repeat of that request, if anything
- * @param verificationOf  what is demanded of a login, by the payload of its new code. May throw
- * @param begin  called by each redemption with the same arguments. Resolves with undefined if the person has
- *   ended the session
- * @param onRedeemed  called once per ticket, by the redemption that won
  */
-export const createDeviceCodes = (
-  tickets: TicketStore,
-  of: (payload: AdapterPayload) => Authorized,
-  newName: () => string,
-  describe: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>,
-  termsOf: (request: Omit<LoginRequest, 'requestedAt'>) => string | undefined,
-  verificationOf: (payload: AdapterPayload) => { demand: VerificationDemand; network: string },
-  begin: (session: NewSession) => Promise<Beginning | undefined>,
-  onRedeemed: (session: Pick<NewSession, 'sid' | 'sub'>) => void,
-): Adapter => {
+export const createDeviceCodes = ({
+  tickets,
+  authorized,
+  newName,
+  requestOf,
+  termsOf,
+  verificationOf,
+  begin,
+  onRedeemed,
+}: DeviceCodesDeps): Adapter => {
   const read = (record: TicketRecord): Required<Authorization> => {
     const { payload, sid, salt = sid } = JSON.parse(record.authorization) as Authorization
     return { payload, sid, salt }
@@ -94,14 +106,14 @@ export const createDeviceCodes = (
   return {
     upsert: async (deviceCode, { jti: _, ...payload }) => {
       const authorization: Authorization = { payload, sid: newName(), salt: newName() }
-      const request = describe(payload)
+      const request = requestOf(payload)
       const terms = termsOf(request)
       const created = await tickets.create({
         deviceCode,
         request,
         authorization: JSON.stringify(authorization),
         ...(terms === undefined ? {} : { terms }),
-        verification: verificationOf(payload),
+        verification: verificationOf(),
       })
       if (!created.ok) throw new errors.TemporarilyUnavailable('this user code is in use; please try again')
     },
@@ -125,7 +137,7 @@ export const createDeviceCodes = (
             accountId: sub,
             grantId: sid,
             sid,
-            ...of(payload),
+            ...authorized(payload),
             ...{ acr: acrOf(mode), amr: amrOf(mode) },
             authTime: Math.floor((decidedAt ?? Date.now()) / 1000),
           }
@@ -152,9 +164,9 @@ export const createDeviceCodes = (
       if (found?.state.status !== 'confirmed') throw new errors.InvalidGrant('device code was already used')
       const { payload, sid, salt } = read(found)
       const sub = found.sub ?? ''
-      const { scope, resource } = of(payload)
+      const { scope, resource } = authorized(payload)
       const begun = await begin({
-        ...{ sid, sub, clientId: payload.clientId ?? '', scope, resource, request: describe(payload) },
+        ...{ sid, sub, clientId: payload.clientId ?? '', scope, resource, request: requestOf(payload) },
         since: new Date(found.decidedAt ?? 0).toISOString(),
         ...(found.scannedAfter === undefined ? {} : { scannedAfter: found.scannedAfter }),
         tokenSeed: { deviceCode, salt },

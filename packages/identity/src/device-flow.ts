@@ -120,14 +120,11 @@ export const createDeviceFlow = (
       throw new errors.InvalidScope('none of these scopes is registered', String(params.scope))
   }
 
-  const codes = createDeviceCodes(
-    tickets,
-    authorized,
-    newName,
-    requestOf,
-    ({ application }) => (application?.party === 'third' ? application.scopes.join(' ') : undefined),
-    createCodeVerification(demandOf, networkOf),
-    async ({ sid, sub, clientId, scope, resource, since, scannedAfter, tokenSeed, request }) => {
+  const codes = createDeviceCodes({
+    ...{ tickets, authorized, newName, requestOf },
+    termsOf: ({ application }) => (application?.party === 'third' ? application.scopes.join(' ') : undefined),
+    verificationOf: createCodeVerification(demandOf, networkOf),
+    begin: async ({ sid, sub, clientId, scope, resource, since, scannedAfter, tokenSeed, request }) => {
       nameFirst(tokenSeed)
       readAccount(sub)
       const grant = new (provider().Grant)({ accountId: sub, clientId })
@@ -143,8 +140,8 @@ export const createDeviceFlow = (
       }
       return sessions.begin(sub, record, save, scannedAfter)
     },
-    (session) => onSessionBegan?.(session),
-  )
+    onRedeemed: (session) => onSessionBegan?.(session),
+  })
 
   return {
     codes,
