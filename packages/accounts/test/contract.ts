@@ -170,6 +170,24 @@ export const accountContract = (url: string): void => {
     expect([subOf(other), await claims()]).toEqual([sub, { name: 'Ann', ...verified(second) }])
   })
 
+  test('[U20] what the token of an app says is added, and claims of the business take the place of all', async () => {
+    const { accounts } = await node()
+    const person = somebody()
+    const after = async (said: Partial<Decision & { allow: true }>) => {
+      const sub = subOf(await accounts.of(person, { decide: async () => ({ allow: true, ...said }) }))
+      return (await accounts.find(sub))?.claims
+    }
+    const [first, second] = ['+8613800138000', '+8613900139000'] as const
+    const verified = { phone_number: first, phone_number_verified: true }
+    expect(await after({ profile: { name: 'Ann' } })).toEqual({ name: 'Ann' })
+    expect(await after({ phoneNumber: first })).toEqual({ name: 'Ann', ...verified })
+    expect(await after({ profile: { locale: 'zh-CN' } })).toEqual({ name: 'Ann', locale: 'zh-CN', ...verified })
+    // The app's number is not one that WeChat has told.
+    const changed = { name: 'Ann', locale: 'zh-CN', phone_number: second }
+    expect(await after({ profile: { phone_number: second } })).toEqual(changed)
+    expect(await after({ claims: { name: 'Anna' }, profile: { locale: 'en' } })).toEqual({ name: 'Anna' })
+  })
+
   test('[U17] a number that arrives while the business decides about another login is not lost', async () => {
     const { accounts } = await node()
     const person = somebody()
