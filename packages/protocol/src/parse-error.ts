@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { type Code, codes, type Result } from './codes.ts'
-import { parser } from './parser.ts'
+import { Count, parser } from './parser.ts'
 import type { OAuthError, Problem } from './routes.ts'
 
 /* Parsers of refusals, as in `parse.ts`. */
@@ -10,13 +10,13 @@ const CodeName = v.picklist(Object.keys(codes) as Code[])
 export const ProblemBody = v.object({
   type: v.string(),
   title: v.string(),
-  status: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  status: Count,
   detail: v.optional(v.string()),
   instance: v.optional(v.string()),
   code: CodeName,
   react: v.picklist(['retry', 'reauth', 'renew', 'stop']),
   reason: v.optional(v.string()),
-  left: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  left: v.optional(Count),
 })
 
 const OAuthErrorBody = v.object({

@@ -14,9 +14,8 @@ import {
   type VolatileMessage,
 } from './channel.ts'
 import { LONGEST_TOKEN, MOST_HISTORY } from './limits.ts'
-import { parser } from './parser.ts'
+import { Count, parser } from './parser.ts'
 
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const Name = v.pipe(v.string(), v.regex(channelPattern))
 /** A channel name as clients write it. */
 export const Asked = v.union([v.literal(OWN_CHANNEL), Name])

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Result } from './codes.ts'
-import { parser } from './parser.ts'
+import { Count, parser } from './parser.ts'
 import type { ActivityPage, SessionList, SessionsEnded } from './routes.ts'
 
 export const Sessions = v.object({
@@ -18,7 +18,7 @@ export const Sessions = v.object({
     }),
   ),
 })
-export const Ended = v.object({ ended: v.pipe(v.number(), v.integer(), v.minValue(0)) })
+export const Ended = v.object({ ended: Count })
 const Text = v.optional(v.string())
 export const Activity = v.object({
   entries: v.array(

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Result } from './codes.ts'
 import { Digits, Mode } from './parse-confirmation.ts'
-import { parser } from './parser.ts'
+import { Count, parser } from './parser.ts'
 import type { CodePicture, DeviceAuthorization, PooledCodeAnswer, ScanAnswer, TicketLink, TokenSet } from './routes.ts'
 import {
   deviceCodePattern,
@@ -13,7 +13,6 @@ import {
   transitions,
 } from './ticket.ts'
 
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const Ticket = v.pipe(v.string(), v.regex(ticketPattern))
 export const DeviceCode = v.pipe(v.string(), v.regex(deviceCodePattern))
 const Status = v.picklist(Object.keys(transitions) as TicketStatus[])

@@ -1,6 +1,9 @@
 import * as v from 'valibot'
 import { fail, ok, type Result } from './codes.ts'
 
+/** A whole number that is not negative. */
+export const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
+
 const memberOf = ({ path }: v.BaseIssue<unknown>): string[] => {
   const key = path?.[0]?.key
   return typeof key === 'string' ? [key] : []
