@@ -65,12 +65,14 @@ export interface Identity {
    */
   provider(): Provider
   /**
-   * Verifies an access token of this cluster, without a request to Redis. The exception is a token that names
-   * an unknown key: then the keys are read from Redis, at most once in two seconds. If that read fails, it
-   * rejects with RedisUnavailable.
+   * Verifies an access token of this cluster, without a request to Redis. There are two exceptions, which
+   * reject with RedisUnavailable if that request fails:
+   *
+   * - A token names an unknown key. The keys are read, at most once in two seconds.
+   * - A proof fits its token. That it was used is remembered.
    *
    * A token that is bound to a key (RFC 9449) is UNAUTHORIZED without a proof of that key, and any other one
-   * with a proof. That a proof was used is remembered in Redis.
+   * with a proof.
    */
   verify(token: string, proof?: KeyProof): Promise<Result<Bearer>>
   /**
@@ -83,7 +85,7 @@ export interface Identity {
   isOwn(token: string): boolean
   /** Whether a session has not ended: one read of Redis. Rejects with RedisUnavailable. */
   hasSession(sid: string): Promise<boolean>
-  /** The sessions of a person, newest first. Rejects with RedisUnavailable, like the three methods below. */
+  /** The sessions of a person, newest first. Rejects with RedisUnavailable, like the methods below. */
   sessions(sub: string): Promise<SessionRecord[]>
   /**
    * Ends a session on every node. Resolves with false if the session is not this person's, is over, or was

@@ -132,7 +132,7 @@ const either = (own: RecordForm, application: RecordForm): RecordForm => ({
 
 /** Nodes of former versions name a tap in another way. */
 const ofToday = (record: AdapterPayload | undefined): AdapterPayload | undefined =>
-  record?.acr === 'scan' ? { ...record, ...wayOf(undefined) } : record
+  record && modeOf(record.acr) === 'tap' ? { ...record, ...wayOf(undefined) } : record
 
 /**
  * Writes a record in its short form if all nodes read that, and if the form holds all of the record. Else in

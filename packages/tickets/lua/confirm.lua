@@ -3,9 +3,8 @@
 -- ARGV  sub, redeem_ms, keep_ms, event_head, event_tail, terms (those that the owner has read), number (two
 --       digits, or empty), network (of the phone), most_wrong
 -- reply {"OK", status, version, left_ms}
---       | {"TICKET_NOT_FOUND"} | {"TICKET_VOID"} | {"TICKET_TAKEN"} | {"TICKET_EXPIRED"}
---       | {"NOT_SCANNED"} |
---       {"TICKET_SETTLED"}
+--       | {"TICKET_NOT_FOUND"} | {"TICKET_VOID"} | {"TICKET_TAKEN"} | {"TICKET_EXPIRED"} | {"NOT_SCANNED"}
+--       | {"TICKET_SETTLED"}
 --       | {"CONSENT_REQUIRED"} the ticket has other terms
 --       | {"VERIFICATION_REQUIRED"} a number, or the network of the browser, is missing
 --       | {"VERIFICATION_WRONG", left} another number. With none left the ticket is rejected

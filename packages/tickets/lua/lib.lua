@@ -4,8 +4,8 @@
 -- code), request (JSON), authorization (text of the OAuth layer), terms (what a yes must repeat, if there are
 -- any), owner (sub, once there is one), scannedAfter (text of the OAuth layer, once scanned), decidedAt (ms
 -- epoch, once confirmed), others (other accounts that scanned it while the owner had not decided), typed
--- (accounts that typed its user code), void (once too many accounts have scanned it). Lists of accounts have
--- the form of `name_of`.
+-- (accounts that typed its user code), void (once too many accounts have scanned it), polledAt (ms epoch) and
+-- interval (ms) of polls. Lists of accounts have the form of `name_of`.
 -- If more than a tap is demanded: verify (what is demanded), number (two digits of the page), network (of the
 -- browser), wrong (the wrong numbers so far, a space after each). Once scanned: mode (how it is verified; a
 -- tap has none).

@@ -117,7 +117,10 @@ export interface Tickets {
   peek(ticket: string): Promise<Result<Pick<TicketRecord, 'state' | 'sub'>>>
   /** Whether the ticket still waits for its scan. Only then is its picture needed. */
   isPending(ticket: string): Promise<boolean>
-  /** The ticket of a user code that a person typed. With the person's account, its scan is told so. */
+  /**
+   * The ticket of a user code that a person typed, or TICKET_NOT_FOUND. With the person's account, its scan
+   * is told so.
+   */
   findByUserCode(userCode: string, sub?: string): Promise<Result<string>>
   /** What a phone would be told of a ticket, without scanning it. TICKET_NOT_FOUND for an unknown one. */
   requestOf(ticket: string): Promise<Result<NewTicket['request']>>
