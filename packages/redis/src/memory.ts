@@ -93,11 +93,12 @@ export const watchMemory = (connection: Connection, options: MemoryWatchOptions)
     const masters = mastersOf(connection)
     // No master has slots at the moment. Keep the last known state.
     if (masters.length === 0) return
+    // What is written while Redis answers is not in the answer.
+    written = 0
     const answers = await Promise.allSettled(masters.map((master) => verdict(master.info('memory'))))
     const before = parts
     parts = new Map()
     left = Number.POSITIVE_INFINITY
-    written = 0
     const refusals: string[] = []
     for (const [i, answer] of answers.entries()) {
       const { host, port } = masters[i]?.options ?? {}
