@@ -25,10 +25,8 @@ export interface Client {
   redirectUris: readonly string[]
   /** Where a person may be sent after logging out. */
   postLogoutRedirectUris: readonly string[]
-  /** Where it is told that a session has ended (OpenID Connect Back-Channel Logout). */
+  /** Where it is told that a session has ended (OpenID Connect Back-Channel Logout), always with `sid`. */
   backchannelLogoutUri?: string
-  /** Whether it needs `sid` there. It gets it in any case. */
-  backchannelLogoutSessionRequired?: boolean
   grants: readonly ClientGrant[]
   /** The most that it may ask for. */
   scopes: readonly string[]

@@ -154,9 +154,6 @@ const clientOf = (entry: Entry): Client => ({
   redirectUris: entry.redirect_uris,
   postLogoutRedirectUris: entry.post_logout_redirect_uris,
   ...(entry.backchannel_logout_uri ? { backchannelLogoutUri: entry.backchannel_logout_uri } : {}),
-  ...(entry.backchannel_logout_session_required === undefined
-    ? {}
-    : { backchannelLogoutSessionRequired: entry.backchannel_logout_session_required }),
   grants: entry.grant_types,
   scopes: entry.scope,
   idTokenAlg: entry.id_token_signed_response_alg,
