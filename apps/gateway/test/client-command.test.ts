@@ -163,6 +163,13 @@ test.each([
   expect(clients.size).toBe(0)
 })
 
+test('a problem has the line of its object, also behind something that is none', () => {
+  expect(parseClients(`[1,\n${JSON.stringify(entry({ logo: 1 }))}]`).problems).toEqual([
+    'line 1: a client must be an object',
+    'line 2: logo is no member of a client',
+  ])
+})
+
 test('the file is read again; with a mistake in it the applications of before stay', async () => {
   const text = JSON.stringify([entry()])
   const file = await fileOf(text)

@@ -1,7 +1,7 @@
 // Types alone: a command that reads clients needs no OAuth provider.
 import type { Client, ClientGrant } from '@saoma/identity'
 import * as v from 'valibot'
-import { linesOfObjects } from './json-lines.ts'
+import { readJsonList } from './json-list.ts'
 import { isNetwork } from './networks.ts'
 import { verificationDemand } from './verification-demand.ts'
 
@@ -180,19 +180,6 @@ export const readClient = (item: unknown): ReadClient => {
   return { member, what: issue.expected === 'never' ? 'is no member of a client' : 'is needed' }
 }
 
-/** The list of a text, or why it is none. */
-const listIn = (text: string): { list: unknown[] } | { problem: string } => {
-  if (text.trim() === '') return { list: [] }
-  try {
-    const list: unknown = JSON.parse(text)
-    return Array.isArray(list) ? { list } : { problem: 'line 1: it must be a JSON list of clients' }
-  } catch (error) {
-    const { message } = error as Error
-    const position = Number(/position (\d+)/.exec(message)?.[1] ?? text.length)
-    return { problem: `line ${text.slice(0, position).split('\n').length}: it is not JSON` }
-  }
-}
-
 export interface ParsedClients {
   /** By id. */
   clients: ReadonlyMap<string, Client>
@@ -205,27 +192,17 @@ export interface ParsedClients {
  * Each problem is a sentence with its line. With a problem there are no clients.
  */
 export const parseClients = (text: string): ParsedClients => {
-  const read = listIn(text)
-  if ('problem' in read) return { clients: new Map(), registrations: new Map(), problems: [read.problem] }
-  const lines = linesOfObjects(text)
   const clients = new Map<string, Client>()
   const registrations = new Map<string, Registration>()
-  const problems: string[] = []
-  for (const [i, item] of read.list.entries()) {
-    const { line = 1, members = new Map<string, number>() } = lines[i] ?? {}
-    const wrong = (member: string, what: string) =>
-      problems.push(`line ${members.get(member) ?? line}: ${member} ${what}`)
-    const entry = readClient(item)
-    if (!('client' in entry))
-      if (entry.member === undefined) problems.push(`line ${line}: ${entry.what}`)
-      else wrong(entry.member, entry.what)
-    else if (clients.has(entry.client.id)) wrong('client_id', `${entry.client.id} is taken`)
-    else {
-      const { secret_sha256: _, ...registration } = item as ClientEntry
-      clients.set(entry.client.id, entry.client)
-      registrations.set(entry.client.id, registration)
-    }
-  }
+  const problems = readJsonList(text, 'clients', (item, wrong) => {
+    const read = readClient(item)
+    if (!('client' in read)) return wrong(read.what, read.member)
+    const { client } = read
+    if (clients.has(client.id)) return wrong(`${client.id} is taken`, 'client_id')
+    const { secret_sha256: _, ...registration } = item as ClientEntry
+    clients.set(client.id, client)
+    registrations.set(client.id, registration)
+  })
   return problems.length > 0
     ? { clients: new Map(), registrations: new Map(), problems }
     : { clients, registrations, problems }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { linesOfObjects } from './json-lines.ts'
+import { readJsonList } from './json-list.ts'
 import { type SignatureAlgorithm, signatureAlgorithms } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
 
@@ -86,48 +86,26 @@ const issuerOf = (entry: Entry, source: KeySource): PhoneIssuer => ({
   needsKey: entry.dpop_bound_access_tokens,
 })
 
-/** The list of a text, or why it is none. */
-const listIn = (text: string): { list: unknown[] } | { problem: string } => {
-  if (text.trim() === '') return { list: [] }
-  try {
-    const list: unknown = JSON.parse(text)
-    return Array.isArray(list) ? { list } : { problem: 'line 1: it must be a JSON list of issuers' }
-  } catch (error) {
-    const { message } = error as Error
-    const position = Number(/position (\d+)/.exec(message)?.[1] ?? text.length)
-    return { problem: `line ${text.slice(0, position).split('\n').length}: it is not JSON` }
-  }
-}
-
 /**
  * Reads the issuers of the business's own apps: a JSON list of objects. Each problem is a sentence with its
  * line. With a problem there are no issuers.
  */
 export const parsePhoneIssuers = (text: string): { issuers: readonly PhoneIssuer[]; problems: string[] } => {
-  const read = listIn(text)
-  if ('problem' in read) return { issuers: [], problems: [read.problem] }
-  const lines = linesOfObjects(text)
   const issuers: PhoneIssuer[] = []
-  const problems: string[] = []
-  for (const [i, item] of read.list.entries()) {
-    const { line = 1, members = new Map<string, number>() } = lines[i] ?? {}
-    const wrong = (member: string, what: string) =>
-      problems.push(`line ${members.get(member) ?? line}: ${member} ${what}`)
+  const problems = readJsonList(text, 'issuers', (item, wrong) => {
     const entry = v.safeParse(Entry, item)
     if (!entry.success) {
       const [issue] = entry.issues
-      const path = v.getDotPath(issue)?.split('.') ?? []
-      const [member, inner] = path
-      if (member === undefined) problems.push(`line ${line}: an issuer must be an object`)
-      else if (issue.type !== 'strict_object') wrong(member, issue.message)
-      else if (inner !== undefined) wrong(member, `can have ${profileNames.join(', ')}, and no ${inner}`)
-      else wrong(member, issue.expected === 'never' ? 'is no member of an issuer' : 'is needed')
-      continue
+      const [member, inner] = v.getDotPath(issue)?.split('.') ?? []
+      if (member === undefined) return wrong('an issuer must be an object')
+      if (issue.type !== 'strict_object') return wrong(issue.message, member)
+      if (inner !== undefined) return wrong(`can have ${profileNames.join(', ')}, and no ${inner}`, member)
+      return wrong(issue.expected === 'never' ? 'is no member of an issuer' : 'is needed', member)
     }
     const source = sourceOf(entry.output)
-    if (!source) wrong('jwks_uri', 'or jwks_file is needed, and not both')
-    else if (issuers.some(({ issuer }) => issuer === entry.output.issuer)) wrong('issuer', 'stands there twice')
-    else issuers.push(issuerOf(entry.output, source))
-  }
+    if (!source) return wrong('or jwks_file is needed, and not both', 'jwks_uri')
+    if (issuers.some(({ issuer }) => issuer === entry.output.issuer)) return wrong('stands there twice', 'issuer')
+    issuers.push(issuerOf(entry.output, source))
+  })
   return problems.length > 0 ? { issuers: [], problems } : { issuers, problems }
 }
