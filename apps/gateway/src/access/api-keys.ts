@@ -1,16 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Backend, patternSyntax } from './principal.ts'
-import { rereadFile } from './reread-file.ts'
+import { type ListText, rereadList } from './reread-list.ts'
 import type { KeyRing } from './revocation-watch.ts'
 import { channelActs, isScope, type Scope, scopes } from './scopes.ts'
-
-/**
- * The text of the key list at the start. `file` names its source, if it was read from a file that may change.
- */
-export interface ApiKeyList {
-  text: string
-  file?: string
-}
 
 export interface ApiKeysOptions {
   /**
@@ -32,6 +24,12 @@ export interface ApiKeys extends KeyRing {
 interface Entry {
   sha256: Buffer
   backend: Backend
+}
+
+interface ParsedKeys {
+  /** By name. */
+  entries: ReadonlyMap<string, Entry>
+  problems: string[]
 }
 
 /** The prefix of API keys. No other token has it. */
@@ -70,7 +68,7 @@ export const readScopes = (text: string): readonly Scope[] | undefined => {
  * Reads `<name> <sha256 hex> <pattern>[,<pattern>…] [<scope>[,<scope>…]]`, one per line or between
  * semicolons; `#` begins a comment.
  */
-export const parseApiKeys = (text: string): { entries: ReadonlyMap<string, Entry>; problems: string[] } => {
+export const parseApiKeys = (text: string): ParsedKeys => {
   const entries = new Map<string, Entry>()
   const problems: string[] = []
   for (const [i, line] of text.split(/\r?\n|;/).entries()) {
@@ -111,12 +109,12 @@ const same = (a: Entry, b: Entry): boolean =>
  * The keys of backends. A node knows only their hashes. It reads the file again when it changes, so that keys
  * come and go without a restart.
  */
-export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs }: ApiKeysOptions): ApiKeys => {
-  let entries = parseApiKeys(text).entries
+export const createApiKeys = (source: ListText, { onProblem, lookMs }: ApiKeysOptions): ApiKeys => {
+  let entries = parseApiKeys(source.text).entries
   let known = new Set([...entries.values()].map(({ backend }) => backend))
   const listeners = new Set<() => void>()
 
-  const replace = (fresh: ReadonlyMap<string, Entry>): void => {
+  const take = ({ entries: fresh }: ParsedKeys): void => {
     // An unchanged key keeps its `Backend` object, because connections are compared by that object.
     const merged = new Map(
       [...fresh].map(([name, entry]) => {
@@ -130,12 +128,7 @@ export const createApiKeys = ({ text, file }: ApiKeyList, { onProblem, lookMs }:
     if (changed) for (const listener of [...listeners]) listener()
   }
 
-  const take = (changed: string): void => {
-    const fresh = parseApiKeys(changed)
-    if (fresh.problems.length > 0) onProblem(fresh.problems)
-    else replace(fresh.entries)
-  }
-  const close = file === undefined ? () => {} : rereadFile(file, take, (reason) => onProblem([reason]), lookMs)
+  const close = rereadList(source, { parse: parseApiKeys, take, onProblem }, lookMs)
 
   return {
     find: (key) => {

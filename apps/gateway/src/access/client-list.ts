@@ -1,14 +1,6 @@
 import { type Client, type ClientRegistry, pageOrigins } from '@saoma/identity'
 import { type ParsedClients, parseClients, type Registration } from './read-clients.ts'
-import { rereadFile } from './reread-file.ts'
-
-/**
- * The text of the clients at the start. `file` names its source, if it was read from a file that may change.
- */
-export interface ClientText {
-  text: string
-  file?: string
-}
+import { type ListText, rereadList } from './reread-list.ts'
 
 export interface ClientList extends ClientRegistry {
   /**
@@ -33,23 +25,20 @@ const originsOf = (clients: ReadonlyMap<string, Client>): ReadonlySet<string> =>
  * @param onProblem  called once per change, with the reasons
  */
 export const createClientList = (
-  { text, file }: ClientText,
+  source: ListText,
   onProblem: (problems: readonly string[]) => void,
   lookMs?: number,
 ): ClientList => {
-  let present: ParsedClients = parseClients(text)
+  let present: ParsedClients = parseClients(source.text)
   let origins = originsOf(present.clients)
   const listeners = new Set<() => void>()
-  const take = (changed: string): void => {
-    // A file that is being written is empty for a moment.
-    if (changed.trim() === '') return onProblem(['it is empty; [] stands for no applications'])
-    const fresh = parseClients(changed)
-    if (fresh.problems.length > 0) return onProblem(fresh.problems)
+  const take = (fresh: ParsedClients): void => {
     present = fresh
     origins = originsOf(fresh.clients)
     for (const listener of [...listeners]) listener()
   }
-  const close = file === undefined ? () => {} : rereadFile(file, take, (reason) => onProblem([reason]), lookMs)
+  const empty = 'it is empty; [] stands for no applications'
+  const close = rereadList(source, { parse: parseClients, take, onProblem, empty }, lookMs)
   return {
     find: (id) => present.clients.get(id),
     hasOrigin: (origin) => origins.has(origin),

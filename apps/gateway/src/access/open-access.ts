@@ -3,13 +3,14 @@ import type { Identity } from '@saoma/identity'
 import type { Subscriber } from '@saoma/redis'
 import type { Logger } from '../operate/log.ts'
 import { joinKeys } from './all-keys.ts'
-import { type ApiKeyList, type ApiKeys, createApiKeys } from './api-keys.ts'
+import { type ApiKeys, createApiKeys } from './api-keys.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { createAuthorizationWebhook } from './authorization-webhook.ts'
 import { type BusinessTokenSettings, openBusinessTokens } from './business-tokens.ts'
 import type { HeldKeys } from './held-keys.ts'
 import { createPolicy } from './policy.ts'
 import type { Authenticate, Policy, StillValid } from './principal.ts'
+import type { ListText } from './reread-list.ts'
 import { createRevocationWatch, type RevocationWatch } from './revocation-watch.ts'
 import type { Rules } from './rules.ts'
 
@@ -26,7 +27,7 @@ export interface OpenAccessDeps {
 }
 
 export interface AccessSettings extends BusinessTokenSettings {
-  apiKeys: ApiKeyList
+  apiKeys: ListText
   /** The webhook that decides where a rule says `hook`. */
   hook?: { url: string; secret: string }
 }

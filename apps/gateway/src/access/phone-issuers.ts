@@ -9,18 +9,16 @@ import {
   KeysUnavailable,
   LEEWAY_SECONDS,
 } from './business-keys.ts'
-import { type PhoneIssuer, type ProfileName, parsePhoneIssuers, profileNames } from './read-phone-issuers.ts'
-import { rereadFile } from './reread-file.ts'
+import {
+  type ParsedIssuers,
+  type PhoneIssuer,
+  type ProfileName,
+  parsePhoneIssuers,
+  profileNames,
+} from './read-phone-issuers.ts'
+import { type ListText, rereadList } from './reread-list.ts'
 import { type Claims, claimsIn, typeOf } from './signed-tokens.ts'
 import { type JwtRefusal, whyOf } from './token-refusals.ts'
-
-/**
- * The text of the issuers at the start. `file` names its source, if it was read from a file that may change.
- */
-export interface IssuerText {
-  text: string
-  file?: string
-}
 
 /** What a token of the business's app says, once it is verified. */
 export interface Subject {
@@ -137,7 +135,7 @@ interface Known {
  * @param options  the clocks, and how keys are read
  */
 export const createPhoneIssuers = (
-  { text, file }: IssuerText,
+  list: ListText,
   onProblem: (problems: readonly string[]) => void,
   log: Logger,
   options: Omit<BusinessKeysOptions, 'about'> & { lookMs?: number } = {},
@@ -153,7 +151,7 @@ export const createPhoneIssuers = (
       about: { setting: 'SAOMA_PHONE_ISSUERS', app: name },
     })
   /** Keys that are known stay, because their source may be away now. */
-  const adopt = (issuers: readonly PhoneIssuer[]): void => {
+  const take = ({ issuers }: ParsedIssuers): void => {
     const held = new Map([...known.values()].map(({ issuer, keys }) => [nameOf(issuer), keys]))
     const next = issuers.map((issuer): [string, Known] => {
       const keys = held.get(nameOf(issuer)) ?? openKeys(issuer)
@@ -164,16 +162,9 @@ export const createPhoneIssuers = (
     const used = new Set(next.map(([, { keys }]) => keys))
     for (const keys of held.values()) if (!used.has(keys)) keys.close()
   }
-  adopt(parsePhoneIssuers(text).issuers)
-
-  const take = (changed: string): void => {
-    // A file that is being written is empty for a moment.
-    if (changed.trim() === '') return onProblem(['it is empty; [] stands for no issuers'])
-    const { issuers, problems } = parsePhoneIssuers(changed)
-    if (problems.length > 0) return onProblem(problems)
-    adopt(issuers)
-  }
-  const stop = file === undefined ? () => {} : rereadFile(file, take, (reason) => onProblem([reason]), lookMs)
+  take(parsePhoneIssuers(list.text))
+  const empty = 'it is empty; [] stands for no issuers'
+  const stop = rereadList(list, { parse: parsePhoneIssuers, take, onProblem, empty }, lookMs)
 
   return {
     // Cheap checks come first: anyone can send any token.

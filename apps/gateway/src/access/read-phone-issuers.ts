@@ -86,11 +86,16 @@ const issuerOf = (entry: Entry, source: KeySource): PhoneIssuer => ({
   needsKey: entry.dpop_bound_access_tokens,
 })
 
+export interface ParsedIssuers {
+  issuers: readonly PhoneIssuer[]
+  problems: string[]
+}
+
 /**
  * Reads the issuers of the business's own apps: a JSON list of objects. Each problem is a sentence with its
  * line. With a problem there are no issuers.
  */
-export const parsePhoneIssuers = (text: string): { issuers: readonly PhoneIssuer[]; problems: string[] } => {
+export const parsePhoneIssuers = (text: string): ParsedIssuers => {
   const issuers: PhoneIssuer[] = []
   const problems = readJsonList(text, 'issuers', (item, wrong) => {
     const entry = v.safeParse(Entry, item)

@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { SessionLimits } from '@saoma/identity'
 import { givenIn, readSettings, type VerificationDemand } from '@saoma/protocol'
 import type { Addressing } from '@saoma/wechat'
-import type { ClientText } from '../access/client-list.ts'
 import { signatureAlgorithms } from '../access/key-set.ts'
 import type { AccessSettings } from '../access/open-access.ts'
-import type { IssuerText } from '../access/phone-issuers.ts'
+import type { ListText } from '../access/reread-list.ts'
 import type { Rule } from '../access/rules.ts'
 import type { RedisSettings } from '../operate/open-redis.ts'
 import type { TraceOptions } from '../operate/tracing/options.ts'
@@ -68,11 +67,11 @@ export interface Config extends RedisSettings {
   webNetworks: string[]
   live: AccessSettings & { rules: readonly Rule[] }
   /** The applications that log people in. */
-  clients: ClientText
+  clients: ListText
   /** Private networks in which applications may be called. */
   applicationNetworks: string[]
   /** The issuers whose tokens the company's own apps exchange for those of a phone. */
-  phoneIssuers?: IssuerText
+  phoneIssuers?: ListText
   /** The company's own app, if there is one. */
   ownApp?: OwnApp
   /** What the picture of a login opens, if the browser does not ask for the other one. */

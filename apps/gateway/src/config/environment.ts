@@ -3,13 +3,12 @@ import { isOwnClaim } from '@saoma/accounts'
 import type { SessionKind } from '@saoma/identity'
 import { parseRedisUrl } from '@saoma/redis'
 import * as v from 'valibot'
-import { type ApiKeyList, parseApiKeys } from '../access/api-keys.ts'
+import { parseApiKeys } from '../access/api-keys.ts'
 import { isPrivateNetwork } from '../access/application-networks.ts'
-import type { ClientText } from '../access/client-list.ts'
 import { isNetwork } from '../access/networks.ts'
-import type { IssuerText } from '../access/phone-issuers.ts'
 import { parseClients } from '../access/read-clients.ts'
 import { type PhoneIssuer, parsePhoneIssuers } from '../access/read-phone-issuers.ts'
+import type { ListText } from '../access/reread-list.ts'
 import { parseRules, type Rule } from '../access/rules.ts'
 import { verificationDemand } from '../access/verification-demand.ts'
 import { traceSamplers } from '../operate/tracing/options.ts'
@@ -111,21 +110,19 @@ const sessionsPerKind = v.pipe(
     return limits
   }),
 )
-const apiKeys = listing<ApiKeyList>((text, file) => ({
-  value: { text, ...(file ? { file } : {}) },
-  problems: parseApiKeys(text).problems,
-}))
+/** One that is read again when its file changes. */
+const rereadListing = (parse: (text: string) => { problems: readonly string[] }) =>
+  listing<ListText>((text, file) => ({ value: { text, ...(file ? { file } : {}) }, problems: parse(text).problems }))
+
+const apiKeys = rereadListing(parseApiKeys)
 const rules = listing<readonly Rule[]>((text) => {
   const parsed = parseRules(text)
   return { value: parsed.rules, problems: parsed.problems }
 })
 
 const wechatApps = listing(parseWechatApps)
-const clients = listing<ClientText>((text, file) => ({
-  value: { text, ...(file ? { file } : {}) },
-  problems: parseClients(text).problems,
-}))
-const phoneIssuers = listing<IssuerText & { issuers: readonly PhoneIssuer[] }>((text, file) => {
+const clients = rereadListing(parseClients)
+const phoneIssuers = listing<ListText & { issuers: readonly PhoneIssuer[] }>((text, file) => {
   const { issuers, problems } = parsePhoneIssuers(text)
   return { value: { text, issuers, ...(file ? { file } : {}) }, problems }
 })

@@ -1,6 +1,25 @@
 import { readFile, stat } from 'node:fs/promises'
 import { every } from '@saoma/redis'
 
+/** The text of a list at the start. `file` names its source, if it was read from a file that may change. */
+export interface ListText {
+  text: string
+  file?: string
+}
+
+export interface ListReader<T> {
+  parse: (text: string) => T
+  /** Gets each list that has no problems. */
+  take: (list: T) => void
+  /** Called once per change, with the reasons why it was not taken. What was taken before stays. */
+  onProblem: (problems: readonly string[]) => void
+  /**
+   * What is said of an empty file, where another text stands for an empty list. A file that is being written
+   * is empty for a moment.
+   */
+  empty?: string
+}
+
 const LOOK_MS = 2_000
 
 const signature = async (path: string): Promise<string> => {
@@ -16,7 +35,7 @@ const signature = async (path: string): Promise<string> => {
  * @param onUnread  called once when the file cannot be read, with the reason
  * @returns the function that stops it
  */
-export const rereadFile = (
+const rereadFile = (
   path: string,
   take: (text: string) => void,
   onUnread: (reason: string) => void,
@@ -45,4 +64,24 @@ export const rereadFile = (
     }
   }
   return every(lookMs, () => void look())
+}
+
+/**
+ * Reads a list again whenever its file has changed.
+ *
+ * @returns the function that stops it
+ */
+export const rereadList = <T extends { problems: readonly string[] }>(
+  { file }: ListText,
+  { parse, take, onProblem, empty }: ListReader<T>,
+  lookMs?: number,
+): (() => void) => {
+  if (file === undefined) return () => {}
+  const read = (text: string): void => {
+    if (empty !== undefined && text.trim() === '') return onProblem([empty])
+    const list = parse(text)
+    if (list.problems.length > 0) onProblem(list.problems)
+    else take(list)
+  }
+  return rereadFile(file, read, (reason) => onProblem([reason]), lookMs)
 }
