@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { readJsonList } from './json-list.ts'
 import { type SignatureAlgorithm, signatureAlgorithms } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
+import { isWebAddress } from './web-address.ts'
 
 /** The claims of an account that a token of the business's app may fill. */
 export const profileNames = ['name', 'picture', 'locale', 'phone_number'] as const
@@ -25,10 +26,6 @@ export interface PhoneIssuer {
   needsKey: boolean
 }
 
-const isWebAddress = (text: string): boolean => {
-  const { protocol = '', username } = URL.parse(text) ?? {}
-  return /^https?:$/.test(protocol) && username === ''
-}
 const word = (most: number, what: string) => v.pipe(v.string(what), v.minLength(1, what), v.maxLength(most, what))
 const claim = word(200, 'must be the name of a claim')
 const NAME_RULE = 'must be 1 to 64 of A-Z, a-z, 0-9, . _ and -'

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { isWebAddress } from '../access/web-address.ts'
 
 /* Settings that hold addresses. */
 
@@ -24,10 +25,7 @@ export const pageOrigin = v.pipe(
 )
 export const webAddress = v.pipe(
   v.string(),
-  v.check((text) => {
-    const { protocol = '', username } = URL.parse(text) ?? {}
-    return /^https?:$/.test(protocol) && username === ''
-  }, 'must be a URL such as https://shop.example.com/auth, without a user'),
+  v.check(isWebAddress, 'must be a URL such as https://shop.example.com/auth, without a user'),
 )
 
 export const codeStore = v.pipe(
@@ -40,7 +38,7 @@ export const codeStore = v.pipe(
 export const publicPlace = v.pipe(
   v.string(),
   v.check((text) => {
-    const { protocol = '', username, search, hash } = URL.parse(text) ?? {}
-    return /^https?:$/.test(protocol) && username === '' && search === '' && hash === ''
+    const { search, hash } = URL.parse(text) ?? {}
+    return isWebAddress(text) && search === '' && hash === ''
   }, 'must be a URL such as https://cdn.example.com/codes, without a query'),
 )

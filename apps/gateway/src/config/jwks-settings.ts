@@ -3,14 +3,10 @@ import * as v from 'valibot'
 import { listKeys, type SignatureAlgorithm, signatureAlgorithms } from '../access/key-set.ts'
 import type { KeySource } from '../access/key-source.ts'
 import type { ClaimNames } from '../access/signed-tokens.ts'
+import { isWebAddress } from '../access/web-address.ts'
 
 /** The claims that hold what Saoma needs, if the setting names no others. */
 export const DEFAULT_CLAIMS: ClaimNames = { uid: 'sub', rooms: 'rooms', sid: 'sid' }
-
-const isWebAddress = (text: string): boolean => {
-  const { protocol = '', username } = URL.parse(text) ?? {}
-  return /^https?:$/.test(protocol) && username === ''
-}
 
 /** Why a file holds no keys; undefined if it does. Whether they can be used is looked at later. */
 const problemOf = (file: string): string | undefined => {
