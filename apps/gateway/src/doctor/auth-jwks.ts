@@ -1,14 +1,12 @@
-import { readKeySet } from '../access/key-set.ts'
-import { type KeySource, readSource } from '../access/key-source.ts'
+import type { KeySource } from '../access/key-source.ts'
 import type { Check, Subject } from './check.ts'
 import type { Finding } from './finding.ts'
 import { error, needsSettings, ok, sentence, warning } from './findings.ts'
-import { reachOf } from './settings.ts'
+import { isOpen, readKeys } from './key-sources.ts'
 import type { Source } from './source.ts'
 
 const plainly = (source: KeySource): Finding[] => {
-  const { protocol = '', hostname = '' } = ('url' in source && URL.parse(source.url)) || {}
-  if (protocol !== 'http:' || reachOf(hostname) !== 'everybody') return []
+  if (!isOpen(source)) return []
   return [
     warning(
       'auth-jwks',
@@ -29,8 +27,7 @@ export const createAuthJwksCheck = ({ given }: Source): Check => ({
     if (!config) return needsSettings('The keys of business tokens were')
     const { signed } = config.live
     if (!signed) return []
-    const read = await readSource(signed.source, signal)
-    const set = read.ok ? await readKeySet(read.text, signed.algorithms) : read
+    const set = await readKeys(signed.source, signed.algorithms, signal)
     if (!set.ok)
       return [
         error(

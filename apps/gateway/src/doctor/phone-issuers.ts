@@ -1,15 +1,12 @@
-import { readKeySet } from '../access/key-set.ts'
-import { readSource } from '../access/key-source.ts'
 import { type PhoneIssuer, parsePhoneIssuers } from '../access/read-phone-issuers.ts'
 import type { Check, Subject } from './check.ts'
 import type { Finding } from './finding.ts'
 import { error, needsSettings, ok, sentence, warning } from './findings.ts'
-import { reachOf } from './settings.ts'
+import { isOpen, readKeys } from './key-sources.ts'
 import type { Source } from './source.ts'
 
 const lookAt = async ({ name, source, algorithms }: PhoneIssuer, signal: AbortSignal): Promise<Finding[]> => {
-  const read = await readSource(source, signal)
-  const set = read.ok ? await readKeySet(read.text, algorithms) : read
+  const set = await readKeys(source, algorithms, signal)
   if (!set.ok)
     return [
       error(
@@ -20,8 +17,7 @@ const lookAt = async ({ name, source, algorithms }: PhoneIssuer, signal: AbortSi
     ]
   const { size } = set.value
   const found = ok('phone-issuers', `The app ${name} has ${size} ${size === 1 ? 'key' : 'keys'}.`)
-  const { protocol = '', hostname = '' } = ('url' in source && URL.parse(source.url)) || {}
-  if (protocol !== 'http:' || reachOf(hostname) !== 'everybody') return [found]
+  if (!isOpen(source)) return [found]
   return [
     found,
     warning(
