@@ -1,8 +1,7 @@
-import { type AuditQuery, cursorPattern, isKindOrGroup, MOST_ENTRIES, parseNetwork } from '@saoma/audit'
+import { type AuditQuery, cursorPattern, isKindOrGroup, MOST_ENTRIES } from '@saoma/audit'
 import * as v from 'valibot'
-import { Moment, readStrictly } from './query.ts'
-
-const word = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,256}$/, 'has 1 to 256 printable characters'))
+import type { Read } from '../transport/http/shape.ts'
+import { CURSOR_RULE, Moment, Network, readQuery, Word } from './query.ts'
 
 /** The parameters of `GET /v1/admin/audit`. Each message ends a sentence that begins with the name. */
 export const AuditParameters = v.strictObject({
@@ -13,15 +12,10 @@ export const AuditParameters = v.strictObject({
       v.check((text) => text.split(',').every(isKindOrGroup), 'has a kind that does not exist'),
     ),
   ),
-  person: v.optional(word),
-  ticket: v.optional(word),
-  sid: v.optional(word),
-  network: v.optional(
-    v.pipe(
-      v.string(),
-      v.check((text) => parseNetwork(text).ok, 'is an address or a network such as 203.0.113.0/24'),
-    ),
-  ),
+  person: v.optional(Word),
+  ticket: v.optional(Word),
+  sid: v.optional(Word),
+  network: v.optional(Network),
   from: v.optional(Moment),
   to: v.optional(Moment),
   order: v.optional(v.picklist(['newest', 'oldest'], 'is newest or oldest')),
@@ -32,13 +26,13 @@ export const AuditParameters = v.strictObject({
       v.transform((text) => Math.min(Number(text), MOST_ENTRIES)),
     ),
   ),
-  cursor: v.optional(v.pipe(v.string(), v.regex(cursorPattern, 'is that of the page before'))),
+  cursor: v.optional(v.pipe(v.string(), v.regex(cursorPattern, CURSOR_RULE))),
 })
 
 /** Reads a query, or the sentence that says what is wrong with it. */
-export const readAuditQuery = (given: object): { ok: true; query: AuditQuery } | { ok: false; why: string } => {
-  const read = readStrictly(AuditParameters, given)
+export const readAuditQuery = (given: object): Read<AuditQuery> => {
+  const read = readQuery(AuditParameters, given)
   if (!read.ok) return read
-  const { kind, ...query } = read.query
-  return { ok: true, query: { ...query, ...(kind === undefined ? {} : { kinds: kind.split(',') }) } as AuditQuery }
+  const { kind, ...query } = read.value
+  return { ok: true, value: { ...query, ...(kind === undefined ? {} : { kinds: kind.split(',') }) } as AuditQuery }
 }

@@ -51,7 +51,7 @@ export const auditRoutes = ({ audit, authenticate }: AuditRoutesDeps): Router<Re
     scoped(authenticate, 'audit:read', async (ctx, { name: key }) => {
       const read = readAuditQuery(ctx.query)
       if (!read.ok) return problem(ctx, 'INVALID', read.why)
-      const { query } = read
+      const { value: query } = read
       const asLines = ctx.accepts('json', LINES) === LINES
       // Also with a cursor: anybody can write one that begins at the beginning.
       const reason = asLines ? 'audit.export' : 'audit.read'

@@ -10,7 +10,7 @@ import { scoped } from '../transport/http/credentials.ts'
 import { problem } from '../transport/http/problem.ts'
 import { Ordinal } from '../transport/http/query.ts'
 import { noteAct, noteRead } from './acted.ts'
-import { Cursor, decodeCursor, encodeCursor, ListLimit, NO_CURSOR, readStrictly } from './query.ts'
+import { Cursor, decodeCursor, encodeCursor, ListLimit, NO_CURSOR, readQuery } from './query.ts'
 
 const offset = v.pipe(v.string(), v.regex(/^\d{1,15}$/, 'is an offset'), v.transform(Number))
 
@@ -69,17 +69,17 @@ export const channelRoutes = ({ channels, audit, authenticate }: AdminChannelsDe
     scoped(authenticate, scope, async (ctx, who) => {
       const channel = parseChannel(ctx.params.channel)
       if (!channel.ok) return problem(ctx, 'INVALID', 'this is no name of a channel')
-      const read = readStrictly(Parameters, ctx.query)
+      const read = readQuery(Parameters, ctx.query)
       if (!read.ok) return problem(ctx, 'INVALID', read.why)
-      await act(ctx, channel.value, read.query, who)
+      await act(ctx, channel.value, read.value, who)
     })
 
   router.get(
     '/channels',
     scoped(authenticate, 'channels:read', async (ctx, who) => {
-      const read = readStrictly(ListParameters, ctx.query)
+      const read = readQuery(ListParameters, ctx.query)
       if (!read.ok) return problem(ctx, 'INVALID', read.why)
-      const { prefix, limit, cursor } = read.query
+      const { prefix, limit, cursor } = read.value
       const place = cursor === undefined ? undefined : decodeCursor(cursor, ListPlace)
       if (cursor !== undefined && !place) return problem(ctx, 'INVALID', NO_CURSOR)
       noteRead(audit, ctx, who, 'channels.list')

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { CLIENT_ID_RULE, clientMembers, isClientId, type Registration } from '../access/read-clients.ts'
+import type { Read } from '../transport/http/shape.ts'
 import { listQuery } from './entry-requests.ts'
 
 const { secret_sha256: _secret, client_id_issued_at: _at, ...registered } = clientMembers
@@ -10,9 +11,8 @@ export const NewClientRequest = v.strictObject(registered)
 /** Body of `POST /v1/admin/clients/{client_id}`: members to change. */
 export const ClientChangeRequest = v.partial(v.strictObject(changeable))
 
-export const ClientListQuery = listQuery(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63} (?:file|redis)$/)
+export const clientList = listQuery(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63} (?:file|redis)$/)
 
-type Read<T> = { ok: true; value: T } | { ok: false; why: string }
 const wrong = (why: string): { ok: false; why: string } => ({ ok: false, why })
 
 /** What an administrator does not choose. */

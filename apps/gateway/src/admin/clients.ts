@@ -15,9 +15,10 @@ import { readJson } from '../transport/http/body.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
 import { scoped } from '../transport/http/credentials.ts'
 import { answer, problem } from '../transport/http/problem.ts'
+import { readStrictly } from '../transport/http/shape.ts'
 import { noteRead } from './acted.ts'
-import { ClientListQuery, readClientChange, readNewClient } from './client-requests.ts'
-import { flawIn, Nothing, pageOf, RotateRequest } from './entry-requests.ts'
+import { clientList, readClientChange, readNewClient } from './client-requests.ts'
+import { nothing, pageOf, rotation } from './entry-requests.ts'
 
 export interface ClientsDeps {
   store: ClientStore
@@ -61,7 +62,7 @@ export const clientRoutes = (deps: ClientRoutesDeps): Router<RequestState> => {
   const about = (scope: 'clients:read' | 'clients:write', act: (ctx: Context, who: Backend, id: string) => unknown) =>
     scoped(authenticate, scope, async (ctx, who) => {
       ctx.state.largestBody = LARGEST_BODY
-      const asked = flawIn(Nothing, ctx.query, 'parameter')
+      const asked = readStrictly(nothing, ctx.query, 'parameter')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       const { client_id: id } = ctx.params
       if (id !== undefined && !isClientId(id)) return problem(ctx, 'INVALID', `client_id ${CLIENT_ID_RULE}`)
@@ -113,7 +114,7 @@ export const clientRoutes = (deps: ClientRoutesDeps): Router<RequestState> => {
   router.get(
     '/clients',
     scoped(authenticate, 'clients:read', async (ctx, who) => {
-      const asked = flawIn(ClientListQuery, ctx.query, 'parameter')
+      const asked = readStrictly(clientList, ctx.query, 'parameter')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       noteRead(audit, ctx, who, 'clients.list')
       const { items, ...more } = pageOf(await listClients(store, file), asked.value, placeOfClient)
@@ -172,7 +173,7 @@ export const clientRoutes = (deps: ClientRoutesDeps): Router<RequestState> => {
     changing(async (ctx, who, id) => {
       const body = await readJson(ctx, {})
       if (!body) return
-      const asked = flawIn(RotateRequest, body.json, 'member')
+      const asked = readStrictly(rotation, body.json, 'member')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       const overlapMs = asked.value.overlapSeconds * 1000
       const made = await withLost(id, () => store.rotate(id, overlapMs, callerOf(who)))
@@ -188,7 +189,7 @@ export const clientRoutes = (deps: ClientRoutesDeps): Router<RequestState> => {
     about('clients:write', async (ctx, who, id) => {
       const body = await readJson(ctx, {})
       if (!body) return
-      const asked = flawIn(Nothing, body.json, 'member')
+      const asked = readStrictly(nothing, body.json, 'member')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       const removed = await store.remove(id, callerOf(who))
       if (!removed.ok) return problem(ctx, removed.code, removed.detail)

@@ -1,7 +1,9 @@
 import * as v from 'valibot'
 import { arePatterns, isKeyName, NAME_RULE } from '../access/api-keys.ts'
 import { channelActs, scopes } from '../access/scopes.ts'
+import { shapeOf } from '../transport/http/shape.ts'
 import { listQuery } from './entry-requests.ts'
+import { Moment } from './query.ts'
 
 /** Most patterns of a key, and most characters of them together. */
 const MOST_PATTERNS = 64
@@ -46,12 +48,11 @@ export const NewKeyRequest = v.strictObject({
   ),
   expiresAt: v.optional(
     v.pipe(
-      v.string('is a time'),
-      v.isoTimestamp('is a time such as 2026-11-30T09:00:00Z'),
-      v.transform((text) => Date.parse(text)),
+      Moment,
       v.check((ms) => ms > Date.now(), 'is a time to come'),
     ),
   ),
 })
+export const newKey = shapeOf(NewKeyRequest, { needs: 'the member name is missing' })
 
-export const KeyListQuery = listQuery(/^[A-Za-z0-9-]{1,32} (?:file|redis)$/)
+export const keyList = listQuery(/^[A-Za-z0-9-]{1,32} (?:file|redis)$/)

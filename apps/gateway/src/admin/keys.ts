@@ -14,9 +14,10 @@ import { readJson } from '../transport/http/body.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
 import { scoped } from '../transport/http/credentials.ts'
 import { answer, problem } from '../transport/http/problem.ts'
+import { readStrictly } from '../transport/http/shape.ts'
 import { noteRead } from './acted.ts'
-import { flawIn, Nothing, pageOf, RotateRequest } from './entry-requests.ts'
-import { KeyListQuery, NewKeyRequest } from './key-requests.ts'
+import { nothing, pageOf, rotation } from './entry-requests.ts'
+import { keyList, newKey } from './key-requests.ts'
 
 export interface KeysDeps {
   store: KeyStore
@@ -72,7 +73,7 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
   const changing = (act: (ctx: Context, who: Backend, name: string) => Promise<void>) =>
     scoped(authenticate, 'keys:write', async (ctx, who) => {
       ctx.state.largestBody = LARGEST_BODY
-      const asked = flawIn(Nothing, ctx.query, 'parameter')
+      const asked = readStrictly(nothing, ctx.query, 'parameter')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       const { name } = ctx.params
       if (name !== undefined && !isKeyName(name)) return problem(ctx, 'INVALID', `name ${NAME_RULE}`)
@@ -115,7 +116,7 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
   router.get(
     '/keys',
     scoped(authenticate, 'keys:write', async (ctx, who) => {
-      const asked = flawIn(KeyListQuery, ctx.query, 'parameter')
+      const asked = readStrictly(keyList, ctx.query, 'parameter')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       noteRead(audit, ctx, who, 'keys.list')
       const { items, ...more } = pageOf(await listKeys(store, file.all()), asked.value, placeOfKey)
@@ -128,7 +129,7 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
     changing(async (ctx, who) => {
       const body = await readJson(ctx)
       if (!body) return
-      const asked = flawIn(NewKeyRequest, body.json, 'member')
+      const asked = readStrictly(newKey, body.json, 'member')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       const { expiresAt, ...order } = asked.value
       const mayMake = mayDraw(who)
@@ -148,7 +149,7 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
     changing(async (ctx, who, name) => {
       const body = await readJson(ctx, {})
       if (!body) return
-      const asked = flawIn(RotateRequest, body.json, 'member')
+      const asked = readStrictly(rotation, body.json, 'member')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       const may = mayDraw(who)
       if (!may.ok) return problem(ctx, may.code, may.detail)
@@ -171,7 +172,7 @@ export const keyRoutes = ({ keys, authenticate, audit, log }: KeyRoutesDeps): Ro
     changing(async (ctx, who, name) => {
       const body = await readJson(ctx, {})
       if (!body) return
-      const asked = flawIn(Nothing, body.json, 'member')
+      const asked = readStrictly(nothing, body.json, 'member')
       if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
       const revoked = await store.remove(name, callerOf(who))
       if (!revoked.ok) return problem(ctx, revoked.code, revoked.detail)

@@ -8,7 +8,7 @@ import type { Context, RequestState } from '../transport/http/context.ts'
 import { scoped } from '../transport/http/credentials.ts'
 import { problem } from '../transport/http/problem.ts'
 import { noteRead } from './acted.ts'
-import { ListLimit, Moment, Network, readStrictly, Word } from './query.ts'
+import { CURSOR_RULE, ListLimit, Moment, Network, readQuery, Word } from './query.ts'
 
 /** How much the clocks of this node and of Redis may differ. It only makes a page look at more tickets. */
 const CLOCKS_MS = 60_000
@@ -19,7 +19,7 @@ const filters = {
   client: v.optional(Word),
   network: v.optional(Network),
   limit: ListLimit,
-  cursor: v.optional(v.pipe(v.string(), v.regex(cursorPattern, 'is that of the page before'))),
+  cursor: v.optional(v.pipe(v.string(), v.regex(cursorPattern, CURSOR_RULE))),
 }
 
 /** The parameters of `GET /v1/admin/logins` for what was, and for what is. */
@@ -65,9 +65,9 @@ export const loginRoutes = ({ audit, tickets, authenticate }: AdminLoginsDeps): 
   }
 
   const recent = async (ctx: Context, who: Backend): Promise<void> => {
-    const read = readStrictly(RecentParameters, ctx.query)
+    const read = readQuery(RecentParameters, ctx.query)
     if (!read.ok) return problem(ctx, 'INVALID', read.why)
-    const { state: _, ...query } = read.query
+    const { state: _, ...query } = read.value
     noteRead(audit, ctx, who, 'logins.read')
     const page = await audit.read({ ...query, kinds: ['login'] } as Parameters<typeof audit.read>[0])
     if (!page.ok) return problem(ctx, page.code)
@@ -97,9 +97,9 @@ export const loginRoutes = ({ audit, tickets, authenticate }: AdminLoginsDeps): 
    * that was asked for, and a ticket lives for minutes. So those of the last minutes are looked up.
    */
   const live = async (ctx: Context, who: Backend): Promise<void> => {
-    const read = readStrictly(LiveParameters, ctx.query)
+    const read = readQuery(LiveParameters, ctx.query)
     if (!read.ok) return problem(ctx, 'INVALID', read.why)
-    const { state: _, person, ...query } = read.query
+    const { state: _, person, ...query } = read.value
     noteRead(audit, ctx, who, 'logins.live')
     const from = Date.now() - (scanMs + confirmMs + redeemMs) - CLOCKS_MS
     const page = await audit.read({ ...query, from, kinds: ['login.asked'] } as Parameters<typeof audit.read>[0])

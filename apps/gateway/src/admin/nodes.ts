@@ -10,7 +10,7 @@ import type { RequestState } from '../transport/http/context.ts'
 import { scoped } from '../transport/http/credentials.ts'
 import { problem } from '../transport/http/problem.ts'
 import { noteAct } from './acted.ts'
-import { Cursor, decodeCursor, encodeCursor, ListLimit, NO_CURSOR, readStrictly } from './query.ts'
+import { Cursor, decodeCursor, encodeCursor, ListLimit, NO_CURSOR, readQuery } from './query.ts'
 
 export const NodesParameters = v.strictObject({ limit: ListLimit, cursor: v.optional(Cursor) })
 /** The body of a drain. */
@@ -69,9 +69,9 @@ export const nodeRoutes = (deps: AdminNodesDeps): Router<RequestState> => {
   router.get(
     '/nodes',
     scoped(authenticate, 'nodes:read', async (ctx) => {
-      const read = readStrictly(NodesParameters, ctx.query)
+      const read = readQuery(NodesParameters, ctx.query)
       if (!read.ok) return problem(ctx, 'INVALID', read.why)
-      const { cursor, limit } = read.query
+      const { cursor, limit } = read.value
       const place = cursor === undefined ? { after: '' } : decodeCursor(cursor, Place)
       if (!place) return problem(ctx, 'INVALID', NO_CURSOR)
       const { ids: all, reports } = await everyone()
@@ -88,15 +88,15 @@ export const nodeRoutes = (deps: AdminNodesDeps): Router<RequestState> => {
   router.post(
     '/nodes/:id/drain',
     scoped(authenticate, 'nodes:write', async (ctx, who) => {
-      const query = readStrictly(v.strictObject({}), ctx.query)
+      const query = readQuery(v.strictObject({}), ctx.query)
       if (!query.ok) return problem(ctx, 'INVALID', query.why)
       const body = await readBody(ctx, {})
       if (!('json' in body)) return problem(ctx, body.code, body.detail)
-      const members = readStrictly(DrainRequest, body.json, 'member')
+      const members = readQuery(DrainRequest, body.json, 'member')
       if (!members.ok) return problem(ctx, 'INVALID', members.why)
       const { id } = ctx.params
       if (!v.is(NodeId, id) || !(await memberOf(redis, id))) return problem(ctx, 'NOT_FOUND', 'no such node is running')
-      if (!members.query.force) {
+      if (!members.value.force) {
         const { reports } = await everyone()
         const isOther = [...reports].some(([other, { ready }]) => other !== id && ready)
         // One that drains already answers the same as before.

@@ -6,7 +6,8 @@ import { readJson } from '../transport/http/body.ts'
 import type { Context } from '../transport/http/context.ts'
 import { scoped } from '../transport/http/credentials.ts'
 import { problem } from '../transport/http/problem.ts'
-import { read, type Shape, Sub, shapes } from './account-request.ts'
+import { readStrictly, type Shape } from '../transport/http/shape.ts'
+import { Sub, shapes } from './account-request.ts'
 
 /** One call of an administrator that is about a person. */
 export interface PersonCall {
@@ -23,7 +24,7 @@ export const causeOf = (ctx: Context, { name: key }: Pick<Backend, 'name'>): End
 
 /** Reads the query, or answers what is wrong with it. */
 export const queryOf = <T>(ctx: Context, shape: Shape<T>): T | undefined => {
-  const query = read(shape, ctx.query, 'parameter')
+  const query = readStrictly(shape, ctx.query, 'parameter')
   if (query.ok) return query.value
   problem(ctx, 'INVALID', query.why)
   return undefined
@@ -33,7 +34,7 @@ export const queryOf = <T>(ctx: Context, shape: Shape<T>): T | undefined => {
 export const bodyOf = async <T>(ctx: Context, shape: Shape<T>, absent?: unknown): Promise<T | undefined> => {
   const body = await readJson(ctx, absent)
   if (!body) return undefined
-  const parsed = read(shape, body.json, 'member')
+  const parsed = readStrictly(shape, body.json, 'member')
   if (parsed.ok) return parsed.value
   problem(ctx, 'INVALID', parsed.why)
   return undefined

@@ -1,19 +1,20 @@
 import { parseNetwork } from '@saoma/audit'
 import * as v from 'valibot'
+import { type Read, readStrictly, shapeOf } from '../transport/http/shape.ts'
 
 /*
  * Parameters that several of the administrators' routes have. Each message ends a sentence that begins with
  * the name.
  */
 
-export const MOST_OF_A_LIST = 500
+const MOST_OF_A_LIST = 500
 const OF_A_LIST = 50
 
 export const Word = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,256}$/, 'has 1 to 256 printable characters'))
 const A_TIME = 'is a time such as 2026-11-30T09:00:00Z'
 /** A time, as milliseconds since 1970. */
 export const Moment = v.pipe(
-  v.string(),
+  v.string(A_TIME),
   v.isoTimestamp(A_TIME),
   v.transform((text) => Date.parse(text)),
   // ISO 8601 allows more than `Date` reads.
@@ -32,32 +33,18 @@ export const ListLimit = v.optional(
   ),
   `${OF_A_LIST}`,
 )
+/** What a cursor is, as the end of a sentence. */
+export const CURSOR_RULE = 'is that of the page before'
 /** A cursor of ours, see `encodeCursor`. */
-export const Cursor = v.pipe(v.string(), v.regex(/^[\w-]{1,8000}$/, 'is that of the page before'))
+export const Cursor = v.pipe(v.string(), v.regex(/^[\w-]{1,8000}$/, CURSOR_RULE))
 
-export type Read<T> = { ok: true; query: T } | { ok: false; why: string }
-
-/**
- * Reads a query, or the sentence that says what is wrong with it. Unknown parameters are refused by name.
- *
- * @param word  what a member is called
- */
-export const readStrictly = <const E extends v.ObjectEntries>(
+/** Reads the query of a route of logins, channels, nodes or the audit, or the body of one. */
+export const readQuery = <const E extends v.ObjectEntries>(
   schema: v.StrictObjectSchema<E, undefined>,
   given: unknown,
-  word: 'parameter' | 'member' = 'parameter',
-): Read<v.InferOutput<v.StrictObjectSchema<E, undefined>>> => {
-  if (Array.isArray(given)) return { ok: false, why: 'the body is an object' }
-  const read = v.safeParse(schema, given)
-  if (read.success) return { ok: true, query: read.output }
-  const [{ message, path, type, expected }] = read.issues
-  const name = String(path?.[0]?.key ?? '')
-  if (name === '') return { ok: false, why: 'the body is an object' }
-  if (type === 'strict_object')
-    return { ok: false, why: expected === 'never' ? `there is no ${word} ${name}` : `${name} is needed` }
-  const wrong = type === 'string' && word === 'parameter' ? 'may be there once only' : message
-  return { ok: false, why: `${name} ${wrong}` }
-}
+  what: 'parameter' | 'member' = 'parameter',
+): Read<v.InferOutput<v.StrictObjectSchema<E, undefined>>> =>
+  readStrictly(shapeOf(schema, { unknown: (part, name) => `there is no ${part} ${name}` }), given, what)
 
 /** A place as an opaque text. It holds no secret, and may be forged: whoever has it may read the list. */
 export const encodeCursor = (place: object): string => Buffer.from(JSON.stringify(place)).toString('base64url')
@@ -70,4 +57,4 @@ export const decodeCursor = <S extends v.GenericSchema>(cursor: string, Place: S
 }
 
 /** What is said of a cursor that is none. */
-export const NO_CURSOR = 'cursor is that of the page before'
+export const NO_CURSOR = `cursor ${CURSOR_RULE}`

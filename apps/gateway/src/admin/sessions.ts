@@ -2,14 +2,14 @@ import Router from '@koa/router'
 import type { Audit } from '@saoma/audit'
 import type { Identity, SessionRecord } from '@saoma/identity'
 import { ok, type SessionsEnded, userChannel } from '@saoma/protocol'
-import * as v from 'valibot'
 import { type Authenticate, matches } from '../access/principal.ts'
 import type { EndPerson } from '../login/end-person.ts'
-import { EndRequest, flawOf } from '../login/end-request.ts'
+import { endRequest } from '../login/end-request.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { readJson } from '../transport/http/body.ts'
 import type { RequestState } from '../transport/http/context.ts'
 import { answer, problem } from '../transport/http/problem.ts'
+import { readStrictly } from '../transport/http/shape.ts'
 import { noteRead } from './acted.ts'
 import { aboutPerson } from './person-route.ts'
 
@@ -52,10 +52,9 @@ export const sessionRoutes = ({
       if (!who.channels.some((pattern) => matches(pattern, userChannel(sub)))) return problem(ctx, 'FORBIDDEN')
       const body = await readJson(ctx, {})
       if (!body) return
-      const asked = v.safeParse(EndRequest, body.json)
-      // To the schema an empty array is an object without members. It must not end everything.
-      if (!asked.success || Array.isArray(body.json)) return problem(ctx, 'INVALID', flawOf(body.json))
-      const ended = await endPerson(sub, cause, asked.output)
+      const asked = readStrictly(endRequest, body.json, 'member')
+      if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
+      const ended = await endPerson(sub, cause, asked.value)
       metrics.sessionsEnded.inc({ by: 'backend' }, ended)
       answer<SessionsEnded>(ctx, ok({ ended }))
     }),

@@ -196,8 +196,7 @@ const listAll = async (options: ClientOptions): Promise<boolean> => {
 }
 
 const tellProblems = (problems: readonly string[], { json }: ClientOptions): void => {
-  if (problems.length > 0 && !json)
-    warn(`Nodes keep the applications that they read before:${problems.map((problem) => `\n  ${problem}`).join('')}`)
+  if (problems.length > 0 && !json) warn(`Nodes keep the applications that they read before:${asLines(problems)}`)
 }
 
 const run = async (command: ClientCommand, options: ClientOptions): Promise<boolean> => {

@@ -1,6 +1,8 @@
 import { type Audit, createAudit } from '@saoma/audit'
 import type { Result } from '@saoma/protocol'
 import { type RedisClients, RedisUnavailable } from '@saoma/redis'
+import type { StoredEntry } from '../access/stored-entry.ts'
+import type { TableStore } from '../access/table-store.ts'
 import { type Config, readConfig } from '../config/config.ts'
 import { forOperator, openCommandRedis } from './command-redis.ts'
 
@@ -42,15 +44,38 @@ export const orThrow = <T>(result: Result<T>, sentences: Partial<Record<string, 
 }
 
 /**
- * Tells the user something that is told once. If that fails, `undo` takes back what was done, and says how it
- * went.
+ * Tells the user something that is told once, when Redis has acknowledged it. If that fails, `undo` takes back
+ * what was done, and says how it went.
  */
-export const tellOnce = async (tell: () => Promise<void>, undo: (code: string) => Promise<string>): Promise<void> => {
+export const tellOnce = async (
+  acknowledged: () => Promise<void>,
+  tell: () => Promise<void>,
+  undo: (code: string) => Promise<string>,
+): Promise<void> => {
   try {
+    await acknowledged()
     await tell()
   } catch (error) {
     const said = await undo(`${(error as NodeJS.ErrnoException).code}`)
     if (error instanceof RedisUnavailable) throw error
     throw new Error(said, { cause: error })
   }
+}
+
+/**
+ * Removes an entry. Resolves with whether there was one.
+ *
+ * @param note  notes the removal of the entry with this id, if that was not noted yet
+ */
+export const removeEntry = async <E extends StoredEntry>(
+  store: Pick<TableStore<E>, 'remove' | 'read'>,
+  name: string,
+  note: (id: string) => void,
+): Promise<boolean> => {
+  const removed = orThrow(await store.remove(name), {})
+  // The command that removed it may have ended before it could note it.
+  const marks = removed ? [] : [...(await store.read()).removed]
+  const id = removed?.id ?? marks.findLast(([, mark]) => mark.name === name)?.[0]
+  if (id !== undefined) note(id)
+  return removed !== undefined
 }

@@ -68,8 +68,8 @@ export const readAuditCommand = (args: readonly string[]): AskedAudit => {
     Object.fromEntries(FILTERS.flatMap((filter) => (values[filter] === undefined ? [] : [[filter, values[filter]]]))),
   )
   if (!read.ok) return wrong(`--${read.why}.`)
-  if (name === 'export') return { kind: 'export', query: { ...read.query, order: 'oldest' }, envFiles }
+  if (name === 'export') return { kind: 'export', query: { ...read.value, order: 'oldest' }, envFiles }
   if (lines !== undefined && !(/^\d{1,3}$/.test(lines) && Number(lines) <= MOST_LINES))
     return wrong(`--lines is a number from 0 to ${MOST_LINES}.`)
-  return { kind: 'tail', query: read.query, lines: Number(lines ?? LINES), json, envFiles }
+  return { kind: 'tail', query: read.value, lines: Number(lines ?? LINES), json, envFiles }
 }

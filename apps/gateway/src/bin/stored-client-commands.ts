@@ -3,7 +3,7 @@ import { createClientStore, type MadeClient } from '../access/client-store.ts'
 import { type ListedClient, listClients, listedClient } from '../access/listed-client.ts'
 import type { Registration } from '../access/read-clients.ts'
 import { KEEPS_MARKS_MS } from '../access/table-store.ts'
-import { orThrow, tellOnce, withCommandStore } from './command-store.ts'
+import { orThrow, removeEntry, tellOnce, withCommandStore } from './command-store.ts'
 
 /** An application that was just made or rotated: `client_secret` is told once. */
 export type ToldClient = { client_secret?: string } & ListedClient
@@ -45,15 +45,15 @@ export const withStoredClients = <T>(
         const made = orThrow(await store.create(client, ''), {
           NAME_TAKEN: `Redis has ${id} already. Take another id, or remove that one first.`,
         })
-        const tellNow = async () => {
-          await acknowledged()
-          await tell(told(made))
-        }
-        await tellOnce(tellNow, async (code) => {
-          // An application whose secret nobody knows stands in the way of the next try.
-          await store.remove(id)
-          return `The secret cannot be printed (${code}). So nothing was added.`
-        })
+        await tellOnce(
+          acknowledged,
+          () => tell(told(made)),
+          async (code) => {
+            // An application whose secret nobody knows stands in the way of the next try.
+            await store.remove(id)
+            return `The secret cannot be printed (${code}). So nothing was added.`
+          },
+        )
         note('client.made', id)
       },
       rotate: async (id, overlapMs, tell) => {
@@ -61,30 +61,27 @@ export const withStoredClients = <T>(
         const made = orThrow(await store.rotate(id, overlapMs), {
           NOT_FOUND: `Redis has no application ${id}. In a file replace secret_sha256.`,
         })
-        const tellNow = async () => {
-          await acknowledged()
-          await tell(told(made))
-        }
-        await tellOnce(tellNow, async (code) => {
-          // A secret that nobody knows must not end the one in use.
-          if (await store.takeBack(made)) return `The new secret cannot be printed (${code}). So the former one stays.`
-          note('client.rotated', id)
-          return `The new secret cannot be printed (${code}), and somebody has changed the application meanwhile: see saoma client list.`
-        })
+        await tellOnce(
+          acknowledged,
+          () => tell(told(made)),
+          async (code) => {
+            // A secret that nobody knows must not end the one in use.
+            if (await store.takeBack(made))
+              return `The new secret cannot be printed (${code}). So the former one stays.`
+            note('client.rotated', id)
+            return `The new secret cannot be printed (${code}), and somebody has changed the application meanwhile: see saoma client list.`
+          },
+        )
         note('client.rotated', id)
       },
       remove: async (id) => {
         const acknowledged = writing()
-        const removed = orThrow(await store.remove(id), {})
-        // The command that removed it may have ended before it could note it.
-        const marks = [...(removed ? [] : (await store.read()).removed)]
-        const entry = removed?.id ?? marks.findLast(([, mark]) => mark.name === id)?.[0]
-        if (entry !== undefined) {
+        const wasThere = await removeEntry(store, id, (entry) => {
           const once = { name: `client.removed.${entry}`, ms: KEEPS_MARKS_MS }
           audit.note({ kind: 'client.removed', client: id, by: 'operator' }, { once })
-        }
+        })
         await acknowledged()
-        return removed !== undefined
+        return wasThere
       },
       list: (file) => listClients(store, file),
     })

@@ -3,7 +3,7 @@ import { type ListedKey, listed, listKeys } from '../access/listed-key.ts'
 import type { Backend } from '../access/principal.ts'
 import { channelActs } from '../access/scopes.ts'
 import { KEEPS_MARKS_MS } from '../access/table-store.ts'
-import { orThrow, tellOnce, withCommandStore } from './command-store.ts'
+import { orThrow, removeEntry, tellOnce, withCommandStore } from './command-store.ts'
 import type { KeyOptions } from './read-key-command.ts'
 
 /** The keys in Redis, as the command works with them. Every failure is an error for the user. */
@@ -46,15 +46,15 @@ export const withStoredKeys = <T>(
           }),
           { NAME_TAKEN: `Redis has a key ${name} already. Take another name, or revoke that one first.` },
         )
-        const tellNow = async () => {
-          await acknowledged()
-          await tell(told(made))
-        }
-        await tellOnce(tellNow, async (code) => {
-          // A key that nobody knows must not stay good.
-          await store.remove(name)
-          return `The key cannot be printed (${code}). So none was made.`
-        })
+        await tellOnce(
+          acknowledged,
+          () => tell(told(made)),
+          async (code) => {
+            // A key that nobody knows must not stay good.
+            await store.remove(name)
+            return `The key cannot be printed (${code}). So none was made.`
+          },
+        )
         note('key.made', name)
       },
       rotate: async (name, overlapMs, tell) => {
@@ -62,30 +62,26 @@ export const withStoredKeys = <T>(
         const made = orThrow(await store.rotate(name, overlapMs), {
           NOT_FOUND: `Redis has no key ${name}. Only keys in Redis can be rotated: in a file make a line with another name.`,
         })
-        const tellNow = async () => {
-          await acknowledged()
-          await tell(told(made))
-        }
-        await tellOnce(tellNow, async (code) => {
-          // A secret that nobody knows must not end the one in use.
-          if (await store.takeBack(made)) return `The new key cannot be printed (${code}). So the former one stays.`
-          note('key.rotated', name)
-          return `The new key cannot be printed (${code}), and somebody has changed the key meanwhile: see saoma key list.`
-        })
+        await tellOnce(
+          acknowledged,
+          () => tell(told(made)),
+          async (code) => {
+            // A secret that nobody knows must not end the one in use.
+            if (await store.takeBack(made)) return `The new key cannot be printed (${code}). So the former one stays.`
+            note('key.rotated', name)
+            return `The new key cannot be printed (${code}), and somebody has changed the key meanwhile: see saoma key list.`
+          },
+        )
         note('key.rotated', name)
       },
       revoke: async (name) => {
         const acknowledged = writing()
-        const revoked = orThrow(await store.remove(name), {})
-        // The command that revoked it may have ended before it could note it.
-        const marks = [...(revoked ? [] : (await store.read()).removed)]
-        const id = revoked?.id ?? marks.findLast(([, mark]) => mark.name === name)?.[0]
-        if (id !== undefined) {
+        const wasThere = await removeEntry(store, name, (id) => {
           const once = { name: `key.revoked.${id}`, ms: KEEPS_MARKS_MS }
           audit.note({ kind: 'key.revoked', key: name, by: 'operator' }, { once })
-        }
+        })
         await acknowledged()
-        return revoked !== undefined
+        return wasThere
       },
       list: (file) => listKeys(store, file),
     })

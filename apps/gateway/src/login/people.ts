@@ -1,14 +1,14 @@
 import Router from '@koa/router'
 import { ok, parseChannel, type SessionsEnded, userChannel } from '@saoma/protocol'
-import * as v from 'valibot'
 import { type Authenticate, matches } from '../access/principal.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { readJson } from '../transport/http/body.ts'
 import type { RequestState } from '../transport/http/context.ts'
 import { scoped } from '../transport/http/credentials.ts'
 import { answer, problem } from '../transport/http/problem.ts'
+import { readStrictly } from '../transport/http/shape.ts'
 import type { EndPerson } from './end-person.ts'
-import { EndRequest, flawOf } from './end-request.ts'
+import { endRequest } from './end-request.ts'
 
 export interface PeopleRoutesDeps {
   endPerson: EndPerson
@@ -29,10 +29,9 @@ export const peopleRoutes = ({ endPerson, authenticate, metrics }: PeopleRoutesD
       if (!who.channels.some((pattern) => matches(pattern, channel.value))) return problem(ctx, 'FORBIDDEN')
       const body = await readJson(ctx, {})
       if (!body) return
-      const asked = v.safeParse(EndRequest, body.json)
-      // To the schema an empty array is an object without members. It must not end everything.
-      if (!asked.success || Array.isArray(body.json)) return problem(ctx, 'INVALID', flawOf(body.json))
-      const ended = await endPerson(user, { by: 'backend', key: who.name, ip: ctx.ip }, asked.output)
+      const asked = readStrictly(endRequest, body.json, 'member')
+      if (!asked.ok) return problem(ctx, 'INVALID', asked.why)
+      const ended = await endPerson(user, { by: 'backend', key: who.name, ip: ctx.ip }, asked.value)
       metrics.sessionsEnded.inc({ by: 'backend' }, ended)
       ctx.state.routine = false
       answer<SessionsEnded>(ctx, ok({ ended }))
