@@ -3,6 +3,7 @@ import * as client from 'openid-client'
 import {
   createBrowser,
   discover,
+  errorIn,
   logIn,
   loginClientAt,
   REDIRECT,
@@ -40,7 +41,6 @@ const ask = async (more: Record<string, string | undefined> = {}) => {
   return `${cluster.origin}/oidc/auth?${new URLSearchParams(given)}`
 }
 const newBrowser = () => createBrowser(cluster.origin, nodes())
-const errorIn = (location: string) => new URL(location).searchParams.get('error') ?? `no error in ${location}`
 
 /** A code of Alice's, not used yet. */
 const aCode = async (more: Record<string, string> = {}) => {

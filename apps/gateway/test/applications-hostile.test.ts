@@ -8,6 +8,7 @@ import {
   type Browser,
   createBrowser,
   discover,
+  errorIn,
   logIn,
   loginClientAt,
   REDIRECT,
@@ -73,7 +74,6 @@ const ask = async (more: Record<string, string> = {}) =>
     code_challenge_method: 'S256',
     ...more,
   })}`
-const errorIn = (location: string) => new URL(location).searchParams.get('error') ?? `no error in ${location}`
 const codeIn = (location: string) => new URL(location).searchParams.get('code') ?? ''
 const exchange = (code: string, more: Record<string, string> = {}, origin = cluster.origin) =>
   request<Record<string, string>>(`${origin}/oidc/token`, {

@@ -2,7 +2,18 @@ import { hash } from 'node:crypto'
 import { createRedis } from '@saoma/redis'
 import { type Cluster, phoneToken, request, startCluster, until } from '@saoma/testing'
 import * as client from 'openid-client'
-import { createBrowser, discover, logIn, loginClientAt, REDIRECT, scanned, testClients } from './relying-party.ts'
+import {
+  begin,
+  createBrowser,
+  discover,
+  errorIn,
+  errorOf,
+  logIn,
+  loginClientAt,
+  REDIRECT,
+  scanned,
+  testClients,
+} from './relying-party.ts'
 
 let cluster: Cluster
 let wiki: client.Configuration
@@ -15,23 +26,6 @@ beforeAll(async () => {
   alice = await phoneToken(cluster.origin, 'alice')
 })
 afterAll(() => cluster.stop())
-
-/** An authorization request of an application, and what it needs to check the answer. */
-const begin = async (config: client.Configuration, more: Record<string, string> = {}) => {
-  const pkceCodeVerifier = client.randomPKCECodeVerifier()
-  const expectedState = client.randomState()
-  const expectedNonce = client.randomNonce()
-  const url = client.buildAuthorizationUrl(config, {
-    redirect_uri: REDIRECT,
-    scope: 'openid profile',
-    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
-    code_challenge_method: 'S256',
-    state: expectedState,
-    nonce: expectedNonce,
-    ...more,
-  })
-  return { url: url.href, checks: { pkceCodeVerifier, expectedState, expectedNonce } }
-}
 
 test('a person scans on the page of an application, and is in', async () => {
   const browser = createBrowser(cluster.origin, nodes())
@@ -67,13 +61,6 @@ const enter = async (phone = alice) => {
   const tokens = await client.authorizationCodeGrant(wiki, new URL(answer), checks)
   return { browser, tokens, answer, checks, sid: String(tokens.claims()?.sid), sub: String(tokens.claims()?.sub) }
 }
-/** The error in an address, or why there is none. */
-const errorIn = (location: string) => new URL(location).searchParams.get('error') ?? `no error in ${location}`
-const errorOf = (work: Promise<unknown>) =>
-  work.then(
-    () => 'granted',
-    (error: unknown) => (error instanceof client.ResponseBodyError ? error.error : String(error)),
-  )
 const userinfo = async (token: string) => (await request(`${cluster.origin}/oidc/me`, { bearer: token })).status
 const sessionsOf = async (phone: string) =>
   (await request<{ sessions: Record<string, unknown>[] }>(`${cluster.origin}/v1/sessions`, { bearer: phone })).body

@@ -178,11 +178,41 @@ export const discover = (
   id: string,
   metadata: Partial<client.ClientMetadata> = {},
   isPublic = false,
-): Promise<client.Configuration> =>
-  client.discovery(
+): Promise<client.Configuration> => {
+  const secret = isPublic ? undefined : (metadata.client_secret ?? SECRET)
+  return client.discovery(
     new URL(`${origin}/oidc`),
     id,
-    { client_secret: isPublic ? undefined : SECRET, ...metadata } as client.ClientMetadata,
-    isPublic ? client.None() : client.ClientSecretBasic(SECRET),
+    { ...metadata, client_secret: secret } as client.ClientMetadata,
+    secret === undefined ? client.None() : client.ClientSecretBasic(secret),
     { execute: [client.allowInsecureRequests] },
   )
+}
+
+/** An authorization request of an application, and what it needs to check the answer. */
+export const begin = async (config: client.Configuration, more: Record<string, string> = {}) => {
+  const pkceCodeVerifier = client.randomPKCECodeVerifier()
+  const [expectedState, expectedNonce] = [client.randomState(), client.randomNonce()]
+  const url = client.buildAuthorizationUrl(config, {
+    redirect_uri: `https://${config.clientMetadata().client_id}.example.com/callback`,
+    scope: 'openid profile',
+    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+    state: expectedState,
+    nonce: expectedNonce,
+    ...more,
+  })
+  return { url: url.href, checks: { pkceCodeVerifier, expectedState, expectedNonce } }
+}
+
+/** The error in an address, or why there is none. */
+export const errorIn = (location: string): string =>
+  new URL(location).searchParams.get('error') ?? `no error in ${location}`
+
+/** Why an independent library was refused. */
+export const reasonIn = (error: unknown): string => {
+  if (error instanceof client.ResponseBodyError) return error.error
+  // What a client is told whose secret is wrong.
+  return error instanceof client.WWWAuthenticateChallengeError ? 'invalid_client' : String(error)
+}
+export const errorOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'granted', reasonIn)

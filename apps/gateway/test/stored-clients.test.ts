@@ -1,149 +1,16 @@
-import { createKeys, createRedis, type RedisClients } from '@saoma/redis'
-import {
-  type Answer,
-  apiKeyLine,
-  type Cluster,
-  phoneToken,
-  request,
-  startCluster,
-  testAdminKey,
-  until,
-} from '@saoma/testing'
+import { createKeys } from '@saoma/redis'
+import { until } from '@saoma/testing'
 import * as oidc from 'openid-client'
 import { createClientStore } from '../src/access/client-store.ts'
 import { openOperator } from './fixtures.ts'
-import { createBrowser, logIn, REDIRECT, SECRET, testClients } from './relying-party.ts'
+import { begin, createBrowser, errorOf, logIn, REDIRECT, reasonIn, SECRET } from './relying-party.ts'
+import { CLUSTER_SECRET, reader, registration, startStoredClientsStage, TO } from './stored-clients-stage.ts'
 
 /* Registered applications that are kept in Redis, beside those of the file. Each step is on another node. */
 
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
-const CLUSTER_SECRET = 'a secret of the cluster that only this test has'
-const reader = `saoma_reader_${'r'.repeat(43)}`
-let cluster: Cluster
-let redis: RedisClients
-let alice: string
-const nodes = () => cluster.nodes.map(({ origin }) => origin)
-const inside = (i = 0) => cluster.nodes[i]?.internalOrigin
-
-beforeAll(async () => {
-  cluster = await startCluster({
-    nodes: 2,
-    env: {
-      SAOMA_SECRET: CLUSTER_SECRET,
-      SAOMA_CLIENTS: testClients,
-      SAOMA_API_KEYS: [
-        apiKeyLine(testAdminKey, 'room:*', 'clients:read,clients:write,audit:read,keys:write'),
-        apiKeyLine(reader, 'room:*', 'clients:read'),
-      ].join(';'),
-    },
-  })
-  redis = await createRedis({ url: cluster.redis.url, probeMs: 0 })
-  alice = await phoneToken(cluster.origin, 'alice')
-})
-afterAll(async () => {
-  await redis.close()
-  await cluster.stop()
-})
-
-interface Listed {
-  client_id: string
-  source: string
-  client?: Record<string, unknown>
-  client_secret?: string
-  hidden?: true
-  lastUsedAt?: string
-  formerUntil?: string
-  code?: string
-  detail?: string
-}
-/** The routes of applications on one node, with one key. */
-const admin = (i = 0, bearer = testAdminKey) => {
-  const at = `${inside(i)}/v1/admin/clients`
-  return {
-    list: (query = ''): Promise<Answer<{ clients: Listed[]; cursor?: string }>> => request(`${at}${query}`, { bearer }),
-    read: (id: string): Promise<Answer<Listed>> => request(`${at}/${id}`, { bearer }),
-    create: (json: unknown): Promise<Answer<Listed>> => request(at, { bearer, json }),
-    change: (id: string, json: unknown): Promise<Answer<Listed>> => request(`${at}/${id}`, { bearer, json }),
-    rotate: (id: string, json: unknown = {}): Promise<Answer<Listed>> =>
-      request(`${at}/${id}/rotate`, { bearer, json }),
-    remove: (id: string): Promise<Answer<{ removed?: boolean; code?: string }>> =>
-      request(`${at}/${id}`, { method: 'DELETE', bearer }),
-  }
-}
-
-const registration = (client_id: string, more: object = {}) => ({
-  ...{ client_id, client_name: `The ${client_id}`, type: 'confidential', party: 'first' },
-  redirect_uris: [REDIRECT],
-  grant_types: ['authorization_code', 'refresh_token'],
-  scope: 'openid profile offline_access',
-  ...more,
-})
-/** Makes one on the first node. Resolves with its secret. */
-const make = async (id: string, more: object = {}): Promise<string> => {
-  const { status, body } = await admin().create(registration(id, more))
-  if (status !== 201) throw new Error(`expected 201, got ${status}: ${JSON.stringify(body)}`)
-  // Every node of the cluster has heard of it.
-  await until(
-    async () => (await fetch(`${nodes()[1]}/oidc/auth?client_id=${id}`, { redirect: 'manual' })).text(),
-    (text) => !/client is invalid|invalid_client/.test(text),
-  )
-  return body.client_secret ?? ''
-}
-
-const discover = async (id: string, secret: string, origin = cluster.origin): Promise<oidc.Configuration> => {
-  const config = await oidc.discovery(
-    new URL(`${origin}/oidc`),
-    id,
-    { client_secret: secret },
-    secret === '' ? oidc.None() : oidc.ClientSecretBasic(secret),
-    { execute: [oidc.allowInsecureRequests] },
-  )
-  return config
-}
-const begin = async (config: oidc.Configuration, asked: Record<string, string> = {}) => {
-  const pkceCodeVerifier = oidc.randomPKCECodeVerifier()
-  const url = oidc.buildAuthorizationUrl(config, {
-    redirect_uri: REDIRECT,
-    scope: 'openid profile',
-    ...asked,
-    code_challenge: await oidc.calculatePKCECodeChallenge(pkceCodeVerifier),
-    code_challenge_method: 'S256',
-  })
-  return { url: url.href, checks: { pkceCodeVerifier } }
-}
-/** A person scans. Resolves with the address that has the code. */
-const scan = async (config: oidc.Configuration, browser = createBrowser(cluster.origin, nodes())) => {
-  const { url, checks } = await begin(config)
-  const { location } = await browser.go(url)
-  return { browser, checks, answer: new URL(await logIn(browser, cluster.origin, location, alice)) }
-}
-const errorIn = (error: unknown): string =>
-  error instanceof oidc.ResponseBodyError
-    ? error.error
-    : // What a client is told whose secret is wrong.
-      error instanceof oidc.WWWAuthenticateChallengeError
-      ? 'invalid_client'
-      : String(error)
-const errorOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'granted', errorIn)
-/** How a node answers a refresh. */
-const refreshAt = async (i: number, id: string, secret: string, token: string) => {
-  const { status, body } = await request<{ error?: string }>(`${nodes()[i]}/oidc/token`, {
-    form: { grant_type: 'refresh_token', refresh_token: token, client_id: id, client_secret: secret },
-  })
-  return { status, error: body.error }
-}
-const userinfo = async (token: string, i = 1) => (await request(`${nodes()[i]}/oidc/me`, { bearer: token })).status
-/** The entries of a kind, when there are so many. */
-const entries = (kind: string, count: number) =>
-  until(
-    async () =>
-      (
-        await request<{ entries: Record<string, string>[] }>(`${inside()}/v1/admin/audit?kind=${kind}`, {
-          bearer: testAdminKey,
-        })
-      ).body.entries,
-    ({ length }) => length >= count,
-  )
+const stage = await startStoredClientsStage()
+const { cluster, redis, alice, nodes, admin, make, discover, scan, refreshAt, userinfo, entries } = stage
 
 test('one that is made on a node logs people in through all of them, beside those of the file', async () => {
   const secret = await make('stored')
@@ -198,7 +65,7 @@ test('of a new secret the former one is good for a while, and with no overlap fo
 test('a redirect address that is taken away while somebody scans gets no code', async () => {
   const config = await discover('moved', await make('moved'))
   const browser = createBrowser(cluster.origin, nodes())
-  const { url } = await begin(config)
+  const { url } = await begin(config, TO)
   const { location } = await browser.go(url)
   const other = 'https://elsewhere.example.com/callback'
   const changed = await admin().change('moved', { redirect_uris: [other], logo_uri: null })
@@ -217,7 +84,7 @@ test('a single claim goes with its scope, also where it was given before', async
   const secret = await make('curious')
   const config = await discover('curious', secret)
   const claims = JSON.stringify({ id_token: { name: null }, userinfo: { name: null } })
-  const asked = { scope: 'openid offline_access', claims }
+  const asked = { ...TO, scope: 'openid offline_access', claims }
   const browser = createBrowser(cluster.origin, nodes())
   const { url, checks } = await begin(config, asked)
   const { location } = await browser.go(url)
@@ -244,7 +111,7 @@ test('what was given to a removed application is worth nothing, also to another 
   const former = await make('again', { party: 'third' })
   const config = await discover('again', former)
   const agree = async (browser = createBrowser(cluster.origin, nodes()), from = config) => {
-    const { url, checks } = await begin(from)
+    const { url, checks } = await begin(from, TO)
     let at = (await browser.go(url)).location
     if (JSON.parse((await browser.go(`${at}/details`)).text).prompt === 'login')
       at = await logIn(browser, cluster.origin, at, alice)
@@ -255,7 +122,7 @@ test('what was given to a removed application is worth nothing, also to another 
   const { browser, answer, checks } = await agree()
   const tokens = await oidc.authorizationCodeGrant(config, answer, checks)
   // Another code, which nobody has redeemed.
-  const silent = await begin(config)
+  const silent = await begin(config, TO)
   const waiting = new URL((await browser.go(silent.url)).location)
   expect(waiting.searchParams.get('code')).toBeTruthy()
   expect(await userinfo(tokens.access_token)).toBe(200)
@@ -293,10 +160,11 @@ test('a removal holds at once, also on a node that has not heard of it', async (
     .exec()
   for (const i of [0, 1]) {
     expect(await userinfo(tokens.access_token, i)).toBe(401)
-    expect(await refreshAt(i, 'unheard', secret, tokens.refresh_token ?? '')).toMatchObject({
-      status: 400,
-      error: 'invalid_grant',
-    })
+    // A node that reads its table in these milliseconds refuses the application itself.
+    expect([
+      { status: 400, error: 'invalid_grant' },
+      { status: 401, error: 'invalid_client' },
+    ]).toContainEqual(await refreshAt(i, 'unheard', secret, tokens.refresh_token ?? ''))
   }
 })
 
@@ -309,7 +177,7 @@ test('a redemption that races a removal gets tokens or a refusal, and after it n
     const { answer, checks } = await scan(config)
     const redeem = oidc.authorizationCodeGrant(config, answer, checks).then(
       (tokens) => ({ tokens, outcome: 'granted' }),
-      (error: unknown) => ({ tokens: undefined, outcome: errorIn(error) }),
+      (error: unknown) => ({ tokens: undefined, outcome: reasonIn(error) }),
     )
     // The removal comes earlier and earlier.
     if (round < 4) await new Promise((done) => setImmediate(done))

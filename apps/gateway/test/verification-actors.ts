@@ -1,7 +1,7 @@
 import { DEVICE_CODE_GRANT, type TicketState } from '@saoma/protocol'
 import { type Answer, type Cluster, confirm, createTicket, poll, request, scan } from '@saoma/testing'
 import * as client from 'openid-client'
-import { createBrowser, discover, loginClientAt } from './relying-party.ts'
+import { begin, createBrowser, discover, loginClientAt } from './relying-party.ts'
 
 /*
  * People and attackers of the tests about verification: a browser that wants to log in to an application, and
@@ -85,20 +85,9 @@ export const beginLogin = async (
 ) => {
   const [a = '', b = ''] = cluster.nodes.map(({ origin }) => origin)
   const config = await discover(cluster.origin, id, {}, true)
-  const pkceCodeVerifier = client.randomPKCECodeVerifier()
-  const [expectedState, expectedNonce] = [client.randomState(), client.randomNonce()]
-  const url = client.buildAuthorizationUrl(config, {
-    redirect_uri: `https://${id}.example.com/`,
-    scope: 'openid profile',
-    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
-    code_challenge_method: 'S256',
-    state: expectedState,
-    nonce: expectedNonce,
-    ...more,
-  })
-  const page = await browser.go(url.href)
+  const { url, checks } = await begin(config, { redirect_uri: `https://${id}.example.com/`, ...more })
+  const page = await browser.go(url)
   const isAsked = page.location.includes('/oidc/interaction/')
-  const checks = { pkceCodeVerifier, expectedState, expectedNonce }
 
   const outcomeAt = async (location: string): Promise<Outcome> =>
     location.includes('code=')

@@ -14,6 +14,7 @@ import {
   startCluster,
   until,
 } from '@saoma/testing'
+import { errorIn } from './relying-party.ts'
 import {
   AWAY,
   beginLogin,
@@ -50,7 +51,6 @@ const wrong = { status: 409, body: { code: 'VERIFICATION_WRONG', react: 'stop' }
 const required = { status: 409, body: { code: 'VERIFICATION_REQUIRED', react: 'stop' } }
 const decodeClaims = (jwt = '..'): Record<string, unknown> =>
   JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString())
-const errorIn = (location: string) => new URL(location).searchParams.get('error') ?? `no error in ${location}`
 
 test('a page that does not say that it shows a number gets no code, and a sentence', async () => {
   for (const verification of [undefined, 'passkey', 'numbers']) {
