@@ -74,7 +74,8 @@ beforeAll(async () => {
     headers: { 'content-type': 'text/javascript' },
     body: `import { createSession } from '${origin}/saoma-login.js'
       const element = document.querySelector('saoma-login')
-      const session = createSession({ origin: '${origin}', clientId: 'club' })
+      const dpop = location.pathname === '/bound'
+      const session = createSession({ origin: '${origin}', clientId: 'club', dpop })
       const heard = []
       element.addEventListener('saoma-login', () => heard.push('login'))
       Object.assign(window, { session, element, heard })
@@ -82,6 +83,7 @@ beforeAll(async () => {
   })
   files.set('/window', page(`redirect-uri="${club}/callback" mode="popup"`))
   files.set('/tab', page(`redirect-uri="${club}/callback" mode="redirect"`))
+  files.set('/bound', page(`redirect-uri="${club}/callback" mode="popup"`))
   files.set('/usual', {
     ...page(''),
     body: `<!doctype html><html lang="en">${element}<script type="module" src="/app.js"></script></html>`,
@@ -224,6 +226,27 @@ test('the page with the element may be its own callback page', async () => {
   await gone
   await headline(page, 'You are logged in')
   expect(await known(page)).toEqual(knows('Fay'))
+})
+
+test('a session that binds its tokens gets bound ones, and without a key nobody begins to log in', async () => {
+  const page = await open('/bound')
+  await approve(await openedBy(page), 'Gus')
+  await headline(page, 'You are logged in')
+  expect(await page.evaluate('session.tokens.token_type')).toBe('DPoP')
+  expect(await known(page)).toEqual(knows('Gus'))
+  const keyless = await open('/bound', {
+    prepare: (one) =>
+      one.addInitScript(() => {
+        Object.defineProperty(indexedDB, 'open', {
+          value: () => {
+            throw new Error('no')
+          },
+        })
+      }),
+  })
+  const popup = await openedBy(keyless)
+  if (!popup.isClosed()) await popup.waitForEvent('close')
+  await headline(keyless, 'cannot keep the key')
 })
 
 test('answers of others are not taken: another state, another issuer, another nonce', async () => {

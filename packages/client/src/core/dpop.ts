@@ -1,5 +1,6 @@
 /*
- * The key of a browser, and its proofs (RFC 9449). Loaded only where tokens are bound: see proof.ts.
+ * The key of a browser, and its proofs (RFC 9449). Loaded only where tokens are bound: see proof.ts. It imports
+ * nothing: what it shared with the rest would become one more file that every page has to load.
  */
 
 const DATABASE = 'saoma'
@@ -44,7 +45,7 @@ const findKey = async (name: string): Promise<CryptoKeyPair> => {
 const keys = new Map<string, Promise<CryptoKeyPair>>()
 
 /** Rejects where the browser keeps no keys: without TLS, in some private windows, and in old browsers. */
-export const keyOf = (name: string): Promise<CryptoKeyPair> => {
+const keyOf = (name: string): Promise<CryptoKeyPair> => {
   let key = keys.get(name)
   if (!key) {
     const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error('no key in time')), TIMEOUT_MS))

@@ -1,4 +1,5 @@
 import { type BackoffOptions, backoffMs, pause } from './backoff.ts'
+import { base64url } from './base64url.ts'
 import { now as forward } from './clock.ts'
 import type { Answer } from './request.ts'
 
@@ -32,11 +33,7 @@ export const retry = async <T>(attempt: () => Promise<Answer<T>>, options: Retry
 }
 
 /** An idempotency key for one publication, sent again with each retry: 22 characters, 128 random bits. */
-export const drawKey = (): string =>
-  btoa(String.fromCharCode(...drawBytes(16)))
-    .replace(/\+/g, '-')
-    .replace(/\//g, '_')
-    .replace(/=/g, '')
+export const drawKey = (): string => base64url(drawBytes(16))
 
 const drawBytes = (count: number): Uint8Array => {
   const bytes = new Uint8Array(count)

@@ -152,14 +152,15 @@ export class SaomaLogin extends LitElement {
 
   #begin(): void {
     const { clientId, redirectUri, scope, mode } = this
+    const binding = () => this.session?.dpop
     if (isApplication(clientId)) {
-      const place = { origin: this.#origin, clientId, redirectUri, scope, mode }
+      const place = { origin: this.#origin, clientId, redirectUri, scope, mode, binding }
       this.#entry = createEntry(place, (state) => this.#enter(state))
       return this.requestUpdate()
     }
     this.#login = createLogin({
       origin: this.#origin,
-      dpop: () => this.session?.dpop,
+      dpop: binding,
       showsNumber: true,
       ...(this.clientId ? { clientId: this.clientId } : {}),
       ...(this.scope ? { scope: this.scope } : {}),

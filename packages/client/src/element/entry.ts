@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit'
+import type { Binding } from '../core/proof.ts'
 import { answerLogin } from '../login/code-answer.ts'
 import { type CodeLoginState, createCodeLogin } from '../login/code-login.ts'
 import { icons } from './icons.ts'
@@ -39,14 +40,16 @@ export interface EntryOptions {
   scope: Given<string>
   /** @default a window, and on a phone the same tab */
   mode: Given<Mode>
+  /** Whether the tokens are to be bound to a key of the browser. */
+  binding: () => Binding | undefined
 }
 
 export const createEntry = (
-  { origin, clientId, redirectUri, scope, mode }: EntryOptions,
+  { origin, clientId, redirectUri, scope, mode, binding }: EntryOptions,
   onState: (state: CodeLoginState) => void,
 ): Entry => {
   const login = createCodeLogin({
-    ...{ origin, clientId },
+    ...{ origin, clientId, binding },
     redirectUri: redirectUri || `${location.origin}${location.pathname}`,
     scope: scope || 'openid profile',
   })

@@ -1,7 +1,9 @@
 import { parseTokenSet, type Reaction, type TokenSet } from '@saoma/protocol'
+import { base64url } from '../core/base64url.ts'
 import { type Claims, decodeClaims } from '../core/claims.ts'
 import { createEmitter, type Listenable } from '../core/emitter.ts'
-import { type Answer, form, malformed, request } from '../core/request.ts'
+import { type Binding, bindingOf } from '../core/proof.ts'
+import { type Answer, form, request } from '../core/request.ts'
 import { drawKey, retry } from '../core/retry.ts'
 import { ANSWERS, type CodeAnswer, createLeavings, isCodeAnswer, type Leaving, stateFor } from './code-answer.ts'
 
@@ -23,6 +25,8 @@ export interface CodeLoginOptions {
   /** One of its redirect addresses. It has to be on the origin of this page. */
   redirectUri: string
   scope: string
+  /** Whether the tokens are to be bound to a key, asked when a login begins and when it is redeemed. */
+  binding: () => Binding | undefined
 }
 
 /** A login at Saoma's own page, by authorization code with PKCE (RFC 7636). */
@@ -45,12 +49,6 @@ const REQUEST_TIMEOUT_MS = 10_000
 const REDEEM_MS = 30_000
 /** How often a window is asked whether it is still there. */
 const LOOK_MS = 400
-
-const base64url = (bytes: ArrayBuffer): string =>
-  btoa(String.fromCharCode(...new Uint8Array(bytes)))
-    .replace(/\+/g, '-')
-    .replace(/\//g, '_')
-    .replace(/=/g, '')
 
 const challengeOf = async (verifier: string): Promise<string> =>
   base64url(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier)))
@@ -77,6 +75,7 @@ const flawIn = ({ id_token }: TokenSet, { origin, clientId, nonce }: Leaving): s
 export const createCodeLogin = (options: CodeLoginOptions): CodeLogin => {
   const { clientId, redirectUri, scope } = options
   const origin = options.origin.replace(/\/+$/, '')
+  const tokenUrl = `${origin}/oidc/token`
   const events = createEmitter<{ state: CodeLoginState }>()
   const leavings = createLeavings()
   const closing = new AbortController()
@@ -92,18 +91,23 @@ export const createCodeLogin = (options: CodeLoginOptions): CodeLogin => {
     events.emit('state', next)
   }
 
+  const bind = () => bindingOf(options.binding(), tokenUrl, clientId)
+
   const redeem = (code: string, { verifier }: Leaving): Promise<Answer<TokenSet>> => {
     const fields = { grant_type: 'authorization_code', code, code_verifier: verifier }
-    const init = form({ ...fields, client_id: clientId, redirect_uri: redirectUri })
-    const ask = () =>
-      request({
+    const ask = async () => {
+      // A proof is good for one request, so each try has its own.
+      const bound = await bind()
+      if (!bound.ok) return bound
+      return request({
         fetch: globalThis.fetch,
-        url: `${origin}/oidc/token`,
-        init,
+        url: tokenUrl,
+        init: form({ ...fields, client_id: clientId, redirect_uri: redirectUri }, bound.value),
         parse: parseTokenSet,
         timeoutMs: REQUEST_TIMEOUT_MS,
         signal: closing.signal,
       })
+    }
     return retry(ask, { withinMs: REDEEM_MS, random: Math.random, signal: closing.signal })
   }
 
@@ -116,7 +120,7 @@ export const createCodeLogin = (options: CodeLoginOptions): CodeLogin => {
     const answer = await redeem(code, login)
     if (!answer.ok) return enter(failed(answer.code, answer.message, answer.react === 'stop' ? 'stop' : 'renew'))
     const flaw = flawIn(answer.value, login)
-    if (flaw) return enter(failed(malformed().code, flaw, 'stop'))
+    if (flaw) return enter(failed('MALFORMED', flaw, 'stop'))
     enter({ status: 'done', tokens: answer.value })
   }
 
@@ -182,6 +186,12 @@ export const createCodeLogin = (options: CodeLoginOptions): CodeLogin => {
     // Some browsers close at once what they do not want to open.
     if (opened?.closed) opened = undefined
     const window = opened
+    // Nobody should log in for tokens that this browser cannot keep.
+    const may = await bind()
+    if (!may.ok) {
+      window?.close()
+      return enter(failed(may.code, may.message, may.react))
+    }
     const { url, login } = await prepare(window !== undefined, language)
     if (closing.signal.aborted || window !== opened) return
     enter({ status: 'opened' })

@@ -1,4 +1,5 @@
 import { calculateJwkThumbprint, EmbeddedJWK, type JWTPayload, jwtVerify } from 'jose'
+import { base64url } from '../core/base64url.ts'
 
 /** A request whose token is bound to a key, and the proof of that key (RFC 9449). */
 export interface ProvenRequest {
@@ -23,12 +24,6 @@ const bare = (address: string): string | undefined => {
     return undefined
   }
 }
-
-const base64url = (bytes: ArrayBuffer): string =>
-  btoa(String.fromCharCode(...new Uint8Array(bytes)))
-    .replace(/\+/g, '-')
-    .replace(/\//g, '_')
-    .replace(/=/g, '')
 
 /** Remembers proofs for as long as they are good. With too many of them it forgets the oldest. */
 const createMemory = () => {

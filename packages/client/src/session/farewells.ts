@@ -1,5 +1,6 @@
 import { HASHED_TOKEN } from '@saoma/protocol'
 import { type BackoffOptions, backoffMs, pause } from '../core/backoff.ts'
+import { base64url } from '../core/base64url.ts'
 import type { Answer } from '../core/request.ts'
 import type { createStored } from '../core/storage.ts'
 
@@ -43,9 +44,7 @@ const BACKOFF: BackoffOptions = { baseMs: 1_000, capMs: 60_000 }
 const hashOf = async (token: string): Promise<string | undefined> => {
   const subtle = (globalThis.crypto as Crypto | undefined)?.subtle
   if (!subtle) return undefined
-  const digest = new Uint8Array(await subtle.digest('SHA-256', new TextEncoder().encode(token)))
-  const text = btoa(String.fromCharCode(...digest))
-  return HASHED_TOKEN + text.replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')
+  return HASHED_TOKEN + base64url(await subtle.digest('SHA-256', new TextEncoder().encode(token)))
 }
 
 const isFarewell = (value: unknown): value is Farewell => {
