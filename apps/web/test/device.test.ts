@@ -84,10 +84,7 @@ test('the phone says that an application belongs to somebody else, and what it w
   const phone = await open(`/phone?ticket=${asked.ticket}`, mobile)
   await phone.getByRole('button', { name: 'Ada Lovelace' }).click()
   await phone.getByText('Print shop belongs to somebody else. It would get:').waitFor()
-  expect(await phone.locator('.terms li').allTextContents()).toEqual([
-    'a number that stands for you',
-    'your phone number',
-  ])
+  expect(await phone.locator('.terms li').allTextContents()).toEqual(['an id that stands for you', 'your phone number'])
   await phone.getByRole('button', { name: 'Confirm' }).click()
   await phone.getByRole('heading', { name: 'Logged in' }).waitFor()
   expect((await redeem(asked, 'printer')).body.scope).toBe('openid phone')

@@ -54,7 +54,7 @@ export const en: typeof zh = {
       'A device asks: a TV or a program. Confirm only if you have it in front of you and started this yourself. Decline if somebody sent you the code.',
     foreign: '{app} belongs to somebody else. It would get:',
     scopes: {
-      openid: 'a number that stands for you',
+      openid: 'an id that stands for you',
       profile: 'your name, your picture and your language',
       phone: 'your phone number',
       business: 'what the company has noted about you',

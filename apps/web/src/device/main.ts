@@ -4,9 +4,10 @@ import { html, nothing, render, type TemplateResult } from 'lit'
 import { header } from '../frame.ts'
 import { fill } from '../language.ts'
 import { createTicketPicture, type TicketPicture } from '../verify/picture.ts'
+import { pictureView } from '../verify/picture-view.ts'
 import { typingLink } from '../verify/typing-link.ts'
 import { findDevice } from './find.ts'
-import { say, sayCode } from './text.ts'
+import { say, sayMistake } from './text.ts'
 
 /*
  * The page of RFC 8628's `verification_uri` for devices of registered applications: a TV or a command line
@@ -91,7 +92,7 @@ const typing = ({ typed, error }: Extract<State, { is: 'typing' }>): TemplateRes
             value=${typed.slice(0, 16)} aria-describedby="code-error" />
           <button class="button" type="submit">${say().find}</button>
         </div>
-        <p class="error" id="code-error" role="alert">${error ? sayCode(error) : nothing}</p>
+        <p class="error" id="code-error" role="alert">${error ? sayMistake(error) : nothing}</p>
       </form>
     </section>
     ${phoneCard()}
@@ -103,17 +104,13 @@ const another = (): TemplateResult => html`<a class="button quiet" href="/device
 const compare = (code: string | undefined): TemplateResult | typeof nothing =>
   code ? html`<p class="usercode"><span>${say().compare}</span><strong>${code}</strong></p>` : nothing
 
-const pictureView = ({ picture: { picture, load }, ticket, code }: Device): TemplateResult => {
-  if (picture.status === 'loading') return html`<p class="sub" role="status">${say().working}</p>`
-  if (picture.status === 'failed')
-    return html`<p class="error" role="alert">${sayCode(picture.code)}</p>
-      <button class="button" type="button" @click=${load}>${say().again}</button>`
+const scanning = ({ picture: shown, ticket, code }: Device): TemplateResult => {
+  const { picture } = shown
+  const isPlain = picture.status === 'shown' && picture.isPlain
   return html`
-    <img class="picture" src=${picture.url} alt=${say().picture} width="280" height="280" />
-    ${picture.check ? html`<p class="usercode"><span>${say().check}</span><strong>${picture.check}</strong></p>` : nothing}
-    <p class="sub">${picture.isPlain ? say().scanAny : say().scanWechat}</p>
-    ${compare(code)}
-    ${picture.isPlain ? html`<a class="button quiet" href=${`/phone?ticket=${ticket}`}>${say().here}</a>` : nothing}
+    ${pictureView(shown, say(), isPlain ? say().scanAny : say().scanWechat)}
+    ${picture.status === 'shown' ? compare(code) : nothing}
+    ${isPlain ? html`<a class="button quiet" href=${`/phone?ticket=${ticket}`}>${say().here}</a>` : nothing}
   `
 }
 
@@ -135,7 +132,7 @@ const found = (device: Device): TemplateResult => {
       ${caution()}
       <section class="card">
         <h2>${say().scan}</h2>
-        ${pictureView(device)}
+        ${scanning(device)}
       </section>
       ${phoneCard()}
     </main>

@@ -1,4 +1,4 @@
-import { codes } from '@saoma/protocol'
+import { sayCode } from '../codes.ts'
 import { type Language, language } from '../language.ts'
 
 const text = {
@@ -32,7 +32,6 @@ const text = {
     overHint: 'It was decided, or it has expired. If the device still waits, begin again there.',
     working: 'One moment…',
     again: 'Try again',
-    unreachable: 'The server cannot be reached.',
     footer: 'Your phone decides. The letters alone can log nobody in.',
   },
   zh: {
@@ -64,14 +63,12 @@ const text = {
     overHint: '它已有结果，或已过期。如果设备仍在等待，请在设备上重新开始。',
     working: '请稍候…',
     again: '重试',
-    unreachable: '无法连接服务器。',
     footer: '由你的手机决定。只凭字母谁也无法登录。',
   },
 } as const satisfies Record<Language, Record<string, string>>
 
 export const say = (): (typeof text)[Language] => text[language()]
 
-export const sayCode = (code: string): string => {
-  if (code === 'TICKET_NOT_FOUND' || code === 'INVALID') return say().noSuchCode
-  return code in codes ? codes[code as keyof typeof codes].say[language()] : say().unreachable
-}
+/** Why the typed letters lead nowhere. */
+export const sayMistake = (code: string): string =>
+  code === 'TICKET_NOT_FOUND' || code === 'INVALID' ? say().noSuchCode : sayCode(code)

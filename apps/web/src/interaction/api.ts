@@ -1,9 +1,16 @@
 import { boundBy } from '@saoma/client'
 
+/** A registered application, as its pages show it. */
+export interface Application {
+  id: string
+  name: string
+  logo?: string
+}
+
 /** What an authorization request waits for. PROTOCOL.md has its members. */
 export interface Details {
   prompt: 'login' | 'consent'
-  application: { id: string; name: string; logo?: string }
+  application: Application
   scopes: string[]
   claims: string[]
   languages: string[]

@@ -1,10 +1,12 @@
 import type { SaomaLoginEvents } from '@saoma/client/element'
 import '@saoma/client/element'
-import { html, nothing, render, type TemplateResult } from 'lit'
+import { html, render, type TemplateResult } from 'lit'
 import { header } from '../frame.ts'
 import { fill, suggest } from '../language.ts'
+import { sayScope } from '../scopes.ts'
 import { createApi, type Details, type Step } from './api.ts'
 import { say } from './text.ts'
+import { headingBeside, sentence } from './view.ts'
 
 const root = document.querySelector<HTMLElement>('#app')
 const { pathname } = location
@@ -24,19 +26,15 @@ const finish = async (details: Details, step: Step, token?: string): Promise<voi
   else location.replace(address)
 }
 
-const application = ({ application: { name, logo } }: Details, heading: string): TemplateResult => html`
-  <div class="application">
-    ${logo ? html`<img src=${logo} alt="" referrerpolicy="no-referrer" />` : nothing}
-    <h1 tabindex="-1">${fill(heading, { name })}</h1>
-  </div>
-`
+const heading = ({ application }: Details, text: string): TemplateResult =>
+  headingBeside(application, fill(text, { name: application.name }))
 
 const login = (details: Details): TemplateResult => {
   const { name } = details.application
   return html`
     <main class="welcome">
       <div class="intro">
-        ${application(details, say().heading)}
+        ${heading(details, say().heading)}
         <p class="lead">${say().lead}</p>
         <ol class="steps">
           ${say().steps.map(([verb, how]) => html`<li><strong>${verb}</strong><span>${fill(how, { name })}</span></li>`)}
@@ -59,15 +57,11 @@ const login = (details: Details): TemplateResult => {
 }
 
 const consent = (details: Details): TemplateResult => {
-  const words: Readonly<Record<string, string>> = say().scopes
-  const asks = [
-    ...details.scopes.map((scope) => words[scope] ?? scope),
-    ...details.claims.map((name) => fill(say().claim, { name })),
-  ]
+  const asks = [...details.scopes.map(sayScope), ...details.claims.map((name) => fill(say().claim, { name }))]
   return html`
     <main class="inside">
       <section class="card wide">
-        ${application(details, say().consent)}
+        ${heading(details, say().consent)}
         <p>${say().asks}</p>
         <ul class="asks">${(asks.length > 0 ? asks : [say().nothing]).map((what) => html`<li>${what}</li>`)}</ul>
         <div class="choices">
@@ -78,9 +72,6 @@ const consent = (details: Details): TemplateResult => {
     </main>
   `
 }
-
-const sentence = (...lines: readonly string[]): TemplateResult =>
-  html`<main class="inside"><section class="card wide" role="status">${lines.map((line) => html`<p>${line}</p>`)}</section></main>`
 
 const body = (): TemplateResult => {
   switch (state.is) {

@@ -1,13 +1,14 @@
-import { html, nothing, render, type TemplateResult } from 'lit'
+import { html, render, type TemplateResult } from 'lit'
 import { header } from '../frame.ts'
-import { ask } from '../interaction/api.ts'
+import { type Application, ask } from '../interaction/api.ts'
+import { headingBeside, sentence } from '../interaction/view.ts'
 import { fill } from '../language.ts'
 import { say } from './text.ts'
 
 /** What the person is asked about. PROTOCOL.md has its members. */
 interface Details {
   xsrf: string
-  application?: { id: string; name: string; logo?: string }
+  application?: Application
 }
 
 const root = document.querySelector<HTMLElement>('#app')
@@ -16,14 +17,11 @@ let state: 'loading' | 'over' | 'done' | Details = location.pathname.endsWith('/
 
 /** The answer leads on to the application, so it is a form and no call of this page. */
 const question = ({ xsrf, application }: Details): TemplateResult => {
-  const { name, logo } = application ?? {}
+  const name = application?.name
   return html`
     <main class="inside">
       <section class="card wide">
-        <div class="application">
-          ${logo ? html`<img src=${logo} alt="" referrerpolicy="no-referrer" />` : nothing}
-          <h1 tabindex="-1">${say().heading}</h1>
-        </div>
+        ${headingBeside(application, say().heading)}
         <p>${name === undefined ? say().asksSelf : fill(say().asks, { name })}</p>
         <p>${say().ends}</p>
         <form class="choices" method="post" action="/oidc/session/end/confirm">
@@ -37,9 +35,6 @@ const question = ({ xsrf, application }: Details): TemplateResult => {
     </main>
   `
 }
-
-const sentence = (line: string): TemplateResult =>
-  html`<main class="inside"><section class="card wide" role="status"><p>${line}</p></section></main>`
 
 const update = (): void => {
   if (!root) return

@@ -1,4 +1,3 @@
-import { codes } from '@saoma/protocol'
 import { fill, type Language, language } from '../language.ts'
 
 const text = {
@@ -35,13 +34,6 @@ const text = {
     deviceCaution:
       'A device asks: a TV or a program. Confirm only if you have it in front of you and started this yourself. Decline if somebody sent you the code.',
     foreign: '{app} belongs to somebody else. It would get:',
-    scopes: {
-      openid: 'a number that stands for you',
-      profile: 'your name, your picture and your language',
-      phone: 'your phone number',
-      business: 'what the company has noted about you',
-      offline_access: 'this also later, while you are not there',
-    },
     number: 'Number on the other screen',
     wrongNumber: 'The other screen shows another number. Look again. Tries left: {n}.',
     refused: 'Refused',
@@ -66,7 +58,6 @@ const text = {
     notDemo: 'This server has no demo phone',
     notDemoHint: 'Its codes are scanned with WeChat. Open WeChat, tap Scan, and point it at the code.',
     wrong: 'That did not work',
-    unreachable: 'The server cannot be reached.',
     badName: 'Letters, digits, spaces and . _ - only, at most 32.',
     again: 'Try again',
     another: 'Enter another code',
@@ -105,13 +96,6 @@ const text = {
     deviceCaution:
       '请求来自一台设备：电视或程序。只有当它就在你眼前、并且是你自己发起时才确认。如果验证码是别人发来的，请拒绝。',
     foreign: '{app} 不属于本公司。它将获得：',
-    scopes: {
-      openid: '代表你的编号',
-      profile: '你的姓名、头像和语言',
-      phone: '你的手机号码',
-      business: '公司记录的你的信息',
-      offline_access: '在你离开后仍可获得以上信息',
-    },
     number: '另一屏幕上的数字',
     wrongNumber: '与另一屏幕上的数字不一致，请再看一次。还可尝试 {n} 次。',
     refused: '已拒绝登录',
@@ -135,7 +119,6 @@ const text = {
     notDemo: '此服务器没有演示手机',
     notDemoHint: '请用微信扫码：打开微信，点「扫一扫」，对准小程序码。',
     wrong: '操作未成功',
-    unreachable: '无法连接服务器。',
     badName: '只能使用文字、数字、空格和 . _ -，最多 32 个字符。',
     again: '重试',
     another: '输入其他验证码',
@@ -145,9 +128,6 @@ const text = {
 } as const satisfies Record<Language, unknown>
 
 export const say = (): (typeof text)[Language] => text[language()]
-
-export const sayCode = (code: string): string =>
-  code in codes ? codes[code as keyof typeof codes].say[language()] : say().unreachable
 
 /** The age of the request. Two clocks are compared, so a negative age counts as zero. */
 export const sayAge = (isoTime: string): string => {

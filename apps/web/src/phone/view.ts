@@ -1,8 +1,10 @@
 import type { LoginRequest } from '@saoma/protocol'
 import { html, nothing, type TemplateResult } from 'lit'
+import { sayCode } from '../codes.ts'
 import { fill } from '../language.ts'
+import { sayScope } from '../scopes.ts'
 import { namePattern, type Phone, type Screen } from './phone.ts'
-import { say, sayAge, sayCode } from './text.ts'
+import { say, sayAge } from './text.ts'
 
 const people = ['Li Lei', 'Han Meimei', '王小明', 'Ada Lovelace']
 
@@ -104,11 +106,10 @@ const typing = (phone: Phone, error: string | undefined): TemplateResult => html
 /** What an application of somebody else would get. */
 const terms = ({ app, application }: LoginRequest): TemplateResult | typeof nothing => {
   if (application?.party !== 'third') return nothing
-  const words: Readonly<Record<string, string>> = say().scopes
   return html`
     <section class="terms">
       <p>${fill(say().foreign, { app })}</p>
-      <ul>${application.scopes.map((scope) => html`<li>${words[scope] ?? scope}</li>`)}</ul>
+      <ul>${application.scopes.map((scope) => html`<li>${sayScope(scope)}</li>`)}</ul>
     </section>
   `
 }
@@ -123,21 +124,22 @@ const sayMistake = ({ error, left, verification }: Asking): string => {
 }
 
 /** Both answers. If a number is asked for, the yes comes with it. */
-const answers = (phone: Phone, { verification }: Asking): TemplateResult => html`
+const answers = (phone: Phone, screen: Asking): TemplateResult => html`
   <form
     @submit=${(event: SubmitEvent) => {
       event.preventDefault()
-      const number = verification === 'number' ? field(event, 'number') : undefined
+      const number = screen.verification === 'number' ? field(event, 'number') : undefined
       void phone.decide('confirm', number)
     }}
   >
     ${
-      verification === 'number'
+      screen.verification === 'number'
         ? html`<label for="number">${say().number}</label>
             <input class="digits" id="number" name="number" required inputmode="numeric" pattern="[0-9]{2}" maxlength="2"
               autocomplete="off" title=${say().number} aria-describedby="mistake" />`
         : nothing
     }
+    ${screen.error ? html`<p class="error" id="mistake" role="alert">${sayMistake(screen)}</p>` : nothing}
     <div class="decide">
       <button class="button refuse" type="button" @click=${() => phone.decide('reject')}>${say().decline}</button>
       <button class="button" type="submit">${say().confirm}</button>
@@ -161,7 +163,6 @@ const asking = (phone: Phone, screen: Asking): TemplateResult => html`
     ${terms(screen.request)}
     <p class="caution">${screen.request.application ? say().deviceCaution : say().caution}</p>
     ${answers(phone, screen)}
-    ${screen.error ? html`<p class="error" id="mistake" role="alert">${sayMistake(screen)}</p>` : nothing}
     <p class="left">${fill(say().left, { n: Math.max(0, Math.ceil((screen.until - Date.now()) / 1_000)) })}</p>
   </section>
 `

@@ -3,7 +3,8 @@ import { parseTicket } from '@saoma/protocol'
 import { html, nothing, render, type TemplateResult } from 'lit'
 import { header } from '../frame.ts'
 import { createTicketPicture, type TicketPicture } from './picture.ts'
-import { say, sayCode } from './text.ts'
+import { pictureView } from './picture-view.ts'
+import { say } from './text.ts'
 import { typingLink } from './typing-link.ts'
 
 /*
@@ -15,18 +16,6 @@ const root = document.querySelector<HTMLElement>('#app')
 /** Opens the app on its page for typing a code. */
 let link: string | undefined
 const ticket = parseTicket(new URLSearchParams(location.search).get('ticket') ?? undefined)
-
-const pictureView = ({ picture, load }: TicketPicture): TemplateResult => {
-  if (picture.status === 'loading') return html`<p class="sub" role="status">${say().working}</p>`
-  if (picture.status === 'failed')
-    return html`<p class="error" role="alert">${sayCode(picture.code)}</p>
-      <button class="button" type="button" @click=${load}>${say().again}</button>`
-  return html`
-    <img class="picture" src=${picture.url} alt=${say().picture} width="280" height="280" />
-    ${picture.check ? html`<p class="usercode"><span>${say().check}</span><strong>${picture.check}</strong></p>` : nothing}
-    <p class="sub">${say().scanHint}</p>
-  `
-}
 
 const typing = (): TemplateResult => html`
   <section class="card">
@@ -48,7 +37,7 @@ const waysView = (shown: TicketPicture): TemplateResult => {
     <p class="sub">${say().hint}</p>
     <section class="card">
       <h2>${say().scan}</h2>
-      ${pictureView(shown)}
+      ${pictureView(shown, say(), say().scanHint)}
     </section>
     ${typing()}
   `

@@ -1,4 +1,3 @@
-import { codes } from '@saoma/protocol'
 import { type Language, language } from '../language.ts'
 
 const text = {
@@ -18,7 +17,6 @@ const text = {
     overHint: 'Begin again on the other screen.',
     working: 'One moment…',
     again: 'Try again',
-    unreachable: 'The server cannot be reached.',
     footer: 'Confirm only what you have started yourself.',
   },
   zh: {
@@ -36,12 +34,8 @@ const text = {
     overHint: '请在另一屏幕上重新开始。',
     working: '请稍候…',
     again: '重试',
-    unreachable: '无法连接服务器。',
     footer: '请只确认你本人发起的登录。',
   },
 } as const satisfies Record<Language, Record<string, string>>
 
 export const say = (): (typeof text)[Language] => text[language()]
-
-export const sayCode = (code: string): string =>
-  code in codes ? codes[code as keyof typeof codes].say[language()] : say().unreachable
