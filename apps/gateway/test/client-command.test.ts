@@ -133,6 +133,10 @@ test.each([
   ],
   [JSON.stringify([entry({ backchannel_logout_session_required: 1 })]), 'must be true or false'],
   [
+    JSON.stringify([entry({ secret_sha256: createHash('sha256').update('').digest('hex') })]),
+    'line 1: secret_sha256 is the SHA-256 of an empty text: hash the secret itself',
+  ],
+  [
     JSON.stringify([entry({ post_logout_redirect_uris: ['com.example.app:/out'] })]),
     'line 1: post_logout_redirect_uris must have https',
   ],

@@ -138,7 +138,8 @@ export const startOwnAppStage = async () => {
       ...(dpop ? { headers: { dpop } } : {}),
     })
   /**
-   * The answer about tokens, once the keys have been read again. Until then nobody can say that one is unknown.
+   * The answer about tokens, once the keys have been read again. Until then nobody can say that one is
+   * unknown.
    */
   const judged = (make: () => Promise<string>): Promise<Answer<Record<string, string>>> =>
     until(

@@ -213,7 +213,7 @@ test('whoever declines, or cancels, is not logged in and may try again', async (
   await scan(cluster.origin, ticket, token)
   await reject(cluster.origin, ticket, token)
   await popup.getByRole('button', { name: 'Cancel, back to The club' }).click()
-  await headline(page, 'Declined on the phone')
+  await headline(page, 'The login was declined')
   await approve(await openedBy(page, 'Try again'), 'Eve')
   await headline(page, 'You are logged in')
 })

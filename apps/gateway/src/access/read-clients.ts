@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 // Types alone: a command that reads clients needs no OAuth provider.
 import type { Client, ClientGrant } from '@saoma/identity'
 import * as v from 'valibot'
@@ -47,6 +48,8 @@ const REDIRECT_RULE = {
 
 const BACKCHANNEL_RULE = 'must be an address with https, or with http of a confidential client'
 
+/** What a hash of a variable that is not set gives. With it the empty secret would be the right one. */
+const SHA256_OF_NOTHING = createHash('sha256').digest('hex')
 export const NETWORKS_RULE = 'must list addresses or networks such as 10.0.0.0/8'
 
 const unique = <T extends v.GenericSchema>(item: T, what: string) =>
@@ -100,6 +103,7 @@ const Entry = v.strictObject({
     v.pipe(
       v.string('must be the SHA-256 of the secret in hex'),
       v.regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the secret in hex'),
+      v.notValue(SHA256_OF_NOTHING, 'is the SHA-256 of an empty text: hash the secret itself'),
     ),
   ),
   client_id_issued_at: v.optional(

@@ -44,8 +44,8 @@ export const orThrow = <T>(result: Result<T>, sentences: Partial<Record<string, 
 }
 
 /**
- * Tells the user something that is told once, when Redis has acknowledged it. If that fails, `undo` takes back
- * what was done, and says how it went.
+ * Tells the user something that is told once, when Redis has acknowledged it. If that fails, `undo` takes
+ * back what was done, and says how it went.
  */
 export const tellOnce = async (
   acknowledged: () => Promise<void>,

@@ -1,6 +1,6 @@
 /*
- * The key of a browser, and its proofs (RFC 9449). Loaded only where tokens are bound: see proof.ts. It imports
- * nothing: what it shared with the rest would become one more file that every page has to load.
+ * The key of a browser, and its proofs (RFC 9449). Loaded only where tokens are bound: see proof.ts. It
+ * imports nothing: what it shared with the rest would become one more file that every page has to load.
  */
 
 const DATABASE = 'saoma'
