@@ -1,5 +1,15 @@
 import { createPlaces } from '@saoma/redis'
-import { onCleanup, redeem, refresh, request, scan, startRedis, startRedisCluster, until } from '@saoma/testing'
+import {
+  createTicket,
+  onCleanup,
+  redeem,
+  refresh,
+  request,
+  scan,
+  startRedis,
+  startRedisCluster,
+  until,
+} from '@saoma/testing'
 import { allowanceKeysOf } from '../src/live/allowance.ts'
 import { expectNoSentence, expectNothingElse, owner } from './left-of-person.ts'
 import { admin, type Company, live, openCompany, type Person, phoneOf, SECRET, tracesOf } from './person-life.ts'
@@ -65,7 +75,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
     const places = createPlaces(search.redis, { name: 'follows', nodeId: 'a', limit: 500, free: 0 })
     onCleanup(places.close)
     for (const { sub } of [ann, bob]) await places.enter(`saoma ${sub}`)
-    for (const person of [ann, bob]) await untilNoted(person, 'login.scanned', 4)
+    for (const person of [ann, bob]) await untilNoted(person, 'login.scanned', 6)
     const before = await search.read([ann.sub, bob.sub])
     // Else the search would find nothing, whatever is there.
     for (const trace of tracesOf(ann)) expect([trace, placesOf(before, [trace])]).not.toEqual([trace, []])
@@ -122,6 +132,18 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
     expect(lost.filter((each) => !each.startsWith('saoma:rate:'))).toEqual([])
     expect((await refresh(b.origin, bob.page.refresh_token)).status).toBe(200)
     expect((await renewWiki(b.origin, tokensOf.get(bob.sub))).status).toBe(200)
+  })
+
+  test('the tickets go that another node has seen a moment before', async () => {
+    const [a, b] = company.nodes
+    const { sub, phone } = await live(company, 'zoe')
+    const { ticket, user_code } = await createTicket(b.origin)
+    await request(`${b.origin}/v1/user-codes/${user_code}`, { bearer: phone })
+    await scan(b.origin, ticket, phone)
+    const [at = ''] = placesOf(await search.read([sub]), [ticket]).filter((name) => name.startsWith('saoma:ticket:'))
+    expect(at).toContain(ticket)
+    await admin(a, 'DELETE', `/accounts/${sub}`)
+    expect(await search.redis.data.exists(at)).toBe(0)
   })
 
   test('why somebody was disabled is forgotten with them, except by the token that tells it for a day', async () => {

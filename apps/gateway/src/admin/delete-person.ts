@@ -93,11 +93,12 @@ export const createDeletePerson = (deps: DeletePersonDeps): DeletePerson => {
     // While their sessions still name them. They are worthless already.
     await identity.eraseTokens(sub)
     const ended = await endPerson(sub, cause)
-    for await (const ticket of ticketsOf(audit, sub)) await eraseTicket(redis, ticket, sub)
     await eraseLive(sub)
     // The sockets close when they are told. Until then they count for the person, and backends may publish.
     await settle()
     await eraseLive(sub)
+    // By now every node has written into the audit what it noted of the person's last logins.
+    for await (const ticket of ticketsOf(audit, sub)) await eraseTicket(redis, ticket, sub)
     // Last: each step before notes something. What this node still holds of that is not written any more.
     await audit.forget(sub)
     return { state: isKnown ? 'deleted' : 'unknown', ended }
