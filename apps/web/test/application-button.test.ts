@@ -182,6 +182,29 @@ test('a tab goes there and comes back, and so does a phone by itself', async () 
   }
 })
 
+test('who comes back to a page whose own script is late is not heard of before it', async () => {
+  const page = await open('/usual', { device: { ...mobile, isMobile: true } })
+  await button(page).click()
+  const late = Promise.withResolvers<void>()
+  await page.route('**/app.js', async (route) => {
+    await late.promise
+    await route.continue()
+  })
+  const redeemed: string[] = []
+  page.on('request', (request) => {
+    if (request.url().endsWith('/oidc/token') && request.frame().url().startsWith(club)) redeemed.push(request.url())
+  })
+  await approve(page, 'Cleo')
+  await page.waitForURL(`${club}/usual`, { waitUntil: 'commit' })
+  // The element has begun: it shows its button.
+  await button(page).waitFor()
+  expect(redeemed).toEqual([])
+  late.resolve()
+  await headline(page, 'You are logged in')
+  expect(redeemed).toHaveLength(1)
+  expect(await known(page)).toEqual(knows('Cleo'))
+})
+
 test('where the browser opens no window the tab goes there', async () => {
   const page = await open('/window', {
     prepare: (one) =>

@@ -28,6 +28,16 @@ const openWindow = (): Window | undefined => {
   return open('', 'saoma-login', `popup,width=${WIDTH},height=${HEIGHT},left=${left},top=${top}`) ?? undefined
 }
 
+/**
+ * Acts when the scripts of the page have run. Those that come after the element's have not heard yet of the
+ * element, and would miss what it tells at once.
+ */
+const afterScripts = (act: () => void): void => {
+  const [page] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[]
+  if (document.readyState === 'complete' || page?.domContentLoadedEventStart) return queueMicrotask(act)
+  for (const event of ['DOMContentLoaded', 'load']) addEventListener(event, act, { once: true })
+}
+
 /** What an attribute says. One that was taken away is null. */
 type Given<T extends string> = T | null | undefined
 
@@ -59,7 +69,7 @@ export const createEntry = (
     login.open((mode ?? (isPhone() ? 'redirect' : 'popup')) === 'popup' ? openWindow() : undefined, language)
 
   // This page may be the callback page, too. The element must know its entry before it hears of a state.
-  if (!answerLogin()) queueMicrotask(login.resume)
+  if (!answerLogin()) afterScripts(login.resume)
 
   const headlineOf = (state: CodeLoginState, say: ElementText, language: Language): string => {
     if (state.status === 'failed') return sayFailure(state.code, language)
