@@ -184,7 +184,14 @@ test('a page without a build logs in and follows the person’s channel', async 
   await logIn(page, 'Dan')
   await page.locator('saoma-login').waitFor({ state: 'detached' })
   const { user } = await webToken(origin, 'Dan')
-  await publish(origin, { channel: `user:${user}`, event: 'order', data: { id: 7 } })
+  // The page begins to follow in its own time. It hears what is published from then on.
+  await until(
+    async () => {
+      await publish(origin, { channel: `user:${user}`, event: 'order', data: { id: 7 } })
+      return page.evaluate<unknown[]>('heard')
+    },
+    (all) => all.length > 0,
+  )
   expect(await heard(page, 'order')).toContainEqual(['order', { id: 7 }])
 })
 
